@@ -1,0 +1,1 @@
+"""onehead keeps every deployable branch of an Alembic project at one head."""
