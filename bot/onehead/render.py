@@ -1,0 +1,132 @@
+"""Values in, texts out: the only door to `templates/` and to jinja2, which is imported when the first text is made."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from onehead.errors import UsageError
+from onehead.revisions.merge_file import MergeFile, NewRevision
+from onehead.revisions.parse import parse
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+_LONGEST_TEMPLATE = 32 * 1024
+_LONGEST_FILE = 256 * 1024
+
+
+def templates_folder() -> Path:
+    """Where the templates are: inside the installed package, else beside the source root of a checkout."""
+    packaged = Path(__file__).parent / "_templates"
+    return packaged if packaged.is_dir() else Path(__file__).parents[2] / "templates"
+
+
+@cache
+def environment() -> Environment:
+    """The jinja2 environment of our own templates: plain text, and a missing value is an error."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined  # noqa: PLC0415 - not needed to judge
+
+    # The texts are Python, Markdown and terminal lines; what is quoted from a repository is escaped by its author.
+    return Environment(  # noqa: S701
+        loader=FileSystemLoader(templates_folder()), undefined=StrictUndefined, **_LAYOUT
+    )
+
+
+_LAYOUT: dict[str, Any] = {"trim_blocks": True, "lstrip_blocks": True, "keep_trailing_newline": True}
+
+
+@cache
+def _sandbox() -> Environment:
+    """The environment for a template out of a repository: no loader, no globals, no calls into our objects."""
+    from jinja2 import StrictUndefined  # noqa: PLC0415
+    from jinja2.exceptions import SecurityError  # noqa: PLC0415
+    from jinja2.runtime import Macro  # noqa: PLC0415
+    from jinja2.sandbox import ImmutableSandboxedEnvironment  # noqa: PLC0415
+
+    class Sandbox(ImmutableSandboxedEnvironment):
+        """Also refuses the operators and filters by which a short template makes a huge text."""
+
+        intercepted_binops = frozenset({"*", "**", "%"})
+
+        def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:  # noqa: ARG002
+            raise SecurityError(f"the operator {operator} is not available in a revision template")
+
+        def is_safe_callable(self, obj: Any) -> bool:
+            return isinstance(obj, Macro)
+
+    sandbox = Sandbox(undefined=StrictUndefined, autoescape=False, **_LAYOUT)
+    sandbox.globals.clear()
+    allowed = ("default", "first", "join", "last", "length", "list", "lower", "replace", "sort", "trim", "upper")
+    sandbox.filters = {name: sandbox.filters[name] for name in allowed}
+    return sandbox
+
+
+def merge_revision(file: MergeFile, template: str | None = None) -> NewRevision:
+    """The file of a merge revision.
+
+    Args:
+        file: what it says.
+        template: a repository's own template instead of ours, taken from the target branch; rendered in a sandbox.
+
+    Raises:
+        UsageError: the repository's template can't be used, or what it gives is no merge of these heads.
+    """
+    if template is None:
+        text = environment().get_template("revision/merge.py.j2").render(_values(file))
+    else:
+        text = _from_repository(template, _values(file))
+    # One newline ends the file, whatever the template ends with; lines end as in the house.
+    data = (text.rstrip() + "\n").replace("\n", file.style.newline).encode()
+    read = parse(data)
+    if read.revision != file.id or read.parents != file.parents:
+        raise UsageError(
+            f"The revision template gives a file that is not the revision {file.id} on {' and '.join(file.parents)}: "
+            f"it declares {read.revision!r} on top of {read.parents!r}.",
+            "Correct the template: it must write `revision`, `down_revision` and both functions, as the default does.",
+        )
+    return NewRevision(file.id, file.path, data, file.parents)
+
+
+def _values(file: MergeFile) -> dict[str, object]:
+    """What a revision template may use; documented at its top, as repositories write their own."""
+    style = file.style
+    return {
+        "revision": file.id,
+        "parents": file.parents,
+        "message": file.message,
+        "create_date": file.create_date,
+        "preamble": style.preamble,
+        "docstring": file.docstring,
+        "imports": style.imports,
+        "imports_last": style.imports_last,
+        "comment": style.comment,
+        "declarations": file.declarations,
+        "functions": [{"signature": each.signature, "docstring": each.docstring} for each in style.functions],
+        "indent": style.indent,
+        "blank": {
+            "after_docstring": "\n" * style.gaps.docstring,
+            "before_header": "\n" * style.gaps.header,
+            "before_function": "\n" * style.gaps.function,
+        },
+    }
+
+
+def _from_repository(template: str, values: dict[str, object]) -> str:
+    from jinja2 import TemplateError  # noqa: PLC0415
+
+    hint = "Correct the template on the target branch, or remove the setting to use the default."
+    if len(template) > _LONGEST_TEMPLATE:
+        raise UsageError(f"The revision template is longer than {_LONGEST_TEMPLATE} characters.", hint)
+    pieces: list[str] = []
+    size = 0
+    try:
+        for piece in _sandbox().from_string(template).generate(values):
+            pieces.append(piece)
+            size += len(piece)
+            if size > _LONGEST_FILE:
+                raise UsageError(f"The revision template makes a file of more than {_LONGEST_FILE} characters.", hint)
+    except (TemplateError, TypeError, ValueError, ArithmeticError, LookupError, RecursionError) as error:
+        raise UsageError(f"The revision template can't be rendered: {error}.", hint) from error
+    return "".join(pieces)

@@ -1,0 +1,247 @@
+"""Changes to revision files, to the byte: nothing outside the changed values and their docstring line ever moves.
+
+Every edit is read again, by the reader that judges repositories, before it is given out: exactly the intended
+values have changed, or there is no edit. What can't be known without running the file is refused, never guessed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from onehead.errors import OneheadError
+from onehead.revisions.anatomy import Anatomy, Trouble, dissect, quotes_of
+from onehead.revisions.declarations import Declaration, Element
+from onehead.revisions.declared import Declared
+from onehead.revisions.parse import parse
+from onehead.revisions.positions import NEWLINE, line_number
+
+
+class CannotEdit(OneheadError):
+    """A file that can't be changed safely; nothing has been changed.
+
+    Attributes:
+        line: 1-based line of the trouble, 0 for the whole file.
+        reason: a sentence without a full stop, for people.
+    """
+
+    def __init__(self, line: int, reason: str) -> None:
+        where = f"Line {line}" if line else "The file"
+        super().__init__(
+            f"{where} can't be changed safely: {reason}.",
+            "Nothing was changed; write the new value by hand, as a plain string or tuple of strings.",
+        )
+        self.line = line
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class _Splice:
+    """New text for the characters from `start` up to `end`."""
+
+    start: int
+    end: int
+    text: str
+
+
+def reparent(data: bytes, old_parents: tuple[str, ...], new_parents: tuple[str, ...]) -> bytes:
+    """Give a revision other parents: the value of `down_revision` and the docstring's `Revises:` line.
+
+    A stale `Revises:` line is set right too; a file without one gets none. Quotes are kept, and so is the
+    tuple or list form where there are several parents before and after. The type annotation stays as it is.
+
+    Args:
+        data: the file.
+        old_parents: what `down_revision` must hold now, in order; empty for a base.
+        new_parents: what it is to hold, in order (Alembic runs the last parent first).
+
+    Raises:
+        CannotEdit: the value is computed, is not `old_parents`, or the result would not read as intended.
+    """
+    file, before = _open(data, new_parents)
+    declared = _declaration(file, "down_revision")
+    _expect(declared, old_parents)
+    splices = _label(file, "Revises", ", ".join(new_parents))
+    if tuple(dict.fromkeys(declared.ids)) != new_parents:
+        splices += _new_value(file, declared, new_parents)
+    return _spliced(file, splices, before, {"parents": new_parents})
+
+
+def reissue(data: bytes, old_id: str, new_id: str) -> bytes:
+    """Give a revision another id: the value of `revision` and the docstring's `Revision ID:` line.
+
+    Raises:
+        CannotEdit: the value is computed, is not `old_id`, or the result would not read as intended.
+    """
+    file, before = _open(data, (new_id,))
+    declared = _declaration(file, "revision")
+    _expect(declared, (old_id,))
+    splices = [*_label(file, "Revision ID", new_id), *_new_value(file, declared, (new_id,))]
+    return _spliced(file, splices, before, {"revision": new_id})
+
+
+def rereference(data: bytes, old_id: str, new_id: str) -> bytes:
+    """Follow a revision that got another id: in `down_revision`, `depends_on` and the `Revises:` line.
+
+    A file that doesn't name `old_id` there comes back unchanged.
+
+    Raises:
+        CannotEdit: a value that may hold `old_id` is computed, or the result would not read as intended.
+    """
+    file, before = _open(data, (new_id,))
+    splices = _label_swap(file, "Revises", old_id, new_id)
+    for name in ("down_revision", "depends_on"):
+        declared = file.declared.get(name)
+        if declared is None:
+            continue
+        if declared.computed:
+            if name == "down_revision" or _quoted(file.text, old_id):
+                raise CannotEdit(
+                    declared.line, f"`{name}` can't be known without running the file: {declared.computed}"
+                )
+            continue
+        splices += _swapped(file, declared, old_id, new_id)
+    wanted = {
+        "parents": None if before.parents is None else _swap(before.parents, old_id, new_id),
+        "depends_on": _swap(before.depends_on, old_id, new_id),
+    }
+    return _spliced(file, splices, before, wanted)
+
+
+def is_plain(revision_id: str) -> bool:
+    """Whether an id can stand between quotes and in a docstring as it is."""
+    return bool(revision_id) and revision_id.isprintable() and not set(revision_id) & set("\"'\\")
+
+
+def _open(data: bytes, new_ids: tuple[str, ...]) -> tuple[Anatomy, Declared]:
+    for new_id in new_ids:
+        if not is_plain(new_id):
+            raise CannotEdit(0, f"the new id {new_id!r} can't be written as a plain string")
+    before = parse(data)
+    if before.broken:
+        raise CannotEdit(before.line, before.broken)
+    file = dissect(data)
+    if isinstance(file, Trouble):
+        raise CannotEdit(0, file.reason)
+    return file, before
+
+
+def _declaration(file: Anatomy, name: str) -> Declaration:
+    declared = file.declared.get(name)
+    if declared is None:
+        raise CannotEdit(0, f"no plain assignment of `{name}` was found at the top level")
+    if declared.computed:
+        raise CannotEdit(declared.line, f"`{name}` can't be known without running the file: {declared.computed}")
+    return declared
+
+
+def _expect(declared: Declaration, ids: tuple[str, ...]) -> None:
+    if tuple(dict.fromkeys(declared.ids)) != ids:
+        raise CannotEdit(declared.line, f"`{declared.name}` is {declared.value!r} and not {', '.join(ids) or 'None'}")
+
+
+def _new_value(file: Anatomy, declared: Declaration, ids: tuple[str, ...]) -> list[_Splice]:
+    """Id by id where the number of ids stays, so that comments between them survive; else the value as a whole."""
+    elements = declared.elements
+    if tuple(element.value for element in elements) == declared.ids and len(elements) == len(ids):
+        pairs = zip(elements, ids, strict=True)
+        return [_Splice(e.start, e.end, _literal(file, e, new)) for e, new in pairs if e.value != new]
+    return [_Splice(declared.start, declared.end, _whole_value(file, declared, ids))]
+
+
+def _whole_value(file: Anatomy, declared: Declaration, ids: tuple[str, ...]) -> str:
+    if not ids:
+        return "None"
+    like = declared.elements[0] if declared.elements else None
+    texts = [_literal(file, like, new) for new in ids]
+    if len(texts) == 1:
+        return texts[0]
+    opening, closing = ("[", "]") if declared.form == "list" else ("(", ")")
+    source = file.text[declared.start : declared.end]
+    newline = NEWLINE.search(source)
+    if declared.form in ("tuple", "list") and source.startswith(opening) and newline and like is not None:
+        line_start = max(file.text.rfind("\n", 0, like.start), file.text.rfind("\r", 0, like.start)) + 1
+        indent = file.text[line_start : like.start]
+        if not indent.strip():
+            outer = source[source.rfind(newline[0]) + len(newline[0]) : -1]
+            body = "".join(f"{indent}{text},{newline[0]}" for text in texts)
+            return f"{opening}{newline[0]}{body}{outer if not outer.strip() else ''}{closing}"
+    return f"{opening}{', '.join(texts)}{closing}"
+
+
+def _literal(file: Anatomy, like: Element | None, value: str) -> str:
+    """A string in the quotes of `like`; where that is no literal, in those of `revision`, the house's own."""
+    places = [like] if like is not None else []
+    house = file.declared.get("revision")
+    places += house.elements[:1] if house is not None else ()
+    for place in places:
+        quotes = quotes_of(file.text[place.start : place.end])
+        if quotes is not None:
+            return f"{quotes[0]}{quotes[1]}{value}{quotes[1]}"
+    return f"'{value}'"  # as Alembic itself writes
+
+
+def _quoted(text: str, value: str) -> bool:
+    return any(f"{quote}{value}{quote}" in text for quote in "\"'")
+
+
+def _swapped(file: Anatomy, declared: Declaration, old_id: str, new_id: str) -> list[_Splice]:
+    if old_id not in declared.ids:
+        return []
+    if tuple(element.value for element in declared.elements) != declared.ids:
+        return _new_value(file, declared, _swap(declared.ids, old_id, new_id))
+    return [_Splice(e.start, e.end, _literal(file, e, new_id)) for e in declared.elements if e.value == old_id]
+
+
+def _swap(ids: tuple[str, ...], old_id: str, new_id: str) -> tuple[str, ...]:
+    return tuple(new_id if each == old_id else each for each in ids)
+
+
+def _label(file: Anatomy, key: str, text: str) -> list[_Splice]:
+    span = file.label(key)
+    if span is None or file.text[span[0] : span[1]] == text:
+        return []
+    space = " " if span[0] == span[1] and file.text[span[0] - 1] == ":" else ""
+    return [_Splice(*span, space + text)]
+
+
+def _label_swap(file: Anatomy, key: str, old_id: str, new_id: str) -> list[_Splice]:
+    span = file.label(key)
+    if span is None:
+        return []
+    ids = [part.strip(" \t()[]'\"") for part in file.text[slice(*span)].split(",")]
+    if old_id not in ids:
+        return []
+    return _label(file, key, ", ".join(_swap(tuple(ids), old_id, new_id)))
+
+
+def _spliced(file: Anatomy, splices: list[_Splice], before: Declared, wanted: Mapping[str, object]) -> bytes:
+    """Apply the splices and read the result again; it must differ in what is `wanted` and in nothing else."""
+    splices = sorted(splices, key=lambda splice: splice.start)
+    line = line_number(file.text, splices[0].start) if splices else 0
+    data = _encoded(file, splices, line)
+    after = parse(data)
+    for name in ("revision", "parents", "depends_on", "branch_labels", "broken"):
+        if getattr(after, name) != wanted.get(name, getattr(before, name)):
+            raise CannotEdit(line, f"after the change the file would not read as intended ({name})")
+    if [(each.name, each.text) for each in after.dynamic] != [(each.name, each.text) for each in before.dynamic]:
+        raise CannotEdit(line, "after the change other values would be computed than before")
+    return data
+
+
+def _encoded(file: Anatomy, splices: list[_Splice], line: int) -> bytes:
+    """The bytes around the splices as they were, with the new text between them."""
+    body = file.data[len(file.data) - len(file.text.encode(file.encoding)) :]
+    old, new, last = [], [file.data[: len(file.data) - len(body)]], 0
+    try:
+        for splice in splices:
+            kept = file.text[last : splice.start].encode(file.encoding)
+            old += [kept, file.text[splice.start : splice.end].encode(file.encoding)]
+            new += [kept, splice.text.encode(file.encoding)]
+            last = splice.end
+    except UnicodeError:
+        raise CannotEdit(line, f"the new id can't be written in the file's encoding, {file.encoding}") from None
+    tail = file.text[last:].encode(file.encoding)
+    if b"".join([*old, tail]) != body:
+        raise CannotEdit(line, f"its encoding, {file.encoding}, can't be changed piece by piece")
+    return b"".join([*new, tail])

@@ -1,0 +1,70 @@
+"""The words of discovery: an environment, the directories of its revisions, and a configuration's trouble."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+# Alembic's own rule (script/base.py): lock files of editors and every `__init__...` are passed over.
+_REVISION_FILE = re.compile(r"(?!\.#|__init__).*\.py$")
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """One directory that holds revision files.
+
+    Attributes:
+        path: the directory from the top of the repository, `""` for the top itself.
+        recursive: `True`: sub-folders count (`recursive_version_locations`). `False`: only this level.
+            `None`: nobody says; `settle.settle` decides by the ids which sub-folders belong.
+    """
+
+    path: str
+    recursive: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """One chain of revisions: what Alembic would load together.
+
+    Attributes:
+        path: the name used everywhere, unique in its tree: the first version location,
+            e.g. `alembic/versions`.
+        config: the ini or toml file that declares it; `None` where only `env.py` or the files speak.
+        section: the section of `config` (`alembic`, `tenant`, `tool.alembic`).
+        script_location: the directory with `env.py`, e.g. `alembic`; `None` when the configuration names one
+            that is not in the repository (then `version_locations` says where the revisions are).
+        locations: where the revision files are; the directories need not exist yet.
+        file_template: the option of that name, `None` for Alembic's default.
+        timezone: the option of that name, `None` for naive local time.
+        certain: declared by a configuration or by `env.py`; `False`: guessed from the revision files alone.
+    """
+
+    path: str
+    config: str | None
+    section: str | None
+    script_location: str | None
+    locations: tuple[Location, ...]
+    file_template: str | None = None
+    timezone: str | None = None
+    certain: bool = True
+
+
+@dataclass(frozen=True, order=True, slots=True)
+class ConfigProblem:
+    """Something in a configuration that a person should know.
+
+    Attributes:
+        path: the configuration file, or the directory it is about.
+        line: 1-based, 0 for the whole file.
+        reason: what is there, what it means and what to do; a sentence without a full stop.
+    """
+
+    path: str
+    line: int
+    reason: str
+
+
+def is_revision_file(name: str) -> bool:
+    """Whether Alembic takes a file of this name (without directory) for a revision."""
+    return _REVISION_FILE.match(name) is not None

@@ -1,0 +1,128 @@
+"""The chain of one environment as a graph: heads, bases, ancestors, and what is wrong with it.
+
+Alembic's words and rules, without Alembic: a head is a revision that no other one names in `down_revision`
+(`depends_on` makes no difference to `upgrade head`). The tests hold this module against Alembic's own map.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from functools import cached_property
+
+from onehead.revisions.revision import Revision, Unreadable
+
+
+class Graph:
+    """Revisions of one environment at one tree, and how they hang together.
+
+    Attributes:
+        revisions: id → revision, in path order; of two with one id, the one whose path sorts last (the one that
+            Alembic would keep).
+        duplicates: id → all its definitions, for the ids that have more than one.
+        unreadable: files that may hold revisions and can't be read.
+    """
+
+    def __init__(self, revisions: Iterable[Revision], unreadable: Iterable[Unreadable] = ()) -> None:
+        definitions: dict[str, list[Revision]] = defaultdict(list)
+        for revision in sorted(revisions, key=lambda r: r.path):
+            definitions[revision.id].append(revision)
+        self.definitions = {id_: tuple(found) for id_, found in definitions.items()}
+        self.revisions = {id_: found[-1] for id_, found in definitions.items()}
+        self.duplicates = {id_: tuple(found) for id_, found in definitions.items() if len(found) > 1}
+        self.unreadable = tuple(sorted(unreadable, key=lambda u: u.path))
+
+    def __contains__(self, revision: str) -> bool:
+        return revision in self.revisions
+
+    def __iter__(self) -> Iterator[Revision]:
+        for found in self.definitions.values():
+            yield from found
+
+    def __len__(self) -> int:
+        return len(self.revisions)
+
+    def parents(self, revision: str) -> tuple[str, ...]:
+        """Parents that are present; of a duplicated id, those of every definition."""
+        found = self.definitions[revision]
+        names = found[0].parents if len(found) == 1 else dict.fromkeys(p for r in found for p in r.parents)
+        return tuple(parent for parent in names if parent in self.revisions)
+
+    @cached_property
+    def children(self) -> dict[str, tuple[str, ...]]:
+        """Id → ids that name it in `down_revision`."""
+        found: dict[str, list[str]] = {id_: [] for id_ in self.revisions}
+        for id_ in self.revisions:
+            for parent in self.parents(id_):
+                found[parent].append(id_)
+        return {id_: tuple(names) for id_, names in found.items()}
+
+    @cached_property
+    def heads(self) -> tuple[str, ...]:
+        """Ids without children, sorted."""
+        return tuple(sorted(id_ for id_, names in self.children.items() if not names))
+
+    @cached_property
+    def bases(self) -> tuple[str, ...]:
+        """Ids that declare no parent at all, sorted (a missing parent does not make a base)."""
+        return tuple(sorted(id_ for id_, r in self.revisions.items() if not r.parents))
+
+    @cached_property
+    def missing(self) -> tuple[tuple[str, str], ...]:
+        """Pairs (revision, parent or dependency that no file declares), sorted."""
+        labels = {label for r in self for label in r.branch_labels}
+        pairs = {(r.id, parent) for r in self for parent in r.parents if parent not in self.revisions}
+        pairs |= {
+            (r.id, need) for r in self for need in r.depends_on if need not in self.revisions and need not in labels
+        }
+        return tuple(sorted(pairs))
+
+    @cached_property
+    def cycles(self) -> tuple[str, ...]:
+        """Ids on a cycle, or on a path between two cycles; sorted."""
+        left = set(self.revisions)
+        for neighbours, forward in ((self.parents, self.children), (self.children.__getitem__, None)):
+            waiting = {id_: sum(n in left for n in neighbours(id_)) for id_ in left}
+            ready = [id_ for id_, count in waiting.items() if count == 0]
+            while ready:
+                done = ready.pop()
+                left.discard(done)
+                for other in forward[done] if forward is not None else self.parents(done):
+                    if other in left:
+                        waiting[other] -= 1
+                        if waiting[other] == 0:
+                            ready.append(other)
+        return tuple(sorted(left))
+
+    def ancestors(self, *revisions: str) -> frozenset[str]:
+        """The given revisions and everything below them."""
+        return self._reach(revisions, self.parents)
+
+    def descendants(self, *revisions: str) -> frozenset[str]:
+        """The given revisions and everything above them."""
+        return self._reach(revisions, self.children.__getitem__)
+
+    def _reach(self, start: Iterable[str], neighbours: Callable[[str], Iterable[str]]) -> frozenset[str]:
+        seen = {id_ for id_ in start if id_ in self.revisions}
+        todo = list(seen)
+        while todo:
+            for other in neighbours(todo.pop()):
+                if other not in seen:
+                    seen.add(other)
+                    todo.append(other)
+        return frozenset(seen)
+
+    def branch_points(self) -> tuple[str, ...]:
+        """Ids with two children or more, sorted."""
+        return tuple(sorted(id_ for id_, names in self.children.items() if len(names) > 1))
+
+    def fork_points(self, revisions: Iterable[str]) -> tuple[str, ...]:
+        """The nearest common ancestors of several revisions: where their ways part; sorted, often just one."""
+        common = frozenset.intersection(*(self.ancestors(revision) for revision in revisions))
+        return tuple(sorted(id_ for id_ in common if not common.intersection(self.children[id_])))
+
+    def replaced(self, changed: Iterable[Revision], dropped: Iterable[str] = ()) -> Graph:
+        """The same graph with some revisions declared anew, added or dropped."""
+        news = {revision.id: revision for revision in changed}
+        kept = [r for r in self if r.id not in news and r.id not in set(dropped)]
+        return Graph([*kept, *news.values()], self.unreadable)

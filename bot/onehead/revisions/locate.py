@@ -1,0 +1,262 @@
+"""Finding every Alembic environment of a tree from its file names and its configuration files.
+
+In this order, as no single sign is on every project: configurations that Alembic itself would read; directories
+with an `env.py` (projects that configure Alembic in code); directories whose names promise revisions, for the
+caller to read and for `settle.unconfigured` to judge.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+
+from onehead.revisions.config import Section, concerns_alembic, read_config
+from onehead.revisions.config_files import MAX_CONFIGS, all_config_paths, is_alembic_ini, is_sample
+from onehead.revisions.environment import ConfigProblem, Environment, Location
+from onehead.revisions.ini import HERE
+from onehead.revisions.resolve import find_script_directory, find_version_directory
+from onehead.revisions.settle import may_be_guessed
+from onehead.revisions.tree import Tree, is_vendored, join, parent
+
+MAX_TOTAL_BYTES = 16 * 1024 * 1024
+"""When the configurations of one tree are larger together, the rest is reported and not read."""
+MAX_WRITTEN = 2000
+"""More paths written in one tree's configurations are reported and not looked for."""
+
+# The name Alembic's default file_template gives, wherever the id stands in it.
+_HEX_ID = re.compile(r"(?:^|[._-])[0-9a-f]{12}(?:[._-])")
+
+
+@dataclass(frozen=True, slots=True)
+class Located:
+    """What the file names and the configurations tell.
+
+    Attributes:
+        environments: by path.
+        problems: by path and line.
+        candidates: directories outside of all environments, sorted, whose `.py` files may be revisions that nothing
+            declares. Read those that mention `down_revision` and give them to `settle.unconfigured`.
+    """
+
+    environments: tuple[Environment, ...]
+    problems: tuple[ConfigProblem, ...]
+    candidates: tuple[str, ...]
+
+
+def locate(paths: Collection[str], configs: Mapping[str, bytes]) -> Located:
+    """Find the environments of one tree; never raises, whatever the paths and the bytes are.
+
+    Args:
+        paths: every file of the tree, in any order.
+        configs: the content of what `config_paths(paths)` names.
+    """
+    tree = Tree(paths)
+    sections, problems = _sections(tree, configs)
+    declared = []
+    for section in sections:
+        environment = _environment(tree, section, problems)
+        if environment is not None:
+            declared.append(environment)
+    environments = _united(declared)
+    environments += _with_env_py(tree, environments)
+    return Located(
+        environments=tuple(sorted(environments, key=lambda environment: environment.path)),
+        problems=tuple(sorted(set(problems))),
+        candidates=_candidates(tree, environments),
+    )
+
+
+def _sections(tree: Tree, configs: Mapping[str, bytes]) -> tuple[list[Section], list[ConfigProblem]]:
+    """What the configurations declare, the most authoritative first."""
+    read, problems = _read(tree, configs)
+    _pair(read)
+    sections: list[Section] = []
+    written = 0
+    for section in [section for path in read for section in read[path]]:
+        written += 1 + len(section.version_locations)
+        if written > MAX_WRITTEN:
+            reason = (
+                f"the configurations up to here name more than {MAX_WRITTEN} directories: this one and those after it"
+                " were not looked at, so environments may be missed"
+            )
+            problems.append(ConfigProblem(section.config, section.line, reason))
+            break
+        sections.append(section)
+    return sections, problems
+
+
+def _read(tree: Tree, configs: Mapping[str, bytes]) -> tuple[dict[str, list[Section]], list[ConfigProblem]]:
+    """The sections of each configuration: samples last, then those near the top first, then by name."""
+    wanted = all_config_paths(tree.paths)
+    problems: list[ConfigProblem] = []
+    if len(wanted) > MAX_CONFIGS:
+        reason = f"only {MAX_CONFIGS} of {len(wanted)} ini and toml files were read: environments may be missed"
+        problems.append(ConfigProblem(wanted[MAX_CONFIGS], 0, reason))
+    read: dict[str, list[Section]] = {}
+    size = 0
+    for path in sorted(wanted[:MAX_CONFIGS], key=lambda path: (is_sample(path), path.count("/"), path)):
+        if path in configs:
+            size += len(configs[path]) if concerns_alembic(configs[path]) else 0
+            if size > MAX_TOTAL_BYTES:
+                reason = (
+                    f"the configurations up to here are larger than {MAX_TOTAL_BYTES // 1024**2} MiB together: this"
+                    " one and those after it were not read, so environments may be missed"
+                )
+                problems.append(ConfigProblem(path, 0, reason))
+                break
+            read[path], found = read_config(path, configs[path])
+            # A sample is filled in before anybody uses it: what is odd in it is meant to be.
+            problems += [] if is_sample(path) else found
+        elif is_alembic_ini(path):
+            problems.append(ConfigProblem(path, 0, "it was not read, so environments that it declares may be missed"))
+    return read, problems
+
+
+def _pair(read: dict[str, list[Section]]) -> None:
+    """Alembic reads `alembic.ini` and `pyproject.toml` of one directory together."""
+    for path, sections in read.items():
+        folder, _, name = path.rpartition("/")
+        beside = read.get(join(folder, "pyproject.toml"), [])
+        if name == "alembic.ini" and sections and beside:
+            read[path] = [section.filled_from(beside[0]) for section in sections]
+            if beside[0].script_location is None:
+                beside.clear()
+
+
+def _environment(tree: Tree, section: Section, problems: list[ConfigProblem]) -> Environment | None:
+    here = parent(section.config)
+    found: list[ConfigProblem] = []
+    script = _script_directory(tree, section, here, found)
+    locations = _locations(tree, section, here, script, found)
+    if not is_sample(section.config):
+        problems += found
+    if not locations:
+        return None
+    return Environment(
+        path=locations[0].path,
+        config=section.config,
+        section=section.name,
+        script_location=script,
+        locations=locations,
+        file_template=section.file_template,
+        timezone=section.timezone,
+    )
+
+
+def _script_directory(tree: Tree, section: Section, here: str, problems: list[ConfigProblem]) -> str | None:
+    if section.script_location is None:
+        # Flask-Migrate: the command sets script_location to the directory of its alembic.ini.
+        if is_alembic_ini(section.config) and tree.is_script_directory(here):
+            return here
+        reason = (
+            f"[{section.name}] names no script_location and there is no env.py beside it, so the environment that it"
+            " is for cannot be found by it; add script_location, or remove the section"
+        )
+        problems.append(ConfigProblem(section.config, section.line, reason))
+        return None
+    script = find_script_directory(tree, section.script_location, here)
+    if script is None:
+        reason = f"script_location = {_shown(section.script_location)} is no directory of this repository"
+        linked = _link(tree, section.script_location, here)
+        if linked:
+            reason += f" ({linked} is a submodule, a link or a file)"
+        problems.append(
+            ConfigProblem(section.config, section.line, f"{reason}, so its revisions are not watched; correct the path")
+        )
+    return script
+
+
+def _locations(
+    tree: Tree, section: Section, here: str, script: str | None, problems: list[ConfigProblem]
+) -> tuple[Location, ...]:
+    if not section.version_locations:
+        return (Location(join(script, "versions"), section.recursive),) if script is not None else ()
+    places: dict[str, Location] = {}
+    for text in section.version_locations:
+        place, sure = find_version_directory(tree, text, here, script)
+        if place is not None:
+            # Whoever lists the directories means these: Alembic's own default, one level, holds.
+            places.setdefault(place, Location(place, bool(section.recursive)))
+        if not sure:
+            reason = (
+                f"version_locations names {_shown(text)}, which is not in this repository, so revisions there are not"
+                " watched; correct the path, or watch the repository that holds them"
+            )
+            problems.append(ConfigProblem(section.config, section.line, reason))
+    return tuple(places.values())
+
+
+def _shown(text: str) -> str:
+    return text.replace(HERE, "%(here)s").replace("\n", " ")[:80]
+
+
+def _link(tree: Tree, text: str, here: str) -> str:
+    """The file that stands where a directory should be: git shows submodules and links so."""
+    parts = [part for part in text.replace(HERE, "").replace("\\", "/").split("/") if part not in ("", ".")][:32]
+    for base in (here, ""):
+        for end in range(1, len(parts) + 1):
+            path = join(base, *parts[:end])
+            if path in tree.files:
+                return path
+    return ""
+
+
+def _united(declared: list[Environment]) -> list[Environment]:
+    """One environment for each chain: the same files declared again, or a part of them, are no other chain."""
+    kept: list[Environment] = []
+    holders: dict[str, list[frozenset[str]]] = {}
+    names: set[str] = set()
+    # The widest first, so that a part always meets its whole; sorting keeps the order of authority otherwise.
+    for environment in sorted(declared, key=lambda environment: -len(environment.locations)):
+        places = frozenset(location.path for location in environment.locations)
+        if any(places <= wider for wider in holders.get(environment.path, [])):
+            continue
+        for place in places:
+            holders.setdefault(place, []).append(places)
+        kept.append(_named_apart(environment, names))
+    return kept
+
+
+def _named_apart(environment: Environment, names: set[str]) -> Environment:
+    """Two environments may share their first directory; the name must still be one's own."""
+    free = [location for location in environment.locations if location.path not in names]
+    first = free[0].path if free else f"{environment.path} [{environment.config}:{environment.section}]"
+    names.add(first)
+    # Nothing but the order changes: the named location comes first.
+    locations = sorted(environment.locations, key=lambda location: location.path != first)
+    return replace(environment, path=first, locations=tuple(locations))
+
+
+def _with_env_py(tree: Tree, declared: list[Environment]) -> list[Environment]:
+    """Directories with `env.py` and either a template or revisions, that no configuration names."""
+    scripts = {environment.script_location for environment in declared}
+    places = {location.path for environment in declared for location in environment.locations}
+    found = []
+    for folder in tree.script_directories:
+        versions = join(folder, "versions")
+        if folder in scripts or versions in places or is_vendored(folder):
+            continue
+        if join(folder, "script.py.mako") in tree.files or tree.holds_revisions(versions):
+            found.append(Environment(versions, None, None, folder, (Location(versions, None),)))
+    return found
+
+
+def _candidates(tree: Tree, environments: list[Environment]) -> tuple[str, ...]:
+    covered = tree.covered(environments)
+    return tuple(
+        folder
+        for folder in tree.sorted_folders
+        if folder not in covered and may_be_guessed(folder) and _promises_revisions(tree, folder)
+    )
+
+
+def _promises_revisions(tree: Tree, folder: str) -> bool:
+    if tree.folders[folder] == [join(folder, "env.py")]:
+        return False
+    lower = folder.lower()
+    if "alembic" in lower or "migrat" in lower:
+        return True
+    if not {"version", "versions", "revision", "revisions"}.isdisjoint(lower.split("/")):
+        return True
+    return any(_HEX_ID.search(path.rpartition("/")[2]) for path in tree.folders[folder])

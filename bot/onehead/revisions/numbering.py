@@ -1,0 +1,235 @@
+"""How a project makes its revision ids, and the next one in that manner.
+
+Everything is computed from the chain alone: two makers of the same merge arrive at the same id.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import PurePosixPath
+
+from onehead.errors import CannotJudge
+from onehead.revisions.revision import Revision
+
+LONGEST = 32
+"""The column `alembic_version.version_num` holds no more characters."""
+
+_DATE = re.compile(
+    r"(?P<stamp>(?:19|20)\d\d[-_]?(?:0[1-9]|1[0-2])[-_]?(?:0[1-9]|[12]\d|3[01])(?:[-_T]?(?:\d{2}|\d{4}|\d{6}))?)"
+    r"(?P<rest>[-_.].*)?$"
+)
+_NUMBER = re.compile(r"(?P<prefix>[A-Za-z]{0,8}[-_]?)(?P<digits>\d{1,6})(?P<rest>[-_].*)?$")
+_HEX = re.compile(r"[0-9a-f]{4,32}$")
+_STAMPS = {
+    8: ("%Y%m%d", "days"),
+    10: ("%Y%m%d%H", "hours"),
+    12: ("%Y%m%d%H%M", "minutes"),
+    14: ("%Y%m%d%H%M%S", "seconds"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Convention:
+    """What ids look like here.
+
+    Attributes:
+        kind: `hex`, `number` (`019`) or `date` (`20240501`).
+        width: digits of a hex id; digits a number is padded to, 1 for no padding.
+        prefix: what stands before every number, for instance `rev_`.
+        slug: whether number or date are followed by the message, as in `0411_add_x`.
+        separator: what stands between the two.
+    """
+
+    kind: str = "hex"
+    width: int = 12
+    prefix: str = ""
+    slug: bool = False
+    separator: str = "_"
+
+
+def convention(ids: Sequence[str]) -> Convention:
+    """The convention that most of these ids follow.
+
+    Args:
+        ids: ids of the newest revisions, newest first: a project that changed its mind is read by its last word.
+    """
+    kinds = Counter(_kind(each) for each in ids)
+    if not kinds:
+        return Convention()
+    kind, prefix = max(kinds, key=lambda each: kinds[each])
+    same = [each for each in ids if _kind(each) == (kind, prefix)]
+    if kind == "other":
+        return Convention()
+    if kind == "hex":
+        return Convention(width=Counter(map(len, same)).most_common(1)[0][0])
+    found = [match for each in same if (match := (_DATE if kind == "date" else _NUMBER).match(each))]
+    rests = [match["rest"] for match in found if match["rest"]]
+    slug = 2 * len(rests) > len(found)
+    separator = rests[0][0] if slug else "_"
+    if kind == "date":
+        return Convention("date", 0, "", slug, separator)
+    digits = [match["digits"] for match in found]
+    padded = any(each.startswith("0") for each in digits) or len(set(map(len, digits))) == 1
+    return Convention("number", len(digits[0]) if padded else 1, prefix, slug, separator)
+
+
+def _kind(revision_id: str) -> tuple[str, str]:
+    if _DATE.match(revision_id):
+        return "date", ""
+    number = _NUMBER.match(revision_id)
+    # `ab1234` is as good a hex id as a number after a prefix: numbers with letters before them need a separator.
+    if number and (not number["prefix"] or number["prefix"][-1] in "-_" or not _HEX.match(revision_id)):
+        return "number", number["prefix"]
+    return ("hex" if _HEX.match(revision_id) else "other"), ""
+
+
+def file_number(name: str) -> int | None:
+    """The number that a file stem or an id starts with; a date is none."""
+    number = None if _DATE.match(name) else _NUMBER.match(name)
+    return int(number["digits"]) if number else None
+
+
+def next_number(known: Iterable[str], width: int) -> int:
+    """One more than the highest number of all these ids and file stems.
+
+    Numbers of more than `width` + 1 digits (at least 4) are other people's counters, and are left out.
+    """
+    longest = max(width + 1, 4)
+    numbers = [number for name in known if (number := file_number(name)) is not None and number < 10**longest]
+    return max(numbers, default=0) + 1
+
+
+def merge_id(heads: Collection[str], house: Convention, taken: Collection[str], slug: str = "merge") -> str:
+    """The id of the revision that merges these heads; the order of `heads` does not matter.
+
+    Args:
+        heads: ids of the heads.
+        house: how ids are made here.
+        taken: every id known, on other branches too, and the file stems where files are numbered.
+        slug: the message as Alembic puts it in file names, for ids that carry it; the numbers of the heads alone
+            where they differ, as there is little room.
+    """
+    numbers = sorted(found["digits"] for each in heads if house.kind == "number" and (found := _NUMBER.match(each)))
+    if len(set(numbers)) == len(heads) > 1:
+        slug = f"merge_{'_'.join(numbers[:-1])}_and_{numbers[-1]}"
+    return fresh_id("\n".join(sorted(heads)), house, {*heads, *taken}, slug, newest=max(heads, default=""))
+
+
+def fresh_id(seed: str, house: Convention, taken: Collection[str], slug: str = "", newest: str = "") -> str:
+    """An id in the house's manner that nobody has, the same for the same seed and the same taken ids.
+
+    Args:
+        seed: what the id stands for; decides the digits of a hex id.
+        house: how ids are made here.
+        taken: every id known, on other branches too, and the file stems where files are numbered.
+        slug: for ids that carry the message.
+        newest: the latest id so far, from which ids made of dates go on.
+    """
+    if house.kind == "number":
+        stem = f"{house.prefix}{next_number(taken, house.width):0{house.width}d}"
+        return _with_slug(stem, house, slug)
+    if house.kind == "date":
+        stamp = _DATE.match(newest) or max(
+            filter(None, map(_DATE.match, sorted(taken))), key=lambda m: m[0], default=None
+        )
+        if stamp:
+            return _next_date(stamp["stamp"], house, taken, slug)
+    width = min(house.width, LONGEST) if house.kind == "hex" else 12
+    for attempt in range(1000):
+        text = hashlib.sha256(f"{seed}\n{attempt}".encode() if attempt else seed.encode()).hexdigest()[:width]
+        if not any(text.startswith(other) or other.startswith(text) for other in taken if other):
+            return text
+    raise CannotJudge(
+        f"No free revision id of {width} digits could be found: the ids here are too short for their number.",
+        "Choose an id by hand: alembic merge --rev-id ID.",
+    )
+
+
+def _with_slug(stem: str, house: Convention, slug: str) -> str:
+    """The slug is cut at a word: Alembic's version table holds 32 characters."""
+    words = slug.strip("_").split("_") if house.slug and slug else []
+    while words and len(house.separator.join([stem, "_".join(words)])) > LONGEST:
+        words.pop()
+    while words and words[-1] == "and":
+        words.pop()
+    return house.separator.join([stem, "_".join(words)]) if words else stem
+
+
+def _next_date(stamp: str, house: Convention, taken: Collection[str], slug: str) -> str:
+    """The next moment after `stamp` that nobody has, written the same way."""
+    digits = re.sub(r"\D", "", stamp)
+    form, unit = _STAMPS[len(digits)]
+    moment = datetime.strptime(digits, form)  # noqa: DTZ007 - an id has no time zone
+    while True:
+        moment += timedelta(**{unit: 1})
+        rest = list(reversed(moment.strftime(form)))
+        text = "".join(rest.pop() if old.isdigit() else old for old in stamp)
+        if not any(other.startswith(text) for other in taken):
+            return _with_slug(text, house, slug)
+
+
+@dataclass(frozen=True, slots=True)
+class Renumbered:
+    """One revision of a moved chain under its new number; ids and paths may also stay what they were."""
+
+    old_id: str
+    new_id: str
+    old_path: str
+    new_path: str
+
+
+def renumber(
+    chain: Sequence[Revision], target: Collection[Revision], known: Collection[str] = ()
+) -> tuple[Renumbered, ...]:
+    """New numbers for a chain that moves onto a target where one of its numbers is taken.
+
+    Only where the project numbers its files: most of the target's do. An id is renamed only when it carries the number
+    itself, so never for revisions that a database may know: a stamped database would not find them any more.
+
+    Args:
+        chain: the moved revisions, parents before children.
+        target: the revisions of the target.
+        known: further ids and file stems in use, for instance of other branches.
+
+    Returns:
+        One entry per numbered revision, in the order of `chain`; nothing where no number is taken.
+    """
+    stems = [PurePosixPath(revision.path).stem for revision in target]
+    taken = {number for stem in stems if (number := file_number(stem)) is not None}
+    if 2 * sum(file_number(stem) is not None for stem in stems) <= len(stems):
+        return ()
+    if not any(file_number(PurePosixPath(revision.path).stem) in taken for revision in chain):
+        return ()
+    number = next_number([*stems, *(revision.id for revision in target), *known], width=6) - 1
+    renumbered = []
+    for revision in chain:
+        stem = PurePosixPath(revision.path).stem
+        if file_number(stem) is not None:
+            number += 1
+            renumbered.append(_renumbered(revision, stem, number))
+    return tuple(renumbered)
+
+
+def _renumbered(revision: Revision, stem: str, number: int) -> Renumbered:
+    new_id = revision.id
+    if file_number(revision.id) == file_number(stem):
+        new_id = _at_number(revision.id, number)
+    if revision.id in stem and new_id != revision.id and stem.startswith(revision.id):
+        new_stem = new_id + stem[len(revision.id) :]
+    else:
+        new_stem = _at_number(stem, number)
+    path = PurePosixPath(revision.path)
+    return Renumbered(revision.id, new_id, revision.path, str(path.with_name(new_stem + path.suffix)))
+
+
+def _at_number(name: str, number: int) -> str:
+    found = _NUMBER.match(name)
+    if found is None:
+        return name
+    width = len(found["digits"])
+    return f"{name[: found.start('digits')]}{number:0{width}d}{name[found.end('digits') :]}"

@@ -1,0 +1,20 @@
+"""Bytes of a revision file in, what it declares out; nothing is ever run.
+
+Three readers, from quick to tolerant. Each one gives up rather than guess, and hands over to the next; a
+value that would need running code to know is reported as dynamic.
+"""
+
+from __future__ import annotations
+
+from onehead.revisions import line_scan, plain_header, syntax_tree
+from onehead.revisions.declared import Declared
+
+MAX_BYTES = 8 * 1024 * 1024
+"""A larger file is reported as unreadable."""
+
+
+def parse(data: bytes) -> Declared:
+    """Read what a file declares; never raises and never runs anything, whatever the bytes are."""
+    if len(data) > MAX_BYTES:
+        return Declared(broken=f"it is larger than {MAX_BYTES // (1024 * 1024)} MiB, so it was not read")
+    return plain_header.read(data) or syntax_tree.read(data) or line_scan.read(data)

@@ -1,0 +1,224 @@
+"""What the ids say where no configuration does: which directories form one environment.
+
+Two questions, one rule. Which sub-folders of a version location belong to its chain, and which directories
+form an environment that nothing declares? Directories belong together when their revisions are linked by
+`down_revision` or `depends_on`: Alembic could not load one without the other.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+from onehead.revisions.environment import Environment, Location
+from onehead.revisions.revision import Revision, Unreadable
+from onehead.revisions.tree import common, is_vendored, parent
+
+# What stands in these is material for tests and readers; a guess would take it for something deployed.
+_NOT_DEPLOYED = frozenset(
+    {
+        *("test", "tests", "testing", "testdata", "fixtures", "doc", "docs"),
+        *("example", "examples", "sample", "samples", "templates"),
+    }
+)
+# Directories where a first, single revision is believed.
+_TELLING_NAMES = frozenset(("versions", "alembic"))
+# Looking for a root above a directory stops at this depth, so that absurd paths cost no time.
+_DEEPEST_ROOT = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """A declared environment after a look at its ids.
+
+    Attributes:
+        environments: usually one, under the same path. Several when sub-folders are copies for different
+            databases (`versions/postgresql`, `versions/sqlite`). No `Location.recursive` is `None` any more.
+        left_out: directories below its locations, sorted, that hold revisions of another chain.
+    """
+
+    environments: tuple[Environment, ...]
+    left_out: tuple[str, ...]
+
+
+def may_be_guessed(folder: str) -> bool:
+    """Whether a directory can be an environment on the word of its files alone."""
+    return not is_vendored(folder) and _NOT_DEPLOYED.isdisjoint(folder.lower().split("/"))
+
+
+def settle(environment: Environment, found: Iterable[Revision | Unreadable]) -> Settled:
+    """Decide which sub-folders belong to an environment, where its configuration does not say.
+
+    With revisions directly in the location, a sub-folder belongs when its revisions are linked with theirs,
+    through other sub-folders or not. Without, all sub-folders belong, unless unlinked ones carry the
+    same ids: those are environments of their own. What cannot be read for its parents belongs, to be on the safe side.
+
+    Args:
+        environment: as `locate` found it.
+        found: what the files of `files_of` declare, in any order. Settle each tree by itself: in a union
+            of two trees a moved file would look like a copy.
+    """
+    folders = _by_folder(found)
+    open_locations = [place for place in environment.locations if place.recursive is None]
+    if not open_locations:
+        return Settled((environment,), ())
+    locations: list[Location] = []
+    left_out: list[str] = []
+    for place in environment.locations:
+        if place.recursive is not None:
+            locations.append(place)
+            continue
+        below = {folder: folders[folder] for folder in folders if _is_within(folder, place.path)}
+        groups = _linked(below)
+        if place.path in below:
+            own = next(group for group in groups if place.path in group)
+            unknown = {folder for folder in below if any(isinstance(item, Unreadable) for item in below[folder])}
+            left_out += sorted(set(below) - own - unknown)
+            members = own | unknown
+        elif len(environment.locations) == 1 and _share_ids(groups, below):
+            return Settled(_apart(environment, groups), ())
+        else:
+            members = set(below)
+        locations.append(Location(place.path, recursive=False))
+        locations += [Location(folder, recursive=False) for folder in sorted(members - {place.path})]
+    return Settled((replace(environment, locations=tuple(locations)),), tuple(sorted(left_out)))
+
+
+def unconfigured(found: Iterable[Revision | Unreadable]) -> tuple[Environment, ...]:
+    """The environments that nothing but their revision files declares.
+
+    A directory tree needs two files that declare a revision, or a lone base in a directory named `versions` or
+    `alembic`. All sub-folders of one `versions` are judged together, as `settle` does.
+
+    Args:
+        found: what the files outside of all environments declare, in any order; only of files that
+            mention `down_revision`, for many a program has a variable named `revision`.
+    """
+    folders = {folder: items for folder, items in _by_folder(found).items() if may_be_guessed(folder)}
+    roots: dict[str, list[str]] = {}
+    for folder in sorted(folders):
+        roots.setdefault(_root(folder, roots), []).append(folder)
+    environments = []
+    for root, members in roots.items():
+        rest = {folder: folders[folder] for folder in members}
+        guess = Environment(root, None, None, None, (Location(root, None),), certain=False)
+        settled = settle(guess, [item for items in rest.values() for item in items])
+        apart = [
+            Environment(folder, None, None, None, (Location(folder, recursive=False),), certain=False)
+            for folder in settled.left_out
+        ]
+        environments += [one for one in (*settled.environments, *apart) if _is_believed(one, rest)]
+    return tuple(sorted(environments, key=lambda one: one.path))
+
+
+def _by_folder(found: Iterable[Revision | Unreadable]) -> dict[str, list[Revision | Unreadable]]:
+    """What counts as a revision, by its directory: also what declares one in a way that must be run to be known."""
+    folders: dict[str, list[Revision | Unreadable]] = {}
+    for item in found:
+        if isinstance(item, Revision) or item.kind == "dynamic":
+            folders.setdefault(parent(item.path), []).append(item)
+    return {folder: folders[folder] for folder in sorted(folders)}
+
+
+def _is_within(folder: str, root: str) -> bool:
+    return folder == root or not root or folder.startswith(f"{root}/")
+
+
+def _root(folder: str, roots: Mapping[str, list[str]]) -> str:
+    """The directory that stands for all of an undeclared environment: its `versions`, else its topmost one."""
+    parts = folder.split("/")
+    if "versions" in parts:
+        return "/".join(parts[: len(parts) - parts[::-1].index("versions")])
+    for end in range(1, min(len(parts), _DEEPEST_ROOT)):
+        # The top of the repository, as a root, would swallow everything.
+        if "/".join(parts[:end]) in roots:
+            return "/".join(parts[:end])
+    return folder
+
+
+def _is_believed(environment: Environment, folders: Mapping[str, list[Revision | Unreadable]]) -> bool:
+    items = [item for place in environment.locations for item in folders.get(place.path, [])]
+    if len(items) != 1:
+        return len(items) > 1
+    alone = isinstance(items[0], Revision) and not items[0].parents
+    return alone and environment.path.rpartition("/")[2].lower() in _TELLING_NAMES
+
+
+def _linked(folders: Mapping[str, list[Revision | Unreadable]]) -> list[set[str]]:
+    """The directories in groups that hang together by their revisions' parents, in the order of their paths."""
+    owners: dict[str, list[list[str]]] = {}
+    for folder in sorted(folders, key=lambda folder: folder.split("/")):
+        for name in _names(folders[folder]):
+            owners.setdefault(name, []).append(folder.split("/"))
+    leader = {folder: folder for folder in folders}
+
+    def lead(folder: str) -> str:
+        while leader[folder] != folder:
+            leader[folder] = leader[leader[folder]]
+            folder = leader[folder]
+        return folder
+
+    for folder, items in folders.items():
+        own = _names(items)
+        needed = {name for item in items if isinstance(item, Revision) for name in (*item.parents, *item.depends_on)}
+        for name in needed - own:
+            if name in owners:
+                leader[lead(_nearest(folder, owners[name]))] = lead(folder)
+    groups: dict[str, set[str]] = {}
+    for folder in folders:
+        groups.setdefault(lead(folder), set()).add(folder)
+    return sorted(groups.values(), key=min)
+
+
+def _names(items: Iterable[Revision | Unreadable]) -> set[str]:
+    """Everything a parent or a dependency may be called by."""
+    names: set[str] = set()
+    for item in items:
+        if isinstance(item, Revision):
+            names.update((item.id, *item.branch_labels))
+        elif item.id is not None:
+            names.add(item.id)
+    return names
+
+
+def _nearest(folder: str, owners: Sequence[list[str]]) -> str:
+    """Of the directories with the same id, the one that shares most of the path: a copy links with its own kind."""
+    parts = folder.split("/")
+    # In sorted order the longest common beginning is beside the place where the directory itself would stand.
+    place = bisect_left(owners, parts)
+    beside = owners[max(place - 1, 0) : place + 1]
+    shared = [common(owner, parts) for owner in beside]
+    return "/".join(beside[shared.index(max(shared))])
+
+
+def _share_ids(groups: list[set[str]], folders: Mapping[str, list[Revision | Unreadable]]) -> bool:
+    counts: Counter[str] = Counter()
+    for group in groups:
+        ids = {item.id for folder in group for item in folders[folder] if item.id is not None}
+        counts.update(ids)
+    return any(count > 1 for count in counts.values())
+
+
+def _apart(environment: Environment, groups: list[set[str]]) -> tuple[Environment, ...]:
+    """An environment for each group, named by the directory that holds all of it, if that is its alone."""
+    tops = ["/".join(_top(group)) for group in groups]
+    by_path = sorted(set(tops), key=lambda top: top.split("/"))
+    crowded = {top for top, after in pairwise(by_path) if _is_within(after, top)}
+    crowded.update(top for top, count in Counter(tops).items() if count > 1)
+    folders = set().union(*groups)
+    apart = []
+    for group, top in zip(groups, tops, strict=True):
+        own = top not in crowded and (top in group or top not in folders)
+        path = top if own else min(group)
+        locations = tuple(Location(place, recursive=False) for place in [path, *sorted(group - {path})])
+        apart.append(replace(environment, path=path, locations=locations))
+    return tuple(apart)
+
+
+def _top(group: set[str]) -> list[str]:
+    parts = [folder.split("/") for folder in group]
+    first, last = min(parts), max(parts)
+    return first[: common(first, last)]

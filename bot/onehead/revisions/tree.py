@@ -1,0 +1,151 @@
+"""The paths of one tree, indexed once; every question costs what its answer is long."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
+
+from onehead.revisions.environment import Environment, is_revision_file
+
+# Directories that tools fill with other people's code: what is there is never deployed from here.
+_VENDORED = frozenset(
+    {
+        *("node_modules", "bower_components", "site-packages", "dist-packages", "__pypackages__"),
+        *("__pycache__", ".venv", "venv", ".tox", ".nox", ".eggs", ".git"),
+    }
+)
+# The same name in more directories than this is noise (or an attack on our time), not a place to search.
+_MOST_NAMESAKES = 100
+
+
+def join(folder: str, *names: str) -> str:
+    """Join path components; `""` is the top of the repository."""
+    return "/".join(part for part in (folder, *names) if part)
+
+
+def parent(path: str) -> str:
+    """The directory of a path, `""` at the top."""
+    return path.rpartition("/")[0]
+
+
+def common(one: Sequence[str], other: Sequence[str]) -> int:
+    """How many leading components two directories, given in components, have in common."""
+    count = 0
+    for left, right in zip(one, other, strict=False):
+        if left != right:
+            break
+        count += 1
+    return count
+
+
+def is_vendored(path: str) -> bool:
+    """Whether a path lies in a directory that holds installed packages or a tool's cache."""
+    return not _VENDORED.isdisjoint(path.split("/"))
+
+
+class Tree:
+    """The files of one tree.
+
+    Attributes:
+        paths: every file, sorted.
+        files: the same, as a set.
+        folders: directory → the revision files directly in it (by name only), both sorted.
+    """
+
+    def __init__(self, paths: Iterable[str]) -> None:
+        self.files = frozenset(paths)
+        self.paths = sorted(self.files)
+        self.folders: dict[str, list[str]] = {}
+        for path in self.paths:
+            folder, _, name = path.rpartition("/")
+            if is_revision_file(name):
+                self.folders.setdefault(folder, []).append(path)
+
+    @cached_property
+    def sorted_folders(self) -> list[str]:
+        """The directories that hold revision files by name, sorted."""
+        return sorted(self.folders)
+
+    @cached_property
+    def script_directories(self) -> list[str]:
+        """The directories, sorted, that hold an `env.py`, the mark of every Alembic environment."""
+        return [parent(path) for path in self.paths if path.rpartition("/")[2] == "env.py"]
+
+    def is_directory(self, folder: str) -> bool:
+        """Whether anything lies in this directory."""
+        return next(_below(self.paths, folder), None) is not None
+
+    def holds_revisions(self, folder: str) -> bool:
+        """Whether a file at or below this directory may be a revision, by its name."""
+        return folder in self.folders or next(_below(self.sorted_folders, folder), None) is not None
+
+    def is_script_directory(self, folder: str) -> bool:
+        """Whether this looks like what `script_location` names."""
+        return (
+            join(folder, "env.py") in self.files
+            or join(folder, "script.py.mako") in self.files
+            or self.holds_revisions(join(folder, "versions"))
+        )
+
+    def covered(self, environments: Iterable[Environment]) -> set[str]:
+        """The directories with revision files that are a location of an environment, or below one."""
+        found: set[str] = set()
+        for location in {place for environment in environments for place in environment.locations}:
+            found.add(location.path)
+            # The top of the repository is above everything: it only covers what it really loads.
+            if location.path or location.recursive:
+                found.update(_below(self.sorted_folders, location.path))
+        return found
+
+    def namesakes(self, name: str) -> list[str]:
+        """The directories with this last component, whatever its case, that may matter to Alembic."""
+        return self._by_name.get(name.casefold(), [])
+
+    @cached_property
+    def _by_name(self) -> dict[str, list[str]]:
+        folders = set(self.folders).union(self.script_directories)
+        folders.update(parent(folder) for folder in self.folders if folder.endswith("/versions"))
+        named: dict[str, list[str]] = {}
+        for folder in sorted(folders, key=lambda folder: (folder.count("/"), folder)):
+            same = named.setdefault(folder.rpartition("/")[2].casefold(), [])
+            if len(same) < _MOST_NAMESAKES and not is_vendored(folder):
+                same.append(folder)
+        return named
+
+
+def files_of(environments: Iterable[Environment], paths: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    """The revision files of each environment, by Alembic's own rules, sorted by path.
+
+    A location whose `recursive` is `None` gives everything below it: that is what `settle` wants to see.
+
+    Args:
+        environments: of one tree.
+        paths: every file of that tree, in any order.
+
+    Returns:
+        `Environment.path` → paths. An environment without files has an empty tuple.
+    """
+    tree = Tree(paths)
+    return {environment.path: tuple(sorted(_files(environment, tree))) for environment in environments}
+
+
+def _files(environment: Environment, tree: Tree) -> set[str]:
+    found: set[str] = set()
+    for location in environment.locations:
+        found.update(tree.folders.get(location.path, ()))
+        if location.recursive is not False:
+            for folder in _below(tree.sorted_folders, location.path):
+                # Alembic's walk passes over these, and over nothing else.
+                if not folder.endswith("__pycache__"):
+                    found.update(tree.folders[folder])
+    return found
+
+
+def _below(ordered: list[str], folder: str) -> Iterator[str]:
+    """The entries below a directory; they stand together in a sorted list."""
+    prefix = f"{folder}/" if folder else ""
+    for index in range(bisect_left(ordered, prefix), len(ordered)):
+        if not ordered[index].startswith(prefix):
+            return
+        yield ordered[index]

@@ -1,0 +1,244 @@
+"""Alembic as the judge: merges of ours in environments that Alembic itself made, listed and really run."""
+
+from __future__ import annotations
+
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from alembic import command
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+
+from onehead.render import merge_revision
+from onehead.revisions.merge_file import House, NewRevision, merge_file
+from onehead.revisions.parse import parse
+from onehead.revisions.revision import Revision
+from onehead.revisions.style import Sibling, newest
+
+TEMPLATES = ["generic", "async", "multidb", "pyproject", "pyproject_async"]
+
+
+class Project:
+    """An Alembic project in a folder of its own, driven by Alembic's commands."""
+
+    def __init__(self, folder: Path, template: str) -> None:
+        self.folder, self.template = folder, template
+        ini, toml = folder / "alembic.ini", folder / "pyproject.toml"
+        self.config = Config(str(ini), toml_file=str(toml))
+        command.init(self.config, str(folder / "migrations"), template=template)
+        driver = "sqlite+aiosqlite" if "async" in template else "sqlite"
+        ini.write_text(
+            ini.read_text()
+            .replace("driver://user:pass@localhost/dbname2", f"{driver}:///{folder}/two.db")
+            .replace("driver://user:pass@localhost/dbname", f"{driver}:///{folder}/one.db")
+        )
+
+    @property
+    def scripts(self) -> ScriptDirectory:
+        return ScriptDirectory.from_config(
+            Config(str(self.config.config_file_name), toml_file=self.config.toml_file_name)
+        )
+
+    def revise(self, rev_id: str, parent: str | None) -> None:
+        """A revision that makes one table, in every database there is."""
+        command.revision(self.config, f"table {rev_id}", rev_id=rev_id, head=parent or "base", splice=True)
+        path = next(self.versions.glob(f"{rev_id}_*.py"))
+        text = path.read_text()
+        for name in ("upgrade", "upgrade_engine1", "upgrade_engine2"):
+            start = text.find(f"def {name}()")
+            if start >= 0:
+                text = text[:start] + text[start:].replace(
+                    "    pass", f"    op.execute('create table t{rev_id} (x int)')", 1
+                )
+        path.write_text(text)
+
+    @property
+    def versions(self) -> Path:
+        return self.folder / "migrations" / "versions"
+
+    def merge(self, *heads: str, template: str | None = None) -> NewRevision:
+        """Our merge of the heads, written into the project."""
+        siblings = {}
+        for path in sorted(self.versions.rglob("*.py")):
+            data = path.read_bytes()
+            read = parse(data)
+            assert read.revision is not None
+            where = str(path.relative_to(self.folder))
+            siblings[read.revision] = Sibling(Revision(read.revision, read.parents or (), where, ""), data)
+        models = newest([each.revision for each in siblings.values()], heads)
+        house = House(tuple(siblings[each.id] for each in models), "migrations/versions", template)
+        revision = merge_revision(merge_file(house, [siblings[head] for head in heads], list(siblings)))
+        target = self.folder / revision.path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(revision.data)
+        return revision
+
+    def run(self, *words: str) -> str:
+        done = subprocess.run(
+            [sys.executable, "-m", "alembic", *words], cwd=self.folder, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def tables(self, name: str) -> set[str]:
+        connection = sqlite3.connect(self.folder / name)
+        try:
+            rows = connection.execute("select name from sqlite_master where name like 't%'").fetchall()
+        finally:
+            connection.close()
+        return {row[0] for row in rows}
+
+
+def forked(folder: Path, template: str, ids: tuple[str, str, str] = ("018", "019", "020")) -> Project:
+    project = Project(folder, template)
+    base, one, other = ids
+    project.revise(base, None)
+    project.revise(one, base)
+    project.revise(other, base)
+    assert set(project.scripts.get_heads()) == {one, other}
+    return project
+
+
+@pytest.mark.parametrize("template", TEMPLATES)
+def test_one_head_and_a_run_through_both_sides(tmp_path: Path, template: str) -> None:
+    project = forked(tmp_path, template)
+    merge = project.merge("020", "019")
+    assert project.scripts.get_heads() == ["021"]
+    assert project.scripts.get_revision("021").down_revision == ("020", "019")
+    assert merge.id == "021"
+    project.run("upgrade", "head")
+    databases = ["one.db", "two.db"] if template == "multidb" else ["one.db"]
+    assert [project.tables(name) for name in databases] == [{"t018", "t019", "t020"}] * len(databases)
+    project.run("downgrade", "019")
+
+
+@pytest.mark.parametrize("template", ["generic", "multidb"])
+def test_a_merge_looks_like_the_one_alembic_would_have_made(tmp_path: Path, template: str) -> None:
+    """Alembic's own `merge` with the same words gives the same file, but for multidb stubs, which ours doesn't need."""
+    project = forked(tmp_path, template)
+    ours = project.merge("020", "019")
+    (tmp_path / ours.path).unlink()
+    command.merge(project.config, ["020", "019"], message="merge 019 and 020", rev_id="021")
+    theirs = (tmp_path / ours.path).read_text().splitlines()
+    expected = [line for line in theirs if not line.startswith("Create Date")]
+    lines = [line for line in ours.data.decode().splitlines() if not line.startswith("Create Date")]
+    if template == "generic":
+        assert lines == expected
+    else:
+        end = expected.index("def upgrade(engine_name: str) -> None:")
+        assert [line for line in lines[:end] if line] == [line for line in expected[:end] if line]
+
+
+def test_a_template_with_folders_in_a_recursive_environment(tmp_path: Path) -> None:
+    project = Project(tmp_path, "generic")
+    ini = tmp_path / "alembic.ini"
+    template = "%%(year)d/%%(month).2d_%%(rev)s_%%(slug)s"
+    ini.write_text(
+        ini.read_text().replace(
+            "[alembic]", f"[alembic]\nfile_template = {template}\nrecursive_version_locations = true"
+        )
+    )
+    project.config = Config(str(ini))
+    for rev_id, parent in (
+        ("aaaaaaaaaaaa", "base"),
+        ("bbbbbbbbbbbb", "aaaaaaaaaaaa"),
+        ("cccccccccccc", "aaaaaaaaaaaa"),
+    ):
+        command.revision(project.config, "x", rev_id=rev_id, head=parent, splice=True)
+    merge = project.merge("bbbbbbbbbbbb", "cccccccccccc", template=template)
+    siblings = [path.relative_to(tmp_path) for path in project.versions.rglob("*_bbbbbbbbbbbb_x.py")]
+    assert Path(merge.path).parent == siblings[0].parent
+    assert ScriptDirectory.from_config(project.config).get_heads() == [merge.id]
+
+
+@pytest.mark.parametrize("quotes", ["double", "single"])
+@pytest.mark.parametrize("width", [88, 120])
+def test_in_a_formatted_house_the_merge_needs_no_formatting(tmp_path: Path, quotes: str, width: int) -> None:
+    ids = ("a" * 12, "b" * 12, "c" * 12)
+    project = forked(tmp_path, "generic", ids)
+    settings = tmp_path / "ruff.toml"
+    settings.write_text(f'line-length = {width}\n[format]\nquote-style = "{quotes}"\n')
+    ruff = [sys.executable, "-m", "ruff", "format", "--no-cache", "--config", str(settings)]
+    subprocess.run([*ruff, str(project.versions)], check=True, capture_output=True)
+    merge = project.merge(*ids[1:])
+    done = subprocess.run(
+        [*ruff, "--check", "--diff", str(tmp_path / merge.path)], check=False, capture_output=True, text=True
+    )
+    assert (done.returncode, done.stdout) == (0, "")
+    assert project.scripts.get_heads() == [merge.id]
+
+
+def test_three_heads_become_one(tmp_path: Path) -> None:
+    project = forked(tmp_path, "generic")
+    project.revise("030", "018")
+    merge = project.merge("030", "020", "019")
+    assert (merge.id, merge.path) == ("031", "migrations/versions/031_merge_019_020_and_030.py")
+    assert project.run("heads") == "031 (head)\n"
+    project.run("upgrade", "head")
+    assert project.tables("one.db") == {"t018", "t019", "t020", "t030"}
+
+
+OLD_STYLE = '''# encoding: latin-1
+"""old
+
+Revision ID: {id}
+Revises: {parent}
+Create Date: 2013-05-0{day} 10:00:00.000001
+
+"""
+
+# revision identifiers, used by Alembic.
+revision = '{id}'
+down_revision = '{parent}'
+
+from alembic import op
+import sqlalchemy as sa
+
+
+def upgrade():
+    op.execute("create table t{id} (x int)")
+
+
+def downgrade():
+    pass
+'''
+
+
+def test_an_old_house_without_annotations(tmp_path: Path) -> None:
+    project = Project(tmp_path, "generic")
+    project.revise("018", None)
+    for day, rev_id in enumerate(("019", "020"), 1):
+        text = OLD_STYLE.format(id=rev_id, parent="018", day=day)
+        (project.versions / f"{rev_id}_old.py").write_bytes(text.replace("\n", "\r\n").encode())
+    merge = project.merge("020", "019")
+    assert (
+        merge.data.decode()
+        == '''"""merge 019 and 020
+
+Revision ID: 021
+Revises: 020, 019
+Create Date: 2013-05-02 10:00:00.000001
+
+"""
+
+# revision identifiers, used by Alembic.
+revision = '021'
+down_revision = ('020', '019')
+
+from alembic import op
+import sqlalchemy as sa
+
+
+def upgrade():
+    pass
+
+
+def downgrade():
+    pass
+'''.replace("\n", "\r\n")
+    )
+    project.run("upgrade", "head")
+    assert project.tables("one.db") == {"t018", "t019", "t020"}
