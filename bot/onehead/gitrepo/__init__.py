@@ -1,0 +1,1 @@
+"""Read and write git, without a work tree and without running anything of the repository."""

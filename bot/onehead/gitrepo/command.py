@@ -1,0 +1,219 @@
+"""The one door to the git binary.
+
+Every git process of onehead is started here, so what makes it safe stands in one place:
+
+- nothing of the repository or of its configuration is run: no hooks, no fsmonitor, no pager, no askpass, no
+  credential helper;
+- nothing is fetched behind our back: a partial clone would download missing objects while it is read, so all
+  transports are forbidden unless a caller names one (`mirror.py` does);
+- the variables of an outer git process (`GIT_DIR`, `GIT_INDEX_FILE` …) do not leak in. Three do on purpose: in a
+  pre-receive hook they show the pushed objects, which wait in quarantine and are not in the repository yet;
+- the system's configuration, replace refs and grafts are not consulted: what is judged is what is pushed;
+- every call has a time limit, after which git and everything it started are ended;
+- what git says is redacted before it can reach a log or a comment.
+
+Start-up counts (`check` runs in every commit, `pre-receive` in every push): this module imports neither
+GitPython (0.1 s) nor pathlib nor dataclasses.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from contextlib import suppress
+from typing import TYPE_CHECKING, NamedTuple
+
+from onehead.gitrepo.errors import GitTimeout, GitTooOld, NotARepository, explain, redact
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+DEFAULT_TIMEOUT = 60.0
+"""Seconds that one git command may take."""
+
+_QUARANTINE = ("GIT_QUARANTINE_PATH", "GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES")
+_KEPT = {*_QUARANTINE, "GIT_EXEC_PATH", "GIT_CONFIG_GLOBAL"}
+
+_FIXED = {
+    "LC_ALL": "C",
+    "LANGUAGE": "C",
+    "GIT_CONFIG_NOSYSTEM": "1",
+    "GIT_TERMINAL_PROMPT": "0",
+    "GIT_ASKPASS": "false",
+    "GIT_PAGER": "cat",
+    "GIT_OPTIONAL_LOCKS": "0",
+    "GIT_NO_REPLACE_OBJECTS": "1",
+    "GIT_GRAFT_FILE": os.devnull,
+    "GIT_NO_LAZY_FETCH": "1",
+    "GIT_ALLOW_PROTOCOL": "none",
+}
+
+_CONFIG = (
+    # Pointing the graft file elsewhere would otherwise be commented on in every error message.
+    ("advice.graftFileDeprecated", "false"),
+    ("core.hooksPath", os.devnull),
+    ("core.fsmonitor", "false"),
+    ("core.warnAmbiguousRefs", "true"),
+    ("credential.helper", ""),
+    ("i18n.commitEncoding", "UTF-8"),
+    ("log.showSignature", "false"),
+    # The caller names the repository; `explicit` would only forbid finding a bare one from its own directory.
+    ("safe.bareRepository", "all"),
+)
+
+
+class Answer(NamedTuple):
+    """How a git command ended: exit code, standard output, and standard error (redacted)."""
+
+    code: int
+    out: bytes
+    err: str
+
+
+class Git:
+    """Git in one directory: a checkout (or any directory of it), a linked worktree or a bare repository.
+
+    Opening costs nothing and checks nothing: the first command tells whether there is a repository.
+    """
+
+    def __init__(
+        self,
+        directory: str | os.PathLike[str],
+        *,
+        timeout: float = DEFAULT_TIMEOUT,
+        environment: Mapping[str, str] | None = None,
+        config: tuple[tuple[str, str], ...] = (),
+        secrets: tuple[str, ...] = (),
+    ) -> None:
+        """Name the repository.
+
+        Args:
+            directory: where git runs.
+            timeout: seconds one command may take.
+            environment: variables set on top of the safe ones.
+            config: git configuration on top of the safe one, handed over in the environment, so that a token
+                appears neither among the arguments nor on disk.
+            secrets: texts to cut out of everything git says.
+        """
+        self.directory = os.fspath(directory)
+        self.timeout = timeout
+        self._own = dict(environment or {})
+        self._config = config
+        self._secrets = secrets
+
+    def variant(
+        self,
+        *,
+        environment: Mapping[str, str] | None = None,
+        config: tuple[tuple[str, str], ...] = (),
+        secrets: tuple[str, ...] = (),
+    ) -> Git:
+        """The same repository with more variables, configuration or secrets."""
+        return Git(
+            self.directory,
+            timeout=self.timeout,
+            environment={**self._own, **(environment or {})},
+            config=(*self._config, *config),
+            secrets=(*self._secrets, *secrets),
+        )
+
+    def environment(self) -> dict[str, str]:
+        """All variables a git process of this door sees."""
+        inherited = {k: v for k, v in os.environ.items() if not k.startswith("GIT_") or _kept(k)}
+        entries = (*_CONFIG, *self._config)
+        configured = {"GIT_CONFIG_COUNT": str(len(entries))}
+        for number, (key, value) in enumerate(entries):
+            configured[f"GIT_CONFIG_KEY_{number}"] = key
+            configured[f"GIT_CONFIG_VALUE_{number}"] = value
+        return {**inherited, **_FIXED, **configured, **self._own}
+
+    def run(self, *args: str, data: bytes = b"", timeout: float | None = None) -> bytes:
+        """Standard output of `git ARGS`.
+
+        Args:
+            args: subcommand and arguments; undecodable bytes of paths are surrogate-escaped UTF-8.
+            data: standard input.
+            timeout: seconds; the door's own limit when not given.
+
+        Raises:
+            OneheadError: the kind that fits (see `onehead.gitrepo.errors`) when git does not exit with 0.
+        """
+        answer = self.ask(*args, data=data, timeout=timeout)
+        if answer.code != 0:
+            raise explain(args[0], self.directory, answer.code, answer.err)
+        return answer.out
+
+    def ask(self, *args: str, data: bytes = b"", timeout: float | None = None) -> Answer:
+        """Run `git ARGS` and say how it ended, for commands whose exit code is an answer.
+
+        Raises:
+            NotARepository: the directory does not exist.
+            GitTooOld: there is no git.
+            GitTimeout: it took too long; it and all it started were ended.
+        """
+        limit = self.timeout if timeout is None else timeout
+        process = self.start(*args, stderr=subprocess.PIPE)
+        try:
+            out, err = process.communicate(data, timeout=limit)
+        except subprocess.TimeoutExpired:
+            end(process)
+            raise self.too_slow(args[0], limit) from None
+        except BaseException:
+            end(process)
+            raise
+        return Answer(process.returncode, out, redact(err.decode("utf-8", "replace"), self._secrets))
+
+    def start(self, *args: str, stderr: int = subprocess.DEVNULL) -> subprocess.Popen[bytes]:
+        """Start `git ARGS` with pipes at both ends; the caller ends it with `end`.
+
+        It leads a process group of its own, so that a time limit also ends the helpers git starts (a transport
+        that hangs would otherwise keep the pipes open for ever).
+        """
+        try:
+            return subprocess.Popen(
+                [b"git", *(arg.encode("utf-8", "surrogateescape") for arg in args)],
+                cwd=self.directory,
+                env=self.environment(),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=stderr,
+                process_group=0,
+            )
+        except (FileNotFoundError, NotADirectoryError, PermissionError) as trouble:
+            if trouble.filename in (b"git", "git"):
+                raise GitTooOld("Git was not found.", "Install git 2.38 or newer and put it on PATH.") from None
+            raise NotARepository(
+                f"{self.directory} can't be opened as a directory: {trouble.strerror}.",
+                "Name a checkout or a bare repository with `--repo DIR`.",
+            ) from None
+
+    def too_slow(self, command: str, limit: float) -> GitTimeout:
+        """The error for a command that was ended after `limit` seconds."""
+        return GitTimeout(
+            f"`git {command}` in {self.directory} took longer than {limit:g} seconds and was ended.",
+            "Try again; if it happens again, see whether the disk or the server is overloaded.",
+        )
+
+    def version(self) -> tuple[int, int]:
+        """Major and minor version of git."""
+        words = self.run("version").decode("ascii", "replace").split()
+        major, minor = (words[2] if len(words) > 2 else "0.0").split(".")[:2]
+        return int(major), int(minor)
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    """End a process started by the door together with everything it started, and collect it."""
+    if process.poll() is None:  # a process that was collected may have left its number to somebody else
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+    for pipe in (process.stdin, process.stdout, process.stderr):
+        if pipe is not None:
+            with suppress(OSError):
+                pipe.close()
+    process.wait()
+
+
+def _kept(name: str) -> bool:
+    """Whether a GIT_ variable of the person's own environment is honoured: GIT_SSL_* names their own authority."""
+    return name in _KEPT or name.startswith("GIT_SSL_")

@@ -1,0 +1,128 @@
+"""What can go wrong with git, in words a person can act on, and how git's own words are recognised.
+
+Recognition rests on git's untranslated messages: every command runs with `LC_ALL=C`.
+"""
+
+from __future__ import annotations
+
+import re
+
+from onehead.errors import CannotJudge, OneheadError, UsageError
+
+DEEPEN = (
+    "Fetch the whole history (`git fetch --unshallow`; in CI: `fetch-depth: 0` for the checkout step) and try again."
+)
+
+_CREDENTIALS_IN_URL = re.compile(r"(?<=://)[^/@\s'\"]+@")
+_AUTHORIZATION = re.compile(r"(?i)(authorization:[ \t]*(?:(?:basic|bearer|token)[ \t]+)?)[^\s'\"]+")
+
+
+class NotARepository(UsageError):
+    """The directory is no git repository (or does not exist)."""
+
+
+class UntrustedRepository(UsageError):
+    """The repository belongs to another user and git refuses to open it."""
+
+
+class UnknownRef(UsageError):
+    """A name resolves to no commit. Attribute `ref`: the name as given."""
+
+    def __init__(self, ref: str, message: str, hint: str) -> None:
+        super().__init__(message, hint)
+        self.ref = ref
+
+
+class AmbiguousRef(UnknownRef):
+    """A name stands for several different commits."""
+
+
+class EmptyRepository(CannotJudge):
+    """The repository has no commit yet."""
+
+
+class ShallowHistory(CannotJudge):
+    """The answer lies in history that this shallow clone does not have."""
+
+
+class MissingObjects(CannotJudge):
+    """Objects that the history names are not there: a partial clone, or a damaged repository."""
+
+
+class GitTooOld(CannotJudge):
+    """There is no git on the path, or it is older than 2.38 (`git merge-tree --write-tree`)."""
+
+
+class GitTimeout(CannotJudge):
+    """A git command took longer than allowed and was ended."""
+
+
+class GitFailed(CannotJudge):
+    """Git failed in a way that has no name of its own.
+
+    Attributes:
+        code: git's exit code; negative when a signal ended it.
+        output: what git wrote to standard error, redacted.
+    """
+
+    def __init__(self, command: str, code: int, output: str) -> None:
+        said = output.strip() or "nothing"
+        super().__init__(
+            f"`git {command}` failed with exit code {code} and said: {said}",
+            "Run `git fsck` in the repository; if it finds nothing wrong, report this message.",
+        )
+        self.code = code
+        self.output = output
+
+
+def redact(text: str, secrets: tuple[str, ...] = ()) -> str:
+    """Text without credentials: known secrets, user information in URLs and Authorization headers."""
+    for secret in secrets:
+        if secret:
+            text = text.replace(secret, "***")
+    return _AUTHORIZATION.sub(r"\1***", _CREDENTIALS_IN_URL.sub("***@", text))
+
+
+def explain(command: str, directory: str, code: int, output: str) -> OneheadError:
+    """The error that fits what git said.
+
+    Args:
+        command: git's subcommand.
+        directory: where it ran.
+        code: its exit code.
+        output: its standard error, already redacted.
+    """
+    if "dubious ownership" in output:
+        return UntrustedRepository(
+            f"Git refuses to read {directory}: it belongs to another user.",
+            f"If you trust it, run `git config --global --add safe.directory {_owned(output) or directory}` "
+            "as the user that runs onehead (the system-wide git configuration is not read).",
+        )
+    if "not a git repository" in output or "invalid gitfile format" in output:
+        return NotARepository(
+            f"{directory} is not a git repository.",
+            "Name a checkout or a bare repository with `--repo DIR`.",
+        )
+    if "promisor remote" in output:
+        return MissingObjects(
+            f"The repository in {directory} is a partial clone, and files that are needed have not been fetched.",
+            "Clone without `--filter`, or fetch them with `git fetch --refetch --no-filter origin`.",
+        )
+    if _DAMAGE.search(output):
+        return MissingObjects(
+            f"Objects are missing from the repository in {directory}, or damaged. Git said: {output.strip()}",
+            "Run `git fsck` there and clone it anew if that reports errors.",
+        )
+    return GitFailed(command, code, output)
+
+
+_DAMAGE = re.compile(
+    r"(?i)unable to read|could not read|bad object|bad tree|object file .* is empty|corrupt|missing blob|bad pack"
+    r"|cannot be accessed|not a valid (?:object|commit)|not a tree object|could not get object info"
+    r"|inflate: data stream error|did not match index|unable to unpack|not something we can merge"
+)
+
+
+def _owned(output: str) -> str:
+    found = re.search(r"dubious ownership in repository at '(.+)'", output)
+    return found.group(1) if found else ""

@@ -1,0 +1,212 @@
+"""Evidence: who brought a file, and where else it already is.
+
+Both decide how a fork may be repaired. A revision that has escaped its own branch may be in somebody's database, so
+it must never be re-parented; and the person who brought a revision is the one to tell.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from onehead.errors import CannotJudge
+from onehead.gitrepo.objects import Objects, TooLarge
+from onehead.gitrepo.refs import COMMIT_FIELDS, COMMIT_FORMAT, LOG, Commit, list_refs, parse_commit
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from onehead.gitrepo.command import Git
+
+_NAMESPACES = ("refs/heads", "refs/remotes", "refs/tags", "refs/pull")
+_RECORD = "//commit//"
+"""Marks the beginning of a record of `git log`; no path looks like this."""
+_LARGEST_TREE = 1 << 26
+"""Bytes; no directory that people work with comes near."""
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """A ref that has at least one of the directories asked for.
+
+    Attributes:
+        ref: full name (`refs/heads/topic`, `refs/tags/v1`, `refs/pull/7/head`).
+        sha: its commit.
+        directories: directory → object id of its tree there.
+    """
+
+    ref: str
+    sha: str
+    directories: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Presence:
+    """What other refs hold.
+
+    A thousand branches share a handful of trees, so what is derived from a tree (revision ids, say) is best derived
+    once for each object id of `trees`.
+
+    Attributes:
+        holdings: in the order of ref names.
+        trees: object id of a tree → path inside it → object id of the file.
+    """
+
+    holdings: tuple[Holding, ...]
+    trees: dict[str, dict[str, str]]
+
+
+def introduced(git: Git, paths: Collection[str], head: str, not_in: Sequence[str]) -> dict[str, Commit]:
+    """Who brought files to a branch: path → the newest commit that added it under this name.
+
+    A file that a merge commit brought, and none of its parents had, is credited to the merge. In a shallow clone, the
+    commits at which history was cut off are credited with nothing: they only seem to add everything.
+
+    Args:
+        git: the repository.
+        paths: files of `head`.
+        head: SHA of the branch.
+        not_in: SHAs whose history is of no interest (the target).
+
+    Returns:
+        Paths that none of these commits added are absent.
+
+    Raises:
+        OneheadError: no repository, unknown SHAs, or missing objects.
+    """
+    return _added(git, paths, ("--topo-order", "-c"), (head, *(f"^{sha}" for sha in not_in)))
+
+
+def landed(git: Git, paths: Collection[str], branch: str) -> dict[str, Commit]:
+    """How files came onto a branch: path → the commit of its first-parent line that added it under this name.
+
+    For what came through a pull request that is the commit its merge wrote, not the author's own.
+
+    Args:
+        git: the repository.
+        paths: files of `branch`.
+        branch: SHA of its tip.
+
+    Raises:
+        OneheadError: no repository, an unknown SHA, or missing objects.
+    """
+    return _added(git, paths, ("--first-parent", "-m"), (branch,))
+
+
+def _added(git: Git, paths: Collection[str], walk: Sequence[str], commits: Sequence[str]) -> dict[str, Commit]:
+    """Path → the newest of these commits that added it."""
+    wanted = set(paths)
+    if not wanted:
+        return {}
+    # Directories, not the files: there are few, while thousands of paths would not fit a command line.
+    # `top`, because git takes paths from the directory it runs in.
+    places = sorted({f":(top,literal){path.rpartition('/')[0]}" for path in wanted})
+    options = (*walk, "--no-renames", "--diff-filter=A", "--name-only", f"--format=%x00{_RECORD}%x00{COMMIT_FORMAT}")
+    out = git.run(*LOG, *options, "--end-of-options", *commits, "--", *places)
+    cut_off = _shallow_commits(git)
+    found: dict[str, Commit] = {}
+    for commit, added in _parse_log(out):
+        if commit.sha not in cut_off:
+            for path in added:
+                if path in wanted:
+                    found.setdefault(path, commit)
+    return found
+
+
+def presence(
+    git: Git, directories: Collection[str], head: str, own: Collection[str] = (), *, recursive: bool = False
+) -> Presence:
+    """What every other branch, remote branch, tag and pull request holds in some directories.
+
+    Args:
+        git: the repository.
+        directories: paths from the top; the empty one is the top itself.
+        head: SHA of the branch in question; refs that point to it are its own.
+        own: full names of further refs that are its own (its remote-tracking branch, `refs/pull/N/head`).
+        recursive: look into subdirectories too.
+
+    Raises:
+        CannotJudge: a directory listing is unreasonably large.
+        OneheadError: no repository, or missing objects.
+    """
+    others = [ref for ref in list_refs(git, *_NAMESPACES) if ref.sha != head and ref.name not in own]
+    commits = list(dict.fromkeys(ref.sha for ref in others))
+    names = [directory.strip("/") for directory in directories]
+    with Objects(git) as objects:
+        questions = [f"{sha}:{name}" if name else f"{sha}^{{tree}}" for sha in commits for name in names]
+        answers = iter(objects.look_up(questions))
+        held: dict[str, dict[str, str]] = {}
+        for sha in commits:
+            infos = [(directory, next(answers)) for directory in directories]
+            held[sha] = {directory: info.oid for directory, info in infos if info is not None and info.kind == "tree"}
+        tops = {oid for trees in held.values() for oid in trees.values()}
+        trees = _read_trees(objects, tops, binary=len(head) // 2, recursive=recursive)
+    holdings = tuple(Holding(ref.name, ref.sha, held[ref.sha]) for ref in others if held[ref.sha])
+    return Presence(holdings, trees)
+
+
+def _parse_log(out: bytes) -> list[tuple[Commit, list[str]]]:
+    """Records of `git log -z --name-only`: after the fields of the format come the paths.
+
+    Git puts a line feed before the first path of an ordinary commit and an empty field before that of a merge.
+    """
+    fields = iter(out.decode("utf-8", "surrogateescape").split("\0"))
+    found: list[tuple[Commit, list[str]]] = []
+    first = False
+    for field in fields:
+        if field == _RECORD:
+            found.append((parse_commit([next(fields) for _ in range(COMMIT_FIELDS)]), []))
+            first = True
+        elif field:
+            found[-1][1].append(field.removeprefix("\n") if first else field)
+            first = False
+        else:
+            first = False
+    return found
+
+
+def _shallow_commits(git: Git) -> set[str]:
+    file = git.run("rev-parse", "--path-format=absolute", "--git-path", "shallow").decode("utf-8", "surrogateescape")
+    try:
+        return set(Path(file.removesuffix("\n")).read_text("ascii").split())
+    except FileNotFoundError:
+        return set()
+
+
+def _read_trees(objects: Objects, tops: set[str], binary: int, *, recursive: bool) -> dict[str, dict[str, str]]:
+    blobs: dict[str, dict[str, str]] = {}
+    folders: dict[str, dict[str, str]] = {}
+    waiting = sorted(tops)
+    while waiting:
+        for oid, data in objects.contents(waiting, _LARGEST_TREE):
+            if isinstance(data, TooLarge):
+                raise CannotJudge(
+                    f"The directory listing {oid[:10]} has {data.size} bytes, too many to be looked through.",
+                    "Remove the branch or tag that holds it.",
+                )
+            blobs[oid], folders[oid] = _parse_tree(data, binary)
+        below = {child for oid in waiting for child in folders[oid].values()} if recursive else set()
+        waiting = sorted(below - blobs.keys())
+    if recursive:
+        return {oid: _flatten(oid, blobs, folders) for oid in tops}
+    return blobs
+
+
+def _flatten(oid: str, blobs: dict[str, dict[str, str]], folders: dict[str, dict[str, str]]) -> dict[str, str]:
+    files = dict(blobs[oid])
+    for name, child in folders[oid].items():
+        files.update({f"{name}/{path}": blob for path, blob in _flatten(child, blobs, folders).items()})
+    return files
+
+
+def _parse_tree(data: bytes, binary: int) -> tuple[dict[str, str], dict[str, str]]:
+    """A raw tree object, as name → id of its files and of its directories; `binary` is the length of an id."""
+    files: dict[str, str] = {}
+    folders: dict[str, str] = {}
+    for mode, name, oid in re.findall(rb"(\d+) ([^\0]+)\0(.{%d})" % binary, data, re.DOTALL):
+        if mode != b"160000":  # a submodule holds no files of this repository
+            which = folders if mode == b"40000" else files
+            which[name.decode("utf-8", "surrogateescape")] = oid.hex()
+    return files, folders

@@ -1,0 +1,144 @@
+"""The tree that git would make by merging one commit into another, without a work tree and without a trace."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from onehead.gitrepo.errors import GitTooOld, explain
+from onehead.gitrepo.refs import merge_base
+from onehead.gitrepo.snapshot import DEFAULT_LIMIT, SUBMODULE, Contents, Entry, Tree, list_changed, list_tree
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from onehead.gitrepo.command import Git
+    from onehead.gitrepo.scratch import Scratch
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """A path on which the two sides don't agree as text.
+
+    A side that deleted the file, or has it under another name, is `None`; a file that both renamed differently
+    therefore gives three conflicts: its old name with `base` only, and each new name with one side only. Where one
+    side has a file and the other a directory, git invents a name for the file (`versions~<SHA>`).
+    """
+
+    path: str
+    base: Entry | None
+    target: Entry | None
+    head: Entry | None
+
+
+@dataclass(frozen=True, slots=True)
+class MergedTree:
+    """What merging `head` into `target` gives.
+
+    Attributes:
+        tree: what the merge is: the SHA of `head` or of `target` when one contains the other, else the object id of
+            the merged tree, which is in the repository only if it was asked for (`keep`).
+        merge_base: the best common ancestor, `None` for unrelated histories.
+        entries: path → file, for every path that merged cleanly.
+        conflicts: path → both sides' files, for all other paths; these are not in `entries`.
+        messages: git's description of each conflict, one line each.
+        fresh: the files of `entries` that neither side has and that can't be read from the repository, because both
+            sides edited them and git put the edits together.
+    """
+
+    tree: str
+    merge_base: str | None
+    entries: dict[str, Entry]
+    conflicts: dict[str, Conflict]
+    messages: tuple[str, ...]
+    fresh: Contents
+
+
+def merge_trees(
+    git: Git,
+    target: str,
+    head: str,
+    *,
+    listed: Mapping[str, Tree] | None = None,
+    keep: bool = False,
+    limit: int = DEFAULT_LIMIT,
+) -> MergedTree:
+    """Merge `head` into `target` in memory, the way a forge would: `ort`, renames followed, no configuration.
+
+    Several merge bases are git's business (it merges them first); unrelated histories are merged from nothing.
+
+    Args:
+        git: the repository.
+        target: SHA of the commit that is merged into (git's "ours").
+        head: SHA of the commit that is merged ("theirs").
+        listed: full listings that are known already, by SHA; they save time.
+        keep: leave the new objects in the repository, to make a commit of the tree.
+        limit: bytes of the largest file that `fresh` holds.
+
+    Raises:
+        ShallowHistory: the clone is shallow and the common history is missing.
+        GitTooOld: git has no `merge-tree --write-tree`.
+        OneheadError: no repository, unknown SHAs, or missing objects.
+    """
+    known = dict(listed or {})
+    base = merge_base(git, target, head)
+    if base in (head, target):
+        whole = head if base == target else target
+        tree = known.get(whole) or list_tree(git, whole)
+        return MergedTree(whole, base, tree.entries, {}, (), Contents({}, {}))
+    # Loaded only here: most branches that are checked contain their target, and the start-up of tempfile and
+    # pathlib costs more than their whole judgement.
+    from onehead.gitrepo.scratch import scratch  # noqa: PLC0415
+
+    with scratch(git, "sha256" if len(target) == 64 else "sha1", keep=keep) as place:
+        oid, conflicts, messages = _merge(place.git, target, head)
+        before = known.get(target) or list_tree(git, target)
+        merged = list_changed(place.git, before, oid)
+        clean = {path: entry for path, entry in merged.entries.items() if path not in conflicts}
+        made = [entry for path, entry in clean.items() if before.entries.get(path) != entry]
+        return MergedTree(oid, base, clean, conflicts, messages, _fresh(place, made, limit))
+
+
+def _merge(git: Git, target: str, head: str) -> tuple[str, dict[str, Conflict], tuple[str, ...]]:
+    answer = git.ask("merge-tree", "--write-tree", "-z", "--allow-unrelated-histories", target, head)
+    if answer.code in (0, 1) and answer.out:
+        return parse_merge(answer.out)
+    if answer.code == 129 and git.version() < (2, 38):
+        found = ".".join(map(str, git.version()))
+        raise GitTooOld(f"Git {found} can't merge without a work tree.", "Install git 2.38 or newer.")
+    raise explain("merge-tree", git.directory, answer.code, answer.err)
+
+
+def parse_merge(out: bytes) -> tuple[str, dict[str, Conflict], tuple[str, ...]]:
+    """Read the output of `git merge-tree --write-tree -z`: tree, conflicts by path, messages about conflicts."""
+    fields = iter(out.decode("utf-8", "surrogateescape").split("\0")[:-1])
+    oid = next(fields)
+    stages: dict[str, dict[str, Entry]] = {}
+    for record in fields:
+        if not record:
+            break
+        about, _, path = record.partition("\t")
+        mode, blob, stage = about.split(" ")
+        stages.setdefault(path, {})[stage] = Entry(path, mode, blob)
+    messages = []
+    for count in fields:
+        for _ in range(int(count)):
+            next(fields)
+        kind, text = next(fields), next(fields)
+        if kind.startswith("CONFLICT"):
+            messages.append(" ".join(text.split()))
+    conflicts = {path: Conflict(path, s.get("1"), s.get("2"), s.get("3")) for path, s in stages.items()}
+    return oid, conflicts, tuple(messages)
+
+
+def _fresh(place: Scratch, made: list[Entry], limit: int) -> Contents:
+    fresh = Contents({}, {})
+    for entry in made:
+        found = place.new_blob(entry.oid, limit) if entry.mode != SUBMODULE else None
+        if found is not None:
+            size, data = found
+            if data is None:
+                fresh.too_large[entry.oid] = size
+            else:
+                fresh.data[entry.oid] = data
+    return fresh

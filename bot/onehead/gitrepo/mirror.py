@@ -1,0 +1,261 @@
+"""Bare, disposable mirrors of the forge's repositories, for the service.
+
+A mirror can be deleted at any moment and is cloned anew on the next use; one that turns out to be damaged is replaced
+without a question. Mirrors are complete, not blobless: merging needs the content of files one at a time, and in a
+blobless clone every one of them is a round trip to the forge, with the token, in the middle of a judgement.
+
+Who does what: GitPython keeps the repository itself (creating and opening it, its configuration, remote and HEAD) and
+words the commands; the processes run through our own door (`command.py`), plugged in where GitPython foresees it
+(`Repo.GitCommandWrapperType`). GitPython's own way of running git would hand it every `GIT_*` variable of the service,
+has time limits that need `ps` or `pgrep` (not in a slim image) and that a hanging transport survives, and its
+`Remote.push` forgets the outcome when a SHA is pushed rather than a branch (GitPython 3.2.1). It takes a tenth of a
+second to import, which is why nothing on the way of `check` or `pre-receive` imports this module.
+"""
+
+from __future__ import annotations
+
+import configparser
+import fcntl
+import hashlib
+import re
+import shutil
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import git as gitpython
+
+from onehead.errors import CannotJudge, OneheadError
+from onehead.gitrepo.command import Answer, Git
+from onehead.gitrepo.errors import explain
+from onehead.gitrepo.remote import PushOutcome, RefUpdate, access, push_arguments, read_push, remote_trouble
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+_REFSPECS = (
+    "+refs/heads/*:refs/heads/*",
+    "+refs/tags/*:refs/tags/*",
+    "+refs/pull/*/head:refs/pull/*/head",
+)
+_DEFAULT_TIMEOUT = 300.0
+
+
+class MirrorBusy(CannotJudge):
+    """Somebody else has held the mirror for longer than we may wait."""
+
+
+class Mirrors:
+    """The mirrors of one cache directory, which several threads and processes may share."""
+
+    def __init__(self, directory: Path, *, timeout: float = _DEFAULT_TIMEOUT) -> None:
+        """Name the cache.
+
+        Args:
+            directory: made when needed.
+            timeout: seconds that one git command, and the wait for a mirror in use, may take.
+        """
+        self._directory = directory
+        self._timeout = timeout
+
+    @contextmanager
+    def hold(self, url: str, token: str = "") -> Iterator[Mirror]:
+        """Have the mirror of a repository to oneself. It is empty until `Mirror.fetch` was called once.
+
+        Args:
+            url: clone URL (http, https or file) without credentials.
+            token: access token; used in memory only.
+
+        Raises:
+            ValueError: the URL or token can't be one.
+            MirrorBusy: it stays in use.
+        """
+        reach = access(url, token)
+        self._directory.mkdir(parents=True, exist_ok=True)
+        place = self._directory / _name(url)
+        with place.with_suffix(".lock").open("w") as lock:
+            _wait_for(lock, url, self._timeout)
+            reading = Git(place, timeout=self._timeout, secrets=reach.secrets)
+            talking = reading.variant(environment={"GIT_ALLOW_PROTOCOL": reach.protocols}, config=reach.config)
+            yield Mirror(place, url, reading, talking)
+
+
+class Mirror:
+    """One mirror, while it is held.
+
+    Attributes:
+        git: the door for reading and for writing commits. It has no token and can't reach the network.
+    """
+
+    def __init__(self, place: Path, url: str, reading: Git, talking: Git) -> None:
+        self.git = reading
+        self._place = place
+        self._url = url
+        self._talking = talking
+
+    def fetch(self) -> None:
+        """Make the mirror equal to the forge: branches, tags and the heads of pull requests; what is gone there goes.
+
+        A mirror that does not exist is made, and a damaged one is replaced.
+
+        Raises:
+            RemoteUnreachable: the forge does not answer; worth trying again.
+            RemoteRefused: no such repository for this token.
+            GitTimeout: it takes too long.
+        """
+        if not self._is_usable():
+            self.rebuild()
+            return
+        answer = self._run_fetch()
+        if answer.code != 0:
+            trouble = remote_trouble(answer.err)
+            if trouble is not None:
+                raise trouble
+            # Not the forge, so the mirror: a lock left by a process that was killed, a lost pack, a full disk.
+            self.rebuild()
+
+    def rebuild(self) -> None:
+        """Delete the mirror and clone it anew: for when reading it raised `MissingObjects`.
+
+        Raises:
+            OneheadError: as `fetch`.
+        """
+        answer = self._clone("sha1")
+        if answer.code != 0 and "mismatched algorithms" in answer.err:
+            answer = self._clone("sha256")
+        if answer.code != 0:
+            raise self._trouble("fetch", answer)
+        self.default_branch()
+
+    def default_branch(self) -> str | None:
+        """Ask the forge for its default branch, point the mirror's HEAD to it and return its full name.
+
+        `None` when the repository is empty. (A fetch doesn't tell; the forge's API does, mostly.)
+
+        Raises:
+            OneheadError: as `fetch`.
+        """
+        answer = self._ask("ls_remote", "--symref", "origin", "HEAD")
+        if answer.code != 0:
+            raise self._trouble("ls-remote", answer)
+        found = re.search(rb"^ref: (\S+)\tHEAD$", answer.out, re.MULTILINE)
+        if found is None:
+            return None
+        name = found.group(1).decode("utf-8", "surrogateescape")
+        with self._repository() as repository:
+            repository.head.set_reference(gitpython.Reference(repository, name))
+        return name
+
+    def push(self, updates: Sequence[RefUpdate]) -> list[PushOutcome]:
+        """Send commits of the mirror to the forge and say what became of each ref, in the order given.
+
+        A ref moves only if it still is where it was expected; one that already is where it shall be counts as done.
+
+        Raises:
+            RemoteUnreachable: the forge does not answer or breaks off; what became of the refs is not known.
+            RemoteRefused: no such repository for this token.
+            GitTimeout: it takes too long.
+            MissingObjects: a commit is not in the mirror.
+        """
+        if not updates:
+            return []
+        answer = self._ask("push", *push_arguments(updates))
+        if "src refspec" in answer.err or "bad object" in answer.err:
+            raise explain("push", str(self._place), answer.code, answer.err)
+        return read_push(answer, updates)
+
+    def _is_usable(self) -> bool:
+        try:
+            with self._repository() as repository:
+                return repository.bare and "origin" in repository.remotes
+        except (gitpython.InvalidGitRepositoryError, configparser.Error, OSError, ValueError):
+            return False
+
+    def _clone(self, object_format: str) -> Answer:
+        if self._place.exists():
+            shutil.rmtree(self._place)
+        _Repository.init(self._place, bare=True, object_format=object_format).close()
+        with self._repository() as repository:
+            with repository.config_writer() as config:
+                # Collecting garbage must not outlive the lock on the mirror.
+                config.set_value("gc", "autoDetach", "false")
+                config.set_value("maintenance", "autoDetach", "false")
+            with repository.create_remote("origin", self._url).config_writer as config:
+                # Otherwise git keeps a second copy of all branches below refs/remotes.
+                config.remove_option("fetch")
+        return self._run_fetch()
+
+    def _run_fetch(self) -> Answer:
+        options = ("--prune", "--no-tags", "--no-write-fetch-head", "--quiet")
+        return self._ask("fetch", *options, "--", "origin", *_REFSPECS)
+
+    def _ask(self, verb: str, *args: str) -> Answer:
+        with self._repository() as repository:
+            ended: Any = getattr(repository.git, verb)(*args, with_extended_output=True, with_exceptions=False)
+        code, out, err = ended
+        return Answer(code, out.encode("utf-8", "surrogateescape"), err)
+
+    def _trouble(self, command: str, answer: Answer) -> OneheadError:
+        return remote_trouble(answer.err) or explain(command, str(self._place), answer.code, answer.err)
+
+    @contextmanager
+    def _repository(self) -> Iterator[_Repository]:
+        repository = _Repository(self._place)
+        repository.git.door = self._talking
+        try:
+            yield repository
+        finally:
+            repository.close()
+
+
+class _Commands(gitpython.Git):
+    """GitPython's commands, run by our door. It has no network and no token unless a mirror gives it its own."""
+
+    def __init__(self, working_dir: str | Path | None = None) -> None:
+        super().__init__(working_dir)
+        self.door = Git(working_dir or ".")
+
+    def execute(  # type: ignore[override]
+        self, command: Sequence[str], *, with_extended_output: bool = False, with_exceptions: bool = True, **more: Any
+    ) -> str | tuple[int, str, str]:
+        """Run a command that GitPython has worded. Those that keep a process open are not offered."""
+        if more.get("as_process") or more.get("istream"):
+            raise RuntimeError("The mirror runs git to its end; conversations are held in onehead.gitrepo.objects.")
+        answer = self.door.ask(*command[1:])
+        out = answer.out.decode("utf-8", "surrogateescape").removesuffix("\n")
+        if answer.code != 0 and with_exceptions:
+            raise explain(command[1], self.door.directory, answer.code, answer.err)
+        return (answer.code, out, answer.err) if with_extended_output else out
+
+
+class _Repository(gitpython.Repo):
+    GitCommandWrapperType = _Commands  # type: ignore[assignment]
+
+    git: _Commands
+
+
+def _name(url: str) -> str:
+    """Readable and unique, whatever the URL holds."""
+    words = re.sub(r"[^a-z0-9]+", "-", urlsplit(url).path.lower().removesuffix(".git")).strip("-")
+    return f"{words[-60:]}-{hashlib.sha256(url.encode()).hexdigest()[:16]}.git"
+
+
+def _wait_for(lock: IO[str], url: str, timeout: float) -> None:
+    """Take a lock that also excludes other threads, because each of them has opened the file itself."""
+    deadline = time.monotonic() + timeout
+    pause = 0.01
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                raise MirrorBusy(
+                    f"The mirror of {url} has been in use for more than {timeout:g} seconds.",
+                    "It is tried again with the next event or sweep.",
+                ) from None
+            time.sleep(pause)
+            pause = min(pause * 2, 0.5)
+        else:
+            return

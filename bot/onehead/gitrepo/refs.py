@@ -1,0 +1,246 @@
+"""Which commit a name means, how commits are related, and who made them."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, NamedTuple
+
+from onehead.gitrepo.errors import (
+    DEEPEN,
+    AmbiguousRef,
+    EmptyRepository,
+    GitFailed,
+    MissingObjects,
+    ShallowHistory,
+    UnknownRef,
+    explain,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from onehead.gitrepo.command import Git
+
+_SHA = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
+_DEFAULT_BRANCHES = ("main", "master", "develop")
+_LATEST = 253402300799
+"""The last second a `datetime` can hold; a hostile commit may claim a later one."""
+
+
+class Ref(NamedTuple):
+    """A full name (`refs/heads/main`) and the commit it points to (a tag is followed to its commit)."""
+
+    name: str
+    sha: str
+
+
+class Commit(NamedTuple):
+    """Who made a commit, when and what for.
+
+    Attributes:
+        sha: the commit.
+        author_name: as written in the commit, no mailmap.
+        author_email: the same.
+        date: when it was authored, in UTC.
+        subject: first paragraph of the message, in one line.
+    """
+
+    sha: str
+    author_name: str
+    author_email: str
+    date: datetime
+    subject: str
+
+
+def resolve(git: Git, ref: str) -> str:
+    """The SHA of the commit that a name means.
+
+    Takes whatever git takes (branch, tag, SHA, `HEAD~2`, `origin/main` …), and a branch name that exists only on a
+    remote, because a CI checkout often has no local branches.
+
+    Raises:
+        UnknownRef: it means no commit.
+        AmbiguousRef: a branch, a tag or several SHAs compete for it and differ. Git would silently take the tag.
+        EmptyRepository: there is no commit at all.
+        OneheadError: no repository.
+    """
+    if not ref or "\0" in ref:
+        raise _unknown(git, ref)
+    answer = git.ask("rev-parse", "--verify", "--end-of-options", f"{ref}^{{commit}}")
+    sha = answer.out.decode("ascii", "replace").strip()
+    if answer.code == 0 and _SHA.fullmatch(sha):
+        if "is ambiguous" in answer.err and not _SHA.fullmatch(ref):
+            _refuse_rivals(git, ref)
+        return sha
+    trouble = explain("rev-parse", git.directory, answer.code, answer.err)
+    if not isinstance(trouble, GitFailed | MissingObjects):
+        raise trouble
+    if "is ambiguous" in answer.err:
+        raise AmbiguousRef(ref, f"Several commits begin with `{ref}`.", "Write more digits of the SHA.")
+    return _on_a_remote(git, ref) or _raise_unknown(git, ref)
+
+
+def list_refs(git: Git, *prefixes: str) -> list[Ref]:
+    """All refs below the prefixes (`refs/heads`, `refs/tags`, `refs/remotes/origin` …; default: all), by name.
+
+    Symbolic refs such as `refs/remotes/origin/HEAD`, and tags of something else than a commit, are left out.
+    """
+    form = "%(refname)%00%(symref)%00%(objecttype)%00%(objectname)%00%(*objecttype)%00%(*objectname)"
+    out = git.run("for-each-ref", f"--format={form}", *prefixes)
+    found = []
+    for line in out.decode("utf-8", "surrogateescape").split("\n")[:-1]:
+        name, symref, kind, sha, peeled_kind, peeled = line.split("\0")
+        if symref:
+            continue
+        if kind == "commit":
+            found.append(Ref(name, sha))
+        elif peeled_kind == "commit":
+            found.append(Ref(name, peeled))
+    return found
+
+
+def current_branch(git: Git) -> str | None:
+    """Full name of the branch HEAD is on, born or not; `None` when HEAD is detached."""
+    answer = git.ask("symbolic-ref", "--quiet", "HEAD")
+    if answer.code == 0:
+        return answer.out.decode("utf-8", "surrogateescape").strip()
+    if answer.code == 1:
+        return None
+    raise explain("symbolic-ref", git.directory, answer.code, answer.err)
+
+
+def destination(git: Git) -> Ref | None:
+    """The branch that HEAD would be merged into, as far as the repository itself tells; `None` when it does not.
+
+    In this order: the default branch of the remote (of the current branch's remote, else `origin`, else the only
+    one), its `main`, `master` or `develop`, and then the local one of that name.
+    """
+    refs, heads_of, remotes, own_remote = {}, {}, set(), ""
+    form = "%(HEAD)%00%(refname)%00%(objectname)%00%(symref)%00%(upstream:remotename)"
+    out = git.run("for-each-ref", f"--format={form}", "refs/heads", "refs/remotes")
+    for line in out.decode("utf-8", "surrogateescape").split("\n")[:-1]:
+        here, name, sha, symref, upstream = line.split("\0")
+        refs[name] = sha
+        if here == "*":
+            own_remote = upstream
+        if name.startswith("refs/remotes/"):
+            remotes.add(name.split("/")[2])
+            if symref and name.endswith("/HEAD"):
+                heads_of[name.split("/")[2]] = symref
+    preferred = [own_remote, "origin", *(remotes if len(remotes) == 1 else ())]
+    remote = next((name for name in preferred if name in remotes), None)
+    candidates = [heads_of.get(remote, "")] if remote else []
+    candidates += [f"refs/remotes/{remote}/{branch}" for branch in _DEFAULT_BRANCHES]
+    candidates += [f"refs/heads/{branch}" for branch in _DEFAULT_BRANCHES]
+    return next((Ref(name, refs[name]) for name in candidates if name in refs), None)
+
+
+def merge_base(git: Git, one: str, other: str) -> str | None:
+    """The best common ancestor of two commits (one of the best, when their histories cross); `None` if unrelated.
+
+    Raises:
+        ShallowHistory: none is found, but the clone is shallow, so there may be one.
+    """
+    answer = git.ask("merge-base", "--end-of-options", one, other)
+    if answer.code == 0:
+        return answer.out.decode("ascii").strip()
+    if answer.code != 1:
+        raise explain("merge-base", git.directory, answer.code, answer.err)
+    if is_shallow(git):
+        raise ShallowHistory(
+            f"The common history of {one[:10]} and {other[:10]} is not in this shallow clone, "
+            "so their merge can't be judged.",
+            DEEPEN,
+        )
+    return None
+
+
+def is_ancestor(git: Git, ancestor: str, descendant: str) -> bool:
+    """Whether one commit is reachable from another (a commit is its own ancestor).
+
+    Raises:
+        ShallowHistory: it is not found, but the clone is shallow, so it may be.
+    """
+    answer = git.ask("merge-base", "--is-ancestor", "--end-of-options", ancestor, descendant)
+    if answer.code == 0:
+        return True
+    if answer.code != 1:
+        raise explain("merge-base", git.directory, answer.code, answer.err)
+    if is_shallow(git):
+        raise ShallowHistory(
+            f"Whether {ancestor[:10]} is part of {descendant[:10]} can't be told in this shallow clone.", DEEPEN
+        )
+    return False
+
+
+def is_shallow(git: Git) -> bool:
+    """Whether history was cut off when the repository was cloned."""
+    return git.run("rev-parse", "--is-shallow-repository").strip() == b"true"
+
+
+LOG = ("log", "-z", "--no-show-signature", "--no-notes", "--no-color", "--encoding=UTF-8")
+"""`git log` without what a person's configuration adds to it."""
+COMMIT_FORMAT = "%H%x00%an%x00%ae%x00%at%x00%s"
+COMMIT_FIELDS = 5
+
+
+def describe(git: Git, shas: Sequence[str]) -> dict[str, Commit]:
+    """SHA → who made the commit, for any number of commits at once.
+
+    Raises:
+        OneheadError: one of them does not exist.
+    """
+    if not shas:
+        return {}
+    data = "".join(f"{sha}\n" for sha in dict.fromkeys(shas)).encode("ascii")
+    out = git.run(*LOG, "--no-walk=unsorted", "--stdin", f"--format={COMMIT_FORMAT}", data=data)
+    fields = out.decode("utf-8", "replace").split("\0")[:-1]
+    commits = [parse_commit(fields[at : at + COMMIT_FIELDS]) for at in range(0, len(fields), COMMIT_FIELDS)]
+    return {commit.sha: commit for commit in commits}
+
+
+def parse_commit(fields: Sequence[str]) -> Commit:
+    """Read the fields of one `COMMIT_FORMAT`."""
+    # Names come from anywhere and go everywhere: what is no text becomes a replacement character here.
+    sha, name, email, seconds, subject = (
+        f.encode("utf-8", "surrogateescape").decode("utf-8", "replace") for f in fields
+    )
+    when = min(int(seconds), _LATEST) if seconds.isdigit() else 0
+    return Commit(sha, name, email, datetime.fromtimestamp(when, UTC), subject)
+
+
+def _refuse_rivals(git: Git, ref: str) -> None:
+    name = re.split(r"[~^@:]", ref, maxsplit=1)[0]
+    rivals = list_refs(git, f"refs/heads/{name}", f"refs/tags/{name}", f"refs/remotes/{name}")
+    rivals = [rival for rival in rivals if rival.name.split("/", 2)[2] == name]
+    if len({rival.sha for rival in rivals}) > 1:
+        names = " and ".join(f"`{rival.name}` ({rival.sha[:10]})" for rival in rivals)
+        raise AmbiguousRef(
+            ref, f"`{ref}` is ambiguous: {names} differ.", f"Write the full name, such as `{rivals[0].name}`."
+        )
+
+
+def _on_a_remote(git: Git, ref: str) -> str | None:
+    if re.search(r"[*?\[\]\\~^:@{\s]", ref):
+        return None
+    found = {r.name.split("/")[2]: r.sha for r in list_refs(git, f"refs/remotes/*/{ref}") if r.name.endswith(f"/{ref}")}
+    if "origin" in found:
+        return found["origin"]
+    return next(iter(found.values())) if len(set(found.values())) == 1 else None
+
+
+def _raise_unknown(git: Git, ref: str) -> str:
+    raise _unknown(git, ref)
+
+
+def _unknown(git: Git, ref: str) -> UnknownRef | EmptyRepository:
+    if not git.run("for-each-ref", "--count=1") and git.ask("rev-parse", "--verify", "--quiet", "HEAD").code != 0:
+        return EmptyRepository(
+            f"The repository in {git.directory} has no commits yet, so there is nothing to judge.",
+            "Commit something first.",
+        )
+    hint = "`git branch --all` and `git tag` list the names there are."
+    if is_shallow(git):
+        hint = f"This clone is shallow, so it may be cut off. {DEEPEN}"
+    return UnknownRef(ref, f"`{ref}` names no commit of the repository in {git.directory}.", hint)

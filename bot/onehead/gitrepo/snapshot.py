@@ -1,0 +1,131 @@
+"""What a commit holds: which files, and their content, without a work tree."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from onehead.gitrepo.objects import Objects, TooLarge
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from onehead.gitrepo.command import Git
+
+SYMLINK = "120000"
+SUBMODULE = "160000"
+
+DEFAULT_LIMIT = 1 << 20
+"""Bytes of the largest file that is read."""
+
+
+class Entry(NamedTuple):
+    """One file of a tree.
+
+    A tuple, because a repository has tens of thousands, and frozen dataclasses take twice as long to make.
+
+    Attributes:
+        path: from the top of the repository, with `/`; undecodable bytes are surrogate-escaped.
+        mode: git's six octal digits: `100644`, `100755`, `120000` (a symlink; its content is where it points to)
+            or `160000` (a submodule; there is no content to read).
+        oid: git's object id, in hex.
+    """
+
+    path: str
+    mode: str
+    oid: str
+
+
+class Tree(NamedTuple):
+    """The files of a commit.
+
+    Attributes:
+        treeish: the commit or tree that was listed, as given.
+        entries: path → entry, in git's order; when directories were asked for, only what is in them.
+    """
+
+    treeish: str
+    entries: dict[str, Entry]
+
+
+class Contents(NamedTuple):
+    """What `read` brought.
+
+    Attributes:
+        data: object id → content.
+        too_large: object id → size in bytes of each that exceeds the limit and was not read.
+    """
+
+    data: dict[str, bytes]
+    too_large: dict[str, int]
+
+
+def list_tree(git: Git, treeish: str, directories: Sequence[str] = ()) -> Tree:
+    """List the files of a commit or tree, everywhere or only below some directories.
+
+    Args:
+        git: the repository.
+        treeish: SHA of a commit or tree (names go through `refs.resolve` first).
+        directories: paths from the top; one that does not exist contributes nothing.
+
+    Raises:
+        OneheadError: no repository, an unknown SHA, or missing objects.
+    """
+    where = [directory.strip("/") for directory in directories]
+    # Without this, git would take the empty path (the top) for "nothing".
+    paths = [] if "" in where else [f"{directory}/" for directory in where]
+    out = git.run("ls-tree", "-r", "-z", "--full-tree", "--end-of-options", treeish, *paths)
+    return Tree(treeish, parse_listing(out))
+
+
+def list_changed(git: Git, known: Tree, treeish: str) -> Tree:
+    """List another commit or tree by what differs from one that is fully listed already.
+
+    As cheap as the difference is small, where `list_tree` costs as much as the repository is large.
+
+    Raises:
+        OneheadError: no repository, an unknown SHA, or missing objects.
+    """
+    out = git.run("diff-tree", "-r", "-z", "--raw", "--no-renames", "--end-of-options", known.treeish, treeish)
+    fields = out.decode("utf-8", "surrogateescape").split("\0")
+    entries = dict(known.entries)
+    for about, path in zip(fields[:-1:2], fields[1::2], strict=True):
+        _, mode, _, oid, status = about.split(" ")
+        if status == "D":
+            del entries[path]
+        else:
+            entries[path] = Entry(path, mode, oid)
+    return Tree(treeish, entries)
+
+
+def parse_listing(out: bytes) -> dict[str, Entry]:
+    """Read the output of `ls-tree -r -z`: path → entry."""
+    entries = {}
+    for record in out.decode("utf-8", "surrogateescape").split("\0")[:-1]:
+        about, _, path = record.partition("\t")
+        mode, _, oid = about.split(" ")
+        entries[path] = Entry(path, mode, oid)
+    return entries
+
+
+def read(git: Git, oids: Iterable[str], limit: int = DEFAULT_LIMIT) -> Contents:
+    """Read blobs through one git process.
+
+    Args:
+        git: the repository.
+        oids: object ids; each is read once, however often it is named.
+        limit: bytes; a larger blob is reported and not read.
+
+    Raises:
+        MissingObjects: a blob is not there (partial clone, damage).
+        OneheadError: no repository, or out of time.
+    """
+    found = Contents({}, {})
+    wanted = dict.fromkeys(oids)
+    if wanted:
+        with Objects(git) as objects:
+            for oid, content in objects.contents(wanted, limit):
+                if isinstance(content, TooLarge):
+                    found.too_large[oid] = content.size
+                else:
+                    found.data[oid] = content
+    return found

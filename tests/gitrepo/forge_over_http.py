@@ -1,0 +1,114 @@
+"""Git over HTTP on a loopback port, with a token: git's own `http-backend` behind a few lines of server."""
+
+from __future__ import annotations
+
+import subprocess
+import threading
+from base64 import b64decode
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Self
+
+from tests.repositories import environment
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from types import TracebackType
+
+TOKEN = "s3cret-token"
+
+
+class ForgeOverHttp:
+    """Serves the bare repositories below a directory while its context lasts.
+
+    Attributes:
+        url: where it listens.
+        writable: whether the token may push.
+        broken: answer 503 to everything.
+        authorizations: the Authorization headers it has seen.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.writable = True
+        self.broken = False
+        self.authorizations: set[str] = set()
+        forge = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                forge._serve(self)
+
+            def do_POST(self) -> None:
+                forge._serve(self)
+
+            def log_message(self, *args: object) -> None:
+                """Be quiet."""
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05})
+        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+    def _serve(self, request: BaseHTTPRequestHandler) -> None:
+        path, _, query = request.path.partition("?")
+        authorization = request.headers.get("Authorization", "")
+        writes = "git-receive-pack" in request.path
+        if self.broken:
+            request.send_error(503)
+        elif not authorization or b64decode(authorization.removeprefix("Basic ")).partition(b":")[2] != TOKEN.encode():
+            request.send_error(401)
+        elif writes and not self.writable:
+            request.send_error(403)
+        else:
+            self.authorizations.add(authorization)
+            self._answer(request, path, query)
+
+    def _answer(self, request: BaseHTTPRequestHandler, path: str, query: str) -> None:
+        body = _body(request)
+        variables = {
+            "GIT_PROJECT_ROOT": str(self.directory),
+            "GIT_HTTP_EXPORT_ALL": "1",
+            "REQUEST_METHOD": request.command,
+            "PATH_INFO": path,
+            "QUERY_STRING": query,
+            "CONTENT_TYPE": request.headers.get("Content-Type", ""),
+            "CONTENT_LENGTH": str(len(body)),
+            "HTTP_CONTENT_ENCODING": request.headers.get("Content-Encoding", ""),
+            "GIT_PROTOCOL": request.headers.get("Git-Protocol", ""),
+            "REMOTE_USER": "onehead",
+        }
+        done = subprocess.run(
+            ["git", "http-backend"],
+            input=body,
+            env=environment() | variables,
+            capture_output=True,
+            check=True,
+            timeout=30,
+        )
+        head, _, content = done.stdout.partition(b"\r\n\r\n")
+        headers = dict(line.split(": ", 1) for line in head.decode().split("\r\n"))
+        request.send_response(int(headers.pop("Status", "200").split()[0]))
+        for name, value in headers.items():
+            request.send_header(name, value)
+        request.end_headers()
+        request.wfile.write(content)
+
+
+def _body(request: BaseHTTPRequestHandler) -> bytes:
+    if request.headers.get("Transfer-Encoding") != "chunked":
+        return request.rfile.read(int(request.headers.get("Content-Length", "0")))
+    body = b""
+    while size := int(request.rfile.readline(), 16):
+        body += request.rfile.read(size)
+        request.rfile.readline()
+    return body

@@ -1,0 +1,142 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from onehead.gitrepo.command import Git
+from onehead.gitrepo.history import Holding, Presence, introduced, presence
+from onehead.gitrepo.refs import Commit
+from tests.repositories import Repository
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+LINES = "".join(f"line {number}\n" for number in range(20))
+
+
+def tree(repo: Repository, at: str, directory: str) -> str:
+    return repo.git("rev-parse", f"{at}:{directory}").strip()
+
+
+def names(found: dict[str, Commit]) -> dict[str, str]:
+    return {path: commit.sha for path, commit in found.items()}
+
+
+class TestIntroduced:
+    def test_who_added_each_file(self, git: Git, repo: Repository) -> None:
+        base = repo.commit("main", {"v/1.py": "1\n", "top.py": "1\n"})
+        two = repo.commit("topic", {"v/2.py": "2\n"}, "Add two", parents=[base], author="Bob <bob@example.com>")
+        three = repo.commit("topic", {"v/3\nx.py": "3\n", "new.py": "1\n"}, "Add three")
+        head = repo.commit("topic", {"v/2.py": "edited\n", "v/1.py": "edited\n"}, "Edit")
+        found = introduced(git, ["v/1.py", "v/2.py", "v/3\nx.py", "new.py", "nosuch.py"], head, [base])
+        assert found == {
+            "v/2.py": Commit(two, "Bob", "bob@example.com", datetime(2024, 1, 1, 13, tzinfo=UTC), "Add two"),
+            "v/3\nx.py": Commit(
+                three, "Ann Author", "ann@example.com", datetime(2024, 1, 1, 14, tzinfo=UTC), "Add three"
+            ),
+            "new.py": found["v/3\nx.py"],
+        }
+        assert introduced(git, [], head, [base]) == {}
+
+    def test_a_rename_and_a_return_count_as_the_newest(self, git: Git, repo: Repository) -> None:
+        base = repo.commit("main", {"top": "1\n"})
+        repo.commit("topic", {"v/old.py": LINES, "v/back.py": "1\n"}, parents=[base])
+        repo.commit("topic", {"v/back.py": None})
+        renamed = repo.commit("topic", {"v/old.py": None, "v/new.py": LINES})
+        again = repo.commit("topic", {"v/back.py": "1\n"})
+        assert names(introduced(git, ["v/new.py", "v/back.py"], again, [base])) == {
+            "v/new.py": renamed,
+            "v/back.py": again,
+        }
+
+    def test_merging_the_target_brings_nothing_of_its_own(self, git: Git, repo: Repository) -> None:
+        base = repo.commit("main", {"v/1.py": "1\n"})
+        mine = repo.commit("topic", {"v/2.py": "2\n"}, parents=[base])
+        target = repo.commit("main", {"v/3.py": "3\n"})
+        head = repo.merge("topic", "main")
+        assert names(introduced(git, ["v/1.py", "v/2.py", "v/3.py"], head, [target])) == {"v/2.py": mine}
+
+    def test_a_file_that_only_the_merge_commit_brought(self, git: Git, repo: Repository) -> None:
+        base = repo.commit("main", {"v/1.py": "1\n"})
+        topic = repo.commit("topic", {"v/2.py": "2\n"}, parents=[base])
+        target = repo.commit("main", {"v/3.py": "3\n"})
+        evil = repo.commit("topic", {"v/3.py": "3\n", "v/evil.py": "4\n"}, parents=[topic, target])
+        assert names(introduced(git, ["v/2.py", "v/evil.py"], evil, [target])) == {"v/2.py": topic, "v/evil.py": evil}
+
+    def test_the_place_where_git_runs_does_not_matter(self, tmp_path: Path) -> None:
+        repo = Repository(tmp_path / "repo", bare=False)
+        head = repo.commit("main", {"v/:(top)x/1.py": "1\n", "other/2.py": "2\n"})
+        repo.git("reset", "--quiet", "--hard")
+        found = introduced(Git(repo.path / "other"), ["v/:(top)x/1.py"], head, [])
+        assert names(found) == {"v/:(top)x/1.py": head}
+
+    def test_where_history_was_cut_off_nobody_is_blamed(self, tmp_path: Path) -> None:
+        origin = Repository(tmp_path / "origin.git")
+        origin.commit("main", {"v/1.py": "1\n"})
+        origin.commit("main", {"v/2.py": "2\n"})
+        head = origin.commit("main", {"v/3.py": "3\n"})
+        origin.git("clone", "--quiet", "--bare", "--depth=2", f"file://{origin.path}", str(tmp_path / "s.git"))
+        found = introduced(Git(tmp_path / "s.git"), ["v/1.py", "v/2.py", "v/3.py"], head, [])
+        assert names(found) == {"v/3.py": head}
+
+
+class TestPresence:
+    def test_who_else_holds_what(self, git: Git, repo: Repository) -> None:
+        base = repo.commit("main", {"v/1.py": "1\n", "v/sub/x.py": "x\n", "w/a.py": "a\n"})
+        head = repo.commit("topic", {"v/2.py": "2\n"}, parents=[base])
+        copy = repo.commit("copied", {"v/2.py": "2\n", "w/a.py": None}, parents=[base])
+        without = repo.commit("without", {"README": "1\n"}, parents=[])
+        repo.branch("same", head)
+        repo.tag("v1", copy, "Release")
+        repo.git("update-ref", "refs/remotes/origin/topic", base)
+        repo.git("update-ref", "refs/pull/7/head", base)
+        repo.git("update-ref", "refs/notes/x", copy)
+        found = presence(git, ["v", "w/", "nosuch"], head, own=["refs/remotes/origin/topic"])
+        v, w, v_copy = tree(repo, base, "v"), tree(repo, base, "w"), tree(repo, copy, "v")
+        blob = {path: repo.git("rev-parse", f"{copy}:v/{path}").strip() for path in ("1.py", "2.py")}
+        assert found == Presence(
+            (
+                Holding("refs/heads/copied", copy, {"v": v_copy}),
+                Holding("refs/heads/main", base, {"v": v, "w/": w}),
+                Holding("refs/pull/7/head", base, {"v": v, "w/": w}),
+                Holding("refs/tags/v1", copy, {"v": v_copy}),
+            ),
+            {
+                v: {"1.py": blob["1.py"]},
+                v_copy: blob,
+                w: {"a.py": repo.git("rev-parse", f"{base}:w/a.py").strip()},
+            },
+        )
+        assert without not in {holding.sha for holding in found.holdings}
+
+    def test_subdirectories(self, git: Git, repo: Repository) -> None:
+        base = repo.commit("main", {"v/1.py": "1\n", "v/a b/x.py": "x\n", "v/a b/c/y\n.py": "y\n", "top": "1\n"})
+        head = repo.commit("topic", {"v/2.py": "2\n"}, parents=[base])
+        found = presence(git, ["v"], head, recursive=True)
+        (files,) = found.trees.values()
+        assert sorted(files) == ["1.py", "a b/c/y\n.py", "a b/x.py"]
+        assert files["a b/x.py"] == repo.git("rev-parse", f"{base}:v/a b/x.py").strip()
+        whole = presence(git, [""], head, recursive=True)
+        assert sorted(whole.trees[whole.holdings[0].directories[""]]) == [
+            "top",
+            "v/1.py",
+            "v/a b/c/y\n.py",
+            "v/a b/x.py",
+        ]
+
+    def test_what_is_no_directory_and_what_is_no_file(self, git: Git, repo: Repository) -> None:
+        base = repo.commit("main", {"v": "a file\n"})
+        repo.commit("other", {"v/sub": base, "v/1.py": "1\n"}, parents=[], modes={"v/sub": "160000"})
+        found = presence(git, ["v"], "1" * len(base))
+        assert [(holding.ref, list(found.trees[holding.directories["v"]])) for holding in found.holdings] == [
+            ("refs/heads/other", ["1.py"])
+        ]
+
+    def test_a_thousand_refs_that_share_trees(self, git: Git, repo: Repository) -> None:
+        base = repo.commit("main", {f"v/{number}.py": f"{number}\n" for number in range(50)})
+        head = repo.commit("topic", {"v/2.py": "2\n"}, parents=[base])
+        lines = "".join(f"create refs/heads/b{number} {base}\n" for number in range(1000))
+        repo.git("update-ref", "--stdin", data=lines.encode())
+        found = presence(git, ["v"], head)
+        assert len(found.holdings) == 1001
+        assert [len(files) for files in found.trees.values()] == [50]

@@ -1,0 +1,258 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from onehead.gitrepo.command import Git
+from onehead.gitrepo.errors import GitTooOld, MissingObjects, ShallowHistory
+from onehead.gitrepo.merge import Conflict, MergedTree, merge_trees
+from onehead.gitrepo.snapshot import Contents, Entry, list_tree
+from tests.repositories import Repository
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+LINES = "".join(f"line {number}\n" for number in range(20))
+
+
+def objects_on_disk(repo: Repository) -> list[str]:
+    return sorted(str(path) for path in (repo.path / "objects").rglob("*") if path.is_file())
+
+
+def entry(git: Git, sha: str, path: str) -> Entry:
+    return list_tree(git, sha).entries[path]
+
+
+def test_a_clean_merge(git: Git, repo: Repository) -> None:
+    base = repo.commit("main", {"both.py": LINES, "old.py": "1\n", "gone.py": "1\n"})
+    head = repo.commit("topic", {"both.py": LINES.replace("line 19", "LINE 19"), "b.py": "b\n"}, parents=[base])
+    target = repo.commit("main", {"both.py": LINES.replace("line 0\n", "LINE 0\n"), "gone.py": None, "t.py": "t\n"})
+    before = objects_on_disk(repo)
+    merged = merge_trees(git, target, head)
+    assert objects_on_disk(repo) == before
+    assert merged.merge_base == base
+    assert sorted(merged.entries) == ["b.py", "both.py", "old.py", "t.py"]
+    assert (merged.conflicts, merged.messages) == ({}, ())
+    together = merged.entries["both.py"].oid
+    expected = LINES.replace("line 0\n", "LINE 0\n").replace("line 19", "LINE 19").encode()
+    assert merged.fresh == Contents({together: expected}, {})
+    assert git.ask("cat-file", "-e", together).code != 0
+    # The same as git itself, and with the listing that is known already.
+    assert merged.tree == repo.git("merge-tree", "--write-tree", target, head).strip()
+    assert merge_trees(git, target, head, listed={target: list_tree(git, target)}).entries == merged.entries
+
+
+def test_a_file_that_is_too_large_to_be_shown(git: Git, repo: Repository) -> None:
+    base = repo.commit("main", {"both.py": LINES})
+    head = repo.commit("topic", {"both.py": LINES + "end\n"}, parents=[base])
+    target = repo.commit("main", {"both.py": "start\n" + LINES})
+    merged = merge_trees(git, target, head, limit=100)
+    assert merged.fresh == Contents({}, {merged.entries["both.py"].oid: len(LINES) + 10})
+
+
+def test_kept_objects_are_in_the_repository(git: Git, repo: Repository) -> None:
+    base = repo.commit("main", {"both.py": LINES})
+    head = repo.commit("topic", {"both.py": LINES + "end\n"}, parents=[base])
+    target = repo.commit("main", {"both.py": "start\n" + LINES})
+    merged = merge_trees(git, target, head, keep=True)
+    assert merged.fresh == Contents({}, {})
+    assert repo.read(merged.tree, "both.py") == "start\n" + LINES + "end\n"
+
+
+def test_one_side_contains_the_other(git: Git, repo: Repository) -> None:
+    old = repo.commit("main", {"a.py": "1\n"})
+    new = repo.commit("main", {"b.py": "2\n"})
+    everything = list_tree(git, new).entries
+    expected = MergedTree(new, old, everything, {}, (), Contents({}, {}))
+    assert merge_trees(git, old, new) == expected
+    assert merge_trees(git, new, old) == expected
+    assert merge_trees(git, new, new) == MergedTree(new, new, everything, {}, (), Contents({}, {}))
+    known = list_tree(git, new)
+    assert merge_trees(git, old, new, listed={new: known}).entries is known.entries
+
+
+class TestConflicts:
+    def test_content(self, git: Git, repo: Repository) -> None:
+        base = repo.commit("main", {"f.py": "1\n", "calm.py": "1\n"})
+        head = repo.commit("topic", {"f.py": "2\n"}, parents=[base])
+        target = repo.commit("main", {"f.py": "3\n"})
+        merged = merge_trees(git, target, head)
+        assert merged.conflicts == {
+            "f.py": Conflict("f.py", entry(git, base, "f.py"), entry(git, target, "f.py"), entry(git, head, "f.py"))
+        }
+        assert list(merged.entries) == ["calm.py"]
+        assert merged.messages == ("CONFLICT (content): Merge conflict in f.py",)
+        assert merged.fresh == Contents({}, {})
+
+    def test_both_added(self, git: Git, repo: Repository) -> None:
+        base = repo.commit("main", {"calm.py": "1\n"})
+        head = repo.commit("topic", {'n "1"\n.py': "2\n"}, parents=[base])
+        target = repo.commit("main", {'n "1"\n.py': "3\n"})
+        name = 'n "1"\n.py'
+        assert merge_trees(git, target, head).conflicts == {
+            name: Conflict(name, None, entry(git, target, name), entry(git, head, name))
+        }
+
+    def test_deleted_and_edited(self, git: Git, repo: Repository) -> None:
+        base = repo.commit("main", {"a.py": "1\n", "b.py": "2\n", "calm.py": "1\n"})
+        head = repo.commit("topic", {"a.py": "changed\n", "b.py": None}, parents=[base])
+        target = repo.commit("main", {"a.py": None, "b.py": "changed\n"})
+        assert merge_trees(git, target, head).conflicts == {
+            "a.py": Conflict("a.py", entry(git, base, "a.py"), None, entry(git, head, "a.py")),
+            "b.py": Conflict("b.py", entry(git, base, "b.py"), entry(git, target, "b.py"), None),
+        }
+
+    def test_renamed_differently(self, git: Git, repo: Repository) -> None:
+        base = repo.commit("main", {"a.py": LINES})
+        head = repo.commit("topic", {"a.py": None, "theirs.py": LINES}, parents=[base])
+        target = repo.commit("main", {"a.py": None, "ours.py": LINES})
+        assert merge_trees(git, target, head).conflicts == {
+            "a.py": Conflict("a.py", entry(git, base, "a.py"), None, None),
+            "ours.py": Conflict("ours.py", None, entry(git, target, "ours.py"), None),
+            "theirs.py": Conflict("theirs.py", None, None, entry(git, head, "theirs.py")),
+        }
+
+    def test_a_file_where_the_other_side_has_a_directory(self, git: Git, repo: Repository) -> None:
+        base = repo.commit("main", {"calm.py": "1\n"})
+        head = repo.commit("topic", {"place": "a file\n"}, parents=[base])
+        target = repo.commit("main", {"place/a.py": "1\n"})
+        merged = merge_trees(git, target, head)
+        (name,) = merged.conflicts
+        assert name.startswith("place~")
+        assert merged.conflicts[name] == Conflict(
+            name, None, None, Entry(name, "100644", entry(git, head, "place").oid)
+        )
+        assert sorted(merged.entries) == ["calm.py", "place/a.py"]
+
+    def test_a_rename_is_followed_and_edits_meet_in_it(self, git: Git, repo: Repository) -> None:
+        base = repo.commit("main", {"versions/a.py": LINES})
+        head = repo.commit("topic", {"versions/a.py": None, "versions/b.py": LINES}, parents=[base])
+        target = repo.commit("main", {"versions/a.py": LINES + "end\n"})
+        merged = merge_trees(git, target, head)
+        assert {path: e.oid for path, e in merged.entries.items()} == {
+            "versions/b.py": entry(git, target, "versions/a.py").oid
+        }
+        assert merged.conflicts == {}
+
+
+def test_unrelated_histories(git: Git, repo: Repository) -> None:
+    one = repo.commit("main", {"a.py": "1\n", "same.py": "1\n"})
+    other = repo.commit("other", {"b.py": "1\n", "same.py": "1\n"})
+    merged = merge_trees(git, one, other)
+    assert (merged.merge_base, sorted(merged.entries), merged.conflicts) == (None, ["a.py", "b.py", "same.py"], {})
+
+
+def test_a_criss_cross_merge(git: Git, repo: Repository) -> None:
+    root = repo.commit("main", {"f.py": LINES})
+    left = repo.commit("left", {"f.py": "left\n" + LINES}, parents=[root])
+    right = repo.commit("right", {"f.py": LINES + "right\n"}, parents=[root])
+    repo.merge("left", right)
+    repo.merge("right", left)
+    target = repo.commit("left", {"t.py": "1\n"})
+    head = repo.commit("right", {"f.py": "left\n" + LINES + "right\nmore\n"})
+    assert len(repo.git("merge-base", "--all", target, head).split()) == 2
+    merged = merge_trees(git, target, head)
+    assert merged.merge_base in (left, right)
+    assert merged.conflicts == {}
+    assert merged.entries["f.py"] == entry(git, head, "f.py")
+
+
+def test_configuration_does_not_change_the_verdict_and_no_driver_runs(tmp_path: Path) -> None:
+    repo = Repository(tmp_path / "repo", bare=False)
+    base = repo.commit("main", {"a.py": LINES, ".gitattributes": "*.py merge=trap\n"})
+    head = repo.commit("topic", {"a.py": None, "b.py": LINES.replace("line 3", "LINE 3")}, parents=[base])
+    target = repo.commit("main", {"a.py": LINES.replace("line 3", "Line 3")})
+    repo.git("reset", "--quiet", "--hard")
+    git = Git(repo.path)
+    plain = merge_trees(git, target, head)
+    (repo.path / ".git" / "info").mkdir(exist_ok=True)
+    (repo.path / ".git" / "info" / "attributes").write_text("*.py merge=trap\n")
+    repo.git("config", "merge.trap.driver", f"touch {tmp_path}/trace")
+    repo.git("config", "merge.renames", "false")
+    assert merge_trees(git, target, head) == plain
+    assert list(plain.conflicts) == ["b.py"]
+    assert not (tmp_path / "trace").exists()
+    repo.git("config", "merge.renames", "true")
+    repo.git("-c", "core.bare=false", "merge-tree", "--write-tree", target, head)
+    assert (tmp_path / "trace").exists()  # git alone would have run it
+
+
+def test_a_shallow_clone_with_enough_history_and_one_without(tmp_path: Path) -> None:
+    origin = Repository(tmp_path / "origin.git")
+    origin.commit("main", {"a.py": "0\n"})
+    base = origin.commit("main", {"a.py": "1\n"})
+    head = origin.commit("topic", {"b.py": "1\n"}, parents=[base])
+    target = origin.commit("main", {"c.py": "1\n"})
+    for depth in (1, 2):
+        place = tmp_path / f"{depth}.git"
+        origin.git(
+            "clone", "--quiet", "--bare", f"--depth={depth}", "--no-single-branch", f"file://{origin.path}", str(place)
+        )
+    with pytest.raises(ShallowHistory):
+        merge_trees(Git(tmp_path / "1.git"), target, head)
+    merged = merge_trees(Git(tmp_path / "2.git"), target, head)
+    assert (merged.merge_base, sorted(merged.entries)) == (base, ["a.py", "b.py", "c.py"])
+
+
+def test_a_partial_clone_fetches_nothing(tmp_path: Path) -> None:
+    origin = Repository(tmp_path / "origin.git")
+    base = origin.commit("main", {"a.py": LINES})
+    head = origin.commit("topic", {"a.py": LINES + "end\n"}, parents=[base])
+    target = origin.commit("main", {"a.py": "start\n" + LINES})
+    origin.git("config", "uploadpack.allowFilter", "true")
+    origin.git("clone", "--quiet", "--bare", "--filter=blob:none", f"file://{origin.path}", str(tmp_path / "p.git"))
+    with pytest.raises(MissingObjects):
+        merge_trees(Git(tmp_path / "p.git"), target, head)
+
+
+def test_a_repository_in_a_place_with_a_difficult_name(tmp_path: Path) -> None:
+    repo = Repository(tmp_path / 'a:b "c" d\\e')
+    base = repo.commit("main", {"a.py": "1\n"})
+    head = repo.commit("topic", {"b.py": "1\n"}, parents=[base])
+    target = repo.commit("main", {"c.py": "1\n"})
+    assert sorted(merge_trees(Git(repo.path), target, head).entries) == ["a.py", "b.py", "c.py"]
+
+
+def test_a_repository_that_borrows_objects_and_a_linked_worktree(tmp_path: Path) -> None:
+    origin = Repository(tmp_path / "origin.git")
+    base = origin.commit("main", {"a.py": "1\n"})
+    head = origin.commit("topic", {"b.py": "1\n"}, parents=[base])
+    target = origin.commit("main", {"c.py": "1\n"})
+    origin.git("clone", "--quiet", "--shared", str(origin.path), str(tmp_path / "borrower"))
+    origin.git("worktree", "add", "--quiet", str(tmp_path / "linked"), "topic")
+    for place in ("borrower", "linked"):
+        assert sorted(merge_trees(Git(tmp_path / place), target, head).entries) == ["a.py", "b.py", "c.py"]
+
+
+def test_an_old_git(repo: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    base = repo.commit("main", {"a.py": "1\n"})
+    head = repo.commit("topic", {"b.py": "1\n"}, parents=[base])
+    target = repo.commit("main", {"c.py": "1\n"})
+    real = repo.git("--exec-path").strip()
+    program = tmp_path / "bin" / "git"
+    program.parent.mkdir()
+    program.write_text(
+        "#!/bin/sh\n"
+        '[ "$1" = merge-tree ] && exit 129\n'
+        '[ "$1" = version ] && echo git version 2.30.2 && exit 0\n'
+        f'exec {real}/git "$@"\n'
+    )
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}:/usr/bin:/bin")
+    with pytest.raises(GitTooOld) as caught:
+        merge_trees(Git(repo.path), target, head)
+    assert caught.value.message == "Git 2.30 can't merge without a work tree."
+
+
+def test_nothing_is_left_in_the_temporary_directory(
+    git: Git, repo: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    base = repo.commit("main", {"a.py": "1\n"})
+    head = repo.commit("topic", {"b.py": "1\n"}, parents=[base])
+    target = repo.commit("main", {"c.py": "1\n"})
+    place = tmp_path / "temporary"
+    place.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(place))
+    merge_trees(git, target, head)
+    assert list(place.iterdir()) == []

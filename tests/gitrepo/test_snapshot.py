@@ -1,0 +1,169 @@
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from onehead.gitrepo.command import Git
+from onehead.gitrepo.errors import GitTimeout, MissingObjects, NotARepository
+from onehead.gitrepo.objects import Info, Objects, TooLarge
+from onehead.gitrepo.snapshot import SUBMODULE, SYMLINK, Contents, Entry, list_changed, list_tree, read
+from tests.repositories import Repository
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+WEIRD = [
+    "two words.py",
+    'quo"te.py',
+    "line\nfeed.py",
+    "tab\there.py",
+    "caf\udce9.py",
+    "naïve.py",
+    "-dash.py",
+    ":(top)x",
+]
+
+
+def blob(git: Git, text: bytes) -> str:
+    return git.run("hash-object", "--stdin", data=text).decode().strip()
+
+
+def test_a_listing_has_every_file_with_its_mode(git: Git, repo: Repository) -> None:
+    sha = repo.commit(
+        "main",
+        {"a.py": "x\n", "bin/run": "#!\n", "link.py": "a.py", "sub": "1" * len(git.run("hash-object", "--stdin")[:-1])},
+        modes={"bin/run": "100755", "link.py": SYMLINK, "sub": SUBMODULE},
+    )
+    tree = list_tree(git, sha)
+    assert tree.treeish == sha
+    assert tree.entries == {
+        "a.py": Entry("a.py", "100644", blob(git, b"x\n")),
+        "bin/run": Entry("bin/run", "100755", blob(git, b"#!\n")),
+        "link.py": Entry("link.py", "120000", blob(git, b"a.py")),
+        "sub": Entry("sub", "160000", "1" * len(sha)),
+    }
+
+
+def test_weird_names_survive_listing_and_reading(git: Git, repo: Repository) -> None:
+    sha = repo.commit("main", {name: f"{number}\n" for number, name in enumerate(WEIRD)})
+    entries = list_tree(git, sha).entries
+    assert sorted(entries) == sorted(WEIRD)
+    data = read(git, [entry.oid for entry in entries.values()]).data
+    assert {name: data[entries[name].oid] for name in WEIRD} == {
+        name: b"%d\n" % number for number, name in enumerate(WEIRD)
+    }
+
+
+def test_only_some_directories(git: Git, repo: Repository) -> None:
+    sha = repo.commit("main", {"a/x": "1", "a/b/y": "2", "ab/z": "3", "line\nfeed/w": "4", "a*/v": "5", "top": "6"})
+    assert list(list_tree(git, sha, ["a"]).entries) == ["a/b/y", "a/x"]
+    assert list(list_tree(git, sha, ["a/b/", "line\nfeed", "nowhere"]).entries) == ["a/b/y", "line\nfeed/w"]
+    assert list(list_tree(git, sha, ["a*"]).entries) == ["a*/v"]
+    assert len(list_tree(git, sha, ["a", ""]).entries) == 6
+
+
+def test_the_listing_does_not_depend_on_where_git_runs(tmp_path: Path) -> None:
+    repo = Repository(tmp_path / "repo", bare=False)
+    sha = repo.commit("main", {"deep/a.py": "x\n", "b.py": "y\n"})
+    repo.git("reset", "--quiet", "--hard")
+    inside = Git(repo.path / "deep")
+    assert list(list_tree(inside, sha).entries) == ["b.py", "deep/a.py"]
+    assert list(list_tree(inside, sha, ["deep"]).entries) == ["deep/a.py"]
+
+
+def test_an_empty_tree_and_an_unknown_one(git: Git, repo: Repository) -> None:
+    repo.commit("main", {"a": "1"})
+    assert list_tree(git, repo.commit("main", {"a": None})).entries == {}
+    with pytest.raises(MissingObjects):
+        list_tree(git, "1" * 40)
+
+
+def test_a_listing_is_derived_from_another_one(git: Git, repo: Repository) -> None:
+    one = repo.commit("main", {"same": "1", "edited": "1", "gone": "1", "mode": "1", "file": "1", "dir/a": "1"})
+    two = repo.commit(
+        "main",
+        {"edited": "2", "gone": None, "mode": "1", "new\nname": "1", "file": None, "file/x": "1", "dir/a": None},
+        modes={"mode": "100755"},
+    )
+    known = list_tree(git, one)
+    assert list_changed(git, known, two) == list_tree(git, two)
+    assert list_changed(git, known, one) == known
+    assert known == list_tree(git, one)
+
+
+def test_reading_reports_what_is_too_large(git: Git, repo: Repository) -> None:
+    sha = repo.commit("main", {"small": "x" * 10, "large": "x" * 11, "empty": "", "same": "x" * 10})
+    entries = list_tree(git, sha).entries
+    found = read(git, [entry.oid for entry in entries.values()], limit=10)
+    assert found == Contents({entries["small"].oid: b"x" * 10, entries["empty"].oid: b""}, {entries["large"].oid: 11})
+
+
+def test_reading_nothing_starts_no_git(tmp_path: Path) -> None:
+    assert read(Git(tmp_path / "nowhere"), []) == Contents({}, {})
+
+
+def test_reading_what_is_not_there(git: Git, repo: Repository) -> None:
+    repo.commit("main", {"a": "1"})
+    with pytest.raises(MissingObjects):
+        read(git, ["1" * 40])
+
+
+def test_reading_without_a_repository(tmp_path: Path) -> None:
+    with pytest.raises(NotARepository):
+        read(Git(tmp_path), ["1" * 40])
+
+
+def test_reading_a_partial_clone(tmp_path: Path) -> None:
+    origin = Repository(tmp_path / "origin.git")
+    sha = origin.commit("main", {"a.py": "x = 1\n"})
+    origin.git("config", "uploadpack.allowFilter", "true")
+    origin.git("clone", "--quiet", "--bare", "--filter=blob:none", f"file://{origin.path}", str(tmp_path / "clone.git"))
+    clone = Git(tmp_path / "clone.git")
+    entries = list_tree(clone, sha).entries
+    with pytest.raises(MissingObjects, match="partial clone"):
+        read(clone, [entry.oid for entry in entries.values()])
+
+
+def test_many_and_large_files_do_not_block(git: Git, repo: Repository) -> None:
+    # Far more than a pipe holds, in both directions and within one round of questions.
+    files = {f"f/{number:05}.py": f"{number}\n" * (1 + number % 50) for number in range(3000)}
+    files["big"] = "y" * 900_000
+    sha = repo.commit("main", files)
+    entries = list_tree(git, sha).entries
+    data = read(git, [entry.oid for entry in entries.values()]).data
+    assert {path: data[entry.oid].decode() for path, entry in entries.items()} == files
+
+
+def test_looking_up_names(git: Git, repo: Repository) -> None:
+    sha = repo.commit("main", {"a b/c": "12345", "line\nfeed": "1"})
+    tree = git.run("rev-parse", f"{sha}:a b").decode().strip()
+    with Objects(git) as objects:
+        found = objects.look_up([f"{sha}:a b/c", f"{sha}:a b", f"{sha}:no\nsuch\nfile", f"{sha}:line\nfeed", sha])
+        assert [info and (info.kind, info.size) for info in found[:1]] == [("blob", 5)]
+        assert found[1] is not None
+        assert found[1].oid == tree
+        assert found[2] is None
+        assert found[3] == Info(blob(git, b"1"), "blob", 1)
+        assert found[4] is not None
+        assert (found[4].oid, found[4].kind) == (sha, "commit")
+        assert list(objects.contents([blob(git, b"1")], 0)) == [(blob(git, b"1"), TooLarge(1))]
+
+
+def test_a_conversation_has_a_time_limit(repo: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program = tmp_path / "bin" / "git"
+    program.parent.mkdir()
+    program.write_text("#!/bin/sh\nexec sleep 30\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}:/usr/bin:/bin")
+    start = time.monotonic()
+    with pytest.raises(GitTimeout), Objects(Git(repo.path, timeout=0.4)) as objects:
+        objects.look_up(["HEAD"])
+    assert time.monotonic() - start < 10
+
+
+def test_asking_outside_of_the_context(git: Git) -> None:
+    with pytest.raises(RuntimeError, match="context manager"):
+        Objects(git).look_up(["HEAD"])

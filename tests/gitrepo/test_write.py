@@ -1,0 +1,203 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta, timezone
+from typing import TYPE_CHECKING
+
+import pytest
+
+from onehead.gitrepo.command import Git
+from onehead.gitrepo.errors import GitFailed
+from onehead.gitrepo.merge import merge_trees
+from onehead.gitrepo.write import BranchInUse, Signature, StaleRef, commit, merge_commit, update_ref
+from onehead.revisions.source import FileChange
+from tests.repositories import Repository
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+BOT = Signature("onehead", "onehead@example.com", datetime(2024, 5, 1, 10, tzinfo=UTC))
+ANN = Signature("Ann Ü", "ann@example.com", datetime(2024, 4, 1, 10, 30, tzinfo=timezone(timedelta(hours=2))))
+
+
+def listing(repo: Repository, at: str) -> dict[str, str]:
+    """path → mode"""
+    lines = repo.git("ls-tree", "-r", "-z", at).split("\0")[:-1]
+    return {line.partition("\t")[2]: line[:6] for line in lines}
+
+
+def test_a_commit_with_every_kind_of_change(git: Git, repo: Repository) -> None:
+    parent = repo.commit(
+        "main",
+        {"keep.py": "k\n", "edit.py": "1\n", "gone.py": "1\n", "old name.py": "1\n", "deep/x": "1\n"},
+        modes={"edit.py": "100755", "old name.py": "100755"},
+    )
+    sha = commit(
+        git,
+        [parent],
+        [
+            FileChange("edit.py", b"\xef\xbb\xbf2\r\n"),
+            FileChange("gone.py", None),
+            FileChange("old name.py", b"2\n", "new/na\nme.py"),
+            FileChange("deep/caf\udce9.py", b"new\n"),
+        ],
+        "Subject\n\nBody ü\n",
+        ANN,
+        BOT,
+    )
+    assert listing(repo, sha) == {
+        "keep.py": "100644",
+        "edit.py": "100755",
+        "new/na\nme.py": "100755",
+        "deep/x": "100644",
+        "deep/caf\udce9.py": "100644",
+    }
+    assert repo.read(sha, "edit.py") == "\ufeff2\r\n"
+    assert repo.read(sha, "new/na\nme.py") == "2\n"
+    assert repo.git("log", "-1", "--format=%P|%an|%ae|%ai|%cn|%ce|%ci|%B", sha) == (
+        f"{parent}|Ann Ü|ann@example.com|2024-04-01 10:30:00 +0200"
+        "|onehead|onehead@example.com|2024-05-01 10:00:00 +0000|Subject\n\nBody ü\n\n"
+    )
+    assert repo.sha("main") == parent
+
+
+def test_twice_the_same_gives_the_same(git: Git, repo: Repository) -> None:
+    parent = repo.commit("main", {"a.py": "1\n"})
+    one, two = (commit(git, [parent], [FileChange("a.py", b"2\n")], "Edit\n", BOT) for _ in range(2))
+    assert one == two
+
+
+def test_the_configuration_of_a_person_changes_nothing(git: Git, repo: Repository) -> None:
+    parent = repo.commit("main", {".gitattributes": "*.py text eol=lf filter=trap\n"})
+    plain = commit(git, [parent], [FileChange("a.py", b"1\r\n")], "Add\n", BOT)
+    for key, value in [
+        ("i18n.commitEncoding", "latin1"),
+        ("commit.gpgSign", "true"),
+        ("core.autocrlf", "true"),
+        ("filter.trap.clean", "rev"),
+        ("user.name", "Somebody"),
+    ]:
+        repo.git("config", key, value)
+    assert commit(git, [parent], [FileChange("a.py", b"1\r\n")], "Add\n", BOT) == plain
+    assert repo.read(plain, "a.py") == "1\r\n"
+
+
+def test_a_file_gives_way_to_a_directory_and_back(git: Git, repo: Repository) -> None:
+    parent = repo.commit("main", {"versions": "a file\n", "place/x": "1\n"})
+    sha = commit(
+        git,
+        [parent],
+        [
+            FileChange("versions/a.py", b"1\n"),
+            FileChange("versions", None),
+            FileChange("place", b"a file\n"),
+            FileChange("place/x", None),
+        ],
+        "Swap\n",
+        BOT,
+    )
+    assert listing(repo, sha) == {"versions/a.py": "100644", "place": "100644"}
+
+
+def test_a_root_commit(git: Git, repo: Repository) -> None:
+    sha = commit(git, [], [FileChange("a.py", b"1\n")], "Root\n", BOT)
+    assert listing(repo, sha) == {"a.py": "100644"}
+    assert repo.git("rev-list", "--parents", sha).split() == [sha]
+
+
+def test_no_change_is_an_empty_commit(git: Git, repo: Repository) -> None:
+    parent = repo.commit("main", {"a.py": "1\n"})
+    sha = commit(git, [parent], [], "Nothing\n", BOT)
+    assert repo.git("rev-parse", f"{sha}^{{tree}}") == repo.git("rev-parse", f"{parent}^{{tree}}")
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        (FileChange("nosuch.py", None), "'nosuch.py' can't be deleted or renamed: it is not in "),
+        (FileChange("nosuch.py", b"1", "b.py"), "'nosuch.py' can't be deleted or renamed: it is not in "),
+        (FileChange("a.py", b"1", "b.py"), "'a.py' can't be renamed to 'b.py': that exists in "),
+        (FileChange("a.py", None, "c.py"), "'a.py' can't be deleted and renamed at once."),
+    ],
+)
+def test_contradictions_are_refused(git: Git, repo: Repository, change: FileChange, complaint: str) -> None:
+    parent = repo.commit("main", {"a.py": "1\n", "b.py": "1\n"})
+    with pytest.raises(ValueError, match=complaint):
+        commit(git, [parent], [change], "No\n", BOT)
+
+
+def test_a_date_without_a_time_zone_is_refused(git: Git) -> None:
+    naive = Signature("a", "b", datetime(2024, 1, 1))  # noqa: DTZ001
+    with pytest.raises(ValueError, match="time zone"):
+        commit(git, [], [], "No\n", naive)
+
+
+def test_the_work_tree_and_the_index_are_left_alone(tmp_path: Path) -> None:
+    repo = Repository(tmp_path / "repo", bare=False)
+    parent = repo.commit("main", {"a.py": "1\n"})
+    repo.git("reset", "--quiet", "--hard")
+    (repo.path / "a.py").write_text("being edited\n")
+    (repo.path / "staged.py").write_text("staged\n")
+    repo.git("add", "staged.py")
+    before = repo.git("status", "--porcelain")
+    sha = commit(Git(repo.path), [parent], [FileChange("a.py", b"2\n")], "Edit\n", BOT)
+    assert repo.git("status", "--porcelain") == before
+    assert listing(repo, sha) == {"a.py": "100644"}
+
+
+def test_a_merge_and_the_fix_on_top(git: Git, repo: Repository) -> None:
+    base = repo.commit("main", {"a.py": "1\n"})
+    ours = repo.commit("topic", {"b.py": "1\n"}, parents=[base])
+    theirs = repo.commit("main", {"c.py": "1\n"})
+    tree = merge_trees(git, ours, theirs, keep=True).tree
+    merge = merge_commit(git, ours, theirs, tree, "Merge main\n", BOT)
+    fix = commit(git, [merge], [FileChange("b.py", b"2\n")], "Fix\n", BOT)
+    update_ref(git, "refs/heads/onehead/reparent/topic", fix, None)
+    assert repo.git("rev-list", "--parents", "-1", merge).split() == [merge, ours, theirs]
+    assert repo.files("onehead/reparent/topic") == ["a.py", "b.py", "c.py"]
+    assert repo.git("diff", "--name-only", merge, fix) == "b.py\n"
+
+
+class TestUpdateRef:
+    def test_only_from_where_it_was_seen(self, git: Git, repo: Repository) -> None:
+        one = repo.commit("main", {"a.py": "1\n"})
+        two = repo.commit("main", {"a.py": "2\n"})
+        update_ref(git, "refs/heads/new", one, None)
+        assert repo.sha("new") == one
+        update_ref(git, "refs/heads/new", two, one)
+        assert repo.sha("new") == two
+        for expected in (one, None):
+            with pytest.raises(StaleRef) as caught:
+                update_ref(git, "refs/heads/new", one, expected)
+            assert caught.value.message == (
+                "`refs/heads/new` was changed by somebody else meanwhile, so it was left alone."
+            )
+        with pytest.raises(StaleRef):
+            update_ref(git, "refs/heads/nosuch", two, one)
+        assert repo.sha("new") == two
+
+    @pytest.mark.parametrize(
+        ("name", "kind"),
+        [("refs/heads/a..b", GitFailed), ("refs/heads/a b", GitFailed), ("main", ValueError), ("--stdin", ValueError)],
+    )
+    def test_a_name_that_is_none(self, git: Git, repo: Repository, name: str, kind: type[Exception]) -> None:
+        sha = repo.commit("main", {"a.py": "1\n"})
+        before = sorted(repo.path.rglob("*"))
+        with pytest.raises(kind):
+            update_ref(git, name, sha, None)
+        assert sorted(repo.path.rglob("*")) == before
+
+    def test_a_branch_that_is_checked_out(self, tmp_path: Path) -> None:
+        repo = Repository(tmp_path / "repo", bare=False)
+        one = repo.commit("main", {"a.py": "1\n"})
+        two = repo.commit("other", {"a.py": "2\n"}, parents=[one])
+        repo.git("worktree", "add", "--quiet", str(tmp_path / "linked"), "other")
+        for branch, place, sha in [("main", repo.path, one), ("other", tmp_path / "linked", two)]:
+            with pytest.raises(BranchInUse) as caught:
+                update_ref(Git(repo.path), f"refs/heads/{branch}", two, sha)
+            assert f"is checked out in {place}," in caught.value.message
+
+    def test_the_head_of_a_bare_repository_can_move(self, git: Git, repo: Repository) -> None:
+        one = repo.commit("main", {"a.py": "1\n"})
+        two = repo.commit("other", {"a.py": "2\n"}, parents=[one])
+        update_ref(git, "refs/heads/main", two, one)
+        assert repo.sha("HEAD") == two
