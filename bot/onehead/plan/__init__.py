@@ -1,0 +1,1 @@
+"""What should happen. Pure: facts and policy in, findings and a plan out."""

@@ -1,0 +1,176 @@
+"""Facts, findings, evidence and policy in, a plan with its reasons out. A pure function that can't fail.
+
+The rule behind it all: a re-parent is right only for revisions that no database has seen, for a database that ran
+the moved side silently skips the other one (exit code 0, tables missing). A merge is right for every database. So
+what has escaped, or may have, is merged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from onehead.plan.facts import Evidence, Facts
+from onehead.plan.findings import Code, Finding
+from onehead.plan.forks import Fork, forks_between, forks_within
+from onehead.plan.judge import named
+from onehead.plan.plans import Merge, Move, Nothing, Plan, Reason, ReasonCode, Refuse, Reparent
+from onehead.plan.policy import Policy
+from onehead.plan.reissue import decide_reissue
+from onehead.plan.reparent import NotMovable, moves_for
+from onehead.revisions.revision import Revision
+
+
+def decide(facts: Facts, findings: Iterable[Finding], evidence: Evidence, policy: Policy) -> Plan:
+    """What should be done about one environment.
+
+    Only what the judged side brought is repaired: a fork that the target has already is repaired by the target's
+    own job, so that one broken main does not block every pull request.
+    """
+    side = "target" if facts.head is None else "head"
+    own = [f for f in findings if f.severity == "error" and f.introduced_by == side]
+    codes = {finding.code for finding in own}
+    refusal = _refuse_unrepairable(own)
+    if refusal is not None:
+        return refusal
+    if Code.DUPLICATE_ID in codes:
+        return decide_reissue(facts, evidence)
+    forks = forks_within(facts.target) if facts.head is None else forks_between(facts.target, facts.merged)
+    mine = tuple(fork for fork in forks if fork.introduced_by == side)
+    if not mine:
+        return _nothing(facts, forks)
+    existing = _existing_merge(mine, evidence)
+    if existing is not None:
+        return existing
+    if facts.head is None:
+        return _merge(facts, mine, (_published(mine),))
+    return _join(facts, mine, evidence, policy)
+
+
+def repairable(facts: Facts) -> tuple[Revision, ...]:
+    """The revisions that a repair may have to move: the head's own. Evidence is collected for these."""
+    if facts.head is None:
+        return ()
+    known = {(revision.id, revision.blob) for revision in facts.target}
+    return tuple(r for r in facts.merged if r.id not in facts.target or (
+        r.id in facts.merged.duplicates and (r.id, r.blob) not in known
+    ))  # fmt: skip
+
+
+def _refuse_unrepairable(own: list[Finding]) -> Plan | None:
+    options = {
+        Code.CYCLE: (ReasonCode.CYCLE, "Point one revision of the circle at the one it really follows."),
+        Code.MISSING_PARENT: (
+            ReasonCode.MISSING_PARENT,
+            "Restore the missing file under the same id, or point the revision at a parent that exists.",
+        ),
+        Code.DYNAMIC_ID: (ReasonCode.UNREADABLE, "Write `revision` and `down_revision` as plain strings."),
+        Code.UNREADABLE_FILE: (ReasonCode.UNREADABLE, "Mend the file so that it can be read as Python."),
+        Code.NOT_A_REVISION: (ReasonCode.UNREADABLE, "Move the file out of the version directory."),
+        Code.DUPLICATE_LABEL: (ReasonCode.NOT_MOVABLE, "Remove the branch label from one of the two revisions."),
+    }
+    hit = [finding for finding in own if finding.code in options]
+    if not hit:
+        return None
+    return Refuse(
+        tuple(Reason(options[finding.code][0], finding.message) for finding in hit),
+        tuple(dict.fromkeys(options[finding.code][1] for finding in hit)),
+    )
+
+
+def _nothing(facts: Facts, forks: tuple[Fork, ...]) -> Nothing:
+    graph = facts.merged
+    reasons = []
+    if len(graph.heads) == 1:
+        reasons.append(Reason(ReasonCode.ONE_HEAD, f"There is one head, {named(graph.heads)}."))
+    elif not forks and len(graph.heads) > 1:
+        heads = named(graph.heads)
+        reasons.append(Reason(ReasonCode.INTENDED, f"The heads {heads} differ by label or origin, so they are meant."))
+    for fork in forks:
+        message = f"The target is forked already ({named(fork.heads)}); its own repair joins these heads."
+        reasons.append(Reason(ReasonCode.INHERITED, message))
+    joined = [point for point in graph.branch_points() if not forks]
+    if joined:
+        message = (
+            f"The chain parts after {named(joined)} and is rejoined by a merge revision: `alembic upgrade head` walks "
+            "both sides."
+        )
+        reasons.append(Reason(ReasonCode.REJOINED, message))
+    return Nothing(tuple(reasons))
+
+
+def _existing_merge(forks: tuple[Fork, ...], evidence: Evidence) -> Nothing | None:
+    found = [evidence.merges.get(fork.heads) for fork in forks]
+    places = [place for place in found if place is not None]
+    if len(places) < len(forks):
+        return None
+    message = (
+        f"A merge of exactly these heads exists already on {', '.join(sorted(set(places)))}; a second one would fork."
+    )
+    return Nothing((Reason(ReasonCode.MERGE_EXISTS, message),))
+
+
+def _published(forks: tuple[Fork, ...]) -> Reason:
+    heads = named(head for fork in forks for head in fork.heads)
+    message = f"{heads} are published, so databases may stand at any of them: only a merge is right for all."
+    return Reason(ReasonCode.PUBLISHED_FORK, message)
+
+
+def _join(facts: Facts, forks: tuple[Fork, ...], evidence: Evidence, policy: Policy) -> Plan:
+    """Re-parent where that is safe and possible for every fork, merge otherwise."""
+    moves: list[Move] = []
+    try:
+        for fork in forks:
+            moves += moves_for(facts.target, facts.merged, fork)
+    except NotMovable as obstacle:
+        if policy.strategy == "reparent":
+            return Refuse((obstacle.reason,), ("Run `onehead fix --strategy merge`: a merge is always possible.",))
+        return _merge(facts, forks, (obstacle.reason,))
+    if policy.strategy == "merge":
+        return _merge(facts, forks, (Reason(ReasonCode.STRATEGY, "A merge was asked for."),))
+    moved = tuple(sorted(facts.merged.descendants(*(move.revision for move in moves))))
+    escape = escapes(facts, moved, evidence)
+    if escape and policy.strategy != "reparent":
+        return _merge(facts, forks, escape)
+    after = facts.merged.replaced(_moved(facts.merged.revisions[move.revision], move.new_parents) for move in moves)
+    onto = named(sorted({parent for move in moves for parent in move.new_parents}))
+    why = (
+        (Reason(ReasonCode.STRATEGY, "A re-parent was asked for explicitly."), *escape)
+        if policy.strategy == "reparent"
+        else ()
+    )
+    free = Reason(
+        ReasonCode.NOT_ESCAPED,
+        f"{named(moved)} exist{'s' if len(moved) == 1 else ''} on no other branch or tag, so no shared database should "
+        f"have run {'it' if len(moved) == 1 else 'them'}; the chain stays linear on {onto}.",
+    )
+    return Reparent(tuple(moves), moved, after.heads, (*why, *(() if escape else (free,))))
+
+
+def escapes(facts: Facts, moved: Iterable[str], evidence: Evidence) -> tuple[Reason, ...]:
+    """Why the moved revisions may stand in a database; empty when nothing suggests it."""
+    if evidence.incomplete:
+        message = f"{evidence.incomplete} Unknown counts as escaped, so a merge is the safe choice."
+        return (Reason(ReasonCode.EVIDENCE_INCOMPLETE, message),)
+    reasons = []
+    for id_ in moved:
+        places = [place for r in facts.merged.definitions[id_] for place in evidence.escaped.get(r.path, ())]
+        if places:
+            shown = ", ".join(places[:3]) + (f" and {len(places) - 3} more" if len(places) > 3 else "")
+            message = f"`{id_}` also stands on {shown}: a database may have run it, and would silently skip the rest."
+            reasons.append(Reason(ReasonCode.ESCAPED, message))
+    return tuple(reasons)
+
+
+def _moved(revision: Revision, parents: tuple[str, ...]) -> Revision:
+    return Revision(
+        revision.id, parents, revision.path, revision.blob, revision.depends_on, revision.branch_labels
+    )  # fmt: skip
+
+
+def _merge(facts: Facts, forks: tuple[Fork, ...], reasons: tuple[Reason, ...]) -> Merge:
+    merges = []
+    for fork in forks:
+        old = [head for head in fork.heads if facts.head is None or head in facts.target]
+        merges.append((*(head for head in fork.heads if head not in old), *old))
+    joined = {head for fork in forks for head in fork.heads}
+    return Merge(tuple(merges), tuple(head for head in facts.merged.heads if head not in joined), reasons)

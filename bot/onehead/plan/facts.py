@@ -1,0 +1,51 @@
+"""Everything that a verdict may look at: values only, collected before anything is decided."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from onehead.revisions.environment import ConfigProblem, Environment
+from onehead.revisions.graph import Graph
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """One environment as it stands on both sides and would stand once they are merged.
+
+    Attributes:
+        environment: where it is and how it is configured.
+        target: its graph on the branch that is deployed.
+        head: its graph on the branch that was pushed; `None` when the target itself is judged.
+        merged: its graph in the tree that git would make of both; the target's when the target itself is judged.
+        conflicts: paths of this environment that git can't merge by itself.
+        elsewhere: ids that other environments of the repository declare (parents of plugins live there).
+        problems: what of its configuration can't be understood, in the judged tree.
+        old_problems: the same for the target.
+    """
+
+    environment: Environment
+    target: Graph
+    head: Graph | None
+    merged: Graph
+    conflicts: tuple[str, ...] = ()
+    elsewhere: frozenset[str] = frozenset()
+    problems: tuple[ConfigProblem, ...] = ()
+    old_problems: tuple[ConfigProblem, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Where the revisions that a repair could move have been seen; collected only when a repair is needed.
+
+    Attributes:
+        escaped: path of a revision file in the merged tree → where else that revision stands ("branch release/2.1",
+            "tag v4"), for revisions that have escaped.
+        merges: sorted heads → where a merge revision of exactly these heads already exists.
+        incomplete: why not every other branch and tag could be looked at; when not empty, everything counts as
+            escaped.
+    """
+
+    escaped: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    merges: Mapping[tuple[str, ...], str] = field(default_factory=dict)
+    incomplete: str = ""

@@ -1,0 +1,195 @@
+"""Every problem that onehead can name: its code, how bad it is, what it means and what to do next.
+
+The codes are a contract (scripts match on them, docs/reference/findings.md lists them); the sentences are not.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal
+
+Severity = Literal["error", "warning", "note"]
+Side = Literal["head", "target"]
+
+
+class Code(StrEnum):
+    """The stable names of all findings."""
+
+    COLLISION = "collision"
+    FORK = "fork"
+    DUPLICATE_ID = "duplicate-id"
+    DUPLICATE_LABEL = "duplicate-label"
+    CYCLE = "cycle"
+    MISSING_PARENT = "missing-parent"
+    DYNAMIC_ID = "dynamic-id"
+    DYNAMIC_LABEL = "dynamic-label"
+    UNREADABLE_FILE = "unreadable-file"
+    NOT_A_REVISION = "not-a-revision"
+    UNREADABLE_CONFIG = "unreadable-config"
+    HISTORY_EDITED = "history-edited"
+    BODY_CHANGED = "body-changed"
+    ID_TOO_LONG = "id-too-long"
+    INVALID_ID = "invalid-id"
+    AMBIGUOUS_PREFIX = "ambiguous-prefix"
+    COMPETING_MERGES = "competing-merges"
+    NEW_BASE = "new-base"
+    STALE_REVISES = "stale-revises"
+    TEXT_CONFLICT = "text-conflict"
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What one code means.
+
+    Attributes:
+        severity: how bad it is when the judged branch brings it (what the target already has is a note).
+        blinds: it may hide a collision: when the head brings it, no verdict can be given (exit 3).
+        meaning: one sentence for the reference page.
+        hint: what to do next.
+    """
+
+    severity: Severity
+    meaning: str
+    hint: str
+    blinds: bool = False
+
+
+KINDS: dict[Code, Kind] = {
+    Code.COLLISION: Kind(
+        "error",
+        "Once this branch is merged, the environment has more heads than it is meant to have: `alembic upgrade head` "
+        'stops with "Multiple head revisions" whatever the database holds.',
+        "Run `onehead fix`, or let the repair pull request be merged into the branch.",
+    ),
+    Code.FORK: Kind(
+        "error",
+        "The branch itself has more heads than it is meant to have: its next `alembic upgrade head` stops with "
+        '"Multiple head revisions".',
+        "Run `onehead fix --target BRANCH`, or merge the repair pull request.",
+    ),
+    Code.DUPLICATE_ID: Kind(
+        "error",
+        "Two files declare the same revision id: Alembic keeps one of them and never runs the other.",
+        "Give the newer one another id (`onehead fix` does it where that is safe); a merge is the wrong fix.",
+    ),
+    Code.DUPLICATE_LABEL: Kind(
+        "error",
+        "Two revisions declare the same branch label: every Alembic command stops with an error.",
+        "Remove the label from one of them.",
+    ),
+    Code.CYCLE: Kind(
+        "error",
+        "Revisions name each other as parents in a circle: every Alembic command stops with CycleDetected.",
+        "Set the `down_revision` of one of them to the revision it really follows.",
+    ),
+    Code.MISSING_PARENT: Kind(
+        "error",
+        "A revision names a parent (or dependency) that no file declares: every Alembic command stops with KeyError.",
+        "Restore the missing file with the same id, or point the revision at a parent that exists.",
+    ),
+    Code.DYNAMIC_ID: Kind(
+        "error",
+        "`revision` or `down_revision` is computed when the file is imported; onehead never runs it and can't know it.",
+        "Write the ids as plain strings.",
+        blinds=True,
+    ),
+    Code.DYNAMIC_LABEL: Kind(
+        "warning",
+        "`branch_labels` or `depends_on` is computed when the file is imported; the chain itself is known.",
+        "Nothing to do for the chain; write it as plain strings to have it checked too.",
+    ),
+    Code.UNREADABLE_FILE: Kind(
+        "error",
+        "A file among the revisions can't be read as Python, so what it declares is unknown.",
+        "Mend the file; `python -m py_compile FILE` shows where it breaks.",
+        blinds=True,
+    ),
+    Code.NOT_A_REVISION: Kind(
+        "error",
+        "A Python file among the revisions declares no `revision` or no `down_revision`: Alembic refuses the whole "
+        "directory.",
+        "Move it out of the version directory, or declare both names.",
+    ),
+    Code.UNREADABLE_CONFIG: Kind(
+        "warning",
+        "A configuration that declares an environment can't be understood completely.",
+        "Mend the configuration at the line shown, so that no environment stays unseen.",
+    ),
+    Code.HISTORY_EDITED: Kind(
+        "warning",
+        "A published revision got another parent, was removed, or had a revision put beneath it: databases that "
+        "already passed that place never run what was put there.",
+        "Check the state table for the databases that lose something; leave published revisions as they are and add "
+        "a new one on top.",
+    ),
+    Code.BODY_CHANGED: Kind(
+        "note",
+        "The content of a published revision changed; databases that already ran it don't run it again.",
+        "Make sure that databases of both kinds end up alike.",
+    ),
+    Code.ID_TOO_LONG: Kind(
+        "error",
+        "The revision id is longer than 32 characters: PostgreSQL refuses to store it in `alembic_version`.",
+        "Choose a shorter id.",
+    ),
+    Code.INVALID_ID: Kind(
+        "error",
+        "The revision id holds a character that Alembic refuses (`@`, `-`, `+` or `:`).",
+        "Choose an id of letters, digits and underscores.",
+    ),
+    Code.AMBIGUOUS_PREFIX: Kind(
+        "warning",
+        "One revision id begins with another: a shortened id, or a database row whose file is gone, may resolve to "
+        "the wrong one.",
+        "Prefer ids of equal length.",
+    ),
+    Code.COMPETING_MERGES: Kind(
+        "warning",
+        "Two merge revisions join the same parents; one is enough, and two of them fork again.",
+        "Delete the one that is not published.",
+    ),
+    Code.NEW_BASE: Kind(
+        "warning",
+        "A second base (a revision without a parent), or a newly labelled branch, starts beside the existing chain.",
+        "If it is meant, nothing to do, but deploys need `alembic upgrade heads`; if not, set its `down_revision`.",
+    ),
+    Code.STALE_REVISES: Kind(
+        "note",
+        "The docstring's `Revises:` line names another parent than `down_revision`; Alembic reads only the latter.",
+        "Correct the docstring to save the next reader a wrong turn.",
+    ),
+    Code.TEXT_CONFLICT: Kind(
+        "note",
+        "Git can't merge the two sides without a person; both sides' files were judged together.",
+        "Resolve the conflict; the result is judged again after the next push.",
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One problem, found once, with what it concerns.
+
+    Attributes:
+        code: what it is.
+        severity: how bad it is here; what the target brought itself is never more than a note for a branch.
+        introduced_by: which side brought it.
+        message: what is wrong here, a full sentence.
+        revisions: ids concerned, sorted.
+        paths: files concerned, sorted.
+        blinds: no verdict can be given because of it.
+    """
+
+    code: Code
+    severity: Severity
+    introduced_by: Side
+    message: str
+    revisions: tuple[str, ...] = ()
+    paths: tuple[str, ...] = ()
+    blinds: bool = False
+
+    @property
+    def hint(self) -> str:
+        """What to do next."""
+        return KINDS[self.code].hint

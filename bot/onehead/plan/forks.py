@@ -1,0 +1,119 @@
+"""Which heads are meant to be there, and which ones are a fork.
+
+An intended state stays intended: heads that differ by branch label, separate bases and expand/contract layouts are
+accepted as they are. Only heads that come in addition to the target's count against a branch.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import combinations
+
+from onehead.plan.findings import Side
+from onehead.revisions.graph import Graph
+
+
+@dataclass(frozen=True, slots=True)
+class Fork:
+    """Heads of one environment that should be one.
+
+    Attributes:
+        heads: all of them, sorted.
+        new: those that the judged branch brings in addition; empty for a fork of the target itself.
+        points: where their ways part (nearest common ancestors); empty for unrelated bases.
+        introduced_by: which side brought it.
+    """
+
+    heads: tuple[str, ...]
+    new: tuple[str, ...]
+    points: tuple[str, ...]
+    introduced_by: Side
+
+
+def forks_within(graph: Graph) -> tuple[Fork, ...]:
+    """The forks of a branch that is judged by itself."""
+    return tuple(
+        Fork(group, (), graph.fork_points(group), "target") for group in _rival_groups(graph, graph.heads, frozenset())
+    )
+
+
+def forks_between(target: Graph, merged: Graph) -> tuple[Fork, ...]:
+    """The forks of the merged tree, each with the heads that come in addition to the target's."""
+    extra = additional_heads(target, merged)
+    unmeant = frozenset(extra) if _one_lineage(target) else frozenset()
+    forks = []
+    for group in _rival_groups(merged, merged.heads, unmeant):
+        new = tuple(head for head in group if head in extra)
+        forks.append(Fork(group, new, merged.fork_points(group), "head" if new else "target"))
+    return tuple(forks)
+
+
+def additional_heads(target: Graph, merged: Graph) -> tuple[str, ...]:
+    """Heads of the merged tree that take no target head's place; sorted.
+
+    Each target head's place is taken by at most one merged head: itself, a descendant of it, or, where the branch
+    removed it, a head that grows from what is left of its chain. A squash that replaces a whole chain takes the
+    place of the chain that is gone.
+    """
+    below = {head: merged.ancestors(head) for head in merged.heads}
+    heirs: dict[str, list[str]] = {}
+    for head in target.heads:
+        if head in merged:
+            heirs[head] = [other for other in merged.heads if head in below[other]]
+        else:
+            left = [id_ for id_ in target.ancestors(head) if id_ in merged]
+            found = [other for other in merged.heads if not left or below[other].intersection(left)]
+            heirs[head] = sorted(found, key=lambda other: (other not in target, other))
+    taken: dict[str, str] = {}
+
+    def place(head: str, tried: set[str]) -> bool:
+        for heir in heirs[head]:
+            if heir not in tried:
+                tried.add(heir)
+                if heir not in taken or place(taken[heir], tried):
+                    taken[heir] = head
+                    return True
+        return False
+
+    # Those that are still there choose first: a removed head takes what is left over.
+    for head in sorted(target.heads, key=lambda head: (head not in merged, len(heirs[head]))):
+        place(head, set())
+    return tuple(head for head in merged.heads if head not in taken)
+
+
+def new_lineages(target: Graph, merged: Graph) -> tuple[str, ...]:
+    """Additional heads that are meant: a new base or branch with a label of its own."""
+    rivals = {head for fork in forks_between(target, merged) for head in fork.heads}
+    return tuple(head for head in additional_heads(target, merged) if head not in rivals)
+
+
+def _one_lineage(target: Graph) -> bool:
+    """Whether the target lives with a single line, so that an unlabelled second base can't be meant."""
+    return len(target.heads) > 0 and not any(
+        not _rivals(target, a, b, frozenset()) for a, b in combinations(target.heads, 2)
+    )
+
+
+def _rivals(graph: Graph, one: str, other: str, unmeant: frozenset[str]) -> bool:
+    """Whether two heads should be one: same origin, and no branch label of their own tells them apart."""
+    first, second = graph.ancestors(one), graph.ancestors(other)
+    if _labels(graph, first - second) or _labels(graph, second - first):
+        return False
+    return bool(first & second) or one in unmeant or other in unmeant
+
+
+def _labels(graph: Graph, revisions: frozenset[str]) -> set[str]:
+    return {label for id_ in revisions for label in graph.revisions[id_].branch_labels}
+
+
+def _rival_groups(graph: Graph, heads: tuple[str, ...], unmeant: frozenset[str]) -> list[tuple[str, ...]]:
+    """Heads that are rivals of each other, directly or through a third; groups of two or more, sorted."""
+    groups: list[set[str]] = [{head} for head in heads]
+    for one, other in combinations(heads, 2):
+        if _rivals(graph, one, other, unmeant):
+            mine = next(group for group in groups if one in group)
+            theirs = next(group for group in groups if other in group)
+            if mine is not theirs:
+                mine |= theirs
+                groups.remove(theirs)
+    return sorted(tuple(sorted(group)) for group in groups if len(group) > 1)

@@ -1,0 +1,125 @@
+"""What should be done about one environment, and why: the closed set of plans."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class ReasonCode(StrEnum):
+    """Why a plan was chosen; stable names."""
+
+    ONE_HEAD = "one-head"
+    REJOINED = "rejoined"
+    INTENDED = "intended"
+    INHERITED = "inherited"
+    NOT_ESCAPED = "not-escaped"
+    ESCAPED = "escaped"
+    EVIDENCE_INCOMPLETE = "evidence-incomplete"
+    SEVERAL_NEW_HEADS = "several-new-heads"
+    SEVERAL_TARGET_HEADS = "several-target-heads"
+    OWN_FORK = "own-fork"
+    NOT_MOVABLE = "not-movable"
+    STRATEGY = "strategy"
+    PUBLISHED_FORK = "published-fork"
+    MERGE_EXISTS = "merge-exists"
+    DUPLICATE_NOT_ESCAPED = "duplicate-not-escaped"
+    DUPLICATE_PUBLISHED = "duplicate-published"
+    DUPLICATE_COPY = "duplicate-copy"
+    CYCLE = "cycle"
+    MISSING_PARENT = "missing-parent"
+    UNREADABLE = "unreadable"
+    EDIT_FAILED = "edit-failed"
+    TEXT_CONFLICT = "text-conflict"
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """One step of the argument: a stable code and a sentence."""
+
+    code: ReasonCode
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """One revision gets other parents; all that grows from it moves along."""
+
+    revision: str
+    old_parents: tuple[str, ...]
+    new_parents: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Nothing:
+    """Nothing to repair."""
+
+    reasons: tuple[Reason, ...]
+    kind: str = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Reparent:
+    """The branch's roots move onto the target's head; only for revisions that have not escaped.
+
+    Attributes:
+        moves: the roots, each with its old and new parents.
+        moved: every revision that moves along, roots included; sorted.
+        heads: the environment's heads afterwards, sorted.
+    """
+
+    moves: tuple[Move, ...]
+    moved: tuple[str, ...]
+    heads: tuple[str, ...]
+    reasons: tuple[Reason, ...]
+    kind: str = "reparent"
+
+
+@dataclass(frozen=True, slots=True)
+class Merge:
+    """A merge revision joins the heads; right for every database.
+
+    Attributes:
+        merges: parents of each merge revision to write (one per fork), in the order of the tuple: the target's head
+            comes last, for Alembic runs the last parent first.
+        others: heads that stay beside because they are meant to; sorted.
+    """
+
+    merges: tuple[tuple[str, ...], ...]
+    others: tuple[str, ...]
+    reasons: tuple[Reason, ...]
+    kind: str = "merge"
+
+
+@dataclass(frozen=True, slots=True)
+class Reissue:
+    """Revisions whose id is taken get a new one (chosen when the repair is written), and move where they must.
+
+    Attributes:
+        files: id → the file that gets a new id: the one that has not escaped.
+        moves: revisions that also get other parents; a re-issued one goes by its old id here.
+        moved: every revision that changes or moves along, by old id; sorted.
+    """
+
+    files: tuple[tuple[str, str], ...]
+    moves: tuple[Move, ...]
+    moved: tuple[str, ...]
+    reasons: tuple[Reason, ...]
+    kind: str = "reissue"
+
+
+@dataclass(frozen=True, slots=True)
+class Refuse:
+    """A person has to decide.
+
+    Attributes:
+        reasons: why.
+        options: what a person can do, each a full sentence.
+    """
+
+    reasons: tuple[Reason, ...]
+    options: tuple[str, ...]
+    kind: str = "refuse"
+
+
+Plan = Nothing | Reparent | Merge | Reissue | Refuse

@@ -1,0 +1,91 @@
+"""The whole answer to "may this branch be merged?": every environment's findings and plan, and one verdict."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from onehead.plan.facts import Facts
+from onehead.plan.findings import Code, Finding, Side
+from onehead.plan.plans import Plan
+
+Verdict = Literal["ok", "collision", "fork", "broken", "unreadable"]
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A place in the history: the name it was asked for by, and the commit it stands for."""
+
+    ref: str
+    sha: str
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """What was looked at: environments, revision files in them, and how many of these could be read."""
+
+    environments: int
+    files: int
+    read: int
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """One environment: the facts, what is wrong with it, and what should be done."""
+
+    facts: Facts
+    findings: tuple[Finding, ...]
+    plan: Plan
+
+
+@dataclass(frozen=True, slots=True)
+class Examination:
+    """All environments of a repository, judged for one target and, if there is one, one head.
+
+    Attributes:
+        target: the branch that is deployed.
+        head: the branch that was pushed; `None` when the target itself is judged.
+        merge_base: where the two parted; `None` without a head or without common history.
+        coverage: what was looked at in the judged tree.
+        environments: sorted by path.
+        text_conflicts: paths anywhere in the repository that git can't merge by itself.
+    """
+
+    target: Point
+    head: Point | None
+    merge_base: str | None
+    coverage: Coverage
+    environments: tuple[Examined, ...]
+    text_conflicts: tuple[str, ...] = ()
+
+    @property
+    def judged(self) -> Side:
+        """Which side answers for the findings that count."""
+        return "target" if self.head is None else "head"
+
+    def own_errors(self) -> tuple[Finding, ...]:
+        """Error findings that the judged side brought, over all environments."""
+        return tuple(
+            finding
+            for examined in self.environments
+            for finding in examined.findings
+            if finding.severity == "error" and finding.introduced_by == self.judged
+        )
+
+    @property
+    def verdict(self) -> Verdict:
+        """One word: what is certain comes before what is unknown."""
+        errors = self.own_errors()
+        certain = {finding.code for finding in errors if not finding.blinds}
+        if Code.COLLISION in certain:
+            return "collision"
+        if Code.FORK in certain:
+            return "fork"
+        if certain:
+            return "broken"
+        return "unreadable" if errors else "ok"
+
+    @property
+    def exit_code(self) -> int:
+        """0 healthy, 1 a deploy would break, 3 could not judge."""
+        return {"ok": 0, "unreadable": 3}.get(self.verdict, 1)

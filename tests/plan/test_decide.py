@@ -1,0 +1,178 @@
+"""The table of plans: what is done in which situation, and why."""
+
+from __future__ import annotations
+
+import pytest
+from tests.chains import graph, revisions
+
+from onehead.plan.decide import decide
+from onehead.plan.facts import Evidence, Facts
+from onehead.plan.findings import Code
+from onehead.plan.judge import judge
+from onehead.plan.plans import Merge, Move, Nothing, Plan, ReasonCode, Refuse, Reissue, Reparent
+from onehead.plan.policy import Policy, Strategy
+from onehead.revisions.graph import Graph
+from onehead.revisions.environment import Environment, Location
+
+ENVIRONMENT = Environment(
+    path="versions",
+    config="alembic.ini",
+    section="alembic",
+    script_location=".",
+    locations=(Location("versions", recursive=False),),
+    file_template=None,
+    timezone=None,
+    certain=True,
+)
+
+
+def facts(target: str, head: str | None = None, merged: str | None = None) -> Facts:
+    """Merged is the union of both sides unless it is given."""
+    if head is None:
+        return Facts(ENVIRONMENT, graph(target), None, graph(target))
+    union = Graph({(r.path, r.blob): r for r in (*revisions(target), *revisions(head))}.values())
+    return Facts(ENVIRONMENT, graph(target), graph(head), graph(merged) if merged is not None else union)
+
+
+def plan(given: Facts, evidence: Evidence | None = None, strategy: Strategy = "auto") -> Plan:
+    return decide(given, judge(given), evidence or Evidence(), Policy(strategy))
+
+
+def codes(chosen: Plan) -> list[ReasonCode]:
+    return [reason.code for reason in chosen.reasons]
+
+
+COLLIDING = ("018; 019<018", "018; 020<018; 021<020")
+
+
+def test_a_branch_that_has_not_escaped_moves_onto_the_targets_head_by_its_root() -> None:
+    chosen = plan(facts(*COLLIDING))
+    assert isinstance(chosen, Reparent)
+    assert chosen.moves == (Move("020", ("018",), ("019",)),)
+    assert (chosen.moved, chosen.heads, codes(chosen)) == (("020", "021"), ("021",), [ReasonCode.NOT_ESCAPED])
+
+
+def test_what_has_escaped_is_merged_with_the_targets_head_last() -> None:
+    chosen = plan(facts(*COLLIDING), Evidence({"versions/021.py": ("branch staging",)}))
+    assert isinstance(chosen, Merge)
+    assert (chosen.merges, codes(chosen)) == ((("021", "019"),), [ReasonCode.ESCAPED])
+    assert "branch staging" in chosen.reasons[0].message
+
+
+def test_unknown_counts_as_escaped() -> None:
+    chosen = plan(facts(*COLLIDING), Evidence(incomplete="This clone is shallow."))
+    assert isinstance(chosen, Merge)
+    assert codes(chosen) == [ReasonCode.EVIDENCE_INCOMPLETE]
+
+
+def test_an_explicit_reparent_says_what_has_escaped() -> None:
+    chosen = plan(facts(*COLLIDING), Evidence({"versions/020.py": ("tag v1",)}), "reparent")
+    assert isinstance(chosen, Reparent)
+    assert codes(chosen) == [ReasonCode.STRATEGY, ReasonCode.ESCAPED]
+
+
+def test_an_explicit_merge_is_a_merge() -> None:
+    chosen = plan(facts(*COLLIDING), strategy="merge")
+    assert isinstance(chosen, Merge)
+    assert codes(chosen) == [ReasonCode.STRATEGY]
+
+
+def test_a_fork_on_the_target_itself_is_merged() -> None:
+    chosen = plan(facts("018; 019<018; 020<018; 021<020"))
+    assert isinstance(chosen, Merge)
+    assert (chosen.merges, codes(chosen)) == ((("019", "021"),), [ReasonCode.PUBLISHED_FORK])
+
+
+def test_a_fork_of_the_target_is_not_the_branchs_business() -> None:
+    given = facts("a; b<a; c<a", "a; b<a; c<a; d<b")
+    chosen = plan(given)
+    assert isinstance(chosen, Nothing)
+    assert codes(chosen) == [ReasonCode.INHERITED]
+    assert [(f.code, f.severity, f.introduced_by) for f in judge(given)] == [(Code.FORK, "note", "target")]
+
+
+def test_a_merge_that_exists_elsewhere_is_pointed_to() -> None:
+    chosen = plan(facts(*COLLIDING), Evidence(merges={("019", "021"): "branch fix-heads"}))
+    assert isinstance(chosen, Nothing)
+    assert codes(chosen) == [ReasonCode.MERGE_EXISTS]
+
+
+def test_a_fork_that_a_merge_rejoined_needs_nothing() -> None:
+    chosen = plan(facts("018; 019<018; 020<018; 021<020; 022<019,021; 023<022"))
+    assert isinstance(chosen, Nothing)
+    assert codes(chosen) == [ReasonCode.ONE_HEAD, ReasonCode.REJOINED]
+
+
+def test_several_new_heads_are_joined_in_one_merge() -> None:
+    chosen = plan(facts("a; b<a", "a; c<a; d<a"))
+    assert isinstance(chosen, Merge)
+    assert (chosen.merges, codes(chosen)) == ((("c", "d", "b"),), [ReasonCode.SEVERAL_NEW_HEADS])
+
+
+def test_a_third_head_on_a_forked_target_joins_all() -> None:
+    chosen = plan(facts("a; b<a; c<a", "a; d<a"))
+    assert isinstance(chosen, Merge)
+    assert (chosen.merges, codes(chosen)) == ((("d", "b", "c"),), [ReasonCode.SEVERAL_TARGET_HEADS])
+
+
+def test_the_branchs_own_fork_is_merged_where_it_is() -> None:
+    chosen = plan(facts("a; b<a", "a; b<a; c<b; d<a"))
+    assert isinstance(chosen, Merge)
+    assert codes(chosen) == [ReasonCode.OWN_FORK]
+
+
+def test_several_roots_that_meet_again_all_move() -> None:
+    chosen = plan(facts("a; b<a; t<b", "a; b<a; x<a; y<b; m<x,y"))
+    assert isinstance(chosen, Reparent)
+    assert chosen.moves == (Move("x", ("a",), ("t",)), Move("y", ("b",), ("t",)))
+    assert chosen.heads == ("m",)
+
+
+def test_both_sides_of_an_expand_contract_layout_are_repaired_at_once() -> None:
+    target = "a; e<a @expand; c<a @contract; e1<e; c1<c"
+    chosen = plan(facts(target, "a; e<a @expand; c<a @contract; e2<e; c2<c"))
+    assert isinstance(chosen, Reparent)
+    assert chosen.moves == (Move("c2", ("c",), ("c1",)), Move("e2", ("e",), ("e1",)))
+    assert chosen.heads == ("c2", "e2")
+
+
+def test_a_new_base_without_a_label_is_put_on_top() -> None:
+    chosen = plan(facts("a; b<a", "a; b<a; z"))
+    assert isinstance(chosen, Reparent)
+    assert chosen.moves == (Move("z", (), ("b",)),)
+
+
+@pytest.mark.parametrize(
+    ("target", "head", "reason"),
+    [
+        ("a; b<a", "a; b<a; c<gone", ReasonCode.MISSING_PARENT),
+        ("a; b<a", "a; b<a; x<y; y<x", ReasonCode.CYCLE),
+    ],
+)
+def test_what_can_not_be_repaired_is_refused_with_options(target: str, head: str, reason: ReasonCode) -> None:
+    chosen = plan(facts(target, head))
+    assert isinstance(chosen, Refuse)
+    assert reason in codes(chosen)
+    assert all(option.endswith(".") for option in chosen.options)
+
+
+def test_a_taken_id_is_re_issued_and_moved_where_it_would_fork() -> None:
+    chosen = plan(facts("a; b<a path=versions/b_theirs.py", "a; b<a path=versions/b_ours.py"))
+    assert isinstance(chosen, Reissue)
+    assert (chosen.files, chosen.moves) == ((("b", "versions/b_ours.py"),), (Move("b", ("a",), ("b",)),))
+
+
+def test_a_chain_whose_ids_are_all_taken_is_re_issued_as_a_whole() -> None:
+    target = "a; b<a path=versions/b1.py; c<b path=versions/c1.py"
+    head = "a; b<a path=versions/b2.py; c<b path=versions/c2.py"
+    chosen = plan(facts(target, head))
+    assert isinstance(chosen, Reissue)
+    assert chosen.files == (("b", "versions/b2.py"), ("c", "versions/c2.py"))
+    assert (chosen.moves, chosen.moved) == ((Move("b", ("a",), ("c",)),), ("b", "c"))
+
+
+def test_a_taken_id_that_escaped_is_a_persons_decision() -> None:
+    given = facts("a; b<a path=versions/b1.py", "a; b<a path=versions/b2.py")
+    chosen = plan(given, Evidence({"versions/b2.py": ("branch staging",)}))
+    assert isinstance(chosen, Refuse)
+    assert codes(chosen) == [ReasonCode.DUPLICATE_PUBLISHED]

@@ -1,0 +1,82 @@
+"""Which heads are meant and which are a fork."""
+
+from __future__ import annotations
+
+import pytest
+from tests.chains import graph
+
+from onehead.plan.forks import additional_heads, forks_between, forks_within, new_lineages
+
+BASE = "018; 019<018"
+
+
+@pytest.mark.parametrize(
+    ("target", "merged", "extra"),
+    [
+        ("a; b<a", "a; b<a", ()),
+        ("a; b<a", "a; b<a; c<b", ()),
+        ("a; b<a", "a; b<a; c<a", ("c",)),
+        ("a; b<a", "a; b<a; c<b; d<b", ("d",)),
+        ("a; b<a", "a; b<a; c<a; m<b,c", ()),
+        ("a; b<a; c<b", "a; b<a", ()),
+        ("a; b<a; c<b", "a; b<a; d<b", ()),
+        ("a; b<a; c<b", "squashed", ()),
+        ("a; b<a; c<b", "squashed; x<squashed; y<squashed", ("y",)),
+        ("", "a; b<a", ("b",)),
+        ("a; e<a @expand; c<a @contract", "a; e<a @expand; c<a @contract; e2<e", ()),
+        ("a; e<a @expand; c<a @contract", "a; e<a @expand; c<a @contract; e2<a", ("e2",)),
+        ("a; b<a; c<a", "a; b<a; c<a; m<b,c; d<b", ()),
+    ],
+)
+def test_heads_that_take_no_target_heads_place(target: str, merged: str, extra: tuple[str, ...]) -> None:
+    assert additional_heads(graph(target), graph(merged)) == extra
+
+
+def test_a_collision_names_its_heads_the_new_one_and_the_parting_point() -> None:
+    [fork] = forks_between(graph(BASE), graph(f"{BASE}; 020<018; 021<020"))
+    assert (fork.heads, fork.new, fork.points, fork.introduced_by) == (("019", "021"), ("021",), ("018",), "head")
+
+
+def test_a_fork_that_the_target_has_already_is_the_targets() -> None:
+    [fork] = forks_between(graph("a; b<a; c<a"), graph("a; b<a; c<a; d<b"))
+    assert (fork.heads, fork.new, fork.introduced_by) == (("c", "d"), (), "target")
+
+
+def test_three_ways_are_one_fork() -> None:
+    [fork] = forks_between(graph("a; b<a"), graph("a; b<a; c<a; d<a"))
+    assert (fork.heads, fork.new) == (("b", "c", "d"), ("c", "d"))
+
+
+@pytest.mark.parametrize(
+    "intended",
+    [
+        "a; e<a @expand; c<a @contract",
+        "a; b<a; x; y<x",
+        "a @main; b<a; o @other",
+        "a; b<a; c<a @side",
+    ],
+)
+def test_labels_and_separate_bases_are_meant(intended: str) -> None:
+    assert forks_within(graph(intended)) == ()
+
+
+def test_a_fork_within_one_labelled_line_is_a_fork() -> None:
+    text = "a; e<a @expand; c<a @contract; e1<e; e2<e"
+    [fork] = forks_within(graph(text))
+    assert (fork.heads, fork.points) == (("e1", "e2"), ("e",))
+
+
+def test_a_second_base_without_a_label_is_no_accident_of_the_layout_and_collides() -> None:
+    [fork] = forks_between(graph("a; b<a"), graph("a; b<a; z"))
+    assert (fork.heads, fork.new, fork.points) == (("b", "z"), ("z",), ())
+
+
+def test_a_second_base_with_a_label_is_meant() -> None:
+    target, merged = graph("a; b<a"), graph("a; b<a; z @reports")
+    assert forks_between(target, merged) == ()
+    assert new_lineages(target, merged) == ("z",)
+
+
+def test_a_third_base_where_bases_are_separate_already_is_meant() -> None:
+    target, merged = graph("a; b<a; x; y<x"), graph("a; b<a; x; y<x; z")
+    assert forks_between(target, merged) == ()
