@@ -1,0 +1,158 @@
+"""Forgejo's endpoints, one method each: JSON in, values out, no decisions. What the bot wants is in `intents`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from types import TracebackType
+from typing import Self
+from urllib.parse import quote
+
+from onehead.forge import decode
+from onehead.forge.connection import Connection
+from onehead.forge.fields import Fields
+from onehead.forge.values import (
+    Branch,
+    Comment,
+    PullRequest,
+    Repository,
+    RepositoryName,
+    Status,
+    StatusState,
+    User,
+)
+
+
+class ForgejoApi:
+    """The endpoints that onehead uses, on one connection. Every method may raise any `ForgeError`."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._connection.close()
+
+    def wait(self, seconds: float) -> None:
+        """Let Forgejo finish what it is doing."""
+        self._connection.sleep(seconds)
+
+    def me(self) -> User:
+        """GET /user: the account that the token belongs to."""
+        return decode.user(self._connection.get("/user"))
+
+    def version(self) -> str:
+        """GET /version: such as `15.0.3+gitea-1.22.0`. Needs no scope."""
+        return self._connection.get("/version").text("version")
+
+    def repository(self, name: RepositoryName) -> Repository:
+        """GET /repos/{owner}/{repo}: also under a former name; the answer has the name of today."""
+        return decode.repository(self._connection.get(_repo(name)))
+
+    def repositories(self, member: User) -> Iterator[Repository]:
+        """GET /repos/search?uid={id}: what the account owns or contributes to, also through teams."""
+        for item in self._connection.pages("/repos/search", within="data", uid=str(member.id)):
+            yield decode.repository(item)
+
+    def branch(self, name: RepositoryName, branch: str) -> Branch:
+        """GET /repos/{owner}/{repo}/branches/{branch}."""
+        return decode.branch(self._connection.get(f"{_repo(name)}/branches/{_ref(branch)}"))
+
+    def delete_branch(self, name: RepositoryName, branch: str) -> None:
+        """DELETE /repos/{owner}/{repo}/branches/{branch}: closes its open pull requests too.
+
+        Forgejo 15 answers 500, not 404, when there is no such branch.
+        """
+        self._connection.send("DELETE", f"{_repo(name)}/branches/{_ref(branch)}")
+
+    def open_pulls(self, name: RepositoryName) -> Iterator[PullRequest]:
+        """GET /repos/{owner}/{repo}/pulls?state=open, oldest first, each once.
+
+        Oldest first, so that what is opened meanwhile comes last and shifts no page. One closed meanwhile may shift
+        another from one page to the one before, unseen: the next sweep finds it.
+        """
+        seen: set[int] = set()
+        for fields in self._connection.pages(f"{_repo(name)}/pulls", state="open", sort="oldest"):
+            pull = decode.pull_request(fields)
+            if pull.number not in seen:
+                seen.add(pull.number)
+                yield pull
+
+    def pull(self, name: RepositoryName, number: int) -> PullRequest:
+        """GET /repos/{owner}/{repo}/pulls/{index}."""
+        return decode.pull_request(self._connection.get(f"{_repo(name)}/pulls/{number}"))
+
+    def pull_between(self, name: RepositoryName, base: str, head: str) -> PullRequest:
+        """GET /repos/{owner}/{repo}/pulls/{base}/{head}: of any state, and any one of several."""
+        path = f"{_repo(name)}/pulls/{quote(base, safe='')}/{_ref(head)}"
+        return decode.pull_request(self._connection.get(path))
+
+    def pull_of_commit(self, name: RepositoryName, sha: str) -> PullRequest:
+        """GET /repos/{owner}/{repo}/commits/{sha}/pull: found only by the commit that its merge wrote last."""
+        return decode.pull_request(self._connection.get(f"{_repo(name)}/commits/{quote(sha, safe='')}/pull"))
+
+    def create_pull(self, name: RepositoryName, *, head: str, base: str, title: str, body: str) -> PullRequest:
+        """POST /repos/{owner}/{repo}/pulls: 404 also right after the push of `head`, 409 when one is open already."""
+        fields = {"head": head, "base": base, "title": title, "body": body}
+        return decode.pull_request(self._written("POST", f"{_repo(name)}/pulls", fields))
+
+    def edit_pull(
+        self,
+        name: RepositoryName,
+        number: int,
+        *,
+        title: str | None = None,
+        body: str | None = None,
+        state: str | None = None,
+    ) -> PullRequest:
+        """PATCH /repos/{owner}/{repo}/pulls/{index}: what is `None` stays; state is `open` or `closed`."""
+        wanted = {"title": title, "body": body, "state": state}
+        fields = {field: value for field, value in wanted.items() if value is not None}
+        return decode.pull_request(self._written("PATCH", f"{_repo(name)}/pulls/{number}", fields))
+
+    def comments(self, name: RepositoryName, number: int) -> list[Comment]:
+        """GET /repos/{owner}/{repo}/issues/{index}/comments: all of them, oldest first (Forgejo has no pages here)."""
+        return [decode.comment(fields) for fields in self._connection.items(f"{_repo(name)}/issues/{number}/comments")]
+
+    def create_comment(self, name: RepositoryName, number: int, body: str) -> Comment:
+        """POST /repos/{owner}/{repo}/issues/{index}/comments: on issues and pull requests alike."""
+        return decode.comment(self._written("POST", f"{_repo(name)}/issues/{number}/comments", {"body": body}))
+
+    def edit_comment(self, name: RepositoryName, comment: int, body: str) -> Comment:
+        """PATCH /repos/{owner}/{repo}/issues/comments/{id}: sends an event even when nothing changes."""
+        return decode.comment(self._written("PATCH", f"{_repo(name)}/issues/comments/{comment}", {"body": body}))
+
+    def delete_comment(self, name: RepositoryName, comment: int) -> None:
+        """DELETE /repos/{owner}/{repo}/issues/comments/{id}."""
+        self._connection.send("DELETE", f"{_repo(name)}/issues/comments/{comment}")
+
+    def latest_statuses(self, name: RepositoryName, sha: str) -> Iterator[Status]:
+        """GET /repos/{owner}/{repo}/commits/{ref}/status: of each context the latest, the newest first."""
+        path = f"{_repo(name)}/commits/{quote(sha, safe='')}/status"
+        return map(decode.status, self._connection.pages(path, within="statuses"))
+
+    def create_status(
+        self, name: RepositoryName, sha: str, *, state: StatusState, context: str, description: str, target_url: str
+    ) -> Status:
+        """POST /repos/{owner}/{repo}/statuses/{sha}: adds one; the latest of a context counts. Sends no event."""
+        fields = {"state": state.value, "context": context, "description": description, "target_url": target_url}
+        return decode.status(self._written("POST", f"{_repo(name)}/statuses/{quote(sha, safe='')}", fields))
+
+    def react_to_comment(self, name: RepositoryName, comment: int, reaction: str) -> bool:
+        """POST /repos/{owner}/{repo}/issues/comments/{id}/reactions: whether it was not there before."""
+        path = f"{_repo(name)}/issues/comments/{comment}/reactions"
+        return self._connection.send("POST", path, {"content": reaction}).status == 201
+
+    def _written(self, method: str, path: str, fields: dict[str, str]) -> Fields:
+        return Fields(self._connection.send(method, path, fields).data, f"{method} {path}")
+
+
+def _repo(name: RepositoryName) -> str:
+    return f"/repos/{quote(name.owner, safe='')}/{quote(name.name, safe='')}"
+
+
+def _ref(branch: str) -> str:
+    return quote(branch, safe="/")  # Forgejo routes branches with their slashes, and some proxies refuse %2F

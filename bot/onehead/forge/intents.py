@@ -1,0 +1,183 @@
+"""What the bot wants of the forge. Each is safe to repeat, and writes nothing where the forge says it already.
+
+"Looked up, then written" can race with another process; jobs run one at a time per repository, and what is doubled
+all the same (a comment posted in the moment the connection broke) is healed by the next run.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from onehead.forge import markers
+from onehead.forge.errors import Conflict, NotFound, TooSoon
+from onehead.quoting import cut_bytes, cut_words
+
+if TYPE_CHECKING:
+    from onehead.forge.api import ForgejoApi
+    from onehead.forge.markers import Marker
+    from onehead.forge.values import Comment, PullRequest, RepositoryName, Status, StatusState, User
+
+LONGEST_TITLE = 255  # bytes; Forgejo cuts what is longer, and would then differ from ours for ever
+LONGEST_DESCRIPTION = 255  # characters; what Forgejo's pages show without breaking
+_AFTER_A_PUSH = (0.3, 0.6, 1.2, 2.4)  # seconds; Forgejo needs about half of one until it knows a pushed branch
+
+
+def ensure_pull(
+    api: ForgejoApi, repository: RepositoryName, *, head: str, base: str, title: str, body: str
+) -> tuple[PullRequest, bool]:
+    """One open pull request of `head` into `base`, with this title and body.
+
+    `head` is a branch of the same repository and was pushed before.
+
+    Returns:
+        the pull request, and whether anything had to be written.
+
+    Raises:
+        NotFound: Forgejo knows no such branch, also after some seconds of patience.
+    """
+    title = cut_bytes(" ".join(title.split()), LONGEST_TITLE)
+    found = _known_pull(api, repository, head, base)
+    if found is None:
+        try:
+            return _create_pull(api, repository, head, base, title, body), True
+        except Conflict:
+            found = _open_pull(api, repository, head, base)
+            if found is None:
+                raise
+    # "WIP: " before our title is a person's way to hold the pull request back: leave it.
+    new_title = None if found.title == title or (found.draft and found.title.endswith(title)) else title
+    new_body = None if found.body == body else body
+    if new_title is None and new_body is None:
+        return found, False
+    return api.edit_pull(repository, found.number, title=new_title, body=new_body), True
+
+
+def _known_pull(api: ForgejoApi, repository: RepositoryName, head: str, base: str) -> PullRequest | None:
+    """The open one, as far as one request can tell: it gives any one of the pair, maybe an old closed one."""
+    try:
+        pull = api.pull_between(repository, base, head)
+    except NotFound:
+        return None
+    return pull if pull.is_open else None
+
+
+def _open_pull(api: ForgejoApi, repository: RepositoryName, head: str, base: str) -> PullRequest | None:
+    for pull in api.open_pulls(repository):
+        if (pull.head.ref, pull.base.ref) == (head, base) and pull.head.repository == pull.base.repository:
+            return pull
+    return None
+
+
+def _create_pull(
+    api: ForgejoApi, repository: RepositoryName, head: str, base: str, title: str, body: str
+) -> PullRequest:
+    for seconds in _AFTER_A_PUSH:
+        try:
+            return api.create_pull(repository, head=head, base=base, title=title, body=body)
+        except (NotFound, TooSoon):
+            api.wait(seconds)
+    return api.create_pull(repository, head=head, base=base, title=title, body=body)
+
+
+def close_pull(
+    api: ForgejoApi, repository: RepositoryName, number: int, *, marker: Marker, reason: str, author: User
+) -> bool:
+    """Close a pull request and say why in a comment.
+
+    The reason comes first: should closing fail, the next run finds the comment and does not repeat it.
+
+    Returns:
+        whether it was open.
+    """
+    if not api.pull(repository, number).is_open:
+        return False
+    ensure_comment(api, repository, number, marker=marker, text=reason, author=author)
+    api.edit_pull(repository, number, state="closed")
+    return True
+
+
+def ensure_comment(
+    api: ForgejoApi, repository: RepositoryName, number: int, *, marker: Marker, text: str, author: User
+) -> tuple[Comment, bool]:
+    """One comment of ours with this marker's kind and subject, saying this.
+
+    Args:
+        api: the forge.
+        repository: where.
+        number: of the issue or pull request.
+        marker: its kind and subject find the comment; its facts are part of what is written.
+        text: Markdown, without the marker.
+        author: the bot's own account; a marker in anybody else's comment counts for nothing.
+
+    Returns:
+        the comment, and whether anything had to be written.
+    """
+    body = markers.mark(marker, text)
+    ours = [
+        comment
+        for comment in api.comments(repository, number)
+        if comment.author.id == author.id and marker.same_place(markers.parse(comment.body))
+    ]
+    if not ours:
+        return api.create_comment(repository, number, body), True
+    kept, *doubles = ours
+    for double in doubles:
+        with suppress(NotFound):
+            api.delete_comment(repository, double.id)
+    if kept.body == body:
+        return kept, bool(doubles)
+    return api.edit_comment(repository, kept.id, body), True
+
+
+def ensure_status(
+    api: ForgejoApi,
+    repository: RepositoryName,
+    sha: str,
+    *,
+    context: str,
+    state: StatusState,
+    description: str,
+    target_url: str = "",
+) -> tuple[Status, bool]:
+    """What a commit's check says.
+
+    For a pull request from a fork the repository is the base: that is where Forgejo looks.
+
+    Returns:
+        the status that counts, and whether it had to be written.
+    """
+    description = cut_words(" ".join(description.split()), LONGEST_DESCRIPTION)
+    wanted = (context, state.value, description, target_url)
+    for status in api.latest_statuses(repository, sha):
+        if status.context == context:
+            if (status.context, status.state, status.description, status.target_url) == wanted:
+                return status, False
+            break
+    written = api.create_status(
+        repository, sha, state=state, context=context, description=description, target_url=target_url
+    )
+    return written, True
+
+
+def delete_branch(api: ForgejoApi, repository: RepositoryName, branch: str) -> bool:
+    """No such branch any more.
+
+    Returns:
+        whether there was one.
+    """
+    try:
+        api.branch(repository, branch)  # asked first: the answer to deleting what is not there is a bare 500
+        api.delete_branch(repository, branch)
+    except NotFound:
+        return False
+    return True
+
+
+def react(api: ForgejoApi, repository: RepositoryName, comment: int, reaction: str) -> bool:
+    """Our reaction on a comment: one of +1 -1 laugh hooray confused heart rocket eyes.
+
+    Returns:
+        whether it was not there before.
+    """
+    return api.react_to_comment(repository, comment, reaction)

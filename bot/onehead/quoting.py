@@ -1,0 +1,134 @@
+"""Text from a repository, made harmless before it goes into a comment, a title or a graph. Pure.
+
+A commit subject or branch name is data: whoever may push must not be able to notify people, close issues, forge links
+or break the layout through a comment that onehead signs.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+_BREAK = "\u200b"  # zero width space: nobody sees it, and no pattern of Forgejo reaches across it
+_ELLIPSIS = "…"
+# Invisible: what reorders text (bidirectional controls), hides it, or would pass for our own _BREAK.
+_INVISIBLE = re.compile("[\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff\U000e0000-\U000e007f]")
+# Where Forgejo would start a mention, an issue or pull request reference, a link, a [[short link]], an :emoji:.
+# Without a reference a closing keyword before it ("fixes") has nothing to close.
+_ALIVE = re.compile(r"@(?=\S)|[#!](?=\d)|:(?=//)|\bwww(?=\.)|\[(?=\[)|:(?=[-+\w]+:)", re.IGNORECASE)
+# Numeric character references mean the character and never its markup. Backslashes would not do: Forgejo reads \[ and
+# \( as the start of a formula.
+_MARKUP = re.compile(r"[\\`*_{}\[\]|~$#<>&!@" + _BREAK + "]")
+_LIST_NUMBER = re.compile(r"\d+[.)]")
+_FENCE = re.compile(r"`{3,}")
+_LANGUAGE = re.compile(r"[\w+-]*")
+
+
+def plain(text: str) -> str:
+    """One line for where no Markdown is read: titles and commit messages. Mentions and references are broken."""
+    return _ALIVE.sub(lambda match: match[0] + _BREAK, _line(text))
+
+
+def inline(text: str, limit: int = 200) -> str:
+    """One line that shows exactly these characters in Markdown, in a table cell and in HTML (`<summary>`).
+
+    Args:
+        text: anything.
+        limit: characters shown at most.
+    """
+    harmless = plain(cut_words(_line(text), limit))
+    number = _LIST_NUMBER.match(harmless)
+    start = number.end() - 1 if number else 0
+    if number or harmless[:1] in {"-", "+", "=", ":"}:
+        return _referenced(harmless[:start]) + _reference(harmless[start]) + _referenced(harmless[start + 1 :])
+    return _referenced(harmless)
+
+
+def code(text: str, *, in_table: bool = False) -> str:
+    """A code span of one line. Nothing in it is a mention or reference; backticks inside are kept.
+
+    Args:
+        text: anything; of several lines one is made.
+        in_table: whether a pipe would end the table's cell.
+    """
+    line = _line(text) or " "
+    if in_table and "|" in line:
+        # Readers of Markdown disagree on backslashes before a pipe in code; a character reference is safe everywhere.
+        return f"<code>{inline(line, len(line))}</code>"
+    ticks = "`" * (max((len(run) for run in re.findall("`+", line)), default=0) + 1)
+    # One space on both sides is taken away again; it parts our backticks from those of the text.
+    padding = " " if "`" in {line[0], line[-1]} else ""
+    return f"{ticks}{padding}{line}{padding}{ticks}"
+
+
+def fence(text: str, language: str = "") -> str:
+    """A fenced block of code, ending without a newline; its fence is longer than any within.
+
+    Args:
+        text: any lines; control characters other than tab are shown as �.
+        language: such as `diff`.
+    """
+    if not _LANGUAGE.fullmatch(language):
+        raise ValueError(f"not the name of a language: {language!r}")
+    lines = [_visible(line.removesuffix("\r")) for line in text.split("\n")]
+    if lines and not lines[-1]:
+        lines.pop()
+    ticks = "`" * max((len(run) + 1 for run in _FENCE.findall("\n".join(lines))), default=3)
+    return "\n".join([ticks + language, *lines, ticks])
+
+
+def mermaid(text: str, limit: int = 60) -> str:
+    """One line for inside a quoted Mermaid label (`r1["…"]`); it can't end the label, the graph or its fence.
+
+    Mermaid reads its own references (`#quot;`, `#96;`) after it has read the graph, so nothing in them is syntax.
+
+    Args:
+        text: anything.
+        limit: characters shown at most.
+    """
+    line = cut_words(_line(text), limit)
+    return re.sub(r"[^\w ,/.@()'=\u0080-\U0010ffff-]|__|^[-+\d.)]+(?=[.)\s])|^[-+]", _mermaid_references, line)
+
+
+def _mermaid_references(match: re.Match[str]) -> str:
+    return "".join(letter if letter.isdigit() else f"#{ord(letter)};" for letter in match[0])
+
+
+def cut_words(text: str, limit: int) -> str:
+    """The text in at most `limit` characters; what is longer ends after a whole word, with an ellipsis."""
+    if len(text) <= limit:
+        return text
+    cut = text[: limit - 1]
+    head, space, _ = cut.rpartition(" ")
+    # A single giant word is cut inside: half of it says more than nothing.
+    if space and len(head) >= limit // 2 and not text[limit - 1].isspace():
+        cut = head
+    return cut.rstrip(" ,;:.-") + _ELLIPSIS
+
+
+def cut_bytes(text: str, limit: int) -> str:
+    """The text in at most `limit` bytes of UTF-8, never with half a character; what is longer ends with an ellipsis."""
+    data = text.encode("utf-8", "replace")
+    if len(data) <= limit:
+        return data.decode("utf-8")
+    return data[: limit - len(_ELLIPSIS.encode())].decode("utf-8", "ignore").rstrip() + _ELLIPSIS
+
+
+def _line(text: str) -> str:
+    return _visible(" ".join(text.split())).strip()
+
+
+def _visible(text: str) -> str:
+    """Without what can't be seen or can't be stored: invisible marks go, control characters and half ones show as �."""
+    text = _INVISIBLE.sub("", text)
+    return "".join(
+        "�" if unicodedata.category(letter) in {"Cc", "Cs"} and letter != "\t" else letter for letter in text
+    )
+
+
+def _referenced(text: str) -> str:
+    return _MARKUP.sub(lambda match: _reference(match[0]), text)
+
+
+def _reference(letter: str) -> str:
+    return f"&#{ord(letter)};"

@@ -1,0 +1,176 @@
+"""Every call of the adapter, checked field by field against Forgejo's own description of its API."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable
+from datetime import datetime
+from types import GeneratorType
+from typing import Any
+
+import httpx
+import pytest
+import respx
+from tests.forge.swagger_samples import definition, operation, resolve, sample
+
+from onehead.forge import decode
+from onehead.forge.api import ForgejoApi
+from onehead.forge.fields import Fields
+from onehead.forge.values import Permissions, Repository, RepositoryName, StatusState
+
+REPO = RepositoryName("courtside", "basketball-api")
+SHA = "ae892699b97c793cb231ec1bcd44e69122111b53"
+
+CALLS: dict[str, Callable[[ForgejoApi], object]] = {
+    "me": lambda api: api.me(),
+    "version": lambda api: api.version(),
+    "repository": lambda api: api.repository(REPO),
+    "branch": lambda api: api.branch(REPO, "onehead/merge/feature/x"),
+    "delete_branch": lambda api: api.delete_branch(REPO, "onehead/merge/feature/x"),
+    "open_pulls": lambda api: api.open_pulls(REPO),
+    "pull": lambda api: api.pull(REPO, 23),
+    "pull_between": lambda api: api.pull_between(REPO, "main", "onehead/merge/feature"),
+    "pull_of_commit": lambda api: api.pull_of_commit(REPO, SHA),
+    "create_pull": lambda api: api.create_pull(REPO, head="onehead/x", base="main", title="t", body="b"),
+    "edit_pull": lambda api: api.edit_pull(REPO, 23, title="t", body="b", state="closed"),
+    "comments": lambda api: api.comments(REPO, 23),
+    "create_comment": lambda api: api.create_comment(REPO, 23, "text"),
+    "edit_comment": lambda api: api.edit_comment(REPO, 91, "text"),
+    "delete_comment": lambda api: api.delete_comment(REPO, 91),
+    "latest_statuses": lambda api: api.latest_statuses(REPO, SHA),
+    "create_status": lambda api: api.create_status(
+        REPO, SHA, state=StatusState.SUCCESS, context="onehead", description="one head", target_url="http://x.test/"
+    ),
+    "react_to_comment": lambda api: api.react_to_comment(REPO, 91, "eyes"),
+}
+SUCCESS = {"GET": 200, "POST": 201, "DELETE": 204, "PATCH": 200}
+
+
+def test_every_method_is_called_here() -> None:
+    public = {name for name in vars(ForgejoApi) if not name.startswith("_")} - {"wait"}
+    assert public == set(CALLS)
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_call_fits_the_description(name: str, api: ForgejoApi, forge: respx.MockRouter) -> None:
+    seen: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        template, described = operation(request.method, _path(request))
+        seen.append(template)
+        _check_query(request, described)
+        _check_body(request, described)
+        return _answer(request, described)
+
+    forge.route().mock(side_effect=answer)
+    result = CALLS[name](api)
+    result = list(result) if isinstance(result, (GeneratorType, map)) else result
+    assert len(seen) == 1
+    if result is not None:
+        _nothing_is_missing(result, name)
+
+
+def _path(request: httpx.Request) -> str:
+    return request.url.raw_path.decode("ascii").partition("?")[0].removeprefix("/api/v1")
+
+
+def _check_query(request: httpx.Request, described: dict[str, Any]) -> None:
+    known = (
+        {parameter["name"]: parameter for parameter in described["parameters"] if parameter["in"] == "query"}
+        if ("parameters" in described)
+        else {}
+    )
+    for name, value in request.url.params.items():
+        assert name in known, f"no query parameter {name!r}"
+        if known[name]["type"] == "integer":
+            assert value.isdecimal()
+        if "enum" in known[name]:
+            assert value in known[name]["enum"]
+
+
+def _check_body(request: httpx.Request, described: dict[str, Any]) -> None:
+    wanted = [parameter for parameter in described.get("parameters", []) if parameter["in"] == "body"]
+    if not wanted:
+        assert request.content == b""
+        return
+    assert request.headers["Content-Type"] == "application/json"
+    schema = resolve(wanted[0]["schema"])
+    sent = json.loads(request.content)
+    assert sent
+    assert set(schema.get("required", [])) <= set(sent)
+    for field, value in sent.items():
+        assert field in schema["properties"], f"no field {field!r}"
+        assert resolve(schema["properties"][field])["type"] == "string"
+        assert isinstance(value, str)
+
+
+def _answer(request: httpx.Request, described: dict[str, Any]) -> httpx.Response:
+    # The statuses of success that are described; a pull request's PATCH alone answers 201.
+    codes = [int(code) for code in described["responses"] if code.startswith("2")]
+    code = SUCCESS[request.method] if SUCCESS[request.method] in codes else codes[0]
+    assert code in codes
+    schema = described["responses"][str(code)]
+    if not resolve(schema):
+        return httpx.Response(code)
+    return httpx.Response(code, json=sample(schema), headers={"X-Total-Count": "1"})
+
+
+def _nothing_is_missing(value: object, where: str) -> None:
+    """Every field of every value was filled from a property: none kept a default."""
+    if isinstance(value, (list, tuple)):
+        assert value, where
+        for item in value:
+            _nothing_is_missing(item, where)
+    elif dataclasses.is_dataclass(value):
+        for field in dataclasses.fields(value):
+            _nothing_is_missing(getattr(value, field.name), f"{where}.{field.name}")
+    else:
+        assert isinstance(value, (str, int, bool, datetime)), where
+        assert value, where
+
+
+@pytest.mark.parametrize(
+    ("read", "name"),
+    [
+        (decode.user, "User"),
+        (decode.repository, "Repository"),
+        (decode.permissions, "Permission"),
+        (decode.pull_request, "PullRequest"),
+        (decode.comment, "Comment"),
+        (decode.status, "CommitStatus"),
+        (decode.branch, "Branch"),
+    ],
+)
+def test_no_invented_field_is_read(read: Callable[[Fields], object], name: str) -> None:
+    _nothing_is_missing(read(Fields(sample({"$ref": f"#/definitions/{name}"}), name)), name)
+
+
+def test_invented_field_would_be_noticed() -> None:
+    with pytest.raises(AssertionError, match="User has no property 'nickname'"):
+        Fields(sample({"$ref": "#/definitions/User"}), "User").optional_text("nickname")
+
+
+def test_invented_path_would_be_noticed() -> None:
+    with pytest.raises(AssertionError, match="Forgejo has no GET /repos/a/b/forks"):
+        operation("GET", "/repos/a/b/forks")
+
+
+def test_what_may_be_null_may_be_null() -> None:
+    pull = definition("PullRequest", user=None, merge_commit_sha=None)
+    pull["head"] |= {"repo": None, "repo_id": -1, "ref": "refs/pull/23/head"}
+    read = decode.pull_request(Fields(pull, "pull"))
+    assert read.author == decode.GHOST
+    assert read.merge_commit is None
+    assert (read.head.ref, read.head.repository) == ("refs/pull/23/head", None)
+    assert isinstance(read.base.repository, Repository)
+    bare = decode.repository(Fields(definition("Repository", permissions=None), "repo"))
+    assert bare.permissions == Permissions(admin=False, push=False, pull=False)
+
+
+def test_answer_is_read_field_by_field(api: ForgejoApi, forge: respx.MockRouter) -> None:
+    answer = definition("Branch", name="main", protected=False, user_can_push=True)
+    answer["commit"]["id"] = SHA
+    forge.get("/repos/courtside/basketball-api/branches/main").respond(json=answer)
+    found = api.branch(REPO, "main")
+    assert (found.name, found.sha, found.protected, found.user_can_push) == ("main", SHA, False, True)
