@@ -1,0 +1,1 @@
+"""Do it later, and never twice at once."""

@@ -1,0 +1,227 @@
+"""What the service is told: read once from the environment or a TOML file, and reported wrong all at once."""
+
+from __future__ import annotations
+
+import difflib
+import re
+import tomllib
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+from onehead.errors import UsageError
+from onehead.setting_values import (
+    BadValueError,
+    Secret,
+    read_address,
+    read_cache_dir,
+    read_database_url,
+    read_globs,
+    read_log,
+    read_secret,
+    read_secrets,
+    read_sweep,
+    read_url,
+)
+
+PREFIX = "ONEHEAD_"
+
+# Variables with our prefix that are not ours: those of the test suite, and those that Kubernetes (and Docker's
+# old links) put into every container beside a Service that is called "onehead".
+_FOREIGN = re.compile(r"ONEHEAD_(TEST_\w+|SERVICE_(HOST|PORT)(_\w+)?|PORT(_\d+_(TCP|UDP)(_\w+)?)?)")
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One thing that can be told.
+
+    Attributes:
+        name: lower case: the key in the TOML file and the field of `Settings`; with `ONEHEAD_` and in upper
+            case the variable.
+        meaning: one line for the reference.
+        read: text → value; raises `BadValueError`.
+        default: as it would be written; `None` where there is none and the setting is required.
+        is_secret: whether it may stand in a file of its own, named by `NAME_FILE`.
+    """
+
+    name: str
+    meaning: str
+    read: Callable[[str], object]
+    default: str | None = None
+    is_secret: bool = False
+
+    @property
+    def variable(self) -> str:
+        """Its name in the environment."""
+        return PREFIX + self.name.upper()
+
+
+SETTINGS = (
+    Setting("forgejo_url", "Address of the Forgejo server, as in a browser, sub-path included.", read_url),
+    Setting(
+        "token",
+        "Access token of the bot's account; scopes write:repository, write:issue, read:user.",
+        read_secret,
+        is_secret=True,
+    ),
+    Setting(
+        "webhook_secret",
+        "Secret that the webhooks are signed with; several, separated by commas, while one replaces another.",
+        read_secrets,
+        is_secret=True,
+    ),
+    Setting("listen", "Where the service listens for HTTP, host:port.", read_address, "127.0.0.1:8686"),
+    Setting("public_url", "Address at which Forgejo reaches the service; needed to create webhooks.", read_url, ""),
+    Setting(
+        "repositories",
+        "Which repositories to look after: patterns for owner/name, separated by commas; "
+        "by default all that the token can write to.",
+        read_globs,
+        "*/*",
+    ),
+    Setting(
+        "sweep",
+        "When to look after everything again, whatever webhooks said: a cron expression in UTC, or off. "
+        "The sweep at start-up always runs.",
+        read_sweep,
+        "*/15 * * * *",
+    ),
+    Setting("cache_dir", "Directory for mirrors of the repositories; may be lost.", read_cache_dir, "~/.cache/onehead"),
+    Setting(
+        "database_url",
+        "PostgreSQL shared by several machines (postgresql://…); empty: jobs are kept in memory.",
+        read_database_url,
+        "",
+        is_secret=True,
+    ),
+    Setting("log", "How log lines look: console (for people) or json (for machines).", read_log, "console"),
+)
+"""Every setting, in the order of the reference."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What the service was told; the fields are explained in `SETTINGS`.
+
+    `public_url` and `database_url` are `None` when empty, `sweep` is `None` for `off`, and `webhook_secret` is
+    empty only where `load` was told that no webhook will be received.
+    """
+
+    forgejo_url: str
+    token: Secret
+    webhook_secret: tuple[Secret, ...]
+    listen: tuple[str, int]
+    public_url: str | None
+    repositories: tuple[str, ...]
+    sweep: str | None
+    cache_dir: Path
+    database_url: Secret | None
+    log: str
+
+    def covers(self, repository: str) -> bool:
+        """Whether `owner/name` is to be looked after. Forgejo's names ignore case, so do the patterns."""
+        return any(fnmatchcase(repository.lower(), pattern.lower()) for pattern in self.repositories)
+
+
+def load(environ: Mapping[str, str], config: Path | None = None, *, without: Collection[str] = ()) -> Settings:
+    """Read all settings; what the environment says goes before what the file says, an empty variable says nothing.
+
+    Args:
+        environ: the process environment.
+        config: a TOML file with the same names in lower case, at the top level.
+        without: required settings that this command can do without: only `webhook_secret` can be named.
+
+    Raises:
+        UsageError: with every missing, unknown and bad value, each with what is wrong and what to do.
+    """
+    problems: list[str] = []
+    told = _from_file(config, problems) | _from_environment(environ, problems)
+    values: dict[str, Any] = {}
+    for setting in SETTINGS:
+        label, text = _text_of(setting, told, problems)
+        if text is None:
+            if setting.name in without:
+                values[setting.name] = ()
+            elif label:
+                problems.append(f"{label} is missing. {setting.meaning}")
+            continue
+        try:
+            values[setting.name] = setting.read(text)
+        except BadValueError as reason:
+            problems.append(f"{label} {reason}")
+    if problems:
+        count = "One setting is" if len(problems) == 1 else f"{len(problems)} settings are"
+        raise UsageError(
+            "\n".join([f"{count} missing or wrong, so nothing was started:", *(f"  - {line}" for line in problems)]),
+            "Correct them in the environment or in the file given with --config, and start again.",
+        )
+    return Settings(**values)
+
+
+def _text_of(setting: Setting, told: Mapping[str, tuple[str, str]], problems: list[str]) -> tuple[str, str | None]:
+    """What was said about a setting: (where, text). No text: not said; no `where` either: already reported."""
+    label, text = told.get(setting.name, (setting.variable, None))
+    if not setting.is_secret or (named := told.get(f"{setting.name}_file")) is None:
+        return label, setting.default if text is None else text
+    file_label, path = named
+    if text is not None:
+        problems.append(f"{label} and {file_label} are both given. Keep one of them.")
+        return "", None
+    try:
+        return f"The content of {file_label}", Path(path).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        problems.append(f"{file_label} names {path}, which can't be read: {reason}. Check path and permissions.")
+        return "", None
+
+
+def _from_environment(environ: Mapping[str, str], problems: list[str]) -> dict[str, tuple[str, str]]:
+    known = _names()
+    told: dict[str, tuple[str, str]] = {}
+    for variable, text in sorted(environ.items()):
+        if not variable.startswith(PREFIX) or _FOREIGN.fullmatch(variable):
+            continue
+        name = variable.removeprefix(PREFIX).lower()
+        if variable != variable.upper() or name not in known:
+            problems.append(_unknown(variable, name, {each: PREFIX + each.upper() for each in known}))
+        elif text.strip():
+            told[name] = (variable, text.strip())
+    return told
+
+
+def _from_file(config: Path | None, problems: list[str]) -> dict[str, tuple[str, str]]:
+    if config is None:
+        return {}
+    try:
+        document = tomllib.loads(config.read_text(encoding="utf-8"))
+    except OSError as error:
+        problems.append(f"{config} can't be read: {error.strerror}. Check the path given with --config.")
+        return {}
+    except ValueError as error:  # tomllib's and the decoder's errors are both ValueErrors
+        problems.append(f'{config} is not a TOML file: {error}. Settings look like: listen = "127.0.0.1:8686"')
+        return {}
+    known = _names()
+    told: dict[str, tuple[str, str]] = {}
+    for name, value in document.items():
+        label = f"{name} in {config}"
+        texts = value if isinstance(value, list) else [value]
+        if name not in known:
+            problems.append(_unknown(label, name, {each: each for each in known}))
+        elif not all(isinstance(text, str) for text in texts):
+            problems.append(f"{label} is not text. Write it in quotes.")
+        elif joined := ",".join(texts).strip():
+            told[name] = (label, joined)
+    return told
+
+
+def _names() -> list[str]:
+    return [name for s in SETTINGS for name in ([s.name, f"{s.name}_file"] if s.is_secret else [s.name])]
+
+
+def _unknown(label: str, name: str, known: Mapping[str, str]) -> str:
+    """A sentence about a name that is none of the known ones, which are given with how they are written there."""
+    close = difflib.get_close_matches(name, known, n=1)
+    advice = f"Did you mean {known[close[0]]}?" if close else f"Known are: {', '.join(known.values())}."
+    return f"{label} is not a setting of onehead. {advice}"

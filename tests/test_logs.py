@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import io
+import json
+import logging
+from collections.abc import Iterator
+
+import pytest
+import structlog
+
+from onehead import logs
+
+
+@pytest.fixture(autouse=True)
+def _as_before() -> Iterator[None]:
+    """Logging is the process's own: put everything back."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:], root.level = handlers, level
+    for name in logs._CHATTY:
+        logging.getLogger(name).setLevel(logging.NOTSET)
+    structlog.reset_defaults()
+
+
+def logged(form: str, *secrets: str) -> io.StringIO:
+    stream = io.StringIO()
+    logs.configure(form, secrets, stream=stream)
+    return stream
+
+
+def test_json_is_one_object_a_line() -> None:
+    stream = logged("json")
+
+    structlog.get_logger("x").info("A job is done.", repository="acme/shop", seconds=0.5, hint=None)
+
+    line = json.loads(stream.getvalue())
+    assert line.pop("timestamp").endswith("Z")
+    assert line == {"level": "info", "message": "A job is done.", "repository": "acme/shop", "seconds": 0.5}
+
+
+def test_console_is_a_sentence_and_its_facts() -> None:
+    stream = logged("console")
+
+    structlog.get_logger("x").warning("Forgejo is away.", retry_in=2)
+
+    _time, rest = stream.getvalue().split("Z ", 1)
+    assert rest == "[warning  ] Forgejo is away. retry_in=2\n"
+
+
+@pytest.mark.parametrize("form", ["json", "console"])
+def test_lines_of_libraries_look_the_same_and_their_chatter_is_off(form: str) -> None:
+    stream = logged(form)
+
+    logging.getLogger("uvicorn.error").info("Started server process")
+    logging.getLogger("httpx").info("HTTP Request")
+    logging.getLogger("uvicorn.error").error("Exception in ASGI application")
+    logging.getLogger("some.library").info("seen")
+
+    lines = stream.getvalue().splitlines()
+    assert ["Exception in ASGI application" in lines[0], "seen" in lines[1], len(lines)] == [True, True, 2]
+
+
+@pytest.mark.parametrize("form", ["json", "console"])
+def test_secrets_never_get_out(form: str) -> None:
+    secret = 'p"w\\é'
+    stream = logged(form, secret, "abc", "abcdef", "")
+
+    log = structlog.get_logger("x")
+    try:
+        raise ValueError(f"refused: {secret} abcdef")
+    except ValueError as error:
+        log.error("Refused.", token=secret, nested={"header": [secret]}, exc_info=error)
+    logging.getLogger("library").warning("with %s", secret)
+
+    text = stream.getvalue()
+    for spelling in (secret, json.dumps(secret)[1:-1], repr(secret)[1:-1], "abc", "def"):
+        assert spelling not in text
+    assert "ValueError: refused: *** ***" in text
