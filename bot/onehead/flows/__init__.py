@@ -1,0 +1,1 @@
+"""What happens when: one readable story per event."""

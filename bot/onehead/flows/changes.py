@@ -1,0 +1,247 @@
+"""From a plan to the files it changes, in the house's own style; nothing is written here.
+
+Every set of changes is read again and judged before it is given out: a repair that would not leave exactly the heads
+it promises becomes a refusal.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from onehead.flows.examine import Trees
+from onehead.plan.facts import Facts
+from onehead.plan.forks import forks_between, forks_within
+from onehead.plan.plans import Merge, Plan, Reason, ReasonCode, Refuse, Reissue, Reparent
+from onehead.plan.verdict import Examination, Examined
+from onehead.render import merge_revision
+from onehead.revisions.edit import CannotEdit, reissue, reparent, rereference
+from onehead.revisions.graph import Graph
+from onehead.revisions.merge_file import House, merge_file
+from onehead.revisions.numbering import convention, fresh_id, renumber
+from onehead.revisions.parse import parse
+from onehead.revisions.reading import revision_of
+from onehead.revisions.revision import Revision
+from onehead.revisions.source import FileChange
+from onehead.revisions.style import Sibling, newest
+
+
+def contents_before(repairs: Repairs, trees: Trees) -> dict[str, bytes]:
+    """The files that a repair changes as they are now, by path; new files are absent."""
+    listing = trees.head or trees.target
+    merged = trees.merge.entries if trees.merge else {}
+    entries = [listing.entries.get(change.path) or merged.get(change.path) for change in repairs.all()]
+    data = trees.read({entry.oid for entry in entries if entry}).data
+    return {entry.path: data[entry.oid] for entry in entries if entry and entry.oid in data}
+
+
+_Outcome = tuple[tuple[FileChange, ...], Graph | None]
+"""What is done to files, and the chain as it stands then; `None` where nothing is done."""
+
+_BY_HAND = "Make the change by hand as shown, or run `onehead fix --strategy merge`."
+
+
+@dataclass(frozen=True, slots=True)
+class Repairs:
+    """An examination whose plans can all be carried out, and how.
+
+    Attributes:
+        examination: with a refusal in place of every plan that turned out impossible to write.
+        changes: environment path → what its plan does to files; absent where it does nothing.
+    """
+
+    examination: Examination
+    changes: dict[str, tuple[FileChange, ...]]
+
+    def all(self) -> tuple[FileChange, ...]:
+        """The changes of all environments together."""
+        return tuple(change for path in sorted(self.changes) for change in self.changes[path])
+
+
+def prepare(examination: Examination, trees: Trees) -> Repairs:
+    """Work out every plan's file changes."""
+    changes = {}
+    environments = []
+    for examined in examination.environments:
+        try:
+            made, after = _changes(examined.facts, examined.plan, trees)
+            _prove(examined.facts, after)
+            if made:
+                changes[examined.facts.environment.path] = made
+            environments.append(examined)
+        except CannotEdit as obstacle:
+            refusal = Refuse((Reason(ReasonCode.EDIT_FAILED, obstacle.message),), (_BY_HAND,))
+            environments.append(Examined(examined.facts, examined.findings, refusal))
+    return Repairs(replace(examination, environments=tuple(environments)), changes)
+
+
+def _changes(facts: Facts, plan: Plan, trees: Trees) -> _Outcome:
+    match plan:
+        case Merge():
+            return _merge(facts, plan, trees)
+        case Reparent():
+            return _reparent(facts, plan, trees)
+        case Reissue():
+            return _reissue(facts, plan, trees)
+        case _:
+            return (), None
+
+
+def _siblings(revisions: Iterable[Revision], trees: Trees) -> tuple[Sibling, ...]:
+    wanted = list(revisions)
+    data = trees.read({revision.blob for revision in wanted}).data
+    return tuple(Sibling(revision, data[revision.blob]) for revision in wanted if revision.blob in data)
+
+
+def _known(facts: Facts) -> list[Revision]:
+    graphs = [facts.merged, facts.target, *([facts.head] if facts.head else [])]
+    return [revision for graph in graphs for revision in graph]
+
+
+def _merge(facts: Facts, plan: Merge, trees: Trees) -> _Outcome:
+    """One new file per fork."""
+    graph, environment = facts.merged, facts.environment
+    taken = {revision.id for revision in _known(facts)}
+    paths = {revision.path for revision in _known(facts)}
+    made, added = [], []
+    for parents in plan.merges:
+        models = newest(list(graph.revisions.values()), [*reversed(parents), *graph.heads])
+        house = House(_siblings(models, trees), environment.locations[0].path, environment.file_template)
+        file = merge_file(house, _siblings((graph.revisions[id_] for id_ in parents), trees), taken, paths)
+        new = merge_revision(file)
+        taken.add(new.id)
+        paths.add(new.path)
+        made.append(FileChange(new.path, new.data))
+        added.append(Revision(new.id, new.parents, new.path, ""))
+    return tuple(made), graph.replaced(added)
+
+
+@dataclass(slots=True)
+class _Draft:
+    """One file of a moved chain while it is being changed."""
+
+    revision: Revision
+    old: bytes
+    new: bytes
+    path: str
+
+
+def _reparent(facts: Facts, plan: Reparent, trees: Trees) -> _Outcome:
+    """The roots get their new parent; numbers that the target has taken meanwhile move on."""
+    chain = [facts.merged.revisions[id_] for id_ in _parents_first(facts.merged, plan.moved)]
+    drafts = _drafts(chain, trees)
+    for move in plan.moves:
+        draft = drafts[move.revision]
+        draft.new = reparent(draft.new, move.old_parents, move.new_parents)
+    escaped = any(reason.code in (ReasonCode.ESCAPED, ReasonCode.EVIDENCE_INCOMPLETE) for reason in plan.reasons)
+    if not escaped:
+        new = renumber(chain, list(facts.target.revisions.values()), [revision.id for revision in _known(facts)])
+        _rename(drafts, {each.old_id: (each.new_id, each.new_path) for each in new})
+    return _finished(drafts, facts)
+
+
+def _reissue(facts: Facts, plan: Reissue, trees: Trees) -> _Outcome:
+    """The newer definitions get new ids, whoever of the branch names them follows, and the roots move."""
+    chosen = {
+        id_: next(r for r in facts.merged.definitions[id_] if _is_fresh(r, path, facts)) for id_, path in plan.files
+    }
+    base = facts.head or facts.merged
+    order = [id_ for id_ in _parents_first(base, plan.moved) if id_ in plan.moved]
+    chain = [chosen.get(id_) or facts.merged.revisions[id_] for id_ in order]
+    drafts = _drafts(chain, trees)
+    target = list(facts.target.revisions.values())
+    names = {each.old_id: (each.new_id, each.new_path) for each in renumber(chain, target, _ids(facts))}
+    missing = [revision for id_, revision in chosen.items() if names.get(id_, (id_, ""))[0] == id_]
+    names |= _new_names(missing, facts, trees, {new for new, _ in names.values()})
+    _rename(drafts, names)
+    for move in plan.moves:
+        draft = drafts[move.revision]
+        draft.new = reparent(draft.new, move.old_parents, move.new_parents)
+    return _finished(drafts, facts)
+
+
+def _is_fresh(revision: Revision, path: str, facts: Facts) -> bool:
+    return revision.path == path and revision.blob not in {known.blob for known in facts.target}
+
+
+def _ids(facts: Facts) -> list[str]:
+    return [revision.id for revision in _known(facts)]
+
+
+def _new_names(revisions: list[Revision], facts: Facts, trees: Trees, given: set[str]) -> dict[str, tuple[str, str]]:
+    """Old id → new id and path, for ids that no numbering took care of."""
+    models = [sibling.revision.id for sibling in _siblings(newest(list(facts.target), facts.target.heads), trees)]
+    taken = {*_ids(facts), *given}
+    house = convention(models)
+    if house.kind == "number":
+        taken |= {posixpath.basename(revision.path).removesuffix(".py") for revision in _known(facts)}
+    names = {}
+    for revision in revisions:
+        slug = revision.id.partition("_")[2] if house.slug else ""
+        new = fresh_id(f"{revision.id}\n{revision.path}\n{revision.blob}", house, taken, slug, max(facts.target.heads))
+        taken.add(new)
+        folder, _, name = revision.path.rpartition("/")
+        stem = name.removesuffix(".py")
+        renamed = stem.replace(revision.id, new, 1) if revision.id in stem else f"{stem}_{new}"
+        names[revision.id] = (new, posixpath.join(folder, f"{renamed}.py"))
+    return names
+
+
+def _drafts(chain: list[Revision], trees: Trees) -> dict[str, _Draft]:
+    drafts = {}
+    for sibling in _siblings(chain, trees):
+        drafts[sibling.revision.id] = _Draft(sibling.revision, sibling.data, sibling.data, sibling.revision.path)
+    return drafts
+
+
+def _parents_first(graph: Graph, ids: Iterable[str]) -> list[str]:
+    wanted = set(ids)
+    return sorted(wanted, key=lambda id_: (len(graph.ancestors(id_) & wanted), id_))
+
+
+def _rename(drafts: dict[str, _Draft], names: dict[str, tuple[str, str]]) -> None:
+    for old, draft in drafts.items():
+        for id_, (new, _) in names.items():
+            if id_ != new:
+                draft.new = rereference(draft.new, id_, new)
+        if old in names:
+            new, draft.path = names[old]
+            if new != old:
+                draft.new = reissue(draft.new, old, new)
+
+
+def _finished(drafts: dict[str, _Draft], facts: Facts) -> _Outcome:
+    """Changes to the tree in which the target's files stand already: what the target has under a path stays there."""
+    theirs = {revision.path for revision in facts.target}
+    originals = {(draft.revision.path, draft.revision.blob) for draft in drafts.values()}
+    changes, after = [], [r for r in facts.merged if (r.path, r.blob) not in originals]
+    for draft in drafts.values():
+        old = draft.revision.path
+        taken = old in theirs
+        if taken and draft.path == old:
+            draft.path = f"{old.removesuffix('.py')}_{draft.revision.id}.py"
+        outcome = revision_of(draft.path, draft.revision.blob, parse(draft.new))
+        if isinstance(outcome, Revision):
+            after.append(outcome)
+        if taken:
+            changes.append(FileChange(draft.path, draft.new))
+        elif draft.path != old:
+            changes.append(FileChange(old, draft.new, draft.path))
+        elif draft.new != draft.old:
+            changes.append(FileChange(old, draft.new))
+    return tuple(changes), Graph(after, facts.merged.unreadable)
+
+
+def _prove(facts: Facts, after: Graph | None) -> None:
+    """Judge the changed chain.
+
+    Raises:
+        CannotEdit: it would not have exactly the heads it should.
+    """
+    if after is None:
+        return
+    forks = forks_within(after) if facts.head is None else forks_between(facts.target, after)
+    own = [fork for fork in forks if facts.head is None or fork.introduced_by == "head"]
+    if own or after.cycles or after.duplicates.keys() - facts.target.duplicates.keys():
+        raise CannotEdit(0, "the repaired chain would still not be at one head")

@@ -1,0 +1,139 @@
+"""Where else the revisions of a branch stand: the evidence that decides between re-parent and merge."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Mapping
+
+from onehead.flows import ours
+from onehead.flows.memory import Memory
+from onehead.gitrepo.command import Git
+from onehead.gitrepo.history import Presence, presence
+from onehead.gitrepo.refs import current_branch, describe, is_ancestor, is_shallow
+from onehead.gitrepo.snapshot import read
+from onehead.plan.decide import repairable
+from onehead.plan.facts import Evidence, Facts
+from onehead.plan.verdict import Point
+from onehead.revisions.environment import is_revision_file
+from onehead.revisions.parse import MAX_BYTES, parse
+from onehead.revisions.reading import revision_of
+from onehead.revisions.revision import Revision
+
+
+def gather_evidence(git: Git, facts: Facts, target: Point, head: Point | None, memory: Memory) -> Evidence:
+    """Look at every other branch, tag and pull request of the repository.
+
+    Args:
+        git: the repository.
+        facts: the environment whose repair is to be decided.
+        target: the branch that is deployed.
+        head: the branch that was pushed, if one is judged.
+        memory: what was parsed before.
+    """
+    incomplete = _why_incomplete(git)
+    place = facts.environment.locations
+    subject = head or target
+    found = presence(
+        git,
+        [location.path for location in place],
+        subject.sha,
+        own=_own_names(git, subject),
+        recursive=any(location.recursive is not False for location in place),
+    )
+    contents = _revisions_by_tree(git, found, _known(facts), memory)
+    escaped: dict[str, list[str]] = {}
+    merges: dict[tuple[str, ...], str] = {}
+    repairs = {holding.sha for holding in found.holdings if _is_ours(holding.ref)}
+    for holding in found.holdings:
+        if holding.sha in repairs or holding.sha == target.sha:
+            continue
+        revisions = [revision for tree in holding.directories.values() for revision in contents[tree]]
+        ids = {revision.id for revision in revisions}
+        blobs = {revision.blob for revision in revisions}
+        held = [r for r in repairable(facts) if (r.blob in blobs if r.id in facts.target else r.id in ids)]
+        joining = [r for r in revisions if len(r.parents) > 1 and r.id not in facts.merged]
+        if not (held or joining) or _is_no_evidence(git, holding.ref, holding.sha, subject.sha):
+            continue
+        for revision in held:
+            escaped.setdefault(revision.path, []).append(_spoken(holding.ref))
+        for revision in joining:
+            merges.setdefault(tuple(sorted(revision.parents)), _spoken(holding.ref))
+    return Evidence({path: tuple(dict.fromkeys(places)) for path, places in escaped.items()}, merges, incomplete)
+
+
+def _why_incomplete(git: Git) -> str:
+    if is_shallow(git):
+        return "This clone is shallow, so other branches could not be looked at."
+    answer = git.ask("config", "--get-all", "remote.origin.fetch")
+    if answer.code == 0 and b"*" not in answer.out:
+        return "This clone holds a single branch, so the others could not be looked at."
+    return ""
+
+
+def _own_names(git: Git, subject: Point) -> list[str]:
+    """Full names under which the judged branch itself may stand at another commit (its remote-tracking copy)."""
+    name = subject.ref if subject.ref != "HEAD" else current_branch(git) or ""
+    short = re.sub(r"^refs/(?:heads|remotes/[^/]+)/", "", name)
+    if not short:
+        return []
+    remotes = git.run("remote").decode("utf-8", "surrogateescape").split()
+    return [f"refs/heads/{short}", *(f"refs/remotes/{remote}/{short}" for remote in remotes)]
+
+
+def _known(facts: Facts) -> dict[str, Revision]:
+    graphs = [facts.target, facts.merged, *([facts.head] if facts.head else [])]
+    return {revision.blob: revision for graph in graphs for revision in graph}
+
+
+def _revisions_by_tree(
+    git: Git, found: Presence, known: Mapping[str, Revision], memory: Memory
+) -> dict[str, list[Revision]]:
+    """Object id of a directory → the revisions in it."""
+    unknown = {
+        blob for files in found.trees.values() for name, blob in files.items() if _counts(name) and blob not in known
+    }
+    declared = memory.recall(unknown)
+    for blob, data in read(git, _without(unknown, declared), MAX_BYTES).data.items():
+        declared[blob] = parse(data)
+        memory.learn(blob, declared[blob])
+    memory.save()
+    result: dict[str, list[Revision]] = {}
+    for tree, files in found.trees.items():
+        result[tree] = []
+        for name, blob in files.items():
+            if blob in known and _counts(name):
+                result[tree].append(known[blob])
+            elif blob in declared:
+                outcome = revision_of(name, blob, declared[blob])
+                if isinstance(outcome, Revision):
+                    result[tree].append(outcome)
+    return result
+
+
+def _counts(path: str) -> bool:
+    return is_revision_file(path)
+
+
+def _without(blobs: Iterable[str], known: Collection[str]) -> list[str]:
+    return [blob for blob in blobs if blob not in known]
+
+
+def _is_ours(ref: str) -> bool:
+    return re.match(rf"refs/(?:heads|remotes/[^/]+)/{ours.BRANCHES}", ref) is not None
+
+
+def _is_no_evidence(git: Git, ref: str, sha: str, head: str) -> bool:
+    """Whether a pull request only shows an earlier state of the judged branch, or a repair of ours.
+
+    Forgejo keeps `refs/pull/N/head` for ever, also of a repair that was closed and whose branch is gone.
+    """
+    if not ref.startswith("refs/pull/"):
+        return False
+    return is_ancestor(git, sha, head) or describe(git, [sha])[sha].author_email == ours.EMAIL
+
+
+def _spoken(ref: str) -> str:
+    for prefix, kind in (("refs/heads/", "branch"), ("refs/remotes/", "branch"), ("refs/tags/", "tag")):
+        if ref.startswith(prefix):
+            return f"{kind} {ref.removeprefix(prefix)}"
+    return f"pull request #{ref.split('/')[2]}" if ref.startswith("refs/pull/") else ref

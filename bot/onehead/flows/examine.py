@@ -1,0 +1,157 @@
+"""The crossroads of all doors: a repository and one or two commits in, a judged examination out."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+from onehead.flows.memory import Memory
+from onehead.flows.reading import Chain, Listing, ReadBlobs, Survey, survey
+from onehead.gitrepo.command import Git
+from onehead.gitrepo.merge import MergedTree, merge_trees
+from onehead.gitrepo.snapshot import Contents, Tree, list_tree, read
+from onehead.plan.decide import decide
+from onehead.plan.facts import Evidence, Facts
+from onehead.plan.findings import Finding
+from onehead.plan.judge import judge
+from onehead.plan.plans import Plan
+from onehead.plan.policy import Policy
+from onehead.plan.verdict import Coverage, Examination, Examined, Point
+from onehead.revisions.graph import Graph
+from onehead.revisions.parse import MAX_BYTES
+
+GatherEvidence = Callable[[Facts], Evidence]
+"""Looks for the revisions that a repair could move on every other branch and tag."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trees:
+    """What was read: kept, because a repair is written from it.
+
+    Attributes:
+        target: listing of the target.
+        head: listing of the head; `None` when the target itself is judged.
+        merge: what git makes of both; `None` when the target itself is judged.
+        read: reads blobs of all of them, those that only the merge made included.
+    """
+
+    target: Tree
+    head: Tree | None
+    merge: MergedTree | None
+    read: ReadBlobs
+
+
+def examine(
+    git: Git,
+    target: Point,
+    head: Point | None,
+    *,
+    policy: Policy,
+    memory: Memory,
+    evidence: GatherEvidence,
+) -> tuple[Examination, Trees]:
+    """Judge a branch by itself (`head` is `None`), or as it would be once merged into the target.
+
+    Raises:
+        OneheadError: what could not be read, and what to do about it.
+    """
+    trees = _trees(git, target, head)
+    surveys = survey(_listings(trees), trees.read, memory)
+    environments = []
+    files = known = 0
+    for facts, chain in _facts(trees, surveys):
+        findings = judge(facts)
+        environments.append(Examined(facts, findings, _plan(facts, findings, policy, evidence)))
+        files += chain.files
+        known += chain.files - len(chain.graph.unreadable)
+    examination = Examination(
+        target=target,
+        head=head,
+        merge_base=trees.merge.merge_base if trees.merge else None,
+        coverage=Coverage(len(environments), files, known),
+        environments=tuple(environments),
+        text_conflicts=tuple(sorted(trees.merge.conflicts)) if trees.merge else (),
+    )
+    return examination, trees
+
+
+def _plan(facts: Facts, findings: tuple[Finding, ...], policy: Policy, evidence: GatherEvidence) -> Plan:
+    side = "target" if facts.head is None else "head"
+    needed = any(finding.severity == "error" and finding.introduced_by == side for finding in findings)
+    return decide(facts, findings, evidence(facts) if needed else Evidence(), policy)
+
+
+def _trees(git: Git, target: Point, head: Point | None) -> Trees:
+    tree = list_tree(git, target.sha)
+    if head is None:
+        return Trees(tree, None, None, lambda oids: read(git, oids, MAX_BYTES))
+    other = list_tree(git, head.sha)
+    merge = merge_trees(git, target.sha, head.sha, listed={target.sha: tree, head.sha: other}, limit=MAX_BYTES)
+
+    def read_all(oids: Iterable[str]) -> Contents:
+        wanted = set(oids)
+        fresh = merge.fresh
+        found = read(git, wanted - fresh.data.keys() - fresh.too_large.keys(), MAX_BYTES)
+        return Contents(
+            {**found.data, **{oid: data for oid, data in fresh.data.items() if oid in wanted}},
+            {**found.too_large, **{oid: size for oid, size in fresh.too_large.items() if oid in wanted}},
+        )
+
+    return Trees(tree, other, merge, read_all)
+
+
+def _listings(trees: Trees) -> list[Listing]:
+    """Target, head and merge; in a conflict both sides' files stand in the merged listing."""
+    listings = [Listing(trees.target.entries)]
+    if trees.head is not None and trees.merge is not None:
+        merged = dict(trees.merge.entries)
+        rivals = []
+        for path, conflict in trees.merge.conflicts.items():
+            sides = [side for side in (conflict.target, conflict.head) if side is not None]
+            if sides:
+                merged[path] = sides[0]
+                rivals += sides[1:]
+        listings += [Listing(trees.head.entries), Listing(merged, tuple(rivals))]
+    return listings
+
+
+def _facts(trees: Trees, surveys: list[Survey]) -> Iterator[tuple[Facts, Chain]]:
+    """One set of facts per environment of the judged tree, and of the target where the branch drops one."""
+    judged = surveys[-1]
+    conflicts = trees.merge.conflicts if trees.merge else {}
+    ids = {path: frozenset(chain.graph.revisions) for path, chain in judged.chains.items()}
+    for path, chain in sorted(judged.chains.items()):
+        before = _counterpart(chain, surveys[0], judged)
+        alone = trees.head is None
+        yield (
+            Facts(
+                environment=chain.environment,
+                target=chain.graph if alone else before,
+                head=None if alone else _counterpart(chain, surveys[1], judged),
+                merged=chain.graph,
+                conflicts=tuple(sorted(p for p in conflicts if _inside(p, chain))),
+                elsewhere=frozenset().union(*(other for place, other in ids.items() if place != path)),
+                problems=judged.problems,
+                old_problems=surveys[0].problems,
+            ),
+            chain,
+        )
+
+
+def _counterpart(chain: Chain, other: Survey, judged: Survey) -> Graph:
+    """The same environment in another tree: under the same path or, if it moved, the one that shares its revisions."""
+    same = other.chains.get(chain.environment.path)
+    if same is not None:
+        return same.graph
+    gone = [c for path, c in other.chains.items() if path not in judged.chains]
+    shared = [(len(chain.graph.revisions.keys() & c.graph.revisions.keys()), c.environment.path, c.graph) for c in gone]
+    best = max(shared, default=(0, "", Graph(())), key=lambda item: item[:2])
+    return best[2] if best[0] * 2 >= len(best[2]) and best[0] > 0 else Graph(())
+
+
+def _inside(path: str, chain: Chain) -> bool:
+    return any(
+        posixpath.dirname(path) == place.path or path.startswith(f"{place.path}/")
+        for place in chain.environment.locations
+    )

@@ -1,0 +1,8 @@
+"""How onehead knows its own work again: names of branches, and the author of commits."""
+
+BRANCHES = "onehead/"
+"""Repair branches are `onehead/<reparent|merge|reissue>/<head branch>`."""
+
+AUTHOR = "onehead"
+EMAIL = "onehead@noreply.invalid"
+"""Author of every repair commit; a branch whose last commit has another author holds a person's work."""

@@ -1,0 +1,143 @@
+"""Write a repair: where needed a clean merge of the target first, then one ordinary commit with the fix.
+
+The fix never hides in the merge commit: a pull request that is merged by rebasing drops merge commits and what they
+contain. Commits depend on nothing but what they repair, so two makers of the same repair write the same commits.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from onehead.errors import OneheadError
+from onehead.flows import ours
+from onehead.flows.changes import Repairs
+from onehead.flows.examine import Trees
+from onehead.gitrepo.command import Git
+from onehead.gitrepo.merge import merge_trees
+from onehead.gitrepo.refs import describe
+from onehead.gitrepo.write import Signature, changed_tree, commit, merge_commit
+from onehead.plan.findings import Side
+from onehead.plan.verdict import Examination
+from onehead.reports.text import short_ref
+from onehead.revisions.source import FileChange
+
+
+class TextConflict(OneheadError):
+    """The two sides conflict as text outside what the repair edits, so no branch was written.
+
+    Attributes:
+        paths: where.
+    """
+
+    exit_code = 1
+
+    def __init__(self, paths: tuple[str, ...]) -> None:
+        super().__init__(
+            f"Git can't merge the two sides by itself ({', '.join(paths)}), so no branch was written.",
+            "Merge the target into the branch by hand, then run onehead again; the lines to change are shown above.",
+        )
+        self.paths = paths
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A repair in the object store, not yet under any name.
+
+    Attributes:
+        sha: the one commit with the fix; also the tip.
+        base: what it repairs.
+        merged_first: whether a merge of the target stands beneath the fix.
+        kind: `reparent`, `merge` or `reissue`; of several environments the most telling one.
+    """
+
+    sha: str
+    base: Side
+    merged_first: bool
+    kind: str
+
+
+def write_repair(git: Git, repairs: Repairs, trees: Trees, *, author: str = ours.AUTHOR) -> Written | None:
+    """Write the commits of a repair; `None` where there is nothing to write.
+
+    Raises:
+        TextConflict: the sides conflict as text outside what the repair edits.
+        OneheadError: git could not write.
+    """
+    changes = repairs.all()
+    if not changes:
+        return None
+    examination = repairs.examination
+    signature = Signature(author, ours.EMAIL, _date(git, examination))
+    kind = next(e.plan.kind for e in examination.environments if e.facts.environment.path in repairs.changes)
+    message = _message(repairs)
+    if examination.head is None:
+        sha = commit(git, [examination.target.sha], changes, message, signature)
+        return Written(sha, "target", merged_first=False, kind=kind)
+    below, merged = examination.head.sha, False
+    if _needs_target(examination):
+        below, merged = _merge_target(git, examination, trees, changes, signature), True
+    return Written(commit(git, [below], changes, message, signature), "head", merged, kind)
+
+
+def _needs_target(examination: Examination) -> bool:
+    """Whether the head branch lacks revisions of the target: a re-parented file would name a parent it can't find."""
+    for examined in examination.environments:
+        head = examined.facts.head
+        if head is not None and examined.facts.target.revisions.keys() - head.revisions.keys():
+            return True
+    return False
+
+
+def _merge_target(
+    git: Git, examination: Examination, trees: Trees, changes: tuple[FileChange, ...], signature: Signature
+) -> str:
+    """The commit that merges the target into the head branch; what the fix replaces anyway is taken from the target."""
+    if examination.head is None or trees.merge is None:
+        raise ValueError("a merge needs two sides")
+    tree = merge_trees(git, examination.target.sha, examination.head.sha, keep=True).tree
+    edited = {change.path for change in changes} | {
+        revision.path
+        for examined in examination.environments
+        for revision in examined.facts.merged
+        if examined.plan.kind in ("reissue", "reparent") and revision.id in getattr(examined.plan, "moved", ())
+    }
+    resolved, unresolved = [], []
+    for path, conflict in trees.merge.conflicts.items():
+        if path in edited and conflict.base is None and conflict.target is not None:
+            resolved.append(FileChange(path, trees.read([conflict.target.oid]).data[conflict.target.oid]))
+        else:
+            unresolved.append(path)
+    if unresolved:
+        raise TextConflict(tuple(sorted(unresolved)))
+    if resolved:
+        tree = changed_tree(git, tree, resolved)
+    into, target = short_ref(examination.head.ref), short_ref(examination.target.ref)
+    return merge_commit(
+        git, examination.head.sha, examination.target.sha, tree, f"Merge {target} into {into}\n", signature
+    )
+
+
+def _date(git: Git, examination: Examination) -> datetime:
+    """The younger commit's date: the same for everybody who repairs the same two commits."""
+    points = [examination.target.sha, *([examination.head.sha] if examination.head else [])]
+    return max(found.date for found in describe(git, points).values())
+
+
+def _message(repairs: Repairs) -> str:
+    lines = []
+    for examined in repairs.examination.environments:
+        path = examined.facts.environment.path
+        if path in repairs.changes:
+            lines.append(_subject(examined.plan.kind, path))
+            lines += ["", *(reason.message for reason in examined.plan.reasons), ""]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _subject(kind: str, path: str) -> str:
+    what = {
+        "merge": "merge the heads of the migration chain",
+        "reparent": "move this branch's migrations onto the newest one",
+        "reissue": "give this branch's migrations ids of their own",
+    }
+    return f"{path}: {what[kind]}"

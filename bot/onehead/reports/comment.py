@@ -1,0 +1,285 @@
+"""A verdict as Markdown for the forge: values in, the texts of `templates/comment/` and `templates/pull/` out.
+
+Whatever comes from the repository (ids, messages, branch names, authors) is made harmless here, before it reaches a
+template.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from onehead.plan.facts import Facts
+from onehead.plan.findings import Code
+from onehead.plan.plans import Merge, Plan, Refuse, Reparent
+from onehead.plan.verdict import Examination, Examined
+from onehead.quoting import code, fence, inline
+from onehead.render import environment
+from onehead.reports.mermaid import mermaid
+from onehead.reports.picture import fork_picture
+from onehead.reports.text import coverage_line, short_ref
+from onehead.states.outcome import StateTable, spoken
+
+MOST_ROWS = 12
+"""Lines of a state table that a comment shows."""
+
+_COLUMNS = {"none": "as it is", "merge": "after the merge", "reparent": "after the re-parent"}
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """What a comment or pull request is made from.
+
+    Attributes:
+        examination: the verdict, with plans that can be carried out.
+        diff: the essential change as a unified diff; empty where there is none.
+        tables: environment path → what each fix does to each database.
+        brought_by: path of a revision file → who brought it, as finished Markdown ("@ann in #12").
+        repair: the repair pull request ("#2"); empty where there is none.
+        merged_first: whether a merge of the target stands beneath the fix.
+        trouble: why no repair branch was written, with what to do; empty otherwise.
+    """
+
+    examination: Examination
+    diff: str = ""
+    tables: Mapping[str, tuple[StateTable, ...]] | None = None
+    brought_by: Mapping[str, str] | None = None
+    repair: str = ""
+    merged_first: bool = False
+    trouble: str = ""
+
+
+def comment(remark: Remark) -> str:
+    """The comment on a pull request that has a problem."""
+    plan = leading_plan(remark.examination)
+    template = environment().get_template(f"comment/{plan.kind}.md.j2")
+    return _tidy(template.render(_values(remark, plan)))
+
+
+def pull_title(examination: Examination) -> str:
+    """Title of the repair pull request."""
+    plan = leading_plan(examination)
+    subject = short_ref((examination.head or examination.target).ref)
+    return {
+        "reparent": f"Move the migrations of {subject} onto the newest one",
+        "merge": f"Merge the migration heads of {subject}",
+        "reissue": f"Give the migrations of {subject} ids of their own",
+    }[plan.kind]
+
+
+def pull_body(remark: Remark, pull: str = "") -> str:
+    """Body of the repair pull request; `pull` is the pull request it repairs ("#1")."""
+    plan = leading_plan(remark.examination)
+    values = _values(remark, plan)
+    heads = max((len(e.facts.merged.heads) for e in remark.examination.environments), default=0)
+    tables = [table for each in values["environments"] for table in each["tables"]]
+    values |= {"pull": pull, "heads_now": heads, "merged_first": remark.merged_first, "tables": tables}
+    return _tidy(environment().get_template("pull/body.md.j2").render(values))
+
+
+def resolved(examination: Examination) -> str:
+    """The comment once there is nothing left to repair."""
+    heads = sorted({head for examined in examination.environments for head in examined.facts.merged.heads})
+    values = {
+        "sentence": "Nothing collides any more.",
+        "heads": f"one head, {code(heads[0])}" if len(heads) == 1 else f"the heads {', '.join(map(code, heads))}",
+        "coverage": coverage_line(examination),
+        "compared": _compared(examination),
+    }
+    return _tidy(environment().get_template("comment/resolved.md.j2").render(values))
+
+
+def leading_plan(examination: Examination) -> Plan:
+    """The plan that a comment is about: a refusal first, for a person has to act on it."""
+    order = {"refuse": 0, "reissue": 1, "merge": 2, "reparent": 3, "none": 4}
+    judged = [e.plan for e in examination.environments if _counts(examination, e)]
+    return min(judged or [e.plan for e in examination.environments], key=lambda plan: order[plan.kind])
+
+
+def one_line(examination: Examination) -> str:
+    """What a commit status says."""
+    if examination.verdict == "ok":
+        if examination.coverage.environments == 0:
+            return "No Alembic environment here."
+        return f"One head where one is meant. {coverage_line(examination)}"
+    errors = examination.own_errors()
+    return errors[0].message.replace("`", "")
+
+
+def _counts(examination: Examination, examined: Examined) -> bool:
+    return any(f.severity == "error" and f.introduced_by == examination.judged for f in examined.findings)
+
+
+def _values(remark: Remark, plan: Plan) -> dict[str, Any]:
+    examination = remark.examination
+    target = code(short_ref(examination.target.ref))
+    head = code(short_ref(examination.head.ref)) if examination.head else target
+    shown = [e for e in examination.environments if _counts(examination, e)]
+    reasons = [inline_code(reason.message) for e in shown for reason in e.plan.reasons]
+    onto = sorted({p for m in plan.moves for p in m.new_parents}) if isinstance(plan, Reparent) else []
+    return {
+        "title": _title(examination, target, head),
+        "consequence": _consequence(examination),
+        "environments": [_environment(remark, examined) for examined in shown],
+        "reasons": list(dict.fromkeys(reasons)),
+        "diff": fence(remark.diff, "diff") if remark.diff else "",
+        "repair": remark.repair,
+        "onto": " and ".join(map(code, onto)),
+        "size": " (two lines, nothing else)" if isinstance(plan, Reparent) and remark.diff.count("\n+") <= 3 else "",
+        "target": target,
+        "head": head,
+        "into_target": examination.head is None,
+        "options": list(plan.options) if isinstance(plan, Refuse) else [],
+        "by_hand": remark.trouble or _by_hand(examination, plan),
+        "coverage": coverage_line(examination),
+        "compared": _compared(examination),
+    }
+
+
+def _title(examination: Examination, target: str, head: str) -> str:
+    points = sorted(
+        {
+            id_
+            for e in examination.environments
+            for f in e.findings
+            if f.code in (Code.COLLISION, Code.FORK)
+            for id_ in f.revisions
+            if id_ not in e.facts.merged.heads
+        }
+    )
+    after = f" after {' and '.join(map(code, points[:2]))}" if points else ""
+    match examination.verdict:
+        case "collision":
+            return f"{head} and {target} both add a migration{after}"
+        case "fork":
+            return f"{target} is forked{after}"
+        case "unreadable":
+            return f"{head} can't be judged"
+        case _:
+            return f"{head} would break the migration chain"
+
+
+def _consequence(examination: Examination) -> str:
+    match examination.verdict:
+        case "collision":
+            return (
+                'If both land as they are, `alembic upgrade head` stops with "Multiple head revisions" and the deploy '
+                "fails."
+            )
+        case "fork":
+            return 'The next `alembic upgrade head` stops with "Multiple head revisions" and the deploy fails.'
+        case "unreadable":
+            return "What can't be read could hide a collision, so this is not called healthy."
+        case _:
+            return "The next deploy would fail whatever the database holds."
+
+
+def _environment(remark: Remark, examined: Examined) -> dict[str, Any]:
+    facts, examination = examined.facts, remark.examination
+    picture = fork_picture(facts, examined.plan)
+    main = {Code.COLLISION, Code.FORK}
+    return {
+        "path": code(facts.environment.path),
+        "mermaid": mermaid(picture, target=short_ref(examination.target.ref)) if picture.nodes else "",
+        "sides": _sides(facts, remark),
+        "tables": [_table(table) for table in (remark.tables or {}).get(facts.environment.path, ())],
+        "findings": [
+            {
+                "severity": finding.severity,
+                "code": str(finding.code),
+                "message": inline_code(finding.message),
+                "hint": finding.hint if finding.severity == "error" else "",
+            }
+            for finding in examined.findings
+            if finding.code not in main or finding.introduced_by != examination.judged
+        ],
+    }
+
+
+def _sides(facts: Facts, remark: Remark) -> list[dict[str, str]]:
+    """Who brought the two sides of the fork: one line per side."""
+    tables = (remark.tables or {}).get(facts.environment.path, ())
+    names = {"target": code(short_ref(remark.examination.target.ref)), "head": "this branch"}
+    sides = []
+    for table in tables:
+        shared = frozenset.intersection(*(facts.merged.ancestors(head) for head in table.fork.heads))
+        for head in table.fork.heads:
+            ids = list(facts.merged.ancestors(head) - shared)
+            ids.sort(key=lambda id_: (len(facts.merged.ancestors(id_)), id_))
+            owner = "head" if head in table.fork.new else "target"
+            people = [(remark.brought_by or {}).get(facts.merged.revisions[id_].path, "") for id_ in ids]
+            sides.append(
+                {
+                    "name": names[owner],
+                    "revisions": _listed([_named(facts, id_) for id_ in ids]),
+                    "brought_by": ", ".join(dict.fromkeys(filter(None, people))) or "?",
+                }
+            )
+    return sides
+
+
+def _named(facts: Facts, id_: str) -> str:
+    return f"{code(id_, in_table=True)} {inline(facts.merged.revisions[id_].doc, 60)}".strip()
+
+
+def _listed(items: list[str], most: int = 4) -> str:
+    rest = len(items) - most
+    return "<br>".join(items[:most]) + (f"<br>and {rest} more" if rest > 0 else "")
+
+
+def _table(table: StateTable) -> dict[str, Any]:
+    rows = []
+    for state in table.states[:MOST_ROWS]:
+        names = [" and ".join(code(id_, in_table=True) for id_ in ids) or "nothing (fresh)" for ids in state.rows]
+        rest = len(names) - 3
+        shown = ", or ".join(names[:3]) + (f", or {rest} more" if rest > 0 else "")
+        cells = []
+        for outcome in state.outcomes:
+            text = inline(spoken(outcome, for_many=len(state.rows) > 1), 160)
+            cells.append({"ok": text, "error": f":x: {text}", "loss": f":warning: **{text}**"}[outcome.kind])
+        rows.append({"databases": shown, "cells": cells})
+    left_out = table.left_out + sum(len(state.rows) for state in table.states[MOST_ROWS:])
+    return {"columns": [_COLUMNS[fix] for fix in table.fixes], "rows": rows, "left_out": left_out}
+
+
+def _by_hand(examination: Examination, plan: Plan) -> str:
+    if isinstance(plan, Refuse | Reparent | Merge):
+        target = short_ref(examination.target.ref)
+        head = f" --head {short_ref(examination.head.ref)}" if examination.head else ""
+        return f"run {code(f'onehead fix --target {target}{head}')} in a clone and push what it writes."
+    return "see the reason above."
+
+
+def _compared(examination: Examination) -> str:
+    target = f"{code(short_ref(examination.target.ref))} at {examination.target.sha[:10]}"
+    if examination.head is None:
+        return f"Judged {target} by itself."
+    return f"Judged {examination.head.sha[:10]} as if merged into {target}."
+
+
+def inline_code(text: str) -> str:
+    """A sentence of ours that quotes things between backticks: the quotes become safe code spans, the rest plain."""
+    parts = text.split("`")
+    if len(parts) % 2 == 0:
+        return inline(text, 2000)
+    spans: Iterable[str] = (code(part) if number % 2 else _prose(part) for number, part in enumerate(parts))
+    return "".join(spans)
+
+
+def _prose(text: str) -> str:
+    """Our own words keep their spaces at both ends, which `inline` would strip."""
+    core = text.strip()
+    if not core:
+        return text
+    start = text[: len(text) - len(text.lstrip())]
+    return start + inline(core, 2000) + text[len(text.rstrip()) :]
+
+
+def _tidy(text: str) -> str:
+    """At most one blank line in a row, and one newline at the end."""
+    lines: list[str] = []
+    for line in text.split("\n"):
+        if line.strip() or (lines and lines[-1].strip()):
+            lines.append(line.rstrip())
+    return "\n".join(lines).rstrip() + "\n"

@@ -1,0 +1,72 @@
+"""A verdict as one JSON object: the contract with scripts (JSON Schema files in docs/schema/)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from onehead.plan.findings import Finding
+from onehead.plan.plans import Plan, Refuse
+from onehead.plan.verdict import Examination, Examined, Point
+from onehead.revisions.source import FileChange
+
+
+def document(
+    examination: Examination, changes: dict[str, tuple[FileChange, ...]], schema: str = "onehead.check/1"
+) -> dict[str, Any]:
+    """The object of `check --format json`; `changes` are the files each plan would touch, by environment path."""
+    return {
+        "schema": schema,
+        "verdict": examination.verdict,
+        "target": _point(examination.target),
+        "head": None if examination.head is None else _point(examination.head),
+        "merge_base": examination.merge_base,
+        "coverage": {
+            "environments": examination.coverage.environments,
+            "files": examination.coverage.files,
+            "read": examination.coverage.read,
+        },
+        "environments": [
+            _environment(examined, changes.get(examined.facts.environment.path, ()))
+            for examined in examination.environments
+        ],
+    }
+
+
+def _point(point: Point) -> dict[str, str]:
+    return {"ref": point.ref, "sha": point.sha}
+
+
+def _environment(examined: Examined, changes: tuple[FileChange, ...]) -> dict[str, Any]:
+    facts = examined.facts
+    return {
+        "path": facts.environment.path,
+        "config": facts.environment.config,
+        "heads": {
+            "target": list(facts.target.heads),
+            "head": None if facts.head is None else list(facts.head.heads),
+            "merged": list(facts.merged.heads),
+        },
+        "findings": [_finding(finding) for finding in examined.findings],
+        "plan": _plan(examined.plan, changes),
+    }
+
+
+def _finding(finding: Finding) -> dict[str, Any]:
+    return {
+        "code": str(finding.code),
+        "severity": finding.severity,
+        "introduced_by": finding.introduced_by,
+        "message": finding.message,
+        "hint": finding.hint,
+        "revisions": list(finding.revisions),
+        "paths": list(finding.paths),
+    }
+
+
+def _plan(plan: Plan, changes: tuple[FileChange, ...]) -> dict[str, Any]:
+    return {
+        "kind": plan.kind,
+        "reasons": [{"code": str(reason.code), "message": reason.message} for reason in plan.reasons],
+        "options": list(plan.options) if isinstance(plan, Refuse) else [],
+        "changes": [{"path": change.path, "new_path": change.new_path} for change in changes],
+    }

@@ -1,0 +1,40 @@
+"""A picture as Mermaid text, which Forgejo draws in comments."""
+
+from __future__ import annotations
+
+from onehead.quoting import mermaid as harmless
+from onehead.reports.picture import Node, Picture
+
+_CLASSES = (
+    "classDef ours fill:#dbeafe,stroke:#2563eb,color:#1e3a8a",
+    "classDef theirs fill:#f1f5f9,stroke:#64748b,color:#0f172a",
+    "classDef repair fill:#dcfce7,stroke:#16a34a,color:#14532d,stroke-dasharray:4 3",
+)
+
+
+def mermaid(picture: Picture, *, target: str = "", head: str = "this branch") -> str:
+    """Mermaid source of a picture, left to right.
+
+    Args:
+        picture: what to draw.
+        target: how to name the target's side in the nodes; empty names no side.
+        head: how to name the head's side.
+    """
+    name = {node.id: f"n{number}" for number, node in enumerate(picture.nodes)}
+    side = {"target": target, "head": head if target else "", "repair": "repair"}
+    lines = ["graph LR"]
+    lines += [f'  {name[node.id]}["{_label(node, side[node.owner])}"]' for node in picture.nodes]
+    for edge in picture.edges:
+        arrow = "-.->|repair|" if edge.repair else f"-->|{edge.folded} more|" if edge.folded else "-->"
+        lines.append(f"  {name[edge.parent]} {arrow} {name[edge.child]}")
+    for owner, style in (("head", "ours"), ("target", "theirs"), ("repair", "repair")):
+        members = [name[node.id] for node in picture.nodes if node.owner == owner]
+        if members:
+            lines.append(f"  class {','.join(members)} {style}")
+    lines += [f"  {style}" for style in _CLASSES]
+    return "\n".join(lines) + "\n"
+
+
+def _label(node: Node, side: str) -> str:
+    parts = [f"<b>{harmless(node.id)}</b>", harmless(node.doc, 40), harmless(side)]
+    return "<br/>".join(part for part in parts if part)

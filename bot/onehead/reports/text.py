@@ -1,0 +1,132 @@
+"""A verdict for people at a terminal: what happened, why, and the next command."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from onehead.plan.findings import Finding
+from onehead.plan.plans import Merge, Nothing, Plan, Refuse, Reissue, Reparent
+from onehead.plan.verdict import Examination, Examined
+from onehead.reports.picture import fork_picture
+from onehead.reports.tree import Paint, draw, plain
+
+_SUMMARY = {
+    "ok": "Healthy",
+    "collision": "Collision",
+    "fork": "Fork",
+    "broken": "Broken chain",
+    "unreadable": "Could not judge",
+}
+
+
+def report(examination: Examination, *, repo: str, paint: Paint = plain, next_step: bool = True) -> str:
+    """The text of `onehead check`.
+
+    Args:
+        examination: what was judged.
+        repo: how the repository was named on the command line; empty for here.
+        paint: colours.
+        next_step: end with the command that repairs what was found.
+    """
+    lines = [*_lines(examination, paint)]
+    command = next_command(examination, repo) if next_step else ""
+    if command:
+        lines += ["", f"Next: {paint('strong', command)}"]
+    return "\n".join(lines) + "\n"
+
+
+def coverage_line(examination: Examination) -> str:
+    """What was looked at: a verdict without it could be a blind one."""
+    coverage = examination.coverage
+    if coverage.environments == 0:
+        return "No Alembic environment found (no alembic.ini, no env.py, no revision files): nothing to judge."
+    environments = "1 environment" if coverage.environments == 1 else f"{coverage.environments} environments"
+    return f"Read {environments}, {coverage.read} of {coverage.files} revision files."
+
+
+def compared_line(examination: Examination) -> str:
+    """What was judged against what."""
+    target = f"{short_ref(examination.target.ref)} ({examination.target.sha[:10]})"
+    if examination.head is None:
+        return f"Judged {target} by itself."
+    return f"Judged {short_ref(examination.head.ref)} ({examination.head.sha[:10]}) as if merged into {target}."
+
+
+def short_ref(ref: str) -> str:
+    """A ref without its prefix; a full SHA shortened."""
+    for prefix in ("refs/heads/", "refs/remotes/", "refs/tags/"):
+        ref = ref.removeprefix(prefix)
+    return ref[:10] if len(ref) in (40, 64) and all(c in "0123456789abcdef" for c in ref) else ref
+
+
+def _lines(examination: Examination, paint: Paint) -> Iterator[str]:
+    style = "good" if examination.verdict == "ok" else "bad"
+    yield f"{paint(style, _SUMMARY[examination.verdict])}. {compared_line(examination)}"
+    yield coverage_line(examination)
+    for examined in examination.environments:
+        if examined.findings or examination.verdict == "ok":
+            yield ""
+            yield from _environment(examination, examined, paint)
+
+
+def next_command(examination: Examination, repo: str) -> str:
+    """The command that repairs what was found; empty when there is nothing that a command could do."""
+    if not any(isinstance(examined.plan, Reparent | Merge | Reissue) for examined in examination.environments):
+        return ""
+    words = ["onehead fix"]
+    if repo:
+        words.append(f"--repo {repo}")
+    words.append(f"--target {short_ref(examination.target.ref)}")
+    if examination.head is not None:
+        words.append(f"--head {short_ref(examination.head.ref)}")
+    return " ".join(words)
+
+
+def _environment(examination: Examination, examined: Examined, paint: Paint) -> Iterator[str]:
+    facts = examined.facts
+    heads = ", ".join(facts.merged.heads) or "none"
+    yield f"{paint('strong', facts.environment.path or '.')}: {_count(facts.merged.heads)} ({heads})"
+    picture = fork_picture(facts, examined.plan)
+    if picture.nodes:
+        names = {"target": short_ref(examination.target.ref), "head": "this branch", "repair": "repair"}
+        yield from draw(picture, names, paint)
+    for finding in examined.findings:
+        yield from _finding(finding, paint)
+    yield from _plan(examined.plan, paint)
+
+
+def _count(heads: tuple[str, ...]) -> str:
+    return "1 head" if len(heads) == 1 else f"{len(heads)} heads"
+
+
+def _finding(finding: Finding, paint: Paint) -> Iterator[str]:
+    by = " (the target has it already)" if finding.introduced_by == "target" and finding.severity != "error" else ""
+    yield f"  {paint(finding.severity, f'{finding.severity} {finding.code}')}{by}: {finding.message}"
+    if finding.severity == "error":
+        yield f"    → {finding.hint}"
+
+
+def _plan(plan: Plan, paint: Paint) -> Iterator[str]:
+    match plan:
+        case Nothing():
+            yield from (f"  {reason.message}" for reason in plan.reasons)
+            return
+        case Reparent(moves=moves):
+            what = "; ".join(
+                f"`{m.revision}` moves from {_ids(m.old_parents)} onto {_ids(m.new_parents)}" for m in moves
+            )
+            yield f"  {paint('strong', 'Plan: re-parent.')} {what}."
+        case Merge(merges=merges):
+            what = "; ".join(f"one merge revision joins {_ids(parents)}" for parents in merges)
+            yield f"  {paint('strong', 'Plan: merge.')} {what[0].upper()}{what[1:]}."
+        case Reissue(files=files):
+            what = "; ".join(f"`{path}` gets a new id instead of `{id_}`" for id_, path in files)
+            yield f"  {paint('strong', 'Plan: re-issue.')} {what}."
+        case Refuse(options=options):
+            yield f"  {paint('strong', 'Plan: none that onehead could carry out.')} A person has to decide:"
+            yield from (f"    - {option}" for option in options)
+    yield from (f"    because: {reason.message}" for reason in plan.reasons)
+
+
+def _ids(ids: tuple[str, ...]) -> str:
+    return " and ".join(f"`{id_}`" for id_ in ids) or "nothing (a base)"

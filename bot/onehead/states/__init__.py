@@ -1,0 +1,1 @@
+"""What databases would do. The only room that imports Alembic."""
