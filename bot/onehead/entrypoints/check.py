@@ -1,0 +1,45 @@
+"""`onehead check`: would this branch break the next deploy?"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from onehead.entrypoints.examining import examined
+from onehead.entrypoints.terminal import painter
+from onehead.plan.policy import Policy
+from onehead.plan.verdict import Examination
+from onehead.reports.text import report
+from onehead.revisions.source import FileChange
+
+
+def run(options: argparse.Namespace) -> int:
+    """Judge, print in the format asked for, and say by the exit code what came out."""
+    work = examined(options, Policy())
+    repairs = work.repairs()
+    examination = repairs.examination if repairs else work.examination
+    if options.format == "text":
+        repo = "" if options.repo == "." else options.repo
+        sys.stdout.write(report(examination, repo=repo, paint=painter(sys.stdout)))
+    else:
+        sys.stdout.write(_machine_readable(examination, repairs.changes if repairs else {}, options.format))
+    return examination.exit_code
+
+
+def _machine_readable(examination: Examination, changes: dict[str, tuple[FileChange, ...]], form: str) -> str:
+    """Each format is loaded only when it is asked for: `check` runs in every commit."""
+    if form == "junit":
+        from onehead.reports.junit import junit  # noqa: PLC0415
+
+        return junit(examination)
+    import json  # noqa: PLC0415
+
+    if form == "sarif":
+        from importlib.metadata import version  # noqa: PLC0415
+
+        from onehead.reports.sarif import sarif  # noqa: PLC0415
+
+        return json.dumps(sarif(examination, version("onehead")), indent=2) + "\n"
+    from onehead.reports.document import document  # noqa: PLC0415
+
+    return json.dumps(document(examination, changes), indent=2) + "\n"

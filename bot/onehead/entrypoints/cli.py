@@ -1,0 +1,102 @@
+"""The `onehead` command: what each verb takes, and how its outcome becomes text and an exit code.
+
+Exit codes: 0 healthy · 1 findings that would break a deploy · 2 wrong usage or configuration · 3 could not judge.
+Start-up time counts (`check` runs in every commit), so a verb is loaded only when it is asked for.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+from onehead.errors import OneheadError
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one verb; returns the exit code."""
+    options = _parser().parse_args(argv)
+    verb = import_module(f"onehead.{options.module}")
+    try:
+        code: int = verb.run(options)
+    except OneheadError as error:
+        print(f"onehead: {error.message}", file=sys.stderr)
+        if error.hint:
+            print(f"  → {error.hint}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("onehead: interrupted.", file=sys.stderr)
+        return 130
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="onehead",
+        description="Keeps every deployable branch of an Alembic project at one head.",
+        epilog="Exit codes: 0 healthy, 1 a deploy would break, 2 wrong usage or configuration, 3 could not judge.",
+    )
+    parser.add_argument("--version", action=_Version, nargs=0, help="show the version and exit")
+    verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True)
+
+    check = verbs.add_parser("check", help="judge a branch: would it break the next deploy?")
+    _repository(check)
+    _two_sides(check)
+    check.add_argument("--format", choices=("text", "json", "sarif", "junit"), default="text")
+    check.set_defaults(module="entrypoints.check")
+
+    fix = verbs.add_parser("fix", help="write the repair as one commit on a new branch; the work tree is not touched")
+    _repository(fix)
+    _two_sides(fix)
+    fix.add_argument(
+        "--strategy",
+        choices=("auto", "merge", "reparent"),
+        default="auto",
+        help="auto (default): re-parent what has not escaped, merge the rest",
+    )
+    fix.add_argument("--onto-branch", metavar="NAME", help="name of the new branch (default: onehead/KIND/HEAD)")
+    fix.add_argument("--format", choices=("text", "json"), default="text")
+    fix.set_defaults(module="entrypoints.fix")
+
+    graph = verbs.add_parser("graph", help="draw the chain")
+    _repository(graph)
+    graph.add_argument("--at", metavar="REF", default="HEAD", help="the commit to draw (default: HEAD)")
+    graph.add_argument("--format", choices=("text", "mermaid", "svg", "json"), default="text")
+    graph.set_defaults(module="entrypoints.graph")
+
+    states = verbs.add_parser("states", help="what `alembic upgrade head` does to each database that may exist")
+    _repository(states)
+    states.add_argument("--at", metavar="REF", help="judge one commit by itself")
+    _two_sides(states)
+    states.add_argument("--rows", metavar="ROWS", help="only this content of alembic_version, e.g. 018,019")
+    states.add_argument("--format", choices=("text", "json"), default="text")
+    states.set_defaults(module="entrypoints.states")
+
+    serve = verbs.add_parser("serve", help="run the service: webhooks in, pull requests and comments out")
+    serve.add_argument("--config", metavar="FILE", help="settings in TOML; the environment wins over it")
+    serve.set_defaults(module="wiring")
+    return parser
+
+
+def _repository(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--repo", metavar="DIR", default=".", help="a checkout or a bare repository (default: here)")
+
+
+def _two_sides(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--target", metavar="REF", help="the branch that is deployed (default: where HEAD would go)")
+    parser.add_argument("--head", metavar="REF", help="the branch to judge; without it, the target itself is judged")
+
+
+class _Version(argparse.Action):
+    """Asks for the version only when it is wanted: looking it up costs more than a whole check."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from importlib.metadata import version  # noqa: PLC0415
+
+        print(f"onehead {version('onehead')}")
+        parser.exit()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

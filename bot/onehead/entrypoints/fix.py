@@ -1,0 +1,110 @@
+"""`onehead fix`: write the repair as one commit on a new branch, without touching the work tree."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from typing import Any
+
+from onehead.entrypoints.examining import Work, examined
+from onehead.entrypoints.terminal import painter
+from onehead.errors import UsageError
+from onehead.flows import ours
+from onehead.flows.changes import Repairs, contents_before
+from onehead.flows.repair import TextConflict, Written, write_repair
+from onehead.gitrepo.refs import describe, list_refs
+from onehead.gitrepo.write import update_ref
+from onehead.plan.policy import Policy
+from onehead.plan.verdict import Examination
+from onehead.reports.diff import diff
+from onehead.reports.document import document
+from onehead.reports.text import report, short_ref
+
+
+def run(options: argparse.Namespace) -> int:
+    """Write what `check` would plan. Exit codes are those of `check`: 1 while there is a repair to apply."""
+    work = examined(options, Policy(strategy=options.strategy))
+    repairs = work.repairs()
+    examination = repairs.examination if repairs else work.examination
+    conflict: TextConflict | None = None
+    written: Written | None = None
+    branch = ""
+    if repairs and repairs.changes:
+        try:
+            written = write_repair(work.git, repairs, work.trees)
+        except TextConflict as obstacle:
+            conflict = obstacle
+        if written:
+            branch = options.onto_branch or _branch_name(examination, written)
+            _point(work, branch, written)
+    if options.format == "json":
+        print(json.dumps(_document(examination, repairs, written, branch, conflict), indent=2))
+    else:
+        _tell(work, examination, repairs, written, branch, conflict)
+    return examination.exit_code
+
+
+def _branch_name(examination: Examination, written: Written) -> str:
+    subject = examination.head or examination.target
+    return f"{ours.BRANCHES}{written.kind}/{short_ref(subject.ref)}"
+
+
+def _point(work: Work, branch: str, written: Written) -> None:
+    """Give the commit its name; a branch that holds somebody's own work is never moved.
+
+    Raises:
+        UsageError: the name is taken by a branch that onehead did not write.
+    """
+    ref = f"refs/heads/{branch}"
+    old = next((found.sha for found in list_refs(work.git, ref) if found.name == ref), None)
+    if old == written.sha:
+        return
+    if old is not None and describe(work.git, [old])[old].author_email != ours.EMAIL:
+        raise UsageError(
+            f"The branch `{branch}` exists and its last commit is not onehead's, so it was left alone.",
+            "Choose another name with `--onto-branch NAME`, or delete that branch if it is no longer wanted.",
+        )
+    update_ref(work.git, ref, written.sha, old)
+
+
+def _document(
+    examination: Examination,
+    repairs: Repairs | None,
+    written: Written | None,
+    branch: str,
+    conflict: TextConflict | None,
+) -> dict[str, Any]:
+    content = document(examination, repairs.changes if repairs else {}, "onehead.fix/1")
+    if written:
+        content |= {"branch": branch, "sha": written.sha, "base": written.base}
+    if conflict:
+        content["text_conflicts"] = list(conflict.paths)
+    return content
+
+
+def _tell(
+    work: Work,
+    examination: Examination,
+    repairs: Repairs | None,
+    written: Written | None,
+    branch: str,
+    conflict: TextConflict | None,
+) -> None:
+    paint = painter(sys.stdout)
+    sys.stdout.write(report(examination, repo="", paint=paint, next_step=False))
+    if repairs and repairs.changes:
+        print()
+        print(diff(repairs.all(), contents_before(repairs, work.trees)), end="")
+    print()
+    if conflict:
+        print(f"{paint('bad', 'No branch was written.')} {conflict.message}")
+        print(f"  → {conflict.hint}")
+    elif written:
+        print(f"{paint('good', 'Written')}: branch {branch}, commit {written.sha}")
+        if written.merged_first:
+            print("  It stands on a clean merge of the target, because its parent revision lives there.")
+        subject = examination.head or examination.target
+        print(f"Next: {paint('strong', f'git switch {short_ref(subject.ref)} && git merge {branch}')}")
+    else:
+        print("Nothing to write.")

@@ -1,0 +1,57 @@
+"""What a terminal gets beyond plain text: colours, and a sign of life when something takes long."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from types import TracebackType
+from typing import Self, TextIO
+
+from onehead.reports.tree import Paint, plain
+
+_COLOURS = {
+    "good": "1;32",
+    "bad": "1;31",
+    "strong": "1",
+    "error": "31",
+    "warning": "33",
+    "note": "36",
+    "target": "0",
+    "head": "34",
+    "repair": "32",
+}
+
+
+def painter(stream: TextIO) -> Paint:
+    """Colours for a terminal, plain text for anything else (and where NO_COLOR is set)."""
+    if not stream.isatty() or os.environ.get("NO_COLOR"):
+        return plain
+    return lambda style, text: f"\033[{_COLOURS[style]}m{text}\033[0m"
+
+
+class SignOfLife:
+    """A line on a terminal's standard error when the work inside takes longer than a second; gone afterwards."""
+
+    def __init__(self, what: str) -> None:
+        self._text = f"onehead: {what} …"
+        self._timer = threading.Timer(1.0, self._show) if sys.stderr.isatty() else None
+        self._shown = False
+
+    def __enter__(self) -> Self:
+        if self._timer:
+            self._timer.daemon = True
+            self._timer.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._timer:
+            self._timer.cancel()
+        if self._shown:
+            print("\r\033[K", end="", file=sys.stderr, flush=True)
+
+    def _show(self) -> None:
+        self._shown = True
+        print(f"\r{self._text}", end="", file=sys.stderr, flush=True)
