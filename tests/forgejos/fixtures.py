@@ -1,0 +1,133 @@
+"""Pytest fixtures: a `forgejo`, once per session and kind, and what tests do with it.
+
+tests/conftest.py imports these. The stand-in always takes part; a real Forgejo when ONEHEAD_TEST_FORGEJO names
+one or several binaries (separated by the path separator).
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.forgejos.administration import Api, HostedRepository
+from tests.forgejos.port import Forgejo, eventually
+from tests.forgejos.real import VARIABLE, RealForgejo
+from tests.forgejos.receiver import Receiver
+from tests.forgejos.standin import StandinForgejo
+from tests.forgejos.workcopy import WorkCopy
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    import httpx
+
+    from tests.forgejos.port import Account
+
+BINARIES = [name for name in os.environ.get(VARIABLE, "").split(os.pathsep) if name]
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """A repository on a forge and its owner at work."""
+
+    forgejo: Forgejo
+    repository: HostedRepository
+    owner: Account
+    api: Api  # the owner's
+    copy: WorkCopy  # the owner's clone
+
+    def push_branch(self, name: str, files: Mapping[str, str | None], start: str = "main") -> str:
+        """Push a new branch with one commit, go back to main, and give the commit."""
+        self.copy.branch(name, start)
+        sha = self.copy.commit(files, f"Work on {name}")
+        self.copy.push()
+        self.copy.switch("main")
+        return sha
+
+    def open_pull(
+        self, head: str, base: str = "main", title: str = "A change", body: str = "", *, by: Api | None = None
+    ) -> dict[str, Any]:
+        """Open a pull request (as the owner, unless told otherwise)."""
+        wanted = {"head": head, "base": base, "title": title, "body": body}
+        result: dict[str, Any] = (by or self.api).call("POST", f"{self.repository.path}/pulls", wanted, expect=201)
+        return result
+
+    def pull(self, number: int) -> dict[str, Any]:
+        result: dict[str, Any] = self.api.get(f"{self.repository.path}/pulls/{number}")
+        return result
+
+    def merge(self, number: int, style: str = "merge", **options: Any) -> None:
+        """Merge a pull request. While the forge looks for conflicts it says "try again later": do."""
+
+        def ask() -> httpx.Response | None:
+            body = {"Do": style, **options}
+            response = self.api.ask("POST", f"{self.repository.path}/pulls/{number}/merge", body)
+            return None if "try again later" in response.text else response
+
+        response = eventually(ask)
+        assert response is not None
+        assert response.status_code == 200, response.text
+
+
+@pytest.fixture(scope="session", params=["stand-in", *BINARIES], ids=lambda name: Path(name).name)
+def forgejo(request: pytest.FixtureRequest) -> Iterator[Forgejo]:
+    """A running Forgejo of each kind. Tests share it, so they make users and repositories of their own."""
+    running: Forgejo = StandinForgejo() if request.param == "stand-in" else RealForgejo(Path(request.param))
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def api_of(forgejo: Forgejo) -> Iterator[Callable[[Account | None], Api]]:
+    """Open the REST API as an account, or as nobody (None)."""
+    opened: list[Api] = []
+
+    def open_api(account: Account | None) -> Api:
+        opened.append(Api(forgejo.url, account))
+        return opened[-1]
+
+    yield open_api
+    for api in opened:
+        api.close()
+
+
+@pytest.fixture
+def work_copy(forgejo: Forgejo, tmp_path: Path) -> Callable[[HostedRepository, Account], WorkCopy]:
+    """Clone a repository as an account."""
+    numbers = itertools.count(1)
+
+    def clone(repository: HostedRepository, account: Account) -> WorkCopy:
+        return WorkCopy(tmp_path / f"clone-{next(numbers)}", forgejo.url, repository, account)
+
+    return clone
+
+
+@pytest.fixture
+def project(
+    forgejo: Forgejo,
+    api_of: Callable[[Account | None], Api],
+    work_copy: Callable[[HostedRepository, Account], WorkCopy],
+) -> Project:
+    """A public repository with one commit on `main`, its owner, and the owner's clone."""
+    owner = forgejo.admin.create_user("ann")
+    repository = forgejo.admin.create_repository(owner)
+    copy = work_copy(repository, owner)
+    copy.commit({"README.md": "# Project\n"}, "First commit")
+    copy.push()
+    api = api_of(owner)
+    # The forge calls a repository empty, and refuses pull requests, until it has dealt with the first push.
+    eventually(lambda: api.get(repository.path)["empty"] is False)
+    return Project(forgejo, repository, owner, api, copy)
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    """A place that webhooks can be sent to."""
+    running = Receiver()
+    yield running
+    running.stop()

@@ -1,0 +1,280 @@
+"""The bare repositories: creating them, asking git about them, and writing to them as the forge itself does."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from tests.standin.world import Repository, User
+
+HIDDEN_REFS = "refs/pull"  # readable by everyone who can read, writable by nobody
+
+# Each `.d` folder is run whole, whatever its members answer; the first refusal is the answer. That is how the
+# forge lets its own check (`gitea`) and those of administrators live side by side.
+_DISPATCHER = """#!/bin/sh
+data=$(cat)
+code=0
+for hook in "$GIT_DIR"/hooks/{name}.d/*; do
+  test -x "$hook" && test -f "$hook" || continue
+  printf '%s\\n' "$data" | "$hook"
+  answer=$?
+  if [ $code -eq 0 ]; then code=$answer; fi
+done
+exit $code
+"""
+_OWN_CHECK = f"""#!/bin/sh
+exec {sys.executable} -I -S {Path(__file__).with_name("push_rules.py")}
+"""
+# The server reads this file when the push is over. Pushes that did not come through the server have no such file.
+_REPORT = """#!/bin/sh
+if [ -n "$STANDIN_RECEIVED" ]; then cat >> "$STANDIN_RECEIVED"; fi
+"""
+
+
+class GitError(Exception):
+    """A git command failed. `stderr` is what it said."""
+
+    def __init__(self, arguments: tuple[str, ...], stderr: str) -> None:
+        super().__init__(f"git {' '.join(arguments)}: {stderr.strip()}")
+        self.stderr = stderr
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """One line of what a push changed."""
+
+    before: str
+    after: str
+    ref: str
+
+
+def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Give git's environment: nothing of the machine's own configuration, nothing that asks on a terminal."""
+    return {
+        "PATH": os.environ["PATH"],
+        "HOME": tempfile.gettempdir(),
+        "LC_ALL": "C",
+        "GIT_CONFIG_NOSYSTEM": "1",
+        "GIT_CONFIG_GLOBAL": os.devnull,
+        "GIT_TERMINAL_PROMPT": "0",
+        **(extra or {}),
+    }
+
+
+def run(path: Path, *arguments: str, env: Mapping[str, str] | None = None, stdin: bytes | None = None) -> bytes:
+    """Run git in `path` and give its output.
+
+    Raises:
+        GitError: git exited with anything but 0.
+    """
+    result = subprocess.run(
+        ["git", *arguments], cwd=path, env=environment(env), input=stdin, capture_output=True, timeout=60, check=False
+    )
+    if result.returncode:
+        raise GitError(arguments, result.stderr.decode(errors="replace"))
+    return result.stdout
+
+
+def text(path: Path, *arguments: str, env: Mapping[str, str] | None = None, stdin: bytes | None = None) -> str:
+    return run(path, *arguments, env=env, stdin=stdin).decode(errors="replace").strip()
+
+
+def succeeds(path: Path, *arguments: str) -> bool:
+    try:
+        run(path, *arguments)
+    except GitError:
+        return False
+    return True
+
+
+_CONFIG = f"""
+[receive]
+	hideRefs = {HIDDEN_REFS}
+	advertisePushOptions = true
+[uploadpack]
+	allowAnySHA1InWant = true
+	allowFilter = true
+[http]
+	receivepack = true
+[gc]
+	auto = 0
+"""
+
+
+def create_bare(path: Path, default_branch: str, source: Path | None = None) -> None:
+    """Make a bare repository with the forge's hooks, empty or as a fork of `source`."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if source is None:
+        run(path.parent, "init", "-q", "--bare", "--template=", f"--initial-branch={default_branch}", str(path))
+    else:
+        # A fork takes branches and tags, not the pull requests of the original.
+        run(path.parent, "clone", "-q", "--bare", "--template=", str(source), str(path))
+        run(path, "config", "--remove-section", "remote.origin")
+    with (path / "config").open("a") as config:
+        config.write(_CONFIG)
+    _install_hooks(path / "hooks")
+
+
+def _install_hooks(hooks: Path) -> None:
+    for name, own in (("pre-receive", _OWN_CHECK), ("post-receive", _REPORT)):
+        folder = hooks / f"{name}.d"
+        folder.mkdir(parents=True)
+        for file, content in ((hooks / name, _DISPATCHER.format(name=name)), (folder / "gitea", own)):
+            file.write_text(content)
+            file.chmod(0o755)
+
+
+def read_refs(path: Path) -> dict[str, str]:
+    """Give every ref of a repository and the object it names."""
+    lines = text(path, "for-each-ref", "--format=%(refname) %(objectname)").splitlines()
+    return dict(line.split(" ", 1) for line in lines)
+
+
+def resolve(path: Path, name: str) -> str:
+    """Give the commit that a branch, tag, full ref or SHA names, or "" when there is none."""
+    if not name or name.startswith("-"):
+        return ""
+    for candidate in (f"refs/heads/{name}", f"refs/tags/{name}", name):
+        try:
+            return text(path, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{candidate}^{{commit}}")
+        except GitError:
+            continue
+    return ""
+
+
+def merge_base(path: Path, one: str, other: str) -> str:
+    try:
+        return text(path, "merge-base", one, other)
+    except GitError:
+        return ""
+
+
+def merges_cleanly(path: Path, base: str, head: str) -> bool:
+    """Tell whether git can merge two commits without a conflict."""
+    return succeeds(path, "merge-tree", "--write-tree", base, head)
+
+
+def short_stat(path: Path, start: str, end: str) -> tuple[int, int, int]:
+    """Give (changed files, added lines, removed lines) between two commits."""
+    files = added = removed = 0
+    for line in text(path, "diff", "--numstat", "--no-renames", start, end).splitlines():
+        plus, minus, _ = line.split("\t", 2)
+        files += 1
+        added += int(plus) if plus != "-" else 0
+        removed += int(minus) if minus != "-" else 0
+    return files, added, removed
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    sha: str
+    tree: str
+    parents: tuple[str, ...]
+    author: tuple[str, str, str]  # name, e-mail, RFC 3339 time
+    committer: tuple[str, str, str]
+    message: str
+    changes: tuple[tuple[str, str], ...]  # (A, M or D, path), against the first parent
+
+
+_RECORD = "%x1e%H%x1f%T%x1f%P%x1f%an%x1f%ae%x1f%aI%x1f%cn%x1f%ce%x1f%cI%x1f%B%x1f"
+
+
+def log(path: Path, *selection: str) -> list[Commit]:
+    """Read commits, newest first, with the files each changed. `selection` is what `git log` takes."""
+    arguments = ["log", f"--format={_RECORD}", "--name-status", "--no-renames", "--diff-merges=first-parent", "-z"]
+    output = run(path, *arguments, *selection).decode(errors="replace")
+    return [_commit(record) for record in output.split("\x1e")[1:]]
+
+
+def _commit(record: str) -> Commit:
+    sha, tree, parents, an, ae, at, cn, ce, ct, message, files = record.split("\x1f")
+    names = [name for name in files.replace("\n", "").split("\0") if name]
+    return Commit(
+        sha=sha,
+        tree=tree,
+        parents=tuple(parents.split()),
+        author=(an, ae, at),
+        committer=(cn, ce, ct),
+        message=message,
+        changes=tuple(zip(names[::2], names[1::2], strict=True)),
+    )
+
+
+def identity(author: tuple[str, str], committer: tuple[str, str]) -> dict[str, str]:
+    """Give the environment that makes git commit as these two (name, e-mail)."""
+    return {
+        "GIT_AUTHOR_NAME": author[0],
+        "GIT_AUTHOR_EMAIL": author[1],
+        "GIT_COMMITTER_NAME": committer[0],
+        "GIT_COMMITTER_EMAIL": committer[1],
+    }
+
+
+def signature(user: User) -> tuple[str, str]:
+    """Give the name and e-mail a user commits with through the web."""
+    return user.full_name or user.name, user.email
+
+
+class Workshop:
+    """A throw-away clone in which the forge merges, rebases and commits before it pushes like anybody else.
+
+    Pushing (instead of updating refs) is what makes the repository's hooks see these commits too.
+    """
+
+    def __init__(self, repository: Repository, folder: Path) -> None:
+        self.repository = repository
+        self.path = folder
+
+    def git(self, *arguments: str, env: Mapping[str, str] | None = None, stdin: bytes | None = None) -> str:
+        return text(self.path, *arguments, env=env, stdin=stdin)
+
+    def push(self, sha: str, branch: str, env: Mapping[str, str]) -> list[Received]:
+        """Push one commit to a branch of the repository through its hooks.
+
+        Raises:
+            GitError: the push was refused; `stderr` has the hooks' words as `remote:` lines.
+        """
+        with receiving() as (report, extra):
+            target = f"{sha}:refs/heads/{branch}"
+            self.git("push", "--quiet", str(self.repository.path), target, env={**env, **extra})
+            return report()
+
+
+@contextmanager
+def workshop(repository: Repository) -> Iterator[Workshop]:
+    with tempfile.TemporaryDirectory(prefix="standin-work-") as name:
+        folder = Path(name) / "clone"
+        run(Path(name), "clone", "-q", "--shared", "--no-checkout", str(repository.path), str(folder))
+        yield Workshop(repository, folder)
+
+
+@contextmanager
+def receiving() -> Iterator[tuple[Reporter, dict[str, str]]]:
+    """Give a way to learn what a push changed: (a function to call after it, environment for it)."""
+    with tempfile.NamedTemporaryFile(prefix="standin-received-") as file:
+        reporter = Reporter(Path(file.name))
+        yield reporter, {"STANDIN_RECEIVED": file.name}
+
+
+@dataclass(frozen=True, slots=True)
+class Reporter:
+    file: Path
+
+    def __call__(self) -> list[Received]:
+        lines = (line.split(" ", 2) for line in self.file.read_text().splitlines() if line)
+        return [Received(*line) for line in lines]
+
+
+def remote_words(stderr: str) -> str:
+    """Pick what the hooks of the other side said out of a failed push."""
+    lines = (line.removeprefix("remote:").strip() for line in stderr.splitlines() if line.startswith("remote:"))
+    return "\n".join(line for line in lines if line)

@@ -1,0 +1,139 @@
+"""Web pages for people who want to look: an issue or a pull request with its checks and comments.
+
+Diagrams are drawn in the browser by Mermaid itself, from the copy that the package `mermaidx` carries; none of that
+package's code runs. Without it the page shows the diagram's source.
+"""
+
+from __future__ import annotations
+
+from html import escape
+from importlib.util import find_spec
+from pathlib import Path
+from string import Template
+from typing import TYPE_CHECKING
+
+from tests.standin import gitside, shapes
+from tests.standin.access import can
+from tests.standin.markdown import diff_html, to_html
+from tests.standin.merging import latest_statuses
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from tests.standin.forge import Forge
+    from tests.standin.world import Issue, Pull, Repository, Status, User
+
+    Page = tuple[int, str, bytes]
+
+HTML = "text/html; charset=utf-8"
+FOLDER = Path(__file__).parent
+MARKS = {"success": "✔", "pending": "●", "warning": "!", "failure": "✖", "error": "✖"}
+_TEMPLATE = Template((FOLDER / "page.html").read_text())
+_LOST: Page = (404, HTML, b"<!doctype html><title>Not found</title><h1>404</h1><p>There is nothing here.</p>")
+
+
+def issue_page(forge: Forge, path: dict[str, str]) -> Page:
+    """Show an issue or a pull request; both numbers lead here under either address, as on the forge."""
+    with forge.world.lock:
+        repository = forge.world.repository(path["owner"], path["repo"])
+        if repository is None or not can(repository, None, "read") or not path["number"].isdecimal():
+            return _LOST
+        issue = repository.issues.get(int(path["number"]))
+        if issue is None:
+            return _LOST
+        return 200, HTML, _render(repository, issue).encode()
+
+
+def _render(repository: Repository, issue: Issue) -> str:
+    entries = [_entry(repository, issue.poster, issue.created, issue.body, "")]
+    entries += [
+        _entry(repository, note.poster, note.created, note.body, f"issuecomment-{note.id}") for note in issue.comments
+    ]
+    return _TEMPLATE.substitute(
+        title=escape(issue.title),
+        number=issue.number,
+        repository=escape(repository.full_name),
+        style=(FOLDER / "page.css").read_text(),
+        state=_state(issue),
+        summary=_summary(repository, issue),
+        entries="\n".join(entries),
+        checks="" if issue.pull is None else _checks(repository, issue, issue.pull),
+        changes="" if issue.pull is None else _changes(repository, issue, issue.pull),
+    )
+
+
+def _state(issue: Issue) -> str:
+    if issue.pull is not None and issue.pull.merged_at is not None:
+        return '<span class="state merged">Merged</span>'
+    if issue.is_closed:
+        return '<span class="state closed">Closed</span>'
+    return f'<span class="state open">{"Draft" if shapes.is_draft(issue) else "Open"}</span>'
+
+
+def _summary(repository: Repository, issue: Issue) -> str:
+    who = f"<b>{escape(issue.poster.name)}</b>"
+    pull = issue.pull
+    if pull is None:
+        return f"{who} opened this issue · {len(issue.comments)} comments"
+    head = escape(pull.head_branch)
+    if pull.head_repository is not None and pull.head_repository is not repository:
+        head = f"{escape(pull.head_repository.owner.name)}:{head}"
+    merged = pull.merged_at is not None
+    words = "merged this" if merged else "wants to merge this"
+    if merged and pull.merged_by is not None:
+        who = f"<b>{escape(pull.merged_by.name)}</b>"
+    return f"{who} {words} from <code>{head}</code> into <code>{escape(pull.base_branch)}</code>"
+
+
+def _entry(repository: Repository, person: User, moment: datetime, text: str, anchor: str) -> str:
+    body = to_html(text, f"/{repository.full_name}") if text else "<p><em>No description.</em></p>"
+    when = moment.strftime("%Y-%m-%d %H:%M")
+    letter = escape(person.name[:1].upper())
+    return (
+        f'<article id="{anchor}"><div class="avatar">{letter}</div><div class="comment">'
+        f"<header><b>{escape(person.name)}</b> commented {when}</header>"
+        f'<div class="markdown">{body}</div></div></article>'
+    )
+
+
+def _checks(repository: Repository, issue: Issue, pull: Pull) -> str:
+    statuses = latest_statuses(repository, shapes.head_sha(repository, issue, pull))
+    rows = "\n".join(_check(status) for status in statuses) or "<li>No checks have reported on the head commit.</li>"
+    words = {"conflict": "This branch has conflicts with its target.", "checking": "Looking for conflicts …"}
+    verdict = words.get(pull.check, "This pull request can be merged automatically.")
+    if issue.is_closed:
+        verdict = "This pull request was merged." if pull.merged_at else "This pull request is closed."
+    return f'<section class="checks"><ul>{rows}</ul><p>{verdict}</p></section>'
+
+
+def _check(status: Status) -> str:
+    mark, about = MARKS.get(status.state, "?"), f"{escape(status.context)}</b> — {escape(status.description)}"
+    return f'<li class="{escape(status.state)}"><span class="mark">{mark}</span><b>{about}</li>'
+
+
+def _changes(repository: Repository, issue: Issue, pull: Pull) -> str:
+    head = shapes.head_sha(repository, issue, pull)
+    if not head or not pull.merge_base:
+        return ""
+    diff = gitside.text(repository.path, "diff", pull.merge_base, head)
+    files = f"{pull.changed_files} changed file{'' if pull.changed_files == 1 else 's'}"
+    counts = f"<b class=plus>+{pull.additions}</b> <b class=minus>-{pull.deletions}</b>"
+    return f'<details class="changes"><summary>{files} {counts}</summary>{diff_html(diff)}</details>'
+
+
+def mermaid(_: Forge, __: dict[str, str]) -> Page:
+    """Give Mermaid's own JavaScript, or 404 when the package that carries it is not installed."""
+    found = find_spec("mermaidx")
+    for place in found.submodule_search_locations or [] if found is not None else []:
+        file = Path(place) / "assets" / "mermaid.js"
+        if file.exists():
+            return 200, "text/javascript; charset=utf-8", file.read_bytes()
+    return _LOST
+
+
+PAGES: dict[str, Callable[[Forge, dict[str, str]], Page]] = {
+    "/assets/mermaid.js": mermaid,
+    "/{owner}/{repo}/pulls/{number}": issue_page,
+    "/{owner}/{repo}/issues/{number}": issue_page,
+}

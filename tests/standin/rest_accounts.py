@@ -1,0 +1,113 @@
+"""REST: the server itself, users, tokens and organizations."""
+
+from __future__ import annotations
+
+from tests.standin import shapes
+from tests.standin.rest import Answer, Call, RefusedError, Routes, not_found
+from tests.standin.world import VERSION, Token, User
+
+routes = Routes("user")
+
+
+@routes.get("/version", scopes=())
+def version(_: Call) -> Answer:
+    return Answer(200, {"version": VERSION})
+
+
+@routes.get("/settings/api", scopes=())
+def settings(_: Call) -> Answer:
+    limits = {
+        "max_response_items": 50,
+        "default_paging_num": 30,
+        "default_git_trees_per_page": 1000,
+        "default_max_blob_size": 10485760,
+    }
+    return Answer(200, limits)
+
+
+@routes.get("/user", "token")
+def myself(call: Call) -> Answer:
+    return Answer(200, shapes.user(call.forge.world, call.doer, call.doer))
+
+
+@routes.get("/users/{username}")
+def someone(call: Call) -> Answer:
+    return Answer(200, shapes.user(call.forge.world, find_user(call), call.caller.user))
+
+
+@routes.post("/users/{username}/tokens", "password", required=("name",))
+def create_token(call: Call) -> Answer:
+    user = find_user(call)
+    if user is not call.doer and not call.doer.is_admin:
+        raise RefusedError(403, "doer should be the site admin or be same as the contextUser")
+    world = call.forge.world
+    if any(token.user is user and token.name == call.body["name"] for token in world.tokens.values()):
+        raise RefusedError(400, "access token name has been used already")
+    scopes = call.body.get("scopes") or []
+    if not scopes:
+        raise RefusedError(400, "access token must have a scope")
+    return Answer(201, _token(call.forge.add_token(user, call.body["name"], frozenset(scopes))))
+
+
+def _token(token: Token) -> dict[str, object]:
+    return {
+        "id": token.id,
+        "name": token.name,
+        "sha1": token.secret,
+        "token_last_eight": token.secret[-8:],
+        "scopes": sorted(token.scopes),
+    }
+
+
+@routes.post("/admin/users", "site-admin", scopes=("admin",), required=("username", "email", "password"))
+def create_user(call: Call) -> Answer:
+    name, world = call.body["username"], call.forge.world
+    if world.user(name) is not None:
+        raise RefusedError(422, f"user already exists [name: {name}]")
+    user = call.forge.add_user(name, email=call.body["email"], password=call.body["password"])
+    user.full_name = call.body.get("full_name", "")
+    return Answer(201, shapes.user(world, user, call.doer))
+
+
+@routes.patch("/admin/users/{username}", "site-admin", scopes=("admin",))
+def edit_user(call: Call) -> Answer:
+    user = find_user(call)
+    user.is_admin = bool(call.body.get("admin", user.is_admin))
+    user.full_name = call.body.get("full_name", user.full_name)
+    return Answer(200, shapes.user(call.forge.world, user, call.doer))
+
+
+@routes.post("/orgs", scopes=("organization",), required=("username",))
+def create_organization(call: Call) -> Answer:
+    if call.forge.world.user(call.body["username"]) is not None:
+        raise RefusedError(422, f"user already exists [name: {call.body['username']}]")
+    return Answer(201, _organization(call, call.forge.add_organization(call.body["username"], call.doer)))
+
+
+@routes.get("/orgs/{username}", scopes=("organization",))
+def organization(call: Call) -> Answer:
+    found = find_user(call)
+    return Answer(200, _organization(call, found)) if found.is_organization else not_found()
+
+
+def _organization(call: Call, item: User) -> dict[str, object]:
+    return {
+        "id": item.id,
+        "name": item.name,
+        "full_name": item.full_name,
+        "email": item.email,
+        "avatar_url": f"{call.forge.world.url}/avatars/{item.id}",
+        "description": "",
+        "website": "",
+        "location": "",
+        "visibility": "public",
+        "repo_admin_change_team_access": True,
+        "username": item.name,
+    }
+
+
+def find_user(call: Call) -> User:
+    user = call.forge.world.user(call.path["username"])
+    if user is None:
+        not_found(f"user does not exist [uid: 0, name: {call.path['username']}]")
+    return user

@@ -1,0 +1,126 @@
+"""A running onehead beside a Forgejo: the composition of `onehead serve`, with a door on a free port."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+import uvicorn
+
+from onehead.entrypoints.health import Health
+from onehead.entrypoints.metrics import Metrics
+from onehead.entrypoints.webhook import HookDoor, build_app
+from onehead.flows.desk import Desk
+from onehead.flows.handle import handle
+from onehead.forge.api import ForgejoApi
+from onehead.forge.connection import Connection
+from onehead.gitrepo.mirror import Mirrors
+from onehead.jobs.embedded import EmbeddedEngine
+from onehead.jobs.job import Everything, Job
+from tests.forgejos.fixtures import Project
+from tests.forgejos.port import Account, eventually
+
+SECRET = "a-secret-for-tests"
+
+
+@dataclass
+class Service:
+    """onehead at work for one project."""
+
+    project: Project
+    bot: Account
+    engine: EmbeddedEngine
+    desk: Desk
+    url: str
+    runs: list[Job] = field(default_factory=list)
+
+    def settle(self) -> None:
+        """Wait until every webhook sent so far has been worked off."""
+        forgejo = self.project.forgejo
+        quiet = 0
+
+        def calm() -> bool:
+            nonlocal quiet
+            seen = len(forgejo.deliveries()), len(self.runs)
+            self.engine.wait_until_idle(20)
+            threading.Event().wait(0.25 if forgejo.name == "stand-in" else 1.5)
+            quiet = quiet + 1 if seen == (len(forgejo.deliveries()), len(self.runs)) else 0
+            return quiet >= 2
+
+        eventually(calm, within=60)
+
+    def sweep(self) -> None:
+        """Look at everything, as the scheduled sweep does."""
+        self.engine.submit(Job(self.project.repository.full_name, frozenset({Everything()})))
+        self.engine.wait_until_idle(30)
+
+    def comments(self, number: int) -> list[dict[str, Any]]:
+        """The bot's own comments on a pull request."""
+        found = self.project.api.get(f"{self.project.repository.path}/issues/{number}/comments")
+        return [comment for comment in found if comment["user"]["id"] == self.bot.id]
+
+    def statuses(self, sha: str) -> list[dict[str, Any]]:
+        """Every onehead status of a commit."""
+        found = self.project.api.get(f"{self.project.repository.path}/commits/{sha}/statuses")
+        return [status for status in found if status["context"] == "onehead"]
+
+    def status(self, sha: str) -> tuple[str, str]:
+        """State and description of the newest onehead status of a commit."""
+        newest = max(self.statuses(sha), key=lambda status: int(status["id"]))
+        return newest["status"], newest["description"]
+
+    def repairs(self, state: str = "open") -> list[dict[str, Any]]:
+        """Pull requests of the bot."""
+        found = self.project.api.get(f"{self.project.repository.path}/pulls?state={state}")
+        return [pull for pull in found if pull["user"]["id"] == self.bot.id]
+
+
+@pytest.fixture
+def service(project: Project, tmp_path: Path) -> Iterator[Service]:
+    """A bot with write access, a webhook with a secret, and onehead listening to it."""
+    admin, repository = project.forgejo.admin, project.repository
+    bot = admin.create_bot()
+    admin.add_collaborator(repository, bot, "write")
+    connection = Connection(project.forgejo.url, bot.token)
+    desk = Desk(
+        api=ForgejoApi(connection),
+        mirrors=Mirrors(tmp_path / "mirrors"),
+        forgejo_url=project.forgejo.url,
+        token=bot.token,
+        cache=tmp_path / "parsed",
+    )
+    runs: list[Job] = []
+
+    def handler(job: Job) -> None:
+        runs.append(job)
+        handle(job, desk)
+
+    metrics = Metrics()
+    engine = EmbeddedEngine(handler, retry=lambda _error, attempt: 0.2 if attempt < 20 else None)
+    health = Health(engine)
+    health.forge_answered(bot.id)
+    door = HookDoor(
+        secrets=[SECRET],
+        covers=lambda name: name == repository.full_name,
+        submit=engine.submit,
+        health=health,
+        metrics=metrics,
+    )
+    server = uvicorn.Server(uvicorn.Config(build_app(door, health, metrics), port=0, log_config=None, lifespan="off"))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    eventually(lambda: server.started)
+    port = server.servers[0].sockets[0].getsockname()[1]
+    admin.add_hook(
+        repository, f"http://127.0.0.1:{port}/hooks/forgejo", SECRET, ["push", "create", "delete", "pull_request"]
+    )
+    engine.start()
+    yield Service(project, bot, engine, desk, f"http://127.0.0.1:{port}", runs)
+    engine.stop(5)
+    server.should_exit = True
+    thread.join(10)
+    connection.close()
