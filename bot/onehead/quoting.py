@@ -70,7 +70,7 @@ def fence(text: str, language: str = "") -> str:
     """
     if not _LANGUAGE.fullmatch(language):
         raise ValueError(f"not the name of a language: {language!r}")
-    lines = [_visible(line.removesuffix("\r")) for line in text.split("\n")]
+    lines = [visible(line.removesuffix("\r")) for line in text.split("\n")]
     if lines and not lines[-1]:
         lines.pop()
     ticks = "`" * max((len(run) + 1 for run in _FENCE.findall("\n".join(lines))), default=3)
@@ -115,10 +115,10 @@ def cut_bytes(text: str, limit: int) -> str:
 
 
 def _line(text: str) -> str:
-    return _visible(" ".join(text.split())).strip()
+    return visible(" ".join(text.split())).strip()
 
 
-def _visible(text: str) -> str:
+def visible(text: str) -> str:
     """Without what can't be seen or can't be stored: invisible marks go, control characters and half ones show as �."""
     text = _INVISIBLE.sub("", text)
     return "".join(

@@ -121,7 +121,11 @@ def read_sweep(text: str) -> str | None:
 
 def read_cache_dir(text: str) -> Path:
     """A directory; need not exist yet."""
-    path = Path(text).expanduser()
+    try:
+        path = Path(text).expanduser()
+    except RuntimeError as error:
+        msg = f"is {_shown(text)}, but there is no such home directory. Name a directory by its full path."
+        raise BadValueError(msg) from error
     if path.exists() and not path.is_dir():
         msg = f"is {_shown(text)}, which is a file. Name a directory; it is created when missing."
         raise BadValueError(msg)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import argparse
 import sys
+from typing import TYPE_CHECKING
 
 from onehead.entrypoints.examining import examined
 from onehead.entrypoints.terminal import painter
 from onehead.plan.policy import Policy
 from onehead.plan.verdict import Examination
 from onehead.reports.text import report
-from onehead.revisions.source import FileChange
+
+if TYPE_CHECKING:
+    from onehead.revisions.source import FileChange
 
 
 def run(options: argparse.Namespace) -> int:

@@ -1,12 +1,15 @@
 """The `onehead` command: what each verb takes, and how its outcome becomes text and an exit code.
 
-Exit codes: 0 healthy · 1 findings that would break a deploy · 2 wrong usage or configuration · 3 could not judge.
+Exit codes: 0 healthy · 1 findings that would break a deploy · 2 wrong usage or configuration · 3 could not judge
+(130 interrupted, 141 nobody reads the output any more, as shells have it).
 Start-up time counts (`check` runs in every commit), so a verb is loaded only when it is asked for.
 """
 
 from __future__ import annotations
 
 import argparse
+import io
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -17,9 +20,14 @@ from onehead.errors import OneheadError
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one verb; returns the exit code."""
     options = _parser().parse_args(argv)
-    verb = import_module(f"onehead.{options.module}")
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A file name of any bytes must not turn a verdict into a traceback.
+            stream.reconfigure(errors="backslashreplace")
     try:
+        verb = import_module(f"onehead.{options.module}")
         code: int = verb.run(options)
+        sys.stdout.flush()
     except OneheadError as error:
         print(f"onehead: {error.message}", file=sys.stderr)
         if error.hint:
@@ -28,6 +36,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("onehead: interrupted.", file=sys.stderr)
         return 130
+    except BrokenPipeError:
+        # Whoever read the output has enough of it. What Python still holds would fail again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
     return code
 
 
@@ -38,7 +50,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog="Exit codes: 0 healthy, 1 a deploy would break, 2 wrong usage or configuration, 3 could not judge.",
     )
     parser.add_argument("--version", action=_Version, nargs=0, help="show the version and exit")
-    verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True)
+    verbs = parser.add_subparsers(prog="onehead", title="verbs", metavar="VERB", required=True)
 
     check = verbs.add_parser("check", help="judge a branch: would it break the next deploy?")
     _repository(check)

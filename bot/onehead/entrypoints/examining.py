@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import argparse
 import os
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from onehead.entrypoints.sides import two_sides
 from onehead.entrypoints.terminal import SignOfLife
-from onehead.flows.evidence import gather_evidence
 from onehead.flows.examine import Trees, examine
 from onehead.flows.memory import memory_for
 from onehead.gitrepo.command import Git
+from onehead.plan.facts import Evidence, Facts
 from onehead.plan.policy import Policy
 from onehead.plan.verdict import Examination
 
@@ -20,8 +19,7 @@ if TYPE_CHECKING:
     from onehead.flows.changes import Repairs
 
 
-@dataclass(frozen=True, slots=True)
-class Work:
+class Work(NamedTuple):
     """An examination, and what is needed to write its repair."""
 
     git: Git
@@ -44,9 +42,15 @@ def examined(options: argparse.Namespace, policy: Policy) -> Work:
     Raises:
         OneheadError: what could not be read, and what to do about it.
     """
-    git = Git(options.repo)
+    git = Git(os.path.join(os.getcwd(), options.repo))  # noqa: PTH109, PTH118 - pathlib takes 6 ms to load
     target, head = two_sides(git, options)
     memory = memory_for(os.path.realpath(options.repo))
+
+    def evidence(facts: Facts) -> Evidence:
+        from onehead.flows.evidence import gather_evidence  # noqa: PLC0415 - only where something is to be repaired
+
+        return gather_evidence(git, facts, target, head, memory)
+
     with SignOfLife("reading revisions"):
         examination, trees = examine(
             git,
@@ -54,6 +58,6 @@ def examined(options: argparse.Namespace, policy: Policy) -> Work:
             head,
             policy=policy,
             memory=memory,
-            evidence=lambda facts: gather_evidence(git, facts, target, head, memory),
+            evidence=evidence,
         )
     return Work(git, examination, trees)

@@ -8,7 +8,7 @@ import threading
 from types import TracebackType
 from typing import Self, TextIO
 
-from onehead.reports.tree import Paint, plain
+from onehead.reports.paint import Paint, plain
 
 _COLOURS = {
     "good": "1;32",
@@ -33,9 +33,11 @@ def painter(stream: TextIO) -> Paint:
 class SignOfLife:
     """A line on a terminal's standard error when the work inside takes longer than a second; gone afterwards."""
 
-    def __init__(self, what: str) -> None:
+    def __init__(self, what: str, stream: TextIO | None = None, after: float = 1.0) -> None:
+        """Announce `what` on `stream` (default: standard error) after so many seconds."""
+        self._stream = stream or sys.stderr
         self._text = f"onehead: {what} …"
-        self._timer = threading.Timer(1.0, self._show) if sys.stderr.isatty() else None
+        self._timer = threading.Timer(after, self._show) if self._stream.isatty() else None
         self._shown = False
 
     def __enter__(self) -> Self:
@@ -49,9 +51,10 @@ class SignOfLife:
     ) -> None:
         if self._timer:
             self._timer.cancel()
+            self._timer.join()
         if self._shown:
-            print("\r\033[K", end="", file=sys.stderr, flush=True)
+            print("\r\033[K", end="", file=self._stream, flush=True)
 
     def _show(self) -> None:
         self._shown = True
-        print(f"\r{self._text}", end="", file=sys.stderr, flush=True)
+        print(f"\r{self._text}", end="", file=self._stream, flush=True)

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from onehead.flows.examine import Trees
+from onehead.gitrepo.snapshot import SYMLINK
 from onehead.plan.facts import Facts
 from onehead.plan.forks import forks_between, forks_within
 from onehead.plan.plans import Merge, Plan, Reason, ReasonCode, Refuse, Reissue, Reparent
 from onehead.plan.verdict import Examination, Examined
 from onehead.render import merge_revision
+from onehead.revisions import sentinel
 from onehead.revisions.edit import CannotEdit, reissue, reparent, rereference
 from onehead.revisions.graph import Graph
 from onehead.revisions.merge_file import House, merge_file
@@ -49,10 +51,12 @@ class Repairs:
     Attributes:
         examination: with a refusal in place of every plan that turned out impossible to write.
         changes: environment path → what its plan does to files; absent where it does nothing.
+        replaced: paths among them whose content follows from the chain alone, whatever either side wrote there.
     """
 
     examination: Examination
     changes: dict[str, tuple[FileChange, ...]]
+    replaced: frozenset[str] = frozenset()
 
     def all(self) -> tuple[FileChange, ...]:
         """The changes of all environments together."""
@@ -63,17 +67,20 @@ def prepare(examination: Examination, trees: Trees) -> Repairs:
     """Work out every plan's file changes."""
     changes = {}
     environments = []
+    replaced: set[str] = set()
     for examined in examination.environments:
         try:
             made, after = _changes(examined.facts, examined.plan, trees)
             _prove(examined.facts, after)
-            if made:
-                changes[examined.facts.environment.path] = made
+            if made and after is not None:
+                sentinels = [each for each in _sentinels(examined.facts, after, trees) if each.path not in replaced]
+                replaced |= {each.path for each in sentinels}
+                changes[examined.facts.environment.path] = (*made, *sentinels)
             environments.append(examined)
         except CannotEdit as obstacle:
             refusal = Refuse((Reason(ReasonCode.EDIT_FAILED, obstacle.message),), (_BY_HAND,))
             environments.append(Examined(examined.facts, examined.findings, refusal))
-    return Repairs(replace(examination, environments=tuple(environments)), changes)
+    return Repairs(examination._replace(environments=tuple(environments)), changes, frozenset(replaced))
 
 
 def _changes(facts: Facts, plan: Plan, trees: Trees) -> _Outcome:
@@ -86,6 +93,23 @@ def _changes(facts: Facts, plan: Plan, trees: Trees) -> _Outcome:
             return _reissue(facts, plan, trees)
         case _:
             return (), None
+
+
+def _sentinels(facts: Facts, after: Graph, trees: Trees) -> list[FileChange]:
+    """Files that name the heads and nothing else, brought up to date."""
+    sides = [(trees.target, facts.target), *([(trees.head, facts.head)] if trees.head and facts.head else [])]
+    merged = trees.merge.entries if trees.merge else trees.target.entries
+    paths = {path for tree, _ in sides for path in sentinel.candidates(facts.environment, tree.entries)}
+    blobs = {tree.entries[path].oid for tree, _ in sides for path in paths if path in tree.entries}
+    data = trees.read(blobs | {merged[path].oid for path in paths if path in merged}).data if paths else {}
+    changes = []
+    for path in sorted(paths):
+        found = [(data.get(tree.entries[path].oid, b""), graph) for tree, graph in sides if path in tree.entries]
+        if all(sentinel.names_heads(content, graph) for content, graph in found):
+            new = sentinel.advanced(*found[0], after)
+            if new is not None and (path not in merged or data.get(merged[path].oid) != new):
+                changes.append(FileChange(path, new))
+    return changes
 
 
 def _siblings(revisions: Iterable[Revision], trees: Trees) -> tuple[Sibling, ...]:
@@ -179,7 +203,8 @@ def _new_names(revisions: list[Revision], facts: Facts, trees: Trees, given: set
     names = {}
     for revision in revisions:
         slug = revision.id.partition("_")[2] if house.slug else ""
-        new = fresh_id(f"{revision.id}\n{revision.path}\n{revision.blob}", house, taken, slug, max(facts.target.heads))
+        newest_id = max(facts.target.heads, default="")
+        new = fresh_id(f"{revision.id}\n{revision.path}\n{revision.blob}", house, taken, slug, newest_id)
         taken.add(new)
         folder, _, name = revision.path.rpartition("/")
         stem = name.removesuffix(".py")
@@ -189,6 +214,11 @@ def _new_names(revisions: list[Revision], facts: Facts, trees: Trees, given: set
 
 
 def _drafts(chain: list[Revision], trees: Trees) -> dict[str, _Draft]:
+    listing = trees.head or trees.target
+    for revision in chain:
+        entry = listing.entries.get(revision.path)
+        if entry is not None and entry.mode == SYMLINK:
+            raise CannotEdit(0, f"`{revision.path}` is a symbolic link, so the text stands in another file")
     drafts = {}
     for sibling in _siblings(chain, trees):
         drafts[sibling.revision.id] = _Draft(sibling.revision, sibling.data, sibling.data, sibling.revision.path)

@@ -9,7 +9,7 @@ from onehead.flows import ours
 from onehead.flows.memory import Memory
 from onehead.gitrepo.command import Git
 from onehead.gitrepo.history import Presence, presence
-from onehead.gitrepo.refs import current_branch, describe, is_ancestor, is_shallow
+from onehead.gitrepo.refs import current_branch, describe, is_ancestor, is_shallow, list_refs
 from onehead.gitrepo.snapshot import read
 from onehead.plan.decide import repairable
 from onehead.plan.facts import Evidence, Facts
@@ -35,7 +35,7 @@ def gather_evidence(git: Git, facts: Facts, target: Point, head: Point | None, m
     subject = head or target
     found = presence(
         git,
-        [location.path for location in place],
+        sorted({location.path for location in place} | _folders(facts)),
         subject.sha,
         own=_own_names(git, subject),
         recursive=any(location.recursive is not False for location in place),
@@ -54,6 +54,8 @@ def gather_evidence(git: Git, facts: Facts, target: Point, head: Point | None, m
         joining = [r for r in revisions if len(r.parents) > 1 and r.id not in facts.merged]
         if not (held or joining) or _is_no_evidence(git, holding.ref, holding.sha, subject.sha):
             continue
+        if joining and _is_later_state(git, holding.sha, subject.sha):
+            joining = []
         for revision in held:
             escaped.setdefault(revision.path, []).append(_spoken(holding.ref))
         for revision in joining:
@@ -78,6 +80,12 @@ def _own_names(git: Git, subject: Point) -> list[str]:
         return []
     remotes = git.run("remote").decode("utf-8", "surrogateescape").split()
     return [f"refs/heads/{short}", *(f"refs/remotes/{remote}/{short}" for remote in remotes)]
+
+
+def _folders(facts: Facts) -> set[str]:
+    """Where the revisions of both sides lie: another branch may still have them where they were before a move."""
+    graphs = [facts.target, *([facts.head] if facts.head else [])]
+    return {revision.path.rpartition("/")[0] for graph in graphs for revision in graph}
 
 
 def _known(facts: Facts) -> dict[str, Revision]:
@@ -111,7 +119,7 @@ def _revisions_by_tree(
 
 
 def _counts(path: str) -> bool:
-    return is_revision_file(path)
+    return is_revision_file(path.rpartition("/")[2])
 
 
 def _without(blobs: Iterable[str], known: Collection[str]) -> list[str]:
@@ -130,6 +138,16 @@ def _is_no_evidence(git: Git, ref: str, sha: str, head: str) -> bool:
     if not ref.startswith("refs/pull/"):
         return False
     return is_ancestor(git, sha, head) or describe(git, [sha])[sha].author_email == ours.EMAIL
+
+
+def _is_later_state(git: Git, sha: str, subject: str) -> bool:
+    """Whether the judged commit is an old one that a branch has left behind: then what came after it is its own future.
+
+    While it is the tip of a branch, what grows from it is somebody's work on that branch, such as a merge to point to.
+    """
+    if is_shallow(git) or any(ref.sha == subject for ref in list_refs(git)):
+        return False
+    return is_ancestor(git, subject, sha)
 
 
 def _spoken(ref: str) -> str:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from onehead.flows.memory import Memory
 from onehead.flows.reading import Chain, Listing, ReadBlobs, Survey, survey
 from onehead.gitrepo.command import Git
 from onehead.gitrepo.merge import MergedTree, merge_trees
-from onehead.gitrepo.snapshot import Contents, Tree, list_tree, read
+from onehead.gitrepo.snapshot import Contents, Tree, list_changed, list_tree, read
 from onehead.plan.decide import decide
 from onehead.plan.facts import Evidence, Facts
 from onehead.plan.findings import Finding
@@ -25,8 +25,7 @@ GatherEvidence = Callable[[Facts], Evidence]
 """Looks for the revisions that a repair could move on every other branch and tag."""
 
 
-@dataclass(frozen=True, slots=True)
-class Trees:
+class Trees(NamedTuple):
     """What was read: kept, because a repair is written from it.
 
     Attributes:
@@ -86,7 +85,7 @@ def _trees(git: Git, target: Point, head: Point | None) -> Trees:
     tree = list_tree(git, target.sha)
     if head is None:
         return Trees(tree, None, None, lambda oids: read(git, oids, MAX_BYTES))
-    other = list_tree(git, head.sha)
+    other = list_changed(git, tree, head.sha)
     merge = merge_trees(git, target.sha, head.sha, listed={target.sha: tree, head.sha: other}, limit=MAX_BYTES)
 
     def read_all(oids: Iterable[str]) -> Contents:
@@ -112,7 +111,8 @@ def _listings(trees: Trees) -> list[Listing]:
             if sides:
                 merged[path] = sides[0]
                 rivals += sides[1:]
-        listings += [Listing(trees.head.entries), Listing(merged, tuple(rivals))]
+        edited = frozenset(path for path, conflict in trees.merge.conflicts.items() if conflict.base is not None)
+        listings += [Listing(trees.head.entries), Listing(merged, tuple(rivals), edited)]
     return listings
 
 
@@ -121,9 +121,12 @@ def _facts(trees: Trees, surveys: list[Survey]) -> Iterator[tuple[Facts, Chain]]
     judged = surveys[-1]
     conflicts = trees.merge.conflicts if trees.merge else {}
     ids = {path: frozenset(chain.graph.revisions) for path, chain in judged.chains.items()}
+    owners = _owners(judged)
+    alone = trees.head is None
+    followed: list[Graph] = []
     for path, chain in sorted(judged.chains.items()):
         before = _counterpart(chain, surveys[0], judged)
-        alone = trees.head is None
+        followed.append(before)
         yield (
             Facts(
                 environment=chain.environment,
@@ -132,11 +135,21 @@ def _facts(trees: Trees, surveys: list[Survey]) -> Iterator[tuple[Facts, Chain]]
                 merged=chain.graph,
                 conflicts=tuple(sorted(p for p in conflicts if _inside(p, chain))),
                 elsewhere=frozenset().union(*(other for place, other in ids.items() if place != path)),
-                problems=judged.problems,
+                problems=tuple(problem for problem in judged.problems if owners[problem.path] == path),
                 old_problems=surveys[0].problems,
             ),
             chain,
         )
+    for _, chain in sorted(surveys[0].chains.items()):
+        if chain.files and not any(chain.graph is graph for graph in followed):
+            yield Facts(chain.environment, chain.graph, Graph(()), Graph(())), Chain(chain.environment, Graph(()), 0)
+
+
+def _owners(judged: Survey) -> dict[str, str]:
+    """Configuration with a problem → the environment on which it is reported: its own, else the first of all."""
+    configs = {chain.environment.config: path for path, chain in judged.chains.items()}
+    first = min(judged.chains, default="")
+    return {problem.path: configs.get(problem.path, first) for problem in judged.problems}
 
 
 def _counterpart(chain: Chain, other: Survey, judged: Survey) -> Graph:

@@ -4,20 +4,22 @@ One JSON file per repository in a cache directory. It may vanish or be spoiled a
 anew. Nothing but speed rests on it.
 """
 
+# ruff: noqa: PTH
+# `check` runs in every commit, and pathlib takes as long to load as a hundred revisions to read.
+
 from __future__ import annotations
 
 import json
 import os
 import sys
+from binascii import crc32
 from collections.abc import Collection
 from contextlib import suppress
-from hashlib import sha256
-from pathlib import Path
 from typing import Any
 
 from onehead.revisions.declared import Declared, Dynamic
 
-_FORMAT = [1, sys.version_info[:2]]
+_FORMAT = [2, list(sys.version_info[:2])]
 """Part of every file: another reader, or another Python (whose parser knows other syntax), starts afresh."""
 
 _MOST = 50_000
@@ -27,17 +29,17 @@ _MOST = 50_000
 class Memory:
     """Blob id → what the file declares, for one repository."""
 
-    def __init__(self, file: Path | None) -> None:
+    def __init__(self, file: str | None) -> None:
         """Remember in `file`; `None` remembers nothing beyond this process."""
         self._file = file
         self._known: dict[str, list[Any]] = {}
         self._used: set[str] = set()
         self._changed = False
         if file is not None:
-            with suppress(OSError, ValueError, TypeError, KeyError):
-                stored = json.loads(file.read_bytes())
-                if stored["format"] == json.loads(json.dumps(_FORMAT)):
-                    self._known = stored["blobs"]
+            with suppress(OSError, ValueError, TypeError, KeyError), open(file, "rb") as stored:
+                content = json.loads(stored.read())
+                if content["format"] == _FORMAT and isinstance(content["blobs"], dict):
+                    self._known = content["blobs"]
 
     def recall(self, blobs: Collection[str]) -> dict[str, Declared]:
         """What is known about some blobs."""
@@ -45,9 +47,11 @@ class Memory:
         for blob in blobs:
             record = self._known.get(blob)
             if record is not None:
-                with suppress(TypeError, ValueError):
-                    found[blob] = _declared(record)
-                    self._used.add(blob)
+                try:
+                    found[blob] = _declared(*record)
+                except (TypeError, ValueError):
+                    continue  # spoiled: it is read anew
+        self._used.update(found)
         return found
 
     def learn(self, blob: str, declared: Declared) -> None:
@@ -65,56 +69,60 @@ class Memory:
             kept = {blob: record for blob, record in kept.items() if blob in self._used}
         text = json.dumps({"format": _FORMAT, "blobs": kept}, separators=(",", ":"))
         with suppress(OSError):
-            self._file.parent.mkdir(parents=True, exist_ok=True)
-            draft = self._file.with_name(f"{self._file.name}.{os.getpid()}")
-            draft.write_text(text)
-            draft.replace(self._file)
+            os.makedirs(os.path.dirname(self._file), exist_ok=True)
+            draft = f"{self._file}.{os.getpid()}"
+            with open(draft, "w", encoding="ascii") as file:
+                file.write(text)
+            os.replace(draft, self._file)
             self._changed = False
 
 
-def memory_for(repository: str, cache: Path | None = None) -> Memory:
+def memory_for(repository: str, cache: str | os.PathLike[str] | None = None) -> Memory:
     """The memory of one repository, named by its absolute path, in the user's cache directory."""
-    root = cache or _cache_directory()
+    root = os.fspath(cache) if cache else _cache_directory()
     if root is None:
         return Memory(None)
-    return Memory(root / f"{sha256(os.fsencode(repository)).hexdigest()[:24]}.json")
+    # Two repositories may share a name: what a blob declares is the same everywhere.
+    return Memory(os.path.join(root, f"{crc32(os.fsencode(repository)):08x}.json"))
 
 
-def _cache_directory() -> Path | None:
+def _cache_directory() -> str | None:
     own = os.environ.get("ONEHEAD_CACHE_DIR")
     if own:
-        return Path(own) / "parsed"
+        return os.path.join(own, "parsed")
     base = os.environ.get("XDG_CACHE_HOME")
     if base:
-        return Path(base) / "onehead" / "parsed"
+        return os.path.join(base, "onehead", "parsed")
     home = os.environ.get("HOME")
-    return Path(home) / ".cache" / "onehead" / "parsed" if home else None
+    return os.path.join(home, ".cache", "onehead", "parsed") if home else None
 
 
 def _record(declared: Declared) -> list[Any]:
-    return [
-        declared.revision,
-        declared.parents,
-        declared.depends_on,
-        declared.branch_labels,
-        declared.doc,
-        declared.revises,
-        [[dynamic.name, dynamic.line, dynamic.text] for dynamic in declared.dynamic],
-        declared.broken,
-        declared.line,
-    ]
+    """What most files say comes first; what most don't say is left out at the end."""
+    record: list[Any] = [declared.revision, declared.parents, declared.doc, declared.revises]
+    rare = (declared.depends_on, declared.branch_labels, declared.dynamic, declared.broken, declared.line)
+    return [*record, *rare] if any(rare) else record
 
 
-def _declared(record: list[Any]) -> Declared:
-    revision, parents, depends_on, labels, doc, revises, dynamic, broken, line = record
+def _declared(  # noqa: PLR0913, PLR0917 - the record, unpacked
+    revision: str | None,
+    parents: list[str] | None,
+    doc: str,
+    revises: list[str] | None,
+    depends_on: Collection[str] = (),
+    labels: Collection[str] = (),
+    dynamic: Collection[list[Any]] = (),
+    broken: str = "",
+    line: int = 0,
+) -> Declared:
     return Declared(
-        revision=revision,
-        parents=None if parents is None else tuple(parents),
-        depends_on=tuple(depends_on),
-        branch_labels=tuple(labels),
-        doc=doc,
-        revises=None if revises is None else tuple(revises),
-        dynamic=tuple(Dynamic(*item) for item in dynamic),
-        broken=broken,
-        line=line,
+        revision,
+        None if parents is None else tuple(parents),
+        tuple(depends_on),
+        tuple(labels),
+        doc,
+        None if revises is None else tuple(revises),
+        tuple(Dynamic(*item) for item in dynamic),
+        broken,
+        line,
     )

@@ -60,13 +60,13 @@ def publish_pull(bench: Bench, pull: PullRequest, sha: str, pulls: tuple[PullReq
             _withdraw(bench, _ours(bench, pulls, pull.head.ref), "the branch does not need it any more")
         _status(bench, sha, StatusState.SUCCESS, one_line(examination))
         return
+    # The red status first: whatever fails below, nobody merges meanwhile.
+    _status(bench, sha, StatusState.FAILURE, one_line(examination))
     if _is_local(pull):
         repair = _offer(bench, repairs, trees, pulls, f"#{pull.number}")
     else:
         repair = Repair(trouble="apply the change shown above to the branch of the fork; onehead may not push there.")
-    remark = _remark(bench, repairs, trees, repair)
-    _comment(bench, pull.number, comment(remark))
-    _status(bench, sha, StatusState.FAILURE, one_line(examination))
+    _comment(bench, pull.number, comment(_remark(bench, repairs, trees, repair)))
 
 
 def publish_branch(bench: Bench, head: Point, pulls: tuple[PullRequest, ...]) -> None:
@@ -78,10 +78,10 @@ def publish_branch(bench: Bench, head: Point, pulls: tuple[PullRequest, ...]) ->
         _withdraw(bench, _ours(bench, pulls, short_ref(head.ref)), "the branch does not need it any more")
         _status(bench, head.sha, StatusState.SUCCESS, one_line(examination))
         return
+    _status(bench, head.sha, StatusState.FAILURE, one_line(examination))
     repair = _offer(bench, repairs, trees, pulls, "")
     if repair.pull is not None:
         _comment(bench, repair.pull.number, comment(_remark(bench, repairs, trees, repair)))
-    _status(bench, head.sha, StatusState.FAILURE, one_line(examination))
 
 
 def publish_target(bench: Bench, pulls: tuple[PullRequest, ...]) -> None:
@@ -96,6 +96,7 @@ def publish_target(bench: Bench, pulls: tuple[PullRequest, ...]) -> None:
         _withdraw(bench, _ours(bench, pulls, target), "the branch is at one head again")
         _status(bench, bench.target.sha, StatusState.SUCCESS, one_line(examination))
         return
+    _status(bench, bench.target.sha, StatusState.FAILURE, one_line(examination))
     numbers = set(pulls_behind(bench, examination))
     repair = _offer(bench, repairs, trees, pulls, "", tell=sorted(numbers))
     text = comment(_remark(bench, repairs, trees, repair))
@@ -103,7 +104,6 @@ def publish_target(bench: Bench, pulls: tuple[PullRequest, ...]) -> None:
         numbers.add(repair.pull.number)
     for number in sorted(numbers):
         _comment(bench, number, text)
-    _status(bench, bench.target.sha, StatusState.FAILURE, one_line(examination))
 
 
 def withdraw(bench: Bench, branch: str, pulls: tuple[PullRequest, ...], reason: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from onehead.flows.memory import Memory
 from onehead.gitrepo.snapshot import SUBMODULE, SYMLINK, Contents, Entry
@@ -17,14 +17,13 @@ from onehead.revisions.parse import MAX_BYTES, parse
 from onehead.revisions.reading import revision_of
 from onehead.revisions.revision import Revision, Unreadable
 from onehead.revisions.settle import settle, unconfigured
-from onehead.revisions.tree import files_of
+from onehead.revisions.tree import Tree, files_of
 
 ReadBlobs = Callable[[Iterable[str]], Contents]
 """Object ids in, contents out; blobs over the size limit are named in `too_large`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Chain:
+class Chain(NamedTuple):
     """One environment at one tree.
 
     Attributes:
@@ -38,25 +37,25 @@ class Chain:
     files: int
 
 
-@dataclass(frozen=True, slots=True)
-class Survey:
+class Survey(NamedTuple):
     """What one tree holds: its environments by path, and what of their configuration can't be understood."""
 
     chains: dict[str, Chain]
     problems: tuple[ConfigProblem, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Listing:
+class Listing(NamedTuple):
     """The files of a tree to survey.
 
     Attributes:
         entries: path → entry.
         rivals: further files under paths that `entries` may hold too: both sides of a textual conflict.
+        edited: paths of conflicts about a file that was there before both sides changed it.
     """
 
     entries: Mapping[str, Entry]
     rivals: tuple[Entry, ...] = ()
+    edited: frozenset[str] = frozenset()
 
     def all(self) -> list[Entry]:
         """Every file, those in conflict once per side."""
@@ -65,27 +64,44 @@ class Listing:
 
 def survey(listings: Collection[Listing], read: ReadBlobs, memory: Memory) -> list[Survey]:
     """Read all environments of several trees of one repository; what they share is read once."""
-    configs = read({entry.oid for listing in listings for entry in _config_entries(listing)}).data
+    distinct: list[Listing] = []
+    # A branch that contains its target makes the merge equal to itself.
+    places = [_place(listing, distinct) for listing in listings]
+    surveys = _surveys(distinct, read, memory)
+    return [surveys[place] for place in places]
+
+
+def _place(listing: Listing, distinct: list[Listing]) -> int:
+    """Where the same files stand in `distinct`; put there when they are new."""
+    if listing not in distinct:
+        distinct.append(listing)
+    return distinct.index(listing)
+
+
+def _surveys(listings: list[Listing], read: ReadBlobs, memory: Memory) -> list[Survey]:
+    configs = [_config_entries(listing, read) for listing in listings]
+    contents = read({entry.oid for entries in configs for entry in entries}).data
     located = [
         locate(
             [entry.path for entry in listing.all()],
-            {entry.path: configs[entry.oid] for entry in _config_entries(listing) if entry.oid in configs},
+            {entry.path: contents[entry.oid] for entry in entries if entry.oid in contents},
         )
-        for listing in listings
+        for listing, entries in zip(listings, configs, strict=True)
     ]
     wanted = [_revision_files(listing, found) for listing, found in zip(listings, located, strict=True)]
-    links = {entry.oid for entries in wanted for entry in entries if entry.mode == SYMLINK}
-    if links:
-        texts = read(links).data
-        wanted = [_unlinked(listing, entries, texts) for listing, entries in zip(listings, wanted, strict=True)]
+    wanted = [_unlinked(listing, entries, read) for listing, entries in zip(listings, wanted, strict=True)]
     declared = _declared({entry.oid for entries in wanted for entry in entries}, read, memory)
     memory.save()
-    return [_assemble(found, entries, declared) for found, entries in zip(located, wanted, strict=True)]
+    outcomes = [_outcomes(entries, declared, listing.edited) for listing, entries in zip(listings, wanted, strict=True)]
+    surveys = [_assemble(found, read_files) for found, read_files in zip(located, outcomes, strict=True)]
+    return _recognised_everywhere(surveys, outcomes)
 
 
-def _config_entries(listing: Listing) -> list[Entry]:
+def _config_entries(listing: Listing, read: ReadBlobs) -> list[Entry]:
+    """Files that may declare environments. A link is a configuration of its own: it works from where it stands."""
     entries = [listing.entries[path] for path in config_paths(listing.entries)]
-    return [entry for entry in entries if entry.mode not in (SUBMODULE, SYMLINK)]
+    followed = _followed(listing, entries, read)
+    return [followed.get(entry.path, entry) for entry in entries if entry.mode != SUBMODULE]
 
 
 def _revision_files(listing: Listing, found: Located) -> list[Entry]:
@@ -101,24 +117,36 @@ def _revision_files(listing: Listing, found: Located) -> list[Entry]:
     return wanted
 
 
-def _unlinked(listing: Listing, wanted: list[Entry], texts: Mapping[str, bytes]) -> list[Entry]:
+def _unlinked(listing: Listing, wanted: list[Entry], read: ReadBlobs) -> list[Entry]:
     """Symbolic links replaced by the files they stand for.
 
     Alembic drops what it reaches twice, so a link to another revision file of the tree goes; one that leads out of
     the repository stays as it is and is reported as unreadable.
     """
-    names = {entry.path for entry in wanted}
-    result = []
-    for entry in wanted:
-        if entry.mode != SYMLINK:
-            result.append(entry)
-            continue
-        text = texts.get(entry.oid, b"").decode("utf-8", "surrogateescape")
-        place = posixpath.normpath(posixpath.join(posixpath.dirname(entry.path), text))
-        if place not in names:
-            there = listing.entries.get(place)
-            result.append(entry if there is None else Entry(entry.path, there.mode, there.oid))
-    return result
+    followed = _followed(listing, wanted, read)
+    if not followed:
+        return wanted
+    blobs = {entry.oid for entry in wanted if entry.mode != SYMLINK}
+    return [
+        followed.get(entry.path, entry)
+        for entry in wanted
+        if entry.path not in followed or followed[entry.path].oid not in blobs
+    ]
+
+
+def _followed(listing: Listing, entries: Collection[Entry], read: ReadBlobs) -> dict[str, Entry]:
+    """Path of a symbolic link → an entry under that path with the content of the file it leads to in this tree."""
+    links = [entry for entry in entries if entry.mode == SYMLINK]
+    if not links:
+        return {}
+    texts = read({link.oid for link in links}).data
+    found = {}
+    for link in links:
+        text = texts.get(link.oid, b"").decode("utf-8", "surrogateescape")
+        there = listing.entries.get(posixpath.normpath(posixpath.join(posixpath.dirname(link.path), text)))
+        if there is not None and there.mode not in (SYMLINK, SUBMODULE):
+            found[link.path] = Entry(link.path, there.mode, there.oid)
+    return found
 
 
 def _declared(oids: Collection[str], read: ReadBlobs, memory: Memory) -> dict[str, Declared]:
@@ -132,46 +160,70 @@ def _declared(oids: Collection[str], read: ReadBlobs, memory: Memory) -> dict[st
     return known
 
 
-def _assemble(found: Located, entries: list[Entry], declared: Mapping[str, Declared]) -> Survey:
-    """Put every file into its environment."""
-    outcomes: dict[str, list[Revision | Unreadable]] = {}
+_Outcomes = dict[str, list["Revision | Unreadable"]]
+"""Path → what its file declares; both sides' where they conflict as text."""
+
+
+def _outcomes(entries: list[Entry], declared: Mapping[str, Declared], edited: Collection[str]) -> _Outcomes:
+    """What every file is.
+
+    Where both sides edited the same file, and it still declares the same id, it is one revision whatever a person
+    makes of it; the target's side (it comes first) counts. A file that both sides added is not such a case: there
+    are two revisions, and one of them would never run.
+    """
+    outcomes: _Outcomes = {}
     for entry in entries:
-        outcomes.setdefault(entry.path, []).append(revision_of(entry.path, entry.oid, declared[entry.oid]))
+        outcome = revision_of(entry.path, entry.oid, declared[entry.oid])
+        known = outcomes.setdefault(entry.path, [])
+        if entry.path not in edited or outcome.id not in {other.id for other in known}:
+            known.append(outcome)
+    return outcomes
+
+
+def _assemble(found: Located, outcomes: _Outcomes) -> Survey:
+    """Put every file into its environment."""
+    tree = Tree(outcomes)
     settled: list[Environment] = []
     inside: set[str] = set()
     for environment in found.environments:
-        paths = files_of([environment], outcomes)[environment.path]
+        paths = files_of([environment], tree)[environment.path]
         inside.update(paths)
         settled += settle(environment, [item for path in paths for item in outcomes[path]]).environments
-    mentions = {entry.path for entry in entries if _speaks_of_a_chain(declared[entry.oid])} - inside
-    settled += unconfigured([item for path in sorted(mentions) for item in outcomes[path]])
-    chains = {}
-    for environment in settled:
-        paths = files_of([environment], outcomes)[environment.path]
-        chains[environment.path] = _chain(environment, [item for path in paths for item in outcomes[path]])
-    return Survey(chains, found.problems)
+    beside = [item for path in sorted(outcomes.keys() - inside) for item in outcomes[path] if _may_be_a_revision(item)]
+    settled += unconfigured(beside)
+    return Survey({environment.path: _chain(environment, tree, outcomes) for environment in settled}, found.problems)
 
 
-def _speaks_of_a_chain(declared: Declared) -> bool:
-    """Whether a file names a parent: many a program has a variable `revision`, but no `down_revision`."""
-    return declared.parents is not None or any(dynamic.name == "down_revision" for dynamic in declared.dynamic)
+def _recognised_everywhere(surveys: list[Survey], outcomes: list[_Outcomes]) -> list[Survey]:
+    """What the files of one tree make an environment is one in the other trees too, however few files it has there."""
+    guessed = {
+        chain.environment.path: chain.environment
+        for survey in surveys
+        for chain in survey.chains.values()
+        if not chain.environment.certain
+    }
+    result = []
+    for survey, read_files in zip(surveys, outcomes, strict=True):
+        taken = {place.path for chain in survey.chains.values() for place in chain.environment.locations}
+        missing = [e for path, e in guessed.items() if path not in survey.chains and path not in taken]
+        tree = Tree(read_files if missing else ())
+        more = {environment.path: _chain(environment, tree, read_files) for environment in missing}
+        result.append(
+            Survey(survey.chains | {path: chain for path, chain in more.items() if chain.files}, survey.problems)
+        )
+    return result
 
 
-def _chain(environment: Environment, items: list[Revision | Unreadable]) -> Chain:
+def _may_be_a_revision(item: Revision | Unreadable) -> bool:
+    """Whether a file outside of all environments may be a revision: many a program has a variable `revision`."""
+    return isinstance(item, Revision) or item.kind == "dynamic"
+
+
+def _chain(environment: Environment, tree: Tree, outcomes: _Outcomes) -> Chain:
+    items = [item for path in files_of([environment], tree)[environment.path] for item in outcomes[path]]
     revisions = [item for item in items if isinstance(item, Revision)]
     unreadable = [item for item in items if isinstance(item, Unreadable)]
     if not environment.certain:
         # Where the files alone made an environment, what is no revision is just another module beside them.
         unreadable = [item for item in unreadable if item.kind != "not-a-revision"]
-    return Chain(environment, Graph(_agreed(revisions), unreadable), len(revisions) + len(unreadable))
-
-
-def _agreed(revisions: list[Revision]) -> list[Revision]:
-    """One revision where both sides of a textual conflict declare the same id under the same path.
-
-    Whatever a person makes of such a file, it will be one file; until then the target's side (it comes first) counts.
-    """
-    kept: dict[tuple[str, str], Revision] = {}
-    for revision in revisions:
-        kept.setdefault((revision.path, revision.id), revision)
-    return list(kept.values())
+    return Chain(environment, Graph(revisions, unreadable), len(revisions) + len(unreadable))

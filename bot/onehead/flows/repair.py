@@ -18,6 +18,7 @@ from onehead.gitrepo.merge import merge_trees
 from onehead.gitrepo.refs import describe
 from onehead.gitrepo.write import Signature, changed_tree, commit, merge_commit
 from onehead.plan.findings import Side
+from onehead.plan.plans import Reissue
 from onehead.plan.verdict import Examination
 from onehead.reports.text import short_ref
 from onehead.revisions.source import FileChange
@@ -69,34 +70,42 @@ def write_repair(git: Git, repairs: Repairs, trees: Trees, *, author: str = ours
         return None
     examination = repairs.examination
     signature = Signature(author, ours.EMAIL, _date(git, examination))
-    kind = next(e.plan.kind for e in examination.environments if e.facts.environment.path in repairs.changes)
+    kinds = {e.plan.kind for e in examination.environments if e.facts.environment.path in repairs.changes}
+    kind = next(kind for kind in ("reissue", "reparent", "merge") if kind in kinds)
     message = _message(repairs)
     if examination.head is None:
         sha = commit(git, [examination.target.sha], changes, message, signature)
         return Written(sha, "target", merged_first=False, kind=kind)
     below, merged = examination.head.sha, False
     if _needs_target(examination):
-        below, merged = _merge_target(git, examination, trees, changes, signature), True
+        below, merged = _merge_target(git, repairs, trees, signature), True
     return Written(commit(git, [below], changes, message, signature), "head", merged, kind)
 
 
 def _needs_target(examination: Examination) -> bool:
-    """Whether the head branch lacks revisions of the target: a re-parented file would name a parent it can't find."""
+    """Whether the head branch lacks revisions of the target: a moved file would name a parent it can't find.
+
+    An id that both sides declare in different files counts as lacking: the branch's own file gives it up.
+    """
     for examined in examination.environments:
-        head = examined.facts.head
-        if head is not None and examined.facts.target.revisions.keys() - head.revisions.keys():
-            return True
+        head, target = examined.facts.head, examined.facts.target
+        if head is None:
+            continue
+        held = {(revision.id, revision.blob) for revision in head}
+        given_up = {id_ for id_, _ in examined.plan.files} if isinstance(examined.plan, Reissue) else set()
+        for revision in target:
+            if revision.id not in head or (revision.id in given_up and (revision.id, revision.blob) not in held):
+                return True
     return False
 
 
-def _merge_target(
-    git: Git, examination: Examination, trees: Trees, changes: tuple[FileChange, ...], signature: Signature
-) -> str:
+def _merge_target(git: Git, repairs: Repairs, trees: Trees, signature: Signature) -> str:
     """The commit that merges the target into the head branch; what the fix replaces anyway is taken from the target."""
+    examination = repairs.examination
     if examination.head is None or trees.merge is None:
         raise ValueError("a merge needs two sides")
     tree = merge_trees(git, examination.target.sha, examination.head.sha, keep=True).tree
-    edited = {change.path for change in changes} | {
+    edited = {change.path for change in repairs.all()} | {
         revision.path
         for examined in examination.environments
         for revision in examined.facts.merged
@@ -104,7 +113,8 @@ def _merge_target(
     }
     resolved, unresolved = [], []
     for path, conflict in trees.merge.conflicts.items():
-        if path in edited and conflict.base is None and conflict.target is not None:
+        rewritten = path in repairs.replaced or (path in edited and conflict.base is None)
+        if rewritten and conflict.target is not None:
             resolved.append(FileChange(path, trees.read([conflict.target.oid]).data[conflict.target.oid]))
         else:
             unresolved.append(path)

@@ -13,8 +13,9 @@ DEEPEN = (
     "Fetch the whole history (`git fetch --unshallow`; in CI: `fetch-depth: 0` for the checkout step) and try again."
 )
 
-_CREDENTIALS_IN_URL = re.compile(r"(?<=://)[^/@\s'\"]+@")
-_AUTHORIZATION = re.compile(r"(?i)(authorization:[ \t]*(?:(?:basic|bearer|token)[ \t]+)?)[^\s'\"]+")
+# Compiled by those who need them: where nothing goes wrong, nobody does.
+_CREDENTIALS_IN_URL = r"(?<=://)[^/@\s'\"]+@"
+_AUTHORIZATION = r"(?i)(authorization:[ \t]*(?:(?:basic|bearer|token)[ \t]+)?)[^\s'\"]+"
 
 
 class NotARepository(UsageError):
@@ -77,10 +78,12 @@ class GitFailed(CannotJudge):
 
 def redact(text: str, secrets: tuple[str, ...] = ()) -> str:
     """Text without credentials: known secrets, user information in URLs and Authorization headers."""
+    if not text:
+        return text
     for secret in secrets:
         if secret:
             text = text.replace(secret, "***")
-    return _AUTHORIZATION.sub(r"\1***", _CREDENTIALS_IN_URL.sub("***@", text))
+    return re.sub(_AUTHORIZATION, r"\1***", re.sub(_CREDENTIALS_IN_URL, "***@", text))
 
 
 def explain(command: str, directory: str, code: int, output: str) -> OneheadError:
@@ -108,7 +111,7 @@ def explain(command: str, directory: str, code: int, output: str) -> OneheadErro
             f"The repository in {directory} is a partial clone, and files that are needed have not been fetched.",
             "Clone without `--filter`, or fetch them with `git fetch --refetch --no-filter origin`.",
         )
-    if _DAMAGE.search(output):
+    if re.search(_DAMAGE, output):
         return MissingObjects(
             f"Objects are missing from the repository in {directory}, or damaged. Git said: {output.strip()}",
             "Run `git fsck` there and clone it anew if that reports errors.",
@@ -116,7 +119,7 @@ def explain(command: str, directory: str, code: int, output: str) -> OneheadErro
     return GitFailed(command, code, output)
 
 
-_DAMAGE = re.compile(
+_DAMAGE = (
     r"(?i)unable to read|could not read|bad object|bad tree|object file .* is empty|corrupt|missing blob|bad pack"
     r"|cannot be accessed|not a valid (?:object|commit)|not a tree object|could not get object info"
     r"|inflate: data stream error|did not match index|unable to unpack|not something we can merge"

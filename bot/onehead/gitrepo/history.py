@@ -7,9 +7,8 @@ it must never be re-parented; and the person who brought a revision is the one t
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from onehead.errors import CannotJudge
 from onehead.gitrepo.objects import Objects, TooLarge
@@ -27,8 +26,7 @@ _LARGEST_TREE = 1 << 26
 """Bytes; no directory that people work with comes near."""
 
 
-@dataclass(frozen=True, slots=True)
-class Holding:
+class Holding(NamedTuple):
     """A ref that has at least one of the directories asked for.
 
     Attributes:
@@ -42,8 +40,7 @@ class Holding:
     directories: dict[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class Presence:
+class Presence(NamedTuple):
     """What other refs hold.
 
     A thousand branches share a handful of trees, so what is derived from a tree (revision ids, say) is best derived

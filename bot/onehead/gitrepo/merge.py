@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from onehead.gitrepo.errors import GitTooOld, explain
 from onehead.gitrepo.refs import merge_base
@@ -16,8 +15,7 @@ if TYPE_CHECKING:
     from onehead.gitrepo.scratch import Scratch
 
 
-@dataclass(frozen=True, slots=True)
-class Conflict:
+class Conflict(NamedTuple):
     """A path on which the two sides don't agree as text.
 
     A side that deleted the file, or has it under another name, is `None`; a file that both renamed differently
@@ -31,8 +29,7 @@ class Conflict:
     head: Entry | None
 
 
-@dataclass(frozen=True, slots=True)
-class MergedTree:
+class MergedTree(NamedTuple):
     """What merging `head` into `target` gives.
 
     Attributes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from onehead.gitrepo.objects import Objects, TooLarge
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
 
 SYMLINK = "120000"
 SUBMODULE = "160000"
+
+_RECORD = re.compile(r"([0-7]{6}) [a-z]+ ([0-9a-f]+)\t([^\0]+)\0")
 
 DEFAULT_LIMIT = 1 << 20
 """Bytes of the largest file that is read."""
@@ -99,12 +102,8 @@ def list_changed(git: Git, known: Tree, treeish: str) -> Tree:
 
 def parse_listing(out: bytes) -> dict[str, Entry]:
     """Read the output of `ls-tree -r -z`: path → entry."""
-    entries = {}
-    for record in out.decode("utf-8", "surrogateescape").split("\0")[:-1]:
-        about, _, path = record.partition("\t")
-        mode, _, oid = about.split(" ")
-        entries[path] = Entry(path, mode, oid)
-    return entries
+    found = _RECORD.findall(out.decode("utf-8", "surrogateescape"))
+    return {path: Entry(path, mode, oid) for mode, oid, path in found}
 
 
 def read(git: Git, oids: Iterable[str], limit: int = DEFAULT_LIMIT) -> Contents:

@@ -17,7 +17,11 @@ from onehead.plan.plans import Merge, Move, Nothing, Plan, Reason, ReasonCode, R
 from onehead.plan.policy import Policy
 from onehead.plan.reissue import decide_reissue
 from onehead.plan.reparent import NotMovable, moves_for
+from onehead.revisions.graph import Graph
 from onehead.revisions.revision import Revision
+
+MOST_NAMED = 3
+"""Places that a sentence names; of more it only gives the number."""
 
 
 def decide(facts: Facts, findings: Iterable[Finding], evidence: Evidence, policy: Policy) -> Plan:
@@ -88,14 +92,21 @@ def _nothing(facts: Facts, forks: tuple[Fork, ...]) -> Nothing:
     for fork in forks:
         message = f"The target is forked already ({named(fork.heads)}); its own repair joins these heads."
         reasons.append(Reason(ReasonCode.INHERITED, message))
-    joined = [point for point in graph.branch_points() if not forks]
+    joined = [] if forks else _rejoined(graph)
     if joined:
-        message = (
-            f"The chain parts after {named(joined)} and is rejoined by a merge revision: `alembic upgrade head` walks "
-            "both sides."
-        )
+        where = f"after {named(joined)}" if len(joined) <= MOST_NAMED else f"in {len(joined)} places"
+        message = f"The chain parts {where} and is rejoined by merge revisions: `alembic upgrade head` walks all sides."
         reasons.append(Reason(ReasonCode.REJOINED, message))
     return Nothing(tuple(reasons))
+
+
+def _rejoined(graph: Graph) -> list[str]:
+    """Branch points whose ways meet again: a single head stands above them."""
+    points = graph.branch_points()
+    if len(graph.heads) > 1:
+        below = [graph.ancestors(head) for head in graph.heads]
+        points = tuple(point for point in points if sum(point in each for each in below) == 1)
+    return list(points)
 
 
 def _existing_merge(forks: tuple[Fork, ...], evidence: Evidence) -> Nothing | None:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import NamedTuple
 
 from onehead.revisions.environment import ConfigProblem, Environment
 from onehead.revisions.graph import Graph
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(NamedTuple):
     """One environment as it stands on both sides and would stand once they are merged.
 
     Attributes:
@@ -34,8 +34,7 @@ class Facts:
     old_problems: tuple[ConfigProblem, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Evidence:
+class Evidence(NamedTuple):
     """Where the revisions that a repair could move have been seen; collected only when a repair is needed.
 
     Attributes:
@@ -46,6 +45,6 @@ class Evidence:
             escaped.
     """
 
-    escaped: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    merges: Mapping[tuple[str, ...], str] = field(default_factory=dict)
+    escaped: Mapping[str, tuple[str, ...]] = MappingProxyType({})
+    merges: Mapping[tuple[str, ...], str] = MappingProxyType({})
     incomplete: str = ""

@@ -5,9 +5,8 @@ The codes are a contract (scripts match on them, docs/reference/findings.md list
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import Literal
+from typing import Literal, NamedTuple
 
 Severity = Literal["error", "warning", "note"]
 Side = Literal["head", "target"]
@@ -38,8 +37,7 @@ class Code(StrEnum):
     TEXT_CONFLICT = "text-conflict"
 
 
-@dataclass(frozen=True, slots=True)
-class Kind:
+class Kind(NamedTuple):
     """What one code means.
 
     Attributes:
@@ -80,7 +78,8 @@ KINDS: dict[Code, Kind] = {
     ),
     Code.CYCLE: Kind(
         "error",
-        "Revisions name each other as parents in a circle: every Alembic command stops with CycleDetected.",
+        "Revisions follow or need each other in a circle: every Alembic command stops with CycleDetected, or with "
+        "DependencyCycleDetected where `depends_on` is part of it.",
         "Set the `down_revision` of one of them to the revision it really follows.",
     ),
     Code.MISSING_PARENT: Kind(
@@ -167,8 +166,7 @@ KINDS: dict[Code, Kind] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(NamedTuple):
     """One problem, found once, with what it concerns.
 
     Attributes:

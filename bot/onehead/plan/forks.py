@@ -6,15 +6,14 @@ accepted as they are. Only heads that come in addition to the target's count aga
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import combinations
+from typing import NamedTuple
 
 from onehead.plan.findings import Side
 from onehead.revisions.graph import Graph
 
 
-@dataclass(frozen=True, slots=True)
-class Fork:
+class Fork(NamedTuple):
     """Heads of one environment that should be one.
 
     Attributes:
@@ -39,6 +38,7 @@ def forks_within(graph: Graph) -> tuple[Fork, ...]:
 
 def forks_between(target: Graph, merged: Graph) -> tuple[Fork, ...]:
     """The forks of the merged tree, each with the heads that come in addition to the target's."""
+    merged = _without_gaps(target, merged)
     extra = additional_heads(target, merged)
     unmeant = frozenset(extra) if _one_lineage(target) else frozenset()
     forks = []
@@ -83,8 +83,21 @@ def additional_heads(target: Graph, merged: Graph) -> tuple[str, ...]:
 
 def new_lineages(target: Graph, merged: Graph) -> tuple[str, ...]:
     """Additional heads that are meant: a new base or branch with a label of its own."""
+    merged = _without_gaps(target, merged)
     rivals = {head for fork in forks_between(target, merged) for head in fork.heads}
     return tuple(head for head in additional_heads(target, merged) if head not in rivals)
+
+
+def _without_gaps(target: Graph, merged: Graph) -> Graph:
+    """The merged chain with the revisions that the branch removed although others still follow them.
+
+    Such a gap breaks the chain, which is a finding of its own; what lies below it did not become a rival head.
+    """
+    while True:
+        gone = {p for r in merged for p in r.parents if p not in merged and p in target}
+        if not gone:
+            return merged
+        merged = merged.replaced(target.revisions[id_] for id_ in gone)
 
 
 def _one_lineage(target: Graph) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from itertools import pairwise
 
 from onehead.plan.facts import Facts
 from onehead.plan.findings import KINDS, Code, Finding, Severity, Side
@@ -12,8 +11,11 @@ from onehead.plan.forks import Fork, forks_between, forks_within, new_lineages
 from onehead.revisions.graph import Graph
 from onehead.revisions.revision import Revision, Unreadable
 
+_FORBIDDEN = re.compile(r"[@+:-]")
+
 MAX_ID = 32
 """Width of `alembic_version.version_num`."""
+_MOST_NAMED = 5
 
 
 def judge(facts: Facts) -> tuple[Finding, ...]:
@@ -84,15 +86,13 @@ def _forks(facts: Facts) -> Iterator[Finding]:
     for fork in forks_between(facts.target, facts.merged):
         yield _fork(facts, fork)
     for head in new_lineages(facts.target, facts.merged):
-        origin = facts.merged.bases if len(facts.target) == 0 else (head,)
-        yield _finding(
-            facts,
-            Code.NEW_BASE,
-            "head",
-            f"{named([head])} is a head of its own beside {named(h for h in facts.merged.heads if h != head)}; "
-            "it is labelled or unrelated, so it is taken as meant.",
-            (head, *origin),
-        )
+        others = [other for other in facts.merged.heads if other != head]
+        if others:  # alone, it is the first revision of a new environment
+            message = (
+                f"{named([head])} is a head of its own beside {named(others)}; it is labelled or unrelated, so it is "
+                "taken as meant."
+            )
+            yield _finding(facts, Code.NEW_BASE, "head", message, [head], [facts.merged.revisions[head].path])
 
 
 def _fork(facts: Facts, fork: Fork) -> Finding:
@@ -104,11 +104,8 @@ def _fork(facts: Facts, fork: Fork) -> Finding:
     if fork.introduced_by == "target":
         message = f"The target is forked already{after}: {heads}. This branch did not bring it."
         return _finding(facts, Code.FORK, "target", message, (*fork.heads, *fork.points), paths)
-    message = (
-        f"Once merged, the chain forks{after}: {len(fork.heads)} heads ({heads}); {named(fork.new)} is the new one."
-    )
-    if len(fork.new) > 1:
-        message = message.replace("is the new one", "are new")
+    new = f"{named(fork.new)} {'is the new one' if len(fork.new) == 1 else 'are new'}"
+    message = f"Once merged, the chain forks{after}: {len(fork.heads)} heads ({heads}); {new}."
     return _finding(facts, Code.COLLISION, "head", message, (*fork.heads, *fork.points), paths)
 
 
@@ -136,7 +133,7 @@ def _labels(facts: Facts) -> Iterator[Finding]:
     old = owners(facts.target)
     for label, found in owners(facts.merged).items():
         # A computed label stands as its source text: the same text on two revisions proves nothing.
-        if len(found) > 1 and re.fullmatch(r"[\w-]+", label):
+        if len(found) > 1 and not any("branch_labels" in revision.computed for revision in found):
             ids = [revision.id for revision in found]
             message = (
                 f"The branch label `{label}` is declared by {named(ids)}; every Alembic command stops with an error."
@@ -150,22 +147,28 @@ def _cycles(facts: Facts) -> Iterator[Finding]:
     if ids:
         side = _side(facts, set(ids) <= set(facts.target.cycles))
         paths = [facts.merged.revisions[id_].path for id_ in ids]
-        message = f"{named(ids)} follow each other in a circle; every Alembic command stops with CycleDetected."
+        message = f"{named(ids)} follow or need each other in a circle; every Alembic command stops with an error."
         yield _finding(facts, Code.CYCLE, side, message, ids, paths)
 
 
 def _missing(facts: Facts) -> Iterator[Finding]:
     known = {unreadable.id for unreadable in facts.merged.unreadable}
-    old_parents = {parent for _, parent in facts.target.missing}
+    hidden = [unreadable.path for unreadable in facts.merged.unreadable if unreadable.id is None]
     for id_, parent in facts.merged.missing:
         if parent in known:
             continue
         path = facts.merged.revisions[id_].path
-        if parent in old_parents or parent in facts.elsewhere or not facts.environment.certain:
-            # The chain goes on in another package (plugins), or it did not load before either: not new.
+        if _may_be_elsewhere(facts, parent):
             if facts.head is None or (id_, parent) not in facts.target.missing:
                 message = f"{named([id_])} follows {named([parent])}, which is not in this environment."
                 yield _finding(facts, Code.MISSING_PARENT, _side(facts, False), message, [id_], [path], "warning")
+            continue
+        if hidden:
+            message = (
+                f"{named([id_])} names {named([parent])} as its parent; no file that can be read declares that id, but "
+                f"{named(hidden)} may."
+            )
+            yield _finding(facts, Code.MISSING_PARENT, _side(facts, False), message, [id_, parent], [path], blinds=True)
             continue
         removed = parent in facts.target
         message = (
@@ -176,6 +179,14 @@ def _missing(facts: Facts) -> Iterator[Finding]:
             "every Alembic command stops with KeyError."
         )
         yield _finding(facts, Code.MISSING_PARENT, _side(facts, False), message, [id_, parent], [path])
+
+
+def _may_be_elsewhere(facts: Facts, parent: str) -> bool:
+    """Whether the chain may go on where onehead can't look, in another package; or did not load before either."""
+    environment = facts.environment
+    unseen = environment.config is not None and any(problem.path == environment.config for problem in facts.problems)
+    before = facts.head is not None and parent in {missing for _, missing in facts.target.missing}
+    return before or unseen or parent in facts.elsewhere or not environment.certain
 
 
 def _unreadable(facts: Facts) -> Iterator[Finding]:
@@ -212,27 +223,26 @@ def _blinds_alone(facts: Facts, unreadable: Unreadable) -> bool:
 
 
 def _dynamic_labels(facts: Facts) -> Iterator[Finding]:
+    old = {revision.blob for revision in facts.target}
     for revision in facts.merged:
-        for label in revision.branch_labels:
-            if not re.fullmatch(r"[\w-]+", label) and revision.blob not in {r.blob for r in facts.target}:
-                message = f"`{revision.path}` computes its branch label (`{label}`); two such labels can't be compared."
+        if revision.blob not in old:
+            for name in revision.computed:
+                message = f"`{revision.path}` computes its `{name}`, so it could not be compared with the others."
                 yield _finding(facts, Code.DYNAMIC_LABEL, "head", message, [revision.id], [revision.path])
 
 
 def _history(facts: Facts) -> Iterator[Finding]:
     if facts.head is None:
         return
+    unreadable = {name for each in facts.merged.unreadable for name in (each.id, each.path)}
+    removed = []
     for id_, old in facts.target.revisions.items():
         if id_ in facts.target.duplicates or id_ in facts.merged.duplicates:
             continue
         new = facts.merged.revisions.get(id_)
         if new is None:
-            if id_ not in {unreadable.id for unreadable in facts.merged.unreadable}:
-                message = (
-                    f'{named([id_])} is removed. Databases that stand at it stop with "Can\'t locate revision"; '
-                    "those that never ran it never will."
-                )
-                yield _finding(facts, Code.HISTORY_EDITED, "head", message, [id_], [old.path])
+            if unreadable.isdisjoint((id_, old.path)):
+                removed.append(old)
         elif set(new.parents) != set(old.parents):
             inserted = [parent for parent in new.parents if parent not in facts.target]
             what = f"{named(inserted)} is put beneath it" if inserted else f"it now follows {named(new.parents)}"
@@ -241,6 +251,30 @@ def _history(facts: Facts) -> Iterator[Finding]:
         elif new.blob != old.blob:
             message = f"The content of {named([id_])} changed after it was published."
             yield _finding(facts, Code.BODY_CHANGED, "head", message, [id_], [new.path])
+    if removed:
+        yield _removed(facts, removed)
+
+
+def _removed(facts: Facts, revisions: list[Revision]) -> Finding:
+    """One finding for all: a squash removes hundreds."""
+    ids = [revision.id for revision in revisions]
+    what = (
+        f"{named(ids)} {'is' if len(ids) == 1 else 'are'}" if len(ids) <= _MOST_NAMED else f"{len(ids)} revisions are"
+    )
+    it, stand = ("it", "at it") if len(ids) == 1 else ("them", "at one of them")
+    message = (
+        f'{what} removed. Databases that stand {stand} stop with "Can\'t locate revision"; those that never ran {it} '
+        "never will."
+    )
+    for id_ in ids:
+        heirs = [other for other in facts.merged.revisions if len(other) > 3 and other.startswith(id_)]
+        if len(heirs) == 1:
+            # Alembic takes an unknown row for the beginning of an id, runs on from there, and leaves both rows.
+            message += (
+                f" A database at {named([id_])} is taken to be at {named(heirs)}, whose id begins the same: its next "
+                "upgrade seems to work, and the one after that fails with overlapping rows."
+            )
+    return _finding(facts, Code.HISTORY_EDITED, "head", message, ids, [revision.path for revision in revisions])
 
 
 def _ids(facts: Facts) -> Iterator[Finding]:
@@ -254,7 +288,7 @@ def _ids(facts: Facts) -> Iterator[Finding]:
             # Alone, an id that is already deployed proves that the project widened the column.
             severity: Severity | None = "warning" if facts.head is None else None
             yield _finding(facts, Code.ID_TOO_LONG, side, message, [id_], [revision.path], severity)
-        if re.search(r"[@+:-]", id_):
+        if _FORBIDDEN.search(id_):
             message = f"{named([id_])} holds a character that Alembic does not allow in an id."
             severity = "warning" if facts.head is None else None
             yield _finding(facts, Code.INVALID_ID, side, message, [id_], [revision.path], severity)
@@ -262,15 +296,19 @@ def _ids(facts: Facts) -> Iterator[Finding]:
 
 
 def _prefixes(facts: Facts) -> Iterator[Finding]:
-    ids = sorted(facts.merged.revisions)
-    for shorter, longer in pairwise(ids):
-        # Alembic resolves an unknown id of four characters or more as a prefix.
-        if longer.startswith(shorter) and len(shorter) > 3:
-            old = shorter in facts.target and longer in facts.target
-            if facts.head is not None and not old:
+    if facts.head is None:
+        return
+    open_prefixes: list[str] = []
+    for longer in sorted(facts.merged.revisions):
+        while open_prefixes and not longer.startswith(open_prefixes[-1]):
+            open_prefixes.pop()
+        for shorter in open_prefixes:
+            # An id of three digits begins many longer ones; nobody means those by it.
+            if len(shorter) > 3 and not (shorter in facts.target and longer in facts.target):
                 message = f"{named([longer])} begins with {named([shorter])}: a shortened id may mean either."
                 path = facts.merged.revisions[longer].path
                 yield _finding(facts, Code.AMBIGUOUS_PREFIX, "head", message, [shorter, longer], [path])
+        open_prefixes.append(longer)
 
 
 def _competing(facts: Facts) -> Iterator[Finding]:
@@ -309,5 +347,6 @@ def _conflicts(facts: Facts) -> Iterator[Finding]:
 def _configuration(facts: Facts) -> Iterator[Finding]:
     for problem in facts.problems:
         side = _side(facts, problem in facts.old_problems)
-        message = f"`{problem.path}`, line {problem.line}: {problem.reason}"
+        line = f", line {problem.line}" if problem.line else ""
+        message = f"`{problem.path}`{line}: {problem.reason}."
         yield _finding(facts, Code.UNREADABLE_CONFIG, side, message, (), [problem.path])

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class ReasonCode(StrEnum):
@@ -30,19 +30,16 @@ class ReasonCode(StrEnum):
     MISSING_PARENT = "missing-parent"
     UNREADABLE = "unreadable"
     EDIT_FAILED = "edit-failed"
-    TEXT_CONFLICT = "text-conflict"
 
 
-@dataclass(frozen=True, slots=True)
-class Reason:
+class Reason(NamedTuple):
     """One step of the argument: a stable code and a sentence."""
 
     code: ReasonCode
     message: str
 
 
-@dataclass(frozen=True, slots=True)
-class Move:
+class Move(NamedTuple):
     """One revision gets other parents; all that grows from it moves along."""
 
     revision: str
@@ -50,16 +47,14 @@ class Move:
     new_parents: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Nothing:
+class Nothing(NamedTuple):
     """Nothing to repair."""
 
     reasons: tuple[Reason, ...]
     kind: str = "none"
 
 
-@dataclass(frozen=True, slots=True)
-class Reparent:
+class Reparent(NamedTuple):
     """The branch's roots move onto the target's head; only for revisions that have not escaped.
 
     Attributes:
@@ -75,8 +70,7 @@ class Reparent:
     kind: str = "reparent"
 
 
-@dataclass(frozen=True, slots=True)
-class Merge:
+class Merge(NamedTuple):
     """A merge revision joins the heads; right for every database.
 
     Attributes:
@@ -91,8 +85,7 @@ class Merge:
     kind: str = "merge"
 
 
-@dataclass(frozen=True, slots=True)
-class Reissue:
+class Reissue(NamedTuple):
     """Revisions whose id is taken get a new one (chosen when the repair is written), and move where they must.
 
     Attributes:
@@ -108,8 +101,7 @@ class Reissue:
     kind: str = "reissue"
 
 
-@dataclass(frozen=True, slots=True)
-class Refuse:
+class Refuse(NamedTuple):
     """A person has to decide.
 
     Attributes:

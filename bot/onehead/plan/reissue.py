@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from onehead.plan.facts import Evidence, Facts
 from onehead.plan.forks import forks_between
 from onehead.plan.plans import Move, Plan, Reason, ReasonCode, Refuse, Reissue
@@ -27,14 +25,9 @@ def decide_reissue(facts: Facts, evidence: Evidence) -> Plan:
         if isinstance(chosen, Reason):
             return Refuse((chosen,), _OPTIONS)
         fresh[id_] = chosen
-    seen = [(id_, evidence.escaped.get(r.path, ())) for id_, r in fresh.items()]
-    escaped = [(id_, places) for id_, places in seen if places]
-    if not fresh or escaped or evidence.incomplete:
-        where = "; ".join(f"`{id_}` on {', '.join(places)}" for id_, places in escaped) or evidence.incomplete
-        message = (
-            f"Both definitions may have been run by databases ({where or 'both are published'}), so neither id is free."
-        )
-        return Refuse((Reason(ReasonCode.DUPLICATE_PUBLISHED, message),), _OPTIONS)
+    taken = _published(fresh, evidence)
+    if taken is not None:
+        return Refuse((taken,), _OPTIONS)
     names = {id_: f"{id_}\0" for id_ in fresh}
     renamed = _renamed(facts, fresh, names)
     moves: list[Move] = []
@@ -46,7 +39,13 @@ def decide_reissue(facts: Facts, evidence: Evidence) -> Plan:
         return Refuse((obstacle.reason,), _OPTIONS)
     old = {new: id_ for id_, new in names.items()}
     roots = {*names.values(), *(move.revision for move in moves)}
-    moved = sorted(old.get(id_, id_) for id_ in renamed.descendants(*roots))
+    along = renamed.descendants(*roots)
+    seen = {old.get(id_, id_): evidence.escaped.get(renamed.revisions[id_].path, ()) for id_ in along}
+    if any(seen.values()):
+        where = "; ".join(f"`{id_}` on {', '.join(places)}" for id_, places in sorted(seen.items()) if places)
+        message = f"What would move along with the new id may have been run by databases ({where})."
+        return Refuse((Reason(ReasonCode.DUPLICATE_PUBLISHED, message),), _OPTIONS)
+    moved = sorted(seen)
     files = tuple((id_, revision.path) for id_, revision in sorted(fresh.items()))
     message = (
         f"{', '.join(f'`{path}`' for _, path in files)} is the newer definition and stands on no other branch or tag, "
@@ -54,10 +53,21 @@ def decide_reissue(facts: Facts, evidence: Evidence) -> Plan:
     )
     return Reissue(
         files,
-        tuple(replace(move, revision=old.get(move.revision, move.revision)) for move in moves),
+        tuple(move._replace(revision=old.get(move.revision, move.revision)) for move in moves),
         tuple(moved),
         (Reason(ReasonCode.DUPLICATE_NOT_ESCAPED, message),),
     )
+
+
+def _published(fresh: dict[str, Revision], evidence: Evidence) -> Reason | None:
+    """Why none of the two ids is free to be changed, if so."""
+    escaped = {id_: evidence.escaped.get(revision.path, ()) for id_, revision in fresh.items()}
+    where = "; ".join(f"`{id_}` on {', '.join(places)}" for id_, places in escaped.items() if places)
+    where = where or evidence.incomplete or ("" if fresh else "both are published")
+    if not where:
+        return None
+    message = f"Both definitions may have been run by databases ({where}), so neither id is free."
+    return Reason(ReasonCode.DUPLICATE_PUBLISHED, message)
 
 
 def _fresh(facts: Facts, found: tuple[Revision, ...]) -> Revision | Reason:
@@ -79,14 +89,17 @@ def _fresh(facts: Facts, found: tuple[Revision, ...]) -> Revision | Reason:
 
 def _renamed(facts: Facts, fresh: dict[str, Revision], names: dict[str, str]) -> Graph:
     """The merged graph with the branch's copies under other ids, and the branch's own revisions following them."""
-    old = {(revision.path, revision.blob) for revision in facts.target}
     result = []
     for revision in facts.merged:
-        if (revision.path, revision.blob) in old:
-            result.append(revision)
+        renewed = revision == fresh.get(revision.id)
+        if revision.id in facts.target and not renewed:
+            result.append(revision)  # published: it follows the published definition, edited or not
             continue
-        parents = tuple(names.get(parent, parent) for parent in revision.parents)
-        own = fresh.get(revision.id)
-        id_ = names[revision.id] if own is not None and own.blob == revision.blob else revision.id
-        result.append(replace(revision, id=id_, parents=parents))
+        result.append(
+            revision._replace(
+                id=names[revision.id] if renewed else revision.id,
+                parents=tuple(names.get(parent, parent) for parent in revision.parents),
+                depends_on=tuple(names.get(need, need) for need in revision.depends_on),
+            )
+        )
     return Graph(result, facts.merged.unreadable)

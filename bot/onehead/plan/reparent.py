@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from onehead.plan.forks import Fork
 from onehead.plan.plans import Move, Reason, ReasonCode
 from onehead.revisions.graph import Graph
@@ -43,7 +41,7 @@ def moves_for(target: Graph, merged: Graph, fork: Fork) -> tuple[Move, ...]:
     if published:
         message = f"The published {_names(published)} would move along, and published revisions stay where they are."
         raise NotMovable(ReasonCode.NOT_MOVABLE, message)
-    after = merged.replaced(replace(merged.revisions[move.revision], parents=move.new_parents) for move in moves)
+    after = merged.replaced(merged.revisions[move.revision]._replace(parents=move.new_parents) for move in moves)
     if after.cycles or set(after.heads) != set(merged.heads) - {onto}:
         raise NotMovable(ReasonCode.NOT_MOVABLE, f"Moving {_names(roots)} onto `{onto}` would not leave one line.")
     return tuple(moves)

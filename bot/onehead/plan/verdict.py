@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from onehead.plan.facts import Facts
 from onehead.plan.findings import Code, Finding, Side
@@ -12,16 +11,14 @@ from onehead.plan.plans import Plan
 Verdict = Literal["ok", "collision", "fork", "broken", "unreadable"]
 
 
-@dataclass(frozen=True, slots=True)
-class Point:
+class Point(NamedTuple):
     """A place in the history: the name it was asked for by, and the commit it stands for."""
 
     ref: str
     sha: str
 
 
-@dataclass(frozen=True, slots=True)
-class Coverage:
+class Coverage(NamedTuple):
     """What was looked at: environments, revision files in them, and how many of these could be read."""
 
     environments: int
@@ -29,8 +26,7 @@ class Coverage:
     read: int
 
 
-@dataclass(frozen=True, slots=True)
-class Examined:
+class Examined(NamedTuple):
     """One environment: the facts, what is wrong with it, and what should be done."""
 
     facts: Facts
@@ -38,8 +34,7 @@ class Examined:
     plan: Plan
 
 
-@dataclass(frozen=True, slots=True)
-class Examination:
+class Examination(NamedTuple):
     """All environments of a repository, judged for one target and, if there is one, one head.
 
     Attributes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from xml.etree import ElementTree as ET
 
 from onehead.plan.verdict import Examination, Examined
+from onehead.reports.paint import visible
 from onehead.reports.text import compared_line, coverage_line
 
 
@@ -18,17 +19,17 @@ def junit(examination: Examination) -> str:
     suite.set("tests", str(len(examination.environments)))
     suite.set("failures", str(failures))
     suite.set("errors", str(errors))
-    ET.SubElement(suite, "system-out").text = f"{compared_line(examination)}\n{coverage_line(examination)}"
+    ET.SubElement(suite, "system-out").text = f"{visible(compared_line(examination))}\n{coverage_line(examination)}"
     ET.indent(suite)
     return ET.tostring(suite, encoding="unicode", xml_declaration=True) + "\n"
 
 
 def _case(suite: ET.Element, examination: Examination, examined: Examined) -> tuple[bool, bool]:
-    case = ET.SubElement(suite, "testcase", classname="onehead", name=examined.facts.environment.path or ".")
+    case = ET.SubElement(suite, "testcase", classname="onehead", name=visible(examined.facts.environment.path or "."))
     own = [f for f in examined.findings if f.severity == "error" and f.introduced_by == examination.judged]
     certain = [finding for finding in own if not finding.blinds]
     for kind, found in (("failure", certain), ("error", [] if certain else own)):
         if found:
-            element = ET.SubElement(case, kind, type=str(found[0].code), message=found[0].message)
-            element.text = "\n".join(f"{finding.message} {finding.hint}" for finding in found)
+            element = ET.SubElement(case, kind, type=str(found[0].code), message=visible(found[0].message))
+            element.text = "\n".join(visible(f"{finding.message} {finding.hint}") for finding in found)
     return bool(certain), bool(own) and not certain

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from onehead.quoting import mermaid as harmless
 from onehead.reports.picture import Node, Picture
 
@@ -20,10 +22,29 @@ def mermaid(picture: Picture, *, target: str = "", head: str = "this branch") ->
         target: how to name the target's side in the nodes; empty names no side.
         head: how to name the head's side.
     """
-    name = {node.id: f"n{number}" for number, node in enumerate(picture.nodes)}
-    side = {"target": target, "head": head if target else "", "repair": "repair"}
-    lines = ["graph LR"]
-    lines += [f'  {name[node.id]}["{_label(node, side[node.owner])}"]' for node in picture.nodes]
+    return _document(_body(picture, "n", {"target": target, "head": head if target else "", "repair": "repair"}))
+
+
+def mermaids(pictures: Mapping[str, Picture]) -> str:
+    """Mermaid source of several environments in one diagram, each in a frame of its own when there are several."""
+    sides = {"target": "", "head": "", "repair": "repair"}
+    if len(pictures) == 1:
+        return _document(_body(next(iter(pictures.values())), "n", sides))
+    lines = []
+    for number, (path, picture) in enumerate(pictures.items()):
+        lines.append(f'  subgraph e{number}["{harmless(path or ".", 200)}"]')
+        lines += [f"  {line}" for line in _body(picture, f"e{number}n", sides)]
+        lines.append("  end")
+    return _document(lines)
+
+
+def _document(body: list[str]) -> str:
+    return "\n".join(["graph LR", *body, *(f"  {style}" for style in _CLASSES)]) + "\n"
+
+
+def _body(picture: Picture, prefix: str, side: Mapping[str, str]) -> list[str]:
+    name = {node.id: f"{prefix}{number}" for number, node in enumerate(picture.nodes)}
+    lines = [f'  {name[node.id]}["{_label(node, side[node.owner])}"]' for node in picture.nodes]
     for edge in picture.edges:
         arrow = "-.->|repair|" if edge.repair else f"-->|{edge.folded} more|" if edge.folded else "-->"
         lines.append(f"  {name[edge.parent]} {arrow} {name[edge.child]}")
@@ -31,8 +52,7 @@ def mermaid(picture: Picture, *, target: str = "", head: str = "this branch") ->
         members = [name[node.id] for node in picture.nodes if node.owner == owner]
         if members:
             lines.append(f"  class {','.join(members)} {style}")
-    lines += [f"  {style}" for style in _CLASSES]
-    return "\n".join(lines) + "\n"
+    return lines
 
 
 def _label(node: Node, side: str) -> str:

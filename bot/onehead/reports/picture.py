@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Literal
+from heapq import heappop, heappush
+from typing import Literal, NamedTuple
 
 from onehead.plan.facts import Facts
 from onehead.plan.forks import Fork, forks_between, forks_within
@@ -17,8 +17,7 @@ MOST_BESIDE = 4
 """Revisions shown of each straight run before the middle is folded."""
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
+class Node(NamedTuple):
     """One revision in a drawing: its id, its message, whose it is, and whether it is a head."""
 
     id: str
@@ -27,8 +26,7 @@ class Node:
     is_head: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Edge:
+class Edge(NamedTuple):
     """From parent to child; `folded` revisions between them are not drawn; `repair`: what the plan would add."""
 
     parent: str
@@ -37,8 +35,7 @@ class Edge:
     repair: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Picture:
+class Picture(NamedTuple):
     """Nodes from the oldest to the newest, and their edges."""
 
     nodes: tuple[Node, ...]
@@ -93,6 +90,13 @@ def _is_joint(graph: Graph, id_: str) -> bool:
 def _picture(graph: Graph, kept: Iterable[str], owners: Mapping[str, Owner]) -> Picture:
     """Draw the kept revisions; a run of others between two kept ones becomes one edge with their number."""
     shown = set(kept)
+    # A run of one takes as much room as the note that it was left out.
+    shown |= {
+        between
+        for id_ in shown
+        for between in graph.parents(id_)
+        if not shown.isdisjoint(graph.parents(between)) and len(graph.parents(between)) == 1
+    }
     edges = []
     for id_ in sorted(shown):
         for parent in graph.parents(id_):
@@ -113,14 +117,22 @@ def _picture(graph: Graph, kept: Iterable[str], owners: Mapping[str, Owner]) -> 
 
 def _oldest_first(ids: set[str], edges: list[Edge]) -> list[str]:
     """A stable order in which every parent comes before its children; a circle is cut at its first id."""
-    waiting = {id_: {edge.parent for edge in edges if edge.child == id_} for id_ in sorted(ids)}
+    waiting = dict.fromkeys(sorted(ids), 0)
+    children: dict[str, list[str]] = {id_: [] for id_ in ids}
+    for edge in edges:
+        waiting[edge.child] += 1
+        children[edge.parent].append(edge.child)
+    ready = [id_ for id_, parents in waiting.items() if parents == 0]
     order: list[str] = []
     while waiting:
-        ready = next((id_ for id_, parents in waiting.items() if not parents), next(iter(waiting)))
-        order.append(ready)
-        del waiting[ready]
-        for parents in waiting.values():
-            parents.discard(ready)
+        done = heappop(ready) if ready else next(iter(waiting))
+        order.append(done)
+        del waiting[done]
+        for child in children[done]:
+            if child in waiting:
+                waiting[child] -= 1
+                if waiting[child] == 0:
+                    heappush(ready, child)
     return order
 
 

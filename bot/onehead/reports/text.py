@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from onehead.plan.findings import Finding
-from onehead.plan.plans import Merge, Nothing, Plan, Refuse, Reissue, Reparent
-from onehead.plan.verdict import Examination, Examined
-from onehead.reports.picture import fork_picture
-from onehead.reports.tree import Paint, draw, plain
+from onehead.plan.plans import Merge, Nothing, Plan, ReasonCode, Refuse, Reissue, Reparent
+from onehead.plan.verdict import Coverage, Examination, Examined
+from onehead.reports.paint import Paint, plain, visible
 
 _SUMMARY = {
     "ok": "Healthy",
@@ -17,6 +16,9 @@ _SUMMARY = {
     "broken": "Broken chain",
     "unreadable": "Could not judge",
 }
+
+
+NO_ENVIRONMENT = "No Alembic environment found (no alembic.ini, no env.py, no revision files): nothing to judge."
 
 
 def report(examination: Examination, *, repo: str, paint: Paint = plain, next_step: bool = True) -> str:
@@ -37,11 +39,16 @@ def report(examination: Examination, *, repo: str, paint: Paint = plain, next_st
 
 def coverage_line(examination: Examination) -> str:
     """What was looked at: a verdict without it could be a blind one."""
-    coverage = examination.coverage
+    return coverage_text(examination.coverage)
+
+
+def coverage_text(coverage: Coverage) -> str:
+    """The same for what was looked at without a verdict."""
     if coverage.environments == 0:
-        return "No Alembic environment found (no alembic.ini, no env.py, no revision files): nothing to judge."
+        return NO_ENVIRONMENT
     environments = "1 environment" if coverage.environments == 1 else f"{coverage.environments} environments"
-    return f"Read {environments}, {coverage.read} of {coverage.files} revision files."
+    files = "1 revision file" if coverage.files == 1 else f"{coverage.files} revision files"
+    return f"Read {environments}, {coverage.read} of {files}."
 
 
 def compared_line(examination: Examination) -> str:
@@ -85,23 +92,32 @@ def next_command(examination: Examination, repo: str) -> str:
 def _environment(examination: Examination, examined: Examined, paint: Paint) -> Iterator[str]:
     facts = examined.facts
     heads = ", ".join(facts.merged.heads) or "none"
-    yield f"{paint('strong', facts.environment.path or '.')}: {_count(facts.merged.heads)} ({heads})"
-    picture = fork_picture(facts, examined.plan)
+    yield f"{paint('strong', visible(facts.environment.path or '.'))}: {_count(facts.merged.heads)} ({visible(heads)})"
+    if len(facts.merged.heads) > 1 or examined.plan.kind != "none":
+        yield from _drawn(examination, examined, paint)
+    for finding in examined.findings:
+        yield from _finding(finding, paint, alone=examination.head is None)
+    yield from _plan(examined.plan, paint)
+
+
+def _drawn(examination: Examination, examined: Examined, paint: Paint) -> Iterator[str]:
+    """The fork as a picture; the pencils are fetched only when there may be one to draw."""
+    from onehead.reports.picture import fork_picture  # noqa: PLC0415
+    from onehead.reports.tree import draw  # noqa: PLC0415
+
+    picture = fork_picture(examined.facts, examined.plan)
     if picture.nodes:
         names = {"target": short_ref(examination.target.ref), "head": "this branch", "repair": "repair"}
         yield from draw(picture, names, paint)
-    for finding in examined.findings:
-        yield from _finding(finding, paint)
-    yield from _plan(examined.plan, paint)
 
 
 def _count(heads: tuple[str, ...]) -> str:
     return "1 head" if len(heads) == 1 else f"{len(heads)} heads"
 
 
-def _finding(finding: Finding, paint: Paint) -> Iterator[str]:
-    by = " (the target has it already)" if finding.introduced_by == "target" and finding.severity != "error" else ""
-    yield f"  {paint(finding.severity, f'{finding.severity} {finding.code}')}{by}: {finding.message}"
+def _finding(finding: Finding, paint: Paint, *, alone: bool) -> Iterator[str]:
+    by = " (the target has it already)" if finding.introduced_by == "target" and not alone else ""
+    yield f"  {paint(finding.severity, f'{finding.severity} {finding.code}')}{by}: {visible(finding.message)}"
     if finding.severity == "error":
         yield f"    → {finding.hint}"
 
@@ -109,24 +125,25 @@ def _finding(finding: Finding, paint: Paint) -> Iterator[str]:
 def _plan(plan: Plan, paint: Paint) -> Iterator[str]:
     match plan:
         case Nothing():
-            yield from (f"  {reason.message}" for reason in plan.reasons)
+            # One head is what the line above says already.
+            yield from (f"  {visible(reason.message)}" for reason in plan.reasons if reason.code != ReasonCode.ONE_HEAD)
             return
         case Reparent(moves=moves):
             what = "; ".join(
-                f"`{m.revision}` moves from {_ids(m.old_parents)} onto {_ids(m.new_parents)}" for m in moves
+                f"{_ids((m.revision,))} moves from {_ids(m.old_parents)} onto {_ids(m.new_parents)}" for m in moves
             )
             yield f"  {paint('strong', 'Plan: re-parent.')} {what}."
         case Merge(merges=merges):
             what = "; ".join(f"one merge revision joins {_ids(parents)}" for parents in merges)
             yield f"  {paint('strong', 'Plan: merge.')} {what[0].upper()}{what[1:]}."
         case Reissue(files=files):
-            what = "; ".join(f"`{path}` gets a new id instead of `{id_}`" for id_, path in files)
+            what = "; ".join(f"`{visible(path)}` gets a new id instead of `{visible(id_)}`" for id_, path in files)
             yield f"  {paint('strong', 'Plan: re-issue.')} {what}."
         case Refuse(options=options):
             yield f"  {paint('strong', 'Plan: none that onehead could carry out.')} A person has to decide:"
             yield from (f"    - {option}" for option in options)
-    yield from (f"    because: {reason.message}" for reason in plan.reasons)
+    yield from (f"    because: {visible(reason.message)}" for reason in plan.reasons)
 
 
 def _ids(ids: tuple[str, ...]) -> str:
-    return " and ".join(f"`{id_}`" for id_ in ids) or "nothing (a base)"
+    return " and ".join(f"`{visible(id_)}`" for id_ in ids) or "nothing (a base)"

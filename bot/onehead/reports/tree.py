@@ -2,68 +2,62 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from onehead.quoting import cut_words
+from onehead.reports.outline import Place, outline
+from onehead.reports.paint import Paint, plain, visible
+from onehead.reports.picture import Node, Picture
 
-from onehead.reports.picture import Edge, Picture
-
-Paint = Callable[[str, str], str]
-"""Style name and text in, painted text out; the identity where there is no terminal."""
-
-
-def plain(_style: str, text: str) -> str:
-    """Paint nothing."""
-    return text
+_LEADS = {"start": "", "straight": "", "side": "├─", "last side": "└─"}
 
 
 def draw(picture: Picture, names: dict[str, str], paint: Paint = plain) -> list[str]:
-    """Lines that show who follows whom: a branch is indented under its parent, a merge stands where it is last met.
+    """Lines that show who follows whom.
+
+    Each revision is drawn once: below its parent, indented where several follow the same one, and a merge where the
+    sides that it joins have been drawn, back on the line from which they parted.
 
     Args:
         picture: what to draw.
         names: owner ("target", "head", "repair") → how to name that side at the end of a line.
         paint: colours.
     """
-    children = picture.children()
     nodes = {node.id: node for node in picture.nodes}
-    unmet = {
-        node.id: sum(edge.child == node.id and not edge.repair for edge in picture.edges) for node in picture.nodes
-    }
-    width = max((len(node.id) for node in picture.nodes), default=0)
+    width = max((len(visible(node.id)) for node in picture.nodes), default=0)
     lines: list[str] = []
-
-    def walk(id_: str, indent: str, lead: str) -> None:
-        node = nodes[id_]
-        name = names.get(node.owner, "")
-        mark = paint(node.owner, "◆" if node.owner == "repair" else "●" if node.is_head else "○")
-        head = f"  ← head, {name}" if node.is_head and node.owner != "repair" else f"  ({name})" if name else ""
-        lines.append(f"{indent}{lead}{mark} {paint(node.owner, id_.ljust(width))}  {node.doc[:50]}{head}".rstrip())
-        below = indent + ("" if not lead else "│ " if lead.startswith("├") else "  ")
-        ready = [edge for edge in children[id_] if _last_met(edge, unmet)]
-        for number, edge in enumerate(ready):
-            branching = len(ready) > 1
-            last = number == len(ready) - 1
-            if edge.folded:
-                lines.append(f"{below}{'│ ' if branching and not last else ''}⋮ {edge.folded} more")
-            walk(edge.child, below, ("└─" if last else "├─") if branching else "")
-
-    starts = [node.id for node in picture.nodes if unmet[node.id] == 0 and not _is_added(picture, node.id)]
-    for start in starts:
-        walk(start, "  ", "")
+    for place in outline(picture):
+        if place.turn == "start" and not place.parents and lines:
+            lines.append("")
+        indent = "  " + "".join("│ " if bar else "  " for bar in place.bars)
+        lines += _folds(place, indent)
+        node = nodes[place.id]
+        lines.append(f"{indent}{_LEADS[place.turn]}{_line(node, place, names.get(node.owner, ''), width, paint)}")
     for node in picture.nodes:
         if node.owner == "repair":
-            joined = ", ".join(edge.parent for edge in picture.edges if edge.child == node.id)
+            joined = " and ".join(visible(edge.parent) for edge in picture.edges if edge.child == node.id)
             lines.append(f"  {paint('repair', '◆ ' + node.id)}  would join {joined}")
-    moved = [edge for edge in picture.edges if edge.repair and nodes[edge.child].owner != "repair"]
-    return lines + [f"  {paint('repair', f'◆ repair: {edge.child} would follow {edge.parent}')}" for edge in moved]
+    for edge in picture.edges:
+        if edge.repair and nodes[edge.child].owner != "repair":
+            words = f"◆ repair: {visible(edge.child)} would follow {visible(edge.parent)}"
+            lines.append(f"  {paint('repair', words)}")
+    return lines
 
 
-def _is_added(picture: Picture, id_: str) -> bool:
-    return any(node.id == id_ and node.owner == "repair" for node in picture.nodes)
+def _line(node: Node, place: Place, name: str, width: int, paint: Paint) -> str:
+    mark = paint(node.owner, "●" if node.is_head else "○")
+    said = [paint(node.owner, visible(node.id).ljust(width)), cut_words(visible(node.doc), 50)]
+    if len(place.parents) > 1:
+        said.append(f"joins {' and '.join(visible(edge.parent) for edge in place.parents)}")
+    if node.is_head:
+        said.append(f"← head, {visible(name)}" if name else "← head")
+    elif name:
+        said.append(f"({visible(name)})")
+    return f"{mark} {'  '.join(filter(None, said))}".rstrip()
 
 
-def _last_met(edge: Edge, unmet: dict[str, int]) -> bool:
-    """Whether all parents of the child are drawn with this edge (a merge is drawn once, under the last of them)."""
-    if edge.repair:
-        return False
-    unmet[edge.child] -= 1
-    return unmet[edge.child] == 0
+def _folds(place: Place, indent: str) -> list[str]:
+    lead = "" if place.turn in ("start", "straight") else "│ "
+    return [
+        f"{indent}{lead}⋮ {edge.folded} more" + (f" after {visible(edge.parent)}" if len(place.parents) > 1 else "")
+        for edge in place.parents
+        if edge.folded
+    ]

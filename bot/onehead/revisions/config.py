@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from onehead.revisions.config_files import is_alembic_ini
 from onehead.revisions.environment import ConfigProblem
@@ -35,8 +34,7 @@ _MOST_DOTS = 200
 _NEXT_TABLE = re.compile(rb"^[ \t]*\[[ \t]*[\[A-Za-z\"']", re.MULTILINE)
 
 
-@dataclass(frozen=True, slots=True)
-class Section:
+class Section(NamedTuple):
     """One section that declares, or helps to declare, an environment; values are as written but interpolated.
 
     Attributes:
@@ -60,8 +58,7 @@ class Section:
 
     def filled_from(self, other: Section) -> Section:
         """Take from pyproject.toml what the ini leaves open: Alembic asks the ini first, option by option."""
-        return replace(
-            self,
+        return self._replace(
             script_location=other.script_location if self.script_location is None else self.script_location,
             version_locations=self.version_locations or other.version_locations,
             recursive=other.recursive if self.recursive is None else self.recursive,

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 # Alembic's own rule (script/base.py): lock files of editors and every `__init__...` are passed over.
-_REVISION_FILE = re.compile(r"(?!\.#|__init__).*\.py$")
+_PASSED_OVER = (".#", "__init__")
 
 
-@dataclass(frozen=True, slots=True)
-class Location:
+class Location(NamedTuple):
     """One directory that holds revision files.
 
     Attributes:
@@ -23,8 +21,7 @@ class Location:
     recursive: bool | None
 
 
-@dataclass(frozen=True, slots=True)
-class Environment:
+class Environment(NamedTuple):
     """One chain of revisions: what Alembic would load together.
 
     Attributes:
@@ -50,8 +47,7 @@ class Environment:
     certain: bool = True
 
 
-@dataclass(frozen=True, order=True, slots=True)
-class ConfigProblem:
+class ConfigProblem(NamedTuple):
     """Something in a configuration that a person should know.
 
     Attributes:
@@ -67,4 +63,4 @@ class ConfigProblem:
 
 def is_revision_file(name: str) -> bool:
     """Whether Alembic takes a file of this name (without directory) for a revision."""
-    return _REVISION_FILE.match(name) is not None
+    return name.endswith(".py") and not name.startswith(_PASSED_OVER) and "\n" not in name

@@ -44,16 +44,23 @@ class Graph:
 
     def parents(self, revision: str) -> tuple[str, ...]:
         """Parents that are present; of a duplicated id, those of every definition."""
-        found = self.definitions[revision]
-        names = found[0].parents if len(found) == 1 else dict.fromkeys(p for r in found for p in r.parents)
-        return tuple(parent for parent in names if parent in self.revisions)
+        return self._parents[revision]
+
+    @cached_property
+    def _parents(self) -> dict[str, tuple[str, ...]]:
+        present: dict[str, tuple[str, ...]] = {}
+        for id_, found in self.definitions.items():
+            names = found[0].parents if len(found) == 1 else tuple(dict.fromkeys(p for r in found for p in r.parents))
+            here = all(map(self.revisions.__contains__, names))
+            present[id_] = names if here else tuple(parent for parent in names if parent in self.revisions)
+        return present
 
     @cached_property
     def children(self) -> dict[str, tuple[str, ...]]:
         """Id → ids that name it in `down_revision`."""
         found: dict[str, list[str]] = {id_: [] for id_ in self.revisions}
-        for id_ in self.revisions:
-            for parent in self.parents(id_):
+        for id_, parents in self._parents.items():
+            for parent in parents:
                 found[parent].append(id_)
         return {id_: tuple(names) for id_, names in found.items()}
 
@@ -79,24 +86,32 @@ class Graph:
 
     @cached_property
     def cycles(self) -> tuple[str, ...]:
-        """Ids on a cycle, or on a path between two cycles; sorted."""
-        left = set(self.revisions)
-        for neighbours, forward in ((self.parents, self.children), (self.children.__getitem__, None)):
-            waiting = {id_: sum(n in left for n in neighbours(id_)) for id_ in left}
+        """Ids on a cycle of parents and dependencies, or on a path between two cycles; sorted."""
+        labels = {label: r.id for r in self for label in r.branch_labels}
+        below: dict[str, set[str]] = {id_: set(self.parents(id_)) for id_ in self.revisions}
+        for revision in self:
+            needs = (labels.get(need, need) for need in revision.depends_on)
+            below[revision.id].update(need for need in needs if need in self.revisions)
+        above: dict[str, set[str]] = {id_: set() for id_ in below}
+        for id_, names in below.items():
+            for name in names:
+                above[name].add(id_)
+        left = set(below)
+        for neighbours, onward in ((below, above), (above, below)):
+            waiting = {id_: len(neighbours[id_] & left) for id_ in left}
             ready = [id_ for id_, count in waiting.items() if count == 0]
             while ready:
                 done = ready.pop()
                 left.discard(done)
-                for other in forward[done] if forward is not None else self.parents(done):
-                    if other in left:
-                        waiting[other] -= 1
-                        if waiting[other] == 0:
-                            ready.append(other)
+                for other in onward[done] & left:
+                    waiting[other] -= 1
+                    if waiting[other] == 0:
+                        ready.append(other)
         return tuple(sorted(left))
 
     def ancestors(self, *revisions: str) -> frozenset[str]:
         """The given revisions and everything below them."""
-        return self._reach(revisions, self.parents)
+        return self._reach(revisions, self._parents.__getitem__)
 
     def descendants(self, *revisions: str) -> frozenset[str]:
         """The given revisions and everything above them."""
@@ -124,5 +139,6 @@ class Graph:
     def replaced(self, changed: Iterable[Revision], dropped: Iterable[str] = ()) -> Graph:
         """The same graph with some revisions declared anew, added or dropped."""
         news = {revision.id: revision for revision in changed}
-        kept = [r for r in self if r.id not in news and r.id not in set(dropped)]
+        gone = {*news, *dropped}
+        kept = [r for r in self if r.id not in gone]
         return Graph([*kept, *news.values()], self.unreadable)

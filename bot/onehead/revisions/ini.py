@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 
 HERE = "\ufdd0"
 """Stands for `%(here)s`, the directory of the file; a code point that Unicode keeps free of any meaning."""
@@ -21,15 +20,14 @@ _MOST_LEVELS = 10
 _LONGEST_VALUE = 16_384
 
 
-@dataclass(slots=True)
 class Option:
     """One value as written: its text with continuation lines joined by a line feed, and its 1-based line."""
 
-    text: str
-    line: int
+    def __init__(self, text: str, line: int) -> None:
+        self.text = text
+        self.line = line
 
 
-@dataclass(slots=True)
 class Ini:
     """A file as read.
 
@@ -40,10 +38,11 @@ class Ini:
         problem: 1-based line and the first thing that Python's ConfigParser, hence Alembic, refuses.
     """
 
-    sections: dict[str, dict[str, Option]] = field(default_factory=dict)
-    defaults: dict[str, Option] = field(default_factory=dict)
-    lines: dict[str, int] = field(default_factory=dict)
-    problem: tuple[int, str] | None = None
+    def __init__(self) -> None:
+        self.sections: dict[str, dict[str, Option]] = {}
+        self.defaults: dict[str, Option] = {}
+        self.lines: dict[str, int] = {}
+        self.problem: tuple[int, str] | None = None
 
     def options(self, section: str) -> dict[str, Option]:
         """What Alembic sees in a section: its own options over those of `[DEFAULT]`."""

@@ -9,52 +9,77 @@ import ast
 import re
 import warnings
 
-from onehead.revisions.declared import Declared, Scope, declared, docstring
-from onehead.revisions.syntax_tree import assign
+from onehead.revisions import syntax_tree
+from onehead.revisions.declared import Declared, docstring
+from onehead.revisions.scope import Scope, declared
 
-_TOP_LEVEL = re.compile(
-    r"^(revision|down_revision|branch_labels|depends_on)[ \t]*(?::[^=\n]*)?=(?!=)[ \t]*", re.MULTILINE
-)
+_NAME = r"(revision|down_revision|branch_labels|depends_on)"
+_ASSIGNMENT = re.compile(rf"^{_NAME}[ \t]*(?::[^=\n]*)?=(?!=)[ \t]*", re.MULTILINE)
+_OTHER_USE = re.compile(rf"^{_NAME}\b[ \t]*(?![ \t:=])[^\s]|^[ \t]+{_NAME}[ \t]*=(?!=)", re.MULTILINE)
+"""A name changed in place (`+=`, a method, unpacking), or bound inside an indented block."""
 _ANY_DOCSTRING = re.compile(r"""\s*(?:\#[^\n]*\n\s*)*[rRuU]?(?:\"{3}(.*?)\"{3}|'{3}(.*?)'{3})""", re.DOTALL)
+_FIRST_BLOCK = re.compile(r"^(?:def|async|class|@)", re.MULTILINE)
+_CONFLICT = re.compile(r"^(?:<{7}|>{7})(?: |$)", re.MULTILINE)
+_LONGEST_VALUE = 16 * 1024
+_MOST_LINES = 40
 
 
 def read(data: bytes) -> Declared:
     """Read top-level assignments of a file that this Python can't parse."""
+    if b"\0" in data:
+        return Declared(broken="it holds zero bytes, so it is not Python source")
     text = _decoded(data)
-    if text is None:
-        return Declared(broken="it is not text in any encoding that Python source may have")
+    conflict = _CONFLICT.search(text)
+    if conflict:
+        line = text.count("\n", 0, conflict.start()) + 1
+        return Declared(broken="git's conflict markers are still in it", line=line)
     found = _ANY_DOCSTRING.match(text)
-    start = found.end() if found else 0
-    scope = Scope()
-    for match in _TOP_LEVEL.finditer(text, start):
-        value = _expression(text, match.end())
-        line = text.count("\n", 0, match.start()) + 1
-        if value is None:
-            scope.forget(match[1], line, text[match.end() : match.end() + 80].split("\n")[0])
-        else:
-            assign(ast.Name(match[1], ast.Store()), value, scope)
-    if not scope.values and not scope.dynamic:
+    scope = _scan(text, found.end() if found else 0)
+    if not scope.values and not scope.unknown:
         line, reason = _why_not_python(data)
         return Declared(broken=reason, line=line)
     doc, revises = docstring((found[1] or found[2] or "") if found else "")
     return declared(scope, doc, revises)
 
 
-def _decoded(data: bytes) -> str | None:
-    if b"\0" in data:
-        return None
-    text = data.decode("utf-8-sig", errors="surrogateescape")
+def _scan(text: str, start: int) -> Scope:
+    """The names as the last assignment of each leaves them."""
+    scope = Scope()
+    last = {match[1]: match for match in _ASSIGNMENT.finditer(text, start)}
+    for name, match in sorted(last.items(), key=lambda item: item[1].start()):
+        value = _expression(text, match.end())
+        if value is None:
+            rest = text[match.end() : match.end() + 80].split("\n", maxsplit=1)[0]
+            scope.forget(name, text.count("\n", 0, match.start()) + 1, rest)
+        else:
+            syntax_tree.assign([ast.Name(name, ast.Store())], value, scope)
+    block = _FIRST_BLOCK.search(text, start)
+    for match in _OTHER_USE.finditer(text, start, block.start() if block else len(text)):
+        line = text.count("\n", 0, match.end()) + 1
+        scope.forget(match[1] or match[2], line, text[match.start() : match.start() + 80].strip().split("\n")[0])
+    return scope
+
+
+def _decoded(data: bytes) -> str:
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = data.decode("latin-1")  # never fails, and ids are ASCII in every encoding that it may really be
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _expression(text: str, start: int) -> ast.expr | None:
-    """The shortest run of whole lines from `start` that parses as one expression (at most 40 lines)."""
+    """The shortest run of whole lines from `start` that parses as one expression."""
     end = start
-    for _ in range(40):
+    for _ in range(_MOST_LINES):
         newline = text.find("\n", end)
         end = len(text) if newline < 0 else newline + 1
+        if end - start > _LONGEST_VALUE:
+            return None
         try:
-            return ast.parse(text[start:end].strip(), mode="eval").body
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                return ast.parse(text[start:end].strip(), mode="eval").body
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             if end == len(text):
                 return None
@@ -62,6 +87,8 @@ def _expression(text: str, start: int) -> ast.expr | None:
 
 
 def _why_not_python(data: bytes) -> tuple[int, str]:
+    if len(data) > syntax_tree.MAX_BYTES:
+        return 0, f"it is larger than {syntax_tree.MAX_BYTES // 1024} KiB and its header is not plain"
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

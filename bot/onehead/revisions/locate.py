@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from onehead.revisions.config import Section, concerns_alembic, read_config
 from onehead.revisions.config_files import MAX_CONFIGS, all_config_paths, is_alembic_ini, is_sample
@@ -28,8 +28,7 @@ MAX_WRITTEN = 2000
 _HEX_ID = re.compile(r"(?:^|[._-])[0-9a-f]{12}(?:[._-])")
 
 
-@dataclass(frozen=True, slots=True)
-class Located:
+class Located(NamedTuple):
     """What the file names and the configurations tell.
 
     Attributes:
@@ -225,7 +224,7 @@ def _named_apart(environment: Environment, names: set[str]) -> Environment:
     names.add(first)
     # Nothing but the order changes: the named location comes first.
     locations = sorted(environment.locations, key=lambda location: location.path != first)
-    return replace(environment, path=first, locations=tuple(locations))
+    return environment._replace(path=first, locations=tuple(locations))
 
 
 def _with_env_py(tree: Tree, declared: list[Environment]) -> list[Environment]:

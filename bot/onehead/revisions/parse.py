@@ -6,7 +6,7 @@ value that would need running code to know is reported as dynamic.
 
 from __future__ import annotations
 
-from onehead.revisions import line_scan, plain_header, syntax_tree
+from onehead.revisions import plain_header
 from onehead.revisions.declared import Declared
 
 MAX_BYTES = 8 * 1024 * 1024
@@ -17,4 +17,11 @@ def parse(data: bytes) -> Declared:
     """Read what a file declares; never raises and never runs anything, whatever the bytes are."""
     if len(data) > MAX_BYTES:
         return Declared(broken=f"it is larger than {MAX_BYTES // (1024 * 1024)} MiB, so it was not read")
-    return plain_header.read(data) or syntax_tree.read(data) or line_scan.read(data)
+    return plain_header.read(data) or _patiently(data)
+
+
+def _patiently(data: bytes) -> Declared:
+    """For the few files without a plain header; loading Python's own parser costs more than reading 100 others."""
+    from onehead.revisions import line_scan, syntax_tree  # noqa: PLC0415
+
+    return syntax_tree.read(data) or line_scan.read(data)

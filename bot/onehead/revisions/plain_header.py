@@ -15,27 +15,32 @@ FIRST_BLOCK = re.compile(rb"^(?:def|async|class|@)", re.MULTILINE)
 
 _STRING = rb"""(?:"[^"\\]*"|'[^'\\]*')"""
 _QUOTED = re.compile(_STRING)
-_LITERAL = rb"None|" + _STRING + rb"|\((?:\s*" + _STRING + rb"\s*,?)*\s*\)"
+_LITERAL = rb"None|" + _STRING + rb"|\((?:\s*" + _STRING + rb"(?:\s*,)?)*\s*\)"
 _PLAIN_LINE = re.compile(
     rb"(?:from [\w.]+ )?import [\w., ]+(?:\s*\#.*)?|"
     rb"(revision|down_revision|branch_labels|depends_on)(?:\s*:[\w\s.,|\[\]]+)?\s*=\s*(" + _LITERAL + rb")\s*(?:\#.*)?"
 )
+_LONGEST_LINE = 2000
+"""A line of the header that is longer is left to the syntax tree, so that no line can keep the patterns busy."""
+_TELLTALES = (b"revision", b"branch_labels", b"depends_on", b"import *", b"exec(", b"globals(", b"setattr(")
 _DOCSTRING = re.compile(rb'(?:\s*\#.*\n)*\s*"""((?:[^"\\]|"(?!""))*)"""\s*?\n')
 
 
 def read(data: bytes) -> Declared | None:
     """What a plain header declares; `None` where the header is not plain."""
+    if not data.isascii() or has_cookie(data) or data.count(b"\r") != data.count(b"\r\n"):
+        return None  # Python ends a line at a lone carriage return, the patterns here don't
     doc_match = _DOCSTRING.match(data)
     start = doc_match.end() if doc_match else 0
     block = FIRST_BLOCK.search(data, start)
     end = block.start() if block else len(data)
-    if not data.isascii() or b"coding" in data[:200] or mentioned(data, end):
+    if mentioned(data, end):
         return None
     values: dict[bytes, tuple[str, ...]] = {}
     for line in data[start:end].split(b"\n"):
         if not line.strip() or line.startswith(b"#"):
             continue
-        match = _PLAIN_LINE.fullmatch(line.rstrip())
+        match = _PLAIN_LINE.fullmatch(line.rstrip()) if len(line) <= _LONGEST_LINE else None
         if match is None:
             return None
         name, literal = match.groups()
@@ -43,6 +48,8 @@ def read(data: bytes) -> Declared | None:
             quoted = _QUOTED.findall(literal)
             if len(quoted) > 1 and literal.count(b",") < len(quoted) - 1:
                 return None  # two strings with no comma between are one string to Python
+            if name == b"revision" and b"," in literal:
+                return None  # a tuple is no id
             values[name] = tuple(text[1:-1].decode() for text in quoted)
         elif mentioned(line, 0):
             return None  # imports one of the names
@@ -60,5 +67,12 @@ def read(data: bytes) -> Declared | None:
 
 
 def mentioned(data: bytes, start: int) -> bool:
-    """Whether one of the names appears after `start`: only then can something rebind it there."""
-    return any(data.find(word, start) >= 0 for word in (b"revision", b"branch_labels", b"depends_on"))
+    """Whether one of the names, or a way to bind names unseen, appears after `start`: only then may it be rebound."""
+    return any(data.find(word, start) >= 0 for word in _TELLTALES)
+
+
+def has_cookie(data: bytes) -> bool:
+    """Whether one of the first two lines may name an encoding: then bytes need not mean what they seem to."""
+    first = data.find(b"\n")
+    second = data.find(b"\n", first + 1) if first >= 0 else -1
+    return data.find(b"coding", 0, second if second >= 0 else len(data)) >= 0

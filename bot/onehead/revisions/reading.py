@@ -17,7 +17,9 @@ def revision_of(path: str, blob: str, declared: Declared) -> Revision | Unreadab
         return Unreadable(path, blob, declared.line, declared.broken)
     for dynamic in declared.dynamic:
         if dynamic.name in ("revision", "down_revision"):
-            reason = f"`{dynamic.name}` is computed when the file is imported (`{dynamic.text}`), so it can't be known"
+            reason = (
+                f"`{dynamic.name}` is not a plain string but `{dynamic.text}`, which only running the file would tell"
+            )
             return Unreadable(path, blob, dynamic.line, reason, declared.revision, "dynamic")
     id_ = declared.revision
     if id_ is None:
@@ -38,4 +40,5 @@ def revision_of(path: str, blob: str, declared: Declared) -> Revision | Unreadab
         branch_labels=declared.branch_labels,
         doc=declared.doc,
         revises=declared.revises,
+        computed=tuple(dynamic.name for dynamic in declared.dynamic),
     )

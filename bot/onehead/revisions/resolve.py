@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from onehead.revisions.ini import HERE
 from onehead.revisions.tree import Tree, common, join, parent
@@ -22,8 +22,7 @@ _DRIVE = re.compile(r"[A-Za-z]:(?=/|$)")
 _PLACEHOLDER = re.compile(r"\$\w|\$\{|\{\{|\{%|%\(|<\w|@\w+@")
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
+class Written(NamedTuple):
     """A path of a configuration, taken apart.
 
     Attributes:

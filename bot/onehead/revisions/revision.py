@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Revision:
+class Revision(NamedTuple):
     """One revision of an environment, as its file declares it.
 
     Attributes:
@@ -20,6 +19,7 @@ class Revision:
         doc: first line of the module's docstring, the message given to `alembic revision -m`.
         revises: the ids of the docstring's `Revises:` line; `None` where there is no such line.
             Alembic never reads it.
+        computed: `branch_labels` or `depends_on`, where the value can't be known without running the file.
     """
 
     id: str
@@ -30,10 +30,10 @@ class Revision:
     branch_labels: tuple[str, ...] = ()
     doc: str = ""
     revises: tuple[str, ...] | None = None
+    computed: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Unreadable:
+class Unreadable(NamedTuple):
     """Something that may declare a revision and can't be read without running it.
 
     Attributes:

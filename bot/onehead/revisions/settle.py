@@ -10,8 +10,8 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from itertools import pairwise
+from typing import NamedTuple
 
 from onehead.revisions.environment import Environment, Location
 from onehead.revisions.revision import Revision, Unreadable
@@ -30,8 +30,7 @@ _TELLING_NAMES = frozenset(("versions", "alembic"))
 _DEEPEST_ROOT = 32
 
 
-@dataclass(frozen=True, slots=True)
-class Settled:
+class Settled(NamedTuple):
     """A declared environment after a look at its ids.
 
     Attributes:
@@ -84,7 +83,7 @@ def settle(environment: Environment, found: Iterable[Revision | Unreadable]) -> 
             members = set(below)
         locations.append(Location(place.path, recursive=False))
         locations += [Location(folder, recursive=False) for folder in sorted(members - {place.path})]
-    return Settled((replace(environment, locations=tuple(locations)),), tuple(sorted(left_out)))
+    return Settled((environment._replace(locations=tuple(locations)),), tuple(sorted(left_out)))
 
 
 def unconfigured(found: Iterable[Revision | Unreadable]) -> tuple[Environment, ...]:
@@ -149,6 +148,8 @@ def _is_believed(environment: Environment, folders: Mapping[str, list[Revision |
 
 def _linked(folders: Mapping[str, list[Revision | Unreadable]]) -> list[set[str]]:
     """The directories in groups that hang together by their revisions' parents, in the order of their paths."""
+    if len(folders) < 2:
+        return [set(folders)] if folders else []
     owners: dict[str, list[list[str]]] = {}
     for folder in sorted(folders, key=lambda folder: folder.split("/")):
         for name in _names(folders[folder]):
@@ -214,7 +215,7 @@ def _apart(environment: Environment, groups: list[set[str]]) -> tuple[Environmen
         own = top not in crowded and (top in group or top not in folders)
         path = top if own else min(group)
         locations = tuple(Location(place, recursive=False) for place in [path, *sorted(group - {path})])
-        apart.append(replace(environment, path=path, locations=locations))
+        apart.append(environment._replace(path=path, locations=locations))
     return tuple(apart)
 
 

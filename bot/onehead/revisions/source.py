@@ -1,27 +1,11 @@
-"""A file as git stores it."""
+"""What a repair does to a file."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class SourceFile:
-    """One file of a tree.
-
-    Attributes:
-        path: path from the top of the repository, with `/`; undecodable bytes are surrogate-escaped.
-        blob: git's object id of the content, in hex.
-        data: the content, untouched.
-    """
-
-    path: str
-    blob: str
-    data: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class FileChange:
+class FileChange(NamedTuple):
     """What a repair does to one file.
 
     Attributes:

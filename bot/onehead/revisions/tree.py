@@ -114,19 +114,19 @@ class Tree:
         return named
 
 
-def files_of(environments: Iterable[Environment], paths: Iterable[str]) -> dict[str, tuple[str, ...]]:
+def files_of(environments: Iterable[Environment], paths: Tree | Iterable[str]) -> dict[str, tuple[str, ...]]:
     """The revision files of each environment, by Alembic's own rules, sorted by path.
 
     A location whose `recursive` is `None` gives everything below it: that is what `settle` wants to see.
 
     Args:
         environments: of one tree.
-        paths: every file of that tree, in any order.
+        paths: every file of that tree, in any order; or the tree, for who asks about it several times.
 
     Returns:
         `Environment.path` → paths. An environment without files has an empty tuple.
     """
-    tree = Tree(paths)
+    tree = paths if isinstance(paths, Tree) else Tree(paths)
     return {environment.path: tuple(sorted(_files(environment, tree))) for environment in environments}
 
 

@@ -1,4 +1,4 @@
-"""The words of this room: how an upgrade ends, and the table of all of them. Values only; loads no Alembic."""
+"""The words of the state tables: databases, fixes, and how an upgrade ends. Values only, without Alembic."""
 
 from __future__ import annotations
 
@@ -6,11 +6,25 @@ from dataclasses import dataclass
 from typing import Literal
 
 from onehead.plan.forks import Fork
+from onehead.revisions.graph import Graph
 
 OutcomeKind = Literal["ok", "error", "loss"]
 
-THE_MERGE = "(the merge)"
-"""Stands for the merge revision, whose id is not chosen yet: no real id has parentheses."""
+Target = Literal["head", "heads"]
+"""What a deploy upgrades to: `heads` only where several heads are meant."""
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """What one database holds.
+
+    Attributes:
+        rows: content of `alembic_version`, sorted; empty for a fresh database.
+        applied: the revisions that it really went through, whatever its rows imply.
+    """
+
+    rows: tuple[str, ...]
+    applied: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +46,65 @@ class Outcome:
     error: str | None = None
 
 
+FixKind = Literal["none", "merge", "reparent"]
+
+THE_MERGE = "(the merge)"
+"""Stands for the merge revision while its id is not chosen: no real id has parentheses."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fix:
+    """One thing that could be done.
+
+    Attributes:
+        kind: what.
+        graph: the chain as it would be then.
+        moved: the revisions that get another parent (the roots of one side), sorted; for a re-parent only.
+        onto: the head that becomes their parent.
+    """
+
+    kind: FixKind
+    graph: Graph
+    moved: tuple[str, ...] = ()
+    onto: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """One database under one fix.
+
+    Attributes:
+        rows: content of `alembic_version`, sorted.
+        applied: the revisions above the parting point that are physically there, parents first.
+        outcome: what `alembic upgrade head` does.
+        remedy: command lines, in order, where it does not end well and there is a way out; proven in thought.
+    """
+
+    rows: tuple[str, ...]
+    applied: tuple[str, ...]
+    outcome: Outcome
+    remedy: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Everything about one fork, or about one database where nothing is forked.
+
+    Attributes:
+        fork: the heads and the parting point; `None` where nothing is forked.
+        sides: the revisions of each head that not all heads share, parents first.
+        target: what a deploy upgrades to.
+        fixes: each with its states, worst first.
+        left_out: how many states were not computed, at least.
+    """
+
+    fork: Fork | None
+    sides: tuple[tuple[str, ...], ...]
+    target: Target
+    fixes: tuple[tuple[Fix, tuple[State, ...]], ...]
+    left_out: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class StateRow:
     """Databases to which every fix does the same.
@@ -47,13 +120,13 @@ class StateRow:
 
 @dataclass(frozen=True, slots=True)
 class StateTable:
-    """All states of one fork.
+    """All states of one fork, in short.
 
     Attributes:
         fork: the heads and the parting point.
-        fixes: `none`, `merge`, and `reparent` where the chain can be moved.
+        fixes: `none`, `merge`, and `reparent` where the judged branch can be moved.
         states: one row per group of databases.
-        left_out: how many states were not computed.
+        left_out: how many states were not computed, at least.
     """
 
     fork: Fork

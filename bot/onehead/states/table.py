@@ -1,20 +1,18 @@
-"""What each fix does to each database that may exist: the table that comments and pull requests show."""
+"""What each fix does to each database that may exist: the whole account, and the short form that comments show."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import replace
-from itertools import product
 
 from onehead.plan.facts import Facts
 from onehead.plan.forks import Fork, forks_between, forks_within
-from onehead.plan.plans import Move
 from onehead.plan.reparent import NotMovable, moves_for
-from onehead.revisions.graph import Graph
-from onehead.revisions.revision import Revision
-from onehead.states.outcome import THE_MERGE, Outcome, StateRow, StateTable
-from onehead.states.upgrade import upgrade_head
+from onehead.states.databases import databases_of, parents_first, with_rows
+from onehead.states.fixes import as_it_is, both_directions, merging, moved
+from onehead.states.outcome import THE_MERGE, Account, Database, Fix, Outcome, State, StateRow, StateTable, Target
+from onehead.states.remedy import remedy
+from onehead.states.upgrade import Deployed, upgrade
 
 MOST_STATES = 200
 """States computed per fork; more are counted and left out, never silently."""
@@ -22,71 +20,89 @@ MOST_STATES = 200
 FEW_STATES = 10
 """Up to so many states each has a line of its own; more are grouped by what happens to them."""
 
+_WORST_FIRST = {"loss": 0, "error": 1, "ok": 2}
+
+
+def accounts(
+    facts: Facts, rows: tuple[str, ...] | None = None, merges: Mapping[frozenset[str], str] | None = None
+) -> tuple[Account, ...]:
+    """One account per fork of an environment; without a fork, one of the given rows alone.
+
+    Args:
+        facts: the environment.
+        rows: only this content of `alembic_version`; `None` for every consistent one.
+        merges: heads → id of the merge revision that would join them, where it is known.
+    """
+    names = merges or {}
+    found = tuple(_account(facts, fork, rows, names.get(frozenset(fork.heads), THE_MERGE)) for fork in _forks(facts))
+    if found or rows is None:
+        return found
+    target: Target = "head" if len(facts.merged.heads) <= 1 else "heads"
+    database = with_rows(facts.merged, rows)
+    fix = as_it_is(facts.merged)
+    return (Account(None, (), target, ((fix, _states(fix, (database,), (), target)),)),)
+
 
 def state_tables(facts: Facts) -> tuple[StateTable, ...]:
     """One table per fork that the judged side brings."""
-    forks = forks_within(facts.target) if facts.head is None else forks_between(facts.target, facts.merged)
-    return tuple(_table(facts, fork) for fork in forks if facts.head is None or fork.introduced_by == "head")
+    return tuple(_table(facts, fork) for fork in _forks(facts) if facts.head is None or fork.introduced_by == "head")
+
+
+def _forks(facts: Facts) -> tuple[Fork, ...]:
+    return forks_within(facts.target) if facts.head is None else forks_between(facts.target, facts.merged)
+
+
+def _target(facts: Facts, fork: Fork) -> Target:
+    """Where other heads are meant to stay, deploys can only run `upgrade heads`."""
+    return "head" if len(facts.merged.heads) == len(fork.heads) else "heads"
+
+
+def _account(facts: Facts, fork: Fork, rows: tuple[str, ...] | None, merge: str) -> Account:
+    graph = facts.merged
+    databases = databases_of(graph, fork, MOST_STATES)
+    target = _target(facts, fork)
+    chosen = databases.found if rows is None else (with_rows(graph, rows),)
+    shared = frozenset.intersection(*(graph.ancestors(head) for head in fork.heads))
+    fixes = [as_it_is(graph), merging(facts, fork, merge), *both_directions(graph, fork)]
+    return Account(
+        fork,
+        tuple(tuple(parents_first(graph, graph.ancestors(head) - shared)) for head in fork.heads),
+        target,
+        tuple((fix, _states(fix, chosen, databases.above, target)) for fix in fixes),
+        databases.left_out if rows is None else 0,
+    )
+
+
+def _states(fix: Fix, databases: tuple[Database, ...], above: tuple[str, ...], target: Target) -> tuple[State, ...]:
+    deployed = Deployed(fix.graph)
+    states = []
+    for database in databases:
+        outcome = upgrade(deployed, database, target)
+        states.append(
+            State(
+                database.rows,
+                tuple(id_ for id_ in above if id_ in database.applied),
+                outcome,
+                () if outcome.kind == "ok" else remedy(deployed, database, target),
+            )
+        )
+    return tuple(sorted(states, key=lambda s: (_WORST_FIRST[s.outcome.kind], len(s.rows), s.rows)))
 
 
 def _table(facts: Facts, fork: Fork) -> StateTable:
-    fixes = _fixes(facts, fork)
-    states, left_out = _states(facts.merged, fork)
-    few = len(states) <= FEW_STATES
-    grouped: dict[tuple[object, ...], list[tuple[tuple[str, ...], tuple[Outcome, ...]]]] = {}
-    for rows, applied in states:
-        outcomes = tuple(upgrade_head(graph, rows, applied) for graph in fixes.values())
-        alike = tuple((outcome.kind, outcome.lost, (outcome.error or "")[:24]) for outcome in outcomes)
-        grouped.setdefault((rows,) if few else alike, []).append((rows, outcomes))
-    found = [StateRow(tuple(rows for rows, _ in group), group[0][1]) for group in grouped.values()]
-    return StateTable(fork, tuple(fixes), tuple(found), left_out)
-
-
-def _fixes(facts: Facts, fork: Fork) -> dict[str, Graph]:
-    """The chain as it is, merged, and re-parented where that is possible."""
-    old = [head for head in fork.heads if facts.head is None or head in facts.target]
-    parents = (*(head for head in fork.heads if head not in old), *old)
-    fixes = {
-        "none": facts.merged,
-        "merge": facts.merged.replaced([Revision(THE_MERGE, parents, "~merge", "")]),
-    }
+    fixes = [as_it_is(facts.merged), merging(facts, fork)]
     if fork.new:
         with suppress(NotMovable):
-            fixes["reparent"] = moved(facts.merged, moves_for(facts.target, facts.merged, fork))
-    return fixes
-
-
-def moved(graph: Graph, moves: Iterable[Move]) -> Graph:
-    """The chain after some revisions got other parents."""
-    return graph.replaced(replace(graph.revisions[move.revision], parents=move.new_parents) for move in moves)
-
-
-def _states(graph: Graph, fork: Fork) -> tuple[list[tuple[tuple[str, ...], frozenset[str]]], int]:
-    """Rows and applied revisions of every consistent database from the parting point up.
-
-    Each side is applied from its start, in an order that its parents allow: so a side is a list of steps, and a
-    database is as far on each side as it got.
-    """
-    shared = frozenset.intersection(*(graph.ancestors(head) for head in fork.heads))
-    sides = [_steps(graph, graph.ancestors(head) - shared) for head in fork.heads]
-    lengths = [range(len(side) + 1) for side in sides]
-    found = []
-    total = 1
-    for length in lengths:
-        total *= len(length)
-    for taken in product(*lengths):
-        applied = shared.union(*(side[:count] for side, count in zip(sides, taken, strict=True)))
-        found.append((_rows(graph, applied), applied))
-        if len(found) == MOST_STATES:
-            break
-    unique = dict(found)
-    return [(rows, unique[rows]) for rows in sorted(unique, key=lambda rows: (len(rows), rows))], total - len(found)
-
-
-def _steps(graph: Graph, side: frozenset[str]) -> list[str]:
-    return sorted(side, key=lambda id_: (len(graph.ancestors(id_)), id_))
-
-
-def _rows(graph: Graph, applied: frozenset[str]) -> tuple[str, ...]:
-    """What `alembic_version` holds when exactly these are applied: those without an applied child."""
-    return tuple(sorted(id_ for id_ in applied if not applied.intersection(graph.children[id_])))
+            after = moved(facts.merged, moves_for(facts.target, facts.merged, fork))
+            fixes.append(Fix("reparent", after))
+    databases = databases_of(facts.merged, fork, MOST_STATES)
+    target = _target(facts, fork)
+    chains = [Deployed(fix.graph) for fix in fixes]
+    few = len(databases.found) <= FEW_STATES
+    grouped: dict[tuple[object, ...], list[tuple[tuple[str, ...], tuple[Outcome, ...]]]] = {}
+    for database in databases.found:
+        outcomes = tuple(upgrade(chain, database, target) for chain in chains)
+        alike = tuple((outcome.kind, outcome.lost, (outcome.error or "")[:24]) for outcome in outcomes)
+        grouped.setdefault((database.rows,) if few else alike, []).append((database.rows, outcomes))
+    found = [StateRow(tuple(rows for rows, _ in group), group[0][1]) for group in grouped.values()]
+    return StateTable(fork, tuple(fix.kind for fix in fixes), tuple(found), databases.left_out)

@@ -1,4 +1,4 @@
-"""What `alembic upgrade head` would do to a database, computed with Alembic's own code and without a database.
+"""What Alembic would do to a database, computed with Alembic's own code and without a database.
 
 Alembic is given the revisions as values: no file of the repository is loaded, no `env.py` is run.
 """
@@ -6,7 +6,7 @@ Alembic is given the revisions as values: no file of the repository is loaded, n
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from types import SimpleNamespace
 from typing import Any
 
@@ -17,30 +17,88 @@ from alembic.script.revision import RevisionError, RevisionMap
 from alembic.util import CommandError
 
 from onehead.revisions.graph import Graph
-from onehead.states.outcome import Outcome
+from onehead.states.outcome import Database, Outcome, Target
+
+_TROUBLE = (CommandError, RevisionError, KeyError, AssertionError)
+"""How Alembic stops. An assertion fails where a revision bears a name with a meaning of its own, such as `base`."""
+
+
+class AlembicStops(Exception):
+    """Alembic refuses; the message is its own text."""
+
+
+class Deployed:
+    """Alembic as it runs where one chain is deployed: its decisions, with nothing executed.
+
+    Attributes:
+        graph: the chain as the deployed files declare it.
+    """
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self._trouble = ""
+        try:
+            self._directory = _script_directory(graph)
+        except _TROUBLE as error:
+            self._trouble = _text(error)
+
+    def upgrade(self, rows: Iterable[str], target: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Do `alembic upgrade TARGET`: the revisions that run, in order, and the rows afterwards, sorted.
+
+        Raises:
+            AlembicStops: it ends with an error.
+        """
+        before = tuple(rows)
+        steps = self._steps("_upgrade_revs", target, before)
+        return tuple(step.revision.revision for step in steps), _rows_after(before, steps)
+
+    def stamp_purge(self, revisions: Iterable[str]) -> tuple[str, ...]:
+        """Do `alembic stamp --purge REVISION…`: the rows afterwards, sorted; without revisions, `base` is stamped.
+
+        Raises:
+            AlembicStops: it ends with an error.
+        """
+        return _rows_after((), self._steps("_stamp_revs", tuple(revisions), ()))
+
+    def _steps(self, question: str, *arguments: object) -> list[Any]:
+        if self._trouble:
+            raise AlembicStops(self._trouble)
+        try:
+            return list(getattr(self._directory, question)(*arguments))
+        except _TROUBLE as error:
+            raise AlembicStops(_text(error)) from error
+
+
+def upgrade(deployed: Deployed, database: Database, target: Target = "head") -> Outcome:
+    """Run `alembic upgrade head` in thought and look for what it leaves out."""
+    try:
+        runs, after = deployed.upgrade(database.rows, target)
+    except AlembicStops as stop:
+        return Outcome("error", (), tuple(sorted(database.rows)), error=str(stop))
+    lost = deployed.graph.ancestors(*after) - database.applied - set(runs)
+    return Outcome("loss" if lost else "ok", runs, after, tuple(sorted(lost)))
 
 
 def upgrade_head(graph: Graph, rows: tuple[str, ...], applied: frozenset[str]) -> Outcome:
-    """Run `alembic upgrade head` in thought.
+    """The same for a single question about one chain."""
+    return upgrade(Deployed(graph), Database(rows, applied))
 
-    Args:
-        graph: the chain as the deployed files declare it.
-        rows: content of `alembic_version` before; empty for a fresh database.
-        applied: the revisions that the database really went through, whatever its rows imply.
-    """
+
+def _rows_after(before: tuple[str, ...], steps: list[Any]) -> tuple[str, ...]:
+    database = _Rows(before)
     try:
-        steps = _script_directory(graph)._upgrade_revs("head", rows)  # type: ignore[arg-type] # noqa: SLF001
-        runs = tuple(step.revision.revision for step in steps)
-        database = _Rows(rows)
         for step in steps:
             database.update_to_step(step)
-    except (CommandError, RevisionError) as error:
-        return Outcome("error", (), tuple(sorted(rows)), error=str(error))
-    except KeyError as error:
-        return Outcome("error", (), tuple(sorted(rows)), error=f"KeyError: {error}")
-    after = tuple(sorted(database.heads))
-    lost = graph.ancestors(*after) - applied - set(runs)
-    return Outcome("loss" if lost else "ok", runs, after, tuple(sorted(lost)))
+    except _TROUBLE as error:
+        raise AlembicStops(_text(error)) from error
+    return tuple(sorted(database.heads))
+
+
+def _text(error: Exception) -> str:
+    """What Alembic itself shows: the bare message of its own errors, the kind of any other."""
+    if isinstance(error, CommandError | RevisionError):
+        return str(error)
+    return f"{type(error).__name__}: {error}".removesuffix(": ")
 
 
 def _script_directory(graph: Graph) -> ScriptDirectory:

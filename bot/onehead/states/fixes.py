@@ -1,0 +1,47 @@
+"""What could be done about a fork: nothing, a merge, or moving one side onto the other, in both directions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from onehead.plan.facts import Facts
+from onehead.plan.forks import Fork
+from onehead.plan.plans import Move
+from onehead.revisions.graph import Graph
+from onehead.revisions.revision import Revision
+from onehead.states.outcome import THE_MERGE, Fix
+
+
+def as_it_is(graph: Graph) -> Fix:
+    """Nothing is done."""
+    return Fix("none", graph)
+
+
+def merging(facts: Facts, fork: Fork, id_: str = THE_MERGE) -> Fix:
+    """A merge revision of all heads, the target's last."""
+    old = [head for head in fork.heads if facts.head is None or head in facts.target]
+    parents = (*(head for head in fork.heads if head not in old), *old)
+    return Fix("merge", facts.merged.replaced([Revision(id_, parents, "~merge", "")]))
+
+
+def moving(graph: Graph, head: str, onto: str) -> Fix | None:
+    """The side under `head` moved by its roots onto the other head; `None` where that leaves no single line."""
+    side = graph.ancestors(head) - graph.ancestors(onto)
+    roots = sorted(id_ for id_ in side if not side.intersection(graph.parents(id_)))
+    after = moved(graph, [Move(root, graph.revisions[root].parents, (onto,)) for root in roots])
+    if after.cycles or set(after.heads) != set(graph.heads) - {onto}:
+        return None
+    return Fix("reparent", after, tuple(roots), onto)
+
+
+def both_directions(graph: Graph, fork: Fork) -> list[Fix]:
+    """Each side of a fork between two heads moved onto the other; the judged branch's own side first."""
+    if len(fork.heads) != 2:
+        return []
+    first, second = sorted(fork.heads, key=lambda head: head not in fork.new)
+    return [fix for fix in (moving(graph, first, second), moving(graph, second, first)) if fix is not None]
+
+
+def moved(graph: Graph, moves: Iterable[Move]) -> Graph:
+    """The chain after some revisions got other parents."""
+    return graph.replaced(graph.revisions[move.revision]._replace(parents=move.new_parents) for move in moves)
