@@ -176,8 +176,10 @@ def test_a_reader_cannot_push(project: Project, work_copy: Clone) -> None:
     with pytest.raises(PushRefusedError, match="pre-receive hook declined") as refusal:
         copy.push()
 
-    words = f"remote: Forgejo: User '{reader.name}' is not allowed to push to branch 'main' in '{project.repository.full_name}'."
-    assert words in str(refusal.value)
+    where = project.repository.full_name
+    assert f"remote: Forgejo: User '{reader.name}' is not allowed to push to branch 'main' in '{where}'." in str(
+        refusal.value
+    )
 
 
 def test_an_archived_repository_takes_no_push(project: Project) -> None:
@@ -338,6 +340,26 @@ def test_a_hook_sees_merges_and_which_pull_request_they_are_of(project: Project,
     project.merge(1)
 
     assert "GITEA_PUSH_TRIGGER=pr-merge-to-base" in notes.read_text().splitlines()
+
+
+def test_a_hook_for_all_repositories_of_the_server(project: Project) -> None:
+    folder, version = project.forgejo.server_hooks(), project.api.get("/version")["version"]
+    assert (folder is None) == (int(version.split(".")[0]) < 16)
+    if folder is None:
+        return
+    made = [path for path in (folder, *folder.parents) if not path.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / "onehead"
+    file.write_text("#!/bin/sh\necho seen by the server\n")
+    file.chmod(0o755)
+    try:
+        project.copy.commit({"a.txt": "a\n"})
+        assert "remote: seen by the server" in project.copy.push()
+    finally:
+        # An empty folder makes the forge's own script complain to every pusher.
+        file.unlink()
+        for path in made:
+            path.rmdir()
 
 
 def test_the_site_administrators_hook_editor(project: Project) -> None:

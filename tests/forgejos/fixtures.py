@@ -7,7 +7,6 @@ one or several binaries (separated by the path separator).
 from __future__ import annotations
 
 import itertools
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,9 +15,8 @@ import pytest
 
 from tests.forgejos.administration import Api, HostedRepository
 from tests.forgejos.port import Forgejo, eventually
-from tests.forgejos.real import VARIABLE, RealForgejo
 from tests.forgejos.receiver import Receiver
-from tests.forgejos.standin import StandinForgejo
+from tests.forgejos.start import STANDIN, binaries, start
 from tests.forgejos.workcopy import WorkCopy
 
 if TYPE_CHECKING:
@@ -27,8 +25,6 @@ if TYPE_CHECKING:
     import httpx
 
     from tests.forgejos.port import Account
-
-BINARIES = [name for name in os.environ.get(VARIABLE, "").split(os.pathsep) if name]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +70,10 @@ class Project:
         assert response.status_code == 200, response.text
 
 
-@pytest.fixture(scope="session", params=["stand-in", *BINARIES], ids=lambda name: Path(name).name)
+@pytest.fixture(scope="session", params=[STANDIN, *binaries()], ids=lambda name: Path(name).name)
 def forgejo(request: pytest.FixtureRequest) -> Iterator[Forgejo]:
     """A running Forgejo of each kind. Tests share it, so they make users and repositories of their own."""
-    running: Forgejo = StandinForgejo() if request.param == "stand-in" else RealForgejo(Path(request.param))
+    running = start(request.param)
     yield running
     running.stop()
 

@@ -68,6 +68,10 @@ class Forgejo(Protocol):
         """Say where a repository lies on disk, to put hooks there."""
         ...
 
+    def server_hooks(self) -> Path | None:
+        """Name the folder whose pre-receive scripts run for every repository; None before version 16."""
+        ...
+
     def stop(self) -> None:
         """End the forge and leave nothing behind."""
         ...

@@ -170,6 +170,11 @@ class RealForgejo:
     def bare_repository(self, owner: str, name: str) -> Path:
         return self.work / "repositories" / owner.lower() / f"{name.lower()}.git"
 
+    def server_hooks(self) -> Path | None:
+        if int(self.version.split(".", 1)[0]) < 16:
+            return None
+        return self.work / "data" / "home" / "hooks" / "pre-receive.d"
+
     def stop(self) -> None:
         self.admin.close()
         self._end()

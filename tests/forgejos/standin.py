@@ -43,6 +43,9 @@ class StandinForgejo:
         assert repository is not None
         return repository.path
 
+    def server_hooks(self) -> Path | None:
+        return None
+
     def stop(self) -> None:
         self.admin.close()
         self.server.stop()

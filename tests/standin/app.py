@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING
+from urllib.parse import quote, unquote
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
@@ -14,11 +15,15 @@ from tests.standin import (
     pages,
     rest_accounts,
     rest_branches,
+    rest_commits,
     rest_contents,
     rest_hooks,
     rest_issues,
+    rest_labels,
     rest_pulls,
+    rest_reactions,
     rest_repositories,
+    rest_statuses,
     smart_http,
 )
 from tests.standin.access import BadCredentialsError, identify
@@ -29,26 +34,53 @@ if TYPE_CHECKING:
     from typing import Any
 
     from starlette.requests import Request
+    from starlette.types import ASGIApp, Receive, Scope, Send
 
     from tests.standin.forge import Forge
 
     Endpoint = Callable[[Request], Coroutine[Any, Any, Response]]
 
-MODULES = (rest_accounts, rest_repositories, rest_branches, rest_contents, rest_hooks, rest_pulls, rest_issues)
+ENCODED_SLASH = "\x1f"  # stands for %2F while an address is matched
+MODULES = (
+    rest_accounts,
+    rest_repositories,
+    rest_branches,
+    rest_commits,
+    rest_statuses,
+    rest_contents,
+    rest_hooks,
+    rest_pulls,
+    rest_issues,
+    rest_labels,
+    rest_reactions,
+)
 
 
-def create_app(forge: Forge) -> Starlette:
+def create_app(forge: Forge) -> ASGIApp:
     """Make the ASGI application of a forge."""
     api = [route for module in MODULES for route in module.routes.routes]
     routes = [
         WebRoute("/api/healthz", _health, methods=["GET"]),
         WebRoute("/api/forgejo/v1/version", _forgejo_version, methods=["GET"]),
         *_rest_routes(forge, api),
-        WebRoute("/api/v1/{rest:path}", _no_such_call(forge)),
+        WebRoute("/api/v1/{rest:path}", _no_such_call, methods=["GET", "POST", "PUT", "PATCH", "DELETE"]),
         *(WebRoute(path, _page(forge, page), methods=["GET"]) for path, page in pages.PAGES.items()),
         WebRoute("/{owner}/{name}/{file:path}", _git(forge), methods=["GET", "POST"]),
     ]
-    return Starlette(routes=routes)
+    return _KeepEncodedSlashes(Starlette(routes=routes))
+
+
+class _KeepEncodedSlashes:
+    """Lets `%2F` in an address be part of a name, as the forge's router does, instead of ending it."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            raw = scope["raw_path"].decode("ascii")
+            scope["path"] = unquote(re.sub("%2f", quote(ENCODED_SLASH), raw, flags=re.IGNORECASE))
+        await self._app(scope, receive, send)
 
 
 async def _health(_: Request) -> Response:
@@ -87,8 +119,8 @@ def _rest(forge: Forge, by_method: dict[str, Route]) -> Endpoint:
         raw = await request.body()
         route = by_method["GET" if request.method == "HEAD" else request.method]
         result = await run_in_threadpool(_call, forge, route, request, raw)
-        headers = {**result.headers, "Content-Type": result.media_type} if result.value is not None else result.headers
-        return Response(result.body, result.status, headers)
+        headers = {"Content-Type": result.media_type} if result.media_type else {}
+        return Response(result.body, result.status, headers | result.headers)
 
     return endpoint
 
@@ -101,7 +133,7 @@ def _call(forge: Forge, route: Route, request: Request, raw: bytes) -> Answer:
             caller = identify(forge.world, request.headers.get("authorization"), token)
         except BadCredentialsError:
             return _error(forge, 401, "invalid username, password or token")
-        path = {key: str(value) for key, value in request.path_params.items()}
+        path = {key: str(value).replace(ENCODED_SLASH, "/") for key, value in request.path_params.items()}
         return answer(route, Call(forge, caller, path, query, request.url.path), raw)
 
 
@@ -109,11 +141,8 @@ def _error(forge: Forge, status: int, message: str) -> Answer:
     return Answer(status, {"message": message, "url": f"{forge.world.url}/api/swagger"})
 
 
-def _no_such_call(forge: Forge) -> Endpoint:
-    async def endpoint(_: Request) -> Response:
-        return Response(_error(forge, 404, "Not Found").body, 404, media_type="application/json")
-
-    return endpoint
+async def _no_such_call(_: Request) -> Response:
+    return Response(b"404 page not found\n", 404, media_type="text/plain")
 
 
 def _page(forge: Forge, page: Callable[[Forge, dict[str, str]], tuple[int, str, bytes]]) -> Endpoint:

@@ -134,7 +134,12 @@ class Postman:
         self._later = Later("postman", workers=4)
         self._random = random.Random(seed)
         # A proxy of the machine must not see, or break, what goes to a loopback address.
-        self._client = httpx.Client(timeout=world.timing.delivery_timeout, follow_redirects=True, trust_env=False)
+        self._client = httpx.Client(
+            timeout=world.timing.delivery_timeout,
+            follow_redirects=True,
+            trust_env=False,
+            headers={"User-Agent": "Go-http-client/1.1"},
+        )
 
     def announce(self, repository: Repository, event_type: str, payload: dict[str, Any]) -> None:
         """Send an event to every active hook of the repository, its owner and the system. The caller holds the lock."""

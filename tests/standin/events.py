@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tests.standin import gitside, shapes
+from tests.standin import commit_shapes, gitside, issue_shapes, shapes
 from tests.standin.access import access
 from tests.standin.world import ZERO_SHA
 
 if TYPE_CHECKING:
     from tests.standin.deliveries import Postman
-    from tests.standin.world import Access, Comment, Issue, Repository, User, World
+    from tests.standin.world import Access, Comment, Issue, Pull, Repository, User, World
 
 PAYLOAD_COMMIT_LIMIT = 15
 NEW_BRANCH_COMMIT_LIMIT = 10
@@ -30,11 +30,11 @@ class Announcer:
     def pushed(self, repo: Repository, pusher: User, change: gitside.Received) -> None:
         """Announce a branch or tag that was created or moved, or a tag that was deleted."""
         commits, total = self._pushed_commits(repo, change)
-        shown = [shapes.payload_commit(self._world, repo, item, with_files=True) for item in commits]
+        shown = [commit_shapes.payload_commit(self._world, repo, item, with_files=True) for item in commits]
         head = None
         if change.after != ZERO_SHA:
             tip = gitside.log(repo.path, "-1", change.after)[0]
-            head = shapes.payload_commit(self._world, repo, tip, with_files=True)
+            head = commit_shapes.payload_commit(self._world, repo, tip, with_files=True)
         self._send(
             repo,
             "push",
@@ -104,7 +104,7 @@ class Announcer:
         if changes is not None:
             payload["changes"] = changes
         payload |= {
-            "issue": shapes.issue(self._world, repo, item, sender),
+            "issue": issue_shapes.issue(self._world, repo, item, sender),
             "repository": self._repository(repo, access(repo, item.poster)),
             "sender": shapes.user(self._world, sender),
             "commit_id": "",
@@ -114,10 +114,10 @@ class Announcer:
     def comment(
         self, repo: Repository, item: Issue, note: Comment, action: str, sender: User, *, old_body: str | None = None
     ) -> None:
-        payload: dict[str, Any] = {"action": action, "issue": shapes.issue(self._world, repo, item, sender)}
+        payload: dict[str, Any] = {"action": action, "issue": issue_shapes.issue(self._world, repo, item, sender)}
         if item.pull is not None:
             payload["pull_request"] = self.pull_shape(repo, item, sender)
-        payload["comment"] = shapes.comment(self._world, repo, item, note)
+        payload["comment"] = issue_shapes.comment(self._world, repo, item, note)
         if old_body is not None:
             payload["changes"] = {"body": {"from": old_body}}
         payload |= {
@@ -129,9 +129,30 @@ class Announcer:
 
     def pull_shape(self, repo: Repository, item: Issue, viewer: User | None) -> dict[str, Any]:
         assert item.pull is not None
-        head = item.pull.head_repository
+        pull, head = item.pull, item.pull.head_repository
+        span = pull.merge_base, self._counted_head(repo, item, pull)
+        if span != pull.counted:
+            pull.counts = self._counts(repo, *span)
+            pull.counted = span if any(pull.counts) else ("", "")
         levels = access(repo, viewer), access(head, viewer) if head is not None else "none"
-        return shapes.pull(self._world, repo, item, viewer, levels)
+        return issue_shapes.pull(self._world, repo, item, viewer, levels)
+
+    @staticmethod
+    def _counts(repo: Repository, merge_base: str, head: str) -> tuple[int, int, int]:
+        """Count changes. A push to a fork is not in this repository at once: nothing can be counted until it is."""
+        if not merge_base or not head:
+            return 0, 0, 0
+        try:
+            return gitside.short_stat(repo.path, merge_base, head)
+        except gitside.GitError:
+            return 0, 0, 0
+
+    @staticmethod
+    def _counted_head(repo: Repository, item: Issue, pull: Pull) -> str:
+        """Give the head that changes are counted up to: none once the branch of a fork is gone."""
+        if pull.head_repository is not repo and issue_shapes.head_ref(item, pull) != pull.head_branch:
+            return ""
+        return issue_shapes.head_sha(repo, item, pull)
 
     def _repository(self, repo: Repository, level: Access) -> dict[str, Any]:
         return shapes.repository(self._world, repo, level)
@@ -155,9 +176,10 @@ class Announcer:
         start = change.before
         if start == ZERO_SHA and commits and commits[-1].parents:
             start = commits[-1].parents[0]
-        if start == ZERO_SHA and change.ref != f"refs/heads/{repo.default_branch}":
+        is_branch = change.ref.startswith("refs/heads/")
+        if start == ZERO_SHA and is_branch and change.ref != f"refs/heads/{repo.default_branch}":
             start = repo.default_branch
-        if ZERO_SHA in {start, change.after}:
+        if change.after == ZERO_SHA or (is_branch and start == ZERO_SHA):
             return f"{self._world.url}/"
         return f"{self._world.url}/{repo.full_name}/compare/{start}...{change.after}"
 

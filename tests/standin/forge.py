@@ -6,7 +6,8 @@ import secrets
 import shutil
 from typing import TYPE_CHECKING
 
-from tests.standin import gitside
+from tests.standin import bare, gitside
+from tests.standin.checks import Checker
 from tests.standin.deliveries import Postman
 from tests.standin.events import Announcer
 from tests.standin.later import Later
@@ -25,20 +26,22 @@ class Forge:
     def __init__(self, root: Path, url: str, timing: Timing | None = None) -> None:
         self.world = World(root, url, timing)
         self.later = Later("later")
+        self.checks = Later("checks")
         self.postman = Postman(self.world)
         self.announcer = Announcer(self.world, self.postman)
-        self.pulls = Pulls(self.world, self.announcer, self.later)
+        self.pulls = Pulls(self.world, self.announcer, Checker(self.world, self.checks))
         self.pushes = Pushes(self.world, self.announcer, self.pulls, self.later)
         self.merger = Merger(self.world, self.pulls, self.pushes)
 
     def stop(self) -> None:
         self.later.stop()
+        self.checks.stop()
         self.postman.stop()
 
     @property
     def idle(self) -> bool:
         """Whether nothing is left to be done or delivered."""
-        return self.later.idle and self.postman.idle
+        return self.later.idle and self.checks.idle and self.postman.idle
 
     def add_user(self, name: str, *, email: str = "", password: str = "", is_admin: bool = False) -> User:
         user = User(self.world.next_id("user"), name, email or f"{name}@example.org", password, is_admin=is_admin)
@@ -63,16 +66,20 @@ class Forge:
         repository = Repository(self.world.next_id("repository"), owner, name, path, private, parent=source)
         if source is not None:
             repository.default_branch, repository.private = source.default_branch, source.private
-            gitside.create_bare(path, source.default_branch, source.path)
+            bare.create_bare(path, source.default_branch, source.path)
             repository.refs, repository.is_empty = gitside.read_refs(path), source.is_empty
         else:
             repository.default_branch = branch
-            gitside.create_bare(path, branch)
+            bare.create_bare(path, branch)
         self.world.repositories[repository.id] = repository
         return repository
 
-    def remove_repository(self, repository: Repository) -> None:
-        """Delete a repository. Pull requests that came from it lose their head, its forks their parent."""
+    def remove_repository(self, repository: Repository, doer: User) -> None:
+        """Delete a repository. Pull requests that came from it are closed and lose their head, forks their parent."""
+        for other in self.world.repositories.values():
+            for issue, pull in list(other.open_pulls()):
+                if pull.head_repository is repository and other is not repository:
+                    self.pulls.set_closed(other, issue, doer, closed=True)
         del self.world.repositories[repository.id]
         for other in self.world.repositories.values():
             if other.parent is repository:

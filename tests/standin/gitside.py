@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,29 +14,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from tests.standin.world import Repository, User
-
-HIDDEN_REFS = "refs/pull"  # readable by everyone who can read, writable by nobody
-
-# Each `.d` folder is run whole, whatever its members answer; the first refusal is the answer. That is how the
-# forge lets its own check (`gitea`) and those of administrators live side by side.
-_DISPATCHER = """#!/bin/sh
-data=$(cat)
-code=0
-for hook in "$GIT_DIR"/hooks/{name}.d/*; do
-  test -x "$hook" && test -f "$hook" || continue
-  printf '%s\\n' "$data" | "$hook"
-  answer=$?
-  if [ $code -eq 0 ]; then code=$answer; fi
-done
-exit $code
-"""
-_OWN_CHECK = f"""#!/bin/sh
-exec {sys.executable} -I -S {Path(__file__).with_name("push_rules.py")}
-"""
-# The server reads this file when the push is over. Pushes that did not come through the server have no such file.
-_REPORT = """#!/bin/sh
-if [ -n "$STANDIN_RECEIVED" ]; then cat >> "$STANDIN_RECEIVED"; fi
-"""
 
 
 class GitError(Exception):
@@ -96,43 +72,6 @@ def succeeds(path: Path, *arguments: str) -> bool:
     return True
 
 
-_CONFIG = f"""
-[receive]
-	hideRefs = {HIDDEN_REFS}
-	advertisePushOptions = true
-[uploadpack]
-	allowAnySHA1InWant = true
-	allowFilter = true
-[http]
-	receivepack = true
-[gc]
-	auto = 0
-"""
-
-
-def create_bare(path: Path, default_branch: str, source: Path | None = None) -> None:
-    """Make a bare repository with the forge's hooks, empty or as a fork of `source`."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if source is None:
-        run(path.parent, "init", "-q", "--bare", "--template=", f"--initial-branch={default_branch}", str(path))
-    else:
-        # A fork takes branches and tags, not the pull requests of the original.
-        run(path.parent, "clone", "-q", "--bare", "--template=", str(source), str(path))
-        run(path, "config", "--remove-section", "remote.origin")
-    with (path / "config").open("a") as config:
-        config.write(_CONFIG)
-    _install_hooks(path / "hooks")
-
-
-def _install_hooks(hooks: Path) -> None:
-    for name, own in (("pre-receive", _OWN_CHECK), ("post-receive", _REPORT)):
-        folder = hooks / f"{name}.d"
-        folder.mkdir(parents=True)
-        for file, content in ((hooks / name, _DISPATCHER.format(name=name)), (folder / "gitea", own)):
-            file.write_text(content)
-            file.chmod(0o755)
-
-
 def read_refs(path: Path) -> dict[str, str]:
     """Give every ref of a repository and the object it names."""
     lines = text(path, "for-each-ref", "--format=%(refname) %(objectname)").splitlines()
@@ -183,6 +122,20 @@ class Commit:
     committer: tuple[str, str, str]
     message: str
     changes: tuple[tuple[str, str], ...]  # (A, M or D, path), against the first parent
+
+
+def line_counts(path: Path, shas: list[str]) -> dict[str, tuple[int, int]]:
+    """Give (added lines, removed lines) of commits, each against its first parent."""
+    counts = dict.fromkeys(shas, (0, 0))
+    if not shas:
+        return counts
+    options = ["--no-walk=unsorted", "--numstat", "--no-renames", "--diff-merges=first-parent", "--format=%x1e%H"]
+    for record in run(path, "log", *options, *shas).decode(errors="replace").split("\x1e")[1:]:
+        sha, *lines = record.split("\n")
+        numbers = [line.split("\t")[:2] for line in lines if line]
+        plus, minus = (sum(int(pair[side]) for pair in numbers if pair[side] != "-") for side in (0, 1))
+        counts[sha] = plus, minus
+    return counts
 
 
 _RECORD = "%x1e%H%x1f%T%x1f%P%x1f%an%x1f%ae%x1f%aI%x1f%cn%x1f%ce%x1f%cI%x1f%B%x1f"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
-from tests.standin import gitside, shapes
+from tests.standin import gitside, issue_shapes
 from tests.standin.access import can
 from tests.standin.pushes import hook_environment, may_merge, protection_of
 
@@ -35,8 +35,13 @@ def latest_statuses(repository: Repository, sha: str) -> list[Status]:
 
 
 def worst(states: list[str]) -> str:
-    """Give the worst of some states, "" for none. An unknown word counts as worse than all of them."""
-    return min(states, key=lambda state: SEVERITY.index(state) if state in SEVERITY else -1, default="")
+    """Give the worst of some states, "" for none. A word that is no state never replaces another, nor is replaced."""
+    found = ""
+    for state in states:
+        known = state in SEVERITY and found in SEVERITY
+        if not found or (known and SEVERITY.index(state) <= SEVERITY.index(found)):
+            found = state
+    return found
 
 
 def required_state(repository: Repository, sha: str, contexts: list[str]) -> str:
@@ -74,7 +79,7 @@ class Merger:
         rule = protection_of(repo, pull.base_branch)
         if not may_merge(rule, repo, doer):
             raise NotMergedError(405, "User not allowed to merge PR")
-        if shapes.is_draft(issue):
+        if issue_shapes.is_draft(issue):
             raise NotMergedError(405, "Work in progress PRs cannot be merged")
         if pull.check not in {"mergeable", "empty"}:
             raise NotMergedError(405, "Please try again later")
@@ -83,7 +88,7 @@ class Merger:
             doer.is_admin or (can(repo, doer, "admin") and not (rule and rule.options["apply_to_admins"]))
         )
         if reason and not skips:
-            raise NotMergedError(405, reason)
+            raise NotMergedError(405, f"not allowed to merge [reason: {reason}]")
 
     @staticmethod
     def _protection_reason(repo: Repository, issue: Issue, pull: Pull) -> str:
@@ -92,7 +97,7 @@ class Merger:
             return ""
         contexts = rule.options.get("status_check_contexts")
         if rule.options.get("enable_status_check"):
-            sha = shapes.head_sha(repo, issue, pull)
+            sha = issue_shapes.head_sha(repo, issue, pull)
             if required_state(repo, sha, contexts if isinstance(contexts, list) else []) != "success":
                 return "Not all required status checks successful"
         if rule.options.get("required_approvals"):
@@ -111,28 +116,40 @@ class Merger:
         assert pull is not None
         if style not in STYLES:
             raise NotMergedError(405, f"{style} is not an allowed merge style for this repository")
-        head_sha, base_sha = shapes.head_sha(repo, issue, pull), repo.tip(pull.base_branch)
-        if expected_head and expected_head != head_sha:
-            raise NotMergedError(409, "head out of date")
-        with gitside.workshop(repo) as shop:
-            try:
-                merged = _merged(
-                    shop, style, base_sha, head_sha, message or default_message(repo, issue, style), doer, issue
-                )
-            except gitside.GitError as error:
-                raise NotMergedError(409, f"merge conflict: {error.stderr}") from error
-            env = hook_environment(self._world, repo, doer, pull_id=pull.id)
-            env["GITEA_PUSH_TRIGGER"] = "pr-merge-to-base"
-            try:
-                changes = shop.push(merged, pull.base_branch, env)
-            except gitside.GitError as error:
-                words = gitside.remote_words(error.stderr)
-                told = f"with remote message: {words}" if words else "without remote error message"
-                raise NotMergedError(409, f"PushRejected {told}") from error
+        head_sha = issue_shapes.head_sha(repo, issue, pull)
+        try:
+            if expected_head and expected_head != head_sha:
+                raise NotMergedError(409, "head out of date")
+            merged, changes = self._merge_and_push(repo, issue, head_sha, doer, style, message)
+        except NotMergedError:
+            # A merge that did not work out makes the forge check all pull requests onto the branch again.
+            self._pulls.checker.all_onto(repo, pull.base_branch)
+            raise
         self._pushes.received(repo, doer, changes)
         self._pulls.mark_merged(repo, issue, doer, merged)
         if pull.base_branch == repo.default_branch:
             self._pushes.close_mentioned_in(repo, doer, f"{issue.title}\n{issue.body}")
+
+    def _merge_and_push(
+        self, repo: Repository, issue: Issue, head_sha: str, doer: User, style: str, message: str
+    ) -> tuple[str, list[gitside.Received]]:
+        """Give the commit that was made and what the push of it changed."""
+        assert issue.pull is not None
+        branch = issue.pull.base_branch
+        message = message or default_message(repo, issue, style)
+        env = hook_environment(self._world, repo, doer, pull_id=issue.pull.id)
+        env["GITEA_PUSH_TRIGGER"] = "pr-merge-to-base"
+        with gitside.workshop(repo) as shop:
+            try:
+                merged = _merged(shop, style, repo.tip(branch), head_sha, message, doer, issue)
+            except gitside.GitError as error:
+                raise NotMergedError(409, f"merge conflict: {error.stderr}") from error
+            try:
+                return merged, shop.push(merged, branch, env)
+            except gitside.GitError as error:
+                words = gitside.remote_words(error.stderr)
+                told = f"with remote message: {words}" if words else "without remote error message"
+                raise NotMergedError(409, f"PushRejected {told}") from error
 
     def update(self, repo: Repository, issue: Issue, doer: User, style: str) -> None:
         """Bring the base branch into the head branch, by a merge or a rebase.

@@ -12,7 +12,7 @@ from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING
 
-from tests.standin import gitside, shapes
+from tests.standin import gitside, issue_shapes
 from tests.standin.access import can
 from tests.standin.markdown import diff_html, to_html
 from tests.standin.merging import latest_statuses
@@ -45,21 +45,45 @@ def issue_page(forge: Forge, path: dict[str, str]) -> Page:
         return 200, HTML, _render(repository, issue).encode()
 
 
+def overview(forge: Forge, path: dict[str, str]) -> Page:
+    """Show what a repository has: its pull requests and issues, newest first."""
+    with forge.world.lock:
+        repository = forge.world.repository(path["owner"], path["repo"])
+        if repository is None or not can(repository, None, "read"):
+            return _LOST
+        rows = []
+        for issue in sorted(repository.issues.values(), key=lambda issue: -issue.number):
+            link = f'<a href="{issue_shapes.page_of(forge.world, repository, issue)}">{escape(issue.title)}</a>'
+            rows.append(f'<li>{_state(issue)} {link} <span class="number">#{issue.number}</span></li>')
+        shown = _TEMPLATE.substitute(
+            title="Pull requests and issues",
+            number="",
+            repository=escape(repository.full_name),
+            style=(FOLDER / "page.css").read_text(),
+            summary=f"clone <code>{forge.world.url}/{escape(repository.full_name)}.git</code>",
+            content=f'<ul class="list">{"".join(rows) or "<li>Nothing yet.</li>"}</ul>',
+        )
+    return 200, HTML, shown.encode()
+
+
 def _render(repository: Repository, issue: Issue) -> str:
     entries = [_entry(repository, issue.poster, issue.created, issue.body, "")]
     entries += [
         _entry(repository, note.poster, note.created, note.body, f"issuecomment-{note.id}") for note in issue.comments
     ]
+    if issue.pull is not None:
+        entries = [
+            _changes(repository, issue, issue.pull),
+            *entries,
+            _checks(repository, issue, issue.pull),
+        ]
     return _TEMPLATE.substitute(
         title=escape(issue.title),
-        number=issue.number,
+        number=f"#{issue.number}",
         repository=escape(repository.full_name),
         style=(FOLDER / "page.css").read_text(),
-        state=_state(issue),
-        summary=_summary(repository, issue),
-        entries="\n".join(entries),
-        checks="" if issue.pull is None else _checks(repository, issue, issue.pull),
-        changes="" if issue.pull is None else _changes(repository, issue, issue.pull),
+        summary=f"{_state(issue)} {_summary(repository, issue)}",
+        content="\n".join(entries),
     )
 
 
@@ -68,7 +92,7 @@ def _state(issue: Issue) -> str:
         return '<span class="state merged">Merged</span>'
     if issue.is_closed:
         return '<span class="state closed">Closed</span>'
-    return f'<span class="state open">{"Draft" if shapes.is_draft(issue) else "Open"}</span>'
+    return f'<span class="state open">{"Draft" if issue_shapes.is_draft(issue) else "Open"}</span>'
 
 
 def _summary(repository: Repository, issue: Issue) -> str:
@@ -98,7 +122,7 @@ def _entry(repository: Repository, person: User, moment: datetime, text: str, an
 
 
 def _checks(repository: Repository, issue: Issue, pull: Pull) -> str:
-    statuses = latest_statuses(repository, shapes.head_sha(repository, issue, pull))
+    statuses = latest_statuses(repository, issue_shapes.head_sha(repository, issue, pull))
     rows = "\n".join(_check(status) for status in statuses) or "<li>No checks have reported on the head commit.</li>"
     words = {"conflict": "This branch has conflicts with its target.", "checking": "Looking for conflicts …"}
     verdict = words.get(pull.check, "This pull request can be merged automatically.")
@@ -113,12 +137,13 @@ def _check(status: Status) -> str:
 
 
 def _changes(repository: Repository, issue: Issue, pull: Pull) -> str:
-    head = shapes.head_sha(repository, issue, pull)
+    head = issue_shapes.head_sha(repository, issue, pull)
     if not head or not pull.merge_base:
         return ""
     diff = gitside.text(repository.path, "diff", pull.merge_base, head)
-    files = f"{pull.changed_files} changed file{'' if pull.changed_files == 1 else 's'}"
-    counts = f"<b class=plus>+{pull.additions}</b> <b class=minus>-{pull.deletions}</b>"
+    changed, added, removed = gitside.short_stat(repository.path, pull.merge_base, head)
+    files = f"{changed} changed file{'' if changed == 1 else 's'}"
+    counts = f"<b class=plus>+{added}</b> <b class=minus>-{removed}</b>"
     return f'<details class="changes"><summary>{files} {counts}</summary>{diff_html(diff)}</details>'
 
 
@@ -134,6 +159,7 @@ def mermaid(_: Forge, __: dict[str, str]) -> Page:
 
 PAGES: dict[str, Callable[[Forge, dict[str, str]], Page]] = {
     "/assets/mermaid.js": mermaid,
+    "/{owner}/{repo}": overview,
     "/{owner}/{repo}/pulls/{number}": issue_page,
     "/{owner}/{repo}/issues/{number}": issue_page,
 }

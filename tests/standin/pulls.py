@@ -10,8 +10,8 @@ from tests.standin.world import Issue, Pull, Repository, User, World, now
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from tests.standin.checks import Checker
     from tests.standin.events import Announcer
-    from tests.standin.later import Later
 
 TITLE_BYTES = 255
 
@@ -26,10 +26,10 @@ def cut_title(title: str) -> str:
 class Pulls:
     """What pull requests do by themselves. Every method wants the world's lock held."""
 
-    def __init__(self, world: World, announcer: Announcer, later: Later) -> None:
+    def __init__(self, world: World, announcer: Announcer, checker: Checker) -> None:
         self._world = world
         self._announcer = announcer
-        self._later = later
+        self.checker = checker
 
     def open(
         self,
@@ -47,7 +47,7 @@ class Pulls:
         issue = Issue(self._world.next_id("issue"), number, author, cut_title(title), body, pull)
         base.issues[number] = issue
         self._store_head(base, issue, pull)
-        self.check(base, issue)
+        self.checker.now(base, issue)
         self._announcer.pull(base, issue, "opened", author)
         return issue
 
@@ -56,37 +56,11 @@ class Pulls:
         head, ref = pull.head_repository, f"refs/pull/{issue.number}/head"
         if head is None or not head.tip(pull.head_branch):
             return
-        gitside.run(base.path, "fetch", "-q", "--no-tags", str(head.path), f"+refs/heads/{pull.head_branch}:{ref}")
-        base.refs[ref] = head.tip(pull.head_branch)
-
-    def check(self, base: Repository, issue: Issue) -> None:
-        """Look for conflicts, and renew what is remembered of the last check."""
-        pull = issue.pull
-        if pull is None or issue.is_closed:
-            return
-        head_sha, base_sha = base.refs.get(f"refs/pull/{issue.number}/head", ""), base.tip(pull.base_branch)
-        if not head_sha or not base_sha:
-            return
-        merge_base = gitside.merge_base(base.path, base_sha, head_sha)
-        if (merge_base, head_sha) != (pull.merge_base, pull.checked[1]):
-            counts = gitside.short_stat(base.path, merge_base or base_sha, head_sha)
-            pull.changed_files, pull.additions, pull.deletions = counts
-        pull.merge_base, pull.checked = merge_base, (base_sha, head_sha)
-        if merge_base == head_sha:
-            pull.check = "empty"
-        else:
-            pull.check = "mergeable" if gitside.merges_cleanly(base.path, base_sha, head_sha) else "conflict"
-
-    def check_later(self, base: Repository, issue: Issue) -> None:
-        """Mark a pull request as being checked: it is not mergeable until the check has run."""
-        assert issue.pull is not None
-        issue.pull.check = "checking"
-
-        def work() -> None:
-            with self._world.lock:
-                self.check(base, issue)
-
-        self._later.after(self._world.timing.conflict_check, work)
+        tip = head.tip(pull.head_branch)
+        if head is not base:
+            gitside.run(base.path, "fetch", "-q", "--no-tags", "--no-write-fetch-head", str(head.path), tip)
+        gitside.run(base.path, "update-ref", ref, tip)
+        base.refs[ref] = tip
 
     def follow_push(self, head: Repository, branch: str, pusher: User, pushed: float) -> None:
         """Move the pull requests of a branch that was pushed, then have those that target it checked again.
@@ -97,11 +71,9 @@ class Pulls:
             if pull.opened > pushed:
                 continue
             self._store_head(base, issue, pull)
-            self.check_later(base, issue)
+            self.checker.soon(base, issue)
             self._announcer.pull(base, issue, "synchronized", pusher, fine="pull_request_sync")
-        for issue, pull in list(head.open_pulls()):
-            if pull.base_branch == branch:
-                self.check_later(head, issue)
+        self.checker.all_onto(head, branch)
 
     def follow_deletion(self, repo: Repository, branch: str, doer: User) -> None:
         """Close the pull requests from and to a branch that is gone."""
@@ -121,24 +93,22 @@ class Pulls:
         if issue.pull is None:
             self._announcer.issue(repo, issue, action, doer)
             return
+        # Reopening looks at nothing anew: what was pushed meanwhile shows with the next push.
         self._announcer.pull(repo, issue, action, doer)
-        if not closed:
-            self._store_head(repo, issue, issue.pull)
-            self.check_later(repo, issue)
 
     def mark_merged(self, repo: Repository, issue: Issue, doer: User, commit: str) -> None:
         assert issue.pull is not None
         issue.pull.merged_at = issue.closed = issue.updated = now()
         issue.pull.merged_by, issue.pull.merge_commit = doer, commit
         issue.is_closed = True
-        issue.pull.check = "mergeable"
+        issue.pull.check = "checking"
         self._announcer.pull(repo, issue, "closed", doer)
 
     def retarget(self, repo: Repository, issue: Issue, doer: User, base_branch: str) -> None:
         """Aim a pull request at another branch. The event names the new branch where one expects the old one."""
         assert issue.pull is not None
         issue.pull.base_branch = base_branch
-        self.check(repo, issue)
+        self.checker.now(repo, issue)
         self._announcer.pull(repo, issue, "edited", doer, changes={"ref": {"from": base_branch}})
 
     def same_targets(self, base: Repository, base_branch: str, head: Repository, head_branch: str) -> Issue | None:

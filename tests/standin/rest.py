@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import urlencode
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 DEFAULT_PAGE, MAX_PAGE = 30, 50
 NOT_FOUND = "The target couldn't be found."
+# Errors name the fields of Forgejo's own structs; most are the JSON name in capitals.
+FIELDS = {"new_branch_name": "BranchName", "sha": "SHA"}
 
 
 class RefusedError(Exception):
@@ -38,20 +41,29 @@ def not_found(*errors: str) -> NoReturn:
     raise RefusedError(404, NOT_FOUND, list(errors))
 
 
+class NoBody(Enum):
+    """Says that an answer has no body, not even JSON's null."""
+
+    NO_BODY = "no body"
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     status: int = 200
-    value: Any = None  # JSON, or bytes for plain text; None: no body
+    value: Any = NoBody.NO_BODY  # JSON, or bytes for plain text
     headers: dict[str, str] = field(default_factory=dict)
 
     @property
     def body(self) -> bytes:
-        if self.value is None:
+        if self.value is NoBody.NO_BODY:
             return b""
         return self.value if isinstance(self.value, bytes) else go_json(self.value) + b"\n"
 
     @property
     def media_type(self) -> str:
+        """The content type, "" when there is no content."""
+        if self.value is NoBody.NO_BODY:
+            return ""
         return "text/plain; charset=utf-8" if isinstance(self.value, bytes) else "application/json;charset=utf-8"
 
 
@@ -89,8 +101,8 @@ class Call:
         value = self.path[name]
         return int(value) if value.isdecimal() else 0
 
-    def issue(self, name: str = "index") -> Issue:
-        return self.repo.issues.get(self.number(name)) or not_found()
+    def issue(self) -> Issue:
+        return self.repo.issues.get(self.number("index")) or not_found()
 
     def pull(self) -> tuple[Issue, Pull]:
         issue = self.issue()
@@ -118,6 +130,14 @@ class Call:
             items = items[(page - 1) * size : page * size]
         return Answer(200, [shape(item) for item in items], headers)
 
+    def page_headers(self, total: int) -> dict[str, str]:
+        """Give the paging headers that only lists of commits and changed files have."""
+        page = max(1, _integer(self.query.get("page"), 1))
+        size = min(_integer(self.query.get("limit"), DEFAULT_PAGE), MAX_PAGE)
+        count = -(-total // size)
+        more = str(page < count).lower()
+        return {"X-Page": str(page), "X-PerPage": str(size), "X-PageCount": str(count), "X-HasMore": more}
+
     def _links(self, total: int, page: int, size: int) -> str:
         last = max(1, -(-total // size))
         wanted = []
@@ -144,7 +164,8 @@ class Route:
     method: str
     path: str
     handler: Callable[[Call], Answer]
-    scopes: tuple[str, ...]
+    scopes: tuple[str, ...]  # one of these is enough …
+    and_scope: str  # … but this one is needed as well, when there is one
     role: str  # "", "token", "write", "admin", "site-admin", "password"
     changes: bool  # refused with 423 in archived repositories
     required: tuple[str, ...]
@@ -159,8 +180,8 @@ class Routes:
         self._scopes = scopes
         self._not_when_empty = not_when_empty
 
-    def get(self, path: str, role: str = "", *, scopes: tuple[str, ...] | None = None) -> Callable[..., Any]:
-        return self._route("GET", path, role, scopes, changes=False, required=())
+    def get(self, path: str, role: str = "", **options: Any) -> Callable[..., Any]:
+        return self._route("GET", path, role, **options)
 
     def post(self, path: str, role: str = "token", **options: Any) -> Callable[..., Any]:
         return self._route("POST", path, role, **options)
@@ -181,12 +202,14 @@ class Routes:
         role: str,
         scopes: tuple[str, ...] | None = None,
         *,
+        and_scope: str = "",
         changes: bool = False,
         required: tuple[str, ...] = (),
     ) -> Callable[..., Any]:
         def keep(handler: Callable[[Call], Answer]) -> Callable[[Call], Answer]:
             chosen = self._scopes if scopes is None else scopes
-            self.routes.append(Route(method, path, handler, chosen, role, changes, required, self._not_when_empty))
+            empty = self._not_when_empty
+            self.routes.append(Route(method, path, handler, chosen, and_scope, role, changes, required, empty))
             return handler
 
         return keep
@@ -207,19 +230,28 @@ def answer(route: Route, call: Call, raw_body: bytes) -> Answer:
 
 def _check(route: Route, call: Call) -> None:
     level = "read" if route.method == "GET" else "write"
-    if call.caller.lacks_scope(level, route.scopes):
-        wanted = " ".join(f"{level}:{category}" for category in route.scopes)
-        raise RefusedError(403, f"token does not have at least one of required scope(s): [{wanted}]")
+    for scopes in (route.scopes, (route.and_scope,) if route.and_scope else ()):
+        if call.caller.lacks_scope(level, scopes):
+            wanted = " ".join(f"{level}:{category}" for category in scopes)
+            raise RefusedError(403, f"token does not have at least one of required scope(s): [{wanted}]")
     if "owner" in call.path and "repo" in call.path:
-        call.repository = call.forge.world.repository(call.path["owner"], call.path["repo"])
-        if call.repository is None or not call.can("read"):
-            not_found()
+        call.repository = _find_repository(call)
     if route.not_when_empty and call.repo.is_empty:
         not_found()
     if route.role:
         _check_role(route.role, call)
     if route.changes and call.repo.archived:
         raise RefusedError(423, f"<Repository {call.repo.id}:{call.repo.full_name}> is archived")
+
+
+def _find_repository(call: Call) -> Repository:
+    owner = call.path["owner"]
+    if call.forge.world.user(owner) is None:
+        raise RefusedError(404, "GetUserByName", [f"user redirect does not exist [name: {owner}]"])
+    found = call.forge.world.repository(owner, call.path["repo"])
+    if found is None or not can(found, call.caller.user, "read"):
+        not_found()
+    return found
 
 
 def _check_role(role: str, call: Call) -> None:
@@ -242,5 +274,5 @@ def _body(route: Route, raw: bytes) -> Any:
         raise RefusedError(422, f"[]: {error}") from error
     for name in route.required:
         if not isinstance(body, dict) or body.get(name) in (None, "", []):
-            raise RefusedError(422, f"[{name.title().replace('_', '')}]: Required")
+            raise RefusedError(422, f"[{FIELDS.get(name) or name.title().replace('_', '')}]: Required")
     return body

@@ -59,6 +59,12 @@ def _token(token: Token) -> dict[str, object]:
     }
 
 
+@routes.get("/admin/users", "site-admin", scopes=("admin",))
+def users(call: Call) -> Answer:
+    people = [user for user in call.forge.world.users.values() if not user.is_organization]
+    return call.paged(people, lambda user: shapes.user(call.forge.world, user, call.doer))
+
+
 @routes.post("/admin/users", "site-admin", scopes=("admin",), required=("username", "email", "password"))
 def create_user(call: Call) -> Answer:
     name, world = call.body["username"], call.forge.world
@@ -109,5 +115,5 @@ def _organization(call: Call, item: User) -> dict[str, object]:
 def find_user(call: Call) -> User:
     user = call.forge.world.user(call.path["username"])
     if user is None:
-        not_found(f"user does not exist [uid: 0, name: {call.path['username']}]")
+        raise RefusedError(404, f"user redirect does not exist [name: {call.path['username']}]")
     return user

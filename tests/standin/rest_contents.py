@@ -7,7 +7,7 @@ import binascii
 from dataclasses import dataclass
 from typing import Any
 
-from tests.standin import gitside, shapes
+from tests.standin import commit_shapes, gitside, shapes
 from tests.standin.access import can, writable_as_maintainer
 from tests.standin.pushes import hook_environment, may_push, protection_of
 from tests.standin.rest import Answer, Call, RefusedError, Routes, not_found
@@ -44,7 +44,7 @@ def _shape(call: Call, entry: Entry, commit: str, ref: str, *, with_content: boo
     place = f"branch/{ref}" if repo.tip(ref) else f"commit/{commit}"
     path = shapes.escaped(entry.path)
     itself = f"{api}/contents/{path}?ref={ref}"
-    html, git = f"{page}/src/{place}/{path}", f"{api}/git/{entry.kind}s/{entry.sha}"
+    html, git = f"{page}/src/{place}/{path}", f"{api}/git/blobs/{entry.sha}"
     content = None
     if with_content and kind == "file":
         content = base64.b64encode(gitside.run(repo.path, "cat-file", "blob", entry.sha)).decode()
@@ -80,6 +80,8 @@ def get(call: Call) -> Answer:
 
 def _get(call: Call, path: str) -> Answer:
     """Answer one file, or the list of a folder."""
+    if call.repo.is_empty:
+        return Answer(200, [])
     ref = call.query.get("ref") or call.repo.default_branch
     commit = gitside.resolve(call.repo.path, ref)
     if not commit:
@@ -102,9 +104,10 @@ def raw(call: Call) -> Answer:
     return Answer(200, gitside.run(call.repo.path, "cat-file", "blob", entries[0].sha))
 
 
-@routes.post(CONTENTS, changes=True, required=("files",))
+@routes.post(CONTENTS, changes=True)
 def change_files(call: Call) -> Answer:
-    return Answer(201, _write(call, call.body["files"]))
+    """Write any number of files; none makes an empty commit."""
+    return Answer(201, _write(call, call.body.get("files") or []))
 
 
 @routes.post(CONTENTS + "/{path:path}", changes=True)
@@ -123,7 +126,9 @@ def delete_file(call: Call) -> Answer:
         return Answer(200, _one(_write(call, [_operation(call, "delete")])) | {"content": None})
     except RefusedError as refusal:
         # This one route calls a stale sha a bad request, and a missing file missing.
-        code = {409: 400, 422: 400, 500: 404}.get(refusal.status, refusal.status)
+        if refusal.status == 500 and not refusal.message:
+            raise RefusedError(404, f"repository file does not exist [path: {call.path['path']}]") from refusal
+        code = 400 if refusal.status in {409, 422} else refusal.status
         raise RefusedError(code, refusal.message) from refusal
 
 
@@ -150,7 +155,7 @@ def _write(call: Call, files: list[dict[str, Any]]) -> dict[str, Any]:
     _may_write(call, branch)
     parent = repo.tip(branch)
     if not parent and not repo.is_empty:
-        raise RefusedError(404, f"branch does not exist [repo_id: {repo.id} name: {branch}]")
+        raise RefusedError(404, f"branch does not exist [name: {branch}]")
     if target != branch and repo.tip(target):
         raise RefusedError(422, f"branch already exists [name: {target}]")
     with gitside.workshop(repo) as shop:
@@ -175,12 +180,16 @@ def _may_write(call: Call, branch: str) -> None:
     if not can(call.repo, call.doer, "write") and not maintained:
         raise RefusedError(403, "user should have a permission to write to this branch")
     if rule is not None and not may_push(rule, call.repo, call.doer) and not call.body.get("new_branch"):
-        raise RefusedError(403, f"user cannot commit to branch [user: {call.doer.name}, branch: {branch}]")
+        raise RefusedError(403, f"user cannot commit to repo [user: {call.doer.name}]")
 
 
 def _apply(shop: gitside.Workshop, file: dict[str, Any], index: dict[str, str], *, parent: str, checked: bool) -> None:
     operation, path = file.get("operation"), file.get("path") or ""
-    if not path or path.startswith("/") or ".git" in path.split("/") or ".." in path.split("/"):
+    if not path:
+        raise RefusedError(422, "[Path]: Required")
+    if ".." in path.split("/"):
+        raise RefusedError(500, "")
+    if path.startswith("/") or ".git" in path.split("/"):
         raise RefusedError(422, f"path contains a malformed path component [path: {path}]")
     source = file.get("from_path") or path
     existing = shop.git("ls-files", "-s", "--", source, env=index).split()
@@ -193,7 +202,7 @@ def _apply(shop: gitside.Workshop, file: dict[str, Any], index: dict[str, str], 
         words = f"sha does not match [given: {file['sha']}, expected: {existing[1]}]"
         raise RefusedError(409, words)
     elif not file.get("sha") and checked:
-        raise RefusedError(422, "a SHA or commit ID must be proved when updating a file")
+        raise RefusedError(422, "a SHA or commit ID must be provided when updating a file")
     mode = existing[0] if existing else "100644"
     if source != path or operation == "delete":
         shop.git("update-index", "--force-remove", "--", source, env=index)
@@ -206,7 +215,7 @@ def _decoded(content: str) -> bytes:
     try:
         return base64.b64decode(content, validate=True)
     except binascii.Error as error:
-        raise RefusedError(422, f"illegal base64 data: {error}") from error
+        raise RefusedError(422, "illegal base64 data at input byte 0") from error
 
 
 def _commit(call: Call, shop: gitside.Workshop, tree: str, parent: str) -> str:
@@ -218,9 +227,18 @@ def _commit(call: Call, shop: gitside.Workshop, tree: str, parent: str) -> str:
 
     author, committer = person("author"), person("committer")
     env = gitside.identity(author or committer or own, committer or author or own)
-    message = (body.get("message") or "Change files").strip()
+    message = (body.get("message") or _message(body.get("files") or [])).strip()
     parents = ["-p", parent] if parent else []
     return shop.git("commit-tree", tree, *parents, "-m", message, env=env)
+
+
+def _message(files: list[dict[str, Any]]) -> str:
+    """Make the message of a commit that was given none."""
+    lines = []
+    for operation, verb in (("create", "Add"), ("update", "Update"), ("delete", "Delete")):
+        if paths := [file["path"] for file in files if file.get("operation") == operation]:
+            lines.append(f"{verb} {', '.join(paths)}")
+    return "\n".join(lines) or "Change files"
 
 
 def _answer(call: Call, sha: str, branch: str, paths: list[str], total: int) -> dict[str, Any]:
@@ -234,13 +252,13 @@ def _answer(call: Call, sha: str, branch: str, paths: list[str], total: int) -> 
     return {
         "files": shown,
         "commit": {
-            **shapes.commit_meta(world, repo, sha),
+            **commit_shapes.commit_meta(world, repo, sha),
             "html_url": f"{world.url}/{repo.full_name}/commit/{sha}",
             "author": dict(zip(("name", "email", "date"), commit.author, strict=True)),
             "committer": dict(zip(("name", "email", "date"), commit.committer, strict=True)),
-            "parents": [shapes.commit_meta(world, repo, parent) for parent in commit.parents],
+            "parents": [commit_shapes.commit_meta(world, repo, parent) for parent in commit.parents],
             "message": commit.message,
-            "tree": shapes.commit_meta(world, repo, commit.tree, "trees"),
+            "tree": commit_shapes.commit_meta(world, repo, commit.tree, "trees"),
         },
-        "verification": shapes.unsigned(),
+        "verification": commit_shapes.unsigned(),
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from tests.standin import gitside, shapes
+from tests.standin import commit_shapes, gitside, shapes
 from tests.standin.deliveries import chosen_events, go_json
 from tests.standin.rest import Answer, Call, RefusedError, Routes, not_found
 from tests.standin.rest_accounts import find_user
@@ -98,14 +98,14 @@ def _check_config(config: dict[str, Any]) -> None:
 
 
 def _change(hook: Hook, body: dict[str, Any]) -> None:
-    """Edit a hook the way Forgejo does: what the body leaves out is reset, and the secret never changes."""
+    """Edit a hook the way Forgejo does: events and filter that the body leaves out are reset, the secret stays."""
     config = body.get("config") or {}
     _check_config(config)
     hook.url = config.get("url", hook.url)
     hook.content_type = config.get("content_type", hook.content_type)
     hook.events = chosen_events(body.get("events") or [])
     hook.branch_filter = body.get("branch_filter") or ""
-    hook.authorization_header = body.get("authorization_header") or ""
+    hook.authorization_header = body.get("authorization_header") or hook.authorization_header
     if body.get("active") is not None:
         hook.active = bool(body["active"])
     hook.updated = now()
@@ -119,7 +119,7 @@ def test_hook(call: Call) -> Answer:
     if repo.is_empty:
         return Answer(204)
     head = gitside.log(repo.path, "-1", repo.tip(repo.default_branch))[0]
-    shown = shapes.payload_commit(world, repo, head, with_files=False)
+    shown = commit_shapes.payload_commit(world, repo, head, with_files=False)
     payload = {
         "ref": call.query.get("ref") or f"refs/heads/{repo.default_branch}",
         "before": head.sha,

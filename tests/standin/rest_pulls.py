@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tests.standin import gitside, shapes
+from tests.standin import gitside, issue_shapes, shapes
 from tests.standin.access import can
-from tests.standin.merging import NotMergedError
+from tests.standin.merging import STYLES, NotMergedError
 from tests.standin.pulls import already_exists, cut_title
 from tests.standin.rest import Answer, Call, RefusedError, Routes, not_found
+from tests.standin.rest_commits import paged_commits
 from tests.standin.world import ZERO_SHA, now
 
 if TYPE_CHECKING:
@@ -66,6 +67,8 @@ def create(call: Call) -> Answer:
 
 def _head(call: Call, text: str) -> tuple[Repository, str]:
     owner, colon, branch = text.rpartition(":")
+    if colon and call.forge.world.user(owner) is None:
+        not_found(f"the owner {owner} does not exist")
     if not colon or owner.lower() == call.repo.owner.name.lower():
         return call.repo, branch
     for repository in call.forge.world.repositories.values():
@@ -73,7 +76,8 @@ def _head(call: Call, text: str) -> tuple[Repository, str]:
             if not can(repository, call.doer, "read"):
                 raise RefusedError(404, "Can't read headRepo UnitTypeCode", [])
             return repository, branch
-    return not_found(f"{owner} does not have a fork of {call.repo.full_name}")
+    base = call.repo.full_name
+    return not_found(f"{owner} does not have a fork of {base} and {base} is not a fork of a repository from {owner}")
 
 
 @routes.get(PULLS + "/{base}/{head:path}")
@@ -89,13 +93,15 @@ def by_branches(call: Call) -> Answer:
 @routes.get(PULL + ".diff")
 def diff(call: Call) -> Answer:
     issue, pull = call.pull()
-    return Answer(200, gitside.run(call.repo.path, "diff", pull.merge_base, shapes.head_sha(call.repo, issue, pull)))
+    return Answer(
+        200, gitside.run(call.repo.path, "diff", pull.merge_base, issue_shapes.head_sha(call.repo, issue, pull))
+    )
 
 
 @routes.get(PULL + ".patch")
 def patch(call: Call) -> Answer:
     issue, pull = call.pull()
-    selection = f"{pull.merge_base}..{shapes.head_sha(call.repo, issue, pull)}"
+    selection = f"{pull.merge_base}..{issue_shapes.head_sha(call.repo, issue, pull)}"
     return Answer(200, gitside.run(call.repo.path, "format-patch", "--stdout", selection))
 
 
@@ -123,7 +129,7 @@ def edit(call: Call) -> Answer:
         _retarget(call, issue, pull, call.body["base"])
     if call.body.get("allow_maintainer_edit") is not None:
         if issue.poster is not call.doer:
-            raise RefusedError(403, "SetAllowEdits: user has no permission for this action")
+            raise RefusedError(403, "SetAllowEdits: user not allowed to do this action")
         pull.allow_maintainer_edit = bool(call.body["allow_maintainer_edit"])
     return Answer(201, _shape(call, issue))
 
@@ -154,32 +160,24 @@ def _retarget(call: Call, issue: Issue, pull: Pull, base: str) -> None:
 
 def _span(call: Call) -> tuple[str, str]:
     issue, pull = call.pull()
-    head = shapes.head_sha(call.repo, issue, pull)
+    head = issue_shapes.head_sha(call.repo, issue, pull)
     if pull.merged_at is not None:
         return pull.merge_base, head
     return gitside.merge_base(call.repo.path, call.repo.tip(pull.base_branch), head) or pull.merge_base, head
 
 
-def _with_page_headers(call: Call, answer: Answer) -> Answer:
-    total = int(answer.headers["X-Total-Count"])
-    page = int(call.query.get("page", "1") or "1")
-    size = min(int(call.query.get("limit", "30") or "30"), 50)
-    count = -(-total // size)
-    extra = {"X-Page": page, "X-PerPage": size, "X-PageCount": count, "X-HasMore": str(page < count).lower()}
-    return Answer(200, answer.value, {**answer.headers, **{key: str(value) for key, value in extra.items()}})
-
-
 @routes.get(PULL + "/commits")
 def commits(call: Call) -> Answer:
     start, head = _span(call)
-    found = gitside.log(call.repo.path, head, f"^{start}")
-    return _with_page_headers(call, call.paged(found, lambda item: shapes.commit(call.forge.world, call.repo, item)))
+    return paged_commits(call, gitside.log(call.repo.path, head, f"^{start}"))
 
 
 @routes.get(PULL + "/files")
 def files(call: Call) -> Answer:
     start, head = _span(call)
-    return _with_page_headers(call, call.paged(_changed_files(call, start, head), lambda item: item))
+    found = _changed_files(call, start, head)
+    page = call.paged(found, lambda item: item)
+    return Answer(200, page.value, page.headers | call.page_headers(len(found)))
 
 
 def _changed_files(call: Call, start: str, head: str) -> list[dict[str, Any]]:
@@ -217,6 +215,8 @@ def is_merged(call: Call) -> Answer:
 
 @routes.post(PULL + "/merge", changes=True, required=("Do",))
 def merge(call: Call) -> Answer:
+    if call.body["Do"] not in (*STYLES, "manually-merged"):
+        raise RefusedError(422, "[Do]: In")
     issue, pull = call.pull()
     title, more = call.body.get("MergeTitleField") or "", call.body.get("MergeMessageField") or ""
     message = "\n\n".join(part.strip() for part in (title, more) if part.strip())
@@ -225,7 +225,8 @@ def merge(call: Call) -> Answer:
         merger.refuse_unless_mergeable(call.repo, issue, call.doer, force=bool(call.body.get("force_merge")))
         merger.merge(call.repo, issue, call.doer, call.body["Do"], message, call.body.get("head_commit_id") or "")
     except NotMergedError as error:
-        raise RefusedError(error.status, error.message) from error
+        errors: list[str] | None = [] if error.status == 404 else None
+        raise RefusedError(error.status, error.message, errors) from error
     if call.body.get("delete_branch_after_merge") and pull.head_repository is not None:
         _delete_head_branch(call, pull.head_repository, pull.head_branch)
     return Answer(200)

@@ -8,6 +8,7 @@ from tests.standin import shapes
 from tests.standin.access import access, can
 from tests.standin.rest import Answer, Call, RefusedError, Routes, not_found
 from tests.standin.rest_accounts import find_user
+from tests.standin.world import now
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,10 +20,11 @@ GIT_HOOKS = ("pre-receive", "update", "post-receive")
 
 
 def shown(call: Call, repository: Repository) -> dict[str, Any]:
-    return shapes.repository(call.forge.world, repository, access(repository, call.caller.user))
+    viewer = call.caller.user
+    return shapes.repository(call.forge.world, repository, access(repository, viewer), anonymous=viewer is None)
 
 
-@routes.post("/user/repos", scopes=("repository",), required=("name",))
+@routes.post("/user/repos", scopes=("user",), and_scope="repository", required=("name",))
 def create(call: Call) -> Answer:
     return _create(call, call.doer)
 
@@ -77,7 +79,7 @@ def _concerns(repository: Repository, user_id: int) -> bool:
     return repository.owner.id == user_id or user_id in repository.owner.members or user_id in repository.collaborators
 
 
-@routes.get("/user/repos", "token")
+@routes.get("/user/repos", "token", scopes=("user",), and_scope="repository")
 def mine(call: Call) -> Answer:
     """List what the caller owns, works in, or reaches through an organization (not all that is public)."""
     found = [repo for repo in call.forge.world.repositories.values() if _concerns(repo, call.doer.id)]
@@ -121,9 +123,11 @@ def edit(call: Call) -> Answer:
         if not repo.tip(wanted["default_branch"]):
             raise RefusedError(422, f"branch does not exist [name: {wanted['default_branch']}]")
         repo.default_branch = wanted["default_branch"]
-    for name in ("archived", "private", "description"):
+    for name in ("private", "description"):
         if wanted.get(name) is not None:
             setattr(repo, name, wanted[name])
+    if wanted.get("archived") is not None and wanted["archived"] != repo.archived:
+        repo.archived_at = now() if wanted["archived"] else None
     return Answer(200, shown(call, repo))
 
 
@@ -131,7 +135,7 @@ def edit(call: Call) -> Answer:
 def delete(call: Call) -> Answer:
     if not call.can("owner"):
         raise RefusedError(403, "user should be the owner of the repo")
-    call.forge.remove_repository(call.repo)
+    call.forge.remove_repository(call.repo, call.doer)
     return Answer(204)
 
 
@@ -146,9 +150,8 @@ def fork(call: Call) -> Answer:
     name, owner = call.body.get("name") or call.repo.name, call.doer
     world = call.forge.world
     if any(repo.parent is call.repo and repo.owner is owner for repo in world.repositories.values()):
-        raise RefusedError(
-            409, f"repository is already forked by user [uname: {owner.name}, repo path: {call.repo.full_name}]"
-        )
+        where = f"repo path: {call.repo.full_name}, fork path: {owner.name}/{name}"
+        raise RefusedError(409, f"repository is already forked by user [uname: {owner.name}, {where}]")
     if world.repository(owner.name, name) is not None:
         raise RefusedError(409, f"repository already exists [uname: {owner.name}, name: {name}]")
     return Answer(202, shown(call, call.forge.add_repository(owner, name, source=call.repo)))
@@ -221,7 +224,9 @@ def _git_hook_file(call: Call, name: str) -> Path:
 
 def _git_hook(call: Call, name: str) -> dict[str, Any]:
     file = _git_hook_file(call, name)
-    return {"name": name, "is_active": file.exists(), "content": file.read_text() if file.exists() else ""}
+    if not file.exists():
+        return {"name": name, "is_active": False}
+    return {"name": name, "is_active": True, "content": file.read_text()}
 
 
 @routes.get("/repos/{owner}/{repo}/hooks/git", "admin")

@@ -74,8 +74,8 @@ class Comment:
 class Pull:
     """What an issue has in addition when it is a pull request.
 
-    `merge_base` and the three counts are those of the last conflict check: after a push they are stale until
-    the next one, which is what clients of the real forge see too.
+    `merge_base` is that of the last conflict check: after a push it is stale until the next one, and so are the
+    counts that are made with it, which is what clients of the real forge see too.
     """
 
     id: int
@@ -83,11 +83,9 @@ class Pull:
     head_branch: str
     base_branch: str
     merge_base: str = ""
-    additions: int = 0
-    deletions: int = 0
-    changed_files: int = 0
+    counted: tuple[str, str] = ("", "")  # what the counts are of: (merge base, head)
+    counts: tuple[int, int, int] = (0, 0, 0)  # changed files, added lines, removed lines
     check: CheckState = "checking"
-    checked: tuple[str, str] = ("", "")  # (base sha, head sha) of the last check
     opened: float = field(default_factory=time.monotonic)  # pushes from before that do not concern it
     allow_maintainer_edit: bool = False
     merged_at: datetime | None = None
@@ -159,7 +157,7 @@ class Repository:
     description: str = ""
     default_branch: str = "main"
     parent: Repository | None = None
-    archived: bool = False
+    archived_at: datetime | None = None
     topics: list[str] = field(default_factory=list)
     collaborators: dict[int, Access] = field(default_factory=dict)
     refs: dict[str, str] = field(default_factory=dict)  # full ref -> sha, kept equal to the bare repository
@@ -175,6 +173,10 @@ class Repository:
     @property
     def full_name(self) -> str:
         return f"{self.owner.name}/{self.name}"
+
+    @property
+    def archived(self) -> bool:
+        return self.archived_at is not None
 
     def branches(self) -> dict[str, str]:
         """Give branch name -> sha, sorted by name."""

@@ -66,12 +66,21 @@ def test_a_pull_request_on_its_page(standin: StandinForgejo, repository: HostedR
     assert "1 changed file" in shown
 
 
+def test_a_repository_lists_its_pull_requests(standin: StandinForgejo, repository: HostedRepository) -> None:
+    shown = page(standin, repository.full_name).text
+
+    link = f'<a href="{standin.url}/{repository.full_name}/pulls/1">Title &lt;script&gt;</a>'
+    assert f'<span class="state open">Open</span> {link}' in shown
+    assert f"clone <code>{standin.url}/{repository.full_name}.git</code>" in shown
+
+
 def test_what_does_not_exist_or_is_private_has_no_page(standin: StandinForgejo, repository: HostedRepository) -> None:
     standin.admin.api.call("PATCH", repository.path, {"private": True}, expect=200)
 
-    paths = [f"{repository.full_name}/pulls/1", "nobody/nothing/pulls/1", f"{repository.full_name}/issues/99"]
+    name = repository.full_name
+    paths = [name, f"{name}/pulls/1", f"{name}/issues/99", "nobody/nothing", "nobody/nothing/pulls/1"]
 
-    assert [page(standin, path).status_code for path in paths] == [404, 404, 404]
+    assert [page(standin, path).status_code for path in paths] == [404] * 5
 
 
 def test_mermaid_is_served_from_this_machine(standin: StandinForgejo, repository: HostedRepository) -> None:

@@ -125,8 +125,9 @@ def test_the_state_a_protected_branch_asks_for(contexts: list[str], entries: lis
     assert required_state(with_statuses(*entries), "sha", contexts) == state
 
 
-def test_an_unknown_state_is_the_worst() -> None:
-    assert worst(["success", "made-up", "error"]) == "made-up"
+def test_an_unknown_state_never_replaces_another_nor_is_replaced() -> None:
+    assert worst(["success", "made-up", "error"]) == "error"
+    assert worst(["made-up", "error"]) == "made-up"
 
 
 @pytest.mark.parametrize("title", ["short", "x" * 255, "ä" * 127])

@@ -52,7 +52,7 @@ class Scene:
 
 
 def test_a_first_push_is_noticed_late(tmp_path: Path) -> None:
-    with Scene(Timing(push_update=0.5), tmp_path) as scene:
+    with Scene(Timing(push_update=4.0), tmp_path) as scene:
         scene.copy.push("main:refs/heads/topic")
         body = {"head": "topic", "base": "main", "title": "T"}
         path = f"{scene.repository.path}/pulls"
@@ -64,7 +64,7 @@ def test_a_first_push_is_noticed_late(tmp_path: Path) -> None:
 
 
 def test_after_a_push_a_pull_request_is_checked_anew_and_stale_until_then(tmp_path: Path) -> None:
-    with Scene(Timing(push_update=0.0, conflict_check=0.6), tmp_path) as scene:
+    with Scene(Timing(push_update=0.0, conflict_check=3.0), tmp_path) as scene:
         fork_point = scene.copy.git("rev-parse", "HEAD")
         scene.copy.branch("topic")
         scene.copy.commit({"a.txt": "a\n"})
@@ -86,13 +86,13 @@ def test_after_a_push_a_pull_request_is_checked_anew_and_stale_until_then(tmp_pa
         eventually(lambda: scene.api.get(f"{path}/1")["mergeable"])
         fresh = scene.api.get(f"{path}/1")
 
-        assert (stale["merge_base"], stale["additions"], stale["base"]["sha"]) == (fork_point, 1, base)
+        assert (stale["merge_base"], stale["changed_files"], stale["base"]["sha"]) == (fork_point, 2, base)
         assert refusal["message"] == "Please try again later"
-        assert (fresh["merge_base"], fresh["additions"], fresh["base"]["sha"]) == (base, 2, base)
+        assert (fresh["merge_base"], fresh["changed_files"], fresh["base"]["sha"]) == (base, 1, base)
 
 
 def test_the_forge_knows_when_it_has_nothing_left_to_do(tmp_path: Path) -> None:
-    with Scene(Timing(push_update=0.2), tmp_path) as scene:
+    with Scene(Timing(push_update=2.0), tmp_path) as scene:
         busy = not scene.forgejo.server.forge.idle
 
         scene.forgejo.wait_until_quiet()

@@ -1,0 +1,84 @@
+"""What goes wrong between onehead and the forge, and how it heals."""
+
+from __future__ import annotations
+
+import pytest
+from tests.forgejos.port import eventually
+from tests.migrations import chain, merged
+from tests.migrations import project as alembic_project
+from tests.stories.conftest import Service
+
+from onehead.forge.api import ForgejoApi
+from onehead.forge.connection import Connection
+from onehead.forge.errors import MissingScope, Unavailable
+from onehead.forge.values import Repository, RepositoryName
+from onehead.jobs.job import Everything, Job
+
+BASE = merged(alembic_project(), chain(("017", None), ("018", "017")))
+
+
+def collide(service: Service) -> tuple[int, str]:
+    """A colliding pull request of which no webhook tells."""
+    service.project.forgejo.lose_webhooks(True)
+    copy = service.project.copy
+    copy.commit(BASE, "Start")
+    copy.commit(chain(("019", "018")), "Player teams")
+    copy.push()
+    sha = service.project.push_branch("oauth", chain(("020", "018")), start="main~1")
+    number = service.project.open_pull("oauth")["number"]
+    service.project.forgejo.lose_webhooks(False)
+    return number, sha
+
+
+def test_a_forge_that_is_away_is_asked_again_and_the_status_is_set_when_it_returns(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    number, sha = collide(service)
+    asked = []
+    real = ForgejoApi.repository
+
+    def away_twice(api: ForgejoApi, name: RepositoryName) -> Repository:
+        asked.append(name)
+        if len(asked) < 3:
+            raise Unavailable("Forgejo does not answer.", "Wait until it is back.")
+        return real(api, name)
+
+    monkeypatch.setattr(ForgejoApi, "repository", away_twice)
+    service.engine.submit(Job(service.project.repository.full_name, frozenset({Everything()})))
+
+    assert eventually(lambda: service.comments(number), within=30)
+    assert service.status(sha)[0] == "failure"
+    assert len(asked) == 3
+
+
+def test_a_token_without_a_scope_still_sets_the_red_status_and_the_error_names_the_scope(service: Service) -> None:
+    number, sha = collide(service)
+    token = service.project.forgejo.admin.create_token(service.bot.name, ["write:repository", "read:user"])
+    whole = service.desk.api
+    with ForgejoApi(Connection(service.project.forgejo.url, token)) as service.desk.api:
+        with pytest.raises(MissingScope) as trouble:
+            service.tell_everything()
+        service.desk.api = whole
+
+    assert trouble.value.message.endswith("The token lacks the scope read:issue.")
+    assert "with write:repository, write:issue, read:user" in trouble.value.hint
+    assert service.status(sha)[0] == "failure"
+    assert service.comments(number) == []
+
+
+def test_a_repository_without_any_environment_is_healthy_and_gets_no_comment(service: Service) -> None:
+    sha = service.project.push_branch("docs", {"docs.md": "# Docs\n"})
+    number = service.project.open_pull("docs")["number"]
+    service.settle()
+
+    assert service.status(sha) == ("success", "No Alembic environment here.")
+    assert service.comments(number) == []
+
+
+def test_a_repository_that_the_token_may_only_read_is_left_alone(service: Service) -> None:
+    number, _ = collide(service)
+    service.project.forgejo.admin.add_collaborator(service.project.repository, service.bot, "read")
+    service.sweep()
+
+    assert service.comments(number) == []
+    assert service.repairs() == []
