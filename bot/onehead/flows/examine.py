@@ -111,8 +111,7 @@ def _listings(trees: Trees) -> list[Listing]:
             if sides:
                 merged[path] = sides[0]
                 rivals += sides[1:]
-        edited = frozenset(path for path, conflict in trees.merge.conflicts.items() if conflict.base is not None)
-        listings += [Listing(trees.head.entries), Listing(merged, tuple(rivals), edited)]
+        listings += [Listing(trees.head.entries), Listing(merged, tuple(rivals))]
     return listings
 
 

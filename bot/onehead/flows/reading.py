@@ -50,12 +50,10 @@ class Listing(NamedTuple):
     Attributes:
         entries: path → entry.
         rivals: further files under paths that `entries` may hold too: both sides of a textual conflict.
-        edited: paths of conflicts about a file that was there before both sides changed it.
     """
 
     entries: Mapping[str, Entry]
     rivals: tuple[Entry, ...] = ()
-    edited: frozenset[str] = frozenset()
 
     def all(self) -> list[Entry]:
         """Every file, those in conflict once per side."""
@@ -92,7 +90,7 @@ def _surveys(listings: list[Listing], read: ReadBlobs, memory: Memory) -> list[S
     wanted = [_unlinked(listing, entries, read) for listing, entries in zip(listings, wanted, strict=True)]
     declared = _declared({entry.oid for entries in wanted for entry in entries}, read, memory)
     memory.save()
-    outcomes = [_outcomes(entries, declared, listing.edited) for listing, entries in zip(listings, wanted, strict=True)]
+    outcomes = [_outcomes(entries, declared) for entries in wanted]
     surveys = [_assemble(found, read_files) for found, read_files in zip(located, outcomes, strict=True)]
     return _recognised_everywhere(surveys, outcomes)
 
@@ -164,18 +162,18 @@ _Outcomes = dict[str, list["Revision | Unreadable"]]
 """Path → what its file declares; both sides' where they conflict as text."""
 
 
-def _outcomes(entries: list[Entry], declared: Mapping[str, Declared], edited: Collection[str]) -> _Outcomes:
+def _outcomes(entries: list[Entry], declared: Mapping[str, Declared]) -> _Outcomes:
     """What every file is.
 
-    Where both sides edited the same file, and it still declares the same id, it is one revision whatever a person
-    makes of it; the target's side (it comes first) counts. A file that both sides added is not such a case: there
-    are two revisions, and one of them would never run.
+    Where both sides have a file under one path, in conflict, and it declares the same id on both, it is one revision
+    whatever a person makes of it (a migration that was carried over by hand is like that); the target's side, which
+    comes first, counts.
     """
     outcomes: _Outcomes = {}
     for entry in entries:
         outcome = revision_of(entry.path, entry.oid, declared[entry.oid])
         known = outcomes.setdefault(entry.path, [])
-        if entry.path not in edited or outcome.id not in {other.id for other in known}:
+        if outcome.id not in {other.id for other in known}:
             known.append(outcome)
     return outcomes
 

@@ -55,5 +55,5 @@ def docstring(text: str) -> tuple[str, tuple[str, ...] | None]:
     match = _REVISES.search(text)
     if match is None:
         return message, None
-    ids = tuple(part for part in re.split(r"[\s,]+", match[1].strip()) if part and part != "None")
+    ids = tuple(part for part in match[1].replace(",", " ").split() if part != "None")
     return message, ids

@@ -87,6 +87,8 @@ class Graph:
     @cached_property
     def cycles(self) -> tuple[str, ...]:
         """Ids on a cycle of parents and dependencies, or on a path between two cycles; sorted."""
+        if self._is_plainly_ordered():
+            return ()
         labels = {label: r.id for r in self for label in r.branch_labels}
         below: dict[str, set[str]] = {id_: set(self.parents(id_)) for id_ in self.revisions}
         for revision in self:
@@ -108,6 +110,19 @@ class Graph:
                     if waiting[other] == 0:
                         ready.append(other)
         return tuple(sorted(left))
+
+    def _is_plainly_ordered(self) -> bool:
+        """Whether nothing but parents orders the revisions, and without a cycle: so it is nearly everywhere."""
+        if any(revision.depends_on for revision in self):
+            return False
+        waiting = {id_: len(parents) for id_, parents in self._parents.items()}
+        ready = [id_ for id_, count in waiting.items() if count == 0]
+        for done in ready:  # grows while it is walked
+            for child in self.children[done]:
+                waiting[child] -= 1
+                if waiting[child] == 0:
+                    ready.append(child)
+        return len(ready) == len(waiting)
 
     def ancestors(self, *revisions: str) -> frozenset[str]:
         """The given revisions and everything below them."""

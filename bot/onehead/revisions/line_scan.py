@@ -27,12 +27,12 @@ _MOST_LINES = 40
 def read(data: bytes) -> Declared:
     """Read top-level assignments of a file that this Python can't parse."""
     if b"\0" in data:
-        return Declared(broken="it holds zero bytes, so it is not Python source")
+        return Declared(broken="it holds zero bytes, so it is not text that Python reads")
     text = _decoded(data)
     conflict = _CONFLICT.search(text)
     if conflict:
         line = text.count("\n", 0, conflict.start()) + 1
-        return Declared(broken="git's conflict markers are still in it", line=line)
+        return Declared(broken="it is not Python while git's conflict markers are in it", line=line)
     found = _ANY_DOCSTRING.match(text)
     scope = _scan(text, found.end() if found else 0)
     if not scope.values and not scope.unknown:

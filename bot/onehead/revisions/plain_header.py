@@ -7,6 +7,7 @@ Several times quicker than a syntax tree, and most files of every project look l
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from onehead.revisions.declared import Declared, docstring
 
@@ -23,12 +24,12 @@ _PLAIN_LINE = re.compile(
 _LONGEST_LINE = 2000
 """A line of the header that is longer is left to the syntax tree, so that no line can keep the patterns busy."""
 _TELLTALES = (b"revision", b"branch_labels", b"depends_on", b"import *", b"exec(", b"globals(", b"setattr(")
-_DOCSTRING = re.compile(rb'(?:\s*\#.*\n)*\s*"""((?:[^"\\]|"(?!""))*)"""\s*?\n')
+_DOCSTRING = re.compile(rb'(?:\s*\#.*\n)*\s*"""((?:[^"\\]++|"(?!""))*+)"""\s*?\n')
 
 
 def read(data: bytes) -> Declared | None:
     """What a plain header declares; `None` where the header is not plain."""
-    if not data.isascii() or has_cookie(data) or data.count(b"\r") != data.count(b"\r\n"):
+    if not data.isascii() or has_cookie(data) or _has_lone_return(data):
         return None  # Python ends a line at a lone carriage return, the patterns here don't
     doc_match = _DOCSTRING.match(data)
     start = doc_match.end() if doc_match else 0
@@ -38,21 +39,10 @@ def read(data: bytes) -> Declared | None:
         return None
     values: dict[bytes, tuple[str, ...]] = {}
     for line in data[start:end].split(b"\n"):
-        if not line.strip() or line.startswith(b"#"):
-            continue
-        match = _PLAIN_LINE.fullmatch(line.rstrip()) if len(line) <= _LONGEST_LINE else None
-        if match is None:
+        said = _said(line) if len(line) <= _LONGEST_LINE else None
+        if said is None:
             return None
-        name, literal = match.groups()
-        if name is not None:
-            quoted = _QUOTED.findall(literal)
-            if len(quoted) > 1 and literal.count(b",") < len(quoted) - 1:
-                return None  # two strings with no comma between are one string to Python
-            if name == b"revision" and b"," in literal:
-                return None  # a tuple is no id
-            values[name] = tuple(text[1:-1].decode() for text in quoted)
-        elif mentioned(line, 0):
-            return None  # imports one of the names
+        values.update(said)
     if len(values.get(b"revision", ())) != 1 or b"down_revision" not in values:
         return None
     doc, revises = docstring(doc_match[1].decode() if doc_match else "")
@@ -66,9 +56,35 @@ def read(data: bytes) -> Declared | None:
     )
 
 
+@lru_cache(maxsize=512)
+def _said(line: bytes) -> dict[bytes, tuple[str, ...]] | None:
+    """What one line binds our names to; `None` where it is not plain.
+
+    Remembered, because most lines of a header stand in every file; the answer is shared, so nobody may change it.
+    """
+    if not line.strip() or line.startswith(b"#"):
+        return {}
+    match = _PLAIN_LINE.fullmatch(line.rstrip())
+    if match is None:
+        return None
+    name, literal = match.groups()
+    if name is None:
+        return None if mentioned(line, 0) else {}  # it may import one of the names
+    quoted = _QUOTED.findall(literal)
+    if len(quoted) > 1 and literal.count(b",") < len(quoted) - 1:
+        return None  # two strings with no comma between are one string to Python
+    if name == b"revision" and b"," in literal:
+        return None  # a tuple is no id
+    return {name: tuple(text[1:-1].decode() for text in quoted)}
+
+
 def mentioned(data: bytes, start: int) -> bool:
     """Whether one of the names, or a way to bind names unseen, appears after `start`: only then may it be rebound."""
     return any(data.find(word, start) >= 0 for word in _TELLTALES)
+
+
+def _has_lone_return(data: bytes) -> bool:
+    return b"\r" in data and data.count(b"\r") != data.count(b"\r\n")
 
 
 def has_cookie(data: bytes) -> bool:

@@ -53,7 +53,7 @@ def settle(environment: Environment, found: Iterable[Revision | Unreadable]) -> 
 
     With revisions directly in the location, a sub-folder belongs when its revisions are linked with theirs,
     through other sub-folders or not. Without, all sub-folders belong, unless unlinked ones carry the
-    same ids: those are environments of their own. What cannot be read for its parents belongs, to be on the safe side.
+    same ids or are whole chains, each with a base: those are environments of their own. What cannot be read for its parents belongs, to be on the safe side.
 
     Args:
         environment: as `locate` found it.
@@ -77,7 +77,7 @@ def settle(environment: Environment, found: Iterable[Revision | Unreadable]) -> 
             unknown = {folder for folder in below if any(isinstance(item, Unreadable) for item in below[folder])}
             left_out += sorted(set(below) - own - unknown)
             members = own | unknown
-        elif len(environment.locations) == 1 and _share_ids(groups, below):
+        elif len(environment.locations) == 1 and len(groups) > 1 and _are_chains(groups, below):
             return Settled(_apart(environment, groups), ())
         else:
             members = set(below)
@@ -141,9 +141,15 @@ def _root(folder: str, roots: Mapping[str, list[str]]) -> str:
 def _is_believed(environment: Environment, folders: Mapping[str, list[Revision | Unreadable]]) -> bool:
     items = [item for place in environment.locations for item in folders.get(place.path, [])]
     if len(items) != 1:
-        return len(items) > 1
+        return _hangs_together(items)
     alone = isinstance(items[0], Revision) and not items[0].parents
     return alone and environment.path.rpartition("/")[2].lower() in _TELLING_NAMES
+
+
+def _hangs_together(items: list[Revision | Unreadable]) -> bool:
+    """Whether files are a chain and not just odd ones out: one starts it, or follows another, or may do so."""
+    ids = {item.id for item in items}
+    return any(isinstance(item, Unreadable) or not item.parents or not ids.isdisjoint(item.parents) for item in items)
 
 
 def _linked(folders: Mapping[str, list[Revision | Unreadable]]) -> list[set[str]]:
@@ -193,6 +199,21 @@ def _nearest(folder: str, owners: Sequence[list[str]]) -> str:
     beside = owners[max(place - 1, 0) : place + 1]
     shared = [common(owner, parts) for owner in beside]
     return "/".join(beside[shared.index(max(shared))])
+
+
+def _are_chains(groups: list[set[str]], folders: Mapping[str, list[Revision | Unreadable]]) -> bool:
+    """Whether unlinked sub-folders are environments of their own: copies for several databases, or whole chains.
+
+    Where something can't be read, a link may be missing from the picture, and they stay together.
+    """
+    if _share_ids(groups, folders):
+        return True
+    if any(isinstance(item, Unreadable) for items in folders.values() for item in items):
+        return False
+    chains = [[item for folder in group for item in folders[folder]] for group in groups]
+    return all(
+        len(chain) > 1 and any(not item.parents for item in chain if isinstance(item, Revision)) for chain in chains
+    )
 
 
 def _share_ids(groups: list[set[str]], folders: Mapping[str, list[Revision | Unreadable]]) -> bool:

@@ -82,7 +82,7 @@ def assign(targets: list[ast.expr], value: ast.expr, scope: Scope) -> None:
         _forget(_bound(value), value, line, scope)
     for name, found in bindings:
         if isinstance(found, ast.AST):
-            scope.forget(name, line, found)
+            _forget({name}, found, line, scope)
         else:
             scope.bind(name, found)
 

@@ -1,0 +1,82 @@
+"""Headers made from a grammar: the three readers agree with each other, and with really running the file."""
+
+from __future__ import annotations
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.revisions.test_parse_spellings import run
+
+from onehead.revisions import line_scan, plain_header, syntax_tree
+from onehead.revisions.parse import parse
+
+ids = st.sampled_from(["a", "b1", "018", "a1b2c3d4e5f6", "0411_add_x"])
+quotes = st.sampled_from(["'{}'", '"{}"', "u'{}'", '("{}")', "'''{}'''", "('' '{}')"])
+
+
+@st.composite
+def strings(draw: st.DrawFn) -> str:
+    return draw(quotes).format(draw(ids))
+
+
+@st.composite
+def values(draw: st.DrawFn) -> str:
+    kind = draw(st.sampled_from(["none", "string", "tuple", "list", "sum", "empty", "lines"]))
+    some = draw(st.lists(strings(), min_size=1, max_size=3))
+    if kind == "none":
+        return "None"
+    if kind == "string":
+        return some[0]
+    if kind == "sum":
+        return f"({some[0]},) + ({', '.join(some)},)"
+    if kind == "lines":
+        return "(\n    " + ",  # why\n    ".join(some) + ",\n)"
+    if kind == "empty":
+        return draw(st.sampled_from(["()", "[]"]))
+    return f"({', '.join(some)},)" if kind == "tuple" else f"[{', '.join(some)}]"
+
+
+annotations = st.sampled_from(["", ": str", ": Union[str, None]", ": str | None", ": 'tuple[str, ...]'"])
+noise = st.sampled_from(
+    [
+        "",
+        "# revision = 'z'\n",
+        "import os\n",
+        "from typing import Union\n",
+        "X = 'q'\n",
+        "__all__ = ['revision']\n",
+        "\n\n",
+    ]
+)
+bodies = st.sampled_from(
+    ["", "def upgrade():\n    pass\n", "def upgrade():\n    return revision\n", "class A:\n    pass\n"]
+)
+
+
+@st.composite
+def headers(draw: st.DrawFn) -> str:
+    lines = [draw(st.sampled_from(["", '"""Doc\n\nRevises: a\n"""\n', "'''Doc'''\n"])), "from typing import Union\n"]
+    assignments = [("revision", draw(strings())), ("down_revision", draw(values()))]
+    assignments += [(name, draw(values())) for name in draw(st.sets(st.sampled_from(["branch_labels", "depends_on"])))]
+    if draw(st.booleans()):
+        assignments.append(("down_revision", draw(values())))
+    for name, value in draw(st.permutations(assignments)):
+        lines += [draw(noise), f"{name}{draw(annotations)} = {value}{draw(st.sampled_from(['', '  # x']))}\n"]
+    return "".join([*lines, draw(noise), draw(bodies)])
+
+
+@settings(deadline=None, max_examples=300, database=None)
+@given(headers(), st.sampled_from(["\n", "\r\n"]))
+def test_all_readers_say_what_running_the_file_says(source: str, ending: str) -> None:
+    data = source.replace("\n", ending).encode()
+    truth = run(data)[:4]
+    assert parse(data)[:4] == truth
+    plain, tree, lines = plain_header.read(data), syntax_tree.read(data), line_scan.read(data)
+    assert tree is not None
+    assert tree[:4] == truth
+    assert plain is None or plain == tree
+    assert lines.dynamic or lines[:4] == truth
+
+
+def test_the_usual_header_takes_the_quick_way() -> None:
+    data = b'"""x\n\nRevises: a\n"""\nfrom alembic import op\nimport sqlalchemy as sa\n\n# ids\nrevision = "b"\ndown_revision = "a"\nbranch_labels = None\ndepends_on = None\n\ndef upgrade():\n    pass\n'
+    assert plain_header.read(data) == parse(data)
