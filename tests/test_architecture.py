@@ -1,0 +1,239 @@
+"""The arrows between the rooms, read from the source itself: every import, those inside functions included.
+
+The same map, for people, is in CONTRIBUTING.md. A red test here means that an arrow is new: turn it round, or argue for
+it in docs/decisions.md and write it into the table.
+"""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+SOURCE = Path(__file__).parents[1] / "bot" / "onehead"
+
+ARROWS: dict[str, set[str]] = {
+    # Room or top-level module → what it may import: whole rooms, or single modules of a room.
+    "errors": set(),
+    "quoting": set(),
+    "logs": set(),
+    "setting_values": set(),
+    "revisions": {"errors"},
+    "plan": {"revisions"},
+    "states": {"plan", "revisions"},
+    "gitrepo": {"errors", "revisions.source"},
+    "forge": {"errors", "quoting"},
+    "jobs": {"errors"},
+    "settings": {"errors", "setting_values"},
+    "render": {"errors", "revisions.merge_file", "revisions.parse"},
+    "reports": {"plan", "revisions", "states.outcome", "quoting", "render"},
+    "flows": {
+        *("errors", "quoting", "revisions", "plan", "states", "render", "reports"),
+        *("gitrepo", "forge", "jobs.job"),
+    },
+    "entrypoints": {
+        *("errors", "revisions", "plan", "states", "reports", "flows", "settings"),
+        *("gitrepo", "forge", "jobs"),
+    },
+    "wiring": {"entrypoints", "errors", "flows", "forge", "gitrepo", "jobs", "logs", "settings"},
+    "__main__": {"entrypoints.cli"},
+    "__init__": set(),
+}
+
+THIRD_PARTY: dict[str, set[str]] = {
+    # Distribution's import name → the modules that may import it.
+    "alembic": {"states.upgrade"},
+    "croniter": {"entrypoints.rounds", "setting_values"},
+    "git": {"gitrepo.mirror"},
+    "httpx": {"forge.connection"},
+    "jinja2": {"render"},
+    "prometheus_client": {"entrypoints.metrics"},
+    "starlette": {"entrypoints.webhook"},
+    "structlog": {
+        *("logs", "wiring", "jobs.embedded", "flows.handle", "flows.publish"),
+        *("entrypoints.rounds", "entrypoints.serve", "entrypoints.webhook"),
+    },
+    "uvicorn": {"entrypoints.serve"},
+}
+
+PURE = ("revisions", "plan", "quoting", "reports", "setting_values")
+"""No I/O: values in, values out."""
+
+SEES_THE_WORLD = {
+    *("asyncio", "fcntl", "glob", "http", "io.open", "multiprocessing", "os", "random", "shutil", "signal", "socket"),
+    *("ssl", "subprocess", "tempfile", "threading", "time", "urllib.request", "uuid"),
+}
+
+RUNS_CODE = {"exec", "eval", "compile", "__import__", "run_path", "run_module", "import_module", "exec_module"}
+
+LONGEST = 350
+"""Lines of one module, blank ones not counted; a longer one has two subjects."""
+
+
+@dataclass(frozen=True)
+class Import:
+    """One imported module as it is written, absolute."""
+
+    importer: str
+    line: int
+    name: str
+
+
+@cache
+def modules() -> dict[str, ast.Module]:
+    """Dotted name below `onehead` → syntax tree; a room's own file goes by `room.__init__`."""
+    found = {}
+    for path in sorted(SOURCE.rglob("*.py")):
+        name = ".".join(path.relative_to(SOURCE).with_suffix("").parts)
+        found[name] = ast.parse(path.read_bytes(), filename=str(path))
+    return found
+
+
+def imports() -> Iterator[Import]:
+    """Every import statement of the package, wherever it stands."""
+    for importer, tree in modules().items():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Import):
+                for alias in node.names:
+                    yield Import(importer, node.lineno, alias.name)
+            elif isinstance(node, ast.ImportFrom):
+                assert node.level == 0, f"{importer}:{node.lineno} imports relatively; write the whole name"
+                for alias in node.names:
+                    full = f"{node.module}.{alias.name}"
+                    yield Import(importer, node.lineno, full if is_module(full) else str(node.module))
+
+
+def is_module(name: str) -> bool:
+    """Whether `onehead.a.b` is a module or room, not a name inside one."""
+    below = name.removeprefix("onehead.")
+    return name.startswith("onehead.") and (below in modules() or f"{below}.__init__" in modules())
+
+
+def room_of(module: str) -> str:
+    return module.partition(".")[0]
+
+
+def test_the_table_names_every_room_and_nothing_else() -> None:
+    assert set(ARROWS) == {room_of(name) for name in modules()}
+
+
+def test_the_arrows_never_lead_in_a_circle() -> None:
+    below = {room: {room_of(target) for target in targets} for room, targets in ARROWS.items()}
+    order = list(TopologicalSorter(below).static_order())
+    assert set(order) == set(ARROWS)
+    assert order.index("revisions") < order.index("plan") < order.index("flows") < order.index("entrypoints")
+
+
+def test_rooms_import_only_what_the_table_allows() -> None:
+    wrong = []
+    for each in imports():
+        if not each.name.startswith("onehead."):
+            continue
+        room, target = room_of(each.importer), each.name.removeprefix("onehead.")
+        if room_of(target) != room and not {room_of(target), target} & ARROWS[room]:
+            wrong.append(f"{each.importer}:{each.line} imports {target}")
+    assert wrong == []
+
+
+def test_every_arrow_of_the_table_is_in_use() -> None:
+    """An arrow that nobody needs any more is an invitation; take it out of the table."""
+    used = {(room_of(each.importer), each.name.removeprefix("onehead.")) for each in imports()}
+    unused = [
+        f"{room} → {target}"
+        for room, targets in ARROWS.items()
+        for target in sorted(targets)
+        if not any(importer == room and target in (name, room_of(name)) for importer, name in used)
+    ]
+    assert unused == []
+
+
+def test_other_peoples_packages_stay_where_they_belong() -> None:
+    wrong = []
+    for each in imports():
+        package = each.name.partition(".")[0]
+        if package in sys.stdlib_module_names or package == "onehead":
+            continue
+        if each.importer not in THIRD_PARTY.get(package, set()):
+            wrong.append(f"{each.importer}:{each.line} imports {each.name}")
+    assert wrong == []
+
+
+def test_every_declared_dependency_is_used_where_the_table_says() -> None:
+    used = {(each.name.partition(".")[0], each.importer) for each in imports()}
+    unused = [
+        f"{package} by {name}"
+        for package, names in THIRD_PARTY.items()
+        for name in names
+        if (package, name) not in used
+    ]
+    assert unused == []
+
+
+def test_pure_rooms_do_not_look_at_the_world() -> None:
+    wrong = [
+        f"{each.importer}:{each.line} imports {each.name}"
+        for each in imports()
+        if room_of(each.importer) in PURE and {each.name, each.name.partition(".")[0]} & SEES_THE_WORLD
+    ]
+    for name, tree in modules().items():
+        if room_of(name) in PURE:
+            wrong += [f"{name}:{call.lineno} calls {called(call)}" for call in calls(tree) if called(call) in OPENS]
+    assert wrong == []
+
+
+OPENS = {"open", "read_text", "read_bytes", "write_text", "write_bytes", "now", "today", "utcnow"}
+
+
+def test_nothing_that_was_read_can_be_run() -> None:
+    """Promise 3: no import, no exec. The one dynamic import is the verb's own module, chosen from a fixed table."""
+    found = [
+        f"{name}: {called(call)}"
+        for name, tree in modules().items()
+        for call in calls(tree)
+        if called(call) in RUNS_CODE
+    ]
+    # `re.compile` makes a pattern, not code.
+    assert [each for each in found if not each.endswith(": compile")] == ["entrypoints.cli: import_module"]
+    compiled = {
+        ast.unparse(call.func) for tree in modules().values() for call in calls(tree) if called(call) == "compile"
+    }
+    assert compiled <= {"re.compile"}
+
+
+def test_git_is_started_through_one_door() -> None:
+    started = {each.importer for each in imports() if each.name == "subprocess"}
+    # objects.py needs the type of a running process; it asks command.py to start it.
+    assert started == {"gitrepo.command", "gitrepo.objects"}
+    spawns = [
+        name for name, tree in modules().items() for call in calls(tree) if ast.unparse(call.func) == "subprocess.Popen"
+    ]
+    assert spawns == ["gitrepo.command"]
+
+
+def calls(tree: ast.Module) -> Iterator[ast.Call]:
+    return (node for node in ast.walk(tree) if isinstance(node, ast.Call))
+
+
+def called(call: ast.Call) -> str:
+    """The last name of what is called: `now` for `datetime.now()`."""
+    return ast.unparse(call.func).rpartition(".")[2]
+
+
+@pytest.mark.parametrize("name", sorted(modules()))
+def test_a_module_says_what_it_is_for_and_stays_short(name: str) -> None:
+    assert ast.get_docstring(modules()[name]), f"{name} has no docstring"
+    path = SOURCE.joinpath(*name.split(".")).with_suffix(".py")
+    lines = sum(1 for line in path.read_text(encoding="utf-8").splitlines() if line.strip())
+    assert lines <= LONGEST
+
+
+@pytest.mark.parametrize("name", sorted(name for name in modules() if name.endswith("__init__")))
+def test_a_room_itself_is_only_a_name(name: str) -> None:
+    """No re-exports: a name has one home, and importing one module loads no others."""
+    assert [type(node) for node in modules()[name].body] == [ast.Expr]

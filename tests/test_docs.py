@@ -1,0 +1,572 @@
+"""The documentation against the program: it names all there is, nothing that is not, and shows what really happens.
+
+`python -m tests.test_docs` writes the present output of the commands into the pages.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import inspect
+import json
+import re
+import shlex
+import subprocess
+import sys
+import tempfile
+import tomllib
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+from starlette.routing import Route
+
+from onehead import errors
+from onehead.entrypoints import cli, webhook
+from onehead.entrypoints.health import Health
+from onehead.entrypoints.metrics import Metrics
+from onehead.jobs.embedded import EmbeddedEngine
+from onehead.plan.findings import KINDS, Code
+from onehead.plan.plans import Plan, ReasonCode
+from onehead.settings import SETTINGS
+from tests.migrations import VERSIONS, chain, merged, project, revision
+from tests.repositories import Repository, environment
+from tests.test_architecture import ARROWS, THIRD_PARTY
+
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
+REFERENCE = DOCS / "reference"
+PAGES = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md"), *(ROOT / "deploy").rglob("*.md")])
+
+FENCE = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
+SHOWN = re.compile(r"^<!-- shown: (.+?) -->\n```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+INLINE = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
+
+
+def text(page: Path) -> str:
+    return page.read_text(encoding="utf-8")
+
+
+def name_of(page: Path) -> str:
+    return str(page.relative_to(ROOT))
+
+
+each_page = pytest.mark.parametrize("page", PAGES, ids=name_of)
+
+
+def flat(words: str) -> str:
+    """Without line breaks, which mean nothing in prose."""
+    return " ".join(words.split())
+
+
+def sections(page: Path) -> dict[str, str]:
+    """Second-level heading, backticks removed → what stands below it."""
+    parts = re.split(r"^## (.+)$", text(page), flags=re.MULTILINE)
+    return {title.replace("`", ""): body for title, body in zip(parts[1::2], parts[2::2], strict=True)}
+
+
+def rows(words: str) -> list[list[str]]:
+    """The body rows of all tables; pipes inside code count as text where they are escaped."""
+    lines = [line for line in words.splitlines() if line.startswith("|")]
+    cells = [[cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]] for line in lines]
+    heads = {number - 1 for number, line in enumerate(cells) if all(set(cell) <= {"-", ":"} for cell in line)}
+    return [line for number, line in enumerate(cells) if number not in heads and number - 1 not in heads]
+
+
+def coded(cell: str) -> str:
+    """The first code span of a cell."""
+    found = INLINE.search(cell)
+    return found[1] if found else ""
+
+
+# What there is
+
+
+def plan_kinds() -> set[str]:
+    return {str(inspect.signature(plan).parameters["kind"].default) for plan in get_args(Plan)}
+
+
+def verbs() -> dict[str, argparse.ArgumentParser]:
+    [action] = [a for a in cli._parser()._actions if isinstance(a, argparse._SubParsersAction)]
+    return dict(action.choices)
+
+
+def options(verb: argparse.ArgumentParser) -> dict[str, argparse.Action]:
+    """Long option → its action, without --help."""
+    return {action.option_strings[-1]: action for action in verb._actions if action.dest != "help"}
+
+
+def exit_codes() -> set[int]:
+    """Those of verdicts and of errors, and what `main` returns by itself."""
+
+    def below(kind: type[errors.OneheadError]) -> Iterator[type[errors.OneheadError]]:
+        yield kind
+        for child in kind.__subclasses__():
+            yield from below(child)
+
+    own = {0, 1, 3}
+    return own | {kind.exit_code for kind in below(errors.OneheadError)} | returned(cli)
+
+
+def returned(module: Any) -> set[int]:
+    tree = ast.parse(Path(module.__file__).read_bytes())
+    constants = [n.value for n in ast.walk(tree) if isinstance(n, ast.Return) and isinstance(n.value, ast.Constant)]
+    return {constant.value for constant in constants if isinstance(constant.value, int)}
+
+
+def routes() -> set[str]:
+    metrics = Metrics()
+    health = Health(EmbeddedEngine(lambda _job: None))
+    door = webhook.HookDoor(secrets=["s"], covers=lambda _: True, submit=lambda _: None, health=health, metrics=metrics)
+    found = webhook.build_app(door, health, metrics).routes
+    return {
+        f"{method} {route.path}"
+        for route in found
+        if isinstance(route, Route)
+        for method in (route.methods or set()) - {"HEAD"}
+    }
+
+
+def answers() -> set[tuple[int, str]]:
+    """Status and outcome of everything that the webhook's door says."""
+    tree = ast.parse(Path(webhook.__file__).read_bytes())
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "Answer":
+            status, outcome = (ast.literal_eval(argument) for argument in node.args[:2])
+            found.add((status, outcome))
+    return found
+
+
+def metric_names() -> set[str]:
+    families = text_string_to_metric_families(Metrics().text().decode())
+    names = {f"{family.name}_total" if family.type == "counter" else family.name for family in families}
+    # The client adds to each counter when it was made; that is no metric of ours.
+    return {name for name in names if not name.endswith("_created")}
+
+
+# The reference names it all, and nothing else
+
+
+def test_findings() -> None:
+    page = REFERENCE / "findings.md"
+    found = sections(page)
+    summary = found.pop("How bad is it?")
+    assert list(found) == [str(code) for code in Code]
+    severities = {code: f"{KINDS[code].severity}{' that blinds' if KINDS[code].blinds else ''}" for code in Code}
+    listed = {coded(row[0]): row[1] for row in rows(summary) if "](#" in row[0]}
+    assert listed == {str(code): severity for code, severity in severities.items()}
+    for code in Code:
+        body = flat(found[str(code)])
+        assert f"Severity: **{severities[code]}**" in body
+        assert flat(KINDS[code].meaning) in body
+        assert f"Next: {flat(KINDS[code].hint)}" in body
+        assert "Example: " in body
+
+
+BASE = merged(project(), chain(("001", None), ("002", "001")))
+HEADER = "branch_labels: Union[str, Sequence[str], None] = None"
+
+
+def changed(id_: str, parent: str | None, old: str, new: str) -> dict[str, str]:
+    """A revision file with one line of its own."""
+    return {path: content.replace(old, new) for path, content in revision(id_, parent).items()}
+
+
+EXAMPLES: dict[Code, tuple[dict[str, str | None], dict[str, str | None] | None]] = {
+    # What is committed to the target and what to the branch (`None`: the target is judged alone), after BASE.
+    Code.COLLISION: ({**revision("003", "002")}, {**revision("004", "002")}),
+    Code.FORK: ({**revision("003", "002"), **revision("004", "002")}, None),
+    Code.DUPLICATE_ID: ({**revision("003", "002")}, {**revision("003", "002", "other")}),
+    Code.DUPLICATE_LABEL: (
+        {**changed("003", "002", HEADER, 'branch_labels = ("billing",)')},
+        {**changed("004", "003", HEADER, 'branch_labels = ("billing",)')},
+    ),
+    Code.CYCLE: ({}, {**revision("003", "004"), **revision("004", "003")}),
+    Code.MISSING_PARENT: ({}, {f"{VERSIONS}/001_t001.py": None}),
+    Code.DYNAMIC_ID: ({}, {**changed("003", "002", '= "002"', "= newest_revision()")}),
+    Code.DYNAMIC_LABEL: ({}, {**changed("003", "002", HEADER, "branch_labels = (cli.EXPAND_BRANCH,)")}),
+    Code.UNREADABLE_FILE: (
+        {},
+        {f"{VERSIONS}/003_x.py": '<<<<<<< a\nrevision = "003"\n=======\nrevision = "004"\n>>>>>>> b\n'},
+    ),
+    Code.NOT_A_REVISION: ({}, {f"{VERSIONS}/helpers.py": "def helper():\n    pass\n"}),
+    Code.UNREADABLE_CONFIG: ({}, {"alembic.ini": "[alembic]\nscript_location = nowhere\n"}),
+    Code.HISTORY_EDITED: ({}, {**revision("00x", "001"), **changed("002", "001", '"001"', '"00x"')}),
+    Code.BODY_CHANGED: ({}, {**changed("002", "001", "sa.Integer()", "sa.BigInteger()")}),
+    Code.ID_TOO_LONG: ({}, {**revision("2024_05_01_add_the_table_of_player_teams", "002")}),
+    Code.INVALID_ID: ({}, {**revision("add-players", "002")}),
+    Code.AMBIGUOUS_PREFIX: ({}, {**revision("abcd", "002"), **revision("abcdef", "abcd")}),
+    Code.COMPETING_MERGES: (
+        {**revision("003", "001"), **revision("m1", ("002", "003"))},
+        {**revision("m2", ("002", "003"))},
+    ),
+    Code.NEW_BASE: ({}, {**changed("b01", None, HEADER, 'branch_labels = ("billing",)')}),
+    Code.STALE_REVISES: ({}, {**changed("003", "002", "Revises: 002", "Revises: 001")}),
+    Code.TEXT_CONFLICT: (
+        {**changed("002", "001", "sa.Integer()", "sa.BigInteger()")},
+        {**changed("002", "001", "sa.Integer()", "sa.Text()")},
+    ),
+}
+
+
+@pytest.mark.parametrize("code", list(Code))
+def test_the_example_of_a_finding_gives_that_finding(code: Code, tmp_path: Path) -> None:
+    target, head = EXAMPLES[code]
+    repo = Repository(tmp_path / "repo")
+    repo.commit("main", BASE)
+    repo.branch("topic", "main")
+    repo.commit("main", {"notes.txt": "more\n", **target})
+    sides = ["--target", "main"]
+    if head is not None:
+        repo.commit("topic", head)
+        sides += ["--head", "topic"]
+    done = run("onehead check --format json " + shlex.join(sides), repo.path, tmp_path)
+    assert done.stderr == ""
+    findings = [each for e in json.loads(done.stdout)["environments"] for each in e["findings"]]
+    [found] = [each for each in findings if each["code"] == code]
+    kind = KINDS[code]
+    assert (found["severity"], found["introduced_by"]) == (kind.severity, "target" if head is None else "head")
+    if kind.severity == "error":
+        assert done.returncode == (3 if kind.blinds else 1)
+    elif not any(each["severity"] == "error" for each in findings):
+        assert done.returncode == 0
+
+
+def test_plans_and_reasons() -> None:
+    found = sections(REFERENCE / "plans.md")
+    assert {coded(row[0]) for row in rows(found["Kinds"])} == plan_kinds()
+    reasons = {coded(row[0]): row[1] for row in rows(found["Reasons"])}
+    assert reasons.keys() == {str(code) for code in ReasonCode}
+    for kinds in reasons.values():
+        assert set(re.findall(r"[a-z]+", re.sub(r"\(.*\)", "", kinds))) <= plan_kinds()
+
+
+def test_every_reason_is_given_somewhere() -> None:
+    source = "".join(text(path) for path in (ROOT / "bot/onehead").rglob("*.py") if path.name != "plans.py")
+    assert [code.name for code in ReasonCode if f"ReasonCode.{code.name}" not in source] == []
+
+
+@pytest.mark.parametrize("verb", sorted(verbs()))
+def test_commands(verb: str) -> None:
+    body = sections(REFERENCE / "commands.md")[f"onehead {verb}"]
+    there = options(verbs()[verb])
+    table = {coded(row[0]).split()[0]: row for row in rows(body) if coded(row[0]).startswith("--") and len(row) == 3}
+    assert table.keys() == there.keys()
+    [usage] = [block for _, _, block in FENCE.findall(body) if block.startswith(f"onehead {verb} ")]
+    assert set(re.findall(r"--[a-z-]+", usage)) == there.keys()
+    for option, action in there.items():
+        choices = "|".join(action.choices or ())
+        assert f"{option} {choices}" in usage
+        for choice in action.choices or ():
+            assert f"`{choice}`" in table[option][2]
+        if action.metavar:
+            assert f"{option} {action.metavar}" in usage
+            assert f"`{option} {action.metavar}`" in table[option][0]
+    mentioned = {word for span in INLINE.findall(body) for word in re.findall(r"(?<!\S)--[a-z-]+", span)}
+    assert mentioned <= {*there, "--help"}
+
+
+def test_no_verb_is_missing() -> None:
+    page = REFERENCE / "commands.md"
+    overview = text(page).split("\n## ")[0]
+    assert {coded(row[0]) for row in rows(overview)} == set(verbs())
+    assert {title.removeprefix("onehead ") for title in sections(page)} == set(verbs())
+    assert set(re.findall(r"`onehead (\w+)` \|", text(ROOT / "README.md"))) == set(verbs())
+
+
+@pytest.mark.parametrize("place", ["docs/reference/settings.md", "README.md"])
+def test_settings(place: str) -> None:
+    page = ROOT / place
+    table = {coded(row[0]): row for row in rows(text(page)) if coded(row[0]).startswith("ONEHEAD_") and len(row) == 3}
+    assert list(table) == [setting.variable for setting in SETTINGS]
+    for setting in SETTINGS:
+        default = f"`{setting.default}`" if setting.default else "empty"
+        assert table[setting.variable][1] == ("**required**" if setting.default is None else default)
+        assert table[setting.variable][2] == setting.meaning
+
+
+def test_every_setting_is_explained() -> None:
+    found = sections(REFERENCE / "settings.md")
+    assert [title for title in found if title.startswith("ONEHEAD_")] == [setting.variable for setting in SETTINGS]
+    for setting in SETTINGS:
+        assert flat(setting.meaning) in flat(found[setting.variable])
+        assert f"`{setting.name}`" in found[setting.variable]
+        assert (f"`{setting.variable}_FILE`" in found[setting.variable]) == setting.is_secret
+
+
+@each_page
+def test_variables_that_a_page_names_exist(page: Path) -> None:
+    real = {name for s in SETTINGS for name in (s.variable, f"{s.variable}_FILE" if s.is_secret else s.variable)}
+    real |= {"ONEHEAD_TEST_FORGEJO", "ONEHEAD_SERVICE_HOST", "ONEHEAD_PORT_", "ONEHEAD_"}
+    assert set(re.findall(r"\bONEHEAD_[A-Z_]*", text(page))) - real == set()
+
+
+def test_exit_codes() -> None:
+    table = [row for row in rows(text(REFERENCE / "exit-codes.md")) if coded(row[0]).isdigit()]
+    assert {int(coded(row[0])) for row in table} == exit_codes()
+
+
+def test_http_paths() -> None:
+    page = REFERENCE / "http.md"
+    overview = text(page).split("\n## ")[0]
+    assert {coded(row[0]) for row in rows(overview)} == routes()
+    assert set(sections(page)) == routes()
+
+
+def test_http_answers() -> None:
+    body = sections(REFERENCE / "http.md")[f"POST {webhook.HOOK_PATH}"]
+    assert {(int(row[0]), coded(row[1])) for row in rows(body)} == answers()
+    assert f"{webhook.SECONDS_TO_SEND:g} seconds" in body
+    assert f"{webhook.LARGEST_BODY // 1024**2} MiB" in body
+
+
+def test_metrics() -> None:
+    body = sections(REFERENCE / "http.md")["GET /metrics"]
+    assert {coded(row[0]) for row in rows(body)} == metric_names()
+    anchors_of_settings = {setting.variable.lower() for setting in SETTINGS}
+    for page in (*DOCS.rglob("*.md"), ROOT / "README.md"):
+        named = set(re.findall(r"\bonehead_[a-z_]+", text(page)))
+        assert named - metric_names() - anchors_of_settings == set(), name_of(page)
+
+
+def test_readiness_report() -> None:
+    body = sections(REFERENCE / "http.md")["GET /readyz"]
+    [example] = [json.loads(block) for _, kind, block in FENCE.findall(body) if kind == "json"]
+    _, report = Health(EmbeddedEngine(lambda _job: None)).report()
+    assert shape(example) == shape(report)
+
+
+def shape(value: Any) -> Any:
+    return {key: shape(below) for key, below in value.items()} if isinstance(value, dict) else None
+
+
+def test_dependencies_have_a_reason() -> None:
+    declared = tomllib.loads(text(ROOT / "pyproject.toml"))["project"]["dependencies"]
+    names = [re.split(r"[><=~\[ ]", each)[0] for each in declared]
+    assert [row[0] for row in rows(sections(DOCS / "decisions.md")["Dependencies"])] == names
+    imported = {"git" if name == "gitpython" else name.replace("-", "_") for name in names}
+    assert imported == THIRD_PARTY.keys()
+
+
+def test_the_map_of_rooms_is_the_one_that_is_enforced() -> None:
+    table = rows(sections(ROOT / "CONTRIBUTING.md")["The map"])
+    drawn = {room.rstrip("/"): row[2] for row in table if len(row) == 3 for room in INLINE.findall(row[0])}
+    assert drawn.keys() == ARROWS.keys() - {"__init__", "__main__", "setting_values"}
+    for room, cell in drawn.items():
+        listed = set(INLINE.findall(cell))
+        if not re.sub(r"`[^`]+`|[, ]", "", cell):
+            assert listed == ARROWS[room] - {"setting_values"}
+        elif cell == "nothing":
+            assert ARROWS[room] == set()
+    for place in re.findall(r"`((?:\w+/)+\w+\.py)`", text(ROOT / "CONTRIBUTING.md")):
+        assert (ROOT / place).is_file() or (ROOT / "bot/onehead" / place).is_file(), place
+
+
+# What a page tells people to type
+
+
+def commands(page: Path) -> Iterator[str]:
+    """Every `onehead …` line of the code blocks, and every such code span."""
+    for _, language, block in FENCE.findall(text(page)):
+        if language in {"", "yaml", "ini", "sh"}:
+            for line in block.replace("\\\n", " ").splitlines():
+                found = re.search(r"(?:^|[\s=/\"])(onehead (?:--?\w|\w+).*)$", line)
+                if found and not re.match(r"onehead (?:VERB|\w+ \[)", found[1]) and is_command(line):
+                    yield found[1]
+    for span in INLINE.findall(text(page)):
+        if re.match(r"onehead (?:--)?[a-z]", span):
+            yield span
+
+
+def is_command(line: str) -> bool:
+    """Whether a line is typed, not printed: output that ends with the next command begins otherwise."""
+    return bool(re.match(r"\s*(?:onehead |/\S*/onehead |exec onehead |run: |Next: onehead |docker run )", line))
+
+
+@each_page
+def test_commands_in_a_page_would_be_accepted(page: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for command in commands(page):
+        words = shlex.split(re.split(r"\s(?:&&|\|\||\\?\||[>;])", command)[0])[1:]
+        assert refusal(words, capsys) == "", command
+
+
+def refusal(words: list[str], capsys: pytest.CaptureFixture[str]) -> str:
+    """What the real parser says against a command line."""
+    try:
+        cli._parser().parse_args(words)
+    except SystemExit as end:
+        return capsys.readouterr().err if end.code else ""
+    return ""
+
+
+def test_commands_are_found_at_all() -> None:
+    assert "onehead check --target origin/main --head HEAD" in list(commands(ROOT / "README.md"))
+    assert "onehead fix --target main" in list(commands(DOCS / "operations.md"))
+    assert sum(1 for page in PAGES for _ in commands(page)) > 50
+
+
+@each_page
+def test_make_targets_in_a_page_exist(page: Path) -> None:
+    targets = set(re.findall(r"^([a-z]+):", text(ROOT / "Makefile"), re.MULTILINE))
+    code = [
+        *INLINE.findall(text(page)),
+        *(line for _, _, block in FENCE.findall(text(page)) for line in block.splitlines()),
+    ]
+    named = {found[1] for line in code if (found := re.match(r"(?:[A-Z_]+=\S+ )?make ([a-z]+)", line))}
+    assert named <= targets
+    if page.name == "README.md" and page.parent == ROOT:
+        assert {"demo", "test"} <= named
+
+
+@each_page
+def test_links_lead_somewhere(page: Path) -> None:
+    prose = FENCE.sub("", text(page))
+    for target in re.findall(r"\[[^\]]+\]\(([^)\s]+)\)", prose):
+        if re.match(r"https?://", target):
+            continue
+        path, _, anchor = target.partition("#")
+        place = (page.parent / path).resolve() if path else page
+        assert place.exists(), f"{target} does not exist"
+        if anchor:
+            assert anchor in anchors(place), f"{target} has no such heading"
+
+
+def anchors(page: Path) -> set[str]:
+    headings = re.findall(r"^#+ (.+)$", FENCE.sub("", text(page)), re.MULTILINE)
+    made = {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+    return made | set(re.findall(r'<a id="([^"]+)">', text(page)))
+
+
+def test_every_page_is_in_the_index() -> None:
+    linked = {
+        (DOCS / target.partition("#")[0]).resolve()
+        for target in re.findall(r"\]\(([^)\s]+)\)", text(DOCS / "index.md"))
+    }
+    assert {page for page in DOCS.rglob("*.md") if page.name != "index.md"} - linked == set()
+
+
+# What a page shows
+
+
+def league(folder: Path) -> Repository:
+    """The project of the README: 019 is on main, 020 and 021 are on the branch that is checked out."""
+    repo = Repository(folder / "league", bare=False)
+    repo.commit("main", merged(project(), revision("017", None, "players"), revision("018", "017", "games")))
+    repo.branch("add-oauth", "main")
+    repo.commit("main", revision("019", "018", "player_teams"))
+    repo.commit("add-oauth", merged(revision("020", "018", "oauth_tokens"), revision("021", "020", "oauth_scopes")))
+    repo.git("symbolic-ref", "HEAD", "refs/heads/add-oauth")
+    return repo
+
+
+@cache
+def printed(command: str) -> str:
+    """What a command prints in that project."""
+    with tempfile.TemporaryDirectory() as folder:
+        repo = league(Path(folder))
+        done = run(command, repo.path, Path(folder))
+    assert done.stderr == ""
+    return done.stdout
+
+
+def run(command: str, place: Path, cache: Path) -> subprocess.CompletedProcess[str]:
+    """Type a command somewhere."""
+    return subprocess.run(
+        [sys.executable, "-m", "onehead", *shlex.split(command)[1:]],
+        cwd=place,
+        env=environment() | {"ONEHEAD_CACHE_DIR": str(cache)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+def refreshed(page: Path) -> str:
+    """The page with the present output in every shown block."""
+    if page == TUTORIAL:
+        return with_outputs(tutorial_outputs())
+
+    def replace(found: re.Match[str]) -> str:
+        return f"<!-- shown: {found[1]} -->\n```{found[2]}\n{printed(found[1])}```"
+
+    return SHOWN.sub(replace, text(page))
+
+
+@each_page
+def test_shown_output_is_the_real_one(page: Path) -> None:
+    assert text(page) == refreshed(page)
+
+
+def test_json_fields_are_explained() -> None:
+    page = text(REFERENCE / "json.md")
+    explained = {part for span in INLINE.findall(page) for part in re.split(r"[.\[\]]+", span)}
+    for command in ("onehead check", "onehead fix", "onehead graph", "onehead states"):
+        document = json.loads(printed(f"{command} --format json"))
+        assert keys(document) - explained == set()
+        assert f"`{document['schema']}`" in page
+
+
+def keys(value: Any) -> set[str]:
+    if isinstance(value, dict):
+        return set(value) | {key for below in value.values() for key in keys(below)}
+    return {key for below in value for key in keys(below)} if isinstance(value, list) else set()
+
+
+TUTORIAL = DOCS / "tutorial.md"
+MARK = "-- what this block printed ends here --"
+
+
+def typed(words: str) -> list[str]:
+    """The blocks of a part of the tutorial that are typed after the demo, in order."""
+    blocks = [block for _, language, block in FENCE.findall(SHOWN.sub("", words)) if not language]
+    return [block for block in blocks if not block.startswith(("make demo", "export PATH="))]
+
+
+@cache
+def tutorial_outputs() -> tuple[str, ...]:
+    """Carry the tutorial out, exactly as it stands there: what each block printed."""
+    script = f'onehead() {{ {shlex.quote(sys.executable)} -m onehead "$@"; }}\n'
+    script += "".join(f"{block}echo; echo {shlex.quote(MARK)}\n" for block in typed(text(TUTORIAL)))
+    with tempfile.TemporaryDirectory() as folder:
+        done = subprocess.run(
+            ["bash", "-c", script],
+            cwd=folder,
+            env=environment() | {"ONEHEAD_CACHE_DIR": f"{folder}/cache"},
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=120,
+        )
+    assert not re.search(r"error|fatal|Traceback", done.stderr), done.stderr
+    return tuple(output.removesuffix("\n") for output in done.stdout.split(f"{MARK}\n")[:-1])
+
+
+def with_outputs(outputs: tuple[str, ...]) -> str:
+    """The tutorial with what the block above each shown one printed."""
+    page = text(TUTORIAL)
+
+    def replace(found: re.Match[str]) -> str:
+        above = len(typed(page[: found.start()]))
+        return f"<!-- shown: {found[1]} -->\n```\n{outputs[above - 1]}```"
+
+    return SHOWN.sub(replace, page)
+
+
+def test_the_tutorial_keeps_its_promises() -> None:
+    shown = [block for _, _, block in SHOWN.findall(text(TUTORIAL))]
+    assert [block.split(".")[0] for block in shown] == ["Collision", "Healthy"]
+    *_, states, fix, _, healthy, merge = tutorial_outputs()
+    assert "loss   020" in states
+    assert "Written: branch onehead/reparent/add-oauth" in fix
+    assert healthy == shown[1]
+    assert "Written: branch onehead/merge/add-oauth" in merge
+
+
+if __name__ == "__main__":
+    for each in PAGES:
+        each.write_text(refreshed(each), encoding="utf-8")

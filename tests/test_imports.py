@@ -1,0 +1,109 @@
+"""What a process loads: `check` runs in every commit, so the heavy libraries stay asleep until a verb needs them."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.migrations import chain, merged, project, revision
+from tests.repositories import Repository, environment
+
+HEAVY = {
+    *("alembic", "mako", "sqlalchemy", "httpx", "jinja2", "git", "starlette", "uvicorn", "pydantic"),
+    *("prometheus_client", "croniter", "structlog"),
+}
+
+RUN = """
+import json, sys
+from onehead.entrypoints.cli import main
+code = main(sys.argv[1:])
+json.dump([code, sorted({name.partition(".")[0] for name in sys.modules})], sys.stderr)
+"""
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """`main` at 002; `fine` on top of it; `torn` collides with it."""
+    repo = Repository(tmp_path_factory.mktemp("imports") / "shop.git")
+    repo.commit("main", merged(project(), chain(("001", None))))
+    repo.branch("torn", "main")
+    repo.commit("main", revision("002", "001"))
+    repo.branch("fine", "main")
+    repo.commit("fine", revision("003", "002"))
+    repo.commit("torn", revision("004", "001"))
+    return repo.path
+
+
+def loaded(shop: Path, cache: Path, *args: str) -> tuple[int, set[str], str]:
+    """Run one verb in a process of its own: exit code, top-level packages in memory at the end, standard output."""
+    done = subprocess.run(
+        [sys.executable, "-c", RUN, *args, "--repo", str(shop)],
+        env=environment() | {"ONEHEAD_CACHE_DIR": str(cache), "PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    code, names = json.loads(done.stderr)
+    return code, set(names), done.stdout
+
+
+@pytest.mark.parametrize("form", ["text", "json", "sarif", "junit"])
+def test_a_healthy_check_loads_nothing_heavy(shop: Path, tmp_path: Path, form: str) -> None:
+    args = ("check", "--target", "main", "--head", "fine", "--format", form)
+    code, names, printed = loaded(shop, tmp_path, *args)
+    assert (code, HEAVY & names) == (0, set())
+    assert printed
+    # The second run reads its memory instead of the files.
+    assert loaded(shop, tmp_path, *args) == (code, names, printed)
+
+
+@pytest.mark.parametrize("side", ["main", "fine"])
+def test_one_branch_by_itself_loads_nothing_heavy(shop: Path, tmp_path: Path, side: str) -> None:
+    code, names, _ = loaded(shop, tmp_path, "check", "--target", side)
+    assert (code, HEAVY & names) == (0, set())
+
+
+def test_a_collision_is_found_without_anything_heavy(shop: Path, tmp_path: Path) -> None:
+    code, names, printed = loaded(shop, tmp_path, "check", "--target", "main", "--head", "torn")
+    assert (code, HEAVY & names) == (1, set())
+    assert "Plan: re-parent." in printed
+
+
+def test_a_reparent_is_written_without_anything_heavy(shop: Path, tmp_path: Path) -> None:
+    code, names, printed = loaded(shop, tmp_path, "fix", "--target", "main", "--head", "torn")
+    assert (code, HEAVY & names) == (1, set())
+    assert "branch onehead/reparent/torn" in printed
+
+
+def test_a_merge_needs_its_template_and_nothing_more(shop: Path, tmp_path: Path) -> None:
+    code, names, printed = loaded(shop, tmp_path, "fix", "--target", "main", "--head", "torn", "--strategy", "merge")
+    assert (code, HEAVY & names) == (1, {"jinja2"})
+    assert "branch onehead/merge/torn" in printed
+
+
+def test_the_heavy_ones_would_be_noticed(shop: Path, tmp_path: Path) -> None:
+    """The measuring itself: importing Alembic shows up."""
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            "import onehead.states.upgrade\n" + RUN,
+            "check",
+            "--target",
+            "main",
+            "--repo",
+            str(shop),
+        ],
+        env=environment() | {"ONEHEAD_CACHE_DIR": str(tmp_path), "PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    assert {"alembic", "sqlalchemy"} <= set(json.loads(done.stderr)[1])
