@@ -1,29 +1,47 @@
-# Everything sets itself up: Python 3.11 or newer, pip, make and git are all it takes.
-PYTHON ?= python3
+# Everything sets itself up: Python 3.11 or newer with pip, make and git are all it takes.
+
+# The first Python on PATH that is new enough; override with PYTHON=….
+PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11 python; do \
+	$$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$name; break; }; done)
 VENV   := .venv
 BIN    := $(VENV)/bin
+PIP    := $(BIN)/python -m pip --quiet --disable-pip-version-check
+
+# Arguments that only some invocations need: `make demo KEEP=1`, `make test ARGS='-k fork'`.
+KEEP ?=
+ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test lint demo bench clean
+.PHONY: help setup test lint demo clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 setup: $(VENV)/.ready ## create .venv with everything needed
 
+# Debian ships pip and venv apart: where venv can't bring a pip, the machine's own pip puts one in.
+# pip older than 25.1 does not know --group.
 $(VENV)/.ready: pyproject.toml
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable . --group dev
+	@test -n "$(PYTHON)" || { echo "No Python 3.11 or newer was found on PATH. Install one, or name it: make PYTHON=/path/to/python3" >&2; exit 1; }
+	@command -v git >/dev/null || { echo "Git was not found on PATH. Install git 2.38 or newer." >&2; exit 1; }
+	@echo "Setting up $(VENV) (once, and after pyproject.toml has changed) …"
+	@$(PYTHON) -m venv $(VENV) >/dev/null 2>&1 || { \
+		$(PYTHON) -m venv --clear --without-pip $(VENV) && \
+		$(PYTHON) -m pip --quiet --disable-pip-version-check --python $(BIN)/python install pip; }
+	@$(PIP) install --upgrade 'pip>=25.1'
+	@$(PIP) install --editable . --group dev
 	@touch $@
 
-test: $(VENV)/.ready ## run every test
-	$(BIN)/python -m pytest --numprocesses=auto
+test: $(VENV)/.ready ## run every test (ARGS='-k fork' for some)
+	$(BIN)/python -m pytest --numprocesses=auto $(ARGS)
 
 lint: $(VENV)/.ready ## check style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
+	$(BIN)/mypy --explicit-package-bases --namespace-packages bot tests $(if $(wildcard benchmarks/*.py),benchmarks)
+
+demo: $(VENV)/.ready ## show the main job; KEEP=1 leaves the servers running until Ctrl-C
+	@$(BIN)/python -m tests.demo $(if $(KEEP),--keep)
 
 clean: ## remove what setup and the demo made
 	rm -rf $(VENV) demo-out

@@ -214,6 +214,20 @@ def test_making_a_branch_by_the_api(project: Project) -> None:
     assert (made["name"], made["commit"]["id"]) == ("a/b", main)
     project.api.call("POST", path, {"new_branch_name": "a/b"}, expect=409)
     assert [branch["name"] for branch in project.api.get(path)] == ["a/b", "main"]
+    project.api.call("POST", path, {"new_branch_name": "a/b/c"}, expect=409)
+    project.api.call("POST", path, {"new_branch_name": "no..name"}, expect=422)
+    project.api.call("POST", path, {"new_branch_name": "other", "old_branch_name": "nowhere"}, expect=404)
+
+
+def test_names_of_branches_in_addresses(project: Project) -> None:
+    project.copy.push("main:refs/heads/50%/ü")
+    path = f"{project.repository.path}/branches"
+
+    answers = [project.api.ask("GET", f"{path}/{name}") for name in ("50%25/%C3%BC", "50%25%2F%C3%BC")]
+
+    assert [(answer.status_code, answer.json()["name"]) for answer in answers] == [(200, "50%/ü")] * 2
+    status = project.api.get(f"{project.repository.path}/commits/50%25%2F%C3%BC/status")
+    assert status["total_count"] == 0
 
 
 def test_a_protected_branch_takes_no_direct_push_and_no_force(project: Project) -> None:

@@ -55,6 +55,39 @@ def test_a_branch_with_nothing_new_can_have_a_pull_request(project: Project) -> 
     project.copy.push("main:refs/heads/same")
 
     assert project.open_pull("same")["state"] == "open"
+    project.forgejo.wait_until_quiet()
+    pull = project.pull(1)
+    assert (pull["mergeable"], pull["changed_files"]) == (True, 0)
+    project.api.call("POST", f"{project.repository.path}/pulls/1/merge", {"Do": "merge"}, expect=405)
+
+
+def test_what_was_pushed_while_it_was_closed(project: Project) -> None:
+    old = project.push_branch("topic", {"a.txt": "a\n"})
+    project.open_pull("topic")
+    path = f"{project.repository.path}/pulls/1"
+    project.api.call("PATCH", path, {"state": "closed"}, expect=201)
+    project.copy.switch("topic")
+    new = project.copy.commit({"a.txt": "b\n"})
+    project.copy.push()
+    project.forgejo.wait_until_quiet()
+
+    reopened = project.api.call("PATCH", path, {"state": "open"}, expect=201)
+
+    # The head is shown as it is; its ref stays behind until the next push.
+    assert reopened["head"]["sha"] == new
+    assert project.copy.git("ls-remote", "origin", "refs/pull/1/head").split()[0] == old
+
+
+def test_a_branch_that_is_merged_by_hand_leaves_its_pull_request_open(project: Project) -> None:
+    project.push_branch("topic", {"a.txt": "a\n"})
+    project.open_pull("topic")
+    project.copy.git("merge", "-q", "--no-ff", "-m", "By hand", "topic")
+    project.copy.push()
+    project.forgejo.wait_until_quiet()
+
+    pull = project.pull(1)
+
+    assert (pull["state"], pull["merged"], pull["merge_commit_sha"]) == ("open", False, None)
 
 
 @pytest.mark.parametrize(

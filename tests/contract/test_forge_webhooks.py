@@ -32,7 +32,9 @@ ZERO = "0" * 40
 
 @pytest.fixture
 def hook(project: Project, receiver: Receiver) -> int:
-    """A hook of the project that sends everything to the receiver."""
+    """A hook of the project that sends everything to the receiver, from now on."""
+    # The first push is announced only after the repository has stopped being empty.
+    project.forgejo.wait_until_quiet()
     return project.forgejo.admin.add_hook(project.repository, receiver.url, SECRET, EVENTS)
 
 

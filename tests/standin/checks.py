@@ -68,7 +68,7 @@ def _tips(base: Repository, issue: Issue) -> tuple[str, str] | None:
 def _look(base: Repository, target: str, head: str) -> tuple[str, CheckState]:
     merge_base = gitside.merge_base(base.path, target, head)
     if merge_base == head:
-        return merge_base, "empty"
+        return merge_base, "ancestor"
     return merge_base, "mergeable" if gitside.merges_cleanly(base.path, target, head) else "conflict"
 
 

@@ -116,7 +116,7 @@ def pull(world: World, repo: Repository, item: Issue, viewer: User | None, level
         "html_url": page,
         "diff_url": f"{page}.diff",
         "patch_url": f"{page}.patch",
-        "mergeable": what.check in {"mergeable", "empty"} and not is_draft(item),
+        "mergeable": what.check in {"mergeable", "ancestor"} and not is_draft(item),
         "merged": merged,
         "merged_at": shapes.moment(what.merged_at),
         "merge_commit_sha": what.merge_commit,

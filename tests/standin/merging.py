@@ -81,7 +81,7 @@ class Merger:
             raise NotMergedError(405, "User not allowed to merge PR")
         if issue_shapes.is_draft(issue):
             raise NotMergedError(405, "Work in progress PRs cannot be merged")
-        if pull.check not in {"mergeable", "empty"}:
+        if pull.check != "mergeable":
             raise NotMergedError(405, "Please try again later")
         reason = self._protection_reason(repo, issue, pull)
         skips = force and (

@@ -7,6 +7,7 @@ The order is Forgejo's and matters to clients that look at codes: credentials (4
 from __future__ import annotations
 
 import json
+import logging
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -14,6 +15,7 @@ from urllib.parse import urlencode
 
 from tests.standin.access import Caller, access, can
 from tests.standin.deliveries import go_json
+from tests.standin.gitside import GitError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from tests.standin.world import Access, Issue, Pull, Repository, User
 
 DEFAULT_PAGE, MAX_PAGE = 30, 50
+log = logging.getLogger("standin")
 NOT_FOUND = "The target couldn't be found."
 # Errors name the fields of Forgejo's own structs; most are the JSON name in capitals.
 FIELDS = {"new_branch_name": "BranchName", "sha": "SHA"}
@@ -221,6 +224,10 @@ def answer(route: Route, call: Call, raw_body: bytes) -> Answer:
         _check(route, call)
         call.body = _body(route, raw_body)
         return route.handler(call)
+    except GitError as error:
+        # The forge answers 500 without a word when git surprises it.
+        log.warning("git failed while answering %s %s: %s", route.method, route.path, error)
+        return Answer(500, {"message": "", "url": f"{call.forge.world.url}/api/swagger"})
     except RefusedError as refusal:
         value: dict[str, Any] = {"message": refusal.message, "url": f"{call.forge.world.url}/api/swagger"}
         if refusal.errors is not None:

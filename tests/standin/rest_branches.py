@@ -41,7 +41,10 @@ def _branch(call: Call, name: str) -> dict[str, Any]:
 def branches(call: Call) -> Answer:
     if call.repo.is_empty:
         return Answer(200, None, {"X-Total-Count": "0"})
-    return call.paged(list(call.repo.branches()), lambda name: _branch(call, name))
+    # The newest commit first, and by name where that is the same.
+    order = ["--sort=refname", "--sort=-committerdate", "--format=%(refname:strip=2)"]
+    names = gitside.text(call.repo.path, "for-each-ref", *order, "refs/heads").splitlines()
+    return call.paged(names, lambda name: _branch(call, name))
 
 
 @routes.get("/repos/{owner}/{repo}/branches/{name:path}")
@@ -55,6 +58,8 @@ def branch(call: Call) -> Answer:
 @routes.post("/repos/{owner}/{repo}/branches", "write", changes=True, required=("new_branch_name",))
 def create_branch(call: Call) -> Answer:
     repo, name = call.repo, call.body["new_branch_name"]
+    if not gitside.succeeds(repo.path, "check-ref-format", "--branch", name):
+        raise RefusedError(422, "[BranchName]: GitRefName")
     if repo.is_empty:
         raise RefusedError(404, "Git Repository is empty.")
     old = call.body.get("old_ref_name") or ""
@@ -66,6 +71,8 @@ def create_branch(call: Call) -> Answer:
         raise RefusedError(500, "")
     if repo.tip(name):
         raise RefusedError(409, "The branch already exists.")
+    if any(other.startswith(f"{name}/") or name.startswith(f"{other}/") for other in repo.branches()):
+        raise RefusedError(409, "The branch with the same name already exists.")
     if f"refs/tags/{name}" in repo.refs:
         raise RefusedError(409, "The branch with the same tag already exists.")
     with gitside.workshop(repo) as shop:

@@ -21,7 +21,8 @@ VERSION = "15.0.3+gitea-1.22.0"
 ZERO_SHA = "0" * 40
 
 Access = Literal["none", "read", "write", "admin", "owner"]
-CheckState = Literal["checking", "mergeable", "conflict", "empty"]
+# An "ancestor" has nothing that the target has not: it looks mergeable, and merging it is refused.
+CheckState = Literal["checking", "mergeable", "conflict", "ancestor"]
 
 
 def now() -> datetime:

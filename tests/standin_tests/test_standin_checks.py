@@ -68,7 +68,7 @@ def test_three_verdicts(repository: Repository, world: World, later: Later) -> N
         checker.now(repository, issue)
 
     pulls = [issue.pull for issue in (clean, clash, empty) if issue.pull is not None]
-    assert [pull.check for pull in pulls] == ["mergeable", "conflict", "empty"]
+    assert [pull.check for pull in pulls] == ["mergeable", "conflict", "ancestor"]
     assert {pull.merge_base for pull in pulls} == {base}
 
 
