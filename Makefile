@@ -12,7 +12,7 @@ KEEP ?=
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test lint demo clean
+.PHONY: help setup test lint demo bench clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -42,6 +42,9 @@ lint: $(VENV)/.ready ## check style and types
 
 demo: $(VENV)/.ready ## show the main job; KEEP=1 leaves the servers running until Ctrl-C
 	@$(BIN)/python -m tests.demo $(if $(KEEP),--keep)
+
+bench: $(VENV)/.ready ## measure check against alembic heads (takes minutes; best on a quiet machine)
+	$(BIN)/python -m benchmarks.check
 
 clean: ## remove what setup and the demo made
 	rm -rf $(VENV) demo-out

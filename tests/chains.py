@@ -18,7 +18,9 @@ def revisions(text: str, folder: str = "versions") -> list[Revision]:
         needs = tuple(word[1:] for word in words[1:] if word.startswith("~"))
         path = next((word[5:] for word in words[1:] if word.startswith("path=")), f"{folder}/{id_}.py")
         blob = sha1(f"{path}{item}".encode(), usedforsecurity=False).hexdigest()
-        found.append(Revision(id_, tuple(filter(None, parents.split(","))), path, blob, needs, labels, doc=f"doc {id_}"))
+        found.append(
+            Revision(id_, tuple(filter(None, parents.split(","))), path, blob, needs, labels, doc=f"doc {id_}")
+        )
     return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -299,6 +300,40 @@ def test_a_closed_pull_request_can_be_reopened(project: Project) -> None:
     assert project.api.call("PATCH", path, {"state": "closed"}, expect=201)["closed_at"] is not None
 
     assert project.api.call("PATCH", path, {"state": "open"}, expect=201)["state"] == "open"
+
+
+def test_which_changes_move_the_time_of_the_last_update(project: Project) -> None:
+    sha = project.push_branch("topic", {"a.txt": "a\n"})
+    project.open_pull("topic")
+    project.forgejo.wait_until_quiet()
+    path = project.repository.path
+
+    def times() -> tuple[str, str]:
+        return project.pull(1)["updated_at"], project.api.get(path)["updated_at"]
+
+    def moves(change: Callable[[], Any]) -> tuple[bool, bool]:
+        """Tell whether (the pull request, the repository) got a new time. The forge counts in seconds."""
+        before = times()
+        time.sleep(1.1)
+        change()
+        project.forgejo.wait_until_quiet()
+        after = times()
+        return before[0] != after[0], before[1] != after[1]
+
+    def push(branch: str) -> None:
+        project.copy.switch(branch)
+        project.copy.commit({f"{branch}.txt": str(time.time())})
+        project.copy.push()
+
+    api, comment = project.api, {"body": "b"}
+    assert moves(lambda: push("topic")) == (True, True)
+    assert moves(lambda: push("main")) == (False, True)
+    assert moves(lambda: api.call("POST", f"{path}/issues/1/comments", comment, expect=201)) == (True, False)
+    edited = f"{path}/issues/comments/{api.get(f'{path}/issues/1/comments')[0]['id']}"
+    assert moves(lambda: api.call("PATCH", edited, comment, expect=200)) == (False, False)
+    assert moves(lambda: api.call("POST", f"{path}/statuses/{sha}", {"state": "success"}, expect=201)) == (False, False)
+    assert moves(lambda: api.call("PATCH", f"{path}/pulls/1", {"title": "New"}, expect=201)) == (True, False)
+    assert moves(lambda: project.copy.push("main:refs/onehead/state")) == (False, False)
 
 
 def test_retargeting(project: Project) -> None:

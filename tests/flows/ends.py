@@ -9,8 +9,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from alembic.script import ScriptDirectory
-from tests.migrations import VERSIONS
-from tests.repositories import Repository
 
 from onehead.flows.changes import Repairs, prepare
 from onehead.flows.evidence import gather_evidence
@@ -21,6 +19,8 @@ from onehead.gitrepo.command import Git
 from onehead.plan.plans import Plan
 from onehead.plan.policy import Policy, Strategy
 from onehead.plan.verdict import Examination, Point
+from tests.migrations import VERSIONS
+from tests.repositories import Repository
 
 
 @dataclass
@@ -112,7 +112,7 @@ def alembic_heads(repo: Repository, treeish: str, *versions: str) -> list[str]:
     with TemporaryDirectory() as folder:
         out = _archive(repo, treeish)
         with tarfile.open(fileobj=io.BytesIO(out)) as tar:
-            tar.extractall(folder, filter="fully_trusted")
+            tar.extractall(folder, filter="data")
         places = [str(Path(folder) / place) for place in versions or (VERSIONS,)]
         return sorted(ScriptDirectory(folder, version_locations=places).get_heads())
 

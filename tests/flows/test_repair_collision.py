@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tests.flows.ends import judged, repaired
-from tests.migrations import VERSIONS, chain, project, revision
-from tests.repositories import Repository
 
 from onehead.flows.changes import prepare
 from onehead.flows.repair import TextConflict, write_repair
 from onehead.plan.plans import Merge, ReasonCode, Refuse, Reissue, Reparent
+from tests.flows.ends import judged, repaired
+from tests.migrations import VERSIONS, chain, project, revision
+from tests.repositories import Repository
 
 
 @pytest.fixture

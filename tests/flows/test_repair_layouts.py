@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
+from onehead.plan.plans import Merge, Reparent
 from tests.flows.ends import alembic_heads, judged, repaired
 from tests.migrations import VERSIONS, chain, project, revision
 from tests.repositories import Repository
-
-from onehead.plan.plans import Merge, Reparent
 
 BASE = project() | chain(("0296", None), ("0297", "0296"))
 

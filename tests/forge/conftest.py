@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 import respx
-from tests.forge.swagger_samples import ROOT, TOKEN
 
 from onehead.forge.api import ForgejoApi
 from onehead.forge.connection import Connection
+from tests.forge.swagger_samples import ROOT, TOKEN
 
 
 @pytest.fixture

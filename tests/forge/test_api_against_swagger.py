@@ -12,12 +12,12 @@ from typing import Any
 import httpx
 import pytest
 import respx
-from tests.forge.swagger_samples import definition, operation, resolve, sample
 
 from onehead.forge import decode
 from onehead.forge.api import ForgejoApi
 from onehead.forge.fields import Fields
-from onehead.forge.values import Permissions, Repository, RepositoryName, StatusState
+from onehead.forge.values import Permissions, Repository, RepositoryName, StatusState, User
+from tests.forge.swagger_samples import definition, operation, resolve, sample
 
 REPO = RepositoryName("courtside", "basketball-api")
 SHA = "ae892699b97c793cb231ec1bcd44e69122111b53"
@@ -42,6 +42,7 @@ CALLS: dict[str, Callable[[ForgejoApi], object]] = {
     "create_status": lambda api: api.create_status(
         REPO, SHA, state=StatusState.SUCCESS, context="onehead", description="one head", target_url="http://x.test/"
     ),
+    "repositories": lambda api: api.repositories(User(7, "bot")),
     "react_to_comment": lambda api: api.react_to_comment(REPO, 91, "eyes"),
 }
 SUCCESS = {"GET": 200, "POST": 201, "DELETE": 204, "PATCH": 200}

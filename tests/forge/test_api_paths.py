@@ -5,10 +5,10 @@ from __future__ import annotations
 import httpx
 import pytest
 import respx
-from tests.forge.swagger_samples import definition
 
 from onehead.forge.api import ForgejoApi
 from onehead.forge.values import RepositoryName
+from tests.forge.swagger_samples import definition
 
 REPO = RepositoryName("courtside", "basketball-api")
 BASE = "/api/v1/repos/courtside/basketball-api"

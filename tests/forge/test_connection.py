@@ -8,11 +8,11 @@ import socket
 import httpx
 import pytest
 import respx
-from tests.forge.swagger_samples import ROOT, TOKEN
 
 from onehead.errors import UsageError
 from onehead.forge.connection import TRIES, Connection
 from onehead.forge.errors import Conflict, NotFound, NotUnderstood, Refused, Unavailable
+from tests.forge.swagger_samples import ROOT, TOKEN
 
 
 def test_every_request_carries_the_token_and_nothing_else(connection: Connection, forge: respx.MockRouter) -> None:

@@ -1,12 +1,12 @@
 from __future__ import annotations
 
 import pytest
-from tests.forge.swagger_samples import definition
 
 from onehead.errors import UsageError
 from onehead.forge import decode
 from onehead.forge.fields import Fields
 from onehead.forge.values import RepositoryName
+from tests.forge.swagger_samples import definition
 
 
 def test_name_is_read_and_written() -> None:

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tests.forgejos.administration import Api
-from tests.forgejos.port import eventually
-
 from onehead.forge.hooks import (
     BranchCreated,
     BranchDeleted,
@@ -17,6 +14,8 @@ from onehead.forge.hooks import (
     verify,
 )
 from onehead.forge.values import Permissions, RepositoryName, User
+from tests.forgejos.administration import Api
+from tests.forgejos.port import eventually
 
 if TYPE_CHECKING:
     from tests.forgejos.fixtures import Project

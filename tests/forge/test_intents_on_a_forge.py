@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.forgejos.port import eventually
 
 from onehead.forge.api import ForgejoApi
 from onehead.forge.connection import Connection
 from onehead.forge.errors import Conflict, MissingScope, NotFound, Unauthorised
 from onehead.forge.intents import close_pull, delete_branch, ensure_comment, ensure_pull, ensure_status, react
 from onehead.forge.markers import Marker, mark
-from onehead.quoting import inline
 from onehead.forge.values import Permissions, RepositoryName, StatusState, User
+from onehead.quoting import inline
+from tests.forgejos.port import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

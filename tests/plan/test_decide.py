@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from tests.chains import graph, revisions
 
 from onehead.plan.decide import decide
 from onehead.plan.facts import Evidence, Facts
@@ -11,8 +10,9 @@ from onehead.plan.findings import Code
 from onehead.plan.judge import judge
 from onehead.plan.plans import Merge, Move, Nothing, Plan, ReasonCode, Refuse, Reissue, Reparent
 from onehead.plan.policy import Policy, Strategy
-from onehead.revisions.graph import Graph
 from onehead.revisions.environment import Environment, Location
+from onehead.revisions.graph import Graph
+from tests.chains import graph, revisions
 
 ENVIRONMENT = Environment(
     path="versions",

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from tests.chains import graph
 
 from onehead.plan.forks import additional_heads, forks_between, forks_within, new_lineages
+from tests.chains import graph
 
 BASE = "018; 019<018"
 

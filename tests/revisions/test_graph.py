@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from tests.chains import graph, revisions
 
 from onehead.revisions.graph import Graph
+from tests.chains import graph, revisions
 
 SEED = "018; 019<018; 020<018; 021<020; 022<019,021; 023<022"
 

@@ -59,17 +59,25 @@ def test_gaps_and_circles_are_alembics(revisions: list[Revision]) -> None:
     graph = Graph(revisions)
     stubs = tuple(sorted({parent for _, parent in graph.missing}))
     assert stubs == (("gone",) if any("gone" in r.parents for r in revisions) else ())
-    theirs = alembic_map(revisions, stubs)
+    heads = heads_by_alembic(revisions, stubs)
+    # Alembic overlooks a circle that hangs between a base and a head, and names only some of others.
+    assert heads is not None or graph.cycles
+    assert set(graph.cycles) >= on_a_circle(graph)
+    assert bool(graph.cycles) == bool(on_a_circle(graph))
+    assert heads is None or set(graph.heads) == heads - set(stubs)
+
+
+def heads_by_alembic(revisions: list[Revision], stubs: tuple[str, ...]) -> set[str] | None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            heads = set(theirs.heads)
-        except (CycleDetected, DependencyCycleDetected) as circle:
-            assert graph.cycles
-            assert set(graph.cycles) <= {name.strip() for name in str(circle).split("(")[-1].rstrip(")").split(",")}
-            return
-    assert graph.cycles == ()
-    assert set(graph.heads) == heads - set(stubs)
+            return set(alembic_map(revisions, stubs).heads)
+        except (CycleDetected, DependencyCycleDetected):
+            return None
+
+
+def on_a_circle(graph: Graph) -> set[str]:
+    return {id_ for id_ in graph.revisions if any(id_ in graph.ancestors(parent) for parent in graph.parents(id_))}
 
 
 @settings(deadline=None, max_examples=100, database=None)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.revisions.test_parse_spellings import run
 
 from onehead.revisions import line_scan, plain_header, syntax_tree
 from onehead.revisions.parse import parse
+from tests.revisions.test_parse_spellings import run
 
 ids = st.sampled_from(["a", "b1", "018", "a1b2c3d4e5f6", "0411_add_x"])
 quotes = st.sampled_from(["'{}'", '"{}"', "u'{}'", '("{}")', "'''{}'''", "('' '{}')"])
@@ -77,6 +77,26 @@ def test_all_readers_say_what_running_the_file_says(source: str, ending: str) ->
     assert lines.dynamic or lines[:4] == truth
 
 
+USUAL = """\"\"\"x
+
+Revises: a
+\"\"\"
+from alembic import op
+import sqlalchemy as sa
+
+# revision identifiers, used by Alembic.
+revision = "b"
+down_revision = "a"
+branch_labels = None
+depends_on = None
+
+
+def upgrade():
+    pass
+"""
+
+
 def test_the_usual_header_takes_the_quick_way() -> None:
-    data = b'"""x\n\nRevises: a\n"""\nfrom alembic import op\nimport sqlalchemy as sa\n\n# ids\nrevision = "b"\ndown_revision = "a"\nbranch_labels = None\ndepends_on = None\n\ndef upgrade():\n    pass\n'
-    assert plain_header.read(data) == parse(data)
+    found = plain_header.read(USUAL.encode())
+    assert found is not None
+    assert found == syntax_tree.read(USUAL.encode()) == line_scan.read(USUAL.encode())

@@ -14,10 +14,11 @@ from onehead.revisions.declared import Declared
 from onehead.revisions.parse import MAX_BYTES, parse
 
 PIECES = [
-    b"revision", b"down_revision", b" = ", b"= ", b": str", b"'a'", b'"b"', b"(", b")", b"[", b"]", b",", b"\n", b"\r", b"\t", b"    ",
-    b"#", b'"""', b"'''", b"\\", b"None", b"def f():", b"if x:", b"import *", b"from x ", b"+", b"f'{x}'", b"\xff", b"\0", b"\xef\xbb\xbf",
-    b"# coding: utf-7", b"global revision", b"lambda: ", b":=", b"print x", b"class A:", b";", b"<<<<<<< x", b"*", b"{", b"}", b"=",
-]  # fmt: skip
+    *(b"revision", b"down_revision", b" = ", b"= ", b": str", b"'a'", b'"b"', b"(", b")", b"[", b"]", b",", b"\n"),
+    *(b"\r", b"\t", b"    ", b"#", b'"""', b"'''", b"\\", b"None", b"def f():", b"if x:", b"import *", b"from x "),
+    *(b"+", b"f'{x}'", b"\xff", b"\0", b"\xef\xbb\xbf", b"# coding: utf-7", b"global revision", b"lambda: ", b":="),
+    *(b"print x", b"class A:", b";", b"<<<<<<< x", b"*", b"{", b"}", b"="),
+]
 
 
 @settings(deadline=None, max_examples=300, database=None)

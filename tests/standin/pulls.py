@@ -71,6 +71,7 @@ class Pulls:
             if pull.opened > pushed:
                 continue
             self._store_head(base, issue, pull)
+            issue.updated = now()
             self.checker.soon(base, issue)
             self._announcer.pull(base, issue, "synchronized", pusher, fine="pull_request_sync")
         self.checker.all_onto(head, branch)
@@ -108,6 +109,7 @@ class Pulls:
         """Aim a pull request at another branch. The event names the new branch where one expects the old one."""
         assert issue.pull is not None
         issue.pull.base_branch = base_branch
+        issue.updated = now()
         self.checker.now(repo, issue)
         self._announcer.pull(repo, issue, "edited", doer, changes={"ref": {"from": base_branch}})
 

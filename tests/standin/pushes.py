@@ -102,7 +102,8 @@ class Pushes:
         with self._world.lock:
             for change in changes:
                 self._store(repository, change)
-            repository.updated = now()
+            if any(_is_branch_or_tag(change) for change in changes):
+                repository.updated = now()
         self._later.after(self._world.timing.push_update, self._follower(repository, pusher, changes))
 
     @staticmethod
@@ -121,7 +122,7 @@ class Pushes:
             with self._world.lock:
                 for change in changes:
                     # Other refs (notes, a bot's own) are accepted and cause nothing.
-                    if change.ref.startswith(("refs/heads/", "refs/tags/")):
+                    if _is_branch_or_tag(change):
                         self._follow(repository, pusher, change, pushed)
 
         return follow
@@ -166,3 +167,7 @@ class Pushes:
             issue = repository.issues.get(int(number))
             if issue is not None and (issue.pull is None or issue.pull.merged_at is None):
                 self._pulls.set_closed(repository, issue, doer, closed=True)
+
+
+def _is_branch_or_tag(change: gitside.Received) -> bool:
+    return change.ref.startswith(("refs/heads/", "refs/tags/"))

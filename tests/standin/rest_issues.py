@@ -101,7 +101,7 @@ def edit_comment(call: Call) -> Answer:
         return Answer(403)
     # The very same text is an edit too, with an event of its own.
     old, note.body = note.body, call.body["body"]
-    note.updated = issue.updated = now()
+    note.updated = now()
     call.forge.announcer.comment(call.repo, issue, note, "edited", call.doer, old_body=old)
     return Answer(200, issue_shapes.comment(call.forge.world, call.repo, issue, note))
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from tests.standin import issue_shapes
 from tests.standin.rest import Answer, Call, RefusedError, Routes
 from tests.standin.rest_issues import ISSUE
-from tests.standin.world import Label
+from tests.standin.world import Label, now
 
 if TYPE_CHECKING:
     from tests.standin.world import Issue
@@ -87,6 +87,7 @@ def remove_label(call: Call) -> Answer:
 
 
 def _announce_labels(call: Call, issue: Issue) -> None:
+    issue.updated = now()
     if issue.pull is None:
         call.forge.announcer.issue(call.repo, issue, "label_updated", call.doer)
     else:

@@ -35,12 +35,10 @@ def pulls(call: Call) -> Answer:
         if call.forge.world.user(poster) is None:
             raise RefusedError(400, f"user does not exist [uid: 0, name: {poster}]")
         found = [issue for issue in found if issue.poster.name.lower() == poster.lower()]
-    if sort == "oldest":
-        found.sort(key=lambda issue: issue.created)
-    elif sort in {"recentupdate", "leastupdate"}:
-        found.sort(key=lambda issue: issue.updated, reverse=sort == "recentupdate")
+    if sort in {"recentupdate", "leastupdate"}:
+        found.sort(key=lambda issue: (issue.updated, issue.number), reverse=sort == "recentupdate")
     else:
-        found.sort(key=lambda issue: issue.number, reverse=True)
+        found.sort(key=lambda issue: issue.number, reverse=sort != "oldest")
     return call.paged(found, lambda issue: _shape(call, issue))
 
 

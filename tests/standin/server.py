@@ -32,9 +32,7 @@ class StandinServer:
         self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
         self.root = Path(tempfile.mkdtemp(prefix="standin-forgejo-"))
         self.forge = Forge(self.root, self.url, timing)
-        config = uvicorn.Config(
-            create_app(self.forge), log_level="warning", lifespan="off", timeout_graceful_shutdown=2
-        )
+        config = uvicorn.Config(create_app(self.forge), log_config=None, lifespan="off", timeout_graceful_shutdown=2)
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(
             target=self._server.run, kwargs={"sockets": [self._socket]}, name="standin-forgejo", daemon=True

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import pytest
-from tests.forgejos.port import eventually
-from tests.migrations import chain, merged
-from tests.migrations import project as alembic_project
-from tests.stories.conftest import Service
 
 from onehead.forge.api import ForgejoApi
 from onehead.forge.connection import Connection
 from onehead.forge.errors import MissingScope, Unavailable
 from onehead.forge.values import Repository, RepositoryName
 from onehead.jobs.job import Everything, Job
+from tests.forgejos.port import eventually
+from tests.migrations import chain, merged
+from tests.migrations import project as alembic_project
+from tests.stories.conftest import Service
 
 BASE = merged(alembic_project(), chain(("017", None), ("018", "017")))
 
@@ -55,10 +55,11 @@ def test_a_token_without_a_scope_still_sets_the_red_status_and_the_error_names_t
     number, sha = collide(service)
     token = service.project.forgejo.admin.create_token(service.bot.name, ["write:repository", "read:user"])
     whole = service.desk.api
-    with ForgejoApi(Connection(service.project.forgejo.url, token)) as service.desk.api:
+    with ForgejoApi(Connection(service.project.forgejo.url, token)) as lesser:
+        service.desk.api = lesser
         with pytest.raises(MissingScope) as trouble:
             service.tell_everything()
-        service.desk.api = whole
+    service.desk.api = whole
 
     assert trouble.value.message.endswith("The token lacks the scope read:issue.")
     assert "with write:repository, write:issue, read:user" in trouble.value.hint

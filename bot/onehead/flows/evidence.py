@@ -42,6 +42,9 @@ def gather_evidence(git: Git, facts: Facts, target: Point, head: Point | None, m
     )
     contents = _revisions_by_tree(git, found, _known(facts), memory)
     escaped: dict[str, list[str]] = {}
+    for ref in _twins(git, subject):
+        for revision in repairable(facts):
+            escaped.setdefault(revision.path, []).append(_spoken(ref))
     merges: dict[tuple[str, ...], str] = {}
     repairs = {holding.sha for holding in found.holdings if _is_ours(holding.ref)}
     for holding in found.holdings:
@@ -86,6 +89,18 @@ def _folders(facts: Facts) -> set[str]:
     """Where the revisions of both sides lie: another branch may still have them where they were before a move."""
     graphs = [facts.target, *([facts.head] if facts.head else [])]
     return {revision.path.rpartition("/")[0] for graph in graphs for revision in graph}
+
+
+def _twins(git: Git, subject: Point) -> list[str]:
+    """Other branches and tags at the very commit of the judged branch, such as a staging branch moved up to it.
+
+    Only where the branch goes by name: of a bare commit nobody can say which of its names is its own.
+    """
+    here = [ref for ref in list_refs(git, "refs/heads", "refs/remotes", "refs/tags") if ref.sha == subject.sha]
+    own = set(_own_names(git, subject))
+    if not any(ref.name in own for ref in here):
+        return []
+    return [ref.name for ref in here if ref.name not in own and not _is_ours(ref.name)]
 
 
 def _known(facts: Facts) -> dict[str, Revision]:

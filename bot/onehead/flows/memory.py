@@ -4,8 +4,8 @@ One JSON file per repository in a cache directory. It may vanish or be spoiled a
 anew. Nothing but speed rests on it.
 """
 
-# ruff: noqa: PTH103, PTH105, PTH118, PTH120, PTH123
 # `check` runs in every commit, and pathlib takes as long to load as a hundred revisions to read.
+# ruff: noqa: PTH103, PTH105, PTH118, PTH120, PTH123
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from typing import Any
 
 from onehead.revisions.declared import Declared, Dynamic
 
-_FORMAT = [2, list(sys.version_info[:2])]
+_FORMAT = [3, list(sys.version_info[:2])]
 """Part of every file: another reader, or another Python (whose parser knows other syntax), starts afresh."""
 
 _MOST = 50_000
@@ -36,7 +36,7 @@ class Memory:
         self._used: set[str] = set()
         self._changed = False
         if file is not None:
-            with suppress(OSError, ValueError, TypeError, KeyError), open(file, "rb") as stored:
+            with suppress(OSError, ValueError, TypeError, KeyError, RecursionError), open(file, "rb") as stored:
                 content = json.loads(stored.read())
                 if content["format"] == _FORMAT and isinstance(content["blobs"], dict):
                     self._known = content["blobs"]

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 _KIND = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")  # never "--", which belongs to the ends of the HTML comment
 _LINE = re.compile(rf"<!-- onehead:(?P<kind>{_KIND.pattern}) v1 (?P<facts>\{{.*\}}) -->")
 _LONGEST = 8192  # characters of the line; keeps what somebody else wrote from costing anything
+_DEEPEST = 64  # brackets; ours are flat, and how deep JSON may nest differs between versions of Python
 _ABOUT = "about"
 
 
@@ -53,7 +54,7 @@ def parse(text: str) -> Marker | None:
     """The marker in the first line of a comment or body, or `None` where there is none that we could have written."""
     line = text[: _LONGEST + 1].partition("\n")[0].rstrip("\r")
     found = _LINE.fullmatch(line)
-    if found is None or len(line) > _LONGEST:
+    if found is None or len(line) > _LONGEST or line.count("{") + line.count("[") > _DEEPEST:
         return None
     try:
         facts = json.loads(found["facts"])

@@ -40,7 +40,7 @@ def forks_between(target: Graph, merged: Graph) -> tuple[Fork, ...]:
     """The forks of the merged tree, each with the heads that come in addition to the target's."""
     merged = _without_gaps(target, merged)
     extra = additional_heads(target, merged)
-    unmeant = frozenset(extra) if _one_lineage(target) else frozenset()
+    unmeant = frozenset(head for head in extra if not _torn(merged, head)) if _one_lineage(target) else frozenset()
     forks = []
     for group in _rival_groups(merged, merged.heads, unmeant):
         new = tuple(head for head in group if head in extra)
@@ -85,7 +85,13 @@ def new_lineages(target: Graph, merged: Graph) -> tuple[str, ...]:
     """Additional heads that are meant: a new base or branch with a label of its own."""
     merged = _without_gaps(target, merged)
     rivals = {head for fork in forks_between(target, merged) for head in fork.heads}
-    return tuple(head for head in additional_heads(target, merged) if head not in rivals)
+    extra = additional_heads(target, merged)
+    return tuple(head for head in extra if head not in rivals and not _torn(merged, head))
+
+
+def _torn(graph: Graph, head: str) -> bool:
+    """Whether the chain below a head is not known to its end: then there is no telling whom it is related to."""
+    return any(parent not in graph for id_ in graph.ancestors(head) for parent in graph.revisions[id_].parents)
 
 
 def _without_gaps(target: Graph, merged: Graph) -> Graph:

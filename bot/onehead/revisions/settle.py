@@ -51,9 +51,10 @@ def may_be_guessed(folder: str) -> bool:
 def settle(environment: Environment, found: Iterable[Revision | Unreadable]) -> Settled:
     """Decide which sub-folders belong to an environment, where its configuration does not say.
 
-    With revisions directly in the location, a sub-folder belongs when its revisions are linked with theirs,
-    through other sub-folders or not. Without, all sub-folders belong, unless unlinked ones carry the
-    same ids or are whole chains, each with a base: those are environments of their own. What cannot be read for its parents belongs, to be on the safe side.
+    With revisions directly in the location, a sub-folder belongs when its revisions are linked with theirs, through
+    other sub-folders or not. Without, all sub-folders belong, unless unlinked ones carry the same ids or are whole
+    chains, each with a base: those are environments of their own. What cannot be read for its parents belongs, to be
+    on the safe side.
 
     Args:
         environment: as `locate` found it.
