@@ -84,13 +84,19 @@ def test_what_stands_anywhere_else_is_merged(repo: Repository, ref: str, shown: 
     assert len(result.alembic_heads()) == 1
 
 
+def test_a_staging_branch_moved_up_to_the_very_tip_is_an_escape(repo: Repository) -> None:
+    repo.branch("staging", "topic")
+    result = repaired(repo)
+    assert isinstance(result.plan, Merge)
+    assert "branch staging" in result.plan.reasons[0].message
+
+
 def test_copies_of_the_branch_itself_are_no_escape(repo: Repository) -> None:
     repo.git("config", "remote.origin.url", "https://forge.invalid/team/repo.git")
     repo.git("config", "remote.origin.fetch", "+refs/heads/*:refs/remotes/origin/*")
     repo.git("update-ref", "refs/remotes/origin/topic", repo.sha("topic~1"))
     repo.git("update-ref", "refs/pull/3/head", repo.sha("topic~1"))
     repo.git("update-ref", "refs/pull/4/head", repo.sha("topic"))
-    repo.git("update-ref", "refs/heads/copy", repo.sha("topic"))
     assert isinstance(repaired(repo).plan, Reparent)
 
 
