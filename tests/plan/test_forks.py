@@ -80,3 +80,8 @@ def test_a_second_base_with_a_label_is_meant() -> None:
 def test_a_third_base_where_bases_are_separate_already_is_meant() -> None:
     target, merged = graph("a; b<a; x; y<x"), graph("a; b<a; x; y<x; z")
     assert forks_between(target, merged) == ()
+
+
+def test_a_base_without_a_label_collides_also_beside_a_labelled_chain() -> None:
+    [fork] = forks_between(graph("a @main; b<a"), graph("a @main; b<a; z"))
+    assert (fork.heads, fork.new) == (("b", "z"), ("z",))

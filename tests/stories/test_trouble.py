@@ -48,7 +48,7 @@ def test_a_forge_that_is_away_is_asked_again_and_the_status_is_set_when_it_retur
 
     assert eventually(lambda: service.comments(number), within=30)
     assert service.status(sha)[0] == "failure"
-    assert len(asked) == 3
+    assert len(asked) >= 3
 
 
 def test_a_token_without_a_scope_still_sets_the_red_status_and_the_error_names_the_scope(service: Service) -> None:

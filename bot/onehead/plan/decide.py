@@ -182,6 +182,8 @@ def _merge(facts: Facts, forks: tuple[Fork, ...], reasons: tuple[Reason, ...]) -
     merges = []
     for fork in forks:
         old = [head for head in fork.heads if facts.head is None or head in facts.target]
-        merges.append((*(head for head in fork.heads if head not in old), *old))
-    joined = {head for fork in forks for head in fork.heads}
+        new = [head for head in fork.heads if head not in old]
+        # Of a target that is forked itself, one head is enough to stand on: joining the rest is its own repair.
+        merges.append((*new, *(old[:1] if new else old)))
+    joined = {head for parents in merges for head in parents}
     return Merge(tuple(merges), tuple(head for head in facts.merged.heads if head not in joined), reasons)

@@ -116,9 +116,10 @@ def _one_lineage(target: Graph) -> bool:
 def _rivals(graph: Graph, one: str, other: str, unmeant: frozenset[str]) -> bool:
     """Whether two heads should be one: same origin, and no branch label of their own tells them apart."""
     first, second = graph.ancestors(one), graph.ancestors(other)
-    if _labels(graph, first - second) or _labels(graph, second - first):
-        return False
-    return bool(first & second) or one in unmeant or other in unmeant
+    if not first & second:
+        # Separate bases are meant, but for a newcomer without a label of its own beside a single line.
+        return any(head in unmeant and not _labels(graph, below) for head, below in ((one, first), (other, second)))
+    return not _labels(graph, first - second) and not _labels(graph, second - first)
 
 
 def _labels(graph: Graph, revisions: frozenset[str]) -> set[str]:

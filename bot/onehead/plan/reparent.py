@@ -54,7 +54,10 @@ def _one_line_each(target: Graph, fork: Fork) -> tuple[str, str]:
         message = f"The branch brings {len(fork.new)} heads ({_names(fork.new)}), so one merge joins them all."
         raise NotMovable(ReasonCode.SEVERAL_NEW_HEADS, message)
     if len(old) != 1:
-        message = f"The target has several heads here already ({_names(old)}), so there is no single one to move onto."
+        message = (
+            f"The target has several heads here already ({_names(old)}), so there is no single one to move onto: the "
+            "branch is joined to one of them, and joining the rest is the target's own repair."
+        )
         raise NotMovable(ReasonCode.SEVERAL_TARGET_HEADS, message)
     if old[0] not in target:
         message = f"Both `{fork.new[0]}` and `{old[0]}` are the branch's own, so a merge joins them where they are."

@@ -102,7 +102,8 @@ def one_line(examination: Examination) -> str:
     if examination.verdict == "ok":
         if examination.coverage.environments == 0:
             return "No Alembic environment here."
-        return f"One head where one is meant. {coverage_line(examination)}"
+        single = all(len(examined.facts.merged.heads) <= 1 for examined in examination.environments)
+        return f"{'One head' if single else 'No more heads than are meant'}. {coverage_line(examination)}"
     errors = examination.own_errors()
     return errors[0].message.replace("`", "")
 
