@@ -347,3 +347,9 @@ def test_every_code_is_explained_in_full_sentences() -> None:
     assert all(kind.meaning.endswith(".") and kind.hint.endswith(".") for kind in KINDS.values())
     assert {code for code, kind in KINDS.items() if kind.blinds} == {Code.DYNAMIC_ID, Code.UNREADABLE_FILE}
     assert ENVIRONMENT.certain
+
+
+def test_a_parent_that_the_branch_removes_is_missed_even_where_another_environment_has_a_copy() -> None:
+    given = facts("a; b<a; c<b", "a; b<a; c<b", "a; c<b")._replace(elsewhere=frozenset({"a", "b", "c"}))
+    [(severity, side, revisions)] = shape(given, Code.MISSING_PARENT)
+    assert (severity, side, revisions) == ("error", "head", ("b", "c"))

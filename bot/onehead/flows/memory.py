@@ -19,7 +19,7 @@ from typing import Any
 
 from onehead.revisions.declared import Declared, Dynamic
 
-_FORMAT = [3, list(sys.version_info[:2])]
+_FORMAT = [4, list(sys.version_info[:2])]
 """Part of every file: another reader, or another Python (whose parser knows other syntax), starts afresh."""
 
 _MOST = 50_000

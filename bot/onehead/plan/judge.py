@@ -158,19 +158,19 @@ def _missing(facts: Facts) -> Iterator[Finding]:
         if parent in known:
             continue
         path = facts.merged.revisions[id_].path
-        if _may_be_elsewhere(facts, parent):
+        removed = facts.head is not None and parent in facts.target
+        if _may_be_elsewhere(facts, parent) and not removed:
             if facts.head is None or (id_, parent) not in facts.target.missing:
                 message = f"{named([id_])} follows {named([parent])}, which is not in this environment."
                 yield _finding(facts, Code.MISSING_PARENT, _side(facts, False), message, [id_], [path], "warning")
             continue
-        if hidden:
+        if hidden and not removed:
             message = (
                 f"{named([id_])} names {named([parent])} as its parent; no file that can be read declares that id, but "
                 f"{named(hidden)} may."
             )
             yield _finding(facts, Code.MISSING_PARENT, _side(facts, False), message, [id_, parent], [path], blinds=True)
             continue
-        removed = parent in facts.target
         message = (
             f"{named([id_])} still needs {named([parent])}, which this branch removes; "
             "every Alembic command stops with KeyError."

@@ -161,6 +161,7 @@ def _unformatted(part: ast.expr) -> ast.expr:
 
 
 _EVERYTHING = "*"
+_STAR_IMPORT = "import *"
 _MUTATORS = {"append", "extend", "insert", "pop", "remove", "clear", "reverse", "sort"}
 _BACK_DOORS = {"exec", "eval", "globals", "locals", "vars", "setattr"}
 
@@ -168,8 +169,12 @@ _BACK_DOORS = {"exec", "eval", "globals", "locals", "vars", "setattr"}
 def _forget(names: set[str], source: ast.AST, line: int, scope: Scope) -> None:
     if _EVERYTHING in names:
         scope.forget_everything(line, source)
-    for name in names - {_EVERYTHING}:
+    for name in names - {_EVERYTHING, _STAR_IMPORT}:
         scope.forget(name, line, source)
+    if _STAR_IMPORT in names:
+        # It may bring ids where none are written; that it replaces those that are has not been seen in the wild.
+        for name in {"revision", "down_revision"} - scope.values.keys():
+            scope.forget(name, line, source)
 
 
 def _bound(root: ast.AST) -> set[str]:
@@ -192,6 +197,8 @@ def _bound_by(node: ast.AST) -> set[str]:
             | ast.ClassDef(name=name)
         ):
             return {name}
+        case ast.alias(name="*"):
+            return {_STAR_IMPORT}
         case ast.alias(name=name, asname=asname):
             return {(asname or name).split(".")[0]}
         case ast.Subscript(value=ast.Name(id=name), ctx=ast.Store() | ast.Del()):
