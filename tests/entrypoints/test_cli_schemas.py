@@ -37,18 +37,19 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Repository:
     """Branches for every verdict and every kind of plan."""
     repo = story(tmp_path_factory.mktemp("schemas") / "shop.git")
     repo.branch("start", "main~1")
-    for name, files in {
-        "clean": revision("006", "003"),
-        "twin": revision("003", "002", "other"),
+    branches: dict[str, dict[str, str | None]] = {
+        "clean": {**revision("006", "003")},
+        "twin": {**revision("003", "002", "other")},
         "gap": {f"{VERSIONS}/002_t002.py": None},
         "dynamic": {
             path: text.replace('revision: str = "006"', "revision = make_id()")
             for path, text in revision("006", "003").items()
         },
-        "long": revision("x" * 40, "003"),
-        "escaped": revision("007", "002"),
+        "long": {**revision("x" * 40, "003")},
+        "escaped": {**revision("007", "002")},
         "words": {"README": "Theirs.\n", **revision("008", "002")},
-    }.items():
+    }
+    for name, files in branches.items():
         repo.branch(name, "main" if name not in ("twin", "escaped", "words") else "start")
         repo.commit(name, files)
     repo.branch("staging", "escaped")

@@ -318,7 +318,7 @@ def test_a_squash_of_the_whole_chain_is_warned_about_and_not_repaired(repo: Repo
     repo.branch("topic", "main")
     gone: dict[str, str | None] = dict.fromkeys(path for path in repo.files("main") if path.endswith(".py"))
     del gone["alembic/env.py"]
-    repo.commit("topic", gone | revision("squashed", None))
+    repo.commit("topic", {**gone, **revision("squashed", None)})
     result = repaired(repo)
     assert (result.examination.verdict, result.plan.kind) == ("ok", "none")
     [finding] = [f for f in result.examination.environments[0].findings if f.code == "history-edited"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from onehead.plan.decide import decide
 from onehead.plan.facts import Evidence, Facts
 from onehead.plan.findings import Code, Finding
@@ -41,7 +43,7 @@ def unreadable(path: str, kind: str = "broken", id_: str | None = None) -> Unrea
     return Unreadable(f"versions/{path}", f"blob of {path}", 3, "it is odd", id_, kind)
 
 
-def edited(given: Facts, id_: str, **changes: object) -> Facts:
+def edited(given: Facts, id_: str, **changes: Any) -> Facts:
     """The same facts with one revision declared otherwise on the head's side."""
     old = given.merged.revisions[id_]
     new: Revision = old._replace(blob=f"edited {old.blob}", **changes)

@@ -35,7 +35,7 @@ def values(draw: st.DrawFn) -> str:
     return f"({', '.join(some)},)" if kind == "tuple" else f"[{', '.join(some)}]"
 
 
-annotations = st.sampled_from(["", ": str", ": Union[str, None]", ": str | None", ": 'tuple[str, ...]'"])
+type_hints = st.sampled_from(["", ": str", ": Union[str, None]", ": str | None", ": 'tuple[str, ...]'"])
 noise = st.sampled_from(
     [
         "",
@@ -60,7 +60,7 @@ def headers(draw: st.DrawFn) -> str:
     if draw(st.booleans()):
         assignments.append(("down_revision", draw(values())))
     for name, value in draw(st.permutations(assignments)):
-        lines += [draw(noise), f"{name}{draw(annotations)} = {value}{draw(st.sampled_from(['', '  # x']))}\n"]
+        lines += [draw(noise), f"{name}{draw(type_hints)} = {value}{draw(st.sampled_from(['', '  # x']))}\n"]
     return "".join([*lines, draw(noise), draw(bodies)])
 
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 import pytest
 
 from onehead.revisions.graph import Graph
-from onehead.states.outcome import Database
+from onehead.states.outcome import Database, Outcome
 from onehead.states.remedy import remedy
-from onehead.states.upgrade import Deployed, Outcome, upgrade, upgrade_head
+from onehead.states.upgrade import Deployed, upgrade, upgrade_head
 from tests.chains import graph
 
 CHAINS = {
