@@ -30,12 +30,13 @@ ARROWS: dict[str, set[str]] = {
     "gitrepo": {"errors", "revisions.source"},
     "forge": {"errors", "quoting"},
     "jobs": {"errors"},
+    "commands": set(),
     "settings": {"errors", "setting_values"},
     "render": {"errors", "revisions.merge_file", "revisions.parse"},
-    "reports": {"plan", "revisions", "states.outcome", "quoting", "render"},
+    "reports": {"plan", "revisions", "states.outcome", "states.crash", "quoting", "render", "commands.grammar"},
     "flows": {
         *("errors", "quoting", "revisions", "plan", "states", "render", "reports"),
-        *("gitrepo", "forge", "jobs.job"),
+        *("gitrepo", "forge", "jobs.job", "commands.grammar"),
     },
     "entrypoints": {
         *("errors", "revisions", "plan", "states", "reports", "flows", "settings"),
@@ -53,16 +54,17 @@ THIRD_PARTY: dict[str, set[str]] = {
     "git": {"gitrepo.mirror"},
     "httpx": {"forge.connection"},
     "jinja2": {"render"},
+    "markdown_it": {"commands.markdown"},
     "prometheus_client": {"entrypoints.metrics"},
     "starlette": {"entrypoints.webhook"},
     "structlog": {
-        *("logs", "wiring", "jobs.embedded", "flows.handle", "flows.publish"),
+        *("logs", "wiring", "jobs.embedded", "flows.commands", "flows.handle", "flows.offer", "flows.say"),
         *("entrypoints.rounds", "entrypoints.serve", "entrypoints.webhook"),
     },
     "uvicorn": {"entrypoints.serve"},
 }
 
-PURE = ("revisions", "plan", "quoting", "reports", "setting_values")
+PURE = ("revisions", "plan", "commands", "quoting", "reports", "setting_values")
 """No I/O: values in, values out."""
 
 SEES_THE_WORLD = {

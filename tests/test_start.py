@@ -62,7 +62,7 @@ def test_the_demo_shows_the_main_job_and_ends_everything_it_started(forgejo: str
             httpx.get(address, trust_env=False)
 
     assert (tmp_path / "comment.md").read_text().startswith("<!-- onehead:verdict v1 ")
-    assert ":white_check_mark: Resolved" in (tmp_path / "comment-resolved.md").read_text()
+    assert ":tada: Repaired" in (tmp_path / "comment-resolved.md").read_text()
     assert "onehead:repair" in (tmp_path / "pull-request.md").read_text()
     assert "The repository will be looked at." in (tmp_path / "service.log").read_text()
     for name, graphs in {"pull-request.html": 1, "comment.html": 1}.items():

@@ -209,7 +209,7 @@ def _status(stage: Stage, sha: str, *states: str) -> page.Check | None:
 
 def _resolved(stage: Stage, number: int) -> str:
     [comment] = stage.comments(number)
-    return str(comment["body"]) if "Resolved" in comment["body"] else ""
+    return str(comment["body"]) if "Repaired" in comment["body"] else ""
 
 
 def _expect(is_so: bool, otherwise: str) -> None:

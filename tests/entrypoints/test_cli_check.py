@@ -67,7 +67,7 @@ def test_json_says_the_same(repo: Repository, run: Run) -> None:
     assert told["target"] == {"ref": "main", "sha": repo.sha("main")}
     assert told["head"] == {"ref": "oauth", "sha": repo.sha("oauth")}
     assert told["merge_base"] == repo.sha("main~1")
-    assert told["coverage"] == {"environments": 1, "files": 5, "read": 5}
+    assert told["coverage"] == {"environments": 1, "files": 5, "read": 5, "ignored": 0}
     (environment,) = told["environments"]
     assert environment["heads"] == {"target": ["003"], "head": ["005"], "merged": ["003", "005"]}
     assert environment["plan"]["kind"] == "reparent"

@@ -17,7 +17,7 @@ from onehead.flows.memory import Memory
 from onehead.flows.repair import Written, write_repair
 from onehead.gitrepo.command import Git
 from onehead.plan.plans import Plan
-from onehead.plan.policy import Policy, Strategy
+from onehead.plan.policy import Strategy
 from onehead.plan.verdict import Examination, Point
 from tests.migrations import VERSIONS
 from tests.repositories import Repository
@@ -79,7 +79,7 @@ class Repaired:
 
 
 def judged(
-    repo: Repository, head: str | None = "topic", *, target: str = "main", strategy: Strategy = "auto"
+    repo: Repository, head: str | None = "topic", *, target: str = "main", strategy: Strategy | None = "auto"
 ) -> tuple[Examination, Trees, Git]:
     """Both sides examined, with all evidence."""
     git = Git(str(repo.path))
@@ -90,15 +90,15 @@ def judged(
         git,
         into,
         branch,
-        policy=Policy(strategy),
+        strategy=strategy,
         memory=memory,
-        evidence=lambda facts: gather_evidence(git, facts, into, branch, memory),
+        evidence=lambda facts, policy: gather_evidence(git, facts, policy, into, branch, memory),
     )
     return examination, trees, git
 
 
 def repaired(
-    repo: Repository, head: str | None = "topic", *, target: str = "main", strategy: Strategy = "auto"
+    repo: Repository, head: str | None = "topic", *, target: str = "main", strategy: Strategy | None = "auto"
 ) -> Repaired:
     """Examine, prepare and write."""
     examination, trees, git = judged(repo, head, target=target, strategy=strategy)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
-from onehead.flows.handle import Agenda, agenda
+from onehead.flows.agenda import Agenda, agenda
 from onehead.forge.values import Permissions, PullRequest, Repository, RepositoryName, Side, User
-from onehead.jobs.job import BranchDeleted, BranchMoved, Everything, PullChanged, Subject
+from onehead.jobs.job import BranchDeleted, BranchMoved, CommandGiven, Everything, PullChanged, Subject
 
 NOON = datetime(2024, 1, 1, 12, tzinfo=UTC)
 HEADS = ("main", "topic", "other", "onehead/merge/topic")
@@ -52,43 +53,73 @@ def pull(number: int, head: str, base: str = "main", *, fork: bool = False) -> P
 PULLS = (pull(1, "topic"), pull(2, "other", "topic"), pull(3, "topic", fork=True))
 
 
-def look(*subjects: Subject) -> tuple[bool, list[int], tuple[str, ...], tuple[str, ...]]:
-    found: Agenda = agenda(subjects, "main", PULLS, HEADS)
-    return found.target, [each.number for each in found.pulls], found.branches, found.gone
+def look(*subjects: Subject, targets: tuple[str, ...] = ("main",)) -> Agenda:
+    return agenda(subjects, targets, PULLS, HEADS, {})
 
 
 def test_a_moved_target_is_judged_with_every_pull_request_into_it() -> None:
-    assert look(BranchMoved("refs/heads/main")) == (True, [1, 3], (), ())
+    assert look(BranchMoved("refs/heads/main")) == Agenda(targets=("main",), pulls=(1, 3))
 
 
-def test_everything_is_the_target_and_every_pull_request_into_it() -> None:
-    assert look(Everything()) == (True, [1, 3], (), ())
+def test_everything_is_every_target_pull_request_and_branch() -> None:
+    assert look(Everything()) == Agenda(everything=True, targets=("main",), pulls=(1, 2, 3))
+
+
+def test_of_several_targets_only_the_one_that_moved_is_judged() -> None:
+    found = look(BranchMoved("refs/heads/topic"), targets=("main", "topic"))
+    assert found == Agenda(targets=("topic",), pulls=(1, 2))
 
 
 def test_a_moved_branch_is_judged_on_its_own_pull_requests_and_not_on_a_namesake_of_a_fork() -> None:
-    assert look(BranchMoved("refs/heads/topic")) == (False, [1], (), ())
+    assert look(BranchMoved("refs/heads/topic")) == Agenda(pulls=(1,))
 
 
 def test_a_branch_without_a_pull_request_is_judged_by_itself() -> None:
-    assert agenda([BranchMoved("refs/heads/topic")], "main", (), HEADS).branches == ("topic",)
+    assert agenda([BranchMoved("refs/heads/topic")], ["main"], (), HEADS, {}) == Agenda(branches=("topic",))
+
+
+def test_a_moved_target_is_judged_with_the_branches_that_have_no_pull_request() -> None:
+    found = agenda([BranchMoved("refs/heads/main")], ["main", "other"], (), HEADS, {})
+    assert (found.targets, found.branches) == (("main",), ("topic",))
 
 
 def test_our_own_repair_branch_is_nobody_elses_branch() -> None:
-    assert look(BranchMoved("refs/heads/onehead/merge/topic")) == (False, [], (), ())
+    assert look(BranchMoved("refs/heads/onehead/merge/topic")) == Agenda()
 
 
 def test_a_branch_that_is_gone_again_is_not_judged() -> None:
-    assert look(BranchMoved("refs/heads/vanished")) == (False, [], (), ())
+    assert look(BranchMoved("refs/heads/vanished")) == Agenda()
 
 
 def test_a_deleted_branch_is_cleaned_up_after_unless_it_is_back() -> None:
-    assert look(BranchDeleted("refs/heads/vanished"), BranchDeleted("refs/heads/topic")) == (
-        False,
-        [],
-        (),
-        ("vanished",),
-    )
+    found = look(BranchDeleted("refs/heads/vanished"), BranchDeleted("refs/heads/topic"))
+    assert found == Agenda(gone=("vanished",))
+
+
+def test_a_repair_branch_that_somebody_deleted_is_told_on_the_pull_request_that_it_repaired() -> None:
+    assert look(BranchDeleted("refs/heads/onehead/reparent/topic")).pulls == (1,)
 
 
 def test_a_changed_pull_request_is_judged_while_it_is_open() -> None:
-    assert look(PullChanged(2), PullChanged(99)) == (False, [2], (), ())
+    assert look(PullChanged(2), PullChanged(99)) == Agenda(pulls=(2,))
+
+
+def test_a_closed_pull_request_is_brought_to_an_end() -> None:
+    gone = replace(pull(9, "done"), state="closed")
+    assert agenda([PullChanged(9)], ["main"], PULLS, HEADS, {9: gone}) == Agenda(closed=(gone,))
+
+
+def test_a_merged_pull_request_has_moved_its_target() -> None:
+    done = replace(pull(9, "done"), state="closed", merged=True)
+    found = agenda([PullChanged(9)], ["main"], PULLS, HEADS, {9: done})
+    assert (found.targets, found.pulls, found.closed) == (("main",), (1, 3), (done,))
+
+
+def test_a_closed_repair_has_its_pull_request_judged_again() -> None:
+    repair = replace(pull(9, "onehead/reparent/topic", "topic"), state="closed")
+    assert agenda([PullChanged(9)], ["main"], PULLS, HEADS, {9: repair}).pulls == (1,)
+
+
+def test_commands_come_in_the_order_in_which_they_were_written() -> None:
+    late, early = CommandGiven(7, 1), CommandGiven(5, 2)
+    assert look(late, early) == Agenda(commands=(early, late))

@@ -30,7 +30,7 @@ def test_an_examination_says_what_it_looked_at(repo: Repository) -> None:
     repo.commit("topic", revision("c1", "b1") | {f"{VERSIONS}/__init__.py": "", "README": "x"})
     examination = judged(repo)[0]
     assert (examination.verdict, examination.exit_code) == ("ok", 0)
-    assert examination.coverage == (1, 3, 3)
+    assert examination.coverage == (1, 3, 3, 0)
     assert examination.merge_base == repo.sha("main")
     assert (examination.target.sha, examination.head and examination.head.sha) == (repo.sha("main"), repo.sha("topic"))
     [examined] = examination.environments
@@ -42,7 +42,7 @@ def test_a_repository_without_migrations_is_healthy_and_says_so(tmp_path: Path) 
     repo = Repository(tmp_path / "other")
     repo.commit("main", {"app.py": "revision = 'x'\n"})
     examination = judged(repo, None)[0]
-    assert (examination.verdict, examination.coverage, examination.environments) == ("ok", (0, 0, 0), ())
+    assert (examination.verdict, examination.coverage, examination.environments) == ("ok", (0, 0, 0, 0), ())
 
 
 def test_the_first_environment_of_a_repository_is_no_finding(tmp_path: Path) -> None:

@@ -226,7 +226,7 @@ def test_an_old_file_that_cannot_be_read_does_not_stop_it(tmp_path: Path) -> Non
     repo.commit("topic", revision("019", "017"))
     result = repaired(repo)
     assert isinstance(result.plan, Reparent)
-    assert result.examination.coverage[1:] == (4, 3)
+    assert result.examination.coverage[1:] == (4, 3, 0)
 
 
 def test_same_number_other_slug_moves_on_to_the_next_number(tmp_path: Path) -> None:

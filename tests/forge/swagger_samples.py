@@ -54,6 +54,8 @@ def sample(schema: dict[str, Any], name: str = "answer", depth: int = 0) -> Any:
             return True
         case "string" if schema.get("format") == "date-time":
             return "2026-06-30T09:14:05+02:00"
+        case "string" if name.endswith("_url"):
+            return f"{ROOT}/the-{name}/23"
         case "string":
             return f"the {name}"
     raise AssertionError(f"no sample for {name}: {schema}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from types import GeneratorType
 from typing import Any
 
@@ -43,6 +43,10 @@ CALLS: dict[str, Callable[[ForgejoApi], object]] = {
         REPO, SHA, state=StatusState.SUCCESS, context="onehead", description="one head", target_url="http://x.test/"
     ),
     "repositories": lambda api: api.repositories(User(7, "bot")),
+    "issue": lambda api: api.issue(REPO, 179),
+    "comment": lambda api: api.comment(REPO, 91),
+    "recent_comments": lambda api: api.recent_comments(REPO, datetime(2026, 6, 30, tzinfo=UTC)),
+    "permission_of": lambda api: api.permission_of(REPO, "ann"),
     "react_to_comment": lambda api: api.react_to_comment(REPO, 91, "eyes"),
 }
 SUCCESS = {"GET": 200, "POST": 201, "DELETE": 204, "PATCH": 200}

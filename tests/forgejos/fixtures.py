@@ -57,6 +57,14 @@ class Project:
         result: dict[str, Any] = self.api.get(f"{self.repository.path}/pulls/{number}")
         return result
 
+    def edit_pull(self, number: int, **fields: Any) -> None:
+        """Change title, base or state of a pull request."""
+        self.api.call("PATCH", f"{self.repository.path}/pulls/{number}", fields, expect=201)
+
+    def close_pull(self, number: int, state: str = "closed") -> None:
+        """Close a pull request, or open it again."""
+        self.edit_pull(number, state=state)
+
     def merge(self, number: int, style: str = "merge", **options: Any) -> None:
         """Merge a pull request. While the forge looks for conflicts it says "try again later": do."""
 

@@ -35,7 +35,7 @@ def facts(target: str, head: str | None = None, merged: str | None = None) -> Fa
 
 
 def plan(given: Facts, evidence: Evidence | None = None, strategy: Strategy = "auto") -> Plan:
-    return decide(given, judge(given), evidence or Evidence(), Policy(strategy))
+    return decide(given, judge(given), evidence or Evidence(), Policy(strategy=strategy))
 
 
 def codes(chosen: Plan) -> list[ReasonCode]:

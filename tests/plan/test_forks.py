@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from onehead.plan.forks import additional_heads, forks_between, forks_within, new_lineages
+from onehead.plan.forks import additional_heads, forks_between, forks_of, forks_within, new_lineages
 from tests.chains import graph
+from tests.plan.cases import facts
 
 BASE = "018; 019<018"
 
@@ -85,3 +86,25 @@ def test_a_third_base_where_bases_are_separate_already_is_meant() -> None:
 def test_a_base_without_a_label_collides_also_beside_a_labelled_chain() -> None:
     [fork] = forks_between(graph("a @main; b<a"), graph("a @main; b<a; z"))
     assert (fork.heads, fork.new) == (("b", "z"), ("z",))
+
+
+@pytest.mark.parametrize(
+    ("target", "head", "allowed", "forks"),
+    [
+        ("a; b<a; c<a", None, 2, []),
+        ("a; b<a; c<a; d<a", None, 2, [("b", "c")]),
+        ("a; b<a; c<b; d<b", None, 2, []),
+        ("a; b<a; c<b; d<b; x<a", None, 2, [("c", "d")]),
+        ("a; b<a; c<a", "a; b<a; c<a; d<b", 2, []),
+        ("a; b<a; c<a; e<c", "a; b<a; c<a; d<c", 2, [("d", "e")]),
+        ("a; b<a; c<a", "a; b<a; c<a; d<a; e<d; f<d", 2, [("b", "e", "f")]),
+        ("a; b<a; c<a", "a; b<a; c<a; d<a; e<d; f<d", 3, [("e", "f")]),
+        ("a; b<a; c<a; d<a", "a; b<a; c<a; d<a; e<b", 2, [("c", "d")]),
+        ("a; b<a; c<a; d<a", "a; b<a; c<a; d<a; e<a", 2, [("b", "e")]),
+    ],
+)
+def test_of_more_heads_than_are_allowed_the_nearest_relatives_are_a_fork(
+    target: str, head: str | None, allowed: int, forks: list[tuple[str, ...]]
+) -> None:
+    given = facts(target, head)._replace(allowed_heads=allowed)
+    assert [fork.heads for fork in forks_of(given)] == forks

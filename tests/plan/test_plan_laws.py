@@ -56,7 +56,7 @@ limits = settings(deadline=None, max_examples=200, database=None)
 
 
 def plan(given: Facts, evidence: Evidence | None = None, strategy: Strategy = "auto") -> Plan:
-    return decide(given, judge(given), evidence or Evidence(), Policy(strategy))
+    return decide(given, judge(given), evidence or Evidence(), Policy(strategy=strategy))
 
 
 def after(given: Facts, chosen: Plan) -> Facts:

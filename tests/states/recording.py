@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 from onehead.revisions.graph import Graph
@@ -30,6 +31,6 @@ def recording(graph: Graph, folder: Path, database: Path) -> Deployment:
     for revision in graph:
         text = REVISION.format(id=revision.id, parents=revision.parents or None, needs=revision.depends_on or None)
         (folder / "alembic" / revision.path).write_text(text)
-    with sqlite3.connect(database) as connection:
+    with closing(sqlite3.connect(database)) as connection, connection:
         connection.execute("CREATE TABLE ran (id TEXT)")
     return Deployment(folder, f"sqlite:///{database}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -37,12 +38,12 @@ def test_nothing_is_lost_and_nothing_runs_twice(fix: Fix, state: State, tmp_path
     file = tmp_path / "database.sqlite"
     real = recording(fix.graph, tmp_path, file)
     real.set_rows(state.rows)
-    with sqlite3.connect(file) as database:
+    with closing(sqlite3.connect(file)) as database, database:
         database.executemany("INSERT INTO ran VALUES (?)", [("root",), *((id_,) for id_ in state.applied)])
     assert state.remedy
     for line in state.remedy:
         real.run(line)
-    with sqlite3.connect(file) as database:
+    with closing(sqlite3.connect(file)) as database, database:
         ran = sorted(id_ for (id_,) in database.execute("SELECT id FROM ran"))
     assert ran == ["root", "x1", "x2", "y1", "y2"]
     assert real.rows() == fix.graph.heads

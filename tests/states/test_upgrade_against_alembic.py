@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -66,7 +67,7 @@ def test_the_same_as_alembic(seed: int, tmp_path: Path) -> None:
             error = None
         except CommandError as stop:
             error = str(stop)
-        with sqlite3.connect(file) as database:
+        with closing(sqlite3.connect(file)) as database, database:
             ran = tuple(id_ for (id_,) in database.execute("SELECT id FROM ran ORDER BY rowid"))
         assert (told.runs, told.rows_after, told.error) == (ran, real.rows(), error), (graph.revisions, rows)
         lost = graph.ancestors(*real.rows()) - applied - set(ran) if error is None else frozenset()

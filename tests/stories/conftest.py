@@ -67,6 +67,20 @@ class Service:
         found = self.project.api.get(f"{self.project.repository.path}/issues/{number}/comments")
         return [comment for comment in found if comment["user"]["id"] == self.bot.id]
 
+    def verdicts(self, number: int) -> list[dict[str, Any]]:
+        """The bot's comments that say how a pull request stands: there should never be two."""
+        return [each for each in self.comments(number) if each["body"].startswith("<!-- onehead:verdict ")]
+
+    def closing_words(self, number: int) -> str:
+        """What the bot said when it closed a pull request of its own."""
+        [words] = [each["body"] for each in self.comments(number) if each["body"].startswith("<!-- onehead:closed ")]
+        return str(words)
+
+    def onehead_branches(self) -> list[str]:
+        """Repair branches on the forge."""
+        found = self.project.api.get(f"{self.project.repository.path}/branches?limit=50") or []
+        return sorted(branch["name"] for branch in found if branch["name"].startswith("onehead/"))
+
     def statuses(self, sha: str) -> list[dict[str, Any]]:
         """Every onehead status of a commit."""
         found = self.project.api.get(f"{self.project.repository.path}/commits/{sha}/statuses")

@@ -45,7 +45,7 @@ def test_a_collision_gets_a_repair_a_comment_and_a_red_status_and_all_is_well_on
     service.settle()
 
     [comment] = service.comments(number)
-    assert "Resolved" in comment["body"]
+    assert f"Repaired\n\n#{repair['number']} is merged." in comment["body"]
     tip = service.project.pull(number)["head"]["sha"]
     assert service.status(tip)[0] == "success"
     assert service.repairs() == []

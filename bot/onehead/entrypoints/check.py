@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from onehead.entrypoints.examining import examined
 from onehead.entrypoints.terminal import painter
-from onehead.plan.policy import Policy
 from onehead.plan.verdict import Examination
 from onehead.reports.text import report
 
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
 
 def run(options: argparse.Namespace) -> int:
     """Judge, print in the format asked for, and say by the exit code what came out."""
-    work = examined(options, Policy())
+    work = examined(options)
     repairs = work.repairs()
     examination = repairs.examination if repairs else work.examination
     if options.format == "text":

@@ -64,8 +64,7 @@ def _parser() -> argparse.ArgumentParser:
     fix.add_argument(
         "--strategy",
         choices=("auto", "merge", "reparent"),
-        default="auto",
-        help="auto (default): re-parent what has not escaped, merge the rest",
+        help="auto: re-parent what has not escaped, merge the rest (default: what the target's policy says, else auto)",
     )
     fix.add_argument("--onto-branch", metavar="NAME", help="name of the new branch (default: onehead/KIND/HEAD)")
     fix.add_argument("--format", choices=("text", "json"), default="text")
@@ -88,7 +87,36 @@ def _parser() -> argparse.ArgumentParser:
     serve = verbs.add_parser("serve", help="run the service: webhooks in, pull requests and comments out")
     serve.add_argument("--config", metavar="FILE", help="settings in TOML; the environment wins over it")
     serve.set_defaults(module="wiring")
+
+    install = verbs.add_parser("install", help="set onehead up in a Forgejo: webhook, access, required check")
+    _forge(install)
+    install.add_argument("--secret-file", metavar="FILE", help="take the webhook's secret from it, or write it there")
+    install.add_argument("--new-secret", action="store_true", help="replace the webhook by one with another secret")
+    install.add_argument("--require-status", action="store_true", help="let merges into the default branch wait for it")
+    install.set_defaults(module="entrypoints.install")
+
+    checkup = verbs.add_parser("checkup", help="say what is missing in a set-up and how to mend it; changes nothing")
+    _forge(checkup)
+    checkup.set_defaults(module="entrypoints.checkup")
+
+    uninstall = verbs.add_parser("uninstall", help="take away what install made in a Forgejo")
+    _forge(uninstall)
+    uninstall.add_argument("--clean", action="store_true", help="also close open repairs and delete their branches")
+    uninstall.set_defaults(module="entrypoints.uninstall")
     return parser
+
+
+def _forge(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--url", metavar="URL", help="address of Forgejo (default: ONEHEAD_FORGEJO_URL)")
+    token = parser.add_mutually_exclusive_group()
+    token.add_argument("--token", metavar="TOKEN", help="an administrator's token (default: ONEHEAD_TOKEN)")
+    token.add_argument("--token-file", metavar="FILE", help="file with that token, unseen by other users' ps")
+    parser.add_argument("--service-url", metavar="URL", help="address of the service (default: ONEHEAD_PUBLIC_URL)")
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument("--repo", metavar="OWNER/NAME", help="one repository")
+    where.add_argument("--owner", metavar="NAME", help="all repositories of an organisation, or of the token's account")
+    where.add_argument("--system", action="store_true", help="the whole site")
+    parser.add_argument("--bot", metavar="NAME", help="the bot's account")
 
 
 def _repository(parser: argparse.ArgumentParser) -> None:

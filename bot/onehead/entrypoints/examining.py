@@ -12,7 +12,7 @@ from onehead.flows.examine import Trees, examine
 from onehead.flows.memory import memory_for
 from onehead.gitrepo.command import Git
 from onehead.plan.facts import Evidence, Facts
-from onehead.plan.policy import Policy
+from onehead.plan.policy import Policy, Strategy
 from onehead.plan.verdict import Examination
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class Work(NamedTuple):
         return prepare(self.examination, self.trees)
 
 
-def examined(options: argparse.Namespace, policy: Policy) -> Work:
+def examined(options: argparse.Namespace, strategy: Strategy | None = None) -> Work:
     """Resolve the sides, read both and judge.
 
     Raises:
@@ -46,17 +46,17 @@ def examined(options: argparse.Namespace, policy: Policy) -> Work:
     target, head = two_sides(git, options)
     memory = memory_for(os.path.realpath(options.repo))
 
-    def evidence(facts: Facts) -> Evidence:
+    def evidence(facts: Facts, policy: Policy) -> Evidence:
         from onehead.flows.evidence import gather_evidence  # noqa: PLC0415 - only where something is to be repaired
 
-        return gather_evidence(git, facts, target, head, memory)
+        return gather_evidence(git, facts, policy, target, head, memory)
 
     with SignOfLife("reading revisions"):
         examination, trees = examine(
             git,
             target,
             head,
-            policy=policy,
+            strategy=strategy,
             memory=memory,
             evidence=evidence,
         )

@@ -15,7 +15,6 @@ from onehead.flows.changes import Repairs, contents_before
 from onehead.flows.repair import TextConflict, Written, write_repair
 from onehead.gitrepo.refs import describe, list_refs
 from onehead.gitrepo.write import update_ref
-from onehead.plan.policy import Policy
 from onehead.plan.verdict import Examination
 from onehead.reports.diff import diff
 from onehead.reports.document import document
@@ -24,7 +23,7 @@ from onehead.reports.text import report, short_ref
 
 def run(options: argparse.Namespace) -> int:
     """Write what `check` would plan. Exit codes are those of `check`: 1 while there is a repair to apply."""
-    work = examined(options, Policy(strategy=options.strategy))
+    work = examined(options, options.strategy)
     repairs = work.repairs()
     examination = repairs.examination if repairs else work.examination
     conflict: TextConflict | None = None

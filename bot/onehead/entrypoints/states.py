@@ -17,7 +17,6 @@ from onehead.flows.memory import memory_for
 from onehead.gitrepo.command import Git
 from onehead.plan.facts import Evidence
 from onehead.plan.plans import Merge
-from onehead.plan.policy import Policy
 from onehead.plan.verdict import Examination
 from onehead.reports.states import states_document, states_text
 from onehead.revisions.parse import parse
@@ -43,9 +42,9 @@ def run(options: argparse.Namespace) -> int:
             git,
             target,
             head,
-            policy=Policy(strategy="merge"),
+            strategy="merge",
             memory=memory_for(os.path.realpath(options.repo)),
-            evidence=lambda _: Evidence(),
+            evidence=lambda _facts, _policy: Evidence(),
         )
         merges = _merges(examination, trees)
         told = {

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from onehead.flows.examine import Trees
 from onehead.gitrepo.snapshot import SYMLINK
 from onehead.plan.facts import Facts
-from onehead.plan.forks import forks_between, forks_within
+from onehead.plan.forks import forks_of
 from onehead.plan.plans import Merge, Plan, Reason, ReasonCode, Refuse, Reissue, Reparent
 from onehead.plan.verdict import Examination, Examined
 from onehead.render import merge_revision
@@ -177,7 +177,7 @@ def _reissue(facts: Facts, plan: Reissue, trees: Trees) -> _Outcome:
     target = list(facts.target.revisions.values())
     names = {each.old_id: (each.new_id, each.new_path) for each in renumber(chain, target, _ids(facts))}
     missing = [revision for id_, revision in chosen.items() if names.get(id_, (id_, ""))[0] == id_]
-    names |= _new_names(missing, facts, trees, {new for new, _ in names.values()})
+    names |= _new_names(missing, facts, trees, names)
     _rename(drafts, names)
     for move in plan.moves:
         draft = drafts[move.revision]
@@ -193,10 +193,12 @@ def _ids(facts: Facts) -> list[str]:
     return [revision.id for revision in _known(facts)]
 
 
-def _new_names(revisions: list[Revision], facts: Facts, trees: Trees, given: set[str]) -> dict[str, tuple[str, str]]:
-    """Old id → new id and path, for ids that no numbering took care of."""
+def _new_names(
+    revisions: list[Revision], facts: Facts, trees: Trees, numbered: dict[str, tuple[str, str]]
+) -> dict[str, tuple[str, str]]:
+    """Old id → new id and path, for ids that no numbering took care of; the path may have got a number already."""
     models = [sibling.revision.id for sibling in _siblings(newest(list(facts.target), facts.target.heads), trees)]
-    taken = {*_ids(facts), *given}
+    taken = {*_ids(facts), *(new for new, _ in numbered.values())}
     house = convention(models)
     if house.kind == "number":
         taken |= {posixpath.basename(revision.path).removesuffix(".py") for revision in _known(facts)}
@@ -206,8 +208,12 @@ def _new_names(revisions: list[Revision], facts: Facts, trees: Trees, given: set
         newest_id = max(facts.target.heads, default="")
         new = fresh_id(f"{revision.id}\n{revision.path}\n{revision.blob}", house, taken, slug, newest_id)
         taken.add(new)
-        folder, _, name = revision.path.rpartition("/")
+        _, path = numbered.get(revision.id, ("", revision.path))
+        folder, _, name = path.rpartition("/")
         stem = name.removesuffix(".py")
+        if path != revision.path and revision.id not in stem:
+            names[revision.id] = (new, path)
+            continue
         renamed = stem.replace(revision.id, new, 1) if revision.id in stem else f"{stem}_{new}"
         names[revision.id] = (new, posixpath.join(folder, f"{renamed}.py"))
     return names
@@ -271,7 +277,7 @@ def _prove(facts: Facts, after: Graph | None) -> None:
     """
     if after is None:
         return
-    forks = forks_within(after) if facts.head is None else forks_between(facts.target, after)
+    forks = forks_of(facts, after)
     own = [fork for fork in forks if facts.head is None or fork.introduced_by == "head"]
     if own or after.cycles or after.duplicates.keys() - facts.target.duplicates.keys():
         raise CannotEdit(0, "the repaired chain would still not be at one head")

@@ -2,22 +2,45 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from onehead.flows.evidence import gather_evidence
-from onehead.flows.examine import Trees, examine
-from onehead.flows.memory import memory_for
 from onehead.forge.api import ForgejoApi
-from onehead.forge.values import Repository, User
-from onehead.gitrepo.mirror import Mirror, Mirrors
-from onehead.plan.policy import Policy
-from onehead.plan.verdict import Examination, Point
+from onehead.forge.values import Repository, RepositoryName, User
+from onehead.gitrepo.mirror import Mirrors
+from onehead.plan.rivals import Brought, Rival
 
-STATUS = "onehead"
-"""Context of the commit status: what a branch protection names as a required check."""
+_MOST_REMEMBERED = 20_000
+"""Judged branches of which the desk remembers what they bring; about half a kilobyte each."""
+
+
+class Recollection:
+    """What one process remembers between jobs, to save work. All of it may be lost at any moment."""
+
+    def __init__(self) -> None:
+        self._brought: OrderedDict[tuple[str, str, str], tuple[Brought, ...]] = OrderedDict()
+        self._rivals: dict[tuple[str, str], dict[int, tuple[Rival, ...]]] = {}
+
+    def brought(self, clone_url: str, target: str, head: str) -> tuple[Brought, ...] | None:
+        """What a commit brings to another one, if they were judged before."""
+        return self._brought.get((clone_url, target, head))
+
+    def learn_brought(self, clone_url: str, target: str, head: str, found: tuple[Brought, ...]) -> None:
+        """Remember what a commit brings to another one."""
+        self._brought[clone_url, target, head] = found
+        while len(self._brought) > _MOST_REMEMBERED:
+            self._brought.popitem(last=False)
+
+    def rivals(self, clone_url: str, target: str) -> dict[int, tuple[Rival, ...]]:
+        """The rivals of which the pull requests into a branch were told last."""
+        return self._rivals.get((clone_url, target), {})
+
+    def learn_rivals(self, clone_url: str, target: str, told: dict[int, tuple[Rival, ...]]) -> None:
+        """Remember what the pull requests into a branch were told."""
+        self._rivals[clone_url, target] = told
 
 
 @dataclass
@@ -32,6 +55,7 @@ class Desk:
         token: for git.
         cache: where parsed files are remembered.
         judged: told every verdict, for the metrics.
+        recollection: of earlier jobs.
     """
 
     api: ForgejoApi
@@ -40,6 +64,7 @@ class Desk:
     token: str
     cache: Path
     judged: Callable[[str], None] = lambda _verdict: None
+    recollection: Recollection = field(default_factory=Recollection)
 
     @cached_property
     def me(self) -> User:
@@ -48,36 +73,8 @@ class Desk:
 
     def clone_url(self, repository: Repository) -> str:
         """Where git finds the repository."""
-        return f"{self.forgejo_url}/{repository.name}.git"
+        return self.url_of(repository.name)
 
-
-@dataclass(frozen=True, slots=True)
-class Bench:
-    """One repository while it is being worked on: its mirror is held and fresh.
-
-    Attributes:
-        desk: the tools.
-        repository: as the forge describes it now.
-        mirror: held.
-        target: the branch that is deployed, as it is now.
-    """
-
-    desk: Desk
-    repository: Repository
-    mirror: Mirror
-    target: Point
-
-    def examine(self, head: Point | None) -> tuple[Examination, Trees]:
-        """Judge the target by itself, or a branch against it."""
-        git = self.mirror.git
-        memory = memory_for(self.desk.clone_url(self.repository), self.desk.cache)
-        examination, trees = examine(
-            git,
-            self.target,
-            head,
-            policy=Policy(),
-            memory=memory,
-            evidence=lambda facts: gather_evidence(git, facts, self.target, head, memory),
-        )
-        self.desk.judged(examination.verdict)
-        return examination, trees
+    def url_of(self, name: RepositoryName) -> str:
+        """Where git finds a repository."""
+        return f"{self.forgejo_url}/{name}.git"

@@ -13,6 +13,7 @@ from onehead.gitrepo.refs import current_branch, describe, is_ancestor, is_shall
 from onehead.gitrepo.snapshot import read
 from onehead.plan.decide import repairable
 from onehead.plan.facts import Evidence, Facts
+from onehead.plan.policy import Policy
 from onehead.plan.verdict import Point
 from onehead.revisions.environment import is_revision_file
 from onehead.revisions.parse import MAX_BYTES, parse
@@ -20,12 +21,15 @@ from onehead.revisions.reading import revision_of
 from onehead.revisions.revision import Revision
 
 
-def gather_evidence(git: Git, facts: Facts, target: Point, head: Point | None, memory: Memory) -> Evidence:
+def gather_evidence(
+    git: Git, facts: Facts, policy: Policy, target: Point, head: Point | None, memory: Memory
+) -> Evidence:
     """Look at every other branch, tag and pull request of the repository.
 
     Args:
         git: the repository.
         facts: the environment whose repair is to be decided.
+        policy: names the branches whose migrations long-lived databases run.
         target: the branch that is deployed.
         head: the branch that was pushed, if one is judged.
         memory: what was parsed before.
@@ -42,6 +46,9 @@ def gather_evidence(git: Git, facts: Facts, target: Point, head: Point | None, m
     )
     contents = _revisions_by_tree(git, found, _known(facts), memory)
     escaped: dict[str, list[str]] = {}
+    for name in _shared_names(git, subject, policy):
+        for revision in repairable(facts):
+            escaped.setdefault(revision.path, []).append(f"branch {name}, whose migrations a shared database runs")
     for ref in _twins(git, subject):
         for revision in repairable(facts):
             escaped.setdefault(revision.path, []).append(_spoken(ref))
@@ -77,12 +84,32 @@ def _why_incomplete(git: Git) -> str:
 
 def _own_names(git: Git, subject: Point) -> list[str]:
     """Full names under which the judged branch itself may stand at another commit (its remote-tracking copy)."""
-    name = subject.ref if subject.ref != "HEAD" else current_branch(git) or ""
-    short = re.sub(r"^refs/(?:heads|remotes/[^/]+)/", "", name)
+    short = _short_name(git, subject)
     if not short:
         return []
     remotes = git.run("remote").decode("utf-8", "surrogateescape").split()
     return [f"refs/heads/{short}", *(f"refs/remotes/{remote}/{short}" for remote in remotes)]
+
+
+def _short_name(git: Git, subject: Point) -> str:
+    """The name of the judged branch; empty for a commit that is the tip of none."""
+    name = subject.ref if subject.ref != "HEAD" else current_branch(git) or ""
+    return _short(name)
+
+
+def _short(ref: str) -> str:
+    return re.sub(r"^refs/(?:heads|remotes/[^/]+)/", "", ref)
+
+
+def _shared_names(git: Git, subject: Point, policy: Policy) -> list[str]:
+    """Branches at the judged commit, the judged one included, whose migrations long-lived databases run.
+
+    By commit as well as by name: a checkout in CI often stands on no branch.
+    """
+    if not policy.shared_databases:
+        return []
+    here = {_short(ref.name) for ref in list_refs(git, "refs/heads", "refs/remotes") if ref.sha == subject.sha}
+    return sorted(name for name in {*here, _short_name(git, subject)} if name and policy.is_shared(name))
 
 
 def _folders(facts: Facts) -> set[str]:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 from onehead.flows.memory import Memory
+from onehead.flows.policy import policies_in
 from onehead.flows.reading import Chain, Listing, ReadBlobs, Survey, survey
 from onehead.gitrepo.command import Git
 from onehead.gitrepo.merge import MergedTree, merge_trees
@@ -16,12 +17,14 @@ from onehead.plan.facts import Evidence, Facts
 from onehead.plan.findings import Finding
 from onehead.plan.judge import judge
 from onehead.plan.plans import Plan
-from onehead.plan.policy import Policy
+from onehead.plan.policy import Policy, Strategy
+from onehead.plan.policy_file import FILES, PolicyRead
+from onehead.plan.repository import configuration_findings, policy_findings
 from onehead.plan.verdict import Coverage, Examination, Examined, Point
 from onehead.revisions.graph import Graph
 from onehead.revisions.parse import MAX_BYTES
 
-GatherEvidence = Callable[[Facts], Evidence]
+GatherEvidence = Callable[[Facts, Policy], Evidence]
 """Looks for the revisions that a repair could move on every other branch and tag."""
 
 
@@ -46,20 +49,37 @@ def examine(
     target: Point,
     head: Point | None,
     *,
-    policy: Policy,
+    strategy: Strategy | None = None,
     memory: Memory,
     evidence: GatherEvidence,
 ) -> tuple[Examination, Trees]:
     """Judge a branch by itself (`head` is `None`), or as it would be once merged into the target.
+
+    The policy is the target's: what a branch changes in it counts once that is merged.
+
+    Args:
+        git: the repository.
+        target: the branch that is deployed.
+        head: the branch that was pushed.
+        strategy: what a person asked for; `None`: what the policy says.
+        memory: what was parsed before.
+        evidence: looks for what has escaped.
 
     Raises:
         OneheadError: what could not be read, and what to do about it.
     """
     trees = _trees(git, target, head)
     surveys = survey(_listings(trees), trees.read, memory)
+    written, judged = _policies(trees)
+    policy = written.policy if strategy is None else written.policy._replace(strategy=strategy)
+    owners = _owners(surveys[-1], policy)
+    homeless = [problem for problem in surveys[-1].problems if owners[problem.path] is None]
     environments = []
-    files = known = 0
-    for facts, chain in _facts(trees, surveys):
+    files = known = ignored = 0
+    for facts, chain in _facts(trees, surveys, policy, owners):
+        if policy.ignores(facts.environment.path):
+            ignored += 1
+            continue
         findings = judge(facts)
         environments.append(Examined(facts, findings, _plan(facts, findings, policy, evidence)))
         files += chain.files
@@ -68,17 +88,35 @@ def examine(
         target=target,
         head=head,
         merge_base=trees.merge.merge_base if trees.merge else None,
-        coverage=Coverage(len(environments), files, known),
+        coverage=Coverage(len(environments), files, known, ignored),
         environments=tuple(environments),
         text_conflicts=tuple(sorted(trees.merge.conflicts)) if trees.merge else (),
+        findings=(
+            *policy_findings(judged.problems, written.problems, alone=head is None),
+            *configuration_findings(homeless, surveys[0].problems, alone=head is None),
+        ),
     )
     return examination, trees
+
+
+def _policies(trees: Trees) -> tuple[PolicyRead, PolicyRead]:
+    """The target's policy, and the one that would be there once the branch is merged."""
+    if trees.merge is None:
+        [only] = policies_in([trees.target.entries], trees.read)
+        return only, only
+    judged = {path: trees.merge.entries[path] for path in FILES if path in trees.merge.entries}
+    for path in FILES:
+        conflict = trees.merge.conflicts.get(path)
+        if conflict is not None and conflict.head is not None:
+            judged[path] = conflict.head
+    old, new = policies_in([trees.target.entries, judged], trees.read)
+    return old, new
 
 
 def _plan(facts: Facts, findings: tuple[Finding, ...], policy: Policy, evidence: GatherEvidence) -> Plan:
     side = "target" if facts.head is None else "head"
     needed = any(finding.severity == "error" and finding.introduced_by == side for finding in findings)
-    return decide(facts, findings, evidence(facts) if needed else Evidence(), policy)
+    return decide(facts, findings, evidence(facts, policy) if needed else Evidence(), policy)
 
 
 def _trees(git: Git, target: Point, head: Point | None) -> Trees:
@@ -115,12 +153,13 @@ def _listings(trees: Trees) -> list[Listing]:
     return listings
 
 
-def _facts(trees: Trees, surveys: list[Survey]) -> Iterator[tuple[Facts, Chain]]:
+def _facts(
+    trees: Trees, surveys: list[Survey], policy: Policy, owners: dict[str, str | None]
+) -> Iterator[tuple[Facts, Chain]]:
     """One set of facts per environment of the judged tree, and of the target where the branch drops one."""
     judged = surveys[-1]
     conflicts = trees.merge.conflicts if trees.merge else {}
     ids = {path: frozenset(chain.graph.revisions) for path, chain in judged.chains.items()}
-    owners = _owners(judged)
     alone = trees.head is None
     followed: list[Graph] = []
     for path, chain in sorted(judged.chains.items()):
@@ -136,6 +175,7 @@ def _facts(trees: Trees, surveys: list[Survey]) -> Iterator[tuple[Facts, Chain]]
                 elsewhere=frozenset().union(*(other for place, other in ids.items() if place != path)),
                 problems=tuple(problem for problem in judged.problems if owners[problem.path] == path),
                 old_problems=surveys[0].problems,
+                allowed_heads=policy.heads_allowed(path),
             ),
             chain,
         )
@@ -144,10 +184,13 @@ def _facts(trees: Trees, surveys: list[Survey]) -> Iterator[tuple[Facts, Chain]]
             yield Facts(chain.environment, chain.graph, Graph(()), Graph(())), Chain(chain.environment, Graph(()), 0)
 
 
-def _owners(judged: Survey) -> dict[str, str]:
-    """Configuration with a problem → the environment on which it is reported: its own, else the first of all."""
+def _owners(judged: Survey, policy: Policy) -> dict[str, str | None]:
+    """Configuration with a problem → the environment on which it is reported: its own, else the first that is judged.
+
+    `None` where there is no such one.
+    """
     configs = {chain.environment.config: path for path, chain in judged.chains.items()}
-    first = min(judged.chains, default="")
+    first = min((path for path in judged.chains if not policy.ignores(path)), default=None)
     return {problem.path: configs.get(problem.path, first) for problem in judged.problems}
 
 

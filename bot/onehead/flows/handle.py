@@ -1,4 +1,4 @@
-"""One job, start to end: which branches and pull requests it asks to be looked at, each in its own short story.
+"""One job, start to end: see what is there now, and tell the story of everything that the job asks to be looked at.
 
 A job is a hint. What is done follows from the forge's and the repository's state now, so a story can be told twice,
 late, or after other stories, and ends the same.
@@ -6,41 +6,44 @@ late, or after other stories, and ends the same.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
 import structlog
 
 from onehead.flows import ours
-from onehead.flows.desk import Bench, Desk
-from onehead.flows.publish import publish_branch, publish_pull, publish_target, withdraw
+from onehead.flows.agenda import Agenda, agenda
+from onehead.flows.bench import HEADS, Bench, Target
+from onehead.flows.commands import answer_commands, unanswered
+from onehead.flows.desk import Desk
+from onehead.flows.offer import remove_branch
+from onehead.flows.page import VERDICT, Page
+from onehead.flows.policy import read_policy
+from onehead.flows.publish import finish_branch, finish_pull, publish_branch, publish_pull, publish_target
+from onehead.flows.say import ENDED
 from onehead.forge.errors import NotFound
-from onehead.forge.values import PullRequest, Repository, RepositoryName
+from onehead.forge.values import Comment, PullRequest, Repository, RepositoryName
 from onehead.gitrepo.mirror import Mirror
-from onehead.gitrepo.refs import list_refs
-from onehead.jobs.job import BranchDeleted, BranchMoved, CommandGiven, Everything, Job, PullChanged, Subject
+from onehead.gitrepo.refs import describe, is_ancestor, list_refs
+from onehead.jobs.job import CommandGiven, Everything, Job, PullChanged, Subject
+from onehead.plan.policy import Policy, targets_of
+from onehead.plan.rivals import Contender, Rival, rivals
 from onehead.plan.verdict import Point
 
+RECENT = timedelta(days=7)
+"""How far back the sweep looks for commands that nobody answered and comments that were not brought to an end."""
+
+FRESH = timedelta(days=30)
+"""A branch without a pull request is judged when its last commit is younger: older ones were left behind."""
+
+_MOST_ROUNDS = 3
+"""A repair that is pushed onto its branch makes that branch worth another look; more looks than these are a defect."""
+
+_AFTER_A_PUSH = (0.2, 0.4, 0.8, 1.6, 3.2)
+"""Seconds; an idle Forgejo takes two or so."""
+
 log = structlog.get_logger(__name__)
-
-_HEADS = "refs/heads/"
-
-
-@dataclass(frozen=True, slots=True)
-class Agenda:
-    """What one run looks at.
-
-    Attributes:
-        target: the deployed branch itself.
-        pulls: open pull requests, by number.
-        branches: branches without a pull request, short names.
-        gone: branches that were deleted, short names.
-    """
-
-    target: bool
-    pulls: tuple[PullRequest, ...]
-    branches: tuple[str, ...]
-    gone: tuple[str, ...]
 
 
 def handle(job: Job, desk: Desk) -> None:
@@ -54,59 +57,37 @@ def handle(job: Job, desk: Desk) -> None:
     except NotFound:
         log.info("The repository is gone or not visible to the token; nothing to do.", repository=job.repository)
         return
-    reason = _out_of_reach(repository)
+    reason = out_of_reach(repository)
     if reason:
         log.info("The repository is left alone.", repository=job.repository, reason=reason)
         return
-    pulls = tuple(desk.api.open_pulls(repository.name))
     with desk.mirrors.hold(desk.clone_url(repository), desk.token) as mirror:
-        mirror.fetch()
-        heads = _heads(mirror)
-        if repository.default_branch not in heads:
-            log.info("The default branch does not exist yet; nothing to do.", repository=job.repository)
+        subjects: frozenset[Subject] = job.subjects
+        for _ in range(_MOST_ROUNDS):
+            bench = _lay_out(desk, repository, mirror)
+            if bench is None:
+                return
+            _work_through(bench, _agenda(bench, subjects))
+            if not bench.pushed:
+                return
+            _await(bench)
+            subjects = frozenset(bench.pushed)
+
+
+def _await(bench: Bench) -> None:
+    """Wait until the forge has noticed what was pushed onto branches of forks: it copies them a moment later."""
+    missing = {each.number: sha for each, sha in bench.pushed.items() if isinstance(each, PullChanged)}
+    for seconds in _AFTER_A_PUSH:
+        for number, sha in list(missing.items()):
+            if bench.desk.api.pull(bench.repository.name, number).head.sha == sha:
+                del missing[number]
+        if not missing:
             return
-        target = Point(_HEADS + repository.default_branch, heads[repository.default_branch])
-        bench = Bench(desk, repository, mirror, target)
-        _work_through(bench, agenda(job.subjects, repository.default_branch, pulls, heads), pulls, heads)
+        bench.desk.api.wait(seconds)
 
 
-def agenda(subjects: Iterable[Subject], target: str, pulls: tuple[PullRequest, ...], heads: Iterable[str]) -> Agenda:
-    """What has to be looked at, given what is there now. Pure.
-
-    When the target moves, every pull request into it is judged again: that is when most collisions are born, and
-    Forgejo sends no event for those pull requests.
-    """
-    known = set(heads)
-    whole = False
-    wanted: set[int] = set()
-    branches: list[str] = []
-    gone: list[str] = []
-    for subject in subjects:
-        match subject:
-            case Everything():
-                whole = True
-            case BranchMoved(ref=ref):
-                name = ref.removeprefix(_HEADS)
-                mine = [pull.number for pull in pulls if _is_from(pull, name)]
-                whole = whole or name == target
-                wanted.update(mine)
-                if name != target and not mine and name in known and not name.startswith(ours.BRANCHES):
-                    branches.append(name)
-            case BranchDeleted(ref=ref):
-                if ref.removeprefix(_HEADS) not in known:
-                    gone.append(ref.removeprefix(_HEADS))
-            case PullChanged(number=number) | CommandGiven(number=number):
-                wanted.add(number)
-    chosen = [pull for pull in pulls if pull.number in wanted or (whole and pull.base.ref == target)]
-    return Agenda(whole, tuple(chosen), tuple(sorted(set(branches))), tuple(sorted(set(gone))))
-
-
-def _is_from(pull: PullRequest, branch: str) -> bool:
-    head, base = pull.head.repository, pull.base.repository
-    return pull.head.ref == branch and head is not None and base is not None and head.id == base.id
-
-
-def _out_of_reach(repository: Repository) -> str:
+def out_of_reach(repository: Repository) -> str:
+    """Why a repository can't be looked after, as a clause; empty when it can."""
     if repository.archived:
         return "it is archived"
     if repository.empty:
@@ -118,21 +99,136 @@ def _out_of_reach(repository: Repository) -> str:
     return ""
 
 
-def _heads(mirror: Mirror) -> dict[str, str]:
-    return {ref.name.removeprefix(_HEADS): ref.sha for ref in list_refs(mirror.git, "refs/heads")}
+def _lay_out(desk: Desk, repository: Repository, mirror: Mirror) -> Bench | None:
+    """What is there now. Pull requests are listed before branches are fetched: a branch may be newer, never older."""
+    pulls = tuple(desk.api.open_pulls(repository.name))
+    mirror.fetch()
+    heads = {ref.name.removeprefix(HEADS): ref.sha for ref in list_refs(mirror.git, "refs/heads")}
+    if repository.default_branch not in heads:
+        log.info("The default branch does not exist yet; nothing to do.", repository=str(repository.name))
+        return None
+    pull_heads = {
+        int(number): ref.sha
+        for ref in list_refs(mirror.git, "refs/pull")
+        if (number := ref.name.split("/")[2]).isdecimal()
+    }
+    return Bench(desk, repository, mirror, pulls, heads, pull_heads, _targets(mirror, repository, heads))
 
 
-def _work_through(bench: Bench, items: Agenda, pulls: tuple[PullRequest, ...], heads: dict[str, str]) -> None:
-    fetched = {ref.name: ref.sha for ref in list_refs(bench.mirror.git, "refs/pull")}
-    if items.target:
-        publish_target(bench, pulls)
-    for pull in items.pulls:
-        sha = fetched.get(f"refs/pull/{pull.number}/head")
-        if sha is None:
+def _targets(mirror: Mirror, repository: Repository, heads: dict[str, str]) -> dict[str, Target]:
+    """The deployed branches: which they are, the default branch says; what is wanted of each, it says itself."""
+    policies: dict[str, Policy] = {}
+
+    def policy(name: str) -> Policy:
+        if name not in policies:
+            policies[name] = read_policy(mirror.git, heads[name]).policy
+        return policies[name]
+
+    names = targets_of(policy(repository.default_branch), repository.default_branch, heads)
+    return {
+        name: Target(name, Point(f"{HEADS}{name}", heads[name]), policy(name))
+        for name in names
+        if not name.startswith(ours.BRANCHES)
+    }
+
+
+def _agenda(bench: Bench, subjects: frozenset[Subject]) -> Agenda:
+    known = {pull.number for pull in bench.pulls}
+    closed: dict[int, PullRequest] = {}
+    for subject in subjects:
+        if isinstance(subject, PullChanged) and subject.number not in known:
+            try:
+                closed[subject.number] = bench.desk.api.pull(bench.repository.name, subject.number)
+            except NotFound:
+                log.info("The pull request is gone.", pull=subject.number)
+    forgotten: set[Subject] = set()
+    if Everything() in subjects:
+        since = datetime.now(UTC) - RECENT
+        for page in _recent_pages(bench, since):
+            forgotten |= {CommandGiven(comment.id, page.number) for comment in unanswered(page, since)}
+            if page.number not in known and _is_unfinished(page):
+                closed[page.number] = bench.desk.api.pull(bench.repository.name, page.number)
+    given = {subject.comment for subject in subjects if isinstance(subject, CommandGiven)}
+    told_of = {each for each in forgotten if isinstance(each, CommandGiven) and each.comment not in given}
+    touched = {PullChanged(number) for number in closed}
+    return agenda(subjects | told_of | touched, bench.targets, bench.pulls, bench.heads, closed)
+
+
+def _recent_pages(bench: Bench, since: datetime) -> Iterable[Page]:
+    """The comments of the last days, by the page on which they stand."""
+    pages: dict[int, list[Comment]] = defaultdict(list)
+    for number, comment in bench.desk.api.recent_comments(bench.repository.name, since):
+        pages[number].append(comment)
+    return [Page(number, tuple(found), bench.desk.me.id) for number, found in sorted(pages.items())]
+
+
+def _is_unfinished(page: Page) -> bool:
+    """Whether our comment tells of something that goes on."""
+    return any(marker.facts.get("state") != ENDED for _, marker in page.ours(VERDICT))
+
+
+def _work_through(bench: Bench, items: Agenda) -> None:
+    numbers = set(items.pulls)
+    for command in items.commands:
+        numbers |= answer_commands(bench, command)
+    for name in items.targets:
+        publish_target(bench, bench.targets[name])
+    told = {name: _rivals(bench, bench.targets[name]) for name in _bases(bench, numbers, items)}
+    for name, found in told.items():
+        before = bench.desk.recollection.rivals(bench.url, name)
+        numbers |= {number for number in before.keys() | found.keys() if before.get(number) != found.get(number)}
+    for pull in sorted(bench.pulls, key=lambda pull: pull.number):
+        head = bench.head_of(pull)
+        if pull.number not in numbers:
+            continue
+        if head is None:
             log.info("The pull request's branch can't be fetched yet.", pull=pull.number)
             continue
-        publish_pull(bench, pull, sha, pulls)
-    for branch in items.branches:
-        publish_branch(bench, Point(_HEADS + branch, heads[branch]), pulls)
+        publish_pull(bench, pull, head, told.get(pull.base.ref, {}).get(pull.number, ()))
+    for name, found in told.items():
+        bench.desk.recollection.learn_rivals(bench.url, name, found)
+    for branch in _worth_judging(bench, items.branches):
+        publish_branch(bench, branch)
     for branch in items.gone:
-        withdraw(bench, branch, pulls, "its branch was deleted")
+        finish_branch(bench, branch)
+    for pull in items.closed:
+        finish_pull(bench, pull)
+    if items.everything:
+        _tidy_up(bench)
+
+
+def _bases(bench: Bench, numbers: set[int], items: Agenda) -> list[str]:
+    """Targets whose pull requests may have got other rivals."""
+    touched = {
+        pull.base.ref for pull in (*bench.pulls, *items.closed) if pull.number in numbers or pull in items.closed
+    }
+    return [name for name in bench.targets if name in touched or name in items.targets]
+
+
+def _rivals(bench: Bench, target: Target) -> dict[int, tuple[Rival, ...]]:
+    """Who would collide with whom, among all that is ready to be merged into a target."""
+    contenders = []
+    for pull in bench.pulls:
+        head = bench.head_of(pull)
+        if pull.base.ref == target.name and head is not None and not pull.draft and not bench.is_ours(pull):
+            contenders.append(Contender(pull.number, bench.brought(target, head)))
+    return rivals(contenders)
+
+
+def _worth_judging(bench: Bench, branches: Iterable[str]) -> list[str]:
+    """Those with something of their own that somebody has worked on lately."""
+    found = []
+    for branch in branches:
+        tip = bench.heads[branch]
+        age = datetime.now(UTC) - describe(bench.git, [tip])[tip].date
+        if age < FRESH and not is_ancestor(bench.git, tip, bench.main.point.sha):
+            found.append(branch)
+    return found
+
+
+def _tidy_up(bench: Bench) -> None:
+    """Delete repair branches that no pull request proposes and that nobody needs any more."""
+    proposed = {pull.head.ref for pull in bench.desk.api.open_pulls(bench.repository.name)}
+    for branch in list(bench.heads):
+        if branch.startswith(ours.BRANCHES) and branch not in proposed | bench.kept:
+            remove_branch(bench, branch)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from onehead.flows.desk import Bench
+from onehead.flows.bench import Bench
 from onehead.forge.errors import NotFound
 from onehead.gitrepo.history import introduced, landed
 from onehead.gitrepo.refs import Commit

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 from types import TracebackType
 from typing import Self
 from urllib.parse import quote
@@ -13,6 +14,7 @@ from onehead.forge.fields import Fields
 from onehead.forge.values import (
     Branch,
     Comment,
+    Issue,
     PullRequest,
     Repository,
     RepositoryName,
@@ -23,10 +25,14 @@ from onehead.forge.values import (
 
 
 class ForgejoApi:
-    """The endpoints that onehead uses, on one connection. Every method may raise any `ForgeError`."""
+    """The endpoints that onehead uses, on one connection. Every method may raise any `ForgeError`.
+
+    Attributes:
+        connection: may serve an `Administration` too: token, tries and refusals are the same.
+    """
 
     def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+        self.connection = connection
 
     def __enter__(self) -> Self:
         return self
@@ -34,39 +40,39 @@ class ForgejoApi:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._connection.close()
+        self.connection.close()
 
     def wait(self, seconds: float) -> None:
         """Let Forgejo finish what it is doing."""
-        self._connection.sleep(seconds)
+        self.connection.sleep(seconds)
 
     def me(self) -> User:
         """GET /user: the account that the token belongs to."""
-        return decode.user(self._connection.get("/user"))
+        return decode.user(self.connection.get("/user"))
 
     def version(self) -> str:
         """GET /version: such as `15.0.3+gitea-1.22.0`. Needs no scope."""
-        return self._connection.get("/version").text("version")
+        return self.connection.get("/version").text("version")
 
     def repository(self, name: RepositoryName) -> Repository:
         """GET /repos/{owner}/{repo}: also under a former name; the answer has the name of today."""
-        return decode.repository(self._connection.get(_repo(name)))
+        return decode.repository(self.connection.get(_repo(name)))
 
     def repositories(self, member: User) -> Iterator[Repository]:
         """GET /repos/search?uid={id}: what the account owns or contributes to, also through teams."""
-        for item in self._connection.pages("/repos/search", within="data", uid=str(member.id)):
+        for item in self.connection.pages("/repos/search", within="data", uid=str(member.id)):
             yield decode.repository(item)
 
     def branch(self, name: RepositoryName, branch: str) -> Branch:
         """GET /repos/{owner}/{repo}/branches/{branch}."""
-        return decode.branch(self._connection.get(f"{_repo(name)}/branches/{_ref(branch)}"))
+        return decode.branch(self.connection.get(f"{_repo(name)}/branches/{_ref(branch)}"))
 
     def delete_branch(self, name: RepositoryName, branch: str) -> None:
         """DELETE /repos/{owner}/{repo}/branches/{branch}: closes its open pull requests too.
 
         Forgejo 15 answers 500, not 404, when there is no such branch.
         """
-        self._connection.send("DELETE", f"{_repo(name)}/branches/{_ref(branch)}")
+        self.connection.send("DELETE", f"{_repo(name)}/branches/{_ref(branch)}")
 
     def open_pulls(self, name: RepositoryName) -> Iterator[PullRequest]:
         """GET /repos/{owner}/{repo}/pulls?state=open, oldest first, each once.
@@ -75,7 +81,7 @@ class ForgejoApi:
         another from one page to the one before, unseen: the next sweep finds it.
         """
         seen: set[int] = set()
-        for fields in self._connection.pages(f"{_repo(name)}/pulls", state="open", sort="oldest"):
+        for fields in self.connection.pages(f"{_repo(name)}/pulls", state="open", sort="oldest"):
             pull = decode.pull_request(fields)
             if pull.number not in seen:
                 seen.add(pull.number)
@@ -83,16 +89,16 @@ class ForgejoApi:
 
     def pull(self, name: RepositoryName, number: int) -> PullRequest:
         """GET /repos/{owner}/{repo}/pulls/{index}."""
-        return decode.pull_request(self._connection.get(f"{_repo(name)}/pulls/{number}"))
+        return decode.pull_request(self.connection.get(f"{_repo(name)}/pulls/{number}"))
 
     def pull_between(self, name: RepositoryName, base: str, head: str) -> PullRequest:
         """GET /repos/{owner}/{repo}/pulls/{base}/{head}: of any state, and any one of several."""
         path = f"{_repo(name)}/pulls/{quote(base, safe='')}/{_ref(head)}"
-        return decode.pull_request(self._connection.get(path))
+        return decode.pull_request(self.connection.get(path))
 
     def pull_of_commit(self, name: RepositoryName, sha: str) -> PullRequest:
         """GET /repos/{owner}/{repo}/commits/{sha}/pull: found only by the commit that its merge wrote last."""
-        return decode.pull_request(self._connection.get(f"{_repo(name)}/commits/{quote(sha, safe='')}/pull"))
+        return decode.pull_request(self.connection.get(f"{_repo(name)}/commits/{quote(sha, safe='')}/pull"))
 
     def create_pull(self, name: RepositoryName, *, head: str, base: str, title: str, body: str) -> PullRequest:
         """POST /repos/{owner}/{repo}/pulls: 404 also right after the push of `head`, 409 when one is open already."""
@@ -113,9 +119,34 @@ class ForgejoApi:
         fields = {field: value for field, value in wanted.items() if value is not None}
         return decode.pull_request(self._written("PATCH", f"{_repo(name)}/pulls/{number}", fields))
 
+    def issue(self, name: RepositoryName, number: int) -> Issue:
+        """GET /repos/{owner}/{repo}/issues/{index}: an issue, or the page of a pull request."""
+        return decode.issue(self.connection.get(f"{_repo(name)}/issues/{number}"))
+
+    def permission_of(self, name: RepositoryName, login: str) -> str:
+        """GET /repos/{owner}/{repo}/collaborators/{user}/permission: none, read, write, admin or owner.
+
+        Forgejo tells only an admin of the repository, and everybody about themselves.
+        """
+        path = f"{_repo(name)}/collaborators/{quote(login, safe='')}/permission"
+        return self.connection.get(path).text("permission")
+
+    def comment(self, name: RepositoryName, comment: int) -> Comment:
+        """GET /repos/{owner}/{repo}/issues/comments/{id}."""
+        return decode.comment(self.connection.get(f"{_repo(name)}/issues/comments/{comment}"))
+
     def comments(self, name: RepositoryName, number: int) -> list[Comment]:
         """GET /repos/{owner}/{repo}/issues/{index}/comments: all of them, oldest first (Forgejo has no pages here)."""
-        return [decode.comment(fields) for fields in self._connection.items(f"{_repo(name)}/issues/{number}/comments")]
+        return [decode.comment(fields) for fields in self.connection.items(f"{_repo(name)}/issues/{number}/comments")]
+
+    def recent_comments(self, name: RepositoryName, since: datetime) -> Iterator[tuple[int, Comment]]:
+        """GET /repos/{owner}/{repo}/issues/comments?since=…: with the number of its issue or pull request each.
+
+        Those of the whole repository that were written or edited since, oldest first.
+        """
+        pages = self.connection.pages(f"{_repo(name)}/issues/comments", since=since.strftime("%Y-%m-%dT%H:%M:%SZ"))
+        for fields in pages:
+            yield decode.page_of_comment(fields), decode.comment(fields)
 
     def create_comment(self, name: RepositoryName, number: int, body: str) -> Comment:
         """POST /repos/{owner}/{repo}/issues/{index}/comments: on issues and pull requests alike."""
@@ -127,12 +158,12 @@ class ForgejoApi:
 
     def delete_comment(self, name: RepositoryName, comment: int) -> None:
         """DELETE /repos/{owner}/{repo}/issues/comments/{id}."""
-        self._connection.send("DELETE", f"{_repo(name)}/issues/comments/{comment}")
+        self.connection.send("DELETE", f"{_repo(name)}/issues/comments/{comment}")
 
     def latest_statuses(self, name: RepositoryName, sha: str) -> Iterator[Status]:
         """GET /repos/{owner}/{repo}/commits/{ref}/status: of each context the latest, the newest first."""
         path = f"{_repo(name)}/commits/{quote(sha, safe='')}/status"
-        return map(decode.status, self._connection.pages(path, within="statuses"))
+        return map(decode.status, self.connection.pages(path, within="statuses"))
 
     def create_status(
         self, name: RepositoryName, sha: str, *, state: StatusState, context: str, description: str, target_url: str
@@ -144,10 +175,10 @@ class ForgejoApi:
     def react_to_comment(self, name: RepositoryName, comment: int, reaction: str) -> bool:
         """POST /repos/{owner}/{repo}/issues/comments/{id}/reactions: whether it was not there before."""
         path = f"{_repo(name)}/issues/comments/{comment}/reactions"
-        return self._connection.send("POST", path, {"content": reaction}).status == 201
+        return self.connection.send("POST", path, {"content": reaction}).status == 201
 
     def _written(self, method: str, path: str, fields: dict[str, str]) -> Fields:
-        return Fields(self._connection.send(method, path, fields).data, f"{method} {path}")
+        return Fields(self.connection.send(method, path, fields).data, f"{method} {path}")
 
 
 def _repo(name: RepositoryName) -> str:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from onehead.forge.errors import NotUnderstood
+from onehead.forge.fields import HINT
 from onehead.forge.values import (
     Branch,
     Comment,
+    Issue,
     Permissions,
     PullRequest,
     Repository,
@@ -89,6 +92,17 @@ def _side(fields: Fields) -> Side:
     return Side(fields.text("ref"), fields.text("sha"), repository(where) if where else None)
 
 
+def issue(fields: Fields) -> Issue:
+    """Definition `Issue`; a pull request has one too."""
+    return Issue(
+        number=fields.number("number"),
+        title=fields.text("title"),
+        body=fields.text("body"),
+        author=_author(fields),
+        is_pull=fields.optional("pull_request") is not None,
+    )
+
+
 def comment(fields: Fields) -> Comment:
     """Definition `Comment`."""
     return Comment(
@@ -99,6 +113,15 @@ def comment(fields: Fields) -> Comment:
         created_at=fields.moment("created_at"),
         updated_at=fields.moment("updated_at"),
     )
+
+
+def page_of_comment(fields: Fields) -> int:
+    """The number of the issue or pull request that a `Comment` stands under: the end of whichever address it has."""
+    url = fields.text("pull_request_url") or fields.text("issue_url")
+    number = url.rpartition("/")[2]
+    if not number.isdecimal():
+        raise NotUnderstood(f"A comment says that it belongs to {url!r}, which ends in no number.", HINT)
+    return int(number)
 
 
 def status(fields: Fields) -> Status:

@@ -11,7 +11,7 @@ from typing import NoReturn
 
 from onehead.forge.errors import NotUnderstood
 
-_HINT = "onehead understands Forgejo 15 and newer; check that the address and the webhook's type are Forgejo's."
+HINT = "onehead understands Forgejo 15 and newer; check that the address and the webhook's type are Forgejo's."
 
 
 class Fields:
@@ -26,7 +26,7 @@ class Fields:
             NotUnderstood: it is not an object.
         """
         if not isinstance(data, Mapping):
-            raise NotUnderstood(f"{where} should be an object and is {_kind(data)}.", _HINT)
+            raise NotUnderstood(f"{where} should be an object and is {_kind(data)}.", HINT)
         self._data: Mapping[str, object] = data
         self._where = where
 
@@ -78,12 +78,25 @@ class Fields:
         """A list of objects; null is an empty list, and null items (Forgejo could not load them) are left out."""
         return objects(self._data.get(name), f"{self._where}.{name}")
 
+    def texts(self, name: str) -> tuple[str, ...]:
+        """A list of strings; null is an empty one."""
+        value = self._data.get(name)
+        if value is None:
+            return ()
+        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+            self._complain(name, "a list of texts", value)
+        return tuple(value)
+
+    def is_unset(self, name: str) -> bool:
+        """Whether a field is absent, or has the value that Forgejo gives to what nobody has set."""
+        return not self._data.get(name)
+
     def names(self) -> tuple[str, ...]:
         """Which fields there are, in the order of the alphabet."""
         return tuple(sorted(self._data))
 
     def _complain(self, name: str, wanted: str, value: object) -> NoReturn:
-        raise NotUnderstood(f"{self._where}.{name} should be {wanted} and is {_kind(value)}.", _HINT)
+        raise NotUnderstood(f"{self._where}.{name} should be {wanted} and is {_kind(value)}.", HINT)
 
 
 def objects(data: object, where: str) -> list[Fields]:
@@ -95,7 +108,7 @@ def objects(data: object, where: str) -> list[Fields]:
     if data is None:
         return []
     if not isinstance(data, Sequence) or isinstance(data, str):
-        raise NotUnderstood(f"{where} should be a list and is {_kind(data)}.", _HINT)
+        raise NotUnderstood(f"{where} should be a list and is {_kind(data)}.", HINT)
     return [Fields(item, f"{where}[{place}]") for place, item in enumerate(data) if item is not None]
 
 

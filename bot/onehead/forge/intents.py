@@ -14,6 +14,8 @@ from onehead.forge.errors import Conflict, NotFound, TooSoon
 from onehead.quoting import cut_bytes, cut_words
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from onehead.forge.api import ForgejoApi
     from onehead.forge.markers import Marker
     from onehead.forge.values import Comment, PullRequest, RepositoryName, Status, StatusState, User
@@ -98,7 +100,14 @@ def close_pull(
 
 
 def ensure_comment(
-    api: ForgejoApi, repository: RepositoryName, number: int, *, marker: Marker, text: str, author: User
+    api: ForgejoApi,
+    repository: RepositoryName,
+    number: int,
+    *,
+    marker: Marker,
+    text: str,
+    author: User,
+    known: Sequence[Comment] | None = None,
 ) -> tuple[Comment, bool]:
     """One comment of ours with this marker's kind and subject, saying this.
 
@@ -109,6 +118,7 @@ def ensure_comment(
         marker: its kind and subject find the comment; its facts are part of what is written.
         text: Markdown, without the marker.
         author: the bot's own account; a marker in anybody else's comment counts for nothing.
+        known: the comments there, where they have just been read; `None`: they are read first.
 
     Returns:
         the comment, and whether anything had to be written.
@@ -116,7 +126,7 @@ def ensure_comment(
     body = markers.mark(marker, text)
     ours = [
         comment
-        for comment in api.comments(repository, number)
+        for comment in (api.comments(repository, number) if known is None else known)
         if comment.author.id == author.id and marker.same_place(markers.parse(comment.body))
     ]
     if not ours:

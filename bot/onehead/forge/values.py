@@ -135,6 +135,17 @@ class PullRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class Issue:
+    """An issue, or the page of a pull request."""
+
+    number: int
+    title: str
+    body: str
+    author: User
+    is_pull: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Comment:
     """A comment of an issue or pull request; the body is verbatim, hidden marker included."""
 

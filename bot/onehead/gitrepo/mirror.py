@@ -148,10 +148,15 @@ class Mirror:
             repository.head.set_reference(gitpython.Reference(repository, name))
         return name
 
-    def push(self, updates: Sequence[RefUpdate]) -> list[PushOutcome]:
+    def push(self, updates: Sequence[RefUpdate], elsewhere: str | None = None) -> list[PushOutcome]:
         """Send commits of the mirror to the forge and say what became of each ref, in the order given.
 
         A ref moves only if it still is where it was expected; one that already is where it shall be counts as done.
+
+        Args:
+            updates: what to do.
+            elsewhere: clone URL of another repository of the same forge, such as a fork; the token is sent to the
+                mirror's own host only.
 
         Raises:
             RemoteUnreachable: the forge does not answer or breaks off; what became of the refs is not known.
@@ -161,7 +166,9 @@ class Mirror:
         """
         if not updates:
             return []
-        answer = self._ask("push", *push_arguments(updates))
+        if elsewhere is not None:
+            access(elsewhere, "")  # refuses what is no clone URL
+        answer = self._ask("push", *push_arguments(updates, elsewhere or "origin"))
         if "src refspec" in answer.err or "bad object" in answer.err:
             raise explain("push", str(self._place), answer.code, answer.err)
         return read_push(answer, updates)

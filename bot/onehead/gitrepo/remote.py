@@ -101,10 +101,10 @@ def access(url: str, token: str) -> Access:
     return Access(protocols, tuple(config), (encoded, token) if token else ())
 
 
-def push_arguments(updates: Sequence[RefUpdate]) -> list[str]:
+def push_arguments(updates: Sequence[RefUpdate], remote: str = "origin") -> list[str]:
     """The arguments of `git push` for these updates, each only from where its ref is expected to be."""
     leases = [f"--force-with-lease={update.ref}:{update.expected or ''}" for update in updates]
-    return ["--porcelain", *leases, "--", "origin", *(f"{update.sha or ''}:{update.ref}" for update in updates)]
+    return ["--porcelain", *leases, "--", remote, *(f"{update.sha or ''}:{update.ref}" for update in updates)]
 
 
 def read_push(answer: Answer, updates: Sequence[RefUpdate]) -> list[PushOutcome]:

@@ -11,9 +11,9 @@ from collections.abc import Iterable
 
 from onehead.plan.facts import Evidence, Facts
 from onehead.plan.findings import Code, Finding
-from onehead.plan.forks import Fork, forks_between, forks_within
+from onehead.plan.forks import Fork, forks_of
 from onehead.plan.judge import named
-from onehead.plan.plans import Merge, Move, Nothing, Plan, Reason, ReasonCode, Refuse, Reparent
+from onehead.plan.plans import Merge, Move, Nothing, Plan, Reason, ReasonCode, Refuse, Reissue, Reparent
 from onehead.plan.policy import Policy
 from onehead.plan.reissue import decide_reissue
 from onehead.plan.reparent import NotMovable, moves_for
@@ -38,7 +38,7 @@ def decide(facts: Facts, findings: Iterable[Finding], evidence: Evidence, policy
         return refusal
     if Code.DUPLICATE_ID in codes:
         return decide_reissue(facts, evidence)
-    forks = forks_within(facts.target) if facts.head is None else forks_between(facts.target, facts.merged)
+    forks = forks_of(facts)
     mine = tuple(fork for fork in forks if fork.introduced_by == side)
     if not mine:
         return _nothing(facts, forks)
@@ -48,6 +48,20 @@ def decide(facts: Facts, findings: Iterable[Finding], evidence: Evidence, policy
     if facts.head is None:
         return _merge(facts, mine, (_published(mine),))
     return _join(facts, mine, evidence, policy)
+
+
+_DOUBTFUL = (
+    Reason(
+        ReasonCode.POLICY_DOUBTFUL,
+        "The policy on the target can't be understood completely, and what it meant may forbid a re-parent, so a "
+        "merge is the safe choice.",
+    ),
+)
+_FRESH = Reason(
+    ReasonCode.FRESH_IDS,
+    "The policy wants new ids for what is moved: a database that has run it under the old ones then stops with "
+    '"Can\'t locate revision" instead of silently skipping the other side.',
+)
 
 
 def repairable(facts: Facts) -> tuple[Revision, ...]:
@@ -88,7 +102,10 @@ def _nothing(facts: Facts, forks: tuple[Fork, ...]) -> Nothing:
         reasons.append(Reason(ReasonCode.ONE_HEAD, f"There is one head, {named(graph.heads)}."))
     elif not forks and len(graph.heads) > 1:
         heads = named(graph.heads)
-        reasons.append(Reason(ReasonCode.INTENDED, f"The heads {heads} differ by label or origin, so they are meant."))
+        message = f"The heads {heads} differ by label or origin, so they are meant."
+        if forks_of(facts._replace(allowed_heads=1)):
+            message = f"The heads {heads} are no more than the {facts.allowed_heads} that the policy allows."
+        reasons.append(Reason(ReasonCode.INTENDED, message))
     for fork in forks:
         message = f"The target is forked already ({named(fork.heads)}); its own repair joins these heads."
         reasons.append(Reason(ReasonCode.INHERITED, message))
@@ -144,7 +161,7 @@ def _join(facts: Facts, forks: tuple[Fork, ...], evidence: Evidence, policy: Pol
     if policy.strategy == "merge":
         return _merge(facts, forks, (Reason(ReasonCode.STRATEGY, "A merge was asked for."),))
     moved = tuple(sorted(facts.merged.descendants(*(move.revision for move in moves))))
-    escape = escapes(facts, moved, evidence)
+    escape = (*escapes(facts, moved, evidence), *(_DOUBTFUL if policy.doubtful else ()))
     if escape and policy.strategy != "reparent":
         return _merge(facts, forks, escape)
     after = facts.merged.replaced(_moved(facts.merged.revisions[move.revision], move.new_parents) for move in moves)
@@ -159,7 +176,11 @@ def _join(facts: Facts, forks: tuple[Fork, ...], evidence: Evidence, policy: Pol
         f"{named(moved)} exist{'s' if len(moved) == 1 else ''} on no other branch or tag, so no shared database should "
         f"have run {'it' if len(moved) == 1 else 'them'}; the chain stays linear on {onto}.",
     )
-    return Reparent(tuple(moves), moved, after.heads, (*why, *(() if escape else (free,))))
+    reasons = (*why, *(() if escape else (free,)))
+    if policy.fresh_ids:
+        files = tuple((id_, facts.merged.revisions[id_].path) for id_ in moved)
+        return Reissue(files, tuple(moves), moved, (*reasons, _FRESH))
+    return Reparent(tuple(moves), moved, after.heads, reasons)
 
 
 def escapes(facts: Facts, moved: Iterable[str], evidence: Evidence) -> tuple[Reason, ...]:

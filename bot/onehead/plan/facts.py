@@ -22,6 +22,7 @@ class Facts(NamedTuple):
         elsewhere: ids that other environments of the repository declare (parents of plugins live there).
         problems: what of its configuration can't be understood, in the judged tree.
         old_problems: the same for the target.
+        allowed_heads: how many heads the environment may have before that is a fork.
     """
 
     environment: Environment
@@ -32,6 +33,7 @@ class Facts(NamedTuple):
     elsewhere: frozenset[str] = frozenset()
     problems: tuple[ConfigProblem, ...] = ()
     old_problems: tuple[ConfigProblem, ...] = ()
+    allowed_heads: int = 1
 
 
 class Evidence(NamedTuple):

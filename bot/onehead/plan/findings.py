@@ -35,6 +35,7 @@ class Code(StrEnum):
     NEW_BASE = "new-base"
     STALE_REVISES = "stale-revises"
     TEXT_CONFLICT = "text-conflict"
+    BAD_POLICY = "bad-policy"
 
 
 class Kind(NamedTuple):
@@ -163,6 +164,11 @@ KINDS: dict[Code, Kind] = {
         "Git can't merge the two sides without a person; both sides' files were judged together.",
         "Resolve the conflict; the result is judged again after the next push.",
     ),
+    Code.BAD_POLICY: Kind(
+        "error",
+        "Something in `.onehead.toml` or `[tool.onehead]` can't be used; what it was meant to forbid is not known.",
+        "Correct the line; docs/reference/policy.md lists every key.",
+    ),
 }
 
 
@@ -177,6 +183,7 @@ class Finding(NamedTuple):
         revisions: ids concerned, sorted.
         paths: files concerned, sorted.
         blinds: no verdict can be given because of it.
+        line: in the only path, 1-based; 0 where it concerns no single line.
     """
 
     code: Code
@@ -186,6 +193,7 @@ class Finding(NamedTuple):
     revisions: tuple[str, ...] = ()
     paths: tuple[str, ...] = ()
     blinds: bool = False
+    line: int = 0
 
     @property
     def hint(self) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from itertools import combinations
 from typing import NamedTuple
 
+from onehead.plan.facts import Facts
 from onehead.plan.findings import Side
 from onehead.revisions.graph import Graph
 
@@ -27,6 +28,43 @@ class Fork(NamedTuple):
     new: tuple[str, ...]
     points: tuple[str, ...]
     introduced_by: Side
+
+
+def forks_of(facts: Facts, graph: Graph | None = None) -> tuple[Fork, ...]:
+    """The forks of one environment, as it is judged; with `graph`, as they would be with that chain in its place.
+
+    As many heads as the repository's policy allows are no fork. Of more, those are one that parted last: two lines
+    that live side by side stay two.
+    """
+    chain = graph or (facts.target if facts.head is None else facts.merged)
+    excess = len(chain.heads) - facts.allowed_heads
+    if excess <= 0:
+        return ()
+    forks = forks_within(chain) if facts.head is None else forks_between(facts.target, chain)
+    return forks if facts.allowed_heads == 1 else _nearest(chain, forks, excess)
+
+
+def _nearest(chain: Graph, forks: tuple[Fork, ...], excess: int) -> tuple[Fork, ...]:
+    """The nearest relatives, as many as have to become one; where a branch brings heads, these and nobody else."""
+    brought = [fork for fork in forks if fork.new]
+    if brought:
+        forks, excess = tuple(brought), min(excess, sum(len(fork.new) for fork in brought))
+    below = {head: chain.ancestors(head) for fork in forks for head in fork.heads}
+    groups = {head: frozenset((head,)) for head in below}
+    pairs = [
+        pair for fork in forks for pair in combinations(fork.heads, 2) if not fork.new or set(pair) & set(fork.new)
+    ]
+    for one, other in sorted(pairs, key=lambda pair: (-len(below[pair[0]] & below[pair[1]]), pair)):
+        if excess > 0 and other not in groups[one]:
+            excess -= 1
+            joined = groups[one] | groups[other]
+            groups |= dict.fromkeys(joined, joined)
+    new = {head for fork in forks for head in fork.new}
+    found = []
+    for group in sorted({tuple(sorted(each)) for each in groups.values() if len(each) > 1}):
+        mine = tuple(head for head in group if head in new)
+        found.append(Fork(group, mine, chain.fork_points(group), "head" if mine else "target"))
+    return tuple(found)
 
 
 def forks_within(graph: Graph) -> tuple[Fork, ...]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from onehead.plan.facts import Facts
 from onehead.plan.findings import KINDS, Code, Finding, Severity, Side
-from onehead.plan.forks import Fork, forks_between, forks_within, new_lineages
+from onehead.plan.forks import Fork, forks_of, new_lineages
 from onehead.revisions.graph import Graph
 from onehead.revisions.revision import Revision, Unreadable
 
@@ -79,12 +79,10 @@ def named(ids: Iterable[str]) -> str:
 
 
 def _forks(facts: Facts) -> Iterator[Finding]:
-    if facts.head is None:
-        for fork in forks_within(facts.target):
-            yield _fork(facts, fork)
-        return
-    for fork in forks_between(facts.target, facts.merged):
+    for fork in forks_of(facts):
         yield _fork(facts, fork)
+    if facts.head is None:
+        return
     for head in new_lineages(facts.target, facts.merged):
         others = [other for other in facts.merged.heads if other != head]
         if others:  # alone, it is the first revision of a new environment
@@ -99,14 +97,22 @@ def _fork(facts: Facts, fork: Fork) -> Finding:
     heads, after = named(fork.heads), f" after {named(fork.points)}" if fork.points else ""
     paths = [facts.merged.revisions[head].path for head in fork.heads]
     if facts.head is None:
-        message = f"The chain forks{after}: {len(fork.heads)} heads ({heads}) where one is meant to be."
+        message = (
+            f"The chain forks{after}: {len(fork.heads)} heads ({heads}) where one is meant to be.{_allowed(facts)}"
+        )
         return _finding(facts, Code.FORK, "target", message, (*fork.heads, *fork.points), paths)
     if fork.introduced_by == "target":
         message = f"The target is forked already{after}: {heads}. This branch did not bring it."
         return _finding(facts, Code.FORK, "target", message, (*fork.heads, *fork.points), paths)
     new = f"{named(fork.new)} {'is the new one' if len(fork.new) == 1 else 'are new'}"
-    message = f"Once merged, the chain forks{after}: {len(fork.heads)} heads ({heads}); {new}."
+    message = f"Once merged, the chain forks{after}: {len(fork.heads)} heads ({heads}); {new}.{_allowed(facts)}"
     return _finding(facts, Code.COLLISION, "head", message, (*fork.heads, *fork.points), paths)
+
+
+def _allowed(facts: Facts) -> str:
+    if facts.allowed_heads == 1:
+        return ""
+    return f" The policy allows {facts.allowed_heads} heads here, and there are {len(facts.merged.heads)}."
 
 
 def _duplicates(facts: Facts) -> Iterator[Finding]:

@@ -30,6 +30,8 @@ class ReasonCode(StrEnum):
     MISSING_PARENT = "missing-parent"
     UNREADABLE = "unreadable"
     EDIT_FAILED = "edit-failed"
+    POLICY_DOUBTFUL = "policy-doubtful"
+    FRESH_IDS = "fresh-ids"
 
 
 class Reason(NamedTuple):
@@ -86,7 +88,9 @@ class Merge(NamedTuple):
 
 
 class Reissue(NamedTuple):
-    """Revisions whose id is taken get a new one (chosen when the repair is written), and move where they must.
+    """Revisions whose id is taken, or shall not be used again, get a new one, and move where they must.
+
+    The new ids are chosen when the repair is written.
 
     Attributes:
         files: id → the file that gets a new id: the one that has not escaped.

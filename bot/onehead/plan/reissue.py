@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from onehead.plan.facts import Evidence, Facts
-from onehead.plan.forks import forks_between
+from onehead.plan.forks import forks_of
 from onehead.plan.plans import Move, Plan, Reason, ReasonCode, Refuse, Reissue
 from onehead.plan.reparent import NotMovable, moves_for
 from onehead.revisions.graph import Graph
@@ -30,9 +30,12 @@ def decide_reissue(facts: Facts, evidence: Evidence) -> Plan:
         return Refuse((taken,), _OPTIONS)
     names = {id_: f"{id_}\0" for id_ in fresh}
     renamed = _renamed(facts, fresh, names)
+    label = _label_twice(fresh, renamed, names)
+    if label is not None:
+        return Refuse((label,), ("Remove the branch label from the newer of the two files, and push again.",))
     moves: list[Move] = []
     try:
-        for fork in forks_between(facts.target, renamed):
+        for fork in forks_of(facts, renamed):
             if fork.introduced_by == "head":
                 moves += moves_for(facts.target, renamed, fork)
     except NotMovable as obstacle:
@@ -57,6 +60,19 @@ def decide_reissue(facts: Facts, evidence: Evidence) -> Plan:
         tuple(moved),
         (Reason(ReasonCode.DUPLICATE_NOT_ESCAPED, message),),
     )
+
+
+def _label_twice(fresh: dict[str, Revision], renamed: Graph, names: dict[str, str]) -> Reason | None:
+    """Why new ids would not be enough: under two ids, a branch label that both definitions carry is a duplicate."""
+    for id_, revision in sorted(fresh.items()):
+        others = {label for other in renamed if other.id != names[id_] for label in other.branch_labels}
+        twice = sorted(others.intersection(revision.branch_labels))
+        if twice:
+            message = (
+                f"Both definitions of `{id_}` carry the branch label `{twice[0]}`, which only one revision may have."
+            )
+            return Reason(ReasonCode.NOT_MOVABLE, message)
+    return None
 
 
 def _published(fresh: dict[str, Revision], evidence: Evidence) -> Reason | None:

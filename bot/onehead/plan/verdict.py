@@ -19,11 +19,19 @@ class Point(NamedTuple):
 
 
 class Coverage(NamedTuple):
-    """What was looked at: environments, revision files in them, and how many of these could be read."""
+    """What was looked at.
+
+    Attributes:
+        environments: how many were judged.
+        files: revision files in them.
+        read: how many of these could be read.
+        ignored: environments that the policy leaves out.
+    """
 
     environments: int
     files: int
     read: int
+    ignored: int = 0
 
 
 class Examined(NamedTuple):
@@ -44,6 +52,7 @@ class Examination(NamedTuple):
         coverage: what was looked at in the judged tree.
         environments: sorted by path.
         text_conflicts: paths anywhere in the repository that git can't merge by itself.
+        findings: what is wrong with the repository as a whole, such as its policy.
     """
 
     target: Point
@@ -52,6 +61,7 @@ class Examination(NamedTuple):
     coverage: Coverage
     environments: tuple[Examined, ...]
     text_conflicts: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
 
     @property
     def judged(self) -> Side:
@@ -62,8 +72,8 @@ class Examination(NamedTuple):
         """Error findings that the judged side brought, over all environments."""
         return tuple(
             finding
-            for examined in self.environments
-            for finding in examined.findings
+            for findings in (self.findings, *(examined.findings for examined in self.environments))
+            for finding in findings
             if finding.severity == "error" and finding.introduced_by == self.judged
         )
 

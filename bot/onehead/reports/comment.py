@@ -11,20 +11,26 @@ from dataclasses import dataclass
 from typing import Any
 
 from onehead.plan.facts import Facts
-from onehead.plan.findings import Code
-from onehead.plan.plans import Merge, Plan, Refuse, Reparent
+from onehead.plan.findings import Code, Finding
+from onehead.plan.plans import Merge, Nothing, Plan, ReasonCode, Refuse, Reissue, Reparent
+from onehead.plan.rivals import Rival
 from onehead.plan.verdict import Examination, Examined
 from onehead.quoting import code, fence, inline
 from onehead.render import environment
+from onehead.reports.endings import compared
+from onehead.reports.heads_up import MOST_NAMED, clash
 from onehead.reports.mermaid import mermaid
 from onehead.reports.picture import fork_picture
 from onehead.reports.text import coverage_line, short_ref
 from onehead.states.outcome import StateTable, spoken
 
+LONGEST_PATCH = 20_000
+"""Characters of a patch that a comment shows; a longer one is taken from its branch."""
+
 MOST_ROWS = 12
 """Lines of a state table that a comment shows."""
 
-_COLUMNS = {"none": "as it is", "merge": "after the merge", "reparent": "after the re-parent"}
+COLUMNS = {"none": "as it is", "merge": "after the merge", "reparent": "after the re-parent"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +43,12 @@ class Remark:
         tables: environment path → what each fix does to each database.
         brought_by: path of a revision file → who brought it, as finished Markdown ("@ann in #12").
         repair: the repair pull request ("#2"); empty where there is none.
+        branch: where there can be no pull request: the branch that holds the repair, as `URL BRANCH` for `git fetch`.
+        patch: the repair for `git am`; empty where it is offered otherwise.
+        pushed: the commit, where the repair was pushed onto the judged branch itself.
         merged_first: whether a merge of the target stands beneath the fix.
         trouble: why no repair branch was written, with what to do; empty otherwise.
+        rivals: other open pull requests that would collide with this one.
     """
 
     examination: Examination
@@ -46,8 +56,12 @@ class Remark:
     tables: Mapping[str, tuple[StateTable, ...]] | None = None
     brought_by: Mapping[str, str] | None = None
     repair: str = ""
+    branch: str = ""
+    patch: str = ""
+    pushed: str = ""
     merged_first: bool = False
     trouble: str = ""
+    rivals: tuple[Rival, ...] = ()
 
 
 def comment(remark: Remark) -> str:
@@ -78,23 +92,12 @@ def pull_body(remark: Remark, pull: str = "") -> str:
     return _tidy(environment().get_template("pull/body.md.j2").render(values))
 
 
-def resolved(examination: Examination) -> str:
-    """The comment once there is nothing left to repair."""
-    heads = sorted({head for examined in examination.environments for head in examined.facts.merged.heads})
-    values = {
-        "sentence": "Nothing collides any more.",
-        "heads": f"one head, {code(heads[0])}" if len(heads) == 1 else f"the heads {', '.join(map(code, heads))}",
-        "coverage": coverage_line(examination),
-        "compared": _compared(examination),
-    }
-    return _tidy(environment().get_template("comment/resolved.md.j2").render(values))
-
-
 def leading_plan(examination: Examination) -> Plan:
     """The plan that a comment is about: a refusal first, for a person has to act on it."""
     order = {"refuse": 0, "reissue": 1, "merge": 2, "reparent": 3, "none": 4}
     judged = [e.plan for e in examination.environments if _counts(examination, e)]
-    return min(judged or [e.plan for e in examination.environments], key=lambda plan: order[plan.kind])
+    others = [e.plan for e in examination.environments]
+    return min(judged or others or [Nothing(())], key=lambda plan: order[plan.kind])
 
 
 def one_line(examination: Examination) -> str:
@@ -108,6 +111,11 @@ def one_line(examination: Examination) -> str:
     return errors[0].message.replace("`", "")
 
 
+def only_policy(examination: Examination) -> bool:
+    """Whether nothing but the repository's policy is wrong."""
+    return {finding.code for finding in examination.own_errors()} == {Code.BAD_POLICY}
+
+
 def _counts(examination: Examination, examined: Examined) -> bool:
     return any(f.severity == "error" and f.introduced_by == examination.judged for f in examined.findings)
 
@@ -118,11 +126,13 @@ def _values(remark: Remark, plan: Plan) -> dict[str, Any]:
     head = code(short_ref(examination.head.ref)) if examination.head else target
     shown = [e for e in examination.environments if _counts(examination, e)]
     reasons = [inline_code(reason.message) for e in shown for reason in e.plan.reasons]
-    onto = sorted({p for m in plan.moves for p in m.new_parents}) if isinstance(plan, Reparent) else []
+    onto = sorted({p for m in plan.moves for p in m.new_parents}) if isinstance(plan, Reparent | Reissue) else []
     return {
         "title": _title(examination, target, head),
         "consequence": _consequence(examination),
         "environments": [_environment(remark, examined) for examined in shown],
+        "findings": [_found(finding) for finding in examination.findings],
+        "duplicates": isinstance(plan, Reissue) and all(r.code != ReasonCode.FRESH_IDS for r in plan.reasons),
         "reasons": list(dict.fromkeys(reasons)),
         "diff": fence(remark.diff, "diff") if remark.diff else "",
         "repair": remark.repair,
@@ -132,9 +142,11 @@ def _values(remark: Remark, plan: Plan) -> dict[str, Any]:
         "head": head,
         "into_target": examination.head is None,
         "options": list(plan.options) if isinstance(plan, Refuse) else [],
-        "by_hand": remark.trouble or _by_hand(examination, plan),
+        "by_hand": _by_hand(remark, plan),
+        "patch": fence(remark.patch, "diff") if 0 < len(remark.patch) <= LONGEST_PATCH else "",
+        "rivals": [f"#{rival.number} {clash(rival)}" for rival in remark.rivals[:MOST_NAMED]],
         "coverage": coverage_line(examination),
-        "compared": _compared(examination),
+        "compared": compared(examination),
     }
 
 
@@ -157,6 +169,8 @@ def _title(examination: Examination, target: str, head: str) -> str:
             return f"{target} is forked{after}"
         case "unreadable":
             return f"{head} can't be judged"
+        case _ if only_policy(examination):
+            return f"The policy on {head} can't be used"
         case _:
             return f"{head} would break the migration chain"
 
@@ -172,6 +186,8 @@ def _consequence(examination: Examination) -> str:
             return 'The next `alembic upgrade head` stops with "Multiple head revisions" and the deploy fails.'
         case "unreadable":
             return "What can't be read could hide a collision, so this is not called healthy."
+        case _ if only_policy(examination):
+            return "A rule that is not understood is not kept, so this is refused before it lands."
         case _:
             return "The next deploy would fail whatever the database holds."
 
@@ -186,15 +202,19 @@ def _environment(remark: Remark, examined: Examined) -> dict[str, Any]:
         "sides": _sides(facts, remark),
         "tables": [_table(table) for table in (remark.tables or {}).get(facts.environment.path, ())],
         "findings": [
-            {
-                "severity": finding.severity,
-                "code": str(finding.code),
-                "message": inline_code(finding.message),
-                "hint": finding.hint if finding.severity == "error" else "",
-            }
+            _found(finding)
             for finding in examined.findings
             if finding.code not in main or finding.introduced_by != examination.judged
         ],
+    }
+
+
+def _found(finding: Finding) -> dict[str, str]:
+    return {
+        "severity": finding.severity,
+        "code": str(finding.code),
+        "message": inline_code(finding.message),
+        "hint": finding.hint if finding.severity == "error" else "",
     }
 
 
@@ -230,6 +250,12 @@ def _listed(items: list[str], most: int = 4) -> str:
 
 
 def _table(table: StateTable) -> dict[str, Any]:
+    left_out = table.left_out + sum(len(state.rows) for state in table.states[MOST_ROWS:])
+    return {"columns": [COLUMNS[fix] for fix in table.fixes], "rows": table_rows(table), "left_out": left_out}
+
+
+def table_rows(table: StateTable) -> list[dict[str, Any]]:
+    """Lines of a state table: databases, and what becomes of them in each column; the longest tables are cut."""
     rows = []
     for state in table.states[:MOST_ROWS]:
         names = [" and ".join(code(id_, in_table=True) for id_ in ids) or "nothing (fresh)" for ids in state.rows]
@@ -240,23 +266,29 @@ def _table(table: StateTable) -> dict[str, Any]:
             text = inline(spoken(outcome, for_many=len(state.rows) > 1), 160)
             cells.append({"ok": text, "error": f":x: {text}", "loss": f":warning: **{text}**"}[outcome.kind])
         rows.append({"databases": shown, "cells": cells})
-    left_out = table.left_out + sum(len(state.rows) for state in table.states[MOST_ROWS:])
-    return {"columns": [_COLUMNS[fix] for fix in table.fixes], "rows": rows, "left_out": left_out}
+    return rows
 
 
-def _by_hand(examination: Examination, plan: Plan) -> str:
-    if isinstance(plan, Refuse | Reparent | Merge):
+def _by_hand(remark: Remark, plan: Plan) -> str:
+    """What a person does where there is no repair pull request."""
+    examination = remark.examination
+    if remark.pushed:
+        return f"pull this branch before you go on; onehead has pushed the repair onto it, {code(remark.pushed[:10])}."
+    if remark.branch:
+        first = f"`git merge {examination.target.sha[:10]}` first, then " if remark.merged_first else ""
+        return (
+            f"take the repair into your fork: {code(f'git pull --ff-only {remark.branch}')} and `git push`; or "
+            f"{first}`git am` the patch above. With *Allow edits from maintainers* set, onehead pushes it for you."
+        )
+    if remark.trouble:
+        return remark.trouble
+    if only_policy(examination):
+        return "correct the line and push; it is judged again by itself."
+    if isinstance(plan, Refuse | Reparent | Merge | Reissue):
         target = short_ref(examination.target.ref)
         head = f" --head {short_ref(examination.head.ref)}" if examination.head else ""
         return f"run {code(f'onehead fix --target {target}{head}')} in a clone and push what it writes."
     return "see the reason above."
-
-
-def _compared(examination: Examination) -> str:
-    target = f"{code(short_ref(examination.target.ref))} at {examination.target.sha[:10]}"
-    if examination.head is None:
-        return f"Judged {target} by itself."
-    return f"Judged {examination.head.sha[:10]} as if merged into {target}."
 
 
 def inline_code(text: str) -> str:

@@ -20,11 +20,8 @@ def document(
         "target": _point(examination.target),
         "head": None if examination.head is None else _point(examination.head),
         "merge_base": examination.merge_base,
-        "coverage": {
-            "environments": examination.coverage.environments,
-            "files": examination.coverage.files,
-            "read": examination.coverage.read,
-        },
+        "coverage": examination.coverage._asdict(),
+        "findings": [_finding(finding) for finding in examination.findings],
         "environments": [
             _environment(examined, changes.get(examined.facts.environment.path, ()))
             for examined in examination.environments

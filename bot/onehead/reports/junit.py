@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from xml.etree import ElementTree as ET
 
-from onehead.plan.verdict import Examination, Examined
+from onehead.plan.findings import Finding
+from onehead.plan.verdict import Examination
 from onehead.reports.paint import visible
 from onehead.reports.text import compared_line, coverage_line
 
@@ -14,9 +15,12 @@ def junit(examination: Examination) -> str:
     suite = ET.Element("testsuite", name="onehead")
     failures = errors = 0
     for examined in examination.environments:
-        failed, blind = _case(suite, examination, examined)
+        failed, blind = _case(suite, examination, examined.facts.environment.path, examined.findings)
         failures, errors = failures + failed, errors + blind
-    suite.set("tests", str(len(examination.environments)))
+    if examination.findings:
+        failed, blind = _case(suite, examination, "repository", examination.findings)
+        failures, errors = failures + failed, errors + blind
+    suite.set("tests", str(len(suite)))
     suite.set("failures", str(failures))
     suite.set("errors", str(errors))
     ET.SubElement(suite, "system-out").text = f"{visible(compared_line(examination))}\n{coverage_line(examination)}"
@@ -24,9 +28,9 @@ def junit(examination: Examination) -> str:
     return ET.tostring(suite, encoding="unicode", xml_declaration=True) + "\n"
 
 
-def _case(suite: ET.Element, examination: Examination, examined: Examined) -> tuple[bool, bool]:
-    case = ET.SubElement(suite, "testcase", classname="onehead", name=visible(examined.facts.environment.path or "."))
-    own = [f for f in examined.findings if f.severity == "error" and f.introduced_by == examination.judged]
+def _case(suite: ET.Element, examination: Examination, name: str, findings: tuple[Finding, ...]) -> tuple[bool, bool]:
+    case = ET.SubElement(suite, "testcase", classname="onehead", name=visible(name or "."))
+    own = [f for f in findings if f.severity == "error" and f.introduced_by == examination.judged]
     certain = [finding for finding in own if not finding.blinds]
     for kind, found in (("failure", certain), ("error", [] if certain else own)):
         if found:

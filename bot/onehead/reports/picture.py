@@ -7,7 +7,7 @@ from heapq import heappop, heappush
 from typing import Literal, NamedTuple
 
 from onehead.plan.facts import Facts
-from onehead.plan.forks import Fork, forks_between, forks_within
+from onehead.plan.forks import Fork, forks_of
 from onehead.plan.plans import Merge, Plan, Reissue, Reparent
 from onehead.revisions.graph import Graph
 
@@ -58,6 +58,18 @@ def whole_picture(graph: Graph) -> Picture:
     return _picture(graph, kept, dict.fromkeys(graph.revisions, "target"))
 
 
+def recent_picture(graph: Graph, most: int = 12) -> Picture:
+    """The newest revisions: those nearest to the heads, whole runs of them unfolded."""
+    near: dict[str, None] = dict.fromkeys(graph.heads)
+    waiting = list(graph.heads)
+    while waiting and len(near) < most:
+        for parent in graph.parents(waiting.pop(0)):
+            if parent in graph and parent not in near:
+                near[parent] = None
+                waiting.append(parent)
+    return _picture(graph, near, dict.fromkeys(graph.revisions, "target"))
+
+
 def fork_picture(facts: Facts, plan: Plan) -> Picture:
     """The neighbourhood of the environment's forks, with what the plan would add as dotted edges.
 
@@ -65,7 +77,7 @@ def fork_picture(facts: Facts, plan: Plan) -> Picture:
     """
     graph = facts.merged
     forks: tuple[Fork, ...]
-    forks = forks_within(graph) if facts.head is None else forks_between(facts.target, graph)
+    forks = forks_of(facts, graph)
     near: set[str] = set()
     for fork in forks:
         shared = graph.ancestors(*fork.points)

@@ -29,13 +29,13 @@ def sarif(examination: Examination, version: str) -> dict[str, Any]:
             "level": _LEVELS[finding.severity],
             "message": {"text": f"{finding.message} {finding.hint}"},
             "locations": [
-                {"physicalLocation": {"artifactLocation": {"uri": path}, "region": {"startLine": 1}}}
+                {"physicalLocation": {"artifactLocation": {"uri": path}, "region": {"startLine": finding.line or 1}}}
                 for path in finding.paths
             ],
             "properties": {"introduced_by": finding.introduced_by, "revisions": list(finding.revisions)},
         }
-        for examined in examination.environments
-        for finding in examined.findings
+        for findings in (examination.findings, *(examined.findings for examined in examination.environments))
+        for finding in findings
     ]
     driver = {"name": "onehead", "version": version, "rules": rules}
     return {

@@ -25,7 +25,7 @@ def states_document(examination: Examination, accounts: Accounts) -> dict[str, A
         "schema": "onehead.states/1",
         "target": {"ref": examination.target.ref, "sha": examination.target.sha},
         "head": None if head is None else {"ref": head.ref, "sha": head.sha},
-        "coverage": {"environments": coverage.environments, "files": coverage.files, "read": coverage.read},
+        "coverage": coverage._asdict(),
         "environments": [
             _environment(examined.facts.environment.path, account)
             for examined in examination.environments

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from onehead.plan.findings import Finding
-from onehead.plan.plans import Merge, Nothing, Plan, ReasonCode, Refuse, Reissue, Reparent
+from onehead.plan.plans import Merge, Move, Nothing, Plan, ReasonCode, Refuse, Reissue, Reparent
 from onehead.plan.verdict import Coverage, Examination, Examined
 from onehead.reports.paint import Paint, plain, visible
 
@@ -45,10 +45,14 @@ def coverage_line(examination: Examination) -> str:
 def coverage_text(coverage: Coverage) -> str:
     """The same for what was looked at without a verdict."""
     if coverage.environments == 0:
-        return NO_ENVIRONMENT
-    environments = "1 environment" if coverage.environments == 1 else f"{coverage.environments} environments"
+        return f"{_environments(coverage.ignored)} left out by the policy." if coverage.ignored else NO_ENVIRONMENT
+    ignored = f" {coverage.ignored} more left out by the policy." if coverage.ignored else ""
     files = "1 revision file" if coverage.files == 1 else f"{coverage.files} revision files"
-    return f"Read {environments}, {coverage.read} of {files}."
+    return f"Read {_environments(coverage.environments)}, {coverage.read} of {files}.{ignored}"
+
+
+def _environments(number: int) -> str:
+    return "1 environment" if number == 1 else f"{number} environments"
 
 
 def compared_line(examination: Examination) -> str:
@@ -70,6 +74,8 @@ def _lines(examination: Examination, paint: Paint) -> Iterator[str]:
     style = "good" if examination.verdict == "ok" else "bad"
     yield f"{paint(style, _SUMMARY[examination.verdict])}. {compared_line(examination)}"
     yield coverage_line(examination)
+    for finding in examination.findings:
+        yield from _finding(finding, paint, alone=examination.head is None)
     for examined in examination.environments:
         if examined.findings or examination.verdict == "ok":
             yield ""
@@ -129,20 +135,24 @@ def _plan(plan: Plan, paint: Paint) -> Iterator[str]:
             yield from (f"  {visible(reason.message)}" for reason in plan.reasons if reason.code != ReasonCode.ONE_HEAD)
             return
         case Reparent(moves=moves):
-            what = "; ".join(
-                f"{_ids((m.revision,))} moves from {_ids(m.old_parents)} onto {_ids(m.new_parents)}" for m in moves
-            )
-            yield f"  {paint('strong', 'Plan: re-parent.')} {what}."
+            yield f"  {paint('strong', 'Plan: re-parent.')} {_moves(moves)}."
         case Merge(merges=merges):
             what = "; ".join(f"one merge revision joins {_ids(parents)}" for parents in merges)
             yield f"  {paint('strong', 'Plan: merge.')} {what[0].upper()}{what[1:]}."
-        case Reissue(files=files):
+        case Reissue(files=files, moves=moves):
             what = "; ".join(f"`{visible(path)}` gets a new id instead of `{visible(id_)}`" for id_, path in files)
-            yield f"  {paint('strong', 'Plan: re-issue.')} {what}."
+            moved = f"; {_moves(moves)}" if moves else ""
+            yield f"  {paint('strong', 'Plan: re-issue.')} {what}{moved}."
         case Refuse(options=options):
             yield f"  {paint('strong', 'Plan: none that onehead could carry out.')} A person has to decide:"
             yield from (f"    - {option}" for option in options)
     yield from (f"    because: {visible(reason.message)}" for reason in plan.reasons)
+
+
+def _moves(moves: tuple[Move, ...]) -> str:
+    return "; ".join(
+        f"{_ids((m.revision,))} moves from {_ids(m.old_parents)} onto {_ids(m.new_parents)}" for m in moves
+    )
 
 
 def _ids(ids: tuple[str, ...]) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 
 from onehead.plan.facts import Facts
-from onehead.plan.forks import Fork, forks_between, forks_within
+from onehead.plan.forks import Fork, forks_of
 from onehead.plan.reparent import NotMovable, moves_for
 from onehead.states.databases import databases_of, parents_first, with_rows
 from onehead.states.fixes import as_it_is, both_directions, merging, moved
@@ -49,7 +49,7 @@ def state_tables(facts: Facts) -> tuple[StateTable, ...]:
 
 
 def _forks(facts: Facts) -> tuple[Fork, ...]:
-    return forks_within(facts.target) if facts.head is None else forks_between(facts.target, facts.merged)
+    return forks_of(facts)
 
 
 def _target(facts: Facts, fork: Fork) -> Target:

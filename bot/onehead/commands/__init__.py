@@ -1,0 +1,1 @@
+"""What people may ask for in comments: values and their grammar, without any effect."""

@@ -1,0 +1,163 @@
+"""The commands that a comment may hold: one table, from which they are read and from which the help is made. Pure."""
+
+from __future__ import annotations
+
+import re
+from difflib import get_close_matches
+from enum import StrEnum
+from typing import NamedTuple
+
+from onehead.commands.markdown import spoken_lines
+
+CALL = "/onehead"
+MOST = 10
+"""Commands that one comment may hold; further ones are a mistake."""
+
+_MOST_ROWS = 20
+_ROW = re.compile(r"[^\s,`'\"<>]{1,64}")
+_LINE = re.compile(rf"{re.escape(CALL)}(?:\s+(?P<name>\S+)(?:\s+(?P<rest>.*))?)?", re.IGNORECASE)
+
+
+class Verb(StrEnum):
+    """The names of the commands."""
+
+    HELP = "help"
+    CHECK = "check"
+    EXPLAIN = "explain"
+    MERGE = "merge"
+    REPARENT = "reparent"
+    APPLY = "apply"
+    DOCTOR = "doctor"
+    IGNORE = "ignore"
+    UNIGNORE = "unignore"
+
+
+class Who(StrEnum):
+    """Who may give a command."""
+
+    ANYBODY = "everybody"
+    AUTHOR = "whoever may push, and the author of the pull request"
+    WRITER = "whoever may push to the repository"
+    PUSHER = "whoever may push to the branch"
+
+
+class Takes(StrEnum):
+    """What follows the name."""
+
+    NOTHING = ""
+    ROWS = "ROW…"
+    REASON = "[reason]"
+
+
+class Kind(NamedTuple):
+    """One command.
+
+    Attributes:
+        takes: what follows its name.
+        who: may give it.
+        meaning: what it does, one sentence.
+        on_issues: whether it makes sense in an issue too.
+    """
+
+    takes: Takes
+    who: Who
+    meaning: str
+    on_issues: bool = False
+
+
+COMMANDS: dict[Verb, Kind] = {
+    Verb.HELP: Kind(Takes.NOTHING, Who.ANYBODY, "Shows this list.", on_issues=True),
+    Verb.CHECK: Kind(Takes.NOTHING, Who.ANYBODY, "Judges the pull request again and says how it stands."),
+    Verb.EXPLAIN: Kind(
+        Takes.NOTHING,
+        Who.ANYBODY,
+        "Explains the chain: its heads, what each database would do, and which repair is right. In an issue it answers "
+        "to the crash that is reported there.",
+        on_issues=True,
+    ),
+    Verb.MERGE: Kind(Takes.NOTHING, Who.AUTHOR, "Repairs by a merge revision, and says what that costs."),
+    Verb.REPARENT: Kind(
+        Takes.NOTHING, Who.AUTHOR, "Repairs by moving this branch's revisions, and says which databases lose by it."
+    ),
+    Verb.APPLY: Kind(Takes.NOTHING, Who.PUSHER, "Pushes the proposed repair straight onto the branch, forward only."),
+    Verb.DOCTOR: Kind(
+        Takes.ROWS,
+        Who.ANYBODY,
+        "Says what `alembic upgrade head` does to a database whose `alembic_version` holds these rows.",
+        on_issues=True,
+    ),
+    Verb.IGNORE: Kind(
+        Takes.REASON, Who.WRITER, "Turns the check green in spite of what is wrong now; new problems still count."
+    ),
+    Verb.UNIGNORE: Kind(Takes.NOTHING, Who.WRITER, "Takes that back."),
+}
+"""Every command, in the order of the help."""
+
+
+class Command(NamedTuple):
+    """A command as it was given.
+
+    Attributes:
+        verb: what is asked for.
+        rows: for `doctor`.
+        reason: for `ignore`; may be empty.
+    """
+
+    verb: Verb
+    rows: tuple[str, ...] = ()
+    reason: str = ""
+
+
+class Mistake(NamedTuple):
+    """Something that looks like a command and is none.
+
+    Attributes:
+        line: as it was written.
+        message: what is wrong and what to write instead.
+    """
+
+    line: str
+    message: str
+
+
+def commands_in(text: str) -> tuple[Command | Mistake, ...]:
+    """The commands of a comment, in their order: lines that begin with `/onehead`."""
+    found: list[Command | Mistake] = []
+    for line in spoken_lines(text):
+        match = _LINE.fullmatch(line)
+        if match is None:
+            continue
+        if len(found) == MOST:
+            found.append(Mistake(line, f"A comment may hold {MOST} commands; this one and what follows was not read."))
+            break
+        found.append(_command(line, (match["name"] or Verb.HELP).lower(), (match["rest"] or "").strip()))
+    return tuple(found)
+
+
+def usage(verb: Verb) -> str:
+    """How a command is written."""
+    return f"{CALL} {verb} {COMMANDS[verb].takes}".rstrip()
+
+
+def _command(line: str, name: str, rest: str) -> Command | Mistake:
+    if name not in list(Verb):
+        close = get_close_matches(name, list(Verb), n=1)
+        advice = f"Did you mean `{CALL} {close[0]}`?" if close else f"`{CALL} help` lists them all."
+        return Mistake(line, f"There is no such command. {advice}")
+    verb = Verb(name)
+    match COMMANDS[verb].takes:
+        case Takes.NOTHING:
+            if rest:
+                return Mistake(line, f"`{usage(verb)}` takes nothing after it. Write it on a line of its own.")
+            return Command(verb)
+        case Takes.REASON:
+            return Command(verb, reason=" ".join(rest.split())[:500])
+        case Takes.ROWS:
+            rows = tuple(dict.fromkeys(_ROW.findall(rest)))
+            if not rows or len(rows) > _MOST_ROWS:
+                return Mistake(
+                    line,
+                    f"Name the rows of `alembic_version`, at most {_MOST_ROWS}: `{CALL} doctor 018` or "
+                    f"`{CALL} doctor 019 020`.",
+                )
+            return Command(verb, rows=rows)

@@ -1,0 +1,116 @@
+"""`onehead checkup`: how a set-up stands, part by part, and how to mend what is not right. Writes nothing."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator
+
+from onehead.entrypoints.setting_up import Site, ask_service, readiness, secret_told, site
+from onehead.entrypoints.terminal import painter
+from onehead.flows.setup import Part, Standing, judge_hook, judge_rule, judge_version
+from onehead.forge.administration import Administration
+from onehead.forge.api import ForgejoApi
+from onehead.forge.connection import Connection
+from onehead.forge.errors import Forbidden, MissingScope, NotFound, Unauthorised
+from onehead.forge.values import User
+
+_STYLES = {Standing.OK: "good", Standing.MISSING: "bad", Standing.WRONG: "bad", Standing.UNSEEN: "note"}
+
+
+def run(options: argparse.Namespace) -> int:
+    """Look at everything; returns 1 when something is to be mended."""
+    paint, trouble = painter(sys.stdout), 0
+    with site(options) as where:
+        for part in _parts(where, options):
+            print(f"{paint(_STYLES[part.standing], f'{part.standing.value:<13}')} {part.subject}: {part.says}")
+            if part.fix:
+                print(f"{'':<13} → {part.fix}")
+            trouble += part.to_mend
+    if not trouble:
+        print("All is well.")
+        return 0
+    print("One thing is to be mended." if trouble == 1 else f"{trouble} things are to be mended.")
+    return 1
+
+
+def _parts(where: Site, options: argparse.Namespace) -> Iterator[Part]:
+    yield judge_version(where.version)
+    yield Part("administrator's token", Standing.OK, f"It belongs to {where.me.login}.")
+    bot = where.admin.account(options.bot) if options.bot else None
+    token = secret_told("TOKEN")
+    if token:
+        yield from _bots_token(where, ForgejoApi(Connection(where.url, token)), bot)
+    else:
+        fix = "Set ONEHEAD_TOKEN to have it looked at."
+        yield Part("bot's token", Standing.UNSEEN, "ONEHEAD_TOKEN is not set here.", fix)
+    if bot:
+        yield from _access(where, bot)
+    where.admin.ask_to_write(where.place.path)
+    yield judge_hook(list(where.admin.hooks(where.place)), where.place, where.service_url)
+    said = "Forgejo tells its latest deliveries and their answers on the webhook's page only."
+    yield Part("deliveries", Standing.UNSEEN, said)
+    for repository in where.repositories:
+        rule = where.admin.rule_for(repository.name, repository.default_branch)
+        yield judge_rule(rule, f"{repository.default_branch} of {repository.name}")
+    yield _service(where.service_url)
+
+
+def _bots_token(where: Site, api: ForgejoApi, bot: User | None) -> Iterator[Part]:
+    """Whose it is, and which of the three scopes it lacks, found out by requests that change nothing."""
+    subject, advice = "bot's token", "Make a new one for the bot with write:repository, write:issue and read:user."
+    with api:
+        try:
+            me = api.me()
+            if bot and me.id != bot.id:
+                yield Part(subject, Standing.WRONG, f"It belongs to {me.login}, not to {bot.login}.", advice)
+                return
+            asks = Administration(api.connection)
+            for repository in where.repositories[:1]:
+                path = f"/repos/{repository.name}"
+                asks.ask_to_write(f"{path}/branches")
+                asks.ask_to_write(f"{path}/issues/0/comments")
+        except MissingScope as error:
+            yield Part(subject, Standing.WRONG, f"It lacks the scope {' or '.join(error.scopes)}.", advice)
+            return
+        except Unauthorised:
+            yield Part(subject, Standing.WRONG, "Forgejo does not accept it.", advice)
+            return
+        except Forbidden:
+            said = f"Its account, {me.login}, may not write to {where.repositories[0].name}."
+            yield Part(subject, Standing.WRONG, said, f"Run onehead install --bot {me.login}.")
+            return
+    seen = "with all it needs" if where.repositories else "what it may do was not tried, as no repository is named"
+    yield Part(subject, Standing.OK, f"It belongs to {me.login}, {seen}.")
+
+
+def _access(where: Site, bot: User) -> Iterator[Part]:
+    """Whether the bot may write to each repository."""
+    for repository in where.repositories:
+        try:
+            level = where.api.permission_of(repository.name, bot.login)
+        except NotFound:
+            level = "none"
+        if level in {"write", "admin", "owner"}:
+            yield Part(f"access to {repository.name}", Standing.OK, f"{bot.login} has {level} access.")
+        else:
+            fix = f"Run onehead install --bot {bot.login}."
+            yield Part(f"access to {repository.name}", Standing.MISSING, f"{bot.login} can't write there.", fix)
+
+
+def _service(service_url: str) -> Part:
+    """Whether the service answers, and says that it can work."""
+    alive = ask_service(service_url, "/healthz")
+    if alive is None or alive[0] != 200:
+        said = f"Nothing of onehead answers at {service_url}/healthz, seen from here."
+        fix = "Start onehead serve there, or correct --service-url; a proxy must pass on every path below it."
+        return Part("service", Standing.MISSING, said, fix)
+    ready = readiness(service_url)
+    if ready is None or ready[0] != 200:
+        forge = (ready[1] if ready else {}).get("forge")
+        trouble = forge.get("trouble") if isinstance(forge, dict) else None
+        said = f"It runs, but is not ready: {trouble or 'see /readyz'}."
+        return Part(
+            "service", Standing.WRONG, said, "Look at its log; most often its token or ONEHEAD_FORGEJO_URL is wrong."
+        )
+    return Part("service", Standing.OK, f"It runs at {service_url} and is ready.")

@@ -1,0 +1,122 @@
+"""The longer answers: what there is to know about a chain, gathered for people who ask."""
+
+from __future__ import annotations
+
+from onehead.flows.bench import HEADS, Bench, Case, Target
+from onehead.plan.facts import Facts
+from onehead.plan.forks import forks_of
+from onehead.plan.plans import Reparent
+from onehead.quoting import code
+from onehead.reports.answers import Explained, diagnosis, explanation
+from onehead.reports.comment import inline_code, leading_plan, one_line
+from onehead.reports.picture import recent_picture
+from onehead.states.crash import Crash, crashes_in
+from onehead.states.outcome import StateTable
+from onehead.states.table import accounts, state_tables
+
+_MOST_RECENT = 8
+"""Databases of which an explanation tells where nothing is forked: one at each of the newest revisions."""
+
+
+def explain_target(bench: Bench, target: Target, said: str) -> str:
+    """The state of a deployed branch, and what a crash that somebody reports means for it.
+
+    Args:
+        bench: the repository.
+        target: the branch.
+        said: what people have written; Alembic's own complaints are looked for in it.
+    """
+    case = bench.judge(target, None)
+    crashes = crashes_in(said)
+    repairs = bench.repairs_into(target.name)
+    return explanation(
+        Explained(
+            examination=case.examination,
+            tables={e.facts.environment.path: state_tables(e.facts) for e in case.examination.environments},
+            recent={
+                e.facts.environment.path: tuple(
+                    account for rows in _recent_rows(e.facts) for account in accounts(e.facts, rows)
+                )
+                for e in case.examination.environments
+                if not forks_of(e.facts)
+            },
+            crashes=crashes,
+            elsewhere=_elsewhere(bench, target, crashes),
+            repair=f"#{repairs[0].number}" if repairs else "",
+        )
+    )
+
+
+def explain_pull(case: Case, *, losses_only: bool = False) -> str:
+    """What a repair does and why it is this one, in a few sentences; the whole account is in the comment.
+
+    Args:
+        case: the judged pull request.
+        losses_only: leave out how the pull request stands.
+    """
+    examination = case.examination
+    lines = [] if losses_only else [inline_code(one_line(examination))]
+    plan = leading_plan(examination)
+    lines += [f"- {inline_code(reason.message)}" for reason in plan.reasons]
+    if isinstance(plan, Reparent):
+        for examined in examination.environments:
+            lines += [f"- {sentence}" for table in state_tables(examined.facts) for sentence in _losses(table)]
+    if not losses_only and examination.verdict != "ok":
+        lines.append("\nThe graph and what becomes of every database stand in the comment above.")
+    return "\n".join(lines)
+
+
+def diagnose(bench: Bench, target: Target, rows: tuple[str, ...]) -> str:
+    """What a database with these rows is, and what becomes of it."""
+    case = bench.judge(target, None)
+    parts = []
+    for examined in case.examination.environments:
+        facts = examined.facts
+        unknown = [row for row in rows if row not in facts.target]
+        # Of several environments only those are meant that know one of the rows.
+        if len(case.examination.environments) > 1 and len(unknown) == len(rows):
+            continue
+        places = _places(bench, target, unknown)
+        told = {row: places.get(row, "") for row in unknown}
+        parts.append(diagnosis(facts.environment.path, rows, accounts(facts, rows), told))
+    if parts:
+        return "\n\n".join(parts)
+    if not case.examination.environments:
+        return f"There is no Alembic environment on {code(target.name)}."
+    return f"No environment on {code(target.name)} knows any of these rows."
+
+
+def _losses(table: StateTable) -> list[str]:
+    """Databases that would skip something without a word, if this branch's revisions were moved."""
+    if "reparent" not in table.fixes:
+        return []
+    column = table.fixes.index("reparent")
+    return [
+        f"A database at {' and '.join(code(row) for row in state.rows[0])} would never run "
+        f"{' and '.join(code(id_) for id_ in state.outcomes[column].lost)}, without any error."
+        for state in table.states
+        if state.outcomes[column].kind == "loss"
+    ]
+
+
+def _recent_rows(facts: Facts) -> list[tuple[str, ...]]:
+    nodes = recent_picture(facts.target, _MOST_RECENT).nodes
+    return [(), *((node.id,) for node in nodes)]
+
+
+def _elsewhere(bench: Bench, target: Target, crashes: tuple[Crash, ...]) -> dict[str, str]:
+    return _places(bench, target, [crash.subject for crash in crashes if crash.subject])
+
+
+def _places(bench: Bench, target: Target, ids: list[str]) -> dict[str, str]:
+    """Revision id → the open pull request or branch that would bring it to the target."""
+    found: dict[str, str] = {}
+    if not ids:
+        return found
+    for pull in bench.pulls:
+        head = bench.head_of(pull)
+        if head is not None and not bench.is_ours(pull):
+            for item in bench.brought(target, head):
+                if item.revision.id in ids:
+                    found.setdefault(item.revision.id, f"#{pull.number} ({code(head.ref.removeprefix(HEADS))})")
+    return found

@@ -1,0 +1,237 @@
+"""Commands in comments: who asks for what, whether they may, and the one reply that answers all of a comment.
+
+The reply is also the memory: a comment that has one was answered, however often it is edited, and what people chose
+(another repair, to ignore a problem) stands in the reply's hidden facts. See `onehead.flows.page`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import structlog
+
+from onehead.commands.grammar import COMMANDS, Command, Mistake, Verb, Who, commands_in, usage
+from onehead.flows.agenda import is_local
+from onehead.flows.answers import diagnose, explain_pull, explain_target
+from onehead.flows.bench import Bench, Case, Target
+from onehead.flows.offer import apply_repair
+from onehead.flows.page import ANSWER, Page, problem_keys
+from onehead.forge.errors import Forbidden, MissingScope, NotFound
+from onehead.forge.intents import ensure_comment, react
+from onehead.forge.markers import Marker
+from onehead.forge.values import Comment, PullRequest
+from onehead.jobs.job import CommandGiven
+from onehead.plan.plans import Nothing, Refuse
+from onehead.plan.policy import Strategy
+from onehead.quoting import code, inline
+from onehead.reports.answers import Answer, help_text, reply
+from onehead.reports.comment import inline_code, leading_plan, one_line
+
+log = structlog.get_logger(__name__)
+
+_MAY_WRITE = {"write", "admin", "owner"}
+
+
+def unanswered(page: Page, since: datetime) -> list[Comment]:
+    """Comments of others that hold commands and have no reply of ours; those from before `since` are let be."""
+    return [
+        comment
+        for comment in page.comments
+        if comment.author.id != page.me
+        and comment.created_at >= since
+        and page.answer_to(comment.id) is None
+        and commands_in(comment.body)
+    ]
+
+
+def answer_commands(bench: Bench, given: CommandGiven) -> set[int]:
+    """Do what a comment asks for, and reply to it once.
+
+    Returns:
+        numbers of the open pull requests that have to be judged again, because something was chosen there.
+    """
+    api, name = bench.desk.api, bench.repository.name
+    try:
+        comment = api.comment(name, given.comment)
+    except NotFound:
+        return set()
+    asked = commands_in(comment.body)
+    if not asked or comment.author.id == bench.desk.me.id:
+        return set()
+    pull = next((pull for pull in bench.pulls if pull.number == given.number), None)
+    if bench.page(given.number).answer_to(comment.id) is None:
+        try:
+            react(api, name, comment.id, "eyes")
+            request = _Request(bench, given, comment, pull)
+            answers = [Answer(_written(each), request.answer(each)) for each in asked]
+            place = Marker(ANSWER, str(comment.id), request.facts)
+            ensure_comment(api, name, given.number, marker=place, text=reply(answers), author=bench.desk.me)
+        except MissingScope:
+            raise
+        except Forbidden as refusal:
+            log.warning("The commands can't be answered there.", number=given.number, reason=refusal.message)
+            return set()
+        bench.forget_page(given.number)
+        log.info("Answered commands.", repository=str(name), number=given.number, comment=comment.id)
+    return {given.number} if pull is not None else set()
+
+
+def _written(each: Command | Mistake) -> str:
+    return each.line if isinstance(each, Mistake) else usage(each.verb).replace("ROW…", " ".join(each.rows))
+
+
+@dataclass
+class _Request:
+    """One comment with commands.
+
+    Attributes:
+        bench: the repository.
+        given: what the job says about the comment.
+        comment: as it is now.
+        pull: the open pull request under which it stands; `None` for an issue or a closed one.
+        facts: what the reply remembers.
+        strategy: what this comment chose, for the commands that come after.
+    """
+
+    bench: Bench
+    given: CommandGiven
+    comment: Comment
+    pull: PullRequest | None
+    facts: dict[str, object] = field(default_factory=dict)
+    strategy: Strategy | None = None
+
+    def answer(self, asked: Command | Mistake) -> str:
+        """Do one thing and say what came of it, in Markdown."""
+        if isinstance(asked, Mistake):
+            return inline_code(asked.message)
+        kind = COMMANDS[asked.verb]
+        if not kind.on_issues and self.pull is None:
+            return f"`{usage(asked.verb)}` makes sense only in an open pull request."
+        if not kind.on_issues and self._target() is None:
+            return "This pull request goes into a branch that is not deployed, so there is nothing to judge."
+        return self._refusal(kind.who) or self._done(asked)
+
+    def _done(self, asked: Command) -> str:
+        """What came of a command that makes sense here and may be given."""
+        doing: dict[Verb, Callable[[], str]] = {
+            Verb.HELP: help_text,
+            Verb.CHECK: lambda: f"Judged again: {inline_code(one_line(self._case().examination))}",
+            Verb.EXPLAIN: self._explain,
+            Verb.MERGE: lambda: self._choose("merge"),
+            Verb.REPARENT: lambda: self._choose("reparent"),
+            Verb.APPLY: self._apply,
+            Verb.DOCTOR: lambda: diagnose(self.bench, self._target() or self.bench.main, asked.rows),
+            Verb.IGNORE: lambda: self._ignore(asked.reason),
+            Verb.UNIGNORE: self._unignore,
+        }
+        return doing[asked.verb]()
+
+    def _target(self) -> Target | None:
+        return None if self.pull is None else self.bench.targets.get(self.pull.base.ref)
+
+    def _case(self, strategy: Strategy | None = None) -> Case:
+        """The pull request as it stands, repaired in the way that was asked for."""
+        target, pull = self._target(), self.pull
+        if target is None or pull is None:
+            raise ValueError("only a pull request into a target can be judged")
+        chosen = strategy or self.strategy or self.bench.page(pull.number).choices.strategy
+        return self.bench.judge(target, self.bench.head_of(pull), chosen)
+
+    def _explain(self) -> str:
+        target = self._target()
+        if self.pull is not None and target is not None:
+            return explain_pull(self._case())
+        issue = self.bench.desk.api.issue(self.bench.repository.name, self.given.number)
+        said = f"{issue.title}\n{issue.body}\n{self.comment.body}"
+        return "\n\n".join(explain_target(self.bench, each, said) for each in self.bench.targets.values())
+
+    def _choose(self, strategy: Strategy) -> str:
+        case = self._case(strategy)
+        plan = leading_plan(case.examination)
+        if isinstance(plan, Refuse):
+            why = " ".join(inline_code(reason.message) for reason in plan.reasons)
+            return f"That is not possible here: {why} {' Or: '.join(plan.options)}"
+        self.strategy = strategy
+        self.facts |= {"strategy": strategy, "by": self.comment.author.login}
+        if isinstance(plan, Nothing):
+            return "There is nothing to repair now. The choice is kept for when there is."
+        if strategy == "merge":
+            return (
+                "The repair is a merge revision now. It is right for every database; what it costs: the chain parts "
+                "and is rejoined, and `alembic downgrade -1` stops at the merge first."
+            )
+        if plan.kind == "merge":
+            return "A re-parent is not possible here, so it stays a merge. " + _reasons(case)
+        return f"The repair moves this branch's revisions now. {explain_pull(case, losses_only=True)}"
+
+    def _apply(self) -> str:
+        case, pull = self._case(), self.pull
+        if pull is None:
+            raise ValueError("only a pull request has a branch to push onto")
+        if case.examination.verdict == "ok":
+            return f"There is nothing to repair: {inline_code(one_line(case.examination))}"
+        made = apply_repair(self.bench, case, pull)
+        if made.pushed:
+            return f"Pushed {code(made.pushed[:10])} onto {code(pull.head.ref)}. Pull it before you go on."
+        return f"The repair was not pushed: {made.trouble}"
+
+    def _ignore(self, reason: str) -> str:
+        keys = sorted(problem_keys(self._case().examination))
+        if not keys:
+            return "There is nothing wrong here that could be ignored."
+        self.facts |= {"ignored": keys, "reason": reason, "by": self.comment.author.login}
+        return (
+            "The check is green now, in spite of what it found. That does not repair anything: the next deploy has to "
+            "cope with it. New problems are reported all the same; `/onehead unignore` takes this back."
+        )
+
+    def _unignore(self) -> str:
+        self.facts["ignored"] = None
+        return "Nothing is ignored here any more. The pull request is judged again."
+
+    def _refusal(self, who: Who) -> str:
+        """Why the author of the comment may not do this; empty when they may."""
+        if who is Who.ANYBODY:
+            return ""
+        is_author = self.pull is not None and self.pull.author.id == self.comment.author.id
+        if who is Who.AUTHOR and is_author:
+            return ""
+        if who is Who.PUSHER and self.pull is not None and not is_local(self.pull):
+            if is_author:
+                return ""
+            if not self.pull.allow_maintainer_edit:
+                return "The branch is in a fork whose author has not allowed edits, so only they can push to it."
+        may_write = self._may_write()
+        if may_write is None:
+            return (
+                "The forge did not tell whether you may push here (its message about your comment was lost). Please "
+                "write the command once more; or make the bot an admin of the repository, then it can ask."
+            )
+        if not may_write:
+            return f"Only {who} can do that; {inline(self.comment.author.login, 60)} may not."
+        if who is Who.PUSHER and self.pull is not None and is_local(self.pull):
+            branch = self.bench.desk.api.branch(self.bench.repository.name, self.pull.head.ref)
+            if branch.protected:
+                return (
+                    f"{code(branch.name)} is protected, and the forge does not tell who may push there: merge the "
+                    "repair pull request instead."
+                )
+        return ""
+
+    def _may_write(self) -> bool | None:
+        if self.given.may_write is not None:
+            return self.given.may_write
+        login = self.comment.author.login
+        if login.lower() == self.bench.repository.name.owner.lower():
+            return True
+        try:
+            return self.bench.desk.api.permission_of(self.bench.repository.name, login) in _MAY_WRITE
+        except (Forbidden, NotFound):
+            return None
+
+
+def _reasons(case: Case) -> str:
+    reasons = [reason.message for each in case.examination.environments for reason in each.plan.reasons]
+    return " ".join(inline_code(reason) for reason in dict.fromkeys(reasons))

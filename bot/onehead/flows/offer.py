@@ -1,0 +1,249 @@
+"""How a repair reaches people: as a pull request, as a push where that is wanted or asked for, or as a patch.
+
+Whatever the way, a person's work is never overwritten: branches only move forward, a repair branch that somebody else
+has committed to is left alone, and a repair that somebody has closed is not offered again until it is asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+import structlog
+
+from onehead.errors import OneheadError
+from onehead.flows import ours
+from onehead.flows.agenda import is_local
+from onehead.flows.bench import HEADS, Bench, Case
+from onehead.flows.offered import Offer
+from onehead.flows.page import Choices
+from onehead.flows.repair import TextConflict, Written, write_repair
+from onehead.flows.say import remark
+from onehead.forge.errors import NotFound
+from onehead.forge.intents import close_pull, delete_branch, ensure_pull
+from onehead.forge.markers import Marker, mark
+from onehead.forge.values import PullRequest
+from onehead.gitrepo.patch import patch_of
+from onehead.gitrepo.remote import PushStatus, RefUpdate
+from onehead.jobs.job import BranchMoved, PullChanged
+from onehead.plan.plans import ReasonCode
+from onehead.reports.comment import pull_body, pull_title
+from onehead.reports.text import short_ref
+
+log = structlog.get_logger(__name__)
+
+CLOSED = Marker("closed")
+"""Marks the comment with which we close a pull request of ours: one that was closed without it, a person closed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Occasion:
+    """For whom a repair is made.
+
+    Attributes:
+        pull: the pull request that it repairs; `None` for the target and for a branch without one.
+        choices: what people chose on its page.
+        earlier: numbers of repair pull requests that were offered for it before.
+        tell: pull requests that are told about a fork of the target, and will be told when it is gone; remembered in
+            the hidden marker of the repair, so that nothing else needs storage.
+    """
+
+    pull: PullRequest | None = None
+    choices: Choices = field(default_factory=Choices)
+    earlier: Collection[int] = ()
+    tell: Sequence[int] = ()
+
+
+def offer(bench: Bench, case: Case, occasion: Occasion) -> Offer:
+    """Offer the repair in the way that the repository wants; other repairs of ours for the same branch go."""
+    base = _base(case)
+    before = bench.repairs_into(base) if _is_here(occasion) else []
+    if not case.repairs.changes:
+        close(bench, before, _why_nothing(case))
+        return Offer()
+    try:
+        written = write_repair(bench.git, case.repairs, case.trees, author=bench.desk.me.login)
+    except TextConflict as conflict:
+        close(bench, before, "the branch conflicts with its target as text")
+        return Offer(trouble=_conflict(case, conflict))
+    if written is None:
+        return Offer()
+    if case.target.policy.delivery == "comment":
+        close(bench, before, "this repository wants no repair pull requests")
+        return Offer(trouble="make the change shown above, or let `/onehead apply` push it onto the branch.")
+    if not _is_here(occasion):
+        return _to_fork(bench, case, occasion, written)
+    if case.target.policy.delivery == "push":
+        refusal = push_onto(bench, case, occasion.pull, written)
+        if not refusal:
+            close(bench, before, f"the repair was pushed onto `{base}` itself")
+            return Offer(pushed=written.sha, merged_first=written.merged_first)
+        log.info("A direct push was refused; a pull request is opened instead.", branch=base, reason=refusal)
+    return _as_pull(bench, case, occasion, written, before)
+
+
+def apply_repair(bench: Bench, case: Case, pull: PullRequest) -> Offer:
+    """Push the repair onto the branch of a pull request, because somebody who may push there has asked for it."""
+    if not case.repairs.changes:
+        return Offer(trouble="there is no repair that could be applied.")
+    try:
+        written = write_repair(bench.git, case.repairs, case.trees, author=bench.desk.me.login)
+    except TextConflict as conflict:
+        return Offer(trouble=_conflict(case, conflict))
+    if written is None:
+        return Offer(trouble="there is no repair that could be applied.")
+    refusal = push_onto(bench, case, pull, written)
+    return Offer(trouble=refusal) if refusal else Offer(pushed=written.sha, merged_first=written.merged_first)
+
+
+def push_onto(bench: Bench, case: Case, pull: PullRequest | None, written: Written) -> str:
+    """Push the repair onto the judged branch itself, forward only; says why not, where it could not be."""
+    subject = case.examination.head or case.examination.target
+    branch = short_ref(subject.ref)
+    elsewhere = None
+    if pull is not None and not is_local(pull):
+        if pull.head.repository is None:
+            return "the fork that the branch was in is gone."
+        elsewhere = bench.desk.url_of(pull.head.repository.name)
+    try:
+        [outcome] = bench.mirror.push([RefUpdate(f"{HEADS}{branch}", written.sha, subject.sha)], elsewhere)
+    except OneheadError as trouble:
+        if elsewhere is None:
+            raise
+        return f"the fork did not take it ({trouble.message})"
+    if outcome.status not in (PushStatus.OK, PushStatus.UP_TO_DATE):
+        return f"the forge did not take the push onto `{branch}` ({outcome.text})."
+    log.info("Pushed a repair onto its branch.", repository=str(bench.repository.name), branch=branch)
+    again = BranchMoved(subject.ref) if pull is None else PullChanged(pull.number)
+    bench.pushed[again] = written.sha
+    if elsewhere is None:
+        bench.heads[branch] = written.sha
+    return ""
+
+
+def close(bench: Bench, pulls: Collection[PullRequest], reason: str) -> None:
+    """Close repair pull requests of ours, say why, and delete their branches where nobody else has worked on them."""
+    api, name = bench.desk.api, bench.repository.name
+    for pull in pulls:
+        text = f"Closed, because {reason}.\n\n**Next:** nothing to do here.\n"
+        close_pull(api, name, pull.number, marker=CLOSED, reason=text, author=bench.desk.me)
+        remove_branch(bench, pull.head.ref)
+        log.info("Withdrew a repair.", repository=str(name), pull=pull.number, reason=reason)
+
+
+def remove_branch(bench: Bench, branch: str) -> None:
+    """Delete a repair branch, unless its last commit is somebody else's."""
+    if bench.holds_our_work(branch):
+        delete_branch(bench.desk.api, bench.repository.name, branch)
+        bench.heads.pop(branch, None)
+
+
+def _is_here(occasion: Occasion) -> bool:
+    return occasion.pull is None or is_local(occasion.pull)
+
+
+def _base(case: Case) -> str:
+    return short_ref((case.examination.head or case.examination.target).ref)
+
+
+def _why_nothing(case: Case) -> str:
+    existing = [
+        reason.message
+        for examined in case.examination.environments
+        for reason in examined.plan.reasons
+        if reason.code == ReasonCode.MERGE_EXISTS
+    ]
+    return existing[0].rstrip(".") if existing else "there is nothing that could be repaired this way any more"
+
+
+def _conflict(case: Case, conflict: TextConflict) -> str:
+    paths = ", ".join(f"`{path}`" for path in conflict.paths[:5])
+    return (
+        f"merge `{case.target.name}` into this branch by hand first (git can't merge {paths} by itself), and push; it "
+        "is judged again then. The change shown above is what the chain needs."
+    )
+
+
+def _as_pull(bench: Bench, case: Case, occasion: Occasion, written: Written, before: Collection[PullRequest]) -> Offer:
+    base = _base(case)
+    name = f"{ours.BRANCHES}{written.kind}/{base}"
+    open_already = [pull for pull in before if pull.head.ref == name]
+    declined = None if before else _declined(bench, occasion, base, name)
+    if declined is not None:
+        bench.kept.add(name)
+        return Offer(
+            trouble=f"you decide: the repair, #{declined}, was closed, so onehead does not open another one. Reopen "
+            "it, or ask for a new one with `/onehead merge` or `/onehead reparent`."
+        )
+    refusal = _push(bench, name, written.sha)
+    if refusal:
+        return Offer(trouble=refusal)
+    close(bench, [pull for pull in before if pull not in open_already], "another repair fits better now")
+    asked_on = f"#{occasion.pull.number}" if occasion.pull else ""
+    words = remark(bench, case, Offer(merged_first=written.merged_first))
+    pull, _ = ensure_pull(
+        bench.desk.api,
+        bench.repository.name,
+        head=name,
+        base=base,
+        title=pull_title(case.examination),
+        body=mark(Marker("repair", facts={"told": list(occasion.tell)}), pull_body(words, asked_on)),
+    )
+    return Offer(pull, merged_first=written.merged_first)
+
+
+def _to_fork(bench: Bench, case: Case, occasion: Occasion, written: Written) -> Offer:
+    """The branch lies in a fork: pushed where its author allows it, else laid ready in the base repository."""
+    pull = occasion.pull
+    if pull is None:
+        raise ValueError("only a pull request can come from a fork")
+    name = f"{ours.BRANCHES}{written.kind}/pr-{pull.number}"
+    if pull.allow_maintainer_edit and not push_onto(bench, case, pull, written):
+        remove_branch(bench, name)
+        return Offer(pushed=written.sha, merged_first=written.merged_first)
+    refusal = _push(bench, name, written.sha)
+    return Offer(
+        branch="" if refusal else name,
+        patch=patch_of(bench.git, written.sha),
+        merged_first=written.merged_first,
+        trouble=refusal,
+    )
+
+
+def _declined(bench: Bench, occasion: Occasion, base: str, name: str) -> int | None:
+    """The number of the repair that a person has closed, unless it was asked for again since."""
+    api, repository = bench.desk.api, bench.repository.name
+    found: dict[int, PullRequest] = {}
+    for number in occasion.earlier:
+        with suppress(NotFound):
+            found[number] = api.pull(repository, number)
+    if occasion.pull is None:  # there is no page that would remember it
+        with suppress(NotFound):
+            same = api.pull_between(repository, base, name)
+            found[same.number] = same
+    mine = [pull for pull in found.values() if pull.author.id == bench.desk.me.id]
+    newest = max(mine, key=lambda pull: pull.number, default=None)
+    if newest is None or newest.merged or newest.is_open:
+        return None
+    asked = occasion.choices.strategy_at
+    if asked is not None and asked >= newest.updated_at:
+        return None
+    return None if any(bench.page(newest.number).ours(CLOSED.kind)) else newest.number
+
+
+def _push(bench: Bench, name: str, sha: str) -> str:
+    """Push a repair branch; says why not, where it could not be, or must not: a person's work is never overwritten."""
+    tip = bench.heads.get(name)
+    bench.kept.add(name)
+    if tip == sha:
+        return ""
+    if tip is not None and not bench.holds_our_work(name):
+        return f"somebody has worked on `{name}`, so onehead stands back; finish it there, or delete that branch."
+    [outcome] = bench.mirror.push([RefUpdate(f"{HEADS}{name}", sha, tip)])
+    if outcome.status in (PushStatus.OK, PushStatus.UP_TO_DATE):
+        bench.heads[name] = sha
+        log.info("Pushed a repair.", repository=str(bench.repository.name), branch=name, commit=sha)
+        return ""
+    log.warning("The repair could not be pushed.", branch=name, reason=outcome.text)
+    return f"make the change shown above by hand; the forge did not take the branch `{name}` ({outcome.text})."

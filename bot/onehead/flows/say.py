@@ -1,0 +1,102 @@
+"""What is said on the forge: the commit status, and the one comment per pull request, edited in place.
+
+Each is "make it so": what is right already is not written again, so a story can be told any number of times.
+"""
+
+from __future__ import annotations
+
+import structlog
+
+from onehead.flows.bench import Bench, Case
+from onehead.flows.changes import contents_before
+from onehead.flows.offered import Offer
+from onehead.flows.page import VERDICT
+from onehead.flows.people import brought_by
+from onehead.forge.intents import ensure_comment, ensure_status
+from onehead.forge.markers import Marker
+from onehead.forge.values import PullRequest, StatusState
+from onehead.plan.rivals import Rival
+from onehead.reports.comment import Remark
+from onehead.reports.diff import diff
+from onehead.reports.endings import Ending, ending_text
+from onehead.states.table import state_tables
+
+STATUS = "onehead"
+"""Context of the commit status: what a branch protection names as a required check."""
+
+PROBLEM, HEADS_UP, ENDED = "problem", "heads-up", "ended"
+"""What the one comment is about at present; kept in its marker."""
+
+log = structlog.get_logger(__name__)
+
+
+def status(bench: Bench, sha: str, state: StatusState, text: str) -> None:
+    """The commit status, always of the repository that the pull request goes into: Forgejo looks there."""
+    ensure_status(bench.desk.api, bench.repository.name, sha, context=STATUS, state=state, description=text)
+
+
+def verdict(
+    bench: Bench, number: int, text: str, state: str, *, repair: PullRequest | None = None, ended_as: str = ""
+) -> None:
+    """The one comment of a pull request.
+
+    Args:
+        bench: the repository.
+        number: of the pull request.
+        text: Markdown.
+        state: `PROBLEM`, `HEADS_UP` or `ENDED`.
+        repair: the repair pull request that it points to; remembered, also when it is closed later.
+        ended_as: how it ended, in a word.
+    """
+    before = bench.page(number).verdict
+    facts: dict[str, object] = {"state": state}
+    remembered = repair.number if repair else before.facts.get("repair") if before else None
+    if remembered is not None:
+        facts["repair"] = remembered
+    if ended_as:
+        facts["as"] = ended_as
+    place = Marker(VERDICT, facts=facts)
+    comments = bench.page(number).comments
+    written, changed = ensure_comment(
+        bench.desk.api, bench.repository.name, number, marker=place, text=text, author=bench.desk.me, known=comments
+    )
+    if changed:
+        bench.forget_page(number)
+        log.info("Commented.", repository=str(bench.repository.name), number=number, comment=written.id)
+
+
+def ended_as(bench: Bench, number: int) -> str:
+    """The title under which the comment told how it ended; empty where nothing was said or something is going on."""
+    marker = bench.page(number).verdict
+    return str(marker.facts.get("as", "")) if marker is not None and marker.facts.get("state") == ENDED else ""
+
+
+def end(bench: Bench, number: int, ending: Ending) -> None:
+    """A comment of ours that tells of something else now tells how it ended; where there is none, nothing is said."""
+    if bench.page(number).verdict is not None and ended_as(bench, number) != ending.title:
+        verdict(bench, number, ending_text(ending), ENDED, ended_as=ending.title)
+
+
+def earlier_repair(bench: Bench, number: int) -> int | None:
+    """The number of the repair pull request that the comment points to."""
+    marker = bench.page(number).verdict
+    known = marker.facts.get("repair") if marker else None
+    return known if isinstance(known, int) else None
+
+
+def remark(bench: Bench, case: Case, made: Offer, rivals: tuple[Rival, ...] = ()) -> Remark:
+    """Everything that the texts of a verdict are made from."""
+    examination = case.examination
+    return Remark(
+        examination=examination,
+        diff=diff(case.repairs.all(), contents_before(case.repairs, case.trees)),
+        tables={e.facts.environment.path: state_tables(e.facts) for e in examination.environments},
+        brought_by=brought_by(bench, examination),
+        repair=f"#{made.pull.number}" if made.pull else "",
+        branch=f"{bench.repository.clone_url} {made.branch}" if made.branch else "",
+        patch=made.patch,
+        pushed=made.pushed,
+        merged_first=made.merged_first,
+        trouble=made.trouble,
+        rivals=rivals,
+    )

@@ -1,0 +1,122 @@
+"""Open pull requests that get in each other's way before either has landed. Pure.
+
+Each is healthy by itself; whichever lands second collides. Everybody is told early, and nobody is held up for it, but
+for one case: two different revisions under one id can't be told apart once a database has run one of them, so the
+younger pull request waits.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection
+from enum import StrEnum
+from typing import NamedTuple
+
+from onehead.plan.facts import Facts
+from onehead.revisions.numbering import file_number
+from onehead.revisions.revision import Revision
+
+
+class Clash(StrEnum):
+    """What two pull requests share and should not, the worst first."""
+
+    ID = "id"
+    PARENT = "parent"
+    NUMBER = "number"
+
+
+class Brought(NamedTuple):
+    """One revision that a pull request would bring.
+
+    Attributes:
+        environment: path of its environment.
+        revision: id, parents and the rest.
+        number: the number its file name starts with, where the project numbers its files; `None` elsewhere.
+    """
+
+    environment: str
+    revision: Revision
+    number: int | None
+
+
+class Contender(NamedTuple):
+    """An open pull request: the smaller its number, the older it is."""
+
+    number: int
+    brought: tuple[Brought, ...]
+
+
+class Rival(NamedTuple):
+    """Another open pull request that clashes with one.
+
+    Attributes:
+        number: of the other pull request.
+        clash: what both have; the worst where it is several things.
+        environment: where.
+        what: the id, parent or number.
+    """
+
+    number: int
+    clash: Clash
+    environment: str
+    what: str
+
+
+def brought(facts: Facts) -> tuple[Brought, ...]:
+    """What the judged branch would bring to one environment."""
+    used = {number for revision in facts.target if (number := _number(revision)) is not None}
+    highest = max(used, default=0)
+    found = []
+    for revision in facts.merged:
+        if revision.id not in facts.target:
+            number = _number(revision)
+            # A number that is lower than others says nothing about the order: it is part of a name.
+            counts = len(used) > 1 and number is not None and number > highest
+            found.append(Brought(facts.environment.path, revision, number if counts else None))
+    return tuple(found)
+
+
+def rivals(contenders: Collection[Contender]) -> dict[int, tuple[Rival, ...]]:
+    """Pull request → those it clashes with, the worst clash first and the oldest first among equals."""
+    places: dict[tuple[str, Clash, str], list[tuple[int, Revision]]] = defaultdict(list)
+    for contender in contenders:
+        for item in contender.brought:
+            for clash, what in _claims(item):
+                places[item.environment, clash, what].append((contender.number, item.revision))
+    held = {each.number: {item.revision.id for item in each.brought} for each in contenders}
+    worst: dict[int, dict[int, Rival]] = defaultdict(dict)
+    for (environment, clash, what), claims in sorted(places.items(), key=lambda place: _RANK[place[0][1]]):
+        for mine, revision in claims:
+            for other, theirs in claims:
+                # Whoever carries the other's revision too has seen it, and was judged with it.
+                aware = clash is not Clash.ID and (theirs.id in held[mine] or revision.id in held[other])
+                if mine != other and not aware and _clash(clash, revision, theirs):
+                    worst[mine].setdefault(other, Rival(other, clash, environment, what))
+    return {
+        number: tuple(sorted(found.values(), key=lambda rival: (_RANK[rival.clash], rival.number)))
+        for number, found in sorted(worst.items())
+    }
+
+
+_RANK = {clash: rank for rank, clash in enumerate(Clash)}
+
+
+def _claims(item: Brought) -> list[tuple[Clash, str]]:
+    claims = [(Clash.ID, item.revision.id), *((Clash.PARENT, parent) for parent in item.revision.parents)]
+    if not item.revision.parents:
+        claims.append((Clash.PARENT, ""))
+    return claims if item.number is None else [*claims, (Clash.NUMBER, str(item.number))]
+
+
+def _clash(clash: Clash, one: Revision, other: Revision) -> bool:
+    if clash is Clash.ID:
+        # The same content in both is one revision that both carry, as where a branch is built upon another.
+        return one.blob != other.blob
+    if clash is Clash.PARENT:
+        # Branches with labels of their own are meant to part.
+        return not (one.branch_labels and other.branch_labels and set(one.branch_labels) != set(other.branch_labels))
+    return True
+
+
+def _number(revision: Revision) -> int | None:
+    return file_number(revision.path.rpartition("/")[2].removesuffix(".py"))

@@ -1,0 +1,89 @@
+"""How the story of a comment ends: values in, the text of `templates/comment/ended.md.j2` out."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from onehead.plan.verdict import Examination
+from onehead.quoting import code, inline
+from onehead.render import environment
+from onehead.reports.text import coverage_line, short_ref
+
+
+class Ending(NamedTuple):
+    """What became of a problem.
+
+    Attributes:
+        icon: an emoji by its short name.
+        title: a word or two.
+        sentence: what happened.
+        next: what to do now, without a full stop.
+        footer: what was looked at; may be empty.
+    """
+
+    icon: str
+    title: str
+    sentence: str
+    next: str = "nothing to do here"
+    footer: str = ""
+
+
+def ending_text(ending: Ending) -> str:
+    """The comment."""
+    return environment().get_template("comment/ended.md.j2").render(**ending._asdict()).strip() + "\n"
+
+
+def resolved(examination: Examination, repair: int | None = None) -> Ending:
+    """There is nothing left to repair; `repair` is the merged pull request that repaired it, if one did."""
+    heads = sorted({head for examined in examination.environments for head in examined.facts.merged.heads})
+    found = {0: "no revision yet", 1: f"one head, {', '.join(map(code, heads))}"}
+    found_text = found.get(len(heads), f"the heads {', '.join(map(code, heads))}")
+    finds = f"`alembic upgrade head` finds {found_text}."
+    footer = f"{coverage_line(examination)} {compared(examination)}"
+    if repair is not None:
+        return Ending(":tada:", "Repaired", f"#{repair} is merged. {finds}", footer=footer)
+    return Ending(":white_check_mark:", "Resolved", f"Nothing collides any more. {finds}", footer=footer)
+
+
+def merged(target: str) -> Ending:
+    """The pull request has landed, and its target is well."""
+    return Ending(
+        ":white_check_mark:", "Resolved", f"This pull request is merged, and {code(target)} has no fork from it."
+    )
+
+
+def closed() -> Ending:
+    """The pull request was closed without being merged."""
+    sentence = "This pull request is closed, so there is nothing it could collide with."
+    return Ending(":white_check_mark:", "Resolved", sentence, "nothing; it is judged again if it is reopened")
+
+
+def retargeted(base: str) -> Ending:
+    """The pull request goes somewhere else now."""
+    sentence = f"This pull request now goes into {code(base)}, which is not deployed."
+    return Ending(
+        ":white_check_mark:", "Resolved", sentence, "nothing; it is judged again once it goes into a deployed branch"
+    )
+
+
+def draft() -> Ending:
+    """The pull request is being worked on."""
+    sentence = "This is a draft now, so onehead keeps quiet: only the commit status says how it stands."
+    return Ending(":zzz:", "Paused", sentence, "mark it as ready when it is; the repair is offered again then")
+
+
+def ignored(by: str, reason: str) -> Ending:
+    """Somebody has decided to live with it."""
+    why = f": {inline(reason, 200)}" if reason else ""
+    sentence = f"{inline(by, 60)} has chosen to live with this{why}. The next deploy still has to cope with it."
+    return Ending(
+        ":mute:", "Ignored", sentence, "`/onehead unignore` takes it back; new problems are reported all the same"
+    )
+
+
+def compared(examination: Examination) -> str:
+    """What was judged against what, for the last line of a comment."""
+    target = f"{code(short_ref(examination.target.ref))} at {examination.target.sha[:10]}"
+    if examination.head is None:
+        return f"Judged {target} by itself."
+    return f"Judged {examination.head.sha[:10]} as if merged into {target}."

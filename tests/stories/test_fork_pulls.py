@@ -1,0 +1,95 @@
+"""Pull requests from forks of the repository, whose branches onehead may not push to."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable
+
+from tests.forgejos.administration import Api, HostedRepository
+from tests.forgejos.port import Account
+from tests.forgejos.workcopy import WorkCopy
+from tests.migrations import chain, merged
+from tests.migrations import project as alembic_project
+from tests.stories.conftest import Service
+
+BASE = merged(alembic_project(), chain(("017", None), ("018", "017")))
+WorkCopies = Callable[[HostedRepository, Account], WorkCopy]
+Apis = Callable[[Account | None], Api]
+
+
+def collide(service: Service, work_copy: WorkCopies, api_of: Apis, *, edits: bool) -> tuple[int, WorkCopy, str]:
+    """A fork's pull request with 020 on 018, and main at 019."""
+    project = service.project
+    project.copy.commit(BASE, "Start")
+    project.copy.push()
+    stranger = project.forgejo.admin.create_user("eve")
+    fork = project.forgejo.admin.fork(project.repository, stranger)
+    theirs = work_copy(fork, stranger)
+    theirs.branch("oauth")
+    sha = theirs.commit(chain(("020", "018")), "OAuth tokens")
+    theirs.push()
+    api = api_of(stranger)
+    number = project.open_pull(f"{stranger.name}:oauth", title="OAuth tokens", by=api)["number"]
+    if edits:
+        api.call("PATCH", f"{project.repository.path}/pulls/{number}", {"allow_maintainer_edit": True}, expect=201)
+    project.copy.commit(chain(("019", "018")), "Player teams")
+    project.copy.push()
+    service.settle()
+    return number, theirs, sha
+
+
+def test_the_repair_is_laid_ready_as_a_branch_and_as_a_patch(
+    service: Service, work_copy: WorkCopies, api_of: Apis
+) -> None:
+    number, theirs, sha = collide(service, work_copy, api_of, edits=False)
+    assert service.status(sha)[0] == "failure"
+    assert service.repairs() == []
+    branch = f"onehead/reparent/pr-{number}"
+    assert service.onehead_branches() == [branch]
+    [comment] = service.verdicts(number)
+    assert f"{branch}`" in comment["body"]
+
+    _, _, rest = comment["body"].partition("The repair as a patch</summary>\n\n```diff\n")
+    patch = rest.partition("\n```")[0] + "\n"
+    upstream = f"{service.project.forgejo.url}/{service.project.repository.full_name}.git"
+    theirs.git("fetch", upstream, "main")
+    theirs.git("merge", "--no-edit", "FETCH_HEAD")
+    subprocess.run(["git", "am"], cwd=theirs.folder, input=patch, text=True, check=True, capture_output=True)
+    theirs.push()
+    service.settle()
+
+    assert "Resolved" in service.verdicts(number)[0]["body"]
+    assert service.status(theirs.git("rev-parse", "HEAD").strip())[0] == "success"
+    assert service.onehead_branches() == []
+
+
+def test_the_branch_laid_ready_can_be_taken_as_it_is(service: Service, work_copy: WorkCopies, api_of: Apis) -> None:
+    number, theirs, _ = collide(service, work_copy, api_of, edits=False)
+    upstream = f"{service.project.forgejo.url}/{service.project.repository.full_name}.git"
+    theirs.git("pull", "--ff-only", upstream, f"onehead/reparent/pr-{number}")
+    theirs.push()
+    service.settle()
+
+    assert "Resolved" in service.verdicts(number)[0]["body"]
+
+
+def test_where_the_author_allows_edits_the_repair_is_pushed(
+    service: Service, work_copy: WorkCopies, api_of: Apis
+) -> None:
+    number, theirs, _ = collide(service, work_copy, api_of, edits=True)
+    theirs.pull()
+
+    assert "019" in theirs.git("show", "HEAD:alembic/versions/020_t020.py")
+    [comment] = service.verdicts(number)
+    assert "onehead has pushed the repair onto it" in comment["body"]
+    assert service.status(theirs.git("rev-parse", "HEAD").strip())[0] == "success"
+    assert service.onehead_branches() == []
+
+
+def test_a_fork_that_goes_away_leaves_nothing_behind(service: Service, work_copy: WorkCopies, api_of: Apis) -> None:
+    number, _, _ = collide(service, work_copy, api_of, edits=False)
+    service.project.close_pull(number)
+    service.settle()
+
+    assert service.onehead_branches() == []
+    assert "is closed" in service.verdicts(number)[0]["body"]

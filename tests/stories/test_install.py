@@ -1,0 +1,278 @@
+"""A person sets onehead up, looks whether all is well, and takes it away again: repository, owner, whole site."""
+
+from __future__ import annotations
+
+import itertools
+import stat
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from onehead.entrypoints import cli
+from onehead.flows.setup import ensure_webhook
+from onehead.forge.api import ForgejoApi
+from onehead.forge.connection import Connection
+from onehead.forge.values import RepositoryName
+from tests.forgejos.administration import Api
+from tests.forgejos.fixtures import Project
+from tests.forgejos.port import Account
+from tests.forgejos.receiver import Receiver
+from tests.migrations import chain, merged
+from tests.migrations import project as alembic_project
+from tests.stories.conftest import SECRET, Service
+
+EVENTS = {"push", "create", "delete", "pull_request", "pull_request_sync", "issue_comment", "pull_request_comment"}
+TOLD = EVENTS | {"pull_request_review_comment"}  # Forgejo adds it to pull_request_comment
+NOBODY = "http://127.0.0.1:9"  # nothing listens there
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(autouse=True)
+def no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("FORGEJO_URL", "TOKEN", "TOKEN_FILE", "WEBHOOK_SECRET", "WEBHOOK_SECRET_FILE", "PUBLIC_URL"):
+        monkeypatch.delenv(f"ONEHEAD_{name}", raising=False)
+
+
+Say = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def onehead(capsys: pytest.CaptureFixture[str]) -> Say:
+    def say(verb: str, forge: str, token: str, *more: str) -> tuple[int, str, str]:
+        code = cli.main([verb, "--url", forge, "--token", token, *more])
+        printed = capsys.readouterr()
+        assert token not in printed.out + printed.err
+        return code, printed.out, printed.err
+
+    return say
+
+
+def hooks(project: Project) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = project.api.get(f"{project.repository.path}/hooks")
+    return found
+
+
+def here(project: Project, service_url: str) -> list[str]:
+    return ["--repo", project.repository.full_name, "--service-url", service_url]
+
+
+def test_install_twice_checkup_and_uninstall(project: Project, onehead: Say, tmp_path: Path) -> None:
+    forge, token, file = project.forgejo.url, project.owner.token, tmp_path / "secret"
+    bot = project.forgejo.admin.create_bot()
+    more = [*here(project, NOBODY), "--bot", bot.name]
+
+    code, out, _ = onehead("install", forge, token, *more, "--secret-file", str(file), "--require-status")
+
+    assert code == 0
+    assert f"{bot.name} may write to {project.repository.full_name} now." in out
+    assert f"created; the repository {project.repository.full_name} sends every event to {NOBODY}/hooks/forgejo" in out
+    [hook] = hooks(project)
+    assert (hook["type"], hook["active"], set(hook["events"])) == ("forgejo", True, TOLD)
+    assert (hook["config"]["url"], hook["config"]["content_type"]) == (f"{NOBODY}/hooks/forgejo", "json")
+    assert hook["branch_filter"] == ""
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    secret = file.read_text().strip()
+    assert len(secret) >= 40
+    assert secret not in out
+    [rule] = project.api.get(f"{project.repository.path}/branch_protections")
+    assert (rule["rule_name"], rule["enable_push"], rule["enable_status_check"]) == ("main", True, True)
+    assert rule["status_check_contexts"] == ["onehead"]
+    project.copy.commit({"still.txt": "pushing works\n"})
+    project.copy.push()
+
+    code, out, _ = onehead("install", forge, token, *more, "--secret-file", str(file), "--require-status")
+
+    assert code == 0
+    assert out.count("already so.") == 3
+    assert file.read_text().strip() == secret
+    assert [each["id"] for each in hooks(project)] == [hook["id"]]
+    assert project.api.get(f"{project.repository.path}/branch_protections") == [rule]
+
+    code, out, _ = onehead("checkup", forge, token, *more)
+
+    assert code == 1  # the service does not run
+    assert [line for line in out.splitlines() if line.startswith(("missing", "wrong"))] == [
+        f"missing       service: Nothing of onehead answers at {NOBODY}/healthz, seen from here."
+    ]
+    assert out.endswith("One thing is to be mended.\n")
+
+    code, out, _ = onehead("uninstall", forge, token, *more)
+    assert (code, hooks(project)) == (0, [])
+    assert not project.api.get(f"{project.repository.path}/branch_protections")
+    code, out, _ = onehead("uninstall", forge, token, *more)
+    assert (code, out.count("already so.")) == (0, 2)
+
+
+def test_a_wrong_webhook_is_mended_and_the_delivery_seen_to_arrive(service: Service, onehead: Say) -> None:
+    project = service.project
+    forge, token, more = project.forgejo.url, project.owner.token, here(project, service.url)
+    [old] = hooks(project)
+    change = {"active": False, "events": ["push"], "branch_filter": "x", "config": {"content_type": "form"}}
+    project.api.call("PATCH", f"{project.repository.path}/hooks/{old['id']}", change, expect=200)
+    code, out, _ = onehead("checkup", forge, token, *more, "--bot", service.bot.name)
+    assert code == 1
+    assert "it is switched off; it does not send create, delete, issue_comment, pull_request," in out
+    assert "it sends form, not JSON; its branch filter 'x' hides branches" in out
+
+    code, out, _ = onehead("install", forge, token, *more, "--bot", service.bot.name)
+
+    assert code == 0
+    assert "webhook: mended;" in out
+    assert "delivery: sent by Forgejo and accepted by the service." in out  # so the old secret still holds
+    [hook] = hooks(project)
+    assert (hook["id"], hook["active"], hook["branch_filter"]) == (old["id"], True, "")
+    assert (set(hook["events"]), hook["config"]["content_type"]) == (TOLD, "json")
+    code, out, _ = onehead("checkup", forge, token, *more, "--bot", service.bot.name)
+    assert (code, out.splitlines()[-1]) == (0, "All is well.")
+
+
+def test_two_secrets_are_told_apart(service: Service, onehead: Say, monkeypatch: pytest.MonkeyPatch) -> None:
+    project = service.project
+    forge, token, more = project.forgejo.url, project.owner.token, here(project, service.url)
+
+    _, out, _ = onehead("install", forge, token, *more, "--new-secret")
+
+    assert "webhook: replaced;" in out
+    assert "the signature is wrong: service and webhook have different secrets." in out
+    [line] = [line for line in out.splitlines() if line.startswith("ONEHEAD_WEBHOOK_SECRET=")]
+    assert len(line) > 60
+    monkeypatch.setenv("ONEHEAD_WEBHOOK_SECRET", SECRET)
+    _, out, _ = onehead("install", forge, token, *more, "--new-secret")
+    assert "accepted by the service" in out
+    assert SECRET not in out
+    assert len(hooks(project)) == 1
+
+
+def test_a_rule_of_somebody_keeps_all_its_other_settings(project: Project, onehead: Say) -> None:
+    forge, token, more = project.forgejo.url, project.owner.token, here(project, NOBODY)
+    path = f"{project.repository.path}/branch_protections"
+    theirs = {
+        "rule_name": "m*",
+        "enable_push": True,
+        "enable_push_whitelist": True,
+        "push_whitelist_usernames": [project.owner.name],
+        "enable_status_check": True,
+        "status_check_contexts": ["ci/*"],
+        "required_approvals": 2,
+        "protected_file_patterns": "*.lock",
+        "apply_to_admins": True,
+    }
+    before = project.api.call("POST", path, theirs, expect=201)
+
+    _, out, _ = onehead("install", forge, token, *more, "--require-status")
+
+    assert "added it to the rule 'm*'" in out
+    [after] = project.api.get(path)
+    assert after["status_check_contexts"] == ["ci/*", "onehead"]
+    same = {"status_check_contexts": None, "updated_at": None}
+    assert after | same == before | same
+    onehead("uninstall", forge, token, *more)
+    [left] = project.api.get(path)
+    assert left | {"updated_at": None} == before | {"updated_at": None}
+
+
+def test_what_is_not_ours_stays(project: Project, receiver: Receiver, onehead: Say) -> None:
+    forge, token, more = project.forgejo.url, project.owner.token, here(project, NOBODY)
+    theirs = project.forgejo.admin.add_hook(project.repository, receiver.url, "s", ["push"])
+    other = project.forgejo.admin.add_hook(project.repository, f"{NOBODY}0/hooks/forgejo", "s", ["push"])
+    onehead("install", forge, token, *more)
+    assert len(hooks(project)) == 3
+    onehead("uninstall", forge, token, *more)
+    assert [each["id"] for each in hooks(project)] == [theirs, other]
+
+
+def test_an_organisation_and_the_whole_site(
+    project: Project, onehead: Say, api_of: Callable[[Account | None], Api]
+) -> None:
+    forge, boss = project.forgejo.url, project.forgejo.admin
+    name = f"team{next(_numbers)}"
+    project.api.call("POST", "/orgs", {"username": name}, expect=201)
+    for where, path in (
+        (["--owner", name], f"/orgs/{name}/hooks"),
+        (["--owner", project.owner.name], "/user/hooks"),
+        (["--system"], "/admin/hooks"),
+    ):
+        who = boss.account if where == ["--system"] else project.owner
+        api = api_of(who)
+        more = [*where, "--service-url", NOBODY]
+        assert onehead("install", forge, who.token, *more)[0] == 0
+        [hook] = api.get(path)
+        assert (hook["active"], set(hook["events"])) == (True, TOLD)
+        assert "already so." in onehead("install", forge, who.token, *more)[1]
+        assert [each["id"] for each in api.get(path)] == [hook["id"]]
+        assert onehead("uninstall", forge, who.token, *more)[0] == 0
+        assert not api.get(path)
+
+
+def test_a_token_that_may_not_is_told_what_it_lacks(project: Project, onehead: Say) -> None:
+    forge, admin = project.forgejo.url, project.forgejo.admin
+    weak = admin.create_token(project.owner.name, ["read:repository", "read:user"])
+    code, _, err = onehead("install", forge, weak, *here(project, NOBODY))
+    assert code == 2
+    assert "onehead: The administrator's token lacks the scope write:repository." in err
+    stranger = admin.create_user("mia")
+    code, _, err = onehead("install", forge, stranger.token, *here(project, NOBODY))
+    assert code == 2
+    assert "A repository's webhook needs an administrator of the repository" in err
+    code, _, err = onehead("checkup", forge, "0" * 40, *here(project, NOBODY))
+    assert code == 2
+    assert "Forgejo does not accept the administrator's token." in err
+    assert hooks(project) == []
+
+
+def test_the_bots_own_token_is_looked_at(service: Service, onehead: Say, monkeypatch: pytest.MonkeyPatch) -> None:
+    project = service.project
+    weak = project.forgejo.admin.create_token(service.bot.name, ["write:repository", "read:user"])
+    monkeypatch.setenv("ONEHEAD_TOKEN", weak)
+    _, out, _ = onehead("checkup", project.forgejo.url, project.owner.token, *here(project, service.url))
+    assert "wrong         bot's token: It lacks the scope write:issue." in out
+    assert weak not in out
+
+
+def test_a_lost_webhook_is_made_again(project: Project) -> None:
+    admin, name = project.forgejo.admin, RepositoryName.parse(project.repository.full_name)
+    bot = admin.create_bot()
+    with ForgejoApi(Connection(project.forgejo.url, bot.token)) as api:
+        admin.add_collaborator(project.repository, bot, "write")
+        assert ensure_webhook(api, api.repository(name), NOBODY, SECRET) is False
+        assert hooks(project) == []
+        admin.add_collaborator(project.repository, bot, "admin")
+        assert ensure_webhook(api, api.repository(name), NOBODY, SECRET) is True
+        assert ensure_webhook(api, api.repository(name), NOBODY, SECRET) is False
+        [hook] = hooks(project)
+        project.api.call("DELETE", f"{project.repository.path}/hooks/{hook['id']}", expect=204)
+        assert ensure_webhook(api, api.repository(name), NOBODY, SECRET) is True
+        [hook] = hooks(project)
+        assert (hook["active"], set(hook["events"])) == (True, TOLD)
+
+
+def test_clean_takes_open_repairs_away_but_no_persons_work(service: Service, onehead: Say) -> None:
+    project, copy = service.project, service.project.copy
+    copy.commit(merged(alembic_project(), chain(("017", None), ("018", "017"))), "Start")
+    copy.push()
+    for number, name in (("020", "oauth"), ("021", "billing")):
+        project.push_branch(name, chain((number, "018")))
+        project.open_pull(name)
+    copy.commit(chain(("019", "018")), "Player teams")
+    copy.push()
+    service.settle()
+    assert service.onehead_branches() == ["onehead/reparent/billing", "onehead/reparent/oauth"]
+    copy.git("fetch", "-q", "origin")
+    copy.git("checkout", "-q", "-b", "onehead/reparent/billing", "origin/onehead/reparent/billing")
+    copy.commit({"mine.txt": "a person's work\n"}, "My own idea")
+    copy.push()
+    service.settle()
+    more = [*here(project, service.url), "--bot", service.bot.name, "--clean"]
+
+    code, out, _ = onehead("uninstall", project.forgejo.url, project.owner.token, *more)
+
+    assert code == 0
+    assert "left the branch onehead/reparent/billing: its last commit is somebody else's" in out
+    assert "deleted the branch onehead/reparent/oauth" in out
+    assert service.onehead_branches() == ["onehead/reparent/billing"]
+    assert [each["head"]["ref"] for each in service.repairs()] == ["onehead/reparent/billing"]
+    _, again, _ = onehead("uninstall", project.forgejo.url, project.owner.token, *more)
+    assert "deleted" not in again
+    assert "closed" not in again

@@ -1,0 +1,192 @@
+"""How a collision ends, whichever way it does: what was said is set right, and what was offered is taken back."""
+
+from __future__ import annotations
+
+from tests.migrations import chain, merged
+from tests.migrations import project as alembic_project
+from tests.stories.conftest import Service
+
+BASE = merged(alembic_project(), chain(("017", None), ("018", "017")))
+
+
+def collide(service: Service, *, title: str = "OAuth tokens") -> tuple[int, str]:
+    """A pull request with 020 on 018, and main at 019; repaired in #2."""
+    copy = service.project.copy
+    copy.commit(BASE, "Start")
+    copy.push()
+    sha = service.project.push_branch("oauth", chain(("020", "018")))
+    number = service.project.open_pull("oauth", title=title)["number"]
+    copy.commit(chain(("019", "018")), "Player teams")
+    copy.push()
+    service.settle()
+    return number, sha
+
+
+def text(service: Service, number: int) -> str:
+    [comment] = service.verdicts(number)
+    return str(comment["body"])
+
+
+def test_pushing_again_edits_comment_and_repair_in_place(service: Service) -> None:
+    number, _ = collide(service)
+    [before], [repair] = service.verdicts(number), service.repairs()
+    copy = service.project.copy
+    copy.switch("oauth")
+    copy.commit(chain(("021", "020")), "More tokens")
+    copy.push()
+    copy.switch("main")
+    service.settle()
+
+    [after], [same] = service.verdicts(number), service.repairs()
+    assert after["id"] == before["id"]
+    assert "`021`" in after["body"]
+    assert same["number"] == repair["number"]
+    assert same["head"]["sha"] != repair["head"]["sha"]
+
+
+def test_a_branch_that_was_rebased_by_hand_needs_nothing_any_more(service: Service) -> None:
+    number, _ = collide(service)
+    [repair] = service.repairs()
+    copy = service.project.copy
+    copy.git("switch", "-C", "oauth", "main")
+    sha = copy.commit(chain(("020", "019")), "OAuth tokens, rebased")
+    copy.push(force=True)
+    copy.switch("main")
+    service.settle()
+
+    assert "Resolved" in text(service, number)
+    assert service.status(sha)[0] == "success"
+    assert service.repairs() == []
+    assert "does not need it any more" in service.comments(repair["number"])[0]["body"]
+    assert service.onehead_branches() == []
+
+
+def test_a_closed_pull_request_takes_its_repair_along(service: Service) -> None:
+    number, _ = collide(service)
+    service.project.close_pull(number)
+    service.settle()
+
+    assert "is closed" in text(service, number)
+    assert service.repairs() == []
+    assert service.onehead_branches() == []
+
+    service.project.close_pull(number, state="open")
+    service.settle()
+    assert "both add a migration" in text(service, number)
+    assert len(service.repairs()) == 1
+
+
+def test_a_deleted_branch_takes_its_repair_along(service: Service) -> None:
+    number, _ = collide(service)
+    service.project.copy.push(":oauth")
+    service.settle()
+
+    assert service.repairs() == []
+    assert service.onehead_branches() == []
+    assert "is closed" in text(service, number)
+
+
+def test_a_draft_is_judged_quietly_and_repaired_once_it_is_ready(service: Service) -> None:
+    number, sha = collide(service, title="WIP: OAuth tokens")
+    assert service.status(sha)[0] == "failure"
+    assert service.comments(number) == []
+    assert service.repairs() == []
+
+    service.project.edit_pull(number, title="OAuth tokens")
+    service.settle()
+    assert "both add a migration" in text(service, number)
+    assert len(service.repairs()) == 1
+
+    service.project.edit_pull(number, title="WIP: OAuth tokens")
+    service.settle()
+    assert "This is a draft now" in text(service, number)
+    assert service.repairs() == []
+
+
+def test_a_pull_request_that_goes_elsewhere_is_none_of_our_business_until_it_comes_back(service: Service) -> None:
+    number, sha = collide(service)
+    copy = service.project.copy
+    copy.push("main~1:refs/heads/develop")
+    service.project.edit_pull(number, base="develop")
+    service.settle()
+
+    assert "now goes into `develop`" in text(service, number)
+    assert service.repairs() == []
+    assert service.status(sha) == (
+        "success",
+        "Goes into develop, which is not deployed; judged once it goes into main.",
+    )
+
+    service.project.edit_pull(number, base="main")
+    service.settle()
+    assert "both add a migration" in text(service, number)
+    assert len(service.repairs()) == 1
+
+
+def test_a_target_that_was_forced_back_has_no_collision_any_more(service: Service) -> None:
+    number, sha = collide(service)
+    copy = service.project.copy
+    copy.git("reset", "--hard", "main~1")
+    copy.push(force=True)
+    service.settle()
+
+    assert "Resolved" in text(service, number)
+    assert service.status(sha)[0] == "success"
+    assert service.repairs() == []
+
+
+def test_a_repair_that_somebody_closed_is_not_offered_again(service: Service) -> None:
+    number, _ = collide(service)
+    [repair] = service.repairs()
+    service.project.close_pull(repair["number"])
+    service.settle()
+    service.sweep()
+
+    assert service.repairs() == []
+    assert f"the repair, #{repair['number']}, was closed" in text(service, number)
+
+    copy = service.project.copy
+    copy.commit(chain(("0195", "019")), "Main moves on")
+    copy.push()
+    service.settle()
+    assert service.repairs() == []
+
+    service.project.close_pull(repair["number"], state="open")
+    service.settle()
+    [back] = service.repairs()
+    assert back["number"] == repair["number"]
+    assert f"A repair is ready: #{repair['number']}" in text(service, number)
+
+
+def test_a_merge_of_the_same_heads_by_somebody_else_is_pointed_to(service: Service) -> None:
+    copy = service.project.copy
+    copy.commit(BASE, "Start")
+    copy.commit(chain(("019", "018"), ("020", "018")), "Two at once")
+    copy.push()
+    service.settle()
+    [repair] = service.repairs()
+
+    service.project.push_branch("by-hand", chain(("021", ("019", "020"))))
+    theirs = service.project.open_pull("by-hand", title="Join the heads")["number"]
+    service.sweep()
+    assert service.repairs() == []
+    assert "by-hand" in service.closing_words(repair["number"])
+
+    service.project.merge(theirs)
+    service.settle()
+    copy.pull()
+    assert service.status(copy.git("rev-parse", "main").strip())[0] == "success"
+    assert service.onehead_branches() == []
+
+
+def test_what_webhooks_did_not_tell_the_sweep_brings_to_an_end(service: Service) -> None:
+    number, _ = collide(service)
+    service.project.forgejo.lose_webhooks(True)
+    service.project.close_pull(number)
+    service.project.forgejo.wait_until_quiet()
+    service.project.forgejo.lose_webhooks(False)
+    service.sweep()
+
+    assert "is closed" in text(service, number)
+    assert service.repairs() == []
+    assert service.onehead_branches() == []
