@@ -14,6 +14,7 @@ from onehead.flows.changes import Repairs, prepare
 from onehead.flows.evidence import gather_evidence
 from onehead.flows.examine import Trees, examine
 from onehead.flows.memory import Memory
+from onehead.flows.others import Others
 from onehead.flows.repair import Written, write_repair
 from onehead.gitrepo.command import Git
 from onehead.plan.plans import Plan
@@ -92,7 +93,7 @@ def judged(
         branch,
         strategy=strategy,
         memory=memory,
-        evidence=lambda facts, policy: gather_evidence(git, facts, policy, into, branch, memory),
+        evidence=lambda facts, policy: gather_evidence(Others(git, memory), facts, policy, into, branch),
     )
     return examination, trees, git
 

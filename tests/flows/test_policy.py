@@ -10,6 +10,7 @@ import pytest
 from onehead.flows.evidence import gather_evidence
 from onehead.flows.examine import examine
 from onehead.flows.memory import Memory
+from onehead.flows.others import Others
 from onehead.flows.policy import read_policy
 from onehead.gitrepo.command import Git
 from onehead.plan.findings import Code
@@ -129,7 +130,7 @@ def test_a_shared_database_is_seen_where_the_checkout_stands_on_no_branch(tmp_pa
         into,
         head,
         memory=memory,
-        evidence=lambda facts, policy: gather_evidence(git, facts, policy, into, head, memory),
+        evidence=lambda facts, policy: gather_evidence(Others(git, memory), facts, policy, into, head),
     )
     [examined] = examination.environments
     assert isinstance(examined.plan, Merge)

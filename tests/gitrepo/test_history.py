@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from onehead.gitrepo.command import Git
-from onehead.gitrepo.history import Holding, Presence, introduced, presence
-from onehead.gitrepo.refs import Commit
+from onehead.gitrepo.history import Holding, Presence, introduced, presence, published_refs
+from onehead.gitrepo.refs import Commit, Ref
 from tests.repositories import Repository
 
 if TYPE_CHECKING:
@@ -80,7 +80,14 @@ class TestIntroduced:
         assert names(found) == {"v/3.py": head}
 
 
+def others(git: Git, head: str, *own: str) -> list[Ref]:
+    return [ref for ref in published_refs(git) if ref.sha != head and ref.name not in own]
+
+
 class TestPresence:
+    def test_nobody_holds_anything(self, git: Git) -> None:
+        assert presence(git, [], ["v"]) == Presence((), {})
+
     def test_who_else_holds_what(self, git: Git, repo: Repository) -> None:
         base = repo.commit("main", {"v/1.py": "1\n", "v/sub/x.py": "x\n", "w/a.py": "a\n"})
         head = repo.commit("topic", {"v/2.py": "2\n"}, parents=[base])
@@ -91,7 +98,7 @@ class TestPresence:
         repo.git("update-ref", "refs/remotes/origin/topic", base)
         repo.git("update-ref", "refs/pull/7/head", base)
         repo.git("update-ref", "refs/notes/x", copy)
-        found = presence(git, ["v", "w/", "nosuch"], head, own=["refs/remotes/origin/topic"])
+        found = presence(git, others(git, head, "refs/remotes/origin/topic"), ["v", "w/", "nosuch"])
         v, w, v_copy = tree(repo, base, "v"), tree(repo, base, "w"), tree(repo, copy, "v")
         blob = {path: repo.git("rev-parse", f"{copy}:v/{path}").strip() for path in ("1.py", "2.py")}
         assert found == Presence(
@@ -112,11 +119,11 @@ class TestPresence:
     def test_subdirectories(self, git: Git, repo: Repository) -> None:
         base = repo.commit("main", {"v/1.py": "1\n", "v/a b/x.py": "x\n", "v/a b/c/y\n.py": "y\n", "top": "1\n"})
         head = repo.commit("topic", {"v/2.py": "2\n"}, parents=[base])
-        found = presence(git, ["v"], head, recursive=True)
+        found = presence(git, others(git, head), ["v"], recursive=True)
         (files,) = found.trees.values()
         assert sorted(files) == ["1.py", "a b/c/y\n.py", "a b/x.py"]
         assert files["a b/x.py"] == repo.git("rev-parse", f"{base}:v/a b/x.py").strip()
-        whole = presence(git, [""], head, recursive=True)
+        whole = presence(git, others(git, head), [""], recursive=True)
         assert sorted(whole.trees[whole.holdings[0].directories[""]]) == [
             "top",
             "v/1.py",
@@ -127,7 +134,7 @@ class TestPresence:
     def test_what_is_no_directory_and_what_is_no_file(self, git: Git, repo: Repository) -> None:
         base = repo.commit("main", {"v": "a file\n"})
         repo.commit("other", {"v/sub": base, "v/1.py": "1\n"}, parents=[], modes={"v/sub": "160000"})
-        found = presence(git, ["v"], "1" * len(base))
+        found = presence(git, published_refs(git), ["v"])
         assert [(holding.ref, list(found.trees[holding.directories["v"]])) for holding in found.holdings] == [
             ("refs/heads/other", ["1.py"])
         ]
@@ -137,6 +144,6 @@ class TestPresence:
         head = repo.commit("topic", {"v/2.py": "2\n"}, parents=[base])
         lines = "".join(f"create refs/heads/b{number} {base}\n" for number in range(1000))
         repo.git("update-ref", "--stdin", data=lines.encode())
-        found = presence(git, ["v"], head)
+        found = presence(git, others(git, head), ["v"])
         assert len(found.holdings) == 1001
         assert [len(files) for files in found.trees.values()] == [50]

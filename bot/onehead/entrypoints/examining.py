@@ -17,6 +17,7 @@ from onehead.plan.verdict import Examination
 
 if TYPE_CHECKING:
     from onehead.flows.changes import Repairs
+    from onehead.flows.others import Others
 
 
 class Work(NamedTuple):
@@ -46,10 +47,16 @@ def examined(options: argparse.Namespace, strategy: Strategy | None = None) -> W
     target, head = two_sides(git, options)
     memory = memory_for(os.path.realpath(options.repo))
 
-    def evidence(facts: Facts, policy: Policy) -> Evidence:
-        from onehead.flows.evidence import gather_evidence  # noqa: PLC0415 - only where something is to be repaired
+    others: list[Others] = []
 
-        return gather_evidence(git, facts, policy, target, head, memory)
+    def evidence(facts: Facts, policy: Policy) -> Evidence:
+        # Only where something is to be repaired.
+        from onehead.flows.evidence import gather_evidence  # noqa: PLC0415
+        from onehead.flows.others import Others  # noqa: PLC0415
+
+        if not others:
+            others.append(Others(git, memory))
+        return gather_evidence(others[0], facts, policy, target, head)
 
     with SignOfLife("reading revisions"):
         examination, trees = examine(

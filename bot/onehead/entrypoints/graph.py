@@ -10,7 +10,7 @@ from pathlib import Path
 
 from onehead.entrypoints.terminal import SignOfLife, painter
 from onehead.flows.memory import memory_for
-from onehead.flows.reading import Listing, Survey, survey
+from onehead.flows.reading import Listing, Survey, read_trees
 from onehead.gitrepo.command import Git
 from onehead.gitrepo.refs import resolve
 from onehead.gitrepo.snapshot import list_tree, read
@@ -26,7 +26,7 @@ def run(options: argparse.Namespace) -> int:
     with SignOfLife("reading revisions"):
         listing = Listing(list_tree(git, at.sha).entries)
         memory = memory_for(os.path.realpath(options.repo))
-        found = survey([listing], lambda oids: read(git, oids, MAX_BYTES), memory)[0]
+        found = read_trees([listing], lambda oids: read(git, oids, MAX_BYTES), memory)[0].survey
         text = _drawn(_chains(at, found), options.format)
     sys.stdout.write(text)
     return 0

@@ -12,7 +12,7 @@ from onehead.reports.comment import inline_code, leading_plan, one_line
 from onehead.reports.picture import recent_picture
 from onehead.states.crash import Crash, crashes_in
 from onehead.states.outcome import StateTable
-from onehead.states.table import accounts, state_tables
+from onehead.states.table import accounts
 
 _MOST_RECENT = 8
 """Databases of which an explanation tells where nothing is forked: one at each of the newest revisions."""
@@ -32,7 +32,7 @@ def explain_target(bench: Bench, target: Target, said: str) -> str:
     return explanation(
         Explained(
             examination=case.examination,
-            tables={e.facts.environment.path: state_tables(e.facts) for e in case.examination.environments},
+            tables=case.tables,
             recent={
                 e.facts.environment.path: tuple(
                     account for rows in _recent_rows(e.facts) for account in accounts(e.facts, rows)
@@ -59,8 +59,8 @@ def explain_pull(case: Case, *, losses_only: bool = False) -> str:
     plan = leading_plan(examination)
     lines += [f"- {inline_code(reason.message)}" for reason in plan.reasons]
     if isinstance(plan, Reparent):
-        for examined in examination.environments:
-            lines += [f"- {sentence}" for table in state_tables(examined.facts) for sentence in _losses(table)]
+        tables = [table for found in case.tables.values() for table in found]
+        lines += [f"- {sentence}" for table in tables for sentence in _losses(table)]
     if not losses_only and examination.verdict != "ok":
         lines.append("\nThe graph and what becomes of every database stand in the comment above.")
     return "\n".join(lines)

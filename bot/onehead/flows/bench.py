@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from onehead.flows import ours
 from onehead.flows.agenda import is_local
-from onehead.flows.changes import Repairs, prepare
+from onehead.flows.changes import Repairs, contents_before, prepare
 from onehead.flows.desk import Desk
 from onehead.flows.evidence import gather_evidence
-from onehead.flows.examine import Trees, examine
-from onehead.flows.memory import memory_for
+from onehead.flows.examine import Ground, Trees, examine, read_ground
+from onehead.flows.landings import Landings
+from onehead.flows.memory import Memory, memory_for
+from onehead.flows.others import Others
 from onehead.flows.page import Page
 from onehead.forge.values import PullRequest, Repository
 from onehead.gitrepo.command import Git
@@ -20,8 +23,14 @@ from onehead.jobs.job import BranchMoved, PullChanged
 from onehead.plan.policy import Policy, Strategy
 from onehead.plan.rivals import Brought, brought
 from onehead.plan.verdict import Examination, Point
+from onehead.reports.diff import diff
+from onehead.states.outcome import StateTable
+from onehead.states.table import state_tables
 
 HEADS = "refs/heads/"
+
+_MOST_KEPT = 1_000_000
+"""Revisions that the verdicts of one run may hold in memory, at some 200 bytes each; what is more is judged anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +48,7 @@ class Target:
     policy: Policy
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Case:
     """A branch that was judged.
 
@@ -57,6 +66,22 @@ class Case:
     def examination(self) -> Examination:
         """The verdict."""
         return self.repairs.examination
+
+    @cached_property
+    def tables(self) -> dict[str, tuple[StateTable, ...]]:
+        """Environment → what becomes of every database, one table per fork that the judged side brings."""
+        return {e.facts.environment.path: state_tables(e.facts) for e in self.examination.environments}
+
+    @cached_property
+    def diff(self) -> str:
+        """What the repair changes in files; empty where there is none."""
+        return diff(self.repairs.all(), contents_before(self.repairs, self.trees))
+
+    @property
+    def weight(self) -> int:
+        """How many revisions it holds in memory."""
+        environments = self.examination.environments
+        return sum(len(e.facts.merged) + len(e.facts.head or ()) for e in environments)
 
 
 @dataclass
@@ -87,6 +112,9 @@ class Bench:
     told: set[int] = field(default_factory=set)
     pushed: dict[BranchMoved | PullChanged, str] = field(default_factory=dict)
     _pages: dict[int, Page] = field(default_factory=dict)
+    _grounds: dict[str, Ground] = field(default_factory=dict)
+    _cases: dict[tuple[str, str, str], Case] = field(default_factory=dict)
+    _room: int = _MOST_KEPT
 
     @property
     def git(self) -> Git:
@@ -111,19 +139,44 @@ class Bench:
             head: the branch; `None` for the target itself.
             strategy: chosen by a person for this branch; `None` for what the repository wants.
         """
-        memory = memory_for(self.url, self.desk.cache)
+        key = (target.name, head.ref + head.sha if head else "", strategy or "")
+        case = self._cases.get(key)
+        if case is None:
+            case = self._judge(target, head, strategy)
+            if case.weight <= self._room:
+                self._cases[key] = case
+                self._room -= case.weight
+        return case
+
+    def _judge(self, target: Target, head: Point | None, strategy: Strategy | None) -> Case:
+        if target.name not in self._grounds:
+            self._grounds[target.name] = read_ground(self.git, target.point, self._memory)
         examination, trees = examine(
             self.git,
             target.point,
             head,
+            ground=self._grounds[target.name],
             strategy=strategy,
-            memory=memory,
-            evidence=lambda facts, policy: gather_evidence(self.git, facts, policy, target.point, head, memory),
+            memory=self._memory,
+            evidence=lambda facts, policy: gather_evidence(self._others, facts, policy, target.point, head),
         )
         if head is not None:
             found = tuple(item for each in examination.environments for item in brought(each.facts))
             self.desk.recollection.learn_brought(self.url, target.point.sha, head.sha, found)
         return Case(target, prepare(examination, trees), trees)
+
+    @cached_property
+    def _memory(self) -> Memory:
+        return memory_for(self.url, self.desk.cache)
+
+    @cached_property
+    def _others(self) -> Others:
+        return Others(self.git, self._memory)
+
+    @cached_property
+    def landings(self) -> Landings:
+        """How files came onto branches."""
+        return Landings(self.git, self.desk.api, self.repository.name)
 
     def brought(self, target: Target, head: Point) -> tuple[Brought, ...]:
         """What a branch would bring to a target."""

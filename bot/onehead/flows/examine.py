@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from onehead.flows.memory import Memory
 from onehead.flows.policy import policies_in
-from onehead.flows.reading import Chain, Listing, ReadBlobs, Survey, survey
+from onehead.flows.reading import Chain, Listing, ReadBlobs, Reading, Survey, read_trees, survey
 from onehead.gitrepo.command import Git
 from onehead.gitrepo.merge import MergedTree, merge_trees
 from onehead.gitrepo.snapshot import Contents, Tree, list_changed, list_tree, read
@@ -44,11 +44,42 @@ class Trees(NamedTuple):
     read: ReadBlobs
 
 
+class Ground(NamedTuple):
+    """A target as it was read: shared by all that is judged against it.
+
+    Attributes:
+        tree: its listing.
+        policy: what it says that the repository wants.
+        reading: its environments.
+    """
+
+    tree: Tree
+    policy: PolicyRead
+    reading: Reading
+
+
+def read_ground(git: Git, target: Point, memory: Memory) -> Ground:
+    """Read a target.
+
+    Raises:
+        OneheadError: what could not be read, and what to do about it.
+    """
+    tree = list_tree(git, target.sha)
+
+    def read_blobs(oids: Iterable[str]) -> Contents:
+        return read(git, oids, MAX_BYTES)
+
+    [policy] = policies_in([tree.entries], read_blobs)
+    [reading] = read_trees([Listing(tree.entries)], read_blobs, memory)
+    return Ground(tree, policy, reading)
+
+
 def examine(
     git: Git,
     target: Point,
     head: Point | None,
     *,
+    ground: Ground | None = None,
     strategy: Strategy | None = None,
     memory: Memory,
     evidence: GatherEvidence,
@@ -61,6 +92,7 @@ def examine(
         git: the repository.
         target: the branch that is deployed.
         head: the branch that was pushed.
+        ground: the target, where it has been read already.
         strategy: what a person asked for; `None`: what the policy says.
         memory: what was parsed before.
         evidence: looks for what has escaped.
@@ -68,9 +100,10 @@ def examine(
     Raises:
         OneheadError: what could not be read, and what to do about it.
     """
-    trees = _trees(git, target, head)
-    surveys = survey(_listings(trees), trees.read, memory)
-    written, judged = _policies(trees)
+    ground = ground or read_ground(git, target, memory)
+    trees = _trees(git, ground.tree, target, head)
+    surveys = survey([ground.reading, *read_trees(_listings(trees), trees.read, memory)])
+    written, judged = ground.policy, _judged_policy(ground, trees)
     policy = written.policy if strategy is None else written.policy._replace(strategy=strategy)
     owners = _owners(surveys[-1], policy)
     homeless = [problem for problem in surveys[-1].problems if owners[problem.path] is None]
@@ -99,18 +132,19 @@ def examine(
     return examination, trees
 
 
-def _policies(trees: Trees) -> tuple[PolicyRead, PolicyRead]:
-    """The target's policy, and the one that would be there once the branch is merged."""
+def _judged_policy(ground: Ground, trees: Trees) -> PolicyRead:
+    """The policy that would be there once the branch is merged."""
     if trees.merge is None:
-        [only] = policies_in([trees.target.entries], trees.read)
-        return only, only
+        return ground.policy
     judged = {path: trees.merge.entries[path] for path in FILES if path in trees.merge.entries}
     for path in FILES:
         conflict = trees.merge.conflicts.get(path)
         if conflict is not None and conflict.head is not None:
             judged[path] = conflict.head
-    old, new = policies_in([trees.target.entries, judged], trees.read)
-    return old, new
+    if judged == {path: trees.target.entries[path] for path in FILES if path in trees.target.entries}:
+        return ground.policy
+    [policy] = policies_in([judged], trees.read)
+    return policy
 
 
 def _plan(facts: Facts, findings: tuple[Finding, ...], policy: Policy, evidence: GatherEvidence) -> Plan:
@@ -119,8 +153,7 @@ def _plan(facts: Facts, findings: tuple[Finding, ...], policy: Policy, evidence:
     return decide(facts, findings, evidence(facts, policy) if needed else Evidence(), policy)
 
 
-def _trees(git: Git, target: Point, head: Point | None) -> Trees:
-    tree = list_tree(git, target.sha)
+def _trees(git: Git, tree: Tree, target: Point, head: Point | None) -> Trees:
     if head is None:
         return Trees(tree, None, None, lambda oids: read(git, oids, MAX_BYTES))
     other = list_changed(git, tree, head.sha)
@@ -139,18 +172,17 @@ def _trees(git: Git, target: Point, head: Point | None) -> Trees:
 
 
 def _listings(trees: Trees) -> list[Listing]:
-    """Target, head and merge; in a conflict both sides' files stand in the merged listing."""
-    listings = [Listing(trees.target.entries)]
-    if trees.head is not None and trees.merge is not None:
-        merged = dict(trees.merge.entries)
-        rivals = []
-        for path, conflict in trees.merge.conflicts.items():
-            sides = [side for side in (conflict.target, conflict.head) if side is not None]
-            if sides:
-                merged[path] = sides[0]
-                rivals += sides[1:]
-        listings += [Listing(trees.head.entries), Listing(merged, tuple(rivals))]
-    return listings
+    """Head and merge, where there are any; in a conflict both sides' files stand in the merged listing."""
+    if trees.head is None or trees.merge is None:
+        return []
+    merged = dict(trees.merge.entries)
+    rivals = []
+    for path, conflict in trees.merge.conflicts.items():
+        sides = [side for side in (conflict.target, conflict.head) if side is not None]
+        if sides:
+            merged[path] = sides[0]
+            rivals += sides[1:]
+    return [Listing(trees.head.entries), Listing(merged, tuple(rivals))]
 
 
 def _facts(

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from onehead.flows.bench import Bench
-from onehead.forge.errors import NotFound
-from onehead.gitrepo.history import introduced, landed
+from onehead.gitrepo.history import introduced
 from onehead.gitrepo.refs import Commit
 from onehead.plan.findings import Code
 from onehead.plan.verdict import Examination, Examined
@@ -16,17 +13,14 @@ from onehead.quoting import inline
 def brought_by(bench: Bench, examination: Examination) -> dict[str, str]:
     """Path of a revision file → who brought it, as Markdown; for both sides of every fork."""
     found: dict[str, str] = {}
-    git = bench.mirror.git
     for examined in examination.environments:
         paths = _fork_paths(examined)
-        theirs = {path for path in paths if path in {r.path for r in examined.facts.target}}
-        on_target = landed(git, theirs, examination.target.sha)
-        numbers = _pulls(bench, on_target.values())
-        for path, commit in on_target.items():
-            found[path] = _spoken(commit, numbers.get(commit.sha))
+        theirs = paths & {revision.path for revision in examined.facts.target}
+        for path, commit in bench.landings.commits(theirs, examination.target.sha).items():
+            found[path] = _spoken(commit, bench.landings.pull_behind(commit.sha))
         if examination.head is not None:
             not_in = [examination.target.sha]
-            for path, commit in introduced(git, paths - theirs, examination.head.sha, not_in).items():
+            for path, commit in introduced(bench.git, paths - theirs, examination.head.sha, not_in).items():
                 found[path] = _spoken(commit, None)
     return found
 
@@ -34,8 +28,9 @@ def brought_by(bench: Bench, examination: Examination) -> dict[str, str]:
 def pulls_behind(bench: Bench, examination: Examination) -> list[int]:
     """Pull requests through which the sides of the target's forks landed."""
     paths = {path for examined in examination.environments for path in _fork_paths(examined)}
-    commits = landed(bench.mirror.git, paths, examination.target.sha)
-    return sorted(set(_pulls(bench, commits.values()).values()))
+    commits = bench.landings.commits(paths, examination.target.sha)
+    pulls = {bench.landings.pull_behind(commit.sha) for commit in commits.values()}
+    return sorted(number for number in pulls if number is not None)
 
 
 def _fork_paths(examined: Examined) -> set[str]:
@@ -48,17 +43,6 @@ def _fork_paths(examined: Examined) -> set[str]:
             shared = frozenset.intersection(*(graph.ancestors(head) for head in heads))
             paths |= {graph.revisions[id_].path for id_ in graph.ancestors(*heads) - shared}
     return paths
-
-
-def _pulls(bench: Bench, commits: Iterable[Commit]) -> dict[str, int]:
-    """Commit → number of the pull request whose merge wrote it."""
-    found = {}
-    for sha in dict.fromkeys(commit.sha for commit in commits):
-        try:
-            found[sha] = bench.desk.api.pull_of_commit(bench.repository.name, sha).number
-        except NotFound:
-            continue  # pushed without a pull request
-    return found
 
 
 def _spoken(commit: Commit, pull: int | None) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from onehead.flows.memory import Memory
@@ -44,8 +44,24 @@ class Survey(NamedTuple):
     problems: tuple[ConfigProblem, ...]
 
 
+_Outcomes = dict[str, list["Revision | Unreadable"]]
+"""Path → what its file declares; both sides' where they conflict as text."""
+
+
+class Reading(NamedTuple):
+    """One tree as it was read by itself.
+
+    Attributes:
+        outcomes: what its files declare.
+        survey: its environments, as far as this tree alone shows them.
+    """
+
+    outcomes: _Outcomes
+    survey: Survey
+
+
 class Listing(NamedTuple):
-    """The files of a tree to survey.
+    """The files of a tree to read.
 
     Attributes:
         entries: path → entry.
@@ -60,13 +76,18 @@ class Listing(NamedTuple):
         return [*self.entries.values(), *self.rivals]
 
 
-def survey(listings: Collection[Listing], read: ReadBlobs, memory: Memory) -> list[Survey]:
-    """Read all environments of several trees of one repository; what they share is read once."""
+def read_trees(listings: Collection[Listing], read: ReadBlobs, memory: Memory) -> list[Reading]:
+    """Read the environments of several trees of one repository; what they share is read once."""
     distinct: list[Listing] = []
     # A branch that contains its target makes the merge equal to itself.
     places = [_place(listing, distinct) for listing in listings]
-    surveys = _surveys(distinct, read, memory)
-    return [surveys[place] for place in places]
+    readings = _read(distinct, read, memory)
+    return [readings[place] for place in places]
+
+
+def survey(readings: Sequence[Reading]) -> list[Survey]:
+    """Their environments: what the files of one tree make an environment is one in the other trees too."""
+    return _recognised_everywhere([reading.survey for reading in readings], [reading.outcomes for reading in readings])
 
 
 def _place(listing: Listing, distinct: list[Listing]) -> int:
@@ -76,7 +97,7 @@ def _place(listing: Listing, distinct: list[Listing]) -> int:
     return distinct.index(listing)
 
 
-def _surveys(listings: list[Listing], read: ReadBlobs, memory: Memory) -> list[Survey]:
+def _read(listings: list[Listing], read: ReadBlobs, memory: Memory) -> list[Reading]:
     configs = [_config_entries(listing, read) for listing in listings]
     contents = read({entry.oid for entries in configs for entry in entries}).data
     located = [
@@ -91,8 +112,9 @@ def _surveys(listings: list[Listing], read: ReadBlobs, memory: Memory) -> list[S
     declared = _declared({entry.oid for entries in wanted for entry in entries}, read, memory)
     memory.save()
     outcomes = [_outcomes(entries, declared) for entries in wanted]
-    surveys = [_assemble(found, read_files) for found, read_files in zip(located, outcomes, strict=True)]
-    return _recognised_everywhere(surveys, outcomes)
+    return [
+        Reading(read_files, _assemble(found, read_files)) for found, read_files in zip(located, outcomes, strict=True)
+    ]
 
 
 def _config_entries(listing: Listing, read: ReadBlobs) -> list[Entry]:
@@ -156,10 +178,6 @@ def _declared(oids: Collection[str], read: ReadBlobs, memory: Memory) -> dict[st
     for oid in contents.too_large:
         known[oid] = Declared(broken=f"it is larger than {MAX_BYTES // (1024 * 1024)} MiB, so it was not read")
     return known
-
-
-_Outcomes = dict[str, list["Revision | Unreadable"]]
-"""Path → what its file declares; both sides' where they conflict as text."""
 
 
 def _outcomes(entries: list[Entry], declared: Mapping[str, Declared]) -> _Outcomes:

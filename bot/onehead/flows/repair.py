@@ -104,7 +104,8 @@ def _merge_target(git: Git, repairs: Repairs, trees: Trees, signature: Signature
     examination = repairs.examination
     if examination.head is None or trees.merge is None:
         raise ValueError("a merge needs two sides")
-    tree = merge_trees(git, examination.target.sha, examination.head.sha, keep=True).tree
+    target, head = examination.target.sha, examination.head.sha
+    tree = merge_trees(git, target, head, listed={target: trees.target}, keep=True).tree
     edited = {change.path for change in repairs.all()} | {
         revision.path
         for examined in examination.environments
@@ -122,10 +123,8 @@ def _merge_target(git: Git, repairs: Repairs, trees: Trees, signature: Signature
         raise TextConflict(tuple(sorted(unresolved)))
     if resolved:
         tree = changed_tree(git, tree, resolved)
-    into, target = short_ref(examination.head.ref), short_ref(examination.target.ref)
-    return merge_commit(
-        git, examination.head.sha, examination.target.sha, tree, f"Merge {target} into {into}\n", signature
-    )
+    message = f"Merge {short_ref(examination.target.ref)} into {short_ref(examination.head.ref)}\n"
+    return merge_commit(git, head, target, tree, message, signature)
 
 
 def _date(git: Git, examination: Examination) -> datetime:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import structlog
 
 from onehead.flows.bench import Bench, Case
-from onehead.flows.changes import contents_before
 from onehead.flows.offered import Offer
 from onehead.flows.page import VERDICT
 from onehead.flows.people import brought_by
@@ -17,9 +16,7 @@ from onehead.forge.markers import Marker
 from onehead.forge.values import PullRequest, StatusState
 from onehead.plan.rivals import Rival
 from onehead.reports.comment import Remark
-from onehead.reports.diff import diff
 from onehead.reports.endings import Ending, ending_text
-from onehead.states.table import state_tables
 
 STATUS = "onehead"
 """Context of the commit status: what a branch protection names as a required check."""
@@ -89,8 +86,8 @@ def remark(bench: Bench, case: Case, made: Offer, rivals: tuple[Rival, ...] = ()
     examination = case.examination
     return Remark(
         examination=examination,
-        diff=diff(case.repairs.all(), contents_before(case.repairs, case.trees)),
-        tables={e.facts.environment.path: state_tables(e.facts) for e in examination.environments},
+        diff=case.diff,
+        tables=case.tables,
         brought_by=brought_by(bench, examination),
         repair=f"#{made.pull.number}" if made.pull else "",
         branch=f"{bench.repository.clone_url} {made.branch}" if made.branch else "",

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from onehead.errors import CannotJudge
 from onehead.gitrepo.objects import Objects, TooLarge
-from onehead.gitrepo.refs import COMMIT_FIELDS, COMMIT_FORMAT, LOG, Commit, list_refs, parse_commit
+from onehead.gitrepo.refs import COMMIT_FIELDS, COMMIT_FORMAT, LOG, Commit, Ref, list_refs, parse_commit
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -41,7 +41,7 @@ class Holding(NamedTuple):
 
 
 class Presence(NamedTuple):
-    """What other refs hold.
+    """What refs hold.
 
     A thousand branches share a handful of trees, so what is derived from a tree (revision ids, say) is best derived
     once for each object id of `trees`.
@@ -112,24 +112,31 @@ def _added(git: Git, paths: Collection[str], walk: Sequence[str], commits: Seque
     return found
 
 
-def presence(
-    git: Git, directories: Collection[str], head: str, own: Collection[str] = (), *, recursive: bool = False
-) -> Presence:
-    """What every other branch, remote branch, tag and pull request holds in some directories.
+def published_refs(git: Git) -> list[Ref]:
+    """Every branch, remote branch, tag and pull request, by name.
+
+    Raises:
+        OneheadError: no repository.
+    """
+    return list_refs(git, *_NAMESPACES)
+
+
+def presence(git: Git, refs: Collection[Ref], directories: Collection[str], *, recursive: bool = False) -> Presence:
+    """What refs hold in some directories.
 
     Args:
         git: the repository.
+        refs: the refs to look at.
         directories: paths from the top; the empty one is the top itself.
-        head: SHA of the branch in question; refs that point to it are its own.
-        own: full names of further refs that are its own (its remote-tracking branch, `refs/pull/N/head`).
         recursive: look into subdirectories too.
 
     Raises:
         CannotJudge: a directory listing is unreasonably large.
         OneheadError: no repository, or missing objects.
     """
-    others = [ref for ref in list_refs(git, *_NAMESPACES) if ref.sha != head and ref.name not in own]
-    commits = list(dict.fromkeys(ref.sha for ref in others))
+    commits = list(dict.fromkeys(ref.sha for ref in refs))
+    if not commits:
+        return Presence((), {})
     names = [directory.strip("/") for directory in directories]
     with Objects(git) as objects:
         questions = [f"{sha}:{name}" if name else f"{sha}^{{tree}}" for sha in commits for name in names]
@@ -139,8 +146,8 @@ def presence(
             infos = [(directory, next(answers)) for directory in directories]
             held[sha] = {directory: info.oid for directory, info in infos if info is not None and info.kind == "tree"}
         tops = {oid for trees in held.values() for oid in trees.values()}
-        trees = _read_trees(objects, tops, binary=len(head) // 2, recursive=recursive)
-    holdings = tuple(Holding(ref.name, ref.sha, held[ref.sha]) for ref in others if held[ref.sha])
+        trees = _read_trees(objects, tops, binary=len(commits[0]) // 2, recursive=recursive)
+    holdings = tuple(Holding(ref.name, ref.sha, held[ref.sha]) for ref in refs if held[ref.sha])
     return Presence(holdings, trees)
 
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 from onehead.gitrepo.errors import GitTooOld, explain
 from onehead.gitrepo.refs import merge_base
-from onehead.gitrepo.snapshot import DEFAULT_LIMIT, SUBMODULE, Contents, Entry, Tree, list_changed, list_tree
+from onehead.gitrepo.snapshot import DEFAULT_LIMIT, SUBMODULE, Contents, Differing, Entry, Tree, difference, list_tree
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from onehead.gitrepo.command import Git
     from onehead.gitrepo.scratch import Scratch
 
@@ -45,7 +44,7 @@ class MergedTree(NamedTuple):
 
     tree: str
     merge_base: str | None
-    entries: dict[str, Entry]
+    entries: Mapping[str, Entry]
     conflicts: dict[str, Conflict]
     messages: tuple[str, ...]
     fresh: Contents
@@ -90,9 +89,9 @@ def merge_trees(
     with scratch(git, "sha256" if len(target) == 64 else "sha1", keep=keep) as place:
         oid, conflicts, messages = _merge(place.git, target, head)
         before = known.get(target) or list_tree(git, target)
-        merged = list_changed(place.git, before, oid)
-        clean = {path: entry for path, entry in merged.entries.items() if path not in conflicts}
-        made = [entry for path, entry in clean.items() if before.entries.get(path) != entry]
+        merged = difference(place.git, before, oid)
+        made = [entry for path, entry in merged.changed.items() if path not in conflicts]
+        clean = Differing(merged, {}, conflicts) if conflicts else merged
         return MergedTree(oid, base, clean, conflicts, messages, _fresh(place, made, limit))
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from itertools import filterfalse
 from typing import TYPE_CHECKING, NamedTuple
 
 from onehead.gitrepo.objects import Objects, TooLarge
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
 
     from onehead.gitrepo.command import Git
 
@@ -38,16 +40,57 @@ class Entry(NamedTuple):
     oid: str
 
 
+class Differing(Mapping[str, Entry]):
+    """A listing told by how it differs from another one: as small as the difference, however large the repository.
+
+    Hundreds of branches are judged against one target in one run, and each needs two listings.
+
+    Attributes:
+        changed: path → entry of what is new or other than in the base.
+    """
+
+    __slots__ = ("_base", "_gone", "_size", "changed")
+
+    def __init__(self, base: Mapping[str, Entry], changed: dict[str, Entry], gone: Collection[str] = ()) -> None:
+        """Tell it.
+
+        Args:
+            base: what most of it is like; must not change any more.
+            changed: path → entry of what is new or other.
+            gone: paths of the base that are not here.
+        """
+        self._base = base
+        self.changed = changed
+        self._gone = {path for path in gone if path in base}
+        self._size = len(base) - len(self._gone) + sum(path not in base for path in changed)
+
+    def __getitem__(self, path: str) -> Entry:
+        found = self.changed.get(path)
+        if found is not None:
+            return found
+        if path in self._gone:
+            raise KeyError(path)
+        return self._base[path]
+
+    def __iter__(self) -> Iterator[str]:
+        hidden = self._gone | (self.changed.keys() & self._base.keys())
+        yield from filterfalse(hidden.__contains__, self._base) if hidden else self._base
+        yield from self.changed
+
+    def __len__(self) -> int:
+        return self._size
+
+
 class Tree(NamedTuple):
     """The files of a commit.
 
     Attributes:
         treeish: the commit or tree that was listed, as given.
-        entries: path → entry, in git's order; when directories were asked for, only what is in them.
+        entries: path → entry; when directories were asked for, only what is in them.
     """
 
     treeish: str
-    entries: dict[str, Entry]
+    entries: Mapping[str, Entry]
 
 
 class Contents(NamedTuple):
@@ -81,6 +124,15 @@ def list_tree(git: Git, treeish: str, directories: Sequence[str] = ()) -> Tree:
 
 
 def list_changed(git: Git, known: Tree, treeish: str) -> Tree:
+    """List another commit or tree, as `difference` does.
+
+    Raises:
+        OneheadError: no repository, an unknown SHA, or missing objects.
+    """
+    return Tree(treeish, difference(git, known, treeish))
+
+
+def difference(git: Git, known: Tree, treeish: str) -> Differing:
     """List another commit or tree by what differs from one that is fully listed already.
 
     As cheap as the difference is small, where `list_tree` costs as much as the repository is large.
@@ -90,14 +142,14 @@ def list_changed(git: Git, known: Tree, treeish: str) -> Tree:
     """
     out = git.run("diff-tree", "-r", "-z", "--raw", "--no-renames", "--end-of-options", known.treeish, treeish)
     fields = out.decode("utf-8", "surrogateescape").split("\0")
-    entries = dict(known.entries)
+    changed, gone = {}, set()
     for about, path in zip(fields[:-1:2], fields[1::2], strict=True):
         _, mode, _, oid, status = about.split(" ")
         if status == "D":
-            del entries[path]
+            gone.add(path)
         else:
-            entries[path] = Entry(path, mode, oid)
-    return Tree(treeish, entries)
+            changed[path] = Entry(path, mode, oid)
+    return Differing(known.entries, changed, gone)
 
 
 def parse_listing(out: bytes) -> dict[str, Entry]:

@@ -12,6 +12,9 @@ from functools import cached_property
 
 from onehead.revisions.revision import Revision, Unreadable
 
+_MOST_LINEAGES = 8
+"""Answers of `Graph.ancestors` that one graph keeps."""
+
 
 class Graph:
     """Revisions of one environment at one tree, and how they hang together.
@@ -31,6 +34,7 @@ class Graph:
         self.revisions = {id_: found[-1] for id_, found in definitions.items()}
         self.duplicates = {id_: tuple(found) for id_, found in definitions.items() if len(found) > 1}
         self.unreadable = tuple(sorted(unreadable, key=lambda u: u.path))
+        self._lineages: dict[tuple[str, ...], frozenset[str]] = {}
 
     def __contains__(self, revision: str) -> bool:
         return revision in self.revisions
@@ -126,7 +130,13 @@ class Graph:
 
     def ancestors(self, *revisions: str) -> frozenset[str]:
         """The given revisions and everything below them."""
-        return self._reach(revisions, self._parents.__getitem__)
+        found = self._lineages.get(revisions)
+        if found is None:
+            found = self._reach(revisions, self._parents.__getitem__)
+            # The same few heads are asked for again and again; of a whole chain, all would take too much memory.
+            if len(self._lineages) < _MOST_LINEAGES:
+                self._lineages[revisions] = found
+        return found
 
     def descendants(self, *revisions: str) -> frozenset[str]:
         """The given revisions and everything above them."""

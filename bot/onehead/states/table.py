@@ -8,6 +8,7 @@ from contextlib import suppress
 from onehead.plan.facts import Facts
 from onehead.plan.forks import Fork, forks_of
 from onehead.plan.reparent import NotMovable, moves_for
+from onehead.states.crop import cropped
 from onehead.states.databases import databases_of, parents_first, with_rows
 from onehead.states.fixes import as_it_is, both_directions, merging, moved
 from onehead.states.outcome import THE_MERGE, Account, Database, Fix, Outcome, State, StateRow, StateTable, Target
@@ -89,14 +90,15 @@ def _states(fix: Fix, databases: tuple[Database, ...], above: tuple[str, ...], t
     return tuple(sorted(states, key=lambda s: (_WORST_FIRST[s.outcome.kind], len(s.rows), s.rows)))
 
 
-def _table(facts: Facts, fork: Fork) -> StateTable:
+def _table(whole: Facts, fork: Fork) -> StateTable:
+    facts = cropped(whole, fork)
     fixes = [as_it_is(facts.merged), merging(facts, fork)]
     if fork.new:
         with suppress(NotMovable):
             after = moved(facts.merged, moves_for(facts.target, facts.merged, fork))
             fixes.append(Fix("reparent", after))
-    databases = databases_of(facts.merged, fork, MOST_STATES)
-    target = _target(facts, fork)
+    databases = databases_of(whole.merged, fork, MOST_STATES)
+    target = _target(whole, fork)
     chains = [Deployed(fix.graph) for fix in fixes]
     few = len(databases.found) <= FEW_STATES
     grouped: dict[tuple[object, ...], list[tuple[tuple[str, ...], tuple[Outcome, ...]]]] = {}

@@ -97,8 +97,14 @@ def _rows_after(before: tuple[str, ...], steps: list[Any]) -> tuple[str, ...]:
 def _text(error: Exception) -> str:
     """What Alembic itself shows: the bare message of its own errors, the kind of any other."""
     if isinstance(error, CommandError | RevisionError):
-        return str(error)
+        return in_order(str(error))
     return f"{type(error).__name__}: {error}".removesuffix(": ")
+
+
+def in_order(text: str) -> str:
+    """Alembic's complaint about overlapping rows with the rows sorted: it names them in the order of a hash."""
+    before, overlaps, rows = text.partition(" overlaps with other requested revisions ")
+    return f"{before}{overlaps}{', '.join(sorted(rows.split(', ')))}" if overlaps else text
 
 
 def _script_directory(graph: Graph) -> ScriptDirectory:

@@ -1,0 +1,163 @@
+"""Every branch, tag and pull request of a repository, and the revisions that stand there: read once, asked often.
+
+When a target moves, hundreds of branches are judged in one run, and each of them asks what all the others hold.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
+from functools import cached_property
+
+from onehead.flows import ours
+from onehead.flows.memory import Memory
+from onehead.gitrepo.command import Git
+from onehead.gitrepo.history import Holding, Presence, presence, published_refs
+from onehead.gitrepo.refs import Ref, describe, is_shallow
+from onehead.gitrepo.snapshot import read
+from onehead.revisions.environment import is_revision_file
+from onehead.revisions.parse import MAX_BYTES, parse
+from onehead.revisions.reading import revision_of
+from onehead.revisions.revision import Revision
+
+_OURS = re.compile(rf"refs/(?:heads|remotes/[^/]+)/{ours.BRANCHES}")
+
+
+class Standing:
+    """Which refs hold which revisions, those of one known commit aside."""
+
+    def __init__(self, holdings: Iterable[Holding], revisions: Mapping[str, list[Revision]]) -> None:
+        """Index what was found.
+
+        Args:
+            holdings: refs and the trees that they have.
+            revisions: object id of a tree → the revisions in it that count.
+        """
+        self._by_id: dict[str, list[Holding]] = defaultdict(list)
+        self._by_blob: dict[str, list[Holding]] = defaultdict(list)
+        self.merges: list[tuple[Revision, Holding]] = []
+        for holding in holdings:
+            for revision in (each for tree in holding.directories.values() for each in revisions[tree]):
+                self._by_id[revision.id].append(holding)
+                self._by_blob[revision.blob].append(holding)
+                if len(revision.parents) > 1:
+                    self.merges.append((revision, holding))
+
+    def with_id(self, id_: str) -> list[Holding]:
+        """Refs that hold a revision of this id, by name."""
+        return self._by_id.get(id_, [])
+
+    def with_blob(self, blob: str) -> list[Holding]:
+        """Refs that hold a revision file of this very content, by name."""
+        return self._by_blob.get(blob, [])
+
+
+class Others:
+    """The refs of one repository as they were when the first question was asked."""
+
+    def __init__(self, git: Git, memory: Memory) -> None:
+        """Look at nothing yet.
+
+        Args:
+            git: the repository.
+            memory: what was parsed before.
+        """
+        self.git = git
+        self._memory = memory
+        self._standing: dict[tuple[frozenset[str], bool, frozenset[str]], Standing] = {}
+        self._present: dict[tuple[frozenset[str], bool], Presence] = {}
+
+    @cached_property
+    def refs(self) -> list[Ref]:
+        """All of them, by name."""
+        return published_refs(self.git)
+
+    @cached_property
+    def tips(self) -> dict[str, list[Ref]]:
+        """Commit → the refs that point to it."""
+        found: dict[str, list[Ref]] = defaultdict(list)
+        for ref in self.refs:
+            found[ref.sha].append(ref)
+        return found
+
+    def is_ours(self, ref: Ref) -> bool:
+        """Whether a ref shows a repair of ours and no work of a person."""
+        return ref.sha in self._repairs or (ref.name.startswith("refs/pull/") and ref.sha in self._written)
+
+    @cached_property
+    def _repairs(self) -> frozenset[str]:
+        return frozenset(ref.sha for ref in self.refs if is_repair(ref.name))
+
+    @cached_property
+    def _written(self) -> frozenset[str]:
+        """Of the commits of pull requests, those that we wrote.
+
+        Forgejo keeps `refs/pull/N/head` for ever, also of a repair that was closed and whose branch is gone.
+        """
+        pulls = [ref.sha for ref in self.refs if ref.name.startswith("refs/pull/")]
+        return frozenset(sha for sha, commit in describe(self.git, pulls).items() if commit.author_email == ours.EMAIL)
+
+    @cached_property
+    def remotes(self) -> list[str]:
+        """Names of the remotes."""
+        return self.git.run("remote").decode("utf-8", "surrogateescape").split()
+
+    @cached_property
+    def is_shallow(self) -> bool:
+        """Whether history was cut off."""
+        return is_shallow(self.git)
+
+    @cached_property
+    def incomplete(self) -> str:
+        """Why not all branches are here, as a sentence; empty when they are."""
+        if self.is_shallow:
+            return "This clone is shallow, so other branches could not be looked at."
+        answer = self.git.ask("config", "--get-all", "remote.origin.fetch")
+        if answer.code == 0 and b"*" not in answer.out:
+            return "This clone holds a single branch, so the others could not be looked at."
+        return ""
+
+    def standing(self, directories: Collection[str], known: Collection[str], *, recursive: bool) -> Standing:
+        """What stands in some directories, on any ref.
+
+        Args:
+            directories: paths from the top.
+            known: object ids of files that don't count, such as those of the target, which nearly all refs hold.
+            recursive: look into subdirectories too.
+        """
+        places = frozenset(directories)
+        key = (places, recursive, frozenset(known))
+        if key not in self._standing:
+            if key[:2] not in self._present:
+                self._present[key[:2]] = presence(self.git, self.refs, sorted(places), recursive=recursive)
+            found = self._present[key[:2]]
+            self._standing[key] = Standing(found.holdings, self._revisions(found.trees, key[2]))
+        return self._standing[key]
+
+    def _revisions(self, trees: Mapping[str, Mapping[str, str]], known: frozenset[str]) -> dict[str, list[Revision]]:
+        """Object id of a tree → the revisions in it that are not known."""
+        files = {
+            tree: [(path, blob) for path, blob in found.items() if blob not in known and _counts(path)]
+            for tree, found in trees.items()
+        }
+        wanted = {blob for found in files.values() for _, blob in found}
+        declared = self._memory.recall(wanted)
+        for blob, data in read(self.git, wanted - declared.keys(), MAX_BYTES).data.items():
+            declared[blob] = parse(data)
+            self._memory.learn(blob, declared[blob])
+        self._memory.save()
+        result: dict[str, list[Revision]] = {}
+        for tree, found in files.items():
+            outcomes = [revision_of(path, blob, declared[blob]) for path, blob in found if blob in declared]
+            result[tree] = [outcome for outcome in outcomes if isinstance(outcome, Revision)]
+        return result
+
+
+def is_repair(ref: str) -> bool:
+    """Whether a branch has the name of one of our repairs."""
+    return _OURS.match(ref) is not None
+
+
+def _counts(path: str) -> bool:
+    return is_revision_file(path.rpartition("/")[2])
