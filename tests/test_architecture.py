@@ -40,9 +40,9 @@ ARROWS: dict[str, set[str]] = {
     },
     "entrypoints": {
         *("errors", "revisions", "plan", "states", "reports", "flows", "settings"),
-        *("gitrepo", "forge", "jobs"),
+        *("gitrepo", "forge", "jobs", "logs"),
     },
-    "wiring": {"entrypoints", "errors", "flows", "forge", "gitrepo", "jobs", "logs", "settings"},
+    "wiring": {"entrypoints", "errors", "flows", "jobs", "logs", "settings"},
     "__main__": {"entrypoints.cli"},
     "__init__": set(),
 }
@@ -56,10 +56,11 @@ THIRD_PARTY: dict[str, set[str]] = {
     "jinja2": {"render"},
     "markdown_it": {"commands.markdown"},
     "prometheus_client": {"entrypoints.metrics"},
+    "rich": {"entrypoints.sweep"},
     "starlette": {"entrypoints.webhook"},
     "structlog": {
-        *("logs", "wiring", "jobs.embedded", "flows.commands", "flows.handle", "flows.offer", "flows.say"),
-        *("entrypoints.rounds", "entrypoints.serve", "entrypoints.webhook"),
+        *("logs", "jobs.embedded", "flows.commands", "flows.handle", "flows.offer", "flows.say"),
+        *("entrypoints.equip", "entrypoints.rounds", "entrypoints.serve", "entrypoints.webhook"),
     },
     "uvicorn": {"entrypoints.serve"},
 }

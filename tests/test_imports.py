@@ -15,7 +15,7 @@ from tests.repositories import Repository, environment
 
 HEAVY = {
     *("alembic", "mako", "sqlalchemy", "httpx", "jinja2", "git", "starlette", "uvicorn", "pydantic"),
-    *("prometheus_client", "croniter", "structlog"),
+    *("prometheus_client", "croniter", "structlog", "rich", "markdown_it"),
 }
 
 RUN = """

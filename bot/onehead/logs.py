@@ -15,13 +15,16 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 _CHATTY = ("uvicorn", "httpx", "httpcore", "git")
 
 
-def configure(form: str, secrets: Iterable[str] = (), *, stream: TextIO | None = None) -> None:
+def configure(
+    form: str, secrets: Iterable[str] = (), *, stream: TextIO | None = None, level: int = logging.INFO
+) -> None:
     """Send every log line of this process to `stream` (standard error), ours and the libraries' alike.
 
     Args:
         form: `console` or `json`.
         secrets: texts that are replaced by `***` wherever they would appear, tracebacks included.
         stream: where to.
+        level: what is less severe is left out.
     """
     stream = stream or sys.stderr
     shared: list[Processor] = [
@@ -33,14 +36,14 @@ def configure(form: str, secrets: Iterable[str] = (), *, stream: TextIO | None =
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        wrapper_class=structlog.make_filtering_bound_logger(level),
         cache_logger_on_first_use=False,
     )
     handler = logging.StreamHandler(stream)
     handler.setFormatter(_Redacting(secrets, foreign_pre_chain=shared, processors=_last(form, stream)))
     root = logging.getLogger()
     root.handlers[:] = [handler]
-    root.setLevel(logging.INFO)
+    root.setLevel(level)
     for name in _CHATTY:
         logging.getLogger(name).setLevel(logging.WARNING)
 

@@ -91,13 +91,17 @@ def read_address(text: str) -> tuple[str, int]:
     return match[1] or match[2] or "0.0.0.0", int(match[3])  # noqa: S104 - only when asked for with ":port"
 
 
+TOPIC = "topic:"
+"""What stands before the name of a topic, among patterns for repositories."""
+
+
 def read_globs(text: str) -> tuple[str, ...]:
-    """Patterns for `owner/name`, separated by commas."""
+    """Patterns for `owner/name`, or `topic:NAME`, separated by commas."""
     globs = tuple(part.strip() for part in text.split(",") if part.strip())
-    bad = [glob for glob in globs if not re.fullmatch(r"[^/\s]+/[^/\s]+", glob)]
+    bad = [glob for glob in globs if not re.fullmatch(rf"[^/\s]+/[^/\s]+|{TOPIC}[^/\s]+", glob)]
     if bad or not globs:
         shown = _shown(", ".join(bad) or text)
-        msg = f"has {shown}, which is not a pattern for owner/name. Write it like acme/* or acme/shop."
+        msg = f"has {shown}, which is not a pattern for owner/name. Write it like acme/*, acme/shop or topic:alembic."
         raise BadValueError(msg)
     return globs
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from onehead.errors import UsageError
 from onehead.setting_values import (
+    TOPIC,
     BadValueError,
     Secret,
     read_address,
@@ -76,8 +77,8 @@ SETTINGS = (
     Setting("public_url", "Address at which Forgejo reaches the service; needed to create webhooks.", read_url, ""),
     Setting(
         "repositories",
-        "Which repositories to look after: patterns for owner/name, separated by commas; "
-        "by default all that the token can write to.",
+        "Which repositories to look after: patterns for owner/name, and topic:NAME for those with a topic, separated "
+        "by commas; by default all that the token can write to.",
         read_globs,
         "*/*",
     ),
@@ -120,9 +121,19 @@ class Settings:
     database_url: Secret | None
     log: str
 
-    def covers(self, repository: str) -> bool:
-        """Whether `owner/name` is to be looked after. Forgejo's names ignore case, so do the patterns."""
-        return any(fnmatchcase(repository.lower(), pattern.lower()) for pattern in self.repositories)
+    def covers(self, repository: str, topics: Collection[str] | None = None) -> bool:
+        """Whether `owner/name` is to be looked after. Forgejo's names ignore case, so do the patterns.
+
+        Args:
+            repository: its full name.
+            topics: what its people have set; `None` where they are not known, as in a webhook. Then one that a topic
+                could cover counts as covered, and is asked about again when they are known.
+        """
+        patterns = [pattern.lower() for pattern in self.repositories]
+        wanted = {pattern.removeprefix(TOPIC) for pattern in patterns if pattern.startswith(TOPIC)}
+        if any(fnmatchcase(repository.lower(), pattern) for pattern in patterns):
+            return True
+        return bool(wanted) if topics is None else not wanted.isdisjoint(topics)
 
 
 def load(environ: Mapping[str, str], config: Path | None = None, *, without: Collection[str] = ()) -> Settings:

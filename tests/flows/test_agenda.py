@@ -27,6 +27,7 @@ def repository(number: int) -> Repository:
         mirror=False,
         object_format="sha1",
         permissions=Permissions(push=True),
+        updated_at=NOON,
     )
 
 

@@ -47,6 +47,7 @@ CALLS: dict[str, Callable[[ForgejoApi], object]] = {
     "comment": lambda api: api.comment(REPO, 91),
     "recent_comments": lambda api: api.recent_comments(REPO, datetime(2026, 6, 30, tzinfo=UTC)),
     "permission_of": lambda api: api.permission_of(REPO, "ann"),
+    "touched": lambda api: api.touched("courtside", datetime(2026, 6, 30, tzinfo=UTC)),
     "react_to_comment": lambda api: api.react_to_comment(REPO, 91, "eyes"),
 }
 SUCCESS = {"GET": 200, "POST": 201, "DELETE": 204, "PATCH": 200}

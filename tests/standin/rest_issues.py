@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from tests.standin import issue_shapes
+from tests.standin.access import can
 from tests.standin.pulls import cut_title
 from tests.standin.rest import Answer, Call, RefusedError, Routes, not_found
 from tests.standin.rest_pulls import edit_text
@@ -47,6 +48,26 @@ def create(call: Call) -> Answer:
     repo.issues[number] = issue
     call.forge.announcer.issue(repo, issue, "opened", call.doer)
     return Answer(201, _shape(call, issue))
+
+
+@routes.get("/repos/issues/search")
+def search(call: Call) -> Answer:
+    """Search the issues and pull requests of an owner's repositories; without `owner`, of all that may be read."""
+    state, owner, since = call.query.get("state") or "open", call.query.get("owner", ""), _time(call.query.get("since"))
+    world = call.forge.world
+    if owner and world.user(owner) is None:
+        raise RefusedError(400, "Owner not found")
+    found = [
+        (repo, issue)
+        for repo in world.repositories.values()
+        if can(repo, call.caller.user, "read") and owner.lower() in ("", repo.owner.name.lower())
+        for issue in repo.issues.values()
+        # Times are compared as they are told, without fractions of a second.
+        if since is None or issue.updated.replace(microsecond=0) >= since
+        if state == "all" or issue.is_closed == (state == "closed")
+    ]
+    found.sort(key=lambda pair: pair[1].created, reverse=True)
+    return call.paged(found, lambda pair: issue_shapes.issue(world, pair[0], pair[1], call.caller.user))
 
 
 # The two fixed words come before `{index}`, or they would be taken for one.

@@ -88,6 +88,11 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("--config", metavar="FILE", help="settings in TOML; the environment wins over it")
     serve.set_defaults(module="wiring")
 
+    sweep = verbs.add_parser("sweep", help="look at every repository once, as the service does on its schedule")
+    sweep.add_argument("--config", metavar="FILE", help="settings in TOML; the environment wins over it")
+    sweep.add_argument("--dry-run", action="store_true", help="write nothing; say what would be done")
+    sweep.set_defaults(module="entrypoints.sweep")
+
     install = verbs.add_parser("install", help="set onehead up in a Forgejo: webhook, access, required check")
     _forge(install)
     install.add_argument("--secret-file", metavar="FILE", help="take the webhook's secret from it, or write it there")

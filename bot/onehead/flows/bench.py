@@ -163,6 +163,7 @@ class Bench:
         if head is not None:
             found = tuple(item for each in examination.environments for item in brought(each.facts))
             self.desk.recollection.learn_brought(self.url, target.point.sha, head.sha, found)
+        self.desk.judged(self.repository.name, examination)
         return Case(target, prepare(examination, trees), trees)
 
     @cached_property

@@ -12,6 +12,7 @@ from onehead.forge.api import ForgejoApi
 from onehead.forge.values import Repository, RepositoryName, User
 from onehead.gitrepo.mirror import Mirrors
 from onehead.plan.rivals import Brought, Rival
+from onehead.plan.verdict import Examination
 
 _MOST_REMEMBERED = 20_000
 """Judged branches of which the desk remembers what they bring; about half a kilobyte each."""
@@ -54,7 +55,10 @@ class Desk:
             are built from its own idea of its address, which may be another one.
         token: for git.
         cache: where parsed files are remembered.
-        judged: told every verdict, for the metrics.
+        covers: whether a repository is one that the service looks after.
+        judged: told every verdict.
+        ensure_webhook: makes the webhook of a repository anew, where somebody has deleted it and it can be made.
+        rehearsal: whether nothing is really written: then nothing that was written is waited for.
         recollection: of earlier jobs.
     """
 
@@ -63,7 +67,10 @@ class Desk:
     forgejo_url: str
     token: str
     cache: Path
-    judged: Callable[[str], None] = lambda _verdict: None
+    covers: Callable[[Repository], bool] = lambda _repository: True
+    judged: Callable[[RepositoryName, Examination], None] = lambda _name, _examination: None
+    ensure_webhook: Callable[[Repository], object] = lambda _repository: None
+    rehearsal: bool = False
     recollection: Recollection = field(default_factory=Recollection)
 
     @cached_property

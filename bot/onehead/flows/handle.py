@@ -22,6 +22,7 @@ from onehead.flows.page import VERDICT, Page
 from onehead.flows.policy import read_policy
 from onehead.flows.publish import finish_branch, finish_pull, publish_branch, publish_pull, publish_target
 from onehead.flows.say import ENDED
+from onehead.flows.scope import out_of_reach
 from onehead.forge.errors import NotFound
 from onehead.forge.values import Comment, PullRequest, Repository, RepositoryName
 from onehead.gitrepo.mirror import Mirror
@@ -57,10 +58,12 @@ def handle(job: Job, desk: Desk) -> None:
     except NotFound:
         log.info("The repository is gone or not visible to the token; nothing to do.", repository=job.repository)
         return
-    reason = out_of_reach(repository)
+    reason = out_of_reach(repository) or ("" if desk.covers(repository) else "the settings leave it out")
     if reason:
         log.info("The repository is left alone.", repository=job.repository, reason=reason)
         return
+    if Everything() in job.subjects:
+        desk.ensure_webhook(repository)
     with desk.mirrors.hold(desk.clone_url(repository), desk.token) as mirror:
         subjects: frozenset[Subject] = job.subjects
         for _ in range(_MOST_ROUNDS):
@@ -68,7 +71,7 @@ def handle(job: Job, desk: Desk) -> None:
             if bench is None:
                 return
             _work_through(bench, _agenda(bench, subjects))
-            if not bench.pushed:
+            if not bench.pushed or desk.rehearsal:
                 return
             _await(bench)
             subjects = frozenset(bench.pushed)
@@ -84,19 +87,6 @@ def _await(bench: Bench) -> None:
         if not missing:
             return
         bench.desk.api.wait(seconds)
-
-
-def out_of_reach(repository: Repository) -> str:
-    """Why a repository can't be looked after, as a clause; empty when it can."""
-    if repository.archived:
-        return "it is archived"
-    if repository.empty:
-        return "it is empty"
-    if repository.mirror:
-        return "it is a mirror of another repository"
-    if not repository.permissions.push:
-        return "the token may not write to it"
-    return ""
 
 
 def _lay_out(desk: Desk, repository: Repository, mirror: Mirror) -> Bench | None:

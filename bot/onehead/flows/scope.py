@@ -8,9 +8,21 @@ from onehead.forge.api import ForgejoApi
 from onehead.forge.values import Repository
 
 
-def repositories_in_scope(api: ForgejoApi, covers: Callable[[str], bool]) -> Iterator[Repository]:
+def repositories_in_scope(api: ForgejoApi, covers: Callable[[Repository], bool]) -> Iterator[Repository]:
     """Repositories that the settings name and the token may write to; archived, empty and mirrored ones are not."""
     for repository in api.repositories(api.me()):
-        usable = not (repository.archived or repository.empty or repository.mirror)
-        if usable and repository.permissions.push and covers(str(repository.name)):
+        if not out_of_reach(repository) and covers(repository):
             yield repository
+
+
+def out_of_reach(repository: Repository) -> str:
+    """Why a repository can't be looked after, as a clause; empty when it can."""
+    if repository.archived:
+        return "it is archived"
+    if repository.empty:
+        return "it is empty"
+    if repository.mirror:
+        return "it is a mirror of another repository"
+    if not repository.permissions.push:
+        return "the token may not write to it"
+    return ""

@@ -20,6 +20,7 @@ from onehead.forge.values import (
     RepositoryName,
     Status,
     StatusState,
+    Touched,
     User,
 )
 
@@ -62,6 +63,11 @@ class ForgejoApi:
         """GET /repos/search?uid={id}: what the account owns or contributes to, also through teams."""
         for item in self.connection.pages("/repos/search", within="data", uid=str(member.id)):
             yield decode.repository(item)
+
+    def touched(self, owner: str, since: datetime) -> Iterator[Touched]:
+        """GET /repos/issues/search?owner=…&since=…: of all repositories of an owner that the token may read."""
+        query = {"owner": owner, "state": "all", "since": since.strftime("%Y-%m-%dT%H:%M:%SZ")}
+        yield from map(decode.touched, self.connection.pages("/repos/issues/search", **query))
 
     def branch(self, name: RepositoryName, branch: str) -> Branch:
         """GET /repos/{owner}/{repo}/branches/{branch}."""

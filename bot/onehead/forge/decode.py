@@ -16,6 +16,7 @@ from onehead.forge.values import (
     RepositoryName,
     Side,
     Status,
+    Touched,
     User,
 )
 
@@ -57,6 +58,16 @@ def repository(fields: Fields) -> Repository:
         mirror=fields.flag("mirror"),
         object_format=fields.text("object_format_name"),
         permissions=permissions(granted) if granted else Permissions(),
+        updated_at=fields.moment("updated_at"),
+        topics=fields.texts("topics"),
+    )
+
+
+def touched(fields: Fields) -> Touched:
+    """Definition `Issue`, as a search over repositories gives it."""
+    where = fields.inner("repository")
+    return Touched(
+        RepositoryName(where.text("owner"), where.text("name")), fields.number("number"), fields.moment("updated_at")
     )
 
 

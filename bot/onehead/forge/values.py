@@ -69,6 +69,8 @@ class Repository:
         empty: Forgejo notices the first push some seconds late, and has no branches until then.
         object_format: `sha1` or `sha256`.
         permissions: of whoever asked. In a webhook delivery of a comment: of the commenter.
+        updated_at: when it was last pushed to or its settings were changed; comments and pull requests don't count.
+        topics: as its people have set them, lower case.
     """
 
     id: int
@@ -83,6 +85,20 @@ class Repository:
     mirror: bool
     object_format: str
     permissions: Permissions
+    updated_at: datetime
+    topics: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Touched:
+    """An issue or pull request, and when it last changed or was last commented on.
+
+    Forgejo does not count an edited comment.
+    """
+
+    repository: RepositoryName
+    number: int
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True)

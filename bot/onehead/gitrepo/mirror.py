@@ -30,10 +30,10 @@ import git as gitpython
 from onehead.errors import CannotJudge, OneheadError
 from onehead.gitrepo.command import Answer, Git
 from onehead.gitrepo.errors import explain
-from onehead.gitrepo.remote import PushOutcome, RefUpdate, access, push_arguments, read_push, remote_trouble
+from onehead.gitrepo.remote import PushOutcome, PushStatus, RefUpdate, access, push_arguments, read_push, remote_trouble
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
 _REFSPECS = (
     "+refs/heads/*:refs/heads/*",
@@ -50,15 +50,24 @@ class MirrorBusy(CannotJudge):
 class Mirrors:
     """The mirrors of one cache directory, which several threads and processes may share."""
 
-    def __init__(self, directory: Path, *, timeout: float = _DEFAULT_TIMEOUT) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        timeout: float = _DEFAULT_TIMEOUT,
+        pushing: Callable[[str, RefUpdate], bool] = lambda _url, _update: True,
+    ) -> None:
         """Name the cache.
 
         Args:
             directory: made when needed.
             timeout: seconds that one git command, and the wait for a mirror in use, may take.
+            pushing: asked before each push, with the clone URL and what shall become of a ref; where it says no,
+                nothing is sent and the push counts as done: a rehearsal.
         """
         self._directory = directory
         self._timeout = timeout
+        self._pushing = pushing
 
     @contextmanager
     def hold(self, url: str, token: str = "") -> Iterator[Mirror]:
@@ -79,7 +88,7 @@ class Mirrors:
             _wait_for(lock, url, self._timeout)
             reading = Git(place, timeout=self._timeout, secrets=reach.secrets)
             talking = reading.variant(environment={"GIT_ALLOW_PROTOCOL": reach.protocols}, config=reach.config)
-            yield Mirror(place, url, reading, talking)
+            yield Mirror(place, url, reading, talking, self._pushing)
 
 
 class Mirror:
@@ -89,8 +98,11 @@ class Mirror:
         git: the door for reading and for writing commits. It has no token and can't reach the network.
     """
 
-    def __init__(self, place: Path, url: str, reading: Git, talking: Git) -> None:
+    def __init__(
+        self, place: Path, url: str, reading: Git, talking: Git, pushing: Callable[[str, RefUpdate], bool]
+    ) -> None:
         self.git = reading
+        self._pushing = pushing
         self._place = place
         self._url = url
         self._talking = talking
@@ -168,6 +180,9 @@ class Mirror:
             return []
         if elsewhere is not None:
             access(elsewhere, "")  # refuses what is no clone URL
+        wanted = [self._pushing(elsewhere or self._url, update) for update in updates]
+        if not all(wanted):
+            return [PushOutcome(update.ref, PushStatus.OK) for update in updates]
         answer = self._ask("push", *push_arguments(updates, elsewhere or "origin"))
         if "src refspec" in answer.err or "bad object" in answer.err:
             raise explain("push", str(self._place), answer.code, answer.err)
