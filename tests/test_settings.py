@@ -151,7 +151,7 @@ def test_everything_wrong_is_told_at_once(tmp_path: Path) -> None:
         "ONEHEAD_LISTEN is '8686', which is not host:port. Write it like 127.0.0.1:8686 or [::1]:8686.",
         (
             f"repositories in {config} has 'acme', which is not a pattern for owner/name. "
-            "Write it like acme/* or acme/shop."
+            "Write it like acme/*, acme/shop or topic:alembic."
         ),
         (
             "ONEHEAD_SWEEP is '61 * * * *', which is no cron expression that ever comes true. "
@@ -287,10 +287,24 @@ def test_a_bad_secret_is_not_repeated_in_the_message() -> None:
         ("acme/*", "acme2/shop", False),
         ("acme/shop,tools/ci-*", "tools/ci-runner", True),
         ("acme/shop", "acme/shop2", False),
+        ("topic:alembic", "acme/shop", True),
     ],
 )
 def test_which_repositories_are_covered(patterns: str, repository: str, expected: bool) -> None:
     assert load(NEEDED | {"ONEHEAD_REPOSITORIES": patterns}).covers(repository) is expected
+
+
+@pytest.mark.parametrize(
+    ("patterns", "topics", "expected"),
+    [
+        ("topic:Alembic", ("alembic", "web"), True),
+        ("topic:alembic", ("web",), False),
+        ("topic:alembic,acme/*", (), True),
+        ("ann/*", ("alembic",), False),
+    ],
+)
+def test_topics_cover_too_once_they_are_known(patterns: str, topics: tuple[str, ...], expected: bool) -> None:
+    assert load(NEEDED | {"ONEHEAD_REPOSITORIES": patterns}).covers("acme/shop", topics) is expected
 
 
 def test_the_table_and_the_fields_are_the_same() -> None:
