@@ -6,7 +6,7 @@ import pytest
 
 from onehead.gitrepo.command import Git
 from onehead.gitrepo.errors import GitTooOld, MissingObjects, ShallowHistory
-from onehead.gitrepo.merge import Conflict, MergedTree, merge_trees
+from onehead.gitrepo.merge import Conflict, MergedTree, merge_trees, write_merged_tree
 from onehead.gitrepo.snapshot import Contents, Entry, list_tree
 from tests.repositories import Repository
 
@@ -51,13 +51,13 @@ def test_a_file_that_is_too_large_to_be_shown(git: Git, repo: Repository) -> Non
     assert merged.fresh == Contents({}, {merged.entries["both.py"].oid: len(LINES) + 10})
 
 
-def test_kept_objects_are_in_the_repository(git: Git, repo: Repository) -> None:
+def test_the_merged_tree_can_be_left_in_the_repository(git: Git, repo: Repository) -> None:
     base = repo.commit("main", {"both.py": LINES})
     head = repo.commit("topic", {"both.py": LINES + "end\n"}, parents=[base])
     target = repo.commit("main", {"both.py": "start\n" + LINES})
-    merged = merge_trees(git, target, head, keep=True)
-    assert merged.fresh == Contents({}, {})
-    assert repo.read(merged.tree, "both.py") == "start\n" + LINES + "end\n"
+    tree = write_merged_tree(git, target, head)
+    assert tree == merge_trees(git, target, head).tree
+    assert repo.read(tree, "both.py") == "start\n" + LINES + "end\n"
 
 
 def test_one_side_contains_the_other(git: Git, repo: Repository) -> None:

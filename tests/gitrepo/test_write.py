@@ -7,7 +7,7 @@ import pytest
 
 from onehead.gitrepo.command import Git
 from onehead.gitrepo.errors import GitFailed
-from onehead.gitrepo.merge import merge_trees
+from onehead.gitrepo.merge import write_merged_tree
 from onehead.gitrepo.write import BranchInUse, Signature, StaleRef, commit, merge_commit, update_ref
 from onehead.revisions.source import FileChange
 from tests.repositories import Repository
@@ -148,7 +148,7 @@ def test_a_merge_and_the_fix_on_top(git: Git, repo: Repository) -> None:
     base = repo.commit("main", {"a.py": "1\n"})
     ours = repo.commit("topic", {"b.py": "1\n"}, parents=[base])
     theirs = repo.commit("main", {"c.py": "1\n"})
-    tree = merge_trees(git, ours, theirs, keep=True).tree
+    tree = write_merged_tree(git, ours, theirs)
     merge = merge_commit(git, ours, theirs, tree, "Merge main\n", BOT)
     fix = commit(git, [merge], [FileChange("b.py", b"2\n")], "Fix\n", BOT)
     update_ref(git, "refs/heads/onehead/reparent/topic", fix, None)

@@ -98,6 +98,7 @@ class Bench:
         targets: short name → deployed branch; the default branch first.
         kept: repair branches that this run found to be needed.
         told: pull requests on which this run has explained a fork of a target.
+        credits: target and head (SHAs; empty for the target itself) → who brought what, where it was asked.
         pushed: what this run has pushed a repair onto, and the commit; it has to be looked at again.
     """
 
@@ -111,6 +112,7 @@ class Bench:
     kept: set[str] = field(default_factory=set)
     told: set[int] = field(default_factory=set)
     pushed: dict[BranchMoved | PullChanged, str] = field(default_factory=dict)
+    credits: dict[tuple[str, str], dict[str, str]] = field(default_factory=dict)
     _pages: dict[int, Page] = field(default_factory=dict)
     _grounds: dict[str, Ground] = field(default_factory=dict)
     _cases: dict[tuple[str, str, str], Case] = field(default_factory=dict)

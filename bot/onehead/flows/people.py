@@ -12,6 +12,13 @@ from onehead.quoting import inline
 
 def brought_by(bench: Bench, examination: Examination) -> dict[str, str]:
     """Path of a revision file → who brought it, as Markdown; for both sides of every fork."""
+    key = examination.target.sha, examination.head.sha if examination.head else ""
+    if key not in bench.credits:
+        bench.credits[key] = _brought_by(bench, examination)
+    return bench.credits[key]
+
+
+def _brought_by(bench: Bench, examination: Examination) -> dict[str, str]:
     found: dict[str, str] = {}
     for examined in examination.environments:
         paths = _fork_paths(examined)

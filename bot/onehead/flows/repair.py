@@ -14,7 +14,7 @@ from onehead.flows import ours
 from onehead.flows.changes import Repairs
 from onehead.flows.examine import Trees
 from onehead.gitrepo.command import Git
-from onehead.gitrepo.merge import merge_trees
+from onehead.gitrepo.merge import write_merged_tree
 from onehead.gitrepo.refs import describe
 from onehead.gitrepo.write import Signature, changed_tree, commit, merge_commit
 from onehead.plan.findings import Side
@@ -105,7 +105,7 @@ def _merge_target(git: Git, repairs: Repairs, trees: Trees, signature: Signature
     if examination.head is None or trees.merge is None:
         raise ValueError("a merge needs two sides")
     target, head = examination.target.sha, examination.head.sha
-    tree = merge_trees(git, target, head, listed={target: trees.target}, keep=True).tree
+    tree = write_merged_tree(git, target, head)
     edited = {change.path for change in repairs.all()} | {
         revision.path
         for examined in examination.environments

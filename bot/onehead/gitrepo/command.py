@@ -101,6 +101,7 @@ class Git:
         self._own = dict(environment or {})
         self._config = config
         self._secrets = secrets
+        self._places: tuple[str, str] | None = None
 
     def variant(
         self,
@@ -187,6 +188,18 @@ class Git:
                 f"{self.directory} can't be opened as a directory: {trouble.strerror}.",
                 "Name a checkout or a bare repository with `--repo DIR`.",
             ) from None
+
+    def places(self) -> tuple[str, str]:
+        """Absolute paths of the object store and of the file that names where a shallow history ends; asked once.
+
+        Raises:
+            OneheadError: there is no repository.
+        """
+        if self._places is None:
+            out = self.run("rev-parse", "--path-format=absolute", "--git-path", "objects", "--git-path", "shallow")
+            objects, shallow = (os.fsdecode(line) for line in out.split(b"\n")[:2])
+            self._places = objects, shallow
+        return self._places
 
     def too_slow(self, command: str, limit: float) -> GitTimeout:
         """The error for a command that was ended after `limit` seconds."""

@@ -172,9 +172,9 @@ def _parse_log(out: bytes) -> list[tuple[Commit, list[str]]]:
 
 
 def _shallow_commits(git: Git) -> set[str]:
-    file = git.run("rev-parse", "--path-format=absolute", "--git-path", "shallow").decode("utf-8", "surrogateescape")
+    _, file = git.places()
     try:
-        return set(Path(file.removesuffix("\n")).read_text("ascii").split())
+        return set(Path(file).read_text("ascii").split())
     except FileNotFoundError:
         return set()
 

@@ -33,7 +33,7 @@ class MergedTree(NamedTuple):
 
     Attributes:
         tree: what the merge is: the SHA of `head` or of `target` when one contains the other, else the object id of
-            the merged tree, which is in the repository only if it was asked for (`keep`).
+            the merged tree, which is not left in the repository.
         merge_base: the best common ancestor, `None` for unrelated histories.
         entries: path → file, for every path that merged cleanly.
         conflicts: path → both sides' files, for all other paths; these are not in `entries`.
@@ -56,7 +56,6 @@ def merge_trees(
     head: str,
     *,
     listed: Mapping[str, Tree] | None = None,
-    keep: bool = False,
     limit: int = DEFAULT_LIMIT,
 ) -> MergedTree:
     """Merge `head` into `target` in memory, the way a forge would: `ort`, renames followed, no configuration.
@@ -68,7 +67,6 @@ def merge_trees(
         target: SHA of the commit that is merged into (git's "ours").
         head: SHA of the commit that is merged ("theirs").
         listed: full listings that are known already, by SHA; they save time.
-        keep: leave the new objects in the repository, to make a commit of the tree.
         limit: bytes of the largest file that `fresh` holds.
 
     Raises:
@@ -86,13 +84,26 @@ def merge_trees(
     # pathlib costs more than their whole judgement.
     from onehead.gitrepo.scratch import scratch  # noqa: PLC0415
 
-    with scratch(git, "sha256" if len(target) == 64 else "sha1", keep=keep) as place:
+    with scratch(git, "sha256" if len(target) == 64 else "sha1", keep=False) as place:
         oid, conflicts, messages = _merge(place.git, target, head)
         before = known.get(target) or list_tree(git, target)
         merged = difference(place.git, before, oid)
         made = [entry for path, entry in merged.changed.items() if path not in conflicts]
         clean = Differing(merged, {}, conflicts) if conflicts else merged
         return MergedTree(oid, base, clean, conflicts, messages, _fresh(place, made, limit))
+
+
+def write_merged_tree(git: Git, target: str, head: str) -> str:
+    """The tree of the same merge, left in the repository to make a commit of it: its object id.
+
+    Raises:
+        GitTooOld: git has no `merge-tree --write-tree`.
+        OneheadError: no repository, unknown SHAs, or missing objects.
+    """
+    from onehead.gitrepo.scratch import scratch  # noqa: PLC0415 - see above
+
+    with scratch(git, "sha256" if len(target) == 64 else "sha1", keep=True) as place:
+        return _merge(place.git, target, head)[0]
 
 
 def _merge(git: Git, target: str, head: str) -> tuple[str, dict[str, Conflict], tuple[str, ...]]:

@@ -58,8 +58,7 @@ def scratch(git: Git, object_format: str, *, keep: bool) -> Iterator[Scratch]:
     Raises:
         OneheadError: there is no repository.
     """
-    asked = git.run("rev-parse", "--path-format=absolute", "--git-path", "objects", "--git-path", "shallow")
-    objects, shallow = (Path(os.fsdecode(line)) for line in asked.split(b"\n")[:2])
+    objects, shallow = map(Path, git.places())
     with tempfile.TemporaryDirectory(prefix="onehead-merge-", ignore_cleanup_errors=True) as name:
         top = Path(name)
         (top / "objects").mkdir()

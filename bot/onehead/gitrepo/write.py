@@ -83,7 +83,7 @@ def merge_commit(
 ) -> str:
     """Make the commit that merges `theirs` into `ours`, and return its SHA. No ref is moved.
 
-    `tree` comes from `merge_trees(git, ours, theirs, keep=True)`.
+    `tree` comes from `write_merged_tree(git, ours, theirs)`.
 
     Raises:
         OneheadError: no repository, or one of the three is not in it.
