@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+from onehead.flows.agenda import lone_branches
 from onehead.flows.bench import HEADS, Bench, Case, Target
 from onehead.plan.facts import Facts
 from onehead.plan.forks import forks_of
 from onehead.plan.plans import Reparent
+from onehead.plan.verdict import Point
 from onehead.quoting import code
 from onehead.reports.answers import Explained, diagnosis, explanation
 from onehead.reports.comment import inline_code, leading_plan, one_line
@@ -55,15 +59,15 @@ def explain_pull(case: Case, *, losses_only: bool = False) -> str:
         losses_only: leave out how the pull request stands.
     """
     examination = case.examination
-    lines = [] if losses_only else [inline_code(one_line(examination))]
+    lines = [] if losses_only else [inline_code(one_line(examination)), ""]
     plan = leading_plan(examination)
     lines += [f"- {inline_code(reason.message)}" for reason in plan.reasons]
     if isinstance(plan, Reparent):
         tables = [table for found in case.tables.values() for table in found]
         lines += [f"- {sentence}" for table in tables for sentence in _losses(table)]
     if not losses_only and examination.verdict != "ok":
-        lines.append("\nThe graph and what becomes of every database stand in the comment above.")
-    return "\n".join(lines)
+        lines += ["", "The graph and what becomes of every database stand in onehead's other comment on this page."]
+    return "\n".join(lines).strip()
 
 
 def diagnose(bench: Bench, target: Target, rows: tuple[str, ...]) -> str:
@@ -78,7 +82,7 @@ def diagnose(bench: Bench, target: Target, rows: tuple[str, ...]) -> str:
             continue
         places = _places(bench, target, unknown)
         told = {row: places.get(row, "") for row in unknown}
-        parts.append(diagnosis(facts.environment.path, rows, accounts(facts, rows), told))
+        parts.append(diagnosis(facts, target.name, rows, accounts(facts, rows), told))
     if parts:
         return "\n\n".join(parts)
     if not case.examination.environments:
@@ -91,11 +95,14 @@ def _losses(table: StateTable) -> list[str]:
     if "reparent" not in table.fixes:
         return []
     column = table.fixes.index("reparent")
+    databases: dict[tuple[str, ...], list[str]] = {}
+    for state in table.states:
+        if state.outcomes[column].kind == "loss":
+            at = [" and ".join(code(row) for row in rows) for rows in state.rows]
+            databases.setdefault(state.outcomes[column].lost, []).extend(at)
     return [
-        f"A database at {' and '.join(code(row) for row in state.rows[0])} would never run "
-        f"{' and '.join(code(id_) for id_ in state.outcomes[column].lost)}, without any error."
-        for state in table.states
-        if state.outcomes[column].kind == "loss"
+        f"A database at {', or '.join(at)} would never run {' and '.join(map(code, lost))}, without any error."
+        for lost, at in databases.items()
     ]
 
 
@@ -111,12 +118,21 @@ def _elsewhere(bench: Bench, target: Target, crashes: tuple[Crash, ...]) -> dict
 def _places(bench: Bench, target: Target, ids: list[str]) -> dict[str, str]:
     """Revision id → the open pull request or branch that would bring it to the target."""
     found: dict[str, str] = {}
-    if not ids:
-        return found
+    for name, head in _elsewhere_than(bench, target) if ids else ():
+        if len(found) == len(ids):
+            break
+        for item in bench.brought(target, head):
+            if item.revision.id in ids:
+                found.setdefault(item.revision.id, name)
+    return found
+
+
+def _elsewhere_than(bench: Bench, target: Target) -> Iterator[tuple[str, Point]]:
+    """Everything else that people work on, by its name in Markdown: pull requests first, then other branches."""
     for pull in bench.pulls:
         head = bench.head_of(pull)
         if head is not None and not bench.is_ours(pull):
-            for item in bench.brought(target, head):
-                if item.revision.id in ids:
-                    found.setdefault(item.revision.id, f"#{pull.number} ({code(head.ref.removeprefix(HEADS))})")
-    return found
+            yield f"#{pull.number} ({code(head.ref.removeprefix(HEADS))})", head
+    others = [name for name in bench.targets if name != target.name]
+    for name in (*others, *lone_branches(bench.pulls, bench.heads, bench.targets)):
+        yield f"the branch {code(name)}", Point(f"{HEADS}{name}", bench.heads[name])

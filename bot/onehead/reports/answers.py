@@ -8,17 +8,19 @@ from typing import Any, NamedTuple
 from onehead.commands.grammar import COMMANDS, usage
 from onehead.plan.facts import Facts
 from onehead.plan.forks import forks_of
-from onehead.plan.plans import Nothing
-from onehead.plan.verdict import Examination
+from onehead.plan.plans import Nothing, Plan, ReasonCode
+from onehead.plan.verdict import Examination, Examined
 from onehead.quoting import code, inline
 from onehead.render import environment
-from onehead.reports.comment import COLUMNS, table_rows
+from onehead.reports.comment import COLUMNS, inline_code, table_rows
+from onehead.reports.crashes import meaning
 from onehead.reports.endings import compared
 from onehead.reports.mermaid import mermaid
 from onehead.reports.picture import fork_picture, recent_picture
 from onehead.reports.text import coverage_line, short_ref
-from onehead.states.crash import Crash, Trouble
-from onehead.states.outcome import Account, StateTable, spoken
+from onehead.revisions.graph import Graph
+from onehead.states.crash import Crash
+from onehead.states.outcome import MOST_RUNS, THE_MERGE, Account, Fix, State, StateTable, spoken
 
 
 class Answer(NamedTuple):
@@ -64,7 +66,7 @@ def explanation(explained: Explained) -> str:
     """The state of a target: heads, graph, what becomes of each database, and what a reported crash means."""
     examination = explained.examination
     values = {
-        "environments": [_environment(explained, each.facts) for each in examination.environments],
+        "environments": [_environment(explained, each) for each in examination.environments],
         "target": code(short_ref(examination.target.ref)),
         "next": _next(explained),
         "coverage": coverage_line(examination),
@@ -73,127 +75,165 @@ def explanation(explained: Explained) -> str:
     return environment().get_template("answer/explain.md.j2").render(**values)
 
 
-def diagnosis(path: str, rows: tuple[str, ...], accounts: Sequence[Account], unknown: Mapping[str, str]) -> str:
-    """What a database with these rows is, and what `alembic upgrade head` does to it, under each fix.
+def diagnosis(
+    facts: Facts, target: str, rows: tuple[str, ...], accounts: Sequence[Account], unknown: Mapping[str, str]
+) -> str:
+    """What a database with these rows is, and what `alembic upgrade head` does to it: as it is, and once repaired.
 
     Args:
-        path: of the environment.
+        facts: the environment.
+        target: name of the deployed branch.
         rows: content of `alembic_version`.
         accounts: see `onehead.states.table.accounts`.
         unknown: rows that no file of the target declares → where they stand otherwise, as Markdown; may be empty.
     """
     named = " and ".join(code(row) for row in rows)
-    lines = [f"A database of {code(path)} whose `alembic_version` holds {named}:", ""]
+    lines = [f"A database of {code(facts.environment.path)} whose `alembic_version` holds {named}"]
+    if unknown:
+        lines[0] += " can't be deployed from here:"
+    else:
+        lines[0] += f" has run {_share(facts.merged, rows)}."
+    lines.append("")
     for row, place in unknown.items():
-        where = f"it stands on {place}" if place else "no branch or pull request here has it"
-        lines.append(f"- {code(row)} is not on the target: {where}.")
-    remedies: list[str] = []
+        where = f"It stands on {place}" if place else "No open pull request and no branch here would bring it"
+        lines.append(f"- {code(row)} is not on {code(target)}. {where}.")
     for account in accounts:
         for fix, states in account.fixes:
-            for state in states:
-                title = {"none": "as it is", "merge": "after a merge", "reparent": "after a re-parent"}[fix.kind]
-                moved = f" of {code(fix.moved[0])} onto {code(fix.onto or '')}" if fix.moved else ""
-                mark = {"ok": ":white_check_mark:", "error": ":x:", "loss": ":warning:"}[state.outcome.kind]
-                lines.append(f"- {mark} {title}{moved}: {inline(spoken(state.outcome), 300)}")
-                remedies += [line for line in state.remedy if fix.kind == "none"]
-    if remedies:
-        lines += ["", "A way out as it is: " + ", then ".join(code(line) for line in remedies) + "."]
+            # What is published is not moved any more, so the re-parents of a target's fork are no choice.
+            if fix.kind != "reparent":
+                lines += [_told(account, fix, state, several=len(account.fixes) > 1) for state in states]
+    lines += _way_out(unknown, accounts, target)
     return "\n".join(lines)
 
 
-def _environment(explained: Explained, facts: Facts) -> dict[str, Any]:
+def _told(account: Account, fix: Fix, state: State, *, several: bool) -> str:
+    """One line: what a deploy does."""
+    when = "" if not several else "as it is, " if fix.kind == "none" else "once the heads are merged, "
+    mark = {"ok": ":white_check_mark:", "error": ":x:", "loss": ":warning:"}[state.outcome.kind]
+    command, outcome = code(f"alembic upgrade {account.target}"), state.outcome
+    runs = [id_ for id_ in outcome.runs if id_ != THE_MERGE]
+    match outcome.kind:
+        case "error":
+            does = f"stops: {inline(outcome.error or '', 300)}"
+        case "loss":
+            does = f"exits without an error, but {inline(spoken(outcome), 300)}"
+        case _ if runs:
+            does = f"runs {' '.join(map(code, runs)) if len(runs) <= MOST_RUNS else inline(spoken(outcome), 300)}"
+        case _:
+            does = "has nothing to do"
+    return f"- {mark} {when}{command} {does}."
+
+
+def _way_out(unknown: Mapping[str, str], accounts: Sequence[Account], target: str) -> list[str]:
+    """What to do about it now, as lines; none where all is well."""
+    if unknown:
+        way = (
+            "**Way out:** deploy the commit that has the missing revision. A `stamp` only rewrites the row: what ran "
+            f"and what is on {code(target)} would not fit together any more."
+        )
+        return ["", way]
+    now = [state for account in accounts for fix, states in account.fixes if fix.kind == "none" for state in states]
+    remedies = dict.fromkeys(command for state in now for command in state.remedy)
+    if not remedies:
+        return []
+    return ["", f"**Way out:** {', then '.join(map(code, remedies))}."]
+
+
+def _share(graph: Graph, rows: Sequence[str]) -> str:
+    """How much of the chain a database has run."""
+    done = len(graph.ancestors(*rows))
+    return f"{done} of {len(graph)} revisions"
+
+
+def _environment(explained: Explained, examined: Examined) -> dict[str, Any]:
+    facts = examined.facts
     path = facts.environment.path
     target = short_ref(explained.examination.target.ref)
     forks = forks_of(facts)
     picture = fork_picture(facts, Nothing(())) if forks else recent_picture(facts.target)
     tables = explained.tables.get(path, ())
     if tables:
-        columns = [COLUMNS[fix] for fix in tables[0].fixes]
-        rows = [row for table in tables for row in table_rows(table)]
+        columns = ["has run", *(COLUMNS[fix] for fix in tables[0].fixes)]
+        rows = [row for table in tables for row in _fork_rows(facts, table)]
     else:
-        columns = ["`alembic upgrade head`"]
-        rows = [_recent_row(account) for account in explained.recent.get(path, ())]
+        columns = ["has run", "the next `alembic upgrade head` runs"]
+        rows = [_recent_row(facts, account) for account in explained.recent.get(path, ())]
     return {
         "path": code(path),
-        "summary": _summary(target, facts),
+        "summary": _summary(target, facts, examined.plan),
         "crashes": [
-            {"line": code(crash.line), "text": _meaning(explained, facts, crash)} for crash in explained.crashes
+            {
+                "line": code(crash.line),
+                "text": meaning(crash, facts, explained.examination.target, explained.elsewhere.get(crash.subject, "")),
+            }
+            for crash in explained.crashes
+            if crash.subject in facts.target or not _is_known(explained, crash)
         ],
-        "mermaid": mermaid(picture, target=target) if picture.nodes else "",
+        "mermaid": mermaid(picture) if picture.nodes else "",
         "columns": columns,
         "rows": rows,
     }
 
 
-def _summary(target: str, facts: Facts) -> str:
+def _summary(target: str, facts: Facts, plan: Plan) -> str:
     heads = [code(head) for head in facts.target.heads]
     if forks_of(facts):
         return (
             f"**{code(target)} has {len(heads)} heads ({', '.join(heads)}) where one is meant to be.** "
-            'The next `alembic upgrade head` stops with "Multiple head revisions are present".'
+            'The next `alembic upgrade head` stops with "Multiple head revisions are present", whatever the database '
+            "holds."
         )
-    if len(heads) == 1:
-        return f"**{code(target)} is at one head, {heads[0]}.** `alembic upgrade head` walks the whole chain to it."
     if not heads:
         return f"**{code(target)} has no revision yet.**"
+    joined = [inline_code(reason.message) for reason in plan.reasons if reason.code == ReasonCode.REJOINED]
+    if len(heads) == 1:
+        walks = joined[0] if joined else "`alembic upgrade head` walks the whole chain to it."
+        return f"**{code(target)} is at one head, {heads[0]}.** {walks}"
     return (
         f"**{code(target)} has the heads {', '.join(heads)}, which are meant.** Deploys need `alembic upgrade heads`."
     )
 
 
-def _recent_row(account: Account) -> dict[str, Any]:
+def _recent_row(facts: Facts, account: Account) -> dict[str, Any]:
     [(_, [state, *_])] = account.fixes
     text = inline(spoken(state.outcome), 200)
+    share = _share(facts.merged, state.rows) if state.rows else "nothing"
     return {
         "databases": " and ".join(code(row, in_table=True) for row in state.rows) or "nothing (fresh)",
-        "cells": [{"ok": text, "error": f":x: {text}", "loss": f":warning: **{text}**"}[state.outcome.kind]],
+        "cells": [share, {"ok": text, "error": f":x: {text}", "loss": f":warning: **{text}**"}[state.outcome.kind]],
     }
 
 
-def _meaning(explained: Explained, facts: Facts, crash: Crash) -> str:
-    """What a complaint means for this repository, and how to tell."""
-    at = explained.examination.target
-    main, sha = code(short_ref(at.ref)), at.sha[:10]
-    subject = code(crash.subject) if crash.subject else ""
-    match crash.trouble:
-        case Trouble.MULTIPLE_HEADS if forks_of(facts):
-            return f"That is this very fork of {main}. Every deploy of it stops here, whatever the database holds."
-        case Trouble.MULTIPLE_HEADS:
-            joints = [revision.id for revision in facts.target if len(revision.parents) > 1]
-            before = f" Every commit from before {code(joints[-1])} says exactly this." if joints else ""
-            return (
-                f"{main} at {sha} has no fork, so the crashing image was built from another commit.{before} Run "
-                "`alembic heads` inside the image: if it shows two, deploy a newer image. Nothing has to be deleted or "
-                "stamped."
-            )
-        case Trouble.CANNOT_LOCATE if crash.subject in facts.target:
-            return (
-                f"{subject} is on {main}, so the image is older than the database: it was built before {subject} came. "
-                f"Deploy an image of {main} at {sha} or newer; do not stamp."
-            )
-        case Trouble.CANNOT_LOCATE:
-            place = explained.elsewhere.get(crash.subject)
-            where = (
-                f"it stands on {place}: somebody has run that branch on this database."
-                if place
-                else "no open branch has it: it was removed or renamed after a database had run it "
-                f"({code(f'git log --all --oneline -S{crash.subject}')} finds the commit)."
-            )
-            return f"{subject} is not on {main}; {where} A `stamp` would hide which tables are really there."
-        case Trouble.OVERLAPS:
-            return (
-                f"`alembic_version` holds {subject} together with a revision that already stands on it. One of the two "
-                "rows is too many; `/onehead doctor ROW ROW` with both says which."
-            )
-        case Trouble.MISSING_PARENT if crash.subject in facts.target:
-            return f"{subject} is on {main}, so the image lacks some of its revision files: look at how it is built."
-        case Trouble.MISSING_PARENT:
-            return f"A revision in the image follows {subject}, which no file on {main} declares."
-        case Trouble.DUPLICATE_OBJECT:
-            return (
-                f"{subject} is there already although its revision has not been recorded: an earlier run was cut off "
-                "half-way, or something else created it. Compare the tables with the rows before anything is repeated."
-            )
+def _fork_rows(facts: Facts, table: StateTable) -> list[dict[str, Any]]:
+    """Lines of a fork's table, each with what its databases have run."""
+    rows = table_rows(table)
+    for row, state in zip(rows, table.states, strict=False):
+        row["cells"].insert(0, _sides_run(facts, table, state.rows))
+    return rows
+
+
+def _sides_run(facts: Facts, table: StateTable, databases: tuple[tuple[str, ...], ...]) -> str:
+    """Which sides of a fork some databases have run anything of; all are alike, or nothing is said."""
+    graph, heads = facts.merged, table.fork.heads
+    shared = frozenset.intersection(*(graph.ancestors(head) for head in heads))
+    own = {head: graph.ancestors(head) - shared for head in heads}
+    found = {
+        tuple(head for head in heads if any(row in graph and graph.ancestors(row) & own[head] for row in rows))
+        for rows in databases
+    }
+    if len(found) > 1:
+        return ""
+    [touched] = found
+    if not touched:
+        return "nothing of either side" if len(heads) == 2 else "nothing of any side"
+    if len(touched) == len(heads):
+        return "something of both sides" if len(heads) == 2 else "something of every side"
+    return f"something of the side of {' and '.join(code(head, in_table=True) for head in touched)}"
+
+
+def _is_known(explained: Explained, crash: Crash) -> bool:
+    """Whether any environment has the revision that a complaint names: then it is not about the others."""
+    return any(crash.subject in examined.facts.target for examined in explained.examination.environments)
 
 
 def _next(explained: Explained) -> str:
@@ -201,4 +241,6 @@ def _next(explained: Explained) -> str:
         return f"merge {explained.repair}; until then deploys can use `alembic upgrade heads`."
     if explained.examination.verdict != "ok":
         return "see what stands against this in the checks of the branch; onehead repairs what it can by itself."
+    if explained.crashes:
+        return "find out what the crashing deploy is made of, as said above, before anything is changed in a database."
     return "`/onehead doctor ROW…` says what becomes of a database with other rows."

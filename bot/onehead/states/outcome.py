@@ -135,6 +135,10 @@ class StateTable:
     left_out: int
 
 
+MOST_RUNS = 8
+"""Revisions that are named one by one."""
+
+
 def spoken(outcome: Outcome, *, for_many: bool = False) -> str:
     """An outcome in a few words, for a table cell: what runs, what is lost, or why Alembic stops.
 
@@ -152,4 +156,4 @@ def spoken(outcome: Outcome, *, for_many: bool = False) -> str:
         return "runs what is missing"
     if not shown:
         return "nothing to do"
-    return " ".join(shown) if len(shown) <= 6 else f"{' '.join(shown[:3])} … {shown[-1]} ({len(shown)})"
+    return " ".join(shown) if len(shown) <= MOST_RUNS else f"{' '.join(shown[:3])} … {shown[-1]} ({len(shown)})"
