@@ -57,6 +57,13 @@ class Occasion:
 
 def offer(bench: Bench, case: Case, occasion: Occasion) -> Offer:
     """Offer the repair in the way that the repository wants; other repairs of ours for the same branch go."""
+    made = _offer(bench, case, occasion)
+    if occasion.pull is not None:
+        remove_laid_ready(bench, occasion.pull, but=made.branch)
+    return made
+
+
+def _offer(bench: Bench, case: Case, occasion: Occasion) -> Offer:
     base = _base(case)
     before = bench.repairs_into(base) if _is_here(occasion) else []
     if not case.repairs.changes:
@@ -139,6 +146,13 @@ def remove_branch(bench: Bench, branch: str) -> None:
         bench.heads.pop(branch, None)
 
 
+def remove_laid_ready(bench: Bench, pull: PullRequest, but: str = "") -> None:
+    """Delete the branches with repairs of a pull request from a fork, but for one that still holds."""
+    for name in (f"{ours.BRANCHES}{kind}/pr-{pull.number}" for kind in ours.KINDS):
+        if name != but:
+            remove_branch(bench, name)
+
+
 def _is_here(occasion: Occasion) -> bool:
     return occasion.pull is None or is_local(occasion.pull)
 
@@ -200,7 +214,6 @@ def _to_fork(bench: Bench, case: Case, occasion: Occasion, written: Written) -> 
         raise ValueError("only a pull request can come from a fork")
     name = f"{ours.BRANCHES}{written.kind}/pr-{pull.number}"
     if pull.allow_maintainer_edit and not push_onto(bench, case, pull, written):
-        remove_branch(bench, name)
         return Offer(pushed=written.sha, merged_first=written.merged_first)
     refusal = _push(bench, name, written.sha)
     return Offer(

@@ -3,6 +3,9 @@
 BRANCHES = "onehead/"
 """Repair branches are `onehead/<reparent|merge|reissue>/<head branch>`."""
 
+KINDS = ("reparent", "merge", "reissue")
+"""The kinds of repair that a branch's name tells."""
+
 AUTHOR = "onehead"
 EMAIL = "onehead@noreply.invalid"
 """Author of every repair commit; a branch whose last commit has another author holds a person's work."""

@@ -6,7 +6,7 @@ from onehead.errors import OneheadError
 from onehead.flows import ours, say
 from onehead.flows.agenda import is_local
 from onehead.flows.bench import HEADS, Bench, Case, Target
-from onehead.flows.offer import Occasion, close, offer, remove_branch
+from onehead.flows.offer import Occasion, close, offer, remove_branch, remove_laid_ready
 from onehead.flows.offered import Offer
 from onehead.flows.page import problem_keys
 from onehead.flows.people import pulls_behind
@@ -101,7 +101,7 @@ def finish_pull(bench: Bench, pull: PullRequest) -> None:
     if is_local(pull) and not remaining:
         reason = "its pull request was merged" if pull.merged else "its pull request was closed"
         close(bench, bench.repairs_into(pull.head.ref), reason)
-    _remove_laid_ready(bench, pull)
+    remove_laid_ready(bench, pull)
     if pull.number not in bench.told:
         say.end(bench, pull.number, endings.merged(pull.base.ref) if pull.merged else endings.closed())
 
@@ -109,7 +109,7 @@ def finish_pull(bench: Bench, pull: PullRequest) -> None:
 def finish_branch(bench: Bench, branch: str) -> None:
     """Remove what was offered for a branch that is gone: pull requests, and repair branches without one."""
     close(bench, bench.repairs_into(branch), "its branch was deleted")
-    for kind in ("reparent", "merge", "reissue"):
+    for kind in ours.KINDS:
         remove_branch(bench, f"{ours.BRANCHES}{kind}/{branch}")
 
 
@@ -157,12 +157,7 @@ def _leave(bench: Bench, pull: PullRequest, head: Point) -> None:
 def _withdraw(bench: Bench, pull: PullRequest, reason: str) -> None:
     if is_local(pull):
         close(bench, bench.repairs_into(pull.head.ref), reason)
-    _remove_laid_ready(bench, pull)
-
-
-def _remove_laid_ready(bench: Bench, pull: PullRequest) -> None:
-    for kind in ("reparent", "merge", "reissue"):
-        remove_branch(bench, f"{ours.BRANCHES}{kind}/pr-{pull.number}")
+    remove_laid_ready(bench, pull)
 
 
 def _settle(bench: Bench, number: int, examination: Examination, repair: int | None) -> None:
