@@ -125,7 +125,8 @@ def _values(remark: Remark, plan: Plan) -> dict[str, Any]:
     target = code(short_ref(examination.target.ref))
     head = code(short_ref(examination.head.ref)) if examination.head else target
     shown = [e for e in examination.environments if _counts(examination, e)]
-    reasons = [inline_code(reason.message) for e in shown for reason in e.plan.reasons]
+    told = {finding.message for e in shown for finding in e.findings}
+    reasons = [inline_code(reason.message) for e in shown for reason in e.plan.reasons if reason.message not in told]
     onto = sorted({p for m in plan.moves for p in m.new_parents}) if isinstance(plan, Reparent | Reissue) else []
     return {
         "title": _title(examination, target, head),
@@ -172,7 +173,7 @@ def _title(examination: Examination, target: str, head: str) -> str:
         case _ if only_policy(examination):
             return f"The policy on {head} can't be used"
         case _:
-            return f"{head} would break the migration chain"
+            return f"{head} would break the migration chain" if examination.head else f"The chain on {target} is broken"
 
 
 def _consequence(examination: Examination) -> str:
@@ -189,7 +190,8 @@ def _consequence(examination: Examination) -> str:
         case _ if only_policy(examination):
             return "A rule that is not understood is not kept, so this is refused before it lands."
         case _:
-            return "The next deploy would fail whatever the database holds."
+            first = "If it lands as it is, the next deploy fails" if examination.head else "The next deploy fails"
+            return f"{first}, whatever the database holds."
 
 
 def _environment(remark: Remark, examined: Examined) -> dict[str, Any]:

@@ -48,7 +48,7 @@ def resolved(examination: Examination, repair: int | None = None) -> Ending:
 def merged(target: str) -> Ending:
     """The pull request has landed, and its target is well."""
     return Ending(
-        ":white_check_mark:", "Resolved", f"This pull request is merged, and {code(target)} has no fork from it."
+        ":white_check_mark:", "Resolved", f"This pull request is merged, and {code(target)} is not forked by it."
     )
 
 
