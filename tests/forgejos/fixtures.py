@@ -53,6 +53,11 @@ class Project:
         result: dict[str, Any] = (by or self.api).call("POST", f"{self.repository.path}/pulls", wanted, expect=201)
         return result
 
+    def open_issue(self, title: str, body: str = "", *, by: Api | None = None) -> int:
+        """Open an issue (as the owner, unless told otherwise), and give its number."""
+        wanted = {"title": title, "body": body}
+        return int((by or self.api).call("POST", f"{self.repository.path}/issues", wanted, expect=201)["number"])
+
     def pull(self, number: int) -> dict[str, Any]:
         result: dict[str, Any] = self.api.get(f"{self.repository.path}/pulls/{number}")
         return result

@@ -16,11 +16,13 @@ from onehead.entrypoints.metrics import Metrics
 from onehead.entrypoints.webhook import HookDoor, build_app
 from onehead.flows.desk import Desk
 from onehead.flows.handle import handle
+from onehead.flows.setup import EVENTS
 from onehead.forge.api import ForgejoApi
 from onehead.forge.connection import Connection
 from onehead.gitrepo.mirror import Mirrors
 from onehead.jobs.embedded import EmbeddedEngine
 from onehead.jobs.job import Everything, Job
+from tests.forgejos.administration import Api
 from tests.forgejos.fixtures import Project
 from tests.forgejos.port import Account, eventually
 
@@ -66,6 +68,38 @@ class Service:
         """The bot's own comments on a pull request."""
         found = self.project.api.get(f"{self.project.repository.path}/issues/{number}/comments")
         return [comment for comment in found if comment["user"]["id"] == self.bot.id]
+
+    def say(self, number: int, text: str, by: Api | None = None) -> int:
+        """Comment on a pull request or issue (as the owner, unless told otherwise), and give the comment's id."""
+        path = f"{self.project.repository.path}/issues/{number}/comments"
+        return int((by or self.project.api).call("POST", path, {"body": text}, expect=201)["id"])
+
+    def edit(self, comment: int, text: str, by: Api | None = None) -> None:
+        """Change the text of a comment."""
+        path = f"{self.project.repository.path}/issues/comments/{comment}"
+        (by or self.project.api).call("PATCH", path, {"body": text}, expect=200)
+
+    def answers(self, number: int) -> list[str]:
+        """The bot's replies to commands on a page, without their hidden first line."""
+        return [
+            each["body"].partition("\n")[2]
+            for each in self.comments(number)
+            if each["body"].startswith("<!-- onehead:answer ")
+        ]
+
+    def ask(self, number: int, text: str, by: Api | None = None) -> str:
+        """Comment, wait, and give the one reply to it."""
+        before = self.answers(number)
+        self.say(number, text, by)
+        self.settle()
+        [*old, new] = self.answers(number)
+        assert old == before
+        return new
+
+    def reactions(self, comment: int) -> list[str]:
+        """The bot's reactions on a comment."""
+        found = self.project.api.get(f"{self.project.repository.path}/issues/comments/{comment}/reactions") or []
+        return [each["content"] for each in found if each["user"]["id"] == self.bot.id]
 
     def verdicts(self, number: int) -> list[dict[str, Any]]:
         """The bot's comments that say how a pull request stands: there should never be two."""
@@ -133,9 +167,8 @@ def service(project: Project, tmp_path: Path) -> Iterator[Service]:
     thread.start()
     eventually(lambda: server.started)
     port = server.servers[0].sockets[0].getsockname()[1]
-    admin.add_hook(
-        repository, f"http://127.0.0.1:{port}/hooks/forgejo", SECRET, ["push", "create", "delete", "pull_request"]
-    )
+    # The very list that `onehead install` subscribes to.
+    admin.add_hook(repository, f"http://127.0.0.1:{port}/hooks/forgejo", SECRET, EVENTS)
     engine.start()
     yield Service(project, bot, engine, desk, f"http://127.0.0.1:{port}", runs)
     engine.stop(5)

@@ -26,6 +26,7 @@ class Verb(StrEnum):
     EXPLAIN = "explain"
     MERGE = "merge"
     REPARENT = "reparent"
+    AUTO = "auto"
     APPLY = "apply"
     DOCTOR = "doctor"
     IGNORE = "ignore"
@@ -79,6 +80,9 @@ COMMANDS: dict[Verb, Kind] = {
     Verb.REPARENT: Kind(
         Takes.NOTHING, Who.AUTHOR, "Repairs by moving this branch's revisions, and says which databases lose by it."
     ),
+    Verb.AUTO: Kind(
+        Takes.NOTHING, Who.AUTHOR, "Takes `merge` or `reparent` back: the repository's policy chooses the repair again."
+    ),
     Verb.APPLY: Kind(Takes.NOTHING, Who.PUSHER, "Pushes the proposed repair straight onto the branch, forward only."),
     Verb.DOCTOR: Kind(
         Takes.ROWS,
@@ -89,7 +93,7 @@ COMMANDS: dict[Verb, Kind] = {
     Verb.IGNORE: Kind(
         Takes.REASON, Who.WRITER, "Turns the check green in spite of what is wrong now; new problems still count."
     ),
-    Verb.UNIGNORE: Kind(Takes.NOTHING, Who.WRITER, "Takes that back."),
+    Verb.UNIGNORE: Kind(Takes.NOTHING, Who.WRITER, "Takes `ignore` back."),
 }
 """Every command, in the order of the help."""
 

@@ -75,7 +75,11 @@ def agenda(
         or (is_local(pull) and pull.head.ref in moved | repaired)
     }
     free = lone_branches(pulls, heads, targets)
-    commands = sorted((each for each in subjects if isinstance(each, CommandGiven)), key=lambda each: each.comment)
+    # Of two hints about one comment the one that knows what its author may do comes first: the first is answered.
+    commands = sorted(
+        (each for each in subjects if isinstance(each, CommandGiven)),
+        key=lambda each: (each.comment, each.may_write is None),
+    )
     return Agenda(
         everything=everything,
         targets=tuple(name for name in targets if name in chosen),

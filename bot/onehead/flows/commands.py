@@ -1,7 +1,8 @@
 """Commands in comments: who asks for what, whether they may, and the one reply that answers all of a comment.
 
 The reply is also the memory: a comment that has one was answered, however often it is edited, and what people chose
-(another repair, to ignore a problem) stands in the reply's hidden facts. See `onehead.flows.page`.
+(another repair, to ignore a problem) stands in the reply's hidden facts. See `onehead.flows.page`. One kind of reply
+does not end the matter: where nobody could say yet whether the author may do it. The webhook that says so edits it.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from datetime import datetime
 
 import structlog
 
-from onehead.commands.grammar import COMMANDS, Command, Mistake, Verb, Who, commands_in, usage
+from onehead.commands.grammar import CALL, COMMANDS, Command, Mistake, Verb, Who, commands_in, usage
 from onehead.flows.agenda import is_local
 from onehead.flows.answers import diagnose, explain_pull, explain_target
 from onehead.flows.bench import Bench, Case, Target
@@ -23,7 +24,7 @@ from onehead.forge.intents import ensure_comment, react
 from onehead.forge.markers import Marker
 from onehead.forge.values import Comment, PullRequest
 from onehead.jobs.job import CommandGiven
-from onehead.plan.plans import Nothing, Refuse
+from onehead.plan.plans import Nothing, Plan, Refuse
 from onehead.plan.policy import Strategy
 from onehead.quoting import code, inline
 from onehead.reports.answers import Answer, help_text, reply
@@ -32,6 +33,9 @@ from onehead.reports.comment import inline_code, leading_plan, one_line
 log = structlog.get_logger(__name__)
 
 _MAY_WRITE = {"write", "admin", "owner"}
+
+_UNSURE = "unsure"
+"""Fact of a reply that was given without knowing whether the author may do what they asked for."""
 
 
 def unanswered(page: Page, since: datetime) -> list[Comment]:
@@ -61,7 +65,7 @@ def answer_commands(bench: Bench, given: CommandGiven) -> set[int]:
     if not asked or comment.author.id == bench.desk.me.id:
         return set()
     pull = next((pull for pull in bench.pulls if pull.number == given.number), None)
-    if bench.page(given.number).answer_to(comment.id) is None:
+    if _is_due(bench.page(given.number).answer_to(comment.id), given):
         try:
             react(api, name, comment.id, "eyes")
             request = _Request(bench, given, comment, pull)
@@ -78,8 +82,14 @@ def answer_commands(bench: Bench, given: CommandGiven) -> set[int]:
     return {given.number} if pull is not None else set()
 
 
+def _is_due(reply: Marker | None, given: CommandGiven) -> bool:
+    return reply is None or (_UNSURE in reply.facts and given.may_write is not None)
+
+
 def _written(each: Command | Mistake) -> str:
-    return each.line if isinstance(each, Mistake) else usage(each.verb).replace("ROW…", " ".join(each.rows))
+    if isinstance(each, Mistake):
+        return each.line
+    return " ".join(filter(None, [CALL, each.verb, *each.rows, each.reason]))
 
 
 @dataclass
@@ -92,7 +102,7 @@ class _Request:
         comment: as it is now.
         pull: the open pull request under which it stands; `None` for an issue or a closed one.
         facts: what the reply remembers.
-        strategy: what this comment chose, for the commands that come after.
+        strategy: the repair that was chosen on the page, or above in this comment.
     """
 
     bench: Bench
@@ -100,7 +110,10 @@ class _Request:
     comment: Comment
     pull: PullRequest | None
     facts: dict[str, object] = field(default_factory=dict)
-    strategy: Strategy | None = None
+    strategy: Strategy | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.strategy = self.bench.page(self.given.number).choices.strategy
 
     def answer(self, asked: Command | Mistake) -> str:
         """Do one thing and say what came of it, in Markdown."""
@@ -121,6 +134,7 @@ class _Request:
             Verb.EXPLAIN: self._explain,
             Verb.MERGE: lambda: self._choose("merge"),
             Verb.REPARENT: lambda: self._choose("reparent"),
+            Verb.AUTO: self._choose_nothing,
             Verb.APPLY: self._apply,
             Verb.DOCTOR: lambda: diagnose(self.bench, self._target() or self.bench.main, asked.rows),
             Verb.IGNORE: lambda: self._ignore(asked.reason),
@@ -131,40 +145,38 @@ class _Request:
     def _target(self) -> Target | None:
         return None if self.pull is None else self.bench.targets.get(self.pull.base.ref)
 
-    def _case(self, strategy: Strategy | None = None) -> Case:
+    def _case(self) -> Case:
         """The pull request as it stands, repaired in the way that was asked for."""
         target, pull = self._target(), self.pull
         if target is None or pull is None:
             raise ValueError("only a pull request into a target can be judged")
-        chosen = strategy or self.strategy or self.bench.page(pull.number).choices.strategy
-        return self.bench.judge(target, self.bench.head_of(pull), chosen)
+        return self.bench.judge(target, self.bench.head_of(pull), self.strategy)
 
     def _explain(self) -> str:
         target = self._target()
         if self.pull is not None and target is not None:
             return explain_pull(self._case())
         issue = self.bench.desk.api.issue(self.bench.repository.name, self.given.number)
-        said = f"{issue.title}\n{issue.body}\n{self.comment.body}"
+        page = self.bench.page(self.given.number)
+        others = (comment.body for comment in page.comments if comment.author.id != page.me)
+        said = "\n".join([issue.title, issue.body, *others])
         return "\n\n".join(explain_target(self.bench, each, said) for each in self.bench.targets.values())
 
     def _choose(self, strategy: Strategy) -> str:
-        case = self._case(strategy)
+        before, self.strategy = self.strategy, strategy
+        case = self._case()
         plan = leading_plan(case.examination)
         if isinstance(plan, Refuse):
+            self.strategy = before
             why = " ".join(inline_code(reason.message) for reason in plan.reasons)
             return f"That is not possible here: {why} {' Or: '.join(plan.options)}"
-        self.strategy = strategy
         self.facts |= {"strategy": strategy, "by": self.comment.author.login}
-        if isinstance(plan, Nothing):
-            return "There is nothing to repair now. The choice is kept for when there is."
-        if strategy == "merge":
-            return (
-                "The repair is a merge revision now. It is right for every database; what it costs: the chain parts "
-                "and is rejoined, and `alembic downgrade -1` stops at the merge first."
-            )
-        if plan.kind == "merge":
-            return "A re-parent is not possible here, so it stays a merge. " + _reasons(case)
-        return f"The repair moves this branch's revisions now. {explain_pull(case, losses_only=True)}"
+        return f"{_chosen(case, plan, strategy)}\n\n`{usage(Verb.AUTO)}` takes this back."
+
+    def _choose_nothing(self) -> str:
+        self.strategy = None
+        self.facts |= {"strategy": "auto", "by": self.comment.author.login}
+        return f"The repository's policy chooses the repair again.\n\n{explain_pull(self._case())}"
 
     def _apply(self) -> str:
         case, pull = self._case(), self.pull
@@ -205,12 +217,14 @@ class _Request:
                 return "The branch is in a fork whose author has not allowed edits, so only they can push to it."
         may_write = self._may_write()
         if may_write is None:
+            self.facts[_UNSURE] = True
             return (
-                "The forge did not tell whether you may push here (its message about your comment was lost). Please "
-                "write the command once more; or make the bot an admin of the repository, then it can ask."
+                "onehead does not know yet whether you may push here: the forge tells that with its message about a "
+                "comment, and the one about yours has not come. If this is still here in a minute, edit your comment "
+                "(a blank is enough) or write the command once more. As an admin of the repository, onehead could ask."
             )
         if not may_write:
-            return f"Only {who} can do that; {inline(self.comment.author.login, 60)} may not."
+            return f"Only {who} can do that, and {inline(self.comment.author.login, 60)} may not. Nothing was done."
         if who is Who.PUSHER and self.pull is not None and is_local(self.pull):
             branch = self.bench.desk.api.branch(self.bench.repository.name, self.pull.head.ref)
             if branch.protected:
@@ -230,6 +244,21 @@ class _Request:
             return self.bench.desk.api.permission_of(self.bench.repository.name, login) in _MAY_WRITE
         except (Forbidden, NotFound):
             return None
+
+
+def _chosen(case: Case, plan: Plan, strategy: Strategy) -> str:
+    """What a choice means now, and what it costs."""
+    if isinstance(plan, Nothing):
+        return "There is nothing to repair now. The choice is kept for when there is."
+    if strategy == "merge":
+        return (
+            "The repair is a merge revision now, which is right for every database. What it costs: the chain keeps "
+            "both ways, databases may go them in different orders, and `alembic downgrade -1` stops at the merge with "
+            '"Ambiguous walk", so a downgrade across it has to name its revision.'
+        )
+    if plan.kind == "merge":
+        return "A re-parent is not possible here, so it stays a merge. " + _reasons(case)
+    return f"The repair moves this branch's revisions now.\n\n{explain_pull(case, losses_only=True)}"
 
 
 def _reasons(case: Case) -> str:

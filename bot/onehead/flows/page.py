@@ -42,8 +42,8 @@ class Choices:
     """What people chose for one pull request, by commands.
 
     Attributes:
-        strategy: the repair that was asked for; `None` where nobody asked.
-        strategy_at: when.
+        strategy: the repair that was asked for; `None` where nobody asked, or took it back.
+        strategy_at: when that was last said.
         ignored: what is not to be complained about; `None` where nothing is.
     """
 
@@ -78,9 +78,9 @@ class Page:
         """The marker of the comment that says how the pull request stands; `None` where nothing was said yet."""
         return next((marker for _, marker in self.ours(VERDICT)), None)
 
-    def answer_to(self, comment: int) -> Comment | None:
-        """Our reply to the commands in a comment."""
-        return next((reply for reply, marker in self.ours(ANSWER) if marker.about == str(comment)), None)
+    def answer_to(self, comment: int) -> Marker | None:
+        """The marker of our reply to the commands in a comment; `None` where there is none."""
+        return next((marker for _, marker in self.ours(ANSWER) if marker.about == str(comment)), None)
 
     @property
     def choices(self) -> Choices:
@@ -89,12 +89,17 @@ class Page:
         strategy_at: datetime | None = None
         ignored: Ignored | None = None
         for reply, marker in self.ours(ANSWER):
-            asked = marker.facts.get("strategy")
-            if asked == "auto" or asked == "merge" or asked == "reparent":  # noqa: PLR1714 - narrows the type
-                strategy, strategy_at = asked, reply.created_at
+            if "strategy" in marker.facts:
+                strategy, strategy_at = _strategy(marker), reply.created_at
             if "ignored" in marker.facts:
                 ignored = _ignored(marker)
         return Choices(strategy, strategy_at, ignored)
+
+
+def _strategy(marker: Marker) -> Strategy | None:
+    """What was asked for; `auto` takes it back, so that the policy decides."""
+    asked = marker.facts["strategy"]
+    return asked if asked == "merge" or asked == "reparent" else None  # noqa: PLR1714 - narrows the type
 
 
 def _ignored(marker: Marker) -> Ignored | None:

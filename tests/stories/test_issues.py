@@ -1,0 +1,110 @@
+"""A crash that somebody reports in an issue: what the answer tells them."""
+
+from __future__ import annotations
+
+from tests.basketball import TRUNK, feature
+from tests.migrations import chain, merged, revision
+from tests.migrations import project as alembic_project
+from tests.stories.conftest import Service
+
+CRASH = """\
+basketball-api has been crash-looping for 20 hours (240 restarts).
+
+```
+INFO  [alembic.runtime.migration] Context impl PostgresqlImpl.
+ERROR [alembic.util.messaging] Can't locate revision identified by '018'
+  FAILED: Can't locate revision identified by '018'
+```
+
+The migration chain forks at 018 (019 and 020 both revise it) and the database has a single stamp, so alembic can't
+resolve the fork. I propose to run `alembic stamp 019 021` and to restart.
+"""
+
+
+def basketball(service: Service, *, rejoined: bool = True) -> None:
+    """The repository of the report: 019 and 020, 021 both on 018; 022 joins them, and three more follow."""
+    copy = service.project.copy
+    parents: list[str | None] = [None, *TRUNK[:-1]]
+    copy.commit(merged(alembic_project(), chain(*zip(TRUNK, parents, strict=True))), "Up to 018")
+    copy.commit(merged(feature("019", "018"), feature("020", "018"), feature("021", "020")), "Two features")
+    if rejoined:
+        copy.commit(revision("022", ("019", "021")), "Rejoin the chain")
+        copy.commit(chain(("023", "022"), ("024", "023"), ("025", "024")), "Three more")
+    copy.push()
+
+
+def test_the_report_gets_the_answer_that_it_should_have_had(service: Service) -> None:
+    basketball(service)
+    number = service.project.open_issue("Crash loop", CRASH)
+    reply = service.ask(number, "/onehead explain")
+    main = service.project.copy.git("rev-parse", "main")[:10]
+
+    # How main stands, and that the fork is not to blame.
+    assert "**`main` is at one head, `025`.** The chain parts after `018` and is rejoined" in reply
+    assert "A deploy that crashes all the same has another cause" in reply
+    # What the crash means, how to tell, and what not to do.
+    assert reply.count("> `ERROR [alembic.util.messaging] Can't locate revision identified by '018'`") == 1
+    assert f"`018` is on `main` at {main}, so neither the chain nor the row in the database is wrong." in reply
+    assert "Run `alembic heads` in that image" in reply
+    assert "Do not `stamp`: that runs no migration" in reply
+    # The graph.
+    assert "```mermaid\ngraph LR\n" in reply
+    assert "<b>022</b>" in reply
+    # What each row means, and what the next deploy does to such a database.
+    table = {
+        cells[1].strip(): (cells[2].strip(), cells[3].strip())
+        for cells in (line.split("|") for line in reply.split("\n"))
+        if len(cells) == 5
+    }
+    assert table["`018`"] == ("18 of 25 revisions", "020 021 019 022 023 024 025")
+    assert table["`019`"] == ("19 of 25 revisions", "020 021 022 023 024 025")
+    assert table["`021`"] == ("20 of 25 revisions", "019 022 023 024 025")
+    assert table["`025`"] == ("25 of 25 revisions", "nothing to do")
+    assert table["nothing (fresh)"] == ("nothing", "001 002 003 … 025 (25)")
+    assert "**Next:** find out what the crashing deploy is made of" in reply
+
+
+def test_a_database_is_told_by_its_rows(service: Service) -> None:
+    basketball(service)
+    service.project.push_branch("badges", chain(("026", "025")))
+    number = service.project.open_issue("Which database is which?")
+    reply = service.ask(
+        number,
+        "\n".join(f"/onehead doctor {rows}" for rows in ("018", "019 021", "018 019", "025", "026", "0x9")),
+    )
+    sections = reply.split("**`/onehead doctor ")
+
+    assert "has run 18 of 25 revisions." in sections[1]
+    assert ":white_check_mark: `alembic upgrade head` runs `020` `021` `019` `022` `023` `024` `025`." in sections[1]
+    assert "`019` and `021` has run 21 of 25 revisions." in sections[2]
+    assert "runs `022` `023` `024` `025`." in sections[2]
+    assert ":x: `alembic upgrade head` stops: Requested revision 019 overlaps with other requested" in sections[3]
+    assert "**Way out:** `alembic stamp --purge 019`, then `alembic upgrade head`." in sections[3]
+    assert "`alembic upgrade head` has nothing to do." in sections[4]
+    assert "`026` is not on `main`. It stands on the branch `badges`." in sections[5]
+    assert "`0x9` is not on `main`. No open pull request and no branch here would bring it." in sections[6]
+    assert "stops: Can't locate revision identified by '0x9'" in sections[6]
+
+
+def test_a_fork_on_main_is_explained_with_its_repair(service: Service) -> None:
+    basketball(service, rejoined=False)
+    service.settle()
+    [repair] = service.repairs()
+    number = service.project.open_issue("Deploy fails")
+    service.say(number, "FAILED: Multiple head revisions are present for given argument 'head'")
+    reply = service.ask(number, "/onehead explain\n/onehead doctor 021")
+
+    assert "**`main` has 2 heads (`019`, `021`) where one is meant to be.**" in reply
+    assert "That is this very fork of `main`." in reply
+    assert "| `018` | nothing of either side | :x: Multiple heads | 020 021 019 |" in reply
+    assert "| `021` | something of the side of `021` | :x: Multiple heads | 019 |" in reply
+    assert "| `019` and `021` | something of both sides | :x: Multiple heads | nothing to do |" in reply
+    assert f"**Next:** merge #{repair['number']}; until then deploys can use `alembic upgrade heads`." in reply
+    assert ":white_check_mark: once the heads are merged, `alembic upgrade head` runs `019`." in reply
+
+
+def test_what_makes_sense_only_in_a_pull_request_is_said_to(service: Service) -> None:
+    basketball(service)
+    number = service.project.open_issue("Please repair")
+    reply = service.ask(number, "/onehead merge\n/onehead apply\n/onehead check\n/onehead ignore")
+    assert reply.count("makes sense only in an open pull request.") == 4
