@@ -121,6 +121,17 @@ def test_a_closed_repair_has_its_pull_request_judged_again() -> None:
     assert agenda([PullChanged(9)], ["main"], PULLS, HEADS, {9: repair}).pulls == (1,)
 
 
+def test_a_pull_request_into_a_target_that_is_being_repaired_may_be_a_repair_too() -> None:
+    mending = (*PULLS, pull(9, "onehead/merge/main"))
+    assert agenda([PullChanged(1)], ["main"], mending, HEADS, {}) == Agenda(targets=("main",), pulls=(1,))
+    assert agenda([PullChanged(2)], ["main"], mending, HEADS, {}).targets == ()
+
+
 def test_commands_come_in_the_order_in_which_they_were_written() -> None:
     late, early = CommandGiven(7, 1), CommandGiven(5, 2)
     assert look(late, early) == Agenda(commands=(early, late))
+
+
+def test_of_two_hints_about_a_comment_the_one_that_knows_its_author_comes_first() -> None:
+    known, unknown = CommandGiven(5, 1, may_write=False), CommandGiven(5, 1)
+    assert look(unknown, known).commands == (known, unknown)

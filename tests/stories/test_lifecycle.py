@@ -190,3 +190,160 @@ def test_what_webhooks_did_not_tell_the_sweep_brings_to_an_end(service: Service)
     assert "is closed" in text(service, number)
     assert service.repairs() == []
     assert service.onehead_branches() == []
+
+
+def test_a_collision_that_somebody_mended_by_hand_is_over(service: Service) -> None:
+    number, _ = collide(service)
+    [repair] = service.repairs()
+    copy = service.project.copy
+    copy.switch("oauth")
+    copy.git("merge", "--no-edit", "main")
+    sha = copy.commit(chain(("020", "019")), "Move onto 019")
+    copy.push()
+    copy.switch("main")
+    service.settle()
+
+    assert "Resolved" in text(service, number)
+    assert service.status(sha)[0] == "success"
+    assert "does not need it any more" in service.closing_words(repair["number"])
+    assert service.repairs() == []
+    assert service.onehead_branches() == []
+
+
+def test_a_revision_that_is_taken_back_collides_with_nothing(service: Service) -> None:
+    number, _ = collide(service)
+    copy = service.project.copy
+    copy.switch("oauth")
+    sha = copy.commit(dict.fromkeys(chain(("020", "018"))), "No tokens after all")
+    copy.push()
+    copy.switch("main")
+    service.settle()
+
+    assert "Resolved" in text(service, number)
+    assert service.status(sha)[0] == "success"
+    assert service.repairs() == []
+    assert service.onehead_branches() == []
+
+
+def test_a_merged_repair_is_celebrated_briefly_and_its_branch_goes(service: Service) -> None:
+    number, _ = collide(service)
+    [repair] = service.repairs()
+    service.project.merge(repair["number"])
+    service.settle()
+
+    said = text(service, number)
+    assert f"## :tada: Repaired\n\n#{repair['number']} is merged. `alembic upgrade head` finds one head, `020`." in said
+    assert "**Next:** nothing to do here." in said
+    assert len(said) < 500
+    assert service.onehead_branches() == []
+
+
+def take_over(service: Service) -> str:
+    """Somebody commits to the repair branch."""
+    copy = service.project.copy
+    copy.git("fetch", "origin")
+    copy.git("switch", "-c", "onehead/reparent/oauth", "origin/onehead/reparent/oauth")
+    sha = copy.commit({"NOTES": "mine\n"}, "My own idea")
+    copy.push()
+    copy.switch("main")
+    return sha
+
+
+def test_a_repair_that_somebody_works_on_is_theirs_whatever_moves(service: Service) -> None:
+    number, _ = collide(service)
+    [repair] = service.repairs()
+    mine = take_over(service)
+    copy = service.project.copy
+    copy.switch("oauth")
+    copy.commit(chain(("021", "020")), "More tokens")
+    copy.push()
+    copy.switch("main")
+    service.settle()
+
+    copy.git("fetch", "origin")
+    assert copy.git("rev-parse", "origin/onehead/reparent/oauth") == mine
+    said = text(service, number)
+    assert (
+        f"**Next:** somebody has worked on `onehead/reparent/oauth` (#{repair['number']}), so onehead stands back; "
+        "finish it there, or delete that branch."
+    ) in said
+    assert [each["number"] for each in service.repairs()] == [repair["number"]]
+
+    # The collision goes another way: the pull request is of no use, the person's work stays.
+    service.project.close_pull(number)
+    service.settle()
+    assert service.repairs() == []
+    assert "the branch `onehead/reparent/oauth` stays, for somebody has worked on it" in service.closing_words(
+        repair["number"]
+    )
+    copy.git("fetch", "origin")
+    assert copy.git("rev-parse", "origin/onehead/reparent/oauth") == mine
+    service.sweep()
+    assert service.onehead_branches() == ["onehead/reparent/oauth"]
+
+
+def test_a_repair_that_somebody_has_finished_and_merged_stands_in_nobodys_way(service: Service) -> None:
+    number, _ = collide(service)
+    [repair] = service.repairs()
+    take_over(service)
+    service.settle()
+    service.project.merge(repair["number"])
+    service.settle()
+    assert "Repaired" in text(service, number)
+    assert service.onehead_branches() == []
+
+    copy = service.project.copy
+    copy.commit(chain(("0195", "019")), "Main moves on")
+    copy.push()
+    service.settle()
+    [again] = service.repairs()
+    assert again["number"] != repair["number"]
+
+
+def test_somebody_elses_merge_of_the_same_heads_goes_before_ours_as_soon_as_it_is_proposed(service: Service) -> None:
+    copy = service.project.copy
+    copy.commit(BASE, "Start")
+    copy.push()
+    service.project.forgejo.lose_webhooks(True)
+    numbers = []
+    for name, id_ in (("teams", "019"), ("oauth", "020")):
+        service.project.push_branch(name, chain((id_, "018")))
+        numbers.append(service.project.open_pull(name, title=name)["number"])
+    for number in numbers:
+        service.project.merge(number)
+    service.project.forgejo.wait_until_quiet()
+    service.project.forgejo.lose_webhooks(False)
+    service.sweep()
+    [repair] = service.repairs()
+    copy.pull()
+
+    service.project.push_branch("by-hand", chain(("021", ("019", "020"))))
+    theirs = service.project.open_pull("by-hand", title="Join the heads")["number"]
+    service.settle()
+    assert service.repairs() == []
+    assert "by-hand" in service.closing_words(repair["number"])
+    for number in numbers:
+        assert "by-hand" in text(service, number)
+        assert f"**Next:** merge #{theirs}" in text(service, number)
+
+    service.project.merge(theirs)
+    service.settle()
+    for number in numbers:
+        assert "Resolved" in text(service, number)
+    assert service.onehead_branches() == []
+
+
+def test_a_branch_without_a_pull_request_takes_its_repair_along_when_it_goes(service: Service) -> None:
+    copy = service.project.copy
+    copy.commit(BASE, "Start")
+    copy.commit(chain(("019", "018")), "Player teams")
+    copy.push()
+    service.project.push_branch("oauth", chain(("020", "018")), start="main~1")
+    service.settle()
+    [repair] = service.repairs()
+
+    copy.push(":oauth")
+    service.settle()
+    assert service.repairs() == []
+    assert service.onehead_branches() == []
+    assert service.project.pull(repair["number"])["state"] == "closed"

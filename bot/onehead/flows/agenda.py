@@ -65,7 +65,7 @@ def agenda(
     numbers = {each.number for each in touched}
     # What a person does to a repair (close it, reopen it, delete its branch) changes what its pull request says.
     repairs = [pull for pull in pulls if pull.number in numbers and pull.head.ref.startswith(ours.BRANCHES)]
-    repaired = {pull.base.ref for pull in (*over, *repairs)} | {_repaired(name) for name in deleted}
+    repaired = {pull.base.ref for pull in (*over, *repairs)} | {ours.repaired_by(name) for name in deleted}
     wanted = {
         pull.number
         for pull in pulls
@@ -82,7 +82,7 @@ def agenda(
     )
     return Agenda(
         everything=everything,
-        targets=tuple(name for name in targets if name in chosen),
+        targets=tuple(name for name in targets if name in chosen | _joined(pulls, numbers)),
         pulls=tuple(sorted(wanted)),
         branches=tuple(name for name in free if everything or name in moved | repaired or _first(targets) in chosen),
         gone=tuple(sorted(deleted)),
@@ -109,11 +109,11 @@ def is_local(pull: PullRequest) -> bool:
     return head is not None and base is not None and head.id == base.id and not pull.head.ref.startswith("refs/")
 
 
-def _repaired(branch: str) -> str:
-    """The branch that one of our repair branches repairs; the name itself for any other."""
-    if not branch.startswith(ours.BRANCHES):
-        return branch
-    return branch.removeprefix(ours.BRANCHES).partition("/")[2]
+def _joined(pulls: Collection[PullRequest], touched: Collection[int]) -> set[str]:
+    """Forked targets into which somebody proposes something: it may be the merge that ours is not needed for then."""
+    forked = {pull.base.ref for pull in pulls if pull.head.ref.startswith(ours.BRANCHES)}
+    theirs = (pull for pull in pulls if pull.number in touched and not pull.head.ref.startswith(ours.BRANCHES))
+    return {pull.base.ref for pull in theirs} & forked
 
 
 def _first(targets: Collection[str]) -> str:

@@ -18,7 +18,7 @@ from onehead.flows.page import Page
 from onehead.forge.values import PullRequest, Repository
 from onehead.gitrepo.command import Git
 from onehead.gitrepo.mirror import Mirror
-from onehead.gitrepo.refs import describe
+from onehead.gitrepo.refs import describe, is_ancestor
 from onehead.jobs.job import BranchMoved, PullChanged
 from onehead.plan.policy import Policy, Strategy
 from onehead.plan.rivals import Brought, brought
@@ -213,9 +213,13 @@ class Bench:
         return pull.head.ref.startswith(ours.BRANCHES) and pull.author.id == self.desk.me.id
 
     def holds_our_work(self, branch: str) -> bool:
-        """Whether the last commit of a branch is one that we wrote."""
+        """Whether nothing on a repair branch is lost with it: we wrote its last commit, or all of it has landed."""
         tip = self.heads.get(branch)
-        return tip is not None and describe(self.git, [tip])[tip].author_email == ours.EMAIL
+        if tip is None:
+            return False
+        repaired = self.heads.get(ours.repaired_by(branch))
+        landed = repaired is not None and is_ancestor(self.git, tip, repaired)
+        return landed or describe(self.git, [tip])[tip].author_email == ours.EMAIL
 
     def repairs_into(self, branch: str) -> list[PullRequest]:
         """Our open repair pull requests into a branch."""

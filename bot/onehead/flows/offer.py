@@ -27,7 +27,9 @@ from onehead.forge.values import PullRequest
 from onehead.gitrepo.patch import patch_of
 from onehead.gitrepo.remote import PushStatus, RefUpdate
 from onehead.jobs.job import BranchMoved, PullChanged
+from onehead.plan.forks import forks_of
 from onehead.plan.plans import ReasonCode
+from onehead.quoting import code
 from onehead.reports.comment import pull_body, pull_title
 from onehead.reports.text import short_ref
 
@@ -68,7 +70,7 @@ def _offer(bench: Bench, case: Case, occasion: Occasion) -> Offer:
     before = bench.repairs_into(base) if _is_here(occasion) else []
     if not case.repairs.changes:
         close(bench, before, _why_nothing(case))
-        return Offer()
+        return Offer(trouble=_merged_elsewhere(bench, case))
     try:
         written = write_repair(bench.git, case.repairs, case.trees, author=bench.desk.me.login)
     except TextConflict as conflict:
@@ -133,10 +135,16 @@ def close(bench: Bench, pulls: Collection[PullRequest], reason: str) -> None:
     """Close repair pull requests of ours, say why, and delete their branches where nobody else has worked on them."""
     api, name = bench.desk.api, bench.repository.name
     for pull in pulls:
-        text = f"Closed, because {reason}.\n\n**Next:** nothing to do here.\n"
+        text = f"Closed, because {reason}.\n\n**Next:** {_next_after(bench, pull)}.\n"
         close_pull(api, name, pull.number, marker=CLOSED, reason=text, author=bench.desk.me)
         remove_branch(bench, pull.head.ref)
         log.info("Withdrew a repair.", repository=str(name), pull=pull.number, reason=reason)
+
+
+def _next_after(bench: Bench, pull: PullRequest) -> str:
+    if pull.head.ref not in bench.heads or bench.holds_our_work(pull.head.ref):
+        return "nothing to do here"
+    return f"the branch {code(pull.head.ref)} stays, for somebody has worked on it; delete it when it is of no use"
 
 
 def remove_branch(bench: Bench, branch: str) -> None:
@@ -162,13 +170,30 @@ def _base(case: Case) -> str:
 
 
 def _why_nothing(case: Case) -> str:
-    existing = [
-        reason.message
-        for examined in case.examination.environments
-        for reason in examined.plan.reasons
-        if reason.code == ReasonCode.MERGE_EXISTS
-    ]
-    return existing[0].rstrip(".") if existing else "there is nothing that could be repaired this way any more"
+    existing = _existing_merge(case)
+    return existing.rstrip(".") if existing else "there is nothing that could be repaired this way any more"
+
+
+def _existing_merge(case: Case) -> str:
+    """Where somebody else has made the merge already, a sentence; empty where nobody has."""
+    reasons = (reason for examined in case.examination.environments for reason in examined.plan.reasons)
+    return next((reason.message for reason in reasons if reason.code == ReasonCode.MERGE_EXISTS), "")
+
+
+def _merged_elsewhere(bench: Bench, case: Case) -> str:
+    """What to do where somebody else has made the merge already; empty where nobody has."""
+    if not _existing_merge(case):
+        return ""
+    if case.examination.head is not None:
+        return "take that merge over into this branch; it is judged again then."
+    forks = {frozenset(fork.heads) for each in case.examination.environments for fork in forks_of(each.facts)}
+    theirs = (pull for pull in bench.pulls if pull.base.ref == case.target.name and not bench.is_ours(pull))
+    proposed = (
+        (pull, item) for pull in theirs if (head := bench.head_of(pull)) for item in bench.brought(case.target, head)
+    )
+    found = (f"#{pull.number}" for pull, item in proposed if frozenset(item.revision.parents) in forks)
+    place = next(found, "the branch that has it")
+    return f"merge {place} into `{case.target.name}`; until then, deploys can use `alembic upgrade heads`."
 
 
 def _conflict(case: Case, conflict: TextConflict) -> str:
@@ -190,7 +215,7 @@ def _as_pull(bench: Bench, case: Case, occasion: Occasion, written: Written, bef
             trouble=f"you decide: the repair, #{declined}, was closed, so onehead does not open another one. Reopen "
             "it, or ask for a new one with `/onehead merge` or `/onehead reparent`."
         )
-    refusal = _push(bench, name, written.sha)
+    refusal = _push(bench, name, written.sha, open_already)
     if refusal:
         return Offer(trouble=refusal)
     close(bench, [pull for pull in before if pull not in open_already], "another repair fits better now")
@@ -245,14 +270,15 @@ def _declined(bench: Bench, occasion: Occasion, base: str, name: str) -> int | N
     return None if any(bench.page(newest.number).ours(CLOSED.kind)) else newest.number
 
 
-def _push(bench: Bench, name: str, sha: str) -> str:
+def _push(bench: Bench, name: str, sha: str, pulls: Sequence[PullRequest] = ()) -> str:
     """Push a repair branch; says why not, where it could not be, or must not: a person's work is never overwritten."""
     tip = bench.heads.get(name)
     bench.kept.add(name)
     if tip == sha:
         return ""
     if tip is not None and not bench.holds_our_work(name):
-        return f"somebody has worked on `{name}`, so onehead stands back; finish it there, or delete that branch."
+        where = f"`{name}`{''.join(f' (#{pull.number})' for pull in pulls)}"
+        return f"somebody has worked on {where}, so onehead stands back; finish it there, or delete that branch."
     [outcome] = bench.mirror.push([RefUpdate(f"{HEADS}{name}", sha, tip)])
     if outcome.status in (PushStatus.OK, PushStatus.UP_TO_DATE):
         bench.heads[name] = sha

@@ -9,3 +9,10 @@ KINDS = ("reparent", "merge", "reissue")
 AUTHOR = "onehead"
 EMAIL = "onehead@noreply.invalid"
 """Author of every repair commit; a branch whose last commit has another author holds a person's work."""
+
+
+def repaired_by(branch: str) -> str:
+    """The branch that one of our repair branches repairs; the name itself for any other."""
+    if not branch.startswith(BRANCHES):
+        return branch
+    return branch.removeprefix(BRANCHES).partition("/")[2]

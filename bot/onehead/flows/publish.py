@@ -125,11 +125,8 @@ def _healthy(bench: Bench, pull: PullRequest, case: Case, rivals: tuple[Rival, .
     blocked = bool(waits(pull.number, rivals))
     state = StatusState.FAILURE if blocked else StatusState.SUCCESS
     say.status(bench, head.sha, state, rivals_line(pull.number, rivals))
-    if pull.draft:
-        say.end(bench, pull.number, endings.draft())
-    else:
-        text = heads_up(pull.number, rivals, case.examination)
-        say.verdict(bench, pull.number, text, say.PROBLEM if blocked else say.HEADS_UP)
+    text = heads_up(pull.number, rivals, case.examination)
+    say.verdict(bench, pull.number, text, say.PROBLEM if blocked else say.HEADS_UP)
 
 
 def _collides(bench: Bench, pull: PullRequest, case: Case, rivals: tuple[Rival, ...]) -> None:
