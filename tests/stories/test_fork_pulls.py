@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Callable
 
+from alembic.script import ScriptDirectory
+
 from tests.forgejos.administration import Api, HostedRepository
 from tests.forgejos.port import Account
 from tests.forgejos.workcopy import WorkCopy
@@ -52,9 +54,11 @@ def test_the_repair_is_laid_ready_as_a_branch_and_as_a_patch(
     _, _, rest = comment["body"].partition("The repair as a patch</summary>\n\n```diff\n")
     patch = rest.partition("\n```")[0] + "\n"
     upstream = f"{service.project.forgejo.url}/{service.project.repository.full_name}.git"
-    theirs.git("fetch", upstream, "main")
-    theirs.git("merge", "--no-edit", "FETCH_HEAD")
+    # As the comment says.
+    assert f"`git pull --no-rebase {upstream} main`, then `git am` the patch above" in comment["body"]
+    theirs.git("pull", "--no-rebase", "--no-edit", upstream, "main")
     subprocess.run(["git", "am"], cwd=theirs.folder, input=patch, text=True, check=True, capture_output=True)
+    assert ScriptDirectory(theirs.folder / "alembic").get_heads() == ["020"]
     theirs.push()
     service.settle()
 
@@ -86,7 +90,25 @@ def test_where_the_author_allows_edits_the_repair_is_pushed(
     assert service.onehead_branches() == []
 
 
-def test_a_fork_that_goes_away_leaves_nothing_behind(service: Service, work_copy: WorkCopies, api_of: Apis) -> None:
+def test_a_fork_that_is_deleted_closes_its_pull_request_and_leaves_nothing_behind(
+    service: Service, work_copy: WorkCopies, api_of: Apis
+) -> None:
+    number, _, _ = collide(service, work_copy, api_of, edits=False)
+    assert service.onehead_branches() == [f"onehead/reparent/pr-{number}"]
+    author = service.project.pull(number)["user"]["login"]
+    fork = service.project.pull(number)["head"]["repo"]["name"]
+    service.project.forgejo.admin.api.call("DELETE", f"/repos/{author}/{fork}", expect=204)
+    service.project.forgejo.wait_until_quiet()
+    service.settle()
+
+    assert service.project.pull(number)["state"] == "closed"
+    assert service.onehead_branches() == []
+    assert "is closed" in service.verdicts(number)[0]["body"]
+
+
+def test_a_closed_pull_request_from_a_fork_leaves_nothing_behind(
+    service: Service, work_copy: WorkCopies, api_of: Apis
+) -> None:
     number, _, _ = collide(service, work_copy, api_of, edits=False)
     service.project.close_pull(number)
     service.settle()

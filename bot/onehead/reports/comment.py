@@ -277,7 +277,9 @@ def _by_hand(remark: Remark, plan: Plan) -> str:
     if remark.pushed:
         return f"pull this branch before you go on; onehead has pushed the repair onto it, {code(remark.pushed[:10])}."
     if remark.branch:
-        first = f"`git merge {examination.target.sha[:10]}` first, then " if remark.merged_first else ""
+        url, _, _ = remark.branch.partition(" ")
+        pull = code(f"git pull --no-rebase {url} {short_ref(examination.target.ref)}")
+        first = f"{pull}, then " if remark.merged_first else ""
         return (
             f"take the repair into your fork: {code(f'git pull --ff-only {remark.branch}')} and `git push`; or "
             f"{first}`git am` the patch above. With *Allow edits from maintainers* set, onehead pushes it for you."
