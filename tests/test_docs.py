@@ -25,6 +25,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from starlette.routing import Route
 
 from onehead import errors
+from onehead.commands.grammar import COMMANDS, MOST, usage
 from onehead.entrypoints import cli, webhook
 from onehead.entrypoints.health import Health
 from onehead.entrypoints.metrics import Metrics
@@ -278,6 +279,15 @@ def test_no_verb_is_missing() -> None:
     assert {coded(row[0]) for row in rows(overview)} == set(verbs())
     assert {title.removeprefix("onehead ") for title in sections(page)} == set(verbs())
     assert set(re.findall(r"`onehead (\w+)` \|", text(ROOT / "README.md"))) == set(verbs())
+
+
+def test_commands_in_comments() -> None:
+    page = REFERENCE / "slash-commands.md"
+    listed = rows(sections(page)["Commands"])
+    assert listed == [[f"`{usage(verb)}`", kind.meaning, str(kind.who)] for verb, kind in COMMANDS.items()]
+    everywhere = "".join(text(path) for path in PAGES)
+    assert set(re.findall(r"`/onehead ([a-z]+)", everywhere)) == {str(verb) for verb in COMMANDS}
+    assert f"Up to {MOST} of them" in text(page)
 
 
 @pytest.mark.parametrize("place", ["docs/reference/settings.md", "README.md"])
