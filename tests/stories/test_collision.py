@@ -98,6 +98,7 @@ def test_a_fork_on_main_is_told_to_the_pull_requests_that_brought_it(service: Se
     numbers = [service.project.open_pull(name, title=name)["number"] for name in ("teams", "oauth")]
     for number in numbers:
         service.project.merge(number)
+    service.project.forgejo.wait_until_quiet()
     service.project.forgejo.lose_webhooks(False)
     service.sweep()
 

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
+
 from onehead.commands.grammar import COMMANDS, usage
+from onehead.forge.api import ForgejoApi
+from onehead.forge.errors import Forbidden
+from onehead.forge.values import RepositoryName
 from onehead.jobs.job import CommandGiven, Everything, Job
 from tests.forgejos.administration import Api, HostedRepository
 from tests.forgejos.port import Account
@@ -302,6 +307,42 @@ def test_who_is_not_known_yet_is_answered_again_in_the_same_reply_once_the_webho
     [reply] = service.answers(number)
     assert "The repair is a merge revision now" in reply
     assert repair_branch(service) == "onehead/merge/oauth"
+
+
+def test_a_command_put_into_somebody_elses_mouth_is_not_theirs_to_give(service: Service, api_of: Apis) -> None:
+    number, _ = collide(service)
+    _, reader = person(service, api_of, "read")
+    said = service.say(number, "I have no idea.", reader)
+    service.edit(said, "I have no idea.\n\n/onehead merge")  # by the owner
+    service.settle()
+
+    [reply] = service.answers(number)
+    assert "onehead does not know yet whether you may push here" in reply
+    assert repair_branch(service) == "onehead/reparent/oauth"
+
+
+def test_a_page_that_can_not_be_written_on_is_answered_once_it_can(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such as a locked one: Forgejo refuses the reaction, which comes before anything is done."""
+    number, sha = collide(service)
+    react = ForgejoApi.react_to_comment
+
+    def locked(_api: ForgejoApi, _name: RepositoryName, _comment: int, _reaction: str) -> bool:
+        raise Forbidden("Forgejo refused the reaction: no permission.", "Unlock the page.")
+
+    monkeypatch.setattr(ForgejoApi, "react_to_comment", locked)
+    service.say(number, "/onehead apply")
+    service.settle()
+    service.tell_everything()
+    assert service.answers(number) == []
+    assert service.project.pull(number)["head"]["sha"] == sha
+    assert service.status(sha)[0] == "failure"
+
+    monkeypatch.setattr(ForgejoApi, "react_to_comment", react)
+    service.sweep()
+    [reply] = service.answers(number)
+    assert "Pushed" in reply
 
 
 def test_an_admin_bot_asks_the_forge_what_the_author_may_do(service: Service, api_of: Apis) -> None:

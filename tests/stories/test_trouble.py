@@ -26,6 +26,7 @@ def collide(service: Service) -> tuple[int, str]:
     copy.push()
     sha = service.project.push_branch("oauth", chain(("020", "018")), start="main~1")
     number = service.project.open_pull("oauth")["number"]
+    service.project.forgejo.wait_until_quiet()
     service.project.forgejo.lose_webhooks(False)
     return number, sha
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from onehead.errors import OneheadError
 from onehead.flows import ours
 from onehead.flows.agenda import is_local
 from onehead.flows.changes import Repairs, contents_before, prepare
@@ -100,6 +101,7 @@ class Bench:
         told: pull requests on which this run has explained a fork of a target.
         credits: target and head (SHAs; empty for the target itself) → who brought what, where it was asked.
         pushed: what this run has pushed a repair onto, and the commit; it has to be looked at again.
+        refusal: what the token may not do, to be raised at the end: statuses that nobody may merge by come first.
     """
 
     desk: Desk
@@ -113,6 +115,7 @@ class Bench:
     told: set[int] = field(default_factory=set)
     pushed: dict[BranchMoved | PullChanged, str] = field(default_factory=dict)
     credits: dict[tuple[str, str], dict[str, str]] = field(default_factory=dict)
+    refusal: OneheadError | None = None
     _pages: dict[int, Page] = field(default_factory=dict)
     _grounds: dict[str, Ground] = field(default_factory=dict)
     _cases: dict[tuple[str, str, str], Case] = field(default_factory=dict)

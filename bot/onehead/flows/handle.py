@@ -23,7 +23,7 @@ from onehead.flows.policy import read_policy
 from onehead.flows.publish import finish_branch, finish_pull, publish_branch, publish_pull, publish_target
 from onehead.flows.say import ENDED
 from onehead.flows.scope import out_of_reach
-from onehead.forge.errors import NotFound
+from onehead.forge.errors import MissingScope, NotFound
 from onehead.forge.values import Comment, PullRequest, Repository, RepositoryName
 from onehead.gitrepo.mirror import Mirror
 from onehead.gitrepo.refs import describe, is_ancestor, list_refs
@@ -71,6 +71,8 @@ def handle(job: Job, desk: Desk) -> None:
             if bench is None:
                 return
             _work_through(bench, _agenda(bench, subjects))
+            if bench.refusal is not None:
+                raise bench.refusal
             if not bench.pushed or desk.rehearsal:
                 return
             _await(bench)
@@ -134,7 +136,7 @@ def _agenda(bench: Bench, subjects: frozenset[Subject]) -> Agenda:
     forgotten: set[Subject] = set()
     if Everything() in subjects:
         since = datetime.now(UTC) - RECENT
-        for page in _recent_pages(bench, since):
+        for page in _readable_pages(bench, since):
             forgotten |= {CommandGiven(comment.id, page.number) for comment in unanswered(page, since)}
             if page.number not in known and _is_unfinished(page):
                 closed[page.number] = bench.desk.api.pull(bench.repository.name, page.number)
@@ -142,6 +144,15 @@ def _agenda(bench: Bench, subjects: frozenset[Subject]) -> Agenda:
     told_of = {each for each in forgotten if isinstance(each, CommandGiven) and each.comment not in given}
     touched = {PullChanged(number) for number in closed}
     return agenda(subjects | told_of | touched, bench.targets, bench.pulls, bench.heads, closed)
+
+
+def _readable_pages(bench: Bench, since: datetime) -> Iterable[Page]:
+    """The comments of the last days; none where the token may not read them, which is told once all else is done."""
+    try:
+        return _recent_pages(bench, since)
+    except MissingScope as refusal:
+        bench.refusal = refusal
+        return ()
 
 
 def _recent_pages(bench: Bench, since: datetime) -> Iterable[Page]:
