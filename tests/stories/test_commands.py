@@ -14,7 +14,7 @@ from onehead.jobs.job import CommandGiven, Everything, Job
 from tests.forgejos.administration import Api, HostedRepository
 from tests.forgejos.port import Account
 from tests.forgejos.workcopy import WorkCopy
-from tests.migrations import chain, merged
+from tests.migrations import chain, merged, revision
 from tests.migrations import project as alembic_project
 from tests.stories.conftest import Service
 
@@ -361,6 +361,37 @@ def test_an_admin_bot_asks_the_forge_what_the_author_may_do(service: Service, ap
     refused, done = service.answers(number)
     assert "may not. Nothing was done." in refused
     assert "The repair is a merge revision now" in done
+
+
+def test_an_id_that_is_there_twice_is_mended_in_one_way_only(service: Service) -> None:
+    copy = service.project.copy
+    copy.commit(BASE, "Start")
+    copy.push()
+    service.project.push_branch("oauth", revision("019", "018", "badges"))
+    number = service.project.open_pull("oauth", title="Badges")["number"]
+    copy.commit(chain(("019", "018")), "Player teams")
+    copy.push()
+    service.settle()
+    assert repair_branch(service) == "onehead/reissue/oauth"
+
+    reply = service.ask(number, "/onehead merge")
+    assert "An id that is there twice is mended by a new id, neither by a merge nor by a re-parent" in reply
+    assert repair_branch(service) == "onehead/reissue/oauth"
+
+
+def test_apply_pushes_nothing_where_git_can_not_merge_by_itself(service: Service) -> None:
+    copy = service.project.copy
+    copy.commit(merged(BASE, {"notes.txt": "a\n"}), "Start")
+    copy.push()
+    sha = service.project.push_branch("oauth", merged(chain(("020", "018")), {"notes.txt": "b\n"}))
+    number = service.project.open_pull("oauth", title="OAuth tokens")["number"]
+    copy.commit(merged(chain(("019", "018")), {"notes.txt": "c\n"}), "Player teams")
+    copy.push()
+    service.settle()
+
+    reply = service.ask(number, "/onehead apply")
+    assert "Nothing was pushed: merge `main` into this branch by hand first (git can't merge `notes.txt`" in reply
+    assert service.project.pull(number)["head"]["sha"] == sha
 
 
 def test_a_protected_branch_is_not_pushed_to(service: Service) -> None:

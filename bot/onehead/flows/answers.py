@@ -8,7 +8,7 @@ from onehead.flows.agenda import lone_branches
 from onehead.flows.bench import HEADS, Bench, Case, Target
 from onehead.plan.facts import Facts
 from onehead.plan.forks import forks_of
-from onehead.plan.plans import Reparent
+from onehead.plan.plans import Merge, Reparent
 from onehead.plan.verdict import Point
 from onehead.quoting import code
 from onehead.reports.answers import Explained, diagnosis, explanation
@@ -65,7 +65,7 @@ def explain_pull(case: Case, *, losses_only: bool = False) -> str:
     if isinstance(plan, Reparent):
         tables = [table for found in case.tables.values() for table in found]
         lines += [f"- {sentence}" for table in tables for sentence in _losses(table)]
-    if not losses_only and examination.verdict != "ok":
+    if not losses_only and isinstance(plan, Merge | Reparent):
         lines += ["", "The graph and what becomes of every database stand in onehead's other comment on this page."]
     return "\n".join(lines).strip()
 

@@ -24,7 +24,7 @@ from onehead.forge.intents import ensure_comment, react
 from onehead.forge.markers import Marker
 from onehead.forge.values import Comment, PullRequest
 from onehead.jobs.job import CommandGiven
-from onehead.plan.plans import Nothing, Plan, Refuse
+from onehead.plan.plans import Nothing, Plan, ReasonCode, Refuse, Reissue
 from onehead.plan.policy import Strategy
 from onehead.quoting import code, inline
 from onehead.reports.answers import Answer, help_text, reply
@@ -187,7 +187,7 @@ class _Request:
         made = apply_repair(self.bench, case, pull)
         if made.pushed:
             return f"Pushed {code(made.pushed[:10])} onto {code(pull.head.ref)}. Pull it before you go on."
-        return f"The repair was not pushed: {made.trouble}"
+        return f"Nothing was pushed: {made.trouble}"
 
     def _ignore(self, reason: str) -> str:
         keys = sorted(problem_keys(self._case().examination))
@@ -250,6 +250,11 @@ def _chosen(case: Case, plan: Plan, strategy: Strategy) -> str:
     """What a choice means now, and what it costs."""
     if isinstance(plan, Nothing):
         return "There is nothing to repair now. The choice is kept for when there is."
+    if isinstance(plan, Reissue) and all(reason.code != ReasonCode.FRESH_IDS for reason in plan.reasons):
+        return (
+            "An id that is there twice is mended by a new id, neither by a merge nor by a re-parent, so the repair "
+            "stays as it is. The choice is kept for when the chain forks."
+        )
     if strategy == "merge":
         return (
             "The repair is a merge revision now, which is right for every database. What it costs: the chain keeps "

@@ -75,7 +75,7 @@ def _offer(bench: Bench, case: Case, occasion: Occasion) -> Offer:
         written = write_repair(bench.git, case.repairs, case.trees, author=bench.desk.me.login)
     except TextConflict as conflict:
         close(bench, before, "the branch conflicts with its target as text")
-        return Offer(trouble=_conflict(case, conflict))
+        return Offer(trouble=f"{_conflict(case, conflict)} The change shown above is what the chain needs.")
     if written is None:
         return Offer()
     if case.target.policy.delivery == "comment":
@@ -200,7 +200,7 @@ def _conflict(case: Case, conflict: TextConflict) -> str:
     paths = ", ".join(f"`{path}`" for path in conflict.paths[:5])
     return (
         f"merge `{case.target.name}` into this branch by hand first (git can't merge {paths} by itself), and push; it "
-        "is judged again then. The change shown above is what the chain needs."
+        "is judged again then."
     )
 
 
