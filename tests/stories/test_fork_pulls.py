@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 
 from alembic.script import ScriptDirectory
 
@@ -19,10 +20,17 @@ WorkCopies = Callable[[HostedRepository, Account], WorkCopy]
 Apis = Callable[[Account | None], Api]
 
 
-def collide(service: Service, work_copy: WorkCopies, api_of: Apis, *, edits: bool) -> tuple[int, WorkCopy, str]:
+def collide(
+    service: Service,
+    work_copy: WorkCopies,
+    api_of: Apis,
+    *,
+    edits: bool,
+    policy: Mapping[str, str] = MappingProxyType({}),
+) -> tuple[int, WorkCopy, str]:
     """A fork's pull request with 020 on 018, and main at 019."""
     project = service.project
-    project.copy.commit(BASE, "Start")
+    project.copy.commit(merged(BASE, policy), "Start")
     project.copy.push()
     stranger = project.forgejo.admin.create_user("eve")
     fork = project.forgejo.admin.fork(project.repository, stranger)
@@ -88,6 +96,20 @@ def test_where_the_author_allows_edits_the_repair_is_pushed(
     assert "onehead has pushed the repair onto it" in comment["body"]
     assert service.status(theirs.git("rev-parse", "HEAD").strip())[0] == "success"
     assert service.onehead_branches() == []
+
+
+def test_where_only_a_comment_is_wanted_a_fork_gets_the_patch_and_no_branch(
+    service: Service, work_copy: WorkCopies, api_of: Apis
+) -> None:
+    number, theirs, sha = collide(
+        service, work_copy, api_of, edits=True, policy={".onehead.toml": 'delivery = "comment"\n'}
+    )
+
+    assert service.project.pull(number)["head"]["sha"] == sha
+    assert service.onehead_branches() == []
+    assert theirs.git("ls-remote", "origin", "refs/heads/oauth").split()[0] == sha
+    [comment] = service.verdicts(number)
+    assert "The repair as a patch</summary>\n\n```diff\nFrom " in comment["body"]
 
 
 def test_a_fork_that_is_deleted_closes_its_pull_request_and_leaves_nothing_behind(

@@ -80,7 +80,9 @@ def _offer(bench: Bench, case: Case, occasion: Occasion) -> Offer:
         return Offer()
     if case.target.policy.delivery == "comment":
         close(bench, before, "this repository wants no repair pull requests")
-        return Offer(trouble="make the change shown above, or let `/onehead apply` push it onto the branch.")
+        patch = "" if _is_here(occasion) else patch_of(bench.git, written.sha)
+        way = "make the change shown above, or let `/onehead apply` push it onto the branch."
+        return Offer(patch=patch, merged_first=written.merged_first, trouble=way)
     if not _is_here(occasion):
         return _to_fork(bench, case, occasion, written)
     if case.target.policy.delivery == "push":

@@ -144,7 +144,7 @@ def _values(remark: Remark, plan: Plan) -> dict[str, Any]:
         "into_target": examination.head is None,
         "options": list(plan.options) if isinstance(plan, Refuse) else [],
         "by_hand": _by_hand(remark, plan),
-        "patch": fence(remark.patch, "diff") if 0 < len(remark.patch) <= LONGEST_PATCH else "",
+        "patch": _patch(remark),
         "rivals": [f"#{rival.number} {clash(rival)}" for rival in remark.rivals[:MOST_NAMED]],
         "coverage": coverage_line(examination),
         "compared": compared(examination),
@@ -271,6 +271,10 @@ def table_rows(table: StateTable) -> list[dict[str, Any]]:
     return rows
 
 
+def _patch(remark: Remark) -> str:
+    return fence(remark.patch, "diff") if 0 < len(remark.patch) <= LONGEST_PATCH else ""
+
+
 def _by_hand(remark: Remark, plan: Plan) -> str:
     """What a person does where there is no repair pull request."""
     examination = remark.examination
@@ -280,9 +284,10 @@ def _by_hand(remark: Remark, plan: Plan) -> str:
         url, _, _ = remark.branch.partition(" ")
         pull = code(f"git pull --no-rebase {url} {short_ref(examination.target.ref)}")
         first = f"{pull}, then " if remark.merged_first else ""
+        by_patch = f"; or {first}`git am` the patch above" if _patch(remark) else ""
         return (
-            f"take the repair into your fork: {code(f'git pull --ff-only {remark.branch}')} and `git push`; or "
-            f"{first}`git am` the patch above. With *Allow edits from maintainers* set, onehead pushes it for you."
+            f"take the repair into your fork: {code(f'git pull --ff-only {remark.branch}')} and `git push`{by_patch}. "
+            "With *Allow edits from maintainers* set, onehead pushes it for you."
         )
     if remark.trouble:
         return remark.trouble
