@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
 
@@ -10,6 +10,8 @@ from onehead.commands.grammar import COMMANDS, usage
 from onehead.forge.api import ForgejoApi
 from onehead.forge.errors import Forbidden
 from onehead.forge.values import RepositoryName
+from onehead.gitrepo.mirror import Mirror
+from onehead.gitrepo.remote import PushOutcome, RefUpdate
 from onehead.jobs.job import CommandGiven, Everything, Job
 from tests.forgejos.administration import Api, HostedRepository
 from tests.forgejos.port import Account
@@ -361,6 +363,29 @@ def test_an_admin_bot_asks_the_forge_what_the_author_may_do(service: Service, ap
     refused, done = service.answers(number)
     assert "may not. Nothing was done." in refused
     assert "The repair is a merge revision now" in done
+
+
+def test_apply_loses_to_whoever_pushes_at_the_same_moment(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    number, _ = collide(service)
+    copy = service.project.copy
+    copy.switch("oauth")
+    push = Mirror.push
+    theirs: list[str] = []
+
+    def late(mirror: Mirror, updates: Sequence[RefUpdate], elsewhere: str | None = None) -> list[PushOutcome]:
+        if not theirs and updates[0].ref == "refs/heads/oauth":
+            theirs.append(copy.commit(chain(("021", "020")), "More tokens"))
+            copy.push()
+        return push(mirror, updates, elsewhere)
+
+    monkeypatch.setattr(Mirror, "push", late)
+    reply = service.ask(number, "/onehead apply")
+
+    assert "Nothing was pushed: the forge did not take the push onto `oauth`" in reply
+    assert service.project.pull(number)["head"]["sha"] == theirs[0]
+    # What came first was judged next, and has a repair of its own.
+    assert service.status(theirs[0])[0] == "failure"
+    assert "`021`" in service.verdicts(number)[0]["body"]
 
 
 def test_an_id_that_is_there_twice_is_mended_in_one_way_only(service: Service) -> None:
