@@ -108,3 +108,19 @@ def test_what_makes_sense_only_in_a_pull_request_is_said_to(service: Service) ->
     number = service.project.open_issue("Please repair")
     reply = service.ask(number, "/onehead merge\n/onehead apply\n/onehead check\n/onehead ignore")
     assert reply.count("makes sense only in an open pull request.") == 4
+
+
+def test_a_question_in_an_issue_of_which_no_webhook_told_is_answered_by_the_sweep(service: Service) -> None:
+    basketball(service)
+    number = service.project.open_issue("Crash loop", CRASH)
+    service.settle()
+    service.project.forgejo.lose_webhooks(True)
+    said = service.say(number, "/onehead explain")
+    service.project.forgejo.wait_until_quiet()
+    service.project.forgejo.lose_webhooks(False)
+    service.sweep()
+    service.sweep()
+
+    [reply] = service.answers(number)
+    assert "so neither the chain nor the row in the database is wrong" in reply
+    assert service.reactions(said) == ["eyes"]
