@@ -29,6 +29,7 @@ from onehead.commands.grammar import COMMANDS, MOST, usage
 from onehead.entrypoints import cli, webhook
 from onehead.entrypoints.health import Health
 from onehead.entrypoints.metrics import Metrics
+from onehead.flows.setup import EVENTS
 from onehead.jobs.embedded import EmbeddedEngine
 from onehead.plan.findings import KINDS, Code
 from onehead.plan.plans import Plan, ReasonCode
@@ -279,6 +280,12 @@ def test_no_verb_is_missing() -> None:
     assert {coded(row[0]) for row in rows(overview)} == set(verbs())
     assert {title.removeprefix("onehead ") for title in sections(page)} == set(verbs())
     assert set(re.findall(r"`onehead (\w+)` \|", text(ROOT / "README.md"))) == set(verbs())
+
+
+def test_webhooks_that_a_page_makes_bring_every_event() -> None:
+    made = [found for page in PAGES for found in re.findall(r'"events": (\[[^]]*\])', text(page))]
+    assert [tuple(json.loads(events)) for events in made] == [EVENTS] * len(made)
+    assert made
 
 
 def test_commands_in_comments() -> None:
