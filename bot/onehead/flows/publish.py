@@ -67,7 +67,7 @@ def publish_branch(bench: Bench, branch: str) -> None:
     if _was_refused(bench, branch):
         close(bench, bench.repairs_into(branch), "the branch's pull request was closed")
         return
-    made = offer(bench, case, Occasion())
+    made = _offered(bench, case, Occasion())
     if made.pull is not None:
         say.verdict(bench, made.pull.number, _comment(bench, case, made), say.PROBLEM, repair=made.pull)
 
@@ -84,7 +84,7 @@ def publish_target(bench: Bench, target: Target) -> None:
         return
     numbers = set(pulls_behind(bench, case.examination))
     earlier = {known for number in numbers if (known := say.earlier_repair(bench, number)) is not None}
-    made = offer(bench, case, Occasion(earlier=earlier, tell=sorted(numbers)))
+    made = _offered(bench, case, Occasion(earlier=earlier, tell=sorted(numbers)))
     text = _comment(bench, case, made)
     if made.pull is not None:
         numbers.add(made.pull.number)
@@ -133,11 +133,20 @@ def _collides(bench: Bench, pull: PullRequest, case: Case, rivals: tuple[Rival, 
     _status(bench, case)
     page = bench.page(pull.number)
     earlier = say.earlier_repair(bench, pull.number)
-    made = offer(bench, case, Occasion(pull, page.choices, () if earlier is None else (earlier,)))
+    made = _offered(bench, case, Occasion(pull, page.choices, () if earlier is None else (earlier,)))
     text = _comment(bench, case, made, rivals)
     # A repair that was pushed ends the matter: the new commit is judged next, and has nothing to add.
     state, title = (say.ENDED, "Resolved") if made.pushed else (say.PROBLEM, "")
     say.verdict(bench, pull.number, text, state, repair=made.pull, ended_as=title)
+
+
+def _offered(bench: Bench, case: Case, occasion: Occasion) -> Offer:
+    """Offer the repair; its pull request gets its own status at once, for no event of ours ever comes back to us."""
+    made = offer(bench, case, occasion)
+    head = bench.head_of(made.pull) if made.pull is not None else None
+    if made.pull is not None and head is not None:
+        publish_pull(bench, made.pull, head, ())
+    return made
 
 
 def _leave(bench: Bench, pull: PullRequest, head: Point) -> None:

@@ -1,0 +1,203 @@
+"""What has to be true of a repository whenever nothing moves, judged without onehead's own graph, plans or flows."""
+
+from __future__ import annotations
+
+import tomllib
+from collections import Counter
+from collections.abc import Iterator
+
+from onehead.flows.ours import EMAIL
+from onehead.flows.say import ENDED
+from onehead.forge import markers
+from tests.simulation.canon import is_verdict
+from tests.simulation.chains import Chain
+from tests.simulation.place import OURS, Place, Site
+from tests.standin import gitside, issue_shapes
+from tests.standin.world import Issue, Pull
+
+
+def broken(place: Place, name: str) -> list[str]:
+    """The promises that are not kept, one sentence each."""
+    court = _Court(place, name)
+    return [*court.doubles(), *court.lost_work(), *court.statuses(), *court.repairs(), *court.branches(), *court.words()]
+
+
+class _Court:
+    def __init__(self, place: Place, name: str) -> None:
+        self._place = place
+        self._site: Site = place.sites[name]
+        self._repository = self._site.repository
+        self._targets = place.targets(name)
+        self._open = [(issue, pull) for issue, pull in self._repository.open_pulls()]
+        self._ours = [(issue, pull) for issue, pull in self._open if self._is_ours(issue, pull)]
+        self._theirs = [(issue, pull) for issue, pull in self._open if not self._is_ours(issue, pull)]
+
+    def _is_ours(self, issue: Issue, pull: Pull) -> bool:
+        return issue.poster is self._place.bot and pull.head_branch.startswith(OURS)
+
+    def doubles(self) -> Iterator[str]:
+        """Nothing is written twice."""
+        for issue in self._repository.issues.values():
+            marks = [markers.parse(note.body) for note in issue.comments if note.poster is self._place.bot]
+            places = Counter((mark.kind, mark.about) if mark else ("unmarked", "") for mark in marks)
+            for (kind, about), count in places.items():
+                if count > 1 or kind == "unmarked":
+                    yield f"#{issue.number} has {count} comments of kind {kind} about {about or 'itself'}"
+        for base, count in Counter(pull.base_branch for _, pull in self._ours).items():
+            if count > 1:
+                yield f"{count} repairs of {base} are open"
+
+    def lost_work(self) -> Iterator[str]:
+        """What a person pushed is still there, unless a person threw it away."""
+        for (full_name, branch), sha in self._site.expected.items():
+            repository = self._site.fork if full_name == self._site.fork.full_name else self._repository
+            tip = repository.tip(branch)
+            if not tip:
+                if not branch.startswith(OURS):
+                    yield f"the branch {branch} of {full_name} is gone, with {sha[:10]} on it"
+            elif tip != sha and not gitside.succeeds(repository.path, "merge-base", "--is-ancestor", sha, tip):
+                yield f"{sha[:10]} on {branch} of {full_name} was overwritten by {tip[:10]}"
+
+    def statuses(self) -> Iterator[str]:
+        """The check of every open pull request and every target says what Alembic would."""
+        for branch in self._targets:
+            sha = self._repository.tip(branch)
+            yield from self._compare(f"target {branch}", sha, self._fits_alone(branch))
+        for issue, pull in self._open:
+            sha = issue_shapes.head_sha(self._repository, issue, pull)
+            name = f"#{issue.number} ({pull.head_branch} into {pull.base_branch})"
+            yield from self._compare(name, sha, self._fits(issue, pull))
+
+    def _compare(self, name: str, sha: str, expected: bool | None) -> Iterator[str]:
+        status = self._place.status(self._site, sha)
+        if status is None:
+            yield f"{name} has no status on {sha[:10]}"
+        elif expected is not None and (status.state == "success") != expected:
+            wanted = "success" if expected else "failure"
+            yield f"{name} should be {wanted}, and is {status.state}: {status.description}"
+
+    def _allowed(self, target: str) -> int:
+        policy = tomllib.loads(self._place.policy(self._site, target))
+        return int(policy.get("allowed-heads", 1))
+
+    def _fits_alone(self, target: str) -> bool:
+        chain = self._site.reader.chain(self._repository.tip(target))
+        return chain.is_whole and len(chain.heads) <= self._allowed(target)
+
+    def _fits(self, issue: Issue, pull: Pull) -> bool | None:
+        """Whether a pull request may be merged; `None` where that is a matter of taste."""
+        if pull.base_branch not in self._targets:
+            return True
+        if self._ignored(issue):
+            return None
+        brought = self._brings_trouble(issue, pull)
+        if brought or brought is None:
+            return None if brought is None else False
+        return not any(self._same_id(issue, pull, other, theirs) for other, theirs in self._theirs)
+
+    def _brings_trouble(self, issue: Issue, pull: Pull) -> bool | None:
+        before = self._site.reader.chain(self._repository.tip(pull.base_branch))
+        after = self._merged(issue, pull)
+        if after.twice - before.twice or after.missing - before.missing:
+            return True
+        if not before.is_whole or not after.is_whole:
+            return None
+        allowed = self._allowed(pull.base_branch)
+        if len(after.heads) <= allowed:
+            return False
+        return True if len(before.heads) <= allowed else None
+
+    def _merged(self, issue: Issue, pull: Pull) -> Chain:
+        head = issue_shapes.head_sha(self._repository, issue, pull)
+        return self._site.reader.merged(self._repository.tip(pull.base_branch), head).chain
+
+    def _same_id(self, issue: Issue, pull: Pull, other: Issue, theirs: Pull) -> bool:
+        """Whether an older open pull request carries another revision under the same id."""
+        drafts = issue_shapes.is_draft(issue) or issue_shapes.is_draft(other)
+        if drafts or theirs.base_branch != pull.base_branch or other.number >= issue.number:
+            return False
+        if self._is_ours(issue, pull):
+            return False
+        target = self._site.reader.chain(self._repository.tip(pull.base_branch))
+        mine = {each.id: each.blob for each in self._merged(issue, pull).files if each.id not in target.ids}
+        return any(
+            each.id in mine and each.blob != mine[each.id]
+            for each in self._merged(other, theirs).files
+            if each.id not in target.ids
+        )
+
+    def _ignored(self, issue: Issue) -> bool:
+        found = [markers.parse(note.body) for note in issue.comments if note.poster is self._place.bot]
+        choices = [mark.facts["ignored"] for mark in found if mark and "ignored" in mark.facts]
+        return bool(choices) and choices[-1] is not None
+
+    def repairs(self) -> Iterator[str]:
+        """Every open repair mends something that is there and is not mended yet."""
+        for issue, pull in self._ours:
+            base, name = pull.base_branch, f"the repair #{issue.number} of {pull.base_branch}"
+            if not self._repository.tip(base):
+                yield f"{name} mends a branch that is gone"
+                continue
+            if base in self._targets:
+                if self._fits_alone(base):
+                    yield f"{name} mends a target that is well"
+                continue
+            mine = [(i, p) for i, p in self._theirs if p.head_branch == base and p.head_repository is self._repository]
+            if mine:
+                if all(self._needs_nothing(i, p) for i, p in mine):
+                    yield f"{name} mends a pull request that is well, a draft, or goes elsewhere"
+            elif self._is_well_alone(base):
+                yield f"{name} mends a branch that is well"
+
+    def _needs_nothing(self, issue: Issue, pull: Pull) -> bool:
+        if pull.base_branch not in self._targets or issue_shapes.is_draft(issue):
+            return True
+        return self._brings_trouble(issue, pull) is False
+
+    def _is_well_alone(self, branch: str) -> bool:
+        target = self._repository.tip(self._targets[0])
+        before, after = self._site.reader.chain(target), self._site.reader.merged(target, self._repository.tip(branch))
+        return after.chain.is_whole and len(after.chain.heads) <= max(self._allowed(self._targets[0]), len(before.heads))
+
+    def branches(self) -> Iterator[str]:
+        """Every branch of onehead's is proposed, laid ready for a fork, declined by a person, or holds a person's work."""
+        proposed = {pull.head_branch for _, pull in self._open}
+        for branch, sha in self._repository.branches().items():
+            if not branch.startswith(OURS) or branch in proposed:
+                continue
+            author = gitside.text(self._repository.path, "log", "-1", "--format=%ae", sha)
+            if author == EMAIL and not self._is_laid_ready(branch) and not self._was_declined(branch):
+                yield f"the branch {branch} is stale"
+
+    def _is_laid_ready(self, branch: str) -> bool:
+        number = branch.rpartition("/pr-")[2]
+        return any(
+            str(issue.number) == number and not self._needs_nothing(issue, pull) for issue, pull in self._theirs
+        )
+
+    def _was_declined(self, branch: str) -> bool:
+        base = branch.removeprefix(OURS).partition("/")[2]
+        if not self._repository.tip(base):
+            return False
+        closed = [
+            issue
+            for issue in self._repository.issues.values()
+            if issue.pull and issue.is_closed and issue.pull.head_branch == branch and not issue.pull.merged_at
+        ]
+        marks = [markers.parse(note.body) for issue in closed for note in issue.comments if note.poster is self._place.bot]
+        return len(closed) > sum(1 for mark in marks if mark and mark.kind == "closed")
+
+    def words(self) -> Iterator[str]:
+        """Every page that has something to say has one comment that says it; others have none, or one that ended."""
+        for issue, pull in self._theirs:
+            spoken = [markers.parse(note.body) for note in issue.comments if is_verdict(self._place, note)]
+            state = spoken[0].facts.get("state") if spoken and spoken[0] else None
+            name = f"#{issue.number} ({pull.head_branch} into {pull.base_branch})"
+            if self._needs_nothing(issue, pull):
+                if state == "problem" and not self._same_id_somewhere(issue, pull):
+                    yield f"{name} needs nothing, and its comment tells of a problem"
+            elif self._brings_trouble(issue, pull) and state in (None, ENDED, "heads-up") and not self._ignored(issue):
+                yield f"{name} brings trouble, and its comment says {state or 'nothing'}"
+
+    def _same_id_somewhere(self, issue: Issue, pull: Pull) -> bool:
+        return any(self._same_id(issue, pull, other, theirs) for other, theirs in self._theirs)

@@ -1,0 +1,175 @@
+"""Two places walk the same walk: one hears webhooks, the other hears none and is only swept. Both must stand alike."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from tests.simulation.canon import canon, differences
+from tests.simulation.invariants import broken
+from tests.simulation.moves import EditPull, LoseWebhooks, MergePull, MergeRepair, Move, Restart, Say, Sweep, TurnRepair
+from tests.simulation.place import Place
+from tests.simulation.walk import REPOSITORIES, Walk
+
+_REMEMBERED = 14
+_MOST_ROUNDS = 40
+
+
+class Astray(AssertionError):
+    """A promise was not kept. The text says where, and how the walk got there."""
+
+
+class Twins:
+    """A walk through two places at once."""
+
+    def __init__(self, seed: int, folder: Path, repositories: Mapping[str, str] = REPOSITORIES) -> None:
+        self.seed = seed
+        self._names = tuple(repositories)
+        self._walk = Walk(seed, repositories)
+        born = int(time.time()) - 5 * 24 * 3600
+        self.hearing = Place("webhooks", repositories, folder, born, hooks=True)
+        self.deaf = Place("sweep-only", repositories, folder, born, hooks=False)
+        self.places = (self.hearing, self.deaf)
+        self._past: dict[str, deque[str]] = {name: deque(maxlen=_REMEMBERED) for name in self._names}
+        self.number = 0
+        self.late: list[str] = []
+        self._compare(self._names, heard=True)
+
+    def stop(self) -> None:
+        for place in self.places:
+            place.stop()
+
+    def go(self, moves: int, told: Callable[[str], None] = lambda _line: None) -> None:
+        """Walk.
+
+        Raises:
+            Astray: a promise was not kept.
+        """
+        while self.number < moves:
+            views = {name: self.hearing.view(name) for name in self._names}
+            touched: set[str] = set()
+            heard = True
+            for move in self._walk.burst(views, moves - self.number):
+                self.number = move.number
+                self._perform(move)
+                touched |= {move.repository} if move.repository else set()
+                heard &= not isinstance(move.act, LoseWebhooks | Restart)
+            if touched:
+                self._compare(sorted(touched), heard=heard)
+            told(self.line())
+
+    def line(self) -> str:
+        """How far it got."""
+        pulls = sum(len(site.pulls) for site in self.hearing.sites.values())
+        issues = [issue for site in self.hearing.sites.values() for issue in site.repository.issues.values()]
+        repairs = sum(1 for issue in issues if issue.pull and issue.poster is self.hearing.bot)
+        comments = sum(1 for issue in issues for note in issue.comments if note.poster is self.hearing.bot)
+        runs = sum(place.service.runs for place in self.places)
+        return (
+            f"seed {self.seed}: {self.number} moves, {pulls} pull requests, {repairs} repairs, {comments} comments, "
+            f"{runs} runs, {len(self.late)} late"
+        )
+
+    def _perform(self, move: Move) -> None:
+        told = {place.name: place.perform(move) for place in self.places if self._concerns(place, move)}
+        line = f"{move} → {' / '.join(dict.fromkeys(told.values()))}"
+        for name in [move.repository] if move.repository else self._names:
+            self._past[name].append(line)
+        if len(set(told.values())) > 1:
+            self._fail(move.repository, [f"the same move had two outcomes: {told}"])
+
+    def _concerns(self, place: Place, move: Move) -> bool:
+        """The deaf place has no webhooks to lose, and is swept between bursts anyway."""
+        return place is self.hearing or not isinstance(move.act, LoseWebhooks | Sweep)
+
+    def _compare(self, names: tuple[str, ...] | list[str], *, heard: bool) -> None:
+        try:
+            self.hearing.rest()
+            if not heard:
+                self.hearing.sweep(names)
+            self.deaf.rest()
+            self.deaf.sweep(names)
+        except Exception as defect:
+            self._fail(" ".join(names), [f"onehead failed: {type(defect).__name__}: {defect}"], defect)
+        for name in names:
+            one, other = canon(self.hearing, name), canon(self.deaf, name)
+            if one != other and heard:
+                late = [line.partition("\n")[0] for line in differences(one, other)]
+                self.late.append(f"{self.number} {name}: {', '.join(late)}")
+                self.hearing.sweep([name])
+                one = canon(self.hearing, name)
+            found = [f"{place.name}: {line}" for place in self.places for line in broken(place, name)]
+            if one != other:
+                found += [f"the places differ (webhooks, then sweep only): {line}" for line in differences(one, other)]
+            if found:
+                self._fail(name, found)
+
+    def finish(self) -> None:
+        """The quiet end, and then people accept whatever is proposed until nothing is left to accept.
+
+        Raises:
+            Astray: a promise was not kept.
+        """
+        self._quiet()
+        for _ in range(_MOST_ROUNDS):
+            if not any([self._accept(name) for name in self._names]):
+                break
+        else:
+            self._fail(" ".join(self._names), ["people accept and accept, and it does not end"])
+        self._quiet()
+        for name in self._names:
+            for place in self.places:
+                for target in place.targets(name):
+                    chain = place.sites[name].reader.chain(place.sites[name].repository.tip(target))
+                    if not chain.is_whole or len(chain.heads) > 2:
+                        self._fail(name, [f"{place.name}: {target} ends at {chain.files}"])
+
+    def _quiet(self) -> None:
+        """Sweeps set right what there is; the next ones have nothing to do."""
+        for place in self.places:
+            for round_ in range(4):
+                written = place.sweep()
+                if round_ > 1 and written:
+                    self._fail(" ".join(self._names), [f"{place.name}: sweep {round_} still writes {written[:8]}"])
+        self._compare(self._names, heard=True)
+
+    def _accept(self, name: str) -> bool:
+        """Do one thing that onehead proposes, or merge one pull request that it is content with."""
+        view = self.hearing.view(name)
+        for act in self._acceptable(name, view):
+            self.number += 1
+            self._perform(Move(self.number, name, act))
+            self._compare([name], heard=True)
+            if self.hearing.view(name) != view:
+                return True
+        return False
+
+    def _acceptable(self, name: str, view):  # noqa: ANN001, ANN202
+        for repair in view.repairs:
+            yield MergeRepair(repair)
+        for repair in view.closed_repairs:
+            yield TurnRepair(repair, "open")
+        for pull in view.pulls.values():
+            if pull.state != "open":
+                continue
+            if pull.draft:
+                yield EditPull(pull.key, {"title": pull.title.removeprefix("WIP: ")})
+            elif pull.green:
+                yield MergePull(pull.key, delete=True)
+            elif not any(repair.base == pull.head for repair in view.repairs):
+                yield Say(pull.key, f"A{self.number}", "/onehead apply", pull.author)
+
+    def _fail(self, name: str, found: list[str], defect: BaseException | None = None) -> None:
+        past = [line for each in name.split() for line in self._past.get(each, ())]
+        text = "\n".join(
+            [
+                f"Seed {self.seed}, move {self.number}, repository {name or '(all)'}:",
+                *(f"- {line}" for line in found[:12]),
+                "The last moves there:",
+                *past,
+                f"Again: make simulate SEED={self.seed} MOVES={self.number}",
+            ]
+        )
+        raise Astray(text) from defect
