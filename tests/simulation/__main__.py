@@ -15,6 +15,7 @@ from tests.simulation.twins import Astray, Twins
 from tests.simulation.walk import REPOSITORIES
 
 SEEDS = range(1, 11)
+_SECONDS_BETWEEN_LINES = 20.0
 
 
 def main() -> int:
@@ -38,7 +39,7 @@ def walk(seed: int, moves: int, only: str | None) -> bool:
     with tempfile.TemporaryDirectory(prefix="onehead-simulation-") as folder:
         twins = Twins(seed, Path(folder), chosen)
         try:
-            twins.go(moves, _show)
+            twins.go(moves, _Progress())
             twins.finish()
         except Astray as astray:
             print(f"\n{astray}\n", flush=True)
@@ -51,9 +52,18 @@ def walk(seed: int, moves: int, only: str | None) -> bool:
     return True
 
 
-def _show(line: str) -> None:
-    if sys.stdout.isatty():
-        print(f"\r{line}", end="", flush=True)
+class _Progress:
+    """A line that is written over on a terminal, and a new one now and then elsewhere."""
+
+    def __init__(self) -> None:
+        self._shown = time.monotonic()
+
+    def __call__(self, line: str) -> None:
+        if sys.stdout.isatty():
+            print(f"\r{line}", end="", flush=True)
+        elif time.monotonic() - self._shown > _SECONDS_BETWEEN_LINES:
+            self._shown = time.monotonic()
+            print(line, flush=True)
 
 
 if __name__ == "__main__":

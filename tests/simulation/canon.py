@@ -5,6 +5,7 @@ What was said and taken back again counts as never said: whether anybody ever sa
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Iterator
 
@@ -35,11 +36,13 @@ def canon(place: Place, name: str) -> dict[str, str]:
 
 def differences(one: dict[str, str], other: dict[str, str]) -> list[str]:
     """Where two canonical states differ, both sides of each line."""
-    return [
-        f"{key}\n    {one.get(key, '(nothing)')}\n    {other.get(key, '(nothing)')}"
-        for key in sorted(one.keys() | other.keys())
-        if one.get(key, "") != other.get(key, "")
-    ]
+    found = []
+    for key in sorted(one.keys() | other.keys()):
+        before, after = one.get(key, ""), other.get(key, "")
+        if before != after:
+            lines = difflib.unified_diff(before.splitlines(), after.splitlines(), lineterm="", n=0)
+            found.append("\n    ".join([key, *(line for line in lines if not line.startswith(("---", "+++", "@@")))]))
+    return found
 
 
 def _branches(place: Place, site: Site) -> Iterator[tuple[str, str]]:
@@ -82,7 +85,7 @@ def neutral(site: Site, text: str, place: Place) -> str:
     """A text without what differs between forges that stand alike."""
     text = re.sub(r"\A<!-- onehead:.*?-->\n?", "", text)
     text = text.replace(place.server.url, "URL")
-    text = re.sub(r"#(\d+)", lambda found: f"#{_name(place, site, int(found[1]))}", text)
+    text = re.sub(r"(?:#|&#35;&#8203;)(\d+)", lambda found: f"#{_name(place, site, int(found[1]))}", text)
     text = re.sub(r"/pr-(\d+)", lambda found: f"/pr-{site.keys.get(int(found[1]), found[1])}", text)
     text = re.sub(r"(?m)^Date: .*$", "Date:", text)
     return re.sub(r"\b(?:[0-9a-f]{40}|[0-9a-f]{10})\b", "COMMIT", text)

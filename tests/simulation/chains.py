@@ -78,6 +78,29 @@ class Reader:
         self._chains: dict[str, Chain] = {}
         self._merges: dict[tuple[str, str], Merged] = {}
         self._trees: dict[str, str] = {}
+        self._authors: dict[str, str] = {}
+        self._files: dict[tuple[str, str], str] = {}
+        self._grown: dict[tuple[str, str], bool] = {}
+
+    def author(self, commit: str) -> str:
+        """The e-mail address of a commit's author."""
+        if commit not in self._authors:
+            self._authors[commit] = gitside.text(self._path, "log", "-1", "--format=%ae", commit)
+        return self._authors[commit]
+
+    def file(self, commit: str, path: str) -> str:
+        """The text of a file; empty where there is none."""
+        if (commit, path) not in self._files:
+            found = gitside.text(self._path, "ls-tree", "--full-tree", commit, path)
+            text = gitside.run(self._path, "cat-file", "blob", found.split()[2]).decode() if found else ""
+            self._files[commit, path] = text
+        return self._files[commit, path]
+
+    def contains(self, tip: str, commit: str) -> bool:
+        """Whether a commit is part of the history of another one."""
+        if (tip, commit) not in self._grown:
+            self._grown[tip, commit] = gitside.succeeds(self._path, "merge-base", "--is-ancestor", commit, tip)
+        return self._grown[tip, commit]
 
     def tree(self, commit: str) -> str:
         """The id of a commit's tree."""

@@ -12,7 +12,7 @@ from onehead.forge import markers
 from tests.simulation.canon import is_verdict
 from tests.simulation.chains import Chain
 from tests.simulation.place import OURS, Place, Site
-from tests.standin import gitside, issue_shapes
+from tests.standin import issue_shapes
 from tests.standin.world import Issue, Pull
 
 
@@ -55,7 +55,7 @@ class _Court:
             if not tip:
                 if not branch.startswith(OURS):
                     yield f"the branch {branch} of {full_name} is gone, with {sha[:10]} on it"
-            elif tip != sha and not gitside.succeeds(repository.path, "merge-base", "--is-ancestor", sha, tip):
+            elif tip != sha and not self._site.reader.contains(tip, sha):
                 yield f"{sha[:10]} on {branch} of {full_name} was overwritten by {tip[:10]}"
 
     def statuses(self) -> Iterator[str]:
@@ -165,8 +165,7 @@ class _Court:
         for branch, sha in self._repository.branches().items():
             if not branch.startswith(OURS) or branch in proposed:
                 continue
-            author = gitside.text(self._repository.path, "log", "-1", "--format=%ae", sha)
-            if author == EMAIL and not self._is_laid_ready(branch) and not self._was_declined(branch):
+            if self._site.reader.author(sha) == EMAIL and not self._is_laid_ready(branch) and not self._was_declined(branch):
                 yield f"the branch {branch} is stale"
 
     def _is_laid_ready(self, branch: str) -> bool:

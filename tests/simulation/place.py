@@ -103,6 +103,7 @@ class Place:
         self.forge_rest()
         site.fork = self.forge.add_repository(self.people[STRANGER], name, source=repository)
         (site.fork.path / "objects/info/alternates").write_text(f"{repository.path}/objects\n")
+        site.reader = Reader(site.fork.path, seen)  # sees what is in either
         body = {"title": "Deploys crash", "body": "Multiple head revisions are present."}
         answer = self.api[OWNER].post(f"/repos/{repository.full_name}/issues", json=body)
         site.issue = answer.json()["number"]
@@ -376,10 +377,7 @@ class Place:
 
     def policy(self, site: Site, branch: str) -> str:
         """The text of a branch's policy."""
-        try:
-            return gitside.run(site.repository.path, "cat-file", "blob", f"refs/heads/{branch}:{POLICY}").decode()
-        except gitside.GitError:
-            return ""
+        return site.reader.file(site.repository.tip(branch), POLICY)
 
     def targets(self, name: str) -> tuple[str, ...]:
         """The deployed branches, as the walk's policies name them."""

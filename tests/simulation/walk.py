@@ -96,13 +96,14 @@ class Walk:
         """The next few moves, at most `most`; the last ones leave the network whole."""
         for street in self._streets.values():
             street.touched, street.moved, street.closed = set(), False, False
-        wanted = min(most, self._chance.choice((1, 2, 3, 4, 6, 8)))
+        wanted = min(most, self._chance.choice((2, 3, 4, 6, 8, 10)))
+        busy = self._chance.sample(list(self._streets), min(2, len(self._streets)))
         self._deaf = False
         done = 0
         for _ in range(wanted * 4):
             if done >= wanted:
                 break
-            for act, where in self._next(views):
+            for act, where in self._next(views, busy):
                 done += 1
                 self._number += 1
                 yield Move(self._number, where, act)
@@ -110,9 +111,9 @@ class Walk:
             self._number += 1
             yield Move(self._number, "", LoseWebhooks(False))
 
-    def _next(self, views: Mapping[str, RepositoryView]) -> list[tuple[Act, str]]:
+    def _next(self, views: Mapping[str, RepositoryView], busy: list[str]) -> list[tuple[Act, str]]:
         weather = self._chance.random()
-        name = self._chance.choice(list(self._streets))
+        name = self._chance.choice(busy)
         if weather < 0.06:
             self._deaf = not self._deaf
             return [(LoseWebhooks(self._deaf), "")]

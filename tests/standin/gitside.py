@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from tests.standin.world import Repository, User
 
 
+_KNOWN_COMMITS: set[tuple[Path, str]] = set()
+
+
 class GitError(Exception):
     """A git command failed. `stderr` is what it said."""
 
@@ -82,11 +85,16 @@ def resolve(path: Path, name: str) -> str:
     """Give the commit that a branch, tag, full ref or SHA names, or "" when there is none."""
     if not name or name.startswith("-"):
         return ""
+    if (path, name) in _KNOWN_COMMITS:
+        return name
     for candidate in (f"refs/heads/{name}", f"refs/tags/{name}", name):
         try:
-            return text(path, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{candidate}^{{commit}}")
+            found = text(path, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{candidate}^{{commit}}")
         except GitError:
             continue
+        if found == name:
+            _KNOWN_COMMITS.add((path, name))  # nothing is ever collected here, so it stays true
+        return found
     return ""
 
 

@@ -49,12 +49,15 @@ class Occasion:
         earlier: numbers of repair pull requests that were offered for it before.
         tell: pull requests that are told about a fork of the target, and will be told when it is gone; remembered in
             the hidden marker of the repair, so that nothing else needs storage.
+        alone: whether it is a branch without a pull request, so that the repair's own page has to tell everything;
+            remembered in the same place.
     """
 
     pull: PullRequest | None = None
     choices: Choices = field(default_factory=Choices)
     earlier: Collection[int] = ()
     tell: Sequence[int] = ()
+    alone: bool = False
 
 
 def offer(bench: Bench, case: Case, occasion: Occasion) -> Offer:
@@ -223,13 +226,17 @@ def _as_pull(bench: Bench, case: Case, occasion: Occasion, written: Written, bef
     close(bench, [pull for pull in before if pull not in open_already], "another repair fits better now")
     asked_on = f"#{occasion.pull.number}" if occasion.pull else ""
     words = remark(bench, case, Offer(merged_first=written.merged_first))
+    facts: dict[str, object] = {"told": list(occasion.tell)}
+    if occasion.alone:
+        facts["alone"] = True
     pull, _ = ensure_pull(
         bench.desk.api,
         bench.repository.name,
         head=name,
         base=base,
         title=pull_title(case.examination),
-        body=mark(Marker("repair", facts={"told": list(occasion.tell)}), pull_body(words, asked_on)),
+        body=mark(Marker("repair", facts=facts), pull_body(words, asked_on)),
+        known=next(iter(open_already), None),
     )
     return Offer(pull, merged_first=written.merged_first)
 

@@ -67,7 +67,7 @@ def publish_branch(bench: Bench, branch: str) -> None:
     if _was_refused(bench, branch):
         close(bench, bench.repairs_into(branch), "the branch's pull request was closed")
         return
-    made = _offered(bench, case, Occasion())
+    made = _offered(bench, case, Occasion(alone=True))
     if made.pull is not None:
         say.verdict(bench, made.pull.number, _comment(bench, case, made), say.PROBLEM, repair=made.pull)
 
@@ -133,6 +133,7 @@ def _collides(bench: Bench, pull: PullRequest, case: Case, rivals: tuple[Rival, 
     _status(bench, case)
     page = bench.page(pull.number)
     earlier = say.earlier_repair(bench, pull.number)
+    _take_over(bench, pull)
     made = _offered(bench, case, Occasion(pull, page.choices, () if earlier is None else (earlier,)))
     text = _comment(bench, case, made, rivals)
     # A repair that was pushed ends the matter: the new commit is judged next, and has nothing to add.
@@ -147,6 +148,15 @@ def _offered(bench: Bench, case: Case, occasion: Occasion) -> Offer:
     if made.pull is not None and head is not None:
         publish_pull(bench, made.pull, head, ())
     return made
+
+
+def _take_over(bench: Bench, pull: PullRequest) -> None:
+    """End the account on the page of a repair that was offered before its branch had a pull request."""
+    if is_local(pull):
+        for repair in bench.repairs_into(pull.head.ref):
+            marker = parse(repair.body)
+            if marker is not None and marker.facts.get("alone"):
+                say.end(bench, repair.number, endings.told_elsewhere(pull.number))
 
 
 def _leave(bench: Bench, pull: PullRequest, head: Point) -> None:

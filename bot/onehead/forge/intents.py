@@ -26,11 +26,25 @@ _AFTER_A_PUSH = (0.3, 0.6, 1.2, 2.4)  # seconds; Forgejo needs about half of one
 
 
 def ensure_pull(
-    api: ForgejoApi, repository: RepositoryName, *, head: str, base: str, title: str, body: str
+    api: ForgejoApi,
+    repository: RepositoryName,
+    *,
+    head: str,
+    base: str,
+    title: str,
+    body: str,
+    known: PullRequest | None = None,
 ) -> tuple[PullRequest, bool]:
     """One open pull request of `head` into `base`, with this title and body.
 
-    `head` is a branch of the same repository and was pushed before.
+    Args:
+        api: the forge.
+        repository: where.
+        head: a branch of the same repository, pushed before.
+        base: the branch that it goes into.
+        title: cut to what the forge keeps.
+        body: Markdown.
+        known: the open one, where it has just been listed; `None`: it is looked for first.
 
     Returns:
         the pull request, and whether anything had to be written.
@@ -39,7 +53,7 @@ def ensure_pull(
         NotFound: Forgejo knows no such branch, also after some seconds of patience.
     """
     title = cut_bytes(" ".join(title.split()), LONGEST_TITLE)
-    found = _known_pull(api, repository, head, base)
+    found = known or _known_pull(api, repository, head, base)
     if found is None:
         try:
             return _create_pull(api, repository, head, base, title, body), True
