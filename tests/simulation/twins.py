@@ -155,7 +155,7 @@ class Twins:
             self.number += 1
             self._perform(Move(self.number, name, act))
             self._compare([name], heard=True)
-            if self.hearing.view(name) != view:
+            if self.hearing.view(name)._replace(said=()) != view._replace(said=()):
                 return True
         return False
 

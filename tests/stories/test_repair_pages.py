@@ -1,0 +1,59 @@
+"""A repair pull request is a pull request too: its check, its own page, and being the same one from run to run."""
+
+from __future__ import annotations
+
+from tests.migrations import chain, merged
+from tests.migrations import project as alembic_project
+from tests.stories.conftest import Service
+
+BASE = merged(alembic_project(), chain(("017", None), ("018", "017")))
+
+
+def lone_branch(service: Service) -> None:
+    """A branch without a pull request that collides with main, and its repair."""
+    copy = service.project.copy
+    copy.commit(merged(BASE, chain(("019", "018"))), "Start")
+    copy.push()
+    service.project.push_branch("oauth", chain(("020", "018")))
+    service.settle()
+
+
+def test_a_repair_has_its_status_without_waiting_for_a_sweep(service: Service) -> None:
+    lone_branch(service)
+    [repair] = service.repairs()
+    assert service.status(repair["head"]["sha"]) == ("success", "A repair of oauth, which is judged itself.")
+
+
+def test_a_repair_of_a_target_is_judged_when_it_is_opened(service: Service) -> None:
+    copy = service.project.copy
+    copy.commit(merged(BASE, chain(("019", "018"), ("020", "018"))), "Two at once")
+    copy.push()
+    service.settle()
+    [repair] = service.repairs()
+    assert service.status(repair["head"]["sha"])[0] == "success"
+
+
+def test_a_repair_that_moves_on_takes_its_status_along(service: Service) -> None:
+    lone_branch(service)
+    copy = service.project.copy
+    copy.switch("oauth")
+    copy.commit(chain(("021", "020")), "More tokens")
+    copy.push()
+    service.settle()
+    [repair] = service.repairs()
+    assert service.status(repair["head"]["sha"])[0] == "success"
+
+
+def test_what_a_repair_told_moves_to_the_pull_request_that_is_opened_later(service: Service) -> None:
+    lone_branch(service)
+    [repair] = service.repairs()
+    [told] = service.verdicts(repair["number"])
+    assert "both add a migration" in told["body"]
+
+    number = service.project.open_pull("oauth")["number"]
+    service.settle()
+    [ended] = service.verdicts(repair["number"])
+    assert "Continued" in ended["body"]
+    assert f"#{number}" in ended["body"]
+    [verdict] = service.verdicts(number)
+    assert f"A repair is ready: #{repair['number']}" in verdict["body"]
