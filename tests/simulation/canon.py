@@ -85,7 +85,7 @@ def neutral(site: Site, text: str, place: Place) -> str:
     """A text without what differs between forges that stand alike."""
     text = re.sub(r"\A<!-- onehead:.*?-->\n?", "", text)
     text = text.replace(place.server.url, "URL")
-    text = re.sub(r"(?:#|&#35;&#8203;)(\d+)", lambda found: f"#{_name(place, site, int(found[1]))}", text)
+    text = re.sub(r"(?:#|&#35;&#8203;)(\d+)(?![0-9a-f])", lambda found: f"#{_name(place, site, int(found[1]))}", text)
     text = re.sub(r"/pr-(\d+)", lambda found: f"/pr-{site.keys.get(int(found[1]), found[1])}", text)
     text = re.sub(r"(?m)^Date: .*$", "Date:", text)
     return re.sub(r"\b(?:[0-9a-f]{40}|[0-9a-f]{10})\b", "COMMIT", text)
