@@ -57,3 +57,21 @@ def test_what_a_repair_told_moves_to_the_pull_request_that_is_opened_later(servi
     assert f"#{number}" in ended["body"]
     [verdict] = service.verdicts(number)
     assert f"A repair is ready: #{repair['number']}" in verdict["body"]
+
+
+def test_the_second_fork_of_a_target_is_told_and_ended_like_the_first(service: Service) -> None:
+    copy = service.project.copy
+    copy.commit(BASE, "Start")
+    copy.push()
+    for name, id_ in (("teams", "019"), ("oauth", "020"), ("late", "030")):
+        service.project.push_branch(name, chain((id_, "018")))
+    landed = {name: service.project.open_pull(name, title=name)["number"] for name in ("teams", "oauth", "late")}
+    for names in (("teams", "oauth"), ("late",)):
+        for name in names:
+            service.project.merge(landed[name])
+        service.settle()
+        [repair] = [pull for pull in service.repairs() if pull["base"]["ref"] == "main"]
+        assert f"A repair is ready: #{repair['number']}" in service.verdicts(landed[names[-1]])[0]["body"]
+        service.project.merge(repair["number"])
+        service.settle()
+        assert f"#{repair['number']} is merged" in service.verdicts(landed[names[-1]])[0]["body"]

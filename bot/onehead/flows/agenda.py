@@ -66,6 +66,8 @@ def agenda(
     # What a person does to a repair (close it, reopen it, delete its branch) changes what its pull request says.
     repairs = [pull for pull in pulls if pull.number in numbers and pull.head.ref.startswith(ours.BRANCHES)]
     repaired = {pull.base.ref for pull in (*over, *repairs)} | {ours.repaired_by(name) for name in deleted}
+    # A branch may be proposed to two targets: the other pull request's repair and status depended on this one.
+    repaired |= {pull.head.ref for pull in over if is_local(pull)}
     wanted = {
         pull.number
         for pull in pulls

@@ -16,7 +16,7 @@ from onehead.flows.landings import Landings
 from onehead.flows.memory import Memory, memory_for
 from onehead.flows.others import Others
 from onehead.flows.page import Page
-from onehead.forge.values import PullRequest, Repository
+from onehead.forge.values import PullRequest, Repository, StatusState
 from onehead.gitrepo.command import Git
 from onehead.gitrepo.mirror import Mirror
 from onehead.gitrepo.refs import describe, is_ancestor
@@ -102,6 +102,10 @@ class Bench:
         credits: target and head (SHAs; empty for the target itself) → who brought what, where it was asked.
         pushed: what this run has pushed a repair onto, and the commit; it has to be looked at again.
         refusal: what the token may not do, to be raised at the end: statuses that nobody may merge by come first.
+        shared: commits of which several things are judged, such as one branch with pull requests into two targets.
+        statuses: of those: what the status says so far; a commit has only one, and the worst counts.
+        mended: branch → the pull request for which this run has offered a repair of it.
+        unneeded: branch → why one of its pull requests needs no repair of it (any more).
     """
 
     desk: Desk
@@ -116,6 +120,10 @@ class Bench:
     pushed: dict[BranchMoved | PullChanged, str] = field(default_factory=dict)
     credits: dict[tuple[str, str], dict[str, str]] = field(default_factory=dict)
     refusal: OneheadError | None = None
+    shared: frozenset[str] = frozenset()
+    statuses: dict[str, tuple[StatusState, str]] = field(default_factory=dict)
+    mended: dict[str, int] = field(default_factory=dict)
+    unneeded: dict[str, str] = field(default_factory=dict)
     _pages: dict[int, Page] = field(default_factory=dict)
     _grounds: dict[str, Ground] = field(default_factory=dict)
     _cases: dict[tuple[str, str, str], Case] = field(default_factory=dict)

@@ -6,22 +6,30 @@ late, or after other stories, and ends the same.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import structlog
 
 from onehead.flows import ours
-from onehead.flows.agenda import Agenda, agenda
+from onehead.flows.agenda import Agenda, agenda, lone_branches
 from onehead.flows.bench import HEADS, Bench, Target
 from onehead.flows.commands import answer_commands, unanswered
 from onehead.flows.desk import Desk
 from onehead.flows.offer import remove_branch
 from onehead.flows.page import VERDICT, Page
 from onehead.flows.policy import read_policy
-from onehead.flows.publish import finish_branch, finish_pull, publish_branch, publish_pull, publish_target
-from onehead.flows.say import ENDED
+from onehead.flows.publish import (
+    close_unneeded,
+    finish_branch,
+    finish_pull,
+    publish_branch,
+    publish_pull,
+    publish_target,
+)
+from onehead.flows.say import ENDED, shared_successes
 from onehead.flows.scope import out_of_reach
 from onehead.forge.errors import MissingScope, NotFound
 from onehead.forge.values import Comment, PullRequest, Repository, RepositoryName
@@ -172,8 +180,9 @@ def _work_through(bench: Bench, items: Agenda) -> None:
     numbers = set(items.pulls)
     for command in items.commands:
         numbers |= answer_commands(bench, command)
+    items, numbers = _with_their_likes(bench, items, numbers)
     for name in items.targets:
-        publish_target(bench, bench.targets[name])
+        publish_target(bench, bench.targets[name], items.closed)
     told = {name: _rivals(bench, bench.targets[name]) for name in _bases(bench, numbers, items)}
     for name, found in told.items():
         before = bench.desk.recollection.rivals(bench.url, name)
@@ -194,8 +203,31 @@ def _work_through(bench: Bench, items: Agenda) -> None:
         finish_branch(bench, branch)
     for pull in items.closed:
         finish_pull(bench, pull)
+    close_unneeded(bench)
+    shared_successes(bench)
     if items.everything:
         _tidy_up(bench)
+
+
+def _with_their_likes(bench: Bench, items: Agenda, numbers: set[int]) -> tuple[Agenda, set[int]]:
+    """What stands at the same commit as something that is judged is judged too: it has a say in the same status."""
+    heads = {pull.number: head.sha for pull in bench.pulls if (head := bench.head_of(pull)) is not None}
+    lone = lone_branches(bench.pulls, bench.heads, bench.targets)
+    targets = {name: target.point.sha for name, target in bench.targets.items()}
+    count = Counter([*heads.values(), *targets.values(), *(bench.heads[name] for name in lone)])
+    bench.shared = frozenset(sha for sha, times in count.items() if times > 1)
+    chosen = {
+        *(heads[number] for number in numbers if number in heads),
+        *(targets[name] for name in items.targets),
+        *(bench.heads[name] for name in items.branches),
+    }
+    chosen &= bench.shared
+    more = replace(
+        items,
+        targets=tuple(name for name in bench.targets if name in items.targets or targets[name] in chosen),
+        branches=tuple(name for name in lone if name in items.branches or bench.heads[name] in chosen),
+    )
+    return more, numbers | {number for number, sha in heads.items() if sha in chosen}
 
 
 def _bases(bench: Bench, numbers: set[int], items: Agenda) -> list[str]:

@@ -61,7 +61,10 @@ class Occasion:
 
 
 def offer(bench: Bench, case: Case, occasion: Occasion) -> Offer:
-    """Offer the repair in the way that the repository wants; other repairs of ours for the same branch go."""
+    """Offer the repair in the way that the repository wants; other repairs of ours for the same branch go.
+
+    Where there is none to offer, earlier ones are marked as unneeded: another pull request of the branch may need them.
+    """
     made = _offer(bench, case, occasion)
     if occasion.pull is not None:
         remove_laid_ready(bench, occasion.pull, but=made.branch)
@@ -72,17 +75,17 @@ def _offer(bench: Bench, case: Case, occasion: Occasion) -> Offer:
     base = _base(case)
     before = bench.repairs_into(base) if _is_here(occasion) else []
     if not case.repairs.changes:
-        close(bench, before, _why_nothing(case))
+        bench.unneeded.setdefault(base, _why_nothing(case))
         return Offer(trouble=_merged_elsewhere(bench, case))
     try:
         written = write_repair(bench.git, case.repairs, case.trees, author=bench.desk.me.login)
     except TextConflict as conflict:
-        close(bench, before, "the branch conflicts with its target as text")
+        bench.unneeded.setdefault(base, "the branch conflicts with its target as text")
         return Offer(trouble=f"{_conflict(case, conflict)} The change shown above is what the chain needs.")
     if written is None:
         return Offer()
     if case.target.policy.delivery == "comment":
-        close(bench, before, "this repository wants no repair pull requests")
+        bench.unneeded.setdefault(base, "this repository wants no repair pull requests")
         patch = "" if _is_here(occasion) else patch_of(bench.git, written.sha)
         way = "make the change shown above, or let `/onehead apply` push it onto the branch."
         return Offer(patch=patch, merged_first=written.merged_first, trouble=way)
@@ -212,6 +215,8 @@ def _conflict(case: Case, conflict: TextConflict) -> str:
 def _as_pull(bench: Bench, case: Case, occasion: Occasion, written: Written, before: Collection[PullRequest]) -> Offer:
     base = _base(case)
     name = f"{ours.BRANCHES}{written.kind}/{base}"
+    if occasion.pull is not None:
+        bench.mended[base] = occasion.pull.number
     open_already = [pull for pull in before if pull.head.ref == name]
     declined = None if before else _declined(bench, occasion, base, name)
     if declined is not None:

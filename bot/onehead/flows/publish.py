@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from onehead.errors import OneheadError
 from onehead.flows import ours, say
 from onehead.flows.agenda import is_local
@@ -72,12 +74,18 @@ def publish_branch(bench: Bench, branch: str) -> None:
         say.verdict(bench, made.pull.number, _comment(bench, case, made), say.PROBLEM, repair=made.pull)
 
 
-def publish_target(bench: Bench, target: Target) -> None:
-    """Judge a deployed branch itself; a fork is told to the pull requests that brought its sides."""
+def publish_target(bench: Bench, target: Target, closed: Collection[PullRequest] = ()) -> None:
+    """Judge a deployed branch itself; a fork is told to the pull requests that brought its sides.
+
+    Args:
+        bench: the repository.
+        target: the branch.
+        closed: pull requests that were closed lately, repairs among them.
+    """
     case = bench.judge(target, None)
     _status(bench, case)
     if case.examination.verdict == "ok":
-        repair, told = _told(bench, target.name)
+        repair, told = _told(bench, target.name, closed)
         for number in told:
             _settle(bench, number, case.examination, repair)
         close(bench, bench.repairs_into(target.name), "the branch is at one head again")
@@ -133,8 +141,13 @@ def _collides(bench: Bench, pull: PullRequest, case: Case, rivals: tuple[Rival, 
     _status(bench, case)
     page = bench.page(pull.number)
     earlier = say.earlier_repair(bench, pull.number)
-    _take_over(bench, pull)
-    made = _offered(bench, case, Occasion(pull, page.choices, () if earlier is None else (earlier,)))
+    first = bench.mended.get(pull.head.ref, pull.number) if is_local(pull) else pull.number
+    if first == pull.number:
+        _take_over(bench, pull)
+        made = _offered(bench, case, Occasion(pull, page.choices, () if earlier is None else (earlier,)))
+    else:
+        # One branch is repaired for one target at a time: two repairs would undo each other.
+        made = Offer(trouble=f"wait for #{first}, which proposes the same branch: it is repaired for that one first.")
     text = _comment(bench, case, made, rivals)
     # A repair that was pushed ends the matter: the new commit is judged next, and has nothing to add.
     state, title = (say.ENDED, "Resolved") if made.pushed else (say.PROBLEM, "")
@@ -170,9 +183,16 @@ def _leave(bench: Bench, pull: PullRequest, head: Point) -> None:
     say.end(bench, pull.number, endings.retargeted(pull.base.ref))
 
 
+def close_unneeded(bench: Bench) -> None:
+    """Close the repairs of branches of which no pull request needs one: a branch may have two, into two targets."""
+    for branch, reason in bench.unneeded.items():
+        if branch not in bench.mended:
+            close(bench, bench.repairs_into(branch), reason)
+
+
 def _withdraw(bench: Bench, pull: PullRequest, reason: str) -> None:
     if is_local(pull):
-        close(bench, bench.repairs_into(pull.head.ref), reason)
+        bench.unneeded.setdefault(pull.head.ref, reason)
     remove_laid_ready(bench, pull)
 
 
@@ -205,12 +225,15 @@ def _was_refused(bench: Bench, branch: str) -> bool:
     return not pull.is_open and not pull.merged
 
 
-def _told(bench: Bench, target: str) -> tuple[int | None, list[int]]:
+def _told(bench: Bench, target: str, closed: Collection[PullRequest]) -> tuple[int | None, list[int]]:
     """The newest repair of a target, and the pull requests on which its fork was explained: it remembers them."""
-    try:
-        repair = bench.desk.api.pull_between(bench.repository.name, target, f"{ours.BRANCHES}merge/{target}")
-    except NotFound:
-        return None, []
+    lately = [pull for pull in closed if pull.base.ref == target and bench.is_ours(pull)]
+    repair = max([*bench.repairs_into(target), *lately], key=lambda pull: pull.number, default=None)
+    if repair is None:
+        try:  # any one of them, as the forge knows no order here
+            repair = bench.desk.api.pull_between(bench.repository.name, target, f"{ours.BRANCHES}merge/{target}")
+        except NotFound:
+            return None, []
     marker = parse(repair.body)
     if marker is None or repair.author.id != bench.desk.me.id:
         return None, []

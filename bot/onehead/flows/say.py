@@ -28,7 +28,28 @@ log = structlog.get_logger(__name__)
 
 
 def status(bench: Bench, sha: str, state: StatusState, text: str) -> None:
-    """The commit status, always of the repository that the pull request goes into: Forgejo looks there."""
+    """The commit status, always of the repository that the pull request goes into: Forgejo looks there.
+
+    Where several things are judged of one commit, the first failure is told at once; a success waits for the others.
+    """
+    if sha in bench.shared:
+        before = bench.statuses.get(sha)
+        if before is not None and (before[0] == StatusState.FAILURE or state == StatusState.SUCCESS):
+            return
+        bench.statuses[sha] = (state, text)
+        if state == StatusState.SUCCESS:
+            return
+    _write_status(bench, sha, state, text)
+
+
+def shared_successes(bench: Bench) -> None:
+    """The status of commits of which several things were judged, and all found well."""
+    for sha, (state, text) in bench.statuses.items():
+        if state == StatusState.SUCCESS:
+            _write_status(bench, sha, state, text)
+
+
+def _write_status(bench: Bench, sha: str, state: StatusState, text: str) -> None:
     ensure_status(bench.desk.api, bench.repository.name, sha, context=STATUS, state=state, description=text)
 
 
