@@ -10,9 +10,13 @@ PIP    := $(BIN)/python -m pip --quiet --disable-pip-version-check
 # Arguments that only some invocations need: `make demo KEEP=1`, `make test ARGS='-k fork'`.
 KEEP ?=
 ARGS ?=
+# One long walk instead of all ten: `make simulate SEED=7 MOVES=500`; in one repository alone: ONLY=hexes.
+SEED ?=
+MOVES ?= 500
+ONLY ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test lint demo bench clean
+.PHONY: help setup test lint demo bench simulate clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -45,6 +49,9 @@ demo: $(VENV)/.ready ## show the main job; KEEP=1 leaves the servers running unt
 
 bench: $(VENV)/.ready ## measure check against alembic heads (takes minutes; best on a quiet machine)
 	$(BIN)/python -m benchmarks.check
+
+simulate: $(VENV)/.ready ## walk at random for a simulated month, ten seeds (SEED=7 MOVES=500 ONLY=hexes for one; takes an hour)
+	$(BIN)/python -m tests.simulation --moves $(MOVES) $(if $(SEED),--seed $(SEED)) $(if $(ONLY),--only $(ONLY))
 
 clean: ## remove what setup and the demo made
 	rm -rf $(VENV) demo-out

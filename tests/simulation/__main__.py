@@ -39,8 +39,9 @@ def walk(seed: int, moves: int, only: str | None) -> bool:
     with tempfile.TemporaryDirectory(prefix="onehead-simulation-") as folder:
         twins = Twins(seed, Path(folder), chosen)
         try:
-            twins.go(moves, _Progress())
-            twins.finish()
+            progress = _Progress()
+            twins.go(moves, progress)
+            twins.finish(progress)
         except Astray as astray:
             print(f"\n{astray}\n", flush=True)
             return False

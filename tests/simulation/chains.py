@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import subprocess
 import warnings
+from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -16,6 +17,9 @@ from alembic.script.revision import Revision, RevisionMap
 
 from tests.migrations import VERSIONS
 from tests.standin import gitside
+
+Seen = dict[str, tuple[str, tuple[str, ...]] | None]
+"""Blob → the id and parents that it declares; `None` where it declares none."""
 
 
 class Revised(NamedTuple):
@@ -40,8 +44,8 @@ class Chain:
     @cached_property
     def twice(self) -> frozenset[str]:
         """Ids that more than one file declares."""
-        seen: set[str] = set()
-        return frozenset(each.id for each in self.files if each.id in seen or seen.add(each.id))
+        count = Counter(each.id for each in self.files)
+        return frozenset(id_ for id_, times in count.items() if times > 1)
 
     @cached_property
     def missing(self) -> frozenset[str]:
@@ -72,7 +76,7 @@ class Merged(NamedTuple):
 class Reader:
     """Reads chains out of one bare repository; what was read once is remembered."""
 
-    def __init__(self, path: Path, seen: dict[str, tuple[str, tuple[str, ...]] | None]) -> None:
+    def __init__(self, path: Path, seen: Seen) -> None:
         self._path = path
         self._seen = seen  # by blob; shared between repositories
         self._chains: dict[str, Chain] = {}

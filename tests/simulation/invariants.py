@@ -19,7 +19,14 @@ from tests.standin.world import Issue, Pull
 def broken(place: Place, name: str) -> list[str]:
     """The promises that are not kept, one sentence each."""
     court = _Court(place, name)
-    return [*court.doubles(), *court.lost_work(), *court.statuses(), *court.repairs(), *court.branches(), *court.words()]
+    return [
+        *court.doubles(),
+        *court.lost_work(),
+        *court.statuses(),
+        *court.repairs(),
+        *court.branches(),
+        *court.words(),
+    ]
 
 
 class _Court:
@@ -157,22 +164,26 @@ class _Court:
     def _is_well_alone(self, branch: str) -> bool:
         target = self._repository.tip(self._targets[0])
         before, after = self._site.reader.chain(target), self._site.reader.merged(target, self._repository.tip(branch))
-        return after.chain.is_whole and len(after.chain.heads) <= max(self._allowed(self._targets[0]), len(before.heads))
+        return after.chain.is_whole and len(after.chain.heads) <= max(
+            self._allowed(self._targets[0]), len(before.heads)
+        )
 
     def branches(self) -> Iterator[str]:
-        """Every branch of onehead's is proposed, laid ready for a fork, declined by a person, or holds a person's work."""
+        """Every branch of onehead's is proposed, laid ready for a fork, declined, or holds a person's work."""
         proposed = {pull.head_branch for _, pull in self._open}
         for branch, sha in self._repository.branches().items():
             if not branch.startswith(OURS) or branch in proposed:
                 continue
-            if self._site.reader.author(sha) == EMAIL and not self._is_laid_ready(branch) and not self._was_declined(branch):
+            if (
+                self._site.reader.author(sha) == EMAIL
+                and not self._is_laid_ready(branch)
+                and not self._was_declined(branch)
+            ):
                 yield f"the branch {branch} is stale"
 
     def _is_laid_ready(self, branch: str) -> bool:
         number = branch.rpartition("/pr-")[2]
-        return any(
-            str(issue.number) == number and not self._needs_nothing(issue, pull) for issue, pull in self._theirs
-        )
+        return any(str(issue.number) == number and not self._needs_nothing(issue, pull) for issue, pull in self._theirs)
 
     def _was_declined(self, branch: str) -> bool:
         base = branch.removeprefix(OURS).partition("/")[2]
@@ -183,7 +194,9 @@ class _Court:
             for issue in self._repository.issues.values()
             if issue.pull and issue.is_closed and issue.pull.head_branch == branch and not issue.pull.merged_at
         ]
-        marks = [markers.parse(note.body) for issue in closed for note in issue.comments if note.poster is self._place.bot]
+        marks = [
+            markers.parse(note.body) for issue in closed for note in issue.comments if note.poster is self._place.bot
+        ]
         return len(closed) > sum(1 for mark in marks if mark and mark.kind == "closed")
 
     def words(self) -> Iterator[str]:
@@ -197,6 +210,18 @@ class _Court:
                     yield f"{name} needs nothing, and its comment tells of a problem"
             elif self._brings_trouble(issue, pull) and state in (None, ENDED, "heads-up") and not self._ignored(issue):
                 yield f"{name} brings trouble, and its comment says {state or 'nothing'}"
+
+    def last_words(self) -> Iterator[str]:
+        """What is closed tells of a problem only as long as its target has one."""
+        for issue in self._repository.issues.values():
+            pull = issue.pull
+            if pull is None or not issue.is_closed:
+                continue
+            spoken = [markers.parse(note.body) for note in issue.comments if is_verdict(self._place, note)]
+            if any(mark and mark.facts.get("state") != ENDED for mark in spoken) and (
+                pull.base_branch not in self._targets or self._fits_alone(pull.base_branch)
+            ):
+                yield f"#{issue.number} ({pull.head_branch} into {pull.base_branch}) is closed and tells of a problem"
 
     def _same_id_somewhere(self, issue: Issue, pull: Pull) -> bool:
         return any(self._same_id(issue, pull, other, theirs) for other, theirs in self._theirs)

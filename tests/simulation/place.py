@@ -16,7 +16,7 @@ from typing import Any
 import httpx
 
 from onehead.forge import markers
-from tests.simulation.chains import Reader
+from tests.simulation.chains import Reader, Seen
 from tests.simulation.moves import (
     COLLEAGUE,
     OWNER,
@@ -42,9 +42,9 @@ from tests.simulation.service import SECRET, Service
 from tests.simulation.view import PullView, RepositoryView
 from tests.simulation.walk import MAIN, POLICY, beginning
 from tests.standin import gitside, issue_shapes
+from tests.standin.deliveries import chosen_events
 from tests.standin.server import StandinServer
 from tests.standin.world import ZERO_SHA, Hook, Issue, Repository, Status, Timing, Token, User
-from tests.standin.deliveries import chosen_events
 
 OURS = "onehead/"
 EVENTS = ("push", "create", "delete", "pull_request", "issue_comment", "pull_request_comment")
@@ -85,13 +85,15 @@ class Place:
         bot_token = self.forge.add_token(self.bot, "bot", scopes)
         covered = [f"{OWNER}/{each}" for each in repositories]
         self.service = Service(self.server.url, bot_token, folder / name, covered)
-        seen: dict[str, tuple[str, tuple[str, ...]] | None] = {}
+        seen: Seen = {}
         self.sites: dict[str, Site] = {}
         for each in repositories:
-            self.sites[each] = self._site(each, seen, hooks=hooks)
+            self.sites[each] = self._site(each, repositories[each], seen, hooks=hooks)
         self.rest()
 
-    def _site(self, name: str, seen: dict[str, tuple[str, tuple[str, ...]] | None], *, hooks: bool) -> Site:
+    def _site(
+        self, name: str, policy: str, seen: dict[str, tuple[str, tuple[str, ...]] | None], *, hooks: bool
+    ) -> Site:
         repository = self.forge.add_repository(self.people[OWNER], name)
         repository.collaborators[self.people[COLLEAGUE].id] = "write"
         repository.collaborators[self.bot.id] = "admin"  # so that the sweep may ask what people may do
@@ -100,6 +102,8 @@ class Place:
             repository.hooks[1] = hook
         site = Site(repository, repository, Reader(repository.path, seen), 0)
         self._push(site, Push(MAIN, "", beginning(name), who=OWNER), 0)
+        if "release/*" in policy:
+            self._push(site, Push("release/1", MAIN, {"release-1.txt": "A release.\n"}, who=OWNER), 0)
         self.forge_rest()
         site.fork = self.forge.add_repository(self.people[STRANGER], name, source=repository)
         (site.fork.path / "objects/info/alternates").write_text(f"{repository.path}/objects\n")
@@ -172,7 +176,6 @@ class Place:
         return ""
 
     def _in(self, site: Site, move: Move) -> str:
-        path = f"/repos/{site.repository.full_name}"
         match move.act:
             case Push() as push:
                 self._push(site, push, move.number)
@@ -185,6 +188,13 @@ class Place:
                 gitside.run(site.repository.path, "update-ref", f"refs/tags/{name}", sha)
                 change = gitside.Received(ZERO_SHA, sha, f"refs/tags/{name}")
                 self.forge.pushes.received(site.repository, self.people[OWNER], [change])
+            case _:
+                return self._in_pulls(site, move)
+        return ""
+
+    def _in_pulls(self, site: Site, move: Move) -> str:
+        path = f"/repos/{site.repository.full_name}"
+        match move.act:
             case OpenPull() as wanted:
                 return self._open(site, wanted)
             case EditPull(key, fields):
@@ -235,10 +245,11 @@ class Place:
 
     def repair(self, site: Site, repair: Repair) -> int:
         """The number of the newest pull request of a repair."""
+        wanted = self.spelled(site, repair.head), repair.base
         found = [
             issue.number
             for issue in site.repository.issues.values()
-            if issue.pull and (issue.pull.head_branch, issue.pull.base_branch) == (self.spelled(site, repair.head), repair.base)
+            if issue.pull and (issue.pull.head_branch, issue.pull.base_branch) == wanted
         ]
         return max(found)
 

@@ -101,7 +101,7 @@ class Service:
         door = HookDoor(
             secrets=[SECRET],
             covers=lambda name: name in self._covered,
-            submit=lambda job: self.engine.submit(job),
+            submit=self._submit,
             health=health,
             metrics=metrics,
         )
@@ -112,6 +112,10 @@ class Service:
         while not server.started:
             time.sleep(0.005)
         return server
+
+    def _submit(self, job: Job) -> None:
+        """To the engine of the present process."""
+        self.engine.submit(job)
 
     @property
     def hook_url(self) -> str:
@@ -124,7 +128,7 @@ class Service:
 
     def sweep(self, names: Collection[str] | None = None) -> None:
         """Submit what the scheduled sweep submits: for all repositories in scope, or some."""
-        for repository in repositories_in_scope(self.desk.api, lambda name: name in self._covered):
+        for repository in repositories_in_scope(self.desk.api, lambda each: str(each.name) in self._covered):
             if names is None or str(repository.name) in names:
                 self.engine.submit(Job(str(repository.name), frozenset({Everything()})))
 

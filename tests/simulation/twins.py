@@ -4,17 +4,31 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from tests.simulation.canon import canon, differences
 from tests.simulation.invariants import broken
-from tests.simulation.moves import EditPull, LoseWebhooks, MergePull, MergeRepair, Move, Restart, Say, Sweep, TurnRepair
+from tests.simulation.moves import (
+    OWNER,
+    Act,
+    EditPull,
+    LoseWebhooks,
+    MergePull,
+    MergeRepair,
+    Move,
+    Push,
+    Restart,
+    Say,
+    Sweep,
+    TurnRepair,
+)
 from tests.simulation.place import Place
-from tests.simulation.walk import REPOSITORIES, Walk
+from tests.simulation.view import RepositoryView
+from tests.simulation.walk import REPOSITORIES, Walk, mended
 
 _REMEMBERED = 14
-_MOST_ROUNDS = 40
+_MOST_ROUNDS = 200
 _MOST_SWEEPS = 5
 
 
@@ -119,7 +133,7 @@ class Twins:
                 return
         self._fail(" ".join(names), [f"{place.name}: sweep after sweep still writes {written[:8]}"])
 
-    def finish(self) -> None:
+    def finish(self, told: Callable[[str], None] = lambda _line: None) -> None:
         """The quiet end, and then people accept whatever is proposed until nothing is left to accept.
 
         Raises:
@@ -127,7 +141,8 @@ class Twins:
         """
         self._quiet()
         for _ in range(_MOST_ROUNDS):
-            if not any([self._accept(name) for name in self._names]):
+            told(f"{self.line()}; people accept what is proposed")
+            if not any(self._accept(name) for name in self._names):
                 break
         else:
             self._fail(" ".join(self._names), ["people accept and accept, and it does not end"])
@@ -151,7 +166,7 @@ class Twins:
     def _accept(self, name: str) -> bool:
         """Do one thing that onehead proposes, or merge one pull request that it is content with."""
         view = self.hearing.view(name)
-        for act in self._acceptable(name, view):
+        for act in self._acceptable(view):
             self.number += 1
             self._perform(Move(self.number, name, act))
             self._compare([name], heard=True)
@@ -159,9 +174,12 @@ class Twins:
                 return True
         return False
 
-    def _acceptable(self, name: str, view):  # noqa: ANN001, ANN202
+    def _acceptable(self, view: RepositoryView) -> Iterator[Act]:
         for repair in view.repairs:
             yield MergeRepair(repair)
+        for target in view.targets:
+            if not view.branches[target].is_whole:
+                yield Push(target, target, mended(view.branches[target]), who=OWNER)
         for repair in view.closed_repairs:
             yield TurnRepair(repair, "open")
         for pull in view.pulls.values():

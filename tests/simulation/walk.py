@@ -192,7 +192,9 @@ class Turn:
         """A branch of somebody's that can be worked on: (name, chain, whether in the fork)."""
         mine = [(name, chain, False) for name, chain in self._view.branches.items() if name not in self._view.targets]
         found = [each for each in mine if self._free(each[0])]
-        found += [(name, chain, True) for name, chain in self._view.fork_branches.items() if self._free(name, fork=True)]
+        found += [
+            (name, chain, True) for name, chain in self._view.fork_branches.items() if self._free(name, fork=True)
+        ]
         return self._chance.choice(found) if found else None
 
     def _target(self) -> str:
@@ -362,9 +364,7 @@ class Turn:
     def _open_pull(self) -> list[Act]:
         proposed = {(pull.head, pull.base) for pull in self._open() if not pull.fork}
         base = self._target()
-        lone = [
-            name for name in self._view.branches if name not in self._view.targets and (name, base) not in proposed
-        ]
+        lone = [name for name in self._view.branches if name not in self._view.targets and (name, base) not in proposed]
         lone = [name for name in lone if self._free(name)]
         if not lone:
             return []
@@ -519,7 +519,8 @@ def _own(chain: Chain, base: Chain) -> list[Revised]:
     while left:
         ready = [each for each in left.values() if not any(parent in left for parent in each.parents)]
         for each in sorted(ready) or sorted(left.values()):
-            order.append(left.pop(each.id))
+            del left[each.id]
+            order += [each]
     return order
 
 
@@ -529,6 +530,22 @@ def _table(each: Revised) -> str:
 
 def _spelled(parents: tuple[str, ...]) -> str | tuple[str, ...] | None:
     return parents if len(parents) > 1 else parents[0] if parents else None
+
+
+def mended(chain: Chain) -> dict[str, str | None]:
+    """What a person does to a target that onehead refuses to repair: ids of their own, and parents that exist."""
+    files: dict[str, str | None] = {}
+    seen: set[str] = set()
+    for each in chain.files:
+        parents = tuple(parent for parent in each.parents if parent in chain.ids)
+        again = each.id in seen
+        seen.add(each.id)
+        if again or parents != each.parents:
+            id_ = f"{each.id}{len(files)}" if again else each.id
+            older = [other for other in sorted(chain.ids) if other < each.id]
+            files[each.path] = None
+            files |= revision(id_, _spelled(parents or tuple(older[-1:])), _table(each))
+    return files
 
 
 def beginning(name: str) -> dict[str, str | None]:
