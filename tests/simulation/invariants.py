@@ -66,14 +66,22 @@ class _Court:
                 yield f"{sha[:10]} on {branch} of {full_name} was overwritten by {tip[:10]}"
 
     def statuses(self) -> Iterator[str]:
-        """The check of every open pull request and every target says what Alembic would."""
-        for branch in self._targets:
-            sha = self._repository.tip(branch)
-            yield from self._compare(f"target {branch}", sha, self._fits_alone(branch))
+        """The check of every open pull request and every target says what Alembic would; of one commit, the worst."""
+        judged = [(f"target {name}", self._repository.tip(name), self._fits_alone(name)) for name in self._targets]
         for issue, pull in self._open:
             sha = issue_shapes.head_sha(self._repository, issue, pull)
             name = f"#{issue.number} ({pull.head_branch} into {pull.base_branch})"
-            yield from self._compare(name, sha, self._fits(issue, pull))
+            judged.append((name, sha, self._fits(issue, pull)))
+        for name, sha, _ in judged:
+            said = [fits for _, other, fits in judged if other == sha]
+            expected = False if False in said else None if None in said else self._lone_ones_fit(sha)
+            yield from self._compare(name, sha, expected)
+
+    def _lone_ones_fit(self, sha: str) -> bool | None:
+        """Branches without a pull request have a say too; whether theirs counts is a matter of their age."""
+        proposed = {*self._targets, *(pull.head_branch for _, pull in self._open)}
+        lone = [name for name, tip in self._repository.branches().items() if tip == sha and name not in proposed]
+        return True if all(self._is_well_alone(name) for name in lone) else None
 
     def _compare(self, name: str, sha: str, expected: bool | None) -> Iterator[str]:
         status = self._place.status(self._site, sha)
