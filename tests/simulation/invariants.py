@@ -67,7 +67,9 @@ class _Court:
 
     def statuses(self) -> Iterator[str]:
         """The check of every open pull request and every target says what Alembic would; of one commit, the worst."""
-        judged = [(f"target {name}", self._repository.tip(name), self._fits_alone(name)) for name in self._targets]
+        judged: list[tuple[str, str, bool | None]] = [
+            (f"target {name}", self._repository.tip(name), self._fits_alone(name)) for name in self._targets
+        ]
         for issue, pull in self._open:
             sha = issue_shapes.head_sha(self._repository, issue, pull)
             name = f"#{issue.number} ({pull.head_branch} into {pull.base_branch})"
