@@ -75,3 +75,19 @@ def test_the_second_fork_of_a_target_is_told_and_ended_like_the_first(service: S
         service.project.merge(repair["number"])
         service.settle()
         assert f"#{repair['number']} is merged" in service.verdicts(landed[names[-1]])[0]["body"]
+
+
+def test_a_closed_repair_of_a_target_can_be_reopened(service: Service) -> None:
+    copy = service.project.copy
+    copy.commit(merged(BASE, chain(("019", "018"), ("020", "018"))), "Two at once")
+    copy.push()
+    service.settle()
+    [repair] = service.repairs()
+    service.project.close_pull(repair["number"])
+    service.settle()
+    assert service.repairs() == []
+    assert service.onehead_branches() == ["onehead/merge/main"]
+
+    service.project.close_pull(repair["number"], state="open")
+    service.settle()
+    assert [pull["number"] for pull in service.repairs()] == [repair["number"]]

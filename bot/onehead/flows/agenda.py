@@ -61,13 +61,14 @@ def agenda(
     moved = {each.ref.removeprefix(_HEADS) for each in subjects if isinstance(each, BranchMoved)}
     deleted = {each.ref.removeprefix(_HEADS) for each in subjects if isinstance(each, BranchDeleted)} - set(heads)
     landed = {pull.base.ref for pull in over if pull.merged}
-    chosen = {name for name in targets if everything or name in moved or name in landed}
     numbers = {each.number for each in touched}
-    # What a person does to a repair (close it, reopen it, delete its branch) changes what its pull request says.
+    # What a person does to a repair (close it, reopen it, delete its branch) changes what is said of what it repairs.
     repairs = [pull for pull in pulls if pull.number in numbers and pull.head.ref.startswith(ours.BRANCHES)]
-    repaired = {pull.base.ref for pull in (*over, *repairs)} | {ours.repaired_by(name) for name in deleted}
+    repairs += [pull for pull in over if pull.head.ref.startswith(ours.BRANCHES)]
+    mended = {pull.base.ref for pull in repairs} | {ours.repaired_by(name) for name in deleted}
+    chosen = {name for name in targets if everything or name in moved | landed | mended}
     # A branch may be proposed to two targets: the other pull request's repair and status depended on this one.
-    repaired |= {pull.head.ref for pull in over if is_local(pull)}
+    repaired = mended | {pull.base.ref for pull in over} | {pull.head.ref for pull in over if is_local(pull)}
     wanted = {
         pull.number
         for pull in pulls
