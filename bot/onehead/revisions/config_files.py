@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from onehead.revisions.signs import may_configure
 from onehead.revisions.tree import is_vendored
 
 MAX_CONFIGS = 2000
@@ -25,17 +26,11 @@ def config_paths(paths: Iterable[str]) -> tuple[str, ...]:
 
 def all_config_paths(paths: Iterable[str]) -> list[str]:
     """The same without the limit, in the same order."""
-    ranked = {(_rank(path), path.count("/"), path) for path in paths if _may_be_config(path)}
+    ranked = {(_rank(path), path.count("/"), path) for path in paths if may_configure(path)}
     return [path for rank, _, path in sorted(ranked) if rank < _NONE and not is_vendored(path)]
 
 
 _NONE = 3
-
-
-def _may_be_config(path: str) -> bool:
-    """Whether a closer look is worth its time; of tens of thousands of files it is at a handful."""
-    lower = path.lower()
-    return ".ini" in lower or ".cfg" in lower or lower.endswith(".toml")
 
 
 def _rank(path: str) -> int:

@@ -7,7 +7,6 @@ caller to read and for `settle.unconfigured` to judge.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
@@ -17,15 +16,13 @@ from onehead.revisions.environment import ConfigProblem, Environment, Location
 from onehead.revisions.ini import HERE
 from onehead.revisions.resolve import find_script_directory, find_version_directory
 from onehead.revisions.settle import may_be_guessed
+from onehead.revisions.signs import has_hex_id, promises_revisions
 from onehead.revisions.tree import Tree, is_vendored, join, parent
 
 MAX_TOTAL_BYTES = 16 * 1024 * 1024
 """When the configurations of one tree are larger together, the rest is reported and not read."""
 MAX_WRITTEN = 2000
 """More paths written in one tree's configurations are reported and not looked for."""
-
-# The name Alembic's default file_template gives, wherever the id stands in it.
-_HEX_ID = re.compile(r"(?:^|[._-])[0-9a-f]{12}(?:[._-])")
 
 
 class Located(NamedTuple):
@@ -246,16 +243,11 @@ def _candidates(tree: Tree, environments: list[Environment]) -> tuple[str, ...]:
     return tuple(
         folder
         for folder in tree.sorted_folders
-        if folder not in covered and may_be_guessed(folder) and _promises_revisions(tree, folder)
+        if folder not in covered and may_be_guessed(folder) and _may_hold_revisions(tree, folder)
     )
 
 
-def _promises_revisions(tree: Tree, folder: str) -> bool:
+def _may_hold_revisions(tree: Tree, folder: str) -> bool:
     if tree.folders[folder] == [join(folder, "env.py")]:
         return False
-    lower = folder.lower()
-    if "alembic" in lower or "migrat" in lower:
-        return True
-    if not {"version", "versions", "revision", "revisions"}.isdisjoint(lower.split("/")):
-        return True
-    return any(_HEX_ID.search(path.rpartition("/")[2]) for path in tree.folders[folder])
+    return promises_revisions(folder) or any(has_hex_id(path.rpartition("/")[2]) for path in tree.folders[folder])
