@@ -10,7 +10,7 @@ from onehead.flows.memory import Memory
 from onehead.flows.policy import policies_in
 from onehead.flows.reading import Chain, Listing, ReadBlobs, Reading, Survey, read_trees, survey
 from onehead.gitrepo.command import Git
-from onehead.gitrepo.merge import MergedTree, merge_trees
+from onehead.gitrepo.merge import MergedTree, merge_trees, taken_over
 from onehead.gitrepo.snapshot import Contents, Tree, list_changed, list_tree, read
 from onehead.plan.decide import decide
 from onehead.plan.facts import Evidence, Facts
@@ -34,7 +34,8 @@ class Trees(NamedTuple):
     Attributes:
         target: listing of the target.
         head: listing of the head; `None` when the target itself is judged.
-        merge: what git makes of both; `None` when the target itself is judged.
+        merge: what git makes of both, or the head where it takes the target's place; `None` when the target itself is
+            judged.
         read: reads blobs of all of them, those that only the merge made included.
     """
 
@@ -83,6 +84,7 @@ def examine(
     strategy: Strategy | None = None,
     memory: Memory,
     evidence: GatherEvidence,
+    replaces: bool = False,
 ) -> tuple[Examination, Trees]:
     """Judge a branch by itself (`head` is `None`), or as it would be once merged into the target.
 
@@ -96,12 +98,13 @@ def examine(
         strategy: what a person asked for; `None`: what the policy says.
         memory: what was parsed before.
         evidence: looks for what has escaped.
+        replaces: judge what a push does to the target: the head takes its place instead of being merged into it.
 
     Raises:
         OneheadError: what could not be read, and what to do about it.
     """
     ground = ground or read_ground(git, target, memory)
-    trees = _trees(git, ground.tree, target, head)
+    trees = _trees(git, ground.tree, target, head, replaces=replaces)
     surveys = survey([ground.reading, *read_trees(_listings(trees), trees.read, memory)])
     written, judged = ground.policy, _judged_policy(ground, trees)
     policy = written.policy if strategy is None else written.policy._replace(strategy=strategy)
@@ -153,10 +156,12 @@ def _plan(facts: Facts, findings: tuple[Finding, ...], policy: Policy, evidence:
     return decide(facts, findings, evidence(facts, policy) if needed else Evidence(), policy)
 
 
-def _trees(git: Git, tree: Tree, target: Point, head: Point | None) -> Trees:
+def _trees(git: Git, tree: Tree, target: Point, head: Point | None, *, replaces: bool) -> Trees:
     if head is None:
         return Trees(tree, None, None, lambda oids: read(git, oids, MAX_BYTES))
     other = list_changed(git, tree, head.sha)
+    if replaces:
+        return Trees(tree, other, taken_over(other), lambda oids: read(git, oids, MAX_BYTES))
     merge = merge_trees(git, target.sha, head.sha, listed={target.sha: tree, head.sha: other}, limit=MAX_BYTES)
 
     def read_all(oids: Iterable[str]) -> Contents:

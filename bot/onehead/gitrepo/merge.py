@@ -106,6 +106,11 @@ def write_merged_tree(git: Git, target: str, head: str) -> str:
         return _merge(place.git, target, head)[0]
 
 
+def taken_over(head: Tree) -> MergedTree:
+    """What a push leaves of a target: the pushed commit as it is, whether or not it contains what was there before."""
+    return MergedTree(head.treeish, None, head.entries, {}, (), Contents({}, {}))
+
+
 def _merge(git: Git, target: str, head: str) -> tuple[str, dict[str, Conflict], tuple[str, ...]]:
     answer = git.ask("merge-tree", "--write-tree", "-z", "--allow-unrelated-histories", target, head)
     if answer.code in (0, 1) and answer.out:

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from onehead.gitrepo.command import Git
 
 _SHA = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
-_DEFAULT_BRANCHES = ("main", "master", "develop")
+DEFAULT_BRANCHES = ("main", "master", "develop")
+"""What people call the branch that the others are merged into, where nothing else tells."""
 _LATEST = 253402300799
 """The last second a `datetime` can hold; a hostile commit may claim a later one."""
 
@@ -131,8 +132,8 @@ def destination(git: Git) -> Ref | None:
     preferred = [own_remote, "origin", *(remotes if len(remotes) == 1 else ())]
     remote = next((name for name in preferred if name in remotes), None)
     candidates = [heads_of.get(remote, "")] if remote else []
-    candidates += [f"refs/remotes/{remote}/{branch}" for branch in _DEFAULT_BRANCHES]
-    candidates += [f"refs/heads/{branch}" for branch in _DEFAULT_BRANCHES]
+    candidates += [f"refs/remotes/{remote}/{branch}" for branch in DEFAULT_BRANCHES]
+    candidates += [f"refs/heads/{branch}" for branch in DEFAULT_BRANCHES]
     return next((Ref(name, refs[name]) for name in candidates if name in refs), None)
 
 
