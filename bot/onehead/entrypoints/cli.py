@@ -7,19 +7,24 @@ Start-up time counts (`check` runs in every commit), so a verb is loaded only wh
 
 from __future__ import annotations
 
-import argparse
 import io
 import os
 import sys
-from collections.abc import Sequence
 from importlib import import_module
+from types import SimpleNamespace
+from typing import TYPE_CHECKING
 
 from onehead.errors import OneheadError
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Sequence
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one verb; returns the exit code."""
-    options = _parser().parse_args(argv)
+    words = list(sys.argv[1:] if argv is None else argv)
+    options = _of_the_hook(words) or _parser().parse_args(words)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             # A file name of any bytes must not turn a verdict into a traceback.
@@ -43,13 +48,29 @@ def main(argv: Sequence[str] | None = None) -> int:
     return code
 
 
+def _of_the_hook(words: list[str]) -> SimpleNamespace | None:
+    """The options of `pre-receive` as `install hook` writes them; `None` for every other command line.
+
+    It runs in every push, and loading argparse takes as long as letting most pushes through.
+    """
+    match words:
+        case ["pre-receive", "--on-error", "allow" | "refuse" as on_error, "--timeout", seconds] if seconds.isdecimal():
+            if int(seconds) > 0:
+                return SimpleNamespace(module="entrypoints.pre_receive", on_error=on_error, timeout=float(seconds))
+    return None
+
+
 def _parser() -> argparse.ArgumentParser:
+    import argparse  # noqa: PLC0415
+
+    from onehead.entrypoints.arguments import ShowVersion  # noqa: PLC0415
+
     parser = argparse.ArgumentParser(
         prog="onehead",
         description="Keeps every deployable branch of an Alembic project at one head.",
         epilog="Exit codes: 0 healthy, 1 a deploy would break, 2 wrong usage or configuration, 3 could not judge.",
     )
-    parser.add_argument("--version", action=_Version, nargs=0, help="show the version and exit")
+    parser.add_argument("--version", action=ShowVersion, nargs=0, help="show the version and exit")
     verbs = parser.add_subparsers(prog="onehead", title="verbs", metavar="VERB", required=True)
 
     check = verbs.add_parser("check", help="judge a branch: would it break the next deploy?")
@@ -108,7 +129,39 @@ def _parser() -> argparse.ArgumentParser:
     _forge(uninstall)
     uninstall.add_argument("--clean", action="store_true", help="also close open repairs and delete their branches")
     uninstall.set_defaults(module="entrypoints.uninstall")
+
+    pre_receive = verbs.add_parser("pre-receive", help="judge a push before it comes in: the hook of a git server")
+    _limits(pre_receive)
+    pre_receive.set_defaults(module="entrypoints.pre_receive")
+    _on_disk(install, uninstall)
     return parser
+
+
+def _on_disk(install: argparse.ArgumentParser, uninstall: argparse.ArgumentParser) -> None:
+    """`install hook` and `uninstall hook`: not over a forge's API, but where a server keeps its repositories."""
+    hooks = {}
+    for verb, module, words in (
+        (install, "install_hook", "put the pre-receive hook onto the disk of a git server"),
+        (uninstall, "uninstall_hook", "take it away again"),
+    ):
+        more = verb.add_subparsers(prog=verb.prog, title="on the server itself", metavar="[hook]")
+        hooks[module] = hook = more.add_parser("hook", help=words)
+        where = hook.add_mutually_exclusive_group(required=True)
+        where.add_argument("--repository", metavar="DIR", help="one bare repository: of Forgejo, or of plain git")
+        where.add_argument("--server", metavar="DIR", help="all of a Forgejo 16 or newer: its data directory")
+        hook.set_defaults(module=f"entrypoints.{module}")
+    _limits(hooks["install_hook"])
+
+
+def _limits(parser: argparse.ArgumentParser) -> None:
+    from onehead.entrypoints.arguments import seconds  # noqa: PLC0415
+
+    parser.add_argument(
+        "--on-error", choices=("allow", "refuse"), default="allow", help="a push that can't be judged (default: allow)"
+    )
+    parser.add_argument(
+        "--timeout", metavar="SECONDS", type=seconds, default=30, help="how long a push may wait (default: 30)"
+    )
 
 
 def _forge(parser: argparse.ArgumentParser) -> None:
@@ -131,16 +184,6 @@ def _repository(parser: argparse.ArgumentParser) -> None:
 def _two_sides(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--target", metavar="REF", help="the branch that is deployed (default: where HEAD would go)")
     parser.add_argument("--head", metavar="REF", help="the branch to judge; without it, the target itself is judged")
-
-
-class _Version(argparse.Action):
-    """Asks for the version only when it is wanted: looking it up costs more than a whole check."""
-
-    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
-        from importlib.metadata import version  # noqa: PLC0415
-
-        print(f"onehead {version('onehead')}")
-        parser.exit()
 
 
 if __name__ == "__main__":

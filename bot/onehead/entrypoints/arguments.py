@@ -1,0 +1,27 @@
+"""Kinds of options that argparse does not have."""
+
+from __future__ import annotations
+
+import argparse
+
+
+class ShowVersion(argparse.Action):
+    """Asks for the version only when it is wanted: looking it up costs more than a whole check."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        """Print it and end."""
+        from importlib.metadata import version  # noqa: PLC0415
+
+        print(f"onehead {version('onehead')}")
+        parser.exit()
+
+
+def seconds(text: str) -> int:
+    """A time limit.
+
+    Raises:
+        argparse.ArgumentTypeError: it is no whole number of seconds, or none at all.
+    """
+    if not text.isdecimal() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds; write a whole one from 1 on")
+    return int(text)
