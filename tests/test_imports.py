@@ -1,4 +1,4 @@
-"""What a process loads: `check` runs in every commit, so the heavy libraries stay asleep until a verb needs them."""
+"""What a process loads: `check` runs in every commit and `pre-receive` in every push, so what is heavy stays asleep."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ HEAVY = {
     *("alembic", "mako", "sqlalchemy", "httpx", "jinja2", "git", "starlette", "uvicorn", "pydantic"),
     *("prometheus_client", "croniter", "structlog", "rich", "markdown_it"),
 }
+SLOW = {"argparse", "subprocess", "threading", "dataclasses", "pathlib", "inspect", "shlex", "tempfile"}
+"""Of the standard library, what a push that touches no migration must not wait for, unless Python itself loads it."""
 
 RUN = """
 import json, sys
@@ -85,6 +87,45 @@ def test_a_merge_needs_its_template_and_nothing_more(shop: Path, tmp_path: Path)
     code, names, printed = loaded(shop, tmp_path, "fix", "--target", "main", "--head", "torn", "--strategy", "merge")
     assert (code, HEAVY & names) == (1, {"jinja2"})
     assert "branch onehead/merge/torn" in printed
+
+
+def pushed(shop: Path, cache: Path, update: str) -> tuple[int, set[str]]:
+    """The same for the hook, as `install hook` calls it: exit code and packages."""
+    done = subprocess.run(
+        [sys.executable, "-c", RUN, "pre-receive", "--on-error", "refuse", "--timeout", "30"],
+        cwd=shop,
+        input=update,
+        env=environment() | {"ONEHEAD_CACHE_DIR": str(cache), "PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    code, names = json.loads(done.stderr.splitlines()[-1])
+    return code, set(names)
+
+
+@pytest.mark.parametrize("file", ["README.md", "app/models.py", "pyproject.toml"])
+def test_a_push_that_touches_no_migration_loads_next_to_nothing(shop: Path, tmp_path: Path, file: str) -> None:
+    repo = Repository(shop)
+    repo.branch("plain", "main")
+    new = repo.commit("plain", {file: "x = 1\n"})
+    code, names = pushed(shop, tmp_path, f"{repo.sha('main')} {new} refs/heads/main\n")
+    start = [sys.executable, "-c", "import sys; print(*sys.modules)"]
+    names -= set(subprocess.run(start, capture_output=True, text=True, check=True, timeout=60).stdout.split())
+    assert (code, (HEAVY | SLOW) & names) == (0, set())
+
+
+@pytest.mark.parametrize(("branch", "expected"), [("fine", 0), ("torn", 1)])
+def test_a_push_that_is_judged_loads_nothing_heavy(shop: Path, tmp_path: Path, branch: str, expected: int) -> None:
+    repo = Repository(shop)
+    if branch == "torn":
+        repo.branch("both", "main")
+        repo.merge("both", "torn")
+        branch = "both"
+    update = f"{repo.sha('main')} {repo.sha(branch)} refs/heads/main\n"
+    assert pushed(shop, tmp_path, update)[0] == expected
+    assert HEAVY & pushed(shop, tmp_path, update)[1] == set()
 
 
 def test_the_heavy_ones_would_be_noticed(shop: Path, tmp_path: Path) -> None:

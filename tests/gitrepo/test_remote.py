@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from onehead.gitrepo.command import Answer
+from onehead.gitrepo.process import Answer
 from onehead.gitrepo.remote import (
     Access,
     PushOutcome,

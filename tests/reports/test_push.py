@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from onehead.plan.findings import Code, Finding
 from onehead.plan.push import Before, Landing
 from onehead.plan.verdict import Point
@@ -16,8 +18,8 @@ def landing(target: str, pushed: str, before: Before = "itself", *, grows: bool 
     return Landing("main", before, examination(facts(target, pushed, pushed)), grows)
 
 
-def text(lines: object) -> str:
-    return "\n".join(lines)  # type: ignore[call-overload, no-any-return]
+def text(lines: Iterable[str]) -> str:
+    return "\n".join(lines)
 
 
 def test_a_push_that_forks_the_chain() -> None:

@@ -5,8 +5,9 @@ from textwrap import dedent
 import pytest
 
 from onehead.revisions.config_files import MAX_CONFIGS
-from onehead.revisions.environment import ConfigProblem, Environment, Location, is_revision_file
+from onehead.revisions.environment import ConfigProblem, Environment, Location
 from onehead.revisions.locate import MAX_WRITTEN, Located, locate
+from onehead.revisions.signs import is_revision_file
 from onehead.revisions.tree import files_of
 
 INI = "[alembic]\nscript_location = {}\n"

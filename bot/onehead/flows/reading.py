@@ -10,13 +10,14 @@ from onehead.flows.memory import Memory
 from onehead.gitrepo.snapshot import SUBMODULE, SYMLINK, Contents, Entry
 from onehead.revisions.config_files import config_paths
 from onehead.revisions.declared import Declared
-from onehead.revisions.environment import ConfigProblem, Environment, is_revision_file
+from onehead.revisions.environment import ConfigProblem, Environment
 from onehead.revisions.graph import Graph
 from onehead.revisions.locate import Located, locate
 from onehead.revisions.parse import MAX_BYTES, parse
 from onehead.revisions.reading import revision_of
 from onehead.revisions.revision import Revision, Unreadable
 from onehead.revisions.settle import settle, unconfigured
+from onehead.revisions.signs import is_revision_file
 from onehead.revisions.tree import Tree, files_of
 
 ReadBlobs = Callable[[Iterable[str]], Contents]

@@ -11,15 +11,19 @@ Whatever can't be excluded counts as touched and is judged. Excluded is a push w
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from onehead.gitrepo.pushed import changed, mentions
-from onehead.revisions.environment import is_revision_file
-from onehead.revisions.signs import has_hex_id, may_configure, promises_revisions, shapes_environments
+from onehead.revisions.signs import (
+    has_hex_id,
+    is_revision_file,
+    may_configure,
+    promises_revisions,
+    shapes_environments,
+)
 
 if TYPE_CHECKING:
-    from onehead.gitrepo.command import Git
+    from onehead.gitrepo.process import Door
     from onehead.gitrepo.pushed import Update
 
 _MOST = 50
@@ -29,9 +33,11 @@ _ABOUT_US = r"script_location|version_locations|\[alembic]|tool\.alembic|onehead
 _CONFIGURATIONS = (":(icase)*.ini*", ":(icase)*.cfg*", ":(icase)*.toml")
 # Alembic's own alembic.ini explains version_locations in a comment: that names no place.
 _REVISIONS_ANYWHERE = "^[^#;]*version_locations|down_revision"
+_LITERAL = {ord(letter): f"\\{letter}" for letter in "*?[\\"}
+"""What has a meaning in a pathspec → what has none."""
 
 
-def touches(git: Git, update: Update) -> bool:
+def touches(git: Door, update: Update) -> bool:
     """Whether an update of a branch may concern an environment.
 
     Raises:
@@ -69,4 +75,4 @@ def _tells(folder: str, name: str) -> bool:
 
 def _escaped(folder: str) -> str:
     """A directory as it stands in a pathspec, with its slash."""
-    return re.sub(r"([*?\[\\])", r"\\\1", f"{folder}/") if folder else ""
+    return f"{folder}/".translate(_LITERAL) if folder else ""

@@ -1,19 +1,11 @@
-"""The one door to the git binary.
+"""The door to the git binary. Whoever is in a hurry with a few questions takes the side door, `quick.py`.
 
-Every git process of onehead is started here, so what makes it safe stands in one place:
+Every git process of onehead is started at one of the two, with the same surroundings (`process.py`). Every call has a
+time limit, after which git and everything it started are ended, and what git says is redacted before it can reach a
+log or a comment.
 
-- nothing of the repository or of its configuration is run: no hooks, no fsmonitor, no pager, no askpass, no
-  credential helper;
-- nothing is fetched behind our back: a partial clone would download missing objects while it is read, so all
-  transports are forbidden unless a caller names one (`mirror.py` does);
-- the variables of an outer git process (`GIT_DIR`, `GIT_INDEX_FILE` …) do not leak in. Three do on purpose: in a
-  pre-receive hook they show the pushed objects, which wait in quarantine and are not in the repository yet;
-- the system's configuration, replace refs and grafts are not consulted: what is judged is what is pushed;
-- every call has a time limit, after which git and everything it started are ended;
-- what git says is redacted before it can reach a log or a comment.
-
-Start-up counts (`check` runs in every commit, `pre-receive` in every push): this module imports neither
-GitPython (0.1 s) nor pathlib nor dataclasses.
+Start-up counts (`check` runs in every commit): this module imports neither GitPython (0.1 s) nor pathlib nor
+dataclasses.
 """
 
 from __future__ import annotations
@@ -22,53 +14,16 @@ import os
 import signal
 import subprocess
 from contextlib import suppress
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from onehead.gitrepo.errors import GitTimeout, GitTooOld, NotARepository, explain, redact
+from onehead.gitrepo.process import Answer, surroundings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 DEFAULT_TIMEOUT = 60.0
 """Seconds that one git command may take."""
-
-_QUARANTINE = ("GIT_QUARANTINE_PATH", "GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES")
-_KEPT = {*_QUARANTINE, "GIT_EXEC_PATH", "GIT_CONFIG_GLOBAL"}
-
-_FIXED = {
-    "LC_ALL": "C",
-    "LANGUAGE": "C",
-    "GIT_CONFIG_NOSYSTEM": "1",
-    "GIT_TERMINAL_PROMPT": "0",
-    "GIT_ASKPASS": "false",
-    "GIT_PAGER": "cat",
-    "GIT_OPTIONAL_LOCKS": "0",
-    "GIT_NO_REPLACE_OBJECTS": "1",
-    "GIT_GRAFT_FILE": os.devnull,
-    "GIT_NO_LAZY_FETCH": "1",
-    "GIT_ALLOW_PROTOCOL": "none",
-}
-
-_CONFIG = (
-    # Pointing the graft file elsewhere would otherwise be commented on in every error message.
-    ("advice.graftFileDeprecated", "false"),
-    ("core.hooksPath", os.devnull),
-    ("core.fsmonitor", "false"),
-    ("core.warnAmbiguousRefs", "true"),
-    ("credential.helper", ""),
-    ("i18n.commitEncoding", "UTF-8"),
-    ("log.showSignature", "false"),
-    # The caller names the repository; `explicit` would only forbid finding a bare one from its own directory.
-    ("safe.bareRepository", "all"),
-)
-
-
-class Answer(NamedTuple):
-    """How a git command ended: exit code, standard output, and standard error (redacted)."""
-
-    code: int
-    out: bytes
-    err: str
 
 
 class Git:
@@ -121,13 +76,7 @@ class Git:
 
     def environment(self) -> dict[str, str]:
         """All variables a git process of this door sees."""
-        inherited = {k: v for k, v in os.environ.items() if not k.startswith("GIT_") or _kept(k)}
-        entries = (*_CONFIG, *self._config)
-        configured = {"GIT_CONFIG_COUNT": str(len(entries))}
-        for number, (key, value) in enumerate(entries):
-            configured[f"GIT_CONFIG_KEY_{number}"] = key
-            configured[f"GIT_CONFIG_VALUE_{number}"] = value
-        return {**inherited, **_FIXED, **configured, **self._own}
+        return surroundings(self._config) | self._own
 
     def run(self, *args: str, data: bytes = b"", timeout: float | None = None) -> bytes:
         """Standard output of `git ARGS`.
@@ -225,8 +174,3 @@ def end(process: subprocess.Popen[bytes]) -> None:
             with suppress(OSError):
                 pipe.close()
     process.wait()
-
-
-def _kept(name: str) -> bool:
-    """Whether a GIT_ variable of the person's own environment is honoured: GIT_SSL_* names their own authority."""
-    return name in _KEPT or name.startswith("GIT_SSL_")

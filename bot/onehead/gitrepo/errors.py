@@ -5,8 +5,6 @@ Recognition rests on git's untranslated messages: every command runs with `LC_AL
 
 from __future__ import annotations
 
-import re
-
 from onehead.errors import CannotJudge, OneheadError, UsageError
 
 DEEPEN = (
@@ -83,6 +81,8 @@ def redact(text: str, secrets: tuple[str, ...] = ()) -> str:
     for secret in secrets:
         if secret:
             text = text.replace(secret, "***")
+    import re  # noqa: PLC0415 - where nothing goes wrong, nobody needs it, and start-up counts
+
     return re.sub(_AUTHORIZATION, r"\1***", re.sub(_CREDENTIALS_IN_URL, "***@", text))
 
 
@@ -95,6 +95,8 @@ def explain(command: str, directory: str, code: int, output: str) -> OneheadErro
         code: its exit code.
         output: its standard error, already redacted.
     """
+    import re  # noqa: PLC0415 - as above
+
     if "dubious ownership" in output:
         return UntrustedRepository(
             f"Git refuses to read {directory}: it belongs to another user.",
@@ -127,5 +129,7 @@ _DAMAGE = (
 
 
 def _owned(output: str) -> str:
+    import re  # noqa: PLC0415 - as above
+
     found = re.search(r"dubious ownership in repository at '(.+)'", output)
     return found.group(1) if found else ""

@@ -99,6 +99,11 @@ def of_server(directory: Path) -> Place:
     Raises:
         UsageError: its own scripts are not there.
     """
+    if (directory / "objects").is_dir():
+        raise UsageError(
+            f"{directory} is one repository, not the directory of a Forgejo.",
+            f"Put the hook into it with `--repository {directory}`.",
+        )
     for place in _SERVER_PLACES:
         hooks = directory.resolve() / place
         if _runs_a_folder(hooks / _HOOK):

@@ -28,8 +28,9 @@ from urllib.parse import urlsplit
 import git as gitpython
 
 from onehead.errors import CannotJudge, OneheadError
-from onehead.gitrepo.command import Answer, Git
+from onehead.gitrepo.command import Git
 from onehead.gitrepo.errors import explain
+from onehead.gitrepo.process import Answer
 from onehead.gitrepo.remote import PushOutcome, PushStatus, RefUpdate, access, push_arguments, read_push, remote_trouble
 
 if TYPE_CHECKING:

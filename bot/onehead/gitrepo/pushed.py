@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from onehead.gitrepo.errors import explain
-from onehead.gitrepo.snapshot import SUBMODULE, SYMLINK
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from onehead.gitrepo.command import Git
+    from onehead.gitrepo.process import Door
 
 _BRANCHES = "refs/heads/"
+_LINKS = {"120000", "160000"}
 _HEX = frozenset("0123456789abcdef")
 
 
@@ -72,7 +72,7 @@ def _is_oid(text: str) -> bool:
     return len(text) in (40, 64) and _HEX.issuperset(text)
 
 
-def changed(git: Git, update: Update) -> list[Change] | None:
+def changed(git: Door, update: Update) -> list[Change] | None:
     """What an update of a branch changes; of a new branch what it has changed since it left the default one.
 
     Returns:
@@ -89,12 +89,12 @@ def changed(git: Git, update: Update) -> list[Change] | None:
         raise explain("diff-tree", git.directory, answer.code, answer.err)
     fields = answer.out.decode("utf-8", "surrogateescape").split("\0")
     return [
-        Change(path, linked=not {SYMLINK, SUBMODULE}.isdisjoint(about[1:].split(" ", 2)[:2]))
+        Change(path, linked=not _LINKS.isdisjoint(about[1:].split(" ", 2)[:2]))
         for about, path in zip(fields[:-1:2], fields[1::2], strict=True)
     ]
 
 
-def mentions(git: Git, pattern: str, commits: Sequence[str], places: Sequence[str]) -> bool:
+def mentions(git: Door, pattern: str, commits: Sequence[str], places: Sequence[str]) -> bool:
     """Whether a line of some files matches.
 
     Args:

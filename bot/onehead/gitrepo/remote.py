@@ -14,7 +14,7 @@ from onehead.errors import CannotJudge, UsageError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from onehead.gitrepo.command import Answer
+    from onehead.gitrepo.process import Answer
 
 
 class RemoteUnreachable(CannotJudge):

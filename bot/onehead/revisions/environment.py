@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-# Alembic's own rule (script/base.py): lock files of editors and every `__init__...` are passed over.
-_PASSED_OVER = (".#", "__init__")
-
 
 class Location(NamedTuple):
     """One directory that holds revision files.
@@ -59,8 +56,3 @@ class ConfigProblem(NamedTuple):
     path: str
     line: int
     reason: str
-
-
-def is_revision_file(name: str) -> bool:
-    """Whether Alembic takes a file of this name (without directory) for a revision."""
-    return name.endswith(".py") and not name.startswith(_PASSED_OVER) and "\n" not in name

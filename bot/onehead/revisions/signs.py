@@ -6,11 +6,17 @@ concerns no environment. One place for both, so that what the one finds is never
 
 from __future__ import annotations
 
-import re
-
+# Alembic's own rule (script/base.py): lock files of editors and every `__init__...` are passed over.
+_PASSED_OVER = (".#", "__init__")
 _TELLING = frozenset({"version", "versions", "revision", "revisions"})
-# The name Alembic's default file_template gives, wherever the id stands in it. Compiled by those who need it.
+# The name Alembic's default file_template gives, wherever the id stands in it.
 _HEX_ID = r"(?:^|[._-])[0-9a-f]{12}(?:[._-])"
+_SHORTEST = len("0123456789ab.py")
+
+
+def is_revision_file(name: str) -> bool:
+    """Whether Alembic takes a file of this name (without directory) for a revision."""
+    return name.endswith(".py") and not name.startswith(_PASSED_OVER) and "\n" not in name
 
 
 def may_configure(path: str) -> bool:
@@ -27,6 +33,10 @@ def promises_revisions(folder: str) -> bool:
 
 def has_hex_id(name: str) -> bool:
     """Whether a file name holds an id as Alembic draws them."""
+    if len(name) < _SHORTEST:
+        return False
+    import re  # noqa: PLC0415 - in a hook, where most names are shorter, it would be loaded for nothing
+
     return re.search(_HEX_ID, name) is not None
 
 

@@ -6,7 +6,8 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 
-from onehead.revisions.environment import Environment, is_revision_file
+from onehead.revisions.environment import Environment
+from onehead.revisions.signs import is_revision_file
 
 # Directories that tools fill with other people's code: what is there is never deployed from here.
 _VENDORED = frozenset(

@@ -1,0 +1,87 @@
+"""What every git process of onehead sees, and what it leaves.
+
+What makes a git process safe stands in one place:
+
+- nothing of the repository or of its configuration is run: no hooks, no fsmonitor, no pager, no askpass, no
+  credential helper;
+- nothing is fetched behind our back: a partial clone would download missing objects while it is read, so all
+  transports are forbidden unless a caller names one (`mirror.py` does);
+- the variables of an outer git process (`GIT_DIR`, `GIT_INDEX_FILE` …) do not leak in. Three do on purpose: in a
+  pre-receive hook they show the pushed objects, which wait in quarantine and are not in the repository yet;
+- the system's configuration, replace refs and grafts are not consulted: what is judged is what is pushed.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from typing import Protocol
+
+    class Door(Protocol):
+        """Where git is asked: `command.Git`, or `quick.Quick` for who is in a hurry."""
+
+        directory: str
+
+        def ask(self, *args: str) -> Answer:
+            """Run `git ARGS` and say how it ended."""
+
+
+_QUARANTINE = ("GIT_QUARANTINE_PATH", "GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES")
+_KEPT = {*_QUARANTINE, "GIT_EXEC_PATH", "GIT_CONFIG_GLOBAL"}
+
+_FIXED = {
+    "LC_ALL": "C",
+    "LANGUAGE": "C",
+    "GIT_CONFIG_NOSYSTEM": "1",
+    "GIT_TERMINAL_PROMPT": "0",
+    "GIT_ASKPASS": "false",
+    "GIT_PAGER": "cat",
+    "GIT_OPTIONAL_LOCKS": "0",
+    "GIT_NO_REPLACE_OBJECTS": "1",
+    "GIT_GRAFT_FILE": os.devnull,
+    "GIT_NO_LAZY_FETCH": "1",
+    "GIT_ALLOW_PROTOCOL": "none",
+}
+
+_CONFIG = (
+    # Pointing the graft file elsewhere would otherwise be commented on in every error message.
+    ("advice.graftFileDeprecated", "false"),
+    ("core.hooksPath", os.devnull),
+    ("core.fsmonitor", "false"),
+    ("core.warnAmbiguousRefs", "true"),
+    ("credential.helper", ""),
+    ("i18n.commitEncoding", "UTF-8"),
+    ("log.showSignature", "false"),
+    # The caller names the repository; `explicit` would only forbid finding a bare one from its own directory.
+    ("safe.bareRepository", "all"),
+)
+
+
+class Answer(NamedTuple):
+    """How a git command ended: exit code, standard output, and standard error (redacted)."""
+
+    code: int
+    out: bytes
+    err: str
+
+
+def surroundings(config: tuple[tuple[str, str], ...] = ()) -> dict[str, str]:
+    """All variables of a git process.
+
+    Args:
+        config: git configuration on top of the safe one.
+    """
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith("GIT_") or _kept(k)}
+    entries = (*_CONFIG, *config)
+    configured = {"GIT_CONFIG_COUNT": str(len(entries))}
+    for number, (key, value) in enumerate(entries):
+        configured[f"GIT_CONFIG_KEY_{number}"] = key
+        configured[f"GIT_CONFIG_VALUE_{number}"] = value
+    return {**inherited, **_FIXED, **configured}
+
+
+def _kept(name: str) -> bool:
+    """Whether a GIT_ variable of the person's own environment is honoured: GIT_SSL_* names their own authority."""
+    return name in _KEPT or name.startswith("GIT_SSL_")
