@@ -8,27 +8,18 @@ prints the tables of benchmarks/README.md. CPU seconds are the robust figure whe
 from __future__ import annotations
 
 import argparse
-import compileall
-import os
-import platform
 import shutil
-import subprocess
 import sys
 import tempfile
-from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 
 from benchmarks.measure import Case, Cost, measure
+from benchmarks.place import DOOR, installed, machine
 from benchmarks.synthetic import ENVIRONMENT, make_repository
 
-_ROOT = Path(__file__).resolve().parent.parent
 _FASTER = {1_000: 4.0, 5_000: 6.0}
 _NO_MORE = 2.0
 _TIMES = "\N{MULTIPLICATION SIGN}"
-
-# The script that pip makes for `onehead`.
-_DOOR = "import sys; from onehead.entrypoints.cli import main; sys.exit(main())"
 
 PASS, LIST, HEADS = "`python -c pass`", "`git ls-tree -r`", "`alembic heads`"
 COLD, UNCHANGED = "`check --target main`, cold", "`check --target main`, unchanged"
@@ -44,28 +35,11 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="onehead-bench-") as name:
         place = Path(name)
-        package = _installed(place)
-        print(_machine(options.rounds))
+        package = installed(place)
+        print(machine(options.rounds))
         for size in options.sizes:
             costs = _measured(place / str(size), package, size, options.rounds)
             print(f"\n### {size:,} revisions\n\n{_table(costs)}\n\n{_verdicts(size, costs)}", flush=True)
-
-
-def _installed(place: Path) -> Path:
-    """A compiled copy of the package: an installed one has its bytecode beside it, a checkout may not."""
-    package = place / "site"
-    shutil.copytree(_ROOT / "bot", package, ignore=shutil.ignore_patterns("__pycache__"))
-    compileall.compile_dir(package, quiet=2)
-    return package
-
-
-def _machine(rounds: int) -> str:
-    git = subprocess.run(["git", "version"], capture_output=True, text=True, check=True, timeout=60).stdout.split()[2]
-    return (
-        f"{datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} cores ({platform.machine()}), Python "
-        f"{platform.python_version()}, git {git}, Alembic {version('alembic')}; load at the start "
-        f"{os.getloadavg()[0]:.1f}. Median of {rounds} interleaved rounds."
-    )
 
 
 def _measured(place: Path, package: Path, size: int, rounds: int) -> dict[str, Cost]:
@@ -77,7 +51,7 @@ def _measured(place: Path, package: Path, size: int, rounds: int) -> dict[str, C
     empty, filled = place / "empty", place / "filled"
 
     def check(name: str, cache: Path, expected: int, *args: str) -> Case:
-        command = [sys.executable, "-c", _DOOR, "check", "--repo", str(bare), *args]
+        command = [sys.executable, "-c", DOOR, "check", "--repo", str(bare), *args]
         environment = {**ours, "ONEHEAD_CACHE_DIR": str(cache)}
         forget = (lambda: shutil.rmtree(empty, ignore_errors=True)) if cache == empty else (lambda: None)
         return Case(name, command, place, environment, expected, forget)

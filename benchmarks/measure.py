@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import statistics
 import subprocess
 import sys
@@ -30,6 +31,7 @@ class Case:
         environment: all of its variables.
         expected: its exit code; any other one stops the benchmark.
         prepare: runs before each round, and is not measured.
+        stdin: the file that it reads.
     """
 
     name: str
@@ -38,6 +40,7 @@ class Case:
     environment: Mapping[str, str]
     expected: int = 0
     prepare: Callable[[], None] = lambda: None
+    stdin: Path = Path(os.devnull)
 
 
 def measure(cases: Sequence[Case], rounds: int) -> dict[str, Cost]:
@@ -60,9 +63,10 @@ def measure(cases: Sequence[Case], rounds: int) -> dict[str, Cost]:
 # In a process of its own, because a process is born with the peak memory of the one that starts it.
 _RUNNER = """
 import os, sys, time
-nowhere = [(os.POSIX_SPAWN_OPEN, number, os.devnull, os.O_RDWR, 0) for number in range(3)]
+places = sys.argv[1], os.devnull, os.devnull
+files = [(os.POSIX_SPAWN_OPEN, number, place, os.O_RDWR, 0) for number, place in enumerate(places)]
 began = time.perf_counter()
-pid = os.posix_spawn(sys.argv[1], sys.argv[1:], os.environ, file_actions=nowhere)
+pid = os.posix_spawn(sys.argv[2], sys.argv[2:], os.environ, file_actions=files)
 _, status, used = os.wait4(pid, 0)
 wall = time.perf_counter() - began
 print(os.waitstatus_to_exitcode(status), used.ru_utime + used.ru_stime, wall, used.ru_maxrss * 1024)
@@ -70,7 +74,7 @@ print(os.waitstatus_to_exitcode(status), used.ru_utime + used.ru_stime, wall, us
 
 
 def _run(case: Case) -> Cost:
-    runner = [sys.executable, "-I", "-S", "-c", _RUNNER, *case.command]
+    runner = [sys.executable, "-I", "-S", "-c", _RUNNER, str(case.stdin), *case.command]
     told = subprocess.run(
         runner, cwd=case.directory, env=dict(case.environment), stdout=subprocess.PIPE, text=True, check=True
     ).stdout

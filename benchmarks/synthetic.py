@@ -84,6 +84,42 @@ def make_repository(place: Path, revisions: int) -> tuple[Path, Path]:
     return bare, checkout
 
 
+def make_pushes(place: Path, revisions: int, files: int) -> Path:
+    """Write `place/pushes.git`: `main` with so many revisions and other files, and what may be pushed to it.
+
+    Each `pushed/NAME` is one commit on top of `main`: `docs`, `code`, `dependencies`, `grown` (a revision more) and
+    `rival` (a second head).
+
+    Returns:
+        The bare repository.
+    """
+    bare = place / "pushes.git"
+    _git("init", "--quiet", "--bare", "--initial-branch=main", str(bare))
+    _git("-C", str(bare), "fast-import", "--quiet", data=b"".join(_pushes(revisions, files)))
+    return bare
+
+
+def _pushes(revisions: int, files: int) -> Iterator[bytes]:
+    yield _commit("main", 1)
+    yield _file("alembic.ini", _INI)
+    yield _file("alembic/env.py", _ENV)
+    yield _file("pyproject.toml", "[project]\nname = 'shop'\nversion = '1'\n")
+    for number in range(1, revisions + 1):
+        yield _revision(number, number - 1)
+    for number in range(files):
+        yield _file(f"app/part{number // 50}/module{number}.py", f"def answer() -> int:\n    return {number}\n" * 20)
+    changes = {
+        "docs": [_file("docs/index.md", "# More\n"), _file("README.md", "# Shop\n")],
+        "code": [_file(f"app/part{number}/module{number * 50}.py", "x = 1\n") for number in range(3)],
+        "dependencies": [_file("pyproject.toml", "[project]\nname = 'shop'\nversion = '2'\n")],
+        "grown": [_revision(revisions + 1, revisions)],
+        "rival": [_revision(revisions + 2, revisions - 1)],
+    }
+    for mark, (branch, parts) in enumerate(changes.items(), 2):
+        yield _commit(f"pushed/{branch}", mark, "main")
+        yield from parts
+
+
 def _stream(revisions: int) -> Iterator[bytes]:
     yield _commit("main", 1)
     yield _file("alembic.ini", _INI)
