@@ -47,8 +47,9 @@ lint: $(VENV)/.ready ## check style and types
 demo: $(VENV)/.ready ## show the main job; KEEP=1 leaves the servers running until Ctrl-C
 	@$(BIN)/python -m tests.demo $(if $(KEEP),--keep)
 
-bench: $(VENV)/.ready ## measure check against alembic heads (takes minutes; best on a quiet machine)
+bench: $(VENV)/.ready ## measure check and pre-receive (takes minutes; best on a quiet machine)
 	$(BIN)/python -m benchmarks.check
+	$(BIN)/python -m benchmarks.pre_receive
 
 simulate: $(VENV)/.ready ## walk at random for a simulated month, ten seeds (SEED=7 MOVES=500 ONLY=hexes for one; takes an hour)
 	$(BIN)/python -m tests.simulation --moves $(MOVES) $(if $(SEED),--seed $(SEED)) $(if $(ONLY),--only $(ONLY))

@@ -45,7 +45,7 @@ def main() -> None:
         place = Path(name)
         costs = _measured(place, installed(place), options.revisions, options.files, options.rounds)
         print(machine(options.rounds))
-        print(f"\n### A push: {options.revisions:,} revisions, {options.files:,} other files\n\n{_table(costs)}")
+        print(f"\n### {options.revisions:,} revisions, {options.files:,} other files\n\n{_table(costs)}")
 
 
 def _measured(place: Path, package: Path, revisions: int, files: int, rounds: int) -> dict[str, Cost]:

@@ -1,4 +1,4 @@
-"""`onehead install hook` and `uninstall hook`: what stands on the disk, and what the hook does when it is left alone."""
+"""`onehead install hook` and `uninstall hook`: what stands on the disk, and what the hook does by itself."""
 
 from __future__ import annotations
 

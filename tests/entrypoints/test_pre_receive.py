@@ -62,6 +62,14 @@ alembic/versions: 2 heads (019, 021)
     assert '"019"\n' in server.bare.read("main", f"{VERSIONS}/020_oauth.py")
 
 
+def test_the_page_shows_what_is_really_said(server: Server) -> None:
+    server.commit("main", merged(revision("020", "018", "oauth"), revision("021", "020", "scopes")))
+    _, words = server.push("main")
+    page = (Path(__file__).parents[2] / "docs/how-to/pre-receive.md").read_text(encoding="utf-8")
+    shown = "".join(f"remote: {line}".rstrip() + "\n" for line in words.splitlines())
+    assert f"```\n{shown}```\n" in page
+
+
 def type_in(clone: Path, lines: list[str]) -> None:
     """Carry out the commands that were printed."""
     script = f'set -e\nonehead() {{ {sys.executable} -m onehead "$@" || [ $? -eq 1 ]; }}\n' + "\n".join(lines)
