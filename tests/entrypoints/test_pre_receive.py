@@ -155,6 +155,17 @@ def test_several_branches_are_taken_together_or_not_at_all(server: Server) -> No
     assert (server.tip("main"), server.tip("fine")) == (old, None)
 
 
+def test_of_several_deployed_branches_the_first_that_is_refused_is_told(server: Server) -> None:
+    server.commit("main", {".onehead.toml": 'targets = ["release/*", "main"]\n'})
+    assert server.push("main", "main:release/1") == (True, "")
+    server.commit("release/1", revision("020", "018"), at="main")
+    server.commit("main", revision("021", "018"))
+    accepted, words = server.push("release/1", "main")
+    assert not accepted
+    assert words.startswith("onehead: push refused. main would have a head too many")
+    assert "release/1" not in words
+
+
 def test_tags_and_other_refs_are_no_branches(server: Server) -> None:
     server.commit("odd", revision("020", "018"), at="main")
     server.developer.tag("v1", "odd")

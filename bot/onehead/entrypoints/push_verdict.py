@@ -46,13 +46,11 @@ def judge(branches: tuple[Update, ...], options: Options, until: float, *, sever
     with _ended_at(until):
         arrival = arrive(git, branches, memory)
     # The verdict stands: the time that telling it takes can't turn it round any more.
-    refused = [landing for landing in arrival.landings if objections(landing)]
-    if refused:
-        merging = os.environ.get("GITEA_PUSH_TRIGGER") == "pr-merge-to-base"
-        for landing in refused:
-            _say(refusal(landing, merging=merging))
-        _say([TAKEN_TOGETHER] if several else [])
-        return 1
+    merging = os.environ.get("GITEA_PUSH_TRIGGER") == "pr-merge-to-base"
+    for landing in arrival.landings:
+        if objections(landing):
+            _say([*refusal(landing, merging=merging), *([TAKEN_TOGETHER] if several else [])])
+            return 1
     for landing in arrival.landings:
         _say(acceptance(landing))
     _look_ahead(git, arrival, memory, until)

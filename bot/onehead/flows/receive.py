@@ -10,6 +10,7 @@ from onehead.flows.examine import examine
 from onehead.flows.memory import Memory
 from onehead.flows.policy import read_policy
 from onehead.gitrepo.command import Git
+from onehead.gitrepo.errors import ShallowHistory
 from onehead.gitrepo.pushed import Update
 from onehead.gitrepo.refs import DEFAULT_BRANCHES, current_branch, is_ancestor, list_refs
 from onehead.plan.facts import Evidence
@@ -24,7 +25,7 @@ class Arrival(NamedTuple):
     """A push, sorted.
 
     Attributes:
-        landings: its deployed branches, judged.
+        landings: its deployed branches, judged, up to the first that is refused.
         others: its other branches.
         into: the deployed branch that those would be merged into, as the push leaves it; `None` where there is none.
     """
@@ -54,10 +55,14 @@ def arrive(git: Git, updates: tuple[Update, ...], memory: Memory) -> Arrival:
     tip = old.get(default) or new.get(default)
     policy = read_policy(git, tip).policy if tip else Policy()
     targets = targets_of(policy, default, old.keys() | new.keys())
-    landings = tuple(_landing(git, each, old.get(default), memory) for each in updates if each.branch in targets)
+    landings = []
+    for update in sorted((each for each in updates if each.branch in targets), key=lambda u: targets.index(u.branch)):
+        landings.append(_landing(git, update, old.get(default), memory))
+        if objections(landings[-1]):
+            break  # git takes all or none; and a time-out in the rest could not turn the verdict round
     into = new.get(targets[0]) or old.get(targets[0])
     return Arrival(
-        landings=landings,
+        landings=tuple(landings),
         others=tuple(update for update in updates if update.branch not in targets),
         into=Point(f"{_HEADS}{targets[0]}", into) if into else None,
     )
@@ -94,12 +99,19 @@ def _landing(git: Git, update: Update, default: str | None, memory: Memory) -> L
     if not update.creates:
         examination = _examined(git, Point(place, update.old), new, memory, replaces=True)
         landing = Landing(update.branch, "itself", examination)
-        grows = not objections(landing) or is_ancestor(git, update.old, update.new)
-        return landing._replace(grows=grows)
+        return landing._replace(grows=_grows(git, update)) if objections(landing) else landing
     if default is not None:
         examination = _examined(git, Point(place, default), new, memory, replaces=True)
         return Landing(update.branch, "default", examination, grows=False)
     return Landing(update.branch, "nothing", _examined(git, new, None, memory), grows=False)
+
+
+def _grows(git: Git, update: Update) -> bool:
+    """Whether it is no push by force; only the advice depends on it, so where nobody can tell, it is none."""
+    try:
+        return is_ancestor(git, update.old, update.new)
+    except ShallowHistory:
+        return False
 
 
 def _examined(git: Git, target: Point, head: Point | None, memory: Memory, *, replaces: bool = False) -> Examination:

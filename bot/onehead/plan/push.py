@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
-from onehead.plan.findings import Finding
+from onehead.plan.findings import Finding, Side
 from onehead.plan.forks import Fork, forks_of
 from onehead.plan.verdict import Examination, Examined
 
@@ -42,7 +42,7 @@ def objections(landing: Landing) -> tuple[Finding, ...]:
     return errors
 
 
-def new_forks(examined: Examined, side: str) -> tuple[Fork, ...]:
+def new_forks(examined: Examined, side: Side) -> tuple[Fork, ...]:
     """The forks of one environment that this side brings."""
     return tuple(fork for fork in forks_of(examined.facts) if fork.introduced_by == side)
 
