@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from onehead.flows.memory import Memory
-from onehead.flows.reading import Listing, survey
+from onehead.flows.reading import Listing, read_trees, survey
 from onehead.flows.touched import touches
 from onehead.gitrepo.command import Git
 from onehead.gitrepo.pushed import Update
@@ -167,7 +167,7 @@ def test_what_is_let_through_changes_no_environment(tmp_path: Path, seed: int) -
 
 
 def _judged(git: Git, listing: Listing) -> object:
-    [found] = survey([listing], lambda oids: read(git, oids), Memory(None))
+    [found] = survey(read_trees([listing], lambda oids: read(git, oids), Memory(None)))
     return {
         path: (chain.environment.locations, sorted(chain.graph.definitions.items()), chain.graph.unreadable)
         for path, chain in found.chains.items()

@@ -72,7 +72,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action=ShowVersion, nargs=0, help="show the version and exit")
     verbs = parser.add_subparsers(prog="onehead", title="verbs", metavar="VERB", required=True)
+    _for_a_clone(verbs)
+    _for_a_forge(verbs)
+    return parser
 
+
+def _for_a_clone(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     check = verbs.add_parser("check", help="judge a branch: would it break the next deploy?")
     _repository(check)
     _two_sides(check)
@@ -105,6 +110,8 @@ def _parser() -> argparse.ArgumentParser:
     states.add_argument("--format", choices=("text", "json"), default="text")
     states.set_defaults(module="entrypoints.states")
 
+
+def _for_a_forge(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     serve = verbs.add_parser("serve", help="run the service: webhooks in, pull requests and comments out")
     serve.add_argument("--config", metavar="FILE", help="settings in TOML; the environment wins over it")
     serve.set_defaults(module="wiring")
@@ -134,7 +141,6 @@ def _parser() -> argparse.ArgumentParser:
     _limits(pre_receive)
     pre_receive.set_defaults(module="entrypoints.pre_receive")
     _on_disk(install, uninstall)
-    return parser
 
 
 def _on_disk(install: argparse.ArgumentParser, uninstall: argparse.ArgumentParser) -> None:
