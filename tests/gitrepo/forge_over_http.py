@@ -66,7 +66,10 @@ class ForgeOverHttp:
         if self.broken:
             request.send_error(503)
         elif not authorization or b64decode(authorization.removeprefix("Basic ")).partition(b":")[2] != TOKEN.encode():
-            request.send_error(401)
+            request.send_response(401)
+            request.send_header("WWW-Authenticate", 'Basic realm="Forgejo"')
+            request.send_header("Content-Length", "0")
+            request.end_headers()
         elif writes and not self.writable:
             request.send_error(403)
         else:

@@ -40,6 +40,7 @@ class Git:
         environment: Mapping[str, str] | None = None,
         config: tuple[tuple[str, str], ...] = (),
         secrets: tuple[str, ...] = (),
+        personal: bool = False,
     ) -> None:
         """Name the repository.
 
@@ -50,12 +51,14 @@ class Git:
             config: git configuration on top of the safe one, handed over in the environment, so that a token
                 appears neither among the arguments nor on disk.
             secrets: texts to cut out of everything git says.
+            personal: reach servers as the person's own git would (see `as_the_person`).
         """
         self.directory = os.fspath(directory)
         self.timeout = timeout
         self._own = dict(environment or {})
         self._config = config
         self._secrets = secrets
+        self._personal = personal
         self._places: tuple[str, str] | None = None
 
     def variant(
@@ -72,11 +75,31 @@ class Git:
             environment={**self._own, **(environment or {})},
             config=(*self._config, *config),
             secrets=(*self._secrets, *secrets),
+            personal=self._personal,
+        )
+
+    def as_the_person(self, protocols: str) -> Git:
+        """The same repository for a fetch that a person asked for: it reaches the server as their own git would.
+
+        Their credential helpers, keys, proxies and certificates count, the system's configuration included. Hooks
+        stay off, and nothing asks a question.
+
+        Args:
+            protocols: value of `GIT_ALLOW_PROTOCOL`.
+        """
+        own = {**self._own, "GIT_ALLOW_PROTOCOL": protocols}
+        return Git(
+            self.directory,
+            timeout=self.timeout,
+            environment=own,
+            config=self._config,
+            secrets=self._secrets,
+            personal=True,
         )
 
     def environment(self) -> dict[str, str]:
         """All variables a git process of this door sees."""
-        return surroundings(self._config) | self._own
+        return surroundings(self._config, personal=self._personal) | self._own
 
     def run(self, *args: str, data: bytes = b"", timeout: float | None = None) -> bytes:
         """Standard output of `git ARGS`.

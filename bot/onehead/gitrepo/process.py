@@ -5,7 +5,7 @@ What makes a git process safe stands in one place:
 - nothing of the repository or of its configuration is run: no hooks, no fsmonitor, no pager, no askpass, no
   credential helper;
 - nothing is fetched behind our back: a partial clone would download missing objects while it is read, so all
-  transports are forbidden unless a caller names one (`mirror.py` does);
+  transports are forbidden unless a caller names some (`mirror.py` and `origin.py` do);
 - the variables of an outer git process (`GIT_DIR`, `GIT_INDEX_FILE` …) do not leak in. Three do on purpose: in a
   pre-receive hook they show the pushed objects, which wait in quarantine and are not in the repository yet;
 - the system's configuration, replace refs and grafts are not consulted: what is judged is what is pushed.
@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 
 _QUARANTINE = ("GIT_QUARANTINE_PATH", "GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES")
 _KEPT = {*_QUARANTINE, "GIT_EXEC_PATH", "GIT_CONFIG_GLOBAL"}
+
+_REACHING = ("GIT_SSH", "GIT_SSH_COMMAND", "GIT_SSH_VARIANT", "GIT_ASKPASS", "GIT_PROXY_COMMAND")
+"""How a person's own git reaches a server and proves who it is; honoured only by `Git.as_the_person`."""
 
 _FIXED = {
     "LC_ALL": "C",
@@ -67,21 +70,35 @@ class Answer(NamedTuple):
     err: str
 
 
-def surroundings(config: tuple[tuple[str, str], ...] = ()) -> dict[str, str]:
+def surroundings(config: tuple[tuple[str, str], ...] = (), *, personal: bool = False) -> dict[str, str]:
     """All variables of a git process.
 
     Args:
         config: git configuration on top of the safe one.
+        personal: reach servers as the person's own git would (see `Git.as_the_person`).
     """
     inherited = {k: v for k, v in os.environ.items() if not k.startswith("GIT_") or _kept(k)}
-    entries = (*_CONFIG, *config)
+    fixed, entries = _FIXED, (*_CONFIG, *config)
+    if personal:
+        inherited |= {name: os.environ[name] for name in _REACHING if name in os.environ}
+        # Without a program that answers, git must find nobody to ask.
+        fixed = {**_FIXED, "GIT_CONFIG_NOSYSTEM": "0", "GIT_ASKPASS": os.environ.get("GIT_ASKPASS") or "false"}
+        entries = (*_given_config(), *(entry for entry in entries if entry[0] != "credential.helper"))
     configured = {"GIT_CONFIG_COUNT": str(len(entries))}
     for number, (key, value) in enumerate(entries):
         configured[f"GIT_CONFIG_KEY_{number}"] = key
         configured[f"GIT_CONFIG_VALUE_{number}"] = value
-    return {**inherited, **_FIXED, **configured}
+    return {**inherited, **fixed, **configured}
 
 
 def _kept(name: str) -> bool:
     """Whether a GIT_ variable of the person's own environment is honoured: GIT_SSL_* names their own authority."""
     return name in _KEPT or name.startswith("GIT_SSL_")
+
+
+def _given_config() -> list[tuple[str, str]]:
+    """The configuration that `GIT_CONFIG_COUNT` and its pairs hand over, as some CI systems do with their token."""
+    count = os.environ.get("GIT_CONFIG_COUNT", "")
+    numbers = range(int(count) if count.isdecimal() and len(count) < 4 else 0)
+    pairs = [(os.environ.get(f"GIT_CONFIG_KEY_{n}"), os.environ.get(f"GIT_CONFIG_VALUE_{n}")) for n in numbers]
+    return [(key, value) for key, value in pairs if key and value is not None]
