@@ -31,6 +31,7 @@ ARROWS: dict[str, set[str]] = {
     "forge": {"errors", "quoting"},
     "jobs": {"errors"},
     "commands": set(),
+    "pipeline": {"errors"},
     "settings": {"errors", "setting_values"},
     "render": {"errors", "revisions.merge_file", "revisions.parse"},
     "reports": {"plan", "revisions", "states.outcome", "states.crash", "quoting", "render", "commands.grammar"},
@@ -39,7 +40,7 @@ ARROWS: dict[str, set[str]] = {
         *("gitrepo", "forge", "jobs.job", "commands.grammar"),
     },
     "entrypoints": {
-        *("errors", "revisions", "plan", "states", "reports", "flows", "settings"),
+        *("errors", "pipeline", "revisions", "plan", "states", "reports", "flows", "settings"),
         *("gitrepo", "forge", "jobs", "logs"),
     },
     "wiring": {"entrypoints", "errors", "flows", "jobs", "logs", "settings"},
@@ -65,7 +66,7 @@ THIRD_PARTY: dict[str, set[str]] = {
     "uvicorn": {"entrypoints.serve"},
 }
 
-PURE = ("revisions", "plan", "commands", "quoting", "reports", "setting_values")
+PURE = ("revisions", "plan", "commands", "quoting", "reports", "pipeline", "setting_values")
 """No I/O: values in, values out."""
 
 SEES_THE_WORLD = {

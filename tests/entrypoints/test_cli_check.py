@@ -85,10 +85,9 @@ def test_sarif(repo: Repository, run: Run) -> None:
     assert [rule["id"] for rule in rules] == [str(code) for code in Code]
     assert rules[result["ruleIndex"]]["id"] == result["ruleId"] == "collision"
     assert result["level"] == "error"
-    assert [place["physicalLocation"]["artifactLocation"]["uri"] for place in result["locations"]] == [
-        "alembic/versions/003_player_teams.py",
-        "alembic/versions/005_oauth_tokens.py",
-    ]
+    [place] = result["locations"]
+    assert place["physicalLocation"]["artifactLocation"]["uri"] == "alembic/versions/005_oauth_tokens.py"
+    assert place["physicalLocation"]["region"] == {"startLine": 16}
 
 
 def test_junit(repo: Repository, run: Run) -> None:

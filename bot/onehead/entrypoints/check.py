@@ -6,12 +6,12 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
-from onehead.entrypoints.examining import examined
+from onehead.entrypoints.examining import Work, examined
 from onehead.entrypoints.terminal import painter
-from onehead.plan.verdict import Examination
 from onehead.reports.text import report
 
 if TYPE_CHECKING:
+    from onehead.plan.findings import Code
     from onehead.revisions.source import FileChange
 
 
@@ -22,18 +22,19 @@ def run(options: argparse.Namespace) -> int:
     examination = repairs.examination if repairs else work.examination
     if options.format == "text":
         repo = "" if options.repo == "." else options.repo
-        sys.stdout.write(report(examination, repo=repo, paint=painter(sys.stdout)))
+        sys.stdout.write(report(examination, repo=repo, found=work.found, paint=painter(sys.stdout)))
     else:
-        sys.stdout.write(_machine_readable(examination, repairs.changes if repairs else {}, options.format))
+        work = work._replace(examination=examination)
+        sys.stdout.write(_machine_readable(work, repairs.changes if repairs else {}, options.format))
     return examination.exit_code
 
 
-def _machine_readable(examination: Examination, changes: dict[str, tuple[FileChange, ...]], form: str) -> str:
+def _machine_readable(work: Work, changes: dict[str, tuple[FileChange, ...]], form: str) -> str:
     """Each format is loaded only when it is asked for: `check` runs in every commit."""
     if form == "junit":
         from onehead.reports.junit import junit  # noqa: PLC0415
 
-        return junit(examination)
+        return junit(work.examination, _lines(work), work.found)
     import json  # noqa: PLC0415
 
     if form == "sarif":
@@ -41,7 +42,15 @@ def _machine_readable(examination: Examination, changes: dict[str, tuple[FileCha
 
         from onehead.reports.sarif import sarif  # noqa: PLC0415
 
-        return json.dumps(sarif(examination, version("onehead")), indent=2) + "\n"
+        return json.dumps(sarif(work.examination, version("onehead"), _lines(work)), indent=2) + "\n"
     from onehead.reports.document import document  # noqa: PLC0415
 
-    return json.dumps(document(examination, changes), indent=2) + "\n"
+    return json.dumps(document(work.examination, changes), indent=2) + "\n"
+
+
+def _lines(work: Work) -> dict[tuple[Code, str], int]:
+    if not any(examined.findings for examined in work.examination.environments):
+        return {}
+    from onehead.flows.lines import lines_of  # noqa: PLC0415
+
+    return lines_of(work.examination, work.trees)

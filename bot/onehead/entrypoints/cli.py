@@ -188,8 +188,18 @@ def _repository(parser: argparse.ArgumentParser) -> None:
 
 
 def _two_sides(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--target", metavar="REF", help="the branch that is deployed (default: where HEAD would go)")
+    parser.add_argument(
+        "--target",
+        metavar="REF",
+        help="the branch that is deployed (default: in a CI job what that runs for, else where HEAD would go)",
+    )
     parser.add_argument("--head", metavar="REF", help="the branch to judge; without it, the target itself is judged")
+    parser.add_argument(
+        "--fetch",
+        choices=("auto", "always", "never"),
+        default="auto",
+        help="ask origin for the newest target and for missing history (auto: only in a CI job)",
+    )
 
 
 if __name__ == "__main__":

@@ -21,11 +21,12 @@ if TYPE_CHECKING:
 
 
 class Work(NamedTuple):
-    """An examination, and what is needed to write its repair."""
+    """An examination, how its sides were found, and what is needed to write its repair."""
 
     git: Git
     examination: Examination
     trees: Trees
+    found: str
 
     def repairs(self) -> Repairs | None:
         """How the plans would be carried out, those that turn out impossible replaced by refusals; `None`: no plan."""
@@ -44,7 +45,7 @@ def examined(options: argparse.Namespace, strategy: Strategy | None = None) -> W
         OneheadError: what could not be read, and what to do about it.
     """
     git = Git(os.path.join(os.getcwd(), options.repo))  # noqa: PTH109, PTH118 - pathlib takes 6 ms to load
-    target, head = two_sides(git, options)
+    sides = two_sides(git, options)
     memory = memory_for(os.path.realpath(options.repo))
 
     others: list[Others] = []
@@ -55,16 +56,17 @@ def examined(options: argparse.Namespace, strategy: Strategy | None = None) -> W
         from onehead.flows.others import Others  # noqa: PLC0415
 
         if not others:
-            others.append(Others(git, memory))
-        return gather_evidence(others[0], facts, policy, target, head)
+            unseen = None if sides.unseen is None else sides.unseen()
+            others.append(Others(git, memory, own=sides.own, unseen=unseen))
+        return gather_evidence(others[0], facts, policy, sides.target, sides.head)
 
     with SignOfLife("reading revisions"):
         examination, trees = examine(
             git,
-            target,
-            head,
+            sides.target,
+            sides.head,
             strategy=strategy,
             memory=memory,
             evidence=evidence,
         )
-    return Work(git, examination, trees)
+    return Work(git, examination, trees, sides.found)

@@ -91,7 +91,7 @@ def _tell(
     conflict: TextConflict | None,
 ) -> None:
     paint = painter(sys.stdout)
-    sys.stdout.write(report(examination, repo="", paint=paint, next_step=False))
+    sys.stdout.write(report(examination, repo="", found=work.found, paint=paint, next_step=False))
     if repairs and repairs.changes:
         print()
         print(diff(repairs.all(), contents_before(repairs, work.trees)), end="")

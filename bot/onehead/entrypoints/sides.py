@@ -3,26 +3,64 @@
 from __future__ import annotations
 
 import argparse
+import os
+from collections.abc import Callable
+from typing import NamedTuple
 
-from onehead.errors import UsageError
+from onehead.errors import CannotJudge, UsageError
 from onehead.gitrepo.command import Git
 from onehead.gitrepo.refs import current_branch, destination, resolve
+from onehead.pipeline import Pipeline, event_file, pipeline_of
 from onehead.plan.verdict import Point
 
+_LARGEST_EVENT = 16 * 1024 * 1024
+"""Bytes. Forges cap their payloads far below."""
 
-def two_sides(git: Git, options: argparse.Namespace) -> tuple[Point, Point | None]:
-    """Target and head of `--target` and `--head`; what is not given is found in the checkout.
+
+class Sides(NamedTuple):
+    """What is to be compared.
+
+    Attributes:
+        target: the branch that is deployed.
+        head: the branch to judge; `None`: the target itself is judged.
+        found: how both were found, for people (`Forgejo Actions, pull request 12`); empty where they were named, or
+            are those of the checkout.
+        own: full names of refs that are the head's own, beside those of its branch.
+        unseen: says why other branches and tags of origin could not be looked at, with an empty text where they
+            could; `None` where only the clone itself can tell. It may ask origin, so it is called only when needed.
+    """
+
+    target: Point
+    head: Point | None
+    found: str = ""
+    own: tuple[str, ...] = ()
+    unseen: Callable[[], str] | None = None
+
+
+def two_sides(git: Git, options: argparse.Namespace) -> Sides:
+    """Target and head of `--target` and `--head`; what is not given is found in the CI job, else in the checkout.
 
     With `--target` alone the target itself is judged. With neither, HEAD is judged against the branch that it would
     be merged into, or by itself when it is that branch.
 
     Raises:
         UsageError: a name means no commit, or there is no telling which branch HEAD would be merged into.
+        CannotJudge: a CI job does not tell its sides, or what it needs is neither here nor to be had from origin.
     """
+    job = _pipeline(git, options)
+    if job is None and options.fetch != "always":
+        return Sides(*named_sides(git, options, lambda name: Point(name, resolve(git, name))))
+    from onehead.entrypoints.pipeline_sides import sides_of_job  # noqa: PLC0415 - only where origin may be asked
+
+    return sides_of_job(git, options, job)
+
+
+def named_sides(git: Git, options: argparse.Namespace, point: Callable[[str], Point]) -> tuple[Point, Point | None]:
+    """The sides that the options name, and those of the checkout where they name none; `point` finds a commit."""
     if options.target is not None:
-        target = Point(options.target, resolve(git, options.target))
-        return target, None if options.head is None else Point(options.head, resolve(git, options.head))
-    head = Point(options.head or "HEAD", resolve(git, options.head or "HEAD"))
+        return point(options.target), None if options.head is None else point(options.head)
+    pushed = None if options.head else _pushed(git)
+    head = pushed or point(options.head or "HEAD")
     into = destination(git)
     if into is None:
         raise UsageError(
@@ -30,8 +68,46 @@ def two_sides(git: Git, options: argparse.Namespace) -> tuple[Point, Point | Non
             "master or develop.",
             "Name it: `onehead check --target BRANCH --head BRANCH`, or `--target BRANCH` alone to judge that branch.",
         )
-    target = Point(into.name, into.sha)
-    here = current_branch(git) if options.head is None else None
+    target = point(into.name)
+    here = current_branch(git) if options.head is None and pushed is None else None
     if here == into.name:
         return target, None
     return target, Point(here, head.sha) if here else head
+
+
+def is_here(git: Git, sha: str) -> bool:
+    """Whether a commit is in the repository."""
+    return git.ask("cat-file", "-e", f"{sha}^{{commit}}").code == 0
+
+
+def _pushed(git: Git) -> Point | None:
+    """What the pre-commit framework says is being pushed: it need not be what is checked out."""
+    sha = os.environ.get("PRE_COMMIT_TO_REF", "")
+    if not os.environ.get("PRE_COMMIT") or not sha or not is_here(git, sha):
+        return None
+    return Point(os.environ.get("PRE_COMMIT_LOCAL_BRANCH") or sha, sha)
+
+
+def _pipeline(git: Git, options: argparse.Namespace) -> Pipeline | None:
+    """The CI job that runs this, if the repository is the one that it has checked out."""
+    try:
+        job = pipeline_of(os.environ, _event())
+    except CannotJudge:
+        if options.target is not None:
+            return None
+        raise
+    if job is None:
+        return None
+    its_own = job.workspace and os.path.realpath(options.repo) == os.path.realpath(job.workspace)
+    return job if its_own or is_here(git, job.commit) else None
+
+
+def _event() -> str:
+    path = event_file(os.environ)
+    if not path:
+        return ""
+    try:
+        with open(path, "rb") as file:  # noqa: PTH123 - pathlib takes 6 ms to load
+            return file.read(_LARGEST_EVENT).decode("utf-8", "replace")
+    except OSError:
+        return ""

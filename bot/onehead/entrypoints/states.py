@@ -33,15 +33,14 @@ def run(options: argparse.Namespace) -> int:
             "`--at` judges one commit by itself, so it does not go with `--target` or `--head`.",
             "Give either `--at REF`, or `--target REF --head REF` for what a merge would bring.",
         )
-    sides = argparse.Namespace(target=options.at or options.target, head=options.head)
-    target, head = two_sides(git, sides)
+    sides = two_sides(git, argparse.Namespace(**{**vars(options), "target": options.at or options.target}))
     rows = None if options.rows is None else tuple(filter(None, map(str.strip, options.rows.split(","))))
     with SignOfLife("reading revisions"):
         # What a merge would look like is wanted whether or not one is the right repair, so no evidence is needed.
         examination, trees = examine(
             git,
-            target,
-            head,
+            sides.target,
+            sides.head,
             strategy="merge",
             memory=memory_for(os.path.realpath(options.repo)),
             evidence=lambda _facts, _policy: Evidence(),
@@ -54,7 +53,7 @@ def run(options: argparse.Namespace) -> int:
     if options.format == "json":
         text = json.dumps(states_document(examination, told), indent=2) + "\n"
     else:
-        text = states_text(examination, told, painter(sys.stdout))
+        text = states_text(examination, told, painter(sys.stdout), sides.found)
     sys.stdout.write(text)
     return 3 if examination.verdict == "unreadable" else 0
 

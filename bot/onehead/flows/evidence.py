@@ -26,7 +26,7 @@ def gather_evidence(others: Others, facts: Facts, policy: Policy, target: Point,
     """
     place = facts.environment.locations
     subject = head or target
-    own = set(_own_names(others, subject))
+    own = {*_own_names(others, subject), *others.own}
     standing = others.standing(
         {location.path for location in place} | _folders(facts),
         [revision.blob for revision in facts.target],

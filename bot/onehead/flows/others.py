@@ -56,15 +56,20 @@ class Standing:
 class Others:
     """The refs of one repository as they were when the first question was asked."""
 
-    def __init__(self, git: Git, memory: Memory) -> None:
+    def __init__(self, git: Git, memory: Memory, *, own: Collection[str] = (), unseen: str | None = None) -> None:
         """Look at nothing yet.
 
         Args:
             git: the repository.
             memory: what was parsed before.
+            own: full names of refs that are the judged branch's own, beside those that bear its name.
+            unseen: why not everything on the remote could be looked at, empty where it could; `None`: as far as the
+                clone itself tells.
         """
         self.git = git
+        self.own = own
         self._memory = memory
+        self._unseen = unseen
         self._standing: dict[tuple[frozenset[str], bool, frozenset[str]], Standing] = {}
         self._present: dict[tuple[frozenset[str], bool], Presence] = {}
 
@@ -113,6 +118,8 @@ class Others:
         """Why not all branches are here, as a sentence; empty when they are."""
         if self.is_shallow:
             return "This clone is shallow, so other branches could not be looked at."
+        if self._unseen is not None:
+            return self._unseen
         answer = self.git.ask("config", "--get-all", "remote.origin.fetch")
         if answer.code == 0 and b"*" not in answer.out:
             return "This clone holds a single branch, so the others could not be looked at."

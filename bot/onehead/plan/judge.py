@@ -212,7 +212,8 @@ def _unreadable(facts: Facts) -> Iterator[Finding]:
             severity = "warning"
         side = _side(facts, known)
         ids = [unreadable.id] if unreadable.id else []
-        yield _finding(facts, code, side, message, ids, [unreadable.path], severity, blinds)
+        found = _finding(facts, code, side, message, ids, [unreadable.path], severity, blinds)
+        yield found._replace(line=unreadable.line)
     yield from _dynamic_labels(facts)
 
 
@@ -355,4 +356,4 @@ def _configuration(facts: Facts) -> Iterator[Finding]:
         side = _side(facts, problem in facts.old_problems)
         line = f", line {problem.line}" if problem.line else ""
         message = f"`{problem.path}`{line}: {problem.reason}."
-        yield _finding(facts, Code.UNREADABLE_CONFIG, side, message, (), [problem.path])
+        yield _finding(facts, Code.UNREADABLE_CONFIG, side, message, (), [problem.path])._replace(line=problem.line)

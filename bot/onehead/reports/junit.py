@@ -2,38 +2,69 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from xml.etree import ElementTree as ET
 
 from onehead.plan.findings import Finding
-from onehead.plan.verdict import Examination
+from onehead.plan.verdict import Examination, Examined
 from onehead.reports.paint import visible
+from onehead.reports.places import Lines, places
 from onehead.reports.text import compared_line, coverage_line
 
+_COUNTED = {"failures": "failure", "errors": "error", "skipped": "skipped"}
 
-def junit(examination: Examination) -> str:
-    """A JUnit document; what could not be judged is an error, what would break a deploy a failure."""
+
+def junit(examination: Examination, lines: Lines, found: str = "") -> str:
+    """A JUnit document; what could not be judged is an error, what would break a deploy a failure.
+
+    Args:
+        examination: what was judged.
+        lines: in which line of its files each finding stands.
+        found: how the sides were found, when nobody named them.
+    """
     suite = ET.Element("testsuite", name="onehead")
-    failures = errors = 0
     for examined in examination.environments:
-        failed, blind = _case(suite, examination, examined.facts.environment.path, examined.findings)
-        failures, errors = failures + failed, errors + blind
+        name = examined.facts.environment.path or "."
+        _case(suite, name, examined.findings, examination.judged, examined, lines)
     if examination.findings:
-        failed, blind = _case(suite, examination, "repository", examination.findings)
-        failures, errors = failures + failed, errors + blind
+        _case(suite, "repository", examination.findings, examination.judged, None, lines)
+    if not len(suite):
+        # A suite without a case is shown as nothing at all, or taken for a run that broke.
+        case = ET.SubElement(suite, "testcase", classname="onehead", name="repository")
+        ET.SubElement(case, "skipped", message=coverage_line(examination))
     suite.set("tests", str(len(suite)))
-    suite.set("failures", str(failures))
-    suite.set("errors", str(errors))
-    ET.SubElement(suite, "system-out").text = f"{visible(compared_line(examination))}\n{coverage_line(examination)}"
+    for attribute, kind in _COUNTED.items():
+        suite.set(attribute, str(len(suite.findall(f"testcase/{kind}"))))
+    said = f"{visible(compared_line(examination, found))}\n{coverage_line(examination)}"
+    ET.SubElement(suite, "system-out").text = said
     ET.indent(suite)
     return ET.tostring(suite, encoding="unicode", xml_declaration=True) + "\n"
 
 
-def _case(suite: ET.Element, examination: Examination, name: str, findings: tuple[Finding, ...]) -> tuple[bool, bool]:
-    case = ET.SubElement(suite, "testcase", classname="onehead", name=visible(name or "."))
-    own = [f for f in findings if f.severity == "error" and f.introduced_by == examination.judged]
+def _case(
+    suite: ET.Element,
+    name: str,
+    findings: Iterable[Finding],
+    judged: str,
+    examined: Examined | None,
+    lines: Lines,
+) -> None:
+    case = ET.SubElement(suite, "testcase", classname="onehead", name=visible(name))
+    own = [f for f in findings if f.severity == "error" and f.introduced_by == judged]
     certain = [finding for finding in own if not finding.blinds]
-    for kind, found in (("failure", certain), ("error", [] if certain else own)):
-        if found:
-            element = ET.SubElement(case, kind, type=str(found[0].code), message=visible(found[0].message))
-            element.text = "\n".join(visible(f"{finding.message} {finding.hint}") for finding in found)
-    return bool(certain), bool(own) and not certain
+    kind, failing = ("failure", certain) if certain else ("error", own)
+    if failing:
+        first = places(failing[0], examined, lines)
+        if first:
+            case.set("file", visible(first[0].path))
+            case.set("line", str(first[0].line or 1))
+        element = ET.SubElement(case, kind, type=str(failing[0].code), message=visible(failing[0].message))
+        element.text = "\n".join(_told(finding, examined, lines) for finding in failing)
+    others = [finding for finding in findings if finding not in failing]
+    if others:
+        ET.SubElement(case, "system-out").text = "\n".join(_told(finding, examined, lines) for finding in others)
+
+
+def _told(finding: Finding, examined: Examined | None, lines: Lines) -> str:
+    where = "".join(f"\n  {visible(str(place))}" for place in places(finding, examined, lines))
+    return f"{finding.severity} {finding.code}: {visible(finding.message)} {finding.hint}{where}"

@@ -3,43 +3,76 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import quote
 
-from onehead.plan.findings import KINDS, Code
-from onehead.plan.verdict import Examination
+from onehead.plan.findings import KINDS, Code, Finding
+from onehead.plan.verdict import Examination, Examined
+from onehead.reports.paint import visible
+from onehead.reports.places import Lines, Place, all_findings, places
 
 _LEVELS = {"error": "error", "warning": "warning", "note": "note"}
 
 
-def sarif(examination: Examination, version: str) -> dict[str, Any]:
-    """One SARIF log with one run; each finding points at its files."""
+def sarif(examination: Examination, version: str, lines: Lines) -> dict[str, Any]:
+    """One SARIF log with one run; each finding points at its files, the first one being the place to change.
+
+    Args:
+        examination: what was judged.
+        version: of onehead.
+        lines: in which line of its files each finding stands.
+    """
     codes = list(Code)
     rules = [
         {
             "id": str(code),
             "shortDescription": {"text": KINDS[code].meaning},
+            "fullDescription": {"text": KINDS[code].meaning},
             "help": {"text": KINDS[code].hint},
             "defaultConfiguration": {"level": _LEVELS[KINDS[code].severity]},
         }
         for code in codes
     ]
-    results = [
-        {
-            "ruleId": str(finding.code),
-            "ruleIndex": codes.index(finding.code),
-            "level": _LEVELS[finding.severity],
-            "message": {"text": f"{finding.message} {finding.hint}"},
-            "locations": [
-                {"physicalLocation": {"artifactLocation": {"uri": path}, "region": {"startLine": finding.line or 1}}}
-                for path in finding.paths
-            ],
-            "properties": {"introduced_by": finding.introduced_by, "revisions": list(finding.revisions)},
-        }
-        for findings in (examination.findings, *(examined.findings for examined in examination.environments))
-        for finding in findings
-    ]
     driver = {"name": "onehead", "version": version, "rules": rules}
     return {
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
         "version": "2.1.0",
-        "runs": [{"tool": {"driver": driver}, "results": results}],
+        "runs": [
+            {
+                "tool": {"driver": driver},
+                # Without it, a view would take a branch that could not be judged for one without findings.
+                "invocations": [{"executionSuccessful": examination.verdict != "unreadable"}],
+                "results": [
+                    _result(finding, examined, codes.index(finding.code), lines)
+                    for finding, examined in all_findings(examination)
+                ],
+            }
+        ],
     }
+
+
+def _result(finding: Finding, examined: Examined | None, rule: int, lines: Lines) -> dict[str, Any]:
+    found = places(finding, examined, lines)
+    environment = examined.facts.environment.path if examined else ""
+    result: dict[str, Any] = {
+        "ruleId": str(finding.code),
+        "ruleIndex": rule,
+        "level": _LEVELS[finding.severity],
+        "message": {"text": f"{visible(finding.message)} {finding.hint}"},
+        # Several `locations` would mean that every one of them has to be changed.
+        "locations": [_location(place) for place in found[:1]],
+        # What stays the same from run to run, so that a view does not take an old finding for a new one.
+        "partialFingerprints": {"onehead/v1": _uri("/".join((environment, finding.code, *finding.revisions)))},
+        "properties": {"introduced_by": finding.introduced_by, "revisions": [*map(visible, finding.revisions)]},
+    }
+    if found[1:]:
+        result["relatedLocations"] = [{"id": number, **_location(place)} for number, place in enumerate(found[1:], 1)]
+    return result
+
+
+def _location(place: Place) -> dict[str, Any]:
+    file = {"uri": _uri(place.path), "uriBaseId": "%SRCROOT%"}
+    return {"physicalLocation": {"artifactLocation": file, "region": {"startLine": place.line or 1}}}
+
+
+def _uri(path: str) -> str:
+    return quote(path.encode("utf-8", "surrogateescape"))

@@ -34,9 +34,9 @@ def states_document(examination: Examination, accounts: Accounts) -> dict[str, A
     }
 
 
-def states_text(examination: Examination, accounts: Accounts, paint: Paint = plain) -> str:
-    """The text of `onehead states`."""
-    lines = [compared_line(examination), coverage_line(examination)]
+def states_text(examination: Examination, accounts: Accounts, paint: Paint = plain, found: str = "") -> str:
+    """The text of `onehead states`; `found` says how the sides were found, when nobody named them."""
+    lines = [compared_line(examination, found), coverage_line(examination)]
     for examined in examination.environments:
         path = examined.facts.environment.path
         told = accounts[path]

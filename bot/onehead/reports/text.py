@@ -21,16 +21,19 @@ _SUMMARY = {
 NO_ENVIRONMENT = "No Alembic environment found (no alembic.ini, no env.py, no revision files): nothing to judge."
 
 
-def report(examination: Examination, *, repo: str, paint: Paint = plain, next_step: bool = True) -> str:
+def report(
+    examination: Examination, *, repo: str, found: str = "", paint: Paint = plain, next_step: bool = True
+) -> str:
     """The text of `onehead check`.
 
     Args:
         examination: what was judged.
         repo: how the repository was named on the command line; empty for here.
+        found: how the sides were found, when nobody named them; empty otherwise.
         paint: colours.
         next_step: end with the command that repairs what was found.
     """
-    lines = [*_lines(examination, paint)]
+    lines = [*_lines(examination, found, paint)]
     command = next_command(examination, repo) if next_step else ""
     if command:
         lines += ["", f"Next: {paint('strong', command)}"]
@@ -55,12 +58,13 @@ def _environments(number: int) -> str:
     return "1 environment" if number == 1 else f"{number} environments"
 
 
-def compared_line(examination: Examination) -> str:
-    """What was judged against what."""
+def compared_line(examination: Examination, found: str = "") -> str:
+    """What was judged against what, and how that was found when nobody named it."""
+    judged = f"{found}: judged" if found else "Judged"
     target = f"{short_ref(examination.target.ref)} ({examination.target.sha[:10]})"
     if examination.head is None:
-        return f"Judged {target} by itself."
-    return f"Judged {short_ref(examination.head.ref)} ({examination.head.sha[:10]}) as if merged into {target}."
+        return f"{judged} {target} by itself."
+    return f"{judged} {short_ref(examination.head.ref)} ({examination.head.sha[:10]}) as if merged into {target}."
 
 
 def short_ref(ref: str) -> str:
@@ -70,9 +74,9 @@ def short_ref(ref: str) -> str:
     return ref[:10] if len(ref) in (40, 64) and all(c in "0123456789abcdef" for c in ref) else ref
 
 
-def _lines(examination: Examination, paint: Paint) -> Iterator[str]:
+def _lines(examination: Examination, found: str, paint: Paint) -> Iterator[str]:
     style = "good" if examination.verdict == "ok" else "bad"
-    yield f"{paint(style, _SUMMARY[examination.verdict])}. {compared_line(examination)}"
+    yield f"{paint(style, _SUMMARY[examination.verdict])}. {compared_line(examination, found)}"
     yield coverage_line(examination)
     for finding in examination.findings:
         yield from _finding(finding, paint, alone=examination.head is None)
