@@ -41,6 +41,7 @@ from tests.test_architecture import ARROWS, THIRD_PARTY
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 REFERENCE = DOCS / "reference"
+CI = DOCS / "how-to" / "ci.md"
 PAGES = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md"), *(ROOT / "deploy").rglob("*.md")])
 
 FENCE = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
@@ -412,7 +413,8 @@ def commands(page: Path) -> Iterator[str]:
 
 def is_command(line: str) -> bool:
     """Whether a line is typed, not printed: output that ends with the next command begins otherwise."""
-    return bool(re.match(r"\s*(?:onehead |/\S*/onehead |exec onehead |run: |Next: onehead |docker run )", line))
+    begins = r"\s*(?:- )?(?:run: )?(?:onehead |/\S*/onehead |exec onehead |pipx run |Next: onehead |docker run )"
+    return bool(re.match(begins, line))
 
 
 @each_page
@@ -437,6 +439,45 @@ def test_commands_are_found_at_all() -> None:
     assert "onehead check --target origin/main --head HEAD" in list(commands(ROOT / "README.md"))
     assert "onehead fix --target main" in list(commands(DOCS / "operations.md"))
     assert sum(1 for page in PAGES for _ in commands(page)) > 50
+
+
+SYSTEMS = {
+    # Section of the page about CI → the schema that its YAML keeps to. Forgejo reads what GitHub does.
+    "Forgejo Actions": "vendor.github-workflows",
+    "GitLab CI": "vendor.gitlab-ci",
+    "GitHub Actions": "vendor.github-workflows",
+    "Woodpecker": "vendor.woodpecker-ci",
+    "Reports": "vendor.gitlab-ci",
+}
+
+
+@pytest.mark.parametrize("section", [*SYSTEMS, "Before every push"])
+def test_the_pipelines_are_what_each_system_reads(section: str, tmp_path: Path) -> None:
+    """By the schemas that `check-jsonschema` carries, and by the pre-commit framework itself."""
+    blocks = [block for _, kind, block in FENCE.findall(sections(CI)[section]) if kind == "yaml"]
+    assert blocks
+    for number, block in enumerate(blocks):
+        file = tmp_path / f"{number}.yaml"
+        file.write_text(block, encoding="utf-8")
+        schema = SYSTEMS.get(section)
+        tool = ["check_jsonschema", "--builtin-schema", schema] if schema else ["pre_commit", "validate-config"]
+        done = subprocess.run(
+            [sys.executable, "-m", *tool, str(file)],
+            env=environment() | {"PRE_COMMIT_HOME": str(tmp_path)},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_pipeline_names_no_commits() -> None:
+    """`onehead check` finds them; tests/entrypoints/test_cli_pipeline.py shows that for each system."""
+    for section in SYSTEMS:
+        typed = [line for line in sections(CI)[section].splitlines() if is_command(line)]
+        assert typed
+        assert [line for line in typed if re.search(r"--target|--head|--fetch", line)] == []
 
 
 @each_page
