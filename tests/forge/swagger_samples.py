@@ -43,7 +43,7 @@ def sample(schema: dict[str, Any], name: str = "answer", depth: int = 0) -> Any:
     match schema.get("type"):
         case "object" if depth > 6:
             return None
-        case "object":
+        case "object" | None:  # none: described as anything
             fields = {field: sample(inner, field, depth + 1) for field, inner in schema.get("properties", {}).items()}
             return Recorded(fields, name)
         case "array":

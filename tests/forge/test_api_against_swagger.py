@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
-import json
 from collections.abc import Callable
 from datetime import UTC, datetime
 from types import GeneratorType
-from typing import Any
 
-import httpx
 import pytest
 import respx
 
@@ -17,7 +13,8 @@ from onehead.forge import decode
 from onehead.forge.api import ForgejoApi
 from onehead.forge.fields import Fields
 from onehead.forge.values import Permissions, Repository, RepositoryName, StatusState, User
-from tests.forge.swagger_samples import definition, operation, resolve, sample
+from tests.forge.swagger_exchange import answers, nothing_is_missing
+from tests.forge.swagger_samples import definition, operation, sample
 
 REPO = RepositoryName("courtside", "basketball-api")
 SHA = "ae892699b97c793cb231ec1bcd44e69122111b53"
@@ -49,8 +46,8 @@ CALLS: dict[str, Callable[[ForgejoApi], object]] = {
     "permission_of": lambda api: api.permission_of(REPO, "ann"),
     "touched": lambda api: api.touched("courtside", datetime(2026, 6, 30, tzinfo=UTC)),
     "react_to_comment": lambda api: api.react_to_comment(REPO, 91, "eyes"),
+    "add_label": lambda api: api.add_label(REPO, 23, "onehead"),
 }
-SUCCESS = {"GET": 200, "POST": 201, "DELETE": 204, "PATCH": 200}
 
 
 def test_every_method_is_called_here() -> None:
@@ -62,78 +59,12 @@ def test_every_method_is_called_here() -> None:
 def test_call_fits_the_description(name: str, api: ForgejoApi, forge: respx.MockRouter) -> None:
     seen: list[str] = []
 
-    def answer(request: httpx.Request) -> httpx.Response:
-        template, described = operation(request.method, _path(request))
-        seen.append(template)
-        _check_query(request, described)
-        _check_body(request, described)
-        return _answer(request, described)
-
-    forge.route().mock(side_effect=answer)
+    forge.route().mock(side_effect=answers(seen))
     result = CALLS[name](api)
     result = list(result) if isinstance(result, (GeneratorType, map)) else result
     assert len(seen) == 1
     if result is not None:
-        _nothing_is_missing(result, name)
-
-
-def _path(request: httpx.Request) -> str:
-    return request.url.raw_path.decode("ascii").partition("?")[0].removeprefix("/api/v1")
-
-
-def _check_query(request: httpx.Request, described: dict[str, Any]) -> None:
-    known = (
-        {parameter["name"]: parameter for parameter in described["parameters"] if parameter["in"] == "query"}
-        if ("parameters" in described)
-        else {}
-    )
-    for name, value in request.url.params.items():
-        assert name in known, f"no query parameter {name!r}"
-        if known[name]["type"] == "integer":
-            assert value.isdecimal()
-        if "enum" in known[name]:
-            assert value in known[name]["enum"]
-
-
-def _check_body(request: httpx.Request, described: dict[str, Any]) -> None:
-    wanted = [parameter for parameter in described.get("parameters", []) if parameter["in"] == "body"]
-    if not wanted:
-        assert request.content == b""
-        return
-    assert request.headers["Content-Type"] == "application/json"
-    schema = resolve(wanted[0]["schema"])
-    sent = json.loads(request.content)
-    assert sent
-    assert set(schema.get("required", [])) <= set(sent)
-    for field, value in sent.items():
-        assert field in schema["properties"], f"no field {field!r}"
-        assert resolve(schema["properties"][field])["type"] == "string"
-        assert isinstance(value, str)
-
-
-def _answer(request: httpx.Request, described: dict[str, Any]) -> httpx.Response:
-    # The statuses of success that are described; a pull request's PATCH alone answers 201.
-    codes = [int(code) for code in described["responses"] if code.startswith("2")]
-    code = SUCCESS[request.method] if SUCCESS[request.method] in codes else codes[0]
-    assert code in codes
-    schema = described["responses"][str(code)]
-    if not resolve(schema):
-        return httpx.Response(code)
-    return httpx.Response(code, json=sample(schema), headers={"X-Total-Count": "1"})
-
-
-def _nothing_is_missing(value: object, where: str) -> None:
-    """Every field of every value was filled from a property: none kept a default."""
-    if isinstance(value, (list, tuple)):
-        assert value, where
-        for item in value:
-            _nothing_is_missing(item, where)
-    elif dataclasses.is_dataclass(value):
-        for field in dataclasses.fields(value):
-            _nothing_is_missing(getattr(value, field.name), f"{where}.{field.name}")
-    else:
-        assert isinstance(value, (str, int, bool, datetime)), where
-        assert value, where
+        nothing_is_missing(result, name)
 
 
 @pytest.mark.parametrize(
@@ -149,7 +80,7 @@ def _nothing_is_missing(value: object, where: str) -> None:
     ],
 )
 def test_no_invented_field_is_read(read: Callable[[Fields], object], name: str) -> None:
-    _nothing_is_missing(read(Fields(sample({"$ref": f"#/definitions/{name}"}), name)), name)
+    nothing_is_missing(read(Fields(sample({"$ref": f"#/definitions/{name}"}), name)), name)
 
 
 def test_invented_field_would_be_noticed() -> None:

@@ -54,6 +54,11 @@ def hooks(project: Project) -> list[dict[str, Any]]:
     return found
 
 
+def labels(project: Project) -> list[tuple[str, str]]:
+    found = project.api.get(f"{project.repository.path}/labels")
+    return [(label["name"], label["description"]) for label in found]
+
+
 def here(project: Project, service_url: str) -> list[str]:
     return ["--repo", project.repository.full_name, "--service-url", service_url]
 
@@ -63,7 +68,8 @@ def test_install_twice_checkup_and_uninstall(project: Project, onehead: Say, tmp
     bot = project.forgejo.admin.create_bot()
     more = [*here(project, NOBODY), "--bot", bot.name]
 
-    code, out, _ = onehead("install", forge, token, *more, "--secret-file", str(file), "--require-status")
+    wanted = ["--secret-file", str(file), "--require-status", "--label"]
+    code, out, _ = onehead("install", forge, token, *more, *wanted)
 
     assert code == 0
     assert f"{bot.name} may write to {project.repository.full_name} now." in out
@@ -79,13 +85,15 @@ def test_install_twice_checkup_and_uninstall(project: Project, onehead: Say, tmp
     [rule] = project.api.get(f"{project.repository.path}/branch_protections")
     assert (rule["rule_name"], rule["enable_push"], rule["enable_status_check"]) == ("main", True, True)
     assert rule["status_check_contexts"] == ["onehead"]
+    assert labels(project) == [("onehead", "A repair by onehead: it leaves Alembic with one head")]
     project.copy.commit({"still.txt": "pushing works\n"})
     project.copy.push()
 
-    code, out, _ = onehead("install", forge, token, *more, "--secret-file", str(file), "--require-status")
+    code, out, _ = onehead("install", forge, token, *more, *wanted)
 
     assert code == 0
-    assert out.count("already so.") == 3
+    assert out.count("already so.") == 4
+    assert len(labels(project)) == 1
     assert file.read_text().strip() == secret
     assert [each["id"] for each in hooks(project)] == [hook["id"]]
     assert project.api.get(f"{project.repository.path}/branch_protections") == [rule]
@@ -101,8 +109,10 @@ def test_install_twice_checkup_and_uninstall(project: Project, onehead: Say, tmp
     code, out, _ = onehead("uninstall", forge, token, *more)
     assert (code, hooks(project)) == (0, [])
     assert not project.api.get(f"{project.repository.path}/branch_protections")
+    assert labels(project) == []
+    assert not project.api.get(f"{project.repository.path}/collaborators")
     code, out, _ = onehead("uninstall", forge, token, *more)
-    assert (code, out.count("already so.")) == (0, 2)
+    assert (code, out.count("already so.")) == (0, 4)
 
 
 def test_a_wrong_webhook_is_mended_and_the_delivery_seen_to_arrive(service: Service, onehead: Say) -> None:
@@ -177,10 +187,14 @@ def test_what_is_not_ours_stays(project: Project, receiver: Receiver, onehead: S
     forge, token, more = project.forgejo.url, project.owner.token, here(project, NOBODY)
     theirs = project.forgejo.admin.add_hook(project.repository, receiver.url, "s", ["push"])
     other = project.forgejo.admin.add_hook(project.repository, f"{NOBODY}0/hooks/forgejo", "s", ["push"])
-    onehead("install", forge, token, *more)
+    label = {"name": "onehead", "color": "#ff0000", "description": "Ours, for anything about migrations"}
+    project.api.call("POST", f"{project.repository.path}/labels", label, expect=201)
+    _, out, _ = onehead("install", forge, token, *more, "--label")
+    assert f"label onehead of {project.repository.full_name}: already so." in out
     assert len(hooks(project)) == 3
     onehead("uninstall", forge, token, *more)
     assert [each["id"] for each in hooks(project)] == [theirs, other]
+    assert labels(project) == [("onehead", "Ours, for anything about migrations")]
 
 
 def test_an_organisation_and_the_whole_site(
@@ -220,6 +234,73 @@ def test_a_token_that_may_not_is_told_what_it_lacks(project: Project, onehead: S
     assert code == 2
     assert "Forgejo does not accept the administrator's token." in err
     assert hooks(project) == []
+
+
+def test_nothing_is_begun_that_the_token_could_not_finish(project: Project, onehead: Say) -> None:
+    forge, admin = project.forgejo.url, project.forgejo.admin
+    bot, more = admin.create_bot(), [*here(project, NOBODY)]
+    narrow = admin.create_token(project.owner.name, ["write:repository", "read:user"])
+    code, out, err = onehead("install", forge, narrow, *more, "--bot", bot.name, "--label")
+    assert (code, out) == (2, "")
+    assert "onehead: The administrator's token lacks the scope write:issue." in err
+    code, out, err = onehead("install", forge, narrow, "--system", "--service-url", NOBODY)
+    assert (code, out) == (2, "")
+    assert "lacks the scope write:admin." in err
+    assert hooks(project) == []
+    assert not project.api.get(f"{project.repository.path}/collaborators")
+
+
+def test_the_scopes_that_are_documented_are_enough(project: Project, onehead: Say) -> None:
+    forge, admin = project.forgejo.url, project.forgejo.admin
+    bot, more = admin.create_bot(), [*here(project, NOBODY)]
+    narrow = admin.create_token(project.owner.name, ["write:repository", "read:user"])
+    assert onehead("install", forge, narrow, *more, "--bot", bot.name, "--require-status")[0] == 0
+    code, out, _ = onehead("checkup", forge, narrow, *more, "--bot", bot.name)
+    assert "The administrator's token lacks read:issue." in out
+    code, out, _ = onehead("uninstall", forge, narrow, *more, "--bot", bot.name)
+    assert code == 0
+    assert "not looked at, as the token lacks write:issue." in out
+    wider = admin.create_token(project.owner.name, ["write:repository", "read:user", "write:issue"])
+    assert onehead("install", forge, wider, *more, "--label")[0] == 0
+    code, out, _ = onehead("uninstall", forge, wider, *more, "--clean")
+    assert code == 0
+    assert f"label onehead of {project.repository.full_name}: deleted." in out
+    assert labels(project) == []
+
+
+def test_names_that_do_not_exist(project: Project, onehead: Say) -> None:
+    forge, token = project.forgejo.url, project.owner.token
+    service = ["--service-url", NOBODY]
+    for where, said in (
+        (
+            ["--repo", "no/such"],
+            "There is no repository no/such on this Forgejo, or the token's account may not see it.",
+        ),
+        (["--owner", "nobody-here"], "There is no user and no organisation 'nobody-here' on this Forgejo."),
+        ([*here(project, NOBODY)[:2], "--bot", "nobody-here"], "There is no user and no organisation 'nobody-here'"),
+    ):
+        code, _, err = onehead("install", forge, token, *where, *service)
+        assert (code, said in err) == (2, True), err
+    assert hooks(project) == []
+
+
+def test_repairs_get_the_label_and_a_person_may_take_it_off(service: Service, onehead: Say) -> None:
+    project, copy = service.project, service.project.copy
+    onehead("install", project.forgejo.url, project.owner.token, *here(project, service.url), "--label")
+    copy.commit(merged(alembic_project(), chain(("017", None), ("018", "017"))), "Start")
+    copy.push()
+    project.push_branch("oauth", chain(("020", "018")))
+    project.open_pull("oauth")
+    copy.commit(chain(("019", "018")), "Player teams")
+    copy.push()
+    service.settle()
+    [repair] = service.repairs()
+    assert [label["name"] for label in repair["labels"]] == ["onehead"]
+    issue = f"{project.repository.path}/issues/{repair['number']}"
+    project.api.call("DELETE", f"{issue}/labels/{repair['labels'][0]['id']}", expect=204)
+    service.sweep()
+    [again] = service.repairs()
+    assert (again["number"], again["labels"]) == (repair["number"], [])
 
 
 def test_the_bots_own_token_is_looked_at(service: Service, onehead: Say, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,14 +6,15 @@ import argparse
 import sys
 from collections.abc import Iterator
 
-from onehead.entrypoints.setting_up import Site, ask_service, readiness, secret_told, site
+from onehead.entrypoints.setting_up import Site, account_named, ask_service, readiness, secret_told, site
 from onehead.entrypoints.terminal import painter
+from onehead.flows.ours import LABEL
 from onehead.flows.setup import Part, Standing, judge_hook, judge_rule, judge_version
 from onehead.forge.administration import Administration
 from onehead.forge.api import ForgejoApi
 from onehead.forge.connection import Connection
 from onehead.forge.errors import Forbidden, MissingScope, NotFound, Unauthorised
-from onehead.forge.values import User
+from onehead.forge.values import RepositoryName, User
 
 _STYLES = {Standing.OK: "good", Standing.MISSING: "bad", Standing.WRONG: "bad", Standing.UNSEEN: "note"}
 
@@ -37,7 +38,7 @@ def run(options: argparse.Namespace) -> int:
 def _parts(where: Site, options: argparse.Namespace) -> Iterator[Part]:
     yield judge_version(where.version)
     yield Part("administrator's token", Standing.OK, f"It belongs to {where.me.login}.")
-    bot = where.admin.account(options.bot) if options.bot else None
+    bot = account_named(where.admin, options.bot) if options.bot else None
     token = secret_told("TOKEN")
     if token:
         yield from _bots_token(where, ForgejoApi(Connection(where.url, token)), bot)
@@ -53,6 +54,7 @@ def _parts(where: Site, options: argparse.Namespace) -> Iterator[Part]:
     for repository in where.repositories:
         rule = where.admin.rule_for(repository.name, repository.default_branch)
         yield judge_rule(rule, f"{repository.default_branch} of {repository.name}")
+        yield _label(where, repository.name)
     yield _service(where.service_url)
 
 
@@ -96,6 +98,19 @@ def _access(where: Site, bot: User) -> Iterator[Part]:
         else:
             fix = f"Run onehead install --bot {bot.login}."
             yield Part(f"access to {repository.name}", Standing.MISSING, f"{bot.login} can't write there.", fix)
+
+
+def _label(where: Site, repository: RepositoryName) -> Part:
+    """Whether repairs get a label."""
+    subject = f"label of {repository}"
+    try:
+        there = any(label.name == LABEL for label in where.admin.labels(repository))
+    except MissingScope as lacking:
+        return Part(subject, Standing.UNSEEN, f"The administrator's token lacks {' or '.join(lacking.scopes)}.")
+    if there:
+        return Part(subject, Standing.OK, f"Repairs get the label {LABEL}.")
+    fix = "Run onehead install --label, or leave it: it only helps to find them in lists."
+    return Part(subject, Standing.UNSEEN, f"There is no label {LABEL}, so repairs have none.", fix)
 
 
 def _service(service_url: str) -> Part:

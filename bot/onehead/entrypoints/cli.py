@@ -126,6 +126,7 @@ def _for_a_forge(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     install.add_argument("--secret-file", metavar="FILE", help="take the webhook's secret from it, or write it there")
     install.add_argument("--new-secret", action="store_true", help="replace the webhook by one with another secret")
     install.add_argument("--require-status", action="store_true", help="let merges into the default branch wait for it")
+    install.add_argument("--label", action="store_true", help="make the label onehead, which repairs then get")
     install.set_defaults(module="entrypoints.install")
 
     checkup = verbs.add_parser("checkup", help="say what is missing in a set-up and how to mend it; changes nothing")

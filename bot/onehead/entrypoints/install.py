@@ -8,9 +8,10 @@ import secrets
 import time
 from pathlib import Path
 
-from onehead.entrypoints.setting_up import Site, deliveries_seen, site, webhook_secret
+from onehead.entrypoints.setting_up import Site, account_named, deliveries_seen, site, webhook_secret
 from onehead.errors import UsageError
-from onehead.flows.setup import CONTEXT, ensure_hook, ensure_required, hook_url
+from onehead.flows.ours import LABEL
+from onehead.flows.setup import CONTEXT, ensure_hook, ensure_label, ensure_required, hook_url
 from onehead.forge.administration import Webhook
 from onehead.forge.errors import NotFound
 
@@ -19,26 +20,45 @@ _PATIENCE = 6.0  # seconds; Forgejo sends within 2.5 and gives up after 5
 
 def run(options: argparse.Namespace) -> int:
     """Install; returns 0, everything else is an error."""
-    if options.require_status and options.system:
-        raise UsageError(
-            "--require-status does not go with --system: it would write a rule into every repository of the site.",
-            "Run it once more with --owner or --repo for those that are to have it.",
-        )
+    for option, wanted, what in (
+        ("--require-status", options.require_status, "a rule"),
+        ("--label", options.label, "a label"),
+    ):
+        if wanted and options.system:
+            raise UsageError(
+                f"{option} does not go with --system: it would write {what} into every repository of the site.",
+                "Run it once more with --owner or --repo for those that are to have it.",
+            )
     with site(options) as where:
+        _may_all_be_done(where, options)
         print(f"Forgejo {where.version.partition('+')[0]}, as {where.me.login}: setting up {where.place.words}.")
         if options.bot:
             _collaborators(where, options.bot)
         hook = _webhook(where, options)
         if options.require_status:
             _required(where)
+        if options.label:
+            _label(where)
         _try(where, hook)
-        print("Next: run onehead checkup with the same options; it says whether anything is missing.")
+        print("Next: run onehead checkup for the same place; it says whether anything is missing.")
     return 0
+
+
+def _may_all_be_done(where: Site, options: argparse.Namespace) -> None:
+    """Nothing is begun that the token could not finish.
+
+    Raises:
+        ForgeError: the account or a scope of its token is too weak.
+    """
+    where.admin.ask_to_write(where.place.path)
+    if options.label:
+        for repository in where.repositories:
+            where.admin.ask_to_write(f"/repos/{repository.name}/labels")
 
 
 def _collaborators(where: Site, bot: str) -> None:
     """The bot may write to each repository."""
-    account = where.admin.account(bot)
+    account = account_named(where.admin, bot)
     if not where.repositories:
         print(f"collaborator: not looked at for {where.place.words}; give {bot} write access where it is to help.")
     for repository in where.repositories:
@@ -92,6 +112,13 @@ def _required(where: Site) -> None:
         done = ensure_required(where.admin, repository)
         words = f"required check {CONTEXT} of {repository.name}"
         print(f"{words}: {done}." if done else f"{words}: already so.")
+
+
+def _label(where: Site) -> None:
+    """Repairs can be told from other pull requests in a list."""
+    for repository in where.repositories:
+        done = "made" if ensure_label(where.admin, repository.name) else "already so"
+        print(f"label {LABEL} of {repository.name}: {done}.")
 
 
 def _try(where: Site, hook: Webhook) -> None:

@@ -25,7 +25,7 @@ from onehead.forge.administration import (
 )
 from onehead.forge.api import ForgejoApi
 from onehead.forge.connection import Connection
-from onehead.forge.errors import Forbidden, MissingScope, Unauthorised
+from onehead.forge.errors import Forbidden, MissingScope, NotFound, Unauthorised
 from onehead.forge.values import Repository, RepositoryName, User
 
 if TYPE_CHECKING:
@@ -95,13 +95,37 @@ def _looked_at(api: ForgejoApi, options: argparse.Namespace) -> tuple[str, User,
     if options.system:
         return version, me, SYSTEM, ()
     if options.repo:
-        found = api.repository(RepositoryName.parse(options.repo))
+        found = _repository_named(api, options.repo)
         return version, me, of_repository(found.name), (found,)
-    owner = Administration(api.connection).account(options.owner)
+    owner = account_named(Administration(api.connection), options.owner)
     place = of_own_account(owner.login) if owner.id == me.id else of_organisation(owner.login)
     everything = [each for each in api.repositories(owner) if each.name.owner == owner.login]
     usable = tuple(each for each in everything if not (each.archived or each.empty or each.mirror))
     return version, me, place, usable
+
+
+def account_named(admin: Administration, name: str) -> User:
+    """A user or an organisation.
+
+    Raises:
+        UsageError: there is none of that name.
+    """
+    try:
+        return admin.account(name)
+    except NotFound as error:
+        raise UsageError(
+            f"There is no user and no organisation {name!r} on this Forgejo.", "Correct the name, or make the account."
+        ) from error
+
+
+def _repository_named(api: ForgejoApi, name: str) -> Repository:
+    try:
+        return api.repository(RepositoryName.parse(name))
+    except NotFound as error:
+        raise UsageError(
+            f"There is no repository {name} on this Forgejo, or the token's account may not see it.",
+            "Correct the name, or give the token of one of its administrators.",
+        ) from error
 
 
 class _explained:  # noqa: N801 - reads as a clause

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import argparse
 
-from onehead.entrypoints.setting_up import Site, site
+from onehead.entrypoints.setting_up import Site, account_named, site
 from onehead.errors import UsageError
-from onehead.flows.setup import CONTEXT, clean, remove_hooks, remove_required
+from onehead.flows.ours import LABEL
+from onehead.flows.setup import CONTEXT, clean, remove_hooks, remove_label, remove_required
+from onehead.forge.errors import MissingScope
+from onehead.forge.values import RepositoryName
 
 
 def run(options: argparse.Namespace) -> int:
@@ -14,20 +17,42 @@ def run(options: argparse.Namespace) -> int:
     if options.clean and options.system:
         raise UsageError("--clean does not go with --system.", "Run it with --owner or --repo.")
     with site(options) as where:
+        where.admin.ask_to_write(where.place.path)
         count = remove_hooks(where.admin, where.place, where.service_url)
         gone = f"{count} deleted" if count else "none there: already so"
         print(f"webhook of {where.place.words}: {gone}.")
         for repository in where.repositories:
             done = remove_required(where.admin, repository)
             print(f"required check {CONTEXT} of {repository.name}: {done or 'none there: already so'}.")
+            print(f"label {LABEL} of {repository.name}: {_label(where, repository.name)}.")
         if options.clean:
             _clean(where, options.bot)
+        if options.bot:
+            _access(where, options.bot)
         print("Comments and statuses stay; they are the history. The bot's account and token are yours to delete.")
     return 0
 
 
+def _label(where: Site, repository: RepositoryName) -> str:
+    try:
+        where.admin.ask_to_write(f"/repos/{repository}/labels")
+        return "deleted" if remove_label(where.admin, repository) else "none there: already so"
+    except MissingScope as lacking:
+        return f"not looked at, as the token lacks {' or '.join(lacking.scopes)}"
+
+
+def _access(where: Site, bot: str) -> None:
+    """The bot is no collaborator any more; what a team gives it stays."""
+    login = account_named(where.admin, bot).login
+    for repository in where.repositories:
+        was_one = where.admin.is_collaborator(repository.name, login)
+        if was_one:
+            where.admin.remove_collaborator(repository.name, login)
+        print(f"collaborator {login} of {repository.name}: {'removed' if was_one else 'none there: already so'}.")
+
+
 def _clean(where: Site, bot: str | None) -> None:
-    account = where.admin.account(bot) if bot else where.me
+    account = account_named(where.admin, bot) if bot else where.me
     for repository in where.repositories:
         done = list(clean(where.api, repository.name, account, where.me))
         print(f"{repository.name}: {'; '.join(done) if done else 'no open repairs'}.")

@@ -242,6 +242,7 @@ def _as_pull(bench: Bench, case: Case, occasion: Occasion, written: Written, bef
         title=pull_title(case.examination),
         body=mark(Marker("repair", facts=facts), pull_body(words, asked_on)),
         known=next(iter(open_already), None),
+        label=ours.LABEL,
     )
     return Offer(pull, merged_first=written.merged_first)
 

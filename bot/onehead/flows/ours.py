@@ -6,6 +6,9 @@ BRANCHES = "onehead/"
 KINDS = ("reparent", "merge", "reissue")
 """The kinds of repair that a branch's name tells."""
 
+LABEL = "onehead"
+"""Label of repair pull requests, in repositories that have one of this name."""
+
 AUTHOR = "onehead"
 EMAIL = "onehead@noreply.invalid"
 """Author of every repair commit; a branch whose last commit has another author holds a person's work."""

@@ -12,7 +12,7 @@ from fnmatch import fnmatchcase
 from urllib.parse import urlsplit
 
 from onehead.errors import UsageError
-from onehead.flows.ours import BRANCHES, EMAIL
+from onehead.flows.ours import BRANCHES, EMAIL, LABEL
 from onehead.forge.administration import SYSTEM as WHOLE_SITE
 from onehead.forge.administration import Administration, BranchRule, HookPlace, Webhook, of_organisation, of_repository
 from onehead.forge.api import ForgejoApi
@@ -23,6 +23,10 @@ from onehead.forge.values import Repository, RepositoryName, User
 
 CONTEXT = "onehead"
 """Of the commit status that can be required."""
+
+LABEL_SAYS = "A repair by onehead: it leaves Alembic with one head"
+"""Description of the label that is made; one that says something else is somebody's own."""
+_LABEL_COLOR = "#2b7a78"
 
 HOOK_PATH = "/hooks/forgejo"
 OLDEST = 15
@@ -259,6 +263,22 @@ def remove_required(admin: Administration, repository: Repository) -> str:
         return f"deleted the rule {rule.name!r}, which required nothing else"
     admin.set_contexts(repository.name, rule.name, rest)
     return f"took it out of the rule {rule.name!r}, whose other settings stay as they are"
+
+
+def ensure_label(admin: Administration, repository: RepositoryName) -> bool:
+    """A label for repair pull requests; whether it had to be made. One of that name is used as it is."""
+    if any(label.name == LABEL for label in admin.labels(repository)):
+        return False
+    admin.create_label(repository, LABEL, _LABEL_COLOR, LABEL_SAYS)
+    return True
+
+
+def remove_label(admin: Administration, repository: RepositoryName) -> bool:
+    """No label of ours is left; whether there was one. One that describes itself otherwise stays."""
+    found = [label for label in admin.labels(repository) if (label.name, label.description) == (LABEL, LABEL_SAYS)]
+    for label in found:
+        admin.delete_label(repository, label.id)
+    return bool(found)
 
 
 def remove_hooks(admin: Administration, place: HookPlace, service_url: str) -> int:

@@ -95,6 +95,15 @@ class BranchRule:
 
 
 @dataclass(frozen=True, slots=True)
+class Label:
+    """A label of a repository."""
+
+    id: int
+    name: str
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
 class BranchTip:
     """A branch and who wrote its last commit."""
 
@@ -180,6 +189,32 @@ class Administration:
         path = f"{_repo(name)}/collaborators/{quote(login, safe='')}"
         self._connection.send("PUT", path, {"permission": "write"})
 
+    def is_collaborator(self, name: RepositoryName, login: str) -> bool:
+        """GET /repos/{owner}/{repo}/collaborators/{collaborator}: by its own name, not through a team."""
+        try:
+            self._connection.send("GET", f"{_repo(name)}/collaborators/{quote(login, safe='')}")
+        except NotFound:
+            return False
+        return True
+
+    def remove_collaborator(self, name: RepositoryName, login: str) -> None:
+        """DELETE /repos/{owner}/{repo}/collaborators/{collaborator}."""
+        self._connection.send("DELETE", f"{_repo(name)}/collaborators/{quote(login, safe='')}")
+
+    def labels(self, name: RepositoryName) -> Iterator[Label]:
+        """GET /repos/{owner}/{repo}/labels: needs the scope `read:issue`."""
+        for fields in self._connection.pages(f"{_repo(name)}/labels"):
+            yield _label(fields)
+
+    def create_label(self, name: RepositoryName, label: str, color: str, description: str) -> Label:
+        """POST /repos/{owner}/{repo}/labels; `color` is six hexadecimal digits after a `#`."""
+        fields = {"name": label, "color": color, "description": description}
+        return _label(self._written("POST", f"{_repo(name)}/labels", fields))
+
+    def delete_label(self, name: RepositoryName, label: int) -> None:
+        """DELETE /repos/{owner}/{repo}/labels/{id}: it also goes from everything that has it."""
+        self._connection.send("DELETE", f"{_repo(name)}/labels/{label}")
+
     def rule_for(self, name: RepositoryName, branch: str) -> BranchRule | None:
         """The rule that protects a branch: GET …/branches/{branch}, which names it to administrators, then the rule."""
         found = self._connection.get(f"{_repo(name)}/branches/{quote(branch, safe='/')}")
@@ -229,6 +264,11 @@ def _webhook(fields: Fields) -> Webhook:
         authorization_header=fields.text("authorization_header"),
         active=fields.flag("active"),
     )
+
+
+def _label(fields: Fields) -> Label:
+    """Definition `Label`."""
+    return Label(fields.number("id"), fields.text("name"), fields.text("description"))
 
 
 def _rule(fields: Fields) -> BranchRule:

@@ -183,6 +183,10 @@ class ForgejoApi:
         path = f"{_repo(name)}/issues/comments/{comment}/reactions"
         return self.connection.send("POST", path, {"content": reaction}).status == 201
 
+    def add_label(self, name: RepositoryName, number: int, label: str) -> None:
+        """POST /repos/{owner}/{repo}/issues/{index}/labels: by name; without a word where there is no such label."""
+        self.connection.send("POST", f"{_repo(name)}/issues/{number}/labels", {"labels": [label]})
+
     def _written(self, method: str, path: str, fields: dict[str, str]) -> Fields:
         return Fields(self.connection.send(method, path, fields).data, f"{method} {path}")
 

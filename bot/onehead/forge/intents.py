@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from onehead.forge import markers
-from onehead.forge.errors import Conflict, NotFound, TooSoon
+from onehead.forge.errors import Conflict, Forbidden, NotFound, TooSoon
 from onehead.quoting import cut_bytes, cut_words
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ def ensure_pull(
     title: str,
     body: str,
     known: PullRequest | None = None,
+    label: str = "",
 ) -> tuple[PullRequest, bool]:
     """One open pull request of `head` into `base`, with this title and body.
 
@@ -45,6 +46,7 @@ def ensure_pull(
         title: cut to what the forge keeps.
         body: Markdown.
         known: the open one, where it has just been listed; `None`: it is looked for first.
+        label: what a new one gets, in a repository that has it; a label that a person takes off stays off.
 
     Returns:
         the pull request, and whether anything had to be written.
@@ -56,11 +58,17 @@ def ensure_pull(
     found = known or _known_pull(api, repository, head, base)
     if found is None:
         try:
-            return _create_pull(api, repository, head, base, title, body), True
+            made = _create_pull(api, repository, head, base, title, body)
         except Conflict:
             found = _open_pull(api, repository, head, base)
             if found is None:
                 raise
+        else:
+            if label:
+                # A decoration; what the forge has against it must not stop a repair.
+                with suppress(Forbidden, NotFound):
+                    api.add_label(repository, made.number, label)
+            return made, True
     # "WIP: " before our title is a person's way to hold the pull request back: leave it.
     new_title = None if found.title == title or (found.draft and found.title.endswith(title)) else title
     new_body = None if found.body == body else body
