@@ -197,7 +197,7 @@ def test_a_push() -> None:
 
 def test_a_tag() -> None:
     job = told(FORGEJO | PUSH | {"GITHUB_REF_NAME": "v1", "GITHUB_REF_TYPE": "tag"})
-    assert (job.subject, job.head, job.branch, job.base) == ("tag v1", HEAD, "", "")
+    assert (job.subject, job.head, job.branch, job.tag, job.base) == ("tag v1", HEAD, "", "v1", "")
 
 
 def test_a_job_that_tells_nothing() -> None:
@@ -242,7 +242,7 @@ def test_a_merge_train_is_judged_with_those_that_go_before() -> None:
 
 def test_a_branch_and_a_tag_on_gitlab() -> None:
     assert told(GITLAB | {"CI_COMMIT_BRANCH": "topic"})[:5] == ("GitLab CI", "branch topic", HEAD, HEAD, "topic")
-    assert told(GITLAB | {"CI_COMMIT_TAG": "v1"})[:5] == ("GitLab CI", "tag v1", HEAD, HEAD, "")
+    assert told(GITLAB | {"CI_COMMIT_TAG": "v1"})[:6] == ("GitLab CI", "tag v1", HEAD, HEAD, "", "v1")
 
 
 def test_a_pull_request_on_woodpecker() -> None:
@@ -256,7 +256,7 @@ def test_a_branch_and_a_tag_on_woodpecker() -> None:
     push = WOODPECKER | {"CI_PIPELINE_EVENT": "push", "CI_COMMIT_BRANCH": "topic"}
     assert told(push)[:5] == ("Woodpecker", "branch topic", HEAD, HEAD, "topic")
     tag = WOODPECKER | {"CI_PIPELINE_EVENT": "tag", "CI_COMMIT_BRANCH": "main", "CI_COMMIT_TAG": "v1"}
-    assert told(tag)[:5] == ("Woodpecker", "tag v1", HEAD, HEAD, "")
+    assert told(tag)[:6] == ("Woodpecker", "tag v1", HEAD, HEAD, "", "v1")
 
 
 def test_a_commit_of_the_newer_object_format() -> None:

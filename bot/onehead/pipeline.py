@@ -25,6 +25,7 @@ class Pipeline(NamedTuple):
         head: SHA of the commit to judge.
         branch: short name of the branch that the head is from; empty for a tag. Of a pull request it may be that of
             a fork, so it counts only where origin has this very commit under that name.
+        tag: short name of the tag that the head is; empty for a branch.
         base: short name of the branch that a pull request goes into; empty where there is none.
         base_sha: where that branch was when the job was queued; empty where it is not told.
         pull: what the forge calls the pull request among its refs (`pull/12`); empty where there is none.
@@ -38,6 +39,7 @@ class Pipeline(NamedTuple):
     commit: str
     head: str
     branch: str = ""
+    tag: str = ""
     base: str = ""
     base_sha: str = ""
     pull: str = ""
@@ -116,7 +118,7 @@ def _actions(variables: Mapping[str, str], system: str, event: Mapping[str, Any]
             base_sha=_text(event, "merge_group", "base_sha"),
         )
     if told("REF_TYPE") == "tag":
-        return job._replace(subject=f"tag {job.branch}", branch="")
+        return job._replace(subject=f"tag {job.branch}", branch="", tag=job.branch)
     return job
 
 
@@ -146,7 +148,7 @@ def _gitlab(variables: Mapping[str, str]) -> Pipeline:
             pull=f"merge-requests/{number}",
         )
     if told("COMMIT_TAG"):
-        return job._replace(subject=f"tag {told('COMMIT_TAG')}", branch="")
+        return job._replace(subject=f"tag {told('COMMIT_TAG')}", branch="", tag=told("COMMIT_TAG"))
     return job
 
 
@@ -173,7 +175,7 @@ def _woodpecker(variables: Mapping[str, str]) -> Pipeline:
             pull=f"pull/{number}",
         )
     if told("COMMIT_TAG"):
-        return job._replace(subject=f"tag {told('COMMIT_TAG')}", branch="")
+        return job._replace(subject=f"tag {told('COMMIT_TAG')}", branch="", tag=told("COMMIT_TAG"))
     return job
 
 

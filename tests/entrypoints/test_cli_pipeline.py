@@ -262,7 +262,7 @@ def test_a_tag_is_judged_by_itself(
     push(origin, tmp_path / "job", "v1", kind="tag").enter(monkeypatch)
     done = run("check")
     assert done.code == 0
-    assert first(done.out).startswith("Healthy. Forgejo Actions, tag v1: judged ")
+    assert first(done.out) == (f"Healthy. Forgejo Actions, tag v1: judged v1 ({origin.sha('oauth')[:10]}) by itself.")
 
 
 def test_where_the_default_branch_is_not_told_origin_tells_it(

@@ -55,13 +55,15 @@ class _Search:
 
     def _sides_of(self, job: Pipeline) -> tuple[Point, Point | None]:
         """A pull request against its base; a branch by itself where it is deployed, else against the default one."""
-        if self._options.head is not None:
-            return self._newest(job.base or self._default_branch(job)), self._point(self._options.head)
+        head = self._head(job) if self._options.head is None else self._point(self._options.head)
         if job.base:
-            return self._newest(job.base, job.base_sha), self._head(job)
-        head = self._head(job)
+            return self._newest(job.base, job.base_sha), head
         default = self._default_branch(job)
-        if not job.branch or job.branch == default or not default:
+        if not default:
+            return named_sides(self._git, self._options, self._point)
+        if self._options.head is not None:
+            return self._newest(default), head
+        if not job.branch or job.branch == default:
             return head, None
         target = self._newest(default)
         self._bring(target, None)
@@ -70,8 +72,10 @@ class _Search:
 
     def _head(self, job: Pipeline) -> Point:
         """The job's commit, by the name under which people know it."""
-        confirmed = not job.pull or (self._advertised and self._advertised.tip(job.branch) == job.head)
-        return Point(job.branch if job.branch and confirmed else f"{job.pull}/head" if job.pull else job.head, job.head)
+        name = job.branch or f"refs/tags/{job.tag}"
+        if job.pull and (self._advertised is None or self._advertised.tip(job.branch) != job.head):
+            name = f"{job.pull}/head"  # of a fork, or pushed again since
+        return Point(name, job.head)
 
     def _default_branch(self, job: Pipeline) -> str:
         told = job.default_branch or (self._advertised.default_branch if self._advertised else "")
