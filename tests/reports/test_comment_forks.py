@@ -8,7 +8,7 @@ from tests.plan.cases import examination, facts
 
 def told(patch: str) -> str:
     judged = examination(facts("018; 019<018", "018; 020<018"))
-    branch = "https://git.example.org/acme/shop.git onehead/reparent/pr-7"
+    branch = "https://git.example.org/acme/shop.git refs/onehead/reparent/pr-7"
     return comment(Remark(judged, branch=branch, patch=patch, merged_first=True))
 
 
@@ -17,7 +17,7 @@ def test_the_branch_or_the_patch() -> None:
     assert "The repair as a patch" in text
     assert (
         "**Next:** take the repair into your fork: `git pull --ff-only https://git.example.org/acme/shop.git "
-        "onehead/reparent/pr-7` and `git push`; or `git pull --no-rebase https://git.example.org/acme/shop.git main`, "
+        "refs/onehead/reparent/pr-7` and `git push`; or `git pull --no-rebase https://git.example.org/acme/shop.git main`, "
         "then `git am` the patch above. With *Allow edits from maintainers* set, onehead pushes it for you.\n"
     ) in text
 
@@ -25,4 +25,4 @@ def test_the_branch_or_the_patch() -> None:
 def test_a_patch_that_is_too_long_to_show_is_not_spoken_of() -> None:
     text = told("x" * (LONGEST_PATCH + 1))
     assert "patch" not in text
-    assert "onehead/reparent/pr-7` and `git push`. With" in text
+    assert "refs/onehead/reparent/pr-7` and `git push`. With" in text

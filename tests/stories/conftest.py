@@ -115,6 +115,11 @@ class Service:
         found = self.project.api.get(f"{self.project.repository.path}/branches?limit=50") or []
         return sorted(branch["name"] for branch in found if branch["name"].startswith("onehead/"))
 
+    def laid_ready(self) -> list[str]:
+        """Refs with repairs for branches in forks."""
+        lines = self.project.copy.git("ls-remote", "origin", "refs/onehead/*").splitlines()
+        return sorted(line.partition("\t")[2] for line in lines)
+
     def statuses(self, sha: str) -> list[dict[str, Any]]:
         """Every onehead status of a commit."""
         found = self.project.api.get(f"{self.project.repository.path}/commits/{sha}/statuses")

@@ -166,12 +166,12 @@ def test_a_maintainer_decides_and_so_does_the_author_without_rights(
     project.copy.commit(chain(("019", "018")), "Player teams")
     project.copy.push()
     service.settle()
-    assert service.onehead_branches() == [f"onehead/reparent/pr-{number}"]
+    assert service.laid_ready() == [f"refs/onehead/reparent/pr-{number}"]
 
     reply = service.ask(number, "/onehead merge\n/onehead ignore", api)
     assert "The repair is a merge revision now" in reply
     assert "Only whoever may push to the repository can do that" in reply
-    assert service.onehead_branches() == [f"onehead/merge/pr-{number}"]
+    assert service.laid_ready() == [f"refs/onehead/merge/pr-{number}"]
     assert service.status(sha)[0] == "failure"
 
     _, maintainer = person(service, api_of, "write")

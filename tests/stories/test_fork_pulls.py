@@ -48,16 +48,17 @@ def collide(
     return number, theirs, sha
 
 
-def test_the_repair_is_laid_ready_as_a_branch_and_as_a_patch(
+def test_the_repair_is_laid_ready_as_a_ref_and_as_a_patch(
     service: Service, work_copy: WorkCopies, api_of: Apis
 ) -> None:
     number, theirs, sha = collide(service, work_copy, api_of, edits=False)
     assert service.status(sha)[0] == "failure"
     assert service.repairs() == []
-    branch = f"onehead/reparent/pr-{number}"
-    assert service.onehead_branches() == [branch]
+    ref = f"refs/onehead/reparent/pr-{number}"
+    assert service.laid_ready() == [ref]
+    assert service.onehead_branches() == []  # a stranger's commits on a branch would run with the secrets of its CI
     [comment] = service.verdicts(number)
-    assert f"{branch}`" in comment["body"]
+    assert f"{ref}`" in comment["body"]
 
     _, _, rest = comment["body"].partition("The repair as a patch</summary>\n\n```diff\n")
     patch = rest.partition("\n```")[0] + "\n"
@@ -72,13 +73,13 @@ def test_the_repair_is_laid_ready_as_a_branch_and_as_a_patch(
 
     assert "Resolved" in service.verdicts(number)[0]["body"]
     assert service.status(theirs.git("rev-parse", "HEAD").strip())[0] == "success"
-    assert service.onehead_branches() == []
+    assert service.laid_ready() == []
 
 
-def test_the_branch_laid_ready_can_be_taken_as_it_is(service: Service, work_copy: WorkCopies, api_of: Apis) -> None:
+def test_the_ref_laid_ready_can_be_taken_as_it_is(service: Service, work_copy: WorkCopies, api_of: Apis) -> None:
     number, theirs, _ = collide(service, work_copy, api_of, edits=False)
     upstream = f"{service.project.forgejo.url}/{service.project.repository.full_name}.git"
-    theirs.git("pull", "--ff-only", upstream, f"onehead/reparent/pr-{number}")
+    theirs.git("pull", "--ff-only", upstream, f"refs/onehead/reparent/pr-{number}")
     theirs.push()
     service.settle()
 
@@ -95,10 +96,10 @@ def test_where_the_author_allows_edits_the_repair_is_pushed(
     [comment] = service.verdicts(number)
     assert "onehead has pushed the repair onto it" in comment["body"]
     assert service.status(theirs.git("rev-parse", "HEAD").strip())[0] == "success"
-    assert service.onehead_branches() == []
+    assert service.laid_ready() == []
 
 
-def test_where_only_a_comment_is_wanted_a_fork_gets_the_patch_and_no_branch(
+def test_where_only_a_comment_is_wanted_a_fork_gets_the_patch_and_no_ref(
     service: Service, work_copy: WorkCopies, api_of: Apis
 ) -> None:
     number, theirs, sha = collide(
@@ -106,7 +107,7 @@ def test_where_only_a_comment_is_wanted_a_fork_gets_the_patch_and_no_branch(
     )
 
     assert service.project.pull(number)["head"]["sha"] == sha
-    assert service.onehead_branches() == []
+    assert service.laid_ready() == []
     assert theirs.git("ls-remote", "origin", "refs/heads/oauth").split()[0] == sha
     [comment] = service.verdicts(number)
     assert "The repair as a patch</summary>\n\n```diff\nFrom " in comment["body"]
@@ -116,7 +117,7 @@ def test_a_fork_that_is_deleted_closes_its_pull_request_and_leaves_nothing_behin
     service: Service, work_copy: WorkCopies, api_of: Apis
 ) -> None:
     number, _, _ = collide(service, work_copy, api_of, edits=False)
-    assert service.onehead_branches() == [f"onehead/reparent/pr-{number}"]
+    assert service.laid_ready() == [f"refs/onehead/reparent/pr-{number}"]
     author = service.project.pull(number)["user"]["login"]
     fork = service.project.pull(number)["head"]["repo"]["name"]
     service.project.forgejo.admin.api.call("DELETE", f"/repos/{author}/{fork}", expect=204)
@@ -124,7 +125,7 @@ def test_a_fork_that_is_deleted_closes_its_pull_request_and_leaves_nothing_behin
     service.settle()
 
     assert service.project.pull(number)["state"] == "closed"
-    assert service.onehead_branches() == []
+    assert service.laid_ready() == []
     assert "is closed" in service.verdicts(number)[0]["body"]
 
 
@@ -135,5 +136,5 @@ def test_a_closed_pull_request_from_a_fork_leaves_nothing_behind(
     service.project.close_pull(number)
     service.settle()
 
-    assert service.onehead_branches() == []
+    assert service.laid_ready() == []
     assert "is closed" in service.verdicts(number)[0]["body"]

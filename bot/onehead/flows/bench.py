@@ -96,6 +96,7 @@ class Bench:
         pulls: all open pull requests.
         heads: short branch name → commit.
         pull_heads: number of a pull request → the commit of its branch, closed ones included.
+        laid_ready: full name of a ref with a repair for a branch in a fork → commit.
         targets: short name → deployed branch; the default branch first.
         kept: repair branches that this run found to be needed.
         told: pull requests on which this run has explained a fork of a target.
@@ -114,6 +115,7 @@ class Bench:
     pulls: tuple[PullRequest, ...]
     heads: dict[str, str]
     pull_heads: dict[int, str]
+    laid_ready: dict[str, str]
     targets: dict[str, Target]
     kept: set[str] = field(default_factory=set)
     told: set[int] = field(default_factory=set)

@@ -18,7 +18,7 @@ from onehead.flows.agenda import Agenda, agenda, lone_branches
 from onehead.flows.bench import HEADS, Bench, Target
 from onehead.flows.commands import answer_commands, unanswered
 from onehead.flows.desk import Desk
-from onehead.flows.offer import remove_branch
+from onehead.flows.offer import drop_laid_ready, remove_branch
 from onehead.flows.page import VERDICT, Page
 from onehead.flows.policy import read_policy
 from onehead.flows.publish import (
@@ -81,22 +81,23 @@ def handle(job: Job, desk: Desk) -> None:
             _work_through(bench, _agenda(bench, subjects))
             if bench.refusal is not None:
                 raise bench.refusal
-            if not bench.pushed or desk.rehearsal:
+            if not bench.pushed or desk.rehearsal or not _has_arrived(bench):
                 return
-            _await(bench)
             subjects = frozenset(bench.pushed)
 
 
-def _await(bench: Bench) -> None:
-    """Wait until the forge has noticed what was pushed onto branches of forks: it copies them a moment later."""
-    missing = {each.number: sha for each, sha in bench.pushed.items() if isinstance(each, PullChanged)}
+def _has_arrived(bench: Bench) -> bool:
+    """Whether the forge shows what was pushed: it copies the branches of forks a moment later, and is waited for.
+
+    Where that takes too long, its webhook about the push sets off the next look, or the sweep does.
+    """
     for seconds in _AFTER_A_PUSH:
-        for number, sha in list(missing.items()):
-            if bench.desk.api.pull(bench.repository.name, number).head.sha == sha:
-                del missing[number]
-        if not missing:
-            return
+        bench.mirror.fetch()
+        shown = {ref.sha for ref in list_refs(bench.git, "refs/heads", "refs/pull")}
+        if shown.issuperset(bench.pushed.values()):
+            return True
         bench.desk.api.wait(seconds)
+    return False
 
 
 def _lay_out(desk: Desk, repository: Repository, mirror: Mirror) -> Bench | None:
@@ -112,7 +113,8 @@ def _lay_out(desk: Desk, repository: Repository, mirror: Mirror) -> Bench | None
         for ref in list_refs(mirror.git, "refs/pull")
         if (number := ref.name.split("/")[2]).isdecimal()
     }
-    return Bench(desk, repository, mirror, pulls, heads, pull_heads, _targets(mirror, repository, heads))
+    laid_ready = {ref.name: ref.sha for ref in list_refs(mirror.git, ours.LAID_READY)}
+    return Bench(desk, repository, mirror, pulls, heads, pull_heads, laid_ready, _targets(mirror, repository, heads))
 
 
 def _targets(mirror: Mirror, repository: Repository, heads: dict[str, str]) -> dict[str, Target]:
@@ -265,3 +267,7 @@ def _tidy_up(bench: Bench) -> None:
     for branch in list(bench.heads):
         if branch.startswith(ours.BRANCHES) and branch not in proposed | bench.kept:
             remove_branch(bench, branch)
+    still_open = {pull.number for pull in bench.pulls}
+    for ref, tip in list(bench.laid_ready.items()):
+        if ours.laid_ready_for(ref) not in still_open:
+            drop_laid_ready(bench, ref, tip)

@@ -163,10 +163,16 @@ def remove_branch(bench: Bench, branch: str) -> None:
 
 
 def remove_laid_ready(bench: Bench, pull: PullRequest, but: str = "") -> None:
-    """Delete the branches with repairs of a pull request from a fork, but for one that still holds."""
-    for name in (f"{ours.BRANCHES}{kind}/pr-{pull.number}" for kind in ours.KINDS):
-        if name != but:
-            remove_branch(bench, name)
+    """Delete the repairs that were laid ready for a pull request from a fork, but for one that still holds."""
+    for ref, tip in list(bench.laid_ready.items()):
+        if ours.laid_ready_for(ref) == pull.number and ref != but:
+            drop_laid_ready(bench, ref, tip)
+
+
+def drop_laid_ready(bench: Bench, ref: str, tip: str) -> None:
+    """Delete one repair that was laid ready; where the forge does not take that, the next sweep tries again."""
+    bench.mirror.push([RefUpdate(ref, None, tip)])
+    del bench.laid_ready[ref]
 
 
 def _is_here(occasion: Occasion) -> bool:
@@ -252,12 +258,19 @@ def _to_fork(bench: Bench, case: Case, occasion: Occasion, written: Written) -> 
     pull = occasion.pull
     if pull is None:
         raise ValueError("only a pull request can come from a fork")
-    name = f"{ours.BRANCHES}{written.kind}/pr-{pull.number}"
     if pull.allow_maintainer_edit and not push_onto(bench, case, pull, written):
         return Offer(pushed=written.sha, merged_first=written.merged_first)
-    refusal = _push(bench, name, written.sha)
+    ref = f"{ours.LAID_READY}{written.kind}/pr-{pull.number}"
+    tip = bench.laid_ready.get(ref)
+    refusal = ""
+    if tip != written.sha:
+        [outcome] = bench.mirror.push([RefUpdate(ref, written.sha, tip)])
+        if outcome.status not in (PushStatus.OK, PushStatus.UP_TO_DATE):
+            refusal = f"apply the patch below; the forge did not take the ref `{ref}` ({outcome.text})."
+    if not refusal:
+        bench.laid_ready[ref] = written.sha
     return Offer(
-        branch="" if refusal else name,
+        branch="" if refusal else ref,
         patch=patch_of(bench.git, written.sha),
         merged_first=written.merged_first,
         trouble=refusal,

@@ -3,6 +3,13 @@
 BRANCHES = "onehead/"
 """Repair branches are `onehead/<reparent|merge|reissue>/<head branch>`."""
 
+LAID_READY = "refs/onehead/"
+"""Repairs for branches in forks are `refs/onehead/<reparent|merge|reissue>/pr-<number>`: refs that are no branches.
+
+They hold a stranger's commits. For a branch with these, Forgejo Actions and other CI systems would run what is in them
+with the secrets of the repository; for other refs Forgejo starts no workflow and sends no webhook.
+"""
+
 KINDS = ("reparent", "merge", "reissue")
 """The kinds of repair that a branch's name tells."""
 
@@ -12,6 +19,12 @@ LABEL = "onehead"
 AUTHOR = "onehead"
 EMAIL = "onehead@noreply.invalid"
 """Author of every repair commit; a branch whose last commit has another author holds a person's work."""
+
+
+def laid_ready_for(ref: str) -> int | None:
+    """The number of the pull request from a fork for which a ref holds a repair; `None` for any other ref."""
+    number = ref.rpartition("/pr-")[2]
+    return int(number) if ref.startswith(LAID_READY) and number.isdecimal() else None
 
 
 def repaired_by(branch: str) -> str:

@@ -40,6 +40,7 @@ _REFSPECS = (
     "+refs/heads/*:refs/heads/*",
     "+refs/tags/*:refs/tags/*",
     "+refs/pull/*/head:refs/pull/*/head",
+    "+refs/onehead/*:refs/onehead/*",
 )
 _DEFAULT_TIMEOUT = 300.0
 
