@@ -135,3 +135,17 @@ def test_commands_come_in_the_order_in_which_they_were_written() -> None:
 def test_of_two_hints_about_a_comment_the_one_that_knows_its_author_comes_first() -> None:
     known, unknown = CommandGiven(5, 1, may_write=False), CommandGiven(5, 1)
     assert look(unknown, known).commands == (known, unknown)
+
+
+def test_a_repair_of_a_target_that_a_person_closed_makes_the_target_worth_a_look() -> None:
+    repair = replace(pull(9, "onehead/merge/main"), state="closed")
+    found = agenda((PullChanged(9),), ("main",), PULLS, HEADS, {9: repair})
+    assert found.targets == ("main",)
+
+
+def test_a_closed_pull_request_makes_the_others_of_its_branch_worth_a_look() -> None:
+    twin = pull(4, "topic", "release/1")
+    closed = replace(pull(1, "topic"), state="closed")
+    found = agenda((PullChanged(1),), ("main", "release/1"), (twin,), (*HEADS, "release/1"), {1: closed})
+    assert found.pulls == (4,)
+    assert found.targets == ()

@@ -64,6 +64,13 @@ class TestPull:
         assert ensure(api) == (5, True)
         assert sent(forge) == {"head": HEAD, "base": "main", "title": "Repair", "body": "why"}
 
+    def test_is_not_looked_for_where_it_is_known(self, api: ForgejoApi, forge: respx.MockRouter) -> None:
+        forge.get(f"{R}/pulls/7").respond(json=pull(7))
+        known = api.pull(REPO, 7)
+        found, written = ensure_pull(api, REPO, head=HEAD, base="main", title="Repair", body="why", known=known)
+        assert (found, written) == (known, False)
+        assert requests(forge) == ["GET /pulls/7"]
+
     def test_is_left_alone_where_it_says_the_same(self, api: ForgejoApi, forge: respx.MockRouter) -> None:
         forge.get(self.between).respond(json=pull())
         assert ensure(api) == (5, False)
