@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from tests.simulation.canon import canon, differences
+from tests.simulation.chains import Chain
 from tests.simulation.invariants import broken
 from tests.simulation.moves import (
     OWNER,
@@ -24,7 +25,7 @@ from tests.simulation.moves import (
     TurnRepair,
 )
 from tests.simulation.place import Place
-from tests.simulation.view import RepositoryView
+from tests.simulation.view import PullView, RepositoryView
 from tests.simulation.walk import REPOSITORIES, Walk, mended
 
 _REMEMBERED = 14
@@ -50,6 +51,7 @@ class Twins:
         self._past: dict[str, deque[str]] = {name: deque(maxlen=_REMEMBERED) for name in self._names}
         self.number = 0
         self.late: list[str] = []
+        self._asked: set[tuple[str, str, Chain | None, Chain | None]] = set()
         self._compare(self._names, heard=True)
 
     def stop(self) -> None:
@@ -189,8 +191,16 @@ class Twins:
                 yield EditPull(pull.key, {"title": pull.title.removeprefix("WIP: ")})
             elif pull.green:
                 yield MergePull(pull.key, delete=True)
-            elif not any(repair.base == pull.head for repair in view.repairs):
+            elif not any(repair.base == pull.head for repair in view.repairs) and self._is_new(view, pull):
                 yield Say(pull.key, f"A{self.number}", "/onehead apply", pull.author)
+
+    def _is_new(self, view: RepositoryView, pull: PullView) -> bool:
+        """Whether nobody has asked for this repair yet, with branch and target as they are."""
+        branches = view.fork_branches if pull.fork else view.branches
+        asked = view.name, pull.key, branches.get(pull.head), view.branches.get(pull.base)
+        fresh = asked not in self._asked
+        self._asked.add(asked)
+        return fresh
 
     def _fail(self, name: str, found: list[str], defect: BaseException | None = None) -> None:
         past = [line for each in name.split() for line in self._past.get(each, ())]
