@@ -29,6 +29,11 @@ def broken(place: Place, name: str) -> list[str]:
     ]
 
 
+def is_well(place: Place, name: str, target: str) -> bool:
+    """Whether a target has no more heads than its policy allows, and is whole."""
+    return _Court(place, name).fits_alone(target)
+
+
 class _Court:
     def __init__(self, place: Place, name: str) -> None:
         self._place = place
@@ -68,7 +73,7 @@ class _Court:
     def statuses(self) -> Iterator[str]:
         """The check of every open pull request and every target says what Alembic would; of one commit, the worst."""
         judged: list[tuple[str, str, bool | None]] = [
-            (f"target {name}", self._repository.tip(name), self._fits_alone(name)) for name in self._targets
+            (f"target {name}", self._repository.tip(name), self.fits_alone(name)) for name in self._targets
         ]
         for issue, pull in self._open:
             sha = issue_shapes.head_sha(self._repository, issue, pull)
@@ -97,7 +102,7 @@ class _Court:
         policy = tomllib.loads(self._place.policy(self._site, target))
         return int(policy.get("allowed-heads", 1))
 
-    def _fits_alone(self, target: str) -> bool:
+    def fits_alone(self, target: str) -> bool:
         chain = self._site.reader.chain(self._repository.tip(target))
         return chain.is_whole and len(chain.heads) <= self._allowed(target)
 
@@ -156,7 +161,7 @@ class _Court:
                 yield f"{name} mends a branch that is gone"
                 continue
             if base in self._targets:
-                if self._fits_alone(base):
+                if self.fits_alone(base):
                     yield f"{name} mends a target that is well"
                 continue
             mine = [(i, p) for i, p in self._theirs if p.head_branch == base and p.head_repository is self._repository]
@@ -229,7 +234,7 @@ class _Court:
                 continue
             spoken = [markers.parse(note.body) for note in issue.comments if is_verdict(self._place, note)]
             if any(mark and mark.facts.get("state") != ENDED for mark in spoken) and (
-                pull.base_branch not in self._targets or self._fits_alone(pull.base_branch)
+                pull.base_branch not in self._targets or self.fits_alone(pull.base_branch)
             ):
                 yield f"#{issue.number} ({pull.head_branch} into {pull.base_branch}) is closed and tells of a problem"
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tests.simulation.canon import canon, differences
 from tests.simulation.chains import Chain
-from tests.simulation.invariants import broken
+from tests.simulation.invariants import broken, is_well
 from tests.simulation.moves import (
     OWNER,
     Act,
@@ -152,9 +152,8 @@ class Twins:
         for name in self._names:
             for place in self.places:
                 for target in place.targets(name):
-                    chain = place.sites[name].reader.chain(place.sites[name].repository.tip(target))
-                    if not chain.is_whole or len(chain.heads) > 2:
-                        self._fail(name, [f"{place.name}: {target} ends at {chain.files}"])
+                    if not is_well(place, name, target):
+                        self._fail(name, [f"{place.name}: {target} does not end at one head"])
 
     def _quiet(self) -> None:
         """Sweeps set right what there is; the next ones have nothing to do."""
@@ -179,11 +178,11 @@ class Twins:
     def _acceptable(self, view: RepositoryView) -> Iterator[Act]:
         for repair in view.repairs:
             yield MergeRepair(repair)
-        for target in view.targets:
-            if not view.branches[target].is_whole:
-                yield Push(target, target, mended(view.branches[target]), who=OWNER)
         for repair in view.closed_repairs:
             yield TurnRepair(repair, "open")
+        for target in view.targets:
+            if not is_well(self.hearing, view.name, target):
+                yield Push(target, target, mended(view.branches[target]), who=OWNER)
         for pull in view.pulls.values():
             if pull.state != "open":
                 continue

@@ -533,8 +533,10 @@ def _spelled(parents: tuple[str, ...]) -> str | tuple[str, ...] | None:
 
 
 def mended(chain: Chain) -> dict[str, str | None]:
-    """What a person does to a target that onehead refuses to repair: ids of their own, and parents that exist."""
+    """What a person does to a target for which no repair is open: ids of their own, parents that exist, one head."""
     files: dict[str, str | None] = {}
+    if chain.is_whole:
+        return {**revision(f"{max(chain.ids)}m", chain.heads, "by_hand")}
     seen: set[str] = set()
     for each in chain.files:
         parents = tuple(parent for parent in each.parents if parent in chain.ids)
