@@ -17,8 +17,9 @@ def test_the_branch_or_the_patch() -> None:
     assert "The repair as a patch" in text
     assert (
         "**Next:** take the repair into your fork: `git pull --ff-only https://git.example.org/acme/shop.git "
-        "refs/onehead/reparent/pr-7` and `git push`; or `git pull --no-rebase https://git.example.org/acme/shop.git main`, "
-        "then `git am` the patch above. With *Allow edits from maintainers* set, onehead pushes it for you.\n"
+        "refs/onehead/reparent/pr-7` and `git push`; or `git pull --no-rebase "
+        "https://git.example.org/acme/shop.git main`, then `git am` the patch above. With *Allow edits from "
+        "maintainers* set, onehead pushes it for you.\n"
     ) in text
 
 

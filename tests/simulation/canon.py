@@ -48,6 +48,9 @@ def differences(one: dict[str, str], other: dict[str, str]) -> list[str]:
 def _branches(place: Place, site: Site) -> Iterator[tuple[str, str]]:
     for branch, sha in site.repository.branches().items():
         yield f"branch {place.symbol(site, branch)}", site.reader.tree(sha)
+    for ref, sha in sorted(site.repository.refs.items()):
+        if ref.startswith("refs/onehead/"):
+            yield f"ref {place.symbol(site, ref)}", site.reader.tree(sha)
     for branch, sha in site.fork.branches().items():
         yield f"fork {branch}", site.reader.tree(sha)
 

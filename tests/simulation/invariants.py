@@ -184,20 +184,19 @@ class _Court:
         )
 
     def branches(self) -> Iterator[str]:
-        """Every branch of onehead's is proposed, laid ready for a fork, declined, or holds a person's work."""
+        """Every branch of onehead's is proposed, declined, or holds a person's work; every ref waits for a fork."""
         proposed = {pull.head_branch for _, pull in self._open}
         for branch, sha in self._repository.branches().items():
             if not branch.startswith(OURS) or branch in proposed:
                 continue
-            if (
-                self._site.reader.author(sha) == EMAIL
-                and not self._is_laid_ready(branch)
-                and not self._was_declined(branch)
-            ):
+            if self._site.reader.author(sha) == EMAIL and not self._was_declined(branch):
                 yield f"the branch {branch} is stale"
+        for ref in self._repository.refs:
+            if ref.startswith("refs/onehead/") and not self._is_laid_ready(ref):
+                yield f"{ref} is stale"
 
-    def _is_laid_ready(self, branch: str) -> bool:
-        number = branch.rpartition("/pr-")[2]
+    def _is_laid_ready(self, ref: str) -> bool:
+        number = ref.rpartition("/pr-")[2]
         return any(str(issue.number) == number and not self._needs_nothing(issue, pull) for issue, pull in self._theirs)
 
     def _was_declined(self, branch: str) -> bool:
