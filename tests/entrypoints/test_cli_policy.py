@@ -56,7 +56,8 @@ def test_sarif_points_at_the_line(repo: Repository, run: Run) -> None:
     [result] = told["runs"][0]["results"]
     assert (result["ruleId"], result["level"]) == ("bad-policy", "error")
     place = result["locations"][0]["physicalLocation"]
-    assert place == {"artifactLocation": {"uri": ".onehead.toml"}, "region": {"startLine": 2}}
+    file = {"uri": ".onehead.toml", "uriBaseId": "%SRCROOT%"}
+    assert place == {"artifactLocation": file, "region": {"startLine": 2}}
 
 
 def test_junit_has_a_case_for_the_repository(repo: Repository, run: Run) -> None:
