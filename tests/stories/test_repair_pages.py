@@ -91,3 +91,23 @@ def test_a_closed_repair_of_a_target_can_be_reopened(service: Service) -> None:
     service.project.close_pull(repair["number"], state="open")
     service.settle()
     assert [pull["number"] for pull in service.repairs()] == [repair["number"]]
+
+
+def test_a_branch_that_goes_on_after_its_merge_keeps_its_repair(service: Service) -> None:
+    copy = service.project.copy
+    copy.commit(BASE, "Start")
+    copy.push()
+    for name, id_ in (("teams", "019"), ("oauth", "020")):
+        service.project.push_branch(name, chain((id_, "018")))
+        service.project.merge(service.project.open_pull(name, title=name)["number"])
+    copy.switch("oauth")
+    copy.commit(chain(("030", "018")), "One more")
+    copy.push()
+    copy.switch("main")
+    service.settle()
+    [before] = [pull for pull in service.repairs() if pull["base"]["ref"] == "oauth"]
+
+    service.sweep()
+    service.sweep()
+    [after] = [pull for pull in service.repairs() if pull["base"]["ref"] == "oauth"]
+    assert after["number"] == before["number"]

@@ -108,7 +108,10 @@ def finish_pull(bench: Bench, pull: PullRequest) -> None:
     remaining = [other for other in bench.pulls if other.head.ref == pull.head.ref and is_local(other)]
     if is_local(pull) and not remaining:
         reason = "its pull request was merged" if pull.merged else "its pull request was closed"
-        close(bench, bench.repairs_into(pull.head.ref), reason)
+        # The branch may have gone on since, and be repaired for its own sake.
+        close(
+            bench, [repair for repair in bench.repairs_into(pull.head.ref) if repair.head.ref not in bench.kept], reason
+        )
     remove_laid_ready(bench, pull)
     if pull.number not in bench.told:
         say.end(bench, pull.number, endings.merged(pull.base.ref) if pull.merged else endings.closed())
