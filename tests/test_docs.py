@@ -30,6 +30,7 @@ from onehead.entrypoints import cli, webhook
 from onehead.entrypoints.health import Health
 from onehead.entrypoints.metrics import Metrics
 from onehead.flows.setup import EVENTS
+from onehead.forge.hooks import HOOK_PATH
 from onehead.jobs.embedded import EmbeddedEngine
 from onehead.plan.findings import KINDS, Code
 from onehead.plan.plans import Plan, ReasonCode
@@ -346,7 +347,7 @@ def test_http_paths() -> None:
 
 
 def test_http_answers() -> None:
-    body = sections(REFERENCE / "http.md")[f"POST {webhook.HOOK_PATH}"]
+    body = sections(REFERENCE / "http.md")[f"POST {HOOK_PATH}"]
     assert {(int(row[0]), coded(row[1])) for row in rows(body)} == answers()
     assert f"{webhook.SECONDS_TO_SEND:g} seconds" in body
     assert f"{webhook.LARGEST_BODY // 1024**2} MiB" in body

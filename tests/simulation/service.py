@@ -15,13 +15,14 @@ import uvicorn
 
 from onehead.entrypoints.health import Health
 from onehead.entrypoints.metrics import Metrics
-from onehead.entrypoints.webhook import HOOK_PATH, HookDoor, build_app
+from onehead.entrypoints.webhook import HookDoor, build_app
 from onehead.errors import OneheadError
 from onehead.flows.desk import Desk
 from onehead.flows.handle import handle
 from onehead.flows.scope import repositories_in_scope
 from onehead.forge.api import ForgejoApi
 from onehead.forge.connection import Answer, Connection
+from onehead.forge.hooks import HOOK_PATH
 from onehead.gitrepo.mirror import Mirrors
 from onehead.jobs.embedded import EmbeddedEngine
 from onehead.jobs.job import Everything, Job

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from onehead.entrypoints.setting_up import Site, account_named, deliveries_seen, site, webhook_secret
 from onehead.errors import UsageError
-from onehead.flows.ours import LABEL
-from onehead.flows.setup import CONTEXT, ensure_hook, ensure_label, ensure_required, hook_url
+from onehead.flows.ours import LABEL, STATUS
+from onehead.flows.setup import ensure_hook, ensure_label, ensure_required, hook_url
 from onehead.forge.administration import Webhook
 from onehead.forge.errors import NotFound
 
@@ -110,7 +110,7 @@ def _required(where: Site) -> None:
     """Merges wait for the check, in each repository."""
     for repository in where.repositories:
         done = ensure_required(where.admin, repository)
-        words = f"required check {CONTEXT} of {repository.name}"
+        words = f"required check {STATUS} of {repository.name}"
         print(f"{words}: {done}." if done else f"{words}: already so.")
 
 

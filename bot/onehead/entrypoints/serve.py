@@ -16,8 +16,9 @@ import uvicorn
 from onehead.entrypoints.health import Health
 from onehead.entrypoints.metrics import Metrics
 from onehead.entrypoints.rounds import Rounds
-from onehead.entrypoints.webhook import HOOK_PATH, HookDoor, build_app
+from onehead.entrypoints.webhook import HookDoor, build_app
 from onehead.errors import UsageError
+from onehead.forge.hooks import HOOK_PATH
 from onehead.jobs.engine import Engine
 from onehead.settings import Settings
 

@@ -6,8 +6,8 @@ import argparse
 
 from onehead.entrypoints.setting_up import Site, account_named, site
 from onehead.errors import UsageError
-from onehead.flows.ours import LABEL
-from onehead.flows.setup import CONTEXT, clean, remove_hooks, remove_label, remove_required
+from onehead.flows.ours import LABEL, STATUS
+from onehead.flows.setup import clean, remove_hooks, remove_label, remove_required
 from onehead.forge.errors import MissingScope
 from onehead.forge.values import RepositoryName
 
@@ -23,7 +23,7 @@ def run(options: argparse.Namespace) -> int:
         print(f"webhook of {where.place.words}: {gone}.")
         for repository in where.repositories:
             done = remove_required(where.admin, repository)
-            print(f"required check {CONTEXT} of {repository.name}: {done or 'none there: already so'}.")
+            print(f"required check {STATUS} of {repository.name}: {done or 'none there: already so'}.")
             print(f"label {LABEL} of {repository.name}: {_label(where, repository.name)}.")
         if options.clean:
             _clean(where, options.bot)

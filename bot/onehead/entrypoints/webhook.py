@@ -20,7 +20,6 @@ from onehead.forge import hooks
 from onehead.forge.errors import BadSignature, NotUnderstood
 from onehead.jobs.job import Job
 
-HOOK_PATH = "/hooks/forgejo"
 LARGEST_BODY = 10 * 1024 * 1024
 SECONDS_TO_SEND = 15.0  # Forgejo itself gives up after five
 
@@ -146,7 +145,7 @@ def build_app(door: HookDoor, health: Health, metrics: Metrics) -> Starlette:
 
     return Starlette(
         routes=[
-            Route(HOOK_PATH, door.receive, methods=["POST"]),
+            Route(hooks.HOOK_PATH, door.receive, methods=["POST"]),
             Route("/healthz", alive),
             Route("/readyz", ready),
             Route("/metrics", count),

@@ -13,6 +13,9 @@ with the secrets of the repository; for other refs Forgejo starts no workflow an
 KINDS = ("reparent", "merge", "reissue")
 """The kinds of repair that a branch's name tells."""
 
+STATUS = "onehead"
+"""Context of the commit status: what a branch protection names as a required check."""
+
 LABEL = "onehead"
 """Label of repair pull requests, in repositories that have one of this name."""
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import structlog
 
+from onehead.flows import ours
 from onehead.flows.bench import Bench, Case
 from onehead.flows.offered import Offer
 from onehead.flows.page import VERDICT
@@ -17,9 +18,6 @@ from onehead.forge.values import PullRequest, StatusState
 from onehead.plan.rivals import Rival
 from onehead.reports.comment import Remark
 from onehead.reports.endings import Ending, ending_text
-
-STATUS = "onehead"
-"""Context of the commit status: what a branch protection names as a required check."""
 
 PROBLEM, HEADS_UP, ENDED = "problem", "heads-up", "ended"
 """What the one comment is about at present; kept in its marker."""
@@ -50,7 +48,7 @@ def shared_successes(bench: Bench) -> None:
 
 
 def _write_status(bench: Bench, sha: str, state: StatusState, text: str) -> None:
-    ensure_status(bench.desk.api, bench.repository.name, sha, context=STATUS, state=state, description=text)
+    ensure_status(bench.desk.api, bench.repository.name, sha, context=ours.STATUS, state=state, description=text)
 
 
 def verdict(

@@ -12,23 +12,20 @@ from fnmatch import fnmatchcase
 from urllib.parse import urlsplit
 
 from onehead.errors import UsageError
-from onehead.flows.ours import BRANCHES, EMAIL, LABEL
+from onehead.flows.ours import BRANCHES, EMAIL, LABEL, STATUS
 from onehead.forge.administration import SYSTEM as WHOLE_SITE
 from onehead.forge.administration import Administration, BranchRule, HookPlace, Webhook, of_organisation, of_repository
 from onehead.forge.api import ForgejoApi
 from onehead.forge.errors import Forbidden, NotFound
+from onehead.forge.hooks import HOOK_PATH
 from onehead.forge.intents import close_pull, delete_branch
 from onehead.forge.markers import Marker, parse
 from onehead.forge.values import Repository, RepositoryName, User
-
-CONTEXT = "onehead"
-"""Of the commit status that can be required."""
 
 LABEL_SAYS = "A repair by onehead: it leaves Alembic with one head"
 """Description of the label that is made; one that says something else is somebody's own."""
 _LABEL_COLOR = "#2b7a78"
 
-HOOK_PATH = "/hooks/forgejo"
 OLDEST = 15
 """The first major version of Forgejo that is supported."""
 
@@ -152,7 +149,7 @@ def judge_rule(rule: BranchRule | None, branch: str) -> Part:
         return Part(subject, Standing.UNSEEN, f"The rule {rule.name!r} waits for no check.", fix)
     if not rule.contexts:
         return Part(subject, Standing.OK, f"The rule {rule.name!r} waits for every check, this one included.")
-    if not any(fnmatchcase(CONTEXT, pattern) for pattern in rule.contexts):
+    if not any(fnmatchcase(STATUS, pattern) for pattern in rule.contexts):
         return Part(subject, Standing.UNSEEN, f"The rule {rule.name!r} waits for other checks only.", fix)
     return Part(subject, Standing.OK, f"The rule {rule.name!r} waits for it.")
 
@@ -237,14 +234,14 @@ def ensure_required(admin: Administration, repository: Repository) -> str:
     if judge_rule(rule, branch).standing is Standing.OK:
         return ""
     if rule is None:
-        admin.create_rule(name, branch, CONTEXT)
+        admin.create_rule(name, branch, STATUS)
         return f"made a rule for {branch} that lets merges wait for it (and forbids force pushes, as every rule does)"
     if not rule.checks and rule.contexts:
         raise UsageError(
             f"The rule {rule.name!r} of {name} lists the checks {', '.join(rule.contexts)}, switched off.",
-            f"Switch them on or empty the list (Settings → Branches), then run this again to add {CONTEXT}.",
+            f"Switch them on or empty the list (Settings → Branches), then run this again to add {STATUS}.",
         )
-    admin.set_contexts(name, rule.name, [*rule.contexts, CONTEXT])
+    admin.set_contexts(name, rule.name, [*rule.contexts, STATUS])
     return f"added it to the rule {rule.name!r}, whose other settings stay as they are"
 
 
@@ -255,9 +252,9 @@ def remove_required(admin: Administration, repository: Repository) -> str:
         what was done, a clause; empty when there was nothing to do.
     """
     rule = admin.rule_for(repository.name, repository.default_branch)
-    if rule is None or not rule.checks or CONTEXT not in rule.contexts:
+    if rule is None or not rule.checks or STATUS not in rule.contexts:
         return ""
-    rest = [pattern for pattern in rule.contexts if pattern != CONTEXT]
+    rest = [pattern for pattern in rule.contexts if pattern != STATUS]
     if not rest and not rule.other and rule.name == repository.default_branch:
         admin.delete_rule(repository.name, rule.name)
         return f"deleted the rule {rule.name!r}, which required nothing else"

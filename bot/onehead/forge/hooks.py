@@ -16,6 +16,9 @@ from onehead.forge.errors import BadSignature, NotUnderstood
 from onehead.forge.fields import Fields
 from onehead.forge.values import Comment, Permissions, PullRequest, RepositoryName, User
 
+HOOK_PATH = "/hooks/forgejo"
+"""Where the service takes deliveries, below its own address."""
+
 _BRANCHES = "refs/heads/"
 _PULL_ACTIONS = frozenset({"opened", "reopened", "edited", "synchronized", "closed"})
 _COMMENT_ACTIONS = frozenset({"created", "edited", "deleted"})
