@@ -163,6 +163,17 @@ def test_repairs_are_pushed_where_that_is_wanted(service: Service) -> None:
     assert service.onehead_branches() == []
 
 
+def test_no_repair_is_pushed_onto_a_branch_that_nobody_has_proposed_yet(service: Service) -> None:
+    begin(service, 'delivery = "push"\n')
+    service.project.copy.commit(chain(("019", "018")), "Player teams")
+    service.project.copy.push()
+    sha = service.project.push_branch("oauth", chain(("020", "018")), start="main~1")
+    service.settle()
+    assert service.project.copy.git("ls-remote", "origin", "refs/heads/oauth").split()[0] == sha
+    [repair] = service.repairs()
+    assert repair["base"]["ref"] == "oauth"
+
+
 def test_where_only_a_comment_is_wanted_no_branch_is_written_and_apply_pushes_the_repair(service: Service) -> None:
     begin(service, 'delivery = "comment"\n')
     number, sha = collide(service)

@@ -91,7 +91,7 @@ def _offer(bench: Bench, case: Case, occasion: Occasion) -> Offer:
         return Offer(patch=patch, merged_first=written.merged_first, trouble=way)
     if not _is_here(occasion):
         return _to_fork(bench, case, occasion, written)
-    if case.target.policy.delivery == "push":
+    if case.target.policy.delivery == "push" and not occasion.alone:
         refusal = push_onto(bench, case, occasion.pull, written)
         if not refusal:
             close(bench, before, f"the repair was pushed onto `{base}` itself")
