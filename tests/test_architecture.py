@@ -25,6 +25,7 @@ ARROWS: dict[str, set[str]] = {
     "logs": set(),
     "setting_values": set(),
     "revisions": {"errors"},
+    "operations": {"revisions.parse", "revisions.syntax_tree"},
     "plan": {"revisions"},
     "states": {"plan", "revisions"},
     "gitrepo": {"errors", "revisions.source"},
@@ -66,7 +67,7 @@ THIRD_PARTY: dict[str, set[str]] = {
     "uvicorn": {"entrypoints.serve"},
 }
 
-PURE = ("revisions", "plan", "commands", "quoting", "reports", "pipeline", "setting_values")
+PURE = ("revisions", "operations", "plan", "commands", "quoting", "reports", "pipeline", "setting_values")
 """No I/O: values in, values out."""
 
 SEES_THE_WORLD = {

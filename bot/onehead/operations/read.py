@@ -1,0 +1,250 @@
+"""Bytes of a revision file in, the operations of its `upgrade()` out; nothing is ever run.
+
+The function is followed statement by statement: names are folded where they are made of constants, loops over constants
+are unrolled, functions of the file are read where they are called. What depends on a condition says so; what can't be
+told is an operation too, `Unknown`.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Sequence
+from typing import NoReturn
+
+from onehead.operations.evaluate import Stop, TooMuch
+from onehead.operations.invoke import AUTOCOMMIT, Calls
+from onehead.operations.operation import Batch, Step, Unknown
+from onehead.operations.terms import BatchOp, Choice, Const, Function, Items, Opaque, Path, Value, unparsed
+from onehead.revisions.parse import MAX_BYTES
+from onehead.revisions.syntax_tree import syntax
+
+MAX_ROUNDS = 256
+"""A loop over more constants than that is read once, as one whose rounds are not known."""
+
+
+def read(data: bytes) -> tuple[Step, ...]:
+    """What `upgrade()` of a revision file does, in order; never raises, whatever the bytes are.
+
+    For a project with several databases, the operations of all `upgrade_<engine>()`.
+    """
+    if len(data) > MAX_BYTES:
+        return (_blind("the file is too large to be read"),)
+    module = syntax(data)
+    if module is None:
+        return (_blind("the file can't be read as Python"),)
+    reader = _Reader()
+    try:
+        reader.module(module)
+    except (RecursionError, MemoryError):
+        return (_blind("the file is nested too deeply to be read"),)
+    except TooMuch as limit:
+        reader.steps.append(_blind(str(limit)))
+    return tuple(reader.steps)
+
+
+def _blind(why: str) -> Step:
+    return Step(Unknown(why, "upgrade()"), 1, "upgrade")
+
+
+class _Reader(Calls):
+    """Follows statements; `Evaluation` follows expressions, `Calls` what they call."""
+
+    def module(self, module: ast.Module) -> None:
+        """Read the module for its names, then its `upgrade` for what it does."""
+        self.silent = True
+        self.block(module.body)
+        self.silent = False
+        upgrade = self.names.get("upgrade")
+        if not isinstance(upgrade, Function) or isinstance(upgrade.node, ast.Lambda):
+            self.steps.append(_blind("the file has no function `upgrade`"))
+            return
+        arguments = upgrade.node.args
+        self.multidb = bool(arguments.args or arguments.posonlyargs or arguments.vararg or arguments.kwarg)
+        self.enter("upgrade", upgrade.node, (), {})
+
+    def block(self, statements: Sequence[ast.stmt]) -> None:
+        """Follow statements in order.
+
+        Raises:
+            Stop: it ends before its last statement.
+        """
+        for statement in statements:
+            self.spend()
+            self.statement(statement)
+
+    def statement(self, node: ast.stmt) -> None:
+        """Follow one statement."""
+        match node:
+            case ast.Expr(value=value):
+                self.value(value)
+            case ast.Assign(targets=targets, value=value):
+                found = self.value(value)
+                for target in targets:
+                    self.bind(target, found)
+            case ast.AnnAssign(target=target, value=ast.expr() as value):
+                self.bind(target, self.value(value))
+            case ast.AugAssign(target=ast.Name(id=name) as target, op=operator, value=value):
+                self.bind(
+                    target, self.value(ast.copy_location(ast.BinOp(ast.Name(name, ast.Load()), operator, value), node))
+                )
+            case ast.FunctionDef() | ast.AsyncFunctionDef():
+                self.names[node.name] = Function(node)
+            case ast.ClassDef():
+                self.names[node.name] = _class(node)
+            case ast.Import() | ast.ImportFrom():
+                self._import(node)
+            case ast.Return() | ast.Raise() | ast.Break() | ast.Continue():
+                self._stop(node)
+            case ast.Pass() | ast.Global() | ast.Nonlocal() | ast.AnnAssign():
+                pass
+            case _:
+                self._compound(node)
+
+    def _stop(self, node: ast.Return | ast.Raise | ast.Break | ast.Continue) -> NoReturn:
+        match node:
+            case ast.Return(value=value):
+                raise Stop(self.value(value) if value else Const(None), "return")
+            case ast.Raise():
+                raise Stop(Opaque(node), "raise")
+        raise Stop(Opaque(node), "break" if isinstance(node, ast.Break) else "continue")
+
+    def _compound(self, node: ast.stmt) -> None:
+        match node:
+            case ast.If(test=test, body=body, orelse=orelse):
+                self._if(test, body, orelse)
+            case ast.For() | ast.AsyncFor():
+                self._for(node)
+            case ast.While(test=test, body=body, orelse=orelse):
+                self.value(test)
+                self._repeated(body)
+                self.block(orelse)
+            case ast.With() | ast.AsyncWith():
+                self._with(node.items, node.body)
+            case ast.Try() | ast.TryStar():
+                self._branches(
+                    [(node.body, "no error before"), *((each.body, "an error before") for each in node.handlers)]
+                )
+                self.block(node.orelse)
+                self.block(node.finalbody)
+            case ast.Match(subject=subject, cases=cases):
+                self.value(subject)
+                self._branches([(each.body, f"match {unparsed(subject)}") for each in cases])
+            case _:
+                for name in (each for each in ast.walk(node) if isinstance(each, ast.Name)):
+                    self.spend()
+                    self.names[name.id] = Opaque(node)
+
+    def _if(self, test: ast.expr, body: list[ast.stmt], orelse: list[ast.stmt]) -> None:
+        found = self.value(test)
+        if isinstance(found, Const):
+            self.block(body if found.value else orelse)
+            return
+        condition = unparsed(test)[:80]
+        self._branches([(body, condition), (orelse, f"not ({condition})")])
+
+    def _branches(self, branches: list[tuple[list[ast.stmt], str]]) -> None:
+        """Follow each as one that may or may not be taken; afterwards only what is sure in all is known."""
+        before, outside = dict(self.names), self.condition
+        after: list[dict[str, Value]] = []
+        end = Stop(Opaque(), "raise")
+        for body, condition in branches:
+            self.names = dict(before)
+            self.condition = f"{outside} and {condition}" if outside else condition
+            try:
+                self.block(body)
+                after.append(self.names)
+            except Stop as stop:
+                # What follows a `raise` that may come never runs in an upgrade that succeeds.
+                if stop.kind != "raise":
+                    end, self.left = stop, f"not ({condition})"
+        self.condition = outside
+        if not after:
+            raise end
+        first, *rest = after
+        self.names = {
+            name: value if all(other.get(name) == value for other in rest) else Opaque()
+            for name, value in first.items()
+        }
+        for other in rest:
+            for name in other.keys() - first.keys():
+                self.names[name] = Opaque()
+
+    def _for(self, node: ast.For | ast.AsyncFor) -> None:
+        found = self.value(node.iter)
+        if isinstance(found, Items) and len(found.items) <= MAX_ROUNDS:
+            for item in found.items:
+                self.bind(node.target, item)
+                try:
+                    self.block(node.body)
+                except Stop as stop:
+                    if stop.kind in ("return", "raise"):
+                        raise
+                    if stop.kind == "break":
+                        break
+        else:
+            self.bind(node.target, Opaque(node.iter))
+            self._repeated(node.body)
+        self.block(node.orelse)
+
+    def _repeated(self, body: list[ast.stmt]) -> None:
+        before = self.repeated
+        self.repeated = True
+        # What a round changes, the next one sees: only what no round assigns is known inside.
+        for each in (inner for statement in body for inner in ast.walk(statement)):
+            self.spend()
+            if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store):
+                self.names[each.id] = Opaque(each)
+        try:
+            self._branches([(body, "a round of the loop"), ([], "")])
+        finally:
+            self.repeated = before
+
+    def _with(self, items: list[ast.withitem], body: list[ast.stmt]) -> None:
+        outer = self.batch, self.autocommit, self.recreates
+        self.recreates = False
+        opened: list[int] = []
+        for item in items:
+            found = self.entered(item.context_expr)
+            if isinstance(found, Batch):
+                opened.append(len(self.steps))
+                self.emit(found, item.context_expr, "op.batch_alter_table")
+                self.batch = found.table
+            elif found == AUTOCOMMIT:
+                self.autocommit = True
+            if item.optional_vars is not None:
+                self.bind(item.optional_vars, BatchOp(found.table) if isinstance(found, Batch) else found)
+        try:
+            self.block(body)
+        finally:
+            for at in opened:
+                self._settle(at)
+            self.batch, self.autocommit, self.recreates = outer
+
+    def _settle(self, at: int) -> None:
+        """At the end of a batch it shows whether SQLite makes the table anew."""
+        step = self.steps[at] if at < len(self.steps) else None
+        if step is not None and isinstance(step.does, Batch) and step.does.recreate == "auto":
+            self.steps[at] = step._replace(does=step.does._replace(recreates=self.recreates))
+
+    def _import(self, node: ast.Import | ast.ImportFrom) -> None:
+        for alias in node.names:
+            if isinstance(node, ast.Import):
+                self.names[alias.asname or alias.name.partition(".")[0]] = Path(
+                    alias.name if alias.asname else alias.name.partition(".")[0]
+                )
+            else:
+                module = "." * node.level + (node.module or "")
+                self.names[alias.asname or alias.name] = Path(f"{module}.{alias.name}")
+
+
+def _class(node: ast.ClassDef) -> Value:
+    """A class: its members where it lists plain values, as enums do."""
+    labels = tuple(
+        target.id
+        for statement in node.body
+        if isinstance(statement, ast.Assign)
+        for target in statement.targets
+        if isinstance(target, ast.Name) and not target.id.startswith("_")
+    )
+    is_enum = any("enum" in unparsed(base).lower() for base in node.bases)
+    return Choice(labels) if is_enum and labels else Opaque(node)

@@ -1,0 +1,159 @@
+"""SQL text in pieces: names, strings and signs, as far as every dialect agrees on them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Literal, NamedTuple
+
+MAX_CHARACTERS = 256 * 1024
+"""A longer text is not looked at."""
+
+_PATTERN = re.compile(
+    r"""
+      (?P<space>\s+|--[^\n]*|/\*.*?\*/)
+    | (?P<string>[eEnN]?'(?:[^'\\]|''|\\.)*')
+    | (?P<dollar>\$(?P<tag>\w*)\$.*?\$(?P=tag)\$)
+    | (?P<quoted>"(?:[^"]|"")+"|`[^`]+`|\[[A-Za-z_][^\]]*\])
+    | (?P<name>[^\W\d][\w$]*)
+    | (?P<number>\d[\w.]*)
+    | (?P<sign>::|.)
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+
+_RESERVED = frozenset(
+    (
+        *("add", "all", "alter", "always", "and", "any", "as", "asc", "between", "by", "cascade", "case"),
+        *("cast", "check", "collate", "column", "constraint", "create", "cross", "current_date"),
+        *("current_timestamp", "default", "delete", "desc", "distinct", "drop", "else", "end", "except"),
+        *("exists", "false", "foreign", "from", "full", "group", "having", "if", "in", "index", "inner"),
+        *("insert", "intersect", "into", "is", "join", "key", "left", "like", "limit", "not", "null", "of"),
+        *("offset", "on", "or", "order", "outer", "primary", "references", "replace", "right", "select"),
+        *("set", "table", "then", "to", "true", "union", "unique", "update", "using", "values", "view"),
+        *("when", "where", "with", "begin", "after", "before"),
+        *("for", "each", "row", "execute", "function", "procedure", "returns"),
+    )
+)
+
+
+class Token(NamedTuple):
+    """One piece.
+
+    Attributes:
+        kind: `name` (not quoted), `quoted`, `string`, `number` or `sign`.
+        text: a name not quoted in lower case, as PostgreSQL takes it; a quoted one and a string without the quotes.
+        start: where it begins in the text.
+        end: where it ends.
+    """
+
+    kind: Literal["name", "quoted", "string", "number", "sign"]
+    text: str
+    start: int
+    end: int
+
+
+def tokens(text: str) -> list[Token] | None:
+    """Cut a text in pieces; `None` where it is too long, or a quote stays open."""
+    if len(text) > MAX_CHARACTERS:
+        return None
+    found = []
+    for match in _PATTERN.finditer(text):
+        token = _token(match)
+        if token is None:
+            return None
+        if token.text:
+            found.append(token)
+    return found
+
+
+def _token(match: re.Match[str]) -> Token | None:
+    raw, (start, end) = match.group(), match.span()
+    match match.lastgroup:
+        case "space":
+            return Token("sign", "", start, end)
+        case "string":
+            return Token("string", raw[raw.index("'") + 1 : -1].replace("''", "'") or " ", start, end)
+        case "quoted":
+            return Token("quoted", raw[1:-1].replace('""', '"'), start, end)
+        case "name":
+            return Token("name", raw.lower(), start, end)
+        case "number":
+            return Token("number", raw, start, end)
+        case "sign":
+            return None if raw in ("'", '"', "`") else Token("sign", raw, start, end)
+    return Token("string", raw.strip("$") or " ", start, end)
+
+
+def statements(pieces: Sequence[Token]) -> list[list[Token]]:
+    """The pieces between semicolons; the bodies of triggers (`BEGIN … END`) are not cut."""
+    found: list[list[Token]] = [[]]
+    depth = 0
+    for piece in pieces:
+        inside = bool(found[-1]) and found[-1][0].text == "create" and any(p.text == "trigger" for p in found[-1][:4])
+        if inside and piece.kind == "name" and piece.text in ("begin", "case"):
+            depth += 1
+        elif inside and piece.kind == "name" and piece.text == "end":
+            depth -= 1
+        if piece.kind == "sign" and piece.text == ";" and depth <= 0:
+            found.append([])
+            depth = 0
+        else:
+            found[-1].append(piece)
+    return [each for each in found if each]
+
+
+def words(pieces: Sequence[Token]) -> frozenset[str]:
+    """The names in it that may be a table's or a column's: not reserved, and not called like a function."""
+    following: Iterable[Token | None] = (*pieces[1:], None) if pieces else ()
+    return frozenset(
+        piece.text
+        for piece, after in zip(pieces, following, strict=True)
+        if piece.kind == "quoted"
+        or (
+            piece.kind == "name"
+            and piece.text not in _RESERVED
+            and not (after is not None and after.kind == "sign" and after.text == "(")
+        )
+    )
+
+
+def literals(pieces: Iterable[Token]) -> frozenset[str]:
+    """The strings in it."""
+    return frozenset(piece.text for piece in pieces if piece.kind == "string")
+
+
+def words_in(text: str) -> frozenset[str]:
+    """The names in a piece of SQL; empty where it can't be cut in pieces."""
+    return words(tokens(text) or ())
+
+
+def parts(pieces: Sequence[Token]) -> Iterator[list[Token]]:
+    """What stands between the commas that are in no bracket."""
+    part: list[Token] = []
+    depth = 0
+    for piece in pieces:
+        if piece.kind == "sign":
+            depth += {"(": 1, ")": -1}.get(piece.text, 0)
+        if piece.kind == "sign" and piece.text == "," and depth == 0:
+            if part:
+                yield part
+            part = []
+        else:
+            part.append(piece)
+    if part:
+        yield part
+
+
+def is_star(pieces: Sequence[Token], at: int) -> bool:
+    """`SELECT *` or `t.*`, not a product or `count(*)`."""
+    before = pieces[at - 1].text if at else ""
+    return before in ("select", "distinct", ",", ".")
+
+
+def reads(pieces: Sequence[Token], writes: tuple[str, ...] | None) -> frozenset[str]:
+    """The names that an `UPDATE` reads: all but those that stand only left of an assignment."""
+    if writes is None:
+        return words(pieces)
+    left = {id(part[0]) for part in parts(pieces) if len(part) > 1 and part[1].text == "="}
+    return words([piece for piece in pieces if id(piece) not in left])
