@@ -108,7 +108,7 @@ def test_a_table_with_all_it_declares() -> None:
         ),
         (
             'op.create_index("ix", "users", [sa.text("lower(a)")], postgresql_where=sa.text("b > 1"))',
-            o.CreateIndex(o.Index("ix", USERS, words=frozenset({"a", "b"}), special=True)),
+            o.CreateIndex(o.Index("ix", USERS, words=frozenset({"a", "b"}), partial=True, computed=True)),
         ),
         (
             'op.create_index("ix", "users", ["a"], postgresql_concurrently=True)',
@@ -210,7 +210,14 @@ def test_a_batch_from_a_copy() -> None:
             [
                 o.CreateIndex(
                     o.Index(
-                        "ix", USERS, ("a",), unique=True, words=frozenset({"b", "c"}), special=True, concurrently=True
+                        "ix",
+                        USERS,
+                        ("a",),
+                        unique=True,
+                        words=frozenset({"b", "c"}),
+                        partial=True,
+                        computed=True,
+                        concurrently=True,
                     ),
                     lenient=True,
                 )
@@ -404,7 +411,7 @@ def test_functions_of_the_file_are_followed() -> None:
 def test_labels_of_a_class() -> None:
     before = "import enum\nclass Mood(enum.Enum):\n    sad = 1\n    glad = 2\n"
     assert does('sa.Enum(Mood, name="mood").create(op.get_bind())', before=before) == [
-        o.CreateEnum(Named("mood"), ("sad", "glad"), lenient=True)
+        o.CreateEnum(Named("mood"), ("sad", "glad"))
     ]
 
 

@@ -29,7 +29,7 @@ from onehead.operations.operation import (
 )
 from onehead.operations.shapes import Computed, named, needed
 from onehead.operations.sql import operations_in, shown
-from onehead.operations.terms import Made, Opaque, Value, plain, root, source, strings, text, unparsed
+from onehead.operations.terms import Const, Made, Opaque, Value, plain, root, source, strings, text, unparsed
 from onehead.operations.tokens import words_in
 
 _TYPES: dict[str, ConstraintKind] = {
@@ -292,7 +292,8 @@ def enum_operation(of: Made, method: str, made: Made) -> Operation | None:
     declared = shapes.enum(of)
     if declared.name is None:
         return None
-    lenient = plain(made.get(1, "checkfirst")) is not False
+    # SQLAlchemy's own Enum creates without looking; PostgreSQL's ENUM looks first.
+    lenient = plain(made.get(1, "checkfirst") or Const(of.last == "ENUM")) is not False
     if method == "create":
         return CreateEnum(declared.name, declared.labels, lenient)
     return DropEnum(declared.name, lenient) if method == "drop" else None

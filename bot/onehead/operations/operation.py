@@ -104,7 +104,8 @@ class Index(NamedTuple):
         columns: plain columns; expressions stand in `words`.
         unique: it refuses equal values.
         words: identifiers in its expressions and its `WHERE`.
-        special: it has an expression or a `WHERE`: SQLite's batch mode loses such an index.
+        partial: it has a `WHERE`.
+        computed: it has an expression: SQLite's batch mode loses such an index.
         concurrently: PostgreSQL builds it outside a transaction.
     """
 
@@ -113,7 +114,8 @@ class Index(NamedTuple):
     columns: tuple[str, ...] = ()
     unique: bool = False
     words: frozenset[str] = frozenset()
-    special: bool = False
+    partial: bool = False
+    computed: bool = False
     concurrently: bool = False
 
 

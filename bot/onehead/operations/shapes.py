@@ -236,6 +236,7 @@ def index(columns: Iterable[Value], made: Made, table: Named) -> Index:
         tuple(known),
         plain(made.keywords.get("unique")) is True,
         frozenset(words),
-        special=len(known) < len(listed) or bool(conditions),
+        partial=bool(conditions),
+        computed=len(known) < len(listed),
         concurrently=plain(made.keywords.get("postgresql_concurrently")) is True,
     )

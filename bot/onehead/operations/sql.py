@@ -187,10 +187,9 @@ class _Statement:
         parts = list(cut.parts(inside))
         plain = [part[0].text for part in parts if _is_column(part)]
         rest = self._rest()
-        special = len(plain) < len(parts) or any(piece.text == "where" for piece in rest)
-        index = Index(
-            name.name, table, tuple(plain), unique, cut.words([*inside, *rest]) - set(plain), special, concurrently
-        )
+        words = cut.words([*inside, *rest]) - set(plain)
+        partial, computed = any(piece.text == "where" for piece in rest), len(plain) < len(parts)
+        index = Index(name.name, table, tuple(plain), unique, words, partial, computed, concurrently)
         return CreateIndex(index, lenient)
 
     def _table(self, *, lenient: bool) -> Operation:

@@ -1,0 +1,235 @@
+"""Two operations that meet in more than a name: rows and rules, views and columns, labels, and SQLite's batch mode."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from onehead.operations.clash import POSTGRESQL, SQLITE, Act, Kind, Rule
+from onehead.operations.footprint import enum, relation
+from onehead.operations.operation import (
+    AddColumn,
+    AddLabel,
+    AlterColumn,
+    Batch,
+    ChangeRows,
+    Column,
+    Constraint,
+    CreateConstraint,
+    CreateIndex,
+    CreateOther,
+    CreateTable,
+    DropColumn,
+    DropConstraint,
+    DropIndex,
+    Named,
+    Operation,
+)
+
+
+def on_each_other(left: Act, right: Act) -> Iterator[Rule]:
+    """What two operations do to each other beyond touching one thing."""
+    yield from _directed(left, right)
+    yield from (rule.flipped() for rule in _directed(right, left))
+    match left.step.does, right.step.does:
+        case ChangeRows() as a, ChangeRows() as b if _one_table(a.table, b.table):
+            yield from _rows(a, b)
+        case AddLabel() as a, AddLabel() as b if enum(a.enum) == enum(b.enum) and a.label != b.label:
+            says = "no error, but the labels stand in the order in which they were added: sorting and ranges differ."
+            yield Rule(Kind.SILENT, says, "", POSTGRESQL)
+
+
+def _one_table(a: Named | None, b: Named | None) -> bool:
+    return a is not None and b is not None and relation(a) == relation(b)
+
+
+def _directed(x: Act, y: Act) -> Iterator[Rule]:
+    a, b = x.step.does, y.step.does
+    if isinstance(b, ChangeRows):
+        yield from _before_rows(a, b)
+    match a:
+        case DropColumn() if isinstance(b, DropConstraint | DropIndex) and _one_table(a.table, b.table):
+            says = "{b} has to run first: what stands on that column goes with it, or keeps it from going."
+            yield Rule(Kind.ORDER, says, "b")
+        case AddLabel():
+            yield from _label(a, y, autocommit=x.step.autocommit)
+            if any(touch.verb == "replace" and touch.thing == enum(a.enum) for touch in y.touches):
+                says = "{b} makes the type anew from its own list: if it runs last, the label of {a} is lost."
+                yield Rule(Kind.SILENT, says, "", POSTGRESQL)
+        case CreateOther(kind="view" | "materialized view"):
+            yield from _view(a, b)
+        case AlterColumn() if isinstance(b, CreateConstraint) and _key_on(a, b) and _changes(a, "type"):
+            yield Rule(Kind.UNKNOWN, "a foreign key needs equal types on both ends; look whether they still fit.")
+        case Batch():
+            yield from _batch(a, b)
+
+
+def _changes(a: AlterColumn, what: str) -> bool:
+    return any(name == what for name, _ in a.changes)
+
+
+def _before_rows(a: Operation, b: ChangeRows) -> Iterator[Rule]:
+    """What is made of a table, and what is done to its rows."""
+    match a:
+        case AlterColumn() if _one_table(a.table, b.table):
+            yield from _altered_rows(a, b)
+        case AddColumn() if _one_table(a.table, b.table):
+            yield from _new_column_rows(a.column, b)
+        case CreateConstraint(table=table, constraint=constraint) if _one_table(table, b.table):
+            yield from _demanded(constraint, b)
+        case CreateConstraint(constraint=constraint) if _one_table(constraint.target, b.table) and b.does != "insert":
+            yield Rule(Kind.UNKNOWN, "it depends on the rows whether every key finds its row; look at both.")
+        case CreateIndex(definition=index) if index.unique and _one_table(index.table, b.table):
+            yield from _demanded(Constraint("unique", index.name, index.columns, words=index.words), b)
+        case CreateOther(kind="trigger", table=table) if _one_table(table, b.table):
+            yield Rule(Kind.UNKNOWN, "only rows that are written after it set off the trigger; look at what it does.")
+
+
+# -- rows ---------------------------------------------------------------------------------------------------------
+
+
+def _rows(a: ChangeRows, b: ChangeRows) -> Iterator[Rule]:
+    if a.does == b.does == "insert":
+        yield Rule(Kind.UNKNOWN, "both insert: look for equal keys, and for ids that the database counts up.")
+        return
+    if a.does == b.does == "update" and a.writes is not None and b.writes is not None:
+        ours, theirs = {name.lower() for name in a.writes}, {name.lower() for name in b.writes}
+        if not ours & (theirs | b.words) and not theirs & a.words:
+            return
+    yield Rule(Kind.SILENT, "no error, but the rows differ with the order: each works on what the other leaves.")
+
+
+def _altered_rows(a: AlterColumn, b: ChangeRows) -> Iterator[Rule]:
+    column = a.column.lower()
+    writes = b.writes is None or column in {name.lower() for name in b.writes}
+    if a.nullable is False and b.does == "update" and writes:
+        yield Rule(Kind.ORDER, "{b} has to run first: rows that are still NULL make {a} fail.", "b")
+    elif a.nullable is False and (b.does == "delete" or not writes or b.writes is None) and b.does != "update":
+        yield Rule(Kind.UNKNOWN, "it depends on the rows: one with NULL in that column makes the NOT NULL fail.")
+    if _changes(a, "type") and (writes or column in b.words) and b.does != "delete":
+        yield Rule(Kind.UNKNOWN, "it depends on the values whether they fit the old and the new type.")
+    if _changes(a, "server_default") and b.does == "insert" and (b.writes is None or not writes):
+        yield Rule(Kind.SILENT, "no error, but the new rows get the default of their moment.")
+
+
+def _new_column_rows(a: Column, b: ChangeRows) -> Iterator[Rule]:
+    if a.nullable is not False or a.server_default is not None or b.does == "update":
+        return
+    if b.does == "insert" and not b.some:
+        says = "neither order works: a row without a value for a NOT NULL column without a default is refused."
+        yield Rule(Kind.CONFLICT, says)
+    else:
+        yield Rule(
+            Kind.UNKNOWN, "it depends on the rows: any that is there makes a NOT NULL column without a default fail."
+        )
+
+
+def _demanded(constraint: Constraint, b: ChangeRows) -> Iterator[Rule]:
+    if b.does == "delete":
+        if constraint.kind != "primary key":
+            yield Rule(Kind.UNKNOWN, "it depends on the rows whether they have to be deleted first; look at both.")
+        return
+    of = {name.lower() for name in constraint.columns} | constraint.words
+    if b.does == "insert" or b.writes is None or not of or of & {name.lower() for name in b.writes}:
+        yield Rule(Kind.UNKNOWN, f"it depends on the values whether they keep to the {constraint.kind} constraint.")
+
+
+# -- views, labels and keys ---------------------------------------------------------------------------------------
+
+
+def _view(view: CreateOther, b: Operation) -> Iterator[Rule]:
+    if not isinstance(b, AddColumn | DropColumn | AlterColumn) or b.table.name.lower() not in view.words:
+        return
+    if isinstance(b, AddColumn):
+        if view.frozen:
+            says = "no error, but a view of `SELECT *` keeps the columns of its moment on PostgreSQL."
+            yield Rule(Kind.SILENT, says, "", POSTGRESQL)
+        return
+    reads = b.column.lower() in view.words
+    if not reads and not view.frozen:
+        return
+    if isinstance(b, DropColumn):
+        if reads:
+            yield Rule(Kind.CONFLICT, "neither order works: the view needs the column, and then keeps it from going.")
+        else:
+            says = "{b} has to run first, otherwise the view keeps the column from going."
+            yield Rule(Kind.ORDER, says, "b", POSTGRESQL)
+    elif b.new_name is not None:
+        yield _renamed(reads=reads)
+    if isinstance(b, AlterColumn) and _changes(b, "type"):
+        yield Rule(Kind.ORDER, "{b} has to run first: PostgreSQL changes no type under a view.", "b", POSTGRESQL)
+
+
+def _renamed(*, reads: bool) -> Rule:
+    if reads:
+        return Rule(Kind.ORDER, "{a} has to run first, because it names the column as it is called before.", "a")
+    return Rule(Kind.SILENT, "no error, but a view of `SELECT *` keeps the names of its moment.", "", POSTGRESQL)
+
+
+def _label(a: AddLabel, y: Act, *, autocommit: bool) -> Iterator[Rule]:
+    used: set[str | None] = set()
+    match y.step.does:
+        case ChangeRows(literals=literals):
+            used |= literals
+        case AddColumn(column=column):
+            used.add(column.server_default)
+        case CreateTable(columns=columns):
+            used |= {column.server_default for column in columns}
+        case AlterColumn(changes=changes):
+            used |= {value for name, value in changes if name == "server_default"}
+    if a.label not in {each.split("::")[0].strip("'") for each in used if each is not None}:
+        return
+    if autocommit:
+        yield Rule(Kind.ORDER, "{a} has to run first, because {b} uses the label.", "a", POSTGRESQL)
+        return
+    says = (
+        "neither order works in one upgrade: PostgreSQL uses no label in the transaction that adds it, and Alembic "
+        "runs all pending revisions in one. Add it inside `op.get_context().autocommit_block()`."
+    )
+    yield Rule(Kind.CONFLICT, says, "", POSTGRESQL)
+
+
+def _key_on(a: AlterColumn, b: CreateConstraint) -> bool:
+    constraint = b.constraint
+    if constraint.kind != "foreign key":
+        return False
+    own = _one_table(a.table, b.table) and a.column.lower() in {name.lower() for name in constraint.columns}
+    other = _one_table(a.table, constraint.target) and a.column.lower() in {
+        name.lower() for name in constraint.target_columns
+    }
+    return own or other
+
+
+# -- SQLite's batch mode ------------------------------------------------------------------------------------------
+
+
+def _batch(batch: Batch, b: Operation) -> Iterator[Rule]:
+    if batch.copy_from:
+        if isinstance(b, AddColumn | CreateConstraint | CreateIndex) and _on(b) == relation(batch.table):
+            says = "on SQLite {a} makes the table from its own definition: if it runs last, the work of {b} is lost."
+            yield Rule(Kind.SILENT, says, "", SQLITE)
+        elif isinstance(b, DropColumn | AlterColumn | DropConstraint) and _on(b) == relation(batch.table):
+            says = "on SQLite {a} makes the table from its own definition; look whether it knows what {b} does."
+            yield Rule(Kind.UNKNOWN, says, "", SQLITE)
+    if not batch.recreates:
+        return
+    match b:
+        case CreateOther(kind="trigger", table=table) if _one_table(table, batch.table):
+            says = "on SQLite {a} makes the table anew: a trigger that was there before is lost without an error."
+            yield Rule(Kind.SILENT, says, "", SQLITE)
+        case CreateIndex(definition=index) if index.computed and _one_table(index.table, batch.table):
+            says = "on SQLite {a} makes the table anew: an index on an expression that was there before is lost."
+            yield Rule(Kind.SILENT, says, "", SQLITE)
+        case CreateIndex(definition=index) if index.partial and _one_table(index.table, batch.table):
+            says = "on SQLite {a} makes the table anew; look whether your SQLAlchemy keeps the WHERE of the index."
+            yield Rule(Kind.UNKNOWN, says, "", SQLITE)
+        case CreateOther(kind="view", words=words) if batch.table.name.lower() in words:
+            yield Rule(Kind.ORDER, "{a} has to run first: SQLite can't make a table anew under a view.", "a", SQLITE)
+
+
+def _on(operation: AddColumn | CreateConstraint | CreateIndex | DropColumn | AlterColumn | DropConstraint) -> object:
+    return relation(operation.definition.table if isinstance(operation, CreateIndex) else operation.table)
+
+
+def same_engine(a: Act, b: Act) -> bool:
+    """Whether both may concern one database."""
+    return not a.step.engine or not b.step.engine or a.step.engine == b.step.engine

@@ -1,0 +1,107 @@
+"""What an operation does, in words that follow the name of a revision: "drops column `users.age`"."""
+
+from __future__ import annotations
+
+from onehead.operations.operation import (
+    AddColumn,
+    AddLabel,
+    AlterColumn,
+    Batch,
+    ChangeRows,
+    CommentTable,
+    CreateConstraint,
+    CreateEnum,
+    CreateIndex,
+    CreateOther,
+    CreateTable,
+    DropColumn,
+    DropConstraint,
+    DropEnum,
+    DropIndex,
+    DropOther,
+    DropTable,
+    Operation,
+    RenameEnum,
+    RenameLabel,
+    RenameTable,
+    Unknown,
+)
+
+_ROWS = {"insert": "inserts rows into", "update": "updates rows of", "delete": "deletes rows of"}
+_PROPERTIES = {"server_default": "default", "nullable": "NULL rule"}
+
+
+def phrase(operation: Operation) -> str:
+    """What it does, without its subject."""
+    return _of_a_table(operation) or _of_a_part(operation) or _of_the_rest(operation) or "does something"
+
+
+def _of_a_table(operation: Operation) -> str:
+    found = ""
+    match operation:
+        case CreateTable(table=table):
+            found = f"creates table `{table}`"
+        case DropTable(table=table):
+            found = f"drops table `{table}`"
+        case RenameTable(table=table, new=new):
+            found = f"renames table `{table}` to `{new.name}`"
+        case CommentTable(table=table):
+            found = f"changes the comment of `{table}`"
+        case Batch(table=table):
+            found = f"rebuilds table `{table}` in batch mode" if operation.recreates else f"alters table `{table}`"
+        case ChangeRows(does=does, table=table):
+            found = f"{_ROWS[does]} `{table}`"
+    return found
+
+
+def _of_a_part(operation: Operation) -> str:
+    found = ""
+    match operation:
+        case AddColumn(table=table, column=column):
+            found = f"adds column `{table}.{column.name}`"
+        case DropColumn(table=table, column=name):
+            found = f"drops column `{table}.{name}`"
+        case AlterColumn():
+            found = _altered(operation)
+        case CreateIndex(definition=index):
+            found = f"creates index `{index.name or 'without a name'}` on `{index.table}`"
+        case DropIndex(name=named):
+            found = f"drops index `{named}`"
+        case CreateConstraint(table=table, constraint=constraint):
+            name = f" `{constraint.name}`" if constraint.name else ""
+            found = f"adds the {constraint.kind} constraint{name} to `{table}`"
+        case DropConstraint(table=table, name=name):
+            found = f"drops constraint `{name}` of `{table}`"
+    return found
+
+
+def _altered(operation: AlterColumn) -> str:
+    where = f"`{operation.table}.{operation.column}`"
+    if operation.new_name is not None:
+        return f"renames column {where} to `{operation.new_name}`"
+    if operation.nullable is False:
+        return f"sets {where} to NOT NULL"
+    changed = [_PROPERTIES.get(name, name) for name, _ in operation.changes]
+    return f"changes the {' and the '.join(changed)} of {where}" if changed else f"alters column {where}"
+
+
+def _of_the_rest(operation: Operation) -> str:
+    found = ""
+    match operation:
+        case CreateEnum(enum=enum):
+            found = f"creates type `{enum}`"
+        case DropEnum(enum=enum):
+            found = f"drops type `{enum}`"
+        case RenameEnum(enum=enum, new=new):
+            found = f"renames type `{enum}` to `{new.name}`"
+        case AddLabel(enum=enum, label=label):
+            found = f"adds the label `{label}` to type `{enum}`"
+        case RenameLabel(enum=enum, label=label):
+            found = f"renames the label `{label}` of type `{enum}`"
+        case CreateOther(kind=kind, name=named):
+            found = f"creates {kind} `{named}`"
+        case DropOther(kind=kind, name=named):
+            found = f"drops {kind} `{named}`"
+        case Unknown(why=why, text=text):
+            found = f"holds {why}: `{text.replace('`', chr(39))}`"
+    return found

@@ -1,0 +1,118 @@
+"""Two sides of a fork: do they get along, in which order, and if not, what breaks?
+
+A verdict is about both orders of running the two sides one after the other, as Alembic runs the parents of a merge. It
+is `independent` only where every operation of both sides was understood. Rules and their measurements:
+docs/explanation/both-sides.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from onehead.operations.clash import EVERYWHERE, Act, Clash, Dialect, Kind, Which, clash
+from onehead.operations.operation import CreateIndex, DropIndex, Step, Unknown
+from onehead.operations.pairs import on_each_other, same_engine
+from onehead.operations.sides import Side, side
+from onehead.operations.things import on_one_thing
+
+MAX_PAIRS = 100_000
+"""More pairs of operations than that are not compared; the verdict is `unknown`."""
+
+_RANK = {kind: rank for rank, kind in enumerate(Kind)}
+
+
+class Verdict(NamedTuple):
+    """How two sides get along.
+
+    Attributes:
+        clashes: worst first.
+        alone: what fails on one side by itself, a full sentence each.
+    """
+
+    clashes: tuple[Clash, ...]
+    alone: tuple[str, ...] = ()
+
+    def on(self, dialect: Dialect) -> Kind:
+        """The worst on one database; orders that contradict each other are a conflict."""
+        found = [each for each in self.clashes if dialect in each.dialects]
+        if len({each.first for each in found if each.first}) > 1:
+            return Kind.CONFLICT
+        return max((each.kind for each in found), key=_RANK.__getitem__, default=Kind.INDEPENDENT)
+
+    @property
+    def kind(self) -> Kind:
+        """The worst anywhere; a conflict only where no database takes it."""
+        kinds = {self.on(dialect) for dialect in EVERYWHERE}
+        if kinds != {Kind.CONFLICT}:
+            kinds = {Kind.ORDER if kind == Kind.CONFLICT else kind for kind in kinds}
+        return max(kinds, key=_RANK.__getitem__)
+
+    @property
+    def first(self) -> Which | None:
+        """The side that has to run first; `None` where it does not matter, or can't be both."""
+        wanted = {each.first for each in self.clashes if each.first is not None}
+        return wanted.pop() if len(wanted) == 1 else None
+
+
+Revisions = Iterable[tuple[str, tuple[Step, ...]]]
+"""Ids with what each does, in the order they run."""
+
+
+def judge(left: Revisions, right: Revisions) -> Verdict:
+    """Compare two sides of a fork, each from just above the fork to its head."""
+    ours, theirs = side(left), side(right)
+    alone = (*_alone(ours), *_alone(theirs))
+    if not ours or not theirs:
+        return Verdict((), alone)
+    found = [*_unknown(ours, theirs)]
+    if len(ours) * len(theirs) > MAX_PAIRS:
+        message = "The two sides hold too many operations to compare them all; look at the tables that both touch."
+        found.append(Clash(Kind.UNKNOWN, None, None, None, EVERYWHERE, message))
+    else:
+        for a in ours:
+            for b in theirs:
+                if same_engine(a, b):
+                    found += _between(a, b)
+    return Verdict(tuple(sorted(found, key=lambda each: -_RANK[each.kind])), alone)
+
+
+def _between(a: Act, b: Act) -> Iterable[Clash]:
+    """The worst that two operations do to each other, per database."""
+    rules = [*on_each_other(a, b)]
+    for mine in a.touches:
+        for other in b.touches:
+            if mine.thing == other.thing:
+                rules += on_one_thing(mine, other)
+    found = [clash(rule, a, b) for rule in rules]
+    worst: dict[Dialect, Clash] = {}
+    for dialect in EVERYWHERE:
+        here = [each for each in found if dialect in each.dialects]
+        if here:
+            worst[dialect] = max(here, key=lambda each: _RANK[each.kind])
+    return {id(each): each for each in worst.values()}.values()
+
+
+def _unknown(ours: Side, theirs: Side) -> Iterable[Clash]:
+    """What can't be known on one side may do anything to the other."""
+    for mine, acts in (("left", ours), ("right", theirs)):
+        seen = set()
+        for act in acts:
+            if isinstance(act.step.does, Unknown) and (act.revision, act.step.line) not in seen:
+                seen.add((act.revision, act.step.line))
+                message = f"{act}: nobody but a person can tell whether it gets along with the other side."
+                left, right = (act, None) if mine == "left" else (None, act)
+                yield Clash(Kind.UNKNOWN, left, right, None, EVERYWHERE, message)
+
+
+def _alone(acts: Side) -> Iterable[str]:
+    for act in acts:
+        does = act.step.does
+        concurrently = (isinstance(does, CreateIndex) and does.definition.concurrently) or (
+            isinstance(does, DropIndex) and does.concurrently
+        )
+        if concurrently and not act.step.autocommit:
+            yield (
+                f"{act} with CONCURRENTLY, which PostgreSQL refuses inside a transaction: put it into "
+                "`with op.get_context().autocommit_block():`."
+            )

@@ -1,0 +1,150 @@
+"""What is said about two sides: the sentences, several revisions, and what is never claimed."""
+
+from __future__ import annotations
+
+import pytest
+
+from onehead.operations.clash import Kind
+from onehead.operations.read import read
+from onehead.operations.verdict import Verdict, judge
+from tests.operations.lab import revision
+
+ADD = 'op.add_column("users", sa.Column("x", sa.Integer()))'
+DROP = 'op.drop_column("users", "age")'
+INDEX = 'op.create_index("ix_age", "users", ["age"])'
+
+
+def verdict(left: dict[str, str], right: dict[str, str]) -> Verdict:
+    """Judge two sides, each a chain of ids with the body of `upgrade()`."""
+    return judge(
+        [(id_, read(revision(body))) for id_, body in left.items()],
+        [(id_, read(revision(body))) for id_, body in right.items()],
+    )
+
+
+def messages(left: dict[str, str], right: dict[str, str]) -> list[str]:
+    return [each.message for each in verdict(left, right).clashes]
+
+
+def test_a_conflict_is_told_in_one_sentence() -> None:
+    found = verdict({"019": ADD}, {"020": "pass", "021": f"\n{ADD}"})
+    assert [each.message for each in found.clashes] == [
+        (
+            "`019` adds column `users.x` (line 8), `021` adds column `users.x` (line 8): whichever runs second fails, "
+            "because the name is taken."
+        )
+    ]
+    assert (found.kind, found.first) == (Kind.CONFLICT, None)
+
+
+def test_an_order_names_the_revision_that_goes_first() -> None:
+    found = verdict({"019": DROP}, {"020": 'op.execute("UPDATE users SET name = age")'})
+    assert [each.message for each in found.clashes] == [
+        (
+            "`019` drops column `users.age` (line 8), `020` updates rows of `users` (line 8): `020` has to run first, "
+            "because it needs what `019` drops."
+        )
+    ]
+    assert (found.kind, found.first) == (Kind.ORDER, "right")
+
+
+def test_what_differs_between_databases_is_no_conflict_everywhere() -> None:
+    found = verdict({"019": DROP}, {"020": INDEX})
+    assert (found.on("postgresql"), found.on("sqlite")) == (Kind.ORDER, Kind.CONFLICT)
+    assert (found.kind, found.first) == (Kind.ORDER, "right")
+
+
+def test_orders_that_contradict_each_other_are_a_conflict() -> None:
+    found = verdict(
+        {"019": 'op.drop_column("a", "x")', "020": 'op.execute("UPDATE b SET y = 1")'},
+        {"021": 'op.execute("UPDATE a SET x = 1")', "022": 'op.drop_column("b", "y")'},
+    )
+    assert {each.first for each in found.clashes} == {"left", "right"}
+    assert (found.kind, found.first) == (Kind.CONFLICT, None)
+
+
+def test_the_worst_comes_first() -> None:
+    found = verdict(
+        {"019": f'op.execute("ANALYZE")\n{ADD}\nop.drop_column("t", "c")'},
+        {"020": f'{ADD}\nop.alter_column("t", "c", comment="x")'},
+    )
+    assert [each.kind for each in found.clashes] == [Kind.CONFLICT, Kind.ORDER, Kind.UNKNOWN]
+
+
+def test_what_cannot_be_known_is_never_called_safe() -> None:
+    found = verdict({"019": 'op.execute("SELECT f()")'}, {"020": 'op.create_table("t")'})
+    assert found.kind == Kind.UNKNOWN
+    assert [each.message for each in found.clashes] == [
+        (
+            "`019` holds SQL that is not recognised: `SELECT f()` (line 8): nobody but a person can tell whether it gets "
+            "along with the other side."
+        )
+    ]
+    assert found.first is None
+
+
+def test_a_side_that_does_nothing_gets_along_with_everything() -> None:
+    assert verdict({"019": "pass"}, {"020": 'op.execute("SELECT f()")'}) == Verdict(())
+
+
+def test_what_depends_on_a_condition_is_not_claimed() -> None:
+    body = f"if op.get_bind().dialect.name == 'sqlite':\n    {ADD}"
+    [message] = messages({"019": body}, {"020": ADD})
+    assert verdict({"019": body}, {"020": ADD}).kind == Kind.UNKNOWN
+    assert message.endswith("Whether that happens depends on a condition, so look at both.")
+
+
+def test_what_a_side_does_to_its_own_table_concerns_nobody() -> None:
+    ours = {
+        "019": 'op.create_table("t", sa.Column("a", sa.Integer()))',
+        "020": 'op.add_column("t", sa.Column("b", sa.Integer()))',
+    }
+    assert verdict(ours, {"021": 'op.drop_table("other")'}) == Verdict(())
+    theirs = {"021": 'op.create_table("t", sa.Column("b", sa.Integer()))'}
+    assert [each.kind for each in verdict(ours, theirs).clashes] == [Kind.CONFLICT]
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "kind"),
+    [("", "", Kind.CONFLICT), ('schema="public"', "", Kind.CONFLICT), ('schema="a"', 'schema="b"', Kind.INDEPENDENT)],
+)
+def test_schemas(left: str, right: str, kind: Kind) -> None:
+    def drop(schema: str) -> str:
+        return f'op.drop_table("t"{", " if schema else ""}{schema})'
+
+    assert verdict({"019": drop(left)}, {"020": drop(right)}).kind == kind
+
+
+def test_databases_of_one_project_are_kept_apart() -> None:
+    def source(engine: str) -> bytes:
+        return (
+            f"from alembic import op\ndef upgrade(engine_name):\n    globals()['upgrade_' + engine_name]()\n"
+            f"def upgrade_{engine}():\n    op.drop_table('t')\n"
+        ).encode()
+
+    same = judge([("a", read(source("one")))], [("b", read(source("one")))])
+    other = judge([("a", read(source("one")))], [("b", read(source("two")))])
+    assert (same.kind, other.kind) == (Kind.CONFLICT, Kind.INDEPENDENT)
+
+
+def test_an_index_that_can_never_be_built() -> None:
+    body = 'op.create_index("ix", "users", ["age"], postgresql_concurrently=True)'
+    found = verdict({"019": body}, {"020": "pass"})
+    assert found.kind == Kind.INDEPENDENT
+    assert found.alone == (
+        (
+            "`019` creates index `ix` on `users` (line 8) with CONCURRENTLY, which PostgreSQL refuses inside a "
+            "transaction: put it into `with op.get_context().autocommit_block():`."
+        ),
+    )
+    outside = verdict({"019": f"with op.get_context().autocommit_block():\n    {body}"}, {"020": "pass"})
+    assert outside.alone == ()
+
+
+def test_too_much_to_compare_is_unknown() -> None:
+    many = "for n in range(9):\n    pass\n" + "\n".join(f'op.drop_table("t{n}")' for n in range(400))
+    found = verdict({"019": many}, {"020": many})
+    assert found.kind == Kind.UNKNOWN
+    assert [each.message for each in found.clashes] == [
+        "The two sides hold too many operations to compare them all; look at the tables that both touch."
+    ]
