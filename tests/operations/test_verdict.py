@@ -59,7 +59,10 @@ def test_orders_that_contradict_each_other_are_a_conflict() -> None:
         {"019": 'op.drop_column("a", "x")', "020": 'op.execute("UPDATE b SET y = 1")'},
         {"021": 'op.execute("UPDATE a SET x = 1")', "022": 'op.drop_column("b", "y")'},
     )
-    assert {each.first for each in found.clashes} == {"left", "right"}
+    assert {each.first for each in found.clashes} == {"left", "right", None}
+    assert found.clashes[0].message == (
+        "Each side has to run before the other: see the orders named here, which can't both be kept."
+    )
     assert (found.kind, found.first) == (Kind.CONFLICT, None)
 
 
@@ -76,8 +79,8 @@ def test_what_cannot_be_known_is_never_called_safe() -> None:
     assert found.kind == Kind.UNKNOWN
     assert [each.message for each in found.clashes] == [
         (
-            "`019` holds SQL that is not recognised: `SELECT f()` (line 8): nobody but a person can tell whether it gets "
-            "along with the other side."
+            "`019` holds SQL that is not recognised: `SELECT f()` (line 8): nobody but a person can tell whether it "
+            "gets along with the other side."
         )
     ]
     assert found.first is None

@@ -28,21 +28,22 @@ def read(data: bytes) -> tuple[Step, ...]:
     For a project with several databases, the operations of all `upgrade_<engine>()`.
     """
     if len(data) > MAX_BYTES:
-        return (_blind("the file is too large to be read"),)
+        return (blind("the file is too large to be read"),)
     module = syntax(data)
     if module is None:
-        return (_blind("the file can't be read as Python"),)
+        return (blind("the file can't be read as Python"),)
     reader = _Reader()
     try:
         reader.module(module)
     except (RecursionError, MemoryError):
-        return (_blind("the file is nested too deeply to be read"),)
+        return (blind("the file is nested too deeply to be read"),)
     except TooMuch as limit:
-        reader.steps.append(_blind(str(limit)))
+        reader.steps.append(blind(str(limit)))
     return tuple(reader.steps)
 
 
-def _blind(why: str) -> Step:
+def blind(why: str) -> Step:
+    """The one step of a file about which nothing is known."""
     return Step(Unknown(why, "upgrade()"), 1, "upgrade")
 
 
@@ -56,7 +57,7 @@ class _Reader(Calls):
         self.silent = False
         upgrade = self.names.get("upgrade")
         if not isinstance(upgrade, Function) or isinstance(upgrade.node, ast.Lambda):
-            self.steps.append(_blind("the file has no function `upgrade`"))
+            self.steps.append(blind("the file has no function `upgrade`"))
             return
         arguments = upgrade.node.args
         self.multidb = bool(arguments.args or arguments.posonlyargs or arguments.vararg or arguments.kwarg)

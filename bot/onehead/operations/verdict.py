@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from onehead.operations.clash import EVERYWHERE, Act, Clash, Dialect, Kind, Which, clash
+from onehead.operations.clash import EVERYWHERE, POSTGRESQL, SQLITE, Act, Clash, Dialect, Kind, Which, clash
 from onehead.operations.operation import CreateIndex, DropIndex, Step, Unknown
 from onehead.operations.pairs import on_each_other, same_engine
 from onehead.operations.sides import Side, side
@@ -74,6 +74,11 @@ def judge(left: Revisions, right: Revisions) -> Verdict:
             for b in theirs:
                 if same_engine(a, b):
                     found += _between(a, b)
+    for dialects in (EVERYWHERE, POSTGRESQL, SQLITE):
+        if {each.first for each in found if set(dialects) <= set(each.dialects)} >= {"left", "right"}:
+            message = "Each side has to run before the other: see the orders named here, which can't both be kept."
+            found.append(Clash(Kind.CONFLICT, None, None, None, dialects, message))
+            break
     return Verdict(tuple(sorted(found, key=lambda each: -_RANK[each.kind])), alone)
 
 
