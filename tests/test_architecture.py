@@ -37,7 +37,7 @@ ARROWS: dict[str, set[str]] = {
     "render": {"errors", "revisions.merge_file", "revisions.parse"},
     "reports": {"plan", "revisions", "states.outcome", "states.crash", "quoting", "render", "commands.grammar"},
     "flows": {
-        *("errors", "quoting", "revisions", "plan", "states", "render", "reports"),
+        *("errors", "quoting", "revisions", "operations", "plan", "states", "render", "reports"),
         *("gitrepo", "forge", "jobs.job", "commands.grammar"),
     },
     "entrypoints": {

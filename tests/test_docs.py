@@ -188,6 +188,14 @@ def changed(id_: str, parent: str | None, old: str, new: str) -> dict[str, str]:
     return {path: content.replace(old, new) for path, content in revision(id_, parent).items()}
 
 
+def doing(id_: str, body: str) -> dict[str, str]:
+    """A revision after 002 that does this."""
+    created = f'op.create_table("t{id_}", sa.Column("id", sa.Integer(), primary_key=True))'
+    return changed(id_, "002", created, body)
+
+
+ADD = 'op.add_column("t001", sa.Column("phone", sa.Text()))'
+
 EXAMPLES: dict[Code, tuple[dict[str, str | None], dict[str, str | None] | None]] = {
     # What is committed to the target and what to the branch (`None`: the target is judged alone), after BASE.
     Code.COLLISION: ({**revision("003", "002")}, {**revision("004", "002")}),
@@ -219,6 +227,16 @@ EXAMPLES: dict[Code, tuple[dict[str, str | None], dict[str, str | None] | None]]
     ),
     Code.NEW_BASE: ({}, {**changed("b01", None, HEADER, 'branch_labels = ("billing",)')}),
     Code.STALE_REVISES: ({}, {**changed("003", "002", "Revises: 002", "Revises: 001")}),
+    Code.SEMANTIC_CONFLICT: ({**doing("003", ADD)}, {**doing("004", ADD)}),
+    Code.ORDER_MATTERS: (
+        {**doing("003", 'op.alter_column("t001", "age", new_column_name="years")')},
+        {**doing("004", 'op.create_index("ix", "t001", ["age"])')},
+    ),
+    Code.SILENT_DIFFERENCE: (
+        {**doing("003", 'op.alter_column("t001", "age", server_default="1")')},
+        {**doing("004", 'op.alter_column("t001", "age", server_default="2")')},
+    ),
+    Code.UNKNOWN_OPERATION: ({**doing("003", ADD)}, {**doing("004", 'op.execute("SELECT move_players()")')}),
     Code.TEXT_CONFLICT: (
         {**changed("002", "001", "sa.Integer()", "sa.BigInteger()")},
         {**changed("002", "001", "sa.Integer()", "sa.Text()")},

@@ -24,7 +24,10 @@ RUN = """
 import json, sys
 from onehead.entrypoints.cli import main
 code = main(sys.argv[1:])
-json.dump([code, sorted({name.partition(".")[0] for name in sys.modules})], sys.stderr)
+loaded = {name.partition(".")[0] for name in sys.modules}
+# Reading what revisions do is for forks alone.
+loaded |= {name for name in sys.modules if name == "onehead.operations"}
+json.dump([code, sorted(loaded)], sys.stderr)
 """
 
 
@@ -59,7 +62,7 @@ def loaded(shop: Path, cache: Path, *args: str) -> tuple[int, set[str], str]:
 def test_a_healthy_check_loads_nothing_heavy(shop: Path, tmp_path: Path, form: str) -> None:
     args = ("check", "--target", "main", "--head", "fine", "--format", form)
     code, names, printed = loaded(shop, tmp_path, *args)
-    assert (code, HEAVY & names) == (0, set())
+    assert (code, (HEAVY | {"onehead.operations"}) & names) == (0, set())
     assert printed
     # The second run reads its memory instead of the files.
     assert loaded(shop, tmp_path, *args) == (code, names, printed)
@@ -68,12 +71,12 @@ def test_a_healthy_check_loads_nothing_heavy(shop: Path, tmp_path: Path, form: s
 @pytest.mark.parametrize("side", ["main", "fine"])
 def test_one_branch_by_itself_loads_nothing_heavy(shop: Path, tmp_path: Path, side: str) -> None:
     code, names, _ = loaded(shop, tmp_path, "check", "--target", side)
-    assert (code, HEAVY & names) == (0, set())
+    assert (code, (HEAVY | {"onehead.operations"}) & names) == (0, set())
 
 
 def test_a_collision_is_found_without_anything_heavy(shop: Path, tmp_path: Path) -> None:
     code, names, printed = loaded(shop, tmp_path, "check", "--target", "main", "--head", "torn")
-    assert (code, HEAVY & names) == (1, set())
+    assert (code, (HEAVY | {"onehead.operations"}) & names) == (1, {"onehead.operations"})
     assert "Plan: re-parent." in printed
 
 

@@ -252,7 +252,7 @@ def test_both_sides_add_the_same_path_and_the_fix_renames_ours(tmp_path: Path) -
     repo.commit("main", project() | chain(("0296", None), ("0297", "0296")))
     repo.branch("topic", "main")
     [theirs] = revision("0298_theirs", "0297", "x").values()
-    [ours] = revision("0298_ours", "0297", "x").values()
+    [ours] = revision("0298_ours", "0297", "y").values()
     repo.commit("main", {path: theirs})
     repo.commit("topic", {path: ours})
     result = repaired(repo)

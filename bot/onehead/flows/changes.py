@@ -15,7 +15,7 @@ from onehead.gitrepo.snapshot import SYMLINK
 from onehead.plan.facts import Facts
 from onehead.plan.forks import forks_of
 from onehead.plan.plans import Merge, Plan, Reason, ReasonCode, Refuse, Reissue, Reparent
-from onehead.plan.verdict import Examination, Examined
+from onehead.plan.verdict import Examination
 from onehead.render import merge_revision
 from onehead.revisions import sentinel
 from onehead.revisions.edit import CannotEdit, reissue, reparent, rereference
@@ -79,7 +79,7 @@ def prepare(examination: Examination, trees: Trees) -> Repairs:
             environments.append(examined)
         except CannotEdit as obstacle:
             refusal = Refuse((Reason(ReasonCode.EDIT_FAILED, obstacle.message),), (_BY_HAND,))
-            environments.append(Examined(examined.facts, examined.findings, refusal))
+            environments.append(examined._replace(plan=refusal))
     return Repairs(examination._replace(environments=tuple(environments)), changes, frozenset(replaced))
 
 

@@ -14,8 +14,9 @@ from onehead.gitrepo.merge import MergedTree, merge_trees, taken_over
 from onehead.gitrepo.snapshot import Contents, Tree, list_changed, list_tree, read
 from onehead.plan.decide import decide
 from onehead.plan.facts import Evidence, Facts
-from onehead.plan.findings import Finding
+from onehead.plan.findings import Code, Finding
 from onehead.plan.judge import judge
+from onehead.plan.meetings import Meeting, findings_about
 from onehead.plan.plans import Plan
 from onehead.plan.policy import Policy, Strategy
 from onehead.plan.policy_file import FILES, PolicyRead
@@ -117,7 +118,10 @@ def examine(
             ignored += 1
             continue
         findings = judge(facts)
-        environments.append(Examined(facts, findings, _plan(facts, findings, policy, evidence)))
+        meetings = _meetings(facts, findings, trees.read)
+        findings = (*findings, *findings_about(facts, meetings)) if meetings else findings
+        plan = _plan(facts, findings, policy, evidence, meetings)
+        environments.append(Examined(facts, findings, plan, meetings))
         files += chain.files
         known += chain.files - len(chain.graph.unreadable)
     examination = Examination(
@@ -150,10 +154,26 @@ def _judged_policy(ground: Ground, trees: Trees) -> PolicyRead:
     return policy
 
 
-def _plan(facts: Facts, findings: tuple[Finding, ...], policy: Policy, evidence: GatherEvidence) -> Plan:
+def _meetings(facts: Facts, findings: tuple[Finding, ...], read_blobs: ReadBlobs) -> tuple[Meeting, ...]:
+    """How the sides of a new fork get along; who has none does not pay for it."""
+    side = "target" if facts.head is None else "head"
+    if not any(f.code in (Code.COLLISION, Code.FORK) and f.introduced_by == side for f in findings):
+        return ()
+    from onehead.flows.both_sides import meetings_of  # noqa: PLC0415
+
+    return meetings_of(facts, read_blobs)
+
+
+def _plan(
+    facts: Facts,
+    findings: tuple[Finding, ...],
+    policy: Policy,
+    evidence: GatherEvidence,
+    meetings: tuple[Meeting, ...],
+) -> Plan:
     side = "target" if facts.head is None else "head"
     needed = any(finding.severity == "error" and finding.introduced_by == side for finding in findings)
-    return decide(facts, findings, evidence(facts, policy) if needed else Evidence(), policy)
+    return decide(facts, findings, evidence(facts, policy) if needed else Evidence(), policy, meetings)
 
 
 def _trees(git: Git, tree: Tree, target: Point, head: Point | None, *, replaces: bool) -> Trees:

@@ -13,6 +13,7 @@ from onehead.plan.facts import Evidence, Facts
 from onehead.plan.findings import Code, Finding
 from onehead.plan.forks import Fork, forks_of
 from onehead.plan.judge import named
+from onehead.plan.meetings import Meeting, between, parents_in_order
 from onehead.plan.plans import Merge, Move, Nothing, Plan, Reason, ReasonCode, Refuse, Reissue, Reparent
 from onehead.plan.policy import Policy
 from onehead.plan.reissue import decide_reissue
@@ -24,8 +25,18 @@ MOST_NAMED = 3
 """Places that a sentence names; of more it only gives the number."""
 
 
-def decide(facts: Facts, findings: Iterable[Finding], evidence: Evidence, policy: Policy) -> Plan:
+def decide(
+    facts: Facts,
+    findings: Iterable[Finding],
+    evidence: Evidence,
+    policy: Policy,
+    meetings: tuple[Meeting, ...] = (),
+) -> Plan:
     """What should be done about one environment.
+
+    No repair of the chain helps where the sides can't both be carried out, so that is refused. Where one has to run
+    first, it comes last in the tuple of a merge; a re-parent runs the target's side first, so it is ruled out where
+    the branch's has to be.
 
     Only what the judged side brought is repaired: a fork that the target has already is repaired by the target's
     own job, so that one broken main does not block every pull request.
@@ -45,9 +56,12 @@ def decide(facts: Facts, findings: Iterable[Finding], evidence: Evidence, policy
     existing = _existing_merge(mine, evidence)
     if existing is not None:
         return existing
+    clash = _clash(mine, meetings)
+    if clash is not None:
+        return clash
     if facts.head is None:
-        return _merge(facts, mine, (_published(mine),))
-    return _join(facts, mine, evidence, policy)
+        return _merge(facts, mine, (_published(mine),), meetings)
+    return _join(facts, mine, evidence, policy, meetings)
 
 
 _DOUBTFUL = (
@@ -62,6 +76,38 @@ _FRESH = Reason(
     "The policy wants new ids for what is moved: a database that has run it under the old ones then stops with "
     '"Can\'t locate revision" instead of silently skipping the other side.',
 )
+
+
+_REWRITE = (
+    "Change the newer of the two revisions so that it starts from what the other one leaves, and push: the chain is "
+    "then repaired as usual."
+)
+
+
+def _clash(forks: tuple[Fork, ...], meetings: tuple[Meeting, ...]) -> Refuse | None:
+    """A refusal where an upgrade that runs both sides fails in whichever order."""
+    hit = [meeting for fork in forks for meeting in between(meetings, fork) if meeting.kind == "conflict"]
+    told = [each for meeting in hit for each in meeting.told if each.kind == "conflict"]
+    if not told:
+        return None
+    return Refuse(tuple(Reason(ReasonCode.SEMANTIC_CONFLICT, each.message) for each in told[:MOST_NAMED]), (_REWRITE,))
+
+
+def _order(forks: tuple[Fork, ...], meetings: tuple[Meeting, ...]) -> tuple[Reason, ...]:
+    """Which sides have to run first, and for whom that comes too late."""
+    reasons = []
+    for fork in forks:
+        for meeting in between(meetings, fork):
+            if meeting.kind == "order" and meeting.first is not None:
+                [other] = set(meeting.heads) - {meeting.first}
+                message = f"The side of `{meeting.first}` has to run before that of `{other}`."
+                if meeting.first in fork.new:
+                    message += (
+                        f" A database that has run `{other}` already stops there: for these, change the branch so that "
+                        "it starts from what the other side leaves."
+                    )
+                reasons.append(Reason(ReasonCode.ORDER_MATTERS, message))
+    return tuple(reasons)
 
 
 def repairable(facts: Facts) -> tuple[Revision, ...]:
@@ -148,7 +194,9 @@ def _published(forks: tuple[Fork, ...]) -> Reason:
     return Reason(ReasonCode.PUBLISHED_FORK, message)
 
 
-def _join(facts: Facts, forks: tuple[Fork, ...], evidence: Evidence, policy: Policy) -> Plan:
+def _join(
+    facts: Facts, forks: tuple[Fork, ...], evidence: Evidence, policy: Policy, meetings: tuple[Meeting, ...]
+) -> Plan:
     """Re-parent where that is safe and possible for every fork, merge otherwise."""
     moves: list[Move] = []
     try:
@@ -157,13 +205,18 @@ def _join(facts: Facts, forks: tuple[Fork, ...], evidence: Evidence, policy: Pol
     except NotMovable as obstacle:
         if policy.strategy == "reparent":
             return Refuse((obstacle.reason,), ("Run `onehead fix --strategy merge`: a merge is always possible.",))
-        return _merge(facts, forks, (obstacle.reason,))
+        return _merge(facts, forks, (obstacle.reason,), meetings)
     if policy.strategy == "merge":
-        return _merge(facts, forks, (Reason(ReasonCode.STRATEGY, "A merge was asked for."),))
+        return _merge(facts, forks, (Reason(ReasonCode.STRATEGY, "A merge was asked for."),), meetings)
+    order = _order(forks, meetings)
+    if any(meeting.first in fork.new for fork in forks for meeting in between(meetings, fork)):
+        if policy.strategy == "reparent":
+            return Refuse(order, ("Run `onehead fix --strategy merge`: a merge can run the branch's side first.",))
+        return _merge(facts, forks, (), meetings)
     moved = tuple(sorted(facts.merged.descendants(*(move.revision for move in moves))))
     escape = (*escapes(facts, moved, evidence), *(_DOUBTFUL if policy.doubtful else ()))
     if escape and policy.strategy != "reparent":
-        return _merge(facts, forks, escape)
+        return _merge(facts, forks, escape, meetings)
     after = facts.merged.replaced(_moved(facts.merged.revisions[move.revision], move.new_parents) for move in moves)
     onto = named(sorted({parent for move in moves for parent in move.new_parents}))
     why = (
@@ -176,7 +229,7 @@ def _join(facts: Facts, forks: tuple[Fork, ...], evidence: Evidence, policy: Pol
         f"{named(moved)} exist{'s' if len(moved) == 1 else ''} on no other branch or tag, so no shared database should "
         f"have run {'it' if len(moved) == 1 else 'them'}; the chain stays linear on {onto}.",
     )
-    reasons = (*why, *(() if escape else (free,)))
+    reasons = (*why, *(() if escape else (free,)), *order)
     if policy.fresh_ids:
         files = tuple((id_, facts.merged.revisions[id_].path) for id_ in moved)
         return Reissue(files, tuple(moves), moved, (*reasons, _FRESH))
@@ -204,12 +257,16 @@ def _moved(revision: Revision, parents: tuple[str, ...]) -> Revision:
     )  # fmt: skip
 
 
-def _merge(facts: Facts, forks: tuple[Fork, ...], reasons: tuple[Reason, ...]) -> Merge:
+def _merge(facts: Facts, forks: tuple[Fork, ...], reasons: tuple[Reason, ...], meetings: tuple[Meeting, ...]) -> Merge:
     merges = []
     for fork in forks:
         old = [head for head in fork.heads if facts.head is None or head in facts.target]
         new = [head for head in fork.heads if head not in old]
         # Of a target that is forked itself, one head is enough to stand on: joining the rest is its own repair.
-        merges.append((*new, *(old[:1] if new else old)))
+        merges.append(parents_in_order((*new, *(old[:1] if new else old)), between(meetings, fork)))
     joined = {head for parents in merges for head in parents}
-    return Merge(tuple(merges), tuple(head for head in facts.merged.heads if head not in joined), reasons)
+    return Merge(
+        tuple(merges),
+        tuple(head for head in facts.merged.heads if head not in joined),
+        (*reasons, *_order(forks, meetings)),
+    )

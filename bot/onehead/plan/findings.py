@@ -36,6 +36,10 @@ class Code(StrEnum):
     STALE_REVISES = "stale-revises"
     TEXT_CONFLICT = "text-conflict"
     BAD_POLICY = "bad-policy"
+    SEMANTIC_CONFLICT = "semantic-conflict"
+    ORDER_MATTERS = "order-matters"
+    SILENT_DIFFERENCE = "silent-difference"
+    UNKNOWN_OPERATION = "unknown-operation"
 
 
 class Kind(NamedTuple):
@@ -168,6 +172,31 @@ KINDS: dict[Code, Kind] = {
         "error",
         "Something in `.onehead.toml` or `[tool.onehead]` can't be used; what it was meant to forbid is not known.",
         "Correct the line; docs/reference/policy.md lists every key.",
+    ),
+    Code.SEMANTIC_CONFLICT: Kind(
+        "error",
+        "An operation of one side and one of the other can't both be carried out, in whichever order: an upgrade that "
+        "runs both sides stops with an error of the database.",
+        "Change one of the two revisions so that it starts from what the other one leaves; a repair of the chain alone "
+        "does not help.",
+    ),
+    Code.ORDER_MATTERS: Kind(
+        "warning",
+        "The two sides work in one order only: a database that has already run the other side first stops with an "
+        "error.",
+        "Where the side that has to run first is the newer one, change it so that it starts from what the other one "
+        "leaves.",
+    ),
+    Code.SILENT_DIFFERENCE: Kind(
+        "warning",
+        "The two sides run without an error in both orders, but leave different tables or rows: databases drift apart.",
+        "Decide what is right, and say it in a revision on top of both.",
+    ),
+    Code.UNKNOWN_OPERATION: Kind(
+        "note",
+        "What a revision does can't be told without running it, or depends on the rows: nobody but a person can tell "
+        "whether both sides get along.",
+        "Look at the two revisions named; docs/explanation/both-sides.md lists what is recognised.",
     ),
 }
 

@@ -32,6 +32,8 @@ class ReasonCode(StrEnum):
     EDIT_FAILED = "edit-failed"
     POLICY_DOUBTFUL = "policy-doubtful"
     FRESH_IDS = "fresh-ids"
+    SEMANTIC_CONFLICT = "semantic-conflict"
+    ORDER_MATTERS = "order-matters"
 
 
 class Reason(NamedTuple):

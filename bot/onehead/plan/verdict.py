@@ -6,6 +6,7 @@ from typing import Literal, NamedTuple
 
 from onehead.plan.facts import Facts
 from onehead.plan.findings import Code, Finding, Side
+from onehead.plan.meetings import Meeting
 from onehead.plan.plans import Plan
 
 Verdict = Literal["ok", "collision", "fork", "broken", "unreadable"]
@@ -35,11 +36,19 @@ class Coverage(NamedTuple):
 
 
 class Examined(NamedTuple):
-    """One environment: the facts, what is wrong with it, and what should be done."""
+    """One environment.
+
+    Attributes:
+        facts: what is known.
+        findings: what is wrong with it.
+        plan: what should be done.
+        meetings: how the sides of its forks get along.
+    """
 
     facts: Facts
     findings: tuple[Finding, ...]
     plan: Plan
+    meetings: tuple[Meeting, ...] = ()
 
 
 class Examination(NamedTuple):

@@ -12,6 +12,7 @@ from typing import Any
 
 from onehead.plan.facts import Facts
 from onehead.plan.findings import Code, Finding
+from onehead.plan.meetings import ABOUT_BOTH_SIDES
 from onehead.plan.plans import Merge, Nothing, Plan, ReasonCode, Refuse, Reissue, Reparent
 from onehead.plan.rivals import Rival
 from onehead.plan.verdict import Examination, Examined
@@ -203,12 +204,31 @@ def _environment(remark: Remark, examined: Examined) -> dict[str, Any]:
         "mermaid": mermaid(picture, target=short_ref(examination.target.ref)) if picture.nodes else "",
         "sides": _sides(facts, remark),
         "tables": [_table(table) for table in (remark.tables or {}).get(facts.environment.path, ())],
+        "both_sides": _both_sides(examined),
         "findings": [
             _found(finding)
             for finding in examined.findings
-            if finding.code not in main or finding.introduced_by != examination.judged
+            if (finding.code not in main or finding.introduced_by != examination.judged)
+            and finding.code not in ABOUT_BOTH_SIDES
         ],
     }
+
+
+_MEANING = {
+    Code.SEMANTIC_CONFLICT: ":x: **fails in every order**",
+    Code.ORDER_MATTERS: ":warning: **order matters**",
+    Code.SILENT_DIFFERENCE: ":warning: **silent difference**",
+    Code.UNKNOWN_OPERATION: ":grey_question: **look at it**",
+}
+
+
+def _both_sides(examined: Examined) -> list[str]:
+    """What the sides of a fork do to each other's work: one line per thing."""
+    told = [f for f in examined.findings if f.code in ABOUT_BOTH_SIDES]
+    lines = [f"{_MEANING[finding.code]}: {inline_code(finding.message)}" for finding in told]
+    if not lines and examined.meetings:
+        return ["Every operation of both sides was understood, and none stands in another's way."]
+    return lines
 
 
 def _found(finding: Finding) -> dict[str, str]:

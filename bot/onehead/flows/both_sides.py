@@ -1,0 +1,69 @@
+"""Reads what both sides of a fork do, and has it judged; only where a fork was found."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import combinations
+
+from onehead.flows.reading import ReadBlobs
+from onehead.operations.clash import EVERYWHERE, Clash
+from onehead.operations.operation import Step
+from onehead.operations.read import blind, read
+from onehead.operations.verdict import judge
+from onehead.plan.facts import Facts
+from onehead.plan.forks import Fork, forks_of
+from onehead.plan.meetings import Meeting, Told
+
+MOST_REVISIONS = 200
+"""Of one side of a fork; a longer one is not read."""
+
+MOST_HEADS = 6
+"""Of one fork; with more, not every pair is compared."""
+
+_Revisions = list[tuple[str, tuple[Step, ...]]]
+
+
+def meetings_of(facts: Facts, read_blobs: ReadBlobs) -> tuple[Meeting, ...]:
+    """How the sides of each fork of the judged branch get along, pair by pair."""
+    side = "target" if facts.head is None else "head"
+    found = []
+    for fork in forks_of(facts):
+        if fork.introduced_by == side:
+            for one, other in combinations(_in_order(fork)[:MOST_HEADS], 2):
+                found.append(_meeting(facts, one, other, read_blobs))
+    return tuple(found)
+
+
+def _in_order(fork: Fork) -> list[str]:
+    """What the target has comes first, so that a sentence begins with what is known."""
+    return sorted(fork.heads, key=lambda head: (head in fork.new, head))
+
+
+def _meeting(facts: Facts, one: str, other: str, read_blobs: ReadBlobs) -> Meeting:
+    graph = facts.merged
+    below = {head: graph.ancestors(head) for head in (one, other)}
+    own = (_run_order(facts, below[one] - below[other]), _run_order(facts, below[other] - below[one]))
+    if max(map(len, own)) > MOST_REVISIONS:
+        message = f"A side of the fork between `{one}` and `{other}` is too long to be compared operation by operation."
+        return Meeting((one, other), "unknown", None, (Told("unknown", False, message, (one, other)),))
+    contents = read_blobs({graph.revisions[id_].blob for ids in own for id_ in ids}).data
+    left, right = ([(id_, _steps(contents.get(graph.revisions[id_].blob))) for id_ in ids] for ids in own)
+    verdict = judge(left, right)
+    first = None if verdict.first is None else {"left": one, "right": other}[verdict.first]
+    return Meeting((one, other), verdict.kind.value, first, tuple(_told(each, one, other) for each in verdict.clashes))
+
+
+def _steps(data: bytes | None) -> tuple[Step, ...]:
+    return (blind("a file that is too large to be read"),) if data is None else read(data)
+
+
+def _run_order(facts: Facts, ids: Iterable[str]) -> list[str]:
+    """Parents before their children."""
+    return sorted(ids, key=lambda id_: (len(facts.merged.ancestors(id_)), id_))
+
+
+def _told(clash: Clash, one: str, other: str) -> Told:
+    ids = tuple(act.revision for act in (clash.left, clash.right) if act is not None) or (one, other)
+    partly = set(clash.dialects) != set(EVERYWHERE)
+    where = "" if not partly else "On PostgreSQL: " if "postgresql" in clash.dialects else "On SQLite: "
+    return Told(clash.kind.value, partly, f"{where}{clash.message}", ids)  # type: ignore[arg-type]

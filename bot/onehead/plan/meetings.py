@@ -1,0 +1,105 @@
+"""What the two sides of a fork do to each other's work, as far as a plan and a reader need it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from graphlib import CycleError, TopologicalSorter
+from typing import Literal, NamedTuple
+
+from onehead.plan.facts import Facts
+from onehead.plan.findings import KINDS, Code, Finding
+from onehead.plan.forks import Fork
+
+MOST_TOLD = 8
+"""Findings about one pair of sides; of more, the last one gives the number."""
+
+
+class Told(NamedTuple):
+    """One thing that two sides do to each other.
+
+    Attributes:
+        kind: `conflict` fails in every order, `order` in one, `silent` differs without an error, `unknown` can't be
+            told.
+        partly: it holds on one kind of database only.
+        message: both operations and what happens, a full sentence.
+        revisions: ids concerned.
+    """
+
+    kind: Literal["unknown", "silent", "order", "conflict"]
+    partly: bool
+    message: str
+    revisions: tuple[str, ...]
+
+
+class Meeting(NamedTuple):
+    """Two heads of a fork, and how what stands between them and the fork gets along.
+
+    Attributes:
+        heads: the two.
+        kind: the worst of it; `conflict` only where no database takes either order.
+        first: the head whose side has to run first; `None` where it does not matter.
+        told: one by one, worst first.
+    """
+
+    heads: tuple[str, str]
+    kind: Literal["independent", "unknown", "silent", "order", "conflict"]
+    first: str | None = None
+    told: tuple[Told, ...] = ()
+
+
+_CODES = {
+    "conflict": Code.SEMANTIC_CONFLICT,
+    "order": Code.ORDER_MATTERS,
+    "silent": Code.SILENT_DIFFERENCE,
+    "unknown": Code.UNKNOWN_OPERATION,
+}
+ABOUT_BOTH_SIDES = frozenset(_CODES.values())
+"""The findings that come from here."""
+
+
+def findings_about(facts: Facts, meetings: Iterable[Meeting]) -> tuple[Finding, ...]:
+    """One finding for each thing told; those of the target alone count as its own."""
+    return tuple(finding for meeting in meetings for finding in _findings(facts, meeting))
+
+
+def _findings(facts: Facts, meeting: Meeting) -> Iterator[Finding]:
+    side: Literal["head", "target"] = "target" if facts.head is None else "head"
+    for told in meeting.told[:MOST_TOLD]:
+        code = _CODES[told.kind]
+        severity = "warning" if told.kind == "conflict" and told.partly else KINDS[code].severity
+        paths = {facts.merged.revisions[id_].path for id_ in told.revisions if id_ in facts.merged}
+        yield Finding(code, severity, side, told.message, tuple(sorted(told.revisions)), tuple(sorted(paths)))
+    rest = meeting.told[MOST_TOLD:]
+    if rest:
+        code = _CODES[rest[0].kind]
+        message = f"{len(rest)} more of the kind between `{meeting.heads[0]}` and `{meeting.heads[1]}` are not listed."
+        yield Finding(code, KINDS[code].severity, side, message, tuple(sorted(meeting.heads)))
+
+
+def between(meetings: Iterable[Meeting], fork: Fork) -> tuple[Meeting, ...]:
+    """The meetings of one fork."""
+    return tuple(meeting for meeting in meetings if set(meeting.heads) <= set(fork.heads))
+
+
+def parents_in_order(parents: tuple[str, ...], meetings: Iterable[Meeting]) -> tuple[str, ...]:
+    """The parents of a merge so that what has to run first does: Alembic runs the last parent first.
+
+    Where nothing is demanded they stay as they are; demands that go in a circle can't be met.
+    """
+    before: dict[str, set[str]] = {parent: set() for parent in parents}
+    for meeting in meetings:
+        if meeting.first in before and before.keys() >= set(meeting.heads):
+            [other] = set(meeting.heads) - {meeting.first}
+            before[other].add(meeting.first)
+    left = list(reversed(parents))
+    sorter = TopologicalSorter(before)
+    try:
+        sorter.prepare()
+    except CycleError:
+        return parents
+    runs: list[str] = []
+    while left:
+        ready = next(parent for parent in left if before[parent] <= set(runs))
+        runs.append(ready)
+        left.remove(ready)
+    return tuple(reversed(runs))

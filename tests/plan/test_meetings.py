@@ -1,0 +1,129 @@
+"""What both sides do decides: a conflict refuses, an order turns the parents round or rules out a re-parent."""
+
+from __future__ import annotations
+
+import pytest
+
+from onehead.plan.decide import decide
+from onehead.plan.facts import Evidence, Facts
+from onehead.plan.findings import Code
+from onehead.plan.judge import judge
+from onehead.plan.meetings import MOST_TOLD, Meeting, Told, findings_about, parents_in_order
+from onehead.plan.plans import Merge, Plan, ReasonCode, Refuse, Reparent
+from onehead.plan.policy import Policy, Strategy
+from tests.chains import graph
+from tests.plan.cases import facts
+
+COLLISION: Facts = facts("a; b<a", "a; c<a")
+
+
+def order(first: str) -> Meeting:
+    return Meeting(("b", "c"), "order", first, (Told("order", False, "One goes first.", ("b", "c")),))
+
+
+CONFLICT = Meeting(("b", "c"), "conflict", None, (Told("conflict", False, "Both break.", ("b", "c")),))
+
+
+def plan(
+    meeting: Meeting, policy: Policy = Policy(), evidence: Evidence = Evidence(), given: Facts = COLLISION
+) -> Plan:
+    findings = (*judge(given), *findings_about(given, (meeting,)))
+    return decide(given, findings, evidence, policy, (meeting,))
+
+
+def test_a_conflict_is_refused_whatever_was_asked_for() -> None:
+    strategies: tuple[Strategy, ...] = ("auto", "merge", "reparent")
+    for strategy in strategies:
+        found = plan(CONFLICT, strategy)
+        assert isinstance(found, Refuse)
+        assert [(reason.code, reason.message) for reason in found.reasons] == [
+            (ReasonCode.SEMANTIC_CONFLICT, "Both break.")
+        ]
+
+
+def test_the_targets_side_runs_first_by_a_reparent() -> None:
+    found = plan(order("b"))
+    assert isinstance(found, Reparent)
+    assert [reason.code for reason in found.reasons] == [ReasonCode.NOT_ESCAPED, ReasonCode.ORDER_MATTERS]
+
+
+def test_the_branchs_side_runs_first_by_a_merge_that_names_it_last() -> None:
+    found = plan(order("c"))
+    assert isinstance(found, Merge)
+    assert found.merges == (("b", "c"),)
+    [reason] = found.reasons
+    assert reason.code == ReasonCode.ORDER_MATTERS
+    assert "A database that has run `b` already stops there" in reason.message
+
+
+def test_a_reparent_that_would_run_them_the_wrong_way_round_is_refused() -> None:
+    found = plan(order("c"), "reparent")
+    assert isinstance(found, Refuse)
+    assert [reason.code for reason in found.reasons] == [ReasonCode.ORDER_MATTERS]
+
+
+def test_without_a_demand_the_targets_head_stays_last() -> None:
+    found = plan(Meeting(("b", "c"), "independent"), "merge")
+    assert isinstance(found, Merge)
+    assert found.merges == (("c", "b"),)
+
+
+@pytest.mark.parametrize(
+    ("parents", "firsts", "expected"),
+    [
+        (("c", "b"), [], ("c", "b")),
+        (("c", "b"), [("b", "c")], ("c", "b")),
+        (("c", "b"), [("c", "b")], ("b", "c")),
+        (("a", "b", "c"), [("a", "b")], ("b", "a", "c")),
+        (("a", "b", "c"), [("a", "c"), ("b", "c")], ("c", "a", "b")),
+        (("a", "b", "c"), [("a", "b"), ("b", "c"), ("c", "a")], ("a", "b", "c")),
+        (("a", "b"), [("x", "a")], ("a", "b")),
+    ],
+)
+def test_the_order_of_parents(
+    parents: tuple[str, ...], firsts: list[tuple[str, str]], expected: tuple[str, ...]
+) -> None:
+    meetings = [Meeting(pair, "order", pair[0]) for pair in firsts]
+    assert parents_in_order(parents, meetings) == expected
+
+
+def test_what_is_told_becomes_findings() -> None:
+    told = (
+        Told("conflict", False, "m1", ("b", "c")),
+        Told("conflict", True, "m2", ("b", "c")),
+        Told("order", False, "m3", ("b", "c")),
+        Told("silent", False, "m4", ("b",)),
+        Told("unknown", False, "m5", ("c",)),
+    )
+    found = findings_about(COLLISION, (Meeting(("b", "c"), "conflict", None, told),))
+    assert [(each.code, each.severity, each.introduced_by, each.message) for each in found] == [
+        (Code.SEMANTIC_CONFLICT, "error", "head", "m1"),
+        (Code.SEMANTIC_CONFLICT, "warning", "head", "m2"),
+        (Code.ORDER_MATTERS, "warning", "head", "m3"),
+        (Code.SILENT_DIFFERENCE, "warning", "head", "m4"),
+        (Code.UNKNOWN_OPERATION, "note", "head", "m5"),
+    ]
+    assert found[3].revisions == ("b",)
+    assert found[3].paths == (COLLISION.merged.revisions["b"].path,)
+
+
+def test_many_are_counted() -> None:
+    told = tuple(Told("silent", False, f"m{number}", ("b", "c")) for number in range(MOST_TOLD + 3))
+    found = findings_about(COLLISION, (Meeting(("b", "c"), "silent", None, told),))
+    assert len(found) == MOST_TOLD + 1
+    assert found[-1].message == "3 more of the kind between `b` and `c` are not listed."
+
+
+def test_a_fork_of_the_target_runs_what_has_to_be_first_first() -> None:
+    alone = facts("a; b<a; c<a", None)
+    found = plan(order("b"), given=alone)
+    assert isinstance(found, Merge)
+    assert found.merges == (("c", "b"),)
+    assert plan(order("c"), given=alone) == found._replace(
+        merges=(("b", "c"),), reasons=(found.reasons[0], found.reasons[1]._replace(message=_swapped(found)))
+    )
+    assert graph("a; b<a; c<a").heads == ("b", "c")
+
+
+def _swapped(found: Merge) -> str:
+    return found.reasons[1].message.replace("`b`", "`x`").replace("`c`", "`b`").replace("`x`", "`c`")
