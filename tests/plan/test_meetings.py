@@ -24,11 +24,9 @@ def order(first: str) -> Meeting:
 CONFLICT = Meeting(("b", "c"), "conflict", None, (Told("conflict", False, "Both break.", ("b", "c")),))
 
 
-def plan(
-    meeting: Meeting, policy: Policy = Policy(), evidence: Evidence = Evidence(), given: Facts = COLLISION
-) -> Plan:
+def plan(meeting: Meeting, strategy: Strategy = "auto", given: Facts = COLLISION) -> Plan:
     findings = (*judge(given), *findings_about(given, (meeting,)))
-    return decide(given, findings, evidence, policy, (meeting,))
+    return decide(given, findings, Evidence(), Policy(strategy=strategy), (meeting,))
 
 
 def test_a_conflict_is_refused_whatever_was_asked_for() -> None:
