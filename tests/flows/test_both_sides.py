@@ -63,8 +63,8 @@ def test_a_conflict_is_refused_with_what_to_change(tmp_path: Path) -> None:
     [examined] = result.examination.environments
     [_, finding] = examined.findings
     said = (
-        "`019` adds column `users.phone` (line 22), `020` adds column `users.phone` (line 23): whichever runs second "
-        "fails, because the name is taken."
+        "`019` adds column `users.phone` (line 22) and `020` adds column `users.phone` (line 23): whichever runs "
+        "second fails, because the name is taken."
     )
     assert (finding.code, finding.severity, finding.message) == (Code.SEMANTIC_CONFLICT, "error", said)
     assert finding.revisions == ("019", "020")

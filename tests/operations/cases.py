@@ -577,6 +577,15 @@ ENUMS += [
     ),
 ]
 ROWS += [
+    Case("foreign key | update of another column", TWO, KEY, sql("UPDATE users SET name = 'z'"), "independent"),
+    Case(
+        "table | rows for it",
+        USERS,
+        ADD_X,
+        "t = " + NEW + '\nop.bulk_insert(t, [{"id": 1}])',
+        "independent",
+        "independent",
+    ),
     Case("foreign key | delete", TWO, KEY, sql("DELETE FROM users"), "independent", "", "unknown"),
     Case(
         "trigger | update",

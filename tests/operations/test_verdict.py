@@ -30,8 +30,8 @@ def test_a_conflict_is_told_in_one_sentence() -> None:
     found = verdict({"019": ADD}, {"020": "pass", "021": f"\n{ADD}"})
     assert [each.message for each in found.clashes] == [
         (
-            "`019` adds column `users.x` (line 8), `021` adds column `users.x` (line 8): whichever runs second fails, "
-            "because the name is taken."
+            "`019` adds column `users.x` (line 8) and `021` adds column `users.x` (line 8): whichever runs second "
+            "fails, because the name is taken."
         )
     ]
     assert (found.kind, found.first) == (Kind.CONFLICT, None)
@@ -41,8 +41,8 @@ def test_an_order_names_the_revision_that_goes_first() -> None:
     found = verdict({"019": DROP}, {"020": 'op.execute("UPDATE users SET name = age")'})
     assert [each.message for each in found.clashes] == [
         (
-            "`019` drops column `users.age` (line 8), `020` updates rows of `users` (line 8): `020` has to run first, "
-            "because it needs what `019` drops."
+            "`019` drops column `users.age` (line 8) and `020` updates rows of `users` (line 8): `020` has to run "
+            "first, because it needs what `019` drops."
         )
     ]
     assert (found.kind, found.first) == (Kind.ORDER, "right")
@@ -142,6 +142,17 @@ def test_an_index_that_can_never_be_built() -> None:
     )
     outside = verdict({"019": f"with op.get_context().autocommit_block():\n    {body}"}, {"020": "pass"})
     assert outside.alone == ()
+
+
+def test_what_meets_many_operations_in_the_same_way_is_told_once() -> None:
+    uses = f'{ADD}\n{INDEX}\nop.drop_column("users", "name")'
+    [message] = messages({"019": 'op.rename_table("users", "people")'}, {"020": uses})
+    assert message == (
+        "`019` renames table `users` to `people` (line 8) and `020` adds column `users.x` (line 8): `020` has to run "
+        "first, because it needs what `019` renames. The same goes for 2 more operations of `020`."
+    )
+    [mirrored] = messages({"020": uses}, {"019": 'op.rename_table("users", "people")'})
+    assert mirrored.endswith("The same goes for 2 more operations of `020`.")
 
 
 def test_too_much_to_compare_is_unknown() -> None:

@@ -93,4 +93,4 @@ def clash(rule: Rule, left: Act, right: Act) -> Clash:
     first: Which | None = None
     if kind == Kind.ORDER:
         first = "left" if rule.first == "a" else "right"
-    return Clash(kind, left, right, first, rule.dialects, f"{left}, {right}: {says}")
+    return Clash(kind, left, right, first, rule.dialects, f"{left} and {right}: {says}")

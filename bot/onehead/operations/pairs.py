@@ -76,8 +76,9 @@ def _before_rows(a: Operation, b: ChangeRows) -> Iterator[Rule]:
             yield from _new_column_rows(a.column, b)
         case CreateConstraint(table=table, constraint=constraint) if _one_table(table, b.table):
             yield from _demanded(constraint, b)
-        case CreateConstraint(constraint=constraint) if _one_table(constraint.target, b.table) and b.does != "insert":
-            yield Rule(Kind.UNKNOWN, "it depends on the rows whether every key finds its row; look at both.")
+        case CreateConstraint(constraint=constraint) if _one_table(constraint.target, b.table):
+            if b.does == "delete" or (b.does == "update" and _writes(b, set(constraint.target_columns))):
+                yield Rule(Kind.UNKNOWN, "it depends on the rows whether every key finds its row; look at both.")
         case CreateIndex(definition=index) if index.unique and _one_table(index.table, b.table):
             yield from _demanded(Constraint("unique", index.name, index.columns, words=index.words), b)
         case CreateOther(kind="trigger", table=table) if _one_table(table, b.table):
@@ -128,9 +129,14 @@ def _demanded(constraint: Constraint, b: ChangeRows) -> Iterator[Rule]:
         if constraint.kind != "primary key":
             yield Rule(Kind.UNKNOWN, "it depends on the rows whether they have to be deleted first; look at both.")
         return
-    of = {name.lower() for name in constraint.columns} | constraint.words
-    if b.does == "insert" or b.writes is None or not of or of & {name.lower() for name in b.writes}:
+    of = {*constraint.columns, *constraint.words}
+    if b.does == "insert" or not of or _writes(b, of):
         yield Rule(Kind.UNKNOWN, f"it depends on the values whether they keep to the {constraint.kind} constraint.")
+
+
+def _writes(b: ChangeRows, columns: set[str]) -> bool:
+    """Whether it may give one of these columns a value."""
+    return b.writes is None or bool({name.lower() for name in columns} & {name.lower() for name in b.writes})
 
 
 # -- views, labels and keys ---------------------------------------------------------------------------------------

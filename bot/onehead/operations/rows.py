@@ -71,8 +71,8 @@ def _written(made: Made, writes: list[str]) -> list[str] | None:
 
 
 def table_name(value: Value) -> Named | None:
-    """The name of `sa.table("users", ...)` or `sa.Table("users", ...)`."""
-    if isinstance(value, Made) and value.last in ("table", "Table", "TableClause"):
+    """The name of `sa.table("users", ...)`, `sa.Table("users", ...)`, or what `op.create_table` gives."""
+    if isinstance(value, Made) and value.last in ("table", "Table", "TableClause", "create_table"):
         name = text(value.get(0, "name"))
         schema = value.keywords.get("schema")
         if name is not None and (schema is None or plain(schema) is None or text(schema)):

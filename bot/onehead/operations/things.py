@@ -87,7 +87,8 @@ def _new(a: Touch, b: Touch, where: tuple[Dialect, ...]) -> list[Rule]:
     if b.verb == "replace":
         if soft:
             return [Rule(Kind.SILENT, "no error, but only one of the two definitions stays.", "", where)]
-        return [Rule(Kind.CONFLICT, "{b} needs what {a} finds in its way.", "", where)]
+        says = "{b} drops it and makes it anew, so it has to be there, but {a} needs it not to be."
+        return [Rule(Kind.CONFLICT, says, "", where)]
     if b.verb == "drop":
         if a.lenient and a.thing[0] != "enum":
             return [Rule(Kind.SILENT, "no error, but it depends on the order whether it is there at the end.")]

@@ -74,6 +74,7 @@ def judge(left: Revisions, right: Revisions) -> Verdict:
             for b in theirs:
                 if same_engine(a, b):
                     found += _between(a, b)
+    found = _folded(_folded(found, "left"), "right")
     for dialects in (EVERYWHERE, POSTGRESQL, SQLITE):
         if {each.first for each in found if set(dialects) <= set(each.dialects)} >= {"left", "right"}:
             message = "Each side has to run before the other: see the orders named here, which can't both be kept."
@@ -96,6 +97,28 @@ def _between(a: Act, b: Act) -> Iterable[Clash]:
         if here:
             worst[dialect] = max(here, key=lambda each: _RANK[each.kind])
     return {id(each): each for each in worst.values()}.values()
+
+
+def _folded(found: list[Clash], by: Which) -> list[Clash]:
+    """One operation that meets many of the other side in the same way is told once, with their number."""
+    groups: dict[object, list[Clash]] = {}
+    for each in found:
+        one, other = (each.left, each.right) if by == "left" else (each.right, each.left)
+        key: object = id(each)
+        if one is not None and other is not None:
+            what = each.message.rpartition("): ")[2]
+            key = (each.kind, each.first, each.dialects, one.revision, one.step.line, other.revision, what)
+        groups.setdefault(key, []).append(each)
+    told = []
+    for first, *rest in groups.values():
+        if rest:
+            other = first.right if by == "left" else first.left
+            whose = f"`{other.revision}`" if other is not None else "it"
+            more = f"{len(rest)} more operation{'s' if len(rest) > 1 else ''} of {whose}"
+            told.append(first._replace(message=f"{first.message} The same goes for {more}."))
+        else:
+            told.append(first)
+    return told
 
 
 def _unknown(ours: Side, theirs: Side) -> Iterable[Clash]:
