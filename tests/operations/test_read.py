@@ -364,6 +364,41 @@ def test_what_cannot_be_told(body: str, why: str) -> None:
     assert why in unknown(body, before=before)
 
 
+@pytest.mark.parametrize(
+    ("body", "before", "why"),
+    [
+        ("move_players()", "from app.helpers import *", "`move_players`, which stands outside this file"),
+        ('list(map(op.drop_table, ["a", "b"]))', "", "an operation that is handed on"),
+        ("run(op)", "from app import run", "an operation that is handed on"),
+        ('op.get_context().impl.drop_table("a")', "", "a call of something computed"),
+        ("op.get_bind().commit()", "", "a call of something computed"),
+        ('sa.Sequence("s").create(op.get_bind())', "", "a call of something computed"),
+        ('raise NotImplementedError("by hand")', "", "an error that it raises itself"),
+        ('op.batch_alter_table("t").__enter__()', "", "a batch that is not opened by `with`"),
+    ],
+)
+def test_ways_around_are_not_taken_for_nothing(body: str, before: str, why: str) -> None:
+    assert why in unknown(body, before=before)
+
+
+def test_what_is_handed_on_is_read_as_repeated() -> None:
+    [step] = steps('list(map(lambda name: op.drop_table("a"), sa.inspect(op.get_bind()).get_table_names()))')
+    assert (step.does, step.repeated) == (o.DropTable(Named("a")), True)
+
+
+def test_short_circuits_are_conditions() -> None:
+    found = steps('op.get_bind().dialect.name == "sqlite" and op.drop_table("a")\nop.drop_table("b") if x() else None')
+    assert [step.condition for step in found if isinstance(step.does, o.DropTable)] == [
+        "op.get_bind().dialect.name == 'sqlite'",
+        "x()",
+    ]
+
+
+def test_a_dedented_text_is_a_text() -> None:
+    body = 'op.execute(textwrap.dedent("""\\\n        DROP TABLE a\n    """))'
+    assert does(body, before="import textwrap") == [o.DropTable(Named("a"))]
+
+
 def test_what_is_only_looked_at_is_nothing() -> None:
     body = """
     bind = op.get_bind()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import builtins
 from typing import Literal
 
 from onehead.operations.folding import combined, folded, item
@@ -19,6 +20,7 @@ from onehead.operations.terms import (
     Value,
     plain,
     text,
+    unparsed,
 )
 
 MAX_WORK = 200_000
@@ -130,7 +132,10 @@ class Evaluation:
             case ast.Constant(value=str() | int() | float() | bytes() | None as found):
                 found_value = Const(found)
             case ast.Name(id=name):
-                found_value = self.names.get(name) or Path(f"builtins.{name}")
+                # A name that nothing binds may come from an `import *`: it stands outside the file.
+                found_value = self.names.get(name) or Path(
+                    f"builtins.{name}" if hasattr(builtins, name) else f"*.{name}"
+                )
             case ast.Attribute(value=inner, attr=attr):
                 of = self.value(inner)
                 found_value = Path(f"{of.name}.{attr}") if isinstance(of, Path) else Attr(of, attr)
@@ -165,7 +170,10 @@ class Evaluation:
                 found = self.value(test)
                 if isinstance(found, Const):
                     return self.value(body if found.value else orelse)
-                self.value(body), self.value(orelse)
+                self.maybe(unparsed(test), body, orelse)
+            case ast.BoolOp(values=[first, *others]):
+                self.value(first)
+                self.maybe(unparsed(first), *others)
             case ast.Subscript(value=inner, slice=place):
                 return item(self.value(inner), self.value(place)) or Opaque(node)
             case (
@@ -179,6 +187,14 @@ class Evaluation:
                     if isinstance(child, ast.expr | ast.comprehension):
                         self.value(child.iter if isinstance(child, ast.comprehension) else child)
         return Opaque(node)
+
+    def maybe(self, condition: str, *nodes: ast.expr) -> None:
+        """Follow expressions of which it depends whether they are looked at."""
+        outer = self.condition
+        self.condition = outer or condition[:80]
+        for node in nodes:
+            self.value(node)
+        self.condition = outer
 
     def elements(self, nodes: list[ast.expr]) -> tuple[list[Value], bool]:
         """Values of elements or arguments; whether some that are starred can't be told."""

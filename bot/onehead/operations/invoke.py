@@ -91,7 +91,26 @@ class Calls(Evaluation):
             else:
                 is_open = True
         self.quiet -= schema or isinstance(by, BatchOp)
+        if not isinstance(by, Function):
+            for value in (*args, *keywords.values()):
+                self._handed_on(value, node)
         return self._called(Made(by, tuple(args), keywords, is_open, node), node)
+
+    def _handed_on(self, value: Value, node: ast.Call) -> None:
+        """A function that is passed on may be called there, any number of times."""
+        if isinstance(value, BatchOp) or (isinstance(value, Path) and f"{value.name}.".startswith(_OP)):
+            self.emit(Unknown("an operation that is handed on", unparsed(node)[:80]), node, "")
+        elif isinstance(value, Function):
+            repeated, self.repeated = self.repeated, True
+            if isinstance(value.node, ast.Lambda):
+                names = dict(self.names)
+                for parameter in value.node.args.args:
+                    self.names[parameter.arg] = Opaque(parameter)
+                self.value(value.node.body)
+                self.names = names
+            else:
+                self.enter(value.node.name, value.node, (), {})
+            self.repeated = repeated
 
     def _called(self, made: Made, node: ast.Call) -> Value:
         match made.by:
@@ -158,7 +177,7 @@ class Calls(Evaluation):
             self._executed(made, node, name)
         elif name == "begin_transaction" or (name in ("begin", "begin_nested", "connect") and isinstance(origin, Made)):
             pass
-        elif name in _REACHES_FAR or not _is_harmless(origin, name):
+        elif name in _REACHES_FAR or not _is_harmless(origin, name) or _may_change(origin, name):
             self.emit(calls.unknown("a call of something computed", made), node, name)
         elif name in _MUTATORS and isinstance(of, Items | Pairs) and isinstance(node.func, ast.Attribute):
             self.bind(node.func.value, Opaque(node))
@@ -227,6 +246,8 @@ class Calls(Evaluation):
         try:
             self.block(node.body)
         except Stop as end:
+            if end.kind == "raise":
+                self.emit(Unknown("an error that it raises itself", unparsed(node.body[-1])[:80]), node, name)
             return end.value
         finally:
             self._inside.pop()
@@ -251,6 +272,15 @@ class Calls(Evaluation):
 
 def _is_text(args: tuple[Value, ...]) -> bool:
     return bool(args) and isinstance(plain(args[0]), str)
+
+
+def _may_change(origin: Value, name: str) -> bool:
+    """Whether a method of a connection, or of something that can be created, does more than to look."""
+    if isinstance(origin, Made) and isinstance(origin.by, Path) and origin.by.name.startswith(_OP):
+        return not name.startswith(("get_", "has_", "autocommit", "fetch", "scalar", "execution_", "close")) and (
+            name not in _READS
+        )
+    return name in ("create", "drop") and not isinstance(origin, Const | Items | Pairs)
 
 
 def _is_harmless(origin: Value, name: str) -> bool:

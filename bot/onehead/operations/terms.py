@@ -142,12 +142,16 @@ def plain(value: Value | None) -> object:
     return value.value if isinstance(value, Const) else ...
 
 
+_WRAPPERS = ("f", "text", "quoted_name", "DDL", "literal_column", "dedent", "cleandoc")
+"""What gives the text that it is given, but for white space."""
+
+
 def text(value: Value | None) -> str | None:
     """A string, also one that is wrapped as `op.f("x")`, `sa.text("x")` or `quoted_name("x", True)`."""
     match value:
         case Const(value=str(found)):
             return found
-        case Made(args=(first, *_)) as made if made.last in ("f", "text", "quoted_name", "DDL", "literal_column"):
+        case Made(args=(first, *_)) as made if made.last in _WRAPPERS:
             return text(first)
         case Made(by=Attr(of=of, name="bindparams" | "execution_options" | "columns")):
             return text(of)
