@@ -1,0 +1,249 @@
+"""Ask a database what it shows, in a transaction that can't write and doesn't wait.
+
+Only what a schema says about itself is asked for, and the rows of Alembic's version tables; never a row of the
+project's own.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Inspector, column, create_engine, inspect, select, table
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.pool import NullPool
+
+from onehead.errors import CannotJudge, UsageError
+from onehead.live.address import Address
+from onehead.states.traces import Dialect, Sight, Thing, VersionTable
+
+SECONDS_TO_CONNECT = 10
+SECONDS_TO_ANSWER = 30
+SECONDS_TO_WAIT_FOR_LOCKS = 5
+MOST_ROWS = 1000
+"""Rows of a version table that are read: real ones have a handful."""
+
+_NOT_OURS = ("information_schema", "pg_catalog", "pg_toast", "mysql", "performance_schema", "sys")
+_LEFTOVER = "_alembic_tmp_"
+
+
+def look(address: Address, things: Collection[Thing], name: str, schema: str | None) -> Sight:
+    """Look at a database.
+
+    Args:
+        address: where it is.
+        things: what to look for.
+        name: of the version table.
+        schema: of the version table; `None` for the default one.
+
+    Raises:
+        CannotJudge: it can't be reached or read; the message never has the password.
+        UsageError: the address names no database.
+    """
+    try:
+        with connected(address) as connection, warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # types that SQLAlchemy does not know are not our subject
+            return _Look(connection).sight(things, name, schema)
+    except (SQLAlchemyError, OSError) as error:
+        # Drivers put what they were given into what they say, and a traceback would show all of it.
+        text = " ".join(str(getattr(error, "orig", None) or error).split())
+        raise CannotJudge(
+            f"The database {address} could not be looked at: {address.masked(text)[:400]}",
+            "Check address, network and rights; the account needs to connect and to read the version table.",
+        ) from None
+
+
+@contextmanager
+def connected(address: Address) -> Iterator[Connection]:
+    """A connection that can read only, and waits for nothing and nobody for long."""
+    engine = _engine(address.url)
+    with engine.connect() as connection:
+        dialect = connection.dialect
+        match dialect.name:
+            case "postgresql":
+                connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+                connection.exec_driver_sql(f"SET LOCAL statement_timeout = '{SECONDS_TO_ANSWER}s'")
+                connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{SECONDS_TO_WAIT_FOR_LOCKS}s'")
+            case "sqlite":
+                connection.exec_driver_sql("PRAGMA query_only = ON")
+            case _:
+                connection.exec_driver_sql("SET SESSION TRANSACTION READ ONLY")
+                connection.exec_driver_sql(f"SET SESSION lock_wait_timeout = {SECONDS_TO_WAIT_FOR_LOCKS}")
+                if getattr(dialect, "is_mariadb", False):
+                    connection.exec_driver_sql(f"SET SESSION max_statement_time = {SECONDS_TO_ANSWER}")
+                else:
+                    connection.exec_driver_sql(f"SET SESSION max_execution_time = {SECONDS_TO_ANSWER * 1000}")
+                connection.rollback()
+        try:
+            yield connection
+        finally:
+            connection.rollback()
+
+
+def _engine(url: URL) -> Engine:
+    if url.get_backend_name() == "sqlite":
+        file = url.database or ""
+        if file.startswith("file:"):
+            file = file.removeprefix("file:").partition("?")[0]
+        if file in ("", ":memory:"):
+            raise UsageError("A database in memory can't be looked at from outside.", "Name its file.")
+        path = Path(file)
+        if not path.is_file():
+            raise CannotJudge(
+                f"There is no file {file}, so there is no database to look at.",
+                "Check the path: after `sqlite:///` it is relative to here, after `sqlite:////` it begins at the root.",
+            )
+        read_only = url.set(database=f"{path.absolute().as_uri()}", query={"mode": "ro", "uri": "true"})
+        return create_engine(read_only, poolclass=NullPool, connect_args={"timeout": SECONDS_TO_WAIT_FOR_LOCKS})
+    name = "timeout" if url.get_driver_name() == "pg8000" else "connect_timeout"
+    name = "connection_timeout" if url.get_driver_name() == "mysqlconnector" else name
+    asked: dict[str, Any] = {} if name in url.query else {name: SECONDS_TO_CONNECT}
+    return create_engine(url, poolclass=NullPool, connect_args=asked)
+
+
+class _Look:
+    """One look at one database."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._inspector: Inspector = inspect(connection)
+        self._default = self._inspector.default_schema_name or ""
+        self._schemas = [None, *self._more_schemas()]
+        self._tables: dict[str | None, dict[str, str]] = {}
+
+    def sight(self, things: Collection[Thing], name: str, schema: str | None) -> Sight:
+        """Everything that was asked for."""
+        schema = None if schema in ("", self._default) else schema
+        found = [
+            each
+            for place in dict.fromkeys([schema, *self._schemas])
+            for each in self._version_tables(place, name, wanted=place == schema)
+        ]
+        judged = next((each for each in found if (each.schema, each.name) == (schema, name)), None)
+        leftovers = [
+            real if place is None else f"{place}.{real}"
+            for place in self._schemas
+            for real in self._names(place).values()
+            if real.startswith(_LEFTOVER)
+        ]
+        return Sight(
+            self._dialect(),
+            judged,
+            tuple(each for each in found if each is not judged),
+            tuple(sorted(leftovers)),
+            self._seen(things),
+        )
+
+    def _dialect(self) -> Dialect:
+        dialect = self._connection.dialect
+        match dialect.name:
+            case "postgresql":
+                return "postgresql"
+            case "sqlite":
+                return "sqlite"
+            case _:
+                return "mariadb" if getattr(dialect, "is_mariadb", False) else "mysql"
+
+    def _more_schemas(self) -> list[str]:
+        """Other schemas of this database; for MySQL those are other databases, which are not our subject."""
+        if self._connection.dialect.name != "postgresql":
+            return []
+        return sorted(set(self._inspector.get_schema_names()) - {self._default, *_NOT_OURS})
+
+    def _names(self, schema: str | None) -> dict[str, str]:
+        """Tables in one case → as they are called."""
+        if schema not in self._tables:
+            there = schema is None or schema in self._schemas or schema in self._inspector.get_schema_names()
+            names = self._inspector.get_table_names(schema) if there else []
+            self._tables[schema] = {name.casefold(): name for name in names}
+        return self._tables[schema]
+
+    def _version_tables(self, schema: str | None, name: str, *, wanted: bool) -> Iterator[VersionTable]:
+        for real in sorted(self._names(schema).values()):
+            if not (real == name or "alembic" in real.casefold()) or real.startswith(_LEFTOVER):
+                continue
+            columns = {each["name"]: each for each in self._inspector.get_columns(real, schema)}
+            if "version_num" in columns and (len(columns) == 1 or real == name):
+                width = getattr(columns["version_num"]["type"], "length", None)
+                width = None if self._connection.dialect.name == "sqlite" else width
+                yield VersionTable(real, schema, self._rows(real, schema), width)
+            elif wanted and real == name:
+                raise CannotJudge(
+                    f"The table {real} has no column version_num, so it is not a version table of Alembic.",
+                    "Name the right one with --version-table and --version-schema, as env.py does.",
+                )
+
+    def _rows(self, name: str, schema: str | None) -> tuple[str, ...]:
+        found = table(name, column("version_num"), schema=schema)
+        rows = self._connection.execute(select(found.c.version_num).limit(MOST_ROWS)).scalars()
+        return tuple(sorted(str(row) for row in rows))
+
+    def _seen(self, things: Collection[Thing]) -> Mapping[Thing, bool]:
+        seen: dict[Thing, bool] = {}
+        for name in {thing.schema for thing in things}:
+            schema = None if name in ("", self._default) else name
+            here = [thing for thing in things if thing.schema == name]
+            seen |= self._seen_in(schema, [thing for thing in here if thing.kind not in ("type", "label")])
+            if self._connection.dialect.name == "postgresql":
+                seen |= self._types_in(schema, [thing for thing in here if thing.kind in ("type", "label")])
+        return seen
+
+    def _seen_in(self, schema: str | None, things: Collection[Thing]) -> dict[Thing, bool]:
+        tables = self._names(schema)
+        anywhere = any(thing.kind == "index" and not thing.of for thing in things)
+        of = {thing.of.casefold() for thing in things if thing.of}
+        wanted = [real for folded, real in tables.items() if anywhere or folded in of]
+        columns: dict[str, set[str]] = {}
+        if wanted and any(thing.kind == "column" for thing in things):
+            found = self._inspector.get_multi_columns(schema=schema, filter_names=wanted)
+            columns = {name.casefold(): {each["name"].casefold() for each in cs} for (_, name), cs in found.items()}
+        named: dict[str, set[str]] = {}
+        if wanted and any(thing.kind in ("index", "constraint") for thing in things):
+            named = self._named_on(wanted, schema)
+        seen: dict[Thing, bool] = {}
+        for thing in things:
+            name, owner = thing.name.casefold(), thing.of.casefold()
+            match thing.kind:
+                case "table":
+                    seen[thing] = name in tables
+                case "column":
+                    seen[thing] = name in columns.get(owner, ())
+                case "index":
+                    seen[thing] = any(name in names for on, names in named.items() if owner in ("", on))
+                case _:
+                    # A naming convention may have put something before the name.
+                    others = named.get(owner, ())
+                    seen[thing] = name in others or any(each.endswith(f"_{name}") for each in others)
+        return seen
+
+    def _named_on(self, wanted: Sequence[str], schema: str | None) -> dict[str, set[str]]:
+        """Table → names of indexes and constraints: a unique one of the one kind is shown as one of the other, too."""
+        look = self._inspector
+        found: dict[str, set[str]] = {real.casefold(): set() for real in wanted}
+        asks: tuple[Callable[..., Any], ...] = (
+            look.get_multi_indexes,
+            look.get_multi_unique_constraints,
+            look.get_multi_foreign_keys,
+            look.get_multi_check_constraints,
+        )
+        for ask in asks:
+            # Not every database knows every kind.
+            with suppress(NotImplementedError):
+                for (_, real), each in ask(schema=schema, filter_names=wanted).items():
+                    found[real.casefold()].update(str(one["name"]).casefold() for one in each if one["name"])
+        return found
+
+    def _types_in(self, schema: str | None, things: Collection[Thing]) -> dict[Thing, bool]:
+        look: Any = self._inspector
+        enums = look.get_enums(schema=schema) if things else []
+        labels = {each["name"].casefold(): set(each["labels"]) for each in enums}
+        return {
+            thing: thing.name.casefold() in labels
+            if thing.kind == "type"
+            else thing.name in labels.get(thing.of.casefold(), ())
+            for thing in things
+        }

@@ -1,0 +1,134 @@
+"""Looking at real databases: what is seen, and that nothing could be written even if somebody tried."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.pool import NullPool
+
+from onehead.errors import CannotJudge
+from onehead.live.address import Address
+from onehead.live.probe import connected, look
+from onehead.states.traces import Thing
+from tests.mariadb import MariaDB, mariadb
+from tests.postgres import Postgres, postgres
+
+__all__ = ["mariadb", "postgres"]
+
+MADE = (
+    (
+        "CREATE TABLE users (id INTEGER PRIMARY KEY, name VARCHAR(50), team INTEGER,"
+        " CONSTRAINT uq_users_name UNIQUE (name))"
+    ),
+    "CREATE INDEX ix_users_team ON users (team)",
+    "CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)",
+    "INSERT INTO alembic_version VALUES ('b'), ('a')",
+)
+THINGS = {
+    Thing("table", "users"): True,
+    Thing("table", "USERS"): True,
+    Thing("table", "teams"): False,
+    Thing("column", "name", "users"): True,
+    Thing("column", "age", "users"): False,
+    Thing("column", "id", "teams"): False,
+    Thing("index", "ix_users_team", "users"): True,
+    Thing("index", "ix_users_team"): True,
+    Thing("index", "ix_users_age", "users"): False,
+    Thing("constraint", "uq_users_name", "users"): True,
+    Thing("constraint", "name", "users"): True,  # as a naming convention would have made it
+    Thing("constraint", "fk_users_team", "users"): False,
+    Thing("table", "users", "", "elsewhere"): False,
+}
+
+
+@pytest.fixture(params=["sqlite", "postgresql", "mariadb"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/database.sqlite"
+    server: Postgres | MariaDB = request.getfixturevalue("postgres" if request.param == "postgresql" else "mariadb")
+    return server.fresh()
+
+
+def made(url: str, *statements: str) -> None:
+    with create_engine(url, poolclass=NullPool).begin() as connection:
+        for statement in statements:
+            connection.exec_driver_sql(statement)
+
+
+def test_what_is_there_is_seen(url: str) -> None:
+    made(url, *MADE)
+    sight = look(Address(url), list(THINGS), "alembic_version", None)
+    assert sight.seen == THINGS
+    assert sight.version is not None
+    assert (sight.version.name, sight.version.schema, sight.version.rows) == ("alembic_version", None, ("a", "b"))
+    assert (sight.version.width, sight.others, sight.leftovers) == (None if "sqlite" in url else 32, (), ())
+    assert sight.dialect == {"s": "sqlite", "p": "postgresql", "m": "mariadb"}[url[0]]
+
+
+def test_nothing_can_be_written(url: str) -> None:
+    made(url, *MADE)
+    with connected(Address(url)) as connection:
+        for statement in ("DELETE FROM alembic_version", "DROP TABLE users", "CREATE TABLE x (id INTEGER)"):
+            with pytest.raises(SQLAlchemyError, match=r"(?i)read.?only"):
+                connection.exec_driver_sql(statement)
+            connection.rollback()
+            if connection.dialect.name == "postgresql":
+                break  # a new transaction would be another one
+    users = Thing("table", "users")
+    assert look(Address(url), [users], "alembic_version", None).seen == {users: True}
+
+
+def test_types_and_their_labels(postgres: Postgres) -> None:
+    url = postgres.fresh()
+    made(url, "CREATE TYPE mood AS ENUM ('happy', 'Sad')", "CREATE SCHEMA app", "CREATE TYPE app.mood AS ENUM ('x')")
+    things = {
+        Thing("type", "mood"): True,
+        Thing("type", "size"): False,
+        Thing("label", "Sad", "mood"): True,
+        Thing("label", "sad", "mood"): False,
+        Thing("label", "x", "mood", "app"): True,
+        Thing("label", "x", "size"): False,
+    }
+    assert look(Address(url), list(things), "alembic_version", None).seen == things
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "mariadb"])
+def test_databases_without_types_say_nothing_about_them(
+    kind: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    url = f"sqlite:///{tmp_path}/a.db" if kind == "sqlite" else request.getfixturevalue("mariadb").fresh()
+    made(url, "CREATE TABLE users (id INTEGER PRIMARY KEY)")
+    assert look(Address(url), [Thing("label", "x", "mood")], "alembic_version", None).seen == {}
+
+
+def test_a_version_table_that_is_none(url: str) -> None:
+    made(url, "CREATE TABLE alembic_version (id INTEGER PRIMARY KEY)")
+    with pytest.raises(CannotJudge, match="no column version_num"):
+        look(Address(url), (), "alembic_version", None)
+
+
+def test_a_version_table_of_another_name_and_schema(postgres: Postgres) -> None:
+    url = postgres.fresh()
+    made(
+        url,
+        "CREATE SCHEMA app",
+        "CREATE TABLE app.migrations (version_num VARCHAR(64), note TEXT)",
+        "INSERT INTO app.migrations VALUES ('b', '')",
+    )
+    sight = look(Address(url), (), "migrations", "app")
+    assert sight.version is not None
+    assert (str(sight.version), sight.version.rows, sight.version.width) == ("app.migrations", ("b",), 64)
+
+
+def test_a_table_that_may_not_be_read(postgres: Postgres) -> None:
+    url = postgres.fresh()
+    made(url, *MADE, "CREATE ROLE stranger LOGIN PASSWORD 'hunter2'")
+    stranger = url.replace("://postgres:@", "://stranger:hunter2@").replace("://postgres@", "://stranger:hunter2@")
+    assert stranger != url
+    with pytest.raises(CannotJudge) as caught:
+        look(Address(stranger), (), "alembic_version", None)
+    assert "permission denied for table alembic_version" in caught.value.message
+    assert "hunter2" not in caught.value.message
