@@ -27,7 +27,8 @@ ARROWS: dict[str, set[str]] = {
     "revisions": {"errors"},
     "operations": {"revisions.parse", "revisions.syntax_tree"},
     "plan": {"revisions"},
-    "states": {"plan", "revisions"},
+    "states": {"operations", "plan", "revisions"},
+    "live": {"errors", "states.traces"},
     "gitrepo": {"errors", "revisions.source"},
     "forge": {"errors", "quoting"},
     "jobs": {"errors"},
@@ -35,14 +36,17 @@ ARROWS: dict[str, set[str]] = {
     "pipeline": {"errors"},
     "settings": {"errors", "setting_values"},
     "render": {"errors", "revisions.merge_file", "revisions.parse"},
-    "reports": {"plan", "revisions", "states.outcome", "states.crash", "quoting", "render", "commands.grammar"},
+    "reports": {
+        *("plan", "revisions", "quoting", "render", "commands.grammar"),
+        *("states.outcome", "states.crash", "states.ailments", "states.rows", "states.traces"),
+    },
     "flows": {
         *("errors", "quoting", "revisions", "operations", "plan", "states", "render", "reports"),
         *("gitrepo", "forge", "jobs.job", "commands.grammar"),
     },
     "entrypoints": {
         *("errors", "pipeline", "revisions", "plan", "states", "reports", "flows", "settings"),
-        *("gitrepo", "forge", "jobs", "logs"),
+        *("gitrepo", "forge", "jobs", "live", "logs"),
     },
     "wiring": {"entrypoints", "errors", "flows", "jobs", "logs", "settings"},
     "__main__": {"entrypoints.cli"},
@@ -59,6 +63,7 @@ THIRD_PARTY: dict[str, set[str]] = {
     "markdown_it": {"commands.markdown"},
     "prometheus_client": {"entrypoints.metrics"},
     "rich": {"entrypoints.sweep"},
+    "sqlalchemy": {"live.address", "live.probe"},
     "starlette": {"entrypoints.webhook"},
     "structlog": {
         *("logs", "jobs.embedded", "flows.commands", "flows.handle", "flows.offer", "flows.say"),

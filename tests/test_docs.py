@@ -32,9 +32,11 @@ from onehead.entrypoints.metrics import Metrics
 from onehead.flows.setup import EVENTS
 from onehead.forge.hooks import HOOK_PATH
 from onehead.jobs.embedded import EmbeddedEngine
+from onehead.live.probe import SECONDS_TO_ANSWER, SECONDS_TO_WAIT_FOR_LOCKS
 from onehead.plan.findings import KINDS, Code
 from onehead.plan.plans import Plan, ReasonCode
 from onehead.settings import SETTINGS
+from onehead.states.ailments import Ailment, Effect
 from tests.migrations import VERSIONS, chain, merged, project, revision
 from tests.repositories import Repository, environment
 from tests.test_architecture import ARROWS, THIRD_PARTY
@@ -266,6 +268,15 @@ def test_the_example_of_a_finding_gives_that_finding(code: Code, tmp_path: Path)
         assert done.returncode == (3 if kind.blinds else 1)
     elif not any(each["severity"] == "error" for each in findings):
         assert done.returncode == 0
+
+
+def test_what_a_doctor_says() -> None:
+    body = text(DOCS / "how-to" / "database.md")
+    assert [coded(row[0]) for row in rows(sections(DOCS / "how-to" / "database.md")["What it says"])] == list(Ailment)
+    assert {coded(row[0]) for row in rows(sections(DOCS / "how-to" / "database.md")["Ways out"])} == set(
+        get_args(Effect)
+    )
+    assert f"longer than {SECONDS_TO_ANSWER} seconds or waits longer than {SECONDS_TO_WAIT_FOR_LOCKS} for" in flat(body)
 
 
 def test_plans_and_reasons() -> None:
@@ -595,7 +606,7 @@ def test_shown_output_is_the_real_one(page: Path) -> None:
 def test_json_fields_are_explained() -> None:
     page = text(REFERENCE / "json.md")
     explained = {part for span in INLINE.findall(page) for part in re.split(r"[.\[\]]+", span)}
-    for command in ("onehead check", "onehead fix", "onehead graph", "onehead states"):
+    for command in ("onehead check", "onehead fix", "onehead graph", "onehead states", "onehead doctor --rows 018"):
         document = json.loads(printed(f"{command} --format json"))
         assert keys(document) - explained == set()
         assert f"`{document['schema']}`" in page

@@ -11,6 +11,9 @@ from typing import Any
 
 import pytest
 from alembic.util import CommandError
+from sqlalchemy import create_engine
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.pool import NullPool
 
 from onehead.entrypoints.cli import main
 from tests.basketball import TABLES, TRUNK, Basketball, basketball
@@ -182,3 +185,85 @@ def test_a_row_that_no_file_declares_is_what_really_crashed(
     assert f"error  018  stops: {caught.value}\n" in told
     assert "no file declares 018, so what ran is unknown.\n" in told
     assert "Deploy the version that has it; never stamp back.\n" in told
+
+
+def test_the_answer_that_the_reporter_should_have_had(
+    report: Basketball, url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A database at 018, and a pod that says it can't locate 018: neither of them has anything to do with the fork."""
+    Deployment(checked_out(report.repo, report.trunk, tmp_path / "old"), url).upgrade()
+    place = ["--repo", str(report.repo.path), "--at", "main"]
+    assert main(["doctor", *place, "--database-url", url]) == 0
+    told = capsys.readouterr().out
+    assert "alembic/versions: alembic_version holds 018\n" in told
+    assert "`alembic upgrade head` runs 020, 021, 019, 022, 023, 024 and 025 and ends at 025\n" in told
+    assert "The chain parts after `018` and is rejoined by merge revisions" in told
+    assert "Of 25 revisions, the schema shows: 18 applied, 7 not applied.\n" in told
+    (tmp_path / "log").write_text("FAILED: Can't locate revision identified by '018'\n", encoding="utf-8")
+    assert main(["explain", *place, str(tmp_path / "log")]) == 0
+    told = " ".join(capsys.readouterr().out.split())
+    assert "neither the chain nor the row in the database is wrong" in told
+    assert "The image that crashes holds neither `018` nor anything after it." in told
+    assert "Do not `stamp`: that runs no migration, and what is skipped would never be made." in told
+
+
+@pytest.mark.parametrize(
+    ("there", "stamp"),
+    [
+        (("player_teams",), "019"),
+        (("custom_notes",), "020"),
+        (("custom_notes", "oauth_tokens"), "021"),
+        (("player_teams", "custom_notes"), "019 020"),
+        (("player_teams", "custom_notes", "oauth_tokens"), "019 021"),
+    ],
+)
+def test_a_database_at_018_in_which_tables_stand_that_no_row_records(
+    report: Basketball,
+    url: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    there: tuple[str, ...],
+    stamp: str,
+) -> None:
+    Deployment(checked_out(report.repo, report.trunk, tmp_path / "old"), url).upgrade()
+    engine = create_engine(url, poolclass=NullPool)
+    with engine.begin() as connection:
+        for table in there:
+            connection.exec_driver_sql(f"CREATE TABLE {table} (id INTEGER PRIMARY KEY)")
+    code, told = onehead(capsys, report, "doctor", "--at", "main", "--database-url", url)
+    [environment] = told["environments"]
+    assert (code, [each["code"] for each in environment["complaints"]]) == (1, ["ahead"])
+    by_table = {table: id_ for id_, table in TABLES.items()}
+    assert environment["complaints"][0]["names"] == sorted(by_table[table] for table in there)
+    deployed = Deployment(checked_out(report.repo, "main", tmp_path / "main"), url)
+    with pytest.raises(SQLAlchemyError, match="already exists"):
+        deployed.upgrade()
+    # SQLite has kept what ran before that, so it is looked at once more.
+    _, told = onehead(capsys, report, "doctor", "--at", "main", "--database-url", url)
+    [way] = told["environments"][0]["ways_out"]
+    commands = [step["command"] for step in way["steps"]]
+    if url.startswith("postgresql"):
+        assert commands == [f"alembic stamp --purge {stamp}", "alembic upgrade head"]
+    for command in commands:
+        deployed.run(command)
+    code, _ = onehead(capsys, report, "doctor", "--at", "main", "--database-url", url)
+    assert (code, deployed.rows()) == (0, ("025",))
+    assert deployed.tables() == {*TABLES.values(), *(f"t{id_}" for id_ in (*TRUNK, "022", "023", "024", "025"))}
+
+
+def test_what_the_report_proposed_loses_three_tables_without_a_word(
+    report: Basketball, url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Deployment(checked_out(report.repo, report.trunk, tmp_path / "old"), url).upgrade()
+    deployed = Deployment(checked_out(report.repo, "main", tmp_path / "main"), url)
+    deployed.stamp("019", "021")
+    deployed.upgrade()
+    assert deployed.tables().isdisjoint(TABLES.values())
+    code, told = onehead(capsys, report, "doctor", "--at", "main", "--database-url", url)
+    [environment] = told["environments"]
+    [lost] = environment["complaints"]
+    assert (code, lost["code"], lost["names"], environment["rows"]) == (1, "lost", ["019", "020", "021"], ["025"])
+    for step in environment["ways_out"][0]["steps"]:
+        deployed.run(step["command"])
+    code, _ = onehead(capsys, report, "doctor", "--at", "main", "--database-url", url)
+    assert (code, deployed.tables() >= set(TABLES.values())) == (0, True)

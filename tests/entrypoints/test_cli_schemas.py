@@ -14,7 +14,9 @@ from jsonschema.exceptions import ValidationError
 from onehead.plan.findings import Code
 from onehead.plan.plans import Merge, Nothing, ReasonCode, Refuse, Reissue, Reparent
 from onehead.plan.verdict import Verdict
+from onehead.states.ailments import Ailment, Effect, Severity
 from onehead.states.outcome import FixKind, OutcomeKind
+from onehead.states.traces import Dialect, ThingKind
 from tests.basketball import basketball
 from tests.entrypoints.terminal_runs import Run, story
 from tests.migrations import VERSIONS, revision
@@ -96,6 +98,12 @@ def test_states(shop: Repository, run: Run, head: str, rows: str | None) -> None
     valid("states", told)
 
 
+@pytest.mark.parametrize("rows", ["", "003", "002,003", "999"])
+@pytest.mark.parametrize("at", ["main", "oauth", "gap", "dynamic"])
+def test_doctor(shop: Repository, run: Run, at: str, rows: str) -> None:
+    valid("doctor", run("doctor", "--repo", shop.path, "--at", at, "--rows", rows, "--format", "json").json)
+
+
 @pytest.mark.parametrize("at", ["main", "oauth", "gap", "dynamic"])
 def test_graph(shop: Repository, run: Run, at: str) -> None:
     valid("graph", run("graph", "--repo", shop.path, "--at", at, "--format", "json").json)
@@ -107,7 +115,7 @@ def test_a_large_repository(run: Run, tmp_path: Path) -> None:
     valid("states", run("states", "--repo", report.repo.path, "--at", report.forked, "--format", "json").json)
 
 
-@pytest.mark.parametrize("verb", ["check", "fix", "graph", "states"])
+@pytest.mark.parametrize("verb", ["check", "fix", "graph", "states", "doctor"])
 def test_the_schemas_are_strict(shop: Repository, run: Run, verb: str) -> None:
     """Every object is closed and every list of names complete, so that a change of the format can't go unnoticed."""
     found = schema(verb)
@@ -115,7 +123,8 @@ def test_the_schemas_are_strict(shop: Repository, run: Run, verb: str) -> None:
     objects = [node for node in walk(found) if node.get("type") == "object"]
     assert len(objects) > 3
     assert all(node["additionalProperties"] is False for node in objects)
-    told = run(verb, "--repo", shop.path, "--format", "json").json
+    more = ("--rows", "003") if verb == "doctor" else ()
+    told = run(verb, "--repo", shop.path, *more, "--format", "json").json
     valid(verb, told)
     with pytest.raises(ValidationError, match="'surprise' was unexpected"):
         valid(verb, told | {"surprise": 1})
@@ -139,6 +148,17 @@ def test_names_of_the_states_are_those_of_the_code() -> None:
     definitions = schema("states")["$defs"]
     assert definitions["state"]["properties"]["outcome"]["enum"] == list(get_args(OutcomeKind))
     assert definitions["fix"]["properties"]["fix"]["enum"] == list(get_args(FixKind))
+
+
+def test_names_of_a_diagnosis_are_those_of_the_code() -> None:
+    definitions = schema("doctor")["$defs"]
+    assert definitions["complaint"]["properties"]["code"]["enum"] == [str(ailment) for ailment in Ailment]
+    assert definitions["complaint"]["properties"]["severity"]["enum"] == list(get_args(Severity))
+    assert definitions["evidence"]["properties"]["kind"]["enum"] == list(get_args(ThingKind))
+    assert definitions["environment"]["properties"]["dialect"]["enum"] == [*get_args(Dialect), None]
+    assert definitions["next_upgrade"]["properties"]["outcome"]["enum"] == list(get_args(OutcomeKind))
+    step = definitions["way"]["properties"]["steps"]["items"]
+    assert step["properties"]["effect"]["enum"] == list(get_args(Effect))
 
 
 def walk(node: Any) -> list[dict[str, Any]]:

@@ -3,6 +3,17 @@
 from __future__ import annotations
 
 import argparse
+from typing import NoReturn
+
+from onehead.live.masking import mask_urls
+
+
+class Parser(argparse.ArgumentParser):
+    """Refuses without repeating the password of an address that it was given."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong, and end."""
+        super().error(mask_urls(message))
 
 
 class ShowVersion(argparse.Action):

@@ -61,11 +61,10 @@ def _of_the_hook(words: list[str]) -> SimpleNamespace | None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    import argparse  # noqa: PLC0415
 
-    from onehead.entrypoints.arguments import ShowVersion  # noqa: PLC0415
+    from onehead.entrypoints.arguments import Parser, ShowVersion  # noqa: PLC0415
 
-    parser = argparse.ArgumentParser(
+    parser: argparse.ArgumentParser = Parser(
         prog="onehead",
         description="Keeps every deployable branch of an Alembic project at one head.",
         epilog="Exit codes: 0 healthy, 1 a deploy would break, 2 wrong usage or configuration, 3 could not judge.",
@@ -73,6 +72,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action=ShowVersion, nargs=0, help="show the version and exit")
     verbs = parser.add_subparsers(prog="onehead", title="verbs", metavar="VERB", required=True)
     _for_a_clone(verbs)
+    _for_a_database(verbs)
     _for_a_forge(verbs)
     return parser
 
@@ -109,6 +109,29 @@ def _for_a_clone(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     states.add_argument("--rows", metavar="ROWS", help="only this content of alembic_version, e.g. 018,019")
     states.add_argument("--format", choices=("text", "json"), default="text")
     states.set_defaults(module="entrypoints.states")
+
+
+def _for_a_database(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    doctor = verbs.add_parser("doctor", help="what happened to this database, and what to do; changes nothing")
+    _repository(doctor)
+    doctor.add_argument("--at", metavar="REF", default="HEAD", help="the commit that is deployed (default: HEAD)")
+    doctor.add_argument("--environment", metavar="PATH", help="which one, where the repository has several")
+    whom = doctor.add_mutually_exclusive_group()
+    whom.add_argument("--database-url", metavar="URL", help="look at this database, in a transaction that can't write")
+    whom.add_argument("--database-url-file", metavar="FILE", help="file with that address, unseen by other users' ps")
+    whom.add_argument(
+        "--rows", metavar="ROWS", help="ask no database: this is what alembic_version holds, e.g. 018,019"
+    )
+    doctor.add_argument("--version-table", metavar="NAME", help="as env.py names it (default: what env.py says)")
+    doctor.add_argument("--version-schema", metavar="NAME", help="schema of that table (default: what env.py says)")
+    doctor.add_argument("--format", choices=("text", "json"), default="text")
+    doctor.set_defaults(module="entrypoints.doctor")
+
+    explain = verbs.add_parser("explain", help="what the crash of a deploy means, from its log")
+    _repository(explain)
+    explain.add_argument("--at", metavar="REF", default="HEAD", help="the commit that is deployed (default: HEAD)")
+    explain.add_argument("file", metavar="FILE", nargs="?", default="-", help="the log (default: standard input)")
+    explain.set_defaults(module="entrypoints.explain")
 
 
 def _for_a_forge(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

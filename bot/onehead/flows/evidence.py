@@ -47,17 +47,17 @@ def gather_evidence(others: Others, facts: Facts, policy: Policy, target: Point,
     everywhere = [
         f"branch {name}, whose migrations a shared database runs" for name in _shared(others, subject, policy)
     ]
-    everywhere += [_spoken(ref) for ref in _twins(others, subject, own)]
+    everywhere += [spoken(ref) for ref in _twins(others, subject, own)]
     for revision in repairable(facts):
         holdings = standing.with_blob(revision.blob) if revision.id in facts.target else standing.with_id(revision.id)
-        places = [*everywhere, *(_spoken(holding.ref) for holding in evident(holdings))]
+        places = [*everywhere, *(spoken(holding.ref) for holding in evident(holdings))]
         if places:
             escaped[revision.path] = places
     merges: dict[tuple[str, ...], str] = {}
     for revision, holding in standing.merges:
         if revision.id in facts.merged or not evident([holding]) or _is_later_state(others, holding.sha, subject.sha):
             continue
-        merges.setdefault(tuple(sorted(revision.parents)), _spoken(holding.ref))
+        merges.setdefault(tuple(sorted(revision.parents)), spoken(holding.ref))
     return Evidence({path: tuple(dict.fromkeys(places)) for path, places in escaped.items()}, merges, others.incomplete)
 
 
@@ -126,7 +126,8 @@ def _is_later_state(others: Others, sha: str, subject: str) -> bool:
     return is_ancestor(others.git, subject, sha)
 
 
-def _spoken(ref: str) -> str:
+def spoken(ref: str) -> str:
+    """A ref as people name it: "branch oauth", "tag v2"."""
     for prefix, kind in (("refs/heads/", "branch"), ("refs/remotes/", "branch"), ("refs/tags/", "tag")):
         if ref.startswith(prefix):
             return f"{kind} {ref.removeprefix(prefix)}"

@@ -1,0 +1,139 @@
+"""`onehead doctor`: what has happened to this database, and what to do about it. It changes nothing."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from onehead.entrypoints.terminal import SignOfLife, painter
+from onehead.errors import UsageError
+from onehead.flows.bodies import traces_in, version_table_of
+from onehead.flows.examine import Trees, examine
+from onehead.flows.memory import Memory, memory_for
+from onehead.flows.whereabouts import whereabouts
+from onehead.gitrepo.command import Git
+from onehead.gitrepo.refs import resolve
+from onehead.plan.facts import Evidence, Facts
+from onehead.plan.verdict import Examination, Point
+from onehead.reports.doctor import Visit, doctor_document, doctor_text
+from onehead.states.ailments import Ailment, Diagnosis
+from onehead.states.diagnosis import diagnose, diagnose_rows
+from onehead.states.rows import Whereabouts
+from onehead.states.witnesses import things_to_look_for
+
+
+def run(options: argparse.Namespace) -> int:
+    """Look, and tell; 1 when the next upgrade would fail or lose something, 3 when files could not be read."""
+    if options.rows is None and options.database_url is None and options.database_url_file is None:
+        raise UsageError(
+            "There is no database to look at.",
+            "Give `--database-url URL`, or `--rows 018` where the database can't be reached from here.",
+        )
+    git = Git(Path(options.repo).absolute())
+    memory = memory_for(os.path.realpath(options.repo))
+    at = Point(options.at, resolve(git, options.at))
+    with SignOfLife("looking at revisions and database"):
+        examination, trees = examine(
+            git, at, None, strategy="merge", memory=memory, evidence=lambda _facts, _policy: Evidence()
+        )
+        chosen = _chosen(examination, options.environment)
+        if options.rows is not None:
+            visit = _by_rows(examination, chosen, options.rows)
+        else:
+            visit = _by_sight(examination, trees, chosen, options)
+        visit = visit._replace(places=_places(git, visit, memory))
+    if options.format == "json":
+        sys.stdout.write(json.dumps(doctor_document(visit), indent=2) + "\n")
+    else:
+        sys.stdout.write(doctor_text(visit, painter(sys.stdout)))
+    if examination.verdict == "unreadable":
+        return 3
+    return 0 if visit.is_healthy else 1
+
+
+def _chosen(examination: Examination, environment: str | None) -> dict[str, Facts]:
+    """The environments that are asked about, by path."""
+    every = {examined.facts.environment.path: examined.facts for examined in examination.environments}
+    if environment is None:
+        return every
+    if environment not in every:
+        raise UsageError(
+            f"There is no environment {environment!r} at {examination.target.ref}.",
+            f"There are: {', '.join(every) or 'none'}.",
+        )
+    return {environment: every[environment]}
+
+
+def _by_rows(examination: Examination, chosen: Mapping[str, Facts], text: str) -> Visit:
+    rows = tuple(filter(None, map(str.strip, text.split(","))))
+    diagnoses = {path: diagnose_rows(facts, rows) for path, facts in chosen.items()}
+    return Visit(examination, None, _fitting(diagnoses, rows), {})
+
+
+def _by_sight(
+    examination: Examination, trees: Trees, chosen: Mapping[str, Facts], options: argparse.Namespace
+) -> Visit:
+    # Only here: whoever names rows need not have SQLAlchemy's drivers, nor wait for it to load.
+    from onehead.live.address import Address  # noqa: PLC0415
+    from onehead.live.probe import look  # noqa: PLC0415
+
+    address = Address(_address(options))
+    diagnoses: dict[str, Diagnosis] = {}
+    notes: list[str] = []
+    rows: set[str] = set()
+    for path, facts in chosen.items():
+        traces = traces_in(facts, trees)
+        names = version_table_of(facts, trees)
+        table = options.version_table or names.table or "alembic_version"
+        schema = options.version_schema or names.schema
+        given = options.version_table is not None or options.version_schema is not None
+        if names.computed and facts.environment.script_location is not None and not given:
+            notes.append(
+                f"env.py of {path} computes {' and '.join(names.computed)}, so the usual one was taken: {table}. "
+                "--version-table and --version-schema name another."
+            )
+        sight = look(address, things_to_look_for(facts.merged, traces), table, schema)
+        rows |= set(sight.version.rows) if sight.version else set()
+        sure = given or (not names.computed and (names.table, names.schema) != (None, None))
+        diagnoses[path] = diagnose(facts, traces, sight, version_table_is_sure=sure)
+    return Visit(examination, str(address), _fitting(diagnoses, tuple(rows)), {}, tuple(notes))
+
+
+def _address(options: argparse.Namespace) -> str:
+    if options.database_url is not None:
+        return str(options.database_url)
+    file = Path(options.database_url_file)
+    try:
+        return file.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"The file {file} with the address can't be read: {error}.") from error
+
+
+def _fitting(diagnoses: dict[str, Diagnosis], rows: tuple[str, ...]) -> dict[str, Diagnosis]:
+    """Of several environments those that know a row: the database belongs to these.
+
+    Raises:
+        UsageError: none of them does, so there is no telling.
+    """
+    if len(diagnoses) < 2:
+        return diagnoses
+    knowing = {path: each for path, each in diagnoses.items() if any(row in each.graph for row in rows)}
+    if not knowing:
+        raise UsageError(
+            "This repository has several environments, and none of them knows a row of this database.",
+            f"Say which one it belongs to: --environment {' or '.join(diagnoses)}.",
+        )
+    return knowing
+
+
+def _places(git: Git, visit: Visit, memory: Memory) -> dict[str, Whereabouts]:
+    found: dict[str, Whereabouts] = {}
+    facts = {examined.facts.environment.path: examined.facts for examined in visit.examination.environments}
+    for path, diagnosis in visit.diagnoses.items():
+        unknown = diagnosis.of(Ailment.UNKNOWN_ROW)
+        found |= whereabouts(git, facts[path], unknown, memory)
+    return found

@@ -1,0 +1,264 @@
+"""What a doctor says of a database: text for people, an object for scripts. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+from onehead.plan.plans import ReasonCode
+from onehead.plan.verdict import Examination
+from onehead.reports.ailments import Told, listed, told
+from onehead.reports.paint import Paint, plain, visible
+from onehead.reports.text import compared_line, coverage_line, short_ref
+from onehead.revisions.graph import Graph
+from onehead.states.ailments import Ailment, Complaint, Diagnosis, Revisited, Way
+from onehead.states.rows import Whereabouts
+from onehead.states.traces import Thing, VersionTable
+
+_STILL_CRASHING = "If a deploy of this commit crashes all the same, its log says why: onehead explain LOGFILE"
+_MOST_LISTED = 20
+_MOST_EVIDENCE = 4
+_DIALECTS = {"postgresql": "PostgreSQL", "sqlite": "SQLite", "mysql": "MySQL", "mariadb": "MariaDB"}
+_SHOWN = {"applied": "applied", "absent": "not applied", "partly": "partly applied", "untold": "leaves no trace"}
+
+
+class Visit(NamedTuple):
+    """A doctor's visit.
+
+    Attributes:
+        examination: of the judged commit.
+        database: its address without a password; `None` where only rows are known.
+        diagnoses: path of an environment → what ails the database, seen from there.
+        places: revisions that the files don't declare → where they stand otherwise.
+        notes: what a person should know about the visit itself.
+    """
+
+    examination: Examination
+    database: str | None
+    diagnoses: Mapping[str, Diagnosis]
+    places: Mapping[str, Whereabouts]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def is_healthy(self) -> bool:
+        """Whether the next upgrade does what it should, in every environment that was asked about."""
+        return all(diagnosis.is_healthy for diagnosis in self.diagnoses.values())
+
+
+def doctor_text(visit: Visit, paint: Paint = plain) -> str:
+    """The text of `onehead doctor`."""
+    lines = [*_heading(visit, paint), coverage_line(visit.examination)]
+    lines += [f"note: {visible(note)}" for note in visit.notes]
+    for path, diagnosis in visit.diagnoses.items():
+        lines += ["", *_environment(visit, path, diagnosis, paint)]
+    if visit.is_healthy and visit.diagnoses:
+        lines += ["", _STILL_CRASHING]
+    return "\n".join(lines) + "\n"
+
+
+def doctor_document(visit: Visit) -> dict[str, Any]:
+    """The object of `onehead doctor --format json` (docs/schema/onehead.doctor-1.json)."""
+    target = visit.examination.target
+    return {
+        "schema": "onehead.doctor/1",
+        "healthy": visit.is_healthy,
+        "at": {"ref": target.ref, "sha": target.sha},
+        "database": visit.database,
+        "coverage": visit.examination.coverage._asdict(),
+        "notes": list(visit.notes),
+        "environments": [_document(visit, path, diagnosis) for path, diagnosis in visit.diagnoses.items()],
+    }
+
+
+def _heading(visit: Visit, paint: Paint) -> Iterator[str]:
+    style, word = ("good", "Healthy") if visit.is_healthy else ("bad", "Not healthy")
+    if not visit.diagnoses:
+        style, word = "strong", "Nothing to judge"
+    yield f"{paint(style, word)}. {compared_line(visit.examination)}"
+    if visit.database is not None:
+        yield f"Looked at {visible(visit.database)}; nothing was changed."
+
+
+def _environment(visit: Visit, path: str, diagnosis: Diagnosis, paint: Paint) -> Iterator[str]:
+    yield f"{paint('strong', visible(path or '.'))}: {_holds(diagnosis)}"
+    yield f"  {_next_upgrade(diagnosis, paint)}"
+    if diagnosis.is_healthy:
+        yield from _rejoined(visit, path)
+    yield ""
+    yield from _revisions(diagnosis)
+    target = short_ref(visit.examination.target.ref)
+    for complaint in diagnosis.complaints:
+        yield ""
+        yield from _complaint(complaint, told(complaint, diagnosis, visit.places, target), paint)
+    for question in _doubts(diagnosis):
+        yield ""
+        yield f"  {paint('warning', 'question')}: {question}"
+    for way in diagnosis.ways:
+        yield ""
+        yield from _way(way, paint)
+    if not diagnosis.ways and not diagnosis.is_healthy:
+        yield ""
+        yield "  No command is offered, as none is certain to help: do what is said above, and nothing by hand before."
+
+
+def _rejoined(visit: Visit, path: str) -> Iterator[str]:
+    """A fork that is no trouble any more: people suspect it all the same."""
+    for examined in visit.examination.environments:
+        if examined.facts.environment.path == path:
+            reasons = [reason for reason in examined.plan.reasons if reason.code == ReasonCode.REJOINED]
+            yield from (f"  {visible(reason.message)}" for reason in reasons)
+
+
+def _holds(diagnosis: Diagnosis) -> str:
+    if diagnosis.rows is None:
+        return "there is no version table"
+    sight = diagnosis.sight
+    name = str(sight.version) if sight and sight.version else "alembic_version"
+    return f"{visible(name)} holds {listed(row.text for row in diagnosis.rows) or 'no row'}"
+
+
+def _next_upgrade(diagnosis: Diagnosis, paint: Paint) -> str:
+    outcome = diagnosis.outcome
+    command = f"`alembic upgrade {diagnosis.target}`"
+    if outcome.kind == "error":
+        return f"{paint('error', f'{command} stops')}: {visible(outcome.error or '')}"
+    if outcome.kind == "loss":
+        verb = "runs" if len(outcome.lost) == 1 else "run"
+        return f"{paint('bad', f'{command} exits with 0')}, but {listed(outcome.lost)} never {verb}"
+    if not outcome.runs:
+        return f"{command} has nothing to run"
+    return f"{command} runs {listed(outcome.runs)} and ends at {listed(outcome.rows_after)}"
+
+
+def _revisions(diagnosis: Diagnosis) -> Iterator[str]:
+    """Those that differ from what the rows say, and those that are still to come; all others as numbers."""
+    if diagnosis.sight is None:
+        claimed = sum(revision.claimed for revision in diagnosis.revisions.values())
+        yield f"  The rows stand for {claimed} of {len(diagnosis.revisions)} revisions. The tables were not looked at."
+        return
+    odd = [revision for revision in diagnosis.revisions.values() if _is_odd(revision, diagnosis)]
+    kinds = ("applied", "absent", "partly", "untold")
+    counts = {kind: sum(r.witnessed.shown == kind for r in diagnosis.revisions.values()) for kind in kinds}
+    untold = counts.pop("untold")
+    numbers = [f"{number} {_SHOWN[kind]}" for kind, number in counts.items() if number or kind == "applied"]
+    if untold:
+        numbers.append(f"{untold} can't be seen (data or nothing at all), so the rows are believed there")
+    yield f"  Of {len(diagnosis.revisions)} revisions, the schema shows: {', '.join(numbers)}."
+    for revision in odd[:_MOST_LISTED]:
+        yield from _revision(revision, diagnosis.graph)
+    if len(odd) > _MOST_LISTED:
+        yield f"    … and {len(odd) - _MOST_LISTED} more; `--format json` lists all"
+
+
+def _is_odd(revision: Revisited, diagnosis: Diagnosis) -> bool:
+    shown = revision.witnessed.shown
+    return (
+        shown == "partly"
+        or revision.id in diagnosis.doubtful
+        or (shown == "applied" and not revision.claimed and not diagnosis.of(Ailment.UNKNOWN_ROW))
+        or (shown == "absent" and revision.claimed)
+    )
+
+
+def _revision(revision: Revisited, graph: Graph) -> Iterator[str]:
+    declared = graph.revisions[revision.id]
+    recorded = "recorded" if revision.claimed else "not recorded"
+    yield f"    {visible(revision.id)}  {recorded}, {_SHOWN[revision.witnessed.shown]}  {visible(declared.path)}"
+    for each in revision.witnessed.evidence[:_MOST_EVIDENCE]:
+        there = "is there" if each.there else "is not there"
+        yield f"      line {each.line}: {visible(str(each.thing))} {there}"
+    left = len(revision.witnessed.evidence) - _MOST_EVIDENCE
+    if left > 0:
+        yield f"      and {left} more"
+
+
+def _complaint(complaint: Complaint, words: Told, paint: Paint) -> Iterator[str]:
+    yield f"  {paint(complaint.severity, f'{complaint.severity} {complaint.ailment}')}: {words.message}"
+    yield f"    → {words.next}"
+    if words.question:
+        yield f"    {paint('warning', '?')} {words.question}"
+
+
+def _doubts(diagnosis: Diagnosis) -> Iterator[str]:
+    for id_ in diagnosis.doubtful:
+        revision = diagnosis.revisions[id_]
+        does = "; ".join(f"line {each.line}: {visible(each.text)[:100]}" for each in revision.untraced[:2])
+        yield (
+            f"has {visible(id_)} run? It leaves no trace in the schema, and the rows can't be relied on here"
+            f"{f' ({does})' if does else ''}. Look into the data."
+        )
+
+
+def _way(way: Way, paint: Paint) -> Iterator[str]:
+    yield f"  {paint('strong', 'Way out')}{f', if {visible(way.condition)}' if way.condition else ''}:"
+    width = max(len(visible(step.command)) for step in way.steps)
+    for number, step in enumerate(way.steps, 1):
+        style = "warning" if step.effect == "destructive" else "good"
+        yield f"    {number}. {visible(step.command).ljust(width)}  {paint(style, step.effect)}: {visible(step.why)}"
+
+
+def _document(visit: Visit, path: str, diagnosis: Diagnosis) -> dict[str, Any]:
+    outcome, sight = diagnosis.outcome, diagnosis.sight
+    target = short_ref(visit.examination.target.ref)
+    return {
+        "path": path,
+        "healthy": diagnosis.is_healthy,
+        "dialect": sight.dialect if sight else None,
+        "version_table": _table(sight.version) if sight and sight.version else None,
+        "other_version_tables": [_table(other) for other in sight.others] if sight else [],
+        "rows": None if diagnosis.rows is None else [row.text for row in diagnosis.rows],
+        "next_upgrade": {
+            "command": f"alembic upgrade {diagnosis.target}",
+            "outcome": outcome.kind,
+            "runs": list(outcome.runs),
+            "rows_after": list(outcome.rows_after),
+            "lost": list(outcome.lost),
+            "error": outcome.error,
+        },
+        "revisions": [_revision_object(each, diagnosis) for each in diagnosis.revisions.values()],
+        "complaints": [
+            {
+                "code": str(complaint.ailment),
+                "severity": complaint.severity,
+                "names": list(complaint.names),
+                "message": words.message,
+                "next": words.next,
+                "question": words.question or None,
+            }
+            for complaint in diagnosis.complaints
+            for words in [told(complaint, diagnosis, visit.places, target)]
+        ],
+        "questions": list(_doubts(diagnosis)),
+        "ways_out": [
+            {
+                "condition": way.condition or None,
+                "steps": [{"command": s.command, "effect": s.effect, "why": s.why} for s in way.steps],
+            }
+            for way in diagnosis.ways
+        ],
+    }
+
+
+def _table(found: VersionTable) -> dict[str, Any]:
+    return {"name": found.name, "schema": found.schema, "rows": list(found.rows)}
+
+
+def _revision_object(revision: Revisited, diagnosis: Diagnosis) -> dict[str, Any]:
+    return {
+        "id": revision.id,
+        "path": diagnosis.graph.revisions[revision.id].path,
+        "recorded": revision.claimed,
+        "state": {"absent": "not-applied", "untold": "no-witness"}.get(
+            revision.witnessed.shown, revision.witnessed.shown
+        ),
+        "evidence": [
+            _thing(each.thing)
+            | {"there": each.there, "shows": "applied" if each.ran else "not-applied", "line": each.line}
+            for each in revision.witnessed.evidence
+        ],
+        "untraced": [{"line": each.line, "text": each.text} for each in revision.untraced],
+    }
+
+
+def _thing(thing: Thing) -> dict[str, Any]:
+    return {"kind": thing.kind, "name": thing.name, "of": thing.of or None, "schema": thing.schema or None}
