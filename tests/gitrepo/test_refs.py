@@ -262,3 +262,10 @@ def test_a_hostile_commit_is_described_all_the_same(git: Git, repo: Repository) 
     assert refs.describe(git, [sha]) == {
         sha: Commit(sha, "B\x01\ufffd", "", datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC), "\ufffd\x01")
     }
+
+
+def test_pull_requests_are_listed_by_number(git: Git, repo: Repository) -> None:
+    one = repo.commit("main", {"a": "1"})
+    for number in (10, 9, 100):
+        repo.git("update-ref", f"refs/pull/{number}/head", one)
+    assert [ref.name.split("/")[2] for ref in refs.list_refs(git, "refs/pull")] == ["9", "10", "100"]

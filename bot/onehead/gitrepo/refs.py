@@ -85,10 +85,11 @@ def resolve(git: Git, ref: str) -> str:
 def list_refs(git: Git, *prefixes: str) -> list[Ref]:
     """All refs below the prefixes (`refs/heads`, `refs/tags`, `refs/remotes/origin` …; default: all), by name.
 
+    Numbers in names count as such: `pull/9` comes before `pull/10`.
     Symbolic refs such as `refs/remotes/origin/HEAD`, and tags of something else than a commit, are left out.
     """
     form = "%(refname)%00%(symref)%00%(objecttype)%00%(objectname)%00%(*objecttype)%00%(*objectname)"
-    out = git.run("for-each-ref", f"--format={form}", *prefixes)
+    out = git.run("for-each-ref", "--sort=version:refname", f"--format={form}", *prefixes)
     found = []
     for line in out.decode("utf-8", "surrogateescape").split("\n")[:-1]:
         name, symref, kind, sha, peeled_kind, peeled = line.split("\0")
