@@ -76,7 +76,7 @@ class Others:
     @cached_property
     def refs(self) -> list[Ref]:
         """All of them, by name, those of pull requests by number."""
-        return sorted(published_refs(self.git), key=_in_order)
+        return published_refs(self.git)
 
     @cached_property
     def tips(self) -> dict[str, list[Ref]]:
@@ -159,11 +159,6 @@ class Others:
             outcomes = [revision_of(path, blob, declared[blob]) for path, blob in found if blob in declared]
             result[tree] = [outcome for outcome in outcomes if isinstance(outcome, Revision)]
         return result
-
-
-def _in_order(ref: Ref) -> tuple[str, int]:
-    number = ref.name.removeprefix("refs/pull/").removesuffix("/head")
-    return ("refs/pull/", int(number)) if number.isdecimal() else (ref.name, 0)
 
 
 def is_repair(ref: str) -> bool:
