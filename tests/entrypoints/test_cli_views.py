@@ -44,6 +44,10 @@ LINES = {
     Code.STALE_REVISES: "Revises: 001",
     Code.TEXT_CONFLICT: '"""t002',
     Code.BAD_POLICY: "shared-database = .*",
+    Code.SEMANTIC_CONFLICT: "down_revision: .*",
+    Code.ORDER_MATTERS: "down_revision: .*",
+    Code.SILENT_DIFFERENCE: "down_revision: .*",
+    Code.UNKNOWN_OPERATION: "down_revision: .*",
 }
 
 
