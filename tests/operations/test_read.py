@@ -524,7 +524,6 @@ def test_lines_and_calls() -> None:
         (b"revision = '1'", "the file has no function `upgrade`"),
         (b"#" * (9 * 1024 * 1024), "the file is too large to be read"),
         (b"def upgrade():\n x = " + b"(" * 5000 + b")" * 5000, "the file can't be read as Python"),
-        (b"def upgrade():\n x = " + b"-" * 3000 + b"1", "the file is nested too deeply to be read"),
         (
             b"def upgrade():\n"
             + b"".join(b" " * at + b" for a in (1,2,3,4,5,6,7,8,9):\n" for at in range(9))
@@ -538,6 +537,13 @@ def test_hostile_files(data: bytes, why: str) -> None:
     [step] = read(data)
     assert isinstance(step.does, o.Unknown)
     assert step.does.why == why
+
+
+def test_a_file_that_is_nested_too_deeply() -> None:
+    """Whether Python's parser gives up on it, or the reading does, is a matter of the version."""
+    [step] = read(b"def upgrade():\n x = " + b"-" * 3000 + b"1")
+    assert isinstance(step.does, o.Unknown)
+    assert step.does.why in ("the file can't be read as Python", "the file is nested too deeply to be read")
 
 
 def test_strings_do_not_fill_the_memory() -> None:
