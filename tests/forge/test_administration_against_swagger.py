@@ -32,7 +32,6 @@ Call = Callable[[Administration], object]
 CALLS: dict[str, tuple[Call, list[str]]] = {
     # Method → how it is called, and what that asks of Forgejo.
     "account": (lambda admin: admin.account("ann"), ["GET /users/{username}"]),
-    "is_organisation": (lambda admin: admin.is_organisation("courtside"), ["GET /orgs/{org}"]),
     "hooks": (lambda admin: admin.hooks(of_repository(REPO)), ["GET /repos/{owner}/{repo}/hooks"]),
     "create_hook": (
         lambda admin: admin.create_hook(of_repository(REPO), URL, SECRET, EVENTS),

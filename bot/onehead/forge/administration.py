@@ -123,14 +123,6 @@ class Administration:
         """GET /users/{username}: also of an organisation."""
         return decode.user(self._connection.get(f"/users/{quote(name, safe='')}"))
 
-    def is_organisation(self, name: str) -> bool:
-        """GET /orgs/{org}: needs the scope `read:organization`."""
-        try:
-            self._connection.send("GET", f"/orgs/{quote(name, safe='')}")
-        except NotFound:
-            return False
-        return True
-
     def hooks(self, place: HookPlace) -> Iterator[Webhook]:
         """GET …/hooks: all of a place, those of other services too."""
         seen: set[int] = set()
