@@ -198,13 +198,13 @@ class Place:
             case OpenPull() as wanted:
                 return self._open(site, wanted)
             case EditPull(key, fields):
-                return self._ask(OWNER, "PATCH", f"{path}/pulls/{site.pulls[key]}", dict(fields))
+                return self._edit(site, site.pulls[key], dict(fields))
             case MergePull(key, style, delete):
                 return self._merge(site, site.pulls[key], style, delete=delete)
             case MergeRepair(repair, style):
                 return self._merge(site, self.repair(site, repair), style, delete=True)
             case TurnRepair(repair, state):
-                return self._ask(OWNER, "PATCH", f"{path}/pulls/{self.repair(site, repair)}", {"state": state})
+                return self._edit(site, self.repair(site, repair), {"state": state})
             case Say(key, name, text, who):
                 number = site.issue if key == "I" else site.pulls[key]
                 answer = self.api[who].post(f"{path}/issues/{number}/comments", json={"body": text})
@@ -217,6 +217,14 @@ class Place:
 
     def _ask(self, who: str, method: str, path: str, body: dict[str, Any]) -> str:
         return str(self.api[who].request(method, path, json=body).status_code)
+
+    def _edit(self, site: Site, number: int, fields: dict[str, str]) -> str:
+        issue = site.repository.issues[number]
+        if fields.get("state") == "open" and issue.pull is not None:
+            # The button on the page takes over what was pushed meanwhile; the API alone does not.
+            with self.forge.world.lock:
+                self.forge.pulls.store_head(site.repository, issue, issue.pull)
+        return self._ask(OWNER, "PATCH", f"/repos/{site.repository.full_name}/pulls/{number}", fields)
 
     def _open(self, site: Site, wanted: OpenPull) -> str:
         self.forge_rest()

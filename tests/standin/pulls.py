@@ -46,13 +46,16 @@ class Pulls:
         number = max(base.issues, default=0) + 1
         issue = Issue(self._world.next_id("issue"), number, author, cut_title(title), body, pull)
         base.issues[number] = issue
-        self._store_head(base, issue, pull)
+        self.store_head(base, issue, pull)
         self.checker.now(base, issue)
         self._announcer.pull(base, issue, "opened", author)
         return issue
 
-    def _store_head(self, base: Repository, issue: Issue, pull: Pull) -> None:
-        """Put the head's commits into the base repository, under the pull request's own ref."""
+    def store_head(self, base: Repository, issue: Issue, pull: Pull) -> None:
+        """Put the head's commits into the base repository, under the pull request's own ref.
+
+        After a push, and when somebody reopens on the page: not when one reopens through the API.
+        """
         head, ref = pull.head_repository, f"refs/pull/{issue.number}/head"
         if head is None or not head.tip(pull.head_branch):
             return
@@ -70,7 +73,7 @@ class Pulls:
         for base, issue, pull in self._world.pulls_from(head, branch):
             if pull.opened > pushed:
                 continue
-            self._store_head(base, issue, pull)
+            self.store_head(base, issue, pull)
             issue.updated = now()
             self.checker.soon(base, issue)
             self._announcer.pull(base, issue, "synchronized", pusher, fine="pull_request_sync")
@@ -94,7 +97,7 @@ class Pulls:
         if issue.pull is None:
             self._announcer.issue(repo, issue, action, doer)
             return
-        # Reopening looks at nothing anew: what was pushed meanwhile shows with the next push.
+        # Through the API nothing is looked at anew: what was pushed meanwhile shows with the next push.
         self._announcer.pull(repo, issue, action, doer)
 
     def mark_merged(self, repo: Repository, issue: Issue, doer: User, commit: str) -> None:
