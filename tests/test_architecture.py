@@ -25,7 +25,7 @@ ARROWS: dict[str, set[str]] = {
     "logs": set(),
     "setting_values": set(),
     "revisions": {"errors"},
-    "operations": {"revisions.parse", "revisions.syntax_tree"},
+    "operations": {"revisions.parse", "revisions.python_source"},
     "plan": {"revisions"},
     "states": {"operations", "plan", "revisions"},
     "live": {"errors", "states.traces"},
@@ -189,13 +189,18 @@ def test_pure_rooms_do_not_look_at_the_world() -> None:
     wrong = [
         f"{each.importer}:{each.line} imports {each.name}"
         for each in imports()
-        if room_of(each.importer) in PURE and {each.name, each.name.partition(".")[0]} & SEES_THE_WORLD
+        if room_of(each.importer) in PURE
+        and {each.name, each.name.partition(".")[0]} & SEES_THE_WORLD
+        and (each.importer, each.name) != LOCK
     ]
     for name, tree in modules().items():
         if room_of(name) in PURE:
             wrong += [f"{name}:{call.lineno} calls {called(call)}" for call in calls(tree) if called(call) in OPENS]
     assert wrong == []
 
+
+LOCK = ("revisions.python_source", "threading")
+"""Python's own parser is not pure: threads have to take turns."""
 
 OPENS = {"open", "read_text", "read_bytes", "write_text", "write_bytes", "now", "today", "utcnow"}
 

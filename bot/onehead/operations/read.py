@@ -16,7 +16,7 @@ from onehead.operations.invoke import AUTOCOMMIT, Calls
 from onehead.operations.operation import Batch, Step, Unknown
 from onehead.operations.terms import BatchOp, Choice, Const, Function, Items, Opaque, Path, Value, unparsed
 from onehead.revisions.parse import MAX_BYTES
-from onehead.revisions.syntax_tree import syntax
+from onehead.revisions.python_source import syntax
 
 MAX_ROUNDS = 256
 """A loop over more constants than that is read once, as one whose rounds are not known."""

@@ -13,8 +13,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from onehead.revisions.declarations import Declaration, declarations
-from onehead.revisions.fragments import fragments, hidden_bindings, parse
+from onehead.revisions.fragments import fragments, hidden_bindings
 from onehead.revisions.positions import LINE_START, Lines
+from onehead.revisions.python_source import syntax
 
 NAMES = ("revision", "down_revision", "branch_labels", "depends_on")
 
@@ -85,11 +86,11 @@ def dissect(data: bytes) -> Anatomy | Trouble:
             return Trouble(f"its encoding, {encoding}, does not give back the same bytes")
     except (SyntaxError, ValueError, LookupError):
         return Trouble("it can't be decoded with the encoding it declares")
-    tree = parse(text)
+    tree = syntax(text)
     if tree is not None:
         return _anatomy(data, text, encoding, tree, complete=True)
     for fragment in fragments(text, NAMES):
-        tree = parse(fragment)
+        tree = syntax(fragment)
         if tree is not None:
             return _anatomy(data, text, encoding, tree, complete=False)
     return Trouble("it isn't Python, and its header can't be read either")

@@ -5,12 +5,11 @@ Every fragment keeps the positions of the whole text, so that an edit made by it
 
 from __future__ import annotations
 
-import ast
 import re
-import warnings
 from collections.abc import Collection, Iterator
 
 from onehead.revisions.positions import LINE_START, Lines, line_number
+from onehead.revisions.python_source import syntax
 
 _FIRST_BLOCK = re.compile(LINE_START + r"(?:async[ \t]+def\b|def\b|class\b|@)")
 _STATEMENT = re.compile(LINE_START + r"(?P<name>[A-Za-z_]\w*)[ \t]*(?::[^=\r\n]+)?=(?!=)")
@@ -22,16 +21,6 @@ _QUOTED = re.compile(
     r"|\"(?>(?:\\.|[^\"\\\r\n])*)\"|'(?>(?:\\.|[^'\\\r\n])*)'"
 )
 _LONGEST_STATEMENT = 60  # lines; no header value is longer, and a hostile file must not cost more
-
-
-def parse(text: str) -> ast.Module | None:
-    """The syntax tree, or `None`; a doubtful escape in somebody's file is no warning of ours."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return ast.parse(text)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return None
 
 
 def fragments(text: str, names: Collection[str]) -> Iterator[str]:
@@ -66,7 +55,7 @@ def _readable_lines(lines: Lines, starts: list[int]) -> set[int]:
     for start in starts:
         first = line_number(lines.text, start) - 1
         for last in range(first, min(first + _LONGEST_STATEMENT, len(lines.starts))):
-            if parse(lines.text[lines.starts[first] : lines.end(last)]) is not None:
+            if syntax(lines.text[lines.starts[first] : lines.end(last)]) is not None:
                 kept |= set(range(first, last + 1))
                 break
     return kept

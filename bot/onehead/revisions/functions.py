@@ -9,8 +9,8 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 from onehead.revisions.anatomy import Anatomy, quotes_of
-from onehead.revisions.fragments import parse
 from onehead.revisions.positions import LINE_START, Lines
+from onehead.revisions.python_source import syntax
 
 _SIGNATURE = re.compile(
     LINE_START + r"(?:async[ \t]+)?def[ \t]+(?:upgrade|downgrade)[ \t]*\([^()]*\)[ \t]*(?:->[^:\r\n]+)?:"
@@ -63,7 +63,7 @@ def _definitions(file: Anatomy) -> list[tuple[ast.FunctionDef | ast.AsyncFunctio
     kinds = (ast.FunctionDef, ast.AsyncFunctionDef)
     if file.complete:
         return [(node, True) for node in file.tree.body if isinstance(node, kinds)]
-    stubs = [parse(found.group().lstrip("\r\n") + " pass") for found in _SIGNATURE.finditer(file.text)]
+    stubs = [syntax(found.group().lstrip("\r\n") + " pass") for found in _SIGNATURE.finditer(file.text)]
     return [(node, False) for stub in stubs if stub for node in stub.body if isinstance(node, kinds)]
 
 

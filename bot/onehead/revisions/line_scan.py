@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import ast
 import re
-import warnings
 
-from onehead.revisions import syntax_tree
+from onehead.revisions import python_source, syntax_tree
 from onehead.revisions.declared import Declared, docstring
 from onehead.revisions.scope import Scope, declared
 
@@ -76,13 +75,9 @@ def _expression(text: str, start: int) -> ast.expr | None:
         end = len(text) if newline < 0 else newline + 1
         if end - start > _LONGEST_VALUE:
             return None
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                return ast.parse(text[start:end].strip(), mode="eval").body
-        except (SyntaxError, ValueError, RecursionError, MemoryError):
-            if end == len(text):
-                return None
+        found = python_source.expression(text[start:end].strip())
+        if found is not None or end == len(text):
+            return found
     return None
 
 
@@ -90,9 +85,7 @@ def _why_not_python(data: bytes) -> tuple[int, str]:
     if len(data) > syntax_tree.MAX_BYTES:
         return 0, f"it is larger than {syntax_tree.MAX_BYTES // 1024} KiB and its header is not plain"
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            ast.parse(data)
+        python_source.parse(data)
     except SyntaxError as error:
         return error.lineno or 0, f"it is not Python that this version understands ({error.msg})"
     except (ValueError, RecursionError, MemoryError) as error:

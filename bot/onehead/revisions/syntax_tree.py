@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import ast
-import warnings
 from collections.abc import Iterator
 
 from onehead.revisions.declared import Declared, docstring
 from onehead.revisions.plain_header import FIRST_BLOCK, has_cookie, mentioned
+from onehead.revisions.python_source import syntax
 from onehead.revisions.scope import Scope, Value, declared
 
 MAX_BYTES = 512 * 1024
@@ -35,16 +35,6 @@ def read(data: bytes) -> Declared | None:
         return None
     module = syntax(data)
     return None if module is None else _read(module, may_hold_global=b"global" in data or has_cookie(data))
-
-
-def syntax(data: bytes) -> ast.Module | None:
-    """The syntax tree, or `None` for what this Python can't parse."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # invalid escapes in somebody's file are not our user's business
-            return ast.parse(data)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return None
 
 
 def _read(module: ast.Module, *, may_hold_global: bool) -> Declared:

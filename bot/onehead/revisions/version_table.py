@@ -6,7 +6,7 @@ import ast
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from onehead.revisions.syntax_tree import syntax
+from onehead.revisions.python_source import syntax
 
 _OPTIONS = ("version_table", "version_table_schema")
 

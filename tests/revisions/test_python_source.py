@@ -1,0 +1,60 @@
+"""Python's own parser, as several threads of a service use it."""
+
+from __future__ import annotations
+
+import ast
+import gc
+import time
+import warnings
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from onehead.revisions import python_source
+
+
+class _Slow:
+    """Garbage that gives way to the other threads when it is collected."""
+
+    def __init__(self) -> None:
+        self.me = self
+
+    def __del__(self) -> None:
+        time.sleep(0.00001)
+
+
+@pytest.fixture
+def busy_collector() -> Iterator[None]:
+    """Collect garbage at every occasion."""
+    before = gc.get_threshold()
+    gc.set_threshold(1)
+    yield
+    gc.set_threshold(*before)
+
+
+@pytest.mark.usefixtures("busy_collector")
+def test_several_threads_parse_at_once() -> None:
+    nested = f"x = {'[' * 40}1{']' * 40}\n" * 20
+
+    def parse(_: int) -> str:
+        _Slow()
+        return ast.dump(python_source.parse(nested))
+
+    with ThreadPoolExecutor(8) as threads:
+        assert len(set(threads.map(parse, range(200)))) == 1
+
+
+def test_threads_leave_the_warnings_as_they_were() -> None:
+    before = list(warnings.filters)
+    with ThreadPoolExecutor(8) as threads:
+        assert all(threads.map(python_source.syntax, ["x = '\\d'\n"] * 400))
+    assert list(warnings.filters) == before
+
+
+@pytest.mark.parametrize("text", ["print 'x'\n", "x = (\n", "x = 1\0", "(" * 3000])
+def test_what_is_not_python_has_no_tree(text: str) -> None:
+    assert python_source.syntax(text) is None
+    assert python_source.expression(text) is None
+    with pytest.raises(python_source.NOT_PYTHON):
+        python_source.parse(text)
