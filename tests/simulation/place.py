@@ -220,10 +220,15 @@ class Place:
 
     def _edit(self, site: Site, number: int, fields: dict[str, str]) -> str:
         issue = site.repository.issues[number]
-        if fields.get("state") == "open" and issue.pull is not None:
-            # The button on the page takes over what was pushed meanwhile; the API alone does not.
+        pull = issue.pull
+        if fields.get("state") == "open" and pull is not None and issue.is_closed:
+            # The button on the page is not there without both branches, and takes over what was pushed meanwhile; the
+            # API does not care.
+            head = pull.head_repository
+            if head is None or not (head.tip(pull.head_branch) and site.repository.tip(pull.base_branch)):
+                return "no button"
             with self.forge.world.lock:
-                self.forge.pulls.store_head(site.repository, issue, issue.pull)
+                self.forge.pulls.store_head(site.repository, issue, pull)
         return self._ask(OWNER, "PATCH", f"/repos/{site.repository.full_name}/pulls/{number}", fields)
 
     def _open(self, site: Site, wanted: OpenPull) -> str:
