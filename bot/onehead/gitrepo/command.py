@@ -22,6 +22,8 @@ from onehead.gitrepo.process import Answer, surroundings
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from onehead.gitrepo.objects import Objects
+
 DEFAULT_TIMEOUT = 60.0
 """Seconds that one git command may take."""
 
@@ -30,7 +32,14 @@ class Git:
     """Git in one directory: a checkout (or any directory of it), a linked worktree or a bare repository.
 
     Opening costs nothing and checks nothing: the first command tells whether there is a repository.
+
+    Attributes:
+        directory: where git runs.
+        timeout: seconds that one command may take.
+        kept_open: the conversation about objects that is shared by all who ask here (see `objects.kept_open`).
     """
+
+    kept_open: Objects | None = None
 
     def __init__(
         self,

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from onehead.errors import CannotJudge
-from onehead.gitrepo.objects import Objects, TooLarge
+from onehead.gitrepo.objects import Objects, TooLarge, conversation
 from onehead.gitrepo.refs import COMMIT_FIELDS, COMMIT_FORMAT, LOG, Commit, Ref, list_refs, parse_commit
 
 if TYPE_CHECKING:
@@ -138,7 +138,7 @@ def presence(git: Git, refs: Collection[Ref], directories: Collection[str], *, r
     if not commits:
         return Presence((), {})
     names = [directory.strip("/") for directory in directories]
-    with Objects(git) as objects:
+    with conversation(git) as objects:
         questions = [f"{sha}:{name}" if name else f"{sha}^{{tree}}" for sha in commits for name in names]
         answers = iter(objects.look_up(questions))
         held: dict[str, dict[str, str]] = {}

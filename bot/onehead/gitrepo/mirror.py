@@ -30,6 +30,7 @@ import git as gitpython
 from onehead.errors import CannotJudge, OneheadError
 from onehead.gitrepo.command import Git
 from onehead.gitrepo.errors import explain
+from onehead.gitrepo.objects import kept_open
 from onehead.gitrepo.process import Answer
 from onehead.gitrepo.remote import PushOutcome, PushStatus, RefUpdate, access, push_arguments, read_push, remote_trouble
 
@@ -90,7 +91,8 @@ class Mirrors:
             _wait_for(lock, url, self._timeout)
             reading = Git(place, timeout=self._timeout, secrets=reach.secrets)
             talking = reading.variant(environment={"GIT_ALLOW_PROTOCOL": reach.protocols}, config=reach.config)
-            yield Mirror(place, url, reading, talking, self._pushing)
+            with kept_open(reading):
+                yield Mirror(place, url, reading, talking, self._pushing)
 
 
 class Mirror:
@@ -198,6 +200,8 @@ class Mirror:
             return False
 
     def _clone(self, object_format: str) -> Answer:
+        if self.git.kept_open is not None:
+            self.git.kept_open.hang_up()
         if self._place.exists():
             shutil.rmtree(self._place)
         _Repository.init(self._place, bare=True, object_format=object_format).close()

@@ -1,11 +1,13 @@
 """A conversation with one `git cat-file` process: what is behind a name, and what is in it.
 
-Asking costs microseconds, starting git costs milliseconds; so whoever has more than one question asks them here.
+Asking costs microseconds, starting git costs milliseconds; so whoever has more than one question asks them here, and
+who judges hundreds of branches keeps one conversation open for all of them (`kept_open`).
 """
 
 from __future__ import annotations
 
 import threading
+from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, NamedTuple, Self
 
 from onehead.gitrepo.command import Git, end
@@ -38,14 +40,22 @@ class TooLarge(NamedTuple):
 class Objects:
     """Objects of one repository. Use as a context manager; for one thread; the time limit is that of its door."""
 
-    def __init__(self, git: Git) -> None:
+    def __init__(self, git: Git, *, keep: bool = False) -> None:
+        """Name the door.
+
+        Args:
+            git: the door.
+            keep: do not end git when the context is left, but when `hang_up` is called, or after an error.
+        """
         self._git = git
+        self._keep = keep
         self._process: subprocess.Popen[bytes] | None = None
         self._timer: threading.Timer | None = None
         self._expired = False
 
     def __enter__(self) -> Self:
-        self._process = self._git.start("cat-file", "--batch-command", "-z", "--buffer")
+        if self._process is None:
+            self._process = self._git.start("cat-file", "--batch-command", "-z", "--buffer")
         self._timer = threading.Timer(self._git.timeout, self._expire)
         self._timer.daemon = True
         self._timer.start()
@@ -56,8 +66,14 @@ class Objects:
     ) -> None:
         if self._timer is not None:
             self._timer.cancel()
+        if not self._keep or error is not None or self._expired:
+            self.hang_up()
+
+    def hang_up(self) -> None:
+        """End git; the next question starts it anew. What is left of an answer goes with it."""
         if self._process is not None:
             end(self._process)
+        self._process, self._expired = None, False
 
     def look_up(self, names: Sequence[str]) -> list[Info | None]:
         """What each name (`SHA`, `SHA:path`, `SHA^{tree}` …) stands for; `None` where there is nothing.
@@ -141,6 +157,22 @@ class Objects:
         self._expired = True
         if self._process is not None:
             self._process.kill()
+
+
+def conversation(git: Git) -> Objects:
+    """The conversation that is kept open at a door, or one of its own."""
+    return git.kept_open or Objects(git)
+
+
+@contextmanager
+def kept_open(git: Git) -> Iterator[None]:
+    """Let all questions that are asked at a door meanwhile, by one thread, be one conversation."""
+    git.kept_open = Objects(git, keep=True)
+    try:
+        yield
+    finally:
+        git.kept_open.hang_up()
+        git.kept_open = None
 
 
 def _bytes(name: str) -> bytes:

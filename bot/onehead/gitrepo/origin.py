@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from onehead.errors import CannotJudge
 from onehead.gitrepo.errors import GitTimeout, ShallowHistory
-from onehead.gitrepo.objects import Objects
+from onehead.gitrepo.objects import conversation
 from onehead.gitrepo.refs import is_shallow, list_refs, merge_base
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ class Origin:
         held = {ref.sha for ref in list_refs(self._git, "refs/heads", "refs/remotes", "refs/tags")}
         rest = {name: sha for name, sha in self.advertised.refs.items() if sha not in held and name not in own}
         shas = sorted(set(rest.values()))
-        with Objects(self._git) as objects:
+        with conversation(self._git) as objects:
             here = {sha for sha, info in zip(shas, objects.look_up(shas), strict=True) if info is not None}
         data = "".join(f"{sha}\n" for sha in (*here, f"^{target}")).encode("ascii")
         beyond = set(self._git.run("rev-list", "--stdin", data=data).decode("ascii").split()) if here else set()

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from itertools import filterfalse
 from typing import TYPE_CHECKING, NamedTuple
 
-from onehead.gitrepo.objects import Objects, TooLarge
+from onehead.gitrepo.objects import TooLarge, conversation
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -173,7 +173,7 @@ def read(git: Git, oids: Iterable[str], limit: int = DEFAULT_LIMIT) -> Contents:
     found = Contents({}, {})
     wanted = dict.fromkeys(oids)
     if wanted:
-        with Objects(git) as objects:
+        with conversation(git) as objects:
             for oid, content in objects.contents(wanted, limit):
                 if isinstance(content, TooLarge):
                     found.too_large[oid] = content.size
