@@ -17,7 +17,7 @@ from onehead.gitrepo.mirror import MirrorBusy, Mirrors
 from onehead.gitrepo.refs import list_refs
 from onehead.gitrepo.remote import PushOutcome, PushStatus, RefUpdate, RemoteRefused, RemoteUnreachable
 from onehead.gitrepo.snapshot import list_tree, read
-from onehead.gitrepo.write import Signature, commit
+from onehead.gitrepo.write import Draft, Signature, write_commits
 from onehead.revisions.source import FileChange
 from tests.gitrepo.forge_over_http import TOKEN, ForgeOverHttp
 from tests.repositories import Repository
@@ -181,7 +181,7 @@ class TestPush:
         moved = repo.commit("moved", {"b.py": "1\n"}, parents=[one])
         repo.branch("old", one)
         mirror.fetch()
-        sha = commit(mirror.git, [one], [FileChange("a.py", b"2\n")], "Fix\n", BOT)
+        [sha] = write_commits(mirror.git, one, [Draft("Fix\n", [FileChange("a.py", b"2\n")])], BOT)
         outcomes = mirror.push(
             [
                 RefUpdate("refs/heads/onehead/merge/x", sha, None),
@@ -245,7 +245,7 @@ class TestPush:
         two = repo.commit("other", {"a.py": "2\n"}, parents=[one])
         mirror.fetch()
         hook(repo, "pre-receive", f"unset GIT_QUARANTINE_PATH; git update-ref refs/heads/main {two}")
-        sha = commit(mirror.git, [one], [FileChange("a.py", b"3\n")], "Fix\n", BOT)
+        [sha] = write_commits(mirror.git, one, [Draft("Fix\n", [FileChange("a.py", b"3\n")])], BOT)
         (outcome,) = mirror.push([RefUpdate("refs/heads/main", sha, one)])
         assert outcome.status is PushStatus.STALE
         assert repo.sha("main") == two
@@ -336,7 +336,7 @@ class TestOverHttp:
         with ForgeOverHttp(tmp_path) as forge, mirrors.hold(f"{forge.url}/repo.git", TOKEN) as held:
             held.fetch()
             assert everything(held.git) == {"refs/heads/main": one}
-            sha = commit(held.git, [one], [FileChange("a.py", b"2\n")], "Fix\n", BOT)
+            [sha] = write_commits(held.git, one, [Draft("Fix\n", [FileChange("a.py", b"2\n")])], BOT)
             assert held.push([RefUpdate("refs/heads/main", sha, one)]) == [
                 PushOutcome("refs/heads/main", PushStatus.OK)
             ]

@@ -5,10 +5,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from onehead.errors import OneheadError
 from onehead.gitrepo.command import Git
 from onehead.gitrepo.errors import GitFailed
 from onehead.gitrepo.merge import write_merged_tree
-from onehead.gitrepo.write import BranchInUse, Signature, StaleRef, commit, merge_commit, update_ref
+from onehead.gitrepo.write import BranchInUse, Draft, Merge, Signature, StaleRef, update_ref, write_commits
 from onehead.revisions.source import FileChange
 from tests.repositories import Repository
 
@@ -17,6 +18,18 @@ if TYPE_CHECKING:
 
 BOT = Signature("onehead", "onehead@example.com", datetime(2024, 5, 1, 10, tzinfo=UTC))
 ANN = Signature("Ann Ü", "ann@example.com", datetime(2024, 4, 1, 10, 30, tzinfo=timezone(timedelta(hours=2))))
+
+
+def commit(
+    git: Git,
+    parent: str,
+    changes: list[FileChange],
+    message: str = "Change\n",
+    author: Signature = BOT,
+    committer: Signature | None = None,
+) -> str:
+    [sha] = write_commits(git, parent, [Draft(message, changes)], author, committer)
+    return sha
 
 
 def listing(repo: Repository, at: str) -> dict[str, str]:
@@ -33,7 +46,7 @@ def test_a_commit_with_every_kind_of_change(git: Git, repo: Repository) -> None:
     )
     sha = commit(
         git,
-        [parent],
+        parent,
         [
             FileChange("edit.py", b"\xef\xbb\xbf2\r\n"),
             FileChange("gone.py", None),
@@ -62,13 +75,13 @@ def test_a_commit_with_every_kind_of_change(git: Git, repo: Repository) -> None:
 
 def test_twice_the_same_gives_the_same(git: Git, repo: Repository) -> None:
     parent = repo.commit("main", {"a.py": "1\n"})
-    one, two = (commit(git, [parent], [FileChange("a.py", b"2\n")], "Edit\n", BOT) for _ in range(2))
+    one, two = (commit(git, parent, [FileChange("a.py", b"2\n")], "Edit\n", BOT) for _ in range(2))
     assert one == two
 
 
 def test_the_configuration_of_a_person_changes_nothing(git: Git, repo: Repository) -> None:
     parent = repo.commit("main", {".gitattributes": "*.py text eol=lf filter=trap\n"})
-    plain = commit(git, [parent], [FileChange("a.py", b"1\r\n")], "Add\n", BOT)
+    plain = commit(git, parent, [FileChange("a.py", b"1\r\n")], "Add\n", BOT)
     for key, value in [
         ("i18n.commitEncoding", "latin1"),
         ("commit.gpgSign", "true"),
@@ -77,7 +90,7 @@ def test_the_configuration_of_a_person_changes_nothing(git: Git, repo: Repositor
         ("user.name", "Somebody"),
     ]:
         repo.git("config", key, value)
-    assert commit(git, [parent], [FileChange("a.py", b"1\r\n")], "Add\n", BOT) == plain
+    assert commit(git, parent, [FileChange("a.py", b"1\r\n")], "Add\n", BOT) == plain
     assert repo.read(plain, "a.py") == "1\r\n"
 
 
@@ -85,7 +98,7 @@ def test_a_file_gives_way_to_a_directory_and_back(git: Git, repo: Repository) ->
     parent = repo.commit("main", {"versions": "a file\n", "place/x": "1\n"})
     sha = commit(
         git,
-        [parent],
+        parent,
         [
             FileChange("versions/a.py", b"1\n"),
             FileChange("versions", None),
@@ -98,15 +111,9 @@ def test_a_file_gives_way_to_a_directory_and_back(git: Git, repo: Repository) ->
     assert listing(repo, sha) == {"versions/a.py": "100644", "place": "100644"}
 
 
-def test_a_root_commit(git: Git, repo: Repository) -> None:
-    sha = commit(git, [], [FileChange("a.py", b"1\n")], "Root\n", BOT)
-    assert listing(repo, sha) == {"a.py": "100644"}
-    assert repo.git("rev-list", "--parents", sha).split() == [sha]
-
-
 def test_no_change_is_an_empty_commit(git: Git, repo: Repository) -> None:
     parent = repo.commit("main", {"a.py": "1\n"})
-    sha = commit(git, [parent], [], "Nothing\n", BOT)
+    sha = commit(git, parent, [], "Nothing\n", BOT)
     assert repo.git("rev-parse", f"{sha}^{{tree}}") == repo.git("rev-parse", f"{parent}^{{tree}}")
 
 
@@ -122,13 +129,13 @@ def test_no_change_is_an_empty_commit(git: Git, repo: Repository) -> None:
 def test_contradictions_are_refused(git: Git, repo: Repository, change: FileChange, complaint: str) -> None:
     parent = repo.commit("main", {"a.py": "1\n", "b.py": "1\n"})
     with pytest.raises(ValueError, match=complaint):
-        commit(git, [parent], [change], "No\n", BOT)
+        commit(git, parent, [change], "No\n", BOT)
 
 
-def test_a_date_without_a_time_zone_is_refused(git: Git) -> None:
+def test_a_date_without_a_time_zone_is_refused(git: Git, repo: Repository) -> None:
     naive = Signature("a", "b", datetime(2024, 1, 1))  # noqa: DTZ001
     with pytest.raises(ValueError, match="time zone"):
-        commit(git, [], [], "No\n", naive)
+        commit(git, repo.commit("main", {"a.py": "1\n"}), [], "No\n", naive)
 
 
 def test_the_work_tree_and_the_index_are_left_alone(tmp_path: Path) -> None:
@@ -139,7 +146,7 @@ def test_the_work_tree_and_the_index_are_left_alone(tmp_path: Path) -> None:
     (repo.path / "staged.py").write_text("staged\n")
     repo.git("add", "staged.py")
     before = repo.git("status", "--porcelain")
-    sha = commit(Git(repo.path), [parent], [FileChange("a.py", b"2\n")], "Edit\n", BOT)
+    sha = commit(Git(repo.path), parent, [FileChange("a.py", b"2\n")], "Edit\n", BOT)
     assert repo.git("status", "--porcelain") == before
     assert listing(repo, sha) == {"a.py": "100644"}
 
@@ -149,12 +156,37 @@ def test_a_merge_and_the_fix_on_top(git: Git, repo: Repository) -> None:
     ours = repo.commit("topic", {"b.py": "1\n"}, parents=[base])
     theirs = repo.commit("main", {"c.py": "1\n"})
     tree = write_merged_tree(git, ours, theirs)
-    merge = merge_commit(git, ours, theirs, tree, "Merge main\n", BOT)
-    fix = commit(git, [merge], [FileChange("b.py", b"2\n")], "Fix\n", BOT)
+    drafts = [
+        Draft("Merge main\n", [FileChange("c.py", b"resolved\n")], Merge(theirs, tree)),
+        Draft("Fix\n", [FileChange("b.py", b"2\n"), FileChange("c.py", b"2\n", "d.py")]),
+    ]
+    merge, fix = write_commits(git, ours, drafts, BOT)
     update_ref(git, "refs/heads/onehead/reparent/topic", fix, None)
     assert repo.git("rev-list", "--parents", "-1", merge).split() == [merge, ours, theirs]
-    assert repo.files("onehead/reparent/topic") == ["a.py", "b.py", "c.py"]
-    assert repo.git("diff", "--name-only", merge, fix) == "b.py\n"
+    assert repo.files("onehead/reparent/topic") == ["a.py", "b.py", "d.py"]
+    assert repo.read(merge, "c.py") == "resolved\n"
+    assert repo.git("diff", "--name-status", merge, fix) == "M\tb.py\nD\tc.py\nA\td.py\n"
+
+
+def test_a_name_that_no_commit_can_hold(git: Git, repo: Repository) -> None:
+    odd = Signature(" Ann <the\nfirst> ", "ann@example.com>\0", BOT.when)
+    sha = commit(git, repo.commit("main", {"a.py": "1\n"}), [], "Odd\n", odd)
+    assert repo.git("log", "-1", "--format=%an|%ae", sha) == "Ann thefirst|ann@example.com\n"
+
+
+def test_an_unknown_parent(git: Git, repo: Repository) -> None:
+    parent = repo.commit("main", {"a.py": "1\n"})
+    with pytest.raises(OneheadError):
+        commit(git, "1" * len(parent), [])
+    with pytest.raises(OneheadError):
+        commit(git, "1" * len(parent), [FileChange("a.py", b"2\n")])
+
+
+def test_nothing_but_objects_is_left(git: Git, repo: Repository) -> None:
+    parent = repo.commit("main", {"a.py": "1\n"})
+    before = {path for path in repo.path.rglob("*") if path.relative_to(repo.path).parts[0] != "objects"}
+    commit(git, parent, [FileChange("a.py", b"2\n")])
+    assert {path for path in repo.path.rglob("*") if path.relative_to(repo.path).parts[0] != "objects"} == before
 
 
 class TestUpdateRef:

@@ -16,7 +16,7 @@ from onehead.flows.examine import Trees
 from onehead.gitrepo.command import Git
 from onehead.gitrepo.merge import write_merged_tree
 from onehead.gitrepo.refs import describe
-from onehead.gitrepo.write import Signature, changed_tree, commit, merge_commit
+from onehead.gitrepo.write import Draft, Merge, Signature, write_commits
 from onehead.plan.findings import Side
 from onehead.plan.plans import Reissue
 from onehead.plan.verdict import Examination
@@ -72,14 +72,10 @@ def write_repair(git: Git, repairs: Repairs, trees: Trees, *, author: str = ours
     signature = Signature(author, ours.EMAIL, _date(git, examination))
     kinds = {e.plan.kind for e in examination.environments if e.facts.environment.path in repairs.changes}
     kind = next(kind for kind in ("reissue", "reparent", "merge") if kind in kinds)
-    message = _message(repairs)
-    if examination.head is None:
-        sha = commit(git, [examination.target.sha], changes, message, signature)
-        return Written(sha, "target", merged_first=False, kind=kind)
-    below, merged = examination.head.sha, False
-    if _needs_target(examination):
-        below, merged = _merge_target(git, repairs, trees, signature), True
-    return Written(commit(git, [below], changes, message, signature), "head", merged, kind)
+    below = [_merge_of_target(git, repairs, trees)] if _needs_target(examination) else []
+    start = examination.head or examination.target
+    *_, sha = write_commits(git, start.sha, [*below, Draft(_message(repairs), changes)], signature)
+    return Written(sha, "head" if examination.head else "target", bool(below), kind)
 
 
 def _needs_target(examination: Examination) -> bool:
@@ -99,8 +95,8 @@ def _needs_target(examination: Examination) -> bool:
     return False
 
 
-def _merge_target(git: Git, repairs: Repairs, trees: Trees, signature: Signature) -> str:
-    """The commit that merges the target into the head branch; what the fix replaces anyway is taken from the target."""
+def _merge_of_target(git: Git, repairs: Repairs, trees: Trees) -> Draft:
+    """What merges the target into the head branch; what the fix replaces anyway is taken from the target."""
     examination = repairs.examination
     if examination.head is None or trees.merge is None:
         raise ValueError("a merge needs two sides")
@@ -121,10 +117,8 @@ def _merge_target(git: Git, repairs: Repairs, trees: Trees, signature: Signature
             unresolved.append(path)
     if unresolved:
         raise TextConflict(tuple(sorted(unresolved)))
-    if resolved:
-        tree = changed_tree(git, tree, resolved)
     message = f"Merge {short_ref(examination.target.ref)} into {short_ref(examination.head.ref)}\n"
-    return merge_commit(git, head, target, tree, message, signature)
+    return Draft(message, resolved, Merge(target, tree))
 
 
 def _date(git: Git, examination: Examination) -> datetime:

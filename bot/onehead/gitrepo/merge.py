@@ -84,7 +84,7 @@ def merge_trees(
     # pathlib costs more than their whole judgement.
     from onehead.gitrepo.scratch import scratch  # noqa: PLC0415
 
-    with scratch(git, "sha256" if len(target) == 64 else "sha1", keep=False) as place:
+    with scratch(git, target, keep=False) as place:
         oid, conflicts, messages = _merge(place.git, target, head)
         before = known.get(target) or list_tree(git, target)
         merged = difference(place.git, before, oid)
@@ -102,7 +102,7 @@ def write_merged_tree(git: Git, target: str, head: str) -> str:
     """
     from onehead.gitrepo.scratch import scratch  # noqa: PLC0415 - see above
 
-    with scratch(git, "sha256" if len(target) == 64 else "sha1", keep=True) as place:
+    with scratch(git, target, keep=True) as place:
         return _merge(place.git, target, head)[0]
 
 

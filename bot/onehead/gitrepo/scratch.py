@@ -47,12 +47,12 @@ class Scratch:
 
 
 @contextmanager
-def scratch(git: Git, object_format: str, *, keep: bool) -> Iterator[Scratch]:
+def scratch(git: Git, commit: str, *, keep: bool) -> Iterator[Scratch]:
     """Open a throw-away repository beside a real one.
 
     Args:
         git: the real repository; in a pre-receive hook its quarantined objects are seen too.
-        object_format: `sha1` or `sha256`, that of the real repository.
+        commit: SHA of a commit of the real repository; its length tells in which format objects are named.
         keep: write new objects into the real repository.
 
     Raises:
@@ -64,7 +64,7 @@ def scratch(git: Git, object_format: str, *, keep: bool) -> Iterator[Scratch]:
         (top / "objects").mkdir()
         (top / "refs").mkdir()
         (top / "HEAD").write_text("ref: refs/heads/none\n")
-        (top / "config").write_text(_CONFIG.format(object_format))
+        (top / "config").write_text(_CONFIG.format("sha256" if len(commit) == 64 else "sha1"))
         if shallow.exists():
             shutil.copyfile(shallow, top / "shallow")
         others = [_quoted(objects), *filter(None, [git.environment().get("GIT_ALTERNATE_OBJECT_DIRECTORIES", "")])]

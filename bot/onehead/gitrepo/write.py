@@ -1,28 +1,30 @@
 """Make commits without a work tree and without touching anybody's index.
 
 Everything that goes into a commit is given, dates included, so making it twice gives the same SHA: two makers (a
-redelivered webhook, the sweep) meet instead of competing.
+redelivered webhook, the sweep) meet instead of competing. However many commits a repair has, one `git fast-import`
+writes them.
 """
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from onehead.errors import CannotJudge
 from onehead.gitrepo.errors import explain
+from onehead.gitrepo.scratch import scratch
 from onehead.gitrepo.snapshot import parse_listing
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from datetime import datetime
 
     from onehead.gitrepo.command import Git
     from onehead.revisions.source import FileChange
 
 _NEW_FILE = "100644"
+_REF = "refs/heads/written"
+"""Where the commits stand while they are made; nobody sees it, and it is gone afterwards."""
 
 
 class StaleRef(CannotJudge):
@@ -41,54 +43,80 @@ class Signature:
     email: str
     when: datetime
 
-    def variables(self, role: str) -> dict[str, str]:
-        """The variables git reads for `AUTHOR` or `COMMITTER`."""
+    def line(self) -> str:
+        """As it stands in a commit."""
         if self.when.tzinfo is None:
             raise ValueError("A signature needs a date with a time zone, or its commit would depend on the machine.")
-        date = f"@{int(self.when.timestamp())} {self.when:%z}"
-        return {f"GIT_{role}_NAME": self.name, f"GIT_{role}_EMAIL": self.email, f"GIT_{role}_DATE": date}
+        name, email = (text.translate(_NOT_IN_A_NAME).strip() for text in (self.name, self.email))
+        return f"{name} <{email}> {int(self.when.timestamp())} {self.when:%z}"
 
 
-def commit(
-    git: Git,
-    parents: Sequence[str],
-    changes: Sequence[FileChange],
-    message: str,
-    author: Signature,
-    committer: Signature | None = None,
-) -> str:
-    """Make a commit of the first parent's tree with some files changed, and return its SHA. No ref is moved.
+_NOT_IN_A_NAME = dict.fromkeys(map(ord, "<>\n\0"))
+
+
+class Merge(NamedTuple):
+    """What a commit merges into the one before it.
+
+    Attributes:
+        theirs: SHA of the commit that is merged.
+        tree: what git makes of both, from `write_merged_tree`.
+    """
+
+    theirs: str
+    tree: str
+
+
+class Draft(NamedTuple):
+    """A commit to be made on top of another one.
+
+    Attributes:
+        message: as it will stand in the commit.
+        changes: what to create, replace, delete or rename; in a merge, on top of what git made of both sides.
+        merge: what is merged, if it is a merge.
+    """
+
+    message: str
+    changes: Sequence[FileChange] = ()
+    merge: Merge | None = None
+
+
+def write_commits(
+    git: Git, start: str, drafts: Sequence[Draft], author: Signature, committer: Signature | None = None
+) -> list[str]:
+    """Make commits, each on top of the one before, and return their SHAs. No ref is moved.
 
     Files keep their mode (a new one is `100644`); a renamed file takes its mode along.
 
     Args:
         git: the repository.
-        parents: SHAs; without any, the commit is a root and the tree starts empty.
-        changes: what to create, replace, delete or rename.
-        message: the message, as it will stand in the commit.
+        start: SHA of the commit that the first one is made on.
+        drafts: what to make.
         author: who and when.
         committer: the author unless given.
 
     Raises:
         ValueError: a change contradicts the tree or itself (deletes or renames what is not there, renames onto
             another file, deletes and renames at once).
-        OneheadError: no repository, unknown parents, or git refused.
+        OneheadError: no repository, an unknown commit, or git refused.
     """
-    tree = changed_tree(git, parents[0] if parents else None, changes)
-    return _commit_tree(git, tree, parents, message, author, committer or author)
-
-
-def merge_commit(
-    git: Git, ours: str, theirs: str, tree: str, message: str, author: Signature, committer: Signature | None = None
-) -> str:
-    """Make the commit that merges `theirs` into `ours`, and return its SHA. No ref is moved.
-
-    `tree` comes from `write_merged_tree(git, ours, theirs)`.
-
-    Raises:
-        OneheadError: no repository, or one of the three is not in it.
-    """
-    return _commit_tree(git, tree, (ours, theirs), message, author, committer or author)
+    signatures = f"author {author.line()}\ncommitter {(committer or author).line()}\n"
+    stream = []
+    base, changed = start, dict[str, str | None]()
+    for number, draft in enumerate(drafts, 1):
+        if draft.merge is not None:
+            base, changed = draft.merge.tree, {}
+        modes = _modes(git, base, draft.changes, changed)
+        message = draft.message.encode("utf-8")
+        stream.append(f"commit {_REF}\nmark :{number}\n{signatures}data {len(message)}\n".encode())
+        stream.append(message + b"\n")
+        stream.append(f"from {f':{number - 1}' if number > 1 else start}\n".encode())
+        if draft.merge is not None:
+            stream.append(f'merge {draft.merge.theirs}\nM 040000 {draft.merge.tree} ""\n'.encode())
+        stream += _changed(draft.changes, modes)
+        stream.append(f"\nget-mark :{number}\n".encode())
+    with scratch(git, start, keep=True) as place:
+        out = place.git.run("fast-import", "--quiet", "--done", data=b"".join([*stream, b"done\n"]))
+    return out.decode("ascii").split()
 
 
 def update_ref(git: Git, ref: str, sha: str, expected_old: str | None) -> None:
@@ -135,69 +163,48 @@ def _work_tree_of(git: Git, ref: str) -> str | None:
     return None
 
 
-def changed_tree(git: Git, parent: str | None, changes: Sequence[FileChange]) -> str:
-    """The tree of a commit (or a tree itself) with some files changed, written to the object store.
+def _modes(git: Git, base: str, changes: Sequence[FileChange], changed: dict[str, str | None]) -> dict[str, str]:
+    """Path → mode of the files that the changes are about and that exist; refuses contradictory changes.
 
-    Raises:
-        ValueError: a change contradicts the tree or itself.
-        OneheadError: no repository, an unknown parent, or git refused.
+    Args:
+        git: the repository.
+        base: commit or tree that earlier changes were made on.
+        changes: what shall be changed.
+        changed: what became of files since: path → mode, `None` for what is gone; the changes are noted there too.
     """
-    modes = _modes(git, parent, changes)
-    with tempfile.TemporaryDirectory(prefix="onehead-write-", ignore_cleanup_errors=True) as name:
-        blobs = _write_blobs(git, Path(name), [change.data for change in changes if change.data is not None])
-        index = git.variant(environment={"GIT_INDEX_FILE": str(Path(name) / "index")})
-        index.run("read-tree", parent or "--empty")
-        index.run("update-index", "-z", "--index-info", data=_index_lines(changes, modes, blobs, parent or ""))
-        return index.run("write-tree").decode("ascii").strip()
-
-
-def _modes(git: Git, parent: str | None, changes: Sequence[FileChange]) -> dict[str, str]:
-    """Path → mode of the files that the changes are about and that exist; refuses contradictory changes."""
     paths = [path for change in changes for path in (change.path, change.new_path) if path is not None]
-    existing = {}
-    if parent is not None and paths:
-        out = git.run("ls-tree", "-r", "-z", "--full-tree", "--end-of-options", parent, *paths)
-        existing = {path: entry.mode for path, entry in parse_listing(out).items()}
+    listed = {}
+    if paths:
+        out = git.run("ls-tree", "-r", "-z", "--full-tree", "--end-of-options", base, *paths)
+        listed = {path: entry.mode for path, entry in parse_listing(out).items()}
+    existing = {path: mode for path, mode in (listed | changed).items() if mode is not None}
     for change in changes:
         moves = change.new_path is not None and change.new_path != change.path
         if change.data is None and change.new_path is not None:
             raise ValueError(f"{change.path!r} can't be deleted and renamed at once.")
         if (change.data is None or moves) and change.path not in existing:
-            raise ValueError(f"{change.path!r} can't be deleted or renamed: it is not in {parent}.")
+            raise ValueError(f"{change.path!r} can't be deleted or renamed: it is not in {base}.")
         if moves and change.new_path in existing:
-            raise ValueError(f"{change.path!r} can't be renamed to {change.new_path!r}: that exists in {parent}.")
+            raise ValueError(f"{change.path!r} can't be renamed to {change.new_path!r}: that exists in {base}.")
+        changed[change.path] = None
+        if change.data is not None:
+            changed[change.new_path or change.path] = existing.get(change.path, _NEW_FILE)
     return existing
 
 
-def _write_blobs(git: Git, place: Path, contents: Sequence[bytes]) -> list[str]:
-    if not contents:
-        return []
-    files = [place / str(number) for number in range(len(contents))]
-    for file, data in zip(files, contents, strict=True):
-        file.write_bytes(data)
-    names = "".join(f"{file}\n" for file in files).encode("utf-8", "surrogateescape")
-    # Without filters: the bytes are final, whatever line endings or filters a person has configured.
-    return git.run("hash-object", "-w", "--no-filters", "--stdin-paths", data=names).decode("ascii").split()
-
-
-def _index_lines(changes: Sequence[FileChange], modes: dict[str, str], blobs: list[str], parent: str) -> bytes:
-    """Input of `update-index --index-info`: removals first, so that a file can give way to a directory."""
-    gone, there = [], []
-    zero = "0" * len(parent)
-    written = iter(blobs)
+def _changed(changes: Sequence[FileChange], modes: dict[str, str]) -> Iterator[bytes]:
+    """Changes as fast-import reads them: removals first, so that a file can give way to a directory."""
     for change in changes:
-        if change.data is None or change.new_path is not None:
-            gone.append(f"0 {zero}\t{change.path}\0")
+        if change.path in modes and (change.data is None or change.new_path is not None):
+            yield b"D " + _quoted(change.path) + b"\n"
+    for change in changes:
         if change.data is not None:
-            path = change.new_path or change.path
-            there.append(f"{modes.get(change.path, _NEW_FILE)} {next(written)}\t{path}\0")
-    return "".join([*gone, *there]).encode("utf-8", "surrogateescape")
+            # Inline, and so without filters: the bytes are final, whatever a person has configured.
+            path = _quoted(change.new_path or change.path)
+            yield f"M {modes.get(change.path, _NEW_FILE)} inline ".encode() + path + b"\n"
+            yield f"data {len(change.data)}\n".encode() + change.data + b"\n"
 
 
-def _commit_tree(
-    git: Git, tree: str, parents: Sequence[str], message: str, author: Signature, committer: Signature
-) -> str:
-    signed = git.variant(environment={**author.variables("AUTHOR"), **committer.variables("COMMITTER")})
-    lineage = [word for parent in parents for word in ("-p", parent)]
-    out = signed.run("commit-tree", tree, *lineage, "-F", "-", data=message.encode("utf-8"))
-    return out.decode("ascii").strip()
+def _quoted(path: str) -> bytes:
+    escaped = path.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    return f'"{escaped}"'.encode("utf-8", "surrogateescape")
