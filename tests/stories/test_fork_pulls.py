@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
@@ -111,6 +112,24 @@ def test_where_only_a_comment_is_wanted_a_fork_gets_the_patch_and_no_ref(
     assert theirs.git("ls-remote", "origin", "refs/heads/oauth").split()[0] == sha
     [comment] = service.verdicts(number)
     assert "The repair as a patch</summary>\n\n```diff\nFrom " in comment["body"]
+
+
+def test_fresh_ids_reach_a_fork_as_a_ref_and_as_a_patch(service: Service, work_copy: WorkCopies, api_of: Apis) -> None:
+    number, theirs, _ = collide(service, work_copy, api_of, edits=False, policy={".onehead.toml": "fresh-ids = true\n"})
+    ref = f"refs/onehead/reissue/pr-{number}"
+    assert service.laid_ready() == [ref]
+    [comment] = service.verdicts(number)
+    assert f"{ref}`" in comment["body"]
+    assert re.search(r"(?m)^-revision\b.*\b020\b", comment["body"])
+    upstream = f"{service.project.forgejo.url}/{service.project.repository.full_name}.git"
+    theirs.git("pull", "--ff-only", upstream, ref)
+    theirs.push()
+    service.settle()
+
+    [head] = ScriptDirectory(theirs.folder / "alembic").get_heads()
+    assert head not in ("019", "020")
+    assert "Resolved" in service.verdicts(number)[0]["body"]
+    assert service.laid_ready() == []
 
 
 def test_a_fork_that_is_deleted_closes_its_pull_request_and_leaves_nothing_behind(
