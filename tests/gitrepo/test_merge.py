@@ -7,13 +7,14 @@ import pytest
 from onehead.gitrepo.command import Git
 from onehead.gitrepo.errors import GitTooOld, MissingObjects, ShallowHistory
 from onehead.gitrepo.merge import Conflict, MergedTree, merge_trees, write_merged_tree
-from onehead.gitrepo.snapshot import Contents, Entry, list_tree
+from onehead.gitrepo.snapshot import Contents, Entry, list_tree, read
 from tests.repositories import Repository
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 LINES = "".join(f"line {number}\n" for number in range(20))
+OTHERS = "".join(f"another {number}\n" for number in range(20))
 
 
 def objects_on_disk(repo: Repository) -> list[str]:
@@ -111,6 +112,24 @@ class TestConflicts:
             "a.py": Conflict("a.py", entry(git, base, "a.py"), None, None),
             "ours.py": Conflict("ours.py", None, entry(git, target, "ours.py"), None),
             "theirs.py": Conflict("theirs.py", None, None, entry(git, head, "theirs.py")),
+        }
+
+    def test_renamed_differently_and_edited_by_both(self, git: Git, repo: Repository) -> None:
+        base = repo.commit("main", {"a.py": LINES})
+        head = repo.commit("topic", {"a.py": None, "theirs.py": LINES + "end\n"}, parents=[base])
+        target = repo.commit("main", {"a.py": None, "ours.py": "start\n" + LINES})
+        merged = merge_trees(git, target, head)
+        ours, theirs = entry(git, target, "ours.py"), entry(git, head, "theirs.py")
+        assert merged.conflicts["ours.py"] == Conflict("ours.py", None, ours, None)
+        assert merged.conflicts["theirs.py"] == Conflict("theirs.py", None, None, theirs)
+        assert read(git, [ours.oid, theirs.oid]).data.keys() == {ours.oid, theirs.oid}
+
+    def test_two_files_renamed_to_one_name_and_edited_by_the_other_side(self, git: Git, repo: Repository) -> None:
+        base = repo.commit("main", {"a.py": LINES, "b.py": OTHERS})
+        head = repo.commit("topic", {"a.py": LINES + "end\n", "b.py": None, "c.py": OTHERS}, parents=[base])
+        target = repo.commit("main", {"a.py": None, "b.py": OTHERS + "end\n", "c.py": LINES})
+        assert merge_trees(git, target, head).conflicts == {
+            "c.py": Conflict("c.py", None, entry(git, target, "c.py"), entry(git, head, "c.py"))
         }
 
     def test_a_file_where_the_other_side_has_a_directory(self, git: Git, repo: Repository) -> None:

@@ -87,8 +87,12 @@ def merge_trees(
     with scratch(git, target, keep=False) as place:
         oid, conflicts, messages = _merge(place.git, target, head)
         before = known.get(target) or list_tree(git, target)
+        if conflicts:
+            other = known.get(head) or list_tree(git, head)
+            conflicts = {path: _with_own_files(each, before, other) for path, each in conflicts.items()}
         merged = difference(place.git, before, oid)
         made = [entry for path, entry in merged.changed.items() if path not in conflicts]
+        made += [entry for each in conflicts.values() for entry in (each.target, each.head) if entry is not None]
         clean = Differing(merged, {}, conflicts) if conflicts else merged
         return MergedTree(oid, base, clean, conflicts, messages, _fresh(place, made, limit))
 
@@ -141,6 +145,18 @@ def parse_merge(out: bytes) -> tuple[str, dict[str, Conflict], tuple[str, ...]]:
             messages.append(" ".join(text.split()))
     conflicts = {path: Conflict(path, s.get("1"), s.get("2"), s.get("3")) for path, s in stages.items()}
     return oid, conflicts, tuple(messages)
+
+
+def _with_own_files(conflict: Conflict, target: Tree, head: Tree) -> Conflict:
+    """A conflict that shows what the two sides have.
+
+    Of a file that both renamed and edited, git shows what it made of the two contents, with markers where they clash.
+    """
+    path = conflict.path
+    return conflict._replace(
+        target=conflict.target and target.entries.get(path, conflict.target),
+        head=conflict.head and head.entries.get(path, conflict.head),
+    )
 
 
 def _fresh(place: Scratch, made: list[Entry], limit: int) -> Contents:
