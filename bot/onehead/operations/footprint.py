@@ -5,34 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Literal, NamedTuple
 
-from onehead.operations.operation import (
-    AddColumn,
-    AddLabel,
-    AlterColumn,
-    Batch,
-    ChangeRows,
-    Column,
-    CommentTable,
-    Constraint,
-    CreateConstraint,
-    CreateEnum,
-    CreateIndex,
-    CreateOther,
-    CreateTable,
-    DropColumn,
-    DropConstraint,
-    DropEnum,
-    DropIndex,
-    DropOther,
-    DropTable,
-    Enum,
-    Index,
-    Named,
-    Operation,
-    RenameEnum,
-    RenameLabel,
-    RenameTable,
-)
+from onehead.operations import operation as ops
 
 Thing = tuple[str, ...]
 """Its kind, then its names from the outside in, in lower case: `("column", "", "users", "age")`.
@@ -69,32 +42,32 @@ class Touch(NamedTuple):
     named: bool = True
 
 
-def schema_of(named: Named) -> str:
+def schema_of(named: ops.Named) -> str:
     """The schema as it is compared: none and `public` are one, since projects write both for the same place."""
     return "" if named.schema in (None, "public") else str(named.schema).lower()
 
 
-def relation(named: Named) -> Thing:
+def relation(named: ops.Named) -> Thing:
     """A table, view, sequence or index."""
     return ("relation", schema_of(named), named.name.lower())
 
 
-def column(table: Named, name: str) -> Thing:
+def column(table: ops.Named, name: str) -> Thing:
     """A column of a table."""
     return ("column", schema_of(table), table.name.lower(), name.lower())
 
 
-def enum(named: Named) -> Thing:
+def enum(named: ops.Named) -> Thing:
     """An enum type."""
     return ("enum", schema_of(named), named.name.lower())
 
 
-def label(named: Named, text: str) -> Thing:
+def label(named: ops.Named, text: str) -> Thing:
     """A label of an enum type."""
     return ("label", schema_of(named), named.name.lower(), text)
 
 
-def _part(kind: str, table: Named, *names: str) -> Thing:
+def _part(kind: str, table: ops.Named, *names: str) -> Thing:
     return (kind, schema_of(table), table.name.lower(), *(name.lower() for name in names))
 
 
@@ -108,106 +81,106 @@ def inside(thing: Thing) -> Thing | None:
     return None
 
 
-def touches(operation: Operation) -> tuple[Touch, ...]:
+def touches(operation: ops.Operation) -> tuple[Touch, ...]:
     """Everything that one operation touches; nothing for `Unknown`, about which nothing is known."""
     return tuple(_touches(operation))
 
 
-def _touches(operation: Operation) -> Iterator[Touch]:
+def _touches(operation: ops.Operation) -> Iterator[Touch]:
     match operation:
-        case CreateTable():
+        case ops.CreateTable():
             yield from _table(operation)
-        case DropTable(table=table, lenient=lenient):
+        case ops.DropTable(table=table, lenient=lenient):
             yield Touch("drop", relation(table), lenient=lenient)
-        case RenameTable(table=table, new=new):
+        case ops.RenameTable(table=table, new=new):
             yield Touch("drop", relation(table), renames=True)
             yield Touch("create", relation(new))
-        case AddColumn(table=table, column=added):
+        case ops.AddColumn(table=table, column=added):
             yield Touch("use", relation(table))
             yield Touch("create", column(table, added.name), _shape(added), operation.lenient)
             yield from _type(added)
             yield from _constraints(table, operation.constraints, own=frozenset({added.name.lower()}))
             yield from _indexes(operation.indexes, own=frozenset({added.name.lower()}))
-        case DropColumn(table=table, column=name, lenient=lenient):
+        case ops.DropColumn(table=table, column=name, lenient=lenient):
             yield Touch("use", relation(table))
             yield Touch("drop", column(table, name), lenient=lenient)
-        case AlterColumn():
+        case ops.AlterColumn():
             yield from _altered(operation)
-        case CreateIndex(definition=index, lenient=lenient):
+        case ops.CreateIndex(definition=index, lenient=lenient):
             yield from _indexes((index,), lenient=lenient)
-        case DropIndex(name=named, table=table, lenient=lenient):
+        case ops.DropIndex(name=named, table=table, lenient=lenient):
             yield Touch("drop", relation(named), lenient=lenient)
             if table is not None:
                 yield Touch("use", relation(table))
-        case CreateConstraint(table=table, constraint=constraint):
+        case ops.CreateConstraint(table=table, constraint=constraint):
             yield Touch("use", relation(table))
             yield from _constraints(table, (constraint,))
-        case DropConstraint(table=table, name=name, lenient=lenient):
+        case ops.DropConstraint(table=table, name=name, lenient=lenient):
             yield Touch("use", relation(table))
             yield Touch("drop", _part("constraint", table, name), lenient=lenient)
         case _:
             yield from _rarer(operation)
 
 
-def _rarer(operation: Operation) -> Iterator[Touch]:
+def _rarer(operation: ops.Operation) -> Iterator[Touch]:
     match operation:
-        case CommentTable(table=table, comment=comment):
+        case ops.CommentTable(table=table, comment=comment):
             yield Touch("use", relation(table))
             yield Touch("set", _part("comment", table), str(comment))
-        case CreateOther():
+        case ops.CreateOther():
             yield from _other(operation)
-        case DropOther(kind=kind, name=named, lenient=lenient):
+        case ops.DropOther(kind=kind, name=named, lenient=lenient):
             yield Touch("drop", _named(kind, named), lenient=lenient)
-        case ChangeRows(table=table, words=words, writes=writes):
+        case ops.ChangeRows(table=table, words=words, writes=writes):
             yield Touch("use", relation(table))
             for name in writes or ():
                 yield Touch("use", column(table, name))
             for word in sorted(words):
                 yield Touch("use", column(table, word), named=False)
-                yield Touch("use", relation(Named(word)), named=False)
-        case Batch(table=table):
+                yield Touch("use", relation(ops.Named(word)), named=False)
+        case ops.Batch(table=table):
             yield Touch("use", relation(table))
         case _:
             yield from _enums(operation)
 
 
-def _enums(operation: Operation) -> Iterator[Touch]:
+def _enums(operation: ops.Operation) -> Iterator[Touch]:
     match operation:
-        case CreateEnum(enum=named, labels=labels, lenient=lenient):
+        case ops.CreateEnum(enum=named, labels=labels, lenient=lenient):
             yield Touch("create", enum(named), None if labels is None else repr(labels), lenient)
-        case DropEnum(enum=named, lenient=lenient):
+        case ops.DropEnum(enum=named, lenient=lenient):
             yield Touch("drop", enum(named), lenient=lenient)
-        case RenameEnum(enum=named, new=new):
+        case ops.RenameEnum(enum=named, new=new):
             yield Touch("drop", enum(named), renames=True)
             yield Touch("create", enum(new))
-        case AddLabel(enum=named, label=text, lenient=lenient):
+        case ops.AddLabel(enum=named, label=text, lenient=lenient):
             yield Touch("use", enum(named))
             yield Touch("create", label(named, text), text, lenient)
-        case RenameLabel(enum=named, label=text, new=new_text):
+        case ops.RenameLabel(enum=named, label=text, new=new_text):
             yield Touch("use", enum(named))
             yield Touch("drop", label(named, text), renames=True)
             yield Touch("create", label(named, new_text))
 
 
-def _named(kind: str, named: Named) -> Thing:
+def _named(kind: str, named: ops.Named) -> Thing:
     if kind in ("view", "materialized view", "sequence"):
         return relation(named)
     return (kind, schema_of(named), named.name.lower())
 
 
-def _other(operation: CreateOther) -> Iterator[Touch]:
+def _other(operation: ops.CreateOther) -> Iterator[Touch]:
     thing = _named(operation.kind, operation.name)
     yield Touch("create", thing, operation.text, operation.lenient, operation.replaces)
     if operation.table is not None:
         yield Touch("use", relation(operation.table))
     if operation.kind in ("view", "materialized view"):
         for word in sorted(operation.words):
-            yield Touch("use", relation(Named(word)), hold="view")
+            yield Touch("use", relation(ops.Named(word)), hold="view")
             # Which of its tables has the column is not known; `verdict` asks for the table too.
             yield Touch("use", ("word", word.lower()), hold="view")
 
 
-def _table(operation: CreateTable) -> Iterator[Touch]:
+def _table(operation: ops.CreateTable) -> Iterator[Touch]:
     table = operation.table
     shape = repr((operation.columns, operation.constraints, operation.indexes)) if operation.complete else None
     yield Touch("create", relation(table), shape, operation.lenient)
@@ -217,14 +190,14 @@ def _table(operation: CreateTable) -> Iterator[Touch]:
     yield from _indexes(operation.indexes, own=None)
 
 
-def _type(declared: Column) -> Iterator[Touch]:
-    kind: Enum | None = declared.type.enum if declared.type else None
+def _type(declared: ops.Column) -> Iterator[Touch]:
+    kind: ops.Enum | None = declared.type.enum if declared.type else None
     if kind is not None and kind.name is not None and kind.native:
         yield Touch("use", enum(kind.name), hold="type")
 
 
 def _constraints(
-    table: Named, constraints: Iterable[Constraint], own: frozenset[str] | None = frozenset()
+    table: ops.Named, constraints: Iterable[ops.Constraint], own: frozenset[str] | None = frozenset()
 ) -> Iterator[Touch]:
     """Constraints; `own` columns come with them (`None`: all of them)."""
     for each in constraints:
@@ -244,12 +217,12 @@ def _constraints(
 
 
 def _indexes(
-    indexes: Iterable[Index], own: frozenset[str] | None = frozenset(), *, lenient: bool = False
+    indexes: Iterable[ops.Index], own: frozenset[str] | None = frozenset(), *, lenient: bool = False
 ) -> Iterator[Touch]:
     for each in indexes:
         written = each.name or f"ix_{each.table.name}_{'_'.join(each.columns)}"
         value = repr(each._replace(concurrently=False))
-        yield Touch("create", relation(Named(written, each.table.schema)), value, lenient)
+        yield Touch("create", relation(ops.Named(written, each.table.schema)), value, lenient)
         if own is None:
             continue
         yield Touch("use", relation(each.table))
@@ -260,7 +233,7 @@ def _indexes(
             yield Touch("use", column(each.table, word), hold="index", named=False)
 
 
-def _altered(operation: AlterColumn) -> Iterator[Touch]:
+def _altered(operation: ops.AlterColumn) -> Iterator[Touch]:
     table, name = operation.table, operation.column
     yield Touch("use", relation(table))
     yield Touch("use", column(table, name))
@@ -275,5 +248,5 @@ def _altered(operation: AlterColumn) -> Iterator[Touch]:
         yield Touch("use", column(table, word), named=False)
 
 
-def _shape(declared: Column) -> str:
+def _shape(declared: ops.Column) -> str:
     return repr(declared)

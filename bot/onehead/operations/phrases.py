@@ -2,80 +2,57 @@
 
 from __future__ import annotations
 
-from onehead.operations.operation import (
-    AddColumn,
-    AddLabel,
-    AlterColumn,
-    Batch,
-    ChangeRows,
-    CommentTable,
-    CreateConstraint,
-    CreateEnum,
-    CreateIndex,
-    CreateOther,
-    CreateTable,
-    DropColumn,
-    DropConstraint,
-    DropEnum,
-    DropIndex,
-    DropOther,
-    DropTable,
-    Operation,
-    RenameEnum,
-    RenameLabel,
-    RenameTable,
-    Unknown,
-)
+from onehead.operations import operation as ops
 
 _ROWS = {"insert": "inserts rows into", "update": "updates rows of", "delete": "deletes rows of"}
 _PROPERTIES = {"server_default": "default", "nullable": "NULL rule"}
 
 
-def phrase(operation: Operation) -> str:
+def phrase(operation: ops.Operation) -> str:
     """What it does, without its subject."""
     return _of_a_table(operation) or _of_a_part(operation) or _of_the_rest(operation) or "does something"
 
 
-def _of_a_table(operation: Operation) -> str:
+def _of_a_table(operation: ops.Operation) -> str:
     found = ""
     match operation:
-        case CreateTable(table=table):
+        case ops.CreateTable(table=table):
             found = f"creates table `{table}`"
-        case DropTable(table=table):
+        case ops.DropTable(table=table):
             found = f"drops table `{table}`"
-        case RenameTable(table=table, new=new):
+        case ops.RenameTable(table=table, new=new):
             found = f"renames table `{table}` to `{new.name}`"
-        case CommentTable(table=table):
+        case ops.CommentTable(table=table):
             found = f"changes the comment of `{table}`"
-        case Batch(table=table):
+        case ops.Batch(table=table):
             found = f"rebuilds table `{table}` in batch mode" if operation.recreates else f"alters table `{table}`"
-        case ChangeRows(does=does, table=table):
+        case ops.ChangeRows(does=does, table=table):
             found = f"{_ROWS[does]} `{table}`"
     return found
 
 
-def _of_a_part(operation: Operation) -> str:
+def _of_a_part(operation: ops.Operation) -> str:
     found = ""
     match operation:
-        case AddColumn(table=table, column=column):
+        case ops.AddColumn(table=table, column=column):
             found = f"adds column `{table}.{column.name}`"
-        case DropColumn(table=table, column=name):
+        case ops.DropColumn(table=table, column=name):
             found = f"drops column `{table}.{name}`"
-        case AlterColumn():
+        case ops.AlterColumn():
             found = _altered(operation)
-        case CreateIndex(definition=index):
+        case ops.CreateIndex(definition=index):
             found = f"creates index `{index.name or 'without a name'}` on `{index.table}`"
-        case DropIndex(name=named):
+        case ops.DropIndex(name=named):
             found = f"drops index `{named}`"
-        case CreateConstraint(table=table, constraint=constraint):
+        case ops.CreateConstraint(table=table, constraint=constraint):
             name = f" `{constraint.name}`" if constraint.name else ""
             found = f"adds the {constraint.kind} constraint{name} to `{table}`"
-        case DropConstraint(table=table, name=name):
+        case ops.DropConstraint(table=table, name=name):
             found = f"drops constraint `{name}` of `{table}`"
     return found
 
 
-def _altered(operation: AlterColumn) -> str:
+def _altered(operation: ops.AlterColumn) -> str:
     where = f"`{operation.table}.{operation.column}`"
     if operation.new_name is not None:
         return f"renames column {where} to `{operation.new_name}`"
@@ -85,23 +62,23 @@ def _altered(operation: AlterColumn) -> str:
     return f"changes the {' and the '.join(changed)} of {where}" if changed else f"alters column {where}"
 
 
-def _of_the_rest(operation: Operation) -> str:
+def _of_the_rest(operation: ops.Operation) -> str:
     found = ""
     match operation:
-        case CreateEnum(enum=enum):
+        case ops.CreateEnum(enum=enum):
             found = f"creates type `{enum}`"
-        case DropEnum(enum=enum):
+        case ops.DropEnum(enum=enum):
             found = f"drops type `{enum}`"
-        case RenameEnum(enum=enum, new=new):
+        case ops.RenameEnum(enum=enum, new=new):
             found = f"renames type `{enum}` to `{new.name}`"
-        case AddLabel(enum=enum, label=label):
+        case ops.AddLabel(enum=enum, label=label):
             found = f"adds the label `{label}` to type `{enum}`"
-        case RenameLabel(enum=enum, label=label):
+        case ops.RenameLabel(enum=enum, label=label):
             found = f"renames the label `{label}` of type `{enum}`"
-        case CreateOther(kind=kind, name=named):
+        case ops.CreateOther(kind=kind, name=named):
             found = f"creates {kind} `{named}`"
-        case DropOther(kind=kind, name=named):
+        case ops.DropOther(kind=kind, name=named):
             found = f"drops {kind} `{named}`"
-        case Unknown(why=why, text=text):
+        case ops.Unknown(why=why, text=text):
             found = f"holds {why}: `{text.replace('`', chr(39))}`"
     return found
