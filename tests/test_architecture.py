@@ -38,7 +38,7 @@ ARROWS: dict[str, set[str]] = {
     "render": {"errors", "revisions.merge_file", "revisions.parse"},
     "reports": {
         *("plan", "revisions", "quoting", "render", "commands.grammar"),
-        *("states.outcome", "states.crash", "states.ailments", "states.rows", "states.traces"),
+        *("states.account", "states.outcome", "states.crash", "states.ailments", "states.rows", "states.traces"),
     },
     "flows": {
         *("errors", "quoting", "revisions", "operations", "plan", "states", "render", "reports"),

@@ -67,9 +67,13 @@ def test_a_bare_call_asks_for_help() -> None:
     assert commands_in("/onehead") == (Command(Verb.HELP),)
 
 
-@pytest.mark.parametrize("rows", ["018, 019", "`018` 019", "018,019,018", "'018' \"019\""])
+@pytest.mark.parametrize("rows", ["018, 019", "`018` 019", "018,019,", "'018' \"019\""])
 def test_rows_are_read_however_they_are_listed(rows: str) -> None:
     assert commands_in(f"/onehead doctor {rows}") == (Command(Verb.DOCTOR, rows=("018", "019")),)
+
+
+def test_a_row_that_stands_there_twice_is_named_twice() -> None:
+    assert commands_in("/onehead doctor 018 018") == (Command(Verb.DOCTOR, rows=("018", "018")),)
 
 
 def test_a_reason_is_the_rest_of_the_line() -> None:

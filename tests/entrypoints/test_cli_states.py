@@ -2,11 +2,35 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from tests.entrypoints.terminal_runs import Run, story
+from tests.migrations import chain, merged, project
 from tests.repositories import Repository
 
+MANY = """\
+  With the merge revision b4 that joins a3 and b3
+    ok      000; a0; a1; 22 more            runs what is missing
+
+  With a0 moved onto b3 (re-parent)
+    loss    a0; a1; a2; 1 more              exits with 0, but b0, b1, b2 and b3 never run
+                                            way out of a0: alembic stamp --purge 000
+                                                           alembic upgrade b3
+                                                           alembic stamp --purge a0
+                                                           alembic upgrade head
+    error   a0, b0; a0, b1; a0, b2; 9 more  stops: Requested revision a0 overlaps with other requested revisions b0
+                                            way out of a0, b0: alembic stamp --purge b0
+                                                               alembic upgrade b3
+                                                               alembic stamp --purge a0
+                                                               alembic upgrade head
+    error   a0, b3; a1, b3; a2, b3; 1 more  stops: Requested revision a0 overlaps with other requested revisions b3
+                                            way out of a0, b3: alembic stamp --purge a0
+                                                               alembic upgrade head
+    ok      000; b0; b1; 2 more             runs what is missing
+
+"""
 MULTIPLE = (
     "Multiple head revisions are present for given argument 'head'; please specify a specific target revision, "
     "'<branchname>@head' to narrow to a specific head, or 'heads' for all heads"
@@ -16,6 +40,16 @@ MULTIPLE = (
 @pytest.fixture(scope="module")
 def repo(tmp_path_factory: pytest.TempPathFactory) -> Repository:
     return story(tmp_path_factory.mktemp("states") / "shop.git")
+
+
+def overlaps(one: str, other: str) -> str:
+    return f"Requested revision {one} overlaps with other requested revisions {other}"
+
+
+def expected(one: str, other: str) -> str:
+    return (
+        f"Online migration expected to match one row when updating '{one}' to '{other}' in 'alembic_version'; 2 found"
+    )
 
 
 def test_text(repo: Repository, run: Run) -> None:
@@ -30,57 +64,102 @@ Read 1 environment, 5 of 5 revision files.
 alembic/versions: the chain forks after 002
   side of main: 003
   side of oauth: 004, 005
+  003 and 005: independent; every operation of both sides was understood, and none stands in another's way.
   What `alembic upgrade head` does, by the content of alembic_version:
 
   As it is
-    error  any       stops: {MULTIPLE}
-                     way out: alembic upgrade heads
+    error   any       stops: {MULTIPLE}
+                      way out: alembic upgrade heads
 
   With the merge revision 006 that joins 005 and 003
-    ok     002       runs 003, 004, 005, 006, ends at 006
-    ok     003       runs 004, 005, 006, ends at 006
-    ok     004       runs 003, 005, 006, ends at 006
-    ok     005       runs 003, 006, ends at 006
-    ok     003, 004  runs 005, 006, ends at 006
-    ok     003, 005  runs 006, ends at 006
+    ok      002       runs 003, 004, 005, 006, ends at 006
+    ok      003       runs 004, 005, 006, ends at 006
+    ok      004       runs 003, 005, 006, ends at 006
+    ok      005       runs 003, 006, ends at 006
+    ok      003, 004  runs 005, 006, ends at 006
+    ok      003, 005  runs 006, ends at 006
 
   With 004 moved onto 003 (re-parent)
-    loss   004       exits with 0, but 003 never runs
-                     way out: alembic stamp --purge 002
-                              alembic upgrade 003
-                              alembic stamp --purge 004
-                              alembic upgrade head
-    loss   005       exits with 0, but 003 never runs
-                     way out: alembic stamp --purge 002
-                              alembic upgrade 003
-                              alembic stamp --purge 005
-                              alembic upgrade head
-    error  003, 004  stops: Requested revision 004 overlaps with other requested revisions 003
-                     way out: alembic stamp --purge 004
-                              alembic upgrade head
-    error  003, 005  stops: Requested revision 005 overlaps with other requested revisions 003
-                     way out: alembic stamp --purge 005
-                              alembic upgrade head
-    ok     002       runs 003, 004, 005, ends at 005
-    ok     003       runs 004, 005, ends at 005
+    loss    004       exits with 0, but 003 never runs
+                      way out: alembic stamp --purge 002
+                               alembic upgrade 003
+                               alembic stamp --purge 004
+                               alembic upgrade head
+    loss    005       exits with 0, but 003 never runs
+                      way out: alembic stamp --purge 002
+                               alembic upgrade 003
+                               alembic stamp --purge 005
+                               alembic upgrade head
+    error   003, 004  stops: Requested revision 004 overlaps with other requested revisions 003
+                      way out: alembic stamp --purge 004
+                               alembic upgrade head
+    error   003, 005  stops: Requested revision 005 overlaps with other requested revisions 003
+                      way out: alembic stamp --purge 005
+                               alembic upgrade head
+    ok      002       runs 003, 004, 005, ends at 005
+    ok      003       runs 004, 005, ends at 005
 
   With 003 moved onto 005 (re-parent)
-    loss   003       exits with 0, but 004 and 005 never run
-                     way out: alembic stamp --purge 002
-                              alembic upgrade 005
-                              alembic stamp --purge 003
-                              alembic upgrade head
-    error  003, 004  stops: Requested revision 003 overlaps with other requested revisions 004
-                     way out: alembic stamp --purge 004
-                              alembic upgrade 005
-                              alembic stamp --purge 003
-                              alembic upgrade head
-    error  003, 005  stops: Requested revision 003 overlaps with other requested revisions 005
-                     way out: alembic stamp --purge 003
-                              alembic upgrade head
-    ok     002       runs 004, 005, 003, ends at 003
-    ok     004       runs 005, 003, ends at 003
-    ok     005       runs 003, ends at 003
+    loss    003       exits with 0, but 004 and 005 never run
+                      way out: alembic stamp --purge 002
+                               alembic upgrade 005
+                               alembic stamp --purge 003
+                               alembic upgrade head
+    error   003, 004  stops: Requested revision 003 overlaps with other requested revisions 004
+                      way out: alembic stamp --purge 004
+                               alembic upgrade 005
+                               alembic stamp --purge 003
+                               alembic upgrade head
+    error   003, 005  stops: Requested revision 003 overlaps with other requested revisions 005
+                      way out: alembic stamp --purge 003
+                               alembic upgrade head
+    ok      002       runs 004, 005, 003, ends at 003
+    ok      004       runs 005, 003, ends at 003
+    ok      005       runs 003, ends at 003
+
+  Where the rows are wrong already (examples; `--rows ROWS` and `onehead doctor` tell of yours)
+    (an id that no file has), which no file declares (2 more of the kind in `--format json`)
+      error   with any fix: stops: Can't locate revision identified by '(an id that no file has)'
+              no safe way out from here: no file declares (an id that no file has), so what ran is unknown.
+              Deploy the version that has it; never stamp back.
+    002 twice (2 more of the kind in `--format json`)
+      error   with the merge, or with 004 on 003: stops: {expected("002", "003")}
+              way out: alembic stamp --purge 002
+                       alembic upgrade head
+      error   with 003 on 005: stops: {expected("002", "004")}
+              way out: alembic stamp --purge 002
+                       alembic upgrade head
+    002, 003, of which one stands for the other too (3 more of the kind in `--format json`)
+      error   with the merge, or with 004 on 003: stops: {overlaps("003", "002")}
+              way out: alembic stamp --purge 003
+                       alembic upgrade head
+      error   with 003 on 005: stops: {overlaps("003", "002")}
+              way out: alembic stamp --purge 002
+                       alembic upgrade 005
+                       alembic stamp --purge 003
+                       alembic upgrade head
+    no row, although 002 has run (1 more of the kind in `--format json`)
+      repeat  with any fix: runs 001, 002 again: the database stops it, or rows are changed twice
+              way out: alembic stamp --purge 002
+                       alembic upgrade head
+    002, although 003 has run (4 more of the kind in `--format json`)
+      repeat  with the merge, or with 004 on 003: runs 003 again: the database stops it, or rows are changed twice
+              way out: alembic stamp --purge 003
+                       alembic upgrade head
+      repeat  with 003 on 005: runs 003 again: the database stops it, or rows are changed twice
+              way out: alembic upgrade 005
+                       alembic stamp --purge 003
+                       alembic upgrade head
+    003, 005, although only 002 has run
+      loss    with the merge: exits with 0, but 003, 004 and 005 never run
+              way out: alembic stamp --purge 002
+                       alembic upgrade head
+      error   with 004 on 003: stops: {overlaps("005", "003")}
+              way out: alembic stamp --purge 002
+                       alembic upgrade head
+      error   with 003 on 005: stops: {overlaps("003", "005")}
+              way out: alembic stamp --purge 002
+                       alembic upgrade head
 
 A way out that runs lost revisions late is right only where the two sides touch different things: look first.
 """
@@ -108,6 +187,7 @@ def test_json_for_one_content_of_the_table(repo: Repository, run: Run) -> None:
         "runs": [],
         "rows_after": ["003", "004"],
         "lost": [],
+        "again": [],
         "error": "Requested revision 004 overlaps with other requested revisions 003",
         "remedy": ["alembic stamp --purge 004", "alembic upgrade head"],
     }
@@ -137,13 +217,61 @@ def test_without_a_fork_there_is_little_to_tell(repo: Repository, run: Run) -> N
 
 def test_a_fresh_database(repo: Repository, run: Run) -> None:
     done = run("states", "--repo", repo.path, "--at", "main", "--rows", "")
-    assert done.out.splitlines()[-1] == "    ok     (empty)  runs 001, 002, 003, ends at 003"
+    assert done.out.splitlines()[-1] == "    ok      (empty)  runs 001, 002, 003, ends at 003"
 
 
 def test_a_row_beside_its_ancestor(repo: Repository, run: Run) -> None:
     done = run("states", "--repo", repo.path, "--at", "main", "--rows", "001,002")
     assert done.out.splitlines()[-3:] == [
-        "    error  001, 002  stops: Requested revision 002 overlaps with other requested revisions 001",
-        "                     way out: alembic stamp --purge 002",
-        "                              alembic upgrade head",
+        "    error   001, 002  stops: Requested revision 002 overlaps with other requested revisions 001",
+        "                      way out: alembic stamp --purge 002",
+        "                               alembic upgrade head",
     ]
+
+
+def test_the_same_row_twice(repo: Repository, run: Run) -> None:
+    done = run("states", "--repo", repo.path, "--at", "main~1", "--rows", "001,001")
+    assert done.out.splitlines()[-3:] == [
+        f"    error   001, 001  stops: {expected('001', '002')}",
+        "                      way out: alembic stamp --purge 001",
+        "                               alembic upgrade head",
+    ]
+
+
+def test_what_is_wrong_already_is_told_apart(repo: Repository, run: Run) -> None:
+    """One list per fix, by the names that a doctor gives; the merge's own row under the fixes that do without it."""
+    told = run("states", "--repo", repo.path, "--target", "main", "--head", "oauth", "--format", "json").json
+    (environment,) = told["environments"]
+    assert environment["both_sides"] == [{"heads": ["003", "005"], "verdict": "independent", "first": None}]
+    nothing, merge, first, second = (
+        [(state["ailment"], state["rows"]) for state in fix["corrupt"]] for fix in environment["fixes"]
+    )
+    unknown, beside = "(an id that no file has)", ["(an id that no file has)", "003"]
+    assert nothing == first == second
+    assert nothing == [
+        ("unknown-row", [unknown]),
+        ("unknown-row", beside),
+        ("unknown-row", ["006"]),
+        *(("repeated-row", [row, row]) for row in ("002", "003", "005")),
+        *(("overlapping-rows", rows) for rows in (["002", "003"], ["002", "005"], ["004", "005"])),
+        ("no-rows", []),
+        ("no-rows", []),
+        *(("ahead", rows) for rows in (["002"], ["002"], ["002"], ["003"], ["005"])),
+        ("lost", ["003", "005"]),
+    ]
+    assert [each for each in merge if each not in nothing] == [("overlapping-rows", ["003", "006"])]
+    assert [each for each in nothing if each not in merge] == [("unknown-row", ["006"])]
+    taken_back = environment["fixes"][2]["corrupt"][2]
+    assert (taken_back["rows"], taken_back["error"]) == (["006"], "Can't locate revision identified by '006'")
+    assert taken_back["remedy"] == ["alembic stamp --purge 005", "alembic upgrade head"]
+
+
+def test_many_databases_are_grouped_by_what_becomes_of_them(run: Run, tmp_path: Path) -> None:
+    repo = Repository(tmp_path / "long.git")
+    sides = [(f"{side}{n}", f"{side}{n - 1}" if n else "000") for side in "ab" for n in range(4)]
+    repo.commit("main", merged(project(), chain(("000", None), *sides)))
+    out = run("states", "--repo", repo.path, "--at", "main").out
+    assert out[out.index("  With the merge") : out.index("  With b0 moved")] == MANY
+    assert (
+        "\n  The way out of databases in one line is that of the first; `--rows ROWS` tells that of another.\n" in out
+    )

@@ -11,8 +11,8 @@ from onehead.plan.facts import Facts
 from onehead.plan.forks import forks_of
 from onehead.revisions.environment import Environment
 from onehead.states import table
+from onehead.states.account import StateTable
 from onehead.states.crop import cropped
-from onehead.states.outcome import StateTable
 from tests.chains import graph
 from tests.states.test_upgrade_against_alembic import random_graph
 

@@ -10,7 +10,8 @@ import pytest
 
 from onehead.plan.facts import Facts
 from onehead.revisions.environment import Environment
-from onehead.states.outcome import Fix, State
+from onehead.states.account import State
+from onehead.states.outcome import Fix
 from onehead.states.table import accounts
 from tests.chains import graph
 from tests.states.recording import recording
@@ -23,10 +24,10 @@ def harmed() -> list[tuple[Fix, State]]:
     forked = graph(CHAIN)
     (told,) = accounts(Facts(Environment("versions", None, None, None, ()), forked, None, forked))
     return [
-        (fix, state)
-        for fix, states in told.fixes
-        if fix.kind == "reparent"
-        for state in states
+        (under.fix, state)
+        for under in told.fixes
+        if under.fix.kind == "reparent"
+        for state in under.states
         if state.outcome.kind != "ok"
     ]
 

@@ -12,7 +12,7 @@ import pytest
 
 from onehead.plan.facts import Facts
 from onehead.revisions.environment import Environment
-from onehead.states.outcome import Account
+from onehead.states.account import Account
 from onehead.states.table import accounts
 from tests.chains import graph
 
@@ -31,7 +31,7 @@ def account(n: int, m: int) -> Account:
 @pytest.mark.parametrize(("n", "m"), LENGTHS)
 def test_every_state_of_every_fix(n: int, m: int) -> None:
     told = account(n, m)
-    names = [(fix.kind, fix.moved, fix.onto) for fix, _ in told.fixes]
+    names = [(under.fix.kind, under.fix.moved, under.fix.onto) for under in told.fixes]
     assert names == [
         ("none", (), None),
         ("merge", (), None),
@@ -39,7 +39,8 @@ def test_every_state_of_every_fix(n: int, m: int) -> None:
         ("reparent", ("y1",), f"x{n}"),
     ]
     assert told.left_out == 0
-    for fix, states in told.fixes:
+    for under in told.fixes:
+        fix, states = under.fix, under.states
         assert len(states) == (n + 1) * (m + 1)
         worst = [{"loss": 0, "error": 1, "ok": 2}[state.outcome.kind] for state in states]
         assert worst == sorted(worst)
@@ -64,7 +65,7 @@ def test_a_side_with_branches_of_its_own_has_every_state_between() -> None:
     forked = graph("root; a<root; p<root; q<p; r<p; s<q,r")
     facts = Facts(Environment("versions", None, None, None, ()), forked, None, forked)
     (told,) = accounts(facts)
-    rows = {state.rows for state in told.fixes[0][1]}
+    rows = {state.rows for state in told.fixes[0].states}
     one_side = [("root",), ("p",), ("q",), ("r",), ("q", "r"), ("s",)]
     both = [("a",), *(tuple(sorted(("a", *row))) for row in one_side[1:])]
     assert rows == {*one_side, *both}
@@ -75,9 +76,9 @@ def test_long_sides_are_told_by_their_ends() -> None:
     told = account(4, 4)
     assert told.left_out == 0
     long = account(40, 40)
-    assert len(long.fixes[0][1]) == 9
+    assert len(long.fixes[0].states) == 9
     assert long.left_out == 41 * 41 - 9
-    kinds = {state.rows: state.outcome.kind for state in long.fixes[3][1]}
+    kinds = {state.rows: state.outcome.kind for state in long.fixes[3].states}
     assert kinds == {
         ("root",): "ok",
         ("x1",): "ok",
@@ -96,7 +97,7 @@ def test_a_database_does_not_stand_where_its_dependencies_are_missing() -> None:
     forked = graph("root; a1<root; a2<a1; b1<root; b2<b1 ~a1")
     facts = Facts(Environment("versions", None, None, None, ()), forked, None, forked)
     (told,) = accounts(facts)
-    assert {state.rows for state in told.fixes[0][1]} == {
+    assert {state.rows for state in told.fixes[0].states} == {
         ("root",),
         ("a1",),
         ("a2",),
@@ -112,9 +113,9 @@ def test_three_heads_have_a_merge_and_no_move() -> None:
     forked = graph("root; a<root; b<root; c<root")
     facts = Facts(Environment("versions", None, None, None, ()), forked, None, forked)
     (told,) = accounts(facts)
-    assert [fix.kind for fix, _ in told.fixes] == ["none", "merge"]
-    assert len(told.fixes[1][1]) == 8
-    assert {state.outcome.kind for state in told.fixes[1][1]} == {"ok"}
+    assert [under.fix.kind for under in told.fixes] == ["none", "merge"]
+    assert len(told.fixes[1].states) == 8
+    assert {state.outcome.kind for state in told.fixes[1].states} == {"ok"}
 
 
 def test_where_other_heads_are_meant_to_stay_deploys_run_heads() -> None:
@@ -122,4 +123,4 @@ def test_where_other_heads_are_meant_to_stay_deploys_run_heads() -> None:
     facts = Facts(Environment("versions", None, None, None, ()), forked, None, forked)
     (told,) = accounts(facts)
     assert told.target == "heads"
-    assert {state.outcome.kind for state in told.fixes[0][1]} == {"ok"}
+    assert {state.outcome.kind for state in told.fixes[0].states} == {"ok"}

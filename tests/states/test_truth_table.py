@@ -11,7 +11,7 @@ import pytest
 from onehead.revisions.graph import Graph
 from onehead.states.outcome import Database, Outcome
 from onehead.states.remedy import remedy
-from onehead.states.upgrade import Deployed, upgrade, upgrade_head
+from onehead.states.upgrade import Deployed, upgrade
 from tests.chains import graph
 
 CHAINS = {
@@ -38,6 +38,10 @@ APPLIED = {
 
 def chain(fix: str) -> Graph:
     return graph(CHAINS[fix])
+
+
+def upgrade_head(graph: Graph, rows: tuple[str, ...], applied: frozenset[str]) -> Outcome:
+    return upgrade(Deployed(graph), Database(rows, applied))
 
 
 def ok(runs: str, after: str) -> Outcome:

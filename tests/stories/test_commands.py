@@ -70,7 +70,9 @@ def test_one_reply_answers_every_command_of_a_comment_and_nothing_else(service: 
     assert all(f"| `{usage(verb)}` | {kind.meaning} | {kind.who} |" in reply for verb, kind in COMMANDS.items())
     assert "Judged again: Once merged, the chain forks after 018: 2 heads (019 and 020); 020 is the new one." in reply
     assert "`020` exists on no other branch or tag" in reply
-    assert f"- `020` is not on `main`. It stands on #{number} (`oauth`)." in reply
+    assert "- **error** `unknown-row`: No file of main declares 020" in reply
+    assert f"020 stands on branch oauth and pull request &#35;&#8203;{number}: that was run" in reply
+    assert f"See #{number}.\n" in reply
     assert "There is no such command. Did you mean `/onehead reparent`?" in reply
     # What was only quoted or shown was not done.
     assert service.status(sha)[0] == "failure"

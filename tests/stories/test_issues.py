@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import re
+
+import pytest
+
+from onehead.entrypoints.cli import main
 from tests.basketball import TRUNK, feature
 from tests.migrations import chain, merged, revision
 from tests.migrations import project as alembic_project
@@ -74,16 +80,57 @@ def test_a_database_is_told_by_its_rows(service: Service) -> None:
     )
     sections = reply.split("**`/onehead doctor ")
 
-    assert "has run 18 of 25 revisions." in sections[1]
+    assert "`018`. Its rows stand for 18 of 25 revisions; no table was looked at." in sections[1]
     assert ":white_check_mark: `alembic upgrade head` runs `020` `021` `019` `022` `023` `024` `025`." in sections[1]
-    assert "`019` and `021` has run 21 of 25 revisions." in sections[2]
+    assert "`019` and `021`. Its rows stand for 21 of 25 revisions; no table was looked at." in sections[2]
     assert "runs `022` `023` `024` `025`." in sections[2]
     assert ":x: `alembic upgrade head` stops: Requested revision 019 overlaps with other requested" in sections[3]
-    assert "**Way out:** `alembic stamp --purge 019`, then `alembic upgrade head`." in sections[3]
+    assert "- **error** `overlapping-rows`: The rows 018 and 019 can't stand together" in sections[3]
+    assert (
+        "**Way out**, if what 018 and 019 make is really there, all of it:\n\n"
+        "1. `alembic stamp --purge 019` (**destructive**: rewrites the rows (018, 019) and runs nothing: note them "
+        "first)\n2. `alembic upgrade head` (safe: runs migrations, as a deploy does)\n"
+    ) in sections[3]
     assert "`alembic upgrade head` has nothing to do." in sections[4]
-    assert "`026` is not on `main`. It stands on the branch `badges`." in sections[5]
-    assert "`0x9` is not on `main`. No open pull request and no branch here would bring it." in sections[6]
+    assert "- **error** `unknown-row`: No file of main declares 026" in sections[5]
+    assert "026 stands on branch badges: that was run on this database." in sections[5]
+    assert "No branch, tag or earlier commit here has 0x9" in sections[6]
+    assert ":question: Which deploy, or whose machine, has brought 0x9 into this database?" in sections[6]
+    assert "No command is offered, as none is certain to help" in sections[6]
     assert "stops: Can't locate revision identified by '0x9'" in sections[6]
+
+
+def test_the_answer_is_the_diagnosis_of_the_terminal(service: Service, capsys: pytest.CaptureFixture[str]) -> None:
+    basketball(service)
+    number = service.project.open_issue("Which database is which?")
+    work = service.project.copy
+    work.git("fetch", "origin")
+    for rows in ("018", "018,019", "019,019", "0x9"):
+        reply = service.ask(number, f"/onehead doctor {rows.replace(',', ' ')}")
+        capsys.readouterr()  # the service's log
+        main(["doctor", "--repo", str(work.folder), "--at", "origin/main", "--rows", rows, "--format", "json"])
+        [environment] = json.loads(capsys.readouterr().out)["environments"]
+        section = reply.rpartition("**`/onehead doctor ")[2]
+        assert [line.split("`")[1] for line in section.split("\n") if line.startswith("- **error**")] == [
+            complaint["code"] for complaint in environment["complaints"]
+        ]
+        steps = [step for way in environment["ways_out"] for step in way["steps"]]
+        assert [line.split("`")[1] for line in section.split("\n") if re.match(r"\d\. ", line)] == [
+            step["command"] for step in steps
+        ]
+        assert section.count("(**destructive**: ") == sum(step["effect"] == "destructive" for step in steps)
+
+
+def test_a_removed_revision_is_told_by_the_commit_that_took_it_away(service: Service) -> None:
+    basketball(service)
+    copy = service.project.copy
+    copy.commit(chain(("026", "025")), "Badges")
+    copy.push()
+    copy.commit({"alembic/versions/026_t026.py": None}, "Take the badges back")
+    copy.push()
+    number = service.project.open_issue("Crash loop after a revert")
+    reply = service.ask(number, "/onehead doctor 026")
+    assert "Take the badges back removed the file of 026, after a database had run it." in reply
 
 
 def test_a_fork_on_main_is_explained_with_its_repair(service: Service) -> None:

@@ -87,7 +87,7 @@ COMMANDS: dict[Verb, Kind] = {
     Verb.DOCTOR: Kind(
         Takes.ROWS,
         Who.ANYBODY,
-        "Says what `alembic upgrade head` does to a database whose `alembic_version` holds these rows.",
+        "Says what ails a database whose `alembic_version` holds these rows, and the ways out.",
         on_issues=True,
     ),
     Verb.IGNORE: Kind(
@@ -103,7 +103,7 @@ class Command(NamedTuple):
 
     Attributes:
         verb: what is asked for.
-        rows: for `doctor`.
+        rows: for `doctor`; one that is named twice stands in the database twice.
         reason: for `ignore`; may be empty.
     """
 
@@ -157,7 +157,7 @@ def _command(line: str, name: str, rest: str) -> Command | Mistake:
         case Takes.REASON:
             return Command(verb, reason=" ".join(rest.split())[:500])
         case Takes.ROWS:
-            rows = tuple(dict.fromkeys(_ROW.findall(rest)))
+            rows = tuple(_ROW.findall(rest))
             if not rows or len(rows) > _MOST_ROWS:
                 return Mistake(
                     line,

@@ -14,6 +14,7 @@ from onehead.errors import UsageError
 from onehead.flows.bodies import traces_in, version_table_of
 from onehead.flows.examine import Trees, examine
 from onehead.flows.memory import Memory, memory_for
+from onehead.flows.others import Others
 from onehead.flows.whereabouts import whereabouts
 from onehead.gitrepo.command import Git
 from onehead.gitrepo.refs import resolve
@@ -132,8 +133,9 @@ def _fitting(diagnoses: dict[str, Diagnosis], rows: tuple[str, ...]) -> dict[str
 
 def _places(git: Git, visit: Visit, memory: Memory) -> dict[str, Whereabouts]:
     found: dict[str, Whereabouts] = {}
+    others = Others(git, memory)
     facts = {examined.facts.environment.path: examined.facts for examined in visit.examination.environments}
     for path, diagnosis in visit.diagnoses.items():
         unknown = diagnosis.of(Ailment.UNKNOWN_ROW)
-        found |= whereabouts(git, facts[path], unknown, memory)
+        found |= whereabouts(others, facts[path], unknown)
     return found

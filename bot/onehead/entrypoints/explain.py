@@ -12,6 +12,7 @@ from onehead.errors import UsageError
 from onehead.flows.bodies import traces_in
 from onehead.flows.examine import examine
 from onehead.flows.memory import memory_for
+from onehead.flows.others import Others
 from onehead.flows.whereabouts import whereabouts
 from onehead.gitrepo.command import Git
 from onehead.gitrepo.refs import resolve
@@ -40,10 +41,11 @@ def run(options: argparse.Namespace) -> int:
         needs_makers = any(crash.trouble == Trouble.DUPLICATE_OBJECT for crash in crashes)
         places: dict[str, Whereabouts] = {}
         makers = {}
+        others = Others(git, memory)
         for examined in examination.environments:
             facts = examined.facts
             unknown = [id_ for id_ in named if id_ not in facts.target and id_ not in places]
-            places |= whereabouts(git, facts, unknown, memory)
+            places |= whereabouts(others, facts, unknown)
             if needs_makers:
                 makers[facts.environment.path] = _makers(traces_in(facts, trees))
     sys.stdout.write(explained_text(CrashLog(crashes, examination, places, makers), painter(sys.stdout)))

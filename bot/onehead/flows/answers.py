@@ -11,11 +11,15 @@ from onehead.plan.forks import forks_of
 from onehead.plan.plans import Merge, Reparent
 from onehead.plan.verdict import Point
 from onehead.quoting import code
-from onehead.reports.answers import Explained, diagnosis, explanation
+from onehead.reports.answers import Explained, explanation
 from onehead.reports.comment import inline_code, leading_plan, one_line
+from onehead.reports.doctor_answer import doctor_answer
 from onehead.reports.picture import recent_picture
+from onehead.states.account import StateTable
+from onehead.states.ailments import Ailment
 from onehead.states.crash import Crash, crashes_in
-from onehead.states.outcome import StateTable
+from onehead.states.diagnosis import diagnose_rows
+from onehead.states.rows import Whereabouts
 from onehead.states.table import accounts
 
 _MOST_RECENT = 8
@@ -71,23 +75,31 @@ def explain_pull(case: Case, *, losses_only: bool = False) -> str:
 
 
 def diagnose(bench: Bench, target: Target, rows: tuple[str, ...]) -> str:
-    """What a database with these rows is, and what becomes of it."""
+    """What ails a database with these rows, and what becomes of it: the diagnosis that the terminal gives."""
     case = bench.judge(target, None)
-    parts = []
-    for examined in case.examination.environments:
-        facts = examined.facts
-        unknown = [row for row in rows if row not in facts.target]
-        # Of several environments only those are meant that know one of the rows.
-        if len(case.examination.environments) > 1 and len(unknown) == len(rows):
-            continue
-        places = _places(bench, target, unknown)
-        told = {row: places.get(row, "") for row in unknown}
-        parts.append(diagnosis(facts, target.name, rows, accounts(facts, rows), told))
-    if parts:
-        return "\n\n".join(parts)
-    if not case.examination.environments:
+    every = {examined.facts.environment.path: examined.facts for examined in case.examination.environments}
+    # Of several environments only those are meant that know one of the rows.
+    meant = {
+        path: facts for path, facts in every.items() if len(every) == 1 or any(row in facts.target for row in rows)
+    }
+    if not every:
         return f"There is no Alembic environment on {code(target.name)}."
-    return f"No environment on {code(target.name)} knows any of these rows."
+    if not meant:
+        return f"No environment on {code(target.name)} knows any of these rows."
+    diagnoses = {path: diagnose_rows(facts, rows) for path, facts in meant.items()}
+    places: dict[str, Whereabouts] = {}
+    for path, diagnosis in diagnoses.items():
+        places |= bench.whereabouts(meant[path], diagnosis.of(Ailment.UNKNOWN_ROW))
+    merged = {
+        path: state.outcome
+        for path, facts in meant.items()
+        if forks_of(facts) and not diagnoses[path].of(Ailment.UNKNOWN_ROW)
+        for account in accounts(facts, rows)
+        for under in account.fixes
+        if under.fix.kind == "merge"
+        for state in under.states
+    }
+    return doctor_answer(diagnoses, places, merged, target.name)
 
 
 def _losses(table: StateTable) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -16,16 +17,19 @@ from onehead.flows.landings import Landings
 from onehead.flows.memory import Memory, memory_for
 from onehead.flows.others import Others
 from onehead.flows.page import Page
+from onehead.flows.whereabouts import whereabouts
 from onehead.forge.values import PullRequest, Repository, StatusState
 from onehead.gitrepo.command import Git
 from onehead.gitrepo.mirror import Mirror
 from onehead.gitrepo.refs import describe, is_ancestor
 from onehead.jobs.job import BranchMoved, PullChanged
+from onehead.plan.facts import Facts
 from onehead.plan.policy import Policy, Strategy
 from onehead.plan.rivals import Brought, brought
 from onehead.plan.verdict import Examination, Point
 from onehead.reports.diff import diff
-from onehead.states.outcome import StateTable
+from onehead.states.account import StateTable
+from onehead.states.rows import Whereabouts
 from onehead.states.table import state_tables
 
 HEADS = "refs/heads/"
@@ -188,6 +192,10 @@ class Bench:
     @cached_property
     def _others(self) -> Others:
         return Others(self.git, self._memory)
+
+    def whereabouts(self, facts: Facts, ids: Iterable[str]) -> dict[str, Whereabouts]:
+        """Where revisions stand that an environment does not have: on another branch, or in the past."""
+        return whereabouts(self._others, facts, ids)
 
     @cached_property
     def landings(self) -> Landings:

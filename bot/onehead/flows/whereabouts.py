@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from onehead.flows.evidence import spoken
-from onehead.flows.memory import Memory
 from onehead.flows.others import Others
 from onehead.gitrepo.command import Git
 from onehead.gitrepo.refs import Ref
@@ -18,20 +17,18 @@ from onehead.states.rows import Whereabouts
 _MOST_REFS = 5
 
 
-def whereabouts(git: Git, facts: Facts, ids: Iterable[str], memory: Memory) -> dict[str, Whereabouts]:
+def whereabouts(others: Others, facts: Facts, ids: Iterable[str]) -> dict[str, Whereabouts]:
     """Look for revisions on every branch, tag and pull request, and then in history.
 
     Args:
-        git: the repository.
+        others: the refs of the repository.
         facts: the environment that does not have them.
         ids: which.
-        memory: what was parsed before.
     """
     wanted = list(dict.fromkeys(ids))
     if not wanted:
         return {}
     places = facts.environment.locations
-    others = Others(git, memory)
     standing = others.standing(
         {place.path for place in places},
         [revision.blob for revision in facts.merged],
@@ -41,7 +38,7 @@ def whereabouts(git: Git, facts: Facts, ids: Iterable[str], memory: Memory) -> d
     for id_ in wanted:
         holdings = [each for each in standing.with_id(id_) if not others.is_ours(Ref(each.ref, each.sha))]
         refs = tuple(dict.fromkeys(spoken(each.ref) for each in holdings))[:_MOST_REFS]
-        found[id_] = Whereabouts(refs) if refs else _in_the_past(git, id_, [place.path for place in places])
+        found[id_] = Whereabouts(refs) if refs else _in_the_past(others.git, id_, [place.path for place in places])
     return found
 
 

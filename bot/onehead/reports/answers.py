@@ -12,15 +12,16 @@ from onehead.plan.plans import Nothing, Plan, ReasonCode
 from onehead.plan.verdict import Examination, Examined
 from onehead.quoting import code, inline
 from onehead.render import environment
-from onehead.reports.comment import COLUMNS, inline_code, table_rows
+from onehead.reports.comment import COLUMNS, MARKS, inline_code, table_rows
 from onehead.reports.crashes import meaning
 from onehead.reports.endings import compared
 from onehead.reports.mermaid import mermaid
 from onehead.reports.picture import fork_picture, recent_picture
 from onehead.reports.text import coverage_line, short_ref
 from onehead.revisions.graph import Graph
+from onehead.states.account import Account, StateTable
 from onehead.states.crash import Crash
-from onehead.states.outcome import MOST_RUNS, THE_MERGE, Account, Fix, State, StateTable, spoken
+from onehead.states.outcome import spoken
 
 
 class Answer(NamedTuple):
@@ -73,70 +74,6 @@ def explanation(explained: Explained) -> str:
         "compared": compared(examination),
     }
     return environment().get_template("answer/explain.md.j2").render(**values)
-
-
-def diagnosis(
-    facts: Facts, target: str, rows: tuple[str, ...], accounts: Sequence[Account], unknown: Mapping[str, str]
-) -> str:
-    """What a database with these rows is, and what `alembic upgrade head` does to it: as it is, and once repaired.
-
-    Args:
-        facts: the environment.
-        target: name of the deployed branch.
-        rows: content of `alembic_version`.
-        accounts: see `onehead.states.table.accounts`.
-        unknown: rows that no file of the target declares → where they stand otherwise, as Markdown; may be empty.
-    """
-    named = " and ".join(code(row) for row in rows)
-    lines = [f"A database of {code(facts.environment.path)} whose `alembic_version` holds {named}"]
-    if unknown:
-        lines[0] += " can't be deployed from here:"
-    else:
-        lines[0] += f" has run {_share(facts.merged, rows)}."
-    lines.append("")
-    for row, place in unknown.items():
-        where = f"It stands on {place}" if place else "No open pull request and no branch here would bring it"
-        lines.append(f"- {code(row)} is not on {code(target)}. {where}.")
-    for account in accounts:
-        for fix, states in account.fixes:
-            # What is published is not moved any more, so the re-parents of a target's fork are no choice.
-            if fix.kind != "reparent":
-                lines += [_told(account, fix, state, several=len(account.fixes) > 1) for state in states]
-    lines += _way_out(unknown, accounts, target)
-    return "\n".join(lines)
-
-
-def _told(account: Account, fix: Fix, state: State, *, several: bool) -> str:
-    """One line: what a deploy does."""
-    when = "" if not several else "as it is, " if fix.kind == "none" else "once the heads are merged, "
-    mark = {"ok": ":white_check_mark:", "error": ":x:", "loss": ":warning:"}[state.outcome.kind]
-    command, outcome = code(f"alembic upgrade {account.target}"), state.outcome
-    runs = [id_ for id_ in outcome.runs if id_ != THE_MERGE]
-    match outcome.kind:
-        case "error":
-            does = f"stops: {inline(outcome.error or '', 300)}"
-        case "loss":
-            does = f"exits without an error, but {inline(spoken(outcome), 300)}"
-        case _ if runs:
-            does = f"runs {' '.join(map(code, runs)) if len(runs) <= MOST_RUNS else inline(spoken(outcome), 300)}"
-        case _:
-            does = "has nothing to do"
-    return f"- {mark} {when}{command} {does}."
-
-
-def _way_out(unknown: Mapping[str, str], accounts: Sequence[Account], target: str) -> list[str]:
-    """What to do about it now, as lines; none where all is well."""
-    if unknown:
-        way = (
-            "**Way out:** deploy the commit that has the missing revision. A `stamp` only rewrites the row: what ran "
-            f"and what is on {code(target)} would not fit together any more."
-        )
-        return ["", way]
-    now = [state for account in accounts for fix, states in account.fixes if fix.kind == "none" for state in states]
-    remedies = dict.fromkeys(command for state in now for command in state.remedy)
-    if not remedies:
-        return []
-    return ["", f"**Way out:** {', then '.join(map(code, remedies))}."]
 
 
 def _share(graph: Graph, rows: Sequence[str]) -> str:
@@ -195,12 +132,13 @@ def _summary(target: str, facts: Facts, plan: Plan) -> str:
 
 
 def _recent_row(facts: Facts, account: Account) -> dict[str, Any]:
-    [(_, [state, *_])] = account.fixes
+    [under] = account.fixes
+    [state] = under.states
     text = inline(spoken(state.outcome), 200)
     share = _share(facts.merged, state.rows) if state.rows else "nothing"
     return {
         "databases": " and ".join(code(row, in_table=True) for row in state.rows) or "nothing (fresh)",
-        "cells": [share, {"ok": text, "error": f":x: {text}", "loss": f":warning: **{text}**"}[state.outcome.kind]],
+        "cells": [share, MARKS[state.outcome.kind].format(text)],
     }
 
 

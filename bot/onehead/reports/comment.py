@@ -18,18 +18,23 @@ from onehead.plan.rivals import Rival
 from onehead.plan.verdict import Examination, Examined
 from onehead.quoting import code, fence, inline
 from onehead.render import environment
+from onehead.reports.both_sides import INDEPENDENT
 from onehead.reports.endings import compared
 from onehead.reports.heads_up import MOST_NAMED, clash
 from onehead.reports.mermaid import mermaid
 from onehead.reports.picture import fork_picture
 from onehead.reports.text import coverage_line, short_ref
-from onehead.states.outcome import StateTable, spoken
+from onehead.states.account import StateTable
+from onehead.states.outcome import spoken
 
 LONGEST_PATCH = 20_000
 """Characters of a patch that a comment shows; a longer one is taken from its branch."""
 
 MOST_ROWS = 12
 """Lines of a state table that a comment shows."""
+
+MARKS = {"ok": "{}", "error": ":x: {}", "loss": ":warning: **{}**", "repeat": ":warning: **{}**"}
+"""Kind of an outcome → its cell in a table."""
 
 COLUMNS = {"none": "as it is", "merge": "after the merge", "reparent": "after the re-parent"}
 
@@ -227,7 +232,7 @@ def _both_sides(examined: Examined) -> list[str]:
     told = [f for f in examined.findings if f.code in ABOUT_BOTH_SIDES]
     lines = [f"{_MEANING[finding.code]}: {inline_code(finding.message)}" for finding in told]
     if not lines and examined.meetings:
-        return ["Every operation of both sides was understood, and none stands in another's way."]
+        return [f"{INDEPENDENT[0].upper()}{INDEPENDENT[1:]}."]
     return lines
 
 
@@ -286,7 +291,7 @@ def table_rows(table: StateTable) -> list[dict[str, Any]]:
         cells = []
         for outcome in state.outcomes:
             text = inline(spoken(outcome, for_many=len(state.rows) > 1), 160)
-            cells.append({"ok": text, "error": f":x: {text}", "loss": f":warning: **{text}**"}[outcome.kind])
+            cells.append(MARKS[outcome.kind].format(text))
         rows.append({"databases": shown, "cells": cells})
     return rows
 

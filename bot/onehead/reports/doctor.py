@@ -16,6 +16,7 @@ from onehead.states.rows import Whereabouts
 from onehead.states.traces import Thing, VersionTable
 
 _STILL_CRASHING = "If a deploy of this commit crashes all the same, its log says why: onehead explain LOGFILE"
+NO_WAY = "No command is offered, as none is certain to help: do what is said above, and nothing by hand before."
 _MOST_LISTED = 20
 _MOST_EVIDENCE = 4
 _DIALECTS = {"postgresql": "PostgreSQL", "sqlite": "SQLite", "mysql": "MySQL", "mariadb": "MariaDB"}
@@ -98,7 +99,7 @@ def _environment(visit: Visit, path: str, diagnosis: Diagnosis, paint: Paint) ->
         yield from _way(way, paint)
     if not diagnosis.ways and not diagnosis.is_healthy:
         yield ""
-        yield "  No command is offered, as none is certain to help: do what is said above, and nothing by hand before."
+        yield f"  {NO_WAY}"
 
 
 def _rejoined(visit: Visit, path: str) -> Iterator[str]:
@@ -122,6 +123,8 @@ def _next_upgrade(diagnosis: Diagnosis, paint: Paint) -> str:
     command = f"`alembic upgrade {diagnosis.target}`"
     if outcome.kind == "error":
         return f"{paint('error', f'{command} stops')}: {visible(outcome.error or '')}"
+    if outcome.kind == "repeat":
+        return f"{paint('bad', f'{command} runs {listed(outcome.again)} again')}, which has run already"
     if outcome.kind == "loss":
         verb = "runs" if len(outcome.lost) == 1 else "run"
         return f"{paint('bad', f'{command} exits with 0')}, but {listed(outcome.lost)} never {verb}"

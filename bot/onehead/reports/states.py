@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from onehead.plan.findings import Code
 from onehead.plan.verdict import Examination, Examined
+from onehead.reports.ailments import listed
+from onehead.reports.both_sides import both_sides_document, both_sides_lines
+from onehead.reports.corrupt import corrupt_lines
+from onehead.reports.outcomes import STYLES, rows_text, shortened, told_of, way_out
 from onehead.reports.paint import Paint, plain, visible
 from onehead.reports.text import compared_line, coverage_line, short_ref
-from onehead.states.outcome import THE_MERGE, Account, Fix, State
+from onehead.states.account import Account, State
+from onehead.states.outcome import THE_MERGE, Fix
 
-_MOST_RUNS = 12
+_FEW = 10
+"""Up to so many databases each has a line of its own; more are grouped by what happens to them."""
+_MOST_NAMED = 3
+"""Databases of a group that are named."""
 _LATE = "A way out that runs lost revisions late is right only where the two sides touch different things: look first."
 
 Accounts = Mapping[str, tuple[Account, ...]]
@@ -27,7 +35,7 @@ def states_document(examination: Examination, accounts: Accounts) -> dict[str, A
         "head": None if head is None else {"ref": head.ref, "sha": head.sha},
         "coverage": coverage._asdict(),
         "environments": [
-            _environment(examined.facts.environment.path, account)
+            _environment(examined, account)
             for examined in examination.environments
             for account in accounts[examined.facts.environment.path] or (None,)
         ],
@@ -43,15 +51,16 @@ def states_text(examination: Examination, accounts: Accounts, paint: Paint = pla
         lines += ["", *_without_account(examined, paint)] if not told else []
         for account in told:
             lines += ["", *_account(examination, examined, account, paint)]
-    states = [state for told in accounts.values() for a in told for _, each in a.fixes for state in each]
+    states = [state for told in accounts.values() for a in told for under in a.fixes for state in under.states]
     if any(state.outcome.kind == "loss" and state.remedy for state in states):
         lines += ["", _LATE]
     return "\n".join(lines) + "\n"
 
 
-def _environment(path: str, account: Account | None) -> dict[str, Any]:
+def _environment(examined: Examined, account: Account | None) -> dict[str, Any]:
+    path = examined.facts.environment.path
     if account is None:
-        return {"path": path, "command": None, "fork": None, "fixes": [], "left_out": 0}
+        return {"path": path, "command": None, "fork": None, "both_sides": [], "fixes": [], "left_out": 0}
     fork = account.fork
     return {
         "path": path,
@@ -59,14 +68,16 @@ def _environment(path: str, account: Account | None) -> dict[str, Any]:
         "fork": None
         if fork is None
         else {"parent": ",".join(fork.points) or None, "sides": [list(side) for side in account.sides]},
+        "both_sides": both_sides_document(examined, fork),
         "fixes": [
             {
-                "fix": fix.kind,
-                "moved": ",".join(fix.moved) or None,
-                "onto": fix.onto,
-                "states": [_state(state) for state in states],
+                "fix": under.fix.kind,
+                "moved": ",".join(under.fix.moved) or None,
+                "onto": under.fix.onto,
+                "states": [_state(state) for state in under.states],
+                "corrupt": [{"ailment": str(state.ailment), **_state(state)} for state in under.corrupt],
             }
-            for fix, states in account.fixes
+            for under in account.fixes
         ],
         "left_out": account.left_out,
     }
@@ -80,6 +91,7 @@ def _state(state: State) -> dict[str, Any]:
         "runs": list(state.outcome.runs),
         "rows_after": list(state.outcome.rows_after),
         "lost": list(state.outcome.lost),
+        "again": list(state.outcome.again),
         "error": state.outcome.error,
         "remedy": list(state.remedy),
     }
@@ -95,7 +107,7 @@ def _without_account(examined: Examined, paint: Paint) -> Iterator[str]:
         return
     heads = facts.merged.heads
     command = "alembic upgrade head" if len(heads) == 1 else "alembic upgrade heads"
-    yield f"  `{command}` brings every database that followed this chain to {_listed(heads)}."
+    yield f"  `{command}` brings every database that followed this chain to {listed(heads)}."
     yield "  To see one database, name what its alembic_version holds: onehead states --rows REVISION"
 
 
@@ -112,9 +124,10 @@ def _account(examination: Examination, examined: Examined, account: Account, pai
     if fork is None:
         yield f"{path}: no fork"
     else:
-        yield f"{path}: the chain forks{f' after {_listed(fork.points)}' if fork.points else ''}"
+        yield f"{path}: the chain forks{f' after {listed(fork.points)}' if fork.points else ''}"
         for head, side in zip(fork.heads, account.sides, strict=True):
-            yield f"  {_owner(examination, head in fork.new)}: {_shortened(side)}"
+            yield f"  {_owner(examination, head in fork.new)}: {shortened(side)}"
+        yield from both_sides_lines(examined, fork)
     others = [
         finding
         for finding in examined.findings
@@ -122,15 +135,22 @@ def _account(examination: Examination, examined: Examined, account: Account, pai
     ]
     yield from (f"  {paint('error', f'error {other.code}')}: {visible(other.message)}" for other in others)
     yield f"  What `alembic upgrade {account.target}` does, by the content of alembic_version:"
-    width = max(len(_rows(state)) for _, states in account.fixes for state in states)
-    for fix, states in account.fixes:
+    groups = [_grouped(under.states) for under in account.fixes]
+    width = max(len(group.rows) for found in groups for group in found)
+    for under, found in zip(account.fixes, groups, strict=True):
         yield ""
-        yield f"  {paint('strong', _title(fix))}"
-        for state in _merged(states):
-            yield from _line(state, width, frozenset(graph.revisions), paint)
+        yield f"  {paint('strong', _title(under.fix))}"
+        for group in found:
+            yield from _line(group, width, frozenset(graph.revisions), paint)
+    if any(group.state.remedy and group.size > 1 and group.rows != "any" for found in groups for group in found):
+        yield ""
+        yield "  The way out of databases in one line is that of the first; `--rows ROWS` tells that of another."
     if account.left_out:
         yield ""
         yield f"  At least {account.left_out} more states lie inside straight runs; they fare like their neighbours."
+    if any(under.corrupt for under in account.fixes):
+        yield ""
+        yield from corrupt_lines(account, paint)
 
 
 def _title(fix: Fix) -> str:
@@ -140,63 +160,43 @@ def _title(fix: Fix) -> str:
         case "merge":
             merge = max(fix.graph.heads, key=lambda head: fix.graph.revisions[head].path == "~merge")
             name = "a merge revision" if merge == THE_MERGE else f"the merge revision {visible(merge)}"
-            return f"With {name} that joins {_listed(fix.graph.revisions[merge].parents)}"
+            return f"With {name} that joins {listed(fix.graph.revisions[merge].parents)}"
         case "reparent":
-            return f"With {_listed(fix.moved)} moved onto {visible(fix.onto or '')} (re-parent)"
+            return f"With {listed(fix.moved)} moved onto {visible(fix.onto or '')} (re-parent)"
 
 
-def _merged(states: tuple[State, ...]) -> list[State | tuple[State, ...]]:
-    """The states, or all of them in one where the very same error meets them all."""
+class _Group(NamedTuple):
+    """Databases that one line tells of: their rows, the first of them, and how many there are."""
+
+    rows: str
+    state: State
+    size: int
+
+
+def _grouped(states: tuple[State, ...]) -> list[_Group]:
+    """One line per database; one for all where the very same error meets them all, and few where they are many."""
     alike = {(state.outcome.error, state.remedy) for state in states}
     if len(states) > 1 and len(alike) == 1 and states[0].outcome.kind == "error":
-        return [states]
-    return list(states)
+        return [_Group("any", states[0], len(states))]
+    groups: dict[object, list[State]] = {}
+    for state in states:
+        outcome = state.outcome
+        # Of an error the kind counts, and not the ids in it.
+        many = (outcome.kind, outcome.lost, outcome.again, (outcome.error or "").partition(" ")[0], len(state.remedy))
+        groups.setdefault(many if len(states) > _FEW else state, []).append(state)
+    return [_Group(_named(group), group[0], len(group)) for group in groups.values()]
 
 
-def _line(found: State | tuple[State, ...], width: int, known: frozenset[str], paint: Paint) -> Iterator[str]:
-    state = found if isinstance(found, State) else found[0]
-    rows = _rows(state) if isinstance(found, State) else "any"
-    outcome = state.outcome
-    style = {"ok": "good", "error": "error", "loss": "bad"}[outcome.kind]
-    yield f"    {paint(style, outcome.kind.ljust(5))}  {rows.ljust(width)}  {_told(state)}"
-    lead = "           " + " " * width + "  "
-    if state.remedy:
-        yield f"{lead}way out: {visible(state.remedy[0])}"
-        yield from (f"{lead}         {visible(command)}" for command in state.remedy[1:])
-    elif outcome.kind != "ok":
-        unknown = [row for row in state.rows if row not in known]
-        if unknown:
-            yield f"{lead}no safe way out from here: no file declares {_listed(unknown)}, so what ran is unknown."
-            yield f"{lead}Deploy the version that has it; never stamp back."
-        else:
-            yield f"{lead}no way out is proven; mend the chain first."
+def _named(group: list[State]) -> str:
+    names = [rows_text(state) for state in group[:_MOST_NAMED]]
+    rest = len(group) - len(names)
+    return "; ".join(names) + (f"; {rest} more" if rest else "")
 
 
-def _told(state: State) -> str:
-    outcome = state.outcome
-    if outcome.kind == "loss":
-        verb = "never runs" if len(outcome.lost) == 1 else "never run"
-        return f"exits with 0, but {_listed(outcome.lost)} {verb}"
-    if outcome.kind == "error":
-        return f"stops: {visible(outcome.error or '')}"
-    if not outcome.runs:
-        return "nothing to run"
-    return f"runs {_shortened(outcome.runs)}, ends at {_listed(outcome.rows_after)}"
-
-
-def _rows(state: State) -> str:
-    return ", ".join(map(visible, state.rows)) or "(empty)"
-
-
-def _shortened(ids: tuple[str, ...]) -> str:
-    shown = [visible(id_) for id_ in ids]
-    if len(shown) <= _MOST_RUNS:
-        return ", ".join(shown)
-    return f"{', '.join(shown[: _MOST_RUNS - 2])}, …, {shown[-1]} ({len(shown)} revisions)"
-
-
-def _listed(ids: tuple[str, ...] | list[str]) -> str:
-    shown = [visible(id_) for id_ in ids]
-    if len(shown) <= 1:
-        return "".join(shown) or "nothing"
-    return f"{', '.join(shown[:-1])} and {shown[-1]}"
+def _line(group: _Group, width: int, known: frozenset[str], paint: Paint) -> Iterator[str]:
+    state, outcome = group.state, group.state.outcome
+    many = group.size > 1 and group.rows != "any"
+    told = "runs what is missing" if many and outcome.kind == "ok" else told_of(outcome)
+    yield f"    {paint(STYLES[outcome.kind], outcome.kind.ljust(6))}  {group.rows.ljust(width)}  {told}"
+    lead = "            " + " " * width + "  "
+    yield from way_out(state, known, lead, f" of {rows_text(state)}" if many else "")

@@ -50,12 +50,12 @@ def databases_of(graph: Graph, fork: Fork, most: int) -> Databases:
 
 def with_rows(graph: Graph, rows: Iterable[str]) -> Database:
     """The database with these rows that went through exactly what they stand for."""
-    known = tuple(sorted(set(rows)))
-    applied = graph.ancestors(*known)
+    told = tuple(sorted(rows))
+    applied = graph.ancestors(*told)
     while True:
         needed = graph.ancestors(*applied, *(need for id_ in applied for need in _dependencies(graph, id_)))
         if needed == applied:
-            return Database(known, applied)
+            return Database(told, applied)
         applied = needed
 
 

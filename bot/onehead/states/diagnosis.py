@@ -91,7 +91,10 @@ class _Doctor:
         doubtful = self._doubtful(frozenset(lost), frozenset(ahead))
         applied = self._applied(frozenset(lost), frozenset(doubtful))
         texts = tuple(row.text for row in self._rows or ())
-        outcome = upgrade(Deployed(self._graph), Database(tuple(sorted(texts)), applied), self._target)
+        nothing = frozenset(id_ for id_ in self._order if self._revisions[id_].witnessed.empty)
+        outcome = upgrade(Deployed(self._graph), Database(tuple(sorted(texts)), applied), self._target, nothing)
+        if outcome.kind == "error" and self._sight is not None and self._sight.rolls_back:
+            outcome = replace(outcome, runs=(), rows_after=tuple(sorted(texts)))
         outcome, says = self._in_the_database(outcome, {*ahead, *partly})
         complaints = [
             *self._about_the_chain(outcome),

@@ -1,14 +1,13 @@
-"""The words of the state tables: databases, fixes, and how an upgrade ends. Values only, without Alembic."""
+"""How an upgrade ends: a database, a fix, and what comes of the two. Values only, without Alembic."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Literal
 
-from onehead.plan.forks import Fork
 from onehead.revisions.graph import Graph
 
-OutcomeKind = Literal["ok", "error", "loss"]
+OutcomeKind = Literal["ok", "repeat", "error", "loss"]
 
 Target = Literal["head", "heads"]
 """What a deploy upgrades to: `heads` only where several heads are meant."""
@@ -19,7 +18,7 @@ class Database:
     """What one database holds.
 
     Attributes:
-        rows: content of `alembic_version`, sorted; empty for a fresh database.
+        rows: content of `alembic_version`, sorted; empty for a fresh database; twice where it stands there twice.
         applied: the revisions that it really went through, whatever its rows imply.
     """
 
@@ -32,11 +31,15 @@ class Outcome:
     """How `alembic upgrade head` ends.
 
     Attributes:
-        kind: `ok`; `error` (Alembic stops); or `loss` (it exits with 0 and some revision will never run).
-        runs: the revisions it runs, in order.
-        rows_after: content of `alembic_version` afterwards, sorted.
+        kind: `ok`; `error` (Alembic stops); `loss` (it exits with 0 and some revision will never run); or `repeat`
+            (Alembic runs something again that has run: the database stops it at the first statement that can't be
+            done twice, and what can, such as a change of rows, is done twice).
+        runs: the revisions it runs, in order; for an `error`, those that had run by then, nearly always none.
+        rows_after: content of `alembic_version` afterwards, sorted. After an `error`, as it is then on a database that
+            keeps what was done; PostgreSQL takes back `runs` and rows. For `repeat`, if nothing in it fails.
         lost: revisions below the rows that neither were applied nor ran, sorted.
-        error: Alembic's own text, `None` when it succeeds.
+        error: Alembic's own text, `None` when it does not stop.
+        again: for `repeat`: the revisions that had run before, in the order in which they run again.
     """
 
     kind: OutcomeKind
@@ -44,6 +47,7 @@ class Outcome:
     rows_after: tuple[str, ...]
     lost: tuple[str, ...] = ()
     error: str | None = None
+    again: tuple[str, ...] = ()
 
 
 FixKind = Literal["none", "merge", "reparent"]
@@ -69,72 +73,6 @@ class Fix:
     onto: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class State:
-    """One database under one fix.
-
-    Attributes:
-        rows: content of `alembic_version`, sorted.
-        applied: the revisions above the parting point that are physically there, parents first.
-        outcome: what `alembic upgrade head` does.
-        remedy: command lines, in order, where it does not end well and there is a way out; proven in thought.
-    """
-
-    rows: tuple[str, ...]
-    applied: tuple[str, ...]
-    outcome: Outcome
-    remedy: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Account:
-    """Everything about one fork, or about one database where nothing is forked.
-
-    Attributes:
-        fork: the heads and the parting point; `None` where nothing is forked.
-        sides: the revisions of each head that not all heads share, parents first.
-        target: what a deploy upgrades to.
-        fixes: each with its states, worst first.
-        left_out: how many states were not computed, at least.
-    """
-
-    fork: Fork | None
-    sides: tuple[tuple[str, ...], ...]
-    target: Target
-    fixes: tuple[tuple[Fix, tuple[State, ...]], ...]
-    left_out: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class StateRow:
-    """Databases to which every fix does the same.
-
-    Attributes:
-        rows: contents of `alembic_version`, each sorted.
-        outcomes: one per fix, in the order of `StateTable.fixes`; of the first of these databases.
-    """
-
-    rows: tuple[tuple[str, ...], ...]
-    outcomes: tuple[Outcome, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class StateTable:
-    """All states of one fork, in short.
-
-    Attributes:
-        fork: the heads and the parting point.
-        fixes: `none`, `merge`, and `reparent` where the judged branch can be moved.
-        states: one row per group of databases.
-        left_out: how many states were not computed, at least.
-    """
-
-    fork: Fork
-    fixes: tuple[str, ...]
-    states: tuple[StateRow, ...]
-    left_out: int
-
-
 MOST_RUNS = 8
 """Revisions that are named one by one."""
 
@@ -148,6 +86,8 @@ def spoken(outcome: Outcome, *, for_many: bool = False) -> str:
     """
     if outcome.kind == "loss":
         return f"{', '.join(outcome.lost)} never run{'s' if len(outcome.lost) == 1 else ''}"
+    if outcome.kind == "repeat":
+        return f"{', '.join(outcome.again)} run{'s' if len(outcome.again) == 1 else ''} again"
     if outcome.kind == "error":
         error = outcome.error or ""
         return "Multiple heads" if error.startswith("Multiple head") else error

@@ -26,12 +26,15 @@ class Command:
         return " ".join(("alembic", self.verb, *options, *self.arguments))
 
 
-def remedy(deployed: Deployed, database: Database, target: Target) -> tuple[str, ...]:
+def remedy(deployed: Deployed, database: Database, target: Target, *, is_sure: bool = False) -> tuple[str, ...]:
     """Command lines, in order, that bring the database to the end of the chain; empty where none is proven.
 
-    A database with a row that no file declares has been where these files don't lead, so nothing is proposed.
+    A database that ran what no file declares has been where these files don't lead, so nothing is proposed. Nor is for
+    a row that no file declares, unless it `is_sure` what ran all the same.
     """
-    if any(row not in deployed.graph for row in database.rows):
+    if not deployed.graph.revisions.keys() >= database.applied:
+        return ()
+    if not is_sure and any(row not in deployed.graph for row in database.rows):
         return ()
     for commands in _candidates(deployed, database, target):
         if proven(deployed, database, commands):

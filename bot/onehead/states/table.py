@@ -8,10 +8,13 @@ from contextlib import suppress
 from onehead.plan.facts import Facts
 from onehead.plan.forks import Fork, forks_of
 from onehead.plan.reparent import NotMovable, moves_for
+from onehead.states.account import Account, State, StateRow, StateTable, UnderFix
+from onehead.states.ailments import Ailment
+from onehead.states.corrupt import corrupt_databases
 from onehead.states.crop import cropped
 from onehead.states.databases import databases_of, parents_first, with_rows
 from onehead.states.fixes import as_it_is, both_directions, merging, moved
-from onehead.states.outcome import THE_MERGE, Account, Database, Fix, Outcome, State, StateRow, StateTable, Target
+from onehead.states.outcome import THE_MERGE, Database, Fix, Outcome, Target
 from onehead.states.remedy import remedy
 from onehead.states.upgrade import Deployed, upgrade
 
@@ -21,7 +24,7 @@ MOST_STATES = 200
 FEW_STATES = 10
 """Up to so many states each has a line of its own; more are grouped by what happens to them."""
 
-_WORST_FIRST = {"loss": 0, "error": 1, "ok": 2}
+_WORST_FIRST = {"loss": 0, "repeat": 1, "error": 2, "ok": 3}
 
 
 def accounts(
@@ -41,7 +44,7 @@ def accounts(
     target: Target = "head" if len(facts.merged.heads) <= 1 else "heads"
     database = with_rows(facts.merged, rows)
     fix = as_it_is(facts.merged)
-    return (Account(None, (), target, ((fix, _states(fix, (database,), (), target)),)),)
+    return (Account(None, (), target, (UnderFix(fix, (_state(Deployed(fix.graph), database, (), target),)),)),)
 
 
 def state_tables(facts: Facts) -> tuple[StateTable, ...]:
@@ -62,32 +65,37 @@ def _account(facts: Facts, fork: Fork, rows: tuple[str, ...] | None, merge: str)
     graph = facts.merged
     databases = databases_of(graph, fork, MOST_STATES)
     target = _target(facts, fork)
-    chosen = databases.found if rows is None else (with_rows(graph, rows),)
     shared = frozenset.intersection(*(graph.ancestors(head) for head in fork.heads))
-    fixes = [as_it_is(graph), merging(facts, fork, merge), *both_directions(graph, fork)]
+    told = []
+    for fix in (as_it_is(graph), merging(facts, fork, merge), *both_directions(graph, fork)):
+        deployed = Deployed(fix.graph)
+        if rows is not None:
+            told.append(UnderFix(fix, (_state(deployed, with_rows(graph, rows), databases.above, target),)))
+            continue
+        states = [_state(deployed, database, databases.above, target) for database in databases.found]
+        corrupt = [
+            _state(deployed, database, databases.above, target, ailment)
+            for ailment, database in corrupt_databases(graph, fork, merge, merged=fix.kind == "merge")
+        ]
+        states.sort(key=lambda state: (_WORST_FIRST[state.outcome.kind], len(state.rows), state.rows))
+        told.append(UnderFix(fix, tuple(states), tuple(corrupt)))
     return Account(
         fork,
         tuple(tuple(parents_first(graph, graph.ancestors(head) - shared)) for head in fork.heads),
         target,
-        tuple((fix, _states(fix, chosen, databases.above, target)) for fix in fixes),
+        tuple(told),
         databases.left_out if rows is None else 0,
     )
 
 
-def _states(fix: Fix, databases: tuple[Database, ...], above: tuple[str, ...], target: Target) -> tuple[State, ...]:
-    deployed = Deployed(fix.graph)
-    states = []
-    for database in databases:
-        outcome = upgrade(deployed, database, target)
-        states.append(
-            State(
-                database.rows,
-                tuple(id_ for id_ in above if id_ in database.applied),
-                outcome,
-                () if outcome.kind == "ok" else remedy(deployed, database, target),
-            )
-        )
-    return tuple(sorted(states, key=lambda s: (_WORST_FIRST[s.outcome.kind], len(s.rows), s.rows)))
+def _state(
+    deployed: Deployed, database: Database, above: tuple[str, ...], target: Target, ailment: Ailment | None = None
+) -> State:
+    outcome = upgrade(deployed, database, target)
+    # Of the examples of corrupt databases it is known what has run, but where a row leaves that open.
+    is_sure = ailment is not None and bool(database.applied)
+    ways = () if outcome.kind == "ok" else remedy(deployed, database, target, is_sure=is_sure)
+    return State(database.rows, tuple(id_ for id_ in above if id_ in database.applied), outcome, ways, ailment)
 
 
 def _table(whole: Facts, fork: Fork) -> StateTable:

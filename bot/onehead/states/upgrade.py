@@ -17,14 +17,24 @@ from alembic.script.revision import RevisionError, RevisionMap
 from alembic.util import CommandError
 
 from onehead.revisions.graph import Graph
-from onehead.states.outcome import Database, Outcome, Target
+from onehead.states.outcome import Database, Outcome, OutcomeKind, Target
 
 _TROUBLE = (CommandError, RevisionError, KeyError, AssertionError)
 """How Alembic stops. An assertion fails where a revision bears a name with a meaning of its own, such as `base`."""
 
 
 class AlembicStops(Exception):
-    """Alembic refuses; the message is its own text."""
+    """Alembic refuses; the message is its own text.
+
+    Attributes:
+        runs: revisions that had run before, in order; empty where it stops before it begins, as it mostly does.
+        rows: content of the version table by then, sorted. PostgreSQL takes all of this back, other databases keep it.
+    """
+
+    def __init__(self, text: str, runs: tuple[str, ...] = (), rows: Iterable[str] = ()) -> None:
+        super().__init__(text)
+        self.runs = runs
+        self.rows = tuple(sorted(rows))
 
 
 class Deployed:
@@ -50,7 +60,8 @@ class Deployed:
         """
         before = tuple(rows)
         steps = self._steps("_upgrade_revs", target, before)
-        return tuple(step.revision.revision for step in steps), _rows_after(before, steps)
+        runs = tuple(step.revision.revision for step in steps)
+        return runs, _rows_after(before, steps, runs)
 
     def stamp_purge(self, revisions: Iterable[str]) -> tuple[str, ...]:
         """Do `alembic stamp --purge REVISION…`: the rows afterwards, sorted; without revisions, `base` is stamped.
@@ -69,29 +80,36 @@ class Deployed:
             raise AlembicStops(_text(error)) from error
 
 
-def upgrade(deployed: Deployed, database: Database, target: Target = "head") -> Outcome:
-    """Run `alembic upgrade head` in thought and look for what it leaves out."""
+def upgrade(
+    deployed: Deployed, database: Database, target: Target = "head", harmless: frozenset[str] = frozenset()
+) -> Outcome:
+    """Run `alembic upgrade head` in thought and look for what it leaves out, and for what it does twice.
+
+    Args:
+        deployed: the chain.
+        database: what it is run on.
+        target: what a deploy upgrades to.
+        harmless: revisions that do nothing, so that it is no matter whether they run again.
+    """
     try:
         runs, after = deployed.upgrade(database.rows, target)
     except AlembicStops as stop:
-        return Outcome("error", (), tuple(sorted(database.rows)), error=str(stop))
+        return Outcome("error", stop.runs, stop.rows if stop.runs else tuple(sorted(database.rows)), error=str(stop))
+    again = tuple(id_ for id_ in runs if id_ in database.applied - harmless)
     lost = deployed.graph.ancestors(*after) - database.applied - set(runs)
-    return Outcome("loss" if lost else "ok", runs, after, tuple(sorted(lost)))
+    kind: OutcomeKind = "repeat" if again else "loss" if lost else "ok"
+    return Outcome(kind, runs, after, tuple(sorted(lost)), again=again)
 
 
-def upgrade_head(graph: Graph, rows: tuple[str, ...], applied: frozenset[str]) -> Outcome:
-    """The same for a single question about one chain."""
-    return upgrade(Deployed(graph), Database(rows, applied))
-
-
-def _rows_after(before: tuple[str, ...], steps: list[Any]) -> tuple[str, ...]:
-    database = _Rows(before)
-    try:
-        for step in steps:
-            database.update_to_step(step)
-    except _TROUBLE as error:
-        raise AlembicStops(_text(error)) from error
-    return tuple(sorted(database.heads))
+def _rows_after(before: tuple[str, ...], steps: list[Any], runs: tuple[str, ...] = ()) -> tuple[str, ...]:
+    table = _Rows(before)
+    for number, step in enumerate(steps):
+        kept = list(table.rows)
+        try:
+            table.update_to_step(step)
+        except _TROUBLE as error:
+            raise AlembicStops(_text(error), runs[:number], kept) from error
+    return tuple(sorted(table.rows))
 
 
 def _text(error: Exception) -> str:
@@ -127,18 +145,40 @@ def _revisions(graph: Graph) -> Iterator[AlembicRevision]:
 
 
 class _Rows(HeadMaintainer):
-    """Alembic's bookkeeping of `alembic_version`, without the SQL."""
+    """Alembic's bookkeeping of `alembic_version`, without the SQL.
+
+    Attributes:
+        rows: what the table holds. Where it has lost its primary key a row may stand there twice: Alembic does not see
+            that until a statement matches both.
+    """
 
     def __init__(self, rows: tuple[str, ...]) -> None:
         nothing: Any = None
         super().__init__(nothing, rows)
+        self.rows = list(rows)
 
     def _insert_version(self, version: str) -> None:
+        if version in self.heads:
+            raise AssertionError
         self.heads.add(version)
+        self.rows.append(version)
 
     def _delete_version(self, version: str) -> None:
         self.heads.remove(version)
+        self._match_one(version, f"deleting '{version}'")
+        self.rows.remove(version)
 
     def _update_version(self, from_: str, to_: str) -> None:
+        if to_ in self.heads:
+            raise AssertionError
         self.heads.remove(from_)
         self.heads.add(to_)
+        self._match_one(from_, f"updating '{from_}' to '{to_}'")
+        self.rows[self.rows.index(from_)] = to_
+
+    def _match_one(self, version: str, doing: str) -> None:
+        found = self.rows.count(version)
+        if found != 1:
+            raise CommandError(
+                f"Online migration expected to match one row when {doing} in 'alembic_version'; {found} found"
+            )

@@ -1,0 +1,92 @@
+"""The state tables: every database that a fork may meet, under every fix. Values only, without Alembic."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from onehead.plan.forks import Fork
+from onehead.states.ailments import Ailment
+from onehead.states.outcome import Fix, Outcome, Target
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """One database under one fix.
+
+    Attributes:
+        rows: content of `alembic_version`, sorted.
+        applied: the revisions above the parting point that are physically there, parents first.
+        outcome: what `alembic upgrade head` does.
+        remedy: command lines, in order, where it does not end well and there is a way out; proven in thought.
+        ailment: what is wrong with the database before anything is done; `None` for a consistent one.
+    """
+
+    rows: tuple[str, ...]
+    applied: tuple[str, ...]
+    outcome: Outcome
+    remedy: tuple[str, ...]
+    ailment: Ailment | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class UnderFix:
+    """What becomes of the databases under one fix.
+
+    Attributes:
+        fix: what is done about the fork.
+        states: the consistent databases, worst first; or the one that was asked about.
+        corrupt: databases that should not exist and do, in the order of their ailments: examples of each kind.
+    """
+
+    fix: Fix
+    states: tuple[State, ...]
+    corrupt: tuple[State, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Everything about one fork, or about one database where nothing is forked.
+
+    Attributes:
+        fork: the heads and the parting point; `None` where nothing is forked.
+        sides: the revisions of each head that not all heads share, parents first.
+        target: what a deploy upgrades to.
+        fixes: each with its databases.
+        left_out: how many consistent states were not computed, at least.
+    """
+
+    fork: Fork | None
+    sides: tuple[tuple[str, ...], ...]
+    target: Target
+    fixes: tuple[UnderFix, ...]
+    left_out: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class StateRow:
+    """Databases to which every fix does the same.
+
+    Attributes:
+        rows: contents of `alembic_version`, each sorted.
+        outcomes: one per fix, in the order of `StateTable.fixes`; of the first of these databases.
+    """
+
+    rows: tuple[tuple[str, ...], ...]
+    outcomes: tuple[Outcome, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StateTable:
+    """All states of one fork, in short.
+
+    Attributes:
+        fork: the heads and the parting point.
+        fixes: `none`, `merge`, and `reparent` where the judged branch can be moved.
+        states: one row per group of databases.
+        left_out: how many states were not computed, at least.
+    """
+
+    fork: Fork
+    fixes: tuple[str, ...]
+    states: tuple[StateRow, ...]
+    left_out: int
