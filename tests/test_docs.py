@@ -239,6 +239,10 @@ EXAMPLES: dict[Code, tuple[dict[str, str | None], dict[str, str | None] | None]]
         {**doing("004", 'op.alter_column("t001", "age", server_default="2")')},
     ),
     Code.UNKNOWN_OPERATION: ({**doing("003", ADD)}, {**doing("004", 'op.execute("SELECT move_players()")')}),
+    Code.NOT_IN_TRANSACTION: (
+        {**doing("003", ADD)},
+        {**doing("004", 'op.create_index("ix", "t001", ["id"], postgresql_concurrently=True)')},
+    ),
     Code.TEXT_CONFLICT: (
         {**changed("002", "001", "sa.Integer()", "sa.BigInteger()")},
         {**changed("002", "001", "sa.Integer()", "sa.Text()")},
@@ -662,7 +666,7 @@ def test_the_tutorial_keeps_its_promises() -> None:
     shown = [block for _, _, block in SHOWN.findall(text(TUTORIAL))]
     assert [block.split(".")[0] for block in shown] == ["Collision", "Healthy"]
     *_, states, fix, _, healthy, merge = tutorial_outputs()
-    assert "loss   020" in states
+    assert "loss    020" in states
     assert "Written: branch onehead/reparent/add-oauth" in fix
     assert healthy == shown[1]
     assert "Written: branch onehead/merge/add-oauth" in merge

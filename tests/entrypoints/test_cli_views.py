@@ -44,10 +44,11 @@ LINES = {
     Code.STALE_REVISES: "Revises: 001",
     Code.TEXT_CONFLICT: '"""t002',
     Code.BAD_POLICY: "shared-database = .*",
-    Code.SEMANTIC_CONFLICT: "down_revision: .*",
-    Code.ORDER_MATTERS: "down_revision: .*",
-    Code.SILENT_DIFFERENCE: "down_revision: .*",
-    Code.UNKNOWN_OPERATION: "down_revision: .*",
+    Code.SEMANTIC_CONFLICT: r"op\.add_column\(.*",
+    Code.ORDER_MATTERS: r"op\.create_index\(.*",
+    Code.SILENT_DIFFERENCE: r"op\.alter_column\(.*\"2\"\)",
+    Code.UNKNOWN_OPERATION: r"op\.execute\(.*",
+    Code.NOT_IN_TRANSACTION: r"op\.create_index\(.*",
 }
 
 

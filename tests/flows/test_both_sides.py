@@ -9,6 +9,7 @@ import pytest
 from onehead.plan.findings import Code
 from onehead.plan.plans import Merge, ReasonCode, Refuse, Reparent
 from onehead.reports.comment import Remark, comment
+from onehead.reports.places import places
 from onehead.reports.text import report
 from tests.flows.ends import Repaired, repaired
 from tests.migrations import chain, project, revision
@@ -53,6 +54,21 @@ def test_sides_that_get_along_are_re_parented_as_ever(tmp_path: Path) -> None:
     [meeting] = examined.meetings
     assert (meeting.heads, meeting.kind, meeting.told) == (("019", "020"), "independent", ())
     assert "Every operation of both sides was understood" in comment(Remark(result.examination))
+    said = "independent; every operation of both sides was understood, and none stands in another's way"
+    assert f"  019 and 020: {said}.\n" in report(result.examination, repo="")
+
+
+def test_what_fails_by_itself_is_said_beside_what_gets_along(tmp_path: Path) -> None:
+    built = 'op.create_index("ix", "users", ["age"], postgresql_concurrently=True)'
+    result = repaired(collision(tmp_path, (ADD,), (built,)))
+    assert isinstance(result.plan, Reparent)
+    [examined] = result.examination.environments
+    [_, finding] = examined.findings
+    assert (finding.code, finding.severity) == (Code.NOT_IN_TRANSACTION, "warning")
+    assert finding.places == (("alembic/versions/020_t020.py", 22),)
+    told = comment(Remark(result.examination))
+    assert "**What both sides do**\n\n- Every operation of both sides was understood" in told
+    assert "\n- :warning: **fails by itself**: `020` creates index `ix` on `users` (line 22) with CONCURRENTLY" in told
 
 
 def test_a_conflict_is_refused_with_what_to_change(tmp_path: Path) -> None:
@@ -68,6 +84,11 @@ def test_a_conflict_is_refused_with_what_to_change(tmp_path: Path) -> None:
     )
     assert (finding.code, finding.severity, finding.message) == (Code.SEMANTIC_CONFLICT, "error", said)
     assert finding.revisions == ("019", "020")
+    paths = ("alembic/versions/019_t019.py", "alembic/versions/020_t020.py")
+    assert finding.places == ((paths[0], 22), (paths[1], 23))
+    # What can be changed on the branch stands first.
+    assert places(finding, examined, {}) == [(paths[1], 23), (paths[0], 22)]
+    assert f"\n    at {paths[0]}:22\n    at {paths[1]}:23\n" in report(result.examination, repo="")
     told = comment(Remark(result.examination))
     assert f"**What both sides do**\n\n- :x: **fails in every order**: {said}\n" in told
     assert "**Next:** Change the newer of the two revisions" in told

@@ -134,11 +134,11 @@ def test_an_index_that_can_never_be_built() -> None:
     body = 'op.create_index("ix", "users", ["age"], postgresql_concurrently=True)'
     found = verdict({"019": body}, {"020": "pass"})
     assert found.kind == Kind.INDEPENDENT
-    assert found.alone == (
-        (
-            "`019` creates index `ix` on `users` (line 8) with CONCURRENTLY, which PostgreSQL refuses inside a "
-            "transaction: put it into `with op.get_context().autocommit_block():`."
-        ),
+    [alone] = found.alone
+    assert (alone.act.revision, alone.act.step.line) == ("019", 8)
+    assert alone.message == (
+        "`019` creates index `ix` on `users` (line 8) with CONCURRENTLY, which PostgreSQL refuses inside a "
+        "transaction: put it into `with op.get_context().autocommit_block():`."
     )
     outside = verdict({"019": f"with op.get_context().autocommit_block():\n    {body}"}, {"020": "pass"})
     assert outside.alone == ()

@@ -102,7 +102,17 @@ def test_what_is_told_becomes_findings() -> None:
         (Code.UNKNOWN_OPERATION, "note", "head", "m5"),
     ]
     assert found[3].revisions == ("b",)
+    assert [each.places for each in found] == [(), (), (), (), ()]
     assert found[3].paths == (COLLISION.merged.revisions["b"].path,)
+
+
+def test_what_fails_by_itself_is_told_once_with_its_line() -> None:
+    path = COLLISION.merged.revisions["b"].path
+    alone = Told("alone", True, "It fails.", ("b",), ((path, 7),))
+    meetings = [Meeting(("b", other), "independent", None, (), (alone,)) for other in ("c", "d")]
+    [found] = findings_about(COLLISION, meetings)
+    assert (found.code, found.severity, found.message) == (Code.NOT_IN_TRANSACTION, "warning", "It fails.")
+    assert (found.paths, found.places) == ((path,), ((path, 7),))
 
 
 def test_many_are_counted() -> None:

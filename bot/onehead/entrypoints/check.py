@@ -45,7 +45,7 @@ def _machine_readable(work: Work, changes: dict[str, tuple[FileChange, ...]], fo
         return json.dumps(sarif(work.examination, version("onehead"), _lines(work)), indent=2) + "\n"
     from onehead.reports.document import document  # noqa: PLC0415
 
-    return json.dumps(document(work.examination, changes), indent=2) + "\n"
+    return json.dumps(document(work.examination, changes, _lines(work)), indent=2) + "\n"
 
 
 def _lines(work: Work) -> dict[tuple[Code, str], int]:

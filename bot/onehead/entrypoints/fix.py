@@ -12,12 +12,14 @@ from onehead.entrypoints.terminal import painter
 from onehead.errors import UsageError
 from onehead.flows import ours
 from onehead.flows.changes import Repairs, contents_before
+from onehead.flows.lines import lines_of
 from onehead.flows.repair import TextConflict, Written, write_repair
 from onehead.gitrepo.refs import describe, list_refs
 from onehead.gitrepo.write import update_ref
 from onehead.plan.verdict import Examination
 from onehead.reports.diff import diff
 from onehead.reports.document import document
+from onehead.reports.places import Lines
 from onehead.reports.text import report, short_ref
 
 
@@ -38,7 +40,8 @@ def run(options: argparse.Namespace) -> int:
             branch = options.onto_branch or _branch_name(examination, written)
             _point(work, branch, written)
     if options.format == "json":
-        print(json.dumps(_document(examination, repairs, written, branch, conflict), indent=2))
+        lines = lines_of(examination, work.trees)
+        print(json.dumps(_document(examination, repairs, written, branch, conflict, lines), indent=2))
     else:
         _tell(work, examination, repairs, written, branch, conflict)
     return examination.exit_code
@@ -73,8 +76,9 @@ def _document(
     written: Written | None,
     branch: str,
     conflict: TextConflict | None,
+    lines: Lines,
 ) -> dict[str, Any]:
-    content = document(examination, repairs.changes if repairs else {}, "onehead.fix/1")
+    content = document(examination, repairs.changes if repairs else {}, lines, "onehead.fix/1")
     if written:
         content |= {"branch": branch, "sha": written.sha, "base": written.base}
     if conflict:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from itertools import combinations
 
 from onehead.flows.reading import ReadBlobs
-from onehead.operations.clash import EVERYWHERE, Clash
+from onehead.operations.clash import EVERYWHERE, Act, Clash
 from onehead.operations.operation import Step
 from onehead.operations.read import blind, read
 from onehead.operations.verdict import judge
@@ -50,7 +50,11 @@ def _meeting(facts: Facts, one: str, other: str, read_blobs: ReadBlobs) -> Meeti
     left, right = ([(id_, _steps(contents.get(graph.revisions[id_].blob))) for id_ in ids] for ids in own)
     verdict = judge(left, right)
     first = None if verdict.first is None else {"left": one, "right": other}[verdict.first]
-    return Meeting((one, other), verdict.kind.value, first, tuple(_told(each, one, other) for each in verdict.clashes))
+    alone = tuple(
+        Told("alone", True, each.message, (each.act.revision,), (_place(facts, each.act),)) for each in verdict.alone
+    )
+    told = tuple(_told(facts, each, one, other) for each in verdict.clashes)
+    return Meeting((one, other), verdict.kind.value, first, told, alone)
 
 
 def _steps(data: bytes | None) -> tuple[Step, ...]:
@@ -62,8 +66,14 @@ def _run_order(facts: Facts, ids: Iterable[str]) -> list[str]:
     return sorted(ids, key=lambda id_: (len(facts.merged.ancestors(id_)), id_))
 
 
-def _told(clash: Clash, one: str, other: str) -> Told:
-    ids = tuple(act.revision for act in (clash.left, clash.right) if act is not None) or (one, other)
+def _told(facts: Facts, clash: Clash, one: str, other: str) -> Told:
+    acts = [act for act in (clash.left, clash.right) if act is not None]
+    ids = tuple(act.revision for act in acts) or (one, other)
     partly = set(clash.dialects) != set(EVERYWHERE)
     where = "" if not partly else "On PostgreSQL: " if "postgresql" in clash.dialects else "On SQLite: "
-    return Told(clash.kind.value, partly, f"{where}{clash.message}", ids)  # type: ignore[arg-type]
+    places = tuple(_place(facts, act) for act in acts)
+    return Told(clash.kind.value, partly, f"{where}{clash.message}", ids, places)  # type: ignore[arg-type]
+
+
+def _place(facts: Facts, act: Act) -> tuple[str, int]:
+    return facts.merged.revisions[act.revision].path, act.step.line

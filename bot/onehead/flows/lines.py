@@ -22,7 +22,7 @@ def lines_of(examination: Examination, trees: Trees) -> dict[tuple[Code, str], i
         (finding.code, revision.path): revision.blob
         for examined in examination.environments
         for finding in examined.findings
-        if not finding.line and finding.code not in _WHOLE_FILE
+        if not (finding.line or finding.places) and finding.code not in _WHOLE_FILE
         for revision in examined.facts.merged
         if revision.path in finding.paths
     }

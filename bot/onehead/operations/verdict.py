@@ -22,16 +22,28 @@ MAX_PAIRS = 100_000
 _RANK = {kind: rank for rank, kind in enumerate(Kind)}
 
 
+class Alone(NamedTuple):
+    """What one side can't do, whatever the other does.
+
+    Attributes:
+        act: the operation.
+        message: what happens and what to do about it, a full sentence.
+    """
+
+    act: Act
+    message: str
+
+
 class Verdict(NamedTuple):
     """How two sides get along.
 
     Attributes:
         clashes: worst first.
-        alone: what fails on one side by itself, a full sentence each.
+        alone: what fails by itself.
     """
 
     clashes: tuple[Clash, ...]
-    alone: tuple[str, ...] = ()
+    alone: tuple[Alone, ...] = ()
 
     def on(self, dialect: Dialect) -> Kind:
         """The worst on one database; orders that contradict each other are a conflict."""
@@ -133,14 +145,15 @@ def _unknown(ours: Side, theirs: Side) -> Iterable[Clash]:
                 yield Clash(Kind.UNKNOWN, left, right, None, EVERYWHERE, message)
 
 
-def _alone(acts: Side) -> Iterable[str]:
+def _alone(acts: Side) -> Iterable[Alone]:
     for act in acts:
         does = act.step.does
         concurrently = (isinstance(does, CreateIndex) and does.definition.concurrently) or (
             isinstance(does, DropIndex) and does.concurrently
         )
         if concurrently and not act.step.autocommit:
-            yield (
+            yield Alone(
+                act,
                 f"{act} with CONCURRENTLY, which PostgreSQL refuses inside a transaction: put it into "
-                "`with op.get_context().autocommit_block():`."
+                "`with op.get_context().autocommit_block():`.",
             )

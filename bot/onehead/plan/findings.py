@@ -40,6 +40,7 @@ class Code(StrEnum):
     ORDER_MATTERS = "order-matters"
     SILENT_DIFFERENCE = "silent-difference"
     UNKNOWN_OPERATION = "unknown-operation"
+    NOT_IN_TRANSACTION = "not-in-transaction"
 
 
 class Kind(NamedTuple):
@@ -198,6 +199,12 @@ KINDS: dict[Code, Kind] = {
         "whether both sides get along.",
         "Look at the two revisions named; docs/explanation/both-sides.md lists what is recognised.",
     ),
+    Code.NOT_IN_TRANSACTION: Kind(
+        "warning",
+        "PostgreSQL refuses an operation inside a transaction, and Alembic runs it in one: the upgrade stops there, "
+        "with or without the other side.",
+        "Put it into `with op.get_context().autocommit_block():`.",
+    ),
 }
 
 
@@ -213,6 +220,7 @@ class Finding(NamedTuple):
         paths: files concerned, sorted.
         blinds: no verdict can be given because of it.
         line: in the only path, 1-based; 0 where it concerns no single line.
+        places: where it concerns operations: path and 1-based line of each, sorted.
     """
 
     code: Code
@@ -223,6 +231,7 @@ class Finding(NamedTuple):
     paths: tuple[str, ...] = ()
     blinds: bool = False
     line: int = 0
+    places: tuple[tuple[str, int], ...] = ()
 
     @property
     def hint(self) -> str:

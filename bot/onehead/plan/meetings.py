@@ -15,20 +15,22 @@ MOST_TOLD = 8
 
 
 class Told(NamedTuple):
-    """One thing that two sides do to each other.
+    """One thing that two sides do to each other, or that one does to itself.
 
     Attributes:
         kind: `conflict` fails in every order, `order` in one, `silent` differs without an error, `unknown` can't be
-            told.
+            told, `alone` fails by itself.
         partly: it holds on one kind of database only.
         message: both operations and what happens, a full sentence.
         revisions: ids concerned.
+        places: the operations: path of the revision file, and 1-based line.
     """
 
-    kind: Literal["unknown", "silent", "order", "conflict"]
+    kind: Literal["alone", "unknown", "silent", "order", "conflict"]
     partly: bool
     message: str
     revisions: tuple[str, ...]
+    places: tuple[tuple[str, int], ...] = ()
 
 
 class Meeting(NamedTuple):
@@ -39,15 +41,18 @@ class Meeting(NamedTuple):
         kind: the worst of it; `conflict` only where no database takes either order.
         first: the head whose side has to run first; `None` where it does not matter.
         told: one by one, worst first.
+        alone: what fails on one side, whatever the other does.
     """
 
     heads: tuple[str, str]
     kind: Literal["independent", "unknown", "silent", "order", "conflict"]
     first: str | None = None
     told: tuple[Told, ...] = ()
+    alone: tuple[Told, ...] = ()
 
 
 _CODES = {
+    "alone": Code.NOT_IN_TRANSACTION,
     "conflict": Code.SEMANTIC_CONFLICT,
     "order": Code.ORDER_MATTERS,
     "silent": Code.SILENT_DIFFERENCE,
@@ -59,18 +64,27 @@ ABOUT_BOTH_SIDES = frozenset(_CODES.values())
 
 def findings_about(facts: Facts, meetings: Iterable[Meeting]) -> tuple[Finding, ...]:
     """One finding for each thing told; those of the target alone count as its own."""
-    return tuple(finding for meeting in meetings for finding in _findings(facts, meeting))
+    found = (finding for meeting in meetings for finding in _findings(facts, meeting))
+    # A side that meets several others says what it does to itself each time.
+    return tuple(dict.fromkeys(found))
 
 
 def _findings(facts: Facts, meeting: Meeting) -> Iterator[Finding]:
     side: Literal["head", "target"] = "target" if facts.head is None else "head"
-    for told in meeting.told[:MOST_TOLD]:
+    for told in (*meeting.told[:MOST_TOLD], *meeting.alone[:MOST_TOLD]):
         code = _CODES[told.kind]
         severity = "warning" if told.kind == "conflict" and told.partly else KINDS[code].severity
         paths = {facts.merged.revisions[id_].path for id_ in told.revisions if id_ in facts.merged}
-        yield Finding(code, severity, side, told.message, tuple(sorted(told.revisions)), tuple(sorted(paths)))
-    rest = meeting.told[MOST_TOLD:]
-    if rest:
+        yield Finding(
+            code,
+            severity,
+            side,
+            told.message,
+            tuple(sorted(told.revisions)),
+            tuple(sorted(paths)),
+            places=tuple(sorted(told.places)),
+        )
+    for rest in filter(None, (meeting.told[MOST_TOLD:], meeting.alone[MOST_TOLD:])):
         code = _CODES[rest[0].kind]
         message = f"{len(rest)} more of the kind between `{meeting.heads[0]}` and `{meeting.heads[1]}` are not listed."
         yield Finding(code, KINDS[code].severity, side, message, tuple(sorted(meeting.heads)))

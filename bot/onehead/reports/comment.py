@@ -224,6 +224,7 @@ _MEANING = {
     Code.ORDER_MATTERS: ":warning: **order matters**",
     Code.SILENT_DIFFERENCE: ":warning: **silent difference**",
     Code.UNKNOWN_OPERATION: ":grey_question: **look at it**",
+    Code.NOT_IN_TRANSACTION: ":warning: **fails by itself**",
 }
 
 
@@ -231,8 +232,8 @@ def _both_sides(examined: Examined) -> list[str]:
     """What the sides of a fork do to each other's work: one line per thing."""
     told = [f for f in examined.findings if f.code in ABOUT_BOTH_SIDES]
     lines = [f"{_MEANING[finding.code]}: {inline_code(finding.message)}" for finding in told]
-    if not lines and examined.meetings:
-        return [f"{INDEPENDENT[0].upper()}{INDEPENDENT[1:]}."]
+    if examined.meetings and all(meeting.kind == "independent" for meeting in examined.meetings):
+        return [f"{INDEPENDENT[0].upper()}{INDEPENDENT[1:]}.", *lines]
     return lines
 
 

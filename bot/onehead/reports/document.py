@@ -7,13 +7,25 @@ from typing import Any
 from onehead.plan.findings import Finding
 from onehead.plan.plans import Plan, Refuse
 from onehead.plan.verdict import Examination, Examined, Point
+from onehead.reports.both_sides import both_sides_document
+from onehead.reports.places import Lines, places
 from onehead.revisions.source import FileChange
 
 
 def document(
-    examination: Examination, changes: dict[str, tuple[FileChange, ...]], schema: str = "onehead.check/1"
+    examination: Examination,
+    changes: dict[str, tuple[FileChange, ...]],
+    lines: Lines,
+    schema: str = "onehead.check/1",
 ) -> dict[str, Any]:
-    """The object of `check --format json`; `changes` are the files each plan would touch, by environment path."""
+    """The object of `check --format json`.
+
+    Args:
+        examination: what was judged.
+        changes: the files each plan would touch, by environment path.
+        lines: in which line of its files each finding stands.
+        schema: name and version of the format.
+    """
     return {
         "schema": schema,
         "verdict": examination.verdict,
@@ -21,9 +33,9 @@ def document(
         "head": None if examination.head is None else _point(examination.head),
         "merge_base": examination.merge_base,
         "coverage": examination.coverage._asdict(),
-        "findings": [_finding(finding) for finding in examination.findings],
+        "findings": [_finding(finding, None, lines) for finding in examination.findings],
         "environments": [
-            _environment(examined, changes.get(examined.facts.environment.path, ()))
+            _environment(examined, changes.get(examined.facts.environment.path, ()), lines)
             for examined in examination.environments
         ],
     }
@@ -33,7 +45,7 @@ def _point(point: Point) -> dict[str, str]:
     return {"ref": point.ref, "sha": point.sha}
 
 
-def _environment(examined: Examined, changes: tuple[FileChange, ...]) -> dict[str, Any]:
+def _environment(examined: Examined, changes: tuple[FileChange, ...], lines: Lines) -> dict[str, Any]:
     facts = examined.facts
     return {
         "path": facts.environment.path,
@@ -43,12 +55,13 @@ def _environment(examined: Examined, changes: tuple[FileChange, ...]) -> dict[st
             "head": None if facts.head is None else list(facts.head.heads),
             "merged": list(facts.merged.heads),
         },
-        "findings": [_finding(finding) for finding in examined.findings],
+        "findings": [_finding(finding, examined, lines) for finding in examined.findings],
+        "both_sides": both_sides_document(examined),
         "plan": _plan(examined.plan, changes),
     }
 
 
-def _finding(finding: Finding) -> dict[str, Any]:
+def _finding(finding: Finding, examined: Examined | None, lines: Lines) -> dict[str, Any]:
     return {
         "code": str(finding.code),
         "severity": finding.severity,
@@ -57,6 +70,7 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "hint": finding.hint,
         "revisions": list(finding.revisions),
         "paths": list(finding.paths),
+        "places": [{"path": place.path, "line": place.line or None} for place in places(finding, examined, lines)],
     }
 
 

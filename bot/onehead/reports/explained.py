@@ -11,6 +11,7 @@ from onehead.plan.forks import forks_of
 from onehead.plan.plans import ReasonCode
 from onehead.plan.verdict import Examination, Examined
 from onehead.reports.ailments import listed
+from onehead.reports.both_sides import both_sides_lines
 from onehead.reports.crashes import meaning
 from onehead.reports.paint import Paint, plain, visible
 from onehead.reports.text import compared_line, coverage_line
@@ -58,6 +59,8 @@ def _environment(log: CrashLog, examined: Examined, paint: Paint) -> Iterator[st
     facts = examined.facts
     path = facts.environment.path
     yield f"{paint('strong', visible(path or '.'))}: {_state(facts)}"
+    for fork in forks_of(facts):
+        yield from both_sides_lines(examined, fork)
     for reason in examined.plan.reasons:
         if reason.code == ReasonCode.REJOINED:
             yield from textwrap.wrap(reason.message, _WIDTH, initial_indent="  ", subsequent_indent="  ")

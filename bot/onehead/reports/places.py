@@ -33,4 +33,5 @@ def places(finding: Finding, examined: Examined | None, lines: Lines) -> list[Pl
     facts = examined.facts if examined else None
     inherited = {revision.path for revision in facts.target} if facts and facts.head is not None else set()
     ordered = sorted(finding.paths, key=lambda path: (path in inherited, path))
-    return [Place(path, finding.line or lines.get((finding.code, path), 0)) for path in ordered]
+    operations = dict(finding.places)
+    return [Place(path, operations.get(path) or finding.line or lines.get((finding.code, path), 0)) for path in ordered]

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from onehead.plan.findings import Finding
 from onehead.plan.plans import Merge, Move, Nothing, Plan, ReasonCode, Refuse, Reissue, Reparent
 from onehead.plan.verdict import Coverage, Examination, Examined
+from onehead.reports.both_sides import independent_lines
 from onehead.reports.paint import Paint, plain, visible
 
 _SUMMARY = {
@@ -107,6 +108,7 @@ def _environment(examination: Examination, examined: Examined, paint: Paint) -> 
         yield from _drawn(examination, examined, paint)
     for finding in examined.findings:
         yield from _finding(finding, paint, alone=examination.head is None)
+    yield from independent_lines(examined)
     yield from _plan(examined.plan, paint)
 
 
@@ -128,6 +130,7 @@ def _count(heads: tuple[str, ...]) -> str:
 def _finding(finding: Finding, paint: Paint, *, alone: bool) -> Iterator[str]:
     by = " (the target has it already)" if finding.introduced_by == "target" and not alone else ""
     yield f"  {paint(finding.severity, f'{finding.severity} {finding.code}')}{by}: {visible(finding.message)}"
+    yield from (f"    at {visible(path)}:{line}" for path, line in finding.places)
     if finding.severity == "error":
         yield f"    → {finding.hint}"
 
