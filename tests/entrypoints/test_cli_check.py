@@ -36,9 +36,10 @@ alembic/versions: 2 heads (003, 005)
   ◆ repair: 004 would follow 003
   error collision: Once merged, the chain forks after `002`: 2 heads (`003` and `005`); `005` is the new one.
     → Run `onehead fix`, or let the repair pull request be merged into the branch.
+  003 and 005: independent; every operation of both sides was understood, and none stands in another's way.
   Plan: re-parent. `004` moves from `002` onto `003`.
     because: `004` and `005` exist on no other branch or tag, so no shared database should have run them; \
-the chain stays linear on `003`.
+the chain stays linear on `003`. One that has run them all the same would skip `003` in silence.
 
 Next: onehead fix --repo {repo.path} --target main --head oauth
 """

@@ -224,16 +224,30 @@ def _join(
         if policy.strategy == "reparent"
         else ()
     )
+    them = "it" if len(moved) == 1 else "them"
+    # Of what is given new ids, such a database knows nothing: it stops, which is the reason for them.
+    skips = (
+        ""
+        if policy.fresh_ids
+        else f" One that has run {them} all the same would skip {_passed(facts, moves)} in silence."
+    )
     free = Reason(
         ReasonCode.NOT_ESCAPED,
         f"{named(moved)} exist{'s' if len(moved) == 1 else ''} on no other branch or tag, so no shared database should "
-        f"have run {'it' if len(moved) == 1 else 'them'}; the chain stays linear on {onto}.",
+        f"have run {them}; the chain stays linear on {onto}.{skips}",
     )
     reasons = (*why, *(() if escape else (free,)), *order)
     if policy.fresh_ids:
         files = tuple((id_, facts.merged.revisions[id_].path) for id_ in moved)
         return Reissue(files, tuple(moves), moved, (*reasons, _FRESH))
     return Reparent(tuple(moves), moved, after.heads, reasons)
+
+
+def _passed(facts: Facts, moves: Iterable[Move]) -> str:
+    """What a database never runs that has run the moved side by itself."""
+    graph = facts.merged
+    found = {id_ for move in moves for id_ in graph.ancestors(*move.new_parents) - graph.ancestors(*move.old_parents)}
+    return named(sorted(found)) if len(found) <= MOST_NAMED else f"{len(found)} revisions of the other side"
 
 
 def escapes(facts: Facts, moved: Iterable[str], evidence: Evidence) -> tuple[Reason, ...]:
