@@ -92,10 +92,12 @@ def test_what_runs_from_018(report: Basketball, capsys: pytest.CaptureFixture[st
                     "runs": list(ROUND_TRIP),
                     "rows_after": ["025"],
                     "lost": [],
+                    "again": [],
                     "error": None,
                     "remedy": [],
                 }
             ],
+            "corrupt": [],
         }
     ]
 
@@ -182,7 +184,7 @@ def test_a_row_that_no_file_declares_is_what_really_crashed(
     assert main(["states", "--repo", str(report.repo.path), "--at", "stale", "--rows", "018"]) == 0
     told = capsys.readouterr().out
     assert str(caught.value) == "Can't locate revision identified by '018'"
-    assert f"error  018  stops: {caught.value}\n" in told
+    assert f"error   018  stops: {caught.value}\n" in told
     assert "no file declares 018, so what ran is unknown.\n" in told
     assert "Deploy the version that has it; never stamp back.\n" in told
 
