@@ -233,3 +233,13 @@ class TestUpdateRef:
         two = repo.commit("other", {"a.py": "2\n"}, parents=[one])
         update_ref(git, "refs/heads/main", two, one)
         assert repo.sha("HEAD") == two
+
+
+def test_the_first_commit_of_a_history(git: Git, repo: Repository) -> None:
+    nothing = "0" * len(repo.commit("main", {"a": "1\n"}))
+    drafts = [Draft("One\n", [FileChange("b", b"1\n")]), Draft("Two\n", [FileChange("c", b"2\n")])]
+    one, two = write_commits(git, nothing, drafts, BOT)
+    assert repo.git("rev-list", "--parents", two).split() == [two, one, one]
+    assert listing(repo, two) == {"b": "100644", "c": "100644"}
+    with pytest.raises(ValueError, match="it is not in"):
+        commit(git, nothing, [FileChange("a", None)])

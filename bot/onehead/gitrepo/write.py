@@ -89,7 +89,8 @@ def write_commits(
 
     Args:
         git: the repository.
-        start: SHA of the commit that the first one is made on.
+        start: SHA of the commit that the first one is made on; zeros of that length: it has no parent, and its tree
+            begins empty.
         drafts: what to make.
         author: who and when.
         committer: the author unless given.
@@ -101,7 +102,7 @@ def write_commits(
     """
     signatures = f"author {author.line()}\ncommitter {(committer or author).line()}\n"
     stream = []
-    base, changed = start, dict[str, str | None]()
+    base, changed = "" if is_null(start) else start, dict[str, str | None]()
     for number, draft in enumerate(drafts, 1):
         if draft.merge is not None:
             base, changed = draft.merge.tree, {}
@@ -109,7 +110,8 @@ def write_commits(
         message = draft.message.encode("utf-8")
         stream.append(f"commit {_REF}\nmark :{number}\n{signatures}data {len(message)}\n".encode())
         stream.append(message + b"\n")
-        stream.append(f"from {f':{number - 1}' if number > 1 else start}\n".encode())
+        if number > 1 or base:
+            stream.append(f"from {f':{number - 1}' if number > 1 else start}\n".encode())
         if draft.merge is not None:
             stream.append(f'merge {draft.merge.theirs}\nM 040000 {draft.merge.tree} ""\n'.encode())
         stream += _changed(draft.changes, modes)
@@ -117,6 +119,11 @@ def write_commits(
     with scratch(git, start, keep=True) as place:
         out = place.git.run("fast-import", "--quiet", "--done", data=b"".join([*stream, b"done\n"]))
     return out.decode("ascii").split()
+
+
+def is_null(sha: str) -> bool:
+    """Whether it is what git writes where there is no object."""
+    return not sha.strip("0")
 
 
 def update_ref(git: Git, ref: str, sha: str, expected_old: str | None) -> None:
@@ -168,13 +175,13 @@ def _modes(git: Git, base: str, changes: Sequence[FileChange], changed: dict[str
 
     Args:
         git: the repository.
-        base: commit or tree that earlier changes were made on.
+        base: commit or tree that earlier changes were made on; empty for none.
         changes: what shall be changed.
         changed: what became of files since: path → mode, `None` for what is gone; the changes are noted there too.
     """
     paths = [path for change in changes for path in (change.path, change.new_path) if path is not None]
     listed = {}
-    if paths:
+    if paths and base:
         out = git.run("ls-tree", "-r", "-z", "--full-tree", "--end-of-options", base, *paths)
         listed = {path: entry.mode for path, entry in parse_listing(out).items()}
     existing = {path: mode for path, mode in (listed | changed).items() if mode is not None}
