@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from onehead.plan.decide import decide
-from onehead.plan.facts import Evidence, Facts
+from onehead.plan.facts import Evidence, Facts, Held
 from onehead.plan.findings import Code
 from onehead.plan.judge import judge
-from onehead.plan.plans import Merge, Move, Nothing, Plan, ReasonCode, Refuse, Reissue, Reparent
+from onehead.plan.plans import Merge, Move, Nothing, Plan, Reason, ReasonCode, Refuse, Reissue, Reparent
 from onehead.plan.policy import Policy, Strategy
 from onehead.revisions.environment import Environment, Location
 from onehead.revisions.graph import Graph
@@ -176,3 +176,56 @@ def test_a_taken_id_that_escaped_is_a_persons_decision() -> None:
     chosen = plan(given, Evidence({"versions/b2.py": ("branch staging",)}))
     assert isinstance(chosen, Refuse)
     assert codes(chosen) == [ReasonCode.DUPLICATE_PUBLISHED]
+
+
+HELD = (Held("staging", "021", "2026-11-28"), Held("staging", "020", "2026-11-27"))
+RAN = Evidence(reported={"versions/020.py": HELD})
+
+
+def test_what_a_database_has_run_is_merged_and_the_database_named() -> None:
+    chosen = plan(facts(*COLLIDING), RAN)
+    assert isinstance(chosen, Merge)
+    assert chosen.merges == (("021", "019"),)
+    assert chosen.reasons == (
+        Reason(
+            ReasonCode.REPORTED,
+            "`020` has been run: the database `staging` held `021` on 2026-11-28; the database `staging` held `020` on "
+            "2026-11-27. Moved, such a database would silently skip the other side.",
+        ),
+    )
+
+
+@pytest.mark.parametrize("fresh_ids", [True, False])
+def test_what_a_database_has_run_is_not_moved_when_that_is_asked_for_either(fresh_ids: bool) -> None:
+    given = facts(*COLLIDING)
+    chosen = decide(given, judge(given), RAN, Policy(strategy="reparent", fresh_ids=fresh_ids))
+    assert isinstance(chosen, Refuse)
+    assert codes(chosen) == [ReasonCode.REPORTED]
+    assert "onehead fix --strategy merge" in chosen.options[0]
+    assert "onehead report-rows --forget" in chosen.options[1]
+
+
+def test_what_an_unknown_row_has_run_is_unknown_so_nothing_is_moved_by_itself() -> None:
+    lost = Evidence(unplaced=(Held("staging", "zz", "2026-11-28"),))
+    chosen = plan(facts(*COLLIDING), lost)
+    assert isinstance(chosen, Merge)
+    assert codes(chosen) == [ReasonCode.UNKNOWN_ROW]
+    assert "it has held `zz` since 2026-11-28, which no file here and no other branch declares" in (
+        chosen.reasons[0].message
+    )
+    asked = plan(facts(*COLLIDING), lost, "reparent")
+    assert isinstance(asked, Reparent)
+    assert codes(asked) == [ReasonCode.STRATEGY, ReasonCode.UNKNOWN_ROW]
+
+
+def test_a_taken_id_that_a_database_has_run_is_a_persons_decision() -> None:
+    own = "versions/b2.py"
+    given = facts("a; b<a path=versions/b1.py", f"a; b<a path={own}")
+    for evidence, said in (
+        (Evidence(reported={own: (Held("staging", "c", "2026-11-28"),)}), "`b` on the database `staging`"),
+        (Evidence(unplaced=(Held("staging", "zz", "2026-11-28"),)), "what ran on `staging`, which holds `zz`"),
+    ):
+        chosen = plan(given, evidence)
+        assert isinstance(chosen, Refuse)
+        assert codes(chosen) == [ReasonCode.DUPLICATE_PUBLISHED]
+        assert said in chosen.reasons[0].message

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from onehead.plan.decide import decide, repairable
-from onehead.plan.facts import Evidence, Facts
+from onehead.plan.facts import Evidence, Facts, Held
 from onehead.plan.judge import judge
 from onehead.plan.plans import Merge, Nothing, Plan, Reissue, Reparent
 from onehead.plan.policy import Policy, Strategy
@@ -118,6 +118,21 @@ def test_auto_never_moves_what_has_escaped(situation: Facts, data: st.DataObject
         assert not moved & escaped
     unknown = plan(situation, Evidence(incomplete="This clone is shallow."))
     assert not isinstance(unknown, Reparent | Reissue)
+
+
+@limits
+@given(situations(), strategies, st.booleans(), st.data())
+def test_nothing_that_a_database_has_run_is_ever_moved(
+    situation: Facts, strategy: Strategy, fresh_ids: bool, data: st.DataObject
+) -> None:
+    own = repairable(situation)
+    run = data.draw(st.sets(st.sampled_from([r.path for r in own]), min_size=1)) if own else set()
+    evidence = Evidence(reported=dict.fromkeys(run, (Held("production", "x", "2026-11-28"),)))
+    chosen = decide(situation, judge(situation), evidence, Policy(strategy=strategy, fresh_ids=fresh_ids))
+    if isinstance(chosen, Reparent | Reissue):
+        assert not {r.path for id_ in chosen.moved for r in situation.merged.definitions[id_] if r in own} & run
+    lost = Evidence(unplaced=(Held("production", "x", "2026-11-28"),))
+    assert not isinstance(plan(situation, lost), Reparent | Reissue)
 
 
 @limits

@@ -78,6 +78,15 @@ _FRESH = Reason(
 )
 
 
+_TAKE_THE_MERGE = (
+    "Take the merge, which is right for that database too: `/onehead merge`, or `onehead fix --strategy merge`.",
+    (
+        "If that database does not exist any more, have it forgotten: "
+        "`onehead report-rows --forget --database NAME --repository OWNER/NAME`."
+    ),
+)
+
+
 _REWRITE = (
     "Change the newer of the two revisions so that it starts from what the other one leaves, and push: the chain is "
     "then repaired as usual."
@@ -214,9 +223,24 @@ def _join(
             return Refuse(order, ("Run `onehead fix --strategy merge`: a merge can run the branch's side first.",))
         return _merge(facts, forks, (), meetings)
     moved = tuple(sorted(facts.merged.descendants(*(move.revision for move in moves))))
-    escape = (*escapes(facts, moved, evidence), *(_DOUBTFUL if policy.doubtful else ()))
+    run = _run_by_databases(facts, moved, evidence)
+    if run and policy.strategy == "reparent":
+        return Refuse(run, _TAKE_THE_MERGE)
+    escape = (*run, *escapes(facts, moved, evidence), *(_DOUBTFUL if policy.doubtful else ()))
     if escape and policy.strategy != "reparent":
         return _merge(facts, forks, escape, meetings)
+    return _moving(facts, tuple(moves), moved, policy, (escape, order))
+
+
+def _moving(
+    facts: Facts,
+    moves: tuple[Move, ...],
+    moved: tuple[str, ...],
+    policy: Policy,
+    told: tuple[tuple[Reason, ...], tuple[Reason, ...]],
+) -> Plan:
+    """The re-parent, under new ids where the policy wants them; `told`: what speaks against it, and about the order."""
+    escape, order = told
     after = facts.merged.replaced(_moved(facts.merged.revisions[move.revision], move.new_parents) for move in moves)
     onto = named(sorted({parent for move in moves for parent in move.new_parents}))
     why = (
@@ -239,8 +263,8 @@ def _join(
     reasons = (*why, *(() if escape else (free,)), *order)
     if policy.fresh_ids:
         files = tuple((id_, facts.merged.revisions[id_].path) for id_ in moved)
-        return Reissue(files, tuple(moves), moved, (*reasons, _FRESH))
-    return Reparent(tuple(moves), moved, after.heads, reasons)
+        return Reissue(files, moves, moved, (*reasons, _FRESH))
+    return Reparent(moves, moved, after.heads, reasons)
 
 
 def _passed(facts: Facts, moves: Iterable[Move]) -> str:
@@ -252,16 +276,35 @@ def _passed(facts: Facts, moves: Iterable[Move]) -> str:
 
 def escapes(facts: Facts, moved: Iterable[str], evidence: Evidence) -> tuple[Reason, ...]:
     """Why the moved revisions may stand in a database; empty when nothing suggests it."""
+    reasons = []
+    for held in evidence.unplaced[:MOST_NAMED]:
+        message = (
+            f"What has run on `{held.database}` is unknown: it has held `{held.row}` since {held.day}, which no file "
+            "here and no other branch declares. Unknown counts as escaped, so a merge is the safe choice."
+        )
+        reasons.append(Reason(ReasonCode.UNKNOWN_ROW, message))
     if evidence.incomplete:
         message = f"{evidence.incomplete} Unknown counts as escaped, so a merge is the safe choice."
-        return (Reason(ReasonCode.EVIDENCE_INCOMPLETE, message),)
-    reasons = []
+        return (*reasons, Reason(ReasonCode.EVIDENCE_INCOMPLETE, message))
     for id_ in moved:
         places = [place for r in facts.merged.definitions[id_] for place in evidence.escaped.get(r.path, ())]
         if places:
             shown = ", ".join(places[:3]) + (f" and {len(places) - 3} more" if len(places) > 3 else "")
             message = f"`{id_}` also stands on {shown}: a database may have run it, and would silently skip the rest."
             reasons.append(Reason(ReasonCode.ESCAPED, message))
+    return tuple(reasons)
+
+
+def _run_by_databases(facts: Facts, moved: Iterable[str], evidence: Evidence) -> tuple[Reason, ...]:
+    """Which of the moved revisions a database has run for certain: it would lose by the move."""
+    reasons = []
+    for id_ in moved:
+        found = list(dict.fromkeys(h for r in facts.merged.definitions[id_] for h in evidence.reported.get(r.path, ())))
+        if found:
+            shown = "; ".join(map(str, found[:MOST_NAMED]))
+            more = f"; and {len(found) - MOST_NAMED} more" if len(found) > MOST_NAMED else ""
+            message = f"`{id_}` has been run: {shown}{more}. Moved, such a database would silently skip the other side."
+            reasons.append(Reason(ReasonCode.REPORTED, message))
     return tuple(reasons)
 
 

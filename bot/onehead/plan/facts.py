@@ -36,6 +36,17 @@ class Facts(NamedTuple):
     allowed_heads: int = 1
 
 
+class Held(NamedTuple):
+    """What a database has reported of itself: its name, the row it held, and since which day (`2026-11-28`)."""
+
+    database: str
+    row: str
+    day: str
+
+    def __str__(self) -> str:
+        return f"the database `{self.database}` held `{self.row}` on {self.day}"
+
+
 class Evidence(NamedTuple):
     """Where the revisions that a repair could move have been seen; collected only when a repair is needed.
 
@@ -45,8 +56,13 @@ class Evidence(NamedTuple):
         merges: sorted heads → where a merge revision of exactly these heads already exists.
         incomplete: why not every other branch and tag could be looked at; when not empty, everything counts as
             escaped.
+        reported: path of a revision file in the merged tree → the databases that have run that revision.
+        unplaced: rows at which databases stand now and which nothing declares: what these have run is unknown, so
+            everything counts as escaped.
     """
 
     escaped: Mapping[str, tuple[str, ...]] = MappingProxyType({})
     merges: Mapping[tuple[str, ...], str] = MappingProxyType({})
     incomplete: str = ""
+    reported: Mapping[str, tuple[Held, ...]] = MappingProxyType({})
+    unplaced: tuple[Held, ...] = ()

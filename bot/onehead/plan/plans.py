@@ -16,6 +16,8 @@ class ReasonCode(StrEnum):
     NOT_ESCAPED = "not-escaped"
     ESCAPED = "escaped"
     EVIDENCE_INCOMPLETE = "evidence-incomplete"
+    REPORTED = "reported"
+    UNKNOWN_ROW = "unknown-row"
     SEVERAL_NEW_HEADS = "several-new-heads"
     SEVERAL_TARGET_HEADS = "several-target-heads"
     OWN_FORK = "own-fork"

@@ -43,7 +43,7 @@ def decide_reissue(facts: Facts, evidence: Evidence) -> Plan:
     old = {new: id_ for id_, new in names.items()}
     roots = {*names.values(), *(move.revision for move in moves)}
     along = renamed.descendants(*roots)
-    seen = {old.get(id_, id_): evidence.escaped.get(renamed.revisions[id_].path, ()) for id_ in along}
+    seen = {old.get(id_, id_): _places(evidence, renamed.revisions[id_].path) for id_ in along}
     if any(seen.values()):
         where = "; ".join(f"`{id_}` on {', '.join(places)}" for id_, places in sorted(seen.items()) if places)
         message = f"What would move along with the new id may have been run by databases ({where})."
@@ -77,13 +77,20 @@ def _label_twice(fresh: dict[str, Revision], renamed: Graph, names: dict[str, st
 
 def _published(fresh: dict[str, Revision], evidence: Evidence) -> Reason | None:
     """Why none of the two ids is free to be changed, if so."""
-    escaped = {id_: evidence.escaped.get(revision.path, ()) for id_, revision in fresh.items()}
+    escaped = {id_: _places(evidence, revision.path) for id_, revision in fresh.items()}
     where = "; ".join(f"`{id_}` on {', '.join(places)}" for id_, places in escaped.items() if places)
-    where = where or evidence.incomplete or ("" if fresh else "both are published")
+    lost = (f"what ran on `{held.database}`, which holds `{held.row}`, is unknown" for held in evidence.unplaced[:3])
+    where = where or "; ".join(lost) or evidence.incomplete or ("" if fresh else "both are published")
     if not where:
         return None
     message = f"Both definitions may have been run by databases ({where}), so neither id is free."
     return Reason(ReasonCode.DUPLICATE_PUBLISHED, message)
+
+
+def _places(evidence: Evidence, path: str) -> tuple[str, ...]:
+    """Where else a revision stands, databases included."""
+    databases = dict.fromkeys(f"the database `{held.database}`" for held in evidence.reported.get(path, ()))
+    return (*evidence.escaped.get(path, ()), *databases)
 
 
 def _fresh(facts: Facts, found: tuple[Revision, ...]) -> Revision | Reason:

@@ -19,6 +19,7 @@ class State:
         outcome: what `alembic upgrade head` does.
         remedy: command lines, in order, where it does not end well and there is a way out; proven in thought.
         ailment: what is wrong with the database before anything is done; `None` for a consistent one.
+        here: names of known databases that stand there, sorted.
     """
 
     rows: tuple[str, ...]
@@ -26,6 +27,7 @@ class State:
     outcome: Outcome
     remedy: tuple[str, ...]
     ailment: Ailment | None = None
+    here: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +71,12 @@ class StateRow:
     Attributes:
         rows: contents of `alembic_version`, each sorted.
         outcomes: one per fix, in the order of `StateTable.fixes`; of the first of these databases.
+        here: names of known databases that stand there, sorted.
     """
 
     rows: tuple[tuple[str, ...], ...]
     outcomes: tuple[Outcome, ...]
+    here: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +86,7 @@ class StateTable:
     Attributes:
         fork: the heads and the parting point.
         fixes: `none`, `merge`, and `reparent` where the judged branch can be moved.
-        states: one row per group of databases.
+        states: one row per group of databases; those where a known database stands come first.
         left_out: how many states were not computed, at least.
     """
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from bisect import bisect_left
+from collections.abc import Iterable, Sequence
+from itertools import takewhile
 from typing import Literal, NamedTuple
 
 from onehead.revisions.graph import Graph
@@ -30,16 +32,20 @@ class Row(NamedTuple):
 
 def read_rows(graph: Graph, rows: Iterable[str]) -> tuple[Row, ...]:
     """What each row means."""
-    return tuple(_read(graph, row) for row in rows)
+    ids = sorted(id_ for id_ in graph.revisions if len(id_) > _LONGEST_EXACT)
+    return tuple(_read(graph, ids, row) for row in rows)
 
 
-def _read(graph: Graph, row: str) -> Row:
+def _read(graph: Graph, ids: Sequence[str], row: str) -> Row:
     if row in graph:
         return Row(row, "known", (row,))
-    named = tuple(sorted(id_ for id_ in graph.revisions if row and len(id_) > _LONGEST_EXACT and id_.startswith(row)))
+    at = bisect_left(ids, row)
+    if not row or at == len(ids) or not ids[at].startswith(row):
+        return Row(row, "unknown", ())
+    named = tuple(takewhile(lambda id_: id_.startswith(row), (ids[n] for n in range(at, len(ids)))))
     if len(named) == 1:
         return Row(row, "prefix", named)
-    return Row(row, "ambiguous" if named else "unknown", named)
+    return Row(row, "ambiguous", named)
 
 
 class Whereabouts(NamedTuple):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 
 from onehead.plan.facts import Facts
 from onehead.plan.forks import Fork, forks_of
 from onehead.plan.reparent import NotMovable, moves_for
+from onehead.revisions.graph import Graph
 from onehead.states.account import Account, State, StateRow, StateTable, UnderFix
 from onehead.states.ailments import Ailment
 from onehead.states.corrupt import corrupt_databases
@@ -16,6 +17,7 @@ from onehead.states.databases import databases_of, parents_first, with_rows
 from onehead.states.fixes import as_it_is, both_directions, merging, moved
 from onehead.states.outcome import THE_MERGE, Database, Fix, Outcome, Target
 from onehead.states.remedy import remedy
+from onehead.states.reported import Standpoint
 from onehead.states.upgrade import Deployed, upgrade
 
 MOST_STATES = 200
@@ -28,7 +30,10 @@ _WORST_FIRST = {"loss": 0, "repeat": 1, "error": 2, "ok": 3}
 
 
 def accounts(
-    facts: Facts, rows: tuple[str, ...] | None = None, merges: Mapping[frozenset[str], str] | None = None
+    facts: Facts,
+    rows: tuple[str, ...] | None = None,
+    merges: Mapping[frozenset[str], str] | None = None,
+    known: Iterable[Standpoint] = (),
 ) -> tuple[Account, ...]:
     """One account per fork of an environment; without a fork, one of the given rows alone.
 
@@ -36,20 +41,37 @@ def accounts(
         facts: the environment.
         rows: only this content of `alembic_version`; `None` for every consistent one.
         merges: heads → id of the merge revision that would join them, where it is known.
+        known: databases of this environment; each gets a state, whatever its rows are.
     """
-    names = merges or {}
-    found = tuple(_account(facts, fork, rows, names.get(frozenset(fork.heads), THE_MERGE)) for fork in _forks(facts))
+    names, here = merges or {}, _by_rows(known)
+    found = tuple(
+        _account(facts, fork, rows, names.get(frozenset(fork.heads), THE_MERGE), here) for fork in _forks(facts)
+    )
     if found or rows is None:
         return found
     target: Target = "head" if len(facts.merged.heads) <= 1 else "heads"
     database = with_rows(facts.merged, rows)
     fix = as_it_is(facts.merged)
-    return (Account(None, (), target, (UnderFix(fix, (_state(Deployed(fix.graph), database, (), target),)),)),)
+    state = _state(Deployed(fix.graph), database, (), target, here=here.get(database.rows, ()))
+    return (Account(None, (), target, (UnderFix(fix, (state,)),)),)
 
 
-def state_tables(facts: Facts) -> tuple[StateTable, ...]:
-    """One table per fork that the judged side brings."""
-    return tuple(_table(facts, fork) for fork in _forks(facts) if facts.head is None or fork.introduced_by == "head")
+def state_tables(facts: Facts, known: Iterable[Standpoint] = ()) -> tuple[StateTable, ...]:
+    """One table per fork that the judged side brings; each known database of the environment has its place in it."""
+    here = _by_rows(known)
+    forks = [fork for fork in _forks(facts) if facts.head is None or fork.introduced_by == "head"]
+    return tuple(_table(facts, fork, here) for fork in forks)
+
+
+_Here = Mapping[tuple[str, ...], tuple[str, ...]]
+"""Rows → names of the known databases that hold just these."""
+
+
+def _by_rows(known: Iterable[Standpoint]) -> _Here:
+    found: dict[tuple[str, ...], tuple[str, ...]] = {}
+    for each in sorted(known):
+        found[each.rows] = (*found.get(each.rows, ()), each.database)
+    return found
 
 
 def _forks(facts: Facts) -> tuple[Fork, ...]:
@@ -61,7 +83,7 @@ def _target(facts: Facts, fork: Fork) -> Target:
     return "head" if len(facts.merged.heads) == len(fork.heads) else "heads"
 
 
-def _account(facts: Facts, fork: Fork, rows: tuple[str, ...] | None, merge: str) -> Account:
+def _account(facts: Facts, fork: Fork, rows: tuple[str, ...] | None, merge: str, here: _Here) -> Account:
     graph = facts.merged
     databases = databases_of(graph, fork, MOST_STATES)
     target = _target(facts, fork)
@@ -70,9 +92,14 @@ def _account(facts: Facts, fork: Fork, rows: tuple[str, ...] | None, merge: str)
     for fix in (as_it_is(graph), merging(facts, fork, merge), *both_directions(graph, fork)):
         deployed = Deployed(fix.graph)
         if rows is not None:
-            told.append(UnderFix(fix, (_state(deployed, with_rows(graph, rows), databases.above, target),)))
+            asked = with_rows(graph, rows)
+            state = _state(deployed, asked, databases.above, target, here=here.get(asked.rows, ()))
+            told.append(UnderFix(fix, (state,)))
             continue
-        states = [_state(deployed, database, databases.above, target) for database in databases.found]
+        states = [
+            _state(deployed, database, databases.above, target, here=here.get(database.rows, ()))
+            for database in (*databases.found, *_more(graph, here, databases.found))
+        ]
         corrupt = [
             _state(deployed, database, databases.above, target, ailment)
             for ailment, database in corrupt_databases(graph, fork, merge, merged=fix.kind == "merge")
@@ -88,23 +115,32 @@ def _account(facts: Facts, fork: Fork, rows: tuple[str, ...] | None, merge: str)
     )
 
 
+def _more(graph: Graph, here: _Here, found: tuple[Database, ...]) -> tuple[Database, ...]:
+    """Known databases that stand where no consistent one of this fork does: further down, or out of order."""
+    listed = {database.rows for database in found}
+    return tuple(with_rows(graph, rows) for rows in here if rows not in listed)
+
+
 def _state(
-    deployed: Deployed, database: Database, above: tuple[str, ...], target: Target, ailment: Ailment | None = None
+    deployed: Deployed,
+    database: Database,
+    above: tuple[str, ...],
+    target: Target,
+    ailment: Ailment | None = None,
+    *,
+    here: tuple[str, ...] = (),
 ) -> State:
     outcome = upgrade(deployed, database, target)
     # Of the examples of corrupt databases it is known what has run, but where a row leaves that open.
     is_sure = ailment is not None and bool(database.applied)
     ways = () if outcome.kind == "ok" else remedy(deployed, database, target, is_sure=is_sure)
-    return State(database.rows, tuple(id_ for id_ in above if id_ in database.applied), outcome, ways, ailment)
+    applied = tuple(id_ for id_ in above if id_ in database.applied)
+    return State(database.rows, applied, outcome, ways, ailment, here)
 
 
-def _table(whole: Facts, fork: Fork) -> StateTable:
+def _table(whole: Facts, fork: Fork, here: _Here) -> StateTable:
     facts = cropped(whole, fork)
-    fixes = [as_it_is(facts.merged), merging(facts, fork)]
-    if fork.new:
-        with suppress(NotMovable):
-            after = moved(facts.merged, moves_for(facts.target, facts.merged, fork))
-            fixes.append(Fix("reparent", after))
+    fixes = _fixes(facts, fork)
     databases = databases_of(whole.merged, fork, MOST_STATES)
     target = _target(whole, fork)
     chains = [Deployed(fix.graph) for fix in fixes]
@@ -113,6 +149,23 @@ def _table(whole: Facts, fork: Fork) -> StateTable:
     for database in databases.found:
         outcomes = tuple(upgrade(chain, database, target) for chain in chains)
         alike = tuple((outcome.kind, outcome.lost, (outcome.error or "")[:24]) for outcome in outcomes)
-        grouped.setdefault((database.rows,) if few else alike, []).append((database.rows, outcomes))
-    found = [StateRow(tuple(rows for rows, _ in group), group[0][1]) for group in grouped.values()]
+        lone = few or database.rows in here
+        grouped.setdefault((database.rows,) if lone else alike, []).append((database.rows, outcomes))
+    found = [StateRow(tuple(r for r, _ in group), group[0][1], here.get(group[0][0], ())) for group in grouped.values()]
+    more = _more(whole.merged, here, databases.found)
+    if more:
+        # These may stand beneath the fork, where the shortened chain knows nothing.
+        complete = [Deployed(fix.graph) for fix in _fixes(whole, fork)]
+        found += [StateRow((d.rows,), tuple(upgrade(c, d, target) for c in complete), here[d.rows]) for d in more]
+    found.sort(key=lambda row: not row.here)
     return StateTable(fork, tuple(fix.kind for fix in fixes), tuple(found), databases.left_out)
+
+
+def _fixes(facts: Facts, fork: Fork) -> list[Fix]:
+    """Nothing, the merge, and the re-parent where the judged branch can be moved."""
+    fixes = [as_it_is(facts.merged), merging(facts, fork)]
+    if fork.new:
+        with suppress(NotMovable):
+            after = moved(facts.merged, moves_for(facts.target, facts.merged, fork))
+            fixes.append(Fix("reparent", after))
+    return fixes
