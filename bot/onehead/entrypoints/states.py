@@ -13,6 +13,7 @@ from onehead.entrypoints.terminal import SignOfLife, painter
 from onehead.errors import UsageError
 from onehead.flows.changes import prepare
 from onehead.flows.examine import Trees, examine
+from onehead.flows.ledger import read_ledger
 from onehead.flows.memory import memory_for
 from onehead.gitrepo.command import Git
 from onehead.plan.facts import Evidence
@@ -22,6 +23,7 @@ from onehead.reports.states import states_document, states_text
 from onehead.revisions.parse import parse
 from onehead.revisions.reading import revision_of
 from onehead.revisions.revision import Revision
+from onehead.states.reported import standpoints
 from onehead.states.table import accounts
 
 
@@ -46,8 +48,14 @@ def run(options: argparse.Namespace) -> int:
             evidence=lambda _facts, _policy: Evidence(),
         )
         merges = _merges(examination, trees)
+        databases = read_ledger(git).databases
         told = {
-            examined.facts.environment.path: accounts(examined.facts, rows, merges.get(examined.facts.environment.path))
+            examined.facts.environment.path: accounts(
+                examined.facts,
+                rows,
+                merges.get(examined.facts.environment.path),
+                standpoints(examined.facts, databases),
+            )
             for examined in examination.environments
         }
     if options.format == "json":

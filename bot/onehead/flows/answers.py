@@ -15,10 +15,11 @@ from onehead.reports.answers import Explained, explanation
 from onehead.reports.comment import inline_code, leading_plan, one_line
 from onehead.reports.doctor_answer import doctor_answer
 from onehead.reports.picture import recent_picture
-from onehead.states.account import StateTable
+from onehead.states.account import Account, StateTable
 from onehead.states.ailments import Ailment
 from onehead.states.crash import Crash, crashes_in
 from onehead.states.diagnosis import diagnose_rows
+from onehead.states.reported import Standpoint, standpoints
 from onehead.states.rows import Whereabouts
 from onehead.states.table import accounts
 
@@ -42,9 +43,7 @@ def explain_target(bench: Bench, target: Target, said: str) -> str:
             examination=case.examination,
             tables=case.tables,
             recent={
-                e.facts.environment.path: tuple(
-                    account for rows in _recent_rows(e.facts) for account in accounts(e.facts, rows)
-                )
+                e.facts.environment.path: _recent(e.facts, standpoints(e.facts, case.databases))
                 for e in case.examination.environments
                 if not forks_of(e.facts)
             },
@@ -118,9 +117,12 @@ def _losses(table: StateTable) -> list[str]:
     ]
 
 
-def _recent_rows(facts: Facts) -> list[tuple[str, ...]]:
+def _recent(facts: Facts, known: tuple[Standpoint, ...]) -> tuple[Account, ...]:
+    """What becomes of databases at the newest revisions, and of those that have reported themselves."""
     nodes = recent_picture(facts.target, _MOST_RECENT).nodes
-    return [(), *((node.id,) for node in nodes)]
+    rows: list[tuple[str, ...]] = [(), *((node.id,) for node in nodes)]
+    rows += [each.rows for each in known[:_MOST_RECENT]]
+    return tuple(account for each in dict.fromkeys(rows) for account in accounts(facts, each, known=known))
 
 
 def _elsewhere(bench: Bench, target: Target, crashes: tuple[Crash, ...]) -> dict[str, str]:

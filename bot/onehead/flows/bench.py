@@ -29,6 +29,7 @@ from onehead.plan.rivals import Brought, brought
 from onehead.plan.verdict import Examination, Point
 from onehead.reports.diff import diff
 from onehead.states.account import StateTable
+from onehead.states.reported import Known, standpoints
 from onehead.states.rows import Whereabouts
 from onehead.states.table import state_tables
 
@@ -61,11 +62,13 @@ class Case:
         target: what it was judged against.
         repairs: the verdict, with plans that can be carried out, and what they change.
         trees: what was read.
+        databases: all that have reported themselves.
     """
 
     target: Target
     repairs: Repairs
     trees: Trees
+    databases: tuple[Known, ...] = ()
 
     @property
     def examination(self) -> Examination:
@@ -75,7 +78,10 @@ class Case:
     @cached_property
     def tables(self) -> dict[str, tuple[StateTable, ...]]:
         """Environment → what becomes of every database, one table per fork that the judged side brings."""
-        return {e.facts.environment.path: state_tables(e.facts) for e in self.examination.environments}
+        return {
+            e.facts.environment.path: state_tables(e.facts, standpoints(e.facts, self.databases))
+            for e in self.examination.environments
+        }
 
     @cached_property
     def diff(self) -> str:
@@ -102,6 +108,7 @@ class Bench:
         pull_heads: number of a pull request → the commit of its branch, closed ones included.
         laid_ready: full name of a ref with a repair for a branch in a fork → commit.
         targets: short name → deployed branch; the default branch first.
+        reported: commit of what databases have reported; empty where none has.
         kept: repair branches that this run found to be needed.
         told: pull requests on which this run has explained a fork of a target.
         credits: target and head (SHAs; empty for the target itself) → who brought what, where it was asked.
@@ -121,6 +128,7 @@ class Bench:
     pull_heads: dict[int, str]
     laid_ready: dict[str, str]
     targets: dict[str, Target]
+    reported: str = ""
     kept: set[str] = field(default_factory=set)
     told: set[int] = field(default_factory=set)
     pushed: dict[BranchMoved | PullChanged, str] = field(default_factory=dict)
@@ -183,7 +191,7 @@ class Bench:
             found = tuple(item for each in examination.environments for item in brought(each.facts))
             self.desk.recollection.learn_brought(self.url, target.point.sha, head.sha, found)
         self.desk.judged(self.repository.name, examination)
-        return Case(target, prepare(examination, trees), trees)
+        return Case(target, prepare(examination, trees), trees, self._others.ledger.databases)
 
     @cached_property
     def _memory(self) -> Memory:

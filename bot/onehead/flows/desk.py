@@ -24,6 +24,7 @@ class Recollection:
     def __init__(self) -> None:
         self._brought: OrderedDict[tuple[str, str, str], tuple[Brought, ...]] = OrderedDict()
         self._rivals: dict[tuple[str, str], dict[int, tuple[Rival, ...]]] = {}
+        self._reported: dict[str, str] = {}
 
     def brought(self, clone_url: str, target: str, head: str) -> tuple[Brought, ...] | None:
         """What a commit brings to another one, if they were judged before."""
@@ -38,6 +39,14 @@ class Recollection:
     def rivals(self, clone_url: str, target: str) -> dict[int, tuple[Rival, ...]]:
         """The rivals of which the pull requests into a branch were told last."""
         return self._rivals.get((clone_url, target), {})
+
+    def reported(self, clone_url: str) -> str | None:
+        """The commit of what databases had reported when all was judged last; empty for none, `None`: not known."""
+        return self._reported.get(clone_url)
+
+    def learn_reported(self, clone_url: str, tip: str) -> None:
+        """Remember with which reports of databases all was judged."""
+        self._reported[clone_url] = tip
 
     def learn_rivals(self, clone_url: str, target: str, told: dict[int, tuple[Rival, ...]]) -> None:
         """Remember what the pull requests into a branch were told."""

@@ -1,4 +1,4 @@
-"""Where else the revisions of a branch stand: the evidence that decides between re-parent and merge."""
+"""Where else the revisions of a branch stand, and who has run them: what decides between re-parent and merge."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from onehead.plan.decide import repairable
 from onehead.plan.facts import Evidence, Facts
 from onehead.plan.policy import Policy
 from onehead.plan.verdict import Point
+from onehead.states.reported import proof_of
 
 
 def gather_evidence(others: Others, facts: Facts, policy: Policy, target: Point, head: Point | None) -> Evidence:
-    """Look at every other branch, tag and pull request of the repository.
+    """Look at every other branch, tag and pull request of the repository, and at what databases have reported.
 
     Args:
         others: the refs of the repository.
@@ -58,7 +59,19 @@ def gather_evidence(others: Others, facts: Facts, policy: Policy, target: Point,
         if revision.id in facts.merged or not evident([holding]) or _is_later_state(others, holding.sha, subject.sha):
             continue
         merges.setdefault(tuple(sorted(revision.parents)), spoken(holding.ref))
-    return Evidence({path: tuple(dict.fromkeys(places)) for path, places in escaped.items()}, merges, others.incomplete)
+    said = proof_of(facts, others.ledger.databases, repairable(facts))
+    return Evidence(
+        {path: tuple(dict.fromkeys(places)) for path, places in escaped.items()},
+        merges,
+        others.incomplete or others.ledger.trouble or _too_much(said.overfull),
+        said.run,
+        tuple(held for held in said.unplaced if not evident(standing.with_id(held.row))),
+    )
+
+
+def _too_much(overfull: tuple[str, ...]) -> str:
+    names = ", ".join(f"`{name}`" for name in overfull)
+    return f"The database {names} has named more revisions than are remembered." if overfull else ""
 
 
 def _own_names(others: Others, subject: Point) -> list[str]:

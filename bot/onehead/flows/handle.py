@@ -29,13 +29,14 @@ from onehead.flows.publish import (
     publish_pull,
     publish_target,
 )
+from onehead.flows.remember import remember
 from onehead.flows.say import ENDED, shared_successes
 from onehead.flows.scope import out_of_reach
 from onehead.forge.errors import MissingScope, NotFound
 from onehead.forge.values import Comment, PullRequest, Repository, RepositoryName
 from onehead.gitrepo.mirror import Mirror
 from onehead.gitrepo.refs import describe, is_ancestor, list_refs
-from onehead.jobs.job import CommandGiven, Everything, Job, PullChanged, Subject
+from onehead.jobs.job import BranchMoved, CommandGiven, Everything, Job, PullChanged, RowsReported, Subject
 from onehead.plan.policy import Policy, targets_of
 from onehead.plan.rivals import Contender, Rival, rivals
 from onehead.plan.verdict import Point
@@ -74,16 +75,43 @@ def handle(job: Job, desk: Desk) -> None:
         desk.ensure_webhook(repository)
     with desk.mirrors.hold(desk.clone_url(repository), desk.token) as mirror:
         subjects: frozenset[Subject] = job.subjects
+        reports = {each for each in subjects if isinstance(each, RowsReported)}
+        if reports:
+            tip = _remember(mirror, repository, reports)
+            if reports == subjects and tip == desk.recollection.reported(desk.clone_url(repository)):
+                return
         for _ in range(_MOST_ROUNDS):
             bench = _lay_out(desk, repository, mirror)
             if bench is None:
                 return
+            subjects |= _moved_by_reports(bench)
             _work_through(bench, _agenda(bench, subjects))
+            desk.recollection.learn_reported(bench.url, bench.reported)
             if bench.refusal is not None:
                 raise bench.refusal
             if not bench.pushed or desk.rehearsal or not _has_arrived(bench):
                 return
             subjects = frozenset(bench.pushed)
+
+
+def _remember(mirror: Mirror, repository: Repository, reports: set[RowsReported]) -> str:
+    """Keep what databases have reported; the commit that holds it."""
+    tip = remember(mirror, reports)
+    for report in sorted(reports, key=lambda each: (each.at, each.database)):
+        place = {"repository": str(repository.name), "database": report.database, "commit": tip}
+        if report.rows is None:
+            log.info("A database is forgotten.", **place)
+        else:
+            log.info("A database has reported its rows.", rows=",".join(report.rows[:10]), **place)
+    return tip
+
+
+def _moved_by_reports(bench: Bench) -> set[Subject]:
+    """What a database has reported counts like a move of the targets: all that goes into them is judged again."""
+    before = bench.desk.recollection.reported(bench.url)
+    if before == bench.reported or (before is None and not bench.reported):
+        return set()
+    return {BranchMoved(target.point.ref) for target in bench.targets.values()}
 
 
 def _has_arrived(bench: Bench) -> bool:
@@ -114,7 +142,9 @@ def _lay_out(desk: Desk, repository: Repository, mirror: Mirror) -> Bench | None
         if (number := ref.name.split("/")[2]).isdecimal()
     }
     laid_ready = {ref.name: ref.sha for ref in list_refs(mirror.git, ours.LAID_READY)}
-    return Bench(desk, repository, mirror, pulls, heads, pull_heads, laid_ready, _targets(mirror, repository, heads))
+    reported = laid_ready.pop(ours.DATABASES, "")
+    targets = _targets(mirror, repository, heads)
+    return Bench(desk, repository, mirror, pulls, heads, pull_heads, laid_ready, targets, reported)
 
 
 def _targets(mirror: Mirror, repository: Repository, heads: dict[str, str]) -> dict[str, Target]:

@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterable, Mapping
 from functools import cached_property
 
 from onehead.flows import ours
+from onehead.flows.ledger import Ledger, read_ledger
 from onehead.flows.memory import Memory
 from onehead.gitrepo.command import Git
 from onehead.gitrepo.history import Holding, Presence, presence, published_refs
@@ -102,6 +103,11 @@ class Others:
         """
         pulls = [ref.sha for ref in self.refs if ref.name.startswith("refs/pull/")]
         return frozenset(sha for sha, commit in describe(self.git, pulls).items() if commit.author_email == ours.EMAIL)
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        """What databases have reported."""
+        return read_ledger(self.git)
 
     @cached_property
     def remotes(self) -> list[str]:

@@ -10,6 +10,9 @@ They hold a stranger's commits. For a branch with these, Forgejo Actions and oth
 with the secrets of the repository; for other refs Forgejo starts no workflow and sends no webhook.
 """
 
+DATABASES = "refs/onehead/databases"
+"""What databases have reported of themselves: one commit per report that told something new, one file per database."""
+
 KINDS = ("reparent", "merge", "reissue")
 """The kinds of repair that a branch's name tells."""
 

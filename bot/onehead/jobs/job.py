@@ -44,11 +44,28 @@ class CommandGiven:
 
 
 @dataclass(frozen=True, slots=True)
+class RowsReported:
+    """A database has told what its `alembic_version` holds; unlike the other subjects, nothing else knows of it.
+
+    Attributes:
+        database: its name.
+        environment: path of its environment; empty where the report named none.
+        rows: the content, sorted; `None` where the database is to be forgotten.
+        at: when, in UTC: `2026-11-28T10:15:00Z`.
+    """
+
+    database: str
+    environment: str
+    rows: tuple[str, ...] | None
+    at: str
+
+
+@dataclass(frozen=True, slots=True)
 class Everything:
     """Look at the whole repository: what the sweep asks for, and what covers every lost event."""
 
 
-Subject = BranchMoved | BranchDeleted | PullChanged | CommandGiven | Everything
+Subject = BranchMoved | BranchDeleted | PullChanged | CommandGiven | RowsReported | Everything
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +74,7 @@ class Job:
 
     Subjects are hints, not history: they carry no order and no commit ids, because the run reads the
     forge's present state anyway. That makes them safe to merge: five pushes and a moved target share one
-    run and one fetch.
+    run and one fetch. Reports of rows carry their time, so they too may be done in any order, and twice.
 
     Attributes:
         repository: full name, `owner/name`; the key by which jobs are merged.

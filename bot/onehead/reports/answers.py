@@ -12,7 +12,7 @@ from onehead.plan.plans import Nothing, Plan, ReasonCode
 from onehead.plan.verdict import Examination, Examined
 from onehead.quoting import code, inline
 from onehead.render import environment
-from onehead.reports.comment import COLUMNS, MARKS, inline_code, table_rows
+from onehead.reports.comment import COLUMNS, MARKS, here_mark, inline_code, table_rows
 from onehead.reports.crashes import meaning
 from onehead.reports.endings import compared
 from onehead.reports.mermaid import mermaid
@@ -135,9 +135,12 @@ def _recent_row(facts: Facts, account: Account) -> dict[str, Any]:
     [under] = account.fixes
     [state] = under.states
     text = inline(spoken(state.outcome), 200)
-    share = _share(facts.merged, state.rows) if state.rows else "nothing"
+    share = "nothing" if not state.rows else _share(facts.merged, state.rows)
+    if any(row not in facts.merged for row in state.rows):
+        share = "nobody knows"
+    rows = " and ".join(code(row, in_table=True) for row in state.rows) or "nothing (fresh)"
     return {
-        "databases": " and ".join(code(row, in_table=True) for row in state.rows) or "nothing (fresh)",
+        "databases": rows + here_mark(state.here),
         "cells": [share, MARKS[state.outcome.kind].format(text)],
     }
 

@@ -293,8 +293,18 @@ def table_rows(table: StateTable) -> list[dict[str, Any]]:
         for outcome in state.outcomes:
             text = inline(spoken(outcome, for_many=len(state.rows) > 1), 160)
             cells.append(MARKS[outcome.kind].format(text))
-        rows.append({"databases": shown, "cells": cells})
+        rows.append({"databases": shown + here_mark(state.here), "cells": cells})
     return rows
+
+
+def here_mark(databases: tuple[str, ...]) -> str:
+    """The known databases that stand in a line of a table, to be added to its first cell; empty for none."""
+    named = [code(name, in_table=True) for name in databases[:MOST_NAMED]]
+    if not named:
+        return ""
+    rest = len(databases) - MOST_NAMED
+    who = f"{', '.join(named)} and {rest} more" if rest > 0 else " and ".join(named)
+    return f"<br>:round_pushpin: **{who} {'is' if len(databases) == 1 else 'are'} here**"
 
 
 def _patch(remark: Remark) -> str:

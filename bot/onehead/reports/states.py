@@ -166,25 +166,30 @@ def _title(fix: Fix) -> str:
 
 
 class _Group(NamedTuple):
-    """Databases that one line tells of: their rows, the first of them, and how many there are."""
+    """Databases that one line tells of: their rows, the first of them, how many, and the known ones among them."""
 
     rows: str
     state: State
     size: int
+    here: tuple[str, ...]
 
 
 def _grouped(states: tuple[State, ...]) -> list[_Group]:
     """One line per database; one for all where the very same error meets them all, and few where they are many."""
     alike = {(state.outcome.error, state.remedy) for state in states}
     if len(states) > 1 and len(alike) == 1 and states[0].outcome.kind == "error":
-        return [_Group("any", states[0], len(states))]
+        return [_Group("any", states[0], len(states), _here(states))]
     groups: dict[object, list[State]] = {}
     for state in states:
         outcome = state.outcome
         # Of an error the kind counts, and not the ids in it.
         many = (outcome.kind, outcome.lost, outcome.again, (outcome.error or "").partition(" ")[0], len(state.remedy))
-        groups.setdefault(many if len(states) > _FEW else state, []).append(state)
-    return [_Group(_named(group), group[0], len(group)) for group in groups.values()]
+        groups.setdefault(many if len(states) > _FEW and not state.here else state, []).append(state)
+    return [_Group(_named(group), group[0], len(group), _here(group)) for group in groups.values()]
+
+
+def _here(states: Iterable[State]) -> tuple[str, ...]:
+    return tuple(sorted({name for state in states for name in state.here}))
 
 
 def _named(group: list[State]) -> str:
@@ -199,4 +204,6 @@ def _line(group: _Group, width: int, known: frozenset[str], paint: Paint) -> Ite
     told = "runs what is missing" if many and outcome.kind == "ok" else told_of(outcome)
     yield f"    {paint(STYLES[outcome.kind], outcome.kind.ljust(6))}  {group.rows.ljust(width)}  {told}"
     lead = "            " + " " * width + "  "
+    if group.here:
+        yield f"{lead}{paint('strong', listed(group.here))} {'is' if len(group.here) == 1 else 'are'} here"
     yield from way_out(state, known, lead, f" of {rows_text(state)}" if many else "")

@@ -1,0 +1,117 @@
+"""What databases have reported, kept in the repository itself: the ref `refs/onehead/databases`.
+
+Its tree has one JSON file per database, and each report that told something new is one commit on top, so the history of
+what a database has held stays. Whoever may push can write there too: what is read is data, and what can't be understood
+is said, never guessed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from typing import NamedTuple
+
+from onehead.flows import ours
+from onehead.gitrepo.command import Git
+from onehead.gitrepo.refs import list_refs
+from onehead.gitrepo.snapshot import list_tree, read
+from onehead.states.reported import Known, is_quotable
+
+MOST_DATABASES = 100
+"""Databases of one repository; more are not kept, and everything counts as escaped until some are forgotten."""
+
+_LARGEST_FILE = 1 << 20
+_MOST_FILES = MOST_DATABASES + 1  # the note that there were more is a file too
+FULL = "full.json"
+"""A file that says that there were more."""
+
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
+
+
+class Ledger(NamedTuple):
+    """What is known.
+
+    Attributes:
+        tip: commit of the ref; empty where there is none.
+        databases: by name.
+        trouble: why this may not be all, a sentence; empty when it is.
+        files: paths in the tree of the tip.
+    """
+
+    tip: str
+    databases: tuple[Known, ...]
+    trouble: str = ""
+    files: frozenset[str] = frozenset()
+
+    def get(self, name: str, environment: str) -> Known | None:
+        """One database."""
+        return next((each for each in self.databases if (each.name, each.environment) == (name, environment)), None)
+
+
+def read_ledger(git: Git) -> Ledger:
+    """Read what the repository at hand knows of databases; nothing where the ref was never fetched."""
+    tip = next((ref.sha for ref in list_refs(git, ours.DATABASES) if ref.name == ours.DATABASES), "")
+    return ledger_at(git, tip)
+
+
+def ledger_at(git: Git, tip: str) -> Ledger:
+    """The same for one commit of that ref; for none, nothing is known."""
+    if not tip:
+        return Ledger("", ())
+    entries = list_tree(git, tip).entries
+    paths = sorted(entries)[:_MOST_FILES]
+    data = read(git, [entries[path].oid for path in paths], _LARGEST_FILE).data
+    found: dict[tuple[str, str], Known] = {}
+    trouble = f"`{ours.DATABASES}` holds more than is read." if len(entries) > _MOST_FILES else ""
+    for path in paths:
+        known = None if path == FULL else _decoded(data.get(entries[path].oid, b""))
+        if known is not None and path == file_of(known.name, known.environment):
+            found[known.name, known.environment] = known
+        elif path == FULL:
+            trouble = f"More than {MOST_DATABASES} databases have reported their rows, and no more are kept."
+        else:
+            trouble = f"A file of `{ours.DATABASES}` is not as onehead writes it, so what databases held is not sure."
+    return Ledger(tip, tuple(found[key] for key in sorted(found)), trouble, frozenset(entries))
+
+
+def file_of(name: str, environment: str) -> str:
+    """The file of one database: readable, and unique whatever the name holds."""
+    words = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:40]
+    digest = hashlib.sha256(json.dumps([name, environment]).encode()).hexdigest()[:12]
+    return f"{words or 'database'}-{digest}.json"
+
+
+def encoded(known: Known) -> bytes:
+    """The file of a database."""
+    fields = {
+        "schema": "onehead.database/1",
+        "database": known.name,
+        "environment": known.environment,
+        "rows": list(known.rows),
+        "at": known.at,
+        "held": dict(known.held),
+        "overfull": known.overfull,
+    }
+    return (json.dumps(fields, indent=2, ensure_ascii=False) + "\n").encode()
+
+
+def _decoded(data: bytes) -> Known | None:
+    """The database that a file tells of; `None` where it is not exactly what onehead writes."""
+    try:
+        content = json.loads(data)
+    except (ValueError, RecursionError):
+        return None
+    match content:
+        case {
+            "schema": "onehead.database/1",
+            "database": str(name),
+            "environment": str(environment),
+            "rows": [*rows],
+            "at": str(at),
+            "held": dict(held),
+            "overfull": bool(overfull),
+        } if all(isinstance(text, str) for text in (*rows, *held.values())) and _TIME.fullmatch(at):
+            if all(map(_TIME.fullmatch, held.values())) and all(map(is_quotable, (name, environment, *rows, *held))):
+                return Known(name, environment, tuple(rows), at, tuple(held.items()), overfull)
+    return None
