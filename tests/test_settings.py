@@ -41,6 +41,7 @@ def test_the_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
         forgejo_url="https://forge.example.org",
         token=Secret("t0ken"),
         webhook_secret=(Secret("s3cret"),),
+        report_secret=(),
         listen=("127.0.0.1", 8686),
         public_url=None,
         repositories=("*/*",),
@@ -57,6 +58,7 @@ def test_everything_from_the_environment() -> None:
             "ONEHEAD_FORGEJO_URL": " https://Forge.example.org:3000/git/ ",
             "ONEHEAD_TOKEN": "t0ken",
             "ONEHEAD_WEBHOOK_SECRET": "new, old,",
+            "ONEHEAD_REPORT_SECRET": f"{'r' * 24},{'s' * 24}",
             "ONEHEAD_LISTEN": "[::1]:80",
             "ONEHEAD_PUBLIC_URL": "http://10.0.0.5:8686/",
             "ONEHEAD_REPOSITORIES": "acme/*, Tools/shop",
@@ -73,6 +75,7 @@ def test_everything_from_the_environment() -> None:
         forgejo_url="https://forge.example.org:3000/git",
         token=Secret("t0ken"),
         webhook_secret=(Secret("new"), Secret("old")),
+        report_secret=(Secret("r" * 24), Secret("s" * 24)),
         listen=("::1", 80),
         public_url="http://10.0.0.5:8686",
         repositories=("acme/*", "Tools/shop"),
@@ -178,6 +181,11 @@ def test_everything_wrong_is_told_at_once(tmp_path: Path) -> None:
         ("FORGEJO_URL", "https://forge/api/v1/", "is 'https://forge/api/v1/', the address of the API. "),
         ("TOKEN", "two words", "contains a space or a line break. "),
         ("WEBHOOK_SECRET", ",", "holds no secret. "),
+        (
+            "REPORT_SECRET",
+            f"{'r' * 24},short",
+            "is shorter than 24 characters. Make a random one: openssl rand -hex 32",
+        ),
         ("LISTEN", "127.0.0.1:65536", "is '127.0.0.1:65536', which is not host:port. "),
         ("LISTEN", "::1:80", "is '::1:80', which is not host:port. "),
         ("REPOSITORIES", "acme/*,shop", "has 'shop', which is not a pattern for owner/name. "),
@@ -238,7 +246,8 @@ def test_an_unknown_name_without_a_likeness_gets_the_list() -> None:
 
     assert line == (
         "ONEHEAD_QQQ is not a setting of onehead. Known are: ONEHEAD_FORGEJO_URL, ONEHEAD_TOKEN, ONEHEAD_TOKEN_FILE, "
-        "ONEHEAD_WEBHOOK_SECRET, ONEHEAD_WEBHOOK_SECRET_FILE, ONEHEAD_LISTEN, ONEHEAD_PUBLIC_URL, "
+        "ONEHEAD_WEBHOOK_SECRET, ONEHEAD_WEBHOOK_SECRET_FILE, ONEHEAD_REPORT_SECRET, ONEHEAD_REPORT_SECRET_FILE, "
+        "ONEHEAD_LISTEN, ONEHEAD_PUBLIC_URL, "
         "ONEHEAD_REPOSITORIES, ONEHEAD_SWEEP, ONEHEAD_CACHE_DIR, ONEHEAD_DATABASE_URL, ONEHEAD_DATABASE_URL_FILE, "
         "ONEHEAD_LOG."
     )

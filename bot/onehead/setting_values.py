@@ -82,6 +82,18 @@ def read_secrets(text: str) -> tuple[Secret, ...]:
     return secrets
 
 
+_SHORTEST_REPORT_SECRET = 24
+
+
+def read_report_secrets(text: str) -> tuple[Secret, ...]:
+    """As above, or none; a short one could be guessed by whoever holds a key that was derived from it."""
+    secrets = tuple(Secret(part.strip()) for part in re.split(r"[,\n]", text) if part.strip())
+    if any(len(secret.reveal()) < _SHORTEST_REPORT_SECRET for secret in secrets):
+        msg = f"is shorter than {_SHORTEST_REPORT_SECRET} characters. Make a random one: openssl rand -hex 32"
+        raise BadValueError(msg)
+    return secrets
+
+
 def read_address(text: str) -> tuple[str, int]:
     """`host:port`, `[ipv6]:port` or `:port` for every interface; port 0 lets the system choose."""
     match = re.fullmatch(r"(?:\[([0-9A-Fa-f:.]+)\]|([^\s:\[\]/]*)):(\d{1,5})", text)

@@ -21,6 +21,7 @@ from onehead.setting_values import (
     read_database_url,
     read_globs,
     read_log,
+    read_report_secrets,
     read_secret,
     read_secrets,
     read_sweep,
@@ -73,6 +74,14 @@ SETTINGS = (
         read_secrets,
         is_secret=True,
     ),
+    Setting(
+        "report_secret",
+        "Secret from which the keys of deploy jobs are derived that report the rows of their databases; several, "
+        "separated by commas, while one replaces another; empty: no reports are taken.",
+        read_report_secrets,
+        "",
+        is_secret=True,
+    ),
     Setting("listen", "Where the service listens for HTTP, host:port.", read_address, "127.0.0.1:8686"),
     Setting("public_url", "Address at which Forgejo reaches the service; needed to create webhooks.", read_url, ""),
     Setting(
@@ -113,6 +122,7 @@ class Settings:
     forgejo_url: str
     token: Secret
     webhook_secret: tuple[Secret, ...]
+    report_secret: tuple[Secret, ...]
     listen: tuple[str, int]
     public_url: str | None
     repositories: tuple[str, ...]

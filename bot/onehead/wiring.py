@@ -27,7 +27,8 @@ def run(options: argparse.Namespace) -> int:
             "ONEHEAD_DATABASE_URL is set, but this version keeps its jobs in memory only.",
             "Unset it: nothing is lost without it, because the sweep at start-up finds what was missed.",
         )
-    secrets = [settings.token.reveal(), *(secret.reveal() for secret in settings.webhook_secret)]
+    told = (settings.token, *settings.webhook_secret, *settings.report_secret)
+    secrets = [secret.reveal() for secret in told]
     configure(settings.log, secrets)
     metrics = Metrics()
     desk = equip(settings, judged=lambda _name, examination: metrics.verdict(examination.verdict))

@@ -15,6 +15,7 @@ from onehead.entrypoints.webhook import LARGEST_BODY, HookDoor, build_app
 from onehead.jobs.embedded import EmbeddedEngine
 from onehead.jobs.job import BranchMoved, Job, PullChanged
 from tests.entrypoints.deliveries import DELIVERY, SECRET, payload, recorded, signed
+from tests.entrypoints.doors import no_reports
 
 API = "courtside/basketball-api"
 PUSH = Job(API, frozenset({BranchMoved("refs/heads/feature/standings")}))
@@ -36,7 +37,7 @@ class Service:
             health=self.health,
             metrics=self.metrics,
         )
-        self.app: Starlette = build_app(door, self.health, self.metrics)
+        self.app: Starlette = build_app(door, no_reports(self.metrics), self.health, self.metrics)
 
     def request(self, method: str, path: str, **rest: Any) -> httpx.Response:
         async def ask() -> httpx.Response:

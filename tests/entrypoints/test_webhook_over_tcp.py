@@ -11,13 +11,14 @@ from collections.abc import Iterator
 import pytest
 import uvicorn
 
-from onehead.entrypoints import webhook
+from onehead.entrypoints import request_body, webhook
 from onehead.entrypoints.health import Health
 from onehead.entrypoints.metrics import Metrics
 from onehead.entrypoints.webhook import LARGEST_BODY, HookDoor, build_app
 from onehead.jobs.embedded import EmbeddedEngine
 from onehead.jobs.job import Job
 from tests.entrypoints.deliveries import SECRET, payload, signed
+from tests.entrypoints.doors import no_reports
 
 MIB = b" " * 1024 * 1024
 
@@ -37,7 +38,7 @@ class Listening:
             metrics=self.metrics,
         )
         self.listener = socket.create_server(("127.0.0.1", 0))
-        app = build_app(door, health, self.metrics)
+        app = build_app(door, no_reports(self.metrics), health, self.metrics)
         self.server = uvicorn.Server(
             uvicorn.Config(app, http="h11", ws="none", lifespan="off", log_config=None, access_log=False)
         )
@@ -116,7 +117,8 @@ def test_a_body_longer_than_it_said_ends_where_it_said(listening: Listening) -> 
 
 
 def test_a_body_that_does_not_come_is_not_waited_for(listening: Listening, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(webhook, "SECONDS_TO_SEND", 0.1)
+    for module in (request_body, webhook):
+        monkeypatch.setattr(module, "SECONDS_TO_SEND", 0.1)
     connection = listening.connect(f"Content-Length: {LARGEST_BODY}")
     connection.sendall(b"{")
 

@@ -26,6 +26,7 @@ from onehead.forge.hooks import HOOK_PATH
 from onehead.gitrepo.mirror import Mirrors
 from onehead.jobs.embedded import EmbeddedEngine
 from onehead.jobs.job import Everything, Job
+from tests.entrypoints.doors import no_reports
 from tests.standin.world import Token
 
 SECRET = "a-secret-for-tests"
@@ -106,7 +107,7 @@ class Service:
             health=health,
             metrics=metrics,
         )
-        app = build_app(door, health, metrics)
+        app = build_app(door, no_reports(metrics), health, metrics)
         server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, lifespan="off"))
         self._thread = threading.Thread(target=server.run, daemon=True)
         self._thread.start()

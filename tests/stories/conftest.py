@@ -13,9 +13,11 @@ import uvicorn
 
 from onehead.entrypoints.health import Health
 from onehead.entrypoints.metrics import Metrics
+from onehead.entrypoints.report_door import ReportDoor
 from onehead.entrypoints.webhook import HookDoor, build_app
 from onehead.flows.desk import Desk
 from onehead.flows.handle import handle
+from onehead.flows.ours import DATABASES
 from onehead.flows.setup import EVENTS
 from onehead.forge.api import ForgejoApi
 from onehead.forge.connection import Connection
@@ -27,6 +29,7 @@ from tests.forgejos.fixtures import Project
 from tests.forgejos.port import Account, eventually
 
 SECRET = "a-secret-for-tests"
+REPORT_SECRET = "another-secret-for-tests-of-reports"
 
 
 @dataclass
@@ -118,7 +121,7 @@ class Service:
     def laid_ready(self) -> list[str]:
         """Refs with repairs for branches in forks."""
         lines = self.project.copy.git("ls-remote", "origin", "refs/onehead/*").splitlines()
-        return sorted(line.partition("\t")[2] for line in lines)
+        return sorted(ref for line in lines if (ref := line.partition("\t")[2]) != DATABASES)
 
     def statuses(self, sha: str) -> list[dict[str, Any]]:
         """Every onehead status of a commit."""
@@ -167,7 +170,14 @@ def service(project: Project, tmp_path: Path) -> Iterator[Service]:
         health=health,
         metrics=metrics,
     )
-    server = uvicorn.Server(uvicorn.Config(build_app(door, health, metrics), port=0, log_config=None, lifespan="off"))
+    reports = ReportDoor(
+        secrets=[REPORT_SECRET],
+        covers=lambda name: name == repository.full_name,
+        submit=engine.submit,
+        metrics=metrics,
+    )
+    app = build_app(door, reports, health, metrics)
+    server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, lifespan="off"))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     eventually(lambda: server.started)

@@ -22,6 +22,13 @@ class Metrics:
             ["event", "outcome"],
             registry=registry,
         )
+        self._reports = Counter(
+            "onehead_reports",
+            "Reports of databases by outcome (queued, closed, bad-signature, not-fresh, not-understood, not-covered, "
+            "too-large, incomplete).",
+            ["outcome"],
+            registry=registry,
+        )
         self._jobs = Counter(
             "onehead_jobs", "Runs of jobs by outcome (done, retried, given-up).", ["outcome"], registry=registry
         )
@@ -48,6 +55,10 @@ class Metrics:
     def webhook(self, event: str, outcome: str) -> None:
         """A delivery was answered."""
         self._webhooks.labels(event, outcome).inc()
+
+    def report(self, outcome: str) -> None:
+        """A report of a database was answered."""
+        self._reports.labels(outcome).inc()
 
     def run(self, run: Run) -> None:
         """A job was run; give this to the engine."""

@@ -15,6 +15,7 @@ import uvicorn
 
 from onehead.entrypoints.health import Health
 from onehead.entrypoints.metrics import Metrics
+from onehead.entrypoints.report_door import ReportDoor
 from onehead.entrypoints.rounds import Rounds
 from onehead.entrypoints.webhook import HookDoor, build_app
 from onehead.errors import UsageError
@@ -67,10 +68,16 @@ def serve(
             health=health,
             metrics=metrics,
         )
+        reports = ReportDoor(
+            secrets=[secret.reveal() for secret in settings.report_secret],
+            covers=settings.covers,
+            submit=engine.submit,
+            metrics=metrics,
+        )
         rounds = Rounds(account=account, sweep=sweep, cron=settings.sweep, health=health, metrics=metrics)
         server = uvicorn.Server(
             uvicorn.Config(
-                build_app(door, health, metrics),
+                build_app(door, reports, health, metrics),
                 http="h11",
                 ws="none",
                 lifespan="off",

@@ -86,7 +86,8 @@ def run(options: argparse.Namespace) -> int:
         0 every deployed branch is at one head; 1 one is not; 3 a repository could not be looked at to the end.
     """
     settings = load(os.environ, Path(options.config) if options.config else None, without={"webhook_secret"})
-    secrets = [settings.token.reveal(), *(secret.reveal() for secret in settings.webhook_secret)]
+    told = (settings.token, *settings.webhook_secret, *settings.report_secret)
+    secrets = [secret.reveal() for secret in told]
     configure(settings.log, secrets, level=logging.WARNING)
     ledger = Ledger()
     witness = Witness(ledger.done, rehearsal=options.dry_run)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -13,15 +12,17 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
+from onehead import rows_report
 from onehead.entrypoints.event_jobs import KINDS, job_for
 from onehead.entrypoints.health import Health
 from onehead.entrypoints.metrics import Metrics
+from onehead.entrypoints.report_door import ReportDoor
+from onehead.entrypoints.request_body import SECONDS_TO_SEND, read_body
 from onehead.forge import hooks
 from onehead.forge.errors import BadSignature, NotUnderstood
 from onehead.jobs.job import Job
 
 LARGEST_BODY = 10 * 1024 * 1024
-SECONDS_TO_SEND = 15.0  # Forgejo itself gives up after five
 
 log = structlog.get_logger(__name__)
 
@@ -92,8 +93,7 @@ class HookDoor:
 
     async def _answer(self, request: Request) -> Answer:
         try:
-            async with asyncio.timeout(SECONDS_TO_SEND):
-                body = await _read(request)
+            body = await read_body(request, LARGEST_BODY)
         except TimeoutError:
             return Answer(408, "incomplete", f"The delivery did not arrive within {SECONDS_TO_SEND:g} seconds.")
         except ClientDisconnect:
@@ -129,8 +129,8 @@ class HookDoor:
         return Answer(202, "queued", "The repository will be looked at.", kind, repository)
 
 
-def build_app(door: HookDoor, health: Health, metrics: Metrics) -> Starlette:
-    """The ASGI app with its four paths."""
+def build_app(door: HookDoor, reports: ReportDoor, health: Health, metrics: Metrics) -> Starlette:
+    """The ASGI app with its five paths."""
 
     def alive(_request: Request) -> Response:
         return PlainTextResponse("ok\n")
@@ -146,6 +146,7 @@ def build_app(door: HookDoor, health: Health, metrics: Metrics) -> Starlette:
     return Starlette(
         routes=[
             Route(hooks.HOOK_PATH, door.receive, methods=["POST"]),
+            Route(rows_report.PATH, reports.receive, methods=["POST"]),
             Route("/healthz", alive),
             Route("/readyz", ready),
             Route("/metrics", count),
@@ -155,25 +156,6 @@ def build_app(door: HookDoor, health: Health, metrics: Metrics) -> Starlette:
 
 def _ignored(reason: str, kind: str, repository: str | None = None) -> Answer:
     return Answer(202, "ignored", f"Nothing to do: {reason}.", kind, repository)
-
-
-async def _read(request: Request) -> bytes | None:
-    """The body; `None` when it is too large, whatever its Content-Length says.
-
-    A body that is too large is not kept, but as much again is read and thrown away: a sender that writes
-    everything before it reads would otherwise see a broken connection instead of the answer.
-    """
-    chunks: list[bytes] = []
-    size = 0
-    async for chunk in request.stream():
-        size += len(chunk)
-        if size > 2 * LARGEST_BODY:
-            return None
-        if size > LARGEST_BODY:
-            chunks.clear()
-        else:
-            chunks.append(chunk)
-    return b"".join(chunks) if size <= LARGEST_BODY else None
 
 
 def _delivery(request: Request) -> str | None:
