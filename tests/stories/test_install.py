@@ -357,3 +357,28 @@ def test_clean_takes_open_repairs_away_but_no_persons_work(service: Service, one
     _, again, _ = onehead("uninstall", project.forgejo.url, project.owner.token, *more)
     assert "deleted" not in again
     assert "closed" not in again
+
+
+def test_clean_deletes_refs_too_and_what_databases_reported_only_when_asked(service: Service, onehead: Say) -> None:
+    project, copy = service.project, service.project.copy
+    copy.commit({"a": "b\n"}, "Start")
+    copy.push()
+    ours = ["refs/onehead/databases", "refs/onehead/merge/pr-12", "refs/onehead/reparent/pr-7"]
+    for ref in (*ours, "refs/onehead/somebody/elses"):
+        copy.push(f"main:{ref}")
+    more = [*here(project, service.url), "--bot", service.bot.name]
+
+    def refs() -> list[str]:
+        return [line.split("\t")[1] for line in copy.git("ls-remote", "origin", "refs/onehead/*").splitlines()]
+
+    onehead("uninstall", project.forgejo.url, project.owner.token, *more)
+    assert refs() == [*ours, "refs/onehead/somebody/elses"]
+    code, out, _ = onehead("uninstall", project.forgejo.url, project.owner.token, *more, "--clean")
+    assert code == 0
+    assert "deleted the ref refs/onehead/merge/pr-12; deleted the ref refs/onehead/reparent/pr-7." in out
+    assert refs() == ["refs/onehead/databases", "refs/onehead/somebody/elses"]
+    for said in ("deleted the ref refs/onehead/databases", "none have reported"):
+        code, out, _ = onehead("uninstall", project.forgejo.url, project.owner.token, *more, "--forget-databases")
+        assert code == 0
+        assert f"databases of {project.repository.full_name}: {said}." in out
+    assert refs() == ["refs/onehead/somebody/elses"]

@@ -43,7 +43,8 @@ class Site:
         place: where the webhook belongs.
         repositories: in that place, and looked after; none for the whole site.
         service_url: where the service is, without a slash at the end.
-        url: of the Forgejo.
+        url: of the Forgejo, without a slash at the end.
+        token: the administrator's, for git.
     """
 
     api: ForgejoApi
@@ -54,6 +55,7 @@ class Site:
     repositories: tuple[Repository, ...]
     service_url: str
     url: str
+    token: str
 
 
 @contextmanager
@@ -83,7 +85,8 @@ def site(options: argparse.Namespace) -> Iterator[Site]:
         raise UsageError("The address of the service is no web address.", "Write it like https://onehead.example.org.")
     with ForgejoApi(Connection(url, token)) as api, _explained():
         version, me, place, repositories = _looked_at(api, options)
-        yield Site(api, Administration(api.connection), version, me, place, repositories, service_url.rstrip("/"), url)
+        admin = Administration(api.connection)
+        yield Site(api, admin, version, me, place, repositories, service_url.rstrip("/"), url.rstrip("/"), token)
 
 
 def _looked_at(api: ForgejoApi, options: argparse.Namespace) -> tuple[str, User, HookPlace, tuple[Repository, ...]]:

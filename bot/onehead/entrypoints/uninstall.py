@@ -6,16 +6,17 @@ import argparse
 
 from onehead.entrypoints.setting_up import Site, account_named, site
 from onehead.errors import UsageError
-from onehead.flows.ours import LABEL, STATUS
-from onehead.flows.setup import clean, remove_hooks, remove_label, remove_required
+from onehead.flows.ours import DATABASES, LABEL, STATUS, laid_ready_for
+from onehead.flows.setup import clean, remove_hooks, remove_label, remove_refs, remove_required
 from onehead.forge.errors import MissingScope
 from onehead.forge.values import RepositoryName
 
 
 def run(options: argparse.Namespace) -> int:
     """Uninstall; returns 0, everything else is an error."""
-    if options.clean and options.system:
-        raise UsageError("--clean does not go with --system.", "Run it with --owner or --repo.")
+    for asked, option in ((options.clean, "--clean"), (options.forget_databases, "--forget-databases")):
+        if asked and options.system:
+            raise UsageError(f"{option} does not go with --system.", "Run it with --owner or --repo.")
     with site(options) as where:
         where.admin.ask_to_write(where.place.path)
         count = remove_hooks(where.admin, where.place, where.service_url)
@@ -27,6 +28,8 @@ def run(options: argparse.Namespace) -> int:
             print(f"label {LABEL} of {repository.name}: {_label(where, repository.name)}.")
         if options.clean:
             _clean(where, options.bot)
+        if options.forget_databases:
+            _forget_databases(where)
         if options.bot:
             _access(where, options.bot)
         print("Comments and statuses stay; they are the history. The bot's account and token are yours to delete.")
@@ -55,4 +58,14 @@ def _clean(where: Site, bot: str | None) -> None:
     account = account_named(where.admin, bot) if bot else where.me
     for repository in where.repositories:
         done = list(clean(where.api, repository.name, account, where.me))
+        done += remove_refs(
+            f"{where.url}/{repository.name}.git", where.token, lambda ref: laid_ready_for(ref) is not None
+        )
         print(f"{repository.name}: {'; '.join(done) if done else 'no open repairs'}.")
+
+
+def _forget_databases(where: Site) -> None:
+    """What databases have reported is memory, so it goes only when that is asked for."""
+    for repository in where.repositories:
+        done = list(remove_refs(f"{where.url}/{repository.name}.git", where.token, lambda ref: ref == DATABASES))
+        print(f"databases of {repository.name}: {'; '.join(done) if done else 'none have reported'}.")

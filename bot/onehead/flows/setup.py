@@ -5,14 +5,14 @@ The comparisons are pure; `ensure_…` and `remove_…` write only where they di
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from fnmatch import fnmatchcase
 from urllib.parse import urlsplit
 
 from onehead.errors import UsageError
-from onehead.flows.ours import BRANCHES, EMAIL, LABEL, STATUS
+from onehead.flows.ours import BRANCHES, EMAIL, LABEL, LAID_READY, STATUS
 from onehead.forge.administration import SYSTEM as WHOLE_SITE
 from onehead.forge.administration import Administration, BranchRule, HookPlace, Webhook, of_organisation, of_repository
 from onehead.forge.api import ForgejoApi
@@ -21,6 +21,8 @@ from onehead.forge.hooks import HOOK_PATH
 from onehead.forge.intents import close_pull, delete_branch
 from onehead.forge.markers import Marker, parse
 from onehead.forge.values import Repository, RepositoryName, User
+from onehead.gitrepo.distant import delete_refs
+from onehead.gitrepo.remote import PushStatus
 
 LABEL_SAYS = "A repair by onehead: it leaves Alembic with one head"
 """Description of the label that is made; one that says something else is somebody's own."""
@@ -306,3 +308,18 @@ def clean(api: ForgejoApi, repository: RepositoryName, bot: User, speaker: User)
             yield f"left the branch {name}: its last commit is somebody else's"
         elif delete_branch(api, repository, name):
             yield f"deleted the branch {name}"
+
+
+def remove_refs(url: str, token: str, chosen: Callable[[str], bool]) -> Iterator[str]:
+    """Delete refs of ours that are no branches, and say each.
+
+    Args:
+        url: clone URL.
+        token: of an account that may push there.
+        chosen: which ones, by full name.
+    """
+    for outcome in delete_refs(url, token, f"{LAID_READY}*", chosen):
+        if outcome.status in (PushStatus.OK, PushStatus.UP_TO_DATE):
+            yield f"deleted the ref {outcome.ref}"
+        else:
+            yield f"left the ref {outcome.ref}: {outcome.text}"
