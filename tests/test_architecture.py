@@ -34,18 +34,20 @@ ARROWS: dict[str, set[str]] = {
     "jobs": {"errors"},
     "commands": set(),
     "pipeline": {"errors"},
+    "rows_report": {"errors"},
     "settings": {"errors", "setting_values"},
     "render": {"errors", "revisions.merge_file", "revisions.parse"},
     "reports": {
         *("plan", "revisions", "quoting", "render", "commands.grammar"),
         *("states.account", "states.outcome", "states.crash", "states.ailments", "states.rows", "states.traces"),
+        "states.reported",
     },
     "flows": {
         *("errors", "quoting", "revisions", "operations", "plan", "states", "render", "reports"),
         *("gitrepo", "forge", "jobs.job", "commands.grammar"),
     },
     "entrypoints": {
-        *("errors", "pipeline", "revisions", "plan", "states", "reports", "flows", "settings"),
+        *("errors", "pipeline", "rows_report", "revisions", "plan", "states", "reports", "flows", "settings"),
         *("gitrepo", "forge", "jobs", "live", "logs"),
     },
     "wiring": {"entrypoints", "errors", "flows", "jobs", "logs", "settings"},
@@ -64,15 +66,26 @@ THIRD_PARTY: dict[str, set[str]] = {
     "prometheus_client": {"entrypoints.metrics"},
     "rich": {"entrypoints.sweep"},
     "sqlalchemy": {"live.address", "live.probe"},
-    "starlette": {"entrypoints.webhook"},
+    "starlette": {"entrypoints.report_door", "entrypoints.request_body", "entrypoints.webhook"},
     "structlog": {
         *("logs", "jobs.embedded", "flows.commands", "flows.handle", "flows.offer", "flows.say"),
-        *("entrypoints.equip", "entrypoints.rounds", "entrypoints.serve", "entrypoints.webhook"),
+        *("entrypoints.equip", "entrypoints.report_door", "entrypoints.rounds", "entrypoints.serve"),
+        "entrypoints.webhook",
     },
     "uvicorn": {"entrypoints.serve"},
 }
 
-PURE = ("revisions", "operations", "plan", "commands", "quoting", "reports", "pipeline", "setting_values")
+PURE = (
+    "revisions",
+    "operations",
+    "plan",
+    "commands",
+    "quoting",
+    "reports",
+    "pipeline",
+    "rows_report",
+    "setting_values",
+)
 """No I/O: values in, values out."""
 
 SEES_THE_WORLD = {

@@ -16,6 +16,7 @@ import sys
 import tempfile
 import tomllib
 from collections.abc import Iterator
+from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import Any, get_args
@@ -24,11 +25,12 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from starlette.routing import Route
 
-from onehead import errors
+from onehead import errors, rows_report
 from onehead.commands.grammar import COMMANDS, MOST, usage
-from onehead.entrypoints import cli, webhook
+from onehead.entrypoints import cli, report_door, request_body, webhook
 from onehead.entrypoints.health import Health
 from onehead.entrypoints.metrics import Metrics
+from onehead.flows.ledger import MOST_DATABASES
 from onehead.flows.setup import EVENTS
 from onehead.forge.hooks import HOOK_PATH
 from onehead.jobs.embedded import EmbeddedEngine
@@ -37,6 +39,8 @@ from onehead.plan.findings import KINDS, Code
 from onehead.plan.plans import Plan, ReasonCode
 from onehead.settings import SETTINGS
 from onehead.states.ailments import Ailment, Effect
+from onehead.states.reported import MOST_HELD
+from tests.entrypoints.doors import no_reports
 from tests.migrations import VERSIONS, chain, merged, project, revision
 from tests.repositories import Repository, environment
 from tests.test_architecture import ARROWS, THIRD_PARTY
@@ -135,7 +139,7 @@ def routes() -> set[str]:
     metrics = Metrics()
     health = Health(EmbeddedEngine(lambda _job: None))
     door = webhook.HookDoor(secrets=["s"], covers=lambda _: True, submit=lambda _: None, health=health, metrics=metrics)
-    found = webhook.build_app(door, health, metrics).routes
+    found = webhook.build_app(door, no_reports(metrics), health, metrics).routes
     return {
         f"{method} {route.path}"
         for route in found
@@ -144,12 +148,14 @@ def routes() -> set[str]:
     }
 
 
-def answers() -> set[tuple[int, str]]:
-    """Status and outcome of everything that the webhook's door says."""
-    tree = ast.parse(Path(webhook.__file__).read_bytes())
+def answers(door: Any, kind: str) -> set[tuple[int, str]]:
+    """Status and outcome of everything that a door says, where both are written down."""
+    tree = ast.parse(Path(door.__file__).read_bytes())
     found = set()
     for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and ast.unparse(node.func) == "Answer":
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == kind:
+            if not all(isinstance(argument, ast.Constant) for argument in node.args[:2]):
+                continue
             status, outcome = (ast.literal_eval(argument) for argument in node.args[:2])
             found.add((status, outcome))
     return found
@@ -364,6 +370,7 @@ def test_every_setting_is_explained() -> None:
 def test_variables_that_a_page_names_exist(page: Path) -> None:
     real = {name for s in SETTINGS for name in (s.variable, f"{s.variable}_FILE" if s.is_secret else s.variable)}
     real |= {"ONEHEAD_TEST_FORGEJO", "ONEHEAD_SERVICE_HOST", "ONEHEAD_PORT_", "ONEHEAD_"}
+    real |= {"ONEHEAD_SERVICE_URL", "ONEHEAD_REPORT_KEY"}  # of a deploy job, for report-rows
     assert set(re.findall(r"\bONEHEAD_[A-Z_]*", text(page))) - real == set()
 
 
@@ -381,9 +388,49 @@ def test_http_paths() -> None:
 
 def test_http_answers() -> None:
     body = sections(REFERENCE / "http.md")[f"POST {HOOK_PATH}"]
-    assert {(int(row[0]), coded(row[1])) for row in rows(body)} == answers()
-    assert f"{webhook.SECONDS_TO_SEND:g} seconds" in body
+    assert {(int(row[0]), coded(row[1])) for row in rows(body)} == answers(webhook, "Answer")
+    assert f"{request_body.SECONDS_TO_SEND:g} seconds" in body
     assert f"{webhook.LARGEST_BODY // 1024**2} MiB" in body
+
+
+def test_answers_to_reports() -> None:
+    body = sections(REFERENCE / "http.md")[f"POST {rows_report.PATH}"]
+    signed = {(400, "not-understood"), (400, "not-fresh"), (401, "bad-signature")}
+    assert {(int(row[0]), coded(row[1])) for row in rows(body)} == answers(report_door, "Reply") | signed
+    raised = re.findall(r"Refused\(\s*\"([a-z-]+)\"", Path(rows_report.__file__).read_text(encoding="utf-8"))
+    assert set(raised) == {outcome for _, outcome in signed}
+    assert f"`{rows_report.SIGNATURE}`" in body
+    assert f"larger than {rows_report.LARGEST // 1024} KiB" in body
+    assert f"up to {rows_report.MOST_ROWS} texts of up to {rows_report.LONGEST_ROW} printable" in flat(body)
+    assert f"more than {rows_report.WINDOW.total_seconds() / 60:g} minutes" in body
+    [example] = [json.loads(block) for _, kind, block in FENCE.findall(body) if kind == "json"]
+    secret = "s" * 24
+    now = datetime.fromisoformat(example["at"])
+    sent = json.dumps(example).encode()
+    key = rows_report.key_of(secret, example["repository"])
+    assert rows_report.opened([secret], rows_report.signature(key, sent), sent, now).rows == ("019",)
+
+
+def test_the_bounds_of_what_databases_report() -> None:
+    body = flat(sections(DOCS / "explanation" / "security.md")["Reports of databases"])
+    bounds = (
+        f"{rows_report.LARGEST // 1024} KiB, {rows_report.MOST_ROWS} rows, {MOST_DATABASES} databases per repository"
+    )
+    assert f"{bounds}, {MOST_HELD:,} rows remembered for each" in body
+
+
+def test_the_key_of_a_deploy_job_is_what_the_page_derives() -> None:
+    page = text(DOCS / "how-to" / "report-rows.md")
+    [by_hand] = re.findall(r"`(printf [^`]+)`", page)
+    done = subprocess.run(
+        ["sh", "-c", by_hand],
+        env=environment() | {"ONEHEAD_REPORT_SECRET": "s" * 24},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=20,
+    )
+    assert done.stdout.split()[-1] == rows_report.key_of("s" * 24, "acme/shop")
 
 
 def test_metrics() -> None:
@@ -488,16 +535,24 @@ SYSTEMS = {
 @pytest.mark.parametrize("section", [*SYSTEMS, "Before every push"])
 def test_the_pipelines_are_what_each_system_reads(section: str, tmp_path: Path) -> None:
     """By the schemas that `check-jsonschema` carries, and by the pre-commit framework itself."""
-    blocks = [block for _, kind, block in FENCE.findall(sections(CI)[section]) if kind == "yaml"]
+    validate(sections(CI)[section], SYSTEMS.get(section), tmp_path)
+
+
+def test_the_deploy_job_is_what_forgejo_actions_reads(tmp_path: Path) -> None:
+    validate(text(DOCS / "how-to" / "report-rows.md"), SYSTEMS["Forgejo Actions"], tmp_path)
+
+
+def validate(words: str, schema: str | None, folder: Path) -> None:
+    """Every block of YAML keeps to a schema; without one, to what the pre-commit framework reads."""
+    blocks = [block for _, kind, block in FENCE.findall(words) if kind == "yaml"]
     assert blocks
     for number, block in enumerate(blocks):
-        file = tmp_path / f"{number}.yaml"
+        file = folder / f"{number}.yaml"
         file.write_text(block, encoding="utf-8")
-        schema = SYSTEMS.get(section)
         tool = ["check_jsonschema", "--builtin-schema", schema] if schema else ["pre_commit", "validate-config"]
         done = subprocess.run(
             [sys.executable, "-m", *tool, str(file)],
-            env=environment() | {"PRE_COMMIT_HOME": str(tmp_path)},
+            env=environment() | {"PRE_COMMIT_HOME": str(folder)},
             capture_output=True,
             text=True,
             check=False,

@@ -83,6 +83,18 @@ def pipeline_of(variables: Mapping[str, str], event: str = "") -> Pipeline | Non
     return None
 
 
+def repository_of(variables: Mapping[str, str]) -> str:
+    """The repository of the job, `owner/name`; empty outside of CI."""
+    names = ("FORGEJO_REPOSITORY", "GITHUB_REPOSITORY", "CI_PROJECT_PATH", "CI_REPO")
+    return next((variables[name] for name in names if variables.get(name)), "")
+
+
+def deployed_to(variables: Mapping[str, str]) -> str:
+    """What the job deploys to, such as `production`; empty where it is not told (Forgejo Actions never tells)."""
+    names = ("CI_ENVIRONMENT_NAME", "CI_PIPELINE_DEPLOY_TARGET")
+    return next((variables[name] for name in names if variables.get(name)), "")
+
+
 def _actions(variables: Mapping[str, str], system: str, event: Mapping[str, Any]) -> Pipeline:
     def told(name: str) -> str:
         return variables.get(f"FORGEJO_{name}") or variables.get(f"GITHUB_{name}", "")

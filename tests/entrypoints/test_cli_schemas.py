@@ -115,7 +115,7 @@ def test_a_large_repository(run: Run, tmp_path: Path) -> None:
     valid("states", run("states", "--repo", report.repo.path, "--at", report.forked, "--format", "json").json)
 
 
-@pytest.mark.parametrize("verb", ["check", "fix", "graph", "states", "doctor"])
+@pytest.mark.parametrize("verb", ["check", "databases", "fix", "graph", "states", "doctor"])
 def test_the_schemas_are_strict(shop: Repository, run: Run, verb: str) -> None:
     """Every object is closed and every list of names complete, so that a change of the format can't go unnoticed."""
     found = schema(verb)

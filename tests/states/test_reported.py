@@ -12,9 +12,9 @@ from onehead.plan.forks import forks_of
 from onehead.plan.judge import judge
 from onehead.plan.plans import Merge, Reparent
 from onehead.plan.policy import Policy
+from onehead.states.account import StateRow
 from onehead.states.databases import databases_of
 from onehead.states.fixes import merging, moved
-from onehead.states.account import StateRow
 from onehead.states.reported import MOST_HELD, Known, Progress, Standpoint, learnt, progress, proof_of, standpoints
 from onehead.states.table import accounts, state_tables
 from onehead.states.upgrade import Deployed, upgrade

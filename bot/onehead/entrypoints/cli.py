@@ -127,6 +127,27 @@ def _for_a_database(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) 
     doctor.add_argument("--format", choices=("text", "json"), default="text")
     doctor.set_defaults(module="entrypoints.doctor")
 
+    report = verbs.add_parser("report-rows", help="tell the service what a database holds: evidence for its repairs")
+    source = report.add_mutually_exclusive_group()
+    source.add_argument("--database-url", metavar="URL", help="read the rows there, in a transaction that can't write")
+    source.add_argument("--database-url-file", metavar="FILE", help="file with that address, unseen by other users' ps")
+    source.add_argument("--rows", metavar="ROWS", help="ask no database: this is what alembic_version holds, e.g. 018")
+    source.add_argument("--forget", action="store_true", help="the database is gone: it counts no more")
+    source.add_argument("--show-key", action="store_true", help="print the key for deploy jobs of the repository")
+    report.add_argument("--database", metavar="NAME", help="what people call it, e.g. production")
+    report.add_argument("--environment", metavar="PATH", help="which one, where the repository has several")
+    report.add_argument("--repository", metavar="OWNER/NAME", help="default: that of the CI job, else of origin")
+    report.add_argument("--service", metavar="URL", help="address of the service (default: ONEHEAD_SERVICE_URL)")
+    report.add_argument("--version-table", metavar="NAME", help="as env.py names it (default: alembic_version)")
+    report.add_argument("--version-schema", metavar="NAME", help="schema of that table (default: the database's own)")
+    report.set_defaults(module="entrypoints.report_rows")
+
+    databases = verbs.add_parser("databases", help="the databases that have reported their rows, as this clone knows")
+    _repository(databases)
+    databases.add_argument("--at", metavar="REF", default="HEAD", help="the commit that is deployed (default: HEAD)")
+    databases.add_argument("--format", choices=("text", "json"), default="text")
+    databases.set_defaults(module="entrypoints.databases")
+
     explain = verbs.add_parser("explain", help="what the crash of a deploy means, from its log")
     _repository(explain)
     explain.add_argument("--at", metavar="REF", default="HEAD", help="the commit that is deployed (default: HEAD)")
@@ -159,6 +180,9 @@ def _for_a_forge(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     uninstall = verbs.add_parser("uninstall", help="take away what install made in a Forgejo")
     _forge(uninstall)
     uninstall.add_argument("--clean", action="store_true", help="also close open repairs and delete their branches")
+    uninstall.add_argument(
+        "--forget-databases", action="store_true", help="also delete what databases have reported: it is memory"
+    )
     uninstall.set_defaults(module="entrypoints.uninstall")
 
     pre_receive = verbs.add_parser("pre-receive", help="judge a push before it comes in: the hook of a git server")

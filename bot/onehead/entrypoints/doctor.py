@@ -9,6 +9,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from onehead.entrypoints.database_option import address_given
 from onehead.entrypoints.terminal import SignOfLife, painter
 from onehead.errors import UsageError
 from onehead.flows.bodies import traces_in, version_table_of
@@ -82,7 +83,7 @@ def _by_sight(
     from onehead.live.address import Address  # noqa: PLC0415
     from onehead.live.probe import look  # noqa: PLC0415
 
-    address = Address(_address(options))
+    address = Address(address_given(options))
     diagnoses: dict[str, Diagnosis] = {}
     notes: list[str] = []
     rows: set[str] = set()
@@ -102,16 +103,6 @@ def _by_sight(
         sure = given or (not names.computed and (names.table, names.schema) != (None, None))
         diagnoses[path] = diagnose(facts, traces, sight, version_table_is_sure=sure)
     return Visit(examination, str(address), _fitting(diagnoses, tuple(rows)), {}, tuple(notes))
-
-
-def _address(options: argparse.Namespace) -> str:
-    if options.database_url is not None:
-        return str(options.database_url)
-    file = Path(options.database_url_file)
-    try:
-        return file.read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"The file {file} with the address can't be read: {error}.") from error
 
 
 def _fitting(diagnoses: dict[str, Diagnosis], rows: tuple[str, ...]) -> dict[str, Diagnosis]:

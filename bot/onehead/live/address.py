@@ -57,6 +57,12 @@ class Address:
         shown = url.render_as_string(hide_password=True).replace(quote(HIDDEN, safe=""), HIDDEN)
         return self.masked(shown)
 
+    @property
+    def place(self) -> str:
+        """Where it is, in short and without credentials: `db.example.org/shop`, or the name of a file."""
+        name = (self.url.database or "").rpartition("/")[2] if self.url.host is None else self.url.database or ""
+        return "/".join(filter(None, (self.url.host, name)))
+
     def masked(self, text: str) -> str:
         """A text without any password of this address: drivers repeat what they were given."""
         for secret in self._secrets:
