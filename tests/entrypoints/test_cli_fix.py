@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.entrypoints.terminal_runs import Run, clone, story
-from tests.migrations import revision
+from tests.migrations import chain, merged, project, revision
+from tests.real_alembic import Deployment, checked_out
 from tests.repositories import Repository
 
 
@@ -143,3 +144,25 @@ def test_a_textual_conflict_elsewhere_writes_no_branch(repo: Repository, run: Ru
     assert told["text_conflicts"] == ["README"]
     assert "sha" not in told
     assert repo.git("for-each-ref", "refs/heads/onehead") == ""
+
+
+def test_heads_of_which_one_needs_another_are_joined_two_by_two(tmp_path: Path, run: Run) -> None:
+    """One merge of the three makes Alembic stop with a `KeyError`, whatever the database holds."""
+    repo = Repository(tmp_path / "needy.git")
+    files = merged(project(), chain(("001", None), ("002", "001"), ("003", "001"), ("004", "001")))
+    [needy] = (path for path in files if "/004_" in path)
+    files[needy] = files[needy].replace("depends_on: Union[str, Sequence[str], None] = None", 'depends_on = "002"')
+    assert 'depends_on = "002"' in files[needy]
+    repo.commit("main", files)
+    done = run("fix", "--repo", repo.path, "--target", "main")
+    assert "so they are joined two by two." in done.out
+    assert run("check", "--repo", repo.path, "--target", "onehead/merge/main").code == 0
+
+    folder = checked_out(repo, "onehead/merge/main", tmp_path / "fixed")
+    for number, start in enumerate(([], ["002"], ["003"], ["004"], ["002", "003"], ["003", "004"])):
+        database = Deployment(folder, f"sqlite:///{tmp_path}/{number}.sqlite")
+        for each in start:
+            database.upgrade(each)
+        database.upgrade()
+        assert database.rows() == ("006",)
+        assert {"t001", "t002", "t003", "t004"} <= set(database.tables())

@@ -40,7 +40,7 @@ class Replay:
         versions = folder / "versions"
         for revision in graph:
             # The merge has no file yet; whatever it is called, Alembic reads it last.
-            file = folder / (f"versions/{revision.path}.py" if revision.path == "~merge" else revision.path)
+            file = folder / (f"versions/{revision.path}.py" if revision.path.startswith("~merge") else revision.path)
             file.parent.mkdir(parents=True, exist_ok=True)
             parents, needs = revision.parents or None, revision.depends_on or None
             file.write_text(REVISION.format(id=revision.id, parents=parents, needs=needs))

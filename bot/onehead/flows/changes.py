@@ -14,6 +14,7 @@ from onehead.flows.examine import Trees
 from onehead.gitrepo.snapshot import SYMLINK
 from onehead.plan.facts import Facts
 from onehead.plan.forks import forks_of
+from onehead.plan.merging import BEFORE
 from onehead.plan.plans import Merge, Plan, Reason, ReasonCode, Refuse, Reissue, Reparent
 from onehead.plan.verdict import Examination
 from onehead.render import merge_revision
@@ -124,21 +125,24 @@ def _known(facts: Facts) -> list[Revision]:
 
 
 def _merge(facts: Facts, plan: Merge, trees: Trees) -> _Outcome:
-    """One new file per fork."""
+    """One new file per fork, or several in a row."""
     graph, environment = facts.merged, facts.environment
     taken = {revision.id for revision in _known(facts)}
     paths = {revision.path for revision in _known(facts)}
-    made, added = [], []
+    made: list[FileChange] = []
+    added: list[Sibling] = []
     for parents in plan.merges:
+        joined = _siblings((graph.revisions[id_] for id_ in parents if id_ != BEFORE), trees)
+        joined += tuple(added[-1:]) if BEFORE in parents else ()
         models = newest(list(graph.revisions.values()), [*reversed(parents), *graph.heads])
         house = House(_siblings(models, trees), environment.locations[0].path, environment.file_template)
-        file = merge_file(house, _siblings((graph.revisions[id_] for id_ in parents), trees), taken, paths)
+        file = merge_file(house, joined, taken, paths)
         new = merge_revision(file)
         taken.add(new.id)
         paths.add(new.path)
         made.append(FileChange(new.path, new.data))
-        added.append(Revision(new.id, new.parents, new.path, ""))
-    return tuple(made), graph.replaced(added)
+        added.append(Sibling(Revision(new.id, new.parents, new.path, ""), new.data))
+    return tuple(made), graph.replaced(sibling.revision for sibling in added)
 
 
 @dataclass(slots=True)

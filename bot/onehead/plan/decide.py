@@ -14,6 +14,7 @@ from onehead.plan.findings import Code, Finding
 from onehead.plan.forks import Fork, forks_of
 from onehead.plan.judge import named
 from onehead.plan.meetings import Meeting, between, parents_in_order
+from onehead.plan.merging import merge_steps
 from onehead.plan.plans import Merge, Move, Nothing, Plan, Reason, ReasonCode, Refuse, Reissue, Reparent
 from onehead.plan.policy import Policy
 from onehead.plan.reissue import decide_reissue
@@ -315,15 +316,23 @@ def _moved(revision: Revision, parents: tuple[str, ...]) -> Revision:
 
 
 def _merge(facts: Facts, forks: tuple[Fork, ...], reasons: tuple[Reason, ...], meetings: tuple[Meeting, ...]) -> Merge:
-    merges = []
+    merges: list[tuple[str, ...]] = []
+    needed = []
     for fork in forks:
         old = [head for head in fork.heads if facts.head is None or head in facts.target]
         new = [head for head in fork.heads if head not in old]
         # Of a target that is forked itself, one head is enough to stand on: joining the rest is its own repair.
-        merges.append(parents_in_order((*new, *(old[:1] if new else old)), between(meetings, fork)))
+        parents = parents_in_order((*new, *(old[:1] if new else old)), between(meetings, fork))
+        steps = merge_steps(facts.merged, parents)
+        merges += steps
+        if len(steps) > 1:
+            needed.append(
+                f"One of {named(parents)} is needed by another side (`depends_on`), and Alembic stops with a "
+                f"`KeyError` at one merge of {len(parents)} such heads; so they are joined two by two."
+            )
     joined = {head for parents in merges for head in parents}
     return Merge(
         tuple(merges),
         tuple(head for head in facts.merged.heads if head not in joined),
-        (*reasons, *_order(forks, meetings)),
+        (*reasons, *_order(forks, meetings), *(Reason(ReasonCode.TWO_BY_TWO, each) for each in needed)),
     )

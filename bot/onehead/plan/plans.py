@@ -36,6 +36,7 @@ class ReasonCode(StrEnum):
     FRESH_IDS = "fresh-ids"
     SEMANTIC_CONFLICT = "semantic-conflict"
     ORDER_MATTERS = "order-matters"
+    TWO_BY_TWO = "two-by-two"
 
 
 class Reason(NamedTuple):
@@ -80,8 +81,8 @@ class Merge(NamedTuple):
     """A merge revision joins the heads; right for every database.
 
     Attributes:
-        merges: parents of each merge revision to write (one per fork), in the order of the tuple: the target's head
-            comes last, for Alembic runs the last parent first.
+        merges: parents of each merge revision to write, in the order of the tuple: the target's head comes last, for
+            Alembic runs the last parent first. One per fork, or several in a row (see `plan.merging`).
         others: heads that stay beside because they are meant to; sorted.
     """
 

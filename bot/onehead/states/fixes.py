@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from onehead.plan.facts import Facts
 from onehead.plan.forks import Fork
+from onehead.plan.merging import BEFORE, merge_steps
 from onehead.plan.plans import Move
 from onehead.revisions.graph import Graph
 from onehead.revisions.revision import Revision
@@ -18,10 +19,16 @@ def as_it_is(graph: Graph) -> Fix:
 
 
 def merging(facts: Facts, fork: Fork, id_: str = THE_MERGE) -> Fix:
-    """A merge revision of all heads, the target's last."""
+    """A merge revision of all heads, the target's last; or several in a row, the last of them with the id."""
     old = [head for head in fork.heads if facts.head is None or head in facts.target]
     parents = (*(head for head in fork.heads if head not in old), *old)
-    return Fix("merge", facts.merged.replaced([Revision(id_, parents, "~merge", "")]))
+    steps = merge_steps(facts.merged, parents)
+    merges: list[Revision] = []
+    for left, step in zip(reversed(range(len(steps))), steps, strict=True):
+        own, path = (f"{id_} {left}", f"~merge {left}") if left else (id_, "~merge")
+        before = merges[-1].id if merges else ""
+        merges.append(Revision(own, tuple(before if parent == BEFORE else parent for parent in step), path, ""))
+    return Fix("merge", facts.merged.replaced(merges))
 
 
 def moving(graph: Graph, head: str, onto: str) -> Fix | None:
