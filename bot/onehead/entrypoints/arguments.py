@@ -7,6 +7,9 @@ from typing import NoReturn
 
 from onehead.live.masking import mask_urls
 
+LEAST_MEMORY = 128
+"""MiB. Below it, Python with SQLAlchemy does not even start."""
+
 
 class Parser(argparse.ArgumentParser):
     """Refuses without repeating the password of an address that it was given."""
@@ -35,4 +38,26 @@ def seconds(text: str) -> int:
     """
     if not text.isdecimal() or int(text) == 0:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds; write a whole one from 1 on")
+    return int(text)
+
+
+def number(text: str) -> int:
+    """How many.
+
+    Raises:
+        argparse.ArgumentTypeError: it is no whole number.
+    """
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number")
+    return int(text)
+
+
+def megabytes(text: str) -> int:
+    """A limit of memory, in MiB.
+
+    Raises:
+        argparse.ArgumentTypeError: it is no whole number, or so small that Python itself does not start.
+    """
+    if not text.isdecimal() or int(text) < LEAST_MEMORY:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of MiB from {LEAST_MEMORY} on")
     return int(text)

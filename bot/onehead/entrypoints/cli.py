@@ -154,6 +154,45 @@ def _for_a_database(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) 
     explain.add_argument("file", metavar="FILE", nargs="?", default="-", help="the log (default: standard input)")
     explain.set_defaults(module="entrypoints.explain")
 
+    _verify(verbs.add_parser("verify", help="really run the migrations, on scratch databases: runs the project's code"))
+
+
+def _verify(verify: argparse.ArgumentParser) -> None:
+    from onehead.entrypoints.arguments import megabytes, number, seconds  # noqa: PLC0415
+
+    _repository(verify)
+    verify.add_argument("--at", metavar="REF", help="the commit (default: the work tree as it is)")
+    verify.add_argument(
+        "--target", metavar="REF", help="make the databases with the migrations of this deployed commit"
+    )
+    verify.add_argument("--environment", metavar="PATH", help="which one, where the repository has several")
+    where = verify.add_mutually_exclusive_group()
+    where.add_argument("--database-url", metavar="URL", help="make scratch databases on this server (default: private)")
+    where.add_argument("--database-url-file", metavar="FILE", help="file with that address, unseen by other users' ps")
+    verify.add_argument("--dialect", choices=("postgresql", "sqlite"), help="kind of database (default: as configured)")
+    verify.add_argument("--driver", metavar="NAME", help="driver that the project uses, e.g. asyncpg")
+    verify.add_argument(
+        "--python", metavar="PROGRAM", help="the Python that has the project's packages (default: ours)"
+    )
+    verify.add_argument(
+        "--env", metavar="NAME=VALUE", action="append", default=[], help="a variable for env.py; {url} is the address"
+    )
+    verify.add_argument(
+        "-x", "--x-argument", metavar="KEY=VALUE", action="append", default=[], help="as for `alembic -x`"
+    )
+    verify.add_argument("--flask", metavar="APP", help="run env.py in the context of this Flask application")
+    verify.add_argument("--prepare", metavar="FILE", help="Python script that makes what the first revision builds on")
+    verify.add_argument(
+        "--most", metavar="WAYS", type=number, default=50, help="ways beside the fresh one (default: 50)"
+    )
+    verify.add_argument(
+        "--timeout", metavar="SECONDS", type=seconds, default=300, help="how long one upgrade may take (default: 300)"
+    )
+    verify.add_argument("--memory", metavar="MIB", type=megabytes, default=4096, help="for each run (default: 4096)")
+    verify.add_argument("--network", action="store_true", help="leave the network open")
+    verify.add_argument("--format", choices=("text", "json", "junit"), default="text")
+    verify.set_defaults(module="entrypoints.verify")
+
 
 def _for_a_forge(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     serve = verbs.add_parser("serve", help="run the service: webhooks in, pull requests and comments out")

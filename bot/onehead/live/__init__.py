@@ -1,1 +1,1 @@
-"""Look at a live database, and change nothing. The only room with SQLAlchemy."""
+"""Look at a live database, and change nothing."""

