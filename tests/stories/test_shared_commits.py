@@ -67,3 +67,46 @@ def test_a_success_is_told_when_all_are_well(service: Service) -> None:
     service.settle()
     assert service.status(sha)[0] == "success"
     assert service.repairs() == []
+
+
+def test_a_fork_of_two_deployed_branches_is_told_in_one_comment(service: Service) -> None:
+    """A release branch was made from a forked main: the pages that brought the fork speak of main until it is well."""
+    copy = service.project.copy
+    copy.commit(BASE, "Start")
+    copy.push()
+    service.project.forgejo.lose_webhooks(True)
+    for name, id_ in (("teams", "019"), ("oauth", "020")):
+        service.project.push_branch(name, chain((id_, "018")))
+    numbers = [service.project.open_pull(name, title=name)["number"] for name in ("teams", "oauth")]
+    for number in numbers:
+        service.project.merge(number)
+    copy.pull()
+    copy.push("main:refs/heads/release/1")
+    service.project.forgejo.wait_until_quiet()
+    service.project.forgejo.lose_webhooks(False)
+    service.sweep()
+
+    told = {number: service.verdicts(number) for number in numbers}
+    for [comment] in told.values():
+        assert "`main` is forked after `018`" in comment["body"]
+    service.sweep()
+    service.sweep()
+    assert {number: service.verdicts(number) for number in numbers} == told
+
+    repairs = {repair["base"]["ref"]: repair["number"] for repair in service.repairs()}
+    assert repairs.keys() == {"main", "release/1"}
+    service.project.merge(repairs["main"])
+    service.settle()
+    for number in numbers:
+        [comment] = service.verdicts(number)
+        assert "`release/1` is forked after `018`" in comment["body"]
+
+    # A second merge revision of the same heads would fork anew where the two branches meet: release/1 takes main's.
+    assert service.repairs() == []
+    copy.pull()
+    copy.push("main:refs/heads/release/1")
+    service.settle()
+    service.sweep()
+    for number in numbers:
+        [comment] = service.verdicts(number)
+        assert "Resolved" in comment["body"] or "Repaired" in comment["body"]

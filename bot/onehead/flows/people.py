@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from onehead.flows.bench import Bench
+from onehead.flows.bench import Bench, Target
 from onehead.gitrepo.history import introduced
 from onehead.gitrepo.refs import Commit
 from onehead.plan.findings import Code
@@ -38,6 +38,21 @@ def pulls_behind(bench: Bench, examination: Examination) -> list[int]:
     commits = bench.landings.commits(paths, examination.target.sha)
     pulls = {bench.landings.pull_behind(commit.sha) for commit in commits.values()}
     return sorted(number for number in pulls if number is not None)
+
+
+def pages_told(bench: Bench) -> dict[int, Target]:
+    """Pull requests that brought forks → the deployed branch whose fork their page tells of.
+
+    A release branch has the fork of the branch that it was made from, and a page has one comment: of several branches
+    the first one speaks there.
+    """
+    found: dict[int, Target] = {}
+    for target in bench.targets.values():
+        examination = bench.judge(target, None).examination
+        if examination.verdict != "ok":
+            for number in pulls_behind(bench, examination):
+                found.setdefault(number, target)
+    return found
 
 
 def _fork_paths(examined: Examined) -> set[str]:

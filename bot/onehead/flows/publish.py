@@ -11,7 +11,7 @@ from onehead.flows.bench import HEADS, Bench, Case, Target
 from onehead.flows.offer import Occasion, close, offer, remove_branch, remove_laid_ready
 from onehead.flows.offered import Offer
 from onehead.flows.page import problem_keys
-from onehead.flows.people import pulls_behind
+from onehead.flows.people import pages_told, pulls_behind
 from onehead.forge.errors import NotFound
 from onehead.forge.markers import parse
 from onehead.forge.values import PullRequest, StatusState
@@ -86,13 +86,18 @@ def publish_target(bench: Bench, target: Target, closed: Collection[PullRequest]
     _status(bench, case)
     if case.examination.verdict == "ok":
         repair, told = _told(bench, target.name, closed)
+        elsewhere = pages_told(bench) if told else {}
         for number in told:
-            _settle(bench, number, case.examination, repair)
+            if number not in elsewhere:
+                _settle(bench, number, case.examination, repair)
         close(bench, bench.repairs_into(target.name), "the branch is at one head again")
+        for other in dict.fromkeys(elsewhere[number] for number in told if number in elsewhere):
+            publish_target(bench, other)
         return
-    numbers = set(pulls_behind(bench, case.examination))
+    behind = pulls_behind(bench, case.examination)
+    numbers = {number for number, speaker in pages_told(bench).items() if speaker == target}
     earlier = {known for number in numbers if (known := say.earlier_repair(bench, number)) is not None}
-    made = _offered(bench, case, Occasion(earlier=earlier, tell=sorted(numbers)))
+    made = _offered(bench, case, Occasion(earlier=earlier, tell=behind))
     text = _comment(bench, case, made)
     if made.pull is not None:
         numbers.add(made.pull.number)
