@@ -120,6 +120,9 @@ class Reader:
             self._chains[treeish] = self._of({(path, blob) for _, _, blob, path in entries})
         return self._chains[treeish]
 
+    def _by_path(self, treeish: str) -> dict[str, Revised]:
+        return {each.path: each for each in self.chain(treeish).files}
+
     def merged(self, target: str, head: str) -> Merged:
         """The chain as it would be once merged; in a conflict both sides' files count."""
         key = target, head
@@ -131,7 +134,15 @@ class Reader:
             sides = [line.replace("\t", " ").split(" ", 3) for line in rest]
             entries = {(each.path, each.blob) for each in self.chain(tree).files}
             conflicted = {path for *_, path in sides}
-            both = {(path, blob) for _, blob, stage, path in sides if stage in "23" and path.startswith(VERSIONS)}
+            # Of a file that both renamed, git shows what it made of the two contents; what each side has is asked for.
+            own = {"2": self._by_path(target), "3": self._by_path(head)}
+            both = set()
+            for _, blob, stage, path in sides:
+                if stage in own and path.startswith(VERSIONS):
+                    ours, here = own["2"].get(path), own[stage].get(path)
+                    # Two versions of one file that declare one id will be one revision, whatever a person makes of it.
+                    if stage == "2" or ours is None or here is None or here.id != ours.id:
+                        both.add((path, here.blob if here is not None else blob))
             entries = {entry for entry in entries if entry[0] not in conflicted} | both
             outside = frozenset(path for path in conflicted if not path.startswith(VERSIONS))
             self._merges[key] = Merged(self._of(entries), outside)
