@@ -24,6 +24,7 @@ from onehead.gitrepo.mirror import Mirror
 from onehead.gitrepo.refs import describe, is_ancestor
 from onehead.jobs.job import BranchMoved, PullChanged
 from onehead.plan.facts import Facts
+from onehead.plan.plans import Plan, Reissue
 from onehead.plan.policy import Policy, Strategy
 from onehead.plan.rivals import Brought, brought
 from onehead.plan.verdict import Examination, Point
@@ -79,7 +80,7 @@ class Case:
     def tables(self) -> dict[str, tuple[StateTable, ...]]:
         """Environment → what becomes of every database, one table per fork that the judged side brings."""
         return {
-            e.facts.environment.path: state_tables(e.facts, standpoints(e.facts, self.databases))
+            e.facts.environment.path: state_tables(e.facts, standpoints(e.facts, self.databases), _renamed(e.plan))
             for e in self.examination.environments
         }
 
@@ -93,6 +94,11 @@ class Case:
         """How many revisions it holds in memory."""
         environments = self.examination.environments
         return sum(len(e.facts.merged) + len(e.facts.head or ()) for e in environments)
+
+
+def _renamed(plan: Plan) -> tuple[str, ...]:
+    """The revisions that a re-parent gives new ids."""
+    return tuple(id_ for id_, _ in plan.files) if isinstance(plan, Reissue) and plan.by_policy else ()
 
 
 @dataclass

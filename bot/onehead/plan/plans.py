@@ -109,6 +109,11 @@ class Reissue(NamedTuple):
     reasons: tuple[Reason, ...]
     kind: str = "reissue"
 
+    @property
+    def by_policy(self) -> bool:
+        """Whether no id is taken: the policy wants new ones for what is re-parented."""
+        return any(reason.code == ReasonCode.FRESH_IDS for reason in self.reasons)
+
 
 class Refuse(NamedTuple):
     """A person has to decide.

@@ -13,7 +13,7 @@ from typing import Any
 from onehead.plan.facts import Facts
 from onehead.plan.findings import Code, Finding
 from onehead.plan.meetings import ABOUT_BOTH_SIDES
-from onehead.plan.plans import Merge, Nothing, Plan, ReasonCode, Refuse, Reissue, Reparent
+from onehead.plan.plans import Merge, Nothing, Plan, Refuse, Reissue, Reparent
 from onehead.plan.rivals import Rival
 from onehead.plan.verdict import Examination, Examined
 from onehead.quoting import code, fence, inline
@@ -139,7 +139,7 @@ def _values(remark: Remark, plan: Plan) -> dict[str, Any]:
         "consequence": _consequence(examination),
         "environments": [_environment(remark, examined) for examined in shown],
         "findings": [_found(finding) for finding in examination.findings],
-        "duplicates": isinstance(plan, Reissue) and all(r.code != ReasonCode.FRESH_IDS for r in plan.reasons),
+        "duplicates": isinstance(plan, Reissue) and not plan.by_policy,
         "reasons": list(dict.fromkeys(reasons)),
         "diff": fence(remark.diff, "diff") if remark.diff else "",
         "repair": remark.repair,
@@ -279,7 +279,10 @@ def _listed(items: list[str], most: int = 4) -> str:
 
 def _table(table: StateTable) -> dict[str, Any]:
     left_out = table.left_out + sum(len(state.rows) for state in table.states[MOST_ROWS:])
-    return {"columns": [COLUMNS[fix] for fix in table.fixes], "rows": table_rows(table), "left_out": left_out}
+    columns = [
+        f"{COLUMNS[fix]}, under new ids" if fix == "reparent" and table.new_ids else COLUMNS[fix] for fix in table.fixes
+    ]
+    return {"columns": columns, "rows": table_rows(table), "left_out": left_out}
 
 
 def table_rows(table: StateTable) -> list[dict[str, Any]]:

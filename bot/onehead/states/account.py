@@ -88,9 +88,11 @@ class StateTable:
         fixes: `none`, `merge`, and `reparent` where the judged branch can be moved.
         states: one row per group of databases; those where a known database stands come first.
         left_out: how many states were not computed, at least.
+        new_ids: whether what is re-parented gets new ids.
     """
 
     fork: Fork
     fixes: tuple[str, ...]
     states: tuple[StateRow, ...]
     left_out: int
+    new_ids: bool = False

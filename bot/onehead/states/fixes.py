@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from onehead.plan.facts import Facts
 from onehead.plan.forks import Fork
@@ -47,6 +47,26 @@ def both_directions(graph: Graph, fork: Fork) -> list[Fix]:
         return []
     first, second = sorted(fork.heads, key=lambda head: head not in fork.new)
     return [fix for fix in (moving(graph, first, second), moving(graph, second, first)) if fix is not None]
+
+
+def under_new_ids(graph: Graph, ids: Collection[str]) -> Graph:
+    """The chain after some revisions were given new ids, which are not chosen yet."""
+
+    def named(id_: str) -> str:
+        # No real id has parentheses, and none may begin like an old one: Alembic takes an id's beginning for it.
+        return f"({id_} anew)" if id_ in ids else id_
+
+    return Graph(
+        (
+            revision._replace(
+                id=named(revision.id),
+                parents=tuple(named(parent) for parent in revision.parents),
+                depends_on=tuple(named(need) for need in revision.depends_on),
+            )
+            for revision in graph
+        ),
+        graph.unreadable,
+    )
 
 
 def moved(graph: Graph, moves: Iterable[Move]) -> Graph:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 
 from onehead.plan.facts import Facts
@@ -14,7 +14,7 @@ from onehead.states.ailments import Ailment
 from onehead.states.corrupt import corrupt_databases
 from onehead.states.crop import cropped
 from onehead.states.databases import databases_of, parents_first, with_rows
-from onehead.states.fixes import as_it_is, both_directions, merging, moved
+from onehead.states.fixes import as_it_is, both_directions, merging, moved, under_new_ids
 from onehead.states.outcome import THE_MERGE, Database, Fix, Outcome, Target
 from onehead.states.remedy import remedy
 from onehead.states.reported import Standpoint
@@ -56,11 +56,19 @@ def accounts(
     return (Account(None, (), target, (UnderFix(fix, (state,)),)),)
 
 
-def state_tables(facts: Facts, known: Iterable[Standpoint] = ()) -> tuple[StateTable, ...]:
-    """One table per fork that the judged side brings; each known database of the environment has its place in it."""
+def state_tables(
+    facts: Facts, known: Iterable[Standpoint] = (), renamed: Collection[str] = ()
+) -> tuple[StateTable, ...]:
+    """One table per fork that the judged side brings; each known database of the environment has its place in it.
+
+    Args:
+        facts: the environment.
+        known: where databases stand.
+        renamed: the revisions that a re-parent here gives new ids.
+    """
     here = _by_rows(known)
     forks = [fork for fork in _forks(facts) if facts.head is None or fork.introduced_by == "head"]
-    return tuple(_table(facts, fork, here) for fork in forks)
+    return tuple(_table(facts, fork, here, renamed) for fork in forks)
 
 
 _Here = Mapping[tuple[str, ...], tuple[str, ...]]
@@ -138,9 +146,9 @@ def _state(
     return State(database.rows, applied, outcome, ways, ailment, here)
 
 
-def _table(whole: Facts, fork: Fork, here: _Here) -> StateTable:
+def _table(whole: Facts, fork: Fork, here: _Here, renamed: Collection[str]) -> StateTable:
     facts = cropped(whole, fork)
-    fixes = _fixes(facts, fork)
+    fixes = _fixes(facts, fork, renamed)
     databases = databases_of(whole.merged, fork, MOST_STATES)
     target = _target(whole, fork)
     chains = [Deployed(fix.graph) for fix in fixes]
@@ -155,17 +163,17 @@ def _table(whole: Facts, fork: Fork, here: _Here) -> StateTable:
     more = _more(whole.merged, here, databases.found)
     if more:
         # These may stand beneath the fork, where the shortened chain knows nothing.
-        complete = [Deployed(fix.graph) for fix in _fixes(whole, fork)]
+        complete = [Deployed(fix.graph) for fix in _fixes(whole, fork, renamed)]
         found += [StateRow((d.rows,), tuple(upgrade(c, d, target) for c in complete), here[d.rows]) for d in more]
     found.sort(key=lambda row: not row.here)
-    return StateTable(fork, tuple(fix.kind for fix in fixes), tuple(found), databases.left_out)
+    return StateTable(fork, tuple(fix.kind for fix in fixes), tuple(found), databases.left_out, new_ids=bool(renamed))
 
 
-def _fixes(facts: Facts, fork: Fork) -> list[Fix]:
-    """Nothing, the merge, and the re-parent where the judged branch can be moved."""
+def _fixes(facts: Facts, fork: Fork, renamed: Collection[str]) -> list[Fix]:
+    """Nothing, the merge, and the re-parent where the judged branch can be moved; under new ids where it gets some."""
     fixes = [as_it_is(facts.merged), merging(facts, fork)]
     if fork.new:
         with suppress(NotMovable):
             after = moved(facts.merged, moves_for(facts.target, facts.merged, fork))
-            fixes.append(Fix("reparent", after))
+            fixes.append(Fix("reparent", under_new_ids(after, renamed)))
     return fixes
