@@ -2,7 +2,9 @@
 
     apt-get install mariadb-server-core mariadb-client-core
 
-pytest_plugins = ("tests.mariadb",)
+from tests.mariadb import MariaDB, mariadb
+
+__all__ = ["mariadb"]
 """
 
 from __future__ import annotations

@@ -1,6 +1,8 @@
 """A real PostgreSQL for a test session, from a wheel: no installation, no port, no password.
 
-pytest_plugins = ("tests.postgres",)
+from tests.postgres import Postgres, postgres
+
+__all__ = ["postgres"]
 
 def test_something(postgres: Postgres) -> None:
     url = postgres.fresh()          # an empty database of its own, as SQLAlchemy and Alembic take it

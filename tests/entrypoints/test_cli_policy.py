@@ -46,6 +46,7 @@ def test_json(repo: Repository, run: Run, verb: str) -> None:
             "hint": HINT,
             "revisions": [],
             "paths": [".onehead.toml"],
+            "places": [{"path": ".onehead.toml", "line": 2}],
         }
     ]
     assert [each["findings"] for each in done.json["environments"]] == [[]]

@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import pytest
 from alembic.util import CommandError
@@ -24,12 +24,10 @@ from onehead.states.remedy import remedy
 from onehead.states.upgrade import Deployed, in_order, upgrade
 from tests.chains import graph
 from tests.migrations import ENV_PY, chain, merged, project
+from tests.postgres import Postgres, postgres
 from tests.real_alembic import Deployment
 
-if TYPE_CHECKING:
-    from tests.postgres import Postgres
-
-pytest_plugins = ("tests.postgres",)
+__all__ = ["postgres"]
 
 START = "017; 018<017; "
 FORK = START + "019<018; 020<018; 021<020; "
