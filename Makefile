@@ -10,6 +10,8 @@ PIP    := $(BIN)/python -m pip --quiet --disable-pip-version-check
 # Arguments that only some invocations need: `make demo KEEP=1`, `make test ARGS='-k fork'`.
 KEEP ?=
 ARGS ?=
+# Many tests wait for a server or a database: three of them keep two cores busy.
+WORKERS ?= $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 2) * 3 // 2)')
 # One long walk instead of all ten: `make simulate SEED=7 MOVES=500`; in one repository alone: ONLY=hexes.
 SEED ?=
 MOVES ?= 500
@@ -37,7 +39,7 @@ $(VENV)/.ready: pyproject.toml
 	@touch $@
 
 test: $(VENV)/.ready ## run every test (ARGS='-k fork' for some)
-	$(BIN)/python -m pytest --numprocesses=auto $(ARGS)
+	$(BIN)/python -m pytest --numprocesses=$(WORKERS) $(ARGS)
 
 lint: $(VENV)/.ready ## check style and types
 	$(BIN)/ruff check .
