@@ -4,110 +4,87 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from onehead.operations.operation import (
-    AddColumn,
-    AddLabel,
-    AlterColumn,
-    Batch,
-    Column,
-    Constraint,
-    CreateConstraint,
-    CreateEnum,
-    CreateIndex,
-    CreateTable,
-    DropColumn,
-    DropConstraint,
-    DropEnum,
-    DropIndex,
-    DropTable,
-    Index,
-    Named,
-    RenameEnum,
-    RenameLabel,
-    RenameTable,
-    Step,
-    Unknown,
-)
+from onehead.operations import operation as ops
 from onehead.states.traces import Thing, ThingKind, Trace, Traces, Untraced
 
 _LONGEST_NAME = 60
 """Databases shorten longer names, each in its own way, so these are not looked for."""
 
 
-def traces_of(steps: Iterable[Step]) -> Traces:
+def traces_of(steps: Iterable[ops.Step]) -> Traces:
     """What a revision leaves, from what its `upgrade()` does."""
     left: list[Trace] = []
     renamed: list[tuple[Thing, Thing]] = []
     untraced: list[Untraced] = []
     for step in steps:
-        if isinstance(step.does, Batch):
+        if isinstance(step.does, ops.Batch):
             continue
         found = [trace for trace in _left(step) if len(trace.thing.name) <= _LONGEST_NAME]
         # Of a project with several databases, only one runs it.
         sure = not (step.condition or step.repeated or step.engine)
         left += [trace._replace(line=step.line, sure=sure) for trace in found]
         match step.does:
-            case RenameTable(table, new):
+            case ops.RenameTable(table, new):
                 renamed.append((_table(table), _table(new)))
-            case RenameEnum(enum, new):
+            case ops.RenameEnum(enum, new):
                 renamed.append((_type(enum), _type(new)))
-        if isinstance(step.does, Unknown):
+        if isinstance(step.does, ops.Unknown):
             untraced.append(Untraced(step.line, step.does.text, step.does.words))
         elif not found:
             untraced.append(Untraced(step.line, _shown(step)))
     return Traces(tuple(left), tuple(renamed), tuple(untraced))
 
 
-def _left(step: Step) -> Iterator[Trace]:
+def _left(step: ops.Step) -> Iterator[Trace]:
     match step.does:
-        case CreateTable() as made:
+        case ops.CreateTable() as made:
             yield from _table_made(made)
-        case DropTable(table, lenient):
+        case ops.DropTable(table, lenient):
             yield Trace(_table(table), there=False, lenient=lenient)
-        case RenameTable(table, new):
+        case ops.RenameTable(table, new):
             yield Trace(_table(table), there=False)
             yield Trace(_table(new), there=True)
-        case AddColumn(table, column, constraints, indexes, lenient):
+        case ops.AddColumn(table, column, constraints, indexes, lenient):
             yield Trace(_on(table, "column", column.name), there=True, lenient=lenient)
             yield from _named(table, constraints, lenient=lenient)
             yield from _indexes(indexes, lenient=lenient)
-        case DropColumn(table, name, lenient):
+        case ops.DropColumn(table, name, lenient):
             yield Trace(_on(table, "column", name), there=False, lenient=lenient)
-        case AlterColumn(table, name, str(new)) if new != name:
+        case ops.AlterColumn(table, name, str(new)) if new != name:
             yield Trace(_on(table, "column", name), there=False)
             yield Trace(_on(table, "column", new), there=True)
-        case CreateIndex(index, lenient):
+        case ops.CreateIndex(index, lenient):
             yield from _indexes((index,), lenient=lenient)
-        case DropIndex(name, table, lenient):
-            on = table or Named("", name.schema)
+        case ops.DropIndex(name, table, lenient):
+            on = table or ops.Named("", name.schema)
             yield Trace(_on(on, "index", name.name), there=False, lenient=lenient)
-        case CreateConstraint(table, constraint):
+        case ops.CreateConstraint(table, constraint):
             yield from _named(table, (constraint,), lenient=False)
-        case DropConstraint(table, name, _, lenient):
+        case ops.DropConstraint(table, name, _, lenient):
             yield Trace(_on(table, "constraint", name), there=False, lenient=lenient)
         case _:
             yield from _enum(step)
 
 
-def _enum(step: Step) -> Iterator[Trace]:
+def _enum(step: ops.Step) -> Iterator[Trace]:
     match step.does:
-        case CreateEnum(enum, labels, lenient):
+        case ops.CreateEnum(enum, labels, lenient):
             yield Trace(_type(enum), there=True, lenient=lenient)
             for label in labels or ():
                 yield Trace(_label(enum, label), there=True, lenient=lenient)
-        case DropEnum(enum, lenient):
+        case ops.DropEnum(enum, lenient):
             yield Trace(_type(enum), there=False, lenient=lenient)
-        case RenameEnum(enum, new):
+        case ops.RenameEnum(enum, new):
             yield Trace(_type(enum), there=False)
             yield Trace(_type(new), there=True)
-        case AddLabel(enum, label, lenient):
+        case ops.AddLabel(enum, label, lenient):
             yield Trace(_label(enum, label), there=True, lenient=lenient)
-        case RenameLabel(enum, label, new):
+        case ops.RenameLabel(enum, label, new):
             yield Trace(_label(enum, label), there=False)
             yield Trace(_label(enum, new), there=True)
 
 
-def _table_made(made: CreateTable) -> Iterator[Trace]:
+def _table_made(made: ops.CreateTable) -> Iterator[Trace]:
     yield Trace(_table(made.table), there=True, lenient=made.lenient)
     for column in made.columns:
         yield Trace(_on(made.table, "column", column.name), there=True, lenient=made.lenient, implied=True)
@@ -116,7 +93,7 @@ def _table_made(made: CreateTable) -> Iterator[Trace]:
         yield trace._replace(lenient=made.lenient, implied=True)
 
 
-def _type_made(column: Column) -> Iterator[Trace]:
+def _type_made(column: ops.Column) -> Iterator[Trace]:
     """A type that comes with the first table that uses it."""
     enum = column.type.enum if column.type else None
     if enum is None or enum.name is None or not (enum.creates and enum.native):
@@ -126,7 +103,7 @@ def _type_made(column: Column) -> Iterator[Trace]:
         yield Trace(_label(enum.name, label), there=True, lenient=True, implied=True)
 
 
-def _named(table: Named, constraints: Iterable[Constraint], *, lenient: bool) -> Iterator[Trace]:
+def _named(table: ops.Named, constraints: Iterable[ops.Constraint], *, lenient: bool) -> Iterator[Trace]:
     for constraint in constraints:
         # The name of a primary key is not kept everywhere.
         if constraint.name and constraint.kind != "primary key":
@@ -134,30 +111,30 @@ def _named(table: Named, constraints: Iterable[Constraint], *, lenient: bool) ->
             yield Trace(thing, there=True, lenient=lenient, columns=constraint.columns)
 
 
-def _indexes(indexes: Iterable[Index], *, lenient: bool) -> Iterator[Trace]:
+def _indexes(indexes: Iterable[ops.Index], *, lenient: bool) -> Iterator[Trace]:
     for index in indexes:
         if index.name:
             columns = () if index.words else index.columns
             yield Trace(_on(index.table, "index", index.name), there=True, lenient=lenient, columns=columns)
 
 
-def _table(table: Named) -> Thing:
+def _table(table: ops.Named) -> Thing:
     return Thing("table", table.name, "", table.schema or "")
 
 
-def _on(table: Named, kind: ThingKind, name: str) -> Thing:
+def _on(table: ops.Named, kind: ThingKind, name: str) -> Thing:
     return Thing(kind, name, table.name, table.schema or "")
 
 
-def _type(enum: Named) -> Thing:
+def _type(enum: ops.Named) -> Thing:
     return Thing("type", enum.name, "", enum.schema or "")
 
 
-def _label(enum: Named, label: str) -> Thing:
+def _label(enum: ops.Named, label: str) -> Thing:
     return Thing("label", label, enum.name, enum.schema or "")
 
 
-def _shown(step: Step) -> str:
+def _shown(step: ops.Step) -> str:
     """An operation that leaves no trace, for the person who is asked about it."""
     text = getattr(step.does, "text", "")
     if text:
