@@ -101,7 +101,7 @@ SETTINGS = (
     Setting("cache_dir", "Directory for mirrors of the repositories; may be lost.", read_cache_dir, "~/.cache/onehead"),
     Setting(
         "database_url",
-        "PostgreSQL shared by several machines (postgresql://…); empty: jobs are kept in memory.",
+        "Leave it empty: jobs are kept in memory. Kept free for a queue in PostgreSQL that several machines share.",
         read_database_url,
         "",
         is_secret=True,
