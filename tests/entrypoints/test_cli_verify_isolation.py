@@ -160,7 +160,7 @@ def processes_with(text: str) -> list[str]:
 
 
 def left_in(folder: Path) -> set[str]:
-    return {entry.name for entry in folder.iterdir()} - {"cache", ".lockfile"}
+    return {entry.name for entry in folder.iterdir()} - {"cache"}
 
 
 def test_a_private_postgresql_is_gone_afterwards(tmp_path: Path, temporary: Path) -> None:
