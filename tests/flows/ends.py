@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-import tarfile
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -111,12 +111,11 @@ def repaired(
 def alembic_heads(repo: Repository, treeish: str, *versions: str) -> list[str]:
     """What Alembic loads from a tree; it runs the files, as a deploy does."""
     with TemporaryDirectory() as folder:
-        out = _archive(repo, treeish)
-        with tarfile.open(fileobj=io.BytesIO(out)) as tar:
-            tar.extractall(folder, filter="data")
+        with zipfile.ZipFile(io.BytesIO(_archive(repo, treeish))) as packed:
+            packed.extractall(folder)
         places = [str(Path(folder) / place) for place in versions or (VERSIONS,)]
         return sorted(ScriptDirectory(folder, version_locations=places).get_heads())
 
 
 def _archive(repo: Repository, treeish: str) -> bytes:
-    return repo.git("archive", "--format=tar", treeish).encode("utf-8", "surrogateescape")
+    return repo.git("archive", "--format=zip", treeish).encode("utf-8", "surrogateescape")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-import subprocess
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from types import MappingProxyType
 
 from alembic.script import ScriptDirectory
@@ -50,7 +50,7 @@ def collide(
 
 
 def test_the_repair_is_laid_ready_as_a_ref_and_as_a_patch(
-    service: Service, work_copy: WorkCopies, api_of: Apis
+    service: Service, work_copy: WorkCopies, api_of: Apis, tmp_path: Path
 ) -> None:
     number, theirs, sha = collide(service, work_copy, api_of, edits=False)
     assert service.status(sha)[0] == "failure"
@@ -67,7 +67,8 @@ def test_the_repair_is_laid_ready_as_a_ref_and_as_a_patch(
     # As the comment says.
     assert f"`git pull --no-rebase {upstream} main`, then `git am` the patch above" in comment["body"]
     theirs.git("pull", "--no-rebase", "--no-edit", upstream, "main")
-    subprocess.run(["git", "am"], cwd=theirs.folder, input=patch, text=True, check=True, capture_output=True)
+    (tmp_path / "repair.patch").write_text(patch)
+    theirs.git("am", str(tmp_path / "repair.patch"))
     assert ScriptDirectory(theirs.folder / "alembic").get_heads() == ["020"]
     theirs.push()
     service.settle()
