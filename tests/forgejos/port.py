@@ -89,5 +89,5 @@ def eventually(look: Callable[[], Result], *, within: float = 15.0) -> Result:
         if time.monotonic() > deadline:
             raise AssertionError(f"still {result!r} after {within} seconds")
         time.sleep(pause)
-        pause = min(pause * 1.5, 0.25)
+        pause = min(pause * 1.5, 0.05)
     return result

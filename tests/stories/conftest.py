@@ -44,17 +44,17 @@ class Service:
     runs: list[Job] = field(default_factory=list)
 
     def settle(self) -> None:
-        """Wait until every webhook sent so far has been worked off."""
-        forgejo = self.project.forgejo
-        quiet = 0
+        """Wait until every webhook sent so far has been worked off, and those that this set off.
+
+        A forge hands on what happened before it rests, and onehead has a job in line before it answers a webhook. So
+        both rest once the forge was quiet while onehead had nothing to do, before and after, and did nothing between.
+        """
 
         def calm() -> bool:
-            nonlocal quiet
-            seen = len(forgejo.deliveries()), len(self.runs)
-            self.engine.wait_until_idle(20)
-            threading.Event().wait(0.25 if forgejo.name == "stand-in" else 1.5)
-            quiet = quiet + 1 if seen == (len(forgejo.deliveries()), len(self.runs)) else 0
-            return quiet >= 2
+            begun = len(self.runs)
+            rested = self.engine.wait_until_idle(20)
+            self.project.forgejo.wait_until_quiet()
+            return rested and self.engine.wait_until_idle(0) and begun == len(self.runs)
 
         eventually(calm, within=60)
 
