@@ -12,13 +12,14 @@ KEEP ?=
 ARGS ?=
 # Many tests wait for a server or a database: three of them keep two cores busy.
 WORKERS ?= $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 2) * 3 // 2)')
+PYTEST := $(BIN)/python -m pytest --numprocesses=$(WORKERS) --dist=worksteal --durations=10
 # One long walk instead of all ten: `make simulate SEED=7 MOVES=500`; in one repository alone: ONLY=hexes.
 SEED ?=
 MOVES ?= 500
 ONLY ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test lint demo bench simulate clean
+.PHONY: help setup test test-all lint demo bench simulate clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -38,8 +39,11 @@ $(VENV)/.ready: pyproject.toml
 	@$(PIP) install --editable . --group dev
 	@touch $@
 
-test: $(VENV)/.ready ## run every test (ARGS='-k fork' for some)
-	$(BIN)/python -m pytest --numprocesses=$(WORKERS) $(ARGS)
+test: $(VENV)/.ready ## run what a commit needs, in a few minutes (ARGS='-k fork' for some)
+	$(PYTEST) -m 'not slow' --hypothesis-profile=quick $(ARGS)
+
+test-all: $(VENV)/.ready ## run every test: real databases, verify and short walks too (ARGS='-m slow' for those alone)
+	$(PYTEST) $(ARGS)
 
 lint: $(VENV)/.ready ## check style and types
 	$(BIN)/ruff check .

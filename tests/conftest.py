@@ -1,7 +1,25 @@
-"""Fixtures for every room."""
+"""Fixtures for every room, and what is left for `make test-all`."""
 
 from __future__ import annotations
+
+import pytest
+from hypothesis import settings
 
 from tests.forgejos.fixtures import api_of, forgejo, project, receiver, work_copy
 
 __all__ = ["api_of", "forgejo", "project", "receiver", "work_copy"]
+
+SERVERS = {"postgres", "mariadb"}
+"""Fixtures that start a real database server."""
+
+# No deadline: how long one example takes says more about the machine than about the code.
+settings.register_profile("thorough", max_examples=200, deadline=None, database=None)
+settings.register_profile("quick", settings.get_profile("thorough"), max_examples=25)
+settings.load_profile("thorough")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whatever needs a database server is slow, without a word in the test itself."""
+    for item in items:
+        if isinstance(item, pytest.Function) and SERVERS.intersection(item.fixturenames):
+            item.add_marker(pytest.mark.slow)

@@ -25,6 +25,10 @@ _SECONDS_TO_START = 90
 _PACKAGES = "mariadb-server-core mariadb-client-core"
 
 
+MARIADB = pytest.param("mariadb", marks=pytest.mark.slow)
+"""A parameter for tests that ask for the fixture by name, where that is the kind of database."""
+
+
 class MariaDB:
     """One running server."""
 

@@ -17,6 +17,9 @@ import pytest
 
 from onehead.trials.private import running_postgresql
 
+POSTGRESQL = pytest.param("postgresql", marks=pytest.mark.slow)
+"""A parameter for tests that ask for the fixture by name, where that is the kind of database."""
+
 
 class Postgres:
     """One running server."""

@@ -18,7 +18,7 @@ from sqlalchemy.pool import NullPool
 from onehead.entrypoints.cli import main
 from tests.basketball import TABLES, TRUNK, Basketball, basketball
 from tests.migrations import VERSIONS
-from tests.postgres import Postgres, postgres
+from tests.postgres import POSTGRESQL, Postgres, postgres
 from tests.real_alembic import Deployment, checked_out
 
 __all__ = ["postgres"]
@@ -37,7 +37,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ONEHEAD_CACHE_DIR", str(tmp_path / "cache"))
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=["sqlite", POSTGRESQL])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """An empty database, once of each kind."""
     if request.param == "sqlite":

@@ -6,8 +6,11 @@ from pathlib import Path
 from textwrap import indent
 from typing import Any
 
+import pytest
+
 from tests.entrypoints.terminal_runs import Done, Run
 from tests.migrations import VERSIONS, merged, project, revision
+from tests.postgres import POSTGRESQL, Postgres
 from tests.repositories import Repository
 
 Parents = str | tuple[str, ...] | None
@@ -42,6 +45,20 @@ def repository(folder: Path, files: dict[str, str], *, bare: bool = True) -> Rep
     if not bare:
         repo.git("checkout", "--quiet", "--force", "main")
     return repo
+
+
+@pytest.fixture(params=["sqlite", POSTGRESQL])
+def where(request: pytest.FixtureRequest) -> tuple[str, ...]:
+    """The options that choose a kind of database."""
+    if request.param == "sqlite":
+        return ("--dialect", "sqlite")
+    server: Postgres = request.getfixturevalue("postgres")
+    return ("--database-url", server.uri)
+
+
+def one(folder: Path, body: str) -> Repository:
+    """A project with one revision that does this."""
+    return repository(folder, merged(project(), doing("001", None, body)))
 
 
 class Verify:

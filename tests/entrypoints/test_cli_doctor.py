@@ -18,10 +18,10 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 from tests.entrypoints.terminal_runs import Run
-from tests.mariadb import MariaDB, mariadb
+from tests.mariadb import MARIADB, MariaDB, mariadb
 from tests.migrations import VERSIONS
 from tests.patient import Patient, codes, league, path_of, states, written
-from tests.postgres import Postgres, postgres
+from tests.postgres import POSTGRESQL, Postgres, postgres
 from tests.repositories import Repository
 
 __all__ = ["mariadb", "postgres"]
@@ -42,7 +42,7 @@ def repo(original: Repository, tmp_path: Path) -> Repository:
     return Repository(tmp_path / "league.git")
 
 
-@pytest.fixture(params=["sqlite", "postgresql", "mariadb"])
+@pytest.fixture(params=["sqlite", POSTGRESQL, MARIADB])
 def patient(request: pytest.FixtureRequest, repo: Repository, tmp_path: Path, run: Run) -> Patient:
     """An empty database, once of each kind."""
     if request.param == "sqlite":

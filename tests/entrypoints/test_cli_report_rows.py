@@ -16,8 +16,8 @@ from onehead.entrypoints import report_rows
 from onehead.rows_report import PATH, SIGNATURE, key_of, signature
 from tests.entrypoints.ci_jobs import leave
 from tests.entrypoints.terminal_runs import Run
-from tests.mariadb import MariaDB, mariadb
-from tests.postgres import Postgres, postgres
+from tests.mariadb import MARIADB, MariaDB, mariadb
+from tests.postgres import POSTGRESQL, Postgres, postgres
 from tests.repositories import Repository
 
 __all__ = ["mariadb", "postgres"]
@@ -112,7 +112,7 @@ def filled(url: str, name: str = "alembic_version") -> None:
     engine.dispose()
 
 
-@pytest.mark.parametrize("kind", ["sqlite", "postgresql", "mariadb"])
+@pytest.mark.parametrize("kind", ["sqlite", POSTGRESQL, MARIADB])
 def test_rows_are_read_from_the_database_itself(
     request: pytest.FixtureRequest, run: Run, service: Listener, tmp_path: Path, kind: str
 ) -> None:

@@ -16,21 +16,14 @@ from tests.entrypoints.terminal_runs import Run
 from tests.mariadb import MariaDB, mariadb
 from tests.migrations import ENV_PY, VERSIONS, chain, merged, project, revision
 from tests.postgres import Postgres, postgres
-from tests.trying import USERS, Verify, diamond, doing, repository, results
+from tests.trying import USERS, Verify, diamond, doing, repository, results, where
 
-__all__ = ["mariadb", "postgres"]
+__all__ = ["mariadb", "postgres", "where"]
 """The fixtures, for pytest to find here."""
 
+pytestmark = pytest.mark.slow
+
 SCHEMA = json.loads((Path(__file__).parents[2] / "docs/schema/onehead.verify-1.json").read_text(encoding="utf-8"))
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def where(request: pytest.FixtureRequest) -> tuple[str, ...]:
-    """The options that choose a kind of database."""
-    if request.param == "sqlite":
-        return ("--dialect", "sqlite")
-    server: Postgres = request.getfixturevalue("postgres")
-    return ("--database-url", server.uri)
 
 
 def databases(postgres: Postgres) -> set[str]:
@@ -39,15 +32,6 @@ def databases(postgres: Postgres) -> set[str]:
 
 
 # --- how ways end -------------------------------------------------------------------------------------------------
-
-
-def test_a_straight_chain_has_one_way(run: Run, tmp_path: Path, where: tuple[str, ...]) -> None:
-    repo = repository(tmp_path, merged(project(), chain(("001", None), ("002", "001"), ("003", "002"))))
-
-    [way] = Verify(run, repo, *where).ways()
-
-    assert (way["rows"], way["runs"], way["rows_after"]) == ([], ["001", "002", "003"], ["003"])
-    assert (way["result"], way["failure"], way["differences"]) == ("ok", None, [])
 
 
 def test_sides_that_get_along_end_alike_whichever_came_first(

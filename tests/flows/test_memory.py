@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from onehead.flows.memory import Memory, memory_for
@@ -101,7 +101,6 @@ def test_a_spoiled_record_is_read_anew(tmp_path: Path, record: object) -> None:
     assert memory_for("/srv/repo", tmp_path).recall(["1" * 40, "2" * 40]) == {"2" * 40: RICH}
 
 
-@settings(deadline=None, max_examples=60, database=None)
 @given(st.lists(st.text(max_size=5), max_size=3), st.text(max_size=20))
 def test_any_text_survives(ids: list[str], doc: str) -> None:
     memory = Memory(None)

@@ -83,7 +83,10 @@ class Project:
         assert response.status_code == 200, response.text
 
 
-@pytest.fixture(scope="session", params=[STANDIN, *binaries()], ids=lambda name: Path(name).name)
+REAL = [pytest.param(binary, marks=pytest.mark.slow, id=Path(binary).name) for binary in binaries()]
+
+
+@pytest.fixture(scope="session", params=[STANDIN, *REAL])
 def forgejo(request: pytest.FixtureRequest) -> Iterator[Forgejo]:
     """A running Forgejo of each kind. Tests share it, so they make users and repositories of their own."""
     running = start(request.param)

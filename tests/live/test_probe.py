@@ -13,8 +13,8 @@ from onehead.errors import CannotJudge
 from onehead.live.address import Address
 from onehead.live.probe import connected, look
 from onehead.states.traces import Thing
-from tests.mariadb import MariaDB, mariadb
-from tests.postgres import Postgres, postgres
+from tests.mariadb import MARIADB, MariaDB, mariadb
+from tests.postgres import POSTGRESQL, Postgres, postgres
 
 __all__ = ["mariadb", "postgres"]
 
@@ -44,7 +44,7 @@ THINGS = {
 }
 
 
-@pytest.fixture(params=["sqlite", "postgresql", "mariadb"])
+@pytest.fixture(params=["sqlite", POSTGRESQL, MARIADB])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path}/database.sqlite"
@@ -95,7 +95,7 @@ def test_types_and_their_labels(postgres: Postgres) -> None:
     assert look(Address(url), list(things), "alembic_version", None).seen == things
 
 
-@pytest.mark.parametrize("kind", ["sqlite", "mariadb"])
+@pytest.mark.parametrize("kind", ["sqlite", MARIADB])
 def test_databases_without_types_say_nothing_about_them(
     kind: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:

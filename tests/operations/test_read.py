@@ -6,7 +6,7 @@ from textwrap import dedent, indent
 from typing import get_args
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from onehead.operations import operation as o
@@ -590,14 +590,12 @@ PIECES = st.sampled_from(
 )
 
 
-@settings(max_examples=300, deadline=None)
 @given(st.lists(PIECES, max_size=25).map("".join))
 def test_whatever_is_written_is_read_without_an_error(body: str) -> None:
     for step in steps(body or "pass"):
         assert isinstance(step.does, get_args(Operation))
 
 
-@settings(max_examples=200, deadline=None)
 @given(st.binary(max_size=200))
 def test_whatever_the_bytes_are(data: bytes) -> None:
     assert all(isinstance(step, Step) for step in read(data))

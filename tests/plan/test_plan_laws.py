@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hashlib import sha1
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from onehead.plan.decide import decide, repairable
@@ -52,7 +52,6 @@ def situations(draw: st.DrawFn) -> Facts:
 
 
 strategies = st.sampled_from(["auto", "merge", "reparent"])
-limits = settings(deadline=None, max_examples=200, database=None)
 
 
 def plan(given: Facts, evidence: Evidence | None = None, strategy: Strategy = "auto") -> Plan:
@@ -83,7 +82,6 @@ def reissued(given: Facts, files: dict[str, str], moved: dict[str, tuple[str, ..
     return Graph(result, given.merged.unreadable)
 
 
-@limits
 @given(situations(), strategies)
 def test_once_carried_out_the_branch_brings_no_error(situation: Facts, strategy: Strategy) -> None:
     chosen = plan(situation, strategy=strategy)
@@ -94,7 +92,6 @@ def test_once_carried_out_the_branch_brings_no_error(situation: Facts, strategy:
         assert isinstance(plan(then, strategy=strategy), Nothing)
 
 
-@limits
 @given(situations(), strategies)
 def test_nothing_published_is_ever_moved(situation: Facts, strategy: Strategy) -> None:
     chosen = plan(situation, strategy=strategy)
@@ -107,7 +104,6 @@ def test_nothing_published_is_ever_moved(situation: Facts, strategy: Strategy) -
         assert all((r.path, r.blob) not in published for r in situation.merged if fresh.get(r.id) == r.path)
 
 
-@limits
 @given(situations(), st.data())
 def test_auto_never_moves_what_has_escaped(situation: Facts, data: st.DataObject) -> None:
     own = repairable(situation)
@@ -120,7 +116,6 @@ def test_auto_never_moves_what_has_escaped(situation: Facts, data: st.DataObject
     assert not isinstance(unknown, Reparent | Reissue)
 
 
-@limits
 @given(situations(), strategies, st.booleans(), st.data())
 def test_nothing_that_a_database_has_run_is_ever_moved(
     situation: Facts, strategy: Strategy, fresh_ids: bool, data: st.DataObject
@@ -135,7 +130,6 @@ def test_nothing_that_a_database_has_run_is_ever_moved(
     assert not isinstance(plan(situation, lost), Reparent | Reissue)
 
 
-@limits
 @given(situations(), strategies, st.randoms(use_true_random=False))
 def test_the_order_of_files_never_matters(situation: Facts, strategy: Strategy, random: object) -> None:
     def shuffled(graph: Graph) -> Graph:
@@ -151,7 +145,6 @@ def test_the_order_of_files_never_matters(situation: Facts, strategy: Strategy, 
     assert plan(other, strategy=strategy) == plan(situation, strategy=strategy)
 
 
-@limits
 @given(situations())
 def test_an_own_error_is_never_answered_with_nothing_and_blindness_is_never_ok(situation: Facts) -> None:
     findings = judge(situation)
@@ -169,7 +162,6 @@ def test_an_own_error_is_never_answered_with_nothing_and_blindness_is_never_ok(s
         assert isinstance(chosen, Nothing)
 
 
-@limits
 @given(situations())
 def test_inherited_trouble_never_blocks(situation: Facts) -> None:
     """A branch that changes nothing is healthy, whatever its target is like."""

@@ -6,7 +6,7 @@ import ast
 import codecs
 from dataclasses import dataclass
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from onehead.revisions.edit import CannotEdit, reissue, reparent, rereference
@@ -90,7 +90,6 @@ def files(draw: st.DrawFn) -> Written:
     )
 
 
-@settings(max_examples=120)
 @given(files(), IDS, IDS)
 def test_reparenting_changes_the_parent_wherever_it_is_written_and_nothing_else(
     written: Written, old: str, new: str
@@ -101,13 +100,11 @@ def test_reparenting_changes_the_parent_wherever_it_is_written_and_nothing_else(
     assert reparent(after, (new,), (old,)) == before
 
 
-@settings(max_examples=60)
 @given(files(), IDS, IDS)
 def test_following_a_new_id_is_the_same_as_being_reparented(written: Written, old: str, new: str) -> None:
     assert rereference(written.bytes(old), old, new) == written.bytes(new)
 
 
-@settings(max_examples=60)
 @given(files(), IDS)
 def test_a_new_id_can_be_taken_back(written: Written, new: str) -> None:
     before = written.bytes("0" * 12)
@@ -116,7 +113,6 @@ def test_a_new_id_can_be_taken_back(written: Written, new: str) -> None:
     assert reissue(after, new, HERE) == before
 
 
-@settings(max_examples=60)
 @given(files(), IDS, st.lists(IDS, min_size=2, max_size=4, unique=True))
 def test_several_parents_read_back_in_order(written: Written, old: str, new: list[str]) -> None:
     after = reparent(written.bytes(old), (old,), tuple(new))
@@ -134,7 +130,6 @@ def test_several_parents_read_back_in_order(written: Written, old: str, new: lis
     assert tuple(ast.literal_eval(value)) == tuple(new)
 
 
-@settings(max_examples=120)
 @given(
     st.binary(max_size=200),
     st.sampled_from([b"", b"revision = 'a'\n"]),

@@ -6,7 +6,7 @@ import warnings
 
 from alembic.script.revision import CycleDetected, DependencyCycleDetected, RevisionMap
 from alembic.script.revision import Revision as Theirs
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from onehead.revisions.graph import Graph
@@ -35,7 +35,6 @@ def alembic_map(revisions: list[Revision], stubs: tuple[str, ...] = ()) -> Revis
     return RevisionMap(lambda: [*(Theirs(stub, None) for stub in stubs), *theirs])
 
 
-@settings(deadline=None, max_examples=200, database=None)
 @given(histories())
 def test_heads_bases_and_families_are_alembics(revisions: list[Revision]) -> None:
     graph, theirs = Graph(revisions), alembic_map(revisions)
@@ -53,7 +52,6 @@ def test_heads_bases_and_families_are_alembics(revisions: list[Revision]) -> Non
         assert (set(graph.descendants(id_)), set(graph.ancestors(id_))) == (above, below)
 
 
-@settings(deadline=None, max_examples=200, database=None)
 @given(histories(loose=True))
 def test_gaps_and_circles_are_alembics(revisions: list[Revision]) -> None:
     graph = Graph(revisions)
@@ -80,7 +78,6 @@ def on_a_circle(graph: Graph) -> set[str]:
     return {id_ for id_ in graph.revisions if any(id_ in graph.ancestors(parent) for parent in graph.parents(id_))}
 
 
-@settings(deadline=None, max_examples=100, database=None)
 @given(histories(), st.data())
 def test_fork_points_are_the_nearest_common_ancestors(revisions: list[Revision], data: st.DataObject) -> None:
     graph = Graph(revisions)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from alembic.config import Config
 from alembic.script import ScriptDirectory
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from onehead.revisions.config import read_config
@@ -53,7 +53,6 @@ CONTENT = st.one_of(
 
 
 @given(PATHS, st.lists(CONTENT, min_size=1, max_size=5), st.randoms(use_true_random=False))
-@settings(max_examples=150, deadline=None)
 def test_the_order_of_paths_never_matters_and_names_are_unique(
     paths: list[str], contents: list[bytes], chance: random.Random
 ) -> None:
@@ -110,7 +109,6 @@ ITEMS = st.lists(
 
 
 @given(ITEMS, st.randoms(use_true_random=False))
-@settings(max_examples=150, deadline=None)
 def test_settling_takes_each_directory_once_or_leaves_it_out(
     items: list[Revision | Unreadable], chance: random.Random
 ) -> None:

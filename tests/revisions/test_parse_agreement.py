@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from onehead.revisions import line_scan, plain_header, syntax_tree
@@ -64,7 +64,6 @@ def headers(draw: st.DrawFn) -> str:
     return "".join([*lines, draw(noise), draw(bodies)])
 
 
-@settings(deadline=None, max_examples=300, database=None)
 @given(headers(), st.sampled_from(["\n", "\r\n"]))
 def test_all_readers_say_what_running_the_file_says(source: str, ending: str) -> None:
     data = source.replace("\n", ending).encode()

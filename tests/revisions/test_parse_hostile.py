@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from onehead.revisions import line_scan, plain_header, syntax_tree
@@ -21,7 +21,6 @@ PIECES = [
 ]
 
 
-@settings(deadline=None, max_examples=300, database=None)
 @given(st.one_of(st.binary(max_size=300), st.lists(st.sampled_from(PIECES), max_size=40).map(b"".join)))
 def test_any_bytes_give_an_answer(data: bytes) -> None:
     found = parse(data)

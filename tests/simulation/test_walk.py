@@ -1,4 +1,4 @@
-"""A short walk of `make simulate` in every run of the suite."""
+"""Two short walks of `make simulate`."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from tests.simulation.walk import REPOSITORIES
 MOVES = 24
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize(("seed", "names"), [(1, ("numbers", "pushes")), (2, ("hexes", "releases"))])
 def test_every_promise_is_kept_on_a_short_walk(seed: int, names: tuple[str, ...], tmp_path: Path) -> None:

@@ -12,12 +12,11 @@ from onehead.plan.plans import Merge, Reparent
 from onehead.states.databases import databases_of
 from onehead.states.upgrade import Deployed, upgrade
 from tests.plan.cases import facts
-from tests.plan.test_plan_laws import after, limits, plan, situations
+from tests.plan.test_plan_laws import after, plan, situations
 
 MANY = 10_000
 
 
-@limits
 @given(situations())
 def test_who_loses_by_a_re_parent_has_run_what_nobody_should_have(situation: Facts) -> None:
     """And what is lost is named as the reason for not having run it, or counted where it is much."""
@@ -35,7 +34,6 @@ def test_who_loses_by_a_re_parent_has_run_what_nobody_should_have(situation: Fac
                 assert counted or all(f"`{id_}`" in named for id_ in outcome.lost)
 
 
-@limits
 @given(situations())
 def test_auto_never_chooses_a_silent_loss_where_the_moved_side_may_have_escaped(situation: Facts) -> None:
     """Unknown is escaped: whatever is chosen then, no database that the fork may have met loses anything."""

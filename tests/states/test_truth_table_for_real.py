@@ -24,7 +24,7 @@ from onehead.states.remedy import remedy
 from onehead.states.upgrade import Deployed, in_order, upgrade
 from tests.chains import graph
 from tests.migrations import ENV_PY, chain, merged, project
-from tests.postgres import Postgres, postgres
+from tests.postgres import POSTGRESQL, Postgres, postgres
 from tests.real_alembic import Deployment
 
 __all__ = ["postgres"]
@@ -263,7 +263,7 @@ class Place:
         return Deployment(folder, self._empty())
 
 
-@pytest.fixture(scope="module", params=["postgresql", "sqlite"])
+@pytest.fixture(scope="module", params=[POSTGRESQL, "sqlite"])
 def place(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Place:
     home = tmp_path_factory.mktemp(request.param)
     if request.param == "postgresql":

@@ -31,7 +31,7 @@ from tests.states.replay import Done, Replay, memory
 GRAPHS = int(os.environ.get("ONEHEAD_TEST_GRAPHS", "500"))
 SEED = int(os.environ.get("ONEHEAD_TEST_SEED", "1"))
 PARTS = 20
-"""So many tests share the chains, so that they can run side by side."""
+"""So many tests share the chains, so that they can run side by side; the first is quick enough for every day."""
 
 PLACE = Environment("versions", None, None, None, ())
 
@@ -84,7 +84,7 @@ def told_of(dice: random.Random) -> Iterator[Told]:
             yield Told(under.fix.graph, account.target, (*under.states, *under.corrupt))
 
 
-@pytest.mark.parametrize("part", range(PARTS))
+@pytest.mark.parametrize("part", [0, *(pytest.param(part, marks=pytest.mark.slow) for part in range(1, PARTS))])
 def test_the_same_as_alembic(part: int, tmp_path: Path) -> None:
     engine = memory()
     for number in range(part, GRAPHS, PARTS):
@@ -99,6 +99,7 @@ def test_the_same_as_alembic(part: int, tmp_path: Path) -> None:
     engine.dispose()
 
 
+@pytest.mark.slow
 def test_the_dice_show_every_kind_of_end() -> None:
     """Otherwise the comparison above would say little."""
     kinds: Counter[str] = Counter()

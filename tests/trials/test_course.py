@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from onehead.plan.forks import Fork
@@ -134,7 +134,6 @@ def graphs(draw: st.DrawFn) -> Graph:
     return Graph(made)
 
 
-@settings(max_examples=150, deadline=None)
 @given(graphs())
 def test_every_database_is_on_a_way_and_every_way_is_another_one(graph: Graph) -> None:
     found = course(graph, graph, "head", 10_000)
