@@ -19,7 +19,7 @@ MOVES ?= 500
 ONLY ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test test-all lint demo bench simulate clean
+.PHONY: help setup test test-all lint demo bench simulate fuzz clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -60,5 +60,10 @@ bench: $(VENV)/.ready ## measure check and pre-receive (takes minutes; best on a
 simulate: $(VENV)/.ready ## walk at random for a simulated month, ten seeds (SEED=7 MOVES=500 ONLY=hexes for one; takes an hour)
 	$(BIN)/python -m tests.simulation --moves $(MOVES) $(if $(SEED),--seed $(SEED)) $(if $(ONLY),--only $(ONLY))
 
+# The fuzzer has wheels for Linux on x86-64 only, so it is no part of the set-up.
+fuzz: $(VENV)/.ready ## hand 100,000 hostile inputs to each reader (ARGS='sql --runs 1000' for some; takes half an hour)
+	@$(PIP) install 'atheris>=3,<4'
+	$(BIN)/python -m tests.fuzz $(ARGS)
+
 clean: ## remove what setup and the demo made
-	rm -rf $(VENV) demo-out
+	rm -rf $(VENV) demo-out fuzz-out

@@ -58,6 +58,7 @@ def parse(text: str) -> Marker | None:
         return None
     try:
         facts = json.loads(found["facts"])
+        json.dumps(facts, allow_nan=False)  # a number beyond all bounds can be read, and not be written again
     except (ValueError, RecursionError):
         return None
     about = facts.pop(_ABOUT, "")
