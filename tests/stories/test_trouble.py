@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import pytest
 
+from onehead.errors import CannotJudge
+from onehead.flows.bench import Bench, Case, Target
 from onehead.forge.api import ForgejoApi
 from onehead.forge.connection import Connection
-from onehead.forge.errors import MissingScope, Unavailable
+from onehead.forge.errors import Forbidden, MissingScope, NotFound, Unavailable
 from onehead.forge.values import Repository, RepositoryName
 from onehead.jobs.job import Everything, Job
+from onehead.plan.policy import Strategy
+from onehead.plan.verdict import Point
 from tests.forgejos.port import eventually
 from tests.migrations import chain, merged
 from tests.migrations import project as alembic_project
@@ -84,3 +88,76 @@ def test_a_repository_that_the_token_may_only_read_is_left_alone(service: Servic
 
     assert service.comments(number) == []
     assert service.repairs() == []
+
+
+def collide_twice(service: Service) -> list[tuple[int, str]]:
+    """Two colliding pull requests whose statuses are green, from before main had its 019."""
+    service.project.forgejo.lose_webhooks(True)
+    copy = service.project.copy
+    copy.commit(BASE, "Start")
+    copy.push()
+    found = []
+    for branch, id_ in (("oauth", "020"), ("roles", "021")):
+        sha = service.project.push_branch(branch, chain((id_, "018")))
+        found.append((service.project.open_pull(branch)["number"], sha))
+        path = f"{service.project.repository.path}/statuses/{sha}"
+        service.project.api.call("POST", path, {"context": "onehead", "state": "success"}, expect=201)
+    copy.commit(chain(("019", "018")), "Player teams")
+    copy.push()
+    service.project.forgejo.wait_until_quiet()
+    service.project.forgejo.lose_webhooks(False)
+    return found
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        Forbidden("Forgejo answered 403 to POST comments: user is blocked by the poster.", status=403),
+        Unavailable("Forgejo answered 500 to POST comments.", status=500),
+        NotFound("Forgejo answered 404 to POST comments.", status=404),
+        RuntimeError("something that nobody thought of"),
+    ],
+    ids=lambda trouble: type(trouble).__name__,
+)
+@pytest.mark.parametrize("call", ["comments", "create_comment"])
+def test_one_page_that_refuses_us_leaves_no_other_pull_request_green(
+    service: Service, monkeypatch: pytest.MonkeyPatch, trouble: Exception, call: str
+) -> None:
+    (refusing, first), (other, second) = collide_twice(service)
+    real = getattr(ForgejoApi, call)
+
+    def refuse(api: ForgejoApi, name: RepositoryName, number: int, *rest: object) -> object:
+        if number == refusing:
+            raise trouble
+        return real(api, name, number, *rest)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ForgejoApi, call, refuse)
+        with pytest.raises(type(trouble)):
+            service.tell_everything()
+    assert (service.status(first)[0], service.status(second)[0]) == ("failure", "failure")
+    assert (len(service.verdicts(refusing)), len(service.verdicts(other))) == (0, 1)
+
+    service.tell_everything()
+    assert (len(service.verdicts(refusing)), len(service.verdicts(other))) == (1, 1)
+
+
+def test_a_pull_request_that_can_not_be_judged_does_not_stay_green(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (_, first), (other, second) = collide_twice(service)
+    real = Bench.judge
+
+    def refuse(bench: Bench, target: Target, head: Point | None, strategy: Strategy | None = None) -> Case:
+        if head is not None and head.sha == first:
+            raise CannotJudge("An object of the branch can't be read.")
+        return real(bench, target, head, strategy)
+
+    monkeypatch.setattr(Bench, "judge", refuse)
+    with pytest.raises(CannotJudge):
+        service.tell_everything()
+    state, text = service.status(first)
+    assert state == "failure"
+    assert "An object of the branch can't be read." in text
+    assert service.status(second)[0] == "failure"
+    assert len(service.verdicts(other)) == 1

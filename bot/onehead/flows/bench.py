@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from onehead.errors import OneheadError
 from onehead.flows import ours
 from onehead.flows.agenda import is_local
 from onehead.flows.changes import Repairs, contents_before, prepare
@@ -119,7 +118,8 @@ class Bench:
         told: pull requests on which this run has explained a fork of a target.
         credits: target and head (SHAs; empty for the target itself) → who brought what, where it was asked.
         pushed: what this run has pushed a repair onto, and the commit; it has to be looked at again.
-        refusal: what the token may not do, to be raised at the end: statuses that nobody may merge by come first.
+        refusal: the first trouble with a single page or branch, to be raised once everything else is done.
+        told_statuses: commits whose status this run has set, or found right.
         shared: commits of which several things are judged, such as one branch with pull requests into two targets.
         statuses: of those: what the status says so far; a commit has only one, and the worst counts.
         mended: branch → the pull request for which this run has offered a repair of it.
@@ -139,7 +139,8 @@ class Bench:
     told: set[int] = field(default_factory=set)
     pushed: dict[BranchMoved | PullChanged, str] = field(default_factory=dict)
     credits: dict[tuple[str, str], dict[str, str]] = field(default_factory=dict)
-    refusal: OneheadError | None = None
+    refusal: Exception | None = None
+    told_statuses: set[str] = field(default_factory=set)
     shared: frozenset[str] = frozenset()
     statuses: dict[str, tuple[StatusState, str]] = field(default_factory=dict)
     mended: dict[str, int] = field(default_factory=dict)

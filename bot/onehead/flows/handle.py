@@ -7,12 +7,14 @@ late, or after other stories, and ends the same.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import structlog
 
+from onehead.errors import OneheadError
 from onehead.flows import ours
 from onehead.flows.agenda import Agenda, agenda, lone_branches
 from onehead.flows.bench import HEADS, Bench, Target
@@ -28,11 +30,12 @@ from onehead.flows.publish import (
     publish_branch,
     publish_pull,
     publish_target,
+    unfinished,
 )
 from onehead.flows.remember import remember
 from onehead.flows.say import ENDED, shared_successes
 from onehead.flows.scope import out_of_reach
-from onehead.forge.errors import MissingScope, NotFound
+from onehead.forge.errors import MissingScope, NotFound, Unavailable
 from onehead.forge.values import Comment, PullRequest, Repository, RepositoryName
 from onehead.gitrepo.mirror import Mirror
 from onehead.gitrepo.refs import describe, is_ancestor, list_refs
@@ -211,10 +214,12 @@ def _is_unfinished(page: Page) -> bool:
 def _work_through(bench: Bench, items: Agenda) -> None:
     numbers = set(items.pulls)
     for command in items.commands:
-        numbers |= answer_commands(bench, command)
+        with _apart(bench, f"#{command.number}"):
+            numbers |= answer_commands(bench, command)
     items, numbers = _with_their_likes(bench, items, numbers)
     for name in items.targets:
-        publish_target(bench, bench.targets[name], items.closed)
+        with _apart(bench, name):
+            publish_target(bench, bench.targets[name], items.closed)
     told = {name: _rivals(bench, bench.targets[name]) for name in _bases(bench, numbers, items)}
     for name, found in told.items():
         before = bench.desk.recollection.rivals(bench.url, name)
@@ -226,19 +231,49 @@ def _work_through(bench: Bench, items: Agenda) -> None:
         if head is None:
             log.info("The pull request's branch can't be fetched yet.", pull=pull.number)
             continue
-        publish_pull(bench, pull, head, told.get(pull.base.ref, {}).get(pull.number, ()))
+        with _apart(bench, f"#{pull.number}", head):
+            publish_pull(bench, pull, head, told.get(pull.base.ref, {}).get(pull.number, ()))
     for name, found in told.items():
         bench.desk.recollection.learn_rivals(bench.url, name, found)
     for branch in _worth_judging(bench, items.branches):
-        publish_branch(bench, branch)
+        with _apart(bench, branch):
+            publish_branch(bench, branch)
     for branch in items.gone:
-        finish_branch(bench, branch)
+        with _apart(bench, branch):
+            finish_branch(bench, branch)
     for pull in items.closed:
-        finish_pull(bench, pull)
-    close_unneeded(bench)
+        with _apart(bench, f"#{pull.number}"):
+            finish_pull(bench, pull)
+    with _apart(bench, "repairs that nobody needs"):
+        close_unneeded(bench)
     shared_successes(bench)
     if items.everything:
         _tidy_up(bench)
+
+
+@contextmanager
+def _apart(bench: Bench, subject: str, head: Point | None = None) -> Iterator[None]:
+    """Do one step of a run: trouble with a page or branch (its author has blocked us) concerns that one alone.
+
+    What the step raises is logged, and raised once the rest is done, so that the job is tried again. A pull request of
+    which the step has not set the status yet gets one that is not green.
+
+    Raises:
+        Unavailable: the forge gives no answer at all; the other steps would only wait for it too.
+    """
+    try:
+        yield
+    except Exception as error:
+        if isinstance(error, Unavailable) and not error.status:
+            raise
+        known = isinstance(error, OneheadError)
+        cause = error.message if isinstance(error, OneheadError) else f"{type(error).__name__}: {error}"
+        place = {"repository": str(bench.repository.name), "subject": subject}
+        log.warning("One thing failed; the rest goes on.", **place, error=cause, exc_info=None if known else error)
+        bench.refusal = bench.refusal or error
+        if head is not None and head.sha not in bench.told_statuses:
+            with _apart(bench, subject):
+                unfinished(bench, head, cause)
 
 
 def _with_their_likes(bench: Bench, items: Agenda, numbers: set[int]) -> tuple[Agenda, set[int]]:
@@ -276,7 +311,9 @@ def _rivals(bench: Bench, target: Target) -> dict[int, tuple[Rival, ...]]:
     for pull in bench.pulls:
         head = bench.head_of(pull)
         if pull.base.ref == target.name and head is not None and not pull.draft and not bench.is_ours(pull):
-            contenders.append(Contender(pull.number, bench.brought(target, head)))
+            # What can't be judged is told when it is its turn; the others may still be rivals.
+            with suppress(OneheadError):
+                contenders.append(Contender(pull.number, bench.brought(target, head)))
     return rivals(contenders)
 
 

@@ -17,9 +17,13 @@ from onehead.forge.markers import parse
 from onehead.forge.values import PullRequest, StatusState
 from onehead.plan.rivals import Rival
 from onehead.plan.verdict import Examination, Point
+from onehead.quoting import cut_words
 from onehead.reports import endings
 from onehead.reports.comment import comment, one_line
 from onehead.reports.heads_up import heads_up, rivals_line, waits
+
+_LONGEST_CAUSE = 255
+"""Characters of a status; Forgejo's pages show no more."""
 
 
 def publish_pull(bench: Bench, pull: PullRequest, head: Point, rivals: tuple[Rival, ...]) -> None:
@@ -53,6 +57,12 @@ def publish_pull(bench: Bench, pull: PullRequest, head: Point, rivals: tuple[Riv
         say.end(bench, pull.number, endings.draft())
     else:
         _collides(bench, pull, case, rivals)
+
+
+def unfinished(bench: Bench, head: Point, cause: str) -> None:
+    """The status of a pull request with which something went wrong before it had one: never the green one of before."""
+    why = cut_words(f"onehead could not finish here, and tries again: {cause}", _LONGEST_CAUSE)
+    say.status(bench, head.sha, StatusState.FAILURE, why)
 
 
 def publish_branch(bench: Bench, branch: str) -> None:

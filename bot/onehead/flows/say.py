@@ -49,6 +49,7 @@ def shared_successes(bench: Bench) -> None:
 
 def _write_status(bench: Bench, sha: str, state: StatusState, text: str) -> None:
     ensure_status(bench.desk.api, bench.repository.name, sha, context=ours.STATUS, state=state, description=text)
+    bench.told_statuses.add(sha)
 
 
 def verdict(

@@ -29,6 +29,14 @@ _NEW_TOKEN = (
 
 _LATER = "onehead tries again later; if it stays so, look at Forgejo's log and at the proxy before it."
 _MOVED_ON = "Something has changed meanwhile: look at the current state and try again."
+_MAY_NOT = (
+    "Forgejo's answer says why, if it says anything. Most often the bot's account lacks write access to the repository "
+    "(Settings → Collaborators)."
+)
+_UNBLOCK = (
+    "Whoever wrote that page, or owns the repository, has blocked the bot's account; only they can lift it "
+    "(their Settings → Blocked users). Statuses don't depend on it."
+)
 _PLAIN: dict[int, tuple[type[ForgeError], str]] = {
     404: (
         NotFound,
@@ -70,8 +78,7 @@ def _forbidden(said: str, answer: str) -> ForgeError:
         return MissingScope(f"{said} The token lacks the scope {missing}.", _NEW_TOKEN, scopes=named)
     if "limited to public" in answer:
         return Forbidden(f"{said} The token is for public repositories only.", _NEW_TOKEN, status=403)
-    hint = "Give the bot's account write access to the repository (Settings → Collaborators), or ask an administrator."
-    return Forbidden(said, hint, status=403)
+    return Forbidden(said, _UNBLOCK if "block" in answer.lower() else _MAY_NOT, status=403)
 
 
 def seconds_to_wait(header: str | None, now: datetime) -> float | None:
