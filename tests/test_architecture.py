@@ -23,7 +23,7 @@ ARROWS: dict[str, set[str]] = {
     "logs": set(),
     "setting_values": set(),
     "revisions": {"errors"},
-    "operations": {"revisions.parse", "revisions.python_source"},
+    "operations": {"revisions.python_source"},
     "plan": {"revisions"},
     "states": {"operations", "plan", "revisions"},
     "live": {"errors", "states.traces"},
@@ -317,3 +317,19 @@ def test_a_room_itself_is_only_a_name() -> None:
     rooms = {name: tree.body for name, tree in modules().items() if name.endswith("__init__")}
     assert rooms
     assert [name for name, body in rooms.items() if [type(node) for node in body] != [ast.Expr]] == []
+
+
+PARSERS = {"ast.parse": {"revisions.python_source"}, "tomllib.loads": {"revisions.toml_source", "settings"}}
+"""What reads a language by Python's own means, and the only module that may call it: there the bounds are."""
+
+
+def test_every_text_of_a_repository_is_parsed_behind_a_bound() -> None:
+    callers: dict[str, set[str]] = {parser: set() for parser in PARSERS}
+    for name, tree in modules().items():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) in callers:
+                callers[ast.unparse(node.func)].add(name)
+            assert not (
+                isinstance(node, ast.Call) and ast.unparse(node.func) in ("ast.literal_eval", "compile", "eval")
+            )
+    assert callers == PARSERS

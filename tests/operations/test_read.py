@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from textwrap import dedent, indent
-from typing import get_args
+from typing import NoReturn, get_args
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from onehead.operations import operation as o
-from onehead.operations.operation import Named, Operation, Step
+from onehead.operations.operation import Named, Operation, Step, Unknown
 from onehead.operations.read import read
+from onehead.revisions import python_source
 
 USERS = Named("users")
 
@@ -599,3 +600,14 @@ def test_whatever_is_written_is_read_without_an_error(body: str) -> None:
 @given(st.binary(max_size=200))
 def test_whatever_the_bytes_are(data: bytes) -> None:
     assert all(isinstance(step, Step) for step in read(data))
+
+
+def test_an_expression_of_megabytes_is_not_handed_to_the_parser(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> NoReturn:
+        raise AssertionError("the parser was called")
+
+    monkeypatch.setattr(python_source.ast, "parse", refuse)
+    [step] = read(b"def upgrade():\n    x = " + b"1+" * 2_500_000 + b"1\n")
+    assert step.does == Unknown("the file is too large to be read", "upgrade()")
+    assert python_source.syntax(b"x = " + b"1+" * 2_500_000 + b"1\n") is None
+    assert python_source.expression("1+" * 2_500_000 + "1") is None

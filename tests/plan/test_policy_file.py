@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import pytest
 
 from onehead.plan.policy import Policy, targets_of
@@ -142,7 +144,7 @@ def test_a_long_value_is_cut_in_the_message() -> None:
 def test_a_file_that_is_not_toml_is_named_with_the_line() -> None:
     [problem] = problems(own("strategy = \n"))
     assert (problem.path, problem.line) == (".onehead.toml", 1)
-    assert problem.message.startswith("This is not TOML (")
+    assert problem.message.startswith("This can't be read as TOML (")
 
 
 def test_a_broken_project_file_is_other_peoples_affair_unless_it_has_the_policy() -> None:
@@ -172,3 +174,26 @@ def test_targets_are_the_branches_that_match_with_the_default_branch_first() -> 
     assert targets_of(Policy(targets=("release/*", "main")), "main", branches) == ("main", "release/1", "release/2")
     assert targets_of(Policy(targets=("release/*",)), "main", branches) == ("release/1", "release/2")
     assert targets_of(Policy(targets=("nothing",)), "main", branches) == ("main",)
+
+
+HOSTILE = {
+    "a dotted key": b"a" + b".a" * 15_000 + b" = 1\n",
+    "a dotted heading": b"[a" + b".a" * 15_000 + b"]\nb = 1\n",
+    "a dotted key in an inline table": b"b = { a" + b".a" * 15_000 + b" = 1 }\n",
+    "nested lists": b"a = " + b"[" * 100_000,
+    "megabytes": b"a = 1\n" * 200_000,
+}
+
+
+@pytest.mark.parametrize("data", HOSTILE.values(), ids=HOSTILE)
+def test_a_policy_that_would_fill_the_memory_is_a_problem_and_costs_little(data: bytes) -> None:
+    tracemalloc.start()
+    try:
+        read = read_policy_files({".onehead.toml": data})
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    [problem] = read.problems
+    assert problem.message.startswith("This can't be read as TOML (")
+    assert read.policy.doubtful
+    assert peak < 64 * 1024 * 1024

@@ -15,8 +15,7 @@ from onehead.operations.evaluate import Stop, TooMuch
 from onehead.operations.invoke import AUTOCOMMIT, Calls
 from onehead.operations.operation import Batch, Step, Unknown
 from onehead.operations.terms import BatchOp, Choice, Const, Function, Items, Opaque, Path, Value, unparsed
-from onehead.revisions.parse import MAX_BYTES
-from onehead.revisions.python_source import syntax
+from onehead.revisions.python_source import MAX_BYTES, syntax
 
 MAX_ROUNDS = 256
 """A loop over more constants than that is read once, as one whose rounds are not known."""

@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from onehead.plan.policy import Policy
+from onehead.revisions import toml_source
 
 OWN_FILE = ".onehead.toml"
 PROJECT_FILE = "pyproject.toml"
@@ -97,14 +98,12 @@ def _tables(
 def _table(path: str, data: bytes, problems: list[PolicyProblem], *, elsewhere: bool) -> dict[str, Any] | None:
     if path == PROJECT_FILE and b"onehead" not in data:
         return None
-    import tomllib  # noqa: PLC0415 - most repositories have no policy, and `check` runs in every commit
-
     try:
-        document = tomllib.loads(data.decode("utf-8"))
-    except (ValueError, RecursionError) as error:
+        document = toml_source.parse(data.decode("utf-8"))
+    except ValueError as error:
         if path == OWN_FILE or (not elsewhere and _line(data, *_WITHIN[path])):
             found = re.search(r"at line (\d+)", str(error))
-            message = f"This is not TOML ({error}), so no policy was read."
+            message = f"This can't be read as TOML ({error}), so no policy was read."
             problems.append(PolicyProblem(path, int(found[1]) if found else 0, message))
         return None
     if path == OWN_FILE:

@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from onehead.revisions import toml_source
 from onehead.revisions.config_files import is_alembic_ini
 from onehead.revisions.environment import ConfigProblem
 from onehead.revisions.ini import Ini, interpolate, read_ini
@@ -29,8 +30,6 @@ _SEPARATORS = {"space": " ", "newline": "\n", ":": ":", ";": ";"}
 _LEGACY_SEPARATOR = re.compile(r", *| +|\n")
 _TOML_HEADER = rb"\[[ \t]*tool[ \t]*\.[ \t]*[\"']?alembic[\"']?[ \t]*\]"
 _TOML_TABLE = re.compile(rb"^[ \t]*" + _TOML_HEADER + rb"[^\n]*\n?", re.MULTILINE)
-# Python's TOML reader takes quadratic time for dotted keys; no person writes one of this length.
-_MOST_DOTS = 200
 _NEXT_TABLE = re.compile(rb"^[ \t]*\[[ \t]*[\[A-Za-z\"']", re.MULTILINE)
 
 
@@ -212,13 +211,9 @@ def _alembic_table(data: bytes) -> tuple[Mapping[str, object] | None, str]:
 
 
 def _parse_toml(data: bytes) -> dict[str, Any] | None:
-    import tomllib  # noqa: PLC0415 - most repositories have no such table, so they do not pay for it
-
-    if any(line.count(b".") > _MOST_DOTS for line in data.splitlines()):
-        return None
     try:
-        return tomllib.loads(data.decode("utf-8", "surrogateescape"))
-    except (ValueError, RecursionError):
+        return toml_source.parse(data.decode("utf-8", "surrogateescape"))
+    except ValueError:
         return None
 
 

@@ -82,8 +82,8 @@ def _expression(text: str, start: int) -> ast.expr | None:
 
 
 def _why_not_python(data: bytes) -> tuple[int, str]:
-    if len(data) > syntax_tree.MAX_BYTES:
-        return 0, f"it is larger than {syntax_tree.MAX_BYTES // 1024} KiB and its header is not plain"
+    if len(data) > python_source.MAX_BYTES:
+        return 0, f"it is larger than {python_source.MAX_BYTES // 1024} KiB and its header is not plain"
     try:
         python_source.parse(data)
     except SyntaxError as error:

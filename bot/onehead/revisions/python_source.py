@@ -12,6 +12,9 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+MAX_BYTES = 512 * 1024
+"""A longer text is not given to the parser, which may need some 400 bytes of memory for each byte of an expression."""
+
 NOT_PYTHON = (SyntaxError, ValueError, RecursionError, MemoryError)
 """What the parser raises for a text that it can't read."""
 
@@ -29,8 +32,10 @@ def parse(source: str | bytes) -> ast.Module:
     """The syntax tree of a file.
 
     Raises:
-        NOT_PYTHON: this Python can't parse it.
+        NOT_PYTHON: this Python can't parse it, or it is too long.
     """
+    if len(source) > MAX_BYTES:
+        raise ValueError(f"it has more than {MAX_BYTES // 1024} KiB, too much for Python's parser")
     with _alone():
         return ast.parse(source)
 
@@ -45,6 +50,8 @@ def syntax(source: str | bytes) -> ast.Module | None:
 
 def expression(text: str) -> ast.expr | None:
     """The syntax tree of one expression, or `None` for what is none."""
+    if len(text) > MAX_BYTES:
+        return None
     try:
         with _alone():
             return ast.parse(text, mode="eval").body

@@ -7,11 +7,8 @@ from collections.abc import Iterator
 
 from onehead.revisions.declared import Declared, docstring
 from onehead.revisions.plain_header import FIRST_BLOCK, has_cookie, mentioned
-from onehead.revisions.python_source import syntax
+from onehead.revisions.python_source import MAX_BYTES, syntax
 from onehead.revisions.scope import Scope, Value, declared
-
-MAX_BYTES = 512 * 1024
-"""A larger file (rows of data as code) is read by its header and lines, not as a whole syntax tree."""
 
 _MOST_TARGETS = 16
 """No person writes `a = b = c = ...` longer; the work grows with targets times the length of the value."""
