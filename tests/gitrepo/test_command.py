@@ -251,3 +251,11 @@ def test_ending_collects_the_process(git: Git) -> None:
     assert process.stdin is not None
     assert process.stdin.closed
     end(process)  # once more does no harm
+
+
+def test_git_sees_no_setting_of_ours(git: Git, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("ONEHEAD_TOKEN", "ONEHEAD_WEBHOOK_SECRET", "ONEHEAD_REPORT_SECRET", "ONEHEAD_TOKEN_FILE"):
+        monkeypatch.setenv(name, "s3cret")
+    put_git(tmp_path / "bin", "env", monkeypatch)
+    for door in (git, git.as_the_person("https")):
+        assert b"s3cret" not in door.run("status")

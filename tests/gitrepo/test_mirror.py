@@ -6,6 +6,7 @@ import sys
 import threading
 import time
 from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -52,6 +53,41 @@ def hook(repo: Repository, name: str, script: str) -> None:
 
 def everything(git: Git) -> dict[str, str]:
     return {ref.name: ref.sha for ref in list_refs(git)}
+
+
+def test_a_redirect_is_not_followed_and_the_token_goes_nowhere_else(repo: Repository, mirrors: Mirrors) -> None:
+    repo.commit("main", {"a.py": "1\n"})
+    with ForgeOverHttp(repo.path.parent) as other, Redirecting(other.url) as url:
+        with mirrors.hold(f"{url}/{repo.path.name}", TOKEN) as held, pytest.raises(RemoteUnreachable) as caught:
+            held.fetch()
+        assert other.authorizations == set()
+    assert "another address" in caught.value.message
+    assert TOKEN not in caught.value.message
+
+
+class Redirecting:
+    """A server that sends every request to another one."""
+
+    def __init__(self, target: str) -> None:
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                self.send_response(302)
+                self.send_header("Location", f"{target}{self.path}")
+                self.end_headers()
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+
+    def __enter__(self) -> str:
+        self._thread.start()
+        return f"http://127.0.0.1:{self._server.server_port}"
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
 
 
 class TestFetch:

@@ -8,6 +8,8 @@ What makes a git process safe stands in one place:
   transports are forbidden unless a caller names some (`mirror.py` and `origin.py` do);
 - the variables of an outer git process (`GIT_DIR`, `GIT_INDEX_FILE` …) do not leak in. Three do on purpose: in a
   pre-receive hook they show the pushed objects, which wait in quarantine and are not in the repository yet;
+- no redirect is followed, for the token would go along to another host, whose content would then be judged;
+- onehead's own settings, its secrets among them, are not inherited;
 - the system's configuration, replace refs and grafts are not consulted: what is judged is what is pushed.
 """
 
@@ -55,11 +57,15 @@ _CONFIG = (
     ("core.fsmonitor", "false"),
     ("core.warnAmbiguousRefs", "true"),
     ("credential.helper", ""),
+    ("http.followRedirects", "false"),
     ("i18n.commitEncoding", "UTF-8"),
     ("log.showSignature", "false"),
     # The caller names the repository; `explicit` would only forbid finding a bare one from its own directory.
     ("safe.bareRepository", "all"),
 )
+
+_OF_THE_PERSON = ("credential.helper", "http.followRedirects")
+"""Left to the person's own git where it is theirs that reaches a server."""
 
 
 class Answer(NamedTuple):
@@ -77,13 +83,13 @@ def surroundings(config: tuple[tuple[str, str], ...] = (), *, personal: bool = F
         config: git configuration on top of the safe one.
         personal: reach servers as the person's own git would (see `Git.as_the_person`).
     """
-    inherited = {k: v for k, v in os.environ.items() if not k.startswith("GIT_") or _kept(k)}
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith(("GIT_", "ONEHEAD_")) or _kept(k)}
     fixed, entries = _FIXED, (*_CONFIG, *config)
     if personal:
         inherited |= {name: os.environ[name] for name in _REACHING if name in os.environ}
         # Without a program that answers, git must find nobody to ask.
         fixed = {**_FIXED, "GIT_CONFIG_NOSYSTEM": "0", "GIT_ASKPASS": os.environ.get("GIT_ASKPASS") or "false"}
-        entries = (*_given_config(), *(entry for entry in entries if entry[0] != "credential.helper"))
+        entries = (*_given_config(), *(entry for entry in entries if entry[0] not in _OF_THE_PERSON))
     configured = {"GIT_CONFIG_COUNT": str(len(entries))}
     for number, (key, value) in enumerate(entries):
         configured[f"GIT_CONFIG_KEY_{number}"] = key
