@@ -74,9 +74,9 @@ THIRD_PARTY: dict[str, set[str]] = {
     "structlog": {
         *("logs", "jobs.embedded", "flows.commands", "flows.handle", "flows.offer", "flows.say"),
         *("entrypoints.equip", "entrypoints.report_door", "entrypoints.rounds", "entrypoints.serve"),
-        "entrypoints.webhook",
+        *("entrypoints.connections", "entrypoints.webhook"),
     },
-    "uvicorn": {"entrypoints.serve"},
+    "uvicorn": {"entrypoints.connections", "entrypoints.serve"},
 }
 
 OF_THE_PROJECT = {"flask"}

@@ -152,7 +152,7 @@ def test_who_sends_too_slowly_or_hangs_up(monkeypatch: pytest.MonkeyPatch) -> No
     async def hang_up(*_: object) -> bytes:
         raise ClientDisconnect
 
-    monkeypatch.setattr("onehead.entrypoints.report_door.read_body", hang_up)
+    monkeypatch.setattr("onehead.entrypoints.request_body._Body.receive", hang_up)
     assert "hung up" in Service().refuse(b"{}", "", 400, "incomplete")
 
 

@@ -10,15 +10,18 @@ from collections.abc import Iterator
 
 import pytest
 import uvicorn
+from structlog.testing import capture_logs
 
-from onehead.entrypoints import request_body, webhook
+from onehead.entrypoints import connections, request_body, webhook
 from onehead.entrypoints.health import Health
 from onehead.entrypoints.metrics import Metrics
+from onehead.entrypoints.request_body import Bodies
 from onehead.entrypoints.webhook import LARGEST_BODY, HookDoor, build_app
 from onehead.jobs.embedded import EmbeddedEngine
 from onehead.jobs.job import Job
 from tests.entrypoints.deliveries import SECRET, payload, signed
 from tests.entrypoints.doors import no_reports
+from tests.forgejos.port import eventually
 
 MIB = b" " * 1024 * 1024
 
@@ -29,6 +32,7 @@ class Listening:
     def __init__(self) -> None:
         self.jobs: list[Job] = []
         self.metrics = Metrics()
+        self.bodies = Bodies()
         health = Health(EmbeddedEngine(lambda _job: None))
         door = HookDoor(
             secrets=[SECRET],
@@ -36,11 +40,12 @@ class Listening:
             submit=self.jobs.append,
             health=health,
             metrics=self.metrics,
+            bodies=self.bodies,
         )
         self.listener = socket.create_server(("127.0.0.1", 0))
         app = build_app(door, no_reports(self.metrics), health, self.metrics)
         self.server = uvicorn.Server(
-            uvicorn.Config(app, http="h11", ws="none", lifespan="off", log_config=None, access_log=False)
+            uvicorn.Config(app, **connections.limits(), ws="none", lifespan="off", log_config=None, access_log=False)
         )
         self.thread = threading.Thread(target=self.server.run, kwargs={"sockets": [self.listener]})
         self.thread.start()
@@ -139,3 +144,58 @@ def test_who_hangs_up_leaves_nothing_behind(listening: Listening) -> None:
         time.sleep(0.01)
     assert listening.counted("incomplete")
     assert listening.jobs == []
+
+
+def delivered(listening: Listening) -> bytes:
+    """What a usual, signed delivery is answered."""
+    body, headers = signed("push", payload("push"))
+    lines = [f"{name}: {value}" for name, value in headers.items() if name != "X-Forgejo-Event-Type"]
+    connection = listening.connect(*lines, f"Content-Length: {len(body)}", "Connection: close")
+    connection.sendall(body)
+    return answer_of(connection)
+
+
+def test_strangers_who_say_nothing_keep_no_delivery_out(listening: Listening, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "MAX_CONNECTIONS", 20)
+    monkeypatch.setattr(connections.BoundedConnections, "_last_warning", float("-inf"))
+    with contextlib.ExitStack() as held, capture_logs() as lines:
+        for number in range(120):
+            stranger = held.enter_context(socket.create_connection(listening.listener.getsockname(), timeout=10))
+            if number % 3 == 1:
+                stranger.sendall(b"POST /hooks/forgejo HTTP/1.1\r\nHost: ser")
+            if number % 3 == 2:
+                stranger.sendall(b"POST /hooks/forgejo HTTP/1.1\r\nHost: service\r\nContent-Length: 90\r\n\r\n{")
+        assert delivered(listening).startswith(b"HTTP/1.1 202 ")
+        assert len(listening.server.server_state.connections) <= 21
+    assert len(listening.jobs) == 1
+    assert sum("too many connections" in line["event"] for line in lines) == 1
+
+
+def test_a_head_that_drips_is_given_up(listening: Listening, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "SECONDS_FOR_HEAD", 0.3)
+    with socket.create_connection(listening.listener.getsockname(), timeout=10) as stranger:
+        stranger.sendall(b"POST /hooks/forgejo HTTP/1.1\r\n")
+        with contextlib.suppress(ConnectionResetError, BrokenPipeError):
+            for _ in range(200):
+                stranger.sendall(b"X: y\r\n")
+                time.sleep(0.02)
+            raise AssertionError("the connection stayed open")
+
+
+def test_large_bodies_share_their_memory_and_usual_ones_always_fit(
+    listening: Listening, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(request_body, "MAX_HELD", 3 * len(MIB))
+    with contextlib.ExitStack() as held:
+        for _ in range(3):
+            stranger = held.enter_context(listening.connect(f"Content-Length: {4 * len(MIB)}"))
+            stranger.sendall(MIB)
+        eventually(lambda: listening.bodies.held > 2 * len(MIB), within=5)
+        late = listening.connect(f"Content-Length: {2 * len(MIB)}")
+        with contextlib.suppress(ConnectionResetError, BrokenPipeError):
+            late.sendall(2 * MIB)
+        answer = answer_of(late)
+        assert answer.startswith(b"HTTP/1.1 503 ")
+        assert b"retry-after: 15" in answer.lower()
+        assert delivered(listening).startswith(b"HTTP/1.1 202 ")
+    assert eventually(lambda: listening.bodies.held == 0, within=5)

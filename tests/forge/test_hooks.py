@@ -310,3 +310,18 @@ def test_any_json_is_understood_or_refused(kind: str, payload: object) -> None:
     # None of these is whole, so the only answers are "does not matter" and a sentence about what is missing.
     with contextlib.suppress(NotUnderstood):
         assert isinstance(parse({"X-Forgejo-Event-Type": kind}, body), (Ignored, Push, BranchCreated, BranchDeleted))
+
+
+@pytest.mark.parametrize("text", [r'"\ud800"', "1e999", "NaN", r'{"\udfff": 1}'])
+def test_what_can_be_read_and_not_written_again_is_not_understood(text: str) -> None:
+    body = f'{{"ref": "refs/heads/main", "commits": [{text}]}}'.encode()
+    with pytest.raises(NotUnderstood):
+        parse({"X-Forgejo-Event-Type": "push"}, body)
+
+
+def test_a_large_form_is_not_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("onehead.forge.hooks.parse_qs", lambda *_, **__: pytest.fail("decoded"))
+    form = b"payload=" + b"%41" * 100_000
+    headers = {"Content-Type": "application/x-www-form-urlencoded", "X-Forgejo-Signature": signed(form)}
+    with pytest.raises(NotUnderstood, match="a form of more than 256 KiB"):
+        verify([SECRET], headers, form)

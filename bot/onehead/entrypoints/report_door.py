@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse, Response
 
 from onehead.entrypoints.health import utc_now
 from onehead.entrypoints.metrics import Metrics
-from onehead.entrypoints.request_body import SECONDS_TO_SEND, read_body
+from onehead.entrypoints.request_body import SECONDS_TO_SEND, SECONDS_UNTIL_ROOM, Bodies, NoRoom
 from onehead.jobs.job import Job, RowsReported
 from onehead.rows_report import LARGEST, SIGNATURE, Refused, opened
 
@@ -40,6 +40,7 @@ class ReportDoor:
         submit: Callable[[Job], None],
         metrics: Metrics,
         now: Callable[[], datetime] = utc_now,
+        bodies: Bodies | None = None,
     ) -> None:
         """Open the door.
 
@@ -49,7 +50,9 @@ class ReportDoor:
             submit: takes a job and returns at once; the answer never waits for what the job does.
             metrics: counts.
             now: the clock.
+            bodies: those of all doors together; `None` for this door's own.
         """
+        self._bodies = bodies or Bodies()
         self._secrets = tuple(secrets)
         self._covers = covers
         self._submit = submit
@@ -63,7 +66,9 @@ class ReportDoor:
         say = log.info if reply.status == 202 else log.warning
         say(reply.message, kind="report", repository=reply.repository, database=reply.database)
         # What remains of a body that was not read would be taken for the next request.
-        headers = {"Connection": "close"} if reply.status in {403, 408, 413} else None
+        headers = {"Connection": "close"} if reply.status in {403, 408, 413, 503} else {}
+        if reply.status == 503:
+            headers["Retry-After"] = str(SECONDS_UNTIL_ROOM)
         content = {name: value for name, value in reply._asdict().items() if name != "status"}
         return JSONResponse(content, reply.status, headers)
 
@@ -72,11 +77,16 @@ class ReportDoor:
             said = "This onehead takes no reports, because ONEHEAD_REPORT_SECRET is not set. Set it and start it again."
             return Reply(403, "closed", said)
         try:
-            body = await read_body(request, LARGEST)
+            async with self._bodies.read(request, LARGEST) as body:
+                return self._understand(request, body)
         except TimeoutError:
             return Reply(408, "incomplete", f"The report did not arrive within {SECONDS_TO_SEND:g} seconds.")
         except ClientDisconnect:
             return Reply(400, "incomplete", "The sender hung up before the report was complete.")
+        except NoRoom:
+            return Reply(503, "busy", "Too many large bodies come at once. Report again in a moment.")
+
+    def _understand(self, request: Request, body: bytes | None) -> Reply:
         if body is None:
             return Reply(413, "too-large", f"The report is larger than {LARGEST // 1024} KiB.")
         try:

@@ -13,9 +13,11 @@ from types import FrameType
 import structlog
 import uvicorn
 
+from onehead.entrypoints.connections import allow_files, limits
 from onehead.entrypoints.health import Health
 from onehead.entrypoints.metrics import Metrics
 from onehead.entrypoints.report_door import ReportDoor
+from onehead.entrypoints.request_body import Bodies
 from onehead.entrypoints.rounds import Rounds
 from onehead.entrypoints.webhook import HookDoor, build_app
 from onehead.errors import UsageError
@@ -59,26 +61,30 @@ def serve(
         UsageError: nothing can listen at the address.
     """
     with _listening(*settings.listen) as listener:
+        allow_files()
         health = Health(engine)
         metrics.watch(engine)
+        bodies = Bodies()
         door = HookDoor(
             secrets=[secret.reveal() for secret in settings.webhook_secret],
             covers=settings.covers,
             submit=engine.submit,
             health=health,
             metrics=metrics,
+            bodies=bodies,
         )
         reports = ReportDoor(
             secrets=[secret.reveal() for secret in settings.report_secret],
             covers=settings.covers,
             submit=engine.submit,
             metrics=metrics,
+            bodies=bodies,
         )
         rounds = Rounds(account=account, sweep=sweep, cron=settings.sweep, health=health, metrics=metrics)
         server = uvicorn.Server(
             uvicorn.Config(
                 build_app(door, reports, health, metrics),
-                http="h11",
+                **limits(),
                 ws="none",
                 lifespan="off",
                 log_config=None,

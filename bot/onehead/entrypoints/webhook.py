@@ -17,7 +17,7 @@ from onehead.entrypoints.event_jobs import KINDS, job_for
 from onehead.entrypoints.health import Health
 from onehead.entrypoints.metrics import Metrics
 from onehead.entrypoints.report_door import ReportDoor
-from onehead.entrypoints.request_body import SECONDS_TO_SEND, read_body
+from onehead.entrypoints.request_body import SECONDS_TO_SEND, SECONDS_UNTIL_ROOM, Bodies, NoRoom
 from onehead.forge import hooks
 from onehead.forge.errors import BadSignature, NotUnderstood
 from onehead.jobs.job import Job
@@ -57,6 +57,7 @@ class HookDoor:
         submit: Callable[[Job], None],
         health: Health,
         metrics: Metrics,
+        bodies: Bodies | None = None,
     ) -> None:
         """Open the door.
 
@@ -66,7 +67,9 @@ class HookDoor:
             submit: takes a job and returns at once; the answer never waits for what the job does.
             health: knows the bot's own account.
             metrics: counts.
+            bodies: those of all doors together; `None` for this door's own.
         """
+        self._bodies = bodies or Bodies()
         self._secrets = tuple(secrets)
         self._covers = covers
         self._submit = submit
@@ -88,16 +91,23 @@ class HookDoor:
             "delivery": delivery,
         }
         # What remains of a body that was not read would be taken for the next request.
-        headers = {"Connection": "close"} if answer.status in {408, 413} else None
+        headers = {"Connection": "close"} if answer.status in {408, 413, 503} else {}
+        if answer.status == 503:
+            headers["Retry-After"] = str(SECONDS_UNTIL_ROOM)
         return JSONResponse(content, answer.status, headers)
 
     async def _answer(self, request: Request) -> Answer:
         try:
-            body = await read_body(request, LARGEST_BODY)
+            async with self._bodies.read(request, LARGEST_BODY) as body:
+                return self._understand(request, body)
         except TimeoutError:
             return Answer(408, "incomplete", f"The delivery did not arrive within {SECONDS_TO_SEND:g} seconds.")
         except ClientDisconnect:
             return Answer(400, "incomplete", "The sender hung up before the delivery was complete.")
+        except NoRoom:
+            return Answer(503, "busy", "Too many large deliveries come at once; the next sweep sees what it was about.")
+
+    def _understand(self, request: Request, body: bytes | None) -> Answer:
         if body is None:
             size = f"{LARGEST_BODY // 1024**2} MiB"
             return Answer(

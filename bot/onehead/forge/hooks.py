@@ -19,6 +19,9 @@ from onehead.forge.values import Comment, Permissions, PullRequest, RepositoryNa
 HOOK_PATH = "/hooks/forgejo"
 """Where the service takes deliveries, below its own address."""
 
+MAX_FORM = 256 * 1024
+"""Bytes of a form. Anybody can make us decode one, for what Forgejo signs is its decoded field."""
+
 _BRANCHES = "refs/heads/"
 _PULL_ACTIONS = frozenset({"opened", "reopened", "edited", "synchronized", "closed"})
 _COMMENT_ACTIONS = frozenset({"created", "edited", "deleted"})
@@ -160,6 +163,11 @@ def parse(headers: Mapping[str, str], body: bytes) -> Event:
         data = json.loads(payload)
     except (ValueError, RecursionError):
         raise NotUnderstood(f"The delivery of {kind!r} is not JSON.", _HOOK_HINT) from None
+    try:
+        json.dumps(data, ensure_ascii=False, allow_nan=False).encode()
+    except (ValueError, RecursionError):
+        # Half a surrogate pair and an endless number can be read, and nowhere be written again.
+        raise NotUnderstood(f"The delivery of {kind!r} holds text or a number that nothing else can hold.") from None
     return _event(kind, Fields(data, kind))
 
 
@@ -228,6 +236,12 @@ def _payload(names: Mapping[str, str], body: bytes) -> bytes:
     kind = names.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "application/x-www-form-urlencoded":
         return body
+    if len(body) > MAX_FORM:
+        raise NotUnderstood(
+            f"The delivery is a form of more than {MAX_FORM // 1024} KiB.",
+            "Set the webhook's content type to application/json in Forgejo: a form has to be decoded before its "
+            "signature can be checked, so large ones are not taken.",
+        )
     try:
         form = parse_qs(body.decode("ascii"), strict_parsing=True, errors="strict", max_num_fields=10)
         return form["payload"][0].encode()
