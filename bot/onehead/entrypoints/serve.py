@@ -6,8 +6,10 @@ import os
 import signal
 import socket
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import FrameType
 
 import structlog
@@ -62,7 +64,7 @@ def serve(
     """
     with _listening(*settings.listen) as listener:
         allow_files()
-        health = Health(engine)
+        health = Health(engine, places=[settings.cache_dir, Path(tempfile.gettempdir())])
         metrics.watch(engine)
         bodies = Bodies()
         door = HookDoor(
