@@ -33,8 +33,10 @@ class Repository:
         self.path = path
         self._made = 0
         path.mkdir(parents=True, exist_ok=True)
-        kind = ["--bare"] if bare else []
+        kind = ["--bare", "--template="] if bare else ["--template="]
         self.git("init", "--quiet", *kind, f"--object-format={object_format}", f"--initial-branch={default_branch}")
+        self._home = path if bare else path / ".git"
+        (self._home / "hooks").mkdir(exist_ok=True)
 
     def commit(
         self,
@@ -57,19 +59,18 @@ class Repository:
             modes: path → `100755`, `120000` (the content is the link's target) or `160000` (it is a SHA).
         """
         if parents is None:
-            parents = [branch] if self.ref(f"refs/heads/{branch}") else []
+            parents = [branch] if self._has(branch) else []
         changes = [_change(path, content, (modes or {}).get(path, "100644")) for path, content in files.items()]
-        return self._import(branch, b"".join(changes), message, [self.sha(parent) for parent in parents], author)
+        return self._import(branch, b"".join(changes), message, parents, author)
 
     def merge(self, branch: str, other: str, message: str = "Merge", *, author: str = ANN) -> str:
         """Merge another commit into a branch, cleanly, and return the SHA of the merge commit."""
-        parents = [self.sha(branch), self.sha(other)]
-        tree = self.git("merge-tree", "--write-tree", *parents).strip()
-        return self._import(branch, f'M 040000 {tree} ""\n'.encode(), message, parents, author)
+        tree = self.git("merge-tree", "--write-tree", branch, other).strip()
+        return self._import(branch, f'M 040000 {tree} ""\n'.encode(), message, [branch, other], author)
 
     def branch(self, name: str, at: str) -> None:
         """Point a branch to a commit."""
-        self.git("update-ref", f"refs/heads/{name}", self.sha(at))
+        self.git("update-ref", f"refs/heads/{name}", f"{at}^{{commit}}")
 
     def tag(self, name: str, at: str, message: str = "") -> None:
         """Make a tag, annotated when it has a message."""
@@ -109,14 +110,21 @@ class Repository:
     def _import(self, branch: str, changes: bytes, message: str, parents: Sequence[str], author: str) -> str:
         when = f"{START + 3600 * self._made} +0000"
         self._made += 1
-        head = f"commit refs/heads/{branch}\nauthor {author} {when}\ncommitter {author} {when}\n".encode()
+        head = f"commit refs/heads/{branch}\nmark :1\nauthor {author} {when}\ncommitter {author} {when}\n".encode()
         text = message.encode()
-        lineage = "".join(f"{'merge' if n else 'from'} {sha}\n" for n, sha in enumerate(parents)).encode()
-        if not parents:
+        # `^0`: the commit that a name stands for, which may be the very branch that is written.
+        lineage = "".join(f"{'merge' if n else 'from'} {name}^0\n" for n, name in enumerate(parents)).encode()
+        if not parents and self._has(branch):
             self.git("update-ref", "-d", f"refs/heads/{branch}")
-        stream = head + b"data %d\n%s\n" % (len(text), text) + lineage + changes + b"\n"
-        self.git("fast-import", "--quiet", "--force", data=stream)
-        return self.sha(f"refs/heads/{branch}")
+        stream = head + b"data %d\n%s\n" % (len(text), text) + lineage + changes + b"\nget-mark :1\n"
+        return self.git("fast-import", "--quiet", "--force", data=stream).strip()
+
+    def _has(self, branch: str) -> bool:
+        """Whether there is such a branch, without starting git."""
+        packed = self._home / "packed-refs"
+        return (self._home / "refs/heads" / branch).is_file() or (
+            packed.is_file() and f" refs/heads/{branch}\n" in packed.read_text(encoding="utf-8")
+        )
 
 
 def environment() -> dict[str, str]:

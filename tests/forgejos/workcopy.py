@@ -30,6 +30,9 @@ class WorkCopy:
             "LC_ALL": "C",
             "GIT_CONFIG_NOSYSTEM": "1",
             "GIT_CONFIG_GLOBAL": os.devnull,
+            "GIT_CONFIG_COUNT": "1",
+            "GIT_CONFIG_KEY_0": "maintenance.auto",
+            "GIT_CONFIG_VALUE_0": "false",
             "GIT_TERMINAL_PROMPT": "0",
             "GIT_AUTHOR_NAME": account.name.title(),
             "GIT_AUTHOR_EMAIL": account.email,
@@ -37,11 +40,7 @@ class WorkCopy:
             "GIT_COMMITTER_EMAIL": account.email,
         }
         folder.mkdir(parents=True)
-        self.git("init", "-q", "--initial-branch=main")
-        self.git("remote", "add", "origin", clone_url(url, repository, account))
-        self.git("fetch", "-q", "origin")
-        if self.git("branch", "-r", "--list", "origin/main"):
-            self.git("checkout", "-q", "main")
+        self.git("clone", "-q", "--template=", clone_url(url, repository, account), ".")
 
     def git(self, *arguments: str) -> str:
         result = self._run(*arguments)
@@ -85,8 +84,7 @@ class WorkCopy:
         Raises:
             PushRefusedError: the forge refused.
         """
-        names = refspecs or (self.git("rev-parse", "--abbrev-ref", "HEAD"),)
-        result = self._run("push", *(["--force"] if force else []), "origin", *names)
+        result = self._run("push", *(["--force"] if force else []), "origin", *(refspecs or ("HEAD",)))
         if result.returncode:
             raise PushRefusedError(result.stderr)
         return result.stderr

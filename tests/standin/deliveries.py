@@ -143,10 +143,13 @@ class Postman:
 
     def announce(self, repository: Repository, event_type: str, payload: dict[str, Any]) -> None:
         """Send an event to every active hook of the repository, its owner and the system. The caller holds the lock."""
-        body = go_json(payload, indent=2)
-        for hook in self._hooks_of(repository):
-            if not hook.active or event_type not in hook.events or not self._branch_wanted(hook, payload):
-                continue
+        wanted = [
+            hook
+            for hook in self._hooks_of(repository)
+            if hook.active and event_type in hook.events and self._branch_wanted(hook, payload)
+        ]
+        body = go_json(payload, indent=2) if wanted else b""
+        for hook in wanted:
             self.send(repository, hook, event_type, body)
 
     def send(self, repository: Repository, hook: Hook, event_type: str, body: bytes) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import subprocess
 import sys
 from typing import Any
 
@@ -39,6 +38,8 @@ def protected(protection: dict[str, Any], before: str, after: str, branch: str) 
     if after == ZERO:
         return f"branch {branch} is protected from deletion"
     if before != ZERO:
+        import subprocess  # noqa: PLC0415 - rarely needed, and every push starts this file anew
+
         lost = subprocess.run(
             ["git", "rev-list", "--max-count=1", before, "^" + after], stdout=subprocess.PIPE, check=True
         )

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 import threading
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
 import pytest
 
-from onehead.entrypoints import cli
+from onehead.entrypoints import cli, report_rows
 from onehead.flows.ours import DATABASES
 from onehead.flows.remember import remember
 from onehead.forge.values import PullRequest
@@ -22,6 +24,7 @@ from tests.migrations import project as alembic_project
 from tests.stories.conftest import REPORT_SECRET, Service
 
 BASE = merged(alembic_project(), chain(("017", None), ("018", "017")))
+DEPLOYS = itertools.count()
 TODAY = datetime.now(UTC).strftime("%Y-%m-%d")
 
 
@@ -46,6 +49,9 @@ def told(service: Service, monkeypatch: pytest.MonkeyPatch, *words: str) -> int:
     name = service.project.repository.full_name
     monkeypatch.setenv("ONEHEAD_REPORT_KEY", key_of(REPORT_SECRET, name))
     monkeypatch.setenv("ONEHEAD_SERVICE_URL", service.url)
+    # A report tells whole seconds; deploys are further apart than these tests.
+    now = datetime.now(UTC) + timedelta(seconds=next(DEPLOYS))
+    monkeypatch.setattr(report_rows, "datetime", SimpleNamespace(now=lambda _zone: now))
     code = cli.main(["report-rows", "--repository", name, *words])
     service.settle()
     return code
