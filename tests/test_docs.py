@@ -8,7 +8,9 @@ from __future__ import annotations
 import argparse
 import ast
 import inspect
+import io
 import json
+import os
 import re
 import shlex
 import subprocess
@@ -16,10 +18,12 @@ import sys
 import tempfile
 import tomllib
 from collections.abc import Iterator
+from contextlib import chdir, redirect_stderr, redirect_stdout
 from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import Any, get_args
+from unittest.mock import patch
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -41,6 +45,7 @@ from onehead.settings import SETTINGS
 from onehead.states.ailments import Ailment, Effect
 from onehead.states.reported import MOST_HELD
 from tests.entrypoints.doors import no_reports
+from tests.entrypoints.terminal_runs import Done
 from tests.migrations import VERSIONS, chain, merged, project, revision
 from tests.repositories import Repository, environment
 from tests.test_architecture import ARROWS, OF_THE_PROJECT, THIRD_PARTY
@@ -268,16 +273,16 @@ def test_the_example_of_a_finding_gives_that_finding(code: Code, tmp_path: Path)
         repo.commit("topic", head)
         sides += ["--head", "topic"]
     done = run("onehead check --format json " + shlex.join(sides), repo.path, tmp_path)
-    assert done.stderr == ""
-    printed = json.loads(done.stdout)
+    assert done.err == ""
+    printed = json.loads(done.out)
     findings = [each for e in (printed, *printed["environments"]) for each in e["findings"]]
     [found] = [each for each in findings if each["code"] == code]
     kind = KINDS[code]
     assert (found["severity"], found["introduced_by"]) == (kind.severity, "target" if head is None else "head")
     if kind.severity == "error":
-        assert done.returncode == (3 if kind.blinds else 1)
+        assert done.code == (3 if kind.blinds else 1)
     elif not any(each["severity"] == "error" for each in findings):
-        assert done.returncode == 0
+        assert done.code == 0
 
 
 def test_what_a_doctor_says() -> None:
@@ -632,21 +637,17 @@ def printed(command: str) -> str:
     with tempfile.TemporaryDirectory() as folder:
         repo = league(Path(folder))
         done = run(command, repo.path, Path(folder))
-    assert done.stderr == ""
-    return done.stdout
+    assert done.err == ""
+    return done.out
 
 
-def run(command: str, place: Path, cache: Path) -> subprocess.CompletedProcess[str]:
-    """Type a command somewhere."""
-    return subprocess.run(
-        [sys.executable, "-m", "onehead", *shlex.split(command)[1:]],
-        cwd=place,
-        env=environment() | {"ONEHEAD_CACHE_DIR": str(cache)},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
+def run(command: str, place: Path, cache: Path) -> Done:
+    """Type a command somewhere; it runs in this process."""
+    variables = environment() | {"ONEHEAD_CACHE_DIR": str(cache)}
+    out, err = io.StringIO(), io.StringIO()
+    with patch.dict(os.environ, variables, clear=True), chdir(place), redirect_stdout(out), redirect_stderr(err):
+        code = cli.main(shlex.split(command)[1:])
+    return Done(code, out.getvalue(), err.getvalue())
 
 
 def refreshed(page: Path) -> str:

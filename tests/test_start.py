@@ -43,6 +43,7 @@ def run(*command: str, cwd: Path, timeout: float = 60, **variables: str) -> subp
 # --- the demo ---------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("forgejo", [STANDIN, *binaries()], ids=lambda name: Path(name).name)
 @pytest.mark.timeout(260)
 def test_the_demo_shows_the_main_job_and_ends_everything_it_started(forgejo: str, tmp_path: Path) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import os
 import subprocess
-import sys
 from collections.abc import Mapping
+from contextlib import redirect_stdout
 from pathlib import Path
 
+from onehead.entrypoints.cli import main
 from tests.repositories import Repository, environment
 
 ZERO = "0" * 40
@@ -24,8 +26,9 @@ class Server:
 
     def install(self, *options: str) -> str:
         """`onehead install hook`; gives what it prints."""
-        command = [sys.executable, "-m", "onehead", "install", "hook", "--repository", str(self.bare.path), *options]
-        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
+        with redirect_stdout(io.StringIO()) as printed:
+            assert main(["install", "hook", "--repository", str(self.bare.path), *options]) == 0
+        return printed.getvalue()
 
     def push(self, *refspecs: str, force: bool = False, **variables: str) -> tuple[bool, str]:
         """Whether the push was accepted, and the lines of the hook."""

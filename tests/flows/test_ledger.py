@@ -104,6 +104,7 @@ def test_a_database_is_forgotten_in_one_environment_or_in_all(repo: Repository, 
     assert [known.name for known in kept(mirror).databases] == ["q"]
 
 
+@pytest.mark.slow
 def test_more_databases_than_are_kept_make_everything_unsure(mirror: Mirror) -> None:
     remember(mirror, [report(f"d{number}", "018") for number in range(MOST_DATABASES)])
     assert (len(kept(mirror).databases), kept(mirror).trouble) == (MOST_DATABASES, "")

@@ -18,7 +18,7 @@ from onehead.revisions.parse import parse
 from onehead.revisions.revision import Revision
 from onehead.revisions.style import Sibling, newest
 
-TEMPLATES = ["generic", "async", "multidb", "pyproject", "pyproject_async"]
+OTHERS = ["async", "multidb", "pyproject", "pyproject_async"]
 
 
 class Project:
@@ -102,7 +102,7 @@ def forked(folder: Path, template: str, ids: tuple[str, str, str] = ("018", "019
     return project
 
 
-@pytest.mark.parametrize("template", TEMPLATES)
+@pytest.mark.parametrize("template", ["generic", *(pytest.param(name, marks=pytest.mark.slow) for name in OTHERS)])
 def test_one_head_and_a_run_through_both_sides(tmp_path: Path, template: str) -> None:
     project = forked(tmp_path, template)
     merge = project.merge("020", "019")
