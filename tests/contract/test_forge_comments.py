@@ -156,3 +156,30 @@ def test_labels_by_name_and_by_number(project: Project, issue: str) -> None:
     project.api.call("DELETE", f"{issue}/labels/{label['id']}", expect=204)
     assert project.api.get(issue)["labels"] == []
     project.api.call("POST", path, {"name": "bad", "color": "nonsense"}, expect=422)
+
+
+def test_whom_the_poster_has_blocked_may_not_write_there_and_sets_statuses_all_the_same(
+    project: Project, api_of: Open
+) -> None:
+    forgejo, repository = project.forgejo, project.repository
+    poster, bot = forgejo.admin.create_user("bob"), forgejo.admin.create_bot()
+    forgejo.admin.add_collaborator(repository, bot, "write")
+    theirs, ours = api_of(poster), api_of(bot)
+    number = theirs.call("POST", f"{repository.path}/issues", {"title": "Crash"}, expect=201)["number"]
+    note = project.api.call("POST", f"{repository.path}/issues/{number}/comments", {"body": "Ah."}, expect=201)["id"]
+    theirs.call("PUT", f"/user/block/{bot.name}", expect=204)
+
+    for path, body in (
+        (f"{repository.path}/issues/{number}/comments", {"body": "Two heads."}),
+        (f"{repository.path}/issues/comments/{note}/reactions", {"content": "eyes"}),
+    ):
+        refused = ours.ask("POST", path, body)
+        assert (refused.status_code, refused.json()["message"]) == (
+            403,
+            "user is blocked by the poster or repository owner",
+        )
+    sha = project.api.get(f"{repository.path}/branches/main")["commit"]["id"]
+    ours.call("POST", f"{repository.path}/statuses/{sha}", {"state": "failure", "context": "onehead"}, expect=201)
+
+    theirs.call("PUT", f"/user/unblock/{bot.name}", expect=204)
+    ours.call("POST", f"{repository.path}/issues/{number}/comments", {"body": "Two heads."}, expect=201)

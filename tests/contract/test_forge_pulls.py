@@ -415,3 +415,18 @@ def test_bringing_the_base_into_the_branch(project: Project) -> None:
 
     project.copy.git("fetch", "-q", "origin")
     assert project.copy.git("ls-tree", "--name-only", "origin/topic").split() == ["README.md", "a.txt", "b.txt"]
+
+
+def test_where_pull_requests_are_switched_off_the_repository_says_so_and_the_rest_is_404(project: Project) -> None:
+    repository = project.repository
+    project.push_branch("topic", {"a.txt": "a\n"})
+    assert project.api.get(repository.path)["has_pull_requests"] is True
+
+    project.api.call("PATCH", repository.path, {"has_pull_requests": False}, expect=200)
+
+    assert project.api.get(repository.path)["has_pull_requests"] is False
+    assert project.api.ask("GET", f"{repository.path}/pulls").status_code == 404
+    wanted = {"head": "topic", "base": "main", "title": "Topic"}
+    assert project.api.ask("POST", f"{repository.path}/pulls", wanted).status_code == 404
+    sha = project.api.get(f"{repository.path}/branches/topic")["commit"]["id"]
+    project.api.call("POST", f"{repository.path}/statuses/{sha}", {"state": "success", "context": "c"}, expect=201)

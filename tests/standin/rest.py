@@ -107,6 +107,11 @@ class Call:
     def issue(self) -> Issue:
         return self.repo.issues.get(self.number("index")) or not_found()
 
+    def refuse_the_blocked(self, *people: User) -> None:
+        """Refuse whom the owner, or any of these people, has blocked."""
+        if any(self.doer.id in person.blocked for person in (self.repo.owner, *people)):
+            raise RefusedError(403, "user is blocked by the poster or repository owner")
+
     def pull(self) -> tuple[Issue, Pull]:
         issue = self.issue()
         return issue, issue.pull or not_found()
@@ -243,6 +248,8 @@ def _check(route: Route, call: Call) -> None:
             raise RefusedError(403, f"token does not have at least one of required scope(s): [{wanted}]")
     if "owner" in call.path and "repo" in call.path:
         call.repository = _find_repository(call)
+    if route.path.startswith("/repos/{owner}/{repo}/pulls") and not call.repo.has_pulls:
+        not_found()
     if route.not_when_empty and call.repo.is_empty:
         not_found()
     if route.role:

@@ -30,6 +30,18 @@ def myself(call: Call) -> Answer:
     return Answer(200, shapes.user(call.forge.world, call.doer, call.doer))
 
 
+@routes.put("/user/block/{username}", "token")
+def block(call: Call) -> Answer:
+    call.doer.blocked.add(find_user(call).id)
+    return Answer(204)
+
+
+@routes.put("/user/unblock/{username}", "token")
+def unblock(call: Call) -> Answer:
+    call.doer.blocked.discard(find_user(call).id)
+    return Answer(204)
+
+
 @routes.get("/users/{username}")
 def someone(call: Call) -> Answer:
     return Answer(200, shapes.user(call.forge.world, find_user(call), call.caller.user))

@@ -170,6 +170,7 @@ def create_comment(call: Call) -> Answer:
     issue = _commented(call)
     if issue.is_locked and not call.can("write"):
         raise RefusedError(403, "This issue is locked. Only collaborators may comment.")
+    call.refuse_the_blocked(issue.poster)
     note = Comment(call.forge.world.next_id("comment"), call.doer, call.body["body"])
     issue.updated = now()
     # The event does not count the new comment yet.

@@ -17,10 +17,11 @@ REACTIONS = frozenset({"+1", "-1", "laugh", "hooray", "confused", "heart", "rock
 Reactions = list[tuple[str, User, datetime]]
 
 
-def _add_reaction(call: Call, issue: Issue, reactions: Reactions) -> Answer:
+def _add_reaction(call: Call, issue: Issue, poster: User, reactions: Reactions) -> Answer:
     content = call.body["content"]
     if issue.is_locked and not call.can("write"):
         raise RefusedError(403, "change issue reaction: no permission")
+    call.refuse_the_blocked(issue.poster, poster)
     if content not in REACTIONS:
         raise RefusedError(403, f"'{content}' is not an allowed reaction")
     for entry in reactions:
@@ -47,7 +48,7 @@ def comment_reactions(call: Call) -> Answer:
 @routes.post(COMMENT + "/reactions", required=("content",))
 def react_to_comment(call: Call) -> Answer:
     issue, note = find_comment(call)
-    return _add_reaction(call, issue, note.reactions)
+    return _add_reaction(call, issue, note.poster, note.reactions)
 
 
 @routes.delete(COMMENT + "/reactions", required=("content",))
@@ -63,7 +64,7 @@ def issue_reactions(call: Call) -> Answer:
 
 @routes.post(ISSUE + "/reactions", required=("content",))
 def react_to_issue(call: Call) -> Answer:
-    return _add_reaction(call, call.issue(), call.issue().reactions)
+    return _add_reaction(call, call.issue(), call.issue().poster, call.issue().reactions)
 
 
 @routes.delete(ISSUE + "/reactions", required=("content",))

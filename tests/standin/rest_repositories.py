@@ -126,6 +126,8 @@ def edit(call: Call) -> Answer:
     for name in ("private", "description"):
         if wanted.get(name) is not None:
             setattr(repo, name, wanted[name])
+    if wanted.get("has_pull_requests") is not None:
+        repo.has_pulls = wanted["has_pull_requests"]
     if wanted.get("archived") is not None and wanted["archived"] != repo.archived:
         repo.archived_at = now() if wanted["archived"] else None
     return Answer(200, shown(call, repo))

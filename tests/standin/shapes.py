@@ -131,7 +131,7 @@ def repository(
         "wiki_ssh_url": f"{ssh}.wiki.git",
         "wiki_clone_url": f"{page}.wiki.git",
         "globally_editable_wiki": False,
-        "has_pull_requests": True,
+        "has_pull_requests": repo.has_pulls,
         "has_projects": not is_fork,
         "has_releases": not is_fork,
         "has_packages": not is_fork,

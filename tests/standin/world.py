@@ -40,6 +40,7 @@ class User:
     is_admin: bool = False
     is_organization: bool = False
     members: set[int] = field(default_factory=set)  # owners, when this is an organization
+    blocked: set[int] = field(default_factory=set)  # who may not write on this user's pages
     created: datetime = field(default_factory=now)
 
 
@@ -159,6 +160,7 @@ class Repository:
     default_branch: str = "main"
     parent: Repository | None = None
     archived_at: datetime | None = None
+    has_pulls: bool = True
     topics: list[str] = field(default_factory=list)
     collaborators: dict[int, Access] = field(default_factory=dict)
     refs: dict[str, str] = field(default_factory=dict)  # full ref -> sha, kept equal to the bare repository
