@@ -153,7 +153,7 @@ class TestClosing:
         said = forge.post(f"{R}/issues/5/comments").respond(201, json=comment(1, "x"))
         forge.patch(f"{R}/pulls/5").respond(201, json=pull(state="closed"))
         assert self.close(api) is True
-        assert requests(forge)[-2:] == ["POST /issues/5/comments", "PATCH /pulls/5"]
+        assert requests(forge)[-3:] == ["POST /issues/5/comments", "GET /issues/5/comments", "PATCH /pulls/5"]
         assert sent(forge) == {"state": "closed"}
         body = json.loads(said.calls.last.request.content)["body"]
         assert body == "<!-- onehead:closed v1 {} -->\nNot needed any more."
@@ -183,7 +183,23 @@ class TestComment:
         forge.get(self.where).respond(json=[comment(1, "hello", ALICE)])
         forge.post(self.where).respond(201, json=comment(2, "x"))
         assert self.say(api) == (2, True)
-        assert sent(forge) == {"body": '<!-- onehead:verdict v1 {"head":"abc"} -->\nOne head.'}
+        assert requests(forge) == ["GET /issues/23/comments", "POST /issues/23/comments", "GET /issues/23/comments"]
+        assert json.loads(forge.calls[1].request.content) == {
+            "body": '<!-- onehead:verdict v1 {"head":"abc"} -->\nOne head.'
+        }
+
+    def test_of_two_made_at_the_same_moment_the_older_stays(self, api: ForgejoApi, forge: respx.MockRouter) -> None:
+        ours = mark(VERDICT, "One head.")
+        forge.get(self.where).mock(
+            side_effect=[
+                httpx.Response(200, json=[]),
+                httpx.Response(200, json=[comment(2, ours), comment(3, ours)]),
+            ]
+        )
+        forge.post(self.where).respond(201, json=comment(3, ours))
+        gone = forge.delete(f"{R}/issues/comments/3").respond(204)
+        assert self.say(api) == (2, True)
+        assert gone.called
 
     def test_same_again_writes_nothing(self, api: ForgejoApi, forge: respx.MockRouter) -> None:
         forge.get(self.where).respond(json=[comment(2, mark(VERDICT, "One head."))])

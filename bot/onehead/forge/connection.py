@@ -69,7 +69,12 @@ class Connection:
         self._chance = chance
         self.sleep = sleep
         self._http = httpx.Client(
-            headers={"Authorization": f"token {token}", "Accept": "application/json", "User-Agent": "onehead"},
+            headers={
+                "Authorization": f"token {token}",
+                "Accept": "application/json",
+                "Accept-Language": "en-US",  # refusals are recognised by their words, which Forgejo translates
+                "User-Agent": "onehead",
+            },
             timeout=_TIMEOUT,
             follow_redirects=False,
         )

@@ -60,6 +60,7 @@ def repository(fields: Fields) -> Repository:
         permissions=permissions(granted) if granted else Permissions(),
         updated_at=fields.moment("updated_at"),
         topics=fields.texts("topics"),
+        has_pulls=fields.flag("has_pull_requests"),
     )
 
 

@@ -29,6 +29,16 @@ class Unauthorised(ForgeError):
 class Forbidden(ForgeError):
     """403: the account or its token may not do this."""
 
+    lasting = True
+
+
+class Blocked(Forbidden):
+    """403: the author of the page, of the comment, or the owner of the repository has blocked the account."""
+
+
+class Locked(Forbidden):
+    """403: the conversation is locked, and the account may not write there all the same."""
+
 
 class MissingScope(Forbidden):
     """403: the account may, its token may not.

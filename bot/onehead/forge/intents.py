@@ -1,7 +1,8 @@
 """What the bot wants of the forge. Each is safe to repeat, and writes nothing where the forge says it already.
 
-"Looked up, then written" can race with another process; jobs run one at a time per repository, and what is doubled
-all the same (a comment posted in the moment the connection broke) is healed by the next run.
+"Looked up, then written" can race with another process: after a comment was made, the page is read once more, and of
+several the oldest stays. What is doubled all the same (a comment posted in the moment the connection broke) is healed
+by the next run.
 """
 
 from __future__ import annotations
@@ -10,11 +11,11 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from onehead.forge import markers
-from onehead.forge.errors import Conflict, Forbidden, NotFound, TooSoon
+from onehead.forge.errors import Conflict, Forbidden, ForgeError, NotFound, TooSoon
 from onehead.quoting import cut_bytes, cut_words
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from onehead.forge.api import ForgejoApi
     from onehead.forge.markers import Marker
@@ -146,13 +147,27 @@ def ensure_comment(
         the comment, and whether anything had to be written.
     """
     body = markers.mark(marker, text)
-    ours = [
-        comment
-        for comment in (api.comments(repository, number) if known is None else known)
-        if comment.author.id == author.id and marker.same_place(markers.parse(comment.body))
-    ]
+    ours = _in_place(api.comments(repository, number) if known is None else known, marker, author)
     if not ours:
-        return api.create_comment(repository, number, body), True
+        made = api.create_comment(repository, number, body)
+        # Another process that serves the same forge may have looked at the same moment and made one too. Whoever looks
+        # last sees both, and both keep the same one. Where this can't be done now, the next run finds the double.
+        with suppress(ForgeError):
+            ours = _in_place(api.comments(repository, number), marker, author)
+            if len(ours) > 1:
+                return _one_of(api, repository, ours, body)[0], True
+        return made, True
+    return _one_of(api, repository, ours, body)
+
+
+def _in_place(comments: Iterable[Comment], marker: Marker, author: User) -> list[Comment]:
+    """Our comments that hold a marker's place, oldest first."""
+    found = [each for each in comments if each.author.id == author.id and marker.same_place(markers.parse(each.body))]
+    return sorted(found, key=lambda comment: comment.id)
+
+
+def _one_of(api: ForgejoApi, repository: RepositoryName, ours: list[Comment], body: str) -> tuple[Comment, bool]:
+    """Keep the oldest of some comments, and let it say what it should."""
     kept, *doubles = ours
     for double in doubles:
         with suppress(NotFound):
@@ -171,21 +186,35 @@ def ensure_status(
     state: StatusState,
     description: str,
     target_url: str = "",
+    will_do: Callable[[Status], bool] = lambda _status: False,
 ) -> tuple[Status, bool]:
     """What a commit's check says.
 
-    For a pull request from a fork the repository is the base: that is where Forgejo looks.
+    For a pull request from a fork the repository is the base: that is where Forgejo looks. What can't be read is
+    written: a status that is there twice is harmless, one that is missing is not.
+
+    Args:
+        api: the forge.
+        repository: where.
+        sha: the commit.
+        context: of the check.
+        state: what it says.
+        description: and why; cut to what the forge's pages show.
+        target_url: where its link leads.
+        will_do: whether a status that is there may stay, although it is not just what is wanted.
 
     Returns:
         the status that counts, and whether it had to be written.
     """
     description = cut_words(" ".join(description.split()), LONGEST_DESCRIPTION)
     wanted = (context, state.value, description, target_url)
-    for status in api.latest_statuses(repository, sha):
-        if status.context == context:
-            if (status.context, status.state, status.description, status.target_url) == wanted:
-                return status, False
-            break
+    with suppress(Exception):
+        for status in api.latest_statuses(repository, sha):
+            if status.context == context:
+                present = (status.context, status.state, status.description, status.target_url)
+                if present == wanted or will_do(status):
+                    return status, False
+                break
     written = api.create_status(
         repository, sha, state=state, context=context, description=description, target_url=target_url
     )

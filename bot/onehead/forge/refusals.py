@@ -9,9 +9,11 @@ from email.utils import parsedate_to_datetime
 from onehead.forge.errors import (
     BOT_SCOPES,
     Archived,
+    Blocked,
     Conflict,
     Forbidden,
     ForgeError,
+    Locked,
     MissingScope,
     NotFound,
     Refused,
@@ -30,12 +32,19 @@ _NEW_TOKEN = (
 _LATER = "onehead tries again later; if it stays so, look at Forgejo's log and at the proxy before it."
 _MOVED_ON = "Something has changed meanwhile: look at the current state and try again."
 _MAY_NOT = (
-    "Forgejo's answer says why, if it says anything. Most often the bot's account lacks write access to the repository "
+    "Forgejo's answer says why. Most often the bot's account lacks write access to the repository "
     "(Settings → Collaborators)."
 )
 _UNBLOCK = (
-    "Whoever wrote that page, or owns the repository, has blocked the bot's account; only they can lift it "
-    "(their Settings → Blocked users). Statuses don't depend on it."
+    "Whoever wrote that page or comment, or owns the repository, has blocked the bot's account; only they can lift it "
+    "(their Settings → Blocked users). Statuses and repairs don't depend on it."
+)
+_UNLOCK = "Unlock the conversation, or let the bot's account write issues and pull requests, not only code."
+# Forgejo's own words: models/user/block.go, `issues.comment_on_locked`, routers/api/v1/repo/issue_reaction.go.
+_WORDS_OF_403: tuple[tuple[str, type[Forbidden], str], ...] = (
+    ("is blocked by", Blocked, _UNBLOCK),
+    ("comment on a locked issue", Locked, _UNLOCK),
+    ("no permission to change reaction", Locked, _UNLOCK),
 )
 _PLAIN: dict[int, tuple[type[ForgeError], str]] = {
     404: (
@@ -78,7 +87,10 @@ def _forbidden(said: str, answer: str) -> ForgeError:
         return MissingScope(f"{said} The token lacks the scope {missing}.", _NEW_TOKEN, scopes=named)
     if "limited to public" in answer:
         return Forbidden(f"{said} The token is for public repositories only.", _NEW_TOKEN, status=403)
-    return Forbidden(said, _UNBLOCK if "block" in answer.lower() else _MAY_NOT, status=403)
+    for words, kind, hint in _WORDS_OF_403:
+        if words in answer.lower():
+            return kind(said, hint, status=403)
+    return Forbidden(said, _MAY_NOT, status=403)
 
 
 def seconds_to_wait(header: str | None, now: datetime) -> float | None:

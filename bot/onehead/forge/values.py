@@ -71,6 +71,7 @@ class Repository:
         permissions: of whoever asked. In a webhook delivery of a comment: of the commenter.
         updated_at: when it was last pushed to or its settings were changed; comments and pull requests don't count.
         topics: as its people have set them, lower case.
+        has_pulls: whether pull requests are switched on.
     """
 
     id: int
@@ -87,6 +88,7 @@ class Repository:
     permissions: Permissions
     updated_at: datetime
     topics: tuple[str, ...] = ()
+    has_pulls: bool = True
 
 
 @dataclass(frozen=True, slots=True)
