@@ -10,9 +10,11 @@ class OneheadError(Exception):
         message: what happened and what it means, a full sentence.
         hint: what to do next, a full sentence.
         exit_code: what the terminal returns (documented in docs/reference/exit-codes.md).
+        lasting: whether it most likely stays until a person does something, so that waiting alone does not help.
     """
 
     exit_code = 3
+    lasting = False
 
     def __init__(self, message: str, hint: str = "") -> None:
         super().__init__(message)

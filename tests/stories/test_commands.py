@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from onehead.commands.grammar import COMMANDS, usage
+from onehead.flows.troubles import Unfinished
 from onehead.forge.api import ForgejoApi
 from onehead.forge.errors import Forbidden
 from onehead.forge.values import RepositoryName
@@ -14,7 +15,7 @@ from onehead.gitrepo.mirror import Mirror
 from onehead.gitrepo.remote import PushOutcome, RefUpdate
 from onehead.jobs.job import CommandGiven, Everything, Job
 from tests.forgejos.administration import Api, HostedRepository
-from tests.forgejos.port import Account
+from tests.forgejos.port import Account, eventually
 from tests.forgejos.workcopy import WorkCopy
 from tests.migrations import chain, merged, revision
 from tests.migrations import project as alembic_project
@@ -337,11 +338,14 @@ def test_a_page_that_can_not_be_written_on_is_answered_once_it_can(
 
     monkeypatch.setattr(ForgejoApi, "react_to_comment", locked)
     service.say(number, "/onehead apply")
-    service.settle()
-    service.tell_everything()
+    eventually(lambda: service.runs)
+    with pytest.raises(Unfinished, match="a command could not be answered"):
+        service.tell_everything()
     assert service.answers(number) == []
     assert service.project.pull(number)["head"]["sha"] == sha
-    assert service.status(sha)[0] == "failure"
+    state, text = service.status(sha)
+    assert state == "failure"
+    assert "A command could not be answered: Forgejo gave no usable answer" in text
 
     monkeypatch.setattr(ForgejoApi, "react_to_comment", react)
     service.sweep()

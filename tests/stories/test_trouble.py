@@ -6,6 +6,7 @@ import pytest
 
 from onehead.errors import CannotJudge
 from onehead.flows.bench import Bench, Case, Target
+from onehead.flows.troubles import Unfinished
 from onehead.forge.api import ForgejoApi
 from onehead.forge.connection import Connection
 from onehead.forge.errors import Forbidden, MissingScope, NotFound, Unavailable
@@ -133,13 +134,18 @@ def test_one_page_that_refuses_us_leaves_no_other_pull_request_green(
 
     with monkeypatch.context() as patch:
         patch.setattr(ForgejoApi, call, refuse)
-        with pytest.raises(type(trouble)):
+        with pytest.raises(Unfinished, match=f"Everything was done but this: #{refusing}: ") as caught:
             service.tell_everything()
+    assert caught.value.__cause__ is trouble
     assert (service.status(first)[0], service.status(second)[0]) == ("failure", "failure")
     assert (len(service.verdicts(refusing)), len(service.verdicts(other))) == (0, 1)
 
+    assert "could not be" in service.status(first)[1]
+    assert "could not be" not in service.status(second)[1]
+
     service.tell_everything()
     assert (len(service.verdicts(refusing)), len(service.verdicts(other))) == (1, 1)
+    assert "could not be" not in service.status(first)[1]
 
 
 def test_a_pull_request_that_can_not_be_judged_does_not_stay_green(
@@ -154,10 +160,10 @@ def test_a_pull_request_that_can_not_be_judged_does_not_stay_green(
         return real(bench, target, head, strategy)
 
     monkeypatch.setattr(Bench, "judge", refuse)
-    with pytest.raises(CannotJudge):
+    with pytest.raises(Unfinished, match="it could not be judged"):
         service.tell_everything()
     state, text = service.status(first)
     assert state == "failure"
-    assert "An object of the branch can't be read." in text
+    assert text == "Cannot judge: An object of the branch can't be read."
     assert service.status(second)[0] == "failure"
     assert len(service.verdicts(other)) == 1

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TypeVar
 
 from onehead.flows import ours
 from onehead.flows.agenda import is_local
@@ -16,8 +17,10 @@ from onehead.flows.landings import Landings
 from onehead.flows.memory import Memory, memory_for
 from onehead.flows.others import Others
 from onehead.flows.page import Page
+from onehead.flows.statuses import Statuses
+from onehead.flows.troubles import Troubles, page
 from onehead.flows.whereabouts import whereabouts
-from onehead.forge.values import PullRequest, Repository, StatusState
+from onehead.forge.values import PullRequest, Repository
 from onehead.gitrepo.command import Git
 from onehead.gitrepo.mirror import Mirror
 from onehead.gitrepo.refs import describe, is_ancestor
@@ -100,6 +103,23 @@ def _renamed(plan: Plan) -> tuple[str, ...]:
     return tuple(id_ for id_, _ in plan.files) if isinstance(plan, Reissue) and plan.by_policy else ()
 
 
+Found = TypeVar("Found")
+
+
+def _outcome(find: Callable[[], Found]) -> Found | Exception:
+    """What was found, or why nothing could be: what failed once in a run is not tried again for each that asks."""
+    try:
+        return find()
+    except Exception as error:
+        return error
+
+
+def _given(outcome: Found | Exception) -> Found:
+    if isinstance(outcome, Exception):
+        raise outcome
+    return outcome
+
+
 @dataclass
 class Bench:
     """One repository, its mirror held and fresh.
@@ -113,15 +133,14 @@ class Bench:
         pull_heads: number of a pull request → the commit of its branch, closed ones included.
         laid_ready: full name of a ref with a repair for a branch in a fork → commit.
         targets: short name → deployed branch; the default branch first.
+        troubles: what went wrong with single subjects.
         reported: commit of what databases have reported; empty where none has.
+        has_pulls: whether there can be pull requests: they may be switched off, or hidden from the bot's account.
         kept: repair branches that this run found to be needed.
         told: pull requests on which this run has explained a fork of a target.
         credits: target and head (SHAs; empty for the target itself) → who brought what, where it was asked.
         pushed: what this run has pushed a repair onto, and the commit; it has to be looked at again.
-        refusal: the first trouble with a single page or branch, to be raised once everything else is done.
-        told_statuses: commits whose status this run has set, or found right.
-        shared: commits of which several things are judged, such as one branch with pull requests into two targets.
-        statuses: of those: what the status says so far; a commit has only one, and the worst counts.
+        statuses: what the status of each judged commit is to say.
         mended: branch → the pull request for which this run has offered a repair of it.
         unneeded: branch → why one of its pull requests needs no repair of it (any more).
     """
@@ -134,20 +153,19 @@ class Bench:
     pull_heads: dict[int, str]
     laid_ready: dict[str, str]
     targets: dict[str, Target]
+    troubles: Troubles
     reported: str = ""
+    has_pulls: bool = True
     kept: set[str] = field(default_factory=set)
     told: set[int] = field(default_factory=set)
     pushed: dict[BranchMoved | PullChanged, str] = field(default_factory=dict)
     credits: dict[tuple[str, str], dict[str, str]] = field(default_factory=dict)
-    refusal: Exception | None = None
-    told_statuses: set[str] = field(default_factory=set)
-    shared: frozenset[str] = frozenset()
-    statuses: dict[str, tuple[StatusState, str]] = field(default_factory=dict)
+    statuses: Statuses = field(default_factory=Statuses)
     mended: dict[str, int] = field(default_factory=dict)
     unneeded: dict[str, str] = field(default_factory=dict)
     _pages: dict[int, Page] = field(default_factory=dict)
-    _grounds: dict[str, Ground] = field(default_factory=dict)
-    _cases: dict[tuple[str, str, str], Case] = field(default_factory=dict)
+    _grounds: dict[str, Ground | Exception] = field(default_factory=dict)
+    _cases: dict[tuple[str, str, str], Case | Exception] = field(default_factory=dict)
     _room: int = _MOST_KEPT
 
     @property
@@ -174,22 +192,21 @@ class Bench:
             strategy: chosen by a person for this branch; `None` for what the repository wants.
         """
         key = (target.name, head.ref + head.sha if head else "", strategy or "")
-        case = self._cases.get(key)
-        if case is None:
-            case = self._judge(target, head, strategy)
-            if case.weight <= self._room:
-                self._cases[key] = case
-                self._room -= case.weight
-        return case
+        found = self._cases.get(key)
+        if found is None:
+            found = _outcome(lambda: self._judge(target, head, strategy))
+            weight = 0 if isinstance(found, Exception) else found.weight
+            if weight <= self._room:
+                self._cases[key] = found
+                self._room -= weight
+        return _given(found)
 
     def _judge(self, target: Target, head: Point | None, strategy: Strategy | None) -> Case:
-        if target.name not in self._grounds:
-            self._grounds[target.name] = read_ground(self.git, target.point, self._memory)
         examination, trees = examine(
             self.git,
             target.point,
             head,
-            ground=self._grounds[target.name],
+            ground=self._ground(target),
             strategy=strategy,
             memory=self._memory,
             evidence=lambda facts, policy: gather_evidence(self._others, facts, policy, target.point, head),
@@ -199,6 +216,11 @@ class Bench:
             self.desk.recollection.learn_brought(self.url, target.point.sha, head.sha, found)
         self.desk.judged(self.repository.name, examination)
         return Case(target, prepare(examination, trees), trees, self._others.ledger.databases)
+
+    def _ground(self, target: Target) -> Ground:
+        if target.name not in self._grounds:
+            self._grounds[target.name] = _outcome(lambda: read_ground(self.git, target.point, self._memory))
+        return _given(self._grounds[target.name])
 
     @cached_property
     def _memory(self) -> Memory:
@@ -256,6 +278,13 @@ class Bench:
         repaired = self.heads.get(ours.repaired_by(branch))
         landed = repaired is not None and is_ancestor(self.git, tip, repaired)
         return landed or describe(self.git, [tip])[tip].author_email == ours.EMAIL
+
+    @property
+    def in_doubt(self) -> set[str]:
+        """Branches with which something went wrong: it is not known what they need, so nothing of theirs is removed."""
+        troubled = {each.subject for each in self.troubles.kept}
+        pulls = {pull.head.ref for pull in self.pulls if page(pull.number) in troubled and is_local(pull)}
+        return pulls | {subject.removeprefix(HEADS) for subject in troubled}
 
     def repairs_into(self, branch: str) -> list[PullRequest]:
         """Our open repair pull requests into a branch."""

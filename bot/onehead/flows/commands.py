@@ -19,7 +19,7 @@ from onehead.flows.answers import diagnose, explain_pull, explain_target
 from onehead.flows.bench import Bench, Case, Target
 from onehead.flows.offer import apply_repair
 from onehead.flows.page import ANSWER, Page, problem_keys
-from onehead.forge.errors import Forbidden, MissingScope, NotFound
+from onehead.forge.errors import Forbidden, NotFound
 from onehead.forge.intents import ensure_comment, react
 from onehead.forge.markers import Marker
 from onehead.forge.values import Comment, PullRequest
@@ -66,17 +66,11 @@ def answer_commands(bench: Bench, given: CommandGiven) -> set[int]:
         return set()
     pull = next((pull for pull in bench.pulls if pull.number == given.number), None)
     if _is_due(bench.page(given.number).answer_to(comment.id), given):
-        try:
-            react(api, name, comment.id, "eyes")
-            request = _Request(bench, given, comment, pull)
-            answers = [Answer(_written(each), request.answer(each)) for each in asked]
-            place = Marker(ANSWER, str(comment.id), request.facts)
-            ensure_comment(api, name, given.number, marker=place, text=reply(answers), author=bench.desk.me)
-        except MissingScope:
-            raise
-        except Forbidden as refusal:
-            log.warning("The commands can't be answered there.", number=given.number, reason=refusal.message)
-            return set()
+        react(api, name, comment.id, "eyes")
+        request = _Request(bench, given, comment, pull)
+        answers = [Answer(_written(each), request.answer(each)) for each in asked]
+        place = Marker(ANSWER, str(comment.id), request.facts)
+        ensure_comment(api, name, given.number, marker=place, text=reply(answers), author=bench.desk.me)
         bench.forget_page(given.number)
         log.info("Answered commands.", repository=str(name), number=given.number, comment=comment.id)
     return {given.number} if pull is not None else set()

@@ -6,19 +6,20 @@ late, or after other stories, and ends the same.
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections import defaultdict
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import structlog
 
-from onehead.errors import OneheadError
-from onehead.flows import ours
-from onehead.flows.agenda import Agenda, agenda, lone_branches
+from onehead.flows import ours, say, verdicts
+from onehead.flows.agenda import Agenda, agenda
 from onehead.flows.bench import HEADS, Bench, Target
 from onehead.flows.commands import answer_commands, unanswered
+from onehead.flows.concerned import Work, all_concerned
 from onehead.flows.desk import Desk
 from onehead.flows.offer import drop_laid_ready, remove_branch
 from onehead.flows.page import VERDICT, Page
@@ -30,25 +31,32 @@ from onehead.flows.publish import (
     publish_branch,
     publish_pull,
     publish_target,
-    unfinished,
 )
 from onehead.flows.remember import remember
-from onehead.flows.say import ENDED, shared_successes
+from onehead.flows.say import ENDED
 from onehead.flows.scope import out_of_reach
-from onehead.forge.errors import MissingScope, NotFound, Unavailable
+from onehead.flows.statuses import Verdict
+from onehead.flows.troubles import (
+    NOT_ANSWERED,
+    NOT_ENDED,
+    NOT_JUDGED,
+    NOT_REMOVED,
+    NOT_REPAIRED,
+    NOT_TOLD,
+    Troubles,
+    cause,
+    page,
+)
+from onehead.forge.errors import NotFound
 from onehead.forge.values import Comment, PullRequest, Repository, RepositoryName
 from onehead.gitrepo.mirror import Mirror
-from onehead.gitrepo.refs import describe, is_ancestor, list_refs
+from onehead.gitrepo.refs import list_refs
 from onehead.jobs.job import BranchMoved, CommandGiven, Everything, Job, PullChanged, RowsReported, Subject
-from onehead.plan.policy import Policy, targets_of
-from onehead.plan.rivals import Contender, Rival, rivals
+from onehead.plan.policy import targets_of
 from onehead.plan.verdict import Point
 
 RECENT = timedelta(days=7)
 """How far back the sweep looks for commands that nobody answered and comments that were not brought to an end."""
-
-FRESH = timedelta(days=30)
-"""A branch without a pull request is judged when its last commit is younger: older ones were left behind."""
 
 _MOST_ROUNDS = 3
 """A repair that is pushed onto its branch makes that branch worth another look; more looks than these are a defect."""
@@ -74,8 +82,10 @@ def handle(job: Job, desk: Desk) -> None:
     if reason:
         log.info("The repository is left alone.", repository=job.repository, reason=reason)
         return
+    troubles = Troubles(str(repository.name), desk.api.version)
     if Everything() in job.subjects:
-        desk.ensure_webhook(repository)
+        with troubles.apart("webhook", "it could not be looked after"):
+            desk.ensure_webhook(repository)
     with desk.mirrors.hold(desk.clone_url(repository), desk.token) as mirror:
         subjects: frozenset[Subject] = job.subjects
         reports = {each for each in subjects if isinstance(each, RowsReported)}
@@ -83,18 +93,23 @@ def handle(job: Job, desk: Desk) -> None:
             tip = _remember(mirror, repository, reports)
             if reports == subjects and tip == desk.recollection.reported(desk.clone_url(repository)):
                 return
-        for _ in range(_MOST_ROUNDS):
-            bench = _lay_out(desk, repository, mirror)
-            if bench is None:
-                return
-            subjects |= _moved_by_reports(bench)
-            _work_through(bench, _agenda(bench, subjects))
+        _look(desk, repository, mirror, subjects, troubles)
+    troubles.raise_kept()
+
+
+def _look(desk: Desk, repository: Repository, mirror: Mirror, subjects: frozenset[Subject], troubles: Troubles) -> None:
+    """Look at what is asked for, and again at what a repair was pushed onto."""
+    for _ in range(_MOST_ROUNDS):
+        bench = _lay_out(desk, repository, mirror, troubles)
+        if bench is None:
+            return
+        subjects |= _moved_by_reports(bench)
+        _work_through(bench, _agenda(bench, subjects))
+        if troubles.all_last:
             desk.recollection.learn_reported(bench.url, bench.reported)
-            if bench.refusal is not None:
-                raise bench.refusal
-            if not bench.pushed or desk.rehearsal or not _has_arrived(bench):
-                return
-            subjects = frozenset(bench.pushed)
+        if not bench.pushed or desk.rehearsal or not _has_arrived(bench):
+            return
+        subjects = frozenset(bench.pushed)
 
 
 def _remember(mirror: Mirror, repository: Repository, reports: set[RowsReported]) -> str:
@@ -131,9 +146,9 @@ def _has_arrived(bench: Bench) -> bool:
     return False
 
 
-def _lay_out(desk: Desk, repository: Repository, mirror: Mirror) -> Bench | None:
+def _lay_out(desk: Desk, repository: Repository, mirror: Mirror, troubles: Troubles) -> Bench | None:
     """What is there now. Pull requests are listed before branches are fetched: a branch may be newer, never older."""
-    pulls = tuple(desk.api.open_pulls(repository.name))
+    pulls = _open_pulls(desk, repository)
     mirror.fetch()
     heads = {ref.name.removeprefix(HEADS): ref.sha for ref in list_refs(mirror.git, "refs/heads")}
     if repository.default_branch not in heads:
@@ -146,63 +161,85 @@ def _lay_out(desk: Desk, repository: Repository, mirror: Mirror) -> Bench | None
     }
     laid_ready = {ref.name: ref.sha for ref in list_refs(mirror.git, ours.LAID_READY)}
     reported = laid_ready.pop(ours.DATABASES, "")
-    targets = _targets(mirror, repository, heads)
-    return Bench(desk, repository, mirror, pulls, heads, pull_heads, laid_ready, targets, reported)
+    targets = _targets(mirror, repository, heads, troubles)
+    return Bench(
+        desk,
+        repository,
+        mirror,
+        pulls or (),
+        heads,
+        pull_heads,
+        laid_ready,
+        targets,
+        troubles,
+        reported,
+        has_pulls=pulls is not None,
+    )
 
 
-def _targets(mirror: Mirror, repository: Repository, heads: dict[str, str]) -> dict[str, Target]:
-    """The deployed branches: which they are, the default branch says; what is wanted of each, it says itself."""
-    policies: dict[str, Policy] = {}
+def _open_pulls(desk: Desk, repository: Repository) -> tuple[PullRequest, ...] | None:
+    """All open pull requests; `None` where there are none to see: switched off, or hidden from the bot's account."""
+    if repository.has_pulls:
+        with suppress(NotFound):
+            return tuple(desk.api.open_pulls(repository.name))
+    log.warning(
+        "Pull requests are switched off, or hidden from the bot's account; only branches are judged.",
+        repository=str(repository.name),
+        hint="Switch them on in the settings of the repository (Units), or let the bot's team see them.",
+    )
+    return None
 
-    def policy(name: str) -> Policy:
-        if name not in policies:
-            policies[name] = read_policy(mirror.git, heads[name]).policy
-        return policies[name]
 
-    names = targets_of(policy(repository.default_branch), repository.default_branch, heads)
+def _targets(mirror: Mirror, repository: Repository, heads: dict[str, str], troubles: Troubles) -> dict[str, Target]:
+    """The deployed branches: which they are, the default branch says; what is wanted of each, it says itself.
+
+    Where one can't say it, what the default branch says holds: as a deployed branch it is judged all the same.
+    """
+    main = repository.default_branch
+    policies = {main: read_policy(mirror.git, heads[main]).policy}
+    names = [name for name in targets_of(policies[main], main, heads) if not name.startswith(ours.BRANCHES)]
+    for name in names:
+        if name != main:
+            with troubles.apart(f"{HEADS}{name}", "its policy could not be read"):
+                policies[name] = read_policy(mirror.git, heads[name]).policy
     return {
-        name: Target(name, Point(f"{HEADS}{name}", heads[name]), policy(name))
-        for name in names
-        if not name.startswith(ours.BRANCHES)
+        name: Target(name, Point(f"{HEADS}{name}", heads[name]), policies.get(name, policies[main])) for name in names
     }
 
 
 def _agenda(bench: Bench, subjects: frozenset[Subject]) -> Agenda:
     known = {pull.number for pull in bench.pulls}
-    closed: dict[int, PullRequest] = {}
-    for subject in subjects:
-        if isinstance(subject, PullChanged) and subject.number not in known:
-            try:
-                closed[subject.number] = bench.desk.api.pull(bench.repository.name, subject.number)
-            except NotFound:
-                log.info("The pull request is gone.", pull=subject.number)
-    forgotten: set[Subject] = set()
+    wanted = {subject.number for subject in subjects if isinstance(subject, PullChanged)}
+    forgotten: set[CommandGiven] = set()
     if Everything() in subjects:
         since = datetime.now(UTC) - RECENT
-        for page in _readable_pages(bench, since):
-            forgotten |= {CommandGiven(comment.id, page.number) for comment in unanswered(page, since)}
-            if page.number not in known and _is_unfinished(page):
-                closed[page.number] = bench.desk.api.pull(bench.repository.name, page.number)
+        for each in _recent_pages(bench, since):
+            forgotten |= {CommandGiven(comment.id, each.number) for comment in unanswered(each, since)}
+            if _is_unfinished(each):
+                wanted.add(each.number)
+    closed = {number: pull for number in sorted(wanted - known) if (pull := _closed(bench, number)) is not None}
     given = {subject.comment for subject in subjects if isinstance(subject, CommandGiven)}
-    told_of = {each for each in forgotten if isinstance(each, CommandGiven) and each.comment not in given}
+    told_of = {each for each in forgotten if each.comment not in given}
     touched = {PullChanged(number) for number in closed}
     return agenda(subjects | told_of | touched, bench.targets, bench.pulls, bench.heads, closed)
 
 
-def _readable_pages(bench: Bench, since: datetime) -> Iterable[Page]:
-    """The comments of the last days; none where the token may not read them, which is told once all else is done."""
-    try:
-        return _recent_pages(bench, since)
-    except MissingScope as refusal:
-        bench.refusal = refusal
-        return ()
+def _closed(bench: Bench, number: int) -> PullRequest | None:
+    """A pull request that is not open any more; `None` where it is gone."""
+    with bench.troubles.apart(page(number), "it could not be read"):
+        try:
+            return bench.desk.api.pull(bench.repository.name, number)
+        except NotFound:
+            log.info("The pull request is gone.", pull=number)
+    return None
 
 
-def _recent_pages(bench: Bench, since: datetime) -> Iterable[Page]:
-    """The comments of the last days, by the page on which they stand."""
+def _recent_pages(bench: Bench, since: datetime) -> list[Page]:
+    """The comments of the last days, by the page on which they stand; none where they can't be read."""
     pages: dict[int, list[Comment]] = defaultdict(list)
-    for number, comment in bench.desk.api.recent_comments(bench.repository.name, since):
-        pages[number].append(comment)
+    with bench.troubles.apart("comments", "the latest could not be read"), suppress(NotFound):
+        for number, comment in bench.desk.api.recent_comments(bench.repository.name, since):
+            pages[number].append(comment)
     return [Page(number, tuple(found), bench.desk.me.id) for number, found in sorted(pages.items())]
 
 
@@ -212,129 +249,79 @@ def _is_unfinished(page: Page) -> bool:
 
 
 def _work_through(bench: Bench, items: Agenda) -> None:
-    numbers = set(items.pulls)
+    """All statuses first. What follows (replies, repairs, comments, closings) may fail for one without the others."""
+    work = all_concerned(bench, items)
+    _judge(bench, work)
+    chosen: set[int] = set()
     for command in items.commands:
-        with _apart(bench, f"#{command.number}"):
-            numbers |= answer_commands(bench, command)
-    items, numbers = _with_their_likes(bench, items, numbers)
-    for name in items.targets:
-        with _apart(bench, name):
-            publish_target(bench, bench.targets[name], items.closed)
-    told = {name: _rivals(bench, bench.targets[name]) for name in _bases(bench, numbers, items)}
-    for name, found in told.items():
-        before = bench.desk.recollection.rivals(bench.url, name)
-        numbers |= {number for number in before.keys() | found.keys() if before.get(number) != found.get(number)}
-    for pull in sorted(bench.pulls, key=lambda pull: pull.number):
-        head = bench.head_of(pull)
-        if pull.number not in numbers:
-            continue
-        if head is None:
-            log.info("The pull request's branch can't be fetched yet.", pull=pull.number)
-            continue
-        with _apart(bench, f"#{pull.number}", head):
-            publish_pull(bench, pull, head, told.get(pull.base.ref, {}).get(pull.number, ()))
-    for name, found in told.items():
+        with bench.troubles.apart(page(command.number), NOT_ANSWERED):
+            chosen |= answer_commands(bench, command)
+    if chosen:
+        work = all_concerned(bench, replace(items, pulls=(*items.pulls, *chosen)))
+        _judge(bench, work)
+    _publish(bench, work, items)
+    for name, found in work.rivals.items():
         bench.desk.recollection.learn_rivals(bench.url, name, found)
-    for branch in _worth_judging(bench, items.branches):
-        with _apart(bench, branch):
-            publish_branch(bench, branch)
-    for branch in items.gone:
-        with _apart(bench, branch):
-            finish_branch(bench, branch)
-    for pull in items.closed:
-        with _apart(bench, f"#{pull.number}"):
-            finish_pull(bench, pull)
-    with _apart(bench, "repairs that nobody needs"):
-        close_unneeded(bench)
-    shared_successes(bench)
+    close_unneeded(bench)
     if items.everything:
         _tidy_up(bench)
+    say.notes_on_statuses(bench)
 
 
-@contextmanager
-def _apart(bench: Bench, subject: str, head: Point | None = None) -> Iterator[None]:
-    """Do one step of a run: trouble with a page or branch (its author has blocked us) concerns that one alone.
-
-    What the step raises is logged, and raised once the rest is done, so that the job is tried again. A pull request of
-    which the step has not set the status yet gets one that is not green.
-
-    Raises:
-        Unavailable: the forge gives no answer at all; the other steps would only wait for it too.
-    """
-    try:
-        yield
-    except Exception as error:
-        if isinstance(error, Unavailable) and not error.status:
-            raise
-        known = isinstance(error, OneheadError)
-        cause = error.message if isinstance(error, OneheadError) else f"{type(error).__name__}: {error}"
-        place = {"repository": str(bench.repository.name), "subject": subject}
-        log.warning("One thing failed; the rest goes on.", **place, error=cause, exc_info=None if known else error)
-        bench.refusal = bench.refusal or error
-        if head is not None and head.sha not in bench.told_statuses:
-            with _apart(bench, subject):
-                unfinished(bench, head, cause)
+def _judge(bench: Bench, work: Work) -> None:
+    """Judge everything, and set the statuses once all verdicts are known."""
+    for target in work.targets:
+        _learn(bench, target.point.ref, target.point.sha, partial(verdicts.of_target, bench, target))
+    for pull, head, rivals in work.pulls:
+        _learn(bench, page(pull.number), head.sha, partial(verdicts.of_pull, bench, pull, head, rivals))
+    for branch in work.branches:
+        _learn(bench, f"{HEADS}{branch}", bench.heads[branch], partial(verdicts.of_branch, bench, branch))
+    say.statuses(bench)
 
 
-def _with_their_likes(bench: Bench, items: Agenda, numbers: set[int]) -> tuple[Agenda, set[int]]:
-    """What stands at the same commit as something that is judged is judged too: it has a say in the same status."""
-    heads = {pull.number: head.sha for pull in bench.pulls if (head := bench.head_of(pull)) is not None}
-    lone = lone_branches(bench.pulls, bench.heads, bench.targets)
-    targets = {name: target.point.sha for name, target in bench.targets.items()}
-    count = Counter([*heads.values(), *targets.values(), *(bench.heads[name] for name in lone)])
-    bench.shared = frozenset(sha for sha, times in count.items() if times > 1)
-    chosen = {
-        *(heads[number] for number in numbers if number in heads),
-        *(targets[name] for name in items.targets),
-        *(bench.heads[name] for name in items.branches),
-    }
-    chosen &= bench.shared
-    more = replace(
-        items,
-        targets=tuple(name for name in bench.targets if name in items.targets or targets[name] in chosen),
-        branches=tuple(name for name in lone if name in items.branches or bench.heads[name] in chosen),
-    )
-    return more, numbers | {number for number, sha in heads.items() if sha in chosen}
+def _learn(bench: Bench, subject: str, sha: str, verdict: Callable[[], Verdict]) -> None:
+    with bench.troubles.apart(subject, NOT_JUDGED) as step:
+        bench.statuses.learn(subject, verdict())
+    if step.error is not None:
+        bench.statuses.learn(subject, verdicts.unknown(sha, cause(step.error)))
 
 
-def _bases(bench: Bench, numbers: set[int], items: Agenda) -> list[str]:
-    """Targets whose pull requests may have got other rivals."""
-    touched = {
-        pull.base.ref for pull in (*bench.pulls, *items.closed) if pull.number in numbers or pull in items.closed
-    }
-    return [name for name in bench.targets if name in touched or name in items.targets]
-
-
-def _rivals(bench: Bench, target: Target) -> dict[int, tuple[Rival, ...]]:
-    """Who would collide with whom, among all that is ready to be merged into a target."""
-    contenders = []
-    for pull in bench.pulls:
-        head = bench.head_of(pull)
-        if pull.base.ref == target.name and head is not None and not pull.draft and not bench.is_ours(pull):
-            # What can't be judged is told when it is its turn; the others may still be rivals.
-            with suppress(OneheadError):
-                contenders.append(Contender(pull.number, bench.brought(target, head)))
-    return rivals(contenders)
-
-
-def _worth_judging(bench: Bench, branches: Iterable[str]) -> list[str]:
-    """Those with something of their own that somebody has worked on lately."""
-    found = []
-    for branch in branches:
-        tip = bench.heads[branch]
-        age = datetime.now(UTC) - describe(bench.git, [tip])[tip].date
-        if age < FRESH and not is_ancestor(bench.git, tip, bench.main.point.sha):
-            found.append(branch)
-    return found
+def _publish(bench: Bench, work: Work, items: Agenda) -> None:
+    """What is told on pages, and repairs; of what could not be judged nothing more can be said."""
+    unknown = {trouble.subject for trouble in bench.troubles.kept if trouble.doing == NOT_JUDGED}
+    apart = bench.troubles.apart
+    for target in work.targets:
+        if target.point.ref not in unknown:
+            with apart(target.point.ref, NOT_TOLD):
+                publish_target(bench, target, items.closed)
+    for pull, head, rivals in work.pulls:
+        if page(pull.number) not in unknown:
+            with apart(page(pull.number), NOT_TOLD):
+                publish_pull(bench, pull, head, rivals)
+    for branch in work.branches:
+        if f"{HEADS}{branch}" not in unknown:
+            with apart(f"{HEADS}{branch}", NOT_REPAIRED):
+                publish_branch(bench, branch)
+    for branch in items.gone:
+        with apart(f"{HEADS}{branch}", NOT_ENDED):
+            finish_branch(bench, branch)
+    for pull in items.closed:
+        with apart(page(pull.number), NOT_ENDED):
+            finish_pull(bench, pull)
 
 
 def _tidy_up(bench: Bench) -> None:
     """Delete repair branches that no pull request proposes and that nobody needs any more."""
-    proposed = {pull.head.ref for pull in bench.desk.api.open_pulls(bench.repository.name)}
-    for branch in list(bench.heads):
-        if branch.startswith(ours.BRANCHES) and branch not in proposed | bench.kept:
-            remove_branch(bench, branch)
+    in_doubt = bench.in_doubt
+    with bench.troubles.apart("repairs", "those without use could not be looked for"):
+        listed = bench.desk.api.open_pulls(bench.repository.name) if bench.has_pulls else ()
+        kept = {pull.head.ref for pull in listed} | bench.kept
+        for branch in [name for name in bench.heads if name.startswith(ours.BRANCHES) and name not in kept]:
+            if branch not in in_doubt and ours.repaired_by(branch) not in in_doubt:
+                with bench.troubles.apart(f"{HEADS}{branch}", NOT_REMOVED):
+                    remove_branch(bench, branch)
     still_open = {pull.number for pull in bench.pulls}
     for ref, tip in list(bench.laid_ready.items()):
         if ours.laid_ready_for(ref) not in still_open:
-            drop_laid_ready(bench, ref, tip)
+            with bench.troubles.apart(ref, NOT_REMOVED):
+                drop_laid_ready(bench, ref, tip)

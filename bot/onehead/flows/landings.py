@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from contextlib import suppress
 
 from onehead.forge.api import ForgejoApi
 from onehead.forge.errors import NotFound
@@ -33,8 +34,7 @@ class Landings:
     def pull_behind(self, sha: str) -> int | None:
         """Number of the pull request whose merge wrote a commit; `None` for what was pushed without one."""
         if sha not in self._pulls:
-            try:
+            self._pulls[sha] = None  # also where the forge does not say: it is asked once in a run
+            with suppress(NotFound):
                 self._pulls[sha] = self._api.pull_of_commit(self._repository, sha).number
-            except NotFound:
-                self._pulls[sha] = None
         return self._pulls[sha]

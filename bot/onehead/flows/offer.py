@@ -20,6 +20,7 @@ from onehead.flows.offered import Offer
 from onehead.flows.page import Choices
 from onehead.flows.repair import TextConflict, Written, write_repair
 from onehead.flows.say import remark
+from onehead.flows.troubles import NOT_CLOSED, page
 from onehead.forge.errors import NotFound
 from onehead.forge.intents import close_pull, delete_branch, ensure_pull
 from onehead.forge.markers import Marker, mark
@@ -143,10 +144,11 @@ def close(bench: Bench, pulls: Collection[PullRequest], reason: str) -> None:
     """Close repair pull requests of ours, say why, and delete their branches where nobody else has worked on them."""
     api, name = bench.desk.api, bench.repository.name
     for pull in pulls:
-        text = f"Closed, because {reason}.\n\n**Next:** {_next_after(bench, pull)}.\n"
-        close_pull(api, name, pull.number, marker=CLOSED, reason=text, author=bench.desk.me)
-        remove_branch(bench, pull.head.ref)
-        log.info("Withdrew a repair.", repository=str(name), pull=pull.number, reason=reason)
+        with bench.troubles.apart(page(pull.number), NOT_CLOSED):
+            text = f"Closed, because {reason}.\n\n**Next:** {_next_after(bench, pull)}.\n"
+            close_pull(api, name, pull.number, marker=CLOSED, reason=text, author=bench.desk.me)
+            remove_branch(bench, pull.head.ref)
+            log.info("Withdrew a repair.", repository=str(name), pull=pull.number, reason=reason)
 
 
 def _next_after(bench: Bench, pull: PullRequest) -> str:
@@ -234,6 +236,8 @@ def _as_pull(bench: Bench, case: Case, occasion: Occasion, written: Written, bef
     refusal = _push(bench, name, written.sha, open_already)
     if refusal:
         return Offer(trouble=refusal)
+    if not bench.has_pulls:
+        return Offer(branch=name, merged_first=written.merged_first)
     close(bench, [pull for pull in before if pull not in open_already], "another repair fits better now")
     asked_on = f"#{occasion.pull.number}" if occasion.pull else ""
     words = remark(bench, case, Offer(merged_first=written.merged_first))
@@ -284,10 +288,11 @@ def _declined(bench: Bench, occasion: Occasion, base: str, name: str) -> int | N
     for number in occasion.earlier:
         with suppress(NotFound):
             found[number] = api.pull(repository, number)
-    if occasion.pull is None:  # there is no page that would remember it
+    if not occasion.earlier and bench.has_pulls:  # there is no page that would remember it, or it was not written
         with suppress(NotFound):
             same = api.pull_between(repository, base, name)
-            found[same.number] = same
+            if occasion.pull is None or same.created_at >= occasion.pull.created_at:
+                found[same.number] = same
     mine = [pull for pull in found.values() if pull.author.id == bench.desk.me.id]
     newest = max(mine, key=lambda pull: pull.number, default=None)
     if newest is None or newest.merged or newest.is_open:

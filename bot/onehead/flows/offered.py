@@ -13,8 +13,8 @@ class Offer:
 
     Attributes:
         pull: its pull request.
-        branch: where there can be none (the branch is in a fork): full name of the ref of the base repository that
-            holds it; it is no branch, see `ours.LAID_READY`.
+        branch: where there can be none, the ref of the base repository that holds it. The branch judged is in a fork:
+            a full name, and no branch, see `ours.LAID_READY`. Pull requests are switched off: a branch.
         patch: the same as a patch, for `git am`.
         pushed: the commit, where it was pushed onto the branch itself.
         merged_first: whether a merge of the target stands beneath the fix.

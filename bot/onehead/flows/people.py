@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from onehead.flows.bench import Bench, Target
+from onehead.flows.troubles import NOT_JUDGED
 from onehead.gitrepo.history import introduced
 from onehead.gitrepo.refs import Commit
 from onehead.plan.findings import Code
@@ -24,7 +25,7 @@ def _brought_by(bench: Bench, examination: Examination) -> dict[str, str]:
         paths = _fork_paths(examined)
         theirs = paths & {revision.path for revision in examined.facts.target}
         for path, commit in bench.landings.commits(theirs, examination.target.sha).items():
-            found[path] = _spoken(commit, bench.landings.pull_behind(commit.sha))
+            found[path] = _spoken(commit, _pull_behind(bench, examination, commit.sha))
         if examination.head is not None:
             not_in = [examination.target.sha]
             for path, commit in introduced(bench.git, paths - theirs, examination.head.sha, not_in).items():
@@ -36,8 +37,16 @@ def pulls_behind(bench: Bench, examination: Examination) -> list[int]:
     """Pull requests through which the sides of the target's forks landed."""
     paths = {path for examined in examination.environments for path in _fork_paths(examined)}
     commits = bench.landings.commits(paths, examination.target.sha)
-    pulls = {bench.landings.pull_behind(commit.sha) for commit in commits.values()}
+    pulls = {_pull_behind(bench, examination, commit.sha) for commit in commits.values()}
     return sorted(number for number in pulls if number is not None)
+
+
+def _pull_behind(bench: Bench, examination: Examination, sha: str) -> int | None:
+    """The pull request that brought a commit to the target; where that can't be told, the texts name the commit."""
+    if bench.has_pulls:
+        with bench.troubles.apart(examination.target.ref, "the pull request behind a commit could not be found"):
+            return bench.landings.pull_behind(sha)
+    return None
 
 
 def pages_told(bench: Bench) -> dict[int, Target]:
@@ -48,10 +57,11 @@ def pages_told(bench: Bench) -> dict[int, Target]:
     """
     found: dict[int, Target] = {}
     for target in bench.targets.values():
-        examination = bench.judge(target, None).examination
-        if examination.verdict != "ok":
-            for number in pulls_behind(bench, examination):
-                found.setdefault(number, target)
+        with bench.troubles.apart(target.point.ref, NOT_JUDGED):
+            examination = bench.judge(target, None).examination
+            if examination.verdict != "ok":
+                for number in pulls_behind(bench, examination):
+                    found.setdefault(number, target)
     return found
 
 

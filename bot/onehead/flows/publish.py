@@ -1,75 +1,56 @@
-"""The stories of what was judged: a pull request, a branch without one, a deployed branch; and how each ends."""
+"""What is done about what was judged: a pull request, a branch without one, a deployed branch; and how each ends.
+
+The commit statuses are written before any of this, see `onehead.flows.verdicts`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Collection
 
-from onehead.errors import OneheadError
-from onehead.flows import ours, say
+from onehead.flows import ours, say, verdicts
 from onehead.flows.agenda import is_local
 from onehead.flows.bench import HEADS, Bench, Case, Target
 from onehead.flows.offer import Occasion, close, offer, remove_branch, remove_laid_ready
 from onehead.flows.offered import Offer
-from onehead.flows.page import problem_keys
 from onehead.flows.people import pages_told, pulls_behind
+from onehead.flows.troubles import NOT_REPAIRED, NOT_TOLD, cause, page
 from onehead.forge.errors import NotFound
 from onehead.forge.markers import parse
-from onehead.forge.values import PullRequest, StatusState
+from onehead.forge.values import PullRequest
 from onehead.plan.rivals import Rival
 from onehead.plan.verdict import Examination, Point
-from onehead.quoting import cut_words
 from onehead.reports import endings
-from onehead.reports.comment import comment, one_line
-from onehead.reports.heads_up import heads_up, rivals_line, waits
-
-_LONGEST_CAUSE = 255
-"""Characters of a status; Forgejo's pages show no more."""
+from onehead.reports.comment import comment
+from onehead.reports.heads_up import heads_up, waits
 
 
 def publish_pull(bench: Bench, pull: PullRequest, head: Point, rivals: tuple[Rival, ...]) -> None:
-    """Judge an open pull request and say so on it."""
+    """Say on an open pull request what was found, and offer its repair."""
+    if bench.is_ours(pull):
+        return  # what a repair's own page says is told by the story of its target
     target = bench.targets.get(pull.base.ref)
     if target is None:
-        _leave(bench, pull, head)
+        _withdraw(bench, pull, f"the pull request goes into {pull.base.ref} now")
+        say.end(bench, pull.number, endings.retargeted(pull.base.ref))
         return
-    case = bench.judge(target, head)
-    if bench.is_ours(pull):
-        # What a repair's own page says is told by the story of its target.
-        _status(bench, case)
-        return
-    try:
-        choices = bench.page(pull.number).choices
-    except OneheadError:
-        _status(bench, case)  # first: whatever fails besides, nobody merges meanwhile
-        raise
-    if case.examination.verdict != "ok" and choices.strategy is not None:
-        case = bench.judge(target, head, choices.strategy)
-    ignored = choices.ignored
+    choices = bench.page(pull.number).choices
+    case = verdicts.as_chosen(bench, bench.judge(target, head), choices)
+    ignored = verdicts.lives_with(choices, case.examination)
     if case.examination.verdict == "ok":
         _healthy(bench, pull, case, rivals)
-    elif ignored is not None and problem_keys(case.examination) <= ignored.problems:
-        say.status(bench, head.sha, StatusState.SUCCESS, f"Ignored by {ignored.by}. {one_line(case.examination)}")
+    elif ignored is not None:
         _withdraw(bench, pull, f"{ignored.by} has chosen to live with it")
         say.end(bench, pull.number, endings.ignored(ignored.by, ignored.reason))
     elif pull.draft:
-        _status(bench, case)
         _withdraw(bench, pull, "the pull request is a draft; it is offered again once that is ready")
         say.end(bench, pull.number, endings.draft())
     else:
         _collides(bench, pull, case, rivals)
 
 
-def unfinished(bench: Bench, head: Point, cause: str) -> None:
-    """The status of a pull request with which something went wrong before it had one: never the green one of before."""
-    why = cut_words(f"onehead could not finish here, and tries again: {cause}", _LONGEST_CAUSE)
-    say.status(bench, head.sha, StatusState.FAILURE, why)
-
-
 def publish_branch(bench: Bench, branch: str) -> None:
-    """Judge a branch that has no pull request; what there is to say goes on the repair's own."""
-    head = Point(f"{HEADS}{branch}", bench.heads[branch])
-    case = bench.judge(bench.main, head)
-    _status(bench, case)
+    """Repair a branch that has no pull request; what there is to say goes on the repair's own."""
+    case = bench.judge(bench.main, Point(f"{HEADS}{branch}", bench.heads[branch]))
     if case.examination.verdict == "ok":
         close(bench, bench.repairs_into(branch), "the branch does not need it any more")
         return
@@ -85,7 +66,7 @@ def publish_branch(bench: Bench, branch: str) -> None:
 
 
 def publish_target(bench: Bench, target: Target, closed: Collection[PullRequest] = ()) -> None:
-    """Judge a deployed branch itself; a fork is told to the pull requests that brought its sides.
+    """Repair a deployed branch itself; a fork is told to the pull requests that brought its sides.
 
     Args:
         bench: the repository.
@@ -93,26 +74,33 @@ def publish_target(bench: Bench, target: Target, closed: Collection[PullRequest]
         closed: pull requests that were closed lately, repairs among them.
     """
     case = bench.judge(target, None)
-    _status(bench, case)
     if case.examination.verdict == "ok":
         repair, told = _told(bench, target.name, closed)
         elsewhere = pages_told(bench) if told else {}
         for number in told:
             if number not in elsewhere:
-                _settle(bench, number, case.examination, repair)
+                with bench.troubles.apart(page(number), NOT_TOLD):
+                    _settle(bench, number, case.examination, repair)
         close(bench, bench.repairs_into(target.name), "the branch is at one head again")
         for other in dict.fromkeys(elsewhere[number] for number in told if number in elsewhere):
+            bench.statuses.learn(other.point.ref, verdicts.of_target(bench, other))
+            say.statuses(bench)
             publish_target(bench, other)
         return
     behind = pulls_behind(bench, case.examination)
     numbers = {number for number, speaker in pages_told(bench).items() if speaker == target}
-    earlier = {known for number in numbers if (known := say.earlier_repair(bench, number)) is not None}
+    earlier = set()
+    for number in numbers:
+        with bench.troubles.apart(page(number), NOT_TOLD):
+            if (known := say.earlier_repair(bench, number)) is not None:
+                earlier.add(known)
     made = _offered(bench, case, Occasion(earlier=earlier, tell=behind))
     text = _comment(bench, case, made)
     if made.pull is not None:
         numbers.add(made.pull.number)
     for number in sorted(numbers):
-        say.verdict(bench, number, text, say.PROBLEM, repair=made.pull)
+        with bench.troubles.apart(page(number), NOT_TOLD):
+            say.verdict(bench, number, text, say.PROBLEM, repair=made.pull)
     bench.told |= numbers
 
 
@@ -140,29 +128,22 @@ def finish_branch(bench: Bench, branch: str) -> None:
 
 
 def _healthy(bench: Bench, pull: PullRequest, case: Case, rivals: tuple[Rival, ...]) -> None:
-    head = case.examination.head
-    if head is None:
-        raise ValueError("a pull request has a head")
     _withdraw(bench, pull, "the branch does not need it any more")
     if not rivals:
         _settle(bench, pull.number, case.examination, say.earlier_repair(bench, pull.number))
-        _status(bench, case)
         return
     blocked = bool(waits(pull.number, rivals))
-    state = StatusState.FAILURE if blocked else StatusState.SUCCESS
-    say.status(bench, head.sha, state, rivals_line(pull.number, rivals))
     text = heads_up(pull.number, rivals, case.examination)
     say.verdict(bench, pull.number, text, say.PROBLEM if blocked else say.HEADS_UP)
 
 
 def _collides(bench: Bench, pull: PullRequest, case: Case, rivals: tuple[Rival, ...]) -> None:
-    _status(bench, case)
-    page = bench.page(pull.number)
+    choices = bench.page(pull.number).choices
     earlier = say.earlier_repair(bench, pull.number)
     first = bench.mended.get(pull.head.ref, pull.number) if is_local(pull) else pull.number
     if first == pull.number:
         _take_over(bench, pull)
-        made = _offered(bench, case, Occasion(pull, page.choices, () if earlier is None else (earlier,)))
+        made = _offered(bench, case, Occasion(pull, choices, () if earlier is None else (earlier,)))
     else:
         # One branch is repaired for one target at a time: two repairs would undo each other.
         made = Offer(trouble=f"wait for #{first}, which proposes the same branch: it is repaired for that one first.")
@@ -174,10 +155,19 @@ def _collides(bench: Bench, pull: PullRequest, case: Case, rivals: tuple[Rival, 
 
 def _offered(bench: Bench, case: Case, occasion: Occasion) -> Offer:
     """Offer the repair; its pull request gets its own status at once, for no event of ours ever comes back to us."""
-    made = offer(bench, case, occasion)
+    judged = case.examination.head or case.examination.target
+    subject = judged.ref if occasion.pull is None else page(occasion.pull.number)
+    with bench.troubles.apart(subject, NOT_REPAIRED) as step:
+        made = offer(bench, case, occasion)
+    if step.error is not None:
+        why = cause(step.error)
+        return Offer(trouble=f"wait, or make the change shown above: the repair could not be offered now ({why}).")
+    if made.branch and not bench.has_pulls:
+        bench.statuses.note(subject, f"Pull requests are switched off; merge {made.branch}, which repairs it.")
     head = bench.head_of(made.pull) if made.pull is not None else None
     if made.pull is not None and head is not None:
-        publish_pull(bench, made.pull, head, ())
+        bench.statuses.learn(page(made.pull.number), verdicts.of_pull(bench, made.pull, head, ()))
+        say.statuses(bench)
     return made
 
 
@@ -190,21 +180,10 @@ def _take_over(bench: Bench, pull: PullRequest) -> None:
                 say.end(bench, repair.number, endings.told_elsewhere(pull.number))
 
 
-def _leave(bench: Bench, pull: PullRequest, head: Point) -> None:
-    """The pull request goes into a branch that is not deployed."""
-    if bench.is_ours(pull):
-        say.status(bench, head.sha, StatusState.SUCCESS, f"A repair of {pull.base.ref}, which is judged itself.")
-        return
-    text = f"Goes into {pull.base.ref}, which is not deployed; judged once it goes into {' or '.join(bench.targets)}."
-    say.status(bench, head.sha, StatusState.SUCCESS, text)
-    _withdraw(bench, pull, f"the pull request goes into {pull.base.ref} now")
-    say.end(bench, pull.number, endings.retargeted(pull.base.ref))
-
-
 def close_unneeded(bench: Bench) -> None:
     """Close the repairs of branches of which no pull request needs one: a branch may have two, into two targets."""
     for branch, reason in bench.unneeded.items():
-        if branch not in bench.mended:
+        if branch not in bench.mended and branch not in bench.in_doubt:
             close(bench, bench.repairs_into(branch), reason)
 
 
@@ -226,12 +205,6 @@ def _settle(bench: Bench, number: int, examination: Examination, repair: int | N
 
 def _comment(bench: Bench, case: Case, made: Offer, rivals: tuple[Rival, ...] = ()) -> str:
     return comment(say.remark(bench, case, made, rivals))
-
-
-def _status(bench: Bench, case: Case) -> None:
-    point = case.examination.head or case.examination.target
-    state = StatusState.SUCCESS if case.examination.verdict == "ok" else StatusState.FAILURE
-    say.status(bench, point.sha, state, one_line(case.examination))
 
 
 def _was_refused(bench: Bench, branch: str) -> bool:

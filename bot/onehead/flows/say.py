@@ -5,6 +5,8 @@ Each is "make it so": what is right already is not written again, so a story can
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import structlog
 
 from onehead.flows import ours
@@ -12,9 +14,11 @@ from onehead.flows.bench import Bench, Case
 from onehead.flows.offered import Offer
 from onehead.flows.page import VERDICT
 from onehead.flows.people import brought_by
+from onehead.flows.statuses import Description, Verdict, tells
+from onehead.flows.troubles import NO_STATUS, NOT_JUDGED
 from onehead.forge.intents import ensure_comment, ensure_status
 from onehead.forge.markers import Marker
-from onehead.forge.values import PullRequest, StatusState
+from onehead.forge.values import PullRequest
 from onehead.plan.rivals import Rival
 from onehead.reports.comment import Remark
 from onehead.reports.endings import Ending, ending_text
@@ -25,31 +29,39 @@ PROBLEM, HEADS_UP, ENDED = "problem", "heads-up", "ended"
 log = structlog.get_logger(__name__)
 
 
-def status(bench: Bench, sha: str, state: StatusState, text: str) -> None:
-    """The commit status, always of the repository that the pull request goes into: Forgejo looks there.
-
-    Where several things are judged of one commit, the first failure is told at once; a success waits for the others.
-    """
-    if sha in bench.shared:
-        before = bench.statuses.get(sha)
-        if before is not None and (before[0] == StatusState.FAILURE or state == StatusState.SUCCESS):
-            return
-        bench.statuses[sha] = (state, text)
-        if state == StatusState.SUCCESS:
-            return
-    _write_status(bench, sha, state, text)
+def statuses(bench: Bench) -> None:
+    """The status of each judged commit, always of the repository that a pull request goes into: Forgejo looks there."""
+    for subject, verdict in bench.statuses.worst():
+        present = bench.statuses.written.get(verdict.sha)
+        if present is None or not tells(present, verdict):
+            _write_status(bench, subject, verdict, Description(verdict.state.value, verdict.text), tells)
 
 
-def shared_successes(bench: Bench) -> None:
-    """The status of commits of which several things were judged, and all found well."""
-    for sha, (state, text) in bench.statuses.items():
-        if state == StatusState.SUCCESS:
-            _write_status(bench, sha, state, text)
+def notes_on_statuses(bench: Bench) -> None:
+    """What is known only at the end: what could not be done for a subject, and where a repair lies."""
+    for trouble in reversed(bench.troubles.kept):  # of several the first is told: it comes last
+        if trouble.doing not in (NOT_JUDGED, NO_STATUS):
+            bench.statuses.note(trouble.subject, trouble.note)
+    for subject, verdict in bench.statuses.worst():
+        present, wanted = bench.statuses.written.get(verdict.sha), bench.statuses.wanted(verdict)
+        if present is not None and present != wanted:
+            _write_status(bench, subject, verdict, wanted, lambda _present, _verdict: False)
 
 
-def _write_status(bench: Bench, sha: str, state: StatusState, text: str) -> None:
-    ensure_status(bench.desk.api, bench.repository.name, sha, context=ours.STATUS, state=state, description=text)
-    bench.told_statuses.add(sha)
+def _write_status(
+    bench: Bench, subject: str, verdict: Verdict, wanted: Description, will_do: Callable[[Description, Verdict], bool]
+) -> None:
+    with bench.troubles.apart(subject, NO_STATUS):
+        status, _ = ensure_status(
+            bench.desk.api,
+            bench.repository.name,
+            verdict.sha,
+            context=ours.STATUS,
+            state=verdict.state,
+            description=wanted.text,
+            will_do=lambda status: will_do(Description(status.state, status.description), verdict),
+        )
+        bench.statuses.written[verdict.sha] = Description(status.state, status.description)
 
 
 def verdict(

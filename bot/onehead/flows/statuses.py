@@ -1,0 +1,92 @@
+"""What the status of each judged commit is to say. Pure.
+
+A commit has one status, and several things may be judged of it: a branch that is proposed to two targets, or a branch
+that nobody has added to yet. The worst verdict counts, so all of them are gathered before anything is written.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from onehead.forge.values import StatusState
+from onehead.quoting import cut_words
+
+LONGEST = 255
+"""Characters of a description; what Forgejo's pages show without breaking."""
+
+_LONGEST_BEFORE_A_NOTE = 140
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What was found about one subject: a pull request into its target, a branch, a deployed branch.
+
+    Attributes:
+        sha: the commit that it is about.
+        state: success or failure.
+        text: one sentence.
+    """
+
+    sha: str
+    state: StatusState
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """A state and its text as they stand on the forge, or are to."""
+
+    state: str
+    text: str
+
+
+class Statuses:
+    """Gathers verdicts, and knows what was written already."""
+
+    def __init__(self) -> None:
+        self._verdicts: dict[str, dict[str, Verdict]] = defaultdict(dict)
+        self._notes: dict[str, str] = {}
+        self.written: dict[str, Description] = {}
+        """Commit → what its status says on the forge, as far as this run has seen it."""
+
+    def learn(self, subject: str, verdict: Verdict) -> None:
+        """Keep a verdict; a later one about the same subject and commit replaces it."""
+        self._verdicts[verdict.sha][subject] = verdict
+
+    def note(self, subject: str, text: str) -> None:
+        """Something that is told behind the verdict about a subject."""
+        self._notes[subject] = text
+
+    def worst(self) -> Iterator[tuple[str, Verdict]]:
+        """The verdict that counts for each commit, with its subject: failures first.
+
+        Among several failures the first that was learned counts, so the text does not change from run to run.
+        """
+        chosen = []
+        for verdicts in self._verdicts.values():
+            failures = [each for each in verdicts.items() if each[1].state is not StatusState.SUCCESS]
+            chosen.append(next(iter(failures or verdicts.items())))
+        yield from sorted(chosen, key=lambda each: each[1].state is StatusState.SUCCESS)
+
+    def wanted(self, verdict: Verdict) -> Description:
+        """What the status of a commit is to say, with the note about any of its subjects."""
+        notes = (self._notes[subject] for subject in self._verdicts[verdict.sha] if subject in self._notes)
+        note = next(notes, "")
+        text = f"{_before_a_note(verdict)} {note}" if note else _line(verdict)
+        return Description(verdict.state.value, cut_words(text, LONGEST))
+
+
+def tells(present: Description, verdict: Verdict) -> bool:
+    """Whether a status tells a verdict already, whatever note stands behind it: notes are known only at the end."""
+    is_same = present.text == cut_words(_line(verdict), LONGEST)
+    return present.state == verdict.state and (is_same or present.text.startswith(f"{_before_a_note(verdict)} "))
+
+
+def _line(verdict: Verdict) -> str:
+    return " ".join(verdict.text.split())
+
+
+def _before_a_note(verdict: Verdict) -> str:
+    return cut_words(_line(verdict), _LONGEST_BEFORE_A_NOTE)

@@ -1,0 +1,87 @@
+"""What is found about each subject, for its commit status: from git, and what people chose on its page. Writes nothing.
+
+A status depends on no comment of ours: whoever keeps onehead from writing on a page keeps no green status by that.
+"""
+
+from __future__ import annotations
+
+from onehead.flows.bench import HEADS, Bench, Case, Target
+from onehead.flows.page import Choices, Ignored, problem_keys
+from onehead.flows.statuses import Verdict
+from onehead.flows.troubles import page
+from onehead.forge.values import PullRequest, StatusState
+from onehead.plan.rivals import Rival
+from onehead.plan.verdict import Examination, Point
+from onehead.reports.comment import one_line
+from onehead.reports.heads_up import rivals_line, waits
+
+
+def of_pull(bench: Bench, pull: PullRequest, head: Point, rivals: tuple[Rival, ...]) -> Verdict:
+    """An open pull request, as it would be once merged."""
+    target = bench.targets.get(pull.base.ref)
+    if target is None:
+        return Verdict(head.sha, StatusState.SUCCESS, _goes_elsewhere(bench, pull))
+    case = bench.judge(target, head)
+    if bench.is_ours(pull):
+        return _plain(case)
+    if case.examination.verdict == "ok":
+        if not rivals:
+            return _plain(case)
+        state = StatusState.FAILURE if waits(pull.number, rivals) else StatusState.SUCCESS
+        return Verdict(head.sha, state, rivals_line(pull.number, rivals))
+    choices = _choices(bench, pull)
+    case = as_chosen(bench, case, choices)
+    ignored = lives_with(choices, case.examination)
+    if ignored is not None:
+        text = f"Ignored by {ignored.by}. {one_line(case.examination)}"
+        return Verdict(head.sha, StatusState.SUCCESS, text)
+    return _plain(case)
+
+
+def of_branch(bench: Bench, branch: str) -> Verdict:
+    """A branch without a pull request, as it would be once merged into the first target."""
+    return _plain(bench.judge(bench.main, Point(f"{HEADS}{branch}", bench.heads[branch])))
+
+
+def of_target(bench: Bench, target: Target) -> Verdict:
+    """A deployed branch by itself."""
+    return _plain(bench.judge(target, None))
+
+
+def unknown(sha: str, why: str) -> Verdict:
+    """What could not be judged must not be merged."""
+    return Verdict(sha, StatusState.FAILURE, f"Cannot judge: {why}.")
+
+
+def as_chosen(bench: Bench, case: Case, choices: Choices) -> Case:
+    """A pull request with problems, repaired in the way that people have chosen for it."""
+    if case.examination.verdict == "ok" or choices.strategy is None:
+        return case
+    return bench.judge(case.target, case.examination.head, choices.strategy)
+
+
+def lives_with(choices: Choices, examination: Examination) -> Ignored | None:
+    """Who has chosen to live with all the problems that there are; `None` where nobody has."""
+    ignored = choices.ignored
+    if examination.verdict != "ok" and ignored is not None and problem_keys(examination) <= ignored.problems:
+        return ignored
+    return None
+
+
+def _choices(bench: Bench, pull: PullRequest) -> Choices:
+    """What people chose; nothing where the page can't be read, so that the status stays red."""
+    with bench.troubles.apart(page(pull.number), "its comments could not be read"):
+        return bench.page(pull.number).choices
+    return Choices()
+
+
+def _goes_elsewhere(bench: Bench, pull: PullRequest) -> str:
+    if bench.is_ours(pull):
+        return f"A repair of {pull.base.ref}, which is judged itself."
+    return f"Goes into {pull.base.ref}, which is not deployed; judged once it goes into {' or '.join(bench.targets)}."
+
+
+def _plain(case: Case) -> Verdict:
+    point = case.examination.head or case.examination.target
+    state = StatusState.SUCCESS if case.examination.verdict == "ok" else StatusState.FAILURE
+    return Verdict(point.sha, state, one_line(case.examination))
