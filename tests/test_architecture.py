@@ -20,6 +20,7 @@ ARROWS: dict[str, set[str]] = {
     # Room or top-level module → what it may import: whole rooms, or single modules of a room.
     "errors": set(),
     "quoting": set(),
+    "throwaway": set(),
     "logs": set(),
     "setting_values": set(),
     "revisions": {"errors"},
@@ -27,8 +28,8 @@ ARROWS: dict[str, set[str]] = {
     "plan": {"revisions"},
     "states": {"operations", "plan", "revisions"},
     "live": {"errors", "states.traces"},
-    "trials": {"errors", "live", "plan.forks", "revisions", "states"},
-    "gitrepo": {"errors", "revisions.source"},
+    "trials": {"errors", "live", "plan.forks", "revisions", "states", "throwaway"},
+    "gitrepo": {"errors", "revisions.source", "throwaway"},
     "forge": {"errors", "quoting"},
     "jobs": {"errors"},
     "commands": set(),
@@ -47,7 +48,7 @@ ARROWS: dict[str, set[str]] = {
     },
     "entrypoints": {
         *("errors", "pipeline", "rows_report", "revisions", "plan", "states", "reports", "flows", "settings"),
-        *("gitrepo", "forge", "jobs", "live", "logs", "trials"),
+        *("gitrepo", "forge", "jobs", "live", "logs", "throwaway", "trials"),
     },
     "wiring": {"entrypoints", "errors", "flows", "jobs", "logs", "settings"},
     "__main__": {"entrypoints.cli"},

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryFile
+from tempfile import TemporaryFile, gettempdir
 from urllib.parse import urlsplit
 
 import structlog
@@ -21,6 +21,7 @@ from onehead.gitrepo.mirror import Mirrors
 from onehead.gitrepo.remote import RefUpdate
 from onehead.plan.verdict import Examination
 from onehead.settings import Settings
+from onehead.throwaway import remove_left_over
 
 log = structlog.get_logger(__name__)
 
@@ -47,6 +48,7 @@ def equip(settings: Settings, *, judged: Judged, witness: Witness | None = None)
         UsageError: nothing can be kept in the cache directory.
     """
     _make_cache(settings.cache_dir)
+    remove_left_over(gettempdir())
     token = settings.token.reveal()
     connection = Connection(settings.forgejo_url, token)
     api = ForgejoApi(connection)

@@ -8,7 +8,6 @@ import os
 import re
 import signal
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -34,6 +33,7 @@ from onehead.reports.text import coverage_line
 from onehead.reports.verification import verification_text
 from onehead.reports.verification_forms import verification_document, verification_junit
 from onehead.states.outcome import Target
+from onehead.throwaway import throwaway
 from onehead.trials.account import Limits, Verification
 from onehead.trials.private import private_postgresql
 from onehead.trials.project import Project
@@ -74,7 +74,7 @@ def run(options: argparse.Namespace) -> int:
     """
     with _interrupted_by_signals(), ExitStack() as stack:
         git = Git(Path(options.repo).absolute())
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="onehead-verify-")))
+        folder = stack.enter_context(throwaway("verify"))
         variables = _variables(options.env)
         servers = _Servers(options, folder, stack)
         judged = _side(git, options, options.at, folder / "judged")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable
 
 from onehead.gitrepo.command import Git
 from onehead.gitrepo.errors import explain
 from onehead.gitrepo.remote import PushOutcome, RefUpdate, access, push_arguments, read_push, remote_trouble
+from onehead.throwaway import throwaway
 
 _TIMEOUT = 60.0
 
@@ -27,7 +27,7 @@ def delete_refs(url: str, token: str, pattern: str, chosen: Callable[[str], bool
         RemoteRefused: no such repository for this token.
     """
     reach = access(url, token)
-    with tempfile.TemporaryDirectory(prefix="onehead-refs-", ignore_cleanup_errors=True) as place:
+    with throwaway("refs") as place:
         git = Git(place, timeout=_TIMEOUT, secrets=reach.secrets)
         git = git.variant(environment={"GIT_ALLOW_PROTOCOL": reach.protocols}, config=reach.config)
         answer = git.ask("ls-remote", "--refs", "--", url, pattern)

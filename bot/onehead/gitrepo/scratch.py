@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import os
 import shutil
-import tempfile
 import zlib
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from onehead.throwaway import throwaway
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -59,8 +60,7 @@ def scratch(git: Git, commit: str, *, keep: bool) -> Iterator[Scratch]:
         OneheadError: there is no repository.
     """
     objects, shallow = map(Path, git.places())
-    with tempfile.TemporaryDirectory(prefix="onehead-merge-", ignore_cleanup_errors=True) as name:
-        top = Path(name)
+    with throwaway("merge") as top:
         (top / "objects").mkdir()
         (top / "refs").mkdir()
         (top / "HEAD").write_text("ref: refs/heads/none\n")
@@ -70,7 +70,7 @@ def scratch(git: Git, commit: str, *, keep: bool) -> Iterator[Scratch]:
         others = [_quoted(objects), *filter(None, [git.environment().get("GIT_ALTERNATE_OBJECT_DIRECTORIES", "")])]
         inside = git.variant(
             environment={
-                "GIT_DIR": name,
+                "GIT_DIR": str(top),
                 "GIT_CONFIG_GLOBAL": os.devnull,
                 "GIT_OBJECT_DIRECTORY": str(objects if keep else top / "objects"),
                 "GIT_ALTERNATE_OBJECT_DIRECTORIES": ":".join(others),

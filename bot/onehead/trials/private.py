@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from pathlib import Path
 
 from onehead.errors import CannotJudge, UsageError
 from onehead.live.address import Address
+from onehead.throwaway import throwaway
 from onehead.trials.scratch import Server
 from onehead.trials.servers import DatabaseServer
 
@@ -58,11 +56,10 @@ def running_postgresql() -> Iterator[str]:
 
     # Always a fresh directory: in a used one, a server that was killed may be taken for a running one. As root, the
     # server runs as another user, who has to find the way in; and the path of a socket must be short.
-    home = Path(tempfile.mkdtemp(prefix="onehead-pg-")).resolve()
-    home.chmod(0o755)
-    data = home / "data"
-    data.mkdir()
-    try:
+    with throwaway("pg") as home:
+        home.chmod(0o755)
+        data = home.resolve() / "data"
+        data.mkdir()
         try:
             with _programs_of_the_system():
                 started = Private(data, cleanup_mode="stop")
@@ -77,8 +74,6 @@ def running_postgresql() -> Iterator[str]:
             yield uri
         finally:
             started.cleanup()
-    finally:
-        shutil.rmtree(home, ignore_errors=True)
 
 
 @contextmanager
