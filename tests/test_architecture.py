@@ -21,7 +21,8 @@ ARROWS: dict[str, set[str]] = {
     "errors": set(),
     "quoting": set(),
     "throwaway": set(),
-    "logs": set(),
+    "logs": {"terminal_text"},
+    "terminal_text": set(),
     "setting_values": set(),
     "revisions": {"errors"},
     "operations": {"revisions.python_source"},
@@ -48,7 +49,7 @@ ARROWS: dict[str, set[str]] = {
     },
     "entrypoints": {
         *("errors", "pipeline", "rows_report", "revisions", "plan", "states", "reports", "flows", "settings"),
-        *("gitrepo", "forge", "jobs", "live", "logs", "throwaway", "trials"),
+        *("gitrepo", "forge", "jobs", "live", "logs", "terminal_text", "throwaway", "trials"),
     },
     "wiring": {"entrypoints", "errors", "flows", "jobs", "logs", "settings"},
     "__main__": {"entrypoints.cli"},

@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import json
 import logging
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -77,3 +78,32 @@ def test_secrets_never_get_out(form: str) -> None:
     for spelling in (secret, json.dumps(secret)[1:-1], repr(secret)[1:-1], "abc", "def"):
         assert spelling not in text
     assert "ValueError: refused: *** ***" in text
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("kind", [io.StringIO, Terminal])
+@pytest.mark.parametrize("form", ["json", "console"])
+def test_nothing_in_a_line_steers_the_terminal_or_begins_another_line(form: str, kind: type[io.StringIO]) -> None:
+    stream = kind()
+    logs.configure(form, (), stream=stream)
+    evil = "\x1b[2J\x07\x9b2J\u202e\n2026-01-01 [info] All is well."
+
+    structlog.get_logger("x").warning(evil, ref=evil)
+    logging.getLogger("some.library").warning("%s", evil)
+    try:
+        raise RuntimeError(evil)
+    except RuntimeError:
+        structlog.get_logger("x").exception("A job failed.", error=evil)
+
+    printed = stream.getvalue()
+    colours = re.compile(r"\033\[\d+m")
+    assert bool(colours.search(printed)) is (form == "console" and kind is Terminal)
+    plain = colours.sub("", printed)
+    assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]", plain)
+    begun = [line for line in plain.splitlines() if line.startswith("2026-01-01")]
+    # A traceback has the lines of what was raised; it stands below its own line.
+    assert len(begun) == (1 if form == "console" else 0)

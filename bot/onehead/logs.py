@@ -6,10 +6,13 @@ import json
 import logging
 import sys
 from collections.abc import Iterable
+from io import StringIO
 from typing import Any, TextIO
 
 import structlog
-from structlog.typing import EventDict, Processor, WrappedLogger
+from structlog.typing import EventDict, ExcInfo, Processor, WrappedLogger
+
+from onehead.terminal_text import shown
 
 # Their lines at INFO repeat, in their own words, what ours say in one sentence.
 _CHATTY = ("uvicorn", "httpx", "httpcore", "git")
@@ -53,8 +56,20 @@ def _last(form: str, stream: TextIO) -> list[Processor]:
     if form == "json":
         rename = structlog.processors.EventRenamer("message")
         return [clean, structlog.processors.format_exc_info, rename, structlog.processors.JSONRenderer(default=str)]
-    plain = structlog.dev.plain_traceback
-    return [clean, structlog.dev.ConsoleRenderer(colors=stream.isatty(), pad_event_to=0, exception_formatter=plain)]
+    colours = stream.isatty()
+    console = structlog.dev.ConsoleRenderer(colors=colours, pad_event_to=0, exception_formatter=_traceback)
+    return [clean, _harmless, console]
+
+
+def _harmless(_logger: WrappedLogger, _name: str, line: EventDict) -> EventDict:
+    """Nothing that came from elsewhere steers the terminal or begins a line; afterwards the renderer adds colours."""
+    return {key: shown(value).replace("\n", "\\n") if isinstance(value, str) else value for key, value in line.items()}
+
+
+def _traceback(stream: TextIO, raised: ExcInfo) -> None:
+    told = StringIO()
+    structlog.dev.plain_traceback(told, raised)
+    stream.write(shown(told.getvalue()))
 
 
 def _without_nothing(_logger: WrappedLogger, _name: str, line: EventDict) -> EventDict:

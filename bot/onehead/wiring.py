@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 from pathlib import Path
 
 from onehead.entrypoints.equip import equip
 from onehead.entrypoints.metrics import Metrics
+from onehead.entrypoints.screen import bare
 from onehead.entrypoints.serve import serve
 from onehead.errors import UsageError
 from onehead.flows.attention import Attention
@@ -29,7 +31,7 @@ def run(options: argparse.Namespace) -> int:
         )
     told = (settings.token, *settings.webhook_secret, *settings.report_secret)
     secrets = [secret.reveal() for secret in told]
-    configure(settings.log, secrets)
+    configure(settings.log, secrets, stream=bare(sys.stderr))
     metrics = Metrics()
     desk = equip(settings, judged=lambda _name, examination: metrics.verdict(examination.verdict))
     attention = Attention(desk.api)

@@ -24,6 +24,7 @@ class ForgeOverHttp:
         url: where it listens.
         writable: whether the token may push.
         broken: answer 503 to everything.
+        moved: what is redirected, as a part of the request (`info/refs`), where to, and with which status.
         authorizations: the Authorization headers it has seen.
     """
 
@@ -31,6 +32,7 @@ class ForgeOverHttp:
         self.directory = directory
         self.writable = True
         self.broken = False
+        self.moved: tuple[str, str, int] | None = None
         self.authorizations: set[str] = set()
         forge = self
 
@@ -65,6 +67,12 @@ class ForgeOverHttp:
         writes = "git-receive-pack" in request.path
         if self.broken:
             request.send_error(503)
+        elif self.moved and self.moved[0] in f"{request.command} {request.path}":
+            _body(request)
+            request.send_response(self.moved[2])
+            request.send_header("Location", self.moved[1] + request.path)
+            request.send_header("Content-Length", "0")
+            request.end_headers()
         elif not authorization or b64decode(authorization.removeprefix("Basic ")).partition(b":")[2] != TOKEN.encode():
             request.send_response(401)
             request.send_header("WWW-Authenticate", 'Basic realm="Forgejo"')
@@ -105,6 +113,40 @@ class ForgeOverHttp:
             request.send_header(name, value)
         request.end_headers()
         request.wfile.write(content)
+
+
+class Listener:
+    """A server that says 404 to everything and remembers what it was asked, with which headers."""
+
+    def __init__(self) -> None:
+        self.heard: list[str] = []
+        listener = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                listener.heard.append(f"{self.requestline}\n{self.headers}")
+                self.send_error(404)
+
+            def do_POST(self) -> None:
+                self.do_GET()
+
+            def log_message(self, *args: object) -> None:
+                """Be quiet."""
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05})
+        self.host = f"127.0.0.1:{self._server.server_address[1]}"
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
 
 
 def _body(request: BaseHTTPRequestHandler) -> bytes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from onehead.live.masking import mask_urls
 
@@ -13,6 +13,10 @@ LEAST_MEMORY = 128
 
 class Parser(argparse.ArgumentParser):
     """Refuses without repeating the password of an address that it was given."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.color = False  # since Python 3.14 it would colour its help by itself
 
     def error(self, message: str) -> NoReturn:
         """Say what is wrong, and end."""

@@ -7,13 +7,13 @@ Start-up time counts (`check` runs in every commit), so a verb is loaded only wh
 
 from __future__ import annotations
 
-import io
 import os
 import sys
 from importlib import import_module
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
+from onehead.entrypoints.screen import Screens
 from onehead.errors import OneheadError
 
 if TYPE_CHECKING:
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one verb; returns the exit code."""
-    words = list(sys.argv[1:] if argv is None else argv)
+    with Screens():
+        return _run(list(sys.argv[1:] if argv is None else argv))
+
+
+def _run(words: list[str]) -> int:
     options = _of_the_hook(words) or _parser().parse_args(words)
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            # A file name of any bytes must not turn a verdict into a traceback.
-            stream.reconfigure(errors="backslashreplace")
     try:
         verb = import_module(f"onehead.{options.module}")
         code: int = verb.run(options)
@@ -38,13 +38,20 @@ def main(argv: Sequence[str] | None = None) -> int:
         if error.hint:
             print(f"  → {error.hint}", file=sys.stderr)
         return error.exit_code
-    except KeyboardInterrupt:
-        print("onehead: interrupted.", file=sys.stderr)
-        return 130
     except BrokenPipeError:
         # Whoever read the output has enough of it. What Python still holds would fail again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
+    except Exception:
+        from traceback import print_exc  # noqa: PLC0415
+
+        print("onehead: Something is wrong inside onehead, so nothing was judged.", file=sys.stderr)
+        print("  → Report what follows; it may hold names from your repository.", file=sys.stderr)
+        print_exc()
+        return 3
+    except KeyboardInterrupt:
+        print("onehead: interrupted.", file=sys.stderr)
+        return 130
     return code
 
 

@@ -18,6 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from onehead.entrypoints.equip import Witness, equip
+from onehead.entrypoints.screen import bare
 from onehead.errors import OneheadError
 from onehead.flows.desk import Desk
 from onehead.flows.handle import handle
@@ -28,6 +29,7 @@ from onehead.jobs.job import Everything, Job
 from onehead.logs import configure
 from onehead.plan.verdict import Examination
 from onehead.settings import load
+from onehead.terminal_text import shown
 
 AT_ONCE = 4
 """Repositories that are looked at side by side, as in the service."""
@@ -88,7 +90,7 @@ def run(options: argparse.Namespace) -> int:
     settings = load(os.environ, Path(options.config) if options.config else None, without={"webhook_secret"})
     told = (settings.token, *settings.webhook_secret, *settings.report_secret)
     secrets = [secret.reveal() for secret in told]
-    configure(settings.log, secrets, level=logging.WARNING)
+    configure(settings.log, secrets, stream=bare(sys.stderr), level=logging.WARNING)
     ledger = Ledger()
     witness = Witness(ledger.done, rehearsal=options.dry_run)
     desk = equip(settings, judged=ledger.judged, witness=witness)
@@ -100,16 +102,18 @@ def run(options: argparse.Namespace) -> int:
         )
         return 0
     _look_at_all(desk, names, ledger)
-    Console().print(_table({name: ledger.accounts[name] for name in sorted(names)}, rehearsal=options.dry_run))
+    Console(file=bare(sys.stdout)).print(
+        _table({name: ledger.accounts[name] for name in sorted(names)}, rehearsal=options.dry_run)
+    )
     print(_summary({name: ledger.accounts[name] for name in names}, rehearsal=options.dry_run))
     return _exit_code([ledger.accounts[name] for name in names])
 
 
 def _look_at_all(desk: Desk, names: list[str], ledger: Ledger) -> None:
-    shown = Console(stderr=True)
+    console = Console(file=bare(sys.stderr))
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with (
-        Progress(*columns, console=shown, transient=True, disable=not sys.stderr.isatty()) as progress,
+        Progress(*columns, console=console, transient=True, disable=not sys.stderr.isatty()) as progress,
         ThreadPoolExecutor(AT_ONCE, thread_name_prefix="onehead-sweep") as threads,
     ):
         task = progress.add_task("Looking at repositories", total=len(names))
@@ -129,7 +133,7 @@ def _table(accounts: dict[str, Account], *, rehearsal: bool) -> Table:
         table.add_column(title)
     for name, account in accounts.items():
         # Names come from the forge: nothing in them is markup.
-        table.add_row(*(Text(cell) for cell in (name, _targets(account), _branches(account), _deeds(account))))
+        table.add_row(*(Text(shown(cell)) for cell in (name, _targets(account), _branches(account), _deeds(account))))
     return table
 
 

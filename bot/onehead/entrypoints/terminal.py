@@ -8,6 +8,7 @@ import threading
 from types import TracebackType
 from typing import Self, TextIO
 
+from onehead.entrypoints.screen import Screen, bare
 from onehead.reports.paint import Paint, plain
 
 _COLOURS = {
@@ -27,7 +28,8 @@ def painter(stream: TextIO) -> Paint:
     """Colours for a terminal, plain text for anything else (and where NO_COLOR is set)."""
     if not stream.isatty() or os.environ.get("NO_COLOR"):
         return plain
-    return lambda style, text: f"\033[{_COLOURS[style]}m{text}\033[0m"
+    mark = stream.mark if isinstance(stream, Screen) else "\033["
+    return lambda style, text: f"{mark}{_COLOURS[style]}m{text}{mark}0m"
 
 
 class SignOfLife:
@@ -35,7 +37,7 @@ class SignOfLife:
 
     def __init__(self, what: str, stream: TextIO | None = None, after: float = 1.0) -> None:
         """Announce `what` on `stream` (default: standard error) after so many seconds."""
-        self._stream = stream or sys.stderr
+        self._stream = bare(stream or sys.stderr)
         self._text = f"onehead: {what} …"
         self._timer = threading.Timer(after, self._show) if self._stream.isatty() else None
         self._shown = False

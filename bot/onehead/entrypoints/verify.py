@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
+from onehead.entrypoints.screen import bare
 from onehead.entrypoints.terminal import painter
 from onehead.errors import UsageError
 from onehead.flows.examine import examine
@@ -33,6 +34,7 @@ from onehead.reports.text import coverage_line
 from onehead.reports.verification import verification_text
 from onehead.reports.verification_forms import verification_document, verification_junit
 from onehead.states.outcome import Target
+from onehead.terminal_text import shown
 from onehead.throwaway import throwaway
 from onehead.trials.account import Limits, Verification
 from onehead.trials.private import private_postgresql
@@ -276,14 +278,14 @@ def _mask(variables: dict[str, str], address: Address | None) -> Callable[[str],
 
 @contextmanager
 def _progress() -> Iterator[Watch]:
-    shown = Console(stderr=True)
+    console = Console(file=bare(sys.stderr))
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=shown, transient=True, disable=not sys.stderr.isatty()) as progress:
+    with Progress(*columns, console=console, transient=True, disable=not sys.stderr.isatty()) as progress:
         task = progress.add_task("Running migrations", total=None)
 
         def watch(told: str, done: int, every: int) -> None:
             # Ids come from the repository: nothing in them is markup.
-            described = Text(f"Upgrading {told}").markup
+            described = Text(f"Upgrading {shown(told)}").markup
             progress.update(task, description=described, completed=done, total=every or None)
 
         yield watch
