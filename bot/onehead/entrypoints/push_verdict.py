@@ -41,7 +41,7 @@ def judge(branches: tuple[Update, ...], options: Options, until: float, *, sever
     Raises:
         Exception: why there is no verdict.
     """
-    git = Git(os.curdir, timeout=options.timeout)
+    git = Git(os.curdir, timeout=options.timeout, trusted=True)  # git itself has opened it, and waits for us there
     memory = memory_for(os.path.realpath(os.curdir))
     with _ended_at(until):
         arrival = arrive(git, branches, memory)

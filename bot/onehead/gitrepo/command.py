@@ -17,7 +17,8 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from onehead.gitrepo.errors import GitTimeout, GitTooOld, NotARepository, explain, redact
-from onehead.gitrepo.process import Answer, surroundings
+from onehead.gitrepo.planted import refuse_planted
+from onehead.gitrepo.process import NOBODYS, Answer, surroundings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -50,6 +51,7 @@ class Git:
         config: tuple[tuple[str, str], ...] = (),
         secrets: tuple[str, ...] = (),
         personal: bool = False,
+        trusted: bool = False,
     ) -> None:
         """Name the repository.
 
@@ -61,6 +63,7 @@ class Git:
                 appears neither among the arguments nor on disk.
             secrets: texts to cut out of everything git says.
             personal: reach servers as the person's own git would (see `as_the_person`).
+            trusted: it may lie in the work tree of another repository: git itself has opened it, or onehead made it.
         """
         self.directory = os.fspath(directory)
         self.timeout = timeout
@@ -68,7 +71,15 @@ class Git:
         self._config = config
         self._secrets = secrets
         self._personal = personal
+        self._trusted = trusted
         self._places: tuple[str, str] | None = None
+
+    @classmethod
+    def of_our_own(
+        cls, directory: str | os.PathLike[str], *, timeout: float = DEFAULT_TIMEOUT, secrets: tuple[str, ...] = ()
+    ) -> Git:
+        """A repository that onehead makes for itself: no configuration of a person counts there."""
+        return cls(directory, timeout=timeout, environment=NOBODYS, secrets=secrets, trusted=True)
 
     def variant(
         self,
@@ -85,6 +96,7 @@ class Git:
             config=(*self._config, *config),
             secrets=(*self._secrets, *secrets),
             personal=self._personal,
+            trusted=self._trusted,
         )
 
     def as_the_person(self, protocols: str) -> Git:
@@ -104,6 +116,7 @@ class Git:
             config=self._config,
             secrets=self._secrets,
             personal=True,
+            trusted=self._trusted,
         )
 
     def environment(self) -> dict[str, str]:
@@ -151,7 +164,14 @@ class Git:
 
         It leads a process group of its own, so that a time limit also ends the helpers git starts (a transport
         that hangs would otherwise keep the pipes open for ever).
+
+        Raises:
+            PlantedRepository: the repository lies in the work tree of another one.
+            NotARepository: the directory does not exist.
+            GitTooOld: there is no git.
         """
+        if not self._trusted:
+            refuse_planted(self.directory)
         try:
             return subprocess.Popen(
                 [b"git", *(arg.encode("utf-8", "surrogateescape") for arg in args)],

@@ -28,7 +28,7 @@ def delete_refs(url: str, token: str, pattern: str, chosen: Callable[[str], bool
     """
     reach = access(url, token)
     with throwaway("refs") as place:
-        git = Git(place, timeout=_TIMEOUT, secrets=reach.secrets)
+        git = Git.of_our_own(place, timeout=_TIMEOUT, secrets=reach.secrets)
         git = git.variant(environment={"GIT_ALLOW_PROTOCOL": reach.protocols}, config=reach.config)
         answer = git.ask("ls-remote", "--refs", "--", url, pattern)
         if answer.code != 0:

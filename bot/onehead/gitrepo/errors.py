@@ -24,6 +24,20 @@ class UntrustedRepository(UsageError):
     """The repository belongs to another user and git refuses to open it."""
 
 
+class PlantedRepository(UsageError):
+    """The repository lies in the work tree of another one, where a push can have put it."""
+
+    def __init__(self, repository: str, work_tree: str) -> None:
+        from shlex import quote  # noqa: PLC0415 - as `re` below
+
+        super().__init__(
+            f"{repository} is a repository inside the work tree of another one, {work_tree}. A push can have put it "
+            "there, with a configuration that makes git run programs, so it is not opened.",
+            f"Name the checkout itself: `--repo {quote(work_tree)}`. If the inner repository is yours and is meant, "
+            "move it out of the work tree.",
+        )
+
+
 class UnknownRef(UsageError):
     """A name resolves to no commit. Attribute `ref`: the name as given."""
 

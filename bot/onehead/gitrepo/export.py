@@ -32,7 +32,8 @@ def export(git: Git, treeish: str, folder: Path) -> None:
 def work_tree(git: Git) -> Iterator[tuple[Git, str]]:
     """A work tree as it is, with what is not committed: a door to git that knows it, and the SHA of its tree.
 
-    What git ignores and does not track is left out. The person's index and objects are not touched.
+    What git ignores and does not track is left out; submodules are as they are in the index. The person's index and
+    objects are not touched.
 
     Raises:
         UsageError: there is no work tree.
@@ -46,8 +47,13 @@ def work_tree(git: Git) -> Iterator[tuple[Git, str]]:
         if known.exists():
             shutil.copyfile(known, Path(place.git.environment()["GIT_DIR"]) / "index")
         inside = place.git.variant(environment={"GIT_WORK_TREE": str(top)})
-        # From the top: added is what lies below the directory in which git runs. What can't be read stays as it was.
-        inside.ask("-C", str(top), "add", "--all", "--ignore-errors")
+        # From the top: added is what lies below the directory in which git runs. What can't be read stays as it was,
+        # and so do submodules: git would ask each for its state in a process that runs the filters it configures.
+        listed = inside.run("ls-files", "-z", "--stage").split(b"\0")
+        links = [record.partition(b"\t")[2] for record in listed if record.startswith(b"160000 ")]
+        paths = b"\0".join([b".", *(b":(exclude,top,literal)" + link for link in links), b""])
+        options = ("--all", "--ignore-errors", "--pathspec-from-file=-", "--pathspec-file-nul")
+        inside.ask("-C", str(top), "add", *options, data=paths)
         yield place.git, inside.run("write-tree").decode("ascii").strip()
 
 

@@ -89,7 +89,7 @@ class Mirrors:
         place = self._directory / _name(url)
         with place.with_suffix(".lock").open("w") as lock:
             _wait_for(lock, url, self._timeout)
-            reading = Git(place, timeout=self._timeout, secrets=reach.secrets)
+            reading = Git.of_our_own(place, timeout=self._timeout, secrets=reach.secrets)
             talking = reading.variant(environment={"GIT_ALLOW_PROTOCOL": reach.protocols}, config=reach.config)
             with kept_open(reading):
                 yield Mirror(place, url, reading, talking, self._pushing)
@@ -243,7 +243,7 @@ class _Commands(gitpython.Git):
 
     def __init__(self, working_dir: str | Path | None = None) -> None:
         super().__init__(working_dir)
-        self.door = Git(working_dir or ".")
+        self.door = Git.of_our_own(working_dir or ".")
 
     def execute(  # type: ignore[override]
         self, command: Sequence[str], *, with_extended_output: bool = False, with_exceptions: bool = True, **more: Any

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from onehead.gitrepo.command import Git
+from onehead.gitrepo.refs import NO_PROGRAMS
 
 
 def patch_of(git: Git, sha: str) -> str:
@@ -13,5 +14,5 @@ def patch_of(git: Git, sha: str) -> str:
     Raises:
         OneheadError: there is no such commit.
     """
-    out = git.run("format-patch", "-1", "--stdout", "--no-signature", "--full-index", "--binary", sha)
+    out = git.run("format-patch", "-1", "--stdout", "--no-signature", "--full-index", "--binary", *NO_PROGRAMS, sha)
     return out.decode("utf-8", "replace")

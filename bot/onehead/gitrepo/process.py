@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 _QUARANTINE = ("GIT_QUARANTINE_PATH", "GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES")
 _KEPT = {*_QUARANTINE, "GIT_EXEC_PATH", "GIT_CONFIG_GLOBAL"}
 
+NOBODYS = {"GIT_CONFIG_GLOBAL": os.devnull}
+"""For repositories that onehead has made itself: no configuration of a person counts there."""
+
 _REACHING = ("GIT_SSH", "GIT_SSH_COMMAND", "GIT_SSH_VARIANT", "GIT_ASKPASS", "GIT_PROXY_COMMAND")
 """How a person's own git reaches a server and proves who it is; honoured only by `Git.as_the_person`."""
 
@@ -60,7 +63,8 @@ _CONFIG = (
     ("http.followRedirects", "false"),
     ("i18n.commitEncoding", "UTF-8"),
     ("log.showSignature", "false"),
-    # The caller names the repository; `explicit` would only forbid finding a bare one from its own directory.
+    # `explicit` would forbid every bare one that is found from its own directory; what is dangerous about them is
+    # refused in `planted.py`.
     ("safe.bareRepository", "all"),
 )
 

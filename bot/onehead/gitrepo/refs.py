@@ -181,7 +181,9 @@ def is_shallow(git: Git) -> bool:
     return git.run("rev-parse", "--is-shallow-repository").strip() == b"true"
 
 
-LOG = ("log", "-z", "--no-show-signature", "--no-notes", "--no-color", "--encoding=UTF-8")
+NO_PROGRAMS = ("--no-ext-diff", "--no-textconv")
+"""For whatever compares files: programs of a configuration don't take part."""
+LOG = ("log", "-z", "--no-show-signature", "--no-notes", "--no-color", "--encoding=UTF-8", *NO_PROGRAMS)
 """`git log` without what a person's configuration adds to it."""
 COMMIT_FORMAT = "%H%x00%an%x00%ae%x00%at%x00%s"
 COMMIT_FIELDS = 5
