@@ -171,15 +171,33 @@ def test_redirect_keeps_the_query(connection: Connection, forge: respx.MockRoute
     assert dict(moved.calls.last.request.url.params) == {"page": "1", "limit": "50", "state": "open"}
 
 
-@pytest.mark.parametrize("location", ["https://login.test/sso", "", "http://[", "/user/login"])
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+@pytest.mark.parametrize(
+    ("location", "told"),
+    [
+        ("https://bob:pw@login.test:444/sso?next=x", "https://login.test:444"),
+        ("", "nowhere"),
+        ("http://[", "http://%5B"),
+        ("/user/login", "this server itself"),
+    ],
+)
 def test_redirect_out_of_the_api_is_not_followed(
-    location: str, connection: Connection, forge: respx.MockRouter
+    location: str, told: str, status: int, connection: Connection, forge: respx.MockRouter
 ) -> None:
-    forge.get("/user").respond(302, headers={"Location": location})
+    forge.get("/user").respond(status, headers={"Location": location})
     with pytest.raises(NotUnderstood) as caught:
         connection.get("/user")
     assert forge.calls.call_count == 1
+    assert caught.value.message == f"GET /user was redirected to {told}, and not to an address of the API."
     assert "ONEHEAD_FORGEJO_URL" in caught.value.hint
+
+
+def test_a_forge_that_has_moved_is_named(connection: Connection, forge: respx.MockRouter) -> None:
+    forge.get("/user").respond(301, headers={"Location": "https://new.test/api/v1/user"})
+    with pytest.raises(NotUnderstood) as caught:
+        connection.get("/user")
+    assert {call.request.url.host for call in forge.calls} == {"forge.test"}
+    assert caught.value.message == "GET /user was redirected more than 3 times, the last time to https://new.test."
 
 
 def test_circle_of_redirects_ends(connection: Connection, forge: respx.MockRouter) -> None:

@@ -27,6 +27,10 @@ LONGEST_WAIT = 20.0  # seconds; whoever is told to wait longer should not sleep 
 _MOST_HOPS = 3  # a renamed owner and a renamed repository are one hop each
 _MOST_PAGES = 10_000
 _API = "/api/v1"
+_AT_ITSELF = (
+    "Set ONEHEAD_FORGEJO_URL to the address that Forgejo itself answers at (https, host and sub-path): the token is "
+    "sent to no other."
+)
 _TIMEOUT = httpx.Timeout(30.0, connect=5.0)
 _REPEATABLE = frozenset({"GET", "PATCH", "DELETE"})  # ours set absolute values, so twice is the same as once
 _NEVER_ARRIVED = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
@@ -170,7 +174,7 @@ class Connection:
                 return self._read(request, response)
             url, query = self._moved(request, response), None
         raise NotUnderstood(
-            f"{request} was redirected more than {_MOST_HOPS} times.", "Look at Forgejo's ROOT_URL and its proxy."
+            f"{request} was redirected more than {_MOST_HOPS} times, the last time to {_host(response)}.", _AT_ITSELF
         )
 
     def _moved(self, request: str, response: httpx.Response) -> str:
@@ -178,15 +182,10 @@ class Connection:
 
         The Location may name the server by another name; only its path is believed, so the token never leaves.
         """
-        try:
-            location = httpx.URL(response.headers.get("Location", ""))
-        except httpx.InvalidURL:
-            location = httpx.URL("")
-        _, found, rest = location.raw_path.decode("ascii").partition(_API + "/")
+        _, found, rest = _location(response).raw_path.decode("ascii").partition(_API + "/")
         if not found:
             raise NotUnderstood(
-                f"{request} was redirected to {location.host or 'nowhere'}, and not to an address of the API.",
-                "Set ONEHEAD_FORGEJO_URL to the address that Forgejo itself answers at (https, host and sub-path).",
+                f"{request} was redirected to {_host(response)}, and not to an address of the API.", _AT_ITSELF
             )
         return f"{self._root}/{rest}"
 
@@ -237,6 +236,21 @@ class _Failed(Exception):
         super().__init__(error.message)
         self.error = error
         self.harmless = harmless
+
+
+def _location(response: httpx.Response) -> httpx.URL:
+    try:
+        return httpx.URL(response.headers.get("Location", ""))
+    except httpx.InvalidURL:
+        return httpx.URL("")
+
+
+def _host(response: httpx.Response) -> str:
+    """Where a redirect leads, for people: scheme, host and port, without credentials."""
+    location = _location(response)
+    if not location.host:
+        return "this server itself" if str(location) else "nowhere"
+    return f"{location.scheme or 'http'}://{location.netloc.decode('ascii')}"
 
 
 def _checked(url: str) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from onehead.gitrepo.command import Git
 from onehead.gitrepo.errors import explain
+from onehead.gitrepo.redirect import refuse_redirect
 from onehead.gitrepo.remote import PushOutcome, RefUpdate, access, push_arguments, read_push, remote_trouble
 from onehead.throwaway import throwaway
 
@@ -31,6 +32,7 @@ def delete_refs(url: str, token: str, pattern: str, chosen: Callable[[str], bool
         git = Git.of_our_own(place, timeout=_TIMEOUT, secrets=reach.secrets)
         git = git.variant(environment={"GIT_ALLOW_PROTOCOL": reach.protocols}, config=reach.config)
         answer = git.ask("ls-remote", "--refs", "--", url, pattern)
+        refuse_redirect(git, url, answer)
         if answer.code != 0:
             raise remote_trouble(answer.err) or explain("ls-remote", url, answer.code, answer.err)
         lines = [line.split("\t") for line in answer.out.decode("utf-8", "surrogateescape").splitlines()]
@@ -40,4 +42,6 @@ def delete_refs(url: str, token: str, pattern: str, chosen: Callable[[str], bool
         # A repository whose ids have another length would be refused.
         form = "sha256" if any(len(sha) == 64 for sha, _ in lines) else "sha1"
         git.run("init", "--quiet", "--bare", f"--object-format={form}")
-        return read_push(git.ask("push", *push_arguments(updates, url)), updates)
+        answer = git.ask("push", *push_arguments(updates, url))
+        refuse_redirect(git, url, answer)
+        return read_push(answer, updates)

@@ -32,6 +32,7 @@ from onehead.gitrepo.command import Git
 from onehead.gitrepo.errors import explain
 from onehead.gitrepo.objects import kept_open
 from onehead.gitrepo.process import Answer
+from onehead.gitrepo.redirect import refuse_redirect
 from onehead.gitrepo.remote import PushOutcome, PushStatus, RefUpdate, access, push_arguments, read_push, remote_trouble
 
 if TYPE_CHECKING:
@@ -187,7 +188,8 @@ class Mirror:
         wanted = [self._pushing(elsewhere or self._url, update) for update in updates]
         if not all(wanted):
             return [PushOutcome(update.ref, PushStatus.OK) for update in updates]
-        answer = self._ask("push", *push_arguments(updates, elsewhere or "origin"))
+        remote = elsewhere or "origin"
+        answer = self._ask("push", *push_arguments(updates, remote), remote=remote)
         if "src refspec" in answer.err or "bad object" in answer.err:
             raise explain("push", str(self._place), answer.code, answer.err)
         return read_push(answer, updates)
@@ -219,11 +221,13 @@ class Mirror:
         options = ("--prune", "--no-tags", "--no-write-fetch-head", "--quiet")
         return self._ask("fetch", *options, "--", "origin", *_REFSPECS)
 
-    def _ask(self, verb: str, *args: str) -> Answer:
+    def _ask(self, verb: str, *args: str, remote: str = "origin") -> Answer:
         with self._repository() as repository:
             ended: Any = getattr(repository.git, verb)(*args, with_extended_output=True, with_exceptions=False)
         code, out, err = ended
-        return Answer(code, out.encode("utf-8", "surrogateescape"), err)
+        answer = Answer(code, out.encode("utf-8", "surrogateescape"), err)
+        refuse_redirect(self._talking, remote, answer)
+        return answer
 
     def _trouble(self, command: str, answer: Answer) -> OneheadError:
         return remote_trouble(answer.err) or explain(command, str(self._place), answer.code, answer.err)

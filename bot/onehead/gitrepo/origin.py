@@ -159,11 +159,20 @@ class Origin:
 
     def _talk(self, *args: str, data: bytes = b"", git: Git | None = None) -> bytes:
         left = max(self._end - time.monotonic(), 0.01)
+        door = git or self._talking
         try:
-            answer = (git or self._talking).ask(*args, data=data, timeout=left)
+            answer = door.ask(*args, data=data, timeout=left)
         except GitTimeout:
             raise OriginSilent(f"origin did not answer within {self._seconds:g} seconds") from None
         if answer.code != 0:
+            from onehead.gitrepo.redirect import destination  # noqa: PLC0415 - most origins answer
+
+            where = destination(door, "origin", answer)
+            if where is not None:
+                raise OriginSilent(
+                    f"origin redirects to {where}, which is not followed, as credentials would go there too; where it "
+                    "has moved, `git remote set-url origin NEW-ADDRESS` tells git"
+                )
             lines = [line.strip() for line in answer.err.splitlines() if line.strip()]
             telling = sorted(lines, key=lambda line: (not line.startswith("fatal:"), not line.startswith("error:")))
             raise OriginSilent((telling or [f"git {args[0]} failed and said nothing"])[0])

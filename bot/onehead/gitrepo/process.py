@@ -8,8 +8,8 @@ What makes a git process safe stands in one place:
   transports are forbidden unless a caller names some (`mirror.py` and `origin.py` do);
 - the variables of an outer git process (`GIT_DIR`, `GIT_INDEX_FILE` …) do not leak in. Three do on purpose: in a
   pre-receive hook they show the pushed objects, which wait in quarantine and are not in the repository yet;
-- no redirect is followed, for the token would go along to another host, whose content would then be judged;
 - onehead's own settings, its secrets among them, are not inherited;
+- no server leads it elsewhere: a redirect would take the token along, and another server's content would be judged;
 - the system's configuration, replace refs and grafts are not consulted: what is judged is what is pushed.
 """
 
@@ -68,9 +68,6 @@ _CONFIG = (
     ("safe.bareRepository", "all"),
 )
 
-_OF_THE_PERSON = ("credential.helper", "http.followRedirects")
-"""Left to the person's own git where it is theirs that reaches a server."""
-
 
 class Answer(NamedTuple):
     """How a git command ended: exit code, standard output, and standard error (redacted)."""
@@ -93,7 +90,7 @@ def surroundings(config: tuple[tuple[str, str], ...] = (), *, personal: bool = F
         inherited |= {name: os.environ[name] for name in _REACHING if name in os.environ}
         # Without a program that answers, git must find nobody to ask.
         fixed = {**_FIXED, "GIT_CONFIG_NOSYSTEM": "0", "GIT_ASKPASS": os.environ.get("GIT_ASKPASS") or "false"}
-        entries = (*_given_config(), *(entry for entry in entries if entry[0] not in _OF_THE_PERSON))
+        entries = (*_given_config(), *(entry for entry in entries if entry[0] != "credential.helper"))
     configured = {"GIT_CONFIG_COUNT": str(len(entries))}
     for number, (key, value) in enumerate(entries):
         configured[f"GIT_CONFIG_KEY_{number}"] = key

@@ -147,11 +147,6 @@ def remote_trouble(err: str) -> RemoteUnreachable | RemoteRefused | None:
             "Check the clone URL, that the token is valid, that it has the scope `write:repository`, "
             "and that its user may write to this repository.",
         )
-    if _REDIRECTED.search(err):
-        return RemoteUnreachable(
-            f"The forge sends git to another address, and git did not go there with the token: {_last_line(err)}",
-            "Give onehead the address at which the forge answers itself (ONEHEAD_FORGEJO_URL), https if that is it.",
-        )
     if _UNREACHABLE.search(err):
         return RemoteUnreachable(
             f"The forge could not be reached, or broke off: {_last_line(err)}",
@@ -164,7 +159,6 @@ _FORBIDDEN = re.compile(
     r"(?i)returned error: 40[13]|HTTP 40[13]|authentication failed|terminal prompts disabled|could not read username"
 )
 _NOT_FOUND = re.compile(r"(?i)returned error: 404|repository '.*' not found|does not appear to be a git repository")
-_REDIRECTED = re.compile(r"(?i)returned error: 30[12378]|HTTP 30[12378]")
 _UNREACHABLE = re.compile(
     r"(?i)could not resolve|failed to connect|couldn't connect|connection (?:refused|timed out|reset|was reset)"
     r"|returned error: (?:429|5\d\d)|HTTP (?:429|5\d\d)|operation too slow|empty reply|early eof|rpc failed"
