@@ -18,6 +18,7 @@ SOURCE = Path(__file__).parents[1] / "bot" / "onehead"
 
 ARROWS: dict[str, set[str]] = {
     # Room or top-level module → what it may import: whole rooms, or single modules of a room.
+    "child_environment": set(),
     "errors": set(),
     "quoting": set(),
     "throwaway": set(),
@@ -29,8 +30,8 @@ ARROWS: dict[str, set[str]] = {
     "plan": {"revisions"},
     "states": {"operations", "plan", "revisions"},
     "live": {"errors", "states.traces"},
-    "trials": {"errors", "live", "plan.forks", "revisions", "states", "throwaway"},
-    "gitrepo": {"errors", "revisions.source", "throwaway"},
+    "trials": {"child_environment", "errors", "live", "plan.forks", "revisions", "states", "throwaway"},
+    "gitrepo": {"child_environment", "errors", "revisions.source", "throwaway"},
     "forge": {"errors", "quoting"},
     "jobs": {"errors"},
     "commands": set(),

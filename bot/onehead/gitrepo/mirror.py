@@ -25,7 +25,10 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-import git as gitpython
+from onehead.child_environment import OursHidden
+
+with OursHidden():  # it asks git for its version, with all variables that there are
+    import git as gitpython
 
 from onehead.errors import CannotJudge, OneheadError
 from onehead.gitrepo.command import Git

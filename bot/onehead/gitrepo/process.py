@@ -6,9 +6,9 @@ What makes a git process safe stands in one place:
   credential helper;
 - nothing is fetched behind our back: a partial clone would download missing objects while it is read, so all
   transports are forbidden unless a caller names some (`mirror.py` and `origin.py` do);
-- the variables of an outer git process (`GIT_DIR`, `GIT_INDEX_FILE` …) do not leak in. Three do on purpose: in a
-  pre-receive hook they show the pushed objects, which wait in quarantine and are not in the repository yet;
-- onehead's own settings, its secrets among them, are not inherited;
+- no variable leaks in that git does not need: none of onehead's own, which hold secrets, and none of an outer git
+  process (`GIT_DIR`, `GIT_INDEX_FILE` …). Three of these do on purpose: in a pre-receive hook they show the pushed
+  objects, which wait in quarantine and are not in the repository yet;
 - no server leads it elsewhere: a redirect would take the token along, and another server's content would be judged;
 - the system's configuration, replace refs and grafts are not consulted: what is judged is what is pushed.
 """
@@ -17,6 +17,8 @@ from __future__ import annotations
 
 import os
 from typing import TYPE_CHECKING, NamedTuple
+
+from onehead.child_environment import all_but_our_own, needed
 
 if TYPE_CHECKING:
     from typing import Protocol
@@ -84,10 +86,11 @@ def surroundings(config: tuple[tuple[str, str], ...] = (), *, personal: bool = F
         config: git configuration on top of the safe one.
         personal: reach servers as the person's own git would (see `Git.as_the_person`).
     """
-    inherited = {k: v for k, v in os.environ.items() if not k.startswith(("GIT_", "ONEHEAD_")) or _kept(k)}
+    inherited = {name: value for name, value in os.environ.items() if _kept(name)} | needed()
     fixed, entries = _FIXED, (*_CONFIG, *config)
     if personal:
-        inherited |= {name: os.environ[name] for name in _REACHING if name in os.environ}
+        theirs = all_but_our_own().items()
+        inherited |= {name: value for name, value in theirs if not name.startswith("GIT_") or name in _REACHING}
         # Without a program that answers, git must find nobody to ask.
         fixed = {**_FIXED, "GIT_CONFIG_NOSYSTEM": "0", "GIT_ASKPASS": os.environ.get("GIT_ASKPASS") or "false"}
         entries = (*_given_config(), *(entry for entry in entries if entry[0] != "credential.helper"))

@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 
+from onehead.child_environment import OursHidden
 from onehead.errors import CannotJudge, UsageError
 from onehead.live.address import Address
 from onehead.throwaway import throwaway
@@ -61,7 +62,7 @@ def running_postgresql() -> Iterator[str]:
         data = home.resolve() / "data"
         data.mkdir()
         try:
-            with _programs_of_the_system():
+            with OursHidden(), _programs_of_the_system():
                 started = Private(data, cleanup_mode="stop")
                 started.start()
             uri = started.get_uri()
@@ -73,7 +74,8 @@ def running_postgresql() -> Iterator[str]:
         try:
             yield uri
         finally:
-            started.cleanup()
+            with OursHidden():
+                started.cleanup()
 
 
 @contextmanager

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from onehead.child_environment import needed
 from onehead.errors import CannotJudge, UsageError
 from onehead.trials.account import Limits
 
@@ -85,7 +86,7 @@ def cut_off() -> Network:
         return Network((), "The network stays open: there is no `unshare` here to cut it off.")
     for prefix in _CUTTERS:
         with suppress(subprocess.TimeoutExpired):
-            tried = subprocess.run([*prefix, "true"], capture_output=True, check=False, timeout=10)
+            tried = subprocess.run([*prefix, "true"], env=needed(), capture_output=True, check=False, timeout=10)
             if tried.returncode == 0:
                 return Network(prefix, "The network is cut off.")
     return Network((), "The network stays open: this system does not let `unshare` cut it off.")
