@@ -1,8 +1,9 @@
 """Bare, disposable mirrors of the forge's repositories, for the service.
 
-A mirror can be deleted at any moment and is cloned anew on the next use; one that turns out to be damaged is replaced
-without a question. Mirrors are complete, not blobless: merging needs the content of files one at a time, and in a
-blobless clone every one of them is a round trip to the forge, with the token, in the middle of a judgement.
+A mirror can be deleted at any moment and is cloned anew on the next use. Whatever stands in its place and is no mirror
+of that repository (a file, a link, half a clone, somebody else's directory), or is a damaged one, is replaced without
+a question. Mirrors are complete, not blobless: merging needs the content of files one at a time, and in a blobless
+clone every one of them is a round trip to the forge, with the token, in the middle of a judgement.
 
 Who does what: GitPython keeps the repository itself (creating and opening it, its configuration, remote and HEAD) and
 words the commands; the processes run through our own door (`command.py`), plugged in where GitPython foresees it
@@ -17,6 +18,7 @@ from __future__ import annotations
 import configparser
 import fcntl
 import hashlib
+import os
 import re
 import shutil
 import time
@@ -89,9 +91,13 @@ class Mirrors:
             MirrorBusy: it stays in use.
         """
         reach = access(url, token)
-        self._directory.mkdir(parents=True, exist_ok=True)
+        try:
+            self._directory.mkdir(parents=True, exist_ok=True)
+        except FileExistsError:  # which is no directory
+            _clear(self._directory)
+            self._directory.mkdir(exist_ok=True)
         place = self._directory / _name(url)
-        with place.with_suffix(".lock").open("w") as lock:
+        with _lock_file(place.with_suffix(".lock")) as lock:
             _wait_for(lock, url, self._timeout)
             reading = Git.of_our_own(place, timeout=self._timeout, secrets=reach.secrets)
             talking = reading.variant(environment={"GIT_ALLOW_PROTOCOL": reach.protocols}, config=reach.config)
@@ -123,6 +129,7 @@ class Mirror:
         Raises:
             RemoteUnreachable: the forge does not answer; worth trying again.
             RemoteRefused: no such repository for this token.
+            CannotJudge: what stands in the mirror's place can't be removed.
             GitTimeout: it takes too long.
         """
         if not self._is_usable():
@@ -198,17 +205,18 @@ class Mirror:
         return read_push(answer, updates)
 
     def _is_usable(self) -> bool:
+        if self._place.is_symlink():
+            return False  # it leads out of the cache
         try:
             with self._repository() as repository:
-                return repository.bare and "origin" in repository.remotes
+                return repository.bare and repository.remote("origin").config_reader.get("url") == self._url
         except (gitpython.InvalidGitRepositoryError, configparser.Error, OSError, ValueError):
             return False
 
     def _clone(self, object_format: str) -> Answer:
         if self.git.kept_open is not None:
             self.git.kept_open.hang_up()
-        if self._place.exists():
-            shutil.rmtree(self._place)
+        _clear(self._place)
         _Repository.init(self._place, bare=True, object_format=object_format).close()
         with self._repository() as repository:
             with repository.config_writer() as config:
@@ -269,6 +277,44 @@ class _Repository(gitpython.Repo):
     GitCommandWrapperType = _Commands  # type: ignore[assignment]
 
     git: _Commands
+
+
+def _clear(place: Path) -> None:
+    """Remove whatever stands at a path; a link goes, not what it leads to.
+
+    Raises:
+        CannotJudge: it can't be removed.
+    """
+    try:
+        if place.is_symlink() or not place.is_dir():
+            place.unlink(missing_ok=True)
+        else:
+            try:
+                shutil.rmtree(place)
+            except PermissionError:
+                _open_up(place)
+                shutil.rmtree(place)
+    except OSError as trouble:
+        raise CannotJudge(
+            f"{trouble.filename or place} stands where a mirror has to be, and can't be removed: {trouble.strerror}.",
+            "Remove it, or give it to the account that onehead runs as; the mirror is then cloned anew.",
+        ) from trouble
+
+
+def _open_up(place: Path) -> None:
+    """A directory of ours that may not be written to, or looked into, still is ours to remove."""
+    place.chmod(0o700)
+    for folder, below, _ in os.walk(place):
+        for inner in (Path(folder, name) for name in below):
+            if not inner.is_symlink():
+                inner.chmod(0o700)
+
+
+def _lock_file(path: Path) -> IO[str]:
+    """The file whose lock is the mirror's; what else stands there goes, a link unseen."""
+    if path.is_symlink() or path.is_dir():
+        _clear(path)
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600), "w")
 
 
 def _name(url: str) -> str:
