@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+
 import pytest
 from hypothesis import settings
 
 from tests.forgejos.fixtures import api_of, forgejo, project, receiver, work_copy
+from tests.machine import neutral
 
 __all__ = ["api_of", "forgejo", "project", "receiver", "work_copy"]
 
@@ -23,3 +27,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if isinstance(item, pytest.Function) and SERVERS.intersection(item.fixturenames):
             item.add_marker(pytest.mark.slow)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def neutral_machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """No test depends on whose machine this is."""
+    before = dict(os.environ)
+    wanted = {name: value for name, value in before.items() if name.startswith("ONEHEAD_TEST_")}
+    after = neutral(before, tmp_path_factory.mktemp("home")) | wanted
+    os.environ.clear()
+    os.environ.update(after)
+    yield
+    os.environ.clear()
+    os.environ.update(before)

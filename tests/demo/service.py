@@ -10,6 +10,7 @@ import time
 from typing import TYPE_CHECKING
 
 from tests.demo.telling import DemoFailedError
+from tests.machine import neutral
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -28,9 +29,7 @@ class Service:
 
     def __init__(self, settings: Mapping[str, str], log: Path, command: Sequence[str] = COMMAND) -> None:
         self._log = log
-        inherited = {name: text for name, text in os.environ.items() if not name.startswith("ONEHEAD_")}
-        # All is on loopback; a proxy of the machine has no part in it.
-        environment = {**inherited, **settings, "NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1"}
+        environment = {**neutral(os.environ, log.parent), **settings}
         with log.open("wb") as output:
             # A session of its own: Ctrl-C ends the demo, and the demo ends the service.
             self.process = subprocess.Popen(
