@@ -3,12 +3,17 @@
 
 FROM python:3.13-slim AS build
 WORKDIR /src
-COPY pyproject.toml README.md ./
+COPY pyproject.toml README.md requirements.lock requirements-build.lock ./
 COPY bot ./bot
 COPY templates ./templates
-# Without pip, nothing can be installed into the image later, and it is smaller.
-RUN python -m venv /opt/onehead \
- && /opt/onehead/bin/pip install --no-cache-dir --disable-pip-version-check . \
+# Only what the locks name comes from a network. Without pip, nothing can be installed into the image later, and it is smaller.
+ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
+RUN python -m venv /opt/build \
+ && /opt/build/bin/pip install --require-hashes --requirement requirements-build.lock \
+ && /opt/build/bin/pip wheel --no-deps --no-build-isolation --wheel-dir /opt/build . \
+ && python -m venv /opt/onehead \
+ && /opt/onehead/bin/pip install --require-hashes --requirement requirements.lock \
+ && /opt/onehead/bin/pip install --no-deps --no-index /opt/build/onehead-*.whl \
  && /opt/onehead/bin/pip uninstall --yes --quiet pip
 
 FROM python:3.13-slim

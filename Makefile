@@ -5,7 +5,13 @@ PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11 python; d
 	$$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$name; break; }; done)
 VENV   := .venv
 BIN    := $(VENV)/bin
-PIP    := $(BIN)/python -m pip --quiet --disable-pip-version-check
+# Debian ships pip and venv apart: where venv brings no pip, the machine's own installs into it.
+PIP    := $$($(BIN)/python -m pip --version >/dev/null 2>&1 && echo $(BIN)/python -m pip || echo $(PYTHON) -m pip --python $(BIN)/python)
+# Nothing comes from a network but what a lock names, file by file.
+LOCKED := $(PIP) --disable-pip-version-check install --progress-bar off --require-hashes --requirement
+# One answer for every Python from 3.11 and every system. Hashes, but no addresses: those are a matter of the machine.
+LOCK   := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
+	--custom-compile-command 'make lock'
 
 # Arguments that only some invocations need: `make demo KEEP=1`, `make test ARGS='-k fork'`.
 KEEP ?=
@@ -19,25 +25,26 @@ MOVES ?= 500
 ONLY ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test test-all lint demo bench simulate fuzz clean
+.PHONY: help setup test test-all lint demo bench simulate fuzz lock clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 setup: $(VENV)/.ready ## create .venv with everything needed
 
-# Debian ships pip and venv apart: where venv can't bring a pip, the machine's own pip puts one in.
-# pip older than 25.1 does not know --group.
-$(VENV)/.ready: pyproject.toml
+$(VENV)/.ready: pyproject.toml requirements-dev.lock
 	@test -n "$(PYTHON)" || { echo "No Python 3.11 or newer was found on PATH. Install one, or name it: make PYTHON=/path/to/python3" >&2; exit 1; }
 	@command -v git >/dev/null || { echo "Git was not found on PATH. Install git 2.38 or newer." >&2; exit 1; }
-	@echo "Setting up $(VENV) (once, and after pyproject.toml has changed) …"
-	@$(PYTHON) -m venv $(VENV) >/dev/null 2>&1 || { \
-		$(PYTHON) -m venv --clear --without-pip $(VENV) && \
-		$(PYTHON) -m pip --quiet --disable-pip-version-check --python $(BIN)/python install pip; }
-	@$(PIP) install --upgrade 'pip>=25.1'
-	@$(PIP) install --editable . --group dev
+	@echo "Setting up $(VENV), once and after a change of pyproject.toml or a lock: less than a minute, and 120 MB to download."
+	@echo "1/3 Making $(VENV) with $$($(PYTHON) --version) …"
+	@test "$$($(BIN)/python --version 2>&1)" = "$$($(PYTHON) --version)" || \
+		$(PYTHON) -m venv --clear $(VENV) >/dev/null 2>&1 || $(PYTHON) -m venv --clear --without-pip $(VENV)
+	@echo "2/3 Installing the $$(grep -c == requirements-dev.lock) packages of requirements-dev.lock …"
+	@$(LOCKED) requirements-dev.lock
+	@echo "3/3 Installing onehead itself …"
+	@$(PIP) --quiet --disable-pip-version-check install --no-deps --no-build-isolation --editable .
 	@touch $@
+	@echo "Set up."
 
 test: $(VENV)/.ready ## run what a commit needs, in a few minutes (ARGS='-k fork' for some)
 	$(PYTEST) -m 'not slow' --hypothesis-profile=quick $(ARGS)
@@ -62,8 +69,15 @@ simulate: $(VENV)/.ready ## walk at random for a simulated month, ten seeds (SEE
 
 # The fuzzer has wheels for Linux on x86-64 only, so it is no part of the set-up.
 fuzz: $(VENV)/.ready ## hand 100,000 hostile inputs to each reader (ARGS='sql --runs 1000' for some; takes half an hour)
-	@$(PIP) install 'atheris>=3,<4'
+	@$(LOCKED) requirements-fuzz.lock
 	$(BIN)/python -m tests.fuzz $(ARGS)
+
+# The first lock decides; the others hold a part of it, or one package more.
+lock: $(VENV)/.ready ## renew the locks: the newest releases that pyproject.toml allows
+	$(LOCK) --upgrade --group dev pyproject.toml --output-file requirements-dev.lock
+	$(LOCK) --constraint requirements-dev.lock pyproject.toml --output-file requirements.lock
+	$(LOCK) --constraint requirements-dev.lock --group build --output-file requirements-build.lock
+	$(LOCK) --upgrade --constraint requirements-dev.lock --group fuzz --output-file requirements-fuzz.lock
 
 clean: ## remove what setup and the demo made
 	rm -rf $(VENV) demo-out fuzz-out

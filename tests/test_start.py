@@ -221,7 +221,8 @@ def test_what_the_image_copies_exists_and_is_sent_to_the_builder() -> None:
     sources = {part for part in copied if not part.startswith("./")}
     sent = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
 
-    assert sources == sent == {"README.md", "bot", "pyproject.toml", "templates"}
+    locks = {"requirements.lock", "requirements-build.lock"}
+    assert sources == sent == {"README.md", "bot", "pyproject.toml", "templates"} | locks
     assert all((ROOT / source).exists() for source in sources)
 
 
