@@ -6,12 +6,13 @@ accepted as they are. Only heads that come in addition to the target's count aga
 
 from __future__ import annotations
 
-from itertools import combinations
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from onehead.plan.facts import Facts
 from onehead.plan.findings import Side
 from onehead.revisions.graph import Graph
+from onehead.revisions.revision import Revision
 
 
 class Fork(NamedTuple):
@@ -49,40 +50,70 @@ def _nearest(chain: Graph, forks: tuple[Fork, ...], excess: int) -> tuple[Fork, 
     brought = [fork for fork in forks if fork.new]
     if brought:
         forks, excess = tuple(brought), min(excess, sum(len(fork.new) for fork in brought))
-    below = {head: chain.ancestors(head) for fork in forks for head in fork.heads}
-    groups = {head: frozenset((head,)) for head in below}
-    pairs = [
-        pair for fork in forks for pair in combinations(fork.heads, 2) if not fork.new or set(pair) & set(fork.new)
-    ]
-    for one, other in sorted(pairs, key=lambda pair: (-len(below[pair[0]] & below[pair[1]]), pair)):
-        if excess > 0 and other not in groups[one]:
-            excess -= 1
-            joined = groups[one] | groups[other]
-            groups |= dict.fromkeys(joined, joined)
     new = {head for fork in forks for head in fork.new}
+    groups = Groups(head for fork in forks for head in fork.heads)
+    for one, other in _by_nearness(chain, forks):
+        if excess == 0:
+            break
+        excess -= groups.join(one, other)
     found = []
-    for group in sorted({tuple(sorted(each)) for each in groups.values() if len(each) > 1}):
-        mine = tuple(head for head in group if head in new)
-        found.append(Fork(group, mine, chain.fork_points(group), "head" if mine else "target"))
+    for group in groups.all():
+        if len(group) > 1:
+            mine = tuple(head for head in group if head in new)
+            found.append(Fork(group, mine, chain.fork_points(group), "head" if mine else "target"))
     return tuple(found)
+
+
+def _by_nearness(chain: Graph, forks: tuple[Fork, ...]) -> Iterator[tuple[str, str]]:
+    """Pairs of rivals, those first that part at the revision with the most beneath it; unrelated ones last.
+
+    Of a fork that a branch brings, only pairs with a head of its own. Pairs that follow from those before are left out.
+    """
+    heads = chain.heads
+    place = {head: number for number, head in enumerate(heads)}
+    beneath = chain.below({id_: 1 << number for number, id_ in enumerate(chain.revisions)})
+    points = sorted(chain.branch_points(), key=lambda id_: (-beneath[id_].bit_count(), id_))
+    masks = [
+        [sum(1 << place[head] for head in part) for part in (fork.heads, fork.new or fork.heads)] for fork in forks
+    ]
+    apart = [1 << number for number in range(len(heads))]
+    for sides in (*([chain.heads_above[child] for child in chain.children[point]] for point in points), apart):
+        for everybody, own in masks:
+            # Those above one child are of one group by now, if any of them may be joined.
+            met = sorted({n for side in sides for n in _numbers(side & own, 1) or _numbers(side & everybody)})
+            mine = [number for number in met if own >> number & 1]
+            if mine:
+                yield from ((heads[met[0]], heads[number]) for number in mine)
+                yield from ((heads[mine[0]], heads[number]) for number in met)
+
+
+def _numbers(bits: int, most: int = -1) -> list[int]:
+    """The places of the ones, lowest first."""
+    found: list[int] = []
+    while bits and len(found) != most:
+        lowest = bits & -bits
+        found.append(lowest.bit_length() - 1)
+        bits ^= lowest
+    return found
 
 
 def forks_within(graph: Graph) -> tuple[Fork, ...]:
     """The forks of a branch that is judged by itself."""
-    return tuple(
-        Fork(group, (), graph.fork_points(group), "target") for group in _rival_groups(graph, graph.heads, frozenset())
-    )
+    return tuple(Fork(group, (), graph.fork_points(group), "target") for group in _lines(graph).all() if len(group) > 1)
 
 
 def forks_between(target: Graph, merged: Graph) -> tuple[Fork, ...]:
     """The forks of the merged tree, each with the heads that come in addition to the target's."""
     merged = _without_gaps(target, merged)
-    extra = additional_heads(target, merged)
-    unmeant = frozenset(head for head in extra if not _torn(merged, head)) if _one_lineage(target) else frozenset()
+    extra = frozenset(additional_heads(target, merged))
+    lines = _lines(merged)
+    if target.heads and len(_lines(target).all()) == 1:
+        _add_newcomers(lines, target, merged, extra)
     forks = []
-    for group in _rival_groups(merged, merged.heads, unmeant):
-        new = tuple(head for head in group if head in extra)
-        forks.append(Fork(group, new, merged.fork_points(group), "head" if new else "target"))
+    for group in lines.all():
+        if len(group) > 1:
+            new = tuple(head for head in group if head in extra)
+            forks.append(Fork(group, new, merged.fork_points(group), "head" if new else "target"))
     return tuple(forks)
 
 
@@ -91,45 +122,70 @@ def additional_heads(target: Graph, merged: Graph) -> tuple[str, ...]:
 
     Each target head's place is taken by at most one merged head: itself, a descendant of it, or, where the branch
     removed it, a head that grows from what is left of its chain. A squash that replaces a whole chain takes the
-    place of the chain that is gone.
+    place of the chain that is gone. As many places are taken as possible.
     """
-    below = {head: merged.ancestors(head) for head in merged.heads}
-    heirs: dict[str, list[str]] = {}
-    for head in target.heads:
-        if head in merged:
-            heirs[head] = [other for other in merged.heads if head in below[other]]
-        else:
-            left = [id_ for id_ in target.ancestors(head) if id_ in merged]
-            found = [other for other in merged.heads if not left or below[other].intersection(left)]
-            heirs[head] = sorted(found, key=lambda other: (other not in target, other))
-    taken: dict[str, str] = {}
-
-    def place(head: str, tried: set[str]) -> bool:
-        for heir in heirs[head]:
-            if heir not in tried:
-                tried.add(heir)
-                if heir not in taken or place(taken[heir], tried):
-                    taken[heir] = head
-                    return True
-        return False
-
+    above = merged.heads_above
+    anyone = (1 << len(merged.heads)) - 1
+    old = sum(1 << number for number, head in enumerate(merged.heads) if head in target)
+    gone = any(head not in merged for head in target.heads)
+    left = target.below({id_: above[id_] for id_ in target.revisions if id_ in above}) if gone else {}
+    heirs = [(head not in merged, above[head] if head in merged else left[head] or anyone) for head in target.heads]
+    places = _Places(anyone, old)
     # Those that are still there choose first: a removed head takes what is left over.
-    for head in sorted(target.heads, key=lambda head: (head not in merged, len(heirs[head]))):
-        place(head, set())
-    return tuple(head for head in merged.heads if head not in taken)
+    for _, bits in sorted(heirs, key=lambda heir: (heir[0], heir[1].bit_count())):
+        places.give(bits)
+    return tuple(merged.heads[number] for number in _numbers(places.free))
+
+
+class _Places:
+    """Who takes which place: a bipartite matching, grown place by place along alternating ways.
+
+    Attributes:
+        free: heads that take no place yet, as bits.
+    """
+
+    def __init__(self, everybody: int, preferred: int) -> None:
+        self.free = everybody
+        self._preferred = preferred
+        self._heirs: dict[int, int] = {}
+        self._hopeless = 0
+
+    def give(self, heirs: int) -> None:
+        """Find somebody for one more place, others moved on where that helps; one that nobody can take stays empty."""
+        came_from: dict[int, int] = {}
+        todo, seen = [(-1, heirs)], self._hopeless
+        for owner, options in todo:  # grows while it is walked: breadth first
+            free = options & self.free
+            if free:
+                [head] = _numbers(free & self._preferred or free, 1)
+                self._move(came_from, owner, head, heirs)
+                return
+            for taken in _numbers(options & ~seen):
+                came_from[taken] = owner
+                todo.append((taken, self._heirs[taken]))
+            seen |= options
+        # Whoever was asked in vain can be asked in vain for ever: nobody of them gets any freer.
+        self._hopeless = seen
+
+    def _move(self, came_from: dict[int, int], owner: int, head: int, heirs: int) -> None:
+        self.free ^= 1 << head
+        while owner != -1:
+            self._heirs[head] = self._heirs[owner]
+            head, owner = owner, came_from[owner]
+        self._heirs[head] = heirs
 
 
 def new_lineages(target: Graph, merged: Graph) -> tuple[str, ...]:
     """Additional heads that are meant: a new base or branch with a label of its own."""
     merged = _without_gaps(target, merged)
     rivals = {head for fork in forks_between(target, merged) for head in fork.heads}
-    extra = additional_heads(target, merged)
-    return tuple(head for head in extra if head not in rivals and not _torn(merged, head))
+    torn = _torn(merged)
+    return tuple(head for head in additional_heads(target, merged) if head not in rivals and head not in torn)
 
 
-def _torn(graph: Graph, head: str) -> bool:
-    """Whether the chain below a head is not known to its end: then there is no telling whom it is related to."""
-    return any(parent not in graph for id_ in graph.ancestors(head) for parent in graph.revisions[id_].parents)
+def _torn(graph: Graph) -> frozenset[str]:
+    """Revisions below which the chain is not known to its end: there is no telling whom they are related to."""
+    return graph.descendants(*(id_ for id_, r in graph.revisions.items() if any(p not in graph for p in r.parents)))
 
 
 def _without_gaps(target: Graph, merged: Graph) -> Graph:
@@ -137,41 +193,83 @@ def _without_gaps(target: Graph, merged: Graph) -> Graph:
 
     Such a gap breaks the chain, which is a finding of its own; what lies below it did not become a rival head.
     """
-    while True:
-        gone = {p for r in merged for p in r.parents if p not in merged and p in target}
-        if not gone:
-            return merged
-        merged = merged.replaced(target.revisions[id_] for id_ in gone)
+    found: dict[str, Revision] = {}
+    todo = [parent for revision in merged for parent in revision.parents]
+    for parent in todo:  # grows while it is walked
+        if parent not in merged and parent in target and parent not in found:
+            found[parent] = target.revisions[parent]
+            todo += found[parent].parents
+    return merged.replaced(found.values()) if found else merged
 
 
-def _one_lineage(target: Graph) -> bool:
-    """Whether the target lives with a single line, so that an unlabelled second base can't be meant."""
-    return len(target.heads) > 0 and not any(
-        not _rivals(target, a, b, frozenset()) for a, b in combinations(target.heads, 2)
-    )
+class Groups:
+    """Names in groups that are joined two by two (a disjoint-set forest)."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self._leader = {name: name for name in names}
+
+    def leader(self, name: str) -> str:
+        """The one that stands for the group of a name."""
+        leader = self._leader
+        while leader[name] != name:
+            leader[name] = leader[leader[name]]
+            name = leader[name]
+        return name
+
+    def join(self, one: str, other: str) -> bool:
+        """Make one group of two; whether they were two."""
+        one, other = sorted((self.leader(one), self.leader(other)))
+        self._leader[other] = one
+        return one != other
+
+    def all(self) -> list[tuple[str, ...]]:
+        """The groups, sorted, and so is each."""
+        found: dict[str, list[str]] = {}
+        for name in sorted(self._leader):
+            found.setdefault(self.leader(name), []).append(name)
+        return [tuple(names) for names in found.values()]
 
 
-def _rivals(graph: Graph, one: str, other: str, unmeant: frozenset[str]) -> bool:
-    """Whether two heads should be one: same origin, and no branch label of their own tells them apart."""
-    first, second = graph.ancestors(one), graph.ancestors(other)
-    if not first & second:
-        # Separate bases are meant, but for a newcomer without a label of its own beside a single line.
-        return any(head in unmeant and not _labels(graph, below) for head, below in ((one, first), (other, second)))
-    return not _labels(graph, first - second) and not _labels(graph, second - first)
+def _lines(graph: Graph) -> Groups:
+    """The heads in groups that should be one: of one origin, and told apart by no branch label of their own.
+
+    Two heads are of one line where the same labelled revisions stand beneath both, if any do; else where they have a
+    revision in common, directly or through a third head.
+    """
+    labelled = [revision.id for revision in graph.revisions.values() if revision.branch_labels]
+    below = graph.below({id_: 1 << number for number, id_ in enumerate(labelled)}) if labelled else {}
+    groups = Groups(graph.heads)
+    first: dict[object, str] = {}
+    plain = []
+    for head in graph.heads:
+        if below.get(head, 0):
+            groups.join(head, first.setdefault(below[head], head))
+        else:
+            plain.append(head)
+    for id_, head in _owned(graph, plain):
+        groups.join(head, first.setdefault(id_, head))
+    return groups
 
 
-def _labels(graph: Graph, revisions: frozenset[str]) -> set[str]:
-    return {label for id_ in revisions for label in graph.revisions[id_].branch_labels}
+def _owned(graph: Graph, heads: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Revisions beneath some heads, each with a head that it is beneath; where two heads meet, with both."""
+    seen: set[str] = set()
+    for head in heads:
+        todo = [head]
+        while todo:
+            id_ = todo.pop()
+            yield id_, head
+            if id_ not in seen:
+                seen.add(id_)
+                todo += graph.parents(id_)
 
 
-def _rival_groups(graph: Graph, heads: tuple[str, ...], unmeant: frozenset[str]) -> list[tuple[str, ...]]:
-    """Heads that are rivals of each other, directly or through a third; groups of two or more, sorted."""
-    groups: list[set[str]] = [{head} for head in heads]
-    for one, other in combinations(heads, 2):
-        if _rivals(graph, one, other, unmeant):
-            mine = next(group for group in groups if one in group)
-            theirs = next(group for group in groups if other in group)
-            if mine is not theirs:
-                mine |= theirs
-                groups.remove(theirs)
-    return sorted(tuple(sorted(group)) for group in groups if len(group) > 1)
+def _add_newcomers(lines: Groups, target: Graph, merged: Graph, extra: frozenset[str]) -> None:
+    """Beside a single line a second base can't be meant, unless it has a label of its own."""
+    labelled = (revision.id for revision in merged.revisions.values() if revision.branch_labels)
+    meant = merged.descendants(*labelled, *target.revisions) | _torn(merged)
+    newcomers = sorted(extra - meant)
+    if newcomers:
+        line = [head for head in merged.heads if head not in extra]
+        for head in (*line, *newcomers):
+            lines.join(newcomers[0], head)

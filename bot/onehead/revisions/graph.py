@@ -7,8 +7,9 @@ Alembic's words and rules, without Alembic: a head is a revision that no other o
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
+from heapq import heapify, heappop, heappush
 
 from onehead.revisions.revision import Revision, Unreadable
 
@@ -45,6 +46,11 @@ class Graph:
 
     def __len__(self) -> int:
         return len(self.revisions)
+
+    @cached_property
+    def paths(self) -> frozenset[str]:
+        """The files that declare the revisions."""
+        return frozenset(revision.path for revision in self)
 
     def parents(self, revision: str) -> tuple[str, ...]:
         """Parents that are present; of a duplicated id, those of every definition."""
@@ -128,8 +134,11 @@ class Graph:
                     ready.append(child)
         return len(ready) == len(waiting)
 
-    def ancestors(self, *revisions: str) -> frozenset[str]:
-        """The given revisions and everything below them."""
+    def ancestors(self, *revisions: str, until: Graph | None = None) -> frozenset[str]:
+        """The given revisions and everything below them; with `until`, down to what stands in that graph."""
+        if until is not None:
+            start = (id_ for id_ in revisions if id_ not in until)
+            return self._reach(start, lambda id_: (p for p in self._parents[id_] if p not in until))
         found = self._lineages.get(revisions)
         if found is None:
             found = self._reach(revisions, self._parents.__getitem__)
@@ -152,14 +161,128 @@ class Graph:
                     todo.append(other)
         return frozenset(seen)
 
+    @cached_property
+    def circles(self) -> tuple[tuple[str, ...], ...]:
+        """All revisions, parents before children; those that follow each other in a circle stand together.
+
+        The strongly connected components of the chain, as Tarjan finds them.
+        """
+        entered: dict[str, int] = {}
+        low: dict[str, int] = {}
+        opened: list[str] = []
+        found: list[tuple[str, ...]] = []
+        for start in self.revisions:
+            todo = [] if start in entered else [(start, iter(self._parents[start]))]
+            while todo:
+                id_, parents = todo[-1]
+                if id_ not in entered:
+                    entered[id_] = low[id_] = len(entered)
+                    opened.append(id_)
+                for parent in parents:
+                    if parent not in entered:
+                        todo.append((parent, iter(self._parents[parent])))
+                        break
+                    low[id_] = min(low[id_], low.get(parent, low[id_]))
+                else:
+                    todo.pop()
+                    if todo:
+                        low[todo[-1][0]] = min(low[todo[-1][0]], low[id_])
+                    if low[id_] == entered[id_]:
+                        circle = [opened.pop()]
+                        while circle[-1] != id_:
+                            circle.append(opened.pop())
+                        for each in circle:
+                            del low[each]
+                        found.append(tuple(circle))
+        return tuple(found)
+
+    @cached_property
+    def heads_above(self) -> dict[str, int]:
+        """Id → the heads that stand on it, itself included: a set of bits, the lowest one for the first of `heads`."""
+        return self._gathered({head: 1 << number for number, head in enumerate(self.heads)}, upward=True)
+
+    def below(self, own: Mapping[str, int]) -> dict[str, int]:
+        """Id → the bits of all that it stands on, its own included.
+
+        One pass for all revisions, where sets of ancestors would cost one for each.
+        """
+        return self._gathered(own, upward=False)
+
+    def _gathered(self, own: Mapping[str, int], *, upward: bool) -> dict[str, int]:
+        neighbours = self.children if upward else self._parents
+        found: dict[str, int] = {}
+        for circle in reversed(self.circles) if upward else self.circles:
+            bits = 0
+            for id_ in circle:
+                for more in (own.get(id_, 0), *(found.get(other, 0) for other in neighbours[id_])):
+                    # Along a straight line all share one number: it may be as long as there are heads.
+                    bits = more if bits == 0 else bits if more in (0, bits) else bits | more
+            found.update(dict.fromkeys(circle, bits))
+        return found
+
     def branch_points(self) -> tuple[str, ...]:
         """Ids with two children or more, sorted."""
         return tuple(sorted(id_ for id_, names in self.children.items() if len(names) > 1))
 
     def fork_points(self, revisions: Iterable[str]) -> tuple[str, ...]:
-        """The nearest common ancestors of several revisions: where their ways part; sorted, often just one."""
-        common = frozenset.intersection(*(self.ancestors(revision) for revision in revisions))
-        return tuple(sorted(id_ for id_ in common if not common.intersection(self.children[id_])))
+        """The nearest common ancestors of several revisions: where their ways part; sorted, often just one.
+
+        Walks down from them only as far as they have ways of their own.
+        """
+        place = self._places
+        seen: dict[int, int] = {}
+        starts = list(dict.fromkeys(revisions))
+        if any(start not in place for start in starts):
+            return ()
+        for number, start in enumerate(starts):
+            seen[place[start]] = seen.get(place[start], 0) | 1 << number
+        everybody = (1 << len(starts)) - 1
+        waiting = [-at for at in seen]
+        heapify(waiting)
+        apart, shared = set(seen), set[int]()
+        points = []
+        while apart:
+            at = -heappop(waiting)
+            apart.discard(at)
+            circle = self.circles[at]
+            if seen[at] == everybody and at not in shared and len(circle) == 1:
+                points.append(circle[0])
+            for below in {place[parent] for id_ in circle for parent in self._parents[id_]} - {at}:
+                if below not in seen:
+                    seen[below] = 0
+                    heappush(waiting, -below)
+                    apart.add(below)
+                seen[below] |= seen[at]
+                if seen[at] == everybody:
+                    shared.add(below)
+                    apart.discard(below)
+        return tuple(sorted(points))
+
+    @cached_property
+    def _places(self) -> dict[str, int]:
+        return {id_: number for number, circle in enumerate(self.circles) for id_ in circle}
+
+    def parents_first(self, ids: Iterable[str]) -> list[str]:
+        """Some revisions, each after its parents as far as these are among them.
+
+        Of several that could be next, the first by name is; a circle is entered at the first that is left.
+        """
+        waiting = dict.fromkeys(sorted(id_ for id_ in ids if id_ in self.revisions), 0)
+        for id_ in waiting:
+            waiting[id_] = sum(parent in waiting for parent in self._parents[id_])
+        ready = [id_ for id_, parents in waiting.items() if parents == 0]
+        left = iter(list(waiting))
+        order: list[str] = []
+        while waiting:
+            done = heappop(ready) if ready else next(id_ for id_ in left if id_ in waiting)
+            order.append(done)
+            del waiting[done]
+            for child in self.children[done]:
+                if child in waiting:
+                    waiting[child] -= 1
+                    if waiting[child] == 0:
+                        heappush(ready, child)
+        return order
 
     def replaced(self, changed: Iterable[Revision], dropped: Iterable[str] = ()) -> Graph:
         """The same graph with some revisions declared anew, added or dropped."""
