@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -9,9 +10,12 @@ import pytest
 from onehead.flows.changes import prepare
 from onehead.flows.repair import TextConflict, write_repair
 from onehead.plan.plans import Merge, ReasonCode, Refuse, Reissue, Reparent
+from onehead.revisions import edit
+from onehead.revisions.anatomy import Anatomy, Trouble, dissect
 from tests.flows.ends import judged, repaired
 from tests.migrations import VERSIONS, chain, project, revision
 from tests.repositories import Repository
+from tests.shapes import make, numbered
 
 
 @pytest.fixture
@@ -244,6 +248,27 @@ def test_same_number_other_slug_moves_on_to_the_next_number(tmp_path: Path) -> N
         f"R {VERSIONS}/0299_more.py {VERSIONS}/0301_more.py",
     ]
     assert result.alembic_heads() == ["0301"]
+
+
+def test_a_renumbered_branch_reads_each_file_a_few_times_however_many_are_renamed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = Counter[str]()
+
+    def counted(data: bytes) -> Anatomy | Trouble:
+        read["files"] += 1
+        return dissect(data)
+
+    monkeypatch.setattr(edit, "dissect", counted)
+    repo = make(tmp_path / "diamonds", numbered(20))
+    examination, trees, _ = judged(repo, "side")
+    repairs = prepare(examination, trees)
+    moved = [change for change in repairs.all() if change.new_path]
+    assert len(moved) == 61
+    # Once for the names, and the root once more for its parent.
+    assert read["files"] == 62
+    result = repaired(repo, "side")
+    assert result.alembic_heads() == ["00124"]
 
 
 def test_both_sides_add_the_same_path_and_the_fix_renames_ours(tmp_path: Path) -> None:

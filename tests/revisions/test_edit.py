@@ -320,7 +320,7 @@ def test_an_id_outside_the_encoding_of_the_file_is_refused() -> None:
 )
 def test_references_follow_a_new_id(body: bytes, expected: bytes) -> None:
     head = b"revision = 'c020'\n"
-    assert rereference(head + body + b"\n", "020", "026") == head + expected + b"\n"
+    assert rereference(head + body + b"\n", {"020": "026"}) == head + expected + b"\n"
 
 
 def test_references_in_the_docstring_follow_and_others_stay() -> None:
@@ -328,7 +328,7 @@ def test_references_in_the_docstring_follow_and_others_stay() -> None:
         b'"""merge 020\n\nRevision ID: 022\nRevises: 019, 020\n"""\nrevision = "022"\ndown_revision = ("019", "020")\n'
     )
     expected = data.replace(b"019, 020", b"019, 026").replace(b'"019", "020"', b'"019", "026"')
-    assert rereference(data, "020", "026") == expected
+    assert rereference(data, {"020": "026"}) == expected
 
 
 @pytest.mark.parametrize(
@@ -337,7 +337,18 @@ def test_references_in_the_docstring_follow_and_others_stay() -> None:
 )
 def test_a_computed_reference_is_refused(body: bytes) -> None:
     with pytest.raises(CannotEdit, match="without running the file"):
-        rereference(b"revision = 'b'\n" + body + b"\n", "020", "026")
+        rereference(b"revision = 'b'\n" + body + b"\n", {"020": "026"})
+
+
+def test_ids_that_change_places_are_not_taken_for_each_other() -> None:
+    """One revision may get the id that another has lost."""
+    data = b'"""x\n\nRevision ID: 003\nRevises: 001, 002\n"""\nrevision = "003"\ndown_revision = ("001", "002")\n'
+    names = {"001": "002", "002": "003", "003": "004"}
+    moved = data.replace(b"001, 002", b"002, 003").replace(b'"001", "002"', b'"002", "003"')
+    assert rereference(data, names) == moved
+    assert reissue(data, "003", "004", names) == moved.replace(b"ID: 003", b"ID: 004").replace(
+        b'revision = "003"', b'revision = "004"'
+    )
 
 
 def test_a_wrong_old_id_is_refused() -> None:

@@ -102,7 +102,7 @@ def test_reparenting_changes_the_parent_wherever_it_is_written_and_nothing_else(
 
 @given(files(), IDS, IDS)
 def test_following_a_new_id_is_the_same_as_being_reparented(written: Written, old: str, new: str) -> None:
-    assert rereference(written.bytes(old), old, new) == written.bytes(new)
+    assert rereference(written.bytes(old), {old: new}) == written.bytes(new)
 
 
 @given(files(), IDS)

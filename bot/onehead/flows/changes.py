@@ -157,7 +157,7 @@ class _Draft:
 
 def _reparent(facts: Facts, plan: Reparent, trees: Trees) -> _Outcome:
     """The roots get their new parent; numbers that the target has taken meanwhile move on."""
-    chain = [facts.merged.revisions[id_] for id_ in _parents_first(facts.merged, plan.moved)]
+    chain = [facts.merged.revisions[id_] for id_ in facts.merged.parents_first(plan.moved)]
     drafts = _drafts(chain, trees)
     for move in plan.moves:
         draft = drafts[move.revision]
@@ -171,11 +171,12 @@ def _reparent(facts: Facts, plan: Reparent, trees: Trees) -> _Outcome:
 
 def _reissue(facts: Facts, plan: Reissue, trees: Trees) -> _Outcome:
     """The newer definitions get new ids, whoever of the branch names them follows, and the roots move."""
+    published = {revision.blob for revision in facts.target}
     chosen = {
-        id_: next(r for r in facts.merged.definitions[id_] if _is_fresh(r, path, facts)) for id_, path in plan.files
+        id_: next(r for r in facts.merged.definitions[id_] if r.path == path and r.blob not in published)
+        for id_, path in plan.files
     }
-    base = facts.head or facts.merged
-    order = [id_ for id_ in _parents_first(base, plan.moved) if id_ in plan.moved]
+    order = (facts.head or facts.merged).parents_first(plan.moved)
     chain = [chosen.get(id_) or facts.merged.revisions[id_] for id_ in order]
     drafts = _drafts(chain, trees)
     target = list(facts.target.revisions.values())
@@ -187,10 +188,6 @@ def _reissue(facts: Facts, plan: Reissue, trees: Trees) -> _Outcome:
         draft = drafts[move.revision]
         draft.new = reparent(draft.new, move.old_parents, move.new_parents)
     return _finished(drafts, facts)
-
-
-def _is_fresh(revision: Revision, path: str, facts: Facts) -> bool:
-    return revision.path == path and revision.blob not in {known.blob for known in facts.target}
 
 
 def _ids(facts: Facts) -> list[str]:
@@ -235,20 +232,15 @@ def _drafts(chain: list[Revision], trees: Trees) -> dict[str, _Draft]:
     return drafts
 
 
-def _parents_first(graph: Graph, ids: Iterable[str]) -> list[str]:
-    wanted = set(ids)
-    return sorted(wanted, key=lambda id_: (len(graph.ancestors(id_) & wanted), id_))
-
-
 def _rename(drafts: dict[str, _Draft], names: dict[str, tuple[str, str]]) -> None:
+    ids = {old: new for old, (new, _) in names.items() if new != old}
     for old, draft in drafts.items():
-        for id_, (new, _) in names.items():
-            if id_ != new:
-                draft.new = rereference(draft.new, id_, new)
+        if old in ids:
+            draft.new = reissue(draft.new, old, ids[old], ids)
+        elif ids:
+            draft.new = rereference(draft.new, ids)
         if old in names:
-            new, draft.path = names[old]
-            if new != old:
-                draft.new = reissue(draft.new, old, new)
+            _, draft.path = names[old]
 
 
 def _finished(drafts: dict[str, _Draft], facts: Facts) -> _Outcome:

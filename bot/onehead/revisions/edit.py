@@ -67,8 +67,14 @@ def reparent(data: bytes, old_parents: tuple[str, ...], new_parents: tuple[str, 
     return _spliced(file, splices, before, {"parents": new_parents})
 
 
-def reissue(data: bytes, old_id: str, new_id: str) -> bytes:
+def reissue(data: bytes, old_id: str, new_id: str, others: Mapping[str, str] | None = None) -> bytes:
     """Give a revision another id: the value of `revision` and the docstring's `Revision ID:` line.
+
+    Args:
+        data: the file.
+        old_id: its id now.
+        new_id: the one that it gets.
+        others: ids → new ids of the revisions that it follows, as for `rereference`.
 
     Raises:
         CannotEdit: the value is computed, is not `old_id`, or the result would not read as intended.
@@ -77,35 +83,49 @@ def reissue(data: bytes, old_id: str, new_id: str) -> bytes:
     declared = _declaration(file, "revision")
     _expect(declared, (old_id,))
     splices = [*_label(file, "Revision ID", new_id), *_new_value(file, declared, (new_id,))]
-    return _spliced(file, splices, before, {"revision": new_id})
+    more, wanted = _references(file, before, others or {})
+    return _spliced(file, [*splices, *more], before, {"revision": new_id, **wanted})
 
 
-def rereference(data: bytes, old_id: str, new_id: str) -> bytes:
-    """Follow a revision that got another id: in `down_revision`, `depends_on` and the `Revises:` line.
+def rereference(data: bytes, names: Mapping[str, str]) -> bytes:
+    """Follow revisions that got other ids: in `down_revision`, `depends_on` and the `Revises:` line.
 
-    A file that doesn't name `old_id` there comes back unchanged.
+    All at once, as one of the new ids may be what another revision was called before. A file that names none of them
+    comes back unchanged.
+
+    Args:
+        data: the file.
+        names: old id → new id.
 
     Raises:
-        CannotEdit: a value that may hold `old_id` is computed, or the result would not read as intended.
+        CannotEdit: a value that may hold one of them is computed, or the result would not read as intended.
     """
-    file, before = _open(data, (new_id,))
-    splices = _label_swap(file, "Revises", old_id, new_id)
+    file, before = _open(data, ())
+    splices, wanted = _references(file, before, names)
+    return _spliced(file, splices, before, wanted)
+
+
+def _references(
+    file: Anatomy, before: Declared, names: Mapping[str, str]
+) -> tuple[list[_Splice], dict[str, tuple[str, ...] | None]]:
+    """What to write for revisions that got other ids, and what the file has to declare then."""
+    splices = _label_swap(file, "Revises", names) if names else []
     for name in ("down_revision", "depends_on"):
         declared = file.declared.get(name)
         if declared is None:
             continue
         if declared.computed:
-            if name == "down_revision" or _quoted(file.text, old_id):
+            if names and (name == "down_revision" or any(_quoted(file.text, old) for old in names)):
                 raise CannotEdit(
                     declared.line, f"`{name}` can't be known without running the file: {declared.computed}"
                 )
             continue
-        splices += _swapped(file, declared, old_id, new_id)
+        splices += _swapped(file, declared, names)
     wanted = {
-        "parents": None if before.parents is None else _swap(before.parents, old_id, new_id),
-        "depends_on": _swap(before.depends_on, old_id, new_id),
+        "parents": None if before.parents is None else _swap(before.parents, names),
+        "depends_on": _swap(before.depends_on, names),
     }
-    return _spliced(file, splices, before, wanted)
+    return splices, wanted
 
 
 def is_plain(revision_id: str) -> bool:
@@ -115,8 +135,7 @@ def is_plain(revision_id: str) -> bool:
 
 def _open(data: bytes, new_ids: tuple[str, ...]) -> tuple[Anatomy, Declared]:
     for new_id in new_ids:
-        if not is_plain(new_id):
-            raise CannotEdit(0, f"the new id {new_id!r} can't be written as a plain string")
+        _expect_plain(new_id)
     before = parse(data)
     if before.broken:
         raise CannotEdit(before.line, before.broken)
@@ -124,6 +143,11 @@ def _open(data: bytes, new_ids: tuple[str, ...]) -> tuple[Anatomy, Declared]:
     if isinstance(file, Trouble):
         raise CannotEdit(0, file.reason)
     return file, before
+
+
+def _expect_plain(new_id: str) -> None:
+    if not is_plain(new_id):
+        raise CannotEdit(0, f"the new id {new_id!r} can't be written as a plain string")
 
 
 def _declaration(file: Anatomy, name: str) -> Declaration:
@@ -185,16 +209,19 @@ def _quoted(text: str, value: str) -> bool:
     return any(f"{quote}{value}{quote}" in text for quote in "\"'")
 
 
-def _swapped(file: Anatomy, declared: Declaration, old_id: str, new_id: str) -> list[_Splice]:
-    if old_id not in declared.ids:
+def _swapped(file: Anatomy, declared: Declaration, names: Mapping[str, str]) -> list[_Splice]:
+    for old in names.keys() & set(declared.ids):
+        _expect_plain(names[old])
+    if names.keys().isdisjoint(declared.ids):
         return []
     if tuple(element.value for element in declared.elements) != declared.ids:
-        return _new_value(file, declared, _swap(declared.ids, old_id, new_id))
-    return [_Splice(e.start, e.end, _literal(file, e, new_id)) for e in declared.elements if e.value == old_id]
+        return _new_value(file, declared, _swap(declared.ids, names))
+    found = ((element, names.get(element.value)) for element in declared.elements)
+    return [_Splice(e.start, e.end, _literal(file, e, new)) for e, new in found if new is not None]
 
 
-def _swap(ids: tuple[str, ...], old_id: str, new_id: str) -> tuple[str, ...]:
-    return tuple(new_id if each == old_id else each for each in ids)
+def _swap(ids: tuple[str, ...], names: Mapping[str, str]) -> tuple[str, ...]:
+    return tuple(names.get(each, each) for each in ids)
 
 
 def _label(file: Anatomy, key: str, text: str) -> list[_Splice]:
@@ -205,14 +232,14 @@ def _label(file: Anatomy, key: str, text: str) -> list[_Splice]:
     return [_Splice(*span, space + text)]
 
 
-def _label_swap(file: Anatomy, key: str, old_id: str, new_id: str) -> list[_Splice]:
+def _label_swap(file: Anatomy, key: str, names: Mapping[str, str]) -> list[_Splice]:
     span = file.label(key)
     if span is None:
         return []
     ids = [part.strip(" \t()[]'\"") for part in file.text[slice(*span)].split(",")]
-    if old_id not in ids:
+    if names.keys().isdisjoint(ids):
         return []
-    return _label(file, key, ", ".join(_swap(tuple(ids), old_id, new_id)))
+    return _label(file, key, ", ".join(_swap(tuple(ids), names)))
 
 
 def _spliced(file: Anatomy, splices: list[_Splice], before: Declared, wanted: Mapping[str, object]) -> bytes:
