@@ -13,6 +13,7 @@ from tests.forgejos.port import Account
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from tests.forgejos.administration import HostedRepository
     from tests.forgejos.fixtures import Project
     from tests.forgejos.port import Forgejo
 
@@ -111,6 +112,84 @@ def test_what_a_bot_token_can_do(project: Project, api_of: Open) -> None:
     api.call("GET", f"{path}/branch_protections", expect=403)
     api.call("GET", f"{path}/hooks", expect=403)
     api.call("GET", f"{path}/collaborators/{project.owner.name}/permission", expect=403)
+
+
+NARROW = ("write:repository", "write:issue")
+
+
+def narrow(forgejo: Forgejo, account: Account, *only: HostedRepository) -> Account:
+    """Give the same account with a token for named repositories."""
+    token = forgejo.admin.create_token(account.name, NARROW, only)
+    return Account(account.id, account.name, account.email, account.password, token)
+
+
+def test_a_token_for_named_repositories_does_not_know_its_own_name(project: Project, api_of: Open) -> None:
+    forgejo, path = project.forgejo, project.repository.path
+    bot = forgejo.admin.create_bot()
+    forgejo.admin.add_collaborator(project.repository, bot, "write")
+    api = api_of(narrow(forgejo, bot, project.repository))
+
+    for refused in ("/user", f"/users/{bot.name}", "/user/repos"):
+        assert "[read:user]" in api.call("GET", refused, expect=403)["message"]
+    told = api.get(f"{path}/collaborators/{bot.name}/permission")
+    assert (told["permission"], told["user"]["id"], told["user"]["login"]) == ("write", bot.id, bot.name)
+
+
+@pytest.mark.parametrize("level", ["write", "admin"])
+def test_a_token_for_named_repositories_tells_the_permission_of_nobody_else(
+    project: Project, api_of: Open, level: str
+) -> None:
+    forgejo, path = project.forgejo, project.repository.path
+    bot = forgejo.admin.create_bot()
+    forgejo.admin.add_collaborator(project.repository, bot, level)
+    api = api_of(narrow(forgejo, bot, project.repository))
+
+    refused = api.call("GET", f"{path}/collaborators/{project.owner.name}/permission", expect=403)
+    assert "collaborators can query only their own" in refused["message"]
+    api.call("GET", f"{path}/collaborators/nobody-at-all/permission", expect=404)
+    api.call("GET", f"{path}/hooks", expect=403)
+    assert api.get(path)["permissions"] == {"admin": level == "admin", "push": True, "pull": True}
+
+
+def test_a_token_for_named_repositories_writes_to_no_others(project: Project, api_of: Open) -> None:
+    forgejo, mine = project.forgejo, project.repository
+    bot, admin = forgejo.admin.create_bot(), forgejo.admin
+    public, private = (admin.create_repository(project.owner, private=flag) for flag in (False, True))
+    for each in (mine, public, private):
+        admin.add_collaborator(each, bot, "write")
+    sha = project.push_branch("topic", {"a.txt": "a\n"})
+    project.open_pull("topic")
+    api = api_of(narrow(forgejo, bot, mine))
+    status = {"state": "success", "context": "onehead"}
+
+    made = api.call("POST", f"{mine.path}/statuses/{sha}", status, expect=201)
+    comment = api.call("POST", f"{mine.path}/issues/1/comments", {"body": "b"}, expect=201)
+
+    assert (made["creator"]["id"], comment["user"]["id"]) == (bot.id, bot.id)
+    assert api.get(public.path)["permissions"] == {"admin": False, "push": False, "pull": True}
+    api.call("POST", f"{public.path}/statuses/{sha}", status, expect=403)
+    api.call("GET", private.path, expect=404)
+    found = api.get(f"/repos/search?uid={bot.id}")["data"]
+    assert {each["full_name"]: each["permissions"]["push"] for each in found} == {
+        mine.full_name: True,
+        public.full_name: False,
+    }
+
+
+def test_what_a_token_for_named_repositories_may_hold(project: Project) -> None:
+    owner, named = project.owner, [{"owner": project.repository.owner, "name": project.repository.name}]
+    url, auth = f"{project.forgejo.url}/api/v1/users/{owner.name}/tokens", (owner.name, owner.password)
+
+    def ask(name: str, scopes: list[str], repositories: list[dict[str, str]]) -> httpx.Response:
+        body = {"name": name, "scopes": scopes, "repositories": repositories}
+        return httpx.post(url, json=body, auth=auth, trust_env=False)
+
+    assert ask("name", [*NARROW, "read:user"], named).status_code == 400
+    assert ask("none", [*NARROW], []).status_code == 400
+    assert ask("gone", [*NARROW], [{"owner": owner.name, "name": "nothing"}]).status_code == 400
+    made = ask("good", [*NARROW], named)
+    assert made.status_code == 201
+    assert [each["full_name"] for each in made.json()["repositories"]] == [project.repository.full_name]
 
 
 def test_a_reader_may_comment_but_not_write(project: Project, api_of: Open) -> None:

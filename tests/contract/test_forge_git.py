@@ -272,6 +272,33 @@ def test_a_push_to_a_fork_needs_its_authors_consent(
     assert project.pull(1)["head"]["sha"] == bots.git("rev-parse", "HEAD")
 
 
+def test_a_token_for_named_repositories_pushes_to_these_alone(
+    project: Project, api_of: Callable[[Account | None], Api], work_copy: Clone
+) -> None:
+    admin = project.forgejo.admin
+    author, bot = admin.create_user("fay"), admin.create_bot()
+    admin.add_collaborator(project.repository, bot, "write")
+    token = admin.create_token(bot.name, ("write:repository", "write:issue"), [project.repository])
+    narrow = Account(bot.id, bot.name, bot.email, bot.password, token)
+    fork = admin.fork(project.repository, author)
+    authors = work_copy(fork, author)
+    authors.branch("topic")
+    authors.commit({"a.txt": "a\n"})
+    authors.push()
+    project.open_pull(f"{author.name}:topic", by=api_of(author))
+    path = f"{project.repository.path}/pulls/1"
+    api_of(author).call("PATCH", path, {"allow_maintainer_edit": True}, expect=201)
+    bots, forks = work_copy(project.repository, narrow), work_copy(fork, narrow)
+    bots.branch("repair")
+    bots.commit({"b.txt": "b\n"})
+    forks.git("checkout", "-q", "topic")
+    forks.commit({"b.txt": "b\n"})
+
+    bots.push()
+    with pytest.raises(PushRefusedError, match="403"):
+        forks.push()
+
+
 HOOK = """#!/bin/sh
 echo "this is hook one"
 while read old new ref; do

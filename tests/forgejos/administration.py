@@ -96,9 +96,11 @@ class Administration:
         """Make a user whose token has the least a bot needs."""
         return self.create_user(name, BOT_SCOPES)
 
-    def create_token(self, user: str, scopes: Sequence[str]) -> str:
-        """Make one more token for a user."""
-        body = {"name": f"token-{next(_counter)}", "scopes": list(scopes)}
+    def create_token(self, user: str, scopes: Sequence[str], only: Sequence[HostedRepository] | None = None) -> str:
+        """Make one more token for a user, perhaps for some repositories only."""
+        body: dict[str, object] = {"name": f"token-{next(_counter)}", "scopes": list(scopes)}
+        if only is not None:
+            body["repositories"] = [{"owner": each.owner, "name": each.name} for each in only]
         response = self._nobody.ask("POST", f"/users/{user}/tokens", body, auth=(user, PASSWORD))
         assert response.status_code == 201, response.text
         return str(response.json()["sha1"])

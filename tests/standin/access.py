@@ -36,6 +36,24 @@ class Caller:
             wanted |= {f"read:{category}" for category in categories}
         return not granted & wanted
 
+    @property
+    def is_narrow(self) -> bool:
+        """Whether the token is for named repositories: then nobody's rights as an administrator count."""
+        return self.token is not None and self.token.repositories is not None
+
+    def access(self, repository: Repository) -> Access:
+        """What the person may do there with this token: outside of those it names, only read what is public."""
+        return min(access(repository, self.user), self.most(repository), key=RANK.__getitem__)
+
+    def most(self, repository: Repository) -> Access:
+        """What the token allows there, whatever its person may do."""
+        if self.token is None or self.token.repositories is None or repository.id in self.token.repositories:
+            return "owner"
+        return "none" if repository.private else "read"
+
+    def can(self, repository: Repository, level: Access) -> bool:
+        return RANK[self.access(repository)] >= RANK[level]
+
 
 def identify(world: World, authorization: str | None, query_token: str = "") -> Caller:
     """Find the caller: `token T`, `Bearer T`, or Basic with the token or the password in either place.

@@ -53,8 +53,10 @@ class Forge:
         self.world.users[organization.id] = organization
         return organization
 
-    def add_token(self, user: User, name: str, scopes: frozenset[str]) -> Token:
-        token = Token(self.world.next_id("token"), name, user, secrets.token_hex(20), scopes)
+    def add_token(
+        self, user: User, name: str, scopes: frozenset[str], repositories: frozenset[int] | None = None
+    ) -> Token:
+        token = Token(self.world.next_id("token"), name, user, secrets.token_hex(20), scopes, repositories)
         self.world.tokens[token.secret] = token
         return token
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from tests.standin import shapes
 from tests.standin.rest import Answer, Call, RefusedError, Routes, not_found
-from tests.standin.world import VERSION, Token, User
+from tests.standin.world import VERSION, Repository, Token, User
 
 routes = Routes("user")
+NARROW = {"read:issue", "write:issue", "read:repository", "write:repository"}
+"""What a token for named repositories may hold."""
 
 
 @routes.get("/version", scopes=())
@@ -58,11 +60,36 @@ def create_token(call: Call) -> Answer:
     scopes = call.body.get("scopes") or []
     if not scopes:
         raise RefusedError(400, "access token must have a scope")
-    return Answer(201, _token(call.forge.add_token(user, call.body["name"], frozenset(scopes))))
+    repositories = _named_repositories(call)
+    if repositories == []:
+        raise RefusedError(400, "At least one repository must be specified.")
+    if repositories and not set(scopes) <= NARROW:
+        raise RefusedError(400, "Only issue and repository scopes go with specified repositories.")
+    ids = None if repositories is None else frozenset(each.id for each in repositories)
+    return Answer(201, _token(call.forge.add_token(user, call.body["name"], frozenset(scopes), ids), repositories))
 
 
-def _token(token: Token) -> dict[str, object]:
+def _named_repositories(call: Call) -> list[Repository] | None:
+    """The repositories that a new token is to be for; None for all."""
+    if call.body.get("repositories") is None:
+        return None
+    found = []
+    for each in call.body["repositories"]:
+        repository = call.forge.world.repository(each["owner"], each["name"])
+        if repository is None or not call.caller.can(repository, "read"):
+            raise RefusedError(400, f"repository {each['owner']}/{each['name']} does not exist")
+        found.append(repository)
+    return found
+
+
+def _token(token: Token, repositories: list[Repository] | None) -> dict[str, object]:
     return {
+        "repositories": None
+        if repositories is None
+        else [
+            {"id": each.id, "name": each.name, "owner": each.owner.name, "full_name": each.full_name}
+            for each in repositories
+        ],
         "id": token.id,
         "name": token.name,
         "sha1": token.secret,

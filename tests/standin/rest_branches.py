@@ -33,7 +33,7 @@ def _branch(call: Call, name: str) -> dict[str, Any]:
         "status_check_contexts": options["status_check_contexts"] or ([] if rule is None else None),
         "user_can_push": push,
         "user_can_merge": merge,
-        "effective_branch_protection_name": rule.rule_name if rule and call.can("admin") else "",
+        "effective_branch_protection_name": rule.rule_name if rule and call.is_admin else "",
     }
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.standin import commit_shapes, gitside, shapes
-from tests.standin.access import can, writable_as_maintainer
+from tests.standin.access import writable_as_maintainer
 from tests.standin.pushes import hook_environment, may_push, protection_of
 from tests.standin.rest import Answer, Call, RefusedError, Routes, not_found
 
@@ -177,7 +177,7 @@ def _write(call: Call, files: list[dict[str, Any]]) -> dict[str, Any]:
 def _may_write(call: Call, branch: str) -> None:
     rule = protection_of(call.repo, branch)
     maintained = branch in writable_as_maintainer(call.forge.world, call.repo, call.doer)
-    if not can(call.repo, call.doer, "write") and not maintained:
+    if not call.can("write") and not maintained:
         raise RefusedError(403, "user should have a permission to write to this branch")
     if rule is not None and not may_push(rule, call.repo, call.doer) and not call.body.get("new_branch"):
         raise RefusedError(403, f"user cannot commit to repo [user: {call.doer.name}]")

@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from tests.standin import issue_shapes
-from tests.standin.access import can
 from tests.standin.pulls import cut_title
 from tests.standin.rest import Answer, Call, RefusedError, Routes, not_found
 from tests.standin.rest_pulls import edit_text
@@ -60,7 +59,7 @@ def search(call: Call) -> Answer:
     found = [
         (repo, issue)
         for repo in world.repositories.values()
-        if can(repo, call.caller.user, "read") and owner.lower() in ("", repo.owner.name.lower())
+        if call.caller.can(repo, "read") and owner.lower() in ("", repo.owner.name.lower())
         for issue in repo.issues.values()
         # Times are compared as they are told, without fractions of a second.
         if since is None or issue.updated.replace(microsecond=0) >= since

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tests.standin import gitside, issue_shapes, shapes
-from tests.standin.access import can
 from tests.standin.merging import STYLES, NotMergedError
 from tests.standin.pulls import already_exists, cut_title
 from tests.standin.rest import Answer, Call, RefusedError, Routes, not_found
@@ -71,7 +70,7 @@ def _head(call: Call, text: str) -> tuple[Repository, str]:
         return call.repo, branch
     for repository in call.forge.world.repositories.values():
         if repository.parent is call.repo and repository.owner.name.lower() == owner.lower():
-            if not can(repository, call.doer, "read"):
+            if not call.caller.can(repository, "read"):
                 raise RefusedError(404, "Can't read headRepo UnitTypeCode", [])
             return repository, branch
     base = call.repo.full_name
@@ -231,7 +230,7 @@ def merge(call: Call) -> Answer:
 
 
 def _delete_head_branch(call: Call, head: Repository, branch: str) -> None:
-    if not head.tip(branch) or branch == head.default_branch or not can(head, call.doer, "write"):
+    if not head.tip(branch) or branch == head.default_branch or not call.caller.can(head, "write"):
         return
     change = gitside.Received(head.tip(branch), ZERO_SHA, f"refs/heads/{branch}")
     gitside.run(head.path, "update-ref", "-d", change.ref)
@@ -241,7 +240,7 @@ def _delete_head_branch(call: Call, head: Repository, branch: str) -> None:
 @routes.post(PULL + "/update")
 def update(call: Call) -> Answer:
     issue, pull = call.pull()
-    if pull.head_repository is None or not can(pull.head_repository, call.doer, "write"):
+    if pull.head_repository is None or not call.caller.can(pull.head_repository, "write"):
         raise RefusedError(403, "")
     try:
         call.forge.merger.update(call.repo, issue, call.doer, call.query.get("style") or "merge")

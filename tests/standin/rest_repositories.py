@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tests.standin import shapes
-from tests.standin.access import access, can
+from tests.standin.access import access
 from tests.standin.rest import Answer, Call, RefusedError, Routes, not_found
 from tests.standin.rest_accounts import find_user
 from tests.standin.world import now
@@ -20,8 +20,8 @@ GIT_HOOKS = ("pre-receive", "update", "post-receive")
 
 
 def shown(call: Call, repository: Repository) -> dict[str, Any]:
-    viewer = call.caller.user
-    return shapes.repository(call.forge.world, repository, access(repository, viewer), anonymous=viewer is None)
+    level, anonymous = call.caller.access(repository), call.caller.user is None
+    return shapes.repository(call.forge.world, repository, level, anonymous=anonymous)
 
 
 @routes.post("/user/repos", scopes=("user",), and_scope="repository", required=("name",))
@@ -59,7 +59,7 @@ def search(call: Call) -> Answer:
     owner = int(query["uid"]) if query.get("uid", "").isdecimal() else 0
     found = []
     for repository in call.forge.world.repositories.values():
-        if not can(repository, call.caller.user, "read"):
+        if not call.caller.can(repository, "read"):
             continue
         if owner and query.get("exclusive") == "true" and repository.owner.id != owner:
             continue
@@ -99,7 +99,7 @@ def of_organization(call: Call) -> Answer:
 def _owned(call: Call) -> Answer:
     owner = find_user(call)
     repositories = call.forge.world.repositories.values()
-    found = [repo for repo in repositories if repo.owner is owner and can(repo, call.caller.user, "read")]
+    found = [repo for repo in repositories if repo.owner is owner and call.caller.can(repo, "read")]
     return call.paged(found, lambda item: shown(call, item))
 
 
@@ -111,7 +111,7 @@ def get(call: Call) -> Answer:
 @routes.get("/repositories/{id}", "token")
 def get_by_id(call: Call) -> Answer:
     repository = call.forge.world.repositories.get(call.number("id"))
-    if repository is None or not can(repository, call.doer, "read"):
+    if repository is None or not call.caller.can(repository, "read"):
         not_found()
     return Answer(200, shown(call, repository))
 
@@ -144,7 +144,7 @@ def delete(call: Call) -> Answer:
 @routes.get("/repos/{owner}/{repo}/forks")
 def forks(call: Call) -> Answer:
     found = [repo for repo in call.forge.world.repositories.values() if repo.parent is call.repo]
-    return call.paged([repo for repo in found if can(repo, call.caller.user, "read")], lambda item: shown(call, item))
+    return call.paged([repo for repo in found if call.caller.can(repo, "read")], lambda item: shown(call, item))
 
 
 @routes.post("/repos/{owner}/{repo}/forks")
@@ -208,7 +208,7 @@ def permission(call: Call) -> Answer:
     user = call.forge.world.user(call.path["username"])
     if user is None:
         raise RefusedError(404, f"user does not exist [uid: 0, name: {call.path['username']}]")
-    if user is not call.doer and not call.can("admin"):
+    if user is not call.doer and not call.is_admin:
         words = "Only admins can query all permissions, repo admins can query all repo permissions, "
         raise RefusedError(403, words + "collaborators can query only their own")
     level = access(call.repo, user)

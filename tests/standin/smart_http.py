@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tests.standin import gitside
-from tests.standin.access import BadCredentialsError, can, identify
+from tests.standin.access import RANK, BadCredentialsError, can, identify
 from tests.standin.pushes import hook_environment
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tests.standin.forge import Forge
-    from tests.standin.world import Repository, User
+    from tests.standin.world import Access, Repository, User
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,10 @@ def _allowed(forge: Forge, request: GitRequest) -> GitAnswer | tuple[Repository,
     public = repository is not None and not repository.private and not request.is_push
     if not public and caller.user is None:
         return _ask_again()
-    if not public and caller.lacks_scope("write" if request.is_push else "read", ("repository",)):
+    level: Access = "write" if request.is_push else "read"
+    if not public and caller.lacks_scope(level, ("repository",)):
+        return _words(403, "Forbidden")
+    if not public and repository is not None and RANK[caller.most(repository)] < RANK[level]:
         return _words(403, "Forbidden")
     if repository is None or not can(repository, caller.user, "read"):
         return _words(404, "Repository not found")

@@ -51,6 +51,7 @@ class Token:
     user: User
     secret: str
     scopes: frozenset[str]
+    repositories: frozenset[int] | None = None  # None: all of its account
 
 
 @dataclass(slots=True)
