@@ -50,11 +50,11 @@ def main() -> None:
             connection = Counting(admin.url, token)
             api = ForgejoApi(connection)
             attention = Attention(api)
-            for each in attention.due(repositories_in_scope(api, lambda _repository: True)):
+            for each in attention.due(repositories_in_scope(api, api.me(), lambda _repository: True)):
                 attention.looked_at(str(each.name))
             connection.requests.clear()
             before = _cpu()
-            looked = len(attention.due(repositories_in_scope(api, lambda _repository: True)))
+            looked = len(attention.due(repositories_in_scope(api, api.me(), lambda _repository: True)))
             cpu = _cpu() - before
             asked = connection.requests.total()
             print(

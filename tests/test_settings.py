@@ -40,6 +40,7 @@ def test_the_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
     assert load(NEEDED) == Settings(
         forgejo_url="https://forge.example.org",
         token=Secret("t0ken"),
+        bot="",
         webhook_secret=(Secret("s3cret"),),
         report_secret=(),
         listen=("127.0.0.1", 8686),
@@ -57,6 +58,7 @@ def test_everything_from_the_environment() -> None:
         {
             "ONEHEAD_FORGEJO_URL": " https://Forge.example.org:3000/git/ ",
             "ONEHEAD_TOKEN": "t0ken",
+            "ONEHEAD_BOT": "one-head",
             "ONEHEAD_WEBHOOK_SECRET": "new, old,",
             "ONEHEAD_REPORT_SECRET": f"{'r' * 24},{'s' * 24}",
             "ONEHEAD_LISTEN": "[::1]:80",
@@ -74,6 +76,7 @@ def test_everything_from_the_environment() -> None:
     assert settings == Settings(
         forgejo_url="https://forge.example.org:3000/git",
         token=Secret("t0ken"),
+        bot="one-head",
         webhook_secret=(Secret("new"), Secret("old")),
         report_secret=(Secret("r" * 24), Secret("s" * 24)),
         listen=("::1", 80),
@@ -170,6 +173,8 @@ def test_everything_wrong_is_told_at_once(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "text", "problem"),
     [
+        ("BOT", "https://forge/onehead", "is 'https://forge/onehead', which is no account's name. "),
+        ("BOT", "one head", "is 'one head', which is no account's name. "),
         ("FORGEJO_URL", "ftp://forge", "is 'ftp://forge', which is not an http or https address. "),
         ("FORGEJO_URL", "https://", "is 'https://', which is not an http or https address. "),
         ("FORGEJO_URL", "https://forge:99999", "is 'https://forge:99999', which is not an http or https address. "),
@@ -246,8 +251,8 @@ def test_an_unknown_name_without_a_likeness_gets_the_list() -> None:
 
     assert line == (
         "ONEHEAD_QQQ is not a setting of onehead. Known are: ONEHEAD_FORGEJO_URL, ONEHEAD_TOKEN, ONEHEAD_TOKEN_FILE, "
-        "ONEHEAD_WEBHOOK_SECRET, ONEHEAD_WEBHOOK_SECRET_FILE, ONEHEAD_REPORT_SECRET, ONEHEAD_REPORT_SECRET_FILE, "
-        "ONEHEAD_LISTEN, ONEHEAD_PUBLIC_URL, "
+        "ONEHEAD_BOT, ONEHEAD_WEBHOOK_SECRET, ONEHEAD_WEBHOOK_SECRET_FILE, ONEHEAD_REPORT_SECRET, "
+        "ONEHEAD_REPORT_SECRET_FILE, ONEHEAD_LISTEN, ONEHEAD_PUBLIC_URL, "
         "ONEHEAD_REPOSITORIES, ONEHEAD_SWEEP, ONEHEAD_CACHE_DIR, ONEHEAD_DATABASE_URL, ONEHEAD_DATABASE_URL_FILE, "
         "ONEHEAD_LOG."
     )

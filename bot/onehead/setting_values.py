@@ -73,6 +73,14 @@ def read_secret(text: str) -> Secret:
     return Secret(text)
 
 
+def read_account(text: str) -> str:
+    """A name as Forgejo gives to accounts, or none."""
+    if text and not re.fullmatch(r"[A-Za-z0-9._-]+", text):
+        msg = f"is {_shown(text)}, which is no account's name. Write it as in the address of its page."
+        raise BadValueError(msg)
+    return text
+
+
 def read_secrets(text: str) -> tuple[Secret, ...]:
     """Secrets separated by commas or line breaks; at least one, for an empty one would accept any signature."""
     secrets = tuple(Secret(part.strip()) for part in re.split(r"[,\n]", text) if part.strip())

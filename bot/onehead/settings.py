@@ -16,6 +16,7 @@ from onehead.setting_values import (
     TOPIC,
     BadValueError,
     Secret,
+    read_account,
     read_address,
     read_cache_dir,
     read_database_url,
@@ -67,6 +68,12 @@ SETTINGS = (
         "Access token of the bot's account; scopes write:repository, write:issue, read:user.",
         read_secret,
         is_secret=True,
+    ),
+    Setting(
+        "bot",
+        "Name of the bot's account; needed only where the token lacks read:user, as one for named repositories does.",
+        read_account,
+        "",
     ),
     Setting(
         "webhook_secret",
@@ -121,6 +128,7 @@ class Settings:
 
     forgejo_url: str
     token: Secret
+    bot: str
     webhook_secret: tuple[Secret, ...]
     report_secret: tuple[Secret, ...]
     listen: tuple[str, int]

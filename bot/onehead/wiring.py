@@ -44,8 +44,8 @@ def run(options: argparse.Namespace) -> int:
     engine = EmbeddedEngine(work, on_run=metrics.run)
 
     def sweep() -> None:
-        for repository in attention.due(repositories_in_scope(desk.api, desk.covers)):
+        for repository in attention.due(repositories_in_scope(desk.api, desk.me, desk.covers)):
             engine.submit(Job(str(repository.name), frozenset({Everything()})))
 
-    serve(settings, engine=engine, metrics=metrics, account=lambda: desk.api.me().id, sweep=sweep)
+    serve(settings, engine=engine, metrics=metrics, account=lambda: desk.whoami().id, sweep=sweep)
     return 0

@@ -40,6 +40,9 @@ CALLS: dict[str, Callable[[ForgejoApi], object]] = {
         REPO, SHA, state=StatusState.SUCCESS, context="onehead", description="one head", target_url="http://x.test/"
     ),
     "repositories": lambda api: api.repositories(User(7, "bot")),
+    "any_repository": lambda api: api.any_repository(),
+    "account_with_permission": lambda api: api.account_with_permission(REPO, "bot"),
+    "may_administer": lambda api: api.may_administer(REPO),
     "issue": lambda api: api.issue(REPO, 179),
     "comment": lambda api: api.comment(REPO, 91),
     "recent_comments": lambda api: api.recent_comments(REPO, datetime(2026, 6, 30, tzinfo=UTC)),

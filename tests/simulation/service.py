@@ -130,7 +130,9 @@ class Service:
 
     def sweep(self, names: Collection[str] | None = None) -> None:
         """Submit what the scheduled sweep submits: for all repositories in scope, or some."""
-        for repository in repositories_in_scope(self.desk.api, lambda each: str(each.name) in self._covered):
+        for repository in repositories_in_scope(
+            self.desk.api, self.desk.me, lambda each: str(each.name) in self._covered
+        ):
             if names is None or str(repository.name) in names:
                 self.engine.submit(Job(str(repository.name), frozenset({Everything()})))
 

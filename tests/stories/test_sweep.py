@@ -27,10 +27,11 @@ class Sweeps:
     bot: Account
     cache: Path
 
-    def run(self, *options: str, repositories: str = "") -> subprocess.CompletedProcess[str]:
+    def run(self, *options: str, repositories: str = "", bot: str = "") -> subprocess.CompletedProcess[str]:
         settings = {
             "ONEHEAD_FORGEJO_URL": self.project.forgejo.url,
             "ONEHEAD_TOKEN": self.bot.token,
+            "ONEHEAD_BOT": bot,
             "ONEHEAD_CACHE_DIR": str(self.cache),
             "ONEHEAD_REPOSITORIES": repositories or self.project.repository.full_name,
             "COLUMNS": "200",
@@ -68,6 +69,31 @@ def collide(project: Project) -> None:
     project.copy.commit(chain(("019", "018")), "Player teams")
     project.copy.push()
     project.forgejo.wait_until_quiet()
+
+
+def test_a_token_for_named_repositories_is_enough_where_the_bot_is_named(sweeps: Sweeps) -> None:
+    project, bot = sweeps.project, sweeps.bot
+    other = project.forgejo.admin.create_repository(project.owner)
+    project.forgejo.admin.add_collaborator(other, bot, "write")
+    scopes = ("write:repository", "write:issue")
+    token = project.forgejo.admin.create_token(bot.name, scopes, [project.repository])
+    sweeps.bot = Account(bot.id, bot.name, bot.email, bot.password, token)
+    collide(project)
+
+    nameless = sweeps.run(repositories="*/*")
+    rehearsed = sweeps.run("--dry-run", repositories="*/*", bot=bot.name)
+    done = sweeps.run(repositories="*/*", bot=bot.name)
+
+    assert nameless.returncode == 2
+    assert "The token lacks the scope read:user." in nameless.stderr
+    assert "set ONEHEAD_BOT to the account's name" in nameless.stderr
+    assert (rehearsed.returncode, done.returncode) == (0, 0)
+    assert "Looked at 1 repository" in rehearsed.stdout
+    assert "Looked at 1 repository" in done.stdout
+    comments, pulls = sweeps.written()
+    assert (len(comments), len(pulls)) == (1, 1)
+    again = sweeps.run(repositories="*/*", bot=bot.name)
+    assert "made 0 writes" in again.stdout
 
 
 def row(done: subprocess.CompletedProcess[str], name: str) -> str:

@@ -53,7 +53,7 @@ def equip(settings: Settings, *, judged: Judged, witness: Witness | None = None)
     connection = Connection(settings.forgejo_url, token)
     api = ForgejoApi(connection)
     if witness is not None:
-        api = WatchedApi(connection, witness.tell, rehearsal=witness.rehearsal)
+        api = WatchedApi(connection, witness.tell, rehearsal=witness.rehearsal, bot=settings.bot)
     rehearsal = witness is not None and witness.rehearsal
     return Desk(
         api=api,
@@ -61,6 +61,7 @@ def equip(settings: Settings, *, judged: Judged, witness: Witness | None = None)
         forgejo_url=settings.forgejo_url,
         token=token,
         cache=settings.cache_dir / "parsed",
+        bot=settings.bot,
         covers=lambda repository: settings.covers(str(repository.name), repository.topics),
         judged=judged,
         ensure_webhook=(lambda _repository: None) if rehearsal else _mending(settings, api),

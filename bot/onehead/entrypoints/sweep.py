@@ -94,7 +94,7 @@ def run(options: argparse.Namespace) -> int:
     ledger = Ledger()
     witness = Witness(ledger.done, rehearsal=options.dry_run)
     desk = equip(settings, judged=ledger.judged, witness=witness)
-    names = [str(each.name) for each in repositories_in_scope(desk.api, desk.covers)]
+    names = [str(each.name) for each in repositories_in_scope(desk.api, desk.me, desk.covers)]
     if not names:
         print(
             "No repository is in scope: the token can write to none that the settings name "

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
+from onehead.forge.account import own_account
 from onehead.forge.api import ForgejoApi
 from onehead.forge.values import Repository, RepositoryName, User
 from onehead.gitrepo.mirror import Mirrors
@@ -63,6 +64,7 @@ class Desk:
         forgejo_url: where the service reaches the forge, without a trailing slash; clone URLs that the forge tells
             are built from its own idea of its address, which may be another one.
         token: for git.
+        bot: name of its account, where we were told; empty where the forge is to say.
         cache: where parsed files are remembered.
         covers: whether a repository is one that the service looks after.
         judged: told every verdict.
@@ -76,6 +78,7 @@ class Desk:
     forgejo_url: str
     token: str
     cache: Path
+    bot: str = ""
     covers: Callable[[Repository], bool] = lambda _repository: True
     judged: Callable[[RepositoryName, Examination], None] = lambda _name, _examination: None
     ensure_webhook: Callable[[Repository], object] = lambda _repository: None
@@ -85,7 +88,11 @@ class Desk:
     @cached_property
     def me(self) -> User:
         """The account that the token belongs to."""
-        return self.api.me()
+        return self.whoami()
+
+    def whoami(self) -> User:
+        """Ask the forge for it anew."""
+        return own_account(self.api, self.bot)
 
     def clone_url(self, repository: Repository) -> str:
         """Where git finds the repository."""

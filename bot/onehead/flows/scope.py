@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from onehead.forge.api import ForgejoApi
-from onehead.forge.values import Repository
+from onehead.forge.values import Repository, User
 
 
-def repositories_in_scope(api: ForgejoApi, covers: Callable[[Repository], bool]) -> Iterator[Repository]:
+def repositories_in_scope(api: ForgejoApi, me: User, covers: Callable[[Repository], bool]) -> Iterator[Repository]:
     """Repositories that the settings name and the token may write to; archived, empty and mirrored ones are not."""
-    for repository in api.repositories(api.me()):
+    for repository in api.repositories(me):
         if not out_of_reach(repository) and covers(repository):
             yield repository
 

@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 from onehead.forge import decode
 from onehead.forge.connection import Connection
+from onehead.forge.errors import Forbidden
 from onehead.forge.fields import Fields
 from onehead.forge.values import (
     Branch,
@@ -63,6 +64,11 @@ class ForgejoApi:
         """GET /repos/search?uid={id}: what the account owns or contributes to, also through teams."""
         for item in self.connection.pages("/repos/search", within="data", uid=str(member.id)):
             yield decode.repository(item)
+
+    def any_repository(self) -> Repository | None:
+        """GET /repos/search?limit=1: one of those that may be read; `None` where there are none."""
+        answer = Fields(self.connection.send("GET", "/repos/search", query={"limit": "1"}).data, "GET /repos/search")
+        return next(map(decode.repository, answer.items("data")), None)
 
     def touched(self, owner: str, since: datetime) -> Iterator[Touched]:
         """GET /repos/issues/search?owner=…&since=…: of all repositories of an owner that the token may read."""
@@ -136,6 +142,19 @@ class ForgejoApi:
         """
         path = f"{_repo(name)}/collaborators/{quote(login, safe='')}/permission"
         return self.connection.get(path).text("permission")
+
+    def account_with_permission(self, name: RepositoryName, login: str) -> User:
+        """As `permission_of`, but the account that it is told of."""
+        path = f"{_repo(name)}/collaborators/{quote(login, safe='')}/permission"
+        return decode.user(self.connection.get(path).inner("user"))
+
+    def may_administer(self, name: RepositoryName) -> bool:
+        """GET /repos/{owner}/{repo}/branch_protections: for administrators of the repository only."""
+        try:
+            self.connection.send("GET", f"{_repo(name)}/branch_protections")
+        except Forbidden:
+            return False
+        return True
 
     def comment(self, name: RepositoryName, comment: int) -> Comment:
         """GET /repos/{owner}/{repo}/issues/comments/{id}."""

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from functools import cached_property
 
+from onehead.forge.account import own_account
 from onehead.forge.api import ForgejoApi
 from onehead.forge.connection import Connection
 from onehead.forge.values import Comment, PullRequest, RepositoryName, Side, Status, StatusState, User
@@ -44,21 +45,23 @@ class WatchedApi(ForgejoApi):
     numbers and ids of what is new are 0.
     """
 
-    def __init__(self, connection: Connection, tell: Callable[[Done], None], *, rehearsal: bool) -> None:
+    def __init__(self, connection: Connection, tell: Callable[[Done], None], *, rehearsal: bool, bot: str = "") -> None:
         """Watch a connection.
 
         Args:
             connection: to the forge.
             tell: called with each deed.
             rehearsal: write nothing.
+            bot: name of the token's account, where we were told.
         """
         super().__init__(connection)
         self._tell = tell
         self._rehearsal = rehearsal
+        self._bot = bot
 
     @cached_property
     def _account(self) -> User:
-        return self.me()
+        return own_account(self, self._bot)
 
     def delete_branch(self, name: RepositoryName, branch: str) -> None:
         """As in `ForgejoApi`."""
