@@ -23,19 +23,21 @@ _PLAIN_LINE = re.compile(
 )
 _LONGEST_LINE = 2000
 """A line of the header that is longer is left to the syntax tree, so that no line can keep the patterns busy."""
+_LONGEST_HEADER = 64 * 1024
+"""Bytes; what is above the docstring may have as many. A longer one holds rows of data, and they are not plain."""
 _TELLTALES = (b"revision", b"branch_labels", b"depends_on", b"import *", b"exec(", b"globals(", b"setattr(")
-_DOCSTRING = re.compile(rb'(?:\s*\#.*\n)*\s*"""((?:[^"\\]++|"(?!""))*+)"""\s*?\n')
+_QUOTES = b'"""'
+_OPENING = re.compile(rb"(?:\s*\#.*\n)*\s*" + _QUOTES)
 
 
 def read(data: bytes) -> Declared | None:
     """What a plain header declares; `None` where the header is not plain."""
     if not data.isascii() or has_cookie(data) or _has_lone_return(data):
         return None  # Python ends a line at a lone carriage return, the patterns here don't
-    doc_match = _DOCSTRING.match(data)
-    start = doc_match.end() if doc_match else 0
-    block = FIRST_BLOCK.search(data, start)
+    text, start = _docstring(data)
+    block = FIRST_BLOCK.search(data, start, start + _LONGEST_HEADER)
     end = block.start() if block else len(data)
-    if mentioned(data, end):
+    if end - start > _LONGEST_HEADER or mentioned(data, end):
         return None
     values: dict[bytes, tuple[str, ...]] = {}
     for line in data[start:end].split(b"\n"):
@@ -45,7 +47,7 @@ def read(data: bytes) -> Declared | None:
         values.update(said)
     if len(values.get(b"revision", ())) != 1 or b"down_revision" not in values:
         return None
-    doc, revises = docstring(doc_match[1].decode() if doc_match else "")
+    doc, revises = docstring(text.decode())
     return Declared(
         revision=values[b"revision"][0],
         parents=tuple(dict.fromkeys(values[b"down_revision"])),
@@ -54,6 +56,17 @@ def read(data: bytes) -> Declared | None:
         doc=doc,
         revises=revises,
     )
+
+
+def _docstring(data: bytes) -> tuple[bytes, int]:
+    """A plain docstring with nothing after it in its line, and where the next line starts; nothing and 0 for none."""
+    opening = _OPENING.match(data, 0, _LONGEST_HEADER)
+    start = opening.end() if opening else 0
+    end = data.find(_QUOTES, start) if opening else -1
+    line_end = data.find(b"\n", end) if end >= 0 else -1
+    if line_end < 0 or b"\\" in data[start:end] or data[end + len(_QUOTES) : line_end].strip():
+        return b"", 0
+    return data[start:end], line_end + 1
 
 
 @lru_cache(maxsize=512)
