@@ -203,7 +203,7 @@ class _Statement:
                 columns.append(_column(part))
             for at, piece in enumerate(part):
                 if piece.kind == "name" and piece.text == "references" and at + 1 < len(part):
-                    target = _Statement(part[at + 1 :], "").named()
+                    target = _Statement(part[at + 1 : at + 4], "").named()
                     constraints.append(Constraint("foreign key", None, (), target, complete=False))
         if any(piece.text in ("as", "inherits", "partition") for piece in self._rest()):
             raise _NotPlain

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from onehead.revisions.positions import Lines
+from onehead.revisions.python_source import unparsed
 
 Value = str | tuple[str, ...] | None
 
@@ -14,6 +15,8 @@ _SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
 _MUTATORS = frozenset({"append", "extend", "insert", "pop", "remove", "clear", "sort", "reverse"})
 _BACK_DOORS = frozenset({"globals", "locals", "vars", "exec", "eval", "setattr"})
 _EVERYTHING = "*"
+_LONGEST_VALUE = 1024
+"""Characters or ids of a sum: `a = a + a` eighty times is longer than any memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +125,7 @@ def _declaration(node: ast.expr, line: int, lines: Lines, known: Mapping[str, De
             form = "list"
         case _:
             form = "other"
-    return Declaration("", line, start, end, value, form, tuple(_elements(node, lines, known)))
+    return Declaration("", line, start, end, value, form, tuple(_elements(node, value, lines, known)))
 
 
 def _fold(node: ast.expr, known: Mapping[str, Declaration]) -> Value:
@@ -139,9 +142,9 @@ def _fold(node: ast.expr, known: Mapping[str, Declaration]) -> Value:
             return known[name].value
         case ast.BinOp(left=left, op=ast.Add(), right=right):
             first, second = _fold(left, known), _fold(right, known)
-            if isinstance(first, str) and isinstance(second, str):
+            if isinstance(first, str) and isinstance(second, str) and len(first) + len(second) <= _LONGEST_VALUE:
                 return first + second
-            if isinstance(first, tuple) and isinstance(second, tuple):
+            if isinstance(first, tuple) and isinstance(second, tuple) and len(first) + len(second) <= _LONGEST_VALUE:
                 return first + second
         case _:
             pass
@@ -150,23 +153,19 @@ def _fold(node: ast.expr, known: Mapping[str, Declaration]) -> Value:
 
 def _shown(node: ast.expr) -> str:
     """The expression on one line, short enough for a message."""
-    try:
-        source = " ".join(ast.unparse(node).split())
-    except RecursionError:
-        return type(node).__name__
+    source = unparsed(node)
     return source if len(source) <= 60 else source[:57] + "..."
 
 
-def _elements(node: ast.expr, lines: Lines, known: Mapping[str, Declaration]) -> list[Element]:
-    """The ids of a foldable expression that have a place of their own."""
-    value = _fold(node, known)
+def _elements(node: ast.expr, value: Value, lines: Lines, known: Mapping[str, Declaration]) -> list[Element]:
+    """The ids of an expression with this value that have a place of their own."""
     if isinstance(value, str):
         return [Element(value, *lines.span(node))]
     match node:
         case ast.Tuple(elts=parts) | ast.List(elts=parts):
-            return [element for part in parts for element in _elements(part, lines, known)]
-        case ast.BinOp(left=left, right=right):
-            return [*_elements(left, lines, known), *_elements(right, lines, known)]
+            return [element for part in parts for element in _elements(part, _fold(part, known), lines, known)]
+        case ast.BinOp(left=left, right=right):  # of two tuples, as it is no string
+            return [*_elements(left, (), lines, known), *_elements(right, (), lines, known)]
         case _:
             return []
 

@@ -6,9 +6,11 @@ Every fragment keeps the positions of the whole text, so that an edit made by it
 from __future__ import annotations
 
 import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Iterator
+from operator import itemgetter
 
-from onehead.revisions.positions import LINE_START, Lines, line_number
+from onehead.revisions.positions import LINE_START, Lines
 from onehead.revisions.python_source import syntax
 
 _FIRST_BLOCK = re.compile(LINE_START + r"(?:async[ \t]+def\b|def\b|class\b|@)")
@@ -17,8 +19,9 @@ _INDENTED = re.compile(LINE_START + r"[ \t]+(?P<name>[A-Za-z_]\w*)[ \t]*(?::[^=\
 _GLOBAL = re.compile(LINE_START + r"[ \t]+global[ \t]+(?P<names>[^\r\n#]+)")
 _QUOTED = re.compile(
     r"(?P<comment>#[^\r\n]*)"
-    r"|(?P<block>[A-Za-z]{0,2}(?P<triple>\"\"\"|''')(?>(?:\\[\s\S]|(?!(?P=triple))[^\\])*)(?P=triple))"
-    r"|\"(?>(?:\\.|[^\"\\\r\n])*)\"|'(?>(?:\\.|[^'\\\r\n])*)'"
+    # What is never closed ends with its line or with the text; looking again behind it would take quadratic time.
+    r"|(?P<block>[A-Za-z]{0,2}(?P<triple>\"\"\"|''')(?>(?:\\[\s\S]|(?!(?P=triple))[^\\])*)(?:(?P=triple))?)"
+    r"|\"(?>(?:\\.|[^\"\\\r\n])*)\"?|'(?>(?:\\.|[^'\\\r\n])*)'?"
 )
 _LONGEST_STATEMENT = 60  # lines; no header value is longer, and a hostile file must not cost more
 
@@ -33,7 +36,8 @@ def fragments(text: str, names: Collection[str]) -> Iterator[str]:
     blocks = [found.span() for found in _QUOTED.finditer(text) if found["block"]]
 
     def in_string(found: re.Match[str]) -> bool:
-        return any(start < found.start() < end for start, end in blocks)
+        at = bisect_left(blocks, found.start(), key=itemgetter(0)) - 1
+        return at >= 0 and found.start() < blocks[at][1]
 
     statements = [found for found in _STATEMENT.finditer(text) if not in_string(found)]
     if not any(found["name"] in names for found in statements):
@@ -53,7 +57,7 @@ def _readable_lines(lines: Lines, starts: list[int]) -> set[int]:
     """0-based lines of the statements that begin at `starts` and parse on their own."""
     kept: set[int] = set()
     for start in starts:
-        first = line_number(lines.text, start) - 1
+        first = bisect_right(lines.starts, start) - 1
         for last in range(first, min(first + _LONGEST_STATEMENT, len(lines.starts))):
             if syntax(lines.text[lines.starts[first] : lines.end(last)]) is not None:
                 kept |= set(range(first, last + 1))

@@ -7,6 +7,7 @@ import builtins
 import re
 from collections.abc import Collection
 from dataclasses import dataclass, replace
+from itertools import islice
 
 from onehead.revisions.anatomy import Anatomy, quotes_of
 from onehead.revisions.positions import LINE_START, Lines
@@ -15,6 +16,8 @@ from onehead.revisions.python_source import syntax
 _SIGNATURE = re.compile(
     LINE_START + r"(?:async[ \t]+)?def[ \t]+(?:upgrade|downgrade)[ \t]*\([^()]*\)[ \t]*(?:->[^:\r\n]+)?:"
 )
+_MOST_NODES = 100
+"""Of parameters or a return annotation; what `env.py` calls for has a handful."""
 _GENERIC = re.compile(r"(?:up|down)grade(?: (?:the )?(?:schema|database|migrations?|data))?\.?", re.IGNORECASE)
 
 
@@ -81,8 +84,10 @@ def _function(
 
 
 def _known(node: ast.AST, names: Collection[str]) -> bool:
-    used = {inner.id for inner in ast.walk(node) if isinstance(inner, ast.Name)}
-    return all(name in names or hasattr(builtins, name) for name in used)
+    """Whether all names in it are bound in the merge too; what is too long to be written out is not known either."""
+    nodes = list(islice(ast.walk(node), _MOST_NODES + 1))
+    used = {inner.id for inner in nodes if isinstance(inner, ast.Name)}
+    return len(nodes) <= _MOST_NODES and all(name in names or hasattr(builtins, name) for name in used)
 
 
 def _bare(args: ast.arguments) -> ast.arguments:

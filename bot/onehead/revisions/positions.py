@@ -20,6 +20,7 @@ class Lines:
 
     def __init__(self, text: str) -> None:
         self.text = text
+        self._is_ascii = text.isascii()
         self.starts = [0, *(found.end() for found in NEWLINE.finditer(text))]
 
     def end(self, number: int) -> int:
@@ -29,6 +30,8 @@ class Lines:
     def index(self, line: int, column: int) -> int:
         """Character index of a 1-based line and a column in UTF-8 bytes."""
         start = self.starts[line - 1]
+        if self._is_ascii:
+            return start + column
         return start + len(self.text[start : self.end(line - 1)].encode()[:column].decode())
 
     def span(self, node: ast.expr | ast.stmt) -> tuple[int, int]:
