@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from onehead.flows.memory import Memory, memory_for
+from onehead.revisions.allowance import SPENT
 from onehead.revisions.declared import Declared, Dynamic
 from onehead.revisions.parse import parse
 
@@ -45,6 +46,12 @@ def test_a_directory_that_cannot_be_written_is_no_trouble(tmp_path: Path) -> Non
     memory.learn("1" * 40, RICH)
     memory.save()
     assert memory.recall(["1" * 40]) == {"1" * 40: RICH}
+
+
+def test_a_file_for_which_nothing_was_left_is_read_the_next_time(tmp_path: Path) -> None:
+    memory = memory_for("/srv/repo", tmp_path)
+    memory.learn("1" * 40, Declared(broken=SPENT))
+    assert memory.recall(["1" * 40]) == {}
 
 
 def test_without_a_place_it_only_remembers_here() -> None:

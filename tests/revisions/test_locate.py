@@ -452,7 +452,7 @@ def test_more_configurations_than_are_read_are_told() -> None:
 
 
 def test_more_configuration_than_is_read_is_told() -> None:
-    text = (INI.format("x") + "#" * 500_000).encode()
+    text = (INI.format("x") + "# " + "a" * 500_000).encode()
     configs = {f"{n:02}.ini": text for n in range(40)} | {"other.ini": b"#" * 1_000_000}
     located = locate([*configs, "x/env.py"], configs)
     assert [problem.path for problem in located.problems] == ["33.ini"]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import time
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from hypothesis import given
@@ -88,3 +90,51 @@ def test_a_large_file_of_data_is_read_by_its_header() -> None:
     rows = b"ROWS = [\n" + b"    ('revision', 1, 2, 3),\n" * 40_000 + b"]\n"
     found = parse(b"'''Rows'''\nrevision = 'b'\ndown_revision = 'a'\ndef upgrade():\n    pass\n" + rows)
     assert (found.revision, found.parents, found.doc) == ("b", ("a",), "Rows")
+
+
+ROWS = b"def upgrade():\n    rows = [" + b"(1, 'a')," * 600_000 + b"]\n"
+
+
+def test_a_plain_header_is_read_above_megabytes_without_a_parser(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> NoReturn:
+        raise AssertionError("the parser was called")
+
+    monkeypatch.setattr(ast, "parse", refuse)
+    assert 5_000_000 < len(ROWS) < MAX_BYTES
+    found = parse(b'"""Rows\n\nRevises: a\n"""\nrevision = "b"\ndown_revision = "a"\n\n' + ROWS)
+    assert (found.revision, found.parents, found.doc, found.revises) == ("b", ("a",), "Rows", ("a",))
+
+
+ABOVE = b'"""Rows"""\nROWS = [' + b"(1, 'a')," * 600_000 + b"]\n"
+
+
+@pytest.mark.parametrize(
+    ("data", "known"),
+    [
+        (ABOVE + b"revision = 'b'\ndown_revision = 'a'\n", ("b", ("a",), [])),
+        # What was not parsed may stand in a string, or be bound again by what nobody looked at.
+        (ABOVE + b"revision = 'b'\nrevision = 'c'\ndown_revision = 'a'\n", (None, ("a",), ["revision"])),
+        (ABOVE + b"revision = 'b'\nglobals()['revision'] = 'c'\ndown_revision = 'a'\n",
+         (None, None, ["revision", "down_revision"])),
+    ],
+    ids=["once", "twice", "a back door"],
+)  # fmt: skip
+def test_a_file_that_is_too_large_is_read_by_its_lines_where_they_leave_no_doubt(
+    data: bytes, known: tuple[str | None, tuple[str, ...] | None, list[str]]
+) -> None:
+    found = parse(data)
+    assert (found.revision, found.parents, [each.name for each in found.dynamic]) == known
+
+
+def test_a_file_that_is_too_large_and_shows_nothing_says_which_bound_it_exceeds() -> None:
+    assert parse(b"x = " + b"1+" * 2_500_000 + b"1\n").broken == (
+        "it is larger than 1024 KiB, so it was not parsed, and its header is not plain"
+    )
+    assert parse(b"x = " + b"1+" * 60_000 + b"1\n").broken == (
+        "it has more than 100,000 words and signs, so it was not parsed, and its header is not plain"
+    )
+
+
+def test_a_header_that_was_left_open_does_not_end_the_readers() -> None:
+    assert parse(b'"""' + b"a\n" * 400_000).broken
+    assert parse(b"# a\n" * 100_000 + b"revision = 'b'\ndown_revision = None\n").revision == "b"

@@ -5,12 +5,14 @@ from __future__ import annotations
 from onehead.flows.examine import Trees
 from onehead.operations.read import read
 from onehead.plan.facts import Facts
+from onehead.revisions.allowance import examination
 from onehead.revisions.tree import join
 from onehead.revisions.version_table import VersionTableNames, version_table_in
 from onehead.states.leaves import traces_of
 from onehead.states.traces import Traces
 
 
+@examination()
 def traces_in(facts: Facts, trees: Trees) -> dict[str, Traces]:
     """What each revision leaves behind in a schema, by its id."""
     data = trees.read({revision.blob for revision in facts.merged.revisions.values()}).data

@@ -22,6 +22,7 @@ from onehead.plan.policy import Policy, Strategy
 from onehead.plan.policy_file import FILES, PolicyRead
 from onehead.plan.repository import configuration_findings, policy_findings
 from onehead.plan.verdict import Coverage, Examination, Examined, Point
+from onehead.revisions.allowance import examination
 from onehead.revisions.graph import Graph
 from onehead.revisions.parse import MAX_BYTES
 
@@ -60,6 +61,7 @@ class Ground(NamedTuple):
     reading: Reading
 
 
+@examination()
 def read_ground(git: Git, target: Point, memory: Memory) -> Ground:
     """Read a target.
 
@@ -76,6 +78,7 @@ def read_ground(git: Git, target: Point, memory: Memory) -> Ground:
     return Ground(tree, policy, reading)
 
 
+@examination()
 def examine(
     git: Git,
     target: Point,

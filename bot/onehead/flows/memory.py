@@ -17,9 +17,10 @@ from collections.abc import Collection
 from contextlib import suppress
 from typing import Any
 
+from onehead.revisions.allowance import SPENT
 from onehead.revisions.declared import Declared, Dynamic
 
-_FORMAT = [4, list(sys.version_info[:2])]
+_FORMAT = [5, list(sys.version_info[:2])]
 """Part of every file: another reader, or another Python (whose parser knows other syntax), starts afresh."""
 
 _MOST = 50_000
@@ -55,7 +56,9 @@ class Memory:
         return found
 
     def learn(self, blob: str, declared: Declared) -> None:
-        """Remember one parsed blob."""
+        """Remember one parsed blob; not one for which the examination had nothing left, as the next one may have."""
+        if declared.broken == SPENT:
+            return
         self._known[blob] = _record(declared)
         self._used.add(blob)
         self._changed = True

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from onehead.flows.memory import Memory
 from onehead.gitrepo.snapshot import SUBMODULE, SYMLINK, Contents, Entry
+from onehead.revisions.allowance import examination
 from onehead.revisions.config_files import config_paths
 from onehead.revisions.declared import Declared
 from onehead.revisions.environment import ConfigProblem, Environment
@@ -77,6 +78,7 @@ class Listing(NamedTuple):
         return [*self.entries.values(), *self.rivals]
 
 
+@examination()
 def read_trees(listings: Collection[Listing], read: ReadBlobs, memory: Memory) -> list[Reading]:
     """Read the environments of several trees of one repository; what they share is read once."""
     distinct: list[Listing] = []
@@ -173,7 +175,8 @@ def _followed(listing: Listing, entries: Collection[Entry], read: ReadBlobs) -> 
 def _declared(oids: Collection[str], read: ReadBlobs, memory: Memory) -> dict[str, Declared]:
     known = memory.recall(oids)
     contents = read([oid for oid in oids if oid not in known])
-    for oid, data in contents.data.items():
+    # In one order always: which ones are left when the examination has parsed all that it may must be no accident.
+    for oid, data in sorted(contents.data.items()):
         known[oid] = parse(data)
         memory.learn(oid, known[oid])
     for oid in contents.too_large:

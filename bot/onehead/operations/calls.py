@@ -29,8 +29,9 @@ from onehead.operations.operation import (
 )
 from onehead.operations.shapes import Computed, named, needed
 from onehead.operations.sql import operations_in, shown
-from onehead.operations.terms import Const, Made, Opaque, Value, plain, root, source, strings, text, unparsed
+from onehead.operations.terms import Const, Made, Opaque, Value, plain, root, source, strings, text
 from onehead.operations.tokens import words_in
+from onehead.revisions.python_source import unparsed
 
 _TYPES: dict[str, ConstraintKind] = {
     "foreignkey": "foreign key",

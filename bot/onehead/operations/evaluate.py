@@ -20,14 +20,18 @@ from onehead.operations.terms import (
     Value,
     plain,
     text,
-    unparsed,
 )
+from onehead.revisions.allowance import spend
+from onehead.revisions.python_source import unparsed
 
 MAX_WORK = 200_000
 """Pieces of syntax that are looked at in one file, rounds of loops and calls of its functions included."""
 
 MAX_STEPS = 5_000
 """Operations of one file."""
+
+_NAMES_PER_WORK = 16
+"""Names that are copied and compared in the time that one piece of syntax takes."""
 
 
 class Stop(Exception):
@@ -76,13 +80,15 @@ class Evaluation:
         """What a call gives; what it does is noted."""
         raise NotImplementedError
 
-    def spend(self) -> None:
-        """Count a piece of work.
+    def spend(self, work: int = 1) -> None:
+        """Count pieces of work.
 
         Raises:
-            TooMuch: it is the last one.
+            TooMuch: they are the last ones.
+            Spent: the examination has no more.
         """
-        self._work += 1
+        self._work += work
+        spend(work)
         if self._work > MAX_WORK or len(self.steps) > MAX_STEPS:
             message = "there is more in this file than is read"
             raise TooMuch(message)
@@ -105,6 +111,11 @@ class Evaluation:
         )
 
     # -- names --------------------------------------------------------------------------------------------------
+
+    def copied(self, names: dict[str, Value]) -> dict[str, Value]:
+        """Names for a branch or a function that may change them; counted, as a file may have thousands of both."""
+        self.spend(1 + len(names) // _NAMES_PER_WORK)
+        return dict(names)
 
     def bind(self, target: ast.expr, value: Value) -> None:
         """Give a target a value."""
@@ -241,7 +252,7 @@ class Evaluation:
 
     def _comprehension(self, element: ast.expr, generator: ast.comprehension) -> Value | None:
         source = self.value(generator.iter)
-        before = dict(self.names)
+        before = self.copied(self.names)
         try:
             if isinstance(source, Items) and not generator.ifs:
                 found = []

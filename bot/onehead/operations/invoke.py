@@ -23,8 +23,8 @@ from onehead.operations.terms import (
     Value,
     plain,
     root,
-    unparsed,
 )
+from onehead.revisions.python_source import unparsed
 
 MAX_DEPTH = 12
 """Functions of the file that call each other."""
@@ -103,7 +103,7 @@ class Calls(Evaluation):
         elif isinstance(value, Function):
             repeated, self.repeated = self.repeated, True
             if isinstance(value.node, ast.Lambda):
-                names = dict(self.names)
+                names = self.copied(self.names)
                 for parameter in value.node.args.args:
                     self.names[parameter.arg] = Opaque(parameter)
                 self.value(value.node.body)
@@ -230,7 +230,7 @@ class Calls(Evaluation):
         if self.multidb and name.startswith("upgrade_"):
             self.engine = name.removeprefix("upgrade_")
         parameters = [*node.args.posonlyargs, *node.args.args]
-        self.names = dict(self.names)
+        self.names = self.copied(self.names)
         last = parameters[len(parameters) - len(node.args.defaults) :]
         defaults = {each.arg: value for each, value in zip(last, node.args.defaults, strict=True)}
         defaults |= {

@@ -14,8 +14,9 @@ from typing import NoReturn
 from onehead.operations.evaluate import Stop, TooMuch
 from onehead.operations.invoke import AUTOCOMMIT, Calls
 from onehead.operations.operation import Batch, Step, Unknown
-from onehead.operations.terms import BatchOp, Choice, Const, Function, Items, Opaque, Path, Value, unparsed
-from onehead.revisions.python_source import MAX_BYTES, syntax
+from onehead.operations.terms import BatchOp, Choice, Const, Function, Items, Opaque, Path, Value
+from onehead.revisions.allowance import Spent, too_large
+from onehead.revisions.python_source import syntax, unparsed
 
 MAX_ROUNDS = 256
 """A loop over more constants than that is read once, as one whose rounds are not known."""
@@ -26,16 +27,17 @@ def read(data: bytes) -> tuple[Step, ...]:
 
     For a project with several databases, the operations of all `upgrade_<engine>()`.
     """
-    if len(data) > MAX_BYTES:
-        return (blind("the file is too large to be read"),)
-    module = syntax(data)
-    if module is None:
-        return (blind("the file can't be read as Python"),)
     reader = _Reader()
     try:
+        module = syntax(data)
+        if module is None:
+            why = "is too large to be read" if too_large(data) else "can't be read as Python"
+            return (blind(f"the file {why}"),)
         reader.module(module)
     except (RecursionError, MemoryError):
         return (blind("the file is nested too deeply to be read"),)
+    except Spent:
+        reader.steps.append(blind("a file beyond what is read at once"))
     except TooMuch as limit:
         reader.steps.append(blind(str(limit)))
     return tuple(reader.steps)
@@ -144,11 +146,11 @@ class _Reader(Calls):
 
     def _branches(self, branches: list[tuple[list[ast.stmt], str]]) -> None:
         """Follow each as one that may or may not be taken; afterwards only what is sure in all is known."""
-        before, outside = dict(self.names), self.condition
+        before, outside = self.copied(self.names), self.condition
         after: list[dict[str, Value]] = []
         end = Stop(Opaque(), "raise")
         for body, condition in branches:
-            self.names = dict(before)
+            self.names = self.copied(before)
             self.condition = f"{outside} and {condition}" if outside else condition
             try:
                 self.block(body)

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from onehead.operations.operation import Named
+from onehead.revisions.python_source import unparsed
 
 MAX_ITEMS = 1024
 """Elements of a folded sequence."""
@@ -188,15 +189,6 @@ def source(value: Value | None) -> str:
 
 
 _MODULES = re.compile(r"\b(?:[a-z_]\w*\.)+(?=[A-Za-z_])")
-
-
-def unparsed(node: ast.AST) -> str:
-    """The source of a node in one line, shortened."""
-    try:
-        written = ast.unparse(node)
-    except (RecursionError, ValueError):
-        return "a deeply nested expression"
-    return " ".join(written[:2000].split())
 
 
 def names(value: Value | None) -> Iterator[str]:

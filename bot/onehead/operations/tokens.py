@@ -6,8 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal, NamedTuple
 
-MAX_CHARACTERS = 256 * 1024
-"""A longer text is not looked at."""
+from onehead.revisions.allowance import TooLarge, admit
 
 _PATTERN = re.compile(
     r"""
@@ -17,6 +16,7 @@ _PATTERN = re.compile(
     | (?P<quoted>"(?:[^"]|"")+"|`[^`]+`|\[[A-Za-z_][^\]]*\])
     | (?P<name>[^\W\d][\w$]*)
     | (?P<number>\d[\w.]*)
+    | (?P<open>/\*|\$\w*\$|\[[A-Za-z_]|['"`])
     | (?P<sign>::|.)
     """,
     re.VERBOSE | re.DOTALL,
@@ -54,8 +54,14 @@ class Token(NamedTuple):
 
 
 def tokens(text: str) -> list[Token] | None:
-    """Cut a text in pieces; `None` where it is too long, or a quote stays open."""
-    if len(text) > MAX_CHARACTERS:
+    """Cut a text in pieces; `None` where it is too large, or a quote, a comment or a bracket stays open.
+
+    Raises:
+        Spent: the examination has parsed as much as it may.
+    """
+    try:
+        admit(text)
+    except TooLarge:
         return None
     found = []
     for match in _PATTERN.finditer(text):
@@ -81,7 +87,9 @@ def _token(match: re.Match[str]) -> Token | None:
         case "number":
             return Token("number", raw, start, end)
         case "sign":
-            return None if raw in ("'", '"', "`") else Token("sign", raw, start, end)
+            return Token("sign", raw, start, end)
+        case "open":  # and nothing closes it: looking for that again and again would take quadratic time
+            return None
     return Token("string", raw.strip("$") or " ", start, end)
 
 

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from onehead.plan.policy import Policy
 from onehead.revisions import toml_source
+from onehead.revisions.allowance import Spent, TooLarge
 
 OWN_FILE = ".onehead.toml"
 PROJECT_FILE = "pyproject.toml"
@@ -21,7 +22,11 @@ FILES = (OWN_FILE, PROJECT_FILE)
 _WITHIN: dict[str, tuple[str, ...]] = {OWN_FILE: (), PROJECT_FILE: ("tool", "onehead")}
 """The table that holds the keys."""
 _LONGEST = 60
-"""Characters of a value that a message shows."""
+"""Characters of a key or value that a message shows."""
+MAX_BYTES = 64 * 1024
+"""Of a policy in a file of its own; the longest one that anybody could want has some hundred lines."""
+_MOST_TOLD = 20
+"""Keys of one policy that can't be used; more are counted."""
 
 
 class PolicyProblem(NamedTuple):
@@ -68,12 +73,17 @@ def read_policy_files(files: Mapping[str, bytes], unread: Mapping[str, str] = Ma
         for other in [other for other in tables if other != path]:
             message = f"`{path}` has the policy, so `[tool.onehead]` here is not read. Keep one of them."
             problems.append(PolicyProblem(other, _line(files[other], *_WITHIN[other]), message))
+        unusable: list[tuple[str, _BadValueError]] = []
         for key, value in table.items():
             try:
                 values |= _read(key, value, path)
             except _BadValueError as trouble:
-                line = _line(files[path], *_WITHIN[path], key, *([trouble.part] if trouble.part else []))
-                problems.append(PolicyProblem(path, line, f"`{key}` {trouble}"))
+                unusable.append((key, trouble))
+        for key, bad in unusable[:_MOST_TOLD]:
+            line = _line(files[path], *_WITHIN[path], key, *([bad.part] if bad.part else []))
+            problems.append(PolicyProblem(path, line, f"`{key[:_LONGEST]}` {bad}"))
+        if len(unusable) > _MOST_TOLD:
+            problems.append(PolicyProblem(path, 0, f"{len(unusable) - _MOST_TOLD} more keys can't be used either."))
     if problems and values.get("strategy") == "reparent":
         del values["strategy"]
     return PolicyRead(Policy(**values, doubtful=bool(problems)), tuple(problems))
@@ -99,9 +109,13 @@ def _table(path: str, data: bytes, problems: list[PolicyProblem], *, elsewhere: 
     if path == PROJECT_FILE and b"onehead" not in data:
         return None
     try:
+        if path == OWN_FILE and len(data) > MAX_BYTES:
+            raise TooLarge(f"it is larger than {MAX_BYTES // 1024} KiB, so it was not parsed")
         document = toml_source.parse(data.decode("utf-8"))
-    except ValueError as error:
-        if path == OWN_FILE or (not elsewhere and _line(data, *_WITHIN[path])):
+    except (ValueError, Spent) as error:
+        # What was not parsed at all may hold the table in any spelling.
+        concerns = not elsewhere and (isinstance(error, TooLarge | Spent) or _line(data, *_WITHIN[path]))
+        if path == OWN_FILE or concerns:
             found = re.search(r"at line (\d+)", str(error))
             message = f"This can't be read as TOML ({error}), so no policy was read."
             problems.append(PolicyProblem(path, int(found[1]) if found else 0, message))

@@ -12,6 +12,7 @@ import tokenize
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from onehead.revisions.allowance import Spent, examination, too_large
 from onehead.revisions.declarations import Declaration, declarations
 from onehead.revisions.fragments import fragments, hidden_bindings
 from onehead.revisions.positions import LINE_START, Lines
@@ -74,8 +75,12 @@ def quotes_of(source: str) -> tuple[str, str] | None:
     return (found["prefix"], found["quote"]) if found else None
 
 
+@examination()
 def dissect(data: bytes) -> Anatomy | Trouble:
     """Take a revision file apart; a hostile or broken file gives a `Trouble`, never an exception."""
+    reason = too_large(data)
+    if reason:
+        return Trouble(reason)
     try:
         # Python looks for the cookie in the first two lines, and a lone carriage return ends a line too.
         encoding, _ = tokenize.detect_encoding(io.BytesIO(re.sub(rb"\r\n?", b"\n", data)).readline)
@@ -86,13 +91,18 @@ def dissect(data: bytes) -> Anatomy | Trouble:
             return Trouble(f"its encoding, {encoding}, does not give back the same bytes")
     except (SyntaxError, ValueError, LookupError):
         return Trouble("it can't be decoded with the encoding it declares")
-    tree = syntax(text)
-    if tree is not None:
-        return _anatomy(data, text, encoding, tree, complete=True)
-    for fragment in fragments(text, NAMES):
-        tree = syntax(fragment)
+    try:
+        tree = syntax(text)
         if tree is not None:
-            return _anatomy(data, text, encoding, tree, complete=False)
+            return _anatomy(data, text, encoding, tree, complete=True)
+        for fragment in fragments(text, NAMES):
+            tree = syntax(fragment)
+            if tree is not None:
+                return _anatomy(data, text, encoding, tree, complete=False)
+    except Spent as limit:
+        return Trouble(str(limit))
+    except (RecursionError, MemoryError):
+        return Trouble("it is nested too deeply to be read")
     return Trouble("it isn't Python, and its header can't be read either")
 
 

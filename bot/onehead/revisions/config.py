@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from onehead.revisions import toml_source
+from onehead.revisions.allowance import Spent, TooLarge
 from onehead.revisions.config_files import is_alembic_ini
 from onehead.revisions.environment import ConfigProblem
 from onehead.revisions.ini import Ini, interpolate, read_ini
@@ -79,12 +80,12 @@ def read_config(path: str, data: bytes) -> tuple[list[Section], list[ConfigProbl
     """
     if not concerns_alembic(data):
         return [], []
-    if len(data) > MAX_BYTES:
-        reason = f"it is larger than {MAX_BYTES // 1024} KiB and was not read"
-        return [], [ConfigProblem(path, 0, f"{reason}: environments that it declares may be missed; make it smaller")]
-    if path.endswith(".toml"):
-        return _toml(path, data)
-    return _ini(path, read_ini(data))
+    try:
+        if len(data) > MAX_BYTES:
+            raise TooLarge(f"it is larger than {MAX_BYTES // 1024} KiB and was not read")
+        return _toml(path, data) if path.endswith(".toml") else _ini(path, read_ini(data))
+    except (TooLarge, Spent) as limit:
+        return [], [ConfigProblem(path, 0, f"{limit}: environments that it declares may be missed; make it smaller")]
 
 
 def _ini(path: str, ini: Ini) -> tuple[list[Section], list[ConfigProblem]]:
@@ -211,8 +212,11 @@ def _alembic_table(data: bytes) -> tuple[Mapping[str, object] | None, str]:
 
 
 def _parse_toml(data: bytes) -> dict[str, Any] | None:
+    """The document, `None` for what is no TOML; raises `TooLarge` and `Spent`."""
     try:
         return toml_source.parse(data.decode("utf-8", "surrogateescape"))
+    except TooLarge:
+        raise
     except ValueError:
         return None
 

@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 
+from onehead.revisions.allowance import admit
+
 HERE = "\ufdd0"
 """Stands for `%(here)s`, the directory of the file; a code point that Unicode keeps free of any meaning."""
 
@@ -50,7 +52,13 @@ class Ini:
 
 
 def read_ini(data: bytes) -> Ini:
-    """Read an ini file; never raises, whatever the bytes are. The last of two equal keys counts."""
+    """Read an ini file, whatever the bytes are. The last of two equal keys counts.
+
+    Raises:
+        TooLarge: it exceeds the bound of one text.
+        Spent: the examination has parsed as much as it may.
+    """
+    admit(data)
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError:

@@ -1,14 +1,17 @@
 """Reader 3: top-level assignments found by their lines, for files that this Python can't parse.
 
-Python 2 `print` statements and syntax newer than the running Python are the usual reasons.
+Python 2 `print` statements, syntax newer than the running Python, and rows of data as code that are too large for a
+syntax tree are the usual reasons.
 """
 
 from __future__ import annotations
 
 import ast
 import re
+from collections import Counter
 
 from onehead.revisions import python_source, syntax_tree
+from onehead.revisions.allowance import too_large
 from onehead.revisions.declared import Declared, docstring
 from onehead.revisions.scope import Scope, declared
 
@@ -16,7 +19,11 @@ _NAME = r"(revision|down_revision|branch_labels|depends_on)"
 _ASSIGNMENT = re.compile(rf"^{_NAME}[ \t]*(?::[^=\n]*)?=(?!=)[ \t]*", re.MULTILINE)
 _OTHER_USE = re.compile(rf"^{_NAME}\b[ \t]*(?![ \t:=])[^\s]|^[ \t]+{_NAME}[ \t]*=(?!=)", re.MULTILINE)
 """A name changed in place (`+=`, a method, unpacking), or bound inside an indented block."""
-_ANY_DOCSTRING = re.compile(r"""\s*(?:\#[^\n]*\n\s*)*[rRuU]?(?:\"{3}(.*?)\"{3}|'{3}(.*?)'{3})""", re.DOTALL)
+_ABOVE = re.compile(r"\s*(?:\#[^\n]*\n\s*)*")
+_FARTHEST = 64 * 1024
+"""Characters above the docstring."""
+_ANY_DOCSTRING = re.compile(r"""[rRuU]?(?:\"{3}(.*?)\"{3}|'{3}(.*?)'{3})""", re.DOTALL)
+_UNSEEN = re.compile(r"\bexec\(|\bglobals\(|\bsetattr\(|\bimport \*")
 _FIRST_BLOCK = re.compile(r"^(?:def|async|class|@)", re.MULTILINE)
 _CONFLICT = re.compile(r"^(?:<{7}|>{7})(?: |$)", re.MULTILINE)
 _LONGEST_VALUE = 16 * 1024
@@ -32,31 +39,52 @@ def read(data: bytes) -> Declared:
     if conflict:
         line = text.count("\n", 0, conflict.start()) + 1
         return Declared(broken="it is not Python while git's conflict markers are in it", line=line)
-    found = _ANY_DOCSTRING.match(text)
-    scope = _scan(text, found.end() if found else 0)
+    above = _ABOVE.match(text, 0, _FARTHEST)
+    found = _ANY_DOCSTRING.match(text, above.end() if above else 0)
+    too_much = too_large(data)
+    scope = _scan(text, found.end() if found else 0, doubtful=bool(too_much))
     if not scope.values and not scope.unknown:
-        line, reason = _why_not_python(data)
+        line, reason = (0, f"{too_much}, and its header is not plain") if too_much else _why_not_python(data)
         return Declared(broken=reason, line=line)
     doc, revises = docstring((found[1] or found[2] or "") if found else "")
     return declared(scope, doc, revises)
 
 
-def _scan(text: str, start: int) -> Scope:
-    """The names as the last assignment of each leaves them."""
+def _scan(text: str, start: int, *, doubtful: bool) -> Scope:
+    """The names as the last assignment of each leaves them.
+
+    Args:
+        text: the whole file.
+        start: where to begin.
+        doubtful: the file was not parsed at all, so a line may as well stand in a string: an assignment counts only
+            where it is the one of its name, and nothing is in sight that could bind names unseen.
+    """
     scope = Scope()
-    last = {match[1]: match for match in _ASSIGNMENT.finditer(text, start)}
+    unseen = _UNSEEN.search(text, start) if doubtful else None
+    times: Counter[str] = Counter()
+    last: dict[str, re.Match[str]] = {}
+    for match in _ASSIGNMENT.finditer(text, start):
+        times[match[1]] += 1
+        last[match[1]] = match
     for name, match in sorted(last.items(), key=lambda item: item[1].start()):
-        value = _expression(text, match.end())
+        value = None if unseen or (doubtful and times[name] > 1) else _expression(text, match.end())
         if value is None:
-            rest = text[match.end() : match.end() + 80].split("\n", maxsplit=1)[0]
-            scope.forget(name, text.count("\n", 0, match.start()) + 1, rest)
+            scope.forget(name, _line(text, match), _first_line(text, match.end()))
         else:
             syntax_tree.assign([ast.Name(name, ast.Store())], value, scope)
     block = _FIRST_BLOCK.search(text, start)
-    for match in _OTHER_USE.finditer(text, start, block.start() if block else len(text)):
-        line = text.count("\n", 0, match.end()) + 1
-        scope.forget(match[1] or match[2], line, text[match.start() : match.start() + 80].strip().split("\n")[0])
+    header = _OTHER_USE.finditer(text, start, block.start() if block else len(text))
+    for name, match in {match[1] or match[2]: match for match in header}.items():
+        scope.forget(name, _line(text, match), _first_line(text, match.start()))
     return scope
+
+
+def _line(text: str, match: re.Match[str]) -> int:
+    return text.count("\n", 0, match.end()) + 1
+
+
+def _first_line(text: str, start: int) -> str:
+    return text[start : start + 80].split("\n", maxsplit=1)[0].strip()
 
 
 def _decoded(data: bytes) -> str:
@@ -82,8 +110,6 @@ def _expression(text: str, start: int) -> ast.expr | None:
 
 
 def _why_not_python(data: bytes) -> tuple[int, str]:
-    if len(data) > python_source.MAX_BYTES:
-        return 0, f"it is larger than {python_source.MAX_BYTES // 1024} KiB and its header is not plain"
     try:
         python_source.parse(data)
     except SyntaxError as error:

@@ -7,6 +7,7 @@ value that would need running code to know is reported as dynamic.
 from __future__ import annotations
 
 from onehead.revisions import plain_header
+from onehead.revisions.allowance import Spent
 from onehead.revisions.declared import Declared
 
 MAX_BYTES = 8 * 1024 * 1024
@@ -24,4 +25,9 @@ def _patiently(data: bytes) -> Declared:
     """For the few files without a plain header; loading Python's own parser costs more than reading 100 others."""
     from onehead.revisions import line_scan, syntax_tree  # noqa: PLC0415
 
-    return syntax_tree.read(data) or line_scan.read(data)
+    try:
+        return syntax_tree.read(data) or line_scan.read(data)
+    except Spent as limit:
+        return Declared(broken=str(limit))
+    except (RecursionError, MemoryError):
+        return Declared(broken="it is nested too deeply to be read")

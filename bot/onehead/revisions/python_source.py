@@ -1,4 +1,4 @@
-"""Python's own parser, in one thread at a time.
+"""Python's own parser, behind the gate and in one thread at a time.
 
 Before CPython 3.11.8 and 3.12.2 two threads that build syntax trees at once disturb each other ("AST constructor
 recursion depth mismatch"), and so do, in every version, two that silence warnings.
@@ -11,12 +11,15 @@ import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import islice
 
-MAX_BYTES = 512 * 1024
-"""A longer text is not given to the parser, which may need some 400 bytes of memory for each byte of an expression."""
+from onehead.revisions.allowance import admit
 
 NOT_PYTHON = (SyntaxError, ValueError, RecursionError, MemoryError)
-"""What the parser raises for a text that it can't read."""
+"""What is raised for a text that the parser can't read, or is not given because it is too large."""
+
+_MOST_SHOWN = 500
+"""Nodes of an expression that is written out: an enumeration of some hundred labels, but no table of rows."""
 
 _parser = threading.Lock()
 
@@ -32,16 +35,16 @@ def parse(source: str | bytes) -> ast.Module:
     """The syntax tree of a file.
 
     Raises:
-        NOT_PYTHON: this Python can't parse it, or it is too long.
+        NOT_PYTHON: this Python can't parse it, or it is larger than any text that is parsed.
+        Spent: the examination has parsed as much as it may.
     """
-    if len(source) > MAX_BYTES:
-        raise ValueError(f"it has more than {MAX_BYTES // 1024} KiB, too much for Python's parser")
+    admit(source)
     with _alone():
         return ast.parse(source)
 
 
 def syntax(source: str | bytes) -> ast.Module | None:
-    """The syntax tree of a file, or `None` for what this Python can't parse."""
+    """The syntax tree of a file, or `None` for what this Python can't parse; raises `Spent` as above."""
     try:
         return parse(source)
     except NOT_PYTHON:
@@ -49,11 +52,20 @@ def syntax(source: str | bytes) -> ast.Module | None:
 
 
 def expression(text: str) -> ast.expr | None:
-    """The syntax tree of one expression, or `None` for what is none."""
-    if len(text) > MAX_BYTES:
-        return None
+    """The syntax tree of one expression, or `None` for what is none; raises `Spent` as above."""
     try:
+        admit(text)
         with _alone():
             return ast.parse(text, mode="eval").body
     except NOT_PYTHON:
         return None
+
+
+def unparsed(node: ast.AST) -> str:
+    """The source of a node in one line; one that is too long or too deep to be written out is named by its place."""
+    if sum(1 for _ in islice(ast.walk(node), _MOST_SHOWN + 1)) <= _MOST_SHOWN:
+        try:
+            return " ".join(ast.unparse(node)[:2000].split())
+        except (RecursionError, ValueError):
+            pass
+    return f"a long expression in line {getattr(node, 'lineno', 0)}"

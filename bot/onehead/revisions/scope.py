@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 
 from onehead.revisions.declared import Declared, Dynamic
+from onehead.revisions.python_source import unparsed
 
 NAMES = ("revision", "down_revision", "branch_labels", "depends_on")
 """What Alembic reads from a revision module."""
@@ -72,9 +73,4 @@ def _strings(value: Value) -> tuple[str, ...]:
 
 
 def _shown(source: ast.AST | str) -> str:
-    if not isinstance(source, str):
-        try:
-            source = ast.unparse(source)
-        except (RecursionError, ValueError):
-            source = "a deeply nested expression"
-    return " ".join(source.split())[:80]
+    return (unparsed(source) if isinstance(source, ast.AST) else " ".join(source.split()))[:80]

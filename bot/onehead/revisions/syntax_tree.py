@@ -5,9 +5,10 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+from onehead.revisions.allowance import MAX_BYTES
 from onehead.revisions.declared import Declared, docstring
 from onehead.revisions.plain_header import FIRST_BLOCK, has_cookie, mentioned
-from onehead.revisions.python_source import MAX_BYTES, syntax
+from onehead.revisions.python_source import syntax
 from onehead.revisions.scope import Scope, Value, declared
 
 _MOST_TARGETS = 16
@@ -21,15 +22,21 @@ class _NotLiteral(Exception):
 
 
 def read(data: bytes) -> Declared | None:
-    """Read the header alone where that is enough, else the whole file; `None` where Python can't parse it."""
-    block = FIRST_BLOCK.search(data)
-    if block and block.start() <= MAX_BYTES and not has_cookie(data) and not mentioned(data, block.start()):
+    """Read the header alone where that is enough, else the whole file.
+
+    Returns:
+        `None` where Python can't parse it, or where it is too large (rows of data as code).
+
+    Raises:
+        Spent: the examination has parsed as much as it may.
+        RecursionError, MemoryError: it is nested too deeply.
+    """
+    block = FIRST_BLOCK.search(data, 0, MAX_BYTES)
+    if block and not has_cookie(data) and not mentioned(data, block.start()):
         # A cut inside a string or a bracket never parses, so a header that parses really is a prefix.
         module = syntax(data[: block.start()])
         if module is not None:
             return _read(module, may_hold_global=False)
-    if len(data) > MAX_BYTES:
-        return None
     module = syntax(data)
     return None if module is None else _read(module, may_hold_global=b"global" in data or has_cookie(data))
 

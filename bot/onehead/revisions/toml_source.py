@@ -1,30 +1,35 @@
-"""The TOML of a repository, which a stranger may have written: parsed within bounds."""
+"""Python's own TOML reader, behind the gate."""
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
-MAX_LENGTH = 1024 * 1024
-"""Characters of one file; the largest real `pyproject.toml` are a tenth of it."""
+from onehead.revisions.allowance import TooLarge, admit
 
-MAX_DOTS = 200
-"""In one line. Python's parser keeps every beginning of a dotted key: 31 KB of `a.a.a… = 1` take it a gigabyte."""
+MAX_PARTS = 32
+"""Parts of one key (`tool.alembic` has two): the reader keeps every beginning of it: memory grows with the square."""
+
+# Wherever it stands, in a text too: what would be missed there costs more than what is refused. A part that is longer
+# than this pattern looks for leaves room for too few of them.
+_PART = r"""(?:(?<![\w-])[\w-]{1,256}|"(?:[^"\\\n]|\\.){0,256}"|'[^'\n]{0,256}')"""
+_LONG_KEY = re.compile(rf"(?:{_PART}[ \t]*\.[ \t]*){{{MAX_PARTS}}}")
 
 
 def parse(text: str) -> dict[str, Any]:
     """The document.
 
     Raises:
-        ValueError: it is not TOML, or beyond the bounds; the text is a clause.
+        TooLarge: it exceeds a bound; a `ValueError` as the next one is.
+        ValueError: it is not TOML.
+        Spent: the examination has parsed as much as it may.
     """
-    import tomllib  # noqa: PLC0415 - most repositories have none that concerns us, and `check` runs in every commit
+    import tomllib  # noqa: PLC0415 - most repositories have none to read, and `check` runs in every commit
 
-    if len(text) > MAX_LENGTH:
-        raise ValueError(f"it has more than {MAX_LENGTH // 1024} Ki characters")
-    for number, line in enumerate(text.split("\n"), 1):
-        if line.count(".") > MAX_DOTS:
-            raise ValueError(f"more than {MAX_DOTS} dots in one line (at line {number})")
+    admit(text)
+    if _LONG_KEY.search(text):
+        raise TooLarge(f"it has a key of more than {MAX_PARTS} parts, so it was not parsed")
     try:
         return tomllib.loads(text)
     except (RecursionError, MemoryError):
-        raise ValueError("it is nested too deeply") from None
+        raise TooLarge("it is nested too deeply, so it was not parsed") from None

@@ -6,6 +6,7 @@ import ast
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from onehead.revisions.allowance import Spent
 from onehead.revisions.python_source import syntax
 
 _OPTIONS = ("version_table", "version_table_schema")
@@ -27,7 +28,10 @@ class VersionTableNames(NamedTuple):
 
 def version_table_in(env_py: bytes) -> VersionTableNames:
     """Look for literals, and for names that the file itself gives a literal; never raises, whatever the bytes are."""
-    module = syntax(env_py)
+    try:
+        module = syntax(env_py)
+    except Spent:
+        module = None
     if module is None:
         return VersionTableNames(computed=_OPTIONS if b"version_table" in env_py else ())
     names = {
