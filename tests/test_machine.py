@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.machine import neutral
 
 ROOT = Path(__file__).parents[1]
@@ -64,6 +66,8 @@ WITNESSES = (
 )
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_the_tests_depend_on_nobodys_configuration(tmp_path: Path) -> None:
     (tmp_path / ".gitconfig").write_text(OWNER)
 
@@ -73,7 +77,7 @@ def test_the_tests_depend_on_nobodys_configuration(tmp_path: Path) -> None:
         env={"PATH": os.environ["PATH"], "HOME": str(tmp_path), **SHELL},
         capture_output=True,
         text=True,
-        timeout=110,
+        timeout=800,
         check=False,
     )
 

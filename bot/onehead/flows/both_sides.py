@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from itertools import combinations
+from itertools import combinations, islice
+from math import comb
 
 from onehead.flows.reading import ReadBlobs
 from onehead.operations.clash import EVERYWHERE, Act, Clash
@@ -20,18 +21,34 @@ MOST_REVISIONS = 200
 MOST_HEADS = 6
 """Of one fork; with more, not every pair is compared."""
 
+MOST_PAIRS = 30
+"""Of heads in one environment; those of further forks are not compared."""
+
 _Revisions = list[tuple[str, tuple[Step, ...]]]
 
 
 def meetings_of(facts: Facts, read_blobs: ReadBlobs) -> tuple[Meeting, ...]:
     """How the sides of each fork of the judged branch get along, pair by pair."""
     side = "target" if facts.head is None else "head"
-    found = []
+    found: list[Meeting] = []
     for fork in forks_of(facts):
         if fork.introduced_by == side:
-            for one, other in combinations(_in_order(fork)[:MOST_HEADS], 2):
-                found.append(_meeting(facts, one, other, read_blobs))
+            heads = _in_order(fork)
+            room = max(0, MOST_PAIRS - len(found))
+            compared = list(islice(combinations(heads[:MOST_HEADS], 2), room))
+            found += [_meeting(facts, one, other, read_blobs) for one, other in compared]
+            left_out = comb(len(heads), 2) - len(compared)
+            if left_out:
+                found.append(_not_compared((heads[0], heads[-1]), left_out))
+                if not room:
+                    break
     return tuple(found)
+
+
+def _not_compared(heads: tuple[str, str], number: int) -> Meeting:
+    pairs = "1 more pair" if number == 1 else f"{number} more pairs"
+    message = f"Too many heads: {pairs} of this fork, and those of forks after it, were not compared by what they do."
+    return Meeting(heads, "unknown", None, (Told("unknown", False, message, heads),))
 
 
 def _in_order(fork: Fork) -> list[str]:
@@ -63,7 +80,7 @@ def _steps(data: bytes | None) -> tuple[Step, ...]:
 
 def _run_order(facts: Facts, ids: Iterable[str]) -> list[str]:
     """Parents before their children."""
-    return sorted(ids, key=lambda id_: (len(facts.merged.ancestors(id_)), id_))
+    return facts.merged.parents_first(ids)
 
 
 def _told(facts: Facts, clash: Clash, one: str, other: str) -> Told:

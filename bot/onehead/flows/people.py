@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from itertools import islice
+
 from onehead.flows.bench import Bench, Target
 from onehead.flows.troubles import NOT_JUDGED
 from onehead.gitrepo.history import introduced
 from onehead.gitrepo.refs import Commit
 from onehead.plan.findings import Code
+from onehead.plan.forks import forks_of
 from onehead.plan.verdict import Examination, Examined
 from onehead.quoting import inline
+
+MOST_FILES = 100
+"""Revisions of one environment, the nearest to its heads: the forge is asked about each commit that brought one."""
 
 
 def brought_by(bench: Bench, examination: Examination) -> dict[str, str]:
@@ -69,11 +75,15 @@ def _fork_paths(examined: Examined) -> set[str]:
     """Files of all revisions above the places where the ways part."""
     graph = examined.facts.merged
     paths: set[str] = set()
-    for finding in examined.findings:
-        if finding.code in (Code.COLLISION, Code.FORK):
-            heads = [id_ for id_ in finding.revisions if id_ in graph.heads]
-            shared = frozenset.intersection(*(graph.ancestors(head) for head in heads))
-            paths |= {graph.revisions[id_].path for id_ in graph.ancestors(*heads) - shared}
+    for fork in (
+        forks_of(examined.facts) if any(f.code in (Code.COLLISION, Code.FORK) for f in examined.findings) else ()
+    ):
+        heads = [*fork.new, *(head for head in fork.heads if head not in fork.new)]
+        own = graph.ancestors(*heads) - graph.ancestors(*fork.points)
+        nearest = dict.fromkeys([*heads, *reversed(graph.parents_first(own))])
+        paths |= {graph.revisions[id_].path for id_ in islice(nearest, MOST_FILES - len(paths))}
+        if len(paths) == MOST_FILES:
+            break
     return paths
 
 

@@ -10,17 +10,18 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from onehead.plan.facts import Evidence, Facts
-from onehead.plan.findings import Code, Finding
+from onehead.plan.findings import MOST_LISTED, Code, Finding
 from onehead.plan.forks import Fork, forks_of
 from onehead.plan.judge import named
 from onehead.plan.meetings import Meeting, between, parents_in_order
 from onehead.plan.merging import merge_steps
-from onehead.plan.plans import Merge, Move, Nothing, Plan, Reason, ReasonCode, Refuse, Reissue, Reparent
+from onehead.plan.plans import Merge, Move, Nothing, Plan, Reason, ReasonCode, Refuse, Reissue, Reparent, bounded
 from onehead.plan.policy import Policy
 from onehead.plan.reissue import decide_reissue
 from onehead.plan.reparent import NotMovable, moves_for
 from onehead.revisions.graph import Graph
 from onehead.revisions.revision import Revision
+from onehead.wording import listed
 
 MOST_NAMED = 3
 """Places that a sentence names; of more it only gives the number."""
@@ -117,7 +118,7 @@ def _order(forks: tuple[Fork, ...], meetings: tuple[Meeting, ...]) -> tuple[Reas
                         "it starts from what the other side leaves."
                     )
                 reasons.append(Reason(ReasonCode.ORDER_MATTERS, message))
-    return tuple(reasons)
+    return bounded(reasons)
 
 
 def repairable(facts: Facts) -> tuple[Revision, ...]:
@@ -146,7 +147,7 @@ def _refuse_unrepairable(own: list[Finding]) -> Plan | None:
     if not hit:
         return None
     return Refuse(
-        tuple(Reason(options[finding.code][0], finding.message) for finding in hit),
+        bounded(Reason(options[finding.code][0], finding.message) for finding in hit),
         tuple(dict.fromkeys(options[finding.code][1] for finding in hit)),
     )
 
@@ -162,9 +163,10 @@ def _nothing(facts: Facts, forks: tuple[Fork, ...]) -> Nothing:
         if forks_of(facts._replace(allowed_heads=1)):
             message = f"The heads {heads} are no more than the {facts.allowed_heads} that the policy allows."
         reasons.append(Reason(ReasonCode.INTENDED, message))
-    for fork in forks:
-        message = f"The target is forked already ({named(fork.heads)}); its own repair joins these heads."
-        reasons.append(Reason(ReasonCode.INHERITED, message))
+    inherited = [
+        f"The target is forked already ({named(each.heads)}); its own repair joins these heads." for each in forks
+    ]
+    reasons += bounded(Reason(ReasonCode.INHERITED, message) for message in inherited)
     joined = [] if forks else _rejoined(graph)
     if joined:
         where = f"after {named(joined)}" if len(joined) <= MOST_NAMED else f"in {len(joined)} places"
@@ -181,10 +183,7 @@ def _nothing(facts: Facts, forks: tuple[Fork, ...]) -> Nothing:
 def _rejoined(graph: Graph) -> list[str]:
     """Branch points whose ways meet again: a single head stands above them."""
     points = graph.branch_points()
-    if len(graph.heads) > 1:
-        below = [graph.ancestors(head) for head in graph.heads]
-        points = tuple(point for point in points if sum(point in each for each in below) == 1)
-    return list(points)
+    return [id_ for id_ in points if len(graph.heads) == 1 or graph.heads_above[id_].bit_count() == 1]
 
 
 def _existing_merge(forks: tuple[Fork, ...], evidence: Evidence) -> Nothing | None:
@@ -193,13 +192,13 @@ def _existing_merge(forks: tuple[Fork, ...], evidence: Evidence) -> Nothing | No
     if len(places) < len(forks):
         return None
     message = (
-        f"A merge of exactly these heads exists already on {', '.join(sorted(set(places)))}; a second one would fork."
+        f"A merge of exactly these heads exists already on {listed(sorted(set(places)))}; a second one would fork."
     )
     return Nothing((Reason(ReasonCode.MERGE_EXISTS, message),))
 
 
 def _published(forks: tuple[Fork, ...]) -> Reason:
-    heads = named(head for fork in forks for head in fork.heads)
+    heads = named([head for fork in forks for head in fork.heads])
     message = f"{heads} are published, so databases may stand at any of them: only a merge is right for all."
     return Reason(ReasonCode.PUBLISHED_FORK, message)
 
@@ -208,10 +207,8 @@ def _join(
     facts: Facts, forks: tuple[Fork, ...], evidence: Evidence, policy: Policy, meetings: tuple[Meeting, ...]
 ) -> Plan:
     """Re-parent where that is safe and possible for every fork, merge otherwise."""
-    moves: list[Move] = []
     try:
-        for fork in forks:
-            moves += moves_for(facts.target, facts.merged, fork)
+        moves = moves_for(facts.target, facts.merged, *forks)
     except NotMovable as obstacle:
         if policy.strategy == "reparent":
             return Refuse((obstacle.reason,), ("Run `onehead fix --strategy merge`: a merge is always possible.",))
@@ -230,7 +227,7 @@ def _join(
     escape = (*run, *escapes(facts, moved, evidence), *(_DOUBTFUL if policy.doubtful else ()))
     if escape and policy.strategy != "reparent":
         return _merge(facts, forks, escape, meetings)
-    return _moving(facts, tuple(moves), moved, policy, (escape, order))
+    return _moving(facts, moves, moved, policy, (escape, order))
 
 
 def _moving(
@@ -271,7 +268,8 @@ def _moving(
 def _passed(facts: Facts, moves: Iterable[Move]) -> str:
     """What a database never runs that has run the moved side by itself."""
     graph = facts.merged
-    found = {id_ for move in moves for id_ in graph.ancestors(*move.new_parents) - graph.ancestors(*move.old_parents)}
+    pairs = {(move.new_parents, move.old_parents) for move in moves}
+    found = {id_ for new, old in sorted(pairs)[:MOST_LISTED] for id_ in graph.ancestors(*new) - graph.ancestors(*old)}
     return named(sorted(found)) if len(found) <= MOST_NAMED else f"{len(found)} revisions of the other side"
 
 
@@ -290,10 +288,12 @@ def escapes(facts: Facts, moved: Iterable[str], evidence: Evidence) -> tuple[Rea
     for id_ in moved:
         places = [place for r in facts.merged.definitions[id_] for place in evidence.escaped.get(r.path, ())]
         if places:
-            shown = ", ".join(places[:3]) + (f" and {len(places) - 3} more" if len(places) > 3 else "")
-            message = f"`{id_}` also stands on {shown}: a database may have run it, and would silently skip the rest."
+            shown = listed(places, MOST_NAMED)
+            message = (
+                f"{named([id_])} also stands on {shown}: a database may have run it, and would silently skip the rest."
+            )
             reasons.append(Reason(ReasonCode.ESCAPED, message))
-    return tuple(reasons)
+    return bounded(reasons)
 
 
 def _run_by_databases(facts: Facts, moved: Iterable[str], evidence: Evidence) -> tuple[Reason, ...]:
@@ -302,11 +302,12 @@ def _run_by_databases(facts: Facts, moved: Iterable[str], evidence: Evidence) ->
     for id_ in moved:
         found = list(dict.fromkeys(h for r in facts.merged.definitions[id_] for h in evidence.reported.get(r.path, ())))
         if found:
-            shown = "; ".join(map(str, found[:MOST_NAMED]))
-            more = f"; and {len(found) - MOST_NAMED} more" if len(found) > MOST_NAMED else ""
-            message = f"`{id_}` has been run: {shown}{more}. Moved, such a database would silently skip the other side."
+            shown = listed([*map(str, found)], MOST_NAMED, "; ", "; ")
+            message = (
+                f"{named([id_])} has been run: {shown}. Moved, such a database would silently skip the other side."
+            )
             reasons.append(Reason(ReasonCode.REPORTED, message))
-    return tuple(reasons)
+    return bounded(reasons)
 
 
 def _moved(revision: Revision, parents: tuple[str, ...]) -> Revision:
@@ -334,5 +335,5 @@ def _merge(facts: Facts, forks: tuple[Fork, ...], reasons: tuple[Reason, ...], m
     return Merge(
         tuple(merges),
         tuple(head for head in facts.merged.heads if head not in joined),
-        (*reasons, *_order(forks, meetings), *(Reason(ReasonCode.TWO_BY_TWO, each) for each in needed)),
+        (*reasons, *_order(forks, meetings), *bounded(Reason(ReasonCode.TWO_BY_TWO, each) for each in needed)),
     )

@@ -5,8 +5,14 @@ The codes are a contract (scripts match on them, docs/reference/findings.md list
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import StrEnum
 from typing import Literal, NamedTuple
+
+from onehead.wording import quoted
+
+MOST_LISTED = 50
+"""Findings of one kind that are told one by one; the rest becomes one finding with their number."""
 
 Severity = Literal["error", "warning", "note"]
 Side = Literal["head", "target"]
@@ -237,3 +243,20 @@ class Finding(NamedTuple):
     def hint(self) -> str:
         """What to do next."""
         return KINDS[self.code].hint
+
+
+def bounded(found: Iterable[Finding]) -> tuple[Finding, ...]:
+    """The first of each kind, and one for all others of the kind, which concerns whatever they do."""
+    kinds: dict[object, list[Finding]] = {}
+    for finding in found:
+        kinds.setdefault((finding.code, finding.severity, finding.introduced_by, finding.blinds), []).append(finding)
+    told: list[Finding] = []
+    for kind in kinds.values():
+        told += kind[:MOST_LISTED]
+        rest = kind[MOST_LISTED:]
+        if rest:
+            ids = sorted({id_ for finding in rest for id_ in finding.revisions})
+            paths = sorted({path for finding in rest for path in finding.paths})
+            message = f"{len(rest)} more of the kind are not listed one by one, about {quoted(ids or paths)}."
+            told.append(kind[0]._replace(message=message, revisions=tuple(ids), paths=tuple(paths), line=0))
+    return tuple(told)

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from bisect import bisect_left
+from collections.abc import Callable, Collection, Iterable, Iterator
+from itertools import islice
 
 from onehead.plan.facts import Facts
-from onehead.plan.findings import KINDS, Code, Finding, Severity, Side
+from onehead.plan.findings import KINDS, Code, Finding, Severity, Side, bounded
 from onehead.plan.forks import Fork, forks_of, new_lineages
 from onehead.revisions.graph import Graph
 from onehead.revisions.revision import Revision, Unreadable
+from onehead.wording import MOST_NAMED, quoted, shortened
 
+_LONGEST_EXACT = 3
+"""An id of three digits begins many longer ones; nobody means those by it, and neither does Alembic."""
 _FORBIDDEN = re.compile(r"[@+:-]")
 
 MAX_ID = 32
@@ -38,8 +43,11 @@ def judge(facts: Facts) -> tuple[Finding, ...]:
         *_conflicts(facts),
         *_configuration(facts),
     ]
-    rank = {"error": 0, "warning": 1, "note": 2}
-    return tuple(sorted(found, key=lambda f: (rank[f.severity], list(Code).index(f.code), f.revisions, f.paths)))
+    return bounded(sorted(found, key=lambda f: (_RANK[f.severity], _ORDER[f.code], f.revisions, f.paths)))
+
+
+_RANK: dict[Severity, int] = {"error": 0, "warning": 1, "note": 2}
+_ORDER = {code: number for number, code in enumerate(Code)}
 
 
 def _finding(
@@ -72,10 +80,9 @@ def _side(facts: Facts, old: bool) -> Side:
     return "target" if facts.head is None or old else "head"
 
 
-def named(ids: Iterable[str]) -> str:
+def named(ids: Collection[str]) -> str:
     """Ids as people read them: `a`, `b` and `c`."""
-    quoted = [f"`{id_}`" for id_ in ids]
-    return quoted[0] if len(quoted) == 1 else f"{', '.join(quoted[:-1])} and {quoted[-1]}" if quoted else "none"
+    return quoted(ids) or "none"
 
 
 def _forks(facts: Facts) -> Iterator[Finding]:
@@ -83,14 +90,17 @@ def _forks(facts: Facts) -> Iterator[Finding]:
         yield _fork(facts, fork)
     if facts.head is None:
         return
+    heads = facts.merged.heads
+    if len(heads) < 2:  # alone, it is the first revision of a new environment
+        return
     for head in new_lineages(facts.target, facts.merged):
-        others = [other for other in facts.merged.heads if other != head]
-        if others:  # alone, it is the first revision of a new environment
-            message = (
-                f"{named([head])} is a head of its own beside {named(others)}; it is labelled or unrelated, so it is "
-                "taken as meant."
-            )
-            yield _finding(facts, Code.NEW_BASE, "head", message, [head], [facts.merged.revisions[head].path])
+        some = [other for other in heads[: _MOST_NAMED + 1] if other != head]
+        beside = named(some) if len(heads) == len(some) + 1 else f"{len(heads) - 1} others"
+        message = (
+            f"{named([head])} is a head of its own beside {beside}; it is labelled or unrelated, so it is taken as "
+            "meant."
+        )
+        yield _finding(facts, Code.NEW_BASE, "head", message, [head], [facts.merged.revisions[head].path])
 
 
 def _fork(facts: Facts, fork: Fork) -> Finding:
@@ -159,14 +169,16 @@ def _cycles(facts: Facts) -> Iterator[Finding]:
 
 def _missing(facts: Facts) -> Iterator[Finding]:
     known = {unreadable.id for unreadable in facts.merged.unreadable}
+    old = frozenset(facts.target.missing) if facts.head is not None else frozenset()
+    elsewhere = _may_be_elsewhere(facts)
     hidden = [unreadable.path for unreadable in facts.merged.unreadable if unreadable.id is None]
     for id_, parent in facts.merged.missing:
         if parent in known:
             continue
         path = facts.merged.revisions[id_].path
         removed = facts.head is not None and parent in facts.target
-        if _may_be_elsewhere(facts, parent) and not removed:
-            if facts.head is None or (id_, parent) not in facts.target.missing:
+        if elsewhere(parent) and not removed:
+            if (id_, parent) not in old:
                 message = f"{named([id_])} follows {named([parent])}, which is not in this environment."
                 yield _finding(facts, Code.MISSING_PARENT, _side(facts, False), message, [id_], [path], "warning")
             continue
@@ -187,18 +199,19 @@ def _missing(facts: Facts) -> Iterator[Finding]:
         yield _finding(facts, Code.MISSING_PARENT, _side(facts, False), message, [id_, parent], [path])
 
 
-def _may_be_elsewhere(facts: Facts, parent: str) -> bool:
+def _may_be_elsewhere(facts: Facts) -> Callable[[str], bool]:
     """Whether the chain may go on where onehead can't look, in another package; or did not load before either."""
     environment = facts.environment
     unseen = environment.config is not None and any(problem.path == environment.config for problem in facts.problems)
-    before = facts.head is not None and parent in {missing for _, missing in facts.target.missing}
-    return before or unseen or parent in facts.elsewhere or not environment.certain
+    before = frozenset(parent for _, parent in facts.target.missing) if facts.head is not None else frozenset()
+    return lambda parent: parent in before or unseen or parent in facts.elsewhere or not environment.certain
 
 
 def _unreadable(facts: Facts) -> Iterator[Finding]:
     codes = {"dynamic": Code.DYNAMIC_ID, "broken": Code.UNREADABLE_FILE, "not-a-revision": Code.NOT_A_REVISION}
     old = {(unreadable.path, unreadable.blob) for unreadable in facts.target.unreadable}
     old |= {("", unreadable.blob) for unreadable in facts.target.unreadable}
+    named_parents = frozenset(parent for revision in facts.target for parent in revision.parents)
     for unreadable in facts.merged.unreadable:
         known = (unreadable.path, unreadable.blob) in old or ("", unreadable.blob) in old
         code = codes[unreadable.kind]
@@ -207,7 +220,7 @@ def _unreadable(facts: Facts) -> Iterator[Finding]:
         severity: Severity | None = None
         if code is Code.NOT_A_REVISION and not facts.environment.certain:
             severity = "warning"
-        blinds = None if facts.head is not None else _blinds_alone(facts, unreadable)
+        blinds = None if facts.head is not None else _blinds_alone(named_parents, unreadable)
         if blinds is False and KINDS[code].blinds:
             severity = "warning"
         side = _side(facts, known)
@@ -217,7 +230,7 @@ def _unreadable(facts: Facts) -> Iterator[Finding]:
     yield from _dynamic_labels(facts)
 
 
-def _blinds_alone(facts: Facts, unreadable: Unreadable) -> bool:
+def _blinds_alone(named_parents: frozenset[str], unreadable: Unreadable) -> bool:
     """Whether an unreadable file can hide a fork when a branch is judged by itself.
 
     It can't when its id is named as a parent by a revision that can be read: then it is no head, and the chain above
@@ -225,7 +238,6 @@ def _blinds_alone(facts: Facts, unreadable: Unreadable) -> bool:
     """
     if unreadable.kind == "not-a-revision":
         return False
-    named_parents = {parent for revision in facts.target for parent in revision.parents}
     return unreadable.id is None or unreadable.id not in named_parents
 
 
@@ -273,15 +285,23 @@ def _removed(facts: Facts, revisions: list[Revision]) -> Finding:
         f'{what} removed. Databases that stand {stand} stop with "Can\'t locate revision"; those that never ran {it} '
         "never will."
     )
-    for id_ in ids:
-        heirs = [other for other in facts.merged.revisions if len(other) > 3 and other.startswith(id_)]
-        if len(heirs) == 1:
-            # Alembic takes an unknown row for the beginning of an id, runs on from there, and leaves both rows.
-            message += (
-                f" A database at {named([id_])} is taken to be at {named(heirs)}, whose id begins the same: its next "
-                "upgrade seems to work, and the one after that fails with overlapping rows."
-            )
+    for id_, heir in islice(_taken_for(ids, facts.merged), _MOST_NAMED):
+        # Alembic takes an unknown row for the beginning of an id, runs on from there, and leaves both rows.
+        message += (
+            f" A database at {named([id_])} is taken to be at {named([heir])}, whose id begins the same: its next "
+            "upgrade seems to work, and the one after that fails with overlapping rows."
+        )
     return _finding(facts, Code.HISTORY_EDITED, "head", message, ids, [revision.path for revision in revisions])
+
+
+def _taken_for(ids: Iterable[str], graph: Graph) -> Iterator[tuple[str, str]]:
+    """Ids that are the beginning of exactly one other, and that one."""
+    known = sorted(other for other in graph.revisions if len(other) > _LONGEST_EXACT)
+    for id_ in ids:
+        at = bisect_left(known, id_)
+        heirs = [other for other in known[at : at + 2] if other.startswith(id_)]
+        if len(heirs) == 1:
+            yield id_, heirs[0]
 
 
 def _ids(facts: Facts) -> Iterator[Finding]:
@@ -305,17 +325,18 @@ def _ids(facts: Facts) -> Iterator[Finding]:
 def _prefixes(facts: Facts) -> Iterator[Finding]:
     if facts.head is None:
         return
-    open_prefixes: list[str] = []
-    for longer in sorted(facts.merged.revisions):
-        while open_prefixes and not longer.startswith(open_prefixes[-1]):
-            open_prefixes.pop()
-        for shorter in open_prefixes:
-            # An id of three digits begins many longer ones; nobody means those by it.
-            if len(shorter) > 3 and not (shorter in facts.target and longer in facts.target):
-                message = f"{named([longer])} begins with {named([shorter])}: a shortened id may mean either."
-                path = facts.merged.revisions[longer].path
-                yield _finding(facts, Code.AMBIGUOUS_PREFIX, "head", message, [shorter, longer], [path])
-        open_prefixes.append(longer)
+    # Of all that an id begins with, the longest is named: of that one the same is said.
+    begun: list[tuple[str, str | None]] = []
+    for longer in sorted(id_ for id_ in facts.merged.revisions if len(id_) > _LONGEST_EXACT):
+        while begun and not longer.startswith(begun[-1][0]):
+            begun.pop()
+        nearest, nearest_new = begun[-1] if begun else (None, None)
+        shorter = nearest_new if longer in facts.target else nearest
+        if shorter is not None:
+            message = f"{named([longer])} begins with {named([shorter])}: a shortened id may mean either."
+            path = facts.merged.revisions[longer].path
+            yield _finding(facts, Code.AMBIGUOUS_PREFIX, "head", message, [shorter, longer], [path])
+        begun.append((longer, nearest_new if longer in facts.target else longer))
 
 
 def _competing(facts: Facts) -> Iterator[Finding]:
@@ -337,8 +358,9 @@ def _stale(facts: Facts) -> Iterator[Finding]:
         if facts.head is None or revision.blob in old or revision.revises is None:
             continue
         if set(revision.revises) != set(revision.parents):
+            said = ", ".join(map(shortened, revision.revises[:MOST_NAMED]))
             message = (
-                f"The docstring of {named([revision.id])} says `Revises: {', '.join(revision.revises)}`; "
+                f"The docstring of {named([revision.id])} says `Revises: {said}`; "
                 f"its `down_revision` is {named(revision.parents)}."
             )
             yield _finding(facts, Code.STALE_REVISES, "head", message, [revision.id], [revision.path])
@@ -346,8 +368,7 @@ def _stale(facts: Facts) -> Iterator[Finding]:
 
 def _conflicts(facts: Facts) -> Iterator[Finding]:
     if facts.conflicts:
-        paths = ", ".join(f"`{path}`" for path in facts.conflicts)
-        message = f"Git can't merge {paths} by itself; both sides' files were judged together."
+        message = f"Git can't merge {named(facts.conflicts)} by itself; both sides' files were judged together."
         yield _finding(facts, Code.TEXT_CONFLICT, "head", message, (), facts.conflicts)
 
 

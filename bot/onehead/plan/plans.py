@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -44,6 +45,18 @@ class Reason(NamedTuple):
 
     code: ReasonCode
     message: str
+
+
+MOST_REASONS = 10
+"""Reasons of one kind that a plan gives; the rest is one more, with their number."""
+
+
+def bounded(reasons: Iterable[Reason]) -> tuple[Reason, ...]:
+    """The first reasons, and the number of the others."""
+    told = list(reasons)
+    rest = len(told) - MOST_REASONS
+    more = (Reason(told[-1].code, f"The same goes for {rest} more of the kind."),) if rest > 0 else ()
+    return (*told[:MOST_REASONS], *more)
 
 
 class Move(NamedTuple):

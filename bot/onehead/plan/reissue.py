@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Iterable
+
 from onehead.plan.facts import Evidence, Facts
 from onehead.plan.forks import forks_of
-from onehead.plan.plans import Move, Plan, Reason, ReasonCode, Refuse, Reissue
+from onehead.plan.plans import Plan, Reason, ReasonCode, Refuse, Reissue
 from onehead.plan.reparent import NotMovable, moves_for
 from onehead.revisions.graph import Graph
 from onehead.revisions.revision import Revision
+from onehead.wording import listed, quoted
 
 _OPTIONS = (
     "Keep the id of the file that databases have run; give the other one a new id and a parent of its own.",
@@ -18,10 +22,11 @@ _OPTIONS = (
 def decide_reissue(facts: Facts, evidence: Evidence) -> Plan:
     """Give the branch's copies new ids, and move them when they would fork the chain under these."""
     fresh: dict[str, Revision] = {}
+    blobs = frozenset(revision.blob for revision in facts.target)
     for id_, found in facts.merged.duplicates.items():
         if len(facts.target.definitions.get(id_, ())) >= len(found):
             continue  # the target's own, repaired by its own job
-        chosen = _fresh(facts, found)
+        chosen = _fresh(facts, found, blobs)
         if isinstance(chosen, Reason):
             return Refuse((chosen,), _OPTIONS)
         fresh[id_] = chosen
@@ -33,11 +38,8 @@ def decide_reissue(facts: Facts, evidence: Evidence) -> Plan:
     label = _label_twice(fresh, renamed, names)
     if label is not None:
         return Refuse((label,), ("Remove the branch label from the newer of the two files, and push again.",))
-    moves: list[Move] = []
     try:
-        for fork in forks_of(facts, renamed):
-            if fork.introduced_by == "head":
-                moves += moves_for(facts.target, renamed, fork)
+        moves = moves_for(facts.target, renamed, *(f for f in forks_of(facts, renamed) if f.introduced_by == "head"))
     except NotMovable as obstacle:
         return Refuse((obstacle.reason,), _OPTIONS)
     old = {new: id_ for id_, new in names.items()}
@@ -45,13 +47,13 @@ def decide_reissue(facts: Facts, evidence: Evidence) -> Plan:
     along = renamed.descendants(*roots)
     seen = {old.get(id_, id_): _places(evidence, renamed.revisions[id_].path) for id_ in along}
     if any(seen.values()):
-        where = "; ".join(f"`{id_}` on {', '.join(places)}" for id_, places in sorted(seen.items()) if places)
+        where = _where(sorted(seen.items()))
         message = f"What would move along with the new id may have been run by databases ({where})."
         return Refuse((Reason(ReasonCode.DUPLICATE_PUBLISHED, message),), _OPTIONS)
     moved = sorted(seen)
     files = tuple((id_, revision.path) for id_, revision in sorted(fresh.items()))
     message = (
-        f"{', '.join(f'`{path}`' for _, path in files)} is the newer definition and stands on no other branch or tag, "
+        f"{quoted([path for _, path in files])} is the newer definition and stands on no other branch or tag, "
         "so it gets a new id; a merge would leave one of the two unrun."
     )
     return Reissue(
@@ -64,9 +66,12 @@ def decide_reissue(facts: Facts, evidence: Evidence) -> Plan:
 
 def _label_twice(fresh: dict[str, Revision], renamed: Graph, names: dict[str, str]) -> Reason | None:
     """Why new ids would not be enough: under two ids, a branch label that both definitions carry is a duplicate."""
+    owners: dict[str, set[str]] = defaultdict(set)
+    for other in renamed:
+        for label in other.branch_labels:
+            owners[label].add(other.id)
     for id_, revision in sorted(fresh.items()):
-        others = {label for other in renamed if other.id != names[id_] for label in other.branch_labels}
-        twice = sorted(others.intersection(revision.branch_labels))
+        twice = sorted(label for label in revision.branch_labels if owners[label] - {names[id_]})
         if twice:
             message = (
                 f"Both definitions of `{id_}` carry the branch label `{twice[0]}`, which only one revision may have."
@@ -78,7 +83,7 @@ def _label_twice(fresh: dict[str, Revision], renamed: Graph, names: dict[str, st
 def _published(fresh: dict[str, Revision], evidence: Evidence) -> Reason | None:
     """Why none of the two ids is free to be changed, if so."""
     escaped = {id_: _places(evidence, revision.path) for id_, revision in fresh.items()}
-    where = "; ".join(f"`{id_}` on {', '.join(places)}" for id_, places in escaped.items() if places)
+    where = _where(escaped.items())
     lost = (f"what ran on `{held.database}`, which holds `{held.row}`, is unknown" for held in evidence.unplaced[:3])
     where = where or "; ".join(lost) or evidence.incomplete or ("" if fresh else "both are published")
     if not where:
@@ -87,19 +92,20 @@ def _published(fresh: dict[str, Revision], evidence: Evidence) -> Reason | None:
     return Reason(ReasonCode.DUPLICATE_PUBLISHED, message)
 
 
+def _where(seen: Iterable[tuple[str, tuple[str, ...]]]) -> str:
+    return listed([f"{quoted([id_])} on {listed(places, 3)}" for id_, places in seen if places], 3, "; ", "; ")
+
+
 def _places(evidence: Evidence, path: str) -> tuple[str, ...]:
     """Where else a revision stands, databases included."""
     databases = dict.fromkeys(f"the database `{held.database}`" for held in evidence.reported.get(path, ()))
     return (*evidence.escaped.get(path, ()), *databases)
 
 
-def _fresh(facts: Facts, found: tuple[Revision, ...]) -> Revision | Reason:
+def _fresh(facts: Facts, found: tuple[Revision, ...], blobs: frozenset[str]) -> Revision | Reason:
     """The definition that the branch brought, or why there is none to choose."""
-    blobs = {revision.blob for revision in facts.target}
     if len({revision.blob for revision in found}) < len(found):
-        message = (
-            f"{' and '.join(f'`{r.path}`' for r in found)} hold the same content: one of them is a copy to delete."
-        )
+        message = f"{quoted([r.path for r in found])} hold the same content: one of them is a copy to delete."
         return Reason(ReasonCode.DUPLICATE_COPY, message)
     ours = [revision for revision in found if revision.blob not in blobs]
     places = {revision.path for revision in facts.target.definitions.get(found[0].id, ())}

@@ -7,7 +7,7 @@ younger pull request waits.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection
 from enum import StrEnum
 from typing import NamedTuple
@@ -15,6 +15,12 @@ from typing import NamedTuple
 from onehead.plan.facts import Facts
 from onehead.revisions.numbering import file_number
 from onehead.revisions.revision import Revision
+
+MOST_RIVALS = 20
+"""Others that one pull request is told to clash with, the worst and oldest first."""
+
+_MOST_COMPARED = 200
+"""Pull requests at one place whose lines are looked at."""
 
 
 class Clash(StrEnum):
@@ -86,8 +92,11 @@ def rivals(contenders: Collection[Contender]) -> dict[int, tuple[Rival, ...]]:
     held = {each.number: {item.revision.id for item in each.brought} for each in contenders}
     worst: dict[int, dict[int, Rival]] = defaultdict(dict)
     for (environment, clash, what), claims in sorted(places.items(), key=lambda place: _RANK[place[0][1]]):
+        nearest = _oldest(clash, claims)
         for mine, revision in claims:
-            for other, theirs in claims:
+            for other, theirs in nearest:
+                if len(worst[mine]) == MOST_RIVALS:
+                    break
                 # Whoever carries the other's revision too has seen it, and was judged with it.
                 aware = clash is not Clash.ID and (theirs.id in held[mine] or revision.id in held[other])
                 if mine != other and not aware and _clash(clash, revision, theirs):
@@ -95,7 +104,20 @@ def rivals(contenders: Collection[Contender]) -> dict[int, tuple[Rival, ...]]:
     return {
         number: tuple(sorted(found.values(), key=lambda rival: (_RANK[rival.clash], rival.number)))
         for number, found in sorted(worst.items())
+        if found
     }
+
+
+def _oldest(clash: Clash, claims: list[tuple[int, Revision]]) -> list[tuple[int, Revision]]:
+    """Those that everybody else is compared with: the oldest, of each different content under one id."""
+    counts: Counter[str] = Counter()
+    found = []
+    for number, revision in sorted(claims, key=lambda claim: claim[0]):
+        kind = revision.blob if clash is Clash.ID else ""
+        counts[kind] += 1
+        if counts[kind] <= (MOST_RIVALS if clash is Clash.ID else _MOST_COMPARED):
+            found.append((number, revision))
+    return found
 
 
 _RANK = {clash: rank for rank, clash in enumerate(Clash)}

@@ -8,6 +8,8 @@ from typing import NamedTuple
 from onehead.reports.paint import visible
 from onehead.states.ailments import Ailment, Complaint, Diagnosis
 from onehead.states.rows import Row, Whereabouts
+from onehead.wording import listed as several
+from onehead.wording import shortened
 
 
 class Told(NamedTuple):
@@ -196,7 +198,4 @@ def _of_kind(rows: Iterable[Row], kind: str) -> list[Row]:
 
 def listed(names: Iterable[str]) -> str:
     """Names in a sentence; many are cut short with their number."""
-    shown = [visible(name) for name in names]
-    if len(shown) > 8:
-        return f"{', '.join(shown[:6])}, … and {shown[-1]} ({len(shown)} in all)"
-    return f"{', '.join(shown[:-1])} and {shown[-1]}" if len(shown) > 1 else "".join(shown)
+    return several([visible(shortened(name)) for name in names])

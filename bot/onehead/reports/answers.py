@@ -12,16 +12,18 @@ from onehead.plan.plans import Nothing, Plan, ReasonCode
 from onehead.plan.verdict import Examination, Examined
 from onehead.quoting import code, inline
 from onehead.render import environment
-from onehead.reports.comment import COLUMNS, MARKS, here_mark, inline_code, table_rows
+from onehead.reports.comment import MOST_SIDES, inline_code
 from onehead.reports.crashes import meaning
 from onehead.reports.endings import compared
 from onehead.reports.mermaid import mermaid
 from onehead.reports.picture import fork_picture, recent_picture
+from onehead.reports.state_table import COLUMNS, MARKS, here_mark, table_rows
 from onehead.reports.text import coverage_line, short_ref
 from onehead.revisions.graph import Graph
 from onehead.states.account import Account, StateTable
 from onehead.states.crash import Crash
 from onehead.states.outcome import spoken
+from onehead.wording import listed, shortened
 
 
 class Answer(NamedTuple):
@@ -113,10 +115,11 @@ def _environment(explained: Explained, examined: Examined) -> dict[str, Any]:
 
 
 def _summary(target: str, facts: Facts, plan: Plan) -> str:
-    heads = [code(head) for head in facts.target.heads]
+    heads = facts.target.heads
+    named = listed([code(shortened(head)) for head in heads])
     if forks_of(facts):
         return (
-            f"**{code(target)} has {len(heads)} heads ({', '.join(heads)}) where one is meant to be.** "
+            f"**{code(target)} has {len(heads)} heads ({named}) where one is meant to be.** "
             'The next `alembic upgrade head` stops with "Multiple head revisions are present", whatever the database '
             "holds."
         )
@@ -125,10 +128,8 @@ def _summary(target: str, facts: Facts, plan: Plan) -> str:
     joined = [inline_code(reason.message) for reason in plan.reasons if reason.code == ReasonCode.REJOINED]
     if len(heads) == 1:
         walks = joined[0] if joined else "`alembic upgrade head` walks the whole chain to it."
-        return f"**{code(target)} is at one head, {heads[0]}.** {walks}"
-    return (
-        f"**{code(target)} has the heads {', '.join(heads)}, which are meant.** Deploys need `alembic upgrade heads`."
-    )
+        return f"**{code(target)} is at one head, {named}.** {walks}"
+    return f"**{code(target)} has the heads {named}, which are meant.** Deploys need `alembic upgrade heads`."
 
 
 def _recent_row(facts: Facts, account: Account) -> dict[str, Any]:
@@ -156,12 +157,12 @@ def _fork_rows(facts: Facts, table: StateTable) -> list[dict[str, Any]]:
 def _sides_run(facts: Facts, table: StateTable, databases: tuple[tuple[str, ...], ...]) -> str:
     """Which sides of a fork some databases have run anything of; all are alike, or nothing is said."""
     graph, heads = facts.merged, table.fork.heads
-    shared = frozenset.intersection(*(graph.ancestors(head) for head in heads))
-    own = {head: graph.ancestors(head) - shared for head in heads}
-    found = {
-        tuple(head for head in heads if any(row in graph and graph.ancestors(row) & own[head] for row in rows))
-        for rows in databases
-    }
+    sides = [graph.ancestors(head) for head in heads[:MOST_SIDES]]
+    shared = graph.ancestors(*table.fork.points)
+    run = [graph.ancestors(*rows) - shared for rows in databases]
+    found = {tuple(head for head, side in zip(heads, sides, strict=False) if side & applied) for applied in run}
+    if len(heads) > MOST_SIDES:
+        return ""
     if len(found) > 1:
         return ""
     [touched] = found

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from onehead.plan.verdict import Coverage, Point
 from onehead.reports.paint import Paint, plain, visible
 from onehead.reports.picture import whole_picture
-from onehead.reports.text import NO_ENVIRONMENT, coverage_text, short_ref
+from onehead.reports.text import MOST_ENVIRONMENTS, NO_ENVIRONMENT, coverage_text, short_ref
 from onehead.reports.tree import draw
 from onehead.revisions.graph import Graph
+from onehead.wording import listed, shortened
+
+_MOST_TROUBLES = 50
+"""Of one environment, told in text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +44,18 @@ def chains_text(chains: Chains, paint: Paint = plain) -> str:
         return f"Revisions at {where}.\n{NO_ENVIRONMENT}\n"
     lines = [f"Revisions at {where}, oldest first. {coverage_text(chains.coverage)}"]
     folded = False
-    for path, graph in chains.graphs.items():
+    for path, graph in islice(chains.graphs.items(), MOST_ENVIRONMENTS):
         picture = whole_picture(graph)
         folded = folded or any(edge.folded for edge in picture.edges)
         lines += ["", f"{paint('strong', visible(path or '.'))}: {_summary(graph)}"]
         lines += draw(picture, {}, paint)
-        lines += [f"  {paint('error', trouble)}" for trouble in _troubles(graph)]
+        troubles = list(_troubles(graph))
+        lines += [f"  {paint('error', trouble)}" for trouble in troubles[:_MOST_TROUBLES]]
+        if len(troubles) > _MOST_TROUBLES:
+            lines.append(f"  and {len(troubles) - _MOST_TROUBLES} more; `--format json` lists them all")
+    rest = len(chains.graphs) - MOST_ENVIRONMENTS
+    if rest > 0:
+        lines += ["", f"{rest} more environments are not shown; `--format json` lists them all."]
     if folded:
         lines += ["", "⋮ stands for revisions in a straight line that are not drawn."]
     return "\n".join(lines) + "\n"
@@ -92,7 +103,7 @@ def _merge_points(graph: Graph) -> tuple[str, ...]:
 
 
 def _summary(graph: Graph) -> str:
-    heads = ", ".join(map(visible, graph.heads))
+    heads = visible(listed([*map(shortened, graph.heads)], last=", "))
     count = "1 revision" if len(graph) == 1 else f"{len(graph)} revisions"
     if not graph.heads:
         return f"{count}, no head"
@@ -101,11 +112,11 @@ def _summary(graph: Graph) -> str:
 
 def _troubles(graph: Graph) -> Iterator[str]:
     for revision, parent in graph.missing:
-        yield f"missing: {visible(revision)} needs {visible(parent)}, which no file declares"
+        yield f"missing: {visible(shortened(revision))} needs {visible(shortened(parent))}, which no file declares"
     for id_, found in graph.duplicates.items():
-        yield f"duplicate: {visible(id_)} is declared by {' and '.join(visible(r.path) for r in found)}"
+        yield f"duplicate: {visible(shortened(id_))} is declared by {listed([visible(r.path) for r in found])}"
     if graph.cycles:
-        yield f"circle: {', '.join(map(visible, graph.cycles))} follow each other"
+        yield f"circle: {visible(listed([*map(shortened, graph.cycles)]))} follow each other"
     for unreadable in graph.unreadable:
         line = f", line {unreadable.line}" if unreadable.line else ""
         yield f"not read: {visible(unreadable.path)}{line}: {visible(unreadable.reason)}"

@@ -6,6 +6,7 @@ template.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -17,26 +18,31 @@ from onehead.plan.plans import Merge, Nothing, Plan, Refuse, Reissue, Reparent
 from onehead.plan.rivals import Rival
 from onehead.plan.verdict import Examination, Examined
 from onehead.quoting import code, fence, inline
-from onehead.render import environment
 from onehead.reports.both_sides import INDEPENDENT
 from onehead.reports.endings import compared
+from onehead.reports.fitting import fitted
 from onehead.reports.heads_up import MOST_NAMED, clash
 from onehead.reports.mermaid import mermaid
 from onehead.reports.picture import fork_picture
+from onehead.reports.state_table import columns_and_rows
 from onehead.reports.text import coverage_line, short_ref
 from onehead.states.account import StateTable
-from onehead.states.outcome import spoken
+from onehead.wording import listed, shortened
 
 LONGEST_PATCH = 20_000
 """Characters of a patch that a comment shows; a longer one is taken from its branch."""
 
-MOST_ROWS = 12
-"""Lines of a state table that a comment shows."""
+MOST_SIDES = 8
+"""Sides of a fork that a comment tells of."""
 
-MARKS = {"ok": "{}", "error": ":x: {}", "loss": ":warning: **{}**", "repeat": ":warning: **{}**"}
-"""Kind of an outcome → its cell in a table."""
+MOST_FINDINGS = 12
+"""Findings of one environment, and reasons, that a comment shows."""
 
-COLUMNS = {"none": "as it is", "merge": "after the merge", "reparent": "after the re-parent"}
+MOST_ENVIRONMENTS = 5
+"""Environments that a comment shows."""
+
+_MOST_ALIKE = 4
+"""Findings of one kind among these."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +79,7 @@ class Remark:
 def comment(remark: Remark) -> str:
     """The comment on a pull request that has a problem."""
     plan = leading_plan(remark.examination)
-    template = environment().get_template(f"comment/{plan.kind}.md.j2")
-    return _tidy(template.render(_values(remark, plan)))
+    return fitted(f"comment/{plan.kind}.md.j2", _values(remark, plan))
 
 
 def pull_title(examination: Examination) -> str:
@@ -95,7 +100,7 @@ def pull_body(remark: Remark, pull: str = "") -> str:
     heads = max((len(e.facts.merged.heads) for e in remark.examination.environments), default=0)
     tables = [table for each in values["environments"] for table in each["tables"]]
     values |= {"pull": pull, "heads_now": heads, "merged_first": remark.merged_first, "tables": tables}
-    return _tidy(environment().get_template("pull/body.md.j2").render(values))
+    return fitted("pull/body.md.j2", values)
 
 
 def leading_plan(examination: Examination) -> Plan:
@@ -130,7 +135,8 @@ def _values(remark: Remark, plan: Plan) -> dict[str, Any]:
     examination = remark.examination
     target = code(short_ref(examination.target.ref))
     head = code(short_ref(examination.head.ref)) if examination.head else target
-    shown = [e for e in examination.environments if _counts(examination, e)]
+    judged = [e for e in examination.environments if _counts(examination, e)]
+    shown = judged[:MOST_ENVIRONMENTS]
     told = {finding.message for e in shown for finding in e.findings}
     reasons = [inline_code(reason.message) for e in shown for reason in e.plan.reasons if reason.message not in told]
     onto = sorted({p for m in plan.moves for p in m.new_parents}) if isinstance(plan, Reparent | Reissue) else []
@@ -138,19 +144,21 @@ def _values(remark: Remark, plan: Plan) -> dict[str, Any]:
         "title": _title(examination, target, head),
         "consequence": _consequence(examination),
         "environments": [_environment(remark, examined) for examined in shown],
-        "findings": [_found(finding) for finding in examination.findings],
+        "findings": _some(examination.findings),
+        "more_environments": len(judged) - len(shown),
         "duplicates": isinstance(plan, Reissue) and not plan.by_policy,
-        "reasons": list(dict.fromkeys(reasons)),
-        "diff": fence(remark.diff, "diff") if remark.diff else "",
+        "reasons": list(dict.fromkeys(reasons))[:MOST_FINDINGS],
+        "diff": fence(remark.diff, "diff") if 0 < len(remark.diff) <= LONGEST_PATCH else "",
         "repair": remark.repair,
-        "onto": " and ".join(map(code, onto)),
+        "onto": listed([code(shortened(id_)) for id_ in onto], last=", "),
         "size": " (two lines, nothing else)" if isinstance(plan, Reparent) and remark.diff.count("\n+") <= 3 else "",
         "target": target,
         "head": head,
         "into_target": examination.head is None,
-        "options": list(plan.options) if isinstance(plan, Refuse) else [],
+        "options": list(plan.options)[:MOST_FINDINGS] if isinstance(plan, Refuse) else [],
         "by_hand": _by_hand(remark, plan),
         "patch": _patch(remark),
+        "shortened": False,
         "rivals": [f"#{rival.number} {clash(rival)}" for rival in remark.rivals[:MOST_NAMED]],
         "coverage": coverage_line(examination),
         "compared": compared(examination),
@@ -164,11 +172,10 @@ def _title(examination: Examination, target: str, head: str) -> str:
             for e in examination.environments
             for f in e.findings
             if f.code in (Code.COLLISION, Code.FORK)
-            for id_ in f.revisions
-            if id_ not in e.facts.merged.heads
+            for id_ in {*f.revisions}.difference(e.facts.merged.heads)
         }
     )
-    after = f" after {' and '.join(map(code, points[:2]))}" if points else ""
+    after = f" after {' and '.join(code(shortened(id_)) for id_ in points[:2])}" if points else ""
     match examination.verdict:
         case "collision":
             return f"{head} and {target} both add a migration{after}"
@@ -204,19 +211,36 @@ def _environment(remark: Remark, examined: Examined) -> dict[str, Any]:
     facts, examination = examined.facts, remark.examination
     picture = fork_picture(facts, examined.plan)
     main = {Code.COLLISION, Code.FORK}
+    tables = (remark.tables or {}).get(facts.environment.path, ())
     return {
         "path": code(facts.environment.path),
         "mermaid": mermaid(picture, target=short_ref(examination.target.ref)) if picture.nodes else "",
         "sides": _sides(facts, remark),
-        "tables": [_table(table) for table in (remark.tables or {}).get(facts.environment.path, ())],
+        "tables": [columns_and_rows(table) for table in tables[:MOST_SIDES]],
         "both_sides": _both_sides(examined),
-        "findings": [
-            _found(finding)
+        "findings": _some(
+            finding
             for finding in examined.findings
             if (finding.code not in main or finding.introduced_by != examination.judged)
             and finding.code not in ABOUT_BOTH_SIDES
-        ],
+        ),
     }
+
+
+def _some(findings: Iterable[Finding]) -> list[dict[str, str]]:
+    """The first ones; of several of one kind, the later ones give way to other kinds."""
+    found = list(findings)
+    told: Counter[Code] = Counter()
+    shown: list[dict[str, str]] = []
+    for finding in found:
+        told[finding.code] += 1
+        if told[finding.code] <= _MOST_ALIKE and len(shown) < MOST_FINDINGS:
+            shown.append(_found(finding))
+    rest = len(found) - len(shown)
+    if rest:
+        message = f"{rest} more findings are not shown here; {code('onehead check')} lists them."
+        shown.append({"severity": "note", "code": "more", "message": message, "hint": ""})
+    return shown
 
 
 _MEANING = {
@@ -231,7 +255,9 @@ _MEANING = {
 def _both_sides(examined: Examined) -> list[str]:
     """What the sides of a fork do to each other's work: one line per thing."""
     told = [f for f in examined.findings if f.code in ABOUT_BOTH_SIDES]
-    lines = [f"{_MEANING[finding.code]}: {inline_code(finding.message)}" for finding in told]
+    lines = [f"{_MEANING[finding.code]}: {inline_code(finding.message)}" for finding in told[:MOST_FINDINGS]]
+    if len(told) > MOST_FINDINGS:
+        lines.append(f"and {len(told) - MOST_FINDINGS} more; {code('onehead check')} lists them.")
     if examined.meetings and all(meeting.kind == "independent" for meeting in examined.meetings):
         return [f"{INDEPENDENT[0].upper()}{INDEPENDENT[1:]}.", *lines]
     return lines
@@ -250,64 +276,40 @@ def _sides(facts: Facts, remark: Remark) -> list[dict[str, str]]:
     """Who brought the two sides of the fork: one line per side."""
     tables = (remark.tables or {}).get(facts.environment.path, ())
     names = {"target": code(short_ref(remark.examination.target.ref)), "head": "this branch"}
-    sides = []
+    sides: list[dict[str, str]] = []
+    left_out = 0
     for table in tables:
-        shared = frozenset.intersection(*(facts.merged.ancestors(head) for head in table.fork.heads))
-        for head in table.fork.heads:
-            ids = list(facts.merged.ancestors(head) - shared)
-            ids.sort(key=lambda id_: (len(facts.merged.ancestors(id_)), id_))
+        fork = table.fork
+        shared = facts.merged.ancestors(*fork.points)
+        # The branch's own are told of first where not all can be.
+        heads = (
+            fork.heads if len(fork.heads) <= MOST_SIDES else [*fork.new, *(h for h in fork.heads if h not in fork.new)]
+        )
+        shown = heads[: max(0, MOST_SIDES - len(sides))]
+        left_out += len(heads) - len(shown)
+        for head in shown:
+            ids = facts.merged.parents_first(facts.merged.ancestors(head) - shared)
             owner = "head" if head in table.fork.new else "target"
             people = [(remark.brought_by or {}).get(facts.merged.revisions[id_].path, "") for id_ in ids]
             sides.append(
                 {
                     "name": names[owner],
                     "revisions": _listed([_named(facts, id_) for id_ in ids]),
-                    "brought_by": ", ".join(dict.fromkeys(filter(None, people))) or "?",
+                    "brought_by": listed(list(dict.fromkeys(filter(None, people))), last=", ") or "?",
                 }
             )
+    if left_out:
+        sides.append({"name": f"and {left_out} more", "revisions": "", "brought_by": ""})
     return sides
 
 
 def _named(facts: Facts, id_: str) -> str:
-    return f"{code(id_, in_table=True)} {inline(facts.merged.revisions[id_].doc, 60)}".strip()
+    return f"{code(shortened(id_), in_table=True)} {inline(facts.merged.revisions[id_].doc, 60)}".strip()
 
 
 def _listed(items: list[str], most: int = 4) -> str:
     rest = len(items) - most
     return "<br>".join(items[:most]) + (f"<br>and {rest} more" if rest > 0 else "")
-
-
-def _table(table: StateTable) -> dict[str, Any]:
-    left_out = table.left_out + sum(len(state.rows) for state in table.states[MOST_ROWS:])
-    columns = [
-        f"{COLUMNS[fix]}, under new ids" if fix == "reparent" and table.new_ids else COLUMNS[fix] for fix in table.fixes
-    ]
-    return {"columns": columns, "rows": table_rows(table), "left_out": left_out}
-
-
-def table_rows(table: StateTable) -> list[dict[str, Any]]:
-    """Lines of a state table: databases, and what becomes of them in each column; the longest tables are cut."""
-    rows = []
-    for state in table.states[:MOST_ROWS]:
-        names = [" and ".join(code(id_, in_table=True) for id_ in ids) or "nothing (fresh)" for ids in state.rows]
-        rest = len(names) - 3
-        shown = ", or ".join(names[:3]) + (f", or {rest} more" if rest > 0 else "")
-        cells = []
-        for outcome in state.outcomes:
-            text = inline(spoken(outcome, for_many=len(state.rows) > 1), 160)
-            cells.append(MARKS[outcome.kind].format(text))
-        rows.append({"databases": shown + here_mark(state.here), "cells": cells})
-    return rows
-
-
-def here_mark(databases: tuple[str, ...]) -> str:
-    """The known databases that stand in a line of a table, to be added to its first cell; empty for none."""
-    named = [code(name, in_table=True) for name in databases[:MOST_NAMED]]
-    if not named:
-        return ""
-    rest = len(databases) - MOST_NAMED
-    who = f"{', '.join(named)} and {rest} more" if rest > 0 else " and ".join(named)
-    return f"<br>:round_pushpin: **{who} {'is' if len(databases) == 1 else 'are'} here**"
 
 
 def _patch(remark: Remark) -> str:
@@ -355,12 +357,3 @@ def _prose(text: str) -> str:
         return text
     start = text[: len(text) - len(text.lstrip())]
     return start + inline(core, 2000) + text[len(text.rstrip()) :]
-
-
-def _tidy(text: str) -> str:
-    """At most one blank line in a row, and one newline at the end."""
-    lines: list[str] = []
-    for line in text.split("\n"):
-        if line.strip() or (lines and lines[-1].strip()):
-            lines.append(line.rstrip())
-    return "\n".join(lines).rstrip() + "\n"

@@ -8,7 +8,7 @@ from onehead.plan.findings import Finding
 from onehead.plan.plans import Plan, Refuse
 from onehead.plan.verdict import Examination, Examined, Point
 from onehead.reports.both_sides import both_sides_document
-from onehead.reports.places import Lines, places
+from onehead.reports.places import MOST_SHOWN, Lines, left_out, places
 from onehead.revisions.source import FileChange
 
 
@@ -68,9 +68,10 @@ def _finding(finding: Finding, examined: Examined | None, lines: Lines) -> dict[
         "introduced_by": finding.introduced_by,
         "message": finding.message,
         "hint": finding.hint,
-        "revisions": list(finding.revisions),
-        "paths": list(finding.paths),
+        "revisions": list(finding.revisions[:MOST_SHOWN]),
+        "paths": list(finding.paths[:MOST_SHOWN]),
         "places": [{"path": place.path, "line": place.line or None} for place in places(finding, examined, lines)],
+        "left_out": left_out(finding),
     }
 
 

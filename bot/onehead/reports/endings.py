@@ -8,6 +8,7 @@ from onehead.plan.verdict import Examination
 from onehead.quoting import code, inline
 from onehead.render import environment
 from onehead.reports.text import coverage_line, short_ref
+from onehead.wording import listed, shortened
 
 
 class Ending(NamedTuple):
@@ -36,8 +37,8 @@ def ending_text(ending: Ending) -> str:
 def resolved(examination: Examination, repair: int | None = None) -> Ending:
     """There is nothing left to repair; `repair` is the merged pull request that repaired it, if one did."""
     heads = sorted({head for examined in examination.environments for head in examined.facts.merged.heads})
-    found = {0: "no revision yet", 1: f"one head, {', '.join(map(code, heads))}"}
-    found_text = found.get(len(heads), f"the heads {', '.join(map(code, heads))}")
+    named = listed([code(shortened(head)) for head in heads], last=", ")
+    found_text = {0: "no revision yet", 1: f"one head, {named}"}.get(len(heads), f"the heads {named}")
     finds = f"`alembic upgrade head` finds {found_text}."
     footer = f"{coverage_line(examination)} {compared(examination)}"
     if repair is not None:

@@ -8,7 +8,7 @@ from xml.etree import ElementTree as ET
 from onehead.plan.findings import Finding
 from onehead.plan.verdict import Examination, Examined
 from onehead.reports.paint import visible
-from onehead.reports.places import Lines, places
+from onehead.reports.places import Lines, left_out, places
 from onehead.reports.text import compared_line, coverage_line
 
 _COUNTED = {"failures": "failure", "errors": "error", "skipped": "skipped"}
@@ -60,11 +60,13 @@ def _case(
             case.set("line", str(first[0].line or 1))
         element = ET.SubElement(case, kind, type=str(failing[0].code), message=visible(failing[0].message))
         element.text = "\n".join(_told(finding, examined, lines) for finding in failing)
-    others = [finding for finding in findings if finding not in failing]
+    told = {*map(id, failing)}
+    others = [finding for finding in findings if id(finding) not in told]
     if others:
         ET.SubElement(case, "system-out").text = "\n".join(_told(finding, examined, lines) for finding in others)
 
 
 def _told(finding: Finding, examined: Examined | None, lines: Lines) -> str:
     where = "".join(f"\n  {visible(str(place))}" for place in places(finding, examined, lines))
+    where += f"\n  and {left_out(finding)} more" if left_out(finding) else ""
     return f"{finding.severity} {finding.code}: {visible(finding.message)} {finding.hint}{where}"

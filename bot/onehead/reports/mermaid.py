@@ -48,6 +48,8 @@ def _body(picture: Picture, prefix: str, side: Mapping[str, str]) -> list[str]:
     for edge in picture.edges:
         arrow = "-.->|repair|" if edge.repair else f"-->|{edge.folded} more|" if edge.folded else "-->"
         lines.append(f"  {name[edge.parent]} {arrow} {name[edge.child]}")
+    if picture.left_out:
+        lines.append(f'  {prefix}more["and {picture.left_out} more"]')
     for owner, style in (("head", "ours"), ("target", "theirs"), ("repair", "repair")):
         members = [name[node.id] for node in picture.nodes if node.owner == owner]
         if members:

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from heapq import heappop, heappush
+from collections.abc import Collection, Iterable, Mapping
 from typing import Literal, NamedTuple
 
 from onehead.plan.facts import Facts
 from onehead.plan.forks import Fork, forks_of
 from onehead.plan.plans import Merge, Plan, Reissue, Reparent
 from onehead.revisions.graph import Graph
+from onehead.revisions.revision import Revision
 
 Owner = Literal["target", "head", "repair"]
+
+MOST_DRAWN = 40
+"""Revisions in a drawing of a fork, before the nearest of each straight run are added."""
+
+MOST_HEADS = 12
+"""Heads in a drawing of a fork."""
+
+MOST_IN_A_CHAIN = 500
+"""Revisions where lines part, meet or end in a drawing of a whole chain, before the nearest of each run are added."""
 
 MOST_BESIDE = 4
 """Revisions shown of each straight run before the middle is folded."""
@@ -36,10 +45,11 @@ class Edge(NamedTuple):
 
 
 class Picture(NamedTuple):
-    """Nodes from the oldest to the newest, and their edges."""
+    """Nodes from the oldest to the newest, and their edges; `left_out` revisions that matter were too many to draw."""
 
     nodes: tuple[Node, ...]
     edges: tuple[Edge, ...]
+    left_out: int = 0
 
     def children(self) -> dict[str, list[Edge]]:
         """Edges by their parent, in drawing order."""
@@ -51,23 +61,36 @@ class Picture(NamedTuple):
 
 def whole_picture(graph: Graph) -> Picture:
     """The whole chain: heads, bases, branch and merge points, and the ends of the runs between them."""
-    marks = {id_ for id_ in graph.revisions if _is_joint(graph, id_)}
-    kept = set(marks)
-    for id_ in marks:
-        kept.update(graph.children[id_], graph.parents(id_))
-    return _picture(graph, kept, dict.fromkeys(graph.revisions, "target"))
+    everything = frozenset(graph.revisions)
+    marks = {id_ for id_ in everything if _is_joint(graph, id_, everything)}
+    # What follows a circle is below no head.
+    near = _nearest(graph, [*graph.heads, *graph.cycles], marks, MOST_IN_A_CHAIN)
+    kept = near.union(*(graph.children[id_] for id_ in near), *(graph.parents(id_) for id_ in near))
+    if len(near) < len(marks) or len(kept) > 4 * MOST_IN_A_CHAIN:
+        kept = near
+    return _picture(graph, kept, dict.fromkeys(graph.revisions, "target"), len(marks) - len(near))
 
 
 def recent_picture(graph: Graph, most: int = 12) -> Picture:
     """The newest revisions: those nearest to the heads, whole runs of them unfolded."""
-    near: dict[str, None] = dict.fromkeys(graph.heads)
-    waiting = list(graph.heads)
-    while waiting and len(near) < most:
-        for parent in graph.parents(waiting.pop(0)):
-            if parent in graph and parent not in near:
-                near[parent] = None
-                waiting.append(parent)
+    near = _nearest(graph, graph.heads, graph.revisions.keys(), most)
     return _picture(graph, near, dict.fromkeys(graph.revisions, "target"))
+
+
+def _nearest(graph: Graph, start: Iterable[str], wanted: Collection[str], most: int) -> set[str]:
+    """The wanted ones that are nearest to some revisions, going down."""
+    seen = dict.fromkeys(start)
+    near: set[str] = set()
+    todo = list(seen)
+    for id_ in todo:  # grows while it is walked: breadth first
+        if len(near) == most:
+            break
+        if id_ in wanted:
+            near.add(id_)
+        fresh = [parent for parent in graph.parents(id_) if parent not in seen]
+        seen.update(dict.fromkeys(fresh))
+        todo += fresh
+    return near
 
 
 def fork_picture(facts: Facts, plan: Plan) -> Picture:
@@ -78,28 +101,40 @@ def fork_picture(facts: Facts, plan: Plan) -> Picture:
     graph = facts.merged
     forks: tuple[Fork, ...]
     forks = forks_of(facts, graph)
+    heads: list[str] = []
     near: set[str] = set()
     for fork in forks:
-        shared = graph.ancestors(*fork.points)
-        near |= graph.ancestors(*fork.heads) - shared
-        near.update(fork.points)
+        # Of both sides some, and what is new first.
+        old = [head for head in fork.heads if head not in fork.new]
+        shown = [*fork.new[: MOST_HEADS - min(len(old), MOST_HEADS // 2)], *old][: MOST_HEADS - len(heads)]
+        heads += shown
+        if shown:
+            near |= graph.ancestors(*shown) - graph.ancestors(*fork.points)
+            near.update(fork.points)
+    left_out = sum(len(fork.heads) for fork in forks) - len(heads)
     owners: dict[str, Owner] = {
         id_: "target" if facts.head is None or id_ in facts.target else "head" for id_ in graph.revisions
     }
-    marks = {id_ for id_ in near if _is_joint(graph, id_) or any(p not in near for p in graph.parents(id_))}
+    marks = {id_ for id_ in near if _is_joint(graph, id_, near) or any(p not in near for p in graph.parents(id_))}
     kept = marks | {child for id_ in marks for child in graph.children[id_] if child in near}
     kept |= {parent for id_ in marks for parent in graph.parents(id_) if parent in near}
     if len(near) <= MOST_BESIDE * max(2, len(forks) * 2):
         kept = near
-    picture = _picture(graph, kept, owners)
-    return _with_repair(picture, plan)
+    if len(kept) > MOST_DRAWN:
+        drawn = _nearest(graph, heads, kept, MOST_DRAWN) | {
+            id_ for fork in forks[:MOST_HEADS] for id_ in fork.points[:MOST_HEADS]
+        }
+        left_out += len(kept - drawn)
+        kept = kept & drawn
+    return _with_repair(_picture(graph, kept, owners, left_out), plan)
 
 
-def _is_joint(graph: Graph, id_: str) -> bool:
-    return len(graph.children[id_]) != 1 or len(graph.parents(id_)) != 1
+def _is_joint(graph: Graph, id_: str, near: Collection[str]) -> bool:
+    children = [child for child in graph.children[id_] if child in near]
+    return len(children) != 1 or len(graph.parents(id_)) != 1
 
 
-def _picture(graph: Graph, kept: Iterable[str], owners: Mapping[str, Owner]) -> Picture:
+def _picture(graph: Graph, kept: Iterable[str], owners: Mapping[str, Owner], left_out: int = 0) -> Picture:
     """Draw the kept revisions; a run of others between two kept ones becomes one edge with their number."""
     shown = set(kept)
     # A run of one takes as much room as the note that it was left out.
@@ -115,37 +150,24 @@ def _picture(graph: Graph, kept: Iterable[str], owners: Mapping[str, Owner]) -> 
             folded, below = 0, parent
             while below not in shown:
                 parents = graph.parents(below)
-                if len(parents) != 1:
+                if len(parents) != 1 or folded > len(graph):  # a circle leads nowhere
                     break
                 folded, below = folded + 1, parents[0]
             if below in shown:
                 edges.append(Edge(below, id_, folded))
-    nodes = [
-        Node(id_, graph.revisions[id_].doc, owners[id_], not graph.children[id_]) for id_ in _oldest_first(shown, edges)
-    ]
+    order = _oldest_first(shown, edges)
+    nodes = [Node(id_, graph.revisions[id_].doc, owners[id_], not graph.children[id_]) for id_ in order]
     place = {node.id: number for number, node in enumerate(nodes)}
-    return Picture(tuple(nodes), tuple(sorted(edges, key=lambda e: (place[e.parent], place[e.child]))))
+    ordered = sorted(edges, key=lambda edge: (place[edge.parent], place[edge.child]))
+    return Picture(tuple(nodes), tuple(ordered), left_out)
 
 
 def _oldest_first(ids: set[str], edges: list[Edge]) -> list[str]:
     """A stable order in which every parent comes before its children; a circle is cut at its first id."""
-    waiting = dict.fromkeys(sorted(ids), 0)
-    children: dict[str, list[str]] = {id_: [] for id_ in ids}
+    below: dict[str, list[str]] = {id_: [] for id_ in ids}
     for edge in edges:
-        waiting[edge.child] += 1
-        children[edge.parent].append(edge.child)
-    ready = [id_ for id_, parents in waiting.items() if parents == 0]
-    order: list[str] = []
-    while waiting:
-        done = heappop(ready) if ready else next(iter(waiting))
-        order.append(done)
-        del waiting[done]
-        for child in children[done]:
-            if child in waiting:
-                waiting[child] -= 1
-                if waiting[child] == 0:
-                    heappush(ready, child)
-    return order
+        below[edge.child].append(edge.parent)
+    return Graph(Revision(id_, tuple(parents), "", "") for id_, parents in below.items()).parents_first(ids)
 
 
 def _with_repair(picture: Picture, plan: Plan) -> Picture:
@@ -158,13 +180,13 @@ def _with_repair(picture: Picture, plan: Plan) -> Picture:
                 for parent in move.new_parents
                 if parent in shown and move.revision in shown
             ]
-            return Picture(picture.nodes, (*picture.edges, *extra))
+            return picture._replace(edges=(*picture.edges, *extra))
         case Merge(merges=merges):
             nodes, edges = list(picture.nodes), list(picture.edges)
-            for number, parents in enumerate(merges):
+            for number, parents in enumerate(merges[:MOST_HEADS]):
                 name = "merge" if len(merges) == 1 else f"merge {number + 1}"
                 nodes.append(Node(name, "", "repair", True))
                 edges += [Edge(parent, name, repair=True) for parent in parents if parent in shown]
-            return Picture(tuple(nodes), tuple(edges))
+            return picture._replace(nodes=tuple(nodes), edges=tuple(edges))
         case _:
             return picture

@@ -8,6 +8,9 @@ from typing import NamedTuple
 from onehead.plan.findings import Code, Finding
 from onehead.plan.verdict import Examination, Examined
 
+MOST_SHOWN = 50
+"""Revisions and files that one finding lists, in whatever form; of more, their number is told."""
+
 Lines = Mapping[tuple[Code, str], int]
 """What a finding is about, and a file → the 1-based line in it; absent where there is none."""
 
@@ -31,7 +34,15 @@ def all_findings(examination: Examination) -> Iterator[tuple[Finding, Examined |
 def places(finding: Finding, examined: Examined | None, lines: Lines) -> list[Place]:
     """The files of a finding. Views that show one place only show the first, so the branch's own stand there."""
     facts = examined.facts if examined else None
-    inherited = {revision.path for revision in facts.target} if facts and facts.head is not None else set()
+    inherited = facts.target.paths if facts and facts.head is not None else frozenset()
     ordered = sorted(finding.paths, key=lambda path: (path in inherited, path))
     operations = dict(finding.places)
-    return [Place(path, operations.get(path) or finding.line or lines.get((finding.code, path), 0)) for path in ordered]
+    return [
+        Place(path, operations.get(path) or finding.line or lines.get((finding.code, path), 0))
+        for path in ordered[:MOST_SHOWN]
+    ]
+
+
+def left_out(finding: Finding) -> int:
+    """How many of its revisions, or of its files where these are more, are not listed."""
+    return max(0, len(finding.revisions) - MOST_SHOWN, len(finding.paths) - MOST_SHOWN)

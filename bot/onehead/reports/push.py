@@ -16,6 +16,7 @@ from onehead.reports.paint import visible
 from onehead.reports.picture import fork_picture
 from onehead.reports.text import short_ref
 from onehead.reports.tree import draw
+from onehead.wording import listed, shortened
 
 REPAIR = "onehead/repair"
 """The branch that the commands shown to a pusher write the repair to."""
@@ -23,7 +24,7 @@ REPAIR = "onehead/repair"
 _FORKS = (Code.COLLISION, Code.FORK)
 _MENDED_BY_FIX = (*_FORKS, Code.DUPLICATE_ID)
 _MOST_SHOWN = 4
-"""Findings that are spelt out; of more it only gives the number."""
+"""Findings, or environments, that are spelt out; of more it only gives the number."""
 TAKEN_TOGETHER = "Nothing of this push was accepted: its branches are taken together or not at all."
 _WHAT_FIX_DOES = (
     "`onehead fix` moves your revisions on top (re-parent) where no database can have",
@@ -51,12 +52,17 @@ def refusal(landing: Landing, *, merging: bool) -> Iterator[str]:
 def acceptance(landing: Landing) -> Iterator[str]:
     """What is worth saying about a deployed branch whose push is accepted; mostly nothing."""
     branch = visible(landing.branch)
-    for examined in mended(landing):
+    joined, forked = mended(landing), remaining_forks(landing)
+    for examined in joined[:_MOST_SHOWN]:
         where, heads = visible(examined.facts.environment.path or "."), _ids(examined.facts.merged.heads)
         yield f"onehead: {branch} is at one head again in {where}: {heads}. Thank you."
-    for fork in remaining_forks(landing):
+    if len(joined) > _MOST_SHOWN:
+        yield f"onehead: and so it is in {len(joined) - _MOST_SHOWN} more environments."
+    for fork in forked[:_MOST_SHOWN]:
         yield f"onehead: {branch} was forked before this push and still is: heads {_ids(fork.heads)}."
         yield f"  Its next deploy stops. The repair: onehead fix --target {shlex.quote(landing.branch)}"
+    if len(forked) > _MOST_SHOWN:
+        yield f"onehead: so are {len(forked) - _MOST_SHOWN} more of its forks."
     if landing.before != "default":
         yield from _warnings(landing)
 
@@ -112,23 +118,25 @@ def _too_many(landing: Landing) -> str:
 
 
 def _pictures(landing: Landing) -> Iterator[str]:
-    for examined in landing.examination.environments:
-        forks = new_forks(examined, landing.examination.judged)
-        if forks:
-            yield ""
-            yield _heads(examined)
-            alone = landing.examination.head is None
-            names = {} if alone else {"target": landing.branch, "head": "this push"}
-            yield from draw(fork_picture(examined.facts, Nothing(())), names)
-            if examined.facts.allowed_heads > 1:
-                yield f"  The policy of {visible(landing.branch)} allows {examined.facts.allowed_heads} heads here."
-            else:
-                yield '  `alembic upgrade head` stops at that with "Multiple head revisions".'
+    forked = [each for each in landing.examination.environments if new_forks(each, landing.examination.judged)]
+    for examined in forked[:_MOST_SHOWN]:
+        yield ""
+        yield _heads(examined)
+        alone = landing.examination.head is None
+        names = {} if alone else {"target": landing.branch, "head": "this push"}
+        yield from draw(fork_picture(examined.facts, Nothing(())), names)
+        if examined.facts.allowed_heads > 1:
+            yield f"  The policy of {visible(landing.branch)} allows {examined.facts.allowed_heads} heads here."
+        else:
+            yield '  `alembic upgrade head` stops at that with "Multiple head revisions".'
+    if len(forked) > _MOST_SHOWN:
+        yield f"And {len(forked) - _MOST_SHOWN} more environments with heads too many."
 
 
 def _heads(examined: Examined) -> str:
     heads = examined.facts.merged.heads
-    return f"{visible(examined.facts.environment.path or '.')}: {len(heads)} heads ({', '.join(map(visible, heads))})"
+    path, named = examined.facts.environment.path or ".", listed([*map(shortened, heads)], last=", ")
+    return f"{visible(path)}: {len(heads)} heads ({visible(named)})"
 
 
 def _findings(findings: Sequence[Finding]) -> Iterator[str]:
@@ -185,5 +193,4 @@ def _warnings(landing: Landing) -> Iterator[str]:
 
 
 def _ids(ids: tuple[str, ...]) -> str:
-    shown = [visible(id_) for id_ in ids]
-    return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}"
+    return visible(listed([*map(shortened, ids)]))

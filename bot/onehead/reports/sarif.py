@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from typing import Any
 from urllib.parse import quote
 
 from onehead.plan.findings import KINDS, Code, Finding
 from onehead.plan.verdict import Examination, Examined
 from onehead.reports.paint import visible
-from onehead.reports.places import Lines, Place, all_findings, places
+from onehead.reports.places import MOST_SHOWN, Lines, Place, all_findings, left_out, places
+
+_LONGEST_FINGERPRINT = 1000
+"""Characters; a longer one is told by its hash."""
 
 _LEVELS = {"error": "error", "warning": "warning", "note": "note"}
 
@@ -61,12 +65,21 @@ def _result(finding: Finding, examined: Examined | None, rule: int, lines: Lines
         # Several `locations` would mean that every one of them has to be changed.
         "locations": [_location(place) for place in found[:1]],
         # What stays the same from run to run, so that a view does not take an old finding for a new one.
-        "partialFingerprints": {"onehead/v1": _uri("/".join((environment, finding.code, *finding.revisions)))},
-        "properties": {"introduced_by": finding.introduced_by, "revisions": [*map(visible, finding.revisions)]},
+        "partialFingerprints": {"onehead/v1": _fingerprint(environment, finding)},
+        "properties": {
+            "introduced_by": finding.introduced_by,
+            "left_out": left_out(finding),
+            "revisions": [*map(visible, finding.revisions[:MOST_SHOWN])],
+        },
     }
     if found[1:]:
         result["relatedLocations"] = [{"id": number, **_location(place)} for number, place in enumerate(found[1:], 1)]
     return result
+
+
+def _fingerprint(environment: str, finding: Finding) -> str:
+    text = _uri("/".join((environment, finding.code, *finding.revisions)))
+    return text if len(text) <= _LONGEST_FINGERPRINT else sha256(text.encode()).hexdigest()
 
 
 def _location(place: Place) -> dict[str, Any]:

@@ -116,9 +116,14 @@ def _drawing(root: ET.Element, path: str, picture: Picture, top: int) -> tuple[i
     longest = len(path) * 1.2
     for id_ in lanes.rows:
         longest = max(longest, _revision(group, lanes, nodes[id_], left))
+    rows = len(lanes.rows)
+    if picture.left_out:
+        more = ET.SubElement(group, "text", {"class": "fold", "x": str(left), "y": str(_y(rows) + 4)})
+        more.text = f"and {picture.left_out} more where lines part, meet or end"
+        longest, rows = max(longest, len(more.text)), rows + 1
     for element in group:
         element.tail = "\n"
-    return round(left + longest * _LETTER + _MARGIN), (len(lanes.rows) + 2) * _ROW
+    return round(left + longest * _LETTER + _MARGIN), (rows + 2) * _ROW
 
 
 def _x(lane: int) -> int:

@@ -9,6 +9,7 @@ from onehead.plan.plans import Merge, Move, Nothing, Plan, ReasonCode, Refuse, R
 from onehead.plan.verdict import Coverage, Examination, Examined
 from onehead.reports.both_sides import independent_lines
 from onehead.reports.paint import Paint, plain, visible
+from onehead.wording import listed, quoted, shortened
 
 _SUMMARY = {
     "ok": "Healthy",
@@ -18,6 +19,9 @@ _SUMMARY = {
     "unreadable": "Could not judge",
 }
 
+
+MOST_ENVIRONMENTS = 50
+"""Environments that a text tells of, those with errors first where there are more."""
 
 NO_ENVIRONMENT = "No Alembic environment found (no alembic.ini, no env.py, no revision files): nothing to judge."
 
@@ -81,10 +85,15 @@ def _lines(examination: Examination, found: str, paint: Paint) -> Iterator[str]:
     yield coverage_line(examination)
     for finding in examination.findings:
         yield from _finding(finding, paint, alone=examination.head is None)
-    for examined in examination.environments:
-        if examined.findings or examination.verdict == "ok":
-            yield ""
-            yield from _environment(examination, examined, paint)
+    told = [e for e in examination.environments if e.findings or examination.verdict == "ok"]
+    if len(told) > MOST_ENVIRONMENTS:
+        told.sort(key=lambda examined: not any(finding.severity == "error" for finding in examined.findings))
+    for examined in told[:MOST_ENVIRONMENTS]:
+        yield ""
+        yield from _environment(examination, examined, paint)
+    if len(told) > MOST_ENVIRONMENTS:
+        yield ""
+        yield f"{len(told) - MOST_ENVIRONMENTS} more environments are not shown; `--format json` lists them all."
 
 
 def next_command(examination: Examination, repo: str) -> str:
@@ -102,7 +111,7 @@ def next_command(examination: Examination, repo: str) -> str:
 
 def _environment(examination: Examination, examined: Examined, paint: Paint) -> Iterator[str]:
     facts = examined.facts
-    heads = ", ".join(facts.merged.heads) or "none"
+    heads = listed([*map(shortened, facts.merged.heads)], last=", ") or "none"
     yield f"{paint('strong', visible(facts.environment.path or '.'))}: {_count(facts.merged.heads)} ({visible(heads)})"
     if len(facts.merged.heads) > 1 or examined.plan.kind != "none":
         yield from _drawn(examination, examined, paint)
@@ -144,10 +153,11 @@ def _plan(plan: Plan, paint: Paint) -> Iterator[str]:
         case Reparent(moves=moves):
             yield f"  {paint('strong', 'Plan: re-parent.')} {_moves(moves)}."
         case Merge(merges=merges):
-            what = "; ".join(f"one merge revision joins {_ids(parents)}" for parents in merges)
+            what = listed([f"one merge revision joins {_ids(parents)}" for parents in merges], 8, "; ", "; ")
             yield f"  {paint('strong', 'Plan: merge.')} {what[0].upper()}{what[1:]}."
         case Reissue(files=files, moves=moves):
-            what = "; ".join(f"`{visible(path)}` gets a new id instead of `{visible(id_)}`" for id_, path in files)
+            told = [f"`{visible(path)}` gets a new id instead of `{visible(id_)}`" for id_, path in files]
+            what = listed(told, 8, "; ", "; ")
             moved = f"; {_moves(moves)}" if moves else ""
             yield f"  {paint('strong', 'Plan: re-issue.')} {what}{moved}."
         case Refuse(options=options):
@@ -157,10 +167,9 @@ def _plan(plan: Plan, paint: Paint) -> Iterator[str]:
 
 
 def _moves(moves: tuple[Move, ...]) -> str:
-    return "; ".join(
-        f"{_ids((m.revision,))} moves from {_ids(m.old_parents)} onto {_ids(m.new_parents)}" for m in moves
-    )
+    told = [f"{_ids((m.revision,))} moves from {_ids(m.old_parents)} onto {_ids(m.new_parents)}" for m in moves]
+    return listed(told, 8, "; ", "; ")
 
 
 def _ids(ids: tuple[str, ...]) -> str:
-    return " and ".join(f"`{visible(id_)}`" for id_ in ids) or "nothing (a base)"
+    return visible(quoted(ids, joint=" and ")) or "nothing (a base)"

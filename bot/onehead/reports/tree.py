@@ -6,6 +6,7 @@ from onehead.quoting import cut_words
 from onehead.reports.outline import Place, outline
 from onehead.reports.paint import Paint, plain, visible
 from onehead.reports.picture import Node, Picture
+from onehead.wording import listed, shortened
 
 _LEADS = {"start": "", "straight": "", "side": "├─", "last side": "└─"}
 
@@ -22,7 +23,7 @@ def draw(picture: Picture, names: dict[str, str], paint: Paint = plain) -> list[
         paint: colours.
     """
     nodes = {node.id: node for node in picture.nodes}
-    width = max((len(visible(node.id)) for node in picture.nodes), default=0)
+    width = max((len(_name(node.id)) for node in picture.nodes), default=0)
     lines: list[str] = []
     for place in outline(picture):
         if place.turn == "start" and not place.parents and lines:
@@ -33,20 +34,26 @@ def draw(picture: Picture, names: dict[str, str], paint: Paint = plain) -> list[
         lines.append(f"{indent}{_LEADS[place.turn]}{_line(node, place, names.get(node.owner, ''), width, paint)}")
     for node in picture.nodes:
         if node.owner == "repair":
-            joined = " and ".join(visible(edge.parent) for edge in picture.edges if edge.child == node.id)
+            joined = listed([_name(edge.parent) for edge in picture.edges if edge.child == node.id])
             lines.append(f"  {paint('repair', '◆ ' + node.id)}  would join {joined}")
     for edge in picture.edges:
         if edge.repair and nodes[edge.child].owner != "repair":
-            words = f"◆ repair: {visible(edge.child)} would follow {visible(edge.parent)}"
+            words = f"◆ repair: {_name(edge.child)} would follow {_name(edge.parent)}"
             lines.append(f"  {paint('repair', words)}")
+    if picture.left_out:
+        lines.append(f"  … and {picture.left_out} more where lines part, meet or end")
     return lines
+
+
+def _name(id_: str) -> str:
+    return visible(shortened(id_))
 
 
 def _line(node: Node, place: Place, name: str, width: int, paint: Paint) -> str:
     mark = paint(node.owner, "●" if node.is_head else "○")
-    said = [paint(node.owner, visible(node.id).ljust(width)), cut_words(visible(node.doc), 50)]
+    said = [paint(node.owner, _name(node.id).ljust(width)), cut_words(visible(node.doc), 50)]
     if len(place.parents) > 1:
-        said.append(f"joins {' and '.join(visible(edge.parent) for edge in place.parents)}")
+        said.append(f"joins {listed([_name(edge.parent) for edge in place.parents])}")
     if node.is_head:
         said.append(f"← head, {visible(name)}" if name else "← head")
     elif name:
@@ -57,7 +64,7 @@ def _line(node: Node, place: Place, name: str, width: int, paint: Paint) -> str:
 def _folds(place: Place, indent: str) -> list[str]:
     lead = "" if place.turn in ("start", "straight") else "│ "
     return [
-        f"{indent}{lead}⋮ {edge.folded} more" + (f" after {visible(edge.parent)}" if len(place.parents) > 1 else "")
+        f"{indent}{lead}⋮ {edge.folded} more" + (f" after {_name(edge.parent)}" if len(place.parents) > 1 else "")
         for edge in place.parents
         if edge.folded
     ]

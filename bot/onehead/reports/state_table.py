@@ -1,0 +1,56 @@
+"""What becomes of each database, as lines of a Markdown table; the longest tables are cut."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from onehead.quoting import code, inline
+from onehead.reports.heads_up import MOST_NAMED
+from onehead.states.account import StateTable
+from onehead.states.outcome import spoken
+from onehead.wording import listed, shortened
+
+MOST_ROWS = 12
+"""Lines of a state table that a comment shows."""
+
+MARKS = {"ok": "{}", "error": ":x: {}", "loss": ":warning: **{}**", "repeat": ":warning: **{}**"}
+"""Kind of an outcome → its cell in a table."""
+
+COLUMNS = {"none": "as it is", "merge": "after the merge", "reparent": "after the re-parent"}
+
+
+def columns_and_rows(table: StateTable) -> dict[str, Any]:
+    """The head of a table, its lines, and how many states are not shown."""
+    left_out = table.left_out + sum(len(state.rows) for state in table.states[MOST_ROWS:])
+    columns = [
+        f"{COLUMNS[fix]}, under new ids" if fix == "reparent" and table.new_ids else COLUMNS[fix] for fix in table.fixes
+    ]
+    return {"columns": columns, "rows": table_rows(table), "left_out": left_out}
+
+
+def table_rows(table: StateTable) -> list[dict[str, Any]]:
+    """Lines of a state table: databases, and what becomes of them in each column; the longest tables are cut."""
+    rows = []
+    for state in table.states[:MOST_ROWS]:
+        names = [
+            listed([code(shortened(id_), in_table=True) for id_ in ids], 4, joint=" and ") or "nothing (fresh)"
+            for ids in state.rows[:3]
+        ]
+        rest = len(state.rows) - 3
+        shown = ", or ".join(names) + (f", or {rest} more" if rest > 0 else "")
+        cells = []
+        for outcome in state.outcomes:
+            text = inline(spoken(outcome, for_many=len(state.rows) > 1), 160)
+            cells.append(MARKS[outcome.kind].format(text))
+        rows.append({"databases": shown + here_mark(state.here), "cells": cells})
+    return rows
+
+
+def here_mark(databases: tuple[str, ...]) -> str:
+    """The known databases that stand in a line of a table, to be added to its first cell; empty for none."""
+    named = [code(name, in_table=True) for name in databases[:MOST_NAMED]]
+    if not named:
+        return ""
+    rest = len(databases) - MOST_NAMED
+    who = f"{', '.join(named)} and {rest} more" if rest > 0 else " and ".join(named)
+    return f"<br>:round_pushpin: **{who} {'is' if len(databases) == 1 else 'are'} here**"
