@@ -8,10 +8,10 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import settings
 
-from tests.forgejos.fixtures import api_of, forgejo, project, receiver, work_copy
+from tests.forgejos.fixtures import api_of, before_16, forgejo, project, receiver, since_16, work_copy
 from tests.machine import neutral
 
-__all__ = ["api_of", "forgejo", "project", "receiver", "work_copy"]
+__all__ = ["api_of", "before_16", "forgejo", "project", "receiver", "since_16", "work_copy"]
 
 SERVERS = {"postgres", "mariadb"}
 """Fixtures that start a real database server."""

@@ -192,6 +192,34 @@ def test_what_a_token_for_named_repositories_may_hold(project: Project) -> None:
     assert [each["full_name"] for each in made.json()["repositories"]] == [project.repository.full_name]
 
 
+@pytest.mark.usefixtures("since_16")
+def test_a_site_administrator_makes_and_deletes_tokens_of_others(forgejo: Forgejo, api_of: Open) -> None:
+    bot, chief = forgejo.admin.create_bot(), forgejo.admin.create_user("chief", site_admin=True)
+    path, body = f"/admin/users/{bot.name}/tokens", {"name": "made", "scopes": ["write:repository", "read:user"]}
+    api, weak = api_of(chief), api_of(with_scopes(forgejo, chief, "write:repository", "read:user"))
+
+    api.call("POST", path, {}, expect=422)
+    made = api.call("POST", path, body, expect=201)
+    token = Account(bot.id, bot.name, bot.email, bot.password, made["sha1"])
+
+    assert sorted(made["scopes"]) == ["read:user", "write:repository"]
+    assert api_of(token).get("/user")["id"] == bot.id
+    api.call("POST", path, body, expect=400)  # the name is taken
+    api.call("POST", "/admin/users/nobody-at-all/tokens", body, expect=404)
+    assert "[write:admin]" in weak.call("POST", path, {}, expect=403)["message"]
+    api_of(bot).call("POST", path, {}, expect=403)
+    assert "made" in [each["name"] for each in api.get(path)]
+    api.call("DELETE", f"{path}/{made['id']}", expect=204)
+    api_of(token).call("GET", "/user", expect=401)
+
+
+@pytest.mark.usefixtures("before_16")
+def test_an_older_forgejo_makes_no_tokens_for_others(forgejo: Forgejo) -> None:
+    bot = forgejo.admin.create_bot()
+
+    forgejo.admin.api.call("POST", f"/admin/users/{bot.name}/tokens", {}, expect=404)
+
+
 def test_a_reader_may_comment_but_not_write(project: Project, api_of: Open) -> None:
     reader = project.forgejo.admin.create_user("rita")
     sha = project.push_branch("topic", {"a.txt": "a\n"})

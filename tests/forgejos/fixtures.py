@@ -16,6 +16,7 @@ import pytest
 from tests.forgejos.administration import Api, HostedRepository
 from tests.forgejos.port import Forgejo, eventually
 from tests.forgejos.receiver import Receiver
+from tests.forgejos.standin import StandinForgejo
 from tests.forgejos.start import STANDIN, binaries, start
 from tests.forgejos.workcopy import WorkCopy
 
@@ -92,6 +93,32 @@ def forgejo(request: pytest.FixtureRequest) -> Iterator[Forgejo]:
     running = start(request.param)
     yield running
     running.stop()
+
+
+def major_version(forgejo: Forgejo) -> int:
+    """Tell which Forgejo it says to be."""
+    return int(forgejo.admin.api.get("/version")["version"].partition(".")[0])
+
+
+@pytest.fixture
+def since_16(forgejo: Forgejo) -> Iterator[None]:
+    """For what Forgejo 16 brought: the stand-in behaves like one, a real one has to be one."""
+    if isinstance(forgejo, StandinForgejo):
+        world = forgejo.server.forge.world
+        before, world.version = world.version, "16.0.0+gitea-1.22.0"
+        yield
+        world.version = before
+        return
+    if major_version(forgejo) < 16:
+        pytest.skip("needs a Forgejo 16 or newer: name one in ONEHEAD_TEST_FORGEJO")
+    yield
+
+
+@pytest.fixture
+def before_16(forgejo: Forgejo) -> None:
+    """For what a Forgejo older than 16 lacks."""
+    if major_version(forgejo) >= 16:
+        pytest.skip("needs a Forgejo 15: name one in ONEHEAD_TEST_FORGEJO")
 
 
 @pytest.fixture

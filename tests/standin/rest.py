@@ -182,6 +182,7 @@ class Route:
     role: str  # "", "token", "write", "admin", "site-admin", "password"
     changes: bool  # refused with 423 in archived repositories
     required: tuple[str, ...]
+    since: int  # 404 in older major versions of the forge
     not_when_empty: bool  # 404 until the first push was noticed
 
 
@@ -218,11 +219,12 @@ class Routes:
         and_scope: str = "",
         changes: bool = False,
         required: tuple[str, ...] = (),
+        since: int = 0,
     ) -> Callable[..., Any]:
         def keep(handler: Callable[[Call], Answer]) -> Callable[[Call], Answer]:
             chosen = self._scopes if scopes is None else scopes
             empty = self._not_when_empty
-            self.routes.append(Route(method, path, handler, chosen, and_scope, role, changes, required, empty))
+            self.routes.append(Route(method, path, handler, chosen, and_scope, role, changes, required, since, empty))
             return handler
 
         return keep
@@ -246,6 +248,8 @@ def answer(route: Route, call: Call, raw_body: bytes) -> Answer:
 
 
 def _check(route: Route, call: Call) -> None:
+    if route.since > int(call.forge.world.version.partition(".")[0]):
+        not_found()
     level = "read" if route.method == "GET" else "write"
     for scopes in (route.scopes, (route.and_scope,) if route.and_scope else ()):
         if call.caller.lacks_scope(level, scopes):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.standin import shapes
 from tests.standin.rest import Answer, Call, RefusedError, Routes, not_found
-from tests.standin.world import VERSION, Repository, Token, User
+from tests.standin.world import Repository, Token, User
 
 routes = Routes("user")
 NARROW = {"read:issue", "write:issue", "read:repository", "write:repository"}
@@ -12,8 +12,8 @@ NARROW = {"read:issue", "write:issue", "read:repository", "write:repository"}
 
 
 @routes.get("/version", scopes=())
-def version(_: Call) -> Answer:
-    return Answer(200, {"version": VERSION})
+def version(call: Call) -> Answer:
+    return Answer(200, {"version": call.forge.world.version})
 
 
 @routes.get("/settings/api", scopes=())
@@ -54,6 +54,32 @@ def create_token(call: Call) -> Answer:
     user = find_user(call)
     if user is not call.doer and not call.doer.is_admin:
         raise RefusedError(403, "doer should be the site admin or be same as the contextUser")
+    return _create_token(call, user)
+
+
+@routes.post("/admin/users/{username}/tokens", "site-admin", scopes=("admin",), required=("name",), since=16)
+def create_token_for_somebody(call: Call) -> Answer:
+    return _create_token(call, find_user(call))
+
+
+@routes.get("/admin/users/{username}/tokens", "site-admin", scopes=("admin",), since=16)
+def tokens_of_somebody(call: Call) -> Answer:
+    user = find_user(call)
+    found = [token for token in call.forge.world.tokens.values() if token.user is user]
+    return call.paged(found, lambda token: _token(call, token) | {"sha1": ""})
+
+
+@routes.delete("/admin/users/{username}/tokens/{id}", "site-admin", scopes=("admin",), since=16)
+def delete_token_of_somebody(call: Call) -> Answer:
+    user, tokens = find_user(call), call.forge.world.tokens
+    found = [token for token in tokens.values() if token.user is user and token.id == call.number("id")]
+    if not found:
+        not_found()
+    del tokens[found[0].secret]
+    return Answer(204)
+
+
+def _create_token(call: Call, user: User) -> Answer:
     world = call.forge.world
     if any(token.user is user and token.name == call.body["name"] for token in world.tokens.values()):
         raise RefusedError(400, "access token name has been used already")
@@ -66,7 +92,7 @@ def create_token(call: Call) -> Answer:
     if repositories and not set(scopes) <= NARROW:
         raise RefusedError(400, "Only issue and repository scopes go with specified repositories.")
     ids = None if repositories is None else frozenset(each.id for each in repositories)
-    return Answer(201, _token(call.forge.add_token(user, call.body["name"], frozenset(scopes), ids), repositories))
+    return Answer(201, _token(call, call.forge.add_token(user, call.body["name"], frozenset(scopes), ids)))
 
 
 def _named_repositories(call: Call) -> list[Repository] | None:
@@ -82,20 +108,20 @@ def _named_repositories(call: Call) -> list[Repository] | None:
     return found
 
 
-def _token(token: Token, repositories: list[Repository] | None) -> dict[str, object]:
+def _token(call: Call, token: Token) -> dict[str, object]:
     return {
-        "repositories": None
-        if repositories is None
-        else [
-            {"id": each.id, "name": each.name, "owner": each.owner.name, "full_name": each.full_name}
-            for each in repositories
-        ],
         "id": token.id,
         "name": token.name,
         "sha1": token.secret,
         "token_last_eight": token.secret[-8:],
         "scopes": sorted(token.scopes),
+        "repositories": token.repositories and [_meta(call, each) for each in sorted(token.repositories)],
     }
+
+
+def _meta(call: Call, id_: int) -> dict[str, object]:
+    found = call.forge.world.repositories[id_]
+    return {"id": found.id, "name": found.name, "owner": found.owner.name, "full_name": found.full_name}
 
 
 @routes.get("/admin/users", "site-admin", scopes=("admin",))

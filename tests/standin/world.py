@@ -233,6 +233,7 @@ class World:
         self.root = root
         self.url = url.rstrip("/")
         self.timing = timing or Timing()
+        self.version = VERSION
         self.users: dict[int, User] = {}
         self.tokens: dict[str, Token] = {}
         self.repositories: dict[int, Repository] = {}
