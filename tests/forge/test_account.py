@@ -60,20 +60,18 @@ def test_the_name_of_another_account_is_noticed(project: Project, bot: Account, 
     with holding(project, narrow) as api, pytest.raises(UsageError) as trouble:
         own_account(api, project.owner.name)
 
-    assert trouble.value.message == (
-        f"ONEHEAD_BOT names {project.owner.name}, but the token belongs to another account."
-    )
+    assert trouble.value.message == f"The token belongs to another account than {project.owner.name}."
 
 
 def test_the_name_of_nobody_is_noticed(project: Project, narrow: str) -> None:
-    with holding(project, narrow) as api, pytest.raises(NotFound, match="names nobody-at-all, and Forgejo knows no"):
+    with holding(project, narrow) as api, pytest.raises(NotFound, match="Forgejo knows no account nobody-at-all"):
         own_account(api, "nobody-at-all")
 
 
 def test_a_token_that_knows_its_name_needs_none_and_a_wrong_one_is_noticed(project: Project, bot: Account) -> None:
     with holding(project, bot.token) as api:
         assert own_account(api, "").id == own_account(api, bot.name.title()).id == bot.id
-        with pytest.raises(UsageError, match=f"names somebody, but the token belongs to {bot.name}"):
+        with pytest.raises(UsageError, match=f"The token belongs to {bot.name}, not to somebody"):
             own_account(api, "somebody")
 
 

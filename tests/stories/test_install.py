@@ -312,6 +312,53 @@ def test_the_bots_own_token_is_looked_at(service: Service, onehead: Say, monkeyp
     assert weak not in out
 
 
+def test_what_a_token_for_named_repositories_loses_is_said(
+    service: Service, onehead: Say, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project, admin, bot = service.project, service.project.forgejo.admin, service.bot
+    token = admin.create_token(bot.name, ["write:repository", "write:issue"], [project.repository])
+    monkeypatch.setenv("ONEHEAD_TOKEN", token)
+    monkeypatch.delenv("ONEHEAD_BOT", raising=False)
+    told = project.forgejo.url, project.owner.token, *here(project, service.url)
+
+    _, nameless, _ = onehead("checkup", *told)
+    code, out, _ = onehead("checkup", *told, "--bot", bot.name)
+    monkeypatch.setenv("ONEHEAD_BOT", bot.name)
+    _, by_setting, _ = onehead("checkup", *told)
+    _, other, _ = onehead("checkup", *told, "--bot", project.owner.name)
+
+    assert "wrong         bot's token: It lacks the scope read:user." in nameless
+    assert "then add --bot NAME, and set ONEHEAD_BOT." in nameless
+    assert (code, out.splitlines()[-1]) == (0, "All is well.")
+    lost = [line for line in out.splitlines() if line.startswith("limited")]
+    assert [line.split(":")[0].split(maxsplit=1)[1] for line in lost] == ["bot's token", "repairs for forks"]
+    assert f"→ Set ONEHEAD_BOT={bot.name} where the service runs." in out
+    assert [line for line in by_setting.splitlines() if line.startswith("limited")] == lost
+    assert f"wrong         bot's token: The token belongs to another account than {project.owner.name}." in other
+
+    admin.add_collaborator(project.repository, bot, "admin")
+    _, chief, _ = onehead("checkup", *told)
+    assert f"limited       rights of an administrator: {bot.name} is an administrator, which does not count" in chief
+
+
+def test_a_token_that_does_not_name_the_repository_is_noticed(
+    service: Service, onehead: Say, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project, admin, bot = service.project, service.project.forgejo.admin, service.bot
+    other = admin.create_repository(project.owner)
+    admin.add_collaborator(other, bot, "write")
+    token = admin.create_token(bot.name, ["write:repository", "write:issue"], [other])
+    monkeypatch.setenv("ONEHEAD_TOKEN", token)
+
+    code, out, _ = onehead(
+        "checkup", project.forgejo.url, project.owner.token, *here(project, service.url), "--bot", bot.name
+    )
+
+    assert code == 1
+    name = project.repository.full_name
+    assert f"wrong         bot's token: {bot.name} can't write to {name} with it: the token does not name it" in out
+
+
 def test_a_lost_webhook_is_made_again(project: Project) -> None:
     admin, name = project.forgejo.admin, RepositoryName.parse(project.repository.full_name)
     bot = admin.create_bot()

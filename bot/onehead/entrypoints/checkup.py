@@ -6,17 +6,28 @@ import argparse
 import sys
 from collections.abc import Iterator
 
-from onehead.entrypoints.setting_up import Site, account_named, ask_service, readiness, secret_told, site
+from onehead.entrypoints.setting_up import Site, account_named, ask_service, readiness, secret_told, site, told
 from onehead.entrypoints.terminal import painter
+from onehead.errors import UsageError
 from onehead.flows.ours import LABEL
 from onehead.flows.setup import Part, Standing, judge_hook, judge_rule, judge_version
+from onehead.forge.account import own_account
 from onehead.forge.administration import Administration
 from onehead.forge.api import ForgejoApi
 from onehead.forge.connection import Connection
 from onehead.forge.errors import Forbidden, MissingScope, NotFound, Unauthorised
-from onehead.forge.values import RepositoryName, User
+from onehead.forge.values import Permissions, RepositoryName, User
 
-_STYLES = {Standing.OK: "good", Standing.MISSING: "bad", Standing.WRONG: "bad", Standing.UNSEEN: "note"}
+_STYLES = {
+    Standing.OK: "good",
+    Standing.MISSING: "bad",
+    Standing.WRONG: "bad",
+    Standing.LIMITED: "note",
+    Standing.UNSEEN: "note",
+}
+
+_UNTRIED = "what it may do was not tried, as no repository is named"
+_MOST_NAMED = 5
 
 
 def run(options: argparse.Namespace) -> int:
@@ -59,13 +70,22 @@ def _parts(where: Site, options: argparse.Namespace) -> Iterator[Part]:
 
 
 def _bots_token(where: Site, api: ForgejoApi, bot: User | None) -> Iterator[Part]:
-    """Whose it is, and which of the three scopes it lacks, found out by requests that change nothing."""
+    """Whose it is, which scopes it lacks and what it can't do, found out by requests that change nothing."""
     subject, advice = "bot's token", "Make a new one for the bot with write:repository, write:issue and read:user."
     with api:
         try:
-            me = api.me()
+            me, knows_itself = _whose(api, bot.login if bot else told("BOT"))
             if bot and me.id != bot.id:
                 yield Part(subject, Standing.WRONG, f"It belongs to {me.login}, not to {bot.login}.", advice)
+                return
+            rights = {} if knows_itself else {each.name: _rights(api, each.name) for each in where.repositories}
+            unreached = [str(name) for name, granted in rights.items() if not granted.push]
+            if unreached:
+                more = f" and {len(unreached) - _MOST_NAMED} more" if len(unreached) > _MOST_NAMED else ""
+                names = ", ".join(unreached[:_MOST_NAMED]) + more
+                said = f"{me.login} can't write to {names} with it: the token does not name it, or the account may not."
+                fix = "Make a new token that names every repository, or narrow ONEHEAD_REPOSITORIES to those it names."
+                yield Part(subject, Standing.WRONG, said, fix)
                 return
             asks = Administration(api.connection)
             for repository in where.repositories[:1]:
@@ -73,7 +93,12 @@ def _bots_token(where: Site, api: ForgejoApi, bot: User | None) -> Iterator[Part
                 asks.ask_to_write(f"{path}/branches")
                 asks.ask_to_write(f"{path}/issues/0/comments")
         except MissingScope as error:
+            if "read:user" in error.scopes:
+                advice += " One for named repositories can't have read:user: then add --bot NAME, and set ONEHEAD_BOT."
             yield Part(subject, Standing.WRONG, f"It lacks the scope {' or '.join(error.scopes)}.", advice)
+            return
+        except (UsageError, NotFound) as error:
+            yield Part(subject, Standing.WRONG, error.message, error.hint)
             return
         except Unauthorised:
             yield Part(subject, Standing.WRONG, "Forgejo does not accept it.", advice)
@@ -82,8 +107,41 @@ def _bots_token(where: Site, api: ForgejoApi, bot: User | None) -> Iterator[Part
             said = f"Its account, {me.login}, may not write to {where.repositories[0].name}."
             yield Part(subject, Standing.WRONG, said, f"Run onehead install --bot {me.login}.")
             return
-    seen = "with all it needs" if where.repositories else "what it may do was not tried, as no repository is named"
-    yield Part(subject, Standing.OK, f"It belongs to {me.login}, {seen}.")
+        if knows_itself:
+            seen = "with all it needs" if where.repositories else _UNTRIED
+            yield Part(subject, Standing.OK, f"It belongs to {me.login}, {seen}.")
+        else:
+            yield from _lost(me, is_admin=any(granted.admin for granted in rights.values()))
+
+
+def _whose(api: ForgejoApi, named: str) -> tuple[User, bool]:
+    """The account, and whether the token may ask for it."""
+    try:
+        return api.me(), True
+    except MissingScope:
+        return own_account(api, named), False
+
+
+def _rights(api: ForgejoApi, name: RepositoryName) -> Permissions:
+    try:
+        return api.repository(name).permissions
+    except NotFound:
+        return Permissions()
+
+
+def _lost(me: User, *, is_admin: bool) -> Iterator[Part]:
+    """What a token without `read:user` can't do: a token for named repositories, as a rule."""
+    said = f"It belongs to {me.login}, but lacks read:user, so it can't tell the service its own name."
+    yield Part("bot's token", Standing.LIMITED, said, f"Set ONEHEAD_BOT={me.login} where the service runs.")
+    said = "A token for named repositories pushes to no fork, not even where the author of a pull request allows edits."
+    way = (
+        "Nothing, or make a token with read:user for all repositories. Repairs come as a patch and a ref of their own."
+    )
+    yield Part("repairs for forks", Standing.LIMITED, said, way)
+    if is_admin:
+        said = f"{me.login} is an administrator, which does not count with a token for named repositories."
+        way = "Nothing. The service makes no lost webhook anew, and asks nobody's permission: a webhook has to tell it."
+        yield Part("rights of an administrator", Standing.LIMITED, said, way)
 
 
 def _access(where: Site, bot: User) -> Iterator[Part]:

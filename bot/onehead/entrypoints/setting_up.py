@@ -66,9 +66,9 @@ def site(options: argparse.Namespace) -> Iterator[Site]:
         UsageError: something is not given, or the token may not do what is asked.
         ForgeError: the forge does not answer, or not as a Forgejo.
     """
-    url = options.url or _told("FORGEJO_URL")
+    url = options.url or told("FORGEJO_URL")
     token = _file(options.token_file, "--token-file") if options.token_file else options.token or secret_told("TOKEN")
-    service_url = options.service_url or _told("PUBLIC_URL")
+    service_url = options.service_url or told("PUBLIC_URL")
     missing = [
         what
         for what, value in (
@@ -169,11 +169,12 @@ def webhook_secret(options: argparse.Namespace) -> str:
 
 def secret_told(name: str) -> str:
     """The setting of this name from the environment, or from the file that its `_FILE` twin names; or empty."""
-    path = _told(f"{name}_FILE")
-    return _file(path, f"ONEHEAD_{name}_FILE") if path else _told(name)
+    path = told(f"{name}_FILE")
+    return _file(path, f"ONEHEAD_{name}_FILE") if path else told(name)
 
 
-def _told(name: str) -> str:
+def told(name: str) -> str:
+    """The setting of this name from the environment; or empty."""
     return os.environ.get(f"ONEHEAD_{name}", "").strip()
 
 

@@ -51,6 +51,7 @@ class Standing(StrEnum):
     OK = "ok"
     MISSING = "missing"
     WRONG = "wrong"
+    LIMITED = "limited"
     UNSEEN = "can't be seen"
 
 

@@ -33,8 +33,8 @@ def own_account(api: ForgejoApi, named: str) -> User:
         return _agreed(api, named)
     if named and found.login.lower() != named.lower():
         raise UsageError(
-            f"ONEHEAD_BOT names {named}, but the token belongs to {found.login}.",
-            "Correct the name, or leave it out: this token knows its own.",
+            f"The token belongs to {found.login}, not to {named}.",
+            "Set ONEHEAD_BOT to that name, or leave it out: this token knows its own.",
         )
     return found
 
@@ -52,13 +52,13 @@ def _agreed(api: ForgejoApi, named: str) -> User:
         raise
     except Forbidden as refused:
         raise UsageError(
-            f"ONEHEAD_BOT names {named}, but the token belongs to another account.",
-            "Set it to the name of the account that the token was made for.",
+            f"The token belongs to another account than {named}.",
+            "Set ONEHEAD_BOT to the name of the account that the token was made for.",
         ) from refused
     except NotFound as nobody:
         raise NotFound(
-            f"ONEHEAD_BOT names {named}, and Forgejo knows no account of that name, or hides {where.name} meanwhile.",
-            "Set it to the name of the account that the token was made for.",
+            f"Forgejo knows no account {named} whose token this could be.",
+            "Set ONEHEAD_BOT to the name of the account that the token was made for.",
             status=nobody.status,
         ) from nobody
     if _tells_of_everybody(api, where):
