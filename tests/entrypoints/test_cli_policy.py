@@ -47,6 +47,7 @@ def test_json(repo: Repository, run: Run, verb: str) -> None:
             "revisions": [],
             "paths": [".onehead.toml"],
             "places": [{"path": ".onehead.toml", "line": 2}],
+            "left_out": 0,
         }
     ]
     assert [each["findings"] for each in done.json["environments"]] == [[]]
