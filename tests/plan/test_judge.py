@@ -7,6 +7,7 @@ import pytest
 from onehead.plan.facts import Facts
 from onehead.plan.findings import KINDS, Code
 from onehead.plan.judge import judge
+from onehead.plan.repository import configuration_findings
 from onehead.revisions.environment import ConfigProblem
 from onehead.revisions.graph import Graph
 from tests.chains import graph
@@ -333,6 +334,20 @@ def test_configurations_that_cannot_be_understood() -> None:
     assert finding.message == "`alembic.ini`, line 3: script_location is odd."
     [old] = judge(given._replace(old_problems=(problem,)))
     assert (old.severity, old.introduced_by) == ("note", "target")
+
+
+def test_a_configuration_that_was_not_read_blinds_where_the_branch_brings_it() -> None:
+    problem = ConfigProblem("alembic.ini", 0, "it is too large", unread=True)
+    given = facts("a", "a")._replace(problems=(problem,))
+    [finding] = judge(given)
+    assert (finding.code, finding.severity, finding.blinds) == (Code.UNREADABLE_CONFIG, "error", True)
+    [old] = judge(given._replace(old_problems=(problem,)))
+    assert (old.severity, old.blinds) == ("note", False)
+    [homeless] = configuration_findings([problem], [], alone=False)
+    assert (homeless.severity, homeless.introduced_by, homeless.blinds) == ("error", "head", True)
+    for alone, known in ((False, [problem]), (True, [])):
+        [homeless] = configuration_findings([problem], known, alone=alone)
+        assert (homeless.introduced_by, homeless.blinds) == ("target", False)
 
 
 def test_the_worst_comes_first() -> None:

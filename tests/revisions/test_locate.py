@@ -439,7 +439,7 @@ def test_files_of(locations: list[tuple[str, bool | None]], expected: tuple[str,
 def test_an_alembic_ini_that_was_not_read_is_told() -> None:
     located = locate(["alembic.ini", "tox.ini"], {})
     assert located.problems == (
-        ConfigProblem("alembic.ini", 0, "it was not read, so environments that it declares may be missed"),
+        ConfigProblem("alembic.ini", 0, "it was not read, so environments that it declares may be missed", unread=True),
     )
 
 

@@ -377,4 +377,6 @@ def _configuration(facts: Facts) -> Iterator[Finding]:
         side = _side(facts, problem in facts.old_problems)
         line = f", line {problem.line}" if problem.line else ""
         message = f"`{problem.path}`{line}: {problem.reason}."
-        yield _finding(facts, Code.UNREADABLE_CONFIG, side, message, (), [problem.path])._replace(line=problem.line)
+        found = _finding(facts, Code.UNREADABLE_CONFIG, side, message, (), [problem.path])._replace(line=problem.line)
+        # A branch may have written it just so that nobody sees what it declares.
+        yield found._replace(severity="error", blinds=True) if problem.unread and side == "head" else found

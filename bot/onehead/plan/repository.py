@@ -36,7 +36,9 @@ def configuration_findings(
         inherited = not alone and problem in old
         severity: Severity = "note" if inherited else KINDS[Code.UNREADABLE_CONFIG].severity
         side: Side = "target" if alone or inherited else "head"
-        yield _finding(Code.UNREADABLE_CONFIG, severity, side, problem.path, problem.line, f"{problem.reason}.")
+        found = _finding(Code.UNREADABLE_CONFIG, severity, side, problem.path, problem.line, f"{problem.reason}.")
+        # A branch may have written it just so that nobody sees what it declares.
+        yield found._replace(severity="error", blinds=True) if problem.unread and side == "head" else found
 
 
 def _finding(code: Code, severity: Severity, side: Side, path: str, line: int, message: str) -> Finding:

@@ -85,7 +85,8 @@ def read_config(path: str, data: bytes) -> tuple[list[Section], list[ConfigProbl
             raise TooLarge(f"it is larger than {MAX_BYTES // 1024} KiB and was not read")
         return _toml(path, data) if path.endswith(".toml") else _ini(path, read_ini(data))
     except (TooLarge, Spent) as limit:
-        return [], [ConfigProblem(path, 0, f"{limit}: environments that it declares may be missed; make it smaller")]
+        reason = f"{limit}: environments that it declares may be missed; make it smaller"
+        return [], [ConfigProblem(path, 0, reason, unread=True)]
 
 
 def _ini(path: str, ini: Ini) -> tuple[list[Section], list[ConfigProblem]]:

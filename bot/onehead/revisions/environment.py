@@ -51,8 +51,10 @@ class ConfigProblem(NamedTuple):
         path: the configuration file, or the directory it is about.
         line: 1-based, 0 for the whole file.
         reason: what is there, what it means and what to do; a sentence without a full stop.
+        unread: a bound was exceeded, so there may be more here that Alembic would read.
     """
 
     path: str
     line: int
     reason: str
+    unread: bool = False

@@ -41,33 +41,30 @@ def read(data: bytes) -> Declared:
         return Declared(broken="it is not Python while git's conflict markers are in it", line=line)
     above = _ABOVE.match(text, 0, _FARTHEST)
     found = _ANY_DOCSTRING.match(text, above.end() if above else 0)
+    start = found.end() if found else 0
     too_much = too_large(data)
-    scope = _scan(text, found.end() if found else 0, doubtful=bool(too_much))
+    if too_much and not _leaves_no_doubt(text, start):
+        return Declared(broken=f"{too_much}, and its header is not plain")
+    scope = _scan(text, start)
     if not scope.values and not scope.unknown:
-        line, reason = (0, f"{too_much}, and its header is not plain") if too_much else _why_not_python(data)
+        line, reason = _why_not_python(data)
         return Declared(broken=reason, line=line)
     doc, revises = docstring((found[1] or found[2] or "") if found else "")
     return declared(scope, doc, revises)
 
 
-def _scan(text: str, start: int, *, doubtful: bool) -> Scope:
-    """The names as the last assignment of each leaves them.
+def _leaves_no_doubt(text: str, start: int) -> bool:
+    """Whether lines tell enough of a file that was never parsed, where one of them may as well stand in a string."""
+    times = Counter(match[1] for match in _ASSIGNMENT.finditer(text, start))
+    return {times["revision"], times["down_revision"]} == {1} == set(times.values()) and not _UNSEEN.search(text, start)
 
-    Args:
-        text: the whole file.
-        start: where to begin.
-        doubtful: the file was not parsed at all, so a line may as well stand in a string: an assignment counts only
-            where it is the one of its name, and nothing is in sight that could bind names unseen.
-    """
+
+def _scan(text: str, start: int) -> Scope:
+    """The names as the last assignment of each leaves them."""
     scope = Scope()
-    unseen = _UNSEEN.search(text, start) if doubtful else None
-    times: Counter[str] = Counter()
-    last: dict[str, re.Match[str]] = {}
-    for match in _ASSIGNMENT.finditer(text, start):
-        times[match[1]] += 1
-        last[match[1]] = match
+    last = {match[1]: match for match in _ASSIGNMENT.finditer(text, start)}
     for name, match in sorted(last.items(), key=lambda item: item[1].start()):
-        value = None if unseen or (doubtful and times[name] > 1) else _expression(text, match.end())
+        value = _expression(text, match.end())
         if value is None:
             scope.forget(name, _line(text, match), _first_line(text, match.end()))
         else:

@@ -76,7 +76,7 @@ def _sections(tree: Tree, configs: Mapping[str, bytes]) -> tuple[list[Section], 
                 f"the configurations up to here name more than {MAX_WRITTEN} directories: this one and those after it"
                 " were not looked at, so environments may be missed"
             )
-            problems.append(ConfigProblem(section.config, section.line, reason))
+            problems.append(ConfigProblem(section.config, section.line, reason, unread=True))
             break
         sections.append(section)
     return sections, problems
@@ -88,7 +88,7 @@ def _read(tree: Tree, configs: Mapping[str, bytes]) -> tuple[dict[str, list[Sect
     problems: list[ConfigProblem] = []
     if len(wanted) > MAX_CONFIGS:
         reason = f"only {MAX_CONFIGS} of {len(wanted)} ini and toml files were read: environments may be missed"
-        problems.append(ConfigProblem(wanted[MAX_CONFIGS], 0, reason))
+        problems.append(ConfigProblem(wanted[MAX_CONFIGS], 0, reason, unread=True))
     read: dict[str, list[Section]] = {}
     size = 0
     for path in sorted(wanted[:MAX_CONFIGS], key=lambda path: (is_sample(path), path.count("/"), path)):
@@ -99,13 +99,15 @@ def _read(tree: Tree, configs: Mapping[str, bytes]) -> tuple[dict[str, list[Sect
                     f"the configurations up to here are larger than {MAX_TOTAL_BYTES // 1024**2} MiB together: this"
                     " one and those after it were not read, so environments may be missed"
                 )
-                problems.append(ConfigProblem(path, 0, reason))
+                problems.append(ConfigProblem(path, 0, reason, unread=True))
                 break
             read[path], found = read_config(path, configs[path])
             # A sample is filled in before anybody uses it: what is odd in it is meant to be.
             problems += [] if is_sample(path) else found
         elif is_alembic_ini(path):
-            problems.append(ConfigProblem(path, 0, "it was not read, so environments that it declares may be missed"))
+            problems.append(
+                ConfigProblem(path, 0, "it was not read, so environments that it declares may be missed", unread=True)
+            )
     return read, problems
 
 
