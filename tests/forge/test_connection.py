@@ -50,6 +50,13 @@ def test_bad_address_is_refused_without_repeating_it(url: str) -> None:
     assert "ONEHEAD_FORGEJO_URL" in caught.value.hint
 
 
+@pytest.mark.parametrize("token", ["a log line\ns3cret", "s3cret s3cret", "s3cret\x1b", "s3cr\xe9t"])
+def test_a_token_that_is_no_word_is_refused_without_repeating_it(token: str) -> None:
+    with pytest.raises(UsageError, match="The token is not one word of plain characters") as caught:
+        Connection(ROOT, token)
+    assert "s3cr" not in caught.value.message + caught.value.hint
+
+
 @pytest.mark.parametrize("method", ["GET", "PATCH", "DELETE"])
 def test_repeatable_request_is_tried_again(
     method: str, connection: Connection, forge: respx.MockRouter, naps: list[float], caplog: pytest.LogCaptureFixture

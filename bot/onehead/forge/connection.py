@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import random
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -66,9 +67,12 @@ class Connection:
         """Prepare the line; nothing is sent yet.
 
         Raises:
-            UsageError: the address is not one of a web server, or carries a password or query.
+            UsageError: the address is not one of a web server, or carries a password or query; or the token is no word.
         """
         self._root = _checked(url) + _API
+        if re.search(r"[^!-~]", token):
+            # Said here, for httpx would repeat it in its error.
+            raise UsageError("The token is not one word of plain characters.", "Give the token alone, without a label.")
         self._token = token
         self._chance = chance
         self.sleep = sleep
