@@ -9,9 +9,11 @@ from typing import Any
 
 ROOT = "http://forge.test:3000"
 TOKEN = "0123456789abcdef0123456789abcdef01234567"
-SWAGGER: dict[str, Any] = json.loads(
-    (Path(__file__).parents[1] / "data" / "swagger" / "forgejo-v15.json").read_text(encoding="utf-8")
-)
+SWAGGER: dict[str, Any] = {"paths": {}, "definitions": {}, "responses": {}}
+for _file in sorted((Path(__file__).parents[1] / "data" / "swagger").glob("*.json")):
+    _described = json.loads(_file.read_text(encoding="utf-8"))
+    for _kind, _all in SWAGGER.items():
+        _all.update(_described[_kind])
 
 
 class Recorded(dict[str, Any]):

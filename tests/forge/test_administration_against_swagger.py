@@ -10,7 +10,15 @@ import pytest
 import respx
 
 from onehead.flows.setup import EVENTS
-from onehead.forge.administration import SYSTEM, Administration, Webhook, of_organisation, of_own_account, of_repository
+from onehead.forge.administration import (
+    SYSTEM,
+    Administration,
+    NewToken,
+    Webhook,
+    of_organisation,
+    of_own_account,
+    of_repository,
+)
 from onehead.forge.api import ForgejoApi
 from onehead.forge.errors import MissingScope
 from onehead.forge.values import RepositoryName
@@ -32,6 +40,14 @@ Call = Callable[[Administration], object]
 CALLS: dict[str, tuple[Call, list[str]]] = {
     # Method → how it is called, and what that asks of Forgejo.
     "account": (lambda admin: admin.account("ann"), ["GET /users/{username}"]),
+    "create_token": (
+        lambda admin: admin.create_token("onehead", "onehead-1", ["write:repository", "read:user"]),
+        ["POST /admin/users/{username}/tokens"],
+    ),
+    "delete_token": (
+        lambda admin: admin.delete_token("onehead", 7),
+        ["DELETE /admin/users/{username}/tokens/{token}"],
+    ),
     "hooks": (lambda admin: admin.hooks(of_repository(REPO)), ["GET /repos/{owner}/{repo}/hooks"]),
     "create_hook": (
         lambda admin: admin.create_hook(of_repository(REPO), URL, SECRET, EVENTS),
@@ -80,7 +96,7 @@ CALLS: dict[str, tuple[Call, list[str]]] = {
 
 def test_every_method_is_called_here() -> None:
     public = {name for name in vars(Administration) if not name.startswith("_")}
-    assert public - {"ask_to_write"} == set(CALLS)
+    assert public - {"ask_to_write", "makes_tokens"} == set(CALLS)
 
 
 @pytest.mark.parametrize("name", CALLS)
@@ -125,3 +141,19 @@ def test_a_right_is_asked_for_with_what_has_to_be_declined(path: str, api: Forge
     route.mock(return_value=httpx.Response(403, json=lacking))
     with pytest.raises(MissingScope):
         admin.ask_to_write(path)
+
+
+@pytest.mark.parametrize(("status", "makes"), [(422, True), (400, True), (404, False)])
+def test_whether_tokens_are_made_is_asked_with_what_has_to_be_declined(
+    status: int, makes: bool, api: ForgejoApi, forge: respx.MockRouter
+) -> None:
+    _, described = operation("POST", "/admin/users/bot/tokens")
+    [body] = [parameter for parameter in described["parameters"] if parameter["in"] == "body"]
+    assert resolve(body["schema"])["required"] == ["name"]
+    route = forge.post("/admin/users/bot/tokens").mock(return_value=httpx.Response(status, json={"message": "no"}))
+    assert Administration(api.connection).makes_tokens("bot") is makes
+    assert route.calls.last.request.content == b"{}"
+
+
+def test_a_new_token_is_not_shown_by_accident() -> None:
+    assert "hush" not in repr(NewToken(7, "hush"))

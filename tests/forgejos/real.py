@@ -124,6 +124,17 @@ class RealForgejo:
             raise RuntimeError(f"{' '.join(arguments)} failed:\n{result.stdout}\n{result.stderr}")
         return result.stdout
 
+    def type(self, command: str, folder: Path) -> None:
+        """Run a line as somebody at a shell on the server would, for whom `forgejo` knows its configuration."""
+        programs = self.work / "bin"
+        programs.mkdir(exist_ok=True)
+        program = programs / "forgejo"
+        program.write_text(f'#!/bin/sh\nexec "{self._binary}" "$@" --config "{self._config}"\n')
+        program.chmod(0o755)
+        env = self._environment()
+        env["PATH"] = f"{programs}{os.pathsep}{env['PATH']}"
+        subprocess.run(["sh", "-c", command], cwd=folder, env=env, timeout=120, check=True)
+
     def _create_boss(self) -> str:
         who = ["--username", "boss", "--password", PASSWORD, "--email", "boss@example.org", "--admin"]
         self._cli("admin", "user", "create", *who, "--must-change-password=false")

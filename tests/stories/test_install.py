@@ -17,7 +17,8 @@ from onehead.forge.connection import Connection
 from onehead.forge.values import RepositoryName
 from tests.forgejos.administration import Api
 from tests.forgejos.fixtures import Project
-from tests.forgejos.port import Account
+from tests.forgejos.port import BOT_SCOPES, Account
+from tests.forgejos.real import RealForgejo
 from tests.forgejos.receiver import Receiver
 from tests.migrations import chain, merged
 from tests.migrations import project as alembic_project
@@ -357,6 +358,109 @@ def test_a_token_that_does_not_name_the_repository_is_noticed(
     assert code == 1
     name = project.repository.full_name
     assert f"wrong         bot's token: {bot.name} can't write to {name} with it: the token does not name it" in out
+
+
+def tokens(project: Project, account: Account) -> list[str]:
+    found = project.forgejo.admin.api.get(f"/admin/users/{account.name}/tokens?limit=50")
+    return [each["name"] for each in found if each["name"].startswith("onehead-")]
+
+
+@pytest.mark.usefixtures("since_16")
+def test_the_bots_token_is_made_and_shown_to_nobody(
+    service: Service, onehead: Say, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    project, bot, file = service.project, service.bot, tmp_path / "bot token"
+    chief = project.forgejo.admin.create_user("chief", site_admin=True)
+    told = project.forgejo.url, chief.token, *here(project, service.url), "--bot", bot.name
+
+    code, out, err = onehead("install", *told, "--token-out", str(file))
+
+    assert code == 0
+    secret = file.read_text().strip()
+    assert len(secret) == 40
+    assert secret not in out + err
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert f"bot's token: made for {bot.name} with write:repository, write:issue, read:user." in out
+    assert f"ONEHEAD_TOKEN_FILE={file}" in out
+    code, out, _ = onehead("install", *told, "--token-out", str(file))
+    assert (code, f"bot's token: it is in {file}: already so." in out) == (0, True)
+    assert len(tokens(project, bot)) == 1
+    monkeypatch.setenv("ONEHEAD_TOKEN_FILE", str(file))
+    code, out, _ = onehead("checkup", *told)
+    assert (code, f"ok            bot's token: It belongs to {bot.name}, with all it needs." in out) == (0, True)
+
+
+@pytest.mark.usefixtures("since_16")
+def test_a_token_that_cannot_be_written_down_is_taken_back(project: Project, onehead: Say, tmp_path: Path) -> None:
+    bot, chief = project.forgejo.admin.create_bot(), project.forgejo.admin.create_user("chief", site_admin=True)
+    file = tmp_path / "nowhere" / "token"
+    told = project.forgejo.url, chief.token, *here(project, NOBODY), "--bot", bot.name
+
+    code, _, err = onehead("install", *told, "--token-out", str(file))
+
+    assert code == 2
+    assert f"The secret can't be written to {file}: No such file or directory. The token was taken back." in err
+    assert tokens(project, bot) == []
+
+
+@pytest.mark.usefixtures("since_16")
+def test_who_may_not_make_the_bots_token_is_told_before_anything_is_done(
+    project: Project, onehead: Say, tmp_path: Path
+) -> None:
+    admin, file = project.forgejo.admin, tmp_path / "token"
+    bot, chief = admin.create_bot(), admin.create_user("chief", site_admin=True)
+    weak = admin.create_token(chief.name, ["write:repository", "read:user"])
+    more = [*here(project, NOBODY), "--bot", bot.name, "--token-out", str(file)]
+
+    code, _, err = onehead("install", project.forgejo.url, project.owner.token, *more)
+    assert (code, "--system and --token-out a site administrator." in err) == (2, True)
+    code, _, err = onehead("install", project.forgejo.url, weak, *more)
+    assert (code, "The administrator's token lacks the scope write:admin." in err) == (2, True)
+    assert (hooks(project), file.exists(), tokens(project, bot)) == ([], False, [])
+    file.touch()
+    code, _, err = onehead("install", project.forgejo.url, chief.token, *more)
+    assert (code, f"--token-out names {file}, which is empty." in err) == (2, True)
+    file.write_text("a line of a log\n0123456789\n")
+    code, _, err = onehead("install", project.forgejo.url, chief.token, *more)
+    assert (code, f"{file} holds more than a token." in err, "0123456789" in err) == (2, True, False)
+
+
+@pytest.mark.usefixtures("before_16")
+def test_an_older_forgejo_can_be_told_by_hand_to_make_the_bots_token(
+    project: Project, onehead: Say, tmp_path: Path
+) -> None:
+    bot, file = project.forgejo.admin.create_bot(), tmp_path / "token"
+    told = project.forgejo.url, project.owner.token, *here(project, NOBODY), "--bot", bot.name
+
+    code, _, err = onehead("install", *told, "--token-out", str(file))
+
+    assert code == 2
+    assert "makes no token for another account; 16 and newer do. Nothing was done yet." in err
+    [line] = [line for line in err.splitlines() if "umask" in line]
+    command = line.partition("type: ")[2]
+    assert "--scopes write:repository,write:issue,read:user --raw | tail -n 1 > token)" in command
+    assert hooks(project) == []
+    if isinstance(project.forgejo, RealForgejo):
+        project.forgejo.type(command, tmp_path)
+        secret = file.read_text().strip()
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    else:
+        secret = project.forgejo.admin.create_token(bot.name, BOT_SCOPES)
+        file.write_text(secret)
+
+    code, out, _ = onehead("install", *told, "--token-out", str(file))
+
+    assert (code, f"bot's token: it is in {file}: already so." in out) == (0, True)
+    with ForgejoApi(Connection(project.forgejo.url, secret)) as api:
+        assert api.me().id == bot.id
+
+
+def test_a_token_is_made_for_nobody_but_the_bot(onehead: Say) -> None:
+    code, _, err = onehead("install", "http://127.0.0.1:9", "t0k3n", "--repo", "a/b", "--token-out", "file")
+
+    assert code == 2
+    assert "--token-out makes a token for the bot, and no bot is named." in err
+    assert "Add --bot NAME." in err
 
 
 def test_a_lost_webhook_is_made_again(project: Project) -> None:

@@ -214,6 +214,7 @@ def _for_a_forge(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     install = verbs.add_parser("install", help="set onehead up in a Forgejo: webhook, access, required check")
     _forge(install)
     install.add_argument("--secret-file", metavar="FILE", help="take the webhook's secret from it, or write it there")
+    install.add_argument("--token-out", metavar="FILE", help="make the bot's token and write it there (Forgejo 16)")
     install.add_argument("--new-secret", action="store_true", help="replace the webhook by one with another secret")
     install.add_argument("--require-status", action="store_true", help="let merges into the default branch wait for it")
     install.add_argument("--label", action="store_true", help="make the label onehead, which repairs then get")

@@ -5,15 +5,18 @@ from __future__ import annotations
 import argparse
 import os
 import secrets
+import shlex
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from onehead.entrypoints.setting_up import Site, account_named, deliveries_seen, site, webhook_secret
+from onehead.entrypoints.setting_up import Site, account_named, content, deliveries_seen, is_there, site, webhook_secret
 from onehead.errors import UsageError
 from onehead.flows.ours import LABEL, STATUS
 from onehead.flows.setup import ensure_hook, ensure_label, ensure_required, hook_url
 from onehead.forge.administration import Webhook
-from onehead.forge.errors import NotFound
+from onehead.forge.errors import BOT_SCOPES, NotFound
 
 _PATIENCE = 6.0  # seconds; Forgejo sends within 2.5 and gives up after 5
 
@@ -29,11 +32,15 @@ def run(options: argparse.Namespace) -> int:
                 f"{option} does not go with --system: it would write {what} into every repository of the site.",
                 "Run it once more with --owner or --repo for those that are to have it.",
             )
+    if options.token_out and not options.bot:
+        raise UsageError("--token-out makes a token for the bot, and no bot is named.", "Add --bot NAME.")
     with site(options) as where:
         _may_all_be_done(where, options)
         print(f"Forgejo {where.version.partition('+')[0]}, as {where.me.login}: setting up {where.place.words}.")
         if options.bot:
             _collaborators(where, options.bot)
+        if options.token_out:
+            _token(where, options.bot, options.token_out)
         hook = _webhook(where, options)
         if options.require_status:
             _required(where)
@@ -49,11 +56,22 @@ def _may_all_be_done(where: Site, options: argparse.Namespace) -> None:
 
     Raises:
         ForgeError: the account or a scope of its token is too weak.
+        UsageError: the server can't make the bot's token.
     """
     where.admin.ask_to_write(where.place.path)
     if options.label:
         for repository in where.repositories:
             where.admin.ask_to_write(f"/repos/{repository.name}/labels")
+    if options.token_out and not _kept(options.token_out):
+        login = account_named(where.admin, options.bot).login
+        if not where.admin.makes_tokens(login):
+            raise UsageError(
+                f"Forgejo {where.version.partition('+')[0]} makes no token for another account; 16 and newer do. "
+                "Nothing was done yet.",
+                f"As the user that Forgejo runs as, type: {_by_hand(login, options.token_out)}\n"
+                f"Bring that file to {options.token_out} here, and run the same command again. Or log in as {login}, "
+                f"make a token with {', '.join(BOT_SCOPES)} (Settings → Applications), and run it without --token-out.",
+            )
 
 
 def _collaborators(where: Site, bot: str) -> None:
@@ -67,6 +85,70 @@ def _collaborators(where: Site, bot: str) -> None:
         else:
             where.admin.add_collaborator(repository.name, account.login)
             print(f"collaborator: {account.login} may write to {repository.name} now.")
+
+
+def _by_hand(login: str, file: str) -> str:
+    """What makes the bot's token on the server itself, and shows it to nobody.
+
+    Before the token Forgejo may print lines of its log.
+    """
+    name = shlex.quote(Path(file).name)
+    asked = f"forgejo admin user generate-access-token --username {login} --token-name onehead-{secrets.token_hex(4)}"
+    return f"(umask 077 && {asked} --scopes {','.join(BOT_SCOPES)} --raw | tail -n 1 > {name})"
+
+
+def _kept(file: str) -> bool:
+    """Whether there is a token already: it stays.
+
+    Raises:
+        UsageError: the file holds none, or can't be read.
+    """
+    if not is_there(file):
+        return False
+    if len(content(file, "--token-out").split()) > 1:
+        raise UsageError(f"{file} holds more than a token.", "Leave nothing but the token in it, or delete it.")
+    return True
+
+
+def _token(where: Site, bot: str, file: str) -> None:
+    """A token for the bot, which nobody sees but who may read the file."""
+    if _kept(file):
+        print(f"bot's token: it is in {Path(file).resolve()}: already so.")
+        return
+    login = account_named(where.admin, bot).login
+    made = where.admin.create_token(login, f"onehead-{secrets.token_hex(4)}", BOT_SCOPES)
+    with _taken_back(lambda: where.admin.delete_token(login, made.id), "token", "--token-out", file):
+        _keep(made.secret, file)
+    print(f"bot's token: made for {login} with {', '.join(BOT_SCOPES)}.")
+    print(f"  It is in {Path(file).resolve()}; start the service with ONEHEAD_TOKEN_FILE={file}.")
+
+
+@contextmanager
+def _taken_back(undo: Callable[[], None], what: str, option: str, file: str) -> Iterator[None]:
+    """What can't be written down is of no use to anybody."""
+    try:
+        yield
+    except OSError as error:
+        undo()
+        raise UsageError(
+            f"The secret can't be written to {file}: {error.strerror}. The {what} was taken back.",
+            f"Correct the path given with {option} and run it again.",
+        ) from error
+
+
+def _keep(secret: str, file: str) -> None:
+    """Write a secret to a new file that only its owner reads; no half of one stays.
+
+    Raises:
+        OSError: there is a file already, or it can't be written.
+    """
+    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as out:
+            out.write(secret + "\n")
+    except OSError:
+        Path(file).unlink(missing_ok=True)
+        raise
 
 
 def _webhook(where: Site, options: argparse.Namespace) -> Webhook:
@@ -89,20 +171,13 @@ def _webhook(where: Site, options: argparse.Namespace) -> Webhook:
 
 
 def _tell(secret: str, file: str | None, where: Site, hook: Webhook) -> None:
-    """Hand over a generated secret; where that fails, the webhook is of no use to anybody."""
+    """Hand over a generated secret, or take the webhook back."""
     if not file:
         print("  Give this to the service; it is shown only now:")
         print(f"ONEHEAD_WEBHOOK_SECRET={secret}")
         return
-    try:
-        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as out:
-            out.write(secret + "\n")
-    except OSError as error:
-        where.admin.delete_hook(where.place, hook.id)
-        raise UsageError(
-            f"The secret can't be written to {file}: {error.strerror}. The webhook was taken back.",
-            "Correct the path given with --secret-file and run it again.",
-        ) from error
+    with _taken_back(lambda: where.admin.delete_hook(where.place, hook.id), "webhook", "--secret-file", file):
+        _keep(secret, file)
     print(f"  Its secret is in {Path(file).resolve()}; start the service with ONEHEAD_WEBHOOK_SECRET_FILE={file}.")
 
 

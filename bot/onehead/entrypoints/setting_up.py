@@ -67,7 +67,7 @@ def site(options: argparse.Namespace) -> Iterator[Site]:
         ForgeError: the forge does not answer, or not as a Forgejo.
     """
     url = options.url or told("FORGEJO_URL")
-    token = _file(options.token_file, "--token-file") if options.token_file else options.token or secret_told("TOKEN")
+    token = content(options.token_file, "--token-file") if options.token_file else options.token or secret_told("TOKEN")
     service_url = options.service_url or told("PUBLIC_URL")
     missing = [
         what
@@ -156,21 +156,21 @@ class _explained:  # noqa: N801 - reads as a clause
             raise UsageError(
                 f"{error.message} The account of the token has not the rights for this.",
                 "A repository's webhook needs an administrator of the repository, --owner an owner of the "
-                "organisation (or that account itself), --system a site administrator.",
+                "organisation (or that account itself), --system and --token-out a site administrator.",
             ) from error
 
 
 def webhook_secret(options: argparse.Namespace) -> str:
     """The secret that the user has already: from the file of --secret-file, else from the settings; or empty."""
-    if options.secret_file and Path(options.secret_file).exists():
-        return _file(options.secret_file, "--secret-file")
+    if options.secret_file and is_there(options.secret_file):
+        return content(options.secret_file, "--secret-file")
     return secret_told("WEBHOOK_SECRET").partition(",")[0].strip()
 
 
 def secret_told(name: str) -> str:
     """The setting of this name from the environment, or from the file that its `_FILE` twin names; or empty."""
     path = told(f"{name}_FILE")
-    return _file(path, f"ONEHEAD_{name}_FILE") if path else told(name)
+    return content(path, f"ONEHEAD_{name}_FILE") if path else told(name)
 
 
 def told(name: str) -> str:
@@ -178,7 +178,20 @@ def told(name: str) -> str:
     return os.environ.get(f"ONEHEAD_{name}", "").strip()
 
 
-def _file(path: str, option: str) -> str:
+def is_there(path: str) -> bool:
+    """Whether a file can be seen; one that can't is found out by whoever writes there."""
+    try:
+        return Path(path).exists()
+    except OSError:
+        return False
+
+
+def content(path: str, option: str) -> str:
+    """The secret in a file that an option or setting names.
+
+    Raises:
+        UsageError: it can't be read, or holds nothing.
+    """
     try:
         text = Path(path).read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:

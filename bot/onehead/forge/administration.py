@@ -7,7 +7,7 @@ bot's account need not be.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -104,6 +104,14 @@ class Label:
 
 
 @dataclass(frozen=True, slots=True)
+class NewToken:
+    """A token that was just made: the only moment at which Forgejo tells it."""
+
+    id: int
+    secret: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class BranchTip:
     """A branch and who wrote its last commit."""
 
@@ -122,6 +130,30 @@ class Administration:
     def account(self, name: str) -> User:
         """GET /users/{username}: also of an organisation."""
         return decode.user(self._connection.get(f"/users/{quote(name, safe='')}"))
+
+    def makes_tokens(self, login: str) -> bool:
+        """Whether this server makes tokens for other accounts, asked like `ask_to_write`: Forgejo 16 and newer do.
+
+        Raises:
+            ForgeError: it does, but the account is no site administrator, or its token lacks `write:admin`.
+        """
+        try:
+            self._connection.send("POST", _tokens(login), {})
+        except NotFound:
+            return False
+        except Refused as refused:
+            if refused.status not in {400, 422}:
+                raise
+        return True
+
+    def create_token(self, login: str, name: str, scopes: Sequence[str]) -> NewToken:
+        """POST /admin/users/{username}/tokens: for a site administrator, with the scope `write:admin`."""
+        made = self._written("POST", _tokens(login), {"name": name, "scopes": list(scopes)})
+        return NewToken(made.number("id"), made.text("sha1"))
+
+    def delete_token(self, login: str, token: int) -> None:
+        """DELETE /admin/users/{username}/tokens/{token}."""
+        self._connection.send("DELETE", f"{_tokens(login)}/{token}")
 
     def hooks(self, place: HookPlace) -> Iterator[Webhook]:
         """GET …/hooks: all of a place, those of other services too."""
@@ -279,3 +311,7 @@ def _rule(fields: Fields) -> BranchRule:
 
 def _repo(name: RepositoryName) -> str:
     return f"/repos/{quote(name.owner, safe='')}/{quote(name.name, safe='')}"
+
+
+def _tokens(login: str) -> str:
+    return f"/admin/users/{quote(login, safe='')}/tokens"
