@@ -9,6 +9,8 @@ from types import MappingProxyType
 
 from alembic.script import ScriptDirectory
 
+from onehead.forge.api import ForgejoApi
+from onehead.forge.connection import Connection
 from tests.forgejos.administration import Api, HostedRepository
 from tests.forgejos.port import Account
 from tests.forgejos.workcopy import WorkCopy
@@ -99,6 +101,26 @@ def test_where_the_author_allows_edits_the_repair_is_pushed(
     assert "onehead has pushed the repair onto it" in comment["body"]
     assert service.status(theirs.git("rev-parse", "HEAD").strip())[0] == "success"
     assert service.laid_ready() == []
+
+
+def test_a_token_for_named_repositories_lays_ready_what_it_may_not_push(
+    service: Service, work_copy: WorkCopies, api_of: Apis
+) -> None:
+    project, desk = service.project, service.desk
+    desk.token = project.forgejo.admin.create_token(
+        service.bot.name, ["write:repository", "write:issue"], [project.repository]
+    )
+    desk.bot = service.bot.name
+    with ForgejoApi(Connection(project.forgejo.url, desk.token)) as desk.api:
+        number, theirs, sha = collide(service, work_copy, api_of, edits=True)
+
+    assert theirs.git("ls-remote", "origin", "refs/heads/oauth").startswith(sha)
+    assert service.status(sha)[0] == "failure"
+    ref = f"refs/onehead/reparent/pr-{number}"
+    assert service.laid_ready() == [ref]
+    [comment] = service.verdicts(number)
+    assert f"{ref}`" in comment["body"]
+    assert "The repair as a patch" in comment["body"]
 
 
 def test_where_only_a_comment_is_wanted_a_fork_gets_the_patch_and_no_ref(
