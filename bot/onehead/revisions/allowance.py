@@ -1,9 +1,9 @@
 """How much text of a repository goes to a parser: the one gate before Python, TOML, INI and SQL. Pure.
 
 Whoever can push a file decides what a parser is given. What a parser costs follows from the *pieces* of a text: its
-words, signs and line ends. For each piece CPython 3.11 takes at most 1.7 KB and 2.5 microseconds where it builds a
-syntax tree; TOML, INI and SQL take less. So one text has a bound (at most 170 MB, given back afterwards), and so have
-all texts of one examination together. `benchmarks/texts.py` measures both.
+words, signs and line ends. For each piece CPython 3.11 takes about 1 KB and 3 microseconds at most where it builds a
+syntax tree; TOML, INI and SQL take less. So one text has a bound (some 100 MB, given back afterwards), and so have all
+texts of one examination together. `benchmarks/texts.py` measures both.
 
 A bound is never a guess about the text: what is refused was not read, and whoever asked says so.
 """
