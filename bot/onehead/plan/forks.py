@@ -30,6 +30,15 @@ class Fork(NamedTuple):
     points: tuple[str, ...]
     introduced_by: Side
 
+    def narrowed(self, most: int) -> Fork:
+        """The same with so many heads at most, of both sides some, and what is new first."""
+        old = [head for head in self.heads if head not in self.new]
+        room = most - min(len(old), most // 2)
+        shown = {*self.new[:room], *old[: most - len(self.new[:room])]}
+        return self._replace(
+            heads=tuple(head for head in self.heads if head in shown), new=tuple(h for h in self.new if h in shown)
+        )
+
 
 def forks_of(facts: Facts, graph: Graph | None = None) -> tuple[Fork, ...]:
     """The forks of one environment, as it is judged; with `graph`, as they would be with that chain in its place.

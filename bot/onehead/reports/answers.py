@@ -116,7 +116,7 @@ def _environment(explained: Explained, examined: Examined) -> dict[str, Any]:
 
 def _summary(target: str, facts: Facts, plan: Plan) -> str:
     heads = facts.target.heads
-    named = listed([code(shortened(head)) for head in heads])
+    named = listed([code(shortened(head)) for head in heads], last=", ")
     if forks_of(facts):
         return (
             f"**{code(target)} has {len(heads)} heads ({named}) where one is meant to be.** "

@@ -104,9 +104,7 @@ def fork_picture(facts: Facts, plan: Plan) -> Picture:
     heads: list[str] = []
     near: set[str] = set()
     for fork in forks:
-        # Of both sides some, and what is new first.
-        old = [head for head in fork.heads if head not in fork.new]
-        shown = [*fork.new[: MOST_HEADS - min(len(old), MOST_HEADS // 2)], *old][: MOST_HEADS - len(heads)]
+        shown = fork.narrowed(MOST_HEADS - len(heads)).heads
         heads += shown
         if shown:
             near |= graph.ancestors(*shown) - graph.ancestors(*fork.points)

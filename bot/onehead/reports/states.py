@@ -13,7 +13,7 @@ from onehead.reports.corrupt import corrupt_lines
 from onehead.reports.outcomes import STYLES, rows_text, shortened, told_of, way_out
 from onehead.reports.paint import Paint, plain, visible
 from onehead.reports.text import compared_line, coverage_line, short_ref
-from onehead.states.account import Account, State
+from onehead.states.account import NOTHING_OMITTED, Account, Omitted, State
 from onehead.states.outcome import THE_MERGE, Fix
 
 _FEW = 10
@@ -60,7 +60,9 @@ def states_text(examination: Examination, accounts: Accounts, paint: Paint = pla
 def _environment(examined: Examined, account: Account | None) -> dict[str, Any]:
     path = examined.facts.environment.path
     if account is None:
-        return {"path": path, "command": None, "fork": None, "both_sides": [], "fixes": [], "left_out": 0}
+        return {"path": path, "command": None, "fork": None, "both_sides": [], "fixes": [], "left_out": 0} | {
+            "omitted": NOTHING_OMITTED._asdict()
+        }
     fork = account.fork
     return {
         "path": path,
@@ -80,6 +82,7 @@ def _environment(examined: Examined, account: Account | None) -> dict[str, Any]:
             for under in account.fixes
         ],
         "left_out": account.left_out,
+        "omitted": account.omitted._asdict(),
     }
 
 
@@ -147,10 +150,24 @@ def _account(examination: Examination, examined: Examined, account: Account, pai
         yield "  The way out of databases in one line is that of the first; `--rows ROWS` tells that of another."
     if account.left_out:
         yield ""
-        yield f"  At least {account.left_out} more states lie inside straight runs; they fare like their neighbours."
+        yield f"  At least {account.left_out} more states lie between these; they fare like their neighbours."
+    yield from _omitted(account.omitted)
     if any(under.corrupt for under in account.fixes):
         yield ""
         yield from corrupt_lines(account, paint)
+
+
+def _omitted(omitted: Omitted) -> Iterator[str]:
+    if omitted.revisions:
+        yield ""
+        yield f"  {omitted.revisions} revisions far from the fork are left out of this large chain. Each one shown"
+        yield "  stands for those left out beneath it; `--rows ROWS` tells of a database anywhere."
+    if omitted.heads:
+        yield ""
+        yield f"  {omitted.heads} more heads of this fork are left out."
+    if omitted.forks:
+        yield ""
+        yield f"  {omitted.forks} more forks of this environment are left out."
 
 
 def _title(fix: Fix) -> str:

@@ -220,6 +220,15 @@ class Graph:
             found.update(dict.fromkeys(circle, bits))
         return found
 
+    @cached_property
+    def labelled(self) -> dict[str, tuple[str, ...]]:
+        """Branch label → the revisions that carry it, one where all is well."""
+        found: dict[str, tuple[str, ...]] = {}
+        for revision in self:
+            for label in revision.branch_labels:
+                found[label] = (*found.get(label, ()), revision.id)
+        return found
+
     def branch_points(self) -> tuple[str, ...]:
         """Ids with two children or more, sorted."""
         return tuple(sorted(id_ for id_, names in self.children.items() if len(names) > 1))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from onehead.plan.forks import Fork
 from onehead.states.ailments import Ailment
@@ -45,6 +46,23 @@ class UnderFix:
     corrupt: tuple[State, ...] = ()
 
 
+class Omitted(NamedTuple):
+    """How much is not told of, because there is too much of it.
+
+    Attributes:
+        revisions: of the chain, far from the fork; those that are told of stand for what was left out beneath them.
+        heads: of the fork.
+        forks: of the environment.
+    """
+
+    revisions: int = 0
+    heads: int = 0
+    forks: int = 0
+
+
+NOTHING_OMITTED = Omitted()
+
+
 @dataclass(frozen=True, slots=True)
 class Account:
     """Everything about one fork, or about one database where nothing is forked.
@@ -55,6 +73,7 @@ class Account:
         target: what a deploy upgrades to.
         fixes: each with its databases.
         left_out: how many consistent states were not computed, at least.
+        omitted: how much of chain and fork is not told of; further forks by the last account.
     """
 
     fork: Fork | None
@@ -62,6 +81,7 @@ class Account:
     target: Target
     fixes: tuple[UnderFix, ...]
     left_out: int = 0
+    omitted: Omitted = NOTHING_OMITTED
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,7 +35,7 @@ def databases_of(graph: Graph, fork: Fork, most: int) -> Databases:
         most: how many databases are considered. Where there are more, each straight run counts as two steps (its
             first revision, then the rest): what happens depends only on whether none, some or all of a side ran.
     """
-    shared = frozenset.intersection(*(graph.ancestors(head) for head in fork.heads))
+    shared = _with_needs(graph, frozenset.intersection(*(graph.ancestors(head) for head in fork.heads)))
     above = parents_first(graph, graph.ancestors(*fork.heads) - shared)
     needs = _needs(graph, above)
     steps = [frozenset((id_,)) for id_ in above]
@@ -43,7 +43,8 @@ def databases_of(graph: Graph, fork: Fork, most: int) -> Databases:
     if len(sets) > most:
         sets = _closed(_runs(above, needs), needs, most)
         left_out = max(1, (_count(above, needs) or 0) - len(sets))
-    found = [Database(rows_of(graph, shared | more), shared | more) for more in sets]
+    applied = dict.fromkeys(_with_needs(graph, shared | more) for more in sets)
+    found = [Database(rows_of(graph, each), each) for each in applied]
     found.sort(key=lambda database: (len(database.rows), database.rows))
     return Databases(tuple(found), left_out, tuple(above))
 
@@ -51,17 +52,21 @@ def databases_of(graph: Graph, fork: Fork, most: int) -> Databases:
 def with_rows(graph: Graph, rows: Iterable[str]) -> Database:
     """The database with these rows that went through exactly what they stand for."""
     told = tuple(sorted(rows))
-    applied = graph.ancestors(*told)
+    return Database(told, _with_needs(graph, graph.ancestors(*told)))
+
+
+def _with_needs(graph: Graph, applied: frozenset[str]) -> frozenset[str]:
+    """These, and all that they need in turn by parents and dependencies."""
     while True:
-        needed = graph.ancestors(*applied, *(need for id_ in applied for need in _dependencies(graph, id_)))
+        needed = graph.ancestors(*applied, *(need for id_ in applied for need in dependencies(graph, id_)))
         if needed == applied:
-            return Database(told, applied)
+            return applied
         applied = needed
 
 
 def rows_of(graph: Graph, applied: frozenset[str]) -> tuple[str, ...]:
     """What `alembic_version` holds when exactly these are applied: those that no other one of them needs; sorted."""
-    needed = {need for id_ in applied for need in (*graph.parents(id_), *_dependencies(graph, id_))}
+    needed = {need for id_ in applied for need in (*graph.parents(id_), *dependencies(graph, id_))}
     return tuple(sorted(applied - needed))
 
 
@@ -73,7 +78,7 @@ def parents_first(graph: Graph, ids: Iterable[str]) -> list[str]:
     entered: set[str] = set()
     while waiting:
         id_ = waiting[-1]
-        ahead = [n for n in (*graph.parents(id_), *_dependencies(graph, id_)) if n in wanted and n not in entered]
+        ahead = [n for n in (*graph.parents(id_), *dependencies(graph, id_)) if n in wanted and n not in entered]
         if id_ not in entered and ahead:
             entered.add(id_)
             waiting += sorted(ahead, reverse=True)
@@ -83,20 +88,17 @@ def parents_first(graph: Graph, ids: Iterable[str]) -> list[str]:
     return list(order)
 
 
-def _dependencies(graph: Graph, id_: str) -> list[str]:
+def dependencies(graph: Graph, id_: str) -> list[str]:
     """The revisions that `depends_on` names, by id or by label, as far as they are there."""
-    found = []
+    found: list[str] = []
     for need in graph.revisions[id_].depends_on:
-        if need in graph:
-            found.append(need)
-        else:
-            found += [revision.id for revision in graph if need in revision.branch_labels]
+        found += (need,) if need in graph else graph.labelled.get(need, ())
     return found
 
 
 def _needs(graph: Graph, above: Sequence[str]) -> dict[str, frozenset[str]]:
     inside = set(above)
-    return {id_: frozenset(inside.intersection((*graph.parents(id_), *_dependencies(graph, id_)))) for id_ in above}
+    return {id_: frozenset(inside.intersection((*graph.parents(id_), *dependencies(graph, id_)))) for id_ in above}
 
 
 def _closed(steps: Sequence[frozenset[str]], needs: Mapping[str, frozenset[str]], most: int) -> list[frozenset[str]]:

@@ -33,12 +33,17 @@ def merging(facts: Facts, fork: Fork, id_: str = THE_MERGE) -> Fix:
 
 def moving(graph: Graph, head: str, onto: str) -> Fix | None:
     """The side under `head` moved by its roots onto the other head; `None` where that leaves no single line."""
-    side = graph.ancestors(head) - graph.ancestors(onto)
-    roots = sorted(id_ for id_ in side if not side.intersection(graph.parents(id_)))
-    after = moved(graph, [Move(root, graph.revisions[root].parents, (onto,)) for root in roots])
+    begun = roots(graph, head, onto)
+    after = moved(graph, [Move(root, graph.revisions[root].parents, (onto,)) for root in begun])
     if after.cycles or set(after.heads) != set(graph.heads) - {onto}:
         return None
-    return Fix("reparent", after, tuple(roots), onto)
+    return Fix("reparent", after, tuple(begun), onto)
+
+
+def roots(graph: Graph, head: str, onto: str) -> list[str]:
+    """The revisions that a side begins with: those under one head and not under the other that follow none of it."""
+    side = graph.ancestors(head) - graph.ancestors(onto)
+    return sorted(id_ for id_ in side if side.isdisjoint(graph.parents(id_)))
 
 
 def both_directions(graph: Graph, fork: Fork) -> list[Fix]:

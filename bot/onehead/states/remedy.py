@@ -68,7 +68,7 @@ def _candidates(deployed: Deployed, database: Database, target: Target) -> Itera
     below = graph.ancestors(*database.applied)
     missing = below - database.applied
     # Only what stands on complete ground may be claimed before the missing ones have run.
-    ground = frozenset(id_ for id_ in database.applied if not graph.ancestors(id_).intersection(missing))
+    ground = database.applied - graph.descendants(*missing)
     start = Command("stamp", rows_of(graph, ground) or ("base",))
     there = Command("stamp", rows_of(graph, below) or ("base",))
     last = [id_ for id_ in parents_first(graph, missing) if not missing.intersection(graph.children[id_])]

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 
 from onehead.plan.facts import Facts
 from onehead.plan.forks import Fork, forks_of
 from onehead.plan.reparent import NotMovable, moves_for
 from onehead.revisions.graph import Graph
-from onehead.states.account import Account, State, StateRow, StateTable, UnderFix
+from onehead.states.account import Account, Omitted, State, StateRow, StateTable, UnderFix
 from onehead.states.ailments import Ailment
 from onehead.states.corrupt import corrupt_databases
 from onehead.states.crop import cropped
 from onehead.states.databases import databases_of, parents_first, with_rows
-from onehead.states.fixes import as_it_is, both_directions, merging, moved, under_new_ids
+from onehead.states.fixes import as_it_is, both_directions, merging, moved, roots, under_new_ids
+from onehead.states.near import neighbourhood
 from onehead.states.outcome import THE_MERGE, Database, Fix, Outcome, Target
 from onehead.states.remedy import remedy
 from onehead.states.reported import Standpoint
@@ -22,6 +24,9 @@ from onehead.states.upgrade import Deployed, upgrade
 
 MOST_STATES = 200
 """States computed per fork; more are counted and left out, never silently."""
+
+MOST_FORKS = 10
+"""Forks of one environment that are told of."""
 
 FEW_STATES = 10
 """Up to so many states each has a line of its own; more are grouped by what happens to them."""
@@ -44,16 +49,21 @@ def accounts(
         known: databases of this environment; each gets a state, whatever its rows are.
     """
     names, here = merges or {}, _by_rows(known)
-    found = tuple(
-        _account(facts, fork, rows, names.get(frozenset(fork.heads), THE_MERGE), here) for fork in _forks(facts)
-    )
+    forks = _forks(facts)
+    found = [
+        _account(facts, fork, rows, names.get(frozenset(fork.heads), THE_MERGE), here) for fork in forks[:MOST_FORKS]
+    ]
+    if len(forks) > MOST_FORKS:
+        last = found[-1]
+        found[-1] = replace(last, omitted=last.omitted._replace(forks=len(forks) - MOST_FORKS))
     if found or rows is None:
-        return found
+        return tuple(found)
     target: Target = "head" if len(facts.merged.heads) <= 1 else "heads"
-    database = with_rows(facts.merged, rows)
-    fix = as_it_is(facts.merged)
+    near = neighbourhood(facts.merged, Fork(facts.merged.heads, (), (), "target"), rows)
+    database = with_rows(near.graph, rows)
+    fix = as_it_is(near.graph)
     state = _state(Deployed(fix.graph), database, (), target, here=here.get(database.rows, ()))
-    return (Account(None, (), target, (UnderFix(fix, (state,)),)),)
+    return (Account(None, (), target, (UnderFix(fix, (state,)),), omitted=Omitted(near.left_out)),)
 
 
 def state_tables(
@@ -68,7 +78,7 @@ def state_tables(
     """
     here = _by_rows(known)
     forks = [fork for fork in _forks(facts) if facts.head is None or fork.introduced_by == "head"]
-    return tuple(_table(facts, fork, here, renamed) for fork in forks)
+    return tuple(_table(facts, fork, here, renamed) for fork in forks[:MOST_FORKS])
 
 
 _Here = Mapping[tuple[str, ...], tuple[str, ...]]
@@ -92,12 +102,15 @@ def _target(facts: Facts, fork: Fork) -> Target:
 
 
 def _account(facts: Facts, fork: Fork, rows: tuple[str, ...] | None, merge: str, here: _Here) -> Account:
-    graph = facts.merged
-    databases = databases_of(graph, fork, MOST_STATES)
     target = _target(facts, fork)
+    near = neighbourhood(facts.merged, fork, rows or [row for held in here for row in held])
+    graph, heads = near.graph, len(fork.heads)
+    directions = [fix for fix in both_directions(graph, near.fork) if _is_whole(facts.merged, fork, fix)]
+    fork = near.fork
+    databases = databases_of(graph, fork, MOST_STATES)
     shared = frozenset.intersection(*(graph.ancestors(head) for head in fork.heads))
     told = []
-    for fix in (as_it_is(graph), merging(facts, fork, merge), *both_directions(graph, fork)):
+    for fix in (as_it_is(graph), merging(facts._replace(merged=graph), fork, merge), *directions):
         deployed = Deployed(fix.graph)
         if rows is not None:
             asked = with_rows(graph, rows)
@@ -119,8 +132,14 @@ def _account(facts: Facts, fork: Fork, rows: tuple[str, ...] | None, merge: str,
         tuple(tuple(parents_first(graph, graph.ancestors(head) - shared)) for head in fork.heads),
         target,
         tuple(told),
-        databases.left_out if rows is None else 0,
+        databases.left_out + near.above if rows is None else 0,
+        Omitted(near.left_out, heads - len(fork.heads)),
     )
+
+
+def _is_whole(graph: Graph, fork: Fork, fix: Fix) -> bool:
+    """Whether a re-parent that was made of what is near the fork moves all that it has to."""
+    return all(list(fix.moved) == roots(graph, head, fix.onto or "") for head in fork.heads if head != fix.onto)
 
 
 def _more(graph: Graph, here: _Here, found: tuple[Database, ...]) -> tuple[Database, ...]:
@@ -146,11 +165,12 @@ def _state(
     return State(database.rows, applied, outcome, ways, ailment, here)
 
 
-def _table(whole: Facts, fork: Fork, here: _Here, renamed: Collection[str]) -> StateTable:
-    facts = cropped(whole, fork)
-    fixes = _fixes(facts, fork, renamed)
-    databases = databases_of(whole.merged, fork, MOST_STATES)
-    target = _target(whole, fork)
+def _table(facts: Facts, fork: Fork, here: _Here, renamed: Collection[str]) -> StateTable:
+    near = neighbourhood(facts.merged, fork, [row for held in here for row in held])
+    shown = near.graph if near.left_out else cropped(facts, fork).merged
+    fixes = _fixes(facts, shown, near.fork, renamed)
+    databases = databases_of(near.graph, near.fork, MOST_STATES)
+    target = _target(facts, fork)
     chains = [Deployed(fix.graph) for fix in fixes]
     few = len(databases.found) <= FEW_STATES
     grouped: dict[tuple[object, ...], list[tuple[tuple[str, ...], tuple[Outcome, ...]]]] = {}
@@ -160,20 +180,25 @@ def _table(whole: Facts, fork: Fork, here: _Here, renamed: Collection[str]) -> S
         lone = few or database.rows in here
         grouped.setdefault((database.rows,) if lone else alike, []).append((database.rows, outcomes))
     found = [StateRow(tuple(r for r, _ in group), group[0][1], here.get(group[0][0], ())) for group in grouped.values()]
-    more = _more(whole.merged, here, databases.found)
+    more = _more(near.graph, here, databases.found)
     if more:
         # These may stand beneath the fork, where the shortened chain knows nothing.
-        complete = [Deployed(fix.graph) for fix in _fixes(whole, fork, renamed)]
+        complete = [Deployed(fix.graph) for fix in _fixes(facts, near.graph, near.fork, renamed)]
         found += [StateRow((d.rows,), tuple(upgrade(c, d, target) for c in complete), here[d.rows]) for d in more]
     found.sort(key=lambda row: not row.here)
-    return StateTable(fork, tuple(fix.kind for fix in fixes), tuple(found), databases.left_out, new_ids=bool(renamed))
+    left_out = databases.left_out + near.above
+    return StateTable(fork, tuple(fix.kind for fix in fixes), tuple(found), left_out, new_ids=bool(renamed))
 
 
-def _fixes(facts: Facts, fork: Fork, renamed: Collection[str]) -> list[Fix]:
-    """Nothing, the merge, and the re-parent where the judged branch can be moved; under new ids where it gets some."""
-    fixes = [as_it_is(facts.merged), merging(facts, fork)]
+def _fixes(facts: Facts, graph: Graph, fork: Fork, renamed: Collection[str]) -> list[Fix]:
+    """Nothing, the merge, and the re-parent where the judged branch can be moved; under new ids where it gets some.
+
+    `graph` is what is looked at of the chain; what can be moved is a matter of the whole of it.
+    """
+    fixes = [as_it_is(graph), merging(facts._replace(merged=graph), fork)]
     if fork.new:
         with suppress(NotMovable):
-            after = moved(facts.merged, moves_for(facts.target, facts.merged, fork))
-            fixes.append(Fix("reparent", under_new_ids(after, renamed)))
+            moves = moves_for(facts.target, facts.merged, fork)
+            if all(move.revision in graph for move in moves):
+                fixes.append(Fix("reparent", under_new_ids(moved(graph, moves), renamed)))
     return fixes
