@@ -71,11 +71,15 @@ TEXTS: list[tuple[str, str, Maker]] = [
     ("SQL", "references", lambda n: b"create table a (a" + b" references" * n + b")"),
     ("`alembic.ini`", "keys", lambda n: SECTION + b"".join(b"a%d=%%(b)s\n" % i for i in range(n))),
     ("`pyproject.toml`", "tables", lambda n: TABLE + b"".join(b"[a%d]\n" % i for i in range(n))),
-    ("`pyproject.toml`", "keys of 31 parts", lambda n: TABLE + b"".join(b"a%d%s=1\n" % (i, b".a" * 30) for i in range(n))),
+    (
+        "`pyproject.toml`",
+        "keys of 31 parts",
+        lambda n: TABLE + b"".join(b"a%d%s=1\n" % (i, b".a" * 30) for i in range(n)),
+    ),
     ("`pyproject.toml`", "one key", lambda n: TABLE + b"a" + b".a" * n + b" = 1\n"),
     ("`.onehead.toml`", "one key", lambda n: b"a" + b".a" * n + b" = 1\n"),
     ("examination", "sums", lambda n: IDS + b"x = " + b"1+" * n + b"1\n"),
-]  # fmt: skip
+]
 
 
 def longest(make: Maker) -> int:
@@ -107,7 +111,8 @@ def main() -> None:
     """Measure all, and print one table."""
     print(f"Python {sys.version.split()[0]}, {os.cpu_count()} cores\n")
     print(
-        "| read as | made of | the longest that is parsed, KiB | CPU, s | memory, MB | ten times as long: CPU, s | memory, MB |"
+        "| read as | made of | the longest that is parsed, KiB | CPU, s | memory, MB "
+        "| ten times as long: CPU, s | memory, MB |"
     )
     print("|---|---|--:|--:|--:|--:|--:|")
     for reader, name, make in TEXTS:
