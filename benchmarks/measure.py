@@ -29,7 +29,7 @@ class Case:
         command: the program, by its full path, and its arguments.
         directory: where it runs.
         environment: all of its variables.
-        expected: its exit code; any other one stops the benchmark.
+        expected: its exit codes; any other one stops the benchmark.
         prepare: runs before each round, and is not measured.
         stdin: the file that it reads.
     """
@@ -38,7 +38,7 @@ class Case:
     command: Sequence[str]
     directory: Path
     environment: Mapping[str, str]
-    expected: int = 0
+    expected: tuple[int, ...] = (0,)
     prepare: Callable[[], None] = lambda: None
     stdin: Path = Path(os.devnull)
 
@@ -79,6 +79,6 @@ def _run(case: Case) -> Cost:
         runner, cwd=case.directory, env=dict(case.environment), stdout=subprocess.PIPE, text=True, check=True
     ).stdout
     code, cpu, wall, memory = told.split()
-    if int(code) != case.expected:
-        raise SystemExit(f"{case.name}: {' '.join(case.command)} ended with {code} instead of {case.expected}.")
+    if int(code) not in case.expected:
+        raise SystemExit(f"{case.name}: {' '.join(case.command)} ended with {code}, not with one of {case.expected}.")
     return Cost(float(cpu), float(wall), int(memory))

@@ -13,6 +13,8 @@ from pathlib import Path
 
 _ROOT = Path(__file__).resolve().parent.parent
 
+TIMES = "\N{MULTIPLICATION SIGN}"
+
 DOOR = "import sys; from onehead.entrypoints.cli import main; sys.exit(main())"
 """The script that pip makes for `onehead`, and the one in the hook."""
 

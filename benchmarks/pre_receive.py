@@ -15,11 +15,10 @@ import tempfile
 from pathlib import Path
 
 from benchmarks.measure import Case, Cost, measure
-from benchmarks.place import DOOR, installed, machine
+from benchmarks.place import DOOR, TIMES, installed, machine
 from benchmarks.synthetic import ENVIRONMENT, make_pushes
 
 _NO_MORE = 3.0
-_TIMES = "\N{MULTIPLICATION SIGN}"
 
 PASS, DIFFERENCE = "`python -c pass`", "`git diff-tree -r`"
 HOOK = ("pre-receive", "--on-error", "allow", "--timeout", "30")
@@ -69,7 +68,7 @@ def _measured(place: Path, package: Path, revisions: int, files: int, rounds: in
         lines = place / f"{branch}.txt"
         lines.write_text(f"{main_tip} {sha(branch)} refs/heads/main\n")
         command = [sys.executable, "-c", DOOR, *HOOK]
-        cases.append(Case(words, command, bare, env, expected, stdin=lines))
+        cases.append(Case(words, command, bare, env, (expected,), stdin=lines))
     measure(cases, 1)  # fills the caches: ours and the kernel's
     return measure(cases, rounds)
 
@@ -77,15 +76,15 @@ def _measured(place: Path, package: Path, revisions: int, files: int, rounds: in
 def _table(costs: dict[str, Cost]) -> str:
     floor = costs[PASS].cpu + costs[DIFFERENCE].cpu
     lines = [
-        f"| push of | CPU ms | wall ms | RSS MB | {_TIMES} (`python -c pass` + `git diff-tree`) | aim |",
+        f"| push of | CPU ms | wall ms | RSS MB | {TIMES} (`python -c pass` + `git diff-tree`) | aim |",
         "|---|--:|--:|--:|--:|---|",
     ]
     aims = {words: not touches for words, touches, _ in PUSHES.values()}
     for name, cost in costs.items():
         ratio = cost.cpu / floor
-        more = f"{ratio:.1f}{_TIMES}" if name in aims else ""
+        more = f"{ratio:.1f}{TIMES}" if name in aims else ""
         aim = (
-            f"≤ {_NO_MORE:g}{_TIMES}: {'reached' if ratio <= _NO_MORE else '**not reached**'}" if aims.get(name) else ""
+            f"≤ {_NO_MORE:g}{TIMES}: {'reached' if ratio <= _NO_MORE else '**not reached**'}" if aims.get(name) else ""
         )
         lines.append(
             f"| {name} | {cost.cpu * 1000:.0f} | {cost.wall * 1000:.0f} | {cost.memory / 1e6:.0f} | {more} | {aim} |"
