@@ -118,7 +118,10 @@ def run(folder: Path, *args: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.fixture(params=CASES)
+QUICK = {"a key beside Alembic's", "an expression for an id", "brackets"}
+
+
+@pytest.fixture(params=[pytest.param(name, marks=[] if name in QUICK else [pytest.mark.slow]) for name in CASES])
 def case(request: pytest.FixtureRequest) -> Hostile:
     return CASES[request.param]
 

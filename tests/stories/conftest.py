@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import uvicorn
 
+from onehead import logs
 from onehead.entrypoints.health import Health
 from onehead.entrypoints.metrics import Metrics
 from onehead.entrypoints.report_door import ReportDoor
@@ -140,8 +141,18 @@ class Service:
 
 
 @pytest.fixture
-def service(project: Project, tmp_path: Path) -> Iterator[Service]:
+def log(tmp_path: Path, logging_as_before: None) -> Iterator[None]:
+    """Log as the service does, into a file that pytest keeps where a test fails."""
+    del logging_as_before
+    with (tmp_path / "service.log").open("w") as stream:
+        logs.configure("console", stream=stream)
+        yield
+
+
+@pytest.fixture
+def service(project: Project, tmp_path: Path, log: None) -> Iterator[Service]:
     """A bot with write access, a webhook with a secret, and onehead listening to it."""
+    del log
     admin, repository = project.forgejo.admin, project.repository
     bot = admin.create_bot()
     admin.add_collaborator(repository, bot, "write")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import sys
+from threading import RLock
 from typing import TYPE_CHECKING, cast
 
 from onehead.terminal_text import shown
@@ -13,6 +14,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from types import TracebackType
     from typing import Any, Self, TextIO
+
+
+# Python before 3.11.10 can crash where two threads write to one stream of text at the same moment.
+_writing = RLock()
 
 
 class Screen:
@@ -29,7 +34,9 @@ class Screen:
 
     def write(self, text: str) -> int:
         """Write text; control characters are shown, and marks become what they stand for."""
-        self.bare.write("\033[".join(map(shown, text.split(self.mark))) if "\033" in text else shown(text))
+        harmless = "\033[".join(map(shown, text.split(self.mark))) if "\033" in text else shown(text)
+        with _writing:
+            self.bare.write(harmless)
         return len(text)
 
     def writelines(self, lines: Iterable[str]) -> None:
