@@ -7,12 +7,13 @@ import os
 import re
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
 import pytest
 
-from onehead.entrypoints import graph
+from onehead.entrypoints import graph, screen
 from onehead.entrypoints.cli import main
 from onehead.entrypoints.terminal import SignOfLife, painter
 from tests.entrypoints.terminal_runs import Run, story
@@ -109,3 +110,29 @@ def test_a_terminal_without_our_letters_gets_a_verdict(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (1, b"")
     assert done.stdout.startswith(b"Collision. ")
     assert b"\\u25cb 002" in done.stdout
+
+
+def test_two_threads_never_write_to_one_stream_at_once() -> None:
+    """CPython before 3.11.10 crashed then."""
+    inside = threading.Lock()
+    overlaps: list[str] = []
+
+    class Slow(io.StringIO):
+        def write(self, text: str) -> int:
+            if not inside.acquire(blocking=False):
+                overlaps.append(text)
+                return 0
+            time.sleep(0.001)
+            inside.release()
+            return len(text)
+
+    stream = Slow()
+    threads = [
+        threading.Thread(target=shielded.writelines, args=(["word"] * 20,))
+        for shielded in (screen.Screen(stream), screen.Screen(stream))
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert overlaps == []

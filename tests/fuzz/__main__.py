@@ -53,7 +53,7 @@ def _holds(target: str, runs: int) -> bool:
         ended = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
     log = OUT / f"{target}.log"
     log.write_text(ended.stdout + ended.stderr, encoding="utf-8")
-    done = next((line.split(":")[1].strip() for line in ended.stderr.splitlines() if "executed_units" in line), "?")
+    done = next((line.rsplit(":", 1)[1].strip() for line in ended.stderr.splitlines() if "executed_units" in line), "?")
     print(f"{target}: {done} inputs, {'held' if ended.returncode == 0 else f'FAILED, see {log}'}", flush=True)
     return ended.returncode == 0
 

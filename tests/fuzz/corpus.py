@@ -95,6 +95,9 @@ CORPUS: dict[str, tuple[bytes, ...]] = {
         b"revision = 'a' 'b'\ndown_revision = (\n    'x',  # first\n    'y',\n)\n",
         b"print 'python 2'\nrevision = 'a'\ndown_revision = None\n",
         b"# -*- coding: latin-1 -*-\nrevision = '\xe9'\r\ndown_revision = ()\r\n",
+        b"# -*- coding: latin-1 -*-\nrevision = 'a'\ndown_revision = ()\rx y\n"
+        + b"\xe9" * 20
+        + b" z\nrevision = 'a'\n",
         b"revision = " + b"-" * 500 + b"1\ndown_revision = None\n",
         b"a = 'x'\n" + b"a = a + a\n" * 60 + b"revision = a\ndown_revision = None\n",
     ),

@@ -33,7 +33,7 @@ def policy(data: bytes) -> None:
     """A policy is read, or each problem with it is a sentence."""
     for path in FILES:
         found = read_policy_files({path: data})
-        assert all(problem.message.endswith(".") for problem in found.problems)
+        assert all(problem.message.endswith((".", "?")) for problem in found.problems)
         assert found.policy.doubtful == bool(found.problems)
 
 

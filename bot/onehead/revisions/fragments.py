@@ -50,7 +50,8 @@ def fragments(text: str, names: Collection[str]) -> Iterator[str]:
         starts.insert(0, blocks[0][0])
     lines = Lines(text)
     kept = _readable_lines(lines, starts)
-    yield "".join(text[lines.starts[n] : lines.end(n)] if n in kept else "\n" for n in range(len(lines.starts)))
+    # Something stands for a line that is left out: a lone carriage return before it and its own ending would be one.
+    yield "".join(text[lines.starts[n] : lines.end(n)] if n in kept else "#\n" for n in range(len(lines.starts)))
 
 
 def _readable_lines(lines: Lines, starts: list[int]) -> set[int]:
