@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import os
 import sys
-from threading import RLock
+from _thread import RLock
 from typing import TYPE_CHECKING, cast
 
 from onehead.terminal_text import shown
