@@ -15,8 +15,8 @@ from onehead.gitrepo.snapshot import SYMLINK
 from onehead.plan.facts import Facts
 from onehead.plan.forks import forks_of
 from onehead.plan.merging import BEFORE
-from onehead.plan.plans import Merge, Plan, Reason, ReasonCode, Refuse, Reissue, Reparent
-from onehead.plan.verdict import Examination
+from onehead.plan.plans import Merge, Reason, ReasonCode, Refuse, Reissue, Reparent
+from onehead.plan.verdict import Examination, Examined
 from onehead.render import merge_revision
 from onehead.revisions import sentinel
 from onehead.revisions.edit import CannotEdit, reissue, reparent, rereference
@@ -71,7 +71,7 @@ def prepare(examination: Examination, trees: Trees) -> Repairs:
     replaced: set[str] = set()
     for examined in examination.environments:
         try:
-            made, after = _changes(examined.facts, examined.plan, trees)
+            made, after = _changes(examined, trees)
             _prove(examined.facts, after)
             if made and after is not None:
                 sentinels = [each for each in _sentinels(examined.facts, after, trees) if each.path not in replaced]
@@ -84,14 +84,15 @@ def prepare(examination: Examination, trees: Trees) -> Repairs:
     return Repairs(examination._replace(environments=tuple(environments)), changes, frozenset(replaced))
 
 
-def _changes(facts: Facts, plan: Plan, trees: Trees) -> _Outcome:
-    match plan:
-        case Merge():
-            return _merge(facts, plan, trees)
-        case Reparent():
-            return _reparent(facts, plan, trees)
-        case Reissue():
-            return _reissue(facts, plan, trees)
+def _changes(examined: Examined, trees: Trees) -> _Outcome:
+    facts, taken = examined.facts, examined.taken
+    match examined.plan:
+        case Merge() as plan:
+            return _merge(facts, plan, trees, taken)
+        case Reparent() as plan:
+            return _reparent(facts, plan, trees, taken)
+        case Reissue() as plan:
+            return _reissue(facts, plan, trees, taken)
         case _:
             return (), None
 
@@ -120,11 +121,12 @@ def _siblings(revisions: Iterable[Revision], trees: Trees) -> tuple[Sibling, ...
 
 
 def _known(facts: Facts) -> list[Revision]:
+    """The revisions of the judged trees; what others use is `Examined.taken`."""
     graphs = [facts.merged, facts.target, *([facts.head] if facts.head else [])]
     return [revision for graph in graphs for revision in graph]
 
 
-def _merge(facts: Facts, plan: Merge, trees: Trees) -> _Outcome:
+def _merge(facts: Facts, plan: Merge, trees: Trees, elsewhere: frozenset[str]) -> _Outcome:
     """One new file per fork, or several in a row."""
     graph, environment = facts.merged, facts.environment
     taken = {revision.id for revision in _known(facts)}
@@ -136,7 +138,7 @@ def _merge(facts: Facts, plan: Merge, trees: Trees) -> _Outcome:
         joined += tuple(added[-1:]) if BEFORE in parents else ()
         models = newest(list(graph.revisions.values()), [*reversed(parents), *graph.heads])
         house = House(_siblings(models, trees), environment.locations[0].path, environment.file_template)
-        file = merge_file(house, joined, taken, paths)
+        file = merge_file(house, joined, taken, paths, elsewhere=elsewhere)
         new = merge_revision(file)
         taken.add(new.id)
         paths.add(new.path)
@@ -155,7 +157,7 @@ class _Draft:
     path: str
 
 
-def _reparent(facts: Facts, plan: Reparent, trees: Trees) -> _Outcome:
+def _reparent(facts: Facts, plan: Reparent, trees: Trees, elsewhere: frozenset[str]) -> _Outcome:
     """The roots get their new parent; numbers that the target has taken meanwhile move on."""
     chain = [facts.merged.revisions[id_] for id_ in facts.merged.parents_first(plan.moved)]
     drafts = _drafts(chain, trees)
@@ -164,12 +166,12 @@ def _reparent(facts: Facts, plan: Reparent, trees: Trees) -> _Outcome:
         draft.new = reparent(draft.new, move.old_parents, move.new_parents)
     escaped = any(reason.code in (ReasonCode.ESCAPED, ReasonCode.EVIDENCE_INCOMPLETE) for reason in plan.reasons)
     if not escaped:
-        new = renumber(chain, list(facts.target.revisions.values()), [revision.id for revision in _known(facts)])
+        new = renumber(chain, list(facts.target.revisions.values()), _ids(facts), elsewhere)
         _rename(drafts, {each.old_id: (each.new_id, each.new_path) for each in new})
     return _finished(drafts, facts)
 
 
-def _reissue(facts: Facts, plan: Reissue, trees: Trees) -> _Outcome:
+def _reissue(facts: Facts, plan: Reissue, trees: Trees, elsewhere: frozenset[str]) -> _Outcome:
     """The newer definitions get new ids, whoever of the branch names them follows, and the roots move."""
     published = {revision.blob for revision in facts.target}
     chosen = {
@@ -180,9 +182,9 @@ def _reissue(facts: Facts, plan: Reissue, trees: Trees) -> _Outcome:
     chain = [chosen.get(id_) or facts.merged.revisions[id_] for id_ in order]
     drafts = _drafts(chain, trees)
     target = list(facts.target.revisions.values())
-    names = {each.old_id: (each.new_id, each.new_path) for each in renumber(chain, target, _ids(facts))}
+    names = {each.old_id: (each.new_id, each.new_path) for each in renumber(chain, target, _ids(facts), elsewhere)}
     missing = [revision for id_, revision in chosen.items() if names.get(id_, (id_, ""))[0] == id_]
-    names |= _new_names(missing, facts, trees, names)
+    names |= _new_names(missing, facts, trees, names, elsewhere)
     _rename(drafts, names)
     for move in plan.moves:
         draft = drafts[move.revision]
@@ -195,7 +197,11 @@ def _ids(facts: Facts) -> list[str]:
 
 
 def _new_names(
-    revisions: list[Revision], facts: Facts, trees: Trees, numbered: dict[str, tuple[str, str]]
+    revisions: list[Revision],
+    facts: Facts,
+    trees: Trees,
+    numbered: dict[str, tuple[str, str]],
+    elsewhere: frozenset[str],
 ) -> dict[str, tuple[str, str]]:
     """Old id → new id and path, for ids that no numbering took care of; the path may have got a number already."""
     models = [sibling.revision.id for sibling in _siblings(newest(list(facts.target), facts.target.heads), trees)]
@@ -207,7 +213,7 @@ def _new_names(
     for revision in revisions:
         slug = revision.id.partition("_")[2] if house.slug else ""
         newest_id = max(facts.target.heads, default="")
-        new = fresh_id(f"{revision.id}\n{revision.path}\n{revision.blob}", house, taken, slug, newest_id)
+        new = fresh_id(f"{revision.id}\n{revision.path}\n{revision.blob}", house, taken, slug, newest_id, elsewhere)
         taken.add(new)
         _, path = numbered.get(revision.id, ("", revision.path))
         folder, _, name = path.rpartition("/")

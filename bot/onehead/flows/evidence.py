@@ -59,6 +59,9 @@ def gather_evidence(others: Others, facts: Facts, policy: Policy, target: Point,
         if revision.id in facts.merged or not evident([holding]) or _is_later_state(others, holding.sha, subject.sha):
             continue
         merges.setdefault(tuple(sorted(revision.parents)), spoken(holding.ref))
+    branch = _short_name(others, subject)
+    taken = standing.names(lambda at: at.ref not in own and not others.is_repair_of(at, branch, subject.sha))
+    rows = {row for database in others.ledger.databases for row in (*database.rows, *dict(database.held))}
     said = proof_of(facts, others.ledger.databases, repairable(facts))
     return Evidence(
         {path: tuple(dict.fromkeys(places)) for path, places in escaped.items()},
@@ -66,6 +69,7 @@ def gather_evidence(others: Others, facts: Facts, policy: Policy, target: Point,
         others.incomplete or others.ledger.trouble or _too_much(said.overfull),
         said.run,
         tuple(held for held in said.unplaced if not evident(standing.with_id(held.row))),
+        taken | rows,
     )
 
 

@@ -17,7 +17,6 @@ from onehead.plan.facts import Evidence, Facts
 from onehead.plan.findings import Code, Finding
 from onehead.plan.judge import judge
 from onehead.plan.meetings import Meeting, findings_about
-from onehead.plan.plans import Plan
 from onehead.plan.policy import Policy, Strategy
 from onehead.plan.policy_file import FILES, PolicyRead
 from onehead.plan.repository import configuration_findings, policy_findings
@@ -123,8 +122,9 @@ def examine(
         findings = judge(facts)
         meetings = _meetings(facts, findings, trees.read)
         findings = (*findings, *findings_about(facts, meetings)) if meetings else findings
-        plan = _plan(facts, findings, policy, evidence, meetings)
-        environments.append(Examined(facts, findings, plan, meetings))
+        found = _evidence(facts, findings, policy, evidence)
+        plan = decide(facts, findings, found, policy, meetings)
+        environments.append(Examined(facts, findings, plan, meetings, found.taken))
         files += chain.files
         known += chain.files - len(chain.graph.unreadable)
     examination = Examination(
@@ -167,16 +167,11 @@ def _meetings(facts: Facts, findings: tuple[Finding, ...], read_blobs: ReadBlobs
     return meetings_of(facts, read_blobs)
 
 
-def _plan(
-    facts: Facts,
-    findings: tuple[Finding, ...],
-    policy: Policy,
-    evidence: GatherEvidence,
-    meetings: tuple[Meeting, ...],
-) -> Plan:
+def _evidence(facts: Facts, findings: tuple[Finding, ...], policy: Policy, evidence: GatherEvidence) -> Evidence:
+    """What is known elsewhere, where something is to be repaired."""
     side = "target" if facts.head is None else "head"
     needed = any(finding.severity == "error" and finding.introduced_by == side for finding in findings)
-    return decide(facts, findings, evidence(facts, policy) if needed else Evidence(), policy, meetings)
+    return evidence(facts, policy) if needed else Evidence()
 
 
 def _trees(git: Git, tree: Tree, target: Point, head: Point | None, *, replaces: bool) -> Trees:

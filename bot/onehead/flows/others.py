@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import cached_property
 
 from onehead.flows import ours
@@ -15,7 +15,7 @@ from onehead.flows.ledger import Ledger, read_ledger
 from onehead.flows.memory import Memory
 from onehead.gitrepo.command import Git
 from onehead.gitrepo.history import Holding, Presence, presence, published_refs
-from onehead.gitrepo.refs import Ref, describe, is_shallow
+from onehead.gitrepo.refs import Ref, describe, is_ancestor, is_shallow
 from onehead.gitrepo.snapshot import read
 from onehead.revisions.parse import MAX_BYTES, parse
 from onehead.revisions.reading import revision_of
@@ -37,11 +37,15 @@ class Standing:
         """
         self._by_id: dict[str, list[Holding]] = defaultdict(list)
         self._by_blob: dict[str, list[Holding]] = defaultdict(list)
+        self._by_name: dict[str, set[str]] = defaultdict(set)
+        self._holdings = list(holdings)
         self.merges: list[tuple[Revision, Holding]] = []
-        for holding in holdings:
+        for holding in self._holdings:
             for revision in (each for tree in holding.directories.values() for each in revisions[tree]):
                 self._by_id[revision.id].append(holding)
                 self._by_blob[revision.blob].append(holding)
+                for name in {revision.id, revision.path.rpartition("/")[2].removesuffix(".py")}:
+                    self._by_name[name].add(holding.ref)
                 if len(revision.parents) > 1:
                     self.merges.append((revision, holding))
 
@@ -52,6 +56,11 @@ class Standing:
     def with_blob(self, blob: str) -> list[Holding]:
         """Refs that hold a revision file of this very content, by name."""
         return self._by_blob.get(blob, [])
+
+    def names(self, counts: Callable[[Holding], bool]) -> frozenset[str]:
+        """Ids and file stems of revisions on any ref that counts."""
+        counted = {holding.ref for holding in self._holdings if counts(holding)}
+        return frozenset(name for name, refs in self._by_name.items() if not counted.isdisjoint(refs))
 
 
 class Others:
@@ -102,7 +111,28 @@ class Others:
         Forgejo keeps `refs/pull/N/head` for ever, also of a repair that was closed and whose branch is gone.
         """
         pulls = [ref.sha for ref in self.refs if ref.name.startswith("refs/pull/")]
-        return frozenset(sha for sha, commit in describe(self.git, pulls).items() if commit.author_email == ours.EMAIL)
+        return self._ours_among(pulls)
+
+    @cached_property
+    def _tips_of_ours(self) -> frozenset[str]:
+        """Of the commits of branches, those that we wrote: repairs under whatever name, and branches that took one."""
+        return self._ours_among([ref.sha for ref in self.refs if ref.name.startswith(("refs/heads/", "refs/remotes/"))])
+
+    def _ours_among(self, shas: list[str]) -> frozenset[str]:
+        return frozenset(sha for sha, commit in describe(self.git, shas).items() if commit.author_email == ours.EMAIL)
+
+    def is_repair_of(self, holding: Holding, branch: str, sha: str) -> bool:
+        """Whether a ref shows a repair that must not keep its ids from the repair of a branch.
+
+        The branch's own one, or its ids would change at each look. And those of branches that come later by name: of
+        two repairs, one has to go by the other's ids, or both would change at each look.
+        """
+        name = re.sub(r"^refs/(?:heads|remotes/[^/]+)/", "", holding.ref)
+        if name.startswith(ours.BRANCHES):
+            return ours.repaired_by(name) >= branch
+        if holding.ref.startswith("refs/pull/"):
+            return self.is_ours(Ref(holding.ref, holding.sha))
+        return holding.sha in self._tips_of_ours and is_ancestor(self.git, sha, holding.sha)
 
     @cached_property
     def ledger(self) -> Ledger:

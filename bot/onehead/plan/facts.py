@@ -59,6 +59,8 @@ class Evidence(NamedTuple):
         reported: path of a revision file in the merged tree → the databases that have run that revision.
         unplaced: rows at which databases stand now and which nothing declares: what these have run is unknown, so
             everything counts as escaped.
+        taken: revision ids and file stems that other branches, tags and pull requests use, and rows that databases
+            have named: what a repair invents must be none of these.
     """
 
     escaped: Mapping[str, tuple[str, ...]] = MappingProxyType({})
@@ -66,3 +68,4 @@ class Evidence(NamedTuple):
     incomplete: str = ""
     reported: Mapping[str, tuple[Held, ...]] = MappingProxyType({})
     unplaced: tuple[Held, ...] = ()
+    taken: frozenset[str] = frozenset()

@@ -43,12 +43,14 @@ class Examined(NamedTuple):
         findings: what is wrong with it.
         plan: what should be done.
         meetings: how the sides of its forks get along.
+        taken: ids and file stems that its repair must not use (see `Evidence`).
     """
 
     facts: Facts
     findings: tuple[Finding, ...]
     plan: Plan
     meetings: tuple[Meeting, ...] = ()
+    taken: frozenset[str] = frozenset()
 
 
 class Examination(NamedTuple):

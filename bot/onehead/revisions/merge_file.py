@@ -111,17 +111,19 @@ def merge_file(
     paths: Collection[str] = (),
     message: str = "",
     when: datetime | None = None,
+    elsewhere: Collection[str] = (),
 ) -> MergeFile:
     """Everything a merge of `parents` says, in the house's style.
 
     Args:
         house: where it goes.
         parents: the heads to merge, the one to run first last: the default branch's head.
-        taken: every revision id known, on other branches too.
-        paths: every path known in the environment, on other branches too.
+        taken: every revision id of the judged trees.
+        paths: every path of the environment in the judged trees.
         message: one line; `merge A and B` by default, from the sorted heads.
         when: the moment to name the file by where no parent tells its own; pass something that follows from the
             commits, such as the newest parent's commit date, or two makers write two files.
+        elsewhere: revision ids and file stems of other branches, tags and pull requests.
 
     Raises:
         CannotEdit: an id of a parent can't stand in a plain string.
@@ -136,9 +138,9 @@ def merge_file(
     made = convention([*dict.fromkeys([*(each.revision.id for each in siblings), *ids])])
     stems = {PurePosixPath(path).stem for path in [*paths, *(each.revision.path for each in (*siblings, *parents))]}
     numbered = stems if made.kind == "number" else set()
-    new_id = merge_id(ids, made, {*taken, *numbered, *(each.revision.id for each in siblings)}, short)
+    new_id = merge_id(ids, made, {*taken, *numbered, *(each.revision.id for each in siblings)}, short, elsewhere)
     date, moment = _newest_date(parents)
-    number = next_number([*stems, *taken], 4)
+    number = next_number([*stems, *taken], 4, elsewhere)
     values = naming.values(new_id, short, moment or when or datetime(1970, 1, 1, tzinfo=UTC), number)
     path = _path(house, parents, siblings, values, {*paths, *(each.revision.path for each in (*siblings, *parents))})
     return MergeFile(new_id, path, ids, text, date, house_style(siblings))

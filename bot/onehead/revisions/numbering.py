@@ -8,9 +8,10 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import count
 from pathlib import PurePosixPath
 
 from onehead.errors import CannotJudge
@@ -94,51 +95,75 @@ def file_number(name: str) -> int | None:
     return int(number["digits"]) if number else None
 
 
-def next_number(known: Iterable[str], width: int) -> int:
-    """One more than the highest number of all these ids and file stems.
+def next_number(known: Iterable[str], width: int, elsewhere: Iterable[str] = ()) -> int:
+    """The first of the free numbers."""
+    return next(free_numbers(known, width, elsewhere))
 
-    Numbers of more than `width` + 1 digits (at least 4) are other people's counters, and are left out.
+
+def free_numbers(known: Iterable[str], width: int, elsewhere: Iterable[str] = ()) -> Iterator[int]:
+    """The numbers above those of all these ids and file stems that are not used elsewhere either, in order.
+
+    Numbers of more than `width` + 1 digits (at least 4) are other people's counters, and are left out. What is used
+    elsewhere is passed over instead of counted on from: a number stays while branches with higher ones come and go.
     """
     longest = max(width + 1, 4)
     numbers = [number for name in known if (number := file_number(name)) is not None and number < 10**longest]
-    return max(numbers, default=0) + 1
+    used = {file_number(name) for name in elsewhere}
+    return (number for number in count(max(numbers, default=0) + 1) if number not in used)
 
 
-def merge_id(heads: Collection[str], house: Convention, taken: Collection[str], slug: str = "merge") -> str:
+def merge_id(
+    heads: Collection[str],
+    house: Convention,
+    taken: Collection[str],
+    slug: str = "merge",
+    elsewhere: Collection[str] = (),
+) -> str:
     """The id of the revision that merges these heads; the order of `heads` does not matter.
 
     Args:
         heads: ids of the heads.
         house: how ids are made here.
-        taken: every id known, on other branches too, and the file stems where files are numbered.
+        taken: every id of the judged trees, and the file stems where files are numbered.
         slug: the message as Alembic puts it in file names, for ids that carry it; the numbers of the heads alone
             where they differ, as there is little room.
+        elsewhere: ids and file stems of other branches, tags and pull requests.
     """
     numbers = sorted(found["digits"] for each in heads if house.kind == "number" and (found := _NUMBER.match(each)))
     if len(set(numbers)) == len(heads) > 1:
         slug = f"merge_{'_'.join(numbers[:-1])}_and_{numbers[-1]}"
-    return fresh_id("\n".join(sorted(heads)), house, {*heads, *taken}, slug, newest=max(heads, default=""))
+    seed, newest = "\n".join(sorted(heads)), max(heads, default="")
+    return fresh_id(seed, house, {*heads, *taken}, slug, newest, elsewhere)
 
 
-def fresh_id(seed: str, house: Convention, taken: Collection[str], slug: str = "", newest: str = "") -> str:
+def fresh_id(
+    seed: str,
+    house: Convention,
+    taken: Collection[str],
+    slug: str = "",
+    newest: str = "",
+    elsewhere: Collection[str] = (),
+) -> str:
     """An id in the house's manner that nobody has, the same for the same seed and the same taken ids.
 
     Args:
         seed: what the id stands for; decides the digits of a hex id.
         house: how ids are made here.
-        taken: every id known, on other branches too, and the file stems where files are numbered.
+        taken: every id of the judged trees, and the file stems where files are numbered.
         slug: for ids that carry the message.
         newest: the latest id so far, from which ids made of dates go on.
+        elsewhere: ids and file stems of other branches, tags and pull requests.
     """
     if house.kind == "number":
-        stem = f"{house.prefix}{next_number(taken, house.width):0{house.width}d}"
+        stem = f"{house.prefix}{next_number(taken, house.width, elsewhere):0{house.width}d}"
         return _with_slug(stem, house, slug)
     if house.kind == "date":
         stamp = _DATE.match(newest) or max(
             filter(None, map(_DATE.match, sorted(taken))), key=lambda m: m[0], default=None
         )
         if stamp:
-            return _next_date(stamp["stamp"], house, taken, slug)
+            return _next_date(stamp["stamp"], house, {*taken, *elsewhere}, slug)
+    taken = {*taken, *elsewhere}
     width = min(house.width, LONGEST) if house.kind == "hex" else 12
     for attempt in range(1000):
         text = hashlib.sha256(f"{seed}\n{attempt}".encode() if attempt else seed.encode()).hexdigest()[:width]
@@ -184,7 +209,10 @@ class Renumbered:
 
 
 def renumber(
-    chain: Sequence[Revision], target: Collection[Revision], known: Collection[str] = ()
+    chain: Sequence[Revision],
+    target: Collection[Revision],
+    known: Collection[str] = (),
+    elsewhere: Collection[str] = (),
 ) -> tuple[Renumbered, ...]:
     """New numbers for a chain that moves onto a target where one of its numbers is taken.
 
@@ -194,7 +222,8 @@ def renumber(
     Args:
         chain: the moved revisions, parents before children.
         target: the revisions of the target.
-        known: further ids and file stems in use, for instance of other branches.
+        known: further ids and file stems of the judged trees.
+        elsewhere: ids and file stems of other branches, tags and pull requests.
 
     Returns:
         One entry per numbered revision, in the order of `chain`; nothing where no number is taken.
@@ -205,13 +234,12 @@ def renumber(
         return ()
     if not any(file_number(PurePosixPath(revision.path).stem) in taken for revision in chain):
         return ()
-    number = next_number([*stems, *(revision.id for revision in target), *known], width=6) - 1
+    free = free_numbers([*stems, *(revision.id for revision in target), *known], 6, elsewhere)
     renumbered = []
     for revision in chain:
         stem = PurePosixPath(revision.path).stem
         if file_number(stem) is not None:
-            number += 1
-            renumbered.append(_renumbered(revision, stem, number))
+            renumbered.append(_renumbered(revision, stem, next(free)))
     return tuple(renumbered)
 
 
