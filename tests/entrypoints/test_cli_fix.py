@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from onehead.flows import changes
 from tests.entrypoints.terminal_runs import Run, clone, story
 from tests.migrations import chain, merged, project, revision
 from tests.real_alembic import Deployment, checked_out
@@ -166,3 +167,19 @@ def test_heads_of_which_one_needs_another_are_joined_two_by_two(tmp_path: Path, 
         database.upgrade()
         assert database.rows() == ("006",)
         assert {"t001", "t002", "t003", "t004"} <= set(database.tables())
+
+
+def test_a_repair_that_is_read_again_and_is_not_as_planned_becomes_a_refusal(
+    repo: Repository, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Here the moved file is added and the old one stays, so that its id is there twice."""
+    monkeypatch.setattr(changes, "_is_theirs", lambda *_: True)
+    done = run("fix", "--repo", repo.path, "--target", "main", "--head", "oauth")
+    assert done.code == 1
+    assert "is not the one that was planned, so it was thrown away." in done.out
+    assert "Nothing to write." in done.out
+    told = run("fix", "--repo", repo.path, "--target", "main", "--head", "oauth", "--format", "json").json
+    [environment] = told["environments"]
+    assert (environment["plan"]["kind"], environment["plan"]["changes"]) == ("refuse", [])
+    assert "sha" not in told
+    assert repo.git("for-each-ref", "refs/heads/onehead") == ""

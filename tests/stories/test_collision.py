@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pytest
+
+from onehead.flows import changes
 from tests.migrations import chain, merged
 from tests.migrations import project as alembic_project
 from tests.stories.conftest import Service
@@ -147,3 +150,15 @@ def test_text_conflicts_are_explained_without_a_branch(service: Service) -> None
     [comment] = service.comments(number)
     assert "git can&#39;t merge `notes.txt`" in comment["body"] or "git can't merge `notes.txt`" in comment["body"]
     assert '+down_revision: Union[str, Sequence[str], None] = "019"' in comment["body"]
+
+
+def test_a_repair_that_is_not_as_planned_is_offered_to_nobody(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(changes, "_is_theirs", lambda *_: True)
+    number, sha = start(service)
+    assert service.repairs() == []
+    [comment] = service.comments(number)
+    assert "is not the one that was planned, so it was thrown away" in comment["body"]
+    assert "Nothing was pushed: the repair of" in service.ask(number, "/onehead apply")
+    assert service.project.pull(number)["head"]["sha"] == sha

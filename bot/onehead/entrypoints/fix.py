@@ -13,7 +13,7 @@ from onehead.errors import UsageError
 from onehead.flows import ours
 from onehead.flows.changes import Repairs, contents_before
 from onehead.flows.lines import lines_of
-from onehead.flows.repair import TextConflict, Written, write_repair
+from onehead.flows.repair import NotAsPromised, TextConflict, Written, write_repair
 from onehead.gitrepo.refs import describe, list_refs
 from onehead.gitrepo.write import update_ref
 from onehead.plan.verdict import Examination
@@ -36,6 +36,9 @@ def run(options: argparse.Namespace) -> int:
             written = write_repair(work.git, repairs, work.trees)
         except TextConflict as obstacle:
             conflict = obstacle
+        except NotAsPromised as mistake:
+            repairs = repairs.refused(mistake.message)
+            examination = repairs.examination
         if written:
             branch = options.onto_branch or _branch_name(examination, written)
             _point(work, branch, written)

@@ -95,7 +95,8 @@ class Case:
     def weight(self) -> int:
         """How many revisions it holds in memory."""
         environments = self.examination.environments
-        return sum(len(e.facts.merged) + len(e.facts.head or ()) for e in environments)
+        held = sum(len(e.facts.merged) + len(e.facts.head or ()) for e in environments)
+        return held + sum(map(len, self.repairs.promised.values()))
 
 
 def _renamed(plan: Plan) -> tuple[str, ...]:

@@ -52,21 +52,36 @@ class Repairs:
     Attributes:
         examination: with a refusal in place of every plan that turned out impossible to write.
         changes: environment path → what its plan does to files; absent where it does nothing.
+        promised: environment path → its chain once the repair is merged; for the same environments.
         replaced: paths among them whose content follows from the chain alone, whatever either side wrote there.
     """
 
     examination: Examination
     changes: dict[str, tuple[FileChange, ...]]
+    promised: dict[str, Graph]
     replaced: frozenset[str] = frozenset()
 
     def all(self) -> tuple[FileChange, ...]:
         """The changes of all environments together."""
         return tuple(change for path in sorted(self.changes) for change in self.changes[path])
 
+    def refused(self, why: str) -> Repairs:
+        """The same with a refusal in place of every plan that would have changed something."""
+        environments = tuple(
+            _refused(examined, why) if examined.facts.environment.path in self.changes else examined
+            for examined in self.examination.environments
+        )
+        return Repairs(self.examination._replace(environments=environments), {}, {})
+
+
+def _refused(examined: Examined, why: str) -> Examined:
+    return examined._replace(plan=Refuse((Reason(ReasonCode.EDIT_FAILED, why),), (_BY_HAND,)))
+
 
 def prepare(examination: Examination, trees: Trees) -> Repairs:
     """Work out every plan's file changes."""
     changes = {}
+    promised = {}
     environments = []
     replaced: set[str] = set()
     for examined in examination.environments:
@@ -77,11 +92,11 @@ def prepare(examination: Examination, trees: Trees) -> Repairs:
                 sentinels = [each for each in _sentinels(examined.facts, after, trees) if each.path not in replaced]
                 replaced |= {each.path for each in sentinels}
                 changes[examined.facts.environment.path] = (*made, *sentinels)
+                promised[examined.facts.environment.path] = after
             environments.append(examined)
         except CannotEdit as obstacle:
-            refusal = Refuse((Reason(ReasonCode.EDIT_FAILED, obstacle.message),), (_BY_HAND,))
-            environments.append(examined._replace(plan=refusal))
-    return Repairs(examination._replace(environments=tuple(environments)), changes, frozenset(replaced))
+            environments.append(_refused(examined, obstacle.message))
+    return Repairs(examination._replace(environments=tuple(environments)), changes, promised, frozenset(replaced))
 
 
 def _changes(examined: Examined, trees: Trees) -> _Outcome:
@@ -168,7 +183,7 @@ def _reparent(facts: Facts, plan: Reparent, trees: Trees, elsewhere: frozenset[s
     if not escaped:
         new = renumber(chain, list(facts.target.revisions.values()), _ids(facts), elsewhere)
         _rename(drafts, {each.old_id: (each.new_id, each.new_path) for each in new})
-    return _finished(drafts, facts)
+    return _finished(drafts, facts, trees)
 
 
 def _reissue(facts: Facts, plan: Reissue, trees: Trees, elsewhere: frozenset[str]) -> _Outcome:
@@ -189,7 +204,7 @@ def _reissue(facts: Facts, plan: Reissue, trees: Trees, elsewhere: frozenset[str
     for move in plan.moves:
         draft = drafts[move.revision]
         draft.new = reparent(draft.new, move.old_parents, move.new_parents)
-    return _finished(drafts, facts)
+    return _finished(drafts, facts, trees)
 
 
 def _ids(facts: Facts) -> list[str]:
@@ -249,16 +264,17 @@ def _rename(drafts: dict[str, _Draft], names: dict[str, tuple[str, str]]) -> Non
             _, draft.path = names[old]
 
 
-def _finished(drafts: dict[str, _Draft], facts: Facts) -> _Outcome:
-    """Changes to the tree in which the target's files stand already: what the target has under a path stays there."""
-    theirs = {revision.path for revision in facts.target}
+def _finished(drafts: dict[str, _Draft], facts: Facts, trees: Trees) -> _Outcome:
+    """Changes to the tree in which the target's files stand already: a file of its own under a path stays there."""
     originals = {(draft.revision.path, draft.revision.blob) for draft in drafts.values()}
     changes, after = [], [r for r in facts.merged if (r.path, r.blob) not in originals]
     for draft in drafts.values():
         old = draft.revision.path
-        taken = old in theirs
+        taken = _is_theirs(old, trees)
         if taken and draft.path == old:
             draft.path = f"{old.removesuffix('.py')}_{draft.revision.id}.py"
+        if draft.path != old and _exists(draft.path, trees):
+            raise CannotEdit(0, f"`{old}` would become `{draft.path}`, which exists already")
         outcome = revision_of(draft.path, draft.revision.blob, parse(draft.new))
         if isinstance(outcome, Revision):
             after.append(outcome)
@@ -269,6 +285,22 @@ def _finished(drafts: dict[str, _Draft], facts: Facts) -> _Outcome:
         elif draft.new != draft.old:
             changes.append(FileChange(old, draft.new))
     return tuple(changes), Graph(after, facts.merged.unreadable)
+
+
+def _is_theirs(path: str, trees: Trees) -> bool:
+    """Whether both sides added a file of their own under this path, where a merge of the target keeps the target's.
+
+    That the target has the path is not enough: the branch may have moved the target's file away and put its own there.
+    """
+    conflict = trees.merge.conflicts.get(path) if trees.merge else None
+    return conflict is not None and conflict.base is None and conflict.target is not None
+
+
+def _exists(path: str, trees: Trees) -> bool:
+    head, merge = trees.head, trees.merge
+    return (head is not None and path in head.entries) or (
+        merge is not None and (path in merge.entries or path in merge.conflicts)
+    )
 
 
 def _prove(facts: Facts, after: Graph | None) -> None:

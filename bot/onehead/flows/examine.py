@@ -29,23 +29,6 @@ GatherEvidence = Callable[[Facts, Policy], Evidence]
 """Looks for the revisions that a repair could move on every other branch and tag."""
 
 
-class Trees(NamedTuple):
-    """What was read: kept, because a repair is written from it.
-
-    Attributes:
-        target: listing of the target.
-        head: listing of the head; `None` when the target itself is judged.
-        merge: what git makes of both, or the head where it takes the target's place; `None` when the target itself is
-            judged.
-        read: reads blobs of all of them, those that only the merge made included.
-    """
-
-    target: Tree
-    head: Tree | None
-    merge: MergedTree | None
-    read: ReadBlobs
-
-
 class Ground(NamedTuple):
     """A target as it was read: shared by all that is judged against it.
 
@@ -58,6 +41,30 @@ class Ground(NamedTuple):
     tree: Tree
     policy: PolicyRead
     reading: Reading
+
+
+class Trees(NamedTuple):
+    """What was read: kept, because a repair is written from it.
+
+    Attributes:
+        ground: the target.
+        head: listing of the head; `None` when the target itself is judged.
+        merge: what git makes of both, or the head where it takes the target's place; `None` when the target itself is
+            judged.
+        read: reads blobs of all of them, those that only the merge made included.
+        memory: what was parsed on the way.
+    """
+
+    ground: Ground
+    head: Tree | None
+    merge: MergedTree | None
+    read: ReadBlobs
+    memory: Memory
+
+    @property
+    def target(self) -> Tree:
+        """Listing of the target."""
+        return self.ground.tree
 
 
 @examination()
@@ -107,7 +114,7 @@ def examine(
         OneheadError: what could not be read, and what to do about it.
     """
     ground = ground or read_ground(git, target, memory)
-    trees = _trees(git, ground.tree, target, head, replaces=replaces)
+    trees = _trees(git, ground, memory, target, head, replaces=replaces)
     surveys = survey([ground.reading, *read_trees(_listings(trees), trees.read, memory)])
     written, judged = ground.policy, _judged_policy(ground, trees)
     policy = written.policy if strategy is None else written.policy._replace(strategy=strategy)
@@ -174,12 +181,13 @@ def _evidence(facts: Facts, findings: tuple[Finding, ...], policy: Policy, evide
     return evidence(facts, policy) if needed else Evidence()
 
 
-def _trees(git: Git, tree: Tree, target: Point, head: Point | None, *, replaces: bool) -> Trees:
+def _trees(git: Git, ground: Ground, memory: Memory, target: Point, head: Point | None, *, replaces: bool) -> Trees:
     if head is None:
-        return Trees(tree, None, None, lambda oids: read(git, oids, MAX_BYTES))
+        return Trees(ground, None, None, lambda oids: read(git, oids, MAX_BYTES), memory)
+    tree = ground.tree
     other = list_changed(git, tree, head.sha)
     if replaces:
-        return Trees(tree, other, taken_over(other), lambda oids: read(git, oids, MAX_BYTES))
+        return Trees(ground, other, taken_over(other), lambda oids: read(git, oids, MAX_BYTES), memory)
     merge = merge_trees(git, target.sha, head.sha, listed={target.sha: tree, head.sha: other}, limit=MAX_BYTES)
 
     def read_all(oids: Iterable[str]) -> Contents:
@@ -191,7 +199,7 @@ def _trees(git: Git, tree: Tree, target: Point, head: Point | None, *, replaces:
             {**found.too_large, **{oid: size for oid, size in fresh.too_large.items() if oid in wanted}},
         )
 
-    return Trees(tree, other, merge, read_all)
+    return Trees(ground, other, merge, read_all, memory)
 
 
 def _listings(trees: Trees) -> list[Listing]:

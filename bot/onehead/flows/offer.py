@@ -18,7 +18,7 @@ from onehead.flows.agenda import is_local
 from onehead.flows.bench import HEADS, Bench, Case
 from onehead.flows.offered import Offer
 from onehead.flows.page import Choices
-from onehead.flows.repair import TextConflict, Written, write_repair
+from onehead.flows.repair import NotWritten, TextConflict, Written, write_repair
 from onehead.flows.say import remark
 from onehead.flows.troubles import NOT_CLOSED, page
 from onehead.forge.errors import NotFound
@@ -80,9 +80,13 @@ def _offer(bench: Bench, case: Case, occasion: Occasion) -> Offer:
         return Offer(trouble=_merged_elsewhere(bench, case))
     try:
         written = write_repair(bench.git, case.repairs, case.trees, author=bench.desk.me.login)
-    except TextConflict as conflict:
-        bench.unneeded.setdefault(base, "the branch conflicts with its target as text")
-        return Offer(trouble=f"{_conflict(case, conflict)} The change shown above is what the chain needs.")
+    except NotWritten as obstacle:
+        why = "the branch conflicts with its target as text"
+        if not isinstance(obstacle, TextConflict):
+            why = "another repair would be needed now, and onehead failed to write it"
+            log.error("A repair was not as planned.", repository=str(bench.repository.name), branch=base)
+        bench.unneeded.setdefault(base, why)
+        return Offer(trouble=_not_written(case, obstacle))
     if written is None:
         return Offer()
     if case.target.policy.delivery == "comment":
@@ -107,8 +111,8 @@ def apply_repair(bench: Bench, case: Case, pull: PullRequest) -> Offer:
         return Offer(trouble="there is no repair that could be applied.")
     try:
         written = write_repair(bench.git, case.repairs, case.trees, author=bench.desk.me.login)
-    except TextConflict as conflict:
-        return Offer(trouble=_conflict(case, conflict))
+    except NotWritten as obstacle:
+        return Offer(trouble=_not_written(case, obstacle))
     if written is None:
         return Offer(trouble="there is no repair that could be applied.")
     refusal = push_onto(bench, case, pull, written)
@@ -212,11 +216,13 @@ def _merged_elsewhere(bench: Bench, case: Case) -> str:
     return f"merge {place} into `{case.target.name}`; until then, deploys can use `alembic upgrade heads`."
 
 
-def _conflict(case: Case, conflict: TextConflict) -> str:
-    paths = ", ".join(f"`{path}`" for path in conflict.paths[:5])
+def _not_written(case: Case, obstacle: NotWritten) -> str:
+    if not isinstance(obstacle, TextConflict):
+        return f"{obstacle.message[0].lower()}{obstacle.message[1:]} {obstacle.hint}"
+    paths = ", ".join(f"`{path}`" for path in obstacle.paths[:5])
     return (
         f"merge `{case.target.name}` into this branch by hand first (git can't merge {paths} by itself), and push; it "
-        "is judged again then."
+        "is judged again then. The change shown above is what the chain needs."
     )
 
 

@@ -2,6 +2,8 @@
 
 The fix never hides in the merge commit: a pull request that is merged by rebasing drops merge commits and what they
 contain. Commits depend on nothing but what they repair, so two makers of the same repair write the same commits.
+
+What was written is read again from git and compared with what was promised, before anybody is told of it.
 """
 
 from __future__ import annotations
@@ -12,26 +14,42 @@ from datetime import datetime
 from onehead.errors import OneheadError
 from onehead.flows import ours
 from onehead.flows.changes import Repairs
-from onehead.flows.examine import Trees
+from onehead.flows.examine import Trees, examine
 from onehead.gitrepo.command import Git
 from onehead.gitrepo.merge import write_merged_tree
 from onehead.gitrepo.refs import describe
 from onehead.gitrepo.write import Draft, Merge, Signature, write_commits
+from onehead.plan.facts import Evidence
 from onehead.plan.findings import Side
-from onehead.plan.plans import Reissue
-from onehead.plan.verdict import Examination
+from onehead.plan.verdict import Examination, Point
 from onehead.reports.text import short_ref
+from onehead.revisions.graph import Graph
 from onehead.revisions.source import FileChange
 
 
-class TextConflict(OneheadError):
-    """The two sides conflict as text outside what the repair edits, so no branch was written.
+class NotWritten(OneheadError):
+    """A repair that can't be given out; nothing points to it."""
+
+    exit_code = 1
+
+
+class NotAsPromised(NotWritten):
+    """The written commit, read again from git, does not hold the chain that was planned."""
+
+    def __init__(self, environment: str, where: str) -> None:
+        super().__init__(
+            f"The repair of `{environment}` was written and read again, and {where} its chain is not the one that was "
+            "planned, so it was thrown away.",
+            "Repair the chain by hand. This is a mistake of onehead's: please report it, with both sides' files.",
+        )
+
+
+class TextConflict(NotWritten):
+    """The two sides conflict as text outside what the repair edits.
 
     Attributes:
         paths: where.
     """
-
-    exit_code = 1
 
     def __init__(self, paths: tuple[str, ...]) -> None:
         super().__init__(
@@ -63,6 +81,7 @@ def write_repair(git: Git, repairs: Repairs, trees: Trees, *, author: str = ours
 
     Raises:
         TextConflict: the sides conflict as text outside what the repair edits.
+        NotAsPromised: what was written would not leave the chain that was planned.
         OneheadError: git could not write.
     """
     changes = repairs.all()
@@ -72,27 +91,45 @@ def write_repair(git: Git, repairs: Repairs, trees: Trees, *, author: str = ours
     signature = Signature(author, ours.EMAIL, _date(git, examination))
     kinds = {e.plan.kind for e in examination.environments if e.facts.environment.path in repairs.changes}
     kind = next(kind for kind in ("reissue", "reparent", "merge") if kind in kinds)
-    below = [_merge_of_target(git, repairs, trees)] if _needs_target(examination) else []
+    below = [_merge_of_target(git, repairs, trees)] if _needs_target(repairs) else []
     start = examination.head or examination.target
     *_, sha = write_commits(git, start.sha, [*below, Draft(_message(repairs), changes)], signature)
+    _confirm(git, repairs, trees, Point(start.ref, sha))
     return Written(sha, "head" if examination.head else "target", bool(below), kind)
 
 
-def _needs_target(examination: Examination) -> bool:
-    """Whether the head branch lacks revisions of the target: a moved file would name a parent it can't find.
+def _confirm(git: Git, repairs: Repairs, trees: Trees, written: Point) -> None:
+    """Judge the written commit as any branch is judged, and compare its chains with the promised ones.
 
-    An id that both sides declare in different files counts as lacking: the branch's own file gives it up.
+    Raises:
+        NotAsPromised: they differ.
     """
-    for examined in examination.environments:
-        head, target = examined.facts.head, examined.facts.target
-        if head is None:
-            continue
-        held = {(revision.id, revision.blob) for revision in head}
-        given_up = {id_ for id_, _ in examined.plan.files} if isinstance(examined.plan, Reissue) else set()
-        for revision in target:
-            if revision.id not in head or (revision.id in given_up and (revision.id, revision.blob) not in held):
-                return True
-    return False
+    target = repairs.examination.target
+    again, _ = examine(
+        git, target, written, ground=trees.ground, memory=trees.memory, evidence=lambda _facts, _policy: Evidence()
+    )
+    found = {examined.facts.environment.path: examined.facts for examined in again.environments}
+    for path, promised in repairs.promised.items():
+        facts = found.get(path)
+        if facts is None or facts.head is None or _chain(facts.head) != _chain(promised):
+            raise NotAsPromised(path, f"on `{short_ref(written.ref)}`")
+        if _chain(facts.merged) != _chain(promised):
+            raise NotAsPromised(path, f"merged into `{short_ref(target.ref)}`")
+
+
+def _chain(graph: Graph) -> list[tuple[str, str, tuple[str, ...], tuple[str, ...]]]:
+    """All that Alembic sees of it."""
+    return sorted((revision.path, revision.id, revision.parents, revision.depends_on) for revision in graph)
+
+
+def _needs_target(repairs: Repairs) -> bool:
+    """Whether a head branch with changes differs from what it is once merged: its repair is worked out on that.
+
+    A branch that lacks revisions of the target would name a parent that it can't find; one of which the target has
+    moved a file would have it changed where it is not.
+    """
+    changed = (e.facts for e in repairs.examination.environments if e.facts.environment.path in repairs.changes)
+    return any(facts.head is not None and _chain(facts.head) != _chain(facts.merged) for facts in changed)
 
 
 def _merge_of_target(git: Git, repairs: Repairs, trees: Trees) -> Draft:
