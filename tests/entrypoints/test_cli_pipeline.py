@@ -135,6 +135,46 @@ def test_what_stands_on_a_branch_that_the_clone_does_not_hold_may_have_escaped(
     assert "Origin also has `fine` and `staging`, not held by this clone, " in done.out
 
 
+@pytest.mark.parametrize("system", [forgejo, gitlab, woodpecker])
+@pytest.mark.parametrize("everything", [False, True])
+@pytest.mark.parametrize("kind", ["branch", "tag"])
+def test_a_branch_or_tag_of_origin_at_the_very_commit_that_is_judged_is_an_escape(
+    system: Pull,
+    everything: bool,
+    kind: str,
+    origin: Repository,
+    run: Run,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The clone has the commit, and no name for it but the pull request's."""
+    origin.git("update-ref", "-d", "refs/heads/fine")
+    if kind == "branch":
+        origin.branch("staging", "oauth")
+    else:
+        origin.tag("v1", "oauth", "A release")
+    job = system(origin, tmp_path / "job", "oauth")
+    if everything:
+        with_everything(job)
+    job.enter(monkeypatch)
+    done = run("check")
+    assert done.code == 1
+    assert "Plan: merge." in done.out
+    where = "branch origin/staging" if kind == "branch" else "tag v1"
+    assert f"`004` also stands on {where}: a database may have run it" in done.out
+
+
+@pytest.mark.parametrize("system", [forgejo, gitlab, woodpecker])
+def test_the_pull_requests_own_names_are_no_escape(
+    system: Pull, origin: Repository, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    origin.git("update-ref", "-d", "refs/heads/fine")
+    job = system(origin, tmp_path / "job", "oauth")
+    job.enter(monkeypatch)
+    assert "Plan: re-parent" in run("check").out
+    assert "Plan: re-parent" in run("check", "--target", "origin/main", "--head", "HEAD").out
+
+
 def test_a_young_branch_in_a_shallow_clone(
     origin: Repository, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -168,7 +168,7 @@ def test_what_origin_has(repo: Repository, tmp_path: Path) -> None:
     assert (told.tip("main"), told.tip("gone")) == (repo.sha("main"), None)
 
 
-def test_what_this_clone_does_not_hold_of_origin(repo: Repository, tmp_path: Path) -> None:
+def test_what_stands_on_origin_whether_this_clone_has_a_name_for_it_or_not(repo: Repository, tmp_path: Path) -> None:
     repo.branch("behind", "main~5")
     repo.branch("staging", "topic")
     repo.commit("elsewhere", {"x": "1\n"}, parents=["main"])
@@ -176,12 +176,15 @@ def test_what_this_clone_does_not_hold_of_origin(repo: Repository, tmp_path: Pat
     place = checkout(repo, tmp_path / "work", "topic")
     origin = Origin(Git(place))
     origin.bring(repo.sha("main"), repo.sha("topic"))
-    # Main's own past hides nothing; a branch at the very commit of a ref that is held is seen.
-    assert origin.unheld(repo.sha("main")) == ["refs/heads/elsewhere"]
-    git(place, "update-ref", "-d", "refs/remotes/pull/1/head")
-    unseen = ["refs/heads/elsewhere", "refs/heads/staging", "refs/heads/topic", "refs/tags/v1"]
-    assert sorted(origin.unheld(repo.sha("main"))) == unseen
-    assert sorted(origin.unheld(repo.sha("main"), {"refs/heads/topic"})) == [n for n in unseen if "topic" not in n]
+    here, absent = origin.elsewhere()
+    assert {ref.name: ref.sha for ref in here} == {
+        "refs/remotes/origin/behind": repo.sha("behind"),
+        "refs/remotes/origin/main": repo.sha("main"),
+        "refs/remotes/origin/staging": repo.sha("topic"),
+        "refs/remotes/origin/topic": repo.sha("topic"),
+        "refs/tags/v1": repo.sha("topic"),
+    }
+    assert absent == ["refs/heads/elsewhere"]
 
 
 def test_an_origin_that_hangs_is_given_up(repo: Repository, tmp_path: Path) -> None:

@@ -56,8 +56,9 @@ def examined(options: argparse.Namespace, strategy: Strategy | None = None) -> W
         from onehead.flows.others import Others  # noqa: PLC0415
 
         if not others:
-            unseen = None if sides.unseen is None else sides.unseen()
-            others.append(Others(git, memory, own=sides.own, unseen=unseen))
+            found = None if sides.on_origin is None else sides.on_origin()
+            more, unseen = ((), None) if found is None else found
+            others.append(Others(git, memory, own=sides.own, more=more, unseen=unseen))
         return gather_evidence(others[0], facts, policy, sides.target, sides.head)
 
     with SignOfLife("reading revisions"):

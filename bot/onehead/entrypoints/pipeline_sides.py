@@ -10,7 +10,7 @@ import argparse
 import sys
 from functools import cached_property
 
-from onehead.entrypoints.sides import Sides, is_here, named_sides
+from onehead.entrypoints.sides import OnOrigin, Sides, is_here, named_sides
 from onehead.entrypoints.terminal import SignOfLife
 from onehead.errors import CannotJudge
 from onehead.flows import ours
@@ -18,7 +18,7 @@ from onehead.flows.policy import read_policy
 from onehead.gitrepo.command import Git
 from onehead.gitrepo.errors import UnknownRef
 from onehead.gitrepo.origin import Advertised, Origin, OriginSilent
-from onehead.gitrepo.refs import destination, is_shallow, resolve
+from onehead.gitrepo.refs import current_branch, destination, is_shallow, resolve
 from onehead.pipeline import Pipeline
 from onehead.plan.policy import targets_of
 from onehead.plan.verdict import Point
@@ -51,7 +51,7 @@ class _Search:
             target, head = self._sides_of(job)
             found = f"{job.system}, {job.subject}"
         self._bring(target, head)
-        return Sides(target, head, found, _own(job) if job else (), lambda: self._unseen(target, head))
+        return Sides(target, head, found, self._own(head or target), lambda: self._on_origin(head or target))
 
     def _sides_of(self, job: Pipeline) -> tuple[Point, Point | None]:
         """A pull request against its base; a branch by itself where it is deployed, else against the default one."""
@@ -148,24 +148,39 @@ class _Search:
     def _heard(self, trouble: OriginSilent) -> None:
         self._silence = f"could not be asked ({trouble.message})"
 
-    def _unseen(self, target: Point, head: Point | None) -> str:
-        """Why what stands on other branches and tags of origin is not known."""
+    def _own(self, judged: Point) -> tuple[str, ...]:
+        """Where a checkout step puts what the job is about, beside what the forge calls it."""
+        job = self._job
+        if job is None or judged.sha != job.head:
+            return ()
+        found = [f"refs/{place}{job.pull}/{end}" for place in ("", "remotes/") for end in ("head", "merge") if job.pull]
+        if self._head(job).ref == job.branch:
+            found += [f"refs/heads/{job.branch}", f"{_REMOTE}{job.branch}"]
+        # Woodpecker's stands on a local branch that is named after the target.
+        return (*found, *filter(None, [current_branch(self._git)]))
+
+    def _on_origin(self, judged: Point) -> OnOrigin:
+        """What stands on other branches and tags of origin."""
         if is_shallow(self._git):
-            return ""  # which is reason enough, and is told elsewhere
+            return OnOrigin()  # which is reason enough to be careful, and is told elsewhere
         if self._origin is None or self._advertised is None:
-            return f"Origin {self._silence}, so what stands on its other branches and tags is not known."
-        judged = (head or target).ref.removeprefix(_REMOTE).removeprefix("refs/heads/")
+            return OnOrigin(
+                unseen=f"Origin {self._silence}, so what stands on its other branches and tags is not known."
+            )
+        here, absent = self._origin.elsewhere()
+        own = f"refs/heads/{judged.ref.removeprefix(_REMOTE).removeprefix('refs/heads/')}"
         names = [
             name.split("/", 2)[2]
-            for name in self._origin.unheld(target.sha, {f"refs/heads/{judged}"})
-            if not name.startswith(f"refs/heads/{ours.BRANCHES}")
+            for name in absent
+            if name != own and not name.startswith(f"refs/heads/{ours.BRANCHES}")
         ]
         if not names:
-            return ""
+            return OnOrigin(tuple(here))
         more = [f"{len(names) - _MOST_NAMED} more"] if len(names) > _MOST_NAMED else []
         shown = [*(f"`{name}`" for name in names[:_MOST_NAMED]), *more]
         listed = f"{', '.join(shown[:-1])} and {shown[-1]}" if len(shown) > 1 else shown[0]
-        return f"Origin also has {listed}, not held by this clone, so what stands there could not be looked at."
+        unseen = f"Origin also has {listed}, not held by this clone, so what stands there could not be looked at."
+        return OnOrigin(tuple(here), unseen)
 
     def _say_old(self, branch: str) -> None:
         if self._origin is not None and self._silence:
@@ -178,10 +193,3 @@ class _Search:
     def _helpless(self, what: str) -> CannotJudge:
         remedy = self._job.remedy if self._job else "Fetch it, with the whole history: `git fetch --unshallow origin`."
         return CannotJudge(f"{what}, and origin {self._silence}.", remedy)
-
-
-def _own(job: Pipeline) -> tuple[str, ...]:
-    """Where a checkout step puts a pull request, beside what the forge calls it."""
-    if not job.pull:
-        return ()
-    return tuple(f"refs/{place}{job.pull}/{end}" for place in ("", "remotes/") for end in ("head", "merge"))

@@ -9,12 +9,24 @@ from typing import NamedTuple
 
 from onehead.errors import CannotJudge, UsageError
 from onehead.gitrepo.command import Git
-from onehead.gitrepo.refs import current_branch, destination, resolve
+from onehead.gitrepo.refs import Ref, current_branch, destination, resolve
 from onehead.pipeline import Pipeline, event_file, pipeline_of
 from onehead.plan.verdict import Point
 
 _LARGEST_EVENT = 16 * 1024 * 1024
 """Bytes. Forges cap their payloads far below."""
+
+
+class OnOrigin(NamedTuple):
+    """What origin has beside what is compared.
+
+    Attributes:
+        refs: its branches and tags, as far as their commits are here.
+        unseen: why others could not be looked at; empty where there are none.
+    """
+
+    refs: tuple[Ref, ...] = ()
+    unseen: str = ""
 
 
 class Sides(NamedTuple):
@@ -26,15 +38,15 @@ class Sides(NamedTuple):
         found: how both were found, for people (`Forgejo Actions, pull request 12`); empty where they were named, or
             are those of the checkout.
         own: full names of refs that are the head's own, beside those of its branch.
-        unseen: says why other branches and tags of origin could not be looked at, with an empty text where they
-            could; `None` where only the clone itself can tell. It may ask origin, so it is called only when needed.
+        on_origin: what stands on other branches and tags of origin; `None` where only the clone itself can tell. It may
+            ask origin, so it is called only when needed.
     """
 
     target: Point
     head: Point | None
     found: str = ""
     own: tuple[str, ...] = ()
-    unseen: Callable[[], str] | None = None
+    on_origin: Callable[[], OnOrigin] | None = None
 
 
 def two_sides(git: Git, options: argparse.Namespace) -> Sides:

@@ -88,8 +88,8 @@ def _own_names(others: Others, subject: Point) -> list[str]:
 
 def _short_name(others: Others, subject: Point) -> str:
     """The name of the judged branch; empty for a commit that is the tip of none."""
-    name = subject.ref if subject.ref != "HEAD" else current_branch(others.git) or ""
-    return _short(name)
+    name = _short(subject.ref if subject.ref != "HEAD" else current_branch(others.git) or "")
+    return next((name.removeprefix(f"{remote}/") for remote in others.remotes if name.startswith(f"{remote}/")), name)
 
 
 def _short(ref: str) -> str:
@@ -107,8 +107,8 @@ def _shared(others: Others, subject: Point, policy: Policy) -> list[str]:
     return sorted(name for name in {*here, _short_name(others, subject)} if name and policy.is_shared(name))
 
 
-def _branches_at(others: Others, sha: str, *more: str) -> list[Ref]:
-    return [ref for ref in others.tips.get(sha, []) if ref.name.startswith(("refs/heads/", "refs/remotes/", *more))]
+def _branches_at(others: Others, sha: str) -> list[Ref]:
+    return [ref for ref in others.tips.get(sha, []) if ref.name.startswith(("refs/heads/", "refs/remotes/"))]
 
 
 def _folders(facts: Facts) -> set[str]:
@@ -120,12 +120,17 @@ def _folders(facts: Facts) -> set[str]:
 def _twins(others: Others, subject: Point, own: set[str]) -> list[str]:
     """Other branches and tags at the very commit of the judged branch, such as a staging branch moved up to it.
 
-    Only where the branch goes by name: of a bare commit nobody can say which of its names is its own.
+    Of a bare commit nobody can say which of its branches is its own, but where there are two names, at least one is
+    not. What is tagged is published, whatever is judged.
     """
-    here = [ref.name for ref in _branches_at(others, subject.sha, "refs/tags/")]
-    if not own.intersection(here):
-        return []
-    return [name for name in here if name not in own and not is_repair(name)]
+    branches = [ref.name for ref in _branches_at(others, subject.sha) if not is_repair(ref.name)]
+    tags = [ref.name for ref in others.tips.get(subject.sha, []) if ref.name.startswith("refs/tags/")]
+    is_named = own.intersection(branches) or others.own or subject.ref.startswith(("refs/heads/", "refs/remotes/"))
+    if is_named:
+        branches = [name for name in branches if name not in own]
+    elif len({_short(name) for name in branches}) == 1:
+        branches = []
+    return [*branches, *tags]
 
 
 def _is_earlier_state(others: Others, holding: Holding, head: str) -> bool:

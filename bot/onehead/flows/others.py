@@ -66,19 +66,29 @@ class Standing:
 class Others:
     """The refs of one repository as they were when the first question was asked."""
 
-    def __init__(self, git: Git, memory: Memory, *, own: Collection[str] = (), unseen: str | None = None) -> None:
+    def __init__(
+        self,
+        git: Git,
+        memory: Memory,
+        *,
+        own: Collection[str] = (),
+        more: Collection[Ref] = (),
+        unseen: str | None = None,
+    ) -> None:
         """Look at nothing yet.
 
         Args:
             git: the repository.
             memory: what was parsed before.
             own: full names of refs that are the judged branch's own, beside those that bear its name.
+            more: refs that the remote has for commits of this clone.
             unseen: why not everything on the remote could be looked at, empty where it could; `None`: as far as the
                 clone itself tells.
         """
         self.git = git
         self.own = own
         self._memory = memory
+        self._more = more
         self._unseen = unseen
         self._standing: dict[tuple[frozenset[str], bool, frozenset[str]], Standing] = {}
         self._present: dict[tuple[frozenset[str], bool], Presence] = {}
@@ -86,7 +96,7 @@ class Others:
     @cached_property
     def refs(self) -> list[Ref]:
         """All of them, by name, those of pull requests by number."""
-        return published_refs(self.git)
+        return list(dict.fromkeys((*published_refs(self.git), *self._more)))
 
     @cached_property
     def tips(self) -> dict[str, list[Ref]]:
@@ -156,9 +166,12 @@ class Others:
             return "This clone is shallow, so other branches could not be looked at."
         if self._unseen is not None:
             return self._unseen
-        answer = self.git.ask("config", "--get-all", "remote.origin.fetch")
-        if answer.code == 0 and b"*" not in answer.out:
-            return "This clone holds a single branch, so the others could not be looked at."
+        fetched = self.git.ask("config", "--get-all", "remote.origin.fetch").out.decode("utf-8", "replace").split()
+        everything = any(each.lstrip("+").startswith(("refs/heads/*:", "refs/*:")) for each in fetched)
+        if fetched and (not everything or any(each.startswith("^") for each in fetched)):
+            return "This clone does not hold every branch, so the others could not be looked at."
+        if self.git.ask("config", "--get", "remote.origin.tagOpt").out.strip() == b"--no-tags":
+            return "This clone holds no tags, so they could not be looked at."
         return ""
 
     def standing(self, directories: Collection[str], known: Collection[str], *, recursive: bool) -> Standing:

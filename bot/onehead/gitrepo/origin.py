@@ -14,11 +14,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from onehead.errors import CannotJudge
 from onehead.gitrepo.errors import GitTimeout, ShallowHistory
 from onehead.gitrepo.objects import conversation
-from onehead.gitrepo.refs import is_shallow, list_refs, merge_base
+from onehead.gitrepo.refs import Ref, is_shallow, merge_base
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
-
     from onehead.gitrepo.command import Git
 
 PATIENCE = 300.0
@@ -100,24 +98,31 @@ class Origin:
             self._talk("fetch", *_QUIETLY, *_NO_REFS, *depth, "--", "origin", *commits)
         self._complete(commits)
 
-    def unheld(self, target: str, own: Collection[str] = ()) -> list[str]:
-        """Branches and tags of origin that this clone has no ref for: what stands on them can't be seen here.
+    def elsewhere(self) -> tuple[list[Ref], list[str]]:
+        """Branches and tags of origin, whatever this clone calls them or has no name for.
 
-        Args:
-            target: SHA of the branch that is deployed; what is part of it hides nothing.
-            own: full names that need not be held.
+        A checkout step fetches commits and hardly any names: a commit that is here may be on other branches all the
+        same.
+
+        Returns:
+            Those whose commit is here, as a clone of everything would call them; and full names, as on origin, of those
+            whose commit is not.
 
         Raises:
             OriginSilent: it can't be asked.
         """
-        held = {ref.sha for ref in list_refs(self._git, "refs/heads", "refs/remotes", "refs/tags")}
-        rest = {name: sha for name, sha in self.advertised.refs.items() if sha not in held and name not in own}
-        shas = sorted(set(rest.values()))
+        refs = self.advertised.refs
+        shas = sorted(set(refs.values()))
         with conversation(self._git) as objects:
-            here = {sha for sha, info in zip(shas, objects.look_up(shas), strict=True) if info is not None}
-        data = "".join(f"{sha}\n" for sha in (*here, f"^{target}")).encode("ascii")
-        beyond = set(self._git.run("rev-list", "--stdin", data=data).decode("ascii").split()) if here else set()
-        return [name for name, sha in rest.items() if sha not in here or sha in beyond]
+            found = dict(zip(shas, objects.look_up(shas), strict=True))
+        here, absent = [], []
+        for name, sha in refs.items():
+            info = found[sha]
+            if info is None:
+                absent.append(name)
+            elif info.kind == "commit":
+                here.append(Ref(name.replace("refs/heads/", "refs/remotes/origin/", 1), sha))
+        return here, absent
 
     def _depths(self) -> Iterator[tuple[str, ...]]:
         """How deep to fetch, from step to step."""
