@@ -207,6 +207,12 @@ def doing(id_: str, body: str) -> dict[str, str]:
     return changed(id_, "002", created, body)
 
 
+class Linked(str):
+    """What is committed as a symbolic link: its text."""
+
+    __slots__ = ()
+
+
 ADD = 'op.add_column("t001", sa.Column("phone", sa.Text()))'
 
 EXAMPLES: dict[Code, tuple[dict[str, str | None], dict[str, str | None] | None]] = {
@@ -225,6 +231,10 @@ EXAMPLES: dict[Code, tuple[dict[str, str | None], dict[str, str | None] | None]]
     Code.UNREADABLE_FILE: (
         {},
         {f"{VERSIONS}/003_x.py": '<<<<<<< a\nrevision = "003"\n=======\nrevision = "004"\n>>>>>>> b\n'},
+    ),
+    Code.UNREADABLE_FOLDER: (
+        {},
+        {f"{VERSIONS}/001_t001.py": None, f"{VERSIONS}/002_t002.py": None, VERSIONS: Linked("/srv/revisions")},
     ),
     Code.NOT_A_REVISION: ({}, {f"{VERSIONS}/helpers.py": "def helper():\n    pass\n"}),
     Code.UNREADABLE_CONFIG: ({}, {"alembic.ini": "[alembic]\nscript_location = nowhere\n"}),
@@ -270,7 +280,8 @@ def test_the_example_of_a_finding_gives_that_finding(code: Code, tmp_path: Path)
     repo.commit("main", {"notes.txt": "more\n", **target})
     sides = ["--target", "main"]
     if head is not None:
-        repo.commit("topic", head)
+        links = {path: "120000" for path, content in head.items() if isinstance(content, Linked)}
+        repo.commit("topic", head, modes=links)
         sides += ["--head", "topic"]
     done = run("onehead check --format json " + shlex.join(sides), repo.path, tmp_path)
     assert done.err == ""

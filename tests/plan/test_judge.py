@@ -188,6 +188,7 @@ def test_a_parent_that_an_unreadable_file_may_declare_is_unknown_not_missing() -
     [
         ("dynamic", Code.DYNAMIC_ID, True),
         ("broken", Code.UNREADABLE_FILE, True),
+        ("unreachable", Code.UNREADABLE_FOLDER, True),
         ("not-a-revision", Code.NOT_A_REVISION, False),
     ],
 )
@@ -360,7 +361,8 @@ def test_the_worst_comes_first() -> None:
 def test_every_code_is_explained_in_full_sentences() -> None:
     assert set(KINDS) == set(Code)
     assert all(kind.meaning.endswith(".") and kind.hint.endswith(".") for kind in KINDS.values())
-    assert {code for code, kind in KINDS.items() if kind.blinds} == {Code.DYNAMIC_ID, Code.UNREADABLE_FILE}
+    blinding = {code for code, kind in KINDS.items() if kind.blinds}
+    assert blinding == {Code.DYNAMIC_ID, Code.UNREADABLE_FILE, Code.UNREADABLE_FOLDER}
     assert ENVIRONMENT.certain
 
 

@@ -149,11 +149,77 @@ def test_a_script_location_outside_of_the_repository_is_told(written: str) -> No
     assert [(problem.path, problem.line) for problem in located.problems] == [("db/alembic.ini", 2)]
 
 
-def test_a_submodule_is_named() -> None:
+def test_a_file_in_the_place_of_a_directory_is_named() -> None:
     (problem,) = found({"alembic.ini": INI.format("libs/db/alembic")}, "libs/db").problems
     assert problem.reason == (
         "script_location = libs/db/alembic is no directory of this repository"
-        " (libs/db is a submodule, a link or a file), so its revisions are not watched; correct the path"
+        " (libs/db is a file), so its revisions are not watched; correct the path"
+    )
+
+
+def linked(links: dict[str, str | None], ini: str, *others: str) -> Environment:
+    """The only environment of a tree with links (path → text) and submodules (path → `None`)."""
+    return only(locate(["alembic.ini", *links, *others], {"alembic.ini": ini.encode()}, links))
+
+
+@pytest.mark.parametrize(
+    "links",
+    [
+        {"alembic/versions": "../db/revs"},
+        {"alembic/versions": "../link", "link": "db/revs"},
+        {"alembic/versions": "../link/revs", "link": "./db/"},
+    ],
+)
+def test_a_linked_version_directory_is_followed(links: dict[str, str | None]) -> None:
+    environment = linked(links, INI.format("alembic"), "alembic/env.py", "db/revs/a.py")
+    assert environment == env("alembic", locations=(Location("db/revs", None),))
+
+
+def test_a_linked_script_directory_is_followed() -> None:
+    environment = linked({"alembic": "backend/alembic"}, INI.format("alembic"), *script("backend/alembic", "a.py"))
+    assert environment == env("backend/alembic")
+
+
+@pytest.mark.parametrize(
+    ("links", "blocked"),
+    [
+        ({"alembic/versions": None}, "alembic/versions"),
+        ({"alembic/versions": "/srv/revs"}, "alembic/versions"),
+        ({"alembic/versions": "../../revs"}, "alembic/versions"),
+        ({"alembic/versions": "nowhere"}, "alembic/versions"),
+        ({"alembic/versions": "../x", "x": None}, "x"),
+        ({"alembic/versions": "../x", "x": "alembic/versions"}, "alembic/versions"),
+    ],
+    ids=["submodule", "absolute", "outside", "nowhere", "link to a submodule", "circle"],
+)
+def test_a_version_directory_that_cannot_be_followed_is_marked(links: dict[str, str | None], blocked: str) -> None:
+    environment = linked(links, INI.format("alembic"), "alembic/env.py")
+    assert environment == env("alembic", locations=(Location("alembic/versions", recursive=False, blocked=blocked),))
+
+
+@pytest.mark.parametrize("links", [{"alembic": None}, {"alembic": "/srv/alembic"}])
+def test_a_script_directory_that_cannot_be_followed_is_marked(links: dict[str, str | None]) -> None:
+    paths = ["alembic.ini", *links, *script("other/alembic", "a.py")]
+    located = locate(paths, {"alembic.ini": INI.format("alembic").encode()}, links)
+    [environment] = [one for one in located.environments if one.config]
+    assert environment.locations == (Location("alembic/versions", recursive=False, blocked="alembic"),)
+
+
+def test_a_submodule_below_a_recursive_directory_is_marked() -> None:
+    ini = INI.format("alembic") + "recursive_version_locations = true\n"
+    environment = linked({"alembic/versions/lib": None, "alembic/versions/x": "../y"}, ini, *script("alembic", "a.py"))
+    assert environment.locations == (
+        Location("alembic/versions", recursive=True),
+        Location("alembic/versions/lib", recursive=True, blocked="alembic/versions/lib"),
+    )
+
+
+def test_version_locations_are_followed_too() -> None:
+    ini = INI.format("alembic") + "version_locations = one two\n"
+    environment = linked({"one": "real", "two": None}, ini, "alembic/env.py", "real/a.py")
+    assert environment.locations == (
+        Location("real", recursive=False),
+        Location("two", recursive=False, blocked="two"),
     )
 
 

@@ -19,7 +19,7 @@ from onehead.revisions.reading import revision_of
 from onehead.revisions.revision import Revision, Unreadable
 from onehead.revisions.settle import settle, unconfigured
 from onehead.revisions.signs import is_revision_file
-from onehead.revisions.tree import Tree, files_of
+from onehead.revisions.tree import Tree, files_of, is_vendored
 
 ReadBlobs = Callable[[Iterable[str]], Contents]
 """Object ids in, contents out; blobs over the size limit are named in `too_large`."""
@@ -45,6 +45,9 @@ class Survey(NamedTuple):
     chains: dict[str, Chain]
     problems: tuple[ConfigProblem, ...]
 
+
+_MOST_LINKS = 2000
+"""Links and submodules of one tree that are followed."""
 
 _Outcomes = dict[str, list["Revision | Unreadable"]]
 """Path → what its file declares; both sides' where they conflict as text."""
@@ -102,22 +105,53 @@ def _place(listing: Listing, distinct: list[Listing]) -> int:
 
 def _read(listings: list[Listing], read: ReadBlobs, memory: Memory) -> list[Reading]:
     configs = [_config_entries(listing, read) for listing in listings]
-    contents = read({entry.oid for entries in configs for entry in entries}).data
+    links = [_links(listing) for listing in listings]
+    contents = read({entry.oid for entries in (*configs, *links) for entry in entries if entry.mode != SUBMODULE}).data
     located = [
         locate(
             [entry.path for entry in listing.all()],
             {entry.path: contents[entry.oid] for entry in entries if entry.oid in contents},
+            {link.path: _text(contents.get(link.oid)) for link in linked},
         )
-        for listing, entries in zip(listings, configs, strict=True)
+        for listing, entries, linked in zip(listings, configs, links, strict=True)
     ]
     wanted = [_revision_files(listing, found) for listing, found in zip(listings, located, strict=True)]
     wanted = [_unlinked(listing, entries, read) for listing, entries in zip(listings, wanted, strict=True)]
     declared = _declared({entry.oid for entries in wanted for entry in entries}, read, memory)
     memory.save()
-    outcomes = [_outcomes(entries, declared) for entries in wanted]
+    outcomes = [
+        _outcomes(entries, declared) | _blocked(listing, found)
+        for listing, entries, found in zip(listings, wanted, located, strict=True)
+    ]
     return [
         Reading(read_files, _assemble(found, read_files)) for found, read_files in zip(located, outcomes, strict=True)
     ]
+
+
+def _links(listing: Listing) -> list[Entry]:
+    """The links and submodules that may lie on the way to a version directory."""
+    linked = (entry for entry in listing.entries.values() if entry.mode in (SYMLINK, SUBMODULE))
+    return [entry for entry in linked if not is_vendored(entry.path)][:_MOST_LINKS]
+
+
+def _text(link: bytes | None) -> str | None:
+    """Where a link leads; `None` for a submodule, which leads nowhere."""
+    return None if link is None else link.decode("utf-8", "surrogateescape")
+
+
+def _blocked(listing: Listing, found: Located) -> _Outcomes:
+    """What is in the place of version directories that can't be read."""
+    blocked = {place.blocked for environment in found.environments for place in environment.locations}
+    return {path: [_unreachable(listing.entries[path])] for path in sorted(filter(None, blocked))}
+
+
+def _unreachable(entry: Entry) -> Unreadable:
+    reason = (
+        "it is a submodule, so the revisions in it are not part of this repository and were not read"
+        if entry.mode == SUBMODULE
+        else "it is a link to no directory of this repository, so the revisions in it were not read"
+    )
+    return Unreadable(entry.path, entry.oid, 0, reason, None, "unreachable")
 
 
 def _config_entries(listing: Listing, read: ReadBlobs) -> list[Entry]:
@@ -130,12 +164,13 @@ def _config_entries(listing: Listing, read: ReadBlobs) -> list[Entry]:
 def _revision_files(listing: Listing, found: Located) -> list[Entry]:
     """Files that stand where revisions are, or may be; symbolic links followed, as Alembic does."""
     inside = {path for paths in files_of(found.environments, listing.entries).values() for path in paths}
+    blocked = {place.blocked for environment in found.environments for place in environment.locations}
     candidates = set(found.candidates)
     wanted = []
     for entry in listing.all():
         folder, _, name = entry.path.rpartition("/")
         beside = folder in candidates and is_revision_file(name)
-        if entry.mode != SUBMODULE and (beside or entry.path in inside):
+        if entry.mode != SUBMODULE and (beside or entry.path in inside) and entry.path not in blocked:
             wanted.append(entry)
     return wanted
 

@@ -140,6 +140,7 @@ def _refuse_unrepairable(own: list[Finding]) -> Plan | None:
         ),
         Code.DYNAMIC_ID: (ReasonCode.UNREADABLE, "Write `revision` and `down_revision` as plain strings."),
         Code.UNREADABLE_FILE: (ReasonCode.UNREADABLE, "Mend the file so that it can be read as Python."),
+        Code.UNREADABLE_FOLDER: (ReasonCode.UNREADABLE, "Put the revisions themselves into the version directory."),
         Code.NOT_A_REVISION: (ReasonCode.UNREADABLE, "Move the file out of the version directory."),
         Code.DUPLICATE_LABEL: (ReasonCode.NOT_MOVABLE, "Remove the branch label from one of the two revisions."),
     }

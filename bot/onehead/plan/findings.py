@@ -30,6 +30,7 @@ class Code(StrEnum):
     DYNAMIC_ID = "dynamic-id"
     DYNAMIC_LABEL = "dynamic-label"
     UNREADABLE_FILE = "unreadable-file"
+    UNREADABLE_FOLDER = "unreadable-folder"
     NOT_A_REVISION = "not-a-revision"
     UNREADABLE_CONFIG = "unreadable-config"
     HISTORY_EDITED = "history-edited"
@@ -114,6 +115,13 @@ KINDS: dict[Code, Kind] = {
         "error",
         "A file among the revisions can't be read as Python, so what it declares is unknown.",
         "Mend the file; `python -m py_compile FILE` shows where it breaks.",
+        blinds=True,
+    ),
+    Code.UNREADABLE_FOLDER: Kind(
+        "error",
+        "A version directory is a submodule, or a link that leads out of the repository: which revisions are in it is "
+        "not known.",
+        "Keep the revisions in this repository, or exclude the environment with `ignore-environments` in the policy.",
         blinds=True,
     ),
     Code.NOT_A_REVISION: Kind(

@@ -208,7 +208,12 @@ def _may_be_elsewhere(facts: Facts) -> Callable[[str], bool]:
 
 
 def _unreadable(facts: Facts) -> Iterator[Finding]:
-    codes = {"dynamic": Code.DYNAMIC_ID, "broken": Code.UNREADABLE_FILE, "not-a-revision": Code.NOT_A_REVISION}
+    codes = {
+        "dynamic": Code.DYNAMIC_ID,
+        "broken": Code.UNREADABLE_FILE,
+        "not-a-revision": Code.NOT_A_REVISION,
+        "unreachable": Code.UNREADABLE_FOLDER,
+    }
     old = {(unreadable.path, unreadable.blob) for unreadable in facts.target.unreadable}
     old |= {("", unreadable.blob) for unreadable in facts.target.unreadable}
     named_parents = frozenset(parent for revision in facts.target for parent in revision.parents)

@@ -12,10 +12,13 @@ class Location(NamedTuple):
         path: the directory from the top of the repository, `""` for the top itself.
         recursive: `True`: sub-folders count (`recursive_version_locations`). `False`: only this level.
             `None`: nobody says; `settle.settle` decides by the ids which sub-folders belong.
+        blocked: the submodule, or the symbolic link that leads out of the repository, because of which nothing in the
+            directory can be read; empty otherwise.
     """
 
     path: str
     recursive: bool | None
+    blocked: str = ""
 
 
 class Environment(NamedTuple):

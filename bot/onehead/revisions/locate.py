@@ -7,7 +7,8 @@ caller to read and for `settle.unconfigured` to judge.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 from onehead.revisions.config import Section, concerns_alembic, read_config
@@ -40,14 +41,17 @@ class Located(NamedTuple):
     candidates: tuple[str, ...]
 
 
-def locate(paths: Collection[str], configs: Mapping[str, bytes]) -> Located:
+def locate(
+    paths: Collection[str], configs: Mapping[str, bytes], links: Mapping[str, str | None] = MappingProxyType({})
+) -> Located:
     """Find the environments of one tree; never raises, whatever the paths and the bytes are.
 
     Args:
         paths: every file of the tree, in any order.
         configs: the content of what `config_paths(paths)` names.
+        links: path of a symbolic link → its text, path of a submodule → `None`; `paths` names them too.
     """
-    tree = Tree(paths)
+    tree = Tree(paths, links)
     sections, problems = _sections(tree, configs)
     declared = []
     for section in sections:
@@ -135,7 +139,7 @@ def _environment(tree: Tree, section: Section, problems: list[ConfigProblem]) ->
         path=locations[0].path,
         config=section.config,
         section=section.name,
-        script_location=script,
+        script_location=None if script is None else tree.follow(script)[0],
         locations=locations,
         file_template=section.file_template,
         timezone=section.timezone,
@@ -156,9 +160,9 @@ def _script_directory(tree: Tree, section: Section, here: str, problems: list[Co
     script = find_script_directory(tree, section.script_location, here)
     if script is None:
         reason = f"script_location = {_shown(section.script_location)} is no directory of this repository"
-        linked = _link(tree, section.script_location, here)
-        if linked:
-            reason += f" ({linked} is a submodule, a link or a file)"
+        file = _file_in_place(tree, section.script_location, here)
+        if file:
+            reason += f" ({file} is a file)"
         problems.append(
             ConfigProblem(section.config, section.line, f"{reason}, so its revisions are not watched; correct the path")
         )
@@ -169,13 +173,14 @@ def _locations(
     tree: Tree, section: Section, here: str, script: str | None, problems: list[ConfigProblem]
 ) -> tuple[Location, ...]:
     if not section.version_locations:
-        return (Location(join(script, "versions"), section.recursive),) if script is not None else ()
+        return tuple(_places(tree, join(script, "versions"), section.recursive)) if script is not None else ()
     places: dict[str, Location] = {}
     for text in section.version_locations:
         place, sure = find_version_directory(tree, text, here, script)
         if place is not None:
             # Whoever lists the directories means these: Alembic's own default, one level, holds.
-            places.setdefault(place, Location(place, bool(section.recursive)))
+            for location in _places(tree, place, recursive=bool(section.recursive)):
+                places.setdefault(location.path, location)
         if not sure:
             reason = (
                 f"version_locations names {_shown(text)}, which is not in this repository, so revisions there are not"
@@ -185,12 +190,20 @@ def _locations(
     return tuple(places.values())
 
 
+def _places(tree: Tree, folder: str, recursive: bool | None) -> Iterator[Location]:
+    """A version directory where its files really are, and the submodules in it that Alembic would walk into."""
+    place, blocked = tree.follow(folder)
+    yield Location(place, False if blocked else recursive, blocked)
+    for submodule in tree.submodules_below(place) if recursive and not blocked else ():
+        yield Location(submodule, recursive, submodule)
+
+
 def _shown(text: str) -> str:
     return text.replace(HERE, "%(here)s").replace("\n", " ")[:80]
 
 
-def _link(tree: Tree, text: str, here: str) -> str:
-    """The file that stands where a directory should be: git shows submodules and links so."""
+def _file_in_place(tree: Tree, text: str, here: str) -> str:
+    """The file that stands where a directory should be."""
     parts = [part for part in text.replace(HERE, "").replace("\\", "/").split("/") if part not in ("", ".")][:32]
     for base in (here, ""):
         for end in range(1, len(parts) + 1):
@@ -235,8 +248,9 @@ def _with_env_py(tree: Tree, declared: list[Environment]) -> list[Environment]:
         versions = join(folder, "versions")
         if folder in scripts or versions in places or is_vendored(folder):
             continue
-        if join(folder, "script.py.mako") in tree.files or tree.holds_revisions(versions):
-            found.append(Environment(versions, None, None, folder, (Location(versions, None),)))
+        place = tree.follow(versions)[0]
+        if place not in places and (join(folder, "script.py.mako") in tree.files or tree.holds_revisions(versions)):
+            found.append(Environment(place, None, None, folder, tuple(_places(tree, versions, None))))
     return found
 
 

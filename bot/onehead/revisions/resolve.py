@@ -73,10 +73,11 @@ def find_script_directory(tree: Tree, text: str, here: str) -> str | None:
         here: the directory of the configuration.
 
     Returns:
-        The best directory that looks like an Alembic environment, else one that at least exists, else `None`.
+        The best directory that looks like an Alembic environment, else one that at least exists, else `None`. A
+        directory whose content can't be seen (a submodule, a link that leads out) counts as one that looks like it.
     """
     written = take_apart(text)
-    found = _search(tree, written, here, tree.is_script_directory)
+    found = _search(tree, written, here, lambda guess: tree.is_script_directory(guess) or tree.is_blocked(guess))
     if found is None and written.anchor != "somewhere":
         found = next((guess for guess in _guesses(written, here) if tree.is_directory(guess)), None)
     return found
@@ -96,7 +97,7 @@ def find_version_directory(tree: Tree, text: str, here: str, script: str | None)
         the right one. An empty directory cannot be seen in git, so a place beside `env.py` needs no files.
     """
     written = take_apart(text)
-    found = _search(tree, written, here, tree.holds_revisions)
+    found = _search(tree, written, here, lambda guess: tree.holds_revisions(guess) or tree.is_blocked(guess))
     if found is not None:
         return found, True
     guesses = list(_guesses(written, here)) if written.anchor != "somewhere" else []

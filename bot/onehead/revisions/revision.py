@@ -42,8 +42,9 @@ class Unreadable(NamedTuple):
         line: 1-based line of the trouble, 0 for the whole file.
         reason: a sentence without a full stop, for people.
         id: the revision id, where that at least is known.
-        kind: `dynamic` (a value is computed), `broken` (not Python, too large, not decodable) or
-            `not-a-revision` (readable, but declares no revision: Alembic itself refuses such a file).
+        kind: `dynamic` (a value is computed), `broken` (not Python, too large, not decodable),
+            `not-a-revision` (readable, but declares no revision: Alembic itself refuses such a file) or
+            `unreachable` (a submodule or link in the place of a version directory).
     """
 
     path: str

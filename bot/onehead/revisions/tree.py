@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import posixpath
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
+from types import MappingProxyType
 
 from onehead.revisions.environment import Environment
 from onehead.revisions.signs import is_revision_file
@@ -18,6 +20,8 @@ _VENDORED = frozenset(
 )
 # The same name in more directories than this is noise (or an attack on our time), not a place to search.
 _MOST_NAMESAKES = 100
+# What an operating system follows for one path; a circle of links ends here.
+_MOST_LINKS = 40
 
 
 def join(folder: str, *names: str) -> str:
@@ -52,10 +56,12 @@ class Tree:
         paths: every file, sorted.
         files: the same, as a set.
         folders: directory → the revision files directly in it (by name only), both sorted.
+        links: path of a symbolic link → its text, path of a submodule → `None`; both are files of the tree too.
     """
 
-    def __init__(self, paths: Iterable[str]) -> None:
+    def __init__(self, paths: Iterable[str], links: Mapping[str, str | None] = MappingProxyType({})) -> None:
         self.files = frozenset(paths)
+        self.links = links
         self.paths = sorted(self.files)
         self.folders: dict[str, list[str]] = {}
         for path in self.paths:
@@ -73,21 +79,60 @@ class Tree:
         """The directories, sorted, that hold an `env.py`, the mark of every Alembic environment."""
         return [parent(path) for path in self.paths if path.rpartition("/")[2] == "env.py"]
 
+    def follow(self, folder: str) -> tuple[str, str]:
+        """A directory's own path, where symbolic links lead to it.
+
+        Returns:
+            The path; and the link or submodule on the way that leads out of the tree, empty where there is none. With
+            one, the path is as it was given.
+        """
+        if not self.links:
+            return folder, ""
+        done, followed, last = "", 0, ""
+        todo = folder.split("/")[::-1]
+        while todo:
+            path = join(done, todo.pop())
+            if path not in self.links:
+                done = path
+                continue
+            text, last = self.links[path], path
+            there = "" if text is None else posixpath.normpath(posixpath.join(parent(path), text))
+            followed += 1
+            if text is None or there.startswith(("/", "..")) or followed > _MOST_LINKS:
+                return folder, path
+            done, todo = "", [*todo, *(part for part in there.split("/")[::-1] if part != ".")]
+        return (folder, last) if last and not self._is_there(done) else (done, "")
+
+    def is_blocked(self, folder: str) -> bool:
+        """Whether a submodule, or a link that leads out of the tree, hides what is in this directory."""
+        return bool(self.follow(folder)[1])
+
     def is_directory(self, folder: str) -> bool:
-        """Whether anything lies in this directory."""
+        """Whether anything lies in this directory, links followed."""
+        place, blocked = self.follow(folder)
+        return not blocked and self._is_there(place)
+
+    def _is_there(self, folder: str) -> bool:
         return next(_below(self.paths, folder), None) is not None
 
     def holds_revisions(self, folder: str) -> bool:
-        """Whether a file at or below this directory may be a revision, by its name."""
-        return folder in self.folders or next(_below(self.sorted_folders, folder), None) is not None
+        """Whether a file at or below this directory may be a revision, by its name; links followed."""
+        place, blocked = self.follow(folder)
+        return not blocked and (place in self.folders or next(_below(self.sorted_folders, place), None) is not None)
 
     def is_script_directory(self, folder: str) -> bool:
         """Whether this looks like what `script_location` names."""
-        return (
-            join(folder, "env.py") in self.files
-            or join(folder, "script.py.mako") in self.files
-            or self.holds_revisions(join(folder, "versions"))
+        place, blocked = self.follow(folder)
+        return not blocked and (
+            join(place, "env.py") in self.files
+            or join(place, "script.py.mako") in self.files
+            or self.holds_revisions(join(place, "versions"))
         )
+
+    def submodules_below(self, folder: str) -> list[str]:
+        """The submodules somewhere below a directory, sorted."""
+        prefix = f"{folder}/" if folder else ""
+        return sorted(path for path, text in self.links.items() if text is None and path.startswith(prefix))
 
     def covered(self, environments: Iterable[Environment]) -> set[str]:
         """The directories with revision files that are a location of an environment, or below one."""
@@ -134,6 +179,9 @@ def files_of(environments: Iterable[Environment], paths: Tree | Iterable[str]) -
 def _files(environment: Environment, tree: Tree) -> set[str]:
     found: set[str] = set()
     for location in environment.locations:
+        if location.blocked:
+            found.add(location.blocked)
+            continue
         found.update(tree.folders.get(location.path, ()))
         if location.recursive is not False:
             for folder in _below(tree.sorted_folders, location.path):
