@@ -100,6 +100,24 @@ def test_a_database_is_told_by_its_rows(service: Service) -> None:
     assert "stops: Can't locate revision identified by '0x9'" in sections[6]
 
 
+def test_a_doctor_says_which_branch_it_has_read(service: Service) -> None:
+    basketball(service)
+    copy, project = service.project.copy, service.project
+    project.push_branch("release/1", merged({".onehead.toml": 'targets = ["release/*"]\n'}, chain(("1a", "025"))))
+    copy.commit({".onehead.toml": 'targets = ["main", "release/*"]\n'}, "Deploy the release too")
+    copy.push()
+    project.push_branch("badges", chain(("026", "1a")), start="release/1")
+    number = project.open_pull("badges", base="release/1")["number"]
+    service.settle()
+    tips = {name: copy.git("rev-parse", name)[:10] for name in ("main", "release/1")}
+
+    there = service.ask(number, "/onehead doctor 1a")
+    here = service.ask(project.open_issue("Which database is which?"), "/onehead doctor 1a 025")
+
+    assert f"Judged by the files on `release/1` at {tips['release/1']}." in there
+    assert f"Judged by the files on `main` at {tips['main']}." in here
+
+
 def test_the_answer_is_the_diagnosis_of_the_terminal(service: Service, capsys: pytest.CaptureFixture[str]) -> None:
     basketball(service)
     number = service.project.open_issue("Which database is which?")

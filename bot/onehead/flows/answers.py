@@ -98,7 +98,7 @@ def diagnose(bench: Bench, target: Target, rows: tuple[str, ...]) -> str:
         if under.fix.kind == "merge"
         for state in under.states
     }
-    return doctor_answer(diagnoses, places, merged, target.name)
+    return doctor_answer(diagnoses, places, merged, target.point)
 
 
 def _losses(table: StateTable) -> list[str]:

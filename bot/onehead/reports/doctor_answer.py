@@ -9,11 +9,13 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from onehead.plan.verdict import Point
 from onehead.quoting import code, inline
 from onehead.render import environment
 from onehead.reports.ailments import told
 from onehead.reports.comment import inline_code
 from onehead.reports.doctor import NO_WAY
+from onehead.reports.text import short_ref
 from onehead.states.ailments import Diagnosis, Way
 from onehead.states.outcome import MOST_RUNS, THE_MERGE, Outcome, spoken
 from onehead.states.rows import Whereabouts
@@ -22,7 +24,7 @@ _PULL = re.compile(r"pull request (#\d+)")
 
 
 def doctor_answer(
-    diagnoses: Mapping[str, Diagnosis], places: Mapping[str, Whereabouts], merged: Mapping[str, Outcome], target: str
+    diagnoses: Mapping[str, Diagnosis], places: Mapping[str, Whereabouts], merged: Mapping[str, Outcome], target: Point
 ) -> str:
     """The answer to `/onehead doctor`.
 
@@ -30,10 +32,12 @@ def doctor_answer(
         diagnoses: path of an environment → what ails the database, seen from there.
         places: rows that the files don't declare → where they stand otherwise.
         merged: path of a forked environment → what an upgrade does once its heads are merged.
-        target: name of the deployed branch.
+        target: the deployed branch whose files were read.
     """
-    values = [_environment(path, each, places, merged.get(path), target) for path, each in diagnoses.items()]
-    return environment().get_template("answer/doctor.md.j2").render(environments=values).strip()
+    branch = short_ref(target.ref)
+    values = [_environment(path, each, places, merged.get(path), branch) for path, each in diagnoses.items()]
+    read = f"{code(branch)} at {target.sha[:10]}"
+    return environment().get_template("answer/doctor.md.j2").render(environments=values, read=read).strip()
 
 
 def _environment(
