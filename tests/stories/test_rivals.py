@@ -90,8 +90,7 @@ def test_three_are_told_of_each_other_and_in_which_order(service: Service) -> No
     for me, sha in everybody.items():
         [comment] = service.verdicts(me)
         others = [number for number in everybody if number != me]
-        for other in others:
-            assert f"- #{other} also adds a revision after `018`" in comment["body"]
+        assert f"- #{others[0]} and #{others[1]} also add a revision after `018`\n" in comment["body"]
         order = " → ".join(f"#{each}" + (" (this one)" if each == me else "") for each in everybody)
         assert f"Suggested order: {order}. When the first one lands, onehead judges the others again" in comment["body"]
         state, description = service.status(sha)

@@ -21,7 +21,7 @@ from onehead.quoting import code, fence, inline
 from onehead.reports.both_sides import INDEPENDENT
 from onehead.reports.endings import compared
 from onehead.reports.fitting import fitted
-from onehead.reports.heads_up import MOST_NAMED, clash
+from onehead.reports.heads_up import clashes
 from onehead.reports.mermaid import mermaid
 from onehead.reports.picture import fork_picture
 from onehead.reports.state_table import columns_and_rows
@@ -159,7 +159,7 @@ def _values(remark: Remark, plan: Plan) -> dict[str, Any]:
         "by_hand": _by_hand(remark, plan),
         "patch": _patch(remark),
         "shortened": False,
-        "rivals": [f"#{rival.number} {clash(rival)}" for rival in remark.rivals[:MOST_NAMED]],
+        "rivals": clashes(remark.rivals),
         "coverage": coverage_line(examination),
         "compared": compared(examination),
     }

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from onehead.plan.rivals import Clash, Rival
+from onehead.plan.rivals import MOST_RIVALS, Clash, Rival
 from onehead.plan.verdict import Examination
 from onehead.quoting import code, plain
 from onehead.render import environment
 from onehead.reports.endings import compared
 from onehead.reports.text import coverage_line
+from onehead.wording import listed
 
-MOST_NAMED = 3
-"""Rivals that are named. Of more it only says that there are others: a number would change with every new one."""
+MOST_NAMED = MOST_RIVALS - 1
+"""Rivals that are named. Of more it only says that there are others: how many, nobody counts beyond `MOST_RIVALS`."""
 
 
 def waits(number: int, rivals: Sequence[Rival]) -> tuple[Rival, ...]:
@@ -27,9 +28,10 @@ def heads_up(number: int, rivals: Sequence[Rival], examination: Examination) -> 
     values = {
         "waits": [f"#{rival.number}" for rival in waits(number, rivals)[:MOST_NAMED]],
         "id": next((code(rival.what) for rival in waits(number, rivals)), ""),
-        "rivals": [{"number": f"#{rival.number}", "clash": clash(rival)} for rival in shown],
-        "others": len(rivals) > len(shown),
-        "order": " → ".join(f"#{each}" + (" (this one)" if each == number else "") for each in order),
+        "rivals": clashes(rivals),
+        "order": " → ".join(
+            [*(f"#{each}" + (" (this one)" if each == number else "") for each in order), *_others(rivals)]
+        ),
         "coverage": coverage_line(examination),
         "compared": compared(examination),
     }
@@ -50,12 +52,32 @@ def rivals_line(number: int, rivals: Sequence[Rival]) -> str:
     return f"One head. Heads-up: {named}{more} would collide with this once both land; the second is repaired then."
 
 
-def clash(rival: Rival) -> str:
-    """What it shares with this one, as a clause."""
-    match rival.clash:
+def clashes(rivals: Sequence[Rival]) -> list[str]:
+    """What each rival shares with a pull request: a clause per thing, with everybody who shares it."""
+    sharing: dict[tuple[Clash, str], list[str]] = {}
+    for rival in rivals[:MOST_NAMED]:
+        sharing.setdefault((rival.clash, rival.what), []).append(f"#{rival.number}")
+    clauses = [
+        f"{listed(numbers, MOST_NAMED)} {_shared(clash, what, many=len(numbers) > 1)}"
+        for (clash, what), numbers in sharing.items()
+    ]
+    return [*clauses, *_others(rivals)]
+
+
+def _others(rivals: Sequence[Rival]) -> list[str]:
+    return ["others"] if len(rivals) > MOST_NAMED else []
+
+
+def _shared(clash: Clash, what: str, *, many: bool) -> str:
+    s = "" if many else "s"
+    match clash:
         case Clash.ID:
-            return f"carries another revision with the id {code(rival.what)}"
+            return f"{'carry' if many else 'carries'} another revision with the id {code(what)}"
         case Clash.PARENT:
-            return f"also adds a revision after {code(rival.what)}" if rival.what else "also starts a chain of its own"
+            return (
+                f"also add{s} a revision after {code(what)}"
+                if what
+                else f"also start{s} a chain of {'their' if many else 'its'} own"
+            )
         case Clash.NUMBER:
-            return f"also uses the number {code(rival.what)}"
+            return f"also use{s} the number {code(what)}"

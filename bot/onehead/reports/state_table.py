@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from onehead.quoting import code, inline
-from onehead.reports.heads_up import MOST_NAMED
 from onehead.states.account import StateTable
 from onehead.states.outcome import spoken
 from onehead.wording import listed, shortened
 
 MOST_ROWS = 12
 """Lines of a state table that a comment shows."""
+
+_MOST_NAMED = 3
+"""Known databases that one line names."""
 
 MARKS = {"ok": "{}", "error": ":x: {}", "loss": ":warning: **{}**", "repeat": ":warning: **{}**"}
 """Kind of an outcome → its cell in a table."""
@@ -48,9 +50,9 @@ def table_rows(table: StateTable) -> list[dict[str, Any]]:
 
 def here_mark(databases: tuple[str, ...]) -> str:
     """The known databases that stand in a line of a table, to be added to its first cell; empty for none."""
-    named = [code(name, in_table=True) for name in databases[:MOST_NAMED]]
+    named = [code(name, in_table=True) for name in databases[:_MOST_NAMED]]
     if not named:
         return ""
-    rest = len(databases) - MOST_NAMED
+    rest = len(databases) - _MOST_NAMED
     who = f"{', '.join(named)} and {rest} more" if rest > 0 else " and ".join(named)
     return f"<br>:round_pushpin: **{who} {'is' if len(databases) == 1 else 'are'} here**"
