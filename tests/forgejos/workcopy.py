@@ -20,10 +20,11 @@ class PushRefusedError(Exception):
 
 
 class WorkCopy:
-    """A clone of a repository on a forge, in `folder`, that commits and pushes as one account."""
+    """A clone of a repository on a forge, in `folder`, that commits and pushes as one `account`."""
 
     def __init__(self, folder: Path, url: str, repository: HostedRepository, account: Account) -> None:
         self.folder = folder
+        self.account = account
         self._environment = {
             "PATH": os.environ["PATH"],
             "HOME": str(folder),

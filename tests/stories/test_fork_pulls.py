@@ -90,15 +90,59 @@ def test_the_ref_laid_ready_can_be_taken_as_it_is(service: Service, work_copy: W
     assert "Resolved" in service.verdicts(number)[0]["body"]
 
 
-def test_where_the_author_allows_edits_the_repair_is_pushed(
+def test_the_repair_is_pushed_once_somebody_has_asked_for_it(
     service: Service, work_copy: WorkCopies, api_of: Apis
 ) -> None:
-    number, theirs, _ = collide(service, work_copy, api_of, edits=True)
+    number, theirs, sha = collide(service, work_copy, api_of, edits=True)
+    assert theirs.git("ls-remote", "origin", "refs/heads/oauth").split()[0] == sha
+    assert service.laid_ready() == [f"refs/onehead/reparent/pr-{number}"]
+    assert "**Next:** comment `/onehead apply`, and onehead pushes the repair" in service.verdicts(number)[0]["body"]
+
+    reply = service.ask(number, "/onehead apply")
     theirs.pull()
 
+    tip = theirs.git("rev-parse", "HEAD")
+    assert f"Pushed `{tip[:10]}` onto `oauth`." in reply
+    assert "019" in theirs.git("show", "HEAD:alembic/versions/020_t020.py")
+    assert "Resolved" in service.verdicts(number)[0]["body"]
+    assert service.status(tip)[0] == "success"
+    assert service.laid_ready() == []
+
+
+def test_where_edits_are_not_allowed_apply_says_how_to_allow_them(
+    service: Service, work_copy: WorkCopies, api_of: Apis
+) -> None:
+    number, theirs, sha = collide(service, work_copy, api_of, edits=False)
+    author = api_of(theirs.account)
+
+    reply = service.ask(number, "/onehead apply", author)
+
+    said = reply.partition("Nothing was pushed: ")[2].strip()
+    assert said == (
+        "the branch is in a fork, and its author has not allowed edits. Tick *Allow edits from maintainers* on the "
+        "page of this pull request, then write `/onehead apply` once more."
+    )
+    reply = service.ask(number, "/onehead apply")
+    assert "only they can push to it, or tick *Allow edits from maintainers* on this page." in reply
+    path = f"{service.project.repository.path}/pulls/{number}"
+    author.call("PATCH", path, {"allow_maintainer_edit": True}, expect=201)
+    assert "Pushed `" in service.ask(number, "/onehead apply", author)
+    assert theirs.git("ls-remote", "origin", "refs/heads/oauth").split()[0] != sha
+
+
+def test_a_fork_that_is_pushed_to_unasked_is_told_so_first(
+    service: Service, work_copy: WorkCopies, api_of: Apis
+) -> None:
+    number, theirs, _ = collide(service, work_copy, api_of, edits=True, policy={".onehead.toml": 'delivery = "push"\n'})
+    theirs.pull()
+
+    tip = theirs.git("rev-parse", "HEAD")
     assert "019" in theirs.git("show", "HEAD:alembic/versions/020_t020.py")
     [comment] = service.verdicts(number)
-    assert "onehead has pushed the repair onto it" in comment["body"]
+    _, heading, _, first, *_ = comment["body"].split("\n")
+    assert heading == "## :white_check_mark: `oauth` is repaired"
+    assert first.startswith(f"**onehead has pushed the repair onto `oauth`: `{tip[:10]}`.**")
+    assert "the deploy fails" not in comment["body"]
     assert service.status(theirs.git("rev-parse", "HEAD").strip())[0] == "success"
     assert service.laid_ready() == []
 

@@ -158,7 +158,13 @@ def test_repairs_are_pushed_where_that_is_wanted(service: Service) -> None:
     tip = service.project.pull(number)["head"]["sha"]
     assert tip != sha
     assert service.status(tip)[0] == "success"
-    assert f"onehead has pushed the repair onto it, `{tip[:10]}`" in service.verdicts(number)[0]["body"]
+    [comment] = service.verdicts(number)
+    _, heading, _, first, *_ = comment["body"].split("\n")
+    assert heading == "## :white_check_mark: `oauth` is repaired"
+    assert first.startswith(f"**onehead has pushed the repair onto `oauth`: `{tip[:10]}`.**")
+    assert "the deploy fails" not in comment["body"]
+    assert f"(`git revert` `{tip[:10]}`)" in comment["body"]
+    assert "**Next:** pull this branch before you go on." in comment["body"]
     assert service.repairs(state="all") == []
     assert service.onehead_branches() == []
 

@@ -208,7 +208,10 @@ class _Request:
             if is_author:
                 return ""
             if not self.pull.allow_maintainer_edit:
-                return "The branch is in a fork whose author has not allowed edits, so only they can push to it."
+                return (
+                    "The branch is in a fork whose author has not allowed edits, so only they can push to it, or tick "
+                    "*Allow edits from maintainers* on this page."
+                )
         may_write = self._may_write()
         if may_write is None:
             self.facts[_UNSURE] = True

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from onehead.errors import OneheadError
 from onehead.flows import ours
 from onehead.flows.agenda import is_local
 from onehead.flows.bench import HEADS, Bench, Case
@@ -26,11 +25,11 @@ from onehead.forge.intents import close_pull, delete_branch, ensure_pull
 from onehead.forge.markers import Marker, mark
 from onehead.forge.values import PullRequest
 from onehead.gitrepo.patch import patch_of
-from onehead.gitrepo.remote import PushStatus, RefUpdate
+from onehead.gitrepo.remote import PushOutcome, PushStatus, RefUpdate, RemoteRefused
 from onehead.jobs.job import BranchMoved, PullChanged
 from onehead.plan.forks import forks_of
 from onehead.plan.plans import ReasonCode
-from onehead.quoting import code
+from onehead.quoting import code, inline
 from onehead.reports.comment import pull_body, pull_title
 from onehead.reports.text import short_ref
 
@@ -130,12 +129,17 @@ def push_onto(bench: Bench, case: Case, pull: PullRequest | None, written: Writt
         elsewhere = bench.desk.url_of(pull.head.repository.name)
     try:
         [outcome] = bench.mirror.push([RefUpdate(f"{HEADS}{branch}", written.sha, subject.sha)], elsewhere)
-    except OneheadError as trouble:
+    except RemoteRefused as refused:
         if elsewhere is None:
             raise
-        return f"the fork did not take it ({trouble.message})"
+        outcome = PushOutcome(f"{HEADS}{branch}", PushStatus.FORBIDDEN, refused.message)
     if outcome.status not in (PushStatus.OK, PushStatus.UP_TO_DATE):
-        return f"the forge did not take the push onto `{branch}` ({outcome.text})."
+        if pull is not None and elsewhere is not None and not pull.allow_maintainer_edit:
+            return (
+                "the branch is in a fork, and its author has not allowed edits. Tick *Allow edits from maintainers* on "
+                "the page of this pull request, then write `/onehead apply` once more."
+            )
+        return f"the forge did not take the push onto {code(branch)} ({inline(outcome.text, 200).rstrip('.')})."
     log.info("Pushed a repair onto its branch.", repository=str(bench.repository.name), branch=branch)
     again = BranchMoved(subject.ref) if pull is None else PullChanged(pull.number)
     bench.pushed[again] = written.sha
@@ -264,11 +268,15 @@ def _as_pull(bench: Bench, case: Case, occasion: Occasion, written: Written, bef
 
 
 def _to_fork(bench: Bench, case: Case, occasion: Occasion, written: Written) -> Offer:
-    """The branch lies in a fork: pushed where its author allows it, else laid ready in the base repository."""
+    """The branch lies in a fork: laid ready in the base repository, or pushed where policy and author want it so.
+
+    Not pushed unasked: whether a shared database has run the branch, only its people know.
+    """
     pull = occasion.pull
     if pull is None:
         raise ValueError("only a pull request can come from a fork")
-    if pull.allow_maintainer_edit and not push_onto(bench, case, pull, written):
+    wanted = case.target.policy.delivery == "push" and pull.allow_maintainer_edit
+    if wanted and not push_onto(bench, case, pull, written):
         return Offer(pushed=written.sha, merged_first=written.merged_first)
     ref = f"{ours.LAID_READY}{written.kind}/pr-{pull.number}"
     tip = bench.laid_ready.get(ref)

@@ -141,8 +141,9 @@ def _values(remark: Remark, plan: Plan) -> dict[str, Any]:
     reasons = [inline_code(reason.message) for e in shown for reason in e.plan.reasons if reason.message not in told]
     onto = sorted({p for m in plan.moves for p in m.new_parents}) if isinstance(plan, Reparent | Reissue) else []
     return {
-        "title": _title(examination, target, head),
+        "title": f"{head} is repaired" if remark.pushed else _title(examination, target, head),
         "consequence": _consequence(examination),
+        "pushed": code(remark.pushed[:10]) if remark.pushed else "",
         "environments": [_environment(remark, examined) for examined in shown],
         "findings": _some(examination.findings),
         "more_environments": len(judged) - len(shown),
@@ -320,15 +321,16 @@ def _by_hand(remark: Remark, plan: Plan) -> str:
     """What a person does where there is no repair pull request."""
     examination = remark.examination
     if remark.pushed:
-        return f"pull this branch before you go on; onehead has pushed the repair onto it, {code(remark.pushed[:10])}."
+        return "pull this branch before you go on."
     if remark.branch:
         url, _, _ = remark.branch.partition(" ")
         pull = code(f"git pull --no-rebase {url} {short_ref(examination.target.ref)}")
         first = f"{pull}, then " if remark.merged_first else ""
         by_patch = f"; or {first}`git am` the patch above" if _patch(remark) else ""
         return (
-            f"take the repair into your fork: {code(f'git pull --ff-only {remark.branch}')} and `git push`{by_patch}. "
-            "With *Allow edits from maintainers* set, onehead pushes it for you."
+            "comment `/onehead apply`, and onehead pushes the repair onto this branch, if *Allow edits from "
+            "maintainers* is ticked on this page. Or take it into your fork yourself: "
+            f"{code(f'git pull --ff-only {remark.branch}')} and `git push`{by_patch}."
         )
     if remark.trouble:
         return remark.trouble
