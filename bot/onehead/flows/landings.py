@@ -1,4 +1,4 @@
-"""How revision files came onto a deployed branch: the commit that brought each, and the pull request behind it."""
+"""How revision files came onto a deployed branch: who wrote each, the commit that brought it, the pull request."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from onehead.forge.api import ForgejoApi
 from onehead.forge.errors import NotFound
 from onehead.forge.values import RepositoryName
 from onehead.gitrepo.command import Git
-from onehead.gitrepo.history import landed
+from onehead.gitrepo.history import introduced, landed
 from onehead.gitrepo.refs import Commit
 
 
@@ -22,6 +22,7 @@ class Landings:
         self._api = api
         self._repository = repository
         self._commits: dict[tuple[frozenset[str], str], dict[str, Commit]] = {}
+        self._writers: dict[tuple[frozenset[str], str], dict[str, Commit]] = {}
         self._pulls: dict[str, int | None] = {}
 
     def commits(self, paths: Collection[str], branch: str) -> dict[str, Commit]:
@@ -30,6 +31,23 @@ class Landings:
         if key not in self._commits:
             self._commits[key] = landed(self._git, paths, branch)
         return self._commits[key]
+
+    def writers(self, paths: Collection[str], branch: str) -> dict[str, Commit]:
+        """Path → the commit in which somebody wrote it; what brought it to the branch may be a merge by another person.
+
+        Where history is cut off, the commit that brought it stands in.
+        """
+        key = frozenset(paths), branch
+        if key not in self._writers:
+            brought = self.commits(paths, branch)
+            self._writers[key] = brought | (self._written(paths, branch, [*brought.values()][-1]) if brought else {})
+        return self._writers[key]
+
+    def _written(self, paths: Collection[str], branch: str, oldest: Commit) -> dict[str, Commit]:
+        """Looked for in what has come to the branch since the first of the files landed."""
+        before = self._git.ask("rev-parse", "--verify", "--quiet", "--end-of-options", f"{oldest.sha}^")
+        known = [before.out.decode("ascii").strip()] if before.code == 0 else []
+        return introduced(self._git, paths, branch, known)
 
     def pull_behind(self, sha: str) -> int | None:
         """Number of the pull request whose merge wrote a commit; `None` for what was pushed without one."""

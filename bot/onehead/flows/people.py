@@ -30,8 +30,9 @@ def _brought_by(bench: Bench, examination: Examination) -> dict[str, str]:
     for examined in examination.environments:
         paths = _fork_paths(examined)
         theirs = paths & {revision.path for revision in examined.facts.target}
-        for path, commit in bench.landings.commits(theirs, examination.target.sha).items():
-            found[path] = _spoken(commit, _pull_behind(bench, examination, commit.sha))
+        writers = bench.landings.writers(theirs, examination.target.sha)
+        for path, landing in bench.landings.commits(theirs, examination.target.sha).items():
+            found[path] = _spoken(writers[path], _pull_behind(bench, examination, landing.sha))
         if examination.head is not None:
             not_in = [examination.target.sha]
             for path, commit in introduced(bench.git, paths - theirs, examination.head.sha, not_in).items():

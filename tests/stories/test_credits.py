@@ -1,0 +1,71 @@
+"""Who is said to have brought a side of a fork: whoever wrote it, not whoever merged it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.forgejos.administration import Api, HostedRepository
+from tests.forgejos.port import Account
+from tests.forgejos.workcopy import WorkCopy
+from tests.migrations import chain, merged
+from tests.migrations import project as alembic_project
+from tests.stories.conftest import Service
+
+BASE = merged(alembic_project(), chain(("017", None), ("018", "017")))
+WorkCopies = Callable[[HostedRepository, Account], WorkCopy]
+Apis = Callable[[Account | None], Api]
+
+
+def brought(body: str) -> list[str]:
+    """The last column of the table of sides, the target's first."""
+    rows = body.partition("| side | revisions | brought by |\n|---|---|---|\n")[2].partition("\n\n")[0].split("\n")
+    return [row.split(" | ")[-1].removesuffix(" |") for row in rows]
+
+
+def bea_writes(service: Service, work_copy: WorkCopies) -> tuple[Account, WorkCopy]:
+    """A colleague's branch `teams` with 019, and Ann's pull request with 020."""
+    project = service.project
+    project.copy.commit(BASE, "Start")
+    project.copy.push()
+    bea = project.forgejo.admin.create_user("bea")
+    project.forgejo.admin.add_collaborator(project.repository, bea, "write")
+    hers = work_copy(project.repository, bea)
+    hers.branch("teams")
+    hers.commit(chain(("019", "018")), "Player teams")
+    hers.push()
+    project.push_branch("oauth", chain(("020", "018")))
+    return bea, hers
+
+
+@pytest.mark.parametrize("style", ["merge", "squash", "rebase", "rebase-merge"])
+def test_whoever_wrote_it_is_named_and_not_whoever_merged_it(
+    service: Service, work_copy: WorkCopies, api_of: Apis, style: str
+) -> None:
+    project = service.project
+    bea, _ = bea_writes(service, work_copy)
+    hers = project.open_pull("teams", title="Player teams", by=api_of(bea))["number"]
+    mine = project.open_pull("oauth", title="OAuth tokens")["number"]
+    project.merge(hers, style)  # by Ann
+    service.settle()
+
+    theirs, own = brought(service.verdicts(mine)[0]["body"])
+    assert theirs == f"{bea.name.title()} in #{hers}"
+    assert own.startswith(f"{project.owner.name.title()} in ")
+
+
+def test_what_was_merged_without_a_pull_request_is_credited_to_its_own_commit(
+    service: Service, work_copy: WorkCopies
+) -> None:
+    project = service.project
+    bea, copy = bea_writes(service, work_copy)
+    written = copy.git("rev-parse", "teams")
+    mine = project.open_pull("oauth", title="OAuth tokens")["number"]
+    project.copy.git("fetch", "-q", "origin")
+    project.copy.git("merge", "-q", "--no-ff", "-m", "Merge the teams", "origin/teams")
+    project.copy.push()
+    service.settle()
+
+    theirs, _ = brought(service.verdicts(mine)[0]["body"])
+    assert theirs == f"{bea.name.title()} in {written[:10]}"
