@@ -32,6 +32,7 @@ from onehead.plan.rivals import Brought, brought
 from onehead.plan.verdict import Examination, Point
 from onehead.reports.diff import diff
 from onehead.states.account import StateTable
+from onehead.states.edited import edited_table
 from onehead.states.reported import Known, standpoints
 from onehead.states.rows import Whereabouts
 from onehead.states.table import state_tables
@@ -85,6 +86,15 @@ class Case:
             e.facts.environment.path: state_tables(e.facts, standpoints(e.facts, self.databases), _renamed(e.plan))
             for e in self.examination.environments
         }
+
+    @cached_property
+    def edits(self) -> dict[str, StateTable]:
+        """Environment → the databases that lose by a change of published revisions; absent where none does."""
+        tables = {
+            e.facts.environment.path: edited_table(e.facts, e.findings, standpoints(e.facts, self.databases))
+            for e in self.examination.environments
+        }
+        return {path: table for path, table in tables.items() if table is not None}
 
     @cached_property
     def diff(self) -> str:

@@ -22,6 +22,7 @@ from onehead.plan.verdict import Examination, Point
 from onehead.reports import endings
 from onehead.reports.comment import comment
 from onehead.reports.heads_up import heads_up, waits
+from onehead.reports.warned import harms_databases, warning_comment
 
 
 def publish_pull(bench: Bench, pull: PullRequest, head: Point, rivals: tuple[Rival, ...]) -> None:
@@ -116,8 +117,12 @@ def finish_pull(bench: Bench, pull: PullRequest) -> None:
             bench, [repair for repair in bench.repairs_into(pull.head.ref) if repair.head.ref not in bench.kept], reason
         )
     remove_laid_ready(bench, pull)
-    if pull.number not in bench.told:
-        say.end(bench, pull.number, endings.merged(pull.base.ref) if pull.merged else endings.closed())
+    if pull.number in bench.told:
+        return
+    ending = endings.merged(pull.base.ref) if pull.merged else endings.closed()
+    warned = endings.merged_all_the_same(pull.base.ref)
+    is_warned = say.state(bench, pull.number) == say.WARNED or say.ended_as(bench, pull.number) == warned.title
+    say.end(bench, pull.number, warned if pull.merged and is_warned else ending)
 
 
 def finish_branch(bench: Bench, branch: str) -> None:
@@ -129,12 +134,24 @@ def finish_branch(bench: Bench, branch: str) -> None:
 
 def _healthy(bench: Bench, pull: PullRequest, case: Case, rivals: tuple[Rival, ...]) -> None:
     _withdraw(bench, pull, "the branch does not need it any more")
+    if harms_databases(case.examination):
+        _warn(bench, pull, case, rivals)
+        return
     if not rivals:
         _settle(bench, pull.number, case.examination, say.earlier_repair(bench, pull.number))
         return
     blocked = bool(waits(pull.number, rivals))
     text = heads_up(pull.number, rivals, case.examination)
     say.verdict(bench, pull.number, text, say.PROBLEM if blocked else say.HEADS_UP)
+
+
+def _warn(bench: Bench, pull: PullRequest, case: Case, rivals: tuple[Rival, ...]) -> None:
+    """Say on a healthy pull request which databases lose by it; on a draft the status alone says so."""
+    if pull.draft:
+        say.end(bench, pull.number, endings.draft())
+        return
+    text = warning_comment(pull.number, rivals, case.examination, case.edits)
+    say.verdict(bench, pull.number, text, say.PROBLEM if waits(pull.number, rivals) else say.WARNED)
 
 
 def _collides(bench: Bench, pull: PullRequest, case: Case, rivals: tuple[Rival, ...]) -> None:
@@ -200,6 +217,9 @@ def _settle(bench: Bench, number: int, examination: Examination, repair: int | N
     mended = None
     if repair is not None and bench.desk.api.pull(bench.repository.name, repair).merged:
         mended = repair
+    if say.state(bench, number) == say.WARNED:
+        say.end(bench, number, endings.resolved(examination, gone="No published migration is changed here any more."))
+        return
     say.end(bench, number, endings.resolved(examination, mended))
 
 

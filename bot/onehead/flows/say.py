@@ -23,7 +23,7 @@ from onehead.plan.rivals import Rival
 from onehead.reports.comment import Remark
 from onehead.reports.endings import Ending, ending_text
 
-PROBLEM, HEADS_UP, ENDED = "problem", "heads-up", "ended"
+PROBLEM, HEADS_UP, WARNED, ENDED = "problem", "heads-up", "warned", "ended"
 """What the one comment is about at present; kept in its marker."""
 
 log = structlog.get_logger(__name__)
@@ -92,6 +92,12 @@ def verdict(
     if changed:
         bench.forget_page(number)
         log.info("Commented.", repository=str(bench.repository.name), number=number, comment=written.id)
+
+
+def state(bench: Bench, number: int) -> str:
+    """What the one comment is about at present; empty where there is none."""
+    marker = bench.page(number).verdict
+    return str(marker.facts.get("state", "")) if marker is not None else ""
 
 
 def ended_as(bench: Bench, number: int) -> str:

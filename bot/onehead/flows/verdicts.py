@@ -12,7 +12,7 @@ from onehead.flows.troubles import page
 from onehead.forge.values import PullRequest, StatusState
 from onehead.plan.rivals import Rival
 from onehead.plan.verdict import Examination, Point
-from onehead.reports.comment import one_line
+from onehead.reports.comment import one_line, warned
 from onehead.reports.heads_up import rivals_line, waits
 
 
@@ -28,7 +28,7 @@ def of_pull(bench: Bench, pull: PullRequest, head: Point, rivals: tuple[Rival, .
         if not rivals:
             return _plain(case)
         state = StatusState.FAILURE if waits(pull.number, rivals) else StatusState.SUCCESS
-        return Verdict(head.sha, state, rivals_line(pull.number, rivals))
+        return Verdict(head.sha, state, f"{rivals_line(pull.number, rivals)}{warned(case.examination)}")
     choices = _choices(bench, pull)
     case = as_chosen(bench, case, choices)
     ignored = lives_with(choices, case.examination)

@@ -88,6 +88,15 @@ class Examination(NamedTuple):
             if finding.severity == "error" and finding.introduced_by == self.judged
         )
 
+    def own_warnings(self) -> tuple[Finding, ...]:
+        """Warnings that the judged side brought, over all environments: nobody else will tell of them."""
+        return tuple(
+            finding
+            for findings in (self.findings, *(examined.findings for examined in self.environments))
+            for finding in findings
+            if finding.severity == "warning" and finding.introduced_by == self.judged
+        )
+
     @property
     def verdict(self) -> Verdict:
         """One word: what is certain comes before what is unknown."""

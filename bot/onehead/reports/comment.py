@@ -7,7 +7,7 @@ template.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -117,9 +117,19 @@ def one_line(examination: Examination) -> str:
         if examination.coverage.environments == 0:
             return "No Alembic environment here."
         single = all(len(examined.facts.merged.heads) <= 1 for examined in examination.environments)
-        return f"{'One head' if single else 'No more heads than are meant'}. {coverage_line(examination)}"
+        heads = "One head" if single else "No more heads than are meant"
+        return f"{heads}. {coverage_line(examination)}{warned(examination)}"
     errors = examination.own_errors()
     return errors[0].message.replace("`", "")
+
+
+def warned(examination: Examination) -> str:
+    """How many warnings a healthy verdict comes with, and the first of them; empty for none."""
+    warnings = examination.own_warnings()
+    if not warnings:
+        return ""
+    number = "1 warning" if len(warnings) == 1 else f"{len(warnings)} warnings, the first"
+    return f" {number}: {warnings[0].message.replace('`', '')}"
 
 
 def only_policy(examination: Examination) -> bool:
@@ -129,6 +139,14 @@ def only_policy(examination: Examination) -> bool:
 
 def _counts(examination: Examination, examined: Examined) -> bool:
     return any(f.severity == "error" and f.introduced_by == examination.judged for f in examined.findings)
+
+
+def _aside(examination: Examination, judged: Iterable[Examined]) -> Iterator[Finding]:
+    """Warnings of the environments that are not told of because nothing is wrong with them."""
+    told = {e.facts.environment.path for e in judged}
+    for examined in examination.environments:
+        if examined.facts.environment.path not in told:
+            yield from (finding for finding in examined.findings if finding in examination.own_warnings())
 
 
 def _values(remark: Remark, plan: Plan) -> dict[str, Any]:
@@ -145,7 +163,7 @@ def _values(remark: Remark, plan: Plan) -> dict[str, Any]:
         "consequence": _consequence(examination),
         "pushed": code(remark.pushed[:10]) if remark.pushed else "",
         "environments": [_environment(remark, examined) for examined in shown],
-        "findings": _some(examination.findings),
+        "findings": _some([*examination.findings, *_aside(examination, judged)]),
         "more_environments": len(judged) - len(shown),
         "duplicates": isinstance(plan, Reissue) and not plan.by_policy,
         "reasons": list(dict.fromkeys(reasons))[:MOST_FINDINGS],

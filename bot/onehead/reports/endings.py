@@ -34,7 +34,7 @@ def ending_text(ending: Ending) -> str:
     return environment().get_template("comment/ended.md.j2").render(**ending._asdict()).strip() + "\n"
 
 
-def resolved(examination: Examination, repair: int | None = None) -> Ending:
+def resolved(examination: Examination, repair: int | None = None, gone: str = "Nothing collides any more.") -> Ending:
     """There is nothing left to repair; `repair` is the merged pull request that repaired it, if one did."""
     heads = sorted({head for examined in examination.environments for head in examined.facts.merged.heads})
     named = listed([code(shortened(head)) for head in heads], last=", ")
@@ -43,13 +43,24 @@ def resolved(examination: Examination, repair: int | None = None) -> Ending:
     footer = f"{coverage_line(examination)} {compared(examination)}"
     if repair is not None:
         return Ending(":tada:", "Repaired", f"#{repair} is merged. {finds}", footer=footer)
-    return Ending(":white_check_mark:", "Resolved", f"Nothing collides any more. {finds}", footer=footer)
+    return Ending(":white_check_mark:", "Resolved", f"{gone} {finds}", footer=footer)
 
 
 def merged(target: str) -> Ending:
     """The pull request has landed, and its target is well."""
     return Ending(
         ":white_check_mark:", "Resolved", f"This pull request is merged, and {code(target)} is not forked by it."
+    )
+
+
+def merged_all_the_same(target: str) -> Ending:
+    """The pull request has landed, and with it a change by which databases lose."""
+    return Ending(
+        ":warning:",
+        "Merged, with a warning",
+        f"This pull request has changed migrations that {code(target)} had already. A database that has run them does "
+        "not take part in the change by itself.",
+        "where such a database matters, `/onehead doctor ROW` with what its `alembic_version` holds tells the way out",
     )
 
 

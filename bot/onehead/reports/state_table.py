@@ -18,7 +18,12 @@ _MOST_NAMED = 3
 MARKS = {"ok": "{}", "error": ":x: {}", "loss": ":warning: **{}**", "repeat": ":warning: **{}**"}
 """Kind of an outcome → its cell in a table."""
 
-COLUMNS = {"none": "as it is", "merge": "after the merge", "reparent": "after the re-parent"}
+COLUMNS = {
+    "none": "as it is",
+    "merge": "after the merge",
+    "reparent": "after the re-parent",
+    "edited": "once this is merged",
+}
 
 
 def columns_and_rows(table: StateTable) -> dict[str, Any]:
