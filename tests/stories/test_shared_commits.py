@@ -36,6 +36,34 @@ def test_the_worst_verdict_counts_and_stays(service: Service) -> None:
     assert len(service.statuses(sha)) == before
 
 
+def test_the_status_names_which_of_them_is_not_well(service: Service) -> None:
+    _, collides, sha = proposed_twice(service)
+    assert service.status(sha)[1].startswith(f"#{collides} into release/1: Once merged, the chain forks after 018")
+
+
+def test_a_page_that_is_well_does_not_say_that_all_is_done_while_the_other_is_red(service: Service) -> None:
+    well, collides, _ = proposed_twice(service)
+    copy = service.project.copy
+    copy.commit(chain(("0195", "018")), "Main moves on")
+    copy.push()
+    service.settle()
+    [repair] = service.repairs()
+    service.project.merge(repair["number"])  # onto main's head: in the release nothing is better by that
+    service.settle()
+    service.sweep()
+
+    [told] = service.verdicts(well)
+    assert service.status(service.project.pull(well)["head"]["sha"])[0] == "failure"
+    assert f"Repaired here, but not for #{collides} into `release/1`\n" in told["body"]
+    assert f"**Next:** look at #{collides} into `release/1`;" in told["body"]
+
+    service.project.close_pull(collides)
+    service.settle()
+    [after] = service.verdicts(well)
+    assert "## :tada: Repaired\n" in after["body"]
+    assert service.status(service.project.pull(well)["head"]["sha"])[0] == "success"
+
+
 def test_a_repair_stays_while_one_of_the_pull_requests_needs_it(service: Service) -> None:
     _, collides, _ = proposed_twice(service)
     [repair] = service.repairs()

@@ -19,6 +19,7 @@ from onehead.forge.markers import parse
 from onehead.forge.values import PullRequest
 from onehead.plan.rivals import Rival
 from onehead.plan.verdict import Examination, Point
+from onehead.quoting import code
 from onehead.reports import endings
 from onehead.reports.comment import comment
 from onehead.reports.heads_up import heads_up, waits
@@ -141,7 +142,7 @@ def _healthy(bench: Bench, pull: PullRequest, case: Case, rivals: tuple[Rival, .
         _settle(bench, pull.number, case.examination, say.earlier_repair(bench, pull.number))
         return
     blocked = bool(waits(pull.number, rivals))
-    text = heads_up(pull.number, rivals, case.examination)
+    text = heads_up(pull.number, rivals, case.examination) + _beside(bench, pull.number, case.examination)
     say.verdict(bench, pull.number, text, say.PROBLEM if blocked else say.HEADS_UP)
 
 
@@ -151,6 +152,7 @@ def _warn(bench: Bench, pull: PullRequest, case: Case, rivals: tuple[Rival, ...]
         say.end(bench, pull.number, endings.draft())
         return
     text = warning_comment(pull.number, rivals, case.examination, case.edits)
+    text += _beside(bench, pull.number, case.examination)
     say.verdict(bench, pull.number, text, say.PROBLEM if waits(pull.number, rivals) else say.WARNED)
 
 
@@ -212,15 +214,29 @@ def _withdraw(bench: Bench, pull: PullRequest, reason: str) -> None:
 
 def _settle(bench: Bench, number: int, examination: Examination, repair: int | None) -> None:
     """Say that a problem is gone, and what mended it."""
-    if bench.page(number).verdict is None or say.ended_as(bench, number) in ("Resolved", "Repaired"):
+    red = _red_beside(bench, number, examination)
+    if bench.page(number).verdict is None or (not red and say.ended_as(bench, number) in ("Resolved", "Repaired")):
         return
     mended = None
     if repair is not None and bench.desk.api.pull(bench.repository.name, repair).merged:
         mended = repair
-    if say.state(bench, number) == say.WARNED:
-        say.end(bench, number, endings.resolved(examination, gone="No published migration is changed here any more."))
-        return
-    say.end(bench, number, endings.resolved(examination, mended))
+    gone = "No published migration is changed here any more." if say.state(bench, number) == say.WARNED else ""
+    ending = endings.resolved(examination, mended, gone or "Nothing collides any more.")
+    say.end(bench, number, endings.but_not(ending, red) if red else ending)
+
+
+def _red_beside(bench: Bench, number: int, examination: Examination) -> str:
+    """What keeps the status of a pull request's commit red although it is well itself, as Markdown; else empty."""
+    subject = bench.statuses.red_beside(page(number), examination.head.sha) if examination.head else ""
+    pull = next((pull for pull in bench.pulls if page(pull.number) == subject), None)
+    if pull is not None:
+        return f"{subject} into {code(pull.base.ref)}"
+    return code(subject.removeprefix(HEADS)) if subject else ""
+
+
+def _beside(bench: Bench, number: int, examination: Examination) -> str:
+    red = _red_beside(bench, number, examination)
+    return f"\n{endings.red_because_of(red)}\n" if red else ""
 
 
 def _comment(bench: Bench, case: Case, made: Offer, rivals: tuple[Rival, ...] = ()) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from onehead.forge.values import StatusState
 from onehead.quoting import cut_words
@@ -27,11 +27,13 @@ class Verdict:
         sha: the commit that it is about.
         state: success or failure.
         text: one sentence.
+        about: what it is about, where that has to be said because more is judged of the commit; empty: its subject.
     """
 
     sha: str
     state: StatusState
     text: str
+    about: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +69,17 @@ class Statuses:
         chosen = []
         for verdicts in self._verdicts.values():
             failures = [each for each in verdicts.items() if each[1].state is not StatusState.SUCCESS]
-            chosen.append(next(iter(failures or verdicts.items())))
+            subject, verdict = next(iter(failures or verdicts.items()))
+            if failures and len(verdicts) > 1:
+                verdict = replace(verdict, text=f"{_about(subject, verdict)}: {verdict.text}")
+            chosen.append((subject, verdict))
         yield from sorted(chosen, key=lambda each: each[1].state is StatusState.SUCCESS)
+
+    def red_beside(self, subject: str, sha: str) -> str:
+        """Which other subject of a commit fails, so that its status is red whatever this one says; empty for none."""
+        others = self._verdicts[sha].items()
+        failing = (each for each, found in others if each != subject and found.state is not StatusState.SUCCESS)
+        return next(failing, "")
 
     def wanted(self, verdict: Verdict) -> Description:
         """What the status of a commit is to say, with the note about any of its subjects."""
@@ -76,6 +87,10 @@ class Statuses:
         note = next(notes, "")
         text = f"{_before_a_note(verdict)} {note}" if note else _line(verdict)
         return Description(verdict.state.value, cut_words(text, LONGEST))
+
+
+def _about(subject: str, verdict: Verdict) -> str:
+    return verdict.about or subject.removeprefix("refs/heads/")
 
 
 def tells(present: Description, verdict: Verdict) -> bool:

@@ -5,6 +5,8 @@ A status depends on no comment of ours: whoever keeps onehead from writing on a 
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from onehead.flows.bench import HEADS, Bench, Case, Target
 from onehead.flows.page import Choices, Ignored, problem_keys
 from onehead.flows.statuses import Verdict
@@ -18,6 +20,10 @@ from onehead.reports.heads_up import rivals_line, waits
 
 def of_pull(bench: Bench, pull: PullRequest, head: Point, rivals: tuple[Rival, ...]) -> Verdict:
     """An open pull request, as it would be once merged."""
+    return replace(_of_pull(bench, pull, head, rivals), about=f"#{pull.number} into {pull.base.ref}")
+
+
+def _of_pull(bench: Bench, pull: PullRequest, head: Point, rivals: tuple[Rival, ...]) -> Verdict:
     target = bench.targets.get(pull.base.ref)
     if target is None:
         return Verdict(head.sha, StatusState.SUCCESS, _goes_elsewhere(bench, pull))
@@ -40,7 +46,8 @@ def of_pull(bench: Bench, pull: PullRequest, head: Point, rivals: tuple[Rival, .
 
 def of_branch(bench: Bench, branch: str) -> Verdict:
     """A branch without a pull request, as it would be once merged into the first target."""
-    return _plain(bench.judge(bench.main, Point(f"{HEADS}{branch}", bench.heads[branch])))
+    verdict = _plain(bench.judge(bench.main, Point(f"{HEADS}{branch}", bench.heads[branch])))
+    return replace(verdict, about=f"{branch} into {bench.main.name}")
 
 
 def of_target(bench: Bench, target: Target) -> Verdict:

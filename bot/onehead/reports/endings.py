@@ -46,6 +46,21 @@ def resolved(examination: Examination, repair: int | None = None, gone: str = "N
     return Ending(":white_check_mark:", "Resolved", f"{gone} {finds}", footer=footer)
 
 
+def but_not(ending: Ending, red: str) -> Ending:
+    """The same, where the commit's status stays red because of something else that is judged of it (as Markdown)."""
+    return ending._replace(
+        icon=":hourglass_flowing_sand:",
+        title=f"{ending.title} here, but not for {red}",
+        sentence=f"{ending.sentence} {red_because_of(red)}",
+        next=f"look at {red}; nothing is left to repair on this page",
+    )
+
+
+def red_because_of(red: str) -> str:
+    """Why the check is red on a page that has nothing against it."""
+    return f"The check stays red all the same: a commit has one status, and {red} is judged at the same commit."
+
+
 def merged(target: str) -> Ending:
     """The pull request has landed, and its target is well."""
     return Ending(
