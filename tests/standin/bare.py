@@ -27,6 +27,9 @@ exit $code
 _OWN_CHECK = f"""#!/bin/sh
 exec {shlex.quote(sys.executable)} -I -S {shlex.quote(str(Path(__file__).with_name("push_rules.py")))}
 """
+_PROPOSALS = f"""#!/bin/sh
+exec {shlex.quote(sys.executable)} -I -S {shlex.quote(str(Path(__file__).with_name("take_proposal.py")))}
+"""
 # The server reads this file when the push is over. Pushes that did not come through the server have no such file.
 _REPORT = """#!/bin/sh
 if [ -n "$STANDIN_RECEIVED" ]; then cat >> "$STANDIN_RECEIVED"; fi
@@ -37,6 +40,7 @@ _CONFIG = f"""
 [receive]
 	hideRefs = {HIDDEN_REFS}
 	advertisePushOptions = true
+	procReceiveRefs = refs/for
 [uploadpack]
 	allowAnySHA1InWant = true
 	allowFilter = true
@@ -68,3 +72,5 @@ def _install_hooks(hooks: Path) -> None:
         for file, content in ((hooks / name, _DISPATCHER.format(name=name)), (folder / "gitea", own)):
             file.write_text(content)
             file.chmod(0o755)
+    (hooks / "proc-receive").write_text(_PROPOSALS)
+    (hooks / "proc-receive").chmod(0o755)

@@ -142,7 +142,7 @@ def pull(world: World, repo: Repository, item: Issue, viewer: User | None, level
         "updated_at": common["updated_at"],
         "closed_at": common["closed_at"],
         "pin_order": 0,
-        "flow": 0,
+        "flow": 1 if what.topic else 0,
     }
 
 

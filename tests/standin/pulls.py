@@ -51,6 +51,32 @@ class Pulls:
         self._announcer.pull(base, issue, "opened", author)
         return issue
 
+    def propose(self, base: Repository, base_branch: str, topic: str, sha: str, author: User) -> Issue:
+        """Make or move a pull request that has no branch, only a topic of its author's (AGit)."""
+        topic = f"{author.name.lower()}/{topic}"
+        for issue, pull in base.open_pulls():
+            if (pull.topic, pull.base_branch) == (topic, base_branch):
+                self._store_proposal(base, issue, sha)
+                issue.updated = now()
+                self.checker.soon(base, issue)
+                self._announcer.pull(base, issue, "synchronized", author, fine="pull_request_sync")
+                return issue
+        title, _, body = gitside.text(base.path, "log", "-1", "--format=%B", sha).partition("\n")
+        pull = Pull(self._world.next_id("pull"), base, "", base_branch, topic=topic)
+        number = max(base.issues, default=0) + 1
+        issue = Issue(self._world.next_id("issue"), number, author, cut_title(title), body.strip(), pull)
+        base.issues[number] = issue
+        self._store_proposal(base, issue, sha)
+        self.checker.now(base, issue)
+        self._announcer.pull(base, issue, "opened", author)
+        return issue
+
+    @staticmethod
+    def _store_proposal(base: Repository, issue: Issue, sha: str) -> None:
+        ref = f"refs/pull/{issue.number}/head"
+        gitside.run(base.path, "update-ref", ref, sha)
+        base.refs[ref] = sha
+
     def store_head(self, base: Repository, issue: Issue, pull: Pull) -> None:
         """Put the head's commits into the base repository, under the pull request's own ref.
 

@@ -101,10 +101,20 @@ class Pushes:
             return
         with self._world.lock:
             for change in changes:
-                self._store(repository, change)
+                if change.ref.startswith("refs/for/"):
+                    self._propose(repository, pusher, change)
+                else:
+                    self._store(repository, change)
             if any(_is_branch_or_tag(change) for change in changes):
                 repository.updated = now()
         self._later.after(self._world.timing.push_update, self._follower(repository, pusher, changes))
+
+    def _propose(self, repository: Repository, pusher: User, change: gitside.Received) -> None:
+        """Take `refs/for/<branch>/<topic>`; both may have slashes, so the longest branch that exists counts."""
+        place = change.ref.removeprefix("refs/for/")
+        branch = max((name for name in repository.branches() if place.startswith(f"{name}/")), key=len, default="")
+        if branch:
+            self._pulls.propose(repository, branch, place.removeprefix(f"{branch}/"), change.after, pusher)
 
     @staticmethod
     def _store(repository: Repository, change: gitside.Received) -> None:

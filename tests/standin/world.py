@@ -91,6 +91,7 @@ class Pull:
     check: CheckState = "checking"
     opened: float = field(default_factory=time.monotonic)  # pushes from before that do not concern it
     allow_maintainer_edit: bool = False
+    topic: str = ""  # of a proposal without a branch (AGit), with its author's name before a slash
     merged_at: datetime | None = None
     merged_by: User | None = None
     merge_commit: str | None = None

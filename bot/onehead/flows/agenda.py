@@ -109,7 +109,7 @@ def lone_branches(pulls: Iterable[PullRequest], heads: Iterable[str], targets: C
 def is_local(pull: PullRequest) -> bool:
     """Whether its branch is one of the repository itself, not of a fork."""
     head, base = pull.head.repository, pull.base.repository
-    return head is not None and base is not None and head.id == base.id and not pull.head.ref.startswith("refs/")
+    return head is not None and base is not None and head.id == base.id and pull.has_branch
 
 
 def _joined(pulls: Collection[PullRequest], touched: Collection[int]) -> set[str]:

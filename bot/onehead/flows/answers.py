@@ -146,7 +146,8 @@ def _elsewhere_than(bench: Bench, target: Target) -> Iterator[tuple[str, Point]]
     for pull in bench.pulls:
         head = bench.head_of(pull)
         if head is not None and not bench.is_ours(pull):
-            yield f"#{pull.number} ({code(head.ref.removeprefix(HEADS))})", head
+            branch = f" ({code(head.ref.removeprefix(HEADS))})" if pull.has_branch else ""
+            yield f"#{pull.number}{branch}", head
     others = [name for name in bench.targets if name != target.name]
     for name in (*others, *lone_branches(bench.pulls, bench.heads, bench.targets)):
         yield f"the branch {code(name)}", Point(f"{HEADS}{name}", bench.heads[name])

@@ -275,7 +275,7 @@ class Bench:
         Forgejo moves `refs/pull/N/head` some time after the branch itself.
         """
         sha = self.heads.get(pull.head.ref) if is_local(pull) else self.pull_heads.get(pull.number)
-        return None if sha is None else Point(f"{HEADS}{pull.head.ref}", sha)
+        return None if sha is None else Point(f"{HEADS}{pull.head.ref}" if pull.has_branch else pull.head.ref, sha)
 
     def is_ours(self, pull: PullRequest) -> bool:
         """Whether it is a repair of ours."""

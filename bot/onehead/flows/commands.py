@@ -17,7 +17,7 @@ from onehead.commands.grammar import CALL, COMMANDS, Command, Mistake, Verb, Who
 from onehead.flows.agenda import is_local
 from onehead.flows.answers import diagnose, explain_pull, explain_target
 from onehead.flows.bench import Bench, Case, Target
-from onehead.flows.offer import apply_repair
+from onehead.flows.offer import apply_repair, cannot_push
 from onehead.flows.page import ANSWER, Page, problem_keys
 from onehead.forge.errors import Forbidden, NotFound
 from onehead.forge.intents import ensure_comment, react
@@ -118,6 +118,8 @@ class _Request:
             return f"`{usage(asked.verb)}` makes sense only in an open pull request."
         if not kind.on_issues and self._target() is None:
             return "This pull request goes into a branch that is not deployed, so there is nothing to judge."
+        if asked.verb is Verb.APPLY and self.pull is not None and (why := cannot_push(self.pull)):
+            return f"Nothing was pushed: {why}"
         return self._refusal(kind.who) or self._done(asked)
 
     def _done(self, asked: Command) -> str:

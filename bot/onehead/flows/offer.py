@@ -15,7 +15,7 @@ import structlog
 from onehead.flows import ours
 from onehead.flows.agenda import is_local
 from onehead.flows.bench import HEADS, Bench, Case
-from onehead.flows.offered import Offer
+from onehead.flows.offered import Offer, source_of
 from onehead.flows.page import Choices
 from onehead.flows.repair import NotWritten, TextConflict, Written, write_repair
 from onehead.flows.say import remark
@@ -123,9 +123,9 @@ def push_onto(bench: Bench, case: Case, pull: PullRequest | None, written: Writt
     subject = case.examination.head or case.examination.target
     branch = short_ref(subject.ref)
     elsewhere = None
-    if pull is not None and not is_local(pull):
-        if pull.head.repository is None:
-            return "the fork that the branch was in is gone."
+    if pull is not None and (refusal := cannot_push(pull)):
+        return refusal
+    if pull is not None and pull.head.repository is not None and not is_local(pull):
         elsewhere = bench.desk.url_of(pull.head.repository.name)
     try:
         [outcome] = bench.mirror.push([RefUpdate(f"{HEADS}{branch}", written.sha, subject.sha)], elsewhere)
@@ -146,6 +146,20 @@ def push_onto(bench: Bench, case: Case, pull: PullRequest | None, written: Writt
     if elsewhere is None:
         bench.heads[branch] = written.sha
     return ""
+
+
+def cannot_push(pull: PullRequest) -> str:
+    """Why nobody but its author can add commits to a pull request, or nobody at all; empty where pushing may work."""
+    match source_of(pull):
+        case "agit":
+            return (
+                "this pull request has no branch that could be pushed onto: it was made by a push to "
+                f"`refs/for/{pull.base.ref}/…`, and only its author can push there again. The comment has the commands."
+            )
+        case "gone":
+            return "the branch or the fork behind this pull request is gone."
+        case "branch":
+            return ""
 
 
 def close(bench: Bench, pulls: Collection[PullRequest], reason: str) -> None:
@@ -292,6 +306,7 @@ def _to_fork(bench: Bench, case: Case, occasion: Occasion, written: Written) -> 
         patch=patch_of(bench.git, written.sha),
         merged_first=written.merged_first,
         trouble=refusal,
+        source=source_of(pull),
     )
 
 

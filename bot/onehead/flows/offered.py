@@ -3,8 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from onehead.forge.values import PullRequest
+
+Source = Literal["branch", "agit", "gone"]
+
+
+def source_of(pull: PullRequest) -> Source:
+    """Where the commits of a pull request come from, as far as that tells who can push to it."""
+    if pull.has_branch and pull.head.repository is not None:
+        return "branch"
+    return "agit" if pull.head.repository == pull.base.repository else "gone"
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +29,8 @@ class Offer:
         pushed: the commit, where it was pushed onto the branch itself.
         merged_first: whether a merge of the target stands beneath the fix.
         trouble: why it was not offered, and what to do instead.
+        source: where the judged commits come from: a branch, a push to `refs/for/…` without one, or a branch or fork
+            that is gone.
     """
 
     pull: PullRequest | None = None
@@ -27,3 +39,4 @@ class Offer:
     pushed: str = ""
     merged_first: bool = False
     trouble: str = ""
+    source: Source = "branch"

@@ -154,7 +154,9 @@ def _merge_of_target(git: Git, repairs: Repairs, trees: Trees) -> Draft:
             unresolved.append(path)
     if unresolved:
         raise TextConflict(tuple(sorted(unresolved)))
-    message = f"Merge {short_ref(examination.target.ref)} into {short_ref(examination.head.ref)}\n"
+    ref = examination.head.ref
+    into = f"pull request {ref.split('/')[2]}" if ref.startswith("refs/pull/") else short_ref(ref)
+    message = f"Merge {short_ref(examination.target.ref)} into {into}\n"
     return Draft(message, resolved, Merge(target, tree))
 
 

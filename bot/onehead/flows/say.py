@@ -134,4 +134,5 @@ def remark(bench: Bench, case: Case, made: Offer, rivals: tuple[Rival, ...] = ()
         merged_first=made.merged_first,
         trouble=made.trouble,
         rivals=rivals,
+        source=made.source,
     )

@@ -147,6 +147,11 @@ class PullRequest:
     updated_at: datetime
 
     @property
+    def has_branch(self) -> bool:
+        """Whether there is a branch behind it: a proposal by `git push HEAD:refs/for/…` (AGit) never had one."""
+        return not self.head.ref.startswith("refs/")
+
+    @property
     def is_open(self) -> bool:
         """Whether it can still be merged."""
         return self.state == "open" and not self.merged

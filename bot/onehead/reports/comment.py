@@ -61,6 +61,7 @@ class Remark:
         merged_first: whether a merge of the target stands beneath the fix.
         trouble: why no repair branch was written, with what to do; empty otherwise.
         rivals: other open pull requests that would collide with this one.
+        source: where the judged commits come from: `branch`, `agit` (a push to `refs/for/…`) or `gone`.
     """
 
     examination: Examination
@@ -74,6 +75,7 @@ class Remark:
     merged_first: bool = False
     trouble: str = ""
     rivals: tuple[Rival, ...] = ()
+    source: str = "branch"
 
 
 def comment(remark: Remark) -> str:
@@ -152,14 +154,15 @@ def _aside(examination: Examination, judged: Iterable[Examined]) -> Iterator[Fin
 def _values(remark: Remark, plan: Plan) -> dict[str, Any]:
     examination = remark.examination
     target = code(short_ref(examination.target.ref))
-    head = code(short_ref(examination.head.ref)) if examination.head else target
+    head = _named_branch(examination.head.ref) if examination.head else target
     judged = [e for e in examination.environments if _counts(examination, e)]
     shown = judged[:MOST_ENVIRONMENTS]
     told = {finding.message for e in shown for finding in e.findings}
     reasons = [inline_code(reason.message) for e in shown for reason in e.plan.reasons if reason.message not in told]
     onto = sorted({p for m in plan.moves for p in m.new_parents}) if isinstance(plan, Reparent | Reissue) else []
+    subject = f"{head[0].upper()}{head[1:]}"
     return {
-        "title": f"{head} is repaired" if remark.pushed else _title(examination, target, head),
+        "title": f"{subject} is repaired" if remark.pushed else _title(examination, target, subject),
         "consequence": _consequence(examination),
         "pushed": code(remark.pushed[:10]) if remark.pushed else "",
         "environments": [_environment(remark, examined) for examined in shown],
@@ -182,6 +185,11 @@ def _values(remark: Remark, plan: Plan) -> dict[str, Any]:
         "coverage": coverage_line(examination),
         "compared": compared(examination),
     }
+
+
+def _named_branch(ref: str) -> str:
+    """A judged branch; a proposal without one (AGit) is the pull request on whose page this is said."""
+    return "this pull request" if ref.startswith("refs/pull/") else code(short_ref(ref))
 
 
 def _title(examination: Examination, target: str, head: str) -> str:
@@ -344,6 +352,18 @@ def _by_hand(remark: Remark, plan: Plan) -> str:
         url, _, _ = remark.branch.partition(" ")
         pull = code(f"git pull --no-rebase {url} {short_ref(examination.target.ref)}")
         first = f"{pull}, then " if remark.merged_first else ""
+        if remark.source == "agit":
+            push = code(f"git push origin HEAD:refs/for/{short_ref(examination.target.ref)}/TOPIC")
+            return (
+                f"take the repair into the clone that you pushed from: {code(f'git pull --ff-only {remark.branch}')}. "
+                f"Then push it as you pushed before, with the topic that you gave: {push}."
+            )
+        if remark.source == "gone":
+            push = code("git push origin FETCH_HEAD:refs/heads/NEW-BRANCH")
+            return (
+                "the branch or fork behind this is gone, so nobody can push onto it: take what it holds with its "
+                f"repair, {code(f'git fetch {remark.branch}')} and {push}, and open a pull request of that branch."
+            )
         by_patch = f"; or {first}`git am` the patch above" if _patch(remark) else ""
         return (
             "comment `/onehead apply`, and onehead pushes the repair onto this branch, if *Allow edits from "
