@@ -347,3 +347,36 @@ def test_a_branch_without_a_pull_request_takes_its_repair_along_when_it_goes(ser
     assert service.repairs() == []
     assert service.onehead_branches() == []
     assert service.project.pull(repair["number"])["state"] == "closed"
+
+
+def test_a_branch_in_the_place_of_all_repair_branches_is_named_and_apply_works(service: Service) -> None:
+    service.project.copy.push("main:refs/heads/onehead")
+    number, _ = collide(service)
+    assert service.repairs() == []
+    said = text(service, number).partition("**Next:** ")[2]
+    assert said.startswith("say `/onehead apply`, which pushes the repair onto this branch itself. ")
+    assert "git can't have `onehead/reparent/oauth` beside the branch `onehead`. Rename or delete that one;" in said
+
+    assert "Pushed `" in service.ask(number, "/onehead apply")
+    assert "Resolved" in text(service, number)
+
+
+def test_when_it_is_gone_the_repair_is_opened(service: Service) -> None:
+    service.project.copy.push("main:refs/heads/onehead")
+    number, _ = collide(service)
+    service.project.copy.push(":onehead")
+    service.settle()
+    service.ask(number, "/onehead check")
+    [repair] = service.repairs()
+    assert f"A repair is ready: #{repair['number']}" in text(service, number)
+
+
+def test_a_rule_that_keeps_the_bot_from_its_branches_is_named(service: Service) -> None:
+    rules = f"{service.project.repository.path}/branch_protections"
+    service.project.api.call("POST", rules, {"rule_name": "onehead/**", "enable_push": False}, expect=201)
+    number, _ = collide(service)
+    assert service.repairs() == []
+    said = text(service, number).partition("**Next:** ")[2]
+    assert "say `/onehead apply`" in said
+    assert f"a branch rule keeps {service.bot.name} from pushing to `onehead/reparent/oauth`." in said
+    assert "Let it push to `onehead/**` (Settings → Branches)" in said

@@ -257,7 +257,7 @@ def _as_pull(bench: Bench, case: Case, occasion: Occasion, written: Written, bef
             trouble=f"you decide: the repair, #{declined}, was closed, so onehead does not open another one. Reopen "
             "it, or ask for a new one with `/onehead merge` or `/onehead reparent`."
         )
-    refusal = _push(bench, name, written.sha, open_already)
+    refusal = _push(bench, name, written.sha, open_already, applicable=occasion.pull is not None)
     if refusal:
         return Offer(trouble=refusal)
     if not bench.has_pulls:
@@ -332,19 +332,52 @@ def _declined(bench: Bench, occasion: Occasion, base: str, name: str) -> int | N
     return None if any(bench.page(newest.number).ours(CLOSED.kind)) else newest.number
 
 
-def _push(bench: Bench, name: str, sha: str, pulls: Sequence[PullRequest] = ()) -> str:
-    """Push a repair branch; says why not, where it could not be, or must not: a person's work is never overwritten."""
+def _push(bench: Bench, name: str, sha: str, pulls: Sequence[PullRequest] = (), *, applicable: bool = False) -> str:
+    """Push a repair branch; says why not, where it could not be, or must not: a person's work is never overwritten.
+
+    Args:
+        bench: the repository.
+        name: short name of the branch.
+        sha: the repair.
+        pulls: those that propose the branch already.
+        applicable: whether `/onehead apply` would push the same onto the judged branch.
+    """
     tip = bench.heads.get(name)
     bench.kept.add(name)
     if tip == sha:
         return ""
     if tip is not None and not bench.holds_our_work(name):
-        where = f"`{name}`{''.join(f' (#{pull.number})' for pull in pulls)}"
+        where = f"{code(name)}{''.join(f' (#{pull.number})' for pull in pulls)}"
         return f"somebody has worked on {where}, so onehead stands back; finish it there, or delete that branch."
+    in_the_way = next((other for other in bench.heads if f"{name}/".startswith(f"{other}/") and other != name), None)
+    if in_the_way is not None:
+        return (
+            f"{_meanwhile(applicable)} No repair branch can be made: git can't have {code(name)} beside the branch "
+            f"{code(in_the_way)}. Rename or delete that one; {_AGAIN}"
+        )
     [outcome] = bench.mirror.push([RefUpdate(f"{HEADS}{name}", sha, tip)])
     if outcome.status in (PushStatus.OK, PushStatus.UP_TO_DATE):
         bench.heads[name] = sha
         log.info("Pushed a repair.", repository=str(bench.repository.name), branch=name, commit=sha)
         return ""
     log.warning("The repair could not be pushed.", branch=name, reason=outcome.text)
-    return f"make the change shown above by hand; the forge did not take the branch `{name}` ({outcome.text})."
+    if _PROTECTED in outcome.text:
+        rule = f"{code(f'{ours.BRANCHES}**')} (Settings → Branches)"
+        return (
+            f"{_meanwhile(applicable)} No repair branch can be made: a branch rule keeps {inline(bench.desk.me.login)} "
+            f"from pushing to {code(name)}. Let it push to {rule}; {_AGAIN}"
+        )
+    said = inline(outcome.text, 300)
+    return f"{_meanwhile(applicable)} The forge did not take the repair branch {code(name)} ({said})."
+
+
+_AGAIN = "the next look opens the repair pull request, at once with `/onehead check`."
+
+_PROTECTED = "protected branch"
+"""In Forgejo's words where a rule refuses a push."""
+
+
+def _meanwhile(applicable: bool) -> str:
+    if applicable:
+        return "say `/onehead apply`, which pushes the repair onto this branch itself."
+    return "make the change shown above by hand, or with `onehead fix` in a clone."
