@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tests.standin import shapes
-from tests.standin.access import access
+from tests.standin.access import RANK, access
 from tests.standin.rest import Answer, Call, RefusedError, Routes, not_found
 from tests.standin.rest_accounts import find_user
 from tests.standin.world import now
@@ -212,6 +212,8 @@ def permission(call: Call) -> Answer:
         words = "Only admins can query all permissions, repo admins can query all repo permissions, "
         raise RefusedError(403, words + "collaborators can query only their own")
     level = access(call.repo, user)
+    if user.id in call.repo.team_members and RANK[level] < RANK["write"]:
+        level = "write"  # the level says nothing about the code
     shape = shapes.user(call.forge.world, user, call.doer)
     return Answer(200, {"permission": level, "role_name": level, "user": shape})
 

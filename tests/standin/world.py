@@ -165,6 +165,7 @@ class Repository:
     has_pulls: bool = True
     topics: list[str] = field(default_factory=list)
     collaborators: dict[int, Access] = field(default_factory=dict)
+    team_members: set[int] = field(default_factory=set)  # of a team that writes issues and sees no code
     refs: dict[str, str] = field(default_factory=dict)  # full ref -> sha, kept equal to the bare repository
     is_empty: bool = True  # as the database has it: it learns of the first push a little later than git
     issues: dict[int, Issue] = field(default_factory=dict)

@@ -20,6 +20,7 @@ from tests.forgejos.fixtures import Project
 from tests.forgejos.port import BOT_SCOPES, Account
 from tests.forgejos.real import RealForgejo
 from tests.forgejos.receiver import Receiver
+from tests.forgejos.standin import StandinForgejo
 from tests.migrations import chain, merged
 from tests.migrations import project as alembic_project
 from tests.stories.conftest import SECRET, Service
@@ -311,6 +312,39 @@ def test_the_bots_own_token_is_looked_at(service: Service, onehead: Say, monkeyp
     _, out, _ = onehead("checkup", project.forgejo.url, project.owner.token, *here(project, service.url))
     assert "wrong         bot's token: It lacks the scope write:issue." in out
     assert weak not in out
+
+
+def test_a_team_that_writes_issues_and_no_code_is_no_access(
+    project: Project, onehead: Say, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    forge, admin, boss = project.forgejo, project.forgejo.admin, project.forgejo.admin.account
+    bot = admin.create_bot()
+    if isinstance(forge, StandinForgejo):
+        name = project.repository.full_name
+        place = forge.server.forge.world.repository(project.repository.owner, project.repository.name)
+        assert place is not None
+        place.team_members.add(bot.id)
+    else:
+        org = f"team{next(_numbers)}"
+        admin.api.call("POST", "/orgs", {"username": org}, expect=201)
+        admin.api.call("POST", f"/orgs/{org}/repos", {"name": "shop", "auto_init": True}, expect=201)
+        name = f"{org}/shop"
+        wanted = {"name": "talkers", "permission": "write", "units_map": {"repo.issues": "write"}}
+        team = admin.api.call("POST", f"/orgs/{org}/teams", wanted | {"includes_all_repositories": True}, expect=201)
+        admin.api.call("PUT", f"/teams/{team['id']}/members/{bot.name}", expect=204)
+    more = ["--repo", name, "--service-url", NOBODY, "--bot", bot.name]
+    assert admin.api.get(f"/repos/{name}/collaborators/{bot.name}/permission")["permission"] == "write"
+    said = f"missing       access to {name}: {bot.name} can't write there, or only by a team"
+
+    assert said in onehead("checkup", forge.url, boss.token, *more)[1]
+    monkeypatch.setenv("ONEHEAD_TOKEN", bot.token)
+    assert said in onehead("checkup", forge.url, boss.token, *more)[1]
+    assert f"{bot.name} may write to {name} now." in onehead("install", forge.url, boss.token, *more)[1]
+    assert f"{bot.name} may write to {name}: already so." in onehead("install", forge.url, boss.token, *more)[1]
+    assert (
+        f"ok            access to {name}: {bot.name} may write there."
+        in onehead("checkup", forge.url, boss.token, *more)[1]
+    )
 
 
 def test_what_a_token_for_named_repositories_loses_is_said(

@@ -5,17 +5,18 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterator
+from contextlib import nullcontext
 
 from onehead.entrypoints.setting_up import Site, account_named, ask_service, readiness, secret_told, site, told
 from onehead.entrypoints.terminal import painter
 from onehead.errors import UsageError
 from onehead.flows.ours import LABEL
-from onehead.flows.setup import Part, Standing, judge_hook, judge_rule, judge_version
+from onehead.flows.setup import Part, Standing, has_proven_access, judge_hook, judge_rule, judge_version
 from onehead.forge.account import own_account
 from onehead.forge.administration import Administration
 from onehead.forge.api import ForgejoApi
 from onehead.forge.connection import Connection
-from onehead.forge.errors import Forbidden, MissingScope, NotFound, Unauthorised
+from onehead.forge.errors import Forbidden, ForgeError, MissingScope, NotFound, Unauthorised
 from onehead.forge.values import Permissions, RepositoryName, User
 
 _STYLES = {
@@ -57,7 +58,7 @@ def _parts(where: Site, options: argparse.Namespace) -> Iterator[Part]:
         fix = "Set ONEHEAD_TOKEN to have it looked at."
         yield Part("bot's token", Standing.UNSEEN, "ONEHEAD_TOKEN is not set here.", fix)
     if bot:
-        yield from _access(where, bot)
+        yield from _access(where, bot, token)
     where.admin.ask_to_write(where.place.path)
     yield judge_hook(list(where.admin.hooks(where.place)), where.place, where.service_url)
     said = "Forgejo tells its latest deliveries and their answers on the webhook's page only."
@@ -144,18 +145,30 @@ def _lost(me: User, *, is_admin: bool) -> Iterator[Part]:
         yield Part("rights of an administrator", Standing.LIMITED, said, way)
 
 
-def _access(where: Site, bot: User) -> Iterator[Part]:
-    """Whether the bot may write to each repository."""
-    for repository in where.repositories:
-        try:
-            level = where.api.permission_of(repository.name, bot.login)
-        except NotFound:
-            level = "none"
-        if level in {"write", "admin", "owner"}:
-            yield Part(f"access to {repository.name}", Standing.OK, f"{bot.login} has {level} access.")
-        else:
-            fix = f"Run onehead install --bot {bot.login}."
-            yield Part(f"access to {repository.name}", Standing.MISSING, f"{bot.login} can't write there.", fix)
+def _access(where: Site, bot: User, token: str) -> Iterator[Part]:
+    """Whether the bot may write to each repository: its own token knows best, where that is given."""
+    with ForgejoApi(Connection(where.url, token)) if token else nullcontext() as own:
+        for repository in where.repositories:
+            name, subject = repository.name, f"access to {repository.name}"
+            pushes = None if own is None else _may_push(own, name)
+            proven = has_proven_access(where.admin, where.api, name, bot.login)
+            if pushes or (pushes is None and proven):
+                yield Part(subject, Standing.OK, f"{bot.login} may write there.")
+            elif proven:
+                said = f"{bot.login} is listed as one who may write there, and its token may not push all the same."
+                fix = "See that the token names the repository, and that its code is switched on (Settings → Units)."
+                yield Part(subject, Standing.WRONG, said, fix)
+            else:
+                said = f"{bot.login} can't write there, or only by a team, which may leave out the code."
+                yield Part(subject, Standing.MISSING, said, f"Run onehead install --bot {bot.login}.")
+
+
+def _may_push(own: ForgejoApi, name: RepositoryName) -> bool | None:
+    """What the bot's own token says; `None` where it says nothing."""
+    try:
+        return own.repository(name).permissions.push
+    except ForgeError:
+        return None
 
 
 def _label(where: Site, repository: RepositoryName) -> Part:

@@ -14,7 +14,7 @@ from pathlib import Path
 from onehead.entrypoints.setting_up import Site, account_named, content, deliveries_seen, is_there, site, webhook_secret
 from onehead.errors import UsageError
 from onehead.flows.ours import LABEL, STATUS
-from onehead.flows.setup import ensure_hook, ensure_label, ensure_required, hook_url
+from onehead.flows.setup import ensure_access, ensure_hook, ensure_label, ensure_required, hook_url
 from onehead.forge.administration import Webhook
 from onehead.forge.errors import BOT_SCOPES, NotFound
 
@@ -80,11 +80,8 @@ def _collaborators(where: Site, bot: str) -> None:
     if not where.repositories:
         print(f"collaborator: not looked at for {where.place.words}; give {bot} write access where it is to help.")
     for repository in where.repositories:
-        if where.api.permission_of(repository.name, account.login) in {"write", "admin", "owner"}:
-            print(f"collaborator: {account.login} may write to {repository.name}: already so.")
-        else:
-            where.admin.add_collaborator(repository.name, account.login)
-            print(f"collaborator: {account.login} may write to {repository.name} now.")
+        made = ensure_access(where.admin, where.api, repository.name, account.login)
+        print(f"collaborator: {account.login} may write to {repository.name}{' now' if made else ': already so'}.")
 
 
 def _by_hand(login: str, file: str) -> str:

@@ -223,6 +223,27 @@ def _works(admin: Administration, place: HookPlace, service_url: str) -> bool:
         return False
 
 
+def has_proven_access(admin: Administration, api: ForgejoApi, repository: RepositoryName, login: str) -> bool:
+    """Whether Forgejo's answers prove that an account may push.
+
+    `write` alone does not: a team that may write issues gives it too, and no code. Of a collaborator and of an
+    administrator it is true.
+    """
+    try:
+        level = api.permission_of(repository, login)
+    except NotFound:
+        return False
+    return level in {"admin", "owner"} or (level == "write" and admin.is_collaborator(repository, login))
+
+
+def ensure_access(admin: Administration, api: ForgejoApi, repository: RepositoryName, login: str) -> bool:
+    """An account may write to a repository for certain; whether it had to be made a collaborator for that."""
+    if has_proven_access(admin, api, repository, login):
+        return False
+    admin.add_collaborator(repository, login)
+    return True
+
+
 def ensure_required(admin: Administration, repository: Repository) -> str:
     """Let merges into the default branch wait for our check, and change nothing else.
 
