@@ -6,8 +6,7 @@ import pytest
 
 from onehead.plan.rivals import MOST_RIVALS, Clash, Rival
 from onehead.reports.heads_up import clashes, heads_up
-from tests.plan.cases import facts
-from tests.reports.test_bounds import examination
+from tests.plan.cases import examination, facts
 
 
 def after(parent: str, *numbers: int) -> tuple[Rival, ...]:

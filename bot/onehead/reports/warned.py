@@ -11,7 +11,7 @@ from onehead.quoting import code
 from onehead.reports.comment import inline_code
 from onehead.reports.endings import compared
 from onehead.reports.fitting import fitted
-from onehead.reports.heads_up import MOST_NAMED, clash, waits
+from onehead.reports.heads_up import MOST_NAMED, clashes, waits
 from onehead.reports.state_table import columns_and_rows
 from onehead.reports.text import coverage_line, short_ref
 from onehead.states.account import StateTable
@@ -47,7 +47,7 @@ def warning_comment(
             for path, table in sorted(tables.items())
         ],
         "waits": [f"#{rival.number}" for rival in waits(number, rivals)[:MOST_NAMED]],
-        "rivals": [f"#{rival.number} {clash(rival)}" for rival in rivals[:MOST_NAMED]],
+        "rivals": clashes(rivals),
         "coverage": coverage_line(examination),
         "compared": compared(examination),
     }
