@@ -237,6 +237,7 @@ EXAMPLES: dict[Code, tuple[dict[str, str | None], dict[str, str | None] | None]]
         {f"{VERSIONS}/001_t001.py": None, f"{VERSIONS}/002_t002.py": None, VERSIONS: Linked("/srv/revisions")},
     ),
     Code.NOT_A_REVISION: ({}, {f"{VERSIONS}/helpers.py": "def helper():\n    pass\n"}),
+    Code.NOT_LOADED: ({}, {**revision("003", "002", versions=f"{VERSIONS}/2026")}),
     Code.UNREADABLE_CONFIG: ({}, {"alembic.ini": "[alembic]\nscript_location = nowhere\n"}),
     Code.HISTORY_EDITED: ({}, {**revision("00x", "001"), **changed("002", "001", '"001"', '"00x"')}),
     Code.BAD_POLICY: ({}, {".onehead.toml": 'shared-database = ["staging"]\n'}),

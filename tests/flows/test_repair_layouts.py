@@ -117,7 +117,7 @@ def test_copies_of_one_chain_for_two_databases_like_prefects_are_two_environment
     root = "src/db/migrations"
     places = [f"{root}/versions/{kind}" for kind in ("postgresql", "sqlite")]
     files = {
-        f"{root}/env.py": "",
+        f"{root}/env.py": "context.script.version_locations = [versions_of(dialect)]\n",
         f"{root}/script.py.mako": "",
         "src/db/alembic.ini": f"[alembic]\nscript_location = {root}\n",
     }

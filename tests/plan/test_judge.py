@@ -14,6 +14,7 @@ from tests.chains import graph
 from tests.plan.cases import ENVIRONMENT, GUESSED, edited, facts, found, unreadable
 
 LONG = "x" * 33
+BY_ENV_PY = ENVIRONMENT._replace(config=None, section=None)
 
 
 def shape(given: Facts, code: Code) -> list[tuple[str, str, tuple[str, ...]]]:
@@ -152,7 +153,15 @@ def test_a_parent_that_the_branch_removes() -> None:
     [
         (facts("b<gone", "b<gone; c<b"), []),
         (facts("b<gone", "b<gone; c<gone"), [("warning", "head", ("c",))]),
-        (facts("a", "a; b<core")._replace(elsewhere=frozenset({"core"})), [("warning", "head", ("b",))]),
+        (facts("a", "a; b<core")._replace(elsewhere=frozenset({"core"})), [("error", "head", ("b", "core"))]),
+        (
+            facts("a", "a; b<core")._replace(elsewhere=frozenset({"core"}), set_in_code=True),
+            [("warning", "head", ("b",))],
+        ),
+        (
+            facts("a", "a; b<core", environment=BY_ENV_PY)._replace(elsewhere=frozenset({"core"})),
+            [("warning", "head", ("b",))],
+        ),
         (facts("a", "a; b<core", environment=GUESSED), [("warning", "head", ("b",))]),
         (facts("b<core", environment=GUESSED), [("warning", "target", ("b",))]),
         (
@@ -165,6 +174,8 @@ def test_a_parent_that_the_branch_removes() -> None:
         "the target's own",
         "named before",
         "another environment",
+        "directories set in code",
+        "no configuration",
         "plugin",
         "plugin alone",
         "installed",

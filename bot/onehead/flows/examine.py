@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from onehead.flows.memory import Memory
 from onehead.flows.policy import policies_in
-from onehead.flows.reading import Chain, Listing, ReadBlobs, Reading, Survey, read_trees, survey
+from onehead.flows.reading import Chain, Listing, ReadBlobs, Reading, Survey, read_trees, set_in_code, survey
 from onehead.gitrepo.command import Git
 from onehead.gitrepo.merge import MergedTree, merge_trees, taken_over
 from onehead.gitrepo.snapshot import Contents, Tree, list_changed, list_tree, read
@@ -24,6 +24,7 @@ from onehead.plan.verdict import Coverage, Examination, Examined, Point
 from onehead.revisions.allowance import examination
 from onehead.revisions.graph import Graph
 from onehead.revisions.parse import MAX_BYTES
+from onehead.revisions.revision import Revision
 
 GatherEvidence = Callable[[Facts, Policy], Evidence]
 """Looks for the revisions that a repair could move on every other branch and tag."""
@@ -116,6 +117,7 @@ def examine(
     ground = ground or read_ground(git, target, memory)
     trees = _trees(git, ground, memory, target, head, replaces=replaces)
     surveys = survey([ground.reading, *read_trees(_listings(trees), trees.read, memory)])
+    surveys[-1] = _without_remains(surveys)
     written, judged = ground.policy, _judged_policy(ground, trees)
     policy = written.policy if strategy is None else written.policy._replace(strategy=strategy)
     owners = _owners(surveys[-1], policy)
@@ -228,23 +230,53 @@ def _facts(
     for path, chain in sorted(judged.chains.items()):
         before = _counterpart(chain, surveys[0], judged)
         followed.append(before)
-        yield (
-            Facts(
-                environment=chain.environment,
-                target=chain.graph if alone else before,
-                head=None if alone else _counterpart(chain, surveys[1], judged),
-                merged=chain.graph,
-                conflicts=tuple(sorted(p for p in conflicts if _inside(p, chain))),
-                elsewhere=frozenset().union(*(other for place, other in ids.items() if place != path)),
-                problems=tuple(problem for problem in judged.problems if owners[problem.path] == path),
-                old_problems=surveys[0].problems,
-                allowed_heads=policy.heads_allowed(path),
-            ),
-            chain,
+        head = None if alone else _counterpart(chain, surveys[1], judged)
+        facts = Facts(
+            environment=chain.environment,
+            target=chain.graph if alone else before,
+            head=head,
+            merged=chain.graph,
+            conflicts=tuple(sorted(p for p in conflicts if _inside(p, chain))),
+            elsewhere=frozenset().union(*(other for place, other in ids.items() if place != path)),
+            problems=tuple(problem for problem in judged.problems if owners[problem.path] == path),
+            old_problems=surveys[0].problems,
+            allowed_heads=policy.heads_allowed(path),
+            unloaded=(*judged.unloaded.get(path, ()), *_left_behind(head, before, judged, trees)),
+            old_unloaded=frozenset(r.id for items in surveys[0].unloaded.values() for r in items),
         )
+        if any(parent in facts.elsewhere for _, parent in chain.graph.missing):
+            entries = (trees.merge or trees.target).entries
+            facts = facts._replace(set_in_code=set_in_code(entries, chain.environment, trees.read))
+        yield facts, chain
     for _, chain in sorted(surveys[0].chains.items()):
         if chain.files and not any(chain.graph is graph for graph in followed):
             yield Facts(chain.environment, chain.graph, Graph(()), Graph(())), Chain(chain.environment, Graph(()), 0)
+
+
+def _without_remains(surveys: list[Survey]) -> Survey:
+    """The judged tree without what looks like an environment and is none.
+
+    That is what a branch leaves in the place of one that the target does not have any more.
+    """
+    judged = surveys[-1]
+    kept = {
+        path: chain
+        for path, chain in judged.chains.items()
+        if chain.environment.certain
+        or path in surveys[0].chains
+        or not any(path in survey.chains and survey.chains[path].environment.certain for survey in surveys[:-1])
+    }
+    return judged._replace(chains=kept)
+
+
+def _left_behind(head: Graph | None, before: Graph, judged: Survey, trees: Trees) -> tuple[Revision, ...]:
+    """New revisions of the branch that stay where the target has moved its revisions away from."""
+    if head is None or trees.merge is None:
+        return ()
+    entries = trees.merge.entries
+    loaded = [chain.graph for chain in judged.chains.values()]
+    new = [revision for revision in head if revision.id not in before and revision.path in entries]
+    return tuple(revision for revision in new if not any(revision.id in graph for graph in loaded))
 
 
 def _owners(judged: Survey, policy: Policy) -> dict[str, str | None]:

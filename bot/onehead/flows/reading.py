@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 from onehead.flows.memory import Memory
@@ -13,7 +14,7 @@ from onehead.revisions.config_files import config_paths
 from onehead.revisions.declared import Declared
 from onehead.revisions.environment import ConfigProblem, Environment
 from onehead.revisions.graph import Graph
-from onehead.revisions.locate import Located, locate
+from onehead.revisions.locate import Located, locate, modules_near
 from onehead.revisions.parse import MAX_BYTES, parse
 from onehead.revisions.reading import revision_of
 from onehead.revisions.revision import Revision, Unreadable
@@ -40,11 +41,21 @@ class Chain(NamedTuple):
 
 
 class Survey(NamedTuple):
-    """What one tree holds: its environments by path, and what of their configuration can't be understood."""
+    """What one tree holds.
+
+    Attributes:
+        chains: its environments by path.
+        problems: what of their configuration can't be understood.
+        unloaded: environment → the revisions in sub-folders of its version directories, which Alembic does not read.
+    """
 
     chains: dict[str, Chain]
     problems: tuple[ConfigProblem, ...]
+    unloaded: Mapping[str, tuple[Revision, ...]] = MappingProxyType({})
 
+
+_SET_IN_CODE = b"version_locations"
+"""What code mentions that sets `version_locations` or `recursive_version_locations` by itself."""
 
 _MOST_LINKS = 2000
 """Links and submodules of one tree that are followed."""
@@ -115,6 +126,7 @@ def _read(listings: list[Listing], read: ReadBlobs, memory: Memory) -> list[Read
         )
         for listing, entries, linked in zip(listings, configs, links, strict=True)
     ]
+    located = [_pinned(listing, found, read) for listing, found in zip(listings, located, strict=True)]
     wanted = [_revision_files(listing, found) for listing, found in zip(listings, located, strict=True)]
     wanted = [_unlinked(listing, entries, read) for listing, entries in zip(listings, wanted, strict=True)]
     declared = _declared({entry.oid for entries in wanted for entry in entries}, read, memory)
@@ -126,6 +138,22 @@ def _read(listings: list[Listing], read: ReadBlobs, memory: Memory) -> list[Read
     return [
         Reading(read_files, _assemble(found, read_files)) for found, read_files in zip(located, outcomes, strict=True)
     ]
+
+
+def _pinned(listing: Listing, found: Located, read: ReadBlobs) -> Located:
+    """What Alembic would load: where neither the configuration nor code beside it speaks, no sub-folder."""
+    return found.pinned([path for path, modules in found.modules.items() if _speaks(listing.entries, modules, read)])
+
+
+def set_in_code(entries: Mapping[str, Entry], environment: Environment, read: ReadBlobs) -> bool:
+    """Whether Python code beside an environment may give it other directories than its configuration does."""
+    return _speaks(entries, modules_near(Tree(entries), environment), read)
+
+
+def _speaks(entries: Mapping[str, Entry], modules: Iterable[str], read: ReadBlobs) -> bool:
+    found = [entries[path] for path in modules if path in entries]
+    data = read({entry.oid for entry in found if entry.mode not in (SYMLINK, SUBMODULE)}).data
+    return any(_SET_IN_CODE in text for text in data.values())
 
 
 def _links(listing: Listing) -> list[Entry]:
@@ -163,7 +191,9 @@ def _config_entries(listing: Listing, read: ReadBlobs) -> list[Entry]:
 
 def _revision_files(listing: Listing, found: Located) -> list[Entry]:
     """Files that stand where revisions are, or may be; symbolic links followed, as Alembic does."""
-    inside = {path for paths in files_of(found.environments, listing.entries).values() for path in paths}
+    # Sub-folders that Alembic does not read as well: whoever put a revision there should know.
+    whole = [environment.widened() for environment in found.environments]
+    inside = {path for paths in files_of(whole, listing.entries).values() for path in paths}
     blocked = {place.blocked for environment in found.environments for place in environment.locations}
     candidates = set(found.candidates)
     wanted = []
@@ -244,9 +274,15 @@ def _assemble(found: Located, outcomes: _Outcomes) -> Survey:
         paths = files_of([environment], tree)[environment.path]
         inside.update(paths)
         settled += settle(environment, [item for path in paths for item in outcomes[path]]).environments
+    unloaded: dict[str, tuple[Revision, ...]] = {}
+    for environment in settled:
+        below = [path for path in files_of([environment.widened()], tree)[environment.path] if path not in inside]
+        inside.update(below)
+        unloaded[environment.path] = tuple(r for path in below for r in outcomes[path] if isinstance(r, Revision))
     beside = [item for path in sorted(outcomes.keys() - inside) for item in outcomes[path] if _may_be_a_revision(item)]
     settled += unconfigured(beside)
-    return Survey({environment.path: _chain(environment, tree, outcomes) for environment in settled}, found.problems)
+    chains = {environment.path: _chain(environment, tree, outcomes) for environment in settled}
+    return Survey(chains, found.problems, {path: items for path, items in unloaded.items() if items})
 
 
 def _recognised_everywhere(surveys: list[Survey], outcomes: list[_Outcomes]) -> list[Survey]:
@@ -263,9 +299,8 @@ def _recognised_everywhere(surveys: list[Survey], outcomes: list[_Outcomes]) -> 
         missing = [e for path, e in guessed.items() if path not in survey.chains and path not in taken]
         tree = Tree(read_files if missing else ())
         more = {environment.path: _chain(environment, tree, read_files) for environment in missing}
-        result.append(
-            Survey(survey.chains | {path: chain for path, chain in more.items() if chain.files}, survey.problems)
-        )
+        chains = survey.chains | {path: chain for path, chain in more.items() if chain.files}
+        result.append(survey._replace(chains=chains))
     return result
 
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from onehead.plan.attribution import named
 from onehead.plan.facts import Evidence, Facts
 from onehead.plan.findings import MOST_LISTED, Code, Finding
 from onehead.plan.forks import Fork, forks_of
-from onehead.plan.judge import named
 from onehead.plan.meetings import Meeting, between, parents_in_order
 from onehead.plan.merging import merge_steps
 from onehead.plan.plans import Merge, Move, Nothing, Plan, Reason, ReasonCode, Refuse, Reissue, Reparent, bounded

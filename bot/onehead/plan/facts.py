@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from onehead.revisions.environment import ConfigProblem, Environment
 from onehead.revisions.graph import Graph
+from onehead.revisions.revision import Revision
 
 
 class Facts(NamedTuple):
@@ -19,10 +20,14 @@ class Facts(NamedTuple):
         head: its graph on the branch that was pushed; `None` when the target itself is judged.
         merged: its graph in the tree that git would make of both; the target's when the target itself is judged.
         conflicts: paths of this environment that git can't merge by itself.
-        elsewhere: ids that other environments of the repository declare (parents of plugins live there).
+        elsewhere: ids that other environments of the repository declare.
+        set_in_code: Python code beside the environment may give it further directories, those of others too.
         problems: what of its configuration can't be understood, in the judged tree.
         old_problems: the same for the target.
         allowed_heads: how many heads the environment may have before that is a fork.
+        unloaded: revisions of the judged tree that Alembic does not load: their files are in sub-folders that it does
+            not read, or where the branch has its revisions and the target has none any more.
+        old_unloaded: ids of those of the target.
     """
 
     environment: Environment
@@ -34,6 +39,9 @@ class Facts(NamedTuple):
     problems: tuple[ConfigProblem, ...] = ()
     old_problems: tuple[ConfigProblem, ...] = ()
     allowed_heads: int = 1
+    set_in_code: bool = False
+    unloaded: tuple[Revision, ...] = ()
+    old_unloaded: frozenset[str] = frozenset()
 
 
 class Held(NamedTuple):

@@ -32,6 +32,7 @@ class Code(StrEnum):
     UNREADABLE_FILE = "unreadable-file"
     UNREADABLE_FOLDER = "unreadable-folder"
     NOT_A_REVISION = "not-a-revision"
+    NOT_LOADED = "not-loaded"
     UNREADABLE_CONFIG = "unreadable-config"
     HISTORY_EDITED = "history-edited"
     BODY_CHANGED = "body-changed"
@@ -129,6 +130,12 @@ KINDS: dict[Code, Kind] = {
         "A Python file among the revisions declares no `revision` or no `down_revision`: Alembic refuses the whole "
         "directory.",
         "Move it out of the version directory, or declare both names.",
+    ),
+    Code.NOT_LOADED: Kind(
+        "warning",
+        "A revision file is where Alembic does not look, so it never runs, and no command reports it.",
+        "Move the file into the version directory; or, if sub-folders are meant, set `recursive_version_locations = "
+        "true`.",
     ),
     Code.UNREADABLE_CONFIG: Kind(
         "warning",

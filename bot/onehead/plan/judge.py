@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 
+from onehead.plan.attribution import finding_of, named, side_of
 from onehead.plan.facts import Facts
-from onehead.plan.findings import KINDS, Code, Finding, Severity, Side, bounded
+from onehead.plan.findings import Code, Finding, Severity, bounded
 from onehead.plan.forks import Fork, forks_of, new_lineages
+from onehead.plan.loading import missing, unloaded, unreadable
 from onehead.revisions.graph import Graph
-from onehead.revisions.revision import Revision, Unreadable
-from onehead.wording import MOST_NAMED, quoted, shortened
+from onehead.revisions.revision import Revision
+from onehead.wording import MOST_NAMED, shortened
 
 _LONGEST_EXACT = 3
 """An id of three digits begins many longer ones; nobody means those by it, and neither does Alembic."""
@@ -34,8 +36,9 @@ def judge(facts: Facts) -> tuple[Finding, ...]:
         *_duplicates(facts),
         *_labels(facts),
         *_cycles(facts),
-        *_missing(facts),
-        *_unreadable(facts),
+        *missing(facts),
+        *unreadable(facts),
+        *unloaded(facts),
         *_history(facts),
         *_ids(facts),
         *_competing(facts),
@@ -48,41 +51,6 @@ def judge(facts: Facts) -> tuple[Finding, ...]:
 
 _RANK: dict[Severity, int] = {"error": 0, "warning": 1, "note": 2}
 _ORDER = {code: number for number, code in enumerate(Code)}
-
-
-def _finding(
-    facts: Facts,
-    code: Code,
-    side: Side,
-    message: str,
-    revisions: Iterable[str] = (),
-    paths: Iterable[str] = (),
-    severity: Severity | None = None,
-    blinds: bool | None = None,
-) -> Finding:
-    kind = KINDS[code]
-    inherited = side == "target" and facts.head is not None
-    # A file that could not be read before either hides nothing new, but stays worth a look.
-    lessened: Severity = "warning" if kind.blinds else "note"
-    return Finding(
-        code,
-        lessened if inherited else (severity or kind.severity),
-        side,
-        message,
-        tuple(sorted(set(revisions))),
-        tuple(sorted(set(paths))),
-        (kind.blinds if blinds is None else blinds) and not inherited,
-    )
-
-
-def _side(facts: Facts, old: bool) -> Side:
-    """Who brought it: the head, unless the target has it already or there is no head."""
-    return "target" if facts.head is None or old else "head"
-
-
-def named(ids: Collection[str]) -> str:
-    """Ids as people read them: `a`, `b` and `c`."""
-    return quoted(ids) or "none"
 
 
 def _forks(facts: Facts) -> Iterator[Finding]:
@@ -100,7 +68,7 @@ def _forks(facts: Facts) -> Iterator[Finding]:
             f"{named([head])} is a head of its own beside {beside}; it is labelled or unrelated, so it is taken as "
             "meant."
         )
-        yield _finding(facts, Code.NEW_BASE, "head", message, [head], [facts.merged.revisions[head].path])
+        yield finding_of(facts, Code.NEW_BASE, "head", message, [head], [facts.merged.revisions[head].path])
 
 
 def _fork(facts: Facts, fork: Fork) -> Finding:
@@ -110,13 +78,13 @@ def _fork(facts: Facts, fork: Fork) -> Finding:
         message = (
             f"The chain forks{after}: {len(fork.heads)} heads ({heads}) where one is meant to be.{_allowed(facts)}"
         )
-        return _finding(facts, Code.FORK, "target", message, (*fork.heads, *fork.points), paths)
+        return finding_of(facts, Code.FORK, "target", message, (*fork.heads, *fork.points), paths)
     if fork.introduced_by == "target":
         message = f"The target is forked already{after}: {heads}. This branch did not bring it."
-        return _finding(facts, Code.FORK, "target", message, (*fork.heads, *fork.points), paths)
+        return finding_of(facts, Code.FORK, "target", message, (*fork.heads, *fork.points), paths)
     new = f"{named(fork.new)} {'is the new one' if len(fork.new) == 1 else 'are new'}"
     message = f"Once merged, the chain forks{after}: {len(fork.heads)} heads ({heads}); {new}.{_allowed(facts)}"
-    return _finding(facts, Code.COLLISION, "head", message, (*fork.heads, *fork.points), paths)
+    return finding_of(facts, Code.COLLISION, "head", message, (*fork.heads, *fork.points), paths)
 
 
 def _allowed(facts: Facts) -> str:
@@ -135,7 +103,7 @@ def _duplicates(facts: Facts) -> Iterator[Finding]:
         )
         if same:
             message += " Their content is the same, so one of them is a copy to delete."
-        yield _finding(facts, Code.DUPLICATE_ID, _side(facts, old), message, [id_], paths)
+        yield finding_of(facts, Code.DUPLICATE_ID, side_of(facts, old), message, [id_], paths)
 
 
 def _labels(facts: Facts) -> Iterator[Finding]:
@@ -154,105 +122,17 @@ def _labels(facts: Facts) -> Iterator[Finding]:
             message = (
                 f"The branch label `{label}` is declared by {named(ids)}; every Alembic command stops with an error."
             )
-            side = _side(facts, len(old.get(label, ())) >= len(found))
-            yield _finding(facts, Code.DUPLICATE_LABEL, side, message, ids, [revision.path for revision in found])
+            side = side_of(facts, len(old.get(label, ())) >= len(found))
+            yield finding_of(facts, Code.DUPLICATE_LABEL, side, message, ids, [revision.path for revision in found])
 
 
 def _cycles(facts: Facts) -> Iterator[Finding]:
     ids = facts.merged.cycles
     if ids:
-        side = _side(facts, set(ids) <= set(facts.target.cycles))
+        side = side_of(facts, set(ids) <= set(facts.target.cycles))
         paths = [facts.merged.revisions[id_].path for id_ in ids]
         message = f"{named(ids)} follow or need each other in a circle; every Alembic command stops with an error."
-        yield _finding(facts, Code.CYCLE, side, message, ids, paths)
-
-
-def _missing(facts: Facts) -> Iterator[Finding]:
-    known = {unreadable.id for unreadable in facts.merged.unreadable}
-    old = frozenset(facts.target.missing) if facts.head is not None else frozenset()
-    elsewhere = _may_be_elsewhere(facts)
-    hidden = [unreadable.path for unreadable in facts.merged.unreadable if unreadable.id is None]
-    for id_, parent in facts.merged.missing:
-        if parent in known:
-            continue
-        path = facts.merged.revisions[id_].path
-        removed = facts.head is not None and parent in facts.target
-        if elsewhere(parent) and not removed:
-            if (id_, parent) not in old:
-                message = f"{named([id_])} follows {named([parent])}, which is not in this environment."
-                yield _finding(facts, Code.MISSING_PARENT, _side(facts, False), message, [id_], [path], "warning")
-            continue
-        if hidden and not removed:
-            message = (
-                f"{named([id_])} names {named([parent])} as its parent; no file that can be read declares that id, but "
-                f"{named(hidden)} may."
-            )
-            yield _finding(facts, Code.MISSING_PARENT, _side(facts, False), message, [id_, parent], [path], blinds=True)
-            continue
-        message = (
-            f"{named([id_])} still needs {named([parent])}, which this branch removes; "
-            "every Alembic command stops with KeyError."
-            if removed
-            else f"{named([id_])} names {named([parent])} as its parent, and no file declares that id; "
-            "every Alembic command stops with KeyError."
-        )
-        yield _finding(facts, Code.MISSING_PARENT, _side(facts, False), message, [id_, parent], [path])
-
-
-def _may_be_elsewhere(facts: Facts) -> Callable[[str], bool]:
-    """Whether the chain may go on where onehead can't look, in another package; or did not load before either."""
-    environment = facts.environment
-    unseen = environment.config is not None and any(problem.path == environment.config for problem in facts.problems)
-    before = frozenset(parent for _, parent in facts.target.missing) if facts.head is not None else frozenset()
-    return lambda parent: parent in before or unseen or parent in facts.elsewhere or not environment.certain
-
-
-def _unreadable(facts: Facts) -> Iterator[Finding]:
-    codes = {
-        "dynamic": Code.DYNAMIC_ID,
-        "broken": Code.UNREADABLE_FILE,
-        "not-a-revision": Code.NOT_A_REVISION,
-        "unreachable": Code.UNREADABLE_FOLDER,
-    }
-    old = {(unreadable.path, unreadable.blob) for unreadable in facts.target.unreadable}
-    old |= {("", unreadable.blob) for unreadable in facts.target.unreadable}
-    named_parents = frozenset(parent for revision in facts.target for parent in revision.parents)
-    for unreadable in facts.merged.unreadable:
-        known = (unreadable.path, unreadable.blob) in old or ("", unreadable.blob) in old
-        code = codes[unreadable.kind]
-        where = f"`{unreadable.path}`" + (f", line {unreadable.line}" if unreadable.line else "")
-        message = f"{where}: {unreadable.reason}."
-        severity: Severity | None = None
-        if code is Code.NOT_A_REVISION and not facts.environment.certain:
-            severity = "warning"
-        blinds = None if facts.head is not None else _blinds_alone(named_parents, unreadable)
-        if blinds is False and KINDS[code].blinds:
-            severity = "warning"
-        side = _side(facts, known)
-        ids = [unreadable.id] if unreadable.id else []
-        found = _finding(facts, code, side, message, ids, [unreadable.path], severity, blinds)
-        yield found._replace(line=unreadable.line)
-    yield from _dynamic_labels(facts)
-
-
-def _blinds_alone(named_parents: frozenset[str], unreadable: Unreadable) -> bool:
-    """Whether an unreadable file can hide a fork when a branch is judged by itself.
-
-    It can't when its id is named as a parent by a revision that can be read: then it is no head, and the chain above
-    it is known.
-    """
-    if unreadable.kind == "not-a-revision":
-        return False
-    return unreadable.id is None or unreadable.id not in named_parents
-
-
-def _dynamic_labels(facts: Facts) -> Iterator[Finding]:
-    old = {revision.blob for revision in facts.target}
-    for revision in facts.merged:
-        if revision.blob not in old:
-            for name in revision.computed:
-                message = f"`{revision.path}` computes its `{name}`, so it could not be compared with the others."
-                yield _finding(facts, Code.DYNAMIC_LABEL, "head", message, [revision.id], [revision.path])
+        yield finding_of(facts, Code.CYCLE, side, message, ids, paths)
 
 
 def _history(facts: Facts) -> Iterator[Finding]:
@@ -271,10 +151,10 @@ def _history(facts: Facts) -> Iterator[Finding]:
             inserted = [parent for parent in new.parents if parent not in facts.target]
             what = f"{named(inserted)} is put beneath it" if inserted else f"it now follows {named(new.parents)}"
             message = f"The parent of {named([id_])} was {named(old.parents)}; {what}."
-            yield _finding(facts, Code.HISTORY_EDITED, "head", message, [id_, *inserted], [new.path])
+            yield finding_of(facts, Code.HISTORY_EDITED, "head", message, [id_, *inserted], [new.path])
         elif new.blob != old.blob:
             message = f"The content of {named([id_])} changed after it was published."
-            yield _finding(facts, Code.BODY_CHANGED, "head", message, [id_], [new.path])
+            yield finding_of(facts, Code.BODY_CHANGED, "head", message, [id_], [new.path])
     if removed:
         yield _removed(facts, removed)
 
@@ -296,7 +176,7 @@ def _removed(facts: Facts, revisions: list[Revision]) -> Finding:
             f" A database at {named([id_])} is taken to be at {named([heir])}, whose id begins the same: its next "
             "upgrade seems to work, and the one after that fails with overlapping rows."
         )
-    return _finding(facts, Code.HISTORY_EDITED, "head", message, ids, [revision.path for revision in revisions])
+    return finding_of(facts, Code.HISTORY_EDITED, "head", message, ids, [revision.path for revision in revisions])
 
 
 def _taken_for(ids: Iterable[str], graph: Graph) -> Iterator[tuple[str, str]]:
@@ -314,16 +194,16 @@ def _ids(facts: Facts) -> Iterator[Finding]:
     for id_, revision in facts.merged.revisions.items():
         if facts.head is not None and id_ in facts.target:
             continue
-        side = _side(facts, False)
+        side = side_of(facts, False)
         if len(id_) > max(MAX_ID, longest):
             message = f"{named([id_])} has {len(id_)} characters; `alembic_version` holds {MAX_ID}."
             # Alone, an id that is already deployed proves that the project widened the column.
             severity: Severity | None = "warning" if facts.head is None else None
-            yield _finding(facts, Code.ID_TOO_LONG, side, message, [id_], [revision.path], severity)
+            yield finding_of(facts, Code.ID_TOO_LONG, side, message, [id_], [revision.path], severity)
         if _FORBIDDEN.search(id_):
             message = f"{named([id_])} holds a character that Alembic does not allow in an id."
             severity = "warning" if facts.head is None else None
-            yield _finding(facts, Code.INVALID_ID, side, message, [id_], [revision.path], severity)
+            yield finding_of(facts, Code.INVALID_ID, side, message, [id_], [revision.path], severity)
     yield from _prefixes(facts)
 
 
@@ -340,7 +220,7 @@ def _prefixes(facts: Facts) -> Iterator[Finding]:
         if shorter is not None:
             message = f"{named([longer])} begins with {named([shorter])}: a shortened id may mean either."
             path = facts.merged.revisions[longer].path
-            yield _finding(facts, Code.AMBIGUOUS_PREFIX, "head", message, [shorter, longer], [path])
+            yield finding_of(facts, Code.AMBIGUOUS_PREFIX, "head", message, [shorter, longer], [path])
         begun.append((longer, nearest_new if longer in facts.target else longer))
 
 
@@ -354,7 +234,7 @@ def _competing(facts: Facts) -> Iterator[Finding]:
         if len(found) > 1 and new:
             ids = [revision.id for revision in found]
             message = f"{named(ids)} all merge {named(sorted(parents))}; one merge is enough."
-            yield _finding(facts, Code.COMPETING_MERGES, "head", message, ids, [r.path for r in found])
+            yield finding_of(facts, Code.COMPETING_MERGES, "head", message, ids, [r.path for r in found])
 
 
 def _stale(facts: Facts) -> Iterator[Finding]:
@@ -368,20 +248,20 @@ def _stale(facts: Facts) -> Iterator[Finding]:
                 f"The docstring of {named([revision.id])} says `Revises: {said}`; "
                 f"its `down_revision` is {named(revision.parents)}."
             )
-            yield _finding(facts, Code.STALE_REVISES, "head", message, [revision.id], [revision.path])
+            yield finding_of(facts, Code.STALE_REVISES, "head", message, [revision.id], [revision.path])
 
 
 def _conflicts(facts: Facts) -> Iterator[Finding]:
     if facts.conflicts:
         message = f"Git can't merge {named(facts.conflicts)} by itself; both sides' files were judged together."
-        yield _finding(facts, Code.TEXT_CONFLICT, "head", message, (), facts.conflicts)
+        yield finding_of(facts, Code.TEXT_CONFLICT, "head", message, (), facts.conflicts)
 
 
 def _configuration(facts: Facts) -> Iterator[Finding]:
     for problem in facts.problems:
-        side = _side(facts, problem in facts.old_problems)
+        side = side_of(facts, problem in facts.old_problems)
         line = f", line {problem.line}" if problem.line else ""
         message = f"`{problem.path}`{line}: {problem.reason}."
-        found = _finding(facts, Code.UNREADABLE_CONFIG, side, message, (), [problem.path])._replace(line=problem.line)
+        found = finding_of(facts, Code.UNREADABLE_CONFIG, side, message, (), [problem.path])._replace(line=problem.line)
         # A branch may have written it just so that nobody sees what it declares.
         yield found._replace(severity="error", blinds=True) if problem.unread and side == "head" else found

@@ -46,6 +46,14 @@ class Environment(NamedTuple):
     timezone: str | None = None
     certain: bool = True
 
+    def widened(self) -> Environment:
+        """The same with all sub-folders of its directories; not of the top, for that is the whole repository."""
+        return self._replace(
+            locations=tuple(
+                each._replace(recursive=True) if each.path and not each.blocked else each for each in self.locations
+            )
+        )
+
 
 class ConfigProblem(NamedTuple):
     """Something in a configuration that a person should know.

@@ -15,13 +15,15 @@ from onehead.revisions.config import Section, concerns_alembic, read_config
 from onehead.revisions.config_files import MAX_CONFIGS, all_config_paths, is_alembic_ini, is_sample
 from onehead.revisions.environment import ConfigProblem, Environment, Location
 from onehead.revisions.ini import HERE
-from onehead.revisions.resolve import find_script_directory, find_version_directory
+from onehead.revisions.resolve import ancestors, find_script_directory, find_version_directory
 from onehead.revisions.settle import may_be_guessed
 from onehead.revisions.signs import has_hex_id, promises_revisions
 from onehead.revisions.tree import Tree, is_vendored, join, parent
 
 MAX_TOTAL_BYTES = 16 * 1024 * 1024
 """When the configurations of one tree are larger together, the rest is reported and not read."""
+MAX_MODULES = 200
+"""Python files of one environment in which a word about its directories is looked for."""
 MAX_WRITTEN = 2000
 """More paths written in one tree's configurations are reported and not looked for."""
 
@@ -34,11 +36,23 @@ class Located(NamedTuple):
         problems: by path and line.
         candidates: directories outside of all environments, sorted, whose `.py` files may be revisions that nothing
             declares. Read those that mention `down_revision` and give them to `settle.unconfigured`.
+        modules: environments with revision files in sub-folders, of which the configuration says nothing → the Python
+            files near them, in which code may say it. Read those and give what they say to `pinned`.
     """
 
     environments: tuple[Environment, ...]
     problems: tuple[ConfigProblem, ...]
     candidates: tuple[str, ...]
+    modules: Mapping[str, tuple[str, ...]] = MappingProxyType({})
+
+    def pinned(self, by_code: Collection[str]) -> Located:
+        """The same with Alembic's default where the configuration is silent: sub-folders are not read.
+
+        Args:
+            by_code: environments whose directories may be set in code: for these, the ids have to decide.
+        """
+        environments = tuple(_pinned(each) if each.path not in by_code else each for each in self.environments)
+        return self._replace(environments=environments)
 
 
 def locate(
@@ -64,7 +78,32 @@ def locate(
         environments=tuple(sorted(environments, key=lambda environment: environment.path)),
         problems=tuple(sorted(set(problems))),
         candidates=_candidates(tree, environments),
+        modules={each.path: modules_near(tree, each) for each in environments if _has_open_folders(tree, each)},
     )
+
+
+def _pinned(environment: Environment) -> Environment:
+    if environment.config is None or is_sample(environment.config):
+        return environment
+    locations = (place._replace(recursive=bool(place.recursive)) for place in environment.locations)
+    return environment._replace(locations=tuple(locations))
+
+
+def _has_open_folders(tree: Tree, environment: Environment) -> bool:
+    """Whether there are revision files of which a silent configuration leaves open whether they belong."""
+    return environment.config is not None and any(
+        place.recursive is None and tree.covered([environment]) - {place.path} for place in environment.locations
+    )
+
+
+def modules_near(tree: Tree, environment: Environment) -> tuple[str, ...]:
+    """The Python files in which code may set an environment's directories.
+
+    They are beside `env.py`, beside the configuration, and in all directories above these.
+    """
+    starts = [environment.script_location or "", parent(environment.config or "")]
+    folders = dict.fromkeys(folder for start in starts for folder in (start, *ancestors(start)))
+    return tuple(path for folder in folders for path in tree.folders.get(folder, ()))[:MAX_MODULES]
 
 
 def _sections(tree: Tree, configs: Mapping[str, bytes]) -> tuple[list[Section], list[ConfigProblem]]:

@@ -124,7 +124,7 @@ def _search(tree: Tree, written: Written, here: str, fits: Callable[[str], bool]
 
 def _guesses(written: Written, here: str) -> Iterator[str]:
     """Where the path may lead, most likely first, each place once."""
-    above = _ancestors(here)
+    above = ancestors(here)
     bases = {
         "here": [here],
         "relative": [here, "", *above],
@@ -140,7 +140,7 @@ def _guesses(written: Written, here: str) -> Iterator[str]:
     yield from dict.fromkeys(guess for guess in guesses if guess is not None)
 
 
-def _ancestors(folder: str) -> list[str]:
+def ancestors(folder: str) -> list[str]:
     """The directories above, nearest first, the top of the repository always last."""
     found: list[str] = []
     while folder and len(found) < _MOST_ANCESTORS:
