@@ -77,7 +77,16 @@ THIRD_PARTY: dict[str, set[str]] = {
     },
     "starlette": {"entrypoints.report_door", "entrypoints.request_body", "entrypoints.webhook"},
     "structlog": {
-        *("logs", "jobs.embedded", "flows.commands", "flows.concerned", "flows.handle", "flows.offer", "flows.say"),
+        *(
+            "logs",
+            "jobs.embedded",
+            "flows.commands",
+            "flows.concerned",
+            "flows.handle",
+            "flows.closing",
+            "flows.offer",
+            "flows.say",
+        ),
         "flows.troubles",
         *("entrypoints.equip", "entrypoints.report_door", "entrypoints.rounds", "entrypoints.serve"),
         *("entrypoints.connections", "entrypoints.webhook"),

@@ -108,8 +108,12 @@ class _Court:
 
     def _fits(self, issue: Issue, pull: Pull) -> bool | None:
         """Whether a pull request may be merged; `None` where that is a matter of taste."""
+        edited = self._is_ours(issue, pull) and self._site.reader.author(self._head(issue, pull)) != EMAIL
         if pull.base_branch not in self._targets:
-            return True
+            return None if edited else True
+        if edited:
+            after = self._merged(issue, pull)
+            return after.is_whole and len(after.heads) <= self._allowed(pull.base_branch)
         if self._ignored(issue):
             return None
         brought = self._brings_trouble(issue, pull)
@@ -130,8 +134,11 @@ class _Court:
         return True if len(before.heads) <= allowed else None
 
     def _merged(self, issue: Issue, pull: Pull) -> Chain:
-        head = issue_shapes.head_sha(self._repository, issue, pull)
-        return self._site.reader.merged(self._repository.tip(pull.base_branch), head).chain
+        tip = self._repository.tip(pull.base_branch)
+        return self._site.reader.merged(tip, self._head(issue, pull)).chain
+
+    def _head(self, issue: Issue, pull: Pull) -> str:
+        return issue_shapes.head_sha(self._repository, issue, pull)
 
     def _same_id(self, issue: Issue, pull: Pull, other: Issue, theirs: Pull) -> bool:
         """Whether an older open pull request carries another revision under the same id."""

@@ -133,7 +133,7 @@ def test_a_persons_work_on_the_repair_is_never_overwritten(service: Service) -> 
 
     copy.git("fetch", "origin")
     assert copy.git("rev-parse", "origin/onehead/reparent/oauth").strip() == mine
-    assert "stands back" in service.comments(number)[0]["body"]
+    assert "Somebody has worked on it, so onehead leaves it as it is." in service.comments(number)[0]["body"]
 
 
 def test_text_conflicts_are_explained_without_a_branch(service: Service) -> None:

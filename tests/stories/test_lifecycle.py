@@ -262,11 +262,10 @@ def test_a_repair_that_somebody_works_on_is_theirs_whatever_moves(service: Servi
 
     copy.git("fetch", "origin")
     assert copy.git("rev-parse", "origin/onehead/reparent/oauth") == mine
-    said = text(service, number)
     assert (
-        f"**Next:** somebody has worked on `onehead/reparent/oauth` (#{repair['number']}), so onehead stands back; "
-        "finish it there, or delete that branch."
-    ) in said
+        f"**Next:** merge #{repair['number']}, which does what it is for. Somebody has worked on it, so onehead leaves "
+        "it as it is."
+    ) in text(service, number)
     assert [each["number"] for each in service.repairs()] == [repair["number"]]
 
     # The collision goes another way: the pull request is of no use, the person's work stays.

@@ -111,3 +111,124 @@ def test_a_branch_that_goes_on_after_its_merge_keeps_its_repair(service: Service
     service.sweep()
     [after] = [pull for pull in service.repairs() if pull["base"]["ref"] == "oauth"]
     assert after["number"] == before["number"]
+
+
+def take_over(service: Service, branch: str, files: dict[str, str]) -> str:
+    """Somebody commits to a repair's branch."""
+    copy = service.project.copy
+    copy.git("fetch", "-q", "origin")
+    copy.git("switch", "-q", "-C", branch, f"origin/{branch}")
+    sha = copy.commit(files, "My own idea")
+    copy.push()
+    copy.switch("main")
+    service.settle()
+    return sha
+
+
+def main_moves(service: Service, id_: str, parent: str) -> None:
+    service.project.copy.commit(chain((id_, parent)), "Main moves on")
+    service.project.copy.push()
+    service.settle()
+
+
+def next_step(body: str) -> str:
+    return body.partition("**Next:** ")[2].partition("\n")[0]
+
+
+def test_an_edited_repair_that_main_overtakes_is_red_and_says_so_until_somebody_finishes_it(service: Service) -> None:
+    copy, project = service.project.copy, service.project
+    copy.commit(BASE, "Start")
+    copy.push()
+    project.push_branch("oauth", chain(("020", "018")))
+    number = project.open_pull("oauth")["number"]
+    main_moves(service, "019", "018")
+    [repair] = service.repairs()
+    mine = take_over(service, "onehead/reparent/oauth", {"NOTES": "mine\n"})
+    assert service.status(mine)[0] == "success"
+
+    main_moves(service, "0195", "019")
+
+    fault = "Once merged, the chain forks after 019: 2 heads (0195 and 020); 020 is the new one."
+    assert service.status(mine) == ("failure", f"As it is, this does not repair oauth: {fault}")
+    way = f"do not merge #{repair['number']} as it is. Somebody has worked on it, so onehead leaves it as it is."
+    [verdict] = service.verdicts(number)
+    assert next_step(verdict["body"]).startswith(way)
+    again = "Finish it there, or delete `onehead/reparent/oauth` and write `/onehead auto` for a new one."
+    assert next_step(verdict["body"]).endswith(again)
+    body = project.pull(repair["number"])["body"]
+    assert next_step(body).startswith(way)
+    assert "**Next:** merge it" not in body
+
+    copy.git("switch", "-q", "onehead/reparent/oauth")
+    copy.git("merge", "-q", "--no-edit", "main")
+    copy.commit(chain(("020", "0195")), "Onto the newest one")
+    copy.push()
+    copy.switch("main")
+    service.settle()
+    done = copy.git("rev-parse", "onehead/reparent/oauth")
+    assert service.status(done) == ("success", "A repair of oauth, which is judged itself.")
+    assert next_step(project.pull(repair["number"])["body"]).startswith(f"merge #{repair['number']}, which does")
+    project.merge(repair["number"])
+    service.settle()
+    assert "Repaired" in service.verdicts(number)[0]["body"]
+
+
+def test_what_an_overtaken_repair_says_of_a_new_one_works(service: Service) -> None:
+    copy, project = service.project.copy, service.project
+    copy.commit(BASE, "Start")
+    copy.push()
+    project.push_branch("oauth", chain(("020", "018")))
+    number = project.open_pull("oauth")["number"]
+    main_moves(service, "019", "018")
+    take_over(service, "onehead/reparent/oauth", {"NOTES": "mine\n"})
+    main_moves(service, "0195", "019")
+
+    copy.push(":onehead/reparent/oauth")
+    service.settle()
+    service.ask(number, "/onehead auto")
+
+    [repair] = service.repairs()
+    assert service.status(repair["head"]["sha"])[0] == "success"
+    assert next_step(repair["body"]) == "merge it. It closes by itself when it is no longer needed."
+    assert f"A repair is ready: #{repair['number']}" in service.verdicts(number)[0]["body"]
+
+
+def test_an_edited_repair_of_main_is_red_once_main_has_another_head(service: Service) -> None:
+    copy = service.project.copy
+    copy.commit(merged(BASE, chain(("019", "018"), ("020", "018"))), "Two at once")
+    copy.push()
+    service.settle()
+    [repair] = service.repairs()
+    mine = take_over(service, "onehead/merge/main", {"NOTES": "mine\n"})
+    assert service.status(mine)[0] == "success"
+
+    main_moves(service, "beef", "018")
+
+    state, text = service.status(mine)
+    assert (state, text.partition(" forks after 018")[0]) == (
+        "failure",
+        "As it is, this does not repair main: The chain",
+    )
+    assert next_step(service.project.pull(repair["number"])["body"]).startswith("do not merge #")
+    [told] = service.verdicts(repair["number"])
+    assert next_step(told["body"]).startswith("do not merge #")
+
+
+def test_an_edited_repair_that_git_can_not_merge_any_more_is_red(service: Service) -> None:
+    copy = service.project.copy
+    copy.commit(merged(BASE, {"notes.txt": "a\n"}), "Start")
+    copy.push()
+    service.project.push_branch("oauth", chain(("020", "018")))
+    service.project.open_pull("oauth")
+    main_moves(service, "019", "018")
+    mine = take_over(service, "onehead/reparent/oauth", {"notes.txt": "b\n"})
+    copy.switch("oauth")
+    copy.commit({"notes.txt": "c\n"}, "Other notes")
+    copy.push()
+    copy.switch("main")
+    service.settle()
+
+    assert service.status(mine) == (
+        "failure",
+        "As it is, this does not repair oauth: git can't merge it into oauth by itself.",
+    )

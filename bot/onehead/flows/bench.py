@@ -148,6 +148,7 @@ class Bench:
         reported: commit of what databases have reported; empty where none has.
         has_pulls: whether there can be pull requests: they may be switched off, or hidden from the bot's account.
         kept: repair branches that this run found to be needed.
+        outdated: repair branches onto which this run could not push what is needed now.
         told: pull requests on which this run has explained a fork of a target.
         credits: target and head (SHAs; empty for the target itself) → who brought what, where it was asked.
         pushed: what this run has pushed a repair onto, and the commit; it has to be looked at again.
@@ -168,6 +169,7 @@ class Bench:
     reported: str = ""
     has_pulls: bool = True
     kept: set[str] = field(default_factory=set)
+    outdated: set[str] = field(default_factory=set)
     told: set[int] = field(default_factory=set)
     pushed: dict[BranchMoved | PullChanged, str] = field(default_factory=dict)
     credits: dict[tuple[str, str], dict[str, str]] = field(default_factory=dict)
@@ -176,7 +178,7 @@ class Bench:
     unneeded: dict[str, str] = field(default_factory=dict)
     _pages: dict[int, Page] = field(default_factory=dict)
     _grounds: dict[str, Ground | Exception] = field(default_factory=dict)
-    _cases: dict[tuple[str, str, str], Case | Exception] = field(default_factory=dict)
+    _cases: dict[tuple[str, str, str, str], Case | Exception] = field(default_factory=dict)
     _room: int = _MOST_KEPT
 
     @property
@@ -202,7 +204,7 @@ class Bench:
             head: the branch; `None` for the target itself.
             strategy: chosen by a person for this branch; `None` for what the repository wants.
         """
-        key = (target.name, head.ref + head.sha if head else "", strategy or "")
+        key = (target.name, target.point.sha, head.ref + head.sha if head else "", strategy or "")
         found = self._cases.get(key)
         if found is None:
             found = _outcome(lambda: self._judge(target, head, strategy))
@@ -229,9 +231,9 @@ class Bench:
         return Case(target, prepare(examination, trees), trees, self._others.ledger.databases)
 
     def _ground(self, target: Target) -> Ground:
-        if target.name not in self._grounds:
-            self._grounds[target.name] = _outcome(lambda: read_ground(self.git, target.point, self._memory))
-        return _given(self._grounds[target.name])
+        if target.point.sha not in self._grounds:
+            self._grounds[target.point.sha] = _outcome(lambda: read_ground(self.git, target.point, self._memory))
+        return _given(self._grounds[target.point.sha])
 
     @cached_property
     def _memory(self) -> Memory:

@@ -18,10 +18,11 @@ import structlog
 from onehead.flows import ours, say, verdicts
 from onehead.flows.agenda import Agenda, agenda
 from onehead.flows.bench import HEADS, Bench, Target
+from onehead.flows.closing import remove_branch
 from onehead.flows.commands import answer_commands, unanswered
 from onehead.flows.concerned import Work, all_concerned
 from onehead.flows.desk import Desk
-from onehead.flows.offer import drop_laid_ready, remove_branch
+from onehead.flows.offer import drop_laid_ready
 from onehead.flows.page import VERDICT, Page
 from onehead.flows.policy import read_policy
 from onehead.flows.publish import (

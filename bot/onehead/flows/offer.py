@@ -7,21 +7,19 @@ has committed to is left alone, and a repair that somebody has closed is not off
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import structlog
 
-from onehead.flows import ours
+from onehead.flows import ours, verdicts
 from onehead.flows.agenda import is_local
 from onehead.flows.bench import HEADS, Bench, Case
+from onehead.flows.closing import close, declined
 from onehead.flows.offered import Offer, source_of
 from onehead.flows.page import Choices
 from onehead.flows.repair import NotWritten, TextConflict, Written, write_repair
 from onehead.flows.say import remark
-from onehead.flows.troubles import NOT_CLOSED, page
-from onehead.forge.errors import NotFound
-from onehead.forge.intents import close_pull, delete_branch, ensure_pull
+from onehead.forge.intents import ensure_pull
 from onehead.forge.markers import Marker, mark
 from onehead.forge.values import PullRequest
 from onehead.gitrepo.patch import patch_of
@@ -30,13 +28,10 @@ from onehead.jobs.job import BranchMoved, PullChanged
 from onehead.plan.forks import forks_of
 from onehead.plan.plans import ReasonCode
 from onehead.quoting import code, inline
-from onehead.reports.comment import pull_body, pull_title
+from onehead.reports.comment import inline_code, pull_body, pull_title
 from onehead.reports.text import short_ref
 
 log = structlog.get_logger(__name__)
-
-CLOSED = Marker("closed")
-"""Marks the comment with which we close a pull request of ours: one that was closed without it, a person closed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,30 +157,6 @@ def cannot_push(pull: PullRequest) -> str:
             return ""
 
 
-def close(bench: Bench, pulls: Collection[PullRequest], reason: str) -> None:
-    """Close repair pull requests of ours, say why, and delete their branches where nobody else has worked on them."""
-    api, name = bench.desk.api, bench.repository.name
-    for pull in pulls:
-        with bench.troubles.apart(page(pull.number), NOT_CLOSED):
-            text = f"Closed, because {reason}.\n\n**Next:** {_next_after(bench, pull)}.\n"
-            close_pull(api, name, pull.number, marker=CLOSED, reason=text, author=bench.desk.me)
-            remove_branch(bench, pull.head.ref)
-            log.info("Withdrew a repair.", repository=str(name), pull=pull.number, reason=reason)
-
-
-def _next_after(bench: Bench, pull: PullRequest) -> str:
-    if pull.head.ref not in bench.heads or bench.holds_our_work(pull.head.ref):
-        return "nothing to do here"
-    return f"the branch {code(pull.head.ref)} stays, for somebody has worked on it; delete it when it is of no use"
-
-
-def remove_branch(bench: Bench, branch: str) -> None:
-    """Delete a repair branch, unless its last commit is somebody else's."""
-    if bench.holds_our_work(branch):
-        delete_branch(bench.desk.api, bench.repository.name, branch)
-        bench.heads.pop(branch, None)
-
-
 def remove_laid_ready(bench: Bench, pull: PullRequest, but: str = "") -> None:
     """Delete the repairs that were laid ready for a pull request from a fork, but for one that still holds."""
     for ref, tip in list(bench.laid_ready.items()):
@@ -250,35 +221,75 @@ def _as_pull(bench: Bench, case: Case, occasion: Occasion, written: Written, bef
     if occasion.pull is not None:
         bench.mended[base] = occasion.pull.number
     open_already = [pull for pull in before if pull.head.ref == name]
-    declined = None if before else _declined(bench, occasion, base, name)
-    if declined is not None:
+    refused = None if before else _declined(bench, occasion, base, name)
+    if refused is not None:
         bench.kept.add(name)
         return Offer(
-            trouble=f"you decide: the repair, #{declined}, was closed, so onehead does not open another one. Reopen "
+            trouble=f"you decide: the repair, #{refused}, was closed, so onehead does not open another one. Reopen "
             "it, or ask for a new one with `/onehead merge` or `/onehead reparent`."
         )
-    refusal = _push(bench, name, written.sha, open_already, applicable=occasion.pull is not None)
+    refusal = _push(bench, name, written.sha, applicable=occasion.pull is not None)
     if refusal:
-        return Offer(trouble=refusal)
+        bench.outdated.add(name)
+        standing = next(iter(open_already), None)
+        return Offer(trouble=refusal) if standing is None else _left_as_it_is(bench, case, occasion, standing, refusal)
     if not bench.has_pulls:
         return Offer(branch=name, merged_first=written.merged_first)
     close(bench, [pull for pull in before if pull not in open_already], "another repair fits better now")
-    asked_on = f"#{occasion.pull.number}" if occasion.pull else ""
-    words = remark(bench, case, Offer(merged_first=written.merged_first))
-    facts: dict[str, object] = {"told": list(occasion.tell)}
-    if occasion.alone:
-        facts["alone"] = True
+    made = Offer(merged_first=written.merged_first)
     pull, _ = ensure_pull(
         bench.desk.api,
         bench.repository.name,
         head=name,
         base=base,
         title=pull_title(case.examination),
-        body=mark(Marker("repair", facts=facts), pull_body(words, asked_on)),
+        body=_body(bench, case, occasion, made),
         known=next(iter(open_already), None),
         label=ours.LABEL,
     )
-    return Offer(pull, merged_first=written.merged_first)
+    return replace(made, pull=pull)
+
+
+def _declined(bench: Bench, occasion: Occasion, base: str, name: str) -> int | None:
+    since = occasion.pull.created_at if occasion.pull else None
+    return declined(bench, base, name, earlier=occasion.earlier, since=since, asked=occasion.choices.strategy_at)
+
+
+def _body(bench: Bench, case: Case, occasion: Occasion, made: Offer) -> str:
+    """What a repair's own page says, and what it remembers for us."""
+    facts: dict[str, object] = {"told": list(occasion.tell)}
+    if occasion.alone:
+        facts["alone"] = True
+    asked_on = f"#{occasion.pull.number}" if occasion.pull else ""
+    return mark(Marker("repair", facts=facts), pull_body(remark(bench, case, made), asked_on))
+
+
+def _left_as_it_is(bench: Bench, case: Case, occasion: Occasion, standing: PullRequest, refusal: str) -> Offer:
+    """An open repair whose branch could not be moved: it may still do what it is for, or be overtaken."""
+    head = bench.head_of(standing)
+    fault = verdicts.left_by_repair(bench, standing, head) if head is not None else ""
+    theirs = not bench.holds_our_work(standing.head.ref)
+    because = " Somebody has worked on it, so onehead leaves it as it is." if theirs else ""
+    if not fault:
+        way = f"merge #{standing.number}, which does what it is for.{because}"
+    else:
+        again = f" and write `/onehead {occasion.choices.strategy or 'auto'}` for a new one" if occasion.pull else ""
+        instead = f"Finish it there, or delete {code(standing.head.ref)}{again}." if theirs else f"Instead, {refusal}"
+        way = (
+            f"do not merge #{standing.number} as it is.{because} Merged, it would not repair {code(_base(case))}: "
+            f"{inline_code(fault)} {instead}"
+        )
+    made = Offer(standing, trouble=way)
+    ensure_pull(
+        bench.desk.api,
+        bench.repository.name,
+        head=standing.head.ref,
+        base=standing.base.ref,
+        title=standing.title,
+        body=_body(bench, case, occasion, made),
+        known=standing,
+    )
+    return made
 
 
 def _to_fork(bench: Bench, case: Case, occasion: Occasion, written: Written) -> Offer:
@@ -310,36 +321,13 @@ def _to_fork(bench: Bench, case: Case, occasion: Occasion, written: Written) -> 
     )
 
 
-def _declined(bench: Bench, occasion: Occasion, base: str, name: str) -> int | None:
-    """The number of the repair that a person has closed, unless it was asked for again since."""
-    api, repository = bench.desk.api, bench.repository.name
-    found: dict[int, PullRequest] = {}
-    for number in occasion.earlier:
-        with suppress(NotFound):
-            found[number] = api.pull(repository, number)
-    if not occasion.earlier and bench.has_pulls:  # there is no page that would remember it, or it was not written
-        with suppress(NotFound):
-            same = api.pull_between(repository, base, name)
-            if occasion.pull is None or same.created_at >= occasion.pull.created_at:
-                found[same.number] = same
-    mine = [pull for pull in found.values() if pull.author.id == bench.desk.me.id]
-    newest = max(mine, key=lambda pull: pull.number, default=None)
-    if newest is None or newest.merged or newest.is_open:
-        return None
-    asked = occasion.choices.strategy_at
-    if asked is not None and asked >= newest.updated_at:
-        return None
-    return None if any(bench.page(newest.number).ours(CLOSED.kind)) else newest.number
-
-
-def _push(bench: Bench, name: str, sha: str, pulls: Sequence[PullRequest] = (), *, applicable: bool = False) -> str:
+def _push(bench: Bench, name: str, sha: str, *, applicable: bool = False) -> str:
     """Push a repair branch; says why not, where it could not be, or must not: a person's work is never overwritten.
 
     Args:
         bench: the repository.
         name: short name of the branch.
         sha: the repair.
-        pulls: those that propose the branch already.
         applicable: whether `/onehead apply` would push the same onto the judged branch.
     """
     tip = bench.heads.get(name)
@@ -347,8 +335,7 @@ def _push(bench: Bench, name: str, sha: str, pulls: Sequence[PullRequest] = (), 
     if tip == sha:
         return ""
     if tip is not None and not bench.holds_our_work(name):
-        where = f"{code(name)}{''.join(f' (#{pull.number})' for pull in pulls)}"
-        return f"somebody has worked on {where}, so onehead stands back; finish it there, or delete that branch."
+        return f"somebody has worked on {code(name)}, so onehead stands back; finish it there, or delete that branch."
     in_the_way = next((other for other in bench.heads if f"{name}/".startswith(f"{other}/") and other != name), None)
     if in_the_way is not None:
         return (

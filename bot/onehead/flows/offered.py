@@ -22,7 +22,7 @@ class Offer:
     """What became of a repair.
 
     Attributes:
-        pull: its pull request.
+        pull: its pull request; with a `trouble`, one that is not what onehead would propose now.
         branch: where there can be none, the ref of the base repository that holds it. The branch judged is in a fork:
             a full name, and no branch, see `ours.LAID_READY`. Pull requests are switched off: a branch.
         patch: the same as a patch, for `git am`.

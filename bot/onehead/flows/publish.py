@@ -10,7 +10,8 @@ from collections.abc import Collection
 from onehead.flows import ours, say, verdicts
 from onehead.flows.agenda import is_local
 from onehead.flows.bench import HEADS, Bench, Case, Target
-from onehead.flows.offer import Occasion, close, offer, remove_branch, remove_laid_ready
+from onehead.flows.closing import close, remove_branch
+from onehead.flows.offer import Occasion, offer, remove_laid_ready
 from onehead.flows.offered import Offer
 from onehead.flows.people import pages_told, pulls_behind
 from onehead.flows.troubles import NOT_REPAIRED, NOT_TOLD, cause, page

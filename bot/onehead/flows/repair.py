@@ -16,8 +16,8 @@ from onehead.flows import ours
 from onehead.flows.changes import Repairs
 from onehead.flows.examine import Trees, examine
 from onehead.gitrepo.command import Git
-from onehead.gitrepo.merge import write_merged_tree
-from onehead.gitrepo.refs import describe
+from onehead.gitrepo.merge import write_clean_merge, write_merged_tree
+from onehead.gitrepo.refs import describe, is_ancestor
 from onehead.gitrepo.write import Draft, Merge, Signature, write_commits
 from onehead.plan.facts import Evidence
 from onehead.plan.findings import Side
@@ -96,6 +96,18 @@ def write_repair(git: Git, repairs: Repairs, trees: Trees, *, author: str = ours
     *_, sha = write_commits(git, start.sha, [*below, Draft(_message(repairs), changes)], signature)
     _confirm(git, repairs, trees, Point(start.ref, sha))
     return Written(sha, "head" if examination.head else "target", bool(below), kind)
+
+
+def merged_commit(git: Git, base: str, head: str) -> str | None:
+    """The commit that merging `head` into `base` would give, under no name; `None` where git can't do it by itself."""
+    if is_ancestor(git, base, head):
+        return head
+    tree = write_clean_merge(git, base, head)
+    if tree is None:
+        return None
+    signature = Signature(ours.AUTHOR, ours.EMAIL, describe(git, [head])[head].date)
+    [sha] = write_commits(git, base, [Draft("What merging would give\n", (), Merge(head, tree))], signature)
+    return sha
 
 
 def _confirm(git: Git, repairs: Repairs, trees: Trees, written: Point) -> None:

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from onehead.flows.agenda import is_local
 from onehead.flows.bench import HEADS, Bench, Case, Target
 from onehead.flows.page import Choices, Ignored, problem_keys
+from onehead.flows.repair import merged_commit
 from onehead.flows.statuses import Verdict
 from onehead.flows.troubles import page
 from onehead.forge.values import PullRequest, StatusState
@@ -24,12 +26,14 @@ def of_pull(bench: Bench, pull: PullRequest, head: Point, rivals: tuple[Rival, .
 
 
 def _of_pull(bench: Bench, pull: PullRequest, head: Point, rivals: tuple[Rival, ...]) -> Verdict:
+    if bench.is_ours(pull):
+        return _of_repair(bench, pull, head)
     target = bench.targets.get(pull.base.ref)
     if target is None:
-        return Verdict(head.sha, StatusState.SUCCESS, _goes_elsewhere(bench, pull))
+        where = f"judged once it goes into {' or '.join(bench.targets)}"
+        text = f"Goes into {pull.base.ref}, which is not deployed; {where}."
+        return Verdict(head.sha, StatusState.SUCCESS, text)
     case = bench.judge(target, head)
-    if bench.is_ours(pull):
-        return _plain(case)
     if case.examination.verdict == "ok":
         if not rivals:
             return _plain(case)
@@ -82,10 +86,40 @@ def _choices(bench: Bench, pull: PullRequest) -> Choices:
     return Choices()
 
 
-def _goes_elsewhere(bench: Bench, pull: PullRequest) -> str:
-    if bench.is_ours(pull):
-        return f"A repair of {pull.base.ref}, which is judged itself."
-    return f"Goes into {pull.base.ref}, which is not deployed; judged once it goes into {' or '.join(bench.targets)}."
+def _of_repair(bench: Bench, pull: PullRequest, head: Point) -> Verdict:
+    """A repair of ours. As long as nobody else touches its branch, it is made anew whenever it has to be."""
+    target = bench.targets.get(pull.base.ref)
+    left_alone = pull.head.ref in bench.outdated or not bench.holds_our_work(pull.head.ref)
+    fault = left_by_repair(bench, pull, head) if left_alone else ""
+    if fault:
+        return Verdict(head.sha, StatusState.FAILURE, f"As it is, this does not repair {pull.base.ref}: {fault}")
+    if target is not None:
+        return _plain(bench.judge(target, head))
+    return Verdict(head.sha, StatusState.SUCCESS, f"A repair of {pull.base.ref}, which is judged itself.")
+
+
+def left_by_repair(bench: Bench, pull: PullRequest, head: Point) -> str:
+    """What would still be wrong with a branch once one of our repair pull requests is merged into it, a sentence."""
+    base = bench.heads.get(pull.base.ref)
+    if base is None:
+        return ""
+    merged = merged_commit(bench.git, base, head.sha)
+    if merged is None:
+        return f"git can't merge it into {pull.base.ref} by itself."
+    into = bench.targets.get(pull.base.ref)
+    if into is not None:
+        after = [bench.judge(replace(into, point=Point(into.point.ref, merged)), None)]
+    else:
+        point = Point(f"{HEADS}{pull.base.ref}", merged)
+        after = [bench.judge(target, point) for target in _needing(bench, pull.base.ref, Point(point.ref, base))[:1]]
+    return next((one_line(case.examination) for case in after if case.examination.verdict != "ok"), "")
+
+
+def _needing(bench: Bench, branch: str, head: Point) -> list[Target]:
+    """The targets for which a branch needs a repair; it is made for the first of them."""
+    proposed = [pull.base.ref for pull in bench.pulls if is_local(pull) and pull.head.ref == branch]
+    targets = [bench.targets[name] for name in dict.fromkeys(proposed) if name in bench.targets] or [bench.main]
+    return [target for target in targets if bench.judge(target, head).examination.verdict != "ok"]
 
 
 def _plain(case: Case) -> Verdict:

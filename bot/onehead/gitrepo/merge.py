@@ -104,10 +104,20 @@ def write_merged_tree(git: Git, target: str, head: str) -> str:
         GitTooOld: git has no `merge-tree --write-tree`.
         OneheadError: no repository, unknown SHAs, or missing objects.
     """
+    return _written_merge(git, target, head)[0]
+
+
+def write_clean_merge(git: Git, target: str, head: str) -> str | None:
+    """The same, where git can merge the two by itself; `None` where it can't."""
+    tree, conflicts, _ = _written_merge(git, target, head)
+    return None if conflicts else tree
+
+
+def _written_merge(git: Git, target: str, head: str) -> tuple[str, dict[str, Conflict], tuple[str, ...]]:
     from onehead.gitrepo.scratch import scratch  # noqa: PLC0415 - see above
 
     with scratch(git, target, keep=True) as place:
-        return _merge(place.git, target, head)[0]
+        return _merge(place.git, target, head)
 
 
 def taken_over(head: Tree) -> MergedTree:

@@ -102,6 +102,7 @@ def pull_body(remark: Remark, pull: str = "") -> str:
     heads = max((len(e.facts.merged.heads) for e in remark.examination.environments), default=0)
     tables = [table for each in values["environments"] for table in each["tables"]]
     values |= {"pull": pull, "heads_now": heads, "merged_first": remark.merged_first, "tables": tables}
+    values["left"] = remark.trouble
     return fitted("pull/body.md.j2", values)
 
 

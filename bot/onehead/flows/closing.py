@@ -1,0 +1,78 @@
+"""Repairs that are closed, by us or by a person: how they end, and when they are not offered again."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from contextlib import suppress
+from datetime import datetime
+
+import structlog
+
+from onehead.flows.bench import Bench
+from onehead.flows.troubles import NOT_CLOSED, page
+from onehead.forge.errors import NotFound
+from onehead.forge.intents import close_pull, delete_branch
+from onehead.forge.markers import Marker
+from onehead.forge.values import PullRequest
+from onehead.quoting import code
+
+log = structlog.get_logger(__name__)
+
+CLOSED = Marker("closed")
+"""Marks the comment with which we close a pull request of ours: one that was closed without it, a person closed."""
+
+
+def close(bench: Bench, pulls: Collection[PullRequest], reason: str) -> None:
+    """Close repair pull requests of ours, say why, and delete their branches where nobody else has worked on them."""
+    api, name = bench.desk.api, bench.repository.name
+    for pull in pulls:
+        with bench.troubles.apart(page(pull.number), NOT_CLOSED):
+            text = f"Closed, because {reason}.\n\n**Next:** {_next_after(bench, pull)}.\n"
+            close_pull(api, name, pull.number, marker=CLOSED, reason=text, author=bench.desk.me)
+            remove_branch(bench, pull.head.ref)
+            log.info("Withdrew a repair.", repository=str(name), pull=pull.number, reason=reason)
+
+
+def _next_after(bench: Bench, pull: PullRequest) -> str:
+    if pull.head.ref not in bench.heads or bench.holds_our_work(pull.head.ref):
+        return "nothing to do here"
+    return f"the branch {code(pull.head.ref)} stays, for somebody has worked on it; delete it when it is of no use"
+
+
+def remove_branch(bench: Bench, branch: str) -> None:
+    """Delete a repair branch, unless its last commit is somebody else's."""
+    if bench.holds_our_work(branch):
+        delete_branch(bench.desk.api, bench.repository.name, branch)
+        bench.heads.pop(branch, None)
+
+
+def declined(
+    bench: Bench, base: str, name: str, *, earlier: Collection[int], since: datetime | None, asked: datetime | None
+) -> int | None:
+    """The number of the repair that a person has closed, unless it was asked for again since.
+
+    Args:
+        bench: the repository.
+        base: the branch that is repaired.
+        name: the repair's own branch.
+        earlier: numbers of the repairs that were offered before, as far as a page remembers them.
+        since: when the pull request that is repaired was opened; `None` where there is none.
+        asked: when somebody asked for a repair last.
+    """
+    api, repository = bench.desk.api, bench.repository.name
+    found: dict[int, PullRequest] = {}
+    for number in earlier:
+        with suppress(NotFound):
+            found[number] = api.pull(repository, number)
+    if not earlier and bench.has_pulls:  # there is no page that would remember it, or it was not written
+        with suppress(NotFound):
+            same = api.pull_between(repository, base, name)
+            if since is None or same.created_at >= since:
+                found[same.number] = same
+    mine = [pull for pull in found.values() if pull.author.id == bench.desk.me.id]
+    newest = max(mine, key=lambda pull: pull.number, default=None)
+    if newest is None or newest.merged or newest.is_open:
+        return None
+    if asked is not None and asked >= newest.updated_at:
+        return None
+    return None if any(bench.page(newest.number).ours(CLOSED.kind)) else newest.number
