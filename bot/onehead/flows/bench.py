@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from onehead.flows import ours
 from onehead.flows.agenda import is_local
@@ -155,6 +155,7 @@ class Bench:
         statuses: what the status of each judged commit is to say.
         mended: branch → the pull request for which this run has offered a repair of it.
         unneeded: branch → why one of its pull requests needs no repair of it (any more).
+        signing: deployed branch → whether it takes signed commits only, as far as that was found out.
     """
 
     desk: Desk
@@ -176,6 +177,7 @@ class Bench:
     statuses: Statuses = field(default_factory=Statuses)
     mended: dict[str, int] = field(default_factory=dict)
     unneeded: dict[str, str] = field(default_factory=dict)
+    signing: dict[str, Literal["no", "likely", "required"]] = field(default_factory=dict)
     _pages: dict[int, Page] = field(default_factory=dict)
     _grounds: dict[str, Ground | Exception] = field(default_factory=dict)
     _cases: dict[tuple[str, str, str, str], Case | Exception] = field(default_factory=dict)

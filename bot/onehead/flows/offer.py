@@ -128,6 +128,8 @@ def push_onto(bench: Bench, case: Case, pull: PullRequest | None, written: Writt
         if elsewhere is None:
             raise
         outcome = PushOutcome(f"{HEADS}{branch}", PushStatus.FORBIDDEN, refused.message)
+    if "unverified commit" in outcome.text:
+        return f"{code(branch)} takes signed commits only, and onehead has no key to sign with."
     if outcome.status not in (PushStatus.OK, PushStatus.UP_TO_DATE):
         if pull is not None and elsewhere is not None and not pull.allow_maintainer_edit:
             return (
@@ -236,7 +238,7 @@ def _as_pull(bench: Bench, case: Case, occasion: Occasion, written: Written, bef
     if not bench.has_pulls:
         return Offer(branch=name, merged_first=written.merged_first)
     close(bench, [pull for pull in before if pull not in open_already], "another repair fits better now")
-    made = Offer(merged_first=written.merged_first)
+    made = Offer(merged_first=written.merged_first, commit=written.sha)
     pull, _ = ensure_pull(
         bench.desk.api,
         bench.repository.name,
@@ -318,6 +320,7 @@ def _to_fork(bench: Bench, case: Case, occasion: Occasion, written: Written) -> 
         merged_first=written.merged_first,
         trouble=refusal,
         source=source_of(pull),
+        commit=written.sha,
     )
 
 

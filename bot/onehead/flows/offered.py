@@ -31,6 +31,7 @@ class Offer:
         trouble: why it was not offered, and what to do instead.
         source: where the judged commits come from: a branch, a push to `refs/for/…` without one, or a branch or fork
             that is gone.
+        commit: the one with the fix, wherever it lies; empty where none was written.
     """
 
     pull: PullRequest | None = None
@@ -40,3 +41,4 @@ class Offer:
     merged_first: bool = False
     trouble: str = ""
     source: Source = "branch"
+    commit: str = ""

@@ -14,6 +14,7 @@ from onehead.flows.bench import Bench, Case
 from onehead.flows.offered import Offer
 from onehead.flows.page import VERDICT
 from onehead.flows.people import brought_by
+from onehead.flows.signing import signing
 from onehead.flows.statuses import Description, Verdict, tells
 from onehead.flows.troubles import NO_STATUS, NOT_JUDGED
 from onehead.forge.intents import ensure_comment, ensure_status
@@ -135,4 +136,6 @@ def remark(bench: Bench, case: Case, made: Offer, rivals: tuple[Rival, ...] = ()
         trouble=made.trouble,
         rivals=rivals,
         source=made.source,
+        commit=made.commit,
+        signing=signing(bench, case.target) if made.commit else "no",
     )

@@ -204,6 +204,13 @@ def describe(git: Git, shas: Sequence[str]) -> dict[str, Commit]:
     return {commit.sha: commit for commit in commits}
 
 
+def are_signed(git: Git, sha: str, most: int) -> bool:
+    """Whether the latest commits on the line of a branch all carry a signature, so many of them; none is verified."""
+    headers = git.run("rev-list", "--header", "--first-parent", f"--max-count={most}", "--end-of-options", sha)
+    records = [record.partition(b"\n\n")[0] for record in headers.split(b"\0") if record.strip()]
+    return all(b"\ngpgsig" in record for record in records)
+
+
 def parse_commit(fields: Sequence[str]) -> Commit:
     """Read the fields of one `COMMIT_FORMAT`."""
     # Names come from anywhere and go everywhere: what is no text becomes a replacement character here.

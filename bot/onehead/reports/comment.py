@@ -26,6 +26,7 @@ from onehead.reports.mermaid import mermaid
 from onehead.reports.picture import fork_picture
 from onehead.reports.state_table import columns_and_rows
 from onehead.reports.text import coverage_line, short_ref
+from onehead.reports.unsigned import unsigned
 from onehead.states.account import StateTable
 from onehead.wording import listed, shortened
 
@@ -62,6 +63,8 @@ class Remark:
         trouble: why no repair branch was written, with what to do; empty otherwise.
         rivals: other open pull requests that would collide with this one.
         source: where the judged commits come from: `branch`, `agit` (a push to `refs/for/…`) or `gone`.
+        commit: the one with the fix; empty where none was written.
+        signing: whether the target takes signed commits only, which the repair is not: `no`, `likely` or `required`.
     """
 
     examination: Examination
@@ -76,6 +79,8 @@ class Remark:
     trouble: str = ""
     rivals: tuple[Rival, ...] = ()
     source: str = "branch"
+    commit: str = ""
+    signing: str = "no"
 
 
 def comment(remark: Remark) -> str:
@@ -182,6 +187,13 @@ def _values(remark: Remark, plan: Plan) -> dict[str, Any]:
         "by_hand": _by_hand(remark, plan),
         "patch": _patch(remark),
         "shortened": False,
+        "unsigned": unsigned(
+            examination,
+            remark.signing,
+            remark.commit,
+            merged_first=remark.merged_first,
+            elsewhere=bool(remark.branch or remark.patch),
+        ),
         "rivals": clashes(remark.rivals),
         "coverage": coverage_line(examination),
         "compared": compared(examination),
