@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import threading
 from pathlib import Path
 
 from onehead.entrypoints.equip import equip
@@ -14,9 +15,13 @@ from onehead.entrypoints.serve import serve
 from onehead.errors import UsageError
 from onehead.flows.attention import Attention
 from onehead.flows.handle import handle
-from onehead.flows.scope import repositories_in_scope
+from onehead.flows.leave import DAY_AND_MORE, left_behind
+from onehead.flows.scope import in_scope
+from onehead.forge.errors import Unauthorised
+from onehead.forge.values import Repository
 from onehead.jobs.embedded import EmbeddedEngine
-from onehead.jobs.job import Everything, Job
+from onehead.jobs.engine import Run
+from onehead.jobs.job import Everything, Job, ScopeLeft
 from onehead.logs import configure
 from onehead.settings import load
 
@@ -41,11 +46,26 @@ def run(options: argparse.Namespace) -> int:
         if Everything() in job.subjects:
             attention.looked_at(job.repository)
 
-    engine = EmbeddedEngine(work, on_run=metrics.run)
+    doubt = threading.Event()
+
+    def ran(run: Run) -> None:
+        metrics.run(run)
+        if isinstance(run.error, Unauthorised):
+            doubt.set()
+
+    engine = EmbeddedEngine(work, on_run=ran)
+
+    def was_ours(repository: Repository) -> bool:
+        idle = desk.mirrors.idle(desk.clone_url(repository))
+        return attention.knows(str(repository.name)) or (idle is not None and idle > DAY_AND_MORE)
 
     def sweep() -> None:
-        for repository in attention.due(repositories_in_scope(desk.api, desk.me, desk.covers)):
+        everything = list(desk.api.repositories(desk.me))
+        for repository in attention.due(in_scope(everything, desk.covers)):
             engine.submit(Job(str(repository.name), frozenset({Everything()})))
+        for repository in left_behind(everything, desk.covers, was_ours):
+            attention.forget(str(repository.name))
+            engine.submit(Job(str(repository.name), frozenset({ScopeLeft()})))
 
-    serve(settings, engine=engine, metrics=metrics, account=lambda: desk.whoami().id, sweep=sweep)
+    serve(settings, engine=engine, metrics=metrics, account=lambda: desk.whoami().id, sweep=sweep, doubt=doubt)
     return 0

@@ -12,6 +12,7 @@ from onehead.entrypoints.health import FORGE_SILENCE, Health
 from onehead.entrypoints.metrics import Metrics
 from onehead.entrypoints.rounds import Rounds, next_time, pause_after
 from onehead.errors import OneheadError, UsageError
+from onehead.forge.errors import Unauthorised
 from onehead.jobs.embedded import EmbeddedEngine
 from onehead.jobs.retry import LONGEST_DELAY
 
@@ -53,6 +54,7 @@ class Scene:
         self.asked = threading.Semaphore(0)
         self.forge_errors: Iterator[Exception | None] = iter(())
         self.sweep_errors: Iterator[Exception | None] = iter(())
+        self.doubt = threading.Event()
         self.rounds: Rounds | None = None
 
     def begin(self, cron: str | None = None) -> None:
@@ -62,6 +64,7 @@ class Scene:
             cron=cron,
             health=self.health,
             metrics=self.metrics,
+            doubt=self.doubt,
             now=lambda: self.now,
         )
         self.rounds.start()
@@ -142,6 +145,7 @@ def test_a_forge_that_is_away_is_waited_for(scene: Scene, short_pauses: list[tup
         assert not is_ready
         assert report["forge"] == {
             "reachable": False,
+            "token_refused": False,
             "last_answer": None,
             "trouble": "Forgejo does not answer. Look whether it runs.",
         }
@@ -157,6 +161,20 @@ def test_a_forge_that_is_away_is_waited_for(scene: Scene, short_pauses: list[tup
         "error": "Forgejo does not answer. Look whether it runs.",
         "retry_in": 0.01,
     }
+
+
+def test_a_token_that_is_refused_makes_it_unready_at_once(scene: Scene) -> None:
+    scene.forge_errors = iter([None, Unauthorised("Forgejo does not accept the token.", status=401)])
+    scene.begin()
+    assert scene.asked.acquire(timeout=PATIENCE)
+    assert eventually(lambda: scene.health.report()[0])
+
+    scene.doubt.set()  # as a job does that was refused; the next question would come in a minute
+
+    assert eventually(lambda: not scene.health.report()[0])
+    told = scene.health.report()[1]["forge"]
+    assert told["token_refused"]
+    assert told["trouble"] == "Forgejo does not accept the token."
 
 
 def test_when_the_forge_returns_everything_is_swept_again(

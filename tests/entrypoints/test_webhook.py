@@ -240,7 +240,7 @@ def test_ready_when_the_forge_answered_and_the_engine_runs() -> None:
     assert [each.status_code for each in (before, without_engine, now, stopped)] == [503, 503, 200, 503]
     assert before.json() == {
         "ready": False,
-        "forge": {"reachable": False, "last_answer": None, "trouble": "not asked yet"},
+        "forge": {"reachable": False, "token_refused": False, "last_answer": None, "trouble": "not asked yet"},
         "engine": {"running": False, "waiting": 0, "busy": 0},
         "disk": {"writable": True, "trouble": None},
         "sweep": {"last_success": None, "trouble": None},

@@ -208,3 +208,20 @@ def test_a_folder_that_may_not_be_looked_into(repo: Repository) -> None:
         assert (done.stdout.split(), done.stderr) == ([repo.sha("main")] * 3, "")
     finally:
         shutil.rmtree(folder)
+
+
+def test_a_mirror_tells_how_long_nobody_has_used_it(repo: Repository, tmp_path: Path) -> None:
+    mirrors, url = Mirrors(tmp_path / "cache"), f"file://{repo.path}"
+    assert mirrors.idle(url) is None
+    with mirrors.hold(url) as held:
+        held.fetch()
+        lock = Path(held.git.directory).with_suffix(".lock")
+    assert 0 <= (mirrors.idle(url) or -1) < 60
+    os.utime(lock, (0, 0))
+    assert (mirrors.idle(url) or 0) > 60
+    with mirrors.hold(url) as held:
+        pass
+    assert (mirrors.idle(url) or 60) < 60
+    with mirrors.hold(url) as held:
+        held.remove()
+    assert mirrors.idle(url) is None

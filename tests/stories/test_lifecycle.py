@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from onehead.flows.handle import handle
+from onehead.jobs.job import Job, ScopeLeft
 from tests.migrations import chain, merged
 from tests.migrations import project as alembic_project
 from tests.stories.conftest import Service
@@ -379,3 +381,44 @@ def test_a_rule_that_keeps_the_bot_from_its_branches_is_named(service: Service) 
     assert "say `/onehead apply`" in said
     assert f"a branch rule keeps {service.bot.name} from pushing to `onehead/reparent/oauth`." in said
     assert "Let it push to `onehead/**` (Settings → Branches)" in said
+
+
+def test_a_repair_that_was_merged_by_plain_git_counts_as_taken(service: Service) -> None:
+    number, _ = collide(service)
+    [repair] = service.repairs()
+    copy = service.project.copy
+    copy.switch("oauth")
+    copy.git("fetch", "-q", "origin")
+    copy.git("merge", "-q", "--no-edit", "origin/onehead/reparent/oauth")
+    copy.push()
+    service.settle()
+
+    assert f"## :tada: Repaired\n\nThe commits of #{repair['number']} are in." in text(service, number)
+    assert (
+        service.closing_words(repair["number"])
+        .partition("\n")[2]
+        .startswith("Closed, because its commits are in already.")
+    )
+    assert service.onehead_branches() == []
+
+
+def test_a_repository_that_is_not_looked_after_any_more_keeps_no_red_status_and_no_offer(service: Service) -> None:
+    number, sha = collide(service)
+    service.desk.covers = lambda _repository: False
+    service.tell_everything()
+    assert service.status(sha)[0] == "failure"  # another service may look after it
+    leaving = Job(service.project.repository.full_name, frozenset({ScopeLeft()}))
+    handle(leaving, service.desk)
+
+    assert service.status(sha) == ("success", "Not judged: onehead does not look after this repository any more.")
+    assert "No longer looked after" in text(service, number)
+    assert service.repairs() == []
+    assert service.onehead_branches() == []
+    before = len(service.statuses(sha))
+    handle(leaving, service.desk)
+    assert len(service.statuses(sha)) == before
+
+    service.desk.covers = lambda _repository: True
+    service.tell_everything()
+    assert service.status(sha)[0] == "failure"
+    assert "both add a migration" in text(service, number)

@@ -39,6 +39,7 @@ class Health:
         self._now = now
         self._forge_seen: datetime | None = None
         self._forge_trouble: str | None = "not asked yet"
+        self._token_refused = False
         self._swept: datetime | None = None
         self._sweep_trouble: str | None = None
         self.account: int | None = None
@@ -49,10 +50,12 @@ class Health:
         self.account = account
         self._forge_seen = self._now()
         self._forge_trouble = None
+        self._token_refused = False
 
-    def forge_failed(self, trouble: str) -> None:
-        """The forge gave no answer, or a bad one."""
+    def forge_failed(self, trouble: str, *, token_refused: bool = False) -> None:
+        """The forge gave no answer, or a bad one; where it refuses the token, nothing can be done from now on."""
         self._forge_trouble = trouble
+        self._token_refused = token_refused
 
     def sweep_done(self) -> None:
         """A sweep came to its end."""
@@ -72,10 +75,15 @@ class Health:
         is_reachable = seen is not None and self._now() - seen <= FORGE_SILENCE
         is_running = self._engine.is_running
         disk_trouble = next(filter(None, map(_trouble_writing, self._places)), None)
-        is_ready = is_reachable and is_running and disk_trouble is None
+        is_ready = is_reachable and not self._token_refused and is_running and disk_trouble is None
         return is_ready, {
             "ready": is_ready,
-            "forge": {"reachable": is_reachable, "last_answer": _written(seen), "trouble": self._forge_trouble},
+            "forge": {
+                "reachable": is_reachable,
+                "token_refused": self._token_refused,
+                "last_answer": _written(seen),
+                "trouble": self._forge_trouble,
+            },
             "engine": {"running": is_running, "waiting": self._engine.waiting, "busy": self._engine.running},
             "disk": {"writable": disk_trouble is None, "trouble": disk_trouble},
             "sweep": {"last_success": _written(self._swept), "trouble": self._sweep_trouble},

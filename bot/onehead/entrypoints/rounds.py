@@ -12,6 +12,7 @@ from croniter import croniter
 from onehead.entrypoints.health import Health, utc_now
 from onehead.entrypoints.metrics import Metrics
 from onehead.errors import OneheadError
+from onehead.forge.errors import Unauthorised
 from onehead.jobs.retry import LONGEST_DELAY, delay_after
 
 SECONDS_BETWEEN_SIGNS = 60.0
@@ -42,6 +43,7 @@ class Rounds:
         cron: str | None,
         health: Health,
         metrics: Metrics,
+        doubt: threading.Event | None = None,
         now: Callable[[], datetime] = utc_now,
     ) -> None:
         """Compose the rounds; nothing happens before `start`.
@@ -52,6 +54,7 @@ class Rounds:
             cron: when to sweep, in UTC; `None` for only at start-up and when the forge has been away.
             health: told what was found.
             metrics: told what was found.
+            doubt: set by whoever has met with a refusal of the token: then the forge is asked at once.
             now: the clock.
         """
         self._account = account
@@ -62,6 +65,7 @@ class Rounds:
         self._now = now
         self._stopping = threading.Event()
         self._sweep_wanted = threading.Event()
+        self._doubt = doubt or threading.Event()
         # Daemons: a sweep in the middle of a thousand repositories does not hold up the end of the process.
         self._threads = [
             threading.Thread(target=loop, name=f"onehead-{name}", daemon=True)
@@ -77,6 +81,7 @@ class Rounds:
         """Begin no further round."""
         self._stopping.set()
         self._sweep_wanted.set()
+        self._doubt.set()
 
     def _watch_forge(self) -> None:
         failures = 0
@@ -87,7 +92,7 @@ class Rounds:
             except Exception as error:  # whatever it is, the service must not go blind for it
                 failures += 1
                 pause = min(SECONDS_BETWEEN_SIGNS, pause_after(error, failures))
-                self._health.forge_failed(_told(error))
+                self._health.forge_failed(_told(error), token_refused=isinstance(error, Unauthorised))
                 self._metrics.forge(reachable=False)
                 is_known = False
                 log.warning("Forgejo can't be used now; asking again.", error=_told(error), retry_in=pause)
@@ -101,7 +106,8 @@ class Rounds:
                     log.info("Forgejo answers; looking after everything that was missed.", account=account)
                     # Start-up and the end of an outage are alike: webhooks are sent once, and those were lost.
                     self._sweep_wanted.set()
-            self._stopping.wait(pause)
+            self._doubt.wait(pause)
+            self._doubt.clear()
 
     def _keep_sweeping(self) -> None:
         # Nothing is swept before the forge has answered once.

@@ -7,6 +7,7 @@ import signal
 import socket
 import sys
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -46,6 +47,7 @@ def serve(
     metrics: Metrics,
     account: Callable[[], int],
     sweep: Callable[[], None],
+    doubt: threading.Event | None = None,
 ) -> None:
     """Run the service until SIGTERM or SIGINT; call it from the main thread.
 
@@ -58,6 +60,7 @@ def serve(
         metrics: the same that the engine and the handler count into.
         account: asks the forge whose token ours is; raises while the forge is away.
         sweep: submits a job for every repository that may need one.
+        doubt: set where a job met with a refusal of the token.
 
     Raises:
         UsageError: nothing can listen at the address.
@@ -82,7 +85,7 @@ def serve(
             metrics=metrics,
             bodies=bodies,
         )
-        rounds = Rounds(account=account, sweep=sweep, cron=settings.sweep, health=health, metrics=metrics)
+        rounds = Rounds(account=account, sweep=sweep, cron=settings.sweep, health=health, metrics=metrics, doubt=doubt)
         server = uvicorn.Server(
             uvicorn.Config(
                 build_app(door, reports, health, metrics),

@@ -74,6 +74,14 @@ class Attention:
         if look is not None:
             self._seen[repository] = look
 
+    def knows(self, repository: str) -> bool:
+        """Whether it was looked at since the process began."""
+        return repository in self._seen
+
+    def forget(self, repository: str) -> None:
+        """A repository is not looked after any more: should it come back, it is looked at."""
+        self._seen.pop(repository, None)
+
     def _due(self, owner: str, repositories: list[Repository]) -> list[Repository]:
         now = self._now()
         known = [self._seen[str(each.name)] for each in repositories if str(each.name) in self._seen]

@@ -14,6 +14,7 @@ from onehead.forge.errors import NotFound
 from onehead.forge.intents import close_pull, delete_branch
 from onehead.forge.markers import Marker
 from onehead.forge.values import PullRequest
+from onehead.gitrepo.refs import is_ancestor
 from onehead.quoting import code
 
 log = structlog.get_logger(__name__)
@@ -27,10 +28,17 @@ def close(bench: Bench, pulls: Collection[PullRequest], reason: str) -> None:
     api, name = bench.desk.api, bench.repository.name
     for pull in pulls:
         with bench.troubles.apart(page(pull.number), NOT_CLOSED):
-            text = f"Closed, because {reason}.\n\n**Next:** {_next_after(bench, pull)}.\n"
+            said = "its commits are in already" if _is_in(bench, pull) else reason
+            text = f"Closed, because {said}.\n\n**Next:** {_next_after(bench, pull)}.\n"
             close_pull(api, name, pull.number, marker=CLOSED, reason=text, author=bench.desk.me)
             remove_branch(bench, pull.head.ref)
             log.info("Withdrew a repair.", repository=str(name), pull=pull.number, reason=reason)
+
+
+def _is_in(bench: Bench, pull: PullRequest) -> bool:
+    """Whether somebody has merged a repair by plain git: the forge does not count that as merged."""
+    tip, base = bench.heads.get(pull.head.ref), bench.heads.get(pull.base.ref)
+    return tip is not None and base is not None and is_ancestor(bench.git, tip, base)
 
 
 def _next_after(bench: Bench, pull: PullRequest) -> str:

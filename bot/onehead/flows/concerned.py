@@ -65,7 +65,7 @@ def all_concerned(bench: Bench, items: Agenda) -> Work:
                 continue
             pulls.append((pull, head, told.get(pull.base.ref, {}).get(pull.number, ())))
     targets = tuple(bench.targets[name] for name in items.targets)
-    return Work(targets, tuple(pulls), _worth_judging(bench, items.branches), told)
+    return Work(targets, tuple(pulls), worth_judging(bench, items.branches), told)
 
 
 def _with_their_likes(bench: Bench, items: Agenda, numbers: set[int]) -> tuple[Agenda, set[int]]:
@@ -114,7 +114,7 @@ def _with_other_rivals(bench: Bench, told: dict[str, dict[int, tuple[Rival, ...]
     return changed
 
 
-def _worth_judging(bench: Bench, branches: Iterable[str]) -> tuple[str, ...]:
+def worth_judging(bench: Bench, branches: Iterable[str]) -> tuple[str, ...]:
     """Those with something of their own that somebody has worked on lately."""
     found = []
     for branch in branches:

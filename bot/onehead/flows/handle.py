@@ -22,6 +22,7 @@ from onehead.flows.closing import remove_branch
 from onehead.flows.commands import answer_commands, unanswered
 from onehead.flows.concerned import Work, all_concerned
 from onehead.flows.desk import Desk
+from onehead.flows.leave import leave
 from onehead.flows.offer import drop_laid_ready
 from onehead.flows.page import VERDICT, Page
 from onehead.flows.policy import read_policy
@@ -52,7 +53,7 @@ from onehead.forge.errors import NotFound
 from onehead.forge.values import Comment, PullRequest, Repository, RepositoryName
 from onehead.gitrepo.mirror import Mirror
 from onehead.gitrepo.refs import list_refs
-from onehead.jobs.job import BranchMoved, CommandGiven, Everything, Job, PullChanged, RowsReported, Subject
+from onehead.jobs.job import BranchMoved, CommandGiven, Everything, Job, PullChanged, RowsReported, ScopeLeft, Subject
 from onehead.plan.policy import targets_of
 from onehead.plan.verdict import Point
 
@@ -82,12 +83,16 @@ def handle(job: Job, desk: Desk) -> None:
     reason = out_of_reach(repository) or ("" if desk.covers(repository) else "the settings leave it out")
     if reason:
         log.info("The repository is left alone.", repository=job.repository, reason=reason)
-        return
+        if out_of_reach(repository) or ScopeLeft() not in job.subjects:
+            return
     troubles = Troubles(str(repository.name), desk.api.version)
-    if Everything() in job.subjects:
+    if Everything() in job.subjects and not reason:
         with troubles.apart("webhook", "it could not be looked after"):
             desk.ensure_webhook(repository)
     with desk.mirrors.hold(desk.clone_url(repository), desk.token) as mirror:
+        if reason:
+            _leave(desk, repository, mirror, troubles)
+            return
         subjects: frozenset[Subject] = job.subjects
         reports = {each for each in subjects if isinstance(each, RowsReported)}
         if reports:
@@ -96,6 +101,16 @@ def handle(job: Job, desk: Desk) -> None:
                 return
         _look(desk, repository, mirror, subjects, troubles)
     troubles.raise_kept()
+
+
+def _leave(desk: Desk, repository: Repository, mirror: Mirror, troubles: Troubles) -> None:
+    """End everything in a repository that is not looked after any more, and forget it."""
+    bench = _lay_out(desk, repository, mirror, troubles)
+    if bench is not None:
+        leave(bench)
+    troubles.raise_kept()
+    if not desk.rehearsal:
+        mirror.remove()
 
 
 def _look(desk: Desk, repository: Repository, mirror: Mirror, subjects: frozenset[Subject], troubles: Troubles) -> None:

@@ -18,6 +18,7 @@ from onehead.flows.troubles import NOT_REPAIRED, NOT_TOLD, cause, page
 from onehead.forge.errors import NotFound
 from onehead.forge.markers import parse
 from onehead.forge.values import PullRequest
+from onehead.gitrepo.refs import is_ancestor
 from onehead.plan.rivals import Rival
 from onehead.plan.verdict import Examination, Point
 from onehead.quoting import code
@@ -218,12 +219,21 @@ def _settle(bench: Bench, number: int, examination: Examination, repair: int | N
     red = _red_beside(bench, number, examination)
     if bench.page(number).verdict is None or (not red and say.ended_as(bench, number) in ("Resolved", "Repaired")):
         return
-    mended = None
-    if repair is not None and bench.desk.api.pull(bench.repository.name, repair).merged:
-        mended = repair
+    mended = None if repair is None else _mended_by(bench, repair, examination)
     gone = "No published migration is changed here any more." if say.state(bench, number) == say.WARNED else ""
     ending = endings.resolved(examination, mended, gone or "Nothing collides any more.")
     say.end(bench, number, endings.but_not(ending, red) if red else ending)
+
+
+def _mended_by(bench: Bench, repair: int, examination: Examination) -> endings.Mended | None:
+    """How a repair came in: by its pull request, or its commits by plain git or `/onehead apply`; else `None`."""
+    if bench.desk.api.pull(bench.repository.name, repair).merged:
+        return endings.Mended(repair, by_git=False)
+    tip = bench.pull_heads.get(repair)
+    judged = examination.head or examination.target
+    if tip is not None and is_ancestor(bench.git, tip, judged.sha):
+        return endings.Mended(repair, by_git=True)
+    return None
 
 
 def _red_beside(bench: Bench, number: int, examination: Examination) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from onehead.forge.api import ForgejoApi
 from onehead.forge.values import Repository, User
@@ -10,7 +10,12 @@ from onehead.forge.values import Repository, User
 
 def repositories_in_scope(api: ForgejoApi, me: User, covers: Callable[[Repository], bool]) -> Iterator[Repository]:
     """Repositories that the settings name and the token may write to; archived, empty and mirrored ones are not."""
-    for repository in api.repositories(me):
+    return in_scope(api.repositories(me), covers)
+
+
+def in_scope(repositories: Iterable[Repository], covers: Callable[[Repository], bool]) -> Iterator[Repository]:
+    """Those of some repositories."""
+    for repository in repositories:
         if not out_of_reach(repository) and covers(repository):
             yield repository
 

@@ -99,10 +99,19 @@ class Mirrors:
         place = self._directory / _name(url)
         with _lock_file(place.with_suffix(".lock")) as lock:
             _wait_for(lock, url, self._timeout)
+            os.utime(lock.fileno())
             reading = Git.of_our_own(place, timeout=self._timeout, secrets=reach.secrets)
             talking = reading.variant(environment={"GIT_ALLOW_PROTOCOL": reach.protocols}, config=reach.config)
             with kept_open(reading):
                 yield Mirror(place, url, reading, talking, self._pushing)
+
+    def idle(self, url: str) -> float | None:
+        """Seconds since the mirror of a repository was last held by anybody; `None` where there is none."""
+        place = self._directory / _name(url)
+        try:
+            return time.time() - place.with_suffix(".lock").stat().st_mtime if place.is_dir() else None
+        except OSError:
+            return None
 
 
 class Mirror:
@@ -155,6 +164,14 @@ class Mirror:
         if answer.code != 0:
             raise self._trouble("fetch", answer)
         self.default_branch()
+
+    def remove(self) -> None:
+        """Delete the mirror: the next fetch makes it anew.
+
+        Raises:
+            CannotJudge: it can't be removed.
+        """
+        _clear(self._place)
 
     def default_branch(self) -> str | None:
         """Ask the forge for its default branch, point the mirror's HEAD to it and return its full name.

@@ -65,7 +65,12 @@ class Everything:
     """Look at the whole repository: what the sweep asks for, and what covers every lost event."""
 
 
-Subject = BranchMoved | BranchDeleted | PullChanged | CommandGiven | RowsReported | Everything
+@dataclass(frozen=True, slots=True)
+class ScopeLeft:
+    """The repository was looked after and is not any more: what goes on in it is to be ended."""
+
+
+Subject = BranchMoved | BranchDeleted | PullChanged | CommandGiven | RowsReported | Everything | ScopeLeft
 
 
 @dataclass(frozen=True, slots=True)

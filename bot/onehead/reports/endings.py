@@ -29,20 +29,35 @@ class Ending(NamedTuple):
     footer: str = ""
 
 
+class Mended(NamedTuple):
+    """A repair that was taken.
+
+    Attributes:
+        number: of its pull request.
+        by_git: whether its commits came in without that being merged.
+    """
+
+    number: int
+    by_git: bool
+
+
 def ending_text(ending: Ending) -> str:
     """The comment."""
     return environment().get_template("comment/ended.md.j2").render(**ending._asdict()).strip() + "\n"
 
 
-def resolved(examination: Examination, repair: int | None = None, gone: str = "Nothing collides any more.") -> Ending:
-    """There is nothing left to repair; `repair` is the merged pull request that repaired it, if one did."""
+def resolved(
+    examination: Examination, mended: Mended | None = None, gone: str = "Nothing collides any more."
+) -> Ending:
+    """There is nothing left to repair; `mended` is the repair of ours that was taken, if one was."""
     heads = sorted({head for examined in examination.environments for head in examined.facts.merged.heads})
     named = listed([code(shortened(head)) for head in heads], last=", ")
     found_text = {0: "no revision yet", 1: f"one head, {named}"}.get(len(heads), f"the heads {named}")
     finds = f"`alembic upgrade head` finds {found_text}."
     footer = f"{coverage_line(examination)} {compared(examination)}"
-    if repair is not None:
-        return Ending(":tada:", "Repaired", f"#{repair} is merged. {finds}", footer=footer)
+    if mended is not None:
+        how = f"The commits of #{mended.number} are in." if mended.by_git else f"#{mended.number} is merged."
+        return Ending(":tada:", "Repaired", f"{how} {finds}", footer=footer)
     return Ending(":white_check_mark:", "Resolved", f"{gone} {finds}", footer=footer)
 
 
@@ -103,6 +118,17 @@ def draft() -> Ending:
     """The pull request is being worked on."""
     sentence = "This is a draft now, so onehead keeps quiet: only the commit status says how it stands."
     return Ending(":zzz:", "Paused", sentence, "mark it as ready when it is; the repair is offered again then")
+
+
+def left() -> Ending:
+    """The repository is not looked after any more."""
+    sentence = "This repository is out of onehead's scope now, so nothing in it is judged or repaired any more."
+    return Ending(
+        ":wave:",
+        "No longer looked after",
+        sentence,
+        "nothing; it is judged again once settings or topics bring it back",
+    )
 
 
 def ignored(by: str, reason: str) -> Ending:
