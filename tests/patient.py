@@ -84,6 +84,12 @@ class Patient:
             for statement in statements:
                 connection.execute(text(statement))
 
+    def execute_alone(self, statement: str) -> None:
+        """Do what PostgreSQL does in no transaction."""
+        engine = create_engine(self.url, poolclass=NullPool, isolation_level="AUTOCOMMIT")
+        with engine.connect() as connection:
+            connection.execute(text(statement))
+
     def fingerprint(self) -> str:
         """Everything in it, to see that nothing changes."""
         engine = create_engine(self.url, poolclass=NullPool)
@@ -118,6 +124,8 @@ class Patient:
                 continue
             if step["command"].startswith("alembic "):
                 self.deployed(at).run(step["command"])
+            elif "CONCURRENTLY" in step["command"]:
+                self.execute_alone(step["command"])
             else:
                 self.execute(step["command"])
 

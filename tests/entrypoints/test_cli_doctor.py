@@ -400,6 +400,54 @@ def test_18_an_id_that_does_not_fit(patient: Patient) -> None:
         patient.deployed().upgrade()
 
 
+UNIQUE = (
+    "with op.get_context().autocommit_block():\n"
+    '        op.create_index("ux_users_name", "users", ["name"], unique=True, postgresql_concurrently=True)'
+)
+
+
+def test_18b_an_index_that_could_not_be_built(on_postgres: Patient) -> None:
+    """PostgreSQL keeps it as invalid: no witness that the revision ran; the next attempt stops at its name."""
+    patient = on_postgres
+    patient.deployed().upgrade()
+    patient.execute("INSERT INTO users (id, name) VALUES (1, 'x'), (2, 'x')")
+    patient.repo.commit("main", written("010", "009", UNIQUE), "Names are unique")
+    with pytest.raises(SQLAlchemyError, match="duplicated"):
+        patient.deployed().upgrade()
+    told = patient.told()
+    assert (codes(told), states(told)["010"]) == (["invalid-index"], "not-applied")
+    comes_true(patient, told)
+    patient.execute("DELETE FROM users WHERE id = 2")
+    recovers(patient, told)
+
+
+def test_18c_an_invalid_index_that_is_recorded(on_postgres: Patient) -> None:
+    patient = on_postgres
+    patient.deployed().upgrade("007")
+    patient.execute("DROP INDEX ix_users_name", "INSERT INTO users (id, name) VALUES (1, 'x'), (2, 'x')")
+    with pytest.raises(SQLAlchemyError, match="duplicated"):
+        patient.execute_alone("CREATE UNIQUE INDEX CONCURRENTLY ix_users_name ON users (name)")
+    told = patient.told()
+    assert (told["healthy"], codes(told), told["complaints"][0]["severity"]) == (True, ["invalid-index"], "warning")
+    assert "`REINDEX INDEX CONCURRENTLY`" in told["complaints"][0]["next"]
+
+
+def test_18d_a_part_that_stands_beside_an_invalid_index(on_postgres: Patient) -> None:
+    """What the revision made before it crashed is taken back, and the index with it."""
+    patient = on_postgres
+    patient.deployed().upgrade()
+    patient.execute("INSERT INTO users (id, name) VALUES (1, 'x'), (2, 'x')")
+    first = 'op.create_index("ix_users_id", "users", ["id"], postgresql_concurrently=True)'
+    body = UNIQUE.replace("op.create_index", f"{first}\n        op.create_index", 1)
+    patient.repo.commit("main", written("010", "009", body), "Names are unique")
+    with pytest.raises(SQLAlchemyError, match="duplicated"):
+        patient.deployed().upgrade()
+    told = patient.told()
+    assert codes(told) == ["invalid-index", "half-applied"]
+    patient.execute("DELETE FROM users WHERE id = 2")
+    recovers(patient, told)
+
+
 def test_19_somebody_has_dropped_a_part_by_hand(patient: Patient) -> None:
     patient.deployed().upgrade("008")
     drop = "DROP INDEX ix_users_name" + (" ON users" if patient.url.startswith("mysql") else "")

@@ -12,7 +12,7 @@ from sqlalchemy.pool import NullPool
 from onehead.errors import CannotJudge
 from onehead.live.address import Address
 from onehead.live.probe import connected, look
-from onehead.states.traces import Thing
+from onehead.states.traces import Thing, ThingKind
 from tests.mariadb import MARIADB, MariaDB, mariadb
 from tests.postgres import POSTGRESQL, Postgres, postgres
 
@@ -27,6 +27,7 @@ MADE = (
     "CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)",
     "INSERT INTO alembic_version VALUES ('b'), ('a')",
 )
+KINDS: tuple[ThingKind, ...] = ("constraint", "index")
 THINGS = {
     Thing("table", "users"): True,
     Thing("table", "USERS"): True,
@@ -38,7 +39,6 @@ THINGS = {
     Thing("index", "ix_users_team"): True,
     Thing("index", "ix_users_age", "users"): False,
     Thing("constraint", "uq_users_name", "users"): True,
-    Thing("constraint", "name", "users"): True,  # as a naming convention would have made it
     Thing("constraint", "fk_users_team", "users"): False,
     Thing("table", "users", "", "elsewhere"): False,
 }
@@ -62,10 +62,41 @@ def test_what_is_there_is_seen(url: str) -> None:
     made(url, *MADE)
     sight = look(Address(url), list(THINGS), "alembic_version", None)
     assert sight.seen == THINGS
+    assert (sight.invalid, sight.version is not None) == ((), True)
     assert sight.version is not None
     assert (sight.version.name, sight.version.schema, sight.version.rows) == ("alembic_version", None, ("a", "b"))
     assert (sight.version.width, sight.others, sight.leftovers) == (None if "sqlite" in url else 32, (), ())
     assert sight.dialect == {"s": "sqlite", "p": "postgresql", "m": "mariadb"}[url[0]]
+
+
+def test_a_part_of_a_longer_name_proves_nothing(url: str) -> None:
+    """A naming convention may have put something before or behind it."""
+    made(url, *MADE)
+    things = [Thing("constraint", name, "users") for name in ("name", "uq_users", "uq_users_name", "ck")]
+    sight = look(Address(url), things, "alembic_version", None)
+    assert sight.seen == {things[2]: True, things[3]: False}
+
+
+def test_a_constraint_is_no_index_of_that_name_where_the_database_knows(url: str) -> None:
+    made(url, *MADE, "CREATE UNIQUE INDEX uq_users_team ON users (team)")
+    things = [Thing(kind, name, "users") for kind in KINDS for name in ("uq_users_name", "uq_users_team")]
+    seen = look(Address(url), things, "alembic_version", None).seen
+    told = {("constraint", "uq_users_name"): True, ("index", "uq_users_name"): False}
+    told |= {("constraint", "uq_users_team"): False, ("index", "uq_users_team"): True}
+    assert {(thing.kind, thing.name): there for thing, there in seen.items()} == ({} if url.startswith("m") else told)
+
+
+def test_an_index_that_could_not_be_built(postgres: Postgres) -> None:
+    url = postgres.fresh()
+    made(url, *MADE, "INSERT INTO users (id, team) VALUES (1, 1), (2, 1)")
+    engine = create_engine(url, poolclass=NullPool, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection, pytest.raises(SQLAlchemyError, match="duplicated"):
+        connection.exec_driver_sql("CREATE UNIQUE INDEX CONCURRENTLY uq_users_team ON users (team)")
+    invalid = Thing("index", "uq_users_team", "users")
+    things = [invalid, Thing("index", "ix_users_team", "users"), Thing("index", "uq_users_team", "teams")]
+    sight = look(Address(url), things, "alembic_version", None)
+    assert sight.invalid == (invalid,)
+    assert [sight.seen[thing] for thing in things] == [False, True, False]
 
 
 def test_nothing_can_be_written(url: str) -> None:

@@ -22,13 +22,16 @@ def upgrade():
 """
 
 
-def shown(chain: str, does: Mapping[str, str], *there: str) -> dict[str, str]:
+def shown(
+    chain: str, does: Mapping[str, str], *there: str, claimed: str = "", rolls_back: bool = True
+) -> dict[str, str]:
     """Revision → what is shown, where exactly these things are there (as `str` shows a thing)."""
     traces = {id_: traces_of(read(HEAD + f"    {body}\n".encode())) for id_, body in does.items()}
     things = things_to_look_for(graph(chain), traces)
     assert set(there) <= {str(thing) for thing in things}
     seen = {thing: str(thing) in there for thing in things}
-    return {id_: found.shown for id_, found in witnessed(graph(chain), traces, seen).items()}
+    found = witnessed(graph(chain), traces, seen, claimed, rolls_back=rolls_back)
+    return {id_: each.shown for id_, each in found.items()}
 
 
 MAKE_T = 'op.create_table("t", sa.Column("id", sa.Integer()))'
@@ -55,7 +58,8 @@ def test_what_else_is_known_makes_it_speak() -> None:
 
 
 def test_what_was_there_before_the_chain() -> None:
-    assert shown("a", {"a": DROP_T}) == {"a": "applied"}
+    """Nobody knows whether it ever was there: a missing one shows nothing."""
+    assert shown("a", {"a": DROP_T}) == {"a": "untold"}
     assert shown("a", {"a": DROP_T}, "table t") == {"a": "absent"}
 
 
@@ -121,6 +125,39 @@ def test_what_is_made_only_where_it_is_missing_shows_only_that_it_was_not() -> N
 def test_raw_sql_that_names_a_thing_takes_its_word_away() -> None:
     does = {"a": MAKE_T, "b": 'op.execute(make("t"))'}
     assert shown("a; b<a", does, "table t") == {"a": "applied", "b": "untold"}
+
+
+UNREAD = "helper()"
+
+
+def test_what_was_not_understood_may_have_taken_anything_away() -> None:
+    """… if its revision has run, and the thing was there before."""
+    does = {"a": MAKE_T, "b": UNREAD, "c": ADD_C}
+    assert shown("a; b<a; c<b", does, claimed="abc") == {"a": "untold", "b": "untold", "c": "absent"}
+    assert shown("a; b<a; c<b", does, claimed="a")["a"] == "absent"
+    assert shown("a; b<a; c<b", does, "table t", claimed="ab")["a"] == "applied"
+
+
+def test_what_was_not_understood_may_have_made_what_the_chain_can_go_on_with() -> None:
+    does = {"a": UNREAD, "b": UNREAD, "c": f"{MAKE_T}", "d": DROP_T}
+    # Only `b`, which has not run, could have taken away what `a` has made before `c` makes it.
+    told = shown("a; b<a; c<b; d<c", does, "table t", claimed="a")
+    assert told == stands(a="untold", b="untold", c="untold", d="absent")
+    assert shown("a; b<a; c<b; d<c", does, "table t", claimed="ab")["c"] == "applied"
+    before = {"a": UNREAD, "b": DROP_T}
+    assert shown("a; b<a", before, claimed="a") == {"a": "untold", "b": "untold"}
+
+
+def test_where_nothing_is_rolled_back_the_next_revision_may_have_begun() -> None:
+    does = {"a": MAKE_T, "b": f"{UNREAD}; {ADD_C}", "c": UNREAD}
+    assert shown("a; b<a; c<b", does, claimed="a")["a"] == "absent"
+    assert shown("a; b<a; c<b", does, claimed="a", rolls_back=False)["a"] == "untold"
+
+
+def test_the_order_of_what_was_not_understood_counts() -> None:
+    does = {"a": f"{MAKE_T}; {UNREAD}; {ADD_C}"}
+    assert shown("a", does, "column t.c", claimed="a") == {"a": "applied"}
+    assert shown("a", does, "table t", claimed="a") == {"a": "partly"}
 
 
 @pytest.mark.parametrize(

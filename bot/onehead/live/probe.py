@@ -7,10 +7,11 @@ project's own.
 from __future__ import annotations
 
 import warnings
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Engine, Inspector, column, create_engine, inspect, select, table
 from sqlalchemy.engine import URL
@@ -29,6 +30,13 @@ MOST_ROWS = 1000
 
 _NOT_OURS = ("information_schema", "pg_catalog", "pg_toast", "mysql", "performance_schema", "sys")
 _LEFTOVER = "_alembic_tmp_"
+_INVALID_INDEXES = """
+SELECT n.nspname, c.relname, t.relname FROM pg_catalog.pg_index i
+JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid AND c.relkind = 'i'
+JOIN pg_catalog.pg_class t ON t.oid = i.indrelid
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE NOT i.indisvalid
+"""
 
 
 def look(address: Address, things: Collection[Thing], name: str, schema: str | None) -> Sight:
@@ -105,6 +113,13 @@ def _engine(url: URL) -> Engine:
     return create_engine(url, poolclass=NullPool, connect_args=asked)
 
 
+class _Names(NamedTuple):
+    """What stands on one table, by name in one case."""
+
+    indexes: set[str]
+    constraints: set[str]
+
+
 class _Look:
     """One look at one database."""
 
@@ -130,12 +145,14 @@ class _Look:
             for real in self._names(place).values()
             if real.startswith(_LEFTOVER)
         ]
+        invalid = self._invalid(things)
         return Sight(
             self._dialect(),
             judged,
             tuple(each for each in found if each is not judged),
             tuple(sorted(leftovers)),
-            self._seen(things),
+            {**self._seen(things), **dict.fromkeys(invalid, False)},
+            invalid,
         )
 
     def _dialect(self) -> Dialect:
@@ -201,10 +218,10 @@ class _Look:
         if wanted and any(thing.kind == "column" for thing in things):
             found = self._inspector.get_multi_columns(schema=schema, filter_names=wanted)
             columns = {name.casefold(): {each["name"].casefold() for each in cs} for (_, name), cs in found.items()}
-        named: dict[str, set[str]] = {}
+        named: dict[str, _Names] = {}
         if wanted and any(thing.kind in ("index", "constraint") for thing in things):
             named = self._named_on(wanted, schema)
-        seen: dict[Thing, bool] = {}
+        seen: dict[Thing, bool | None] = {}
         for thing in things:
             name, owner = thing.name.casefold(), thing.of.casefold()
             match thing.kind:
@@ -213,19 +230,31 @@ class _Look:
                 case "column":
                     seen[thing] = name in columns.get(owner, ())
                 case "index":
-                    seen[thing] = any(name in names for on, names in named.items() if owner in ("", on))
+                    seen[thing] = any(name in names.indexes for on, names in named.items() if owner in ("", on))
                 case _:
-                    # A naming convention may have put something before the name.
-                    others = named.get(owner, ())
-                    seen[thing] = name in others or any(each.endswith(f"_{name}") for each in others)
-        return seen
+                    others = named[owner].constraints if owner in named else ()
+                    # A naming convention may have made it part of a longer name; that proves nothing either way.
+                    seen[thing] = name in others or (None if any(name in each for each in others) else False)
+        if not self._tells_constraints_from_indexes:
+            twice = Counter((thing.of, thing.name) for thing in things if thing.kind in ("index", "constraint"))
+            seen = {thing: there for thing, there in seen.items() if twice[thing.of, thing.name] < 2}
+        return {thing: there for thing, there in seen.items() if there is not None}
 
-    def _named_on(self, wanted: Sequence[str], schema: str | None) -> dict[str, set[str]]:
-        """Table → names of indexes and constraints: a unique one of the one kind is shown as one of the other, too."""
+    @property
+    def _tells_constraints_from_indexes(self) -> bool:
+        """MySQL has a unique constraint as the index that it makes for it, and no more."""
+        return self._dialect() in ("postgresql", "sqlite")
+
+    def _named_on(self, wanted: Sequence[str], schema: str | None) -> dict[str, _Names]:
+        """Table → names of its indexes and constraints."""
         look = self._inspector
-        found: dict[str, set[str]] = {real.casefold(): set() for real in wanted}
+        found = {real.casefold(): _Names(set(), set()) for real in wanted}
+        for (_, real), indexes in look.get_multi_indexes(schema=schema, filter_names=wanted).items():
+            for index in indexes:
+                of_a_constraint = self._tells_constraints_from_indexes and "duplicates_constraint" in index
+                kind = found[real.casefold()][of_a_constraint]
+                kind.add(str(index["name"]).casefold())
         asks: tuple[Callable[..., Any], ...] = (
-            look.get_multi_indexes,
             look.get_multi_unique_constraints,
             look.get_multi_foreign_keys,
             look.get_multi_check_constraints,
@@ -234,8 +263,28 @@ class _Look:
             # Not every database knows every kind.
             with suppress(NotImplementedError):
                 for (_, real), each in ask(schema=schema, filter_names=wanted).items():
-                    found[real.casefold()].update(str(one["name"]).casefold() for one in each if one["name"])
+                    found[real.casefold()].constraints.update(
+                        str(one["name"]).casefold() for one in each if one["name"]
+                    )
+        if not self._tells_constraints_from_indexes:
+            for both in found.values():
+                both.indexes.update(both.constraints)
+                both.constraints.update(both.indexes)
         return found
+
+    def _invalid(self, things: Collection[Thing]) -> tuple[Thing, ...]:
+        """The indexes that PostgreSQL holds and does not use, because building them concurrently has failed."""
+        if self._dialect() != "postgresql":
+            return ()
+        rows = self._connection.exec_driver_sql(_INVALID_INDEXES).all()
+        on = {(schema, name.casefold()): table.casefold() for schema, name, table in rows}
+        return tuple(
+            thing
+            for thing in things
+            if thing.kind == "index"
+            and (table := on.get((thing.schema or self._default, thing.name.casefold())))
+            and thing.of.casefold() in ("", table)
+        )
 
     def _types_in(self, schema: str | None, things: Collection[Thing]) -> dict[Thing, bool]:
         look: Any = self._inspector

@@ -113,7 +113,8 @@ def _create_table(call: Call) -> tuple[Operation, ...]:
         if column.type.enum.creates and column.type.enum.native
     ]
     complete = found.complete and not call.made.open
-    made = CreateTable(table, found.columns, found.constraints, found.indexes, call.flag("if_not_exists"), complete)
+    lenient, temporary = call.flag("if_not_exists"), shapes.is_temporary(call.made.keywords.get("prefixes"))
+    made = CreateTable(table, found.columns, found.constraints, found.indexes, lenient, complete, temporary)
     return (*types, made)
 
 

@@ -197,7 +197,8 @@ class Calls(Evaluation):
             return
         found = shapes.body(of.args[2:], table)
         complete = found.complete and not of.open
-        operation = CreateTable(table, found.columns, found.constraints, found.indexes, lenient, complete)
+        temporary = shapes.is_temporary(of.keywords.get("prefixes"))
+        operation = CreateTable(table, found.columns, found.constraints, found.indexes, lenient, complete, temporary)
         self.emit(operation, node, "Table.create")
 
     def _every_engine(self, node: ast.Call) -> Value:

@@ -129,6 +129,7 @@ class CreateTable(NamedTuple):
         indexes: those that columns declare (`index=True`).
         lenient: an existing table of that name is left as it is (`if_not_exists`).
         complete: every column and constraint could be read.
+        temporary: it goes with the connection that made it.
     """
 
     table: Named
@@ -137,6 +138,7 @@ class CreateTable(NamedTuple):
     indexes: tuple[Index, ...] = ()
     lenient: bool = False
     complete: bool = True
+    temporary: bool = False
 
 
 class DropTable(NamedTuple):

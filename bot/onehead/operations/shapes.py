@@ -88,6 +88,11 @@ def body(items: Iterable[Value], table: Named) -> Body:
     return Body(tuple(columns), tuple(constraints), tuple(indexes), complete)
 
 
+def is_temporary(prefixes: Value | None) -> bool:
+    """Whether `prefixes=` of a table make it one that goes with its connection."""
+    return any("temp" in word.lower() for word in strings(prefixes) or ())
+
+
 def column(value: Value | None, table: Named) -> Declared:
     """Read `sa.Column(...)`.
 

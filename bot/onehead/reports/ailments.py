@@ -52,8 +52,20 @@ def told(complaint: Complaint, diagnosis: Diagnosis, places: Mapping[str, Wherea
             return _unknown(complaint.names, diagnosis, places, target)
         case Ailment.AMBIGUOUS_ROW | Ailment.PREFIX_ROW | Ailment.REPEATED_ROW | Ailment.OVERLAPPING_ROWS:
             return _about_rows(complaint.ailment, names, diagnosis)
+        case Ailment.INVALID_INDEX:
+            return _invalid(names, waits=bool(diagnosis.unbuilt))
         case _:
             return _about_the_schema(complaint.ailment, names, diagnosis)
+
+
+def _invalid(names: str, *, waits: bool) -> Told:
+    stops = " A revision that has still to run makes it, and stops because the name is taken."
+    return Told(
+        f"PostgreSQL holds {names} as invalid (`pg_index.indisvalid`): building it with CONCURRENTLY failed or is "
+        f"under way, and no query uses it.{stops if waits else ''}",
+        "Remove what made it fail (equal values under a unique index, a lock), then "
+        f"{'drop it and upgrade' if waits else '`REINDEX INDEX CONCURRENTLY` builds it again'}.",
+    )
 
 
 def _unknown(rows: tuple[str, ...], diagnosis: Diagnosis, places: Mapping[str, Whereabouts], target: str) -> Told:

@@ -10,7 +10,7 @@ from typing import Literal
 from onehead.revisions.graph import Graph
 from onehead.states.outcome import Outcome, Target
 from onehead.states.rows import Row
-from onehead.states.traces import Sight, Untraced
+from onehead.states.traces import Sight, Thing, Untraced
 from onehead.states.witnesses import Witnessed
 
 Severity = Literal["error", "warning"]
@@ -28,6 +28,7 @@ class Ailment(StrEnum):
     OVERLAPPING_ROWS = "overlapping-rows"
     NO_ROWS = "no-rows"
     OTHER_VERSION_TABLE = "other-version-table"
+    INVALID_INDEX = "invalid-index"
     HALF_APPLIED = "half-applied"
     INCOMPLETE = "incomplete"
     LEFTOVER_TABLE = "leftover-table"
@@ -115,6 +116,7 @@ class Diagnosis:
         outcome: what that does.
         says: what the database says when that stops in it; empty where it does not.
         complaints: what is wrong, the most fundamental first.
+        unbuilt: indexes that PostgreSQL holds as invalid and a revision that has still to run makes.
         ways: ways out; empty where all is well, and where none is certain.
     """
 
@@ -128,6 +130,7 @@ class Diagnosis:
     outcome: Outcome
     says: str
     complaints: tuple[Complaint, ...]
+    unbuilt: tuple[Thing, ...] = ()
     ways: tuple[Way, ...] = ()
 
     @property

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from types import MappingProxyType
 
 from onehead.plan.facts import Facts
 from onehead.plan.forks import forks_of
@@ -16,10 +17,10 @@ from onehead.states.clash import would_say
 from onehead.states.databases import parents_first, with_rows
 from onehead.states.outcome import Database, Outcome, Target
 from onehead.states.rows import Row, read_rows
-from onehead.states.traces import Sight, Traces
+from onehead.states.traces import Sight, Thing, Traces
 from onehead.states.upgrade import Deployed, upgrade
 from onehead.states.ways import ways_out
-from onehead.states.witnesses import Witnessed, witnessed
+from onehead.states.witnesses import Evidence, Witnessed, witnessed
 
 
 def diagnose_rows(facts: Facts, rows: tuple[str, ...]) -> Diagnosis:
@@ -45,12 +46,19 @@ def diagnose(
     graph = facts.merged
     read = None if sight.version is None else read_rows(graph, sight.version.rows)
     claimed = with_rows(graph, (id_ for row in read or () if len(row.means) == 1 for id_ in row.means)).applied
-    shown = witnessed(graph, traces, sight.seen)
+    unbuilt = {
+        id_: {trace.thing: trace.lenient for trace in traces[id_].left if trace.there and trace.thing in sight.invalid}
+        for id_ in graph.revisions.keys() & traces.keys() - claimed
+    }
+    waiting = {thing for things in unbuilt.values() for thing in things}
+    # One that is recorded was built by whoever recorded it, and may have become invalid since: no witness of anything.
+    seen = {thing: there for thing, there in sight.seen.items() if thing in waiting or thing not in sight.invalid}
+    shown = witnessed(graph, traces, seen, claimed, rolls_back=sight.rolls_back)
     revisions = {
         id_: Revisited(id_, id_ in claimed, shown[id_], traces[id_].untraced if id_ in traces else ())
         for id_ in graph.revisions
     }
-    return _Doctor(facts, read, sight, revisions, version_table_is_sure=version_table_is_sure).diagnosis()
+    return _Doctor(facts, read, sight, revisions, unbuilt, version_table_is_sure=version_table_is_sure).diagnosis()
 
 
 class _Doctor:
@@ -60,6 +68,7 @@ class _Doctor:
         rows: tuple[Row, ...] | None,
         sight: Sight | None,
         revisions: Mapping[str, Revisited],
+        unbuilt: Mapping[str, Mapping[Thing, bool]] = MappingProxyType({}),
         *,
         version_table_is_sure: bool = True,
     ) -> None:
@@ -68,6 +77,7 @@ class _Doctor:
         self._rows = rows
         self._sight = sight
         self._revisions = revisions
+        self._unbuilt = {id_: things for id_, things in unbuilt.items() if things}
         self._sure = version_table_is_sure
         self._order = parents_first(self._graph, self._graph.revisions)
         self._claimed = frozenset(id_ for id_ in self._order if revisions[id_].claimed)
@@ -82,12 +92,12 @@ class _Doctor:
             kind: [id_ for id_ in self._order if self._revisions[id_].witnessed.shown == kind]
             for kind in ("applied", "absent", "partly")
         }
-        lost = [id_ for id_ in shown["absent"] if id_ in self._claimed]
         # A row that no file declares stands for nobody knows what: the rest can't be held against the rows.
         astray = any(row.kind in ("unknown", "ambiguous") for row in self._rows or ())
+        lost = [] if astray else [id_ for id_ in shown["absent"] if id_ in self._claimed]
         ahead = [] if astray else [id_ for id_ in shown["applied"] if id_ not in self._claimed]
         partly = [] if astray else [id_ for id_ in shown["partly"] if id_ not in self._claimed]
-        incomplete = [id_ for id_ in shown["partly"] if id_ in self._claimed]
+        incomplete = [] if astray else [id_ for id_ in shown["partly"] if id_ in self._claimed]
         doubtful = self._doubtful(frozenset(lost), frozenset(ahead))
         applied = self._applied(frozenset(lost), frozenset(doubtful))
         texts = tuple(row.text for row in self._rows or ())
@@ -122,6 +132,7 @@ class _Doctor:
             outcome,
             says,
             tuple(sorted(complaints, key=lambda complaint: order.index(complaint.ailment))),
+            tuple(sorted({thing for things in self._unbuilt.values() for thing in things})),
         )
         return replace(found, ways=ways_out(found))
 
@@ -162,11 +173,18 @@ class _Doctor:
 
     def _in_the_database(self, outcome: Outcome, there: set[str]) -> tuple[Outcome, str]:
         """The outcome where a revision that would run finds its work done, or half done."""
-        clash = next((id_ for id_ in outcome.runs if id_ in there), None)
+        unbuilt = {
+            id_: next((thing for thing, lenient in things.items() if not lenient), None)
+            for id_, things in self._unbuilt.items()
+        }
+        clash = next((id_ for id_ in outcome.runs if id_ in there or unbuilt.get(id_)), None)
         if clash is None or self._sight is None:
             return outcome, ""
         before = outcome.runs[: outcome.runs.index(clash)]
-        says = would_say(self._revisions[clash].witnessed.evidence, self._sight.dialect)
+        evidence = self._revisions[clash].witnessed.evidence if clash in there else ()
+        if not evidence and (index := unbuilt[clash]) is not None:
+            evidence = (Evidence(index, there=True, ran=True, line=0),)
+        says = would_say(evidence, self._sight.dialect)
         kept = () if self._sight.rolls_back else before
         rows = tuple(sorted(row.text for row in self._rows or ()))
         return Outcome("error", kept, rows, error=f"{clash}: {says}"), says
@@ -214,6 +232,9 @@ class _Doctor:
             found.append(Complaint(Ailment.OTHER_VERSION_TABLE, names, "warning" if harmless else "error"))
         if sight.leftovers:
             found.append(Complaint(Ailment.LEFTOVER_TABLE, sight.leftovers))
+        if sight.invalid:
+            names = tuple(dict.fromkeys(f"{i.schema}.{i.name}" if i.schema else i.name for i in sight.invalid))
+            found.append(Complaint(Ailment.INVALID_INDEX, names, "error" if self._unbuilt else "warning"))
         return found
 
     def _lost(self, shown: list[str], outcome: Outcome) -> list[str]:

@@ -9,30 +9,44 @@ from onehead.states.traces import Thing, ThingKind, Trace, Traces, Untraced
 
 _LONGEST_NAME = 60
 """Databases shorten longer names, each in its own way, so these are not looked for."""
+_OTHER_NAMES = "search_path"
+"""After a statement with this word, names without a schema mean things that can't be told."""
 
 
 def traces_of(steps: Iterable[ops.Step]) -> Traces:
     """What a revision leaves, from what its `upgrade()` does."""
     left: list[Trace] = []
     renamed: list[tuple[Thing, Thing]] = []
+    rebuilt: list[Thing] = []
     untraced: list[Untraced] = []
+    temporary: set[Thing] = set()
+    elsewhere = False
     for step in steps:
-        if isinstance(step.does, ops.Batch):
+        match step.does:
+            case ops.Batch(table=table, recreates=recreates):
+                rebuilt += [_table(table)] if recreates else []
+                continue
+            case ops.CreateTable(table=table, temporary=True):
+                temporary.add(_table(table))
+        elsewhere = elsewhere or (isinstance(step.does, ops.Unknown) and _OTHER_NAMES in step.does.words)
+        if isinstance(step.does, ops.Unknown) or elsewhere:
+            untraced.append(Untraced(step.line, _shown(step), unread=True, at=len(left)))
             continue
         found = [trace for trace in _left(step) if len(trace.thing.name) <= _LONGEST_NAME]
+        found = [trace for trace in found if _whole(trace.thing) not in temporary]
         # Of a project with several databases, only one runs it.
         sure = not (step.condition or step.repeated or step.engine)
         left += [trace._replace(line=step.line, sure=sure) for trace in found]
         match step.does:
             case ops.RenameTable(table, new):
                 renamed.append((_table(table), _table(new)))
+            case ops.AlterColumn(table, name, str(new_name)):
+                renamed.append((_on(table, "column", name), _on(table, "column", new_name)))
             case ops.RenameEnum(enum, new):
                 renamed.append((_type(enum), _type(new)))
-        if isinstance(step.does, ops.Unknown):
-            untraced.append(Untraced(step.line, step.does.text, step.does.words))
-        elif not found:
+        if not found:
             untraced.append(Untraced(step.line, _shown(step)))
-    return Traces(tuple(left), tuple(renamed), tuple(untraced))
+    return Traces(tuple(left), tuple(renamed), tuple(rebuilt), tuple(untraced))
 
 
 def _left(step: ops.Step) -> Iterator[Trace]:
@@ -108,14 +122,21 @@ def _named(table: ops.Named, constraints: Iterable[ops.Constraint], *, lenient: 
         # The name of a primary key is not kept everywhere.
         if constraint.name and constraint.kind != "primary key":
             thing = _on(table, "constraint", constraint.name)
-            yield Trace(thing, there=True, lenient=lenient, columns=constraint.columns)
+            fragile = constraint.kind in ("check", "exclude")
+            yield Trace(thing, there=True, lenient=lenient, columns=constraint.columns, fragile=fragile)
 
 
 def _indexes(indexes: Iterable[ops.Index], *, lenient: bool) -> Iterator[Trace]:
     for index in indexes:
         if index.name:
             columns = () if index.words else index.columns
-            yield Trace(_on(index.table, "index", index.name), there=True, lenient=lenient, columns=columns)
+            thing, fragile = _on(index.table, "index", index.name), index.computed or index.partial
+            yield Trace(thing, there=True, lenient=lenient, columns=columns, fragile=fragile)
+
+
+def _whole(thing: Thing) -> Thing:
+    """The table that a thing is, or is a part of."""
+    return thing if thing.kind == "table" else Thing("table", thing.of, "", thing.schema)
 
 
 def _table(table: ops.Named) -> Thing:

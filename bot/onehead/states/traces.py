@@ -51,6 +51,7 @@ class Trace(NamedTuple):
         implied: it comes with another thing (the columns of a table that is created), so it shows nothing by itself.
         line: 1-based line of the revision file.
         columns: what an index or constraint stands on: it may go when one of these goes.
+        fragile: SQLite's batch mode may lose it where it makes the table anew.
     """
 
     thing: Thing
@@ -60,14 +61,23 @@ class Trace(NamedTuple):
     implied: bool = False
     line: int = 0
     columns: tuple[str, ...] = ()
+    fragile: bool = False
 
 
 class Untraced(NamedTuple):
-    """Something that a revision does and nobody can see afterwards: line, source, and what it may concern."""
+    """Something that a revision does and nobody can see afterwards.
+
+    Attributes:
+        line: where.
+        text: its source.
+        unread: it was not understood, so it may have made, renamed or taken away anything.
+        at: how many traces of the revision come before it.
+    """
 
     line: int
     text: str
-    words: frozenset[str] = frozenset()
+    unread: bool = False
+    at: int = 0
 
 
 class Traces(NamedTuple):
@@ -75,12 +85,14 @@ class Traces(NamedTuple):
 
     Attributes:
         left: in the order in which it happens.
-        renamed: tables that get another name: old and new.
+        renamed: tables, columns and types that get another name: old and new.
+        rebuilt: tables that SQLite's batch mode makes anew.
         untraced: what can't be seen afterwards: data, raw SQL, calls of helpers.
     """
 
     left: tuple[Trace, ...] = ()
     renamed: tuple[tuple[Thing, Thing], ...] = ()
+    rebuilt: tuple[Thing, ...] = ()
     untraced: tuple[Untraced, ...] = ()
 
 
@@ -111,7 +123,8 @@ class Sight(NamedTuple):
         version: the version table that is judged; `None` where it does not exist.
         others: further tables that look like one.
         leftovers: tables that an interrupted batch migration has left (`_alembic_tmp_…`).
-        seen: thing → whether it is there; what this kind of database does not have is left out.
+        seen: thing → whether it is there; what this kind of database does not have, or can't tell, is left out.
+        invalid: indexes that PostgreSQL holds but does not use; they count as missing.
     """
 
     dialect: Dialect
@@ -119,6 +132,7 @@ class Sight(NamedTuple):
     others: tuple[VersionTable, ...] = ()
     leftovers: tuple[str, ...] = ()
     seen: Mapping[Thing, bool] = MappingProxyType({})
+    invalid: tuple[Thing, ...] = ()
 
     @property
     def rolls_back(self) -> bool:

@@ -25,8 +25,27 @@ def ways_out(diagnosis: Diagnosis) -> tuple[Way, ...]:
         # It has been where these files don't lead: every command would be a guess.
         return ()
     if diagnosis.of(Ailment.HALF_APPLIED) or diagnosis.of(Ailment.LEFTOVER_TABLE):
-        return tuple(_of_the_half_done(diagnosis))
-    return tuple(_of_the_rows(diagnosis))
+        ways = tuple(_of_the_half_done(diagnosis))
+    else:
+        ways = tuple(_of_the_rows(diagnosis))
+    return _after_what_is_unbuilt(diagnosis, ways) if diagnosis.unbuilt else ways
+
+
+def _after_what_is_unbuilt(diagnosis: Diagnosis, ways: tuple[Way, ...]) -> tuple[Way, ...]:
+    """An invalid index is dropped first, so that the upgrade can build it."""
+    drops = tuple(
+        Step(
+            f"DROP INDEX CONCURRENTLY {_quoted(f'{index.schema}.{index.name}' if index.schema else index.name)}",
+            "destructive",
+            "PostgreSQL does not use it; the upgrade builds it again",
+        )
+        for index in diagnosis.unbuilt
+    )
+    errors = {complaint.ailment for complaint in diagnosis.complaints if complaint.severity == "error"}
+    if errors == {Ailment.INVALID_INDEX}:
+        ways = (Way("", (_step(f"alembic upgrade {diagnosis.target}", ()),)),)
+    nobody = "nobody is building it at this moment, and the cause is removed"
+    return tuple(Way(" and ".join(filter(None, (way.condition, nobody))), (*drops, *way.steps)) for way in ways)
 
 
 def _of_the_rows(diagnosis: Diagnosis) -> Iterator[Way]:
@@ -132,7 +151,7 @@ def _undo(evidence: Evidence, dialect: Dialect) -> Step | None:
     return None
 
 
-def _quoted(name: str, dialect: Dialect) -> str:
+def _quoted(name: str, dialect: Dialect = "postgresql") -> str:
     mark = "`" if dialect in ("mysql", "mariadb") else '"'
     return ".".join(f"{mark}{part.replace(mark, mark * 2)}{mark}" for part in name.split("."))
 
