@@ -125,8 +125,8 @@ def label_chain(n: int) -> Shape:
 
 
 def pairs_of_lines(n: int) -> Shape:
-    """So many separate lines, each of which the branch forks."""
-    lines = [f for k in range(n) for f in (File(_id("b", k)), File(_id("o", k), (_id("b", k),)))]
+    """So many lines with a label each, each of which the branch forks."""
+    lines = [f for k in range(n) for f in (File(_id("b", k), labels=(f"b{k}",)), File(_id("o", k), (_id("b", k),)))]
     return Shape(lines, [*lines, *(File(_id("s", k), (_id("b", k),)) for k in range(n))])
 
 

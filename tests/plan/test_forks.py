@@ -52,12 +52,13 @@ def test_three_ways_are_one_fork() -> None:
     "intended",
     [
         "a; e<a @expand; c<a @contract",
-        "a; b<a; x; y<x",
         "a @main; b<a; o @other",
         "a; b<a; c<a @side",
+        "a; b<a; c<a @side; o @other",
+        "b<gone; c<away",
     ],
 )
-def test_labels_and_separate_bases_are_meant(intended: str) -> None:
+def test_labels_are_meant_and_so_is_one_line_without_beside_them(intended: str) -> None:
     assert forks_within(graph(intended)) == ()
 
 
@@ -78,9 +79,42 @@ def test_a_second_base_with_a_label_is_meant() -> None:
     assert new_lineages(target, merged) == ("z",)
 
 
-def test_a_third_base_where_bases_are_separate_already_is_meant() -> None:
+@pytest.mark.parametrize("text", ["a; b<a; x; y<x", "a; b; c; d; e; f; s @side", "a; b<a; c<a; x"])
+def test_several_lines_without_a_label_are_a_fork(text: str) -> None:
+    chain = graph(text)
+    [fork] = forks_within(chain)
+    assert fork.heads == tuple(head for head in chain.heads if head != "s")
+
+
+def test_where_an_environment_is_a_guess_unrelated_lines_are_separate_chains() -> None:
+    [fork] = forks_within(graph("a; b<a; c<a; x"), certain=False)
+    assert fork.heads == ("b", "c")
+
+
+def test_one_more_base_collides_however_many_there_are() -> None:
     target, merged = graph("a; b<a; x; y<x"), graph("a; b<a; x; y<x; z")
-    assert forks_between(target, merged) == ()
+    [fork] = forks_between(target, merged)
+    assert (fork.heads, fork.new, fork.introduced_by) == (("b", "y", "z"), ("z",), "head")
+    assert forks_between(target, merged, certain=False) == ()
+
+
+@pytest.mark.parametrize(
+    ("target", "new", "heads"),
+    [
+        ("a; s<a @side", "c<a", ("c", "s")),
+        ("a @main; s<a @side", "c<a", ("c", "s")),
+        ("a; e<a @expand; c<a @contract; c2<c", "x<a", ("c2", "x")),
+        ("a; e<a @expand; c<a @contract; d<e", "x<e", ("d", "x")),
+        ("a; e<a @expand; c<a @contract", "x", ("c", "x")),
+        ("a; b<a; s<a @side", "x", ("b", "x")),
+        ("a; b<a; m<b @m; k<a @k", "x<b", ("m", "x")),
+    ],
+)
+def test_a_new_head_without_a_label_of_its_own_collides_beside_labelled_ones(
+    target: str, new: str, heads: tuple[str, ...]
+) -> None:
+    [fork] = forks_between(graph(target), graph(f"{target}; {new}"))
+    assert (fork.heads, len(fork.new)) == (heads, 1)
 
 
 def test_a_base_without_a_label_collides_also_beside_a_labelled_chain() -> None:

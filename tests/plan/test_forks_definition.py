@@ -8,7 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from onehead.plan.facts import Facts
-from onehead.plan.forks import Fork, additional_heads, forks_between, forks_of, forks_within, new_lineages
+from onehead.plan.forks import (
+    Fork,
+    additional_heads,
+    forks_between,
+    forks_of,
+    forks_within,
+    new_lineages,
+    unnamed_heads,
+)
 from onehead.revisions.graph import Graph
 from onehead.revisions.revision import Revision
 from tests.plan.cases import ENVIRONMENT
@@ -48,10 +56,25 @@ def labels(graph: Graph, ids: frozenset[str]) -> set[str]:
     return {label for id_ in ids for label in graph.revisions[id_].branch_labels}
 
 
-def are_rivals(graph: Graph, one: str, other: str) -> bool:
-    """Of one origin, and told apart by no label."""
+def are_rivals(graph: Graph, one: str, other: str, *, certain: bool) -> bool:
+    """Told apart by no label; unrelated ones only where it is known that they are."""
     first, second = graph.ancestors(one), graph.ancestors(other)
-    return bool(first & second) and not labels(graph, first - second) and not labels(graph, second - first)
+    unrelated = not first & second
+    if labels(graph, first) != labels(graph, second):
+        return False
+    return not unrelated or (certain and not is_torn(graph, one) and not is_torn(graph, other))
+
+
+def distance(graph: Graph, head: str, other: str) -> int | None:
+    """How many steps below a head the other one's chain begins."""
+    shared = graph.ancestors(other)
+    level, steps = {head}, 0
+    while level:
+        if level & shared:
+            return steps
+        level = {parent for id_ in level for parent in graph.parents(id_)}
+        steps += 1
+    return None
 
 
 def grouped(heads: tuple[str, ...], pairs: Pairs) -> list[tuple[str, ...]]:
@@ -62,8 +85,12 @@ def grouped(heads: tuple[str, ...], pairs: Pairs) -> list[tuple[str, ...]]:
     return sorted(tuple(sorted(group)) for group in groups if len(group) > 1)
 
 
-def rivals_in(graph: Graph) -> Pairs:
-    return {frozenset(pair) for pair in combinations(graph.heads, 2) if are_rivals(graph, *pair)}
+def rivals_in(graph: Graph, *, certain: bool) -> Pairs:
+    return {frozenset(pair) for pair in combinations(graph.heads, 2) if are_rivals(graph, *pair, certain=certain)}
+
+
+def joined(pairs: Pairs, heads: tuple[str, ...], one: str, others: list[str]) -> bool:
+    return any(one in group and not set(group).isdisjoint(others) for group in grouped(heads, pairs))
 
 
 def most_places(target: Graph, merged: Graph) -> int:
@@ -81,11 +108,20 @@ def most_places(target: Graph, merged: Graph) -> int:
     return best(0, frozenset(merged.heads))
 
 
-@given(histories())
-def test_forks_of_a_branch_by_itself(revisions: list[Revision]) -> None:
+@given(histories(), st.booleans())
+def test_forks_of_a_branch_by_itself(revisions: list[Revision], certain: bool) -> None:
     graph = Graph(revisions)
-    expected = [Fork(group, (), graph.fork_points(group), "target") for group in grouped(graph.heads, rivals_in(graph))]
-    assert list(forks_within(graph)) == expected
+    groups = grouped(graph.heads, rivals_in(graph, certain=certain))
+    expected = [Fork(group, (), graph.fork_points(group), "target") for group in groups]
+    assert list(forks_within(graph, certain=certain)) == expected
+
+
+@given(histories())
+def test_heads_without_a_label_of_their_own(revisions: list[Revision]) -> None:
+    graph = Graph(revisions)
+    below = {head: labels(graph, graph.ancestors(head)) for head in graph.heads}
+    expected = {one for one in below for other in below if one != other and below[one] <= below[other]}
+    assert unnamed_heads(graph) == tuple(sorted(expected))
 
 
 @given(both())
@@ -96,8 +132,8 @@ def test_as_many_heads_as_possible_take_the_place_of_an_old_one(sides: tuple[Gra
     assert list(extra) == sorted(set(extra) & set(merged.heads))
 
 
-@given(both())
-def test_forks_of_both_sides(sides: tuple[Graph, Graph]) -> None:
+@given(both(), st.booleans())
+def test_forks_of_both_sides(sides: tuple[Graph, Graph], certain: bool) -> None:
     target, merged = sides
     complete = merged
     while True:  # what was removed from beneath others makes no rivals of them
@@ -106,29 +142,30 @@ def test_forks_of_both_sides(sides: tuple[Graph, Graph]) -> None:
             break
         complete = complete.replaced(target.revisions[id_] for id_ in gone)
     extra = additional_heads(target, complete)
-    pairs = rivals_in(complete)
-    one_line = len(target.heads) == 1 or grouped(target.heads, rivals_in(target)) == [target.heads]
-    if one_line:
-        # A second base without a label is not meant beside a single line.
-        line = [head for head in complete.heads if head not in extra]
-        newcomers = [
-            head
-            for head in extra
-            if not labels(complete, complete.ancestors(head))
-            and not any(id_ in target for id_ in complete.ancestors(head))
-            and not is_torn(complete, head)
-        ]
-        pairs |= {frozenset((one, other)) for one in newcomers for other in (*line, *newcomers) if one != other}
+    pairs = rivals_in(complete, certain=certain)
+    old = [head for head in complete.heads if head not in extra]
+    known = labels(complete, complete.ancestors(*old))
+    one_line = len(target.heads) == 1 or grouped(target.heads, rivals_in(target, certain=certain)) == [target.heads]
+    for head in extra if target.heads else ():
+        # Nothing says that it is meant: it collides with the target's head that it is nearest to.
+        if labels(complete, complete.ancestors(head)) - known or joined(pairs, complete.heads, head, old):
+            continue
+        away = [(steps, other) for other in old if (steps := distance(complete, head, other)) is not None]
+        rivals = [min(away)[1]] if away else []
+        if not away and not is_torn(complete, head):
+            plain = [other for other in old if not labels(complete, complete.ancestors(other))]
+            rivals = old if one_line else (plain or old)[:1] if certain else []
+        pairs |= {frozenset((head, other)) for other in rivals}
     expected = grouped(complete.heads, pairs)
-    found = forks_between(target, merged)
+    found = forks_between(target, merged, certain=certain)
     assert [fork.heads for fork in found] == expected
     for fork in found:
         assert set(fork.new) == set(fork.heads) & set(extra)
         assert fork.points == complete.fork_points(fork.heads)
         assert fork.introduced_by == ("head" if fork.new else "target")
-    rivals = {head for group in expected for head in group}
-    assert new_lineages(target, merged) == tuple(
-        head for head in additional_heads(target, complete) if head not in rivals and not is_torn(complete, head)
+    in_forks = {head for group in expected for head in group}
+    assert new_lineages(target, merged, certain=certain) == tuple(
+        head for head in additional_heads(target, complete) if head not in in_forks and not is_torn(complete, head)
     )
 
 
@@ -139,13 +176,13 @@ def nearest(chain: Graph, forks: tuple[Fork, ...], excess: int) -> tuple[list[tu
     ]
     shared = {pair: len(chain.ancestors(pair[0]) & chain.ancestors(pair[1])) for pair in pairs}
     heads = tuple(sorted(head for fork in forks for head in fork.heads))
-    joined: Pairs = set()
+    near: Pairs = set()
     strength = []
     for pair in sorted(pairs, key=lambda pair: (-shared[pair], pair)):
-        if len(joined) < excess and not any(set(pair) <= set(group) for group in grouped(heads, joined)):
-            joined.add(frozenset(pair))
+        if len(near) < excess and not any(set(pair) <= set(group) for group in grouped(heads, near)):
+            near.add(frozenset(pair))
             strength.append(shared[pair])
-    return grouped(heads, joined), strength
+    return grouped(heads, near), strength
 
 
 @given(

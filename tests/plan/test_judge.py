@@ -57,7 +57,7 @@ def test_what_the_target_has_already_is_a_note_for_the_branch() -> None:
         ("a; b<a; c<a; m<b,c", "a; b<a; c<a; m<b,c; d<m"),
         ("a; b<a; c<a", "a; b<a; c<a; m<b,c"),
         ("a; e<a @expand; c<a @contract", "a; e<a @expand; c<a @contract; e2<e; c2<c"),
-        ("a; x", "a; x; b<a; y<x"),
+        ("a @one; x @two", "a @one; x @two; b<a; y<x"),
         ("", "a; b<a"),
         ("", ""),
     ],
@@ -70,9 +70,27 @@ def test_a_new_base_or_labelled_line_is_a_warning() -> None:
     [finding] = judge(facts("a; b<a", "a; b<a; z @reports"))
     assert (finding.code, finding.severity, finding.introduced_by) == (Code.NEW_BASE, "warning", "head")
     assert finding.message == (
-        "`z` is a head of its own beside `b`; it is labelled or unrelated, so it is taken as meant."
+        "`z` is a head of its own beside `b`; it has a label of its own or may be a separate "
+        "chain, so it is taken as meant."
     )
     assert finding.paths == ("versions/z.py",)
+
+
+def test_a_line_without_a_label_beside_labelled_ones_is_a_warning_when_judged_alone() -> None:
+    [finding] = judge(facts("a; b<a; s<a @side"))
+    assert (finding.code, finding.severity, finding.revisions) == (Code.NEW_BASE, "warning", ("b",))
+    assert finding.message == (
+        "`b` is a head of its own beside `s`; it has no branch label that tells it from the others, so only "
+        "`alembic upgrade heads` reaches it."
+    )
+    assert judge(facts("a; b<a @main; s<a @side")) == ()
+    assert judge(facts("a; b<a; s<a @side")._replace(allowed_heads=2)) == ()
+
+
+def test_a_main_with_many_unrelated_heads_is_a_fork() -> None:
+    [finding] = judge(facts("a; b; c; d; e; f; g"))
+    assert (finding.code, finding.severity) == (Code.FORK, "error")
+    assert finding.message.startswith("The chain forks: 7 heads (")
 
 
 def test_duplicate_ids() -> None:

@@ -160,7 +160,7 @@ def _nothing(facts: Facts, forks: tuple[Fork, ...]) -> Nothing:
         reasons.append(Reason(ReasonCode.ONE_HEAD, f"There is one head, {named(graph.heads)}."))
     elif not forks and len(graph.heads) > 1:
         heads = named(graph.heads)
-        message = f"The heads {heads} differ by label or origin, so they are meant."
+        message = f"The heads {heads} differ by label, or may be separate chains, so they are taken as meant."
         if forks_of(facts._replace(allowed_heads=1)):
             message = f"The heads {heads} are no more than the {facts.allowed_heads} that the policy allows."
         reasons.append(Reason(ReasonCode.INTENDED, message))

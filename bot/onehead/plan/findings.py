@@ -177,8 +177,10 @@ KINDS: dict[Code, Kind] = {
     ),
     Code.NEW_BASE: Kind(
         "warning",
-        "A second base (a revision without a parent), or a newly labelled branch, starts beside the existing chain.",
-        "If it is meant, nothing to do, but deploys need `alembic upgrade heads`; if not, set its `down_revision`.",
+        "A head of its own is beside the existing chain: a newly labelled line, or one without a label beside labelled "
+        "ones.",
+        "If it is meant, deploy with `alembic upgrade heads`, or give each line a label; if not, set its "
+        "`down_revision`.",
     ),
     Code.STALE_REVISES: Kind(
         "note",

@@ -1,7 +1,9 @@
 """Which heads are meant to be there, and which ones are a fork.
 
-An intended state stays intended: heads that differ by branch label, separate bases and expand/contract layouts are
-accepted as they are. Only heads that come in addition to the target's count against a branch.
+What says that a head is meant is a branch label of its own: so are expand/contract layouts written. One line without a
+label may stand beside labelled ones, for it was there before anybody thought of labels. Any other head makes
+`alembic upgrade head` stop, and nothing says that this is meant. Only heads that come in addition to the target's count
+against a branch.
 """
 
 from __future__ import annotations
@@ -50,7 +52,12 @@ def forks_of(facts: Facts, graph: Graph | None = None) -> tuple[Fork, ...]:
     excess = len(chain.heads) - facts.allowed_heads
     if excess <= 0:
         return ()
-    forks = forks_within(chain) if facts.head is None else forks_between(facts.target, chain)
+    certain = facts.environment.certain
+    forks = (
+        forks_within(chain, certain=certain)
+        if facts.head is None
+        else forks_between(facts.target, chain, certain=certain)
+    )
     return forks if facts.allowed_heads == 1 else _nearest(chain, forks, excess)
 
 
@@ -106,24 +113,40 @@ def _numbers(bits: int, most: int = -1) -> list[int]:
     return found
 
 
-def forks_within(graph: Graph) -> tuple[Fork, ...]:
-    """The forks of a branch that is judged by itself."""
-    return tuple(Fork(group, (), graph.fork_points(group), "target") for group in _lines(graph).all() if len(group) > 1)
+def forks_within(graph: Graph, *, certain: bool = True) -> tuple[Fork, ...]:
+    """The forks of a branch that is judged by itself.
+
+    Args:
+        graph: the chain.
+        certain: Alembic loads all of it together; where that is a guess, unrelated heads may be separate chains.
+    """
+    lines = _lines(graph, certain=certain).all()
+    return tuple(Fork(group, (), graph.fork_points(group), "target") for group in lines if len(group) > 1)
 
 
-def forks_between(target: Graph, merged: Graph) -> tuple[Fork, ...]:
-    """The forks of the merged tree, each with the heads that come in addition to the target's."""
+def forks_between(target: Graph, merged: Graph, *, certain: bool = True) -> tuple[Fork, ...]:
+    """The forks of the merged tree, each with the heads that come in addition to the target's; `certain` as above."""
     merged = _without_gaps(target, merged)
     extra = frozenset(additional_heads(target, merged))
-    lines = _lines(merged)
-    if target.heads and len(_lines(target).all()) == 1:
-        _add_newcomers(lines, target, merged, extra)
+    lines = _lines(merged, certain=certain)
+    if extra and target.heads:
+        alone = len(_lines(target, certain=certain).all()) == 1
+        _add_newcomers(lines, merged, extra, beside_one_line=alone, certain=certain)
     forks = []
     for group in lines.all():
         if len(group) > 1:
             new = tuple(head for head in group if head in extra)
             forks.append(Fork(group, new, merged.fork_points(group), "head" if new else "target"))
     return tuple(forks)
+
+
+def unnamed_heads(graph: Graph) -> tuple[str, ...]:
+    """Heads that no branch label tells from each of the others; sorted, none where there is one head."""
+    below = _labels_below(graph)
+    own = {head: below.get(head, 0) for head in graph.heads}
+    return tuple(
+        head for head, bits in own.items() if any(not bits & ~others for other, others in own.items() if other != head)
+    )
 
 
 def additional_heads(target: Graph, merged: Graph) -> tuple[str, ...]:
@@ -184,10 +207,10 @@ class _Places:
         self._heirs[head] = heirs
 
 
-def new_lineages(target: Graph, merged: Graph) -> tuple[str, ...]:
-    """Additional heads that are meant: a new base or branch with a label of its own."""
+def new_lineages(target: Graph, merged: Graph, *, certain: bool = True) -> tuple[str, ...]:
+    """Additional heads that are meant: a new base or branch with a label of its own; `certain` as above."""
     merged = _without_gaps(target, merged)
-    rivals = {head for fork in forks_between(target, merged) for head in fork.heads}
+    rivals = {head for fork in forks_between(target, merged, certain=certain) for head in fork.heads}
     torn = _torn(merged)
     return tuple(head for head in additional_heads(target, merged) if head not in rivals and head not in torn)
 
@@ -239,14 +262,19 @@ class Groups:
         return [tuple(names) for names in found.values()]
 
 
-def _lines(graph: Graph) -> Groups:
-    """The heads in groups that should be one: of one origin, and told apart by no branch label of their own.
-
-    Two heads are of one line where the same labelled revisions stand beneath both, if any do; else where they have a
-    revision in common, directly or through a third head.
-    """
+def _labels_below(graph: Graph) -> dict[str, int]:
+    """Id → the labelled revisions that it stands on, itself included, as bits; empty where nothing has a label."""
     labelled = [revision.id for revision in graph.revisions.values() if revision.branch_labels]
-    below = graph.below({id_: 1 << number for number, id_ in enumerate(labelled)}) if labelled else {}
+    return graph.below({id_: 1 << number for number, id_ in enumerate(labelled)}) if labelled else {}
+
+
+def _lines(graph: Graph, *, certain: bool) -> Groups:
+    """The heads in groups that should be one: told apart by no branch label.
+
+    Two heads are of one line where the same labelled revisions stand beneath both, also where these are none. Unrelated
+    heads without a label may have something to do with each other in another package, where a parent is missing.
+    """
+    below = _labels_below(graph)
     groups = Groups(graph.heads)
     first: dict[object, str] = {}
     plain = []
@@ -255,8 +283,13 @@ def _lines(graph: Graph) -> Groups:
             groups.join(head, first.setdefault(below[head], head))
         else:
             plain.append(head)
-    for id_, head in _owned(graph, plain):
-        groups.join(head, first.setdefault(id_, head))
+    if len(plain) > 1:
+        for id_, head in _owned(graph, plain):
+            groups.join(head, first.setdefault(id_, head))
+        torn = _torn(graph)
+        known = [head for head in plain if head not in torn] if certain else []
+        for head in known[1:]:
+            groups.join(known[0], head)
     return groups
 
 
@@ -273,12 +306,39 @@ def _owned(graph: Graph, heads: Iterable[str]) -> Iterator[tuple[str, str]]:
                 todo += graph.parents(id_)
 
 
-def _add_newcomers(lines: Groups, target: Graph, merged: Graph, extra: frozenset[str]) -> None:
-    """Beside a single line a second base can't be meant, unless it has a label of its own."""
-    labelled = (revision.id for revision in merged.revisions.values() if revision.branch_labels)
-    meant = merged.descendants(*labelled, *target.revisions) | _torn(merged)
-    newcomers = sorted(extra - meant)
-    if newcomers:
-        line = [head for head in merged.heads if head not in extra]
-        for head in (*line, *newcomers):
-            lines.join(newcomers[0], head)
+def _add_newcomers(
+    lines: Groups, merged: Graph, extra: frozenset[str], *, beside_one_line: bool, certain: bool
+) -> None:
+    """Join every additional head without a label of its own to the target's head that it is nearest to."""
+    old = [head for head in merged.heads if head not in extra]
+    below = _labels_below(merged)
+    known = 0
+    for head in old:
+        known |= below.get(head, 0)
+    torn, of_target = _torn(merged), sum(1 << number for number, head in enumerate(merged.heads) if head not in extra)
+    taken = {lines.leader(head) for head in old}
+    for head in sorted(extra):
+        if below.get(head, 0) & ~known or lines.leader(head) in taken:
+            continue
+        near = _nearest_heads(merged, head, of_target)
+        if not near and head not in torn:
+            # A second base: what it is meant to follow is clear beside a single line only.
+            plain = [other for other in old if not below.get(other, 0)]
+            near = old if beside_one_line else (plain or old)[:1] if certain else []
+        for other in near:
+            lines.join(head, other)
+        taken = {lines.leader(head) for head in old} if near else taken
+
+
+def _nearest_heads(graph: Graph, head: str, wanted: int) -> list[str]:
+    """The one of some other heads, given as bits, whose way parts from a head's last; none if they share nothing."""
+    level, seen = [head], {head}
+    while level:
+        met = 0
+        for id_ in level:
+            met |= graph.heads_above[id_] & wanted
+        if met:
+            return [graph.heads[_numbers(met, 1)[0]]]
+        level = [*{parent for id_ in level for parent in graph.parents(id_)} - seen]
+        seen.update(level)
+    return []

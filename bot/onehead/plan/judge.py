@@ -10,7 +10,7 @@ from itertools import islice
 from onehead.plan.attribution import finding_of, named, side_of
 from onehead.plan.facts import Facts
 from onehead.plan.findings import Code, Finding, Severity, bounded
-from onehead.plan.forks import Fork, forks_of, new_lineages
+from onehead.plan.forks import Fork, forks_of, new_lineages, unnamed_heads
 from onehead.plan.loading import missing, unloaded, unreadable
 from onehead.revisions.graph import Graph
 from onehead.revisions.revision import Revision
@@ -54,21 +54,24 @@ _ORDER = {code: number for number, code in enumerate(Code)}
 
 
 def _forks(facts: Facts) -> Iterator[Finding]:
-    for fork in forks_of(facts):
+    forks = forks_of(facts)
+    for fork in forks:
         yield _fork(facts, fork)
-    if facts.head is None:
-        return
     heads = facts.merged.heads
     if len(heads) < 2:  # alone, it is the first revision of a new environment
         return
-    for head in new_lineages(facts.target, facts.merged):
+    if facts.head is None:
+        meant = () if forks or len(heads) <= facts.allowed_heads else unnamed_heads(facts.merged)
+        why = "has no branch label that tells it from the others, so only `alembic upgrade heads` reaches it"
+    else:
+        meant = new_lineages(facts.target, facts.merged, certain=facts.environment.certain)
+        why = "has a label of its own or may be a separate chain, so it is taken as meant"
+    for head in meant:
         some = [other for other in heads[: _MOST_NAMED + 1] if other != head]
         beside = named(some) if len(heads) == len(some) + 1 else f"{len(heads) - 1} others"
-        message = (
-            f"{named([head])} is a head of its own beside {beside}; it is labelled or unrelated, so it is taken as "
-            "meant."
-        )
-        yield finding_of(facts, Code.NEW_BASE, "head", message, [head], [facts.merged.revisions[head].path])
+        message = f"{named([head])} is a head of its own beside {beside}; it {why}."
+        path = facts.merged.revisions[head].path
+        yield finding_of(facts, Code.NEW_BASE, side_of(facts, False), message, [head], [path])
 
 
 def _fork(facts: Facts, fork: Fork) -> Finding:
