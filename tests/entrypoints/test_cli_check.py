@@ -72,7 +72,9 @@ def test_json_says_the_same(repo: Repository, run: Run) -> None:
     (environment,) = told["environments"]
     assert environment["heads"] == {"target": ["003"], "head": ["005"], "merged": ["003", "005"]}
     assert environment["plan"]["kind"] == "reparent"
-    assert environment["plan"]["changes"] == [{"path": "alembic/versions/004_custom_notes.py", "new_path": None}]
+    assert environment["plan"]["changes"] == [
+        {"path": "alembic/versions/004_custom_notes.py", "new_path": None, "deleted": False}
+    ]
     assert [finding["revisions"] for finding in environment["findings"]] == [["002", "003", "005"]]
 
 

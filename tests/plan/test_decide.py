@@ -103,22 +103,52 @@ def test_a_fork_that_a_merge_rejoined_needs_nothing() -> None:
     assert codes(chosen) == [ReasonCode.ONE_HEAD, ReasonCode.REJOINED]
 
 
-def test_several_new_heads_are_joined_in_one_merge() -> None:
+def test_a_branch_that_forks_within_itself_is_re_parented_into_one_line() -> None:
     chosen = plan(facts("a; b<a", "a; c<a; d<a"))
+    assert isinstance(chosen, Reparent)
+    assert chosen.moves == (Move("c", ("a",), ("b",)), Move("d", ("a",), ("c",)))
+    assert (chosen.heads, codes(chosen)) == (("d",), [ReasonCode.NOT_ESCAPED])
+    assert "the chain stays linear on `b`." in chosen.reasons[0].message
+
+
+def test_what_its_sides_have_in_common_moves_once() -> None:
+    chosen = plan(facts("a; b<a", "a; c<a; d<c; e<c; f<e; g<e"))
+    assert isinstance(chosen, Reparent)
+    assert chosen.moves == (Move("c", ("a",), ("b",)), Move("e", ("c",), ("d",)), Move("g", ("e",), ("f",)))
+    assert chosen.heads == ("g",)
+
+
+@pytest.mark.parametrize(
+    ("head", "move"),
+    [("a; b<a; c<b; d<a", Move("d", ("a",), ("c",))), ("a; b<a; c<a; d<b", Move("c", ("a",), ("d",)))],
+)
+def test_of_a_branch_with_all_of_the_target_what_stands_on_its_head_stays_there(head: str, move: Move) -> None:
+    chosen = plan(facts("a; b<a", head))
+    assert isinstance(chosen, Reparent)
+    assert chosen.moves == (move,)
+
+
+def test_a_branch_that_forks_within_itself_and_has_escaped_is_merged() -> None:
+    chosen = plan(facts("a; b<a", "a; c<a; d<a"), Evidence({"versions/d.py": ("tag v1",)}))
     assert isinstance(chosen, Merge)
-    assert (chosen.merges, codes(chosen)) == ((("c", "d", "b"),), [ReasonCode.SEVERAL_NEW_HEADS])
+    assert (chosen.merges, codes(chosen)) == ((("c", "d", "b"),), [ReasonCode.ESCAPED])
 
 
-def test_a_third_head_on_a_forked_target_is_joined_to_one_of_its_heads() -> None:
-    chosen = plan(facts("a; b<a; c<a", "a; d<a"))
+@pytest.mark.parametrize(
+    ("target", "head", "joined"),
+    [
+        ("a; b<a; c<a", "a; d<a", "b"),  # equally near
+        ("a; b<a; c<a; d<c; e<c", "a; c<a; x<c", "d"),
+        ("a; b<a; c<a; z<c", "a; c<a; x<c", "z"),
+        ("a; b<a; c<a; z<c", "a; c<a; x<c; y<c", "z"),
+    ],
+)
+def test_on_a_forked_target_a_branch_is_joined_to_the_nearest_head(target: str, head: str, joined: str) -> None:
+    chosen = plan(facts(target, head))
     assert isinstance(chosen, Merge)
-    assert (chosen.merges, codes(chosen)) == ((("d", "b"),), [ReasonCode.SEVERAL_TARGET_HEADS])
-
-
-def test_the_branchs_own_fork_is_merged_where_it_is() -> None:
-    chosen = plan(facts("a; b<a", "a; b<a; c<b; d<a"))
-    assert isinstance(chosen, Merge)
-    assert codes(chosen) == [ReasonCode.OWN_FORK]
+    [parents] = chosen.merges
+    assert (parents[-1], codes(chosen)) == (joined, [ReasonCode.SEVERAL_TARGET_HEADS])
+    assert len(set(parents) & set(graph(target).heads)) == 1
 
 
 def test_several_roots_that_meet_again_all_move() -> None:
@@ -174,6 +204,86 @@ def test_a_chain_whose_ids_are_all_taken_is_re_issued_as_a_whole() -> None:
 def test_a_taken_id_that_escaped_is_a_persons_decision() -> None:
     given = facts("a; b<a path=versions/b1.py", "a; b<a path=versions/b2.py")
     chosen = plan(given, Evidence({"versions/b2.py": ("branch staging",)}))
+    assert isinstance(chosen, Refuse)
+    assert codes(chosen) == [ReasonCode.DUPLICATE_PUBLISHED]
+
+
+@pytest.mark.parametrize(
+    ("target", "head"),
+    [
+        ("a; b<a; c<b", "a; b<a; c<b; b<c path=versions/new.py"),
+        ("a; b<a; c<b; t<c", "a; b<a; c<b; b<c path=versions/new.py"),
+        ("a; b<a; c<b", "a; b<a; c<b; b<c path=versions/new.py; x<b"),
+        ("a; b<a; c<b", "a; b<a; c<b; a<c path=versions/a_first.py"),
+    ],
+)
+def test_an_old_id_that_a_newer_revision_reuses_is_re_issued_although_it_makes_a_circle(target: str, head: str) -> None:
+    given = facts(target, head)
+    assert given.merged.cycles
+    assert [f.code for f in judge(given) if f.severity == "error"] == [Code.DUPLICATE_ID]
+    chosen = plan(given)
+    assert isinstance(chosen, Reissue)
+    [(_, path)] = chosen.files
+    assert path in ("versions/new.py", "versions/a_first.py")
+    assert chosen.moves == ((Move("b", ("c",), ("t",)),) if "t<c" in target else ())
+
+
+def test_a_circle_that_new_ids_do_not_break_is_refused() -> None:
+    chosen = plan(facts("a; b<a", "a; b<a; b<y path=versions/new.py; x<b; y<x"))
+    assert isinstance(chosen, Refuse)
+    assert codes(chosen) == [ReasonCode.CYCLE]
+    assert "\0" not in chosen.reasons[0].message
+
+
+def copied(target: str, head: str, *ids: str) -> Facts:
+    """The definitions of these ids do the same."""
+    given = facts(target, head)
+    return given._replace(deeds={r.blob: id_ for id_ in ids for r in given.merged.definitions[id_]})
+
+
+@pytest.mark.parametrize(
+    ("target", "head", "ids", "moves"),
+    [
+        # Another file name; another parent; something of its own beneath the copy, above it, and both.
+        ("a; b<a; c<b", "a; b<a; c<b; b<a path=versions/z.py", "b", ()),
+        ("a; b<a; c<b", "a; c<a path=versions/z.py", "c", ()),
+        ("a; b<a; c<b", "a; x<a; c<x path=versions/z.py", "c", (Move("x", ("a",), ("c",)),)),
+        ("a; b<a; c<b", "a; c<a path=versions/z.py; y<c", "c", ()),
+        (
+            "a; b<a; c<b",
+            "a; x<a; c<x path=versions/z.py; y<c",
+            "c",
+            (Move("y", ("c",), ("x",)), Move("x", ("a",), ("c",))),
+        ),
+        (
+            "a; b<a; c<b",
+            "a; x<a; b<x path=versions/y.py; c<b path=versions/z.py; y<c",
+            "bc",
+            (Move("y", ("c",), ("x",)), Move("x", ("a",), ("c",))),
+        ),
+    ],
+)
+def test_a_copy_of_a_published_revision_is_dropped_and_what_followed_it_follows_the_other(
+    target: str, head: str, ids: str, moves: tuple[Move, ...]
+) -> None:
+    chosen = plan(copied(target, head, *ids))
+    assert isinstance(chosen, Reissue)
+    assert (chosen.files, chosen.moves) == ((), moves)
+    assert [id_ for id_, _ in chosen.dropped] == list(ids)
+    assert set(codes(chosen)) == {ReasonCode.DUPLICATE_COPY}
+
+
+def test_beside_a_copy_what_does_something_else_gets_a_new_id() -> None:
+    head = "a; b<a path=versions/y.py; c<b path=versions/z.py"
+    chosen = plan(copied("a; b<a; c<b", head, "b"))
+    assert isinstance(chosen, Reissue)
+    assert chosen.dropped == (("b", "versions/y.py"),)
+    assert (chosen.files, chosen.moves) == ((("c", "versions/z.py"),), (Move("c", ("b",), ("c",)),))
+
+
+def test_a_copy_that_has_escaped_is_a_persons_decision() -> None:
+    given = copied("a; b<a; c<b", "a; c<a path=versions/z.py", "c")
+    chosen = plan(given, Evidence({"versions/z.py": ("branch staging",)}))
     assert isinstance(chosen, Refuse)
     assert codes(chosen) == [ReasonCode.DUPLICATE_PUBLISHED]
 

@@ -7,7 +7,7 @@ it promises becomes a refusal.
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from onehead.flows.examine import Trees
@@ -187,7 +187,7 @@ def _reparent(facts: Facts, plan: Reparent, trees: Trees, elsewhere: frozenset[s
 
 
 def _reissue(facts: Facts, plan: Reissue, trees: Trees, elsewhere: frozenset[str]) -> _Outcome:
-    """The newer definitions get new ids, whoever of the branch names them follows, and the roots move."""
+    """Copies go, newer definitions get new ids, whoever of the branch names them follows, and the roots move."""
     published = {revision.blob for revision in facts.target}
     chosen = {
         id_: next(r for r in facts.merged.definitions[id_] if r.path == path and r.blob not in published)
@@ -203,8 +203,11 @@ def _reissue(facts: Facts, plan: Reissue, trees: Trees, elsewhere: frozenset[str
     _rename(drafts, names)
     for move in plan.moves:
         draft = drafts[move.revision]
-        draft.new = reparent(draft.new, move.old_parents, move.new_parents)
-    return _finished(drafts, facts, trees)
+        named = parse(draft.new).parents or ()
+        # What is not the branch's own keeps its id: one of the target's may be the very one that was given up.
+        onto = tuple(id_ if id_ in facts.target else names.get(id_, (id_, ""))[0] for id_ in move.new_parents)
+        draft.new = reparent(draft.new, named, onto)
+    return _finished(drafts, facts, trees, plan.dropped)
 
 
 def _ids(facts: Facts) -> list[str]:
@@ -264,10 +267,13 @@ def _rename(drafts: dict[str, _Draft], names: dict[str, tuple[str, str]]) -> Non
             _, draft.path = names[old]
 
 
-def _finished(drafts: dict[str, _Draft], facts: Facts, trees: Trees) -> _Outcome:
+def _finished(
+    drafts: dict[str, _Draft], facts: Facts, trees: Trees, dropped: Collection[tuple[str, str]] = ()
+) -> _Outcome:
     """Changes to the tree in which the target's files stand already: a file of its own under a path stays there."""
     originals = {(draft.revision.path, draft.revision.blob) for draft in drafts.values()}
-    changes, after = [], [r for r in facts.merged if (r.path, r.blob) not in originals]
+    changes = [FileChange(path, None) for _, path in dropped if not _is_theirs(path, trees)]
+    after = [r for r in facts.merged if (r.path, r.blob) not in originals and (r.id, r.path) not in dropped]
     for draft in drafts.values():
         old = draft.revision.path
         taken = _is_theirs(old, trees)

@@ -124,10 +124,11 @@ def examine(
     homeless = [problem for problem in surveys[-1].problems if owners[problem.path] is None]
     environments = []
     files = known = ignored = 0
-    for facts, chain in _facts(trees, surveys, policy, owners):
-        if policy.ignores(facts.environment.path):
+    for known_facts, chain in _facts(trees, surveys, policy, owners):
+        if policy.ignores(known_facts.environment.path):
             ignored += 1
             continue
+        facts = _with_deeds(known_facts, trees.read)
         findings = judge(facts)
         meetings = _meetings(facts, findings, trees.read)
         findings = (*findings, *findings_about(facts, meetings)) if meetings else findings
@@ -164,6 +165,23 @@ def _judged_policy(ground: Ground, trees: Trees) -> PolicyRead:
         return ground.policy
     [policy] = policies_in([judged], trees.read)
     return policy
+
+
+def _with_deeds(facts: Facts, read_blobs: ReadBlobs) -> Facts:
+    """The facts with what the files of a duplicated id do; hardly anybody has one, so hardly anybody pays for it."""
+    new = [
+        revision
+        for id_, found in facts.merged.duplicates.items()
+        if len(found) > len(facts.target.definitions.get(id_, ()))
+        for revision in found
+    ]
+    if not new:
+        return facts
+    from onehead.operations.alike import deeds  # noqa: PLC0415
+
+    contents = read_blobs({revision.blob for revision in new}).data
+    found = {blob: deeds(data) for blob, data in contents.items()}
+    return facts._replace(deeds={blob: deed for blob, deed in found.items() if deed is not None})
 
 
 def _meetings(facts: Facts, findings: tuple[Finding, ...], read_blobs: ReadBlobs) -> tuple[Meeting, ...]:

@@ -21,6 +21,7 @@ from onehead.gitrepo.refs import describe, is_ancestor
 from onehead.gitrepo.write import Draft, Merge, Signature, write_commits
 from onehead.plan.facts import Evidence
 from onehead.plan.findings import Side
+from onehead.plan.plans import Plan, Reissue
 from onehead.plan.verdict import Examination, Point
 from onehead.reports.text import short_ref
 from onehead.revisions.graph import Graph
@@ -183,15 +184,17 @@ def _message(repairs: Repairs) -> str:
     for examined in repairs.examination.environments:
         path = examined.facts.environment.path
         if path in repairs.changes:
-            lines.append(_subject(examined.plan.kind, path))
+            lines.append(_subject(examined.plan, path))
             lines += ["", *(reason.message for reason in examined.plan.reasons), ""]
     return "\n".join(lines).rstrip() + "\n"
 
 
-def _subject(kind: str, path: str) -> str:
+def _subject(plan: Plan, path: str) -> str:
     what = {
         "merge": "merge the heads of the migration chain",
         "reparent": "move this branch's migrations onto the newest one",
         "reissue": "give this branch's migrations ids of their own",
     }
-    return f"{path}: {what[kind]}"
+    if isinstance(plan, Reissue) and not plan.files:
+        return f"{path}: drop this branch's copy of a published migration"
+    return f"{path}: {what[plan.kind]}"

@@ -12,12 +12,12 @@ from collections.abc import Iterable
 from onehead.plan.attribution import named
 from onehead.plan.facts import Evidence, Facts
 from onehead.plan.findings import MOST_LISTED, Code, Finding
-from onehead.plan.forks import Fork, forks_of
+from onehead.plan.forks import Fork, forks_of, nearest_old
 from onehead.plan.meetings import Meeting, between, parents_in_order
 from onehead.plan.merging import merge_steps
 from onehead.plan.plans import Merge, Move, Nothing, Plan, Reason, ReasonCode, Refuse, Reissue, Reparent, bounded
 from onehead.plan.policy import Policy
-from onehead.plan.reissue import decide_reissue
+from onehead.plan.reissue import BREAK_THE_CIRCLE, decide_reissue
 from onehead.plan.reparent import NotMovable, moves_for
 from onehead.revisions.graph import Graph
 from onehead.revisions.revision import Revision
@@ -46,7 +46,8 @@ def decide(
     side = "target" if facts.head is None else "head"
     own = [f for f in findings if f.severity == "error" and f.introduced_by == side]
     codes = {finding.code for finding in own}
-    refusal = _refuse_unrepairable(own)
+    # A circle that two definitions of one id make is gone once each has an id of its own.
+    refusal = _refuse_unrepairable(f for f in own if f.code is not Code.CYCLE or Code.DUPLICATE_ID not in codes)
     if refusal is not None:
         return refusal
     if Code.DUPLICATE_ID in codes:
@@ -131,9 +132,9 @@ def repairable(facts: Facts) -> tuple[Revision, ...]:
     ))  # fmt: skip
 
 
-def _refuse_unrepairable(own: list[Finding]) -> Plan | None:
+def _refuse_unrepairable(own: Iterable[Finding]) -> Plan | None:
     options = {
-        Code.CYCLE: (ReasonCode.CYCLE, "Point one revision of the circle at the one it really follows."),
+        Code.CYCLE: (ReasonCode.CYCLE, BREAK_THE_CIRCLE),
         Code.MISSING_PARENT: (
             ReasonCode.MISSING_PARENT,
             "Restore the missing file under the same id, or point the revision at a parent that exists.",
@@ -241,7 +242,8 @@ def _moving(
     """The re-parent, under new ids where the policy wants them; `told`: what speaks against it, and about the order."""
     escape, order = told
     after = facts.merged.replaced(_moved(facts.merged.revisions[move.revision], move.new_parents) for move in moves)
-    onto = named(sorted({parent for move in moves for parent in move.new_parents}))
+    below = {parent for move in moves for parent in move.new_parents}
+    onto = named(sorted({id_ for id_ in below if id_ in facts.target} or below))
     why = (
         (Reason(ReasonCode.STRATEGY, "A re-parent was asked for explicitly."), *escape)
         if policy.strategy == "reparent"
@@ -323,8 +325,10 @@ def _merge(facts: Facts, forks: tuple[Fork, ...], reasons: tuple[Reason, ...], m
     for fork in forks:
         old = [head for head in fork.heads if facts.head is None or head in facts.target]
         new = [head for head in fork.heads if head not in old]
-        # Of a target that is forked itself, one head is enough to stand on: joining the rest is its own repair.
-        parents = parents_in_order((*new, *(old[:1] if new else old)), between(meetings, fork))
+        if new and len(old) > 1:
+            # Of a target that is forked itself, one head is enough to stand on: joining the rest is its own repair.
+            old = [nearest_old(facts.merged, fork)]
+        parents = parents_in_order((*new, *old), between(meetings, fork))
         steps = merge_steps(facts.merged, parents)
         merges += steps
         if len(steps) > 1:

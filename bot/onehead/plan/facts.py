@@ -28,6 +28,8 @@ class Facts(NamedTuple):
         unloaded: revisions of the judged tree that Alembic does not load: their files are in sub-folders that it does
             not read, or where the branch has its revisions and the target has none any more.
         old_unloaded: ids of those of the target.
+        deeds: of an id that several files declare, object id of a file → what it does, equal for files that do the
+            same; a file that can't be read is absent.
     """
 
     environment: Environment
@@ -42,6 +44,7 @@ class Facts(NamedTuple):
     set_in_code: bool = False
     unloaded: tuple[Revision, ...] = ()
     old_unloaded: frozenset[str] = frozenset()
+    deeds: Mapping[str, str] = MappingProxyType({})
 
 
 class Held(NamedTuple):

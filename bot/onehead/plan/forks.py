@@ -103,6 +103,12 @@ def _by_nearness(chain: Graph, forks: tuple[Fork, ...]) -> Iterator[tuple[str, s
                 yield from ((heads[mine[0]], heads[number]) for number in met)
 
 
+def nearest_old(chain: Graph, fork: Fork) -> str:
+    """Of the heads that a fork has beside the branch's, the one that parts last from these; by name where two do."""
+    pairs = ({*pair} - {*fork.new} for pair in _by_nearness(chain, (fork,)))
+    return next(min(old) for old in pairs if len(old) == 1)
+
+
 def _numbers(bits: int, most: int = -1) -> list[int]:
     """The places of the ones, lowest first."""
     found: list[int] = []

@@ -130,12 +130,22 @@ def _labels(facts: Facts) -> Iterator[Finding]:
 
 
 def _cycles(facts: Facts) -> Iterator[Finding]:
-    ids = facts.merged.cycles
+    ids = _apart(facts).cycles
     if ids:
         side = side_of(facts, set(ids) <= set(facts.target.cycles))
         paths = [facts.merged.revisions[id_].path for id_ in ids]
         message = f"{named(ids)} follow or need each other in a circle; every Alembic command stops with an error."
         yield finding_of(facts, Code.CYCLE, side, message, ids, paths)
+
+
+def _apart(facts: Facts) -> Graph:
+    """The chain with one definition of each id, the published one: a circle through two is no more than the second."""
+    graph = facts.merged
+    if not graph.duplicates or not graph.cycles:
+        return graph
+    known = {(revision.path, revision.blob) for revision in facts.target}
+    found = (min(each, key=lambda r: (r.path, r.blob) not in known) for each in graph.definitions.values())
+    return Graph(found, graph.unreadable)
 
 
 def _history(facts: Facts) -> Iterator[Finding]:

@@ -19,9 +19,7 @@ class ReasonCode(StrEnum):
     EVIDENCE_INCOMPLETE = "evidence-incomplete"
     REPORTED = "reported"
     UNKNOWN_ROW = "unknown-row"
-    SEVERAL_NEW_HEADS = "several-new-heads"
     SEVERAL_TARGET_HEADS = "several-target-heads"
-    OWN_FORK = "own-fork"
     NOT_MOVABLE = "not-movable"
     STRATEGY = "strategy"
     PUBLISHED_FORK = "published-fork"
@@ -108,18 +106,21 @@ class Merge(NamedTuple):
 class Reissue(NamedTuple):
     """Revisions whose id is taken, or shall not be used again, get a new one, and move where they must.
 
+    A copy, which does the same as the file that has the id, is dropped instead: two ids would run it twice.
     The new ids are chosen when the repair is written.
 
     Attributes:
         files: id → the file that gets a new id: the one that has not escaped.
         moves: revisions that also get other parents; a re-issued one goes by its old id here.
         moved: every revision that changes or moves along, by old id; sorted.
+        dropped: id → the file that goes, a copy.
     """
 
     files: tuple[tuple[str, str], ...]
     moves: tuple[Move, ...]
     moved: tuple[str, ...]
     reasons: tuple[Reason, ...]
+    dropped: tuple[tuple[str, str], ...] = ()
     kind: str = "reissue"
 
     @property

@@ -1,13 +1,13 @@
-"""Two files with one revision id: which of them gets a new id, and where it has to stand then."""
+"""Two files with one revision id: which of them goes or gets a new id, and where the chain has to stand then."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator
 
 from onehead.plan.facts import Evidence, Facts
 from onehead.plan.forks import forks_of
-from onehead.plan.plans import Plan, Reason, ReasonCode, Refuse, Reissue
+from onehead.plan.plans import Move, Plan, Reason, ReasonCode, Refuse, Reissue, bounded
 from onehead.plan.reparent import NotMovable, moves_for
 from onehead.revisions.graph import Graph
 from onehead.revisions.revision import Revision
@@ -17,51 +17,115 @@ _OPTIONS = (
     "Keep the id of the file that databases have run; give the other one a new id and a parent of its own.",
     "If both hold the same operations, delete the newer file.",
 )
+BREAK_THE_CIRCLE = "Point one revision of the circle at the one it really follows."
 
 
 def decide_reissue(facts: Facts, evidence: Evidence) -> Plan:
-    """Give the branch's copies new ids, and move them when they would fork the chain under these."""
+    """Drop the branch's copies, give its other definitions new ids, and move what would fork the chain then."""
     fresh: dict[str, Revision] = {}
-    blobs = frozenset(revision.blob for revision in facts.target)
+    copies: dict[Revision, Revision] = {}
     for id_, found in facts.merged.duplicates.items():
         if len(facts.target.definitions.get(id_, ())) >= len(found):
             continue  # the target's own, repaired by its own job
-        chosen = _fresh(facts, found, blobs)
-        if isinstance(chosen, Reason):
-            return Refuse((chosen,), _OPTIONS)
-        fresh[id_] = chosen
-    taken = _published(fresh, evidence)
+        copied = _copies(facts, found)
+        copies |= copied
+        left = [revision for revision in found if revision not in copied]
+        if len(left) > 1:
+            chosen = _fresh(facts, left)
+            if isinstance(chosen, Reason):
+                return Refuse((chosen,), _OPTIONS)
+            fresh[id_] = chosen
+    taken = _published((*fresh.values(), *copies), evidence)
     if taken is not None:
         return Refuse((taken,), _OPTIONS)
     names = {id_: f"{id_}\0" for id_ in fresh}
-    renamed = _renamed(facts, fresh, names)
+    renamed = _renamed(facts, fresh, names, copies)
     label = _label_twice(fresh, renamed, names)
     if label is not None:
         return Refuse((label,), ("Remove the branch label from the newer of the two files, and push again.",))
+    if renamed.cycles:
+        message = f"{quoted(_plain(renamed.cycles))} follow or need each other in a circle, whatever their ids are."
+        return Refuse((Reason(ReasonCode.CYCLE, message),), (BREAK_THE_CIRCLE,))
     try:
-        moves = moves_for(facts.target, renamed, *(f for f in forks_of(facts, renamed) if f.introduced_by == "head"))
+        forks = (fork for fork in forks_of(facts, renamed) if fork.introduced_by == "head")
+        moves = moves_for(facts.target, renamed, *forks, last=names.values())
     except NotMovable as obstacle:
-        return Refuse((obstacle.reason,), _OPTIONS)
+        reason = obstacle.reason
+        return Refuse((reason._replace(message=reason.message.replace("\0", "")),), _OPTIONS)
     old = {new: id_ for id_, new in names.items()}
+    moves = (*_closing(facts, renamed, copies, {move.revision for move in moves}), *moves)
     roots = {*names.values(), *(move.revision for move in moves)}
     along = renamed.descendants(*roots)
     seen = {old.get(id_, id_): _places(evidence, renamed.revisions[id_].path) for id_ in along}
     if any(seen.values()):
         where = _where(sorted(seen.items()))
-        message = f"What would move along with the new id may have been run by databases ({where})."
+        message = f"What would move along may have been run by databases ({where})."
         return Refuse((Reason(ReasonCode.DUPLICATE_PUBLISHED, message),), _OPTIONS)
-    moved = sorted(seen)
-    files = tuple((id_, revision.path) for id_, revision in sorted(fresh.items()))
-    message = (
-        f"{quoted([path for _, path in files])} is the newer definition and stands on no other branch or tag, "
-        "so it gets a new id; a merge would leave one of the two unrun."
-    )
+    if any(parent in old for move in moves for parent in move.new_parents):
+        message = "Several heads of the branch have ids that are taken, so no order among them can be written down."
+        return Refuse((Reason(ReasonCode.NOT_MOVABLE, message),), _OPTIONS)
     return Reissue(
-        files,
-        tuple(move._replace(revision=old.get(move.revision, move.revision)) for move in moves),
-        tuple(moved),
-        (Reason(ReasonCode.DUPLICATE_NOT_ESCAPED, message),),
+        tuple((id_, revision.path) for id_, revision in sorted(fresh.items())),
+        tuple(Move(old.get(m.revision, m.revision), _plain(m.old_parents), m.new_parents) for m in moves),
+        tuple(sorted(seen)),
+        _reasons(fresh, copies),
+        tuple(sorted((revision.id, revision.path) for revision in copies)),
     )
+
+
+def _plain(ids: Iterable[str]) -> tuple[str, ...]:
+    """Ids as the files have them."""
+    return tuple(id_.rstrip("\0") for id_ in ids)
+
+
+def _reasons(fresh: dict[str, Revision], copies: dict[Revision, Revision]) -> tuple[Reason, ...]:
+    reasons = [
+        Reason(
+            ReasonCode.DUPLICATE_COPY,
+            f"`{copy.path}` does the same as `{kept.path}` under the same id, so the copy is dropped: under two ids it "
+            "would run twice.",
+        )
+        for copy, kept in sorted(copies.items())
+    ]
+    if fresh:
+        message = (
+            f"{quoted([revision.path for _, revision in sorted(fresh.items())])} is the newer definition and stands on "
+            "no other branch or tag, so it gets a new id; a merge would leave one of the two unrun."
+        )
+        reasons.append(Reason(ReasonCode.DUPLICATE_NOT_ESCAPED, message))
+    return bounded(reasons)
+
+
+def _copies(facts: Facts, found: tuple[Revision, ...]) -> dict[Revision, Revision]:
+    """Of the definitions of one id, those that only repeat another one, and that one: the published one, if any is."""
+    target = facts.target.definitions.get(found[0].id, ())
+    exact = {(revision.path, revision.blob) for revision in target}
+    places = {revision.path for revision in target}
+    ranked = sorted(found, key=lambda r: ((r.path, r.blob) in exact, r.path in places, r.path), reverse=True)
+    kept: list[Revision] = []
+    copies = {}
+    for revision in ranked:
+        same = next((other for other in kept if _do_the_same(facts, revision, other)), None)
+        if same is None or (revision.path, revision.blob) in exact:
+            kept.append(revision)
+        else:
+            copies[revision] = same
+    return copies
+
+
+def _do_the_same(facts: Facts, one: Revision, other: Revision) -> bool:
+    deed = facts.deeds.get(one.blob)
+    return one.blob == other.blob or (deed is not None and deed == facts.deeds.get(other.blob))
+
+
+def _closing(facts: Facts, renamed: Graph, copies: dict[Revision, Revision], moved: Collection[str]) -> Iterator[Move]:
+    """What grew from a dropped copy: it follows what the branch has beneath that, or else the one that is kept."""
+    ids = {copy.id for copy in copies}
+    for revision in facts.merged:
+        if revision.id not in facts.target and revision.id not in moved and not ids.isdisjoint(revision.parents):
+            new = renamed.revisions.get(revision.id)
+            if new is not None and new.parents != revision.parents:
+                yield Move(revision.id, revision.parents, new.parents)
 
 
 def _label_twice(fresh: dict[str, Revision], renamed: Graph, names: dict[str, str]) -> Reason | None:
@@ -80,12 +144,11 @@ def _label_twice(fresh: dict[str, Revision], renamed: Graph, names: dict[str, st
     return None
 
 
-def _published(fresh: dict[str, Revision], evidence: Evidence) -> Reason | None:
-    """Why none of the two ids is free to be changed, if so."""
-    escaped = {id_: _places(evidence, revision.path) for id_, revision in fresh.items()}
-    where = _where(escaped.items())
+def _published(changed: Collection[Revision], evidence: Evidence) -> Reason | None:
+    """Why none of the definitions of an id is free to be changed, if so."""
+    where = _where([(revision.id, _places(evidence, revision.path)) for revision in changed])
     lost = (f"what ran on `{held.database}`, which holds `{held.row}`, is unknown" for held in evidence.unplaced[:3])
-    where = where or "; ".join(lost) or evidence.incomplete or ("" if fresh else "both are published")
+    where = where or "; ".join(lost) or evidence.incomplete or ("" if changed else "both are published")
     if not where:
         return None
     message = f"Both definitions may have been run by databases ({where}), so neither id is free."
@@ -102,11 +165,9 @@ def _places(evidence: Evidence, path: str) -> tuple[str, ...]:
     return (*evidence.escaped.get(path, ()), *databases)
 
 
-def _fresh(facts: Facts, found: tuple[Revision, ...], blobs: frozenset[str]) -> Revision | Reason:
+def _fresh(facts: Facts, found: list[Revision]) -> Revision | Reason:
     """The definition that the branch brought, or why there is none to choose."""
-    if len({revision.blob for revision in found}) < len(found):
-        message = f"{quoted([r.path for r in found])} hold the same content: one of them is a copy to delete."
-        return Reason(ReasonCode.DUPLICATE_COPY, message)
+    blobs = {revision.blob for revision in facts.target}
     ours = [revision for revision in found if revision.blob not in blobs]
     places = {revision.path for revision in facts.target.definitions.get(found[0].id, ())}
     moved_in = [revision for revision in ours if revision.path not in places] or ours
@@ -116,10 +177,24 @@ def _fresh(facts: Facts, found: tuple[Revision, ...], blobs: frozenset[str]) -> 
     return moved_in[-1]
 
 
-def _renamed(facts: Facts, fresh: dict[str, Revision], names: dict[str, str]) -> Graph:
-    """The merged graph with the branch's copies under other ids, and the branch's own revisions following them."""
+def _renamed(
+    facts: Facts, fresh: dict[str, Revision], names: dict[str, str], copies: dict[Revision, Revision]
+) -> Graph:
+    """The merged graph without copies, the branch's definitions under other ids, and its revisions following them."""
+    beneath = {copy.id: copy.parents for copy in copies}
+
+    def followed(parent: str, seen: frozenset[str] = frozenset()) -> tuple[str, ...]:
+        if parent not in beneath or parent in seen:
+            return (names.get(parent, parent),)
+        # In the branch's own order, where it has something of its own beneath its copy.
+        below = [each for old in beneath[parent] for each in followed(old, seen | {parent})]
+        own = tuple(each for each in below if each not in facts.target and each.rstrip("\0") in facts.merged)
+        return own or (parent,)
+
     result = []
     for revision in facts.merged:
+        if revision in copies:
+            continue
         renewed = revision == fresh.get(revision.id)
         if revision.id in facts.target and not renewed:
             result.append(revision)  # published: it follows the published definition, edited or not
@@ -127,7 +202,7 @@ def _renamed(facts: Facts, fresh: dict[str, Revision], names: dict[str, str]) ->
         result.append(
             revision._replace(
                 id=names[revision.id] if renewed else revision.id,
-                parents=tuple(names.get(parent, parent) for parent in revision.parents),
+                parents=tuple(dict.fromkeys(new for parent in revision.parents for new in followed(parent))),
                 depends_on=tuple(names.get(need, need) for need in revision.depends_on),
             )
         )

@@ -175,6 +175,7 @@ def _values(remark: Remark, plan: Plan) -> dict[str, Any]:
         "findings": _some([*examination.findings, *_aside(examination, judged)]),
         "more_environments": len(judged) - len(shown),
         "duplicates": isinstance(plan, Reissue) and not plan.by_policy,
+        "only_copies": isinstance(plan, Reissue) and not plan.files,
         "reasons": list(dict.fromkeys(reasons))[:MOST_FINDINGS],
         "diff": fence(remark.diff, "diff") if 0 < len(remark.diff) <= LONGEST_PATCH else "",
         "repair": remark.repair,

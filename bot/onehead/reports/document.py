@@ -80,5 +80,7 @@ def _plan(plan: Plan, changes: tuple[FileChange, ...]) -> dict[str, Any]:
         "kind": plan.kind,
         "reasons": [{"code": str(reason.code), "message": reason.message} for reason in plan.reasons],
         "options": list(plan.options) if isinstance(plan, Refuse) else [],
-        "changes": [{"path": change.path, "new_path": change.new_path} for change in changes],
+        "changes": [
+            {"path": change.path, "new_path": change.new_path, "deleted": change.data is None} for change in changes
+        ],
     }

@@ -155,11 +155,12 @@ def _plan(plan: Plan, paint: Paint) -> Iterator[str]:
         case Merge(merges=merges):
             what = listed([f"one merge revision joins {_ids(parents)}" for parents in merges], 8, "; ", "; ")
             yield f"  {paint('strong', 'Plan: merge.')} {what[0].upper()}{what[1:]}."
-        case Reissue(files=files, moves=moves):
+        case Reissue(files=files, moves=moves, dropped=dropped):
             told = [f"`{visible(path)}` gets a new id instead of `{visible(id_)}`" for id_, path in files]
+            told += [f"`{visible(path)}` is dropped, a copy of `{visible(id_)}`" for id_, path in dropped]
             what = listed(told, 8, "; ", "; ")
             moved = f"; {_moves(moves)}" if moves else ""
-            yield f"  {paint('strong', 'Plan: re-issue.')} {what}{moved}."
+            yield f"  {paint('strong', 'Plan: re-issue.' if files else 'Plan: drop the copy.')} {what}{moved}."
         case Refuse(options=options):
             yield f"  {paint('strong', 'Plan: none that onehead could carry out.')} A person has to decide:"
             yield from (f"    - {option}" for option in options)
