@@ -5,7 +5,7 @@ Whoever may push decides how many there are and how long their names; a sentence
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from itertools import islice
 
 MOST_NAMED = 8
@@ -40,3 +40,14 @@ def quoted(names: Collection[str], most: int = MOST_NAMED, joint: str = ", ") ->
 def shortened(name: str) -> str:
     """A name as a sentence shows it."""
     return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…"
+
+
+def becomes(new_ids: Mapping[str, str], most: int = MOST_NAMED) -> str:
+    """`a` becomes `b`, and so on; nothing for none.
+
+    Args:
+        new_ids: old name → new one.
+        most: how many of them.
+    """
+    shown = [f"`{shortened(old)}` becomes `{shortened(new)}`" for old, new in islice(new_ids.items(), most)]
+    return listed([*shown, *[""] * (len(new_ids) - len(shown))], most)

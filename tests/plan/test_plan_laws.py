@@ -66,9 +66,23 @@ def after(given: Facts, chosen: Plan) -> Facts:
             graph = graph.replaced(made(f"merge{n}", parents) for n, parents in enumerate(merges))
         case Reparent(moves=moves):
             graph = graph.replaced(graph.revisions[m.revision]._replace(parents=m.new_parents) for m in moves)
+            graph = renumbered(graph, chosen)
         case Reissue(files=files, moves=moves):
             graph = reissued(given, dict(files), {m.revision: m.new_parents for m in moves})
     return given._replace(head=graph, merged=graph)
+
+
+def renumbered(graph: Graph, chosen: Reparent) -> Graph:
+    paths = {each.old_id: each.new_path for each in chosen.renumbered}
+    return Graph(
+        r._replace(
+            id=chosen.new_ids.get(r.id, r.id),
+            parents=tuple(chosen.new_ids.get(parent, parent) for parent in r.parents),
+            depends_on=tuple(chosen.new_ids.get(need, need) for need in r.depends_on),
+            path=paths.get(r.id, r.path),
+        )
+        for r in graph
+    )
 
 
 def reissued(given: Facts, files: dict[str, str], moved: dict[str, tuple[str, ...]]) -> Graph:

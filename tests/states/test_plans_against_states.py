@@ -10,6 +10,7 @@ from onehead.plan.facts import Evidence, Facts
 from onehead.plan.forks import forks_of
 from onehead.plan.plans import Merge, Reparent
 from onehead.states.databases import databases_of
+from onehead.states.outcome import Fix
 from onehead.states.upgrade import Deployed, upgrade
 from tests.plan.cases import facts
 from tests.plan.test_plan_laws import after, plan, situations
@@ -23,12 +24,15 @@ def test_who_loses_by_a_re_parent_has_run_what_nobody_should_have(situation: Fac
     chosen = plan(situation)
     if not isinstance(chosen, Reparent):
         return
-    deployed = Deployed(after(situation, chosen).merged)
+    fix = Fix("reparent", after(situation, chosen).merged, new_ids=chosen.new_ids)
+    deployed = Deployed(fix.graph)
     [said] = [reason.message for reason in chosen.reasons if reason.code == "not-escaped"]
     named, counted = said.partition(" would skip ")[2], re.search(r"would skip \d+ revisions", said)
     for fork in forks_of(situation):
         for database in databases_of(situation.merged, fork, MANY).found:
-            outcome = upgrade(deployed, database, "heads")
+            outcome = upgrade(deployed, fix.meets(database), "heads")
+            if any(row in chosen.new_ids for row in database.rows):
+                assert outcome.kind == "error"
             if outcome.kind == "loss":
                 assert database.applied & set(chosen.moved)
                 assert counted or all(f"`{id_}`" in named for id_ in outcome.lost)

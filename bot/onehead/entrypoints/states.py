@@ -9,11 +9,9 @@ import sys
 from onehead.entrypoints.examining import examined
 from onehead.entrypoints.terminal import SignOfLife, painter
 from onehead.errors import UsageError
-from onehead.flows.changes import prepare
-from onehead.flows.examine import Trees
+from onehead.flows.changes import Repairs
 from onehead.flows.ledger import read_ledger
 from onehead.plan.plans import Merge
-from onehead.plan.verdict import Examination
 from onehead.reports.states import states_document, states_text
 from onehead.revisions.parse import parse
 from onehead.revisions.reading import revision_of
@@ -32,9 +30,10 @@ def run(options: argparse.Namespace) -> int:
     rows = None if options.rows is None else tuple(filter(None, map(str.strip, options.rows.split(","))))
     # What a merge would look like is wanted whether or not one is the right repair.
     work = examined(argparse.Namespace(**{**vars(options), "target": options.at or options.target}), "merge")
-    examination = work.examination
+    repairs = work.repairs()
+    examination = repairs.examination if repairs else work.examination
     with SignOfLife("computing states"):
-        merges = _merges(examination, work.trees)
+        merges = _merges(repairs) if repairs else {}
         databases = read_ledger(work.git).databases
         told = {
             each.facts.environment.path: accounts(
@@ -42,6 +41,7 @@ def run(options: argparse.Namespace) -> int:
                 rows,
                 merges.get(each.facts.environment.path),
                 standpoints(each.facts, databases),
+                each.moved_ids,
             )
             for each in examination.environments
         }
@@ -53,13 +53,11 @@ def run(options: argparse.Namespace) -> int:
     return 3 if examination.verdict == "unreadable" else 0
 
 
-def _merges(examination: Examination, trees: Trees) -> dict[str, dict[frozenset[str], str]]:
+def _merges(repairs: Repairs) -> dict[str, dict[frozenset[str], str]]:
     """Environment → heads → id of the merge revision that `onehead fix` would write."""
-    if not any(isinstance(each.plan, Merge) for each in examination.environments):
-        return {}
     found: dict[str, dict[frozenset[str], str]] = {}
-    for path, changes in prepare(examination, trees).changes.items():
-        for change in changes:
+    for path in (e.facts.environment.path for e in repairs.examination.environments if isinstance(e.plan, Merge)):
+        for change in repairs.changes.get(path, ()):
             made = revision_of(change.path, "", parse(change.data or b""))
             if isinstance(made, Revision):
                 found.setdefault(path, {})[frozenset(made.parents)] = made.id

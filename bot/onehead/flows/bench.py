@@ -26,7 +26,6 @@ from onehead.gitrepo.mirror import Mirror
 from onehead.gitrepo.refs import describe, is_ancestor
 from onehead.jobs.job import BranchMoved, PullChanged
 from onehead.plan.facts import Facts
-from onehead.plan.plans import Plan, Reissue
 from onehead.plan.policy import Policy, Strategy
 from onehead.plan.rivals import Brought, brought
 from onehead.plan.verdict import Examination, Point
@@ -83,7 +82,7 @@ class Case:
     def tables(self) -> dict[str, tuple[StateTable, ...]]:
         """Environment → what becomes of every database, one table per fork that the judged side brings."""
         return {
-            e.facts.environment.path: state_tables(e.facts, standpoints(e.facts, self.databases), _renamed(e.plan))
+            e.facts.environment.path: state_tables(e.facts, standpoints(e.facts, self.databases), e.moved_ids)
             for e in self.examination.environments
         }
 
@@ -107,11 +106,6 @@ class Case:
         environments = self.examination.environments
         held = sum(len(e.facts.merged) + len(e.facts.head or ()) for e in environments)
         return held + sum(map(len, self.repairs.promised.values()))
-
-
-def _renamed(plan: Plan) -> tuple[str, ...]:
-    """The revisions that a re-parent gives new ids."""
-    return tuple(id_ for id_, _ in plan.files) if isinstance(plan, Reissue) and plan.by_policy else ()
 
 
 Found = TypeVar("Found")

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Collection, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from onehead.flows.examine import Trees
 from onehead.gitrepo.snapshot import SYMLINK
 from onehead.plan.facts import Facts
 from onehead.plan.forks import forks_of
 from onehead.plan.merging import BEFORE
-from onehead.plan.plans import Merge, Reason, ReasonCode, Refuse, Reissue, Reparent
+from onehead.plan.plans import Merge, Plan, Reason, ReasonCode, Refuse, Reissue, Reparent
 from onehead.plan.verdict import Examination, Examined
 from onehead.render import merge_revision
 from onehead.revisions import sentinel
@@ -39,8 +41,13 @@ def contents_before(repairs: Repairs, trees: Trees) -> dict[str, bytes]:
     return {entry.path: data[entry.oid] for entry in entries if entry and entry.oid in data}
 
 
-_Outcome = tuple[tuple[FileChange, ...], Graph | None]
-"""What is done to files, and the chain as it stands then; `None` where nothing is done."""
+class _Outcome(NamedTuple):
+    """What is done to files, the chain as it stands then (`None` where nothing is done), and new ids by the old."""
+
+    changes: tuple[FileChange, ...] = ()
+    after: Graph | None = None
+    new_ids: tuple[tuple[str, str], ...] = ()
+
 
 _BY_HAND = "Make the change by hand as shown, or run `onehead fix --strategy merge`."
 
@@ -86,30 +93,40 @@ def prepare(examination: Examination, trees: Trees) -> Repairs:
     replaced: set[str] = set()
     for examined in examination.environments:
         try:
-            made, after = _changes(examined, trees)
+            made, after, new_ids = _changes(examined.plan, examined, trees)
             _prove(examined.facts, after)
             if made and after is not None:
                 sentinels = [each for each in _sentinels(examined.facts, after, trees) if each.path not in replaced]
                 replaced |= {each.path for each in sentinels}
                 changes[examined.facts.environment.path] = (*made, *sentinels)
                 promised[examined.facts.environment.path] = after
-            environments.append(examined)
+            environments.append(_named(examined, new_ids, trees))
         except CannotEdit as obstacle:
             environments.append(_refused(examined, obstacle.message))
     return Repairs(examination._replace(environments=tuple(environments)), changes, promised, frozenset(replaced))
 
 
-def _changes(examined: Examined, trees: Trees) -> _Outcome:
-    facts, taken = examined.facts, examined.taken
-    match examined.plan:
-        case Merge() as plan:
-            return _merge(facts, plan, trees, taken)
-        case Reparent() as plan:
-            return _reparent(facts, plan, trees, taken)
-        case Reissue() as plan:
-            return _reissue(facts, plan, trees, taken)
+def _changes(plan: Plan, examined: Examined, trees: Trees) -> _Outcome:
+    match plan:
+        case Merge():
+            return _merge(examined.facts, plan, trees, examined.taken)
+        case Reparent():
+            return _reparent(examined.facts, plan, trees)
+        case Reissue():
+            return _reissue(examined.facts, plan, trees, examined.taken)
         case _:
-            return (), None
+            return _Outcome()
+
+
+def _named(examined: Examined, new_ids: tuple[tuple[str, str], ...], trees: Trees) -> Examined:
+    """The new ids in the plan, and in the re-parent that was not chosen."""
+    if isinstance(examined.plan, Reissue):
+        return examined._replace(plan=examined.plan._replace(issued=new_ids))
+    if isinstance(examined.asked, Reissue):
+        with suppress(CannotEdit):
+            issued = _changes(examined.asked, examined, trees).new_ids
+            return examined._replace(asked=examined.asked._replace(issued=issued))
+    return examined
 
 
 def _sentinels(facts: Facts, after: Graph, trees: Trees) -> list[FileChange]:
@@ -159,7 +176,7 @@ def _merge(facts: Facts, plan: Merge, trees: Trees, elsewhere: frozenset[str]) -
         paths.add(new.path)
         made.append(FileChange(new.path, new.data))
         added.append(Sibling(Revision(new.id, new.parents, new.path, ""), new.data))
-    return tuple(made), graph.replaced(sibling.revision for sibling in added)
+    return _Outcome(tuple(made), graph.replaced(sibling.revision for sibling in added))
 
 
 @dataclass(slots=True)
@@ -170,19 +187,17 @@ class _Draft:
     old: bytes
     new: bytes
     path: str
+    id: str
 
 
-def _reparent(facts: Facts, plan: Reparent, trees: Trees, elsewhere: frozenset[str]) -> _Outcome:
+def _reparent(facts: Facts, plan: Reparent, trees: Trees) -> _Outcome:
     """The roots get their new parent; numbers that the target has taken meanwhile move on."""
     chain = [facts.merged.revisions[id_] for id_ in facts.merged.parents_first(plan.moved)]
     drafts = _drafts(chain, trees)
     for move in plan.moves:
         draft = drafts[move.revision]
         draft.new = reparent(draft.new, move.old_parents, move.new_parents)
-    escaped = any(reason.code in (ReasonCode.ESCAPED, ReasonCode.EVIDENCE_INCOMPLETE) for reason in plan.reasons)
-    if not escaped:
-        new = renumber(chain, list(facts.target.revisions.values()), _ids(facts), elsewhere)
-        _rename(drafts, {each.old_id: (each.new_id, each.new_path) for each in new})
+    _rename(drafts, {each.old_id: (each.new_id, each.new_path) for each in plan.renumbered})
     return _finished(drafts, facts, trees)
 
 
@@ -252,7 +267,9 @@ def _drafts(chain: list[Revision], trees: Trees) -> dict[str, _Draft]:
             raise CannotEdit(0, f"`{revision.path}` is a symbolic link, so the text stands in another file")
     drafts = {}
     for sibling in _siblings(chain, trees):
-        drafts[sibling.revision.id] = _Draft(sibling.revision, sibling.data, sibling.data, sibling.revision.path)
+        drafts[sibling.revision.id] = _Draft(
+            sibling.revision, sibling.data, sibling.data, sibling.revision.path, sibling.revision.id
+        )
     return drafts
 
 
@@ -264,7 +281,7 @@ def _rename(drafts: dict[str, _Draft], names: dict[str, tuple[str, str]]) -> Non
         elif ids:
             draft.new = rereference(draft.new, ids)
         if old in names:
-            _, draft.path = names[old]
+            draft.id, draft.path = names[old]
 
 
 def _finished(
@@ -290,7 +307,8 @@ def _finished(
             changes.append(FileChange(old, draft.new, draft.path))
         elif draft.new != draft.old:
             changes.append(FileChange(old, draft.new))
-    return tuple(changes), Graph(after, facts.merged.unreadable)
+    new_ids = tuple((old, draft.id) for old, draft in drafts.items() if draft.id != old)
+    return _Outcome(tuple(changes), Graph(after, facts.merged.unreadable), new_ids)
 
 
 def _is_theirs(path: str, trees: Trees) -> bool:

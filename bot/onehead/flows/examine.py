@@ -17,6 +17,7 @@ from onehead.plan.facts import Evidence, Facts
 from onehead.plan.findings import Code, Finding
 from onehead.plan.judge import judge
 from onehead.plan.meetings import Meeting, findings_about
+from onehead.plan.plans import Merge
 from onehead.plan.policy import Policy, Strategy
 from onehead.plan.policy_file import FILES, PolicyRead
 from onehead.plan.repository import configuration_findings, policy_findings
@@ -134,7 +135,10 @@ def examine(
         findings = (*findings, *findings_about(facts, meetings)) if meetings else findings
         found = _evidence(facts, findings, policy, evidence)
         plan = decide(facts, findings, found, policy, meetings)
-        environments.append(Examined(facts, findings, plan, meetings, found.taken))
+        asked = None
+        if isinstance(plan, Merge) and head is not None:
+            asked = decide(facts, findings, found, policy._replace(strategy="reparent"), meetings)
+        environments.append(Examined(facts, findings, plan, meetings, found.taken, asked))
         files += chain.files
         known += chain.files - len(chain.graph.unreadable)
     examination = Examination(

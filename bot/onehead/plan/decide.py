@@ -8,6 +8,7 @@ what has escaped, or may have, is merged.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from onehead.plan.attribution import named
 from onehead.plan.facts import Evidence, Facts
@@ -21,7 +22,10 @@ from onehead.plan.reissue import BREAK_THE_CIRCLE, decide_reissue
 from onehead.plan.reparent import NotMovable, moves_for
 from onehead.revisions.graph import Graph
 from onehead.revisions.revision import Revision
-from onehead.wording import listed
+from onehead.wording import becomes, listed
+
+if TYPE_CHECKING:
+    from onehead.revisions.numbering import Renumbered
 
 MOST_NAMED = 3
 """Places that a sentence names; of more it only gives the number."""
@@ -229,18 +233,23 @@ def _join(
     escape = (*run, *escapes(facts, moved, evidence), *(_DOUBTFUL if policy.doubtful else ()))
     if escape and policy.strategy != "reparent":
         return _merge(facts, forks, escape, meetings)
-    return _moving(facts, moves, moved, policy, (escape, order))
+    return _moving(facts, moves, policy, (escape, order), evidence.taken)
 
 
 def _moving(
     facts: Facts,
     moves: tuple[Move, ...],
-    moved: tuple[str, ...],
     policy: Policy,
     told: tuple[tuple[Reason, ...], tuple[Reason, ...]],
+    taken: frozenset[str],
 ) -> Plan:
     """The re-parent, under new ids where the policy wants them; `told`: what speaks against it, and about the order."""
     escape, order = told
+    moved = tuple(sorted(facts.merged.descendants(*(move.revision for move in moves))))
+    renumbered = (
+        () if policy.fresh_ids or _KEEP_IDS & {reason.code for reason in escape} else _renumbered(facts, moved, taken)
+    )
+    new_ids = {each.old_id: each.new_id for each in renumbered if each.new_id != each.old_id}
     after = facts.merged.replaced(_moved(facts.merged.revisions[move.revision], move.new_parents) for move in moves)
     below = {parent for move in moves for parent in move.new_parents}
     onto = named(sorted({id_ for id_ in below if id_ in facts.target} or below))
@@ -250,22 +259,53 @@ def _moving(
         else ()
     )
     them = "it" if len(moved) == 1 else "them"
-    # Of what is given new ids, such a database knows nothing: it stops, which is the reason for them.
+    # A row under an id that nothing bears any more stops the upgrade, so such a database skips nothing.
+    kept = [id_ for id_ in moved if id_ not in new_ids]
+    run = them if len(kept) == len(moved) else named(kept)
     skips = (
         ""
-        if policy.fresh_ids
-        else f" One that has run {them} all the same would skip {_passed(facts, moves)} in silence."
+        if policy.fresh_ids or not kept
+        else f" One that has run {run} all the same would skip {_passed(facts, moves)} in silence."
     )
     free = Reason(
         ReasonCode.NOT_ESCAPED,
         f"{named(moved)} exist{'s' if len(moved) == 1 else ''} on no other branch or tag, so no shared database should "
         f"have run {them}; the chain stays linear on {onto}.{skips}",
     )
-    reasons = (*why, *(() if escape else (free,)), *order)
+    numbers = (_new_numbers(renumbered),) if renumbered else ()
+    reasons = (*why, *(() if escape else (free,)), *numbers, *order)
     if policy.fresh_ids:
         files = tuple((id_, facts.merged.revisions[id_].path) for id_ in moved)
         return Reissue(files, moves, moved, (*reasons, _FRESH))
-    return Reparent(moves, moved, after.heads, reasons)
+    heads = tuple(sorted(new_ids.get(head, head) for head in after.heads))
+    return Reparent(moves, moved, heads, reasons, renumbered=renumbered)
+
+
+_KEEP_IDS = {ReasonCode.ESCAPED, ReasonCode.EVIDENCE_INCOMPLETE, ReasonCode.UNKNOWN_ROW}
+"""Where a database may have run what moves, numbers stay: under a new id it would not be found any more."""
+
+
+def _renumbered(facts: Facts, moved: Iterable[str], taken: frozenset[str]) -> tuple[Renumbered, ...]:
+    """The chain under the next free numbers, where the target has taken one of its own."""
+    from onehead.revisions.numbering import renumber  # noqa: PLC0415 - only where something moves
+
+    chain = [facts.merged.revisions[id_] for id_ in facts.merged.parents_first(moved)]
+    known = [id_ for graph in (facts.merged, facts.target, facts.head or ()) for id_ in (each.id for each in graph)]
+    return renumber(chain, list(facts.target), known, taken)
+
+
+def _new_numbers(renumbered: tuple[Renumbered, ...]) -> Reason:
+    """What gets another number, and what that means to a database."""
+    ids = {each.old_id: each.new_id for each in renumbered if each.new_id != each.old_id}
+    if ids:
+        message = (
+            f"A number of the branch is taken on the target, so {becomes(ids, MOST_NAMED)}. A database that has run "
+            'an old id stops with "Can\'t locate revision".'
+        )
+        return Reason(ReasonCode.RENUMBERED, message)
+    files = {each.old_path: each.new_path.rpartition("/")[2] for each in renumbered}
+    message = f"A number of the branch is taken on the target, so {becomes(files, MOST_NAMED)}. The ids stay."
+    return Reason(ReasonCode.RENUMBERED, message)
 
 
 def _passed(facts: Facts, moves: Iterable[Move]) -> str:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from enum import StrEnum
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from onehead.revisions.numbering import Renumbered
 
 
 class ReasonCode(StrEnum):
@@ -33,6 +36,7 @@ class ReasonCode(StrEnum):
     EDIT_FAILED = "edit-failed"
     POLICY_DOUBTFUL = "policy-doubtful"
     FRESH_IDS = "fresh-ids"
+    RENUMBERED = "renumbered"
     SEMANTIC_CONFLICT = "semantic-conflict"
     ORDER_MATTERS = "order-matters"
     TWO_BY_TWO = "two-by-two"
@@ -77,8 +81,9 @@ class Reparent(NamedTuple):
 
     Attributes:
         moves: the roots, each with its old and new parents.
-        moved: every revision that moves along, roots included; sorted.
+        moved: every revision that moves along, roots included, by its old id; sorted.
         heads: the environment's heads afterwards, sorted.
+        renumbered: revisions whose files get another number, and their ids where these carry it.
     """
 
     moves: tuple[Move, ...]
@@ -86,6 +91,12 @@ class Reparent(NamedTuple):
     heads: tuple[str, ...]
     reasons: tuple[Reason, ...]
     kind: str = "reparent"
+    renumbered: tuple[Renumbered, ...] = ()
+
+    @property
+    def new_ids(self) -> dict[str, str]:
+        """Old id → new one, of the revisions that get one; parents first."""
+        return {each.old_id: each.new_id for each in self.renumbered if each.new_id != each.old_id}
 
 
 class Merge(NamedTuple):
@@ -107,13 +118,13 @@ class Reissue(NamedTuple):
     """Revisions whose id is taken, or shall not be used again, get a new one, and move where they must.
 
     A copy, which does the same as the file that has the id, is dropped instead: two ids would run it twice.
-    The new ids are chosen when the repair is written.
 
     Attributes:
         files: id → the file that gets a new id: the one that has not escaped.
         moves: revisions that also get other parents; a re-issued one goes by its old id here.
         moved: every revision that changes or moves along, by old id; sorted.
         dropped: id → the file that goes, a copy.
+        issued: old id → new one; empty until the files are written, for their content decides.
     """
 
     files: tuple[tuple[str, str], ...]
@@ -122,6 +133,12 @@ class Reissue(NamedTuple):
     reasons: tuple[Reason, ...]
     dropped: tuple[tuple[str, str], ...] = ()
     kind: str = "reissue"
+    issued: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def new_ids(self) -> dict[str, str]:
+        """Old id → new one, of the revisions that get one; empty until the files are written."""
+        return dict(self.issued)
 
     @property
     def by_policy(self) -> bool:

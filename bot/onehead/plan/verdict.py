@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 from onehead.plan.facts import Facts
 from onehead.plan.findings import Code, Finding, Side
 from onehead.plan.meetings import Meeting
-from onehead.plan.plans import Plan
+from onehead.plan.plans import Plan, Reissue, Reparent
 
 Verdict = Literal["ok", "collision", "fork", "broken", "unreadable"]
 
@@ -44,6 +44,7 @@ class Examined(NamedTuple):
         plan: what should be done.
         meetings: how the sides of its forks get along.
         taken: ids and file stems that its repair must not use (see `Evidence`).
+        asked: where the plan is a merge: what would be done if a re-parent was asked for.
     """
 
     facts: Facts
@@ -51,6 +52,15 @@ class Examined(NamedTuple):
     plan: Plan
     meetings: tuple[Meeting, ...] = ()
     taken: frozenset[str] = frozenset()
+    asked: Plan | None = None
+
+    @property
+    def moved_ids(self) -> dict[str, str]:
+        """Old id → new one, of what a re-parent renames here, whether or not it is the plan."""
+        plan = self.asked or self.plan
+        if isinstance(plan, Reparent) or (isinstance(plan, Reissue) and plan.by_policy):
+            return plan.new_ids
+        return {}
 
 
 class Examination(NamedTuple):

@@ -180,6 +180,7 @@ def _values(remark: Remark, plan: Plan) -> dict[str, Any]:
         "diff": fence(remark.diff, "diff") if 0 < len(remark.diff) <= LONGEST_PATCH else "",
         "repair": remark.repair,
         "onto": listed([code(shortened(id_)) for id_ in onto], last=", "),
+        "becomes": _becomes(plan.new_ids) if isinstance(plan, Reparent | Reissue) else "",
         "size": " (two lines, nothing else)" if isinstance(plan, Reparent) and remark.diff.count("\n+") <= 3 else "",
         "target": target,
         "head": head,
@@ -204,6 +205,10 @@ def _values(remark: Remark, plan: Plan) -> dict[str, Any]:
 def _named_branch(ref: str) -> str:
     """A judged branch; a proposal without one (AGit) is the pull request on whose page this is said."""
     return "this pull request" if ref.startswith("refs/pull/") else code(short_ref(ref))
+
+
+def _becomes(new_ids: Mapping[str, str]) -> str:
+    return listed([f"{code(shortened(old))} becomes {code(shortened(new))}" for old, new in new_ids.items()], 4)
 
 
 def _title(examination: Examination, target: str, head: str) -> str:

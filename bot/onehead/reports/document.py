@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from onehead.plan.findings import Finding
-from onehead.plan.plans import Plan, Refuse
+from onehead.plan.plans import Plan, Refuse, Reissue, Reparent
 from onehead.plan.verdict import Examination, Examined, Point
 from onehead.reports.both_sides import both_sides_document
 from onehead.reports.places import MOST_SHOWN, Lines, left_out, places
@@ -80,7 +81,13 @@ def _plan(plan: Plan, changes: tuple[FileChange, ...]) -> dict[str, Any]:
         "kind": plan.kind,
         "reasons": [{"code": str(reason.code), "message": reason.message} for reason in plan.reasons],
         "options": list(plan.options) if isinstance(plan, Refuse) else [],
+        "new_ids": new_ids(plan.new_ids) if isinstance(plan, Reparent | Reissue) else [],
         "changes": [
             {"path": change.path, "new_path": change.new_path, "deleted": change.data is None} for change in changes
         ],
     }
+
+
+def new_ids(renamed: Mapping[str, str]) -> list[dict[str, str]]:
+    """What gets a new id, parents first."""
+    return [{"old": old, "new": new} for old, new in renamed.items()]

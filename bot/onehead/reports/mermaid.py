@@ -46,7 +46,8 @@ def _body(picture: Picture, prefix: str, side: Mapping[str, str]) -> list[str]:
     name = {node.id: f"{prefix}{number}" for number, node in enumerate(picture.nodes)}
     lines = [f'  {name[node.id]}["{_label(node, side[node.owner])}"]' for node in picture.nodes]
     for edge in picture.edges:
-        arrow = "-.->|repair|" if edge.repair else f"-->|{edge.folded} more|" if edge.folded else "-->"
+        new = f", as {harmless(edge.new_id)}" if edge.new_id else ""
+        arrow = f"-.->|repair{new}|" if edge.repair else f"-->|{edge.folded} more|" if edge.folded else "-->"
         lines.append(f"  {name[edge.parent]} {arrow} {name[edge.child]}")
     if picture.left_out:
         lines.append(f'  {prefix}more["and {picture.left_out} more"]')

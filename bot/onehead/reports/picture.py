@@ -36,12 +36,16 @@ class Node(NamedTuple):
 
 
 class Edge(NamedTuple):
-    """From parent to child; `folded` revisions between them are not drawn; `repair`: what the plan would add."""
+    """From parent to child; `folded` revisions between them are not drawn.
+
+    `repair`: what the plan would add, and the id that the child gets by it; empty where it keeps its own.
+    """
 
     parent: str
     child: str
     folded: int = 0
     repair: bool = False
+    new_id: str = ""
 
 
 class Picture(NamedTuple):
@@ -173,7 +177,7 @@ def _with_repair(picture: Picture, plan: Plan) -> Picture:
     match plan:
         case Reparent(moves=moves) | Reissue(moves=moves):
             extra = [
-                Edge(parent, move.revision, repair=True)
+                Edge(parent, move.revision, repair=True, new_id=plan.new_ids.get(move.revision, ""))
                 for move in moves
                 for parent in move.new_parents
                 if parent in shown and move.revision in shown

@@ -32,7 +32,9 @@ def columns_and_rows(table: StateTable) -> dict[str, Any]:
     columns = [
         f"{COLUMNS[fix]}, under new ids" if fix == "reparent" and table.new_ids else COLUMNS[fix] for fix in table.fixes
     ]
-    return {"columns": columns, "rows": table_rows(table), "left_out": left_out}
+    renamed = {code(shortened(old)): code(shortened(new)) for old, new in table.new_ids.items()}
+    new_ids = listed([f"{old} is {new}" for old, new in renamed.items()], 4)
+    return {"columns": columns, "rows": table_rows(table), "left_out": left_out, "new_ids": new_ids}
 
 
 def table_rows(table: StateTable) -> list[dict[str, Any]]:

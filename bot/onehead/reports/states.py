@@ -10,11 +10,13 @@ from onehead.plan.verdict import Examination, Examined
 from onehead.reports.ailments import listed
 from onehead.reports.both_sides import both_sides_document, both_sides_lines
 from onehead.reports.corrupt import corrupt_lines
+from onehead.reports.document import new_ids
 from onehead.reports.outcomes import STYLES, rows_text, shortened, told_of, way_out
 from onehead.reports.paint import Paint, plain, visible
 from onehead.reports.text import compared_line, coverage_line, short_ref
 from onehead.states.account import NOTHING_OMITTED, Account, Omitted, State
 from onehead.states.outcome import THE_MERGE, Fix
+from onehead.wording import listed as several
 
 _FEW = 10
 """Up to so many databases each has a line of its own; more are grouped by what happens to them."""
@@ -52,7 +54,7 @@ def states_text(examination: Examination, accounts: Accounts, paint: Paint = pla
         for account in told:
             lines += ["", *_account(examination, examined, account, paint)]
     states = [state for told in accounts.values() for a in told for under in a.fixes for state in under.states]
-    if any(state.outcome.kind == "loss" and state.remedy for state in states):
+    if any(line.startswith("alembic upgrade") for state in states for line in state.remedy[:-1]):
         lines += ["", _LATE]
     return "\n".join(lines) + "\n"
 
@@ -76,6 +78,7 @@ def _environment(examined: Examined, account: Account | None) -> dict[str, Any]:
                 "fix": under.fix.kind,
                 "moved": ",".join(under.fix.moved) or None,
                 "onto": under.fix.onto,
+                "new_ids": new_ids(under.fix.new_ids),
                 "states": [_state(state) for state in under.states],
                 "corrupt": [{"ailment": str(state.ailment), **_state(state)} for state in under.corrupt],
             }
@@ -179,7 +182,9 @@ def _title(fix: Fix) -> str:
             name = "a merge revision" if merge == THE_MERGE else f"the merge revision {visible(merge)}"
             return f"With {name} that joins {listed(fix.graph.revisions[merge].parents)}"
         case "reparent":
-            return f"With {listed(fix.moved)} moved onto {visible(fix.onto or '')} (re-parent)"
+            new = [f"{visible(old)} as {visible(id_)}" for old, id_ in fix.new_ids.items()]
+            under = f", {several(new, 4)}" if new else ""
+            return f"With {listed(fix.moved)} moved onto {visible(fix.onto or '')} (re-parent{under})"
 
 
 class _Group(NamedTuple):

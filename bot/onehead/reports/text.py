@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from onehead.plan.findings import Finding
 from onehead.plan.plans import Merge, Move, Nothing, Plan, ReasonCode, Refuse, Reissue, Reparent
 from onehead.plan.verdict import Coverage, Examination, Examined
 from onehead.reports.both_sides import independent_lines
 from onehead.reports.paint import Paint, plain, visible
-from onehead.wording import listed, quoted, shortened
+from onehead.wording import becomes, listed, quoted, shortened
 
 _SUMMARY = {
     "ok": "Healthy",
@@ -151,20 +151,29 @@ def _plan(plan: Plan, paint: Paint) -> Iterator[str]:
             yield from (f"  {visible(reason.message)}" for reason in plan.reasons if reason.code != ReasonCode.ONE_HEAD)
             return
         case Reparent(moves=moves):
-            yield f"  {paint('strong', 'Plan: re-parent.')} {_moves(moves)}."
+            yield f"  {paint('strong', 'Plan: re-parent.')} {_moves(moves)}{_becomes(plan.new_ids)}."
         case Merge(merges=merges):
             what = listed([f"one merge revision joins {_ids(parents)}" for parents in merges], 8, "; ", "; ")
             yield f"  {paint('strong', 'Plan: merge.')} {what[0].upper()}{what[1:]}."
         case Reissue(files=files, moves=moves, dropped=dropped):
-            told = [f"`{visible(path)}` gets a new id instead of `{visible(id_)}`" for id_, path in files]
+            new = {old: f"the id `{visible(id_)}`" for old, id_ in plan.new_ids.items()}
+            told = [
+                f"`{visible(path)}` gets {new.get(id_, 'a new id')} instead of `{visible(id_)}`" for id_, path in files
+            ]
             told += [f"`{visible(path)}` is dropped, a copy of `{visible(id_)}`" for id_, path in dropped]
             what = listed(told, 8, "; ", "; ")
             moved = f"; {_moves(moves)}" if moves else ""
-            yield f"  {paint('strong', 'Plan: re-issue.' if files else 'Plan: drop the copy.')} {what}{moved}."
+            further = {old: id_ for old, id_ in plan.new_ids.items() if old not in dict(files)}
+            title = "Plan: re-issue." if files else "Plan: drop the copy."
+            yield f"  {paint('strong', title)} {what}{_becomes(further)}{moved}."
         case Refuse(options=options):
             yield f"  {paint('strong', 'Plan: none that onehead could carry out.')} A person has to decide:"
             yield from (f"    - {option}" for option in options)
     yield from (f"    because: {visible(reason.message)}" for reason in plan.reasons)
+
+
+def _becomes(new_ids: Mapping[str, str]) -> str:
+    return visible(f"; {becomes(new_ids)}") if new_ids else ""
 
 
 def _moves(moves: tuple[Move, ...]) -> str:

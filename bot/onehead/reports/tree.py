@@ -38,7 +38,8 @@ def draw(picture: Picture, names: dict[str, str], paint: Paint = plain) -> list[
             lines.append(f"  {paint('repair', '◆ ' + node.id)}  would join {joined}")
     for edge in picture.edges:
         if edge.repair and nodes[edge.child].owner != "repair":
-            words = f"◆ repair: {_name(edge.child)} would follow {_name(edge.parent)}"
+            new = f", as {_name(edge.new_id)}" if edge.new_id else ""
+            words = f"◆ repair: {_name(edge.child)} would follow {_name(edge.parent)}{new}"
             lines.append(f"  {paint('repair', words)}")
     if picture.left_out:
         lines.append(f"  … and {picture.left_out} more where lines part, meet or end")

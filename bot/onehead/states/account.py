@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from onehead.plan.forks import Fork
@@ -108,11 +109,11 @@ class StateTable:
         fixes: `none`, `merge`, and `reparent` where the judged branch can be moved.
         states: one row per group of databases; those where a known database stands come first.
         left_out: how many states were not computed, at least.
-        new_ids: whether what is re-parented gets new ids.
+        new_ids: old id → new one, of what a re-parent renames.
     """
 
     fork: Fork
     fixes: tuple[str, ...]
     states: tuple[StateRow, ...]
     left_out: int
-    new_ids: bool = False
+    new_ids: Mapping[str, str] = field(default_factory=dict)

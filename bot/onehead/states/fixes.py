@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from onehead.plan.facts import Facts
 from onehead.plan.forks import Fork
@@ -54,24 +55,26 @@ def both_directions(graph: Graph, fork: Fork) -> list[Fix]:
     return [fix for fix in (moving(graph, first, second), moving(graph, second, first)) if fix is not None]
 
 
-def under_new_ids(graph: Graph, ids: Collection[str]) -> Graph:
-    """The chain after some revisions were given new ids, which are not chosen yet."""
+def under_new_ids(fix: Fix, new_ids: Mapping[str, str]) -> Fix:
+    """The same, after what it moves was given new ids (by the old ones)."""
+    along = fix.graph.descendants(*fix.moved) if new_ids else frozenset()
+    renamed = {old: new for old, new in new_ids.items() if old in along}
 
     def named(id_: str) -> str:
-        # No real id has parentheses, and none may begin like an old one: Alembic takes an id's beginning for it.
-        return f"({id_} anew)" if id_ in ids else id_
+        return renamed.get(id_, id_)
 
-    return Graph(
+    graph = Graph(
         (
             revision._replace(
                 id=named(revision.id),
-                parents=tuple(named(parent) for parent in revision.parents),
-                depends_on=tuple(named(need) for need in revision.depends_on),
+                parents=tuple(map(named, revision.parents)),
+                depends_on=tuple(map(named, revision.depends_on)),
             )
-            for revision in graph
+            for revision in fix.graph
         ),
-        graph.unreadable,
+        fix.graph.unreadable,
     )
+    return replace(fix, graph=graph, new_ids=renamed)
 
 
 def moved(graph: Graph, moves: Iterable[Move]) -> Graph:

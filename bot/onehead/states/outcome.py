@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
 from onehead.revisions.graph import Graph
@@ -63,14 +64,21 @@ class Fix:
     Attributes:
         kind: what.
         graph: the chain as it would be then.
-        moved: the revisions that get another parent (the roots of one side), sorted; for a re-parent only.
+        moved: the revisions that get another parent (the roots of one side), by their old ids, sorted; for a re-parent
+            only.
         onto: the head that becomes their parent.
+        new_ids: old id → the id in `graph`, of the revisions that get a new one.
     """
 
     kind: FixKind
     graph: Graph
     moved: tuple[str, ...] = ()
     onto: str | None = None
+    new_ids: Mapping[str, str] = field(default_factory=dict)
+
+    def meets(self, database: Database) -> Database:
+        """The database as the chain names what it went through; its rows stay what they are."""
+        return Database(database.rows, frozenset(self.new_ids.get(id_, id_) for id_ in database.applied))
 
 
 MOST_RUNS = 8

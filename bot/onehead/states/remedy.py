@@ -43,7 +43,10 @@ def remedy(deployed: Deployed, database: Database, target: Target, *, is_sure: b
 
 
 def proven(deployed: Deployed, database: Database, commands: tuple[Command, ...]) -> bool:
-    """Whether the commands run every revision that is missing, once, after its parents, and end without an error."""
+    """Whether the commands run every revision that is missing, once, after its parents, and end well.
+
+    They end well without an error, and with each row once.
+    """
     rows, applied = database.rows, set(database.applied)
     try:
         for command in commands:
@@ -57,7 +60,8 @@ def proven(deployed: Deployed, database: Database, commands: tuple[Command, ...]
                 applied.add(id_)
     except AlembicStops:
         return False
-    return deployed.graph.ancestors(*rows) == applied == set(deployed.graph.revisions)
+    is_clean = len(rows) == len(set(rows))
+    return is_clean and deployed.graph.ancestors(*rows) == applied == set(deployed.graph.revisions)
 
 
 def _candidates(deployed: Deployed, database: Database, target: Target) -> Iterator[tuple[Command, ...]]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
+from types import MappingProxyType
 
 from onehead.plan.facts import Facts
 from onehead.plan.forks import Fork, forks_of
@@ -39,6 +40,7 @@ def accounts(
     rows: tuple[str, ...] | None = None,
     merges: Mapping[frozenset[str], str] | None = None,
     known: Iterable[Standpoint] = (),
+    new_ids: Mapping[str, str] = MappingProxyType({}),
 ) -> tuple[Account, ...]:
     """One account per fork of an environment; without a fork, one of the given rows alone.
 
@@ -47,11 +49,13 @@ def accounts(
         rows: only this content of `alembic_version`; `None` for every consistent one.
         merges: heads → id of the merge revision that would join them, where it is known.
         known: databases of this environment; each gets a state, whatever its rows are.
+        new_ids: old id → new one, of what a re-parent of the judged branch renames.
     """
     names, here = merges or {}, _by_rows(known)
     forks = _forks(facts)
     found = [
-        _account(facts, fork, rows, names.get(frozenset(fork.heads), THE_MERGE), here) for fork in forks[:MOST_FORKS]
+        _account(facts, fork, rows, names.get(frozenset(fork.heads), THE_MERGE), here, new_ids)
+        for fork in forks[:MOST_FORKS]
     ]
     if len(forks) > MOST_FORKS:
         last = found[-1]
@@ -62,23 +66,23 @@ def accounts(
     near = neighbourhood(facts.merged, Fork(facts.merged.heads, (), (), "target"), rows)
     database = with_rows(near.graph, rows)
     fix = as_it_is(near.graph)
-    state = _state(Deployed(fix.graph), database, (), target, here=here.get(database.rows, ()))
+    state = _state(_Chain(fix, target), database, (), here=here.get(database.rows, ()))
     return (Account(None, (), target, (UnderFix(fix, (state,)),), omitted=Omitted(near.left_out)),)
 
 
 def state_tables(
-    facts: Facts, known: Iterable[Standpoint] = (), renamed: Collection[str] = ()
+    facts: Facts, known: Iterable[Standpoint] = (), new_ids: Mapping[str, str] = MappingProxyType({})
 ) -> tuple[StateTable, ...]:
     """One table per fork that the judged side brings; each known database of the environment has its place in it.
 
     Args:
         facts: the environment.
         known: where databases stand.
-        renamed: the revisions that a re-parent here gives new ids.
+        new_ids: old id → new one, of what a re-parent of the judged branch renames.
     """
     here = _by_rows(known)
     forks = [fork for fork in _forks(facts) if facts.head is None or fork.introduced_by == "head"]
-    return tuple(_table(facts, fork, here, renamed) for fork in forks[:MOST_FORKS])
+    return tuple(_table(facts, fork, here, new_ids) for fork in forks[:MOST_FORKS])
 
 
 _Here = Mapping[tuple[str, ...], tuple[str, ...]]
@@ -101,28 +105,35 @@ def _target(facts: Facts, fork: Fork) -> Target:
     return "head" if len(facts.merged.heads) == len(fork.heads) else "heads"
 
 
-def _account(facts: Facts, fork: Fork, rows: tuple[str, ...] | None, merge: str, here: _Here) -> Account:
+def _account(
+    facts: Facts, fork: Fork, rows: tuple[str, ...] | None, merge: str, here: _Here, new_ids: Mapping[str, str]
+) -> Account:
     target = _target(facts, fork)
     near = neighbourhood(facts.merged, fork, rows or [row for held in here for row in held])
     graph, heads = near.graph, len(fork.heads)
-    directions = [fix for fix in both_directions(graph, near.fork) if _is_whole(facts.merged, fork, fix)]
+    directions = [
+        # Only the judged branch's own revisions are ever renamed.
+        fix if fix.onto in fork.new else under_new_ids(fix, new_ids)
+        for fix in both_directions(graph, near.fork)
+        if _is_whole(facts.merged, fork, fix)
+    ]
     fork = near.fork
     databases = databases_of(graph, fork, MOST_STATES)
     shared = frozenset.intersection(*(graph.ancestors(head) for head in fork.heads))
     told = []
     for fix in (as_it_is(graph), merging(facts._replace(merged=graph), fork, merge), *directions):
-        deployed = Deployed(fix.graph)
+        chain = _Chain(fix, target)
         if rows is not None:
             asked = with_rows(graph, rows)
-            state = _state(deployed, asked, databases.above, target, here=here.get(asked.rows, ()))
+            state = _state(chain, asked, databases.above, here=here.get(asked.rows, ()))
             told.append(UnderFix(fix, (state,)))
             continue
         states = [
-            _state(deployed, database, databases.above, target, here=here.get(database.rows, ()))
+            _state(chain, database, databases.above, here=here.get(database.rows, ()))
             for database in (*databases.found, *_more(graph, here, databases.found))
         ]
         corrupt = [
-            _state(deployed, database, databases.above, target, ailment)
+            _state(chain, database, databases.above, ailment)
             for ailment, database in corrupt_databases(graph, fork, merge, merged=fix.kind == "merge")
         ]
         states.sort(key=lambda state: (_WORST_FIRST[state.outcome.kind], len(state.rows), state.rows))
@@ -148,34 +159,50 @@ def _more(graph: Graph, here: _Here, found: tuple[Database, ...]) -> tuple[Datab
     return tuple(with_rows(graph, rows) for rows in here if rows not in listed)
 
 
+class _Chain:
+    """A chain after a fix, deployed: what becomes of databases there."""
+
+    def __init__(self, fix: Fix, target: Target) -> None:
+        self._fix = fix
+        self._deployed = Deployed(fix.graph)
+        self._target = target
+
+    def outcome(self, database: Database) -> Outcome:
+        return upgrade(self._deployed, self._fix.meets(database), self._target)
+
+    def ways_out(self, database: Database, *, is_sure: bool) -> tuple[str, ...]:
+        """A row that the fix itself has renamed is no riddle: what ran under the old id is known."""
+        named = all(row in self._fix.graph or row in self._fix.new_ids for row in database.rows)
+        return remedy(self._deployed, self._fix.meets(database), self._target, is_sure=is_sure or named)
+
+
 def _state(
-    deployed: Deployed,
+    chain: _Chain,
     database: Database,
     above: tuple[str, ...],
-    target: Target,
     ailment: Ailment | None = None,
     *,
     here: tuple[str, ...] = (),
 ) -> State:
-    outcome = upgrade(deployed, database, target)
+    outcome = chain.outcome(database)
     # Of the examples of corrupt databases it is known what has run, but where a row leaves that open.
     is_sure = ailment is not None and bool(database.applied)
-    ways = () if outcome.kind == "ok" else remedy(deployed, database, target, is_sure=is_sure)
+    ways = () if outcome.kind == "ok" else chain.ways_out(database, is_sure=is_sure)
     applied = tuple(id_ for id_ in above if id_ in database.applied)
     return State(database.rows, applied, outcome, ways, ailment, here)
 
 
-def _table(facts: Facts, fork: Fork, here: _Here, renamed: Collection[str]) -> StateTable:
+def _table(facts: Facts, fork: Fork, here: _Here, new_ids: Mapping[str, str]) -> StateTable:
     near = neighbourhood(facts.merged, fork, [row for held in here for row in held])
     shown = near.graph if near.left_out else cropped(facts, fork).merged
-    fixes = _fixes(facts, shown, near.fork, renamed)
+    fixes = _fixes(facts, shown, near.fork, new_ids)
     databases = databases_of(near.graph, near.fork, MOST_STATES)
     target = _target(facts, fork)
-    chains = [Deployed(fix.graph) for fix in fixes]
+    chains = [_Chain(fix, target) for fix in fixes]
     few = len(databases.found) <= FEW_STATES
     grouped: dict[tuple[object, ...], list[tuple[tuple[str, ...], tuple[Outcome, ...]]]] = {}
     for database in databases.found:
-        outcomes = tuple(upgrade(chain, database, target) for chain in chains)
+        outcomes = tuple(chain.outcome(database) for chain in chains)
         alike = tuple((outcome.kind, outcome.lost, (outcome.error or "")[:24]) for outcome in outcomes)
         lone = few or database.rows in here
         grouped.setdefault((database.rows,) if lone else alike, []).append((database.rows, outcomes))
@@ -183,14 +210,15 @@ def _table(facts: Facts, fork: Fork, here: _Here, renamed: Collection[str]) -> S
     more = _more(near.graph, here, databases.found)
     if more:
         # These may stand beneath the fork, where the shortened chain knows nothing.
-        complete = [Deployed(fix.graph) for fix in _fixes(facts, near.graph, near.fork, renamed)]
-        found += [StateRow((d.rows,), tuple(upgrade(c, d, target) for c in complete), here[d.rows]) for d in more]
+        complete = [_Chain(fix, target) for fix in _fixes(facts, near.graph, near.fork, new_ids)]
+        found += [StateRow((d.rows,), tuple(chain.outcome(d) for chain in complete), here[d.rows]) for d in more]
     found.sort(key=lambda row: not row.here)
     left_out = databases.left_out + near.above
-    return StateTable(fork, tuple(fix.kind for fix in fixes), tuple(found), left_out, new_ids=bool(renamed))
+    renamed = {old: new for fix in fixes for old, new in fix.new_ids.items()}
+    return StateTable(fork, tuple(fix.kind for fix in fixes), tuple(found), left_out, renamed)
 
 
-def _fixes(facts: Facts, graph: Graph, fork: Fork, renamed: Collection[str]) -> list[Fix]:
+def _fixes(facts: Facts, graph: Graph, fork: Fork, new_ids: Mapping[str, str]) -> list[Fix]:
     """Nothing, the merge, and the re-parent where the judged branch can be moved; under new ids where it gets some.
 
     `graph` is what is looked at of the chain; what can be moved is a matter of the whole of it.
@@ -200,5 +228,6 @@ def _fixes(facts: Facts, graph: Graph, fork: Fork, renamed: Collection[str]) -> 
         with suppress(NotMovable):
             moves = moves_for(facts.target, facts.merged, fork)
             if all(move.revision in graph for move in moves):
-                fixes.append(Fix("reparent", under_new_ids(moved(graph, moves), renamed)))
+                begun = tuple(move.revision for move in moves)
+                fixes.append(under_new_ids(Fix("reparent", moved(graph, moves), begun), new_ids))
     return fixes
