@@ -174,7 +174,7 @@ for name in render.environment().list_templates():
 
     where, *names = result.stdout.splitlines()
     assert (where, result.stderr) == (str(wheel / "onehead" / "render.py"), "")
-    assert {"comment/reparent.md.j2", "pull/body.md.j2", "revision/merge.py.j2"} <= set(names)
+    assert {"comment/reparent.md.j2", "pull/body.md.j2"} <= set(names)
 
 
 # --- the image --------------------------------------------------------------------------------------------------

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from onehead.errors import UsageError
-from onehead.revisions.merge_file import MergeFile, NewRevision
+from onehead.revisions.merge_file import NewRevision, is_merge_of
 from onehead.revisions.parse import parse
 
 if TYPE_CHECKING:
@@ -63,60 +64,43 @@ def _sandbox() -> Environment:
     return sandbox
 
 
-def merge_revision(file: MergeFile, template: str | None = None) -> NewRevision:
-    """The file of a merge revision.
+def from_template(revision: NewRevision, template: str) -> NewRevision:
+    """The file of a merge revision as a repository's own template writes it.
+
+    The template may use `revision`, `parents` (in the order of `down_revision`), `message`, `create_date` (may be
+    empty), and `copy`: the whole file as onehead would write it.
 
     Args:
-        file: what it says.
-        template: a repository's own template instead of ours, taken from the target branch; rendered in a sandbox.
+        revision: what onehead would write.
+        template: taken from the target branch; rendered in a sandbox.
 
     Raises:
-        UsageError: the repository's template can't be used, or what it gives is no merge of these heads.
+        UsageError: the template can't be used, or what it gives is no merge of these heads.
     """
-    if template is None:
-        text = environment().get_template("revision/merge.py.j2").render(_values(file))
-    else:
-        text = _from_repository(template, _values(file))
-    # One newline ends the file, whatever the template ends with; lines end as in the house.
-    data = (text.rstrip() + "\n").replace("\n", file.style.newline).encode()
-    read = parse(data)
-    if read.revision != file.id or read.parents != file.parents:
-        raise UsageError(
-            f"The revision template gives a file that is not the revision {file.id} on {' and '.join(file.parents)}: "
-            f"it declares {read.revision!r} on top of {read.parents!r}.",
-            "Correct the template: it must write `revision`, `down_revision` and both functions, as the default does.",
-        )
-    return NewRevision(file.id, file.path, data, file.parents)
-
-
-def _values(file: MergeFile) -> dict[str, object]:
-    """What a revision template may use; documented at its top, as repositories write their own."""
-    style = file.style
-    return {
-        "revision": file.id,
-        "parents": file.parents,
-        "message": file.message,
-        "create_date": file.create_date,
-        "preamble": style.preamble,
-        "docstring": file.docstring,
-        "imports": style.imports,
-        "imports_last": style.imports_last,
-        "comment": style.comment,
-        "declarations": file.declarations,
-        "functions": [{"signature": each.signature, "docstring": each.docstring} for each in style.functions],
-        "indent": style.indent,
-        "blank": {
-            "after_docstring": "\n" * style.gaps.docstring,
-            "before_header": "\n" * style.gaps.header,
-            "before_function": "\n" * style.gaps.function,
-        },
+    values: dict[str, object] = {
+        "revision": revision.id,
+        "parents": revision.parents,
+        "message": revision.message,
+        "create_date": revision.create_date,
+        "copy": revision.data.decode("utf-8", "replace").replace("\r\n", "\n"),
     }
+    # One newline ends the file, whatever the template ends with; lines end as in the project's files.
+    newline = "\r\n" if b"\r\n" in revision.data else "\n"
+    data = (_from_repository(template, values).rstrip() + "\n").replace("\n", newline).encode()
+    if not is_merge_of(data, revision.id, revision.parents):
+        read = parse(data)
+        raise UsageError(
+            f"The revision template gives a file that is not the revision {revision.id} on "
+            f"{' and '.join(revision.parents)}: it declares {read.revision!r} on top of {read.parents!r}.",
+            "Correct the template: it must write `revision`, `down_revision` and both functions, as `copy` does.",
+        )
+    return replace(revision, data=data)
 
 
 def _from_repository(template: str, values: dict[str, object]) -> str:
     from jinja2 import TemplateError  # noqa: PLC0415
 
-    hint = "Correct the template on the target branch, or remove the setting to use the default."
+    hint = "Correct the template on the target branch, or remove `merge-template` from its policy."
     if len(template) > _LONGEST_TEMPLATE:
         raise UsageError(f"The revision template is longer than {_LONGEST_TEMPLATE} characters.", hint)
     pieces: list[str] = []

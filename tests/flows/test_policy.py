@@ -14,7 +14,7 @@ from onehead.flows.others import Others
 from onehead.flows.policy import read_policy
 from onehead.gitrepo.command import Git
 from onehead.plan.findings import Code
-from onehead.plan.plans import Merge, ReasonCode, Reissue, Reparent
+from onehead.plan.plans import Merge, ReasonCode, Refuse, Reissue, Reparent
 from onehead.plan.policy import Policy
 from onehead.plan.verdict import Point
 from tests.flows.ends import judged, repaired
@@ -259,3 +259,41 @@ def test_a_problem_is_not_hidden_on_an_environment_that_is_ignored(tmp_path: Pat
     repo.commit("topic", {"other/alembic.ini": "[alembic]\nscript_location = nowhere\n"})
     examination, _, _ = judged(repo, strategy=None)
     assert [finding.code for finding in examination.findings] == [Code.UNREADABLE_CONFIG]
+
+
+OWN = "# Part of: {{ parents | join(' + ') }}\n{{ copy }}"
+
+
+def with_template(folder: Path, text: str | None, on_topic: str | None = None) -> Repository:
+    repo = collision(folder, 'strategy = "merge"\nmerge-template = "alembic/own.j2"\n')
+    if text is not None:
+        repo.commit("main", {"alembic/own.j2": text})
+    if on_topic is not None:
+        repo.commit("topic", {"alembic/own.j2": on_topic})
+    return repo
+
+
+def test_a_repository_has_its_own_template_for_merges_on_the_target_branch(tmp_path: Path) -> None:
+    result = repaired(with_template(tmp_path, OWN), strategy=None)
+    [change] = result.repairs.all()
+    assert change.data is not None
+    assert change.data.startswith(b'# Part of: 021 + 019\n"""merge 019 and 021\n')
+    assert result.alembic_heads() == ["022"]
+
+
+def test_a_template_of_the_branch_is_not_used(tmp_path: Path) -> None:
+    result = repaired(with_template(tmp_path, None, "{{ copy }}"), strategy=None)
+    assert isinstance(result.plan, Refuse)
+    assert [reason.message for reason in result.plan.reasons] == [
+        "The policy names `alembic/own.j2` as the template for merge revisions, and the target branch has no such file."
+    ]
+    assert result.plan.options == ("Add the file to the target branch, or remove `merge-template` from its policy.",)
+
+
+@pytest.mark.parametrize("text", ["revision = '1'\n", "{{ copy }}\nbranch_labels = 'x'\n", "{{ secret }}", "{% if %}"])
+def test_a_template_that_gives_no_merge_is_refused_with_what_to_do(tmp_path: Path, text: str) -> None:
+    result = repaired(with_template(tmp_path, text), strategy=None)
+    assert isinstance(result.plan, Refuse)
+    assert result.written is None
+    assert "The revision template" in result.plan.reasons[0].message
+    assert "Correct the template" in result.plan.options[0]

@@ -18,6 +18,7 @@ ignore-environments = ["legacy/*"]
 allowed-heads = { "billing/versions" = 2, "*" = 1 }
 delivery = "push"
 branches = "status"
+merge-template = "alembic/merge.py.j2"
 """
 
 
@@ -41,6 +42,7 @@ def test_every_key_is_read() -> None:
         allowed_heads=(("billing/versions", 2), ("*", 1)),
         delivery="push",
         branches="status",
+        merge_template="alembic/merge.py.j2",
     )
     assert [key for key in KEYS if f"{key} = " not in ALL] == []
 
@@ -77,6 +79,11 @@ def test_the_own_file_goes_before_the_project_file_which_is_reported() -> None:
     [
         ("# mine\nstrategi = 1\n", 2, "`strategi` is not a key of onehead's policy. Did you mean `strategy`?"),
         ('strategy = "rebase"\n', 1, '`strategy` is "rebase". Choose one of "auto", "merge", "reparent".'),
+        (
+            'merge-template = "../merge.py.j2"\n',
+            1,
+            '`merge-template` is "../merge.py.j2". Write a path from the top of the repository: "alembic/merge.py.j2".',
+        ),
         ('\n\ntargets = "main"\n', 3, '`targets` is no list of patterns. Write it like ["main", "release/*"].'),
         ('fresh-ids = "yes"\n', 1, '`fresh-ids` is "yes". Write true or false, without quotes.'),
         (

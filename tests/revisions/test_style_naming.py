@@ -64,6 +64,8 @@ def test_templates_that_lead_elsewhere_or_ask_for_more_are_not_used(template: st
     [
         ("abcdef", "abcdef_add_x", "%(rev)s_%(slug)s"),
         ("abcdef", "abcdef_", "%(rev)s_%(slug)s"),
+        ("abcdef", "abcdef_add_a_column_and_an_index_to_the_", "%(rev)s_%(slug)s"),
+        ("abcdef", "2024-05-01_add_a_column_and_an_index_to_the_", "%(year)04d-%(month)02d-%(day)02d_%(slug)s"),
         ("abcdef", "abcdef", "%(rev)s"),
         ("abcdef", "abcdef-add-x", "%(rev)s-%(slug)s"),
         ("abcdef", "add_x_abcdef", "%(slug)s_%(rev)s"),

@@ -12,24 +12,25 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from onehead.errors import UsageError
 from onehead.flows.examine import Trees
+from onehead.flows.policy import policies_in
 from onehead.gitrepo.snapshot import SYMLINK
 from onehead.plan.facts import Facts
 from onehead.plan.forks import forks_of
 from onehead.plan.merging import BEFORE
 from onehead.plan.plans import Merge, Plan, Reason, ReasonCode, Refuse, Reissue, Reparent
 from onehead.plan.verdict import Examination, Examined
-from onehead.render import merge_revision
+from onehead.render import from_template
 from onehead.revisions import sentinel
 from onehead.revisions.edit import CannotEdit, reissue, reparent, rereference
 from onehead.revisions.graph import Graph
-from onehead.revisions.merge_file import House, merge_file
+from onehead.revisions.merge_file import Sibling, merge_file, newest
 from onehead.revisions.numbering import convention, fresh_id, renumber
 from onehead.revisions.parse import parse
 from onehead.revisions.reading import revision_of
 from onehead.revisions.revision import Revision
 from onehead.revisions.source import FileChange
-from onehead.revisions.style import Sibling, newest
 
 
 def contents_before(repairs: Repairs, trees: Trees) -> dict[str, bytes]:
@@ -81,8 +82,8 @@ class Repairs:
         return Repairs(self.examination._replace(environments=environments), {}, {})
 
 
-def _refused(examined: Examined, why: str) -> Examined:
-    return examined._replace(plan=Refuse((Reason(ReasonCode.EDIT_FAILED, why),), (_BY_HAND,)))
+def _refused(examined: Examined, why: str, option: str = _BY_HAND) -> Examined:
+    return examined._replace(plan=Refuse((Reason(ReasonCode.EDIT_FAILED, why),), (option,)))
 
 
 def prepare(examination: Examination, trees: Trees) -> Repairs:
@@ -103,6 +104,8 @@ def prepare(examination: Examination, trees: Trees) -> Repairs:
             environments.append(_named(examined, new_ids, trees))
         except CannotEdit as obstacle:
             environments.append(_refused(examined, obstacle.message))
+        except UsageError as obstacle:
+            environments.append(_refused(examined, obstacle.message, obstacle.hint))
     return Repairs(examination._replace(environments=tuple(environments)), changes, promised, frozenset(replaced))
 
 
@@ -163,20 +166,43 @@ def _merge(facts: Facts, plan: Merge, trees: Trees, elsewhere: frozenset[str]) -
     graph, environment = facts.merged, facts.environment
     taken = {revision.id for revision in _known(facts)}
     paths = {revision.path for revision in _known(facts)}
+    own = _own_template(trees)
     made: list[FileChange] = []
     added: list[Sibling] = []
     for parents in plan.merges:
         joined = _siblings((graph.revisions[id_] for id_ in parents if id_ != BEFORE), trees)
         joined += tuple(added[-1:]) if BEFORE in parents else ()
         models = newest(list(graph.revisions.values()), [*reversed(parents), *graph.heads])
-        house = House(_siblings(models, trees), environment.locations[0].path, environment.file_template)
-        file = merge_file(house, joined, taken, paths, elsewhere=elsewhere)
-        new = merge_revision(file)
+        siblings = _siblings(models, trees)
+        location, template = environment.locations[0].path, environment.file_template
+        new = merge_file(joined, siblings, location, template, taken, paths, elsewhere)
+        if own is not None:
+            new = from_template(new, own)
         taken.add(new.id)
         paths.add(new.path)
         made.append(FileChange(new.path, new.data))
         added.append(Sibling(Revision(new.id, new.parents, new.path, ""), new.data))
     return _Outcome(tuple(made), graph.replaced(sibling.revision for sibling in added))
+
+
+def _own_template(trees: Trees) -> str | None:
+    """The repository's own template for merges, from the target branch; `None` where its policy names none.
+
+    Raises:
+        UsageError: there is no such file.
+    """
+    [written] = policies_in([trees.target.entries], trees.read)
+    path = written.policy.merge_template
+    entry = trees.target.entries.get(path)
+    if not path:
+        return None
+    data = {} if entry is None or entry.mode == SYMLINK else trees.read([entry.oid]).data
+    if entry is None or entry.oid not in data:
+        raise UsageError(
+            f"The policy names `{path}` as the template for merge revisions, and the target branch has no such file.",
+            "Add the file to the target branch, or remove `merge-template` from its policy.",
+        )
+    return data[entry.oid].decode("utf-8", "replace")
 
 
 @dataclass(slots=True)

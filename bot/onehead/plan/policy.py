@@ -26,6 +26,8 @@ class Policy(NamedTuple):
         allowed_heads: pattern for paths of environments, and how many heads those may have; the first that matches.
         delivery: how repairs reach people.
         branches: what happens for branches without a pull request.
+        merge_template: path of a template for merge revisions, from the top of the repository; empty: they are made
+            from their newest sibling.
         doubtful: whether the file could not be understood completely: then nothing is re-parented on its word.
     """
 
@@ -37,6 +39,7 @@ class Policy(NamedTuple):
     allowed_heads: tuple[tuple[str, int], ...] = ()
     delivery: Delivery = "pull-request"
     branches: Branches = "repair"
+    merge_template: str = ""
     doubtful: bool = False
 
     def ignores(self, environment: str) -> bool:

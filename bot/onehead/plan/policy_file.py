@@ -166,6 +166,12 @@ def _flag(value: Any) -> bool:
     return value
 
 
+def _path(value: Any) -> str:
+    if not isinstance(value, str) or not value or {"", ".", ".."} & set(value.split("/")):
+        raise _BadValueError(f'is {_shown(value)}. Write a path from the top of the repository: "alembic/merge.py.j2".')
+    return value
+
+
 def _allowed_heads(value: Any) -> tuple[tuple[str, int], ...]:
     table = value if isinstance(value, dict) else {"*": value}
     for pattern, most in table.items():
@@ -193,6 +199,7 @@ _KEYS: dict[str, Callable[[Any], Any]] = {
     "allowed-heads": _allowed_heads,
     "delivery": _one_of("pull-request", "push", "comment"),
     "branches": _one_of("repair", "status"),
+    "merge-template": _path,
 }
 KEYS = tuple(_KEYS)
 """Every key, in the order of the reference."""

@@ -36,7 +36,7 @@ class CannotEdit(OneheadError):
 
 
 @dataclass(frozen=True, slots=True)
-class _Splice:
+class Splice:
     """New text for the characters from `start` up to `end`."""
 
     start: int
@@ -63,7 +63,7 @@ def reparent(data: bytes, old_parents: tuple[str, ...], new_parents: tuple[str, 
     _expect(declared, old_parents)
     splices = _label(file, "Revises", ", ".join(new_parents))
     if tuple(dict.fromkeys(declared.ids)) != new_parents:
-        splices += _new_value(file, declared, new_parents)
+        splices += new_value(file, declared, new_parents)
     return _spliced(file, splices, before, {"parents": new_parents})
 
 
@@ -82,7 +82,7 @@ def reissue(data: bytes, old_id: str, new_id: str, others: Mapping[str, str] | N
     file, before = _open(data, (new_id,))
     declared = _declaration(file, "revision")
     _expect(declared, (old_id,))
-    splices = [*_label(file, "Revision ID", new_id), *_new_value(file, declared, (new_id,))]
+    splices = [*_label(file, "Revision ID", new_id), *new_value(file, declared, (new_id,))]
     more, wanted = _references(file, before, others or {})
     return _spliced(file, [*splices, *more], before, {"revision": new_id, **wanted})
 
@@ -107,7 +107,7 @@ def rereference(data: bytes, names: Mapping[str, str]) -> bytes:
 
 def _references(
     file: Anatomy, before: Declared, names: Mapping[str, str]
-) -> tuple[list[_Splice], dict[str, tuple[str, ...] | None]]:
+) -> tuple[list[Splice], dict[str, tuple[str, ...] | None]]:
     """What to write for revisions that got other ids, and what the file has to declare then."""
     splices = _label_swap(file, "Revises", names) if names else []
     for name in ("down_revision", "depends_on"):
@@ -164,13 +164,16 @@ def _expect(declared: Declaration, ids: tuple[str, ...]) -> None:
         raise CannotEdit(declared.line, f"`{declared.name}` is {declared.value!r} and not {', '.join(ids) or 'None'}")
 
 
-def _new_value(file: Anatomy, declared: Declaration, ids: tuple[str, ...]) -> list[_Splice]:
-    """Id by id where the number of ids stays, so that comments between them survive; else the value as a whole."""
+def new_value(file: Anatomy, declared: Declaration, ids: tuple[str, ...]) -> list[Splice]:
+    """What to write so that a name holds these ids.
+
+    Id by id where the number of ids stays, so that comments between them survive; else the value as a whole.
+    """
     elements = declared.elements
     if tuple(element.value for element in elements) == declared.ids and len(elements) == len(ids):
         pairs = zip(elements, ids, strict=True)
-        return [_Splice(e.start, e.end, _literal(file, e, new)) for e, new in pairs if e.value != new]
-    return [_Splice(declared.start, declared.end, _whole_value(file, declared, ids))]
+        return [Splice(e.start, e.end, _literal(file, e, new)) for e, new in pairs if e.value != new]
+    return [Splice(declared.start, declared.end, _whole_value(file, declared, ids))]
 
 
 def _whole_value(file: Anatomy, declared: Declaration, ids: tuple[str, ...]) -> str:
@@ -209,30 +212,30 @@ def _quoted(text: str, value: str) -> bool:
     return any(f"{quote}{value}{quote}" in text for quote in "\"'")
 
 
-def _swapped(file: Anatomy, declared: Declaration, names: Mapping[str, str]) -> list[_Splice]:
+def _swapped(file: Anatomy, declared: Declaration, names: Mapping[str, str]) -> list[Splice]:
     for old in names.keys() & set(declared.ids):
         _expect_plain(names[old])
     if names.keys().isdisjoint(declared.ids):
         return []
     if tuple(element.value for element in declared.elements) != declared.ids:
-        return _new_value(file, declared, _swap(declared.ids, names))
+        return new_value(file, declared, _swap(declared.ids, names))
     found = ((element, names.get(element.value)) for element in declared.elements)
-    return [_Splice(e.start, e.end, _literal(file, e, new)) for e, new in found if new is not None]
+    return [Splice(e.start, e.end, _literal(file, e, new)) for e, new in found if new is not None]
 
 
 def _swap(ids: tuple[str, ...], names: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(names.get(each, each) for each in ids)
 
 
-def _label(file: Anatomy, key: str, text: str) -> list[_Splice]:
+def _label(file: Anatomy, key: str, text: str) -> list[Splice]:
     span = file.label(key)
     if span is None or file.text[span[0] : span[1]] == text:
         return []
     space = " " if span[0] == span[1] and file.text[span[0] - 1] == ":" else ""
-    return [_Splice(*span, space + text)]
+    return [Splice(*span, space + text)]
 
 
-def _label_swap(file: Anatomy, key: str, names: Mapping[str, str]) -> list[_Splice]:
+def _label_swap(file: Anatomy, key: str, names: Mapping[str, str]) -> list[Splice]:
     span = file.label(key)
     if span is None:
         return []
@@ -242,7 +245,7 @@ def _label_swap(file: Anatomy, key: str, names: Mapping[str, str]) -> list[_Spli
     return _label(file, key, ", ".join(_swap(tuple(ids), names)))
 
 
-def _spliced(file: Anatomy, splices: list[_Splice], before: Declared, wanted: Mapping[str, object]) -> bytes:
+def _spliced(file: Anatomy, splices: list[Splice], before: Declared, wanted: Mapping[str, object]) -> bytes:
     """Apply the splices and read the result again; it must differ in what is `wanted` and in nothing else."""
     splices = sorted(splices, key=lambda splice: splice.start)
     line = line_number(file.text, splices[0].start) if splices else 0
@@ -256,7 +259,7 @@ def _spliced(file: Anatomy, splices: list[_Splice], before: Declared, wanted: Ma
     return data
 
 
-def _encoded(file: Anatomy, splices: list[_Splice], line: int) -> bytes:
+def _encoded(file: Anatomy, splices: list[Splice], line: int) -> bytes:
     """The bytes around the splices as they were, with the new text between them."""
     body = file.data[len(file.data) - len(file.text.encode(file.encoding)) :]
     old, new, last = [], [file.data[: len(file.data) - len(body)]], 0

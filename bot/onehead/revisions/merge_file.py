@@ -1,4 +1,4 @@
-"""A new merge revision: everything its file says, ready for the template.
+"""A new merge revision: its id, its place, and its text, which is its newest sibling's with nothing left to do.
 
 All of it follows from the heads and the files around them, so two makers of the same merge write the same file.
 """
@@ -6,20 +6,53 @@ All of it follows from the heads and the files around them, so two makers of the
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
 
 from onehead.revisions import naming
 from onehead.revisions.anatomy import Anatomy, dissect
-from onehead.revisions.annotations import Assignment
-from onehead.revisions.docstring import create_date, written
 from onehead.revisions.edit import CannotEdit, is_plain
-from onehead.revisions.numbering import convention, merge_id, next_number
-from onehead.revisions.style import Sibling, Style, house_style
+from onehead.revisions.numbering import convention, date_of, merge_id, next_number
+from onehead.revisions.parse import parse
+from onehead.revisions.revision import Revision
+from onehead.revisions.skeleton import Says, skeleton
 
-_LINE = 88  # what black and ruff allow by default; only a house with their quotes is held to it
+STOCK = b'''"""message
+
+Revision ID: 0
+Revises:
+Create Date: 2000-01-01
+
+"""
+from alembic import op
+import sqlalchemy as sa
+
+
+# revision identifiers, used by Alembic.
+revision = '0'
+down_revision = None
+branch_labels = None
+depends_on = None
+
+
+def upgrade():
+    pass
+
+
+def downgrade():
+    pass
+'''
+"""What Alembic's template gives, as any Python can read it: the model where no file of the project can be one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sibling:
+    """A revision of the environment and its file."""
+
+    revision: Revision
+    data: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,99 +63,54 @@ class NewRevision:
         id: the value of `revision`.
         path: where the file goes, from the top of the repository.
         data: its content.
-        parents: the value of `down_revision`, in order.
+        parents: the value of `down_revision`; Alembic runs the last one first.
+        message: why it is there, one line.
+        create_date: what stands after `Create Date:`; empty where the parents have no date.
     """
 
     id: str
     path: str
     data: bytes
     parents: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class House:
-    """Where a new revision moves in.
-
-    Attributes:
-        siblings: the environment's newest revisions, newest first (`style.newest` finds them).
-        location: the version location that a `file_template` starts from, from the top of the repository.
-        file_template: as configured; `None` where it isn't, then files are named like their siblings.
-        truncate_slug_length: as configured.
-    """
-
-    siblings: tuple[Sibling, ...]
-    location: str
-    file_template: str | None = None
-    truncate_slug_length: int = 40
-
-
-@dataclass(frozen=True, slots=True)
-class MergeFile:
-    """What a merge revision says and how; the template turns it into text.
-
-    Attributes:
-        id: its revision id.
-        path: where it goes, from the top of the repository.
-        parents: the merged heads; Alembic runs the last one first.
-        message: why it is there, one line.
-        create_date: the newest `Create Date` among the parents, as they write it; empty where they have none.
-        style: the look of the house.
-    """
-
-    id: str
-    path: str
-    parents: tuple[str, ...]
     message: str
     create_date: str
-    style: Style
 
-    @property
-    def docstring(self) -> str:
-        """The docstring with its quotes, in the layout of the house."""
-        values = {"message": self.message, "id": self.id, "parents": ", ".join(self.parents), "date": self.create_date}
-        return written(self.style.quotes, self.style.doc, values)
 
-    @property
-    def declarations(self) -> tuple[str, ...]:
-        """The assignments of the header, one each; a long tuple takes several lines."""
-        return tuple(self._declaration(each) for each in self.style.assignments)
+def newest(revisions: Sequence[Revision], heads: Sequence[str], count: int = 8) -> list[Revision]:
+    """The revisions nearest to the heads, newest first: models for a new file.
 
-    def _declaration(self, each: Assignment) -> str:
-        start = f"{each.name}: {each.annotation} = " if each.annotation else f"{each.name} = "
-        if each.name == "revision":
-            return start + self._quoted(self.id)
-        if each.name != "down_revision":
-            return start + each.value
-        ids = [self._quoted(parent) for parent in self.parents]
-        line = f"{start}({', '.join(ids)})"
-        if len(line) <= _LINE or self.style.quote[1] != '"':
-            return line
-        return start + "(\n" + "".join(f"{self.style.indent}{each},\n" for each in ids) + ")"
-
-    def _quoted(self, text: str) -> str:
-        prefix, quote = self.style.quote
-        return f"{prefix}{quote}{text}{quote}"
+    Args:
+        revisions: the whole environment.
+        heads: where to start, the most trusted first.
+        count: how many.
+    """
+    known = {revision.id: revision for revision in revisions}
+    found = list(dict.fromkeys(head for head in heads if head in known))
+    for id_ in found:  # grows while it is walked: breadth first
+        if len(found) >= count:
+            break
+        found += [parent for parent in known[id_].parents if parent in known and parent not in found]
+    return [known[id_] for id_ in found[:count]]
 
 
 def merge_file(
-    house: House,
     parents: Sequence[Sibling],
+    siblings: Sequence[Sibling],
+    location: str,
+    file_template: str | None = None,
     taken: Collection[str] = (),
     paths: Collection[str] = (),
-    message: str = "",
-    when: datetime | None = None,
     elsewhere: Collection[str] = (),
-) -> MergeFile:
-    """Everything a merge of `parents` says, in the house's style.
+) -> NewRevision:
+    """A merge of `parents`, in the manner of its siblings.
 
     Args:
-        house: where it goes.
         parents: the heads to merge, the one to run first last: the default branch's head.
+        siblings: the environment's newest revisions, newest first (`newest` finds them).
+        location: the version location that a `file_template` starts from, from the top of the repository.
+        file_template: as configured; `None` where it isn't, then the file is named like its siblings.
         taken: every revision id of the judged trees.
         paths: every path of the environment in the judged trees.
-        message: one line; `merge A and B` by default, from the sorted heads.
-        when: the moment to name the file by where no parent tells its own; pass something that follows from the
-            commits, such as the newest parent's commit date, or two makers write two files.
         elsewhere: revision ids and file stems of other branches, tags and pull requests.
 
     Raises:
@@ -132,18 +120,22 @@ def merge_file(
     for each in ids:
         if not is_plain(each):
             raise CannotEdit(0, f"the id {each!r} can't be written as a plain string")
-    text = " ".join(message.replace("\\", "/").replace('"', "'").split()) or merge_message(ids)
-    short = naming.slug(text, house.truncate_slug_length)
-    siblings = house.siblings or tuple(parents)
+    message = merge_message(ids)
+    short = naming.slug(message)
+    if short.endswith("_"):  # cut where Alembic cuts, and without a sign of it
+        short = short.rstrip("_").removesuffix("_and")
+    siblings = siblings or tuple(parents)
+    around = [each.revision for each in (*siblings, *parents)]
     made = convention([*dict.fromkeys([*(each.revision.id for each in siblings), *ids])])
-    stems = {PurePosixPath(path).stem for path in [*paths, *(each.revision.path for each in (*siblings, *parents))]}
+    stems = {PurePosixPath(path).stem for path in [*paths, *(each.path for each in around)]}
     numbered = stems if made.kind == "number" else set()
-    new_id = merge_id(ids, made, {*taken, *numbered, *(each.revision.id for each in siblings)}, short, elsewhere)
-    date, moment = _newest_date(parents)
+    new_id = merge_id(ids, made, {*taken, *numbered, *(each.id for each in around)}, short, elsewhere)
+    date, moment = _date(parents, new_id if made.kind == "date" else "")
     number = next_number([*stems, *taken], 4, elsewhere)
-    values = naming.values(new_id, short, moment or when or datetime(1970, 1, 1, tzinfo=UTC), number)
-    path = _path(house, parents, siblings, values, {*paths, *(each.revision.path for each in (*siblings, *parents))})
-    return MergeFile(new_id, path, ids, text, date, house_style(siblings))
+    values = naming.values(new_id, short, moment, number)
+    path = _path(location, file_template, parents, siblings, values, {*paths, *(each.path for each in around)})
+    data = _text(siblings, Says(new_id, ids, message, date))
+    return NewRevision(new_id, path, data, ids, message, date)
 
 
 def merge_message(heads: Collection[str]) -> str:
@@ -152,16 +144,38 @@ def merge_message(heads: Collection[str]) -> str:
     return f"merge {', '.join(some)} and {last}" if some else f"merge {last}"
 
 
+def is_merge_of(data: bytes, revision_id: str, parents: tuple[str, ...]) -> bool:
+    """Whether a file declares just this: its id and its parents, no label and no dependency."""
+    read = parse(data)
+    declared = (read.revision, read.parents, read.depends_on, read.branch_labels, read.dynamic, read.broken)
+    return declared == (revision_id, parents, (), (), (), "")
+
+
+def _text(siblings: Sequence[Sibling], says: Says) -> bytes:
+    """The newest sibling's bytes where they can be copied, else the next one's."""
+    files = [each.data for each in siblings]
+    for number, data in enumerate([*files, STOCK]):
+        others = [*files[:number], *files[number + 1 :]] if number < len(files) else []
+        try:
+            text = skeleton(data, others, says)
+        except CannotEdit:
+            continue
+        if is_merge_of(text, says.id, says.parents):
+            return text
+    raise CannotEdit(0, f"the revision {says.id!r} can't be written")
+
+
 def _path(
-    house: House,
+    location: str,
+    file_template: str | None,
     parents: Sequence[Sibling],
     siblings: Sequence[Sibling],
     values: dict[str, object],
     paths: Collection[str],
 ) -> str:
     """Where the file goes: where `file_template` says, else beside the head that the merge goes onto."""
-    folder = PurePosixPath(house.location)
-    name = naming.filled(house.file_template, values) if house.file_template else None
+    folder = PurePosixPath(location)
+    name = naming.filled(file_template, values) if file_template else None
     if name is None:
         folder = PurePosixPath(parents[-1].revision.path).parent
         template = naming.house_template(
@@ -172,27 +186,50 @@ def _path(
     return path if path not in paths else str(folder / f"{name}_{values['rev']}.py")
 
 
+_CREATE_DATE = re.compile(r"(?:^|[\r\n])[ \t]*Create Date[ \t]*:[ \t]*([^\r\n]*)", re.IGNORECASE)
 _ISO = re.compile(r"\d{4}-\d\d-\d\d(?:[ T]\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?(?:Z|[+-]\d\d:?\d\d)?)?")
 
 
-def _newest_date(parents: Sequence[Sibling]) -> tuple[str, datetime | None]:
-    """The newest `Create Date` of the parents, as written and as a moment: a merge is no older than what it merges."""
+def _date(parents: Sequence[Sibling], dated_id: str) -> tuple[str, datetime | None]:
+    """The newest `Create Date` of the parents, as written and as a moment: a merge is no older than what it merges.
+
+    Where no parent has one, the newest date that their file names or ids begin with counts, which is nowhere written.
+    Where the id of the merge is a date, it is that day: name, id and `Create Date` agree.
+    """
     found: list[tuple[datetime, str, datetime]] = []
     texts = []
-    for parent in parents:
-        file = dissect(parent.data)
-        text = create_date(file) if isinstance(file, Anatomy) else ""
-        if not text:
-            continue
+    for text in filter(None, map(_create_date, parents)):
         texts.append(text)
         match = _ISO.match(text)
         try:
             moment = datetime.fromisoformat(match[0] if match else text)
         except ValueError:
             continue
-        aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-        found.append((aware, text, moment))
-    if found:
-        _, text, moment = max(found, key=lambda each: each[:2])
-        return text, moment
-    return max(texts, default=""), None
+        found.append((moment if moment.tzinfo else moment.replace(tzinfo=UTC), text, moment))
+    _, text, newest_moment = max(found, key=lambda each: each[:2], default=(None, max(texts, default=""), None))
+    newest_moment = newest_moment or max(_dates_in_names(parents), default=None)
+    day = date_of(dated_id)
+    if day is None:
+        return text, newest_moment
+    if newest_moment is None:
+        return "", day[0]
+    agreed = newest_moment.replace(**{unit: getattr(day[0], unit) for unit in day[1]})
+    return (text if agreed == newest_moment or not text else str(agreed)), agreed
+
+
+def _create_date(parent: Sibling) -> str:
+    """What the docstring says after `Create Date:`; empty where it says nothing that could stand in another one."""
+    file = dissect(parent.data)
+    if not isinstance(file, Anatomy):
+        return ""
+    found = next(filter(None, (_CREATE_DATE.search(file.text[start:end]) for start, end in file.strings)), None)
+    text = found[1].strip(" \t\f\"'") if found else ""
+    return text if re.fullmatch(r"[\w .:,/()+-]{1,60}", text) else ""
+
+
+def _dates_in_names(parents: Sequence[Sibling]) -> Iterator[datetime]:
+    for parent in parents:
+        for name in (PurePosixPath(parent.revision.path).stem, parent.revision.id):
+            day = date_of(name)
+            if day is not None:
+                yield day[0]

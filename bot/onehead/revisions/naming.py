@@ -76,10 +76,12 @@ def template_of(rev: str, stem: str) -> str:
     """
     place = re.search(rf"(?<![0-9A-Za-z]){re.escape(rev)}(?![0-9A-Za-z])", stem)
     if place is None:
-        return _front(stem)
+        return _front(stem.removesuffix("_"))
     after = stem[place.end() :]
-    # `<id>_.py` is how Alembic names a revision that has no message.
-    template = f"{_front(stem[: place.start()])}%(rev)s{'_%(slug)s' if after == '_' else _words(after)}"
+    # `<id>_.py` is how Alembic names a revision that has no message; at the end of a message `_` says that it was cut.
+    template = (
+        f"{_front(stem[: place.start()])}%(rev)s{'_%(slug)s' if after == '_' else _words(after.removesuffix('_'))}"
+    )
     return template if template.count("%(slug)s") < 2 else DEFAULT
 
 

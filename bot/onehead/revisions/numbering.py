@@ -32,6 +32,7 @@ _STAMPS = {
     12: ("%Y%m%d%H%M", "minutes"),
     14: ("%Y%m%d%H%M%S", "seconds"),
 }
+_UNITS = ("year", "month", "day", "hour", "minute", "second")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,7 @@ def convention(ids: Sequence[str]) -> Convention:
         return Convention()
     if kind == "hex":
         return Convention(width=Counter(map(len, same)).most_common(1)[0][0])
-    found = [match for each in same if (match := (_DATE if kind == "date" else _NUMBER).match(each))]
+    found = [match for each in same if (match := _dated(each) if kind == "date" else _NUMBER.match(each))]
     rests = [match["rest"] for match in found if match["rest"]]
     slug = 2 * len(rests) > len(found)
     separator = rests[0][0] if slug else "_"
@@ -80,7 +81,7 @@ def convention(ids: Sequence[str]) -> Convention:
 
 
 def _kind(revision_id: str) -> tuple[str, str]:
-    if _DATE.match(revision_id):
+    if _dated(revision_id):
         return "date", ""
     number = _NUMBER.match(revision_id)
     # `ab1234` is as good a hex id as a number after a prefix: numbers with letters before them need a separator.
@@ -91,8 +92,32 @@ def _kind(revision_id: str) -> tuple[str, str]:
 
 def file_number(name: str) -> int | None:
     """The number that a file stem or an id starts with; a date is none."""
-    number = None if _DATE.match(name) else _NUMBER.match(name)
+    number = None if _dated(name) else _NUMBER.match(name)
     return int(number["digits"]) if number else None
+
+
+def date_of(name: str) -> tuple[datetime, tuple[str, ...]] | None:
+    """The date that a file stem or an id starts with, and which units of it are written; `None` where there is none."""
+    found = _dated(name)
+    if found is None:
+        return None
+    digits = re.sub(r"\D", "", found["stamp"])
+    return _moment(digits), _UNITS[: len(digits) // 2 - 1]
+
+
+def _dated(name: str) -> re.Match[str] | None:
+    """The date at the start of a name, where the calendar has it."""
+    found = _DATE.match(name)
+    if found is not None:
+        try:
+            _moment(re.sub(r"\D", "", found["stamp"]))
+        except ValueError:
+            return None
+    return found
+
+
+def _moment(digits: str) -> datetime:
+    return datetime.strptime(digits, _STAMPS[len(digits)][0])  # noqa: DTZ007 - an id has no time zone
 
 
 def next_number(known: Iterable[str], width: int, elsewhere: Iterable[str] = ()) -> int:
@@ -158,9 +183,7 @@ def fresh_id(
         stem = f"{house.prefix}{next_number(taken, house.width, elsewhere):0{house.width}d}"
         return _with_slug(stem, house, slug)
     if house.kind == "date":
-        stamp = _DATE.match(newest) or max(
-            filter(None, map(_DATE.match, sorted(taken))), key=lambda m: m[0], default=None
-        )
+        stamp = _dated(newest) or max(filter(None, map(_dated, sorted(taken))), key=lambda m: m[0], default=None)
         if stamp:
             return _next_date(stamp["stamp"], house, {*taken, *elsewhere}, slug)
     taken = {*taken, *elsewhere}
@@ -189,7 +212,7 @@ def _next_date(stamp: str, house: Convention, taken: Collection[str], slug: str)
     """The next moment after `stamp` that nobody has, written the same way."""
     digits = re.sub(r"\D", "", stamp)
     form, unit = _STAMPS[len(digits)]
-    moment = datetime.strptime(digits, form)  # noqa: DTZ007 - an id has no time zone
+    moment = _moment(digits)
     while True:
         moment += timedelta(**{unit: 1})
         rest = list(reversed(moment.strftime(form)))
