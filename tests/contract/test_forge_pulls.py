@@ -302,6 +302,33 @@ def test_a_closed_pull_request_can_be_reopened(project: Project) -> None:
     assert project.api.call("PATCH", path, {"state": "open"}, expect=201)["state"] == "open"
 
 
+def test_what_is_pushed_after_it_was_reopened_is_shown(project: Project) -> None:
+    """Its branch may be gone, and come back as it was: the label tells which it is."""
+    old = project.push_branch("topic", {"a.txt": "a\n"})
+    path = f"{project.repository.path}/pulls/{project.open_pull('topic')['number']}"
+    project.forgejo.wait_until_quiet()
+    project.api.call("PATCH", path, {"state": "closed"}, expect=201)
+    project.copy.push(":topic")
+    project.forgejo.wait_until_quiet()
+    author = project.owner.name
+    query = f"{project.repository.path}/pulls?state=closed&sort=recentupdate&poster={author}"
+    assert [(pull["head"]["ref"], pull["head"]["label"]) for pull in project.api.get(query)] == [
+        ("refs/pull/1/head", "topic")
+    ]
+
+    project.copy.push(f"{old}:refs/heads/topic")
+    reopened = project.api.call("PATCH", path, {"state": "open"}, expect=201)
+    assert (reopened["head"]["ref"], reopened["head"]["sha"]) == ("topic", old)
+    project.copy.switch("topic")
+    new = project.copy.commit({"b.txt": "b\n"})
+    project.copy.push()
+    project.forgejo.wait_until_quiet()
+
+    assert project.pull(1)["head"]["sha"] == new
+    assert [commit["sha"] for commit in project.api.get(f"{path}/commits")] == [new, old]
+    assert project.copy.git("ls-remote", "origin", "refs/pull/1/head").split()[0] == new
+
+
 def test_which_changes_move_the_time_of_the_last_update(project: Project) -> None:
     sha = project.push_branch("topic", {"a.txt": "a\n"})
     project.open_pull("topic")

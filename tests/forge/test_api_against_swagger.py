@@ -26,6 +26,7 @@ CALLS: dict[str, Callable[[ForgejoApi], object]] = {
     "branch": lambda api: api.branch(REPO, "onehead/merge/feature/x"),
     "delete_branch": lambda api: api.delete_branch(REPO, "onehead/merge/feature/x"),
     "open_pulls": lambda api: api.open_pulls(REPO),
+    "closed_pulls": lambda api: api.closed_pulls(REPO, User(7, "bot")),
     "pull": lambda api: api.pull(REPO, 23),
     "pull_between": lambda api: api.pull_between(REPO, "main", "onehead/merge/feature"),
     "pull_of_commit": lambda api: api.pull_of_commit(REPO, SHA),

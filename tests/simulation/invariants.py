@@ -218,7 +218,9 @@ class _Court:
         marks = [
             markers.parse(note.body) for issue in closed for note in issue.comments if note.poster is self._place.bot
         ]
-        return len(closed) > sum(1 for mark in marks if mark and mark.kind == "closed")
+        return len(closed) > sum(
+            1 for mark in marks if mark and mark.kind == "closed" and not mark.facts.get("reopened")
+        )
 
     def words(self) -> Iterator[str]:
         """Every page that has something to say has one comment that says it; others have none, or one that ended."""

@@ -232,3 +232,90 @@ def test_an_edited_repair_that_git_can_not_merge_any_more_is_red(service: Servic
         "failure",
         "As it is, this does not repair oauth: git can't merge it into oauth by itself.",
     )
+
+
+def commits(service: Service, number: int) -> list[str]:
+    found = service.project.api.get(f"{service.project.repository.path}/pulls/{number}/commits")
+    return [commit["sha"] for commit in found]
+
+
+def collide(service: Service) -> int:
+    """A pull request with 020 on 018, and main at 019."""
+    copy = service.project.copy
+    copy.commit(BASE, "Start")
+    copy.push()
+    service.project.push_branch("oauth", chain(("020", "018")))
+    number = service.project.open_pull("oauth")["number"]
+    main_moves(service, "019", "018")
+    return int(number)
+
+
+def test_whatever_is_chosen_there_is_one_repair_of_each_kind(service: Service) -> None:
+    number = collide(service)
+    [moved] = service.repairs()
+    for command in ("ignore we know", "unignore", "merge", "auto", "merge", "auto"):
+        service.ask(number, f"/onehead {command}")
+
+    everything = service.repairs(state="all")
+    assert sorted(pull["head"]["label"] for pull in everything) == ["onehead/merge/oauth", "onehead/reparent/oauth"]
+    [repair] = service.repairs()
+    assert repair["number"] == moved["number"]
+    assert f"A repair is ready: #{moved['number']}" in service.verdicts(number)[0]["body"]
+    assert len(service.comments(moved["number"])) == 1
+    assert "Opened again, because" in service.closing_words(moved["number"])
+    [other] = [pull["number"] for pull in everything if pull["number"] != moved["number"]]
+    assert "Closed, because" in service.closing_words(other)
+
+
+def test_a_repair_that_is_opened_again_shows_and_judges_what_is_new_in_it(service: Service) -> None:
+    number = collide(service)
+    [before] = service.repairs()
+    service.project.edit_pull(number, title="WIP: oauth")
+    service.settle()
+    assert service.repairs() == []
+    main_moves(service, "0195", "019")
+    service.project.edit_pull(number, title="oauth")
+    service.settle()
+    service.project.forgejo.wait_until_quiet()
+
+    [after] = service.repairs()
+    assert (after["number"], after["head"]["ref"]) == (before["number"], "onehead/reparent/oauth")
+    assert after["head"]["sha"] != before["head"]["sha"]
+    assert commits(service, after["number"])[0] == after["head"]["sha"]
+    assert service.status(after["head"]["sha"])[0] == "success"
+    assert "0195" in after["body"]
+    assert next_step(after["body"]).startswith("merge it.")
+    service.project.merge(after["number"])
+    service.settle()
+    assert "Repaired" in service.verdicts(number)[0]["body"]
+
+
+def test_a_repair_that_a_person_closes_after_it_was_opened_again_stays_closed(service: Service) -> None:
+    number = collide(service)
+    [repair] = service.repairs()
+    service.ask(number, "/onehead ignore")
+    service.ask(number, "/onehead unignore")
+    assert [each["number"] for each in service.repairs()] == [repair["number"]]
+
+    service.project.close_pull(repair["number"])
+    service.settle()
+    service.sweep()
+    assert service.repairs() == []
+    assert f"the repair, #{repair['number']}, was closed" in service.verdicts(number)[0]["body"]
+
+    service.ask(number, "/onehead auto")
+    assert [each["number"] for each in service.repairs()] == [repair["number"]]
+
+
+def test_the_repair_of_a_lone_branch_comes_back_for_its_pull_request(service: Service) -> None:
+    lone_branch(service)
+    [repair] = service.repairs()
+    number = service.project.open_pull("oauth", title="WIP: oauth")["number"]
+    service.settle()
+    assert service.repairs() == []
+
+    service.project.edit_pull(number, title="oauth")
+    service.settle()
+    assert [each["number"] for each in service.repairs()] == [repair["number"]]
+    [told] = service.verdicts(repair["number"])
+    assert f"The branch is proposed in #{number} now" in told["body"]

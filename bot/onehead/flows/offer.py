@@ -14,11 +14,11 @@ import structlog
 from onehead.flows import ours, verdicts
 from onehead.flows.agenda import is_local
 from onehead.flows.bench import HEADS, Bench, Case
-from onehead.flows.closing import close, declined
+from onehead.flows.closing import close, declined, reopen, withdrawn
 from onehead.flows.offered import Offer, source_of
 from onehead.flows.page import Choices
 from onehead.flows.repair import NotWritten, TextConflict, Written, write_repair
-from onehead.flows.say import remark
+from onehead.flows.say import end, remark
 from onehead.forge.intents import ensure_pull
 from onehead.forge.markers import Marker, mark
 from onehead.forge.values import PullRequest
@@ -28,6 +28,7 @@ from onehead.jobs.job import BranchMoved, PullChanged
 from onehead.plan.forks import forks_of
 from onehead.plan.plans import ReasonCode
 from onehead.quoting import code, inline
+from onehead.reports import endings
 from onehead.reports.comment import inline_code, pull_body, pull_title
 from onehead.reports.text import short_ref
 
@@ -230,6 +231,8 @@ def _as_pull(bench: Bench, case: Case, occasion: Occasion, written: Written, bef
             trouble=f"you decide: the repair, #{refused}, was closed, so onehead does not open another one. Reopen "
             "it, or ask for a new one with `/onehead merge` or `/onehead reparent`."
         )
+    if not open_already:
+        open_already = _opened_again(bench, occasion, base, name)
     refusal = _push(bench, name, written.sha, applicable=occasion.pull is not None)
     if refusal:
         bench.outdated.add(name)
@@ -255,6 +258,17 @@ def _as_pull(bench: Bench, case: Case, occasion: Occasion, written: Written, bef
 def _declined(bench: Bench, occasion: Occasion, base: str, name: str) -> int | None:
     since = occasion.pull.created_at if occasion.pull else None
     return declined(bench, base, name, earlier=occasion.earlier, since=since, asked=occasion.choices.strategy_at)
+
+
+def _opened_again(bench: Bench, occasion: Occasion, base: str, name: str) -> list[PullRequest]:
+    """The repair of this kind that was closed before, open again; none where somebody works on its branch."""
+    closed = withdrawn(bench, base, name) if name not in bench.heads or bench.holds_our_work(name) else None
+    opened = reopen(bench, closed, name) if closed is not None else None
+    if opened is None:
+        return []
+    if occasion.pull is not None:
+        end(bench, opened.number, endings.told_elsewhere(occasion.pull.number))
+    return [opened]
 
 
 def _body(bench: Bench, case: Case, occasion: Occasion, made: Offer) -> str:

@@ -99,6 +99,11 @@ class ForgejoApi:
                 seen.add(pull.number)
                 yield pull
 
+    def closed_pulls(self, name: RepositoryName, author: User) -> Iterator[PullRequest]:
+        """GET /repos/{owner}/{repo}/pulls?state=closed&poster=…: merged ones too, the last changed first."""
+        query = {"state": "closed", "poster": author.login, "sort": "recentupdate"}
+        yield from map(decode.pull_request, self.connection.pages(f"{_repo(name)}/pulls", **query))
+
     def pull(self, name: RepositoryName, number: int) -> PullRequest:
         """GET /repos/{owner}/{repo}/pulls/{index}."""
         return decode.pull_request(self.connection.get(f"{_repo(name)}/pulls/{number}"))

@@ -101,7 +101,7 @@ def pull_request(fields: Fields) -> PullRequest:
 def _side(fields: Fields) -> Side:
     """Definition `PRBranchInfo`."""
     where = fields.optional("repo")
-    return Side(fields.text("ref"), fields.text("sha"), repository(where) if where else None)
+    return Side(fields.text("ref"), fields.text("sha"), repository(where) if where else None, fields.text("label"))
 
 
 def issue(fields: Fields) -> Issue:

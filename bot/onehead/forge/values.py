@@ -111,11 +111,13 @@ class Side:
         ref: short branch name; `refs/pull/N/head` where the head branch is gone or never was (AGit).
         sha: the tip now. For the base this is not the fork point.
         repository: `None` when the fork was deleted.
+        label: the branch name, also where that branch is gone.
     """
 
     ref: str
     sha: str
     repository: Repository | None
+    label: str = ""
 
 
 @dataclass(frozen=True, slots=True)
