@@ -54,7 +54,7 @@ ARROWS: dict[str, set[str]] = {
         *("errors", "pipeline", "rows_report", "revisions", "plan", "states", "reports", "flows", "settings"),
         *("gitrepo", "forge", "jobs", "live", "logs", "terminal_text", "throwaway", "trials"),
     },
-    "wiring": {"entrypoints", "errors", "flows", "jobs", "logs", "settings"},
+    "wiring": {"entrypoints", "errors", "flows", "forge", "jobs", "logs", "settings"},
     "__main__": {"entrypoints.cli"},
     "__init__": set(),
 }
@@ -83,6 +83,7 @@ THIRD_PARTY: dict[str, set[str]] = {
             "flows.commands",
             "flows.concerned",
             "flows.handle",
+            "flows.leave",
             "flows.closing",
             "flows.offer",
             "flows.say",

@@ -10,15 +10,14 @@ from pathlib import Path
 
 from onehead.entrypoints.equip import equip
 from onehead.entrypoints.metrics import Metrics
+from onehead.entrypoints.rounds import is_refusal
 from onehead.entrypoints.screen import bare
 from onehead.entrypoints.serve import serve
 from onehead.errors import UsageError
 from onehead.flows.attention import Attention
 from onehead.flows.handle import handle
-from onehead.flows.leave import DAY_AND_MORE, left_behind
+from onehead.flows.leave import left_behind
 from onehead.flows.scope import in_scope
-from onehead.forge.errors import Unauthorised
-from onehead.forge.values import Repository
 from onehead.jobs.embedded import EmbeddedEngine
 from onehead.jobs.engine import Run
 from onehead.jobs.job import Everything, Job, ScopeLeft
@@ -50,22 +49,18 @@ def run(options: argparse.Namespace) -> int:
 
     def ran(run: Run) -> None:
         metrics.run(run)
-        if isinstance(run.error, Unauthorised):
+        if is_refusal(run.error):
             doubt.set()
 
     engine = EmbeddedEngine(work, on_run=ran)
-
-    def was_ours(repository: Repository) -> bool:
-        idle = desk.mirrors.idle(desk.clone_url(repository))
-        return attention.knows(str(repository.name)) or (idle is not None and idle > DAY_AND_MORE)
 
     def sweep() -> None:
         everything = list(desk.api.repositories(desk.me))
         for repository in attention.due(in_scope(everything, desk.covers)):
             engine.submit(Job(str(repository.name), frozenset({Everything()})))
-        for repository in left_behind(everything, desk.covers, was_ours):
-            attention.forget(str(repository.name))
-            engine.submit(Job(str(repository.name), frozenset({ScopeLeft()})))
+        for name in map(str, left_behind(everything, desk, attention.knows)):
+            attention.forget(name)
+            engine.submit(Job(name, frozenset({ScopeLeft()})))
 
     serve(settings, engine=engine, metrics=metrics, account=lambda: desk.whoami().id, sweep=sweep, doubt=doubt)
     return 0

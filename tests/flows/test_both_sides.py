@@ -90,7 +90,7 @@ def test_a_conflict_is_refused_with_what_to_change(tmp_path: Path) -> None:
     assert places(finding, examined, {}) == [(paths[1], 23), (paths[0], 22)]
     assert f"\n    at {paths[0]}:22\n    at {paths[1]}:23\n" in report(result.examination, repo="")
     told = comment(Remark(result.examination))
-    assert f"**What both sides do**\n\n- :x: **fails in every order**: {said}\n" in told
+    assert f"**Both sides:** :x: **fails in every order**: {said}\n" in told
     assert "**Next:** Change the newer of the two revisions" in told
     assert f"error semantic-conflict: {said}".replace("`", "") in report(result.examination, repo="").replace("`", "")
 
@@ -115,7 +115,10 @@ def test_what_cannot_be_told_is_said(tmp_path: Path) -> None:
     result = repaired(collision(tmp_path, (ADD,), ("op.execute(\"SELECT move('@ann')\")",)))
     assert isinstance(result.plan, Reparent)
     told = comment(Remark(result.examination))
-    assert "- :grey_question: **look at it**: `020` holds SQL that is not recognised: `SELECT move('@ann')`" in told
+    assert (
+        "**Both sides:** :grey_question: **look at it**: `020` holds SQL that is not recognised: `SELECT move('@ann')`"
+        in told
+    )
 
 
 def test_a_forked_target_runs_what_has_to_be_first_first(tmp_path: Path) -> None:

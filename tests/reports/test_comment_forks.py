@@ -16,14 +16,13 @@ def test_the_branch_or_the_patch() -> None:
     text = told("From 1234\n+x\n")
     assert "The repair as a patch" in text
     assert (
-        "**Next:** take the repair into your fork: `git pull --ff-only https://git.example.org/acme/shop.git "
+        "Or take it into your fork yourself: `git pull --ff-only https://git.example.org/acme/shop.git "
         "refs/onehead/reparent/pr-7` and `git push`; or `git pull --no-rebase "
-        "https://git.example.org/acme/shop.git main`, then `git am` the patch above. With *Allow edits from "
-        "maintainers* set, onehead pushes it for you.\n"
+        "https://git.example.org/acme/shop.git main`, then `git am` the patch below.\n"
     ) in text
 
 
 def test_a_patch_that_is_too_long_to_show_is_not_spoken_of() -> None:
     text = told("x" * (LONGEST_PATCH + 1))
     assert "patch" not in text
-    assert "refs/onehead/reparent/pr-7` and `git push`. With" in text
+    assert "refs/onehead/reparent/pr-7` and `git push`.\n" in text

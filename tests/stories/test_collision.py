@@ -86,8 +86,10 @@ def test_a_branch_without_a_pull_request_is_told_on_the_repair(service: Service)
 
     [repair] = service.repairs()
     assert (repair["head"]["ref"], repair["base"]["ref"]) == ("onehead/reparent/oauth", "oauth")
-    [comment] = service.comments(repair["number"])
-    assert "both add a migration after `018`" in comment["body"]
+    assert service.comments(repair["number"]) == []
+    assert "`oauth` and `main` collide once they meet." in repair["body"]
+    assert "```mermaid\n" in repair["body"]
+    assert "| this branch | `020` t020 |" in repair["body"]
     assert service.status(sha)[0] == "failure"
 
 
@@ -107,11 +109,13 @@ def test_a_fork_on_main_is_told_to_the_pull_requests_that_brought_it(service: Se
 
     [repair] = service.repairs()
     assert (repair["head"]["ref"], repair["base"]["ref"]) == ("onehead/merge/main", "main")
-    for number in (*numbers, repair["number"]):
+    for number in numbers:
         [comment] = service.comments(number)
         assert "`main` is forked after `018`" in comment["body"]
         assert f"in #{numbers[0]}" in comment["body"]
         assert f"in #{numbers[1]}" in comment["body"]
+    assert service.comments(repair["number"]) == []
+    assert f"in #{numbers[0]}" in repair["body"]
 
     service.project.merge(repair["number"])
     service.sweep()

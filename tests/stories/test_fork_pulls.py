@@ -67,7 +67,7 @@ def test_the_repair_is_laid_ready_as_a_ref_and_as_a_patch(
     patch = rest.partition("\n```")[0] + "\n"
     upstream = f"{service.project.forgejo.url}/{service.project.repository.full_name}.git"
     # As the comment says.
-    assert f"`git pull --no-rebase {upstream} main`, then `git am` the patch above" in comment["body"]
+    assert f"`git pull --no-rebase {upstream} main`, then `git am` the patch below" in comment["body"]
     theirs.git("pull", "--no-rebase", "--no-edit", upstream, "main")
     (tmp_path / "repair.patch").write_text(patch)
     theirs.git("am", str(tmp_path / "repair.patch"))

@@ -47,14 +47,14 @@ def test_a_repair_that_moves_on_takes_its_status_along(service: Service) -> None
 def test_what_a_repair_told_moves_to_the_pull_request_that_is_opened_later(service: Service) -> None:
     lone_branch(service)
     [repair] = service.repairs()
-    [told] = service.verdicts(repair["number"])
-    assert "both add a migration" in told["body"]
+    assert "| this branch | `020` t020 |" in repair["body"]
 
     number = service.project.open_pull("oauth")["number"]
     service.settle()
-    [ended] = service.verdicts(repair["number"])
-    assert "Continued" in ended["body"]
-    assert f"#{number}" in ended["body"]
+    [after] = service.repairs()
+    assert f"collide once they meet: #{number} tells what" in after["body"]
+    assert "| this branch |" not in after["body"]
+    assert service.comments(repair["number"]) == []
     [verdict] = service.verdicts(number)
     assert f"A repair is ready: #{repair['number']}" in verdict["body"]
 
@@ -210,8 +210,7 @@ def test_an_edited_repair_of_main_is_red_once_main_has_another_head(service: Ser
         "As it is, this does not repair main: The chain",
     )
     assert next_step(service.project.pull(repair["number"])["body"]).startswith("do not merge #")
-    [told] = service.verdicts(repair["number"])
-    assert next_step(told["body"]).startswith("do not merge #")
+    assert service.verdicts(repair["number"]) == []
 
 
 def test_an_edited_repair_that_git_can_not_merge_any_more_is_red(service: Service) -> None:
@@ -317,5 +316,5 @@ def test_the_repair_of_a_lone_branch_comes_back_for_its_pull_request(service: Se
     service.project.edit_pull(number, title="oauth")
     service.settle()
     assert [each["number"] for each in service.repairs()] == [repair["number"]]
-    [told] = service.verdicts(repair["number"])
-    assert f"The branch is proposed in #{number} now" in told["body"]
+    [again] = service.repairs()
+    assert f"collide once they meet: #{number} tells what" in again["body"]

@@ -32,6 +32,11 @@ def pause_after(error: Exception, attempt: int) -> float:
     return LONGEST_DELAY if delay is None else delay
 
 
+def is_refusal(error: BaseException | None) -> bool:
+    """Whether the forge refuses our token."""
+    return isinstance(error, Unauthorised)
+
+
 class Rounds:
     """Two threads, from `start` to `stop`. A forge that is away is waited for; it never ends the service."""
 
@@ -92,7 +97,7 @@ class Rounds:
             except Exception as error:  # whatever it is, the service must not go blind for it
                 failures += 1
                 pause = min(SECONDS_BETWEEN_SIGNS, pause_after(error, failures))
-                self._health.forge_failed(_told(error), token_refused=isinstance(error, Unauthorised))
+                self._health.forge_failed(_told(error), token_refused=is_refusal(error))
                 self._metrics.forge(reachable=False)
                 is_known = False
                 log.warning("Forgejo can't be used now; asking again.", error=_told(error), retry_in=pause)

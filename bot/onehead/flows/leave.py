@@ -2,7 +2,7 @@
 
 The settings may have changed, or its topics: the forge sends nothing about either, so a sweep finds it. This process
 knows that it was looked after, or its mirror tells, which is removed afterwards. A mirror that somebody uses may belong
-to another service with another scope that shares the cache, so it counts only after `DAY_AND_MORE` of rest.
+to another service with another scope that shares the cache, so it counts only after `_DAY_AND_MORE` of rest.
 """
 
 from __future__ import annotations
@@ -15,14 +15,15 @@ from onehead.flows import ours, say
 from onehead.flows.bench import Bench
 from onehead.flows.closing import close, remove_branch
 from onehead.flows.concerned import worth_judging
+from onehead.flows.desk import Desk
 from onehead.flows.offer import remove_laid_ready
 from onehead.flows.scope import out_of_reach
 from onehead.flows.troubles import NO_STATUS, NOT_ENDED, page
 from onehead.forge.intents import ensure_status
-from onehead.forge.values import Repository, StatusState
+from onehead.forge.values import Repository, RepositoryName, StatusState
 from onehead.reports import endings
 
-DAY_AND_MORE = 25 * 60 * 60.0
+_DAY_AND_MORE = 25 * 60 * 60.0
 """Seconds. Each service looks at each of its repositories once a day, whether anything has happened there or not."""
 
 NOT_JUDGED = "Not judged: onehead does not look after this repository any more."
@@ -31,12 +32,20 @@ log = structlog.get_logger(__name__)
 
 
 def left_behind(
-    repositories: Iterable[Repository], covers: Callable[[Repository], bool], was_ours: Callable[[Repository], bool]
-) -> Iterator[Repository]:
-    """Repositories in which something may have to be ended: they were looked after, and are not any more."""
+    repositories: Iterable[Repository], desk: Desk, knows: Callable[[str], bool]
+) -> Iterator[RepositoryName]:
+    """Repositories in which something may have to be ended: they were looked after, and are not any more.
+
+    Args:
+        repositories: all that the account has to do with.
+        desk: knows what is in scope, and the mirrors.
+        knows: whether this process has looked at one, by its full name.
+    """
     for repository in repositories:
-        if not covers(repository) and not out_of_reach(repository) and was_ours(repository):
-            yield repository
+        if not desk.covers(repository) and not out_of_reach(repository):
+            idle = desk.mirrors.idle(desk.clone_url(repository))
+            if knows(str(repository.name)) or (idle is not None and idle > _DAY_AND_MORE):
+                yield repository.name
 
 
 def leave(bench: Bench) -> None:

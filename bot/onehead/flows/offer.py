@@ -18,7 +18,7 @@ from onehead.flows.closing import close, declined, reopen, withdrawn
 from onehead.flows.offered import Offer, source_of
 from onehead.flows.page import Choices
 from onehead.flows.repair import NotWritten, TextConflict, Written, write_repair
-from onehead.flows.say import end, remark
+from onehead.flows.say import remark
 from onehead.forge.intents import ensure_pull
 from onehead.forge.markers import Marker, mark
 from onehead.forge.values import PullRequest
@@ -28,7 +28,6 @@ from onehead.jobs.job import BranchMoved, PullChanged
 from onehead.plan.forks import forks_of
 from onehead.plan.plans import ReasonCode
 from onehead.quoting import code, inline
-from onehead.reports import endings
 from onehead.reports.comment import inline_code, pull_body, pull_title
 from onehead.reports.text import short_ref
 
@@ -45,8 +44,7 @@ class Occasion:
         earlier: numbers of repair pull requests that were offered for it before.
         tell: pull requests that are told about a fork of the target, and will be told when it is gone; remembered in
             the hidden marker of the repair, so that nothing else needs storage.
-        alone: whether it is a branch without a pull request, so that the repair's own page has to tell everything;
-            remembered in the same place.
+        alone: whether it is a branch without a pull request: nothing is pushed onto it unasked.
     """
 
     pull: PullRequest | None = None
@@ -87,7 +85,7 @@ def _offer(bench: Bench, case: Case, occasion: Occasion) -> Offer:
     if case.target.policy.delivery == "comment":
         bench.unneeded.setdefault(base, "this repository wants no repair pull requests")
         patch = "" if _is_here(occasion) else patch_of(bench.git, written.sha)
-        way = "make the change shown above, or let `/onehead apply` push it onto the branch."
+        way = "make the change shown below, or let `/onehead apply` push it onto the branch."
         return Offer(patch=patch, merged_first=written.merged_first, trouble=way)
     if not _is_here(occasion):
         return _to_fork(bench, case, occasion, written)
@@ -214,7 +212,7 @@ def _not_written(case: Case, obstacle: NotWritten) -> str:
     paths = ", ".join(f"`{path}`" for path in obstacle.paths[:5])
     return (
         f"merge `{case.target.name}` into this branch by hand first (git can't merge {paths} by itself), and push; it "
-        "is judged again then. The change shown above is what the chain needs."
+        "is judged again then. The change shown below is what the chain needs."
     )
 
 
@@ -232,7 +230,7 @@ def _as_pull(bench: Bench, case: Case, occasion: Occasion, written: Written, bef
             "it, or ask for a new one with `/onehead merge` or `/onehead reparent`."
         )
     if not open_already:
-        open_already = _opened_again(bench, occasion, base, name)
+        open_already = _opened_again(bench, base, name)
     refusal = _push(bench, name, written.sha, applicable=occasion.pull is not None)
     if refusal:
         bench.outdated.add(name)
@@ -260,22 +258,16 @@ def _declined(bench: Bench, occasion: Occasion, base: str, name: str) -> int | N
     return declined(bench, base, name, earlier=occasion.earlier, since=since, asked=occasion.choices.strategy_at)
 
 
-def _opened_again(bench: Bench, occasion: Occasion, base: str, name: str) -> list[PullRequest]:
+def _opened_again(bench: Bench, base: str, name: str) -> list[PullRequest]:
     """The repair of this kind that was closed before, open again; none where somebody works on its branch."""
     closed = withdrawn(bench, base, name) if name not in bench.heads or bench.holds_our_work(name) else None
     opened = reopen(bench, closed, name) if closed is not None else None
-    if opened is None:
-        return []
-    if occasion.pull is not None:
-        end(bench, opened.number, endings.told_elsewhere(occasion.pull.number))
-    return [opened]
+    return [] if opened is None else [opened]
 
 
 def _body(bench: Bench, case: Case, occasion: Occasion, made: Offer) -> str:
     """What a repair's own page says, and what it remembers for us."""
     facts: dict[str, object] = {"told": list(occasion.tell)}
-    if occasion.alone:
-        facts["alone"] = True
     asked_on = f"#{occasion.pull.number}" if occasion.pull else ""
     return mark(Marker("repair", facts=facts), pull_body(remark(bench, case, made), asked_on))
 
@@ -384,4 +376,4 @@ _PROTECTED = "protected branch"
 def _meanwhile(applicable: bool) -> str:
     if applicable:
         return "say `/onehead apply`, which pushes the repair onto this branch itself."
-    return "make the change shown above by hand, or with `onehead fix` in a clone."
+    return "make the change shown below by hand, or with `onehead fix` in a clone."

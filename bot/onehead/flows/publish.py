@@ -53,7 +53,7 @@ def publish_pull(bench: Bench, pull: PullRequest, head: Point, rivals: tuple[Riv
 
 
 def publish_branch(bench: Bench, branch: str) -> None:
-    """Repair a branch that has no pull request; what there is to say goes on the repair's own."""
+    """Repair a branch that has no pull request; what there is to say stands in the repair's own description."""
     case = bench.judge(bench.main, Point(f"{HEADS}{branch}", bench.heads[branch]))
     if case.examination.verdict == "ok":
         close(bench, bench.repairs_into(branch), "the branch does not need it any more")
@@ -64,13 +64,13 @@ def publish_branch(bench: Bench, branch: str) -> None:
     if _was_refused(bench, branch):
         close(bench, bench.repairs_into(branch), "the branch's pull request was closed")
         return
-    made = _offered(bench, case, Occasion(alone=True))
-    if made.pull is not None:
-        say.verdict(bench, made.pull.number, _comment(bench, case, made), say.PROBLEM, repair=made.pull)
+    _offered(bench, case, Occasion(alone=True))
 
 
 def publish_target(bench: Bench, target: Target, closed: Collection[PullRequest] = ()) -> None:
     """Repair a deployed branch itself; a fork is told to the pull requests that brought its sides.
+
+    The repair's own page says all of it in its description.
 
     Args:
         bench: the repository.
@@ -100,8 +100,6 @@ def publish_target(bench: Bench, target: Target, closed: Collection[PullRequest]
                 earlier.add(known)
     made = _offered(bench, case, Occasion(earlier=earlier, tell=behind))
     text = _comment(bench, case, made)
-    if made.pull is not None:
-        numbers.add(made.pull.number)
     for number in sorted(numbers):
         with bench.troubles.apart(page(number), NOT_TOLD):
             say.verdict(bench, number, text, say.PROBLEM, repair=made.pull)
@@ -163,7 +161,6 @@ def _collides(bench: Bench, pull: PullRequest, case: Case, rivals: tuple[Rival, 
     earlier = say.earlier_repair(bench, pull.number)
     first = bench.mended.get(pull.head.ref, pull.number) if is_local(pull) else pull.number
     if first == pull.number:
-        _take_over(bench, pull)
         made = _offered(bench, case, Occasion(pull, choices, () if earlier is None else (earlier,)))
     else:
         # One branch is repaired for one target at a time: two repairs would undo each other.
@@ -182,7 +179,7 @@ def _offered(bench: Bench, case: Case, occasion: Occasion) -> Offer:
         made = offer(bench, case, occasion)
     if step.error is not None:
         why = cause(step.error)
-        return Offer(trouble=f"wait, or make the change shown above: the repair could not be offered now ({why}).")
+        return Offer(trouble=f"wait, or make the change shown below: the repair could not be offered now ({why}).")
     if made.branch and not bench.has_pulls:
         bench.statuses.note(subject, f"Pull requests are switched off; merge {made.branch}, which repairs it.")
     head = bench.head_of(made.pull) if made.pull is not None else None
@@ -190,15 +187,6 @@ def _offered(bench: Bench, case: Case, occasion: Occasion) -> Offer:
         bench.statuses.learn(page(made.pull.number), verdicts.of_pull(bench, made.pull, head, ()))
         say.statuses(bench)
     return made
-
-
-def _take_over(bench: Bench, pull: PullRequest) -> None:
-    """End the account on the page of a repair that was offered before its branch had a pull request."""
-    if is_local(pull):
-        for repair in bench.repairs_into(pull.head.ref):
-            marker = parse(repair.body)
-            if marker is not None and marker.facts.get("alone"):
-                say.end(bench, repair.number, endings.told_elsewhere(pull.number))
 
 
 def close_unneeded(bench: Bench) -> None:

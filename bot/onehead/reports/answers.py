@@ -12,11 +12,12 @@ from onehead.plan.plans import Nothing, Plan, ReasonCode
 from onehead.plan.verdict import Examination, Examined
 from onehead.quoting import code, inline
 from onehead.render import environment
-from onehead.reports.comment import MOST_SIDES, inline_code
+from onehead.reports.comment import inline_code
 from onehead.reports.crashes import meaning
 from onehead.reports.endings import compared
 from onehead.reports.mermaid import mermaid
 from onehead.reports.picture import fork_picture, recent_picture
+from onehead.reports.sides import MOST_SIDES
 from onehead.reports.state_table import COLUMNS, MARKS, here_mark, table_rows
 from onehead.reports.text import coverage_line, short_ref
 from onehead.revisions.graph import Graph

@@ -11,7 +11,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from onehead.plan.facts import Facts
 from onehead.plan.findings import Code, Finding
 from onehead.plan.meetings import ABOUT_BOTH_SIDES
 from onehead.plan.plans import Merge, Nothing, Plan, Refuse, Reissue, Reparent
@@ -23,18 +22,17 @@ from onehead.reports.endings import compared
 from onehead.reports.fitting import fitted
 from onehead.reports.heads_up import clashes
 from onehead.reports.mermaid import mermaid
-from onehead.reports.picture import fork_picture
+from onehead.reports.picture import Picture, fork_picture
+from onehead.reports.sides import MOST_SIDES, sides
 from onehead.reports.state_table import columns_and_rows
 from onehead.reports.text import coverage_line, short_ref
+from onehead.reports.tree import draw
 from onehead.reports.unsigned import unsigned
 from onehead.states.account import StateTable
 from onehead.wording import listed, shortened
 
 LONGEST_PATCH = 20_000
 """Characters of a patch that a comment shows; a longer one is taken from its branch."""
-
-MOST_SIDES = 8
-"""Sides of a fork that a comment tells of."""
 
 MOST_FINDINGS = 12
 """Findings of one environment, and reasons, that a comment shows."""
@@ -105,8 +103,7 @@ def pull_body(remark: Remark, pull: str = "") -> str:
     plan = leading_plan(remark.examination)
     values = _values(remark, plan)
     heads = max((len(e.facts.merged.heads) for e in remark.examination.environments), default=0)
-    tables = [table for each in values["environments"] for table in each["tables"]]
-    values |= {"pull": pull, "heads_now": heads, "merged_first": remark.merged_first, "tables": tables}
+    values |= {"pull": pull, "heads_now": heads, "merged_first": remark.merged_first}
     values["left"] = remark.trouble
     return fitted("pull/body.md.j2", values)
 
@@ -261,7 +258,8 @@ def _environment(remark: Remark, examined: Examined) -> dict[str, Any]:
     return {
         "path": code(facts.environment.path),
         "mermaid": mermaid(picture, target=short_ref(examination.target.ref)) if picture.nodes else "",
-        "sides": _sides(facts, remark),
+        "outline": _outline(picture, examination),
+        "sides": sides(facts, examination, tables, remark.brought_by or {}),
         "tables": [columns_and_rows(table) for table in tables[:MOST_SIDES]],
         "both_sides": _both_sides(examined),
         "findings": _some(
@@ -271,6 +269,12 @@ def _environment(remark: Remark, examined: Examined) -> dict[str, Any]:
             and finding.code not in ABOUT_BOTH_SIDES
         ),
     }
+
+
+def _outline(picture: Picture, examination: Examination) -> str:
+    """The picture for mails, screen readers and whoever sees no Mermaid."""
+    names = {"target": short_ref(examination.target.ref), "head": "this branch", "repair": "repair"}
+    return fence("\n".join(draw(picture, names))) if picture.nodes else ""
 
 
 def _some(findings: Iterable[Finding]) -> list[dict[str, str]]:
@@ -318,46 +322,6 @@ def _found(finding: Finding) -> dict[str, str]:
     }
 
 
-def _sides(facts: Facts, remark: Remark) -> list[dict[str, str]]:
-    """Who brought the two sides of the fork: one line per side."""
-    tables = (remark.tables or {}).get(facts.environment.path, ())
-    names = {"target": code(short_ref(remark.examination.target.ref)), "head": "this branch"}
-    sides: list[dict[str, str]] = []
-    left_out = 0
-    for table in tables:
-        fork = table.fork
-        shared = facts.merged.ancestors(*fork.points)
-        # The branch's own are told of first where not all can be.
-        heads = (
-            fork.heads if len(fork.heads) <= MOST_SIDES else [*fork.new, *(h for h in fork.heads if h not in fork.new)]
-        )
-        shown = heads[: max(0, MOST_SIDES - len(sides))]
-        left_out += len(heads) - len(shown)
-        for head in shown:
-            ids = facts.merged.parents_first(facts.merged.ancestors(head) - shared)
-            owner = "head" if head in table.fork.new else "target"
-            people = [(remark.brought_by or {}).get(facts.merged.revisions[id_].path, "") for id_ in ids]
-            sides.append(
-                {
-                    "name": names[owner],
-                    "revisions": _listed([_named(facts, id_) for id_ in ids]),
-                    "brought_by": listed(list(dict.fromkeys(filter(None, people))), last=", ") or "?",
-                }
-            )
-    if left_out:
-        sides.append({"name": f"and {left_out} more", "revisions": "", "brought_by": ""})
-    return sides
-
-
-def _named(facts: Facts, id_: str) -> str:
-    return f"{code(shortened(id_), in_table=True)} {inline(facts.merged.revisions[id_].doc, 60)}".strip()
-
-
-def _listed(items: list[str], most: int = 4) -> str:
-    rest = len(items) - most
-    return "<br>".join(items[:most]) + (f"<br>and {rest} more" if rest > 0 else "")
-
-
 def _patch(remark: Remark) -> str:
     return fence(remark.patch, "diff") if 0 < len(remark.patch) <= LONGEST_PATCH else ""
 
@@ -383,7 +347,7 @@ def _by_hand(remark: Remark, plan: Plan) -> str:
                 "the branch or fork behind this is gone, so nobody can push onto it: take what it holds with its "
                 f"repair, {code(f'git fetch {remark.branch}')} and {push}, and open a pull request of that branch."
             )
-        by_patch = f"; or {first}`git am` the patch above" if _patch(remark) else ""
+        by_patch = f"; or {first}`git am` the patch below" if _patch(remark) else ""
         return (
             "comment `/onehead apply`, and onehead pushes the repair onto this branch, if *Allow edits from "
             "maintainers* is ticked on this page. Or take it into your fork yourself: "
@@ -397,7 +361,7 @@ def _by_hand(remark: Remark, plan: Plan) -> str:
         target = short_ref(examination.target.ref)
         head = f" --head {short_ref(examination.head.ref)}" if examination.head else ""
         return f"run {code(f'onehead fix --target {target}{head}')} in a clone and push what it writes."
-    return "see the reason above."
+    return "see the reason below."
 
 
 def inline_code(text: str) -> str:

@@ -100,12 +100,6 @@ def closed() -> Ending:
     return Ending(":white_check_mark:", "Resolved", sentence, "nothing; it is judged again if it is reopened")
 
 
-def told_elsewhere(number: int) -> Ending:
-    """The branch that a repair was offered for has a pull request now, and the account moves there."""
-    sentence = f"The branch is proposed in #{number} now; what collides, and why this is the repair, stands there."
-    return Ending(":arrow_right:", "Continued", sentence, f"read #{number}, then merge this one")
-
-
 def retargeted(base: str) -> Ending:
     """The pull request goes somewhere else now."""
     sentence = f"This pull request now goes into {code(base)}, which is not deployed."

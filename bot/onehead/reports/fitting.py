@@ -11,7 +11,7 @@ LONGEST = 60_000
 """Bytes of a comment or of the body of a pull request. Of a longer one, what explains goes: the patch, the change, the
 tables, the pictures."""
 
-_EXPLAINS = ("patch", "diff", "tables", "mermaid", "both_sides", "sides", "findings")
+_EXPLAINS = ("patch", "diff", "tables", "mermaid", "outline", "both_sides", "sides", "findings")
 """Parts of a comment that it can do without, the most dispensable first."""
 
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from onehead.quoting import mermaid as harmless
-from onehead.reports.picture import Node, Picture
+from onehead.reports.picture import Edge, Node, Picture
 
 _CLASSES = (
     "classDef ours fill:#dbeafe,stroke:#2563eb,color:#1e3a8a",
     "classDef theirs fill:#f1f5f9,stroke:#64748b,color:#0f172a",
     "classDef repair fill:#dcfce7,stroke:#16a34a,color:#14532d,stroke-dasharray:4 3",
 )
+
+_MOST_SPOKEN = 8
+"""Revisions whose children are named to a screen reader."""
 
 
 def mermaid(picture: Picture, *, target: str = "", head: str = "this branch") -> str:
@@ -22,7 +25,8 @@ def mermaid(picture: Picture, *, target: str = "", head: str = "this branch") ->
         target: how to name the target's side in the nodes; empty names no side.
         head: how to name the head's side.
     """
-    return _document(_body(picture, "n", {"target": target, "head": head if target else "", "repair": "repair"}))
+    body = _body(picture, "n", {"target": target, "head": head if target else "", "repair": "repair"})
+    return _document([*_spoken(picture), *body])
 
 
 def mermaids(pictures: Mapping[str, Picture]) -> str:
@@ -36,6 +40,33 @@ def mermaids(pictures: Mapping[str, Picture]) -> str:
         lines += [f"  {line}" for line in _body(picture, f"e{number}n", sides)]
         lines.append("  end")
     return _document(lines)
+
+
+def _spoken(picture: Picture) -> list[str]:
+    """What a screen reader says in the place of the picture."""
+    followed = [
+        f"{harmless(parent)} is followed by {_all(edges)}" for parent, edges in _grouped(picture, False).items()
+    ]
+    mended = [
+        f"the repair puts {_all(edges)} after {harmless(parent)}" for parent, edges in _grouped(picture, True).items()
+    ]
+    rest = len(followed) - _MOST_SPOKEN
+    told = [*followed[:_MOST_SPOKEN], *([f"and so on, {rest} more"] if rest > 0 else []), *mended[:_MOST_SPOKEN]]
+    return ["  accTitle: The migrations around the place where the chain parts", f"  accDescr: {'; '.join(told)}."]
+
+
+def _grouped(picture: Picture, repair: bool) -> dict[str, list[Edge]]:
+    found: dict[str, list[Edge]] = {}
+    for edge in picture.edges:
+        if edge.repair == repair:
+            found.setdefault(edge.parent, []).append(edge)
+    return found
+
+
+def _all(edges: list[Edge]) -> str:
+    return " and ".join(
+        f"{edge.folded} more and then {harmless(edge.child)}" if edge.folded else harmless(edge.child) for edge in edges
+    )
 
 
 def _document(body: list[str]) -> str:

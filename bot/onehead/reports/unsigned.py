@@ -30,7 +30,9 @@ def unsigned(examination: Examination, signing: str, commit: str, *, merged_firs
     )
     if elsewhere:
         merge = f"merge {code(base)} with {code('git merge -S')}, then " if merged_first else ""
-        return f"> [!IMPORTANT]\n> {said} Sign it while you take it: {merge}take the patch with {code('git am -S')}."
+        return (
+            f"> [!IMPORTANT]\n> {said} Sign it while you take it: {merge}take the patch below with {code('git am -S')}."
+        )
     if examination.head is None:
         steps = ["git fetch origin", f"git switch -c signed-repair {shlex.quote(f'origin/{base}')}"]
         end = "git push origin signed-repair"
