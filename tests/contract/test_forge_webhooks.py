@@ -382,6 +382,19 @@ def test_testing_a_hook_sends_a_made_up_push(project: Project, receiver: Receive
     assert (payload["before"], payload["after"], len(payload["commits"])) == (sha, sha, 1)
 
 
+def test_an_empty_repository_takes_hooks_rules_and_labels_but_tries_no_hook(project: Project) -> None:
+    empty = project.forgejo.admin.create_repository(project.owner)
+    made = project.forgejo.admin.add_hook(empty, "http://127.0.0.1:9/", SECRET, EVENTS)
+    rule = {"rule_name": "main", "enable_push": True, "enable_status_check": True, "status_check_contexts": ["x"]}
+
+    project.api.call("POST", f"{empty.path}/hooks/{made}/tests", expect=404)
+    project.api.call("GET", f"{empty.path}/branches/main", expect=404)
+    project.api.call("POST", f"{empty.path}/branch_protections", rule, expect=201)
+    project.api.call("POST", f"{empty.path}/labels", {"name": "x", "color": "#ff0000"}, expect=201)
+
+    assert [each["rule_name"] for each in project.api.get(f"{empty.path}/branch_protections")] == ["main"]
+
+
 def test_a_form_is_signed_over_the_json_inside(project: Project, receiver: Receiver) -> None:
     config = {"url": receiver.url, "content_type": "form", "secret": SECRET}
     body = {"type": "forgejo", "config": config, "active": True}

@@ -117,7 +117,7 @@ def test_hook(call: Call) -> Answer:
     repo, world = call.repo, call.forge.world
     hook = repo.hooks.get(call.number("id")) or not_found()
     if repo.is_empty:
-        return Answer(204)
+        not_found()
     head = gitside.log(repo.path, "-1", repo.tip(repo.default_branch))[0]
     shown = commit_shapes.payload_commit(world, repo, head, with_files=False)
     payload = {

@@ -15,12 +15,13 @@ from onehead.flows.setup import ensure_webhook
 from onehead.forge.api import ForgejoApi
 from onehead.forge.connection import Connection
 from onehead.forge.values import RepositoryName
-from tests.forgejos.administration import Api
+from tests.forgejos.administration import Api, HostedRepository
 from tests.forgejos.fixtures import Project
 from tests.forgejos.port import BOT_SCOPES, Account
 from tests.forgejos.real import RealForgejo
 from tests.forgejos.receiver import Receiver
 from tests.forgejos.standin import StandinForgejo
+from tests.forgejos.workcopy import WorkCopy
 from tests.migrations import chain, merged
 from tests.migrations import project as alembic_project
 from tests.stories.conftest import SECRET, Service
@@ -220,6 +221,115 @@ def test_an_organisation_and_the_whole_site(
         assert [each["id"] for each in api.get(path)] == [hook["id"]]
         assert onehead("uninstall", forge, who.token, *more)[0] == 0
         assert not api.get(path)
+
+
+def own_hooks(project: Project, name: str) -> list[str]:
+    return [each["config"]["url"] for each in project.api.get(f"/repos/{project.owner.name}/{name}/hooks") or []]
+
+
+def another(project: Project, **change: Any) -> str:
+    """One more repository of the owner's, with two webhooks of its own: ours and somebody else's."""
+    made = project.forgejo.admin.create_repository(project.owner)
+    for url in (f"{NOBODY}/hooks/forgejo", f"{NOBODY}0/hooks/forgejo"):
+        project.forgejo.admin.add_hook(made, url, "s", ["push"])
+    if change:
+        project.api.call("PATCH", made.path, change, expect=200)
+    return made.name
+
+
+def test_uninstalling_an_owner_takes_the_webhooks_of_single_repositories_along(project: Project, onehead: Say) -> None:
+    forge, token = project.forgejo.url, project.owner.token
+    more = ["--owner", project.owner.name, "--service-url", NOBODY]
+    names = [project.repository.name, another(project), another(project, archived=True)]
+    project.forgejo.admin.add_hook(project.repository, f"{NOBODY}/hooks/forgejo", "s", ["push"])
+    code, out, _ = onehead("install", forge, token, *more)
+    assert (code, f"left alone, as archived or a mirror: {project.owner.name}/{names[2]}." in out) == (0, True)
+
+    code, out, _ = onehead("uninstall", forge, token, *more)
+
+    assert code == 0
+    assert f"webhook of the account {project.owner.name}: 1 deleted." in out
+    for name in names:
+        said = [
+            line
+            for line in out.splitlines()
+            if line.startswith(f"webhook of the repository {project.owner.name}/{name}:")
+        ]
+        gone = f"{NOBODY}/hooks/forgejo" not in own_hooks(project, name)
+        assert [line.endswith(": 1 deleted.") for line in said] == [gone]
+        assert gone or "left there" in said[0]
+    assert own_hooks(project, names[0]) == []
+    assert own_hooks(project, names[1]) == [f"{NOBODY}0/hooks/forgejo"]
+    _, out, _ = onehead("uninstall", forge, token, *more)
+    assert f"webhook of the account {project.owner.name}: none there: already so." in out
+
+
+def test_a_repository_whose_events_come_by_the_owners_webhook_needs_none(project: Project, onehead: Say) -> None:
+    forge, token = project.forgejo.url, project.owner.token
+    onehead("install", forge, token, "--owner", project.owner.name, "--service-url", NOBODY)
+    wider = f"the account {project.owner.name}"
+
+    code, out, _ = onehead("install", forge, token, *here(project, NOBODY))
+    assert (code, hooks(project)) == (0, [])
+    assert f"webhook: {wider} sends every event of this repository to {NOBODY}/hooks/forgejo already" in out
+    _, out, _ = onehead("checkup", forge, token, *here(project, NOBODY))
+    assert f"It needs none that works: {wider} sends its events." in out
+
+    _, out, _ = onehead("install", forge, token, *here(project, NOBODY), "--new-secret")
+    assert f"webhook: {wider} sends the events of this repository too; each comes twice, which is harmless." in out
+    assert len(hooks(project)) == 1
+    _, out, _ = onehead("uninstall", forge, token, *here(project, NOBODY))
+    assert hooks(project) == []
+    assert f"webhook of {wider}: it still sends the events of this repository; uninstall --owner" in out
+
+
+def test_an_empty_repository_is_set_up_like_any_other(
+    project: Project, onehead: Say, work_copy: Callable[[HostedRepository, Account], WorkCopy]
+) -> None:
+    forge, token, admin = project.forgejo.url, project.owner.token, project.forgejo.admin
+    empty, bot = admin.create_repository(project.owner), admin.create_bot()
+    wanted = ["--service-url", NOBODY, "--bot", bot.name, "--require-status", "--label"]
+
+    code, out, err = onehead("install", forge, token, "--repo", empty.full_name, *wanted)
+
+    assert (code, err) == (0, "")
+    assert "delivery: not tried, because the repository has no commit yet." in out
+    assert f"{bot.name} may write to {empty.full_name} now." in out
+    [rule] = project.api.get(f"{empty.path}/branch_protections")
+    assert (rule["rule_name"], rule["status_check_contexts"]) == ("main", ["onehead"])
+    code, out, _ = onehead("install", forge, token, "--owner", project.owner.name, *wanted)
+    assert (code, f"required check onehead of {empty.full_name}: already so." in out) == (0, True)
+    assert onehead("checkup", forge, token, "--owner", project.owner.name, "--service-url", NOBODY)[0] == 1
+    copy = work_copy(empty, project.owner)
+    copy.commit({"README.md": "# Pushing works\n"}, "First")
+    copy.push("HEAD:refs/heads/main")
+
+    fresh = admin.create_repository(project.owner)
+    theirs = {"rule_name": "m*", "enable_push": True, "required_approvals": 2}
+    project.api.call("POST", f"{fresh.path}/branch_protections", theirs, expect=201)
+    code, out, _ = onehead("install", forge, token, "--repo", fresh.full_name, *wanted)
+    assert "added it to the rule 'm*'" in out
+    assert onehead("uninstall", forge, token, "--repo", fresh.full_name, "--service-url", NOBODY, "--clean")[0] == 0
+    [rule] = project.api.get(f"{fresh.path}/branch_protections")
+    assert (rule["rule_name"], rule["status_check_contexts"]) == ("m*", [])
+
+
+def test_what_stands_against_one_repository_stops_none_of_the_others(project: Project, onehead: Say) -> None:
+    forge, token, admin = project.forgejo.url, project.owner.token, project.forgejo.admin
+    odd = {"rule_name": "main", "enable_push": True, "status_check_contexts": ["ci"], "enable_status_check": False}
+    project.api.call("POST", f"{project.repository.path}/branch_protections", odd, expect=201)
+    other = admin.create_repository(project.owner)
+
+    code, out, err = onehead(
+        "install", forge, token, "--owner", project.owner.name, "--service-url", NOBODY, "--require-status", "--label"
+    )
+
+    assert code == 2
+    assert f"required check onehead of {project.repository.full_name}: not done, see below." in out
+    assert f"required check onehead of {other.full_name}: made a rule for main" in out
+    assert f"label onehead of {other.full_name}: made." in out
+    assert f"of {project.repository.full_name} lists the checks ci, switched off." in err
+    assert "Everything else was done." in err
 
 
 def test_a_token_that_may_not_is_told_what_it_lacks(project: Project, onehead: Say) -> None:

@@ -11,13 +11,14 @@ from onehead.entrypoints.setting_up import Site, account_named, ask_service, rea
 from onehead.entrypoints.terminal import painter
 from onehead.errors import UsageError
 from onehead.flows.ours import LABEL
-from onehead.flows.setup import Part, Standing, has_proven_access, judge_hook, judge_rule, judge_version
+from onehead.flows.setup import Part, Standing, has_proven_access, judge_hook, judge_rule, judge_version, serving
 from onehead.forge.account import own_account
 from onehead.forge.administration import Administration
 from onehead.forge.api import ForgejoApi
 from onehead.forge.connection import Connection
 from onehead.forge.errors import Forbidden, ForgeError, MissingScope, NotFound, Unauthorised
 from onehead.forge.values import Permissions, RepositoryName, User
+from onehead.wording import listed
 
 _STYLES = {
     Standing.OK: "good",
@@ -60,7 +61,7 @@ def _parts(where: Site, options: argparse.Namespace) -> Iterator[Part]:
     if bot:
         yield from _access(where, bot, token)
     where.admin.ask_to_write(where.place.path)
-    yield judge_hook(list(where.admin.hooks(where.place)), where.place, where.service_url)
+    yield _webhook(where)
     said = "Forgejo tells its latest deliveries and their answers on the webhook's page only."
     yield Part("deliveries", Standing.UNSEEN, said)
     for repository in where.repositories:
@@ -68,6 +69,19 @@ def _parts(where: Site, options: argparse.Namespace) -> Iterator[Part]:
         yield judge_rule(rule, f"{repository.default_branch} of {repository.name}")
         yield _label(where, repository.name)
     yield _service(where.service_url)
+
+
+def _webhook(where: Site) -> Part:
+    """Whether events come, by the place's own webhook or by a wider one."""
+    part = judge_hook(list(where.admin.hooks(where.place)), where.place, where.service_url)
+    name = where.place.repository
+    if part.standing is Standing.OK or name is None:
+        return part
+    wider = serving(where.admin, name, where.service_url, where.me)
+    if not wider:
+        return part
+    says = f"It needs none that works: {listed([place.words for place in wider])} sends its events."
+    return Part(part.subject, Standing.OK, says)
 
 
 def _bots_token(where: Site, api: ForgejoApi, bot: User | None) -> Iterator[Part]:

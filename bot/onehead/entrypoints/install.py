@@ -14,9 +14,10 @@ from pathlib import Path
 from onehead.entrypoints.setting_up import Site, account_named, content, deliveries_seen, is_there, site, webhook_secret
 from onehead.errors import UsageError
 from onehead.flows.ours import LABEL, STATUS
-from onehead.flows.setup import ensure_access, ensure_hook, ensure_label, ensure_required, hook_url
+from onehead.flows.setup import ensure_access, ensure_hook, ensure_label, ensure_required, hook_url, is_ours, serving
 from onehead.forge.administration import Webhook
 from onehead.forge.errors import BOT_SCOPES, NotFound
+from onehead.wording import listed
 
 _PATIENCE = 6.0  # seconds; Forgejo sends within 2.5 and gives up after 5
 
@@ -37,16 +38,23 @@ def run(options: argparse.Namespace) -> int:
     with site(options) as where:
         _may_all_be_done(where, options)
         print(f"Forgejo {where.version.partition('+')[0]}, as {where.me.login}: setting up {where.place.words}.")
+        if where.others:
+            print(f"left alone, as archived or a mirror: {listed([str(each.name) for each in where.others])}.")
         if options.bot:
             _collaborators(where, options.bot)
         if options.token_out:
             _token(where, options.bot, options.token_out)
         hook = _webhook(where, options)
-        if options.require_status:
-            _required(where)
+        undone = _required(where) if options.require_status else []
         if options.label:
             _label(where)
-        _try(where, hook)
+        if hook is not None:
+            _try(where, hook)
+        if undone:
+            raise UsageError(
+                " ".join(error.message for error in undone),
+                "\n".join(dict.fromkeys(error.hint for error in undone)) + "\nEverything else was done.",
+            )
         print("Next: run onehead checkup for the same place; it says whether anything is missing.")
     return 0
 
@@ -77,8 +85,10 @@ def _may_all_be_done(where: Site, options: argparse.Namespace) -> None:
 def _collaborators(where: Site, bot: str) -> None:
     """The bot may write to each repository."""
     account = account_named(where.admin, bot)
-    if not where.repositories:
+    if where.place.is_system:
         print(f"collaborator: not looked at for {where.place.words}; give {bot} write access where it is to help.")
+    elif not where.repositories:
+        print(f"collaborator: {where.place.words} has no repository; run this again when it has one.")
     for repository in where.repositories:
         made = ensure_access(where.admin, where.api, repository.name, account.login)
         print(f"collaborator: {account.login} may write to {repository.name}{' now' if made else ': already so'}.")
@@ -148,12 +158,24 @@ def _keep(secret: str, file: str) -> None:
         raise
 
 
-def _webhook(where: Site, options: argparse.Namespace) -> Webhook:
-    """One webhook that works; its secret is told once, and only when a webhook was made with it."""
+def _webhook(where: Site, options: argparse.Namespace) -> Webhook | None:
+    """One webhook that works; its secret is told once, and only when a webhook was made with it.
+
+    None is made for a repository whose events come already, unless a new secret is asked for.
+    """
+    name, to = where.place.repository, hook_url(where.service_url)
+    wider = serving(where.admin, name, where.service_url, where.me) if name else []
+    if wider:
+        words = listed([place.words for place in wider])
+        if not options.new_secret and not any(
+            is_ours(hook, where.service_url) for hook in where.admin.hooks(where.place)
+        ):
+            print(f"webhook: {words} sends every event of this repository to {to} already, so it gets none of its own.")
+            return None
+        print(f"webhook: {words} sends the events of this repository too; each comes twice, which is harmless.")
     known = webhook_secret(options)
     secret = known or secrets.token_urlsafe(32)
     hook, done = ensure_hook(where.admin, where.place, where.service_url, secret, anew=options.new_secret)
-    to = hook_url(where.service_url)
     if not done:
         print(f"webhook: {where.place.words} sends every event to {to}: already so.")
         return hook
@@ -178,12 +200,18 @@ def _tell(secret: str, file: str | None, where: Site, hook: Webhook) -> None:
     print(f"  Its secret is in {Path(file).resolve()}; start the service with ONEHEAD_WEBHOOK_SECRET_FILE={file}.")
 
 
-def _required(where: Site) -> None:
-    """Merges wait for the check, in each repository."""
+def _required(where: Site) -> list[UsageError]:
+    """Merges wait for the check, in each repository; gives what stands against it, which stops none of the others."""
+    undone = []
     for repository in where.repositories:
-        done = ensure_required(where.admin, repository)
         words = f"required check {STATUS} of {repository.name}"
-        print(f"{words}: {done}." if done else f"{words}: already so.")
+        try:
+            done = ensure_required(where.admin, repository)
+        except UsageError as error:
+            undone.append(error)
+            done = "not done, see below"
+        print(f"{words}: {done or 'already so'}.")
+    return undone
 
 
 def _label(where: Site) -> None:

@@ -42,6 +42,7 @@ class Site:
         me: whose token it is.
         place: where the webhook belongs.
         repositories: in that place, and looked after; none for the whole site.
+        others: in that place, and not looked after: archived ones and mirrors.
         service_url: where the service is, without a slash at the end.
         url: of the Forgejo, without a slash at the end.
         token: the administrator's, for git.
@@ -53,6 +54,7 @@ class Site:
     me: User
     place: HookPlace
     repositories: tuple[Repository, ...]
+    others: tuple[Repository, ...]
     service_url: str
     url: str
     token: str
@@ -84,9 +86,11 @@ def site(options: argparse.Namespace) -> Iterator[Site]:
     if urlsplit(service_url).scheme not in {"http", "https"} or not urlsplit(service_url).netloc:
         raise UsageError("The address of the service is no web address.", "Write it like https://onehead.example.org.")
     with ForgejoApi(Connection(url, token)) as api, _explained():
-        version, me, place, repositories = _looked_at(api, options)
+        version, me, place, found = _looked_at(api, options)
+        others = tuple(each for each in found if options.owner and (each.archived or each.mirror))
+        used = tuple(each for each in found if each not in others)
         admin = Administration(api.connection)
-        yield Site(api, admin, version, me, place, repositories, service_url.rstrip("/"), url.rstrip("/"), token)
+        yield Site(api, admin, version, me, place, used, others, service_url.rstrip("/"), url.rstrip("/"), token)
 
 
 def _looked_at(api: ForgejoApi, options: argparse.Namespace) -> tuple[str, User, HookPlace, tuple[Repository, ...]]:
@@ -102,9 +106,7 @@ def _looked_at(api: ForgejoApi, options: argparse.Namespace) -> tuple[str, User,
         return version, me, of_repository(found.name), (found,)
     owner = account_named(Administration(api.connection), options.owner)
     place = of_own_account(owner.login) if owner.id == me.id else of_organisation(owner.login)
-    everything = [each for each in api.repositories(owner) if each.name.owner == owner.login]
-    usable = tuple(each for each in everything if not (each.archived or each.empty or each.mirror))
-    return version, me, place, usable
+    return version, me, place, tuple(each for each in api.repositories(owner) if each.name.owner == owner.login)
 
 
 def account_named(admin: Administration, name: str) -> User:

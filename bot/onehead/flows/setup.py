@@ -14,7 +14,15 @@ from urllib.parse import urlsplit
 from onehead.errors import UsageError
 from onehead.flows.ours import BRANCHES, EMAIL, LABEL, LAID_READY, STATUS
 from onehead.forge.administration import SYSTEM as WHOLE_SITE
-from onehead.forge.administration import Administration, BranchRule, HookPlace, Webhook, of_organisation, of_repository
+from onehead.forge.administration import (
+    Administration,
+    BranchRule,
+    HookPlace,
+    Webhook,
+    of_organisation,
+    of_own_account,
+    of_repository,
+)
 from onehead.forge.api import ForgejoApi
 from onehead.forge.errors import Forbidden, NotFound
 from onehead.forge.hooks import HOOK_PATH
@@ -205,15 +213,25 @@ def ensure_webhook(api: ForgejoApi, repository: Repository, service_url: str, se
     admin, own = Administration(api.connection), of_repository(repository.name)
     try:
         has_own = any(is_ours(hook, service_url) for hook in admin.hooks(own))
-        if not has_own and any(_works(admin, place, service_url) for place in _above(repository.name)):
+        if not has_own and serving(admin, repository.name, service_url):
             return False
         return bool(ensure_hook(admin, own, service_url, secret)[1])
     except (Forbidden, UsageError):
         return False
 
 
-def _above(name: RepositoryName) -> tuple[HookPlace, ...]:
-    return of_organisation(name.owner), WHOLE_SITE
+def serving(admin: Administration, name: RepositoryName, service_url: str, me: User | None = None) -> list[HookPlace]:
+    """The wider places whose webhook brings a repository's events to the service, as far as the account may see.
+
+    Args:
+        admin: the forge.
+        name: of the repository.
+        service_url: where the service is.
+        me: the account that asks, where that is known: of its own account it sees the webhooks.
+    """
+    is_own = me is not None and me.login.lower() == name.owner.lower()
+    owner = of_own_account(name.owner) if is_own else of_organisation(name.owner)
+    return [place for place in (owner, WHOLE_SITE) if _works(admin, place, service_url)]
 
 
 def _works(admin: Administration, place: HookPlace, service_url: str) -> bool:

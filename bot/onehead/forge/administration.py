@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -240,8 +241,16 @@ class Administration:
         self._connection.send("DELETE", f"{_repo(name)}/labels/{label}")
 
     def rule_for(self, name: RepositoryName, branch: str) -> BranchRule | None:
-        """The rule that protects a branch: GET …/branches/{branch}, which names it to administrators, then the rule."""
-        found = self._connection.get(f"{_repo(name)}/branches/{quote(branch, safe='/')}")
+        """The rule that protects a branch: GET …/branches/{branch}, which names it to administrators, then the rule.
+
+        As long as there is no such branch, of the rules whose pattern fits: that of just this name, else the first.
+        """
+        try:
+            found = self._connection.get(f"{_repo(name)}/branches/{quote(branch, safe='/')}")
+        except NotFound:
+            rules = [_rule(fields) for fields in self._connection.items(f"{_repo(name)}/branch_protections")]
+            fitting = [each for each in rules if fnmatchcase(branch, each.name)]
+            return next((each for each in fitting if each.name == branch), next(iter(fitting), None))
         rule = found.optional_text("effective_branch_protection_name")
         if not rule:
             return None
