@@ -19,6 +19,7 @@ allowed-heads = { "billing/versions" = 2, "*" = 1 }
 delivery = "push"
 branches = "status"
 merge-template = "alembic/merge.py.j2"
+heads-up = false
 """
 
 
@@ -43,6 +44,7 @@ def test_every_key_is_read() -> None:
         delivery="push",
         branches="status",
         merge_template="alembic/merge.py.j2",
+        heads_up=False,
     )
     assert [key for key in KEYS if f"{key} = " not in ALL] == []
 

@@ -39,10 +39,8 @@ def test_a_collision_gets_a_repair_a_comment_and_a_red_status_and_all_is_well_on
     assert f"#{repair['number']}" in comment["body"]
     assert "**019 never runs**" in comment["body"]
     state, description = service.status(sha)
-    assert (state, description) == (
-        "failure",
-        "Once merged, the chain forks after 018: 2 heads (019 and 021); 021 is the new one.",
-    )
+    said = "Once merged, the chain forks after 018: 2 heads (019 and 021); 021 is the new one."
+    assert (state, description) == ("failure", f"{said} Next: merge #{repair['number']}.")
 
     service.project.merge(repair["number"])
     service.settle()

@@ -149,10 +149,16 @@ def test_an_edited_repair_that_main_overtakes_is_red_and_says_so_until_somebody_
     main_moves(service, "0195", "019")
 
     fault = "Once merged, the chain forks after 019: 2 heads (0195 and 020); 020 is the new one."
-    assert service.status(mine) == ("failure", f"As it is, this does not repair oauth: {fault}")
+    state, said = service.status(mine)
+    assert (state, said.startswith("As it is, this does not repair oauth: Once merged, the chain forks")) == (
+        "failure",
+        True,
+    )
+    assert said.endswith("Next: see the description.")
     way = f"do not merge #{repair['number']} as it is. Somebody has worked on it, so onehead leaves it as it is."
     [verdict] = service.verdicts(number)
     assert next_step(verdict["body"]).startswith(way)
+    assert fault in next_step(verdict["body"])
     again = "Finish it there, or delete `onehead/reparent/oauth` and write `/onehead auto` for a new one."
     assert next_step(verdict["body"]).endswith(again)
     body = project.pull(repair["number"])["body"]
@@ -229,7 +235,7 @@ def test_an_edited_repair_that_git_can_not_merge_any_more_is_red(service: Servic
 
     assert service.status(mine) == (
         "failure",
-        "As it is, this does not repair oauth: git can't merge it into oauth by itself.",
+        "As it is, this does not repair oauth: git can't merge it into oauth by itself. Next: see the description.",
     )
 
 

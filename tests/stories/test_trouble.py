@@ -149,6 +149,6 @@ def test_a_pull_request_that_can_not_be_judged_does_not_stay_green(
         service.tell_everything()
     state, text = service.status(first)
     assert state == "failure"
-    assert text == "Cannot judge: An object of the branch can't be read."
+    assert text == "Cannot judge: An object of the branch can't be read. Next: nothing; it is tried again."
     assert service.status(second)[0] == "failure"
     assert len(service.verdicts(other)) == 1

@@ -16,7 +16,7 @@ from onehead.flows.examine import Ground, Trees, examine, read_ground
 from onehead.flows.landings import Landings
 from onehead.flows.memory import Memory, memory_for
 from onehead.flows.others import Others
-from onehead.flows.page import Page
+from onehead.flows.page import VERDICT, Page
 from onehead.flows.statuses import Statuses
 from onehead.flows.troubles import Troubles, page
 from onehead.flows.whereabouts import whereabouts
@@ -261,6 +261,8 @@ class Bench:
         if number not in self._pages:
             comments = self.desk.api.comments(self.repository.name, number)
             self._pages[number] = Page(number, tuple(comments), self.desk.me.id)
+            for comment, _ in self._pages[number].ours(VERDICT):
+                self.statuses.link(page(number), comment.html_url)
         return self._pages[number]
 
     def forget_page(self, number: int) -> None:

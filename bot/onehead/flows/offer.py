@@ -19,6 +19,7 @@ from onehead.flows.offered import Offer, source_of
 from onehead.flows.page import Choices
 from onehead.flows.repair import NotWritten, TextConflict, Written, write_repair
 from onehead.flows.say import remark
+from onehead.flows.troubles import page
 from onehead.forge.intents import ensure_pull
 from onehead.forge.markers import Marker, mark
 from onehead.forge.values import PullRequest
@@ -287,6 +288,8 @@ def _left_as_it_is(bench: Bench, case: Case, occasion: Occasion, standing: PullR
             f"do not merge #{standing.number} as it is.{because} Merged, it would not repair {code(_base(case))}: "
             f"{inline_code(fault)} {instead}"
         )
+    if fault:
+        bench.statuses.note(page(standing.number), "Next: see the description.")
     made = Offer(standing, trouble=way)
     ensure_pull(
         bench.desk.api,

@@ -6,6 +6,7 @@ The commit statuses are written before any of this, see `onehead.flows.verdicts`
 from __future__ import annotations
 
 from collections.abc import Collection
+from shlex import quote
 
 from onehead.flows import ours, say, verdicts
 from onehead.flows.agenda import is_local
@@ -25,6 +26,7 @@ from onehead.quoting import code
 from onehead.reports import endings
 from onehead.reports.comment import comment
 from onehead.reports.heads_up import heads_up, waits
+from onehead.reports.text import short_ref
 from onehead.reports.warned import harms_databases, warning_comment
 
 
@@ -54,17 +56,21 @@ def publish_pull(bench: Bench, pull: PullRequest, head: Point, rivals: tuple[Riv
 
 def publish_branch(bench: Bench, branch: str) -> None:
     """Repair a branch that has no pull request; what there is to say stands in the repair's own description."""
-    case = bench.judge(bench.main, Point(f"{HEADS}{branch}", bench.heads[branch]))
+    subject = f"{HEADS}{branch}"
+    case = bench.judge(bench.main, Point(subject, bench.heads[branch]))
     if case.examination.verdict == "ok":
         close(bench, bench.repairs_into(branch), "the branch does not need it any more")
         return
+    bench.statuses.note(subject, _in_a_clone(case))
     if case.target.policy.branches == "status":
         close(bench, bench.repairs_into(branch), "this repository wants no repairs of branches without a pull request")
         return
     if _was_refused(bench, branch):
         close(bench, bench.repairs_into(branch), "the branch's pull request was closed")
         return
-    _offered(bench, case, Occasion(alone=True))
+    made = _offered(bench, case, Occasion(alone=True))
+    if made.pull is not None:
+        bench.statuses.link(subject, made.pull.html_url)
 
 
 def publish_target(bench: Bench, target: Target, closed: Collection[PullRequest] = ()) -> None:
@@ -102,7 +108,10 @@ def publish_target(bench: Bench, target: Target, closed: Collection[PullRequest]
     text = _comment(bench, case, made)
     for number in sorted(numbers):
         with bench.troubles.apart(page(number), NOT_TOLD):
-            say.verdict(bench, number, text, say.PROBLEM, repair=made.pull)
+            url = say.verdict(bench, number, text, say.PROBLEM, repair=made.pull)
+            bench.statuses.link(target.point.ref, url)
+    if numbers and (made.pull is None or made.trouble):
+        bench.statuses.note(target.point.ref, "Next: see the comment.")
     bench.told |= numbers
 
 
@@ -138,10 +147,10 @@ def _healthy(bench: Bench, pull: PullRequest, case: Case, rivals: tuple[Rival, .
     if harms_databases(case.examination):
         _warn(bench, pull, case, rivals)
         return
-    if not rivals:
+    blocked = bool(waits(pull.number, rivals))
+    if not blocked and not (rivals and case.target.policy.heads_up):
         _settle(bench, pull.number, case.examination, say.earlier_repair(bench, pull.number))
         return
-    blocked = bool(waits(pull.number, rivals))
     text = heads_up(pull.number, rivals, case.examination) + _beside(bench, pull.number, case.examination)
     say.verdict(bench, pull.number, text, say.PROBLEM if blocked else say.HEADS_UP)
 
@@ -180,13 +189,30 @@ def _offered(bench: Bench, case: Case, occasion: Occasion) -> Offer:
     if step.error is not None:
         why = cause(step.error)
         return Offer(trouble=f"wait, or make the change shown below: the repair could not be offered now ({why}).")
-    if made.branch and not bench.has_pulls:
-        bench.statuses.note(subject, f"Pull requests are switched off; merge {made.branch}, which repairs it.")
+    bench.statuses.note(subject, _next(bench, case, made, alone=occasion.pull is None))
     head = bench.head_of(made.pull) if made.pull is not None else None
     if made.pull is not None and head is not None:
         bench.statuses.learn(page(made.pull.number), verdicts.of_pull(bench, made.pull, head, ()))
         say.statuses(bench)
     return made
+
+
+def _next(bench: Bench, case: Case, made: Offer, *, alone: bool) -> str:
+    """The next step, for a commit status; `alone`: no page of a person's tells it."""
+    if made.branch and not bench.has_pulls:
+        return f"Pull requests are switched off; merge {made.branch}, which repairs it."
+    if made.pull is not None and not made.trouble:
+        return verdicts.merge(made.pull.number)
+    if made.branch:
+        return verdicts.APPLY
+    if made.pull is not None or not alone:
+        return "Next: see the comment."
+    return _in_a_clone(case)
+
+
+def _in_a_clone(case: Case) -> str:
+    head = f" --head {quote(short_ref(case.examination.head.ref))}" if case.examination.head else ""
+    return f"Next: onehead fix --target {quote(case.target.name)}{head}"
 
 
 def close_unneeded(bench: Bench) -> None:

@@ -16,10 +16,10 @@ from onehead.flows.page import VERDICT
 from onehead.flows.people import brought_by
 from onehead.flows.signing import signing
 from onehead.flows.statuses import Description, Verdict, tells
-from onehead.flows.troubles import NO_STATUS, NOT_JUDGED
+from onehead.flows.troubles import NO_STATUS, NOT_JUDGED, page
 from onehead.forge.intents import ensure_comment, ensure_status
 from onehead.forge.markers import Marker
-from onehead.forge.values import PullRequest
+from onehead.forge.values import PullRequest, Status
 from onehead.plan.rivals import Rival
 from onehead.reports.comment import Remark
 from onehead.reports.endings import Ending, ending_text
@@ -35,17 +35,17 @@ def statuses(bench: Bench) -> None:
     for subject, verdict in bench.statuses.worst():
         present = bench.statuses.written.get(verdict.sha)
         if present is None or not tells(present, verdict):
-            _write_status(bench, subject, verdict, Description(verdict.state.value, verdict.text), tells)
+            _write_status(bench, subject, verdict, bench.statuses.wanted(subject, verdict), tells)
 
 
 def notes_on_statuses(bench: Bench) -> None:
-    """What is known only at the end: what could not be done for a subject, and where a repair lies."""
+    """What is known only at the end: the next step or what could not be done, and the page that says more."""
     for trouble in reversed(bench.troubles.kept):  # of several the first is told: it comes last
         if trouble.doing not in (NOT_JUDGED, NO_STATUS):
             bench.statuses.note(trouble.subject, trouble.note)
     for subject, verdict in bench.statuses.worst():
-        present, wanted = bench.statuses.written.get(verdict.sha), bench.statuses.wanted(verdict)
-        if present is not None and present != wanted:
+        present = bench.statuses.written.get(verdict.sha)
+        if present is not None and present != (wanted := bench.statuses.wanted(subject, verdict, present)):
             _write_status(bench, subject, verdict, wanted, lambda _present, _verdict: False)
 
 
@@ -60,14 +60,19 @@ def _write_status(
             context=ours.STATUS,
             state=verdict.state,
             description=wanted.text,
-            will_do=lambda status: will_do(Description(status.state, status.description), verdict),
+            target_url=wanted.url,
+            will_do=lambda status: will_do(_description(status), verdict),
         )
-        bench.statuses.written[verdict.sha] = Description(status.state, status.description)
+        bench.statuses.written[verdict.sha] = _description(status)
+
+
+def _description(status: Status) -> Description:
+    return Description(status.state, status.description, status.target_url)
 
 
 def verdict(
     bench: Bench, number: int, text: str, state: str, *, repair: PullRequest | None = None, ended_as: str = ""
-) -> None:
+) -> str:
     """The one comment of a pull request.
 
     Args:
@@ -77,6 +82,9 @@ def verdict(
         state: `PROBLEM`, `HEADS_UP` or `ENDED`.
         repair: the repair pull request that it points to; remembered, also when it is closed later.
         ended_as: how it ended, in a word.
+
+    Returns:
+        its address.
     """
     before = bench.page(number).verdict
     facts: dict[str, object] = {"state": state}
@@ -93,6 +101,8 @@ def verdict(
     if changed:
         bench.forget_page(number)
         log.info("Commented.", repository=str(bench.repository.name), number=number, comment=written.id)
+    bench.statuses.link(page(number), written.html_url)
+    return written.html_url
 
 
 def state(bench: Bench, number: int) -> str:

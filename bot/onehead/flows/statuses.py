@@ -28,20 +28,23 @@ class Verdict:
         state: success or failure.
         text: one sentence.
         about: what it is about, where that has to be said because more is judged of the commit; empty: its subject.
+        next: the next step as far as it is known before anything is done, a sentence; a note replaces it.
     """
 
     sha: str
     state: StatusState
     text: str
     about: str = ""
+    next: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """A state and its text as they stand on the forge, or are to."""
+    """A state, its text and where it leads, as they stand on the forge or are to."""
 
     state: str
     text: str
+    url: str = ""
 
 
 class Statuses:
@@ -50,6 +53,7 @@ class Statuses:
     def __init__(self) -> None:
         self._verdicts: dict[str, dict[str, Verdict]] = defaultdict(dict)
         self._notes: dict[str, str] = {}
+        self._links: dict[str, str] = {}
         self.written: dict[str, Description] = {}
         """Commit → what its status says on the forge, as far as this run has seen it."""
 
@@ -58,8 +62,13 @@ class Statuses:
         self._verdicts[verdict.sha][subject] = verdict
 
     def note(self, subject: str, text: str) -> None:
-        """Something that is told behind the verdict about a subject."""
+        """Something that is told behind the verdict about a subject, such as the next step; the last one counts."""
         self._notes[subject] = text
+
+    def link(self, subject: str, url: str) -> None:
+        """The page that says more about a subject."""
+        if url:
+            self._links[subject] = url
 
     def worst(self) -> Iterator[tuple[str, Verdict]]:
         """The verdict that counts for each commit, with its subject: failures first.
@@ -81,12 +90,20 @@ class Statuses:
         failing = (each for each, found in others if each != subject and found.state is not StatusState.SUCCESS)
         return next(failing, "")
 
-    def wanted(self, verdict: Verdict) -> Description:
-        """What the status of a commit is to say, with the note about any of its subjects."""
-        notes = (self._notes[subject] for subject in self._verdicts[verdict.sha] if subject in self._notes)
-        note = next(notes, "")
+    def wanted(self, subject: str, verdict: Verdict, present: Description | None = None) -> Description:
+        """What the status of a commit is to say.
+
+        Args:
+            subject: the one whose verdict counts; its note goes before those of the others at the same commit.
+            verdict: that verdict.
+            present: what stands there, if that was seen; its link stays where this run knows no other.
+        """
+        subjects = (subject, *self._verdicts[verdict.sha])
+        note = next((self._notes[each] for each in subjects if each in self._notes), verdict.next)
         text = f"{_before_a_note(verdict)} {note}" if note else _line(verdict)
-        return Description(verdict.state.value, cut_words(text, LONGEST))
+        return Description(
+            verdict.state.value, cut_words(text, LONGEST), self._links.get(subject, present.url if present else "")
+        )
 
 
 def _about(subject: str, verdict: Verdict) -> str:

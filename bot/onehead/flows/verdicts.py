@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from onehead.flows import ours
 from onehead.flows.agenda import is_local
 from onehead.flows.bench import HEADS, Bench, Case, Target
 from onehead.flows.page import Choices, Ignored, problem_keys
@@ -18,6 +19,14 @@ from onehead.plan.rivals import Rival
 from onehead.plan.verdict import Examination, Point
 from onehead.reports.comment import one_line, warned
 from onehead.reports.heads_up import rivals_line, waits
+
+READY = "Next: mark it as ready; the repair is offered then."
+APPLY = "Next: comment /onehead apply, or take the patch from the comment."
+
+
+def merge(number: int) -> str:
+    """The next step where a repair is open."""
+    return f"Next: merge #{number}."
 
 
 def of_pull(bench: Bench, pull: PullRequest, head: Point, rivals: tuple[Rival, ...]) -> Verdict:
@@ -45,23 +54,24 @@ def _of_pull(bench: Bench, pull: PullRequest, head: Point, rivals: tuple[Rival, 
     if ignored is not None:
         text = f"Ignored by {ignored.by}. {one_line(case.examination)}"
         return Verdict(head.sha, StatusState.SUCCESS, text)
-    return _plain(case)
+    return _next_to(_plain(case), _known_step(bench, pull))
 
 
 def of_branch(bench: Bench, branch: str) -> Verdict:
     """A branch without a pull request, as it would be once merged into the first target."""
     verdict = _plain(bench.judge(bench.main, Point(f"{HEADS}{branch}", bench.heads[branch])))
-    return replace(verdict, about=f"{branch} into {bench.main.name}")
+    verdict = replace(verdict, about=f"{branch} into {bench.main.name}")
+    return _next_to(verdict, _repair_of(bench, branch))
 
 
 def of_target(bench: Bench, target: Target) -> Verdict:
     """A deployed branch by itself."""
-    return _plain(bench.judge(target, None))
+    return _next_to(_plain(bench.judge(target, None)), _repair_of(bench, target.name))
 
 
 def unknown(sha: str, why: str) -> Verdict:
     """What could not be judged must not be merged."""
-    return Verdict(sha, StatusState.FAILURE, f"Cannot judge: {why}.")
+    return Verdict(sha, StatusState.FAILURE, f"Cannot judge: {why}. Next: nothing; it is tried again.")
 
 
 def as_chosen(bench: Bench, case: Case, choices: Choices) -> Case:
@@ -77,6 +87,23 @@ def lives_with(choices: Choices, examination: Examination) -> Ignored | None:
     if examination.verdict != "ok" and ignored is not None and problem_keys(examination) <= ignored.problems:
         return ignored
     return None
+
+
+def _known_step(bench: Bench, pull: PullRequest) -> str:
+    """What is to be done about a problem, as far as that is known from what is there: mostly it stays so."""
+    if pull.draft:
+        return READY
+    if is_local(pull):
+        return _repair_of(bench, pull.head.ref)
+    return APPLY if any(ours.laid_ready_for(ref) == pull.number for ref in bench.laid_ready) else ""
+
+
+def _repair_of(bench: Bench, branch: str) -> str:
+    return next((merge(repair.number) for repair in bench.repairs_into(branch)), "")
+
+
+def _next_to(verdict: Verdict, step: str) -> Verdict:
+    return verdict if verdict.state is StatusState.SUCCESS else replace(verdict, next=step)
 
 
 def _choices(bench: Bench, pull: PullRequest) -> Choices:

@@ -28,6 +28,7 @@ class Policy(NamedTuple):
         branches: what happens for branches without a pull request.
         merge_template: path of a template for merge revisions, from the top of the repository; empty: they are made
             from their newest sibling.
+        heads_up: whether pull requests that would collide with each other are told so in comments.
         doubtful: whether the file could not be understood completely: then nothing is re-parented on its word.
     """
 
@@ -40,6 +41,7 @@ class Policy(NamedTuple):
     delivery: Delivery = "pull-request"
     branches: Branches = "repair"
     merge_template: str = ""
+    heads_up: bool = True
     doubtful: bool = False
 
     def ignores(self, environment: str) -> bool:

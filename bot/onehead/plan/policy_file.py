@@ -200,6 +200,7 @@ _KEYS: dict[str, Callable[[Any], Any]] = {
     "delivery": _one_of("pull-request", "push", "comment"),
     "branches": _one_of("repair", "status"),
     "merge-template": _path,
+    "heads-up": _flag,
 }
 KEYS = tuple(_KEYS)
 """Every key, in the order of the reference."""

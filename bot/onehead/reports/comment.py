@@ -125,7 +125,16 @@ def one_line(examination: Examination) -> str:
         heads = "One head" if single else "No more heads than are meant"
         return f"{heads}. {coverage_line(examination)}{warned(examination)}"
     errors = examination.own_errors()
-    return errors[0].message.replace("`", "")
+    return _where(examination, errors[0]) + errors[0].message.replace("`", "")
+
+
+def _where(examination: Examination, error: Finding) -> str:
+    """Which environments are in trouble, where there are several: first the one that an error is about."""
+    failing = [e.facts.environment.path for e in examination.environments if _counts(examination, e)]
+    if len(examination.environments) < 2 or error in examination.findings:
+        return ""
+    also = f" (also {listed([shortened(path) for path in failing[1:]], 2)})" if failing[1:] else ""
+    return f"{shortened(failing[0])}{also}: "
 
 
 def warned(examination: Examination) -> str:
