@@ -695,6 +695,274 @@ BATCHES = [
         "conflict",
     ),
 ]
+NO_AGE = 'op.execute("UPDATE users SET age = NULL")\n'
+PAIR = (
+    USERS
+    + 'op.create_table("teams", sa.Column("id", sa.Integer(), primary_key=True), sa.Column("code", sa.Integer()), '
+    + 'sa.Column("boss", sa.Integer()), sa.UniqueConstraint("code", name="uq_code"))\n'
+    + NO_AGE
+)
+
+
+def table(name: str, *inside: str) -> str:
+    """A new table with one column and what else stands in it."""
+    return f'op.create_table("{name}", sa.Column("id", sa.Integer()), {", ".join(inside)})'
+
+
+UNIQUE_AGE = 'op.create_unique_constraint("shared", "users", ["age"])'
+CODE_KEY = 'op.create_foreign_key("fk", "users", "teams", ["age"], ["code"])'
+TOUCH = sql("CREATE FUNCTION touch() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$")
+DROP_TOUCH = sql("DROP FUNCTION touch()")
+ONE = sql("CREATE FUNCTION one() RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT 1'")
+DROP_ONE = sql("DROP FUNCTION one()")
+TRIGGER = sql("CREATE TRIGGER tr BEFORE UPDATE ON users FOR EACH ROW EXECUTE FUNCTION touch()")
+SHOP = sql("CREATE SCHEMA shop")
+DROP_SHOP = sql("DROP SCHEMA shop")
+NUMBERS = sql("CREATE SEQUENCE numbers")
+NEW_MOOD_TYPE = sql("CREATE TYPE shared AS ENUM ('a')")
+NAMES = [
+    Case("unique | unique", PAIR, UNIQUE_AGE, 'op.create_unique_constraint("shared", "teams", ["boss"])', "conflict"),
+    Case("unique | index", PAIR, UNIQUE_AGE, 'op.create_index("shared", "teams", ["boss"])', "conflict"),
+    Case("unique | table", PAIR, UNIQUE_AGE, table("shared"), "conflict"),
+    Case("unique | view", PAIR, UNIQUE_AGE, sql("CREATE VIEW shared AS SELECT id FROM teams"), "conflict"),
+    Case("unique | sequence", PAIR, UNIQUE_AGE, sql("CREATE SEQUENCE shared"), "conflict"),
+    Case("unique | renamed table", PAIR, UNIQUE_AGE, 'op.rename_table("teams", "shared")', "conflict"),
+    Case(
+        "unique in a new table | in another",
+        "",
+        table("a", 'sa.UniqueConstraint("id", name="shared")'),
+        table("b", 'sa.UniqueConstraint("id", name="shared")'),
+        "conflict",
+        "independent",
+    ),
+    Case(
+        "primary key | primary key",
+        "",
+        table("a", 'sa.PrimaryKeyConstraint("id", name="shared")'),
+        table("b", 'sa.PrimaryKeyConstraint("id", name="shared")'),
+        "conflict",
+        "independent",
+    ),
+    Case(
+        "exclusion | index",
+        PAIR,
+        "op.create_exclude_constraint('shared', 'users', ('age', '='), using='btree')",
+        'op.create_index("shared", "teams", ["boss"])',
+        "conflict",
+    ),
+    Case(
+        "check | check of another table",
+        PAIR,
+        'op.create_check_constraint("shared", "users", "age > 0")',
+        'op.create_check_constraint("shared", "teams", "code > 0")',
+        "independent",
+    ),
+    Case(
+        "key | key of another table",
+        PAIR,
+        'op.create_foreign_key("shared", "users", "teams", ["age"], ["id"])',
+        'op.create_foreign_key("shared", "teams", "users", ["boss"], ["id"])',
+        "independent",
+    ),
+    Case(
+        "name of a key that the database chooses",
+        PAIR,
+        'op.create_unique_constraint(None, "users", ["age"])',
+        'op.create_index("users_age_key", "teams", ["boss"])',
+        "b first",
+    ),
+    Case(
+        "drop unique | index of that name",
+        PAIR,
+        'op.drop_constraint("uq_code", "teams", type_="unique")',
+        'op.create_index("uq_code", "users", ["age"])',
+        "a first",
+    ),
+    Case(
+        "index | table", USERS, 'op.create_index("shared", "users", ["age"])', table("shared"), "conflict", "conflict"
+    ),
+    Case("table | type", "", table("shared"), NEW_MOOD_TYPE, "conflict"),
+    Case(
+        "table | enum of a column",
+        "",
+        table("shared"),
+        table("t", 'sa.Column("e", sa.Enum("a", name="shared"))'),
+        "conflict",
+        "independent",
+    ),
+    Case("view | type", USERS, sql("CREATE VIEW shared AS SELECT id FROM users"), NEW_MOOD_TYPE, "conflict"),
+    Case("renamed table | type", USERS, 'op.rename_table("users", "shared")', NEW_MOOD_TYPE, "conflict"),
+    Case(
+        "drop table | type of that name",
+        USERS,
+        'op.drop_table("users")',
+        sql("CREATE TYPE users AS ENUM ('a')"),
+        "a first",
+    ),
+    Case("index | type", USERS, 'op.create_index("shared", "users", ["age"])', NEW_MOOD_TYPE, "independent"),
+    Case("sequence | type", USERS, sql("CREATE SEQUENCE shared"), NEW_MOOD_TYPE, "a first"),
+]
+NEEDS = [
+    Case(
+        "drop unique | key on it",
+        PAIR,
+        'op.drop_constraint("uq_code", "teams", type_="unique")',
+        CODE_KEY,
+        "conflict",
+        pg_says="unknown",
+    ),
+    Case(
+        "drop unique | key on it in a new table",
+        PAIR,
+        'op.drop_constraint("uq_code", "teams")',
+        table("t", 'sa.Column("c", sa.Integer(), sa.ForeignKey("teams.code"))'),
+        "conflict",
+        pg_says="unknown",
+    ),
+    Case(
+        "drop unique | key on another",
+        PAIR,
+        'op.drop_constraint("uq_code", "teams", type_="unique")',
+        'op.create_foreign_key("fk", "users", "teams", ["age"], ["id"])',
+        "independent",
+        pg_says="unknown",
+    ),
+    Case(
+        "drop unique index | key on it",
+        PAIR + 'op.create_index("ux", "teams", ["boss"], unique=True)',
+        'op.drop_index("ux")',
+        'op.create_foreign_key("fk", "users", "teams", ["age"], ["boss"])',
+        "conflict",
+        pg_says="unknown",
+    ),
+    Case(
+        "drop unique | ON CONFLICT",
+        PAIR,
+        'op.drop_constraint("uq_code", "teams", type_="unique")',
+        sql("INSERT INTO teams (id, code) VALUES (7, 7) ON CONFLICT (code) DO NOTHING"),
+        "b first",
+        pg_says="unknown",
+    ),
+    Case("drop function | trigger", USERS + TOUCH, DROP_TOUCH, TRIGGER, "conflict"),
+    Case("drop function | view", USERS + ONE, DROP_ONE, sql("CREATE VIEW v AS SELECT one() AS x"), "conflict"),
+    Case(
+        "drop function | default",
+        USERS + ONE,
+        DROP_ONE,
+        'op.add_column("users", sa.Column("x", sa.Integer(), server_default=sa.text("one()")))',
+        "conflict",
+    ),
+    Case(
+        "drop function | check",
+        USERS + ONE,
+        DROP_ONE,
+        'op.create_check_constraint("ck", "users", "age > one()")',
+        "conflict",
+    ),
+    Case("drop function | index", USERS + ONE, DROP_ONE, sql("CREATE INDEX ix ON users ((age + one()))"), "conflict"),
+    Case("drop function | rows", USERS + ONE, DROP_ONE, sql("UPDATE users SET age = one()"), "b first"),
+    Case("function | function", "", ONE, ONE, "conflict"),
+    Case(
+        "function in SQL | drop table",
+        TWO,
+        'op.drop_table("orgs")',
+        sql("CREATE FUNCTION f() RETURNS bigint LANGUAGE sql AS 'SELECT count(*) FROM orgs'"),
+        "b first",
+    ),
+    Case(
+        "function with a type | drop type",
+        MOOD,
+        sql("DROP TYPE mood"),
+        sql("CREATE FUNCTION f(m mood) RETURNS int LANGUAGE sql AS 'SELECT 1'"),
+        "conflict",
+        pg_says="b first",
+    ),
+    Case("trigger | trigger", USERS + TOUCH, TRIGGER, TRIGGER, "conflict"),
+    Case("trigger | trigger of another table", TWO + TOUCH, TRIGGER, TRIGGER.replace("users", "orgs"), "independent"),
+    Case(
+        "trigger | trigger of another table, on SQLite",
+        TWO,
+        sql("CREATE TRIGGER tr AFTER UPDATE ON users BEGIN SELECT 1; END"),
+        sql("CREATE TRIGGER tr AFTER UPDATE ON orgs BEGIN SELECT 1; END"),
+        "",
+        "conflict",
+    ),
+    Case("drop table | trigger", USERS + TOUCH, 'op.drop_table("users")', TRIGGER, "b first"),
+    Case(
+        "drop column | trigger of it",
+        USERS + TOUCH,
+        DROP_AGE,
+        sql("CREATE TRIGGER tr BEFORE UPDATE OF age ON users FOR EACH ROW EXECUTE FUNCTION touch()"),
+        "conflict",
+    ),
+    Case(
+        "drop schema | table in it",
+        SHOP,
+        DROP_SHOP,
+        'op.create_table("t", sa.Column("id", sa.Integer()), schema="shop")',
+        "conflict",
+    ),
+    Case(
+        "drop schema | view in it",
+        USERS + SHOP,
+        DROP_SHOP,
+        sql("CREATE VIEW shop.v AS SELECT id FROM users"),
+        "conflict",
+    ),
+    Case("drop schema | function in it", SHOP, DROP_SHOP, ONE.replace("one()", "shop.one()"), "conflict"),
+    Case("drop schema | type in it", SHOP, DROP_SHOP, sql("CREATE TYPE shop.mood AS ENUM ('a')"), "conflict"),
+    Case(
+        "schema | table in it",
+        "",
+        SHOP,
+        'op.create_table("t", sa.Column("id", sa.Integer()), schema="shop")',
+        "a first",
+    ),
+    Case("schema | schema", "", SHOP, SHOP, "conflict"),
+    Case(
+        "drop table of a schema | view on it",
+        SHOP + "\n" + sql("CREATE TABLE shop.t (id int)"),
+        'op.drop_table("t", schema="shop")',
+        sql("CREATE VIEW v AS SELECT id FROM shop.t"),
+        "conflict",
+    ),
+    Case(
+        "drop sequence | default",
+        USERS + NUMBERS,
+        sql("DROP SEQUENCE numbers"),
+        'op.add_column("users", sa.Column("x", sa.Integer(), server_default=sa.text("nextval(\'numbers\')")))',
+        "conflict",
+    ),
+    Case(
+        "drop sequence | rows",
+        USERS + NUMBERS,
+        sql("DROP SEQUENCE numbers"),
+        sql("UPDATE users SET age = nextval('numbers')"),
+        "b first",
+    ),
+    Case(
+        "drop type | column as text",
+        MOOD + USERS,
+        sql("DROP TYPE mood"),
+        sql("ALTER TABLE users ALTER COLUMN name TYPE mood USING 'a'"),
+        "conflict",
+    ),
+    Case(
+        "drop type | a cast in rows",
+        MOOD + USERS,
+        sql("DROP TYPE mood"),
+        sql("UPDATE users SET name = 'a'::mood"),
+        "b first",
+    ),
+    Case(
+        "drop extension | anything",
+        USERS + sql("CREATE EXTENSION IF NOT EXISTS plpgsql"),
+        sql("DROP EXTENSION IF EXISTS hstore"),
+        ADD_X,
+        "independent",
+        pg_says="unknown",
+    ),
+]
 FREE = [
     Case("other tables", USERS, NEW, ADD_X, "independent", "independent"),
     Case("two columns", USERS, ADD_X, ADD_Y, "independent", "independent"),
@@ -757,4 +1025,4 @@ FREE = [
     ),
 ]
 
-CASES = [*DUPLICATES, *RENAMED, *PROPERTIES, *ROWS, *VIEWS, *ENUMS, *BATCHES, *FREE]
+CASES = [*DUPLICATES, *RENAMED, *PROPERTIES, *ROWS, *VIEWS, *ENUMS, *BATCHES, *NAMES, *NEEDS, *FREE]

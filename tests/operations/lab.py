@@ -71,7 +71,10 @@ def observed(engine: sa.Engine, setup: str, a: str, b: str) -> tuple[str, Outcom
 def empty(engine: sa.Engine) -> None:
     if engine.dialect.name == "postgresql":
         with engine.begin() as connection:
-            connection.execute(sa.text("DROP SCHEMA public CASCADE; CREATE SCHEMA public"))
+            for schema in sa.inspect(connection).get_schema_names():
+                if schema != "information_schema":
+                    connection.exec_driver_sql(f'DROP SCHEMA "{schema}" CASCADE')
+            connection.exec_driver_sql("CREATE SCHEMA public")
         return
     with engine.begin() as connection:
         connection.exec_driver_sql("PRAGMA writable_schema = 1")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 import sqlalchemy as sa
 
-from onehead.operations.clash import Dialect
+from onehead.operations.dialects import Dialect
 from onehead.operations.read import read
 from onehead.operations.verdict import Verdict, judge
 from tests.operations.cases import CASES, Case

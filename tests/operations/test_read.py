@@ -66,7 +66,7 @@ def test_a_table_with_all_it_declares() -> None:
             o.Constraint("foreign key", "fk_org", ("org",), Named("orgs", "app"), ("id",)),
             o.Constraint("unique", None, ("at",)),
             o.Constraint("unique", "uq_mood", ("mood", "org")),
-            o.Constraint("check", "ck", words=frozenset({"name"})),
+            o.Constraint("check", "ck", words=frozenset({"name", "length()"})),
             o.Constraint("foreign key", None, ("org",), Named("orgs"), ("id",)),
             o.Constraint("primary key", None, ("id",)),
         ),
@@ -109,7 +109,7 @@ def test_a_table_with_all_it_declares() -> None:
         ),
         (
             'op.create_index("ix", "users", [sa.text("lower(a)")], postgresql_where=sa.text("b > 1"))',
-            o.CreateIndex(o.Index("ix", USERS, words=frozenset({"a", "b"}), partial=True, computed=True)),
+            o.CreateIndex(o.Index("ix", USERS, words=frozenset({"a", "b", "lower()"}), partial=True, computed=True)),
         ),
         (
             'op.create_index("ix", "users", ["a"], postgresql_concurrently=True)',
@@ -215,7 +215,7 @@ def test_a_batch_from_a_copy() -> None:
                         USERS,
                         ("a",),
                         unique=True,
-                        words=frozenset({"b", "c"}),
+                        words=frozenset({"b", "c", "lower()"}),
                         partial=True,
                         computed=True,
                         concurrently=True,
@@ -300,13 +300,17 @@ def test_views_functions_and_triggers() -> None:
     )
     assert isinstance(view, o.CreateOther)
     assert (view.kind, view.name, view.replaces, view.frozen, view.words) == (
-        *("view", Named("v"), True, True, frozenset({"u", "users"})),
+        *("view", Named("v"), True, True, frozenset({"u", "users", "count()"})),
     )
     assert isinstance(function, o.CreateOther)
-    assert (function.kind, function.name, function.words) == ("function", Named("f"), frozenset())
+    assert (function.kind, function.name, function.words) == (
+        "function",
+        Named("f"),
+        frozenset({"int", "language", "sql", "users"}),
+    )
     assert isinstance(trigger, o.CreateOther)
     assert (trigger.kind, trigger.table, "logs" in trigger.words) == ("trigger", USERS, True)
-    assert drop == o.DropOther("trigger", Named("tr"))
+    assert drop == o.DropOther("trigger", Named("tr"), table=USERS)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,8 @@ from itertools import combinations, islice
 from math import comb
 
 from onehead.flows.reading import ReadBlobs
-from onehead.operations.clash import EVERYWHERE, Act, Clash
+from onehead.operations.clash import Act, Clash
+from onehead.operations.dialects import EVERYWHERE
 from onehead.operations.operation import Step
 from onehead.operations.read import blind, read
 from onehead.operations.verdict import judge

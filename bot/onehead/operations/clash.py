@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Literal, NamedTuple
 
-from onehead.operations.footprint import Touch
+from onehead.operations.dialects import EVERYWHERE, Dialect
+from onehead.operations.footprint import Thing, Touch
 from onehead.operations.operation import Step
 from onehead.operations.phrases import phrase
 
@@ -20,20 +23,23 @@ class Kind(StrEnum):
     CONFLICT = "conflict"
 
 
-Dialect = Literal["postgresql", "sqlite"]
-EVERYWHERE: tuple[Dialect, ...] = ("postgresql", "sqlite")
-POSTGRESQL: tuple[Dialect, ...] = ("postgresql",)
-SQLITE: tuple[Dialect, ...] = ("sqlite",)
-
 Which = Literal["left", "right"]
 
 
 class Act(NamedTuple):
-    """One operation of one revision, with what it touches as seen from outside its side."""
+    """One operation of one revision.
+
+    Attributes:
+        revision: which.
+        step: the operation.
+        touches: what it touches, as seen from outside its side.
+        on: the same, thing by thing.
+    """
 
     revision: str
     step: Step
     touches: tuple[Touch, ...]
+    on: Mapping[Thing, tuple[Touch, ...]] = MappingProxyType({})
 
     def __str__(self) -> str:
         return f"`{self.revision}` {phrase(self.step.does)} (line {self.step.line})"

@@ -6,12 +6,18 @@ from collections.abc import Iterable, Iterator
 from typing import Literal, NamedTuple
 
 from onehead.operations import operation as ops
+from onehead.operations.dialects import EVERYWHERE, POSTGRESQL, SQLITE, Dialect
+from onehead.operations.tokens import words_in
 
 Thing = tuple[str, ...]
 """Its kind, then its names from the outside in, in lower case: `("column", "", "users", "age")`.
 
-Tables, views, sequences and indexes are all of the kind `relation`, as databases give them one space of names.
+Tables, views, sequences and indexes are all of the kind `relation`, as databases give them one space of names. What
+else may not have one name with another is of the kind `name`, beside the thing itself: PostgreSQL keeps the index of a
+unique constraint or primary key among the relations, and a table's row type among the types.
 """
+
+_INDEXED = ("unique", "primary key", "exclude")
 
 Verb = Literal["create", "replace", "drop", "set", "use"]
 """`replace`: dropped or renamed, and created again under the same name, by one side."""
@@ -28,8 +34,9 @@ class Touch(NamedTuple):
         replaces: for `create`: one that is there already is replaced.
         renames: for `drop`: it goes on under another name, and what stands on it goes along.
         hold: for `use`: what is made stands on it from then on, so that it can't be dropped alone: `key` for a
-            foreign key, `view`, `type` for a column of an enum, `index`.
+            foreign key, `view`, `type` for a column of an enum, `index`, `schema` for what is made in one.
         named: for `use`: it is named as what it is; else a word that may mean it.
+        dialects: the databases that have such a thing.
     """
 
     verb: Verb
@@ -40,6 +47,7 @@ class Touch(NamedTuple):
     renames: bool = False
     hold: str = ""
     named: bool = True
+    dialects: tuple[Dialect, ...] = EVERYWHERE
 
 
 def schema_of(named: ops.Named) -> str:
@@ -55,6 +63,11 @@ def relation(named: ops.Named) -> Thing:
 def column(table: ops.Named, name: str) -> Thing:
     """A column of a table."""
     return ("column", schema_of(table), table.name.lower(), name.lower())
+
+
+def function(named: ops.Named) -> Thing:
+    """A function or procedure."""
+    return ("function", schema_of(named), named.name.lower())
 
 
 def enum(named: ops.Named) -> Thing:
@@ -83,7 +96,41 @@ def inside(thing: Thing) -> Thing | None:
 
 def touches(operation: ops.Operation) -> tuple[Touch, ...]:
     """Everything that one operation touches; nothing for `Unknown`, about which nothing is known."""
-    return tuple(_touches(operation))
+    found = tuple(_on_its_databases(_touches(operation)))
+    makes: dict[str, bool] = {}
+    for touch in found:
+        if touch.thing[0] not in ("schema", "word") and touch.thing[1]:
+            makes[touch.thing[1]] = makes.get(touch.thing[1], False) or touch.verb == "create"
+    schemas = (
+        Touch("use", ("schema", "", schema), hold="schema" if made else "", dialects=POSTGRESQL)
+        for schema, made in makes.items()
+    )
+    return (*found, *schemas)
+
+
+def _on_its_databases(found: Iterable[Touch]) -> Iterator[Touch]:
+    """Types, functions and schemas exist on PostgreSQL alone."""
+    for touch in found:
+        alone = touch.thing[0] in ("enum", "label", "name", "function", "schema", "extension")
+        yield touch._replace(dialects=POSTGRESQL) if alone else touch
+
+
+def _shares(verb: Verb, named: ops.Named, *spaces: str, of: str, lenient: bool = False) -> Iterator[Touch]:
+    """That it has its name among things of other kinds; `of` says what it is, or on which table it stands."""
+    for space in spaces:
+        yield Touch(verb, ("name", schema_of(named), named.name.lower(), space), of, lenient)
+
+
+def _words(words: Iterable[str], *, hold: str = "") -> Iterator[Touch]:
+    """What is named in a piece of SQL: `f()` is a function, `a.b` a `b` in schema `a`; any other may be anything."""
+    for word in sorted(words):
+        first, _, last = word.removesuffix("()").rpartition(".")
+        named = ops.Named(last, first or None)
+        if word.endswith("()"):
+            yield Touch("use", function(named), hold=hold, named=False)
+            continue
+        yield Touch("use", relation(named), hold=hold, named=False)
+        yield Touch("use", enum(named), hold=hold, named=False)
 
 
 def _touches(operation: ops.Operation) -> Iterator[Touch]:
@@ -92,15 +139,14 @@ def _touches(operation: ops.Operation) -> Iterator[Touch]:
             yield from _table(operation)
         case ops.DropTable(table=table, lenient=lenient):
             yield Touch("drop", relation(table), lenient=lenient)
+            yield from _shares("drop", table, "relation", "type", of="relation")
         case ops.RenameTable(table=table, new=new):
             yield Touch("drop", relation(table), renames=True)
             yield Touch("create", relation(new))
-        case ops.AddColumn(table=table, column=added):
-            yield Touch("use", relation(table))
-            yield Touch("create", column(table, added.name), _shape(added), operation.lenient)
-            yield from _type(added)
-            yield from _constraints(table, operation.constraints, own=frozenset({added.name.lower()}))
-            yield from _indexes(operation.indexes, own=frozenset({added.name.lower()}))
+            yield from _shares("drop", table, "relation", "type", of="relation")
+            yield from _shares("create", new, "relation", "type", of="relation")
+        case ops.AddColumn():
+            yield from _added(operation)
         case ops.DropColumn(table=table, column=name, lenient=lenient):
             yield Touch("use", relation(table))
             yield Touch("drop", column(table, name), lenient=lenient)
@@ -110,16 +156,34 @@ def _touches(operation: ops.Operation) -> Iterator[Touch]:
             yield from _indexes((index,), lenient=lenient)
         case ops.DropIndex(name=named, table=table, lenient=lenient):
             yield Touch("drop", relation(named), lenient=lenient)
+            yield from _shares("drop", named, "relation", of="relation")
             if table is not None:
                 yield Touch("use", relation(table))
         case ops.CreateConstraint(table=table, constraint=constraint):
             yield Touch("use", relation(table))
             yield from _constraints(table, (constraint,))
-        case ops.DropConstraint(table=table, name=name, lenient=lenient):
-            yield Touch("use", relation(table))
-            yield Touch("drop", _part("constraint", table, name), lenient=lenient)
+        case ops.DropConstraint():
+            yield from _released(operation)
         case _:
             yield from _rarer(operation)
+
+
+def _added(operation: ops.AddColumn) -> Iterator[Touch]:
+    table, added = operation.table, operation.column
+    own = frozenset({added.name.lower()})
+    yield Touch("use", relation(table))
+    yield Touch("create", column(table, added.name), repr(added), operation.lenient)
+    yield from _declared(added)
+    yield from _constraints(table, operation.constraints, own=own)
+    yield from _indexes(operation.indexes, own=own)
+
+
+def _released(operation: ops.DropConstraint) -> Iterator[Touch]:
+    table = operation.table
+    yield Touch("use", relation(table))
+    yield Touch("drop", _part("constraint", table, operation.name), lenient=operation.lenient)
+    if operation.kind in (*_INDEXED, None):
+        yield from _shares("drop", ops.Named(operation.name, table.schema), "relation", of=f"constraint of {table}")
 
 
 def _rarer(operation: ops.Operation) -> Iterator[Touch]:
@@ -129,15 +193,17 @@ def _rarer(operation: ops.Operation) -> Iterator[Touch]:
             yield Touch("set", _part("comment", table), str(comment))
         case ops.CreateOther():
             yield from _other(operation)
-        case ops.DropOther(kind=kind, name=named, lenient=lenient):
-            yield Touch("drop", _named(kind, named), lenient=lenient)
+        case ops.DropOther():
+            for touch in _kept(operation.kind, operation.name, operation.table):
+                yield touch._replace(verb="drop", lenient=operation.lenient)
+            if operation.table is not None:
+                yield Touch("use", relation(operation.table))
         case ops.ChangeRows(table=table, words=words, writes=writes):
             yield Touch("use", relation(table))
             for name in writes or ():
                 yield Touch("use", column(table, name))
-            for word in sorted(words):
-                yield Touch("use", column(table, word), named=False)
-                yield Touch("use", relation(ops.Named(word)), named=False)
+            yield from (Touch("use", column(table, word), named=False) for word in sorted(words))
+            yield from _words(words)
         case ops.Batch(table=table):
             yield Touch("use", relation(table))
         case _:
@@ -148,11 +214,15 @@ def _enums(operation: ops.Operation) -> Iterator[Touch]:
     match operation:
         case ops.CreateEnum(enum=named, labels=labels, lenient=lenient):
             yield Touch("create", enum(named), None if labels is None else repr(labels), lenient)
+            yield from _shares("create", named, "type", of="type")
         case ops.DropEnum(enum=named, lenient=lenient):
             yield Touch("drop", enum(named), lenient=lenient)
+            yield from _shares("drop", named, "type", of="type")
         case ops.RenameEnum(enum=named, new=new):
             yield Touch("drop", enum(named), renames=True)
             yield Touch("create", enum(new))
+            yield from _shares("drop", named, "type", of="type")
+            yield from _shares("create", new, "type", of="type")
         case ops.AddLabel(enum=named, label=text, lenient=lenient):
             yield Touch("use", enum(named))
             yield Touch("create", label(named, text), text, lenient)
@@ -162,38 +232,80 @@ def _enums(operation: ops.Operation) -> Iterator[Touch]:
             yield Touch("create", label(named, new_text))
 
 
-def _named(kind: str, named: ops.Named) -> Thing:
-    if kind in ("view", "materialized view", "sequence"):
-        return relation(named)
-    return (kind, schema_of(named), named.name.lower())
+def _kept(kind: str, named: ops.Named, table: ops.Named | None) -> Iterator[Touch]:
+    """A view, function or trigger, as creating it touches it."""
+    match kind:
+        case "view" | "materialized view":
+            yield Touch("create", relation(named))
+            yield from _shares("create", named, "relation", "type", of="relation")
+        case "sequence":
+            yield Touch("create", relation(named))
+            yield from _shares("create", named, "relation", of="relation")
+            yield from _shares("create", named, "type", of="sequence")
+        case "function" | "procedure":
+            yield Touch("create", function(named))
+        case "trigger" if table is not None:
+            # PostgreSQL keeps a trigger with its table; SQLite has one space of names for all of them.
+            yield Touch("create", _part("trigger", table, named.name), dialects=POSTGRESQL)
+            yield Touch("create", ("trigger", schema_of(named), "", named.name.lower()), dialects=SQLITE)
+        case "trigger":
+            yield Touch("create", ("trigger", schema_of(named), "", named.name.lower()))
+        case _:
+            yield Touch("create", (kind, schema_of(named), named.name.lower()))
 
 
 def _other(operation: ops.CreateOther) -> Iterator[Touch]:
-    thing = _named(operation.kind, operation.name)
-    yield Touch("create", thing, operation.text, operation.lenient, operation.replaces)
+    for touch in _kept(operation.kind, operation.name, operation.table):
+        if touch.thing[0] == "name":
+            yield touch
+        else:
+            yield touch._replace(value=operation.text, lenient=operation.lenient, replaces=operation.replaces)
     if operation.table is not None:
         yield Touch("use", relation(operation.table))
-    if operation.kind in ("view", "materialized view"):
-        for word in sorted(operation.words):
-            yield Touch("use", relation(ops.Named(word)), hold="view")
+    match operation.kind:
+        case "view" | "materialized view":
+            yield from _words(operation.words, hold="view")
             # Which of its tables has the column is not known; `verdict` asks for the table too.
-            yield Touch("use", ("word", word.lower()), hold="view")
+            yield from (Touch("use", ("word", word.lower()), hold="view") for word in sorted(operation.words))
+        case "trigger":
+            yield from _words(operation.words, hold="view")
+            if operation.table is not None:
+                for word in sorted(operation.words):
+                    yield Touch("use", column(operation.table, word), hold="view", named=False)
+        case _:
+            yield from _words(operation.words)
 
 
 def _table(operation: ops.CreateTable) -> Iterator[Touch]:
     table = operation.table
     shape = repr((operation.columns, operation.constraints, operation.indexes)) if operation.complete else None
     yield Touch("create", relation(table), shape, operation.lenient)
+    yield from _shares("create", table, "relation", "type", of="relation")
     for each in operation.columns:
-        yield from _type(each)
+        yield from _declared(each)
+    if any(each.primary_key for each in operation.columns) and "primary key" not in {
+        each.kind for each in operation.constraints
+    }:
+        key = ops.Named(f"{table.name}_pkey", table.schema)
+        yield from _shares("create", key, "relation", of=f"constraint of {table}", lenient=True)
     yield from _constraints(table, operation.constraints, own=None)
     yield from _indexes(operation.indexes, own=None)
 
 
-def _type(declared: ops.Column) -> Iterator[Touch]:
-    kind: ops.Enum | None = declared.type.enum if declared.type else None
-    if kind is not None and kind.name is not None and kind.native:
-        yield Touch("use", enum(kind.name), hold="type")
+def _declared(declared: ops.Column) -> Iterator[Touch]:
+    """What a column needs: its type, and what its default calls."""
+    if declared.type is not None:
+        yield from _type(declared.type)
+    if declared.server_default is not None and "(" in declared.server_default:
+        yield from _words(words_in(declared.server_default), hold="view")
+
+
+def _type(kind: ops.Type) -> Iterator[Touch]:
+    if kind.enum is None:
+        # Written as text, the name of an enum looks like any other.
+        yield Touch("use", enum(ops.Named(kind.name)), hold="type", named=False)
+    elif kind.enum.name is not None and kind.enum.native:
+        yield Touch("use", enum(kind.enum.name), hold="type")
 
 
 def _constraints(
@@ -203,6 +315,11 @@ def _constraints(
     for each in constraints:
         if each.name is not None:
             yield Touch("create", _part("constraint", table, each.name))
+        if each.kind in _INDEXED:
+            written = each.name or _given_name(table, each)
+            named = ops.Named(written, table.schema)
+            lenient = each.name is None
+            yield from _shares("create", named, "relation", of=f"constraint of {table}", lenient=lenient)
         if each.kind == "primary key" and own is not None:
             yield Touch("create", _part("primary key", table))
         for name in each.columns if own is not None else ():
@@ -210,10 +327,18 @@ def _constraints(
                 yield Touch("use", column(table, name), hold="constraint")
         for word in sorted(each.words) if own is not None else ():
             yield Touch("use", column(table, word), hold="constraint", named=False)
+        yield from _words((word for word in each.words if word.endswith("()")), hold="view")
         if each.target is not None:
             yield Touch("use", relation(each.target), hold="key")
             for name in each.target_columns:
                 yield Touch("use", column(each.target, name), hold="key")
+
+
+def _given_name(table: ops.Named, constraint: ops.Constraint) -> str:
+    """What PostgreSQL calls a constraint without a name; it takes another one where that is taken."""
+    if constraint.kind == "primary key":
+        return f"{table.name}_pkey"
+    return "_".join((table.name, *constraint.columns, "key" if constraint.kind == "unique" else "excl"))
 
 
 def _indexes(
@@ -223,6 +348,7 @@ def _indexes(
         written = each.name or f"ix_{each.table.name}_{'_'.join(each.columns)}"
         value = repr(each._replace(concurrently=False))
         yield Touch("create", relation(ops.Named(written, each.table.schema)), value, lenient)
+        yield from _shares("create", ops.Named(written, each.table.schema), "relation", of="relation", lenient=lenient)
         if own is None:
             continue
         yield Touch("use", relation(each.table))
@@ -231,6 +357,7 @@ def _indexes(
                 yield Touch("use", column(each.table, name), hold="index")
         for word in sorted(each.words):
             yield Touch("use", column(each.table, word), hold="index", named=False)
+        yield from _words((word for word in each.words if word.endswith("()")), hold="view")
 
 
 def _altered(operation: ops.AlterColumn) -> Iterator[Touch]:
@@ -242,11 +369,11 @@ def _altered(operation: ops.AlterColumn) -> Iterator[Touch]:
         yield Touch("create", column(table, operation.new_name))
     for property_name, value in operation.changes:
         yield Touch("set", _part("property", table, name, property_name), value)
-    if operation.type is not None and operation.type.enum is not None and operation.type.enum.name is not None:
-        yield Touch("use", enum(operation.type.enum.name), hold="type")
+    if operation.type is not None:
+        yield from _type(operation.type)
     for word in sorted(operation.using or ()):
         yield Touch("use", column(table, word), named=False)
-
-
-def _shape(declared: ops.Column) -> str:
-    return repr(declared)
+    yield from _words(operation.using or ())
+    for property_name, value in operation.changes:
+        if property_name == "server_default" and "(" in value:
+            yield from _words(words_in(value), hold="view")

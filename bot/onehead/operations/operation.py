@@ -284,7 +284,7 @@ class CreateOther(NamedTuple):
         table: what a trigger stands on.
         replaces: an existing one is replaced (`OR REPLACE`).
         lenient: an existing one is left as it is (`IF NOT EXISTS`).
-        words: identifiers in its definition.
+        words: identifiers in its definition, `f()` for a function that it calls.
         frozen: a view of `SELECT *`, which keeps the columns of its moment.
         text: its definition, in one line.
     """
@@ -300,11 +300,16 @@ class CreateOther(NamedTuple):
 
 
 class DropOther(NamedTuple):
-    """A view, function, trigger or the like is dropped; lenient: a missing one is no error."""
+    """A view, function, trigger or the like is dropped; lenient: a missing one is no error.
+
+    Attributes:
+        table: what a trigger stands on, where that is said.
+    """
 
     kind: OtherKind
     name: Named
     lenient: bool = False
+    table: Named | None = None
 
 
 class ChangeRows(NamedTuple):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from onehead.operations.clash import POSTGRESQL, SQLITE, Act, Kind, Rule
+from onehead.operations.clash import Act, Kind, Rule
+from onehead.operations.dialects import POSTGRESQL, SQLITE
 from onehead.operations.footprint import enum, relation
 from onehead.operations.operation import (
     AddColumn,
@@ -21,8 +22,11 @@ from onehead.operations.operation import (
     DropColumn,
     DropConstraint,
     DropIndex,
+    DropOther,
+    DropTable,
     Named,
     Operation,
+    RenameTable,
 )
 
 
@@ -57,8 +61,15 @@ def _directed(x: Act, y: Act) -> Iterator[Rule]:
                 yield Rule(Kind.SILENT, says, "", POSTGRESQL)
         case CreateOther(kind="view" | "materialized view"):
             yield from _view(a, b)
-        case AlterColumn() if isinstance(b, CreateConstraint) and _key_on(a, b) and _changes(a, "type"):
+        case AlterColumn() if _changes(a, "type") and any(_key_on(a, *key) for key in _keys(b)):
             yield Rule(Kind.UNKNOWN, "a foreign key needs equal types on both ends; look whether they still fit.")
+        case DropConstraint() | DropIndex() if _is_from_before(x) and any(_may_need(key, a) for _, key in _keys(b)):
+            says = "the foreign key needs a unique key on the columns it points at; look whether {a} drops that one."
+            yield Rule(Kind.UNKNOWN, says)
+        case DropOther(kind="extension") if not isinstance(b, DropOther | DropTable | DropColumn | DropIndex | Batch):
+            yield Rule(Kind.UNKNOWN, "look whether {b} needs a type or function of the extension.", "", POSTGRESQL)
+        case DropColumn() | RenameTable() | DropTable() if isinstance(b, CreateOther) and _reads(b, a):
+            yield Rule(Kind.UNKNOWN, "look whether the function needs what is gone then.", "", POSTGRESQL)
         case Batch():
             yield from _batch(a, b)
 
@@ -81,6 +92,8 @@ def _before_rows(a: Operation, b: ChangeRows) -> Iterator[Rule]:
                 yield Rule(Kind.UNKNOWN, "it depends on the rows whether every key finds its row; look at both.")
         case CreateIndex(definition=index) if index.unique and _one_table(index.table, b.table):
             yield from _demanded(Constraint("unique", index.name, index.columns, words=index.words), b)
+        case DropConstraint() | DropIndex() if _names_a_key(b) and _may_be_on(a, b.table):
+            yield Rule(Kind.UNKNOWN, "`ON CONFLICT` needs a unique key; look whether {a} drops that one.")
         case CreateOther(kind="trigger", table=table) if _one_table(table, b.table):
             yield Rule(Kind.UNKNOWN, "only rows that are written after it set off the trigger; look at what it does.")
 
@@ -194,11 +207,46 @@ def _label(a: AddLabel, y: Act, *, autocommit: bool) -> Iterator[Rule]:
     yield Rule(Kind.CONFLICT, says, "", POSTGRESQL)
 
 
-def _key_on(a: AlterColumn, b: CreateConstraint) -> bool:
-    constraint = b.constraint
-    if constraint.kind != "foreign key":
+def _keys(operation: Operation) -> list[tuple[Named, Constraint]]:
+    """The foreign keys that it makes, each with its table."""
+    match operation:
+        case CreateTable(table=table, constraints=constraints) | AddColumn(table=table, constraints=constraints):
+            found = constraints
+        case CreateConstraint(table=table, constraint=constraint):
+            found = (constraint,)
+        case _:
+            return []
+    return [(table, each) for each in found if each.kind == "foreign key"]
+
+
+def _is_from_before(act: Act) -> bool:
+    """What it drops was there before its side began."""
+    return any(touch.verb in ("drop", "replace") for touch in act.touches)
+
+
+def _may_be_on(dropped: DropConstraint | DropIndex, table: Named | None) -> bool:
+    """Whether it may drop a unique key of a table."""
+    if isinstance(dropped, DropConstraint) and dropped.kind in ("foreign key", "check"):
         return False
-    own = _one_table(a.table, b.table) and a.column.lower() in {name.lower() for name in constraint.columns}
+    return dropped.table is None or table is None or _one_table(dropped.table, table)
+
+
+def _may_need(key: Constraint, dropped: DropConstraint | DropIndex) -> bool:
+    return _may_be_on(dropped, key.target)
+
+
+def _names_a_key(b: ChangeRows) -> bool:
+    return b.does == "insert" and "on conflict" in b.text.lower()
+
+
+def _reads(function: CreateOther, gone: DropColumn | RenameTable | DropTable) -> bool:
+    if function.kind not in ("function", "procedure") or gone.table.name.lower() not in function.words:
+        return False
+    return not isinstance(gone, DropColumn) or gone.column.lower() in function.words
+
+
+def _key_on(a: AlterColumn, table: Named, constraint: Constraint) -> bool:
+    own = _one_table(a.table, table) and a.column.lower() in {name.lower() for name in constraint.columns}
     other = _one_table(a.table, constraint.target) and a.column.lower() in {
         name.lower() for name in constraint.target_columns
     }

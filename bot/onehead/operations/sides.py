@@ -15,7 +15,7 @@ def side(revisions: Iterable[tuple[str, tuple[Step, ...]]]) -> Side:
     """The operations of revisions, in the order they run.
 
     What a side makes and unmakes by itself concerns nobody else: a temporary type is left out, what it does to a table
-    that it created too; and a thing that it drops and creates again counts as replaced.
+    that it created too; and a thing that it drops and creates again counts as replaced, whatever else it does to it.
     """
     acts = [Act(id_, step, touches(step.does)) for id_, steps in revisions for step in steps]
     first: dict[Thing, Touch] = {}
@@ -31,13 +31,17 @@ def side(revisions: Iterable[tuple[str, tuple[Step, ...]]]) -> Side:
     found = []
     for act in acts:
         kept = [_net(touch, last, made, replaced) for touch in act.touches if touch.thing not in passing]
-        found.append(act._replace(touches=tuple(touch for touch in kept if touch is not None)))
+        seen = tuple(touch for touch in kept if touch is not None)
+        on: dict[Thing, tuple[Touch, ...]] = {}
+        for touch in seen:
+            on[touch.thing] = (*on.get(touch.thing, ()), touch)
+        found.append(act._replace(touches=seen, on=on))
     return tuple(found)
 
 
 def _net(touch: Touch, last: dict[Thing, Touch], made: set[Thing], replaced: set[Thing]) -> Touch | None:
     thing = touch.thing
-    if inside(thing) in made or (touch.verb in ("use", "set") and thing in made):
+    if inside(thing) in made or (touch.verb in ("use", "set") and thing in made | replaced):
         return None
     if touch.verb in ("create", "drop") and thing in replaced:
         return touch._replace(verb="replace") if touch is last[thing] else None

@@ -217,16 +217,17 @@ class _Statement:
             while not self._take("on"):
                 self._next()
             table = self.named()
-        if kind in ("function", "procedure", "extension"):
-            # What they do when they are called is the caller's; creating them touches nothing else.
-            rest = []
+        words = cut.words(rest) - ({table.name} if table is not None else set())
+        if kind in ("function", "procedure"):
+            # What it does when it is called is the caller's. But what is written in SQL has to be there already.
+            written = [piece.text for piece in rest if piece.kind == "string"]
+            if any(a.text == "language" and b.text == "sql" for a, b in pairwise(rest)):
+                words |= {word for text in written for word in cut.words_in(text)}
         stars = any(
             piece.text == "*" and kind in ("view", "materialized view") and cut.is_star(rest, at)
             for at, piece in enumerate(rest)
         )
-        return CreateOther(
-            kind, name, table, replaces, lenient, cut.words(rest), stars, " ".join(self._text[:2000].split())
-        )
+        return CreateOther(kind, name, table, replaces, lenient, words, stars, " ".join(self._text[:2000].split()))
 
     def _drop(self) -> Iterator[Operation]:
         materialized = self._take("materialized")
@@ -248,10 +249,10 @@ class _Statement:
         elif kind in _OTHERS:
             if kind in ("function", "procedure") and self._peek().text == "(":
                 self._inside()
-            if kind == "trigger" and self._take("on"):
-                self.named()
+            table = self.named() if kind == "trigger" and self._take("on") else None
             self._end()
-            yield from (DropOther("materialized view" if materialized else _OTHERS[kind], n, lenient) for n in names)
+            other = "materialized view" if materialized else _OTHERS[kind]
+            yield from (DropOther(other, name, lenient, table) for name in names)
         else:
             raise _NotPlain
 

@@ -37,6 +37,9 @@ _RESERVED = frozenset(
 )
 
 
+_NAMING = ("nextval", "setval", "currval", "pg_get_serial_sequence", "to_regclass", "to_regtype")
+
+
 class Token(NamedTuple):
     """One piece.
 
@@ -112,18 +115,39 @@ def statements(pieces: Sequence[Token]) -> list[list[Token]]:
 
 
 def words(pieces: Sequence[Token]) -> frozenset[str]:
-    """The names in it that may be a table's or a column's: not reserved, and not called like a function."""
-    following: Iterable[Token | None] = (*pieces[1:], None) if pieces else ()
-    return frozenset(
-        piece.text
-        for piece, after in zip(pieces, following, strict=True)
-        if piece.kind == "quoted"
-        or (
-            piece.kind == "name"
-            and piece.text not in _RESERVED
-            and not (after is not None and after.kind == "sign" and after.text == "(")
-        )
-    )
+    """The names in it that may be a table's, a column's, a type's or a function's, without reserved ones.
+
+    `f()` stands for a function that is called, `a.b` for a name with what stands before it, beside both by themselves.
+    What stands as text and means a name, as in `nextval('numbers')`, counts too.
+    """
+    found = set()
+    for at, piece in enumerate(pieces):
+        before = pieces[at - 1] if at else None
+        after = pieces[at + 1] if at + 1 < len(pieces) else None
+        name = piece.text
+        if piece.kind == "string":
+            if _is_sign(after, "::") or (_is_sign(before, "(") and at > 1 and pieces[at - 2].text in _NAMING):
+                found |= _named_in(name)
+            continue
+        if piece.kind not in ("name", "quoted") or (piece.kind == "name" and name in _RESERVED):
+            continue
+        called = "()" if _is_sign(after, "(") else ""
+        found.add(f"{name}{called}")
+        if _is_sign(before, ".") and at > 1 and pieces[at - 2].kind in ("name", "quoted"):
+            found.add(f"{pieces[at - 2].text}.{name}{called}")
+    return frozenset(found)
+
+
+def _is_sign(piece: Token | None, text: str) -> bool:
+    return piece is not None and piece.kind == "sign" and piece.text == text
+
+
+def _named_in(text: str) -> set[str]:
+    """The names in a string: `'shop.numbers'`."""
+    parts = [part.strip('"') for part in text.split(".")]
+    if len(parts) > 2 or not all(part.replace("_", "a").isalnum() for part in parts):
+        return set()
+    return {*parts, ".".join(parts)}
 
 
 def literals(pieces: Iterable[Token]) -> frozenset[str]:

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from onehead.operations.clash import EVERYWHERE, POSTGRESQL, SQLITE, Act, Clash, Dialect, Kind, Which, clash
+from onehead.operations.clash import Act, Clash, Kind, Which, clash
+from onehead.operations.dialects import EVERYWHERE, POSTGRESQL, SQLITE, Dialect
 from onehead.operations.operation import CreateIndex, DropIndex, Step, Unknown
 from onehead.operations.pairs import on_each_other, same_engine
 from onehead.operations.sides import Side, side
@@ -99,9 +100,8 @@ def _between(a: Act, b: Act) -> Iterable[Clash]:
     """The worst that two operations do to each other, per database."""
     rules = [*on_each_other(a, b)]
     for mine in a.touches:
-        for other in b.touches:
-            if mine.thing == other.thing:
-                rules += on_one_thing(mine, other)
+        for other in b.on.get(mine.thing, ()):
+            rules += on_one_thing(mine, other)
     found = [clash(rule, a, b) for rule in rules]
     worst: dict[Dialect, Clash] = {}
     for dialect in EVERYWHERE:
