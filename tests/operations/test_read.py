@@ -185,6 +185,25 @@ def test_a_batch_says_whether_sqlite_makes_the_table_anew(inside: str, recreates
     assert inner.call.startswith("batch_op.")
 
 
+def test_a_name_that_a_batch_marks_as_final() -> None:
+    """`batch_op.f()`, as autogenerate writes it, is a name and no operation."""
+    batch, index, dropped = does(
+        """
+        with op.batch_alter_table("users") as batch_op:
+            batch_op.create_index(batch_op.f("ix_users_a"), ["a"])
+            batch_op.drop_constraint(batch_op.f("uq_users"), type_="unique")
+        """
+    )
+    assert batch == o.Batch(USERS, "auto", recreates=True)
+    assert index == o.CreateIndex(o.Index("ix_users_a", USERS, ("a",)))
+    assert dropped == o.DropConstraint(USERS, "uq_users", "unique")
+
+
+def test_what_a_batch_is_asked_for_is_no_operation() -> None:
+    body = 'with op.batch_alter_table("users") as b:\n    b.get_context()\n    b.get_bind()\n    b.drop_column("a")'
+    assert does(body) == [o.Batch(USERS), o.DropColumn(USERS, "a")]
+
+
 def test_a_batch_from_a_copy() -> None:
     batch, inner = does(
         'with op.batch_alter_table("users", copy_from=old, recreate="always") as b:\n    b.drop_index("ix")',

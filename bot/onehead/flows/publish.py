@@ -106,6 +106,8 @@ def publish_target(bench: Bench, target: Target, closed: Collection[PullRequest]
                 earlier.add(known)
     made = _offered(bench, case, Occasion(earlier=earlier, tell=behind))
     text = _comment(bench, case, made)
+    if made.pull is not None:
+        bench.statuses.link(target.point.ref, made.pull.html_url)
     for number in sorted(numbers):
         with bench.troubles.apart(page(number), NOT_TOLD):
             url = say.verdict(bench, number, text, say.PROBLEM, repair=made.pull)

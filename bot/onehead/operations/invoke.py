@@ -40,6 +40,8 @@ _HARMLESS = frozenset(
         *("textwrap", "math", "pathlib", "contextlib", "pytz", "dateutil", "zoneinfo", "structlog"),
     )
 )
+_ABOUT_NOTHING = ("get_bind", "get_context", "inline_literal", "f", "implementation_for")
+"""What `op`, and `batch_op` too, has beside operations."""
 _SESSIONS = ("Session", "sessionmaker", "scoped_session", "create_session", "AsyncSession")
 _BACK_DOORS = ("exec", "eval", "compile", "__import__", "getattr", "setattr", "globals", "locals", "vars")
 _EXECUTES = ("execute", "exec_driver_sql", "scalar", "scalars", "executemany")
@@ -122,6 +124,8 @@ class Calls(Evaluation):
                 return self._operation(name.removeprefix(_OP), made, node)
             case Path() as path:
                 return self._imported(path, made, node)
+            case Attr(of=BatchOp(), name=name) if name in _ABOUT_NOTHING:
+                return self._operation(name, made, node)
             case Attr(of=BatchOp(table=table), name=name):
                 self._note(name, calls.Call(made, table), node, f"batch_op.{name}")
             case Attr(of=of, name=name):
@@ -140,7 +144,7 @@ class Calls(Evaluation):
                 self.recreates |= not plain_add and name not in calls.WITHOUT_RECREATION[1:]
 
     def _operation(self, name: str, made: Made, node: ast.Call) -> Value:
-        if name in ("get_bind", "get_context", "inline_literal", "f", "implementation_for"):
+        if name in _ABOUT_NOTHING:
             return Const(plain(made.args[0])) if name == "f" and _is_text(made.args) else made  # type: ignore[arg-type]
         if name == "batch_alter_table":
             self.emit(calls.unknown("a batch that is not opened by `with`", made), node, "op.batch_alter_table")

@@ -13,6 +13,9 @@ from onehead.revisions.graph import Graph
 from onehead.revisions.revision import Revision
 from onehead.wording import listed, quoted
 
+_FRESH = "\0"
+"""Behind an id: the one that is to be found for it. No message shows that."""
+
 _OPTIONS = (
     "Keep the id of the file that databases have run; give the other one a new id and a parent of its own.",
     "If both hold the same operations, delete the newer file.",
@@ -38,7 +41,7 @@ def decide_reissue(facts: Facts, evidence: Evidence) -> Plan:
     taken = _published((*fresh.values(), *copies), evidence)
     if taken is not None:
         return Refuse((taken,), _OPTIONS)
-    names = {id_: f"{id_}\0" for id_ in fresh}
+    names = {id_: f"{id_}{_FRESH}" for id_ in fresh}
     renamed = _renamed(facts, fresh, names, copies)
     label = _label_twice(fresh, renamed, names)
     if label is not None:
@@ -50,8 +53,8 @@ def decide_reissue(facts: Facts, evidence: Evidence) -> Plan:
         forks = (fork for fork in forks_of(facts, renamed) if fork.introduced_by == "head")
         moves = moves_for(facts.target, renamed, *forks, last=names.values())
     except NotMovable as obstacle:
-        reason = obstacle.reason
-        return Refuse((reason._replace(message=reason.message.replace("\0", "")),), _OPTIONS)
+        told = obstacle.reason._replace(message=obstacle.reason.message.replace(_FRESH, ""))
+        return Refuse((told,), _OPTIONS)
     old = {new: id_ for id_, new in names.items()}
     moves = (*_closing(facts, renamed, copies, {move.revision for move in moves}), *moves)
     roots = {*names.values(), *(move.revision for move in moves)}
