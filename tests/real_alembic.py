@@ -42,11 +42,15 @@ class Deployment:
             command.stamp(self._config(), list(revisions), purge=purge)
 
     def run(self, line: str) -> tuple[str, ...]:
-        """Do one command line of a remedy (`alembic upgrade X`, `alembic stamp --purge X Y`); what ran, in order."""
+        """Do one command line that onehead printed (`alembic upgrade X`, `alembic stamp --purge X Y`); what ran."""
         program, verb, *arguments = line.split()
         assert program == "alembic"
         if verb == "upgrade":
             return self.upgrade(*arguments)
+        if verb == "downgrade":
+            with _steps() as undone:
+                command.downgrade(self._config(), " ".join(arguments))
+            return tuple(step.revision.revision for step in undone)
         assert (verb, arguments[0]) == ("stamp", "--purge")
         self.stamp(*arguments[1:], purge=True)
         return ()

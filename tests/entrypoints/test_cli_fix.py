@@ -40,6 +40,14 @@ def test_the_main_story(repo: Repository, run: Run) -> None:
 
 Written: branch onehead/reparent/oauth, commit {fixed}
   It stands on a clean merge of the target, because its parent revision lives there.
+Your own database: if it has run this branch, undo that before you merge:
+  alembic downgrade 002
+  Forgotten? With 005 in alembic_version, `alembic upgrade head` exits with 0, but 003 never runs.
+  The way out, once the repair is merged:
+    alembic stamp --purge 002
+    alembic upgrade 003
+    alembic stamp --purge 005
+    alembic upgrade head
 Next: git switch oauth && git merge onehead/reparent/oauth
 """
     )

@@ -237,3 +237,69 @@ def test_everything_names_the_new_ids(name: str, run: Run, tmp_path: Path) -> No
     assert all(f"`{old}`" in text and f"`{new}`" in text for old, new in new_ids.items())
     shown = run("states", *both).out
     assert all(f"{old} as {new}" in shown for old, new in new_ids.items())
+
+
+TRIED = STORIES | {
+    "the same id": Story(
+        BEGUN,
+        merged(file("0003", "0002_items", "0003_orders")),
+        merged(file("0003", "0002_items", "0003_phone"), file("0004", "0003", "0004_fax")),
+        None,
+    ),
+    "a second base": Story(BEGUN, ORDERS, file("0005_phone", None), {}),
+    "two lines that meet": Story(
+        BEGUN,
+        ORDERS,
+        merged(
+            file("0005_phone", "0001_shop"),
+            file("0006_fax", "0002_items"),
+            {
+                path: source.replace('"0006_fax"', '("0005_phone", "0006_fax")')
+                for path, source in file("0007_both", "0006_fax").items()
+            },
+        ),
+        {},
+    ),
+}
+TRIED["the same id"].topic.update(
+    {path: source.replace("t_0003", "t_phone") for path, source in TRIED["the same id"].topic.items()}
+)
+
+
+QUICK = ["renumbered"]
+SLOW = [pytest.param(name, marks=pytest.mark.slow) for name in TRIED if name not in QUICK]
+
+
+@pytest.mark.parametrize("name", [*QUICK, *SLOW])
+def test_the_authors_own_database_gets_well_before_and_after(name: str, place: Place, run: Run, tmp_path: Path) -> None:
+    story = TRIED[name]
+    repo = told(story, tmp_path / "repo")
+    done = run("fix", "--repo", repo.path, "--target", "main", "--head", "topic", "--format", "json")
+    [own] = done.json["own_databases"]
+    branch = checked_out(repo, "topic", tmp_path / "branch")
+    merge = repo.git("merge-tree", "--write-tree", "main", done.json["sha"]).strip()
+    repaired = checked_out(repo, merge, tmp_path / "repaired")
+    everything = set(tables_of(story.begun).values()) | set(tables_of(story.main).values())
+    everything |= {each for source in story.topic.values() for each in re.findall(r'create_table\("(\w+)"', source)}
+
+    tried = place.at(branch, [], set())
+    tried.upgrade("heads")
+    assert list(tried.rows()) == own["rows"]
+    assert own["before"]
+    for line in own["before"]:
+        tried.run(line)
+    merged_in_time = Deployment(repaired, tried.url)
+    merged_in_time.upgrade()
+    assert (merged_in_time.tables(), merged_in_time.rows()) == (everything, merged_in_time.heads())
+
+    tried = place.at(branch, [], set())
+    tried.upgrade("heads")
+    late = Deployment(repaired, tried.url)
+    stop = attempt(late, "alembic upgrade head")
+    assert bool(stop) == (own["outcome"] != "loss")
+    if own["outcome"] == "loss":
+        assert late.tables() != everything
+    assert own["after"]
+    for line in own["after"]:
+        late.run(line)
+    assert (late.tables(), late.rows()) == (everything, late.heads())

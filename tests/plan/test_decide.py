@@ -201,14 +201,6 @@ def test_a_chain_whose_ids_are_all_taken_is_re_issued_as_a_whole() -> None:
     assert (chosen.moves, chosen.moved) == ((Move("b", ("a",), ("c",)),), ("b", "c"))
 
 
-def test_a_taken_id_that_can_not_be_moved_is_named_as_it_is_written() -> None:
-    chosen = plan(facts("a; b<a path=versions/b1.py", "a; b<a path=versions/b2.py; c<a"))
-    assert isinstance(chosen, Refuse)
-    assert [(reason.code, reason.message) for reason in chosen.reasons] == [
-        (ReasonCode.SEVERAL_NEW_HEADS, "The branch brings 2 heads (`b` and `c`), so one merge joins them all.")
-    ]
-
-
 def test_a_taken_id_that_escaped_is_a_persons_decision() -> None:
     given = facts("a; b<a path=versions/b1.py", "a; b<a path=versions/b2.py")
     chosen = plan(given, Evidence({"versions/b2.py": ("branch staging",)}))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Mapping
 from typing import Any
 
 from onehead.entrypoints.examining import Work, examined
@@ -13,14 +14,17 @@ from onehead.errors import UsageError
 from onehead.flows import ours
 from onehead.flows.changes import Repairs, contents_before
 from onehead.flows.lines import lines_of
+from onehead.flows.own_databases import own_databases
 from onehead.flows.repair import NotAsPromised, TextConflict, Written, write_repair
 from onehead.gitrepo.refs import describe, list_refs
 from onehead.gitrepo.write import update_ref
 from onehead.plan.verdict import Examination
 from onehead.reports.diff import diff
 from onehead.reports.document import document
+from onehead.reports.own_database import own_database_document, own_database_lines
 from onehead.reports.places import Lines
 from onehead.reports.text import report, short_ref
+from onehead.states.account import OwnDatabase
 
 
 def run(options: argparse.Namespace) -> int:
@@ -42,11 +46,12 @@ def run(options: argparse.Namespace) -> int:
         if written:
             branch = options.onto_branch or _branch_name(examination, written)
             _point(work, branch, written)
+    own = own_databases(repairs) if repairs and written else {}
     if options.format == "json":
         lines = lines_of(examination, work.trees)
-        print(json.dumps(_document(examination, repairs, written, branch, conflict, lines), indent=2))
+        print(json.dumps(_document(examination, repairs, written, branch, conflict, lines, own), indent=2))
     else:
-        _tell(work, examination, repairs, written, branch, conflict)
+        _tell(work, examination, repairs, written, branch, conflict, own)
     return examination.exit_code
 
 
@@ -80,10 +85,12 @@ def _document(
     branch: str,
     conflict: TextConflict | None,
     lines: Lines,
+    own: Mapping[str, OwnDatabase],
 ) -> dict[str, Any]:
     content = document(examination, repairs.changes if repairs else {}, lines, "onehead.fix/1")
     if written:
         content |= {"branch": branch, "sha": written.sha, "base": written.base}
+        content["own_databases"] = own_database_document(own)
     if conflict:
         content["text_conflicts"] = list(conflict.paths)
     return content
@@ -96,6 +103,7 @@ def _tell(
     written: Written | None,
     branch: str,
     conflict: TextConflict | None,
+    own: Mapping[str, OwnDatabase],
 ) -> None:
     paint = painter(sys.stdout)
     sys.stdout.write(report(examination, repo="", found=work.found, paint=paint, next_step=False))
@@ -110,6 +118,8 @@ def _tell(
         print(f"{paint('good', 'Written')}: branch {branch}, commit {written.sha}")
         if written.merged_first:
             print("  It stands on a clean merge of the target, because its parent revision lives there.")
+        for line in own_database_lines(own, paint):
+            print(line)
         subject = examination.head or examination.target
         print(f"Next: {paint('strong', f'git switch {short_ref(subject.ref)} && git merge {branch}')}")
     else:

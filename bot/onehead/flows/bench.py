@@ -16,6 +16,7 @@ from onehead.flows.examine import Ground, Trees, examine, read_ground
 from onehead.flows.landings import Landings
 from onehead.flows.memory import Memory, memory_for
 from onehead.flows.others import Others
+from onehead.flows.own_databases import own_databases
 from onehead.flows.page import VERDICT, Page
 from onehead.flows.statuses import Statuses
 from onehead.flows.troubles import Troubles, page
@@ -30,7 +31,7 @@ from onehead.plan.policy import Policy, Strategy
 from onehead.plan.rivals import Brought, brought
 from onehead.plan.verdict import Examination, Point
 from onehead.reports.diff import diff
-from onehead.states.account import StateTable
+from onehead.states.account import OwnDatabase, StateTable
 from onehead.states.edited import edited_table
 from onehead.states.reported import Known, standpoints
 from onehead.states.rows import Whereabouts
@@ -94,6 +95,11 @@ class Case:
             for e in self.examination.environments
         }
         return {path: table for path, table in tables.items() if table is not None}
+
+    @cached_property
+    def own_databases(self) -> dict[str, OwnDatabase]:
+        """Environment → what its repair means to a database on which the author has tried the branch."""
+        return own_databases(self.repairs)
 
     @cached_property
     def diff(self) -> str:

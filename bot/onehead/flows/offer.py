@@ -270,7 +270,9 @@ def _body(bench: Bench, case: Case, occasion: Occasion, made: Offer) -> str:
     """What a repair's own page says, and what it remembers for us."""
     facts: dict[str, object] = {"told": list(occasion.tell)}
     asked_on = f"#{occasion.pull.number}" if occasion.pull else ""
-    return mark(Marker("repair", facts=facts), pull_body(remark(bench, case, made), asked_on))
+    return mark(
+        Marker("repair", facts=facts), pull_body(replace(remark(bench, case, made), alone=occasion.alone), asked_on)
+    )
 
 
 def _left_as_it_is(bench: Bench, case: Case, occasion: Occasion, standing: PullRequest, refusal: str) -> Offer:

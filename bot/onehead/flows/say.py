@@ -137,6 +137,7 @@ def remark(bench: Bench, case: Case, made: Offer, rivals: tuple[Rival, ...] = ()
         examination=examination,
         diff=case.diff,
         tables=case.tables,
+        own_databases=case.own_databases,
         brought_by=brought_by(bench, examination),
         repair=f"#{made.pull.number}" if made.pull and not made.trouble else "",
         branch=f"{bench.repository.clone_url} {made.branch}" if made.branch else "",

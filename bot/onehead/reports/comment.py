@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from onehead.plan.findings import Code, Finding
@@ -22,13 +22,14 @@ from onehead.reports.endings import compared
 from onehead.reports.fitting import fitted
 from onehead.reports.heads_up import clashes
 from onehead.reports.mermaid import mermaid
+from onehead.reports.own_database import own_database_values
 from onehead.reports.picture import Picture, fork_picture
 from onehead.reports.sides import MOST_SIDES, sides
 from onehead.reports.state_table import columns_and_rows
 from onehead.reports.text import coverage_line, short_ref
 from onehead.reports.tree import draw
 from onehead.reports.unsigned import unsigned
-from onehead.states.account import StateTable
+from onehead.states.account import OwnDatabase, StateTable
 from onehead.wording import listed, shortened
 
 LONGEST_PATCH = 20_000
@@ -52,6 +53,7 @@ class Remark:
         examination: the verdict, with plans that can be carried out.
         diff: the essential change as a unified diff; empty where there is none.
         tables: environment path → what each fix does to each database.
+        own_databases: environment path → the database on which the author has tried the branch.
         brought_by: path of a revision file → who brought it, as finished Markdown ("@ann in #12").
         repair: the repair pull request ("#2"); empty where there is none.
         branch: where there can be no pull request: the branch that holds the repair, as `URL BRANCH` for `git fetch`.
@@ -63,11 +65,13 @@ class Remark:
         source: where the judged commits come from: `branch`, `agit` (a push to `refs/for/…`) or `gone`.
         commit: the one with the fix; empty where none was written.
         signing: whether the target takes signed commits only, which the repair is not: `no`, `likely` or `required`.
+        alone: whether it is about a branch without a pull request, so that it stands on the repair's own page.
     """
 
     examination: Examination
     diff: str = ""
     tables: Mapping[str, tuple[StateTable, ...]] | None = None
+    own_databases: Mapping[str, OwnDatabase] = field(default_factory=dict)
     brought_by: Mapping[str, str] | None = None
     repair: str = ""
     branch: str = ""
@@ -79,6 +83,7 @@ class Remark:
     source: str = "branch"
     commit: str = ""
     signing: str = "no"
+    alone: bool = False
 
 
 def comment(remark: Remark) -> str:
@@ -103,8 +108,9 @@ def pull_body(remark: Remark, pull: str = "") -> str:
     plan = leading_plan(remark.examination)
     values = _values(remark, plan)
     heads = max((len(e.facts.merged.heads) for e in remark.examination.environments), default=0)
-    values |= {"pull": pull, "heads_now": heads, "merged_first": remark.merged_first}
-    values["left"] = remark.trouble
+    values |= {"pull": pull, "heads_now": heads, "merged_first": remark.merged_first, "left": remark.trouble}
+    if pull:
+        values["merge_instead"] = f"comment {code('/onehead merge')} on {pull}"
     return fitted("pull/body.md.j2", values)
 
 
@@ -195,6 +201,9 @@ def _values(remark: Remark, plan: Plan) -> dict[str, Any]:
         "by_hand": _by_hand(remark, plan),
         "patch": _patch(remark),
         "shortened": False,
+        "own_databases": own_database_values(remark.own_databases),
+        "shared_database": _shared_database(plan),
+        "merge_instead": _merge_instead(remark),
         "unsigned": unsigned(
             examination,
             remark.signing,
@@ -367,10 +376,34 @@ def _by_hand(remark: Remark, plan: Plan) -> str:
     if only_policy(examination):
         return "correct the line and push; it is judged again by itself."
     if isinstance(plan, Refuse | Reparent | Merge | Reissue):
-        target = short_ref(examination.target.ref)
-        head = f" --head {short_ref(examination.head.ref)}" if examination.head else ""
-        return f"run {code(f'onehead fix --target {target}{head}')} in a clone and push what it writes."
+        return f"run {code(_fix(examination))} in a clone and push what it writes."
     return "see the reason below."
+
+
+def _fix(examination: Examination) -> str:
+    """The command that writes the repair."""
+    head = f" --head {short_ref(examination.head.ref)}" if examination.head else ""
+    return f"onehead fix --target {short_ref(examination.target.ref)}{head}"
+
+
+def _merge_instead(remark: Remark) -> str:
+    """How to get the merge: commands are taken on the pages of pull requests into the target only."""
+    if not remark.alone:
+        return f"comment {code('/onehead merge')}"
+    return f"run {code(f'{_fix(remark.examination)} --strategy merge')} in a clone and push what it writes"
+
+
+def _shared_database(plan: Plan) -> str:
+    """What becomes of a shared database that has run what is moved; empty where nothing is."""
+    if isinstance(plan, Reissue):
+        return 'would stop with "Can\'t locate revision"' if plan.by_policy else ""
+    if not isinstance(plan, Reparent):
+        return ""
+    kept = set(plan.moved) - plan.new_ids.keys()
+    if not plan.new_ids:
+        return "would silently skip the other side"
+    stops = 'would stop with "Can\'t locate revision"'
+    return f"{stops}, or silently skip the other side" if kept else stops
 
 
 def inline_code(text: str) -> str:

@@ -117,3 +117,20 @@ class StateTable:
     states: tuple[StateRow, ...]
     left_out: int
     new_ids: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class OwnDatabase:
+    """A database that has run a whole branch: that of its author, nearly always.
+
+    Attributes:
+        rows: content of its `alembic_version`, sorted.
+        before: command lines, in order, for the branch as it is; proven in thought, like a remedy. Empty for none.
+        outcome: what an upgrade does after the repair, where these were forgotten.
+        after: command lines, in order, that lead out then; empty for none.
+    """
+
+    rows: tuple[str, ...]
+    before: tuple[str, ...]
+    outcome: Outcome
+    after: tuple[str, ...]

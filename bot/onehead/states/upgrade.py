@@ -63,6 +63,16 @@ class Deployed:
         runs = tuple(step.revision.revision for step in steps)
         return runs, _rows_after(before, steps, runs)
 
+    def downgrade(self, rows: Iterable[str], target: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Do `alembic downgrade TARGET`: the revisions that are undone, in order, and the rows afterwards, sorted.
+
+        Raises:
+            AlembicStops: it ends with an error.
+        """
+        before = tuple(rows)
+        steps = self._steps("_downgrade_revs", target, before)
+        return tuple(step.revision.revision for step in steps), _rows_after(before, steps)
+
     def stamp_purge(self, revisions: Iterable[str]) -> tuple[str, ...]:
         """Do `alembic stamp --purge REVISION…`: the rows afterwards, sorted; without revisions, `base` is stamped.
 
