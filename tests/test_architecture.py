@@ -52,7 +52,7 @@ ARROWS: dict[str, set[str]] = {
     },
     "entrypoints": {
         *("errors", "pipeline", "rows_report", "revisions", "plan", "states", "reports", "flows", "settings"),
-        *("gitrepo", "forge", "jobs", "live", "logs", "terminal_text", "throwaway", "trials"),
+        *("gitrepo", "forge", "jobs", "live", "logs", "terminal_text", "throwaway", "trials", "wording"),
     },
     "wiring": {"entrypoints", "errors", "flows", "forge", "jobs", "logs", "settings"},
     "__main__": {"entrypoints.cli"},

@@ -217,6 +217,8 @@ def test_an_edited_repair_of_main_is_red_once_main_has_another_head(service: Ser
     )
     assert next_step(service.project.pull(repair["number"])["body"]).startswith("do not merge #")
     assert service.verdicts(repair["number"]) == []
+    asked = service.ask(service.project.open_issue("Deploys fail"), "/onehead explain")
+    assert f"merge #{repair['number']}" not in asked
 
 
 def test_an_edited_repair_that_git_can_not_merge_any_more_is_red(service: Service) -> None:

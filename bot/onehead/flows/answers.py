@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from onehead.flows.agenda import lone_branches
 from onehead.flows.bench import HEADS, Bench, Case, Target
+from onehead.flows.verdicts import open_repair
 from onehead.plan.facts import Facts
 from onehead.plan.forks import forks_of
 from onehead.plan.plans import Merge, Reparent
@@ -37,7 +38,7 @@ def explain_target(bench: Bench, target: Target, said: str) -> str:
     """
     case = bench.judge(target, None)
     crashes = crashes_in(said)
-    repairs = bench.repairs_into(target.name)
+    repair = open_repair(bench, target.name)
     return explanation(
         Explained(
             examination=case.examination,
@@ -49,7 +50,7 @@ def explain_target(bench: Bench, target: Target, said: str) -> str:
             },
             crashes=crashes,
             elsewhere=_elsewhere(bench, target, crashes),
-            repair=f"#{repairs[0].number}" if repairs else "",
+            repair=f"#{repair.number}" if repair is not None else "",
         )
     )
 

@@ -99,7 +99,8 @@ def _known_step(bench: Bench, pull: PullRequest) -> str:
 
 
 def _repair_of(bench: Bench, branch: str) -> str:
-    return next((merge(repair.number) for repair in bench.repairs_into(branch)), "")
+    repair = open_repair(bench, branch)
+    return merge(repair.number) if repair is not None else ""
 
 
 def _next_to(verdict: Verdict, step: str) -> Verdict:
@@ -140,6 +141,15 @@ def left_by_repair(bench: Bench, pull: PullRequest, head: Point) -> str:
         point = Point(f"{HEADS}{pull.base.ref}", merged)
         after = [bench.judge(target, point) for target in _needing(bench, pull.base.ref, Point(point.ref, base))[:1]]
     return next((one_line(case.examination) for case in after if case.examination.verdict != "ok"), "")
+
+
+def open_repair(bench: Bench, branch: str) -> PullRequest | None:
+    """An open repair of a branch that does what it is for, or is about to be brought up to date."""
+    for pull in bench.repairs_into(branch):
+        head = bench.head_of(pull)
+        if bench.holds_our_work(pull.head.ref) or (head is not None and not left_by_repair(bench, pull, head)):
+            return pull
+    return None
 
 
 def _needing(bench: Bench, branch: str, head: Point) -> list[Target]:
