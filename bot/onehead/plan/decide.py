@@ -14,6 +14,7 @@ from onehead.plan.attribution import named
 from onehead.plan.facts import Evidence, Facts
 from onehead.plan.findings import MOST_LISTED, Code, Finding
 from onehead.plan.forks import Fork, forks_of, nearest_old
+from onehead.plan.judge import run_again
 from onehead.plan.meetings import Meeting, between, parents_in_order
 from onehead.plan.merging import merge_steps
 from onehead.plan.plans import Merge, Move, Nothing, Plan, Reason, ReasonCode, Refuse, Reissue, Reparent, bounded
@@ -380,5 +381,24 @@ def _merge(facts: Facts, forks: tuple[Fork, ...], reasons: tuple[Reason, ...], m
     return Merge(
         tuple(merges),
         tuple(head for head in facts.merged.heads if head not in joined),
-        (*reasons, *_order(forks, meetings), *bounded(Reason(ReasonCode.TWO_BY_TWO, each) for each in needed)),
+        (
+            *reasons,
+            *_reruns(facts, forks),
+            *_order(forks, meetings),
+            *bounded(Reason(ReasonCode.TWO_BY_TWO, each) for each in needed),
+        ),
+    )
+
+
+def _reruns(facts: Facts, forks: tuple[Fork, ...]) -> tuple[Reason, ...]:
+    """Whom the merge of a fork harms that a changed parent of a published revision made."""
+    heads = [head for fork in forks for head in fork.heads if facts.head is not None and head in facts.target]
+    found = {head: again for head in heads if (again := run_again(facts, head))}
+    return bounded(
+        Reason(
+            ReasonCode.RUNS_AGAIN,
+            f"A database at `{head}` has run {named(again)} already, and the merge makes it run that again. Rather "
+            "give back their old parents to the published revisions.",
+        )
+        for head, again in found.items()
     )

@@ -163,13 +163,31 @@ def _history(facts: Facts) -> Iterator[Finding]:
         elif set(new.parents) != set(old.parents):
             inserted = [parent for parent in new.parents if parent not in facts.target]
             what = f"{named(inserted)} is put beneath it" if inserted else f"it now follows {named(new.parents)}"
-            message = f"The parent of {named([id_])} was {named(old.parents)}; {what}."
+            message = f"The parent of {named([id_])} was {named(old.parents)}; {what}.{_again(facts, id_)}"
             yield finding_of(facts, Code.HISTORY_EDITED, "head", message, [id_, *inserted], [new.path])
         elif new.blob != old.blob:
             message = f"The content of {named([id_])} changed after it was published."
             yield finding_of(facts, Code.BODY_CHANGED, "head", message, [id_], [new.path])
     if removed:
         yield _removed(facts, removed)
+
+
+def _again(facts: Facts, id_: str) -> str:
+    """What becomes of databases that ran a revision whose parent was changed since; empty where nothing does."""
+    again = run_again(facts, id_)
+    if not again:
+        return ""
+    return (
+        f" A database at {named([id_])} has run {named(again)} already, and its next upgrade runs "
+        f"{'it' if len(again) == 1 else 'them'} again."
+    )
+
+
+def run_again(facts: Facts, *heads: str) -> tuple[str, ...]:
+    """Revisions that databases at published ones have run, and that stand beneath these no more; sorted."""
+    return tuple(
+        sorted(id_ for id_ in facts.target.ancestors(*heads) - facts.merged.ancestors(*heads) if id_ in facts.merged)
+    )
 
 
 def _removed(facts: Facts, revisions: list[Revision]) -> Finding:

@@ -26,6 +26,7 @@ class ReasonCode(StrEnum):
     NOT_MOVABLE = "not-movable"
     STRATEGY = "strategy"
     PUBLISHED_FORK = "published-fork"
+    RUNS_AGAIN = "runs-again"
     MERGE_EXISTS = "merge-exists"
     DUPLICATE_NOT_ESCAPED = "duplicate-not-escaped"
     DUPLICATE_PUBLISHED = "duplicate-published"

@@ -55,6 +55,25 @@ def with_rows(graph: Graph, rows: Iterable[str]) -> Database:
     return Database(told, _with_needs(graph, graph.ancestors(*told)))
 
 
+def as_published(target: Graph, merged: Graph, database: Database) -> Database:
+    """The same rows with what a database has run that came to them on the target, where that differs.
+
+    What a branch makes of published revisions (another parent, one put beneath) has not happened to it.
+
+    Args:
+        target: the published chain.
+        merged: the whole chain once the branch is merged.
+        database: of that chain, or of a part of it.
+    """
+    rows = database.rows
+    if not rows or not all(row in target for row in rows):
+        return database
+    here, there = with_rows(merged, rows).applied, with_rows(target, rows).applied
+    if here == there or rows_of(target, there) != rows:
+        return database
+    return Database(rows, (database.applied - (here - there)) | (there - here))
+
+
 def _with_needs(graph: Graph, applied: frozenset[str]) -> frozenset[str]:
     """These, and all that they need in turn by parents and dependencies."""
     while True:

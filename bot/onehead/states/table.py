@@ -15,7 +15,7 @@ from onehead.states.account import Account, Omitted, State, StateRow, StateTable
 from onehead.states.ailments import Ailment
 from onehead.states.corrupt import corrupt_databases
 from onehead.states.crop import cropped
-from onehead.states.databases import databases_of, parents_first, with_rows
+from onehead.states.databases import Databases, as_published, databases_of, parents_first, with_rows
 from onehead.states.fixes import as_it_is, both_directions, merging, moved, roots, under_new_ids
 from onehead.states.near import neighbourhood
 from onehead.states.outcome import THE_MERGE, Database, Fix, Outcome, Target
@@ -64,7 +64,7 @@ def accounts(
         return tuple(found)
     target: Target = "head" if len(facts.merged.heads) <= 1 else "heads"
     near = neighbourhood(facts.merged, Fork(facts.merged.heads, (), (), "target"), rows)
-    database = with_rows(near.graph, rows)
+    database = as_published(facts.target, facts.merged, with_rows(near.graph, rows))
     fix = as_it_is(near.graph)
     state = _state(_Chain(fix, target), database, (), here=here.get(database.rows, ()))
     return (Account(None, (), target, (UnderFix(fix, (state,)),), omitted=Omitted(near.left_out)),)
@@ -118,19 +118,19 @@ def _account(
         if _is_whole(facts.merged, fork, fix)
     ]
     fork = near.fork
-    databases = databases_of(graph, fork, MOST_STATES)
+    databases = _databases(facts, graph, fork)
     shared = frozenset.intersection(*(graph.ancestors(head) for head in fork.heads))
     told = []
     for fix in (as_it_is(graph), merging(facts._replace(merged=graph), fork, merge), *directions):
         chain = _Chain(fix, target)
         if rows is not None:
-            asked = with_rows(graph, rows)
+            asked = as_published(facts.target, facts.merged, with_rows(graph, rows))
             state = _state(chain, asked, databases.above, here=here.get(asked.rows, ()))
             told.append(UnderFix(fix, (state,)))
             continue
         states = [
             _state(chain, database, databases.above, here=here.get(database.rows, ()))
-            for database in (*databases.found, *_more(graph, here, databases.found))
+            for database in (*databases.found, *_more(facts, graph, here, databases.found))
         ]
         corrupt = [
             _state(chain, database, databases.above, ailment)
@@ -153,10 +153,17 @@ def _is_whole(graph: Graph, fork: Fork, fix: Fix) -> bool:
     return all(list(fix.moved) == roots(graph, head, fix.onto or "") for head in fork.heads if head != fix.onto)
 
 
-def _more(graph: Graph, here: _Here, found: tuple[Database, ...]) -> tuple[Database, ...]:
+def _databases(facts: Facts, graph: Graph, fork: Fork) -> Databases:
+    """Those of the fork; a database whose rows are the target's has gone the target's way."""
+    found = databases_of(graph, fork, MOST_STATES)
+    return replace(found, found=tuple(as_published(facts.target, facts.merged, each) for each in found.found))
+
+
+def _more(facts: Facts, graph: Graph, here: _Here, found: tuple[Database, ...]) -> tuple[Database, ...]:
     """Known databases that stand where no consistent one of this fork does: further down, or out of order."""
     listed = {database.rows for database in found}
-    return tuple(with_rows(graph, rows) for rows in here if rows not in listed)
+    fresh = (with_rows(graph, rows) for rows in here if rows not in listed)
+    return tuple(as_published(facts.target, facts.merged, each) for each in fresh)
 
 
 class _Chain:
@@ -196,18 +203,18 @@ def _table(facts: Facts, fork: Fork, here: _Here, new_ids: Mapping[str, str]) ->
     near = neighbourhood(facts.merged, fork, [row for held in here for row in held])
     shown = near.graph if near.left_out else cropped(facts, fork).merged
     fixes = _fixes(facts, shown, near.fork, new_ids)
-    databases = databases_of(near.graph, near.fork, MOST_STATES)
+    databases = _databases(facts, near.graph, near.fork)
     target = _target(facts, fork)
     chains = [_Chain(fix, target) for fix in fixes]
     few = len(databases.found) <= FEW_STATES
     grouped: dict[tuple[object, ...], list[tuple[tuple[str, ...], tuple[Outcome, ...]]]] = {}
     for database in databases.found:
         outcomes = tuple(chain.outcome(database) for chain in chains)
-        alike = tuple((outcome.kind, outcome.lost, (outcome.error or "")[:24]) for outcome in outcomes)
+        alike = tuple((outcome.kind, outcome.lost, outcome.again, (outcome.error or "")[:24]) for outcome in outcomes)
         lone = few or database.rows in here
         grouped.setdefault((database.rows,) if lone else alike, []).append((database.rows, outcomes))
     found = [StateRow(tuple(r for r, _ in group), group[0][1], here.get(group[0][0], ())) for group in grouped.values()]
-    more = _more(near.graph, here, databases.found)
+    more = _more(facts, near.graph, here, databases.found)
     if more:
         # These may stand beneath the fork, where the shortened chain knows nothing.
         complete = [_Chain(fix, target) for fix in _fixes(facts, near.graph, near.fork, new_ids)]
