@@ -6,7 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from onehead.plan.plans import Merge, ReasonCode, Reissue, Reparent
+from onehead.flows.examine import examine, read_ground
+from onehead.flows.memory import Memory
+from onehead.gitrepo.command import Git
+from onehead.plan.facts import Evidence
+from onehead.plan.plans import Merge, ReasonCode, Refuse, Reissue, Reparent
+from onehead.plan.verdict import Point
 from tests.flows.ends import alembic_heads, judged, repaired
 from tests.migrations import VERSIONS, chain, project, revision
 from tests.repositories import Repository
@@ -137,6 +142,53 @@ def test_a_file_with_conflict_markers_cannot_be_judged(repo: Repository) -> None
     assert (examination.verdict, examination.exit_code) == ("unreadable", 3)
     [finding] = examination.own_errors()
     assert finding.message == (f"`{VERSIONS}/c1.py`, line 2: it is not Python while git's conflict markers are in it.")
+
+
+def with_body(old: str, new: str) -> dict[str, str]:
+    """A revision of the branch with something else in its `downgrade`."""
+    return {path: text.replace(old, new) for path, text in revision("c1", "b1").items()}
+
+
+UNCLOSED = with_body("    op.drop_table(", "    op.drop_table((")
+
+
+def test_a_new_file_that_python_cannot_load_is_an_error_of_who_brings_it(repo: Repository) -> None:
+    repo.commit("topic", UNCLOSED)
+    examination = judged(repo)[0]
+    assert (examination.verdict, examination.exit_code) == ("broken", 1)
+    [finding] = examination.own_errors()
+    assert (finding.code, finding.blinds, finding.revisions) == ("unreadable-file", False, ("c1",))
+    assert finding.message == (
+        f"`{VERSIONS}/c1_tc1.py`, line 26: it is not Python ('(' was never closed); every Alembic command stops with "
+        "SyntaxError."
+    )
+    assert isinstance(examination.environments[0].plan, Refuse)
+    with pytest.raises(SyntaxError):
+        alembic_heads(repo, "topic")
+    repo.branch("main", "topic")
+    repo.commit("topic", {"README": "x"})
+    assert judged(repo)[0].exit_code == 0
+
+
+def test_what_was_remembered_before_it_was_new_is_looked_at_again(repo: Repository) -> None:
+    repo.commit("topic", UNCLOSED)
+    git, memory = Git(str(repo.path)), Memory(None)
+    target, head = (Point(name, repo.sha(name)) for name in ("main", "topic"))
+    read_ground(git, head, memory)
+    for _ in range(2):
+        examination, _ = examine(git, target, head, memory=memory, evidence=lambda _facts, _policy: Evidence())
+        assert examination.verdict == "broken"
+
+
+def test_a_new_file_for_another_python_is_a_note(repo: Repository) -> None:
+    repo.commit("topic", with_body("    op.drop_table(", "    print 'x'\n    op.drop_table("))
+    assert codes(repo) == [("unreadable-file", "note")]
+
+
+def test_conflict_markers_below_a_plain_header_are_an_error_alone_too(repo: Repository) -> None:
+    repo.commit("main", with_body("def downgrade", "<<<<<<< a\n=======\n>>>>>>> b\ndef downgrade"))
+    examination = judged(repo, None)[0]
+    assert (examination.verdict, [each.code for each in examination.own_errors()]) == ("broken", ["unreadable-file"])
 
 
 def test_links_are_followed_inside_the_repository_and_reported_when_they_lead_out(repo: Repository) -> None:

@@ -117,7 +117,7 @@ def examine(
     """
     ground = ground or read_ground(git, target, memory)
     trees = _trees(git, ground, memory, target, head, replaces=replaces)
-    surveys = survey([ground.reading, *read_trees(_listings(trees), trees.read, memory)])
+    surveys = survey([ground.reading, *read_trees(_listings(trees), trees.read, memory, ground.reading)])
     surveys[-1] = _without_remains(surveys)
     written, judged = ground.policy, _judged_policy(ground, trees)
     policy = written.policy if strategy is None else written.policy._replace(strategy=strategy)

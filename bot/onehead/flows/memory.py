@@ -18,9 +18,9 @@ from contextlib import suppress
 from typing import Any
 
 from onehead.revisions.allowance import SPENT
-from onehead.revisions.declared import Declared, Dynamic
+from onehead.revisions.declared import Declared, Dynamic, Refusal
 
-_FORMAT = [5, list(sys.version_info[:2])]
+_FORMAT = [6, list(sys.version_info[:2])]
 """Part of every file: another reader, or another Python (whose parser knows other syntax), starts afresh."""
 
 _MOST = 50_000
@@ -104,7 +104,8 @@ def _record(declared: Declared) -> list[Any]:
     """What most files say comes first; what most don't say is left out at the end."""
     record: list[Any] = [declared.revision, declared.parents, declared.doc, declared.revises]
     rare = (declared.depends_on, declared.branch_labels, declared.dynamic, declared.broken, declared.line)
-    return [*record, *rare] if any(rare) else record
+    checked = (declared.checked, declared.refusal)
+    return [*record, *rare, *checked] if any((*rare, *checked)) else record
 
 
 def _declared(  # noqa: PLR0913, PLR0917 - the record, unpacked
@@ -117,6 +118,8 @@ def _declared(  # noqa: PLR0913, PLR0917 - the record, unpacked
     dynamic: Collection[list[Any]] = (),
     broken: str = "",
     line: int = 0,
+    checked: bool = False,
+    refusal: list[Any] | None = None,
 ) -> Declared:
     return Declared(
         revision,
@@ -128,4 +131,6 @@ def _declared(  # noqa: PLR0913, PLR0917 - the record, unpacked
         tuple(Dynamic(*item) for item in dynamic),
         broken,
         line,
+        checked,
+        None if refusal is None else Refusal(*refusal),
     )

@@ -9,13 +9,13 @@ from typing import NamedTuple
 
 from onehead.flows.memory import Memory
 from onehead.gitrepo.snapshot import SUBMODULE, SYMLINK, Contents, Entry
-from onehead.revisions.allowance import examination
+from onehead.revisions.allowance import examination, pieces
 from onehead.revisions.config_files import config_paths
 from onehead.revisions.declared import Declared
 from onehead.revisions.environment import ConfigProblem, Environment
 from onehead.revisions.graph import Graph
 from onehead.revisions.locate import Located, locate, modules_near
-from onehead.revisions.parse import MAX_BYTES, parse
+from onehead.revisions.parse import MAX_BYTES, check, parse
 from onehead.revisions.reading import revision_of
 from onehead.revisions.revision import Revision, Unreadable
 from onehead.revisions.settle import settle, unconfigured
@@ -57,6 +57,9 @@ class Survey(NamedTuple):
 _SET_IN_CODE = b"version_locations"
 """What code mentions that sets `version_locations` or `recursive_version_locations` by itself."""
 
+MAX_CHECKED = 250_000
+"""Words and signs of new files that are read to their end: some 700 migrations as Alembic writes them."""
+
 _MOST_LINKS = 2000
 """Links and submodules of one tree that are followed."""
 
@@ -93,12 +96,23 @@ class Listing(NamedTuple):
 
 
 @examination()
-def read_trees(listings: Collection[Listing], read: ReadBlobs, memory: Memory) -> list[Reading]:
-    """Read the environments of several trees of one repository; what they share is read once."""
+def read_trees(
+    listings: Collection[Listing], read: ReadBlobs, memory: Memory, old: Reading | None = None
+) -> list[Reading]:
+    """Read the environments of several trees of one repository; what they share is read once.
+
+    Args:
+        listings: the files of each tree.
+        read: reads blobs.
+        memory: what was parsed before.
+        old: a tree that these are compared with: files that are new beside it are read to their end, for whether Python
+            loads them. All others were loaded before.
+    """
     distinct: list[Listing] = []
     # A branch that contains its target makes the merge equal to itself.
     places = [_place(listing, distinct) for listing in listings]
-    readings = _read(distinct, read, memory)
+    known = None if old is None else {item.blob for items in old.outcomes.values() for item in items}
+    readings = _read(distinct, read, memory, known)
     return [readings[place] for place in places]
 
 
@@ -114,7 +128,7 @@ def _place(listing: Listing, distinct: list[Listing]) -> int:
     return distinct.index(listing)
 
 
-def _read(listings: list[Listing], read: ReadBlobs, memory: Memory) -> list[Reading]:
+def _read(listings: list[Listing], read: ReadBlobs, memory: Memory, old: set[str] | None) -> list[Reading]:
     configs = [_config_entries(listing, read) for listing in listings]
     links = [_links(listing) for listing in listings]
     contents = read({entry.oid for entries in (*configs, *links) for entry in entries if entry.mode != SUBMODULE}).data
@@ -129,7 +143,8 @@ def _read(listings: list[Listing], read: ReadBlobs, memory: Memory) -> list[Read
     located = [_pinned(listing, found, read) for listing, found in zip(listings, located, strict=True)]
     wanted = [_revision_files(listing, found) for listing, found in zip(listings, located, strict=True)]
     wanted = [_unlinked(listing, entries, read) for listing, entries in zip(listings, wanted, strict=True)]
-    declared = _declared({entry.oid for entries in wanted for entry in entries}, read, memory)
+    oids = {entry.oid for entries in wanted for entry in entries}
+    declared = _declared(oids, read, memory, set() if old is None else oids - old)
     memory.save()
     outcomes = [
         _outcomes(entries, declared) | _blocked(listing, found)
@@ -237,12 +252,17 @@ def _followed(listing: Listing, entries: Collection[Entry], read: ReadBlobs) -> 
     return found
 
 
-def _declared(oids: Collection[str], read: ReadBlobs, memory: Memory) -> dict[str, Declared]:
+def _declared(oids: Collection[str], read: ReadBlobs, memory: Memory, new: Collection[str]) -> dict[str, Declared]:
     known = memory.recall(oids)
-    contents = read([oid for oid in oids if oid not in known])
+    contents = read([oid for oid in oids if oid not in known or (oid in new and not known[oid].checked)])
     # In one order always: which ones are left when the examination has parsed all that it may must be no accident.
-    for oid, data in sorted(contents.data.items()):
-        known[oid] = parse(data)
+    ordered = sorted(contents.data.items())
+    known |= {oid: parse(data) for oid, data in ordered if oid not in known}
+    left = MAX_CHECKED
+    for oid, data in ordered:
+        left -= pieces(data) if oid in new and left > 0 else 0
+        if oid in new and left > 0:
+            known[oid] = check(known[oid], data)
         memory.learn(oid, known[oid])
     for oid in contents.too_large:
         known[oid] = Declared(broken=f"it is larger than {MAX_BYTES // (1024 * 1024)} MiB, so it was not read")

@@ -145,7 +145,7 @@ def _refuse_unrepairable(own: Iterable[Finding]) -> Plan | None:
             "Restore the missing file under the same id, or point the revision at a parent that exists.",
         ),
         Code.DYNAMIC_ID: (ReasonCode.UNREADABLE, "Write `revision` and `down_revision` as plain strings."),
-        Code.UNREADABLE_FILE: (ReasonCode.UNREADABLE, "Mend the file so that it can be read as Python."),
+        Code.UNREADABLE_FILE: (ReasonCode.UNREADABLE, "Correct the file so that it can be read as Python."),
         Code.UNREADABLE_FOLDER: (ReasonCode.UNREADABLE, "Put the revisions themselves into the version directory."),
         Code.NOT_A_REVISION: (ReasonCode.UNREADABLE, "Move the file out of the version directory."),
         Code.DUPLICATE_LABEL: (ReasonCode.NOT_MOVABLE, "Remove the branch label from one of the two revisions."),

@@ -114,8 +114,8 @@ KINDS: dict[Code, Kind] = {
     ),
     Code.UNREADABLE_FILE: Kind(
         "error",
-        "A file among the revisions can't be read as Python, so what it declares is unknown.",
-        "Mend the file; `python -m py_compile FILE` shows where it breaks.",
+        "A file among the revisions can't be read as Python: Alembic stops at it, and what it declares may be unknown.",
+        "Correct the file; `python -m py_compile FILE` shows where it breaks.",
         blinds=True,
     ),
     Code.UNREADABLE_FOLDER: Kind(

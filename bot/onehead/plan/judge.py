@@ -11,7 +11,7 @@ from onehead.plan.attribution import finding_of, named, side_of
 from onehead.plan.facts import Facts
 from onehead.plan.findings import Code, Finding, Severity, bounded
 from onehead.plan.forks import Fork, forks_of, new_lineages, unnamed_heads
-from onehead.plan.loading import missing, unloaded, unreadable
+from onehead.plan.loading import missing, refused, unloaded, unreadable
 from onehead.revisions.graph import Graph
 from onehead.revisions.revision import Revision
 from onehead.wording import MOST_NAMED, shortened
@@ -38,6 +38,7 @@ def judge(facts: Facts) -> tuple[Finding, ...]:
         *_cycles(facts),
         *missing(facts),
         *unreadable(facts),
+        *refused(facts),
         *unloaded(facts),
         *_history(facts),
         *_ids(facts),

@@ -105,6 +105,30 @@ def _blinds_alone(named_parents: frozenset[str], unreadable: Unreadable) -> bool
     return unreadable.id is None or unreadable.id not in named_parents
 
 
+def refused(facts: Facts) -> Iterator[Finding]:
+    """Files that Python can't load, although their place in the chain is known."""
+    old = {revision.blob for revision in facts.target} if facts.head is not None else frozenset[str]()
+    for revision in facts.merged:
+        refusal = revision.refusal
+        # What another version of Python may load is mentioned to whoever brings it, and to nobody else.
+        if refusal is None or not (refusal.certain or (facts.head is not None and revision.blob not in old)):
+            continue
+        where = f"`{revision.path}`" + (f", line {refusal.line}" if refusal.line else "")
+        message = f"{where}: {refusal.reason}; every Alembic command stops with SyntaxError."
+        severity: Severity = "error"
+        if not refusal.certain:
+            message = (
+                f"{where}: {refusal.reason}, says the version that onehead runs on. The one that runs the migrations "
+                "may load the file; its header could be read."
+            )
+            severity = "note"
+        side = side_of(facts, revision.blob in old)
+        found = finding_of(
+            facts, Code.UNREADABLE_FILE, side, message, [revision.id], [revision.path], severity, blinds=False
+        )
+        yield found._replace(line=refusal.line)
+
+
 def unloaded(facts: Facts) -> Iterator[Finding]:
     """Revisions that never run. Copies of loaded ones, and old ones that were put away, are meant to be there."""
     if not facts.unloaded:

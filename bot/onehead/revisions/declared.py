@@ -20,6 +20,20 @@ class Dynamic(NamedTuple):
     text: str
 
 
+class Refusal(NamedTuple):
+    """What Python says to a file that it can't load.
+
+    Attributes:
+        line: 1-based, 0 where none is named.
+        reason: a sentence that begins with "it", without a full stop.
+        certain: no version of Python loads the file.
+    """
+
+    line: int
+    reason: str
+    certain: bool
+
+
 class Declared(NamedTuple):
     """What one file says about itself, whatever its path.
 
@@ -33,6 +47,8 @@ class Declared(NamedTuple):
         dynamic: the names whose values can't be known.
         broken: why nothing could be read; empty when the file was read.
         line: the line of the trouble when `broken`.
+        checked: whether it was looked for what Python refuses below the header.
+        refusal: what that is.
     """
 
     revision: str | None = None
@@ -44,6 +60,8 @@ class Declared(NamedTuple):
     dynamic: tuple[Dynamic, ...] = ()
     broken: str = ""
     line: int = 0
+    checked: bool = False
+    refusal: Refusal | None = None
 
 
 _REVISES = re.compile(r"^[ \t]*Revises:[ \t]*([^\r\n]*)", re.MULTILINE)

@@ -13,6 +13,7 @@ from collections import Counter
 from onehead.revisions import python_source, syntax_tree
 from onehead.revisions.allowance import too_large
 from onehead.revisions.declared import Declared, docstring
+from onehead.revisions.refusal import CONFLICT
 from onehead.revisions.scope import Scope, declared
 
 _NAME = r"(revision|down_revision|branch_labels|depends_on)"
@@ -25,7 +26,6 @@ _FARTHEST = 64 * 1024
 _ANY_DOCSTRING = re.compile(r"""[rRuU]?(?:\"{3}(.*?)\"{3}|'{3}(.*?)'{3})""", re.DOTALL)
 _UNSEEN = re.compile(r"\bexec\(|\bglobals\(|\bsetattr\(|\bimport \*")
 _FIRST_BLOCK = re.compile(r"^(?:def|async|class|@)", re.MULTILINE)
-_CONFLICT = re.compile(r"^(?:<{7}|>{7})(?: |$)", re.MULTILINE)
 _LONGEST_VALUE = 16 * 1024
 _MOST_LINES = 40
 
@@ -35,7 +35,7 @@ def read(data: bytes) -> Declared:
     if b"\0" in data:
         return Declared(broken="it holds zero bytes, so it is not text that Python reads")
     text = _decoded(data)
-    conflict = _CONFLICT.search(text)
+    conflict = CONFLICT.search(text)
     if conflict:
         line = text.count("\n", 0, conflict.start()) + 1
         return Declared(broken="it is not Python while git's conflict markers are in it", line=line)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from onehead.revisions import plain_header
 from onehead.revisions.allowance import Spent
 from onehead.revisions.declared import Declared
+from onehead.revisions.refusal import refusal_of
 
 MAX_BYTES = 8 * 1024 * 1024
 """A larger file is reported as unreadable."""
@@ -18,7 +19,19 @@ def parse(data: bytes) -> Declared:
     """Read what a file declares; never raises and never runs anything, whatever the bytes are."""
     if len(data) > MAX_BYTES:
         return Declared(broken=f"it is larger than {MAX_BYTES // (1024 * 1024)} MiB, so it was not read")
-    return plain_header.read(data) or _patiently(data)
+    found = plain_header.read(data) or _patiently(data)
+    # Of all that Python refuses, these are found without a parser.
+    return check(found, data) if b"<<<<<<< " in data and not found.broken else found
+
+
+def check(found: Declared, data: bytes) -> Declared:
+    """The same with what Python refuses in the file, if that was not looked for; never raises."""
+    if found.checked or found.broken:
+        return found._replace(checked=True)
+    try:
+        return found._replace(checked=True, refusal=refusal_of(data))
+    except Spent:
+        return found
 
 
 def _patiently(data: bytes) -> Declared:
@@ -26,7 +39,7 @@ def _patiently(data: bytes) -> Declared:
     from onehead.revisions import line_scan, syntax_tree  # noqa: PLC0415
 
     try:
-        return syntax_tree.read(data) or line_scan.read(data)
+        return syntax_tree.read(data) or check(line_scan.read(data), data)
     except Spent as limit:
         return Declared(broken=str(limit))
     except (RecursionError, MemoryError):

@@ -41,4 +41,5 @@ def revision_of(path: str, blob: str, declared: Declared) -> Revision | Unreadab
         doc=declared.doc,
         revises=declared.revises,
         computed=tuple(dynamic.name for dynamic in declared.dynamic),
+        refusal=declared.refusal,
     )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from onehead.revisions.declared import Refusal
+
 
 class Revision(NamedTuple):
     """One revision of an environment, as its file declares it.
@@ -20,6 +22,7 @@ class Revision(NamedTuple):
         revises: the ids of the docstring's `Revises:` line; `None` where there is no such line.
             Alembic never reads it.
         computed: `branch_labels` or `depends_on`, where the value can't be known without running the file.
+        refusal: why Python can't load the file, although its header is known.
     """
 
     id: str
@@ -31,6 +34,7 @@ class Revision(NamedTuple):
     doc: str = ""
     revises: tuple[str, ...] | None = None
     computed: tuple[str, ...] = ()
+    refusal: Refusal | None = None
 
 
 class Unreadable(NamedTuple):
