@@ -15,7 +15,14 @@ from onehead.revisions.declared import Declared, Dynamic
 from onehead.revisions.parse import parse
 
 RICH = Declared("b", ("a", "c"), ("d",), ("x",), "doc ü", ("a",), (Dynamic("depends_on", 3, "f()"),))
-SOURCES = [b"", b"revision = 'b'\ndown_revision = None\n", b"revision = f()\n", b"\0", b"x = = 1", b"revision = 'b'\ndown_revision = 'a'\nx = (\n"]
+SOURCES = [
+    b"",
+    b"revision = 'b'\ndown_revision = None\n",
+    b"revision = f()\n",
+    b"\0",
+    b"x = = 1",
+    b"revision = 'b'\ndown_revision = 'a'\nx = (\n",
+]
 
 
 @pytest.mark.parametrize("declared", [RICH, Declared(), *map(parse, SOURCES)])

@@ -63,6 +63,21 @@ def test_a_published_file_that_the_target_has_moved_is_merged_first(repo: Reposi
     assert len(result.alembic_heads()) == 1
 
 
+def test_the_target_is_not_merged_for_an_environment_that_is_not_repaired(tmp_path: Path) -> None:
+    repo = Repository(tmp_path / "two")
+    one, two = "one/versions", "two/versions"
+    repo.commit("main", project(one) | revision("a1", None, versions=one) | revision("b1", None, versions=two))
+    repo.branch("topic", "main")
+    repo.commit("main", revision("b2", "b1", versions=two))
+    repo.commit("topic", revision("a2", "a1", versions=one) | revision("a3", "a1", versions=one))
+    result = repaired(repo)
+    assert result.written is not None
+    assert [each.plan.kind for each in result.examination.environments] == ["reparent", "none"]
+    assert not result.written.merged_first
+    assert repo.sha(f"{result.sha()}^") == repo.sha("topic")
+    assert result.alembic_heads(one) == ["a3"]
+
+
 def test_a_new_path_that_exists_already_is_refused(tmp_path: Path) -> None:
     repo = Repository(tmp_path / "taken")
     repo.commit("main", project() | chain(("0296", None), ("0297", "0296")))

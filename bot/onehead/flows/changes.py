@@ -22,11 +22,11 @@ from onehead.plan.merging import BEFORE
 from onehead.plan.plans import Merge, Plan, Reason, ReasonCode, Refuse, Reissue, Reparent
 from onehead.plan.verdict import Examination, Examined
 from onehead.render import from_template
-from onehead.revisions import sentinel
+from onehead.revisions import naming, sentinel
 from onehead.revisions.edit import CannotEdit, reissue, reparent, rereference
 from onehead.revisions.graph import Graph
 from onehead.revisions.merge_file import Sibling, merge_file, newest
-from onehead.revisions.numbering import convention, fresh_id, renumber
+from onehead.revisions.numbering import convention, counter, fresh_id, renumber, reworded
 from onehead.revisions.parse import parse
 from onehead.revisions.reading import revision_of
 from onehead.revisions.revision import Revision
@@ -238,7 +238,11 @@ def _reissue(facts: Facts, plan: Reissue, trees: Trees, elsewhere: frozenset[str
     chain = [chosen.get(id_) or facts.merged.revisions[id_] for id_ in order]
     drafts = _drafts(chain, trees)
     target = list(facts.target.revisions.values())
-    names = {each.old_id: (each.new_id, each.new_path) for each in renumber(chain, target, _ids(facts), elsewhere)}
+    numbered = renumber(chain, target, _ids(facts), elsewhere, facts.environment.file_template)
+    names = {each.old_id: (each.new_id, each.new_path) for each in numbered}
+    for id_, revision in chosen.items():
+        if names.get(id_, (id_, ""))[0] != id_ and not naming.carries(_stem(revision.path), id_):
+            names[id_] = (reworded(names[id_][0], _words(revision)), names[id_][1])
     missing = [revision for id_, revision in chosen.items() if names.get(id_, (id_, ""))[0] == id_]
     names |= _new_names(missing, facts, trees, names, elsewhere)
     _rename(drafts, names)
@@ -267,22 +271,40 @@ def _new_names(
     taken = {*_ids(facts), *(new for new, _ in numbered.values())}
     house = convention(models)
     if house.kind == "number":
-        taken |= {posixpath.basename(revision.path).removesuffix(".py") for revision in _known(facts)}
+        template = facts.environment.file_template
+        taken |= {_stem(each.path) for each in _known(facts) if counter(each.path, template) is not None}
     names = {}
     for revision in revisions:
-        slug = revision.id.partition("_")[2] if house.slug else ""
+        slug = _words(revision) if house.slug else ""
         newest_id = max(facts.target.heads, default="")
         new = fresh_id(f"{revision.id}\n{revision.path}\n{revision.blob}", house, taken, slug, newest_id, elsewhere)
         taken.add(new)
         _, path = numbered.get(revision.id, ("", revision.path))
-        folder, _, name = path.rpartition("/")
-        stem = name.removesuffix(".py")
-        if path != revision.path and revision.id not in stem:
-            names[revision.id] = (new, path)
-            continue
-        renamed = stem.replace(revision.id, new, 1) if revision.id in stem else f"{stem}_{new}"
-        names[revision.id] = (new, posixpath.join(folder, f"{renamed}.py"))
+        # A name without the id stays as it is: it says what the revision is about.
+        stem = naming.renamed(_stem(path), revision.id, new)
+        names[revision.id] = (new, posixpath.join(posixpath.dirname(path), f"{stem}.py"))
     return names
+
+
+def _stem(path: str) -> str:
+    return posixpath.basename(path).removesuffix(".py")
+
+
+def _words(revision: Revision) -> str:
+    """What a revision is about, for an id that carries it."""
+    if naming.carries(_stem(revision.path), revision.id):
+        return revision.id.partition("_")[2]
+    return naming.own_slug(_stem(revision.path), revision.doc)
+
+
+def _aside(draft: _Draft, trees: Trees) -> str:
+    """Another path for a file whose own is the target's, too: in the words of its docstring, else counted."""
+    folder, stem = posixpath.dirname(draft.path), _stem(draft.path)
+    words, own = naming.own_slug(stem, ""), naming.own_slug("", draft.revision.doc)
+    names = [stem.replace(words, own, 1)] if words and own else []
+    names += [f"{stem}_{number}" for number in range(2, 100)]
+    paths = (posixpath.join(folder, f"{name}.py") for name in names)
+    return next((path for path in paths if not _exists(path, trees)), draft.path)
 
 
 def _drafts(chain: list[Revision], trees: Trees) -> dict[str, _Draft]:
@@ -321,7 +343,7 @@ def _finished(
         old = draft.revision.path
         taken = _is_theirs(old, trees)
         if taken and draft.path == old:
-            draft.path = f"{old.removesuffix('.py')}_{draft.revision.id}.py"
+            draft.path = _aside(draft, trees)
         if draft.path != old and _exists(draft.path, trees):
             raise CannotEdit(0, f"`{old}` would become `{draft.path}`, which exists already")
         outcome = revision_of(draft.path, draft.revision.blob, parse(draft.new))

@@ -292,7 +292,7 @@ def _renumbered(facts: Facts, moved: Iterable[str], taken: frozenset[str]) -> tu
 
     chain = [facts.merged.revisions[id_] for id_ in facts.merged.parents_first(moved)]
     known = [id_ for graph in (facts.merged, facts.target, facts.head or ()) for id_ in (each.id for each in graph)]
-    return renumber(chain, list(facts.target), known, taken)
+    return renumber(chain, list(facts.target), known, taken, facts.environment.file_template)
 
 
 def _new_numbers(renumbered: tuple[Renumbered, ...]) -> Reason:

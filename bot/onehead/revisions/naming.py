@@ -26,6 +26,36 @@ def slug(message: str, longest: int = 40) -> str:
     return text if len(text) <= longest else text[:longest].rsplit("_", 1)[0] + "_"
 
 
+def carries(stem: str, rev: str) -> bool:
+    """Whether a file is named after its id."""
+    return _place(stem, rev) is not None
+
+
+def renamed(stem: str, rev: str, new: str) -> str:
+    """The same name with another id in it; unchanged where it carries none."""
+    place = _place(stem, rev)
+    return stem if place is None else f"{stem[: place.start()]}{new}{stem[place.end() :]}"
+
+
+def _place(stem: str, rev: str) -> re.Match[str] | None:
+    return re.search(rf"(?<![0-9A-Za-z]){re.escape(rev)}(?![0-9A-Za-z])", stem)
+
+
+def own_slug(stem: str, doc: str) -> str:
+    """What a revision is about, in the words of its file's name, else of its docstring; empty where neither says it.
+
+    Its id does not tell: one that is there twice was copied, words and all.
+
+    Args:
+        stem: name of the file, without `.py`.
+        doc: first line of the docstring.
+    """
+    begins = _DATE.match(stem) or _EPOCH.match(stem) or _NUMBER.match(stem)
+    words = (stem[begins.end() :] if begins else stem).strip("-_.")
+    # Without a message the docstring begins with what Alembic writes below it.
+    return words or ("" if doc.startswith("Revision ID:") else slug(doc).strip("_"))
+
+
 def values(rev: str, message_slug: str, moment: datetime | None, number: int) -> dict[str, object]:
     """What the tokens of a file template stand for; `number` is ours, for files that are numbered by hand.
 
@@ -74,7 +104,7 @@ def template_of(rev: str, stem: str) -> str:
 
     A name with more words than the message explains is not understood, and answered with Alembic's own default.
     """
-    place = re.search(rf"(?<![0-9A-Za-z]){re.escape(rev)}(?![0-9A-Za-z])", stem)
+    place = _place(stem, rev)
     if place is None:
         return _front(stem.removesuffix("_"))
     after = stem[place.end() :]

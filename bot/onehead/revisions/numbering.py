@@ -25,6 +25,8 @@ _DATE = re.compile(
     r"(?P<rest>[-_.].*)?$"
 )
 _NUMBER = re.compile(r"(?P<prefix>[A-Za-z]{0,8}[-_]?)(?P<digits>\d{1,6})(?P<rest>[-_].*)?$")
+_TOKEN = re.compile(r"%{1,2}\((?P<name>\w+)\)")
+_YEAR = re.compile(r"(?:19|20)\d\d")
 _HEX = re.compile(r"[0-9a-f]{4,32}$")
 _STAMPS = {
     8: ("%Y%m%d", "days"),
@@ -103,6 +105,24 @@ def date_of(name: str) -> tuple[datetime, tuple[str, ...]] | None:
         return None
     digits = re.sub(r"\D", "", found["stamp"])
     return _moment(digits), _UNITS[: len(digits) // 2 - 1]
+
+
+def counter(path: str, file_template: str | None = None) -> int | None:
+    """The number by which a file counts the revisions: none where its name begins with a date.
+
+    Args:
+        path: of the file.
+        file_template: as configured. What it begins a name with is known; without one, a folder named after a year
+            tells that months and days stand in the names.
+    """
+    place = PurePosixPath(path)
+    if file_template is not None:
+        begins = _TOKEN.match(file_template.rpartition("/")[2])
+        if begins is not None and begins["name"] not in ("rev", "slug"):
+            return None
+    elif any(_YEAR.fullmatch(folder) for folder in place.parts[:-1]):
+        return None
+    return file_number(place.stem)
 
 
 def _dated(name: str) -> re.Match[str] | None:
@@ -208,6 +228,15 @@ def _with_slug(stem: str, house: Convention, slug: str) -> str:
     return house.separator.join([stem, "_".join(words)]) if words else stem
 
 
+def reworded(revision_id: str, slug: str) -> str:
+    """An id that carries words with others in their place; the same where it carries none, or there are none."""
+    found = _DATE.match(revision_id) or _NUMBER.match(revision_id)
+    words = re.sub(r"\W+", "_", slug).strip("_").lower()
+    if found is None or not found["rest"] or not words:
+        return revision_id
+    return _with_slug(revision_id[: found.start("rest")], Convention(slug=True, separator=found["rest"][0]), words)
+
+
 def _next_date(stamp: str, house: Convention, taken: Collection[str], slug: str) -> str:
     """The next moment after `stamp` that nobody has, written the same way."""
     digits = re.sub(r"\D", "", stamp)
@@ -236,6 +265,7 @@ def renumber(
     target: Collection[Revision],
     known: Collection[str] = (),
     elsewhere: Collection[str] = (),
+    file_template: str | None = None,
 ) -> tuple[Renumbered, ...]:
     """New numbers for a chain that moves onto a target where one of its numbers is taken.
 
@@ -247,21 +277,24 @@ def renumber(
         target: the revisions of the target.
         known: further ids and file stems of the judged trees.
         elsewhere: ids and file stems of other branches, tags and pull requests.
+        known: further ids and file stems in use, for instance of other branches.
+        file_template: as configured.
 
     Returns:
         One entry per numbered revision, in the order of `chain`; nothing where no number is taken.
     """
+    numbers = {revision.path: counter(revision.path, file_template) for revision in (*target, *chain)}
+    taken = {number for revision in target if (number := numbers[revision.path]) is not None}
+    if 2 * sum(numbers[revision.path] is not None for revision in target) <= len(target):
+        return ()
+    if not any(numbers[revision.path] in taken for revision in chain):
+        return ()
     stems = [PurePosixPath(revision.path).stem for revision in target]
-    taken = {number for stem in stems if (number := file_number(stem)) is not None}
-    if 2 * sum(file_number(stem) is not None for stem in stems) <= len(stems):
-        return ()
-    if not any(file_number(PurePosixPath(revision.path).stem) in taken for revision in chain):
-        return ()
     free = free_numbers([*stems, *(revision.id for revision in target), *known], 6, elsewhere)
     renumbered = []
     for revision in chain:
         stem = PurePosixPath(revision.path).stem
-        if file_number(stem) is not None:
+        if numbers[revision.path] is not None:
             renumbered.append(_renumbered(revision, stem, next(free)))
     return tuple(renumbered)
 
