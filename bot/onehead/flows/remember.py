@@ -9,6 +9,7 @@ from onehead.errors import CannotJudge
 from onehead.flows import ours
 from onehead.flows.ledger import FULL, MOST_DATABASES, Ledger, encoded, file_of, ledger_at, read_ledger
 from onehead.gitrepo.command import Git
+from onehead.gitrepo.message import commit_message
 from onehead.gitrepo.mirror import Mirror
 from onehead.gitrepo.remote import PushStatus, RefUpdate
 from onehead.gitrepo.write import Draft, Signature, write_commits
@@ -84,7 +85,7 @@ def _forgotten(git: Git, ledger: Ledger, report: RowsReported) -> str:
 
 def _committed(git: Git, tip: str, changes: list[FileChange], subject: str, at: str) -> str:
     author = Signature(ours.AUTHOR, ours.EMAIL, datetime.strptime(at, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC))
-    [sha] = write_commits(git, tip or _nothing(git), [Draft(f"{subject}\n", changes)], author)
+    [sha] = write_commits(git, tip or _nothing(git), [Draft(commit_message([subject]), changes)], author)
     return sha
 
 

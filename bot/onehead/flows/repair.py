@@ -15,13 +15,16 @@ from onehead.errors import OneheadError
 from onehead.flows import ours
 from onehead.flows.changes import Repairs
 from onehead.flows.examine import Trees, examine
+from onehead.gitrepo import write
 from onehead.gitrepo.command import Git
 from onehead.gitrepo.merge import write_clean_merge, write_merged_tree
+from onehead.gitrepo.message import commit_message
 from onehead.gitrepo.refs import describe, is_ancestor
-from onehead.gitrepo.write import Draft, Merge, Signature, write_commits
+from onehead.gitrepo.write import Draft, Signature, write_commits
 from onehead.plan.facts import Evidence
 from onehead.plan.findings import Side
-from onehead.plan.plans import Plan, Reissue
+from onehead.plan.merging import BEFORE
+from onehead.plan.plans import Merge, Plan, Reissue, Reparent
 from onehead.plan.verdict import Examination, Point
 from onehead.reports.text import short_ref
 from onehead.revisions.graph import Graph
@@ -107,7 +110,7 @@ def merged_commit(git: Git, base: str, head: str) -> str | None:
     if tree is None:
         return None
     signature = Signature(ours.AUTHOR, ours.EMAIL, describe(git, [head])[head].date)
-    [sha] = write_commits(git, base, [Draft("What merging would give\n", (), Merge(head, tree))], signature)
+    [sha] = write_commits(git, base, [Draft("What merging would give\n", (), write.Merge(head, tree))], signature)
     return sha
 
 
@@ -169,8 +172,8 @@ def _merge_of_target(git: Git, repairs: Repairs, trees: Trees) -> Draft:
         raise TextConflict(tuple(sorted(unresolved)))
     ref = examination.head.ref
     into = f"pull request {ref.split('/')[2]}" if ref.startswith("refs/pull/") else short_ref(ref)
-    message = f"Merge {short_ref(examination.target.ref)} into {into}\n"
-    return Draft(message, resolved, Merge(target, tree))
+    named = f"Merge {short_ref(examination.target.ref)} into {into}"
+    return Draft(commit_message([named, "Merge the target into this branch"]), resolved, write.Merge(target, tree))
 
 
 def _date(git: Git, examination: Examination) -> datetime:
@@ -180,21 +183,33 @@ def _date(git: Git, examination: Examination) -> datetime:
 
 
 def _message(repairs: Repairs) -> str:
-    lines = []
-    for examined in repairs.examination.environments:
-        path = examined.facts.environment.path
-        if path in repairs.changes:
-            lines.append(_subject(examined.plan, path))
-            lines += ["", *(reason.message for reason in examined.plan.reasons), ""]
-    return "\n".join(lines).rstrip() + "\n"
+    repaired = [
+        examined for examined in repairs.examination.environments if examined.facts.environment.path in repairs.changes
+    ]
+    deeds = [_deed(examined.plan) for examined in repaired]
+    if len(repaired) == 1:
+        [examined] = repaired
+        subjects = (f"{examined.facts.environment.path}: {deeds[0]}", f"migrations: {deeds[0]}")
+        return commit_message(subjects, [reason.message for reason in examined.plan.reasons])
+    body = []
+    for examined, deed in zip(repaired, deeds, strict=True):
+        body += [f"{examined.facts.environment.path}: {deed}", *(reason.message for reason in examined.plan.reasons)]
+    return commit_message([f"migrations: repair {len(repaired)} environments"], body)
 
 
-def _subject(plan: Plan, path: str) -> str:
-    what = {
-        "merge": "merge the heads of the migration chain",
-        "reparent": "move this branch's migrations onto the newest one",
-        "reissue": "give this branch's migrations ids of their own",
-    }
-    if isinstance(plan, Reissue) and not plan.files:
-        return f"{path}: drop this branch's copy of a published migration"
-    return f"{path}: {what[plan.kind]}"
+def _deed(plan: Plan) -> str:
+    match plan:
+        case Merge(merges=merges):
+            heads = {head for parents in merges for head in parents if head != BEFORE}
+            return f"merge {len(heads)} heads of the migration chain"
+        case Reparent(moved=[_]):
+            return "move this branch's migration onto the newest one"
+        case Reparent():
+            return "move this branch's migrations onto the newest one"
+        case Reissue(files=[], dropped=dropped):
+            copies = "copy of a published migration" if len(dropped) == 1 else "copies of published migrations"
+            return f"drop this branch's {copies}"
+        case Reissue(files=[_]):
+            return "give this branch's migration an id of its own"
+        case _:
+            return "give this branch's migrations ids of their own"
