@@ -9,7 +9,7 @@ import pytest
 from tests.forgejos.administration import Api, HostedRepository
 from tests.forgejos.port import Account
 from tests.forgejos.workcopy import WorkCopy
-from tests.migrations import chain, merged
+from tests.migrations import chain, merged, revision
 from tests.migrations import project as alembic_project
 from tests.stories.conftest import Service
 
@@ -25,7 +25,7 @@ def brought(body: str) -> list[str]:
 
 
 def bea_writes(service: Service, work_copy: WorkCopies) -> tuple[Account, WorkCopy]:
-    """A colleague's branch `teams` with 019, and Ann's pull request with 020."""
+    """A colleague's branch `teams` with 019, and Ann's pull request with beef."""
     project = service.project
     project.copy.commit(BASE, "Start")
     project.copy.push()
@@ -35,7 +35,7 @@ def bea_writes(service: Service, work_copy: WorkCopies) -> tuple[Account, WorkCo
     hers.branch("teams")
     hers.commit(chain(("019", "018")), "Player teams")
     hers.push()
-    project.push_branch("oauth", chain(("020", "018")))
+    project.push_branch("oauth", chain(("beef", "018")))
     return bea, hers
 
 
@@ -69,3 +69,27 @@ def test_what_was_merged_without_a_pull_request_is_credited_to_its_own_commit(
 
     theirs, _ = brought(service.verdicts(mine)[0]["body"])
     assert theirs == f"{bea.name.title()} in {written[:10]}"
+
+
+def test_what_a_repair_has_renamed_is_credited_to_whoever_wrote_it(
+    service: Service, work_copy: WorkCopies, api_of: Apis
+) -> None:
+    project = service.project
+    bea, hers = bea_writes(service, work_copy)
+    hers.git("checkout", "-q", "-b", "badges", "main")
+    hers.commit(revision("019", "018", "badges"), "Badges, with an id that is taken")
+    hers.push()
+    teams, badges = (project.open_pull(name, by=api_of(bea))["number"] for name in ("teams", "badges"))
+    project.merge(teams)
+    service.settle()
+    [repair] = [each for each in service.repairs() if each["base"]["ref"] == "badges"]
+    assert repair["head"]["ref"] == "onehead/reissue/badges"
+    project.merge(repair["number"])
+    service.settle()
+    project.merge(badges)
+    mine = project.open_pull("oauth", title="OAuth tokens")["number"]
+    service.settle()
+
+    theirs, own = brought(service.verdicts(mine)[0]["body"])
+    assert theirs == f"{bea.name.title()} in #{teams}, {bea.name.title()} in #{badges}"
+    assert own.startswith(f"{project.owner.name.title()} in ")

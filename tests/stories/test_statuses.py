@@ -132,9 +132,10 @@ def test_with_several_environments_those_in_trouble_are_named(service: Service) 
     two = project.push_branch("two", in_each("021", "018", "billing", "users"))
     copy.commit(in_each("019", "018", *places), "Everywhere")
     copy.push()
-    project.open_pull("one")
+    number = project.open_pull("one")["number"]
     project.open_pull("two")
     service.settle()
+    assert "\n### `users/versions`\n" in service.verdicts(number)[0]["body"]
     assert newest(service, one)["description"].startswith("users/versions: Once merged, the chain forks after 018")
     assert newest(service, two)["description"].startswith(
         "billing/versions (also users/versions): Once merged, the chain forks after 018"

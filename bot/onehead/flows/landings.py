@@ -2,15 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 
+from onehead.flows import ours
 from onehead.forge.api import ForgejoApi
 from onehead.forge.errors import NotFound
 from onehead.forge.values import RepositoryName
 from onehead.gitrepo.command import Git
-from onehead.gitrepo.history import introduced, landed
+from onehead.gitrepo.history import introduced, landed, renamed
 from onehead.gitrepo.refs import Commit
+
+
+def written(git: Git, paths: Collection[str], branch: str, not_in: Sequence[str]) -> dict[str, Commit]:
+    """Path → the commit in which a person wrote it: a repair of ours may have renamed it since.
+
+    Args:
+        git: the repository.
+        paths: files of `branch`.
+        branch: SHA of its tip.
+        not_in: SHAs whose history is of no interest.
+    """
+    found = introduced(git, paths, branch, not_in)
+    for path, commit in list(found.items()):
+        if commit.author_email == ours.EMAIL and (before := renamed(git, commit.sha).get(path)) is not None:
+            found[path] = written(git, [before], f"{commit.sha}^", not_in).get(before, commit)
+    return found
 
 
 class Landings:
@@ -46,8 +63,7 @@ class Landings:
     def _written(self, paths: Collection[str], branch: str, oldest: Commit) -> dict[str, Commit]:
         """Looked for in what has come to the branch since the first of the files landed."""
         before = self._git.ask("rev-parse", "--verify", "--quiet", "--end-of-options", f"{oldest.sha}^")
-        known = [before.out.decode("ascii").strip()] if before.code == 0 else []
-        return introduced(self._git, paths, branch, known)
+        return written(self._git, paths, branch, [before.out.decode("ascii").strip()] if before.code == 0 else [])
 
     def pull_behind(self, sha: str) -> int | None:
         """Number of the pull request whose merge wrote a commit; `None` for what was pushed without one."""

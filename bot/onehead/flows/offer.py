@@ -322,7 +322,7 @@ def _to_fork(bench: Bench, case: Case, occasion: Occasion, written: Written) -> 
     if tip != written.sha:
         [outcome] = bench.mirror.push([RefUpdate(ref, written.sha, tip)])
         if outcome.status not in (PushStatus.OK, PushStatus.UP_TO_DATE):
-            refusal = f"apply the patch below; the forge did not take the ref `{ref}` ({outcome.text})."
+            refusal = f"apply the patch below; the forge did not take the ref `{ref}` ({inline(outcome.text, 200)})."
     if not refusal:
         bench.laid_ready[ref] = written.sha
     return Offer(

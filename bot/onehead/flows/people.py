@@ -5,8 +5,8 @@ from __future__ import annotations
 from itertools import islice
 
 from onehead.flows.bench import Bench, Target
+from onehead.flows.landings import written
 from onehead.flows.troubles import NOT_JUDGED
-from onehead.gitrepo.history import introduced
 from onehead.gitrepo.refs import Commit
 from onehead.plan.findings import Code
 from onehead.plan.forks import forks_of
@@ -35,7 +35,7 @@ def _brought_by(bench: Bench, examination: Examination) -> dict[str, str]:
             found[path] = _spoken(writers[path], _pull_behind(bench, examination, landing.sha))
         if examination.head is not None:
             not_in = [examination.target.sha]
-            for path, commit in introduced(bench.git, paths - theirs, examination.head.sha, not_in).items():
+            for path, commit in written(bench.git, paths - theirs, examination.head.sha, not_in).items():
                 found[path] = _spoken(commit, None)
     return found
 

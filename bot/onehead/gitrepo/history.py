@@ -76,6 +76,17 @@ def introduced(git: Git, paths: Collection[str], head: str, not_in: Sequence[str
     return _added(git, paths, ("--topo-order", "-c"), (head, *(f"^{sha}" for sha in not_in)))
 
 
+def renamed(git: Git, commit: str) -> dict[str, str]:
+    """New path → old path of the files that an ordinary commit has renamed, edits included.
+
+    Raises:
+        OneheadError: no repository, an unknown SHA, or missing objects.
+    """
+    out = git.run("diff-tree", "-r", "-z", "-M", "--diff-filter=R", "--name-status", "--no-commit-id", commit)
+    fields = out.decode("utf-8", "surrogateescape").split("\0")[:-1]
+    return dict(zip(fields[2::3], fields[1::3], strict=True))
+
+
 def landed(git: Git, paths: Collection[str], branch: str) -> dict[str, Commit]:
     """How files came onto a branch: path → the commit of its first-parent line that added it under this name.
 

@@ -184,6 +184,7 @@ def _values(remark: Remark, plan: Plan) -> dict[str, Any]:
         "consequence": _consequence(examination),
         "pushed": code(remark.pushed[:10]) if remark.pushed else "",
         "environments": [_environment(remark, examined) for examined in shown],
+        "several": len(examination.environments) > 1,
         "findings": _some([*examination.findings, *_aside(examination, judged)]),
         "more_environments": len(judged) - len(shown),
         "duplicates": isinstance(plan, Reissue) and not plan.by_policy,
