@@ -210,3 +210,28 @@ def test_git_may_move_a_new_revision_along(repo: Repository) -> None:
 
 def chain_in(versions: str) -> dict[str, str]:
     return revision("a1", None, versions=versions) | revision("b1", "a1", versions=versions)
+
+
+# What code says about the version table
+
+LONG = "2026_02_02_add_the_motto_column_to_the_squads"
+WIDENED = {
+    "env.py": {"alembic/env.py": 'connection.exec_driver_sql("CREATE TABLE v (version_num VARCHAR(128))")\n'},
+    "module": {"alembic/table.py": 'Table("v", metadata, Column("version_num", String(128)))\n'},
+    "revision": {
+        path: text.replace(
+            "    op.create_table(", '    op.alter_column("v", "version_num", type_=sa.Text())\n    op.create_table('
+        )
+        for path, text in revision("b1", "a1").items()
+    },
+}
+
+
+@pytest.mark.parametrize("where", WIDENED)
+def test_a_long_id_is_no_error_where_the_project_widens_the_column(repo: Repository, where: str) -> None:
+    repo.commit("main", project() | revision("a1", None) | revision("b1", "a1"))
+    repo.branch("topic", "main")
+    repo.commit("topic", revision(LONG, "b1"))
+    assert codes(repo) == [("id-too-long", "error", "head")]
+    repo.commit("main", WIDENED[where])
+    assert codes(repo) == []

@@ -313,6 +313,21 @@ def test_ids_longer_than_the_column() -> None:
     assert shape(facts(f"a; {LONG}<a"), Code.ID_TOO_LONG) == [("warning", "target", (LONG,))]
 
 
+def test_ids_longer_than_a_wider_column() -> None:
+    wider = facts("a", f"a; {LONG}<a")._replace(id_width=33)
+    assert judge(wider) == ()
+    [finding] = judge(facts("a", f"a; {LONG}y<a")._replace(id_width=33))
+    assert (finding.severity, finding.message) == (
+        "error",
+        f"`{LONG}y` has 34 characters; `alembic_version` holds 33.",
+    )
+    [finding] = judge(facts(f"a; {LONG}<a", f"a; {LONG}<a; y{LONG}<{LONG}"))
+    assert (finding.severity, finding.message) == (
+        "warning",
+        f"`y{LONG}` has 34 characters; the longest so far has 33.",
+    )
+
+
 @pytest.mark.parametrize("id_", ["a-b", "a@b", "a+b", "a:b"])
 def test_ids_that_alembic_refuses(id_: str) -> None:
     assert shape(facts("a", f"a; {id_}<a"), Code.INVALID_ID) == [("error", "head", (id_,))]

@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from onehead.flows.memory import Memory
 from onehead.flows.policy import policies_in
-from onehead.flows.reading import Chain, Listing, ReadBlobs, Reading, Survey, read_trees, set_in_code, survey
+from onehead.flows.reading import (
+    Chain,
+    Listing,
+    ReadBlobs,
+    Reading,
+    Survey,
+    code_near,
+    read_trees,
+    sets_directories,
+    survey,
+)
 from onehead.gitrepo.command import Git
 from onehead.gitrepo.merge import MergedTree, merge_trees, taken_over
-from onehead.gitrepo.snapshot import Contents, Tree, list_changed, list_tree, read
+from onehead.gitrepo.snapshot import Contents, Entry, Tree, list_changed, list_tree, read
 from onehead.plan.decide import decide
 from onehead.plan.facts import Evidence, Facts
 from onehead.plan.findings import Code, Finding
@@ -25,7 +35,7 @@ from onehead.plan.verdict import Coverage, Examination, Examined, Point
 from onehead.revisions.allowance import examination
 from onehead.revisions.graph import Graph
 from onehead.revisions.parse import MAX_BYTES
-from onehead.revisions.revision import Revision
+from onehead.revisions.revision import MAX_ID, Revision
 
 GatherEvidence = Callable[[Facts, Policy], Evidence]
 """Looks for the revisions that a repair could move on every other branch and tag."""
@@ -67,6 +77,11 @@ class Trees(NamedTuple):
     def target(self) -> Tree:
         """Listing of the target."""
         return self.ground.tree
+
+    @property
+    def judged(self) -> Mapping[str, Entry]:
+        """The files of the tree that is judged."""
+        return (self.merge or self.target).entries
 
 
 @examination()
@@ -267,12 +282,22 @@ def _facts(
             old_unloaded=frozenset(r.id for items in surveys[0].unloaded.values() for r in items),
         )
         if any(parent in facts.elsewhere for _, parent in chain.graph.missing):
-            entries = (trees.merge or trees.target).entries
-            facts = facts._replace(set_in_code=set_in_code(entries, chain.environment, trees.read))
+            code = code_near(trees.judged, chain.environment, trees.read)
+            facts = facts._replace(set_in_code=sets_directories(code))
+        if any(len(id_) > MAX_ID and (alone or id_ not in before) for id_ in chain.graph.revisions):
+            facts = facts._replace(id_width=_id_width(chain, trees))
         yield facts, chain
     for _, chain in sorted(surveys[0].chains.items()):
         if chain.files and not any(chain.graph is graph for graph in followed):
             yield Facts(chain.environment, chain.graph, Graph(()), Graph(())), Chain(chain.environment, Graph(()), 0)
+
+
+def _id_width(chain: Chain, trees: Trees) -> int:
+    """How wide the project makes the version table's column: in code beside the environment, or in a revision."""
+    from onehead.revisions.version_width import width_in  # noqa: PLC0415 - few ids are so long
+
+    revisions = trees.read({revision.blob for revision in chain.graph}).data
+    return width_in([*code_near(trees.judged, chain.environment, trees.read), *revisions.values()])
 
 
 def _without_remains(surveys: list[Survey]) -> Survey:

@@ -157,18 +157,23 @@ def _read(listings: list[Listing], read: ReadBlobs, memory: Memory, old: set[str
 
 def _pinned(listing: Listing, found: Located, read: ReadBlobs) -> Located:
     """What Alembic would load: where neither the configuration nor code beside it speaks, no sub-folder."""
-    return found.pinned([path for path, modules in found.modules.items() if _speaks(listing.entries, modules, read)])
+    code = {path: _code(listing.entries, modules, read) for path, modules in found.modules.items()}
+    return found.pinned([path for path, texts in code.items() if sets_directories(texts)])
 
 
-def set_in_code(entries: Mapping[str, Entry], environment: Environment, read: ReadBlobs) -> bool:
-    """Whether Python code beside an environment may give it other directories than its configuration does."""
-    return _speaks(entries, modules_near(Tree(entries), environment), read)
+def code_near(entries: Mapping[str, Entry], environment: Environment, read: ReadBlobs) -> list[bytes]:
+    """The Python code beside an environment, which may configure it as well."""
+    return _code(entries, modules_near(Tree(entries), environment), read)
 
 
-def _speaks(entries: Mapping[str, Entry], modules: Iterable[str], read: ReadBlobs) -> bool:
+def sets_directories(code: Iterable[bytes]) -> bool:
+    """Whether code may give an environment other directories than its configuration does."""
+    return any(_SET_IN_CODE in text for text in code)
+
+
+def _code(entries: Mapping[str, Entry], modules: Iterable[str], read: ReadBlobs) -> list[bytes]:
     found = [entries[path] for path in modules if path in entries]
-    data = read({entry.oid for entry in found if entry.mode not in (SYMLINK, SUBMODULE)}).data
-    return any(_SET_IN_CODE in text for text in data.values())
+    return [*read({entry.oid for entry in found if entry.mode not in (SYMLINK, SUBMODULE)}).data.values()]
 
 
 def _links(listing: Listing) -> list[Entry]:

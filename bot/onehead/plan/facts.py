@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from onehead.revisions.environment import ConfigProblem, Environment
 from onehead.revisions.graph import Graph
-from onehead.revisions.revision import Revision
+from onehead.revisions.revision import MAX_ID, Revision
 
 
 class Facts(NamedTuple):
@@ -25,6 +25,7 @@ class Facts(NamedTuple):
         problems: what of its configuration can't be understood, in the judged tree.
         old_problems: the same for the target.
         allowed_heads: how many heads the environment may have before that is a fork.
+        id_width: how many characters an id may have, as far as the project's own code says.
         unloaded: revisions of the judged tree that Alembic does not load: their files are in sub-folders that it does
             not read, or where the branch has its revisions and the target has none any more.
         old_unloaded: ids of those of the target.
@@ -42,6 +43,7 @@ class Facts(NamedTuple):
     old_problems: tuple[ConfigProblem, ...] = ()
     allowed_heads: int = 1
     set_in_code: bool = False
+    id_width: int = MAX_ID
     unloaded: tuple[Revision, ...] = ()
     old_unloaded: frozenset[str] = frozenset()
     deeds: Mapping[str, str] = MappingProxyType({})

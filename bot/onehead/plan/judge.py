@@ -19,9 +19,6 @@ from onehead.wording import MOST_NAMED, shortened
 _LONGEST_EXACT = 3
 """An id of three digits begins many longer ones; nobody means those by it, and neither does Alembic."""
 _FORBIDDEN = re.compile(r"[@+:-]")
-
-MAX_ID = 32
-"""Width of `alembic_version.version_num`."""
 _MOST_NAMED = 5
 
 
@@ -227,10 +224,15 @@ def _ids(facts: Facts) -> Iterator[Finding]:
         if facts.head is not None and id_ in facts.target:
             continue
         side = side_of(facts, False)
-        if len(id_) > max(MAX_ID, longest):
-            message = f"{named([id_])} has {len(id_)} characters; `alembic_version` holds {MAX_ID}."
-            # Alone, an id that is already deployed proves that the project widened the column.
-            severity: Severity | None = "warning" if facts.head is None else None
+        if len(id_) > max(facts.id_width, longest):
+            holds = f"`alembic_version` holds {facts.id_width}"
+            # An id that is already deployed proves that the project widened the column, and not how far.
+            severity: Severity | None = None
+            if facts.head is None:
+                severity = "warning"
+            elif longest > facts.id_width:
+                severity, holds = "warning", f"the longest so far has {longest}"
+            message = f"{named([id_])} has {len(id_)} characters; {holds}."
             yield finding_of(facts, Code.ID_TOO_LONG, side, message, [id_], [revision.path], severity)
         if _FORBIDDEN.search(id_):
             message = f"{named([id_])} holds a character that Alembic does not allow in an id."

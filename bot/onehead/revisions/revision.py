@@ -6,6 +6,9 @@ from typing import NamedTuple
 
 from onehead.revisions.declared import Refusal
 
+MAX_ID = 32
+"""Characters of an id that Alembic's own version table holds (the width of `alembic_version.version_num`)."""
+
 
 class Revision(NamedTuple):
     """One revision of an environment, as its file declares it.
