@@ -396,7 +396,15 @@ def test_a_function_that_is_wrapped_afterwards_stays_wrapped() -> None:
     text += "upgrade = app.each_schema(upgrade)\n"
     data = made(sibling("v/020_a.py", text), sibling("v/019_b.py", twin(text))).data.decode()
     assert "import app\n" in data
-    assert "upgrade = app.each_schema(upgrade)\n\n\ndef downgrade(schema):\n    pass\n" in data
+    assert data.endswith("def upgrade(schema):\n    pass\n\n\nupgrade = app.each_schema(upgrade)\n")
+
+
+def test_a_downgrade_is_added_where_only_the_model_has_none() -> None:
+    none = MODERN[: MODERN.index("\n\n\ndef downgrade")]
+    heads = (sibling("v/020_a.py", none), sibling("v/019_b.py", twin(MODERN)))
+    assert made(*heads).data == made(sibling("v/020_a.py", MODERN), heads[1]).data
+    data = made(heads[0], sibling("v/019_b.py", twin(none))).data.decode()
+    assert data.endswith('def upgrade() -> None:\n    """Upgrade schema."""\n    pass\n')
 
 
 @pytest.mark.parametrize(
@@ -683,6 +691,7 @@ def test_a_line_of_the_docstring_that_all_have_stays() -> None:
         ('release = "26.2"', "", False),
         ('__author__ = "jordan"', '__author__ = "jordan"', False),
         ("teams = op.f", "teams = op.f", False),
+        ("# ### end Alembic commands ###", "# ### end Alembic commands ###", False),
     ],
 )
 def test_what_stands_beside_the_header_stays_where_it_is_the_projects(one: str, other: str, *, stays: bool) -> None:
@@ -695,3 +704,10 @@ def test_a_comment_behind_a_value_stays_where_others_have_it() -> None:
     data = made(sibling("v/020_a.py", text), sibling("v/019_b.py", twin(text).replace("jordan", "bird"))).data.decode()
     assert "revision: str = '021'  # pragma: allowlist secret\n" in data
     assert "= ('020', '019')\n" in data
+
+
+def test_a_constant_that_some_have_is_not_the_projects() -> None:
+    some = headed("020", below="BATCH = 1000"), headed("019"), headed("018", below="BATCH = 1000"), headed("017")
+    assert b"BATCH" not in made(*some).data
+    most = headed("020", below="BATCH = 1000"), headed("019", below="BATCH = 1000"), headed("018", below="BATCH = 1000")
+    assert b"BATCH = 1000" in made(*most, headed("017")).data

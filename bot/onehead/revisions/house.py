@@ -35,6 +35,8 @@ class House:
         """Whether a comment is the project's: another file has it as well."""
         if _ALEMBIC.match(comment):
             return True
+        if comment.startswith("# ###"):
+            return False  # Alembic's, around what it generated
         if not self._comments:
             return bool(_LICENCE.search(comment)) and not (_HOLDER.search(comment) or _AUTHOR.search(comment))
         if _HOLDER.search(comment):
@@ -42,19 +44,19 @@ class House:
             return bool(naming) and all(comment in each for each in naming)
         return not _AUTHOR.search(comment) and any(comment in each for each in self._comments)
 
-    def all_have(self, text: str) -> bool:
-        """Whether all the others have this text somewhere."""
-        return bool(self._texts) and all(text in each for each in self._texts)
+    def none_has(self, text: str) -> bool:
+        """Whether there are other files, and this text is in none of them."""
+        return bool(self._texts) and not any(text in each for each in self._texts)
 
     def all_have_line(self, line: str) -> bool:
         """Whether a line of the docstring is the project's: all the others have it."""
         return bool(self._lines) and not _AUTHOR.search(line) and all(line.strip() in each for each in self._lines)
 
     def has_statement(self, statement: str, names: Collection[str]) -> bool:
-        """Whether an assignment is the project's: another file has the same, or all assign these names."""
+        """Whether an assignment is the project's: most other files have the same, or all assign these names."""
         if not self._texts or _AUTHOR.search(statement):
             return False
-        if any(statement in each for each in self._lines):
+        if 2 * sum(statement in each for each in self._lines) > len(self._lines):
             return True
         assigned = [re.compile(rf"{LINE_START}{re.escape(name)}[ \t]*[:=]") for name in names]
         return all(each.search(text) for each in assigned for text in self._texts)

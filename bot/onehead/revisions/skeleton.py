@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from onehead.revisions.allowance import examination
+from onehead.revisions.allowance import Spent, examination
 from onehead.revisions.anatomy import NAMES, Anatomy, Trouble, dissect, quotes_of
 from onehead.revisions.edit import CannotEdit, Splice, new_value
 from onehead.revisions.house import House
@@ -77,9 +77,12 @@ def skeleton(data: bytes, others: Sequence[bytes], says: Says) -> bytes:
     if isinstance(file, Trouble):
         raise CannotEdit(0, file.reason)
     result = _bytes(_Copy(file, House(others), says).text(), file)
-    if syntax(result) is None:
-        raise CannotEdit(0, "what would be left of it is no Python")
-    return result
+    try:
+        if syntax(result) is not None:
+            return result
+    except Spent as limit:
+        raise CannotEdit(0, str(limit)) from None
+    raise CannotEdit(0, "what would be left of it is no Python")
 
 
 def _bytes(text: str, like: Anatomy) -> bytes:
@@ -133,7 +136,7 @@ class _Copy:
             else:
                 lost = max(lost, _blank_lines(gap))  # what comes next stands as far from what came before
         pieces.append(self._newline if pieces[-1][-1] not in "\r\n" else "")
-        if "downgrade" not in self._functions:
+        if "downgrade" not in self._functions and not self._house.none_has("def downgrade"):
             pieces += [self._newline * 2, self._emptied_function(self._functions["upgrade"], "downgrade")]
         return "".join(pieces)
 
