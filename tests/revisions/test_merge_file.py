@@ -495,6 +495,15 @@ def test_where_ids_are_dates_name_id_and_date_agree(
     assert (f"Create Date: {new.create_date}".encode() in new.data) is bool(new.create_date)
 
 
+def test_a_file_that_was_dated_again_is_as_new_as_its_name() -> None:
+    one = sibling("v/20260804_1845_aa11_x.py", dated("aa11", "2026-07-28 12:48:27+00:00"))
+    new = made(one, sibling("v/20260801_0900_bb22_x.py", dated("bb22", "2026-08-01 09:00:03+00:00")))
+    assert (new.path, new.create_date) == (
+        f"v/20260804_1845_{new.id}_merge_aa11_and_bb22.py",
+        "2026-08-04 18:45:00+00:00",
+    )
+
+
 def test_a_name_that_alembic_cut_is_no_manner() -> None:
     long = "merge_aaaaaaaaaaaaaaaa_and_a_word_that_is_too_"
     siblings = (sibling(f"v/aa11_{long}.py", dated("aa11")), sibling(f"v/bb22_{long}.py", dated("bb22")))

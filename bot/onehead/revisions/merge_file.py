@@ -6,7 +6,7 @@ All of it follows from the heads and the files around them, so two makers of the
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
@@ -17,7 +17,7 @@ from onehead.revisions.edit import CannotEdit, is_plain
 from onehead.revisions.numbering import convention, date_of, merge_id, next_number
 from onehead.revisions.parse import parse
 from onehead.revisions.revision import Revision
-from onehead.revisions.skeleton import Says, skeleton
+from onehead.revisions.skeleton import NewHeader, skeleton
 
 STOCK = b'''"""message
 
@@ -134,7 +134,7 @@ def merge_file(
     number = next_number([*stems, *taken], 4, elsewhere)
     values = naming.values(new_id, short, moment, number)
     path = _path(location, file_template, parents, siblings, values, {*paths, *(each.path for each in around)})
-    data = _text(siblings, Says(new_id, ids, message, date))
+    data = _text(siblings, NewHeader(new_id, ids, message, date))
     return NewRevision(new_id, path, data, ids, message, date)
 
 
@@ -151,18 +151,18 @@ def is_merge_of(data: bytes, revision_id: str, parents: tuple[str, ...]) -> bool
     return declared == (revision_id, parents, (), (), (), "")
 
 
-def _text(siblings: Sequence[Sibling], says: Says) -> bytes:
+def _text(siblings: Sequence[Sibling], new: NewHeader) -> bytes:
     """The newest sibling's bytes where they can be copied, else the next one's."""
     files = [each.data for each in siblings]
     for number, data in enumerate([*files, STOCK]):
         others = [*files[:number], *files[number + 1 :]] if number < len(files) else []
         try:
-            text = skeleton(data, others, says)
+            text = skeleton(data, others, new)
         except CannotEdit:
             continue
-        if is_merge_of(text, says.id, says.parents):
+        if is_merge_of(text, new.id, new.parents):
             return text
-    raise CannotEdit(0, f"the revision {says.id!r} can't be written")
+    raise CannotEdit(0, f"the revision {new.id!r} can't be written")
 
 
 def _path(
@@ -191,10 +191,10 @@ _ISO = re.compile(r"\d{4}-\d\d-\d\d(?:[ T]\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?(?:Z|
 
 
 def _date(parents: Sequence[Sibling], dated_id: str) -> tuple[str, datetime | None]:
-    """The newest `Create Date` of the parents, as written and as a moment: a merge is no older than what it merges.
+    """The newest date of the parents, as `Create Date` says it and as a moment: a merge is as new as what it joins.
 
-    Where no parent has one, the newest date that their file names or ids begin with counts, which is nowhere written.
-    Where the id of the merge is a date, it is that day: name, id and `Create Date` agree.
+    Dates that file names and ids begin with count too, and the merge's own id goes before all: name, id and
+    `Create Date` agree. Where no parent has a `Create Date`, the merge gets none.
     """
     found: list[tuple[datetime, str, datetime]] = []
     texts = []
@@ -206,15 +206,19 @@ def _date(parents: Sequence[Sibling], dated_id: str) -> tuple[str, datetime | No
         except ValueError:
             continue
         found.append((moment if moment.tzinfo else moment.replace(tzinfo=UTC), text, moment))
-    _, text, newest_moment = max(found, key=lambda each: each[:2], default=(None, max(texts, default=""), None))
-    newest_moment = newest_moment or max(_dates_in_names(parents), default=None)
-    day = date_of(dated_id)
-    if day is None:
+    _, text, written = max(found, key=lambda each: each[:2], default=(None, max(texts, default=""), None))
+    names = [name for parent in parents for name in (PurePosixPath(parent.revision.path).stem, parent.revision.id)]
+    named = max((date[0] for date in map(date_of, names) if date), default=None)
+    newest_moment = written
+    if named and (written is None or named > written.replace(tzinfo=None)):
+        newest_moment = named.replace(tzinfo=written.tzinfo if written else None)
+    date = date_of(dated_id)
+    if date is not None:
+        moment, units = date
+        newest_moment = (newest_moment or moment).replace(**{unit: getattr(moment, unit) for unit in units})
+    if newest_moment is None or newest_moment == written or not text:
         return text, newest_moment
-    if newest_moment is None:
-        return "", day[0]
-    agreed = newest_moment.replace(**{unit: getattr(day[0], unit) for unit in day[1]})
-    return (text if agreed == newest_moment or not text else str(agreed)), agreed
+    return str(newest_moment), newest_moment
 
 
 def _create_date(parent: Sibling) -> str:
@@ -225,11 +229,3 @@ def _create_date(parent: Sibling) -> str:
     found = next(filter(None, (_CREATE_DATE.search(file.text[start:end]) for start, end in file.strings)), None)
     text = found[1].strip(" \t\f\"'") if found else ""
     return text if re.fullmatch(r"[\w .:,/()+-]{1,60}", text) else ""
-
-
-def _dates_in_names(parents: Sequence[Sibling]) -> Iterator[datetime]:
-    for parent in parents:
-        for name in (PurePosixPath(parent.revision.path).stem, parent.revision.id):
-            day = date_of(name)
-            if day is not None:
-                yield day[0]

@@ -17,7 +17,7 @@ from itertools import pairwise
 from onehead.revisions.allowance import Spent, examination
 from onehead.revisions.anatomy import NAMES, Anatomy, Trouble, dissect, quotes_of
 from onehead.revisions.edit import CannotEdit, Splice, new_value
-from onehead.revisions.house import House
+from onehead.revisions.file_style import FileStyle
 from onehead.revisions.names import WORD, names_bound, names_used
 from onehead.revisions.positions import LINE_START, NEWLINE, Lines
 from onehead.revisions.python_source import syntax
@@ -42,7 +42,7 @@ _MAYBE_NONE = re.compile(r"\b(?:None|Optional|Any|object)\b")
 
 
 @dataclass(frozen=True, slots=True)
-class Says:
+class NewHeader:
     """What the new revision says of itself.
 
     Attributes:
@@ -59,13 +59,13 @@ class Says:
 
 
 @examination()
-def skeleton(data: bytes, others: Sequence[bytes], says: Says) -> bytes:
+def skeleton(data: bytes, others: Sequence[bytes], new: NewHeader) -> bytes:
     """The bytes of a new revision that does nothing, in the manner of an existing one.
 
     Args:
         data: the file to copy.
         others: further files of the project, which show what is common to all of them.
-        says: what is different.
+        new: what is different.
 
     Raises:
         CannotEdit: the file can't be copied; another one, or a stock file, may be.
@@ -76,7 +76,7 @@ def skeleton(data: bytes, others: Sequence[bytes], says: Says) -> bytes:
         file = dissect(_bytes(_BODY.sub(lambda found: f"{found['head']}pass", file.text), file))
     if isinstance(file, Trouble):
         raise CannotEdit(0, file.reason)
-    result = _bytes(_Copy(file, House(others), says).text(), file)
+    result = _bytes(_Copy(file, FileStyle(others), new).text(), file)
     try:
         if syntax(result) is not None:
             return result
@@ -107,8 +107,8 @@ class _Part:
 class _Copy:
     """One file on its way to a new revision."""
 
-    def __init__(self, file: Anatomy, house: House, says: Says) -> None:
-        self._file, self._source, self._house, self._says = file, file.text, house, says
+    def __init__(self, file: Anatomy, style: FileStyle, new: NewHeader) -> None:
+        self._file, self._source, self._style, self._new = file, file.text, style, new
         self._lines = Lines(file.text)
         found = NEWLINE.search(file.text)
         self._newline = found[0] if found else "\n"
@@ -124,19 +124,19 @@ class _Copy:
     def text(self) -> str:
         """The whole of the new file."""
         top = self._parts[0].start
-        pieces = [self._house.comments(self._source[:top], top=True)]
+        pieces = [self._style.comments(self._source[:top], top=True)]
         if self._docstring is None:  # a merge should say why it is there
-            pieces.append(f'"""{self._says.message}"""{self._newline * 2}')
+            pieces.append(f'"""{self._new.message}"""{self._newline * 2}')
         lost = 0
         for part in self._parts:
-            gap = self._house.comments(self._source[part.gap : part.start])
+            gap = self._style.comments(self._source[part.gap : part.start])
             if part.kept:
                 pieces += [self._newline * (lost - _blank_lines(gap)), gap, self._written(part)]
                 lost = 0
             else:
                 lost = max(lost, _blank_lines(gap))  # what comes next stands as far from what came before
         pieces.append(self._newline if pieces[-1][-1] not in "\r\n" else "")
-        if "downgrade" not in self._functions and not self._house.none_has("def downgrade"):
+        if "downgrade" not in self._functions and not self._style.none_has("def downgrade"):
             pieces += [self._newline * 2, self._emptied_function(self._functions["upgrade"], "downgrade")]
         return "".join(pieces)
 
@@ -214,7 +214,7 @@ class _Copy:
             return bool(_TEMPLATE_IMPORT.fullmatch(source))
         if isinstance(node, ast.Assign | ast.AnnAssign):
             plain = names_used(node) <= names_bound(node) | {"str", "int", "bool"}
-            return plain and self._house.has_statement(source, names_bound(node))
+            return plain and self._style.has_statement(source, names_bound(node))
         return node is self._docstring or (isinstance(node, ast.Expr) and "sys.path" in source)
 
     def _needed(self, part: _Part) -> set[str]:
@@ -245,7 +245,7 @@ class _Copy:
         splices = {each for node in part.nodes for each in self._changes(node)}
         end = self._lines.span(last)[1]
         beside = self._source[end : part.end].strip()
-        if beside.startswith("#") and not self._house.has_comment(beside):
+        if beside.startswith("#") and not self._style.has_comment(beside):
             splices.add(Splice(end, end + len(self._source[end : part.end].rstrip()), ""))
         pieces, at = [], part.start
         for splice in sorted(splices, key=lambda each: each.start):
@@ -259,11 +259,11 @@ class _Copy:
         for name in self._decides(node):
             declared = self._file.declared[name]
             if name == "revision":
-                yield from new_value(self._file, declared, (self._says.id,))
+                yield from new_value(self._file, declared, (self._new.id,))
             elif name == "down_revision":
                 # As a whole: comments between the ids are about those.
                 declared = replace(declared, elements=declared.elements[:1])
-                [value] = new_value(self._file, declared, self._says.parents)
+                [value] = new_value(self._file, declared, self._new.parents)
                 yield replace(value, text=self._wrapped(value))
             elif declared.computed or declared.ids:
                 yield Splice(declared.start, declared.end, "None")
@@ -281,7 +281,7 @@ class _Copy:
         if (
             len(before) + len(value.text) <= _LONGEST_LINE
             or '"' not in value.text
-            or len(ids) != len(self._says.parents)
+            or len(ids) != len(self._new.parents)
         ):
             return value.text
         lines = "".join(f"    {each},{self._newline}" for each in ids)
@@ -300,12 +300,12 @@ class _Copy:
         return next((each for each in others if not _ONE_ID.fullmatch(each)), "")
 
     def _new_docstring(self, source: str) -> str:
-        says = self._says
+        new = self._new
         prefix, quote = quotes_of(source) or ("", '"""')
         inner = source[len(prefix) + len(quote) : -len(quote)]
         if len(quote) != 3 or quote in inner:
-            return f'"""{says.message}"""'
-        values = {"revision id": says.id, "revises": ", ".join(says.parents), "create date": says.date}
+            return f'"""{new.message}"""'
+        values = {"revision id": new.id, "revises": ", ".join(new.parents), "create date": new.date}
         *lines, last = NEWLINE.split(inner)
         closing = [last] if lines and not last.strip() else []
         kept: list[str] = []
@@ -318,12 +318,12 @@ class _Copy:
             elif not line.strip():
                 kept += [""] if len(kept) < 2 or kept[-1] else []
             elif not told:
-                kept.append(says.message)
+                kept.append(new.message)
                 told = True
-            elif self._house.all_have_line(line):
+            elif self._style.all_have_line(line):
                 kept.append(line)
         if not told:
-            kept = [says.message, "", *filter(None, kept)]
+            kept = [new.message, "", *filter(None, kept)]
         return f"{prefix}{quote}{self._newline.join([*kept, *closing])}{quote}"
 
     def _emptied_function(self, node: _Function, name: str) -> str:
@@ -337,7 +337,7 @@ class _Copy:
         else:
             indent = self._source[line:start]
             docstring = self._function_docstring(node, name)
-            words = f"  {beside}" if beside and self._house.has_comment(beside) else ""
+            words = f"  {beside}" if beside and self._style.has_comment(beside) else ""
             nothing = self._newline.join([words, *([indent + docstring] if docstring else []), indent + nothing])
         signature = self._source[self._first(node) : head]
         if name != node.name:

@@ -22,7 +22,7 @@ _AUTHOR = re.compile(
 """Words that go before whoever wrote one file, or when."""
 
 
-class House:
+class FileStyle:
     """Further files of a project, asked about what one of them has."""
 
     def __init__(self, files: Sequence[bytes]) -> None:
