@@ -6,7 +6,10 @@ import argparse
 import os
 import sys
 from pathlib import Path
+from typing import BinaryIO
 
+from onehead.crash_log.catalogue import Trouble
+from onehead.crash_log.read import read_log
 from onehead.entrypoints.terminal import SignOfLife, painter
 from onehead.errors import UsageError
 from onehead.flows.bodies import traces_in
@@ -19,59 +22,80 @@ from onehead.gitrepo.refs import resolve
 from onehead.plan.facts import Evidence
 from onehead.plan.verdict import Point
 from onehead.reports.explained import CrashLog, explained_text
-from onehead.states.crash import Trouble, crashes_in
 from onehead.states.rows import Whereabouts
 from onehead.states.traces import Traces
 
-_MOST_BYTES = 64 * 1024 * 1024
+MAX_BYTES = 16 * 1024 * 1024
 """Of a longer log only the end is read: that is where a crash stands."""
+
+_MAX_PASSED_OVER = 1024 * 1024 * 1024
+"""Bytes of a stream that may go by before the end that is read."""
+
+_CHUNK = 1024 * 1024
+
+_NAMES_A_REVISION = (Trouble.CANNOT_LOCATE, Trouble.MISSING_PARENT)
+_NAMES_A_THING = (Trouble.ALREADY_THERE, Trouble.NOT_THERE, Trouble.NEW_ENUM_VALUE)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Explain; 3 when the log says nothing about migrations, or the files can't be read."""
+    """Explain; 3 when the log holds nothing that can be explained, or the files can't be read."""
     git = Git(Path(options.repo).absolute())
     memory = memory_for(os.path.realpath(options.repo))
     at = Point(options.at, resolve(git, options.at))
-    crashes = crashes_in(_log(options.file))
+    data, is_whole = _log(options.file)
+    reading = read_log(data.decode("utf-8", "replace"))
     with SignOfLife("reading revisions"):
         examination, trees = examine(
             git, at, None, strategy="merge", memory=memory, evidence=lambda _facts, _policy: Evidence()
         )
-        named = [crash.subject for crash in crashes if crash.trouble == Trouble.CANNOT_LOCATE]
-        needs_makers = any(crash.trouble == Trouble.DUPLICATE_OBJECT for crash in crashes)
+        named = [crash.subject for crash in reading.crashes if crash.trouble in _NAMES_A_REVISION and crash.subject]
+        needs_traces = any(crash.trouble in _NAMES_A_THING for crash in reading.crashes)
         places: dict[str, Whereabouts] = {}
-        makers = {}
+        traces: dict[str, dict[str, Traces]] = {}
+        known: set[str] = set()
         others = Others(git, memory)
         for examined in examination.environments:
             facts = examined.facts
-            unknown = [id_ for id_ in named if id_ not in facts.target and id_ not in places]
+            known |= facts.target.revisions.keys()
+            unknown = [id_ for id_ in named if id_ not in facts.target and not _is_known(places, id_)]
             places |= whereabouts(others, facts, unknown)
-            if needs_makers:
-                makers[facts.environment.path] = _makers(traces_in(facts, trees))
-    sys.stdout.write(explained_text(CrashLog(crashes, examination, places, makers), painter(sys.stdout)))
-    return 3 if not crashes or examination.verdict == "unreadable" else 0
+            if needs_traces:
+                traces[facts.environment.path] = traces_in(facts, trees)
+    known |= {id_ for id_ in places if _is_known(places, id_)}
+    log = CrashLog(reading.believed(known), examination, places, traces, is_whole)
+    sys.stdout.write(explained_text(log, painter(sys.stdout)))
+    return 3 if not log.reading.crashes or examination.verdict == "unreadable" else 0
 
 
-def _log(file: str) -> str:
+def _is_known(places: dict[str, Whereabouts], id_: str) -> bool:
+    return bool(places.get(id_, Whereabouts()) != Whereabouts())
+
+
+def _log(file: str) -> tuple[bytes, bool]:
+    """The end of a log, and whether that is all of it."""
     try:
         if file == "-":
             if sys.stdin.isatty():
                 print("Paste the log, then press Ctrl-D:", file=sys.stderr)
-            data = sys.stdin.buffer.read()
-        else:
-            data = Path(file).read_bytes()
+            return _end(sys.stdin.buffer)
+        with Path(file).open("rb") as stream:
+            if stream.seekable():
+                stream.seek(max(0, stream.seek(0, os.SEEK_END) - MAX_BYTES - 1))
+            return _end(stream)
     except OSError as error:
         raise UsageError(f"The log {file} can't be read: {error.strerror}.") from error
-    return data[-_MOST_BYTES:].decode("utf-8", "replace")
 
 
-def _makers(traces: dict[str, Traces]) -> dict[str, list[str]]:
-    """Name of what can be there already → the revisions that make it."""
-    found: dict[str, list[str]] = {}
-    for id_, each in traces.items():
-        for trace in each.left:
-            if trace.there and not trace.implied:
-                makers = found.setdefault(trace.thing.name.casefold(), [])
-                if id_ not in makers:
-                    makers.append(id_)
-    return found
+def _end(stream: BinaryIO) -> tuple[bytes, bool]:
+    kept = bytearray()
+    seen = 0
+    while chunk := stream.read(_CHUNK):
+        seen += len(chunk)
+        kept += chunk
+        if len(kept) > 2 * MAX_BYTES:
+            del kept[:-MAX_BYTES]
+        if seen > _MAX_PASSED_OVER:
+            raise UsageError(
+                f"The log is longer than {_MAX_PASSED_OVER // _CHUNK} MiB.", f"Give its end: tail -c {MAX_BYTES}"
+            )
+    return bytes(kept[-MAX_BYTES:]), seen <= MAX_BYTES

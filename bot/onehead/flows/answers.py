@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from onehead.crash_log.catalogue import Trouble
+from onehead.crash_log.read import read_log
 from onehead.flows.agenda import lone_branches
 from onehead.flows.bench import HEADS, Bench, Case, Target
 from onehead.flows.verdicts import open_repair
@@ -18,11 +20,12 @@ from onehead.reports.doctor_answer import doctor_answer
 from onehead.reports.picture import recent_picture
 from onehead.states.account import Account, StateTable
 from onehead.states.ailments import Ailment
-from onehead.states.crash import Crash, crashes_in
 from onehead.states.diagnosis import diagnose_rows
 from onehead.states.reported import Standpoint, standpoints
 from onehead.states.rows import Whereabouts
 from onehead.states.table import accounts
+
+_NAMES_A_REVISION = (Trouble.CANNOT_LOCATE, Trouble.MISSING_PARENT)
 
 _MOST_RECENT = 8
 """Databases of which an explanation tells where nothing is forked: one at each of the newest revisions."""
@@ -37,7 +40,10 @@ def explain_target(bench: Bench, target: Target, said: str) -> str:
         said: what people have written; Alembic's own complaints are looked for in it.
     """
     case = bench.judge(target, None)
-    crashes = crashes_in(said)
+    reading = read_log(said)
+    named = [crash.subject for crash in reading.crashes if crash.trouble in _NAMES_A_REVISION and crash.subject]
+    elsewhere = _places(bench, target, named)
+    here = {id_ for examined in case.examination.environments for id_ in examined.facts.target.revisions}
     repair = open_repair(bench, target.name)
     return explanation(
         Explained(
@@ -48,8 +54,8 @@ def explain_target(bench: Bench, target: Target, said: str) -> str:
                 for e in case.examination.environments
                 if not forks_of(e.facts)
             },
-            crashes=crashes,
-            elsewhere=_elsewhere(bench, target, crashes),
+            crashes=reading.believed(here | elsewhere.keys()).crashes,
+            elsewhere=elsewhere,
             repair=f"#{repair.number}" if repair is not None else "",
         )
     )
@@ -124,10 +130,6 @@ def _recent(facts: Facts, known: tuple[Standpoint, ...]) -> tuple[Account, ...]:
     rows: list[tuple[str, ...]] = [(), *((node.id,) for node in nodes)]
     rows += [each.rows for each in known[:_MOST_RECENT]]
     return tuple(account for each in dict.fromkeys(rows) for account in accounts(facts, each, known=known))
-
-
-def _elsewhere(bench: Bench, target: Target, crashes: tuple[Crash, ...]) -> dict[str, str]:
-    return _places(bench, target, [crash.subject for crash in crashes if crash.subject])
 
 
 def _places(bench: Bench, target: Target, ids: list[str]) -> dict[str, str]:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from onehead.commands.grammar import COMMANDS, usage
+from onehead.crash_log.read import Crash
 from onehead.plan.facts import Facts
 from onehead.plan.forks import forks_of
 from onehead.plan.plans import Nothing, Plan, ReasonCode
@@ -13,8 +14,10 @@ from onehead.plan.verdict import Examination, Examined
 from onehead.quoting import code, inline
 from onehead.render import environment
 from onehead.reports.comment import inline_code
+from onehead.reports.crash_reader import Known
 from onehead.reports.crashes import meaning
 from onehead.reports.endings import compared
+from onehead.reports.explained import concerns
 from onehead.reports.mermaid import mermaid
 from onehead.reports.picture import fork_picture, recent_picture
 from onehead.reports.sides import MOST_SIDES
@@ -22,7 +25,6 @@ from onehead.reports.state_table import COLUMNS, MARKS, here_mark, table_rows
 from onehead.reports.text import coverage_line, short_ref
 from onehead.revisions.graph import Graph
 from onehead.states.account import Account, StateTable
-from onehead.states.crash import Crash
 from onehead.states.outcome import spoken
 from onehead.wording import listed, shortened
 
@@ -104,10 +106,12 @@ def _environment(explained: Explained, examined: Examined) -> dict[str, Any]:
         "crashes": [
             {
                 "line": code(crash.line),
-                "text": meaning(crash, facts, explained.examination.target, explained.elsewhere.get(crash.subject, "")),
+                "text": meaning(
+                    crash, Known(facts, explained.examination.target, explained.elsewhere.get(crash.subject, ""))
+                ),
             }
             for crash in explained.crashes
-            if crash.subject in facts.target or not _is_known(explained, crash)
+            if concerns(crash, facts, explained.examination)
         ],
         "mermaid": mermaid(picture) if picture.nodes else "",
         "columns": columns,
@@ -172,11 +176,6 @@ def _sides_run(facts: Facts, table: StateTable, databases: tuple[tuple[str, ...]
     if len(touched) == len(heads):
         return "something of both sides" if len(heads) == 2 else "something of every side"
     return f"something of the side of {' and '.join(code(head, in_table=True) for head in touched)}"
-
-
-def _is_known(explained: Explained, crash: Crash) -> bool:
-    """Whether any environment has the revision that a complaint names: then it is not about the others."""
-    return any(crash.subject in examined.facts.target for examined in explained.examination.environments)
 
 
 def _next(explained: Explained) -> str:

@@ -1,126 +1,324 @@
-"""What a reported crash means for a deployed branch: values in, Markdown or plain text out."""
+"""What a reported crash means for a deployed branch: values in, Markdown or plain text out.
+
+Which text has which cause was measured; none of it is guessed from the words alone.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
+from onehead.crash_log.catalogue import Trouble
+from onehead.crash_log.read import Crash
 from onehead.plan.facts import Facts
 from onehead.plan.forks import forks_of
-from onehead.plan.verdict import Point
-from onehead.quoting import code
-from onehead.reports.text import short_ref
-from onehead.states.crash import Crash, Trouble
+from onehead.reports.crash_reader import IN_A_COMMENT, Known, Reader, named
+from onehead.reports.sql_crashes import meaning_in_the_database
+from onehead.states.rows import read_rows
+from onehead.wording import shortened
 
 
-def meaning(
-    crash: Crash,
-    facts: Facts,
-    target: Point,
-    place: str = "",
-    *,
-    past: str = "",
-    makers: Sequence[str] = (),
-    mark: Callable[[str], str] = code,
-) -> str:
-    """What one complaint of Alembic's says about a branch, how to tell, and what not to do.
-
-    Which text has which cause was measured; none of it is guessed from the words alone.
-
-    Args:
-        crash: the complaint.
-        facts: the environment, judged by itself.
-        target: the deployed branch.
-        place: where the revision that it names stands, if not on the branch ("#5", "the branch oauth"), marked up like
-            the rest.
-        past: what has become of it, if it was here once ("5f2c0d1 Tidy up removed it").
-        makers: the revisions that make the object that it names, if any is known to.
-        mark: how a name stands out: as code in Markdown, unless something else is given.
-    """
-    main, sha = mark(short_ref(target.ref)), target.sha[:10]
-    subject = mark(crash.subject) if crash.subject else ""
-    match crash.trouble:
-        case Trouble.MULTIPLE_HEADS if forks_of(facts):
-            return f"That is this very fork of {main}. Every deploy of it stops here, whatever the database holds."
-        case Trouble.MULTIPLE_HEADS:
-            return (
-                f"{main} at {sha} has no fork, so the crashing image was built from another commit: an older one, or a "
-                "branch. Run `alembic heads` in that image; if it shows two, deploy a newer one. Nothing has to be "
-                "deleted or stamped."
-            )
-        case Trouble.CANNOT_LOCATE if crash.subject in facts.target:
-            return _old_image(facts, subject, f"{main} at {sha}", mark)
-        case Trouble.CANNOT_LOCATE:
-            where = _elsewhere(crash, place, past, mark)
-            return (
-                f"{subject} is not on {main}; {where}. Deploy the commit that has it, or bring it to {main}. Do not "
-                "`stamp`: that would hide which tables are really there."
-            )
-        case Trouble.OVERLAPS:
-            return (
-                f"`alembic_version` holds {subject} together with a revision that already stands on it. One of the two "
-                "rows is too many; `/onehead doctor ROW ROW` with both says which, and how to take it out."
-            )
-        case Trouble.MISSING_PARENT if crash.subject in facts.target:
-            return (
-                f"{subject} is on {main}, so the image lacks that file while it has files that follow it: look at how "
-                "it is built. The database was not touched."
-            )
-        case Trouble.MISSING_PARENT:
-            return f"A revision in the image follows {subject}, which no file on {main} declares. Restore that file."
-        case _:
-            return _in_the_database(crash, facts, main, makers, mark)
+def meaning(crash: Crash, known: Known, reader: Reader = IN_A_COMMENT) -> str:
+    """What one complaint of Alembic's or of a database says about a branch, how to tell, and what not to do."""
+    if crash.trouble in _OF_A_COMMAND:
+        mark = reader.mark
+        return _OF_A_COMMAND[crash.trouble].format(
+            main=mark(known.deployed),
+            subject=mark(crash.subject),
+            heads=named(known.facts.target.heads, mark) or "nothing",
+            doctor=reader.doctor((crash.subject,)),
+            names=named(crash.names, mark),
+        )
+    explained = _OF_THE_CHAIN.get(crash.trouble, meaning_in_the_database)
+    return explained(crash, known, reader)
 
 
-def _in_the_database(crash: Crash, facts: Facts, main: str, makers: Sequence[str], mark: Callable[[str], str]) -> str:
-    """Of complaints that come from what a database holds, or from somebody else at work in it."""
-    subject = mark(crash.subject) if crash.subject else ""
-    match crash.trouble:
-        case Trouble.DUPLICATE_OBJECT:
-            makes = f" {' and '.join(map(mark, makers))} of this chain makes it." if makers else ""
-            return (
-                f"{subject} is there already although its revision has not been recorded: an earlier run was cut off "
-                f"half-way, or something else created it.{makes} Compare the tables with the rows before anything is "
-                "repeated."
-            )
-        case Trouble.ROW_CHANGED:
-            return (
-                f"Another process has changed the row {subject} meanwhile: two deploys have run migrations at the same "
-                "time, and Alembic takes no lock. This one was taken back; run the deploy again, one at a time. If it "
-                "comes back, the version table holds the same row twice."
-            )
-        case _:
-            long = [mark(id_) for id_ in facts.target.revisions if len(id_) > _LONGEST_ID]
-            named = f" On {main} that is {', '.join(long[:3])}." if long else f" None on {main} is."
-            return (
-                f"Alembic's version table takes ids of {_LONGEST_ID} characters; a longer one can't be recorded."
-                f"{named} Shorten the id where no database has it yet, or widen the column `version_num`."
-            )
+_OF_A_COMMAND = {
+    # What is the same in every repository.
+    Trouble.AMBIGUOUS_ID: (
+        "{subject} is the beginning of several ids: {names}. Alembic needs a whole id, or a beginning that only one id "
+        "has. If it was typed, type more of it. If it is a row in the database, {doctor} says what the row may mean."
+    ),
+    Trouble.NOT_UP_TO_DATE: (
+        "`alembic check`, `alembic current --check-heads` and `alembic revision --autogenerate` say so when the "
+        "database that they look at is not at the head of the files, here {heads}. No migration has failed. Run "
+        "`alembic upgrade head` on that database first. If that was done, it was another database (compare the "
+        "addresses), or the command sees newer files than the upgrade saw."
+    ),
+    Trouble.MODELS_DIFFER: (
+        "`alembic check` compares the models with the database. They differ: somebody has changed a model without a "
+        "migration. No migration has failed and the chain on {main} is not to blame. Make the missing revision: "
+        "`alembic revision --autogenerate`."
+    ),
+    Trouble.ROW_CHANGED: (
+        "Another process has changed the row {subject} meanwhile: two deploys have run migrations at the same time, "
+        "and Alembic takes no lock. This one was taken back; run the deploy again, one at a time. If it comes back, "
+        "the version table holds the same row twice."
+    ),
+    Trouble.ROW_IS_NO_TEXT: (
+        "The driver returns the row of the version table as {subject}, which is no text. Correct the driver's settings "
+        "(bytes instead of text), or the type of the column `version_num`. The chain is not to blame."
+    ),
+    Trouble.NOT_ON_ONE_LINE: (
+        "The command names a revision that can't be reached from where the database stands, in the way that was asked "
+        "for. The heads on {main}: {heads}. Name a revision above the database's row for `upgrade`, one beneath it for "
+        "`downgrade`. Where the chain has more than one line, name the revision instead of counting steps. Nothing was "
+        "run."
+    ),
+    Trouble.WRONG_CALL: (
+        "Alembic was called in a way that it does not take, by a command line, a script or `env.py`. It says what is "
+        "wrong. No migration was run, and the chain on {main} is not to blame."
+    ),
+    Trouble.NEW_REVISION: (
+        "This comes from a command that writes revision files (`alembic revision`, `merge`, `init`). No deploy needs "
+        "it, no database was changed, and the chain on {main} is not to blame."
+    ),
+}
 
 
-_LONGEST_ID = 32
-
-
-def _elsewhere(crash: Crash, place: str, past: str, mark: Callable[[str], str]) -> str:
-    if place:
-        return f"it stands on {place}. Somebody has run that branch on this database"
-    if past:
-        return f"{past}, after a database had run it"
+def _multiple_heads(crash: Crash, known: Known, reader: Reader) -> str:
+    graph, mark = known.facts.target, reader.mark
+    main = mark(known.deployed)
+    if graph.duplicates:
+        return "\n".join(_duplicate(id_, known, reader) for id_ in sorted(graph.duplicates)[:_MOST_DUPLICATES])
+    if forks_of(known.facts):
+        return (
+            f"That is this very fork of {main}. Every deploy of it stops here, whatever the database holds. "
+            f"{reader.repairing}"
+        )
+    if len(graph.heads) > 1:
+        argument = mark(crash.argument) if crash.argument else "one head"
+        return (
+            f"{main} at {known.commit} has {_heads(known.facts, mark)}, and they are meant to be there. The deploy "
+            f"asked Alembic for {argument}, which is one. Let it run `alembic upgrade heads`, or name the head it "
+            "means (`label@head`)."
+        )
     return (
-        "no open pull request and no branch here would bring it. It was removed or renamed after a database had run it "
-        f"({mark(f'git log --all --oneline -S{crash.subject}')} finds the commit), or another service keeps its rows "
-        "in the same table"
+        f"{main} at {known.commit} has no fork, so the crashing image was built from another commit: an older one, or "
+        "a branch. Run `alembic heads` in that image; if it shows two, deploy a newer one. Nothing has to be deleted "
+        "or stamped."
     )
 
 
-def _old_image(facts: Facts, subject: str, deploy: str, mark: Callable[[str], str]) -> str:
-    heads = " and ".join(mark(head) for head in facts.target.heads)
+_MOST_DUPLICATES = 3
+
+
+def _cannot_locate(crash: Crash, known: Known, reader: Reader) -> str:
+    graph, mark = known.facts.target, reader.mark
+    main, subject = mark(known.deployed), mark(crash.subject)
+    if crash.subject in graph:
+        return _old_image(crash, known, mark)
+    [row] = read_rows(graph, (crash.subject,))
+    if row.kind == "ambiguous":
+        return (
+            f"{subject} is the whole id of no revision on {main}, and the beginning of several: "
+            f"{named(row.means, mark)}. Alembic says this also where it can't choose. An id was probably made longer "
+            f"after a database had run it. {reader.doctor((crash.subject,))} says what the row may mean."
+        )
+    if any(crash.subject.partition("@")[0] in revision.branch_labels for revision in graph):
+        return (
+            f"{subject} is a branch label on {main}, and no file in the crashing image declares it. Deploy {main} at "
+            f"{known.commit}, or newer."
+        )
+    if "@" in crash.subject or crash.subject in ("head", "heads", "base"):
+        return (
+            f"{subject} is no id: it was typed, or a script named it. Correct the command of the deploy; {main} has "
+            f"{_heads(known.facts, mark)}."
+        )
+    return (
+        f"{subject} is not on {main}; {_elsewhere(crash, known, reader)}. Deploy the commit that has it, or bring it "
+        f"to {main}. Do not `stamp`: that would hide which tables are really there."
+    )
+
+
+def _elsewhere(crash: Crash, known: Known, reader: Reader) -> str:
+    if known.places:
+        return f"it is on {known.places}. Somebody has run that branch on this database"
+    if known.past:
+        return f"{known.past}, after a database had run it"
+    return (
+        f"{reader.nowhere}. It was removed or renamed after a database had run it "
+        f"({reader.mark(f'git log --all --oneline -S{crash.subject}')} finds the commit), or another service keeps its "
+        "rows in the same table"
+    )
+
+
+def _old_image(crash: Crash, known: Known, mark: Callable[[str], str]) -> str:
+    subject, deploy = mark(crash.subject), f"{mark(known.deployed)} at {known.commit}"
     return f"""\
 {subject} is on {deploy}, so neither the chain nor the row in the database is wrong. The image that crashes holds \
 neither {subject} nor anything after it. Run `alembic heads` in that image:
 
 - It shows an older revision: the image was built from an old commit. Deploy {deploy}, or newer.
-- It shows nothing: the migrations were not copied into it, or Alembic looks into another folder. Mend how it is built.
-- It shows {heads}: this image is well; another one has crashed.
+- It shows nothing: the migrations were not copied into it, or Alembic looks into another folder. Correct the build.
+- It shows {named(known.facts.target.heads, mark)}: this image is well; another one has crashed.
 
 The database then goes on by itself from {subject}. Do not `stamp`: that runs no migration, and what is skipped would \
 never be made."""
+
+
+def _overlaps(crash: Crash, known: Known, reader: Reader) -> str:
+    graph, mark = known.facts.target, reader.mark
+    subject, others = mark(crash.subject), named(crash.names, mark)
+    beneath = crash.subject in graph and all(name in graph.ancestors(crash.subject) for name in crash.names)
+    why = f", which comes after {others} and stands for it" if crash.names and beneath else " together with it"
+    return (
+        f"`alembic_version` holds {others or 'another revision'} and {subject}{why}. One of the rows is too many; "
+        f"{reader.doctor((crash.subject, *crash.names))} says which, and how to take it out."
+    )
+
+
+def _no_such_branch(crash: Crash, known: Known, reader: Reader) -> str:
+    mark = reader.mark
+    main = mark(known.deployed)
+    labels = sorted({label for revision in known.facts.target for label in revision.branch_labels})
+    there = f"has {named(labels, mark)}" if labels else "has no branch label"
+    return (
+        f"The command asked for the branch label {mark(crash.subject)}, and no revision in that image has it. {main} "
+        f"{there}. Correct the command of the deploy, or deploy the commit that declares the label."
+    )
+
+
+def _missing_parent(crash: Crash, known: Known, reader: Reader) -> str:
+    graph, mark = known.facts.target, reader.mark
+    main, subject = mark(known.deployed), mark(crash.subject)
+    if not crash.subject:
+        return (
+            "A revision in the image has an empty text as its parent (`down_revision = ''`), and no revision has that "
+            "id. Write `None` for the first revision of a chain. The database was not touched."
+        )
+    if crash.subject in graph:
+        return (
+            f"{subject} is on {main}, so the image lacks that file while it has files that follow it: look at how "
+            "it is built. The database was not touched."
+        )
+    followers = sorted(id_ for id_, parent in graph.missing if parent == crash.subject)
+    meant = [id_ for id_ in graph.revisions if id_ and crash.subject.startswith(f"{id_}_")]
+    if meant:
+        return (
+            f"{subject} looks like the name of a file. The id of that revision is {mark(meant[0])}: `down_revision` "
+            "and `depends_on` take ids only. The database was not touched."
+        )
+    [row] = read_rows(graph, (crash.subject,))
+    if row.means:
+        return (
+            f"{subject} is only the beginning of {named(row.means, mark)}: `down_revision` and `depends_on` take whole "
+            "ids. The database was not touched."
+        )
+    who = f"{named(followers, mark)} on {main} needs" if followers else "A revision in the image follows"
+    where = f" It is on {known.places}." if known.places else f" {known.past}." if known.past else ""
+    return (
+        f"{who} {subject}, which no file on {main} declares.{where} Restore that file, or deploy a commit that has it. "
+        "The database was not touched."
+    )
+
+
+def _present_twice(crash: Crash, known: Known, reader: Reader) -> str:
+    return _duplicate(crash.subject, known, reader)
+
+
+def _duplicate(id_: str, known: Known, reader: Reader) -> str:
+    graph, mark = known.facts.target, reader.mark
+    main = mark(known.deployed)
+    if id_ in graph.duplicates:
+        files = named([revision.path for revision in graph.duplicates[id_]], mark)
+        return (
+            f"The id {mark(id_)} is declared twice on {main}: {files}. Alembic keeps one of the two files and may "
+            f"count the id as two heads. A merge does not help: one of the two needs another id. {reader.repairing}"
+        )
+    if id_ in graph:
+        return (
+            f"The image holds two files that declare {mark(id_)}; {main} at {known.commit} has one, "
+            f"{mark(graph.revisions[id_].path)}. The image kept a file that was renamed or moved since, or was built "
+            f"from another commit. Build it from an empty folder, from {main}."
+        )
+    return (
+        f"The image holds two files that declare {mark(id_)}; {main} at {known.commit} has none. The image was built "
+        f"from another commit. Give one of the two files another id there, or deploy {main}."
+    )
+
+
+def _cycle(crash: Crash, known: Known, reader: Reader) -> str:
+    graph, mark = known.facts.target, reader.mark
+    main = mark(known.deployed)
+    if graph.cycles:
+        return (
+            f"That is so on {main}: {named(graph.cycles, mark)} need each other, so Alembic finds no order. Correct "
+            "the `down_revision` or `depends_on` that closes the circle. Every command stops here; no database was "
+            "touched."
+        )
+    names = named(crash.names, mark) or "Some revisions"
+    return (
+        f"In the crashing image {names} need each other, so Alembic finds no order. {main} at {known.commit} has no "
+        f"such circle: the image was built from another commit, or mixes files of two. Build it again from {main}. No "
+        "database was touched."
+    )
+
+
+def _loading(crash: Crash, known: Known, reader: Reader) -> str:
+    """Of what stops Alembic before it has read all files: it has not looked at any database."""
+    facts, mark = known.facts, reader.mark
+    main, subject = mark(known.deployed), mark(crash.subject)
+    folders = named([place.path for place in facts.environment.locations], mark)
+    match crash.trouble:
+        case Trouble.NO_ID_IN_FILE:
+            why = (
+                f"Alembic loads every Python file in {folders}. {subject} declares no `revision`, so it is no "
+                "migration: move it elsewhere, or declare its id."
+            )
+        case Trouble.LABEL_CLASH:
+            why = (
+                f"Two lines claim the branch label {mark(crash.argument)}: {subject} and {named(crash.names, mark)}. "
+                "Take it from one of them."
+            )
+        case Trouble.ILLEGAL_ID:
+            why = f"The id {subject} holds a character that Alembic needs for its own notation. Give it another id."
+        case Trouble.LOADED_TWICE:
+            why = (
+                f"Two version locations lead to {subject}. Alembic reads it once and goes on; name each folder once in "
+                "`version_locations`."
+            )
+        case Trouble.NO_SCRIPTS:
+            script = facts.environment.script_location
+            there = f"{main} has it at {mark(script)}. " if script else ""
+            why = (
+                f"Alembic looks for {subject} and does not find it. {there}It was not copied into the image, or "
+                "Alembic is started in another folder: a relative `script_location` counts from there."
+            )
+        case Trouble.NO_CONFIGURATION:
+            config = facts.environment.config
+            there = f" {main} keeps it in {mark(config)}." if config else ""
+            why = (
+                f"Alembic's configuration is missing or can't be understood in that image.{there} Look at what was "
+                "copied, and where Alembic is started (`-c` names the file)."
+            )
+        case _:
+            name = crash.file[0].replace("\\", "/").rpartition("/")[2] or crash.subject
+            what = f" ({mark(shortened(crash.argument))})" if crash.argument else ""
+            why = (
+                f"The revision file {mark(name)} can't be loaded in that image{what}. Correct what it imports or how "
+                "it is written; one such file stops every command."
+            )
+    return f"{why} No migration was run."
+
+
+def _heads(facts: Facts, mark: Callable[[str], str]) -> str:
+    heads = facts.target.heads
+    return f"the {'head' if len(heads) == 1 else 'heads'} {named(heads, mark)}" if heads else "no revision"
+
+
+_OF_THE_CHAIN = {
+    Trouble.MULTIPLE_HEADS: _multiple_heads,
+    Trouble.CANNOT_LOCATE: _cannot_locate,
+    Trouble.NO_SUCH_BRANCH: _no_such_branch,
+    Trouble.OVERLAPS: _overlaps,
+    Trouble.MISSING_PARENT: _missing_parent,
+    Trouble.DUPLICATE_ID: _present_twice,
+    Trouble.CYCLE: _cycle,
+    **dict.fromkeys(
+        (
+            *(Trouble.NO_ID_IN_FILE, Trouble.LABEL_CLASH, Trouble.ILLEGAL_ID, Trouble.LOADED_TWICE, Trouble.NO_SCRIPTS),
+            *(Trouble.NO_CONFIGURATION, Trouble.BROKEN_FILE),
+        ),
+        _loading,
+    ),
+}

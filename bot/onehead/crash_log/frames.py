@@ -1,0 +1,246 @@
+"""What was said in a log, by whom: tracebacks with their frames, lines of loggers, warnings, errors of a server. Pure.
+
+The same words mean different things in different mouths: a `KeyError` of Alembic's revision map is a missing file, one
+of `os.environ` a missing variable. So every message keeps the frame that it came in.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from typing import Literal, NamedTuple
+
+from onehead.crash_log.carrier import Line
+
+Frame = Literal["alembic", "exception", "warning", "server", "text"]
+
+
+class Place(NamedTuple):
+    """One frame of a traceback: file, line (0 where it is not known) and function."""
+
+    path: str
+    line: int
+    function: str
+
+
+class Step(NamedTuple):
+    """A migration that Alembic began: what it is called, from which revisions, to which."""
+
+    verb: str
+    origin: tuple[str, ...]
+    revision: str
+
+
+class Message(NamedTuple):
+    """One message.
+
+    Attributes:
+        frame: `alembic`: its logger or its `FAILED:`; `exception`: the end of a traceback; `warning`: Python's
+            warnings; `server`: a database's own log or command line; `text`: a line in no frame at all.
+        text: what is said.
+        line: as it stands in the log.
+        name: the exception's or warning's class; the logger.
+        places: of the traceback, the innermost last. Empty where none is seen: then nobody knows where it came from.
+        step: the migration that had begun last.
+        sql: the statement that failed; empty where the log does not show it.
+        more: the lines that follow, for what a terminal has broken.
+    """
+
+    frame: Frame
+    text: str
+    line: str
+    name: str = ""
+    places: tuple[Place, ...] = ()
+    step: Step | None = None
+    sql: str = ""
+    more: tuple[str, ...] = ()
+
+
+_MAX_MORE = 6
+_MAX_STATEMENT_LINES = 200
+_MAX_STATEMENT = 4000
+_MAX_PLACES = 400
+_STEP_LASTS = 60
+"""Lines after which a failure without a traceback is no longer put down to the last step."""
+
+_TRACEBACK = re.compile(r"Traceback \(most recent call last\)")
+_PLACE = re.compile(
+    r"\s*File [\"'](?P<path>[^\"'\n]{1,500})[\"'], line (?P<line>\d{1,7})(?:, in (?P<function>\S{1,200}))?"
+    r"|\s*(?P<path2>\S{1,500}\.py):(?P<line2>\d{1,7}):? in (?P<function2>[\w.<>]{1,200})"  # rich, pytest
+)
+_MAP_CODE = re.compile(r"\s*(?:down_revision = map_\[downrev\]|map_\[dep\] for dep in )")
+_MAP = Place("alembic/script/revision.py", 0, "_revision_map")
+_CHAINED = re.compile(r"\s*(?:During handling of the above exception|The above exception was the direct cause)")
+_STEP = re.compile(
+    r"Running (?P<verb>upgrade|downgrade|stamp_revision) (?P<origin>[^>\n]{0,300}?) ?-> (?P<revision>[^,\s]{0,200})"
+)
+_BEGIN = re.compile(r"\[alembic\.runtime\.migration\] Context impl|Context impl \w+Impl\.")
+_LOGGER = re.compile(r"\b(?P<name>alembic\.util\.messaging|flask_migrate)\b(?P<rest>.*)$")
+_AFTER_LOGGER = re.compile(r"(?::\w+:\d+|\s*[\])|:,-]|\s+|(?:ERROR|CRITICAL|WARNING|INFO)\b|Error: |\"|msg=|message=)*")
+_FAILED = re.compile(r"(?:^|[\s\]|>:])FAILED: (?P<text>.*)$")
+_WARNING = re.compile(r"(?:(?P<path>\S{1,500}\.py):(?P<line>\d{1,7}): )?(?P<name>\w{0,40}Warning): (?P<text>.*)$")
+_SERVER = re.compile(
+    r"(?:^|\s)(?:ERROR|FATAL|ERREUR|FEHLER):\s+(?:(?P<state>[0-9A-Z]{5}): )?(?P<text>\S.*)$"
+    r"|^ERROR \d{4} \(\w{5}\)(?: at line \d+)?(?: in file: '[^']{0,300}')?: (?P<mysql>.*)$"
+)
+_SQLCMD = re.compile(r"\s*Msg \d{1,6}, Level \d")
+_DRIVER_TUPLE = re.compile(r"^\s*\(\d{4}, [\"']")
+_EXCEPTION = re.compile(r"(?P<name>(?:[A-Za-z_]\w{0,80}\.){0,8}[A-Z]\w{1,80})(?:: (?P<text>.*))?$")
+_ERROR_NAME = re.compile(
+    r".*(?:Error|Exception|Detected|Heads|NotAtHead|Violation|Usage)$|(?:psycopg2?\.errors|asyncpg\.exceptions|sqlalchemy\.exc|alembic\.[\w.]+)\.\w+$"
+)
+_SQL = re.compile(r"\[SQL: ?(?P<sql>.*)$")
+_STATEMENT = re.compile(r"(?:STATEMENT|ANWEISUNG):\s+(?P<sql>.*)$")
+
+
+def messages_in(lines: Sequence[Line], telling: re.Pattern[str]) -> Iterator[Message]:
+    """Every message of a log, in the order of its streams.
+
+    Args:
+        lines: the log, carried by nothing.
+        telling: what a line without any frame has to hold, to be one.
+    """
+    streams: dict[str, list[int]] = defaultdict(list)
+    for at, line in enumerate(lines):
+        streams[line.stream].append(at)
+    for numbers in streams.values():
+        yield from _Reader(lines, numbers, telling).messages()
+
+
+class _Reader:
+    """Reads one stream of a log, line by line."""
+
+    def __init__(self, lines: Sequence[Line], numbers: Sequence[int], telling: re.Pattern[str]) -> None:
+        self._all = lines
+        self._telling = telling
+        self._numbers = numbers
+        self._lines = [lines[number].text for number in numbers]
+        self._step: tuple[int, Step] | None = None
+
+    def messages(self) -> Iterator[Message]:
+        places: list[Place] = []
+        margin: int | None = None  # indentation of the traceback that is being read
+        waiting: Message | None = None  # an exception is held back until nothing says that it led to another one
+        is_after_message_line = False
+        for at, line in enumerate(self._lines):
+            begin = _TRACEBACK.search(line)
+            if begin is not None:
+                places, margin = [], begin.start()
+            elif (place := _place(line, places)) is not None:
+                del places[:-_MAX_PLACES]
+                places.append(place)
+            elif _CHAINED.match(line):
+                waiting, places = None, []
+            elif _BEGIN.search(line):
+                self._step = None
+            elif (step := _STEP.search(line)) is not None:
+                origin = tuple(name for name in step["origin"].replace(",", " ").split())
+                self._step = (at, Step(step["verb"], origin, step["revision"]))
+            elif is_after_message_line or not self._is_code(line, margin, places):
+                message = self._message(at, line, places, margin is not None, is_after_message_line)
+                if message is not None:
+                    if waiting is not None:
+                        yield waiting
+                    is_exception = message.frame == "exception"
+                    waiting, places, margin = (message if is_exception else None), [], None
+                    if not is_exception:
+                        yield message
+            is_after_message_line = _SQLCMD.match(line) is not None
+        if waiting is not None:
+            yield waiting
+
+    @staticmethod
+    def _is_code(line: str, margin: int | None, places: Sequence[Place]) -> bool:
+        """Whether a line belongs to the source that a traceback quotes."""
+        return bool(places) and line[: (margin or 0) + 1].isspace()
+
+    def _message(self, at: int, line: str, places: Sequence[Place], is_open: bool, sqlcmd: bool) -> Message | None:
+        logger = _LOGGER.search(line)
+        if logger is not None:
+            skipped = _AFTER_LOGGER.match(logger["rest"])
+            rest = logger["rest"][skipped.end() if skipped else 0 :]
+            return self._made("alembic", rest, at, logger["name"])
+        failed = _FAILED.search(line)
+        if failed is not None:
+            return self._made("alembic", failed["text"], at, "FAILED")
+        warning = _WARNING.search(line)
+        if warning is not None:
+            place = (Place(warning["path"], int(warning["line"]), ""),) if warning["path"] else ()
+            return self._made("warning", warning["text"], at, warning["name"], place)
+        bare = line.strip()
+        exception = _EXCEPTION.match(bare)
+        if exception is not None and (is_open or places or _ERROR_NAME.match(exception["name"])):
+            name = exception["name"]
+            if not name.isupper() and (_ERROR_NAME.match(name) or places):
+                return self._made("exception", exception["text"] or "", at, name, places)
+        server = _SERVER.search(line)
+        if server is not None:
+            return self._made("server", server["text"] or server["mysql"] or "", at)
+        if sqlcmd or _DRIVER_TUPLE.match(line):
+            return self._made("server", bare, at)
+        return self._made("text", bare, at) if self._telling.search(bare) else None
+
+    def _made(self, frame: Frame, text: str, at: int, name: str = "", places: Sequence[Place] = ()) -> Message:
+        step = self._step
+        # Beside a traceback, the traceback says whether a migration was running.
+        if step is not None and not places and at - step[0] > _STEP_LASTS:
+            step = None
+        return Message(
+            frame,
+            text,
+            self._lines[at].strip(),
+            name,
+            tuple(places),
+            None if step is None else step[1],
+            self._statement(at) if frame in ("exception", "server") else "",
+            self._more(at),
+        )
+
+    def _more(self, at: int) -> tuple[str, ...]:
+        """The next lines; a line that a terminal has broken lacks its prefix from there on."""
+        number = self._numbers[at]
+        stream = self._all[number].stream
+        near = islice(self._all, number + 1, number + 1 + 2 * _MAX_MORE)
+        return tuple(each.text.strip() for each in near if each.stream in (stream, ""))[:_MAX_MORE]
+
+    def _statement(self, at: int) -> str:
+        """The SQL that SQLAlchemy or PostgreSQL shows beneath an error."""
+        found: list[str] = []
+        for line in self._lines[at : at + _MAX_STATEMENT_LINES]:
+            if found:
+                found.append(line)
+            else:
+                match = _SQL.search(line) or _STATEMENT.search(line)
+                if match is None:
+                    if _TRACEBACK.search(line) or _STEP.search(line) or _CHAINED.match(line):
+                        return ""
+                    continue
+                found.append(match["sql"])
+                if match.re is _STATEMENT:
+                    break
+            if line.rstrip().endswith("]"):
+                break
+        return "\n".join(found).strip().removesuffix("]")[:_MAX_STATEMENT].strip()
+
+
+def _place(line: str, places: Sequence[Place]) -> Place | None:
+    match = _PLACE.match(line)
+    if match is not None:
+        path = match["path"] or match["path2"]
+        return Place(path, int(match["line"] or match["line2"]), match["function"] or match["function2"] or "")
+    if _MAP_CODE.match(line) and not (places and is_of_alembic(places[-1])):
+        return _MAP
+    return None
+
+
+_ALEMBIC = re.compile(
+    r"(?:^|[/\\])alembic[/\\](?:(?:autogenerate|ddl|operations|runtime|script|util)[/\\][\w/\\]+"
+    r"|command|config|context|environment|migration|op)\.py$"
+)
+
+
+def is_of_alembic(place: Place, module: str = "") -> bool:
+    """Whether a frame lies in Alembic itself, not in a project's folder of that name; in one module of it."""
+    return _ALEMBIC.search(place.path) is not None and place.path.replace("\\", "/").endswith(module)

@@ -1,0 +1,305 @@
+"""What went wrong, from a log: its messages, each known by its frame or not at all. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from typing import NamedTuple
+
+from onehead.crash_log.carrier import lines_of
+from onehead.crash_log.catalogue import TELLING, Said, Trouble, said
+from onehead.crash_log.frames import Message, Place, Step, is_of_alembic, messages_in
+from onehead.crash_log.sql_errors import Dialect, dialect_of, is_of_a_driver, refused
+
+MAX_CRASHES = 8
+"""Different complaints of one log that are explained: the last ones."""
+
+_MAX_QUOTED = 300
+
+
+class Crash(NamedTuple):
+    """One complaint.
+
+    Attributes:
+        trouble: which.
+        subject: the revision, file or thing that it names; empty where it names none.
+        line: as it stands in the log.
+        names: further revisions that it names.
+        argument: what Alembic was called with, or which error the code of a migration raised.
+        kind: which kind of thing a database names ("table", "trigger", …).
+        of: the table or type to which that belongs.
+        step: the migration that was running, if the log shows one.
+        file: the revision file in which it happened, as the image has it, and the line there.
+        dialect: whose database complained.
+        is_migrating: whether a migration was running; an application says the same words without one.
+        is_framed: whether the log shows that it comes from Alembic, its migrations or a database. Where it does not,
+            it counts only if `subject` is a revision of this repository.
+    """
+
+    trouble: Trouble
+    subject: str = ""
+    line: str = ""
+    names: tuple[str, ...] = ()
+    argument: str = ""
+    kind: str = ""
+    of: str = ""
+    step: Step | None = None
+    file: tuple[str, int] = ("", 0)
+    dialect: Dialect = ""
+    is_migrating: bool = True
+    is_framed: bool = True
+
+    @property
+    def revisions(self) -> tuple[str, ...]:
+        """Every revision that it names."""
+        step = () if self.step is None else (*self.step.origin, self.step.revision)
+        subject = () if self.kind or self.file[0] or not self.subject else (self.subject,)
+        return (*subject, *self.names, *step)
+
+
+class Foreign(NamedTuple):
+    """An error that is none of Alembic's: what it says, and the file and line in which it was raised, where known."""
+
+    line: str
+    path: str = ""
+    number: int = 0
+
+
+class Reading(NamedTuple):
+    """What a log says.
+
+    Attributes:
+        crashes: different complaints, in order, `MAX_CRASHES` at most.
+        left_out: how many more there were.
+        foreign: the last error that has nothing to do with Alembic, if there is one.
+    """
+
+    crashes: tuple[Crash, ...]
+    left_out: int = 0
+    foreign: Foreign | None = None
+
+    def believed(self, known: Collection[str]) -> Reading:
+        """The same with only what is certain: of complaints without a frame, those about a revision that is known."""
+        kept = tuple(crash for crash in self.crashes if crash.is_framed or crash.subject in known)
+        dropped = [crash for crash in self.crashes if crash not in kept]
+        return Reading(kept, self.left_out, Foreign(dropped[-1].line) if dropped else self.foreign)
+
+
+def read_log(text: str) -> Reading:
+    """Every complaint of a log, each once."""
+    found: dict[tuple[object, ...], Crash] = {}
+    foreign: Foreign | None = None
+    for message in messages_in(lines_of(text), TELLING):
+        crash = _crash(message)
+        if crash is None:
+            if message.frame == "exception":
+                place = message.places[-1] if message.places else Place("", 0, "")
+                foreign = Foreign(message.line[:_MAX_QUOTED], _path(message), _number(message) or place.line)
+            continue
+        key = (crash.trouble, crash.subject, crash.names, crash.kind, crash.of)
+        first = found.pop(key, crash)
+        found[key] = crash._replace(line=first.line) if first.is_framed or not crash.is_framed else crash
+    crashes = _without_echoes(list(found.values()))
+    return Reading(tuple(crashes[-MAX_CRASHES:]), max(0, len(crashes) - MAX_CRASHES), foreign)
+
+
+def _without_echoes(crashes: list[Crash]) -> list[Crash]:
+    """Without what only repeats another complaint in fewer words."""
+    located = {crash.subject for crash in crashes if crash.trouble in (Trouble.CANNOT_LOCATE, Trouble.AMBIGUOUS_ID)}
+    warned = {crash.subject for crash in crashes if crash.trouble == Trouble.MISSING_PARENT and crash.is_framed}
+    heads = any(crash.trouble == Trouble.MULTIPLE_HEADS and crash.argument for crash in crashes)
+    return [
+        crash
+        for crash in crashes
+        if not (
+            (crash.trouble == Trouble.MISSING_PARENT and not crash.is_framed and crash.subject in located | warned)
+            or (crash.trouble == Trouble.MULTIPLE_HEADS and not crash.argument and heads)
+        )
+    ]
+
+
+def _crash(message: Message) -> Crash | None:
+    if message.frame == "exception":
+        return _raised(message)
+    return _of_a_database(message) if message.frame == "server" else _of_alembic(message)
+
+
+def _of_alembic(message: Message) -> Crash | None:
+    if message.frame == "warning" and not (not message.places or is_of_alembic(message.places[-1])):
+        return None
+    found = said(message.text, message.more, is_framed=message.frame != "text")
+    return None if found is None else _from(found, message)
+
+
+def _from(found: Said, message: Message) -> Crash:
+    # What a terminal had broken is shown whole.
+    line = " ".join([message.line, *message.more[: found.lines]])[:_MAX_QUOTED]
+    return Crash(found.trouble, found.subject, line, found.names, found.argument, step=message.step)
+
+
+def _raised(message: Message) -> Crash | None:
+    """The end of a traceback: who raised it decides."""
+    name = message.name.rpartition(".")[2]
+    if is_of_a_driver(message.name, message.text):
+        crash = _of_a_database(message)
+        if crash is not None:
+            return crash
+    elif message.name.startswith("alembic.") or name in _OF_ALEMBIC:
+        found = said(message.text, message.more)
+        if found is not None:
+            return _from(found, message)
+    innermost = message.places[-1] if message.places else None
+    if name == "KeyError":
+        return _key_error(message, innermost)
+    if innermost is not None and is_of_alembic(innermost):
+        found = said(message.text, message.more)
+        if found is not None and found.trouble != Trouble.WRONG_SIGNATURE:
+            return _from(found, message)
+        if found is not None and innermost.path.replace("\\", "/").endswith("runtime/migration.py"):
+            return _from(found, message)
+    return _of_a_revision_file(message) or _of_unmistakable(message)
+
+
+_OF_ALEMBIC = {
+    *("CommandError", "RevisionError", "ResolutionError", "MultipleHeads", "RangeNotAncestorError", "CycleDetected"),
+    *("LoopDetected", "DependencyCycleDetected", "DependencyLoopDetected", "DatabaseNotAtHead"),
+    "AutogenerateDiffsDetected",
+}
+
+
+def _of_unmistakable(message: Message) -> Crash | None:
+    """Alembic's text in an exception of the project's own: it was wrapped."""
+    found = said(message.text, message.more, is_framed=False)
+    return None if found is None else _from(found, message)
+
+
+_KEY = re.compile(r"""(?P<quote>['"]?)(?P<key>[^'"\n]{0,200})(?P=quote)[\s'"}\])]*$""")
+
+
+def _key_error(message: Message, innermost: Place | None) -> Crash | None:
+    match = _KEY.match(message.text.strip())
+    for line in message.more if innermost is None or is_of_alembic(innermost) else ():
+        if match is None and message.text.startswith(("'", '"')):
+            match = _KEY.match(message.text.strip() + line)
+    if match is None:
+        return None if innermost is None else _of_a_revision_file(message)
+    key = match["key"]
+    if innermost is None:
+        if not key or " " in key:
+            return None
+        return Crash(Trouble.MISSING_PARENT, key, message.line[:_MAX_QUOTED], step=message.step, is_framed=False)
+    if is_of_alembic(innermost, "script/revision.py"):
+        # Where a row is looked up, the KeyError is caught: it is the first half of "Can't locate".
+        trouble = Trouble.CANNOT_LOCATE if innermost.function == "_revision_for_ident" else Trouble.MISSING_PARENT
+        return Crash(trouble, key, message.line[:_MAX_QUOTED], step=message.step)
+    if is_of_alembic(innermost, "operations/batch.py"):
+        return Crash(
+            Trouble.NOT_THERE, key, message.line[:_MAX_QUOTED], kind="column", step=message.step, file=_file(message)
+        )
+    return _of_a_revision_file(message)
+
+
+_VERSIONS = re.compile(r"(?:^|[/\\])[\w.-]*version[\w.-]*[/\\](?:[^/\\\n]{1,100}[/\\]){0,4}[^/\\\n]{1,200}\.py$")
+
+
+def _of_a_revision_file(message: Message) -> Crash | None:
+    """An error of the code in a revision file: while it was loaded, or while it ran."""
+    places = message.places
+    at = next((n for n in range(len(places) - 1, -1, -1) if _is_revision_file(places, n)), None)
+    if at is None:
+        return None
+    place = places[at]
+    is_loading = place.function in ("", "<module>") or any(
+        is_of_alembic(each, "script/base.py") and each.function in ("_load_revisions", "_from_path", "_from_filename")
+        for each in places[:at]
+    )
+    trouble = Trouble.BROKEN_FILE if is_loading else Trouble.MIGRATION_CODE
+    return Crash(
+        trouble,
+        line=message.line[:_MAX_QUOTED],
+        argument=message.line[:_MAX_QUOTED],
+        step=message.step,
+        file=(place.path, place.line),
+    )
+
+
+def _is_revision_file(places: tuple[Place, ...], at: int) -> bool:
+    """Whether a frame is a migration's: Alembic called it, or it lies in a folder of versions."""
+    place = places[at]
+    if is_of_alembic(place) or not place.path.endswith(".py") or place.path.endswith("env.py"):
+        return False
+    if at and is_of_alembic(places[at - 1], "runtime/migration.py") and place.function in ("upgrade", "downgrade"):
+        return True
+    return _VERSIONS.search(place.path) is not None and "site-packages" not in place.path
+
+
+def _of_a_database(message: Message) -> Crash | None:
+    dialect = dialect_of(message.name, message.text)
+    found = refused(message.text, message.sql) or refused(message.text + "".join(message.more[:2]), message.sql)
+    file = _file(message)
+    is_seen = bool(message.places)
+    is_migrating = bool(file[0]) or any(map(_migrates, message.places))
+    if not is_seen:
+        is_migrating = message.step is not None or bool(_DDL.search(message.sql or message.text))
+    step = message.step if is_migrating else None
+    if found is None:
+        if not is_migrating or not (step or file[0]):
+            return None
+        return Crash(
+            Trouble.STATEMENT_FAILED,
+            line=message.line[:_MAX_QUOTED],
+            argument=message.text[:_MAX_QUOTED],
+            step=step,
+            file=file,
+            dialect=dialect,
+        )
+    if is_seen and not is_migrating:
+        return None
+    # Only a statement that changes a schema finds something there already; anything else an application says as well.
+    is_migrating = is_migrating or found.trouble in (Trouble.ALREADY_THERE, Trouble.NEW_ENUM_VALUE, Trouble.ID_TOO_LONG)
+    if message.frame == "server" and not is_migrating:
+        return None
+    return Crash(
+        found.trouble,
+        found.name,
+        message.line[:_MAX_QUOTED],
+        kind=found.kind or "object",
+        of=found.of,
+        step=step,
+        file=file,
+        dialect=dialect,
+        is_migrating=is_migrating,
+    )
+
+
+_DDL = re.compile(r"^\s*(?:CREATE|ALTER|DROP|COMMENT ON)\b|Can't DROP|Cannot drop the|\bversion_num\b", re.IGNORECASE)
+
+
+def _migrates(place: Place) -> bool:
+    return is_of_alembic(place) and place.function in ("run_migrations", "_exec", "execute", "invoke", "update_to_step")
+
+
+def _file(message: Message) -> tuple[str, int]:
+    places = message.places
+    for at in range(len(places) - 1, -1, -1):
+        if _is_revision_file(places, at):
+            return places[at].path, places[at].line
+    return "", 0
+
+
+def _path(message: Message) -> str:
+    """Where an error came from: the project's own innermost frame, else the innermost."""
+    return next((each.path for each in reversed(message.places) if _is_own(each)), "") or (
+        message.places[-1].path if message.places else ""
+    )
+
+
+def _number(message: Message) -> int:
+    return next((each.line for each in reversed(message.places) if _is_own(each)), 0)
+
+
+_LIBRARY = re.compile(r"site-packages|dist-packages|[/\\]lib[/\\]python\d|^<")
+
+
+def _is_own(place: Place) -> bool:
+    return _LIBRARY.search(place.path) is None
