@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -230,7 +231,7 @@ def _makers(crash: Crash, known: Known) -> Makers:
             make.append(id_)
         elif found:
             take.append(id_)
-        elif name and any(name in (word.casefold() for word in each.words) for each in traces.untraced):
+        elif name and any(name in re.findall(r"\w+", each.text.casefold()) for each in traces.untraced):
             mention.append(id_)
     return Makers(tuple(make), tuple(take), tuple(mention))
 
