@@ -79,7 +79,7 @@ def test_both_sides_add_a_file_of_one_name_with_ids_of_their_own(repo: Repositor
     repo.commit("topic", {path: revision("d1", "b1")[f"{VERSIONS}/d1_td1.py"]})
     result = repaired(repo)
     assert isinstance(result.plan, Reparent)
-    assert result.changed() == [f"A {VERSIONS}/next_d1.py"]
+    assert result.changed() == [f"A {VERSIONS}/td1.py"]
     assert repo.read(result.sha(), path) == repo.read("main", path)
     assert alembic_heads(repo, result.sha()) == alembic_heads(repo, result.merged()) == ["d1"]
 
