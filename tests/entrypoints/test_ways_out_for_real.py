@@ -303,3 +303,49 @@ def test_the_authors_own_database_gets_well_before_and_after(name: str, place: P
     for line in own["after"]:
         late.run(line)
     assert (late.tables(), late.rows()) == (everything, late.heads())
+
+
+LANDED = ["merged, branch kept", "merged, branch gone", "squashed, branch kept"]
+
+
+@pytest.mark.parametrize("how", [LANDED[0], *(pytest.param(each, marks=pytest.mark.slow) for each in LANDED[1:])])
+@pytest.mark.parametrize("name", [*QUICK, *SLOW])
+def test_the_doctor_brings_every_database_of_the_branch_home(
+    name: str, how: str, place: Place, run: Run, tmp_path: Path
+) -> None:
+    """Whichever revision of the branch it has run last, once the repair is on main."""
+    story = TRIED[name]
+    repo = told(story, tmp_path / "repo")
+    fixed = run("fix", "--repo", repo.path, "--target", "main", "--head", "topic", "--format", "json").json
+    branch = checked_out(repo, "topic", tmp_path / "branch")
+    tree = repo.git("merge-tree", "--write-tree", "main", fixed["sha"]).strip()
+    parents = ["-p", "main"] if how.startswith("squashed") else ["-p", "main", "-p", fixed["sha"]]
+    landed = repo.git("commit-tree", *parents, "-m", "Land topic", tree).strip()
+    repo.git("update-ref", "refs/heads/main", landed)
+    repo.git("update-ref", "-d", f"refs/heads/{fixed['branch']}")
+    if how.endswith("gone"):
+        repo.git("update-ref", "-d", "refs/heads/topic")
+    deployed = checked_out(repo, "main", tmp_path / "deployed")
+    files = {path: repo.read("main", path) for path in repo.files("main") if VERSIONS in path}
+    everything = set(tables_of(files).values())
+    for stop in tables_of(story.topic):
+        tried = place.at(branch, [], set())
+        tried.upgrade(stop)
+        url = Deployment(branch, tried.url).url
+        at = ("doctor", "--repo", repo.path, "--at", "main", "--format", "json")
+        seen = run(*at, "--database-url", url)
+        assert seen.code == 1
+        [found] = seen.json["environments"]
+        codes = [each["code"] for each in found["complaints"]]
+        assert "unknown-row" not in codes
+        new_ids = {each["old"]: each["new"] for each in fixed["environments"][0]["plan"]["new_ids"]}
+        if stop in new_ids and name != "the same id":
+            assert codes == ["renamed-row"]
+            by_rows = run(*at, "--rows", ",".join(tried.rows())).json["environments"][0]
+            assert by_rows["ways_out"] == found["ways_out"]
+        [way, *_] = found["ways_out"]
+        real = Deployment(deployed, tried.url)
+        for step in way["steps"]:
+            real.run(step["command"])
+        assert (real.tables(), real.rows()) == (everything, real.heads())
+        assert run(*at, "--database-url", url).code == 0

@@ -14,9 +14,9 @@ from onehead.entrypoints.terminal import SignOfLife, painter
 from onehead.errors import UsageError
 from onehead.flows.bodies import traces_in, version_table_of
 from onehead.flows.examine import Trees, examine
-from onehead.flows.memory import Memory, memory_for
+from onehead.flows.memory import memory_for
 from onehead.flows.others import Others
-from onehead.flows.whereabouts import whereabouts
+from onehead.flows.whereabouts import formerly, whereabouts
 from onehead.gitrepo.command import Git
 from onehead.gitrepo.refs import resolve
 from onehead.plan.facts import Evidence, Facts
@@ -43,11 +43,12 @@ def run(options: argparse.Namespace) -> int:
             git, at, None, strategy="merge", memory=memory, evidence=lambda _facts, _policy: Evidence()
         )
         chosen = _chosen(examination, options.environment)
+        others = Others(git, memory)
         if options.rows is not None:
-            visit = _by_rows(examination, chosen, options.rows)
+            visit = _by_rows(examination, chosen, options.rows, others)
         else:
-            visit = _by_sight(examination, trees, chosen, options)
-        visit = visit._replace(places=_places(git, visit, memory))
+            visit = _by_sight(examination, trees, chosen, options, others)
+        visit = visit._replace(places=_places(visit, others))
     if options.format == "json":
         sys.stdout.write(json.dumps(doctor_document(visit), indent=2) + "\n")
     else:
@@ -70,14 +71,18 @@ def _chosen(examination: Examination, environment: str | None) -> dict[str, Fact
     return {environment: every[environment]}
 
 
-def _by_rows(examination: Examination, chosen: Mapping[str, Facts], text: str) -> Visit:
+def _by_rows(examination: Examination, chosen: Mapping[str, Facts], text: str, others: Others) -> Visit:
     rows = tuple(filter(None, map(str.strip, text.split(","))))
-    diagnoses = {path: diagnose_rows(facts, rows) for path, facts in chosen.items()}
+    diagnoses = {path: diagnose_rows(facts, rows, formerly(others, facts, rows)) for path, facts in chosen.items()}
     return Visit(examination, None, _fitting(diagnoses, rows), {})
 
 
 def _by_sight(
-    examination: Examination, trees: Trees, chosen: Mapping[str, Facts], options: argparse.Namespace
+    examination: Examination,
+    trees: Trees,
+    chosen: Mapping[str, Facts],
+    options: argparse.Namespace,
+    others: Others,
 ) -> Visit:
     # Only here: whoever names rows need not have SQLAlchemy's drivers, nor wait for it to load.
     from onehead.live.address import Address  # noqa: PLC0415
@@ -101,7 +106,8 @@ def _by_sight(
         sight = look(address, things_to_look_for(facts.merged, traces), table, schema)
         rows |= set(sight.version.rows) if sight.version else set()
         sure = given or (not names.computed and (names.table, names.schema) != (None, None))
-        diagnoses[path] = diagnose(facts, traces, sight, version_table_is_sure=sure)
+        former = formerly(others, facts, sight.version.rows if sight.version else ())
+        diagnoses[path] = diagnose(facts, traces, sight, former, version_table_is_sure=sure)
     return Visit(examination, str(address), _fitting(diagnoses, tuple(rows)), {}, tuple(notes))
 
 
@@ -122,9 +128,8 @@ def _fitting(diagnoses: dict[str, Diagnosis], rows: tuple[str, ...]) -> dict[str
     return knowing
 
 
-def _places(git: Git, visit: Visit, memory: Memory) -> dict[str, Whereabouts]:
+def _places(visit: Visit, others: Others) -> dict[str, Whereabouts]:
     found: dict[str, Whereabouts] = {}
-    others = Others(git, memory)
     facts = {examined.facts.environment.path: examined.facts for examined in visit.examination.environments}
     for path, diagnosis in visit.diagnoses.items():
         unknown = diagnosis.of(Ailment.UNKNOWN_ROW)

@@ -92,7 +92,7 @@ def diagnose(bench: Bench, target: Target, rows: tuple[str, ...]) -> str:
         return f"There is no Alembic environment on {code(target.name)}."
     if not meant:
         return f"No environment on {code(target.name)} knows any of these rows."
-    diagnoses = {path: diagnose_rows(facts, rows) for path, facts in meant.items()}
+    diagnoses = {path: diagnose_rows(facts, rows, bench.formerly(facts, rows)) for path, facts in meant.items()}
     places: dict[str, Whereabouts] = {}
     for path, diagnosis in diagnoses.items():
         places |= bench.whereabouts(meant[path], diagnosis.of(Ailment.UNKNOWN_ROW))

@@ -20,7 +20,7 @@ from onehead.flows.own_databases import own_databases
 from onehead.flows.page import VERDICT, Page
 from onehead.flows.statuses import Statuses
 from onehead.flows.troubles import Troubles, page
-from onehead.flows.whereabouts import whereabouts
+from onehead.flows.whereabouts import formerly, whereabouts
 from onehead.forge.values import PullRequest, Repository
 from onehead.gitrepo.command import Git
 from onehead.gitrepo.mirror import Mirror
@@ -34,7 +34,7 @@ from onehead.reports.diff import diff
 from onehead.states.account import OwnDatabase, StateTable
 from onehead.states.edited import edited_table
 from onehead.states.reported import Known, standpoints
-from onehead.states.rows import Whereabouts
+from onehead.states.rows import Former, Whereabouts
 from onehead.states.table import state_tables
 
 HEADS = "refs/heads/"
@@ -248,6 +248,10 @@ class Bench:
     def whereabouts(self, facts: Facts, ids: Iterable[str]) -> dict[str, Whereabouts]:
         """Where revisions stand that an environment does not have: on another branch, or in the past."""
         return whereabouts(self._others, facts, ids)
+
+    def formerly(self, facts: Facts, rows: Iterable[str]) -> dict[str, Former]:
+        """What became of ids that an environment does not declare any more."""
+        return formerly(self._others, facts, rows)
 
     @cached_property
     def landings(self) -> Landings:

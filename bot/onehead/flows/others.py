@@ -29,7 +29,7 @@ class Standing:
     """Which refs hold which revisions, those of one known commit aside."""
 
     def __init__(self, holdings: Iterable[Holding], revisions: Mapping[str, list[Revision]]) -> None:
-        """Index what was found.
+        """Index what was found; `files` has one file for each id.
 
         Args:
             holdings: refs and the trees that they have.
@@ -37,12 +37,14 @@ class Standing:
         """
         self._by_id: dict[str, list[Holding]] = defaultdict(list)
         self._by_blob: dict[str, list[Holding]] = defaultdict(list)
+        self.files: dict[str, Revision] = {}
         self._by_name: dict[str, set[str]] = defaultdict(set)
         self._holdings = list(holdings)
         self.merges: list[tuple[Revision, Holding]] = []
         for holding in self._holdings:
             for revision in (each for tree in holding.directories.values() for each in revisions[tree]):
                 self._by_id[revision.id].append(holding)
+                self.files.setdefault(revision.id, revision)
                 self._by_blob[revision.blob].append(holding)
                 for name in {revision.id, revision.path.rpartition("/")[2].removesuffix(".py")}:
                     self._by_name[name].add(holding.ref)

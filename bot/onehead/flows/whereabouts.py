@@ -5,16 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from onehead.flows.evidence import spoken
-from onehead.flows.others import Others
+from onehead.flows.others import Others, Standing
 from onehead.gitrepo.command import Git
 from onehead.gitrepo.refs import Ref
 from onehead.gitrepo.snapshot import read
 from onehead.gitrepo.vanished import Vanished, vanished
+from onehead.operations import read as operations
+from onehead.operations.operation import Step
 from onehead.plan.facts import Facts
 from onehead.revisions.parse import MAX_BYTES, parse
-from onehead.states.rows import Whereabouts
+from onehead.states.rows import Former, Whereabouts, read_rows
 
 _MOST_REFS = 5
+_MOST_RENAMED = 50
+"""Revisions of one chain of renamed ones that are followed."""
 
 
 def whereabouts(others: Others, facts: Facts, ids: Iterable[str]) -> dict[str, Whereabouts]:
@@ -29,17 +33,85 @@ def whereabouts(others: Others, facts: Facts, ids: Iterable[str]) -> dict[str, W
     if not wanted:
         return {}
     places = facts.environment.locations
-    standing = others.standing(
-        {place.path for place in places},
-        [revision.blob for revision in facts.merged],
-        recursive=any(place.recursive is not False for place in places),
-    )
+    standing = _standing(others, facts)
+    former = formerly(others, facts, wanted)
     found = {}
     for id_ in wanted:
         holdings = [each for each in standing.with_id(id_) if not others.is_ours(Ref(each.ref, each.sha))]
         refs = tuple(dict.fromkeys(spoken(each.ref) for each in holdings))[:_MOST_REFS]
         found[id_] = Whereabouts(refs) if refs else _in_the_past(others.git, id_, [place.path for place in places])
+        if id_ in former and found[id_].removed:
+            found[id_] = found[id_]._replace(renamed=former[id_].id)
     return found
+
+
+def _standing(others: Others, facts: Facts) -> Standing:
+    """What any ref has in the environment's folders that the environment does not have."""
+    places = facts.environment.locations
+    return others.standing(
+        {place.path for place in places},
+        [revision.blob for revision in facts.merged],
+        recursive=any(place.recursive is not False for place in places),
+    )
+
+
+def formerly(others: Others, facts: Facts, rows: Iterable[str]) -> dict[str, Former]:
+    """What became of ids that no file declares any more, where a revision does the very same under another one.
+
+    The file of the old id is looked for on every ref, and then in history. The revision of today has the same message
+    and the same operations; a re-parent that takes the next number leaves both alone.
+
+    Args:
+        others: the refs of the repository.
+        facts: the environment that does not have them.
+        rows: what a database holds.
+
+    Returns:
+        Old id → what it is now; also those that it followed, where these were renamed as well.
+    """
+    found: dict[str, Former] = {}
+    todo = [row.text for row in read_rows(facts.merged, rows) if row.kind == "unknown"]
+    for id_ in todo:  # grows while it is walked
+        blob = None if id_ in found or len(found) == _MOST_RENAMED else _last_file(others, facts, id_)
+        data = None if blob is None else _contents(others.git, [blob]).get(blob)
+        if data is None:
+            continue
+        old = parse(data)
+        alike = [each for each in facts.merged if each.doc == old.doc]
+        contents = _contents(others.git, [each.blob for each in alike])
+        does = _operations(data)
+        same = [each for each in alike if each.blob in contents and _operations(contents[each.blob]) == does]
+        if len(same) == 1:
+            found[id_] = Former(same[0].id, old.parents or ())
+            todo += [parent for parent in old.parents or () if parent not in facts.merged]
+    return _grounded(found, facts)
+
+
+def _grounded(found: dict[str, Former], facts: Facts) -> dict[str, Former]:
+    """Those of which all that they followed is known too: of the others nobody can say what a database has run."""
+    while True:
+        known = {id_: e for id_, e in found.items() if all(p in facts.merged or p in found for p in e.parents)}
+        if len(known) == len(found):
+            return known
+        found = known
+
+
+def _last_file(others: Others, facts: Facts, id_: str) -> str | None:
+    """Object id of a file that declares a revision, on any ref or in history."""
+    standing = _standing(others, facts)
+    if id_ in standing.files:
+        return standing.files[id_].blob
+    directories = [place.path for place in facts.environment.locations]
+    past = (each.before for each in vanished(others.git, id_, directories))
+    return next((blob for blob in past if _declared(others.git, blob) == id_), None)
+
+
+def _operations(data: bytes) -> list[Step]:
+    return [step._replace(line=0) for step in operations.read(data)]
+
+
+def _contents(git: Git, blobs: list[str]) -> dict[str, bytes]:
+    return read(git, blobs, MAX_BYTES).data
 
 
 def _in_the_past(git: Git, id_: str, directories: list[str]) -> Whereabouts:

@@ -50,6 +50,8 @@ def told(complaint: Complaint, diagnosis: Diagnosis, places: Mapping[str, Wherea
             )
         case Ailment.UNKNOWN_ROW:
             return _unknown(complaint.names, diagnosis, places, target)
+        case Ailment.RENAMED_ROW:
+            return _renamed(diagnosis, target)
         case Ailment.AMBIGUOUS_ROW | Ailment.PREFIX_ROW | Ailment.REPEATED_ROW | Ailment.OVERLAPPING_ROWS:
             return _about_rows(complaint.ailment, names, diagnosis)
         case Ailment.INVALID_INDEX:
@@ -94,6 +96,17 @@ def _unknown(rows: tuple[str, ...], diagnosis: Diagnosis, places: Mapping[str, W
         + " ".join(parts),
         "Deploy a commit that has it, or bring its file back under the same id. Do not stamp: that hides what ran.",
         rest,
+    )
+
+
+def _renamed(diagnosis: Diagnosis, target: str) -> Told:
+    rows = _of_kind(diagnosis.rows or (), "renamed")
+    now = several([f"{visible(row.text)} is {visible(row.means[0])} now" for row in rows])
+    old = listed(row.text for row in rows)
+    return Told(
+        f"{now}: {target} has the same operations under another id, which a repair or somebody gave it after this "
+        f'database had run it as {old}. Alembic stops with "Can\'t locate revision identified by".',
+        "Record the new id, as below. What ran under the old id does not run again; what it did not follow runs then.",
     )
 
 

@@ -22,6 +22,7 @@ class Ailment(StrEnum):
     BROKEN_CHAIN = "broken-chain"
     MULTIPLE_HEADS = "multiple-heads"
     UNKNOWN_ROW = "unknown-row"
+    RENAMED_ROW = "renamed-row"
     AMBIGUOUS_ROW = "ambiguous-row"
     PREFIX_ROW = "prefix-row"
     REPEATED_ROW = "repeated-row"

@@ -6,34 +6,42 @@ see, and the rows are believed).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from types import MappingProxyType
 
 from onehead.plan.facts import Facts
 from onehead.plan.forks import forks_of
+from onehead.revisions.graph import Graph
 from onehead.states.ailments import Ailment, Complaint, Diagnosis, Revisited, Severity
 from onehead.states.clash import would_say
 from onehead.states.databases import parents_first, with_rows
 from onehead.states.outcome import Database, Outcome, Target
-from onehead.states.rows import Row, read_rows
+from onehead.states.rows import Former, Row, ran_under_old_ids, read_rows
 from onehead.states.traces import Sight, Thing, Traces
 from onehead.states.upgrade import Deployed, upgrade
 from onehead.states.ways import ways_out
 from onehead.states.witnesses import Evidence, Witnessed, witnessed
 
+_NONE: Mapping[str, Former] = MappingProxyType({})
 
-def diagnose_rows(facts: Facts, rows: tuple[str, ...]) -> Diagnosis:
-    """A database of which only the rows are known."""
-    read = read_rows(facts.merged, rows)
-    claimed = with_rows(facts.merged, (id_ for row in read if len(row.means) == 1 for id_ in row.means)).applied
+
+def diagnose_rows(facts: Facts, rows: tuple[str, ...], former: Mapping[str, Former] = _NONE) -> Diagnosis:
+    """A database of which only the rows are known; `former`: what became of ids that no file declares any more."""
+    read = read_rows(facts.merged, rows, former)
+    claimed = _claimed(facts.merged, read, former)
     nothing = Witnessed("untold")
     revisions = {id_: Revisited(id_, id_ in claimed, nothing) for id_ in facts.merged.revisions}
     return _Doctor(facts, read, None, revisions).diagnosis()
 
 
 def diagnose(
-    facts: Facts, traces: Mapping[str, Traces], sight: Sight, *, version_table_is_sure: bool = True
+    facts: Facts,
+    traces: Mapping[str, Traces],
+    sight: Sight,
+    former: Mapping[str, Former] = _NONE,
+    *,
+    version_table_is_sure: bool = True,
 ) -> Diagnosis:
     """A database that was looked at.
 
@@ -41,11 +49,12 @@ def diagnose(
         facts: the environment, judged by itself.
         traces: revision → what it leaves.
         sight: what the database shows.
+        former: ids that the files declare no more → what became of them.
         version_table_is_sure: it is certain which table Alembic reads.
     """
     graph = facts.merged
-    read = None if sight.version is None else read_rows(graph, sight.version.rows)
-    claimed = with_rows(graph, (id_ for row in read or () if len(row.means) == 1 for id_ in row.means)).applied
+    read = None if sight.version is None else read_rows(graph, sight.version.rows, former)
+    claimed = _claimed(graph, read or (), former)
     unbuilt = {
         id_: {trace.thing: trace.lenient for trace in traces[id_].left if trace.there and trace.thing in sight.invalid}
         for id_ in graph.revisions.keys() & traces.keys() - claimed
@@ -59,6 +68,14 @@ def diagnose(
         for id_ in graph.revisions
     }
     return _Doctor(facts, read, sight, revisions, unbuilt, version_table_is_sure=version_table_is_sure).diagnosis()
+
+
+def _claimed(graph: Graph, rows: Iterable[Row], former: Mapping[str, Former]) -> frozenset[str]:
+    """What the rows say has run; of a renamed revision that is what it followed when the database ran it."""
+    rows = tuple(rows)
+    alone, below = ran_under_old_ids(rows, former)
+    known = {id_ for row in rows if row.kind != "renamed" and len(row.means) == 1 for id_ in row.means}
+    return with_rows(graph, {*known, *(id_ for id_ in below if id_ in graph)}).applied | alone
 
 
 class _Doctor:
@@ -202,7 +219,7 @@ class _Doctor:
         rows = self._rows or ()
         of_kind = {
             kind: tuple(dict.fromkeys(row.text for row in rows if row.kind == kind))
-            for kind in ("unknown", "ambiguous", "prefix")
+            for kind in ("unknown", "renamed", "ambiguous", "prefix")
         }
         texts = [row.text for row in rows]
         repeated = tuple(sorted({text for text in texts if texts.count(text) > 1}))
@@ -211,6 +228,7 @@ class _Doctor:
         overlap = tuple(id_ for id_ in self._order if id_ in known) if above else ()
         found = [
             (Ailment.UNKNOWN_ROW, of_kind["unknown"]),
+            (Ailment.RENAMED_ROW, of_kind["renamed"]),
             (Ailment.AMBIGUOUS_ROW, of_kind["ambiguous"]),
             (Ailment.PREFIX_ROW, of_kind["prefix"]),
             (Ailment.REPEATED_ROW, repeated),

@@ -76,7 +76,9 @@ def _steps(diagnosis: Diagnosis, applied: frozenset[str]) -> tuple[Step, ...]:
                 commands = tuple(map(str, candidate))
                 break
     else:
-        commands = remedy(deployed, database, diagnosis.target)
+        # Of a row under an old id it is known what ran.
+        is_sure = bool(diagnosis.of(Ailment.RENAMED_ROW))
+        commands = remedy(deployed, database, diagnosis.target, is_sure=is_sure)
     return tuple(_step(command, rows) for command in commands)
 
 
