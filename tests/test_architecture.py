@@ -28,7 +28,7 @@ ARROWS: dict[str, set[str]] = {
     "terminal_text": set(),
     "setting_values": set(),
     "revisions": {"errors"},
-    "operations": {"revisions.allowance", "revisions.python_source"},
+    "operations": {"revisions.allowance", "revisions.python_source", "wording"},
     "plan": {"revisions", "wording"},
     "states": {"operations", "plan", "revisions"},
     "live": {"errors", "states.traces"},

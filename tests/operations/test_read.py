@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 
 from onehead.operations import operation as o
 from onehead.operations.operation import Named, Operation, Step, Unknown
+from onehead.operations.phrases import phrase
 from onehead.operations.read import read
 from onehead.revisions import python_source
+from tests.operations.statements import STATEMENTS
 
 USERS = Named("users")
 
@@ -299,12 +301,20 @@ def test_a_table_in_sql() -> None:
         o.CreateTable(
             Named("t"),
             (
-                o.Column("id", o.Type("serial", "serial"), nullable=False, primary_key=True),
+                o.Column(
+                    "id",
+                    o.Type("serial", "serial"),
+                    nullable=False,
+                    server_default="a number that is counted up",
+                    primary_key=True,
+                ),
                 o.Column("o", o.Type("int", "int"), nullable=False),
             ),
-            (o.Constraint("foreign key", None, (), Named("orgs"), complete=False),),
+            (
+                o.Constraint("foreign key", None, ("o",), Named("orgs"), ("id",)),
+                o.Constraint("unique", None, ("o",)),
+            ),
             lenient=True,
-            complete=False,
         )
     ]
 
@@ -332,17 +342,68 @@ def test_views_functions_and_triggers() -> None:
     assert drop == o.DropOther("trigger", Named("tr"), table=USERS)
 
 
+@pytest.mark.parametrize(("text", "reading"), STATEMENTS)
+def test_sql_that_everybody_writes(text: str, reading: str) -> None:
+    found = does(f"op.execute({text!r})")
+    assert "; ".join("unknown" if isinstance(each, Unknown) else phrase(each) for each in found) == reading
+
+
+def test_what_a_query_is_good_for() -> None:
+    """What `op.execute` reads is thrown away; a connection hands it back, so that the migration may act upon it."""
+    text = "SELECT * FROM users WHERE age > 1"
+    thrown, used = does(f"op.execute({text!r})\nop.get_bind().execute(sa.text({text!r}))")
+    assert thrown == o.Query(frozenset({"users", "age"}), star=True, text=text)
+    assert used == o.Query(frozenset({"users", "age"}), star=True, used=True, text=text)
+    [number] = does("op.execute(\"SELECT setval('ids', max(id)) FROM users\")")
+    assert isinstance(number, o.Query)
+    assert (number.used, number.words) == (True, frozenset({"ids", "id", "users", "setval()", "max()"}))
+
+
+def test_several_actions_of_one_statement() -> None:
+    text = (
+        "ALTER TABLE users ADD COLUMN IF NOT EXISTS org int NOT NULL DEFAULT (1 + 1) CONSTRAINT fk REFERENCES orgs (id)"
+        " ON DELETE CASCADE, DROP COLUMN IF EXISTS a, ADD CONSTRAINT uq UNIQUE (b, c), RENAME CONSTRAINT x TO y"
+    )
+    added, dropped, unique, renamed = does(f"op.execute({text!r})")
+    column = o.Column("org", o.Type("int", "int"), nullable=False, server_default="( 1 + 1 )")
+    key = o.Constraint("foreign key", "fk", ("org",), Named("orgs"), ("id",))
+    assert added == o.AddColumn(USERS, column, (key,), lenient=True)
+    assert dropped == o.DropColumn(USERS, "a", lenient=True)
+    assert unique == o.CreateConstraint(USERS, o.Constraint("unique", "uq", ("b", "c")))
+    assert renamed == o.RenameOther("constraint", Named("x"), Named("y"), table=USERS)
+
+
+def test_what_a_statement_takes_along_is_unknown() -> None:
+    dropped, along = does('op.execute("DROP TABLE users CASCADE")')
+    assert dropped == o.DropTable(USERS)
+    assert isinstance(along, Unknown)
+    assert along.why == "a `CASCADE`, which takes along what nobody names"
+
+
+def test_the_parts_of_a_with_are_read_and_written_too() -> None:
+    text = "WITH gone AS (DELETE FROM a WHERE b = 1 RETURNING c) UPDATE users SET d = e FROM gone"
+    deleted, updated = does(f"op.execute({text!r})")
+    assert isinstance(deleted, o.ChangeRows)
+    assert isinstance(updated, o.ChangeRows)
+    assert (deleted.does, deleted.table, deleted.words) == ("delete", Named("a"), frozenset({"b", "c"}))
+    assert (updated.does, updated.table, updated.writes) == ("update", USERS, ("d",))
+    assert {"a", "b", "e"} <= updated.words
+
+
 @pytest.mark.parametrize(
     "text",
     [
-        "SELECT setval('s', 1)",
-        "DROP TABLE users CASCADE",
-        "ALTER TABLE users ADD COLUMN a int, ADD COLUMN b int",
-        "WITH x AS (SELECT 1) UPDATE users SET a = 1",
-        "CREATE TABLE t AS SELECT 1",
         "UPDATE users SET a = 'open",
-        "DO $$ BEGIN END $$",
-        "GRANT ALL ON users TO bob",
+        "ALTER TABLE users",
+        "ALTER TABLE users ADD COLUMN",
+        "ALTER TABLE users ADD CONSTRAINT x",
+        "CREATE TABLE t (",
+        "CREATE TABLE t (a int",
+        "WITH x AS (SELECT 1)",
+        "WITH x",
+        "COMMENT ON TABLE users",
+        "GRANT",
+        "SET",
     ],
 )
 def test_other_sql_is_unknown(text: str) -> None:

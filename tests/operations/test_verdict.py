@@ -68,7 +68,7 @@ def test_orders_that_contradict_each_other_are_a_conflict() -> None:
 
 def test_the_worst_comes_first() -> None:
     found = verdict(
-        {"019": f'op.execute("ANALYZE")\n{ADD}\nop.drop_column("t", "c")'},
+        {"019": f'op.execute("REINDEX_ALL")\n{ADD}\nop.drop_column("t", "c")'},
         {"020": f'{ADD}\nop.alter_column("t", "c", comment="x")'},
     )
     assert [each.kind for each in found.clashes] == [Kind.CONFLICT, Kind.ORDER, Kind.UNKNOWN]
@@ -84,6 +84,16 @@ def test_what_cannot_be_known_is_never_called_safe() -> None:
         )
     ]
     assert found.first is None
+
+
+def test_what_is_unknown_for_one_reason_is_told_once() -> None:
+    body = "\n".join(f'op.execute("CALL f({n})")' for n in range(6)) + "\nhelper()\nop.drop_table('t')"
+    found = messages({"019": body, "020": 'op.execute("CALL g()")'}, {"021": ADD})
+    assert found[0] == (
+        "`019` holds SQL that is not recognised: `CALL f(0)` (line 8): nobody but a person can tell whether it gets "
+        "along with the other side. The same goes for 5 more of its kind in `019` (lines 9, 10, 11 and 2 more)."
+    )
+    assert [message.split()[0] for message in found] == ["`019`", "`019`", "`020`"]
 
 
 def test_a_side_that_does_nothing_gets_along_with_everything() -> None:

@@ -24,11 +24,13 @@ from onehead.operations.operation import (
     DropTable,
     Named,
     Operation,
+    Query,
     RenameTable,
     Unknown,
 )
 from onehead.operations.shapes import Computed, named, needed
-from onehead.operations.sql import operations_in, shown
+from onehead.operations.sql import operations_in
+from onehead.operations.statement import shown
 from onehead.operations.terms import Const, Made, Opaque, Value, plain, root, source, strings, text
 from onehead.operations.tokens import words_in
 from onehead.revisions.python_source import unparsed
@@ -89,11 +91,12 @@ def unknown(why: str, made: Made) -> Unknown:
     return Unknown(why, shown(written), words_in(written))
 
 
-def executed(value: Value | None, made: Made) -> tuple[Operation, ...]:
-    """What running a statement does: text, or SQLAlchemy's own expression."""
+def executed(value: Value | None, made: Made, *, result: bool = True) -> tuple[Operation, ...]:
+    """What running a statement does: text, or SQLAlchemy's own expression; `result`: what it reads is handed back."""
     written = text(value)
     if written is not None:
-        return operations_in(written)
+        found = operations_in(written)
+        return tuple(each._replace(used=each.used or result) if isinstance(each, Query) else each for each in found)
     if value is not None:
         if isinstance(first := root(value), Made) and first.last == "select":
             return (unknown("rows that it reads, and may act on", made),)
@@ -244,7 +247,7 @@ def _bulk_insert(call: Call) -> Operation:
 
 
 def _execute(call: Call) -> tuple[Operation, ...]:
-    return executed(call.made.get(0, "sqltext"), call.made)
+    return executed(call.made.get(0, "sqltext"), call.made, result=False)
 
 
 _Reader = Callable[[Call], "Operation | tuple[Operation, ...]"]

@@ -8,9 +8,9 @@ from types import MappingProxyType
 from typing import Literal, NamedTuple
 
 from onehead.operations.dialects import EVERYWHERE, Dialect
-from onehead.operations.footprint import Thing, Touch
 from onehead.operations.operation import Step
 from onehead.operations.phrases import phrase
+from onehead.operations.touch import Thing, Touch
 
 
 class Kind(StrEnum):

@@ -1,97 +1,35 @@
-"""What an operation touches: the things it creates, drops, sets and uses, each under one name."""
+"""What an operation touches: the things it creates, drops, sets and uses."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import Literal, NamedTuple
+from collections.abc import Callable, Iterable, Iterator
 
 from onehead.operations import operation as ops
-from onehead.operations.dialects import EVERYWHERE, POSTGRESQL, SQLITE, Dialect
+from onehead.operations.dialects import POSTGRESQL, SQLITE
 from onehead.operations.tokens import words_in
-
-Thing = tuple[str, ...]
-"""Its kind, then its names from the outside in, in lower case: `("column", "", "users", "age")`.
-
-Tables, views, sequences and indexes are all of the kind `relation`, as databases give them one space of names. What
-else may not have one name with another is of the kind `name`, beside the thing itself: PostgreSQL keeps the index of a
-unique constraint or primary key among the relations, and a table's row type among the types.
-"""
+from onehead.operations.touch import Thing, Touch, Verb, column, enum, function, label, relation, schema_of
 
 _INDEXED = ("unique", "primary key", "exclude")
 
-Verb = Literal["create", "replace", "drop", "set", "use"]
-"""`replace`: dropped or renamed, and created again under the same name, by one side."""
+
+def _schema(named: ops.Named) -> Thing:
+    return ("schema", "", named.name.lower())
 
 
-class Touch(NamedTuple):
-    """One thing that an operation touches.
-
-    Attributes:
-        verb: how.
-        thing: what.
-        value: for `create` and `set`: what it becomes; equal values leave no difference.
-        lenient: for `create` and `drop`: nothing happens where it is there already, or gone.
-        replaces: for `create`: one that is there already is replaced.
-        renames: for `drop`: it goes on under another name, and what stands on it goes along.
-        hold: for `use`: what is made stands on it from then on, so that it can't be dropped alone: `key` for a
-            foreign key, `view`, `type` for a column of an enum, `index`, `schema` for what is made in one.
-        named: for `use`: it is named as what it is; else a word that may mean it.
-        dialects: the databases that have such a thing.
-    """
-
-    verb: Verb
-    thing: Thing
-    value: str | None = None
-    lenient: bool = False
-    replaces: bool = False
-    renames: bool = False
-    hold: str = ""
-    named: bool = True
-    dialects: tuple[Dialect, ...] = EVERYWHERE
+def _extension(named: ops.Named) -> Thing:
+    return ("extension", "", named.name.lower())
 
 
-def schema_of(named: ops.Named) -> str:
-    """The schema as it is compared: none and `public` are one, since projects write both for the same place."""
-    return "" if named.schema in (None, "public") else str(named.schema).lower()
-
-
-def relation(named: ops.Named) -> Thing:
-    """A table, view, sequence or index."""
-    return ("relation", schema_of(named), named.name.lower())
-
-
-def column(table: ops.Named, name: str) -> Thing:
-    """A column of a table."""
-    return ("column", schema_of(table), table.name.lower(), name.lower())
-
-
-def function(named: ops.Named) -> Thing:
-    """A function or procedure."""
-    return ("function", schema_of(named), named.name.lower())
-
-
-def enum(named: ops.Named) -> Thing:
-    """An enum type."""
-    return ("enum", schema_of(named), named.name.lower())
-
-
-def label(named: ops.Named, text: str) -> Thing:
-    """A label of an enum type."""
-    return ("label", schema_of(named), named.name.lower(), text)
+_THINGS: dict[str, Callable[[ops.Named], Thing]] = {
+    "function": function,
+    "type": enum,
+    "schema": _schema,
+    "extension": _extension,
+}
 
 
 def _part(kind: str, table: ops.Named, *names: str) -> Thing:
     return (kind, schema_of(table), table.name.lower(), *(name.lower() for name in names))
-
-
-def inside(thing: Thing) -> Thing | None:
-    """The table that a column, constraint or property is part of, or the type of a label."""
-    match thing[0]:
-        case "column" | "constraint" | "property" | "primary key" | "comment":
-            return ("relation", *thing[1:3])
-        case "label":
-            return ("enum", *thing[1:3])
-    return None
 
 
 def touches(operation: ops.Operation) -> tuple[Touch, ...]:
@@ -198,6 +136,10 @@ def _rarer(operation: ops.Operation) -> Iterator[Touch]:
                 yield touch._replace(verb="drop", lenient=operation.lenient)
             if operation.table is not None:
                 yield Touch("use", relation(operation.table))
+        case ops.RenameOther():
+            yield from _renamed(operation)
+        case ops.Setting() | ops.Query() | ops.Aside():
+            yield from _beside(operation)
         case ops.ChangeRows(table=table, words=words, writes=writes):
             yield Touch("use", relation(table))
             for name in writes or ():
@@ -208,6 +150,40 @@ def _rarer(operation: ops.Operation) -> Iterator[Touch]:
             yield Touch("use", relation(table))
         case _:
             yield from _enums(operation)
+
+
+def _beside(operation: ops.Setting | ops.Query | ops.Aside) -> Iterator[Touch]:
+    match operation:
+        case ops.Setting(table=table, name=name, value=value):
+            yield Touch("use", relation(table))
+            yield Touch("set", _part("setting", table, name), value)
+            if operation.constraint is not None:
+                yield Touch("use", _part("constraint", table, operation.constraint))
+        case ops.Query(words=words):
+            yield from _words(words)
+            yield from (Touch("use", ("word", word)) for word in sorted(words))
+        case ops.Aside(needs=needs):
+            yield from (Touch("use", _THINGS.get(kind, relation)(named)) for kind, named in needs)
+
+
+def _renamed(operation: ops.RenameOther) -> Iterator[Touch]:
+    table = operation.table
+    both: tuple[tuple[Verb, ops.Named], ...] = (("drop", operation.name), ("create", operation.new))
+    for verb, named in both:
+        found: Iterable[Touch]
+        if operation.kind == "index":
+            found = (Touch("create", relation(named)), *_shares("create", named, "relation", of="relation"))
+        elif operation.kind == "constraint" and table is not None:
+            found = (
+                Touch("create", _part("constraint", table, named.name)),
+                *_shares("create", named, "relation", of=f"constraint of {table}"),
+            )
+        else:
+            found = _kept(operation.kind, named, table)
+        for touch in found:
+            yield touch._replace(verb=verb, renames=verb == "drop", lenient=operation.lenient and verb == "drop")
+    if table is not None:
+        yield Touch("use", relation(table))
 
 
 def _enums(operation: ops.Operation) -> Iterator[Touch]:
@@ -244,6 +220,9 @@ def _kept(kind: str, named: ops.Named, table: ops.Named | None) -> Iterator[Touc
             yield from _shares("create", named, "type", of="sequence")
         case "function" | "procedure":
             yield Touch("create", function(named))
+        case "type":
+            yield Touch("create", enum(named))
+            yield from _shares("create", named, "type", of="type")
         case "trigger" if table is not None:
             # PostgreSQL keeps a trigger with its table; SQLite has one space of names for all of them.
             yield Touch("create", _part("trigger", table, named.name), dialects=POSTGRESQL)

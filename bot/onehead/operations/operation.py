@@ -272,7 +272,9 @@ class RenameLabel(NamedTuple):
     new: str
 
 
-OtherKind = Literal["view", "materialized view", "function", "procedure", "trigger", "sequence", "schema", "extension"]
+OtherKind = Literal[
+    "view", "materialized view", "function", "procedure", "trigger", "sequence", "schema", "extension", "type"
+]
 
 
 class CreateOther(NamedTuple):
@@ -310,6 +312,56 @@ class DropOther(NamedTuple):
     name: Named
     lenient: bool = False
     table: Named | None = None
+
+
+class RenameOther(NamedTuple):
+    """An index, view or sequence gets another name, or a constraint of a table; lenient: a missing one is no error."""
+
+    kind: Literal["index", "constraint"] | OtherKind
+    name: Named
+    new: Named
+    lenient: bool = False
+    table: Named | None = None
+
+
+class Setting(NamedTuple):
+    """A property of a table, or of one of its constraints, is set: owner, storage, whether it was validated."""
+
+    table: Named
+    name: str
+    value: str
+    constraint: str | None = None
+
+
+class Query(NamedTuple):
+    """Rows are read.
+
+    Attributes:
+        words: every identifier in it; it may read any column or table among them.
+        star: it reads all columns of its moment.
+        used: the migration may act upon what it reads.
+        text: what is run, in one line.
+    """
+
+    words: frozenset[str] = frozenset()
+    star: bool = False
+    used: bool = False
+    text: str = ""
+
+
+class Aside(NamedTuple):
+    """Something that leaves tables, columns and rows as they are: rights, comments, limits of time, statistics.
+
+    Attributes:
+        does: what, as a verb: `grants`, `revokes`, `sets`, `changes`, `looks after`, `steers the transaction`.
+        needs: what has to be there: its kind (`relation` for tables, views, indexes and sequences; `function`, `type`,
+            `schema`, `extension`) and its name.
+        text: what is run, in one line.
+    """
+
+    does: str
+    needs: tuple[tuple[str, Named], ...] = ()
+    text: str = ""
 
 
 class ChangeRows(NamedTuple):
@@ -383,6 +435,10 @@ Operation = (
     | RenameLabel
     | CreateOther
     | DropOther
+    | RenameOther
+    | Setting
+    | Query
+    | Aside
     | ChangeRows
     | Batch
     | Unknown

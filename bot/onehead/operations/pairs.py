@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from onehead.operations.clash import Act, Kind, Rule
 from onehead.operations.dialects import POSTGRESQL, SQLITE
-from onehead.operations.footprint import enum, relation
 from onehead.operations.operation import (
     AddColumn,
     AddLabel,
     AlterColumn,
+    Aside,
     Batch,
     ChangeRows,
     Column,
@@ -26,8 +27,13 @@ from onehead.operations.operation import (
     DropTable,
     Named,
     Operation,
+    Query,
     RenameTable,
+    Setting,
 )
+from onehead.operations.touch import enum, relation
+
+_STAR = re.compile(r"(?i)\bselect\s+(?:distinct\s+)?\*|\.\*")
 
 
 def on_each_other(left: Act, right: Act) -> Iterator[Rule]:
@@ -63,15 +69,49 @@ def _directed(x: Act, y: Act) -> Iterator[Rule]:
             yield from _view(a, b)
         case AlterColumn() if _changes(a, "type") and any(_key_on(a, *key) for key in _keys(b)):
             yield Rule(Kind.UNKNOWN, "a foreign key needs equal types on both ends; look whether they still fit.")
-        case DropConstraint() | DropIndex() if _is_from_before(x) and any(_may_need(key, a) for _, key in _keys(b)):
+        case DropConstraint() | DropIndex() | DropOther() | DropColumn() | RenameTable() | DropTable():
+            yield from _needed(x, b)
+        case Query() | Setting() | Aside():
+            yield from _beside(a, b)
+        case Batch():
+            yield from _batch(a, b)
+
+
+def _needed(x: Act, b: Operation) -> Iterator[Rule]:
+    """What goes may be needed, where nothing says by what."""
+    match x.step.does:
+        case DropConstraint() | DropIndex() as a if _is_from_before(x) and _may_be_needed(a, b):
             says = "the foreign key needs a unique key on the columns it points at; look whether {a} drops that one."
             yield Rule(Kind.UNKNOWN, says)
         case DropOther(kind="extension") if not isinstance(b, DropOther | DropTable | DropColumn | DropIndex | Batch):
             yield Rule(Kind.UNKNOWN, "look whether {b} needs a type or function of the extension.", "", POSTGRESQL)
-        case DropColumn() | RenameTable() | DropTable() if isinstance(b, CreateOther) and _reads(b, a):
+        case DropColumn() | RenameTable() | DropTable() as a if isinstance(b, CreateOther) and _reads(b, a):
             yield Rule(Kind.UNKNOWN, "look whether the function needs what is gone then.", "", POSTGRESQL)
-        case Batch():
-            yield from _batch(a, b)
+
+
+def _beside(a: Query | Setting | Aside, b: Operation) -> Iterator[Rule]:
+    match a, b:
+        case Query(), ChangeRows(does="insert") if "setval()" in a.words:
+            yield Rule(Kind.UNKNOWN, "look whether the rows get their numbers from the sequence that is set.")
+        case Query(), ChangeRows(table=table) if a.used and table.name.lower() in a.words:
+            yield Rule(Kind.UNKNOWN, "{a} reads what {b} changes; look what it does with it.")
+        case Query(), Query() if {"setval()"} <= a.words & b.words and len(a.words & b.words) > 1:
+            yield Rule(Kind.UNKNOWN, "both set a sequence; look whether it is the same.")
+        case Query(star=True, used=True), AddColumn(table=table) if table.name.lower() in a.words:
+            yield Rule(
+                Kind.UNKNOWN, "{a} takes all columns of its moment; look whether the new one has to be among them."
+            )
+        case Query(), DropColumn(table=table) | AlterColumn(table=table, new_name=str()):
+            if table.name.lower() in a.words:
+                if b.column.lower() in a.words:
+                    yield Rule(Kind.ORDER, "{a} has to run first, because it reads the column.", "a")
+                elif a.star and a.used:
+                    yield Rule(Kind.UNKNOWN, "look whether {a} needs that column.")
+        case Aside(does="grants"), Aside(does="revokes"):
+            if set(a.needs) & set(b.needs):
+                yield Rule(Kind.SILENT, "no error, but the one that runs last wins.", "", POSTGRESQL)
+        case Setting(table=table), ChangeRows() if a.name.startswith("validity") and _one_table(table, b.table):
+            yield Rule(Kind.UNKNOWN, "it depends on the values whether they keep to the constraint.")
 
 
 def _changes(a: AlterColumn, what: str) -> bool:
@@ -80,7 +120,12 @@ def _changes(a: AlterColumn, what: str) -> bool:
 
 def _before_rows(a: Operation, b: ChangeRows) -> Iterator[Rule]:
     """What is made of a table, and what is done to its rows."""
+    yield from _columns_of(a, b)
+    if b.text[:8].lower() == "truncate" and any(_one_table(key.target, b.table) for _, key in _keys(a)):
+        yield Rule(Kind.ORDER, "{b} has to run first: no table is truncated that a key points at.", "b", POSTGRESQL)
     match a:
+        case CreateOther(kind="materialized view") if b.table.name.lower() in a.words:
+            yield Rule(Kind.SILENT, "no error, but the view holds the rows of its moment.", "", POSTGRESQL)
         case AlterColumn() if _one_table(a.table, b.table):
             yield from _altered_rows(a, b)
         case AddColumn() if _one_table(a.table, b.table):
@@ -96,6 +141,21 @@ def _before_rows(a: Operation, b: ChangeRows) -> Iterator[Rule]:
             yield Rule(Kind.UNKNOWN, "`ON CONFLICT` needs a unique key; look whether {a} drops that one.")
         case CreateOther(kind="trigger", table=table) if _one_table(table, b.table):
             yield Rule(Kind.UNKNOWN, "only rows that are written after it set off the trigger; look at what it does.")
+
+
+def _columns_of(a: Operation, b: ChangeRows) -> Iterator[Rule]:
+    """Columns of other tables that are read, and rows that are written or read without naming their columns."""
+    match a:
+        case DropColumn(table=table, column=name) | AlterColumn(table=table, column=name, new_name=str()):
+            if table.name.lower() in b.words and name.lower() in b.words and not _one_table(table, b.table):
+                yield Rule(Kind.ORDER, "{b} has to run first, because it reads the column.", "b")
+    if not isinstance(a, AddColumn | DropColumn):
+        return
+    unnamed = b.does == "insert" and b.writes is None and _one_table(a.table, b.table)
+    if unnamed and not b.text.lower().endswith("default values"):
+        yield Rule(Kind.UNKNOWN, "{b} does not name the columns that it writes; look whether the rows still fit.")
+    elif a.table.name.lower() in b.words and _STAR.search(b.text):
+        yield Rule(Kind.UNKNOWN, "{b} reads all columns of its moment; look whether they still fit.")
 
 
 # -- rows ---------------------------------------------------------------------------------------------------------
@@ -231,8 +291,8 @@ def _may_be_on(dropped: DropConstraint | DropIndex, table: Named | None) -> bool
     return dropped.table is None or table is None or _one_table(dropped.table, table)
 
 
-def _may_need(key: Constraint, dropped: DropConstraint | DropIndex) -> bool:
-    return _may_be_on(dropped, key.target)
+def _may_be_needed(dropped: DropConstraint | DropIndex, b: Operation) -> bool:
+    return any(_may_be_on(dropped, key.target) for _, key in _keys(b))
 
 
 def _names_a_key(b: ChangeRows) -> bool:

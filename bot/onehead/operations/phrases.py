@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from onehead.operations import operation as ops
+from onehead.operations.statement import shown
 
 _ROWS = {"insert": "inserts rows into", "update": "updates rows of", "delete": "deletes rows of"}
 _PROPERTIES = {"server_default": "default", "nullable": "NULL rule"}
@@ -10,7 +11,13 @@ _PROPERTIES = {"server_default": "default", "nullable": "NULL rule"}
 
 def phrase(operation: ops.Operation) -> str:
     """What it does, without its subject."""
-    return _of_a_table(operation) or _of_a_part(operation) or _of_the_rest(operation) or "does something"
+    return (
+        _of_a_table(operation)
+        or _of_a_part(operation)
+        or _of_the_rest(operation)
+        or _beside(operation)
+        or "does something"
+    )
 
 
 def _of_a_table(operation: ops.Operation) -> str:
@@ -21,7 +28,7 @@ def _of_a_table(operation: ops.Operation) -> str:
         case ops.DropTable(table=table):
             found = f"drops table `{table}`"
         case ops.RenameTable(table=table, new=new):
-            found = f"renames table `{table}` to `{new.name}`"
+            found = f"renames table `{table}` to `{new.name if new.schema == table.schema else new}`"
         case ops.CommentTable(table=table):
             found = f"changes the comment of `{table}`"
         case ops.Batch(table=table):
@@ -70,7 +77,7 @@ def _of_the_rest(operation: ops.Operation) -> str:
         case ops.DropEnum(enum=enum):
             found = f"drops type `{enum}`"
         case ops.RenameEnum(enum=enum, new=new):
-            found = f"renames type `{enum}` to `{new.name}`"
+            found = f"renames type `{enum}` to `{new.name if new.schema == enum.schema else new}`"
         case ops.AddLabel(enum=enum, label=label):
             found = f"adds the label `{label}` to type `{enum}`"
         case ops.RenameLabel(enum=enum, label=label):
@@ -81,4 +88,18 @@ def _of_the_rest(operation: ops.Operation) -> str:
             found = f"drops {kind} `{named}`"
         case ops.Unknown(why=why, text=text):
             found = f"holds {why}: `{text.replace('`', chr(39))}`"
+    return found
+
+
+def _beside(operation: ops.Operation) -> str:
+    found = ""
+    match operation:
+        case ops.RenameOther(kind=kind, name=named, new=new):
+            found = f"renames {kind} `{named}` to `{new.name}`"
+        case ops.Setting(table=table, name=name):
+            found = f"sets the {name} of `{table}`"
+        case ops.Query():
+            found = "reads rows"
+        case ops.Aside(text=text):
+            found = f"runs `{shown(text).replace('`', chr(39))}`"
     return found

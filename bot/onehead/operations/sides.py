@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from onehead.operations.clash import Act
-from onehead.operations.footprint import Thing, Touch, inside, touches
+from onehead.operations.footprint import touches
 from onehead.operations.operation import Step
+from onehead.operations.touch import Thing, Touch, inside
 
 Side = tuple[Act, ...]
 

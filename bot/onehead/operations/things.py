@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from onehead.operations.clash import Kind, Rule
 from onehead.operations.dialects import POSTGRESQL, SQLITE
-from onehead.operations.footprint import Touch
+from onehead.operations.touch import Touch
 
 _WEIGHT = {"create": 0, "replace": 1, "drop": 2, "set": 3, "use": 3}
 _ONE_SPACE = {

@@ -32,7 +32,7 @@ _RESERVED = frozenset(
         *("offset", "on", "or", "order", "outer", "primary", "references", "replace", "right", "select"),
         *("set", "table", "then", "to", "true", "union", "unique", "update", "using", "values", "view"),
         *("when", "where", "with", "begin", "after", "before"),
-        *("for", "each", "row", "execute", "function", "procedure", "returns"),
+        *("returning", "recursive", "conflict", "for", "each", "row", "execute", "function", "procedure", "returns"),
     )
 )
 

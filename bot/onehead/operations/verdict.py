@@ -16,6 +16,7 @@ from onehead.operations.operation import CreateIndex, DropIndex, Step, Unknown
 from onehead.operations.pairs import on_each_other, same_engine
 from onehead.operations.sides import Side, side
 from onehead.operations.things import on_one_thing
+from onehead.wording import listed
 
 MAX_PAIRS = 100_000
 """More pairs of operations than that are not compared; the verdict is `unknown`."""
@@ -136,13 +137,19 @@ def _folded(found: list[Clash], by: Which) -> list[Clash]:
 def _unknown(ours: Side, theirs: Side) -> Iterable[Clash]:
     """What can't be known on one side may do anything to the other."""
     for mine, acts in (("left", ours), ("right", theirs)):
-        seen = set()
+        groups: dict[tuple[str, str], dict[int, Act]] = {}
         for act in acts:
-            if isinstance(act.step.does, Unknown) and (act.revision, act.step.line) not in seen:
-                seen.add((act.revision, act.step.line))
-                message = f"{act}: nobody but a person can tell whether it gets along with the other side."
-                left, right = (act, None) if mine == "left" else (None, act)
-                yield Clash(Kind.UNKNOWN, left, right, None, EVERYWHERE, message)
+            if isinstance(act.step.does, Unknown):
+                groups.setdefault((act.revision, act.step.does.why), {}).setdefault(act.step.line, act)
+        for group in groups.values():
+            act, *others = group.values()
+            message = f"{act}: nobody but a person can tell whether it gets along with the other side."
+            if others:
+                lines = listed([str(other.step.line) for other in others], 3)
+                noun = "line" if len(others) == 1 else "lines"
+                message += f" The same goes for {len(others)} more of its kind in `{act.revision}` ({noun} {lines})."
+            left, right = (act, None) if mine == "left" else (None, act)
+            yield Clash(Kind.UNKNOWN, left, right, None, EVERYWHERE, message)
 
 
 def _alone(acts: Side) -> Iterable[Alone]:

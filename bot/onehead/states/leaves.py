@@ -76,8 +76,20 @@ def _left(step: ops.Step) -> Iterator[Trace]:
             yield from _named(table, (constraint,), lenient=False)
         case ops.DropConstraint(table, name, _, lenient):
             yield Trace(_on(table, "constraint", name), there=False, lenient=lenient)
+        case ops.RenameOther():
+            yield from _renamed(step.does)
         case _:
             yield from _enum(step)
+
+
+def _renamed(operation: ops.RenameOther) -> Iterator[Trace]:
+    match operation:
+        case ops.RenameOther(kind="index", name=name, new=new, lenient=lenient):
+            yield Trace(_on(ops.Named("", name.schema), "index", name.name), there=False, lenient=lenient)
+            yield Trace(_on(ops.Named("", new.schema), "index", new.name), there=True, lenient=lenient)
+        case ops.RenameOther(kind="constraint", name=name, new=new, table=ops.Named() as table):
+            yield Trace(_on(table, "constraint", name.name), there=False)
+            yield Trace(_on(table, "constraint", new.name), there=True)
 
 
 def _enum(step: ops.Step) -> Iterator[Trace]:
