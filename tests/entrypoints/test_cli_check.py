@@ -54,6 +54,7 @@ def test_a_healthy_branch(repo: Repository, run: Run) -> None:
         == f"""\
 Healthy. Judged main ({repo.sha("main")[:10]}) by itself.
 Read 1 environment, 3 of 3 revision files.
+Not judged: what a branch would bring, for none was compared with `main`. Add `--head BRANCH`, or say `--at main`.
 
 alembic/versions: 1 head (003)
 """
@@ -167,3 +168,72 @@ def test_check_leaves_nothing_behind(repo: Repository, run: Run) -> None:
     run("check", "--repo", repo.path, "--target", "main", "--head", "oauth")
     assert repo.git("count-objects", "-v") == before
     assert repo.git("for-each-ref") == refs
+
+
+# What is not judged
+
+
+def test_at_judges_one_commit_by_itself(repo: Repository, run: Run) -> None:
+    at = run("check", "--repo", repo.path, "--at", "oauth")
+    assert (at.code, at.out.splitlines()[:2]) == (
+        0,
+        [f"Healthy. Judged oauth ({repo.sha('oauth')[:10]}) by itself.", "Read 1 environment, 4 of 4 revision files."],
+    )
+    assert "Not judged" not in at.out
+
+
+@pytest.mark.parametrize("other", ["--target", "--head"])
+def test_at_does_not_go_with_two_sides(repo: Repository, run: Run, other: str) -> None:
+    done = run("check", "--repo", repo.path, "--at", "oauth", other, "main")
+    assert (done.code, done.out) == (2, "")
+    assert done.err.startswith("onehead: `--at` judges one commit by itself")
+
+
+def test_a_target_alone_says_that_nothing_was_compared(repo: Repository, run: Run) -> None:
+    done = run("check", "--repo", repo.path, "--target", "main", "--format", "json")
+    assert done.json["not_judged"] == [
+        {
+            "code": "no-comparison",
+            "message": "what a branch would bring, for none was compared with `main`. Add `--head BRANCH`, or say "
+            "`--at main`.",
+            "paths": [],
+        }
+    ]
+
+
+def test_without_an_environment_there_is_nothing_to_judge(tmp_path: Path, run: Run) -> None:
+    plain = Repository(tmp_path / "plain")
+    plain.commit("main", {"README": "x"})
+    done = run("check", "--repo", plain.path, "--at", "main")
+    assert (done.code, done.out.splitlines()[0]) == (
+        0,
+        f"Nothing to judge. Judged main ({plain.sha('main')[:10]}) by itself.",
+    )
+    told = run("check", "--repo", plain.path, "--at", "main", "--format", "json").json
+    assert (told["verdict"], [each["code"] for each in told["not_judged"]]) == ("ok", ["no-environment"])
+
+
+def test_an_environment_that_the_policy_ignores_is_named(repo: Repository, run: Run) -> None:
+    repo.commit("main", {".onehead.toml": 'ignore-environments = ["alembic/*"]\n'})
+    done = run("check", "--repo", repo.path, "--at", "main")
+    assert done.code == 0
+    assert done.out.startswith("Nothing to judge. ")
+    assert "Not judged: `alembic/versions`, ignored by the policy (`ignore-environments`)." in done.out.splitlines()
+
+
+def test_revision_files_that_are_not_committed_are_named(tmp_path: Path, run: Run) -> None:
+    work = story(tmp_path / "shop", bare=False)
+    work.git("reset", "--quiet", "--hard", "main")
+    assert "not_judged" in run("check", "--repo", work.path, "--at", "main", "--format", "json").json
+    [(path, text)] = revision("004", "003").items()
+    (work.path / path).write_text(text)
+    said = f"a revision file that is in the work tree and not committed: `{path}`. Commit, and check again."
+    for args in (["--at", "main"], []):
+        done = run("check", "--repo", work.path, *args)
+        assert (done.code, done.out.splitlines()[2]) == (0, f"Not judged: {said}")
+    # Another branch than the one that is checked out has nothing to do with the work tree.
+    assert "Not judged" not in run("check", "--repo", work.path, "--at", "oauth").out
+    sarif = run("check", "--repo", work.path, "--at", "main", "--format", "sarif").json
+    [invocation] = sarif["runs"][0]["invocations"]
+    assert [each["message"]["text"] for each in invocation["toolExecutionNotifications"]] == [f"Not judged: {said}"]
+    assert f"Not judged: {said}" in run("check", "--repo", work.path, "--at", "main", "--format", "junit").out

@@ -87,6 +87,7 @@ def _parser() -> argparse.ArgumentParser:
 def _for_a_clone(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     check = verbs.add_parser("check", help="judge a branch: would it break the next deploy?")
     _repository(check)
+    check.add_argument("--at", metavar="REF", help="judge one commit by itself: is it at one head?")
     _two_sides(check)
     check.add_argument("--format", choices=("text", "json", "sarif", "junit"), default="text")
     check.set_defaults(module="entrypoints.check")

@@ -6,10 +6,11 @@ import argparse
 import os
 from typing import TYPE_CHECKING, NamedTuple
 
-from onehead.entrypoints.sides import two_sides
+from onehead.entrypoints.sides import by_itself, two_sides
 from onehead.entrypoints.terminal import SignOfLife
 from onehead.flows.examine import Trees, examine
 from onehead.flows.memory import memory_for
+from onehead.flows.unjudged import no_comparison, uncommitted_revisions
 from onehead.gitrepo.command import Git
 from onehead.plan.facts import Evidence, Facts
 from onehead.plan.policy import Policy, Strategy
@@ -45,7 +46,7 @@ def examined(options: argparse.Namespace, strategy: Strategy | None = None) -> W
         OneheadError: what could not be read, and what to do about it.
     """
     git = Git(os.path.join(os.getcwd(), options.repo))  # noqa: PTH109, PTH118 - pathlib takes 6 ms to load
-    sides = two_sides(git, options)
+    sides = two_sides(git, by_itself(options))
     memory = memory_for(os.path.realpath(options.repo))
 
     others: list[Others] = []
@@ -70,4 +71,9 @@ def examined(options: argparse.Namespace, strategy: Strategy | None = None) -> W
             memory=memory,
             evidence=evidence,
         )
-    return Work(git, examination, trees, sides.found)
+    # `fix` repairs a target by itself, and does not offer `--at`.
+    alone = options.target is not None and options.head is None and getattr(options, "at", "") is None
+    missing = [no_comparison(sides.target.ref)] if alone else []
+    # A CI job works on what was committed, and people edit nothing there.
+    missing += [] if sides.found else uncommitted_revisions(git, examination, trees)
+    return Work(git, examination._replace(unjudged=(*examination.unjudged, *missing)), trees, sides.found)

@@ -49,6 +49,23 @@ class Sides(NamedTuple):
     on_origin: Callable[[], OnOrigin] | None = None
 
 
+def by_itself(options: argparse.Namespace) -> argparse.Namespace:
+    """The options with what `--at` means: that commit as the target, and no head.
+
+    Raises:
+        UsageError: it was given together with `--target` or `--head`.
+    """
+    at = getattr(options, "at", None)
+    if at is None:
+        return options
+    if options.target is not None or options.head is not None:
+        raise UsageError(
+            "`--at` judges one commit by itself, so it does not go with `--target` or `--head`.",
+            "Give either `--at REF`, or `--target REF --head REF` for what a merge would bring.",
+        )
+    return argparse.Namespace(**{**vars(options), "target": at})
+
+
 def two_sides(git: Git, options: argparse.Namespace) -> Sides:
     """Target and head of `--target` and `--head`; what is not given is found in the CI job, else in the checkout.
 

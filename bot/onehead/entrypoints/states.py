@@ -8,7 +8,6 @@ import sys
 
 from onehead.entrypoints.examining import examined
 from onehead.entrypoints.terminal import SignOfLife, painter
-from onehead.errors import UsageError
 from onehead.flows.changes import Repairs
 from onehead.flows.ledger import read_ledger
 from onehead.plan.plans import Merge
@@ -22,14 +21,9 @@ from onehead.states.table import accounts
 
 def run(options: argparse.Namespace) -> int:
     """Tell, whatever there is to tell; exits with 3 only when what could not be read may hide a fork."""
-    if options.at is not None and (options.target is not None or options.head is not None):
-        raise UsageError(
-            "`--at` judges one commit by itself, so it does not go with `--target` or `--head`.",
-            "Give either `--at REF`, or `--target REF --head REF` for what a merge would bring.",
-        )
     rows = None if options.rows is None else tuple(filter(None, map(str.strip, options.rows.split(","))))
     # What a merge would look like is wanted whether or not one is the right repair.
-    work = examined(argparse.Namespace(**{**vars(options), "target": options.at or options.target}), "merge")
+    work = examined(options, "merge")
     repairs = work.repairs()
     examination = repairs.examination if repairs else work.examination
     with SignOfLife("computing states"):

@@ -22,6 +22,7 @@ from onehead.flows.reading import (
 from onehead.gitrepo.command import Git
 from onehead.gitrepo.merge import MergedTree, merge_trees, taken_over
 from onehead.gitrepo.snapshot import Contents, Entry, Tree, list_changed, list_tree, read
+from onehead.plan.attribution import named
 from onehead.plan.decide import decide
 from onehead.plan.facts import Evidence, Facts
 from onehead.plan.findings import Code, Finding
@@ -31,7 +32,7 @@ from onehead.plan.plans import Merge
 from onehead.plan.policy import Policy, Strategy
 from onehead.plan.policy_file import FILES, PolicyRead
 from onehead.plan.repository import configuration_findings, policy_findings
-from onehead.plan.verdict import Coverage, Examination, Examined, Point
+from onehead.plan.verdict import Coverage, Examination, Examined, Point, Unjudged
 from onehead.revisions.allowance import examination
 from onehead.revisions.graph import Graph
 from onehead.revisions.parse import MAX_BYTES
@@ -139,10 +140,11 @@ def examine(
     owners = _owners(surveys[-1], policy)
     homeless = [problem for problem in surveys[-1].problems if owners[problem.path] is None]
     environments = []
-    files = known = ignored = 0
+    files = known = 0
+    ignored: list[str] = []
     for known_facts, chain in _facts(trees, surveys, policy, owners):
         if policy.ignores(known_facts.environment.path):
-            ignored += 1
+            ignored.append(known_facts.environment.path)
             continue
         facts = _with_deeds(known_facts, trees.read)
         findings = judge(facts)
@@ -160,15 +162,23 @@ def examine(
         target=target,
         head=head,
         merge_base=trees.merge.merge_base if trees.merge else None,
-        coverage=Coverage(len(environments), files, known, ignored),
+        coverage=Coverage(len(environments), files, known, len(ignored)),
         environments=tuple(environments),
         text_conflicts=tuple(sorted(trees.merge.conflicts)) if trees.merge else (),
         findings=(
             *policy_findings(judged.problems, written.problems, alone=head is None),
             *configuration_findings(homeless, surveys[0].problems, alone=head is None),
         ),
+        unjudged=_unjudged(ignored, environments),
     )
     return examination, trees
+
+
+def _unjudged(ignored: list[str], environments: list[Examined]) -> tuple[Unjudged, ...]:
+    if ignored:
+        message = f"{named(ignored)}, ignored by the policy (`ignore-environments`)."
+        return (Unjudged("ignored", message, tuple(ignored)),)
+    return () if environments else (Unjudged("no-environment", "anything, for no Alembic environment was found."),)
 
 
 def _judged_policy(ground: Ground, trees: Trees) -> PolicyRead:

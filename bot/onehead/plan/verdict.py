@@ -35,6 +35,21 @@ class Coverage(NamedTuple):
     ignored: int = 0
 
 
+class Unjudged(NamedTuple):
+    """What a verdict does not speak of, although one could think so.
+
+    Attributes:
+        code: `no-comparison` (no branch was compared with the target), `uncommitted` (the work tree holds revisions
+            that are in no commit), `ignored` (environments that the policy leaves out) or `no-environment`.
+        message: what that means, and what to do about it.
+        paths: files or environments concerned, sorted.
+    """
+
+    code: Literal["no-comparison", "uncommitted", "ignored", "no-environment"]
+    message: str
+    paths: tuple[str, ...] = ()
+
+
 class Examined(NamedTuple):
     """One environment.
 
@@ -74,6 +89,7 @@ class Examination(NamedTuple):
         environments: sorted by path.
         text_conflicts: paths anywhere in the repository that git can't merge by itself.
         findings: what is wrong with the repository as a whole, such as its policy.
+        unjudged: what was not looked at.
     """
 
     target: Point
@@ -83,6 +99,7 @@ class Examination(NamedTuple):
     environments: tuple[Examined, ...]
     text_conflicts: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()
+    unjudged: tuple[Unjudged, ...] = ()
 
     @property
     def judged(self) -> Side:

@@ -34,6 +34,10 @@ def document(
         "head": None if examination.head is None else _point(examination.head),
         "merge_base": examination.merge_base,
         "coverage": examination.coverage._asdict(),
+        "not_judged": [
+            {"code": each.code, "message": each.message, "paths": list(each.paths[:MOST_SHOWN])}
+            for each in examination.unjudged
+        ],
         "findings": [_finding(finding, None, lines) for finding in examination.findings],
         "environments": [
             _environment(examined, changes.get(examined.facts.environment.path, ()), lines)

@@ -35,8 +35,9 @@ def junit(examination: Examination, lines: Lines, found: str = "") -> str:
     suite.set("tests", str(len(suite)))
     for attribute, kind in _COUNTED.items():
         suite.set(attribute, str(len(suite.findall(f"testcase/{kind}"))))
-    said = f"{visible(compared_line(examination, found))}\n{coverage_line(examination)}"
-    ET.SubElement(suite, "system-out").text = said
+    said = [visible(compared_line(examination, found)), coverage_line(examination)]
+    said += [f"Not judged: {visible(each.message)}" for each in examination.unjudged]
+    ET.SubElement(suite, "system-out").text = "\n".join(said)
     ET.indent(suite)
     return ET.tostring(suite, encoding="unicode", xml_declaration=True) + "\n"
 

@@ -44,7 +44,15 @@ def sarif(examination: Examination, version: str, lines: Lines) -> dict[str, Any
             {
                 "tool": {"driver": driver},
                 # Without it, a view would take a branch that could not be judged for one without findings.
-                "invocations": [{"executionSuccessful": examination.verdict != "unreadable"}],
+                "invocations": [
+                    {
+                        "executionSuccessful": examination.verdict != "unreadable",
+                        "toolExecutionNotifications": [
+                            {"level": "note", "message": {"text": f"Not judged: {visible(each.message)}"}}
+                            for each in examination.unjudged
+                        ],
+                    }
+                ],
                 "results": [
                     _result(finding, examined, codes.index(finding.code), lines)
                     for finding, examined in all_findings(examination)

@@ -81,8 +81,13 @@ def short_ref(ref: str) -> str:
 
 def _lines(examination: Examination, found: str, paint: Paint) -> Iterator[str]:
     style = "good" if examination.verdict == "ok" else "bad"
-    yield f"{paint(style, _SUMMARY[examination.verdict])}. {compared_line(examination, found)}"
+    summary = paint(style, _SUMMARY[examination.verdict])
+    if examination.verdict == "ok" and not examination.environments:
+        summary = paint("strong", "Nothing to judge")
+    yield f"{summary}. {compared_line(examination, found)}"
     yield coverage_line(examination)
+    # What the line above does not say already.
+    yield from (f"Not judged: {visible(e.message)}" for e in examination.unjudged if e.code != "no-environment")
     for finding in examination.findings:
         yield from _finding(finding, paint, alone=examination.head is None)
     told = [e for e in examination.environments if e.findings or examination.verdict == "ok"]
