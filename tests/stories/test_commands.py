@@ -114,6 +114,7 @@ def test_apply_pushes_the_repair_onto_the_branch_forward_only(service: Service, 
     _, maintainer = person(service, api_of, "write")
 
     reply = service.ask(number, "/onehead apply", maintainer)
+    assert "If a database of yours has run the branch, type `alembic downgrade 018` **before** you pull." in reply
 
     tip = service.project.pull(number)["head"]["sha"]
     assert f"Pushed `{tip[:10]}` onto `oauth`." in reply

@@ -212,10 +212,12 @@ def test_fresh_ids_reach_the_branch_by_a_pull_request(service: Service) -> None:
     [repair] = service.repairs()
     assert repair["head"]["ref"] == "onehead/reissue/oauth"
     [said] = service.verdicts(number)
-    assert f"#{repair['number']} moves this branch's chain onto `019`, under new ids." in said["body"]
+    assert (
+        f"#{repair['number']} moves this branch's chain onto `019`, under new ids: `020` becomes `021`." in said["body"]
+    )
     # Whoever has run the branch's side under its old id stops, instead of skipping the other side in silence.
     assert "| after the re-parent, under new ids |" in said["body"]
-    assert "| `018` | 019 020 | 019 (020 anew) |" in said["body"]
+    assert "| `018` | 019 020 | 019 021 |" in said["body"]
     assert "| `020` | 019 | :x: Can't locate revision identified by '020' |" in said["body"]
     service.project.merge(repair["number"])
     service.settle()
