@@ -133,6 +133,22 @@ def test_where_no_revision_is_loaded_those_in_sub_folders_are_named(repo: Reposi
     repo.commit("main", project() | revision("a1", None, versions=OLD))
     assert heads(repo) == loaded(repo, "main") == []
     assert codes(repo, None) == [("not-loaded", "warning", "target")]
+    repo.branch("topic", "main")
+    repo.commit("topic", {"README": "x"})
+    assert codes(repo) == [("not-loaded", "note", "target")]
+
+
+def test_revisions_that_a_branch_puts_away_are_said_to_be_gone_and_where(repo: Repository) -> None:
+    repo.commit("main", project() | chain(("a1", None), ("b1", "a1")))
+    repo.branch("topic", "main")
+    gone = {f"{VERSIONS}/a1_ta1.py": None, f"{VERSIONS}/b1_tb1.py": None}
+    repo.commit("topic", {**gone, **chain_in(OLD)})
+    assert loaded(repo, "topic") == []
+    [examined] = judged(repo)[0].environments
+    assert [finding.code for finding in examined.findings] == ["history-edited"]
+    assert examined.findings[0].message.endswith(
+        f"Alembic does not load `{OLD}/a1_ta1.py` and `{OLD}/b1_tb1.py`, where they are now."
+    )
 
 
 @pytest.mark.parametrize("module", ["alembic/env.py", "alembic/setup.py", "migrate.py"])

@@ -199,6 +199,10 @@ def _removed(facts: Facts, revisions: list[Revision]) -> Finding:
         f'{what} removed. Databases that stand {stand} stop with "Can\'t locate revision"; those that never ran {it} '
         "never will."
     )
+    gone = frozenset(ids)
+    away = [revision.path for revision in facts.unloaded if revision.id in gone]
+    if away:
+        message += f" Alembic does not load {named(away)}, where {'it is' if len(away) == 1 else 'they are'} now."
     for id_, heir in islice(_taken_for(ids, facts.merged), _MOST_NAMED):
         # Alembic takes an unknown row for the beginning of an id, runs on from there, and leaves both rows.
         message += (

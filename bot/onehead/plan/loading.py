@@ -138,7 +138,7 @@ def unloaded(facts: Facts) -> Iterator[Finding]:
         above = Graph([*facts.merged, *facts.unloaded]).descendants(*facts.merged.revisions)
         left = [r for r in facts.unloaded if r.id in above or not facts.merged.revisions]
     else:
-        left = [r for r in facts.unloaded if r.id not in facts.old_unloaded]
+        left = [r for r in facts.unloaded if r.id not in facts.old_unloaded or not facts.merged.revisions]
     for revision in left:
         if revision.id not in known:
             why = (
@@ -147,7 +147,8 @@ def unloaded(facts: Facts) -> Iterator[Finding]:
                 else f"lies outside of `{facts.environment.path}`, where the target's revisions are now"
             )
             message = f"`{revision.path}` {why}: {named([revision.id])} never runs."
-            yield finding_of(facts, Code.NOT_LOADED, side_of(facts, False), message, [revision.id], [revision.path])
+            side = side_of(facts, revision.id in facts.old_unloaded)
+            yield finding_of(facts, Code.NOT_LOADED, side, message, [revision.id], [revision.path])
 
 
 def _dynamic_labels(facts: Facts) -> Iterator[Finding]:
