@@ -6,7 +6,7 @@ import pytest
 
 from onehead.gitrepo.command import Git
 from onehead.gitrepo.errors import GitTooOld, MissingObjects, ShallowHistory
-from onehead.gitrepo.merge import Conflict, MergedTree, merge_trees, write_merged_tree
+from onehead.gitrepo.merge import Conflict, MergedTree, merge_trees, write_clean_merge, write_merged_tree
 from onehead.gitrepo.snapshot import Contents, Entry, list_tree, read
 from tests.repositories import Repository
 
@@ -275,3 +275,16 @@ def test_nothing_is_left_in_the_temporary_directory(
     monkeypatch.setattr("tempfile.tempdir", str(place))
     merge_trees(git, target, head)
     assert list(place.iterdir()) == []
+
+
+def test_a_tree_to_commit_only_where_git_can_merge_by_itself(git: Git, repo: Repository) -> None:
+    base = repo.commit("main", {"a": "1\n", "b": "1\n"})
+    clean = repo.commit("clean", {"b": "2\n"}, parents=[base])
+    clash = repo.commit("clash", {"a": "3\n"}, parents=[base])
+    main = repo.commit("main", {"a": "2\n"})
+
+    tree = write_clean_merge(git, main, clean)
+
+    assert tree is not None
+    assert (repo.git("show", f"{tree}:a"), repo.git("show", f"{tree}:b")) == ("2\n", "2\n")
+    assert write_clean_merge(git, main, clash) is None

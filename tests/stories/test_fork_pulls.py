@@ -156,7 +156,8 @@ def test_a_token_for_named_repositories_lays_ready_what_it_may_not_push(
     )
     desk.bot = service.bot.name
     with ForgejoApi(Connection(project.forgejo.url, desk.token)) as desk.api:
-        number, theirs, sha = collide(service, work_copy, api_of, edits=True)
+        pushing = {".onehead.toml": 'delivery = "push"\n'}
+        number, theirs, sha = collide(service, work_copy, api_of, edits=True, policy=pushing)
 
     assert theirs.git("ls-remote", "origin", "refs/heads/oauth").startswith(sha)
     assert service.status(sha)[0] == "failure"
