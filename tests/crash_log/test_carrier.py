@@ -137,6 +137,13 @@ def test_equal_lengths_are_no_width() -> None:
     assert len(carried("\n".join(same))) == 3
 
 
+def test_what_was_drawn_is_not_broken() -> None:
+    table = ["+" + "-" * 60 + "+", "| id" + " " * 57 + "|", "+" + "-" * 60 + "+", "KeyError: '3f9d1c'"]
+    box = ["╭" + "─" * 60 + "╮", "╰" + "─" * 60 + "╯", "KeyError: '3f9d1c'"]
+    assert carried("\n".join(table)) == table
+    assert carried("\n".join(box))[-1] == "KeyError: '3f9d1c'"
+
+
 def test_lines_that_hold_nothing_of_the_kind_stay() -> None:
     lines = [
         "SELECT a | b FROM t",

@@ -7,6 +7,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -228,7 +229,7 @@ def test_the_step_is_known(name: str, tmp_path: Path) -> None:
     log = happened(CASES[name], tmp_path)
     [crash] = read_log(log).crashes
     assert crash.step is not None
-    assert (crash.step.verb, crash.step.origin, crash.step.revision) == ("upgrade", ("bbbb2222",), "cccc3333")
+    assert (crash.step.verb, crash.step.origin, crash.step.target) == ("upgrade", ("bbbb2222",), "cccc3333")
     assert crash.file[0].endswith("alembic/versions/cccc3333_step.py")
     # Without Alembic's own log, the traceback names the file.
     quiet = "\n".join(line for line in log.split("\n") if "[alembic." not in line)
@@ -360,6 +361,90 @@ def test_two_pods_in_one_log_are_not_mixed_up() -> None:
     assert [seen(crash) for crash in reading.crashes] == [(Trouble.MISSING_PARENT, "gone0000", ())]
     assert reading.foreign is not None
     assert reading.foreign.line == "KeyError: 'basket'"
+
+
+UNKNOWN_PREFIXES = (
+    "/ecs/shop ecs/migrate/0123456789abcdef ",
+    "[shop-6c56759c95-fgz25 migrate] ",
+    '{"app":"shop","level":"error"} ',
+    "Apr 1 10:00:00 AM  ",
+    "ERROR ",
+)
+
+
+@pytest.mark.parametrize("prefix", UNKNOWN_PREFIXES)
+def test_one_line_behind_an_unknown_prefix(prefix: str) -> None:
+    assert [crash.subject for crash in read_log(f"{prefix}KeyError: 'aaaa1111'").crashes] == ["aaaa1111"]
+    [crash] = read_log(f'{prefix}psycopg2.errors.DuplicateTable: relation "nests" already exists').crashes
+    assert (crash.kind, crash.subject) == ("relation", "nests")
+
+
+def test_words_that_quote_an_error_are_none() -> None:
+    assert read_log("WARNING shop: no basket: KeyError: 'aaaa1111'").crashes == ()
+
+
+def test_frames_of_libraries_alone_leave_it_to_the_step() -> None:
+    log = (
+        frames("/venv/lib/python3.12/site-packages/sqlalchemy/engine/default.py do_execute")
+        + 'sqlalchemy.exc.IntegrityError: (psycopg.errors.NotNullViolation) column "width" contains null values\n'
+    )
+    assert read_log(log).crashes == ()
+    [crash] = read_log("Running upgrade aaaa1111 -> bbbb2222, step\n" + log).crashes
+    assert (crash.trouble, crash.step and crash.step.revision) == (Trouble.STATEMENT_FAILED, "bbbb2222")
+
+
+def test_a_downgrade_runs_the_revision_that_it_leaves() -> None:
+    [crash] = read_log(
+        "Running downgrade bbbb2222 -> aaaa1111, step\nsqlite3.OperationalError: no such table: x"
+    ).crashes
+    assert crash.step is not None
+    assert crash.step.revision == "bbbb2222"
+
+
+@pytest.mark.parametrize(
+    ("text", "seen_as"),
+    [
+        (
+            "(psycopg2.errors.DuplicateTable) FEHLER:  Relation »nests« existiert bereits",
+            (Trouble.ALREADY_THERE, "nests"),
+        ),
+        ("(psycopg.errors.UndefinedColumn) la colonne « width » n'existe pas", (Trouble.NOT_THERE, "width")),
+        ('(psycopg.errors.DuplicateObject) тип "mood" уже существует', (Trouble.ALREADY_THERE, "mood")),
+    ],
+)
+def test_postgresql_speaks_many_languages(text: str, seen_as: tuple[Trouble, str]) -> None:
+    [crash] = read_log(f"sqlalchemy.exc.ProgrammingError: {text}\n[SQL: ALTER TABLE x]").crashes
+    assert (crash.trouble, crash.subject) == seen_as
+
+
+def test_a_statement_that_a_terminal_broke() -> None:
+    [crash] = read_log(
+        'sqlalchemy.exc.ProgrammingError: (psycopg2.errors.DuplicateObject) constraint "fk_ne\n'
+        'sts" for relation "gulls" already exists\n'
+    ).crashes
+    assert (crash.kind, crash.subject, crash.of) == ("constraint", "fk_nests", "gulls")
+    assert crash.line.endswith('constraint "fk_nests" for relation "gulls" already exists')
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "FAILED: Requested revision aaaa1111 overlaps with other requested",
+        "sqlalchemy.exc.ProgrammingError: (psycopg.errors.X) whatever already exists",
+        "sqlite3.OperationalError: table a already exists\n[SQL: x",
+        "Traceback (most recent call last):\n  File \"x.py\", line 3, in f\nKeyError: 'a'",
+        "alembic.util.messaging " + "Can't locate revision identified by 'x " * 90,
+        "alembic.util.messaging " + "Requested revision a " * 180,
+        "CommandError: " + "[" * 3900,
+    ],
+)
+def test_hostile_logs_cost_no_more_than_their_length(line: str) -> None:
+    def cost(times: int) -> float:
+        begin = time.process_time()
+        read_log(f"{line}\n" * times)
+        return time.process_time() - begin
+
+    assert cost(2000) < 8 * cost(500) + 0.3
 
 
 def test_a_crash_loop_is_one_complaint() -> None:

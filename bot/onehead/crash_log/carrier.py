@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-MAX_LINES = 100_000
+MAX_LINES = 50_000
 """Lines that are read; of more, the last ones: a crash is at the end."""
 
 MAX_LINE = 4_000
@@ -70,7 +70,15 @@ _PREFIX = re.compile(
 _MAX_PREFIXES = 6
 _LOGFMT = re.compile(r'([A-Za-z_][\w.-]{0,60})=("(?:[^"\\]|\\.)*"|\S*)')
 _ESCAPED = "(most recent call last):\\n"
-_FRESH = re.compile(r"\s*$|Traceback \(|\s+File \"|\s*FAILED|[A-Z]{4,5}\s+\[|\[SQL|[a-z_]+(?:\.\w+)+: ")
+_BEGINNING = re.compile(r"Traceback \(most recent call last\):|  File \"[^\"]{1,500}\", line \d")
+"""What Python writes at the very beginning of a line, so that all before it is a prefix."""
+
+_FRESH = re.compile(
+    r"\s*$|Traceback \(|\s+File \"|\s*FAILED|[A-Z]{4,5}\s+\[|\[SQL|[a-z_]+(?:\.\w+)+: "
+    r"|\w*(?:Error|Exception|Detected|Heads)\b|[╭│╰┃+|]"
+)
+_BOX = ("│", "┃", "╮", "╯", "|", "+", "-", "=")
+"""How the lines of a table or a frame end: they are as long as each other because they were drawn so."""
 
 
 def lines_of(text: str) -> list[Line]:
@@ -195,7 +203,11 @@ def _unwrapped(lines: list[str]) -> Iterator[str]:
     Only where different lines end at exactly the width that none exceeds; repeats of one line do not show a width.
     """
     width = max(map(len, lines), default=0)
-    shapes = {re.sub(r"\d+", "0", line) for line in lines if len(line) == width} if width in _WIDTHS else set()
+    shapes = (
+        {re.sub(r"\d+", "0", line) for line in lines if len(line) == width and not line.endswith(_BOX)}
+        if width in _WIDTHS
+        else set()
+    )
     if len(shapes) < 2:
         yield from lines
         return
@@ -208,7 +220,7 @@ def _unwrapped(lines: list[str]) -> Iterator[str]:
             if whole or is_open:
                 yield whole
             whole = line
-        is_open = len(line) == width
+        is_open = len(line) == width and not line.endswith(_BOX)
         if not is_open:
             yield whole
             whole = ""
@@ -218,10 +230,7 @@ def _unwrapped(lines: list[str]) -> Iterator[str]:
 
 def _without_learned(lines: list[Line]) -> list[Line]:
     """The lines without prefixes of a shape that only the log itself shows."""
-    begin = "Traceback (most recent call last):"
-    found = {
-        line.text[: line.text.index(begin)] for line in lines if begin in line.text and not line.text.startswith(begin)
-    }
+    found = {line.text[: match.start()] for line in lines if (match := _BEGINNING.search(line.text)) is not None}
     shapes = [prefix for prefix in sorted(found, key=len, reverse=True) if prefix.strip()][:_MAX_LEARNED]
     if not shapes:
         return lines

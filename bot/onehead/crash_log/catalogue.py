@@ -301,13 +301,8 @@ def said(text: str, more: tuple[str, ...] = (), *, is_framed: bool = True) -> Sa
 
 
 def _whole(text: str, *, is_framed: bool) -> Said | None:
-    for trouble, pattern in _PATTERNS:
-        if is_framed:
-            match = pattern.match(text)
-        elif trouble in _ANYWHERE:
-            match = pattern.search(text)
-        else:
-            continue
+    for trouble, pattern in _BY_FIRST.get(text[:1], _BY_FIRST[""]) if is_framed else _ANYWHERE_PATTERNS:
+        match = pattern.match(text) if is_framed else pattern.search(text)
         if match is not None:
             named = match.groupdict()
             names = re.findall(r"[^\s,'\"()]+", (named.get("names") or "").replace("(head)", ""))
@@ -336,4 +331,15 @@ def _pattern(text: str) -> str:
     return "".join(parts)
 
 
+def _by_first_letter() -> dict[str, tuple[tuple[Trouble, re.Pattern[str]], ...]]:
+    """The patterns by the letter that they begin with: a log may hold many lines, and the catalogue many texts."""
+    letters = {pattern.pattern[:1] for _, pattern in _PATTERNS} - {"(", "\\"}
+    return {
+        letter: tuple(each for each in _PATTERNS if each[1].pattern[:1] in (letter, "(", "\\", "'"))
+        for letter in ("", *letters)
+    }
+
+
 _PATTERNS = tuple(_patterns())
+_BY_FIRST = _by_first_letter()
+_ANYWHERE_PATTERNS = tuple(each for each in _PATTERNS if each[0] in _ANYWHERE)

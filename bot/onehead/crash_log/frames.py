@@ -30,7 +30,12 @@ class Step(NamedTuple):
 
     verb: str
     origin: tuple[str, ...]
-    revision: str
+    target: str
+
+    @property
+    def revision(self) -> str:
+        """The revision whose code runs: a downgrade runs that of the one it leaves."""
+        return self.origin[-1] if self.verb == "downgrade" and self.origin else self.target
 
 
 class Message(NamedTuple):
@@ -41,7 +46,7 @@ class Message(NamedTuple):
             warnings; `server`: a database's own log or command line; `text`: a line in no frame at all.
         text: what is said.
         line: as it stands in the log.
-        name: the exception's or warning's class; the logger.
+        name: the exception's or warning's class; the logger; the kind of server.
         places: of the traceback, the innermost last. Empty where none is seen: then nobody knows where it came from.
         step: the migration that had begun last.
         sql: the statement that failed; empty where the log does not show it.
@@ -59,7 +64,7 @@ class Message(NamedTuple):
 
 
 _MAX_MORE = 6
-_MAX_STATEMENT_LINES = 200
+_MAX_STATEMENT_LINES = 60
 _MAX_STATEMENT = 4000
 _MAX_PLACES = 400
 _STEP_LASTS = 60
@@ -86,7 +91,12 @@ _SERVER = re.compile(
     r"|^ERROR \d{4} \(\w{5}\)(?: at line \d+)?(?: in file: '[^']{0,300}')?: (?P<mysql>.*)$"
 )
 _SQLCMD = re.compile(r"\s*Msg \d{1,6}, Level \d")
-_DRIVER_TUPLE = re.compile(r"^\s*\(\d{4}, [\"']")
+_DRIVER_TUPLE = re.compile(r"^\s*\((?:\d{3,5}|'\w{5}'), b?[\"'\[]")
+_EMBEDDED = re.compile(
+    r"(?<![\w.])(?<!\w: )(?P<name>KeyError|(?:alembic|sqlalchemy|psycopg2?|asyncpg|sqlite3|pymysql|MySQLdb|pyodbc)"
+    r"(?:\.\w{1,80}){1,6}): (?P<text>.*)$"
+)
+"""An exception at the end of a line, behind a prefix of an unknown shape; not behind words, which quote it."""
 _EXCEPTION = re.compile(r"(?P<name>(?:[A-Za-z_]\w{0,80}\.){0,8}[A-Z]\w{1,80})(?:: (?P<text>.*))?$")
 _ERROR_NAME = re.compile(
     r".*(?:Error|Exception|Detected|Heads|NotAtHead|Violation|Usage)$|(?:psycopg2?\.errors|asyncpg\.exceptions|sqlalchemy\.exc|alembic\.[\w.]+)\.\w+$"
@@ -177,9 +187,13 @@ class _Reader:
                 return self._made("exception", exception["text"] or "", at, name, places)
         server = _SERVER.search(line)
         if server is not None:
-            return self._made("server", server["text"] or server["mysql"] or "", at)
+            name = "mysql" if server["mysql"] else "postgresql"
+            return self._made("server", server["text"] or server["mysql"] or "", at, name)
         if sqlcmd or _DRIVER_TUPLE.match(line):
-            return self._made("server", bare, at)
+            return self._made("server", bare, at, "mssql" if sqlcmd else "")
+        embedded = _EMBEDDED.search(line)
+        if embedded is not None:
+            return self._made("exception", embedded["text"], at, embedded["name"], places)
         return self._made("text", bare, at) if self._telling.search(bare) else None
 
     def _made(self, frame: Frame, text: str, at: int, name: str = "", places: Sequence[Place] = ()) -> Message:

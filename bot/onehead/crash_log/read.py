@@ -9,7 +9,7 @@ from typing import NamedTuple
 from onehead.crash_log.carrier import lines_of
 from onehead.crash_log.catalogue import TELLING, Said, Trouble, said
 from onehead.crash_log.frames import Message, Place, Step, is_of_alembic, messages_in
-from onehead.crash_log.sql_errors import Dialect, dialect_of, is_of_a_driver, refused
+from onehead.crash_log.sql_errors import Dialect, by_class, dialect_of, is_of_a_driver, refused
 
 MAX_CRASHES = 8
 """Different complaints of one log that are explained: the last ones."""
@@ -93,8 +93,8 @@ def read_log(text: str) -> Reading:
         crash = _crash(message)
         if crash is None:
             if message.frame == "exception":
-                place = message.places[-1] if message.places else Place("", 0, "")
-                foreign = Foreign(message.line[:_MAX_QUOTED], _path(message), _number(message) or place.line)
+                place = _own(message)
+                foreign = Foreign(message.line[:_MAX_QUOTED], place.path, place.line)
             continue
         key = (crash.trouble, crash.subject, crash.names, crash.kind, crash.of)
         first = found.pop(key, crash)
@@ -235,34 +235,33 @@ def _is_revision_file(places: tuple[Place, ...], at: int) -> bool:
 
 def _of_a_database(message: Message) -> Crash | None:
     dialect = dialect_of(message.name, message.text)
-    found = refused(message.text, message.sql) or refused(message.text + "".join(message.more[:2]), message.sql)
+    line = message.line[:_MAX_QUOTED]
+    found = refused(message.text, message.sql)
+    if found is None and message.more:
+        found = refused(message.text + message.more[0], message.sql)
+        line = line if found is None else (message.line + message.more[0])[:_MAX_QUOTED]
+    found = found or by_class(message.text, message.name, message.sql)
     file = _file(message)
-    is_seen = bool(message.places)
     is_migrating = bool(file[0]) or any(map(_migrates, message.places))
-    if not is_seen:
+    if not is_migrating and any(map(_is_own, message.places)):
+        return None
+    if not is_migrating:
+        # Frames of libraries alone do not show who called; what ran, and the statement, do.
         is_migrating = message.step is not None or bool(_DDL.search(message.sql or message.text))
+    if found is not None and found.trouble in _ONLY_OF_MIGRATIONS:
+        is_migrating = True
     step = message.step if is_migrating else None
     if found is None:
-        if not is_migrating or not (step or file[0]):
+        if step is None and not file[0]:
             return None
-        return Crash(
-            Trouble.STATEMENT_FAILED,
-            line=message.line[:_MAX_QUOTED],
-            argument=message.text[:_MAX_QUOTED],
-            step=step,
-            file=file,
-            dialect=dialect,
-        )
-    if is_seen and not is_migrating:
-        return None
-    # Only a statement that changes a schema finds something there already; anything else an application says as well.
-    is_migrating = is_migrating or found.trouble in (Trouble.ALREADY_THERE, Trouble.NEW_ENUM_VALUE, Trouble.ID_TOO_LONG)
+        argument = message.text[:_MAX_QUOTED]
+        return Crash(Trouble.STATEMENT_FAILED, line=line, argument=argument, step=step, file=file, dialect=dialect)
     if message.frame == "server" and not is_migrating:
         return None
     return Crash(
         found.trouble,
         found.name,
-        message.line[:_MAX_QUOTED],
+        line,
         kind=found.kind or "object",
         of=found.of,
         step=step,
@@ -271,6 +270,9 @@ def _of_a_database(message: Message) -> Crash | None:
         is_migrating=is_migrating,
     )
 
+
+_ONLY_OF_MIGRATIONS = (Trouble.ALREADY_THERE, Trouble.NEW_ENUM_VALUE, Trouble.ID_TOO_LONG)
+"""What only a statement that changes a schema, or Alembic itself, runs into."""
 
 _DDL = re.compile(r"^\s*(?:CREATE|ALTER|DROP|COMMENT ON)\b|Can't DROP|Cannot drop the|\bversion_num\b", re.IGNORECASE)
 
@@ -287,15 +289,9 @@ def _file(message: Message) -> tuple[str, int]:
     return "", 0
 
 
-def _path(message: Message) -> str:
-    """Where an error came from: the project's own innermost frame, else the innermost."""
-    return next((each.path for each in reversed(message.places) if _is_own(each)), "") or (
-        message.places[-1].path if message.places else ""
-    )
-
-
-def _number(message: Message) -> int:
-    return next((each.line for each in reversed(message.places) if _is_own(each)), 0)
+def _own(message: Message) -> Place:
+    """Where an error came from: the project's own innermost frame."""
+    return next((each for each in reversed(message.places) if _is_own(each)), Place("", 0, ""))
 
 
 _LIBRARY = re.compile(r"site-packages|dist-packages|[/\\]lib[/\\]python\d|^<")

@@ -157,13 +157,19 @@ _TEXTS: tuple[tuple[Trouble, str, str], ...] = (
     ),
 )
 
+_TELLING = re.compile(
+    r"exist|no such|uplicate|there is already|unsafe use|invalid input|too long|lock|Unknown|Can't|Cannot|has no column"
+    r"|truncated|[Mm]ultiple primary|concurrently|violates unique|already|Invalid|is not a|more than once"
+)
+"""What every one of these texts holds: most messages need no closer look."""
+
 _PATTERNS = tuple((trouble, kind, re.compile(pattern)) for trouble, kind, pattern in _TEXTS)
 
 _DIALECTS: Mapping[str, Dialect] = {
-    **dict.fromkeys(("psycopg", "psycopg2", "asyncpg", "pg8000"), "postgresql"),
+    **dict.fromkeys(("psycopg", "psycopg2", "asyncpg", "pg8000", "postgresql"), "postgresql"),
     **dict.fromkeys(("sqlite3", "aiosqlite", "pysqlcipher3"), "sqlite"),
     **dict.fromkeys(("pymysql", "MySQLdb", "aiomysql", "asyncmy", "mysql", "mariadb"), "mysql"),
-    **dict.fromkeys(("pyodbc", "pymssql", "aioodbc"), "mssql"),
+    **dict.fromkeys(("pyodbc", "pymssql", "aioodbc", "mssql"), "mssql"),
 }
 _DRIVER = re.compile(rf"\b(?P<driver>{'|'.join(_DIALECTS)})\b[.\w]*")
 _OF_A_DRIVER = re.compile(
@@ -200,6 +206,8 @@ def refused(text: str, sql: str = "") -> Refused | None:
     """
     shown = _SHOWN.search(text)
     plain = text if shown is None else shown["text"][1:-1]
+    if not _TELLING.search(plain):
+        return None
     plain = plain.replace("\\'", "'").replace('\\"', '"')
     for trouble, kind, pattern in _PATTERNS:
         match = pattern.search(plain)
@@ -207,11 +215,43 @@ def refused(text: str, sql: str = "") -> Refused | None:
             continue
         named = match.groupdict()
         word = (named.get("kind") or kind).lower()
-        name, owner = named.get("name") or "", named.get("of") or ""
-        if trouble == Trouble.VALUE_TOO_LONG and (name == "version_num" or "version_num" in sql):
-            return Refused(Trouble.ID_TOO_LONG)
-        return Refused(trouble, _WORDS.get(word, word), _local(name), _local(owner))
+        thing, owner = named.get("name") or "", named.get("of") or ""
+        return _versioned(Refused(trouble, _WORDS.get(word, word), _local(thing), _local(owner)), thing, sql)
     return None
+
+
+_BY_CLASS: Mapping[str, tuple[Trouble, str]] = {
+    "DuplicateTable": (Trouble.ALREADY_THERE, "relation"),
+    "DuplicateColumn": (Trouble.ALREADY_THERE, "column"),
+    "DuplicateObject": (Trouble.ALREADY_THERE, "object"),
+    "DuplicateSchema": (Trouble.ALREADY_THERE, "schema"),
+    "DuplicateFunction": (Trouble.ALREADY_THERE, "function"),
+    "UndefinedTable": (Trouble.NOT_THERE, "relation"),
+    "UndefinedColumn": (Trouble.NOT_THERE, "column"),
+    "UndefinedObject": (Trouble.NOT_THERE, "object"),
+    "UndefinedFunction": (Trouble.NOT_THERE, "function"),
+    "StringDataRightTruncation": (Trouble.VALUE_TOO_LONG, ""),
+    "LockNotAvailable": (Trouble.LOCKED, ""),
+    "DeadlockDetected": (Trouble.LOCKED, ""),
+}
+_CLASS = re.compile(rf"\b(?P<name>{'|'.join(_BY_CLASS)})(?:Error)?\b")
+_IN_QUOTES = re.compile(r"[«»„“\"'](?:\s|\xa0)?(?P<name>[^«»„“”\"'\n]{1,200}?)(?:\s|\xa0)?[»«“”\"']")
+
+
+def by_class(text: str, name: str, sql: str = "") -> Refused | None:
+    """What PostgreSQL says in another language than English: the class of the exception is the same in each."""
+    match = _CLASS.search(name) or _CLASS.search(text[:200])
+    if match is None:
+        return None
+    trouble, kind = _BY_CLASS[match["name"]]
+    named = _IN_QUOTES.search(text, match.end() if match.string is text else 0)
+    return _versioned(Refused(trouble, kind, _local(named["name"]) if named and kind else ""), "", sql)
+
+
+def _versioned(found: Refused, column: str, sql: str) -> Refused:
+    """The same; a value that is too long for the version table is an id."""
+    is_too_long = found.trouble == Trouble.VALUE_TOO_LONG
+    return Refused(Trouble.ID_TOO_LONG) if is_too_long and (column == "version_num" or "version_num" in sql) else found
 
 
 def _local(name: str) -> str:

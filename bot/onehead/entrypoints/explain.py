@@ -25,7 +25,7 @@ from onehead.reports.explained import CrashLog, explained_text
 from onehead.states.rows import Whereabouts
 from onehead.states.traces import Traces
 
-MAX_BYTES = 16 * 1024 * 1024
+MAX_BYTES = 8 * 1024 * 1024
 """Of a longer log only the end is read: that is where a crash stands."""
 
 _MAX_PASSED_OVER = 1024 * 1024 * 1024

@@ -77,7 +77,8 @@ def _failed(crash: Crash, known: Known, mark: Callable[[str], str]) -> str:
     found = [revision for revision in known.facts.target if name and revision.path.rpartition("/")[2] == name]
     if crash.step is not None and crash.step.revision and crash.step.verb != "stamp_revision":
         where = f" ({mark(name)}, line {number})" if name else ""
-        return f"The revision {mark(crash.step.revision)} failed{where}. "
+        what = "downgrade of" if crash.step.verb == "downgrade" else "revision"
+        return f"The {what} {mark(crash.step.revision)} failed{where}. "
     if found:
         return f"The revision {mark(found[0].id)} failed ({mark(found[0].path)}, line {number}). "
     return f"A revision failed ({mark(name)}, line {number}). " if name else ""
