@@ -32,6 +32,7 @@ from starlette.routing import Route
 from onehead import errors, rows_report
 from onehead.commands.grammar import COMMANDS, MOST, usage
 from onehead.entrypoints import cli, report_door, request_body, webhook
+from onehead.entrypoints import verbs as command_line
 from onehead.entrypoints.health import Health
 from onehead.entrypoints.metrics import Metrics
 from onehead.flows.ledger import MOST_DATABASES
@@ -114,7 +115,7 @@ def verbs() -> dict[str, argparse.ArgumentParser]:
                     yield f"{words} {name}".strip(), child
                     yield from below(child, f"{words} {name}".strip())
 
-    return dict(below(cli._parser(), ""))
+    return dict(below(command_line.whole(), ""))
 
 
 def options(verb: argparse.ArgumentParser) -> dict[str, argparse.Action]:
@@ -530,7 +531,7 @@ def test_commands_in_a_page_would_be_accepted(page: Path, capsys: pytest.Capture
 def refusal(words: list[str], capsys: pytest.CaptureFixture[str]) -> str:
     """What the real parser says against a command line."""
     try:
-        cli._parser().parse_args(words)
+        command_line.parse(words)
     except SystemExit as end:
         return capsys.readouterr().err if end.code else ""
     return ""

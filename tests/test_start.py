@@ -6,6 +6,7 @@ import http.server
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 import threading
@@ -138,7 +139,23 @@ def test_the_wheel_holds_all_templates_the_type_marker_and_no_tests(wheel: Path)
 
     assert files(wheel / "onehead" / "_templates") == files(ROOT / "templates") != []
     assert (wheel / "onehead" / "py.typed").exists()
-    assert {entry.name for entry in wheel.iterdir() if not entry.name.endswith(".dist-info")} == {"onehead"}
+    beside = {entry.suffix for entry in wheel.iterdir() if entry.name != "onehead"}
+    assert beside == {".dist-info", ".data"}
+
+
+def test_the_wheel_brings_completion_for_three_shells(wheel: Path) -> None:
+    [data] = wheel.glob("*.data")
+    for place in (
+        "bash-completion/completions/onehead",
+        "zsh/site-functions/_onehead",
+        "fish/vendor_completions.d/onehead.fish",
+    ):
+        script = (data / "data/share" / place).read_text()
+        assert all(word in script for word in ("pre-receive", "on-error", "reparent"))
+    completion = data / "data/share/bash-completion/completions/onehead"
+    typed = "COMP_WORDS=(onehead che); COMP_CWORD=1; _shtab_onehead; echo ${COMPREPLY[@]}"
+    done = run("bash", "-c", f". {shlex.quote(str(completion))}; {typed}", cwd=wheel)
+    assert (done.stdout.split(), done.stderr) == (["check", "checkup"], "")
 
 
 def test_the_wheel_judges_and_repairs_without_the_checkout(wheel: Path, tmp_path: Path) -> None:

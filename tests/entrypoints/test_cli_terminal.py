@@ -29,10 +29,22 @@ class Screen(io.StringIO):
 
 def test_colours_are_for_terminals_only(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.delenv("FORCE_COLOR", raising=False)
     assert painter(Screen())("bad", "Collision") == "\033[1;31mCollision\033[0m"
     assert painter(io.StringIO())("bad", "Collision") == "Collision"
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    assert painter(io.StringIO())("bad", "Collision") == "\033[1;31mCollision\033[0m"
     monkeypatch.setenv("NO_COLOR", "1")
     assert painter(Screen())("bad", "Collision") == "Collision"
+    assert painter(io.StringIO())("bad", "Collision") == "Collision"
+
+
+def test_the_diff_of_a_repair_is_coloured_as_gits(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    repo = story(tmp_path / "shop.git")
+    shown = run("fix", "oauth", "--repo", repo.path, "--target", "main").out
+    assert re.search(r"\n\033\[31m-down_revision.*002.*\033\[0m\n\033\[32m\+down_revision.*003.*\033\[0m\n", shown)
+    assert "\n\033[36m@@ " in shown
 
 
 def test_a_verdict_on_a_terminal_is_coloured(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

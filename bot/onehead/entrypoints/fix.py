@@ -19,7 +19,7 @@ from onehead.flows.repair import NotAsPromised, TextConflict, Written, write_rep
 from onehead.gitrepo.refs import describe, list_refs
 from onehead.gitrepo.write import update_ref
 from onehead.plan.verdict import Examination
-from onehead.reports.diff import diff
+from onehead.reports.diff import diff, painted
 from onehead.reports.document import document
 from onehead.reports.own_database import own_database_document, own_database_lines
 from onehead.reports.places import Lines
@@ -109,7 +109,7 @@ def _tell(
     sys.stdout.write(report(examination, repo="", found=work.found, paint=paint, next_step=False))
     if repairs and repairs.changes:
         print()
-        print(diff(repairs.all(), contents_before(repairs, work.trees)), end="")
+        print(painted(diff(repairs.all(), contents_before(repairs, work.trees)), paint), end="")
     print()
     if conflict:
         print(f"{paint('bad', 'No branch was written.')} {conflict.message}")

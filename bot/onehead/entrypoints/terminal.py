@@ -21,12 +21,15 @@ _COLOURS = {
     "target": "0",
     "head": "34",
     "repair": "32",
+    "added": "32",
+    "removed": "31",
+    "place": "36",
 }
 
 
 def painter(stream: TextIO) -> Paint:
-    """Colours for a terminal, plain text for anything else (and where NO_COLOR is set)."""
-    if not stream.isatty() or os.environ.get("NO_COLOR"):
+    """Colours for a terminal, plain text for anything else; NO_COLOR and then FORCE_COLOR decide otherwise."""
+    if os.environ.get("NO_COLOR") or not (stream.isatty() or os.environ.get("FORCE_COLOR")):
         return plain
     mark = stream.mark if isinstance(stream, Screen) else "\033["
     return lambda style, text: f"{mark}{_COLOURS[style]}m{text}{mark}0m"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Mapping
 
+from onehead.reports.paint import Paint
 from onehead.revisions.source import FileChange
 
 
@@ -30,6 +31,18 @@ def diff(changes: Iterable[FileChange], before: Mapping[str, bytes], context: in
         )
         parts += [line.rstrip("\r\n") for line in lines]
     return "\n".join(parts) + "\n" if parts else ""
+
+
+def painted(text: str, paint: Paint) -> str:
+    """A unified diff in the colours that git gives it."""
+    lines = text.removesuffix("\n").split("\n") if text else []
+    return "".join(f"{paint(style, line) if (style := _style(line)) else line}\n" for line in lines)
+
+
+def _style(line: str) -> str:
+    if line.startswith(("--- ", "+++ ")):
+        return "strong"
+    return {"@": "place", "+": "added", "-": "removed"}.get(line[:1], "")
 
 
 def _lines(data: bytes | None) -> list[str]:
