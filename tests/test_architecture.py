@@ -55,7 +55,7 @@ ARROWS: dict[str, set[str]] = {
         *("errors", "pipeline", "rows_report", "revisions", "plan", "states", "reports", "flows", "settings"),
         *("crash_log", "gitrepo", "forge", "jobs", "live", "logs", "terminal_text", "throwaway", "trials", "wording"),
     },
-    "wiring": {"entrypoints", "errors", "flows", "forge", "jobs", "logs", "settings"},
+    "wiring": {"entrypoints", "errors", "flows", "jobs", "logs", "settings"},
     "__main__": {"entrypoints.cli"},
     "__init__": set(),
 }
