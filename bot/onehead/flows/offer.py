@@ -28,8 +28,8 @@ from onehead.gitrepo.remote import PushOutcome, PushStatus, RefUpdate, RemoteRef
 from onehead.jobs.job import BranchMoved, PullChanged
 from onehead.plan.forks import forks_of
 from onehead.plan.plans import ReasonCode
-from onehead.quoting import code, inline
-from onehead.reports.comment import inline_code, pull_body, pull_title
+from onehead.quoting import code, inline, inline_code
+from onehead.reports.comment import pull_body, pull_title
 from onehead.reports.text import short_ref
 
 log = structlog.get_logger(__name__)

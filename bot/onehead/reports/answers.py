@@ -11,9 +11,8 @@ from onehead.plan.facts import Facts
 from onehead.plan.forks import forks_of
 from onehead.plan.plans import Nothing, Plan, ReasonCode
 from onehead.plan.verdict import Examination, Examined
-from onehead.quoting import code, inline
+from onehead.quoting import code, inline, inline_code
 from onehead.render import environment
-from onehead.reports.comment import inline_code
 from onehead.reports.crash_reader import Known
 from onehead.reports.crashes import meaning
 from onehead.reports.endings import compared

@@ -16,7 +16,7 @@ from onehead.plan.meetings import ABOUT_BOTH_SIDES
 from onehead.plan.plans import Merge, Nothing, Plan, Refuse, Reissue, Reparent
 from onehead.plan.rivals import Rival
 from onehead.plan.verdict import Examination, Examined
-from onehead.quoting import code, fence, inline
+from onehead.quoting import code, fence, inline_code
 from onehead.reports.both_sides import INDEPENDENT
 from onehead.reports.endings import compared
 from onehead.reports.fitting import fitted
@@ -405,21 +405,3 @@ def _shared_database(plan: Plan) -> str:
         return "would silently skip the other side"
     stops = 'would stop with "Can\'t locate revision"'
     return f"{stops}, or silently skip the other side" if kept else stops
-
-
-def inline_code(text: str) -> str:
-    """A sentence of ours that quotes things between backticks: the quotes become safe code spans, the rest plain."""
-    parts = text.split("`")
-    if len(parts) % 2 == 0:
-        return inline(text, 2000)
-    spans: Iterable[str] = (code(part) if number % 2 else _prose(part) for number, part in enumerate(parts))
-    return "".join(spans)
-
-
-def _prose(text: str) -> str:
-    """Our own words keep their spaces at both ends, which `inline` would strip."""
-    core = text.strip()
-    if not core:
-        return text
-    start = text[: len(text) - len(text.lstrip())]
-    return start + inline(core, 2000) + text[len(text.rstrip()) :]

@@ -10,10 +10,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from onehead.plan.verdict import Point
-from onehead.quoting import code, inline
+from onehead.quoting import code, inline, inline_code
 from onehead.render import environment
 from onehead.reports.ailments import told
-from onehead.reports.comment import inline_code
 from onehead.reports.doctor import NO_WAY
 from onehead.reports.text import short_ref
 from onehead.states.ailments import Diagnosis, Way

@@ -7,8 +7,7 @@ from collections.abc import Mapping, Sequence
 from onehead.plan.findings import Code
 from onehead.plan.rivals import Rival
 from onehead.plan.verdict import Examination
-from onehead.quoting import code
-from onehead.reports.comment import inline_code
+from onehead.quoting import code, inline_code
 from onehead.reports.endings import compared
 from onehead.reports.fitting import fitted
 from onehead.reports.heads_up import MOST_NAMED, clashes, waits
