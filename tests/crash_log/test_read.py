@@ -436,6 +436,9 @@ def test_a_statement_that_a_terminal_broke() -> None:
         "alembic.util.messaging " + "Can't locate revision identified by 'x " * 90,
         "alembic.util.messaging " + "Requested revision a " * 180,
         "CommandError: " + "[" * 3900,
+        "Requested revision " * 200,
+        "FAILED: " + "Revision a referenced from b " * 130,
+        "KeyError: '" + "a" * 3900,
     ],
 )
 def test_hostile_logs_cost_no_more_than_their_length(line: str) -> None:

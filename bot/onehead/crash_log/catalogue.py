@@ -104,18 +104,18 @@ revision identifier matches
         Character(s) '{any}' not allowed in revision identifier '{subject}'
     """,
     Trouble.NO_ID_IN_FILE: """
-        Could not determine revision id from filename {subject}. Be sure the 'revision' variable is declared inside \
+        Could not determine revision id from filename {path}. Be sure the 'revision' variable is declared inside \
 the script (please see 'Upgrading from Alembic 0.1 to 0.2' in the documentation).
     """,
     Trouble.LOADED_TWICE: """
-        File {subject} loaded twice! ignoring. Please ensure version_locations is unique.
+        File {path} loaded twice! ignoring. Please ensure version_locations is unique.
     """,
     Trouble.NO_SCRIPTS: """
-        Path doesn't exist: {subject}. Please use the 'init' command to create a new scripts folder.
-        Can't find Python file {subject}
+        Path doesn't exist: {path}. Please use the 'init' command to create a new scripts folder.
+        Can't find Python file {path}
     """,
     Trouble.NO_CONFIGURATION: """
-        No config file {subject} found, or file has no '[{argument}]' section
+        No config file {path} found, or file has no '[{argument}]' section
         No 'script_location' key found in configuration.
         Incorrect TOML format
         boolean value expected for TOML parameter {any}
@@ -156,7 +156,7 @@ the script (please see 'Upgrading from Alembic 0.1 to 0.2' in the documentation)
 found
     """,
     Trouble.ROW_IS_NO_TEXT: """
-        revision identifier {subject} is not a string; ensure database driver settings are correct
+        revision identifier {path} is not a string; ensure database driver settings are correct
     """,
     Trouble.WRONG_OPERATION: """
         No such constraint: '{subject}'
@@ -247,14 +247,19 @@ TELLING = re.compile(
 )
 """What a line outside of any frame has to hold to be looked at."""
 
+_STARTS = re.compile(r"Requested\s*revision|Online\s*migration|(?:Dependency\s*)?(?:[Cc]ycle|[Ss]elf-loop)\s*is")
+_MAX_TEXT = 2500
+"""Characters of one text; what is longer than the longest of them ends in a list that need not be read to its end."""
+
 _ANYWHERE = {Trouble.OVERLAPS, Trouble.ROW_CHANGED, Trouble.CYCLE}
 """Texts that nothing but Alembic says, so that they need no frame; they have to be there in full."""
 
 _FIELDS = {
-    "subject": r"""[^\s'"](?:[^'"\n]{0,200}?[^\s'",])?""",
+    "subject": r"""[^\s'"]{1,200}?""",
+    "path": r"\S(?:[^\n]{0,300}?\S)?",
     "names": r"\S(?:[^\n]{0,2000}?\S)?",
     "argument": r"[^\n]{1,200}?",
-    "any": r"[^\n]{0,3000}?",
+    "any": r"[^\n]{0,2500}?",
 }
 
 
@@ -285,8 +290,12 @@ def said(text: str, more: tuple[str, ...] = (), *, is_framed: bool = True) -> Sa
         is_framed: whether it came in a frame of Alembic's.
     """
     whole = text.strip()
-    for lines, line in enumerate(("", *more)):
-        whole += line
+    if not is_framed:
+        # Only the last place where such a text begins: before it stands what somebody else has written.
+        starts = [match.start() for match in _STARTS.finditer(whole)]
+        whole = whole[starts[-1] :] if starts else ""
+    for lines, line in enumerate(("", *more) if whole else ()):
+        whole = (whole + line)[:_MAX_TEXT]
         found = _whole(whole, is_framed=is_framed)
         if found is not None:
             return found._replace(lines=lines)
@@ -302,11 +311,11 @@ def said(text: str, more: tuple[str, ...] = (), *, is_framed: bool = True) -> Sa
 
 def _whole(text: str, *, is_framed: bool) -> Said | None:
     for trouble, pattern in _BY_FIRST.get(text[:1], _BY_FIRST[""]) if is_framed else _ANYWHERE_PATTERNS:
-        match = pattern.match(text) if is_framed else pattern.search(text)
+        match = pattern.match(text)
         if match is not None:
             named = match.groupdict()
             names = re.findall(r"[^\s,'\"()]+", (named.get("names") or "").replace("(head)", ""))
-            subject = (named.get("subject") or "").strip("'\" ")
+            subject = (named.get("subject") or named.get("path") or "").strip("'\" ")
             return Said(trouble, subject, tuple(names), named.get("argument") or "")
     return None
 
@@ -324,7 +333,9 @@ def _pattern(text: str) -> str:
         if word.startswith("{"):
             name = word[1:-1]
             field = _FIELDS[name.rstrip("0123456789")]
-            quote = "['\"]?" if name == "subject" else ""  # Alembic has put some names in quotes, and others later
+            quote = (
+                "['\"]?" if name in ("subject", "path") else ""
+            )  # Alembic has put some names in quotes, and others later
             parts.append(f"{quote}(?P<{name}>{field}){quote}" if not name.startswith("any") else f"(?:{field})")
         else:
             parts.append(r"\s*" if word.isspace() else re.escape(word))

@@ -175,7 +175,7 @@ class _Reader:
         failed = _FAILED.search(line)
         if failed is not None:
             return self._made("alembic", failed["text"], at, "FAILED")
-        warning = _WARNING.search(line)
+        warning = _WARNING.search(line) if "Warning: " in line else None
         if warning is not None:
             place = (Place(warning["path"], int(warning["line"]), ""),) if warning["path"] else ()
             return self._made("warning", warning["text"], at, warning["name"], place)
