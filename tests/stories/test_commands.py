@@ -126,7 +126,7 @@ def test_apply_pushes_the_repair_onto_the_branch_forward_only(service: Service, 
     )
     assert service.status(tip)[0] == "success"
     [verdict] = service.verdicts(number)
-    assert "Resolved" in verdict["body"]
+    assert "Repaired" in verdict["body"]
     assert service.repairs() == []
     assert service.closing_words(repair["number"])
     assert service.onehead_branches() == []
