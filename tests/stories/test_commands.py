@@ -81,6 +81,7 @@ def test_one_reply_answers_every_command_of_a_comment_and_nothing_else(service: 
     assert len(service.verdicts(number)) == 1
 
 
+@pytest.mark.slow
 def test_the_other_repair_is_chosen_kept_and_taken_back(service: Service) -> None:
     number, _ = collide(service, 'strategy = "merge"\n')
     assert repair_branch(service) == "onehead/merge/oauth"
@@ -127,6 +128,7 @@ def test_apply_pushes_the_repair_onto_the_branch_forward_only(service: Service, 
     assert service.status(tip)[0] == "success"
     [verdict] = service.verdicts(number)
     assert "Repaired" in verdict["body"]
+    assert f"The commits of #{repair['number']} are in." in verdict["body"]
     assert service.repairs() == []
     assert service.closing_words(repair["number"])
     assert service.onehead_branches() == []
@@ -154,6 +156,7 @@ def test_what_a_reader_may_not_do_is_refused_in_words_and_not_done(service: Serv
     assert repair_branch(service) == "onehead/reparent/oauth"
 
 
+@pytest.mark.slow
 def test_a_maintainer_decides_and_so_does_the_author_without_rights(
     service: Service, api_of: Apis, work_copy: WorkCopies
 ) -> None:
@@ -185,6 +188,7 @@ def test_a_maintainer_decides_and_so_does_the_author_without_rights(
     assert service.status(sha)[0] == "success"
 
 
+@pytest.mark.slow
 def test_ignored_until_something_new_goes_wrong_or_it_is_taken_back(service: Service) -> None:
     number, sha = collide(service)
 
@@ -219,6 +223,7 @@ def test_ignored_until_something_new_goes_wrong_or_it_is_taken_back(service: Ser
     assert repair_branch(service) == "onehead/reparent/oauth"
 
 
+@pytest.mark.slow
 def test_what_onehead_writes_is_no_command(service: Service, api_of: Apis) -> None:
     number, _ = collide(service)
     said = service.say(number, "/onehead merge", api_of(service.bot))
@@ -230,6 +235,7 @@ def test_what_onehead_writes_is_no_command(service: Service, api_of: Apis) -> No
     assert repair_branch(service) == "onehead/reparent/oauth"
 
 
+@pytest.mark.slow
 def test_an_answered_comment_does_nothing_when_it_is_edited_and_another_does_when_it_gets_its_first_command(
     service: Service,
 ) -> None:
@@ -258,6 +264,7 @@ def test_an_answered_comment_does_nothing_when_it_is_edited_and_another_does_whe
     assert service.answers(number) == [first, second]
 
 
+@pytest.mark.slow
 def test_a_command_of_which_no_webhook_told_is_answered_by_the_sweep_once(service: Service) -> None:
     number, _ = collide(service)
     service.project.forgejo.lose_webhooks(True)
@@ -274,6 +281,7 @@ def test_a_command_of_which_no_webhook_told_is_answered_by_the_sweep_once(servic
     assert service.answers(number) == [reply]
 
 
+@pytest.mark.slow
 def test_webhook_and_sweep_together_answer_a_command_once(service: Service, api_of: Apis) -> None:
     number, _ = collide(service)
     _, maintainer = person(service, api_of, "write")
@@ -290,6 +298,7 @@ def test_webhook_and_sweep_together_answer_a_command_once(service: Service, api_
     assert all("The repair is a merge revision now" in reply for reply in replies)
 
 
+@pytest.mark.slow
 def test_who_is_not_known_yet_is_answered_again_in_the_same_reply_once_the_webhook_tells(
     service: Service, api_of: Apis
 ) -> None:
@@ -315,6 +324,7 @@ def test_who_is_not_known_yet_is_answered_again_in_the_same_reply_once_the_webho
     assert repair_branch(service) == "onehead/merge/oauth"
 
 
+@pytest.mark.slow
 def test_a_command_put_into_somebody_elses_mouth_is_not_theirs_to_give(service: Service, api_of: Apis) -> None:
     number, _ = collide(service)
     _, reader = person(service, api_of, "read")
@@ -327,6 +337,7 @@ def test_a_command_put_into_somebody_elses_mouth_is_not_theirs_to_give(service: 
     assert repair_branch(service) == "onehead/reparent/oauth"
 
 
+@pytest.mark.slow
 def test_a_page_that_can_not_be_written_on_is_answered_once_it_can(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -354,6 +365,7 @@ def test_a_page_that_can_not_be_written_on_is_answered_once_it_can(
     assert "Pushed" in reply
 
 
+@pytest.mark.slow
 def test_an_admin_bot_asks_the_forge_what_the_author_may_do(service: Service, api_of: Apis) -> None:
     number, _ = collide(service)
     project = service.project
@@ -372,6 +384,7 @@ def test_an_admin_bot_asks_the_forge_what_the_author_may_do(service: Service, ap
     assert "The repair is a merge revision now" in done
 
 
+@pytest.mark.slow
 def test_apply_loses_to_whoever_pushes_at_the_same_moment(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     number, _ = collide(service)
     copy = service.project.copy
@@ -426,6 +439,7 @@ def test_apply_pushes_nothing_where_git_can_not_merge_by_itself(service: Service
     assert service.project.pull(number)["head"]["sha"] == sha
 
 
+@pytest.mark.slow
 def test_a_protected_branch_is_not_pushed_to(service: Service) -> None:
     number, sha = collide(service)
     rule = {"rule_name": "oauth", "enable_push": False}
