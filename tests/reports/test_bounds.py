@@ -28,7 +28,7 @@ from onehead.wording import LONGEST_NAME, MOST_NAMED, listed, quoted
 from tests.plan.cases import ENVIRONMENT, examination, facts
 from tests.shapes import SHAPES, File, Shape
 
-LARGE = 700
+LARGE = 300
 
 
 def graph(files: list[File]) -> Graph:

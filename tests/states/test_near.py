@@ -126,11 +126,11 @@ def test_a_thousand_heads() -> None:
     assert told.omitted.heads == 1000 - MOST_HEADS
 
 
-def test_a_hundred_forks() -> None:
-    facts = of_files(SHAPES["pairs of lines"](100).side or [])
+def test_forty_forks() -> None:
+    facts = of_files(SHAPES["pairs of lines"](40).side or [])
     told = accounts(facts)
     assert len(told) == MOST_FORKS
-    assert [account.omitted.forks for account in told] == [0] * (MOST_FORKS - 1) + [100 - MOST_FORKS]
+    assert [account.omitted.forks for account in told] == [0] * (MOST_FORKS - 1) + [40 - MOST_FORKS]
     assert len(state_tables(facts)) == MOST_FORKS
 
 

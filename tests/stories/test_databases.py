@@ -73,6 +73,7 @@ def commits(service: Service) -> list[str]:
     return copy.git("log", "--format=%s", DATABASES).splitlines()
 
 
+@pytest.mark.slow
 def test_what_a_database_ran_is_merged_and_the_comment_says_which_database_and_when(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -95,6 +96,7 @@ def test_what_a_database_ran_is_merged_and_the_comment_says_which_database_and_w
     assert ":round_pushpin: **`staging` is here**" in repair["body"]
 
 
+@pytest.mark.slow
 def test_a_database_on_the_side_that_stays_does_not_hinder_the_move(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -108,6 +110,7 @@ def test_a_database_on_the_side_that_stays_does_not_hinder_the_move(
     assert "| `019`<br>:round_pushpin: **`production` is here** | 020 021 | 020 021 |" in (comment["body"])
 
 
+@pytest.mark.slow
 def test_a_report_that_comes_after_the_repair_changes_it(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     start(service)
     number = collide(service)
@@ -137,6 +140,7 @@ def test_a_report_that_comes_after_the_repair_changes_it(service: Service, monke
     assert commits(service) == ["Forget staging", "staging holds 019", "staging holds 021"]
 
 
+@pytest.mark.slow
 def test_nobody_moves_what_a_database_ran_even_when_it_is_asked_for(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -151,6 +155,7 @@ def test_nobody_moves_what_a_database_ran_even_when_it_is_asked_for(
     assert [pull["head"]["ref"] for pull in service.repairs()] == ["onehead/merge/oauth"]
 
 
+@pytest.mark.slow
 def test_a_move_that_was_asked_for_is_withdrawn_when_a_database_turns_out_to_have_run_it(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -169,6 +174,7 @@ def test_a_move_that_was_asked_for_is_withdrawn_when_a_database_turns_out_to_hav
     assert [pull["head"]["ref"] for pull in service.repairs()] == ["onehead/merge/oauth"]
 
 
+@pytest.mark.slow
 def test_a_row_that_nobody_has_is_kept_and_told_and_nothing_is_moved(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -185,6 +191,7 @@ def test_a_row_that_nobody_has_is_kept_and_told_and_nothing_is_moved(
     assert "| `feedc0ffee12`<br>:round_pushpin: **`staging` is here** | :x: " in comment["body"]
 
 
+@pytest.mark.slow
 def test_explain_tells_where_databases_stand_although_nothing_is_forked(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -250,6 +257,7 @@ def test_reports_that_race_are_all_kept(service: Service) -> None:
     assert service.project.copy.git("rev-parse", DATABASES) == tip
 
 
+@pytest.mark.slow
 def test_a_clone_uses_what_it_has_fetched(
     service: Service, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
+import pytest
 from alembic.script import ScriptDirectory
 
 from onehead.forge.api import ForgejoApi
@@ -147,6 +148,7 @@ def test_a_fork_that_is_pushed_to_unasked_is_told_so_first(
     assert service.laid_ready() == []
 
 
+@pytest.mark.slow
 def test_a_token_for_named_repositories_lays_ready_what_it_may_not_push(
     service: Service, work_copy: WorkCopies, api_of: Apis
 ) -> None:
@@ -182,6 +184,7 @@ def test_where_only_a_comment_is_wanted_a_fork_gets_the_patch_and_no_ref(
     assert "The repair as a patch</summary>\n\n```diff\nFrom " in comment["body"]
 
 
+@pytest.mark.slow
 def test_fresh_ids_reach_a_fork_as_a_ref_and_as_a_patch(service: Service, work_copy: WorkCopies, api_of: Apis) -> None:
     number, theirs, _ = collide(service, work_copy, api_of, edits=False, policy={".onehead.toml": "fresh-ids = true\n"})
     ref = f"refs/onehead/reissue/pr-{number}"
@@ -216,6 +219,7 @@ def test_a_fork_that_is_deleted_closes_its_pull_request_and_leaves_nothing_behin
     assert "is closed" in service.verdicts(number)[0]["body"]
 
 
+@pytest.mark.slow
 def test_a_closed_pull_request_from_a_fork_leaves_nothing_behind(
     service: Service, work_copy: WorkCopies, api_of: Apis
 ) -> None:

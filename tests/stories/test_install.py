@@ -66,6 +66,7 @@ def here(project: Project, service_url: str) -> list[str]:
     return ["--repo", project.repository.full_name, "--service-url", service_url]
 
 
+@pytest.mark.slow
 def test_install_twice_checkup_and_uninstall(project: Project, onehead: Say, tmp_path: Path) -> None:
     forge, token, file = project.forgejo.url, project.owner.token, tmp_path / "secret"
     bot = project.forgejo.admin.create_bot()
@@ -118,6 +119,7 @@ def test_install_twice_checkup_and_uninstall(project: Project, onehead: Say, tmp
     assert (code, out.count("already so.")) == (0, 4)
 
 
+@pytest.mark.slow
 def test_a_wrong_webhook_is_mended_and_the_delivery_seen_to_arrive(service: Service, onehead: Say) -> None:
     project = service.project
     forge, token, more = project.forgejo.url, project.owner.token, here(project, service.url)
@@ -141,6 +143,7 @@ def test_a_wrong_webhook_is_mended_and_the_delivery_seen_to_arrive(service: Serv
     assert (code, out.splitlines()[-1]) == (0, "All is well.")
 
 
+@pytest.mark.slow
 def test_two_secrets_are_told_apart(service: Service, onehead: Say, monkeypatch: pytest.MonkeyPatch) -> None:
     project = service.project
     forge, token, more = project.forgejo.url, project.owner.token, here(project, service.url)
@@ -200,6 +203,7 @@ def test_what_is_not_ours_stays(project: Project, receiver: Receiver, onehead: S
     assert labels(project) == [("onehead", "Ours, for anything about migrations")]
 
 
+@pytest.mark.slow
 def test_an_organisation_and_the_whole_site(
     project: Project, onehead: Say, api_of: Callable[[Account | None], Api]
 ) -> None:
@@ -396,6 +400,7 @@ def test_names_that_do_not_exist(project: Project, onehead: Say) -> None:
     assert hooks(project) == []
 
 
+@pytest.mark.slow
 def test_repairs_get_the_label_and_a_person_may_take_it_off(service: Service, onehead: Say) -> None:
     project, copy = service.project, service.project.copy
     onehead("install", project.forgejo.url, project.owner.token, *here(project, service.url), "--label")
@@ -457,6 +462,7 @@ def test_a_team_that_writes_issues_and_no_code_is_no_access(
     )
 
 
+@pytest.mark.slow
 def test_what_a_token_for_named_repositories_loses_is_said(
     service: Service, onehead: Say, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -509,6 +515,7 @@ def tokens(project: Project, account: Account) -> list[str]:
     return [each["name"] for each in found if each["name"].startswith("onehead-")]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("since_16")
 def test_the_bots_token_is_made_and_shown_to_nobody(
     service: Service, onehead: Say, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
@@ -624,6 +631,7 @@ def test_a_lost_webhook_is_made_again(project: Project) -> None:
         assert (hook["active"], set(hook["events"])) == (True, TOLD)
 
 
+@pytest.mark.slow
 def test_clean_takes_open_repairs_away_but_no_persons_work(service: Service, onehead: Say) -> None:
     project, copy = service.project, service.project.copy
     copy.commit(merged(alembic_project(), chain(("017", None), ("018", "017"))), "Start")
@@ -654,6 +662,7 @@ def test_clean_takes_open_repairs_away_but_no_persons_work(service: Service, one
     assert "closed" not in again
 
 
+@pytest.mark.slow
 def test_clean_deletes_refs_too_and_what_databases_reported_only_when_asked(service: Service, onehead: Say) -> None:
     project, copy = service.project, service.project.copy
     copy.commit({"a": "b\n"}, "Start")

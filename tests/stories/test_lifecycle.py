@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from onehead.flows.handle import handle
 from onehead.jobs.job import Job, ScopeLeft
 from tests.migrations import chain, merged
@@ -29,6 +31,7 @@ def text(service: Service, number: int) -> str:
     return str(comment["body"])
 
 
+@pytest.mark.slow
 def test_pushing_again_edits_comment_and_repair_in_place(service: Service) -> None:
     number, _ = collide(service)
     [before], [repair] = service.verdicts(number), service.repairs()
@@ -88,6 +91,7 @@ def test_a_deleted_branch_takes_its_repair_along(service: Service) -> None:
     assert "is closed" in text(service, number)
 
 
+@pytest.mark.slow
 def test_a_draft_is_judged_quietly_and_repaired_once_it_is_ready(service: Service) -> None:
     number, sha = collide(service, title="WIP: OAuth tokens")
     assert service.status(sha)[0] == "failure"
@@ -105,6 +109,7 @@ def test_a_draft_is_judged_quietly_and_repaired_once_it_is_ready(service: Servic
     assert service.repairs() == []
 
 
+@pytest.mark.slow
 def test_a_pull_request_that_goes_elsewhere_is_none_of_our_business_until_it_comes_back(service: Service) -> None:
     number, sha = collide(service)
     copy = service.project.copy
@@ -137,6 +142,7 @@ def test_a_target_that_was_forced_back_has_no_collision_any_more(service: Servic
     assert service.repairs() == []
 
 
+@pytest.mark.slow
 def test_a_repair_that_somebody_closed_is_not_offered_again(service: Service) -> None:
     number, _ = collide(service)
     [repair] = service.repairs()
@@ -160,6 +166,7 @@ def test_a_repair_that_somebody_closed_is_not_offered_again(service: Service) ->
     assert f"A repair is ready: #{repair['number']}" in text(service, number)
 
 
+@pytest.mark.slow
 def test_a_merge_of_the_same_heads_by_somebody_else_is_pointed_to(service: Service) -> None:
     copy = service.project.copy
     copy.commit(BASE, "Start")
@@ -251,6 +258,7 @@ def take_over(service: Service) -> str:
     return sha
 
 
+@pytest.mark.slow
 def test_a_repair_that_somebody_works_on_is_theirs_whatever_moves(service: Service) -> None:
     number, _ = collide(service)
     [repair] = service.repairs()
@@ -283,6 +291,7 @@ def test_a_repair_that_somebody_works_on_is_theirs_whatever_moves(service: Servi
     assert service.onehead_branches() == ["onehead/reparent/oauth"]
 
 
+@pytest.mark.slow
 def test_a_repair_that_somebody_has_finished_and_merged_stands_in_nobodys_way(service: Service) -> None:
     number, _ = collide(service)
     [repair] = service.repairs()
@@ -301,6 +310,7 @@ def test_a_repair_that_somebody_has_finished_and_merged_stands_in_nobodys_way(se
     assert again["number"] != repair["number"]
 
 
+@pytest.mark.slow
 def test_somebody_elses_merge_of_the_same_heads_goes_before_ours_as_soon_as_it_is_proposed(service: Service) -> None:
     copy = service.project.copy
     copy.commit(BASE, "Start")
@@ -334,6 +344,7 @@ def test_somebody_elses_merge_of_the_same_heads_goes_before_ours_as_soon_as_it_i
     assert service.onehead_branches() == []
 
 
+@pytest.mark.slow
 def test_a_branch_without_a_pull_request_takes_its_repair_along_when_it_goes(service: Service) -> None:
     copy = service.project.copy
     copy.commit(BASE, "Start")

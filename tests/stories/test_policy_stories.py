@@ -84,6 +84,7 @@ def test_a_pull_request_can_not_relax_the_rules_that_it_is_judged_by(service: Se
     assert "both add a migration" in service.verdicts(number)[0]["body"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("line", "said"),
     [
@@ -106,6 +107,7 @@ def test_a_bad_value_is_told_with_its_line(service: Service, line: str, said: st
     assert service.repairs() == []
 
 
+@pytest.mark.slow
 def test_the_branches_that_are_deployed_are_those_that_the_policy_names(service: Service) -> None:
     begin(service, 'targets = ["main", "release/*"]\n')
     copy = service.project.copy
@@ -143,6 +145,7 @@ def test_what_a_shared_database_has_run_is_not_moved(service: Service) -> None:
     assert "branch oauth, whose migrations a shared database runs" in service.verdicts(number)[0]["body"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("line", ["allowed-heads = 2", 'ignore-environments = ["alembic/*"]'])
 def test_what_the_policy_allows_or_ignores_is_not_complained_of(service: Service, line: str) -> None:
     begin(service, f"{line}\n")
@@ -169,6 +172,7 @@ def test_repairs_are_pushed_where_that_is_wanted(service: Service) -> None:
     assert service.onehead_branches() == []
 
 
+@pytest.mark.slow
 def test_no_repair_is_pushed_onto_a_branch_that_nobody_has_proposed_yet(service: Service) -> None:
     begin(service, 'delivery = "push"\n')
     service.project.copy.commit(chain(("019", "018")), "Player teams")
@@ -180,6 +184,7 @@ def test_no_repair_is_pushed_onto_a_branch_that_nobody_has_proposed_yet(service:
     assert repair["base"]["ref"] == "oauth"
 
 
+@pytest.mark.slow
 def test_where_only_a_comment_is_wanted_no_branch_is_written_and_apply_pushes_the_repair(service: Service) -> None:
     begin(service, 'delivery = "comment"\n')
     number, sha = collide(service)
@@ -206,6 +211,7 @@ def test_branches_without_a_pull_request_only_get_a_status_where_that_is_wanted(
     assert service.onehead_branches() == []
 
 
+@pytest.mark.slow
 def test_fresh_ids_reach_the_branch_by_a_pull_request(service: Service) -> None:
     begin(service, "fresh-ids = true\n")
     number, _ = collide(service)

@@ -71,6 +71,7 @@ def remote_lines(said: str) -> list[str]:
     return [line.removeprefix("remote:").strip() for line in said.splitlines() if line.startswith("remote:")]
 
 
+@pytest.mark.slow
 def test_a_push_that_would_fork_main_is_refused_in_plain_words(project: Project, install: Install) -> None:
     start(project)
     install()
@@ -100,6 +101,7 @@ def test_a_push_that_would_fork_main_is_refused_in_plain_words(project: Project,
     assert not [line for line in remote_lines(copy.push()) if "onehead" in line]
 
 
+@pytest.mark.slow
 def test_a_merge_that_would_fork_main_is_refused_until_the_repair_is_in(service: Service, install: Install) -> None:
     project = service.project
     start(project)
@@ -131,6 +133,7 @@ def test_a_merge_that_would_fork_main_is_refused_until_the_repair_is_in(service:
     assert project.pull(number)["merged"] is True
 
 
+@pytest.mark.slow
 def test_a_main_that_is_forked_already_takes_its_repair(service: Service, install: Install) -> None:
     project = service.project
     start(project)
@@ -185,6 +188,7 @@ def test_another_branch_is_warned(project: Project, install: Install) -> None:
     assert project.api.get(f"{project.repository.path}/branches/oauth")["name"] == "oauth"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("case", "action", "reason"),
     [

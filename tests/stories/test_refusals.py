@@ -43,8 +43,8 @@ REFUSALS: dict[str, Callable[[], Exception]] = {
 }
 
 EVERY = [
-    # Each call once in a quick run, and once for each refusal in a full one.
-    pytest.param(call, kind, marks=[] if number % len(REFUSALS) == place else [pytest.mark.slow])
+    # Every second call once in a quick run, and each call with each refusal in a full one.
+    pytest.param(call, kind, marks=[] if number / 2 % len(REFUSALS) == place else [pytest.mark.slow])
     for number, call in enumerate(each for each in CALLS if each not in OF_NO_SUBJECT)
     for place, kind in enumerate(REFUSALS)
 ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.migrations import chain, merged
 from tests.migrations import project as alembic_project
 from tests.stories.conftest import Service
@@ -59,6 +61,7 @@ def test_what_a_repair_told_moves_to_the_pull_request_that_is_opened_later(servi
     assert f"A repair is ready: #{repair['number']}" in verdict["body"]
 
 
+@pytest.mark.slow
 def test_the_second_fork_of_a_target_is_told_and_ended_like_the_first(service: Service) -> None:
     copy = service.project.copy
     copy.commit(BASE, "Start")
@@ -77,6 +80,7 @@ def test_the_second_fork_of_a_target_is_told_and_ended_like_the_first(service: S
         assert f"#{repair['number']} is merged" in service.verdicts(landed[names[-1]])[0]["body"]
 
 
+@pytest.mark.slow
 def test_a_closed_repair_of_a_target_can_be_reopened(service: Service) -> None:
     copy = service.project.copy
     copy.commit(merged(BASE, chain(("019", "018"), ("020", "018"))), "Two at once")
@@ -93,6 +97,7 @@ def test_a_closed_repair_of_a_target_can_be_reopened(service: Service) -> None:
     assert [pull["number"] for pull in service.repairs()] == [repair["number"]]
 
 
+@pytest.mark.slow
 def test_a_branch_that_goes_on_after_its_merge_keeps_its_repair(service: Service) -> None:
     copy = service.project.copy
     copy.commit(BASE, "Start")

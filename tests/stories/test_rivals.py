@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.migrations import chain, merged, revision
 from tests.migrations import project as alembic_project
 from tests.stories.conftest import Service
@@ -19,6 +21,7 @@ def two(service: Service, mine: dict[str, str], theirs: dict[str, str]) -> tuple
     return numbers, shas
 
 
+@pytest.mark.slow
 def test_both_get_a_heads_up_and_the_second_gets_its_repair_when_the_first_has_landed(service: Service) -> None:
     (first, second), shas = two(service, chain(("019", "018")), chain(("020", "018")))
     for me, other, sha in ((first, second, shas[0]), (second, first, shas[1])):
@@ -43,6 +46,7 @@ def test_both_get_a_heads_up_and_the_second_gets_its_repair_when_the_first_has_l
     assert "Resolved" in service.verdicts(first)[0]["body"]
 
 
+@pytest.mark.slow
 def test_the_heads_up_goes_when_the_rival_goes(service: Service) -> None:
     (first, second), shas = two(service, chain(("019", "018")), chain(("020", "018")))
     service.project.close_pull(second)
@@ -52,6 +56,7 @@ def test_the_heads_up_goes_when_the_rival_goes(service: Service) -> None:
     assert service.status(shas[0]) == ("success", "One head. Read 1 environment, 3 of 3 revision files.")
 
 
+@pytest.mark.slow
 def test_of_two_with_the_same_id_the_younger_one_waits(service: Service) -> None:
     (first, second), shas = two(service, chain(("019", "018")), revision("019", "018", "badges"))
 
@@ -80,6 +85,7 @@ def test_a_branch_built_upon_another_is_not_disturbed(service: Service) -> None:
     assert [service.comments(number) for number in numbers] == [[], []]
 
 
+@pytest.mark.slow
 def test_three_are_told_of_each_other_and_in_which_order(service: Service) -> None:
     (first, second), shas = two(service, chain(("019", "018")), chain(("020", "018")))
     third_sha = service.project.push_branch("badges", chain(("021", "018")))

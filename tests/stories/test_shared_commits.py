@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.migrations import chain, merged
 from tests.migrations import project as alembic_project
 from tests.stories.conftest import Service
@@ -26,6 +28,7 @@ def proposed_twice(service: Service) -> tuple[int, int, str]:
     return well, collides, sha
 
 
+@pytest.mark.slow
 def test_the_worst_verdict_counts_and_stays(service: Service) -> None:
     _, _, sha = proposed_twice(service)
     assert service.status(sha)[0] == "failure"
@@ -73,6 +76,7 @@ def test_a_repair_stays_while_one_of_the_pull_requests_needs_it(service: Service
     assert (same["number"], same["head"]["sha"]) == (repair["number"], repair["head"]["sha"])
 
 
+@pytest.mark.slow
 def test_of_two_that_need_a_repair_one_is_repaired_first(service: Service) -> None:
     first, second, _ = proposed_twice(service)
     copy = service.project.copy
@@ -97,6 +101,7 @@ def test_a_success_is_told_when_all_are_well(service: Service) -> None:
     assert service.repairs() == []
 
 
+@pytest.mark.slow
 def test_a_fork_of_two_deployed_branches_is_told_in_one_comment(service: Service) -> None:
     """A release branch was made from a forked main: the pages that brought the fork speak of main until it is well."""
     copy = service.project.copy

@@ -71,6 +71,7 @@ def collide(project: Project) -> None:
     project.forgejo.wait_until_quiet()
 
 
+@pytest.mark.slow
 def test_a_token_for_named_repositories_is_enough_where_the_bot_is_named(sweeps: Sweeps) -> None:
     project, bot = sweeps.project, sweeps.bot
     other = project.forgejo.admin.create_repository(project.owner)
@@ -101,6 +102,7 @@ def row(done: subprocess.CompletedProcess[str], name: str) -> str:
     return " ".join(line.split()).removeprefix(f"{name} ")
 
 
+@pytest.mark.slow
 def test_it_does_what_webhooks_would_have_done_and_then_nothing_more(sweeps: Sweeps) -> None:
     collide(sweeps.project)
     first = sweeps.run()
