@@ -6,12 +6,14 @@ import json
 import re
 from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
 from jsonschema import Draft4Validator
 
+from onehead.entrypoints import pages
 from onehead.plan.findings import KINDS, Code
 from tests.entrypoints.ci_jobs import forgejo
 from tests.entrypoints.terminal_runs import Run, story
@@ -142,6 +144,51 @@ def test_a_path_of_any_bytes(run: Run, tmp_path: Path) -> None:
     assert place(result["locations"][0])[0] == "alembic/versions/004%20gr%C3%B6%C3%9Fe%231.py"
     assert place(result["relatedLocations"][0])[0] == "alembic/versions/005_%FF.py"
     ET.fromstring(run("check", *sides, "--format", "junit").out)  # noqa: S314
+
+
+def test_each_rule_leads_to_its_page(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    repo = story(tmp_path / "shop.git")
+    noted = json.dumps({"url": "https://git.example.org/tools/onehead.git", "vcs_info": {"commit_id": "c0ffee"}})
+    monkeypatch.setattr(pages, "distribution", lambda _name: SimpleNamespace(read_text=lambda _file: noted))
+    rules = run_of(run("check", "--repo", repo.path, "--target", "main", "--format", "sarif").json)["tool"]["driver"][
+        "rules"
+    ]
+    place = "https://git.example.org/tools/onehead/src/commit/c0ffee/docs/reference/findings.md"
+    assert [rule["helpUri"] for rule in rules] == [f"{place}#{code}" for code in Code]
+    page = (Path(__file__).parents[2] / "docs" / "reference" / "findings.md").read_text(encoding="utf-8")
+    assert [code for code in Code if f"\n## `{code}`\n" not in page] == []
+
+
+@pytest.mark.parametrize(
+    ("source", "page"),
+    [
+        (
+            "https://git.example.org:3000/tools/onehead.git",
+            "https://git.example.org:3000/tools/onehead/src/commit/c0ffee",
+        ),
+        ("https://me:secret@git.example.org/tools/onehead", "https://git.example.org/tools/onehead/src/commit/c0ffee"),
+        ("https://github.com/tools/onehead.git", "https://github.com/tools/onehead/blob/c0ffee"),
+        ("https://gitlab.example.org/tools/onehead.git/", "https://gitlab.example.org/tools/onehead/-/blob/c0ffee"),
+    ],
+)
+def test_the_page_is_where_onehead_was_installed_from(source: str, page: str) -> None:
+    noted = json.dumps({"url": source, "vcs_info": {"vcs": "git", "commit_id": "c0ffee"}})
+    assert pages.page_of(noted) == f"{page}/docs/reference/findings.md"
+
+
+@pytest.mark.parametrize(
+    "noted",
+    [
+        "",
+        "[]",
+        '{"url": "file:///srv/onehead", "dir_info": {"editable": true}}',
+        '{"url": "ssh://git@git.example.org/tools/onehead.git", "vcs_info": {"commit_id": "c0ffee"}}',
+        '{"url": "https://[broken", "vcs_info": {"commit_id": "c0ffee"}}',
+        '{"url": 3, "vcs_info": {"commit_id": "c0ffee"}}',
+    ],
+)
+def test_without_an_address_there_is_a_name(noted: str) -> None:
+    assert pages.page_of(noted) == "urn:onehead:finding"
 
 
 def test_nothing_to_report(run: Run, tmp_path: Path) -> None:

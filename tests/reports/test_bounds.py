@@ -53,7 +53,7 @@ def pages(judged: Examination) -> dict[str, str]:
     found = {
         "text": report(judged, repo=""),
         "json": json.dumps(document(judged, {}, {})),
-        "sarif": json.dumps(sarif(judged, "0", {})),
+        "sarif": json.dumps(sarif(judged, "0", {}, "urn:x")),
         "junit": junit(judged, {}),
         "comment": comment(remark),
         "status": one_line(judged),

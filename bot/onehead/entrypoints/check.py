@@ -40,9 +40,11 @@ def _machine_readable(work: Work, changes: dict[str, tuple[FileChange, ...]], fo
     if form == "sarif":
         from importlib.metadata import version  # noqa: PLC0415
 
+        from onehead.entrypoints.pages import help_address  # noqa: PLC0415
         from onehead.reports.sarif import sarif  # noqa: PLC0415
 
-        return json.dumps(sarif(work.examination, version("onehead"), _lines(work)), indent=2) + "\n"
+        log = sarif(work.examination, version("onehead"), _lines(work), help_address())
+        return json.dumps(log, indent=2) + "\n"
     from onehead.reports.document import document  # noqa: PLC0415
 
     return json.dumps(document(work.examination, changes, _lines(work)), indent=2) + "\n"

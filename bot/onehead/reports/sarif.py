@@ -17,13 +17,14 @@ _LONGEST_FINGERPRINT = 1000
 _LEVELS = {"error": "error", "warning": "warning", "note": "note"}
 
 
-def sarif(examination: Examination, version: str, lines: Lines) -> dict[str, Any]:
+def sarif(examination: Examination, version: str, lines: Lines, help_address: str) -> dict[str, Any]:
     """One SARIF log with one run; each finding points at its files, the first one being the place to change.
 
     Args:
         examination: what was judged.
         version: of onehead.
         lines: in which line of its files each finding stands.
+        help_address: of the page about findings; each has a section named after its code.
     """
     codes = list(Code)
     rules = [
@@ -32,6 +33,7 @@ def sarif(examination: Examination, version: str, lines: Lines) -> dict[str, Any
             "shortDescription": {"text": KINDS[code].meaning},
             "fullDescription": {"text": KINDS[code].meaning},
             "help": {"text": KINDS[code].hint},
+            "helpUri": f"{help_address}#{code}",
             "defaultConfiguration": {"level": _LEVELS[KINDS[code].severity]},
         }
         for code in codes
