@@ -48,6 +48,10 @@ op.execute("INSERT INTO teams_new SELECT id, name FROM teams")
 op.drop_table("teams")
 op.rename_table("teams_new", "teams")
 """
+MADE_INDEX = """
+t = sa.Table("teams", sa.MetaData(), sa.Column("name", sa.String()))
+op.execute(sa.schema.CreateIndex(sa.Index("ix_teams_name", t.c.name)))
+"""
 KEYS = f"""
 op.create_table("fans", {ID}, sa.Column("of", sa.String(20)))
 op.create_foreign_key("fk", "fans", "teams", ["of"], ["name"])
@@ -71,6 +75,22 @@ BOTH: dict[str, tuple[str, ...]] = {
         TEAMS,
         'for n in open("/dev/null").read() or ["motto"]:\n    op.add_column("teams", sa.Column(n, sa.Integer()))',
         'for n in open("/dev/null").read() or ["motto"]:\n    op.drop_column("teams", n)\n' + LATER,
+    ),
+    "an index that SQLAlchemy makes": (
+        TEAMS,
+        MADE_INDEX,
+        'op.drop_index("ix_teams_name", "teams")',
+        INDEX,
+    ),
+    "a column as text": (
+        TEAMS,
+        sql("ALTER TABLE teams ADD COLUMN age int CONSTRAINT ck_age CHECK (age > 0)"),
+        LATER,
+    ),
+    "a function of the file": (
+        "def make(n):\n    op.create_table(n, sa.Column('id', sa.Integer()))\nfor n in ('a', 'b'):\n    make(n)",
+        "def gone(*names):\n    for n in names:\n        op.drop_table(n)\ngone('a')",
+        'op.create_table("a", sa.Column("id", sa.Integer()))',
     ),
     "a statement that SQLAlchemy makes": (TEAMS, GAMES, 'op.execute(sa.schema.DropTable(sa.table("games")))'),
     "a table that SQLAlchemy drops": (TEAMS, GAMES, 'sa.Table("games", sa.MetaData()).drop(op.get_bind())'),
@@ -148,6 +168,43 @@ POSTGRESQL: dict[str, tuple[str, ...]] = {
         sql("DO $$ BEGIN DROP TABLE teams; END $$") + "\n" + TEAMS,
     ),
     "an index under another name as text": (TEAMS, INDEX, sql("ALTER INDEX ix_teams_name RENAME TO ix_name"), LATER),
+    "a constraint under the name of its index": (
+        TEAMS,
+        'op.create_unique_constraint("uq_name", "teams", ["name"])',
+        sql("ALTER INDEX uq_name RENAME TO uq_teams_name"),
+        'op.drop_constraint("uq_teams_name", "teams")',
+    ),
+    "a primary key under another name": (
+        TEAMS,
+        sql("ALTER TABLE teams RENAME CONSTRAINT teams_pkey TO pk_teams"),
+        'op.drop_constraint("pk_teams", "teams")\nop.create_primary_key("pk_teams", "teams", ["id"])',
+        LATER,
+    ),
+    "a schema that is written or not": (
+        TEAMS,
+        'op.add_column("teams", sa.Column("motto", sa.Integer()), schema="public")',
+        'op.create_index("ix_motto", "teams", ["motto"], schema="public")',
+        'op.drop_index("ix_motto", "teams")\nop.drop_column("teams", "motto")',
+        'op.drop_table("teams", schema="public")',
+    ),
+    "a column as text with all that it declares": (
+        TEAMS,
+        GAMES,
+        sql("ALTER TABLE games ADD COLUMN home int CONSTRAINT fk REFERENCES teams (id) CONSTRAINT ck CHECK (home > 0)"),
+        sql("ALTER TABLE games DROP CONSTRAINT fk, DROP CONSTRAINT IF EXISTS ck, ALTER COLUMN home SET NOT NULL"),
+    ),
+    "types of several tables": (
+        f'op.create_table("teams", {ID}, sa.Column("tier", sa.Enum("a", "b", name="tier")))',
+        f'op.create_table("games", {ID}, sa.Column("tier", postgresql.ENUM("a", name="tier", create_type=False)))',
+        'op.drop_table("teams")\nop.drop_table("games")',
+        sql("DROP TYPE tier"),
+        f'op.create_table("teams", {ID}, sa.Column("tier", sa.Enum("x", name="tier")))',
+    ),
+    "a composite type and a domain": (
+        sql("CREATE TYPE pair AS (a int, b int)", "CREATE DOMAIN email AS text"),
+        sql("DROP TYPE pair", "DROP DOMAIN email"),
+        TEAMS,
+    ),
     "a constraint under another name": (
         TEAMS,
         'op.create_unique_constraint("uq_name", "teams", ["name"])',

@@ -36,7 +36,7 @@ def traces_of(steps: Iterable[ops.Step]) -> Traces:
         found = [trace for trace in found if _whole(trace.thing) not in temporary]
         # Of a project with several databases, only one runs it.
         sure = not (step.condition or step.repeated or step.engine)
-        left += [trace._replace(line=step.line, sure=sure) for trace in found]
+        left += [trace._replace(line=step.line, sure=sure and trace.sure) for trace in found]
         match step.does:
             case ops.RenameTable(table, new):
                 renamed.append((_table(table), _table(new)))
@@ -58,10 +58,8 @@ def _left(step: ops.Step) -> Iterator[Trace]:
         case ops.RenameTable(table, new):
             yield Trace(_table(table), there=False)
             yield Trace(_table(new), there=True)
-        case ops.AddColumn(table, column, constraints, indexes, lenient):
-            yield Trace(_on(table, "column", column.name), there=True, lenient=lenient)
-            yield from _named(table, constraints, lenient=lenient)
-            yield from _indexes(indexes, lenient=lenient)
+        case ops.AddColumn() as added:
+            yield from _column_added(added)
         case ops.DropColumn(table, name, lenient):
             yield Trace(_on(table, "column", name), there=False, lenient=lenient)
         case ops.AlterColumn(table, name, str(new)) if new != name:
@@ -82,14 +80,20 @@ def _left(step: ops.Step) -> Iterator[Trace]:
             yield from _enum(step)
 
 
+def _column_added(added: ops.AddColumn) -> Iterator[Trace]:
+    table, lenient = added.table, added.lenient
+    yield Trace(_on(table, "column", added.column.name), there=True, lenient=lenient)
+    for trace in (*_named(table, added.constraints, lenient=lenient), *_indexes(added.indexes, lenient=lenient)):
+        yield trace._replace(implied=True)
+
+
 def _renamed(operation: ops.RenameOther) -> Iterator[Trace]:
-    match operation:
-        case ops.RenameOther(kind="index", name=name, new=new, lenient=lenient):
-            yield Trace(_on(ops.Named("", name.schema), "index", name.name), there=False, lenient=lenient)
-            yield Trace(_on(ops.Named("", new.schema), "index", new.name), there=True, lenient=lenient)
-        case ops.RenameOther(kind="constraint", name=name, new=new, table=ops.Named() as table):
-            yield Trace(_on(table, "constraint", name.name), there=False)
-            yield Trace(_on(table, "constraint", new.name), there=True)
+    """Perhaps: PostgreSQL has the index of a constraint and the constraint under one name, and not all can be seen."""
+    kinds: dict[str, tuple[ThingKind, ...]] = {"index": ("index", "constraint"), "constraint": ("constraint",)}
+    for kind in kinds.get(operation.kind, ()):
+        for named, there in ((operation.name, False), (operation.new, True)):
+            thing = _on(operation.table or ops.Named("", named.schema), kind, named.name)
+            yield Trace(thing, there=there, lenient=True, sure=False)
 
 
 def _enum(step: ops.Step) -> Iterator[Trace]:

@@ -73,7 +73,7 @@ class _Book:
         self.things: dict[Thing, Thing] = {}
         self._below: defaultdict[Thing, list[Thing]] = defaultdict(list)
         self._made: defaultdict[Thing, list[Trace]] = defaultdict(list)
-        self._indexes: defaultdict[tuple[str, str], list[Thing]] = defaultdict(list)
+        self._namesakes: defaultdict[tuple[str, str, str], list[Thing]] = defaultdict(list)
 
     def enter(self, traces: Traces) -> None:
         """Take down what one revision makes or takes away by itself."""
@@ -83,11 +83,12 @@ class _Book:
                 self._made[key].append(trace)
             if trace.implied or key in self.things or self.names.are_confused(trace.thing):
                 continue
+            if key.kind == "constraint" and not key.of:
+                continue  # without its table it can't be looked for
             self.things[key] = trace.thing
             if key.kind not in ("table", "type"):
                 self._below[_owner(key)].append(key)
-            if key.kind == "index":
-                self._indexes[key.schema, key.name].append(key)
+            self._namesakes[key.kind, key.schema, key.name].append(key)
 
     def deeds(self, traces: Traces) -> Iterator[tuple[Thing, Trace | None]]:
         """What one revision does to which thing, in order; unread statements only between what was read."""
@@ -112,9 +113,9 @@ class _Book:
     def _touched(self, trace: Trace, traces: Traces) -> Iterator[tuple[Thing, Trace]]:
         """What one trace touches: its own thing, and what goes with it."""
         key = self.names.key(trace.thing)
-        if key.kind == "index":
+        if key.kind in ("index", "constraint"):
             # `DROP INDEX` and `ALTER INDEX` need not name the table.
-            for namesake in self._indexes[key.schema, key.name]:
+            for namesake in self._namesakes[key.kind, key.schema, key.name]:
                 if namesake == key or not (key.of and namesake.of):
                     yield namesake, trace
         elif key in self.things:
@@ -230,4 +231,5 @@ def _owner(key: Thing) -> Thing:
 def _folded(thing: Thing) -> Thing:
     """In one case: names written as text are folded by the database, each kind in its own way; labels never are."""
     name = thing.name if thing.kind == "label" else thing.name.casefold()
-    return Thing(thing.kind, name, thing.of.casefold(), thing.schema.casefold())
+    schema = "" if thing.schema == "public" else thing.schema.casefold()  # projects write both for the same place
+    return Thing(thing.kind, name, thing.of.casefold(), schema)
