@@ -92,6 +92,10 @@ def test_every_text_is_known(text: str) -> None:
             "021",
             ("019", "020"),
         ),
+        # Of versions before the installed one.
+        ("Dependency resolution failed; iteration can't proceed", Trouble.CYCLE, "", ()),
+        ("SQLAlchemy 1.3.0 or greater is required.", Trouble.NO_CONFIGURATION, "", ()),
+        ("Can't find Python file alembic/env.py", Trouble.NO_SCRIPTS, "alembic/env.py", ()),
         ("Self-loop is detected in revisions (019)", Trouble.CYCLE, "", ("019",)),
         ("Cycle is detected in revisions (019, 020)", Trouble.CYCLE, "", ("019", "020")),
         ("Revision 019 referenced from 019 -> 020 (head), doc is not present", Trouble.MISSING_PARENT, "019", ()),

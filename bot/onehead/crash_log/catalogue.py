@@ -96,6 +96,7 @@ revision identifier matches
         Self-loop is detected in revisions ({names})
         Dependency self-loop is detected in revisions ({names})
         Dependency resolution failed; broken map
+        Dependency resolution failed; iteration can't proceed
     """,
     Trouble.LABEL_CLASH: """
         Branch name '{argument}' in revision {subject} already used by revision {names}
@@ -126,6 +127,9 @@ the script (please see 'Upgrading from Alembic 0.1 to 0.2' in the documentation)
         Invalid plugin expression {any}
         Python >= 3.9 is required for timezone support or the 'backports.zoneinfo' package must be installed.
         Can't locate timezone: {any}
+        The library 'python-dateutil' is required for timezone support
+        SQLAlchemy {argument} or greater is required.
+        SQLAlchemy {argument} required
     """,
     Trouble.NOT_UP_TO_DATE: """
         Target database is not up to date.
@@ -183,6 +187,7 @@ SQLite migrations using a copy-and-move strategy.
         SQL parameters not allowed with as_sql
         Can't send params and multiparams at the same time
         String or text() construct expected
+        Migration "{any}" has left an uncommitted transaction opened; {any2}
         Cannot call run_async with a sync engine
     """,
     Trouble.WRONG_SIGNATURE: """

@@ -288,8 +288,8 @@ def _loading(crash: Crash, known: Known, reader: Reader) -> str:
             config = facts.environment.config
             there = f" {main} keeps it in {mark(config)}." if config else ""
             why = (
-                f"Alembic's configuration is missing or can't be understood in that image.{there} Look at what was "
-                "copied, and where Alembic is started (`-c` names the file)."
+                f"Alembic's configuration is missing, can't be understood, or asks for what that image lacks.{there} "
+                "Look at what was copied, and where Alembic is started (`-c` names the file)."
             )
         case _:
             name = crash.file[0].replace("\\", "/").rpartition("/")[2] or crash.subject
