@@ -963,7 +963,53 @@ NEEDS = [
         pg_says="unknown",
     ),
 ]
+VIEW = sql("CREATE VIEW v AS SELECT age FROM users")
 AS_TEXT = [
+    Case("drop a view | drop its column", USERS + VIEW, sql("DROP VIEW v"), DROP_AGE, "a first", pg_says="unknown"),
+    Case(
+        "drop a trigger | drop its function",
+        USERS + TOUCH + "\n" + TRIGGER,
+        sql("DROP TRIGGER tr ON users"),
+        DROP_TOUCH,
+        "a first",
+        pg_says="unknown",
+    ),
+    Case(
+        "drop a foreign key | drop its key",
+        PAIR + CODE_KEY,
+        'op.drop_constraint("fk", "users", type_="foreignkey")',
+        'op.drop_constraint("uq_code", "teams")',
+        "a first",
+        pg_says="unknown",
+    ),
+    Case(
+        "drop function | rows of SQLAlchemy",
+        USERS + ONE,
+        DROP_ONE,
+        'op.execute(sa.table("users", sa.column("age")).update().values(age=sa.func.one()))',
+        "b first",
+    ),
+    Case(
+        "drop function | computed column",
+        USERS + ONE,
+        DROP_ONE,
+        'op.add_column("users", sa.Column("x", sa.Integer(), sa.Computed("one() + 1")))',
+        "conflict",
+    ),
+    Case(
+        "drop type | array of it",
+        MOOD + USERS,
+        sql("DROP TYPE mood"),
+        'op.add_column("users", sa.Column("x", sa.ARRAY(postgresql.ENUM("a", name="mood", create_type=False))))',
+        "conflict",
+    ),
+    Case(
+        "sequence of a primary key | sequence",
+        "",
+        'op.create_table("t", sa.Column("id", sa.Integer(), primary_key=True))',
+        sql("CREATE SEQUENCE t_id_seq"),
+        "b first",
+    ),
     Case("rights on a schema | drop it", SHOP, DROP_SHOP, sql("GRANT USAGE ON SCHEMA shop TO PUBLIC"), "b first"),
     Case("comment on a function | drop it", ONE, DROP_ONE, sql("COMMENT ON FUNCTION one() IS 'x'"), "b first"),
     Case("rows into a new table | drop", TWO, sql("SELECT id INTO t FROM users"), 'op.drop_table("users")', "a first"),

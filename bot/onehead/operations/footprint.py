@@ -6,10 +6,12 @@ from collections.abc import Callable, Iterable, Iterator
 
 from onehead.operations import operation as ops
 from onehead.operations.dialects import POSTGRESQL, SQLITE
-from onehead.operations.tokens import words_in
+from onehead.operations.tokens import literals_in, words_in
 from onehead.operations.touch import Thing, Touch, Verb, column, enum, function, label, relation, schema_of
 
 _INDEXED = ("unique", "primary key", "exclude")
+_COUNTED = ("integer", "biginteger", "smallinteger", "serial", "bigserial")
+"""Types of a primary key for which PostgreSQL may make a sequence; it chooses a name that is free."""
 
 
 def _schema(named: ops.Named) -> Thing:
@@ -262,6 +264,9 @@ def _table(operation: ops.CreateTable) -> Iterator[Touch]:
     yield from _shares("create", table, "relation", "type", of="relation")
     for each in operation.columns:
         yield from _declared(each)
+        if each.primary_key and each.type is not None and each.type.name.lower() in _COUNTED:
+            sequence = ops.Named(f"{table.name}_{each.name}_seq", table.schema)
+            yield from _shares("create", sequence, "relation", of="relation of a column", lenient=True)
     if any(each.primary_key for each in operation.columns) and "primary key" not in {
         each.kind for each in operation.constraints
     }:
@@ -275,8 +280,15 @@ def _declared(declared: ops.Column) -> Iterator[Touch]:
     """What a column needs: its type, and what its default calls."""
     if declared.type is not None:
         yield from _type(declared.type)
-    if declared.server_default is not None and "(" in declared.server_default:
-        yield from _words(words_in(declared.server_default), hold="view")
+    if declared.server_default is not None:
+        yield from _default(declared.server_default)
+
+
+def _default(written: str) -> Iterator[Touch]:
+    """What a default calls: `now()`, and what stands in `Computed('f(x)')`."""
+    if "(" in written:
+        inner = (text for text in literals_in(written) if "(" in text)
+        yield from _words(words_in(written).union(*map(words_in, inner)), hold="view")
 
 
 def _type(kind: ops.Type) -> Iterator[Touch]:
@@ -354,5 +366,5 @@ def _altered(operation: ops.AlterColumn) -> Iterator[Touch]:
         yield Touch("use", column(table, word), named=False)
     yield from _words(operation.using or ())
     for property_name, value in operation.changes:
-        if property_name == "server_default" and "(" in value:
-            yield from _words(words_in(value), hold="view")
+        if property_name == "server_default":
+            yield from _default(value)

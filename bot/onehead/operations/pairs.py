@@ -22,6 +22,7 @@ from onehead.operations.operation import (
     CreateTable,
     DropColumn,
     DropConstraint,
+    DropEnum,
     DropIndex,
     DropOther,
     DropTable,
@@ -33,6 +34,7 @@ from onehead.operations.operation import (
 )
 from onehead.operations.touch import enum, relation
 
+_DROPS = (DropOther, DropEnum, DropTable, DropColumn, DropConstraint, DropIndex)
 _STAR = re.compile(r"(?i)\bselect\s+(?:distinct\s+)?\*|\.\*")
 
 
@@ -85,6 +87,10 @@ def _needed(x: Act, b: Operation) -> Iterator[Rule]:
             yield Rule(Kind.UNKNOWN, says)
         case DropOther(kind="extension") if not isinstance(b, DropOther | DropTable | DropColumn | DropIndex | Batch):
             yield Rule(Kind.UNKNOWN, "look whether {b} needs a type or function of the extension.", "", POSTGRESQL)
+        case DropOther(kind="view" | "materialized view" | "trigger") if isinstance(b, _DROPS):
+            yield Rule(Kind.UNKNOWN, "look whether what {a} drops uses what {b} drops: then {a} has to run first.")
+        case DropConstraint(kind="foreign key", table=table) if isinstance(b, _DROPS) and not _is_of(b, table):
+            yield Rule(Kind.UNKNOWN, "look whether the key that {a} drops points at what {b} drops.")
         case DropColumn() | RenameTable() | DropTable() as a if isinstance(b, CreateOther) and _reads(b, a):
             yield Rule(Kind.UNKNOWN, "look whether the function needs what is gone then.", "", POSTGRESQL)
 
@@ -282,6 +288,11 @@ def _keys(operation: Operation) -> list[tuple[Named, Constraint]]:
 def _is_from_before(act: Act) -> bool:
     """What it drops was there before its side began."""
     return any(touch.verb in ("drop", "replace") for touch in act.touches)
+
+
+def _is_of(dropped: Operation, table: Named) -> bool:
+    on = getattr(dropped, "table", None)
+    return isinstance(on, Named) and _one_table(on, table)
 
 
 def _may_be_on(dropped: DropConstraint | DropIndex, table: Named | None) -> bool:

@@ -162,6 +162,8 @@ def type_of(value: Value | None) -> Type | None:
         case Made() as made if made.last == "with_variant" and isinstance(made.by, Attr):
             inner = type_of(made.by.of)
             return None if inner is None else inner._replace(text=source(made))
+        case Made(args=(Made() as inner, *_)) as made if made.last == "ARRAY" and inner.last in _ENUMS:
+            return Type(made.last, source(made), enum(inner)._replace(creates=False))
         case Made() as made:
             return Type(made.last, source(made), enum(made) if made.last in _ENUMS else None)
         case Path() as path:

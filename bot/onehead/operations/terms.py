@@ -200,6 +200,8 @@ def names(value: Value | None) -> Iterator[str]:
                 yield name
                 todo.append(of)
             case Made(by=by, args=args, keywords=keywords) as made:
+                if isinstance(by, Path) and ".func." in by.name:
+                    yield f"{by.last}()"
                 if made.last in ("column", "Column", "table", "Table") and text(made.get(0, "name")):
                     yield str(text(made.get(0, "name")))
                     continue  # the columns that a table is declared with are not yet a use of them

@@ -160,6 +160,11 @@ def words_in(text: str) -> frozenset[str]:
     return words(tokens(text) or ())
 
 
+def literals_in(text: str) -> frozenset[str]:
+    """The strings in a piece of SQL; empty where it can't be cut in pieces."""
+    return literals(tokens(text) or ())
+
+
 def parts(pieces: Sequence[Token]) -> Iterator[list[Token]]:
     """What stands between the commas that are in no bracket."""
     part: list[Token] = []
