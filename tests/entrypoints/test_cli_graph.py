@@ -36,9 +36,42 @@ alembic/versions: 25 revisions, 1 head (025)
   ○ 024  t024
   ● 025  t025  ← head
 
-⋮ stands for revisions in a straight line that are not drawn.
+⋮ stands for revisions that are not drawn: `--full` draws all, `--around REV` those near one.
 """
     )
+
+
+def test_all_of_it(report: Basketball, run: Run) -> None:
+    done = run("graph", "--repo", report.repo.path, "--at", "main", "--full")
+    assert (done.code, "⋮" in done.out) == (0, False)
+    assert sum("○ " in line or "● " in line for line in done.out.splitlines()) == 25
+
+
+@pytest.mark.parametrize("name", ["020", "oauth"])
+def test_what_is_around_a_revision(report: Basketball, run: Run, name: str) -> None:
+    report.repo.branch(f"by-{name}", "main")
+    path = next(p for p in report.repo.files("main") if "/020_" in p)
+    text = report.repo.read("main", path) + 'branch_labels = "oauth"\n'
+    report.repo.commit(f"by-{name}", {path: text})
+    done = run("graph", "--repo", report.repo.path, "--at", f"by-{name}", "--around", name)
+    assert done.code == 0
+    assert "  ⋮ older ones\n" in done.out
+    assert "├─○ 020  custom_notes\n" in done.out
+    assert "001" not in done.out
+
+
+def test_a_revision_that_is_not_there(report: Basketball, run: Run) -> None:
+    unknown = run("graph", "--repo", report.repo.path, "--at", "main", "--around", "o19")
+    assert (unknown.code, unknown.out) == (2, "")
+    assert unknown.err.splitlines()[1] == "  → Did you mean 019?"
+    several = run("graph", "--repo", report.repo.path, "--at", "main", "--around", "02")
+    assert several.code == 2
+    assert several.err.splitlines() == [
+        "onehead: 6 revisions at main go by '02', so it is not clear which one is meant.",
+        "  → Write the id of one of them in full: 020, 021, 022, 023, 024, ….",
+    ]
+    with pytest.raises(SystemExit, match="2"):
+        run("graph", "--repo", report.repo.path, "--around", "019", "--full")
 
 
 def test_a_commit_by_its_sha(report: Basketball, run: Run) -> None:

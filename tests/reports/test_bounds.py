@@ -61,7 +61,7 @@ def pages(judged: Examination) -> dict[str, str]:
         "refused merge": "\n".join(refusal(landing, merging=True)),
         "acceptance": "\n".join(acceptance(landing)),
         "heads up": "\n".join(heads_up(judged)),
-        "graph": chains_text(told),
+        "graph": chains_text(told, pictures),
         "mermaid": mermaids(pictures),
         "svg": svg(pictures),
     }

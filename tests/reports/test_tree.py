@@ -7,7 +7,16 @@ import random
 import pytest
 
 from onehead.reports.outline import outline
-from onehead.reports.picture import Edge, Node, Picture, whole_picture
+from onehead.reports.picture import (
+    MOST_AROUND,
+    MOST_IN_A_CHAIN,
+    Edge,
+    Node,
+    Picture,
+    full_picture,
+    picture_around,
+    whole_picture,
+)
 from onehead.reports.tree import draw
 from onehead.revisions.graph import Graph
 from onehead.revisions.revision import Revision
@@ -73,7 +82,12 @@ def test_unrelated_bases_are_set_apart() -> None:
 
 
 def test_a_circle_is_drawn_and_ends() -> None:
-    assert drawn("a; b<a,d; c<b; d<c") == ["  ○ a  doc a", "  ○ b  doc b", "  ○ c  doc c", "  ○ d  doc d"]
+    assert drawn("a; b<a,d; c<b; d<c") == [
+        "  ○ a  doc a",
+        "  ○ b  doc b  joins a and d",
+        "  ○ c  doc c",
+        "  ○ d  doc d",
+    ]
 
 
 def test_long_runs_are_folded_and_single_ones_are_not() -> None:
@@ -107,22 +121,86 @@ def test_nothing_of_a_file_controls_the_terminal() -> None:
     assert draw(whole_picture(hostile), {}) == ["  ● a�[2J  one�twothree  ← head"]
 
 
-@pytest.mark.parametrize("seed", range(40))
-def test_every_revision_once_and_after_its_parents(seed: int) -> None:
+def some_history(seed: int, most: int = 30) -> Graph:
+    """Revisions whose names and files say nothing about their order."""
     dice = random.Random(seed)
+    names = [f"r{number:04}" for number in range(dice.randint(1 if most < 100 else most // 2, most))]
+    dice.shuffle(names)
     found: list[Revision] = []
-    for number in range(dice.randint(1, 30)):
+    for name in names:
         ids = [revision.id for revision in found]
         parents = tuple(sorted(dice.sample(ids, min(len(ids), dice.choice([0, 1, 1, 1, 2, 3])))))
-        found.append(Revision(f"r{number:02}", parents, f"versions/r{number:02}.py", ""))
-    picture = whole_picture(Graph(found))
+        found.append(Revision(name, parents, f"versions/{name}.py", ""))
+    return Graph(found)
+
+
+def assert_ordered(chain: Graph, picture: Picture) -> None:
+    """What is drawn is drawn once, and after everything that it stands on, by whatever way."""
+    drawn_before: set[str] = set()
+    for place in outline(picture):
+        assert place.id not in drawn_before
+        drawn_before.add(place.id)
+        below = chain.ancestors(place.id) & {node.id for node in picture.nodes}
+        assert below <= drawn_before
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_every_revision_once_and_after_its_parents(seed: int) -> None:
+    chain = some_history(seed)
+    picture = full_picture(chain)
     places = list(outline(picture))
-    order = [place.id for place in places]
-    assert sorted(order) == sorted(node.id for node in picture.nodes)
-    for place in places:
-        assert all(order.index(edge.parent) < order.index(place.id) for edge in place.parents)
+    assert sorted(place.id for place in places) == sorted(chain.revisions)
+    assert_ordered(chain, picture)
     starts = [place for place in places if place.turn == "start" and not place.parents]
-    assert {place.id for place in starts} == set(Graph(found).bases)
+    assert {place.id for place in starts} == set(chain.bases)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_shortened_drawing_keeps_the_order_and_names_all_parents_of_a_merge(seed: int) -> None:
+    """Also where the way from a merge to one of its sides leads over revisions that are not drawn."""
+    chain = some_history(seed, 700)
+    for picture in (whole_picture(chain), picture_around(chain, sorted(chain.revisions)[seed])):
+        assert len(picture.nodes) < len(chain)
+        assert_ordered(chain, picture)
+        lines = draw(picture, {}, with_older=True)
+        merges = [node.id for node in picture.nodes if len(chain.parents(node.id)) > 1]
+        joins = {line.split("○ ")[-1].split("● ")[-1].split()[0]: line for line in lines if "  joins " in line}
+        assert set(joins) == set(merges)
+        assert all(parent in joins[id_] for id_ in merges for parent in chain.parents(id_))
+        reached = {edge.child for edge in picture.edges}
+        for node in picture.nodes:
+            older = chain.ancestors(node.id) & {other.id for other in picture.nodes} - {node.id}
+            assert (node.id in reached) == bool(older)
+
+
+def test_what_is_around_one_revision() -> None:
+    run = "; ".join(f"r{n:02}<r{n - 1:02}" for n in range(1, 40))
+    chain = graph(f"r00; {run}; side<r20; both<r21,side")
+    picture = picture_around(chain, "r20")
+    ids = [node.id for node in picture.nodes]
+    assert len(ids) == MOST_AROUND
+    assert {"r20", "r19", "r21", "side", "both"} < set(ids)
+    lines = draw(picture, {}, with_older=True)
+    assert lines[0] == "  ⋮ older ones"
+    assert lines[1].startswith("  ○ r1")
+    assert not any("older" in line for line in lines[1:])
+
+
+def test_a_side_that_is_not_drawn_whole_hangs_where_it_left() -> None:
+    long = "; ".join(f"s{n:02}<{f's{n - 1:02}' if n else 'a'}" for n in range(30))
+    lines = draw(picture_around(graph(f"a; b<a; {long}; m<b,s29"), "m"), {}, with_older=True)
+    assert lines[0] == "  ○ a    doc a"
+    assert any("⋮ 1" in line or "⋮ 2" in line for line in lines)
+    assert lines[-1] == "  ● m    doc m  joins b and s29  ← head"
+
+
+def test_a_small_drawing_of_a_chain_of_thousands() -> None:
+    """A page or two, not a thousand lines; what is not drawn is counted."""
+    history = some_history(3, 4000)
+    picture = whole_picture(history)
+    assert len(picture.nodes) <= 4 * MOST_IN_A_CHAIN
+    assert draw(picture, {})[-1] == f"  … and {picture.left_out} more where lines part, meet or end"
+    assert len(full_picture(history).nodes) == len(history)
 
 
 def test_a_thousand_revisions_with_many_merges_stay_narrow() -> None:
@@ -134,7 +212,7 @@ def test_a_thousand_revisions_with_many_merges_stay_narrow() -> None:
             Revision(f"b{number}", (found[-1].id,), f"versions/b{number}.py", ""),
         ]
         found.append(Revision(f"r{number}", (f"a{number}", f"b{number}"), f"versions/r{number}.py", ""))
-    lines = draw(whole_picture(Graph(found)), {})
+    lines = draw(full_picture(Graph(found)), {})
     assert len(lines) == 1000
     assert max(len(line) for line in lines) < 60
     assert lines[-1] == "  ● r333  joins a333 and b333  ← head"

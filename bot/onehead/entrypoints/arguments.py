@@ -103,6 +103,9 @@ def graph(parser: argparse.ArgumentParser) -> None:
     """`onehead graph`."""
     _repository(parser)
     parser.add_argument("--at", metavar="REF", default="HEAD", help="the commit to draw (default: HEAD)")
+    how_much = parser.add_mutually_exclusive_group()
+    how_much.add_argument("--around", metavar="REV", help="only this revision and those near it; its first letters do")
+    how_much.add_argument("--full", action="store_true", help="every revision, with nothing left out")
     parser.add_argument("--format", choices=("text", "mermaid", "svg", "json"), default="text")
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from onehead.plan.verdict import Coverage, Point
 from onehead.reports.paint import Paint, plain, visible
-from onehead.reports.picture import whole_picture
+from onehead.reports.picture import Picture
 from onehead.reports.text import MOST_ENVIRONMENTS, NO_ENVIRONMENT, coverage_text, short_ref
 from onehead.reports.tree import draw
 from onehead.revisions.graph import Graph
@@ -36,28 +36,32 @@ class Chains:
     coverage: Coverage
 
 
-def chains_text(chains: Chains, paint: Paint = plain) -> str:
-    """The text of `onehead graph`."""
+def chains_text(chains: Chains, pictures: Mapping[str, Picture], paint: Paint = plain) -> str:
+    """The text of `onehead graph`.
+
+    Args:
+        chains: what the commit holds.
+        pictures: path of the environment → what to draw of it, for those that are drawn.
+        paint: colours.
+    """
     at = chains.at
     where = at.sha[:10] if short_ref(at.ref) == at.sha[:10] else f"{visible(short_ref(at.ref))} ({at.sha[:10]})"
     if not chains.graphs:
         return f"Revisions at {where}.\n{NO_ENVIRONMENT}\n"
     lines = [f"Revisions at {where}, oldest first. {coverage_text(chains.coverage)}"]
-    folded = False
-    for path, graph in islice(chains.graphs.items(), MOST_ENVIRONMENTS):
-        picture = whole_picture(graph)
-        folded = folded or any(edge.folded for edge in picture.edges)
+    for path, picture in islice(pictures.items(), MOST_ENVIRONMENTS):
+        graph = chains.graphs[path]
         lines += ["", f"{paint('strong', visible(path or '.'))}: {_summary(graph)}"]
-        lines += draw(picture, {}, paint)
+        lines += draw(picture, {}, paint, with_older=True)
         troubles = list(_troubles(graph))
         lines += [f"  {paint('error', trouble)}" for trouble in troubles[:_MOST_TROUBLES]]
         if len(troubles) > _MOST_TROUBLES:
             lines.append(f"  and {len(troubles) - _MOST_TROUBLES} more; `--format json` lists them all")
-    rest = len(chains.graphs) - MOST_ENVIRONMENTS
+    rest = len(pictures) - MOST_ENVIRONMENTS
     if rest > 0:
         lines += ["", f"{rest} more environments are not shown; `--format json` lists them all."]
-    if folded:
-        lines += ["", "⋮ stands for revisions in a straight line that are not drawn."]
+    if any(len(picture.nodes) < len(chains.graphs[path]) for path, picture in pictures.items()):
+        lines += ["", "⋮ stands for revisions that are not drawn: `--full` draws all, `--around REV` those near one."]
     return "\n".join(lines) + "\n"
 
 

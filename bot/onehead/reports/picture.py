@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Literal, NamedTuple
 
 from onehead.plan.facts import Facts
@@ -19,20 +19,24 @@ MOST_DRAWN = 40
 MOST_HEADS = 12
 """Heads in a drawing of a fork."""
 
-MOST_IN_A_CHAIN = 500
-"""Revisions where lines part, meet or end in a drawing of a whole chain, before the nearest of each run are added."""
+MOST_IN_A_CHAIN = 60
+"""Revisions where lines part, meet or end in the drawing of a chain, before the nearest of each run are added."""
+
+MOST_AROUND = 15
+"""Revisions in a drawing of what is around one."""
 
 MOST_BESIDE = 4
 """Revisions shown of each straight run before the middle is folded."""
 
 
 class Node(NamedTuple):
-    """One revision in a drawing: its id, its message, whose it is, and whether it is a head."""
+    """One revision in a drawing: its id, message and owner, whether it is a head, and its parents, drawn or not."""
 
     id: str
     doc: str
     owner: Owner
     is_head: bool
+    parents: tuple[str, ...] = ()
 
 
 class Edge(NamedTuple):
@@ -63,26 +67,39 @@ class Picture(NamedTuple):
         return found
 
 
+def full_picture(graph: Graph) -> Picture:
+    """Every revision."""
+    return _picture(graph, graph.revisions, dict.fromkeys(graph.revisions, "target"))
+
+
+def picture_around(graph: Graph, id_: str) -> Picture:
+    """One revision and those nearest to it, older and newer ones."""
+    near = _nearest([id_], lambda at: (*graph.parents(at), *graph.children[at]), graph.revisions, MOST_AROUND)
+    return _picture(graph, near, dict.fromkeys(graph.revisions, "target"))
+
+
 def whole_picture(graph: Graph) -> Picture:
-    """The whole chain: heads, bases, branch and merge points, and the ends of the runs between them."""
+    """Heads, bases, branch and merge points, and the ends of the runs between them; of a large chain, the newest."""
     everything = frozenset(graph.revisions)
     marks = {id_ for id_ in everything if _is_joint(graph, id_, everything)}
     # What follows a circle is below no head.
-    near = _nearest(graph, [*graph.heads, *graph.cycles], marks, MOST_IN_A_CHAIN)
+    near = _nearest([*graph.heads, *graph.cycles], graph.parents, marks, MOST_IN_A_CHAIN)
     kept = near.union(*(graph.children[id_] for id_ in near), *(graph.parents(id_) for id_ in near))
-    if len(near) < len(marks) or len(kept) > 4 * MOST_IN_A_CHAIN:
+    if len(kept) > 4 * MOST_IN_A_CHAIN:
         kept = near
     return _picture(graph, kept, dict.fromkeys(graph.revisions, "target"), len(marks) - len(near))
 
 
 def recent_picture(graph: Graph, most: int = 12) -> Picture:
     """The newest revisions: those nearest to the heads, whole runs of them unfolded."""
-    near = _nearest(graph, graph.heads, graph.revisions.keys(), most)
+    near = _nearest(graph.heads, graph.parents, graph.revisions, most)
     return _picture(graph, near, dict.fromkeys(graph.revisions, "target"))
 
 
-def _nearest(graph: Graph, start: Iterable[str], wanted: Collection[str], most: int) -> set[str]:
-    """The wanted ones that are nearest to some revisions, going down."""
+def _nearest(
+    start: Iterable[str], neighbours: Callable[[str], Iterable[str]], wanted: Collection[str], most: int
+) -> set[str]:
+    """The wanted ones that are nearest to some revisions."""
     seen = dict.fromkeys(start)
     near: set[str] = set()
     todo = list(seen)
@@ -91,7 +108,7 @@ def _nearest(graph: Graph, start: Iterable[str], wanted: Collection[str], most: 
             break
         if id_ in wanted:
             near.add(id_)
-        fresh = [parent for parent in graph.parents(id_) if parent not in seen]
+        fresh = [other for other in neighbours(id_) if other not in seen]
         seen.update(dict.fromkeys(fresh))
         todo += fresh
     return near
@@ -123,7 +140,7 @@ def fork_picture(facts: Facts, plan: Plan) -> Picture:
     if len(near) <= MOST_BESIDE * max(2, len(forks) * 2):
         kept = near
     if len(kept) > MOST_DRAWN:
-        drawn = _nearest(graph, heads, kept, MOST_DRAWN) | {
+        drawn = _nearest(heads, graph.parents, kept, MOST_DRAWN) | {
             id_ for fork in forks[:MOST_HEADS] for id_ in fork.points[:MOST_HEADS]
         }
         left_out += len(kept - drawn)
@@ -137,7 +154,7 @@ def _is_joint(graph: Graph, id_: str, near: Collection[str]) -> bool:
 
 
 def _picture(graph: Graph, kept: Iterable[str], owners: Mapping[str, Owner], left_out: int = 0) -> Picture:
-    """Draw the kept revisions; a run of others between two kept ones becomes one edge with their number."""
+    """Draw the kept revisions; others between two kept ones become one edge with their number."""
     shown = set(kept)
     # A run of one takes as much room as the note that it was left out.
     shown |= {
@@ -146,22 +163,46 @@ def _picture(graph: Graph, kept: Iterable[str], owners: Mapping[str, Owner], lef
         for between in graph.parents(id_)
         if not shown.isdisjoint(graph.parents(between)) and len(graph.parents(between)) == 1
     }
-    edges = []
-    for id_ in sorted(shown):
-        for parent in graph.parents(id_):
-            folded, below = 0, parent
-            while below not in shown:
-                parents = graph.parents(below)
-                if len(parents) != 1 or folded > len(graph):  # a circle leads nowhere
-                    break
-                folded, below = folded + 1, parents[0]
-            if below in shown:
-                edges.append(Edge(below, id_, folded))
+    edges = [
+        Edge(below, id_, folded) for id_ in sorted(shown) for below, folded in _drawn_below(graph, id_, shown).items()
+    ]
     order = _oldest_first(shown, edges)
-    nodes = [Node(id_, graph.revisions[id_].doc, owners[id_], not graph.children[id_]) for id_ in order]
+    nodes = [
+        Node(id_, graph.revisions[id_].doc, owners[id_], not graph.children[id_], graph.parents(id_)) for id_ in order
+    ]
     place = {node.id: number for number, node in enumerate(nodes)}
     ordered = sorted(edges, key=lambda edge: (place[edge.parent], place[edge.child]))
     return Picture(tuple(nodes), tuple(ordered), left_out)
+
+
+def _drawn_below(graph: Graph, id_: str, shown: Collection[str]) -> dict[str, int]:
+    """The nearest drawn revisions that one stands on, by any way, and how many lie between that are not drawn."""
+    found = dict.fromkeys((parent for parent in graph.parents(id_) if parent in shown), 0)
+    between = {parent: None for parent in graph.parents(id_) if parent not in shown}
+    ends: dict[str, list[str]] = {}
+    todo = list(between)
+    for at in todo:  # grows while it is walked
+        for parent in graph.parents(at):
+            if parent in shown:
+                ends.setdefault(parent, []).append(at)
+            elif parent not in between:
+                between[parent] = None
+                todo.append(parent)
+    for end, above in ends.items():
+        if end != id_ and end not in found:
+            found[end] = len(_upward(graph, above, between))
+    return found
+
+
+def _upward(graph: Graph, start: list[str], within: Collection[str]) -> set[str]:
+    """Some revisions, and what stands on them without leaving a set."""
+    seen = set(start)
+    todo = list(seen)
+    for at in todo:  # grows while it is walked
+        fresh = {child for child in graph.children[at] if child in within} - seen
+        seen |= fresh
+        todo += fresh
+    return seen
 
 
 def _oldest_first(ids: set[str], edges: list[Edge]) -> list[str]:

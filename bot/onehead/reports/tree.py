@@ -11,7 +11,7 @@ from onehead.wording import listed, shortened
 _LEADS = {"start": "", "straight": "", "side": "├─", "last side": "└─"}
 
 
-def draw(picture: Picture, names: dict[str, str], paint: Paint = plain) -> list[str]:
+def draw(picture: Picture, names: dict[str, str], paint: Paint = plain, *, with_older: bool = False) -> list[str]:
     """Lines that show who follows whom.
 
     Each revision is drawn once: below its parent, indented where several follow the same one, and a merge where the
@@ -21,6 +21,7 @@ def draw(picture: Picture, names: dict[str, str], paint: Paint = plain) -> list[
         picture: what to draw.
         names: owner ("target", "head", "repair") → how to name that side at the end of a line.
         paint: colours.
+        with_older: say where older revisions are not drawn at the beginning of a line.
     """
     nodes = {node.id: node for node in picture.nodes}
     width = max((len(_name(node.id)) for node in picture.nodes), default=0)
@@ -31,7 +32,9 @@ def draw(picture: Picture, names: dict[str, str], paint: Paint = plain) -> list[
         indent = "  " + "".join("│ " if bar else "  " for bar in place.bars)
         lines += _folds(place, indent)
         node = nodes[place.id]
-        lines.append(f"{indent}{_LEADS[place.turn]}{_line(node, place, names.get(node.owner, ''), width, paint)}")
+        if with_older and node.parents and not place.parents:
+            lines.append(f"{indent}⋮ older ones")
+        lines.append(f"{indent}{_LEADS[place.turn]}{_line(node, names.get(node.owner, ''), width, paint)}")
     for node in picture.nodes:
         if node.owner == "repair":
             joined = listed([_name(edge.parent) for edge in picture.edges if edge.child == node.id])
@@ -50,11 +53,11 @@ def _name(id_: str) -> str:
     return visible(shortened(id_))
 
 
-def _line(node: Node, place: Place, name: str, width: int, paint: Paint) -> str:
+def _line(node: Node, name: str, width: int, paint: Paint) -> str:
     mark = paint(node.owner, "●" if node.is_head else "○")
     said = [paint(node.owner, _name(node.id).ljust(width)), cut_words(visible(node.doc), 50)]
-    if len(place.parents) > 1:
-        said.append(f"joins {listed([_name(edge.parent) for edge in place.parents])}")
+    if len(node.parents) > 1:
+        said.append(f"joins {listed([*map(_name, node.parents)])}")
     if node.is_head:
         said.append(f"← head, {visible(name)}" if name else "← head")
     elif name:
