@@ -31,12 +31,13 @@ from starlette.routing import Route
 
 from onehead import errors, rows_report
 from onehead.commands.grammar import COMMANDS, MOST, usage
+from onehead.crash_log.read import read_log
 from onehead.entrypoints import cli, report_door, request_body, webhook
 from onehead.entrypoints import verbs as command_line
 from onehead.entrypoints.health import Health
 from onehead.entrypoints.metrics import Metrics
 from onehead.flows.ledger import MOST_DATABASES
-from onehead.flows.setup import EVENTS
+from onehead.flows.setup import OLDEST
 from onehead.forge.hooks import HOOK_PATH
 from onehead.jobs.embedded import EmbeddedEngine
 from onehead.live.probe import SECONDS_TO_ANSWER, SECONDS_TO_WAIT_FOR_LOCKS
@@ -349,10 +350,25 @@ def test_no_verb_is_missing() -> None:
     assert set(re.findall(r"`onehead ([a-z -]+)` \|", text(ROOT / "README.md"))) == set(verbs())
 
 
-def test_webhooks_that_a_page_makes_bring_every_event() -> None:
-    made = [found for page in PAGES for found in re.findall(r'"events": (\[[^]]*\])', text(page))]
-    assert [tuple(json.loads(events)) for events in made] == [EVENTS] * len(made)
-    assert made
+def test_what_is_said_once() -> None:
+    """How onehead is installed, what its settings are, and how a webhook is made: other pages link to that one."""
+    everywhere = {page: text(page) for page in PAGES if page.name != "CHANGELOG.md"}
+    assert [name_of(page) for page, words in everywhere.items() if "pip install .\n" in words] == ["README.md"]
+    for setting in SETTINGS:
+        assert sum(flat(words).count(setting.meaning) for words in everywhere.values()) == 1, setting.variable
+    assert [name_of(page) for page, words in everywhere.items() if re.search(r"api/v1/(?:.*/)?hooks", words)] == []
+
+
+NUMBERS = "seven|eight|nine|ten|eleven|twelve|thirteen|fourteen|fifteen|sixteen|seventeen|eighteen|nineteen|twenty"
+
+
+@each_page
+def test_a_page_counts_nothing_that_grows(page: Path) -> None:
+    """A number of verbs, findings or settings is wrong with the next one."""
+    counted = (
+        rf"\b(?:\d+|(?:{NUMBERS})[a-z-]*)\s+(?:kinds of )?(?:verbs|findings|settings|finding codes|reason codes)\b"
+    )
+    assert re.findall(counted, text(page), re.IGNORECASE) == []
 
 
 def test_commands_in_comments() -> None:
@@ -364,9 +380,8 @@ def test_commands_in_comments() -> None:
     assert f"Up to {MOST} of them" in text(page)
 
 
-@pytest.mark.parametrize("place", ["docs/reference/settings.md", "README.md"])
-def test_settings(place: str) -> None:
-    page = ROOT / place
+def test_settings() -> None:
+    page = REFERENCE / "settings.md"
     table = {coded(row[0]): row for row in rows(text(page)) if coded(row[0]).startswith("ONEHEAD_") and len(row) == 3}
     assert list(table) == [setting.variable for setting in SETTINGS]
     for setting in SETTINGS:
@@ -376,12 +391,11 @@ def test_settings(place: str) -> None:
 
 
 def test_every_setting_is_explained() -> None:
-    found = sections(REFERENCE / "settings.md")
+    page = REFERENCE / "settings.md"
+    found = sections(page)
     assert [title for title in found if title.startswith("ONEHEAD_")] == [setting.variable for setting in SETTINGS]
-    for setting in SETTINGS:
-        assert flat(setting.meaning) in flat(found[setting.variable])
-        assert f"`{setting.name}`" in found[setting.variable]
-        assert (f"`{setting.variable}_FILE`" in found[setting.variable]) == setting.is_secret
+    from_files = re.findall(r"`(ONEHEAD_\w+)_FILE`", text(page).split("\n## ")[0])
+    assert from_files == [setting.variable for setting in SETTINGS if setting.is_secret]
 
 
 @each_page
@@ -390,6 +404,11 @@ def test_variables_that_a_page_names_exist(page: Path) -> None:
     real |= {"ONEHEAD_TEST_FORGEJO", "ONEHEAD_SERVICE_HOST", "ONEHEAD_PORT_", "ONEHEAD_"}
     real |= {"ONEHEAD_SERVICE_URL", "ONEHEAD_REPORT_KEY"}  # of a deploy job, for report-rows
     assert set(re.findall(r"\bONEHEAD_[A-Z_]*", text(page))) - real == set()
+
+
+@pytest.mark.parametrize("place", ["README.md", "docs/how-to/forgejo.md"])
+def test_the_oldest_forgejo_is_named(place: str) -> None:
+    assert re.search(rf"Forgejo (?:of version )?{OLDEST} or newer", text(ROOT / place))
 
 
 def test_exit_codes() -> None:
@@ -515,8 +534,8 @@ def commands(page: Path) -> Iterator[str]:
 
 def is_command(line: str) -> bool:
     """Whether a line is typed, not printed: output that ends with the next command begins otherwise."""
-    begins = r"\s*(?:- )?(?:run: )?(?:onehead |/\S*/onehead |exec onehead |pipx run |Next: onehead |docker run )"
-    return bool(re.match(begins, line))
+    program = r"onehead |/\S*/onehead |exec onehead |pipx run |Next: onehead |docker (?:compose )?run "
+    return bool(re.match(rf"\s*(?:- )?(?:run: )?(?:{program})", line))
 
 
 @each_page
@@ -620,6 +639,51 @@ def anchors(page: Path) -> set[str]:
     headings = re.findall(r"^#+ (.+)$", FENCE.sub("", text(page)), re.MULTILINE)
     made = {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
     return made | set(re.findall(r'<a id="([^"]+)">', text(page)))
+
+
+# Errors by their text
+
+
+def texts_of(tree: ast.AST) -> Iterator[str]:
+    """Every text of a module, with `…` for what is put in."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield flat(node.value)
+        elif isinstance(node, ast.JoinedStr):
+            parts = (part.value if isinstance(part, ast.Constant) else "…" for part in node.values)
+            yield flat("".join(map(str, parts)))
+
+
+@cache
+def texts_of_onehead() -> str:
+    source = ROOT / "bot" / "onehead"
+    return "\n".join(each for path in source.rglob("*.py") for each in texts_of(ast.parse(path.read_bytes())))
+
+
+FROM_CRASHES = "In the log of a deploy: Alembic and the database"
+AS_A_DATABASE_SAYS_IT = {
+    "already exists": 'psycopg.errors.DuplicateTable: relation "players" already exists',
+    "value too long for type character varying(32)": (
+        "psycopg.errors.StringDataRightTruncation: value too long for type character varying(32)\n"
+        "[SQL: UPDATE alembic_version SET version_num='2024_05_01_add_the_table_of_player_teams']"
+    ),
+}
+
+
+def test_the_errors_of_the_page_are_those_of_the_program() -> None:
+    found = sections(REFERENCE / "errors.md")
+    del found[FROM_CRASHES]
+    shown = [row[0] for body in found.values() for row in rows(body)]
+    assert len(shown) > 30
+    assert [each for each in shown if each.removesuffix(" …") not in texts_of_onehead()] == []
+
+
+def test_the_errors_of_a_deploy_are_recognised() -> None:
+    for row in rows(sections(REFERENCE / "errors.md")[FROM_CRASHES]):
+        shown = row[0].replace("…", "018")
+        [crash] = read_log(AS_A_DATABASE_SAYS_IT.get(shown, f"FAILED: {shown}")).crashes
+        assert crash.is_framed
+        assert shown in crash.line
 
 
 def test_every_page_is_in_the_index() -> None:
