@@ -148,4 +148,4 @@ def test_an_unknown_option(run: Run, capsys: pytest.CaptureFixture[str]) -> None
     with pytest.raises(SystemExit) as ended:
         run("check", "--colour")
     assert ended.value.code == 2
-    assert "unrecognized arguments: --colour" in capsys.readouterr().err
+    assert "onehead check does not take '--colour'." in capsys.readouterr().err
