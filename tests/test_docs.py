@@ -274,6 +274,11 @@ EXAMPLES: dict[Code, tuple[dict[str, str | None], dict[str, str | None] | None]]
 }
 
 
+def modes(files: dict[str, str | None]) -> dict[str, str]:
+    """What `Repository.commit` has to know of the links among these."""
+    return {path: "120000" for path, content in files.items() if isinstance(content, Linked)}
+
+
 @pytest.mark.parametrize("code", list(Code))
 def test_the_example_of_a_finding_gives_that_finding(code: Code, tmp_path: Path) -> None:
     target, head = EXAMPLES[code]
@@ -283,8 +288,7 @@ def test_the_example_of_a_finding_gives_that_finding(code: Code, tmp_path: Path)
     repo.commit("main", {"notes.txt": "more\n", **target})
     sides = ["--target", "main"]
     if head is not None:
-        links = {path: "120000" for path, content in head.items() if isinstance(content, Linked)}
-        repo.commit("topic", head, modes=links)
+        repo.commit("topic", head, modes=modes(head))
         sides += ["--head", "topic"]
     done = run("onehead check --format json " + shlex.join(sides), repo.path, tmp_path)
     assert done.err == ""

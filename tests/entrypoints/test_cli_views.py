@@ -19,7 +19,7 @@ from tests.entrypoints.ci_jobs import forgejo
 from tests.entrypoints.terminal_runs import Run, story
 from tests.migrations import VERSIONS, chain, merged, project, revision
 from tests.repositories import Repository
-from tests.test_docs import BASE, EXAMPLES
+from tests.test_docs import BASE, EXAMPLES, modes
 
 SCHEMA = Path(__file__).parents[1] / "data" / "sarif" / "sarif-2.1.0.json"
 
@@ -34,7 +34,9 @@ LINES = {
     Code.DYNAMIC_ID: r"down_revision: .* = newest_revision\(\)",
     Code.DYNAMIC_LABEL: r"branch_labels = \(cli.EXPAND_BRANCH,\)",
     Code.UNREADABLE_FILE: "<<<<<<< a",
+    Code.UNREADABLE_FOLDER: r"/srv/revisions",
     Code.NOT_A_REVISION: r"def helper\(\):",
+    Code.NOT_LOADED: r'"""t003',
     Code.UNREADABLE_CONFIG: "script_location = nowhere",
     Code.HISTORY_EDITED: r"down_revision: .* = \"00x\"",
     Code.BODY_CHANGED: '"""t002',
@@ -80,7 +82,7 @@ def test_each_finding_points_at_what_it_is_about(code: Code, run: Run, tmp_path:
     repo.branch("topic", "main")
     repo.commit("main", {"notes.txt": "more\n", **target})
     if head is not None:
-        repo.commit("topic", head)
+        repo.commit("topic", head, modes=modes(head))
     sides = ("--repo", repo.path, "--target", "main", *(() if head is None else ("--head", "topic")))
 
     done = run("check", *sides, "--format", "sarif")
@@ -93,7 +95,10 @@ def test_each_finding_points_at_what_it_is_about(code: Code, run: Run, tmp_path:
     path, line = place(location)
     text = repo.read("main" if head is None else "topic", path)
     assert re.fullmatch(LINES[code], text.splitlines()[line - 1].strip()), text.splitlines()[line - 1]
-    assert analysis["invocations"] == [{"executionSuccessful": done.code != 3}]
+    [invocation] = analysis["invocations"]
+    assert invocation["executionSuccessful"] is (done.code != 3)
+    # With the target alone, nothing was compared.
+    assert len(invocation.get("toolExecutionNotifications", [])) == (1 if head is None else 0)
 
     suite = ET.fromstring(run("check", *sides, "--format", "junit").out)  # noqa: S314 - our own output
     # A whole file has no line of its own; SARIF's views want one all the same.
@@ -193,7 +198,7 @@ def test_without_an_address_there_is_a_name(noted: str) -> None:
 
 def test_nothing_to_report(run: Run, tmp_path: Path) -> None:
     repo = story(tmp_path / "shop.git")
-    analysis = run_of(run("check", "--repo", repo.path, "--target", "main", "--format", "sarif").json)
+    analysis = run_of(run("check", "--repo", repo.path, "--at", "main", "--format", "sarif").json)
     assert (analysis["results"], analysis["invocations"]) == ([], [{"executionSuccessful": True}])
 
 

@@ -20,7 +20,7 @@ _NAMES = {
     **dict.fromkeys((Code.DUPLICATE_LABEL, Code.DYNAMIC_LABEL), "branch_labels"),
 }
 """The name whose value a finding is about; of all others it is the parent."""
-_WHOLE_FILE = {Code.BODY_CHANGED, Code.NOT_A_REVISION, Code.TEXT_CONFLICT}
+_WHOLE_FILE = {Code.BODY_CHANGED, Code.NOT_A_REVISION, Code.NOT_LOADED, Code.TEXT_CONFLICT}
 
 
 def lines_of(examination: Examination, trees: Trees) -> dict[tuple[Code, str], int]:

@@ -45,16 +45,7 @@ def sarif(examination: Examination, version: str, lines: Lines, help_address: st
         "runs": [
             {
                 "tool": {"driver": driver},
-                # Without it, a view would take a branch that could not be judged for one without findings.
-                "invocations": [
-                    {
-                        "executionSuccessful": examination.verdict != "unreadable",
-                        "toolExecutionNotifications": [
-                            {"level": "note", "message": {"text": f"Not judged: {visible(each.message)}"}}
-                            for each in examination.unjudged
-                        ],
-                    }
-                ],
+                "invocations": [_invocation(examination)],
                 "results": [
                     _result(finding, examined, codes.index(finding.code), lines)
                     for finding, examined in all_findings(examination)
@@ -62,6 +53,17 @@ def sarif(examination: Examination, version: str, lines: Lines, help_address: st
             }
         ],
     }
+
+
+def _invocation(examination: Examination) -> dict[str, Any]:
+    """Without it, a view would take a branch that could not be judged for one without findings."""
+    found: dict[str, Any] = {"executionSuccessful": examination.verdict != "unreadable"}
+    if examination.unjudged:
+        found["toolExecutionNotifications"] = [
+            {"level": "note", "message": {"text": f"Not judged: {visible(each.message)}"}}
+            for each in examination.unjudged
+        ]
+    return found
 
 
 def _result(finding: Finding, examined: Examined | None, rule: int, lines: Lines) -> dict[str, Any]:
