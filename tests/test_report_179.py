@@ -61,6 +61,18 @@ def test_at_the_end_there_is_one_head_and_no_fork(report: Basketball, capsys: py
     assert "`018`" in environment["plan"]["reasons"][1]["message"]
 
 
+@pytest.mark.parametrize("words", [["check", "--at", "main"], ["doctor", "--at", "main", "--rows", "019,021"]])
+def test_a_healthy_verdict_speaks_of_no_crash(
+    report: Basketball, capsys: pytest.CaptureFixture[str], words: list[str]
+) -> None:
+    """Nobody has spoken of one: what else may make a deploy crash is told by `explain`, which is asked about one."""
+    assert main([*words, "--repo", str(report.repo.path)]) == 0
+    told = capsys.readouterr().out
+    assert told.startswith("Healthy. ")
+    assert "is rejoined by merge revisions: `alembic upgrade head` walks all sides.\n" in told
+    assert "crash" not in told
+
+
 def test_the_odd_one_out_is_needed(report: Basketball, capsys: pytest.CaptureFixture[str]) -> None:
     """e09c9e678004 looked like a stray file between numbered ones; without it nothing loads."""
     report.repo.branch("tidy", "main")
@@ -84,6 +96,7 @@ def test_what_runs_from_018(report: Basketball, capsys: pytest.CaptureFixture[st
             "fix": "none",
             "moved": None,
             "onto": None,
+            "new_ids": [],
             "states": [
                 {
                     "rows": ["018"],

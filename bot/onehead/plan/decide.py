@@ -178,11 +178,6 @@ def _nothing(facts: Facts, forks: tuple[Fork, ...]) -> Nothing:
     if joined:
         where = f"after {named(joined)}" if len(joined) <= MOST_NAMED else f"in {len(joined)} places"
         message = f"The chain parts {where} and is rejoined by merge revisions: `alembic upgrade head` walks all sides."
-        if facts.head is None:
-            message += (
-                " A deploy that crashes all the same has another cause: see whether its image holds the revision that "
-                "`alembic_version` names."
-            )
         reasons.append(Reason(ReasonCode.REJOINED, message))
     return Nothing(tuple(reasons))
 

@@ -14,7 +14,7 @@ from onehead.plan.verdict import Examination, Examined
 from onehead.quoting import code, inline, inline_code
 from onehead.render import environment
 from onehead.reports.crash_reader import Known
-from onehead.reports.crashes import meaning
+from onehead.reports.crashes import ANOTHER_CAUSE, meaning
 from onehead.reports.endings import compared
 from onehead.reports.explained import concerns
 from onehead.reports.mermaid import mermaid
@@ -101,7 +101,7 @@ def _environment(explained: Explained, examined: Examined) -> dict[str, Any]:
         rows = [_recent_row(facts, account) for account in explained.recent.get(path, ())]
     return {
         "path": code(path),
-        "summary": _summary(target, facts, examined.plan),
+        "summary": _summary(target, facts, examined.plan, crashed=bool(explained.crashes)),
         "crashes": [
             {
                 "line": code(crash.line),
@@ -118,7 +118,7 @@ def _environment(explained: Explained, examined: Examined) -> dict[str, Any]:
     }
 
 
-def _summary(target: str, facts: Facts, plan: Plan) -> str:
+def _summary(target: str, facts: Facts, plan: Plan, *, crashed: bool) -> str:
     heads = facts.target.heads
     named = listed([code(shortened(head)) for head in heads], last=", ")
     if forks_of(facts):
@@ -132,6 +132,8 @@ def _summary(target: str, facts: Facts, plan: Plan) -> str:
     joined = [inline_code(reason.message) for reason in plan.reasons if reason.code == ReasonCode.REJOINED]
     if len(heads) == 1:
         walks = joined[0] if joined else "`alembic upgrade head` walks the whole chain to it."
+        if joined and crashed:
+            walks += f" {ANOTHER_CAUSE}"
         return f"**{code(target)} is at one head, {named}.** {walks}"
     return f"**{code(target)} has the heads {named}, which are meant.** Deploys need `alembic upgrade heads`."
 

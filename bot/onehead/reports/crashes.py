@@ -16,6 +16,12 @@ from onehead.reports.sql_crashes import meaning_in_the_database
 from onehead.states.rows import read_rows
 from onehead.wording import shortened
 
+ANOTHER_CAUSE = (
+    "A deploy that crashes all the same has another cause: see whether its image holds the revision that "
+    "`alembic_version` names."
+)
+"""Said of a chain that has parted and is rejoined, where a crash was reported: people suspect it."""
+
 
 def meaning(crash: Crash, known: Known, reader: Reader = IN_A_COMMENT) -> str:
     """What one complaint of Alembic's or of a database says about a branch, how to tell, and what not to do."""

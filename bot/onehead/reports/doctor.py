@@ -15,7 +15,6 @@ from onehead.states.ailments import Ailment, Complaint, Diagnosis, Revisited, Wa
 from onehead.states.rows import Whereabouts
 from onehead.states.traces import Thing, VersionTable
 
-_STILL_CRASHING = "If a deploy of this commit crashes all the same, its log says why: onehead explain LOGFILE"
 NO_WAY = "No command is offered, as none is certain to help: do what is said above, and nothing by hand before."
 _MOST_LISTED = 20
 _MOST_EVIDENCE = 4
@@ -52,8 +51,6 @@ def doctor_text(visit: Visit, paint: Paint = plain) -> str:
     lines += [f"note: {visible(note)}" for note in visit.notes]
     for path, diagnosis in visit.diagnoses.items():
         lines += ["", *_environment(visit, path, diagnosis, paint)]
-    if visit.is_healthy and visit.diagnoses:
-        lines += ["", _STILL_CRASHING]
     return "\n".join(lines) + "\n"
 
 

@@ -16,7 +16,7 @@ from onehead.plan.verdict import Examination, Examined
 from onehead.reports.ailments import listed
 from onehead.reports.both_sides import both_sides_lines
 from onehead.reports.crash_reader import Known, doctor_at, in_a_terminal
-from onehead.reports.crashes import meaning
+from onehead.reports.crashes import ANOTHER_CAUSE, meaning
 from onehead.reports.paint import Paint, plain, visible
 from onehead.reports.text import compared_line, coverage_line
 from onehead.states.rows import Whereabouts
@@ -101,7 +101,7 @@ def _environment(log: CrashLog, examined: Examined, paint: Paint) -> Iterator[st
     if log.reading.crashes:
         for reason in examined.plan.reasons:
             if reason.code == ReasonCode.REJOINED:
-                yield from _wrapped(reason.message)
+                yield from _wrapped(f"{reason.message} {ANOTHER_CAUSE}")
     for crash in log.reading.crashes:
         if concerns(crash, facts, log.examination):
             yield ""
