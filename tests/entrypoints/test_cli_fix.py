@@ -23,9 +23,17 @@ def test_the_main_story(repo: Repository, run: Run) -> None:
     fixed = repo.sha("onehead/reparent/oauth")
     assert (done.code, done.err) == (1, "")
     assert (
-        done.out.partition("\n\n---")[2]
+        done.out
         == f"""\
- a/alembic/versions/004_custom_notes.py
+Collision. Judged oauth ({repo.sha("oauth")[:10]}) as if merged into main ({repo.sha("main")[:10]}).
+Read 1 environment, 5 of 5 revision files.
+
+alembic/versions: 2 heads (003, 005)
+  Plan: re-parent. `004` moves from `002` onto `003`.
+    because: `004` and `005` exist on no other branch or tag, so no shared database should have run them; the chain \
+stays linear on `003`. One that has run them all the same would skip `003` in silence.
+
+--- a/alembic/versions/004_custom_notes.py
 +++ b/alembic/versions/004_custom_notes.py
 @@ -3,3 +3,3 @@
  Revision ID: 004
@@ -125,6 +133,31 @@ def test_the_work_tree_and_the_index_stay_untouched(repo: Repository, run: Run, 
     assert repo.git("-C", str(work), "status", "--porcelain") == ""
     assert repo.git("-C", str(work), "rev-parse", "HEAD") == head
     assert repo.git("-C", str(work), "symbolic-ref", "HEAD") == "refs/heads/oauth\n"
+
+
+def test_what_a_repair_leaves_is_told_and_what_it_mends_is_not(repo: Repository, run: Run) -> None:
+    """A missing parent in one environment, for a person to look at, beside the fork of another one."""
+    second = {"billing/alembic.ini": "[alembic]\nscript_location = %(here)s\n", "billing/env.py": ""}
+    other = merged(second, revision("b1", None, "one", "billing/versions"))
+    repo.commit("main", other)
+    repo.commit("oauth", merged(other, revision("b2", "gone", "two", "billing/versions")))
+    done = run("fix", "--repo", repo.path, "--target", "main", "--head", "oauth")
+    assert (done.code, "Written: branch onehead/" in done.out) == (1, True)
+    assert "error missing-parent: `b2` names `gone` as its parent" in done.out
+    assert "error collision" not in done.out
+    assert "`onehead fix`" not in done.out
+
+
+def test_a_refusal_says_its_sentence_once_and_gives_no_advice_that_it_refuses(repo: Repository, run: Run) -> None:
+    """Both sides make the same table: no repair of the chain helps, and `onehead fix` is no way out."""
+    repo.commit("oauth", merged(revision("006", "005", "player_teams")))
+    for verb in ("check", "fix"):
+        done = run(verb, "--repo", repo.path, "--target", "main", "--head", "oauth")
+        assert done.code == 1
+        assert done.out.count("whichever runs second fails") == 1
+        assert "onehead fix" not in done.out
+        assert done.out.count("    - Change the newer of the two revisions") == 1
+        assert "→" not in done.out
 
 
 def test_nothing_to_write(repo: Repository, run: Run) -> None:

@@ -31,6 +31,14 @@ def test_text(repo: Repository, run: Run) -> None:
     done = run("check", "--repo", repo.path, *SIDES)
     assert done.code == 1
     assert f"error bad-policy: {MESSAGE}\n    → {HINT}\n" in done.out
+    # Nothing is wrong with the chain, and nothing is said of it.
+    assert done.out.startswith("Wrong policy. Judged topic (")
+    assert run("fix", "--repo", repo.path, *SIDES).out.startswith("Wrong policy. Judged topic (")
+
+
+def test_a_broken_chain_is_the_headline_where_it_is_one(repo: Repository, run: Run) -> None:
+    repo.commit("topic", revision("003", "gone"))
+    assert run("check", "--repo", repo.path, *SIDES).out.startswith("Broken chain. Judged topic (")
 
 
 @pytest.mark.parametrize("verb", ["check", "fix"])

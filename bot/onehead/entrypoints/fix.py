@@ -23,7 +23,7 @@ from onehead.reports.diff import diff, painted
 from onehead.reports.document import document
 from onehead.reports.own_database import own_database_document, own_database_lines
 from onehead.reports.places import Lines
-from onehead.reports.text import report, short_ref
+from onehead.reports.text import repair_report, short_ref
 from onehead.states.account import OwnDatabase
 
 
@@ -106,7 +106,7 @@ def _tell(
     own: Mapping[str, OwnDatabase],
 ) -> None:
     paint = painter(sys.stdout)
-    sys.stdout.write(report(examination, repo="", found=work.found, paint=paint, next_step=False))
+    sys.stdout.write(repair_report(examination, work.found, paint))
     if repairs and repairs.changes:
         print()
         print(painted(diff(repairs.all(), contents_before(repairs, work.trees)), paint), end="")

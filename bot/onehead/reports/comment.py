@@ -26,7 +26,7 @@ from onehead.reports.own_database import own_database_values
 from onehead.reports.picture import Picture, fork_picture
 from onehead.reports.sides import MOST_SIDES, sides
 from onehead.reports.state_table import columns_and_rows
-from onehead.reports.text import coverage_line, short_ref
+from onehead.reports.text import coverage_line, only_policy, short_ref
 from onehead.reports.tree import draw
 from onehead.reports.unsigned import unsigned
 from onehead.states.account import OwnDatabase, StateTable
@@ -150,11 +150,6 @@ def warned(examination: Examination) -> str:
         return ""
     number = "1 warning" if len(warnings) == 1 else f"{len(warnings)} warnings, the first"
     return f" {number}: {warnings[0].message.replace('`', '')}"
-
-
-def only_policy(examination: Examination) -> bool:
-    """Whether nothing but the repository's policy is wrong."""
-    return {finding.code for finding in examination.own_errors()} == {Code.BAD_POLICY}
 
 
 def _counts(examination: Examination, examined: Examined) -> bool:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
-from onehead.plan.findings import Finding
+from onehead.plan.findings import Code, Finding
 from onehead.plan.plans import Merge, Move, Nothing, Plan, ReasonCode, Refuse, Reissue, Reparent
 from onehead.plan.verdict import Coverage, Examination, Examined
 from onehead.reports.both_sides import independent_lines
@@ -19,6 +19,7 @@ _SUMMARY = {
     "unreadable": "Could not judge",
 }
 
+_ADVICE_IS_TO_FIX = (Code.COLLISION, Code.FORK)
 
 MOST_ENVIRONMENTS = 50
 """Environments that a text tells of, those with errors first where there are more."""
@@ -26,9 +27,7 @@ MOST_ENVIRONMENTS = 50
 NO_ENVIRONMENT = "No Alembic environment found (no alembic.ini, no env.py, no revision files): nothing to judge."
 
 
-def report(
-    examination: Examination, *, repo: str, found: str = "", paint: Paint = plain, next_step: bool = True
-) -> str:
+def report(examination: Examination, *, repo: str, found: str = "", paint: Paint = plain) -> str:
     """The text of `onehead check`.
 
     Args:
@@ -36,13 +35,20 @@ def report(
         repo: how the repository was named on the command line; empty for here.
         found: how the sides were found, when nobody named them; empty otherwise.
         paint: colours.
-        next_step: end with the command that repairs what was found.
     """
     lines = [*_lines(examination, found, paint)]
-    command = next_command(examination, repo) if next_step else ""
+    command = next_command(examination, repo)
     if command:
         lines += ["", f"Next: {paint('strong', command)}"]
     return "\n".join(lines) + "\n"
+
+
+def repair_report(examination: Examination, found: str = "", paint: Paint = plain) -> str:
+    """What `onehead fix` says before the change: the verdict, each plan and its reasons, and what it can't repair.
+
+    What a repair mends is told by `onehead check`, whose advice is to run `onehead fix`.
+    """
+    return "\n".join(_lines(examination, found, paint, is_repair=True)) + "\n"
 
 
 def coverage_line(examination: Examination) -> str:
@@ -79,9 +85,14 @@ def short_ref(ref: str) -> str:
     return ref[:10] if len(ref) in (40, 64) and all(c in "0123456789abcdef" for c in ref) else ref
 
 
-def _lines(examination: Examination, found: str, paint: Paint) -> Iterator[str]:
+def only_policy(examination: Examination) -> bool:
+    """Whether nothing but the repository's policy is wrong."""
+    return {finding.code for finding in examination.own_errors()} == {Code.BAD_POLICY}
+
+
+def _lines(examination: Examination, found: str, paint: Paint, *, is_repair: bool = False) -> Iterator[str]:
     style = "good" if examination.verdict == "ok" else "bad"
-    summary = paint(style, _SUMMARY[examination.verdict])
+    summary = paint(style, "Wrong policy" if only_policy(examination) else _SUMMARY[examination.verdict])
     if examination.verdict == "ok" and not examination.environments:
         summary = paint("strong", "Nothing to judge")
     yield f"{summary}. {compared_line(examination, found)}"
@@ -95,7 +106,7 @@ def _lines(examination: Examination, found: str, paint: Paint) -> Iterator[str]:
         told.sort(key=lambda examined: not any(finding.severity == "error" for finding in examined.findings))
     for examined in told[:MOST_ENVIRONMENTS]:
         yield ""
-        yield from _environment(examination, examined, paint)
+        yield from _environment(examination, examined, paint, is_repair=is_repair)
     if len(told) > MOST_ENVIRONMENTS:
         yield ""
         yield f"{len(told) - MOST_ENVIRONMENTS} more environments are not shown; `--format json` lists them all."
@@ -114,16 +125,27 @@ def next_command(examination: Examination, repo: str) -> str:
     return " ".join(words)
 
 
-def _environment(examination: Examination, examined: Examined, paint: Paint) -> Iterator[str]:
-    facts = examined.facts
+def _environment(
+    examination: Examination, examined: Examined, paint: Paint, *, is_repair: bool = False
+) -> Iterator[str]:
+    facts, plan = examined.facts, examined.plan
     heads = listed([*map(shortened, facts.merged.heads)], last=", ") or "none"
     yield f"{paint('strong', visible(facts.environment.path or '.'))}: {_count(facts.merged.heads)} ({visible(heads)})"
-    if len(facts.merged.heads) > 1 or examined.plan.kind != "none":
-        yield from _drawn(examination, examined, paint)
-    for finding in examined.findings:
-        yield from _finding(finding, paint, alone=examination.head is None)
-    yield from independent_lines(examined)
-    yield from _plan(examined.plan, paint)
+    if is_repair:
+        repaired = isinstance(plan, Reparent | Merge | Reissue)
+        findings = () if repaired else tuple(each for each in examined.findings if each.severity == "error")
+    else:
+        findings = examined.findings
+        if len(facts.merged.heads) > 1 or plan.kind != "none":
+            yield from _drawn(examination, examined, paint)
+    refusal = {reason.message for reason in plan.reasons} if isinstance(plan, Refuse) else None
+    for finding in findings:
+        # What a refusal offers is the advice then: mostly its reason is the very finding, and `onehead fix` can't help.
+        is_advised = refusal is not None and (finding.message in refusal or finding.code in _ADVICE_IS_TO_FIX)
+        yield from _finding(finding, paint, alone=examination.head is None, with_advice=not is_advised)
+    if not is_repair:
+        yield from independent_lines(examined)
+    yield from _plan(plan, paint, {finding.message for finding in findings})
 
 
 def _drawn(examination: Examination, examined: Examined, paint: Paint) -> Iterator[str]:
@@ -141,15 +163,15 @@ def _count(heads: tuple[str, ...]) -> str:
     return "1 head" if len(heads) == 1 else f"{len(heads)} heads"
 
 
-def _finding(finding: Finding, paint: Paint, *, alone: bool) -> Iterator[str]:
+def _finding(finding: Finding, paint: Paint, *, alone: bool, with_advice: bool = True) -> Iterator[str]:
     by = " (the target has it already)" if finding.introduced_by == "target" and not alone else ""
     yield f"  {paint(finding.severity, f'{finding.severity} {finding.code}')}{by}: {visible(finding.message)}"
     yield from (f"    at {visible(path)}:{line}" for path, line in finding.places)
-    if finding.severity == "error":
+    if finding.severity == "error" and with_advice:
         yield f"    → {finding.hint}"
 
 
-def _plan(plan: Plan, paint: Paint) -> Iterator[str]:
+def _plan(plan: Plan, paint: Paint, told: Collection[str]) -> Iterator[str]:
     match plan:
         case Nothing():
             # One head is what the line above says already.
@@ -174,7 +196,7 @@ def _plan(plan: Plan, paint: Paint) -> Iterator[str]:
         case Refuse(options=options):
             yield f"  {paint('strong', 'Plan: none that onehead could carry out.')} A person has to decide:"
             yield from (f"    - {option}" for option in options)
-    yield from (f"    because: {visible(reason.message)}" for reason in plan.reasons)
+    yield from (f"    because: {visible(reason.message)}" for reason in plan.reasons if reason.message not in told)
 
 
 def _becomes(new_ids: Mapping[str, str]) -> str:
