@@ -52,7 +52,7 @@ def test_an_unknown_ref(args: tuple[str, ...], repo: Repository, run: Run) -> No
     assert (done.code, done.out) == (2, "")
     assert done.err == (
         f"onehead: `nope` names no commit of the repository in {repo.path}.\n"
-        "  → `git branch --all` and `git tag` list the names there are.\n"
+        f"  → `git -C {repo.path} branch --all` and `git -C {repo.path} tag` list the names there are.\n"
     )
 
 
@@ -74,8 +74,8 @@ def test_a_shallow_clone_says_how_to_deepen(repo: Repository, run: Run, tmp_path
     assert (done.code, done.out) == (3, "")
     assert "is not in this shallow clone, so their merge can't be judged.\n" in done.err
     assert done.err.endswith(
-        "  → Fetch the whole history (`git fetch --unshallow`; in CI: `fetch-depth: 0` for the checkout step) and try "
-        "again.\n"
+        f"  → Fetch the whole history (`git -C {work} fetch --unshallow origin '+refs/heads/*:refs/remotes/origin/*'`; "
+        "in CI: `fetch-depth: 0` for the checkout step) and try again.\n"
     )
 
 

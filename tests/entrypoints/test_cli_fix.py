@@ -56,7 +56,7 @@ Your own database: if it has run this branch, undo that before you merge:
     alembic upgrade 003
     alembic stamp --purge 005
     alembic upgrade head
-Next: git switch oauth && git merge onehead/reparent/oauth
+Next: git -C {repo.path} fetch . refs/heads/onehead/reparent/oauth:refs/heads/oauth
 """
     )
     assert repo.git("diff", "--numstat", f"{fixed}^", fixed) == "2\t2\talembic/versions/004_custom_notes.py\n"

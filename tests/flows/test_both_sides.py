@@ -55,7 +55,7 @@ def test_sides_that_get_along_are_re_parented_as_ever(tmp_path: Path) -> None:
     assert (meeting.heads, meeting.kind, meeting.told) == (("019", "020"), "independent", ())
     assert "Every operation of both sides was understood" in comment(Remark(result.examination))
     said = "independent; every operation of both sides was understood, and none stands in another's way"
-    assert f"  019 and 020: {said}.\n" in report(result.examination, repo="")
+    assert f"  019 and 020: {said}.\n" in report(result.examination)
 
 
 def test_what_fails_by_itself_is_said_beside_what_gets_along(tmp_path: Path) -> None:
@@ -88,11 +88,11 @@ def test_a_conflict_is_refused_with_what_to_change(tmp_path: Path) -> None:
     assert finding.places == ((paths[0], 22), (paths[1], 23))
     # What can be changed on the branch stands first.
     assert places(finding, examined, {}) == [(paths[1], 23), (paths[0], 22)]
-    assert f"\n    at {paths[0]}:22\n    at {paths[1]}:23\n" in report(result.examination, repo="")
+    assert f"\n    at {paths[0]}:22\n    at {paths[1]}:23\n" in report(result.examination)
     told = comment(Remark(result.examination))
     assert f"**Both sides:** :x: **fails in every order**: {said}\n" in told
     assert "**Next:** Change the newer of the two revisions" in told
-    assert f"error semantic-conflict: {said}".replace("`", "") in report(result.examination, repo="").replace("`", "")
+    assert f"error semantic-conflict: {said}".replace("`", "") in report(result.examination).replace("`", "")
 
 
 def test_what_has_to_run_first_is_named_last_and_really_runs_first(tmp_path: Path) -> None:

@@ -51,7 +51,7 @@ def pages(judged: Examination) -> dict[str, str]:
     pictures = {path: whole_picture(chain) for path, chain in chains.items()}
     told = Chains(Point("main", "1" * 40), chains, dict.fromkeys(chains), Coverage(1, 0, 0))
     found = {
-        "text": report(judged, repo=""),
+        "text": report(judged),
         "json": json.dumps(document(judged, {}, {})),
         "sarif": json.dumps(sarif(judged, "0", {}, "urn:x")),
         "junit": junit(judged, {}),
@@ -113,7 +113,7 @@ def test_environments_beyond_the_first_are_counted_and_those_with_errors_come_fi
         each._replace(environment=ENVIRONMENT._replace(path=f"app{n}"))
         for n, each in enumerate([*[fine] * 2, *[warned] * 100, forked])
     ]
-    text = report(examination(*several), repo="")
+    text = report(examination(*several))
     assert len(re.findall(r"^app\d+: \d heads", text, re.MULTILINE)) == MOST_ENVIRONMENTS
     assert "\napp102: 2 heads (b, c)" in text
     assert "\n51 more environments are not shown; `--format json` lists them all.\n" in text

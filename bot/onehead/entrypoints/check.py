@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 from onehead.entrypoints.examining import Work, examined
 from onehead.entrypoints.terminal import painter
-from onehead.reports.text import report
+from onehead.reports.text import is_repairable, report
 
 if TYPE_CHECKING:
     from onehead.plan.findings import Code
+    from onehead.plan.verdict import Examination
     from onehead.revisions.source import FileChange
 
 
@@ -21,12 +22,23 @@ def run(options: argparse.Namespace) -> int:
     repairs = work.repairs()
     examination = repairs.examination if repairs else work.examination
     if options.format == "text":
-        repo = "" if options.repo == "." else options.repo
-        sys.stdout.write(report(examination, repo=repo, found=work.found, paint=painter(sys.stdout)))
+        command = _fix(work, examination, options) if is_repairable(examination) else ""
+        sys.stdout.write(report(examination, command=command, found=work.found, paint=painter(sys.stdout)))
     else:
         work = work._replace(examination=examination)
         sys.stdout.write(_machine_readable(work, repairs.changes if repairs else {}, options.format))
     return examination.exit_code
+
+
+def _fix(work: Work, examination: Examination, options: argparse.Namespace) -> str:
+    """The command that writes the repair, as it is typed where this one was."""
+    from shlex import join  # noqa: PLC0415 - only where something is wrong
+
+    repo = () if options.repo == "." else ("--repo", options.repo)
+    head = () if examination.head is None else ("--head", work.named(examination.head))
+    # What was asked of origin has to be asked again.
+    fetch = () if options.fetch == "auto" else ("--fetch", options.fetch)
+    return join(("onehead", "fix", *repo, "--target", work.named(examination.target), *head, *fetch))
 
 
 def _machine_readable(work: Work, changes: dict[str, tuple[FileChange, ...]], form: str) -> str:

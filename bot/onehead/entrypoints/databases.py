@@ -6,7 +6,6 @@ import argparse
 import json
 import os
 import sys
-from pathlib import Path
 
 from onehead.entrypoints.terminal import SignOfLife, painter
 from onehead.flows.examine import examine
@@ -23,7 +22,7 @@ from onehead.states.reported import progress
 
 def run(options: argparse.Namespace) -> int:
     """List them; 1 when one holds a row that nothing here declares, 3 when what is there can't be read to the end."""
-    git = Git(Path(options.repo).absolute())
+    git = Git(os.path.realpath(options.repo))
     at = Point(options.at, resolve(git, options.at))
     ledger = read_ledger(git)
     with SignOfLife("reading revisions"):

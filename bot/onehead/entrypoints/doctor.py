@@ -7,7 +7,6 @@ import json
 import os
 import sys
 from collections.abc import Mapping
-from pathlib import Path
 
 from onehead.entrypoints.database_option import address_given
 from onehead.entrypoints.terminal import SignOfLife, painter
@@ -35,7 +34,7 @@ def run(options: argparse.Namespace) -> int:
             "There is no database to look at.",
             "Give `--database-url URL`, or `--rows 018` where the database can't be reached from here.",
         )
-    git = Git(Path(options.repo).absolute())
+    git = Git(os.path.realpath(options.repo))
     memory = memory_for(os.path.realpath(options.repo))
     at = Point(options.at, resolve(git, options.at))
     with SignOfLife("looking at revisions and database"):

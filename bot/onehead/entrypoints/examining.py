@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 from onehead.entrypoints.sides import by_itself, two_sides
 from onehead.entrypoints.terminal import SignOfLife
+from onehead.errors import OneheadError
 from onehead.flows.examine import Trees, examine
 from onehead.flows.memory import memory_for
 from onehead.flows.unjudged import no_comparison, uncommitted_revisions
 from onehead.gitrepo.command import Git
 from onehead.plan.facts import Evidence, Facts
 from onehead.plan.policy import Policy, Strategy
-from onehead.plan.verdict import Examination
+from onehead.plan.verdict import Examination, Point
+from onehead.reports.text import short_ref
 
 if TYPE_CHECKING:
     from onehead.flows.changes import Repairs
@@ -22,12 +26,21 @@ if TYPE_CHECKING:
 
 
 class Work(NamedTuple):
-    """An examination, how its sides were found, and what is needed to write its repair."""
+    """An examination, how its sides were found and are named again, and what is needed to write its repair."""
 
     git: Git
     examination: Examination
     trees: Trees
     found: str
+    find: Callable[[str], Point]
+
+    def named(self, point: Point) -> str:
+        """What to type for a side: the shortest name that means one commit here, else the commit itself."""
+        for name in dict.fromkeys((short_ref(point.ref), point.ref)):
+            with suppress(OneheadError):
+                self.find(name)
+                return name
+        return point.sha
 
     def repairs(self) -> Repairs | None:
         """How the plans would be carried out, those that turn out impossible replaced by refusals; `None`: no plan."""
@@ -45,7 +58,7 @@ def examined(options: argparse.Namespace, strategy: Strategy | None = None) -> W
     Raises:
         OneheadError: what could not be read, and what to do about it.
     """
-    git = Git(os.path.join(os.getcwd(), options.repo))  # noqa: PTH109, PTH118 - pathlib takes 6 ms to load
+    git = Git(os.path.realpath(options.repo))
     sides = two_sides(git, by_itself(options))
     memory = memory_for(os.path.realpath(options.repo))
 
@@ -76,4 +89,4 @@ def examined(options: argparse.Namespace, strategy: Strategy | None = None) -> W
     missing = [no_comparison(sides.target.ref)] if alone else []
     # A CI job works on what was committed, and people edit nothing there.
     missing += [] if sides.found else uncommitted_revisions(git, examination, trees)
-    return Work(git, examination._replace(unjudged=(*examination.unjudged, *missing)), trees, sides.found)
+    return Work(git, examination._replace(unjudged=(*examination.unjudged, *missing)), trees, sides.found, sides.find)

@@ -39,7 +39,7 @@ _NAMES_A_THING = (Trouble.ALREADY_THERE, Trouble.NOT_THERE, Trouble.NEW_ENUM_VAL
 
 def run(options: argparse.Namespace) -> int:
     """Explain; 3 when the log holds nothing that can be explained, or the files can't be read."""
-    git = Git(Path(options.repo).absolute())
+    git = Git(os.path.realpath(options.repo))
     memory = memory_for(os.path.realpath(options.repo))
     at = Point(options.at, resolve(git, options.at))
     data, is_whole = _log(options.file)

@@ -16,8 +16,10 @@ from onehead.flows.changes import Repairs, contents_before
 from onehead.flows.lines import lines_of
 from onehead.flows.own_databases import own_databases
 from onehead.flows.repair import NotAsPromised, TextConflict, Written, write_repair
+from onehead.gitrepo.command import Git
 from onehead.gitrepo.refs import describe, list_refs
-from onehead.gitrepo.write import update_ref
+from onehead.gitrepo.taking import taking
+from onehead.gitrepo.write import is_branch_name, refuse_bad_name, update_ref
 from onehead.plan.verdict import Examination
 from onehead.reports.diff import diff, painted
 from onehead.reports.document import document
@@ -30,6 +32,8 @@ from onehead.states.account import OwnDatabase
 def run(options: argparse.Namespace) -> int:
     """Write what `check` would plan. Exit codes are those of `check`: 1 while there is a repair to apply."""
     work = examined(options, options.strategy)
+    if options.onto_branch is not None:
+        refuse_bad_name(work.git, options.onto_branch)
     repairs = work.repairs()
     examination = repairs.examination if repairs else work.examination
     conflict: TextConflict | None = None
@@ -44,7 +48,7 @@ def run(options: argparse.Namespace) -> int:
             repairs = repairs.refused(mistake.message)
             examination = repairs.examination
         if written:
-            branch = options.onto_branch or _branch_name(examination, written)
+            branch = options.onto_branch or _branch_name(work.git, examination, written)
             _point(work, branch, written)
     own = own_databases(repairs) if repairs and written else {}
     if options.format == "json":
@@ -55,9 +59,11 @@ def run(options: argparse.Namespace) -> int:
     return examination.exit_code
 
 
-def _branch_name(examination: Examination, written: Written) -> str:
+def _branch_name(git: Git, examination: Examination, written: Written) -> str:
     subject = examination.head or examination.target
-    return f"{ours.BRANCHES}{written.kind}/{short_ref(subject.ref)}"
+    name = f"{ours.BRANCHES}{written.kind}/{short_ref(subject.ref)}"
+    # `HEAD~1` and `main@{upstream}` name commits, but no branches.
+    return name if is_branch_name(git, name) else f"{ours.BRANCHES}{written.kind}/{subject.sha[:10]}"
 
 
 def _point(work: Work, branch: str, written: Written) -> None:
@@ -121,6 +127,8 @@ def _tell(
         for line in own_database_lines(own, paint):
             print(line)
         subject = examination.head or examination.target
-        print(f"Next: {paint('strong', f'git switch {short_ref(subject.ref)} && git merge {branch}')}")
+        command = taking(work.git, subject.ref, subject.sha, branch)
+        if command:
+            print(f"Next: {paint('strong', command)}")
     else:
         print("Nothing to write.")

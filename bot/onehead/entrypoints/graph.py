@@ -7,7 +7,6 @@ import json
 import os
 import sys
 from difflib import get_close_matches
-from pathlib import Path
 
 from onehead.entrypoints.terminal import SignOfLife, painter
 from onehead.errors import UsageError
@@ -28,7 +27,7 @@ _MOST_NAMED = 5
 
 def run(options: argparse.Namespace) -> int:
     """Read and draw. It judges nothing, so it exits with 0 whatever there is to see."""
-    git = Git(Path(options.repo).absolute())
+    git = Git(os.path.realpath(options.repo))
     at = Point(options.at, resolve(git, options.at))
     with SignOfLife("reading revisions"):
         listing = Listing(list_tree(git, at.sha).entries)

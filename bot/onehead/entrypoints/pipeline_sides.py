@@ -18,7 +18,7 @@ from onehead.flows.policy import read_policy
 from onehead.gitrepo.command import Git
 from onehead.gitrepo.errors import UnknownRef
 from onehead.gitrepo.origin import Advertised, Origin, OriginSilent
-from onehead.gitrepo.refs import current_branch, destination, is_shallow, resolve
+from onehead.gitrepo.refs import current_branch, destination, fetch_everything, is_shallow, resolve
 from onehead.pipeline import Pipeline
 from onehead.plan.policy import targets_of
 from onehead.plan.verdict import Point
@@ -41,6 +41,7 @@ class _Search:
         self._options = options
         self._job = job
         self._origin = None if options.fetch == "never" else Origin(git)
+        self._said: set[str] = set()
         self._silence = "" if self._origin else "was not asked (`--fetch never`)"
 
     def sides(self) -> Sides:
@@ -51,7 +52,9 @@ class _Search:
             target, head = self._sides_of(job)
             found = f"{job.system}, {job.subject}"
         self._bring(target, head)
-        return Sides(target, head, found, self._own(head or target), lambda: self._on_origin(head or target))
+        return Sides(
+            target, head, self._point, found, self._own(head or target), lambda: self._on_origin(head or target)
+        )
 
     def _sides_of(self, job: Pipeline) -> tuple[Point, Point | None]:
         """A pull request against its base; a branch by itself where it is deployed, else against the default one."""
@@ -183,7 +186,8 @@ class _Search:
         return OnOrigin(tuple(here), unseen)
 
     def _say_old(self, branch: str) -> None:
-        if self._origin is not None and self._silence:
+        if self._origin is not None and self._silence and branch not in self._said:
+            self._said.add(branch)
             print(
                 f"onehead: origin {self._silence}, so `{branch}` is compared as this clone knows it; it may have moved "
                 "on.",
@@ -191,5 +195,9 @@ class _Search:
             )
 
     def _helpless(self, what: str) -> CannotJudge:
-        remedy = self._job.remedy if self._job else "Fetch it, with the whole history: `git fetch --unshallow origin`."
+        if self._job:
+            remedy = self._job.remedy
+        else:
+            command = fetch_everything(self._git)
+            remedy = f"Fetch it: `{command}`." if command else "Clone it again, with all of its branches."
         return CannotJudge(f"{what}, and origin {self._silence}.", remedy)

@@ -35,6 +35,7 @@ class Sides(NamedTuple):
     Attributes:
         target: the branch that is deployed.
         head: the branch to judge; `None`: the target itself is judged.
+        find: what a name means when it is typed here.
         found: how both were found, for people (`Forgejo Actions, pull request 12`); empty where they were named, or
             are those of the checkout.
         own: full names of refs that are the head's own, beside those of its branch.
@@ -44,6 +45,7 @@ class Sides(NamedTuple):
 
     target: Point
     head: Point | None
+    find: Callable[[str], Point]
     found: str = ""
     own: tuple[str, ...] = ()
     on_origin: Callable[[], OnOrigin] | None = None
@@ -78,7 +80,11 @@ def two_sides(git: Git, options: argparse.Namespace) -> Sides:
     """
     job = _pipeline(git, options)
     if job is None and options.fetch != "always":
-        return Sides(*named_sides(git, options, lambda name: Point(name, resolve(git, name))))
+
+        def find(name: str) -> Point:
+            return Point(name, resolve(git, name))
+
+        return Sides(*named_sides(git, options, find), find)
     from onehead.entrypoints.pipeline_sides import sides_of_job  # noqa: PLC0415 - only where origin may be asked
 
     return sides_of_job(git, options, job)

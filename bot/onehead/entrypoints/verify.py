@@ -75,7 +75,7 @@ def run(options: argparse.Namespace) -> int:
         0 every way leads to one schema; 1 one fails, loses revisions or ends elsewhere; 3 one could not be judged.
     """
     with _interrupted_by_signals(), ExitStack() as stack:
-        git = Git(Path(options.repo).absolute())
+        git = Git(os.path.realpath(options.repo))
         folder = stack.enter_context(throwaway("verify"))
         variables = _variables(options.env)
         servers = _Servers(options, folder, stack)

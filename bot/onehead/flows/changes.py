@@ -50,6 +50,9 @@ class _Outcome(NamedTuple):
     new_ids: tuple[tuple[str, str], ...] = ()
 
 
+_MOST_MERGES = 50
+"""In one environment. Nobody has so many forks, and each merge is modelled on files that have to be read."""
+
 _BY_HAND = "Make the change by hand as shown, or run `onehead fix --strategy merge`."
 
 
@@ -163,6 +166,10 @@ def _known(facts: Facts) -> list[Revision]:
 
 def _merge(facts: Facts, plan: Merge, trees: Trees, elsewhere: frozenset[str]) -> _Outcome:
     """One new file per fork, or several in a row."""
+    if len(plan.merges) > _MOST_MERGES:
+        raise CannotEdit(
+            0, f"{len(plan.merges)} merge revisions would be needed, and at most {_MOST_MERGES} are written"
+        )
     graph, environment = facts.merged, facts.environment
     taken = {revision.id for revision in _known(facts)}
     paths = {revision.path for revision in _known(facts)}

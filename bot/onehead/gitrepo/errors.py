@@ -5,11 +5,9 @@ Recognition rests on git's untranslated messages: every command runs with `LC_AL
 
 from __future__ import annotations
 
-from onehead.errors import CannotJudge, OneheadError, UsageError
+import os
 
-DEEPEN = (
-    "Fetch the whole history (`git fetch --unshallow`; in CI: `fetch-depth: 0` for the checkout step) and try again."
-)
+from onehead.errors import CannotJudge, OneheadError, UsageError
 
 # Compiled by those who need them: where nothing goes wrong, nobody does.
 _CREDENTIALS_IN_URL = r"(?<=://)[^/@\s'\"]+@"
@@ -78,14 +76,22 @@ class GitFailed(CannotJudge):
         output: what git wrote to standard error, redacted.
     """
 
-    def __init__(self, command: str, code: int, output: str) -> None:
+    def __init__(self, command: str, directory: str, code: int, output: str) -> None:
         said = output.strip() or "nothing"
         super().__init__(
             f"`git {command}` failed with exit code {code} and said: {said}",
-            "Run `git fsck` in the repository; if it finds nothing wrong, report this message.",
+            f"Run `{as_typed(directory, 'fsck')}`; if it finds nothing wrong, report this message.",
         )
         self.code = code
         self.output = output
+
+
+def as_typed(directory: str, *words: str) -> str:
+    """A git command for the repository in a directory, as a person types it where they are now."""
+    from shlex import join  # noqa: PLC0415 - as `re` below
+
+    place = os.path.realpath(directory)
+    return join(("git", *(() if place == os.path.realpath(os.curdir) else ("-C", place)), *words))
 
 
 def redact(text: str, secrets: tuple[str, ...] = ()) -> str:
@@ -110,11 +116,12 @@ def explain(command: str, directory: str, code: int, output: str) -> OneheadErro
         output: its standard error, already redacted.
     """
     import re  # noqa: PLC0415 - as above
+    from shlex import quote  # noqa: PLC0415
 
     if "dubious ownership" in output:
         return UntrustedRepository(
             f"Git refuses to read {directory}: it belongs to another user.",
-            f"If you trust it, run `git config --global --add safe.directory {_owned(output) or directory}` "
+            f"If you trust it, run `git config --global --add safe.directory {quote(_owned(output) or directory)}` "
             "as the user that runs onehead (the system-wide git configuration is not read).",
         )
     if "not a git repository" in output or "invalid gitfile format" in output:
@@ -125,14 +132,15 @@ def explain(command: str, directory: str, code: int, output: str) -> OneheadErro
     if "promisor remote" in output:
         return MissingObjects(
             f"The repository in {directory} is a partial clone, and files that are needed have not been fetched.",
-            "Clone without `--filter`, or fetch them with `git fetch --refetch --no-filter origin`.",
+            "Clone without `--filter`, or fetch them with "
+            f"`{as_typed(directory, 'fetch', '--refetch', '--no-filter', 'origin')}`.",
         )
     if re.search(_DAMAGE, output):
         return MissingObjects(
             f"Objects are missing from the repository in {directory}, or damaged. Git said: {output.strip()}",
-            "Run `git fsck` there and clone it anew if that reports errors.",
+            f"Run `{as_typed(directory, 'fsck')}`, and clone it anew if that reports errors.",
         )
-    return GitFailed(command, code, output)
+    return GitFailed(command, directory, code, output)
 
 
 _DAMAGE = (

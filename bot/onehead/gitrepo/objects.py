@@ -151,7 +151,7 @@ class Objects:
         self._git.run("rev-parse", "--git-dir")
         self._git.run("cat-file", "-t", name)
         self._git.run("cat-file", "-p", name)
-        return GitFailed("cat-file --batch-command", -1, "it stopped answering")
+        return GitFailed("cat-file --batch-command", self._git.directory, -1, "it stopped answering")
 
     def _expire(self) -> None:
         self._expired = True

@@ -7,13 +7,13 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 from onehead.gitrepo.errors import (
-    DEEPEN,
     AmbiguousRef,
     EmptyRepository,
     GitFailed,
     MissingObjects,
     ShallowHistory,
     UnknownRef,
+    as_typed,
     explain,
 )
 
@@ -153,7 +153,7 @@ def merge_base(git: Git, one: str, other: str) -> str | None:
         raise ShallowHistory(
             f"The common history of {one[:10]} and {other[:10]} is not in this shallow clone, "
             "so their merge can't be judged.",
-            DEEPEN,
+            _deepen(git),
         )
     return None
 
@@ -171,7 +171,7 @@ def is_ancestor(git: Git, ancestor: str, descendant: str) -> bool:
         raise explain("merge-base", git.directory, answer.code, answer.err)
     if is_shallow(git):
         raise ShallowHistory(
-            f"Whether {ancestor[:10]} is part of {descendant[:10]} can't be told in this shallow clone.", DEEPEN
+            f"Whether {ancestor[:10]} is part of {descendant[:10]} can't be told in this shallow clone.", _deepen(git)
         )
     return False
 
@@ -179,6 +179,33 @@ def is_ancestor(git: Git, ancestor: str, descendant: str) -> bool:
 def is_shallow(git: Git) -> bool:
     """Whether history was cut off when the repository was cloned."""
     return git.run("rev-parse", "--is-shallow-repository").strip() == b"true"
+
+
+def fetch_everything(git: Git) -> str:
+    """The command, as typed here, that brings what a clone lacks: each branch and all of its history.
+
+    `git fetch --unshallow` alone is not it: it fails in a whole clone, and in a clone of one branch it brings no other.
+    Empty where the clone has no remote, or several and none of them is origin.
+    """
+    remotes = git.run("remote").decode("utf-8", "surrogateescape").split("\n")[:-1]
+    remote = "origin" if "origin" in remotes or len(remotes) != 1 else remotes[0]
+    if remote not in remotes:
+        return ""
+    depth = ["--unshallow"] if is_shallow(git) else []
+    return as_typed(git.directory, "fetch", *depth, remote, f"+refs/heads/*:refs/remotes/{remote}/*")
+
+
+def _deepen(git: Git) -> str:
+    command = fetch_everything(git)
+    if not command:
+        return "Clone it again, with the whole history: without `--depth`."
+    return f"Fetch the whole history (`{command}`; in CI: `fetch-depth: 0` for the checkout step) and try again."
+
+
+def _is_narrow(git: Git) -> bool:
+    """Whether fetches bring chosen branches only, as in a clone of a single branch."""
+    chosen = git.ask("config", "--get-regexp", r"^remote\..*\.fetch$").out.split()[1::2]
+    return bool(chosen) and not any(each.partition(b":")[0].endswith((b"refs/heads/*", b"refs/*")) for each in chosen)
 
 
 NO_PROGRAMS = ("--no-ext-diff", "--no-textconv")
@@ -251,7 +278,10 @@ def _unknown(git: Git, ref: str) -> UnknownRef | EmptyRepository:
             f"The repository in {git.directory} has no commits yet, so there is nothing to judge.",
             "Commit something first.",
         )
-    hint = "`git branch --all` and `git tag` list the names there are."
+    branches, tags = as_typed(git.directory, "branch", "--all"), as_typed(git.directory, "tag")
+    hint = f"`{branches}` and `{tags}` list the names there are."
     if is_shallow(git):
-        hint = f"This clone is shallow, so it may be cut off. {DEEPEN}"
+        hint = f"This clone is shallow, so it may be cut off. {_deepen(git)}"
+    elif _is_narrow(git) and (command := fetch_everything(git)):
+        hint = f"This clone has only some of the branches; `{command}` brings the others. {hint}"
     return UnknownRef(ref, f"`{ref}` names no commit of the repository in {git.directory}.", hint)

@@ -7,10 +7,11 @@ writes them.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from onehead.errors import CannotJudge
+from onehead.errors import CannotJudge, UsageError
 from onehead.gitrepo.errors import explain
 from onehead.gitrepo.scratch import scratch
 from onehead.gitrepo.snapshot import parse_listing
@@ -29,6 +30,10 @@ _REF = "refs/heads/written"
 
 class StaleRef(CannotJudge):
     """A ref is not where it was expected to be: somebody moved it meanwhile."""
+
+
+class UnusableName(UsageError):
+    """No branch can have this name, or none as long as another one is there."""
 
 
 class BranchInUse(CannotJudge):
@@ -138,6 +143,7 @@ def update_ref(git: Git, ref: str, sha: str, expected_old: str | None) -> None:
     Raises:
         StaleRef: it points elsewhere.
         BranchInUse: the branch is checked out in a work tree.
+        UnusableName: it would lie below another ref, or another one lies below it.
         ValueError: the name is not a full one; git would make a stray file of it.
         OneheadError: no repository, not a valid name, or git refused.
     """
@@ -158,7 +164,34 @@ def update_ref(git: Git, ref: str, sha: str, expected_old: str | None) -> None:
             f"`{ref}` was changed by somebody else meanwhile, so it was left alone.",
             "Judge the repository again: the repair may look different now.",
         )
+    other = re.search(r"'(refs/\S+)' exists; cannot create '", answer.err)
+    if other:
+        raise UnusableName(
+            f"Git can't have both `{ref.removeprefix('refs/heads/')}` and `{other[1].removeprefix('refs/heads/')}`: "
+            "one would lie inside the other.",
+            _OTHER_NAME,
+        )
     raise explain("update-ref", git.directory, answer.code, answer.err)
+
+
+def is_branch_name(git: Git, name: str) -> bool:
+    """Whether a branch can have this name (what `git branch` takes, but nothing that stands for another name)."""
+    if name.startswith("-") or name == "HEAD" or "\0" in name:
+        return False
+    return git.ask("check-ref-format", f"refs/heads/{name}").code == 0
+
+
+def refuse_bad_name(git: Git, name: str) -> None:
+    """Tell a name that no branch can have before any work is done.
+
+    Raises:
+        UnusableName: it is one.
+    """
+    if not is_branch_name(git, name):
+        raise UnusableName(f"`{name}` can't be the name of a branch.", _OTHER_NAME)
+
+
+_OTHER_NAME = "Choose another name with `--onto-branch NAME`, such as onehead/repair."
 
 
 def _work_tree_of(git: Git, ref: str) -> str | None:

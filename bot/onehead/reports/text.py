@@ -27,17 +27,16 @@ MOST_ENVIRONMENTS = 50
 NO_ENVIRONMENT = "No Alembic environment found (no alembic.ini, no env.py, no revision files): nothing to judge."
 
 
-def report(examination: Examination, *, repo: str, found: str = "", paint: Paint = plain) -> str:
+def report(examination: Examination, *, command: str = "", found: str = "", paint: Paint = plain) -> str:
     """The text of `onehead check`.
 
     Args:
         examination: what was judged.
-        repo: how the repository was named on the command line; empty for here.
+        command: what to type next; empty for nothing.
         found: how the sides were found, when nobody named them; empty otherwise.
         paint: colours.
     """
     lines = [*_lines(examination, found, paint)]
-    command = next_command(examination, repo)
     if command:
         lines += ["", f"Next: {paint('strong', command)}"]
     return "\n".join(lines) + "\n"
@@ -112,17 +111,9 @@ def _lines(examination: Examination, found: str, paint: Paint, *, is_repair: boo
         yield f"{len(told) - MOST_ENVIRONMENTS} more environments are not shown; `--format json` lists them all."
 
 
-def next_command(examination: Examination, repo: str) -> str:
-    """The command that repairs what was found; empty when there is nothing that a command could do."""
-    if not any(isinstance(examined.plan, Reparent | Merge | Reissue) for examined in examination.environments):
-        return ""
-    words = ["onehead fix"]
-    if repo:
-        words.append(f"--repo {repo}")
-    words.append(f"--target {short_ref(examination.target.ref)}")
-    if examination.head is not None:
-        words.append(f"--head {short_ref(examination.head.ref)}")
-    return " ".join(words)
+def is_repairable(examination: Examination) -> bool:
+    """Whether `onehead fix` has something to write."""
+    return any(isinstance(examined.plan, Reparent | Merge | Reissue) for examined in examination.environments)
 
 
 def _environment(
