@@ -35,11 +35,11 @@ alembic/versions: 2 heads (003, 005)
     ● 005  oauth_tokens  ← head, this branch
   ◆ repair: 004 would follow 003
   error collision: Once merged, the chain forks after `002`: 2 heads (`003` and `005`); `005` is the new one.
-    → Run `onehead fix`, or let the repair pull request be merged into the branch.
-  003 and 005: independent; every operation of both sides was understood, and none stands in another's way.
+    → Run `onehead fix`, or merge the repair pull request into the branch.
+  003 and 005: no conflict: every operation on both sides was understood, and they touch different things.
   Plan: re-parent. `004` moves from `002` onto `003`.
-    because: `004` and `005` exist on no other branch or tag, so no shared database should have run them; \
-the chain stays linear on `003`. One that has run them all the same would skip `003` in silence.
+    because: `004` and `005` exist on no other branch or tag, so no shared database should have run them. \
+If one has, it would silently skip `003`: use `--strategy merge`. The chain stays linear on `003`.
 
 Next: onehead fix --repo {repo.path} --target main --head oauth
 """

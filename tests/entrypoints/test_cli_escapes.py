@@ -37,7 +37,7 @@ def test_of_a_bare_commit_that_two_branches_have_one_at_least_is_not_its_own(
     repo.git("update-ref", other, "oauth")
     kind, why = plan(run, repo.path, repo.sha("oauth"))
     assert kind == "merge"
-    assert "`004` also stands on branch oauth and branch " in why
+    assert "`004` is also on branch oauth and branch " in why
     assert plan(run, repo.path, "oauth~0")[0] == "merge"
 
 
@@ -46,7 +46,7 @@ def test_what_is_tagged_is_published_by_whatever_name_it_is_judged(repo: Reposit
     repo.tag("v1", "oauth", "A release")
     kind, why = plan(run, repo.path, head or repo.sha("oauth"))
     assert kind == "merge"
-    assert "`004` also stands on tag v1: " in why
+    assert "`004` is also on tag v1, " in why
 
 
 @pytest.mark.parametrize("head", ["origin/oauth", "refs/remotes/origin/oauth"])
@@ -57,7 +57,7 @@ def test_a_branch_of_a_remote_is_the_local_one_too(repo: Repository, run: Run, t
     repo.branch("staging", "oauth")
     place = clone(repo, tmp_path / "more")
     done = run("check", "--repo", place, "--target", "origin/main", "--head", head)
-    assert "`004` also stands on branch origin/staging: " in done.out
+    assert "`004` is also on branch origin/staging, " in done.out
 
 
 @pytest.mark.parametrize(

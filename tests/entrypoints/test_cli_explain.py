@@ -54,7 +54,7 @@ Read 1 environment, 9 of 9 revision files.
 
 alembic/versions: one head, 009
   The chain parts after `004` and is rejoined by merge revisions: `alembic upgrade head` walks all
-  sides. A deploy that crashes all the same has another cause: see whether its image holds the
+  sides. If a deploy crashes, the cause is something else: check whether its image holds the
   revision that `alembic_version` names.
 
   > FAILED: Can't locate revision identified by '004'

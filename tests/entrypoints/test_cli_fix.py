@@ -100,7 +100,7 @@ def test_what_stands_on_another_branch_is_merged(repo: Repository, run: Run) -> 
     repo.commit("staging", {"DEPLOYED": "today\n"})
     done = run("fix", "--repo", repo.path, "--target", "main", "--head", "oauth")
     assert "Plan: merge. One merge revision joins `005` and `003`." in done.out
-    assert "`004` also stands on branch staging: a database may have run it" in done.out
+    assert "`004` is also on branch staging, so a database may have run it" in done.out
     assert repo.ref("refs/heads/onehead/merge/oauth") is not None
 
 

@@ -161,7 +161,7 @@ def test_a_branch_or_tag_of_origin_at_the_very_commit_that_is_judged_is_an_escap
     assert done.code == 1
     assert "Plan: merge." in done.out
     where = "branch origin/staging" if kind == "branch" else "tag v1"
-    assert f"`004` also stands on {where}: a database may have run it" in done.out
+    assert f"`004` is also on {where}, so a database may have run it" in done.out
 
 
 @pytest.mark.parametrize("system", [forgejo, gitlab, woodpecker])

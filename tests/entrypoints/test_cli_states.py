@@ -64,7 +64,7 @@ Read 1 environment, 5 of 5 revision files.
 alembic/versions: the chain forks after 002
   side of main: 003
   side of oauth: 004, 005
-  003 and 005: independent; every operation of both sides was understood, and none stands in another's way.
+  003 and 005: no conflict: every operation on both sides was understood, and they touch different things.
   What `alembic upgrade head` does, by the content of alembic_version:
 
   As it is

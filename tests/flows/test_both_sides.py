@@ -53,8 +53,8 @@ def test_sides_that_get_along_are_re_parented_as_ever(tmp_path: Path) -> None:
     assert [finding.code for finding in examined.findings] == [Code.COLLISION]
     [meeting] = examined.meetings
     assert (meeting.heads, meeting.kind, meeting.told) == (("019", "020"), "independent", ())
-    assert "Every operation of both sides was understood" in comment(Remark(result.examination))
-    said = "independent; every operation of both sides was understood, and none stands in another's way"
+    assert "No conflict: every operation on both sides was understood" in comment(Remark(result.examination))
+    said = "no conflict: every operation on both sides was understood, and they touch different things"
     assert f"  019 and 020: {said}.\n" in report(result.examination)
 
 
@@ -67,7 +67,7 @@ def test_what_fails_by_itself_is_said_beside_what_gets_along(tmp_path: Path) -> 
     assert (finding.code, finding.severity) == (Code.NOT_IN_TRANSACTION, "warning")
     assert finding.places == (("alembic/versions/020_t020.py", 22),)
     told = comment(Remark(result.examination))
-    assert "**What both sides do**\n\n- Every operation of both sides was understood" in told
+    assert "**What both sides do**\n\n- No conflict: every operation on both sides was understood" in told
     assert "\n- :warning: **fails by itself**: `020` creates index `ix` on `users` (line 22) with CONCURRENTLY" in told
 
 

@@ -7,15 +7,18 @@ from pathlib import Path
 import pytest
 
 from onehead.flows.bodies import traces_in
+from onehead.flows.changes import prepare
 from onehead.flows.examine import examine, read_ground
 from onehead.flows.memory import Memory
 from onehead.gitrepo.command import Git
 from onehead.plan.facts import Evidence
 from onehead.plan.findings import Code
+from onehead.plan.plans import Refuse
 from onehead.plan.verdict import Examination, Point
 from onehead.revisions import allowance
 from tests.migrations import VERSIONS, chain, merged, project
 from tests.repositories import Repository
+from tests.shapes import SHAPES, make
 
 WORKED_OUT = "import os\nrevision = 'b{n}' + ''\ndown_revision = '002'\n\ndef upgrade():\n    pass\n"
 
@@ -82,3 +85,14 @@ def test_the_bodies_of_all_revisions_share_one(repo: Repository, monkeypatch: py
     assert not any(each.untraced for each in traces_in(facts, trees).values())
     monkeypatch.setattr(allowance, "MAX_ALL_PIECES", 100)
     assert any(each.untraced for each in traces_in(facts, trees).values())
+
+
+def test_nobody_waits_for_hundreds_of_merges(tmp_path: Path) -> None:
+    """Each would be modelled on files that have to be read; a chain with so many forks is no accident."""
+    shape = SHAPES["lines on a trunk"](60)
+    repo = make(tmp_path / "shop.git", shape)
+    git, points = Git(repo.path), [Point(name, repo.sha(name)) for name in ("main", "side")]
+    found, trees = examine(git, *points, memory=Memory(None), evidence=lambda _f, _p: Evidence())
+    [examined] = prepare(found, trees).examination.environments
+    assert isinstance(examined.plan, Refuse)
+    assert "merge revisions would be needed, and at most 50 are written" in examined.plan.reasons[0].message

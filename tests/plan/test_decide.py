@@ -108,7 +108,7 @@ def test_a_branch_that_forks_within_itself_is_re_parented_into_one_line() -> Non
     assert isinstance(chosen, Reparent)
     assert chosen.moves == (Move("c", ("a",), ("b",)), Move("d", ("a",), ("c",)))
     assert (chosen.heads, codes(chosen)) == (("d",), [ReasonCode.NOT_ESCAPED])
-    assert "the chain stays linear on `b`." in chosen.reasons[0].message
+    assert "The chain stays linear on `b`." in chosen.reasons[0].message
 
 
 def test_what_its_sides_have_in_common_moves_once() -> None:
@@ -300,7 +300,7 @@ def test_what_a_database_has_run_is_merged_and_the_database_named() -> None:
         Reason(
             ReasonCode.REPORTED,
             "`020` has been run: the database `staging` held `021` on 2026-11-28; the database `staging` held `020` on "
-            "2026-11-27. Moved, such a database would silently skip the other side.",
+            "2026-11-27. After a re-parent, that database would silently skip the other side.",
         ),
     )
 

@@ -80,7 +80,7 @@ def test_a_line_without_a_label_beside_labelled_ones_is_a_warning_when_judged_al
     [finding] = judge(facts("a; b<a; s<a @side"))
     assert (finding.code, finding.severity, finding.revisions) == (Code.NEW_BASE, "warning", ("b",))
     assert finding.message == (
-        "`b` is a head of its own beside `s`; it has no branch label that tells it from the others, so only "
+        "`b` is a head of its own beside `s`; it has no branch label that distinguishes it from the others, so only "
         "`alembic upgrade heads` reaches it."
     )
     assert judge(facts("a; b<a @main; s<a @side")) == ()
@@ -268,15 +268,14 @@ def test_a_removed_revision() -> None:
     [finding] = judge(facts("a; b<a", "a", "a"))
     assert (finding.code, finding.severity, finding.revisions) == (Code.HISTORY_EDITED, "warning", ("b",))
     assert finding.message == (
-        '`b` is removed. Databases that stand at it stop with "Can\'t locate revision"; those that never ran it '
-        "never will."
+        '`b` is removed. Databases at it stop with "Can\'t locate revision"; those that never ran it never will.'
     )
 
 
 def test_a_squash_is_one_warning() -> None:
     text = "; ".join(["r0", *(f"r{n}<r{n - 1}" for n in range(1, 7))])
     [finding] = judge(facts(text, "s", "s"))
-    assert finding.message.startswith("7 revisions are removed. Databases that stand at one of them")
+    assert finding.message.startswith("7 revisions are removed. Databases at one of them")
     assert len(finding.paths) == 7
 
 

@@ -27,7 +27,7 @@ def test_who_loses_by_a_re_parent_has_run_what_nobody_should_have(situation: Fac
     fix = Fix("reparent", after(situation, chosen).merged, new_ids=chosen.new_ids)
     deployed = Deployed(fix.graph)
     [said] = [reason.message for reason in chosen.reasons if reason.code == "not-escaped"]
-    named, counted = said.partition(" would skip ")[2], re.search(r"would skip \d+ revisions", said)
+    named, counted = said.partition(" would silently skip ")[2], re.search(r"would silently skip \d+ revisions", said)
     for fork in forks_of(situation):
         for database in databases_of(situation.merged, fork, MANY).found:
             outcome = upgrade(deployed, fix.meets(database), "heads")
@@ -54,11 +54,14 @@ def test_a_re_parent_that_was_asked_for_says_what_it_costs() -> None:
     given_facts = facts("018; 019<018", "018; 020<018; 021<020")
     quiet = plan(given_facts)
     assert quiet.reasons[0].message == (
-        "`020` and `021` exist on no other branch or tag, so no shared database should have run them; the chain stays "
-        "linear on `019`. One that has run them all the same would skip `019` in silence."
+        "`020` and `021` exist on no other branch or tag, so no shared database should have run them. If one "
+        "has, it would silently skip `019`: use `--strategy merge`. The chain stays linear on `019`."
     )
     loud = plan(given_facts, Evidence({"versions/020.py": ("tag v1",)}), "reparent")
     assert [reason.message for reason in loud.reasons] == [
         "A re-parent was asked for explicitly.",
-        "`020` also stands on tag v1: a database may have run it, and would silently skip the rest.",
+        (
+            "`020` is also on tag v1, so a database may have run it. After a re-parent, that database would silently "
+            "skip the other side."
+        ),
     ]

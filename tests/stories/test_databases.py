@@ -86,8 +86,8 @@ def test_what_a_database_ran_is_merged_and_the_comment_says_which_database_and_w
     assert repair["head"]["ref"] == "onehead/merge/oauth"
     [comment] = service.verdicts(number)
     assert (
-        f"`020` has been run: the database `staging` held `020` on {TODAY}. Moved, such a database would silently skip "
-        "the other side." in comment["body"]
+        f"`020` has been run: the database `staging` held `020` on {TODAY}. After a re-parent, that database would "
+        "silently skip the other side." in comment["body"]
     )
     assert "`production` held" not in comment["body"]
     lines = comment["body"].splitlines()

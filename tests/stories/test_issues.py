@@ -47,7 +47,7 @@ def test_the_report_gets_the_answer_that_it_should_have_had(service: Service) ->
 
     # How main stands, and that the fork is not to blame.
     assert "**`main` is at one head, `025`.** The chain parts after `018` and is rejoined" in reply
-    assert "A deploy that crashes all the same has another cause" in reply
+    assert "If a deploy crashes, the cause is something else" in reply
     # What the crash means, how to tell, and what not to do.
     assert reply.count("> `ERROR [alembic.util.messaging] Can't locate revision identified by '018'`") == 1
     assert f"`018` is on `main` at {main}, so neither the chain nor the row in the database is wrong." in reply

@@ -31,7 +31,7 @@ def test_a_removed_revision_is_told_with_the_databases_that_stop(service: Servic
     assert said.startswith("One head. Read 1 environment, 2 of 2 revision files. 1 warning: 019 is removed.")
     [comment] = service.verdicts(number)
     assert "## :warning: This changes migrations that `main` has already\n" in comment["body"]
-    assert "- `019` is removed. Databases that stand at it stop with" in comment["body"]
+    assert "- `019` is removed. Databases at it stop with" in comment["body"]
     assert "| `019` | :x: Can't locate revision identified by '019' |" in comment["body"]
     assert service.repairs() == []
 

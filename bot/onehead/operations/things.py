@@ -113,7 +113,7 @@ def _new(a: Touch, b: Touch) -> list[Rule]:
     if b.verb == "replace":
         if soft:
             return [Rule(Kind.SILENT, "no error, but only one of the two definitions stays.")]
-        says = "{b} drops it and makes it anew, so it has to be there, but {a} needs it not to be."
+        says = "{b} drops it and makes it anew, so it has to be there, but {a} needs it to be absent."
         return [Rule(Kind.CONFLICT, says)]
     if b.verb == "drop":
         if a.lenient and a.thing[0] != "enum":

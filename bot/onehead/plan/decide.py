@@ -81,7 +81,7 @@ _DOUBTFUL = (
 )
 _FRESH = Reason(
     ReasonCode.FRESH_IDS,
-    "The policy wants new ids for what is moved: a database that has run it under the old ones then stops with "
+    "The policy asks for new ids for moved revisions: a database that has run one under its old id stops with "
     '"Can\'t locate revision" instead of silently skipping the other side.',
 )
 
@@ -89,7 +89,7 @@ _FRESH = Reason(
 _TAKE_THE_MERGE = (
     "Take the merge, which is right for that database too: `/onehead merge`, or `onehead fix --strategy merge`.",
     (
-        "If that database does not exist any more, have it forgotten: "
+        "If that database no longer exists, remove its report: "
         "`onehead report-rows --forget --database NAME --repository OWNER/NAME`."
     ),
 )
@@ -166,7 +166,7 @@ def _nothing(facts: Facts, forks: tuple[Fork, ...]) -> Nothing:
         reasons.append(Reason(ReasonCode.ONE_HEAD, f"There is one head, {named(graph.heads)}."))
     elif not forks and len(graph.heads) > 1:
         heads = named(graph.heads)
-        message = f"The heads {heads} differ by label, or may be separate chains, so they are taken as meant."
+        message = f"The heads {heads} differ by label, or may be separate chains, so they are taken as intended."
         if forks_of(facts._replace(allowed_heads=1)):
             message = f"The heads {heads} are no more than the {facts.allowed_heads} that the policy allows."
         reasons.append(Reason(ReasonCode.INTENDED, message))
@@ -201,7 +201,7 @@ def _existing_merge(forks: tuple[Fork, ...], evidence: Evidence) -> Nothing | No
 
 def _published(forks: tuple[Fork, ...]) -> Reason:
     heads = named([head for fork in forks for head in fork.heads])
-    message = f"{heads} are published, so databases may stand at any of them: only a merge is right for all."
+    message = f"{heads} are published, so a database may be at any of them. Only a merge is right for all of them."
     return Reason(ReasonCode.PUBLISHED_FORK, message)
 
 
@@ -257,16 +257,16 @@ def _moving(
     them = "it" if len(moved) == 1 else "them"
     # A row under an id that nothing bears any more stops the upgrade, so such a database skips nothing.
     kept = [id_ for id_ in moved if id_ not in new_ids]
-    run = them if len(kept) == len(moved) else named(kept)
+    run = "" if len(kept) == len(moved) else f" run {named(kept)}"
     skips = (
         ""
         if policy.fresh_ids or not kept
-        else f" One that has run {run} all the same would skip {_passed(facts, moves)} in silence."
+        else f" If one has{run}, it would silently skip {_passed(facts, moves)}: use `--strategy merge`."
     )
     free = Reason(
         ReasonCode.NOT_ESCAPED,
         f"{named(moved)} exist{'s' if len(moved) == 1 else ''} on no other branch or tag, so no shared database should "
-        f"have run {them}; the chain stays linear on {onto}.{skips}",
+        f"have run {them}.{skips} The chain stays linear on {onto}.",
     )
     numbers = (_new_numbers(renumbered),) if renumbered else ()
     reasons = (*why, *(() if escape else (free,)), *numbers, *order)
@@ -329,7 +329,8 @@ def escapes(facts: Facts, moved: Iterable[str], evidence: Evidence) -> tuple[Rea
         if places:
             shown = listed(places, MOST_NAMED)
             message = (
-                f"{named([id_])} also stands on {shown}: a database may have run it, and would silently skip the rest."
+                f"{named([id_])} is also on {shown}, so a database may have run it. After a re-parent, that database "
+                "would silently skip the other side."
             )
             reasons.append(Reason(ReasonCode.ESCAPED, message))
     return bounded(reasons)
@@ -343,7 +344,8 @@ def _run_by_databases(facts: Facts, moved: Iterable[str], evidence: Evidence) ->
         if found:
             shown = listed([*map(str, found)], MOST_NAMED, "; ", "; ")
             message = (
-                f"{named([id_])} has been run: {shown}. Moved, such a database would silently skip the other side."
+                f"{named([id_])} has been run: {shown}. After a re-parent, that database would silently skip the other "
+                "side."
             )
             reasons.append(Reason(ReasonCode.REPORTED, message))
     return bounded(reasons)

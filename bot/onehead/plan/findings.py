@@ -72,7 +72,7 @@ KINDS: dict[Code, Kind] = {
         "error",
         "Once this branch is merged, the environment has more heads than it is meant to have: `alembic upgrade head` "
         'stops with "Multiple head revisions" whatever the database holds.',
-        "Run `onehead fix`, or let the repair pull request be merged into the branch.",
+        "Run `onehead fix`, or merge the repair pull request into the branch.",
     ),
     Code.FORK: Kind(
         "error",
@@ -140,7 +140,7 @@ KINDS: dict[Code, Kind] = {
     Code.UNREADABLE_CONFIG: Kind(
         "warning",
         "A configuration that declares an environment can't be understood completely.",
-        "Mend the configuration at the line shown, so that no environment stays unseen.",
+        "Correct the configuration at the line shown: until then, onehead may miss an environment.",
     ),
     Code.HISTORY_EDITED: Kind(
         "warning",
@@ -152,7 +152,7 @@ KINDS: dict[Code, Kind] = {
     Code.BODY_CHANGED: Kind(
         "note",
         "The content of a published revision changed; databases that already ran it don't run it again.",
-        "Make sure that databases of both kinds end up alike.",
+        "Make sure that databases that ran the old content and databases that run the new one end up the same.",
     ),
     Code.ID_TOO_LONG: Kind(
         "error",
@@ -177,19 +177,19 @@ KINDS: dict[Code, Kind] = {
     ),
     Code.NEW_BASE: Kind(
         "warning",
-        "A head of its own is beside the existing chain: a newly labelled line, or one without a label beside labelled "
-        "ones.",
-        "If it is meant, deploy with `alembic upgrade heads`, or give each line a label; if not, set its "
+        "A second chain starts beside the existing one: a newly labelled line, or one without a label beside "
+        "labelled ones.",
+        "If it is intended, deploy with `alembic upgrade heads`, or give each line a label; if not, set its "
         "`down_revision`.",
     ),
     Code.STALE_REVISES: Kind(
         "note",
         "The docstring's `Revises:` line names another parent than `down_revision`; Alembic reads only the latter.",
-        "Correct the docstring to save the next reader a wrong turn.",
+        "Correct the docstring, so that it does not mislead its readers.",
     ),
     Code.TEXT_CONFLICT: Kind(
         "note",
-        "Git can't merge the two sides without a person; both sides' files were judged together.",
+        "Git can't merge the two sides by itself; the files of both were judged together.",
         "Resolve the conflict; the result is judged again after the next push.",
     ),
     Code.BAD_POLICY: Kind(
@@ -214,12 +214,12 @@ KINDS: dict[Code, Kind] = {
     Code.SILENT_DIFFERENCE: Kind(
         "warning",
         "The two sides run without an error in both orders, but leave different tables or rows: databases drift apart.",
-        "Decide what is right, and say it in a revision on top of both.",
+        "Decide which result is right, and set it in a revision on top of both.",
     ),
     Code.UNKNOWN_OPERATION: Kind(
         "note",
-        "What a revision does can't be told without running it, or depends on the rows: nobody but a person can tell "
-        "whether both sides get along.",
+        "What a revision does is not known without running it, or depends on the rows: a person has to decide "
+        "whether the two sides conflict.",
         "Look at the two revisions named; docs/explanation/both-sides.md lists what is recognised.",
     ),
     Code.NOT_IN_TRANSACTION: Kind(

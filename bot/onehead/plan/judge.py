@@ -60,7 +60,7 @@ def _forks(facts: Facts) -> Iterator[Finding]:
         return
     if facts.head is None:
         meant = () if forks or len(heads) <= facts.allowed_heads else unnamed_heads(facts.merged)
-        why = "has no branch label that tells it from the others, so only `alembic upgrade heads` reaches it"
+        why = "has no branch label that distinguishes it from the others, so only `alembic upgrade heads` reaches it"
     else:
         meant = new_lineages(facts.target, facts.merged, certain=facts.environment.certain)
         why = "has a label of its own or may be a separate chain, so it is taken as meant"
@@ -196,8 +196,7 @@ def _removed(facts: Facts, revisions: list[Revision]) -> Finding:
     )
     it, stand = ("it", "at it") if len(ids) == 1 else ("them", "at one of them")
     message = (
-        f'{what} removed. Databases that stand {stand} stop with "Can\'t locate revision"; those that never ran {it} '
-        "never will."
+        f'{what} removed. Databases {stand} stop with "Can\'t locate revision"; those that never ran {it} never will.'
     )
     gone = frozenset(ids)
     away = [revision.path for revision in facts.unloaded if revision.id in gone]

@@ -10,7 +10,7 @@ from onehead.plan.meetings import Meeting, between
 from onehead.plan.verdict import Examined
 from onehead.reports.paint import visible
 
-INDEPENDENT = "every operation of both sides was understood, and none stands in another's way"
+INDEPENDENT = "no conflict: every operation on both sides was understood, and they touch different things"
 
 
 def both_sides_lines(examined: Examined, fork: Fork) -> Iterator[str]:
@@ -31,7 +31,7 @@ def independent_lines(examined: Examined) -> Iterator[str]:
 def _said(meeting: Meeting) -> str:
     match meeting.kind:
         case "independent":
-            return f"independent; {INDEPENDENT}"
+            return INDEPENDENT
         case "unknown":
             return "a person has to look whether they get along; `onehead check` says where"
         case "silent":
