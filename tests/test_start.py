@@ -135,7 +135,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_wheel_holds_all_templates_the_type_marker_and_no_tests(wheel: Path) -> None:
     def files(folder: Path) -> list[str]:
-        return sorted(str(file.relative_to(folder)) for file in folder.rglob("*.j2"))
+        return sorted(str(file.relative_to(folder)) for file in folder.rglob("*.*"))
 
     assert files(wheel / "onehead" / "_templates") == files(ROOT / "templates") != []
     assert (wheel / "onehead" / "py.typed").exists()

@@ -25,6 +25,12 @@ def templates_folder() -> Path:
 
 
 @cache
+def stock_revision() -> bytes:
+    """What Alembic's own template gives, as any Python can read it: the model where no file of a project can be one."""
+    return (templates_folder() / "revision" / "merge.py.txt").read_bytes()
+
+
+@cache
 def environment() -> Environment:
     """The jinja2 environment of our own templates: plain text, and a missing value is an error."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined  # noqa: PLC0415 - not needed to judge

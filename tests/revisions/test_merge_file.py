@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from onehead.errors import UsageError
-from onehead.render import from_template
+from onehead.render import from_template, stock_revision
 from onehead.revisions.edit import CannotEdit
 from onehead.revisions.merge_file import NewRevision, Sibling, merge_file, merge_message, newest
 from onehead.revisions.parse import parse
@@ -24,7 +24,7 @@ def sibling(path: str, text: str | bytes) -> Sibling:
 
 def made(*siblings: Sibling, template: str | None = None, taken: tuple[str, ...] = ()) -> NewRevision:
     """A merge of the first two siblings."""
-    return merge_file(siblings[:2], siblings, "db/versions", template, taken)
+    return merge_file(siblings[:2], siblings, "db/versions", template, taken, stock=stock_revision())
 
 
 MODERN = '''"""add teams

@@ -21,7 +21,7 @@ from onehead.plan.forks import forks_of
 from onehead.plan.merging import BEFORE
 from onehead.plan.plans import Merge, Plan, Reason, ReasonCode, Refuse, Reissue, Reparent
 from onehead.plan.verdict import Examination, Examined
-from onehead.render import from_template
+from onehead.render import from_template, stock_revision
 from onehead.revisions import naming, sentinel
 from onehead.revisions.edit import CannotEdit, reissue, reparent, rereference
 from onehead.revisions.graph import Graph
@@ -182,7 +182,7 @@ def _merge(facts: Facts, plan: Merge, trees: Trees, elsewhere: frozenset[str]) -
         models = newest(list(graph.revisions.values()), [*reversed(parents), *graph.heads])
         siblings = _siblings(models, trees)
         location, template = environment.locations[0].path, environment.file_template
-        new = merge_file(joined, siblings, location, template, taken, paths, elsewhere)
+        new = merge_file(joined, siblings, location, template, taken, paths, elsewhere, stock=stock_revision())
         if own is not None:
             new = from_template(new, own)
         taken.add(new.id)

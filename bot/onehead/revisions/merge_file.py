@@ -19,33 +19,6 @@ from onehead.revisions.parse import parse
 from onehead.revisions.revision import Revision
 from onehead.revisions.skeleton import NewHeader, skeleton
 
-STOCK = b'''"""message
-
-Revision ID: 0
-Revises:
-Create Date: 2000-01-01
-
-"""
-from alembic import op
-import sqlalchemy as sa
-
-
-# revision identifiers, used by Alembic.
-revision = '0'
-down_revision = None
-branch_labels = None
-depends_on = None
-
-
-def upgrade():
-    pass
-
-
-def downgrade():
-    pass
-'''
-"""What Alembic's template gives, as any Python can read it: the model where no file of the project can be one."""
-
 
 @dataclass(frozen=True, slots=True)
 class Sibling:
@@ -101,6 +74,8 @@ def merge_file(
     taken: Collection[str] = (),
     paths: Collection[str] = (),
     elsewhere: Collection[str] = (),
+    *,
+    stock: bytes = b"",
 ) -> NewRevision:
     """A merge of `parents`, in the manner of its siblings.
 
@@ -112,6 +87,7 @@ def merge_file(
         taken: every revision id of the judged trees.
         paths: every path of the environment in the judged trees.
         elsewhere: revision ids and file stems of other branches, tags and pull requests.
+        stock: the model where no sibling can be one.
 
     Raises:
         CannotEdit: an id of a parent can't stand in a plain string.
@@ -134,7 +110,7 @@ def merge_file(
     number = next_number([*stems, *taken], 4, elsewhere)
     values = naming.values(new_id, short, moment, number)
     path = _path(location, file_template, parents, siblings, values, {*paths, *(each.path for each in around)})
-    data = _text(siblings, NewHeader(new_id, ids, message, date))
+    data = _text(siblings, stock, NewHeader(new_id, ids, message, date))
     return NewRevision(new_id, path, data, ids, message, date)
 
 
@@ -151,10 +127,10 @@ def is_merge_of(data: bytes, revision_id: str, parents: tuple[str, ...]) -> bool
     return declared == (revision_id, parents, (), (), (), "")
 
 
-def _text(siblings: Sequence[Sibling], new: NewHeader) -> bytes:
+def _text(siblings: Sequence[Sibling], stock: bytes, new: NewHeader) -> bytes:
     """The newest sibling's bytes where they can be copied, else the next one's."""
     files = [each.data for each in siblings]
-    for number, data in enumerate([*files, STOCK]):
+    for number, data in enumerate([*files, stock]):
         others = [*files[:number], *files[number + 1 :]] if number < len(files) else []
         try:
             text = skeleton(data, others, new)
