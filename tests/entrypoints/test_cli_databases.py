@@ -88,6 +88,21 @@ def test_several_environments(repo: Repository, run: Run) -> None:
     )
 
 
+def test_states_begin_with_the_databases_that_are_known(repo: Repository, run: Run) -> None:
+    """Though it goes on, and others lose revisions."""
+    keep(repo, held("production", "003"))
+    out = run("states", "--repo", repo.path, "--target", "main", "--head", "oauth").out
+    moved = out[out.index("  With 004 moved onto 003") : out.index("  With 003 moved onto 005")]
+    assert [line.split()[:2] for line in moved.splitlines() if line.startswith("    ") and line[4] != " "] == [
+        ["ok", "003"],
+        ["loss", "004"],
+        ["loss", "005"],
+        ["error", "003,"],
+        ["error", "003,"],
+        ["ok", "002"],
+    ]
+
+
 def test_what_can_not_be_understood_is_said_and_exits_with_3(repo: Repository, run: Run) -> None:
     keep(repo, held("production", "003"), **{"other.json": "{}"})
     done = run("databases", "--repo", repo.path, "--at", "main")

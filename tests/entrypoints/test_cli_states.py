@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.entrypoints.terminal_runs import Run, story
-from tests.migrations import chain, merged, project
+from tests.migrations import chain, merged, project, revision
 from tests.repositories import Repository
 
 MANY = """\
@@ -52,6 +52,54 @@ def expected(one: str, other: str) -> str:
     )
 
 
+CORRUPT = f"""\
+  Where the rows are wrong already (examples; `--rows ROWS` and `onehead doctor` tell of yours)
+    (an id that no file has), which no file declares (2 more of the kind in `--format json`)
+      error   with any fix: stops: Can't locate revision identified by '(an id that no file has)'
+              no safe way out from here: no file declares (an id that no file has), so what ran is unknown.
+              Deploy the version that has it; never stamp back.
+    002 twice (2 more of the kind in `--format json`)
+      error   with the merge, or with 004 on 003: stops: {expected("002", "003")}
+              way out: alembic stamp --purge 002
+                       alembic upgrade head
+      error   with 003 on 005: stops: {expected("002", "004")}
+              way out: alembic stamp --purge 002
+                       alembic upgrade head
+    002, 003, of which one stands for the other too (3 more of the kind in `--format json`)
+      error   with the merge, or with 004 on 003: stops: {overlaps("003", "002")}
+              way out: alembic stamp --purge 003
+                       alembic upgrade head
+      error   with 003 on 005: stops: {overlaps("003", "002")}
+              way out: alembic stamp --purge 002
+                       alembic upgrade 005
+                       alembic stamp --purge 003
+                       alembic upgrade head
+    no row, although 002 has run (1 more of the kind in `--format json`)
+      repeat  with any fix: runs 001, 002 again: the database stops it, or rows are changed twice
+              way out: alembic stamp --purge 002
+                       alembic upgrade head
+    002, although 003 has run (4 more of the kind in `--format json`)
+      repeat  with the merge, or with 004 on 003: runs 003 again: the database stops it, or rows are changed twice
+              way out: alembic stamp --purge 003
+                       alembic upgrade head
+      repeat  with 003 on 005: runs 003 again: the database stops it, or rows are changed twice
+              way out: alembic upgrade 005
+                       alembic stamp --purge 003
+                       alembic upgrade head
+    003, 005, although only 002 has run
+      loss    with the merge: exits with 0, but 003, 004 and 005 never run
+              way out: alembic stamp --purge 002
+                       alembic upgrade head
+      error   with 004 on 003: stops: {overlaps("005", "003")}
+              way out: alembic stamp --purge 002
+                       alembic upgrade head
+      error   with 003 on 005: stops: {overlaps("003", "005")}
+              way out: alembic stamp --purge 002
+                       alembic upgrade head
+
+"""
+
+
 def test_text(repo: Repository, run: Run) -> None:
     done = run("states", "--repo", repo.path, "--target", "main", "--head", "oauth")
     assert (done.code, done.err) == (0, "")
@@ -65,6 +113,12 @@ alembic/versions: the chain forks after 002
   side of main: 003
   side of oauth: 004, 005
   003 and 005: no conflict: every operation on both sides was understood, and they touch different things.
+  Of 6 databases that may exist:
+    as it is         6 stop
+    with the merge   6 go on
+    with 004 on 003  2 lose revisions, 2 stop, 2 go on
+    with 003 on 005  1 loses revisions, 2 stop, 3 go on
+
   What `alembic upgrade head` does, by the content of alembic_version:
 
   As it is
@@ -117,53 +171,21 @@ alembic/versions: the chain forks after 002
     ok      004       runs 005, 003, ends at 003
     ok      005       runs 003, ends at 003
 
-  Where the rows are wrong already (examples; `--rows ROWS` and `onehead doctor` tell of yours)
-    (an id that no file has), which no file declares (2 more of the kind in `--format json`)
-      error   with any fix: stops: Can't locate revision identified by '(an id that no file has)'
-              no safe way out from here: no file declares (an id that no file has), so what ran is unknown.
-              Deploy the version that has it; never stamp back.
-    002 twice (2 more of the kind in `--format json`)
-      error   with the merge, or with 004 on 003: stops: {expected("002", "003")}
-              way out: alembic stamp --purge 002
-                       alembic upgrade head
-      error   with 003 on 005: stops: {expected("002", "004")}
-              way out: alembic stamp --purge 002
-                       alembic upgrade head
-    002, 003, of which one stands for the other too (3 more of the kind in `--format json`)
-      error   with the merge, or with 004 on 003: stops: {overlaps("003", "002")}
-              way out: alembic stamp --purge 003
-                       alembic upgrade head
-      error   with 003 on 005: stops: {overlaps("003", "002")}
-              way out: alembic stamp --purge 002
-                       alembic upgrade 005
-                       alembic stamp --purge 003
-                       alembic upgrade head
-    no row, although 002 has run (1 more of the kind in `--format json`)
-      repeat  with any fix: runs 001, 002 again: the database stops it, or rows are changed twice
-              way out: alembic stamp --purge 002
-                       alembic upgrade head
-    002, although 003 has run (4 more of the kind in `--format json`)
-      repeat  with the merge, or with 004 on 003: runs 003 again: the database stops it, or rows are changed twice
-              way out: alembic stamp --purge 003
-                       alembic upgrade head
-      repeat  with 003 on 005: runs 003 again: the database stops it, or rows are changed twice
-              way out: alembic upgrade 005
-                       alembic stamp --purge 003
-                       alembic upgrade head
-    003, 005, although only 002 has run
-      loss    with the merge: exits with 0, but 003, 004 and 005 never run
-              way out: alembic stamp --purge 002
-                       alembic upgrade head
-      error   with 004 on 003: stops: {overlaps("005", "003")}
-              way out: alembic stamp --purge 002
-                       alembic upgrade head
-      error   with 003 on 005: stops: {overlaps("003", "005")}
-              way out: alembic stamp --purge 002
-                       alembic upgrade head
+  Databases whose rows are wrong already are left out; `--all` shows an example of each kind.
 
 A way out that runs lost revisions late is right only where the two sides touch different things: look first.
 """
     )
+
+
+def test_rows_that_are_wrong_already_are_shown_when_all_is_asked_for(repo: Repository, run: Run) -> None:
+    sides = ("states", "--repo", repo.path, "--target", "main", "--head", "oauth")
+    without, done = run(*sides), run(*sides, "--all")
+    assert (done.code, done.err) == (0, "")
+    left_out = "  Databases whose rows are wrong already are left out; `--all` shows an example of each kind.\n\n"
+    assert done.out == without.out.replace(left_out, CORRUPT)
+    # A script filters for itself.
+    assert run(*sides, "--format", "json").out == run(*sides, "--all", "--format", "json").out
 
 
 def test_json_for_one_content_of_the_table(repo: Repository, run: Run) -> None:
@@ -275,3 +297,33 @@ def test_many_databases_are_grouped_by_what_becomes_of_them(run: Run, tmp_path: 
     assert (
         "\n  The way out of databases in one line is that of the first; `--rows ROWS` tells that of another.\n" in out
     )
+
+
+def test_what_is_forked_comes_first_and_one_environment_is_told_of_alone(run: Run, tmp_path: Path) -> None:
+    repo = Repository(tmp_path / "three.git")
+    for folder in ("alpha", "beta", "gamma"):
+        files = {f"{folder}/alembic.ini": "[alembic]\nscript_location = %(here)s\n", f"{folder}/env.py": ""}
+        repo.commit("main", merged(files, revision("001", None, "one", f"{folder}/versions")))
+    repo.branch("topic", "main")
+    for branch, id_ in (("main", "002"), ("topic", "003")):
+        repo.commit(branch, revision(id_, "001", f"of_{branch}", "gamma/versions"))
+    repo.commit("topic", revision("002", "gone", "lost", "beta/versions"))
+    sides = ("states", "--repo", repo.path, "--target", "main", "--head", "topic")
+    done = run(*sides)
+    order = [done.out.index(f"\n{folder}/versions: ") for folder in ("gamma", "beta", "alpha")]
+    assert order == sorted(order)
+    told = run(*sides, "--format", "json").json
+    assert [each["path"] for each in told["environments"]] == ["alpha/versions", "beta/versions", "gamma/versions"]
+
+    for name in ("gamma/versions", "./gamma/versions/"):
+        alone = run(*sides, "--environment", name)
+        assert (alone.code, "alpha" in alone.out, "beta" in alone.out) == (0, False, False)
+        assert "gamma/versions: the chain forks after 001" in alone.out
+    [only] = run(*sides, "--environment", "gamma/versions", "--format", "json").json["environments"]
+    assert only["path"] == "gamma/versions"
+    unknown = run(*sides, "--environment", "delta")
+    assert (unknown.code, unknown.out) == (2, "")
+    assert unknown.err.splitlines() == [
+        "onehead: There is no environment 'delta' at topic.",
+        "  → There are: alpha/versions, beta/versions, gamma/versions.",
+    ]

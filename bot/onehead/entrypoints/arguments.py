@@ -114,7 +114,9 @@ def states(parser: argparse.ArgumentParser) -> None:
     _repository(parser)
     parser.add_argument("--at", metavar="REF", help="judge one commit by itself")
     _two_sides(parser)
+    _environment(parser)
     parser.add_argument("--rows", metavar="ROWS", help="only this content of alembic_version, e.g. 018,019")
+    parser.add_argument("--all", action="store_true", help="also databases whose rows are wrong already")
     parser.add_argument("--format", choices=("text", "json"), default="text")
 
 

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Mapping
 
 from onehead.entrypoints.database_option import address_given
+from onehead.entrypoints.examining import narrowed
 from onehead.entrypoints.terminal import SignOfLife, painter
 from onehead.errors import UsageError
 from onehead.flows.bodies import traces_in, version_table_of
@@ -59,15 +60,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _chosen(examination: Examination, environment: str | None) -> dict[str, Facts]:
     """The environments that are asked about, by path."""
-    every = {examined.facts.environment.path: examined.facts for examined in examination.environments}
-    if environment is None:
-        return every
-    if environment not in every:
-        raise UsageError(
-            f"There is no environment {environment!r} at {examination.target.ref}.",
-            f"There are: {', '.join(every) or 'none'}.",
-        )
-    return {environment: every[environment]}
+    return {each.facts.environment.path: each.facts for each in narrowed(examination, environment).environments}
 
 
 def _by_rows(examination: Examination, chosen: Mapping[str, Facts], text: str, others: Others) -> Visit:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from onehead.entrypoints.sides import by_itself, two_sides
 from onehead.entrypoints.terminal import SignOfLife
-from onehead.errors import OneheadError
+from onehead.errors import OneheadError, UsageError
 from onehead.flows.examine import Trees, examine
 from onehead.flows.memory import memory_for
 from onehead.flows.unjudged import no_comparison, uncommitted_revisions
@@ -50,6 +50,26 @@ class Work(NamedTuple):
         from onehead.flows.changes import prepare  # noqa: PLC0415 - writing costs a start-up that judging need not pay
 
         return prepare(self.examination, self.trees)
+
+
+def narrowed(examination: Examination, environment: str | None) -> Examination:
+    """The examination of one environment alone; `None`: of all.
+
+    Raises:
+        UsageError: there is no such environment.
+    """
+    if environment is None:
+        return examination
+    path = os.path.normpath(environment)
+    names = (environment, "" if path == "." else path)
+    chosen = tuple(each for each in examination.environments if each.facts.environment.path in names)
+    if not chosen:
+        there = [each.facts.environment.path or "." for each in examination.environments]
+        raise UsageError(
+            f"There is no environment {environment!r} at {(examination.head or examination.target).ref}.",
+            f"There are: {', '.join(there) or 'none'}.",
+        )
+    return examination._replace(environments=chosen)
 
 
 def examined(options: argparse.Namespace, strategy: Strategy | None = None) -> Work:

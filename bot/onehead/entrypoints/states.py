@@ -6,7 +6,7 @@ import argparse
 import json
 import sys
 
-from onehead.entrypoints.examining import examined
+from onehead.entrypoints.examining import examined, narrowed
 from onehead.entrypoints.terminal import SignOfLife, painter
 from onehead.flows.changes import Repairs
 from onehead.flows.ledger import read_ledger
@@ -25,7 +25,7 @@ def run(options: argparse.Namespace) -> int:
     # What a merge would look like is wanted whether or not one is the right repair.
     work = examined(options, "merge")
     repairs = work.repairs()
-    examination = repairs.examination if repairs else work.examination
+    examination = narrowed(repairs.examination if repairs else work.examination, options.environment)
     with SignOfLife("computing states"):
         merges = _merges(repairs) if repairs else {}
         databases = read_ledger(work.git).databases
@@ -42,7 +42,7 @@ def run(options: argparse.Namespace) -> int:
     if options.format == "json":
         text = json.dumps(states_document(examination, told), indent=2) + "\n"
     else:
-        text = states_text(examination, told, painter(sys.stdout), work.found)
+        text = states_text(examination, told, painter(sys.stdout), work.found, with_corrupt=options.all)
     sys.stdout.write(text)
     return 3 if examination.verdict == "unreadable" else 0
 

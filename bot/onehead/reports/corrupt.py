@@ -38,7 +38,7 @@ def _outcomes(account: Account, told: _Told, paint: Paint) -> Iterator[str]:
     for fix, state in told:
         if fix.kind == "none" and (state.outcome.error or "").startswith("Multiple head"):
             continue  # that is so for every database, and stands above
-        lines.setdefault((told_of(state.outcome), state.remedy), []).append((_short(fix), state, fix))
+        lines.setdefault((told_of(state.outcome), state.remedy), []).append((short_name(fix), state, fix))
     for found in lines.values():
         _, state, fix = found[0]
         names = "with any fix" if len(found) > 1 and len(found) == len(account.fixes) - 1 else _joined(found)
@@ -51,7 +51,8 @@ def _joined(found: list[tuple[str, State, Fix]]) -> str:
     return ", or ".join(label for label, _, _ in found)
 
 
-def _short(fix: Fix) -> str:
+def short_name(fix: Fix) -> str:
+    """What is done about a fork, in a few words."""
     match fix.kind:
         case "none":
             return "as it is"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -9,17 +10,24 @@ from onehead.plan.findings import Code
 from onehead.plan.verdict import Examination, Examined
 from onehead.reports.ailments import listed
 from onehead.reports.both_sides import both_sides_document, both_sides_lines
-from onehead.reports.corrupt import corrupt_lines
+from onehead.reports.corrupt import corrupt_lines, short_name
 from onehead.reports.document import new_ids
 from onehead.reports.outcomes import STYLES, rows_text, shortened, told_of, way_out
 from onehead.reports.paint import Paint, plain, visible
 from onehead.reports.text import compared_line, coverage_line, short_ref
 from onehead.states.account import NOTHING_OMITTED, Account, Omitted, State
-from onehead.states.outcome import THE_MERGE, Fix
+from onehead.states.outcome import THE_MERGE, Fix, OutcomeKind
 from onehead.wording import listed as several
 
 _FEW = 10
 """Up to so many databases each has a line of its own; more are grouped by what happens to them."""
+_FATES: dict[OutcomeKind, tuple[str, str]] = {
+    "loss": ("loses revisions", "lose revisions"),
+    "repeat": ("runs revisions again", "run revisions again"),
+    "error": ("stops", "stop"),
+    "ok": ("goes on", "go on"),
+}
+"""Kind of an outcome, the worst first → what is said of one database, and of several."""
 _MOST_NAMED = 3
 """Databases of a group that are named."""
 _LATE = "A way out that runs lost revisions late is right only where the two sides touch different things: look first."
@@ -44,19 +52,40 @@ def states_document(examination: Examination, accounts: Accounts) -> dict[str, A
     }
 
 
-def states_text(examination: Examination, accounts: Accounts, paint: Paint = plain, found: str = "") -> str:
-    """The text of `onehead states`; `found` says how the sides were found, when nobody named them."""
+def states_text(
+    examination: Examination,
+    accounts: Accounts,
+    paint: Paint = plain,
+    found: str = "",
+    *,
+    with_corrupt: bool = False,
+) -> str:
+    """The text of `onehead states`: what is forked comes first, then what is broken.
+
+    Args:
+        examination: what was judged.
+        accounts: what is told of each environment.
+        paint: colours.
+        found: how the sides were found, when nobody named them.
+        with_corrupt: tell also of databases whose rows are wrong already.
+    """
     lines = [compared_line(examination, found), coverage_line(examination)]
-    for examined in examination.environments:
+    for examined in sorted(examination.environments, key=lambda each: _urgency(each, accounts)):
         path = examined.facts.environment.path
         told = accounts[path]
         lines += ["", *_without_account(examined, paint)] if not told else []
         for account in told:
-            lines += ["", *_account(examination, examined, account, paint)]
+            lines += ["", *_account(examination, examined, account, paint, with_corrupt=with_corrupt)]
     states = [state for told in accounts.values() for a in told for under in a.fixes for state in under.states]
     if any(line.startswith("alembic upgrade") for state in states for line in state.remedy[:-1]):
         lines += ["", _LATE]
     return "\n".join(lines) + "\n"
+
+
+def _urgency(examined: Examined, accounts: Accounts) -> int:
+    if any(account.fork is not None for account in accounts[examined.facts.environment.path]):
+        return 0
+    return 1 if any(finding.severity == "error" for finding in examined.findings) else 2
 
 
 def _environment(examined: Examined, account: Account | None) -> dict[str, Any]:
@@ -124,7 +153,9 @@ def _owner(examination: Examination, new: bool) -> str:
     return visible(f"side of {short_ref((examination.head if new else examination.target).ref)}")
 
 
-def _account(examination: Examination, examined: Examined, account: Account, paint: Paint) -> Iterator[str]:
+def _account(
+    examination: Examination, examined: Examined, account: Account, paint: Paint, *, with_corrupt: bool
+) -> Iterator[str]:
     path, graph = paint("strong", visible(examined.facts.environment.path or ".")), examined.facts.merged
     fork = account.fork
     if fork is None:
@@ -140,6 +171,7 @@ def _account(examination: Examination, examined: Examined, account: Account, pai
         if finding.severity == "error" and finding.code not in (Code.FORK, Code.COLLISION)
     ]
     yield from (f"  {paint('error', f'error {other.code}')}: {visible(other.message)}" for other in others)
+    yield from _in_short(account, paint)
     yield f"  What `alembic upgrade {account.target}` does, by the content of alembic_version:"
     groups = [_grouped(under.states) for under in account.fixes]
     width = max(len(group.rows) for found in groups for group in found)
@@ -157,7 +189,28 @@ def _account(examination: Examination, examined: Examined, account: Account, pai
     yield from _omitted(account.omitted)
     if any(under.corrupt for under in account.fixes):
         yield ""
-        yield from corrupt_lines(account, paint)
+        if with_corrupt:
+            yield from corrupt_lines(account, paint)
+        else:
+            yield "  Databases whose rows are wrong already are left out; `--all` shows an example of each kind."
+
+
+def _in_short(account: Account, paint: Paint) -> Iterator[str]:
+    """How many databases fare how under each fix, so that nobody has to count the lines below."""
+    number = max(len(under.states) for under in account.fixes)
+    if number < 2:
+        return
+    yield f"  Of {number} databases that may exist:"
+    width = max(len(short_name(under.fix)) for under in account.fixes)
+    for under in account.fixes:
+        counts = Counter(state.outcome.kind for state in under.states)
+        told = [
+            paint(STYLES[kind], f"{counts[kind]} {one if counts[kind] == 1 else many}")
+            for kind, (one, many) in _FATES.items()
+            if counts[kind]
+        ]
+        yield f"    {short_name(under.fix).ljust(width)}  {', '.join(told)}"
+    yield ""
 
 
 def _omitted(omitted: Omitted) -> Iterator[str]:
@@ -207,7 +260,9 @@ def _grouped(states: tuple[State, ...]) -> list[_Group]:
         # Of an error the kind counts, and not the ids in it.
         many = (outcome.kind, outcome.lost, outcome.again, (outcome.error or "").partition(" ")[0], len(state.remedy))
         groups.setdefault(many if len(states) > _FEW and not state.here else state, []).append(state)
-    return [_Group(_named(group), group[0], len(group), _here(group)) for group in groups.values()]
+    found = [_Group(_named(group), group[0], len(group), _here(group)) for group in groups.values()]
+    # Databases that are known come first, and otherwise the worst.
+    return sorted(found, key=lambda group: not group.here)
 
 
 def _here(states: Iterable[State]) -> tuple[str, ...]:
