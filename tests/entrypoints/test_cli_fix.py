@@ -30,8 +30,8 @@ Read 1 environment, 5 of 5 revision files.
 
 alembic/versions: 2 heads (003, 005)
   Plan: re-parent. `004` moves from `002` onto `003`.
-    because: `004` and `005` exist on no other branch or tag, so no shared database should have run them; the chain \
-stays linear on `003`. One that has run them all the same would skip `003` in silence.
+    because: `004` and `005` exist on no other branch or tag, so no shared database should have run them. If one has, \
+it would silently skip `003`: use `--strategy merge`. The chain stays linear on `003`.
 
 --- a/alembic/versions/004_custom_notes.py
 +++ b/alembic/versions/004_custom_notes.py

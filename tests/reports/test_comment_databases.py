@@ -48,7 +48,7 @@ def test_comment_and_repair_have_the_question_the_command_before_and_the_way_out
         assert asked in text
         assert f"as it is: `alembic downgrade {parent}`." in text
         assert WAYS_OUT[sides] in text
-        assert text.index(asked) < text.index("`alembic downgrade") < text.index("**Next:** merge")
+        assert text.index("**Next:** merge") < text.index(asked) < text.index("`alembic downgrade")
 
 
 def test_how_to_get_the_merge_is_what_works_on_that_page() -> None:
@@ -67,6 +67,6 @@ def test_new_ids_are_told_at_the_top_and_in_the_table() -> None:
     assert "A number of this branch is taken there, so `0004_phone` becomes `0005_phone`." in text
     assert "-.->|repair, as 0005_phone|" in text
     assert "| after the re-parent, under new ids |" in text
-    assert "| `0004_phone` | :x: Multiple heads | 0004&#95;orders | :x: Can't locate revision identified by" in text
+    assert "| `0004_phone` | 0004&#95;orders | :x: Can't locate revision identified by" in text
     assert "After the re-parent `0004_phone` is `0005_phone`." in text
     assert "never run" not in text

@@ -17,7 +17,7 @@ from onehead.states.rows import read_rows
 from onehead.wording import shortened
 
 ANOTHER_CAUSE = (
-    "A deploy that crashes all the same has another cause: see whether its image holds the revision that "
+    "If a deploy crashes, the cause is something else: check whether its image holds the revision that "
     "`alembic_version` names."
 )
 """Said of a chain that has parted and is rejoined, where a crash was reported: people suspect it."""
