@@ -303,6 +303,18 @@ def test_the_example_of_a_finding_gives_that_finding(code: Code, tmp_path: Path)
         assert done.code == 0
 
 
+def test_no_text_sends_people_to_a_file_that_pip_does_not_install() -> None:
+    told = []
+    for module in sorted((ROOT / "bot/onehead").rglob("*.py")):
+        nodes = [*ast.walk(ast.parse(text(module)))]
+        alone = {id(node.value) for node in nodes if isinstance(node, ast.Expr)}  # docstrings
+        texts = [node for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)]
+        told += [
+            (name_of(module), node.value) for node in texts if "docs/" in str(node.value) and id(node) not in alone
+        ]
+    assert told == []
+
+
 def test_what_a_doctor_says() -> None:
     body = text(DOCS / "how-to" / "database.md")
     assert [coded(row[0]) for row in rows(sections(DOCS / "how-to" / "database.md")["What it says"])] == list(Ailment)

@@ -8,13 +8,14 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from onehead.plan.findings import KINDS, Code
 from tests.entrypoints.terminal_runs import Run
 from tests.migrations import chain, project, revision
 from tests.repositories import Repository
 
 SIDES = ("--target", "main", "--head", "topic")
 MESSAGE = "`.onehead.toml`, line 2: `strategi` is not a key of onehead's policy. Did you mean `strategy`?"
-HINT = "Correct the line; docs/reference/policy.md lists every key."
+HINT = KINDS[Code.BAD_POLICY].hint
 
 
 @pytest.fixture

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import tracemalloc
 
 import pytest
 
+from onehead.plan.findings import KINDS, Code
 from onehead.plan.policy import Policy, targets_of
 from onehead.plan.policy_file import KEYS, PolicyProblem, read_policy_files
 
@@ -47,6 +49,10 @@ def test_every_key_is_read() -> None:
         heads_up=False,
     )
     assert [key for key in KEYS if f"{key} = " not in ALL] == []
+
+
+def test_who_wrote_a_wrong_key_reads_which_ones_there_are() -> None:
+    assert re.findall(r"`([a-z-]+)`", KINDS[Code.BAD_POLICY].hint) == list(KEYS)
 
 
 def test_without_a_policy_the_defaults_hold() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from onehead.plan.findings import Code, Finding
+from onehead.plan.findings import KINDS, Code, Finding
 from onehead.plan.verdict import Coverage, Examination, Point
 from onehead.reports.comment import Remark, comment
 from tests.plan.cases import examination, facts
@@ -19,7 +19,7 @@ BAD = Finding(
 )
 SAID = (
     "- **error** `bad-policy`: `.onehead.toml`, line 2: `strategi` is not a key of onehead's policy. "
-    "Did you mean `strategy`? Correct the line; docs/reference/policy.md lists every key.\n"
+    f"Did you mean `strategy`? {KINDS[Code.BAD_POLICY].hint}\n"
 )
 
 

@@ -195,7 +195,8 @@ KINDS: dict[Code, Kind] = {
     Code.BAD_POLICY: Kind(
         "error",
         "Something in `.onehead.toml` or `[tool.onehead]` can't be used; what it was meant to forbid is not known.",
-        "Correct the line; docs/reference/policy.md lists every key.",
+        "Correct the line. The keys are `targets`, `strategy`, `shared-databases`, `fresh-ids`, `ignore-environments`, "
+        "`allowed-heads`, `delivery`, `branches`, `merge-template` and `heads-up`.",
     ),
     Code.SEMANTIC_CONFLICT: Kind(
         "error",
@@ -220,7 +221,7 @@ KINDS: dict[Code, Kind] = {
         "note",
         "What a revision does is not known without running it, or depends on the rows: a person has to decide "
         "whether the two sides conflict.",
-        "Look at the two revisions named; docs/explanation/both-sides.md lists what is recognised.",
+        "Look at the two revisions named, and make sure that each can run before the other.",
     ),
     Code.NOT_IN_TRANSACTION: Kind(
         "warning",
