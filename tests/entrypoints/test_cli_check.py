@@ -54,7 +54,7 @@ def test_a_healthy_branch(repo: Repository, run: Run) -> None:
         == f"""\
 Healthy. Judged main ({repo.sha("main")[:10]}) by itself.
 Read 1 environment, 3 of 3 revision files.
-Not judged: what a branch would bring, for none was compared with `main`. Add `--head BRANCH`, or say `--at main`.
+Not judged: what a branch would bring, for none was compared with `main`. Add `--head BRANCH`, or use `--at main`.
 
 alembic/versions: 1 head (003)
 """
@@ -194,7 +194,7 @@ def test_a_target_alone_says_that_nothing_was_compared(repo: Repository, run: Ru
     assert done.json["not_judged"] == [
         {
             "code": "no-comparison",
-            "message": "what a branch would bring, for none was compared with `main`. Add `--head BRANCH`, or say "
+            "message": "what a branch would bring, for none was compared with `main`. Add `--head BRANCH`, or use "
             "`--at main`.",
             "paths": [],
         }

@@ -173,7 +173,7 @@ def test_4_a_row_from_a_branch_that_is_not_deployed(patient: Patient) -> None:
     patient.deployed("oauth").upgrade()
     told = patient.told()
     assert codes(told) == ["unknown-row"]
-    assert "010 stands on branch oauth" in told["complaints"][0]["message"]
+    assert "010 is on branch oauth" in told["complaints"][0]["message"]
     assert "Do not stamp" in told["complaints"][0]["next"]
     assert (told["ways_out"], told["complaints"][0]["question"]) == ([], None)
     comes_true(patient, told)
@@ -185,7 +185,7 @@ def test_5_a_row_whose_file_was_deleted(patient: Patient) -> None:
     told = patient.told()
     assert codes(told) == ["unknown-row"]
     message = told["complaints"][0]["message"]
-    assert "009 stands on branch oauth" in message
+    assert "009 is on branch oauth" in message
     patient.repo.git("update-ref", "-d", "refs/heads/oauth")
     message = patient.told()["complaints"][0]["message"]
     assert f"{sha[:10]} Tidy up removed the file of 009" in message
@@ -206,7 +206,7 @@ def test_7_an_image_older_than_the_database(patient: Patient) -> None:
     patient.deployed().upgrade("004")
     told = patient.told("at/002")
     assert codes(told) == ["unknown-row"]
-    assert "004 stands on branch" in told["complaints"][0]["message"]
+    assert "004 is on branch" in told["complaints"][0]["message"]
     comes_true(patient, told, "at/002")
 
 

@@ -196,7 +196,7 @@ def test_a_first_push_with_a_file_that_can_not_be_read_is_accepted_and_told(tmp_
     server.commit("main", {f"{VERSIONS}/new.py": "y = (\n"})
     accepted, words = server.push("main")
     assert not accepted
-    assert words.startswith("onehead: push refused. Whether main would stay at one head can't be told.\n")
+    assert words.startswith("onehead: push refused. It is not known whether main would stay at one head.\n")
     assert "odd.py" not in words
 
 
@@ -345,7 +345,7 @@ def test_a_warning_is_not_worth_a_refusal(server: Server, tmp_path: Path) -> Non
     assert (done.returncode, done.stderr.splitlines()) == (
         0,
         [
-            "onehead: accepted. Whether it would collide once merged could not be told:",
+            "onehead: accepted. It is not known whether it would collide once merged:",
             "  The time that a push may wait for its verdict was over before there was one.",
         ],
     )
@@ -368,7 +368,7 @@ def test_many_branches_at_once_are_judged_where_they_are_deployed(server: Server
     assert (told.returncode, told.stderr.splitlines()) == (
         0,
         [
-            "onehead: accepted. Whether it would collide once merged could not be told:",
+            "onehead: accepted. It is not known whether it would collide once merged:",
             "  30 branches at once are too many to look at each.",
         ],
     )

@@ -42,9 +42,7 @@ def test_comment_and_repair_have_the_question_the_command_before_and_the_way_out
     told = remark(sides)
     parent = sides[0].partition(";")[0]
     for text in (comment(told), pull_body(told, "#1")):
-        asked = (
-            f"Did somebody run this branch's migrations on a shared database? Then do not take the re-parent: {fate}"
-        )
+        asked = f"Did somebody run this branch's migrations on a shared database? Then don't take the re-parent: {fate}"
         assert asked in text
         assert f"as it is: `alembic downgrade {parent}`." in text
         assert WAYS_OUT[sides] in text
@@ -54,10 +52,10 @@ def test_comment_and_repair_have_the_question_the_command_before_and_the_way_out
 def test_how_to_get_the_merge_is_what_works_on_that_page() -> None:
     told, lone = remark(PLAIN), remark(PLAIN, alone=True)
     by_hand = (
-        "Instead, run `onehead fix --target main --head topic --strategy merge` in a clone and push what it writes."
+        "Run `onehead fix --target main --head topic --strategy merge` in a clone instead, and push what it writes."
     )
-    assert "Instead, comment `/onehead merge`.\n" in comment(told)
-    assert "Instead, comment `/onehead merge` on #1.\n" in pull_body(told, "#1")
+    assert "Comment `/onehead merge` instead.\n" in comment(told)
+    assert "Comment `/onehead merge` on #1 instead.\n" in pull_body(told, "#1")
     assert by_hand in comment(lone)
     assert by_hand in pull_body(lone)
 

@@ -107,7 +107,7 @@ onehead: push refused. The next deploy of main would break.
 def test_what_may_hide_a_head() -> None:
     given = Landing("main", "itself", examination(facts(ONE, ONE, new=(unreadable("new.py"),))))
     lines = text(refusal(given, merging=False)).splitlines()
-    assert lines[0] == "onehead: push refused. Whether main would stay at one head can't be told."
+    assert lines[0] == "onehead: push refused. It is not known whether main would stay at one head."
     assert lines[1] == "  error unreadable-file: `versions/new.py`, line 3: it is odd."
 
 
@@ -153,7 +153,7 @@ onehead: main was forked before this push and still is: heads 019 and 021.
 
 def test_warnings_about_a_deployed_branch() -> None:
     lines = text(acceptance(landing(f"{ONE}; 020<019", ONE))).splitlines()
-    assert lines[0] == "onehead: accepted. Have a look at this all the same:"
+    assert lines[0] == "onehead: accepted. Look at this:"
     assert lines[1].startswith("  warning history-edited: `020` is removed.")
     assert text(acceptance(landing(f"{ONE}; 020<019", ONE, "default"))) == ""
 
@@ -211,6 +211,6 @@ Push again. If this comes again, show it to whoever looks after the server."""
     assert (
         text(not_looked_ahead("Git is gone."))
         == """\
-onehead: accepted. Whether it would collide once merged could not be told:
+onehead: accepted. It is not known whether it would collide once merged:
   Git is gone."""
     )

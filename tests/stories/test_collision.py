@@ -85,7 +85,7 @@ def test_a_branch_without_a_pull_request_is_told_on_the_repair(service: Service)
     [repair] = service.repairs()
     assert (repair["head"]["ref"], repair["base"]["ref"]) == ("onehead/reparent/oauth", "oauth")
     assert service.comments(repair["number"]) == []
-    assert "`oauth` and `main` collide once they meet." in repair["body"]
+    assert "Once merged, `oauth` would collide with `main`." in repair["body"]
     assert "```mermaid\n" in repair["body"]
     assert "| this branch | `020` t020 |" in repair["body"]
     assert service.status(sha)[0] == "failure"

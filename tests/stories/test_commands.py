@@ -72,7 +72,7 @@ def test_one_reply_answers_every_command_of_a_comment_and_nothing_else(service: 
     assert "Judged again: Once merged, the chain forks after 018: 2 heads (019 and 020); 020 is the new one." in reply
     assert "`020` exists on no other branch or tag" in reply
     assert "- **error** `unknown-row`: No file of main declares 020" in reply
-    assert f"020 stands on branch oauth and pull request &#35;&#8203;{number}: that was run" in reply
+    assert f"020 is on branch oauth and pull request &#35;&#8203;{number}: that was run" in reply
     assert f"See #{number}.\n" in reply
     assert "There is no such command. Did you mean `/onehead reparent`?" in reply
     # What was only quoted or shown was not done.

@@ -93,7 +93,7 @@ def test_a_database_is_told_by_its_rows(service: Service) -> None:
     ) in sections[3]
     assert "`alembic upgrade head` has nothing to do." in sections[4]
     assert "- **error** `unknown-row`: No file of main declares 026" in sections[5]
-    assert "026 stands on branch badges: that was run on this database." in sections[5]
+    assert "026 is on branch badges: that was run on this database." in sections[5]
     assert "No branch, tag or earlier commit here has 0x9" in sections[6]
     assert ":question: Which deploy, or whose machine, has brought 0x9 into this database?" in sections[6]
     assert "No command is offered, as none is certain to help" in sections[6]

@@ -366,7 +366,7 @@ def test_a_branch_in_the_place_of_all_repair_branches_is_named_and_apply_works(s
     number, _ = collide(service)
     assert service.repairs() == []
     said = text(service, number).partition("**Next:** ")[2]
-    assert said.startswith("say `/onehead apply`, which pushes the repair onto this branch itself. ")
+    assert said.startswith("comment `/onehead apply`, which pushes the repair onto this branch itself. ")
     assert "git can't have `onehead/reparent/oauth` beside the branch `onehead`. Rename or delete that one;" in said
 
     assert "Pushed `" in service.ask(number, "/onehead apply")
@@ -389,7 +389,7 @@ def test_a_rule_that_keeps_the_bot_from_its_branches_is_named(service: Service) 
     number, _ = collide(service)
     assert service.repairs() == []
     said = text(service, number).partition("**Next:** ")[2]
-    assert "say `/onehead apply`" in said
+    assert "comment `/onehead apply`" in said
     assert f"a branch rule keeps {service.bot.name} from pushing to `onehead/reparent/oauth`." in said
     assert "Let it push to `onehead/**` (Settings → Branches)" in said
 

@@ -54,7 +54,7 @@ def test_what_a_repair_told_moves_to_the_pull_request_that_is_opened_later(servi
     number = service.project.open_pull("oauth")["number"]
     service.settle()
     [after] = service.repairs()
-    assert f"collide once they meet: #{number} tells what" in after["body"]
+    assert f"would collide with `main`: see #{number}." in after["body"]
     assert "| this branch |" not in after["body"]
     assert service.comments(repair["number"]) == []
     [verdict] = service.verdicts(number)
@@ -330,4 +330,4 @@ def test_the_repair_of_a_lone_branch_comes_back_for_its_pull_request(service: Se
     service.settle()
     assert [each["number"] for each in service.repairs()] == [repair["number"]]
     [again] = service.repairs()
-    assert f"collide once they meet: #{number} tells what" in again["body"]
+    assert f"would collide with `main`: see #{number}." in again["body"]

@@ -98,7 +98,10 @@ def test_three_are_told_of_each_other_and_in_which_order(service: Service) -> No
         others = [number for number in everybody if number != me]
         assert f"- #{others[0]} and #{others[1]} also add a revision after `018`\n" in comment["body"]
         order = " → ".join(f"#{each}" + (" (this one)" if each == me else "") for each in everybody)
-        assert f"Suggested order: {order}. When the first one lands, onehead judges the others again" in comment["body"]
+        assert (
+            f"Suggested order: {order}. When the first one is merged, onehead judges the others again"
+            in comment["body"]
+        )
         state, description = service.status(sha)
         assert state == "success"
         assert description == (
@@ -111,7 +114,7 @@ def test_three_are_told_of_each_other_and_in_which_order(service: Service) -> No
     service.settle()
     assert sorted(repair["base"]["ref"] for repair in service.repairs()) == ["badges", "oauth"]
     [comment] = service.verdicts(second)
-    assert f"Also in the works: #{third} also adds a revision after `018`." in comment["body"]
+    assert f"Also open: #{third} also adds a revision after `018`." in comment["body"]
 
 
 def test_the_same_number_under_another_parent_is_a_clash_too(service: Service) -> None:

@@ -79,7 +79,7 @@ def test_a_rival_is_told_of_in_the_same_comment(service: Service) -> None:
 
     [comment] = service.verdicts(number)
     assert "| `019` | :warning: **beneath never runs** |" in comment["body"]
-    assert f"Also in the works: #{other} also adds a revision after `019`." in comment["body"]
+    assert f"Also open: #{other} also adds a revision after `019`." in comment["body"]
     state, said = service.status(sha)
     assert state == "success"
     assert f"Heads-up: #{other} would collide" in said

@@ -68,7 +68,7 @@ class Kind(NamedTuple):
 
 COMMANDS: dict[Verb, Kind] = {
     Verb.HELP: Kind(Takes.NOTHING, Who.ANYBODY, "Shows this list.", on_issues=True),
-    Verb.CHECK: Kind(Takes.NOTHING, Who.ANYBODY, "Judges the pull request again and says how it stands."),
+    Verb.CHECK: Kind(Takes.NOTHING, Who.ANYBODY, "Judges the pull request again and replies with the verdict."),
     Verb.EXPLAIN: Kind(
         Takes.NOTHING,
         Who.ANYBODY,
@@ -76,24 +76,24 @@ COMMANDS: dict[Verb, Kind] = {
         "to the crash that is reported there.",
         on_issues=True,
     ),
-    Verb.MERGE: Kind(Takes.NOTHING, Who.AUTHOR, "Repairs by a merge revision, and says what that costs."),
+    Verb.MERGE: Kind(Takes.NOTHING, Who.AUTHOR, "Repairs with a merge revision, and says what that costs."),
     Verb.REPARENT: Kind(
         Takes.NOTHING, Who.AUTHOR, "Repairs by moving this branch's revisions, and says which databases lose by it."
     ),
     Verb.AUTO: Kind(
-        Takes.NOTHING, Who.AUTHOR, "Takes `merge` or `reparent` back: the repository's policy chooses the repair again."
+        Takes.NOTHING, Who.AUTHOR, "Undoes `merge` or `reparent`: the repository's policy chooses the repair again."
     ),
     Verb.APPLY: Kind(Takes.NOTHING, Who.PUSHER, "Pushes the proposed repair straight onto the branch, forward only."),
     Verb.DOCTOR: Kind(
         Takes.ROWS,
         Who.ANYBODY,
-        "Says what ails a database whose `alembic_version` holds these rows, and the ways out.",
+        "Diagnoses a database whose `alembic_version` holds these rows, and shows the ways out.",
         on_issues=True,
     ),
     Verb.IGNORE: Kind(
-        Takes.REASON, Who.WRITER, "Turns the check green in spite of what is wrong now; new problems still count."
+        Takes.REASON, Who.WRITER, "Turns the check green despite the present problems; new problems still count."
     ),
-    Verb.UNIGNORE: Kind(Takes.NOTHING, Who.WRITER, "Takes `ignore` back."),
+    Verb.UNIGNORE: Kind(Takes.NOTHING, Who.WRITER, "Undoes `ignore`."),
 }
 """Every command, in the order of the help."""
 

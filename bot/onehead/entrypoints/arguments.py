@@ -127,10 +127,8 @@ def doctor(parser: argparse.ArgumentParser) -> None:
     _environment(parser)
     whom = parser.add_mutually_exclusive_group()
     whom.add_argument("--database-url", metavar="URL", help="look at this database, in a transaction that can't write")
-    whom.add_argument("--database-url-file", metavar="FILE", help="file with that address, unseen by other users' ps")
-    whom.add_argument(
-        "--rows", metavar="ROWS", help="ask no database: this is what alembic_version holds, e.g. 018,019"
-    )
+    whom.add_argument("--database-url-file", metavar="FILE", help="file with that address: not visible to `ps`")
+    whom.add_argument("--rows", metavar="ROWS", help="take these rows instead of asking a database, e.g. 018,019")
     parser.add_argument("--version-table", metavar="NAME", help="as env.py names it (default: what env.py says)")
     parser.add_argument("--version-schema", metavar="NAME", help="schema of that table (default: what env.py says)")
     parser.add_argument("--format", choices=("text", "json"), default="text")
@@ -140,9 +138,9 @@ def report_rows(parser: argparse.ArgumentParser) -> None:
     """`onehead report-rows`."""
     source = parser.add_mutually_exclusive_group()
     source.add_argument("--database-url", metavar="URL", help="read the rows there, in a transaction that can't write")
-    source.add_argument("--database-url-file", metavar="FILE", help="file with that address, unseen by other users' ps")
-    source.add_argument("--rows", metavar="ROWS", help="ask no database: this is what alembic_version holds, e.g. 018")
-    source.add_argument("--forget", action="store_true", help="the database is gone: it counts no more")
+    source.add_argument("--database-url-file", metavar="FILE", help="file with that address: not visible to `ps`")
+    source.add_argument("--rows", metavar="ROWS", help="take these rows instead of asking a database, e.g. 018")
+    source.add_argument("--forget", action="store_true", help="the database no longer exists: delete its report")
     source.add_argument("--show-key", action="store_true", help="print the key for deploy jobs of the repository")
     parser.add_argument("--database", metavar="NAME", help="what people call it, e.g. production")
     _environment(parser)
@@ -176,7 +174,7 @@ def verify(parser: argparse.ArgumentParser) -> None:
     _environment(parser)
     where = parser.add_mutually_exclusive_group()
     where.add_argument("--database-url", metavar="URL", help="make scratch databases on this server (default: private)")
-    where.add_argument("--database-url-file", metavar="FILE", help="file with that address, unseen by other users' ps")
+    where.add_argument("--database-url-file", metavar="FILE", help="file with that address: not visible to `ps`")
     parser.add_argument("--dialect", choices=("postgresql", "sqlite"), help="kind of database (default: as configured)")
     parser.add_argument("--driver", metavar="NAME", help="driver that the project uses, e.g. asyncpg")
     parser.add_argument(
@@ -209,7 +207,7 @@ def serve(parser: argparse.ArgumentParser) -> None:
 def sweep(parser: argparse.ArgumentParser) -> None:
     """`onehead sweep`."""
     serve(parser)
-    parser.add_argument("--dry-run", action="store_true", help="write nothing; say what would be done")
+    parser.add_argument("--dry-run", action="store_true", help="write nothing; print what would be done")
 
 
 def install(parser: argparse.ArgumentParser) -> None:
@@ -218,8 +216,10 @@ def install(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--secret-file", metavar="FILE", help="take the webhook's secret from it, or write it there")
     parser.add_argument("--token-out", metavar="FILE", help="make the bot's token and write it there (Forgejo 16)")
     parser.add_argument("--new-secret", action="store_true", help="replace the webhook by one with another secret")
-    parser.add_argument("--require-status", action="store_true", help="let merges into the default branch wait for it")
-    parser.add_argument("--label", action="store_true", help="make the label onehead, which repairs then get")
+    parser.add_argument(
+        "--require-status", action="store_true", help="make onehead a required check of the default branch"
+    )
+    parser.add_argument("--label", action="store_true", help="make the label onehead; repairs then get it")
 
 
 def checkup(parser: argparse.ArgumentParser) -> None:
@@ -227,7 +227,7 @@ def checkup(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--url", metavar="URL", help="address of Forgejo (default: ONEHEAD_FORGEJO_URL)")
     token = parser.add_mutually_exclusive_group()
     token.add_argument("--token", metavar="TOKEN", help="an administrator's token (default: ONEHEAD_TOKEN)")
-    token.add_argument("--token-file", metavar="FILE", help="file with that token, unseen by other users' ps")
+    token.add_argument("--token-file", metavar="FILE", help="file with that token: not visible to `ps`")
     parser.add_argument("--service-url", metavar="URL", help="address of the service (default: ONEHEAD_PUBLIC_URL)")
     where = parser.add_mutually_exclusive_group()
     where.add_argument("--repo", metavar="OWNER/NAME", help="one repository")
@@ -240,9 +240,7 @@ def uninstall(parser: argparse.ArgumentParser) -> None:
     """`onehead uninstall`."""
     checkup(parser)
     parser.add_argument("--clean", action="store_true", help="also close open repairs and delete their branches")
-    parser.add_argument(
-        "--forget-databases", action="store_true", help="also delete what databases have reported: it is memory"
-    )
+    parser.add_argument("--forget-databases", action="store_true", help="also delete the reports of databases")
 
 
 def hook(parser: argparse.ArgumentParser) -> None:
@@ -277,7 +275,7 @@ def _deployed(parser: argparse.ArgumentParser) -> None:
 
 
 def _environment(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--environment", metavar="PATH", help="which one, where the repository has several")
+    parser.add_argument("--environment", metavar="PATH", help="which environment, if the repository has several")
 
 
 def _two_sides(parser: argparse.ArgumentParser) -> None:

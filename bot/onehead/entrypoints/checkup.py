@@ -169,7 +169,7 @@ def _access(where: Site, bot: User, token: str) -> Iterator[Part]:
             if pushes or (pushes is None and proven):
                 yield Part(subject, Standing.OK, f"{bot.login} may write there.")
             elif proven:
-                said = f"{bot.login} is listed as one who may write there, and its token may not push all the same."
+                said = f"{bot.login} is listed as one who may write there, but its token may not push."
                 fix = "See that the token names the repository, and that its code is switched on (Settings → Units)."
                 yield Part(subject, Standing.WRONG, said, fix)
             else:

@@ -142,21 +142,21 @@ VERBS: dict[str, Verb] = {
         "entrypoints.graph",
     ),
     "states": Verb(
-        "tell what `alembic upgrade head` does to each database that may exist",
+        "show what `alembic upgrade head` does to each database that may exist",
         "onehead states --target origin/main",
-        "0 told, 2 wrong usage, 3 what can't be read could hide a fork",
+        "0 shown, 2 wrong usage, 3 what can't be read could hide a fork",
         arguments.states,
         "entrypoints.states",
     ),
     "doctor": Verb(
-        "tell what happened to this database and what to do, and change nothing",
+        "find out what happened to a database, and what to do; changes nothing",
         "onehead doctor --rows 018,019",
         "0 all is well, 1 the next upgrade would fail or lose something, 2 wrong usage, 3 could not be read",
         arguments.doctor,
         "entrypoints.doctor",
     ),
     "report-rows": Verb(
-        "tell the service what a database holds: evidence for its repairs",
+        "report to the service which revisions a database has run",
         "onehead report-rows --database production --database-url-file /run/secrets/db",
         "0 reported, 2 wrong usage or refused, 3 the database or the service can't be reached",
         arguments.report_rows,
@@ -170,7 +170,7 @@ VERBS: dict[str, Verb] = {
         "entrypoints.databases",
     ),
     "explain": Verb(
-        "tell what the crash of a deploy means, from its log",
+        "explain the crash of a deploy, from its log",
         "onehead explain deploy.log",
         "0 explained, 2 wrong usage, 3 no message of Alembic's is in it",
         arguments.explain,
@@ -186,12 +186,12 @@ VERBS: dict[str, Verb] = {
     "serve": Verb(
         "run the service: webhooks in, pull requests and comments out",
         "onehead serve --config /etc/onehead.toml",
-        "0 told to stop, 2 can't start",
+        "0 stopped on request, 2 can't start",
         arguments.serve,
         "wiring",
     ),
     "sweep": Verb(
-        "look at every repository once, as the service does on its schedule",
+        "examine every repository once, as the service does on its schedule",
         "onehead sweep --dry-run",
         "0 all deployed branches are at one head, 1 one is not, 2 wrong settings, 3 a repository could not be judged",
         arguments.sweep,
@@ -205,7 +205,7 @@ VERBS: dict[str, Verb] = {
         "entrypoints.install",
         {
             "hook": Verb(
-                "put the pre-receive hook onto the disk of a git server",
+                "install the pre-receive hook on a git server",
                 "onehead install hook --repository /srv/git/shop.git",
                 _SET_UP,
                 arguments.install_hook,
@@ -214,21 +214,21 @@ VERBS: dict[str, Verb] = {
         },
     ),
     "checkup": Verb(
-        "say what is missing in a set-up and how to complete it, and change nothing",
+        "find what is missing in a set-up, and how to complete it; changes nothing",
         "onehead checkup --repo acme/shop",
         "0 complete, 1 something is missing, 2 wrong usage, or the forge refused it",
         arguments.checkup,
         "entrypoints.checkup",
     ),
     "uninstall": Verb(
-        "take away what install made in a Forgejo",
+        "remove what install made in a Forgejo",
         "onehead uninstall --repo acme/shop",
         _SET_UP,
         arguments.uninstall,
         "entrypoints.uninstall",
         {
             "hook": Verb(
-                "take the pre-receive hook away from the disk of a git server",
+                "remove the pre-receive hook from a git server",
                 "onehead uninstall hook --repository /srv/git/shop.git",
                 _SET_UP,
                 arguments.hook,
@@ -237,9 +237,9 @@ VERBS: dict[str, Verb] = {
         },
     ),
     "pre-receive": Verb(
-        "accept or refuse a push: the hook of a git server",
+        "Git server hook: accepts or refuses a push",
         "onehead pre-receive --on-error refuse",
-        "0 the push may come in, 1 it is refused, 2 what came in is no push",
+        "0 accepted, 1 refused, 2 the input is not a push",
         arguments.pre_receive,
         "entrypoints.pre_receive",
     ),

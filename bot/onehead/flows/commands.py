@@ -194,8 +194,8 @@ class _Request:
             return "There is nothing wrong here that could be ignored."
         self.facts |= {"ignored": keys, "reason": reason, "by": self.comment.author.login}
         return (
-            "The check is green now, in spite of what it found. That does not repair anything: the next deploy has to "
-            "cope with it. New problems are reported all the same; `/onehead unignore` takes this back."
+            "The check is green now, despite what it found. That repairs nothing: the next deploy still has to "
+            "cope with it. New problems are still reported; `/onehead unignore` undoes this."
         )
 
     def _unignore(self) -> str:

@@ -380,5 +380,5 @@ _PROTECTED = "protected branch"
 
 def _meanwhile(applicable: bool) -> str:
     if applicable:
-        return "say `/onehead apply`, which pushes the repair onto this branch itself."
+        return "comment `/onehead apply`, which pushes the repair onto this branch itself."
     return "make the change shown below by hand, or with `onehead fix` in a clone."

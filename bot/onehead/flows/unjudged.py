@@ -13,7 +13,7 @@ from onehead.revisions.signs import is_revision_file
 def no_comparison(target: str) -> Unjudged:
     """Only the target was named, so it is not known whether a branch was meant to be compared with it."""
     message = f"what a branch would bring, for none was compared with `{target}`."
-    message += f" Add `--head BRANCH`, or say `--at {target}`."
+    message += f" Add `--head BRANCH`, or use `--at {target}`."
     return Unjudged("no-comparison", message)
 
 

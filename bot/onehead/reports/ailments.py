@@ -40,7 +40,7 @@ def told(complaint: Complaint, diagnosis: Diagnosis, places: Mapping[str, Wherea
         case Ailment.BROKEN_CHAIN:
             return Told(
                 f"The migrations themselves don't hang together ({names}), so Alembic stops whatever a database holds.",
-                f"`onehead check --target {target}` says what is wrong; the database can wait until that is mended.",
+                f"`onehead check --target {target}` says what is wrong. Correct that first; the database can wait.",
             )
         case Ailment.MULTIPLE_HEADS:
             return Told(
@@ -79,7 +79,7 @@ def _unknown(rows: tuple[str, ...], diagnosis: Diagnosis, places: Mapping[str, W
         if variant:
             parts.append(f"{visible(row)!r} differs from the revision {visible(variant)} only in spaces or capitals.")
         elif place.refs:
-            parts.append(f"{visible(row)} stands on {listed(place.refs)}: that was run on this database.")
+            parts.append(f"{visible(row)} is on {listed(place.refs)}: that was run on this database.")
         elif place.renamed:
             parts.append(f"{visible(place.removed)} gave {visible(row)} the new id {visible(place.renamed)}.")
         elif place.removed:

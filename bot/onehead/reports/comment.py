@@ -110,7 +110,7 @@ def pull_body(remark: Remark, pull: str = "") -> str:
     heads = max((len(e.facts.merged.heads) for e in remark.examination.environments), default=0)
     values |= {"pull": pull, "heads_now": heads, "merged_first": remark.merged_first, "left": remark.trouble}
     if pull:
-        values["merge_instead"] = f"comment {code('/onehead merge')} on {pull}"
+        values["merge_instead"] = f"Comment {code('/onehead merge')} on {pull} instead."
     return fitted("pull/body.md.j2", values)
 
 
@@ -385,8 +385,8 @@ def _fix(examination: Examination) -> str:
 def _merge_instead(remark: Remark) -> str:
     """How to get the merge: commands are taken on the pages of pull requests into the target only."""
     if not remark.alone:
-        return f"comment {code('/onehead merge')}"
-    return f"run {code(f'{_fix(remark.examination)} --strategy merge')} in a clone and push what it writes"
+        return f"Comment {code('/onehead merge')} instead."
+    return f"Run {code(f'{_fix(remark.examination)} --strategy merge')} in a clone instead, and push what it writes."
 
 
 def _shared_database(plan: Plan) -> str:

@@ -73,7 +73,7 @@ def but_not(ending: Ending, red: str) -> Ending:
 
 def red_because_of(red: str) -> str:
     """Why the check is red on a page that has nothing against it."""
-    return f"The check stays red all the same: a commit has one status, and {red} is judged at the same commit."
+    return f"The check stays red: a commit has one status, and {red} is judged at the same commit."
 
 
 def merged(target: str) -> Ending:
@@ -89,8 +89,9 @@ def merged_all_the_same(target: str) -> Ending:
         ":warning:",
         "Merged, with a warning",
         f"This pull request has changed migrations that {code(target)} had already. A database that has run them does "
-        "not take part in the change by itself.",
-        "where such a database matters, `/onehead doctor ROW` with what its `alembic_version` holds tells the way out",
+        "not follow that change by itself.",
+        "if such a database matters, comment `/onehead doctor ROW` with what its `alembic_version` holds: the reply "
+        "has the way out",
     )
 
 
@@ -110,7 +111,7 @@ def retargeted(base: str) -> Ending:
 
 def draft() -> Ending:
     """The pull request is being worked on."""
-    sentence = "This is a draft now, so onehead keeps quiet: only the commit status says how it stands."
+    sentence = "This is a draft now, so onehead only sets the commit status."
     return Ending(":zzz:", "Paused", sentence, "mark it as ready when it is; the repair is offered again then")
 
 
@@ -129,9 +130,7 @@ def ignored(by: str, reason: str) -> Ending:
     """Somebody has decided to live with it."""
     why = f": {inline(reason, 200)}" if reason else ""
     sentence = f"{inline(by, 60)} has chosen to live with this{why}. The next deploy still has to cope with it."
-    return Ending(
-        ":mute:", "Ignored", sentence, "`/onehead unignore` takes it back; new problems are reported all the same"
-    )
+    return Ending(":mute:", "Ignored", sentence, "`/onehead unignore` undoes this; new problems are still reported")
 
 
 def compared(examination: Examination) -> str:

@@ -48,7 +48,7 @@ def way_out(state: State, known: Collection[str], lead: str, whose: str = "") ->
             yield f"{lead}no safe way out from here: no file declares {listed(unknown)}, so what ran is unknown."
             yield f"{lead}Deploy the version that has it; never stamp back."
         else:
-            yield f"{lead}no way out is proven; mend the chain first."
+            yield f"{lead}no way out is proven safe; repair the chain first."
 
 
 def rows_text(state: State) -> str:

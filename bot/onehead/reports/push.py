@@ -98,7 +98,7 @@ def not_judged(message: str, hint: str, *, refused: bool) -> Iterator[str]:
 
 def not_looked_ahead(message: str) -> Iterator[str]:
     """That nobody can say how the other branches of an accepted push would get on with the deployed one."""
-    yield "onehead: accepted. Whether it would collide once merged could not be told:"
+    yield "onehead: accepted. It is not known whether it would collide once merged:"
     yield f"  {visible(message)}"
 
 
@@ -107,7 +107,7 @@ def _headline(landing: Landing, errors: tuple[Finding, ...]) -> str:
     if codes & set(_FORKS):
         return f"{branch} would have {_too_many(landing)} too many, and its next deploy would stop."
     if all(finding.blinds for finding in errors):
-        return f"Whether {branch} would stay at one head can't be told."
+        return f"It is not known whether {branch} would stay at one head."
     return f"The next deploy of {branch} would break."
 
 
@@ -188,7 +188,7 @@ def _warnings(landing: Landing) -> Iterator[str]:
         if finding.introduced_by == examination.judged and (finding.severity == "warning" or finding.blinds)
     ]
     if found:
-        yield f"onehead: accepted. Have a look at {'this' if len(found) == 1 else 'these'} all the same:"
+        yield f"onehead: accepted. Look at {'this' if len(found) == 1 else 'these'}:"
         yield from _findings(found)
 
 
