@@ -42,7 +42,8 @@ def test_nothing_is_known(repo: Repository, run: Run) -> None:
         0,
         (
             "No database is known in this clone.\n"
-            "What the service knows comes with: git fetch origin refs/onehead/databases:refs/onehead/databases\n"
+            f"What the service knows comes with: git -C {repo.path} fetch origin "
+            f"'{DATABASES}*:{DATABASES}*'\n"
         ),
     )
 

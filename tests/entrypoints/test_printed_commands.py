@@ -362,3 +362,17 @@ def test_what_a_damaged_repository_is_looked_at_with(
     assert place.log[-1][1] == 3
     [command] = commands(said)
     assert f"missing tree {tree}" in place.type(command)
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_what_brings_the_reports_of_databases(
+    known: bool, shop: Repository, tmp_path: Path, at: Callable[[Path], Place]
+) -> None:
+    work = clone(shop, tmp_path / "my work")
+    if known:
+        shop.git("update-ref", "refs/onehead/databases", "main")
+    place = at(tmp_path)
+    [command] = re.findall(r"comes with: (.+)", place.type("onehead databases --repo 'my work'"))
+    place.type(command)
+    assert place.log[-1] == (command, 0)
+    assert ("refs/onehead/databases" in git(work, "for-each-ref")) == known

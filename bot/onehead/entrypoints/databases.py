@@ -13,6 +13,7 @@ from onehead.flows.ledger import read_ledger
 from onehead.flows.memory import memory_for
 from onehead.flows.ours import DATABASES
 from onehead.gitrepo.command import Git
+from onehead.gitrepo.errors import as_typed
 from onehead.gitrepo.refs import resolve
 from onehead.plan.facts import Evidence
 from onehead.plan.verdict import Point
@@ -45,7 +46,9 @@ def run(options: argparse.Namespace) -> int:
     if options.format == "json":
         sys.stdout.write(json.dumps(databases_document(listed, at, ledger.trouble), indent=2) + "\n")
     else:
-        sys.stdout.write(databases_text(listed, at, ledger.trouble, DATABASES, painter(sys.stdout)))
+        # A pattern, because a plain name that origin does not have yet would be an error.
+        fetch = as_typed(git.directory, "fetch", "origin", f"{DATABASES}*:{DATABASES}*")
+        sys.stdout.write(databases_text(listed, at, ledger.trouble, fetch, painter(sys.stdout)))
     if ledger.trouble or examination.verdict == "unreadable":
         return 3
     return 1 if any(each.unknown for each in listed) else 0

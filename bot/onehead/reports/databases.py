@@ -46,13 +46,13 @@ def databases_document(listed: Sequence[Listed], at: Point, trouble: str) -> dic
     }
 
 
-def databases_text(listed: Sequence[Listed], at: Point, trouble: str, ref: str, paint: Paint = plain) -> str:
-    """One line per database; `ref` is where they are kept, for who has not fetched it."""
+def databases_text(listed: Sequence[Listed], at: Point, trouble: str, fetch: str, paint: Paint = plain) -> str:
+    """One line per database; `fetch` is the command for who has not fetched them."""
     lines = [f"{paint('bad', 'Not sure')}: {visible(trouble)}"] if trouble else []
     if not listed:
         lines += [
             "No database is known in this clone.",
-            f"What the service knows comes with: git fetch origin {ref}:{ref}",
+            f"What the service knows comes with: {fetch}",
         ]
     width = max((len(visible(each.known.name)) for each in listed), default=0)
     for each in listed:
