@@ -146,14 +146,14 @@ def test_the_head_of_a_pull_request_target_is_only_in_its_event() -> None:
     with pytest.raises(CannotJudge) as caught:
         pipeline_of(variables)
     assert caught.value.message == (
-        "Forgejo Actions, pull request 12: the environment of this job does not tell which commit is to be judged."
+        "Forgejo Actions, pull request 12: the environment of this job does not show which commit is to be judged."
     )
 
 
 def test_a_pull_request_without_a_base() -> None:
     with pytest.raises(CannotJudge) as caught:
         pipeline_of({name: value for name, value in (FORGEJO | PULL).items() if name != "GITHUB_BASE_REF"})
-    assert caught.value.message.endswith("does not tell which branch it goes into.")
+    assert caught.value.message.endswith("does not show which branch it goes into.")
     assert "--target BRANCH --head COMMIT" in caught.value.hint
 
 

@@ -223,7 +223,7 @@ def _checked(job: Pipeline) -> Pipeline | None:
         return job
     missing = "which commit is to be judged" if job.base else "which branch it goes into"
     raise CannotJudge(
-        f"{job.system}, {job.subject}: the environment of this job does not tell {missing}.",
+        f"{job.system}, {job.subject}: the environment of this job does not show {missing}.",
         "Hand the job's variables and its event file on to this process, or name both sides: "
         "`onehead check --target BRANCH --head COMMIT`.",
     )

@@ -48,7 +48,7 @@ alembic/versions: alembic_version holds 004 and 005
 
   The rows stand for 5 of 9 revisions. The tables were not looked at.
 
-  error overlapping-rows: The rows 004 and 005 can't stand together: one of them is part of what another stands for. \
+  error overlapping-rows: The rows 004 and 005 exclude each other: one of them already includes another. \
 Alembic stops with "overlaps with other requested revisions".
     → Keep the one that is true; plain `alembic stamp` does nothing here, only `stamp --purge` does.
 

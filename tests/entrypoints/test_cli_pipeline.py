@@ -238,7 +238,7 @@ def test_an_event_that_can_not_be_read(
     monkeypatch.setenv("GITHUB_EVENT_NAME", "pull_request_target")
     done = run("check")
     assert (done.code, done.out) == (3, "")
-    assert "does not tell which commit is to be judged.\n  → " in done.err
+    assert "does not show which commit is to be judged.\n  → " in done.err
     assert run("check", "--target", "HEAD").code == 0
 
 
@@ -374,7 +374,7 @@ def test_a_clone_that_holds_it_all_is_judged_as_it_is(
         f"onehead: origin could not be asked (fatal: '{tmp_path}/gone' does not appear to be a git repository), so "
         "`main` is compared as this clone knows it; it may have moved on.\n"
     )
-    assert "so what stands on its other branches and tags is not known." in done.out
+    assert "so its other branches and tags are not known." in done.out
     assert "Plan: merge." in done.out
 
 
@@ -417,7 +417,7 @@ def test_it_can_be_told_not_to_ask(
     with_everything(job)
     done = run("check", "--fetch", "never")
     assert (done.code, done.err) == (1, "")
-    assert "Origin was not asked (`--fetch never`), so what stands on its other branches" in done.out
+    assert "Origin was not asked (`--fetch never`), so its other branches" in done.out
 
 
 # Outside of CI

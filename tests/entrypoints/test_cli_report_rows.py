@@ -209,15 +209,15 @@ def test_outside_of_ci_origin_tells(
     [
         (["--rows", "019"], "", "The database has no name."),
         (["--database", "production"], "", "There is nothing to report."),
-        (["--database", "p", "--rows", "019"], "GITHUB_REPOSITORY", "Which repository the database belongs to is not"),
-        (["--database", "p", "--rows", "019"], "ONEHEAD_SERVICE_URL", "Where the service is, is not told"),
+        (["--database", "p", "--rows", "019"], "GITHUB_REPOSITORY", "The repository of the database is not known"),
+        (["--database", "p", "--rows", "019"], "ONEHEAD_SERVICE_URL", "The address of the service is missing"),
         (["--database", "p", "--rows", "019"], "ONEHEAD_REPORT_KEY", "The report can't be signed"),
         (["--database", "p", "--forget"], "", "ONEHEAD_REPORT_SECRET is not set here, and it is needed to have a data"),
         (["--show-key"], "", "ONEHEAD_REPORT_SECRET is not set here, and it is needed to derive a key from it."),
         (["--database", "a`b", "--rows", "019"], "", "This can't be reported: the name of the database"),
         (["--database", "p", "--rows", "0`19"], "", "This can't be reported: a row has"),
-        (["--service", "shop", "--database", "p", "--rows", "1"], "", "Where the service is, is not told"),
-        (["--service", "http://a:b@c", "--database", "p", "--rows", "1"], "", "Where the service is, is not told"),
+        (["--service", "shop", "--database", "p", "--rows", "1"], "", "The address of the service is missing"),
+        (["--service", "http://a:b@c", "--database", "p", "--rows", "1"], "", "The address of the service is missing"),
     ],
 )
 def test_what_is_missing_is_said(
@@ -267,7 +267,7 @@ def test_a_service_that_stays_away(run: Run, service: Listener, monkeypatch: pyt
     service.answers = [(502, b"")]
     done = run("report-rows", "--database", "p", "--rows", "019")
     assert (done.code, len(service.heard)) == (3, 3)
-    assert "could not be told what the database holds: it answers HTTP 502." in done.err
+    assert "did not take the report: it answers HTTP 502." in done.err
     monkeypatch.setenv("ONEHEAD_SERVICE_URL", "http://127.0.0.1:1")
     done = run("report-rows", "--database", "p", "--rows", "019")
     assert done.code == 3

@@ -77,7 +77,7 @@ def test_the_order_of_columns_is_a_note(run: Run, tmp_path: Path, where: tuple[s
     _, other = Verify(run, repository(tmp_path, diamond(add("a"), add("b"))), *where).ways()
 
     assert other["result"] == "ok"
-    assert other["notes"] == ["users: the columns stand in another order: id, age, a, b"]
+    assert other["notes"] == ["users: the columns are in another order: id, age, a, b"]
 
 
 def test_labels_of_an_enum_that_sort_otherwise_are_a_difference(run: Run, tmp_path: Path, postgres: Postgres) -> None:

@@ -356,7 +356,7 @@ def test_a_repository_whose_head_is_no_branch(server: Server) -> None:
     server.bare.git("update-ref", "--no-deref", "HEAD", server.tip("main") or "")
     done = ask(server, "--on-error", "refuse", lines=line)
     assert done.returncode == 1
-    assert "HEAD of the repository names no branch, so nobody can tell which branch is deployed." in done.stderr
+    assert "HEAD of the repository names no branch, so it is not known which branch is deployed." in done.stderr
     assert "  → On the server, in the repository: git symbolic-ref HEAD refs/heads/main\n" in done.stderr
 
 

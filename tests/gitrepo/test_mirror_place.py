@@ -164,7 +164,7 @@ def test_what_can_not_be_removed_is_named(repo: Repository, tmp_path: Path, monk
     with mirrors.hold(url) as held, pytest.raises(CannotJudge) as caught:
         held.fetch()
     assert caught.value.message == (
-        f"{place} stands where a mirror has to be, and can't be removed: Operation not permitted."
+        f"{place} is in the place of a mirror and can't be removed: Operation not permitted."
     )
     assert caught.value.hint.startswith("Remove it, ")
 

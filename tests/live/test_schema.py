@@ -110,7 +110,7 @@ def test_the_order_of_columns_is_only_noted(tmp_path: Path) -> None:
     other = looked(f"sqlite:///{tmp_path}/b", "ALTER TABLE teams ADD b TEXT", "ALTER TABLE teams ADD a TEXT")
 
     assert (differences(one, other), differences(one, one)) == ((), ())
-    assert notes(one, other) == ("teams: the columns stand in another order: id, b, a",)
+    assert notes(one, other) == ("teams: the columns are in another order: id, b, a",)
     assert notes(one, one) == ()
 
 

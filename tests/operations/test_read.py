@@ -433,15 +433,15 @@ def test_statements_of_sqlalchemy() -> None:
     ("body", "why"),
     [
         ("op.get_bind().execute(sa.select(users.c.id))", "rows that it reads, and may act on"),
-        ("op.execute(make_sql())", "`make_sql`, which stands outside this file"),
-        ("backfill(op.get_bind())", "`backfill`, which stands outside this file"),
+        ("op.execute(make_sql())", "`make_sql`, which is outside this file"),
+        ("backfill(op.get_bind())", "`backfill`, which is outside this file"),
         ("Session(bind=op.get_bind())", "the ORM: what is done in a session"),
         ("op.create_view(1)", "`create_view`, which is no operation of Alembic's own"),
         ("op.drop_table(name())", "an operation for which the name of the table is computed"),
         ('op.add_column("t", column())', "an operation for which the column is computed"),
         ('op.add_column("t", sa.Column(n, sa.Text()))', "an operation for which the name of the column is computed"),
         ('exec("op.drop_table(1)")', "`exec`"),
-        ("metadata.create_all(op.get_bind())", "`create_all`, which stands outside this file"),
+        ("metadata.create_all(op.get_bind())", "`create_all`, which is outside this file"),
     ],
 )
 def test_what_cannot_be_told(body: str, why: str) -> None:
@@ -452,7 +452,7 @@ def test_what_cannot_be_told(body: str, why: str) -> None:
 @pytest.mark.parametrize(
     ("body", "before", "why"),
     [
-        ("move_players()", "from app.helpers import *", "`move_players`, which stands outside this file"),
+        ("move_players()", "from app.helpers import *", "`move_players`, which is outside this file"),
         ('list(map(op.drop_table, ["a", "b"]))', "", "an operation that is handed on"),
         ("run(op)", "from app import run", "an operation that is handed on"),
         ('op.get_context().impl.drop_table("a")', "", "a call of something computed"),

@@ -79,8 +79,8 @@ def test_what_cannot_be_known_is_never_called_safe() -> None:
     assert found.kind == Kind.UNKNOWN
     assert [each.message for each in found.clashes] == [
         (
-            "`019` holds SQL that is not recognised: `SELECT f()` (line 8): nobody but a person can tell whether it "
-            "gets along with the other side."
+            "`019` holds SQL that is not recognised: `SELECT f()` (line 8): a person has to decide whether it "
+            "conflicts with the other side."
         )
     ]
     assert found.first is None
@@ -90,8 +90,8 @@ def test_what_is_unknown_for_one_reason_is_told_once() -> None:
     body = "\n".join(f'op.execute("CALL f({n})")' for n in range(6)) + "\nhelper()\nop.drop_table('t')"
     found = messages({"019": body, "020": 'op.execute("CALL g()")'}, {"021": ADD})
     assert found[0] == (
-        "`019` holds SQL that is not recognised: `CALL f(0)` (line 8): nobody but a person can tell whether it gets "
-        "along with the other side. The same goes for 5 more of its kind in `019` (lines 9, 10, 11 and 2 more)."
+        "`019` holds SQL that is not recognised: `CALL f(0)` (line 8): a person has to decide whether it conflicts "
+        "with the other side. The same goes for 5 more of its kind in `019` (lines 9, 10, 11 and 2 more)."
     )
     assert [message.split()[0] for message in found] == ["`019`", "`019`", "`020`"]
 

@@ -131,7 +131,7 @@ def test_the_table_of_the_project_file_does_not_belong_into_the_own_one() -> Non
     assert problem == PolicyProblem(
         ".onehead.toml",
         2,
-        "`tool` does not belong here: in `.onehead.toml` the keys stand at the top, outside any table.",
+        "`tool` does not belong here: in `.onehead.toml` the keys belong at the top, outside any table.",
     )
 
 

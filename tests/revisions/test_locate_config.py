@@ -155,8 +155,8 @@ def test_an_alembic_section_without_script_location_counts_only_in_a_file_of_ale
 @pytest.mark.parametrize(
     ("text", "line", "beginning"),
     [
-        ("[alembic]\nscript_location = old\nscript_location = a\n", 3, "the key script_location stands twice"),
-        ("[x]\na = 1\n[x]\nb = 1\n[alembic]\nscript_location = a\n", 3, "the section [x] stands twice"),
+        ("[alembic]\nscript_location = old\nscript_location = a\n", 3, "the key script_location is there twice"),
+        ("[x]\na = 1\n[x]\nb = 1\n[alembic]\nscript_location = a\n", 3, "the section [x] is there twice"),
         ("[alembic]\nscript_location = a\n{% if x %}\n", 3, "it is neither a section nor a setting"),
         ("stray\n[alembic]\nscript_location = a\n", 1, "it is neither a section nor a setting"),
         (

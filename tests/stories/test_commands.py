@@ -420,7 +420,7 @@ def test_an_id_that_is_there_twice_is_mended_in_one_way_only(service: Service) -
     assert repair_branch(service) == "onehead/reissue/oauth"
 
     reply = service.ask(number, "/onehead merge")
-    assert "An id that is there twice is mended by a new id, neither by a merge nor by a re-parent" in reply
+    assert "Only a new id repairs an id that is there twice, not a merge or a re-parent" in reply
     assert repair_branch(service) == "onehead/reissue/oauth"
 
 

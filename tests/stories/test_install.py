@@ -108,7 +108,7 @@ def test_install_twice_checkup_and_uninstall(project: Project, onehead: Say, tmp
     assert [line for line in out.splitlines() if line.startswith(("missing", "wrong"))] == [
         f"missing       service: Nothing of onehead answers at {NOBODY}/healthz, seen from here."
     ]
-    assert out.endswith("One thing is to be mended.\n")
+    assert out.endswith("One thing has to be corrected.\n")
 
     code, out, _ = onehead("uninstall", forge, token, *more)
     assert (code, hooks(project)) == (0, [])

@@ -85,7 +85,7 @@ def test_a_database_is_told_by_its_rows(service: Service) -> None:
     assert "`019` and `021`. Its rows stand for 21 of 25 revisions; no table was looked at." in sections[2]
     assert "runs `022` `023` `024` `025`." in sections[2]
     assert ":x: `alembic upgrade head` stops: Requested revision 019 overlaps with other requested" in sections[3]
-    assert "- **error** `overlapping-rows`: The rows 018 and 019 can't stand together" in sections[3]
+    assert "- **error** `overlapping-rows`: The rows 018 and 019 exclude each other" in sections[3]
     assert (
         "**Way out**, if what 018 and 019 make is really there, all of it:\n\n"
         "1. `alembic stamp --purge 019` (**destructive**: rewrites the rows (018, 019) and runs nothing: note them "

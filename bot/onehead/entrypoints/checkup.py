@@ -44,7 +44,7 @@ def run(options: argparse.Namespace) -> int:
     if not trouble:
         print("All is well.")
         return 0
-    print("One thing is to be mended." if trouble == 1 else f"{trouble} things are to be mended.")
+    print("One thing has to be corrected." if trouble == 1 else f"{trouble} things have to be corrected.")
     return 1
 
 
@@ -62,7 +62,7 @@ def _parts(where: Site, options: argparse.Namespace) -> Iterator[Part]:
         yield from _access(where, bot, token)
     where.admin.ask_to_write(where.place.path)
     yield _webhook(where)
-    said = "Forgejo tells its latest deliveries and their answers on the webhook's page only."
+    said = "Forgejo shows its latest deliveries and their answers only on the webhook's page."
     yield Part("deliveries", Standing.UNSEEN, said)
     for repository in where.repositories:
         rule = where.admin.rule_for(repository.name, repository.default_branch)
@@ -146,7 +146,7 @@ def _rights(api: ForgejoApi, name: RepositoryName) -> Permissions:
 
 def _lost(me: User, *, is_admin: bool) -> Iterator[Part]:
     """What a token without `read:user` can't do: a token for named repositories, as a rule."""
-    said = f"It belongs to {me.login}, but lacks read:user, so it can't tell the service its own name."
+    said = f"It belongs to {me.login}, but lacks read:user, so the service can't read its own name."
     yield Part("bot's token", Standing.LIMITED, said, f"Set ONEHEAD_BOT={me.login} where the service runs.")
     said = "A token for named repositories pushes to no fork, not even where the author of a pull request allows edits."
     way = (
@@ -155,7 +155,7 @@ def _lost(me: User, *, is_admin: bool) -> Iterator[Part]:
     yield Part("repairs for forks", Standing.LIMITED, said, way)
     if is_admin:
         said = f"{me.login} is an administrator, which does not count with a token for named repositories."
-        way = "Nothing. The service makes no lost webhook anew, and asks nobody's permission: a webhook has to tell it."
+        way = "Nothing. The service makes no lost webhook anew and can't ask for permissions: it needs the webhook."
         yield Part("rights of an administrator", Standing.LIMITED, said, way)
 
 

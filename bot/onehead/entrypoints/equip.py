@@ -76,7 +76,7 @@ def _mending(settings: Settings, api: ForgejoApi) -> Callable[[Repository], None
         if not settings.public_url or not settings.webhook_secret:
             return
         if ensure_webhook(api, repository, settings.public_url, settings.webhook_secret[0].reveal()):
-            log.info("Made or mended the repository's webhook.", repository=str(repository.name))
+            log.info("Made or corrected the repository's webhook.", repository=str(repository.name))
 
     return mend
 

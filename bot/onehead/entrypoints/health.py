@@ -102,5 +102,5 @@ def _trouble_writing(place: Path) -> str | None:
             probe.write(_PROBE)
             probe.flush()
     except OSError as error:
-        return f"Nothing can be written to {place}: {error.strerror or error}. Every job fails until that is mended."
+        return f"Nothing can be written to {place}: {error.strerror or error}. Every job fails until that is corrected."
     return None

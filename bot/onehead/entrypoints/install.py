@@ -181,7 +181,7 @@ def _webhook(where: Site, options: argparse.Namespace) -> Webhook | None:
         return hook
     print(f"webhook: {done}; {where.place.words} sends every event to {to} now.")
     if done == "mended":
-        print("  Its secret stays: Forgejo neither tells nor changes it. --new-secret makes a webhook with a new one.")
+        print("  Its secret stays: Forgejo neither shows nor changes it. --new-secret makes a webhook with a new one.")
     elif known:
         print("  It is signed with the secret that you gave.")
     else:

@@ -167,9 +167,7 @@ class _Search:
         if is_shallow(self._git):
             return OnOrigin()  # which is reason enough to be careful, and is told elsewhere
         if self._origin is None or self._advertised is None:
-            return OnOrigin(
-                unseen=f"Origin {self._silence}, so what stands on its other branches and tags is not known."
-            )
+            return OnOrigin(unseen=f"Origin {self._silence}, so its other branches and tags are not known.")
         here, absent = self._origin.elsewhere()
         own = f"refs/heads/{judged.ref.removeprefix(_REMOTE).removeprefix('refs/heads/')}"
         names = [
@@ -182,7 +180,7 @@ class _Search:
         more = [f"{len(names) - _MOST_NAMED} more"] if len(names) > _MOST_NAMED else []
         shown = [*(f"`{name}`" for name in names[:_MOST_NAMED]), *more]
         listed = f"{', '.join(shown[:-1])} and {shown[-1]}" if len(shown) > 1 else shown[0]
-        unseen = f"Origin also has {listed}, not held by this clone, so what stands there could not be looked at."
+        unseen = f"Origin also has {listed}, not held by this clone, so these could not be examined."
         return OnOrigin(tuple(here), unseen)
 
     def _say_old(self, branch: str) -> None:

@@ -28,7 +28,7 @@ def run(options: argparse.Namespace) -> int:
     """Report, forget, or print a key; 0 when it is done, everything else is an error."""
     repository = options.repository or repository_of(os.environ) or _of_origin()
     if not repository:
-        raise UsageError("Which repository the database belongs to is not told.", "Name it: `--repository OWNER/NAME`.")
+        raise UsageError("The repository of the database is not known.", "Name it: `--repository OWNER/NAME`.")
     if options.show_key:
         print(key_of(_secret("to derive a key from it"), repository))
         return 0
@@ -117,7 +117,7 @@ def _send(service: str, report: Report, key: str) -> None:
     parts = urlsplit(service)
     if parts.scheme not in {"http", "https"} or not parts.netloc or "@" in parts.netloc:
         raise UsageError(
-            "Where the service is, is not told, or is no web address.",
+            "The address of the service is missing, or is no web address.",
             "Give `--service https://onehead.example.org`, or set ONEHEAD_SERVICE_URL.",
         )
     body = written(report)
@@ -137,7 +137,7 @@ def _send(service: str, report: Report, key: str) -> None:
         if pause is not None:
             time.sleep(pause)
     raise CannotJudge(
-        f"The service at {service} could not be told what the database holds: {trouble}.",
+        f"The service at {service} did not take the report: {trouble}.",
         "Report again later; until then, onehead does not know of it.",
     )
 

@@ -165,7 +165,7 @@ def _summary(accounts: dict[str, Account], *, rehearsal: bool) -> str:
     if forked:
         lines.append(f"A deployed branch is not at one head in {', '.join(forked)}: merge the repair offered there.")
     if broken:
-        lines.append(f"Not looked at to the end: {', '.join(broken)}. Run it again; the reason stands in the table.")
+        lines.append(f"Not looked at to the end: {', '.join(broken)}. Run it again; the table has the reason.")
     return "\n".join(lines)
 
 

@@ -76,7 +76,7 @@ def explain_pull(case: Case, *, losses_only: bool = False) -> str:
         tables = [table for found in case.tables.values() for table in found]
         lines += [f"- {sentence}" for table in tables for sentence in _losses(table)]
     if not losses_only and isinstance(plan, Merge | Reparent):
-        lines += ["", "The graph and what becomes of every database stand in onehead's other comment on this page."]
+        lines += ["", "The graph and the table of databases are in onehead's other comment on this page."]
     return "\n".join(lines).strip()
 
 

@@ -319,7 +319,7 @@ def _drafts(chain: list[Revision], trees: Trees) -> dict[str, _Draft]:
     for revision in chain:
         entry = listing.entries.get(revision.path)
         if entry is not None and entry.mode == SYMLINK:
-            raise CannotEdit(0, f"`{revision.path}` is a symbolic link, so the text stands in another file")
+            raise CannotEdit(0, f"`{revision.path}` is a symbolic link, so the text is in another file")
     drafts = {}
     for sibling in _siblings(chain, trees):
         drafts[sibling.revision.id] = _Draft(

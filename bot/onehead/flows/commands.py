@@ -231,7 +231,7 @@ class _Request:
             branch = self.bench.desk.api.branch(self.bench.repository.name, self.pull.head.ref)
             if branch.protected:
                 return (
-                    f"{code(branch.name)} is protected, and the forge does not tell who may push there: merge the "
+                    f"{code(branch.name)} is protected, and the forge does not show who may push there: merge the "
                     "repair pull request instead."
                 )
         return ""
@@ -254,7 +254,7 @@ def _chosen(case: Case, plan: Plan, strategy: Strategy) -> str:
         return "There is nothing to repair now. The choice is kept for when there is."
     if isinstance(plan, Reissue) and all(reason.code != ReasonCode.FRESH_IDS for reason in plan.reasons):
         return (
-            "An id that is there twice is mended by a new id, neither by a merge nor by a re-parent, so the repair "
+            "Only a new id repairs an id that is there twice, not a merge or a re-parent, so the repair "
             "stays as it is. The choice is kept for when the chain forks."
         )
     if strategy == "merge":

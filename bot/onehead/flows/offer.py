@@ -349,7 +349,9 @@ def _push(bench: Bench, name: str, sha: str, *, applicable: bool = False) -> str
     if tip == sha:
         return ""
     if tip is not None and not bench.holds_our_work(name):
-        return f"somebody has worked on {code(name)}, so onehead stands back; finish it there, or delete that branch."
+        return (
+            f"somebody has worked on {code(name)}, so onehead leaves it alone; finish it there, or delete that branch."
+        )
     in_the_way = next((other for other in bench.heads if f"{name}/".startswith(f"{other}/") and other != name), None)
     if in_the_way is not None:
         return (

@@ -87,7 +87,7 @@ def _default_branch(git: Git, old: Mapping[str, str], new: Mapping[str, str]) ->
     head = current_branch(git)
     if head is None:
         raise CannotJudge(
-            "HEAD of the repository names no branch, so nobody can tell which branch is deployed.",
+            "HEAD of the repository names no branch, so it is not known which branch is deployed.",
             "On the server, in the repository: git symbolic-ref HEAD refs/heads/main",
         )
     own = head.removeprefix(_HEADS)

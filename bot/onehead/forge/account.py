@@ -63,7 +63,7 @@ def _agreed(api: ForgejoApi, named: str) -> User:
         ) from nobody
     if _tells_of_everybody(api, where):
         raise UsageError(
-            f"Nothing proves that the token belongs to {named}: an administrator of {where.name} is told of everybody.",
+            f"Nothing proves that the token belongs to {named}: an administrator of {where.name} can see everybody.",
             "Make a token with read:user, or one for named repositories: with it nobody is an administrator.",
         )
     return found

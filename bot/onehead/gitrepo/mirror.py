@@ -313,7 +313,7 @@ def _clear(place: Path) -> None:
                 shutil.rmtree(place)
     except OSError as trouble:
         raise CannotJudge(
-            f"{trouble.filename or place} stands where a mirror has to be, and can't be removed: {trouble.strerror}.",
+            f"{trouble.filename or place} is in the place of a mirror and can't be removed: {trouble.strerror}.",
             "Remove it, or give it to the account that onehead runs as; the mirror is then cloned anew.",
         ) from trouble
 

@@ -163,7 +163,7 @@ class Calls(Evaluation):
         elif path.name == "alembic.context.execute":
             self._executed(made, node, "context.execute")
         elif package not in _HARMLESS:
-            why = f"`{name}`, which stands outside this file"
+            why = f"`{name}`, which is outside this file"
             self.emit(calls.unknown(why, made), node, name)
         return made
 

@@ -46,7 +46,7 @@ def on_each_other(left: Act, right: Act) -> Iterator[Rule]:
         case ChangeRows() as a, ChangeRows() as b if _one_table(a.table, b.table):
             yield from _rows(a, b)
         case AddLabel() as a, AddLabel() as b if enum(a.enum) == enum(b.enum) and a.label != b.label:
-            says = "no error, but the labels stand in the order in which they were added: sorting and ranges differ."
+            says = "no error, but the labels are in the order in which they were added: sorting and ranges differ."
             yield Rule(Kind.SILENT, says, "", POSTGRESQL)
 
 
@@ -60,7 +60,7 @@ def _directed(x: Act, y: Act) -> Iterator[Rule]:
         yield from _before_rows(a, b)
     match a:
         case DropColumn() if isinstance(b, DropConstraint | DropIndex) and _one_table(a.table, b.table):
-            says = "{b} has to run first: what stands on that column goes with it, or keeps it from going."
+            says = "{b} has to run first: what depends on that column is dropped with it, or prevents the drop."
             yield Rule(Kind.ORDER, says, "b")
         case AddLabel():
             yield from _label(a, y, autocommit=x.step.autocommit)

@@ -143,7 +143,7 @@ def _unknown(ours: Side, theirs: Side) -> Iterable[Clash]:
                 groups.setdefault((act.revision, act.step.does.why), {}).setdefault(act.step.line, act)
         for group in groups.values():
             act, *others = group.values()
-            message = f"{act}: nobody but a person can tell whether it gets along with the other side."
+            message = f"{act}: a person has to decide whether it conflicts with the other side."
             if others:
                 lines = listed([str(other.step.line) for other in others], 3)
                 noun = "line" if len(others) == 1 else "lines"

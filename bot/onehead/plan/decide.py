@@ -258,10 +258,9 @@ def _moving(
     # A row under an id that nothing bears any more stops the upgrade, so such a database skips nothing.
     kept = [id_ for id_ in moved if id_ not in new_ids]
     run = "" if len(kept) == len(moved) else f" run {named(kept)}"
+    loses = kept and not policy.fresh_ids
     skips = (
-        ""
-        if policy.fresh_ids or not kept
-        else f" If one has{run}, it would silently skip {_passed(facts, moves)}: use `--strategy merge`."
+        f" If one has{run}, it would silently skip {_passed(facts, moves)}: use `--strategy merge`." if loses else ""
     )
     free = Reason(
         ReasonCode.NOT_ESCAPED,

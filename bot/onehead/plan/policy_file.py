@@ -137,7 +137,9 @@ def _read(key: str, value: Any, path: str) -> dict[str, Any]:
         import difflib  # noqa: PLC0415 - only where something is wrong
 
         if path == OWN_FILE and key in ("tool", "onehead"):
-            raise _BadValueError(f"does not belong here: in `{OWN_FILE}` the keys stand at the top, outside any table.")
+            raise _BadValueError(
+                f"does not belong here: in `{OWN_FILE}` the keys belong at the top, outside any table."
+            )
         close = difflib.get_close_matches(key, _KEYS, n=1)
         advice = f"Did you mean `{close[0]}`?" if close else f"Known are {', '.join(f'`{name}`' for name in _KEYS)}."
         raise _BadValueError(f"is not a key of onehead's policy. {advice}")

@@ -92,7 +92,7 @@ def _reasons(fresh: dict[str, Revision], copies: dict[Revision, Revision]) -> tu
     ]
     if fresh:
         message = (
-            f"{quoted([revision.path for _, revision in sorted(fresh.items())])} is the newer definition and stands on "
+            f"{quoted([revision.path for _, revision in sorted(fresh.items())])} is the newer definition and is on "
             "no other branch or tag, so it gets a new id; a merge would leave one of the two unrun."
         )
         reasons.append(Reason(ReasonCode.DUPLICATE_NOT_ESCAPED, message))

@@ -134,13 +134,13 @@ def _about_rows(ailment: Ailment, names: str, diagnosis: Diagnosis) -> Told:
             )
         case Ailment.REPEATED_ROW:
             return Told(
-                f"The row {names} stands there more than once, so the version table has lost its primary key. The next "
+                f"The row {names} is there more than once, so the version table has lost its primary key. The next "
                 'upgrade stops with "expected to match one row".',
                 "Write each row once, and give the table its primary key back.",
             )
         case _:
             return Told(
-                f"The rows {names} can't stand together: one of them is part of what another stands for. Alembic stops "
+                f"The rows {names} exclude each other: one of them already includes another. Alembic stops "
                 'with "overlaps with other requested revisions".',
                 "Keep the one that is true; plain `alembic stamp` does nothing here, only `stamp --purge` does.",
             )

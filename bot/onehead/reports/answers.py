@@ -183,7 +183,7 @@ def _next(explained: Explained) -> str:
     if explained.repair:
         return f"merge {explained.repair}; until then deploys can use `alembic upgrade heads`."
     if explained.examination.verdict != "ok":
-        return "see what stands against this in the checks of the branch; onehead repairs what it can by itself."
+        return "see the reason in the checks of the branch; onehead repairs what it can by itself."
     if explained.crashes:
         return "find out what the crashing deploy is made of, as said above, before anything is changed in a database."
     return "`/onehead doctor ROW…` says what becomes of a database with other rows."

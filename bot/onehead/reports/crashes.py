@@ -65,7 +65,7 @@ _OF_A_COMMAND = {
         "(bytes instead of text), or the type of the column `version_num`. The chain is not to blame."
     ),
     Trouble.NOT_ON_ONE_LINE: (
-        "The command names a revision that can't be reached from where the database stands, in the way that was asked "
+        "The command names a revision that can't be reached from the database's revision in the way that was asked "
         "for. The heads on {main}: {heads}. Name a revision above the database's row for `upgrade`, one beneath it for "
         "`downgrade`. Where the chain has more than one line, name the revision instead of counting steps. Nothing was "
         "run."

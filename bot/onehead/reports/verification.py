@@ -225,7 +225,7 @@ _STEPS = {
     Result.LOSS: "Keep the parents of published revisions as they are, and join with a merge; see `onehead states`.",
     Result.DIFFERENT: "Such databases stay unlike others. Settle the order, or add a revision that makes them alike.",
     Result.REFUSED: "`onehead check` says what is wrong with the chain, and `onehead fix` repairs a fork.",
-    Result.FAILED: "A deploy of such a database stops there. Mend the revision before it is published.",
+    Result.FAILED: "A deploy of such a database stops there. Correct the revision before it is published.",
     Result.OUT_OF_TIME: "Find out what it waits for; where it only needs longer, give it more: `--timeout SECONDS`.",
     Result.OUT_OF_MEMORY: "Let it work in portions; where that is no use, give it more: `--memory MIB`.",
     Result.NOT_STARTED: "Give env.py what it needs: variables with `--env NAME=VALUE`, arguments with `-x KEY=VALUE`.",

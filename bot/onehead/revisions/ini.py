@@ -91,7 +91,7 @@ def read_ini(data: bytes) -> Ini:
             _report(ini, number, "it is neither a section nor a setting, so Alembic refuses the file; remove it")
             continue
         if key in options:
-            reason = f"the key {key[:40]} stands twice in one section, so Alembic refuses the file"
+            reason = f"the key {key[:40]} is there twice in one section, so Alembic refuses the file"
             _report(ini, number, f"{reason}; keep one (the last is used here)")
         option = options[key] = Option("", number)
         open_option = [value]
@@ -109,7 +109,7 @@ def _open_section(ini: Ini, name: str, number: int) -> dict[str, Option]:
     if name == "DEFAULT":
         return ini.defaults
     if name in ini.sections:
-        reason = f"the section [{name[:40]}] stands twice, so Alembic refuses the file"
+        reason = f"the section [{name[:40]}] is there twice, so Alembic refuses the file"
         _report(ini, number, f"{reason}; make it one (both are read here)")
     ini.lines.setdefault(name, number)
     return ini.sections.setdefault(name, {})

@@ -142,7 +142,7 @@ def _undo(evidence: Evidence, dialect: Dialect) -> Step | None:
             full = _quoted(f"{thing.schema}.{thing.name}" if thing.schema else thing.name, dialect)
             return Step(f"DROP TABLE {full}", "destructive", "with all of its rows; look first whether it has any")
         case "column":
-            return Step(f"ALTER TABLE {table} DROP COLUMN {name}", "destructive", "with all that stands in it")
+            return Step(f"ALTER TABLE {table} DROP COLUMN {name}", "destructive", "with all of its values")
         case "index" if dialect in ("mysql", "mariadb"):
             return Step(f"DROP INDEX {name} ON {table}", "destructive", "it is made again")
         case "index":

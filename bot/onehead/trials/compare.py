@@ -23,7 +23,7 @@ def differences(fresh: Schema, here: Schema) -> tuple[Difference, ...]:
 def notes(fresh: Schema, here: Schema) -> tuple[str, ...]:
     """What differs and does no harm: in which order the columns of a table stand."""
     return tuple(
-        f"{table}: the columns stand in another order: {', '.join(here.orders[table])}"
+        f"{table}: the columns are in another order: {', '.join(here.orders[table])}"
         for table, order in sorted(fresh.orders.items())
         if table in here.orders and order != here.orders[table] and set(order) == set(here.orders[table])
     )

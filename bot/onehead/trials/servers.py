@@ -147,7 +147,7 @@ def given_server(address: Address) -> Server:
     if address.url.get_backend_name() == "sqlite":
         raise UsageError(
             "An SQLite file is not touched: it may be somebody's.",
-            "Say `--dialect sqlite` instead of an address; scratch files are made then.",
+            "Use `--dialect sqlite` instead of an address; scratch files are made then.",
         )
     return DatabaseServer(address, private=False)
 
