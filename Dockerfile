@@ -6,6 +6,7 @@ WORKDIR /src
 COPY pyproject.toml README.md requirements.lock requirements-build.lock ./
 COPY bot ./bot
 COPY templates ./templates
+COPY deploy/completion.py ./deploy/completion.py
 # Only what the locks name comes from a network. Without pip, nothing can be installed into the image later, and it is smaller.
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 RUN python -m venv /opt/build \
