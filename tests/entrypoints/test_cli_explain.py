@@ -98,7 +98,7 @@ Next: onehead doctor --at main --database-url URL says what that database has re
             "main",
             (
                 "`alembic_version` holds `004` and "
-                "`005`, which comes after `004` and stands for it. One of the rows is too many; "
+                "`005`, which comes after `004` and includes it. One of the rows is too many; "
                 "`onehead doctor --at main --rows 005,004` says which"
             ),
         ),

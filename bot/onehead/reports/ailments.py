@@ -198,10 +198,10 @@ def _about_the_schema(ailment: Ailment, names: str, diagnosis: Diagnosis) -> Tol
             )
         case Ailment.LOST:
             return Told(
-                f"The rows say that {names} ran, and nothing of what it makes is there. Either it was put beneath what "
+                f"The rows say that {names} ran, but nothing that it makes is there. Either it was put beneath what "
                 "had run already (its parent was changed, or it was inserted), so that it never ran and never will; or "
                 "somebody has removed it all by hand.",
-                "Run it late, as below, only if the rest does not rest on its absence: look at both sides first.",
+                "Run it now, as below, only if nothing that ran since needs it to be absent: look at both sides first.",
                 "Was it removed on purpose?",
             )
         case _:

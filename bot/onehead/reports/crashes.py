@@ -166,7 +166,7 @@ def _overlaps(crash: Crash, known: Known, reader: Reader) -> str:
     graph, mark = known.facts.target, reader.mark
     subject, others = mark(crash.subject), named(crash.names, mark)
     beneath = crash.subject in graph and all(name in graph.ancestors(crash.subject) for name in crash.names)
-    why = f", which comes after {others} and stands for it" if crash.names and beneath else " together with it"
+    why = f", which comes after {others} and includes it" if crash.names and beneath else " together with it"
     return (
         f"`alembic_version` holds {others or 'another revision'} and {subject}{why}. One of the rows is too many; "
         f"{reader.doctor((crash.subject, *crash.names))} says which, and how to take it out."

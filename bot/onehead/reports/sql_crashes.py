@@ -141,7 +141,7 @@ def _not_there(crash: Crash, known: Known, reader: Reader) -> str:
     after = [id_ for id_ in makers.make if running in graph and id_ != running]
     if after:
         return (
-            f"{text} Nothing makes {named(after, mark)} run before {mark(running)}: the two stand on different sides "
+            f"{text} Nothing makes {named(after, mark)} run before {mark(running)}: the two are on different sides "
             f"of the chain, so the order differs between databases. Add it to `depends_on` of "
             f"{mark(running)}.{_undone(crash)}"
         )
