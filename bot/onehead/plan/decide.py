@@ -20,7 +20,7 @@ from onehead.plan.merging import merge_steps
 from onehead.plan.plans import Merge, Move, Nothing, Plan, Reason, ReasonCode, Refuse, Reissue, Reparent, bounded
 from onehead.plan.policy import Policy
 from onehead.plan.reissue import BREAK_THE_CIRCLE, decide_reissue
-from onehead.plan.reparent import NotMovable, moves_for
+from onehead.plan.reparent import NotMovable, made_linear, moves_for
 from onehead.revisions.graph import Graph
 from onehead.revisions.revision import Revision
 from onehead.wording import becomes, listed
@@ -210,7 +210,7 @@ def _join(
 ) -> Plan:
     """Re-parent where that is safe and possible for every fork, merge otherwise."""
     try:
-        moves = moves_for(facts.target, facts.merged, *forks)
+        moves = made_linear(facts, facts.merged, moves_for(facts.target, facts.merged, *forks))
     except NotMovable as obstacle:
         if policy.strategy == "reparent":
             return Refuse((obstacle.reason,), ("Run `onehead fix --strategy merge`: a merge is always possible.",))

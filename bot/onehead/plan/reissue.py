@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Iterator
 from onehead.plan.facts import Evidence, Facts
 from onehead.plan.forks import forks_of
 from onehead.plan.plans import Move, Plan, Reason, ReasonCode, Refuse, Reissue, bounded
-from onehead.plan.reparent import NotMovable, moves_for
+from onehead.plan.reparent import NotMovable, made_linear, moves_for
 from onehead.revisions.graph import Graph
 from onehead.revisions.revision import Revision
 from onehead.wording import listed, quoted
@@ -51,7 +51,7 @@ def decide_reissue(facts: Facts, evidence: Evidence) -> Plan:
         return Refuse((Reason(ReasonCode.CYCLE, message),), (BREAK_THE_CIRCLE,))
     try:
         forks = (fork for fork in forks_of(facts, renamed) if fork.introduced_by == "head")
-        moves = moves_for(facts.target, renamed, *forks, last=names.values())
+        moves = made_linear(facts, renamed, moves_for(facts.target, renamed, *forks, last=names.values()))
     except NotMovable as obstacle:
         told = obstacle.reason._replace(message=obstacle.reason.message.replace(_FRESH, ""))
         return Refuse((told,), _OPTIONS)

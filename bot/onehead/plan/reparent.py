@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
-from onehead.plan.forks import Fork
+from onehead.plan.facts import Facts
+from onehead.plan.forks import Fork, forks_of
 from onehead.plan.plans import Move, Reason, ReasonCode
 from onehead.revisions.graph import Graph
 from onehead.wording import quoted
@@ -46,6 +47,24 @@ def moves_for(target: Graph, merged: Graph, *forks: Fork, last: Collection[str] 
         message = f"Moving {quoted([*moves])} onto {quoted([*onto])} would not leave one line."
         raise NotMovable(ReasonCode.NOT_MOVABLE, message)
     return tuple(moves.values())
+
+
+def made_linear(facts: Facts, graph: Graph, moves: tuple[Move, ...]) -> tuple[Move, ...]:
+    """The moves, proven: with them the branch brings no fork.
+
+    Where lines that labels tell apart meet, a move may leave a head beside another one that nothing names as meant.
+
+    Raises:
+        NotMovable: it would still bring one.
+    """
+    after = graph.replaced(graph.revisions[move.revision]._replace(parents=move.new_parents) for move in moves)
+    left = [fork for fork in forks_of(facts, after) if fork.introduced_by == "head"]
+    if left:
+        message = (
+            f"Moving {quoted([m.revision for m in moves])} would still leave several heads: {_names(left[0].heads)}."
+        )
+        raise NotMovable(ReasonCode.NOT_MOVABLE, message)
+    return moves
 
 
 def _one_line(target: Graph, merged: Graph, end: Graph, fork: Fork, last: Collection[str]) -> Iterator[Move]:
