@@ -16,8 +16,8 @@ LOCK   := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gene
 # Arguments that only some invocations need: `make demo KEEP=1`, `make test ARGS='-k fork'`.
 KEEP ?=
 ARGS ?=
-# Many tests wait for a server or a database: three of them keep two cores busy.
-WORKERS ?= $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 2) * 3 // 2)')
+# Many tests wait for a server or a database: four of them keep two cores busy.
+WORKERS ?= $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 2) * 2)')
 PYTEST := $(BIN)/python -m pytest --numprocesses=$(WORKERS) --dist=worksteal --durations=10
 # One long walk instead of all ten: `make simulate SEED=7 MOVES=500`; in one repository alone: ONLY=hexes.
 SEED ?=

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+from collections import Counter
 from collections.abc import Iterator
 
 import pytest
@@ -19,6 +20,12 @@ __all__ = ["api_of", "before_16", "forgejo", "project", "receiver", "since_16", 
 SERVERS = {"postgres", "mariadb"}
 """Fixtures that start a real database server."""
 
+COSTLY = {"contract", "crash_log", "entrypoints", "gitrepo", "states", "stories"}
+"""Rooms whose cases start programs, or walk chains with Alembic."""
+
+FEW = 4
+"""Cases of each table there that a quick run takes in any case."""
+
 # No deadline: how long one example takes says more about the machine than about the code.
 settings.register_profile("thorough", max_examples=200, deadline=None, database=None)
 settings.register_profile("quick", settings.get_profile("thorough"), max_examples=25)
@@ -26,10 +33,18 @@ settings.load_profile("thorough")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Whatever needs a database server is slow, without a word in the test itself."""
+    """Whatever needs a database server is slow, and of a long table of costly cases all but every third."""
+    cases: Counter[str] = Counter()
     for item in items:
-        if isinstance(item, pytest.Function) and SERVERS.intersection(item.fixturenames):
+        if not isinstance(item, pytest.Function):
+            continue
+        if SERVERS.intersection(item.fixturenames):
             item.add_marker(pytest.mark.slow)
+        elif COSTLY.intersection(item.path.parts) and item.originalname != item.name:
+            table = f"{item.path}::{item.originalname}"
+            cases[table] += 1
+            if cases[table] > FEW and cases[table] % 3:
+                item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture(scope="session", autouse=True)
