@@ -35,7 +35,7 @@ def explained(repo: Repository, run: Run, tmp_path: Path):  # type: ignore[no-un
         done = run("explain", "--repo", repo.path, "--at", at, file)
         assert done.err == ""
         # As it reads, not as it is broken into lines.
-        return done.code, " ".join(done.out.split())
+        return done.code, " ".join(done.out.split()).replace(str(repo.path), "HERE")
 
     return explain
 
@@ -70,7 +70,7 @@ alembic/versions: one head, 009
   The database then goes on by itself from `004`. Do not `stamp`: that runs no migration, and what
   is skipped would never be made.
 
-Next: onehead doctor --at main --database-url URL says what that database has really been through.
+Next: onehead doctor --repo {repo.path} --at main --database-url URL says what that database has really been through.
 """
     )
 
@@ -99,7 +99,7 @@ Next: onehead doctor --at main --database-url URL says what that database has re
             (
                 "`alembic_version` holds `004` and "
                 "`005`, which comes after `004` and includes it. One of the rows is too many; "
-                "`onehead doctor --at main --rows 005,004` says which"
+                "`onehead doctor --repo HERE --at main --rows 005,004` says which"
             ),
         ),
         ("sqlite3.OperationalError: table teams already exists", "main", "`005` of this chain makes it."),
@@ -259,7 +259,7 @@ def test_an_id_that_is_there_twice_is_no_foreign_commit(repo: Repository, explai
     code, told = explained(TWO_HEADS, "twice")
     assert code == 0
     assert "The id `009` is declared twice on `twice`" in told
-    assert "`onehead check --target twice` says what repairs it." in told
+    assert "`onehead check --repo HERE --target twice` says what repairs it." in told
     assert "another commit" not in told
 
 
@@ -284,7 +284,7 @@ def test_commands_are_printed_on_one_line(repo: Repository, run: Run, tmp_path: 
         f"FAILED: Requested revision {rows[0]} overlaps with other requested revisions {rows[1]}, {rows[2]}\n"
     )
     done = run("explain", "--repo", repo.path, "--at", "main", tmp_path / "log")
-    assert f"`onehead doctor --at main --rows {','.join(rows)}`" in done.out
+    assert f"`onehead doctor --repo {repo.path} --at main --rows {','.join(rows)}`" in done.out
 
 
 def test_of_a_long_log_the_end_is_read(

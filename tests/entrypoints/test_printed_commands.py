@@ -376,3 +376,32 @@ def test_what_brings_the_reports_of_databases(
     place.type(command)
     assert place.log[-1] == (command, 0)
     assert ("refs/onehead/databases" in git(work, "for-each-ref")) == known
+
+
+@pytest.mark.parametrize(
+    ("first", "printed"),
+    [
+        ("onehead doctor --repo 'my work' --at main --rows 003", "onehead fix --repo 'my work' --target main"),
+        ("onehead explain --repo 'my work' --at main crash.log", "onehead check --repo 'my work' --target main"),
+        (
+            "onehead explain --repo 'my work' --at main row.log",
+            "git -C 'my work' log --all --oneline -Sgone",
+        ),
+    ],
+)
+def test_what_is_printed_about_another_repository_names_it(
+    first: str, printed: str, shop: Repository, tmp_path: Path, at: Callable[[Path], Place]
+) -> None:
+    shop.commit("main", revision("006", "002"))
+    desk = tmp_path / "desk"
+    clone(shop, desk / "my work", "--branch", "main")
+    said = "FAILED: Multiple head revisions are present for given argument 'head'; please specify a specific target"
+    (desk / "crash.log").write_text(f"ERROR [alembic.util.messaging] {said} revision\n  {said} revision\n")
+    (desk / "row.log").write_text("FAILED: Can't locate revision identified by 'gone'\n")
+    place = at(desk)
+    told = [*commands(place.type(first))]
+    assert printed in told
+    for command in told:
+        if not command.startswith(("git ", "onehead ")):
+            continue
+        assert not re.search(r"error:|No git repository|is not a git repository", place.type(command)), place.log

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from onehead.entrypoints.examining import Work, examined
 from onehead.entrypoints.terminal import painter
-from onehead.reports.text import is_repairable, report
+from onehead.reports.text import is_repairable, named_again, report
 
 if TYPE_CHECKING:
     from onehead.plan.findings import Code
@@ -34,11 +34,10 @@ def _fix(work: Work, examination: Examination, options: argparse.Namespace) -> s
     """The command that writes the repair, as it is typed where this one was."""
     from shlex import join  # noqa: PLC0415 - only where something is wrong
 
-    repo = () if options.repo == "." else ("--repo", options.repo)
     head = () if examination.head is None else ("--head", work.named(examination.head))
     # What was asked of origin has to be asked again.
     fetch = () if options.fetch == "auto" else ("--fetch", options.fetch)
-    return join(("onehead", "fix", *repo, "--target", work.named(examination.target), *head, *fetch))
+    return f"onehead fix{named_again(options.repo)} {join(('--target', work.named(examination.target), *head, *fetch))}"
 
 
 def _machine_readable(work: Work, changes: dict[str, tuple[FileChange, ...]], form: str) -> str:

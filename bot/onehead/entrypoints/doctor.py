@@ -48,7 +48,7 @@ def run(options: argparse.Namespace) -> int:
             visit = _by_rows(examination, chosen, options.rows, others)
         else:
             visit = _by_sight(examination, trees, chosen, options, others)
-        visit = visit._replace(places=_places(visit, others))
+        visit = visit._replace(places=_places(visit, others), repo=options.repo)
     if options.format == "json":
         sys.stdout.write(json.dumps(doctor_document(visit), indent=2) + "\n")
     else:

@@ -62,7 +62,7 @@ def run(options: argparse.Namespace) -> int:
             if needs_traces:
                 traces[facts.environment.path] = traces_in(facts, trees)
     known |= {id_ for id_ in places if _is_known(places, id_)}
-    log = CrashLog(reading.believed(known), examination, places, traces, is_whole)
+    log = CrashLog(reading.believed(known), examination, places, traces, is_whole, options.repo)
     sys.stdout.write(explained_text(log, painter(sys.stdout)))
     return 3 if not log.reading.crashes or examination.verdict == "unreadable" else 0
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from onehead.reports.paint import visible
+from onehead.reports.text import named_again
 from onehead.states.ailments import Ailment, Complaint, Diagnosis
 from onehead.states.rows import Row, Whereabouts
 from onehead.wording import listed as several
@@ -26,7 +27,9 @@ class Told(NamedTuple):
     question: str = ""
 
 
-def told(complaint: Complaint, diagnosis: Diagnosis, places: Mapping[str, Whereabouts], target: str) -> Told:
+def told(
+    complaint: Complaint, diagnosis: Diagnosis, places: Mapping[str, Whereabouts], target: str, repo: str = "."
+) -> Told:
     """Say one complaint.
 
     Args:
@@ -34,19 +37,22 @@ def told(complaint: Complaint, diagnosis: Diagnosis, places: Mapping[str, Wherea
         diagnosis: the database.
         places: revisions that the files don't declare → where they stand otherwise.
         target: name of the judged branch or commit.
+        repo: the repository as it was named, for commands that are typed there.
     """
     names = listed(complaint.names)
     match complaint.ailment:
         case Ailment.BROKEN_CHAIN:
             return Told(
                 f"The migrations themselves don't hang together ({names}), so Alembic stops whatever a database holds.",
-                f"`onehead check --target {target}` says what is wrong. Correct that first; the database can wait.",
+                f"`onehead check{named_again(repo)} --target {target}` says what is wrong. Correct that first; the "
+                "database can wait.",
             )
         case Ailment.MULTIPLE_HEADS:
             return Told(
                 f"The chain has the heads {names}, so `alembic upgrade head` stops before it runs anything, whatever "
                 "the database holds.",
-                f"`onehead fix --target {target}` writes the merge; until it is in, `alembic upgrade heads` works.",
+                f"`onehead fix{named_again(repo)} --target {target}` writes the merge; until it is in, `alembic "
+                "upgrade heads` works.",
             )
         case Ailment.UNKNOWN_ROW:
             return _unknown(complaint.names, diagnosis, places, target)

@@ -13,7 +13,7 @@ from onehead.plan.plans import Nothing, Plan, ReasonCode
 from onehead.plan.verdict import Examination, Examined
 from onehead.quoting import code, inline, inline_code
 from onehead.render import environment
-from onehead.reports.crash_reader import Known
+from onehead.reports.crash_reader import Background
 from onehead.reports.crashes import ANOTHER_CAUSE, meaning
 from onehead.reports.endings import compared
 from onehead.reports.explained import concerns
@@ -106,7 +106,7 @@ def _environment(explained: Explained, examined: Examined) -> dict[str, Any]:
             {
                 "line": code(crash.line),
                 "text": meaning(
-                    crash, Known(facts, explained.examination.target, explained.elsewhere.get(crash.subject, ""))
+                    crash, Background(facts, explained.examination.target, explained.elsewhere.get(crash.subject, ""))
                 ),
             }
             for crash in explained.crashes

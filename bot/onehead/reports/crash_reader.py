@@ -10,7 +10,7 @@ from onehead.plan.facts import Facts
 from onehead.plan.verdict import Point
 from onehead.quoting import code
 from onehead.reports.paint import visible
-from onehead.reports.text import short_ref
+from onehead.reports.text import named_again, short_ref
 from onehead.states.traces import Traces
 from onehead.wording import listed, shortened
 
@@ -23,12 +23,14 @@ class Reader(NamedTuple):
         doctor: the command that judges a database by some rows.
         nowhere: what is said of a revision that nothing else here has.
         repairing: where to find the repair of a chain.
+        git: how a command of git for the repository begins.
     """
 
     mark: Callable[[str], str]
     doctor: Callable[[Sequence[str]], str]
     nowhere: str
     repairing: str
+    git: str = "git"
 
 
 IN_A_COMMENT = Reader(
@@ -39,23 +41,24 @@ IN_A_COMMENT = Reader(
 )
 
 
-def in_a_terminal(at: str) -> Reader:
-    """A reader who judges a commit in a terminal: commands are those of the command line."""
+def in_a_terminal(at: str, repo: str = ".") -> Reader:
+    """A reader who judges a commit of a repository in a terminal: commands are those of the command line."""
     ref = quote(visible(at))
     return Reader(
         lambda text: f"`{visible(text)}`",
-        lambda rows: f"`{doctor_at(at)} --rows {quote(visible(','.join(rows)))}`",
+        lambda rows: f"`{doctor_at(at, repo)} --rows {quote(visible(','.join(rows)))}`",
         "no branch, tag or earlier commit of this repository has it",
-        f"`onehead check --target {ref}` says what repairs it.",
+        f"`onehead check{named_again(repo)} --target {ref}` says what repairs it.",
+        f"git{named_again(repo, '-C')}",
     )
 
 
-def doctor_at(at: str) -> str:
-    """The command that judges databases of a commit; `HEAD` needs no option."""
-    return "onehead doctor" if at == "HEAD" else f"onehead doctor --at {quote(visible(at))}"
+def doctor_at(at: str, repo: str = ".") -> str:
+    """The command that judges databases of a commit; `HEAD` and the repository here need no option."""
+    return f"onehead doctor{named_again(repo)}" + ("" if at == "HEAD" else f" --at {quote(visible(at))}")
 
 
-class Known(NamedTuple):
+class Background(NamedTuple):
     """What there is to know about a crash.
 
     Attributes:

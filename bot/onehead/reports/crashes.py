@@ -6,12 +6,13 @@ Which text has which cause was measured; none of it is guessed from the words al
 from __future__ import annotations
 
 from collections.abc import Callable
+from shlex import quote
 
 from onehead.crash_log.catalogue import Trouble
 from onehead.crash_log.read import Crash
 from onehead.plan.facts import Facts
 from onehead.plan.forks import forks_of
-from onehead.reports.crash_reader import IN_A_COMMENT, Known, Reader, named
+from onehead.reports.crash_reader import IN_A_COMMENT, Background, Reader, named
 from onehead.reports.sql_crashes import meaning_in_the_database
 from onehead.states.rows import read_rows
 from onehead.wording import shortened
@@ -23,7 +24,7 @@ ANOTHER_CAUSE = (
 """Said of a chain that has parted and is rejoined, where a crash was reported: people suspect it."""
 
 
-def meaning(crash: Crash, known: Known, reader: Reader = IN_A_COMMENT) -> str:
+def meaning(crash: Crash, known: Background, reader: Reader = IN_A_COMMENT) -> str:
     """What one complaint of Alembic's or of a database says about a branch, how to tell, and what not to do."""
     if crash.trouble in _OF_A_COMMAND:
         mark = reader.mark
@@ -81,7 +82,7 @@ _OF_A_COMMAND = {
 }
 
 
-def _multiple_heads(crash: Crash, known: Known, reader: Reader) -> str:
+def _multiple_heads(crash: Crash, known: Background, reader: Reader) -> str:
     graph, mark = known.facts.target, reader.mark
     main = mark(known.deployed)
     if graph.duplicates:
@@ -108,7 +109,7 @@ def _multiple_heads(crash: Crash, known: Known, reader: Reader) -> str:
 _MOST_DUPLICATES = 3
 
 
-def _cannot_locate(crash: Crash, known: Known, reader: Reader) -> str:
+def _cannot_locate(crash: Crash, known: Background, reader: Reader) -> str:
     graph, mark = known.facts.target, reader.mark
     main, subject = mark(known.deployed), mark(crash.subject)
     if crash.subject in graph:
@@ -136,19 +137,19 @@ def _cannot_locate(crash: Crash, known: Known, reader: Reader) -> str:
     )
 
 
-def _elsewhere(crash: Crash, known: Known, reader: Reader) -> str:
+def _elsewhere(crash: Crash, known: Background, reader: Reader) -> str:
     if known.places:
         return f"it is on {known.places}. Somebody has run that branch on this database"
     if known.past:
         return f"{known.past}, after a database had run it"
+    find = reader.mark(f"{reader.git} log --all --oneline -S{quote(crash.subject)}")
     return (
-        f"{reader.nowhere}. It was removed or renamed after a database had run it "
-        f"({reader.mark(f'git log --all --oneline -S{crash.subject}')} finds the commit), or another service keeps its "
-        "rows in the same table"
+        f"{reader.nowhere}. It was removed or renamed after a database had run it ({find} finds the commit), or "
+        "another service keeps its rows in the same table"
     )
 
 
-def _old_image(crash: Crash, known: Known, mark: Callable[[str], str]) -> str:
+def _old_image(crash: Crash, known: Background, mark: Callable[[str], str]) -> str:
     subject, deploy = mark(crash.subject), f"{mark(known.deployed)} at {known.commit}"
     return f"""\
 {subject} is on {deploy}, so neither the chain nor the row in the database is wrong. The image that crashes holds \
@@ -162,7 +163,7 @@ The database then goes on by itself from {subject}. Do not `stamp`: that runs no
 never be made."""
 
 
-def _overlaps(crash: Crash, known: Known, reader: Reader) -> str:
+def _overlaps(crash: Crash, known: Background, reader: Reader) -> str:
     graph, mark = known.facts.target, reader.mark
     subject, others = mark(crash.subject), named(crash.names, mark)
     beneath = crash.subject in graph and all(name in graph.ancestors(crash.subject) for name in crash.names)
@@ -173,7 +174,7 @@ def _overlaps(crash: Crash, known: Known, reader: Reader) -> str:
     )
 
 
-def _no_such_branch(crash: Crash, known: Known, reader: Reader) -> str:
+def _no_such_branch(crash: Crash, known: Background, reader: Reader) -> str:
     mark = reader.mark
     main = mark(known.deployed)
     labels = sorted({label for revision in known.facts.target for label in revision.branch_labels})
@@ -184,7 +185,7 @@ def _no_such_branch(crash: Crash, known: Known, reader: Reader) -> str:
     )
 
 
-def _missing_parent(crash: Crash, known: Known, reader: Reader) -> str:
+def _missing_parent(crash: Crash, known: Background, reader: Reader) -> str:
     graph, mark = known.facts.target, reader.mark
     main, subject = mark(known.deployed), mark(crash.subject)
     if not crash.subject:
@@ -218,11 +219,11 @@ def _missing_parent(crash: Crash, known: Known, reader: Reader) -> str:
     )
 
 
-def _present_twice(crash: Crash, known: Known, reader: Reader) -> str:
+def _present_twice(crash: Crash, known: Background, reader: Reader) -> str:
     return _duplicate(crash.subject, known, reader)
 
 
-def _duplicate(id_: str, known: Known, reader: Reader) -> str:
+def _duplicate(id_: str, known: Background, reader: Reader) -> str:
     graph, mark = known.facts.target, reader.mark
     main = mark(known.deployed)
     if id_ in graph.duplicates:
@@ -243,7 +244,7 @@ def _duplicate(id_: str, known: Known, reader: Reader) -> str:
     )
 
 
-def _cycle(crash: Crash, known: Known, reader: Reader) -> str:
+def _cycle(crash: Crash, known: Background, reader: Reader) -> str:
     graph, mark = known.facts.target, reader.mark
     main = mark(known.deployed)
     if graph.cycles:
@@ -260,7 +261,7 @@ def _cycle(crash: Crash, known: Known, reader: Reader) -> str:
     )
 
 
-def _loading(crash: Crash, known: Known, reader: Reader) -> str:
+def _loading(crash: Crash, known: Background, reader: Reader) -> str:
     """Of what stops Alembic before it has read all files: it has not looked at any database."""
     facts, mark = known.facts, reader.mark
     main, subject = mark(known.deployed), mark(crash.subject)

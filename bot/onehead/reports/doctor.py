@@ -31,6 +31,7 @@ class Visit(NamedTuple):
         diagnoses: path of an environment → what ails the database, seen from there.
         places: revisions that the files don't declare → where they stand otherwise.
         notes: what a person should know about the visit itself.
+        repo: the repository as it was named, for commands that are typed there.
     """
 
     examination: Examination
@@ -38,6 +39,7 @@ class Visit(NamedTuple):
     diagnoses: Mapping[str, Diagnosis]
     places: Mapping[str, Whereabouts]
     notes: tuple[str, ...] = ()
+    repo: str = "."
 
     @property
     def is_healthy(self) -> bool:
@@ -87,7 +89,7 @@ def _environment(visit: Visit, path: str, diagnosis: Diagnosis, paint: Paint) ->
     target = short_ref(visit.examination.target.ref)
     for complaint in diagnosis.complaints:
         yield ""
-        yield from _complaint(complaint, told(complaint, diagnosis, visit.places, target), paint)
+        yield from _complaint(complaint, told(complaint, diagnosis, visit.places, target, visit.repo), paint)
     for question in _doubts(diagnosis):
         yield ""
         yield f"  {paint('warning', 'question')}: {question}"
@@ -226,7 +228,7 @@ def _document(visit: Visit, path: str, diagnosis: Diagnosis) -> dict[str, Any]:
                 "question": words.question or None,
             }
             for complaint in diagnosis.complaints
-            for words in [told(complaint, diagnosis, visit.places, target)]
+            for words in [told(complaint, diagnosis, visit.places, target, visit.repo)]
         ],
         "questions": list(_doubts(diagnosis)),
         "ways_out": [

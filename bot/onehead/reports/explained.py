@@ -15,7 +15,7 @@ from onehead.plan.plans import ReasonCode
 from onehead.plan.verdict import Examination, Examined
 from onehead.reports.ailments import listed
 from onehead.reports.both_sides import both_sides_lines
-from onehead.reports.crash_reader import Known, doctor_at, in_a_terminal
+from onehead.reports.crash_reader import Background, doctor_at, in_a_terminal
 from onehead.reports.crashes import ANOTHER_CAUSE, meaning
 from onehead.reports.paint import Paint, plain, visible
 from onehead.reports.text import compared_line, coverage_line
@@ -36,6 +36,7 @@ class CrashLog(NamedTuple):
         places: revisions that complaints name and the commit does not have → where they stand otherwise.
         traces: environment path → what each revision leaves in a schema; empty where nobody has to know.
         is_whole: whether all of the log was read; of a long one that is only the end.
+        repo: the repository as it was named, for commands that are typed there.
     """
 
     reading: Reading
@@ -43,6 +44,7 @@ class CrashLog(NamedTuple):
     places: Mapping[str, Whereabouts]
     traces: Mapping[str, Mapping[str, Traces]]
     is_whole: bool = True
+    repo: str = "."
 
 
 def explained_text(log: CrashLog, paint: Paint = plain) -> str:
@@ -59,7 +61,7 @@ def explained_text(log: CrashLog, paint: Paint = plain) -> str:
     if not log.reading.crashes:
         lines += ["", *_wrapped(_nothing_found(log), "")]
     elif any(crash.trouble in _CONCERNS_A_DATABASE for crash in log.reading.crashes):
-        doctor = doctor_at(log.examination.target.ref)
+        doctor = doctor_at(log.examination.target.ref, log.repo)
         lines += ["", f"Next: {doctor} --database-url URL says what that database has really been through."]
     else:
         lines += ["", "Next: do what is said above. No database has to be changed for that."]
@@ -94,7 +96,7 @@ def _nothing_found(log: CrashLog) -> str:
 def _environment(log: CrashLog, examined: Examined, paint: Paint) -> Iterator[str]:
     facts = examined.facts
     path = facts.environment.path
-    reader = in_a_terminal(log.examination.target.ref)
+    reader = in_a_terminal(log.examination.target.ref, log.repo)
     yield f"{paint('strong', visible(path or '.'))}: {_state(facts)}"
     for fork in forks_of(facts):
         yield from both_sides_lines(examined, fork)
@@ -107,7 +109,7 @@ def _environment(log: CrashLog, examined: Examined, paint: Paint) -> Iterator[st
             yield ""
             yield f"  > {paint('bad', visible(crash.line))}"
             place = log.places.get(crash.subject, Whereabouts())
-            known = Known(facts, log.examination.target, listed(place.refs), _past(place), log.traces.get(path))
+            known = Background(facts, log.examination.target, listed(place.refs), _past(place), log.traces.get(path))
             for paragraph in meaning(crash, known, reader).split("\n"):
                 yield from _wrapped(paragraph) or [""]
 

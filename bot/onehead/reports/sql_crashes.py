@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from onehead.crash_log.catalogue import Trouble
 from onehead.crash_log.read import Crash
-from onehead.reports.crash_reader import Known, Reader, named
+from onehead.reports.crash_reader import Background, Reader, named
 from onehead.wording import shortened
 
 
@@ -20,7 +20,7 @@ class Makers(NamedTuple):
     mention: tuple[str, ...] = ()
 
 
-def meaning_in_the_database(crash: Crash, known: Known, reader: Reader) -> str:
+def meaning_in_the_database(crash: Crash, known: Background, reader: Reader) -> str:
     """What one complaint says that comes from what a database holds, or from somebody else at work in it."""
     explained = _WITH_OBJECTS.get(crash.trouble)
     if explained is not None:
@@ -58,7 +58,7 @@ _WHILE_IT_RAN = {
 }
 
 
-def _new_enum_value(crash: Crash, known: Known, reader: Reader) -> str:
+def _new_enum_value(crash: Crash, known: Background, reader: Reader) -> str:
     mark = reader.mark
     makers = _makers(crash, known)
     adds = f" {named(makers.make, mark)} adds it." if makers.make else ""
@@ -70,7 +70,7 @@ def _new_enum_value(crash: Crash, known: Known, reader: Reader) -> str:
     )
 
 
-def _failed(crash: Crash, known: Known, mark: Callable[[str], str]) -> str:
+def _failed(crash: Crash, known: Background, mark: Callable[[str], str]) -> str:
     """Which revision was running."""
     file, number = crash.file
     name = file.replace("\\", "/").rpartition("/")[2]
@@ -84,7 +84,7 @@ def _failed(crash: Crash, known: Known, mark: Callable[[str], str]) -> str:
     return f"A revision failed ({mark(name)}, line {number}). " if name else ""
 
 
-def _running(crash: Crash, known: Known) -> str:
+def _running(crash: Crash, known: Background) -> str:
     """The id of the revision that was running; empty where the log does not show it."""
     if crash.step is not None:
         return crash.step.revision
@@ -92,7 +92,7 @@ def _running(crash: Crash, known: Known) -> str:
     return next((revision.id for revision in known.facts.target if name and revision.path.endswith(f"/{name}")), "")
 
 
-def _already_there(crash: Crash, known: Known, reader: Reader) -> str:
+def _already_there(crash: Crash, known: Background, reader: Reader) -> str:
     mark = reader.mark
     makers = _makers(crash, known)
     return (
@@ -121,7 +121,7 @@ def _how_it_came(crash: Crash) -> str:
             return f"An earlier run was cut off half-way, or something else created it: {other}."
 
 
-def _not_there(crash: Crash, known: Known, reader: Reader) -> str:
+def _not_there(crash: Crash, known: Background, reader: Reader) -> str:
     mark, graph = reader.mark, known.facts.target
     makers = _makers(crash, known)
     running = _running(crash, known)
@@ -151,7 +151,7 @@ def _not_there(crash: Crash, known: Known, reader: Reader) -> str:
     )
 
 
-def _id_too_long(_crash: Crash, known: Known, reader: Reader) -> str:
+def _id_too_long(_crash: Crash, known: Background, reader: Reader) -> str:
     main = reader.mark(known.deployed)
     long = [id_ for id_ in known.facts.target.revisions if len(id_) > _LONGEST_ID]
     which = f" On {main} that is {named(long[:3], reader.mark)}." if long else f" None on {main} is."
@@ -161,7 +161,7 @@ def _id_too_long(_crash: Crash, known: Known, reader: Reader) -> str:
     )
 
 
-def _value_too_long(crash: Crash, known: Known, reader: Reader) -> str:
+def _value_too_long(crash: Crash, known: Background, reader: Reader) -> str:
     mark = reader.mark
     running = _running(crash, known)
     # Without the statement, the width alone decides between the version table and a table of the application.
@@ -215,7 +215,7 @@ _TRACED = {
 }
 
 
-def _makers(crash: Crash, known: Known) -> Makers:
+def _makers(crash: Crash, known: Background) -> Makers:
     """The revisions that make or take away what a database names."""
     kinds = _TRACED.get(crash.kind, set())
     name, owner = crash.subject.casefold(), crash.of.casefold()
@@ -237,7 +237,7 @@ def _makers(crash: Crash, known: Known) -> Makers:
     return Makers(tuple(make), tuple(take), tuple(mention))
 
 
-def _made_by(makers: Makers, crash: Crash, known: Known, mark: Callable[[str], str]) -> str:
+def _made_by(makers: Makers, crash: Crash, known: Background, mark: Callable[[str], str]) -> str:
     if known.traces is None or not crash.subject:
         return ""
     take = f" {named(makers.take, mark)} takes it away." if makers.take else ""

@@ -77,6 +77,13 @@ def compared_line(examination: Examination, found: str = "") -> str:
     return f"{judged} {short_ref(examination.head.ref)} ({examination.head.sha[:10]}) as if merged into {target}."
 
 
+def named_again(repo: str, option: str = "--repo") -> str:
+    """The option that names a repository in a command, with a space before it; nothing for the one here (`.`)."""
+    from shlex import quote  # noqa: PLC0415 - rarely needed, and start-up time counts
+
+    return "" if repo == "." else f" {option} {quote(repo)}"
+
+
 def short_ref(ref: str) -> str:
     """A ref without its prefix; a full SHA shortened."""
     for prefix in ("refs/heads/", "refs/remotes/", "refs/tags/"):
