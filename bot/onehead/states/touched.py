@@ -32,14 +32,14 @@ class Touch(NamedTuple):
     traces: tuple[Trace | None, ...]
 
 
-class Case(NamedTuple):
+class Touched(NamedTuple):
     """One thing: who touches it, parents first, and under which names it may be found."""
 
     touches: tuple[Touch, ...]
     names: tuple[Thing, ...]
 
 
-def cases(graph: Graph, traces: Mapping[str, Traces]) -> list[Case]:
+def touched_things(graph: Graph, traces: Mapping[str, Traces]) -> list[Touched]:
     """Every thing of a chain whose presence may tell something."""
     place = {id_: n for n, id_ in enumerate(parents_first(graph, graph.revisions))}
     order = [id_ for id_ in place if id_ in traces]
@@ -51,7 +51,7 @@ def cases(graph: Graph, traces: Mapping[str, Traces]) -> list[Case]:
         for key, deed in book.deeds(traces[id_]):
             touches[key].setdefault(id_, []).append(deed)
     return [
-        Case(
+        Touched(
             tuple(Touch(id_, place[id_], tuple(deeds)) for id_, deeds in touched.items()),
             book.names.of(book.things[key]),
         )

@@ -19,7 +19,7 @@ from typing import Literal, NamedTuple
 
 from onehead.revisions.graph import Graph
 from onehead.states.databases import parents_first
-from onehead.states.touched import Case, Touch, cases
+from onehead.states.touched import Touch, Touched, touched_things
 from onehead.states.traces import Thing, Trace, Traces
 
 Shown = Literal["applied", "absent", "partly", "untold"]
@@ -58,7 +58,7 @@ class Witnessed(NamedTuple):
 
 def things_to_look_for(graph: Graph, traces: Mapping[str, Traces]) -> tuple[Thing, ...]:
     """Everything whose presence tells something, each once, sorted."""
-    return tuple(sorted({name for case in cases(graph, traces) for name in case.names}))
+    return tuple(sorted({name for case in touched_things(graph, traces) for name in case.names}))
 
 
 def witnessed(
@@ -81,7 +81,7 @@ def witnessed(
     unread = _Unread(graph, traces, claimed, rolls_back=rolls_back)
     found = [
         (case, any(seen[name] for name in case.names))
-        for case in cases(graph, traces)
+        for case in touched_things(graph, traces)
         if all(name in seen for name in case.names)
     ]
     possible = [(case, there, unread.selections(case, there=there)) for case, there in found]
@@ -112,7 +112,7 @@ def _summed(evidence: Sequence[Evidence], traces: Traces | None) -> Witnessed:
 
 
 def _told(
-    case: Case, selections: Sequence[tuple[bool, ...]], known: Mapping[str, bool], *, there: bool
+    case: Touched, selections: Sequence[tuple[bool, ...]], known: Mapping[str, bool], *, there: bool
 ) -> Iterable[tuple[str, Evidence]]:
     """What one thing shows about each revision that touches it, given what is known about the others."""
     ids = [touch.revision for touch in case.touches]
@@ -154,7 +154,7 @@ class _Unread:
                 begun.append(place)
         self._ran, self._begun, self._waiting = ran, begun, waiting
 
-    def selections(self, case: Case, *, there: bool) -> list[tuple[bool, ...]]:
+    def selections(self, case: Touched, *, there: bool) -> list[tuple[bool, ...]]:
         """For each touch of a thing whether it ran: all possibilities after which the thing is as it was found."""
         return [
             ran
