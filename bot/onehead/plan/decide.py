@@ -232,6 +232,10 @@ def _join(
     return _moving(facts, moves, policy, (escape, order), evidence.taken)
 
 
+IN_A_TERMINAL = ": use `--strategy merge`"
+"""The way to the merge that a reason names; a comment has one of its own, and leaves this out."""
+
+
 def _moving(
     facts: Facts,
     moves: tuple[Move, ...],
@@ -259,9 +263,7 @@ def _moving(
     kept = [id_ for id_ in moved if id_ not in new_ids]
     run = "" if len(kept) == len(moved) else f" run {named(kept)}"
     loses = kept and not policy.fresh_ids
-    skips = (
-        f" If one has{run}, it would silently skip {_passed(facts, moves)}: use `--strategy merge`." if loses else ""
-    )
+    skips = f" If one has{run}, it would silently skip {_passed(facts, moves)}{IN_A_TERMINAL}." if loses else ""
     free = Reason(
         ReasonCode.NOT_ESCAPED,
         f"{named(moved)} exist{'s' if len(moved) == 1 else ''} on no other branch or tag, so no shared database should "

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from onehead.plan.decide import IN_A_TERMINAL
 from onehead.plan.findings import Code, Finding
 from onehead.plan.meetings import ABOUT_BOTH_SIDES
 from onehead.plan.plans import Merge, Nothing, Plan, Refuse, Reissue, Reparent
@@ -171,7 +172,8 @@ def _values(remark: Remark, plan: Plan) -> dict[str, Any]:
     judged = [e for e in examination.environments if _counts(examination, e)]
     shown = judged[:MOST_ENVIRONMENTS]
     told = {finding.message for e in shown for finding in e.findings}
-    reasons = [inline_code(reason.message) for e in shown for reason in e.plan.reasons if reason.message not in told]
+    messages = [reason.message for e in shown for reason in e.plan.reasons if reason.message not in told]
+    reasons = [inline_code(message.replace(IN_A_TERMINAL, "")) for message in messages]
     onto = sorted({p for m in plan.moves for p in m.new_parents}) if isinstance(plan, Reparent | Reissue) else []
     subject = f"{head[0].upper()}{head[1:]}"
     return {
