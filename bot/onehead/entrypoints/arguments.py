@@ -125,20 +125,16 @@ def doctor(parser: argparse.ArgumentParser) -> None:
     _repository(parser)
     _deployed(parser)
     _environment(parser)
-    whom = parser.add_mutually_exclusive_group()
-    whom.add_argument("--database-url", metavar="URL", help="look at this database, in a transaction that can't write")
-    whom.add_argument("--database-url-file", metavar="FILE", help="file with that address: not visible to `ps`")
-    whom.add_argument("--rows", metavar="ROWS", help="take these rows instead of asking a database, e.g. 018,019")
-    parser.add_argument("--version-table", metavar="NAME", help="as env.py names it (default: what env.py says)")
-    parser.add_argument("--version-schema", metavar="NAME", help="schema of that table (default: what env.py says)")
+    _database(parser, "look at this database, in a transaction that can't write").add_argument(
+        "--rows", metavar="ROWS", help="take these rows instead of asking a database, e.g. 018,019"
+    )
+    _version_table(parser, "what env.py says", "what env.py says")
     parser.add_argument("--format", choices=("text", "json"), default="text")
 
 
 def report_rows(parser: argparse.ArgumentParser) -> None:
     """`onehead report-rows`."""
-    source = parser.add_mutually_exclusive_group()
-    source.add_argument("--database-url", metavar="URL", help="read the rows there, in a transaction that can't write")
-    source.add_argument("--database-url-file", metavar="FILE", help="file with that address: not visible to `ps`")
+    source = _database(parser, "read the rows there, in a transaction that can't write")
     source.add_argument("--rows", metavar="ROWS", help="take these rows instead of asking a database, e.g. 018")
     source.add_argument("--forget", action="store_true", help="the database no longer exists: delete its report")
     source.add_argument("--show-key", action="store_true", help="print the key for deploy jobs of the repository")
@@ -146,8 +142,7 @@ def report_rows(parser: argparse.ArgumentParser) -> None:
     _environment(parser)
     parser.add_argument("--repository", metavar="OWNER/NAME", help="default: that of the CI job, else of origin")
     parser.add_argument("--service", metavar="URL", help="address of the service (default: ONEHEAD_SERVICE_URL)")
-    parser.add_argument("--version-table", metavar="NAME", help="as env.py names it (default: alembic_version)")
-    parser.add_argument("--version-schema", metavar="NAME", help="schema of that table (default: the database's own)")
+    _version_table(parser, "alembic_version", "the database's own")
 
 
 def databases(parser: argparse.ArgumentParser) -> None:
@@ -172,9 +167,7 @@ def verify(parser: argparse.ArgumentParser) -> None:
         "--target", metavar="REF", help="make the databases with the migrations of this deployed commit"
     )
     _environment(parser)
-    where = parser.add_mutually_exclusive_group()
-    where.add_argument("--database-url", metavar="URL", help="make scratch databases on this server (default: private)")
-    where.add_argument("--database-url-file", metavar="FILE", help="file with that address: not visible to `ps`")
+    _database(parser, "make scratch databases on this server (default: private)")
     parser.add_argument("--dialect", choices=("postgresql", "sqlite"), help="kind of database (default: as configured)")
     parser.add_argument("--driver", metavar="NAME", help="driver that the project uses, e.g. asyncpg")
     parser.add_argument(
@@ -264,6 +257,19 @@ def pre_receive(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--timeout", metavar="SECONDS", type=seconds, default=30, help="how long a push may wait (default: 30)"
     )
+
+
+def _database(parser: argparse.ArgumentParser, purpose: str) -> argparse._MutuallyExclusiveGroup:
+    """The address of a database, by either of two ways; what excludes them may be added."""
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument("--database-url", metavar="URL", help=purpose)
+    where.add_argument("--database-url-file", metavar="FILE", help="file with that address: not visible to `ps`")
+    return where
+
+
+def _version_table(parser: argparse.ArgumentParser, table: str, schema: str) -> None:
+    parser.add_argument("--version-table", metavar="NAME", help=f"as env.py names it (default: {table})")
+    parser.add_argument("--version-schema", metavar="NAME", help=f"schema of that table (default: {schema})")
 
 
 def _repository(parser: argparse.ArgumentParser) -> None:
