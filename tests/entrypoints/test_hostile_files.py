@@ -139,6 +139,10 @@ def test_it_is_judged_within_bounds_and_the_file_is_named(case: Hostile, tmp_pat
     assert [words for words in case.said if words not in checked.stdout] == []
     assert len(checked.stdout) < 64 * 1024
 
+    fixed = run(tmp_path / "another", "fix", *sides)
+    assert (fixed.returncode, fixed.stderr) == (case.check, "")
+    assert len(fixed.stdout) < 128 * 1024
+
     shown = run(tmp_path / "elsewhere", "states", *sides)
     assert (shown.returncode, shown.stderr) == (case.states, "")
     assert len(shown.stdout) < 64 * 1024
