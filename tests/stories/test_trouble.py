@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import pytest
 
 from onehead.errors import CannotJudge
@@ -152,3 +154,22 @@ def test_a_pull_request_that_can_not_be_judged_does_not_stay_green(
     assert text == "Cannot judge: An object of the branch can't be read. Next: nothing; it is tried again."
     assert service.status(second)[0] == "failure"
     assert len(service.verdicts(other)) == 1
+
+
+def test_a_hostile_text_is_a_finding_on_its_own_pull_request(service: Service) -> None:
+    """One key with thousands of dots made TOML's reader take a gigabyte, again at every start."""
+    (_, first), (other, second) = collide_twice(service)
+    key = ".".join("a" * 15_000)
+    sha = service.project.push_branch("policy", {".onehead.toml": f"{key} = 1\n"})
+    number = service.project.open_pull("policy")["number"]
+    service.settle()
+    tracemalloc.start()
+    service.tell_everything()
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert peak < 64 * 1024 * 1024
+    assert [service.status(each)[0] for each in (sha, first, second)] == ["failure"] * 3
+    [told] = service.verdicts(number)
+    assert "`.onehead.toml`" in told["body"]
+    assert "`.onehead.toml`" not in service.verdicts(other)[0]["body"]
