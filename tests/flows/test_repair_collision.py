@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from onehead.flows.changes import prepare
 from onehead.flows.repair import TextConflict, write_repair
+from onehead.gitrepo.command import Git
 from onehead.plan.plans import Merge, ReasonCode, Refuse, Reissue, Reparent
 from onehead.revisions import edit
 from onehead.revisions.anatomy import Anatomy, Trouble, dissect
@@ -102,6 +104,38 @@ def test_copies_of_the_branch_itself_are_no_escape(repo: Repository) -> None:
     repo.git("update-ref", "refs/pull/3/head", repo.sha("topic~1"))
     repo.git("update-ref", "refs/pull/4/head", repo.sha("topic"))
     assert isinstance(repaired(repo).plan, Reparent)
+
+
+def test_pull_requests_that_hold_the_revision_are_placed_by_one_walk_however_many_there_are(
+    repo: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A forge keeps the refs of pull requests for ever, and each one made since holds what was there by then."""
+    earlier = repo.sha("topic")
+    repo.commit("topic", {"README": "more\n"})
+    elsewhere = [repo.commit(f"side{number}", {"side": "x\n"}, parents=[earlier]) for number in range(6)]
+    for number, sha in enumerate(elsewhere):
+        repo.git("branch", "-D", f"side{number}")
+        repo.git("update-ref", f"refs/pull/{number}/head", sha)
+    started: list[str] = []
+    start = Git.start
+
+    def counted(self: Git, *args: str, **more: Any) -> Any:
+        started.append(args[0])
+        return start(self, *args, **more)
+
+    monkeypatch.setattr(Git, "start", counted)
+    costs = []
+    for refs in (1, 6):
+        for number in range(refs, 6):
+            repo.git("update-ref", "-d", f"refs/pull/{number}/head")
+        started.clear()
+        plan = repaired(repo).plan
+        costs.append(sorted(started))
+        for number, sha in enumerate(elsewhere):
+            repo.git("update-ref", f"refs/pull/{number}/head", sha)
+        assert isinstance(plan, Merge)
+        assert "pull request #0" in plan.reasons[0].message
+    assert costs[0] == costs[1]
 
 
 def test_our_own_repair_branches_and_their_pull_requests_are_no_escape(repo: Repository) -> None:

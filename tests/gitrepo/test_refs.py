@@ -200,6 +200,20 @@ def test_common_ancestors(git: Git, repo: Repository) -> None:
     assert not refs.is_ancestor(git, left, right)
 
 
+def test_many_ancestors_are_asked_for_at_once(git: Git, repo: Repository) -> None:
+    root = repo.commit("main", {"a": "1"})
+    left = repo.commit("main", {"a": "2"})
+    right = repo.commit("right", {"b": "1"}, parents=[root])
+    both = repo.commit("both", {"a": "2", "b": "1"}, parents=[left, right])
+    alone = repo.commit("alone", {"c": "1"})
+    everything = [root, left, right, both, alone]
+    for one in everything:
+        assert refs.reached(git, everything, one) == {each for each in everything if refs.is_ancestor(git, each, one)}
+        assert refs.reaching(git, everything, one) == {each for each in everything if refs.is_ancestor(git, one, each)}
+    assert not refs.reached(git, [], root)
+    assert not refs.reaching(git, [], root)
+
+
 def test_commits_that_do_not_exist(git: Git, repo: Repository) -> None:
     sha = repo.commit("main", {"a": "1"})
     nowhere = "1" * len(sha)

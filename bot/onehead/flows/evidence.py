@@ -7,12 +7,14 @@ from collections.abc import Iterable
 
 from onehead.flows.others import Others, is_repair
 from onehead.gitrepo.history import Holding
-from onehead.gitrepo.refs import Ref, current_branch, is_ancestor
+from onehead.gitrepo.refs import Ref, current_branch, reached, reaching
 from onehead.plan.decide import repairable
 from onehead.plan.facts import Evidence, Facts
 from onehead.plan.policy import Policy
 from onehead.plan.verdict import Point
 from onehead.states.reported import proof_of
+
+_PULL = "refs/pull/"
 
 
 def gather_evidence(others: Others, facts: Facts, policy: Policy, target: Point, head: Point | None) -> Evidence:
@@ -34,6 +36,17 @@ def gather_evidence(others: Others, facts: Facts, policy: Policy, target: Point,
         recursive=any(location.recursive is not False for location in place),
     )
 
+    placed = [
+        (revision, standing.with_blob(revision.blob) if revision.id in facts.target else standing.with_id(revision.id))
+        for revision in repairable(facts)
+    ]
+    joined = [(revision, holding) for revision, holding in standing.merges if revision.id not in facts.merged]
+    said = proof_of(facts, others.ledger.databases, repairable(facts))
+    rows_held = [(held, standing.with_id(held.row)) for held in said.unplaced]
+    looked_at = [holding for _, holdings in (*placed, *rows_held) for holding in holdings]
+    looked_at += [holding for _, holding in joined]
+    earlier = _earlier_states(others, looked_at, subject.sha)
+
     def evident(holdings: Iterable[Holding]) -> list[Holding]:
         return [
             holding
@@ -41,7 +54,7 @@ def gather_evidence(others: Others, facts: Facts, policy: Policy, target: Point,
             if holding.sha not in (subject.sha, target.sha)
             and not others.is_ours(Ref(holding.ref, holding.sha))
             and holding.ref not in own
-            and not _is_earlier_state(others, holding, subject.sha)
+            and not (holding.sha in earlier and holding.ref.startswith(_PULL))
         ]
 
     escaped: dict[str, list[str]] = {}
@@ -49,26 +62,24 @@ def gather_evidence(others: Others, facts: Facts, policy: Policy, target: Point,
         f"branch {name}, whose migrations a shared database runs" for name in _shared(others, subject, policy)
     ]
     everywhere += [spoken(ref) for ref in _twins(others, subject, own)]
-    for revision in repairable(facts):
-        holdings = standing.with_blob(revision.blob) if revision.id in facts.target else standing.with_id(revision.id)
+    for revision, holdings in placed:
         places = [*everywhere, *(spoken(holding.ref) for holding in evident(holdings))]
         if places:
             escaped[revision.path] = places
     merges: dict[tuple[str, ...], str] = {}
-    for revision, holding in standing.merges:
-        if revision.id in facts.merged or not evident([holding]) or _is_later_state(others, holding.sha, subject.sha):
-            continue
-        merges.setdefault(tuple(sorted(revision.parents)), spoken(holding.ref))
+    later = _later_states(others, [holding for _, holding in joined], subject.sha)
+    for revision, holding in joined:
+        if holding.sha not in later and evident([holding]):
+            merges.setdefault(tuple(sorted(revision.parents)), spoken(holding.ref))
     branch = _short_name(others, subject)
     taken = standing.names(lambda at: at.ref not in own and not others.is_repair_of(at, branch, subject.sha))
     rows = {row for database in others.ledger.databases for row in (*database.rows, *dict(database.held))}
-    said = proof_of(facts, others.ledger.databases, repairable(facts))
     return Evidence(
         {path: tuple(dict.fromkeys(places)) for path, places in escaped.items()},
         merges,
         others.incomplete or others.ledger.trouble or _too_much(said.overfull),
         said.run,
-        tuple(held for held in said.unplaced if not evident(standing.with_id(held.row))),
+        tuple(held for held, holdings in rows_held if not evident(holdings)),
         taken | rows,
     )
 
@@ -133,19 +144,22 @@ def _twins(others: Others, subject: Point, own: set[str]) -> list[str]:
     return [*branches, *tags]
 
 
-def _is_earlier_state(others: Others, holding: Holding, head: str) -> bool:
-    """Whether a pull request only shows an earlier state of the judged branch."""
-    return holding.ref.startswith("refs/pull/") and is_ancestor(others.git, holding.sha, head)
+def _earlier_states(others: Others, holdings: Iterable[Holding], subject: str) -> frozenset[str]:
+    """Commits of pull requests that only show an earlier state of the judged branch.
+
+    Asked of all at once: the refs of pull requests stay for ever, so thousands of them may hold one revision.
+    """
+    return reached(others.git, {holding.sha for holding in holdings if holding.ref.startswith(_PULL)}, subject)
 
 
-def _is_later_state(others: Others, sha: str, subject: str) -> bool:
-    """Whether the judged commit is an old one that a branch has left behind: then what came after it is its own future.
+def _later_states(others: Others, holdings: Iterable[Holding], subject: str) -> frozenset[str]:
+    """What came after the judged commit, if that is an old one that a branch has left behind: its own future.
 
     While it is the tip of a branch, what grows from it is somebody's work on that branch, such as a merge to point to.
     """
     if others.is_shallow or subject in others.tips:
-        return False
-    return is_ancestor(others.git, subject, sha)
+        return frozenset()
+    return reaching(others.git, {holding.sha for holding in holdings}, subject)
 
 
 def spoken(ref: str) -> str:
@@ -153,4 +167,4 @@ def spoken(ref: str) -> str:
     for prefix, kind in (("refs/heads/", "branch"), ("refs/remotes/", "branch"), ("refs/tags/", "tag")):
         if ref.startswith(prefix):
             return f"{kind} {ref.removeprefix(prefix)}"
-    return f"pull request #{ref.split('/')[2]}" if ref.startswith("refs/pull/") else ref
+    return f"pull request #{ref.split('/')[2]}" if ref.startswith(_PULL) else ref

@@ -18,7 +18,7 @@ from onehead.gitrepo.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from onehead.gitrepo.command import Git
 
@@ -174,6 +174,29 @@ def is_ancestor(git: Git, ancestor: str, descendant: str) -> bool:
             f"Whether {ancestor[:10]} is part of {descendant[:10]} can't be told in this shallow clone.", _deepen(git)
         )
     return False
+
+
+def reached(git: Git, commits: Collection[str], head: str) -> frozenset[str]:
+    """Those of some commits that are part of one commit's history, found by one walk for all of them.
+
+    A shallow clone does not hold all of that history: there, commits may be missing from the answer.
+    """
+    return frozenset(commits) - _between(git, head, commits) if commits else frozenset()
+
+
+def reaching(git: Git, commits: Collection[str], ancestor: str) -> frozenset[str]:
+    """Those of some commits that have one commit in their history, found by one walk for all of them.
+
+    A shallow clone does not hold all of their history: there, commits may be missing from the answer.
+    """
+    wanted = frozenset(commits)
+    return wanted & (_between(git, ancestor, wanted, "--ancestry-path") | {ancestor}) if wanted else wanted
+
+
+def _between(git: Git, old: str, new: Iterable[str], *options: str) -> frozenset[str]:
+    """Commits that some reach and an old one does not."""
+    asked = "\n".join((*sorted(new), f"^{old}", ""))
+    return frozenset(git.run("rev-list", *options, "--stdin", data=asked.encode("ascii")).decode("ascii").split())
 
 
 def is_shallow(git: Git) -> bool:
