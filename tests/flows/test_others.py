@@ -1,12 +1,16 @@
-"""The refs of a repository, in an order that numbers of several lengths don't upset."""
+"""The refs of a repository: their order, and which revisions they hold."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from onehead.flows.memory import Memory
-from onehead.flows.others import Others
+from onehead.flows.others import Others, Standing
 from onehead.gitrepo.command import Git
+from onehead.gitrepo.history import Holding
+from onehead.revisions.parse import parse
+from onehead.revisions.reading import revision_of
+from onehead.revisions.revision import Revision
 from tests.repositories import Repository
 
 
@@ -24,3 +28,37 @@ def test_pull_requests_stand_in_the_order_of_their_numbers(tmp_path: Path) -> No
         "refs/pull/100/head",
         "refs/tags/v1",
     ]
+
+
+class Counted(dict[str, list[Revision]]):
+    """Revisions by tree, which counts how often it is asked."""
+
+    asked = 0
+
+    def __getitem__(self, tree: str) -> list[Revision]:
+        self.asked += 1
+        return super().__getitem__(tree)
+
+
+def test_a_tree_that_thousands_of_refs_share_is_gone_through_once() -> None:
+    ours, theirs = made("018"), made("019", "017", "018")
+    for count in (2, 2000):
+        refs = [Holding(f"refs/heads/b{number:04}", f"{number:040}", {"versions": "old"}) for number in range(count)]
+        trees = Counted(old=[ours], new=[ours, theirs])
+        last = Holding("refs/tags/v1", "f" * 40, {"versions": "new", "copy": "new"})
+        standing = Standing([*refs, last], trees)
+        assert standing.with_id("018") == standing.with_blob(ours.blob) == [*refs, last]
+        assert standing.with_id("019") == [last]
+        assert standing.with_id("020") == []
+        assert list(standing.merges()) == [(theirs, last)] * 2
+        assert standing.names(lambda at: at.ref.startswith("refs/heads/")) == {"018", "018_x"}
+        assert standing.names(lambda at: at.ref == "refs/tags/v1") == {"018", "018_x", "019", "019_x"}
+        assert standing.names(lambda _at: False) == frozenset()
+        assert trees.asked == 2
+
+
+def made(id_: str, *parents: str) -> Revision:
+    text = f"revision = {id_!r}\ndown_revision = {parents!r}\n".encode()
+    found = revision_of(f"{id_}_x.py", f"blob of {id_}", parse(text))
+    assert isinstance(found, Revision)
+    return found

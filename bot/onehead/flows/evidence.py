@@ -40,7 +40,7 @@ def gather_evidence(others: Others, facts: Facts, policy: Policy, target: Point,
         (revision, standing.with_blob(revision.blob) if revision.id in facts.target else standing.with_id(revision.id))
         for revision in repairable(facts)
     ]
-    joined = [(revision, holding) for revision, holding in standing.merges if revision.id not in facts.merged]
+    joined = [(revision, holding) for revision, holding in standing.merges() if revision.id not in facts.merged]
     said = proof_of(facts, others.ledger.databases, repairable(facts))
     rows_held = [(held, standing.with_id(held.row)) for held in said.unplaced]
     looked_at = [holding for _, holdings in (*placed, *rows_held) for holding in holdings]
@@ -69,8 +69,9 @@ def gather_evidence(others: Others, facts: Facts, policy: Policy, target: Point,
     merges: dict[tuple[str, ...], str] = {}
     later = _later_states(others, [holding for _, holding in joined], subject.sha)
     for revision, holding in joined:
-        if holding.sha not in later and evident([holding]):
-            merges.setdefault(tuple(sorted(revision.parents)), spoken(holding.ref))
+        heads = tuple(sorted(revision.parents))
+        if heads not in merges and holding.sha not in later and evident([holding]):
+            merges[heads] = spoken(holding.ref)
     branch = _short_name(others, subject)
     taken = standing.names(lambda at: at.ref not in own and not others.is_repair_of(at, branch, subject.sha))
     rows = {row for database in others.ledger.databases for row in (*database.rows, *dict(database.held))}

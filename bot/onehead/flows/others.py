@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from functools import cached_property
 
 from onehead.flows import ours
@@ -26,7 +26,10 @@ _OURS = re.compile(rf"refs/(?:heads|remotes/[^/]+)/{ours.BRANCHES}")
 
 
 class Standing:
-    """Which refs hold which revisions, those of one known commit aside."""
+    """Which refs hold which revisions, those of one known commit aside.
+
+    By tree, not by ref: thousands of refs share some hundred trees, and each tree may hold hundreds of revisions.
+    """
 
     def __init__(self, holdings: Iterable[Holding], revisions: Mapping[str, list[Revision]]) -> None:
         """Index what was found; `files` has one file for each id.
@@ -35,34 +38,47 @@ class Standing:
             holdings: refs and the trees that they have.
             revisions: object id of a tree → the revisions in it that count.
         """
-        self._by_id: dict[str, list[Holding]] = defaultdict(list)
-        self._by_blob: dict[str, list[Holding]] = defaultdict(list)
-        self.files: dict[str, Revision] = {}
-        self._by_name: dict[str, set[str]] = defaultdict(set)
         self._holdings = list(holdings)
-        self.merges: list[tuple[Revision, Holding]] = []
-        for holding in self._holdings:
-            for revision in (each for tree in holding.directories.values() for each in revisions[tree]):
-                self._by_id[revision.id].append(holding)
+        self._places: dict[str, list[int]] = defaultdict(list)
+        for place, holding in enumerate(self._holdings):
+            for tree in holding.directories.values():
+                self._places[tree].append(place)
+        self.files: dict[str, Revision] = {}
+        self._by_id: dict[str, list[str]] = defaultdict(list)
+        self._by_blob: dict[str, list[str]] = defaultdict(list)
+        self._by_name: dict[str, set[str]] = defaultdict(set)
+        self._merges: dict[str, list[Revision]] = defaultdict(list)
+        for tree in self._places:
+            for revision in revisions[tree]:
                 self.files.setdefault(revision.id, revision)
-                self._by_blob[revision.blob].append(holding)
-                for name in {revision.id, revision.path.rpartition("/")[2].removesuffix(".py")}:
-                    self._by_name[name].add(holding.ref)
+                self._by_id[revision.id].append(tree)
+                self._by_blob[revision.blob].append(tree)
+                for name in (revision.id, revision.path.rpartition("/")[2].removesuffix(".py")):
+                    self._by_name[name].add(tree)
                 if len(revision.parents) > 1:
-                    self.merges.append((revision, holding))
+                    self._merges[tree].append(revision)
 
     def with_id(self, id_: str) -> list[Holding]:
         """Refs that hold a revision of this id, by name."""
-        return self._by_id.get(id_, [])
+        return self._with(self._by_id.get(id_, ()))
 
     def with_blob(self, blob: str) -> list[Holding]:
         """Refs that hold a revision file of this very content, by name."""
-        return self._by_blob.get(blob, [])
+        return self._with(self._by_blob.get(blob, ()))
+
+    def merges(self) -> Iterator[tuple[Revision, Holding]]:
+        """Every merge revision with every ref that holds it, by name of the ref."""
+        for holding in self._holdings if self._merges else ():
+            for tree in holding.directories.values():
+                yield from ((revision, holding) for revision in self._merges.get(tree, ()))
 
     def names(self, counts: Callable[[Holding], bool]) -> frozenset[str]:
         """Ids and file stems of revisions on any ref that counts."""
-        counted = {holding.ref for holding in self._holdings if counts(holding)}
-        return frozenset(name for name, refs in self._by_name.items() if not counted.isdisjoint(refs))
+        counted = {tree for holding in self._holdings if counts(holding) for tree in holding.directories.values()}
+        return frozenset(name for name, trees in self._by_name.items() if not counted.isdisjoint(trees))
+
+    def _with(self, trees: Iterable[str]) -> list[Holding]:
+        return [self._holdings[place] for place in sorted({place for tree in trees for place in self._places[tree]})]
 
 
 class Others:
