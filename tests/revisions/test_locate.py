@@ -20,9 +20,10 @@ def found(configs: dict[str, str], *others: str) -> Located:
 
 
 def only(located: Located) -> Environment:
+    """The one environment that there is; how Alembic is run for it has tests of its own."""
     assert located.problems == ()
     (environment,) = located.environments
-    return environment
+    return environment._replace(run_from="", by_flask=False)
 
 
 def script(folder: str, *versions: str) -> list[str]:
@@ -288,8 +289,8 @@ def test_one_script_directory_with_several_chains() -> None:
             "rdr/alembic",
             "rdr/alembic_nph.ini",
             locations=(Location("rdr/alembic/nph/versions", recursive=False),),
-        ),
-        env("rdr/alembic", "rdr/alembic.ini"),
+        )._replace(run_from="rdr"),
+        env("rdr/alembic", "rdr/alembic.ini")._replace(run_from="rdr"),
     )
 
 
@@ -359,7 +360,8 @@ def test_a_version_location_outside_of_the_repository_is_told() -> None:
 def test_versions_of_one_s_own_for_a_script_directory_of_a_package() -> None:
     text = INI.format("installed_plugin:alembic") + "version_locations = %(here)s/versions\n"
     located = found({"db/alembic.ini": text}, "db/versions/a.py")
-    assert located.environments == (env(None, "db/alembic.ini", locations=(Location("db/versions", recursive=False),)),)
+    place = env(None, "db/alembic.ini", locations=(Location("db/versions", recursive=False),))
+    assert located.environments == (place._replace(run_from="db"),)
     assert len(located.problems) == 1
 
 
@@ -532,3 +534,33 @@ def test_more_written_paths_than_are_looked_at_are_told() -> None:
     assert MAX_WRITTEN == 2000
     assert [(problem.path, problem.line) for problem in located.problems] == [("19.ini", 2)]
     assert len(located.environments) == 1
+
+
+# --- where Alembic is run ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("config", "options", "files", "run_from"),
+    [
+        ("api/alembic.ini", "script_location = db", ["api/db/env.py"], "api"),
+        ("api/alembic.ini", "script_location = %(here)s/db", ["api/db/env.py"], "api"),
+        ("api/alembic.ini", "script_location = shop:db", ["shop/db/env.py"], "api"),
+        ("api/alembic.ini", "script_location = /app/db", ["api/db/env.py"], "api"),
+        ("conf/alembic.ini", "script_location = db", ["db/env.py"], ""),
+        ("a/conf/alembic.ini", "script_location = db", ["a/db/env.py"], "a"),
+        ("tools/alembic.ini", "script_location = db", ["service/db/env.py"], "service"),
+        # The word of what is relative counts, and that of env.py before the others.
+        ("conf/alembic.ini", "script_location = %(here)s\nversion_locations = old new", ["conf/env.py"], ""),
+        ("conf/alembic.ini", "script_location = db\nversion_locations = old new", ["conf/db/env.py"], "conf"),
+        ("migrations/alembic.ini", "timezone = UTC", ["migrations/env.py"], ""),
+        ("api/migrations/alembic.ini", "timezone = UTC", ["api/migrations/env.py"], "api"),
+        ("api/db/alembic.ini", "timezone = UTC", ["api/db/env.py"], ""),
+    ],
+)
+def test_alembic_is_run_from_where_relative_paths_lead(
+    config: str, options: str, files: list[str], run_from: str
+) -> None:
+    versions = ["old/a.py", "new/b.py", *(path.replace("env.py", "versions/c.py") for path in files)]
+    located = found({config: f"[alembic]\n{options}\n"}, *files, *versions)
+    [environment] = (each for each in located.environments if each.config == config)
+    assert (environment.run_from, environment.by_flask) == (run_from, "timezone" in options)

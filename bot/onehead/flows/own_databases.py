@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from onehead.flows.changes import Repairs
 from onehead.plan.plans import Reissue, Reparent
 from onehead.states.account import OwnDatabase
@@ -12,6 +14,7 @@ def own_databases(repairs: Repairs) -> dict[str, OwnDatabase]:
     moving = [e for e in repairs.examination.environments if isinstance(e.plan, Reparent | Reissue)]
     if not moving:
         return {}
+    from onehead.states.command_line import typed  # noqa: PLC0415
     from onehead.states.own_database import own_database  # noqa: PLC0415 - loads Alembic, which a merge need not pay
 
     found = {}
@@ -20,5 +23,6 @@ def own_databases(repairs: Repairs) -> dict[str, OwnDatabase]:
         after = repairs.promised.get(path)
         own = None if after is None else own_database(examined.facts.head, examined.plan, after)
         if own is not None:
-            found[path] = own
+            place = examined.facts.environment
+            found[path] = replace(own, before=typed(place, own.before), after=typed(place, own.after))
     return found

@@ -77,7 +77,7 @@ def states_text(
         for account in told:
             lines += ["", *_account(examination, examined, account, paint, with_corrupt=with_corrupt)]
     states = [state for told in accounts.values() for a in told for under in a.fixes for state in under.states]
-    if any(line.startswith("alembic upgrade") for state in states for line in state.remedy[:-1]):
+    if any(" upgrade " in line for state in states for line in state.remedy[:-1]):
         lines += ["", _LATE]
     return "\n".join(lines) + "\n"
 

@@ -35,6 +35,8 @@ class Environment(NamedTuple):
         file_template: the option of that name, `None` for Alembic's default.
         timezone: the option of that name, `None` for naive local time.
         certain: declared by a configuration or by `env.py`; `False`: guessed from the revision files alone.
+        run_from: the directory in which Alembic is run: from there the relative paths of `config` lead somewhere.
+        by_flask: `config` is that of Flask-Migrate, which Alembic refuses by itself: it names no `script_location`.
     """
 
     path: str
@@ -45,6 +47,8 @@ class Environment(NamedTuple):
     file_template: str | None = None
     timezone: str | None = None
     certain: bool = True
+    run_from: str = ""
+    by_flask: bool = False
 
     def widened(self) -> Environment:
         """The same with all sub-folders of its directories; not of the top, for that is the whole repository."""

@@ -15,7 +15,7 @@ from onehead.revisions.config import Section, concerns_alembic, read_config
 from onehead.revisions.config_files import MAX_CONFIGS, all_config_paths, is_alembic_ini, is_sample
 from onehead.revisions.environment import ConfigProblem, Environment, Location
 from onehead.revisions.ini import HERE
-from onehead.revisions.resolve import ancestors, find_script_directory, find_version_directory
+from onehead.revisions.resolve import ancestors, find_run_directory, find_script_directory, find_version_directory
 from onehead.revisions.settle import may_be_guessed
 from onehead.revisions.signs import has_hex_id, promises_revisions
 from onehead.revisions.tree import Tree, is_vendored, join, parent
@@ -174,6 +174,8 @@ def _environment(tree: Tree, section: Section, problems: list[ConfigProblem]) ->
         problems += found
     if not locations:
         return None
+    by_flask = section.script_location is None and script is not None
+    written = (section.script_location or "", *section.version_locations)
     return Environment(
         path=locations[0].path,
         config=section.config,
@@ -182,7 +184,14 @@ def _environment(tree: Tree, section: Section, problems: list[ConfigProblem]) ->
         locations=locations,
         file_template=section.file_template,
         timezone=section.timezone,
+        run_from=_flask_runs_from(here) if by_flask else find_run_directory(tree, written, here, script),
+        by_flask=by_flask,
     )
+
+
+def _flask_runs_from(here: str) -> str:
+    """Where the application is: `flask db init` makes `migrations` beside it, and another name only when asked to."""
+    return parent(here) if here.rpartition("/")[2] == "migrations" else ""
 
 
 def _script_directory(tree: Tree, section: Section, here: str, problems: list[ConfigProblem]) -> str | None:

@@ -8,7 +8,7 @@ is in the repository, and there is evidence: it holds `env.py`, or revision file
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 from onehead.revisions.ini import HERE
@@ -105,6 +105,28 @@ def find_version_directory(tree: Tree, text: str, here: str, script: str | None)
         if tree.is_directory(guess) or (script is not None and f"{guess}/".startswith(f"{script}/")):
             return guess, True
     return (guesses[0] if guesses else None), False
+
+
+def find_run_directory(tree: Tree, texts: Iterable[str], here: str, script: str | None) -> str:
+    """The directory in which Alembic has to be run: it resolves relative paths against its working directory.
+
+    Args:
+        tree: the repository.
+        texts: `script_location` and each of `version_locations`, as written; empty for what is not said.
+        here: the directory of the configuration, which it is where nothing is relative.
+        script: the directory that `script_location` means.
+    """
+    relative = [parts for anchor, parts in map(take_apart, filter(None, texts)) if anchor == "relative"]
+    bases = [here, "", *ancestors(here)]
+    bases += [(script or "").removesuffix("/".join(parts)).rstrip("/") for parts in relative[:1]]
+
+    def led(base: str) -> tuple[bool, int]:
+        places = [_walk(base, parts) for parts in relative]
+        return script is not None and script in places, sum(
+            place is not None and tree.is_directory(place) for place in places
+        )
+
+    return max(bases, key=led)
 
 
 def _search(tree: Tree, written: Written, here: str, fits: Callable[[str], bool]) -> str | None:

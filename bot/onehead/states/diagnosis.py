@@ -151,7 +151,7 @@ class _Doctor:
             tuple(sorted(complaints, key=lambda complaint: order.index(complaint.ailment))),
             tuple(sorted({thing for things in self._unbuilt.values() for thing in things})),
         )
-        return replace(found, ways=ways_out(found))
+        return replace(found, ways=ways_out(found, self._facts.environment))
 
     def _applied(self, lost: frozenset[str], doubtful: frozenset[str]) -> frozenset[str]:
         """What has run: what shows it, and what is claimed and neither shown to be missing nor in doubt."""

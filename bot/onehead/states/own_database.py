@@ -8,6 +8,7 @@ it again.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from shlex import join
 
 from onehead.plan.plans import Plan, Reissue, Reparent
 from onehead.revisions.graph import Graph
@@ -39,7 +40,7 @@ def own_database(branch: Graph | None, plan: Plan, after: Graph) -> OwnDatabase 
     here = Deployed(branch)
     before = next((each for each in _candidates(branch, moved) if _is_undone(here, database, each, moved, fix)), ())
     ways = remedy(deployed, fix.meets(database), target, is_sure=True)
-    return OwnDatabase(database.rows, tuple(f"alembic downgrade {place}" for place in before), outcome, ways)
+    return OwnDatabase(database.rows, tuple(join(("alembic", "downgrade", place)) for place in before), outcome, ways)
 
 
 def _candidates(branch: Graph, moved: frozenset[str]) -> Iterator[tuple[str, ...]]:

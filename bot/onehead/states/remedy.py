@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from shlex import join
 
 from onehead.states.databases import parents_first, rows_of
 from onehead.states.outcome import Database, Target
@@ -23,7 +24,7 @@ class Command:
 
     def __str__(self) -> str:
         options = ("--purge",) if self.verb == "stamp" else ()
-        return " ".join(("alembic", self.verb, *options, *self.arguments))
+        return join(("alembic", self.verb, *options, *self.arguments))
 
 
 def remedy(deployed: Deployed, database: Database, target: Target, *, is_sure: bool = False) -> tuple[str, ...]:

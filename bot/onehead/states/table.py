@@ -10,9 +10,11 @@ from types import MappingProxyType
 from onehead.plan.facts import Facts
 from onehead.plan.forks import Fork, forks_of
 from onehead.plan.reparent import NotMovable, moves_for
+from onehead.revisions.environment import Environment
 from onehead.revisions.graph import Graph
 from onehead.states.account import Account, Omitted, State, StateRow, StateTable, UnderFix
 from onehead.states.ailments import Ailment
+from onehead.states.command_line import typed
 from onehead.states.corrupt import corrupt_databases
 from onehead.states.crop import cropped
 from onehead.states.databases import Databases, as_published, databases_of, parents_first, with_rows
@@ -66,7 +68,7 @@ def accounts(
     near = neighbourhood(facts.merged, Fork(facts.merged.heads, (), (), "target"), rows)
     database = as_published(facts.target, facts.merged, with_rows(near.graph, rows))
     fix = as_it_is(near.graph)
-    state = _state(_Chain(fix, target), database, (), here=here.get(database.rows, ()))
+    state = _state(_Chain(fix, target, facts.environment), database, (), here=here.get(database.rows, ()))
     return (Account(None, (), target, (UnderFix(fix, (state,)),), omitted=Omitted(near.left_out)),)
 
 
@@ -122,7 +124,7 @@ def _account(
     shared = frozenset.intersection(*(graph.ancestors(head) for head in fork.heads))
     told = []
     for fix in (as_it_is(graph), merging(facts._replace(merged=graph), fork, merge), *directions):
-        chain = _Chain(fix, target)
+        chain = _Chain(fix, target, facts.environment)
         if rows is not None:
             asked = as_published(facts.target, facts.merged, with_rows(graph, rows))
             state = _state(chain, asked, databases.above, here=here.get(asked.rows, ()))
@@ -169,8 +171,9 @@ def _more(facts: Facts, graph: Graph, here: _Here, found: tuple[Database, ...]) 
 class _Chain:
     """A chain after a fix, deployed: what becomes of databases there."""
 
-    def __init__(self, fix: Fix, target: Target) -> None:
+    def __init__(self, fix: Fix, target: Target, environment: Environment) -> None:
         self._fix = fix
+        self._environment = environment
         self._deployed = Deployed(fix.graph)
         self._target = target
 
@@ -180,7 +183,8 @@ class _Chain:
     def ways_out(self, database: Database, *, is_sure: bool) -> tuple[str, ...]:
         """A row that the fix itself has renamed is no riddle: what ran under the old id is known."""
         named = all(row in self._fix.graph or row in self._fix.new_ids for row in database.rows)
-        return remedy(self._deployed, self._fix.meets(database), self._target, is_sure=is_sure or named)
+        ways = remedy(self._deployed, self._fix.meets(database), self._target, is_sure=is_sure or named)
+        return typed(self._environment, ways)
 
 
 def _state(
@@ -205,7 +209,7 @@ def _table(facts: Facts, fork: Fork, here: _Here, new_ids: Mapping[str, str]) ->
     fixes = _fixes(facts, shown, near.fork, new_ids)
     databases = _databases(facts, near.graph, near.fork)
     target = _target(facts, fork)
-    chains = [_Chain(fix, target) for fix in fixes]
+    chains = [_Chain(fix, target, facts.environment) for fix in fixes]
     few = len(databases.found) <= FEW_STATES
     grouped: dict[tuple[object, ...], list[tuple[tuple[str, ...], tuple[Outcome, ...]]]] = {}
     for database in databases.found:
@@ -217,7 +221,7 @@ def _table(facts: Facts, fork: Fork, here: _Here, new_ids: Mapping[str, str]) ->
     more = _more(facts, near.graph, here, databases.found)
     if more:
         # These may stand beneath the fork, where the shortened chain knows nothing.
-        complete = [_Chain(fix, target) for fix in _fixes(facts, near.graph, near.fork, new_ids)]
+        complete = [_Chain(fix, target, facts.environment) for fix in _fixes(facts, near.graph, near.fork, new_ids)]
         found += [StateRow((d.rows,), tuple(chain.outcome(d) for chain in complete), here[d.rows]) for d in more]
     found.sort(key=lambda row: not row.here)
     left_out = databases.left_out + near.above

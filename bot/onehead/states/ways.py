@@ -7,8 +7,12 @@ can know, it says on what; where even that would be guessing, there is none.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
+from shlex import join
 
+from onehead.revisions.environment import Environment
 from onehead.states.ailments import Ailment, Diagnosis, Step, Way
+from onehead.states.command_line import typed
 from onehead.states.databases import rows_of
 from onehead.states.outcome import Database
 from onehead.states.remedy import Command, proven, remedy
@@ -17,8 +21,17 @@ from onehead.states.upgrade import Deployed
 from onehead.states.witnesses import Evidence
 
 
-def ways_out(diagnosis: Diagnosis) -> tuple[Way, ...]:
+def ways_out(diagnosis: Diagnosis, environment: Environment) -> tuple[Way, ...]:
     """The ways out of what ails a database; empty where all is well, and where none is proven."""
+
+    def as_typed(step: Step) -> Step:
+        [command] = typed(environment, (step.command,))
+        return replace(step, command=command)
+
+    return tuple(replace(way, steps=tuple(map(as_typed, way.steps))) for way in _ways_out(diagnosis))
+
+
+def _ways_out(diagnosis: Diagnosis) -> tuple[Way, ...]:
     if diagnosis.is_healthy or diagnosis.of(Ailment.BROKEN_CHAIN):
         return ()
     if diagnosis.of(Ailment.UNKNOWN_ROW) or diagnosis.of(Ailment.AMBIGUOUS_ROW):
@@ -117,7 +130,9 @@ def _of_the_half_done(diagnosis: Diagnosis) -> Iterator[Way]:
     if done:
         parents = diagnosis.graph.parents(id_)
         span = f"{parents[0]}:{id_}" if len(parents) == 1 else id_
-        show = Step(f"alembic upgrade {span} --sql", "reads", "prints the statements; run those that are missing")
+        show = Step(
+            join(("alembic", "upgrade", span, "--sql")), "reads", "prints the statements; run those that are missing"
+        )
         yield Way(f"what {id_} has made is in use", (*leftovers, show, *done))
 
 
