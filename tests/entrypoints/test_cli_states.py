@@ -183,7 +183,8 @@ def test_rows_that_are_wrong_already_are_shown_when_all_is_asked_for(repo: Repos
     without, done = run(*sides), run(*sides, "--all")
     assert (done.code, done.err) == (0, "")
     left_out = "  Databases whose rows are wrong already are left out; `--all` shows an example of each kind.\n\n"
-    assert done.out == without.out.replace(left_out, CORRUPT)
+    corrupt = CORRUPT.replace("`onehead doctor`", f"`onehead doctor --repo {repo.path}`")
+    assert done.out == without.out.replace(left_out, corrupt)
     # A script filters for itself.
     assert run(*sides, "--format", "json").out == run(*sides, "--all", "--format", "json").out
 
@@ -226,11 +227,12 @@ def test_the_merge_goes_by_the_id_that_fix_gives_it(repo: Repository, run: Run) 
 
 def test_without_a_fork_there_is_little_to_tell(repo: Repository, run: Run) -> None:
     done = run("states", "--repo", repo.path, "--at", "main")
+    command = f"onehead states --repo {repo.path} --at main"
     assert done.code == 0
     assert done.out.splitlines()[3:] == [
         "alembic/versions: no fork",
         "  `alembic upgrade head` brings every database that followed this chain to 003.",
-        "  To see one database, name what its alembic_version holds: onehead states --rows REVISION",
+        f"  To see one database, name what its alembic_version holds: `{command} --rows REVISION`",
     ]
     told = run("states", "--repo", repo.path, "--at", "main", "--format", "json").json
     (environment,) = told["environments"]

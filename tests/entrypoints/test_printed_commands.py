@@ -383,6 +383,16 @@ def test_what_brings_the_reports_of_databases(
     [
         ("onehead doctor --repo 'my work' --at main --rows 003", "onehead fix --repo 'my work' --target main"),
         ("onehead explain --repo 'my work' --at main crash.log", "onehead check --repo 'my work' --target main"),
+        ("onehead check --repo 'my work' --at main", "onehead fix --repo 'my work' --target main"),
+        ("onehead graph --repo 'my work' --at main --around 0x", "onehead graph --repo 'my work' --at main --full"),
+        (
+            "onehead states --repo 'my work' --target origin/main --head origin/opaque",
+            "onehead check --repo 'my work' --target origin/main --head origin/opaque",
+        ),
+        (
+            "onehead states --repo 'my work' --at origin/oauth",
+            "onehead states --repo 'my work' --at origin/oauth --rows 004",
+        ),
         (
             "onehead explain --repo 'my work' --at main row.log",
             "git -C 'my work' log --all --oneline -Sgone",
@@ -392,14 +402,19 @@ def test_what_brings_the_reports_of_databases(
 def test_what_is_printed_about_another_repository_names_it(
     first: str, printed: str, shop: Repository, tmp_path: Path, at: Callable[[Path], Place]
 ) -> None:
+    shop.branch("opaque", "oauth")
     shop.commit("main", revision("006", "002"))
+    [(path, source)] = revision("007", "005").items()
+    shop.commit(
+        "opaque", {path: source.replace("op.create_table", "op.execute(__import__('shop').SQL); op.create_table")}
+    )
     desk = tmp_path / "desk"
     clone(shop, desk / "my work", "--branch", "main")
     said = "FAILED: Multiple head revisions are present for given argument 'head'; please specify a specific target"
     (desk / "crash.log").write_text(f"ERROR [alembic.util.messaging] {said} revision\n  {said} revision\n")
     (desk / "row.log").write_text("FAILED: Can't locate revision identified by 'gone'\n")
     place = at(desk)
-    told = [*commands(place.type(first))]
+    told = [*commands(place.type(first).replace("REVISION", "004"))]
     assert printed in told
     for command in told:
         if not command.startswith(("git ", "onehead ")):

@@ -274,6 +274,7 @@ def _version_table(parser: argparse.ArgumentParser, table: str, schema: str) -> 
 
 def _repository(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--repo", metavar="DIR", default=".", help="a checkout or a bare repository (default: here)")
+    parser.set_defaults(reads_repository=True)
 
 
 def _deployed(parser: argparse.ArgumentParser) -> None:

@@ -23,7 +23,13 @@ def run(options: argparse.Namespace) -> int:
     examination = repairs.examination if repairs else work.examination
     if options.format == "text":
         command = _fix(work, examination, options) if is_repairable(examination) else ""
-        sys.stdout.write(report(examination, command=command, found=work.found, paint=painter(sys.stdout)))
+        text = report(examination, command=command, found=work.found, paint=painter(sys.stdout))
+        if examination.verdict != "ok":
+            from onehead.entrypoints.again import again  # noqa: PLC0415 - only where something is wrong
+
+            # The command stands below: a sentence only names the program then.
+            text = again(options, text, with_bare=not command)
+        sys.stdout.write(text)
     else:
         work = work._replace(examination=examination)
         sys.stdout.write(_machine_readable(work, repairs.changes if repairs else {}, options.format))

@@ -36,7 +36,7 @@ def _run(words: list[str]) -> int:
     except OneheadError as error:
         print(f"onehead: {error.message}", file=sys.stderr)
         if error.hint:
-            print(f"  → {error.hint}", file=sys.stderr)
+            print(f"  → {_typed_here(options, error.hint)}", file=sys.stderr)
         return error.exit_code
     except BrokenPipeError:
         # Whoever read the output has enough of it. What Python still holds would fail again at exit.
@@ -53,6 +53,14 @@ def _run(words: list[str]) -> int:
         print("onehead: interrupted.", file=sys.stderr)
         return 130
     return code
+
+
+def _typed_here(options: argparse.Namespace | SimpleNamespace, hint: str) -> str:
+    if not getattr(options, "reads_repository", False):
+        return hint
+    from onehead.entrypoints.again import again  # noqa: PLC0415
+
+    return again(options, hint)
 
 
 def _of_the_hook(words: list[str]) -> SimpleNamespace | None:

@@ -10,6 +10,7 @@ from typing import BinaryIO
 
 from onehead.crash_log.catalogue import Trouble
 from onehead.crash_log.read import read_log
+from onehead.entrypoints.again import again
 from onehead.entrypoints.terminal import SignOfLife, painter
 from onehead.errors import UsageError
 from onehead.flows.bodies import traces_in
@@ -63,7 +64,7 @@ def run(options: argparse.Namespace) -> int:
                 traces[facts.environment.path] = traces_in(facts, trees)
     known |= {id_ for id_ in places if _is_known(places, id_)}
     log = CrashLog(reading.believed(known), examination, places, traces, is_whole, options.repo)
-    sys.stdout.write(explained_text(log, painter(sys.stdout)))
+    sys.stdout.write(again(options, explained_text(log, painter(sys.stdout))))
     return 3 if not log.reading.crashes or examination.verdict == "unreadable" else 0
 
 

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
+from onehead.entrypoints.again import again
 from onehead.entrypoints.examining import Work, examined
 from onehead.entrypoints.terminal import painter
 from onehead.errors import UsageError
@@ -55,7 +56,7 @@ def run(options: argparse.Namespace) -> int:
         lines = lines_of(examination, work.trees)
         print(json.dumps(_document(examination, repairs, written, branch, conflict, lines, own), indent=2))
     else:
-        _tell(work, examination, repairs, written, branch, conflict, own)
+        _tell(options, work, examination, repairs, written, branch, conflict, own)
     return examination.exit_code
 
 
@@ -103,6 +104,7 @@ def _document(
 
 
 def _tell(
+    options: argparse.Namespace,
     work: Work,
     examination: Examination,
     repairs: Repairs | None,
@@ -112,14 +114,14 @@ def _tell(
     own: Mapping[str, OwnDatabase],
 ) -> None:
     paint = painter(sys.stdout)
-    sys.stdout.write(repair_report(examination, work.found, paint))
+    sys.stdout.write(again(options, repair_report(examination, work.found, paint)))
     if repairs and repairs.changes:
         print()
         print(painted(diff(repairs.all(), contents_before(repairs, work.trees)), paint), end="")
     print()
     if conflict:
         print(f"{paint('bad', 'No branch was written.')} {conflict.message}")
-        print(f"  → {conflict.hint}")
+        print(f"  → {again(options, conflict.hint)}")
     elif written:
         print(f"{paint('good', 'Written')}: branch {branch}, commit {written.sha}")
         if written.merged_first:

@@ -6,6 +6,7 @@ import argparse
 import json
 import sys
 
+from onehead.entrypoints.again import again
 from onehead.entrypoints.examining import examined, narrowed
 from onehead.entrypoints.terminal import SignOfLife, painter
 from onehead.flows.changes import Repairs
@@ -43,6 +44,7 @@ def run(options: argparse.Namespace) -> int:
         text = json.dumps(states_document(examination, told), indent=2) + "\n"
     else:
         text = states_text(examination, told, painter(sys.stdout), work.found, with_corrupt=options.all)
+        text = again(options, text)
     sys.stdout.write(text)
     return 3 if examination.verdict == "unreadable" else 0
 

@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
+from onehead.entrypoints.again import again
 from onehead.entrypoints.screen import bare
 from onehead.entrypoints.terminal import painter
 from onehead.errors import UsageError
@@ -118,7 +119,7 @@ def _tell(verification: Verification, options: argparse.Namespace) -> int:
         case "junit":
             text = verification_junit(verification)
         case _:
-            text = verification_text(verification, painter(sys.stdout))
+            text = again(options, verification_text(verification, painter(sys.stdout)))
     sys.stdout.write(text)
     return _EXIT_CODES[verification.verdict]
 

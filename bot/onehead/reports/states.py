@@ -143,7 +143,7 @@ def _without_account(examined: Examined, paint: Paint) -> Iterator[str]:
     heads = facts.merged.heads
     command = "alembic upgrade head" if len(heads) == 1 else "alembic upgrade heads"
     yield f"  `{command}` brings every database that followed this chain to {listed(heads)}."
-    yield "  To see one database, name what its alembic_version holds: onehead states --rows REVISION"
+    yield "  To see one database, name what its alembic_version holds: `onehead states --rows REVISION`"
 
 
 def _owner(examination: Examination, new: bool) -> str:
