@@ -20,6 +20,19 @@ IDIOMS = {
     r"say [`'\"]?/onehead": "comment",
     "at three in the morning": "troubleshooting",
     "get well": "is repaired",
+    r"(?:stands?|stood)(?!-in)": "is",
+    r"(?:tells?|told)": "say, show, distinguish",
+    "for ever": "forever",
+    "anew": "again",
+    "gets? along": "conflict, with the opposite sense",
+    "fares?": "the result of something is",
+    "worked on it": "changed it",
+    "cope with": "meet",
+    "amid": "during",
+    "goes? by the name": "match",
+    "in thought": "step by step",
+    "in so many words": "explicitly",
+    "took leave": "stopped",
 }
 """Idiom → what to write instead."""
 

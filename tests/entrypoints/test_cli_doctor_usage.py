@@ -46,7 +46,7 @@ Read 1 environment, 9 of 9 revision files.
 alembic/versions: alembic_version holds 004 and 005
   `alembic upgrade head` stops: Requested revision 005 overlaps with other requested revisions 004
 
-  The rows stand for 5 of 9 revisions. The tables were not looked at.
+  The rows claim 5 of 9 revisions. The tables were not looked at.
 
   error overlapping-rows: The rows 004 and 005 exclude each other: one of them already includes another. \
 Alembic stops with "overlaps with other requested revisions".

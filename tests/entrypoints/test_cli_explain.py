@@ -70,7 +70,7 @@ alembic/versions: one head, 009
   The database then goes on by itself from `004`. Do not `stamp`: that runs no migration, and what
   is skipped would never be made.
 
-Next: onehead doctor --repo {repo.path} --at main --database-url URL says what that database has really been through.
+Next: onehead doctor --repo {repo.path} --at main --database-url URL shows what that database has really run.
 """
     )
 
@@ -236,7 +236,7 @@ def test_what_collectors_put_before_a_line_is_passed_over(explained, prefix: str
 def test_a_log_without_a_complaint_of_alembic_s_is_no_verdict(explained, log: str) -> None:  # type: ignore[no-untyped-def]
     code, told = explained(log)
     assert code == 3
-    assert "There is no message of Alembic's in this log" in told
+    assert "This log has no message of Alembic's" in told
 
 
 def test_an_error_of_the_project_s_own_is_named(explained) -> None:  # type: ignore[no-untyped-def]
@@ -297,7 +297,7 @@ def test_of_a_long_log_the_end_is_read(
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
     from_stream = run("explain", "--repo", repo.path, "--at", "main")
     assert from_file.out == from_stream.out
-    assert "Of the log only the end was read." in from_file.out
+    assert "Only the end of the log was read." in from_file.out
     assert "> KeyError: '004'" in from_file.out
     assert "> KeyError: '005'" not in from_file.out
 

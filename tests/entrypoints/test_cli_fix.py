@@ -47,10 +47,10 @@ it would silently skip `003`: use `--strategy merge`. The chain stays linear on 
  branch_labels: Union[str, Sequence[str], None] = None
 
 Written: branch onehead/reparent/oauth, commit {fixed}
-  It stands on a clean merge of the target, because its parent revision lives there.
+  The branch starts with a clean merge of the target, which has the new parent revision.
 Your own database: if it has run this branch, undo that before you merge:
   alembic downgrade 002
-  Forgotten? With 005 in alembic_version, `alembic upgrade head` exits with 0, but 003 never runs.
+  If you did not: with 005 in alembic_version, `alembic upgrade head` exits with 0, but 003 never runs.
   The way out, once the repair is merged:
     alembic stamp --purge 002
     alembic upgrade 003
@@ -109,7 +109,7 @@ def test_a_branch_that_a_person_made_is_left_alone(repo: Repository, run: Run) -
     done = run("fix", "--repo", repo.path, "--target", "main", "--head", "oauth", "--onto-branch", "mine")
     assert (done.code, done.out) == (2, "")
     assert done.err == (
-        "onehead: The branch `mine` exists and its last commit is not onehead's, so it was left alone.\n"
+        "onehead: The branch `mine` exists and its last commit is not onehead's, so it was not changed.\n"
         "  → Choose another name with `--onto-branch NAME`, or delete that branch if it is no longer wanted.\n"
     )
     assert repo.sha("mine") == repo.sha("main")

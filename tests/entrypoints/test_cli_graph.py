@@ -36,7 +36,7 @@ alembic/versions: 25 revisions, 1 head (025)
   ○ 024  t024
   ● 025  t025  ← head
 
-⋮ stands for revisions that are not drawn: `--full` draws all, `--around REV` those near one.
+⋮ marks revisions that are not drawn: `--full` draws all, `--around REV` draws those near one.
 """
     )
 
@@ -67,7 +67,7 @@ def test_a_revision_that_is_not_there(report: Basketball, run: Run) -> None:
     several = run("graph", "--repo", report.repo.path, "--at", "main", "--around", "02")
     assert several.code == 2
     assert several.err.splitlines() == [
-        "onehead: 6 revisions at main go by '02', so it is not clear which one is meant.",
+        "onehead: 6 revisions at main match '02', so it is not clear which one is meant.",
         "  → Write the id of one of them in full: 020, 021, 022, 023, 024, ….",
     ]
     with pytest.raises(SystemExit, match="2"):

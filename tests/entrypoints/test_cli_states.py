@@ -53,7 +53,7 @@ def expected(one: str, other: str) -> str:
 
 
 CORRUPT = f"""\
-  Where the rows are wrong already (examples; `--rows ROWS` and `onehead doctor` tell of yours)
+  Where the rows are wrong already (examples; `--rows ROWS` and `onehead doctor` show yours)
     (an id that no file has), which no file declares (2 more of the kind in `--format json`)
       error   with any fix: stops: Can't locate revision identified by '(an id that no file has)'
               no safe way out from here: no file declares (an id that no file has), so what ran is unknown.
@@ -65,7 +65,7 @@ CORRUPT = f"""\
       error   with 003 on 005: stops: {expected("002", "004")}
               way out: alembic stamp --purge 002
                        alembic upgrade head
-    002, 003, of which one stands for the other too (3 more of the kind in `--format json`)
+    002, 003, of which one includes the other (3 more of the kind in `--format json`)
       error   with the merge, or with 004 on 003: stops: {overlaps("003", "002")}
               way out: alembic stamp --purge 003
                        alembic upgrade head
@@ -115,9 +115,9 @@ alembic/versions: the chain forks after 002
   003 and 005: no conflict: every operation on both sides was understood, and they touch different things.
   Of 6 databases that may exist:
     as it is         6 stop
-    with the merge   6 go on
-    with 004 on 003  2 lose revisions, 2 stop, 2 go on
-    with 003 on 005  1 loses revisions, 2 stop, 3 go on
+    with the merge   6 succeed
+    with 004 on 003  2 lose revisions, 2 stop, 2 succeed
+    with 003 on 005  1 loses revisions, 2 stop, 3 succeed
 
   What `alembic upgrade head` does, by the content of alembic_version:
 
@@ -296,9 +296,7 @@ def test_many_databases_are_grouped_by_what_becomes_of_them(run: Run, tmp_path: 
     repo.commit("main", merged(project(), chain(("000", None), *sides)))
     out = run("states", "--repo", repo.path, "--at", "main").out
     assert out[out.index("  With the merge") : out.index("  With b0 moved")] == MANY
-    assert (
-        "\n  The way out of databases in one line is that of the first; `--rows ROWS` tells that of another.\n" in out
-    )
+    assert "\n  A line with several databases shows the way out of the first; `--rows ROWS` shows another's.\n" in out
 
 
 def test_what_is_forked_comes_first_and_one_environment_is_told_of_alone(run: Run, tmp_path: Path) -> None:

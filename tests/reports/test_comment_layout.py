@@ -77,7 +77,7 @@ def test_of_a_second_environment_the_tables_are_folded() -> None:
 
 def test_a_repair_says_that_its_last_commit_alone_is_the_repair_and_leaves_the_rest_to_the_other_page() -> None:
     body = pull_body(remark(COLLIDING), "#1")
-    assert "\n\nThe last commit alone is the repair. The others come from `main`" in body
+    assert "\n\nThe last commit alone is the repair. The others are a clean merge of `main`," in body
     assert "```mermaid" not in body
     assert "<details><summary>What becomes of each database</summary>" in body
 

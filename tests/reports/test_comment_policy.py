@@ -32,7 +32,7 @@ def without_environment() -> Examination:
 def test_a_policy_alone(without_environment: Examination) -> None:
     told = comment(Remark(without_environment))
     assert "The policy on `topic` can't be used\n" in told
-    assert "**A rule that is not understood is not kept, so this is refused before it lands.**" in told
+    assert "**onehead can't keep a rule that it does not understand, so this is refused before it lands.**" in told
     assert told.count(SAID) == 1
     assert "**Next:** correct the line and push; it is judged again by itself.\n" in told
     assert "\n\n\n" not in told

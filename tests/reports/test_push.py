@@ -33,9 +33,9 @@ versions: 2 heads (019, 021)
   ├─● 019  doc 019  ← head, main
   └─○ 020  doc 020  (this push)
     ● 021  doc 021  ← head, this push
-  `alembic upgrade head` stops at that with "Multiple head revisions".
+  `alembic upgrade head` stops there with "Multiple head revisions".
 
-The way out, in your clone, on what you pushed:
+To correct it, type in your clone, on what you pushed:
   git fetch origin
   onehead fix --target origin/main --head HEAD --onto-branch onehead/repair
   git merge onehead/repair
@@ -69,7 +69,7 @@ def test_a_push_by_force_is_repaired_by_itself() -> None:
     assert "main would have a head too many" in lines
     assert (
         """
-The way out, in your clone, on what you pushed:
+To correct it, type in your clone, on what you pushed:
   onehead fix --target HEAD --onto-branch onehead/repair
   git merge onehead/repair
 and push again as you did. `onehead fix` joins the heads with a merge revision.

@@ -198,7 +198,7 @@ def test_a_dynamic_value_says_where_and_what() -> None:
     assert (outcome.kind, outcome.id, outcome.line) == ("dynamic", "b", 3)
     assert outcome.reason == (
         "`down_revision` is not a plain string but `get_down_revision(revision)`, "
-        "which only running the file would tell"
+        "which is only known once the file runs"
     )
 
 

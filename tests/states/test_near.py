@@ -174,7 +174,7 @@ def test_what_is_left_out_is_said() -> None:
     judged = examination(facts)
     told = {facts.environment.path: accounts(facts)}
     text = states_text(judged, told)
-    assert "revisions far from the fork are left out of this large chain. Each one shown\n" in text
+    assert "revisions far from the fork are left out of this large chain: the result\n" in text
     assert "\n  988 more heads of this fork are left out.\n" in text
     assert len(text) < 10_000
     [environment] = states_document(judged, told)["environments"]

@@ -135,7 +135,7 @@ def test_a_persons_work_on_the_repair_is_never_overwritten(service: Service) -> 
 
     copy.git("fetch", "origin")
     assert copy.git("rev-parse", "origin/onehead/reparent/oauth").strip() == mine
-    assert "Somebody has worked on it, so onehead leaves it as it is." in service.comments(number)[0]["body"]
+    assert "Somebody has changed its branch, so onehead does not touch it." in service.comments(number)[0]["body"]
 
 
 def test_text_conflicts_are_explained_without_a_branch(service: Service) -> None:

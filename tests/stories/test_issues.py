@@ -80,9 +80,9 @@ def test_a_database_is_told_by_its_rows(service: Service) -> None:
     )
     sections = reply.split("**`/onehead doctor ")
 
-    assert "`018`. Its rows stand for 18 of 25 revisions; no table was looked at." in sections[1]
+    assert "`018`. Its rows claim 18 of 25 revisions; no table was looked at." in sections[1]
     assert ":white_check_mark: `alembic upgrade head` runs `020` `021` `019` `022` `023` `024` `025`." in sections[1]
-    assert "`019` and `021`. Its rows stand for 21 of 25 revisions; no table was looked at." in sections[2]
+    assert "`019` and `021`. Its rows claim 21 of 25 revisions; no table was looked at." in sections[2]
     assert "runs `022` `023` `024` `025`." in sections[2]
     assert ":x: `alembic upgrade head` stops: Requested revision 019 overlaps with other requested" in sections[3]
     assert "- **error** `overlapping-rows`: The rows 018 and 019 exclude each other" in sections[3]

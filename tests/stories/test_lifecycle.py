@@ -273,8 +273,8 @@ def test_a_repair_that_somebody_works_on_is_theirs_whatever_moves(service: Servi
     copy.git("fetch", "origin")
     assert copy.git("rev-parse", "origin/onehead/reparent/oauth") == mine
     assert (
-        f"**Next:** merge #{repair['number']}, which does what it is for. Somebody has worked on it, so onehead leaves "
-        "it as it is."
+        f"**Next:** merge #{repair['number']}, which still repairs the chain. Somebody has changed its branch, so "
+        "onehead does not touch it."
     ) in text(service, number)
     assert [each["number"] for each in service.repairs()] == [repair["number"]]
 
@@ -282,7 +282,7 @@ def test_a_repair_that_somebody_works_on_is_theirs_whatever_moves(service: Servi
     service.project.close_pull(number)
     service.settle()
     assert service.repairs() == []
-    assert "the branch `onehead/reparent/oauth` stays, for somebody has worked on it" in service.closing_words(
+    assert "the branch `onehead/reparent/oauth` stays, because somebody has changed it" in service.closing_words(
         repair["number"]
     )
     copy.git("fetch", "origin")

@@ -160,7 +160,7 @@ def test_an_edited_repair_that_main_overtakes_is_red_and_says_so_until_somebody_
         True,
     )
     assert said.endswith("Next: see the description.")
-    way = f"do not merge #{repair['number']} as it is. Somebody has worked on it, so onehead leaves it as it is."
+    way = f"do not merge #{repair['number']} as it is. Somebody has changed its branch, so onehead does not touch it."
     [verdict] = service.verdicts(number)
     assert next_step(verdict["body"]).startswith(way)
     assert fault in next_step(verdict["body"])

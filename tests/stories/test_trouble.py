@@ -125,7 +125,7 @@ def test_the_status_says_what_could_not_be_done_until_it_is(service: Service, mo
 
     with monkeypatch.context() as patch:
         patch.setattr(ForgejoApi, "create_comment", refuse)
-        with pytest.raises(Unfinished, match=f"Everything was done but this: #{refusing}: ") as caught:
+        with pytest.raises(Unfinished, match=f"Everything succeeded except: #{refusing}: ") as caught:
             service.tell_everything()
     assert caught.value.__cause__ is trouble
     assert "could not be" in service.status(first)[1]

@@ -290,7 +290,7 @@ def _two_sides(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--target",
         metavar="REF",
-        help="the branch that is deployed (default: in a CI job what that runs for, else where HEAD would go)",
+        help="the branch that is deployed (default: that of the CI job, else where HEAD would be merged)",
     )
     parser.add_argument("--head", metavar="REF", help="the branch to judge; without it, the target itself is judged")
     parser.add_argument(

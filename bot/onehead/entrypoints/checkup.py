@@ -155,7 +155,7 @@ def _lost(me: User, *, is_admin: bool) -> Iterator[Part]:
     yield Part("repairs for forks", Standing.LIMITED, said, way)
     if is_admin:
         said = f"{me.login} is an administrator, which does not count with a token for named repositories."
-        way = "Nothing. The service makes no lost webhook anew and can't ask for permissions: it needs the webhook."
+        way = "Nothing. The service can't recreate a lost webhook or ask for permissions, so it needs the webhook."
         yield Part("rights of an administrator", Standing.LIMITED, said, way)
 
 

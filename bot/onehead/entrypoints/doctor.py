@@ -114,7 +114,7 @@ def _fitting(diagnoses: dict[str, Diagnosis], rows: tuple[str, ...]) -> dict[str
     knowing = {path: each for path, each in diagnoses.items() if any(row in each.graph for row in rows)}
     if not knowing:
         raise UsageError(
-            "This repository has several environments, and none of them knows a row of this database.",
+            "This repository has several environments, and none of them has a row of this database.",
             f"Say which one it belongs to: --environment {' or '.join(diagnoses)}.",
         )
     return knowing

@@ -79,7 +79,7 @@ def _point(work: Work, branch: str, written: Written) -> None:
         return
     if old is not None and describe(work.git, [old])[old].author_email != ours.EMAIL:
         raise UsageError(
-            f"The branch `{branch}` exists and its last commit is not onehead's, so it was left alone.",
+            f"The branch `{branch}` exists and its last commit is not onehead's, so it was not changed.",
             "Choose another name with `--onto-branch NAME`, or delete that branch if it is no longer wanted.",
         )
     update_ref(work.git, ref, written.sha, old)
@@ -125,7 +125,7 @@ def _tell(
     elif written:
         print(f"{paint('good', 'Written')}: branch {branch}, commit {written.sha}")
         if written.merged_first:
-            print("  It stands on a clean merge of the target, because its parent revision lives there.")
+            print("  The branch starts with a clean merge of the target, which has the new parent revision.")
         for line in own_database_lines(own, paint):
             print(line)
         subject = examination.head or examination.target

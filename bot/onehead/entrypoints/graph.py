@@ -61,13 +61,13 @@ def _pictures(chains: Chains, around: str | None, full: bool) -> dict[str, Pictu
         every = {id_ for graph in chains.graphs.values() for id_ in graph.revisions}
         near = get_close_matches(around, every, 1)
         raise UsageError(
-            f"No revision at {chains.at.ref} is {around!r}, carries it as a label, or has an id that begins so.",
+            f"No revision at {chains.at.ref} has the id or label {around!r}, or an id that begins with it.",
             f"Did you mean {near[0]}?" if near else "`onehead graph --full` draws all that there are.",
         )
     for ids in known.values():
         if len(ids) > 1:
             raise UsageError(
-                f"{len(ids)} revisions at {chains.at.ref} go by {around!r}, so it is not clear which one is meant.",
+                f"{len(ids)} revisions at {chains.at.ref} match {around!r}, so it is not clear which one is meant.",
                 f"Write the id of one of them in full: {', '.join(ids[:_MOST_NAMED])}"
                 f"{', …' if len(ids) > _MOST_NAMED else ''}.",
             )

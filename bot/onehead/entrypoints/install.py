@@ -235,7 +235,7 @@ def _try(where: Site, hook: Webhook) -> None:
         return
     if before is None:
         print(f"delivery: sent, but {where.service_url}/metrics does not answer from here, so nobody can say whether")
-        print("  it came. If the service does not run yet: start it. Else look at the webhook's page in Forgejo.")
+        print("  it came. If the service does not run yet, start it. Otherwise look at the webhook's page in Forgejo.")
         return
     print(f"delivery: {_outcome(where.service_url, before)}")
 
@@ -257,5 +257,5 @@ def _outcome(service_url: str, before: dict[str, float]) -> str:
     return (
         "Forgejo's test did not reach the service within six seconds.\n"
         "  → Most often Forgejo refuses to call private addresses: set ALLOWED_HOST_LIST in [webhook] of its app.ini,\n"
-        "    for instance external,private, and restart Forgejo. The webhook's page in Forgejo tells the reason."
+        "    for instance external,private, and restart Forgejo. The webhook's page in Forgejo shows the reason."
     )

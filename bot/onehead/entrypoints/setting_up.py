@@ -156,7 +156,7 @@ class _explained:  # noqa: N801 - reads as a clause
             ) from error
         if isinstance(error, Forbidden):
             raise UsageError(
-                f"{error.message} The account of the token has not the rights for this.",
+                f"{error.message} The account of the token lacks the rights for this.",
                 "A repository's webhook needs an administrator of the repository, --owner an owner of the "
                 "organisation (or that account itself), --system and --token-out a site administrator.",
             ) from error

@@ -99,8 +99,8 @@ def named_sides(git: Git, options: argparse.Namespace, point: Callable[[str], Po
     into = destination(git)
     if into is None:
         raise UsageError(
-            "Which branch this one would be merged into can't be told: there is no remote default branch, no main, "
-            "master or develop.",
+            "onehead can't find the branch that this one would be merged into: there is no remote default branch, "
+            "no main, master or develop.",
             "Name it: `onehead check --target BRANCH --head BRANCH`, or `--target BRANCH` alone to judge that branch.",
         )
     target = point(into.name)

@@ -37,7 +37,7 @@ def run(options: argparse.Namespace) -> int:
         print("Comments and statuses stay; they are the history. The bot's account and token are yours to delete.")
         if count and readiness(where.service_url) is not None:
             print("Next: stop the service, or leave this place out of ONEHEAD_REPOSITORIES: where the bot is an")
-            print("administrator, its next sweep makes the webhook of a repository again.")
+            print("administrator, its next sweep creates the webhook of a repository again.")
     return 0
 
 

@@ -165,7 +165,7 @@ VERBS: dict[str, Verb] = {
     "databases": Verb(
         "list the databases that have reported their rows, as this clone knows",
         "onehead databases --at origin/main",
-        "0 all go on, 1 one of them would fail or lose something, 2 wrong usage, 3 could not judge",
+        "0 all would succeed, 1 one of them would fail or lose something, 2 wrong usage, 3 could not judge",
         arguments.databases,
         "entrypoints.databases",
     ),

@@ -91,7 +91,7 @@ def diagnose(bench: Bench, target: Target, rows: tuple[str, ...]) -> str:
     if not every:
         return f"There is no Alembic environment on {code(target.name)}."
     if not meant:
-        return f"No environment on {code(target.name)} knows any of these rows."
+        return f"No environment on {code(target.name)} has any of these rows."
     diagnoses = {path: diagnose_rows(facts, rows, bench.formerly(facts, rows)) for path, facts in meant.items()}
     places: dict[str, Whereabouts] = {}
     for path, diagnosis in diagnoses.items():

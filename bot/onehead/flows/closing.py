@@ -54,7 +54,7 @@ def _is_in(bench: Bench, pull: PullRequest) -> bool:
 def _next_after(bench: Bench, pull: PullRequest) -> str:
     if pull.head.ref not in bench.heads or bench.holds_our_work(pull.head.ref):
         return "nothing to do here"
-    return f"the branch {code(pull.head.ref)} stays, for somebody has worked on it; delete it when it is of no use"
+    return f"the branch {code(pull.head.ref)} stays, because somebody has changed it; delete it when nobody needs it"
 
 
 def remove_branch(bench: Bench, branch: str) -> None:

@@ -167,7 +167,7 @@ class _Request:
             why = " ".join(inline_code(reason.message) for reason in plan.reasons)
             return f"That is not possible here: {why} {' Or: '.join(plan.options)}"
         self.facts |= {"strategy": strategy, "by": self.comment.author.login}
-        return f"{_chosen(case, plan, strategy)}\n\n`{usage(Verb.AUTO)}` takes this back."
+        return f"{_chosen(case, plan, strategy)}\n\n`{usage(Verb.AUTO)}` undoes this."
 
     def _choose_nothing(self) -> str:
         self.strategy = None
@@ -194,8 +194,8 @@ class _Request:
             return "There is nothing wrong here that could be ignored."
         self.facts |= {"ignored": keys, "reason": reason, "by": self.comment.author.login}
         return (
-            "The check is green now, despite what it found. That repairs nothing: the next deploy still has to "
-            "cope with it. New problems are still reported; `/onehead unignore` undoes this."
+            "The check is green now, despite what it found. That repairs nothing: the next deploy still meets "
+            "the problem. New problems are still reported; `/onehead unignore` undoes this."
         )
 
     def _unignore(self) -> str:
@@ -221,12 +221,12 @@ class _Request:
         if may_write is None:
             self.facts[_UNSURE] = True
             return (
-                "onehead does not know yet whether you may push here: the forge tells that with its message about a "
-                "comment, and the one about yours has not come. If this is still here in a minute, edit your comment "
-                "(a blank is enough) or write the command once more. As an admin of the repository, onehead could ask."
+                "onehead does not know yet whether you may push here: the webhook about your comment says so, and it "
+                "has not arrived. If this reply has not changed in a minute, edit your comment (a blank is enough) or "
+                "write the command again. With admin rights in the repository, onehead could ask the forge itself."
             )
         if not may_write:
-            return f"Only {who} can do that, and {inline(self.comment.author.login, 60)} may not. Nothing was done."
+            return f"Only {who} can do that, and {inline(self.comment.author.login, 60)} can't. Nothing was done."
         if who is Who.PUSHER and self.pull is not None and is_local(self.pull):
             branch = self.bench.desk.api.branch(self.bench.repository.name, self.pull.head.ref)
             if branch.protected:

@@ -214,7 +214,7 @@ def _with_deeds(facts: Facts, read_blobs: ReadBlobs) -> Facts:
 
 
 def _meetings(facts: Facts, findings: tuple[Finding, ...], read_blobs: ReadBlobs) -> tuple[Meeting, ...]:
-    """How the sides of a new fork get along; who has none does not pay for it."""
+    """Whether the sides of a new fork conflict; who has none does not pay for it."""
     side = "target" if facts.head is None else "head"
     if not any(f.code in (Code.COLLISION, Code.FORK) and f.introduced_by == side for f in findings):
         return ()

@@ -66,7 +66,7 @@ def leave(bench: Bench) -> None:
     for sha in sorted(judged):
         with bench.troubles.apart(sha, NO_STATUS):
             _end_status(bench, sha)
-    log.info("Took leave of a repository.", repository=str(bench.repository.name))
+    log.info("Stopped looking after a repository.", repository=str(bench.repository.name))
 
 
 def _end_status(bench: Bench, sha: str) -> None:

@@ -280,9 +280,9 @@ def _left_as_it_is(bench: Bench, case: Case, occasion: Occasion, standing: PullR
     head = bench.head_of(standing)
     fault = verdicts.left_by_repair(bench, standing, head) if head is not None else ""
     theirs = not bench.holds_our_work(standing.head.ref)
-    because = " Somebody has worked on it, so onehead leaves it as it is." if theirs else ""
+    because = " Somebody has changed its branch, so onehead does not touch it." if theirs else ""
     if not fault:
-        way = f"merge #{standing.number}, which does what it is for.{because}"
+        way = f"merge #{standing.number}, which still repairs the chain.{because}"
     else:
         again = f" and write `/onehead {occasion.choices.strategy or 'auto'}` for a new one" if occasion.pull else ""
         instead = f"Finish it there, or delete {code(standing.head.ref)}{again}." if theirs else f"Instead, {refusal}"
@@ -350,7 +350,7 @@ def _push(bench: Bench, name: str, sha: str, *, applicable: bool = False) -> str
         return ""
     if tip is not None and not bench.holds_our_work(name):
         return (
-            f"somebody has worked on {code(name)}, so onehead leaves it alone; finish it there, or delete that branch."
+            f"somebody has changed {code(name)}, so onehead does not touch it; finish it there, or delete that branch."
         )
     in_the_way = next((other for other in bench.heads if f"{name}/".startswith(f"{other}/") and other != name), None)
     if in_the_way is not None:

@@ -136,7 +136,7 @@ class Others:
     def _written(self) -> frozenset[str]:
         """Of the commits of pull requests, those that we wrote.
 
-        Forgejo keeps `refs/pull/N/head` for ever, also of a repair that was closed and whose branch is gone.
+        Forgejo keeps `refs/pull/N/head` forever, also of a repair that was closed and whose branch is gone.
         """
         pulls = [ref.sha for ref in self.refs if ref.name.startswith("refs/pull/")]
         return self._ours_among(pulls)

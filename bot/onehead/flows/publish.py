@@ -237,7 +237,7 @@ def _settle(bench: Bench, number: int, examination: Examination, repair: int | N
         return
     mended = None if repair is None else _mended_by(bench, repair, examination)
     gone = "No published migration is changed here any more." if say.state(bench, number) == say.WARNED else ""
-    ending = endings.resolved(examination, mended, gone or "Nothing collides any more.")
+    ending = endings.resolved(examination, mended, gone or "There is no collision any more.")
     say.end(bench, number, endings.but_not(ending, red) if red else ending)
 
 

@@ -82,7 +82,7 @@ class Unfinished(OneheadError):
         more = len(troubles) - _MOST_TOLD
         left = f"; and {more} more, see the log" if more > 0 else ""
         hints = dict.fromkeys(each.error.hint for each in troubles if isinstance(each.error, OneheadError))
-        super().__init__(f"Everything was done but this: {told}{left}.", " ".join(filter(None, hints)))
+        super().__init__(f"Everything succeeded except: {told}{left}.", " ".join(filter(None, hints)))
         self.troubles = troubles
         self.lasting = all(_lasts(each.error) for each in troubles)
         asked = [each.error.retry_after for each in troubles if isinstance(each.error, Unavailable)]

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from onehead.forge.markers import Marker
     from onehead.forge.values import Comment, PullRequest, RepositoryName, Status, StatusState, User
 
-LONGEST_TITLE = 255  # bytes; Forgejo cuts what is longer, and would then differ from ours for ever
+LONGEST_TITLE = 255  # bytes; Forgejo cuts what is longer, and would then differ from ours forever
 LONGEST_DESCRIPTION = 255  # characters; what Forgejo's pages show without breaking
 _AFTER_A_PUSH = (0.3, 0.6, 1.2, 2.4)  # seconds; Forgejo needs about half of one until it knows a pushed branch
 

@@ -163,7 +163,7 @@ class Git:
         """Start `git ARGS` with pipes at both ends; the caller ends it with `end`.
 
         It leads a process group of its own, so that a time limit also ends the helpers git starts (a transport
-        that hangs would otherwise keep the pipes open for ever).
+        that hangs would otherwise keep the pipes open forever).
 
         Raises:
             PlantedRepository: the repository lies in the work tree of another one.

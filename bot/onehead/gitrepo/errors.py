@@ -138,7 +138,7 @@ def explain(command: str, directory: str, code: int, output: str) -> OneheadErro
     if re.search(_DAMAGE, output):
         return MissingObjects(
             f"Objects are missing from the repository in {directory}, or damaged. Git said: {output.strip()}",
-            f"Run `{as_typed(directory, 'fsck')}`, and clone it anew if that reports errors.",
+            f"Run `{as_typed(directory, 'fsck')}`, and clone it again if that reports errors.",
         )
     return GitFailed(command, directory, code, output)
 

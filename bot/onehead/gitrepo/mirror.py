@@ -314,7 +314,7 @@ def _clear(place: Path) -> None:
     except OSError as trouble:
         raise CannotJudge(
             f"{trouble.filename or place} is in the place of a mirror and can't be removed: {trouble.strerror}.",
-            "Remove it, or give it to the account that onehead runs as; the mirror is then cloned anew.",
+            "Remove it, or give it to the account that onehead runs as; the mirror is then cloned again.",
         ) from trouble
 
 

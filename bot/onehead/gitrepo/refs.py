@@ -171,7 +171,7 @@ def is_ancestor(git: Git, ancestor: str, descendant: str) -> bool:
         raise explain("merge-base", git.directory, answer.code, answer.err)
     if is_shallow(git):
         raise ShallowHistory(
-            f"Whether {ancestor[:10]} is part of {descendant[:10]} can't be told in this shallow clone.", _deepen(git)
+            f"This shallow clone can't show whether {ancestor[:10]} is part of {descendant[:10]}.", _deepen(git)
         )
     return False
 

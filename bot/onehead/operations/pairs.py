@@ -65,7 +65,7 @@ def _directed(x: Act, y: Act) -> Iterator[Rule]:
         case AddLabel():
             yield from _label(a, y, autocommit=x.step.autocommit)
             if any(touch.verb == "replace" and touch.thing == enum(a.enum) for touch in y.touches):
-                says = "{b} makes the type anew from its own list: if it runs last, the label of {a} is lost."
+                says = "{b} rebuilds the type from its own list: if it runs last, the label of {a} is lost."
                 yield Rule(Kind.SILENT, says, "", POSTGRESQL)
         case CreateOther(kind="view" | "materialized view"):
             yield from _view(a, b)
@@ -339,16 +339,16 @@ def _batch(batch: Batch, b: Operation) -> Iterator[Rule]:
         return
     match b:
         case CreateOther(kind="trigger", table=table) if _one_table(table, batch.table):
-            says = "on SQLite {a} makes the table anew: a trigger that was there before is lost without an error."
+            says = "on SQLite {a} rebuilds the table: a trigger that was there before is lost without an error."
             yield Rule(Kind.SILENT, says, "", SQLITE)
         case CreateIndex(definition=index) if index.computed and _one_table(index.table, batch.table):
-            says = "on SQLite {a} makes the table anew: an index on an expression that was there before is lost."
+            says = "on SQLite {a} rebuilds the table: an index on an expression that was there before is lost."
             yield Rule(Kind.SILENT, says, "", SQLITE)
         case CreateIndex(definition=index) if index.partial and _one_table(index.table, batch.table):
-            says = "on SQLite {a} makes the table anew; look whether your SQLAlchemy keeps the WHERE of the index."
+            says = "on SQLite {a} rebuilds the table; check whether your SQLAlchemy keeps the WHERE of the index."
             yield Rule(Kind.UNKNOWN, says, "", SQLITE)
         case CreateOther(kind="view", words=words) if batch.table.name.lower() in words:
-            yield Rule(Kind.ORDER, "{a} has to run first: SQLite can't make a table anew under a view.", "a", SQLITE)
+            yield Rule(Kind.ORDER, "{a} has to run first: SQLite can't rebuild a table under a view.", "a", SQLITE)
 
 
 def _on(operation: AddColumn | CreateConstraint | CreateIndex | DropColumn | AlterColumn | DropConstraint) -> object:

@@ -113,7 +113,7 @@ def _new(a: Touch, b: Touch) -> list[Rule]:
     if b.verb == "replace":
         if soft:
             return [Rule(Kind.SILENT, "no error, but only one of the two definitions stays.")]
-        says = "{b} drops it and makes it anew, so it has to be there, but {a} needs it to be absent."
+        says = "{b} drops and creates it again, so it has to be there, but {a} needs it to be absent."
         return [Rule(Kind.CONFLICT, says)]
     if b.verb == "drop":
         if a.lenient and a.thing[0] != "enum":
@@ -134,7 +134,7 @@ def _renewed(a: Touch, b: Touch) -> list[Rule]:
         return [Rule(Kind.ORDER, says, "a")]
     if a.thing[0] == "enum" or not b.named:
         return []
-    says = "{b} works on what {a} drops and makes anew; look whether its work stays."
+    says = "{b} works on what {a} drops and creates again; check whether its work stays."
     return [Rule(Kind.UNKNOWN, says)]
 
 

@@ -202,7 +202,7 @@ class _Places:
                 came_from[taken] = owner
                 todo.append((taken, self._heirs[taken]))
             seen |= options
-        # Whoever was asked in vain can be asked in vain for ever: nobody of them gets any freer.
+        # Whoever was asked in vain can be asked in vain forever: nobody of them gets any freer.
         self._hopeless = seen
 
     def _move(self, came_from: dict[int, int], owner: int, head: int, heirs: int) -> None:

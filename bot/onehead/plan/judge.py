@@ -194,9 +194,9 @@ def _removed(facts: Facts, revisions: list[Revision]) -> Finding:
     what = (
         f"{named(ids)} {'is' if len(ids) == 1 else 'are'}" if len(ids) <= _MOST_NAMED else f"{len(ids)} revisions are"
     )
-    it, stand = ("it", "at it") if len(ids) == 1 else ("them", "at one of them")
+    it, there = ("it", "at it") if len(ids) == 1 else ("them", "at one of them")
     message = (
-        f'{what} removed. Databases {stand} stop with "Can\'t locate revision"; those that never ran {it} never will.'
+        f'{what} removed. Databases {there} stop with "Can\'t locate revision"; those that never ran {it} never will.'
     )
     gone = frozenset(ids)
     away = [revision.path for revision in facts.unloaded if revision.id in gone]

@@ -71,7 +71,7 @@ def _invalid(names: str, *, waits: bool) -> Told:
     return Told(
         f"PostgreSQL holds {names} as invalid (`pg_index.indisvalid`): building it with CONCURRENTLY failed or is "
         f"under way, and no query uses it.{stops if waits else ''}",
-        "Remove what made it fail (equal values under a unique index, a lock), then "
+        "Remove the cause (equal values under a unique index, a lock), then "
         f"{'drop it and upgrade' if waits else '`REINDEX INDEX CONCURRENTLY` builds it again'}.",
     )
 
@@ -112,7 +112,7 @@ def _renamed(diagnosis: Diagnosis, target: str) -> Told:
     return Told(
         f"{now}: {target} has the same operations under another id, which a repair or somebody gave it after this "
         f'database had run it as {old}. Alembic stops with "Can\'t locate revision identified by".',
-        "Record the new id, as below. What ran under the old id does not run again; what it did not follow runs then.",
+        "Record the new id, as below. Alembic then skips what ran under the old id and runs the rest.",
     )
 
 
@@ -126,16 +126,16 @@ def _about_rows(ailment: Ailment, names: str, diagnosis: Diagnosis) -> Told:
         case Ailment.AMBIGUOUS_ROW:
             means = listed(id_ for row in rows if row.kind == "ambiguous" for id_ in row.means)
             return Told(
-                f"No revision is called {names}, and several begin so: {means}. Alembic can't tell which is meant and "
+                f"No revision is called {names}, and several begin so: {means}. Alembic can't choose one and "
                 'stops with "Can\'t locate revision identified by".',
-                "Bring the file back under its old id, or stamp the one that it has become, once that is known.",
-                f"Which of {means} is what was {names}?",
+                "Bring the file back under its old id, or find out which one it became and stamp that.",
+                f"Which of {means} used to be {names}?",
             )
         case Ailment.PREFIX_ROW:
             return Told(
                 f"{listed(map(_prefix, _of_kind(rows, 'prefix')))}: its id was made longer after this database had run "
-                "it. Alembic takes the beginning for the whole once; the upgrade then adds a row instead of replacing "
-                'it, and the one after that stops with "overlaps with other requested revisions".',
+                "it. Alembic resolves the short id once; that upgrade adds a row instead of replacing it, and the next "
+                'one stops with "overlaps with other requested revisions".',
                 "Write the whole id into the database, or give the file its old id again.",
             )
         case Ailment.REPEATED_ROW:

@@ -185,5 +185,5 @@ def _next(explained: Explained) -> str:
     if explained.examination.verdict != "ok":
         return "see the reason in the checks of the branch; onehead repairs what it can by itself."
     if explained.crashes:
-        return "find out what the crashing deploy is made of, as said above, before anything is changed in a database."
+        return "find out which commit the crashing deploy was built from, before you change anything in a database."
     return "`/onehead doctor ROW…` says what becomes of a database with other rows."

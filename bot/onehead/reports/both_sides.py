@@ -33,7 +33,7 @@ def _said(meeting: Meeting) -> str:
         case "independent":
             return INDEPENDENT
         case "unknown":
-            return "a person has to look whether they get along; `onehead check` says where"
+            return "a person has to decide whether they conflict; `onehead check` says where"
         case "silent":
             return "both orders run, and leave different tables or rows; `onehead check` says which"
         case "order" if meeting.first is not None:

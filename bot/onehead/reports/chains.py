@@ -61,7 +61,7 @@ def chains_text(chains: Chains, pictures: Mapping[str, Picture], paint: Paint = 
     if rest > 0:
         lines += ["", f"{rest} more environments are not shown; `--format json` lists them all."]
     if any(len(picture.nodes) < len(chains.graphs[path]) for path, picture in pictures.items()):
-        lines += ["", "⋮ stands for revisions that are not drawn: `--full` draws all, `--around REV` those near one."]
+        lines += ["", "⋮ marks revisions that are not drawn: `--full` draws all, `--around REV` draws those near one."]
     return "\n".join(lines) + "\n"
 
 

@@ -260,7 +260,7 @@ def _consequence(examination: Examination) -> str:
         case "unreadable":
             return "What can't be read could hide a collision, so this is not called healthy."
         case _ if only_policy(examination):
-            return "A rule that is not understood is not kept, so this is refused before it lands."
+            return "onehead can't keep a rule that it does not understand, so this is refused before it lands."
         case _:
             first = "If it lands as it is, the next deploy fails" if examination.head else "The next deploy fails"
             return f"{first}, whatever the database holds."

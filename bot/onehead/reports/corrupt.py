@@ -18,7 +18,7 @@ _Told = list[tuple[Fix, State]]
 def corrupt_lines(account: Account, paint: Paint) -> Iterator[str]:
     """One paragraph per kind, which tells of the first of them."""
     title = paint("strong", "Where the rows are wrong already")
-    yield f"  {title} (examples; `--rows ROWS` and `onehead doctor` tell of yours)"
+    yield f"  {title} (examples; `--rows ROWS` and `onehead doctor` show yours)"
     databases: dict[object, _Told] = {}
     for under in account.fixes:
         for state in under.corrupt:
@@ -72,7 +72,7 @@ def _described(account: Account, state: State) -> str:
         case Ailment.REPEATED_ROW:
             return f"{visible(state.rows[0])} twice"
         case Ailment.OVERLAPPING_ROWS:
-            return f"{rows}, of which one stands for the other too"
+            return f"{rows}, of which one includes the other"
         case Ailment.NO_ROWS:
             return f"no row, although {there}"
         case Ailment.AHEAD:

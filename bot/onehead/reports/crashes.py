@@ -249,7 +249,7 @@ def _cycle(crash: Crash, known: Background, reader: Reader) -> str:
     main = mark(known.deployed)
     if graph.cycles:
         return (
-            f"That is so on {main}: {named(graph.cycles, mark)} need each other, so Alembic finds no order. Correct "
+            f"On {main}, {named(graph.cycles, mark)} need each other, so Alembic finds no order. Correct "
             "the `down_revision` or `depends_on` that closes the circle. Every command stops here; no database was "
             "touched."
         )

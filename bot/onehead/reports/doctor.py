@@ -15,7 +15,7 @@ from onehead.states.ailments import Ailment, Complaint, Diagnosis, Revisited, Wa
 from onehead.states.rows import Whereabouts
 from onehead.states.traces import Thing, VersionTable
 
-NO_WAY = "No command is offered, as none is certain to help: do what is said above, and nothing by hand before."
+NO_WAY = "No command is offered, as none is certain to help: follow the advice above before you change anything."
 _MOST_LISTED = 20
 _MOST_EVIDENCE = 4
 _DIALECTS = {"postgresql": "PostgreSQL", "sqlite": "SQLite", "mysql": "MySQL", "mariadb": "MariaDB"}
@@ -136,7 +136,7 @@ def _revisions(diagnosis: Diagnosis) -> Iterator[str]:
     """Those that differ from what the rows say, and those that are still to come; all others as numbers."""
     if diagnosis.sight is None:
         claimed = sum(revision.claimed for revision in diagnosis.revisions.values())
-        yield f"  The rows stand for {claimed} of {len(diagnosis.revisions)} revisions. The tables were not looked at."
+        yield f"  The rows claim {claimed} of {len(diagnosis.revisions)} revisions. The tables were not looked at."
         return
     odd = [revision for revision in diagnosis.revisions.values() if _is_odd(revision, diagnosis)]
     kinds = ("applied", "absent", "partly", "untold")

@@ -48,7 +48,7 @@ def _environment(
     return {
         "path": code(path),
         "rows": " and ".join(map(code, rows)) or "no row",
-        "share": f"Its rows stand for {claimed} of {len(diagnosis.revisions)} revisions; no table was looked at.",
+        "share": f"Its rows claim {claimed} of {len(diagnosis.revisions)} revisions; no table was looked at.",
         "next_upgrade": _told(command, diagnosis.outcome),
         "once_merged": _told(command, merged, "once the heads are merged, ") if merged else "",
         "complaints": [

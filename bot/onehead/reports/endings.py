@@ -47,7 +47,7 @@ def ending_text(ending: Ending) -> str:
 
 
 def resolved(
-    examination: Examination, mended: Mended | None = None, gone: str = "Nothing collides any more."
+    examination: Examination, mended: Mended | None = None, gone: str = "There is no collision any more."
 ) -> Ending:
     """There is nothing left to repair; `mended` is the repair of ours that was taken, if one was."""
     heads = sorted({head for examined in examination.environments for head in examined.facts.merged.heads})
@@ -129,7 +129,7 @@ def left() -> Ending:
 def ignored(by: str, reason: str) -> Ending:
     """Somebody has decided to live with it."""
     why = f": {inline(reason, 200)}" if reason else ""
-    sentence = f"{inline(by, 60)} has chosen to live with this{why}. The next deploy still has to cope with it."
+    sentence = f"{inline(by, 60)} has accepted this{why}. The next deploy still meets the problem."
     return Ending(":mute:", "Ignored", sentence, "`/onehead unignore` undoes this; new problems are still reported")
 
 

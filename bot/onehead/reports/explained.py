@@ -51,7 +51,7 @@ def explained_text(log: CrashLog, paint: Paint = plain) -> str:
     """The text of `onehead explain`."""
     lines = [compared_line(log.examination), coverage_line(log.examination)]
     if not log.is_whole:
-        lines.append("Of the log only the end was read.")
+        lines.append("Only the end of the log was read.")
     for examined in log.examination.environments:
         lines += ["", *_environment(log, examined, paint)]
     if not log.examination.environments:
@@ -62,9 +62,9 @@ def explained_text(log: CrashLog, paint: Paint = plain) -> str:
         lines += ["", *_wrapped(_nothing_found(log), "")]
     elif any(crash.trouble in _CONCERNS_A_DATABASE for crash in log.reading.crashes):
         doctor = doctor_at(log.examination.target.ref, log.repo)
-        lines += ["", f"Next: {doctor} --database-url URL says what that database has really been through."]
+        lines += ["", f"Next: {doctor} --database-url URL shows what that database has really run."]
     else:
-        lines += ["", "Next: do what is said above. No database has to be changed for that."]
+        lines += ["", "Next: follow the advice above. It needs no change to a database."]
     return "\n".join(lines) + "\n"
 
 
@@ -77,7 +77,7 @@ _CONCERNS_A_DATABASE = {
 
 
 def _nothing_found(log: CrashLog) -> str:
-    text = "There is no message of Alembic's in this log, so it says nothing about the order of migrations."
+    text = "This log has no message of Alembic's, so it says nothing about the order of migrations."
     foreign = log.reading.foreign
     if foreign is not None:
         place = f", raised in {visible(foreign.path)}" if foreign.path else ""

@@ -21,7 +21,8 @@ def own_database_lines(found: Mapping[str, OwnDatabase], paint: Paint) -> Iterat
             yield f"{paint('strong', 'Your own database')}: if it has run this branch, undo that before you merge:"
             yield f"{where} {visible(commands)}"
         if own.after:
-            yield f"  Forgotten? With {_rows(own)} in alembic_version, `alembic upgrade head` {told_of(own.outcome)}."
+            upgrade = f"`alembic upgrade head` {told_of(own.outcome)}"
+            yield f"  If you did not: with {_rows(own)} in alembic_version, {upgrade}."
             yield "  The way out, once the repair is merged:"
             yield from (f"    {visible(command)}" for command in own.after)
 

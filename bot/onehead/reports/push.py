@@ -57,7 +57,7 @@ def acceptance(landing: Landing) -> Iterator[str]:
         where, heads = visible(examined.facts.environment.path or "."), _ids(examined.facts.merged.heads)
         yield f"onehead: {branch} is at one head again in {where}: {heads}. Thank you."
     if len(joined) > _MOST_SHOWN:
-        yield f"onehead: and so it is in {len(joined) - _MOST_SHOWN} more environments."
+        yield f"onehead: so it is in {len(joined) - _MOST_SHOWN} more environments."
     for fork in forked[:_MOST_SHOWN]:
         yield f"onehead: {branch} was forked before this push and still is: heads {_ids(fork.heads)}."
         yield f"  Its next deploy stops. The repair: onehead fix --target {shlex.quote(landing.branch)}"
@@ -128,9 +128,9 @@ def _pictures(landing: Landing) -> Iterator[str]:
         if examined.facts.allowed_heads > 1:
             yield f"  The policy of {visible(landing.branch)} allows {examined.facts.allowed_heads} heads here."
         else:
-            yield '  `alembic upgrade head` stops at that with "Multiple head revisions".'
+            yield '  `alembic upgrade head` stops there with "Multiple head revisions".'
     if len(forked) > _MOST_SHOWN:
-        yield f"And {len(forked) - _MOST_SHOWN} more environments with heads too many."
+        yield f"And {len(forked) - _MOST_SHOWN} more environments with too many heads."
 
 
 def _heads(examined: Examined) -> str:
@@ -151,7 +151,7 @@ def _findings(findings: Sequence[Finding]) -> Iterator[str]:
 def _push_way_out(landing: Landing) -> Iterator[str]:
     branch = shlex.quote(landing.branch)
     yield ""
-    yield "The way out, in your clone, on what you pushed:"
+    yield "To correct it, type in your clone, on what you pushed:"
     if landing.grows:
         yield from _fix(f"--target {shlex.quote(f'origin/{landing.branch}')} --head HEAD")
         yield f"  git push origin HEAD:{branch}"

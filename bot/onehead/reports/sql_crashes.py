@@ -66,7 +66,7 @@ def _new_enum_value(crash: Crash, known: Background, reader: Reader) -> str:
         f"PostgreSQL lets nobody use a new value of an enum type ({mark(crash.subject)} of {mark(crash.of)}) in the "
         f"transaction that adds it.{adds} Alembic runs all pending revisions in one transaction: two deploys work, one "
         "deploy of both fails. Add the value within `with op.get_context().autocommit_block():`, or set "
-        "`transaction_per_migration=True` in `env.py`. PostgreSQL has undone this run, so the next one starts anew."
+        "`transaction_per_migration=True` in `env.py`. PostgreSQL has undone this run, so the next one repeats it."
     )
 
 
@@ -97,7 +97,7 @@ def _already_there(crash: Crash, known: Background, reader: Reader) -> str:
     makers = _makers(crash, known)
     return (
         f"{_failed(crash, known, mark)}{_thing(crash, mark)} is there already.{_made_by(makers, crash, known, mark)} "
-        f"{_how_it_came(crash)} Compare the tables with the rows before anything is repeated."
+        f"{_how_it_came(crash)} Compare the tables with the rows before you run anything again."
     )
 
 
@@ -110,7 +110,7 @@ def _how_it_came(crash: Crash) -> str:
         case "postgresql":
             return (
                 "PostgreSQL undoes a migration that fails, but not what ran in an `autocommit_block` (such as ADD "
-                f"VALUE or CONCURRENTLY). Else something else created it: {other}."
+                f"VALUE or CONCURRENTLY). Otherwise something else created it: {other}."
             )
         case "sqlite" | "mysql":
             return (
@@ -180,7 +180,7 @@ _LONGEST_ID = 32
 def _undone(crash: Crash) -> str:
     match crash.dialect:
         case "postgresql":
-            return " PostgreSQL has undone the run, but for what ran in an `autocommit_block`."
+            return " PostgreSQL has undone the run, except for what ran in an `autocommit_block`."
         case "mysql":
             return " MySQL and MariaDB keep what the revision did before: look at that before you run it again."
         case "sqlite":

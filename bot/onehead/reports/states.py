@@ -25,7 +25,7 @@ _FATES: dict[OutcomeKind, tuple[str, str]] = {
     "loss": ("loses revisions", "lose revisions"),
     "repeat": ("runs revisions again", "run revisions again"),
     "error": ("stops", "stop"),
-    "ok": ("goes on", "go on"),
+    "ok": ("succeeds", "succeed"),
 }
 """Kind of an outcome, the worst first → what is said of one database, and of several."""
 _MOST_NAMED = 3
@@ -182,10 +182,10 @@ def _account(
             yield from _line(group, width, frozenset(graph.revisions), paint)
     if any(group.state.remedy and group.size > 1 and group.rows != "any" for found in groups for group in found):
         yield ""
-        yield "  The way out of databases in one line is that of the first; `--rows ROWS` tells that of another."
+        yield "  A line with several databases shows the way out of the first; `--rows ROWS` shows another's."
     if account.left_out:
         yield ""
-        yield f"  At least {account.left_out} more states lie between these; they fare like their neighbours."
+        yield f"  At least {account.left_out} more states lie between these; the result is that of their neighbours."
     yield from _omitted(account.omitted)
     if any(under.corrupt for under in account.fixes):
         yield ""
@@ -216,8 +216,8 @@ def _in_short(account: Account, paint: Paint) -> Iterator[str]:
 def _omitted(omitted: Omitted) -> Iterator[str]:
     if omitted.revisions:
         yield ""
-        yield f"  {omitted.revisions} revisions far from the fork are left out of this large chain. Each one shown"
-        yield "  stands for those left out beneath it; `--rows ROWS` tells of a database anywhere."
+        yield f"  {omitted.revisions} revisions far from the fork are left out of this large chain: the result"
+        yield "  for each is that of the next one shown above it. `--rows ROWS` shows any database."
     if omitted.heads:
         yield ""
         yield f"  {omitted.heads} more heads of this fork are left out."

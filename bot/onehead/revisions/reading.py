@@ -18,7 +18,7 @@ def revision_of(path: str, blob: str, declared: Declared) -> Revision | Unreadab
     for dynamic in declared.dynamic:
         if dynamic.name in ("revision", "down_revision"):
             reason = (
-                f"`{dynamic.name}` is not a plain string but `{dynamic.text}`, which only running the file would tell"
+                f"`{dynamic.name}` is not a plain string but `{dynamic.text}`, which is only known once the file runs"
             )
             return Unreadable(path, blob, dynamic.line, reason, declared.revision, "dynamic")
     id_ = declared.revision
