@@ -82,7 +82,7 @@ def _prepare(out: Path) -> None:
 
 
 def _show_where(tell: Teller, out: Path) -> None:
-    tell.step(f"Everything is as it should be. Look at {out}/")
+    tell.step(f"Everything worked. Look at {out}/")
     for name, what in FILES.items():
         tell.entry(name, what)
 

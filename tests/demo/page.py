@@ -92,8 +92,8 @@ def check(status: Check) -> str:
 
 
 def changes(summary: str, diff: str) -> str:
-    """A diff that can be folded away."""
-    return f'<details class="changes" open><summary>{escape(summary)}</summary>{diff_html(diff)}</details>'
+    """A diff, folded: what matters of it is in the text above."""
+    return f'<details class="changes"><summary>{escape(summary)}</summary>{diff_html(diff)}</details>'
 
 
 def _mermaid() -> str:
