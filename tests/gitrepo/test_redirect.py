@@ -138,8 +138,8 @@ def test_a_clone_in_ci_keeps_its_credentials_to_itself(
     with pytest.raises(OriginSilent) as caught:
         _ = Origin(Git(work)).advertised
     assert caught.value.message == (
-        f"origin redirects to http://{stranger.host}/shop.git, which is not followed, as credentials would go there "
-        "too; where it has moved, `git remote set-url origin NEW-ADDRESS` tells git"
+        f"origin redirects to http://{stranger.host}/shop.git; git would send credentials there, so onehead does not "
+        "follow; if origin has moved, run `git remote set-url origin NEW-ADDRESS`"
     )
     with pytest.raises(OriginSilent, match="redirects to"):
         Origin(Git(work)).bring("0" * 39 + "1")

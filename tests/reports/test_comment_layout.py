@@ -86,5 +86,20 @@ def test_a_repair_that_no_other_page_tells_of_tells_everything() -> None:
     body = pull_body(remark(FORKED))
     assert body.startswith("`main` has 2 heads, so its next `alembic upgrade head` stops")
     assert "```mermaid" in body
-    assert "| side | revisions | brought by |" in body
+    assert "| revisions of `main` | brought by |" in body
     assert "<details><summary>Why this repair?</summary>" in body
+
+
+def test_what_to_do_is_said_once() -> None:
+    """As the next step: the finding that it is about does not repeat it."""
+    broken = facts("018; 019<018", "018; 019<018; 020<777")
+    told = comment(Remark(examination(broken)))
+    assert told.count("Restore the missing file") == 1
+    assert "**Next:** Restore the missing file" in told
+    assert "- **error** `missing-parent`: `020` names `777` as its parent" in told
+
+
+def test_a_database_that_stops_is_told_how_to_ask() -> None:
+    asked = "See doctor: once this is merged, comment `/onehead doctor 019 020`, and the reply says what to do."
+    assert comment(remark(COLLIDING)).count(asked) == 1
+    assert "See doctor" not in comment(remark(FORKED))

@@ -22,17 +22,24 @@ ALERTS = {"NOTE": "ⓘ", "TIP": "💡", "IMPORTANT": "❗", "WARNING": "⚠", "C
 EMOJI = {
     "bulb": "💡",
     "eyes": "👀",
+    "grey_question": "❔",
     "hourglass": "⌛",
+    "hourglass_flowing_sand": "⏳",
     "information_source": "\N{INFORMATION SOURCE}",
     "link": "🔗",
+    "mute": "🔇",
     "no_entry": "⛔",
     "question": "❓",
+    "raised_hand": "✋",
+    "round_pushpin": "📍",
     "tada": "🎉",
     "twisted_rightwards_arrows": "🔀",
     "warning": "⚠️",
+    "wave": "👋",
     "white_check_mark": "✅",
     "wrench": "🔧",
     "x": "❌",
+    "zzz": "💤",
 }
 _ALERT = re.compile(r"\[!(" + "|".join(ALERTS) + r")\]\s*$")
 _TASK = re.compile(r"\[([ xX])\] ")

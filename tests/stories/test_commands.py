@@ -88,7 +88,7 @@ def test_the_other_repair_is_chosen_kept_and_taken_back(service: Service) -> Non
 
     reply = service.ask(number, "/onehead reparent")
     assert "A database at `020` would never run `019`, without any error." in reply
-    assert "`/onehead auto` takes this back." in reply
+    assert "`/onehead auto` undoes this." in reply
     assert repair_branch(service) == "onehead/reparent/oauth"
     assert service.onehead_branches() == ["onehead/reparent/oauth"]
 
@@ -197,7 +197,7 @@ def test_ignored_until_something_new_goes_wrong_or_it_is_taken_back(service: Ser
     state, description = service.status(sha)
     assert (state, description.split(".")[0]) == ("success", f"Ignored by {service.project.owner.name}")
     [verdict] = service.verdicts(number)
-    assert "has chosen to live with this: we merge the heads by hand." in verdict["body"]
+    assert "has accepted this: we merge the heads by hand." in verdict["body"]
     assert service.repairs() == []
     assert service.onehead_branches() == []
 

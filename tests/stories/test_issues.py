@@ -67,7 +67,7 @@ def test_the_report_gets_the_answer_that_it_should_have_had(service: Service) ->
     assert table["`021`"] == ("20 of 25 revisions", "019 022 023 024 025")
     assert table["`025`"] == ("25 of 25 revisions", "nothing to do")
     assert table["nothing (fresh)"] == ("nothing", "001 002 003 … 025 (25)")
-    assert "**Next:** find out what the crashing deploy is made of" in reply
+    assert "**Next:** find out which commit the crashing deploy was built from" in reply
 
 
 def test_a_database_is_told_by_its_rows(service: Service) -> None:

@@ -178,7 +178,9 @@ def test_an_edited_repair_that_main_overtakes_is_red_and_says_so_until_somebody_
     service.settle()
     done = copy.git("rev-parse", "onehead/reparent/oauth")
     assert service.status(done) == ("success", "A repair of oauth, which is judged itself.")
-    assert next_step(project.pull(repair["number"])["body"]).startswith(f"merge #{repair['number']}, which does")
+    assert next_step(project.pull(repair["number"])["body"]).startswith(
+        f"merge #{repair['number']}, which still repairs the chain."
+    )
     project.merge(repair["number"])
     service.settle()
     assert "Repaired" in service.verdicts(number)[0]["body"]

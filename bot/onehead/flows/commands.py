@@ -226,7 +226,7 @@ class _Request:
                 "write the command again. With admin rights in the repository, onehead could ask the forge itself."
             )
         if not may_write:
-            return f"Only {who} can do that, and {inline(self.comment.author.login, 60)} can't. Nothing was done."
+            return f"Only {who} can do that, and {inline(self.comment.author.login, 60)} may not. Nothing was done."
         if who is Who.PUSHER and self.pull is not None and is_local(self.pull):
             branch = self.bench.desk.api.branch(self.bench.repository.name, self.pull.head.ref)
             if branch.protected:

@@ -175,8 +175,8 @@ class Origin:
             where = destination(door, "origin", answer)
             if where is not None:
                 raise OriginSilent(
-                    f"origin redirects to {where}, and onehead does not follow: git would send credentials there too. "
-                    "If origin has moved, run `git remote set-url origin NEW-ADDRESS`"
+                    f"origin redirects to {where}; git would send credentials there, so onehead does not follow; if "
+                    "origin has moved, run `git remote set-url origin NEW-ADDRESS`"
                 )
             lines = [line.strip() for line in answer.err.splitlines() if line.strip()]
             telling = sorted(lines, key=lambda line: (not line.startswith("fatal:"), not line.startswith("error:")))

@@ -27,7 +27,7 @@ from onehead.reports.own_database import own_database_values
 from onehead.reports.picture import Picture, fork_picture
 from onehead.reports.sides import MOST_SIDES, sides
 from onehead.reports.state_table import columns_and_rows
-from onehead.reports.text import coverage_line, only_policy, short_ref
+from onehead.reports.text import coverage_line, has_advice, only_policy, short_ref
 from onehead.reports.tree import draw
 from onehead.reports.unsigned import unsigned
 from onehead.states.account import OwnDatabase, StateTable
@@ -180,9 +180,9 @@ def _values(remark: Remark, plan: Plan) -> dict[str, Any]:
         "title": f"{subject} is repaired" if remark.pushed else _title(examination, target, subject),
         "consequence": _consequence(examination),
         "pushed": code(remark.pushed[:10]) if remark.pushed else "",
-        "environments": [_environment(remark, examined) for examined in shown],
+        "environments": [_environment(remark, examined, plan) for examined in shown],
         "several": len(examination.environments) > 1,
-        "findings": _some([*examination.findings, *_aside(examination, judged)]),
+        "findings": _some([*examination.findings, *_aside(examination, judged)], plan),
         "more_environments": len(judged) - len(shown),
         "duplicates": isinstance(plan, Reissue) and not plan.by_policy,
         "only_copies": isinstance(plan, Reissue) and not plan.files,
@@ -266,7 +266,7 @@ def _consequence(examination: Examination) -> str:
             return f"{first}, whatever the database holds."
 
 
-def _environment(remark: Remark, examined: Examined) -> dict[str, Any]:
+def _environment(remark: Remark, examined: Examined, plan: Plan) -> dict[str, Any]:
     facts, examination = examined.facts, remark.examination
     picture = fork_picture(facts, examined.plan)
     main = {Code.COLLISION, Code.FORK}
@@ -279,10 +279,13 @@ def _environment(remark: Remark, examined: Examined) -> dict[str, Any]:
         "tables": [columns_and_rows(table) for table in tables[:MOST_SIDES]],
         "both_sides": _both_sides(examined),
         "findings": _some(
-            finding
-            for finding in examined.findings
-            if (finding.code not in main or finding.introduced_by != examination.judged)
-            and finding.code not in ABOUT_BOTH_SIDES
+            (
+                finding
+                for finding in examined.findings
+                if (finding.code not in main or finding.introduced_by != examination.judged)
+                and finding.code not in ABOUT_BOTH_SIDES
+            ),
+            plan,
         ),
     }
 
@@ -293,15 +296,18 @@ def _outline(picture: Picture, examination: Examination) -> str:
     return fence("\n".join(draw(picture, names))) if picture.nodes else ""
 
 
-def _some(findings: Iterable[Finding]) -> list[dict[str, str]]:
-    """The first ones; of several of one kind, the later ones give way to other kinds."""
+def _some(findings: Iterable[Finding], plan: Plan) -> list[dict[str, str]]:
+    """The first ones; of several of one kind, the later ones give way to other kinds.
+
+    What the plan advises is in the next step of the comment, and not here once more.
+    """
     found = list(findings)
     told: Counter[Code] = Counter()
     shown: list[dict[str, str]] = []
     for finding in found:
         told[finding.code] += 1
         if told[finding.code] <= _MOST_ALIKE and len(shown) < MOST_FINDINGS:
-            shown.append(_found(finding))
+            shown.append(_found(finding, with_hint=finding.severity == "error" and not has_advice(plan, finding)))
     rest = len(found) - len(shown)
     if rest:
         message = f"{rest} more findings are not shown here; {code('onehead check')} lists them."
@@ -329,12 +335,12 @@ def _both_sides(examined: Examined) -> list[str]:
     return lines
 
 
-def _found(finding: Finding) -> dict[str, str]:
+def _found(finding: Finding, *, with_hint: bool) -> dict[str, str]:
     return {
         "severity": finding.severity,
         "code": str(finding.code),
         "message": inline_code(finding.message),
-        "hint": finding.hint if finding.severity == "error" else "",
+        "hint": finding.hint if with_hint else "",
     }
 
 

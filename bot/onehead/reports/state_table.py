@@ -6,7 +6,7 @@ from typing import Any
 
 from onehead.quoting import code, inline
 from onehead.states.account import StateTable
-from onehead.states.outcome import spoken
+from onehead.states.outcome import Outcome, spoken
 from onehead.wording import listed, shortened
 
 MOST_ROWS = 12
@@ -34,7 +34,9 @@ def columns_and_rows(table: StateTable) -> dict[str, Any]:
     ]
     renamed = {code(shortened(old)): code(shortened(new)) for old, new in table.new_ids.items()}
     new_ids = listed([f"{old} is {new}" for old, new in renamed.items()], 4)
-    return {**_told_once(columns, table_rows(table)), "left_out": left_out, "new_ids": new_ids}
+    stopped = [state.rows[0] for state in table.states[:MOST_ROWS] if any(map(_overlaps, state.outcomes))]
+    doctor = code(f"/onehead doctor {' '.join(stopped[0])}") if stopped else ""
+    return {**_told_once(columns, table_rows(table)), "left_out": left_out, "new_ids": new_ids, "doctor": doctor}
 
 
 def _told_once(columns: list[str], rows: list[dict[str, Any]]) -> dict[str, Any]:
@@ -64,11 +66,18 @@ def table_rows(table: StateTable) -> list[dict[str, Any]]:
         shown = ", or ".join(names) + (f", or {rest} more" if rest > 0 else "")
         cells = []
         for outcome in state.outcomes:
-            overlaps = "overlaps with other requested" in (outcome.error or "")
-            text = "stops; see doctor" if overlaps else inline(spoken(outcome, for_many=len(state.rows) > 1), 160)
+            text = (
+                "stops; see doctor"
+                if _overlaps(outcome)
+                else inline(spoken(outcome, for_many=len(state.rows) > 1), 160)
+            )
             cells.append(MARKS[outcome.kind].format(text))
         rows.append({"databases": shown + here_mark(state.here), "cells": cells, "known": bool(state.here)})
     return rows
+
+
+def _overlaps(outcome: Outcome) -> bool:
+    return "overlaps with other requested" in (outcome.error or "")
 
 
 def here_mark(databases: tuple[str, ...]) -> str:

@@ -123,6 +123,15 @@ def is_repairable(examination: Examination) -> bool:
     return any(isinstance(examined.plan, Reparent | Merge | Reissue) for examined in examination.environments)
 
 
+def has_advice(plan: Plan, finding: Finding) -> bool:
+    """Whether a plan says itself what to do about a finding.
+
+    A refusal does: mostly its reason is the very finding, and `onehead fix` can't help.
+    """
+    reasons = (reason.message for reason in plan.reasons)
+    return isinstance(plan, Refuse) and (finding.code in _ADVICE_IS_TO_FIX or finding.message in reasons)
+
+
 def _environment(
     examination: Examination, examined: Examined, paint: Paint, *, is_repair: bool = False
 ) -> Iterator[str]:
@@ -136,11 +145,9 @@ def _environment(
         findings = examined.findings
         if len(facts.merged.heads) > 1 or plan.kind != "none":
             yield from _drawn(examination, examined, paint)
-    refusal = {reason.message for reason in plan.reasons} if isinstance(plan, Refuse) else None
     for finding in findings:
-        # What a refusal offers is the advice then: mostly its reason is the very finding, and `onehead fix` can't help.
-        is_advised = refusal is not None and (finding.message in refusal or finding.code in _ADVICE_IS_TO_FIX)
-        yield from _finding(finding, paint, alone=examination.head is None, with_advice=not is_advised)
+        with_advice = not has_advice(plan, finding)
+        yield from _finding(finding, paint, alone=examination.head is None, with_advice=with_advice)
     if not is_repair:
         yield from independent_lines(examined)
     yield from _plan(plan, paint, {finding.message for finding in findings})
