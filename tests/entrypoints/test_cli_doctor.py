@@ -242,7 +242,7 @@ def test_9_the_beginning_of_several_ids(patient: Patient) -> None:
     patient.repo.commit("two", {path_of("004"): None, **two}, "Split", parents=["at/004"])
     told = patient.told("two")
     assert codes(told)[0] == "ambiguous-row"
-    assert told["complaints"][0]["question"] == "Which of 004_games and 004_more is what was 004?"
+    assert told["complaints"][0]["question"] == "Which of 004_games and 004_more used to be 004?"
     assert told["ways_out"] == []
     comes_true(patient, told, "two")
 
