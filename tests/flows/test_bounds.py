@@ -15,7 +15,7 @@ from onehead.plan.facts import Evidence
 from onehead.plan.findings import Code
 from onehead.plan.plans import Refuse
 from onehead.plan.verdict import Examination, Point
-from onehead.revisions import allowance
+from onehead.revisions import parsers
 from tests.migrations import VERSIONS, chain, merged, project
 from tests.repositories import Repository
 from tests.shapes import SHAPES, make
@@ -48,8 +48,8 @@ def test_what_is_left_when_all_is_spent_is_named_and_the_same_each_time(
     repo: Repository, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert unread(judged(repo, Memory(None))) == []
-    one = allowance.pieces(WORKED_OUT.format(n=0).encode())
-    monkeypatch.setattr(allowance, "MAX_ALL_PIECES", 5 * one)
+    one = parsers.pieces(WORKED_OUT.format(n=0).encode())
+    monkeypatch.setattr(parsers, "MAX_ALL_PIECES", 5 * one)
     first = judged(repo, Memory(None))
     assert 0 < len(unread(first)) < 10
     assert unread(judged(repo, Memory(None))) == unread(first)
@@ -62,8 +62,8 @@ def test_what_is_left_when_all_is_spent_is_named_and_the_same_each_time(
 def test_what_was_read_before_costs_nothing_so_the_next_time_the_rest_is_read(
     repo: Repository, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    one = allowance.pieces(WORKED_OUT.format(n=0).encode())
-    monkeypatch.setattr(allowance, "MAX_ALL_PIECES", 5 * one)
+    one = parsers.pieces(WORKED_OUT.format(n=0).encode())
+    monkeypatch.setattr(parsers, "MAX_ALL_PIECES", 5 * one)
     memory = Memory(None)
     left = [len(unread(judged(repo, memory))) for _ in range(12)]
     assert left == sorted(left, reverse=True)
@@ -73,7 +73,7 @@ def test_what_was_read_before_costs_nothing_so_the_next_time_the_rest_is_read(
 def test_a_target_that_is_read_for_many_branches_has_an_allowance_of_its_own(
     repo: Repository, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(allowance, "MAX_ALL_PIECES", 0)
+    monkeypatch.setattr(parsers, "MAX_ALL_PIECES", 0)
     ground = read_ground(Git(repo.path), Point("main", repo.sha("main")), Memory(None))
     assert not any(chain.graph.unreadable for chain in ground.reading.survey.chains.values())
 
@@ -83,7 +83,7 @@ def test_the_bodies_of_all_revisions_share_one(repo: Repository, monkeypatch: py
     examination, trees = examine(Git(repo.path), point, None, memory=Memory(None), evidence=lambda _f, _p: Evidence())
     facts = examination.environments[0].facts
     assert not any(each.untraced for each in traces_in(facts, trees).values())
-    monkeypatch.setattr(allowance, "MAX_ALL_PIECES", 100)
+    monkeypatch.setattr(parsers, "MAX_ALL_PIECES", 100)
     assert any(each.untraced for each in traces_in(facts, trees).values())
 
 

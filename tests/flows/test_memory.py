@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from onehead.flows.memory import Memory, memory_for
-from onehead.revisions.allowance import SPENT
-from onehead.revisions.declared import Declared, Dynamic
+from onehead.revisions.model import Declared, Dynamic
 from onehead.revisions.parse import parse
+from onehead.revisions.parsers import SPENT
 
 RICH = Declared("b", ("a", "c"), ("d",), ("x",), "doc ü", ("a",), (Dynamic("depends_on", 3, "f()"),))
 SOURCES = [

@@ -11,7 +11,7 @@ from onehead.flows.changes import prepare
 from onehead.flows.repair import TextConflict, write_repair
 from onehead.plan.plans import Merge, ReasonCode, Refuse, Reissue, Reparent
 from onehead.revisions import edit
-from onehead.revisions.anatomy import Anatomy, Trouble, dissect
+from onehead.revisions.edit import Anatomy, Trouble, dissect
 from tests.flows.ends import judged, repaired
 from tests.migrations import VERSIONS, chain, project, revision
 from tests.repositories import Repository

@@ -11,7 +11,7 @@ from onehead.flows import repair
 from onehead.flows.changes import prepare
 from onehead.flows.repair import NotAsPromised, write_repair
 from onehead.plan.plans import Reissue, Reparent
-from onehead.revisions.source import FileChange
+from onehead.revisions.model import FileChange
 from tests.flows.ends import judged, repaired
 from tests.migrations import VERSIONS, chain, project, revision
 from tests.repositories import Repository

@@ -4,15 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from onehead.forge.hooks import (
-    BranchCreated,
-    BranchDeleted,
-    Commented,
-    PullRequestChanged,
-    Push,
-    parse,
-    verify,
-)
+from onehead.forge.hooks import BranchCreated, BranchDeleted, Commented, PullRequestChanged, Push, parse, verify
 from onehead.forge.values import Permissions, RepositoryName, User
 from tests.forgejos.administration import Api
 from tests.forgejos.port import eventually

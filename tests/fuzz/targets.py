@@ -19,9 +19,8 @@ from onehead.operations.read import read
 from onehead.operations.sql import operations_in
 from onehead.operations.verdict import judge
 from onehead.plan.policy_file import FILES, read_policy_files
-from onehead.revisions.config import read_config
+from onehead.revisions.config import read_config, read_ini
 from onehead.revisions.edit import CannotEdit, reissue, reparent
-from onehead.revisions.ini import read_ini
 from onehead.revisions.parse import parse
 
 _MARKDOWN = MarkdownIt("commonmark").enable("table")

@@ -19,7 +19,7 @@ from onehead.gitrepo.refs import list_refs
 from onehead.gitrepo.remote import PushOutcome, PushStatus, RefUpdate, RemoteRefused, RemoteUnreachable
 from onehead.gitrepo.snapshot import list_tree, read
 from onehead.gitrepo.write import Draft, Signature, write_commits
-from onehead.revisions.source import FileChange
+from onehead.revisions.model import FileChange
 from tests.gitrepo.forge_over_http import TOKEN, ForgeOverHttp
 from tests.repositories import Repository
 

@@ -10,7 +10,7 @@ from onehead.gitrepo.command import Git
 from onehead.gitrepo.errors import GitFailed
 from onehead.gitrepo.merge import write_merged_tree
 from onehead.gitrepo.write import BranchInUse, Draft, Merge, Signature, StaleRef, update_ref, write_commits
-from onehead.revisions.source import FileChange
+from onehead.revisions.model import FileChange
 from tests.repositories import Repository
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ import pytest
 
 from onehead.plan.merging import BEFORE, merge_steps
 from onehead.revisions.graph import Graph
-from onehead.revisions.revision import Revision
+from onehead.revisions.model import Revision
 
 
 def graph(needs: dict[str, tuple[str, ...]]) -> Graph:

@@ -23,7 +23,7 @@ from onehead.reports.sarif import sarif
 from onehead.reports.svg import svg
 from onehead.reports.text import MOST_ENVIRONMENTS, report
 from onehead.revisions.graph import Graph
-from onehead.revisions.revision import Revision
+from onehead.revisions.model import Revision
 from onehead.wording import LONGEST_NAME, MOST_NAMED, listed, quoted
 from tests.plan.cases import ENVIRONMENT, examination, facts
 from tests.shapes import SHAPES, File, Shape

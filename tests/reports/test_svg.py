@@ -12,7 +12,7 @@ from onehead.reports.outline import outline
 from onehead.reports.picture import whole_picture
 from onehead.reports.svg import lanes_of, svg
 from onehead.revisions.graph import Graph
-from onehead.revisions.revision import Revision
+from onehead.revisions.model import Revision
 from tests.chains import graph
 
 NAMES = {"s": "http://www.w3.org/2000/svg"}

@@ -19,7 +19,7 @@ from onehead.reports.picture import (
 )
 from onehead.reports.tree import draw
 from onehead.revisions.graph import Graph
-from onehead.revisions.revision import Revision
+from onehead.revisions.model import Revision
 from tests.chains import graph
 
 

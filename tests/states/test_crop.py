@@ -9,7 +9,7 @@ import pytest
 
 from onehead.plan.facts import Facts
 from onehead.plan.forks import forks_of
-from onehead.revisions.environment import Environment
+from onehead.revisions.model import Environment
 from onehead.states import table
 from onehead.states.account import StateTable
 from onehead.states.crop import cropped

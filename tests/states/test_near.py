@@ -10,7 +10,7 @@ from onehead.plan.facts import Facts
 from onehead.plan.forks import forks_of
 from onehead.reports.states import states_document, states_text
 from onehead.revisions.graph import Graph
-from onehead.revisions.revision import Revision
+from onehead.revisions.model import Revision
 from onehead.states import near
 from onehead.states.databases import databases_of, with_rows
 from onehead.states.fixes import as_it_is, merging

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from onehead.plan.facts import Facts
-from onehead.revisions.environment import Environment
+from onehead.revisions.model import Environment
 from onehead.states.account import State
 from onehead.states.outcome import Fix
 from onehead.states.table import accounts

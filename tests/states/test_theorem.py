@@ -11,7 +11,7 @@ from itertools import product
 import pytest
 
 from onehead.plan.facts import Facts
-from onehead.revisions.environment import Environment
+from onehead.revisions.model import Environment
 from onehead.states.account import Account
 from onehead.states.table import accounts
 from tests.chains import graph

@@ -19,9 +19,8 @@ from typing import NamedTuple
 import pytest
 
 from onehead.plan.facts import Facts
-from onehead.revisions.environment import Environment
 from onehead.revisions.graph import Graph
-from onehead.revisions.revision import Revision
+from onehead.revisions.model import Environment, Revision
 from onehead.states.account import State
 from onehead.states.databases import rows_of, with_rows
 from onehead.states.outcome import Target

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from onehead.plan.forks import Fork
 from onehead.revisions.graph import Graph
-from onehead.revisions.revision import Revision
+from onehead.revisions.model import Revision
 from onehead.states.databases import databases_of
 from onehead.states.upgrade import Deployed
 from onehead.trials.account import Way

@@ -13,7 +13,7 @@ from onehead.reports.text import is_repairable, named_again, report
 if TYPE_CHECKING:
     from onehead.plan.findings import Code
     from onehead.plan.verdict import Examination
-    from onehead.revisions.source import FileChange
+    from onehead.revisions.model import FileChange
 
 
 def run(options: argparse.Namespace) -> int:

@@ -12,9 +12,8 @@ from onehead.flows.changes import Repairs
 from onehead.flows.ledger import read_ledger
 from onehead.plan.plans import Merge
 from onehead.reports.states import states_document, states_text
-from onehead.revisions.parse import parse
-from onehead.revisions.reading import revision_of
-from onehead.revisions.revision import Revision
+from onehead.revisions.model import Revision
+from onehead.revisions.parse import parse, revision_of
 from onehead.states.reported import standpoints
 from onehead.states.table import accounts
 

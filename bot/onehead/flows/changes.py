@@ -22,15 +22,13 @@ from onehead.plan.merging import BEFORE
 from onehead.plan.plans import Merge, Plan, Reason, ReasonCode, Refuse, Reissue, Reparent
 from onehead.plan.verdict import Examination, Examined
 from onehead.render import from_template, stock_revision
-from onehead.revisions import naming, sentinel
+from onehead.revisions import edit, file_names
 from onehead.revisions.edit import CannotEdit, reissue, reparent, rereference
+from onehead.revisions.file_names import convention, counter, fresh_id, renumber, reworded
 from onehead.revisions.graph import Graph
 from onehead.revisions.merge_file import Sibling, merge_file, newest
-from onehead.revisions.numbering import convention, counter, fresh_id, renumber, reworded
-from onehead.revisions.parse import parse
-from onehead.revisions.reading import revision_of
-from onehead.revisions.revision import Revision
-from onehead.revisions.source import FileChange
+from onehead.revisions.model import FileChange, Revision
+from onehead.revisions.parse import parse, revision_of
 
 
 def contents_before(repairs: Repairs, trees: Trees) -> dict[str, bytes]:
@@ -139,14 +137,14 @@ def _sentinels(facts: Facts, after: Graph, trees: Trees) -> list[FileChange]:
     """Files that name the heads and nothing else, brought up to date."""
     sides = [(trees.target, facts.target), *([(trees.head, facts.head)] if trees.head and facts.head else [])]
     merged = trees.merge.entries if trees.merge else trees.target.entries
-    paths = {path for tree, _ in sides for path in sentinel.candidates(facts.environment, tree.entries)}
+    paths = {path for tree, _ in sides for path in edit.candidates(facts.environment, tree.entries)}
     blobs = {tree.entries[path].oid for tree, _ in sides for path in paths if path in tree.entries}
     data = trees.read(blobs | {merged[path].oid for path in paths if path in merged}).data if paths else {}
     changes = []
     for path in sorted(paths):
         found = [(data.get(tree.entries[path].oid, b""), graph) for tree, graph in sides if path in tree.entries]
-        if all(sentinel.names_heads(content, graph) for content, graph in found):
-            new = sentinel.advanced(*found[0], after)
+        if all(edit.names_heads(content, graph) for content, graph in found):
+            new = edit.advanced(*found[0], after)
             if new is not None and (path not in merged or data.get(merged[path].oid) != new):
                 changes.append(FileChange(path, new))
     return changes
@@ -248,7 +246,7 @@ def _reissue(facts: Facts, plan: Reissue, trees: Trees, elsewhere: frozenset[str
     numbered = renumber(chain, target, _ids(facts), elsewhere, facts.environment.file_template)
     names = {each.old_id: (each.new_id, each.new_path) for each in numbered}
     for id_, revision in chosen.items():
-        if names.get(id_, (id_, ""))[0] != id_ and not naming.carries(_stem(revision.path), id_):
+        if names.get(id_, (id_, ""))[0] != id_ and not file_names.carries(_stem(revision.path), id_):
             names[id_] = (reworded(names[id_][0], _words(revision)), names[id_][1])
     missing = [revision for id_, revision in chosen.items() if names.get(id_, (id_, ""))[0] == id_]
     names |= _new_names(missing, facts, trees, names, elsewhere)
@@ -288,7 +286,7 @@ def _new_names(
         taken.add(new)
         _, path = numbered.get(revision.id, ("", revision.path))
         # A name without the id stays as it is: it says what the revision is about.
-        stem = naming.renamed(_stem(path), revision.id, new)
+        stem = file_names.renamed(_stem(path), revision.id, new)
         names[revision.id] = (new, posixpath.join(posixpath.dirname(path), f"{stem}.py"))
     return names
 
@@ -299,15 +297,15 @@ def _stem(path: str) -> str:
 
 def _words(revision: Revision) -> str:
     """What a revision is about, for an id that carries it."""
-    if naming.carries(_stem(revision.path), revision.id):
+    if file_names.carries(_stem(revision.path), revision.id):
         return revision.id.partition("_")[2]
-    return naming.own_slug(_stem(revision.path), revision.doc)
+    return file_names.own_slug(_stem(revision.path), revision.doc)
 
 
 def _aside(draft: _Draft, trees: Trees) -> str:
     """Another path for a file whose own is the target's, too: in the words of its docstring, else counted."""
     folder, stem = posixpath.dirname(draft.path), _stem(draft.path)
-    words, own = naming.own_slug(stem, ""), naming.own_slug("", draft.revision.doc)
+    words, own = file_names.own_slug(stem, ""), file_names.own_slug("", draft.revision.doc)
     names = [stem.replace(words, own, 1)] if words and own else []
     names += [f"{stem}_{number}" for number in range(2, 100)]
     paths = (posixpath.join(folder, f"{name}.py") for name in names)

@@ -33,10 +33,10 @@ from onehead.plan.policy import Policy, Strategy
 from onehead.plan.policy_file import FILES, PolicyRead
 from onehead.plan.repository import configuration_findings, policy_findings
 from onehead.plan.verdict import Coverage, Examination, Examined, Point, Unjudged
-from onehead.revisions.allowance import examination
 from onehead.revisions.graph import Graph
+from onehead.revisions.model import MAX_ID, Revision
 from onehead.revisions.parse import MAX_BYTES
-from onehead.revisions.revision import MAX_ID, Revision
+from onehead.revisions.parsers import examination
 
 GatherEvidence = Callable[[Facts, Policy], Evidence]
 """Looks for the revisions that a repair could move on every other branch and tag."""
@@ -304,7 +304,7 @@ def _facts(
 
 def _id_width(chain: Chain, trees: Trees) -> int:
     """How wide the project makes the version table's column: in code beside the environment, or in a revision."""
-    from onehead.revisions.version_width import width_in  # noqa: PLC0415 - few ids are so long
+    from onehead.revisions.version_table import width_in  # noqa: PLC0415 - few ids are so long
 
     revisions = trees.read({revision.blob for revision in chain.graph}).data
     return width_in([*code_near(trees.judged, chain.environment, trees.read), *revisions.values()])

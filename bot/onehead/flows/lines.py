@@ -9,8 +9,8 @@ from onehead.flows.examine import Trees
 from onehead.plan.findings import Code
 from onehead.plan.verdict import Examination
 from onehead.reports.places import MOST_SHOWN
-from onehead.revisions.anatomy import Trouble, dissect
-from onehead.revisions.positions import line_number
+from onehead.revisions.edit import Trouble, dissect
+from onehead.revisions.syntax import line_number
 
 MOST_FILES = 500
 """Files in which a line is looked for; the places in all others are told without one."""

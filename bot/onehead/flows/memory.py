@@ -17,8 +17,8 @@ from collections.abc import Collection
 from contextlib import suppress
 from typing import Any
 
-from onehead.revisions.allowance import SPENT
-from onehead.revisions.declared import Declared, Dynamic, Refusal
+from onehead.revisions.model import Declared, Dynamic, Refusal
+from onehead.revisions.parsers import SPENT
 
 _FORMAT = [6, list(sys.version_info[:2])]
 """Part of every file: another reader, or another Python (whose parser knows other syntax), starts afresh."""

@@ -17,10 +17,9 @@ from onehead.gitrepo.command import Git
 from onehead.gitrepo.history import Holding, Presence, presence, published_refs
 from onehead.gitrepo.refs import Ref, describe, is_ancestor, is_shallow
 from onehead.gitrepo.snapshot import read
-from onehead.revisions.parse import MAX_BYTES, parse
-from onehead.revisions.reading import revision_of
-from onehead.revisions.revision import Revision
-from onehead.revisions.signs import is_revision_file
+from onehead.revisions.model import Revision
+from onehead.revisions.parse import MAX_BYTES, parse, revision_of
+from onehead.revisions.path_hints import is_revision_file
 
 _OURS = re.compile(rf"refs/(?:heads|remotes/[^/]+)/{ours.BRANCHES}")
 

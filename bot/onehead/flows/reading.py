@@ -9,18 +9,14 @@ from typing import NamedTuple
 
 from onehead.flows.memory import Memory
 from onehead.gitrepo.snapshot import SUBMODULE, SYMLINK, Contents, Entry
-from onehead.revisions.allowance import examination, pieces
-from onehead.revisions.config_files import config_paths
-from onehead.revisions.declared import Declared
-from onehead.revisions.environment import ConfigProblem, Environment
+from onehead.revisions.config import config_paths
+from onehead.revisions.environments import Tree, files_of, is_vendored, settle, unconfigured
 from onehead.revisions.graph import Graph
 from onehead.revisions.locate import Located, locate, modules_near
-from onehead.revisions.parse import MAX_BYTES, check, parse
-from onehead.revisions.reading import revision_of
-from onehead.revisions.revision import Revision, Unreadable
-from onehead.revisions.settle import settle, unconfigured
-from onehead.revisions.signs import is_revision_file
-from onehead.revisions.tree import Tree, files_of, is_vendored
+from onehead.revisions.model import ConfigProblem, Declared, Environment, Revision, Unreadable
+from onehead.revisions.parse import MAX_BYTES, check, parse, revision_of
+from onehead.revisions.parsers import examination, pieces
+from onehead.revisions.path_hints import is_revision_file
 
 ReadBlobs = Callable[[Iterable[str]], Contents]
 """Object ids in, contents out; blobs over the size limit are named in `too_large`."""

@@ -14,7 +14,7 @@ from onehead.gitrepo.mirror import Mirror
 from onehead.gitrepo.remote import PushStatus, RefUpdate
 from onehead.gitrepo.write import Draft, Signature, write_commits
 from onehead.jobs.job import RowsReported
-from onehead.revisions.source import FileChange
+from onehead.revisions.model import FileChange
 from onehead.states.reported import learnt
 
 _MOST_TRIES = 5

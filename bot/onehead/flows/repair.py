@@ -28,7 +28,7 @@ from onehead.plan.plans import Merge, Plan, Reissue, Reparent
 from onehead.plan.verdict import Examination, Point
 from onehead.reports.text import short_ref
 from onehead.revisions.graph import Graph
-from onehead.revisions.source import FileChange
+from onehead.revisions.model import FileChange
 
 
 class NotWritten(OneheadError):

@@ -14,7 +14,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from onehead.gitrepo.pushed import changed, mentions
-from onehead.revisions.signs import (
+from onehead.revisions.path_hints import (
     has_hex_id,
     is_revision_file,
     may_configure,

@@ -7,7 +7,7 @@ from onehead.gitrepo.command import Git
 from onehead.gitrepo.worktree import checked_out, uncommitted
 from onehead.plan.attribution import named
 from onehead.plan.verdict import Examination, Unjudged
-from onehead.revisions.signs import is_revision_file
+from onehead.revisions.path_hints import is_revision_file
 
 
 def no_comparison(target: str) -> Unjudged:

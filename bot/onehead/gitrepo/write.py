@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from onehead.gitrepo.command import Git
-    from onehead.revisions.source import FileChange
+    from onehead.revisions.model import FileChange
 
 _NEW_FILE = "100644"
 _REF = "refs/heads/written"

@@ -5,8 +5,7 @@ from __future__ import annotations
 import ast
 import hashlib
 
-from onehead.revisions.allowance import Spent
-from onehead.revisions.python_source import syntax
+from onehead.revisions.parsers import Spent, python
 
 
 def deeds(data: bytes) -> str | None:
@@ -19,7 +18,7 @@ def deeds(data: bytes) -> str | None:
         `None` where the file can't be read, or has no `upgrade`.
     """
     try:
-        module = syntax(data)
+        module = python(data)
         told = None if module is None else _told(module)
     except (Spent, RecursionError, MemoryError):
         return None

@@ -33,7 +33,7 @@ from onehead.operations.sql import operations_in
 from onehead.operations.statement import shown
 from onehead.operations.terms import Const, Made, Opaque, Value, plain, root, source, strings, text
 from onehead.operations.tokens import words_in
-from onehead.revisions.python_source import unparsed
+from onehead.revisions.parsers import unparsed
 
 _TYPES: dict[str, ConstraintKind] = {
     "foreignkey": "foreign key",

@@ -8,21 +8,8 @@ from typing import Literal
 
 from onehead.operations.folding import combined, folded, item
 from onehead.operations.operation import Batch, Named, Operation, Step, Unknown
-from onehead.operations.terms import (
-    MAX_ITEMS,
-    Attr,
-    Const,
-    Function,
-    Items,
-    Opaque,
-    Pairs,
-    Path,
-    Value,
-    plain,
-    text,
-)
-from onehead.revisions.allowance import spend
-from onehead.revisions.python_source import unparsed
+from onehead.operations.terms import MAX_ITEMS, Attr, Const, Function, Items, Opaque, Pairs, Path, Value, plain, text
+from onehead.revisions.parsers import spend, unparsed
 
 MAX_WORK = 200_000
 """Pieces of syntax that are looked at in one file, rounds of loops and calls of its functions included."""

@@ -24,7 +24,7 @@ from onehead.operations.terms import (
     plain,
     root,
 )
-from onehead.revisions.python_source import unparsed
+from onehead.revisions.parsers import unparsed
 
 MAX_DEPTH = 12
 """Functions of the file that call each other."""

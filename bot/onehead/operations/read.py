@@ -15,8 +15,7 @@ from onehead.operations.evaluate import Stop, TooMuch
 from onehead.operations.invoke import AUTOCOMMIT, Calls
 from onehead.operations.operation import Batch, Step, Unknown
 from onehead.operations.terms import BatchOp, Choice, Const, Function, Items, Opaque, Path, Value
-from onehead.revisions.allowance import Spent, too_large
-from onehead.revisions.python_source import syntax, unparsed
+from onehead.revisions.parsers import Spent, python, too_large, unparsed
 
 MAX_ROUNDS = 256
 """A loop over more constants than that is read once, as one whose rounds are not known."""
@@ -29,7 +28,7 @@ def read(data: bytes) -> tuple[Step, ...]:
     """
     reader = _Reader()
     try:
-        module = syntax(data)
+        module = python(data)
         if module is None:
             why = "is too large to be read" if too_large(data) else "can't be read as Python"
             return (blind(f"the file {why}"),)

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from onehead.operations.operation import Named
-from onehead.revisions.python_source import unparsed
+from onehead.revisions.parsers import unparsed
 
 MAX_ITEMS = 1024
 """Elements of a folded sequence."""

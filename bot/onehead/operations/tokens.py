@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal, NamedTuple
 
-from onehead.revisions.allowance import TooLarge, admit
+from onehead.revisions.parsers import TooLarge, admit
 
 _PATTERN = re.compile(
     r"""

@@ -13,7 +13,7 @@ from onehead.plan.findings import Code, Finding, Severity, bounded
 from onehead.plan.forks import Fork, forks_of, new_lineages, unnamed_heads
 from onehead.plan.loading import missing, refused, unloaded, unreadable
 from onehead.revisions.graph import Graph
-from onehead.revisions.revision import Revision
+from onehead.revisions.model import Revision
 from onehead.wording import MOST_NAMED, shortened
 
 _LONGEST_EXACT = 3

@@ -8,7 +8,7 @@ from onehead.plan.attribution import finding_of, named, side_of
 from onehead.plan.facts import Facts
 from onehead.plan.findings import KINDS, Code, Finding, Severity
 from onehead.revisions.graph import Graph
-from onehead.revisions.revision import Unreadable
+from onehead.revisions.model import Unreadable
 
 
 def missing(facts: Facts) -> Iterator[Finding]:

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from onehead.revisions.numbering import Renumbered
+    from onehead.revisions.file_names import Renumbered
 
 
 class ReasonCode(StrEnum):

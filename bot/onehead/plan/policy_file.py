@@ -12,8 +12,8 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from onehead.plan.policy import Policy
-from onehead.revisions import toml_source
-from onehead.revisions.allowance import Spent, TooLarge
+from onehead.revisions import parsers
+from onehead.revisions.parsers import Spent, TooLarge
 
 OWN_FILE = ".onehead.toml"
 PROJECT_FILE = "pyproject.toml"
@@ -111,7 +111,7 @@ def _table(path: str, data: bytes, problems: list[PolicyProblem], *, elsewhere: 
     try:
         if path == OWN_FILE and len(data) > MAX_BYTES:
             raise TooLarge(f"it is larger than {MAX_BYTES // 1024} KiB, so it was not parsed")
-        document = toml_source.parse(data.decode("utf-8"))
+        document = parsers.toml(data.decode("utf-8"))
     except (ValueError, Spent) as error:
         # What was not parsed at all may hold the table in any spelling.
         concerns = not elsewhere and (isinstance(error, TooLarge | Spent) or _line(data, *_WITHIN[path]))

@@ -10,7 +10,7 @@ from onehead.plan.forks import forks_of
 from onehead.plan.plans import Move, Plan, Reason, ReasonCode, Refuse, Reissue, bounded
 from onehead.plan.reparent import NotMovable, made_linear, moves_for
 from onehead.revisions.graph import Graph
-from onehead.revisions.revision import Revision
+from onehead.revisions.model import Revision
 from onehead.wording import listed, quoted
 
 _FRESH = "\0"

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Iterator
 
 from onehead.plan.findings import KINDS, Code, Finding, Severity, Side
 from onehead.plan.policy_file import PolicyProblem
-from onehead.revisions.environment import ConfigProblem
+from onehead.revisions.model import ConfigProblem
 
 
 def policy_findings(

@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Iterable, Mapping
 
 from onehead.reports.paint import Paint
-from onehead.revisions.source import FileChange
+from onehead.revisions.model import FileChange
 
 
 def diff(changes: Iterable[FileChange], before: Mapping[str, bytes], context: int = 1) -> str:

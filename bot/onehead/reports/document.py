@@ -10,7 +10,7 @@ from onehead.plan.plans import Plan, Refuse, Reissue, Reparent
 from onehead.plan.verdict import Examination, Examined, Point
 from onehead.reports.both_sides import both_sides_document
 from onehead.reports.places import MOST_SHOWN, Lines, left_out, places
-from onehead.revisions.source import FileChange
+from onehead.revisions.model import FileChange
 
 
 def document(

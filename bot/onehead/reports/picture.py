@@ -9,7 +9,7 @@ from onehead.plan.facts import Facts
 from onehead.plan.forks import Fork, forks_of
 from onehead.plan.plans import Merge, Plan, Reissue, Reparent
 from onehead.revisions.graph import Graph
-from onehead.revisions.revision import Revision
+from onehead.revisions.model import Revision
 
 Owner = Literal["target", "head", "repair"]
 

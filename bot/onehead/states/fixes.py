@@ -10,7 +10,7 @@ from onehead.plan.forks import Fork
 from onehead.plan.merging import BEFORE, merge_steps
 from onehead.plan.plans import Move
 from onehead.revisions.graph import Graph
-from onehead.revisions.revision import Revision
+from onehead.revisions.model import Revision
 from onehead.states.outcome import THE_MERGE, Fix
 
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from onehead.plan.facts import Facts, Held
 from onehead.revisions.graph import Graph
-from onehead.revisions.revision import Revision
+from onehead.revisions.model import Revision
 from onehead.states.databases import with_rows
 from onehead.states.rows import read_rows
 

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from onehead.revisions.environment import Environment
 from onehead.revisions.graph import Graph
-from onehead.revisions.revision import Revision
+from onehead.revisions.model import Environment, Revision
 from onehead.trials.account import Failure, Result
 from onehead.trials.sandbox import Log
 

@@ -1,4 +1,4 @@
-"""What names alone tell: where an environment could be, before any file is read.
+"""Where an environment could be, from names alone and before any file is read.
 
 `locate` rests on these signs, and so does the pre-receive hook when it tells from the changed paths that a push
 concerns no environment. One place for both, so that what the one finds is never overlooked by the other.
