@@ -341,7 +341,7 @@ def test_a_room_itself_is_only_a_name() -> None:
 PARSERS = {
     "ast.parse": {"revisions.parsers"},
     "tomllib.loads": {"revisions.parsers", "settings"},
-    "admit": {"revisions.parsers", "revisions.config", "operations.tokens"},
+    "admit": {"revisions.parsers", "revisions.config", "operations.sql_tokens"},
 }
 """What reads a language, or lets a text through to what does, and the only modules that may call it."""
 

@@ -15,9 +15,9 @@ from onehead import quoting, rows_report
 from onehead.commands.grammar import MOST, commands_in
 from onehead.forge import hooks, markers
 from onehead.forge.errors import NotUnderstood
+from onehead.operations.conflicts import judge
 from onehead.operations.read import read
 from onehead.operations.sql import operations_in
-from onehead.operations.verdict import judge
 from onehead.plan.policy_file import FILES, read_policy_files
 from onehead.revisions.config import read_config, read_ini
 from onehead.revisions.edit import CannotEdit, reissue, reparent

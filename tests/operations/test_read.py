@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from onehead.operations import operation as o
-from onehead.operations.operation import Named, Operation, Step, Unknown
-from onehead.operations.phrases import phrase
+from onehead.operations import model as o
+from onehead.operations.conflict_rules import phrase
+from onehead.operations.model import Named, Operation, Step, Unknown
 from onehead.operations.read import read
 from onehead.revisions import parsers
 from tests.operations.statements import STATEMENTS

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 
 import pytest
 
-from onehead.operations.operation import Unknown
+from onehead.operations.model import Unknown
 from onehead.operations.read import read
 from onehead.operations.sql import operations_in
 from onehead.plan.policy_file import read_policy_files

@@ -7,11 +7,10 @@ from itertools import combinations, islice
 from math import comb
 
 from onehead.flows.reading import ReadBlobs
-from onehead.operations.clash import Act, Clash
-from onehead.operations.dialects import EVERYWHERE
-from onehead.operations.operation import Step
+from onehead.operations.conflict_rules import Act, Clash
+from onehead.operations.conflicts import judge
+from onehead.operations.model import EVERYWHERE, Step
 from onehead.operations.read import blind, read
-from onehead.operations.verdict import judge
 from onehead.plan.facts import Facts
 from onehead.plan.forks import Fork, forks_of
 from onehead.plan.meetings import Meeting, Told

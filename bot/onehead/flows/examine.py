@@ -206,7 +206,7 @@ def _with_deeds(facts: Facts, read_blobs: ReadBlobs) -> Facts:
     ]
     if not new:
         return facts
-    from onehead.operations.alike import deeds  # noqa: PLC0415
+    from onehead.operations.read import deeds  # noqa: PLC0415
 
     contents = read_blobs({revision.blob for revision in new}).data
     found = {blob: deeds(data) for blob, data in contents.items()}

@@ -11,7 +11,7 @@ from onehead.gitrepo.refs import Ref
 from onehead.gitrepo.snapshot import read
 from onehead.gitrepo.vanished import Vanished, vanished
 from onehead.operations import read as operations
-from onehead.operations.operation import Step
+from onehead.operations.model import Step
 from onehead.plan.facts import Facts
 from onehead.revisions.parse import MAX_BYTES, parse
 from onehead.states.rows import Former, Whereabouts, read_rows

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from onehead.operations import operation as ops
+from onehead.operations import model as ops
 from onehead.states.traces import Thing, ThingKind, Trace, Traces, Untraced
 
 _LONGEST_NAME = 60

@@ -1,13 +1,19 @@
-"""Two operations that meet in more than a name: rows and rules, views and columns, labels, and SQLite's batch mode."""
+"""What two operations do to each other where their footprints meet, and the sentence that says so."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Literal, NamedTuple
 
-from onehead.operations.clash import Act, Kind, Rule
-from onehead.operations.dialects import POSTGRESQL, SQLITE
-from onehead.operations.operation import (
+from onehead.operations import model as ops
+from onehead.operations.footprint import Thing, Touch, enum, relation
+from onehead.operations.model import (
+    EVERYWHERE,
+    POSTGRESQL,
+    SQLITE,
     AddColumn,
     AddLabel,
     AlterColumn,
@@ -20,6 +26,7 @@ from onehead.operations.operation import (
     CreateIndex,
     CreateOther,
     CreateTable,
+    Dialect,
     DropColumn,
     DropConstraint,
     DropEnum,
@@ -31,8 +38,198 @@ from onehead.operations.operation import (
     Query,
     RenameTable,
     Setting,
+    Step,
 )
-from onehead.operations.touch import enum, relation
+from onehead.operations.sql_tokens import shown
+
+_ROWS = {"insert": "inserts rows into", "update": "updates rows of", "delete": "deletes rows of"}
+_PROPERTIES = {"server_default": "default", "nullable": "NULL rule"}
+
+
+def phrase(operation: ops.Operation) -> str:
+    """What it does, without its subject."""
+    return (
+        _of_a_table(operation)
+        or _of_a_part(operation)
+        or _of_the_rest(operation)
+        or _aside(operation)
+        or "does something"
+    )
+
+
+def _of_a_table(operation: ops.Operation) -> str:
+    found = ""
+    match operation:
+        case ops.CreateTable(table=table):
+            found = f"creates table `{table}`"
+        case ops.DropTable(table=table):
+            found = f"drops table `{table}`"
+        case ops.RenameTable(table=table, new=new):
+            found = f"renames table `{table}` to `{new.name if new.schema == table.schema else new}`"
+        case ops.CommentTable(table=table):
+            found = f"changes the comment of `{table}`"
+        case ops.Batch(table=table):
+            found = f"rebuilds table `{table}` in batch mode" if operation.recreates else f"alters table `{table}`"
+        case ops.ChangeRows(does=does, table=table):
+            found = f"{_ROWS[does]} `{table}`"
+    return found
+
+
+def _of_a_part(operation: ops.Operation) -> str:
+    found = ""
+    match operation:
+        case ops.AddColumn(table=table, column=column):
+            found = f"adds column `{table}.{column.name}`"
+        case ops.DropColumn(table=table, column=name):
+            found = f"drops column `{table}.{name}`"
+        case ops.AlterColumn():
+            found = _altered(operation)
+        case ops.CreateIndex(definition=index):
+            found = f"creates index `{index.name or 'without a name'}` on `{index.table}`"
+        case ops.DropIndex(name=named):
+            found = f"drops index `{named}`"
+        case ops.CreateConstraint(table=table, constraint=constraint):
+            name = f" `{constraint.name}`" if constraint.name else ""
+            found = f"adds the {constraint.kind} constraint{name} to `{table}`"
+        case ops.DropConstraint(table=table, name=name):
+            found = f"drops constraint `{name}` of `{table}`"
+    return found
+
+
+def _altered(operation: ops.AlterColumn) -> str:
+    where = f"`{operation.table}.{operation.column}`"
+    if operation.new_name is not None:
+        return f"renames column {where} to `{operation.new_name}`"
+    if operation.nullable is False:
+        return f"sets {where} to NOT NULL"
+    changed = [_PROPERTIES.get(name, name) for name, _ in operation.changes]
+    return f"changes the {' and the '.join(changed)} of {where}" if changed else f"alters column {where}"
+
+
+def _of_the_rest(operation: ops.Operation) -> str:
+    found = ""
+    match operation:
+        case ops.CreateEnum(enum=enum):
+            found = f"creates type `{enum}`"
+        case ops.DropEnum(enum=enum):
+            found = f"drops type `{enum}`"
+        case ops.RenameEnum(enum=enum, new=new):
+            found = f"renames type `{enum}` to `{new.name if new.schema == enum.schema else new}`"
+        case ops.AddLabel(enum=enum, label=label):
+            found = f"adds the label `{label}` to type `{enum}`"
+        case ops.RenameLabel(enum=enum, label=label):
+            found = f"renames the label `{label}` of type `{enum}`"
+        case ops.CreateOther(kind=kind, name=named):
+            found = f"creates {kind} `{named}`"
+        case ops.DropOther(kind=kind, name=named):
+            found = f"drops {kind} `{named}`"
+        case ops.Unknown(why=why, text=text):
+            found = f"holds {why}: `{text.replace('`', chr(39))}`"
+    return found
+
+
+def _aside(operation: ops.Operation) -> str:
+    found = ""
+    match operation:
+        case ops.RenameOther(kind=kind, name=named, new=new):
+            found = f"renames {kind} `{named}` to `{new.name}`"
+        case ops.Setting(table=table, name=name):
+            found = f"sets the {name} of `{table}`"
+        case ops.Query():
+            found = "reads rows"
+        case ops.Aside(text=text):
+            found = f"runs `{shown(text).replace('`', chr(39))}`"
+    return found
+
+
+class Kind(StrEnum):
+    """How two sides get along; from best to worst."""
+
+    INDEPENDENT = "independent"
+    UNKNOWN = "unknown"
+    SILENT = "silent"
+    ORDER = "order"
+    CONFLICT = "conflict"
+
+
+Which = Literal["left", "right"]
+
+
+class Act(NamedTuple):
+    """One operation of one revision.
+
+    Attributes:
+        revision: which.
+        step: the operation.
+        touches: what it touches, as seen from outside its side.
+        on: the same, thing by thing.
+    """
+
+    revision: str
+    step: Step
+    touches: tuple[Touch, ...]
+    on: Mapping[Thing, tuple[Touch, ...]] = MappingProxyType({})
+
+    def __str__(self) -> str:
+        return f"`{self.revision}` {phrase(self.step.does)} (line {self.step.line})"
+
+
+class Rule(NamedTuple):
+    """What a rule says about an ordered pair of operations, before it is told of two revisions.
+
+    Attributes:
+        kind: how they get along.
+        says: what happens, a sentence's second half; `{a}` and `{b}` stand for the revisions.
+        first: for `order`: which of the two has to run first, `a` or `b`.
+        dialects: where this holds.
+    """
+
+    kind: Kind
+    says: str
+    first: Literal["a", "b", ""] = ""
+    dialects: tuple[Dialect, ...] = EVERYWHERE
+
+    def flipped(self) -> Rule:
+        """The same with the two exchanged."""
+        says = self.says.replace("{a}", "{x}").replace("{b}", "{a}").replace("{x}", "{b}")
+        first: Literal["a", "b", ""] = "b" if self.first == "a" else "a" if self.first == "b" else ""
+        return self._replace(says=says, first=first)
+
+
+class Clash(NamedTuple):
+    """Two operations that do not commute, or of which that can't be told.
+
+    Attributes:
+        kind: `unknown`, `silent`, `order` or `conflict`.
+        left: of the one side.
+        right: of the other; `None` where one side holds what can't be known, whatever the other does.
+        first: for `order`: the side that has to run first.
+        dialects: where this holds.
+        message: both operations and what happens, a full sentence.
+    """
+
+    kind: Kind
+    left: Act | None
+    right: Act | None
+    first: Which | None
+    dialects: tuple[Dialect, ...]
+    message: str
+
+
+def clash(rule: Rule, left: Act, right: Act) -> Clash:
+    """Tell a rule of two real operations. What depends on a condition is not claimed."""
+    says = rule.says.format(a=f"`{left.revision}`", b=f"`{right.revision}`")
+    kind = rule.kind
+    doubtful = [each for each in (left, right) if each.step.condition or each.step.repeated]
+    if doubtful and kind != Kind.UNKNOWN:
+        kind = Kind.UNKNOWN
+        why = "a condition" if any(each.step.condition for each in doubtful) else "how often a loop runs"
+        says = f"{says} Whether that happens depends on {why}, so look at both."
+    first: Which | None = None
+    if kind == Kind.ORDER:
+        first = "left" if rule.first == "a" else "right"
+    return Clash(kind, left, right, first, rule.dialects, f"{left} and {right}: {says}")
+
 
 _DROPS = (DropOther, DropEnum, DropTable, DropColumn, DropConstraint, DropIndex)
 _STAR = re.compile(r"(?i)\bselect\s+(?:distinct\s+)?\*|\.\*")

@@ -467,3 +467,9 @@ class Step(NamedTuple):
     repeated: bool = False
     batch: bool = False
     autocommit: bool = False
+
+
+Dialect = Literal["postgresql", "sqlite"]
+EVERYWHERE: tuple[Dialect, ...] = ("postgresql", "sqlite")
+POSTGRESQL: tuple[Dialect, ...] = ("postgresql",)
+SQLITE: tuple[Dialect, ...] = ("sqlite",)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from onehead.operations import rows, shapes
-from onehead.operations.operation import (
+from onehead.operations import sqlalchemy_items
+from onehead.operations.model import (
     AddColumn,
     AlterColumn,
     Batch,
@@ -28,11 +28,10 @@ from onehead.operations.operation import (
     RenameTable,
     Unknown,
 )
-from onehead.operations.shapes import Computed, named, needed
 from onehead.operations.sql import operations_in
-from onehead.operations.statement import shown
-from onehead.operations.terms import Const, Made, Opaque, Value, plain, root, source, strings, text
-from onehead.operations.tokens import words_in
+from onehead.operations.sql_tokens import shown, words_in
+from onehead.operations.sqlalchemy_items import Computed, named, needed
+from onehead.operations.values import Const, Made, Opaque, Value, plain, root, source, strings, text
 from onehead.revisions.parsers import unparsed
 
 _TYPES: dict[str, ConstraintKind] = {
@@ -100,7 +99,7 @@ def executed(value: Value | None, made: Made, *, result: bool = True) -> tuple[O
     if value is not None:
         if isinstance(first := root(value), Made) and first.last == "select":
             return (unknown("rows that it reads, and may act on", made),)
-        change = rows.change(value)
+        change = sqlalchemy_items.change(value)
         if change is not None:
             return (change._replace(text=shown(change.text)),)
     return (unknown("a statement that is computed", made),)
@@ -108,7 +107,7 @@ def executed(value: Value | None, made: Made, *, result: bool = True) -> tuple[O
 
 def _create_table(call: Call) -> tuple[Operation, ...]:
     table = call.table()
-    found = shapes.body(call.made.args[1:], table)
+    found = sqlalchemy_items.body(call.made.args[1:], table)
     types = [
         CreateEnum(column.type.enum.name, column.type.enum.labels, lenient=True)
         for column in found.columns
@@ -116,7 +115,7 @@ def _create_table(call: Call) -> tuple[Operation, ...]:
         if column.type.enum.creates and column.type.enum.native
     ]
     complete = found.complete and not call.made.open
-    lenient, temporary = call.flag("if_not_exists"), shapes.is_temporary(call.made.keywords.get("prefixes"))
+    lenient, temporary = call.flag("if_not_exists"), sqlalchemy_items.is_temporary(call.made.keywords.get("prefixes"))
     made = CreateTable(table, found.columns, found.constraints, found.indexes, lenient, complete, temporary)
     return (*types, made)
 
@@ -132,7 +131,7 @@ def _rename_table(call: Call) -> Operation:
 
 def _add_column(call: Call) -> Operation:
     table = call.table()
-    found = shapes.column(call.get(1, "column"), table)
+    found = sqlalchemy_items.column(call.get(1, "column"), table)
     return AddColumn(table, found.column, found.constraints, found.indexes, call.flag("if_not_exists"))
 
 
@@ -154,10 +153,10 @@ def _alter_column(call: Call) -> Operation:
         table,
         name,
         None if new is None or plain(new) is None else needed(new, "the new name"),
-        shapes.type_of(given.get("type_")),
+        sqlalchemy_items.type_of(given.get("type_")),
         nullable if isinstance(nullable, bool) else None,
         changes,
-        None if using is None else shapes.condition_words(using),
+        None if using is None else sqlalchemy_items.condition_words(using),
     )
 
 
@@ -170,7 +169,7 @@ def _create_index(call: Call) -> Operation:
         if written is None or columns is None:
             raise Computed("the list of columns")
         listed = (columns,)
-    index = shapes.index(listed, call.made, table)
+    index = sqlalchemy_items.index(listed, call.made, table)
     if index.name is None and plain(call.made.get(0, "index_name")) is not None:
         raise Computed("the name of the index")
     return CreateIndex(index, call.flag("if_not_exists"))
@@ -211,12 +210,12 @@ def _create_primary(call: Call) -> Operation:
 
 
 def _create_check(call: Call) -> Operation:
-    words = shapes.condition_words(call.get(2, "condition"))
+    words = sqlalchemy_items.condition_words(call.get(2, "condition"))
     return CreateConstraint(call.table(1), Constraint("check", _constraint_name(call), words=words))
 
 
 def _create_exclude(call: Call) -> Operation:
-    words = frozenset(word for each in call.made.args for word in shapes.condition_words(each))
+    words = frozenset(word for each in call.made.args for word in sqlalchemy_items.condition_words(each))
     return CreateConstraint(call.table(1), Constraint("exclude", _constraint_name(call), words=words, complete=False))
 
 
@@ -243,7 +242,7 @@ def _drop_comment(call: Call) -> Operation:
 
 
 def _bulk_insert(call: Call) -> Operation:
-    return rows.bulk(call.made) or unknown("rows for a table that is computed", call.made)
+    return sqlalchemy_items.bulk(call.made) or unknown("rows for a table that is computed", call.made)
 
 
 def _execute(call: Call) -> tuple[Operation, ...]:
@@ -294,7 +293,7 @@ def batch_of(made: Made) -> Batch:
 
 def enum_operation(of: Made, method: str, made: Made) -> Operation | None:
     """`sa.Enum(...).create(bind)` and `.drop(bind)`; `None` for an enum without a name or another method."""
-    declared = shapes.enum(of)
+    declared = sqlalchemy_items.enum(of)
     if declared.name is None:
         return None
     # SQLAlchemy's own Enum creates without looking; PostgreSQL's ENUM looks first.
