@@ -15,7 +15,7 @@ from collections.abc import Callable
 
 from onehead.operations.read import read as operations_of
 from onehead.operations.sql import operations_in
-from onehead.plan.policy_file import read_policy_files
+from onehead.plan.policy import read_policy_files
 from onehead.revisions.config import read_config
 from onehead.revisions.edit import dissect
 from onehead.revisions.parse import parse

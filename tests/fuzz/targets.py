@@ -18,7 +18,7 @@ from onehead.forge.errors import NotUnderstood
 from onehead.operations.conflicts import judge
 from onehead.operations.read import read
 from onehead.operations.sql import operations_in
-from onehead.plan.policy_file import FILES, read_policy_files
+from onehead.plan.policy import FILES, read_policy_files
 from onehead.revisions.config import read_config, read_ini
 from onehead.revisions.edit import CannotEdit, reissue, reparent
 from onehead.revisions.parse import parse

@@ -8,9 +8,8 @@ import re
 import pytest
 
 from onehead.plan.facts import Facts
-from onehead.plan.push import Landing
 from onehead.plan.rivals import MOST_RIVALS, Contender, brought, rivals
-from onehead.plan.verdict import Coverage, Examination, Point
+from onehead.plan.verdict import Coverage, Examination, Landing, Point
 from onehead.reports.chains import Chains, chains_text
 from onehead.reports.comment import Remark, comment, leading_plan, one_line, pull_body, pull_title
 from onehead.reports.document import document

@@ -9,7 +9,7 @@ import pytest
 from onehead.operations.model import Unknown
 from onehead.operations.read import read
 from onehead.operations.sql import operations_in
-from onehead.plan.policy_file import read_policy_files
+from onehead.plan.policy import read_policy_files
 from onehead.revisions import parsers
 from onehead.revisions.config import read_config
 from onehead.revisions.edit import Trouble, dissect

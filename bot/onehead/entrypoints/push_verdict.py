@@ -15,7 +15,7 @@ from onehead.flows.memory import Memory, memory_for
 from onehead.flows.receive import Arrival, arrive, look_ahead
 from onehead.gitrepo.command import Git
 from onehead.gitrepo.quick import OutOfTime
-from onehead.plan.push import objections
+from onehead.plan.verdict import objections
 from onehead.reports.push import TAKEN_TOGETHER, acceptance, heads_up, not_judged, not_looked_ahead, refusal
 
 if TYPE_CHECKING:

@@ -11,9 +11,9 @@ from onehead.operations.conflict_rules import Act, Clash
 from onehead.operations.conflicts import judge
 from onehead.operations.model import EVERYWHERE, Step
 from onehead.operations.read import blind, read
+from onehead.plan.conflicts import Meeting, Told
 from onehead.plan.facts import Facts
 from onehead.plan.forks import Fork, forks_of
-from onehead.plan.meetings import Meeting, Told
 
 MOST_REVISIONS = 200
 """Of one side of a fork; a longer one is not read."""

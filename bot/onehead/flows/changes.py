@@ -18,8 +18,8 @@ from onehead.flows.policy import policies_in
 from onehead.gitrepo.snapshot import SYMLINK
 from onehead.plan.facts import Facts
 from onehead.plan.forks import forks_of
-from onehead.plan.merging import BEFORE
 from onehead.plan.plans import Merge, Plan, Reason, ReasonCode, Refuse, Reissue, Reparent
+from onehead.plan.repairs import BEFORE
 from onehead.plan.verdict import Examination, Examined
 from onehead.render import from_template, stock_revision
 from onehead.revisions import edit, file_names

@@ -22,16 +22,13 @@ from onehead.flows.reading import (
 from onehead.gitrepo.command import Git
 from onehead.gitrepo.merge import MergedTree, merge_trees, taken_over
 from onehead.gitrepo.snapshot import Contents, Entry, Tree, list_changed, list_tree, read
-from onehead.plan.attribution import named
+from onehead.plan.conflicts import Meeting, findings_about
 from onehead.plan.decide import decide
 from onehead.plan.facts import Evidence, Facts
 from onehead.plan.findings import Code, Finding
-from onehead.plan.judge import judge
-from onehead.plan.meetings import Meeting, findings_about
+from onehead.plan.judge import configuration_findings, judge, named, policy_findings
 from onehead.plan.plans import Merge
-from onehead.plan.policy import Policy, Strategy
-from onehead.plan.policy_file import FILES, PolicyRead
-from onehead.plan.repository import configuration_findings, policy_findings
+from onehead.plan.policy import FILES, Policy, PolicyRead, Strategy
 from onehead.plan.verdict import Coverage, Examination, Examined, Point, Unjudged
 from onehead.revisions.graph import Graph
 from onehead.revisions.model import MAX_ID, Revision

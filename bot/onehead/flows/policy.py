@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from onehead.flows.reading import ReadBlobs
 from onehead.gitrepo.command import Git
 from onehead.gitrepo.snapshot import SUBMODULE, SYMLINK, Entry, parse_listing, read
-from onehead.plan.policy_file import FILES, PolicyRead, read_policy_files
+from onehead.plan.policy import FILES, PolicyRead, read_policy_files
 
 _LARGEST = 1024 * 1024
 """Bytes; a configuration of this size is none."""

@@ -15,8 +15,7 @@ from onehead.gitrepo.pushed import Update
 from onehead.gitrepo.refs import DEFAULT_BRANCHES, current_branch, is_ancestor, list_refs
 from onehead.plan.facts import Evidence
 from onehead.plan.policy import Policy, targets_of
-from onehead.plan.push import Landing, objections
-from onehead.plan.verdict import Examination, Point
+from onehead.plan.verdict import Examination, Landing, Point, objections
 
 _HEADS = "refs/heads/"
 

@@ -23,8 +23,8 @@ from onehead.gitrepo.refs import describe, is_ancestor
 from onehead.gitrepo.write import Draft, Signature, write_commits
 from onehead.plan.facts import Evidence
 from onehead.plan.findings import Side
-from onehead.plan.merging import BEFORE
 from onehead.plan.plans import Merge, Plan, Reissue, Reparent
+from onehead.plan.repairs import BEFORE
 from onehead.plan.verdict import Examination, Point
 from onehead.reports.text import short_ref
 from onehead.revisions.graph import Graph

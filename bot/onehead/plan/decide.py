@@ -10,17 +10,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from onehead.plan.attribution import named
+from onehead.plan.conflicts import Meeting, between, parents_in_order
 from onehead.plan.facts import Evidence, Facts
 from onehead.plan.findings import MOST_LISTED, Code, Finding
 from onehead.plan.forks import Fork, forks_of, nearest_old
-from onehead.plan.judge import run_again
-from onehead.plan.meetings import Meeting, between, parents_in_order
-from onehead.plan.merging import merge_steps
+from onehead.plan.judge import named, run_again
 from onehead.plan.plans import Merge, Move, Nothing, Plan, Reason, ReasonCode, Refuse, Reissue, Reparent, bounded
 from onehead.plan.policy import Policy
-from onehead.plan.reissue import BREAK_THE_CIRCLE, decide_reissue
-from onehead.plan.reparent import NotMovable, made_linear, moves_for
+from onehead.plan.repairs import BREAK_THE_CIRCLE, NotMovable, decide_reissue, made_linear, merge_steps, moves_for
 from onehead.revisions.graph import Graph
 from onehead.revisions.model import Revision
 from onehead.wording import becomes, listed

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from onehead.plan.conflicts import Meeting, between
 from onehead.plan.forks import Fork
-from onehead.plan.meetings import Meeting, between
 from onehead.plan.verdict import Examined
 from onehead.reports.paint import visible
 

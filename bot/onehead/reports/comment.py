@@ -11,9 +11,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from onehead.plan.conflicts import ABOUT_BOTH_SIDES
 from onehead.plan.decide import IN_A_TERMINAL
 from onehead.plan.findings import Code, Finding
-from onehead.plan.meetings import ABOUT_BOTH_SIDES
 from onehead.plan.plans import Merge, Nothing, Plan, Refuse, Reissue, Reparent
 from onehead.plan.rivals import Rival
 from onehead.plan.verdict import Examination, Examined

@@ -10,8 +10,7 @@ from collections.abc import Iterator, Sequence
 
 from onehead.plan.findings import Code, Finding
 from onehead.plan.plans import Nothing
-from onehead.plan.push import Landing, mended, new_forks, objections, remaining_forks
-from onehead.plan.verdict import Examination, Examined
+from onehead.plan.verdict import Examination, Examined, Landing, mended, new_forks, objections, remaining_forks
 from onehead.reports.paint import visible
 from onehead.reports.picture import fork_picture
 from onehead.reports.text import short_ref

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from onehead.plan.facts import Facts
 from onehead.plan.forks import Fork
-from onehead.plan.merging import BEFORE, merge_steps
 from onehead.plan.plans import Move
+from onehead.plan.repairs import BEFORE, merge_steps
 from onehead.revisions.graph import Graph
 from onehead.revisions.model import Revision
 from onehead.states.outcome import THE_MERGE, Fix

@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 from onehead.plan.facts import Facts
 from onehead.plan.forks import Fork, forks_of
-from onehead.plan.reparent import NotMovable, moves_for
+from onehead.plan.repairs import NotMovable, moves_for
 from onehead.revisions.graph import Graph
 from onehead.states.account import Account, Omitted, State, StateRow, StateTable, UnderFix
 from onehead.states.ailments import Ailment
