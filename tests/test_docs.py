@@ -29,9 +29,13 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from starlette.routing import Route
 
-from onehead import errors, rows_report
+from onehead import errors
 from onehead.commands.grammar import COMMANDS, MOST, usage
-from onehead.crash_log.read import read_log
+from onehead.databases import reported
+from onehead.databases.crash_log import read_log
+from onehead.databases.inspect import SECONDS_TO_ANSWER, SECONDS_TO_WAIT_FOR_LOCKS
+from onehead.databases.model import Ailment, Effect
+from onehead.databases.reported import MOST_HELD
 from onehead.entrypoints import cli, report_door, request_body, webhook
 from onehead.entrypoints import verbs as command_line
 from onehead.entrypoints.health import Health
@@ -40,12 +44,9 @@ from onehead.flows.ledger import MOST_DATABASES
 from onehead.flows.setup import OLDEST
 from onehead.forge.hooks import HOOK_PATH
 from onehead.jobs.embedded import EmbeddedEngine
-from onehead.live.probe import SECONDS_TO_ANSWER, SECONDS_TO_WAIT_FOR_LOCKS
 from onehead.plan.findings import KINDS, Code
 from onehead.plan.plans import Plan, ReasonCode
 from onehead.settings import SETTINGS
-from onehead.states.ailments import Ailment, Effect
-from onehead.states.reported import MOST_HELD
 from tests.entrypoints.doors import no_reports
 from tests.entrypoints.terminal_runs import Done
 from tests.migrations import VERSIONS, chain, merged, project, revision
@@ -449,28 +450,26 @@ def test_http_answers() -> None:
 
 
 def test_answers_to_reports() -> None:
-    body = sections(REFERENCE / "http.md")[f"POST {rows_report.PATH}"]
+    body = sections(REFERENCE / "http.md")[f"POST {reported.PATH}"]
     signed = {(400, "not-understood"), (400, "not-fresh"), (401, "bad-signature")}
     assert {(int(row[0]), coded(row[1])) for row in rows(body)} == answers(report_door, "Reply") | signed
-    raised = re.findall(r"Refused\(\s*\"([a-z-]+)\"", Path(rows_report.__file__).read_text(encoding="utf-8"))
+    raised = re.findall(r"Refused\(\s*\"([a-z-]+)\"", Path(reported.__file__).read_text(encoding="utf-8"))
     assert set(raised) == {outcome for _, outcome in signed}
-    assert f"`{rows_report.SIGNATURE}`" in body
-    assert f"larger than {rows_report.LARGEST // 1024} KiB" in body
-    assert f"up to {rows_report.MOST_ROWS} texts of up to {rows_report.LONGEST_ROW} printable" in flat(body)
-    assert f"more than {rows_report.WINDOW.total_seconds() / 60:g} minutes" in body
+    assert f"`{reported.SIGNATURE}`" in body
+    assert f"larger than {reported.LARGEST // 1024} KiB" in body
+    assert f"up to {reported.MOST_ROWS} texts of up to {reported.LONGEST_ROW} printable" in flat(body)
+    assert f"more than {reported.WINDOW.total_seconds() / 60:g} minutes" in body
     [example] = [json.loads(block) for _, kind, block in FENCE.findall(body) if kind == "json"]
     secret = "s" * 24
     now = datetime.fromisoformat(example["at"])
     sent = json.dumps(example).encode()
-    key = rows_report.key_of(secret, example["repository"])
-    assert rows_report.opened([secret], rows_report.signature(key, sent), sent, now).rows == ("019",)
+    key = reported.key_of(secret, example["repository"])
+    assert reported.opened([secret], reported.signature(key, sent), sent, now).rows == ("019",)
 
 
 def test_the_bounds_of_what_databases_report() -> None:
     body = flat(sections(DOCS / "explanation" / "security.md")["Reports of databases"])
-    bounds = (
-        f"{rows_report.LARGEST // 1024} KiB, {rows_report.MOST_ROWS} rows, {MOST_DATABASES} databases per repository"
-    )
+    bounds = f"{reported.LARGEST // 1024} KiB, {reported.MOST_ROWS} rows, {MOST_DATABASES} databases per repository"
     assert f"{bounds}, {MOST_HELD:,} rows remembered for each" in body
 
 
@@ -485,7 +484,7 @@ def test_the_key_of_a_deploy_job_is_what_the_page_derives() -> None:
         check=True,
         timeout=20,
     )
-    assert done.stdout.split()[-1] == rows_report.key_of("s" * 24, "acme/shop")
+    assert done.stdout.split()[-1] == reported.key_of("s" * 24, "acme/shop")
 
 
 def test_metrics() -> None:

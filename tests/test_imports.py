@@ -139,7 +139,7 @@ def test_the_heavy_ones_would_be_noticed(shop: Path, tmp_path: Path) -> None:
         [
             sys.executable,
             "-c",
-            "import onehead.states.upgrade\n" + RUN,
+            "import onehead.databases.upgrade\n" + RUN,
             "check",
             "--target",
             "main",

@@ -12,8 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from onehead.errors import UsageError
-from onehead.rows_report import (
+from onehead.databases.reported import (
     LARGEST,
     LONGEST_ROW,
     MOST_ROWS,
@@ -26,6 +25,7 @@ from onehead.rows_report import (
     signature,
     written,
 )
+from onehead.errors import UsageError
 
 SECRET = "a-secret-of-the-service"
 SHOP = "acme/shop"

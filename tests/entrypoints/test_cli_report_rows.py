@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
+from onehead.databases.reported import PATH, SIGNATURE, key_of, signature
 from onehead.entrypoints import report_rows
-from onehead.rows_report import PATH, SIGNATURE, key_of, signature
 from tests.entrypoints.ci_jobs import leave
 from tests.entrypoints.terminal_runs import Run
 from tests.mariadb import MARIADB, MariaDB, mariadb

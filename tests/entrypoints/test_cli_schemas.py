@@ -11,12 +11,12 @@ import pytest
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 
+from onehead.databases.model import Ailment, Effect, Severity
+from onehead.databases.schema_effects import Dialect, ThingKind
+from onehead.databases.states import FixKind, OutcomeKind
 from onehead.plan.findings import Code
 from onehead.plan.plans import Merge, Nothing, ReasonCode, Refuse, Reissue, Reparent
 from onehead.plan.verdict import Verdict
-from onehead.states.ailments import Ailment, Effect, Severity
-from onehead.states.outcome import FixKind, OutcomeKind
-from onehead.states.traces import Dialect, ThingKind
 from tests.basketball import basketball
 from tests.entrypoints.terminal_runs import Run, story
 from tests.migrations import VERSIONS, revision

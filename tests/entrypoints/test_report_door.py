@@ -13,6 +13,7 @@ import pytest
 from starlette.requests import ClientDisconnect
 from structlog.testing import capture_logs
 
+from onehead.databases.reported import LARGEST, PATH, SIGNATURE, key_of, report_of, signature, written
 from onehead.entrypoints import request_body
 from onehead.entrypoints.health import Health
 from onehead.entrypoints.metrics import Metrics
@@ -20,7 +21,6 @@ from onehead.entrypoints.report_door import ReportDoor
 from onehead.entrypoints.webhook import HookDoor, build_app
 from onehead.jobs.embedded import EmbeddedEngine
 from onehead.jobs.job import Job, RowsReported
-from onehead.rows_report import LARGEST, PATH, SIGNATURE, key_of, report_of, signature, written
 
 SECRET, SHOP = "a-secret-for-reports-of-tests", "acme/shop"
 NOW = datetime(2026, 11, 28, 10, 15, tzinfo=UTC)

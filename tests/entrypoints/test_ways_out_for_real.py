@@ -15,7 +15,7 @@ from alembic.util import CommandError
 from sqlalchemy import create_engine, pool, text
 from sqlalchemy.exc import DBAPIError
 
-from onehead.states.upgrade import in_order
+from onehead.databases.upgrade import in_order
 from tests.entrypoints.terminal_runs import Run
 from tests.migrations import VERSIONS, merged, project, revision
 from tests.postgres import POSTGRESQL, Postgres, postgres

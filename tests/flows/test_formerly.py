@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from onehead.databases.states import Former
 from onehead.flows.memory import Memory
 from onehead.flows.others import Others
 from onehead.flows.whereabouts import formerly
 from onehead.gitrepo.command import Git
-from onehead.states.rows import Former
 from tests.flows.ends import judged
 from tests.migrations import VERSIONS, chain, merged, project, revision
 from tests.repositories import Repository

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from onehead.databases.reported import Known
 from onehead.flows import ours
 from onehead.flows.ledger import encoded, file_of
 from onehead.plan.plans import Merge, Reissue, Reparent
-from onehead.states.reported import Known
 from tests.flows.ends import repaired
 from tests.migrations import VERSIONS, chain, project, revision
 from tests.repositories import Repository

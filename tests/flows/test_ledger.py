@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from onehead.databases.reported import Known, learnt
 from onehead.errors import CannotJudge
 from onehead.flows.ledger import FULL, MOST_DATABASES, Ledger, encoded, file_of, read_ledger
 from onehead.flows.ours import DATABASES, EMAIL
 from onehead.flows.remember import remember
 from onehead.gitrepo.mirror import Mirror, Mirrors
 from onehead.jobs.job import RowsReported
-from onehead.states.reported import Known, learnt
 from tests.repositories import Repository
 
 FIRST, LATER = "2026-11-28T10:15:00Z", "2026-11-29T09:00:00Z"

@@ -11,8 +11,9 @@ from datetime import UTC, datetime
 
 from markdown_it import MarkdownIt
 
-from onehead import quoting, rows_report
+from onehead import quoting
 from onehead.commands.grammar import MOST, commands_in
+from onehead.databases import reported
 from onehead.forge import hooks, markers
 from onehead.forge.errors import NotUnderstood
 from onehead.operations.conflicts import judge
@@ -59,13 +60,13 @@ def marks(data: bytes) -> None:
 
 def reports(data: bytes) -> None:
     """A report that is taken can be written, and is the same when it is read again."""
-    key = rows_report.key_of("secret", "acme/shop")
+    key = reported.key_of("secret", "acme/shop")
     try:
-        found = rows_report.opened(["secret"], rows_report.signature(key, data), data, _NOW)
-    except rows_report.Refused:
+        found = reported.opened(["secret"], reported.signature(key, data), data, _NOW)
+    except reported.Refused:
         return
-    body = rows_report.written(found)
-    assert rows_report.opened(["secret"], rows_report.signature(key, body), body, _NOW) == found
+    body = reported.written(found)
+    assert reported.opened(["secret"], reported.signature(key, body), body, _NOW) == found
 
 
 def sql(data: bytes) -> None:

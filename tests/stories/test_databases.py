@@ -13,12 +13,12 @@ from typing import Any
 import httpx
 import pytest
 
+from onehead.databases.reported import PATH, SIGNATURE, key_of, report_of, signature, written
 from onehead.entrypoints import cli, report_rows
 from onehead.flows.ours import DATABASES
 from onehead.flows.remember import remember
 from onehead.forge.values import PullRequest
 from onehead.jobs.job import RowsReported
-from onehead.rows_report import PATH, SIGNATURE, key_of, report_of, signature, written
 from tests.migrations import chain, merged
 from tests.migrations import project as alembic_project
 from tests.stories.conftest import REPORT_SECRET, Service

@@ -5,11 +5,11 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from onehead.databases.states import databases_of
+from onehead.databases.upgrade import Deployed
 from onehead.plan.forks import Fork
 from onehead.revisions.graph import Graph
 from onehead.revisions.model import Revision
-from onehead.states.databases import databases_of
-from onehead.states.upgrade import Deployed
 from onehead.trials.account import Way
 from onehead.trials.course import Course, course
 

@@ -7,6 +7,7 @@ import json
 import os
 import sys
 
+from onehead.databases.reported import progress
 from onehead.entrypoints.terminal import SignOfLife, painter
 from onehead.flows.examine import examine
 from onehead.flows.ledger import read_ledger
@@ -18,7 +19,6 @@ from onehead.gitrepo.refs import resolve
 from onehead.plan.facts import Evidence
 from onehead.plan.verdict import Point
 from onehead.reports.databases import Listed, databases_document, databases_text
-from onehead.states.reported import progress
 
 
 def run(options: argparse.Namespace) -> int:

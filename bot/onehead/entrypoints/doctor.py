@@ -8,6 +8,10 @@ import os
 import sys
 from collections.abc import Mapping
 
+from onehead.databases.diagnosis import diagnose, diagnose_rows
+from onehead.databases.model import Ailment, Diagnosis
+from onehead.databases.schema_evidence import things_to_look_for
+from onehead.databases.states import Whereabouts
 from onehead.entrypoints.database_option import address_given
 from onehead.entrypoints.examining import narrowed
 from onehead.entrypoints.terminal import SignOfLife, painter
@@ -22,10 +26,6 @@ from onehead.gitrepo.refs import resolve
 from onehead.plan.facts import Evidence, Facts
 from onehead.plan.verdict import Examination, Point
 from onehead.reports.doctor import Visit, doctor_document, doctor_text
-from onehead.states.ailments import Ailment, Diagnosis
-from onehead.states.diagnosis import diagnose, diagnose_rows
-from onehead.states.rows import Whereabouts
-from onehead.states.witnesses import things_to_look_for
 
 
 def run(options: argparse.Namespace) -> int:
@@ -77,8 +77,7 @@ def _by_sight(
     others: Others,
 ) -> Visit:
     # Only here: whoever names rows need not have SQLAlchemy's drivers, nor wait for it to load.
-    from onehead.live.address import Address  # noqa: PLC0415
-    from onehead.live.probe import look  # noqa: PLC0415
+    from onehead.databases.inspect import Address, look  # noqa: PLC0415
 
     address = Address(address_given(options))
     diagnoses: dict[str, Diagnosis] = {}

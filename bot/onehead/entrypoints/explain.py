@@ -8,8 +8,10 @@ import sys
 from pathlib import Path
 from typing import BinaryIO
 
-from onehead.crash_log.catalogue import Trouble
-from onehead.crash_log.read import read_log
+from onehead.databases.crash_catalogue import Trouble
+from onehead.databases.crash_log import read_log
+from onehead.databases.schema_effects import Traces
+from onehead.databases.states import Whereabouts
 from onehead.entrypoints.terminal import SignOfLife, painter
 from onehead.errors import UsageError
 from onehead.flows.bodies import traces_in
@@ -22,8 +24,6 @@ from onehead.gitrepo.refs import resolve
 from onehead.plan.facts import Evidence
 from onehead.plan.verdict import Point
 from onehead.reports.explained import CrashLog, explained_text
-from onehead.states.rows import Whereabouts
-from onehead.states.traces import Traces
 
 MAX_BYTES = 8 * 1024 * 1024
 """Of a longer log only the end is read: that is where a crash stands."""

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
+from onehead.databases.model import OwnDatabase
 from onehead.entrypoints.examining import Work, examined
 from onehead.entrypoints.terminal import painter
 from onehead.errors import UsageError
@@ -26,7 +27,6 @@ from onehead.reports.document import document
 from onehead.reports.own_database import own_database_document, own_database_lines
 from onehead.reports.places import Lines
 from onehead.reports.text import repair_report, short_ref
-from onehead.states.account import OwnDatabase
 
 
 def run(options: argparse.Namespace) -> int:

@@ -10,11 +10,11 @@ import structlog
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
+from onehead.databases.reported import LARGEST, SIGNATURE, Refused, opened
 from onehead.entrypoints.health import utc_now
 from onehead.entrypoints.metrics import Metrics
 from onehead.entrypoints.request_body import SECONDS_TO_SEND, SECONDS_UNTIL_ROOM, Bodies, NoRoom
 from onehead.jobs.job import Job, RowsReported
-from onehead.rows_report import LARGEST, SIGNATURE, Refused, opened
 
 log = structlog.get_logger(__name__)
 

@@ -12,12 +12,12 @@ from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from onehead.databases.reported import PATH, SIGNATURE, Report, key_of, report_of, signature, written
 from onehead.entrypoints.database_option import address_given
 from onehead.entrypoints.setting_up import secret_told
 from onehead.errors import CannotJudge, OneheadError, UsageError
 from onehead.gitrepo.command import Git
 from onehead.pipeline import deployed_to, repository_of
-from onehead.rows_report import PATH, SIGNATURE, Report, key_of, report_of, signature, written
 
 _SECONDS_TO_ANSWER = 15
 _PAUSES = (1.0, 4.0)
@@ -55,8 +55,7 @@ def _rows(options: argparse.Namespace) -> tuple[tuple[str, ...] | None, str]:
     if options.database_url is None and options.database_url_file is None:
         raise UsageError("There is nothing to report.", "Give `--database-url URL`, or `--rows 018`.")
     # Only here: whoever names rows need not have SQLAlchemy's drivers.
-    from onehead.live.address import Address  # noqa: PLC0415
-    from onehead.live.probe import look  # noqa: PLC0415
+    from onehead.databases.inspect import Address, look  # noqa: PLC0415
 
     address = Address(address_given(options))
     table = options.version_table or "alembic_version"

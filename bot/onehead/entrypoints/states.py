@@ -6,6 +6,8 @@ import argparse
 import json
 import sys
 
+from onehead.databases.reported import standpoints
+from onehead.databases.table import accounts
 from onehead.entrypoints.examining import examined, narrowed
 from onehead.entrypoints.terminal import SignOfLife, painter
 from onehead.flows.changes import Repairs
@@ -14,8 +16,6 @@ from onehead.plan.plans import Merge
 from onehead.reports.states import states_document, states_text
 from onehead.revisions.model import Revision
 from onehead.revisions.parse import parse, revision_of
-from onehead.states.reported import standpoints
-from onehead.states.table import accounts
 
 
 def run(options: argparse.Namespace) -> int:

@@ -17,6 +17,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
+from onehead.databases.inspect import Address
+from onehead.databases.states import Target
 from onehead.entrypoints.screen import bare
 from onehead.entrypoints.terminal import painter
 from onehead.errors import UsageError
@@ -25,7 +27,6 @@ from onehead.flows.memory import Memory, memory_for
 from onehead.gitrepo.command import Git
 from onehead.gitrepo.export import export, top_of, work_tree
 from onehead.gitrepo.refs import resolve
-from onehead.live.address import Address
 from onehead.live.masking import HIDDEN, mask_urls
 from onehead.plan.facts import Evidence, Facts
 from onehead.plan.forks import forks_of
@@ -33,7 +34,6 @@ from onehead.plan.verdict import Examination, Point
 from onehead.reports.text import coverage_line
 from onehead.reports.verification import verification_text
 from onehead.reports.verification_forms import verification_document, verification_junit
-from onehead.states.outcome import Target
 from onehead.terminal_text import shown
 from onehead.throwaway import throwaway
 from onehead.trials.account import Limits, Verification

@@ -12,7 +12,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from onehead import rows_report
+from onehead.databases import reported
 from onehead.entrypoints.event_jobs import KINDS, job_for
 from onehead.entrypoints.health import Health
 from onehead.entrypoints.metrics import Metrics
@@ -156,7 +156,7 @@ def build_app(door: HookDoor, reports: ReportDoor, health: Health, metrics: Metr
     return Starlette(
         routes=[
             Route(hooks.HOOK_PATH, door.receive, methods=["POST"]),
-            Route(rows_report.PATH, reports.receive, methods=["POST"]),
+            Route(reported.PATH, reports.receive, methods=["POST"]),
             Route("/healthz", alive),
             Route("/readyz", ready),
             Route("/metrics", count),

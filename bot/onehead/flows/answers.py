@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from onehead.crash_log.catalogue import Trouble
-from onehead.crash_log.read import read_log
+from onehead.databases.crash_catalogue import Trouble
+from onehead.databases.crash_log import read_log
+from onehead.databases.diagnosis import diagnose_rows
+from onehead.databases.model import Account, Ailment, StateTable
+from onehead.databases.reported import Standpoint, standpoints
+from onehead.databases.states import Whereabouts
+from onehead.databases.table import accounts
 from onehead.flows.agenda import lone_branches
 from onehead.flows.bench import HEADS, Bench, Case, Target
 from onehead.flows.verdicts import open_repair
@@ -18,12 +23,6 @@ from onehead.reports.answers import Explained, explanation
 from onehead.reports.comment import leading_plan, one_line
 from onehead.reports.doctor_answer import doctor_answer
 from onehead.reports.picture import recent_picture
-from onehead.states.account import Account, StateTable
-from onehead.states.ailments import Ailment
-from onehead.states.diagnosis import diagnose_rows
-from onehead.states.reported import Standpoint, standpoints
-from onehead.states.rows import Whereabouts
-from onehead.states.table import accounts
 
 _NAMES_A_REVISION = (Trouble.CANNOT_LOCATE, Trouble.MISSING_PARENT)
 

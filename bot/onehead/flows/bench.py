@@ -7,6 +7,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal, TypeVar
 
+from onehead.databases.model import OwnDatabase, StateTable
+from onehead.databases.reported import Known, standpoints
+from onehead.databases.states import Former, Whereabouts
+from onehead.databases.table import edited_table, state_tables
 from onehead.flows import ours
 from onehead.flows.agenda import is_local
 from onehead.flows.changes import Repairs, contents_before, prepare
@@ -31,11 +35,6 @@ from onehead.plan.policy import Policy, Strategy
 from onehead.plan.rivals import Brought, brought
 from onehead.plan.verdict import Examination, Point
 from onehead.reports.diff import diff
-from onehead.states.account import OwnDatabase, StateTable
-from onehead.states.edited import edited_table
-from onehead.states.reported import Known, standpoints
-from onehead.states.rows import Former, Whereabouts
-from onehead.states.table import state_tables
 
 HEADS = "refs/heads/"
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+from onehead.databases.schema_effects import Traces, traces_of
 from onehead.flows.examine import Trees
 from onehead.operations.read import read
 from onehead.plan.facts import Facts
 from onehead.revisions.environments import join
 from onehead.revisions.parsers import examination
 from onehead.revisions.version_table import VersionTableNames, version_table_in
-from onehead.states.leaves import traces_of
-from onehead.states.traces import Traces
 
 
 @examination()

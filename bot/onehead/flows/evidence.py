@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from onehead.databases.reported import proof_of
 from onehead.flows.others import Others, is_repair
 from onehead.gitrepo.history import Holding
 from onehead.gitrepo.refs import Ref, current_branch, is_ancestor
@@ -12,7 +13,6 @@ from onehead.plan.decide import repairable
 from onehead.plan.facts import Evidence, Facts
 from onehead.plan.policy import Policy
 from onehead.plan.verdict import Point
-from onehead.states.reported import proof_of
 
 
 def gather_evidence(others: Others, facts: Facts, policy: Policy, target: Point, head: Point | None) -> Evidence:

@@ -12,11 +12,11 @@ import json
 import re
 from typing import NamedTuple
 
+from onehead.databases.reported import Known, is_quotable
 from onehead.flows import ours
 from onehead.gitrepo.command import Git
 from onehead.gitrepo.refs import list_refs
 from onehead.gitrepo.snapshot import list_tree, read
-from onehead.states.reported import Known, is_quotable
 
 MOST_DATABASES = 100
 """Databases of one repository; more are not kept, and everything counts as escaped until some are forgotten."""

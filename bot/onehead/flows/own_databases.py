@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from onehead.databases.model import OwnDatabase
 from onehead.flows.changes import Repairs
 from onehead.plan.plans import Reissue, Reparent
-from onehead.states.account import OwnDatabase
 
 
 def own_databases(repairs: Repairs) -> dict[str, OwnDatabase]:
@@ -12,7 +12,7 @@ def own_databases(repairs: Repairs) -> dict[str, OwnDatabase]:
     moving = [e for e in repairs.examination.environments if isinstance(e.plan, Reparent | Reissue)]
     if not moving:
         return {}
-    from onehead.states.own_database import own_database  # noqa: PLC0415 - loads Alembic, which a merge need not pay
+    from onehead.databases.remedy import own_database  # noqa: PLC0415 - loads Alembic, which a merge need not pay
 
     found = {}
     for examined in moving:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
+from onehead.databases.reported import learnt
 from onehead.errors import CannotJudge
 from onehead.flows import ours
 from onehead.flows.ledger import FULL, MOST_DATABASES, Ledger, encoded, file_of, ledger_at, read_ledger
@@ -15,7 +16,6 @@ from onehead.gitrepo.remote import PushStatus, RefUpdate
 from onehead.gitrepo.write import Draft, Signature, write_commits
 from onehead.jobs.job import RowsReported
 from onehead.revisions.model import FileChange
-from onehead.states.reported import learnt
 
 _MOST_TRIES = 5
 _MOST_NAMED = 5

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from onehead.databases.states import Former, Whereabouts, read_rows
 from onehead.flows.evidence import spoken
 from onehead.flows.others import Others, Standing
 from onehead.gitrepo.command import Git
@@ -14,7 +15,6 @@ from onehead.operations import read as operations
 from onehead.operations.model import Step
 from onehead.plan.facts import Facts
 from onehead.revisions.parse import MAX_BYTES, parse
-from onehead.states.rows import Former, Whereabouts, read_rows
 
 _MOST_REFS = 5
 _MOST_RENAMED = 50

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
+from onehead.databases.model import Ailment, Complaint, Diagnosis
+from onehead.databases.states import Row, Whereabouts
 from onehead.reports.paint import visible
 from onehead.reports.text import named_again
-from onehead.states.ailments import Ailment, Complaint, Diagnosis
-from onehead.states.rows import Row, Whereabouts
 from onehead.wording import listed as several
 from onehead.wording import shortened
 

@@ -6,7 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from onehead.commands.grammar import COMMANDS, usage
-from onehead.crash_log.read import Crash
+from onehead.databases.crash_log import Crash
+from onehead.databases.model import Account, StateTable
+from onehead.databases.states import spoken
 from onehead.plan.facts import Facts
 from onehead.plan.forks import forks_of
 from onehead.plan.plans import Nothing, Plan, ReasonCode
@@ -23,8 +25,6 @@ from onehead.reports.sides import MOST_SIDES
 from onehead.reports.state_table import COLUMNS, MARKS, here_mark, table_rows
 from onehead.reports.text import coverage_line, short_ref
 from onehead.revisions.graph import Graph
-from onehead.states.account import Account, StateTable
-from onehead.states.outcome import spoken
 from onehead.wording import listed, shortened
 
 

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from onehead.databases.model import OwnDatabase, StateTable
 from onehead.plan.conflicts import ABOUT_BOTH_SIDES
 from onehead.plan.decide import IN_A_TERMINAL
 from onehead.plan.findings import Code, Finding
@@ -30,7 +31,6 @@ from onehead.reports.state_table import columns_and_rows
 from onehead.reports.text import coverage_line, only_policy, short_ref
 from onehead.reports.tree import draw
 from onehead.reports.unsigned import unsigned
-from onehead.states.account import OwnDatabase, StateTable
 from onehead.wording import listed, shortened
 
 LONGEST_PATCH = 20_000

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from onehead.databases.model import Account, Ailment, State
+from onehead.databases.states import Fix
 from onehead.reports.ailments import listed
 from onehead.reports.outcomes import STYLES, rows_text, told_of, way_out
 from onehead.reports.paint import Paint, visible
-from onehead.states.account import Account, State
-from onehead.states.ailments import Ailment
-from onehead.states.outcome import Fix
 
 _Told = list[tuple[Fix, State]]
 """One database, under each fix."""

@@ -6,12 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from shlex import quote
 from typing import NamedTuple
 
+from onehead.databases.schema_effects import Traces
 from onehead.plan.facts import Facts
 from onehead.plan.verdict import Point
 from onehead.quoting import code
 from onehead.reports.paint import visible
 from onehead.reports.text import named_again, short_ref
-from onehead.states.traces import Traces
 from onehead.wording import listed, shortened
 
 

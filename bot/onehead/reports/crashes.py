@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from shlex import quote
 
-from onehead.crash_log.catalogue import Trouble
-from onehead.crash_log.read import Crash
+from onehead.databases.crash_catalogue import Trouble
+from onehead.databases.crash_log import Crash
+from onehead.databases.states import read_rows
 from onehead.plan.facts import Facts
 from onehead.plan.forks import forks_of
 from onehead.reports.crash_reader import IN_A_COMMENT, Background, Reader, named
 from onehead.reports.sql_crashes import meaning_in_the_database
-from onehead.states.rows import read_rows
 from onehead.wording import shortened
 
 ANOTHER_CAUSE = (

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from onehead.databases.reported import Known, Progress, day
 from onehead.plan.verdict import Point
 from onehead.reports.paint import Paint, plain, visible
 from onehead.reports.text import short_ref
-from onehead.states.reported import Known, Progress, day
 
 
 class Listed(NamedTuple):

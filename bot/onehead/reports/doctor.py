@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
+from onehead.databases.model import Ailment, Complaint, Diagnosis, Revisited, Way
+from onehead.databases.schema_effects import Thing, VersionTable
+from onehead.databases.states import Whereabouts
 from onehead.plan.plans import ReasonCode
 from onehead.plan.verdict import Examination
 from onehead.reports.ailments import Told, listed, told
 from onehead.reports.paint import Paint, plain, visible
 from onehead.reports.text import compared_line, coverage_line, short_ref
 from onehead.revisions.graph import Graph
-from onehead.states.ailments import Ailment, Complaint, Diagnosis, Revisited, Way
-from onehead.states.rows import Whereabouts
-from onehead.states.traces import Thing, VersionTable
 
 NO_WAY = "No command is offered, as none is certain to help: do what is said above, and nothing by hand before."
 _MOST_LISTED = 20

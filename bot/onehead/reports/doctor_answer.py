@@ -9,15 +9,14 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from onehead.databases.model import Diagnosis, Way
+from onehead.databases.states import MOST_RUNS, THE_MERGE, Outcome, Whereabouts, spoken
 from onehead.plan.verdict import Point
 from onehead.quoting import code, inline, inline_code
 from onehead.render import environment
 from onehead.reports.ailments import told
 from onehead.reports.doctor import NO_WAY
 from onehead.reports.text import short_ref
-from onehead.states.ailments import Diagnosis, Way
-from onehead.states.outcome import MOST_RUNS, THE_MERGE, Outcome, spoken
-from onehead.states.rows import Whereabouts
 
 _PULL = re.compile(r"pull request (#\d+)")
 

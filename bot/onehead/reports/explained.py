@@ -7,8 +7,10 @@ import textwrap
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from onehead.crash_log.catalogue import Trouble
-from onehead.crash_log.read import Crash, Reading
+from onehead.databases.crash_catalogue import Trouble
+from onehead.databases.crash_log import Crash, Reading
+from onehead.databases.schema_effects import Traces
+from onehead.databases.states import Whereabouts
 from onehead.plan.facts import Facts
 from onehead.plan.forks import forks_of
 from onehead.plan.plans import ReasonCode
@@ -19,8 +21,6 @@ from onehead.reports.crash_reader import Background, doctor_at, in_a_terminal
 from onehead.reports.crashes import ANOTHER_CAUSE, meaning
 from onehead.reports.paint import Paint, plain, visible
 from onehead.reports.text import compared_line, coverage_line
-from onehead.states.rows import Whereabouts
-from onehead.states.traces import Traces
 
 _WIDTH = 100
 _NO_BREAK = "\ue000"

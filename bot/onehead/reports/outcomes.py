@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
+from onehead.databases.model import State
+from onehead.databases.states import Outcome
 from onehead.reports.ailments import listed
 from onehead.reports.paint import visible
-from onehead.states.account import State
-from onehead.states.outcome import Outcome
 
 STYLES = {"ok": "good", "error": "error", "repeat": "bad", "loss": "bad"}
 """Kind of an outcome → how it is painted."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from onehead.databases.model import OwnDatabase
 from onehead.quoting import code, fence, inline
 from onehead.reports.outcomes import told_of
 from onehead.reports.paint import Paint, visible
-from onehead.states.account import OwnDatabase
 from onehead.wording import shortened
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from onehead.databases.model import StateTable
 from onehead.plan.facts import Facts
 from onehead.plan.verdict import Examination
 from onehead.quoting import code, inline
 from onehead.reports.text import short_ref
-from onehead.states.account import StateTable
 from onehead.wording import listed, shortened
 
 MOST_SIDES = 8

@@ -6,8 +6,8 @@ import re
 from collections.abc import Callable
 from typing import NamedTuple
 
-from onehead.crash_log.catalogue import Trouble
-from onehead.crash_log.read import Crash
+from onehead.databases.crash_catalogue import Trouble
+from onehead.databases.crash_log import Crash
 from onehead.reports.crash_reader import Background, Reader, named
 from onehead.wording import shortened
 

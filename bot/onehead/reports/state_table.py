@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from onehead.databases.model import StateTable
+from onehead.databases.states import spoken
 from onehead.quoting import code, inline
-from onehead.states.account import StateTable
-from onehead.states.outcome import spoken
 from onehead.wording import listed, shortened
 
 MOST_ROWS = 12

@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
+from onehead.databases.model import NOTHING_OMITTED, Account, Omitted, State
+from onehead.databases.states import THE_MERGE, Fix, OutcomeKind
 from onehead.plan.findings import Code
 from onehead.plan.verdict import Examination, Examined
 from onehead.reports.ailments import listed
@@ -15,8 +17,6 @@ from onehead.reports.document import new_ids
 from onehead.reports.outcomes import STYLES, rows_text, shortened, told_of, way_out
 from onehead.reports.paint import Paint, plain, visible
 from onehead.reports.text import compared_line, coverage_line, short_ref
-from onehead.states.account import NOTHING_OMITTED, Account, Omitted, State
-from onehead.states.outcome import THE_MERGE, Fix, OutcomeKind
 from onehead.wording import listed as several
 
 _FEW = 10

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from onehead.databases.model import StateTable
 from onehead.plan.findings import Code
 from onehead.plan.rivals import Rival
 from onehead.plan.verdict import Examination
@@ -13,7 +14,6 @@ from onehead.reports.fitting import fitted
 from onehead.reports.heads_up import MOST_NAMED, clashes, waits
 from onehead.reports.state_table import columns_and_rows
 from onehead.reports.text import coverage_line, short_ref
-from onehead.states.account import StateTable
 
 _MOST_TOLD = 6
 """Warnings that are told one by one."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from onehead.live.schema import Schema
+from onehead.databases.schema import Schema
 from onehead.trials.account import Difference
 
 

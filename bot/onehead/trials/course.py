@@ -11,11 +11,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise, takewhile
 
+from onehead.databases.states import Database, Target, databases_of, rows_of, with_rows
+from onehead.databases.upgrade import AlembicStops, Deployed
 from onehead.plan.forks import Fork
 from onehead.revisions.graph import Graph
-from onehead.states.databases import databases_of, rows_of, with_rows
-from onehead.states.outcome import Database, Target
-from onehead.states.upgrade import AlembicStops, Deployed
 from onehead.trials.account import Way
 
 MOST_STATES = 200

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 
 from onehead.child_environment import OursHidden
+from onehead.databases.inspect import Address
 from onehead.errors import CannotJudge, UsageError
-from onehead.live.address import Address
 from onehead.throwaway import throwaway
 from onehead.trials.scratch import Server
 from onehead.trials.servers import DatabaseServer

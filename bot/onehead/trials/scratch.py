@@ -11,8 +11,8 @@ from sqlalchemy import create_engine
 from sqlalchemy.engine import URL
 from sqlalchemy.pool import NullPool
 
+from onehead.databases.schema import Schema, schema_of
 from onehead.errors import CannotJudge
-from onehead.live.schema import Schema, schema_of
 
 PREFIX = "onehead_verify_"
 """Begins the name of every scratch database."""

@@ -11,9 +11,9 @@ from sqlalchemy.engine import URL, Engine
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
+from onehead.databases.inspect import Address
+from onehead.databases.schema import Schema, schema_of
 from onehead.errors import CannotJudge, UsageError
-from onehead.live.address import Address
-from onehead.live.schema import Schema, schema_of
 from onehead.trials.scratch import PREFIX, Server
 
 _SECONDS_TO_LET_GO = 10

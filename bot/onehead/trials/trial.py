@@ -7,9 +7,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
-from onehead.live.schema import Schema
+from onehead.databases.schema import Schema
+from onehead.databases.states import with_rows
 from onehead.revisions.graph import Graph
-from onehead.states.databases import with_rows
 from onehead.trials.account import Failure, Limits, Result, Trial, Tried, Way
 from onehead.trials.compare import differences, notes
 from onehead.trials.course import course
