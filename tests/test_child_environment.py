@@ -243,7 +243,7 @@ def test_every_process_is_started_with_an_environment_of_its_own() -> None:
     for name, call in starts:
         named = [ast.unparse(word.value) for word in call.keywords if word.arg == "env"]
         given.setdefault(name, set()).update(named or [ast.unparse(call.args[2])])
-    assert given.pop("trials.sandbox") == {
+    assert given.pop("verify.sandbox") == {
         "needed()",
         "self._environment(place, {**self._variables, **(variables or {})})",
     }

@@ -9,8 +9,7 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.pool import NullPool
 
 from onehead.databases.schema import Schema, schema_of
-from onehead.trials.account import Difference
-from onehead.trials.compare import differences, notes
+from onehead.verify.model import Difference, differences, notes
 from tests.postgres import Postgres, postgres
 
 __all__ = ["postgres"]

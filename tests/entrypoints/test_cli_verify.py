@@ -11,7 +11,7 @@ import psycopg
 import pytest
 from jsonschema import Draft202012Validator
 
-from onehead.trials.scratch import PREFIX
+from onehead.verify.servers import PREFIX
 from tests.entrypoints.terminal_runs import Run
 from tests.mariadb import MariaDB, mariadb
 from tests.migrations import ENV_PY, VERSIONS, chain, merged, project, revision

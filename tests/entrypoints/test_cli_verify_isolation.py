@@ -16,7 +16,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from onehead.trials.sandbox import cut_off
+from onehead.verify.sandbox import cut_off
 from tests.entrypoints.terminal_runs import Run
 from tests.migrations import chain, merged, project
 from tests.postgres import Postgres, postgres

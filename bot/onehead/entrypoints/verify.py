@@ -36,13 +36,10 @@ from onehead.reports.verification import verification_text
 from onehead.reports.verification_forms import verification_document, verification_junit
 from onehead.terminal_text import shown
 from onehead.throwaway import throwaway
-from onehead.trials.account import Limits, Verification
-from onehead.trials.private import private_postgresql
-from onehead.trials.project import Project
-from onehead.trials.sandbox import Network, Sandbox, cut_off
-from onehead.trials.scratch import Server, SqliteFiles
-from onehead.trials.servers import given_server
-from onehead.trials.trial import Means, Tryer
+from onehead.verify.model import Limits, Verification
+from onehead.verify.sandbox import Network, Project, Sandbox, cut_off
+from onehead.verify.servers import Server, SqliteFiles, given_server, private_postgresql
+from onehead.verify.trial import Means, Tryer
 
 _EXIT_CODES = {"ok": 0, "broken": 1, "unjudged": 3}
 _SECRET = re.compile(r"pass|pwd|secret|token|key|credential", re.IGNORECASE)

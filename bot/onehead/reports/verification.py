@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from onehead.reports.paint import Paint, plain, visible
 from onehead.reports.text import short_ref
-from onehead.trials.account import Difference, Failure, Result, Trial, Tried, Verification
+from onehead.verify.model import Difference, Failure, Result, Trial, Tried, Verification
 
 _SUMMARY = {"ok": ("good", "Healthy"), "broken": ("bad", "Broken"), "unjudged": ("bad", "Could not judge")}
 _MOST_DIFFERENCES = 20

@@ -15,7 +15,7 @@ from onehead.reports.verification import (
     start,
     what_happened,
 )
-from onehead.trials.account import Failure, Result, Trial, Tried, Verification, Way
+from onehead.verify.model import Failure, Result, Trial, Tried, Verification, Way
 
 
 def verification_document(verification: Verification) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from onehead.errors import CannotJudge
-from onehead.trials.private import running_postgresql
+from onehead.verify.servers import running_postgresql
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")

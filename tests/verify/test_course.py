@@ -10,8 +10,7 @@ from onehead.databases.upgrade import Deployed
 from onehead.plan.forks import Fork
 from onehead.revisions.graph import Graph
 from onehead.revisions.model import Revision
-from onehead.trials.account import Way
-from onehead.trials.course import Course, course
+from onehead.verify.model import Course, Way, course
 
 
 def chain(words: str, **bodies: str) -> Graph:

@@ -1,4 +1,4 @@
-"""Go every way to the head, for real, and compare where they end."""
+"""Take every path to the head, for real, and compare where they end."""
 
 from __future__ import annotations
 
@@ -10,12 +10,9 @@ from typing import Literal
 from onehead.databases.schema import Schema
 from onehead.databases.states import with_rows
 from onehead.revisions.graph import Graph
-from onehead.trials.account import Failure, Limits, Result, Trial, Tried, Way
-from onehead.trials.compare import differences, notes
-from onehead.trials.course import course
-from onehead.trials.project import Project, chain_of, outcome, ran, rows_after, version_table
-from onehead.trials.sandbox import Log, Sandbox
-from onehead.trials.scratch import Server, filled
+from onehead.verify.model import Failure, Limits, Result, Trial, Tried, Way, course, differences, notes
+from onehead.verify.sandbox import Log, Project, Sandbox, chain_of, outcome, ran, rows_after, version_table
+from onehead.verify.servers import Server, filled
 
 
 @dataclass(frozen=True, slots=True)
