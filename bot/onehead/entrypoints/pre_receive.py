@@ -13,7 +13,7 @@ import time
 from typing import TYPE_CHECKING
 
 from onehead.errors import UsageError
-from onehead.flows.touched import touches
+from onehead.flows.touched import MAX_LOOKED_AT, touches
 from onehead.gitrepo.pushed import Update, read_updates
 from onehead.gitrepo.quick import Quick
 
@@ -32,10 +32,6 @@ if TYPE_CHECKING:
         timeout: float
 
 
-MOST_LOOKED_AT = 20
-"""Branches of one push that are looked at one by one; of more only the deployed ones are."""
-
-
 def run(options: Options) -> int:
     """Judge a push; returns 0 to let it in and 1 to refuse it.
 
@@ -49,18 +45,18 @@ def run(options: Options) -> int:
         return 0
     branches = tuple(update for update in updates if update.branch and not update.deletes)
     try:
-        if len(branches) <= MOST_LOOKED_AT:
+        if len(branches) <= MAX_LOOKED_AT:
             git = Quick(until)
             branches = tuple(update for update in branches if touches(git, update))
         if not branches:
             return 0
         from onehead.entrypoints.push_verdict import judge  # noqa: PLC0415 - most pushes need none of it
 
-        return judge(branches, options, until, several=len(updates) > 1)
+        return judge(branches, options.timeout, until, several=len(updates) > 1)
     except Exception as trouble:
         from onehead.entrypoints.push_verdict import give_up  # noqa: PLC0415
 
-        return give_up(trouble, options)
+        return give_up(trouble, refused=options.on_error == "refuse")
 
 
 def _updates() -> list[Update]:

@@ -9,10 +9,10 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from onehead.entrypoints.pre_receive import MOST_LOOKED_AT
 from onehead.errors import OneheadError
 from onehead.flows.memory import Memory, memory_for
 from onehead.flows.receive import Arrival, arrive, look_ahead
+from onehead.flows.touched import MAX_LOOKED_AT
 from onehead.gitrepo.command import Git
 from onehead.gitrepo.quick import OutOfTime
 from onehead.plan.verdict import objections
@@ -22,16 +22,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from types import FrameType
 
-    from onehead.entrypoints.pre_receive import Options
     from onehead.gitrepo.pushed import Update
 
 
-def judge(branches: tuple[Update, ...], options: Options, until: float, *, several: bool) -> int:
+def judge(branches: tuple[Update, ...], timeout: float, until: float, *, several: bool) -> int:
     """Judge the deployed branches of a push, and have a look at the others.
 
     Args:
         branches: that are made or moved.
-        options: of the command line.
+        timeout: seconds that one command of git may take.
         until: when there has to be an answer, of `time.monotonic`.
         several: whether more than one ref was pushed.
 
@@ -41,7 +40,7 @@ def judge(branches: tuple[Update, ...], options: Options, until: float, *, sever
     Raises:
         Exception: why there is no verdict.
     """
-    git = Git(os.curdir, timeout=options.timeout, trusted=True)  # git itself has opened it, and waits for us there
+    git = Git(os.curdir, timeout=timeout, trusted=True)  # git itself has opened it, and waits for us there
     memory = memory_for(os.path.realpath(os.curdir))
     with _ended_at(until):
         arrival = arrive(git, branches, memory)
@@ -57,16 +56,15 @@ def judge(branches: tuple[Update, ...], options: Options, until: float, *, sever
     return 0
 
 
-def give_up(trouble: Exception, options: Options) -> int:
+def give_up(trouble: Exception, *, refused: bool) -> int:
     """Tell that there is no verdict, and do what the server wants done then."""
-    refused = options.on_error == "refuse"
     _say(not_judged(*_what_happened(trouble), refused=refused))
     return 1 if refused else 0
 
 
 def _look_ahead(git: Git, arrival: Arrival, memory: Memory, until: float) -> None:
     """Warn of what the other branches would do once merged. A courtesy: nothing that goes wrong here stops a push."""
-    if len(arrival.others) > MOST_LOOKED_AT:
+    if len(arrival.others) > MAX_LOOKED_AT:
         _say(not_looked_ahead(f"{len(arrival.others)} branches at once are too many to look at each."))
         return
     try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from onehead.databases.schema_effects import Traces, traces_of
 from onehead.flows.examine import Trees
-from onehead.operations.read import read
+from onehead.operations.read import read as operations_of
 from onehead.plan.facts import Facts
 from onehead.revisions.environments import join
 from onehead.revisions.parsers import examination
@@ -16,7 +16,7 @@ def traces_in(facts: Facts, trees: Trees) -> dict[str, Traces]:
     """What each revision leaves behind in a schema, by its id."""
     data = trees.read({revision.blob for revision in facts.merged.revisions.values()}).data
     return {
-        revision.id: traces_of(read(data[revision.blob]))
+        revision.id: traces_of(operations_of(data[revision.blob]))
         for revision in facts.merged.revisions.values()
         if revision.blob in data
     }

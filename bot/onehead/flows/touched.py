@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from onehead.gitrepo.process import Door
     from onehead.gitrepo.pushed import Update
 
+MAX_LOOKED_AT = 20
+"""Branches of one push that are looked at one by one; of more only the deployed ones are."""
 _MOST = 50
 """Directories or configurations that git is asked about; a push that changes more is simply judged."""
 

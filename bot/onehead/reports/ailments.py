@@ -9,8 +9,7 @@ from onehead.databases.model import Ailment, Complaint, Diagnosis
 from onehead.databases.states import Row, Whereabouts
 from onehead.reports.paint import visible
 from onehead.reports.text import named_again
-from onehead.wording import listed as several
-from onehead.wording import shortened
+from onehead.wording import listed, shortened
 
 
 class Told(NamedTuple):
@@ -39,7 +38,7 @@ def told(
         target: name of the judged branch or commit.
         repo: the repository as it was named, for commands that are typed there.
     """
-    names = listed(complaint.names)
+    names = visible_list(complaint.names)
     match complaint.ailment:
         case Ailment.BROKEN_CHAIN:
             return Told(
@@ -85,7 +84,7 @@ def _unknown(rows: tuple[str, ...], diagnosis: Diagnosis, places: Mapping[str, W
         if variant:
             parts.append(f"{visible(row)!r} differs from the revision {visible(variant)} only in spaces or capitals.")
         elif place.refs:
-            parts.append(f"{visible(row)} is on {listed(place.refs)}: that was run on this database.")
+            parts.append(f"{visible(row)} is on {visible_list(place.refs)}: that was run on this database.")
         elif place.renamed:
             parts.append(f"{visible(place.removed)} gave {visible(row)} the new id {visible(place.renamed)}.")
         elif place.removed:
@@ -96,9 +95,9 @@ def _unknown(rows: tuple[str, ...], diagnosis: Diagnosis, places: Mapping[str, W
                 f"No branch, tag or earlier commit here has {visible(row)}: it was never pushed, or another project "
                 "keeps its rows in the same table."
             )
-    rest = "" if found else f"Which deploy, or whose machine, has brought {listed(rows)} into this database?"
+    rest = "" if found else f"Which deploy, or whose machine, has brought {visible_list(rows)} into this database?"
     return Told(
-        f'No file of {target} declares {listed(rows)}, so Alembic stops with "Can\'t locate revision identified by". '
+        f'No file of {target} declares {visible_list(rows)}, so Alembic stops with "Can\'t locate revision identified by". '
         + " ".join(parts),
         "Deploy a commit that has it, or bring its file back under the same id. Do not stamp: that hides what ran.",
         rest,
@@ -107,8 +106,8 @@ def _unknown(rows: tuple[str, ...], diagnosis: Diagnosis, places: Mapping[str, W
 
 def _renamed(diagnosis: Diagnosis, target: str) -> Told:
     rows = _of_kind(diagnosis.rows or (), "renamed")
-    now = several([f"{visible(row.text)} is {visible(row.means[0])} now" for row in rows])
-    old = listed(row.text for row in rows)
+    now = listed([f"{visible(row.text)} is {visible(row.means[0])} now" for row in rows])
+    old = visible_list(row.text for row in rows)
     return Told(
         f"{now}: {target} has the same operations under another id, which a repair or somebody gave it after this "
         f'database had run it as {old}. Alembic stops with "Can\'t locate revision identified by".',
@@ -124,7 +123,7 @@ def _about_rows(ailment: Ailment, names: str, diagnosis: Diagnosis) -> Told:
     rows = diagnosis.rows or ()
     match ailment:
         case Ailment.AMBIGUOUS_ROW:
-            means = listed(id_ for row in rows if row.kind == "ambiguous" for id_ in row.means)
+            means = visible_list(id_ for row in rows if row.kind == "ambiguous" for id_ in row.means)
             return Told(
                 f"No revision is called {names}, and several begin so: {means}. Alembic can't tell which is meant and "
                 'stops with "Can\'t locate revision identified by".',
@@ -133,7 +132,7 @@ def _about_rows(ailment: Ailment, names: str, diagnosis: Diagnosis) -> Told:
             )
         case Ailment.PREFIX_ROW:
             return Told(
-                f"{listed(map(_prefix, _of_kind(rows, 'prefix')))}: its id was made longer after this database had run "
+                f"{visible_list(map(_prefix, _of_kind(rows, 'prefix')))}: its id was made longer after this database had run "
                 "it. Alembic takes the beginning for the whole once; the upgrade then adds a row instead of replacing "
                 'it, and the one after that stops with "overlaps with other requested revisions".',
                 "Write the whole id into the database, or give the file its old id again.",
@@ -227,6 +226,6 @@ def _of_kind(rows: Iterable[Row], kind: str) -> list[Row]:
     return [row for row in rows if row.kind == kind]
 
 
-def listed(names: Iterable[str]) -> str:
+def visible_list(names: Iterable[str]) -> str:
     """Names in a sentence; many are cut short with their number."""
-    return several([visible(shortened(name)) for name in names])
+    return listed([visible(shortened(name)) for name in names])

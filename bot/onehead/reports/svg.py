@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from xml.etree import ElementTree as ET
 
-from onehead.quoting import cut_words, visible
+from onehead.quoting import cut_words
+from onehead.quoting import visible as displayed
 from onehead.reports.outline import Place, outline
 from onehead.reports.picture import Edge, Node, Picture
 
@@ -65,7 +66,7 @@ def svg(pictures: Mapping[str, Picture]) -> str:
         pictures: path of the environment → what to draw.
     """
     root = ET.Element("svg", xmlns="http://www.w3.org/2000/svg", role="img")
-    ET.SubElement(root, "title").text = visible(f"Alembic revisions: {', '.join(pictures) or 'none'}")
+    ET.SubElement(root, "title").text = displayed(f"Alembic revisions: {', '.join(pictures) or 'none'}")
     ET.SubElement(root, "style").text = _STYLE
     ground = ET.SubElement(root, "rect", {"class": "ground"})
     top, width = 0, 0
@@ -109,7 +110,7 @@ def _drawing(root: ET.Element, path: str, picture: Picture, top: int) -> tuple[i
     group = ET.SubElement(root, "g", transform=f"translate(0 {top})")
     group.text = group.tail = "\n"
     title = ET.SubElement(group, "text", {"class": "path", "x": str(_MARGIN), "y": str(_MARGIN + 6)})
-    title.text = visible(path or ".")
+    title.text = displayed(path or ".")
     for edge, lane in lanes.edges:
         _edge(group, lanes, edge, lane)
     left = _MARGIN + lanes.count * _LANE + 6
@@ -167,8 +168,8 @@ def _revision(group: ET.Element, lanes: Lanes, node: Node, left: int) -> float:
     folded = [edge.folded for edge, _ in lanes.edges if edge.child == node.id and edge.folded]
     said = [
         ("fold", f"⋮ after {' and '.join(map(str, folded))} more  " if folded else ""),
-        ("id", cut_words(visible(node.id), _MOST_LETTERS)),
-        ("doc", f"  {cut_words(visible(node.doc), _MOST_LETTERS)}" if node.doc else ""),
+        ("id", cut_words(displayed(node.id), _MOST_LETTERS)),
+        ("doc", f"  {cut_words(displayed(node.doc), _MOST_LETTERS)}" if node.doc else ""),
         ("id", "  ← head" if node.is_head else ""),
     ]
     for style, text in said:
