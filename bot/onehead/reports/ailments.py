@@ -38,7 +38,7 @@ def told(
         target: name of the judged branch or commit.
         repo: the repository as it was named, for commands that are typed there.
     """
-    names = visible_list(complaint.names)
+    names = ids_in(complaint.names)
     match complaint.ailment:
         case Ailment.BROKEN_CHAIN:
             return Told(
@@ -84,7 +84,7 @@ def _unknown(rows: tuple[str, ...], diagnosis: Diagnosis, places: Mapping[str, W
         if variant:
             parts.append(f"{visible(row)!r} differs from the revision {visible(variant)} only in spaces or capitals.")
         elif place.refs:
-            parts.append(f"{visible(row)} is on {visible_list(place.refs)}: that was run on this database.")
+            parts.append(f"{visible(row)} is on {ids_in(place.refs)}: that was run on this database.")
         elif place.renamed:
             parts.append(f"{visible(place.removed)} gave {visible(row)} the new id {visible(place.renamed)}.")
         elif place.removed:
@@ -95,9 +95,9 @@ def _unknown(rows: tuple[str, ...], diagnosis: Diagnosis, places: Mapping[str, W
                 f"No branch, tag or earlier commit here has {visible(row)}: it was never pushed, or another project "
                 "keeps its rows in the same table."
             )
-    rest = "" if found else f"Which deploy, or whose machine, has brought {visible_list(rows)} into this database?"
+    rest = "" if found else f"Which deploy, or whose machine, has brought {ids_in(rows)} into this database?"
     return Told(
-        f'No file of {target} declares {visible_list(rows)}, so Alembic stops with "Can\'t locate revision identified by". '
+        f'No file of {target} declares {ids_in(rows)}, so Alembic stops with "Can\'t locate revision identified by". '
         + " ".join(parts),
         "Deploy a commit that has it, or bring its file back under the same id. Do not stamp: that hides what ran.",
         rest,
@@ -107,7 +107,7 @@ def _unknown(rows: tuple[str, ...], diagnosis: Diagnosis, places: Mapping[str, W
 def _renamed(diagnosis: Diagnosis, target: str) -> Told:
     rows = _of_kind(diagnosis.rows or (), "renamed")
     now = listed([f"{visible(row.text)} is {visible(row.means[0])} now" for row in rows])
-    old = visible_list(row.text for row in rows)
+    old = ids_in(row.text for row in rows)
     return Told(
         f"{now}: {target} has the same operations under another id, which a repair or somebody gave it after this "
         f'database had run it as {old}. Alembic stops with "Can\'t locate revision identified by".',
@@ -123,7 +123,7 @@ def _about_rows(ailment: Ailment, names: str, diagnosis: Diagnosis) -> Told:
     rows = diagnosis.rows or ()
     match ailment:
         case Ailment.AMBIGUOUS_ROW:
-            means = visible_list(id_ for row in rows if row.kind == "ambiguous" for id_ in row.means)
+            means = ids_in(id_ for row in rows if row.kind == "ambiguous" for id_ in row.means)
             return Told(
                 f"No revision is called {names}, and several begin so: {means}. Alembic can't tell which is meant and "
                 'stops with "Can\'t locate revision identified by".',
@@ -132,7 +132,7 @@ def _about_rows(ailment: Ailment, names: str, diagnosis: Diagnosis) -> Told:
             )
         case Ailment.PREFIX_ROW:
             return Told(
-                f"{visible_list(map(_prefix, _of_kind(rows, 'prefix')))}: its id was made longer after this database had run "
+                f"{ids_in(map(_prefix, _of_kind(rows, 'prefix')))}: its id was made longer after this database had run "
                 "it. Alembic takes the beginning for the whole once; the upgrade then adds a row instead of replacing "
                 'it, and the one after that stops with "overlaps with other requested revisions".',
                 "Write the whole id into the database, or give the file its old id again.",
@@ -226,6 +226,6 @@ def _of_kind(rows: Iterable[Row], kind: str) -> list[Row]:
     return [row for row in rows if row.kind == kind]
 
 
-def visible_list(names: Iterable[str]) -> str:
+def ids_in(names: Iterable[str]) -> str:
     """Names in a sentence; many are cut short with their number."""
     return listed([visible(shortened(name)) for name in names])

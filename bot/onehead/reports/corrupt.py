@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from onehead.databases.model import Account, Ailment, State
 from onehead.databases.states import Fix
-from onehead.reports.ailments import visible_list
+from onehead.reports.ailments import ids_in
 from onehead.reports.outcomes import STYLES, rows_text, told_of, way_out
 from onehead.reports.paint import Paint, visible
 
@@ -58,13 +58,13 @@ def short_name(fix: Fix) -> str:
         case "merge":
             return "with the merge"
         case "reparent":
-            return f"with {visible_list(fix.moved)} on {visible(fix.onto or '')}"
+            return f"with {ids_in(fix.moved)} on {visible(fix.onto or '')}"
 
 
 def _described(account: Account, state: State) -> str:
     rows = rows_text(state)
     tips = _tips(account, state)
-    there = f"{visible_list(tips) or 'nothing'} {'has' if len(tips) < 2 else 'have'} run"
+    there = f"{ids_in(tips) or 'nothing'} {'has' if len(tips) < 2 else 'have'} run"
     match state.ailment:
         case Ailment.UNKNOWN_ROW:
             return f"{rows}, which no file declares" if len(state.rows) == 1 else f"{rows}, of which one has no file"

@@ -10,7 +10,7 @@ from onehead.databases.schema_effects import Thing, VersionTable
 from onehead.databases.states import Whereabouts
 from onehead.plan.plans import ReasonCode
 from onehead.plan.verdict import Examination
-from onehead.reports.ailments import Told, told, visible_list
+from onehead.reports.ailments import Told, ids_in, told
 from onehead.reports.paint import Paint, plain, visible
 from onehead.reports.text import compared_line, coverage_line, short_ref
 from onehead.revisions.graph import Graph
@@ -114,7 +114,7 @@ def _holds(diagnosis: Diagnosis) -> str:
         return "there is no version table"
     sight = diagnosis.sight
     name = str(sight.version) if sight and sight.version else "alembic_version"
-    return f"{visible(name)} holds {visible_list(row.text for row in diagnosis.rows) or 'no row'}"
+    return f"{visible(name)} holds {ids_in(row.text for row in diagnosis.rows) or 'no row'}"
 
 
 def _next_upgrade(diagnosis: Diagnosis, paint: Paint) -> str:
@@ -123,13 +123,13 @@ def _next_upgrade(diagnosis: Diagnosis, paint: Paint) -> str:
     if outcome.kind == "error":
         return f"{paint('error', f'{command} stops')}: {visible(outcome.error or '')}"
     if outcome.kind == "repeat":
-        return f"{paint('bad', f'{command} runs {visible_list(outcome.again)} again')}, which has run already"
+        return f"{paint('bad', f'{command} runs {ids_in(outcome.again)} again')}, which has run already"
     if outcome.kind == "loss":
         verb = "runs" if len(outcome.lost) == 1 else "run"
-        return f"{paint('bad', f'{command} exits with 0')}, but {visible_list(outcome.lost)} never {verb}"
+        return f"{paint('bad', f'{command} exits with 0')}, but {ids_in(outcome.lost)} never {verb}"
     if not outcome.runs:
         return f"{command} has nothing to run"
-    return f"{command} runs {visible_list(outcome.runs)} and ends at {visible_list(outcome.rows_after)}"
+    return f"{command} runs {ids_in(outcome.runs)} and ends at {ids_in(outcome.rows_after)}"
 
 
 def _revisions(diagnosis: Diagnosis) -> Iterator[str]:

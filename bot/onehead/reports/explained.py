@@ -15,7 +15,7 @@ from onehead.plan.facts import Facts
 from onehead.plan.forks import forks_of
 from onehead.plan.plans import ReasonCode
 from onehead.plan.verdict import Examination, Examined
-from onehead.reports.ailments import visible_list
+from onehead.reports.ailments import ids_in
 from onehead.reports.both_sides import both_sides_lines
 from onehead.reports.crash_reader import Background, doctor_at, in_a_terminal
 from onehead.reports.crashes import ANOTHER_CAUSE, meaning
@@ -109,7 +109,7 @@ def _environment(log: CrashLog, examined: Examined, paint: Paint) -> Iterator[st
             yield ""
             yield f"  > {paint('bad', visible(crash.line))}"
             place = log.places.get(crash.subject, Whereabouts())
-            known = Background(facts, log.examination.target, visible_list(place.refs), _past(place), log.traces.get(path))
+            known = Background(facts, log.examination.target, ids_in(place.refs), _past(place), log.traces.get(path))
             for paragraph in meaning(crash, known, reader).split("\n"):
                 yield from _wrapped(paragraph) or [""]
 
@@ -132,10 +132,10 @@ def _wrapped(text: str, indent: str = "  ") -> list[str]:
 def _state(facts: Facts) -> str:
     heads = facts.target.heads
     if facts.target.duplicates:
-        return f"declared twice: {visible_list(sorted(facts.target.duplicates))}; the heads are {visible_list(heads) or 'none'}"
+        return f"declared twice: {ids_in(sorted(facts.target.duplicates))}; the heads are {ids_in(heads) or 'none'}"
     if forks_of(facts):
-        return f"forked, with the heads {visible_list(heads)}"
-    return f"one head, {visible(heads[0])}" if len(heads) == 1 else f"the heads {visible_list(heads) or 'none'}"
+        return f"forked, with the heads {ids_in(heads)}"
+    return f"one head, {visible(heads[0])}" if len(heads) == 1 else f"the heads {ids_in(heads) or 'none'}"
 
 
 def concerns(crash: Crash, facts: Facts, examination: Examination) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator
 
 from onehead.databases.model import State
 from onehead.databases.states import Outcome
-from onehead.reports.ailments import visible_list
+from onehead.reports.ailments import ids_in
 from onehead.reports.paint import visible
 
 STYLES = {"ok": "good", "error": "error", "repeat": "bad", "loss": "bad"}
@@ -19,7 +19,7 @@ def told_of(outcome: Outcome) -> str:
     """How an upgrade ends."""
     match outcome.kind:
         case "loss":
-            return f"exits with 0, but {visible_list(outcome.lost)} never run{'s' if len(outcome.lost) == 1 else ''}"
+            return f"exits with 0, but {ids_in(outcome.lost)} never run{'s' if len(outcome.lost) == 1 else ''}"
         case "repeat":
             return f"runs {shortened(outcome.again)} again: the database stops it, or rows are changed twice"
         case "error":
@@ -27,7 +27,7 @@ def told_of(outcome: Outcome) -> str:
             return f"{first}stops: {visible(outcome.error or '')}"
         case _ if not outcome.runs:
             return "nothing to run"
-    return f"runs {shortened(outcome.runs)}, ends at {visible_list(outcome.rows_after)}"
+    return f"runs {shortened(outcome.runs)}, ends at {ids_in(outcome.rows_after)}"
 
 
 def way_out(state: State, known: Collection[str], lead: str, whose: str = "") -> Iterator[str]:
@@ -45,7 +45,7 @@ def way_out(state: State, known: Collection[str], lead: str, whose: str = "") ->
     elif state.outcome.kind != "ok":
         unknown = [row for row in state.rows if row not in known]
         if unknown:
-            yield f"{lead}no safe way out from here: no file declares {visible_list(unknown)}, so what ran is unknown."
+            yield f"{lead}no safe way out from here: no file declares {ids_in(unknown)}, so what ran is unknown."
             yield f"{lead}Deploy the version that has it; never stamp back."
         else:
             yield f"{lead}no way out is proven safe; repair the chain first."

@@ -10,7 +10,7 @@ from onehead.databases.model import NOTHING_OMITTED, Account, Omitted, State
 from onehead.databases.states import THE_MERGE, Fix, OutcomeKind
 from onehead.plan.findings import Code
 from onehead.plan.verdict import Examination, Examined
-from onehead.reports.ailments import visible_list
+from onehead.reports.ailments import ids_in
 from onehead.reports.both_sides import both_sides_document, both_sides_lines
 from onehead.reports.corrupt import corrupt_lines, short_name
 from onehead.reports.document import new_ids
@@ -142,7 +142,7 @@ def _without_account(examined: Examined, paint: Paint) -> Iterator[str]:
         return
     heads = facts.merged.heads
     command = "alembic upgrade head" if len(heads) == 1 else "alembic upgrade heads"
-    yield f"  `{command}` brings every database that followed this chain to {visible_list(heads)}."
+    yield f"  `{command}` brings every database that followed this chain to {ids_in(heads)}."
     yield "  To see one database, name what its alembic_version holds: onehead states --rows REVISION"
 
 
@@ -161,7 +161,7 @@ def _account(
     if fork is None:
         yield f"{path}: no fork"
     else:
-        yield f"{path}: the chain forks{f' after {visible_list(fork.points)}' if fork.points else ''}"
+        yield f"{path}: the chain forks{f' after {ids_in(fork.points)}' if fork.points else ''}"
         for head, side in zip(fork.heads, account.sides, strict=True):
             yield f"  {_owner(examination, head in fork.new)}: {shortened(side)}"
         yield from both_sides_lines(examined, fork)
@@ -233,11 +233,11 @@ def _title(fix: Fix) -> str:
         case "merge":
             merge = max(fix.graph.heads, key=lambda head: fix.graph.revisions[head].path == "~merge")
             name = "a merge revision" if merge == THE_MERGE else f"the merge revision {visible(merge)}"
-            return f"With {name} that joins {visible_list(fix.graph.revisions[merge].parents)}"
+            return f"With {name} that joins {ids_in(fix.graph.revisions[merge].parents)}"
         case "reparent":
             new = [f"{visible(old)} as {visible(id_)}" for old, id_ in fix.new_ids.items()]
             under = f", {listed(new, 4)}" if new else ""
-            return f"With {visible_list(fix.moved)} moved onto {visible(fix.onto or '')} (re-parent{under})"
+            return f"With {ids_in(fix.moved)} moved onto {visible(fix.onto or '')} (re-parent{under})"
 
 
 class _Group(NamedTuple):
@@ -282,5 +282,5 @@ def _line(group: _Group, width: int, known: frozenset[str], paint: Paint) -> Ite
     yield f"    {paint(STYLES[outcome.kind], outcome.kind.ljust(6))}  {group.rows.ljust(width)}  {told}"
     lead = "            " + " " * width + "  "
     if group.here:
-        yield f"{lead}{paint('strong', visible_list(group.here))} {'is' if len(group.here) == 1 else 'are'} here"
+        yield f"{lead}{paint('strong', ids_in(group.here))} {'is' if len(group.here) == 1 else 'are'} here"
     yield from way_out(state, known, lead, f" of {rows_text(state)}" if many else "")
