@@ -315,9 +315,9 @@ def test_nothing_that_was_read_can_be_run() -> None:
 def test_git_is_started_at_the_door_or_at_the_side_door() -> None:
     started = {each.importer for each in imports() if each.name == "subprocess"}
     # objects.py needs the type of a running process; it asks command.py to start it. sandbox.py starts migrations.
-    assert started == {"gitrepo.command", "gitrepo.objects", "verify.sandbox"}
+    assert started == {"gitrepo.git", "verify.sandbox"}
     spawns = {name: called(call) for name, tree in modules().items() for call in calls(tree) if called(call) in SPAWNS}
-    assert spawns == {"gitrepo.command": "Popen", "gitrepo.quick": "posix_spawnp", "verify.sandbox": "Popen"}
+    assert spawns == {"gitrepo.git": "Popen", "gitrepo.process": "posix_spawnp", "verify.sandbox": "Popen"}
 
 
 RUNS_MIGRATIONS = {

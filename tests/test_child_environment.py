@@ -14,14 +14,11 @@ import pytest
 
 from onehead.child_environment import NEEDED, OursHidden, all_but_our_own, needed
 from onehead.entrypoints.cli import main
-from onehead.gitrepo.command import Git
-from onehead.gitrepo.distant import delete_refs
-from onehead.gitrepo.export import export
+from onehead.gitrepo.git import Git, Objects
 from onehead.gitrepo.mirror import Mirrors
-from onehead.gitrepo.objects import Objects
-from onehead.gitrepo.origin import Origin
-from onehead.gitrepo.quick import Quick
-from onehead.gitrepo.remote import RefUpdate
+from onehead.gitrepo.process import Quick
+from onehead.gitrepo.remote import Origin, RefUpdate, delete_refs
+from onehead.gitrepo.scratch import export
 from tests.entrypoints.terminal_runs import clone, story
 from tests.test_architecture import SPAWNS, called, calls, modules
 
@@ -247,4 +244,4 @@ def test_every_process_is_started_with_an_environment_of_its_own() -> None:
         "needed()",
         "self._environment(place, {**self._variables, **(variables or {})})",
     }
-    assert given == {"gitrepo.command": {"self.environment()"}, "gitrepo.quick": {"surroundings()"}}
+    assert given == {"gitrepo.git": {"self.environment()"}, "gitrepo.process": {"surroundings()"}}

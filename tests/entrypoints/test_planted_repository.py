@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from onehead.gitrepo.command import Git
-from onehead.gitrepo.errors import PlantedRepository
-from onehead.gitrepo.export import work_tree
-from onehead.gitrepo.patch import patch_of
-from onehead.gitrepo.vanished import vanished
+from onehead.gitrepo.commit import patch_of
+from onehead.gitrepo.git import Git
+from onehead.gitrepo.history import vanished
+from onehead.gitrepo.process import PlantedRepository
+from onehead.gitrepo.scratch import work_tree
 from tests.entrypoints.terminal_runs import Run, clone, story
 from tests.migrations import VERSIONS
 from tests.repositories import Repository, environment

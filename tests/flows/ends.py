@@ -16,7 +16,7 @@ from onehead.flows.examine import Trees, examine
 from onehead.flows.memory import Memory
 from onehead.flows.others import Others
 from onehead.flows.repair import Written, write_repair
-from onehead.gitrepo.command import Git
+from onehead.gitrepo.git import Git
 from onehead.plan.plans import Plan
 from onehead.plan.policy import Strategy
 from onehead.plan.verdict import Examination, Point

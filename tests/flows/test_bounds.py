@@ -10,7 +10,7 @@ from onehead.flows.bodies import traces_in
 from onehead.flows.changes import prepare
 from onehead.flows.examine import examine, read_ground
 from onehead.flows.memory import Memory
-from onehead.gitrepo.command import Git
+from onehead.gitrepo.git import Git
 from onehead.plan.facts import Evidence
 from onehead.plan.findings import Code
 from onehead.plan.plans import Refuse

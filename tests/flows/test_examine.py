@@ -8,7 +8,7 @@ import pytest
 
 from onehead.flows.examine import examine, read_ground
 from onehead.flows.memory import Memory
-from onehead.gitrepo.command import Git
+from onehead.gitrepo.git import Git
 from onehead.plan.facts import Evidence
 from onehead.plan.plans import Merge, ReasonCode, Refuse, Reissue, Reparent
 from onehead.plan.verdict import Point

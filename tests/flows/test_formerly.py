@@ -10,7 +10,7 @@ from onehead.databases.states import Former
 from onehead.flows.memory import Memory
 from onehead.flows.others import Others
 from onehead.flows.whereabouts import formerly
-from onehead.gitrepo.command import Git
+from onehead.gitrepo.git import Git
 from tests.flows.ends import judged
 from tests.migrations import VERSIONS, chain, merged, project, revision
 from tests.repositories import Repository

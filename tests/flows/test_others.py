@@ -6,7 +6,7 @@ from pathlib import Path
 
 from onehead.flows.memory import Memory
 from onehead.flows.others import Others
-from onehead.gitrepo.command import Git
+from onehead.gitrepo.git import Git
 from tests.repositories import Repository
 
 

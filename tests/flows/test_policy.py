@@ -12,7 +12,7 @@ from onehead.flows.examine import examine
 from onehead.flows.memory import Memory
 from onehead.flows.others import Others
 from onehead.flows.policy import read_policy
-from onehead.gitrepo.command import Git
+from onehead.gitrepo.git import Git
 from onehead.plan.findings import Code
 from onehead.plan.plans import Merge, ReasonCode, Refuse, Reissue, Reparent
 from onehead.plan.policy import Policy

@@ -10,9 +10,9 @@ import pytest
 from onehead.flows.memory import Memory
 from onehead.flows.reading import Listing, read_trees, survey
 from onehead.flows.touched import touches
-from onehead.gitrepo.command import Git
+from onehead.gitrepo.git import Git
 from onehead.gitrepo.pushed import Update
-from onehead.gitrepo.snapshot import list_tree, read
+from onehead.gitrepo.tree import list_tree, read
 from tests.migrations import chain, merged, project, revision
 from tests.repositories import Repository
 

@@ -13,8 +13,8 @@ from onehead.flows.examine import examine
 from onehead.flows.ledger import read_ledger
 from onehead.flows.memory import memory_for
 from onehead.flows.ours import DATABASES
-from onehead.gitrepo.command import Git
-from onehead.gitrepo.errors import as_typed
+from onehead.gitrepo.git import Git
+from onehead.gitrepo.process import as_typed
 from onehead.gitrepo.refs import resolve
 from onehead.plan.facts import Evidence
 from onehead.plan.verdict import Point

@@ -21,7 +21,7 @@ from onehead.flows.examine import Trees, examine
 from onehead.flows.memory import memory_for
 from onehead.flows.others import Others
 from onehead.flows.whereabouts import formerly, whereabouts
-from onehead.gitrepo.command import Git
+from onehead.gitrepo.git import Git
 from onehead.gitrepo.refs import resolve
 from onehead.plan.facts import Evidence, Facts
 from onehead.plan.verdict import Examination, Point

@@ -14,7 +14,7 @@ from onehead.errors import OneheadError, UsageError
 from onehead.flows.examine import Trees, examine
 from onehead.flows.memory import memory_for
 from onehead.flows.unjudged import no_comparison, uncommitted_revisions
-from onehead.gitrepo.command import Git
+from onehead.gitrepo.git import Git
 from onehead.plan.facts import Evidence, Facts
 from onehead.plan.policy import Policy, Strategy
 from onehead.plan.verdict import Examination, Point

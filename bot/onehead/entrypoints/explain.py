@@ -19,7 +19,7 @@ from onehead.flows.examine import examine
 from onehead.flows.memory import memory_for
 from onehead.flows.others import Others
 from onehead.flows.whereabouts import whereabouts
-from onehead.gitrepo.command import Git
+from onehead.gitrepo.git import Git
 from onehead.gitrepo.refs import resolve
 from onehead.plan.facts import Evidence
 from onehead.plan.verdict import Point

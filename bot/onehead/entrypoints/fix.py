@@ -17,10 +17,10 @@ from onehead.flows.changes import Repairs, contents_before
 from onehead.flows.lines import lines_of
 from onehead.flows.own_databases import own_databases
 from onehead.flows.repair import NotAsPromised, TextConflict, Written, write_repair
-from onehead.gitrepo.command import Git
+from onehead.gitrepo.commit import is_branch_name, refuse_bad_name, update_ref
+from onehead.gitrepo.git import Git
 from onehead.gitrepo.refs import describe, list_refs
-from onehead.gitrepo.taking import taking
-from onehead.gitrepo.write import is_branch_name, refuse_bad_name, update_ref
+from onehead.gitrepo.worktree import taking
 from onehead.plan.verdict import Examination
 from onehead.reports.diff import diff, painted
 from onehead.reports.document import document

@@ -12,9 +12,9 @@ from onehead.entrypoints.terminal import SignOfLife, painter
 from onehead.errors import UsageError
 from onehead.flows.memory import memory_for
 from onehead.flows.reading import Listing, Survey, read_trees
-from onehead.gitrepo.command import Git
+from onehead.gitrepo.git import Git
 from onehead.gitrepo.refs import resolve
-from onehead.gitrepo.snapshot import list_tree, read
+from onehead.gitrepo.tree import list_tree, read
 from onehead.plan.verdict import Coverage, Point
 from onehead.reports.chains import Chains, chains_document, chains_text
 from onehead.reports.picture import Picture, full_picture, picture_around, whole_picture

@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 
 from onehead.errors import UsageError
-from onehead.gitrepo.command import Git
-from onehead.gitrepo.hooks import SIGN, Place, of_repository, of_server, put
+from onehead.gitrepo.git import Git
+from onehead.gitrepo.server_hooks import SIGN, Place, of_repository, of_server, put
 
 _SCRIPT = """\
 #!/bin/sh

@@ -15,10 +15,10 @@ from onehead.entrypoints.terminal import SignOfLife
 from onehead.errors import CannotJudge
 from onehead.flows import ours
 from onehead.flows.policy import read_policy
-from onehead.gitrepo.command import Git
-from onehead.gitrepo.errors import UnknownRef
-from onehead.gitrepo.origin import Advertised, Origin, OriginSilent
+from onehead.gitrepo.git import Git
+from onehead.gitrepo.process import UnknownRef
 from onehead.gitrepo.refs import current_branch, destination, fetch_everything, is_shallow, resolve
+from onehead.gitrepo.remote import Advertised, Origin, OriginSilent
 from onehead.pipeline import Pipeline
 from onehead.plan.policy import targets_of
 from onehead.plan.verdict import Point

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 from onehead.errors import UsageError
 from onehead.flows.touched import MAX_LOOKED_AT, touches
+from onehead.gitrepo.process import Quick
 from onehead.gitrepo.pushed import Update, read_updates
-from onehead.gitrepo.quick import Quick
 
 if TYPE_CHECKING:
     from typing import Protocol

@@ -13,8 +13,8 @@ from onehead.errors import OneheadError
 from onehead.flows.memory import Memory, memory_for
 from onehead.flows.receive import Arrival, arrive, look_ahead
 from onehead.flows.touched import MAX_LOOKED_AT
-from onehead.gitrepo.command import Git
-from onehead.gitrepo.quick import OutOfTime
+from onehead.gitrepo.git import Git
+from onehead.gitrepo.process import OutOfTime
 from onehead.plan.verdict import objections
 from onehead.reports.push import TAKEN_TOGETHER, acceptance, heads_up, not_judged, not_looked_ahead, refusal
 

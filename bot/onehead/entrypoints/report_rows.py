@@ -16,7 +16,7 @@ from onehead.databases.reported import PATH, SIGNATURE, Report, key_of, report_o
 from onehead.entrypoints.database_option import address_given
 from onehead.entrypoints.setting_up import secret_told
 from onehead.errors import CannotJudge, OneheadError, UsageError
-from onehead.gitrepo.command import Git
+from onehead.gitrepo.git import Git
 from onehead.pipeline import deployed_to, repository_of
 
 _SECONDS_TO_ANSWER = 15

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from onehead.errors import CannotJudge, UsageError
-from onehead.gitrepo.command import Git
+from onehead.gitrepo.git import Git
 from onehead.gitrepo.refs import Ref, current_branch, destination, resolve
 from onehead.pipeline import Pipeline, event_file, pipeline_of
 from onehead.plan.verdict import Point

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from onehead.entrypoints.install_hook import place_of
-from onehead.gitrepo.hooks import take_away
+from onehead.gitrepo.server_hooks import take_away
 
 
 def run(options: argparse.Namespace) -> int:

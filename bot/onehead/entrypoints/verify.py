@@ -24,9 +24,9 @@ from onehead.entrypoints.terminal import painter
 from onehead.errors import UsageError
 from onehead.flows.examine import examine
 from onehead.flows.memory import Memory, memory_for
-from onehead.gitrepo.command import Git
-from onehead.gitrepo.export import export, top_of, work_tree
+from onehead.gitrepo.git import Git
 from onehead.gitrepo.refs import resolve
+from onehead.gitrepo.scratch import export, top_of, work_tree
 from onehead.live.masking import HIDDEN, mask_urls
 from onehead.plan.facts import Evidence, Facts
 from onehead.plan.forks import forks_of

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from onehead.errors import UsageError
 from onehead.flows.examine import Trees
 from onehead.flows.policy import policies_in
-from onehead.gitrepo.snapshot import SYMLINK
+from onehead.gitrepo.tree import SYMLINK
 from onehead.plan.facts import Facts
 from onehead.plan.forks import forks_of
 from onehead.plan.plans import Merge, Plan, Reason, ReasonCode, Refuse, Reissue, Reparent

@@ -19,9 +19,9 @@ from onehead.flows.reading import (
     sets_directories,
     survey,
 )
-from onehead.gitrepo.command import Git
+from onehead.gitrepo.git import Git
 from onehead.gitrepo.merge import MergedTree, merge_trees, taken_over
-from onehead.gitrepo.snapshot import Contents, Entry, Tree, list_changed, list_tree, read
+from onehead.gitrepo.tree import Contents, Entry, Tree, list_changed, list_tree, read
 from onehead.plan.conflicts import Meeting, findings_about
 from onehead.plan.decide import decide
 from onehead.plan.facts import Evidence, Facts

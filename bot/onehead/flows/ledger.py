@@ -14,9 +14,9 @@ from typing import NamedTuple
 
 from onehead.databases.reported import Known, is_quotable
 from onehead.flows import ours
-from onehead.gitrepo.command import Git
+from onehead.gitrepo.git import Git
 from onehead.gitrepo.refs import list_refs
-from onehead.gitrepo.snapshot import list_tree, read
+from onehead.gitrepo.tree import list_tree, read
 
 MOST_DATABASES = 100
 """Databases of one repository; more are not kept, and everything counts as escaped until some are forgotten."""

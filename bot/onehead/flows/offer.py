@@ -23,7 +23,7 @@ from onehead.flows.troubles import page
 from onehead.forge.intents import ensure_pull
 from onehead.forge.markers import Marker, mark
 from onehead.forge.values import PullRequest
-from onehead.gitrepo.patch import patch_of
+from onehead.gitrepo.commit import patch_of
 from onehead.gitrepo.remote import PushOutcome, PushStatus, RefUpdate, RemoteRefused
 from onehead.jobs.job import BranchMoved, PullChanged
 from onehead.plan.forks import forks_of

@@ -13,10 +13,10 @@ from functools import cached_property
 from onehead.flows import ours
 from onehead.flows.ledger import Ledger, read_ledger
 from onehead.flows.memory import Memory
-from onehead.gitrepo.command import Git
+from onehead.gitrepo.git import Git
 from onehead.gitrepo.history import Holding, Presence, presence, published_refs
 from onehead.gitrepo.refs import Ref, describe, is_ancestor, is_shallow
-from onehead.gitrepo.snapshot import read
+from onehead.gitrepo.tree import read
 from onehead.revisions.model import Revision
 from onehead.revisions.parse import MAX_BYTES, parse, revision_of
 from onehead.revisions.path_hints import is_revision_file

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from onehead.flows.reading import ReadBlobs
-from onehead.gitrepo.command import Git
-from onehead.gitrepo.snapshot import SUBMODULE, SYMLINK, Entry, parse_listing, read
+from onehead.gitrepo.git import Git
+from onehead.gitrepo.tree import SUBMODULE, SYMLINK, Entry, parse_listing, read
 from onehead.plan.policy import FILES, PolicyRead, read_policy_files
 
 _LARGEST = 1024 * 1024

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from onehead.flows.memory import Memory
-from onehead.gitrepo.snapshot import SUBMODULE, SYMLINK, Contents, Entry
+from onehead.gitrepo.tree import SUBMODULE, SYMLINK, Contents, Entry
 from onehead.revisions.config import config_paths
 from onehead.revisions.environments import Tree, files_of, is_vendored, settle, unconfigured
 from onehead.revisions.graph import Graph

@@ -9,8 +9,8 @@ from onehead.errors import CannotJudge
 from onehead.flows.examine import examine
 from onehead.flows.memory import Memory
 from onehead.flows.policy import read_policy
-from onehead.gitrepo.command import Git
-from onehead.gitrepo.errors import ShallowHistory
+from onehead.gitrepo.git import Git
+from onehead.gitrepo.process import ShallowHistory
 from onehead.gitrepo.pushed import Update
 from onehead.gitrepo.refs import DEFAULT_BRANCHES, current_branch, is_ancestor, list_refs
 from onehead.plan.facts import Evidence

@@ -9,11 +9,10 @@ from onehead.databases.reported import learnt
 from onehead.errors import CannotJudge
 from onehead.flows import ours
 from onehead.flows.ledger import FULL, MOST_DATABASES, Ledger, encoded, file_of, ledger_at, read_ledger
-from onehead.gitrepo.command import Git
-from onehead.gitrepo.message import commit_message
+from onehead.gitrepo.commit import Draft, Signature, commit_message, write_commits
+from onehead.gitrepo.git import Git
 from onehead.gitrepo.mirror import Mirror
 from onehead.gitrepo.remote import PushStatus, RefUpdate
-from onehead.gitrepo.write import Draft, Signature, write_commits
 from onehead.jobs.job import RowsReported
 from onehead.revisions.model import FileChange
 

@@ -15,12 +15,11 @@ from onehead.errors import OneheadError
 from onehead.flows import ours
 from onehead.flows.changes import Repairs
 from onehead.flows.examine import Trees, examine
-from onehead.gitrepo import write
-from onehead.gitrepo.command import Git
+from onehead.gitrepo import commit
+from onehead.gitrepo.commit import Draft, Signature, commit_message, write_commits
+from onehead.gitrepo.git import Git
 from onehead.gitrepo.merge import write_clean_merge, write_merged_tree
-from onehead.gitrepo.message import commit_message
 from onehead.gitrepo.refs import describe, is_ancestor
-from onehead.gitrepo.write import Draft, Signature, write_commits
 from onehead.plan.facts import Evidence
 from onehead.plan.findings import Side
 from onehead.plan.plans import Merge, Plan, Reissue, Reparent
@@ -110,7 +109,7 @@ def merged_commit(git: Git, base: str, head: str) -> str | None:
     if tree is None:
         return None
     signature = Signature(ours.AUTHOR, ours.EMAIL, describe(git, [head])[head].date)
-    [sha] = write_commits(git, base, [Draft("What merging would give\n", (), write.Merge(head, tree))], signature)
+    [sha] = write_commits(git, base, [Draft("What merging would give\n", (), commit.Merge(head, tree))], signature)
     return sha
 
 
@@ -173,7 +172,7 @@ def _merge_of_target(git: Git, repairs: Repairs, trees: Trees) -> Draft:
     ref = examination.head.ref
     into = f"pull request {ref.split('/')[2]}" if ref.startswith("refs/pull/") else short_ref(ref)
     named = f"Merge {short_ref(examination.target.ref)} into {into}"
-    return Draft(commit_message([named, "Merge the target into this branch"]), resolved, write.Merge(target, tree))
+    return Draft(commit_message([named, "Merge the target into this branch"]), resolved, commit.Merge(target, tree))
 
 
 def _date(git: Git, examination: Examination) -> datetime:

@@ -29,8 +29,7 @@ from onehead.forge.hooks import HOOK_PATH
 from onehead.forge.intents import close_pull, delete_branch
 from onehead.forge.markers import Marker, parse
 from onehead.forge.values import Repository, RepositoryName, User
-from onehead.gitrepo.distant import delete_refs
-from onehead.gitrepo.remote import PushStatus
+from onehead.gitrepo.remote import PushStatus, delete_refs
 
 LABEL_SAYS = "A repair by onehead: it leaves Alembic with one head"
 """Description of the label that is made; one that says something else is somebody's own."""

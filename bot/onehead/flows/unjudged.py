@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from onehead.flows.examine import Trees
-from onehead.gitrepo.command import Git
+from onehead.gitrepo.git import Git
 from onehead.gitrepo.worktree import checked_out, uncommitted
 from onehead.plan.judge import named
 from onehead.plan.verdict import Examination, Unjudged

@@ -7,10 +7,10 @@ from collections.abc import Iterable
 from onehead.databases.states import Former, Whereabouts, read_rows
 from onehead.flows.evidence import spoken
 from onehead.flows.others import Others, Standing
-from onehead.gitrepo.command import Git
+from onehead.gitrepo.git import Git
+from onehead.gitrepo.history import Vanished, vanished
 from onehead.gitrepo.refs import Ref
-from onehead.gitrepo.snapshot import read
-from onehead.gitrepo.vanished import Vanished, vanished
+from onehead.gitrepo.tree import read
 from onehead.operations import read as operations
 from onehead.operations.model import Step
 from onehead.plan.facts import Facts

@@ -1,4 +1,4 @@
-"""Make commits without a work tree and without touching anybody's index.
+"""Write commits without a work tree, their messages and patches. Nobody's index is touched.
 
 Everything that goes into a commit is given, dates included, so making it twice gives the same SHA: two makers (a
 redelivered webhook, the sweep) meet instead of competing. However many commits a repair has, one `git fast-import`
@@ -9,18 +9,21 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from textwrap import wrap
 from typing import TYPE_CHECKING, NamedTuple
 
 from onehead.errors import CannotJudge, UsageError
-from onehead.gitrepo.errors import explain
+from onehead.gitrepo.git import Git
+from onehead.gitrepo.process import explain
+from onehead.gitrepo.refs import NO_PROGRAMS
 from onehead.gitrepo.scratch import scratch
-from onehead.gitrepo.snapshot import parse_listing
+from onehead.gitrepo.tree import parse_listing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from datetime import datetime
 
-    from onehead.gitrepo.command import Git
+    from onehead.gitrepo.git import Git
     from onehead.revisions.model import FileChange
 
 _NEW_FILE = "100644"
@@ -248,3 +251,33 @@ def _changed(changes: Sequence[FileChange], modes: dict[str, str]) -> Iterator[b
 def _quoted(path: str) -> bytes:
     escaped = path.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
     return f'"{escaped}"'.encode("utf-8", "surrogateescape")
+
+
+def patch_of(git: Git, sha: str) -> str:
+    """The change of one ordinary commit as `git am` and `git apply` take it, message and author included.
+
+    Bytes that are not UTF-8 are shown as replacement characters: such a patch can be read, but not applied.
+
+    Raises:
+        OneheadError: there is no such commit.
+    """
+    out = git.run("format-patch", "-1", "--stdout", "--no-signature", "--full-index", "--binary", *NO_PROGRAMS, sha)
+    return out.decode("utf-8", "replace")
+
+
+WIDTH = 72
+"""Characters of a line; a longer word, such as a path, stands on a line of its own."""
+
+
+def commit_message(subjects: Sequence[str], body: Iterable[str] = ()) -> str:
+    """A message whose subject is the first that fits.
+
+    Args:
+        subjects: the best one first; of the last one, as much as fits is taken.
+        body: its paragraphs, without line ends. Where the subject is not the first of `subjects`, that one comes before
+            them.
+    """
+    subject = next((each for each in subjects if len(each) <= WIDTH), f"{subjects[-1][: WIDTH - 1]}…")
+    paragraphs = [*([] if subject == subjects[0] else [subjects[0]]), *body]
+    folded = ["\n".join(wrap(each, WIDTH, break_long_words=False, break_on_hyphens=False)) for each in paragraphs]
+    return "\n\n".join([subject, *filter(None, folded)]) + "\n"

@@ -1,4 +1,4 @@
-"""What a commit holds: which files, and their content, without a work tree."""
+"""The files of one commit, and their content, without a work tree."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from itertools import filterfalse
 from typing import TYPE_CHECKING, NamedTuple
 
-from onehead.gitrepo.objects import TooLarge, conversation
+from onehead.gitrepo.git import TooLarge, conversation
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
 
-    from onehead.gitrepo.command import Git
+    from onehead.gitrepo.git import Git
 
 SYMLINK = "120000"
 SUBMODULE = "160000"

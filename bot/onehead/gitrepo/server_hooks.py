@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from onehead.errors import UsageError
 
 if TYPE_CHECKING:
-    from onehead.gitrepo.command import Git
+    from onehead.gitrepo.git import Git
 
 NAME = "onehead"
 SIGN = "# Written by `onehead install hook`."
