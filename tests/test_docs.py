@@ -42,7 +42,7 @@ from onehead.entrypoints.health import Health
 from onehead.entrypoints.metrics import Metrics
 from onehead.flows.ledger import MOST_DATABASES
 from onehead.flows.setup import OLDEST
-from onehead.forge.hooks import HOOK_PATH
+from onehead.forge.webhooks import HOOK_PATH
 from onehead.jobs.embedded import EmbeddedEngine
 from onehead.plan.findings import KINDS, Code
 from onehead.plan.plans import Plan, ReasonCode

@@ -6,8 +6,8 @@ from typing import Any, get_args
 import pytest
 
 from onehead.entrypoints.event_jobs import KINDS, job_for
-from onehead.forge.hooks import BranchCreated, BranchDeleted, Commented, Event, Ignored, Push, parse
-from onehead.forge.values import Comment, Permissions, RepositoryName, User
+from onehead.forge.models import Comment, Permissions, RepositoryName, User
+from onehead.forge.webhooks import BranchCreated, BranchDeleted, Commented, Event, Ignored, Push, parse
 from onehead.jobs import job
 from onehead.jobs.job import Job, Subject
 from tests.entrypoints.deliveries import payload, recorded, signed

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from onehead.flows.agenda import Agenda, agenda
-from onehead.forge.values import Permissions, PullRequest, Repository, RepositoryName, Side, User
+from onehead.forge.models import Permissions, PullRequest, Repository, RepositoryName, Side, User
 from onehead.jobs.job import BranchDeleted, BranchMoved, CommandGiven, Everything, PullChanged, Subject
 
 NOON = datetime(2024, 1, 1, 12, tzinfo=UTC)

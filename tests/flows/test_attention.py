@@ -11,7 +11,7 @@ import pytest
 
 from onehead.flows.attention import Attention
 from onehead.forge.api import ForgejoApi
-from onehead.forge.values import Repository, RepositoryName, Touched
+from onehead.forge.models import Repository, RepositoryName, Touched
 from tests.flows.test_agenda import repository as described
 
 NOON = datetime(2026, 7, 1, 12, tzinfo=UTC)

@@ -10,7 +10,7 @@ from typing import cast
 from onehead.flows.desk import Desk
 from onehead.flows.leave import left_behind
 from onehead.forge.api import ForgejoApi
-from onehead.forge.values import Repository, RepositoryName
+from onehead.forge.models import Repository, RepositoryName
 from onehead.gitrepo.mirror import Mirrors
 from tests.flows.test_agenda import repository
 from tests.repositories import Repository as GitRepository

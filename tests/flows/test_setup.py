@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from onehead.flows.setup import Standing, faults, is_ours, judge_rule, judge_version
-from onehead.forge.administration import BranchRule, Webhook
+from onehead.forge.admin import BranchRule, Webhook
 
 EVENTS = frozenset(
     {"push", "create", "delete", "pull_request", "pull_request_sync", "issue_comment", "pull_request_comment"}

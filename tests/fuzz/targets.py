@@ -14,7 +14,7 @@ from markdown_it import MarkdownIt
 from onehead import quoting
 from onehead.commands.grammar import MOST, commands_in
 from onehead.databases import reported
-from onehead.forge import hooks, markers
+from onehead.forge import intents, webhooks
 from onehead.forge.errors import NotUnderstood
 from onehead.operations.conflicts import judge
 from onehead.operations.read import read
@@ -54,8 +54,8 @@ def quotes(data: bytes) -> None:
 
 def marks(data: bytes) -> None:
     """A marker that is read writes the same marker again."""
-    found = markers.parse(_text(data))
-    assert found is None or markers.parse(markers.make(found)) == found
+    found = intents.parse(_text(data))
+    assert found is None or intents.parse(intents.make(found)) == found
 
 
 def reports(data: bytes) -> None:
@@ -80,7 +80,7 @@ def deliveries(data: bytes) -> None:
     for kind in _EVENTS:
         for content in ("application/json", "application/x-www-form-urlencoded"):
             with suppress(NotUnderstood):
-                hooks.parse({"x-forgejo-event-type": kind, "content-type": content}, data)
+                webhooks.parse({"x-forgejo-event-type": kind, "content-type": content}, data)
 
 
 def parser(data: bytes) -> None:

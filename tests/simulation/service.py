@@ -21,8 +21,8 @@ from onehead.flows.desk import Desk
 from onehead.flows.handle import handle
 from onehead.flows.scope import repositories_in_scope
 from onehead.forge.api import ForgejoApi
-from onehead.forge.connection import Answer, Connection
-from onehead.forge.hooks import HOOK_PATH
+from onehead.forge.client import Answer, Connection
+from onehead.forge.webhooks import HOOK_PATH
 from onehead.gitrepo.mirror import Mirrors
 from onehead.jobs.embedded import EmbeddedEngine
 from onehead.jobs.job import Everything, Job

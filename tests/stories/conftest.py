@@ -21,7 +21,7 @@ from onehead.flows.handle import handle
 from onehead.flows.ours import DATABASES
 from onehead.flows.setup import EVENTS
 from onehead.forge.api import ForgejoApi
-from onehead.forge.connection import Connection
+from onehead.forge.client import Connection
 from onehead.gitrepo.mirror import Mirrors
 from onehead.jobs.embedded import EmbeddedEngine
 from onehead.jobs.job import Everything, Job

@@ -10,7 +10,7 @@ from onehead.commands.grammar import COMMANDS, usage
 from onehead.flows.troubles import Unfinished
 from onehead.forge.api import ForgejoApi
 from onehead.forge.errors import Forbidden
-from onehead.forge.values import RepositoryName
+from onehead.forge.models import RepositoryName
 from onehead.gitrepo.mirror import Mirror
 from onehead.gitrepo.remote import PushOutcome, RefUpdate
 from onehead.jobs.job import CommandGiven, Everything, Job

@@ -17,7 +17,7 @@ from onehead.databases.reported import PATH, SIGNATURE, key_of, report_of, signa
 from onehead.entrypoints import cli, report_rows
 from onehead.flows.ours import DATABASES
 from onehead.flows.remember import remember
-from onehead.forge.values import PullRequest
+from onehead.forge.models import PullRequest
 from onehead.jobs.job import RowsReported
 from tests.migrations import chain, merged
 from tests.migrations import project as alembic_project

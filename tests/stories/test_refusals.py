@@ -13,8 +13,7 @@ import pytest
 
 from onehead.flows.troubles import Unfinished
 from onehead.forge.api import ForgejoApi
-from onehead.forge.errors import NotUnderstood, Unavailable
-from onehead.forge.refusals import refusal
+from onehead.forge.errors import NotUnderstood, Unavailable, refusal
 from tests.forgejos.port import eventually
 from tests.migrations import chain
 from tests.stories.conftest import Service

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from onehead.forge.connection import Answer, Connection
+from onehead.forge.client import Answer, Connection
 from onehead.gitrepo.mirror import Mirror
 from onehead.jobs.job import BranchMoved, Job
 from tests.migrations import chain, merged

@@ -10,9 +10,9 @@ from onehead.errors import CannotJudge
 from onehead.flows.bench import Bench, Case, Target
 from onehead.flows.troubles import Unfinished
 from onehead.forge.api import ForgejoApi
-from onehead.forge.connection import Connection
+from onehead.forge.client import Connection
 from onehead.forge.errors import Forbidden, MissingScope, Unavailable
-from onehead.forge.values import Repository, RepositoryName
+from onehead.forge.models import Repository, RepositoryName
 from onehead.jobs.job import Everything, Job
 from onehead.plan.policy import Strategy
 from onehead.plan.verdict import Point

@@ -12,12 +12,11 @@ from onehead.entrypoints.terminal import painter
 from onehead.errors import UsageError
 from onehead.flows.ours import LABEL
 from onehead.flows.setup import Part, Standing, has_proven_access, judge_hook, judge_rule, judge_version, serving
-from onehead.forge.account import own_account
-from onehead.forge.administration import Administration
-from onehead.forge.api import ForgejoApi
-from onehead.forge.connection import Connection
+from onehead.forge.admin import Administration
+from onehead.forge.api import ForgejoApi, own_account
+from onehead.forge.client import Connection
 from onehead.forge.errors import Forbidden, ForgeError, MissingScope, NotFound, Unauthorised
-from onehead.forge.values import Permissions, RepositoryName, User
+from onehead.forge.models import Permissions, RepositoryName, User
 from onehead.wording import listed
 
 _STYLES = {

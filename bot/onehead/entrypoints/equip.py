@@ -14,9 +14,9 @@ from onehead.errors import UsageError
 from onehead.flows.desk import Desk
 from onehead.flows.setup import ensure_webhook
 from onehead.forge.api import ForgejoApi
-from onehead.forge.connection import Connection
-from onehead.forge.values import Repository, RepositoryName
-from onehead.forge.watched import Deed, Done, WatchedApi
+from onehead.forge.client import Connection
+from onehead.forge.dry_run import Deed, Done, WatchedApi
+from onehead.forge.models import Repository, RepositoryName
 from onehead.gitrepo.mirror import Mirrors
 from onehead.gitrepo.remote import RefUpdate
 from onehead.plan.verdict import Examination

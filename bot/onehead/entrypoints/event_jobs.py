@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from onehead.forge.hooks import BranchCreated, BranchDeleted, Commented, Event, Ignored, PullRequestChanged, Push
+from onehead.forge.webhooks import BranchCreated, BranchDeleted, Commented, Event, Ignored, PullRequestChanged, Push
 from onehead.jobs import job
 from onehead.jobs.job import Job, Subject
 

@@ -15,7 +15,7 @@ from onehead.entrypoints.setting_up import Site, account_named, content, deliver
 from onehead.errors import UsageError
 from onehead.flows.ours import LABEL, STATUS
 from onehead.flows.setup import ensure_access, ensure_hook, ensure_label, ensure_required, hook_url, is_ours, serving
-from onehead.forge.administration import Webhook
+from onehead.forge.admin import Webhook
 from onehead.forge.errors import BOT_SCOPES, NotFound
 from onehead.wording import listed
 

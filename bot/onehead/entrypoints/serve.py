@@ -24,7 +24,7 @@ from onehead.entrypoints.request_body import Bodies
 from onehead.entrypoints.rounds import Rounds
 from onehead.entrypoints.webhook import HookDoor, build_app
 from onehead.errors import UsageError
-from onehead.forge.hooks import HOOK_PATH
+from onehead.forge.webhooks import HOOK_PATH
 from onehead.jobs.engine import Engine
 from onehead.settings import Settings
 

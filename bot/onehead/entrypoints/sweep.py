@@ -23,8 +23,8 @@ from onehead.errors import OneheadError
 from onehead.flows.desk import Desk
 from onehead.flows.handle import handle
 from onehead.flows.scope import repositories_in_scope
-from onehead.forge.values import RepositoryName
-from onehead.forge.watched import Deed, Done
+from onehead.forge.dry_run import Deed, Done
+from onehead.forge.models import RepositoryName
 from onehead.jobs.job import Everything, Job
 from onehead.logs import configure
 from onehead.plan.verdict import Examination

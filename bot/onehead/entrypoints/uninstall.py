@@ -8,9 +8,9 @@ from onehead.entrypoints.setting_up import Site, account_named, readiness, site
 from onehead.errors import UsageError
 from onehead.flows.ours import DATABASES, LABEL, STATUS, laid_ready_for
 from onehead.flows.setup import clean, remove_hooks, remove_label, remove_refs, remove_required, serving
-from onehead.forge.administration import of_repository
+from onehead.forge.admin import of_repository
 from onehead.forge.errors import ForgeError, MissingScope, Unauthorised, Unavailable
-from onehead.forge.values import RepositoryName
+from onehead.forge.models import RepositoryName
 
 
 def run(options: argparse.Namespace) -> int:

@@ -18,7 +18,7 @@ from onehead.entrypoints.health import Health
 from onehead.entrypoints.metrics import Metrics
 from onehead.entrypoints.report_door import ReportDoor
 from onehead.entrypoints.request_body import SECONDS_TO_SEND, SECONDS_UNTIL_ROOM, Bodies, NoRoom
-from onehead.forge import hooks
+from onehead.forge import webhooks
 from onehead.forge.errors import BadSignature, NotUnderstood
 from onehead.jobs.job import Job
 
@@ -114,17 +114,17 @@ class HookDoor:
                 413, "too-large", f"The delivery is larger than {size}; the next sweep sees what it was about."
             )
         try:
-            hooks.verify(self._secrets, request.headers, body)
-            event = hooks.parse(request.headers, body)
+            webhooks.verify(self._secrets, request.headers, body)
+            event = webhooks.parse(request.headers, body)
         except BadSignature as error:
             return Answer(401, "bad-signature", f"{error.message} {error.hint}")
         except NotUnderstood as error:
             return Answer(400, "not-understood", f"{error.message} {error.hint}")
         return self._accept(event)
 
-    def _accept(self, event: hooks.Event) -> Answer:
+    def _accept(self, event: webhooks.Event) -> Answer:
         kind = KINDS[type(event)]
-        if isinstance(event, hooks.Ignored):
+        if isinstance(event, webhooks.Ignored):
             return _ignored(event.reason, kind)
         repository = str(event.repository)
         # Before the account is known our own events pass: their jobs find everything done and write nothing.
@@ -155,7 +155,7 @@ def build_app(door: HookDoor, reports: ReportDoor, health: Health, metrics: Metr
 
     return Starlette(
         routes=[
-            Route(hooks.HOOK_PATH, door.receive, methods=["POST"]),
+            Route(webhooks.HOOK_PATH, door.receive, methods=["POST"]),
             Route(reported.PATH, reports.receive, methods=["POST"]),
             Route("/healthz", alive),
             Route("/readyz", ready),

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from onehead.flows import ours
-from onehead.forge.values import PullRequest
+from onehead.forge.models import PullRequest
 from onehead.jobs.job import BranchDeleted, BranchMoved, CommandGiven, Everything, PullChanged, Subject
 
 _HEADS = "refs/heads/"

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from onehead.forge.api import ForgejoApi
-from onehead.forge.values import Repository
+from onehead.forge.models import Repository
 
 _OVERLAP = timedelta(minutes=15)
 """The forge's clock and ours may differ by so much."""

@@ -25,7 +25,7 @@ from onehead.flows.page import VERDICT, Page
 from onehead.flows.statuses import Statuses
 from onehead.flows.troubles import Troubles, page
 from onehead.flows.whereabouts import formerly, whereabouts
-from onehead.forge.values import PullRequest, Repository
+from onehead.forge.models import PullRequest, Repository
 from onehead.gitrepo.git import Git
 from onehead.gitrepo.mirror import Mirror
 from onehead.gitrepo.refs import describe, is_ancestor

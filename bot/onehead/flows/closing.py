@@ -13,9 +13,8 @@ import structlog
 from onehead.flows.bench import HEADS, Bench
 from onehead.flows.troubles import NOT_CLOSED, page
 from onehead.forge.errors import NotFound
-from onehead.forge.intents import close_pull, delete_branch, ensure_comment
-from onehead.forge.markers import Marker
-from onehead.forge.values import PullRequest
+from onehead.forge.intents import Marker, close_pull, delete_branch, ensure_comment
+from onehead.forge.models import PullRequest
 from onehead.gitrepo.refs import is_ancestor
 from onehead.gitrepo.remote import PushStatus, RefUpdate
 from onehead.quoting import code

@@ -20,9 +20,8 @@ from onehead.flows.bench import Bench, Case, Target
 from onehead.flows.offer import apply_repair, cannot_push
 from onehead.flows.page import ANSWER, Page, problem_keys
 from onehead.forge.errors import Forbidden, NotFound
-from onehead.forge.intents import ensure_comment, react
-from onehead.forge.markers import Marker
-from onehead.forge.values import Comment, PullRequest
+from onehead.forge.intents import Marker, ensure_comment, react
+from onehead.forge.models import Comment, PullRequest
 from onehead.jobs.job import CommandGiven
 from onehead.plan.plans import Nothing, Plan, ReasonCode, Refuse, Reissue
 from onehead.plan.policy import Strategy

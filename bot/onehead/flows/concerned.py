@@ -11,7 +11,7 @@ import structlog
 from onehead.flows.agenda import Agenda, lone_branches
 from onehead.flows.bench import HEADS, Bench, Target
 from onehead.flows.troubles import NOT_JUDGED, page
-from onehead.forge.values import PullRequest
+from onehead.forge.models import PullRequest
 from onehead.gitrepo.refs import describe, is_ancestor
 from onehead.plan.rivals import Contender, Rival, rivals
 from onehead.plan.verdict import Point

@@ -8,9 +8,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from onehead.forge.account import own_account
-from onehead.forge.api import ForgejoApi
-from onehead.forge.values import Repository, RepositoryName, User
+from onehead.forge.api import ForgejoApi, own_account
+from onehead.forge.models import Repository, RepositoryName, User
 from onehead.gitrepo.mirror import Mirrors
 from onehead.plan.rivals import Brought, Rival
 from onehead.plan.verdict import Examination

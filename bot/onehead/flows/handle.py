@@ -50,7 +50,7 @@ from onehead.flows.troubles import (
     page,
 )
 from onehead.forge.errors import NotFound
-from onehead.forge.values import Comment, PullRequest, Repository, RepositoryName
+from onehead.forge.models import Comment, PullRequest, Repository, RepositoryName
 from onehead.gitrepo.mirror import Mirror
 from onehead.gitrepo.refs import list_refs
 from onehead.jobs.job import BranchMoved, CommandGiven, Everything, Job, PullChanged, RowsReported, ScopeLeft, Subject

@@ -8,7 +8,7 @@ from contextlib import suppress
 from onehead.flows import ours
 from onehead.forge.api import ForgejoApi
 from onehead.forge.errors import NotFound
-from onehead.forge.values import RepositoryName
+from onehead.forge.models import RepositoryName
 from onehead.gitrepo.git import Git
 from onehead.gitrepo.history import introduced, landed, renamed
 from onehead.gitrepo.refs import Commit

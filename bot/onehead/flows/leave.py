@@ -20,7 +20,7 @@ from onehead.flows.offer import remove_laid_ready
 from onehead.flows.scope import out_of_reach
 from onehead.flows.troubles import NO_STATUS, NOT_ENDED, page
 from onehead.forge.intents import ensure_status
-from onehead.forge.values import Repository, RepositoryName, StatusState
+from onehead.forge.models import Repository, RepositoryName, StatusState
 from onehead.reports import endings
 
 _DAY_AND_MORE = 25 * 60 * 60.0

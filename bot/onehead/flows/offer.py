@@ -20,9 +20,8 @@ from onehead.flows.page import Choices
 from onehead.flows.repair import NotWritten, TextConflict, Written, write_repair
 from onehead.flows.say import remark
 from onehead.flows.troubles import page
-from onehead.forge.intents import ensure_pull
-from onehead.forge.markers import Marker, mark
-from onehead.forge.values import PullRequest
+from onehead.forge.intents import Marker, ensure_pull, mark
+from onehead.forge.models import PullRequest
 from onehead.gitrepo.commit import patch_of
 from onehead.gitrepo.remote import PushOutcome, PushStatus, RefUpdate, RemoteRefused
 from onehead.jobs.job import BranchMoved, PullChanged

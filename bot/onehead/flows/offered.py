@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from onehead.forge.values import PullRequest
+from onehead.forge.models import PullRequest
 
 Source = Literal["branch", "agit", "gone"]
 

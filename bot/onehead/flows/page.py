@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from onehead.forge.markers import Marker, parse
-from onehead.forge.values import Comment
+from onehead.forge.intents import Marker, parse
+from onehead.forge.models import Comment
 from onehead.plan.policy import Strategy
 from onehead.plan.verdict import Examination
 

@@ -17,8 +17,8 @@ from onehead.flows.offered import Offer
 from onehead.flows.people import pages_told, pulls_behind
 from onehead.flows.troubles import NOT_REPAIRED, NOT_TOLD, cause, page
 from onehead.forge.errors import NotFound
-from onehead.forge.markers import parse
-from onehead.forge.values import PullRequest
+from onehead.forge.intents import parse
+from onehead.forge.models import PullRequest
 from onehead.gitrepo.refs import is_ancestor
 from onehead.plan.rivals import Rival
 from onehead.plan.verdict import Examination, Point

@@ -17,9 +17,8 @@ from onehead.flows.people import brought_by
 from onehead.flows.signing import signing
 from onehead.flows.statuses import Description, Verdict, tells
 from onehead.flows.troubles import NO_STATUS, NOT_JUDGED, page
-from onehead.forge.intents import ensure_comment, ensure_status
-from onehead.forge.markers import Marker
-from onehead.forge.values import PullRequest, Status
+from onehead.forge.intents import Marker, ensure_comment, ensure_status
+from onehead.forge.models import PullRequest, Status
 from onehead.plan.rivals import Rival
 from onehead.reports.comment import Remark
 from onehead.reports.endings import Ending, ending_text

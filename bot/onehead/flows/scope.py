@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 
 from onehead.forge.api import ForgejoApi
-from onehead.forge.values import Repository, User
+from onehead.forge.models import Repository, User
 
 
 def repositories_in_scope(api: ForgejoApi, me: User, covers: Callable[[Repository], bool]) -> Iterator[Repository]:

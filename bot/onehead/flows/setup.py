@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 
 from onehead.errors import UsageError
 from onehead.flows.ours import BRANCHES, EMAIL, LABEL, LAID_READY, STATUS
-from onehead.forge.administration import SYSTEM as WHOLE_SITE
-from onehead.forge.administration import (
+from onehead.forge.admin import SYSTEM as WHOLE_SITE
+from onehead.forge.admin import (
     Administration,
     BranchRule,
     HookPlace,
@@ -25,10 +25,9 @@ from onehead.forge.administration import (
 )
 from onehead.forge.api import ForgejoApi
 from onehead.forge.errors import Forbidden, NotFound
-from onehead.forge.hooks import HOOK_PATH
-from onehead.forge.intents import close_pull, delete_branch
-from onehead.forge.markers import Marker, parse
-from onehead.forge.values import Repository, RepositoryName, User
+from onehead.forge.intents import Marker, close_pull, delete_branch, parse
+from onehead.forge.models import Repository, RepositoryName, User
+from onehead.forge.webhooks import HOOK_PATH
 from onehead.gitrepo.remote import PushStatus, delete_refs
 
 LABEL_SAYS = "A repair by onehead: it leaves Alembic with one head"

@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import Literal
 
 from onehead.flows.bench import Bench, Target
-from onehead.forge.administration import Administration
+from onehead.forge.admin import Administration
 from onehead.gitrepo.refs import are_signed
 
 _MOST_LOOKED_AT = 10

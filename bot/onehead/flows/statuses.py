@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from onehead.forge.values import StatusState
+from onehead.forge.models import StatusState
 from onehead.quoting import cut_words
 
 LONGEST = 255

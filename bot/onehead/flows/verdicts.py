@@ -14,7 +14,7 @@ from onehead.flows.page import Choices, Ignored, problem_keys
 from onehead.flows.repair import merged_commit
 from onehead.flows.statuses import Verdict
 from onehead.flows.troubles import page
-from onehead.forge.values import PullRequest, StatusState
+from onehead.forge.models import PullRequest, StatusState
 from onehead.plan.rivals import Rival
 from onehead.plan.verdict import Examination, Point
 from onehead.reports.comment import one_line, warned

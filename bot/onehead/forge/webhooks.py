@@ -11,10 +11,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from urllib.parse import parse_qs
 
-from onehead.forge import decode
+from onehead.forge import models
 from onehead.forge.errors import BadSignature, NotUnderstood
-from onehead.forge.fields import Fields
-from onehead.forge.values import Comment, Permissions, PullRequest, RepositoryName, User
+from onehead.forge.models import Comment, Fields, Permissions, PullRequest, RepositoryName, User
 
 HOOK_PATH = "/hooks/forgejo"
 """Where the service takes deliveries, below its own address."""
@@ -207,7 +206,7 @@ def _pull(fields: Fields) -> Event:
     if action not in _PULL_ACTIONS:
         return Ignored(f"pull request {action}")
     changes = fields.optional("changes")
-    pull = decode.pull_request(fields.inner("pull_request"))
+    pull = models.pull_request(fields.inner("pull_request"))
     return PullRequestChanged(*_origin(fields), action, pull, changes.names() if changes else ())
 
 
@@ -222,13 +221,13 @@ def _comment(fields: Fields) -> Event:
         # Not from the pull request: older servers leave it out, and the issue has the same number.
         number=fields.inner("issue").number("number"),
         is_pull=fields.flag("is_pull"),
-        comment=decode.comment(fields.inner("comment")),
-        permissions=decode.permissions(granted) if granted else Permissions(),
+        comment=models.comment(fields.inner("comment")),
+        permissions=models.permissions(granted) if granted else Permissions(),
     )
 
 
 def _origin(fields: Fields) -> tuple[RepositoryName, User]:
-    return decode.repository_name(fields.inner("repository")), decode.user(fields.inner("sender"))
+    return models.repository_name(fields.inner("repository")), models.user(fields.inner("sender"))
 
 
 def _payload(names: Mapping[str, str], body: bytes) -> bytes:

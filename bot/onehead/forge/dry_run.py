@@ -1,4 +1,4 @@
-"""The forge's endpoints with a witness: tells what is written, or, in a rehearsal, what would be."""
+"""The endpoints of the forge with every write recorded, or only recorded in a dry run."""
 
 from __future__ import annotations
 
@@ -8,10 +8,9 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from functools import cached_property
 
-from onehead.forge.account import own_account
-from onehead.forge.api import ForgejoApi
-from onehead.forge.connection import Connection
-from onehead.forge.values import Comment, PullRequest, RepositoryName, Side, Status, StatusState, User
+from onehead.forge.api import ForgejoApi, own_account
+from onehead.forge.client import Connection
+from onehead.forge.models import Comment, PullRequest, RepositoryName, Side, Status, StatusState, User
 
 
 class Deed(StrEnum):

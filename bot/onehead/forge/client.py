@@ -16,9 +16,8 @@ from typing import Self
 import httpx
 
 from onehead.errors import UsageError
-from onehead.forge.errors import NotUnderstood, Unavailable
-from onehead.forge.fields import Fields, objects
-from onehead.forge.refusals import refusal, seconds_to_wait
+from onehead.forge.errors import NotUnderstood, Unavailable, refusal, seconds_to_wait
+from onehead.forge.models import Fields, objects
 
 log = logging.getLogger(__name__)
 

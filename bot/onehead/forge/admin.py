@@ -1,4 +1,4 @@
-"""Forgejo's endpoints for setting onehead up and taking it away again: webhooks, collaborators, branch rules.
+"""Forgejo's endpoints for setting onehead up and taking it away: webhooks, collaborators, branch rules.
 
 Most of them want an administrator of the repository, an owner of the organisation or a site administrator, which the
 bot's account need not be.
@@ -12,13 +12,13 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from onehead.forge import decode
+from onehead.forge import models
 from onehead.forge.errors import NotFound, Refused
-from onehead.forge.fields import Fields
+from onehead.forge.models import Fields
 
 if TYPE_CHECKING:
-    from onehead.forge.connection import Connection
-    from onehead.forge.values import RepositoryName, User
+    from onehead.forge.client import Connection
+    from onehead.forge.models import RepositoryName, User
 
 _ALWAYS_DIFFERENT = frozenset({"branch_name", "rule_name", "created_at", "updated_at"})
 
@@ -130,7 +130,7 @@ class Administration:
 
     def account(self, name: str) -> User:
         """GET /users/{username}: also of an organisation."""
-        return decode.user(self._connection.get(f"/users/{quote(name, safe='')}"))
+        return models.user(self._connection.get(f"/users/{quote(name, safe='')}"))
 
     def makes_tokens(self, login: str) -> bool:
         """Whether this server makes tokens for other accounts, asked like `ask_to_write`: Forgejo 16 and newer do.
