@@ -40,7 +40,7 @@ from onehead.entrypoints import cli, report_door, request_body, webhook
 from onehead.entrypoints import verbs as command_line
 from onehead.entrypoints.health import Health
 from onehead.entrypoints.metrics import Metrics
-from onehead.flows.ledger import MOST_DATABASES
+from onehead.examine.ledger import MOST_DATABASES
 from onehead.flows.setup import OLDEST
 from onehead.forge.webhooks import HOOK_PATH
 from onehead.jobs.embedded import EmbeddedEngine

@@ -9,8 +9,8 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from onehead.databases.reported import Known, learnt
-from onehead.flows.ledger import FULL, encoded, file_of
-from onehead.flows.ours import DATABASES
+from onehead.examine.ledger import FULL, encoded, file_of
+from onehead.examine.naming import DATABASES
 from tests.entrypoints.terminal_runs import Run, story
 from tests.migrations import project, revision
 from tests.repositories import Repository

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from onehead.flows import changes
+from onehead.examine import changes
 from tests.entrypoints.terminal_runs import Run, clone, story
 from tests.migrations import chain, merged, project, revision
 from tests.real_alembic import Deployment, checked_out

@@ -10,12 +10,11 @@ from tempfile import TemporaryDirectory
 
 from alembic.script import ScriptDirectory
 
-from onehead.flows.changes import Repairs, prepare
-from onehead.flows.evidence import gather_evidence
-from onehead.flows.examine import Trees, examine
-from onehead.flows.memory import Memory
-from onehead.flows.others import Others
-from onehead.flows.repair import Written, write_repair
+from onehead.examine.changes import Repairs, prepare
+from onehead.examine.evidence import Others, gather_evidence
+from onehead.examine.examine import Trees, examine
+from onehead.examine.read import Memory
+from onehead.examine.repair import Written, write_repair
 from onehead.gitrepo.git import Git
 from onehead.plan.plans import Plan
 from onehead.plan.policy import Strategy

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from onehead.flows.bodies import traces_in
-from onehead.flows.changes import prepare
-from onehead.flows.examine import examine, read_ground
-from onehead.flows.memory import Memory
+from onehead.examine.changes import prepare
+from onehead.examine.examine import examine, read_ground
+from onehead.examine.locations import traces_in
+from onehead.examine.read import Memory
 from onehead.gitrepo.git import Git
 from onehead.plan.facts import Evidence
 from onehead.plan.findings import Code

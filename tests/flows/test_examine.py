@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from onehead.flows.examine import examine, read_ground
-from onehead.flows.memory import Memory
+from onehead.examine.examine import examine, read_ground
+from onehead.examine.read import Memory
 from onehead.gitrepo.git import Git
 from onehead.plan.facts import Evidence
 from onehead.plan.plans import Merge, ReasonCode, Refuse, Reissue, Reparent

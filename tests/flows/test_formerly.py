@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from onehead.databases.states import Former
-from onehead.flows.memory import Memory
-from onehead.flows.others import Others
-from onehead.flows.whereabouts import formerly
+from onehead.examine.evidence import Others
+from onehead.examine.locations import formerly
+from onehead.examine.read import Memory
 from onehead.gitrepo.git import Git
 from tests.flows.ends import judged
 from tests.migrations import VERSIONS, chain, merged, project, revision

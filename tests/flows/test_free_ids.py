@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from onehead.databases.reported import Known
-from onehead.flows import ours
-from onehead.flows.ledger import encoded, file_of
+from onehead.examine import naming
+from onehead.examine.ledger import encoded, file_of
 from onehead.plan.plans import Merge, Reissue, Reparent
 from tests.flows.ends import repaired
 from tests.migrations import VERSIONS, chain, project, revision
@@ -82,7 +82,7 @@ def test_a_row_that_a_database_has_named_is_no_id_for_a_repair(repo: Repository)
     time = "2026-11-28T10:15:00Z"
     known = Known("staging", "", ("024",), time, (("025", time), ("024", time)))
     repo.commit("ledger", {file_of("staging", ""): encoded(known)}, parents=[])
-    put(repo, ours.DATABASES, repo.sha("ledger"))
+    put(repo, naming.DATABASES, repo.sha("ledger"))
     repo.git("update-ref", "-d", "refs/heads/ledger")
     assert json.loads(encoded(known))["held"] == {"025": time, "024": time}
     assert new_paths(repo, None) == ["026_merge_023_and_024.py"]

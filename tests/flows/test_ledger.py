@@ -10,9 +10,8 @@ import pytest
 
 from onehead.databases.reported import Known, learnt
 from onehead.errors import CannotJudge
-from onehead.flows.ledger import FULL, MOST_DATABASES, Ledger, encoded, file_of, read_ledger
-from onehead.flows.ours import DATABASES, EMAIL
-from onehead.flows.remember import remember
+from onehead.examine.ledger import FULL, MOST_DATABASES, Ledger, encoded, file_of, read_ledger, remember
+from onehead.examine.naming import DATABASES, EMAIL
 from onehead.gitrepo.mirror import Mirror, Mirrors
 from onehead.jobs.job import RowsReported
 from tests.repositories import Repository

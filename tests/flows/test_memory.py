@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from onehead.flows.memory import Memory, memory_for
+from onehead.examine.read import Memory, memory_for
 from onehead.revisions.model import Declared, Dynamic
 from onehead.revisions.parse import parse
 from onehead.revisions.parsers import SPENT

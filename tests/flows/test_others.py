@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from onehead.flows.memory import Memory
-from onehead.flows.others import Others
+from onehead.examine.evidence import Others
+from onehead.examine.read import Memory
 from onehead.gitrepo.git import Git
 from tests.repositories import Repository
 

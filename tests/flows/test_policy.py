@@ -7,11 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from onehead.flows.evidence import gather_evidence
-from onehead.flows.examine import examine
-from onehead.flows.memory import Memory
-from onehead.flows.others import Others
-from onehead.flows.policy import read_policy
+from onehead.examine.evidence import Others, gather_evidence
+from onehead.examine.examine import examine, read_policy
+from onehead.examine.read import Memory
 from onehead.gitrepo.git import Git
 from onehead.plan.findings import Code
 from onehead.plan.plans import Merge, ReasonCode, Refuse, Reissue, Reparent

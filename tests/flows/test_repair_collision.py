@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from onehead.flows.changes import prepare
-from onehead.flows.repair import TextConflict, write_repair
+from onehead.examine.changes import prepare
+from onehead.examine.repair import TextConflict, write_repair
 from onehead.plan.plans import Merge, ReasonCode, Refuse, Reissue, Reparent
 from onehead.revisions import edit
 from onehead.revisions.edit import Anatomy, Trouble, dissect

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from onehead.flows import repair
-from onehead.flows.changes import prepare
-from onehead.flows.repair import NotAsPromised, write_repair
+from onehead.examine import repair
+from onehead.examine.changes import prepare
+from onehead.examine.repair import NotAsPromised, write_repair
 from onehead.plan.plans import Reissue, Reparent
 from onehead.revisions.model import FileChange
 from tests.flows.ends import judged, repaired

@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from onehead.flows.memory import Memory
-from onehead.flows.reading import Listing, read_trees, survey
-from onehead.flows.touched import touches
+from onehead.examine.read import Listing, Memory, read_trees, survey
+from onehead.examine.touched import touches
 from onehead.gitrepo.git import Git
 from onehead.gitrepo.pushed import Update
 from onehead.gitrepo.tree import list_tree, read

@@ -6,7 +6,7 @@ import tomllib
 from collections import Counter
 from collections.abc import Iterator
 
-from onehead.flows.ours import DATABASES, EMAIL
+from onehead.examine.naming import DATABASES, EMAIL
 from onehead.flows.say import ENDED
 from onehead.forge import intents
 from tests.simulation.canon import is_verdict

@@ -16,9 +16,9 @@ from onehead.entrypoints.health import Health
 from onehead.entrypoints.metrics import Metrics
 from onehead.entrypoints.report_door import ReportDoor
 from onehead.entrypoints.webhook import HookDoor, build_app
+from onehead.examine.naming import DATABASES
 from onehead.flows.desk import Desk
 from onehead.flows.handle import handle
-from onehead.flows.ours import DATABASES
 from onehead.flows.setup import EVENTS
 from onehead.forge.api import ForgejoApi
 from onehead.forge.client import Connection

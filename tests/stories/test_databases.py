@@ -15,8 +15,8 @@ import pytest
 
 from onehead.databases.reported import PATH, SIGNATURE, key_of, report_of, signature, written
 from onehead.entrypoints import cli, report_rows
-from onehead.flows.ours import DATABASES
-from onehead.flows.remember import remember
+from onehead.examine.ledger import remember
+from onehead.examine.naming import DATABASES
 from onehead.forge.models import PullRequest
 from onehead.jobs.job import RowsReported
 from tests.migrations import chain, merged

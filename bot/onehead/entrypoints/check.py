@@ -64,6 +64,6 @@ def _machine_readable(work: Work, changes: dict[str, tuple[FileChange, ...]], fo
 def _lines(work: Work) -> dict[tuple[Code, str], int]:
     if not any(examined.findings for examined in work.examination.environments):
         return {}
-    from onehead.flows.lines import lines_of  # noqa: PLC0415
+    from onehead.examine.locations import lines_of  # noqa: PLC0415
 
     return lines_of(work.examination, work.trees)

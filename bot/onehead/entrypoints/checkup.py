@@ -10,7 +10,7 @@ from contextlib import nullcontext
 from onehead.entrypoints.setting_up import Site, account_named, ask_service, readiness, secret_told, site, told
 from onehead.entrypoints.terminal import painter
 from onehead.errors import UsageError
-from onehead.flows.ours import LABEL
+from onehead.examine.naming import LABEL
 from onehead.flows.setup import Part, Standing, has_proven_access, judge_hook, judge_rule, judge_version, serving
 from onehead.forge.admin import Administration
 from onehead.forge.api import ForgejoApi, own_account

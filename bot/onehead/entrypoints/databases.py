@@ -9,10 +9,10 @@ import sys
 
 from onehead.databases.reported import progress
 from onehead.entrypoints.terminal import SignOfLife, painter
-from onehead.flows.examine import examine
-from onehead.flows.ledger import read_ledger
-from onehead.flows.memory import memory_for
-from onehead.flows.ours import DATABASES
+from onehead.examine.examine import examine
+from onehead.examine.ledger import read_ledger
+from onehead.examine.naming import DATABASES
+from onehead.examine.read import memory_for
 from onehead.gitrepo.git import Git
 from onehead.gitrepo.process import as_typed
 from onehead.gitrepo.refs import resolve

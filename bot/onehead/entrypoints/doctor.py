@@ -16,11 +16,10 @@ from onehead.entrypoints.database_option import address_given
 from onehead.entrypoints.examining import narrowed
 from onehead.entrypoints.terminal import SignOfLife, painter
 from onehead.errors import UsageError
-from onehead.flows.bodies import traces_in, version_table_of
-from onehead.flows.examine import Trees, examine
-from onehead.flows.memory import memory_for
-from onehead.flows.others import Others
-from onehead.flows.whereabouts import formerly, whereabouts
+from onehead.examine.evidence import Others
+from onehead.examine.examine import Trees, examine
+from onehead.examine.locations import formerly, traces_in, version_table_of, whereabouts
+from onehead.examine.read import memory_for
 from onehead.gitrepo.git import Git
 from onehead.gitrepo.refs import resolve
 from onehead.plan.facts import Evidence, Facts

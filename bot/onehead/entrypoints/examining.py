@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from onehead.entrypoints.sides import by_itself, two_sides
 from onehead.entrypoints.terminal import SignOfLife
 from onehead.errors import OneheadError, UsageError
-from onehead.flows.examine import Trees, examine
-from onehead.flows.memory import memory_for
-from onehead.flows.unjudged import no_comparison, uncommitted_revisions
+from onehead.examine.examine import Trees, examine, no_comparison, uncommitted_revisions
+from onehead.examine.read import memory_for
 from onehead.gitrepo.git import Git
 from onehead.plan.facts import Evidence, Facts
 from onehead.plan.policy import Policy, Strategy
@@ -21,8 +20,8 @@ from onehead.plan.verdict import Examination, Point
 from onehead.reports.text import short_ref
 
 if TYPE_CHECKING:
-    from onehead.flows.changes import Repairs
-    from onehead.flows.others import Others
+    from onehead.examine.changes import Repairs
+    from onehead.examine.evidence import Others
 
 
 class Work(NamedTuple):
@@ -47,7 +46,7 @@ class Work(NamedTuple):
         kinds = {examined.plan.kind for examined in self.examination.environments}
         if not kinds & {"merge", "reparent", "reissue"}:
             return None
-        from onehead.flows.changes import prepare  # noqa: PLC0415 - writing costs a start-up that judging need not pay
+        from onehead.examine.changes import prepare  # noqa: PLC0415 - writing costs a start-up that judging need not pay
 
         return prepare(self.examination, self.trees)
 
@@ -86,8 +85,7 @@ def examined(options: argparse.Namespace, strategy: Strategy | None = None) -> W
 
     def evidence(facts: Facts, policy: Policy) -> Evidence:
         # Only where something is to be repaired.
-        from onehead.flows.evidence import gather_evidence  # noqa: PLC0415
-        from onehead.flows.others import Others  # noqa: PLC0415
+        from onehead.examine.evidence import Others, gather_evidence  # noqa: PLC0415
 
         if not others:
             found = None if sides.on_origin is None else sides.on_origin()

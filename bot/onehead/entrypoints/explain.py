@@ -14,11 +14,10 @@ from onehead.databases.schema_effects import Traces
 from onehead.databases.states import Whereabouts
 from onehead.entrypoints.terminal import SignOfLife, painter
 from onehead.errors import UsageError
-from onehead.flows.bodies import traces_in
-from onehead.flows.examine import examine
-from onehead.flows.memory import memory_for
-from onehead.flows.others import Others
-from onehead.flows.whereabouts import whereabouts
+from onehead.examine.evidence import Others
+from onehead.examine.examine import examine
+from onehead.examine.locations import traces_in, whereabouts
+from onehead.examine.read import memory_for
 from onehead.gitrepo.git import Git
 from onehead.gitrepo.refs import resolve
 from onehead.plan.facts import Evidence

@@ -12,11 +12,10 @@ from onehead.databases.model import OwnDatabase
 from onehead.entrypoints.examining import Work, examined
 from onehead.entrypoints.terminal import painter
 from onehead.errors import UsageError
-from onehead.flows import ours
-from onehead.flows.changes import Repairs, contents_before
-from onehead.flows.lines import lines_of
-from onehead.flows.own_databases import own_databases
-from onehead.flows.repair import NotAsPromised, TextConflict, Written, write_repair
+from onehead.examine import naming
+from onehead.examine.changes import Repairs, contents_before, own_databases
+from onehead.examine.locations import lines_of
+from onehead.examine.repair import NotAsPromised, TextConflict, Written, write_repair
 from onehead.gitrepo.commit import is_branch_name, refuse_bad_name, update_ref
 from onehead.gitrepo.git import Git
 from onehead.gitrepo.refs import describe, list_refs
@@ -61,9 +60,9 @@ def run(options: argparse.Namespace) -> int:
 
 def _branch_name(git: Git, examination: Examination, written: Written) -> str:
     subject = examination.head or examination.target
-    name = f"{ours.BRANCHES}{written.kind}/{short_ref(subject.ref)}"
+    name = f"{naming.BRANCHES}{written.kind}/{short_ref(subject.ref)}"
     # `HEAD~1` and `main@{upstream}` name commits, but no branches.
-    return name if is_branch_name(git, name) else f"{ours.BRANCHES}{written.kind}/{subject.sha[:10]}"
+    return name if is_branch_name(git, name) else f"{naming.BRANCHES}{written.kind}/{subject.sha[:10]}"
 
 
 def _point(work: Work, branch: str, written: Written) -> None:
@@ -76,7 +75,7 @@ def _point(work: Work, branch: str, written: Written) -> None:
     old = next((found.sha for found in list_refs(work.git, ref) if found.name == ref), None)
     if old == written.sha:
         return
-    if old is not None and describe(work.git, [old])[old].author_email != ours.EMAIL:
+    if old is not None and describe(work.git, [old])[old].author_email != naming.EMAIL:
         raise UsageError(
             f"The branch `{branch}` exists and its last commit is not onehead's, so it was left alone.",
             "Choose another name with `--onto-branch NAME`, or delete that branch if it is no longer wanted.",

@@ -10,8 +10,7 @@ from difflib import get_close_matches
 
 from onehead.entrypoints.terminal import SignOfLife, painter
 from onehead.errors import UsageError
-from onehead.flows.memory import memory_for
-from onehead.flows.reading import Listing, Survey, read_trees
+from onehead.examine.read import Listing, Survey, memory_for, read_trees
 from onehead.gitrepo.git import Git
 from onehead.gitrepo.refs import resolve
 from onehead.gitrepo.tree import list_tree, read

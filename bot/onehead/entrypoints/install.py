@@ -13,7 +13,7 @@ from pathlib import Path
 
 from onehead.entrypoints.setting_up import Site, account_named, content, deliveries_seen, is_there, site, webhook_secret
 from onehead.errors import UsageError
-from onehead.flows.ours import LABEL, STATUS
+from onehead.examine.naming import LABEL, STATUS
 from onehead.flows.setup import ensure_access, ensure_hook, ensure_label, ensure_required, hook_url, is_ours, serving
 from onehead.forge.admin import Webhook
 from onehead.forge.errors import BOT_SCOPES, NotFound

@@ -13,8 +13,8 @@ from functools import cached_property
 from onehead.entrypoints.sides import OnOrigin, Sides, is_here, named_sides
 from onehead.entrypoints.terminal import SignOfLife
 from onehead.errors import CannotJudge
-from onehead.flows import ours
-from onehead.flows.policy import read_policy
+from onehead.examine import naming
+from onehead.examine.examine import read_policy
 from onehead.gitrepo.git import Git
 from onehead.gitrepo.process import UnknownRef
 from onehead.gitrepo.refs import current_branch, destination, fetch_everything, is_shallow, resolve
@@ -173,7 +173,7 @@ class _Search:
         names = [
             name.split("/", 2)[2]
             for name in absent
-            if name != own and not name.startswith(f"refs/heads/{ours.BRANCHES}")
+            if name != own and not name.startswith(f"refs/heads/{naming.BRANCHES}")
         ]
         if not names:
             return OnOrigin(tuple(here))

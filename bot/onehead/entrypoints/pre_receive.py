@@ -13,7 +13,7 @@ import time
 from typing import TYPE_CHECKING
 
 from onehead.errors import UsageError
-from onehead.flows.touched import MAX_LOOKED_AT, touches
+from onehead.examine.touched import MAX_LOOKED_AT, touches
 from onehead.gitrepo.process import Quick
 from onehead.gitrepo.pushed import Update, read_updates
 

@@ -10,9 +10,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from onehead.errors import OneheadError
-from onehead.flows.memory import Memory, memory_for
-from onehead.flows.receive import Arrival, arrive, look_ahead
-from onehead.flows.touched import MAX_LOOKED_AT
+from onehead.examine.push import Arrival, arrive, look_ahead
+from onehead.examine.read import Memory, memory_for
+from onehead.examine.touched import MAX_LOOKED_AT
 from onehead.gitrepo.git import Git
 from onehead.gitrepo.process import OutOfTime
 from onehead.plan.verdict import objections

@@ -10,8 +10,8 @@ from onehead.databases.reported import standpoints
 from onehead.databases.table import accounts
 from onehead.entrypoints.examining import examined, narrowed
 from onehead.entrypoints.terminal import SignOfLife, painter
-from onehead.flows.changes import Repairs
-from onehead.flows.ledger import read_ledger
+from onehead.examine.changes import Repairs
+from onehead.examine.ledger import read_ledger
 from onehead.plan.plans import Merge
 from onehead.reports.states import states_document, states_text
 from onehead.revisions.model import Revision

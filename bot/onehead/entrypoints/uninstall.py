@@ -6,7 +6,7 @@ import argparse
 
 from onehead.entrypoints.setting_up import Site, account_named, readiness, site
 from onehead.errors import UsageError
-from onehead.flows.ours import DATABASES, LABEL, STATUS, laid_ready_for
+from onehead.examine.naming import DATABASES, LABEL, STATUS, laid_ready_for
 from onehead.flows.setup import clean, remove_hooks, remove_label, remove_refs, remove_required, serving
 from onehead.forge.admin import of_repository
 from onehead.forge.errors import ForgeError, MissingScope, Unauthorised, Unavailable

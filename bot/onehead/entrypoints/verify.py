@@ -22,8 +22,8 @@ from onehead.databases.states import Target
 from onehead.entrypoints.screen import bare
 from onehead.entrypoints.terminal import painter
 from onehead.errors import UsageError
-from onehead.flows.examine import examine
-from onehead.flows.memory import Memory, memory_for
+from onehead.examine.examine import examine
+from onehead.examine.read import Memory, memory_for
 from onehead.gitrepo.git import Git
 from onehead.gitrepo.refs import resolve
 from onehead.gitrepo.scratch import export, top_of, work_tree

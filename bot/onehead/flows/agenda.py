@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
-from onehead.flows import ours
+from onehead.examine import naming
 from onehead.forge.models import PullRequest
 from onehead.jobs.job import BranchDeleted, BranchMoved, CommandGiven, Everything, PullChanged, Subject
 
@@ -63,9 +63,9 @@ def agenda(
     landed = {pull.base.ref for pull in over if pull.merged}
     numbers = {each.number for each in touched}
     # What a person does to a repair (close it, reopen it, delete its branch) changes what is said of what it repairs.
-    repairs = [pull for pull in pulls if pull.number in numbers and pull.head.ref.startswith(ours.BRANCHES)]
-    repairs += [pull for pull in over if pull.head.ref.startswith(ours.BRANCHES)]
-    mended = {pull.base.ref for pull in repairs} | {ours.repaired_by(name) for name in deleted}
+    repairs = [pull for pull in pulls if pull.number in numbers and pull.head.ref.startswith(naming.BRANCHES)]
+    repairs += [pull for pull in over if pull.head.ref.startswith(naming.BRANCHES)]
+    mended = {pull.base.ref for pull in repairs} | {naming.repaired_by(name) for name in deleted}
     chosen = {name for name in targets if everything or name in moved | landed | mended}
     # A branch may be proposed to two targets: the other pull request's repair and status depended on this one.
     repaired = mended | {pull.base.ref for pull in over} | {pull.head.ref for pull in over if is_local(pull)}
@@ -101,7 +101,7 @@ def lone_branches(pulls: Iterable[PullRequest], heads: Iterable[str], targets: C
         sorted(
             name
             for name in heads
-            if name not in proposed and name not in targets and not name.startswith(ours.BRANCHES)
+            if name not in proposed and name not in targets and not name.startswith(naming.BRANCHES)
         )
     )
 
@@ -114,8 +114,8 @@ def is_local(pull: PullRequest) -> bool:
 
 def _joined(pulls: Collection[PullRequest], touched: Collection[int]) -> set[str]:
     """Forked targets into which somebody proposes something: it may be the merge that ours is not needed for then."""
-    forked = {pull.base.ref for pull in pulls if pull.head.ref.startswith(ours.BRANCHES)}
-    theirs = (pull for pull in pulls if pull.number in touched and not pull.head.ref.startswith(ours.BRANCHES))
+    forked = {pull.base.ref for pull in pulls if pull.head.ref.startswith(naming.BRANCHES)}
+    theirs = (pull for pull in pulls if pull.number in touched and not pull.head.ref.startswith(naming.BRANCHES))
     return {pull.base.ref for pull in theirs} & forked
 
 

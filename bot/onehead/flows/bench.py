@@ -11,20 +11,18 @@ from onehead.databases.model import OwnDatabase, StateTable
 from onehead.databases.reported import Known, standpoints
 from onehead.databases.states import Former, Whereabouts
 from onehead.databases.table import edited_table, state_tables
-from onehead.flows import ours
+from onehead.examine import naming
+from onehead.examine.changes import Repairs, contents_before, own_databases, prepare
+from onehead.examine.evidence import Others, gather_evidence
+from onehead.examine.examine import Ground, Trees, examine, read_ground
+from onehead.examine.locations import formerly, whereabouts
+from onehead.examine.read import Memory, memory_for
 from onehead.flows.agenda import is_local
-from onehead.flows.changes import Repairs, contents_before, prepare
 from onehead.flows.desk import Desk
-from onehead.flows.evidence import gather_evidence
-from onehead.flows.examine import Ground, Trees, examine, read_ground
 from onehead.flows.landings import Landings
-from onehead.flows.memory import Memory, memory_for
-from onehead.flows.others import Others
-from onehead.flows.own_databases import own_databases
 from onehead.flows.page import VERDICT, Page
 from onehead.flows.statuses import Statuses
 from onehead.flows.troubles import Troubles, page
-from onehead.flows.whereabouts import formerly, whereabouts
 from onehead.forge.models import PullRequest, Repository
 from onehead.gitrepo.git import Git
 from onehead.gitrepo.mirror import Mirror
@@ -288,16 +286,16 @@ class Bench:
 
     def is_ours(self, pull: PullRequest) -> bool:
         """Whether it is a repair of ours."""
-        return pull.head.ref.startswith(ours.BRANCHES) and pull.author.id == self.desk.me.id
+        return pull.head.ref.startswith(naming.BRANCHES) and pull.author.id == self.desk.me.id
 
     def holds_our_work(self, branch: str) -> bool:
         """Whether nothing on a repair branch is lost with it: we wrote its last commit, or all of it has landed."""
         tip = self.heads.get(branch)
         if tip is None:
             return False
-        repaired = self.heads.get(ours.repaired_by(branch))
+        repaired = self.heads.get(naming.repaired_by(branch))
         landed = repaired is not None and is_ancestor(self.git, tip, repaired)
-        return landed or describe(self.git, [tip])[tip].author_email == ours.EMAIL
+        return landed or describe(self.git, [tip])[tip].author_email == naming.EMAIL
 
     @property
     def in_doubt(self) -> set[str]:

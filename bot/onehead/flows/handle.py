@@ -15,7 +15,10 @@ from functools import partial
 
 import structlog
 
-from onehead.flows import ours, say, verdicts
+from onehead.examine import naming
+from onehead.examine.examine import read_policy
+from onehead.examine.ledger import remember
+from onehead.flows import say, verdicts
 from onehead.flows.agenda import Agenda, agenda
 from onehead.flows.bench import HEADS, Bench, Target
 from onehead.flows.closing import remove_branch
@@ -25,7 +28,6 @@ from onehead.flows.desk import Desk
 from onehead.flows.leave import leave
 from onehead.flows.offer import drop_laid_ready
 from onehead.flows.page import VERDICT, Page
-from onehead.flows.policy import read_policy
 from onehead.flows.publish import (
     close_unneeded,
     finish_branch,
@@ -34,7 +36,6 @@ from onehead.flows.publish import (
     publish_pull,
     publish_target,
 )
-from onehead.flows.remember import remember
 from onehead.flows.say import ENDED
 from onehead.flows.scope import out_of_reach
 from onehead.flows.statuses import Verdict
@@ -175,8 +176,8 @@ def _lay_out(desk: Desk, repository: Repository, mirror: Mirror, troubles: Troub
         for ref in list_refs(mirror.git, "refs/pull")
         if (number := ref.name.split("/")[2]).isdecimal()
     }
-    laid_ready = {ref.name: ref.sha for ref in list_refs(mirror.git, ours.LAID_READY)}
-    reported = laid_ready.pop(ours.DATABASES, "")
+    laid_ready = {ref.name: ref.sha for ref in list_refs(mirror.git, naming.LAID_READY)}
+    reported = laid_ready.pop(naming.DATABASES, "")
     targets = _targets(mirror, repository, heads, troubles)
     return Bench(
         desk,
@@ -213,7 +214,7 @@ def _targets(mirror: Mirror, repository: Repository, heads: dict[str, str], trou
     """
     main = repository.default_branch
     policies = {main: read_policy(mirror.git, heads[main]).policy}
-    names = [name for name in targets_of(policies[main], main, heads) if not name.startswith(ours.BRANCHES)]
+    names = [name for name in targets_of(policies[main], main, heads) if not name.startswith(naming.BRANCHES)]
     for name in names:
         if name != main:
             with troubles.apart(f"{HEADS}{name}", "its policy could not be read"):
@@ -332,12 +333,12 @@ def _tidy_up(bench: Bench) -> None:
     with bench.troubles.apart("repairs", "those without use could not be looked for"):
         listed = bench.desk.api.open_pulls(bench.repository.name) if bench.has_pulls else ()
         kept = {pull.head.ref for pull in listed} | bench.kept
-        for branch in [name for name in bench.heads if name.startswith(ours.BRANCHES) and name not in kept]:
-            if branch not in in_doubt and ours.repaired_by(branch) not in in_doubt:
+        for branch in [name for name in bench.heads if name.startswith(naming.BRANCHES) and name not in kept]:
+            if branch not in in_doubt and naming.repaired_by(branch) not in in_doubt:
                 with bench.troubles.apart(f"{HEADS}{branch}", NOT_REMOVED):
                     remove_branch(bench, branch)
     still_open = {pull.number for pull in bench.pulls}
     for ref, tip in list(bench.laid_ready.items()):
-        if ours.laid_ready_for(ref) not in still_open:
+        if naming.laid_ready_for(ref) not in still_open:
             with bench.troubles.apart(ref, NOT_REMOVED):
                 drop_laid_ready(bench, ref, tip)

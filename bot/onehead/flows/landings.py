@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from contextlib import suppress
 
-from onehead.flows import ours
+from onehead.examine import naming
 from onehead.forge.api import ForgejoApi
 from onehead.forge.errors import NotFound
 from onehead.forge.models import RepositoryName
@@ -25,7 +25,7 @@ def written(git: Git, paths: Collection[str], branch: str, not_in: Sequence[str]
     """
     found = introduced(git, paths, branch, not_in)
     for path, commit in list(found.items()):
-        if commit.author_email == ours.EMAIL and (before := renamed(git, commit.sha).get(path)) is not None:
+        if commit.author_email == naming.EMAIL and (before := renamed(git, commit.sha).get(path)) is not None:
             found[path] = written(git, [before], f"{commit.sha}^", not_in).get(before, commit)
     return found
 

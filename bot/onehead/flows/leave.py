@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterable, Iterator
 
 import structlog
 
-from onehead.flows import ours, say
+from onehead.examine import naming
+from onehead.flows import say
 from onehead.flows.bench import Bench
 from onehead.flows.closing import close, remove_branch
 from onehead.flows.concerned import worth_judging
@@ -53,7 +54,7 @@ def leave(bench: Bench) -> None:
     reason = "onehead does not look after this repository any more"
     pulls = [pull for pull in bench.pulls if not bench.is_ours(pull)]
     close(bench, [pull for pull in bench.pulls if bench.is_ours(pull)], reason)
-    for branch in [name for name in bench.heads if name.startswith(ours.BRANCHES)]:
+    for branch in [name for name in bench.heads if name.startswith(naming.BRANCHES)]:
         with bench.troubles.apart(branch, NOT_ENDED):
             remove_branch(bench, branch)
     for pull in pulls:
@@ -72,6 +73,6 @@ def leave(bench: Bench) -> None:
 def _end_status(bench: Bench, sha: str) -> None:
     """A status of ours that is not green becomes so, for it will never be judged again; others stay as they are."""
     api, name = bench.desk.api, bench.repository.name
-    present = next((each for each in api.latest_statuses(name, sha) if each.context == ours.STATUS), None)
+    present = next((each for each in api.latest_statuses(name, sha) if each.context == naming.STATUS), None)
     if present is not None and present.state != StatusState.SUCCESS:
-        ensure_status(api, name, sha, context=ours.STATUS, state=StatusState.SUCCESS, description=NOT_JUDGED)
+        ensure_status(api, name, sha, context=naming.STATUS, state=StatusState.SUCCESS, description=NOT_JUDGED)

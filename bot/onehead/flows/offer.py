@@ -11,13 +11,14 @@ from dataclasses import dataclass, field, replace
 
 import structlog
 
-from onehead.flows import ours, verdicts
+from onehead.examine import naming
+from onehead.examine.repair import NotWritten, TextConflict, Written, write_repair
+from onehead.flows import verdicts
 from onehead.flows.agenda import is_local
 from onehead.flows.bench import HEADS, Bench, Case
 from onehead.flows.closing import close, declined, reopen, withdrawn
 from onehead.flows.offered import Offer, source_of
 from onehead.flows.page import Choices
-from onehead.flows.repair import NotWritten, TextConflict, Written, write_repair
 from onehead.flows.say import remark
 from onehead.flows.troubles import page
 from onehead.forge.intents import Marker, ensure_pull, mark
@@ -161,7 +162,7 @@ def cannot_push(pull: PullRequest) -> str:
 def remove_laid_ready(bench: Bench, pull: PullRequest, but: str = "") -> None:
     """Delete the repairs that were laid ready for a pull request from a fork, but for one that still holds."""
     for ref, tip in list(bench.laid_ready.items()):
-        if ours.laid_ready_for(ref) == pull.number and ref != but:
+        if naming.laid_ready_for(ref) == pull.number and ref != but:
             drop_laid_ready(bench, ref, tip)
 
 
@@ -218,7 +219,7 @@ def _not_written(case: Case, obstacle: NotWritten) -> str:
 
 def _as_pull(bench: Bench, case: Case, occasion: Occasion, written: Written, before: Collection[PullRequest]) -> Offer:
     base = _base(case)
-    name = f"{ours.BRANCHES}{written.kind}/{base}"
+    name = f"{naming.BRANCHES}{written.kind}/{base}"
     if occasion.pull is not None:
         bench.mended[base] = occasion.pull.number
     open_already = [pull for pull in before if pull.head.ref == name]
@@ -248,7 +249,7 @@ def _as_pull(bench: Bench, case: Case, occasion: Occasion, written: Written, bef
         title=pull_title(case.examination),
         body=_body(bench, case, occasion, made),
         known=next(iter(open_already), None),
-        label=ours.LABEL,
+        label=naming.LABEL,
     )
     return replace(made, pull=pull)
 
@@ -315,7 +316,7 @@ def _to_fork(bench: Bench, case: Case, occasion: Occasion, written: Written) -> 
     wanted = case.target.policy.delivery == "push" and pull.allow_maintainer_edit
     if wanted and not push_onto(bench, case, pull, written):
         return Offer(pushed=written.sha, merged_first=written.merged_first)
-    ref = f"{ours.LAID_READY}{written.kind}/pr-{pull.number}"
+    ref = f"{naming.LAID_READY}{written.kind}/pr-{pull.number}"
     tip = bench.laid_ready.get(ref)
     refusal = ""
     if tip != written.sha:
@@ -364,7 +365,7 @@ def _push(bench: Bench, name: str, sha: str, *, applicable: bool = False) -> str
         return ""
     log.warning("The repair could not be pushed.", branch=name, reason=outcome.text)
     if _PROTECTED in outcome.text:
-        rule = f"{code(f'{ours.BRANCHES}**')} (Settings → Branches)"
+        rule = f"{code(f'{naming.BRANCHES}**')} (Settings → Branches)"
         return (
             f"{_meanwhile(applicable)} No repair branch can be made: a branch rule keeps {inline(bench.desk.me.login)} "
             f"from pushing to {code(name)}. Let it push to {rule}; {_AGAIN}"

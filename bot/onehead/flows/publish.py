@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from shlex import quote
 
-from onehead.flows import ours, say, verdicts
+from onehead.examine import naming
+from onehead.flows import say, verdicts
 from onehead.flows.agenda import is_local
 from onehead.flows.bench import HEADS, Bench, Case, Target
 from onehead.flows.closing import close, remove_branch
@@ -140,8 +141,8 @@ def finish_pull(bench: Bench, pull: PullRequest) -> None:
 def finish_branch(bench: Bench, branch: str) -> None:
     """Remove what was offered for a branch that is gone: pull requests, and repair branches without one."""
     close(bench, bench.repairs_into(branch), "its branch was deleted")
-    for kind in ours.KINDS:
-        remove_branch(bench, f"{ours.BRANCHES}{kind}/{branch}")
+    for kind in naming.KINDS:
+        remove_branch(bench, f"{naming.BRANCHES}{kind}/{branch}")
 
 
 def _healthy(bench: Bench, pull: PullRequest, case: Case, rivals: tuple[Rival, ...]) -> None:
@@ -285,7 +286,7 @@ def _told(bench: Bench, target: str, closed: Collection[PullRequest]) -> tuple[i
     repair = max([*bench.repairs_into(target), *lately], key=lambda pull: pull.number, default=None)
     if repair is None:
         try:  # any one of them, as the forge knows no order here
-            repair = bench.desk.api.pull_between(bench.repository.name, target, f"{ours.BRANCHES}merge/{target}")
+            repair = bench.desk.api.pull_between(bench.repository.name, target, f"{naming.BRANCHES}merge/{target}")
         except NotFound:
             return None, []
     marker = parse(repair.body)

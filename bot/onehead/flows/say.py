@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import structlog
 
-from onehead.flows import ours
+from onehead.examine import naming
 from onehead.flows.bench import Bench, Case
 from onehead.flows.offered import Offer
 from onehead.flows.page import VERDICT
@@ -56,7 +56,7 @@ def _write_status(
             bench.desk.api,
             bench.repository.name,
             verdict.sha,
-            context=ours.STATUS,
+            context=naming.STATUS,
             state=verdict.state,
             description=wanted.text,
             target_url=wanted.url,

@@ -12,7 +12,7 @@ from fnmatch import fnmatchcase
 from urllib.parse import urlsplit
 
 from onehead.errors import UsageError
-from onehead.flows.ours import BRANCHES, EMAIL, LABEL, LAID_READY, STATUS
+from onehead.examine.naming import BRANCHES, EMAIL, LABEL, LAID_READY, STATUS
 from onehead.forge.admin import SYSTEM as WHOLE_SITE
 from onehead.forge.admin import (
     Administration,

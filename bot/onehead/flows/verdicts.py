@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from onehead.flows import ours
+from onehead.examine import naming
+from onehead.examine.repair import merged_commit
 from onehead.flows.agenda import is_local
 from onehead.flows.bench import HEADS, Bench, Case, Target
 from onehead.flows.page import Choices, Ignored, problem_keys
-from onehead.flows.repair import merged_commit
 from onehead.flows.statuses import Verdict
 from onehead.flows.troubles import page
 from onehead.forge.models import PullRequest, StatusState
@@ -95,7 +95,7 @@ def _known_step(bench: Bench, pull: PullRequest) -> str:
         return READY
     if is_local(pull):
         return _repair_of(bench, pull.head.ref)
-    return APPLY if any(ours.laid_ready_for(ref) == pull.number for ref in bench.laid_ready) else ""
+    return APPLY if any(naming.laid_ready_for(ref) == pull.number for ref in bench.laid_ready) else ""
 
 
 def _repair_of(bench: Bench, branch: str) -> str:

@@ -1,4 +1,4 @@
-"""Reads what both sides of a fork do, and has it judged; only where a fork was found."""
+"""Read what both sides of a fork do, and judge it; only where a fork was found."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from itertools import combinations, islice
 from math import comb
 
-from onehead.flows.reading import ReadBlobs
+from onehead.examine.read import ReadBlobs
 from onehead.operations.conflict_rules import Act, Clash
 from onehead.operations.conflicts import judge
 from onehead.operations.model import EVERYWHERE, Step

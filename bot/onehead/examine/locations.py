@@ -1,20 +1,31 @@
-"""Where a revision stands that the judged commit does not have: on another branch, or in the past."""
+"""Where a revision, a finding and a version table are written: branches, past commits, lines."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from itertools import islice
 
+from onehead.databases.schema_effects import Traces, traces_of
 from onehead.databases.states import Former, Whereabouts, read_rows
-from onehead.flows.evidence import spoken
-from onehead.flows.others import Others, Standing
+from onehead.examine.evidence import Others, Standing, spoken
+from onehead.examine.examine import Trees
 from onehead.gitrepo.git import Git
 from onehead.gitrepo.history import Vanished, vanished
 from onehead.gitrepo.refs import Ref
 from onehead.gitrepo.tree import read
 from onehead.operations import read as operations
 from onehead.operations.model import Step
+from onehead.operations.read import read as operations_of
 from onehead.plan.facts import Facts
+from onehead.plan.findings import Code
+from onehead.plan.verdict import Examination
+from onehead.reports.places import MOST_SHOWN
+from onehead.revisions.edit import Trouble, dissect
+from onehead.revisions.environments import join
 from onehead.revisions.parse import MAX_BYTES, parse
+from onehead.revisions.parsers import examination
+from onehead.revisions.syntax import line_number
+from onehead.revisions.version_table import VersionTableNames, version_table_in
 
 _MOST_REFS = 5
 _MOST_RENAMED = 50
@@ -131,3 +142,62 @@ def _declared(git: Git, blob: str) -> str | None:
 
 def _named(each: Vanished) -> str:
     return f"{each.commit.sha[:10]} {each.commit.subject}"
+
+
+MOST_FILES = 500
+"""Files in which a line is looked for; the places in all others are told without one."""
+
+_NAMES = {
+    **dict.fromkeys((Code.DUPLICATE_ID, Code.ID_TOO_LONG, Code.INVALID_ID, Code.AMBIGUOUS_PREFIX), "revision"),
+    **dict.fromkeys((Code.DUPLICATE_LABEL, Code.DYNAMIC_LABEL), "branch_labels"),
+}
+"""The name whose value a finding is about; of all others it is the parent."""
+_WHOLE_FILE = {Code.BODY_CHANGED, Code.NOT_A_REVISION, Code.NOT_LOADED, Code.TEXT_CONFLICT}
+
+
+def lines_of(examination: Examination, trees: Trees) -> dict[tuple[Code, str], int]:
+    """Code and path of each finding about a revision → the 1-based line of what it is about."""
+    wanted = dict(islice(_wanted(examination), MOST_FILES))
+    data = trees.read(set(wanted.values())).data if wanted else {}
+    found = {(code, path): _line(data.get(blob, b""), code) for (code, path), blob in wanted.items()}
+    return {key: line for key, line in found.items() if line}
+
+
+def _wanted(examination: Examination) -> Iterator[tuple[tuple[Code, str], str]]:
+    for examined in examination.environments:
+        blobs = {revision.path: revision.blob for revision in examined.facts.merged}
+        for finding in examined.findings:
+            if not (finding.line or finding.places) and finding.code not in _WHOLE_FILE:
+                yield from (((finding.code, path), blobs[path]) for path in finding.paths[:MOST_SHOWN] if path in blobs)
+
+
+def _line(data: bytes, code: Code) -> int:
+    file = dissect(data)
+    if isinstance(file, Trouble):
+        return 0
+    label = file.label("Revises") if code is Code.STALE_REVISES else None
+    if label is not None:
+        return line_number(file.text, label[0])
+    declared = file.declared.get(_NAMES.get(code, "down_revision"))
+    return declared.line if declared else 0
+
+
+@examination()
+def traces_in(facts: Facts, trees: Trees) -> dict[str, Traces]:
+    """What each revision leaves behind in a schema, by its id."""
+    data = trees.read({revision.blob for revision in facts.merged.revisions.values()}).data
+    return {
+        revision.id: traces_of(operations_of(data[revision.blob]))
+        for revision in facts.merged.revisions.values()
+        if revision.blob in data
+    }
+
+
+def version_table_of(facts: Facts, trees: Trees) -> VersionTableNames:
+    """The version table of an environment, as far as its `env.py` says so in plain words."""
+    script = facts.environment.script_location
+    entry = None if script is None else trees.target.entries.get(join(script, "env.py"))
+    if entry is None:
+        return VersionTableNames(computed=("version_table", "version_table_schema"))
+    data = trees.read([entry.oid]).data
+    return version_table_in(data[entry.oid]) if entry.oid in data else VersionTableNames()

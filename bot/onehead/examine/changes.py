@@ -1,4 +1,4 @@
-"""From a plan to the files it changes, in the house's own style; nothing is written here.
+"""From a plan to the files it changes, in the project's own style. Nothing is written here.
 
 Every set of changes is read again and judged before it is given out: a repair that would not leave exactly the heads
 it promises becomes a refusal.
@@ -12,9 +12,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from onehead.databases.model import OwnDatabase
 from onehead.errors import UsageError
-from onehead.flows.examine import Trees
-from onehead.flows.policy import policies_in
+from onehead.examine.examine import Trees, policies_in
 from onehead.gitrepo.tree import SYMLINK
 from onehead.plan.facts import Facts
 from onehead.plan.forks import forks_of
@@ -392,3 +392,20 @@ def _prove(facts: Facts, after: Graph | None) -> None:
     own = [fork for fork in forks if facts.head is None or fork.introduced_by == "head"]
     if own or after.cycles or after.duplicates.keys() - facts.target.duplicates.keys():
         raise CannotEdit(0, "the repaired chain would still not be at one head")
+
+
+def own_databases(repairs: Repairs) -> dict[str, OwnDatabase]:
+    """Environment path → such a database; nothing for environments where nothing moves."""
+    moving = [e for e in repairs.examination.environments if isinstance(e.plan, Reparent | Reissue)]
+    if not moving:
+        return {}
+    from onehead.databases.remedy import own_database  # noqa: PLC0415 - loads Alembic, which a merge need not pay
+
+    found = {}
+    for examined in moving:
+        path = examined.facts.environment.path
+        after = repairs.promised.get(path)
+        own = None if after is None else own_database(examined.facts.head, examined.plan, after)
+        if own is not None:
+            found[path] = own
+    return found

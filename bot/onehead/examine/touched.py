@@ -1,4 +1,4 @@
-"""May a push concern an environment at all? Told from the changed paths, so that most pushes wait for nothing more.
+"""May a push concern an environment at all? Decided by the changed paths, so that most pushes wait for nothing more.
 
 Whatever can't be excluded counts as touched and is judged. Excluded is a push whose changed files are neither
 

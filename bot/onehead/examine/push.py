@@ -6,9 +6,8 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from onehead.errors import CannotJudge
-from onehead.flows.examine import examine
-from onehead.flows.memory import Memory
-from onehead.flows.policy import read_policy
+from onehead.examine.examine import examine, read_policy
+from onehead.examine.read import Memory
 from onehead.gitrepo.git import Git
 from onehead.gitrepo.process import ShallowHistory
 from onehead.gitrepo.pushed import Update

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from onehead.errors import OneheadError
-from onehead.flows import ours
-from onehead.flows.changes import Repairs
-from onehead.flows.examine import Trees, examine
+from onehead.examine import naming
+from onehead.examine.changes import Repairs
+from onehead.examine.examine import Trees, examine
 from onehead.gitrepo import commit
 from onehead.gitrepo.commit import Draft, Signature, commit_message, write_commits
 from onehead.gitrepo.git import Git
@@ -79,7 +79,7 @@ class Written:
     kind: str
 
 
-def write_repair(git: Git, repairs: Repairs, trees: Trees, *, author: str = ours.AUTHOR) -> Written | None:
+def write_repair(git: Git, repairs: Repairs, trees: Trees, *, author: str = naming.AUTHOR) -> Written | None:
     """Write the commits of a repair; `None` where there is nothing to write.
 
     Raises:
@@ -91,7 +91,7 @@ def write_repair(git: Git, repairs: Repairs, trees: Trees, *, author: str = ours
     if not changes:
         return None
     examination = repairs.examination
-    signature = Signature(author, ours.EMAIL, _date(git, examination))
+    signature = Signature(author, naming.EMAIL, _date(git, examination))
     kinds = {e.plan.kind for e in examination.environments if e.facts.environment.path in repairs.changes}
     kind = next(kind for kind in ("reissue", "reparent", "merge") if kind in kinds)
     below = [_merge_of_target(git, repairs, trees)] if _needs_target(repairs) else []
@@ -108,7 +108,7 @@ def merged_commit(git: Git, base: str, head: str) -> str | None:
     tree = write_clean_merge(git, base, head)
     if tree is None:
         return None
-    signature = Signature(ours.AUTHOR, ours.EMAIL, describe(git, [head])[head].date)
+    signature = Signature(naming.AUTHOR, naming.EMAIL, describe(git, [head])[head].date)
     [sha] = write_commits(git, base, [Draft("What merging would give\n", (), commit.Merge(head, tree))], signature)
     return sha
 

@@ -1,16 +1,15 @@
-"""The crossroads of all doors: a repository and one or two commits in, a judged examination out."""
+"""Examine a repository: read trees, judge, plan. Every entry point calls this."""
 
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from onehead.flows.memory import Memory
-from onehead.flows.policy import policies_in
-from onehead.flows.reading import (
+from onehead.examine.read import (
     Chain,
     Listing,
+    Memory,
     ReadBlobs,
     Reading,
     Survey,
@@ -21,19 +20,56 @@ from onehead.flows.reading import (
 )
 from onehead.gitrepo.git import Git
 from onehead.gitrepo.merge import MergedTree, merge_trees, taken_over
-from onehead.gitrepo.tree import Contents, Entry, Tree, list_changed, list_tree, read
+from onehead.gitrepo.tree import SUBMODULE, SYMLINK, Contents, Entry, Tree, list_changed, list_tree, parse_listing, read
+from onehead.gitrepo.worktree import checked_out, uncommitted
 from onehead.plan.conflicts import Meeting, findings_about
 from onehead.plan.decide import decide
 from onehead.plan.facts import Evidence, Facts
 from onehead.plan.findings import Code, Finding
 from onehead.plan.judge import configuration_findings, judge, named, policy_findings
 from onehead.plan.plans import Merge
-from onehead.plan.policy import FILES, Policy, PolicyRead, Strategy
+from onehead.plan.policy import FILES, Policy, PolicyRead, Strategy, read_policy_files
 from onehead.plan.verdict import Coverage, Examination, Examined, Point, Unjudged
 from onehead.revisions.graph import Graph
 from onehead.revisions.model import MAX_ID, Revision
 from onehead.revisions.parse import MAX_BYTES
 from onehead.revisions.parsers import examination
+from onehead.revisions.path_hints import is_revision_file
+
+_LARGEST = 1024 * 1024
+"""Bytes; a configuration of this size is none."""
+_DIRECTORY = "040000"
+
+
+def read_policy(git: Git, sha: str) -> PolicyRead:
+    """What a commit says that its repository wants.
+
+    Raises:
+        OneheadError: there is no such commit.
+    """
+    entries = parse_listing(git.run("ls-tree", "-z", "--full-tree", "--end-of-options", sha, *FILES))
+    return policies_in([entries], lambda oids: read(git, oids, _LARGEST))[0]
+
+
+def policies_in(trees: Sequence[Mapping[str, Entry]], read_blobs: ReadBlobs) -> list[PolicyRead]:
+    """The policies of trees whose listing is known, read at once."""
+    found = [{path: tree[path] for path in FILES if path in tree} for tree in trees]
+    oids = {entry.oid for entries in found for entry in entries.values() if _is_file(entry)}
+    data = read_blobs(oids).data if oids else {}
+    return [_policy(entries, data) for entries in found]
+
+
+def _policy(entries: Mapping[str, Entry], data: Mapping[str, bytes]) -> PolicyRead:
+    """A link is not followed: what it stands for may lie outside of what the target's people look at."""
+    plain = {path: entry.oid for path, entry in entries.items() if _is_file(entry)}
+    unread = {path: "is too large" for path, oid in plain.items() if oid not in data}
+    unread |= {path: "is a symbolic link" for path, entry in entries.items() if entry.mode == SYMLINK}
+    return read_policy_files({path: data[oid] for path, oid in plain.items() if oid in data}, unread)
+
+
+def _is_file(entry: Entry) -> bool:
+    return entry.mode not in (SYMLINK, SUBMODULE, _DIRECTORY)
+
 
 GatherEvidence = Callable[[Facts, Policy], Evidence]
 """Looks for the revisions that a repair could move on every other branch and tag."""
@@ -215,7 +251,7 @@ def _meetings(facts: Facts, findings: tuple[Finding, ...], read_blobs: ReadBlobs
     side = "target" if facts.head is None else "head"
     if not any(f.code in (Code.COLLISION, Code.FORK) and f.introduced_by == side for f in findings):
         return ()
-    from onehead.flows.both_sides import meetings_of  # noqa: PLC0415
+    from onehead.examine.conflicts import meetings_of  # noqa: PLC0415
 
     return meetings_of(facts, read_blobs)
 
@@ -359,3 +395,25 @@ def _inside(path: str, chain: Chain) -> bool:
         posixpath.dirname(path) == place.path or path.startswith(f"{place.path}/")
         for place in chain.environment.locations
     )
+
+
+def no_comparison(target: str) -> Unjudged:
+    """Only the target was named, so it is not known whether a branch was meant to be compared with it."""
+    message = f"what a branch would bring, for none was compared with `{target}`."
+    message += f" Add `--head BRANCH`, or use `--at {target}`."
+    return Unjudged("no-comparison", message)
+
+
+def uncommitted_revisions(git: Git, examination: Examination, trees: Trees) -> tuple[Unjudged, ...]:
+    """Revision files of the work tree that are not committed, where the commit that is judged is checked out."""
+    here = checked_out(git) if examination.environments else None
+    if here is None or here[1] != (examination.head or examination.target).sha:
+        return ()
+    places = [place for examined in examination.environments for place in examined.facts.environment.locations]
+    folders = {place.path: place.recursive is True for place in places if not place.blocked}
+    paths = tuple(uncommitted(here[0], (trees.head or trees.target).entries, folders, is_revision_file))
+    if not paths:
+        return ()
+    what = "a revision file that is" if len(paths) == 1 else f"{len(paths)} revision files that are"
+    message = f"{what} in the work tree and not committed: {named(paths)}. Commit, and check again."
+    return (Unjudged("uncommitted", message, paths),)
