@@ -9,8 +9,8 @@ import pytest
 from onehead.plan.findings import Code
 from onehead.plan.plans import Merge, ReasonCode, Refuse, Reparent
 from onehead.reports.comment import Remark, comment
-from onehead.reports.places import places
-from onehead.reports.text import report
+from onehead.reports.parts import places
+from onehead.reports.terminal import report
 from tests.flows.ends import Repaired, repaired
 from tests.migrations import chain, project, revision
 from tests.real_alembic import Deployment, checked_out

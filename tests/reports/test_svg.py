@@ -8,9 +8,8 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from onehead.reports.outline import outline
-from onehead.reports.picture import whole_picture
-from onehead.reports.svg import lanes_of, svg
+from onehead.reports.graph import outline, whole_picture
+from onehead.reports.graph_formats import lanes_of, svg
 from onehead.revisions.graph import Graph
 from onehead.revisions.model import Revision
 from tests.chains import graph

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from onehead.entrypoints.examining import Work, examined
 from onehead.entrypoints.terminal import painter
-from onehead.reports.text import is_repairable, named_again, report
+from onehead.reports.terminal import is_repairable, named_again, report
 
 if TYPE_CHECKING:
     from onehead.plan.findings import Code
@@ -43,7 +43,7 @@ def _fix(work: Work, examination: Examination, options: argparse.Namespace) -> s
 def _machine_readable(work: Work, changes: dict[str, tuple[FileChange, ...]], form: str) -> str:
     """Each format is loaded only when it is asked for: `check` runs in every commit."""
     if form == "junit":
-        from onehead.reports.junit import junit  # noqa: PLC0415
+        from onehead.reports.formats import junit  # noqa: PLC0415
 
         return junit(work.examination, _lines(work), work.found)
     import json  # noqa: PLC0415
@@ -52,11 +52,11 @@ def _machine_readable(work: Work, changes: dict[str, tuple[FileChange, ...]], fo
         from importlib.metadata import version  # noqa: PLC0415
 
         from onehead.entrypoints.pages import help_address  # noqa: PLC0415
-        from onehead.reports.sarif import sarif  # noqa: PLC0415
+        from onehead.reports.formats import sarif  # noqa: PLC0415
 
         log = sarif(work.examination, version("onehead"), _lines(work), help_address())
         return json.dumps(log, indent=2) + "\n"
-    from onehead.reports.document import document  # noqa: PLC0415
+    from onehead.reports.formats import document  # noqa: PLC0415
 
     return json.dumps(document(work.examination, changes, _lines(work)), indent=2) + "\n"
 

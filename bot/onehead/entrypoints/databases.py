@@ -18,7 +18,7 @@ from onehead.gitrepo.process import as_typed
 from onehead.gitrepo.refs import resolve
 from onehead.plan.facts import Evidence
 from onehead.plan.verdict import Point
-from onehead.reports.databases import Listed, databases_document, databases_text
+from onehead.reports.doctor import Listed, databases_document, databases_text
 
 
 def run(options: argparse.Namespace) -> int:

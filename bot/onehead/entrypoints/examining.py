@@ -17,7 +17,7 @@ from onehead.gitrepo.git import Git
 from onehead.plan.facts import Evidence, Facts
 from onehead.plan.policy import Policy, Strategy
 from onehead.plan.verdict import Examination, Point
-from onehead.reports.text import short_ref
+from onehead.reports.terminal import short_ref
 
 if TYPE_CHECKING:
     from onehead.examine.changes import Repairs

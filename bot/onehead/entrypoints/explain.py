@@ -22,7 +22,7 @@ from onehead.gitrepo.git import Git
 from onehead.gitrepo.refs import resolve
 from onehead.plan.facts import Evidence
 from onehead.plan.verdict import Point
-from onehead.reports.explained import CrashLog, explained_text
+from onehead.reports.crash import CrashLog, explained_text
 
 MAX_BYTES = 8 * 1024 * 1024
 """Of a longer log only the end is read: that is where a crash stands."""

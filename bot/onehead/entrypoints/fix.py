@@ -21,11 +21,10 @@ from onehead.gitrepo.git import Git
 from onehead.gitrepo.refs import describe, list_refs
 from onehead.gitrepo.worktree import taking
 from onehead.plan.verdict import Examination
-from onehead.reports.diff import diff, painted
-from onehead.reports.document import document
-from onehead.reports.own_database import own_database_document, own_database_lines
-from onehead.reports.places import Lines
-from onehead.reports.text import repair_report, short_ref
+from onehead.reports.formats import document
+from onehead.reports.parts import Lines, diff, painted
+from onehead.reports.states import own_database_document, own_database_lines
+from onehead.reports.terminal import repair_report, short_ref
 
 
 def run(options: argparse.Namespace) -> int:

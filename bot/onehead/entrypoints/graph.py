@@ -15,8 +15,8 @@ from onehead.gitrepo.git import Git
 from onehead.gitrepo.refs import resolve
 from onehead.gitrepo.tree import list_tree, read
 from onehead.plan.verdict import Coverage, Point
-from onehead.reports.chains import Chains, chains_document, chains_text
-from onehead.reports.picture import Picture, full_picture, picture_around, whole_picture
+from onehead.reports.graph import Picture, full_picture, picture_around, whole_picture
+from onehead.reports.graph_formats import Chains, chains_document, chains_text
 from onehead.revisions.graph import Graph
 from onehead.revisions.parse import MAX_BYTES
 
@@ -86,9 +86,9 @@ def _drawn(chains: Chains, pictures: dict[str, Picture], form: str) -> str:
     if form == "text":
         return chains_text(chains, pictures, painter(sys.stdout))
     if form == "svg":
-        from onehead.reports.svg import svg  # noqa: PLC0415
+        from onehead.reports.graph_formats import svg  # noqa: PLC0415
 
         return svg(pictures)
-    from onehead.reports.mermaid import mermaids  # noqa: PLC0415
+    from onehead.reports.graph_formats import mermaids  # noqa: PLC0415
 
     return mermaids(pictures)

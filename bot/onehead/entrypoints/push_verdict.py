@@ -16,7 +16,7 @@ from onehead.examine.touched import MAX_LOOKED_AT
 from onehead.gitrepo.git import Git
 from onehead.gitrepo.process import OutOfTime
 from onehead.plan.verdict import objections
-from onehead.reports.push import TAKEN_TOGETHER, acceptance, heads_up, not_judged, not_looked_ahead, refusal
+from onehead.reports.terminal import TAKEN_TOGETHER, acceptance, heads_up, not_judged, not_looked_ahead, refusal
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Self, TextIO
 
 from onehead.entrypoints.screen import Screen, bare
-from onehead.reports.paint import Paint, plain
+from onehead.reports.parts import Paint, plain
 
 _COLOURS = {
     "good": "1;32",

@@ -31,9 +31,8 @@ from onehead.live.masking import HIDDEN, mask_urls
 from onehead.plan.facts import Evidence, Facts
 from onehead.plan.forks import forks_of
 from onehead.plan.verdict import Examination, Point
-from onehead.reports.text import coverage_line
-from onehead.reports.verification import verification_text
-from onehead.reports.verification_forms import verification_document, verification_junit
+from onehead.reports.terminal import coverage_line
+from onehead.reports.verification import verification_document, verification_junit, verification_text
 from onehead.terminal_text import shown
 from onehead.throwaway import throwaway
 from onehead.verify.model import Limits, Verification

@@ -19,7 +19,7 @@ from onehead.operations.read import read as operations_of
 from onehead.plan.facts import Facts
 from onehead.plan.findings import Code
 from onehead.plan.verdict import Examination
-from onehead.reports.places import MOST_SHOWN
+from onehead.reports.parts import MOST_SHOWN
 from onehead.revisions.edit import Trouble, dissect
 from onehead.revisions.environments import join
 from onehead.revisions.parse import MAX_BYTES, parse

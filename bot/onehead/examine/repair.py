@@ -25,7 +25,7 @@ from onehead.plan.findings import Side
 from onehead.plan.plans import Merge, Plan, Reissue, Reparent
 from onehead.plan.repairs import BEFORE
 from onehead.plan.verdict import Examination, Point
-from onehead.reports.text import short_ref
+from onehead.reports.terminal import short_ref
 from onehead.revisions.graph import Graph
 from onehead.revisions.model import FileChange
 

@@ -19,10 +19,9 @@ from onehead.plan.forks import forks_of
 from onehead.plan.plans import Merge, Reparent
 from onehead.plan.verdict import Point
 from onehead.quoting import code, inline_code
-from onehead.reports.answers import Explained, explanation
 from onehead.reports.comment import leading_plan, one_line
-from onehead.reports.doctor_answer import doctor_answer
-from onehead.reports.picture import recent_picture
+from onehead.reports.graph import recent_picture
+from onehead.reports.replies import Explained, doctor_answer, explanation
 
 _NAMES_A_REVISION = (Trouble.CANNOT_LOCATE, Trouble.MISSING_PARENT)
 

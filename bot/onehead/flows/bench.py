@@ -32,7 +32,7 @@ from onehead.plan.facts import Facts
 from onehead.plan.policy import Policy, Strategy
 from onehead.plan.rivals import Brought, brought
 from onehead.plan.verdict import Examination, Point
-from onehead.reports.diff import diff
+from onehead.reports.parts import diff
 
 HEADS = "refs/heads/"
 

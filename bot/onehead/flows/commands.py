@@ -26,8 +26,8 @@ from onehead.jobs.job import CommandGiven
 from onehead.plan.plans import Nothing, Plan, ReasonCode, Refuse, Reissue
 from onehead.plan.policy import Strategy
 from onehead.quoting import code, inline, inline_code
-from onehead.reports.answers import Answer, help_text, reply
 from onehead.reports.comment import leading_plan, one_line
+from onehead.reports.replies import Answer, help_text, reply
 
 log = structlog.get_logger(__name__)
 

@@ -22,7 +22,7 @@ from onehead.flows.scope import out_of_reach
 from onehead.flows.troubles import NO_STATUS, NOT_ENDED, page
 from onehead.forge.intents import ensure_status
 from onehead.forge.models import Repository, RepositoryName, StatusState
-from onehead.reports import endings
+from onehead.reports import short_comments
 
 _DAY_AND_MORE = 25 * 60 * 60.0
 """Seconds. Each service looks at each of its repositories once a day, whether anything has happened there or not."""
@@ -60,7 +60,7 @@ def leave(bench: Bench) -> None:
     for pull in pulls:
         with bench.troubles.apart(page(pull.number), NOT_ENDED):
             remove_laid_ready(bench, pull)
-            say.end(bench, pull.number, endings.left())
+            say.end(bench, pull.number, short_comments.left())
     judged = {head.sha for pull in bench.pulls if (head := bench.head_of(pull)) is not None}
     judged |= {target.point.sha for target in bench.targets.values()}
     judged |= {bench.heads[name] for name in worth_judging(bench, bench.heads)}

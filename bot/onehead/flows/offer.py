@@ -30,7 +30,7 @@ from onehead.plan.forks import forks_of
 from onehead.plan.plans import ReasonCode
 from onehead.quoting import code, inline, inline_code
 from onehead.reports.comment import pull_body, pull_title
-from onehead.reports.text import short_ref
+from onehead.reports.terminal import short_ref
 
 log = structlog.get_logger(__name__)
 

@@ -21,7 +21,7 @@ from onehead.forge.intents import Marker, ensure_comment, ensure_status
 from onehead.forge.models import PullRequest, Status
 from onehead.plan.rivals import Rival
 from onehead.reports.comment import Remark
-from onehead.reports.endings import Ending, ending_text
+from onehead.reports.short_comments import Ending, ending_text
 
 PROBLEM, HEADS_UP, WARNED, ENDED = "problem", "heads-up", "warned", "ended"
 """What the one comment is about at present; kept in its marker."""

@@ -18,7 +18,7 @@ from onehead.forge.models import PullRequest, StatusState
 from onehead.plan.rivals import Rival
 from onehead.plan.verdict import Examination, Point
 from onehead.reports.comment import one_line, warned
-from onehead.reports.heads_up import rivals_line, waits
+from onehead.reports.short_comments import rivals_line, waits
 
 READY = "Next: mark it as ready; the repair is offered then."
 APPLY = "Next: comment /onehead apply, or take the patch from the comment."

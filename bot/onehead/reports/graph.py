@@ -1,15 +1,22 @@
-"""What a drawing of the chain shows: the neighbourhood that matters, long straight runs folded into one edge."""
+"""What a drawing of the chain shows, and the drawing as lines of text.
+
+A revision stands under its dominator: the nearest revision that every way to it passes. For an only child that is its
+parent; for a merge it is the place where its parents parted, so what follows a merge returns to the main line.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Literal, NamedTuple
 
 from onehead.plan.facts import Facts
 from onehead.plan.forks import Fork, forks_of
 from onehead.plan.plans import Merge, Plan, Reissue, Reparent
+from onehead.quoting import cut_words
+from onehead.reports.parts import Paint, plain, visible
 from onehead.revisions.graph import Graph
 from onehead.revisions.model import Revision
+from onehead.wording import listed, shortened
 
 Owner = Literal["target", "head", "repair"]
 
@@ -233,3 +240,139 @@ def _with_repair(picture: Picture, plan: Plan) -> Picture:
             return picture._replace(nodes=tuple(nodes), edges=tuple(edges))
         case _:
             return picture
+
+
+Turn = Literal["start", "straight", "side", "last side"]
+"""How a revision hangs on the one above: a line of its own, straight below it, as one of its sides, as the last one."""
+
+
+class Place(NamedTuple):
+    """One line of the outline.
+
+    Attributes:
+        id: the revision.
+        turn: how it hangs on its dominator.
+        bars: for every level of indentation, whether the line of that level goes on below.
+        parents: its edges from parents, in drawing order.
+    """
+
+    id: str
+    turn: Turn
+    bars: tuple[bool, ...]
+    parents: tuple[Edge, ...]
+
+
+def outline(picture: Picture) -> Iterator[Place]:
+    """Every revision of the picture once, each after all its parents; what a repair would add is left out."""
+    place = {node.id: number for number, node in enumerate(picture.nodes) if node.owner != "repair"}
+    parents: dict[str, list[Edge]] = {id_: [] for id_ in place}
+    for edge in picture.edges:
+        # In a circle one edge leads backwards: it is not followed.
+        if not edge.repair and place.get(edge.parent, len(place)) < place.get(edge.child, -1):
+            parents[edge.child].append(edge)
+    under = _dominators(parents)
+    below: dict[str | None, list[str]] = {None: []}
+    for id_ in place:
+        below.setdefault(under[id_], []).append(id_)
+    todo: list[tuple[str, Turn, tuple[bool, ...]]] = [(id_, "start", ()) for id_ in reversed(below[None])]
+    while todo:
+        id_, turn, bars = todo.pop()
+        yield Place(id_, turn, bars, tuple(parents[id_]))
+        inner = bars if turn in ("start", "straight") else (*bars, turn == "side")
+        todo += reversed(_hung(below.get(id_, []), parents, inner))
+
+
+def _hung(
+    children: list[str], parents: dict[str, list[Edge]], bars: tuple[bool, ...]
+) -> list[tuple[str, Turn, tuple[bool, ...]]]:
+    """How the revisions under one hang on it: sides first, then the merges that close them, the last one straight."""
+    if len(children) == 1:
+        return [(children[0], "straight", bars)]
+    ordered = sorted(children, key=lambda id_: len(parents[id_]) > 1)
+    turns: list[Turn] = ["side"] * len(ordered)
+    if ordered:
+        turns[-1] = "straight" if len(parents[ordered[-1]]) > 1 else "last side"
+    return [(id_, turn, bars) for id_, turn in zip(ordered, turns, strict=True)]
+
+
+def _dominators(parents: dict[str, list[Edge]]) -> dict[str, str | None]:
+    """Id → the nearest revision that every way to it passes; `None` where there is no such one."""
+    under: dict[str, str | None] = {}
+    depth: dict[str | None, int] = {None: 0}
+    for id_, edges in parents.items():
+        found: str | None = edges[0].parent if edges else None
+        for edge in edges[1:]:
+            other: str | None = edge.parent
+            while found != other:
+                if depth[found] >= depth[other]:
+                    found = under[found] if found is not None else None
+                else:
+                    other = under[other] if other is not None else None
+        under[id_], depth[id_] = found, depth[found] + 1
+    return under
+
+
+_LEADS = {"start": "", "straight": "", "side": "├─", "last side": "└─"}
+
+
+def draw(picture: Picture, names: dict[str, str], paint: Paint = plain, *, with_older: bool = False) -> list[str]:
+    """Lines that show who follows whom.
+
+    Each revision is drawn once: below its parent, indented where several follow the same one, and a merge where the
+    sides that it joins have been drawn, back on the line from which they parted.
+
+    Args:
+        picture: what to draw.
+        names: owner ("target", "head", "repair") → how to name that side at the end of a line.
+        paint: colours.
+        with_older: say where older revisions are not drawn at the beginning of a line.
+    """
+    nodes = {node.id: node for node in picture.nodes}
+    width = max((len(_name(node.id)) for node in picture.nodes), default=0)
+    lines: list[str] = []
+    for place in outline(picture):
+        if place.turn == "start" and not place.parents and lines:
+            lines.append("")
+        indent = "  " + "".join("│ " if bar else "  " for bar in place.bars)
+        lines += _folds(place, indent)
+        node = nodes[place.id]
+        if with_older and node.parents and not place.parents:
+            lines.append(f"{indent}⋮ older ones")
+        lines.append(f"{indent}{_LEADS[place.turn]}{_line(node, names.get(node.owner, ''), width, paint)}")
+    for node in picture.nodes:
+        if node.owner == "repair":
+            joined = listed([_name(edge.parent) for edge in picture.edges if edge.child == node.id])
+            lines.append(f"  {paint('repair', '◆ ' + node.id)}  would join {joined}")
+    for edge in picture.edges:
+        if edge.repair and nodes[edge.child].owner != "repair":
+            new = f", as {_name(edge.new_id)}" if edge.new_id else ""
+            words = f"◆ repair: {_name(edge.child)} would follow {_name(edge.parent)}{new}"
+            lines.append(f"  {paint('repair', words)}")
+    if picture.left_out:
+        lines.append(f"  … and {picture.left_out} more where lines part, meet or end")
+    return lines
+
+
+def _name(id_: str) -> str:
+    return visible(shortened(id_))
+
+
+def _line(node: Node, name: str, width: int, paint: Paint) -> str:
+    mark = paint(node.owner, "●" if node.is_head else "○")
+    said = [paint(node.owner, _name(node.id).ljust(width)), cut_words(visible(node.doc), 50)]
+    if len(node.parents) > 1:
+        said.append(f"joins {listed([*map(_name, node.parents)])}")
+    if node.is_head:
+        said.append(f"← head, {visible(name)}" if name else "← head")
+    elif name:
+        said.append(f"({visible(name)})")
+    return f"{mark} {'  '.join(filter(None, said))}".rstrip()
+
+
+def _folds(place: Place, indent: str) -> list[str]:
+    lead = "" if place.turn in ("start", "straight") else "│ "
+    return [
+        f"{indent}{lead}⋮ {edge.folded} more" + (f" after {_name(edge.parent)}" if len(place.parents) > 1 else "")
+        for edge in place.parents
+        if edge.folded
+    ]

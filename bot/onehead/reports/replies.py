@@ -1,31 +1,170 @@
-"""What commands are answered: values in, the texts of `templates/answer/` out."""
+"""What commands are answered: values in, the texts of `templates/answer/` out.
+
+Values in, the text of `templates/answer/doctor.md.j2` out.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from onehead.commands.grammar import COMMANDS, usage
 from onehead.databases.crash_log import Crash
-from onehead.databases.model import Account, StateTable
-from onehead.databases.states import spoken
+from onehead.databases.model import Account, Diagnosis, StateTable, Way
+from onehead.databases.states import MOST_RUNS, THE_MERGE, Outcome, Whereabouts, spoken
 from onehead.plan.facts import Facts
 from onehead.plan.forks import forks_of
 from onehead.plan.plans import Nothing, Plan, ReasonCode
-from onehead.plan.verdict import Examination, Examined
+from onehead.plan.verdict import Examination, Examined, Point
 from onehead.quoting import code, inline, inline_code
 from onehead.render import environment
-from onehead.reports.crash_reader import Background
-from onehead.reports.crashes import ANOTHER_CAUSE, meaning
-from onehead.reports.endings import compared
-from onehead.reports.explained import concerns
-from onehead.reports.mermaid import mermaid
-from onehead.reports.picture import fork_picture, recent_picture
-from onehead.reports.sides import MOST_SIDES
-from onehead.reports.state_table import COLUMNS, MARKS, here_mark, table_rows
-from onehead.reports.text import coverage_line, short_ref
+from onehead.reports.crash import ANOTHER_CAUSE, concerns, meaning
+from onehead.reports.doctor import NO_WAY, told
+from onehead.reports.graph import fork_picture, recent_picture
+from onehead.reports.graph_formats import mermaid
+from onehead.reports.short_comments import compared
+from onehead.reports.sql_crashes import Background
+from onehead.reports.states import COLUMNS, MARKS, here_mark, table_rows
+from onehead.reports.terminal import coverage_line, short_ref
 from onehead.revisions.graph import Graph
 from onehead.wording import listed, shortened
+
+_PULL = re.compile(r"pull request (#\d+)")
+
+
+def doctor_answer(
+    diagnoses: Mapping[str, Diagnosis], places: Mapping[str, Whereabouts], merged: Mapping[str, Outcome], target: Point
+) -> str:
+    """The answer to `/onehead doctor`.
+
+    Args:
+        diagnoses: path of an environment → what ails the database, seen from there.
+        places: rows that the files don't declare → where they stand otherwise.
+        merged: path of a forked environment → what an upgrade does once its heads are merged.
+        target: the deployed branch whose files were read.
+    """
+    branch = short_ref(target.ref)
+    values = [_diagnosed(path, each, places, merged.get(path), branch) for path, each in diagnoses.items()]
+    read = f"{code(branch)} at {target.sha[:10]}"
+    return environment().get_template("answer/doctor.md.j2").render(environments=values, read=read).strip()
+
+
+def _diagnosed(
+    path: str, diagnosis: Diagnosis, places: Mapping[str, Whereabouts], merged: Outcome | None, target: str
+) -> dict[str, Any]:
+    rows = [row.text for row in diagnosis.rows or ()]
+    command = f"alembic upgrade {diagnosis.target}"
+    claimed = sum(revision.claimed for revision in diagnosis.revisions.values())
+    return {
+        "path": code(path),
+        "rows": " and ".join(map(code, rows)) or "no row",
+        "share": f"Its rows stand for {claimed} of {len(diagnosis.revisions)} revisions; no table was looked at.",
+        "next_upgrade": _told(command, diagnosis.outcome),
+        "once_merged": _told(command, merged, "once the heads are merged, ") if merged else "",
+        "complaints": [
+            {
+                "severity": complaint.severity,
+                "code": str(complaint.ailment),
+                "message": inline_code(words.message),
+                "next": inline_code(words.next),
+                "question": inline_code(words.question),
+                "see": _pulls([ref for name in complaint.names for ref in places.get(name, Whereabouts()).refs]),
+            }
+            for complaint in diagnosis.complaints
+            for words in [told(complaint, diagnosis, places, target)]
+        ],
+        "ways": [_way(way) for way in diagnosis.ways],
+        "no_way": "" if diagnosis.ways or diagnosis.is_healthy else NO_WAY,
+    }
+
+
+def _told(command: str, outcome: Outcome, when: str = "") -> str:
+    mark = {"ok": ":white_check_mark:", "error": ":x:", "loss": ":warning:", "repeat": ":warning:"}[outcome.kind]
+    runs = [id_ for id_ in outcome.runs if id_ != THE_MERGE]
+    match outcome.kind:
+        case "error":
+            does = f"stops: {inline(outcome.error or '', 300)}"
+        case "loss":
+            does = f"exits without an error, but {inline(spoken(outcome), 300)}"
+        case "repeat":
+            does = f"does not see that {inline(spoken(outcome), 300)}"
+        case _ if runs:
+            does = f"runs {' '.join(map(code, runs)) if len(runs) <= MOST_RUNS else inline(spoken(outcome), 300)}"
+        case _:
+            does = "has nothing to do"
+    return f"{mark} {when}{code(command)} {does}."
+
+
+def _way(way: Way) -> dict[str, Any]:
+    return {
+        "condition": inline_code(way.condition),
+        "steps": [
+            {
+                "command": code(step.command),
+                "effect": step.effect,
+                "destructive": step.effect == "destructive",
+                "why": inline_code(step.why),
+            }
+            for step in way.steps
+        ],
+    }
+
+
+def _pulls(refs: list[str]) -> str:
+    """The pull requests among some refs, as links."""
+    found = [match[1] for match in map(_PULL.fullmatch, refs) if match]
+    return " and ".join(dict.fromkeys(found))
+
+
+MOST_SIDES = 8
+"""Sides of a fork that a comment tells of."""
+
+
+def sides(
+    facts: Facts, examination: Examination, tables: Iterable[StateTable], brought_by: Mapping[str, str]
+) -> list[dict[str, str]]:
+    """One line per side.
+
+    Args:
+        facts: the environment.
+        examination: the verdict.
+        tables: of its forks.
+        brought_by: path of a revision file → who brought it, as Markdown.
+    """
+    names = {"target": code(short_ref(examination.target.ref)), "head": "this branch"}
+    found: list[dict[str, str]] = []
+    left_out = 0
+    for fork in (table.fork for table in tables):
+        shared = facts.merged.ancestors(*fork.points)
+        # The branch's own are told of first where not all can be.
+        heads = (
+            fork.heads if len(fork.heads) <= MOST_SIDES else [*fork.new, *(h for h in fork.heads if h not in fork.new)]
+        )
+        shown = heads[: max(0, MOST_SIDES - len(found))]
+        left_out += len(heads) - len(shown)
+        for head in shown:
+            ids = facts.merged.parents_first(facts.merged.ancestors(head) - shared)
+            people = [brought_by.get(facts.merged.revisions[id_].path, "") for id_ in ids]
+            found.append(
+                {
+                    "name": names["head" if head in fork.new else "target"],
+                    "revisions": _listed([_named(facts, id_) for id_ in ids]),
+                    "brought_by": listed(list(dict.fromkeys(filter(None, people))), last=", ") or "?",
+                }
+            )
+    if left_out:
+        found.append({"name": f"and {left_out} more", "revisions": "", "brought_by": ""})
+    return found
+
+
+def _named(facts: Facts, id_: str) -> str:
+    return f"{code(shortened(id_), in_table=True)} {inline(facts.merged.revisions[id_].doc, 60)}".strip()
+
+
+def _listed(items: list[str], most: int = 4) -> str:
+    rest = len(items) - most
+    return "<br>".join(items[:most]) + (f"<br>and {rest} more" if rest > 0 else "")
 
 
 class Answer(NamedTuple):
