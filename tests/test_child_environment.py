@@ -207,7 +207,7 @@ def test_no_verb_hands_onehead_s_variables_on(
 
 def test_the_service_starts_nothing_with_its_secrets_while_it_loads(dumps: Dumps) -> None:
     """GitPython asks git for its version as soon as it is imported."""
-    code = "import os, onehead.wiring; print(os.environ['ONEHEAD_TOKEN'])"
+    code = "import os, onehead.service.serve; print(os.environ['ONEHEAD_TOKEN'])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout == "s3cret\n"
     assert [name for seen in dumps.seen() for name in seen if name.startswith("ONEHEAD_")] == []

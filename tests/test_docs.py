@@ -30,22 +30,22 @@ from prometheus_client.parser import text_string_to_metric_families
 from starlette.routing import Route
 
 from onehead import errors
-from onehead.commands.grammar import COMMANDS, MOST, usage
 from onehead.databases import reported
 from onehead.databases.crash_log import read_log
 from onehead.databases.inspect import SECONDS_TO_ANSWER, SECONDS_TO_WAIT_FOR_LOCKS
 from onehead.databases.model import Ailment, Effect
 from onehead.databases.reported import MOST_HELD
-from onehead.entrypoints import cli, report_door, request_body, webhook
+from onehead.entrypoints import cli
 from onehead.entrypoints import verbs as command_line
-from onehead.entrypoints.health import Health
-from onehead.entrypoints.metrics import Metrics
 from onehead.examine.ledger import MOST_DATABASES
-from onehead.flows.setup import OLDEST
 from onehead.forge.webhooks import HOOK_PATH
-from onehead.jobs.embedded import EmbeddedEngine
 from onehead.plan.findings import KINDS, Code
 from onehead.plan.plans import Plan, ReasonCode
+from onehead.service import web
+from onehead.service.command_syntax import COMMANDS, MOST, usage
+from onehead.service.engine import EmbeddedEngine
+from onehead.service.setup import OLDEST
+from onehead.service.web import Health, Metrics
 from onehead.settings import SETTINGS
 from tests.entrypoints.doors import no_reports
 from tests.entrypoints.terminal_runs import Done
@@ -146,8 +146,8 @@ def returned(module: Any) -> set[int]:
 def routes() -> set[str]:
     metrics = Metrics()
     health = Health(EmbeddedEngine(lambda _job: None))
-    door = webhook.HookDoor(secrets=["s"], covers=lambda _: True, submit=lambda _: None, health=health, metrics=metrics)
-    found = webhook.build_app(door, no_reports(metrics), health, metrics).routes
+    door = web.HookDoor(secrets=["s"], covers=lambda _: True, submit=lambda _: None, health=health, metrics=metrics)
+    found = web.build_app(door, no_reports(metrics), health, metrics).routes
     return {
         f"{method} {route.path}"
         for route in found
@@ -444,15 +444,15 @@ def test_http_paths() -> None:
 
 def test_http_answers() -> None:
     body = sections(REFERENCE / "http.md")[f"POST {HOOK_PATH}"]
-    assert {(int(row[0]), coded(row[1])) for row in rows(body)} == answers(webhook, "Answer")
-    assert f"{request_body.SECONDS_TO_SEND:g} seconds" in body
-    assert f"{webhook.LARGEST_BODY // 1024**2} MiB" in body
+    assert {(int(row[0]), coded(row[1])) for row in rows(body)} == answers(web, "Answer")
+    assert f"{web.SECONDS_TO_SEND:g} seconds" in body
+    assert f"{web.LARGEST_BODY // 1024**2} MiB" in body
 
 
 def test_answers_to_reports() -> None:
     body = sections(REFERENCE / "http.md")[f"POST {reported.PATH}"]
     signed = {(400, "not-understood"), (400, "not-fresh"), (401, "bad-signature")}
-    assert {(int(row[0]), coded(row[1])) for row in rows(body)} == answers(report_door, "Reply") | signed
+    assert {(int(row[0]), coded(row[1])) for row in rows(body)} == answers(web, "Reply") | signed
     raised = re.findall(r"Refused\(\s*\"([a-z-]+)\"", Path(reported.__file__).read_text(encoding="utf-8"))
     assert set(raised) == {outcome for _, outcome in signed}
     assert f"`{reported.SIGNATURE}`" in body

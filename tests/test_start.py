@@ -19,7 +19,7 @@ import httpx
 import pytest
 import yaml
 
-from onehead.entrypoints.serve import SECONDS_TO_ANSWER, SECONDS_TO_FINISH
+from onehead.service.serve import SECONDS_TO_ANSWER, SECONDS_TO_FINISH
 from onehead.setting_values import BadValueError, read_cache_dir
 from onehead.settings import SETTINGS, load
 from tests.demo.service import Service

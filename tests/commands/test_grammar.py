@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from onehead.commands.grammar import COMMANDS, MOST, Command, Mistake, Verb, commands_in, usage
+from onehead.service.command_syntax import COMMANDS, MOST, Command, Mistake, Verb, commands_in, usage
 
 CHECK = Command(Verb.CHECK)
 

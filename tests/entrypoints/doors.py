@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from onehead.entrypoints.metrics import Metrics
-from onehead.entrypoints.report_door import ReportDoor
+from onehead.service.web import Metrics, ReportDoor
 
 
 def no_reports(metrics: Metrics) -> ReportDoor:

@@ -12,11 +12,10 @@ import time
 from pathlib import Path
 
 from onehead import logs
-from onehead.entrypoints import serve as service
-from onehead.entrypoints.metrics import Metrics
 from onehead.errors import OneheadError
-from onehead.jobs.embedded import EmbeddedEngine
-from onehead.jobs.job import Everything, Job
+from onehead.service import serve as service
+from onehead.service.engine import EmbeddedEngine, Everything, Job
+from onehead.service.web import Metrics
 from onehead.settings import load
 
 

@@ -5,11 +5,11 @@ from typing import Any, get_args
 
 import pytest
 
-from onehead.entrypoints.event_jobs import KINDS, job_for
 from onehead.forge.models import Comment, Permissions, RepositoryName, User
 from onehead.forge.webhooks import BranchCreated, BranchDeleted, Commented, Event, Ignored, Push, parse
-from onehead.jobs import job
-from onehead.jobs.job import Job, Subject
+from onehead.service import engine
+from onehead.service.engine import Job, Subject
+from onehead.service.web import KINDS, job_for
 from tests.entrypoints.deliveries import payload, recorded, signed
 
 SHOP = RepositoryName("acme", "shop")
@@ -31,9 +31,9 @@ def comment(body: str, *, action: str = "created", sender: User = ALICE, may: Pe
 @pytest.mark.parametrize(
     ("event", "subject"),
     [
-        (Push(SHOP, ALICE, "feature/a", "0" * 40, "1" * 40), job.BranchMoved("refs/heads/feature/a")),
-        (BranchCreated(SHOP, ALICE, "feature/a", "1" * 40), job.BranchMoved("refs/heads/feature/a")),
-        (BranchDeleted(SHOP, ALICE, "feature/a"), job.BranchDeleted("refs/heads/feature/a")),
+        (Push(SHOP, ALICE, "feature/a", "0" * 40, "1" * 40), engine.BranchMoved("refs/heads/feature/a")),
+        (BranchCreated(SHOP, ALICE, "feature/a", "1" * 40), engine.BranchMoved("refs/heads/feature/a")),
+        (BranchDeleted(SHOP, ALICE, "feature/a"), engine.BranchDeleted("refs/heads/feature/a")),
     ],
 )
 def test_branches(event: Event, subject: Subject) -> None:
@@ -46,9 +46,9 @@ def test_recorded_deliveries() -> None:
         return job_for(parse(headers, body))
 
     api = "courtside/basketball-api"
-    assert looked_at("push") == asked(job.BranchMoved("refs/heads/feature/standings"), repository=api)
-    assert looked_at("pull_request_opened") == asked(job.PullChanged(23), repository=api)
-    assert looked_at("pull_request_synchronized") == asked(job.PullChanged(23), repository=api)
+    assert looked_at("push") == asked(engine.BranchMoved("refs/heads/feature/standings"), repository=api)
+    assert looked_at("pull_request_opened") == asked(engine.PullChanged(23), repository=api)
+    assert looked_at("pull_request_synchronized") == asked(engine.PullChanged(23), repository=api)
     assert looked_at("issue_comment_created_on_pr") == "the comment does not mention /onehead"
 
 
@@ -56,9 +56,9 @@ def test_recorded_deliveries() -> None:
     ("changes", "expected"),
     [
         ({"body": {"from": "old"}}, "only the text of the pull request has changed"),
-        ({"title": {"from": "WIP: old"}}, job.PullChanged(23)),
-        ({"ref": {"from": "main"}}, job.PullChanged(23)),
-        ({"body": {"from": "old"}, "title": {"from": "old"}}, job.PullChanged(23)),
+        ({"title": {"from": "WIP: old"}}, engine.PullChanged(23)),
+        ({"ref": {"from": "main"}}, engine.PullChanged(23)),
+        ({"body": {"from": "old"}, "title": {"from": "old"}}, engine.PullChanged(23)),
     ],
 )
 def test_an_edited_pull_request_matters_unless_only_its_text_changed(
@@ -74,12 +74,12 @@ def test_an_edited_pull_request_matters_unless_only_its_text_changed(
 @pytest.mark.parametrize(
     ("event", "expected"),
     [
-        (comment("/onehead merge"), job.CommandGiven(412, 23, may_write=True)),
-        (comment("please\n/OneHead help"), job.CommandGiven(412, 23, may_write=True)),
-        (comment("/onehead merge", may=Permissions(admin=True)), job.CommandGiven(412, 23, may_write=True)),
-        (comment("/onehead merge", may=Permissions(pull=True)), job.CommandGiven(412, 23, may_write=False)),
-        (comment("/onehead merge", action="edited"), job.CommandGiven(412, 23, may_write=True)),
-        (comment("/onehead merge", action="edited", sender=BOB), job.CommandGiven(412, 23, may_write=None)),
+        (comment("/onehead merge"), engine.CommandGiven(412, 23, may_write=True)),
+        (comment("please\n/OneHead help"), engine.CommandGiven(412, 23, may_write=True)),
+        (comment("/onehead merge", may=Permissions(admin=True)), engine.CommandGiven(412, 23, may_write=True)),
+        (comment("/onehead merge", may=Permissions(pull=True)), engine.CommandGiven(412, 23, may_write=False)),
+        (comment("/onehead merge", action="edited"), engine.CommandGiven(412, 23, may_write=True)),
+        (comment("/onehead merge", action="edited", sender=BOB), engine.CommandGiven(412, 23, may_write=None)),
     ],
 )
 def test_a_comment_that_may_hold_a_command(event: Commented, expected: Subject) -> None:

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from onehead.entrypoints.health import Health
-from onehead.jobs.embedded import EmbeddedEngine
+from onehead.service.engine import EmbeddedEngine
+from onehead.service.web import Health
 
 
 def healthy(*places: Path) -> Health:

@@ -14,13 +14,9 @@ from starlette.requests import ClientDisconnect
 from structlog.testing import capture_logs
 
 from onehead.databases.reported import LARGEST, PATH, SIGNATURE, key_of, report_of, signature, written
-from onehead.entrypoints import request_body
-from onehead.entrypoints.health import Health
-from onehead.entrypoints.metrics import Metrics
-from onehead.entrypoints.report_door import ReportDoor
-from onehead.entrypoints.webhook import HookDoor, build_app
-from onehead.jobs.embedded import EmbeddedEngine
-from onehead.jobs.job import Job, RowsReported
+from onehead.service import web
+from onehead.service.engine import EmbeddedEngine, Job, RowsReported
+from onehead.service.web import Health, HookDoor, Metrics, ReportDoor, build_app
 
 SECRET, SHOP = "a-secret-for-reports-of-tests", "acme/shop"
 NOW = datetime(2026, 11, 28, 10, 15, tzinfo=UTC)
@@ -140,7 +136,7 @@ def test_without_a_secret_the_door_is_shut() -> None:
 
 
 def test_who_sends_too_slowly_or_hangs_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(request_body, "SECONDS_TO_SEND", 0.01)
+    monkeypatch.setattr(web, "SECONDS_TO_SEND", 0.01)
 
     async def slowly() -> AsyncIterator[bytes]:
         yield b"{"
@@ -152,7 +148,7 @@ def test_who_sends_too_slowly_or_hangs_up(monkeypatch: pytest.MonkeyPatch) -> No
     async def hang_up(*_: object) -> bytes:
         raise ClientDisconnect
 
-    monkeypatch.setattr("onehead.entrypoints.request_body._Body.receive", hang_up)
+    monkeypatch.setattr("onehead.service.web._Body.receive", hang_up)
     assert "hung up" in Service().refuse(b"{}", "", 400, "incomplete")
 
 

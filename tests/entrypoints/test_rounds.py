@@ -7,14 +7,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from structlog.testing import capture_logs
 
-from onehead.entrypoints import rounds as module
-from onehead.entrypoints.health import FORGE_SILENCE, Health
-from onehead.entrypoints.metrics import Metrics
-from onehead.entrypoints.rounds import Rounds, next_time, pause_after
 from onehead.errors import OneheadError, UsageError
 from onehead.forge.errors import Unauthorised
-from onehead.jobs.embedded import EmbeddedEngine
-from onehead.jobs.retry import LONGEST_DELAY
+from onehead.service import serve as module
+from onehead.service.engine import LONGEST_DELAY, EmbeddedEngine
+from onehead.service.serve import Rounds, next_time, pause_after
+from onehead.service.web import FORGE_SILENCE, Health, Metrics
 
 PATIENCE = 10.0
 MOMENT = 0.05

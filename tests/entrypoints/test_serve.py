@@ -16,10 +16,10 @@ from typing import Any
 import httpx
 import pytest
 
-from onehead.entrypoints.metrics import Metrics
-from onehead.entrypoints.serve import _listening, serve
 from onehead.errors import UsageError
-from onehead.jobs.embedded import EmbeddedEngine
+from onehead.service.engine import EmbeddedEngine
+from onehead.service.serve import _listening, serve
+from onehead.service.web import Metrics
 from onehead.settings import load
 from tests.entrypoints.deliveries import SECRET, recorded
 

@@ -9,11 +9,8 @@ import pytest
 from starlette.applications import Starlette
 from structlog.testing import capture_logs
 
-from onehead.entrypoints.health import Health
-from onehead.entrypoints.metrics import Metrics
-from onehead.entrypoints.webhook import LARGEST_BODY, HookDoor, build_app
-from onehead.jobs.embedded import EmbeddedEngine
-from onehead.jobs.job import BranchMoved, Job, PullChanged
+from onehead.service.engine import BranchMoved, EmbeddedEngine, Job, PullChanged
+from onehead.service.web import LARGEST_BODY, Health, HookDoor, Metrics, build_app
 from tests.entrypoints.deliveries import DELIVERY, SECRET, payload, recorded, signed
 from tests.entrypoints.doors import no_reports
 

@@ -12,13 +12,9 @@ import pytest
 import uvicorn
 from structlog.testing import capture_logs
 
-from onehead.entrypoints import connections, request_body, webhook
-from onehead.entrypoints.health import Health
-from onehead.entrypoints.metrics import Metrics
-from onehead.entrypoints.request_body import Bodies
-from onehead.entrypoints.webhook import LARGEST_BODY, HookDoor, build_app
-from onehead.jobs.embedded import EmbeddedEngine
-from onehead.jobs.job import Job
+from onehead.service import serve, web
+from onehead.service.engine import EmbeddedEngine, Job
+from onehead.service.web import LARGEST_BODY, Bodies, Health, HookDoor, Metrics, build_app
 from tests.entrypoints.deliveries import SECRET, payload, signed
 from tests.entrypoints.doors import no_reports
 from tests.forgejos.port import eventually
@@ -45,7 +41,7 @@ class Listening:
         self.listener = socket.create_server(("127.0.0.1", 0))
         app = build_app(door, no_reports(self.metrics), health, self.metrics)
         self.server = uvicorn.Server(
-            uvicorn.Config(app, **connections.limits(), ws="none", lifespan="off", log_config=None, access_log=False)
+            uvicorn.Config(app, **serve.limits(), ws="none", lifespan="off", log_config=None, access_log=False)
         )
         self.thread = threading.Thread(target=self.server.run, kwargs={"sockets": [self.listener]})
         self.thread.start()
@@ -122,7 +118,7 @@ def test_a_body_longer_than_it_said_ends_where_it_said(listening: Listening) -> 
 
 
 def test_a_body_that_does_not_come_is_not_waited_for(listening: Listening, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (request_body, webhook):
+    for module in (web, web):
         monkeypatch.setattr(module, "SECONDS_TO_SEND", 0.1)
     connection = listening.connect(f"Content-Length: {LARGEST_BODY}")
     connection.sendall(b"{")
@@ -156,8 +152,8 @@ def delivered(listening: Listening) -> bytes:
 
 
 def test_strangers_who_say_nothing_keep_no_delivery_out(listening: Listening, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connections, "MAX_CONNECTIONS", 20)
-    monkeypatch.setattr(connections.BoundedConnections, "_last_warning", float("-inf"))
+    monkeypatch.setattr(serve, "MAX_CONNECTIONS", 20)
+    monkeypatch.setattr(serve.BoundedConnections, "_last_warning", float("-inf"))
     with contextlib.ExitStack() as held, capture_logs() as lines:
         for number in range(120):
             stranger = held.enter_context(socket.create_connection(listening.listener.getsockname(), timeout=10))
@@ -172,7 +168,7 @@ def test_strangers_who_say_nothing_keep_no_delivery_out(listening: Listening, mo
 
 
 def test_a_head_that_drips_is_given_up(listening: Listening, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connections, "SECONDS_FOR_HEAD", 0.3)
+    monkeypatch.setattr(serve, "SECONDS_FOR_HEAD", 0.3)
     with socket.create_connection(listening.listener.getsockname(), timeout=10) as stranger:
         stranger.sendall(b"POST /hooks/forgejo HTTP/1.1\r\n")
         with contextlib.suppress(ConnectionResetError, BrokenPipeError):
@@ -185,7 +181,7 @@ def test_a_head_that_drips_is_given_up(listening: Listening, monkeypatch: pytest
 def test_large_bodies_share_their_memory_and_usual_ones_always_fit(
     listening: Listening, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(request_body, "MAX_HELD", 3 * len(MIB))
+    monkeypatch.setattr(web, "MAX_HELD", 3 * len(MIB))
     with contextlib.ExitStack() as held:
         for _ in range(3):
             stranger = held.enter_context(listening.connect(f"Content-Length: {4 * len(MIB)}"))

@@ -9,7 +9,6 @@ import httpx
 import pytest
 import respx
 
-from onehead.flows.setup import EVENTS
 from onehead.forge.admin import (
     SYSTEM,
     Administration,
@@ -22,6 +21,7 @@ from onehead.forge.admin import (
 from onehead.forge.api import ForgejoApi
 from onehead.forge.errors import MissingScope
 from onehead.forge.models import RepositoryName
+from onehead.service.setup import EVENTS
 from tests.forge.swagger_exchange import answers, nothing_is_missing
 from tests.forge.swagger_samples import operation, resolve
 

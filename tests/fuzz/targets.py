@@ -12,7 +12,6 @@ from datetime import UTC, datetime
 from markdown_it import MarkdownIt
 
 from onehead import quoting
-from onehead.commands.grammar import MOST, commands_in
 from onehead.databases import reported
 from onehead.forge import intents, webhooks
 from onehead.forge.errors import NotUnderstood
@@ -23,6 +22,7 @@ from onehead.plan.policy import FILES, read_policy_files
 from onehead.revisions.config import read_config, read_ini
 from onehead.revisions.edit import CannotEdit, reissue, reparent
 from onehead.revisions.parse import parse
+from onehead.service.command_syntax import MOST, commands_in
 
 _MARKDOWN = MarkdownIt("commonmark").enable("table")
 _NOW = datetime(2026, 1, 1, tzinfo=UTC)

@@ -9,8 +9,7 @@ from structlog.testing import capture_logs
 from structlog.typing import EventDict
 
 from onehead.errors import OneheadError
-from onehead.jobs.embedded import EmbeddedEngine
-from onehead.jobs.job import Job, PullChanged
+from onehead.service.engine import EmbeddedEngine, Job, PullChanged
 
 JOB = Job("acme/shop", frozenset({PullChanged(1)}))
 

@@ -1,4 +1,4 @@
-"""What every engine promises (`onehead.jobs.engine.Engine`). A new engine adds one line to `ENGINES`."""
+"""What every engine promises (`onehead.service.engine.Engine`). A new engine adds one line to `ENGINES`."""
 
 from __future__ import annotations
 
@@ -8,9 +8,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from onehead.jobs.embedded import EmbeddedEngine
-from onehead.jobs.engine import Engine, Handler, Retry, Run
-from onehead.jobs.job import Everything, Job, PullChanged, Subject
+from onehead.service.engine import EmbeddedEngine, Engine, Everything, Handler, Job, PullChanged, Retry, Run, Subject
 
 PATIENCE = 10.0  # for what is expected to happen
 MOMENT = 0.05  # for what is expected not to happen

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from onehead.jobs.job import BranchDeleted, BranchMoved, CommandGiven, Everything, Job, PullChanged
+from onehead.service.engine import BranchDeleted, BranchMoved, CommandGiven, Everything, Job, PullChanged
 
 
 def test_a_job_without_subjects_is_refused() -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from onehead.errors import CannotJudge, OneheadError, UsageError
 from onehead.forge.errors import Unavailable
-from onehead.jobs.retry import delay_after
+from onehead.service.engine import delay_after
 
 AWAY = OneheadError("Forgejo is away.")
 DEFECT = KeyError("x")

@@ -3,8 +3,7 @@ from __future__ import annotations
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, multiple, rule
 
-from onehead.jobs.job import Everything, Job, PullChanged, Subject
-from onehead.jobs.workqueue import WorkQueue
+from onehead.service.engine import Everything, Job, PullChanged, Subject, WorkQueue
 
 
 def job(repository: str, *subjects: int | Subject) -> Job:

@@ -9,8 +9,8 @@ import difflib
 import re
 from collections.abc import Iterator
 
-from onehead.flows.say import ENDED
 from onehead.forge import intents
+from onehead.service.say import ENDED
 from tests.simulation.place import OURS, Place, Site
 from tests.standin import issue_shapes
 from tests.standin.world import Comment, Issue

@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Iterator
 
 from onehead.examine.naming import DATABASES, EMAIL
-from onehead.flows.say import ENDED
 from onehead.forge import intents
+from onehead.service.say import ENDED
 from tests.simulation.canon import is_verdict
 from tests.simulation.chains import Chain
 from tests.simulation.place import OURS, Place, Site

@@ -18,7 +18,7 @@ from onehead.entrypoints import cli, report_rows
 from onehead.examine.ledger import remember
 from onehead.examine.naming import DATABASES
 from onehead.forge.models import PullRequest
-from onehead.jobs.job import RowsReported
+from onehead.service.engine import RowsReported
 from tests.migrations import chain, merged
 from tests.migrations import project as alembic_project
 from tests.stories.conftest import REPORT_SECRET, Service

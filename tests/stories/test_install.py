@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from onehead.entrypoints import cli
-from onehead.flows.setup import ensure_webhook
 from onehead.forge.api import ForgejoApi
 from onehead.forge.client import Connection
 from onehead.forge.models import RepositoryName
+from onehead.service.setup import ensure_webhook
 from tests.forgejos.administration import Api, HostedRepository
 from tests.forgejos.fixtures import Project
 from tests.forgejos.port import BOT_SCOPES, Account

@@ -11,12 +11,12 @@ from onehead.entrypoints.setting_up import Site, account_named, ask_service, rea
 from onehead.entrypoints.terminal import painter
 from onehead.errors import UsageError
 from onehead.examine.naming import LABEL
-from onehead.flows.setup import Part, Standing, has_proven_access, judge_hook, judge_rule, judge_version, serving
 from onehead.forge.admin import Administration
 from onehead.forge.api import ForgejoApi, own_account
 from onehead.forge.client import Connection
 from onehead.forge.errors import Forbidden, ForgeError, MissingScope, NotFound, Unauthorised
 from onehead.forge.models import Permissions, RepositoryName, User
+from onehead.service.setup import Part, Standing, has_proven_access, judge_hook, judge_rule, judge_version, serving
 from onehead.wording import listed
 
 _STYLES = {

@@ -14,9 +14,9 @@ from pathlib import Path
 from onehead.entrypoints.setting_up import Site, account_named, content, deliveries_seen, is_there, site, webhook_secret
 from onehead.errors import UsageError
 from onehead.examine.naming import LABEL, STATUS
-from onehead.flows.setup import ensure_access, ensure_hook, ensure_label, ensure_required, hook_url, is_ours, serving
 from onehead.forge.admin import Webhook
 from onehead.forge.errors import BOT_SCOPES, NotFound
+from onehead.service.setup import ensure_access, ensure_hook, ensure_label, ensure_required, hook_url, is_ours, serving
 from onehead.wording import listed
 
 _PATIENCE = 6.0  # seconds; Forgejo sends within 2.5 and gives up after 5

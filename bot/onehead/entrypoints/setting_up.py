@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from onehead.errors import UsageError
-from onehead.flows.setup import Standing, judge_version
 from onehead.forge.admin import SYSTEM, Administration, HookPlace, of_organisation, of_own_account, of_repository
 from onehead.forge.api import ForgejoApi
 from onehead.forge.client import Connection
 from onehead.forge.errors import Forbidden, MissingScope, NotFound, Unauthorised
 from onehead.forge.models import Repository, RepositoryName, User
+from onehead.service.setup import Standing, judge_version
 
 if TYPE_CHECKING:
     from types import TracebackType

@@ -17,17 +17,17 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-from onehead.entrypoints.equip import Witness, equip
 from onehead.entrypoints.screen import bare
 from onehead.errors import OneheadError
-from onehead.flows.desk import Desk
-from onehead.flows.handle import handle
-from onehead.flows.scope import repositories_in_scope
 from onehead.forge.dry_run import Deed, Done
 from onehead.forge.models import RepositoryName
-from onehead.jobs.job import Everything, Job
 from onehead.logs import configure
 from onehead.plan.verdict import Examination
+from onehead.service.desk import Desk
+from onehead.service.engine import Everything, Job
+from onehead.service.handler import handle
+from onehead.service.serve import Witness, equip
+from onehead.service.sweep import repositories_in_scope
 from onehead.settings import load
 from onehead.terminal_text import shown
 

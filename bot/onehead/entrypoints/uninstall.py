@@ -7,10 +7,10 @@ import argparse
 from onehead.entrypoints.setting_up import Site, account_named, readiness, site
 from onehead.errors import UsageError
 from onehead.examine.naming import DATABASES, LABEL, STATUS, laid_ready_for
-from onehead.flows.setup import clean, remove_hooks, remove_label, remove_refs, remove_required, serving
 from onehead.forge.admin import of_repository
 from onehead.forge.errors import ForgeError, MissingScope, Unauthorised, Unavailable
 from onehead.forge.models import RepositoryName
+from onehead.service.setup import clean, remove_hooks, remove_label, remove_refs, remove_required, serving
 
 
 def run(options: argparse.Namespace) -> int:

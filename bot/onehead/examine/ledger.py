@@ -23,8 +23,8 @@ from onehead.gitrepo.mirror import Mirror
 from onehead.gitrepo.refs import list_refs
 from onehead.gitrepo.remote import PushStatus, RefUpdate
 from onehead.gitrepo.tree import list_tree, read
-from onehead.jobs.job import RowsReported
 from onehead.revisions.model import FileChange
+from onehead.service.engine import RowsReported
 
 MOST_DATABASES = 100
 """Databases of one repository; more are not kept, and everything counts as escaped until some are forgotten."""

@@ -9,7 +9,6 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from onehead.commands.grammar import COMMANDS, usage
 from onehead.databases.crash_log import Crash
 from onehead.databases.model import Account, Diagnosis, StateTable, Way
 from onehead.databases.states import MOST_RUNS, THE_MERGE, Outcome, Whereabouts, spoken
@@ -28,6 +27,7 @@ from onehead.reports.sql_crashes import Background
 from onehead.reports.states import COLUMNS, MARKS, here_mark, table_rows
 from onehead.reports.terminal import coverage_line, short_ref
 from onehead.revisions.graph import Graph
+from onehead.service.command_syntax import COMMANDS, usage
 from onehead.wording import listed, shortened
 
 _PULL = re.compile(r"pull request (#\d+)")
