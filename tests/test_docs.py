@@ -30,13 +30,13 @@ from prometheus_client.parser import text_string_to_metric_families
 from starlette.routing import Route
 
 from onehead import errors
+from onehead.cli import main
+from onehead.cli import verbs as command_line
 from onehead.databases import reported
 from onehead.databases.crash_log import read_log
 from onehead.databases.inspect import SECONDS_TO_ANSWER, SECONDS_TO_WAIT_FOR_LOCKS
 from onehead.databases.model import Ailment, Effect
 from onehead.databases.reported import MOST_HELD
-from onehead.entrypoints import cli
-from onehead.entrypoints import verbs as command_line
 from onehead.examine.ledger import MOST_DATABASES
 from onehead.forge.webhooks import HOOK_PATH
 from onehead.plan.findings import KINDS, Code
@@ -47,8 +47,8 @@ from onehead.service.engine import EmbeddedEngine
 from onehead.service.setup import OLDEST
 from onehead.service.web import Health, Metrics
 from onehead.settings import SETTINGS
-from tests.entrypoints.doors import no_reports
-from tests.entrypoints.terminal_runs import Done
+from tests.cli.doors import no_reports
+from tests.cli.terminal_runs import Done
 from tests.migrations import VERSIONS, chain, merged, project, revision
 from tests.repositories import Repository, environment
 from tests.test_architecture import ARROWS, OF_THE_PROJECT, THIRD_PARTY
@@ -134,7 +134,7 @@ def exit_codes() -> set[int]:
             yield from below(child)
 
     own = {0, 1, 3}
-    return own | {kind.exit_code for kind in below(errors.OneheadError)} | returned(cli)
+    return own | {kind.exit_code for kind in below(errors.OneheadError)} | returned(main)
 
 
 def returned(module: Any) -> set[int]:
@@ -619,7 +619,7 @@ def validate(words: str, schema: str | None, folder: Path) -> None:
 
 
 def test_a_pipeline_names_no_commits() -> None:
-    """`onehead check` finds them; tests/entrypoints/test_cli_pipeline.py shows that for each system."""
+    """`onehead check` finds them; tests/cli/test_cli_pipeline.py shows that for each system."""
     for section in SYSTEMS:
         typed = [line for line in sections(CI)[section].splitlines() if is_command(line)]
         assert typed
@@ -740,7 +740,7 @@ def run(command: str, place: Path, cache: Path) -> Done:
     variables = environment() | {"ONEHEAD_CACHE_DIR": str(cache)}
     out, err = io.StringIO(), io.StringIO()
     with patch.dict(os.environ, variables, clear=True), chdir(place), redirect_stdout(out), redirect_stderr(err):
-        code = cli.main(shlex.split(command)[1:])
+        code = main.main(shlex.split(command)[1:])
     return Done(code, out.getvalue(), err.getvalue())
 
 
@@ -767,7 +767,7 @@ def test_json_fields_are_explained() -> None:
         document = json.loads(printed(f"{command} --format json"))
         assert keys(document) - explained == set()
         assert f"`{document['schema']}`" in page
-    # What `verify` prints depends on the machine; tests/entrypoints/test_cli_verify.py holds it against its schema.
+    # What `verify` prints depends on the machine; tests/cli/test_cli_verify.py holds it against its schema.
     schema = json.loads(text(DOCS / "schema" / "onehead.verify-1.json"))
     named = [schema, *schema["$defs"].values()]
     assert {key for each in named for key in each.get("properties", ())} - explained == set()

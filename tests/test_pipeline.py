@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from onehead.cli.pipeline import Pipeline, event_file, pipeline_of
 from onehead.errors import CannotJudge
-from onehead.pipeline import Pipeline, event_file, pipeline_of
 
 HEAD, MERGE, BASE = "a" * 40, "b" * 40, "c" * 40
 

@@ -15,7 +15,7 @@ import pytest
 from onehead.gitrepo.git import Git
 from onehead.gitrepo.merge import merge_trees
 from onehead.throwaway import remove_left_over, throwaway
-from tests.entrypoints.terminal_runs import story
+from tests.cli.terminal_runs import story
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Places of hooks that only show with another owner; the rest is told in tests/entrypoints/test_install_hook.py."""
+"""Places of hooks that only show with another owner; the rest is told in tests/cli/test_install_hook.py."""
 
 from __future__ import annotations
 

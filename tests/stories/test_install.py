@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from onehead.entrypoints import cli
+from onehead.cli import main
 from onehead.forge.api import ForgejoApi
 from onehead.forge.client import Connection
 from onehead.forge.models import RepositoryName
@@ -44,7 +44,7 @@ Say = Callable[..., tuple[int, str, str]]
 @pytest.fixture
 def onehead(capsys: pytest.CaptureFixture[str]) -> Say:
     def say(verb: str, forge: str, token: str, *more: str) -> tuple[int, str, str]:
-        code = cli.main([verb, "--url", forge, "--token", token, *more])
+        code = main.main([verb, "--url", forge, "--token", token, *more])
         printed = capsys.readouterr()
         assert token not in printed.out + printed.err
         return code, printed.out, printed.err

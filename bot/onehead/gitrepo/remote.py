@@ -3,7 +3,7 @@
 Git would follow, with the token for the first server in the header of every later request to the second one, and take
 that one's content for the repository's.
 
-Only where a CI job or a person asked for it (`entrypoints/sides.py`). Nothing but objects is added, and the note of
+Only where a CI job or a person asked for it (`cli/sides.py`). Nothing but objects is added, and the note of
 where history is cut off is moved back: no ref, no work tree and no configuration changes.
 """
 

@@ -30,7 +30,7 @@ import uvicorn
 from croniter import croniter
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from onehead.entrypoints.screen import bare
+from onehead.cli.main import bare
 from onehead.errors import OneheadError, UsageError
 from onehead.forge.api import ForgejoApi
 from onehead.forge.client import Connection
