@@ -47,10 +47,10 @@ from onehead.service.engine import EmbeddedEngine
 from onehead.service.setup import OLDEST
 from onehead.service.web import Health, Metrics
 from onehead.settings import SETTINGS
-from tests.cli.doors import no_reports
 from tests.cli.terminal_runs import Done
 from tests.migrations import VERSIONS, chain, merged, project, revision
 from tests.repositories import Repository, environment
+from tests.service.doors import no_reports
 from tests.test_architecture import ARROWS, OF_THE_PROJECT, THIRD_PARTY
 
 ROOT = Path(__file__).parents[1]

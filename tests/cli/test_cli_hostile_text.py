@@ -16,7 +16,7 @@ from onehead.cli import graph
 from onehead.cli.main import Screen, Screens, bare, main
 from onehead.cli.terminal import painter
 from onehead.errors import UsageError
-from onehead.terminal_text import shown
+from onehead.text import shown
 from tests.cli.terminal_runs import Run, story
 from tests.gitrepo.forge_over_http import Listener
 from tests.migrations import chain, merged, project, revision

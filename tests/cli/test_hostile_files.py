@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.bare_server import Server
 from tests.migrations import VERSIONS, chain, merged, project
 from tests.repositories import Repository, environment
+from tests.service.bare_server import Server
 
 MEMORY = 640 * 1024 * 1024
 """Bytes of address space, threads and libraries included; before there were bounds, each of these took gigabytes."""

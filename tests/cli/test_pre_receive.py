@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.bare_server import ZERO, Server, wrapped_git
 from tests.migrations import VERSIONS, chain, merged, project, revision
 from tests.repositories import environment
+from tests.service.bare_server import ZERO, Server, wrapped_git
 
 BASE = merged(project(), chain(("017", None), ("018", "017"), ("019", "018")))
 

@@ -7,7 +7,7 @@ import pytest
 from onehead.databases import inspect as module
 from onehead.databases.inspect import Address, look
 from onehead.errors import CannotJudge, UsageError
-from onehead.live.masking import mask_urls
+from onehead.text import mask_urls
 
 SECRET = "hunter2/@ß"
 QUOTED = "hunter2%2F%40%C3%9F"

@@ -21,7 +21,7 @@ from onehead.forge.intents import (
     react,
 )
 from onehead.forge.models import Permissions, RepositoryName, StatusState, User
-from onehead.quoting import inline
+from onehead.text import inline
 from tests.forgejos.port import eventually
 
 if TYPE_CHECKING:

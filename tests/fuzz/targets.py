@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 from markdown_it import MarkdownIt
 
-from onehead import quoting
+from onehead import text as quoting
 from onehead.databases import reported
 from onehead.forge import intents, webhooks
 from onehead.forge.errors import NotUnderstood

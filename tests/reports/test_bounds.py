@@ -18,7 +18,7 @@ from onehead.reports.short_comments import LONGEST
 from onehead.reports.terminal import MOST_ENVIRONMENTS, acceptance, heads_up, refusal, report
 from onehead.revisions.graph import Graph
 from onehead.revisions.model import Revision
-from onehead.wording import LONGEST_NAME, MOST_NAMED, listed, quoted
+from onehead.text import LONGEST_NAME, MOST_NAMED, listed, quoted
 from tests.plan.cases import ENVIRONMENT, examination, facts
 from tests.shapes import SHAPES, File, Shape
 

@@ -23,7 +23,7 @@ from onehead.service.engine import EmbeddedEngine, Everything, Job
 from onehead.service.handler import handle
 from onehead.service.sweep import repositories_in_scope
 from onehead.service.web import Health, HookDoor, Metrics, build_app
-from tests.cli.doors import no_reports
+from tests.service.doors import no_reports
 from tests.standin.world import Token
 
 SECRET = "a-secret-for-tests"

@@ -11,13 +11,13 @@ import httpx
 import pytest
 
 from onehead.cli.main import main
-from tests.cli.bare_server import wrapped_git
 from tests.forgejos.administration import HostedRepository
 from tests.forgejos.fixtures import Project
 from tests.forgejos.port import Account, eventually
 from tests.forgejos.workcopy import PushRefusedError, WorkCopy
 from tests.migrations import VERSIONS, chain, merged, revision
 from tests.migrations import project as alembic_project
+from tests.service.bare_server import wrapped_git
 from tests.stories.conftest import Service
 
 BASE = merged(alembic_project(), chain(("017", None), ("018", "017")))

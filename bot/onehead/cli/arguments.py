@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from onehead.errors import UsageError
-from onehead.live.masking import mask_urls
+from onehead.text import mask_urls
 
 LEAST_MEMORY = 128
 """MiB. Below it, Python with SQLAlchemy does not even start."""

@@ -23,7 +23,7 @@ from onehead.forge.client import Connection
 from onehead.forge.errors import Forbidden, ForgeError, MissingScope, NotFound, Unauthorised
 from onehead.forge.models import Permissions, Repository, RepositoryName, User
 from onehead.service.setup import Part, Standing, has_proven_access, judge_hook, judge_rule, judge_version, serving
-from onehead.wording import listed
+from onehead.text import listed
 
 if TYPE_CHECKING:
     from types import TracebackType

@@ -31,7 +31,7 @@ from onehead.service.setup import (
     remove_required,
     serving,
 )
-from onehead.wording import listed
+from onehead.text import listed
 
 _PATIENCE = 6.0  # seconds; Forgejo sends within 2.5 and gives up after 5
 

@@ -16,7 +16,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, cast
 
 from onehead.errors import OneheadError
-from onehead.terminal_text import shown
+from onehead.text import shown
 
 if TYPE_CHECKING:
     import argparse

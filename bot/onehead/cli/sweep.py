@@ -29,7 +29,7 @@ from onehead.service.handler import handle
 from onehead.service.serve import Witness, equip
 from onehead.service.sweep import repositories_in_scope
 from onehead.settings import load
-from onehead.terminal_text import shown
+from onehead.text import shown
 
 AT_ONCE = 4
 """Repositories that are looked at side by side, as in the service."""

@@ -27,13 +27,12 @@ from onehead.examine.read import Memory, memory_for
 from onehead.gitrepo.git import Git
 from onehead.gitrepo.refs import resolve
 from onehead.gitrepo.scratch import export, top_of, work_tree
-from onehead.live.masking import HIDDEN, mask_urls
 from onehead.plan.facts import Evidence, Facts
 from onehead.plan.forks import forks_of
 from onehead.plan.verdict import Examination, Point
 from onehead.reports.terminal import coverage_line
 from onehead.reports.verification import verification_document, verification_junit, verification_text
-from onehead.terminal_text import shown
+from onehead.text import HIDDEN, mask_urls, shown
 from onehead.throwaway import throwaway
 from onehead.verify.model import Limits, Verification
 from onehead.verify.sandbox import Network, Project, Sandbox, cut_off

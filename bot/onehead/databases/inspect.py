@@ -23,7 +23,7 @@ from sqlalchemy.pool import NullPool
 
 from onehead.databases.schema_effects import Dialect, Sight, Thing, VersionTable
 from onehead.errors import CannotJudge, UsageError
-from onehead.live.masking import HIDDEN, mask_urls
+from onehead.text import HIDDEN, mask_urls
 
 _KINDS = {"postgresql": "PostgreSQL", "sqlite": "SQLite", "mysql": "MySQL", "mariadb": "MariaDB"}
 _DRIVERS = {

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from onehead.forge.errors import Conflict, Forbidden, ForgeError, NotFound, TooSoon
-from onehead.quoting import cut_bytes, cut_words
+from onehead.text import cut_bytes, cut_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

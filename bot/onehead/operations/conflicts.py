@@ -13,7 +13,7 @@ from typing import NamedTuple
 from onehead.operations.conflict_rules import Act, Clash, Kind, Rule, Which, clash, on_each_other, same_engine
 from onehead.operations.footprint import Thing, Touch, inside, touches
 from onehead.operations.model import EVERYWHERE, POSTGRESQL, SQLITE, CreateIndex, Dialect, DropIndex, Step, Unknown
-from onehead.wording import listed
+from onehead.text import listed
 
 Side = tuple[Act, ...]
 

@@ -20,7 +20,7 @@ from onehead.plan.policy import Policy
 from onehead.plan.repairs import BREAK_THE_CIRCLE, NotMovable, decide_reissue, made_linear, merge_steps, moves_for
 from onehead.revisions.graph import Graph
 from onehead.revisions.model import Revision
-from onehead.wording import becomes, listed
+from onehead.text import becomes, listed
 
 if TYPE_CHECKING:
     from onehead.revisions.file_names import Renumbered

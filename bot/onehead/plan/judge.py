@@ -13,7 +13,7 @@ from onehead.plan.forks import Fork, forks_of, new_lineages, unnamed_heads
 from onehead.plan.policy import PolicyProblem
 from onehead.revisions.graph import Graph
 from onehead.revisions.model import ConfigProblem, Revision, Unreadable
-from onehead.wording import MOST_NAMED, quoted, shortened
+from onehead.text import MOST_NAMED, quoted, shortened
 
 
 def finding_of(

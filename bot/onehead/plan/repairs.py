@@ -10,7 +10,7 @@ from onehead.plan.forks import Fork, forks_of
 from onehead.plan.plans import Move, Plan, Reason, ReasonCode, Refuse, Reissue, bounded
 from onehead.revisions.graph import Graph
 from onehead.revisions.model import Revision
-from onehead.wording import listed, quoted
+from onehead.text import listed, quoted
 
 BEFORE = ""
 """Stands, among the parents of a merge, for the merge that is made in the step before."""

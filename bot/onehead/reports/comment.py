@@ -19,7 +19,6 @@ from onehead.plan.findings import Code, Finding
 from onehead.plan.plans import Merge, Nothing, Plan, Refuse, Reissue, Reparent
 from onehead.plan.rivals import Rival
 from onehead.plan.verdict import Examination, Examined
-from onehead.quoting import code, fence, inline_code
 from onehead.reports.graph import Picture, draw, fork_picture
 from onehead.reports.graph_formats import mermaid
 from onehead.reports.parts import INDEPENDENT
@@ -27,7 +26,7 @@ from onehead.reports.replies import MOST_SIDES, sides
 from onehead.reports.short_comments import clashes, compared, fitted
 from onehead.reports.states import columns_and_rows, own_database_values
 from onehead.reports.terminal import coverage_line, only_policy, short_ref
-from onehead.wording import listed, shortened
+from onehead.text import code, fence, inline_code, listed, shortened
 
 
 def unsigned(examination: Examination, signing: str, commit: str, *, merged_first: bool, elsewhere: bool) -> str:

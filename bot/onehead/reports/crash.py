@@ -31,7 +31,7 @@ from onehead.reports.sql_crashes import (
     named,
 )
 from onehead.reports.terminal import compared_line, coverage_line
-from onehead.wording import shortened
+from onehead.text import shortened
 
 ANOTHER_CAUSE = (
     "If a deploy crashes, the cause is something else: check whether its image holds the revision that "

@@ -14,7 +14,7 @@ from onehead.plan.verdict import Examination, Point
 from onehead.reports.parts import Paint, plain, visible
 from onehead.reports.terminal import compared_line, coverage_line, named_again, short_ref
 from onehead.revisions.graph import Graph
-from onehead.wording import listed, shortened
+from onehead.text import listed, shortened
 
 
 class Told(NamedTuple):

@@ -12,11 +12,10 @@ from typing import Literal, NamedTuple
 from onehead.plan.facts import Facts
 from onehead.plan.forks import Fork, forks_of
 from onehead.plan.plans import Merge, Plan, Reissue, Reparent
-from onehead.quoting import cut_words
 from onehead.reports.parts import Paint, plain, visible
 from onehead.revisions.graph import Graph
 from onehead.revisions.model import Revision
-from onehead.wording import listed, shortened
+from onehead.text import cut_words, listed, shortened
 
 Owner = Literal["target", "head", "repair"]
 

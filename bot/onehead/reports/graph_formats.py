@@ -12,14 +12,13 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 from onehead.plan.verdict import Coverage, Point
-from onehead.quoting import cut_words
-from onehead.quoting import mermaid as harmless
-from onehead.quoting import visible as displayed
 from onehead.reports.graph import Edge, Node, Picture, Place, draw, outline
 from onehead.reports.parts import Paint, plain, visible
 from onehead.reports.terminal import MOST_ENVIRONMENTS, NO_ENVIRONMENT, coverage_text, short_ref
 from onehead.revisions.graph import Graph
-from onehead.wording import listed, shortened
+from onehead.text import cut_words, listed, shortened
+from onehead.text import mermaid as harmless
+from onehead.text import visible as displayed
 
 _CLASSES = (
     "classDef ours fill:#dbeafe,stroke:#2563eb,color:#1e3a8a",

@@ -25,7 +25,7 @@ def visible(text: str) -> str:
     """Text from a repository as a terminal may see it: no control characters, nothing invisible."""
     if text.isprintable():
         return text
-    from onehead.quoting import visible as cleaned  # noqa: PLC0415 - rarely needed, and start-up time counts
+    from onehead.text import visible as cleaned  # noqa: PLC0415 - rarely needed, and start-up time counts
 
     return cleaned(text)
 

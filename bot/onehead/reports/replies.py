@@ -16,7 +16,6 @@ from onehead.plan.facts import Facts
 from onehead.plan.forks import forks_of
 from onehead.plan.plans import Nothing, Plan, ReasonCode
 from onehead.plan.verdict import Examination, Examined, Point
-from onehead.quoting import code, inline, inline_code
 from onehead.render import environment
 from onehead.reports.crash import ANOTHER_CAUSE, concerns, meaning
 from onehead.reports.doctor import NO_WAY, told
@@ -28,7 +27,7 @@ from onehead.reports.states import COLUMNS, MARKS, here_mark, table_rows
 from onehead.reports.terminal import coverage_line, short_ref
 from onehead.revisions.graph import Graph
 from onehead.service.command_syntax import COMMANDS, usage
-from onehead.wording import listed, shortened
+from onehead.text import code, inline, inline_code, listed, shortened
 
 _PULL = re.compile(r"pull request (#\d+)")
 

@@ -9,11 +9,10 @@ from onehead.databases.model import StateTable
 from onehead.plan.findings import Code
 from onehead.plan.rivals import MOST_RIVALS, Clash, Rival
 from onehead.plan.verdict import Examination
-from onehead.quoting import code, cut_bytes, inline, inline_code, plain
 from onehead.render import environment
 from onehead.reports.states import columns_and_rows
 from onehead.reports.terminal import coverage_line, short_ref
-from onehead.wording import listed, shortened
+from onehead.text import code, cut_bytes, inline, inline_code, listed, plain, shortened
 
 
 class Ending(NamedTuple):

@@ -12,10 +12,9 @@ from onehead.databases.crash_log import Crash
 from onehead.databases.schema_effects import Traces
 from onehead.plan.facts import Facts
 from onehead.plan.verdict import Point
-from onehead.quoting import code
 from onehead.reports.parts import visible
 from onehead.reports.terminal import named_again, short_ref
-from onehead.wording import listed, shortened
+from onehead.text import code, listed, shortened
 
 
 class Reader(NamedTuple):

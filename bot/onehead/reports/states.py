@@ -10,12 +10,11 @@ from onehead.databases.model import NOTHING_OMITTED, Account, Ailment, Omitted, 
 from onehead.databases.states import THE_MERGE, Fix, Outcome, OutcomeKind, spoken
 from onehead.plan.findings import Code
 from onehead.plan.verdict import Examination, Examined
-from onehead.quoting import code, fence, inline
 from onehead.reports.doctor import ids_in
 from onehead.reports.formats import new_ids
 from onehead.reports.parts import Paint, both_sides_document, both_sides_lines, plain, visible
 from onehead.reports.terminal import compared_line, coverage_line, short_ref
-from onehead.wording import listed, shortened
+from onehead.text import code, fence, inline, listed, shortened
 
 MOST_ROWS = 12
 """Lines of a state table that a comment shows."""

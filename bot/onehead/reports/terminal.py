@@ -22,7 +22,7 @@ from onehead.plan.verdict import (
 )
 from onehead.reports.graph import draw, fork_picture
 from onehead.reports.parts import Paint, independent_lines, plain, visible
-from onehead.wording import becomes, listed, quoted, shortened
+from onehead.text import becomes, listed, quoted, shortened
 
 _SUMMARY = {
     "ok": "Healthy",

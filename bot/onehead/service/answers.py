@@ -15,13 +15,13 @@ from onehead.plan.facts import Facts
 from onehead.plan.forks import forks_of
 from onehead.plan.plans import Merge, Reparent
 from onehead.plan.verdict import Point
-from onehead.quoting import code, inline_code
 from onehead.reports.comment import leading_plan, one_line
 from onehead.reports.graph import recent_picture
 from onehead.reports.replies import Explained, doctor_answer, explanation
 from onehead.service.agenda import lone_branches
 from onehead.service.bench import HEADS, Bench, Case, Target
 from onehead.service.verdicts import open_repair
+from onehead.text import code, inline_code
 
 _NAMES_A_REVISION = (Trouble.CANNOT_LOCATE, Trouble.MISSING_PARENT)
 

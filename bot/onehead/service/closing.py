@@ -15,9 +15,9 @@ from onehead.forge.intents import Marker, close_pull, delete_branch, ensure_comm
 from onehead.forge.models import PullRequest
 from onehead.gitrepo.refs import is_ancestor
 from onehead.gitrepo.remote import PushStatus, RefUpdate
-from onehead.quoting import code
 from onehead.service.bench import HEADS, Bench
 from onehead.service.troubles import NOT_CLOSED, page
+from onehead.text import code
 
 log = structlog.get_logger(__name__)
 

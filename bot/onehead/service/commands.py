@@ -18,7 +18,6 @@ from onehead.forge.intents import Marker, ensure_comment, react
 from onehead.forge.models import Comment, PullRequest
 from onehead.plan.plans import Nothing, Plan, ReasonCode, Refuse, Reissue
 from onehead.plan.policy import Strategy
-from onehead.quoting import code, inline, inline_code
 from onehead.reports.comment import leading_plan, one_line
 from onehead.reports.replies import Answer, help_text, reply
 from onehead.service.agenda import is_local
@@ -28,6 +27,7 @@ from onehead.service.command_syntax import CALL, COMMANDS, Command, Mistake, Ver
 from onehead.service.engine import CommandGiven
 from onehead.service.offer import apply_repair, cannot_push
 from onehead.service.page import ANSWER, Page, problem_keys
+from onehead.text import code, inline, inline_code
 
 log = structlog.get_logger(__name__)
 

@@ -19,7 +19,6 @@ from onehead.gitrepo.commit import patch_of
 from onehead.gitrepo.remote import PushOutcome, PushStatus, RefUpdate, RemoteRefused
 from onehead.plan.forks import forks_of
 from onehead.plan.plans import ReasonCode
-from onehead.quoting import code, inline, inline_code
 from onehead.reports.comment import pull_body, pull_title
 from onehead.reports.terminal import short_ref
 from onehead.service import verdicts
@@ -31,6 +30,7 @@ from onehead.service.offered import Offer, source_of
 from onehead.service.page import Choices
 from onehead.service.say import remark
 from onehead.service.troubles import page
+from onehead.text import code, inline, inline_code
 
 log = structlog.get_logger(__name__)
 

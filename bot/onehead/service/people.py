@@ -8,10 +8,10 @@ from onehead.gitrepo.refs import Commit
 from onehead.plan.findings import Code
 from onehead.plan.forks import forks_of
 from onehead.plan.verdict import Examination, Examined
-from onehead.quoting import inline
 from onehead.service.bench import Bench, Target
 from onehead.service.landings import written
 from onehead.service.troubles import NOT_JUDGED
+from onehead.text import inline
 
 MOST_FILES = 100
 """Revisions of one environment, the nearest to its heads: the forge is asked about each commit that brought one."""

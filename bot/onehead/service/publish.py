@@ -15,7 +15,6 @@ from onehead.forge.models import PullRequest
 from onehead.gitrepo.refs import is_ancestor
 from onehead.plan.rivals import Rival
 from onehead.plan.verdict import Examination, Point
-from onehead.quoting import code
 from onehead.reports import short_comments
 from onehead.reports.comment import comment
 from onehead.reports.short_comments import harms_databases, heads_up, waits, warning_comment
@@ -28,6 +27,7 @@ from onehead.service.offer import Occasion, offer, remove_laid_ready
 from onehead.service.offered import Offer
 from onehead.service.people import pages_told, pulls_behind
 from onehead.service.troubles import NOT_REPAIRED, NOT_TOLD, cause, page
+from onehead.text import code
 
 
 def publish_pull(bench: Bench, pull: PullRequest, head: Point, rivals: tuple[Rival, ...]) -> None:

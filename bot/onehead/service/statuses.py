@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from onehead.forge.models import StatusState
-from onehead.quoting import cut_words
+from onehead.text import cut_words
 
 LONGEST = 255
 """Characters of a description; what Forgejo's pages show without breaking."""

@@ -12,8 +12,8 @@ from onehead.forge.models import Repository, RepositoryName
 from onehead.gitrepo.mirror import Mirrors
 from onehead.service.desk import Desk
 from onehead.service.leave import left_behind
-from tests.examine.test_agenda import repository
 from tests.repositories import Repository as GitRepository
+from tests.service.test_agenda import repository
 
 HOURS = 60 * 60
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from onehead.quoting import code, cut_bytes, cut_words, fence, inline, mermaid, plain
+from onehead.text import code, cut_bytes, cut_words, fence, inline, mermaid, plain
 
 MARKDOWN = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
 HOSTILE = st.text(

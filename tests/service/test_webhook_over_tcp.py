@@ -15,9 +15,9 @@ from structlog.testing import capture_logs
 from onehead.service import serve, web
 from onehead.service.engine import EmbeddedEngine, Job
 from onehead.service.web import LARGEST_BODY, Bodies, Health, HookDoor, Metrics, build_app
-from tests.cli.deliveries import SECRET, payload, signed
-from tests.cli.doors import no_reports
 from tests.forgejos.port import eventually
+from tests.service.deliveries import SECRET, payload, signed
+from tests.service.doors import no_reports
 
 MIB = b" " * 1024 * 1024
 

@@ -21,7 +21,7 @@ from onehead.service.engine import EmbeddedEngine
 from onehead.service.serve import _listening, serve
 from onehead.service.web import Metrics
 from onehead.settings import load
-from tests.cli.deliveries import SECRET, recorded
+from tests.service.deliveries import SECRET, recorded
 
 PATIENCE = 20.0
 SCRIPT = Path(__file__).with_name("small_service.py")

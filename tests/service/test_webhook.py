@@ -11,8 +11,8 @@ from structlog.testing import capture_logs
 
 from onehead.service.engine import BranchMoved, EmbeddedEngine, Job, PullChanged
 from onehead.service.web import LARGEST_BODY, Health, HookDoor, Metrics, build_app
-from tests.cli.deliveries import DELIVERY, SECRET, payload, recorded, signed
-from tests.cli.doors import no_reports
+from tests.service.deliveries import DELIVERY, SECRET, payload, recorded, signed
+from tests.service.doors import no_reports
 
 API = "courtside/basketball-api"
 PUSH = Job(API, frozenset({BranchMoved("refs/heads/feature/standings")}))

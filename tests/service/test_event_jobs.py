@@ -10,7 +10,7 @@ from onehead.forge.webhooks import BranchCreated, BranchDeleted, Commented, Even
 from onehead.service import engine
 from onehead.service.engine import Job, Subject
 from onehead.service.web import KINDS, job_for
-from tests.cli.deliveries import payload, recorded, signed
+from tests.service.deliveries import payload, recorded, signed
 
 SHOP = RepositoryName("acme", "shop")
 ALICE = User(3, "alice")

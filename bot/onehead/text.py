@@ -1,13 +1,20 @@
-"""Text from a repository, made harmless before it goes into a comment, a title or a graph. Pure.
+"""Text from outside, made harmless for a comment, a terminal or a log, and several things in one phrase. Pure.
 
 A commit subject or branch name is data: whoever may push must not be able to notify people, close issues, forge links
 or break the layout through a comment that onehead signs.
+
+Whoever may push decides how many there are and how long their names; a sentence stays one that a person reads.
+
+A ref, a path, an option, a file name or an answer of a server can hold such characters, and a terminal that obeys them
+shows another verdict than the one that was printed.
 """
 
 from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Collection, Mapping
+from itertools import islice
 
 _BREAK = "\u200b"  # zero width space: nobody sees it, and no pattern of Forgejo reaches across it
 _ELLIPSIS = "…"
@@ -150,3 +157,68 @@ def _prose(text: str) -> str:
         return text
     start = text[: len(text) - len(text.lstrip())]
     return start + inline(core, 2000) + text[len(text.rstrip()) :]
+
+
+MOST_NAMED = 8
+"""Things that a sentence names."""
+
+LONGEST_NAME = 120
+"""Characters of a name that a sentence shows."""
+
+
+def listed(names: Collection[str], most: int = MOST_NAMED, joint: str = ", ", last: str = " and ") -> str:
+    """`a`, `a and b`, `a, b and c`, or `a, b, c and 997 more`; nothing for none.
+
+    Args:
+        names: in the order in which they are to be named, shortened where that is needed.
+        most: how many of them.
+        joint: what stands between two of them.
+        last: what stands before the last one; where some are left out, that is always "and".
+    """
+    shown = list(islice(names, most))
+    rest = len(names) - len(shown)
+    if rest:
+        return f"{joint.join(shown)} and {rest} more"
+    return joint.join(shown[:-1]) + (last if shown[1:] else "") + "".join(shown[-1:])
+
+
+def quoted(names: Collection[str], most: int = MOST_NAMED, joint: str = ", ") -> str:
+    """The same, each shortened and between backticks."""
+    shown = [f"`{shortened(name)}`" for name in islice(names, most)]
+    return listed([*shown, *[""] * (len(names) - len(shown))], most, joint)
+
+
+def shortened(name: str) -> str:
+    """A name as a sentence shows it."""
+    return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…"
+
+
+def becomes(new_ids: Mapping[str, str], most: int = MOST_NAMED) -> str:
+    """`a` becomes `b`, and so on; nothing for none.
+
+    Args:
+        new_ids: old name → new one.
+        most: how many of them.
+    """
+    shown = [f"`{shortened(old)}` becomes `{shortened(new)}`" for old, new in islice(new_ids.items(), most)]
+    return listed([*shown, *[""] * (len(new_ids) - len(shown))], most)
+
+
+_CONTROLS = (*range(0x20), *range(0x7F, 0xA0))
+_REORDERING = (0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
+_BREAKING = (0x2028, 0x2029)
+_SHOWN = {code: f"\\x{code:02x}" for code in _CONTROLS if chr(code) not in "\n\t"}
+_SHOWN |= {code: f"\\u{code:04x}" for code in (*_REORDERING, *_BREAKING)}
+
+
+def shown(text: str) -> str:
+    r"""The text with every such character in the notation of a Python string (`\x1b`); lines and tabs stay."""
+    return text if text.isascii() and text.isprintable() else text.translate(_SHOWN)
+
+
+HIDDEN = "***"
+
+
+def mask_urls(text: str) -> str:
+    """A text with the passwords of all addresses in it hidden."""
+    return re.sub(r"(://[^\s/:@]*):[^\s/]*@", rf"\1:{HIDDEN}@", text)
