@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from onehead.forge.connection import Answer, Connection
+from onehead.forge.client import Answer, Connection
 
 
 class Counting(Connection):

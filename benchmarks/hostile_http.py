@@ -25,14 +25,10 @@ from pathlib import Path
 
 import uvicorn
 
-from onehead.entrypoints.connections import allow_files, limits
-from onehead.entrypoints.health import Health
-from onehead.entrypoints.metrics import Metrics
-from onehead.entrypoints.report_door import ReportDoor
-from onehead.entrypoints.request_body import Bodies
-from onehead.entrypoints.webhook import HookDoor, build_app
-from onehead.jobs.embedded import EmbeddedEngine
 from onehead.logs import configure
+from onehead.service.engine import EmbeddedEngine
+from onehead.service.serve import allow_files, limits
+from onehead.service.web import Bodies, Health, HookDoor, Metrics, ReportDoor, build_app
 
 SECRET = "benchmark"  # noqa: S105
 SECONDS = 8.0

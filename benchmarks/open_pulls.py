@@ -20,12 +20,12 @@ from pathlib import Path
 
 from benchmarks.counting import Counting
 from benchmarks.standin import forge
-from onehead.flows.desk import Desk
-from onehead.flows.handle import handle
 from onehead.forge.api import ForgejoApi
 from onehead.gitrepo.mirror import Mirrors
-from onehead.jobs.job import BranchMoved, Everything, Job, Subject
 from onehead.logs import configure
+from onehead.service.desk import Desk
+from onehead.service.engine import BranchMoved, Everything, Job, Subject
+from onehead.service.handler import handle
 from tests.forgejos.administration import Administration, Api, clone_url
 from tests.forgejos.port import eventually
 from tests.migrations import chain, merged, project, revision

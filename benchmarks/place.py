@@ -15,7 +15,7 @@ _ROOT = Path(__file__).resolve().parent.parent
 
 TIMES = "\N{MULTIPLICATION SIGN}"
 
-DOOR = "import sys; from onehead.entrypoints.cli import main; sys.exit(main())"
+DOOR = "import sys; from onehead.cli.main import main; sys.exit(main())"
 """The script that pip makes for `onehead`, and the one in the hook."""
 
 

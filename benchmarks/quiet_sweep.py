@@ -15,9 +15,8 @@ from pathlib import Path
 
 from benchmarks.counting import Counting
 from benchmarks.standin import forge
-from onehead.flows.attention import Attention
-from onehead.flows.scope import repositories_in_scope
 from onehead.forge.api import ForgejoApi
+from onehead.service.sweep import Attention, repositories_in_scope
 from tests.forgejos.port import BOT_SCOPES
 from tests.standin.forge import Forge
 from tests.standin.world import Issue, Repository, now

@@ -14,7 +14,7 @@ import sys
 import time
 from typing import Any
 
-from onehead.operations.operation import Unknown
+from onehead.operations.model import Unknown
 from onehead.operations.sql import operations_in
 from tests.operations.statements import STATEMENTS
 

@@ -15,11 +15,11 @@ from collections.abc import Callable
 
 from onehead.operations.read import read as operations_of
 from onehead.operations.sql import operations_in
-from onehead.plan.policy_file import read_policy_files
-from onehead.revisions.allowance import MAX_ALL_PIECES, MAX_PIECES, examination, pieces, too_large
-from onehead.revisions.anatomy import dissect
+from onehead.plan.policy import read_policy_files
 from onehead.revisions.config import read_config
+from onehead.revisions.edit import dissect
 from onehead.revisions.parse import parse
+from onehead.revisions.parsers import MAX_ALL_PIECES, MAX_PIECES, examination, pieces, too_large
 
 IDS = b"revision = 'b' + ''\ndown_revision = 'a'\n"
 SECTION = b"[alembic]\nscript_location = a\n"

@@ -23,7 +23,7 @@ def scripts(root: Path) -> dict[str, str]:
 
     sys.path.insert(0, str(root / "bot"))
     try:
-        from onehead.entrypoints.verbs import whole  # noqa: PLC0415
+        from onehead.cli.verbs import whole  # noqa: PLC0415
     finally:
         sys.path.remove(str(root / "bot"))
     return {shell: shtab.complete(whole(), shell) for shell in PLACES}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hashlib import sha1
 
 from onehead.revisions.graph import Graph
-from onehead.revisions.revision import Revision
+from onehead.revisions.model import Revision
 
 
 def revisions(text: str, folder: str = "versions") -> list[Revision]:

@@ -20,7 +20,7 @@ __all__ = ["api_of", "before_16", "forgejo", "project", "receiver", "since_16", 
 SERVERS = {"postgres", "mariadb"}
 """Fixtures that start a real database server."""
 
-COSTLY = {"contract", "crash_log", "entrypoints", "gitrepo", "states", "stories"}
+COSTLY = {"cli", "contract", "databases", "gitrepo", "stories"}
 """Rooms whose cases start programs, or walk chains with Alembic."""
 
 FEW = 4

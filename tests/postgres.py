@@ -15,7 +15,7 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
-from onehead.trials.private import running_postgresql
+from onehead.verify.servers import running_postgresql
 
 POSTGRESQL = pytest.param("postgresql", marks=pytest.mark.slow)
 """A parameter for tests that ask for the fixture by name, where that is the kind of database."""

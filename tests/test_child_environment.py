@@ -13,16 +13,13 @@ from typing import TYPE_CHECKING, NamedTuple
 import pytest
 
 from onehead.child_environment import NEEDED, OursHidden, all_but_our_own, needed
-from onehead.entrypoints.cli import main
-from onehead.gitrepo.command import Git
-from onehead.gitrepo.distant import delete_refs
-from onehead.gitrepo.export import export
+from onehead.cli.main import main
+from onehead.gitrepo.git import Git, Objects
 from onehead.gitrepo.mirror import Mirrors
-from onehead.gitrepo.objects import Objects
-from onehead.gitrepo.origin import Origin
-from onehead.gitrepo.quick import Quick
-from onehead.gitrepo.remote import RefUpdate
-from tests.entrypoints.terminal_runs import clone, story
+from onehead.gitrepo.process import Quick
+from onehead.gitrepo.remote import Origin, RefUpdate, delete_refs
+from onehead.gitrepo.scratch import export
+from tests.cli.terminal_runs import clone, story
 from tests.test_architecture import SPAWNS, called, calls, modules
 
 if TYPE_CHECKING:
@@ -210,7 +207,7 @@ def test_no_verb_hands_onehead_s_variables_on(
 
 def test_the_service_starts_nothing_with_its_secrets_while_it_loads(dumps: Dumps) -> None:
     """GitPython asks git for its version as soon as it is imported."""
-    code = "import os, onehead.wiring; print(os.environ['ONEHEAD_TOKEN'])"
+    code = "import os, onehead.service.serve; print(os.environ['ONEHEAD_TOKEN'])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout == "s3cret\n"
     assert [name for seen in dumps.seen() for name in seen if name.startswith("ONEHEAD_")] == []
@@ -243,8 +240,8 @@ def test_every_process_is_started_with_an_environment_of_its_own() -> None:
     for name, call in starts:
         named = [ast.unparse(word.value) for word in call.keywords if word.arg == "env"]
         given.setdefault(name, set()).update(named or [ast.unparse(call.args[2])])
-    assert given.pop("trials.sandbox") == {
+    assert given.pop("verify.sandbox") == {
         "needed()",
         "self._environment(place, {**self._variables, **(variables or {})})",
     }
-    assert given == {"gitrepo.command": {"self.environment()"}, "gitrepo.quick": {"surroundings()"}}
+    assert given == {"gitrepo.git": {"self.environment()"}, "gitrepo.process": {"surroundings()"}}

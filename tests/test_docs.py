@@ -29,27 +29,28 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from starlette.routing import Route
 
-from onehead import errors, rows_report
-from onehead.commands.grammar import COMMANDS, MOST, usage
-from onehead.crash_log.read import read_log
-from onehead.entrypoints import cli, report_door, request_body, webhook
-from onehead.entrypoints import verbs as command_line
-from onehead.entrypoints.health import Health
-from onehead.entrypoints.metrics import Metrics
-from onehead.flows.ledger import MOST_DATABASES
-from onehead.flows.setup import OLDEST
-from onehead.forge.hooks import HOOK_PATH
-from onehead.jobs.embedded import EmbeddedEngine
-from onehead.live.probe import SECONDS_TO_ANSWER, SECONDS_TO_WAIT_FOR_LOCKS
+from onehead import errors
+from onehead.cli import main
+from onehead.cli import verbs as command_line
+from onehead.commands import COMMANDS, MOST, usage
+from onehead.databases import reported
+from onehead.databases.crash_log import read_log
+from onehead.databases.inspect import SECONDS_TO_ANSWER, SECONDS_TO_WAIT_FOR_LOCKS
+from onehead.databases.model import Ailment, Effect
+from onehead.databases.reported import MOST_HELD
+from onehead.examine.ledger import MOST_DATABASES
+from onehead.forge.webhooks import HOOK_PATH
 from onehead.plan.findings import KINDS, Code
 from onehead.plan.plans import Plan, ReasonCode
+from onehead.service import web
+from onehead.service.engine import EmbeddedEngine
+from onehead.service.setup import OLDEST
+from onehead.service.web import Health, Metrics
 from onehead.settings import SETTINGS
-from onehead.states.ailments import Ailment, Effect
-from onehead.states.reported import MOST_HELD
-from tests.entrypoints.doors import no_reports
-from tests.entrypoints.terminal_runs import Done
+from tests.cli.terminal_runs import Done
 from tests.migrations import VERSIONS, chain, merged, project, revision
 from tests.repositories import Repository, environment
+from tests.service.doors import no_reports
 from tests.test_architecture import ARROWS, OF_THE_PROJECT, THIRD_PARTY
 
 ROOT = Path(__file__).parents[1]
@@ -133,7 +134,7 @@ def exit_codes() -> set[int]:
             yield from below(child)
 
     own = {0, 1, 3}
-    return own | {kind.exit_code for kind in below(errors.OneheadError)} | returned(cli)
+    return own | {kind.exit_code for kind in below(errors.OneheadError)} | returned(main)
 
 
 def returned(module: Any) -> set[int]:
@@ -145,8 +146,8 @@ def returned(module: Any) -> set[int]:
 def routes() -> set[str]:
     metrics = Metrics()
     health = Health(EmbeddedEngine(lambda _job: None))
-    door = webhook.HookDoor(secrets=["s"], covers=lambda _: True, submit=lambda _: None, health=health, metrics=metrics)
-    found = webhook.build_app(door, no_reports(metrics), health, metrics).routes
+    door = web.HookDoor(secrets=["s"], covers=lambda _: True, submit=lambda _: None, health=health, metrics=metrics)
+    found = web.build_app(door, no_reports(metrics), health, metrics).routes
     return {
         f"{method} {route.path}"
         for route in found
@@ -443,34 +444,32 @@ def test_http_paths() -> None:
 
 def test_http_answers() -> None:
     body = sections(REFERENCE / "http.md")[f"POST {HOOK_PATH}"]
-    assert {(int(row[0]), coded(row[1])) for row in rows(body)} == answers(webhook, "Answer")
-    assert f"{request_body.SECONDS_TO_SEND:g} seconds" in body
-    assert f"{webhook.LARGEST_BODY // 1024**2} MiB" in body
+    assert {(int(row[0]), coded(row[1])) for row in rows(body)} == answers(web, "Answer")
+    assert f"{web.SECONDS_TO_SEND:g} seconds" in body
+    assert f"{web.LARGEST_BODY // 1024**2} MiB" in body
 
 
 def test_answers_to_reports() -> None:
-    body = sections(REFERENCE / "http.md")[f"POST {rows_report.PATH}"]
+    body = sections(REFERENCE / "http.md")[f"POST {reported.PATH}"]
     signed = {(400, "not-understood"), (400, "not-fresh"), (401, "bad-signature")}
-    assert {(int(row[0]), coded(row[1])) for row in rows(body)} == answers(report_door, "Reply") | signed
-    raised = re.findall(r"Refused\(\s*\"([a-z-]+)\"", Path(rows_report.__file__).read_text(encoding="utf-8"))
+    assert {(int(row[0]), coded(row[1])) for row in rows(body)} == answers(web, "Reply") | signed
+    raised = re.findall(r"Refused\(\s*\"([a-z-]+)\"", Path(reported.__file__).read_text(encoding="utf-8"))
     assert set(raised) == {outcome for _, outcome in signed}
-    assert f"`{rows_report.SIGNATURE}`" in body
-    assert f"larger than {rows_report.LARGEST // 1024} KiB" in body
-    assert f"up to {rows_report.MOST_ROWS} texts of up to {rows_report.LONGEST_ROW} printable" in flat(body)
-    assert f"more than {rows_report.WINDOW.total_seconds() / 60:g} minutes" in body
+    assert f"`{reported.SIGNATURE}`" in body
+    assert f"larger than {reported.LARGEST // 1024} KiB" in body
+    assert f"up to {reported.MOST_ROWS} texts of up to {reported.LONGEST_ROW} printable" in flat(body)
+    assert f"more than {reported.WINDOW.total_seconds() / 60:g} minutes" in body
     [example] = [json.loads(block) for _, kind, block in FENCE.findall(body) if kind == "json"]
     secret = "s" * 24
     now = datetime.fromisoformat(example["at"])
     sent = json.dumps(example).encode()
-    key = rows_report.key_of(secret, example["repository"])
-    assert rows_report.opened([secret], rows_report.signature(key, sent), sent, now).rows == ("019",)
+    key = reported.key_of(secret, example["repository"])
+    assert reported.opened([secret], reported.signature(key, sent), sent, now).rows == ("019",)
 
 
 def test_the_bounds_of_what_databases_report() -> None:
     body = flat(sections(DOCS / "explanation" / "security.md")["Reports of databases"])
-    bounds = (
-        f"{rows_report.LARGEST // 1024} KiB, {rows_report.MOST_ROWS} rows, {MOST_DATABASES} databases per repository"
-    )
+    bounds = f"{reported.LARGEST // 1024} KiB, {reported.MOST_ROWS} rows, {MOST_DATABASES} databases per repository"
     assert f"{bounds}, {MOST_HELD:,} rows remembered for each" in body
 
 
@@ -485,7 +484,7 @@ def test_the_key_of_a_deploy_job_is_what_the_page_derives() -> None:
         check=True,
         timeout=20,
     )
-    assert done.stdout.split()[-1] == rows_report.key_of("s" * 24, "acme/shop")
+    assert done.stdout.split()[-1] == reported.key_of("s" * 24, "acme/shop")
 
 
 def test_metrics() -> None:
@@ -620,7 +619,7 @@ def validate(words: str, schema: str | None, folder: Path) -> None:
 
 
 def test_a_pipeline_names_no_commits() -> None:
-    """`onehead check` finds them; tests/entrypoints/test_cli_pipeline.py shows that for each system."""
+    """`onehead check` finds them; tests/cli/test_cli_pipeline.py shows that for each system."""
     for section in SYSTEMS:
         typed = [line for line in sections(CI)[section].splitlines() if is_command(line)]
         assert typed
@@ -741,7 +740,7 @@ def run(command: str, place: Path, cache: Path) -> Done:
     variables = environment() | {"ONEHEAD_CACHE_DIR": str(cache)}
     out, err = io.StringIO(), io.StringIO()
     with patch.dict(os.environ, variables, clear=True), chdir(place), redirect_stdout(out), redirect_stderr(err):
-        code = cli.main(shlex.split(command)[1:])
+        code = main.main(shlex.split(command)[1:])
     return Done(code, out.getvalue(), err.getvalue())
 
 
@@ -768,7 +767,7 @@ def test_json_fields_are_explained() -> None:
         document = json.loads(printed(f"{command} --format json"))
         assert keys(document) - explained == set()
         assert f"`{document['schema']}`" in page
-    # What `verify` prints depends on the machine; tests/entrypoints/test_cli_verify.py holds it against its schema.
+    # What `verify` prints depends on the machine; tests/cli/test_cli_verify.py holds it against its schema.
     schema = json.loads(text(DOCS / "schema" / "onehead.verify-1.json"))
     named = [schema, *schema["$defs"].values()]
     assert {key for each in named for key in each.get("properties", ())} - explained == set()

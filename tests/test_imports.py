@@ -22,7 +22,7 @@ SLOW = {"argparse", "subprocess", "threading", "dataclasses", "pathlib", "inspec
 
 RUN = """
 import json, sys
-from onehead.entrypoints.cli import main
+from onehead.cli.main import main
 code = main(sys.argv[1:])
 loaded = {name.partition(".")[0] for name in sys.modules}
 # Reading what revisions do is for forks alone.
@@ -139,7 +139,7 @@ def test_the_heavy_ones_would_be_noticed(shop: Path, tmp_path: Path) -> None:
         [
             sys.executable,
             "-c",
-            "import onehead.states.upgrade\n" + RUN,
+            "import onehead.databases.upgrade\n" + RUN,
             "check",
             "--target",
             "main",

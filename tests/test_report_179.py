@@ -15,7 +15,7 @@ from sqlalchemy import create_engine
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
-from onehead.entrypoints.cli import main
+from onehead.cli.main import main
 from tests.basketball import TABLES, TRUNK, Basketball, basketball
 from tests.migrations import VERSIONS
 from tests.postgres import POSTGRESQL, Postgres, postgres

@@ -6,8 +6,7 @@ from pathlib import Path
 import pytest
 
 from onehead.errors import UsageError
-from onehead.setting_values import Secret
-from onehead.settings import SETTINGS, Settings, load
+from onehead.settings import SETTINGS, Secret, Settings, load
 
 NEEDED = {
     "ONEHEAD_FORGEJO_URL": "https://forge.example.org",

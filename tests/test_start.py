@@ -19,9 +19,8 @@ import httpx
 import pytest
 import yaml
 
-from onehead.entrypoints.serve import SECONDS_TO_ANSWER, SECONDS_TO_FINISH
-from onehead.setting_values import BadValueError, read_cache_dir
-from onehead.settings import SETTINGS, load
+from onehead.service.serve import SECONDS_TO_ANSWER, SECONDS_TO_FINISH
+from onehead.settings import SETTINGS, BadValueError, load, read_cache_dir
 from tests.demo.service import Service
 from tests.demo.telling import DemoFailedError
 from tests.forgejos.start import STANDIN, binaries

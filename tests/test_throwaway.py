@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from onehead.gitrepo.command import Git
+from onehead.gitrepo.git import Git
 from onehead.gitrepo.merge import merge_trees
 from onehead.throwaway import remove_left_over, throwaway
-from tests.entrypoints.terminal_runs import story
+from tests.cli.terminal_runs import story
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.entrypoints.terminal_runs import Done, Run
+from tests.cli.terminal_runs import Done, Run
 from tests.migrations import VERSIONS, merged, project, revision
 from tests.postgres import POSTGRESQL, Postgres
 from tests.repositories import Repository

@@ -2,6 +2,6 @@
 
 import sys
 
-from onehead.entrypoints.cli import main
+from onehead.cli.main import main
 
 sys.exit(main())

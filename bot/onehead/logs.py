@@ -12,7 +12,7 @@ from typing import Any, TextIO
 import structlog
 from structlog.typing import EventDict, ExcInfo, Processor, WrappedLogger
 
-from onehead.terminal_text import shown
+from onehead.text import shown
 
 # Their lines at INFO repeat, in their own words, what ours say in one sentence.
 _CHATTY = ("uvicorn", "httpx", "httpcore", "git")

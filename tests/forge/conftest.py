@@ -8,7 +8,7 @@ import pytest
 import respx
 
 from onehead.forge.api import ForgejoApi
-from onehead.forge.connection import Connection
+from onehead.forge.client import Connection
 from tests.forge.swagger_samples import ROOT, TOKEN
 
 

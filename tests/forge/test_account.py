@@ -8,9 +8,8 @@ from contextlib import contextmanager
 import pytest
 
 from onehead.errors import UsageError
-from onehead.forge.account import own_account
-from onehead.forge.api import ForgejoApi
-from onehead.forge.connection import Connection
+from onehead.forge.api import ForgejoApi, own_account
+from onehead.forge.client import Connection
 from onehead.forge.errors import MissingScope, NotFound
 from tests.forgejos.fixtures import Project
 from tests.forgejos.port import Account

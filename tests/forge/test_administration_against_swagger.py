@@ -9,8 +9,7 @@ import httpx
 import pytest
 import respx
 
-from onehead.flows.setup import EVENTS
-from onehead.forge.administration import (
+from onehead.forge.admin import (
     SYSTEM,
     Administration,
     NewToken,
@@ -21,7 +20,8 @@ from onehead.forge.administration import (
 )
 from onehead.forge.api import ForgejoApi
 from onehead.forge.errors import MissingScope
-from onehead.forge.values import RepositoryName
+from onehead.forge.models import RepositoryName
+from onehead.service.setup import EVENTS
 from tests.forge.swagger_exchange import answers, nothing_is_missing
 from tests.forge.swagger_samples import operation, resolve
 

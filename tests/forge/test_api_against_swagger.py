@@ -9,10 +9,9 @@ from types import GeneratorType
 import pytest
 import respx
 
-from onehead.forge import decode
+from onehead.forge import models
 from onehead.forge.api import ForgejoApi
-from onehead.forge.fields import Fields
-from onehead.forge.values import Permissions, Repository, RepositoryName, StatusState, User
+from onehead.forge.models import Fields, Permissions, Repository, RepositoryName, StatusState, User
 from tests.forge.swagger_exchange import answers, nothing_is_missing
 from tests.forge.swagger_samples import definition, operation, sample
 
@@ -74,13 +73,13 @@ def test_call_fits_the_description(name: str, api: ForgejoApi, forge: respx.Mock
 @pytest.mark.parametrize(
     ("read", "name"),
     [
-        (decode.user, "User"),
-        (decode.repository, "Repository"),
-        (decode.permissions, "Permission"),
-        (decode.pull_request, "PullRequest"),
-        (decode.comment, "Comment"),
-        (decode.status, "CommitStatus"),
-        (decode.branch, "Branch"),
+        (models.user, "User"),
+        (models.repository, "Repository"),
+        (models.permissions, "Permission"),
+        (models.pull_request, "PullRequest"),
+        (models.comment, "Comment"),
+        (models.status, "CommitStatus"),
+        (models.branch, "Branch"),
     ],
 )
 def test_no_invented_field_is_read(read: Callable[[Fields], object], name: str) -> None:
@@ -100,12 +99,12 @@ def test_invented_path_would_be_noticed() -> None:
 def test_what_may_be_null_may_be_null() -> None:
     pull = definition("PullRequest", user=None, merge_commit_sha=None)
     pull["head"] |= {"repo": None, "repo_id": -1, "ref": "refs/pull/23/head"}
-    read = decode.pull_request(Fields(pull, "pull"))
-    assert read.author == decode.GHOST
+    read = models.pull_request(Fields(pull, "pull"))
+    assert read.author == models.GHOST
     assert read.merge_commit is None
     assert (read.head.ref, read.head.repository) == ("refs/pull/23/head", None)
     assert isinstance(read.base.repository, Repository)
-    bare = decode.repository(Fields(definition("Repository", permissions=None), "repo"))
+    bare = models.repository(Fields(definition("Repository", permissions=None), "repo"))
     assert bare.permissions == Permissions(admin=False, push=False, pull=False)
 
 

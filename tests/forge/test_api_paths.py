@@ -7,7 +7,7 @@ import pytest
 import respx
 
 from onehead.forge.api import ForgejoApi
-from onehead.forge.values import RepositoryName
+from onehead.forge.models import RepositoryName
 from tests.forge.swagger_samples import definition
 
 REPO = RepositoryName("courtside", "basketball-api")

@@ -10,7 +10,7 @@ import pytest
 import respx
 
 from onehead.errors import UsageError
-from onehead.forge.connection import TRIES, Connection
+from onehead.forge.client import TRIES, Connection
 from onehead.forge.errors import Conflict, NotFound, NotUnderstood, Refused, Unavailable
 from tests.forge.swagger_samples import ROOT, TOKEN
 

@@ -3,9 +3,8 @@ from __future__ import annotations
 import pytest
 
 from onehead.errors import UsageError
-from onehead.forge import decode
-from onehead.forge.fields import Fields
-from onehead.forge.values import RepositoryName
+from onehead.forge import models
+from onehead.forge.models import Fields, RepositoryName
 from tests.forge.swagger_samples import definition
 
 
@@ -25,5 +24,5 @@ def test_other_text_is_no_name(text: str) -> None:
     ("state", "merged", "is_open"), [("open", False, True), ("closed", False, False), ("closed", True, False)]
 )
 def test_merged_and_closed_are_not_open(state: str, merged: bool, is_open: bool) -> None:
-    pull = decode.pull_request(Fields(definition("PullRequest", state=state, merged=merged), "pull"))
+    pull = models.pull_request(Fields(definition("PullRequest", state=state, merged=merged), "pull"))
     assert pull.is_open is is_open

@@ -15,7 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from onehead.forge.errors import BadSignature, NotUnderstood
-from onehead.forge.hooks import (
+from onehead.forge.models import Permissions, RepositoryName, User
+from onehead.forge.webhooks import (
     BranchCreated,
     BranchDeleted,
     Commented,
@@ -25,7 +26,6 @@ from onehead.forge.hooks import (
     parse,
     verify,
 )
-from onehead.forge.values import Permissions, RepositoryName, User
 
 PAYLOADS = Path(__file__).parents[1] / "data" / "payloads"
 KNOWN = json.loads((PAYLOADS / "headers.json").read_text(encoding="utf-8"))
@@ -320,7 +320,7 @@ def test_what_can_be_read_and_not_written_again_is_not_understood(text: str) -> 
 
 
 def test_a_large_form_is_not_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("onehead.forge.hooks.parse_qs", lambda *_, **__: pytest.fail("decoded"))
+    monkeypatch.setattr("onehead.forge.webhooks.parse_qs", lambda *_, **__: pytest.fail("decoded"))
     form = b"payload=" + b"%41" * 100_000
     headers = {"Content-Type": "application/x-www-form-urlencoded", "X-Forgejo-Signature": signed(form)}
     with pytest.raises(NotUnderstood, match="a form of more than 256 KiB"):

@@ -4,16 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from onehead.forge.hooks import (
-    BranchCreated,
-    BranchDeleted,
-    Commented,
-    PullRequestChanged,
-    Push,
-    parse,
-    verify,
-)
-from onehead.forge.values import Permissions, RepositoryName, User
+from onehead.forge.models import Permissions, RepositoryName, User
+from onehead.forge.webhooks import BranchCreated, BranchDeleted, Commented, PullRequestChanged, Push, parse, verify
 from tests.forgejos.administration import Api
 from tests.forgejos.port import eventually
 

@@ -11,9 +11,17 @@ import respx
 
 from onehead.forge.api import ForgejoApi
 from onehead.forge.errors import Conflict, Forbidden, NotFound
-from onehead.forge.intents import close_pull, delete_branch, ensure_comment, ensure_pull, ensure_status, react
-from onehead.forge.markers import Marker, mark
-from onehead.forge.values import RepositoryName, StatusState, User
+from onehead.forge.intents import (
+    Marker,
+    close_pull,
+    delete_branch,
+    ensure_comment,
+    ensure_pull,
+    ensure_status,
+    mark,
+    react,
+)
+from onehead.forge.models import RepositoryName, StatusState, User
 from tests.forge.swagger_samples import definition
 
 REPO = RepositoryName("courtside", "basketball-api")

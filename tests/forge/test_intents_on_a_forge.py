@@ -8,12 +8,20 @@ from typing import TYPE_CHECKING
 import pytest
 
 from onehead.forge.api import ForgejoApi
-from onehead.forge.connection import Connection
+from onehead.forge.client import Connection
 from onehead.forge.errors import Conflict, MissingScope, NotFound, Unauthorised
-from onehead.forge.intents import close_pull, delete_branch, ensure_comment, ensure_pull, ensure_status, react
-from onehead.forge.markers import Marker, mark
-from onehead.forge.values import Permissions, RepositoryName, StatusState, User
-from onehead.quoting import inline
+from onehead.forge.intents import (
+    Marker,
+    close_pull,
+    delete_branch,
+    ensure_comment,
+    ensure_pull,
+    ensure_status,
+    mark,
+    react,
+)
+from onehead.forge.models import Permissions, RepositoryName, StatusState, User
+from onehead.text import inline
 from tests.forgejos.port import eventually
 
 if TYPE_CHECKING:

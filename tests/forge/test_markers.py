@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from onehead.forge.markers import Marker, make, mark, parse
+from onehead.forge.intents import Marker, make, mark, parse
 
 KINDS = st.from_regex(r"[a-z][a-z0-9]{0,5}(-[a-z0-9]{1,5}){0,3}", fullmatch=True)
 FACTS = st.dictionaries(

@@ -17,8 +17,9 @@ from onehead.forge.errors import (
     TooSoon,
     Unauthorised,
     Unavailable,
+    refusal,
+    seconds_to_wait,
 )
-from onehead.forge.refusals import refusal, seconds_to_wait
 
 NOW = datetime(2026, 6, 30, 9, 0, tzinfo=UTC)
 

@@ -11,17 +11,17 @@ from datetime import UTC, datetime
 
 from markdown_it import MarkdownIt
 
-from onehead import quoting, rows_report
-from onehead.commands.grammar import MOST, commands_in
-from onehead.forge import hooks, markers
+from onehead import text as quoting
+from onehead.commands import MOST, commands_in
+from onehead.databases import reported
+from onehead.forge import intents, webhooks
 from onehead.forge.errors import NotUnderstood
+from onehead.operations.conflicts import judge
 from onehead.operations.read import read
 from onehead.operations.sql import operations_in
-from onehead.operations.verdict import judge
-from onehead.plan.policy_file import FILES, read_policy_files
-from onehead.revisions.config import read_config
+from onehead.plan.policy import FILES, read_policy_files
+from onehead.revisions.config import read_config, read_ini
 from onehead.revisions.edit import CannotEdit, reissue, reparent
-from onehead.revisions.ini import read_ini
 from onehead.revisions.parse import parse
 
 _MARKDOWN = MarkdownIt("commonmark").enable("table")
@@ -54,19 +54,19 @@ def quotes(data: bytes) -> None:
 
 def marks(data: bytes) -> None:
     """A marker that is read writes the same marker again."""
-    found = markers.parse(_text(data))
-    assert found is None or markers.parse(markers.make(found)) == found
+    found = intents.parse(_text(data))
+    assert found is None or intents.parse(intents.make(found)) == found
 
 
 def reports(data: bytes) -> None:
     """A report that is taken can be written, and is the same when it is read again."""
-    key = rows_report.key_of("secret", "acme/shop")
+    key = reported.key_of("secret", "acme/shop")
     try:
-        found = rows_report.opened(["secret"], rows_report.signature(key, data), data, _NOW)
-    except rows_report.Refused:
+        found = reported.opened(["secret"], reported.signature(key, data), data, _NOW)
+    except reported.Refused:
         return
-    body = rows_report.written(found)
-    assert rows_report.opened(["secret"], rows_report.signature(key, body), body, _NOW) == found
+    body = reported.written(found)
+    assert reported.opened(["secret"], reported.signature(key, body), body, _NOW) == found
 
 
 def sql(data: bytes) -> None:
@@ -80,7 +80,7 @@ def deliveries(data: bytes) -> None:
     for kind in _EVENTS:
         for content in ("application/json", "application/x-www-form-urlencoded"):
             with suppress(NotUnderstood):
-                hooks.parse({"x-forgejo-event-type": kind, "content-type": content}, data)
+                webhooks.parse({"x-forgejo-event-type": kind, "content-type": content}, data)
 
 
 def parser(data: bytes) -> None:

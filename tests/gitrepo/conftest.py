@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from onehead.gitrepo.command import Git
+from onehead.gitrepo.git import Git
 from tests.repositories import Repository
 
 if TYPE_CHECKING:

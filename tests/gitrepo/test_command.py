@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from onehead.gitrepo.command import Git, end
-from onehead.gitrepo.errors import (
+from onehead.gitrepo.git import Git, end
+from onehead.gitrepo.process import (
     GitFailed,
     GitTimeout,
     GitTooOld,
@@ -228,7 +228,7 @@ def test_what_git_says_has_a_meaning(said: str, kind: type[Exception]) -> None:
 
 def test_the_read_path_loads_nothing_expensive() -> None:
     code = (
-        "import sys; from onehead.gitrepo import command, refs, snapshot; "
+        "import sys; from onehead.gitrepo import git, refs, tree; "
         "print(sorted({'git', 'pathlib', 'tempfile', 'dataclasses', 'asyncio'} & sys.modules.keys()))"
     )
     found = subprocess.run([sys.executable, "-S", "-c", code], capture_output=True, text=True, check=False, env=_path())

@@ -4,8 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from onehead.gitrepo.distant import delete_refs
-from onehead.gitrepo.remote import PushOutcome, PushStatus, RemoteRefused, RemoteUnreachable
+from onehead.gitrepo.remote import PushOutcome, PushStatus, RemoteRefused, RemoteUnreachable, delete_refs
 from tests.gitrepo.forge_over_http import TOKEN, ForgeOverHttp
 from tests.repositories import Repository
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from onehead.errors import UsageError
-from onehead.gitrepo.command import Git
-from onehead.gitrepo.export import export, top_of, work_tree
-from onehead.gitrepo.snapshot import list_tree, read
+from onehead.gitrepo.git import Git
+from onehead.gitrepo.scratch import export, top_of, work_tree
+from onehead.gitrepo.tree import list_tree, read
 from tests.repositories import Repository
 
 

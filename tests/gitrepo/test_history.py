@@ -3,7 +3,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from onehead.gitrepo.command import Git
+from onehead.gitrepo.git import Git
 from onehead.gitrepo.history import Holding, Presence, introduced, presence, published_refs
 from onehead.gitrepo.refs import Commit, Ref
 from tests.repositories import Repository

@@ -1,4 +1,4 @@
-"""Places of hooks that only show with another owner; the rest is told in tests/entrypoints/test_install_hook.py."""
+"""Places of hooks that only show with another owner; the rest is told in tests/cli/test_install_hook.py."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from onehead.gitrepo.command import Git
-from onehead.gitrepo.errors import UntrustedRepository
-from onehead.gitrepo.hooks import of_repository
+from onehead.gitrepo.git import Git
+from onehead.gitrepo.process import UntrustedRepository
+from onehead.gitrepo.server_hooks import of_repository
 from tests.repositories import Repository
 
 

@@ -4,10 +4,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from onehead.gitrepo.command import Git
-from onehead.gitrepo.errors import GitTooOld, MissingObjects, ShallowHistory
+from onehead.gitrepo.git import Git
 from onehead.gitrepo.merge import Conflict, MergedTree, merge_trees, write_clean_merge, write_merged_tree
-from onehead.gitrepo.snapshot import Contents, Entry, list_tree, read
+from onehead.gitrepo.process import GitTooOld, MissingObjects, ShallowHistory
+from onehead.gitrepo.tree import Contents, Entry, list_tree, read
 from tests.repositories import Repository
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from onehead.gitrepo.message import WIDTH, commit_message
+from onehead.gitrepo.commit import WIDTH, commit_message
 
 
 def test_the_first_subject_that_fits_is_taken_and_a_better_one_said_in_the_body() -> None:

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from onehead.gitrepo.command import Git
-from onehead.gitrepo.errors import GitTimeout, MissingObjects
+from onehead.gitrepo.commit import Draft, Signature, write_commits
+from onehead.gitrepo.git import Git
 from onehead.gitrepo.mirror import MirrorBusy, Mirrors
+from onehead.gitrepo.process import GitTimeout, MissingObjects
 from onehead.gitrepo.refs import list_refs
 from onehead.gitrepo.remote import PushOutcome, PushStatus, RefUpdate, RemoteRefused, RemoteUnreachable
-from onehead.gitrepo.snapshot import list_tree, read
-from onehead.gitrepo.write import Draft, Signature, write_commits
-from onehead.revisions.source import FileChange
+from onehead.gitrepo.tree import list_tree, read
+from onehead.revisions.model import FileChange
 from tests.gitrepo.forge_over_http import TOKEN, ForgeOverHttp
 from tests.repositories import Repository
 

@@ -9,10 +9,9 @@ from typing import Any
 
 import pytest
 
-from onehead.gitrepo.command import Git
-from onehead.gitrepo.errors import GitTimeout, MissingObjects
-from onehead.gitrepo.objects import conversation, kept_open
-from onehead.gitrepo.snapshot import read
+from onehead.gitrepo.git import Git, conversation, kept_open
+from onehead.gitrepo.process import GitTimeout, MissingObjects
+from onehead.gitrepo.tree import read
 from tests.repositories import Repository
 
 

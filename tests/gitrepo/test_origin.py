@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from onehead.gitrepo.command import Git
-from onehead.gitrepo.errors import GitFailed, ShallowHistory
+from onehead.gitrepo.git import Git
 from onehead.gitrepo.merge import merge_trees
-from onehead.gitrepo.origin import Origin, OriginSilent
+from onehead.gitrepo.process import GitFailed, ShallowHistory
 from onehead.gitrepo.refs import is_shallow, merge_base
-from onehead.gitrepo.snapshot import list_tree, read
+from onehead.gitrepo.remote import Origin, OriginSilent
+from onehead.gitrepo.tree import list_tree, read
 from tests.gitrepo.forge_over_http import TOKEN, ForgeOverHttp
 from tests.repositories import Repository, environment
 

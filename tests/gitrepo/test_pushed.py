@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from onehead.gitrepo.command import Git
-from onehead.gitrepo.errors import GitFailed, MissingObjects
+from onehead.gitrepo.git import Git
+from onehead.gitrepo.process import GitFailed, MissingObjects
 from onehead.gitrepo.pushed import Change, Update, changed, mentions, read_updates
 from tests.repositories import Repository
 

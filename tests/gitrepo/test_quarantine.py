@@ -14,10 +14,10 @@ from tests.repositories import Repository, environment
 
 HOOK = """
 import json, sys
-from onehead.gitrepo.command import Git
+from onehead.gitrepo.git import Git
 from onehead.gitrepo.merge import merge_trees
 from onehead.gitrepo.refs import list_refs, resolve
-from onehead.gitrepo.snapshot import list_tree, read
+from onehead.gitrepo.tree import list_tree, read
 git = Git(".")
 old, new, ref = sys.stdin.read().split()
 target = resolve(git, "main")

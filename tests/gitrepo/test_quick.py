@@ -8,9 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from onehead.gitrepo.command import Git
-from onehead.gitrepo.errors import GitTooOld
-from onehead.gitrepo.quick import OutOfTime, Quick
+from onehead.gitrepo.git import Git
+from onehead.gitrepo.process import GitTooOld, OutOfTime, Quick
 from tests.forgejos.port import eventually
 from tests.repositories import Repository
 

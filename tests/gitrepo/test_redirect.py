@@ -7,12 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from onehead.gitrepo.command import Git
-from onehead.gitrepo.distant import delete_refs
+from onehead.gitrepo.git import Git
 from onehead.gitrepo.mirror import Mirrors
-from onehead.gitrepo.origin import Origin, OriginSilent
-from onehead.gitrepo.redirect import RemoteRedirects
-from onehead.gitrepo.remote import RefUpdate
+from onehead.gitrepo.remote import Origin, OriginSilent, RefUpdate, RemoteRedirects, delete_refs
 from tests.gitrepo.forge_over_http import TOKEN, ForgeOverHttp, Listener
 from tests.repositories import Repository, environment
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from onehead.gitrepo import refs
-from onehead.gitrepo.command import Git
-from onehead.gitrepo.errors import (
+from onehead.gitrepo.git import Git
+from onehead.gitrepo.process import (
     AmbiguousRef,
     EmptyRepository,
     MissingObjects,

@@ -5,10 +5,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from onehead.gitrepo.command import Git
-from onehead.gitrepo.errors import GitTimeout, MissingObjects, NotARepository
-from onehead.gitrepo.objects import Info, Objects, TooLarge
-from onehead.gitrepo.snapshot import SUBMODULE, SYMLINK, Contents, Entry, list_changed, list_tree, read
+from onehead.gitrepo.git import Git, Info, Objects, TooLarge
+from onehead.gitrepo.process import GitTimeout, MissingObjects, NotARepository
+from onehead.gitrepo.tree import SUBMODULE, SYMLINK, Contents, Entry, list_changed, list_tree, read
 from tests.repositories import Repository
 
 if TYPE_CHECKING:

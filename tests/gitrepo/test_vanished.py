@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from onehead.gitrepo.command import Git
-from onehead.gitrepo.vanished import vanished
+from onehead.gitrepo.git import Git
+from onehead.gitrepo.history import vanished
 from tests.repositories import Repository
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from onehead.gitrepo.command import Git
-from onehead.gitrepo.snapshot import list_tree
+from onehead.gitrepo.git import Git
+from onehead.gitrepo.tree import list_tree
 from onehead.gitrepo.worktree import checked_out, uncommitted
 from tests.repositories import Repository
 

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from onehead.errors import OneheadError
-from onehead.gitrepo.command import Git
-from onehead.gitrepo.errors import GitFailed
+from onehead.gitrepo.commit import BranchInUse, Draft, Merge, Signature, StaleRef, update_ref, write_commits
+from onehead.gitrepo.git import Git
 from onehead.gitrepo.merge import write_merged_tree
-from onehead.gitrepo.write import BranchInUse, Draft, Merge, Signature, StaleRef, update_ref, write_commits
-from onehead.revisions.source import FileChange
+from onehead.gitrepo.process import GitFailed
+from onehead.revisions.model import FileChange
 from tests.repositories import Repository
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from onehead.operations.alike import deeds
+from onehead.operations.read import deeds
 
 PLAIN = '''"""Add x"""
 from alembic import op

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import pytest
 import sqlalchemy as sa
 
-from onehead.operations.dialects import Dialect
+from onehead.operations.conflicts import Verdict, judge
+from onehead.operations.model import Dialect
 from onehead.operations.read import read
-from onehead.operations.verdict import Verdict, judge
 from tests.operations.cases import CASES, Case
 from tests.operations.lab import observed, revision
 from tests.postgres import Postgres, postgres

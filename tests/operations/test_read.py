@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from onehead.operations import operation as o
-from onehead.operations.operation import Named, Operation, Step, Unknown
-from onehead.operations.phrases import phrase
+from onehead.operations import model as o
+from onehead.operations.conflict_rules import phrase
+from onehead.operations.model import Named, Operation, Step, Unknown
 from onehead.operations.read import read
-from onehead.revisions import python_source
+from onehead.revisions import parsers
 from tests.operations.statements import STATEMENTS
 
 USERS = Named("users")
@@ -693,5 +693,5 @@ def test_an_expression_of_megabytes_is_not_handed_to_the_parser(monkeypatch: pyt
     monkeypatch.setattr("ast.parse", refuse)
     [step] = read(b"def upgrade():\n    x = " + b"1+" * 2_500_000 + b"1\n")
     assert step.does == Unknown("the file is too large to be read", "upgrade()")
-    assert python_source.syntax(b"x = " + b"1+" * 2_500_000 + b"1\n") is None
-    assert python_source.expression("1+" * 2_500_000 + "1") is None
+    assert parsers.python(b"x = " + b"1+" * 2_500_000 + b"1\n") is None
+    assert parsers.expression("1+" * 2_500_000 + "1") is None

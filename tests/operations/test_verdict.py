@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from onehead.operations.clash import Kind
+from onehead.operations.conflict_rules import Kind
+from onehead.operations.conflicts import Verdict, judge
 from onehead.operations.read import read
-from onehead.operations.verdict import Verdict, judge
 from tests.operations.lab import revision
 
 ADD = 'op.add_column("users", sa.Column("x", sa.Integer()))'

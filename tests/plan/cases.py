@@ -10,9 +10,8 @@ from onehead.plan.findings import Code, Finding
 from onehead.plan.judge import judge
 from onehead.plan.policy import Policy
 from onehead.plan.verdict import Coverage, Examination, Examined, Point
-from onehead.revisions.environment import Environment, Location
 from onehead.revisions.graph import Graph
-from onehead.revisions.revision import Revision, Unreadable
+from onehead.revisions.model import Environment, Location, Revision, Unreadable
 from tests.chains import graph, revisions
 
 ENVIRONMENT = Environment("versions", "alembic.ini", "alembic", ".", (Location("versions", recursive=False),))

@@ -10,8 +10,8 @@ from onehead.plan.findings import Code
 from onehead.plan.judge import judge
 from onehead.plan.plans import Merge, Move, Nothing, Plan, Reason, ReasonCode, Refuse, Reissue, Reparent
 from onehead.plan.policy import Policy, Strategy
-from onehead.revisions.environment import Environment, Location
 from onehead.revisions.graph import Graph
+from onehead.revisions.model import Environment, Location
 from tests.chains import graph, revisions
 
 ENVIRONMENT = Environment(

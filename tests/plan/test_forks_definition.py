@@ -18,7 +18,7 @@ from onehead.plan.forks import (
     unnamed_heads,
 )
 from onehead.revisions.graph import Graph
-from onehead.revisions.revision import Revision
+from onehead.revisions.model import Revision
 from tests.plan.cases import ENVIRONMENT
 
 Pairs = set[frozenset[str]]

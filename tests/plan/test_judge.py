@@ -6,10 +6,9 @@ import pytest
 
 from onehead.plan.facts import Facts
 from onehead.plan.findings import KINDS, Code
-from onehead.plan.judge import judge
-from onehead.plan.repository import configuration_findings
-from onehead.revisions.environment import ConfigProblem
+from onehead.plan.judge import configuration_findings, judge
 from onehead.revisions.graph import Graph
+from onehead.revisions.model import ConfigProblem
 from tests.chains import graph
 from tests.plan.cases import ENVIRONMENT, GUESSED, edited, facts, found, unreadable
 

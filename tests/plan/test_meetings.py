@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from onehead.plan.conflicts import MOST_TOLD, Meeting, Told, findings_about, parents_in_order
 from onehead.plan.decide import decide
 from onehead.plan.facts import Evidence, Facts
 from onehead.plan.findings import Code
 from onehead.plan.judge import judge
-from onehead.plan.meetings import MOST_TOLD, Meeting, Told, findings_about, parents_in_order
 from onehead.plan.plans import Merge, Plan, ReasonCode, Refuse, Reparent
 from onehead.plan.policy import Policy, Strategy
 from tests.chains import graph

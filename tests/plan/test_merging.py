@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from onehead.plan.merging import BEFORE, merge_steps
+from onehead.plan.repairs import BEFORE, merge_steps
 from onehead.revisions.graph import Graph
-from onehead.revisions.revision import Revision
+from onehead.revisions.model import Revision
 
 
 def graph(needs: dict[str, tuple[str, ...]]) -> Graph:

@@ -14,7 +14,7 @@ from onehead.plan.plans import Merge, Nothing, Plan, Reissue, Reparent
 from onehead.plan.policy import Policy, Strategy
 from onehead.plan.verdict import Coverage, Examination, Examined, Point
 from onehead.revisions.graph import Graph
-from onehead.revisions.revision import Revision, Unreadable
+from onehead.revisions.model import Revision, Unreadable
 from tests.plan.cases import ENVIRONMENT
 
 

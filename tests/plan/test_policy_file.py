@@ -8,8 +8,7 @@ import tracemalloc
 import pytest
 
 from onehead.plan.findings import KINDS, Code
-from onehead.plan.policy import Policy, targets_of
-from onehead.plan.policy_file import KEYS, PolicyProblem, read_policy_files
+from onehead.plan.policy import KEYS, Policy, PolicyProblem, read_policy_files, targets_of
 
 ALL = """
 targets = ["main", "release/*"]

@@ -11,8 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from onehead.plan.policy import Policy
-from onehead.plan.policy_file import KEYS, read_policy_files
+from onehead.plan.policy import KEYS, Policy, read_policy_files
 
 SCHEMA: dict[str, Any] = json.loads(
     (Path(__file__).parents[2] / "docs" / "schema" / "onehead-policy.json").read_text(encoding="utf-8")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from onehead.plan.findings import Code
-from onehead.plan.push import Before, Landing, mended, new_forks, objections, remaining_forks
+from onehead.plan.verdict import Before, Landing, mended, new_forks, objections, remaining_forks
 from tests.plan.cases import examination, facts, unreadable
 
 ONE = "018; 019<018"

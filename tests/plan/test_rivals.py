@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from onehead.plan.facts import Facts
 from onehead.plan.rivals import Brought, Clash, Contender, Rival, brought, rivals
-from onehead.revisions.environment import Environment
 from onehead.revisions.graph import Graph
-from onehead.revisions.revision import Revision
+from onehead.revisions.model import Environment, Revision
 
 
 def revision(id_: str, *parents: str, blob: str = "", labels: tuple[str, ...] = ()) -> Revision:

@@ -8,23 +8,17 @@ import re
 import pytest
 
 from onehead.plan.facts import Facts
-from onehead.plan.push import Landing
 from onehead.plan.rivals import MOST_RIVALS, Contender, brought, rivals
-from onehead.plan.verdict import Coverage, Examination, Point
-from onehead.reports.chains import Chains, chains_text
+from onehead.plan.verdict import Coverage, Examination, Landing, Point
 from onehead.reports.comment import Remark, comment, leading_plan, one_line, pull_body, pull_title
-from onehead.reports.document import document
-from onehead.reports.fitting import LONGEST
-from onehead.reports.junit import junit
-from onehead.reports.mermaid import mermaids
-from onehead.reports.picture import whole_picture
-from onehead.reports.push import acceptance, heads_up, refusal
-from onehead.reports.sarif import sarif
-from onehead.reports.svg import svg
-from onehead.reports.text import MOST_ENVIRONMENTS, report
+from onehead.reports.formats import document, junit, sarif
+from onehead.reports.graph import whole_picture
+from onehead.reports.graph_formats import Chains, chains_text, mermaids, svg
+from onehead.reports.short_comments import LONGEST
+from onehead.reports.terminal import MOST_ENVIRONMENTS, acceptance, heads_up, refusal, report
 from onehead.revisions.graph import Graph
-from onehead.revisions.revision import Revision
-from onehead.wording import LONGEST_NAME, MOST_NAMED, listed, quoted
+from onehead.revisions.model import Revision
+from onehead.text import LONGEST_NAME, MOST_NAMED, listed, quoted
 from tests.plan.cases import ENVIRONMENT, examination, facts
 from tests.shapes import SHAPES, File, Shape
 

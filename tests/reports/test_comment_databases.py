@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from onehead.databases.remedy import own_database
+from onehead.databases.table import state_tables
 from onehead.plan.plans import Reparent
 from onehead.reports.comment import Remark, comment, pull_body
-from onehead.states.own_database import own_database
-from onehead.states.table import state_tables
 from tests.plan.cases import examination, facts
 from tests.plan.test_plan_laws import after
 

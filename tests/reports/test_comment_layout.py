@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from onehead.databases.model import StateTable
+from onehead.databases.reported import Standpoint
+from onehead.databases.table import state_tables
 from onehead.plan.facts import Facts
 from onehead.reports.comment import Remark, comment, pull_body
-from onehead.states.account import StateTable
-from onehead.states.reported import Standpoint
-from onehead.states.table import state_tables
 from tests.plan.cases import ENVIRONMENT, examination, facts
 
 COLLIDING = facts("017; 018<017; 019<018", "017; 018<017; 020<018; 021<020")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from onehead.plan.rivals import MOST_RIVALS, Clash, Rival
-from onehead.reports.heads_up import clashes, heads_up
+from onehead.reports.short_comments import clashes, heads_up
 from tests.plan.cases import examination, facts
 
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from onehead.plan.findings import Code, Finding
-from onehead.plan.push import Before, Landing
-from onehead.plan.verdict import Point
-from onehead.reports.push import acceptance, heads_up, not_judged, not_looked_ahead, refusal
+from onehead.plan.verdict import Before, Landing, Point
+from onehead.reports.terminal import acceptance, heads_up, not_judged, not_looked_ahead, refusal
 from tests.plan.cases import examination, facts, unreadable
 
 ONE = "018; 019<018"

@@ -8,11 +8,10 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from onehead.reports.outline import outline
-from onehead.reports.picture import whole_picture
-from onehead.reports.svg import lanes_of, svg
+from onehead.reports.graph import outline, whole_picture
+from onehead.reports.graph_formats import lanes_of, svg
 from onehead.revisions.graph import Graph
-from onehead.revisions.revision import Revision
+from onehead.revisions.model import Revision
 from tests.chains import graph
 
 NAMES = {"s": "http://www.w3.org/2000/svg"}

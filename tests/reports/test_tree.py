@@ -6,20 +6,20 @@ import random
 
 import pytest
 
-from onehead.reports.outline import outline
-from onehead.reports.picture import (
+from onehead.reports.graph import (
     MOST_AROUND,
     MOST_IN_A_CHAIN,
     Edge,
     Node,
     Picture,
+    draw,
     full_picture,
+    outline,
     picture_around,
     whole_picture,
 )
-from onehead.reports.tree import draw
 from onehead.revisions.graph import Graph
-from onehead.revisions.revision import Revision
+from onehead.revisions.model import Revision
 from tests.chains import graph
 
 

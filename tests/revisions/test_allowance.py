@@ -6,16 +6,15 @@ from collections.abc import Callable, Iterable
 
 import pytest
 
-from onehead.operations.operation import Unknown
+from onehead.operations.model import Unknown
 from onehead.operations.read import read
 from onehead.operations.sql import operations_in
-from onehead.plan.policy_file import read_policy_files
-from onehead.revisions import allowance, toml_source
-from onehead.revisions.allowance import SPENT, Spent, TooLarge, admit, examination, pieces, spend
-from onehead.revisions.anatomy import Trouble, dissect
+from onehead.plan.policy import read_policy_files
+from onehead.revisions import parsers
 from onehead.revisions.config import read_config
+from onehead.revisions.edit import Trouble, dissect
 from onehead.revisions.parse import parse
-from onehead.revisions.python_source import syntax, unparsed
+from onehead.revisions.parsers import SPENT, Spent, TooLarge, admit, examination, pieces, python, spend, unparsed
 from onehead.revisions.version_table import version_table_in
 
 WORKED_OUT = b"import os\nrevision = 'b' + ''\ndown_revision = 'a'\ndef upgrade():\n    pass\n"
@@ -42,16 +41,16 @@ def test_pieces_are_words_signs_and_line_ends(text: bytes, expected: int) -> Non
 
 
 def test_a_text_has_a_bound_in_bytes_and_in_pieces() -> None:
-    admit(b"a" * allowance.MAX_BYTES)
+    admit(b"a" * parsers.MAX_BYTES)
     with pytest.raises(TooLarge, match=r"^it is larger than 1024 KiB"):
-        admit(b"a" * (allowance.MAX_BYTES + 1))
-    admit(b"+" * allowance.MAX_PIECES)
+        admit(b"a" * (parsers.MAX_BYTES + 1))
+    admit(b"+" * parsers.MAX_PIECES)
     with pytest.raises(TooLarge, match=r"^it has more than 100,000 words and signs"):
-        admit("+" * (allowance.MAX_PIECES + 1))
+        admit("+" * (parsers.MAX_PIECES + 1))
 
 
 def test_all_that_is_parsed_in_one_examination_shares_one_allowance(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(allowance, "MAX_ALL_PIECES", 10)
+    monkeypatch.setattr(parsers, "MAX_ALL_PIECES", 10)
     with examination():
         admit(b"a b c d")
         with examination():
@@ -65,7 +64,7 @@ def test_all_that_is_parsed_in_one_examination_shares_one_allowance(monkeypatch:
 
 
 def test_outside_of_an_examination_only_the_bound_of_one_text_holds(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(allowance, "MAX_ALL_PIECES", 1)
+    monkeypatch.setattr(parsers, "MAX_ALL_PIECES", 1)
     admit(b"a b c d")
 
 
@@ -99,20 +98,20 @@ def test_every_reader_says_that_nothing_was_left_for_it(
     said: str, reader: Callable[[], Iterable[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert said not in reader()
-    monkeypatch.setattr(allowance, "MAX_ALL_PIECES", 0)
+    monkeypatch.setattr(parsers, "MAX_ALL_PIECES", 0)
     with examination():
         assert said in reader()
 
 
 def test_a_plain_header_takes_nothing_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(allowance, "MAX_ALL_PIECES", 0)
+    monkeypatch.setattr(parsers, "MAX_ALL_PIECES", 0)
     with examination():
         assert parse(b"revision = 'b'\ndown_revision = 'a'\n").revision == "b"
 
 
 def test_following_a_file_counts_too_not_only_parsing_it(monkeypatch: pytest.MonkeyPatch) -> None:
     data = b"def upgrade():\n  for a in (1,2,3,4,5,6,7,8):\n    for b in (1,2,3,4,5,6,7,8):\n      f(a, b)\n"
-    monkeypatch.setattr(allowance, "MAX_ALL_PIECES", pieces(data) + 100)
+    monkeypatch.setattr(parsers, "MAX_ALL_PIECES", pieces(data) + 100)
     with examination():
         assert _unknown(data)[-1] == "a file beyond what is read at once"
 
@@ -137,21 +136,21 @@ def test_sql_in_which_all_is_closed_is_read(text: str) -> None:
 
 
 def test_a_key_has_a_bound_wherever_it_stands() -> None:
-    parts = toml_source.MAX_PARTS
-    assert toml_source.parse("a" + ".a" * (parts - 1) + " = 1")
+    parts = parsers.MAX_PARTS
+    assert parsers.toml("a" + ".a" * (parts - 1) + " = 1")
     for line in ("{} = 1", "[{}]", "b = {{ {} = 1 }}", '"b" = {{ {} = 1 }}'):
         for part in ("a", '"a.b"', "'a'", "-"):
             with pytest.raises(TooLarge, match="a key of more than 32 parts"):
-                toml_source.parse(line.format(" . ".join([part] * (parts + 1))))
+                parsers.toml(line.format(" . ".join([part] * (parts + 1))))
 
 
 def test_a_long_line_with_many_dots_that_are_no_keys_is_read() -> None:
     versions = ", ".join(['"1.2.3"'] * 500)
-    assert len(toml_source.parse(f"versions = [{versions}]")["versions"]) == 500
+    assert len(parsers.toml(f"versions = [{versions}]")["versions"]) == 500
 
 
 def test_what_is_too_long_to_be_written_out_is_named_by_its_place() -> None:
-    module = syntax("\nx = " + "1+" * 400 + "1\ny = a.b")
+    module = python("\nx = " + "1+" * 400 + "1\ny = a.b")
     assert module is not None
     long, short = module.body
     assert (unparsed(long), unparsed(short)) == ("a long expression in line 2", "y = a.b")

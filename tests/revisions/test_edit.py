@@ -6,8 +6,7 @@ import codecs
 
 import pytest
 
-from onehead.revisions.anatomy import Anatomy, dissect
-from onehead.revisions.edit import CannotEdit, reissue, reparent, rereference
+from onehead.revisions.edit import Anatomy, CannotEdit, dissect, reissue, reparent, rereference
 
 GENERATED = b'''"""add teams
 

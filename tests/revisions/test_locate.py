@@ -4,11 +4,11 @@ from textwrap import dedent
 
 import pytest
 
-from onehead.revisions.config_files import MAX_CONFIGS
-from onehead.revisions.environment import ConfigProblem, Environment, Location
+from onehead.revisions.config import MAX_CONFIGS
+from onehead.revisions.environments import files_of
 from onehead.revisions.locate import MAX_WRITTEN, Located, locate
-from onehead.revisions.signs import is_revision_file
-from onehead.revisions.tree import files_of
+from onehead.revisions.model import ConfigProblem, Environment, Location
+from onehead.revisions.path_hints import is_revision_file
 
 INI = "[alembic]\nscript_location = {}\n"
 

@@ -6,10 +6,21 @@ from textwrap import dedent
 import pytest
 from alembic.config import Config
 
-from onehead.revisions.config import MAX_BYTES, MAX_LOCATIONS, MAX_SECTIONS, Section, read_config
-from onehead.revisions.config_files import MAX_CONFIGS, config_paths, is_alembic_ini, is_sample
-from onehead.revisions.environment import ConfigProblem
-from onehead.revisions.ini import HERE, interpolate, read_ini
+from onehead.revisions.config import (
+    HERE,
+    MAX_BYTES,
+    MAX_CONFIGS,
+    MAX_LOCATIONS,
+    MAX_SECTIONS,
+    Section,
+    config_paths,
+    interpolate,
+    is_alembic_ini,
+    is_sample,
+    read_config,
+    read_ini,
+)
+from onehead.revisions.model import ConfigProblem
 
 
 def section(

@@ -9,15 +9,10 @@ from alembic.script import ScriptDirectory
 from hypothesis import given
 from hypothesis import strategies as st
 
-from onehead.revisions.config import read_config
-from onehead.revisions.config_files import config_paths
-from onehead.revisions.environment import ConfigProblem, Environment, Location
-from onehead.revisions.ini import read_ini
-from onehead.revisions.locate import locate
-from onehead.revisions.resolve import find_script_directory, find_version_directory, take_apart
-from onehead.revisions.revision import Revision, Unreadable
-from onehead.revisions.settle import settle, unconfigured
-from onehead.revisions.tree import Tree, files_of
+from onehead.revisions.config import config_paths, read_config, read_ini
+from onehead.revisions.environments import Tree, files_of, settle, unconfigured
+from onehead.revisions.locate import find_script_directory, find_version_directory, locate, take_apart
+from onehead.revisions.model import ConfigProblem, Environment, Location, Revision, Unreadable
 
 FOLDERS = st.lists(
     st.sampled_from(["app", "db", "alembic", "Alembic", "versions", "src", "2024", "expand", "..", "venv"]), max_size=4

@@ -1,8 +1,7 @@
 """Which directories form one environment, by the ids in them; every chain here was made up for its test."""
 
-from onehead.revisions.environment import Environment, Location
-from onehead.revisions.revision import Revision, Unreadable
-from onehead.revisions.settle import Settled, may_be_guessed, settle, unconfigured
+from onehead.revisions.environments import Settled, may_be_guessed, settle, unconfigured
+from onehead.revisions.model import Environment, Location, Revision, Unreadable
 
 
 def rev(path: str, *parents: str, depends_on: tuple[str, ...] = (), labels: tuple[str, ...] = ()) -> Revision:

@@ -11,8 +11,8 @@ from onehead.errors import UsageError
 from onehead.render import from_template, stock_revision
 from onehead.revisions.edit import CannotEdit
 from onehead.revisions.merge_file import NewRevision, Sibling, merge_file, merge_message, newest
+from onehead.revisions.model import Revision
 from onehead.revisions.parse import parse
-from onehead.revisions.revision import Revision
 
 
 def sibling(path: str, text: str | bytes) -> Sibling:

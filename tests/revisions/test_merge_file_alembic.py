@@ -14,8 +14,8 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 
 from onehead.revisions.merge_file import NewRevision, Sibling, merge_file, newest
+from onehead.revisions.model import Revision
 from onehead.revisions.parse import parse
-from onehead.revisions.revision import Revision
 
 RELEASE = tuple(int(part) for part in metadata.version("alembic").split(".")[:2])
 OTHERS = ["async", "multidb", "pyproject", "pyproject_async"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from onehead.revisions import line_scan, plain_header, syntax_tree
+from onehead.revisions import fallback, header, syntax
 from onehead.revisions.parse import parse
 from tests.revisions.test_parse_spellings import run
 
@@ -69,7 +69,7 @@ def test_all_readers_say_what_running_the_file_says(source: str, ending: str) ->
     data = source.replace("\n", ending).encode()
     truth = run(data)[:4]
     assert parse(data)[:4] == truth
-    plain, tree, lines = plain_header.read(data), syntax_tree.read(data), line_scan.read(data)
+    plain, tree, lines = header.read(data), syntax.read(data), fallback.read(data)
     assert tree is not None
     assert tree[:4] == truth
     assert plain is None or plain == tree
@@ -96,6 +96,6 @@ def upgrade():
 
 
 def test_the_usual_header_takes_the_quick_way() -> None:
-    found = plain_header.read(USUAL.encode())
+    found = header.read(USUAL.encode())
     assert found is not None
-    assert found == syntax_tree.read(USUAL.encode()) == line_scan.read(USUAL.encode())
+    assert found == syntax.read(USUAL.encode()) == fallback.read(USUAL.encode())

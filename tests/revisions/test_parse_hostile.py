@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from onehead.revisions import line_scan, plain_header, syntax_tree
-from onehead.revisions.declared import Declared
+from onehead.revisions import fallback, header, syntax
+from onehead.revisions.model import Declared
 from onehead.revisions.parse import MAX_BYTES, parse
 
 PIECES = [
@@ -28,7 +28,7 @@ def test_any_bytes_give_an_answer(data: bytes) -> None:
     found = parse(data)
     assert isinstance(found, Declared)
     assert found.broken == "" or (found.revision, found.parents) == (None, None)
-    assert isinstance(line_scan.read(data), Declared)
+    assert isinstance(fallback.read(data), Declared)
 
 
 HOSTILE = {
@@ -78,9 +78,9 @@ def test_nothing_is_ever_run(tmp_path: Path) -> None:
     ):
         data = source.encode()
         parse(data)
-        plain_header.read(data)
-        syntax_tree.read(data)
-        line_scan.read(data)
+        header.read(data)
+        syntax.read(data)
+        fallback.read(data)
     assert not trace.exists()
     exec(f"{touch}")  # noqa: S102 - the trap works
     assert trace.exists()

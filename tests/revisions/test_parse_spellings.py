@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from onehead.revisions.declared import Declared
-from onehead.revisions.parse import parse
-from onehead.revisions.reading import revision_of
-from onehead.revisions.revision import Revision, Unreadable
+from onehead.revisions.model import Declared, Revision, Unreadable
+from onehead.revisions.parse import parse, revision_of
 
 NAMES = ("revision", "down_revision", "branch_labels", "depends_on")
 

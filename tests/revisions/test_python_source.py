@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from onehead.revisions import python_source
+from onehead.revisions import parsers
 
 
 class _Slow:
@@ -39,7 +39,7 @@ def test_several_threads_parse_at_once() -> None:
 
     def parse(_: int) -> str:
         _Slow()
-        return ast.dump(python_source.parse(nested))
+        return ast.dump(parsers.parse(nested))
 
     with ThreadPoolExecutor(8) as threads:
         assert len(set(threads.map(parse, range(200)))) == 1
@@ -48,13 +48,13 @@ def test_several_threads_parse_at_once() -> None:
 def test_threads_leave_the_warnings_as_they_were() -> None:
     before = list(warnings.filters)
     with ThreadPoolExecutor(8) as threads:
-        assert all(threads.map(python_source.syntax, ["x = '\\d'\n"] * 400))
+        assert all(threads.map(parsers.python, ["x = '\\d'\n"] * 400))
     assert list(warnings.filters) == before
 
 
 @pytest.mark.parametrize("text", ["print 'x'\n", "x = (\n", "x = 1\0", "(" * 3000])
 def test_what_is_not_python_has_no_tree(text: str) -> None:
-    assert python_source.syntax(text) is None
-    assert python_source.expression(text) is None
-    with pytest.raises(python_source.NOT_PYTHON):
-        python_source.parse(text)
+    assert parsers.python(text) is None
+    assert parsers.expression(text) is None
+    with pytest.raises(parsers.NOT_PYTHON):
+        parsers.parse(text)

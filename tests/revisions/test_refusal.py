@@ -6,9 +6,9 @@ import sys
 
 import pytest
 
-from onehead.revisions.declared import Refusal
+from onehead.revisions.model import Refusal
 from onehead.revisions.parse import check, parse
-from onehead.revisions.refusal import refusal_of
+from onehead.revisions.parsers import refusal_of
 
 HEADER = b'revision = "b"\ndown_revision = "a"\n\n\ndef upgrade():\n'
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from onehead.revisions.environment import Environment, Location
-from onehead.revisions.sentinel import MAX_BYTES, advanced, candidates, names_heads
+from onehead.revisions.edit import MAX_BYTES, advanced, candidates, names_heads
+from onehead.revisions.model import Environment, Location
 from tests.chains import graph
 
 ENVIRONMENT = Environment(

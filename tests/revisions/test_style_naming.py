@@ -10,7 +10,7 @@ from alembic.script import ScriptDirectory
 from hypothesis import given
 from hypothesis import strategies as st
 
-from onehead.revisions.naming import DEFAULT, filled, house_template, slug, template_of, values
+from onehead.revisions.file_names import DEFAULT, filled, house_template, slug, template_of, values
 
 MOMENT = datetime(2024, 5, 1, 9, 8, 7, tzinfo=UTC)
 

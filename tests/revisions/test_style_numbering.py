@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from onehead.revisions.numbering import (
+from onehead.revisions.file_names import (
     Convention,
     Renumbered,
     convention,
@@ -18,7 +18,7 @@ from onehead.revisions.numbering import (
     next_number,
     renumber,
 )
-from onehead.revisions.revision import Revision
+from onehead.revisions.model import Revision
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from onehead.revisions.revision import MAX_ID
-from onehead.revisions.version_width import UNBOUNDED, width_in
+from onehead.revisions.model import MAX_ID
+from onehead.revisions.version_table import UNBOUNDED, width_in
 
 ALTER = 'op.alter_column("alembic_version", "version_num", existing_type=sa.VARCHAR(length=32), {})'
 

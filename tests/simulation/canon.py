@@ -9,8 +9,8 @@ import difflib
 import re
 from collections.abc import Iterator
 
-from onehead.flows.say import ENDED
-from onehead.forge import markers
+from onehead.forge import intents
+from onehead.service.say import ENDED
 from tests.simulation.place import OURS, Place, Site
 from tests.standin import issue_shapes
 from tests.standin.world import Comment, Issue
@@ -29,7 +29,7 @@ def canon(place: Place, name: str) -> dict[str, str]:
         lines[f"reply to {said}"] = " | ".join(
             neutral(site, note.body, place)
             for note in site.repository.issues[number].comments
-            if note.poster is place.bot and (mark := markers.parse(note.body)) and mark.about == str(comment)
+            if note.poster is place.bot and (mark := intents.parse(note.body)) and mark.about == str(comment)
         )
     return lines
 
@@ -69,7 +69,7 @@ def _pull(place: Place, site: Site, issue: Issue) -> Iterator[tuple[str, str]]:
     if state == "open":
         yield f"{key} status", _status(place, site, issue_shapes.head_sha(site.repository, issue, pull))
     verdict = next((note for note in issue.comments if is_verdict(place, note)), None)
-    mark = markers.parse(verdict.body) if verdict else None
+    mark = intents.parse(verdict.body) if verdict else None
     if verdict and mark and mark.facts.get("state") != ENDED:
         yield f"{key} verdict", neutral(site, verdict.body, place)
 

@@ -6,9 +6,9 @@ import tomllib
 from collections import Counter
 from collections.abc import Iterator
 
-from onehead.flows.ours import DATABASES, EMAIL
-from onehead.flows.say import ENDED
-from onehead.forge import markers
+from onehead.examine.naming import DATABASES, EMAIL
+from onehead.forge import intents
+from onehead.service.say import ENDED
 from tests.simulation.canon import is_verdict
 from tests.simulation.chains import Chain
 from tests.simulation.place import OURS, Place, Site
@@ -50,7 +50,7 @@ class _Court:
     def doubles(self) -> Iterator[str]:
         """Nothing is written twice."""
         for issue in self._repository.issues.values():
-            marks = [markers.parse(note.body) for note in issue.comments if note.poster is self._place.bot]
+            marks = [intents.parse(note.body) for note in issue.comments if note.poster is self._place.bot]
             places = Counter((mark.kind, mark.about) if mark else ("unmarked", "") for mark in marks)
             for (kind, about), count in places.items():
                 if count > 1 or kind == "unmarked":
@@ -156,7 +156,7 @@ class _Court:
         )
 
     def _ignored(self, issue: Issue) -> bool:
-        found = [markers.parse(note.body) for note in issue.comments if note.poster is self._place.bot]
+        found = [intents.parse(note.body) for note in issue.comments if note.poster is self._place.bot]
         choices = [mark.facts["ignored"] for mark in found if mark and "ignored" in mark.facts]
         return bool(choices) and choices[-1] is not None
 
@@ -216,7 +216,7 @@ class _Court:
             if issue.pull and issue.is_closed and issue.pull.head_branch == branch and not issue.pull.merged_at
         ]
         marks = [
-            markers.parse(note.body) for issue in closed for note in issue.comments if note.poster is self._place.bot
+            intents.parse(note.body) for issue in closed for note in issue.comments if note.poster is self._place.bot
         ]
         return len(closed) > sum(
             1 for mark in marks if mark and mark.kind == "closed" and not mark.facts.get("reopened")
@@ -225,7 +225,7 @@ class _Court:
     def words(self) -> Iterator[str]:
         """Every page that has something to say has one comment that says it; others have none, or one that ended."""
         for issue, pull in self._theirs:
-            spoken = [markers.parse(note.body) for note in issue.comments if is_verdict(self._place, note)]
+            spoken = [intents.parse(note.body) for note in issue.comments if is_verdict(self._place, note)]
             state = spoken[0].facts.get("state") if spoken and spoken[0] else None
             name = f"#{issue.number} ({pull.head_branch} into {pull.base_branch})"
             if self._needs_nothing(issue, pull):
@@ -240,7 +240,7 @@ class _Court:
             pull = issue.pull
             if pull is None or not issue.is_closed:
                 continue
-            spoken = [markers.parse(note.body) for note in issue.comments if is_verdict(self._place, note)]
+            spoken = [intents.parse(note.body) for note in issue.comments if is_verdict(self._place, note)]
             if any(mark and mark.facts.get("state") != ENDED for mark in spoken) and (
                 pull.base_branch not in self._targets or self.fits_alone(pull.base_branch)
             ):

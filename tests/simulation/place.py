@@ -15,7 +15,7 @@ from typing import Any
 
 import httpx
 
-from onehead.forge import markers
+from onehead.forge import intents
 from tests.simulation.chains import Reader, Seen
 from tests.simulation.moves import (
     COLLEAGUE,
@@ -372,7 +372,7 @@ class Place:
         )
 
     def _said_goodbye(self, issue: Issue) -> bool:
-        marks = [markers.parse(note.body) for note in issue.comments if note.poster is self.bot]
+        marks = [intents.parse(note.body) for note in issue.comments if note.poster is self.bot]
         return any(mark is not None and mark.kind == "closed" for mark in marks)
 
     def _pull_view(self, site: Site, key: str, issue: Issue) -> PullView:

@@ -13,20 +13,17 @@ from pathlib import Path
 
 import uvicorn
 
-from onehead.entrypoints.health import Health
-from onehead.entrypoints.metrics import Metrics
-from onehead.entrypoints.webhook import HookDoor, build_app
 from onehead.errors import OneheadError
-from onehead.flows.desk import Desk
-from onehead.flows.handle import handle
-from onehead.flows.scope import repositories_in_scope
 from onehead.forge.api import ForgejoApi
-from onehead.forge.connection import Answer, Connection
-from onehead.forge.hooks import HOOK_PATH
+from onehead.forge.client import Answer, Connection
+from onehead.forge.webhooks import HOOK_PATH
 from onehead.gitrepo.mirror import Mirrors
-from onehead.jobs.embedded import EmbeddedEngine
-from onehead.jobs.job import Everything, Job
-from tests.entrypoints.doors import no_reports
+from onehead.service.desk import Desk
+from onehead.service.engine import EmbeddedEngine, Everything, Job
+from onehead.service.handler import handle
+from onehead.service.sweep import repositories_in_scope
+from onehead.service.web import Health, HookDoor, Metrics, build_app
+from tests.service.doors import no_reports
 from tests.standin.world import Token
 
 SECRET = "a-secret-for-tests"

@@ -12,19 +12,15 @@ import pytest
 import uvicorn
 
 from onehead import logs
-from onehead.entrypoints.health import Health
-from onehead.entrypoints.metrics import Metrics
-from onehead.entrypoints.report_door import ReportDoor
-from onehead.entrypoints.webhook import HookDoor, build_app
-from onehead.flows.desk import Desk
-from onehead.flows.handle import handle
-from onehead.flows.ours import DATABASES
-from onehead.flows.setup import EVENTS
+from onehead.examine.naming import DATABASES
 from onehead.forge.api import ForgejoApi
-from onehead.forge.connection import Connection
+from onehead.forge.client import Connection
 from onehead.gitrepo.mirror import Mirrors
-from onehead.jobs.embedded import EmbeddedEngine
-from onehead.jobs.job import Everything, Job
+from onehead.service.desk import Desk
+from onehead.service.engine import EmbeddedEngine, Everything, Job
+from onehead.service.handler import handle
+from onehead.service.setup import EVENTS
+from onehead.service.web import Health, HookDoor, Metrics, ReportDoor, build_app
 from tests.forgejos.administration import Api
 from tests.forgejos.fixtures import Project
 from tests.forgejos.port import Account, eventually

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.entrypoints.ci_jobs import Job
-from tests.entrypoints.terminal_runs import Done, runner
+from tests.cli.ci_jobs import Job
+from tests.cli.terminal_runs import Done, runner
 from tests.forgejos.fixtures import Project
 from tests.migrations import chain, merged
 from tests.migrations import project as alembic_project

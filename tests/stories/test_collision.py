@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from onehead.flows import changes
+from onehead.examine import changes
 from tests.migrations import chain, merged
 from tests.migrations import project as alembic_project
 from tests.stories.conftest import Service

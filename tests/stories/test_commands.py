@@ -6,14 +6,14 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from onehead.commands.grammar import COMMANDS, usage
-from onehead.flows.troubles import Unfinished
+from onehead.commands import COMMANDS, usage
 from onehead.forge.api import ForgejoApi
 from onehead.forge.errors import Forbidden
-from onehead.forge.values import RepositoryName
+from onehead.forge.models import RepositoryName
 from onehead.gitrepo.mirror import Mirror
 from onehead.gitrepo.remote import PushOutcome, RefUpdate
-from onehead.jobs.job import CommandGiven, Everything, Job
+from onehead.service.engine import CommandGiven, Everything, Job
+from onehead.service.troubles import Unfinished
 from tests.forgejos.administration import Api, HostedRepository
 from tests.forgejos.port import Account, eventually
 from tests.forgejos.workcopy import WorkCopy

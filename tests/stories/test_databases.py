@@ -13,12 +13,11 @@ from typing import Any
 import httpx
 import pytest
 
-from onehead.entrypoints import cli, report_rows
-from onehead.flows.ours import DATABASES
-from onehead.flows.remember import remember
-from onehead.forge.values import PullRequest
-from onehead.jobs.job import RowsReported
-from onehead.rows_report import PATH, SIGNATURE, key_of, report_of, signature, written
+from onehead.cli import main, report_rows
+from onehead.databases.reported import PATH, SIGNATURE, RowsReported, key_of, report_of, signature, written
+from onehead.examine.ledger import remember
+from onehead.examine.naming import DATABASES
+from onehead.forge.models import PullRequest
 from tests.migrations import chain, merged
 from tests.migrations import project as alembic_project
 from tests.stories.conftest import REPORT_SECRET, Service
@@ -52,7 +51,7 @@ def told(service: Service, monkeypatch: pytest.MonkeyPatch, *words: str) -> int:
     # A report tells whole seconds; deploys are further apart than these tests.
     now = datetime.now(UTC) + timedelta(seconds=next(DEPLOYS))
     monkeypatch.setattr(report_rows, "datetime", SimpleNamespace(now=lambda _zone: now))
-    code = cli.main(["report-rows", "--repository", name, *words])
+    code = main.main(["report-rows", "--repository", name, *words])
     service.settle()
     return code
 
@@ -269,17 +268,17 @@ def test_a_clone_uses_what_it_has_fetched(
     monkeypatch.chdir(copy.folder)
     capsys.readouterr()
 
-    assert cli.main(["check", "--target", "main", "--head", "oauth"]) == 1
+    assert main.main(["check", "--target", "main", "--head", "oauth"]) == 1
     printed = capsys.readouterr().out
     assert "Plan: merge." in printed
     assert f"because: `020` has been run: the database `staging` held `020` on {TODAY}." in printed
 
-    assert cli.main(["states", "--target", "main", "--head", "oauth"]) == 0
+    assert main.main(["states", "--target", "main", "--head", "oauth"]) == 0
     assert "staging is here" in capsys.readouterr().out
 
-    assert cli.main(["databases", "--at", "main"]) == 1
+    assert main.main(["databases", "--at", "main"]) == 1
     assert f"staging  020 since {TODAY}: 020 is declared by no file of main" in capsys.readouterr().out
-    assert cli.main(["databases", "--at", "oauth"]) == 0
+    assert main.main(["databases", "--at", "oauth"]) == 0
     assert f"staging  020 since {TODAY}: lacks 1 of oauth\n" in capsys.readouterr().out
 
 

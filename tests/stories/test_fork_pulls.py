@@ -11,7 +11,7 @@ import pytest
 from alembic.script import ScriptDirectory
 
 from onehead.forge.api import ForgejoApi
-from onehead.forge.connection import Connection
+from onehead.forge.client import Connection
 from tests.forgejos.administration import Api, HostedRepository
 from tests.forgejos.port import Account
 from tests.forgejos.workcopy import WorkCopy

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from onehead.entrypoints import cli
-from onehead.flows.setup import ensure_webhook
+from onehead.cli import main
 from onehead.forge.api import ForgejoApi
-from onehead.forge.connection import Connection
-from onehead.forge.values import RepositoryName
+from onehead.forge.client import Connection
+from onehead.forge.models import RepositoryName
+from onehead.service.setup import ensure_webhook
 from tests.forgejos.administration import Api, HostedRepository
 from tests.forgejos.fixtures import Project
 from tests.forgejos.port import BOT_SCOPES, Account
@@ -44,7 +44,7 @@ Say = Callable[..., tuple[int, str, str]]
 @pytest.fixture
 def onehead(capsys: pytest.CaptureFixture[str]) -> Say:
     def say(verb: str, forge: str, token: str, *more: str) -> tuple[int, str, str]:
-        code = cli.main([verb, "--url", forge, "--token", token, *more])
+        code = main.main([verb, "--url", forge, "--token", token, *more])
         printed = capsys.readouterr()
         assert token not in printed.out + printed.err
         return code, printed.out, printed.err

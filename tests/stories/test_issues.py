@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from onehead.entrypoints.cli import main
+from onehead.cli.main import main
 from tests.basketball import TRUNK, feature
 from tests.migrations import chain, merged, revision
 from tests.migrations import project as alembic_project

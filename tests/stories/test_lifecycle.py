@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from onehead.flows.handle import handle
-from onehead.jobs.job import Job, ScopeLeft
+from onehead.service.engine import Job, ScopeLeft
+from onehead.service.handler import handle
 from tests.migrations import chain, merged
 from tests.migrations import project as alembic_project
 from tests.stories.conftest import Service

@@ -10,14 +10,14 @@ from pathlib import Path
 import httpx
 import pytest
 
-from onehead.entrypoints.cli import main
-from tests.entrypoints.bare_server import wrapped_git
+from onehead.cli.main import main
 from tests.forgejos.administration import HostedRepository
 from tests.forgejos.fixtures import Project
 from tests.forgejos.port import Account, eventually
 from tests.forgejos.workcopy import PushRefusedError, WorkCopy
 from tests.migrations import VERSIONS, chain, merged, revision
 from tests.migrations import project as alembic_project
+from tests.service.bare_server import wrapped_git
 from tests.stories.conftest import Service
 
 BASE = merged(alembic_project(), chain(("017", None), ("018", "017")))
@@ -241,7 +241,7 @@ def test_the_hook_of_a_server_judges_all_its_repositories(project: Project, inst
 def test_a_wiki_is_not_deployed(
     project: Project, work_copy: Callable[[HostedRepository, Account], WorkCopy], tmp_path: Path
 ) -> None:
-    if project.forgejo.name == "stand-in":  # it has no wikis; tests/entrypoints/test_pre_receive.py tells what is said
+    if project.forgejo.name == "stand-in":  # it has no wikis; tests/cli/test_pre_receive.py tells what is said
         return
     page = {"title": "Home", "content_base64": base64.b64encode(b"Hello").decode()}
     project.api.call("POST", f"{project.repository.path}/wiki/new", page, expect=201)

@@ -11,10 +11,9 @@ from contextlib import suppress
 
 import pytest
 
-from onehead.flows.troubles import Unfinished
 from onehead.forge.api import ForgejoApi
-from onehead.forge.errors import NotUnderstood, Unavailable
-from onehead.forge.refusals import refusal
+from onehead.forge.errors import NotUnderstood, Unavailable, refusal
+from onehead.service.troubles import Unfinished
 from tests.forgejos.port import eventually
 from tests.migrations import chain
 from tests.stories.conftest import Service

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from onehead.entrypoints.cli import main
+from onehead.cli.main import main
 from tests.forgejos.administration import Api, HostedRepository
 from tests.forgejos.port import Account
 from tests.forgejos.workcopy import WorkCopy

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from onehead.forge.connection import Answer, Connection
+from onehead.forge.client import Answer, Connection
 from onehead.gitrepo.mirror import Mirror
-from onehead.jobs.job import BranchMoved, Job
+from onehead.service.engine import BranchMoved, Job
 from tests.migrations import chain, merged
 from tests.migrations import project as alembic_project
 from tests.stories.conftest import Service

@@ -7,15 +7,15 @@ import tracemalloc
 import pytest
 
 from onehead.errors import CannotJudge
-from onehead.flows.bench import Bench, Case, Target
-from onehead.flows.troubles import Unfinished
 from onehead.forge.api import ForgejoApi
-from onehead.forge.connection import Connection
+from onehead.forge.client import Connection
 from onehead.forge.errors import Forbidden, MissingScope, Unavailable
-from onehead.forge.values import Repository, RepositoryName
-from onehead.jobs.job import Everything, Job
+from onehead.forge.models import Repository, RepositoryName
 from onehead.plan.policy import Strategy
 from onehead.plan.verdict import Point
+from onehead.service.bench import Bench, Case, Target
+from onehead.service.engine import Everything, Job
+from onehead.service.troubles import Unfinished
 from tests.forgejos.port import eventually
 from tests.migrations import chain, merged
 from tests.migrations import project as alembic_project

@@ -1,4 +1,4 @@
-"""Forgejo's endpoints, one method each: JSON in, values out, no decisions. What the bot wants is in `intents`."""
+"""Forgejo's endpoints, one method each: JSON in, values out, no decisions."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from types import TracebackType
 from typing import Self
 from urllib.parse import quote
 
-from onehead.forge import decode
-from onehead.forge.connection import Connection
-from onehead.forge.errors import Forbidden
-from onehead.forge.fields import Fields
-from onehead.forge.values import (
+from onehead.errors import UsageError
+from onehead.forge import models
+from onehead.forge.client import Connection
+from onehead.forge.errors import Forbidden, MissingScope, NotFound
+from onehead.forge.models import (
     Branch,
     Comment,
+    Fields,
     Issue,
     PullRequest,
     Repository,
@@ -50,7 +51,7 @@ class ForgejoApi:
 
     def me(self) -> User:
         """GET /user: the account that the token belongs to."""
-        return decode.user(self.connection.get("/user"))
+        return models.user(self.connection.get("/user"))
 
     def version(self) -> str:
         """GET /version: such as `15.0.3+gitea-1.22.0`. Needs no scope."""
@@ -58,26 +59,26 @@ class ForgejoApi:
 
     def repository(self, name: RepositoryName) -> Repository:
         """GET /repos/{owner}/{repo}: also under a former name; the answer has the name of today."""
-        return decode.repository(self.connection.get(_repo(name)))
+        return models.repository(self.connection.get(_repo(name)))
 
     def repositories(self, member: User) -> Iterator[Repository]:
         """GET /repos/search?uid={id}: what the account owns or contributes to, also through teams."""
         for item in self.connection.pages("/repos/search", within="data", uid=str(member.id)):
-            yield decode.repository(item)
+            yield models.repository(item)
 
     def any_repository(self) -> Repository | None:
         """GET /repos/search?limit=1: one of those that may be read; `None` where there are none."""
         answer = Fields(self.connection.send("GET", "/repos/search", query={"limit": "1"}).data, "GET /repos/search")
-        return next(map(decode.repository, answer.items("data")), None)
+        return next(map(models.repository, answer.items("data")), None)
 
     def touched(self, owner: str, since: datetime) -> Iterator[Touched]:
         """GET /repos/issues/search?owner=…&since=…: of all repositories of an owner that the token may read."""
         query = {"owner": owner, "state": "all", "since": since.strftime("%Y-%m-%dT%H:%M:%SZ")}
-        yield from map(decode.touched, self.connection.pages("/repos/issues/search", **query))
+        yield from map(models.touched, self.connection.pages("/repos/issues/search", **query))
 
     def branch(self, name: RepositoryName, branch: str) -> Branch:
         """GET /repos/{owner}/{repo}/branches/{branch}."""
-        return decode.branch(self.connection.get(f"{_repo(name)}/branches/{_ref(branch)}"))
+        return models.branch(self.connection.get(f"{_repo(name)}/branches/{_ref(branch)}"))
 
     def delete_branch(self, name: RepositoryName, branch: str) -> None:
         """DELETE /repos/{owner}/{repo}/branches/{branch}: closes its open pull requests too.
@@ -94,7 +95,7 @@ class ForgejoApi:
         """
         seen: set[int] = set()
         for fields in self.connection.pages(f"{_repo(name)}/pulls", state="open", sort="oldest"):
-            pull = decode.pull_request(fields)
+            pull = models.pull_request(fields)
             if pull.number not in seen:
                 seen.add(pull.number)
                 yield pull
@@ -102,25 +103,25 @@ class ForgejoApi:
     def closed_pulls(self, name: RepositoryName, author: User) -> Iterator[PullRequest]:
         """GET /repos/{owner}/{repo}/pulls?state=closed&poster=…: merged ones too, the last changed first."""
         query = {"state": "closed", "poster": author.login, "sort": "recentupdate"}
-        yield from map(decode.pull_request, self.connection.pages(f"{_repo(name)}/pulls", **query))
+        yield from map(models.pull_request, self.connection.pages(f"{_repo(name)}/pulls", **query))
 
     def pull(self, name: RepositoryName, number: int) -> PullRequest:
         """GET /repos/{owner}/{repo}/pulls/{index}."""
-        return decode.pull_request(self.connection.get(f"{_repo(name)}/pulls/{number}"))
+        return models.pull_request(self.connection.get(f"{_repo(name)}/pulls/{number}"))
 
     def pull_between(self, name: RepositoryName, base: str, head: str) -> PullRequest:
         """GET /repos/{owner}/{repo}/pulls/{base}/{head}: of any state, and any one of several."""
         path = f"{_repo(name)}/pulls/{quote(base, safe='')}/{_ref(head)}"
-        return decode.pull_request(self.connection.get(path))
+        return models.pull_request(self.connection.get(path))
 
     def pull_of_commit(self, name: RepositoryName, sha: str) -> PullRequest:
         """GET /repos/{owner}/{repo}/commits/{sha}/pull: found only by the commit that its merge wrote last."""
-        return decode.pull_request(self.connection.get(f"{_repo(name)}/commits/{quote(sha, safe='')}/pull"))
+        return models.pull_request(self.connection.get(f"{_repo(name)}/commits/{quote(sha, safe='')}/pull"))
 
     def create_pull(self, name: RepositoryName, *, head: str, base: str, title: str, body: str) -> PullRequest:
         """POST /repos/{owner}/{repo}/pulls: 404 also right after the push of `head`, 409 when one is open already."""
         fields = {"head": head, "base": base, "title": title, "body": body}
-        return decode.pull_request(self._written("POST", f"{_repo(name)}/pulls", fields))
+        return models.pull_request(self._written("POST", f"{_repo(name)}/pulls", fields))
 
     def edit_pull(
         self,
@@ -134,11 +135,11 @@ class ForgejoApi:
         """PATCH /repos/{owner}/{repo}/pulls/{index}: what is `None` stays; state is `open` or `closed`."""
         wanted = {"title": title, "body": body, "state": state}
         fields = {field: value for field, value in wanted.items() if value is not None}
-        return decode.pull_request(self._written("PATCH", f"{_repo(name)}/pulls/{number}", fields))
+        return models.pull_request(self._written("PATCH", f"{_repo(name)}/pulls/{number}", fields))
 
     def issue(self, name: RepositoryName, number: int) -> Issue:
         """GET /repos/{owner}/{repo}/issues/{index}: an issue, or the page of a pull request."""
-        return decode.issue(self.connection.get(f"{_repo(name)}/issues/{number}"))
+        return models.issue(self.connection.get(f"{_repo(name)}/issues/{number}"))
 
     def permission_of(self, name: RepositoryName, login: str) -> str:
         """GET /repos/{owner}/{repo}/collaborators/{user}/permission: none, read, write, admin or owner.
@@ -151,7 +152,7 @@ class ForgejoApi:
     def account_with_permission(self, name: RepositoryName, login: str) -> User:
         """As `permission_of`, but the account that it is told of."""
         path = f"{_repo(name)}/collaborators/{quote(login, safe='')}/permission"
-        return decode.user(self.connection.get(path).inner("user"))
+        return models.user(self.connection.get(path).inner("user"))
 
     def may_administer(self, name: RepositoryName) -> bool:
         """GET /repos/{owner}/{repo}/branch_protections: for administrators of the repository only."""
@@ -163,11 +164,11 @@ class ForgejoApi:
 
     def comment(self, name: RepositoryName, comment: int) -> Comment:
         """GET /repos/{owner}/{repo}/issues/comments/{id}."""
-        return decode.comment(self.connection.get(f"{_repo(name)}/issues/comments/{comment}"))
+        return models.comment(self.connection.get(f"{_repo(name)}/issues/comments/{comment}"))
 
     def comments(self, name: RepositoryName, number: int) -> list[Comment]:
         """GET /repos/{owner}/{repo}/issues/{index}/comments: all of them, oldest first (Forgejo has no pages here)."""
-        return [decode.comment(fields) for fields in self.connection.items(f"{_repo(name)}/issues/{number}/comments")]
+        return [models.comment(fields) for fields in self.connection.items(f"{_repo(name)}/issues/{number}/comments")]
 
     def recent_comments(self, name: RepositoryName, since: datetime) -> Iterator[tuple[int, Comment]]:
         """GET /repos/{owner}/{repo}/issues/comments?since=…: with the number of its issue or pull request each.
@@ -176,15 +177,15 @@ class ForgejoApi:
         """
         pages = self.connection.pages(f"{_repo(name)}/issues/comments", since=since.strftime("%Y-%m-%dT%H:%M:%SZ"))
         for fields in pages:
-            yield decode.page_of_comment(fields), decode.comment(fields)
+            yield models.page_of_comment(fields), models.comment(fields)
 
     def create_comment(self, name: RepositoryName, number: int, body: str) -> Comment:
         """POST /repos/{owner}/{repo}/issues/{index}/comments: on issues and pull requests alike."""
-        return decode.comment(self._written("POST", f"{_repo(name)}/issues/{number}/comments", {"body": body}))
+        return models.comment(self._written("POST", f"{_repo(name)}/issues/{number}/comments", {"body": body}))
 
     def edit_comment(self, name: RepositoryName, comment: int, body: str) -> Comment:
         """PATCH /repos/{owner}/{repo}/issues/comments/{id}: sends an event even when nothing changes."""
-        return decode.comment(self._written("PATCH", f"{_repo(name)}/issues/comments/{comment}", {"body": body}))
+        return models.comment(self._written("PATCH", f"{_repo(name)}/issues/comments/{comment}", {"body": body}))
 
     def delete_comment(self, name: RepositoryName, comment: int) -> None:
         """DELETE /repos/{owner}/{repo}/issues/comments/{id}."""
@@ -193,14 +194,14 @@ class ForgejoApi:
     def latest_statuses(self, name: RepositoryName, sha: str) -> Iterator[Status]:
         """GET /repos/{owner}/{repo}/commits/{ref}/status: of each context the latest, the newest first."""
         path = f"{_repo(name)}/commits/{quote(sha, safe='')}/status"
-        return map(decode.status, self.connection.pages(path, within="statuses"))
+        return map(models.status, self.connection.pages(path, within="statuses"))
 
     def create_status(
         self, name: RepositoryName, sha: str, *, state: StatusState, context: str, description: str, target_url: str
     ) -> Status:
         """POST /repos/{owner}/{repo}/statuses/{sha}: adds one; the latest of a context counts. Sends no event."""
         fields = {"state": state.value, "context": context, "description": description, "target_url": target_url}
-        return decode.status(self._written("POST", f"{_repo(name)}/statuses/{quote(sha, safe='')}", fields))
+        return models.status(self._written("POST", f"{_repo(name)}/statuses/{quote(sha, safe='')}", fields))
 
     def react_to_comment(self, name: RepositoryName, comment: int, reaction: str) -> bool:
         """POST /repos/{owner}/{repo}/issues/comments/{id}/reactions: whether it was not there before."""
@@ -221,3 +222,69 @@ def _repo(name: RepositoryName) -> str:
 
 def _ref(branch: str) -> str:
     return quote(branch, safe="/")  # Forgejo routes branches with their slashes, and some proxies refuse %2F
+
+
+_NAME_IT = "A token for named repositories can't hold read:user: for such a one, set ONEHEAD_BOT to the account's name."
+
+
+def own_account(api: ForgejoApi, named: str) -> User:
+    """The account that the token belongs to.
+
+    Without `read:user`, which a token for named repositories can't hold, Forgejo still tells everybody their own
+    permission in a repository, with the account, and refuses to tell anybody else's.
+
+    Args:
+        api: asked with the token.
+        named: what `ONEHEAD_BOT` says; empty for nothing.
+
+    Raises:
+        UsageError: the token is of another account than `named`, or nothing proves that it is of that one.
+        MissingScope: the token may not ask, and no account is named.
+        NotFound: no account is named so, or no repository is there to ask in.
+    """
+    try:
+        found = api.me()
+    except MissingScope as lacking:
+        if not named:
+            raise MissingScope(lacking.message, f"{lacking.hint} {_NAME_IT}", scopes=lacking.scopes) from lacking
+        return _agreed(api, named)
+    if named and found.login.lower() != named.lower():
+        raise UsageError(
+            f"The token belongs to {found.login}, not to {named}.",
+            "Set ONEHEAD_BOT to that name, or leave it out: this token knows its own.",
+        )
+    return found
+
+
+def _agreed(api: ForgejoApi, named: str) -> User:
+    where = api.any_repository()
+    if where is None:
+        raise NotFound(
+            "The token reaches no repository, so there is none to ask whose token it is.",
+            "Give the bot's account access to a repository, and name that one in its token.",
+        )
+    try:
+        found = api.account_with_permission(where.name, named)
+    except MissingScope:
+        raise
+    except Forbidden as refused:
+        raise UsageError(
+            f"The token belongs to another account than {named}.",
+            "Set ONEHEAD_BOT to the name of the account that the token was made for.",
+        ) from refused
+    except NotFound as nobody:
+        raise NotFound(
+            f"Forgejo knows no account {named} whose token this could be.",
+            "Set ONEHEAD_BOT to the name of the account that the token was made for.",
+            status=nobody.status,
+        ) from nobody
+    if _tells_of_everybody(api, where):
+        raise UsageError(
+            f"Nothing proves that the token belongs to {named}: an administrator of {where.name} can see everybody.",
+            "Make a token with read:user, or one for named repositories: with it nobody is an administrator.",
+        )
+    return found
+
+
+def _tells_of_everybody(api: ForgejoApi, where: Repository) -> bool:
+    return where.permissions.admin and api.may_administer(where.name)

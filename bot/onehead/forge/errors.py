@@ -1,6 +1,10 @@
-"""What can go wrong between Forgejo and us, one type for each thing that a caller may want to handle."""
+"""What can go wrong between Forgejo and us, and how its refusals become these errors. Pure."""
 
 from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 
 from onehead.errors import OneheadError
 
@@ -92,3 +96,89 @@ class NotUnderstood(ForgeError):
 
 class BadSignature(ForgeError):
     """A webhook delivery that nobody who knows the secret has signed (HTTP 401 for its sender)."""
+
+
+_SCOPES = re.compile(r"required scope\(s\):?\s*\[([^\]]*)\]")
+_TOKENS_PAGE = "Forgejo → Settings → Applications → Access tokens"
+_NEW_TOKEN = (
+    f"Make a new token for the bot's account ({_TOKENS_PAGE}; the scopes of an existing one can't be changed) "
+    f"with {', '.join(BOT_SCOPES)}, and give it to onehead as ONEHEAD_TOKEN."
+)
+
+_LATER = "onehead tries again later; if it stays so, look at Forgejo's log and at the proxy before it."
+_MOVED_ON = "Something has changed meanwhile: look at the current state and try again."
+_MAY_NOT = (
+    "Forgejo's answer says why. Most often the bot's account lacks write access to the repository "
+    "(Settings → Collaborators)."
+)
+_UNBLOCK = (
+    "Whoever wrote that page or comment, or owns the repository, has blocked the bot's account; only they can lift it "
+    "(their Settings → Blocked users). Statuses and repairs don't depend on it."
+)
+_UNLOCK = "Unlock the conversation, or let the bot's account write issues and pull requests, not only code."
+# Forgejo's own words: models/user/block.go, `issues.comment_on_locked`, routers/api/v1/repo/issue_reaction.go.
+_WORDS_OF_403: tuple[tuple[str, type[Forbidden], str], ...] = (
+    ("is blocked by", Blocked, _UNBLOCK),
+    ("comment on a locked issue", Locked, _UNLOCK),
+    ("no permission to change reaction", Locked, _UNLOCK),
+)
+_PLAIN: dict[int, tuple[type[ForgeError], str]] = {
+    404: (
+        NotFound,
+        "Check the name and the rights of the bot's account: for what is private or switched off it is 404 as well.",
+    ),
+    409: (Conflict, _MOVED_ON),
+    412: (Conflict, _MOVED_ON),
+    423: (Archived, "Unarchive the repository in its settings, or take it out of onehead's scope."),
+}
+
+
+def refusal(status: int, request: str, answer: str, retry_after: float | None = None) -> ForgeError:
+    """The error that stands for an answer of 4xx or 5xx.
+
+    Args:
+        status: HTTP status.
+        request: method and path, such as `GET /user`.
+        answer: Forgejo's message, may be empty (its 5xx answers are blank for everybody but administrators).
+        retry_after: seconds asked for by the answer.
+    """
+    said = f"Forgejo answered {status} to {request}" + (f": {answer.rstrip('. ')}." if answer else ".")
+    if status == 401:
+        return Unauthorised(f"{said} It does not accept the token.", _NEW_TOKEN, status=status)
+    if status == 403:
+        return _forbidden(said, answer)
+    if status == 429 or status >= 500:
+        return Unavailable(said, _LATER, status=status, retry_after=retry_after)
+    if status == 405 and "try again later" in answer.lower():
+        return TooSoon(said, "Forgejo is still checking for conflicts; try again in a second.", status=status)
+    kind, hint = _PLAIN.get(status, (Refused, "Forgejo understood the request and declined it."))
+    return kind(said, hint, status=status)
+
+
+def _forbidden(said: str, answer: str) -> ForgeError:
+    scopes = _SCOPES.search(answer)
+    if scopes:
+        named = tuple(re.findall(r"[^\s,]+", scopes[1]))
+        missing = " or ".join(named)
+        return MissingScope(f"{said} The token lacks the scope {missing}.", _NEW_TOKEN, scopes=named)
+    if "limited to public" in answer:
+        return Forbidden(f"{said} The token is for public repositories only.", _NEW_TOKEN, status=403)
+    for words, kind, hint in _WORDS_OF_403:
+        if words in answer.lower():
+            return kind(said, hint, status=403)
+    return Forbidden(said, _MAY_NOT, status=403)
+
+
+def seconds_to_wait(header: str | None, now: datetime) -> float | None:
+    """The value of `Retry-After`, given as seconds or as a date; `None` when it is absent or makes no sense."""
+    if header is None:
+        return None
+    if header.strip().isdecimal():
+        return float(header)
+    try:
+        moment = parsedate_to_datetime(header)
+    except ValueError:
+        return None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return max(0.0, (moment - now).total_seconds())

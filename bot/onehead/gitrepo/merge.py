@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
-from onehead.gitrepo.errors import GitTooOld, explain
+from onehead.gitrepo.process import GitTooOld, explain
 from onehead.gitrepo.refs import merge_base
-from onehead.gitrepo.snapshot import DEFAULT_LIMIT, SUBMODULE, Contents, Differing, Entry, Tree, difference, list_tree
+from onehead.gitrepo.tree import DEFAULT_LIMIT, SUBMODULE, Contents, Differing, Entry, Tree, difference, list_tree
 
 if TYPE_CHECKING:
-    from onehead.gitrepo.command import Git
+    from onehead.gitrepo.git import Git
     from onehead.gitrepo.scratch import Scratch
 
 

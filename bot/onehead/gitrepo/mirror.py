@@ -33,12 +33,18 @@ with OursHidden():  # it asks git for its version, with all variables that there
     import git as gitpython
 
 from onehead.errors import CannotJudge, OneheadError
-from onehead.gitrepo.command import Git
-from onehead.gitrepo.errors import explain
-from onehead.gitrepo.objects import kept_open
-from onehead.gitrepo.process import Answer
-from onehead.gitrepo.redirect import refuse_redirect
-from onehead.gitrepo.remote import PushOutcome, PushStatus, RefUpdate, access, push_arguments, read_push, remote_trouble
+from onehead.gitrepo.git import Git, kept_open
+from onehead.gitrepo.process import Answer, explain
+from onehead.gitrepo.remote import (
+    PushOutcome,
+    PushStatus,
+    RefUpdate,
+    access,
+    push_arguments,
+    read_push,
+    refuse_redirect,
+    remote_trouble,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -282,7 +288,7 @@ class _Commands(gitpython.Git):
     ) -> str | tuple[int, str, str]:
         """Run a command that GitPython has worded. Those that keep a process open are not offered."""
         if more.get("as_process") or more.get("istream"):
-            raise RuntimeError("The mirror runs git to its end; conversations are held in onehead.gitrepo.objects.")
+            raise RuntimeError("The mirror runs git to its end; conversations are held in onehead.gitrepo.git.")
         answer = self.door.ask(*command[1:])
         out = answer.out.decode("utf-8", "surrogateescape").removesuffix("\n")
         if answer.code != 0 and with_exceptions:

@@ -1,4 +1,4 @@
-"""What every git process of onehead sees, and what it leaves.
+"""What every git process sees, a quick way to start one, and what its errors mean.
 
 What makes a git process safe stands in one place:
 
@@ -11,14 +11,22 @@ What makes a git process safe stands in one place:
   objects, which wait in quarantine and are not in the repository yet;
 - no server leads it elsewhere: a redirect would take the token along, and another server's content would be judged;
 - the system's configuration, replace refs and grafts are not consulted: what is judged is what is pushed.
+
+Recognition rests on git's untranslated messages: every command runs with `LC_ALL=C`.
+
+Git waits for the pre-receive hook in every push, and most pushes are let through after one or two questions. Loading
+`subprocess` costs more than asking them. What git sees is the same as at the main door, `command.py`.
 """
 
 from __future__ import annotations
 
 import os
+import select
+import time
 from typing import TYPE_CHECKING, NamedTuple
 
 from onehead.child_environment import all_but_our_own, needed
+from onehead.errors import CannotJudge, OneheadError, UsageError
 
 if TYPE_CHECKING:
     from typing import Protocol
@@ -112,3 +120,230 @@ def _given_config() -> list[tuple[str, str]]:
     numbers = range(int(count) if count.isdecimal() and len(count) < 4 else 0)
     pairs = [(os.environ.get(f"GIT_CONFIG_KEY_{n}"), os.environ.get(f"GIT_CONFIG_VALUE_{n}")) for n in numbers]
     return [(key, value) for key, value in pairs if key and value is not None]
+
+
+# Compiled by those who need them: where nothing goes wrong, nobody does.
+_CREDENTIALS_IN_URL = r"(?<=://)[^/@\s'\"]+@"
+_AUTHORIZATION = r"(?i)(authorization:[ \t]*(?:(?:basic|bearer|token)[ \t]+)?)[^\s'\"]+"
+
+
+class NotARepository(UsageError):
+    """The directory is no git repository (or does not exist)."""
+
+
+class UntrustedRepository(UsageError):
+    """The repository belongs to another user and git refuses to open it."""
+
+
+class PlantedRepository(UsageError):
+    """The repository lies in the work tree of another one, where a push can have put it."""
+
+    def __init__(self, repository: str, work_tree: str) -> None:
+        from shlex import quote  # noqa: PLC0415 - as `re` below
+
+        super().__init__(
+            f"{repository} is a repository inside the work tree of another one, {work_tree}. A push can have put it "
+            "there, with a configuration that makes git run programs, so it is not opened.",
+            f"Name the checkout itself: `--repo {quote(work_tree)}`. If the inner repository is yours and is meant, "
+            "move it out of the work tree.",
+        )
+
+
+class UnknownRef(UsageError):
+    """A name resolves to no commit. Attribute `ref`: the name as given."""
+
+    def __init__(self, ref: str, message: str, hint: str) -> None:
+        super().__init__(message, hint)
+        self.ref = ref
+
+
+class AmbiguousRef(UnknownRef):
+    """A name stands for several different commits."""
+
+
+class EmptyRepository(CannotJudge):
+    """The repository has no commit yet."""
+
+
+class ShallowHistory(CannotJudge):
+    """The answer lies in history that this shallow clone does not have."""
+
+
+class MissingObjects(CannotJudge):
+    """Objects that the history names are not there: a partial clone, or a damaged repository."""
+
+
+class GitTooOld(CannotJudge):
+    """There is no git on the path, or it is older than 2.38 (`git merge-tree --write-tree`)."""
+
+
+class GitTimeout(CannotJudge):
+    """A git command took longer than allowed and was ended."""
+
+
+class GitFailed(CannotJudge):
+    """Git failed in a way that has no name of its own.
+
+    Attributes:
+        code: git's exit code; negative when a signal ended it.
+        output: what git wrote to standard error, redacted.
+    """
+
+    def __init__(self, command: str, directory: str, code: int, output: str) -> None:
+        said = output.strip() or "nothing"
+        super().__init__(
+            f"`git {command}` failed with exit code {code} and said: {said}",
+            f"Run `{as_typed(directory, 'fsck')}`; if it finds nothing wrong, report this message.",
+        )
+        self.code = code
+        self.output = output
+
+
+def as_typed(directory: str, *words: str) -> str:
+    """A git command for the repository in a directory, as a person types it where they are now."""
+    from shlex import join  # noqa: PLC0415 - as `re` below
+
+    place = os.path.realpath(directory)
+    return join(("git", *(() if place == os.path.realpath(os.curdir) else ("-C", place)), *words))
+
+
+def redact(text: str, secrets: tuple[str, ...] = ()) -> str:
+    """Text without credentials: known secrets, user information in URLs and Authorization headers."""
+    if not text:
+        return text
+    for secret in secrets:
+        if secret:
+            text = text.replace(secret, "***")
+    import re  # noqa: PLC0415 - where nothing goes wrong, nobody needs it, and start-up counts
+
+    return re.sub(_AUTHORIZATION, r"\1***", re.sub(_CREDENTIALS_IN_URL, "***@", text))
+
+
+def explain(command: str, directory: str, code: int, output: str) -> OneheadError:
+    """The error that fits what git said.
+
+    Args:
+        command: git's subcommand.
+        directory: where it ran.
+        code: its exit code.
+        output: its standard error, already redacted.
+    """
+    import re  # noqa: PLC0415 - as above
+    from shlex import quote  # noqa: PLC0415
+
+    if "dubious ownership" in output:
+        return UntrustedRepository(
+            f"Git refuses to read {directory}: it belongs to another user.",
+            f"If you trust it, run `git config --global --add safe.directory {quote(_owned(output) or directory)}` "
+            "as the user that runs onehead (the system-wide git configuration is not read).",
+        )
+    if "not a git repository" in output or "invalid gitfile format" in output:
+        return NotARepository(
+            f"{directory} is not a git repository.",
+            "Name a checkout or a bare repository with `--repo DIR`.",
+        )
+    if "promisor remote" in output:
+        return MissingObjects(
+            f"The repository in {directory} is a partial clone, and files that are needed have not been fetched.",
+            "Clone without `--filter`, or fetch them with "
+            f"`{as_typed(directory, 'fetch', '--refetch', '--no-filter', 'origin')}`.",
+        )
+    if re.search(_DAMAGE, output):
+        return MissingObjects(
+            f"Objects are missing from the repository in {directory}, or damaged. Git said: {output.strip()}",
+            f"Run `{as_typed(directory, 'fsck')}`, and clone it again if that reports errors.",
+        )
+    return GitFailed(command, directory, code, output)
+
+
+_DAMAGE = (
+    r"(?i)unable to read|could not read|bad object|bad tree|object file .* is empty|corrupt|missing blob|bad pack"
+    r"|cannot be accessed|not a valid (?:object|commit)|not a tree object|could not get object info"
+    r"|inflate: data stream error|did not match index|unable to unpack|not something we can merge"
+)
+
+
+def _owned(output: str) -> str:
+    import re  # noqa: PLC0415 - as above
+
+    found = re.search(r"dubious ownership in repository at '(.+)'", output)
+    return found.group(1) if found else ""
+
+
+_CHUNK = 1 << 16
+
+
+class OutOfTime(CannotJudge):
+    """The time that a push may wait is over."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The time that a push may wait for its verdict was over before there was one.",
+            "The server may be overloaded, or the push is very large.",
+        )
+
+
+class Quick:
+    """Git in the present directory, until a point in time (of `time.monotonic`)."""
+
+    def __init__(self, until: float) -> None:
+        self.directory = os.curdir
+        self._until = until
+
+    def ask(self, *args: str) -> Answer:
+        """Run `git ARGS` and say how it ended.
+
+        Raises:
+            GitTooOld: there is no git.
+            OutOfTime: it took too long; it and all it started were ended.
+        """
+        (out, out_end), (err, err_end) = os.pipe(), os.pipe()
+        try:
+            process = os.posix_spawnp(
+                "git",
+                [b"git", *(arg.encode("utf-8", "surrogateescape") for arg in args)],
+                surroundings(),
+                file_actions=[
+                    (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+                    (os.POSIX_SPAWN_DUP2, out_end, 1),
+                    (os.POSIX_SPAWN_DUP2, err_end, 2),
+                ],
+                setpgroup=0,
+            )
+        except OSError:
+            os.close(out)
+            os.close(err)
+            raise GitTooOld("Git was not found.", "Install git 2.38 or newer and put it on PATH.") from None
+        finally:
+            os.close(out_end)
+            os.close(err_end)
+        said = {out: bytearray(), err: bytearray()}
+        try:
+            self._listen(said)
+        except BaseException:
+            from signal import SIGKILL  # noqa: PLC0415 - rarely needed, and as costly to load as this module
+
+            os.killpg(process, SIGKILL)
+            raise
+        finally:
+            os.close(out)
+            os.close(err)
+            _, status = os.waitpid(process, 0)
+        return Answer(os.waitstatus_to_exitcode(status), bytes(said[out]), redact(said[err].decode("utf-8", "replace")))
+
+    def _listen(self, said: dict[int, bytearray]) -> None:
+        """Take in all that is said, on all ends at once, until they are closed."""
+        ends = select.poll()
+        for end in said:
+            ends.register(end, select.POLLIN)
+        open_ends = len(said)
+        while open_ends:
+            left = self._until - time.monotonic()
+            if left <= 0:
+                raise OutOfTime
+            for end, _ in ends.poll(left * 1000):
+                chunk = os.read(end, _CHUNK)
+                said[end] += chunk
+                if not chunk:
+                    ends.unregister(end)
+                    open_ends -= 1

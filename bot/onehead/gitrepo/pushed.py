@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from onehead.gitrepo.errors import explain
+from onehead.gitrepo.process import explain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

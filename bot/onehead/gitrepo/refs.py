@@ -6,7 +6,7 @@ import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
-from onehead.gitrepo.errors import (
+from onehead.gitrepo.process import (
     AmbiguousRef,
     EmptyRepository,
     GitFailed,
@@ -20,7 +20,7 @@ from onehead.gitrepo.errors import (
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
-    from onehead.gitrepo.command import Git
+    from onehead.gitrepo.git import Git
 
 _SHA = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 DEFAULT_BRANCHES = ("main", "master", "develop")

@@ -1,19 +1,35 @@
-"""What a forge answers to fetch and push, read from git's words. Pure: text in, values out."""
+"""The remote of a repository: what it answers, what it has and this clone lacks, and its refs.
+
+Git would follow, with the token for the first server in the header of every later request to the second one, and take
+that one's content for the repository's.
+
+Only where a CI job or a person asked for it (`cli/sides.py`). Nothing but objects is added, and the note of
+where history is cut off is moved back: no ref, no work tree and no configuration changes.
+"""
 
 from __future__ import annotations
 
 import re
+import time
 from base64 import b64encode
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
+from functools import cached_property
+from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import urljoin, urlsplit
 
 from onehead.errors import CannotJudge, UsageError
+from onehead.gitrepo.git import Git, conversation
+from onehead.gitrepo.process import GitTimeout, ShallowHistory, explain
+from onehead.gitrepo.refs import Ref, is_shallow, merge_base
+from onehead.throwaway import throwaway
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from onehead.gitrepo.git import Git
     from onehead.gitrepo.process import Answer
 
 
@@ -187,3 +203,263 @@ def _last_line(err: str) -> str:
     lines = [line for line in err.strip().split("\n") if line.strip()]
     telling = [line for line in lines if line.startswith(("fatal:", "error:"))]
     return (telling or lines or ["git said nothing"])[0]
+
+
+SOMEWHERE = "another address"
+_REDIRECTED = re.compile(r"(?:returned error:|HTTP) 30[0-35-8]\b")
+_LONGEST_WAIT = 30.0
+
+
+class RemoteRedirects(RemoteUnreachable):
+    """The forge answered that the repository is at another address. The token is never taken there."""
+
+
+def refuse_redirect(git: Git, remote: str, answer: Answer) -> None:
+    """Say where a redirect of the forge leads that git has not followed.
+
+    Args:
+        git: the door that was used.
+        remote: name or URL of the remote.
+        answer: how git ended.
+
+    Raises:
+        RemoteRedirects: it ended because of a redirect.
+    """
+    where = destination(git, remote, answer)
+    if where is not None:
+        named = "" if where == SOMEWHERE else f", {where}"
+        raise RemoteRedirects(
+            f"The forge sends git to another address{named}. No redirect is followed: the token would go there too.",
+            "If that is your forge, set ONEHEAD_FORGEJO_URL to the address that it answers at itself.",
+        )
+
+
+def destination(git: Git, remote: str, answer: Answer) -> str | None:
+    """Where the server wanted git to go: an address without credentials and query, or `SOMEWHERE`.
+
+    Git itself does not tell, so the same server is asked once more, in a way that shows its headers.
+
+    Args:
+        git: the door that was used.
+        remote: name or URL of the remote.
+        answer: how git ended.
+
+    Returns:
+        `None` where there was no redirect.
+    """
+    if answer.code == 0 or not _REDIRECTED.search(answer.err):
+        return None
+    told = ""
+    with suppress(GitTimeout):
+        door = git.variant(environment={"GIT_TRACE_CURL": "1", "GIT_TRACE_CURL_NO_DATA": "1"})
+        told = door.ask("ls-remote", "--", remote, "HEAD", timeout=min(git.timeout, _LONGEST_WAIT)).err
+    location = re.search(r"(?im)recv header: location: *(\S+)", told)
+    asked = re.search(r"unable to access '([^']+)'", answer.err)
+    if location is None:
+        return SOMEWHERE
+    try:
+        parts = urlsplit(urljoin(asked[1] if asked else "", location[1]))
+    except ValueError:
+        return SOMEWHERE
+    host = parts.netloc.rpartition("@")[2]
+    return f"{parts.scheme}://{host}{parts.path.removesuffix('/info/refs')}" if host else SOMEWHERE
+
+
+_TIMEOUT = 60.0
+
+
+def delete_refs(url: str, token: str, pattern: str, chosen: Callable[[str], bool]) -> list[PushOutcome]:
+    """Delete some refs, each only as it was seen, and say what became of each.
+
+    Args:
+        url: clone URL (http, https or file) without credentials.
+        token: access token; used in memory only.
+        pattern: which refs are looked at: full names, `*` for the rest of one (`refs/onehead/*`).
+        chosen: which of these are to go, by full name.
+
+    Raises:
+        ValueError: the URL or token can't be one.
+        RemoteUnreachable: the forge does not answer.
+        RemoteRefused: no such repository for this token.
+    """
+    reach = access(url, token)
+    with throwaway("refs") as place:
+        git = Git.of_our_own(place, timeout=_TIMEOUT, secrets=reach.secrets)
+        git = git.variant(environment={"GIT_ALLOW_PROTOCOL": reach.protocols}, config=reach.config)
+        answer = git.ask("ls-remote", "--refs", "--", url, pattern)
+        refuse_redirect(git, url, answer)
+        if answer.code != 0:
+            raise remote_trouble(answer.err) or explain("ls-remote", url, answer.code, answer.err)
+        lines = [line.split("\t") for line in answer.out.decode("utf-8", "surrogateescape").splitlines()]
+        updates = [RefUpdate(ref, None, sha) for sha, ref in lines if chosen(ref)]
+        if not updates:
+            return []
+        # A repository whose ids have another length would be refused.
+        form = "sha256" if any(len(sha) == 64 for sha, _ in lines) else "sha1"
+        git.run("init", "--quiet", "--bare", f"--object-format={form}")
+        answer = git.ask("push", *push_arguments(updates, url))
+        refuse_redirect(git, url, answer)
+        return read_push(answer, updates)
+
+
+PATIENCE = 300.0
+"""Seconds that everything asked of origin may take together."""
+_PROTOCOLS = "file:git:http:https:ssh"
+"""Those that git itself allows by default; the others start a program that the configuration names."""
+_STALLED = (("http.lowSpeedLimit", "1000"), ("http.lowSpeedTime", "30"))
+"""A connection below 1 kB/s for 30 seconds is given up."""
+_QUIETLY = ("--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance", "--no-recurse-submodules")
+_NO_REFS = ("--refmap=", "--no-prune", "--no-prune-tags")
+_FIRST_STEP = 50
+"""Commits. Most branches are younger; each further step is ten times as deep, and the third is all there is."""
+_ALL = 2147483647
+"""What git itself takes for an endless depth."""
+_MOST_ROUNDS = 4
+"""One fetch brings all that is missing, as far as it can be seen; trees that come with it may show more."""
+
+
+class OriginSilent(CannotJudge):
+    """Origin could not be asked, or did not give what was asked for."""
+
+
+class Advertised(NamedTuple):
+    """What origin has.
+
+    Attributes:
+        default_branch: its short name; empty where HEAD names none.
+        refs: full name → SHA; a tag is followed to what it tags.
+    """
+
+    default_branch: str
+    refs: dict[str, str]
+
+    def tip(self, branch: str) -> str | None:
+        """Where a branch is now."""
+        return self.refs.get(f"refs/heads/{branch}")
+
+
+class Origin:
+    """The remote `origin` of a checkout, reached with the credentials that the checkout has."""
+
+    def __init__(self, git: Git, *, seconds: float = PATIENCE) -> None:
+        """Name the checkout; nothing is asked yet."""
+        self._git = git
+        self._talking = git.as_the_person(_PROTOCOLS).variant(config=_STALLED)
+        self._end = time.monotonic() + seconds
+        self._seconds = seconds
+
+    @cached_property
+    def advertised(self) -> Advertised:
+        """What origin has now; asked once.
+
+        Raises:
+            OriginSilent: it can't be asked.
+        """
+        out = self._talk("ls-remote", "--symref", "--", "origin", "HEAD", "refs/heads/*", "refs/tags/*")
+        default, refs = "", {}
+        for line in out.decode("utf-8", "surrogateescape").split("\n")[:-1]:
+            value, _, name = line.partition("\t")
+            if name == "HEAD" and value.startswith("ref: "):
+                default = value.removeprefix("ref: refs/heads/")
+            elif name.startswith(("refs/heads/", "refs/tags/")):
+                # The commit of an annotated tag comes after the tag itself.
+                refs[name.removesuffix("^{}")] = value
+        return Advertised(default, refs)
+
+    def bring(self, *commits: str) -> None:
+        """Have one commit, or two and their common history, in the clone, as far as origin has them.
+
+        Args:
+            commits: SHAs.
+
+        Raises:
+            OriginSilent: origin can't be asked, or has no such commit.
+        """
+        for depth in self._depths():
+            if self._is_known(*commits):
+                break
+            self._talk("fetch", *_QUIETLY, *_NO_REFS, *depth, "--", "origin", *commits)
+        self._complete(commits)
+
+    def elsewhere(self) -> tuple[list[Ref], list[str]]:
+        """Branches and tags of origin, whatever this clone calls them or has no name for.
+
+        A checkout step fetches commits and hardly any names: a commit that is here may be on other branches all the
+        same.
+
+        Returns:
+            Those whose commit is here, as a clone of everything would call them; and full names, as on origin, of those
+            whose commit is not.
+
+        Raises:
+            OriginSilent: it can't be asked.
+        """
+        refs = self.advertised.refs
+        shas = sorted(set(refs.values()))
+        with conversation(self._git) as objects:
+            found = dict(zip(shas, objects.look_up(shas), strict=True))
+        here, absent = [], []
+        for name, sha in refs.items():
+            info = found[sha]
+            if info is None:
+                absent.append(name)
+            elif info.kind == "commit":
+                here.append(Ref(name.replace("refs/heads/", "refs/remotes/origin/", 1), sha))
+        return here, absent
+
+    def _depths(self) -> Iterator[tuple[str, ...]]:
+        """How deep to fetch, from step to step."""
+        if not is_shallow(self._git):
+            yield ()
+            return
+        # Deeper than all that is there, so that no step cuts off what the clone has.
+        depth = _FIRST_STEP + int(self._git.run("rev-list", "--count", "--all"))
+        yield (f"--depth={depth}",)
+        yield (f"--depth={10 * depth}",)
+        yield (f"--depth={_ALL}",)
+
+    def _is_known(self, *commits: str) -> bool:
+        if any(self._git.ask("cat-file", "-e", f"{sha}^{{commit}}").code != 0 for sha in commits):
+            return False
+        try:
+            if len(commits) > 1:
+                merge_base(self._git, *commits)
+        except ShallowHistory:
+            return False
+        return True
+
+    def _complete(self, commits: tuple[str, ...]) -> None:
+        """Fetch what a partial clone has left out of the trees that are to be compared."""
+        if self._git.ask("config", "--get", "remote.origin.promisor").out.strip() != b"true":
+            return
+        base = merge_base(self._git, *commits) if len(commits) > 1 else None
+        roots = (*commits, *([base] if base else []))
+        for _ in range(_MOST_ROUNDS):
+            out = self._git.run("rev-list", "--objects", "--no-walk", "--missing=print", *roots)
+            missing = [line[1:] for line in out.splitlines() if line.startswith(b"?")]
+            if not missing:
+                return
+            # As git itself fetches a single missing object, only all of them at once, and trees with all that is in
+            # them: what the clone has of a tree can't be told to origin.
+            alone = self._talking.variant(config=(("fetch.negotiationAlgorithm", "noop"),))
+            options = (*_QUIETLY, *_NO_REFS, "--no-filter", "--stdin")
+            self._talk("fetch", *options, "--", "origin", data=b"\n".join([*missing, b""]), git=alone)
+
+    def _talk(self, *args: str, data: bytes = b"", git: Git | None = None) -> bytes:
+        left = max(self._end - time.monotonic(), 0.01)
+        door = git or self._talking
+        try:
+            answer = door.ask(*args, data=data, timeout=left)
+        except GitTimeout:
+            raise OriginSilent(f"origin did not answer within {self._seconds:g} seconds") from None
+        if answer.code != 0:
+            where = destination(door, "origin", answer)
+            if where is not None:
+                raise OriginSilent(
+                    f"origin redirects to {where}; git would send credentials there, so onehead does not follow; if "
+                    "origin has moved, run `git remote set-url origin NEW-ADDRESS`"
+                )
+            lines = [line.strip() for line in answer.err.splitlines() if line.strip()]
+            telling = sorted(lines, key=lambda line: (not line.startswith("fatal:"), not line.startswith("error:")))
+            raise OriginSilent((telling or [f"git {args[0]} failed and said nothing"])[0])
+        return answer.out

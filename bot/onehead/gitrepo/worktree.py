@@ -1,4 +1,4 @@
-"""What a checkout holds beside its commit.
+"""A person's checkout: what it holds beside its commit, and the command that takes a repair into it.
 
 Names and content are compared here, for git's own comparison may run filters that the configuration names.
 """
@@ -11,13 +11,14 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from onehead.gitrepo.snapshot import SUBMODULE, SYMLINK
+from onehead.gitrepo.process import as_typed
+from onehead.gitrepo.tree import SUBMODULE, SYMLINK
 
 if TYPE_CHECKING:
-    from onehead.gitrepo.command import Git
-    from onehead.gitrepo.snapshot import Entry
+    from onehead.gitrepo.git import Git
+    from onehead.gitrepo.tree import Entry
 
 _MOST_COMPARED = 50
 """Files whose content is compared, those changed last first: what was just edited is among them."""
@@ -84,3 +85,85 @@ def _differs(file: str, entry: Entry) -> bool:
     make = sha1 if len(entry.oid) == 40 else sha256
     forms = (data, data.replace(b"\r\n", b"\n"))
     return entry.oid not in {make(b"blob %d\0%b" % (len(form), form)).hexdigest() for form in forms}
+
+
+class _Here(NamedTuple):
+    """What a repository has.
+
+    Attributes:
+        is_bare: it has no work tree here.
+        current: short name of the branch that is checked out here; empty where HEAD is detached.
+        head: the commit that is checked out here; empty where there is none.
+        elsewhere: short name of each local branch → the other work tree where it is checked out, or empty.
+        others: full names of all other refs.
+    """
+
+    is_bare: bool
+    current: str
+    head: str
+    elsewhere: dict[str, str]
+    others: frozenset[str]
+
+
+def taking(git: Git, ref: str, sha: str, branch: str) -> str:
+    """The command, as typed here, that brings a branch into the one that it grew from.
+
+    Empty where a bare repository has no such branch: then the new branch is all there is to take.
+
+    Args:
+        git: the repository.
+        ref: what was repaired, as it was named: a branch, a branch of a remote, `HEAD`, any commit.
+        sha: the commit that this means.
+        branch: short name of the branch that holds the repair.
+    """
+    here, place = _here(git), git.directory
+    name, remote = _branch_of(git, here, ref)
+    # A tag of that name, or a name such as `@` or that of a commit, goes before the branch.
+    merge = ("merge", branch if _full_name(git, branch) == f"refs/heads/{branch}" else f"refs/heads/{branch}")
+    if not name:
+        if here.head == sha and not here.is_bare:
+            return as_typed(place, *merge)
+        return "" if here.is_bare else as_typed(place, "switch", branch)
+    if name == here.current and not here.is_bare:
+        return as_typed(place, *merge)
+    if here.elsewhere.get(name):
+        return as_typed(here.elsewhere[name], *merge)
+    if here.is_bare:
+        return as_typed(place, "fetch", ".", f"refs/heads/{branch}:refs/heads/{name}")
+    switch = ("switch", name) if name in here.elsewhere else ("switch", "--create", name, "--track", remote)
+    return f"{as_typed(place, *switch)} && {as_typed(place, *merge)}"
+
+
+def _here(git: Git) -> _Here:
+    form = "%(refname)%00%(HEAD)%00%(worktreepath)"
+    current, elsewhere, others = "", {}, []
+    for line in git.run("for-each-ref", f"--format={form}").decode("utf-8", "surrogateescape").split("\n")[:-1]:
+        name, mark, tree = line.split("\0")
+        if not name.startswith("refs/heads/"):
+            others.append(name)
+            continue
+        short = name.removeprefix("refs/heads/")
+        current = short if mark == "*" else current
+        elsewhere[short] = "" if mark == "*" else tree
+    is_bare = git.run("rev-parse", "--is-bare-repository").strip() == b"true"
+    head = git.ask("rev-parse", "--verify", "--quiet", "HEAD").out.decode("ascii", "replace").strip()
+    return _Here(is_bare, current, head, elsewhere, frozenset(others))
+
+
+def _branch_of(git: Git, here: _Here, ref: str) -> tuple[str, str]:
+    """The local branch that a name stands for, and the remote's branch that it comes from; both may be empty."""
+    full = _full_name(git, ref)
+    if not full:  # a name that only a remote has, which `resolve` takes too
+        named = [other for other in here.others if other.startswith("refs/remotes/") and other.endswith(f"/{ref}")]
+        full = next((name for name in sorted(named, key=lambda name: (name.split("/")[2] != "origin", name))), "")
+    if full.startswith("refs/heads/"):
+        return full.removeprefix("refs/heads/"), ""
+    if full.startswith("refs/remotes/"):
+        return full.split("/", 3)[3], full.removeprefix("refs/remotes/")
+    return "", ""
+
+
+def _full_name(git: Git, name: str) -> str:
+    """Of the ref that git takes a name for; empty where it is none."""
+    answer = git.ask("rev-parse", "--verify", "--quiet", "--symbolic-full-name", "--end-of-options", name)
+    return answer.out.decode("utf-8", "surrogateescape").strip()

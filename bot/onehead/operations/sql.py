@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from onehead.operations import tokens as cut
-from onehead.operations.operation import Aside, ChangeRows, CreateTable, Named, Operation, Query, Unknown
-from onehead.operations.sql_schema import altered, commented, created, dropped
-from onehead.operations.statement import NOT_RECOGNISED, Cursor, NotPlain, shown
-from onehead.operations.tokens import Token
+from onehead.operations import sql_tokens as cut
+from onehead.operations.model import Aside, ChangeRows, CreateTable, Named, Operation, Query, Unknown
+from onehead.operations.sql_ddl import altered, commented, created, dropped
+from onehead.operations.sql_tokens import NOT_RECOGNISED, Cursor, NotPlain, Token, shown
 
 _HARMLESS_SETTINGS = (
     *("lock_timeout", "statement_timeout", "idle_in_transaction_session_timeout", "deadlock_timeout", "work_mem"),

@@ -10,23 +10,20 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from onehead.plan.attribution import named
+from onehead.plan.conflicts import Meeting, between, parents_in_order
 from onehead.plan.facts import Evidence, Facts
 from onehead.plan.findings import MOST_LISTED, Code, Finding
 from onehead.plan.forks import Fork, forks_of, nearest_old
-from onehead.plan.judge import run_again
-from onehead.plan.meetings import Meeting, between, parents_in_order
-from onehead.plan.merging import merge_steps
+from onehead.plan.judge import named, run_again
 from onehead.plan.plans import Merge, Move, Nothing, Plan, Reason, ReasonCode, Refuse, Reissue, Reparent, bounded
 from onehead.plan.policy import Policy
-from onehead.plan.reissue import BREAK_THE_CIRCLE, decide_reissue
-from onehead.plan.reparent import NotMovable, made_linear, moves_for
+from onehead.plan.repairs import BREAK_THE_CIRCLE, NotMovable, decide_reissue, made_linear, merge_steps, moves_for
 from onehead.revisions.graph import Graph
-from onehead.revisions.revision import Revision
-from onehead.wording import becomes, listed
+from onehead.revisions.model import Revision
+from onehead.text import becomes, listed
 
 if TYPE_CHECKING:
-    from onehead.revisions.numbering import Renumbered
+    from onehead.revisions.file_names import Renumbered
 
 MOST_NAMED = 3
 """Places that a sentence names; of more it only gives the number."""
@@ -284,7 +281,7 @@ _KEEP_IDS = {ReasonCode.ESCAPED, ReasonCode.EVIDENCE_INCOMPLETE, ReasonCode.UNKN
 
 def _renumbered(facts: Facts, moved: Iterable[str], taken: frozenset[str]) -> tuple[Renumbered, ...]:
     """The chain under the next free numbers, where the target has taken one of its own."""
-    from onehead.revisions.numbering import renumber  # noqa: PLC0415 - only where something moves
+    from onehead.revisions.file_names import renumber  # noqa: PLC0415 - only where something moves
 
     chain = [facts.merged.revisions[id_] for id_ in facts.merged.parents_first(moved)]
     known = [id_ for graph in (facts.merged, facts.target, facts.head or ()) for id_ in (each.id for each in graph)]

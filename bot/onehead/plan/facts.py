@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
-from onehead.revisions.environment import ConfigProblem, Environment
 from onehead.revisions.graph import Graph
-from onehead.revisions.revision import MAX_ID, Revision
+from onehead.revisions.model import MAX_ID, ConfigProblem, Environment, Revision
 
 
 class Facts(NamedTuple):

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from enum import StrEnum
 from typing import Literal, NamedTuple
 
-from onehead.wording import quoted
+from onehead.text import quoted
 
 MOST_LISTED = 50
 """Findings of one kind that are told one by one; the rest becomes one finding with their number."""

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from onehead.plan.facts import Facts
 from onehead.plan.findings import Side
 from onehead.revisions.graph import Graph
-from onehead.revisions.revision import Revision
+from onehead.revisions.model import Revision
 
 
 class Fork(NamedTuple):

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from onehead.revisions.numbering import Renumbered
+    from onehead.revisions.file_names import Renumbered
 
 
 class ReasonCode(StrEnum):
@@ -105,7 +105,7 @@ class Merge(NamedTuple):
 
     Attributes:
         merges: parents of each merge revision to write, in the order of the tuple: the target's head comes last, for
-            Alembic runs the last parent first. One per fork, or several in a row (see `plan.merging`).
+            Alembic runs the last parent first. One per fork, or several in a row (see `plan.repairs`).
         others: heads that stay beside because they are meant to; sorted.
     """
 

@@ -13,8 +13,8 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from onehead.plan.facts import Facts
-from onehead.revisions.numbering import file_number
-from onehead.revisions.revision import Revision
+from onehead.revisions.file_names import file_number
+from onehead.revisions.model import Revision
 
 MOST_RIVALS = 20
 """Others that one pull request is told to clash with, the worst and oldest first."""

@@ -1,12 +1,13 @@
-"""The whole answer to "may this branch be merged?": every environment's findings and plan, and one verdict."""
+"""The answer to "may this branch be merged, or pushed?": every environment's findings and plan, and one verdict."""
 
 from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
+from onehead.plan.conflicts import Meeting
 from onehead.plan.facts import Facts
 from onehead.plan.findings import Code, Finding, Side
-from onehead.plan.meetings import Meeting
+from onehead.plan.forks import Fork, forks_of
 from onehead.plan.plans import Plan, Reissue, Reparent
 
 Verdict = Literal["ok", "collision", "fork", "broken", "unreadable"]
@@ -141,3 +142,61 @@ class Examination(NamedTuple):
     def exit_code(self) -> int:
         """0 healthy, 1 a deploy would break, 3 could not judge."""
         return {"ok": 0, "unreadable": 3}.get(self.verdict, 1)
+
+
+Before = Literal["itself", "default", "nothing"]
+"""What a pushed branch is compared with: its own old tip; the default branch's, where the branch is new; nothing, where
+there is no default branch yet."""
+
+
+class Landing(NamedTuple):
+    """A deployed branch as a push would leave it.
+
+    Attributes:
+        branch: short name.
+        before: what it was compared with.
+        examination: the pushed commit in the place of that.
+        grows: whether what stood there before is part of what is pushed (no force push, no new branch).
+    """
+
+    branch: str
+    before: Before
+    examination: Examination
+    grows: bool = True
+
+
+def objections(landing: Landing) -> tuple[Finding, ...]:
+    """Why the push is refused; empty where it is accepted.
+
+    It answers for the errors that it brings: what the branch had already is no reason, so that a forked branch can
+    still be worked on, and repaired. Of a repository's very first push nobody can say what it brings, so only
+    what is certain counts: a file that can't be read may have been there for years.
+    """
+    errors = landing.examination.own_errors()
+    if landing.before == "nothing":
+        return tuple(finding for finding in errors if not finding.blinds)
+    return errors
+
+
+def new_forks(examined: Examined, side: Side) -> tuple[Fork, ...]:
+    """The forks of one environment that this side brings."""
+    return tuple(fork for fork in forks_of(examined.facts) if fork.introduced_by == side)
+
+
+def remaining_forks(landing: Landing) -> tuple[Fork, ...]:
+    """Forks that the branch had and keeps."""
+    if landing.before != "itself":
+        return ()
+    return tuple(fork for examined in landing.examination.environments for fork in new_forks(examined, "target"))
+
+
+def mended(landing: Landing) -> tuple[Examined, ...]:
+    """Environments that were forked, and are at one head again by this push."""
+    if landing.before != "itself":
+        return ()
+    return tuple(
+        examined
+        for examined in landing.examination.environments
+        if len(examined.facts.merged.heads) == 1
+        and forks_of(examined.facts._replace(head=None, merged=examined.facts.target))
+    )

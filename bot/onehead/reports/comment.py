@@ -6,32 +6,64 @@ template.
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from onehead.databases.model import OwnDatabase, StateTable
+from onehead.plan.conflicts import ABOUT_BOTH_SIDES
 from onehead.plan.decide import IN_A_TERMINAL
 from onehead.plan.findings import Code, Finding
-from onehead.plan.meetings import ABOUT_BOTH_SIDES
 from onehead.plan.plans import Merge, Nothing, Plan, Refuse, Reissue, Reparent
 from onehead.plan.rivals import Rival
 from onehead.plan.verdict import Examination, Examined
-from onehead.quoting import code, fence, inline_code
-from onehead.reports.both_sides import INDEPENDENT
-from onehead.reports.endings import compared
-from onehead.reports.fitting import fitted
-from onehead.reports.heads_up import clashes
-from onehead.reports.mermaid import mermaid
-from onehead.reports.own_database import own_database_values
-from onehead.reports.picture import Picture, fork_picture
-from onehead.reports.sides import MOST_SIDES, sides
-from onehead.reports.state_table import columns_and_rows
-from onehead.reports.text import coverage_line, has_advice, only_policy, short_ref
-from onehead.reports.tree import draw
-from onehead.reports.unsigned import unsigned
-from onehead.states.account import OwnDatabase, StateTable
-from onehead.wording import listed, shortened
+from onehead.reports.graph import Picture, draw, fork_picture
+from onehead.reports.graph_formats import mermaid
+from onehead.reports.parts import INDEPENDENT
+from onehead.reports.replies import MOST_SIDES, sides
+from onehead.reports.short_comments import clashes, compared, fitted
+from onehead.reports.states import columns_and_rows, own_database_values
+from onehead.reports.terminal import coverage_line, has_advice, only_policy, short_ref
+from onehead.text import code, fence, inline_code, listed, shortened
+
+
+def unsigned(examination: Examination, signing: str, commit: str, *, merged_first: bool, elsewhere: bool) -> str:
+    """That a repair is not signed, and how a signed one is made of it; empty where nobody asks for that.
+
+    Args:
+        examination: what it repairs.
+        signing: whether the target takes signed commits only: `no`, `likely` or `required`.
+        commit: the one with the fix.
+        merged_first: whether a merge of the target stands beneath it.
+        elsewhere: whether the judged branch lies in a fork, or is none.
+    """
+    base = short_ref(examination.target.ref)
+    if signing == "no":
+        return ""
+    said = (
+        f"{code(base)} takes signed commits only, and this repair is not signed: Forgejo refuses to merge it there."
+        if signing == "required"
+        else f"{code(base)} is protected, and its latest commits are all signed. If its rule asks for that, Forgejo "
+        "refuses to merge this repair there, for it is not signed."
+    )
+    if elsewhere:
+        merge = f"merge {code(base)} with {code('git merge -S')}, then " if merged_first else ""
+        return (
+            f"> [!IMPORTANT]\n> {said} Sign it while you take it: {merge}take the patch below with {code('git am -S')}."
+        )
+    if examination.head is None:
+        steps = ["git fetch origin", f"git switch -c signed-repair {shlex.quote(f'origin/{base}')}"]
+        end = "git push origin signed-repair"
+    else:
+        branch = shlex.quote(short_ref(examination.head.ref))
+        steps = ["git fetch origin", f"git switch {branch}", f"git merge --ff-only origin/{branch}"]
+        steps += [f"git merge --no-edit -S {shlex.quote(f'origin/{base}')}"] if merged_first else []
+        end = f"git push origin {branch}"
+    commands = "\n".join([*steps, f"git cherry-pick -S {commit}", end])
+    return f"> [!IMPORTANT]\n> {said} Instead of merging it, sign a copy:\n\n{fence(commands)}"
+
 
 LONGEST_PATCH = 20_000
 """Characters of a patch that a comment shows; a longer one is taken from its branch."""

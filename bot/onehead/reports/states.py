@@ -3,21 +3,231 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
+from onehead.databases.model import NOTHING_OMITTED, Account, Ailment, Omitted, OwnDatabase, State, StateTable
+from onehead.databases.states import THE_MERGE, Fix, Outcome, OutcomeKind, spoken
 from onehead.plan.findings import Code
 from onehead.plan.verdict import Examination, Examined
-from onehead.reports.ailments import listed
-from onehead.reports.both_sides import both_sides_document, both_sides_lines
-from onehead.reports.corrupt import corrupt_lines, short_name
-from onehead.reports.document import new_ids
-from onehead.reports.outcomes import STYLES, rows_text, shortened, told_of, way_out
-from onehead.reports.paint import Paint, plain, visible
-from onehead.reports.text import compared_line, coverage_line, short_ref
-from onehead.states.account import NOTHING_OMITTED, Account, Omitted, State
-from onehead.states.outcome import THE_MERGE, Fix, OutcomeKind
-from onehead.wording import listed as several
+from onehead.reports.doctor import ids_in
+from onehead.reports.formats import new_ids
+from onehead.reports.parts import Paint, both_sides_document, both_sides_lines, plain, visible
+from onehead.reports.terminal import compared_line, coverage_line, short_ref
+from onehead.text import code, fence, inline, listed, shortened
+
+MOST_ROWS = 12
+"""Lines of a state table that a comment shows."""
+
+_MOST_NAMED = 3
+"""Known databases that one line names."""
+
+MARKS = {"ok": "{}", "error": ":x: {}", "loss": ":warning: **{}**", "repeat": ":warning: **{}**"}
+"""Kind of an outcome → its cell in a table."""
+
+COLUMNS = {
+    "none": "as it is",
+    "merge": "after the merge",
+    "reparent": "after the re-parent",
+    "edited": "once this is merged",
+}
+
+
+def columns_and_rows(table: StateTable) -> dict[str, Any]:
+    """The head of a table, its lines, what is the same in all of them, and how many states are not shown."""
+    left_out = table.left_out + sum(len(state.rows) for state in table.states[MOST_ROWS:])
+    columns = [
+        f"{COLUMNS[fix]}, under new ids" if fix == "reparent" and table.new_ids else COLUMNS[fix] for fix in table.fixes
+    ]
+    renamed = {code(shortened(old)): code(shortened(new)) for old, new in table.new_ids.items()}
+    new_ids = listed([f"{old} is {new}" for old, new in renamed.items()], 4)
+    stopped = [state.rows[0] for state in table.states[:MOST_ROWS] if any(map(_overlaps, state.outcomes))]
+    doctor = code(f"/onehead doctor {' '.join(stopped[0])}") if stopped else ""
+    return {**_told_once(columns, table_rows(table)), "left_out": left_out, "new_ids": new_ids, "doctor": doctor}
+
+
+def _told_once(columns: list[str], rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """The columns that tell databases apart, and a sentence for each that says the same of all of them."""
+    cells = [{row["cells"][number] for row in rows} for number in range(len(columns))]
+    if len(rows) < 2 or (all(len(each) == 1 for each in cells) and any(row["known"] for row in rows)):
+        return {"columns": columns, "rows": rows, "alike": []}
+    alike = [
+        f"{column[0].upper()}{column[1:]}, for every database: {next(iter(said))}."
+        for column, said in zip(columns, cells, strict=True)
+        if len(said) == 1
+    ]
+    telling = [number for number, said in enumerate(cells) if len(said) > 1]
+    kept = [{**row, "cells": [row["cells"][number] for number in telling]} for row in rows if telling]
+    return {"columns": [columns[number] for number in telling], "rows": kept, "alike": alike}
+
+
+def table_rows(table: StateTable) -> list[dict[str, Any]]:
+    """Lines of a state table: databases, and what becomes of them in each column; the longest tables are cut."""
+    rows = []
+    for state in table.states[:MOST_ROWS]:
+        names = [
+            listed([code(shortened(id_), in_table=True) for id_ in ids], 4, joint=" and ") or "nothing (fresh)"
+            for ids in state.rows[:3]
+        ]
+        rest = len(state.rows) - 3
+        shown = ", or ".join(names) + (f", or {rest} more" if rest > 0 else "")
+        cells = []
+        for outcome in state.outcomes:
+            text = (
+                "stops; see doctor"
+                if _overlaps(outcome)
+                else inline(spoken(outcome, for_many=len(state.rows) > 1), 160)
+            )
+            cells.append(MARKS[outcome.kind].format(text))
+        rows.append({"databases": shown + here_mark(state.here), "cells": cells, "known": bool(state.here)})
+    return rows
+
+
+def _overlaps(outcome: Outcome) -> bool:
+    return "overlaps with other requested" in (outcome.error or "")
+
+
+def here_mark(databases: tuple[str, ...]) -> str:
+    """The known databases that stand in a line of a table, to be added to its first cell; empty for none."""
+    named = [code(name, in_table=True) for name in databases[:_MOST_NAMED]]
+    if not named:
+        return ""
+    rest = len(databases) - _MOST_NAMED
+    who = f"{', '.join(named)} and {rest} more" if rest > 0 else " and ".join(named)
+    return f"<br>:round_pushpin: **{who} {'is' if len(databases) == 1 else 'are'} here**"
+
+
+STYLES = {"ok": "good", "error": "error", "repeat": "bad", "loss": "bad"}
+"""Kind of an outcome → how it is painted."""
+
+_MOST_RUNS = 12
+
+
+def told_of(outcome: Outcome) -> str:
+    """How an upgrade ends."""
+    match outcome.kind:
+        case "loss":
+            return f"exits with 0, but {ids_in(outcome.lost)} never run{'s' if len(outcome.lost) == 1 else ''}"
+        case "repeat":
+            return f"runs {cut_short(outcome.again)} again: the database stops it, or rows are changed twice"
+        case "error":
+            first = f"runs {cut_short(outcome.runs)}, then " if outcome.runs else ""
+            return f"{first}stops: {visible(outcome.error or '')}"
+        case _ if not outcome.runs:
+            return "nothing to run"
+    return f"runs {cut_short(outcome.runs)}, ends at {ids_in(outcome.rows_after)}"
+
+
+def way_out(state: State, known: Collection[str], lead: str, whose: str = "") -> Iterator[str]:
+    """The commands that lead out, or why there are none.
+
+    Args:
+        state: the database.
+        known: the ids that the files declare.
+        lead: what stands before each line.
+        whose: which of several databases it is for, with a blank before it.
+    """
+    if state.remedy:
+        yield f"{lead}way out{whose}: {visible(state.remedy[0])}"
+        yield from (f"{lead}         {' ' * len(whose)}{visible(command)}" for command in state.remedy[1:])
+    elif state.outcome.kind != "ok":
+        unknown = [row for row in state.rows if row not in known]
+        if unknown:
+            yield f"{lead}no safe way out from here: no file declares {ids_in(unknown)}, so what ran is unknown."
+            yield f"{lead}Deploy the version that has it; never stamp back."
+        else:
+            yield f"{lead}no way out is proven safe; repair the chain first."
+
+
+def rows_text(state: State) -> str:
+    """What the version table holds."""
+    return ", ".join(map(visible, state.rows)) or "(empty)"
+
+
+def cut_short(ids: tuple[str, ...]) -> str:
+    """Ids in the order in which they run, the middle of many left out."""
+    shown = [visible(id_) for id_ in ids]
+    if len(shown) <= _MOST_RUNS:
+        return ", ".join(shown)
+    return f"{', '.join(shown[: _MOST_RUNS - 2])}, …, {shown[-1]} ({len(shown)} revisions)"
+
+
+_Told = list[tuple[Fix, State]]
+"""One database, under each fix."""
+
+
+def corrupt_lines(account: Account, paint: Paint) -> Iterator[str]:
+    """One paragraph per kind, which tells of the first of them."""
+    title = paint("strong", "Where the rows are wrong already")
+    yield f"  {title} (examples; `--rows ROWS` and `onehead doctor` show yours)"
+    databases: dict[object, _Told] = {}
+    for under in account.fixes:
+        for state in under.corrupt:
+            databases.setdefault((state.ailment, state.rows, state.applied), []).append((under.fix, state))
+    kinds: dict[object, list[_Told]] = {}
+    for told in databases.values():
+        kinds.setdefault(told[0][1].ailment, []).append(told)
+    for first, *others in kinds.values():
+        more = f" ({len(others)} more of the kind in `--format json`)" if others else ""
+        yield f"    {_described(account, first[0][1])}{more}"
+        yield from _outcomes(account, first, paint)
+
+
+def _outcomes(account: Account, told: _Told, paint: Paint) -> Iterator[str]:
+    """What comes of one database, the fixes that do the same to it in one line."""
+    lines: dict[object, list[tuple[str, State, Fix]]] = {}
+    for fix, state in told:
+        if fix.kind == "none" and (state.outcome.error or "").startswith("Multiple head"):
+            continue  # that is so for every database, and stands above
+        lines.setdefault((told_of(state.outcome), state.remedy), []).append((short_name(fix), state, fix))
+    for found in lines.values():
+        _, state, fix = found[0]
+        names = "with any fix" if len(found) > 1 and len(found) == len(account.fixes) - 1 else _joined(found)
+        kind = paint(STYLES[state.outcome.kind], state.outcome.kind.ljust(6))
+        yield f"      {kind}  {names}: {told_of(state.outcome)}"
+        yield from way_out(state, fix.graph.revisions, "              ")
+
+
+def _joined(found: list[tuple[str, State, Fix]]) -> str:
+    return ", or ".join(label for label, _, _ in found)
+
+
+def short_name(fix: Fix) -> str:
+    """What is done about a fork, in a few words."""
+    match fix.kind:
+        case "none":
+            return "as it is"
+        case "merge":
+            return "with the merge"
+        case "reparent":
+            return f"with {ids_in(fix.moved)} on {visible(fix.onto or '')}"
+
+
+def _described(account: Account, state: State) -> str:
+    rows = rows_text(state)
+    tips = _tips(account, state)
+    there = f"{ids_in(tips) or 'nothing'} {'has' if len(tips) < 2 else 'have'} run"
+    match state.ailment:
+        case Ailment.UNKNOWN_ROW:
+            return f"{rows}, which no file declares" if len(state.rows) == 1 else f"{rows}, of which one has no file"
+        case Ailment.REPEATED_ROW:
+            return f"{visible(state.rows[0])} twice"
+        case Ailment.OVERLAPPING_ROWS:
+            return f"{rows}, of which one includes the other"
+        case Ailment.NO_ROWS:
+            return f"no row, although {there}"
+        case Ailment.AHEAD:
+            return f"{rows}, although {there}"
+        case _:
+            return f"{rows}, although only {there}"
+
+
+def _tips(account: Account, state: State) -> list[str]:
+    """The newest that has run on each side; the parting point where nothing of them has."""
+    tips = [[id_ for id_ in side if id_ in state.applied][-1:] for side in account.sides]
+    found = [id_ for tip in tips for id_ in tip]
+    return list(dict.fromkeys(found)) or list(account.fork.points if account.fork else ())
+
 
 _FEW = 10
 """Up to so many databases each has a line of its own; more are grouped by what happens to them."""
@@ -142,7 +352,7 @@ def _without_account(examined: Examined, paint: Paint) -> Iterator[str]:
         return
     heads = facts.merged.heads
     command = "alembic upgrade head" if len(heads) == 1 else "alembic upgrade heads"
-    yield f"  `{command}` brings every database that followed this chain to {listed(heads)}."
+    yield f"  `{command}` brings every database that followed this chain to {ids_in(heads)}."
     yield "  To see one database, name what its alembic_version holds: `onehead states --rows REVISION`"
 
 
@@ -161,9 +371,9 @@ def _account(
     if fork is None:
         yield f"{path}: no fork"
     else:
-        yield f"{path}: the chain forks{f' after {listed(fork.points)}' if fork.points else ''}"
+        yield f"{path}: the chain forks{f' after {ids_in(fork.points)}' if fork.points else ''}"
         for head, side in zip(fork.heads, account.sides, strict=True):
-            yield f"  {_owner(examination, head in fork.new)}: {shortened(side)}"
+            yield f"  {_owner(examination, head in fork.new)}: {cut_short(side)}"
         yield from both_sides_lines(examined, fork)
     others = [
         finding
@@ -233,11 +443,11 @@ def _title(fix: Fix) -> str:
         case "merge":
             merge = max(fix.graph.heads, key=lambda head: fix.graph.revisions[head].path == "~merge")
             name = "a merge revision" if merge == THE_MERGE else f"the merge revision {visible(merge)}"
-            return f"With {name} that joins {listed(fix.graph.revisions[merge].parents)}"
+            return f"With {name} that joins {ids_in(fix.graph.revisions[merge].parents)}"
         case "reparent":
             new = [f"{visible(old)} as {visible(id_)}" for old, id_ in fix.new_ids.items()]
-            under = f", {several(new, 4)}" if new else ""
-            return f"With {listed(fix.moved)} moved onto {visible(fix.onto or '')} (re-parent{under})"
+            under = f", {listed(new, 4)}" if new else ""
+            return f"With {ids_in(fix.moved)} moved onto {visible(fix.onto or '')} (re-parent{under})"
 
 
 class _Group(NamedTuple):
@@ -282,5 +492,52 @@ def _line(group: _Group, width: int, known: frozenset[str], paint: Paint) -> Ite
     yield f"    {paint(STYLES[outcome.kind], outcome.kind.ljust(6))}  {group.rows.ljust(width)}  {told}"
     lead = "            " + " " * width + "  "
     if group.here:
-        yield f"{lead}{paint('strong', listed(group.here))} {'is' if len(group.here) == 1 else 'are'} here"
+        yield f"{lead}{paint('strong', ids_in(group.here))} {'is' if len(group.here) == 1 else 'are'} here"
     yield from way_out(state, known, lead, f" of {rows_text(state)}" if many else "")
+
+
+def own_database_lines(found: Mapping[str, OwnDatabase], paint: Paint) -> Iterator[str]:
+    """For a terminal, environment by environment."""
+    for path, own in found.items():
+        where = f"  {visible(path)}:" if len(found) > 1 else " "
+        if own.before:
+            commands = " && ".join(own.before)
+            yield f"{paint('strong', 'Your own database')}: if it has run this branch, undo that before you merge:"
+            yield f"{where} {visible(commands)}"
+        if own.after:
+            upgrade = f"`alembic upgrade head` {told_of(own.outcome)}"
+            yield f"  If you did not: with {_rows(own)} in alembic_version, {upgrade}."
+            yield "  The way out, once the repair is merged:"
+            yield from (f"    {visible(command)}" for command in own.after)
+
+
+def own_database_values(found: Mapping[str, OwnDatabase]) -> list[dict[str, Any]]:
+    """For a template of the forge, environment by environment."""
+    return [
+        {
+            "path": code(path) if len(found) > 1 else "",
+            "before": [code(command) for command in own.before],
+            "rows": " and ".join(code(shortened(row)) for row in own.rows),
+            "then": inline(told_of(own.outcome), 300),
+            "after": fence("".join(f"{visible(command)}\n" for command in own.after), "") if own.after else "",
+        }
+        for path, own in found.items()
+    ]
+
+
+def own_database_document(found: Mapping[str, OwnDatabase]) -> list[dict[str, Any]]:
+    """For scripts."""
+    return [
+        {
+            "environment": path,
+            "rows": list(own.rows),
+            "before": list(own.before),
+            "outcome": own.outcome.kind,
+            "after": list(own.after),
+        }
+        for path, own in found.items()
+    ]
+
+
+def _rows(own: OwnDatabase) -> str:
+    return ", ".join(visible(shortened(row)) for row in own.rows)

@@ -1,20 +1,130 @@
-"""Changes to revision files, to the byte: nothing outside the changed values and their docstring line ever moves.
+"""Edit revision files and head files, to the byte: nothing outside the changed values ever moves.
+
+Editing needs positions, which a reader of values can do without.
 
 Every edit is read again, by the reader that judges repositories, before it is given out: exactly the intended
 values have changed, or there is no edit. What can't be known without running the file is refused, never guessed.
+
+Seen in the wild: `.current-alembic-head`, `HEADS`, `EXPAND_HEAD` and `CONTRACT_HEAD` beside the versions, and
+`alembic_version_conflict_detection.txt` with the lines of `alembic heads`. A repair that leaves such a file behind is
+half a repair: the project's own check would refuse it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import ast
+import io
+import re
+import tokenize
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from onehead.errors import OneheadError
-from onehead.revisions.anatomy import Anatomy, Trouble, dissect, quotes_of
-from onehead.revisions.declarations import Declaration, Element
-from onehead.revisions.declared import Declared
+from onehead.revisions.environments import parent
+from onehead.revisions.fallback import fragments, hidden_bindings
+from onehead.revisions.graph import Graph
+from onehead.revisions.model import Declared, Environment, Revision
 from onehead.revisions.parse import parse
-from onehead.revisions.positions import NEWLINE, line_number
+from onehead.revisions.parsers import Spent, examination, python, too_large
+from onehead.revisions.syntax import LINE_START, NEWLINE, Declaration, Element, Lines, declarations, line_number
+
+NAMES = ("revision", "down_revision", "branch_labels", "depends_on")
+
+_BOM = b"\xef\xbb\xbf"
+_QUOTE = re.compile(r"(?P<prefix>[A-Za-z]{0,2})(?P<quote>\"\"\"|'''|\"|')")
+_ID = r"[^\s,()\[\]]+"
+_IDS = rf"[(\[][^)\]\r\n]*[)\]]|{_ID}(?:[ \t]*,[ \t]*{_ID})*|"
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Why a file can't be taken apart: a sentence without a full stop."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Anatomy:
+    """A revision file with the place of everything that matters.
+
+    Attributes:
+        data: its bytes.
+        text: its text without the byte order mark; all spans count characters of it.
+        encoding: how the text becomes bytes.
+        tree: the syntax tree, with the positions of `text`; of a part only where `complete` is false.
+        complete: whether the tree covers the whole file.
+        declared: the declaration of every name assigned at the top level.
+        strings: spans of the top-level string statements, the docstring first.
+    """
+
+    data: bytes
+    text: str
+    encoding: str
+    tree: ast.Module
+    complete: bool
+    declared: Mapping[str, Declaration]
+    strings: tuple[tuple[int, int], ...]
+
+    def label(self, key: str) -> tuple[int, int] | None:
+        """Span of the ids in the docstring line that starts with `key` and a colon; what follows them is left out."""
+        pattern = re.compile(rf"{LINE_START}[ \t]*{re.escape(key)}[ \t]*:[ \t]*(?P<ids>{_IDS})", re.IGNORECASE)
+        for start, end in self.strings:
+            quotes = quotes_of(self.text[start:end])
+            if quotes is None:
+                continue
+            opened, closed = start + len("".join(quotes)), end - len(quotes[1])
+            found = pattern.search(self.text[opened:closed])
+            if found:
+                return opened + found.start("ids"), opened + found.end("ids")
+        return None
+
+
+def quotes_of(source: str) -> tuple[str, str] | None:
+    """Prefix and quotes of a string literal, from its source; `None` if it is something else."""
+    found = _QUOTE.match(source)
+    return (found["prefix"], found["quote"]) if found else None
+
+
+@examination()
+def dissect(data: bytes) -> Anatomy | Trouble:
+    """Take a revision file apart; a hostile or broken file gives a `Trouble`, never an exception."""
+    reason = too_large(data)
+    if reason:
+        return Trouble(reason)
+    try:
+        # Python looks for the cookie in the first two lines, and a lone carriage return ends a line too.
+        encoding, _ = tokenize.detect_encoding(io.BytesIO(re.sub(rb"\r\n?", b"\n", data)).readline)
+        body = data.removeprefix(_BOM)
+        encoding = "utf-8" if encoding == "utf-8-sig" else encoding
+        text = body.decode(encoding)
+        if text.encode(encoding) != body:
+            return Trouble(f"its encoding, {encoding}, does not give back the same bytes")
+    except (SyntaxError, ValueError, LookupError):
+        return Trouble("it can't be decoded with the encoding it declares")
+    try:
+        tree = python(text)
+        if tree is not None:
+            return _anatomy(data, text, encoding, tree, complete=True)
+        for fragment in fragments(text, NAMES):
+            tree = python(fragment)
+            if tree is not None:
+                return _anatomy(data, text, encoding, tree, complete=False)
+    except Spent as limit:
+        return Trouble(str(limit))
+    except (RecursionError, MemoryError):
+        return Trouble("it is nested too deeply to be read")
+    return Trouble("it isn't Python, and its header can't be read either")
+
+
+def _anatomy(data: bytes, text: str, encoding: str, tree: ast.Module, *, complete: bool) -> Anatomy:
+    lines = Lines(text)
+    hidden = frozenset() if complete else frozenset(hidden_bindings(text))
+    strings = tuple(
+        lines.span(node)
+        for node in tree.body
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+    )
+    return Anatomy(data, text, encoding, tree, complete, declarations(tree, lines, hidden), strings)
 
 
 class CannotEdit(OneheadError):
@@ -275,3 +385,91 @@ def _encoded(file: Anatomy, splices: list[Splice], line: int) -> bytes:
     if b"".join([*old, tail]) != body:
         raise CannotEdit(line, f"its encoding, {file.encoding}, can't be changed piece by piece")
     return b"".join([*new, tail])
+
+
+MAX_BYTES = 4096
+"""A file that names heads and nothing else is not longer."""
+
+_NAME = re.compile(r"\.?[\w-]*(?:head|alembic|migration|revision)[\w-]*(?:\.txt)?", re.IGNORECASE)
+# The head, and what `alembic heads` prints after it: labels and "(head)".
+_LINE = re.compile(r"(\S+)((?:[ \t]+\([^()]*\))*[ \t]*)")
+
+
+def candidates(environment: Environment, paths: Iterable[str]) -> tuple[str, ...]:
+    """Files that may be sentinels of an environment by place and name, sorted: in its directories and above them."""
+    places = {environment.script_location or "", parent(environment.config or "")}
+    todo = [*(location.path for location in environment.locations), *places]
+    while todo:
+        place = todo.pop()
+        places.add(place)
+        if place:
+            todo.append(parent(place))
+    found = []
+    for path in paths:
+        folder, _, name = path.rpartition("/")
+        if folder in places and _NAME.fullmatch(name):
+            found.append(path)
+    return tuple(sorted(found))
+
+
+def names_heads(data: bytes, graph: Graph) -> bool:
+    """Whether every line of a file names a head of this chain, and at least one does."""
+    return _read(data, graph) is not None
+
+
+def advanced(data: bytes, before: Graph, after: Graph) -> bytes | None:
+    """The same file once the chain has grown or moved: every head replaced by the one that it has become.
+
+    Heads that have become one take one line. `None` where the file names no heads of `before`, or where it can't be
+    told what one of them has become.
+    """
+    lines = _read(data, before)
+    if lines is None:
+        return None
+    text: list[str] = []
+    written: set[str] = set()
+    for line, named in lines:
+        if named is None:
+            text.append(line)
+            continue
+        heirs = [head for head in after.heads if named.id in after.ancestors(head)]
+        # A revision that got a new number is not found under the old one: where one head is left, that is it.
+        heirs = heirs or (list(after.heads) if named.id not in after else [])
+        if len(heirs) != 1:
+            return None
+        if heirs[0] not in written:
+            written.add(heirs[0])
+            word = line.split(None, 1)[0]
+            text.append(line.replace(word, _spelled(after.revisions[heirs[0]], _forms(named).index(word)), 1))
+    return "".join(text).encode()
+
+
+def _read(data: bytes, graph: Graph) -> list[tuple[str, Revision | None]] | None:
+    """Every line with the head that it names, `None` for an empty one; nothing where one names something else."""
+    if len(data) > MAX_BYTES:
+        return None
+    try:
+        lines = data.decode().splitlines(keepends=True)
+    except UnicodeDecodeError:
+        return None
+    known: dict[str, Revision] = {}
+    for form in (2, 1, 0):  # an id goes before a file name
+        known |= {_spelled(graph.revisions[head], form): graph.revisions[head] for head in graph.heads}
+    found: list[tuple[str, Revision | None]] = []
+    for line in lines:
+        match = _LINE.fullmatch(line.strip())
+        named = known.get(match[1]) if match else None
+        if named is None and line.strip():
+            return None
+        found.append((line, named))
+    return found if any(named for _, named in found) else None
+
+
+def _forms(revision: Revision) -> list[str]:
+    """How a file may call a revision: by id, by the stem of its file, by the file's name."""
+    name = revision.path.rpartition("/")[2]
+    return [revision.id, name.removesuffix(".py"), name]
+
+
+def _spelled(revision: Revision, form: int) -> str:
+    return _forms(revision)[form]

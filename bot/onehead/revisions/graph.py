@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
 from heapq import heapify, heappop, heappush
 
-from onehead.revisions.revision import Revision, Unreadable
+from onehead.revisions.model import Revision, Unreadable
 
 _MOST_LINEAGES = 8
 """Answers of `Graph.ancestors` that one graph keeps."""

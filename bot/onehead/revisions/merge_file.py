@@ -11,13 +11,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
 
-from onehead.revisions import naming
-from onehead.revisions.anatomy import Anatomy, dissect
-from onehead.revisions.edit import CannotEdit, is_plain
-from onehead.revisions.numbering import convention, date_of, merge_id, next_number
+from onehead.revisions import file_names
+from onehead.revisions.edit import Anatomy, CannotEdit, dissect, is_plain
+from onehead.revisions.file_names import convention, date_of, merge_id, next_number
+from onehead.revisions.model import Revision
 from onehead.revisions.parse import parse
-from onehead.revisions.revision import Revision
-from onehead.revisions.skeleton import NewHeader, skeleton
+from onehead.revisions.sibling_copy import NewHeader, skeleton
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +96,7 @@ def merge_file(
         if not is_plain(each):
             raise CannotEdit(0, f"the id {each!r} can't be written as a plain string")
     message = merge_message(ids)
-    short = naming.slug(message)
+    short = file_names.slug(message)
     if short.endswith("_"):  # cut where Alembic cuts, and without a sign of it
         short = short.rstrip("_").removesuffix("_and")
     siblings = siblings or tuple(parents)
@@ -108,7 +107,7 @@ def merge_file(
     new_id = merge_id(ids, made, {*taken, *numbered, *(each.id for each in around)}, short, elsewhere)
     date, moment = _date(parents, new_id if made.kind == "date" else "")
     number = next_number([*stems, *taken], 4, elsewhere)
-    values = naming.values(new_id, short, moment, number)
+    values = file_names.values(new_id, short, moment, number)
     path = _path(location, file_template, parents, siblings, values, {*paths, *(each.path for each in around)})
     data = _text(siblings, stock, NewHeader(new_id, ids, message, date))
     return NewRevision(new_id, path, data, ids, message, date)
@@ -151,13 +150,13 @@ def _path(
 ) -> str:
     """Where the file goes: where `file_template` says, else beside the head that the merge goes onto."""
     folder = PurePosixPath(location)
-    name = naming.filled(file_template, values) if file_template else None
+    name = file_names.filled(file_template, values) if file_template else None
     if name is None:
         folder = PurePosixPath(parents[-1].revision.path).parent
-        template = naming.house_template(
+        template = file_names.house_template(
             [(each.revision.id, PurePosixPath(each.revision.path).stem) for each in siblings]
         )
-        name = naming.filled(template, values) or f"{values['rev']}_{values['slug']}"
+        name = file_names.filled(template, values) or f"{values['rev']}_{values['slug']}"
     path = str(folder / f"{name}.py")
     return path if path not in paths else str(folder / f"{name}_{values['rev']}.py")
 

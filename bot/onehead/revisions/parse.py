@@ -1,4 +1,4 @@
-"""Bytes of a revision file in, what it declares out; nothing is ever run.
+"""Read one revision file: bytes in, what it declares out. Nothing is run.
 
 Three readers, from quick to tolerant. Each one gives up rather than guess, and hands over to the next; a
 value that would need running code to know is reported as dynamic.
@@ -6,10 +6,11 @@ value that would need running code to know is reported as dynamic.
 
 from __future__ import annotations
 
-from onehead.revisions import plain_header
-from onehead.revisions.allowance import Spent
-from onehead.revisions.declared import Declared
-from onehead.revisions.refusal import refusal_of
+import re
+
+from onehead.revisions import header
+from onehead.revisions.model import Declared, Revision, Unreadable
+from onehead.revisions.parsers import Spent, refusal_of
 
 MAX_BYTES = 8 * 1024 * 1024
 """A larger file is reported as unreadable."""
@@ -19,7 +20,7 @@ def parse(data: bytes) -> Declared:
     """Read what a file declares; never raises and never runs anything, whatever the bytes are."""
     if len(data) > MAX_BYTES:
         return Declared(broken=f"it is larger than {MAX_BYTES // (1024 * 1024)} MiB, so it was not read")
-    found = plain_header.read(data) or _patiently(data)
+    found = header.read(data) or _patiently(data)
     # Of all that Python refuses, these are found without a parser.
     return check(found, data) if b"<<<<<<< " in data and not found.broken else found
 
@@ -36,11 +37,49 @@ def check(found: Declared, data: bytes) -> Declared:
 
 def _patiently(data: bytes) -> Declared:
     """For the few files without a plain header; loading Python's own parser costs more than reading 100 others."""
-    from onehead.revisions import line_scan, syntax_tree  # noqa: PLC0415
+    from onehead.revisions import fallback, syntax  # noqa: PLC0415
 
     try:
-        return syntax_tree.read(data) or check(line_scan.read(data), data)
+        return syntax.read(data) or check(fallback.read(data), data)
     except Spent as limit:
         return Declared(broken=str(limit))
     except (RecursionError, MemoryError):
         return Declared(broken="it is nested too deeply to be read")
+
+
+_LEGACY_NAME = re.compile(r"([a-f0-9]+)\.py$")
+"""Alembic takes the id from such a file name when the module declares no `revision`."""
+
+
+def revision_of(path: str, blob: str, declared: Declared) -> Revision | Unreadable:
+    """The revision that a file in a version directory holds, or why it can't be known."""
+    if declared.broken:
+        return Unreadable(path, blob, declared.line, declared.broken)
+    for dynamic in declared.dynamic:
+        if dynamic.name in ("revision", "down_revision"):
+            reason = (
+                f"`{dynamic.name}` is not a plain string but `{dynamic.text}`, which is only known once the file runs"
+            )
+            return Unreadable(path, blob, dynamic.line, reason, declared.revision, "dynamic")
+    id_ = declared.revision
+    if id_ is None:
+        legacy = _LEGACY_NAME.match(path.rpartition("/")[2])
+        if legacy is None:
+            reason = "it declares no `revision`; Alembic refuses to load a version directory with such a file"
+            return Unreadable(path, blob, 0, reason, None, "not-a-revision")
+        id_ = legacy[1]
+    if declared.parents is None:
+        reason = "it declares no `down_revision`; Alembic refuses to load it"
+        return Unreadable(path, blob, 0, reason, id_, "not-a-revision")
+    return Revision(
+        id=id_,
+        parents=declared.parents,
+        path=path,
+        blob=blob,
+        depends_on=declared.depends_on,
+        branch_labels=declared.branch_labels,
+        doc=declared.doc,
+        revises=declared.revises,
+        computed=tuple(dynamic.name for dynamic in declared.dynamic),
+        refusal=declared.refusal,
+    )

@@ -1,13 +1,18 @@
-"""Which table Alembic keeps its rows in, as far as `env.py` says so in plain words. Nothing is run."""
+"""The version table of an environment, read from its code: its name, and how long an id may be. Nothing is run.
+
+Alembic makes `version_num` 32 characters wide. Projects with longer ids make the table themselves in `env.py`, give
+Alembic another one (`version_table_impl`), or alter the column in a revision.
+"""
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from onehead.revisions.allowance import Spent
-from onehead.revisions.python_source import syntax
+from onehead.revisions.model import MAX_ID
+from onehead.revisions.parsers import Spent, python
 
 _OPTIONS = ("version_table", "version_table_schema")
 
@@ -29,7 +34,7 @@ class VersionTableNames(NamedTuple):
 def version_table_in(env_py: bytes) -> VersionTableNames:
     """Look for literals, and for names that the file itself gives a literal; never raises, whatever the bytes are."""
     try:
-        module = syntax(env_py)
+        module = python(env_py)
     except Spent:
         module = None
     if module is None:
@@ -74,3 +79,82 @@ def _folded(value: ast.expr, names: Mapping[str, object]) -> object:
     if isinstance(value, ast.Name) and value.id in names:
         return names[value.id]
     return _Computed()
+
+
+UNBOUNDED = 1 << 30
+"""Stands for a column without a width, and for a width that only running the code would tell."""
+
+_MOST_DIGITS = 9
+_COLUMN = b"version_num"
+_SIZED = r"(?:n?varchar2?|n?char|character varying|string|unicode)"
+_UNSIZED = r"(?:text|clob|unicodetext|(?:tiny|medium|long)text)"
+_SQL = re.compile(
+    rf"version_num[\"'`\]]?\s+(?:set\s+data\s+)?(?:type\s+)?(?:{_SIZED}\s*\(\s*(?P<width>\d*)|{_UNSIZED}\b)",
+    re.IGNORECASE,
+)
+"""The column with its type, in CREATE TABLE and in every way to alter it."""
+_IS_SIZED = re.compile(_SIZED, re.IGNORECASE)
+_IS_UNSIZED = re.compile(_UNSIZED, re.IGNORECASE)
+
+
+def width_in(sources: Iterable[bytes]) -> int:
+    """The widest column that some files make for the ids; `MAX_ID` where they say nothing. Never raises."""
+    return max((width for source in sources if _COLUMN in source for width in _widths(source)), default=MAX_ID)
+
+
+def _widths(source: bytes) -> Iterator[int]:
+    text = source.decode("utf-8", "replace")
+    for found in _SQL.finditer(text):
+        yield int(found["width"][:_MOST_DIGITS]) if found["width"] else UNBOUNDED
+    try:
+        module = python(source)
+    except Spent:
+        module = None
+    if module is None:
+        return
+    names = {
+        target.id: statement.value
+        for statement in module.body
+        if isinstance(statement, ast.Assign)
+        for target in statement.targets
+        if isinstance(target, ast.Name)
+    }
+    for node in ast.walk(module):
+        match node:
+            case ast.Call(args=[*args], keywords=[*keywords]) if any(map(_is_column, args)):
+                # An alteration names the old type too.
+                for value in (*args, *(each.value for each in keywords if each.arg != "existing_type")):
+                    yield from _type_width(value, names)
+            case ast.Assign(targets=[ast.Attribute() as target], value=value) if ".version_num.type" in _dotted(target):
+                yield from [_number(value, names)] if target.attr == "length" else _type_width(value, names)
+
+
+def _is_column(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and node.value == _COLUMN.decode()
+
+
+def _type_width(node: ast.expr, names: dict[str, ast.expr]) -> Iterator[int]:
+    """The width of a column type: `String(255)`, `sa.VARCHAR(length=WIDTH)`, `sa.Text`."""
+    call = node if isinstance(node, ast.Call) else None
+    name = _dotted(call.func if call else node).rpartition(".")[2]
+    sizes = [] if call is None else [*call.args[:1], *(each.value for each in call.keywords if each.arg == "length")]
+    if _IS_UNSIZED.fullmatch(name) or (_IS_SIZED.fullmatch(name) and not sizes):
+        yield UNBOUNDED
+    elif _IS_SIZED.fullmatch(name):
+        yield _number(sizes[0], names)
+
+
+def _number(node: ast.expr, names: dict[str, ast.expr]) -> int:
+    if isinstance(node, ast.Name):
+        node = names.get(node.id, node)
+    value = node.value if isinstance(node, ast.Constant) else None
+    return value if isinstance(value, int) else UNBOUNDED
+
+
+def _dotted(node: ast.expr) -> str:
+    """`a.b.c` of a name with attributes; what is no such thing counts as nothing."""
+    parts: list[str] = []
+    while isinstance(node, ast.Attribute):
+        parts.append(node.attr)
+        node = node.value
+    return ".".join(["" if not isinstance(node, ast.Name) else node.id, *reversed(parts)])

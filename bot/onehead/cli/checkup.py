@@ -1,0 +1,439 @@
+"""`onehead checkup`: what is right about a set-up and what is not; and the options that `install` shares with it."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from onehead.cli.terminal import painter
+from onehead.errors import UsageError
+from onehead.examine.naming import LABEL
+from onehead.forge.admin import SYSTEM, Administration, HookPlace, of_organisation, of_own_account, of_repository
+from onehead.forge.api import ForgejoApi, own_account
+from onehead.forge.client import Connection
+from onehead.forge.errors import Forbidden, ForgeError, MissingScope, NotFound, Unauthorised
+from onehead.forge.models import Permissions, Repository, RepositoryName, User
+from onehead.service.setup import Part, Standing, has_proven_access, judge_hook, judge_rule, judge_version, serving
+from onehead.text import listed
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+_TOKENS_PAGE = "Forgejo → Settings → Applications → Access tokens"
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A Forgejo, seen with an administrator's token, and the part of it that is meant.
+
+    Attributes:
+        me: whose token it is.
+        place: where the webhook belongs.
+        repositories: in that place, and looked after; none for the whole site.
+        others: in that place, and not looked after: archived ones and mirrors.
+        service_url: where the service is, without a slash at the end.
+        url: of the Forgejo, without a slash at the end.
+        token: the administrator's, for git.
+    """
+
+    api: ForgejoApi
+    admin: Administration
+    version: str
+    me: User
+    place: HookPlace
+    repositories: tuple[Repository, ...]
+    others: tuple[Repository, ...]
+    service_url: str
+    url: str
+    token: str
+
+
+@contextmanager
+def site(options: argparse.Namespace) -> Iterator[Site]:
+    """Open what the options name; everything in it has been looked at once.
+
+    Raises:
+        UsageError: something is not given, or the token may not do what is asked.
+        ForgeError: the forge does not answer, or not as a Forgejo.
+    """
+    url = options.url or told("FORGEJO_URL")
+    token = content(options.token_file, "--token-file") if options.token_file else options.token or secret_told("TOKEN")
+    service_url = options.service_url or told("PUBLIC_URL")
+    missing = [
+        what
+        for what, value in (
+            ("the address of Forgejo (--url or ONEHEAD_FORGEJO_URL)", url),
+            ("an administrator's token (--token-file, --token or ONEHEAD_TOKEN)", token),
+            ("the address of the service (--service-url or ONEHEAD_PUBLIC_URL)", service_url),
+            ("where (--repo OWNER/NAME, --owner NAME or --system)", options.owner or options.repo or options.system),
+        )
+        if not value
+    ]
+    if missing:
+        raise UsageError(f"Not given: {'; '.join(missing)}.", "Add what is missing and run it again.")
+    if urlsplit(service_url).scheme not in {"http", "https"} or not urlsplit(service_url).netloc:
+        raise UsageError("The address of the service is no web address.", "Write it like https://onehead.example.org.")
+    with ForgejoApi(Connection(url, token)) as api, _explained():
+        version, me, place, found = _looked_at(api, options)
+        others = tuple(each for each in found if options.owner and (each.archived or each.mirror))
+        used = tuple(each for each in found if each not in others)
+        admin = Administration(api.connection)
+        yield Site(api, admin, version, me, place, used, others, service_url.rstrip("/"), url.rstrip("/"), token)
+
+
+def _looked_at(api: ForgejoApi, options: argparse.Namespace) -> tuple[str, User, HookPlace, tuple[Repository, ...]]:
+    version = api.version()
+    known = judge_version(version)
+    if known.standing is not Standing.OK:
+        raise UsageError(known.says, known.fix)
+    me = api.me()
+    if options.system:
+        return version, me, SYSTEM, ()
+    if options.repo:
+        found = _repository_named(api, options.repo)
+        return version, me, of_repository(found.name), (found,)
+    owner = account_named(Administration(api.connection), options.owner)
+    place = of_own_account(owner.login) if owner.id == me.id else of_organisation(owner.login)
+    return version, me, place, tuple(each for each in api.repositories(owner) if each.name.owner == owner.login)
+
+
+def account_named(admin: Administration, name: str) -> User:
+    """A user or an organisation.
+
+    Raises:
+        UsageError: there is none of that name.
+    """
+    try:
+        return admin.account(name)
+    except NotFound as error:
+        raise UsageError(
+            f"There is no user and no organisation {name!r} on this Forgejo.", "Correct the name, or make the account."
+        ) from error
+
+
+def _repository_named(api: ForgejoApi, name: str) -> Repository:
+    try:
+        return api.repository(RepositoryName.parse(name))
+    except NotFound as error:
+        raise UsageError(
+            f"There is no repository {name} on this Forgejo, or the token's account may not see it.",
+            "Correct the name, or give the token of one of its administrators.",
+        ) from error
+
+
+class _explained:  # noqa: N801 - reads as a clause
+    """Refusals of the forge, said for the person who sets onehead up and not for the bot."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if isinstance(error, MissingScope):
+            scopes = " or ".join(error.scopes)
+            raise UsageError(
+                f"The administrator's token lacks the scope {scopes}.",
+                f"Make a new one for your own account ({_TOKENS_PAGE}) with {scopes} besides write:repository and "
+                "read:user, and give it with --token-file. Delete it afterwards: the service has its own.",
+            ) from error
+        if isinstance(error, Unauthorised):
+            raise UsageError(
+                "Forgejo does not accept the administrator's token.",
+                f"It may have been deleted or mistyped. Make a new one: {_TOKENS_PAGE}.",
+            ) from error
+        if isinstance(error, Forbidden):
+            raise UsageError(
+                f"{error.message} The account of the token lacks the rights for this.",
+                "A repository's webhook needs an administrator of the repository, --owner an owner of the "
+                "organisation (or that account itself), --system and --token-out a site administrator.",
+            ) from error
+
+
+def webhook_secret(options: argparse.Namespace) -> str:
+    """The secret that the user has already: from the file of --secret-file, else from the settings; or empty."""
+    if options.secret_file and is_there(options.secret_file):
+        return content(options.secret_file, "--secret-file")
+    return secret_told("WEBHOOK_SECRET").partition(",")[0].strip()
+
+
+def secret_told(name: str) -> str:
+    """The setting of this name from the environment, or from the file that its `_FILE` twin names; or empty."""
+    path = told(f"{name}_FILE")
+    return content(path, f"ONEHEAD_{name}_FILE") if path else told(name)
+
+
+def told(name: str) -> str:
+    """The setting of this name from the environment; or empty."""
+    return os.environ.get(f"ONEHEAD_{name}", "").strip()
+
+
+def is_there(path: str) -> bool:
+    """Whether a file can be seen; one that can't is found out by whoever writes there."""
+    try:
+        return Path(path).exists()
+    except OSError:
+        return False
+
+
+def content(path: str, option: str) -> str:
+    """The secret in a file that an option or setting names.
+
+    Raises:
+        UsageError: it can't be read, or holds nothing.
+    """
+    try:
+        text = Path(path).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise UsageError(f"{option} names {path}, which can't be read: {reason}.", "Check path and rights.") from error
+    if not text:
+        raise UsageError(f"{option} names {path}, which is empty.", "Put the secret into it, or delete it.")
+    return text
+
+
+def ask_service(service_url: str, path: str) -> tuple[int, str] | None:
+    """What the service says to a GET: its status and text, `None` where nobody answers within five seconds."""
+    parts = urlsplit(service_url)
+    kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
+    try:
+        line = kind(parts.netloc, timeout=5)
+        try:
+            line.request("GET", parts.path.rstrip("/") + path)
+            answer = line.getresponse()
+            return answer.status, answer.read(1_000_000).decode("utf-8", "replace")
+        finally:
+            line.close()
+    except (OSError, HTTPException, ValueError):
+        return None
+
+
+def deliveries_seen(service_url: str) -> dict[str, float] | None:
+    """How many webhook deliveries the service has counted, by outcome; `None` where it does not say."""
+    answer = ask_service(service_url, "/metrics")
+    if answer is None or answer[0] != 200:
+        return None
+    counted: dict[str, float] = {}
+    for line in answer[1].splitlines():
+        if line.startswith("onehead_webhooks_total{"):
+            labels, _, number = line.rpartition(" ")
+            outcome = labels.partition('outcome="')[2].partition('"')[0]
+            counted[outcome] = counted.get(outcome, 0.0) + float(number)
+    return counted
+
+
+def readiness(service_url: str) -> tuple[int, dict[str, object]] | None:
+    """What `/readyz` says; `None` where nobody answers."""
+    answer = ask_service(service_url, "/readyz")
+    if answer is None:
+        return None
+    try:
+        said = json.loads(answer[1])
+    except ValueError:
+        said = {}
+    return answer[0], said if isinstance(said, dict) else {}
+
+
+_STYLES = {
+    Standing.OK: "good",
+    Standing.MISSING: "bad",
+    Standing.WRONG: "bad",
+    Standing.LIMITED: "note",
+    Standing.UNSEEN: "note",
+}
+
+_UNTRIED = "what it may do was not tried, as no repository is named"
+_MOST_NAMED = 5
+
+
+def run(options: argparse.Namespace) -> int:
+    """Look at everything; returns 1 when something is to be mended."""
+    paint, trouble = painter(sys.stdout), 0
+    with site(options) as where:
+        for part in _parts(where, options):
+            print(f"{paint(_STYLES[part.standing], f'{part.standing.value:<13}')} {part.subject}: {part.says}")
+            if part.fix:
+                print(f"{'':<13} → {part.fix}")
+            trouble += part.to_mend
+    if not trouble:
+        print("All is well.")
+        return 0
+    print("One thing has to be corrected." if trouble == 1 else f"{trouble} things have to be corrected.")
+    return 1
+
+
+def _parts(where: Site, options: argparse.Namespace) -> Iterator[Part]:
+    yield judge_version(where.version)
+    yield Part("administrator's token", Standing.OK, f"It belongs to {where.me.login}.")
+    bot = account_named(where.admin, options.bot) if options.bot else None
+    token = secret_told("TOKEN")
+    if token:
+        yield from _bots_token(where, ForgejoApi(Connection(where.url, token)), bot)
+    else:
+        fix = "Set ONEHEAD_TOKEN to have it looked at."
+        yield Part("bot's token", Standing.UNSEEN, "ONEHEAD_TOKEN is not set here.", fix)
+    if bot:
+        yield from _access(where, bot, token)
+    where.admin.ask_to_write(where.place.path)
+    yield _webhook(where)
+    said = "Forgejo shows its latest deliveries and their answers only on the webhook's page."
+    yield Part("deliveries", Standing.UNSEEN, said)
+    for repository in where.repositories:
+        rule = where.admin.rule_for(repository.name, repository.default_branch)
+        yield judge_rule(rule, f"{repository.default_branch} of {repository.name}")
+        yield _label(where, repository.name)
+    yield _service(where.service_url)
+
+
+def _webhook(where: Site) -> Part:
+    """Whether events come, by the place's own webhook or by a wider one."""
+    part = judge_hook(list(where.admin.hooks(where.place)), where.place, where.service_url)
+    name = where.place.repository
+    if part.standing is Standing.OK or name is None:
+        return part
+    wider = serving(where.admin, name, where.service_url, where.me)
+    if not wider:
+        return part
+    says = f"It needs none that works: {listed([place.words for place in wider])} sends its events."
+    return Part(part.subject, Standing.OK, says)
+
+
+def _bots_token(where: Site, api: ForgejoApi, bot: User | None) -> Iterator[Part]:
+    """Whose it is, which scopes it lacks and what it can't do, found out by requests that change nothing."""
+    subject, advice = "bot's token", "Make a new one for the bot with write:repository, write:issue and read:user."
+    with api:
+        try:
+            me, knows_itself = _whose(api, bot.login if bot else told("BOT"))
+            if bot and me.id != bot.id:
+                yield Part(subject, Standing.WRONG, f"It belongs to {me.login}, not to {bot.login}.", advice)
+                return
+            rights = {} if knows_itself else {each.name: _rights(api, each.name) for each in where.repositories}
+            unreached = [str(name) for name, granted in rights.items() if not granted.push]
+            if unreached:
+                more = f" and {len(unreached) - _MOST_NAMED} more" if len(unreached) > _MOST_NAMED else ""
+                names = ", ".join(unreached[:_MOST_NAMED]) + more
+                said = f"{me.login} can't write to {names} with it: the token does not name it, or the account may not."
+                fix = "Make a new token that names every repository, or narrow ONEHEAD_REPOSITORIES to those it names."
+                yield Part(subject, Standing.WRONG, said, fix)
+                return
+            asks = Administration(api.connection)
+            for repository in where.repositories[:1]:
+                path = f"/repos/{repository.name}"
+                asks.ask_to_write(f"{path}/branches")
+                asks.ask_to_write(f"{path}/issues/0/comments")
+        except MissingScope as error:
+            if "read:user" in error.scopes:
+                advice += " One for named repositories can't have read:user: then add --bot NAME, and set ONEHEAD_BOT."
+            yield Part(subject, Standing.WRONG, f"It lacks the scope {' or '.join(error.scopes)}.", advice)
+            return
+        except (UsageError, NotFound) as error:
+            yield Part(subject, Standing.WRONG, error.message, error.hint)
+            return
+        except Unauthorised:
+            yield Part(subject, Standing.WRONG, "Forgejo does not accept it.", advice)
+            return
+        except Forbidden:
+            said = f"Its account, {me.login}, may not write to {where.repositories[0].name}."
+            yield Part(subject, Standing.WRONG, said, f"Run onehead install --bot {me.login}.")
+            return
+        if knows_itself:
+            seen = "with all it needs" if where.repositories else _UNTRIED
+            yield Part(subject, Standing.OK, f"It belongs to {me.login}, {seen}.")
+        else:
+            yield from _lost(me, is_admin=any(granted.admin for granted in rights.values()))
+
+
+def _whose(api: ForgejoApi, named: str) -> tuple[User, bool]:
+    """The account, and whether the token may ask for it."""
+    try:
+        return api.me(), True
+    except MissingScope:
+        return own_account(api, named), False
+
+
+def _rights(api: ForgejoApi, name: RepositoryName) -> Permissions:
+    try:
+        return api.repository(name).permissions
+    except NotFound:
+        return Permissions()
+
+
+def _lost(me: User, *, is_admin: bool) -> Iterator[Part]:
+    """What a token without `read:user` can't do: a token for named repositories, as a rule."""
+    said = f"It belongs to {me.login}, but lacks read:user, so the service can't read its own name."
+    yield Part("bot's token", Standing.LIMITED, said, f"Set ONEHEAD_BOT={me.login} where the service runs.")
+    said = "A token for named repositories pushes to no fork, not even where the author of a pull request allows edits."
+    way = (
+        "Nothing, or make a token with read:user for all repositories. Repairs come as a patch and a ref of their own."
+    )
+    yield Part("repairs for forks", Standing.LIMITED, said, way)
+    if is_admin:
+        said = f"{me.login} is an administrator, which does not count with a token for named repositories."
+        way = "Nothing. The service can't recreate a lost webhook or ask for permissions, so it needs the webhook."
+        yield Part("rights of an administrator", Standing.LIMITED, said, way)
+
+
+def _access(where: Site, bot: User, token: str) -> Iterator[Part]:
+    """Whether the bot may write to each repository: its own token knows best, where that is given."""
+    with ForgejoApi(Connection(where.url, token)) if token else nullcontext() as own:
+        for repository in where.repositories:
+            name, subject = repository.name, f"access to {repository.name}"
+            pushes = None if own is None else _may_push(own, name)
+            proven = has_proven_access(where.admin, where.api, name, bot.login)
+            if pushes or (pushes is None and proven):
+                yield Part(subject, Standing.OK, f"{bot.login} may write there.")
+            elif proven:
+                said = f"{bot.login} is listed as one who may write there, but its token may not push."
+                fix = "See that the token names the repository, and that its code is switched on (Settings → Units)."
+                yield Part(subject, Standing.WRONG, said, fix)
+            else:
+                said = f"{bot.login} can't write there, or only by a team, which may leave out the code."
+                yield Part(subject, Standing.MISSING, said, f"Run onehead install --bot {bot.login}.")
+
+
+def _may_push(own: ForgejoApi, name: RepositoryName) -> bool | None:
+    """What the bot's own token says; `None` where it says nothing."""
+    try:
+        return own.repository(name).permissions.push
+    except ForgeError:
+        return None
+
+
+def _label(where: Site, repository: RepositoryName) -> Part:
+    """Whether repairs get a label."""
+    subject = f"label of {repository}"
+    try:
+        there = any(label.name == LABEL for label in where.admin.labels(repository))
+    except MissingScope as lacking:
+        return Part(subject, Standing.UNSEEN, f"The administrator's token lacks {' or '.join(lacking.scopes)}.")
+    if there:
+        return Part(subject, Standing.OK, f"Repairs get the label {LABEL}.")
+    fix = "Run onehead install --label, or leave it: it only helps to find them in lists."
+    return Part(subject, Standing.UNSEEN, f"There is no label {LABEL}, so repairs have none.", fix)
+
+
+def _service(service_url: str) -> Part:
+    """Whether the service answers, and says that it can work."""
+    alive = ask_service(service_url, "/healthz")
+    if alive is None or alive[0] != 200:
+        said = f"Nothing of onehead answers at {service_url}/healthz, seen from here."
+        fix = "Start onehead serve there, or correct --service-url; a proxy must pass on every path below it."
+        return Part("service", Standing.MISSING, said, fix)
+    ready = readiness(service_url)
+    if ready is None or ready[0] != 200:
+        forge = (ready[1] if ready else {}).get("forge")
+        trouble = forge.get("trouble") if isinstance(forge, dict) else None
+        said = f"It runs, but is not ready: {trouble or 'see /readyz'}."
+        return Part(
+            "service", Standing.WRONG, said, "Look at its log; most often its token or ONEHEAD_FORGEJO_URL is wrong."
+        )
+    return Part("service", Standing.OK, f"It runs at {service_url} and is ready.")

@@ -1,0 +1,210 @@
+"""`onehead states`, `doctor` and `databases`: what databases hold, and what an upgrade does to them."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Mapping
+
+from onehead.cli.arguments import address_given
+from onehead.cli.sides import examined, narrowed
+from onehead.cli.terminal import SignOfLife, again, painter
+from onehead.databases.diagnosis import diagnose, diagnose_rows
+from onehead.databases.model import Ailment, Diagnosis
+from onehead.databases.reported import progress, standpoints
+from onehead.databases.schema_evidence import things_to_look_for
+from onehead.databases.states import Whereabouts
+from onehead.databases.table import accounts
+from onehead.errors import UsageError
+from onehead.examine.changes import Repairs
+from onehead.examine.evidence import Others
+from onehead.examine.examine import Trees, examine
+from onehead.examine.ledger import read_ledger
+from onehead.examine.locations import formerly, traces_in, version_table_of, whereabouts
+from onehead.examine.naming import DATABASES
+from onehead.examine.read import memory_for
+from onehead.gitrepo.git import Git
+from onehead.gitrepo.process import as_typed
+from onehead.gitrepo.refs import resolve
+from onehead.plan.facts import Evidence, Facts
+from onehead.plan.plans import Merge
+from onehead.plan.verdict import Examination, Point
+from onehead.reports.doctor import Listed, Visit, databases_document, databases_text, doctor_document, doctor_text
+from onehead.reports.states import states_document, states_text
+from onehead.revisions.model import Revision
+from onehead.revisions.parse import parse, revision_of
+
+
+def run_states(options: argparse.Namespace) -> int:
+    """Tell, whatever there is to tell; exits with 3 only when what could not be read may hide a fork."""
+    rows = None if options.rows is None else tuple(filter(None, map(str.strip, options.rows.split(","))))
+    # What a merge would look like is wanted whether or not one is the right repair.
+    work = examined(options, "merge")
+    repairs = work.repairs()
+    examination = narrowed(repairs.examination if repairs else work.examination, options.environment)
+    with SignOfLife("computing states"):
+        merges = _merges(repairs) if repairs else {}
+        databases = read_ledger(work.git).databases
+        told = {
+            each.facts.environment.path: accounts(
+                each.facts,
+                rows,
+                merges.get(each.facts.environment.path),
+                standpoints(each.facts, databases),
+                each.moved_ids,
+            )
+            for each in examination.environments
+        }
+    if options.format == "json":
+        text = json.dumps(states_document(examination, told), indent=2) + "\n"
+    else:
+        text = states_text(examination, told, painter(sys.stdout), work.found, with_corrupt=options.all)
+        text = again(options, text)
+    sys.stdout.write(text)
+    return 3 if examination.verdict == "unreadable" else 0
+
+
+def _merges(repairs: Repairs) -> dict[str, dict[frozenset[str], str]]:
+    """Environment → heads → id of the merge revision that `onehead fix` would write."""
+    found: dict[str, dict[frozenset[str], str]] = {}
+    for path in (e.facts.environment.path for e in repairs.examination.environments if isinstance(e.plan, Merge)):
+        for change in repairs.changes.get(path, ()):
+            made = revision_of(change.path, "", parse(change.data or b""))
+            if isinstance(made, Revision):
+                found.setdefault(path, {})[frozenset(made.parents)] = made.id
+    return found
+
+
+def run_doctor(options: argparse.Namespace) -> int:
+    """Look, and tell; 1 when the next upgrade would fail or lose something, 3 when files could not be read."""
+    if options.rows is None and options.database_url is None and options.database_url_file is None:
+        raise UsageError(
+            "There is no database to look at.",
+            "Give `--database-url URL`, or `--rows 018` where the database can't be reached from here.",
+        )
+    git = Git(os.path.realpath(options.repo))
+    memory = memory_for(os.path.realpath(options.repo))
+    at = Point(options.at, resolve(git, options.at))
+    with SignOfLife("looking at revisions and database"):
+        examination, trees = examine(
+            git, at, None, strategy="merge", memory=memory, evidence=lambda _facts, _policy: Evidence()
+        )
+        chosen = _chosen(examination, options.environment)
+        others = Others(git, memory)
+        if options.rows is not None:
+            visit = _by_rows(examination, chosen, options.rows, others)
+        else:
+            visit = _by_sight(examination, trees, chosen, options, others)
+        visit = visit._replace(places=_places(visit, others), repo=options.repo)
+    if options.format == "json":
+        sys.stdout.write(json.dumps(doctor_document(visit), indent=2) + "\n")
+    else:
+        sys.stdout.write(doctor_text(visit, painter(sys.stdout)))
+    if examination.verdict == "unreadable":
+        return 3
+    return 0 if visit.is_healthy else 1
+
+
+def _chosen(examination: Examination, environment: str | None) -> dict[str, Facts]:
+    """The environments that are asked about, by path."""
+    return {each.facts.environment.path: each.facts for each in narrowed(examination, environment).environments}
+
+
+def _by_rows(examination: Examination, chosen: Mapping[str, Facts], text: str, others: Others) -> Visit:
+    rows = tuple(filter(None, map(str.strip, text.split(","))))
+    diagnoses = {path: diagnose_rows(facts, rows, formerly(others, facts, rows)) for path, facts in chosen.items()}
+    return Visit(examination, None, _fitting(diagnoses, rows), {})
+
+
+def _by_sight(
+    examination: Examination,
+    trees: Trees,
+    chosen: Mapping[str, Facts],
+    options: argparse.Namespace,
+    others: Others,
+) -> Visit:
+    # Only here: whoever names rows need not have SQLAlchemy's drivers, nor wait for it to load.
+    from onehead.databases.inspect import Address, look  # noqa: PLC0415
+
+    address = Address(address_given(options))
+    diagnoses: dict[str, Diagnosis] = {}
+    notes: list[str] = []
+    rows: set[str] = set()
+    for path, facts in chosen.items():
+        traces = traces_in(facts, trees)
+        names = version_table_of(facts, trees)
+        table = options.version_table or names.table or "alembic_version"
+        schema = options.version_schema or names.schema
+        given = options.version_table is not None or options.version_schema is not None
+        if names.computed and facts.environment.script_location is not None and not given:
+            notes.append(
+                f"env.py of {path} computes {' and '.join(names.computed)}, so the usual one was taken: {table}. "
+                "--version-table and --version-schema name another."
+            )
+        sight = look(address, things_to_look_for(facts.merged, traces), table, schema)
+        rows |= set(sight.version.rows) if sight.version else set()
+        sure = given or (not names.computed and (names.table, names.schema) != (None, None))
+        former = formerly(others, facts, sight.version.rows if sight.version else ())
+        diagnoses[path] = diagnose(facts, traces, sight, former, version_table_is_sure=sure)
+    return Visit(examination, str(address), _fitting(diagnoses, tuple(rows)), {}, tuple(notes))
+
+
+def _fitting(diagnoses: dict[str, Diagnosis], rows: tuple[str, ...]) -> dict[str, Diagnosis]:
+    """Of several environments those that know a row: the database belongs to these.
+
+    Raises:
+        UsageError: none of them does, so there is no telling.
+    """
+    if len(diagnoses) < 2:
+        return diagnoses
+    knowing = {path: each for path, each in diagnoses.items() if any(row in each.graph for row in rows)}
+    if not knowing:
+        raise UsageError(
+            "This repository has several environments, and none of them has a row of this database.",
+            f"Say which one it belongs to: --environment {' or '.join(diagnoses)}.",
+        )
+    return knowing
+
+
+def _places(visit: Visit, others: Others) -> dict[str, Whereabouts]:
+    found: dict[str, Whereabouts] = {}
+    facts = {examined.facts.environment.path: examined.facts for examined in visit.examination.environments}
+    for path, diagnosis in visit.diagnoses.items():
+        unknown = diagnosis.of(Ailment.UNKNOWN_ROW)
+        found |= whereabouts(others, facts[path], unknown)
+    return found
+
+
+def run_databases(options: argparse.Namespace) -> int:
+    """List them; 1 when one holds a row that nothing here declares, 3 when what is there can't be read to the end."""
+    git = Git(os.path.realpath(options.repo))
+    at = Point(options.at, resolve(git, options.at))
+    ledger = read_ledger(git)
+    with SignOfLife("reading revisions"):
+        examination, _ = examine(
+            git,
+            at,
+            None,
+            strategy="merge",
+            memory=memory_for(os.path.realpath(options.repo)),
+            evidence=lambda _facts, _policy: Evidence(),
+        )
+    every = [examined.facts for examined in examination.environments]
+    listed = [
+        Listed(
+            known,
+            {facts.environment.path: found for facts in every if (found := progress(facts, known)) is not None},
+        )
+        for known in ledger.databases
+    ]
+    if options.format == "json":
+        sys.stdout.write(json.dumps(databases_document(listed, at, ledger.trouble), indent=2) + "\n")
+    else:
+        # A pattern, because a plain name that origin does not have yet would be an error.
+        fetch = as_typed(git.directory, "fetch", "origin", f"{DATABASES}*:{DATABASES}*")
+        sys.stdout.write(databases_text(listed, at, ledger.trouble, fetch, painter(sys.stdout)))
+    if ledger.trouble or examination.verdict == "unreadable":
+        return 3
+    return 1 if any(each.unknown for each in listed) else 0

@@ -1,0 +1,100 @@
+"""`onehead explain`: what the crash of a deploy means, from its log and this repository."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+from typing import BinaryIO
+
+from onehead.cli.terminal import SignOfLife, again, painter
+from onehead.databases.crash_catalogue import Trouble
+from onehead.databases.crash_log import read_log
+from onehead.databases.schema_effects import Traces
+from onehead.databases.states import Whereabouts
+from onehead.errors import UsageError
+from onehead.examine.evidence import Others
+from onehead.examine.examine import examine
+from onehead.examine.locations import traces_in, whereabouts
+from onehead.examine.read import memory_for
+from onehead.gitrepo.git import Git
+from onehead.gitrepo.refs import resolve
+from onehead.plan.facts import Evidence
+from onehead.plan.verdict import Point
+from onehead.reports.crash import CrashLog, explained_text
+
+MAX_BYTES = 8 * 1024 * 1024
+"""Of a longer log only the end is read: that is where a crash stands."""
+
+_MAX_PASSED_OVER = 1024 * 1024 * 1024
+"""Bytes of a stream that may go by before the end that is read."""
+
+_CHUNK = 1024 * 1024
+
+_NAMES_A_REVISION = (Trouble.CANNOT_LOCATE, Trouble.MISSING_PARENT)
+_NAMES_A_THING = (Trouble.ALREADY_THERE, Trouble.NOT_THERE, Trouble.NEW_ENUM_VALUE)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Explain; 3 when the log holds nothing that can be explained, or the files can't be read."""
+    git = Git(os.path.realpath(options.repo))
+    memory = memory_for(os.path.realpath(options.repo))
+    at = Point(options.at, resolve(git, options.at))
+    data, is_whole = _log(options.file)
+    reading = read_log(data.decode("utf-8", "replace"))
+    with SignOfLife("reading revisions"):
+        examination, trees = examine(
+            git, at, None, strategy="merge", memory=memory, evidence=lambda _facts, _policy: Evidence()
+        )
+        named = [crash.subject for crash in reading.crashes if crash.trouble in _NAMES_A_REVISION and crash.subject]
+        needs_traces = any(crash.trouble in _NAMES_A_THING for crash in reading.crashes)
+        places: dict[str, Whereabouts] = {}
+        traces: dict[str, dict[str, Traces]] = {}
+        known: set[str] = set()
+        others = Others(git, memory)
+        for examined in examination.environments:
+            facts = examined.facts
+            known |= facts.target.revisions.keys()
+            unknown = [id_ for id_ in named if id_ not in facts.target and not _is_known(places, id_)]
+            places |= whereabouts(others, facts, unknown)
+            if needs_traces:
+                traces[facts.environment.path] = traces_in(facts, trees)
+    known |= {id_ for id_ in places if _is_known(places, id_)}
+    log = CrashLog(reading.believed(known), examination, places, traces, is_whole, options.repo)
+    sys.stdout.write(again(options, explained_text(log, painter(sys.stdout))))
+    return 3 if not log.reading.crashes or examination.verdict == "unreadable" else 0
+
+
+def _is_known(places: dict[str, Whereabouts], id_: str) -> bool:
+    return bool(places.get(id_, Whereabouts()) != Whereabouts())
+
+
+def _log(file: str) -> tuple[bytes, bool]:
+    """The end of a log, and whether that is all of it."""
+    try:
+        if file == "-":
+            if sys.stdin.isatty():
+                print("Paste the log, then press Ctrl-D:", file=sys.stderr)
+            return _end(sys.stdin.buffer)
+        with Path(file).open("rb") as stream:
+            if stream.seekable():
+                stream.seek(max(0, stream.seek(0, os.SEEK_END) - MAX_BYTES - 1))
+            return _end(stream)
+    except OSError as error:
+        raise UsageError(f"The log {file} can't be read: {error.strerror}.") from error
+
+
+def _end(stream: BinaryIO) -> tuple[bytes, bool]:
+    kept = bytearray()
+    seen = 0
+    while chunk := stream.read(_CHUNK):
+        seen += len(chunk)
+        kept += chunk
+        if len(kept) > 2 * MAX_BYTES:
+            del kept[:-MAX_BYTES]
+        if seen > _MAX_PASSED_OVER:
+            raise UsageError(
+                f"The log is longer than {_MAX_PASSED_OVER // _CHUNK} MiB.", f"Give its end: tail -c {MAX_BYTES}"
+            )
+    return bytes(kept[-MAX_BYTES:]), seen <= MAX_BYTES

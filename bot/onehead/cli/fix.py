@@ -1,0 +1,133 @@
+"""`onehead fix`: write the repair as one commit on a new branch, without touching the work tree."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from onehead.cli.sides import Work, examined
+from onehead.cli.terminal import again, painter
+from onehead.databases.model import OwnDatabase
+from onehead.errors import UsageError
+from onehead.examine import naming
+from onehead.examine.changes import Repairs, contents_before, own_databases
+from onehead.examine.locations import lines_of
+from onehead.examine.repair import NotAsPromised, TextConflict, Written, write_repair
+from onehead.gitrepo.commit import is_branch_name, refuse_bad_name, update_ref
+from onehead.gitrepo.git import Git
+from onehead.gitrepo.refs import describe, list_refs
+from onehead.gitrepo.worktree import taking
+from onehead.plan.verdict import Examination
+from onehead.reports.formats import document
+from onehead.reports.parts import Lines, diff, painted
+from onehead.reports.states import own_database_document, own_database_lines
+from onehead.reports.terminal import repair_report, short_ref
+
+
+def run(options: argparse.Namespace) -> int:
+    """Write what `check` would plan. Exit codes are those of `check`: 1 while there is a repair to apply."""
+    work = examined(options, options.strategy)
+    if options.onto_branch is not None:
+        refuse_bad_name(work.git, options.onto_branch)
+    repairs = work.repairs()
+    examination = repairs.examination if repairs else work.examination
+    conflict: TextConflict | None = None
+    written: Written | None = None
+    branch = ""
+    if repairs and repairs.changes:
+        try:
+            written = write_repair(work.git, repairs, work.trees)
+        except TextConflict as obstacle:
+            conflict = obstacle
+        except NotAsPromised as mistake:
+            repairs = repairs.refused(mistake.message)
+            examination = repairs.examination
+        if written:
+            branch = options.onto_branch or _branch_name(work.git, examination, written)
+            _point(work, branch, written)
+    own = own_databases(repairs) if repairs and written else {}
+    if options.format == "json":
+        lines = lines_of(examination, work.trees)
+        print(json.dumps(_document(examination, repairs, written, branch, conflict, lines, own), indent=2))
+    else:
+        _tell(options, work, examination, repairs, written, branch, conflict, own)
+    return examination.exit_code
+
+
+def _branch_name(git: Git, examination: Examination, written: Written) -> str:
+    subject = examination.head or examination.target
+    name = f"{naming.BRANCHES}{written.kind}/{short_ref(subject.ref)}"
+    # `HEAD~1` and `main@{upstream}` name commits, but no branches.
+    return name if is_branch_name(git, name) else f"{naming.BRANCHES}{written.kind}/{subject.sha[:10]}"
+
+
+def _point(work: Work, branch: str, written: Written) -> None:
+    """Give the commit its name; a branch that holds somebody's own work is never moved.
+
+    Raises:
+        UsageError: the name is taken by a branch that onehead did not write.
+    """
+    ref = f"refs/heads/{branch}"
+    old = next((found.sha for found in list_refs(work.git, ref) if found.name == ref), None)
+    if old == written.sha:
+        return
+    if old is not None and describe(work.git, [old])[old].author_email != naming.EMAIL:
+        raise UsageError(
+            f"The branch `{branch}` exists and its last commit is not onehead's, so it was not changed.",
+            "Choose another name with `--onto-branch NAME`, or delete that branch if it is no longer wanted.",
+        )
+    update_ref(work.git, ref, written.sha, old)
+
+
+def _document(
+    examination: Examination,
+    repairs: Repairs | None,
+    written: Written | None,
+    branch: str,
+    conflict: TextConflict | None,
+    lines: Lines,
+    own: Mapping[str, OwnDatabase],
+) -> dict[str, Any]:
+    content = document(examination, repairs.changes if repairs else {}, lines, "onehead.fix/1")
+    if written:
+        content |= {"branch": branch, "sha": written.sha, "base": written.base}
+        content["own_databases"] = own_database_document(own)
+    if conflict:
+        content["text_conflicts"] = list(conflict.paths)
+    return content
+
+
+def _tell(
+    options: argparse.Namespace,
+    work: Work,
+    examination: Examination,
+    repairs: Repairs | None,
+    written: Written | None,
+    branch: str,
+    conflict: TextConflict | None,
+    own: Mapping[str, OwnDatabase],
+) -> None:
+    paint = painter(sys.stdout)
+    sys.stdout.write(again(options, repair_report(examination, work.found, paint)))
+    if repairs and repairs.changes:
+        print()
+        print(painted(diff(repairs.all(), contents_before(repairs, work.trees)), paint), end="")
+    print()
+    if conflict:
+        print(f"{paint('bad', 'No branch was written.')} {conflict.message}")
+        print(f"  → {again(options, conflict.hint)}")
+    elif written:
+        print(f"{paint('good', 'Written')}: branch {branch}, commit {written.sha}")
+        if written.merged_first:
+            print("  The branch starts with a clean merge of the target, which has the new parent revision.")
+        for line in own_database_lines(own, paint):
+            print(line)
+        subject = examination.head or examination.target
+        command = taking(work.git, subject.ref, subject.sha, branch)
+        if command:
+            print(f"Next: {paint('strong', command)}")
+    else:
+        print("Nothing to write.")

@@ -1,0 +1,94 @@
+"""`onehead graph`: draw every environment of one commit."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from difflib import get_close_matches
+
+from onehead.cli.terminal import SignOfLife, painter
+from onehead.errors import UsageError
+from onehead.examine.read import Listing, Survey, memory_for, read_trees
+from onehead.gitrepo.git import Git
+from onehead.gitrepo.refs import resolve
+from onehead.gitrepo.tree import list_tree, read
+from onehead.plan.verdict import Coverage, Point
+from onehead.reports.graph import Picture, full_picture, picture_around, whole_picture
+from onehead.reports.graph_formats import Chains, chains_document, chains_text
+from onehead.revisions.graph import Graph
+from onehead.revisions.parse import MAX_BYTES
+
+_MOST_NAMED = 5
+"""Revisions of which an error names each."""
+
+
+def run(options: argparse.Namespace) -> int:
+    """Read and draw. It judges nothing, so it exits with 0 whatever there is to see."""
+    git = Git(os.path.realpath(options.repo))
+    at = Point(options.at, resolve(git, options.at))
+    with SignOfLife("reading revisions"):
+        listing = Listing(list_tree(git, at.sha).entries)
+        memory = memory_for(os.path.realpath(options.repo))
+        found = read_trees([listing], lambda oids: read(git, oids, MAX_BYTES), memory)[0].survey
+        chains = _chains(at, found)
+        text = _drawn(chains, _pictures(chains, options.around, options.full), options.format)
+    sys.stdout.write(text)
+    return 0
+
+
+def _chains(at: Point, found: Survey) -> Chains:
+    chains = dict(sorted(found.chains.items()))
+    files = sum(chain.files for chain in chains.values())
+    unreadable = sum(len(chain.graph.unreadable) for chain in chains.values())
+    return Chains(
+        at,
+        {path: chain.graph for path, chain in chains.items()},
+        {path: chain.environment.config for path, chain in chains.items()},
+        Coverage(len(chains), files, files - unreadable),
+    )
+
+
+def _pictures(chains: Chains, around: str | None, full: bool) -> dict[str, Picture]:
+    """What to draw, by the path of the environment: all of them, or those that have the revision that was named."""
+    if around is None:
+        return {path: full_picture(graph) if full else whole_picture(graph) for path, graph in chains.graphs.items()}
+    found = {path: _named(graph, around) for path, graph in chains.graphs.items()}
+    known = {path: ids for path, ids in found.items() if ids}
+    if not known:
+        every = {id_ for graph in chains.graphs.values() for id_ in graph.revisions}
+        near = get_close_matches(around, every, 1)
+        raise UsageError(
+            f"No revision at {chains.at.ref} has the id or label {around!r}, or an id that begins with it.",
+            f"Did you mean {near[0]}?" if near else "`onehead graph --full` draws all that there are.",
+        )
+    for ids in known.values():
+        if len(ids) > 1:
+            raise UsageError(
+                f"{len(ids)} revisions at {chains.at.ref} match {around!r}, so it is not clear which one is meant.",
+                f"Write the id of one of them in full: {', '.join(ids[:_MOST_NAMED])}"
+                f"{', …' if len(ids) > _MOST_NAMED else ''}.",
+            )
+    return {path: picture_around(chains.graphs[path], ids[0]) for path, ids in known.items()}
+
+
+def _named(graph: Graph, name: str) -> list[str]:
+    """The revisions that go by a name: as an id, as a branch label, or as the beginning of an id."""
+    if name in graph:
+        return [name]
+    return sorted(set(graph.labelled.get(name, ()))) or sorted(id_ for id_ in graph.revisions if id_.startswith(name))
+
+
+def _drawn(chains: Chains, pictures: dict[str, Picture], form: str) -> str:
+    if form == "json":
+        return json.dumps(chains_document(chains), indent=2) + "\n"
+    if form == "text":
+        return chains_text(chains, pictures, painter(sys.stdout))
+    if form == "svg":
+        from onehead.reports.graph_formats import svg  # noqa: PLC0415
+
+        return svg(pictures)
+    from onehead.reports.graph_formats import mermaids  # noqa: PLC0415
+
+    return mermaids(pictures)

@@ -1,0 +1,187 @@
+"""`onehead sweep`: look at every repository in scope once, as the service does on its schedule, and tell."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+import threading
+from collections import Counter, defaultdict
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+
+from onehead.errors import OneheadError
+from onehead.forge.dry_run import Deed, Done
+from onehead.forge.models import RepositoryName
+from onehead.logs import configure
+from onehead.plan.verdict import Examination
+from onehead.screen import bare
+from onehead.service.desk import Desk
+from onehead.service.engine import Everything, Job
+from onehead.service.handler import handle
+from onehead.service.serve import Witness, equip
+from onehead.service.sweep import repositories_in_scope
+from onehead.settings import load
+from onehead.text import shown
+
+AT_ONCE = 4
+"""Repositories that are looked at side by side, as in the service."""
+
+_TELLING = (Deed.PUSHED, Deed.OPENED, Deed.CLOSED, Deed.COMMENTED, Deed.RECOMMENTED, Deed.DELETED, Deed.STATUS)
+
+
+@dataclass
+class Account:
+    """What a sweep found and did in one repository.
+
+    Attributes:
+        targets: deployed branch → its verdict.
+        branches: judged branch → its verdict, pull requests and lone branches alike.
+        deeds: what was written, or would be, counted.
+        trouble: why it could not be looked at to the end; empty when it was.
+    """
+
+    targets: dict[str, str] = field(default_factory=dict)
+    branches: dict[str, str] = field(default_factory=dict)
+    deeds: Counter[Deed] = field(default_factory=Counter)
+    trouble: str = ""
+
+
+class Ledger:
+    """The accounts of all repositories, written by several threads."""
+
+    def __init__(self) -> None:
+        self.accounts: dict[str, Account] = defaultdict(Account)
+        self._lock = threading.Lock()
+
+    def judged(self, name: RepositoryName, examination: Examination) -> None:
+        """A branch got a verdict; of several of one branch the last one counts."""
+        with self._lock:
+            account = self.accounts[str(name)]
+            if examination.head is None:
+                account.targets[_short(examination.target.ref)] = examination.verdict
+            else:
+                account.branches[_short(examination.head.ref)] = examination.verdict
+
+    def done(self, deed: Done) -> None:
+        """Something was written, or would be."""
+        with self._lock:
+            self.accounts[str(deed.repository)].deeds[deed.deed] += 1
+
+    def broke_off(self, repository: str, trouble: str) -> None:
+        """A repository could not be looked at to the end."""
+        with self._lock:
+            self.accounts[repository].trouble = trouble
+
+
+def run(options: argparse.Namespace) -> int:
+    """Sweep once.
+
+    Returns:
+        0 every deployed branch is at one head; 1 one is not; 3 a repository could not be looked at to the end.
+    """
+    settings = load(os.environ, Path(options.config) if options.config else None, without={"webhook_secret"})
+    told = (settings.token, *settings.webhook_secret, *settings.report_secret)
+    secrets = [secret.reveal() for secret in told]
+    configure(settings.log, secrets, stream=bare(sys.stderr), level=logging.WARNING)
+    ledger = Ledger()
+    witness = Witness(ledger.done, rehearsal=options.dry_run)
+    desk = equip(settings, judged=ledger.judged, witness=witness)
+    names = [str(each.name) for each in repositories_in_scope(desk.api, desk.me, desk.covers)]
+    if not names:
+        print(
+            "No repository is in scope: the token can write to none that the settings name "
+            f"(ONEHEAD_REPOSITORIES is {', '.join(settings.repositories)})."
+        )
+        return 0
+    _look_at_all(desk, names, ledger)
+    Console(file=bare(sys.stdout)).print(
+        _table({name: ledger.accounts[name] for name in sorted(names)}, rehearsal=options.dry_run)
+    )
+    print(_summary({name: ledger.accounts[name] for name in names}, rehearsal=options.dry_run))
+    return _exit_code([ledger.accounts[name] for name in names])
+
+
+def _look_at_all(desk: Desk, names: list[str], ledger: Ledger) -> None:
+    console = Console(file=bare(sys.stderr))
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with (
+        Progress(*columns, console=console, transient=True, disable=not sys.stderr.isatty()) as progress,
+        ThreadPoolExecutor(AT_ONCE, thread_name_prefix="onehead-sweep") as threads,
+    ):
+        task = progress.add_task("Looking at repositories", total=len(names))
+        looks = {threads.submit(handle, Job(name, frozenset({Everything()})), desk): name for name in names}
+        for look in as_completed(looks):
+            error = look.exception()
+            if isinstance(error, OneheadError):
+                ledger.broke_off(looks[look], f"{error.message} {error.hint}".strip())
+            elif error is not None:
+                raise error
+            progress.advance(task)
+
+
+def _table(accounts: dict[str, Account], *, rehearsal: bool) -> Table:
+    table = Table(box=None, pad_edge=False)
+    for title in ("Repository", "Deployed branches", "Other branches", "Would do" if rehearsal else "Done"):
+        table.add_column(title)
+    for name, account in accounts.items():
+        # Names come from the forge: nothing in them is markup.
+        table.add_row(*(Text(shown(cell)) for cell in (name, _targets(account), _branches(account), _deeds(account))))
+    return table
+
+
+def _targets(account: Account) -> str:
+    if account.trouble:
+        return f"not looked at to the end: {account.trouble}"
+    told = {"ok": "one head"}
+    return ", ".join(f"{name}: {told.get(verdict, verdict)}" for name, verdict in sorted(account.targets.items()))
+
+
+def _branches(account: Account) -> str:
+    counted = Counter(account.branches.values())
+    good = counted.pop("ok", 0)
+    return ", ".join([f"{good} fine", *(f"{count} {verdict}" for verdict, count in sorted(counted.items()))])
+
+
+def _deeds(account: Account) -> str:
+    told = [f"{deed}: {account.deeds[deed]}" for deed in _TELLING if account.deeds[deed]]
+    return ", ".join(told) or "nothing"
+
+
+def _summary(accounts: dict[str, Account], *, rehearsal: bool) -> str:
+    deeds = sum(sum(account.deeds.values()) for account in accounts.values())
+    forked = [name for name, account in accounts.items() if _is_torn(account)]
+    broken = [name for name, account in accounts.items() if account.trouble]
+    looked, wrote = _count(len(accounts), "repository", "repositories"), _count(deeds, "write", "writes")
+    made = f"{wrote} would be made, none was." if rehearsal else f"made {wrote}."
+    lines = [f"Looked at {looked}; {made}"]
+    if forked:
+        lines.append(f"A deployed branch is not at one head in {', '.join(forked)}: merge the repair offered there.")
+    if broken:
+        lines.append(f"Not looked at to the end: {', '.join(broken)}. Run it again; the table has the reason.")
+    return "\n".join(lines)
+
+
+def _exit_code(accounts: list[Account]) -> int:
+    if any(account.trouble for account in accounts):
+        return 3
+    return 1 if any(_is_torn(account) for account in accounts) else 0
+
+
+def _is_torn(account: Account) -> bool:
+    return any(verdict != "ok" for verdict in account.targets.values())
+
+
+def _count(number: int, one: str, more: str) -> str:
+    return f"{number} {one if number == 1 else more}"
+
+
+def _short(ref: str) -> str:
+    return ref.removeprefix("refs/heads/")

@@ -1,0 +1,109 @@
+"""What a terminal gets beyond plain text: colours, and a sign of life when something takes long."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import sys
+import threading
+from shlex import quote
+from types import SimpleNamespace, TracebackType
+from typing import Self, TextIO
+
+from onehead.reports.parts import Paint, plain
+from onehead.reports.terminal import named_again
+from onehead.screen import Screen, bare
+
+_COLOURS = {
+    "good": "1;32",
+    "bad": "1;31",
+    "strong": "1",
+    "error": "31",
+    "warning": "33",
+    "note": "36",
+    "target": "0",
+    "head": "34",
+    "repair": "32",
+    "added": "32",
+    "removed": "31",
+    "place": "36",
+}
+
+
+def painter(stream: TextIO) -> Paint:
+    """Colours for a terminal, plain text for anything else; NO_COLOR and then FORCE_COLOR decide otherwise."""
+    if os.environ.get("NO_COLOR") or not (stream.isatty() or os.environ.get("FORCE_COLOR")):
+        return plain
+    mark = stream.mark if isinstance(stream, Screen) else "\033["
+    return lambda style, text: f"{mark}{_COLOURS[style]}m{text}{mark}0m"
+
+
+class SignOfLife:
+    """A line on a terminal's standard error when the work inside takes longer than a second; gone afterwards."""
+
+    def __init__(self, what: str, stream: TextIO | None = None, after: float = 1.0) -> None:
+        """Announce `what` on `stream` (default: standard error) after so many seconds."""
+        self._stream = bare(stream or sys.stderr)
+        self._text = f"onehead: {what} …"
+        self._timer = threading.Timer(after, self._show) if self._stream.isatty() else None
+        self._shown = False
+
+    def __enter__(self) -> Self:
+        if self._timer:
+            self._timer.daemon = True
+            self._timer.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._timer:
+            self._timer.cancel()
+            self._timer.join()
+        if self._shown:
+            print("\r\033[K", end="", file=self._stream, flush=True)
+
+    def _show(self) -> None:
+        self._shown = True
+        print(f"\r{self._text}", end="", file=self._stream, flush=True)
+
+
+_COMMAND = re.compile(r"`onehead (check|databases|doctor|explain|fix|graph|states|verify)((?: [^`\n]*)?)`")
+_WITH_SIDES = ("check", "fix", "graph", "states")
+_NAMES_SIDES = re.compile(r" --(?:at|target|head) ")
+
+
+def again(options: argparse.Namespace | SimpleNamespace, text: str, *, with_bare: bool = True) -> str:
+    """A text of a verb that reads a repository, its commands as they are typed where the verb was.
+
+    Args:
+        options: `repo`, and of the verbs with two sides `at`, `target`, `head` and `fetch`.
+        text: of the verb; a command in it stands between backticks.
+        with_bare: also those that are no more than a verb.
+    """
+    repo, sides = named_again(options.repo), _sides(options)
+    if not repo and not sides:
+        return text
+
+    def whole(found: re.Match[str]) -> str:
+        verb, rest = found.groups()
+        if not (rest or with_bare):
+            return found[0]
+        place = "" if " --repo " in rest else repo
+        named = "" if verb not in _WITH_SIDES or _NAMES_SIDES.search(rest) else sides
+        # `fix` repairs a target by itself where the others judge one.
+        return f"`onehead {verb}{place}{named.replace(' --at ', ' --target ', 1) if verb == 'fix' else named}{rest}`"
+
+    return _COMMAND.sub(whole, text)
+
+
+def _sides(options: argparse.Namespace | SimpleNamespace) -> str:
+    at = getattr(options, "at", None)
+    if not hasattr(options, "head"):
+        # A verb with one side, which is HEAD unless another is named.
+        return "" if at in (None, "HEAD") else f" --at {quote(at)}"
+    named = {"at": at, "target": options.target, "head": options.head}
+    given = "".join(f" --{name} {quote(ref)}" for name, ref in named.items() if ref is not None)
+    # What was asked of origin has to be asked again.
+    return given if options.fetch == "auto" else f"{given} --fetch {options.fetch}"

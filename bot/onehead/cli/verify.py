@@ -1,0 +1,297 @@
+"""`onehead verify`: really run the migrations, on scratch databases. It runs the project's code, so it is for CI."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.text import Text
+
+from onehead.cli.terminal import again, painter
+from onehead.databases.inspect import Address
+from onehead.databases.states import Target
+from onehead.errors import UsageError
+from onehead.examine.examine import examine
+from onehead.examine.read import Memory, memory_for
+from onehead.gitrepo.git import Git
+from onehead.gitrepo.refs import resolve
+from onehead.gitrepo.scratch import export, top_of, work_tree
+from onehead.plan.facts import Evidence, Facts
+from onehead.plan.forks import forks_of
+from onehead.plan.verdict import Examination, Point
+from onehead.reports.terminal import coverage_line
+from onehead.reports.verification import verification_document, verification_junit, verification_text
+from onehead.screen import bare
+from onehead.text import HIDDEN, mask_urls, shown
+from onehead.throwaway import throwaway
+from onehead.verify.model import Limits, Verification
+from onehead.verify.sandbox import Network, Project, Sandbox, cut_off
+from onehead.verify.servers import Server, SqliteFiles, given_server, private_postgresql
+from onehead.verify.trial import Means, Tryer
+
+_EXIT_CODES = {"ok": 0, "broken": 1, "unjudged": 3}
+_SECRET = re.compile(r"pass|pwd|secret|token|key|credential", re.IGNORECASE)
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+Watch = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Side:
+    """The files of one commit, or of the work tree.
+
+    Attributes:
+        at: its name and SHA.
+        top: the folder with them.
+        facts: path of an environment → what is known of it without running anything.
+        coverage: what was read, in a sentence.
+    """
+
+    at: tuple[str, str]
+    top: Path
+    facts: dict[str, Facts]
+    coverage: str
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run, compare and tell.
+
+    Returns:
+        0 every way leads to one schema; 1 one fails, loses revisions or ends elsewhere; 3 one could not be judged.
+    """
+    with _interrupted_by_signals(), ExitStack() as stack:
+        git = Git(os.path.realpath(options.repo))
+        folder = stack.enter_context(throwaway("verify"))
+        variables = _variables(options.env)
+        servers = _Servers(options, folder, stack)
+        judged = _side(git, options, options.at, folder / "judged")
+        deployed = judged if options.target is None else _side(git, options, options.target, folder / "deployed")
+        prepare = None if options.prepare is None else Path(options.prepare).resolve()
+        if prepare is not None and not prepare.is_file():
+            raise UsageError(f"There is no file {options.prepare} to prepare databases with.")
+        limits = Limits(options.timeout, options.memory)
+        network = _network(options, servers)
+        if options.flask is not None:
+            variables["FLASK_APP"] = options.flask
+        watch = stack.enter_context(_progress())
+        (folder / "runs").mkdir()
+        sandbox = Sandbox(options.python or sys.executable, folder / "runs", variables, limits, network)
+        trials = []
+        for path, facts in _chosen(judged, options.environment).items():
+            project = _project(git, judged, facts, options)
+            before = project
+            if deployed is not judged and path in deployed.facts:
+                before = _project(git, deployed, deployed.facts[path], options)
+            found = sandbox.look(project.spec())
+            server = servers.for_(str(found["named"]))
+            named = str(found["named"]).partition("+")[2] if found["named"].startswith(server.kind) else ""
+            driver = server.driver(found["drivers"], options.driver or named or None)
+            mask = _mask(variables, servers.address)
+            means = Means(sandbox, server, driver, variables, limits, prepare, options.most, mask, watch)
+            trial = Tryer(means, project, before, _target(facts)).trial()
+            versions = {name: str(found[name]) for name in ("python", "alembic", "sqlalchemy")}
+            trials.append(replace(trial, versions={**versions, "driver": driver}))
+    made = None if deployed is judged else deployed.at
+    told = Verification(judged.at, made, tuple(trials), limits, network.told, bool(network.prefix), judged.coverage)
+    return _tell(told, options)
+
+
+def _tell(verification: Verification, options: argparse.Namespace) -> int:
+    match options.format:
+        case "json":
+            text = json.dumps(verification_document(verification), indent=2) + "\n"
+        case "junit":
+            text = verification_junit(verification)
+        case _:
+            text = again(options, verification_text(verification, painter(sys.stdout)))
+    sys.stdout.write(text)
+    return _EXIT_CODES[verification.verdict]
+
+
+def _side(git: Git, options: argparse.Namespace, at: str | None, folder: Path) -> _Side:
+    memory = memory_for(os.path.realpath(options.repo))
+    top = top_of(git) if at is None else None
+    if top is not None:
+        with work_tree(git) as (door, tree):
+            found = _examined(door, Point("the work tree", tree), memory)
+        head = git.ask("rev-parse", "--verify", "--quiet", "HEAD")
+        return _Side(("the work tree", head.out.decode("ascii").strip()), top, _facts(found), _coverage(found))
+    name = at or "HEAD"
+    sha = resolve(git, name)
+    found = _examined(git, Point(name, sha), memory)
+    folder.mkdir()
+    export(git, sha, folder)
+    return _Side((name, sha), folder, _facts(found), _coverage(found))
+
+
+def _examined(git: Git, point: Point, memory: Memory) -> Examination:
+    examination, _ = examine(git, point, None, strategy="merge", memory=memory, evidence=lambda _f, _p: Evidence())
+    return examination
+
+
+def _facts(examination: Examination) -> dict[str, Facts]:
+    return {
+        examined.facts.environment.path: examined.facts
+        for examined in examination.environments
+        if not _is_empty(examined.facts)
+    }
+
+
+def _is_empty(facts: Facts) -> bool:
+    """Whether there is nothing to run: so are templates for environments that projects write elsewhere."""
+    return not facts.merged.revisions and not facts.merged.unreadable
+
+
+def _coverage(examination: Examination) -> str:
+    empty = [each.facts.environment.path for each in examination.environments if _is_empty(each.facts)]
+    left = f" Left out, as there is no revision: {', '.join(empty)}." if empty else ""
+    return f"{coverage_line(examination)}{left}"
+
+
+def _chosen(side: _Side, environment: str | None) -> dict[str, Facts]:
+    if environment is None:
+        return side.facts
+    if environment not in side.facts:
+        raise UsageError(
+            f"There is no environment {environment!r} at {side.at[0]}.",
+            f"There are: {', '.join(side.facts) or 'none'}.",
+        )
+    return {environment: side.facts[environment]}
+
+
+def _target(facts: Facts) -> Target:
+    """Where several heads are meant to stay, deploys can only run `upgrade heads`."""
+    return "heads" if len(facts.merged.heads) > 1 and not forks_of(facts) else "head"
+
+
+def _project(git: Git, side: _Side, facts: Facts, options: argparse.Namespace) -> Project:
+    checkout = top_of(git)
+    return Project(
+        side.top,
+        "" if checkout is None else str(checkout),
+        facts.environment,
+        tuple(options.x_argument),
+        options.flask or "",
+    )
+
+
+class _Servers:
+    """Where scratch databases are made: the given server, a private one, or files; each made when it is needed."""
+
+    def __init__(self, options: argparse.Namespace, folder: Path, stack: ExitStack) -> None:
+        self._folder, self._stack = folder, stack
+        self._dialect: str | None = options.dialect
+        self._servers: dict[str, Server] = {}
+        self.address = _address(options)
+        self.given: Server | None = None
+        if self.address is not None:
+            if self._dialect not in (None, self.address.url.get_backend_name()):
+                raise UsageError(
+                    f"`--dialect {self._dialect}` and the given address contradict each other.",
+                    "Leave one of them out.",
+                )
+            self.given = given_server(self.address)
+            stack.callback(self.given.close)
+
+    def for_(self, named: str) -> Server:
+        """The one for an environment whose configuration names this kind of database (`postgresql+asyncpg`)."""
+        if self.given is not None:
+            return self.given
+        kind = self._dialect or {"": "postgresql", "postgres": "postgresql"}.get(
+            named.partition("+")[0], named.partition("+")[0]
+        )
+        if kind not in ("postgresql", "sqlite"):
+            raise UsageError(
+                f"The configuration names a database of the kind {kind}, and no scratch one can be had from here.",
+                "Name a server for tests with `--database-url`, or take another kind with `--dialect`.",
+            )
+        if kind not in self._servers:
+            if kind == "sqlite":
+                files = self._folder / "sqlite"
+                files.mkdir()
+                self._servers[kind] = SqliteFiles(files)
+            else:
+                self._servers[kind] = self._stack.enter_context(private_postgresql())
+        return self._servers[kind]
+
+
+def _address(options: argparse.Namespace) -> Address | None:
+    if options.database_url is not None:
+        return Address(options.database_url)
+    if options.database_url_file is None:
+        return None
+    file = Path(options.database_url_file)
+    try:
+        return Address(file.read_text(encoding="utf-8").strip())
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"The file {file} with the address can't be read: {error}.") from error
+
+
+def _network(options: argparse.Namespace, servers: _Servers) -> Network:
+    if options.network:
+        return Network((), "The network stays open, as asked.")
+    if servers.given is not None and not servers.given.is_local:
+        return Network((), "The network stays open, as the database is reached over it.")
+    return cut_off()
+
+
+def _variables(given: list[str]) -> dict[str, str]:
+    """What `--env` hands over; a name alone takes the caller's own value."""
+    found = {}
+    for each in given:
+        name, equals, value = each.partition("=")
+        if not _NAME.fullmatch(name):
+            raise UsageError(
+                "`--env` was given something that is no variable.", "Write `--env NAME=VALUE`, or `--env NAME`."
+            )
+        if not equals and name not in os.environ:
+            raise UsageError(f"`--env {name}` takes the value from here, and {name} is not set.")
+        found[name] = value if equals else os.environ[name]
+    return found
+
+
+def _mask(variables: dict[str, str], address: Address | None) -> Callable[[str], str]:
+    secrets = sorted((v for name, v in variables.items() if _SECRET.search(name) and len(v) > 2), key=len, reverse=True)
+
+    def mask(text: str) -> str:
+        for secret in secrets:
+            text = text.replace(secret, HIDDEN)
+        return mask_urls(text) if address is None else address.masked(text)
+
+    return mask
+
+
+@contextmanager
+def _progress() -> Iterator[Watch]:
+    console = Console(file=bare(sys.stderr))
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True, disable=not sys.stderr.isatty()) as progress:
+        task = progress.add_task("Running migrations", total=None)
+
+        def watch(told: str, done: int, every: int) -> None:
+            # Ids come from the repository: nothing in them is markup.
+            described = Text(f"Upgrading {shown(told)}").markup
+            progress.update(task, description=described, completed=done, total=every or None)
+
+        yield watch
+
+
+@contextmanager
+def _interrupted_by_signals() -> Iterator[None]:
+    """What ends a CI job ends this as Ctrl-C does: databases and processes are cleaned up."""
+    before = {each: signal.signal(each, signal.default_int_handler) for each in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)

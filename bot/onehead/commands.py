@@ -1,0 +1,218 @@
+"""The commands that a comment may hold: one table, from which they are read and the help is made. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from difflib import get_close_matches
+from enum import StrEnum
+from functools import cache
+from typing import NamedTuple
+
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+
+LONGEST = 64 * 1024
+"""Characters; nobody gives commands in a longer comment, and reading it would cost time."""
+
+_SHOWN = "\0"
+"""Stands for what is displayed and not said; no command begins with it."""
+
+
+def spoken_lines(text: str) -> tuple[str, ...]:
+    """The lines of plain paragraphs, those of list items included.
+
+    Left out are quotes, code blocks (fenced and indented), headings, tables, HTML and HTML comments. Inline code is
+    kept inside a line (`/onehead doctor `018``), but a line that begins with it is shown, not said; so is one that
+    begins with a link, an image or a backslash.
+    """
+    if len(text) > LONGEST:
+        return ()
+    lines: list[str] = []
+    quotes = 0
+    tokens = _reader().parse(text.replace("\0", ""))
+    for number, token in enumerate(tokens):
+        quotes += {"blockquote_open": 1, "blockquote_close": -1}.get(token.type, 0)
+        if token.type == "inline" and not quotes and tokens[number - 1].type == "paragraph_open":
+            lines += _lines(token.children or [])
+    return tuple(line.strip() for line in lines if line.strip())
+
+
+@cache
+def _reader() -> MarkdownIt:
+    # Without joining, an escaped character stays a token of its own: `\/onehead` shows a command and gives none.
+    return MarkdownIt("commonmark").enable("table").disable("text_join")
+
+
+def _lines(children: Sequence[Token]) -> list[str]:
+    lines = [""]
+    depth = 0
+    for token in children:
+        if token.type in ("softbreak", "hardbreak"):
+            lines.append("")
+        elif (token.type == "text" and depth == 0) or (token.type == "code_inline" and lines[-1].strip()):
+            lines[-1] += token.content
+        elif token.type.endswith("_open") or token.type.endswith("_close"):
+            depth += token.nesting if token.type.startswith("link") else 0
+            lines[-1] += _SHOWN
+        else:
+            lines[-1] += _SHOWN
+    return lines
+
+
+CALL = "/onehead"
+MOST = 10
+"""Commands that one comment may hold; further ones are a mistake."""
+
+_MOST_ROWS = 20
+_ROW = re.compile(r"[^\s,`'\"<>]{1,64}")
+_LINE = re.compile(rf"{re.escape(CALL)}(?:\s+(?P<name>\S+)(?:\s+(?P<rest>.*))?)?", re.IGNORECASE)
+
+
+class Verb(StrEnum):
+    """The names of the commands."""
+
+    HELP = "help"
+    CHECK = "check"
+    EXPLAIN = "explain"
+    MERGE = "merge"
+    REPARENT = "reparent"
+    AUTO = "auto"
+    APPLY = "apply"
+    DOCTOR = "doctor"
+    IGNORE = "ignore"
+    UNIGNORE = "unignore"
+
+
+class Who(StrEnum):
+    """Who may give a command."""
+
+    ANYBODY = "everybody"
+    AUTHOR = "whoever may push, and the author of the pull request"
+    WRITER = "whoever may push to the repository"
+    PUSHER = "whoever may push to the branch"
+
+
+class Takes(StrEnum):
+    """What follows the name."""
+
+    NOTHING = ""
+    ROWS = "ROW…"
+    REASON = "[reason]"
+
+
+class Kind(NamedTuple):
+    """One command.
+
+    Attributes:
+        takes: what follows its name.
+        who: may give it.
+        meaning: what it does, one sentence.
+        on_issues: whether it makes sense in an issue too.
+    """
+
+    takes: Takes
+    who: Who
+    meaning: str
+    on_issues: bool = False
+
+
+COMMANDS: dict[Verb, Kind] = {
+    Verb.HELP: Kind(Takes.NOTHING, Who.ANYBODY, "Shows this list.", on_issues=True),
+    Verb.CHECK: Kind(Takes.NOTHING, Who.ANYBODY, "Judges the pull request again and replies with the verdict."),
+    Verb.EXPLAIN: Kind(
+        Takes.NOTHING,
+        Who.ANYBODY,
+        "Explains the chain: its heads, what each database would do, and which repair is right. In an issue it answers "
+        "to the crash that is reported there.",
+        on_issues=True,
+    ),
+    Verb.MERGE: Kind(Takes.NOTHING, Who.AUTHOR, "Repairs with a merge revision, and says what that costs."),
+    Verb.REPARENT: Kind(
+        Takes.NOTHING, Who.AUTHOR, "Repairs by moving this branch's revisions, and says which databases lose by it."
+    ),
+    Verb.AUTO: Kind(
+        Takes.NOTHING, Who.AUTHOR, "Undoes `merge` or `reparent`: the repository's policy chooses the repair again."
+    ),
+    Verb.APPLY: Kind(Takes.NOTHING, Who.PUSHER, "Pushes the proposed repair straight onto the branch, forward only."),
+    Verb.DOCTOR: Kind(
+        Takes.ROWS,
+        Who.ANYBODY,
+        "Diagnoses a database whose `alembic_version` holds these rows, and shows the ways out.",
+        on_issues=True,
+    ),
+    Verb.IGNORE: Kind(
+        Takes.REASON, Who.WRITER, "Turns the check green despite the present problems; new problems still count."
+    ),
+    Verb.UNIGNORE: Kind(Takes.NOTHING, Who.WRITER, "Undoes `ignore`."),
+}
+"""Every command, in the order of the help."""
+
+
+class Command(NamedTuple):
+    """A command as it was given.
+
+    Attributes:
+        verb: what is asked for.
+        rows: for `doctor`; one that is named twice stands in the database twice.
+        reason: for `ignore`; may be empty.
+    """
+
+    verb: Verb
+    rows: tuple[str, ...] = ()
+    reason: str = ""
+
+
+class Mistake(NamedTuple):
+    """Something that looks like a command and is none.
+
+    Attributes:
+        line: as it was written.
+        message: what is wrong and what to write instead.
+    """
+
+    line: str
+    message: str
+
+
+def commands_in(text: str) -> tuple[Command | Mistake, ...]:
+    """The commands of a comment, in their order: lines that begin with `/onehead`."""
+    found: list[Command | Mistake] = []
+    for line in spoken_lines(text):
+        match = _LINE.fullmatch(line)
+        if match is None:
+            continue
+        if len(found) == MOST:
+            found.append(Mistake(line, f"A comment may hold {MOST} commands; this one and what follows was not read."))
+            break
+        found.append(_command(line, (match["name"] or Verb.HELP).lower(), (match["rest"] or "").strip()))
+    return tuple(found)
+
+
+def usage(verb: Verb) -> str:
+    """How a command is written."""
+    return f"{CALL} {verb} {COMMANDS[verb].takes}".rstrip()
+
+
+def _command(line: str, name: str, rest: str) -> Command | Mistake:
+    if name not in list(Verb):
+        close = get_close_matches(name, list(Verb), n=1)
+        advice = f"Did you mean `{CALL} {close[0]}`?" if close else f"`{CALL} help` lists them all."
+        return Mistake(line, f"There is no such command. {advice}")
+    verb = Verb(name)
+    match COMMANDS[verb].takes:
+        case Takes.NOTHING:
+            if rest:
+                return Mistake(line, f"`{usage(verb)}` takes nothing after it. Write it on a line of its own.")
+            return Command(verb)
+        case Takes.REASON:
+            return Command(verb, reason=" ".join(rest.split())[:500])
+        case Takes.ROWS:
+            rows = tuple(_ROW.findall(rest))
+            if not rows or len(rows) > _MOST_ROWS:
+                return Mistake(
+                    line,
+                    f"Name the rows of `alembic_version`, at most {_MOST_ROWS}: `{CALL} doctor 018` or "
+                    f"`{CALL} doctor 019 020`.",
+                )
+            return Command(verb, rows=rows)

@@ -1,0 +1,550 @@
+"""Read the log of a crash: what Alembic or the database refused, or nothing. Pure.
+
+The texts are those of PostgreSQL, SQLite, MySQL, MariaDB and SQL Server, whichever driver brings them. They count only
+as the text of a driver's exception or of a server's own log: a `NOTICE … skipping` stops nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping
+from typing import Literal, NamedTuple
+
+from onehead.databases.crash_catalogue import TELLING, Said, Trouble, said
+from onehead.databases.crash_messages import Message, Place, Step, is_of_alembic, lines_of, messages_in
+
+Dialect = Literal["postgresql", "sqlite", "mysql", "mssql", ""]
+
+
+class Refused(NamedTuple):
+    """What is wrong with a statement.
+
+    Attributes:
+        trouble: what.
+        kind: which kind of thing ("table", "column", "trigger", …). `relation` is PostgreSQL's word for a table, an
+            index, a view or a sequence; `object` stands for any kind.
+        name: of the thing, without its schema.
+        of: the table or type it belongs to; empty where the text does not say.
+    """
+
+    trouble: Trouble
+    kind: str = ""
+    name: str = ""
+    of: str = ""
+
+
+_NAME = r"""["'`]?(?P<name>[^\s"'`;:,]{1,200})["'`]?"""
+_OF = r"""["'`]?(?P<of>[^\s"'`;:,]{1,200})["'`]?"""
+_QUOTED = r'"(?P<name>[^"\n]{1,200})"'
+_BELONGS = r' (?:of|for|on) (?:relation|table|type) "(?P<of>[^"\n]{1,200})"'
+_KINDS = (
+    "table|relation|column|index|constraint|trigger|type|function|procedure|view|materialized "
+    "view|sequence|schema|policy|rule|role|extension|domain|collation|publication|statistics object|enum label|database"
+)
+
+_TEXTS: tuple[tuple[Trouble, str, str], ...] = (
+    # PostgreSQL
+    (
+        Trouble.ALREADY_THERE,
+        "",
+        rf"(?P<kind>{_KINDS}) {_QUOTED}(?:{_BELONGS})? already exists(?! *, *skipping)",
+    ),
+    (
+        Trouble.NOT_THERE,
+        "",
+        (
+            rf"(?P<kind>{_KINDS}) {_QUOTED}(?:{_BELONGS}| referenced in foreign key constraint)? does not exist"
+            r"(?! *, *skipping)"
+        ),
+    ),
+    (Trouble.NOT_THERE, "column", r"column (?P<of>[^\s\".]{1,100})\.(?P<name>[^\s\"]{1,200}) does not exist"),
+    (Trouble.NOT_THERE, "function", r"(?:function|procedure) (?P<name>[^\s(]{1,200})\([^\n]{0,300}?\) does not exist"),
+    (Trouble.NOT_THERE, "enum label", rf"{_QUOTED} is not an existing enum label"),
+    (Trouble.NOT_THERE, "enum label", r'invalid input value for enum (?P<of>[^\s:]{1,200}): "(?P<name>[^"\n]{1,200})"'),
+    (Trouble.ALREADY_THERE, "primary key", r'multiple primary keys for table "(?P<of>[^"\n]{1,200})" are not allowed'),
+    (Trouble.NEW_ENUM_VALUE, "enum label", rf"unsafe use of new value {_NAME} of enum type {_OF}"),
+    (
+        Trouble.AT_THE_SAME_TIME,
+        "object",
+        r'violates unique constraint "pg_\w{1,100}_index"|tuple concurrently (?:updated|deleted)',
+    ),
+    (Trouble.AT_THE_SAME_TIME, "row", r'violates unique constraint "alembic_version_pkc"'),
+    (
+        Trouble.VALUE_TOO_LONG,
+        "",
+        r"value too long for type character varying\(\d{1,9}\)",
+    ),
+    # SQLite
+    (Trouble.ALREADY_THERE, "", rf"(?P<kind>table|index|view|trigger) {_NAME} already exists"),
+    (Trouble.ALREADY_THERE, "", rf"there is already an? (?P<kind>table|index) named {_NAME}"),
+    (Trouble.ALREADY_THERE, "object", rf"there is already another table or index with this name: {_NAME}"),
+    (Trouble.ALREADY_THERE, "column", rf"duplicate column name: {_NAME}"),
+    (Trouble.NOT_THERE, "column", r'no such column: "?(?P<of>[^\s".]{1,100})\.(?P<name>[^\s"]{1,200})'),
+    (Trouble.NOT_THERE, "", rf"no such (?P<kind>table|index|view|trigger|column): {_NAME}"),
+    (Trouble.NOT_THERE, "column", rf"table {_OF} has no column named {_NAME}"),
+    (Trouble.LOCKED, "", r"database (?:table )?is locked"),
+    # MySQL and MariaDB
+    (Trouble.ALREADY_THERE, "", rf"(?P<kind>Table|Trigger) {_NAME} already exists"),
+    (Trouble.ALREADY_THERE, "", rf"(?P<kind>PROCEDURE|FUNCTION) {_NAME} already exists"),
+    (Trouble.ALREADY_THERE, "column", rf"Duplicate column name {_NAME}"),
+    (Trouble.ALREADY_THERE, "index", rf"Duplicate key name {_NAME}"),
+    (Trouble.ALREADY_THERE, "constraint", rf"Duplicate (?:foreign key|check|CHECK) constraint name {_NAME}"),
+    (Trouble.ALREADY_THERE, "primary key", r"Multiple primary key defined"),
+    (Trouble.ALREADY_THERE, "constraint", rf"Can't create table {_OF} \(errno: 121 "),
+    (Trouble.ALREADY_THERE, "database", rf"Can't create database {_NAME}; database exists"),
+    (Trouble.NOT_THERE, "", rf"Unknown (?P<kind>table|VIEW|SEQUENCE):? {_NAME}"),
+    (Trouble.NOT_THERE, "", rf"(?P<kind>Table) {_NAME} doesn't exist"),
+    # Where MySQL knows only the part of the statement, it names that: 'field list', 'where clause', 'SELECT'.
+    (
+        Trouble.NOT_THERE,
+        "column",
+        rf"Unknown column {_NAME} in '(?:[A-Z ]+|[a-z ]+ (?:list|clause|statement|function)|(?P<of>[^'\n]{{1,200}}))'",
+    ),
+    (Trouble.NOT_THERE, "column", rf"Key column {_NAME} doesn't exist in table"),
+    (Trouble.NOT_THERE, "index", rf"Key {_NAME} doesn't exist in table {_OF}"),
+    (
+        Trouble.NOT_THERE,
+        "",
+        rf"Can't DROP (?P<kind>INDEX|COLUMN|CONSTRAINT|FOREIGN KEY|PARTITION) {_NAME}; check that it exists",
+    ),
+    (Trouble.NOT_THERE, "object", rf"Can't DROP {_NAME}; check that column/key exists"),
+    (
+        Trouble.NOT_THERE,
+        "constraint",
+        rf"(?:Check constraint|Constraint) {_NAME} (?:is not found in the table|does not)",
+    ),
+    (Trouble.NOT_THERE, "trigger", r"Trigger does not exist"),
+    (Trouble.NOT_THERE, "", rf"(?P<kind>PROCEDURE|FUNCTION) {_NAME} does not exist"),
+    (Trouble.VALUE_TOO_LONG, "", r"Data too long for column '(?P<name>[^'\n]{1,200})'"),
+    (Trouble.LOCKED, "", r"Lock wait timeout exceeded|Deadlock found when trying to get lock"),
+    # SQL Server
+    (Trouble.ALREADY_THERE, "object", rf"There is already an object named {_NAME} in the database"),
+    (
+        Trouble.ALREADY_THERE,
+        "column",
+        rf"Column names in each table must be unique\. Column name {_NAME} in table {_OF} is specified more than once",
+    ),
+    (
+        Trouble.ALREADY_THERE,
+        "index",
+        rf"an index or statistics with name {_NAME} already exists on table {_OF}",
+    ),
+    (Trouble.ALREADY_THERE, "primary key", rf"Table {_OF} already has a primary key defined on it"),
+    (Trouble.NOT_THERE, "object", rf"Invalid object name {_NAME}"),
+    (Trouble.NOT_THERE, "column", rf"Invalid column name {_NAME}"),
+    (
+        Trouble.NOT_THERE,
+        "",
+        rf"Cannot drop the (?P<kind>[a-z]{{1,20}}) {_NAME}, because it does not exist",
+    ),
+    (
+        Trouble.NOT_THERE,
+        "column",
+        rf"ALTER TABLE (?:DROP|ALTER) COLUMN failed because column {_NAME} does not exist in table {_OF}",
+    ),
+    (Trouble.NOT_THERE, "object", rf"Cannot find the object {_NAME} because it does not exist"),
+    (Trouble.NOT_THERE, "constraint", rf"{_NAME} is not a constraint"),
+    (
+        Trouble.VALUE_TOO_LONG,
+        "",
+        r"String or binary data would be truncated(?:[^\n]{0,300}?, column '(?P<name>[^'\n]{1,200})')?",
+    ),
+    (Trouble.LOCKED, "", r"was deadlocked on lock resources|Lock request time out period exceeded"),
+    # PostgreSQL again
+    (
+        Trouble.LOCKED,
+        "",
+        r"deadlock detected|canceling statement due to (?:lock|statement) timeout|could not obtain lock on",
+    ),
+)
+
+_TELLING = re.compile(
+    r"exist|no such|uplicate|there is already|unsafe use|invalid input|too long|lock|Unknown|Can't|Cannot|has no column"
+    r"|truncated|[Mm]ultiple primary|concurrently|violates unique|already|Invalid|is not a|more than once"
+)
+"""What every one of these texts holds: most messages need no closer look."""
+
+_PATTERNS = tuple((trouble, kind, re.compile(pattern)) for trouble, kind, pattern in _TEXTS)
+
+_DIALECTS: Mapping[str, Dialect] = {
+    **dict.fromkeys(("psycopg", "psycopg2", "asyncpg", "pg8000", "postgresql"), "postgresql"),
+    **dict.fromkeys(("sqlite3", "aiosqlite", "pysqlcipher3"), "sqlite"),
+    **dict.fromkeys(("pymysql", "MySQLdb", "aiomysql", "asyncmy", "mysql", "mariadb"), "mysql"),
+    **dict.fromkeys(("pyodbc", "pymssql", "aioodbc", "mssql"), "mssql"),
+}
+_DRIVER = re.compile(rf"\b(?P<driver>{'|'.join(_DIALECTS)})\b[.\w]*")
+_OF_A_DRIVER = re.compile(
+    rf"(?:sqlalchemy\.(?:exc|dialects)|oracledb|cx_Oracle|{'|'.join(_DIALECTS)})\.|"
+    r"(?:Programming|Operational|Integrity|Data|Internal|NotSupported|Database|DBAPI|Interface)Error$"
+)
+_WORDS = {
+    "enum label": "label",
+    "materialized view": "view",
+    "foreign key": "constraint",
+    "domain": "type",
+    "procedure": "function",
+}
+_SHOWN = re.compile(r"'M': (?P<text>'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\")")  # pg8000 shows the fields of the protocol
+
+
+def is_of_a_driver(name: str, text: str) -> bool:
+    """Whether an exception of this class, with this text, is a database's."""
+    return _OF_A_DRIVER.match(name) is not None or re.match(rf"\((?:{'|'.join(_DIALECTS)})\.", text) is not None
+
+
+def dialect_of(name: str, text: str) -> Dialect:
+    """Whose database it is, by the driver's name; empty where that shows none."""
+    match = _DRIVER.search(name) or _DRIVER.search(text[:200])
+    return "" if match is None else _DIALECTS[match["driver"]]
+
+
+def refused(text: str, sql: str = "") -> Refused | None:
+    """What the text of a database's error says; `None` where it is none of these texts.
+
+    Args:
+        text: the error, with or without its driver's decoration.
+        sql: the statement, where it is known: it tells the version table from a table of the application.
+    """
+    shown = _SHOWN.search(text)
+    plain = text if shown is None else shown["text"][1:-1]
+    if not _TELLING.search(plain):
+        return None
+    plain = plain.replace("\\'", "'").replace('\\"', '"')
+    for trouble, kind, pattern in _PATTERNS:
+        match = pattern.search(plain)
+        if match is None:
+            continue
+        named = match.groupdict()
+        word = (named.get("kind") or kind).lower()
+        thing, owner = named.get("name") or "", named.get("of") or ""
+        return _versioned(Refused(trouble, _WORDS.get(word, word), _local(thing), _local(owner)), thing, sql)
+    return None
+
+
+_BY_CLASS: Mapping[str, tuple[Trouble, str]] = {
+    "DuplicateTable": (Trouble.ALREADY_THERE, "relation"),
+    "DuplicateColumn": (Trouble.ALREADY_THERE, "column"),
+    "DuplicateObject": (Trouble.ALREADY_THERE, "object"),
+    "DuplicateSchema": (Trouble.ALREADY_THERE, "schema"),
+    "DuplicateFunction": (Trouble.ALREADY_THERE, "function"),
+    "UndefinedTable": (Trouble.NOT_THERE, "relation"),
+    "UndefinedColumn": (Trouble.NOT_THERE, "column"),
+    "UndefinedObject": (Trouble.NOT_THERE, "object"),
+    "UndefinedFunction": (Trouble.NOT_THERE, "function"),
+    "StringDataRightTruncation": (Trouble.VALUE_TOO_LONG, ""),
+    "LockNotAvailable": (Trouble.LOCKED, ""),
+    "DeadlockDetected": (Trouble.LOCKED, ""),
+}
+_CLASS = re.compile(rf"\b(?P<name>{'|'.join(_BY_CLASS)})(?:Error)?\b")
+_IN_QUOTES = re.compile(r"[«»„“\"'](?:\s|\xa0)?(?P<name>[^«»„“”\"'\n]{1,200}?)(?:\s|\xa0)?[»«“”\"']")
+
+
+def by_class(text: str, name: str, sql: str = "") -> Refused | None:
+    """What PostgreSQL says in another language than English: the class of the exception is the same in each."""
+    match = _CLASS.search(name) or _CLASS.search(text[:200])
+    if match is None:
+        return None
+    trouble, kind = _BY_CLASS[match["name"]]
+    named = _IN_QUOTES.search(text, match.end() if match.string is text else 0)
+    return _versioned(Refused(trouble, kind, _local(named["name"]) if named and kind else ""), "", sql)
+
+
+def _versioned(found: Refused, column: str, sql: str) -> Refused:
+    """The same; a value that is too long for the version table is an id."""
+    is_too_long = found.trouble == Trouble.VALUE_TOO_LONG
+    return Refused(Trouble.ID_TOO_LONG) if is_too_long and (column == "version_num" or "version_num" in sql) else found
+
+
+def _local(name: str) -> str:
+    """A name without its schema and quotes."""
+    return name.strip("`\"'[]").rpartition(".")[2].strip("`\"'[]")
+
+
+MAX_CRASHES = 8
+"""Different complaints of one log that are explained: the last ones."""
+
+_MAX_QUOTED = 300
+
+
+class Crash(NamedTuple):
+    """One complaint.
+
+    Attributes:
+        trouble: which.
+        subject: the revision, file or thing that it names; empty where it names none.
+        line: as it stands in the log.
+        names: further revisions that it names.
+        argument: what Alembic was called with, or which error the code of a migration raised.
+        kind: which kind of thing a database names ("table", "trigger", …).
+        of: the table or type to which that belongs.
+        step: the migration that was running, if the log shows one.
+        file: the revision file in which it happened, as the image has it, and the line there.
+        dialect: whose database complained.
+        is_migrating: whether a migration was running; an application says the same words without one.
+        is_framed: whether the log shows that it comes from Alembic, its migrations or a database. Where it does not,
+            it counts only if `subject` is a revision of this repository.
+    """
+
+    trouble: Trouble
+    subject: str = ""
+    line: str = ""
+    names: tuple[str, ...] = ()
+    argument: str = ""
+    kind: str = ""
+    of: str = ""
+    step: Step | None = None
+    file: tuple[str, int] = ("", 0)
+    dialect: Dialect = ""
+    is_migrating: bool = True
+    is_framed: bool = True
+
+    @property
+    def revisions(self) -> tuple[str, ...]:
+        """Every revision that it names."""
+        step = () if self.step is None else (*self.step.origin, self.step.revision)
+        subject = () if self.kind or self.file[0] or not self.subject else (self.subject,)
+        return (*subject, *self.names, *step)
+
+
+class Foreign(NamedTuple):
+    """An error that is none of Alembic's: what it says, and the file and line in which it was raised, where known."""
+
+    line: str
+    path: str = ""
+    number: int = 0
+
+
+class Reading(NamedTuple):
+    """What a log says.
+
+    Attributes:
+        crashes: different complaints, in order, `MAX_CRASHES` at most.
+        left_out: how many more there were.
+        foreign: the last error that has nothing to do with Alembic, if there is one.
+    """
+
+    crashes: tuple[Crash, ...]
+    left_out: int = 0
+    foreign: Foreign | None = None
+
+    def believed(self, known: Collection[str]) -> Reading:
+        """The same with only what is certain: of complaints without a frame, those about a revision that is known."""
+        kept = tuple(crash for crash in self.crashes if crash.is_framed or crash.subject in known)
+        dropped = [crash for crash in self.crashes if crash not in kept]
+        return Reading(kept, self.left_out, Foreign(dropped[-1].line) if dropped else self.foreign)
+
+
+def read_log(text: str) -> Reading:
+    """Every complaint of a log, each once."""
+    found: dict[tuple[object, ...], Crash] = {}
+    foreign: Foreign | None = None
+    for message in messages_in(lines_of(text), TELLING):
+        crash = _crash(message)
+        if crash is None:
+            if message.frame == "exception":
+                place = _own(message)
+                foreign = Foreign(message.line[:_MAX_QUOTED], place.path, place.line)
+            continue
+        key = (crash.trouble, crash.subject, crash.names, crash.kind, crash.of)
+        first = found.pop(key, crash)
+        found[key] = crash._replace(line=first.line) if first.is_framed or not crash.is_framed else crash
+    crashes = _without_echoes(list(found.values()))
+    return Reading(tuple(crashes[-MAX_CRASHES:]), max(0, len(crashes) - MAX_CRASHES), foreign)
+
+
+def _without_echoes(crashes: list[Crash]) -> list[Crash]:
+    """Without what only repeats another complaint in fewer words."""
+    located = {crash.subject for crash in crashes if crash.trouble in (Trouble.CANNOT_LOCATE, Trouble.AMBIGUOUS_ID)}
+    warned = {crash.subject for crash in crashes if crash.trouble == Trouble.MISSING_PARENT and crash.is_framed}
+    heads = any(crash.trouble == Trouble.MULTIPLE_HEADS and crash.argument for crash in crashes)
+    return [
+        crash
+        for crash in crashes
+        if not (
+            (crash.trouble == Trouble.MISSING_PARENT and not crash.is_framed and crash.subject in located | warned)
+            or (crash.trouble == Trouble.MULTIPLE_HEADS and not crash.argument and heads)
+        )
+    ]
+
+
+def _crash(message: Message) -> Crash | None:
+    if message.frame == "exception":
+        return _raised(message)
+    return _of_a_database(message) if message.frame == "server" else _of_alembic(message)
+
+
+def _of_alembic(message: Message) -> Crash | None:
+    if message.frame == "warning" and not (not message.places or is_of_alembic(message.places[-1])):
+        return None
+    found = said(message.text, message.more, is_framed=message.frame != "text")
+    return None if found is None else _from(found, message)
+
+
+def _from(found: Said, message: Message) -> Crash:
+    # What a terminal had broken is shown whole.
+    line = " ".join([message.line, *message.more[: found.lines]])[:_MAX_QUOTED]
+    return Crash(found.trouble, found.subject, line, found.names, found.argument, step=message.step)
+
+
+def _raised(message: Message) -> Crash | None:
+    """The end of a traceback: who raised it decides."""
+    name = message.name.rpartition(".")[2]
+    if is_of_a_driver(message.name, message.text):
+        crash = _of_a_database(message)
+        if crash is not None:
+            return crash
+    elif message.name.startswith("alembic.") or name in _OF_ALEMBIC:
+        found = said(message.text, message.more)
+        if found is not None:
+            return _from(found, message)
+    innermost = message.places[-1] if message.places else None
+    if name == "KeyError":
+        return _key_error(message, innermost)
+    if innermost is not None and is_of_alembic(innermost):
+        found = said(message.text, message.more)
+        if found is not None and found.trouble != Trouble.WRONG_SIGNATURE:
+            return _from(found, message)
+        if found is not None and innermost.path.replace("\\", "/").endswith("runtime/migration.py"):
+            return _from(found, message)
+    return _of_a_revision_file(message) or _of_unmistakable(message)
+
+
+_OF_ALEMBIC = {
+    *("CommandError", "RevisionError", "ResolutionError", "MultipleHeads", "RangeNotAncestorError", "CycleDetected"),
+    *("LoopDetected", "DependencyCycleDetected", "DependencyLoopDetected", "DatabaseNotAtHead"),
+    "AutogenerateDiffsDetected",
+}
+
+
+def _of_unmistakable(message: Message) -> Crash | None:
+    """Alembic's text in an exception of the project's own: it was wrapped."""
+    found = said(message.text, message.more, is_framed=False)
+    return None if found is None else _from(found, message)
+
+
+_KEY = re.compile(r"""(?P<quote>['"]?)(?P<key>[^'"\n]{0,200})(?P=quote)[\s'"}\])]*$""")
+
+
+def _key_error(message: Message, innermost: Place | None) -> Crash | None:
+    match = _KEY.match(message.text.strip())
+    for line in message.more if innermost is None or is_of_alembic(innermost) else ():
+        if match is None and message.text.startswith(("'", '"')):
+            match = _KEY.match(message.text.strip() + line)
+    if match is None:
+        return None if innermost is None else _of_a_revision_file(message)
+    key = match["key"]
+    if innermost is None:
+        if not key or " " in key:
+            return None
+        return Crash(Trouble.MISSING_PARENT, key, message.line[:_MAX_QUOTED], step=message.step, is_framed=False)
+    if is_of_alembic(innermost, "script/revision.py"):
+        # Where a row is looked up, the KeyError is caught: it is the first half of "Can't locate".
+        trouble = Trouble.CANNOT_LOCATE if innermost.function == "_revision_for_ident" else Trouble.MISSING_PARENT
+        return Crash(trouble, key, message.line[:_MAX_QUOTED], step=message.step)
+    if is_of_alembic(innermost, "operations/batch.py"):
+        return Crash(
+            Trouble.NOT_THERE, key, message.line[:_MAX_QUOTED], kind="column", step=message.step, file=_file(message)
+        )
+    return _of_a_revision_file(message)
+
+
+_VERSIONS = re.compile(r"(?:^|[/\\])[\w.-]*version[\w.-]*[/\\](?:[^/\\\n]{1,100}[/\\]){0,4}[^/\\\n]{1,200}\.py$")
+
+
+def _of_a_revision_file(message: Message) -> Crash | None:
+    """An error of the code in a revision file: while it was loaded, or while it ran."""
+    places = message.places
+    at = next((n for n in range(len(places) - 1, -1, -1) if _is_revision_file(places, n)), None)
+    if at is None:
+        return None
+    place = places[at]
+    is_loading = place.function in ("", "<module>") or any(
+        is_of_alembic(each, "script/base.py") and each.function in ("_load_revisions", "_from_path", "_from_filename")
+        for each in places[:at]
+    )
+    trouble = Trouble.BROKEN_FILE if is_loading else Trouble.MIGRATION_CODE
+    return Crash(
+        trouble,
+        line=message.line[:_MAX_QUOTED],
+        argument=message.line[:_MAX_QUOTED],
+        step=message.step,
+        file=(place.path, place.line),
+    )
+
+
+def _is_revision_file(places: tuple[Place, ...], at: int) -> bool:
+    """Whether a frame is a migration's: Alembic called it, or it lies in a folder of versions."""
+    place = places[at]
+    if is_of_alembic(place) or not place.path.endswith(".py") or place.path.endswith("env.py"):
+        return False
+    if at and is_of_alembic(places[at - 1], "runtime/migration.py") and place.function in ("upgrade", "downgrade"):
+        return True
+    return _VERSIONS.search(place.path) is not None and "site-packages" not in place.path
+
+
+def _of_a_database(message: Message) -> Crash | None:
+    dialect = dialect_of(message.name, message.text)
+    line = message.line[:_MAX_QUOTED]
+    found = refused(message.text, message.sql)
+    if found is None and message.more:
+        found = refused(message.text + message.more[0], message.sql)
+        line = line if found is None else (message.line + message.more[0])[:_MAX_QUOTED]
+    found = found or by_class(message.text, message.name, message.sql)
+    file = _file(message)
+    is_migrating = bool(file[0]) or any(map(_migrates, message.places))
+    if not is_migrating and any(map(_is_own, message.places)):
+        return None
+    if not is_migrating:
+        # Frames of libraries alone do not show who called; what ran, and the statement, do.
+        is_migrating = message.step is not None or bool(_DDL.search(message.sql or message.text))
+    if found is not None and found.trouble in _ONLY_OF_MIGRATIONS:
+        is_migrating = True
+    step = message.step if is_migrating else None
+    if found is None:
+        if step is None and not file[0]:
+            return None
+        argument = message.text[:_MAX_QUOTED]
+        return Crash(Trouble.STATEMENT_FAILED, line=line, argument=argument, step=step, file=file, dialect=dialect)
+    if message.frame == "server" and not is_migrating:
+        return None
+    return Crash(
+        found.trouble,
+        found.name,
+        line,
+        kind=found.kind or "object",
+        of=found.of,
+        step=step,
+        file=file,
+        dialect=dialect,
+        is_migrating=is_migrating,
+    )
+
+
+_ONLY_OF_MIGRATIONS = (Trouble.ALREADY_THERE, Trouble.NEW_ENUM_VALUE, Trouble.ID_TOO_LONG)
+"""What only a statement that changes a schema, or Alembic itself, runs into."""
+
+_DDL = re.compile(r"^\s*(?:CREATE|ALTER|DROP|COMMENT ON)\b|Can't DROP|Cannot drop the|\bversion_num\b", re.IGNORECASE)
+
+
+def _migrates(place: Place) -> bool:
+    return is_of_alembic(place) and place.function in ("run_migrations", "_exec", "execute", "invoke", "update_to_step")
+
+
+def _file(message: Message) -> tuple[str, int]:
+    places = message.places
+    for at in range(len(places) - 1, -1, -1):
+        if _is_revision_file(places, at):
+            return places[at].path, places[at].line
+    return "", 0
+
+
+def _own(message: Message) -> Place:
+    """Where an error came from: the project's own innermost frame."""
+    return next((each for each in reversed(message.places) if _is_own(each)), Place("", 0, ""))
+
+
+_LIBRARY = re.compile(r"site-packages|dist-packages|[/\\]lib[/\\]python\d|^<")
+
+
+def _is_own(place: Place) -> bool:
+    return _LIBRARY.search(place.path) is None

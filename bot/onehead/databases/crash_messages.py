@@ -1,0 +1,501 @@
+"""Messages in a log: the carrier (prefixes, JSON, colours) taken off, and who said each by its frame. Pure.
+
+`kubectl --prefix`, `docker compose -t`, Heroku, stern, GitHub Actions, syslog and others write something before each
+line. Whatever a line is carried by goes, and tells which stream it belongs to: a traceback is read within one stream.
+A prefix of an unknown shape is learned from the log itself, because Python writes the first line of a traceback at
+column 0.
+
+The same words mean different things in different mouths: a `KeyError` of Alembic's revision map is a missing file, one
+of `os.environ` a missing variable. So every message keeps the frame that it came in.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
+from itertools import islice
+from typing import Any, Literal, NamedTuple
+
+MAX_LINES = 50_000
+"""Lines that are read; of more, the last ones: a crash is at the end."""
+
+MAX_LINE = 4_000
+"""Characters of one line."""
+
+_MAX_RECORD = 1024 * 1024
+"""Characters of one JSON document."""
+
+_MAX_DEPTH = 12
+_MAX_LEARNED = 8
+_WIDTHS = range(40, 400)
+
+
+class Line(NamedTuple):
+    """One line as the program wrote it.
+
+    Attributes:
+        stream: what stands before every line of the same program; empty for nothing.
+        text: the rest.
+    """
+
+    stream: str
+    text: str
+
+
+_COLOURS = re.compile(
+    r"\x1b\[[0-?]{0,32}[ -/]{0,4}[@-~]"  # colours and cursor movements
+    r"|\x1b\][^\x07\x1b]{0,500}(?:\x07|\x1b\\)"  # titles and links
+    r"|\x1b[@-Z\\-_]"
+    r"|(?:\^\[|#033|␛|\\x1b|\\033|\\e)\[[\d;]{0,16}m"  # as cat -v, rsyslog and others show them
+)
+_TIME = (
+    r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?: ?(?:Z|UTC|[+-]\d\d:?\d\d))?[,:]?(?=\s|$)\s?"
+    r"|\d\d:\d\d:\d\d(?:[.,]\d{1,9})?\s(?=\S)"
+    r"|[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d\s"
+)
+_PREFIX = re.compile(
+    rf"(?P<time>\ufeff?(?:{_TIME}))"
+    r"|(?P<mark>std(?:out|err) [FP]\s"  # containerd
+    r"|\d\d[EO][ +]"  # GitLab
+    r"|##\[(?:error|warning|debug|group|command)\]|::(?:error|warning)[^:\n]{0,200}::"  # Actions
+    r"|>\s|E {3,}(?=\S)"  # quoted in Markdown; pytest
+    r"|\s*(?:│|┃)\s?"  # rich
+    r"|\s{2,}(?:\||\+-[-+ ]+)\s?)"  # exception groups
+    r"|(?P<stream>\[[\w.-]+/[\w./-]+\]\s"  # kubectl --prefix
+    r"|[\w.@:/-]{1,120}\s*\|\s?"  # docker compose, swarm, foreman
+    r"|(?:[\w.-]{1,80} )?[\w./-]{1,80}\[[\w.-]{1,80}\]:\s"  # Heroku, syslog, journald
+    r"|[\w.-]{1,80}\[[\w.-]{1,80}\]\s[a-z]{3} \[\w{1,10}\]"  # fly
+    r"|(?:[+\u203a>] )?(?:[a-z0-9][a-z0-9.-]{0,100} )?[a-z0-9][a-z0-9.-]{0,100}-(?:[a-z0-9]{5}|\d{1,3}) "
+    r"[a-z0-9][a-z0-9-]{0,60}\s(?:\u203a\s)?"  # stern
+    rf"|[^\t\n]{{1,200}}\t[^\t\n]{{1,200}}\t(?=\ufeff?(?:{_TIME})))"  # gh run view --log
+)
+_MAX_PREFIXES = 6
+_LOGFMT = re.compile(r'([A-Za-z_][\w.-]{0,60})=("(?:[^"\\]|\\.)*"|\S*)')
+_ESCAPED = "(most recent call last):\\n"
+_BEGINNING = re.compile(r"Traceback \(most recent call last\):|  File \"[^\"]{1,500}\", line \d")
+"""What Python writes at the very beginning of a line, so that all before it is a prefix."""
+
+_FRESH = re.compile(
+    r"\s*$|Traceback \(|\s+File \"|\s*FAILED|[A-Z]{4,5}\s+\[|\[SQL|[a-z_]+(?:\.\w+)+: "
+    r"|\w*(?:Error|Exception|Detected|Heads)\b|[╭│╰┃+|]"
+)
+_BOX = ("│", "┃", "╮", "╯", "|", "+", "-", "=")
+"""How the lines of a table or a frame end: they are as long as each other because they were drawn so."""
+
+
+def lines_of(text: str) -> list[Line]:
+    """A log as the programs wrote it, in order."""
+    whole = _document(text) if text.lstrip()[:1] in ("{", "[") and len(text) <= _MAX_RECORD else None
+    if whole is not None:
+        return [Line("", line[:MAX_LINE]) for part in _texts(whole) for line in part.splitlines()][-MAX_LINES:]
+    raw = [_COLOURS.sub("", line) if "\x1b" in line or "[" in line else line for line in _split(text)]
+    found: list[Line] = []
+    for line in _unwrapped(raw):
+        stream, rest = _bare(line)
+        found += (Line(stream, inner[:MAX_LINE]) for inner in _unpacked(rest))
+    return _without_learned(found)[-MAX_LINES:]
+
+
+def _split(text: str) -> list[str]:
+    return [line[:_MAX_RECORD] for line in text.splitlines()[-MAX_LINES:]]
+
+
+def _bare(line: str) -> tuple[str, str]:
+    """The stream of a line, and the line without what carries it."""
+    stream = ""
+    at = 0
+    for _ in range(_MAX_PREFIXES):
+        match = _PREFIX.match(line, at)
+        if match is None or match.end() == at:
+            break
+        stream += " ".join((match["stream"] or "").split())
+        at = match.end()
+    return stream, line[at:]
+
+
+def _unpacked(text: str) -> Iterable[str]:
+    """The lines of what a JSON document, logfmt or an escaped text holds; else the text itself."""
+    start = text.find("{")
+    if start >= 0 and text.rstrip().endswith("}"):
+        record = _document(text[start:])
+        if record is not None:
+            return [line for part in _texts(record) for line in part.splitlines()]
+    if '="' in text and _LOGFMT.match(text):
+        fields = {key: _unquoted(value) for key, value in _LOGFMT.findall(text[:_MAX_RECORD])}
+        if len(fields) > 1 and any(key in fields for key in _MESSAGES):
+            return [line for part in _texts(fields) for line in part.splitlines()]
+    if _ESCAPED in text:
+        plain = text.replace("\\n", "\n").replace("\\t", "\t").replace("\\'", "'").replace('\\"', '"')
+        return plain.splitlines()
+    return (text,)
+
+
+def _document(text: str) -> Any:
+    if len(text) > _MAX_RECORD:
+        return None
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict | list) else None
+
+
+def _unquoted(value: str) -> str:
+    if not value.startswith('"'):
+        return value
+    try:
+        return str(json.loads(value))
+    except ValueError:
+        return value[1:-1]
+
+
+_MESSAGES = ("message", "msg", "event", "log", "text", "textPayload", "MESSAGE", "line", "short_message", "@message")
+_MORE = (
+    *("exc_info", "exception", "exc_text", "exc", "stack", "stack_trace", "stacktrace", "stack_info", "traceback"),
+    *("full_message", "error", "err", "detail", "body", "stderr", "stdout", "output"),
+)
+_LOGGERS = ("logger", "logger_name", "loggerName", "name", "log.logger")
+
+
+def _texts(value: Any, depth: int = 0) -> Iterator[str]:
+    """What a document tells, each text on its own."""
+    if depth > _MAX_DEPTH:
+        return
+    if isinstance(value, dict):
+        yield from _told_by(value)
+        inner = [each for key, each in value.items() if key not in ("stdout_lines", "stderr_lines")]
+    elif value and all(isinstance(each, str) for each in value):
+        yield "\n".join(value)
+        return
+    elif value and all(isinstance(each, dict) and "exc_type" in each for each in value):
+        yield from map(_structured, reversed(value))
+        return
+    else:
+        inner = value
+    for each in inner:
+        if isinstance(each, dict | list):
+            yield from _texts(each, depth + 1)
+
+
+def _told_by(record: dict[str, Any]) -> Iterator[str]:
+    """The texts of one record; its logger stands before its message as Alembic's own format has it."""
+    logger = next((record[key] for key in _LOGGERS if isinstance(record.get(key), str)), "")
+    for key in (*_MESSAGES, *_MORE):
+        text = record.get(key)
+        if isinstance(text, str):
+            yield f"[{logger}] {text}" if key in _MESSAGES and logger.startswith("alembic.") else text
+
+
+def _structured(exception: dict[str, Any]) -> str:
+    """A traceback that was taken apart into fields (structlog), as Python writes it."""
+    frames = exception.get("frames")
+    lines = ["Traceback (most recent call last):"]
+    lines += (
+        f'  File "{frame.get("filename")}", line {frame.get("lineno")}, in {frame.get("name")}'
+        for frame in (frames if isinstance(frames, list) else ())
+        if isinstance(frame, dict)
+    )
+    lines.append(f"{exception.get('exc_type')}: {exception.get('exc_value')}")
+    return "\n".join(lines)
+
+
+def _unwrapped(lines: list[str]) -> Iterator[str]:
+    """Lines that a terminal has broken at its width, whole again.
+
+    Only where different lines end at exactly the width that none exceeds; repeats of one line do not show a width.
+    """
+    width = max(map(len, lines), default=0)
+    shapes = (
+        {re.sub(r"\d+", "0", line) for line in lines if len(line) == width and not line.endswith(_BOX)}
+        if width in _WIDTHS
+        else set()
+    )
+    if len(shapes) < 2:
+        yield from lines
+        return
+    whole = ""
+    is_open = False
+    for line in lines:
+        if is_open and not _FRESH.match(line) and not _bare(line)[0] and len(whole) < MAX_LINE:
+            whole += line
+        else:
+            if whole or is_open:
+                yield whole
+            whole = line
+        is_open = len(line) == width and not line.endswith(_BOX)
+        if not is_open:
+            yield whole
+            whole = ""
+    if whole:
+        yield whole
+
+
+def _without_learned(lines: list[Line]) -> list[Line]:
+    """The lines without prefixes of a shape that only the log itself shows."""
+    found = {line.text[: match.start()] for line in lines if (match := _BEGINNING.search(line.text)) is not None}
+    shapes = [prefix for prefix in sorted(found, key=len, reverse=True) if prefix.strip()][:_MAX_LEARNED]
+    if not shapes:
+        return lines
+    pattern = re.compile("|".join(map(_shape, shapes)))
+
+    def bare(line: Line) -> Line:
+        match = pattern.match(line.text)
+        if match is None:
+            return line
+        return Line(f"{line.stream} {re.sub(r'[0-9]+', '0', match.group())}", line.text[match.end() :])
+
+    return [bare(line) for line in lines]
+
+
+@lru_cache(maxsize=_MAX_LEARNED)
+def _shape(prefix: str) -> str:
+    return r"\d+".join(map(re.escape, re.split(r"\d+", prefix)))
+
+
+Frame = Literal["alembic", "exception", "warning", "server", "text"]
+
+
+class Place(NamedTuple):
+    """One frame of a traceback: file, line (0 where it is not known) and function."""
+
+    path: str
+    line: int
+    function: str
+
+
+class Step(NamedTuple):
+    """A migration that Alembic began: what it is called, from which revisions, to which."""
+
+    verb: str
+    origin: tuple[str, ...]
+    target: str
+
+    @property
+    def revision(self) -> str:
+        """The revision whose code runs: a downgrade runs that of the one it leaves."""
+        return self.origin[-1] if self.verb == "downgrade" and self.origin else self.target
+
+
+class Message(NamedTuple):
+    """One message.
+
+    Attributes:
+        frame: `alembic`: its logger or its `FAILED:`; `exception`: the end of a traceback; `warning`: Python's
+            warnings; `server`: a database's own log or command line; `text`: a line in no frame at all.
+        text: what is said.
+        line: as it stands in the log.
+        name: the exception's or warning's class; the logger; the kind of server.
+        places: of the traceback, the innermost last. Empty where none is seen: then nobody knows where it came from.
+        step: the migration that had begun last.
+        sql: the statement that failed; empty where the log does not show it.
+        more: the lines that follow, for what a terminal has broken.
+    """
+
+    frame: Frame
+    text: str
+    line: str
+    name: str = ""
+    places: tuple[Place, ...] = ()
+    step: Step | None = None
+    sql: str = ""
+    more: tuple[str, ...] = ()
+
+
+_MAX_MORE = 6
+_MAX_STATEMENT_LINES = 60
+_MAX_STATEMENT = 4000
+_MAX_PLACES = 400
+_STEP_LASTS = 60
+"""Lines after which a failure without a traceback is no longer put down to the last step."""
+
+_TRACEBACK = re.compile(r"Traceback \(most recent call last\)")
+_PLACE = re.compile(
+    r"\s*File [\"'](?P<path>[^\"'\n]{1,500})[\"'], line (?P<line>\d{1,7})(?:, in (?P<function>\S{1,200}))?"
+    r"|\s*(?P<path2>\S{1,500}\.py):(?P<line2>\d{1,7}):? in (?P<function2>[\w.<>]{1,200})"  # rich, pytest
+)
+_MAP_CODE = re.compile(r"\s*(?:down_revision = map_\[downrev\]|map_\[dep\] for dep in )")
+_MAP = Place("alembic/script/revision.py", 0, "_revision_map")
+_CHAINED = re.compile(r"\s*(?:During handling of the above exception|The above exception was the direct cause)")
+_STEP = re.compile(
+    r"Running (?P<verb>upgrade|downgrade|stamp_revision) (?P<origin>[^>\n]{0,300}?) ?-> (?P<revision>[^,\s]{0,200})"
+)
+_BEGIN = re.compile(r"\[alembic\.runtime\.migration\] Context impl|Context impl \w+Impl\.")
+_LOGGER = re.compile(r"\b(?P<name>alembic\.util\.messaging|flask_migrate)\b(?P<rest>.*)$")
+_AFTER_LOGGER = re.compile(r"(?::\w+:\d+|\s*[\])|:,-]|\s+|(?:ERROR|CRITICAL|WARNING|INFO)\b|Error: |\"|msg=|message=)*")
+_FAILED = re.compile(r"(?:^|[\s\]|>:])FAILED: (?P<text>.*)$")
+_WARNING = re.compile(r"(?:(?P<path>\S{1,500}\.py):(?P<line>\d{1,7}): )?(?P<name>\w{0,40}Warning): (?P<text>.*)$")
+_SERVER = re.compile(
+    r"(?:^|\s)(?:ERROR|FATAL|ERREUR|FEHLER):\s+(?:(?P<state>[0-9A-Z]{5}): )?(?P<text>\S.*)$"
+    r"|^ERROR \d{4} \(\w{5}\)(?: at line \d+)?(?: in file: '[^']{0,300}')?: (?P<mysql>.*)$"
+)
+_SQLCMD = re.compile(r"\s*Msg \d{1,6}, Level \d")
+_DRIVER_TUPLE = re.compile(r"^\s*\((?:\d{3,5}|'\w{5}'), b?[\"'\[]")
+_EMBEDDED = re.compile(
+    r"(?<![\w.])(?<!\w: )(?P<name>KeyError|(?:alembic|sqlalchemy|psycopg2?|asyncpg|sqlite3|pymysql|MySQLdb|pyodbc)"
+    r"(?:\.\w{1,80}){1,6}): (?P<text>.*)$"
+)
+"""An exception at the end of a line, behind a prefix of an unknown shape; not behind words, which quote it."""
+_EXCEPTION = re.compile(r"(?P<name>(?:[A-Za-z_]\w{0,80}\.){0,8}[A-Z]\w{1,80})(?:: (?P<text>.*))?$")
+_ERROR_NAME = re.compile(
+    r".*(?:Error|Exception|Detected|Heads|NotAtHead|Violation|Usage)$|(?:psycopg2?\.errors|asyncpg\.exceptions|sqlalchemy\.exc|alembic\.[\w.]+)\.\w+$"
+)
+_SQL = re.compile(r"\[SQL: ?(?P<sql>.*)$")
+_STATEMENT = re.compile(r"(?:STATEMENT|ANWEISUNG):\s+(?P<sql>.*)$")
+
+
+def messages_in(lines: Sequence[Line], telling: re.Pattern[str]) -> Iterator[Message]:
+    """Every message of a log, in the order of its streams.
+
+    Args:
+        lines: the log, carried by nothing.
+        telling: what a line without any frame has to hold, to be one.
+    """
+    streams: dict[str, list[int]] = defaultdict(list)
+    for at, line in enumerate(lines):
+        streams[line.stream].append(at)
+    for numbers in streams.values():
+        yield from _Reader(lines, numbers, telling).messages()
+
+
+class _Reader:
+    """Reads one stream of a log, line by line."""
+
+    def __init__(self, lines: Sequence[Line], numbers: Sequence[int], telling: re.Pattern[str]) -> None:
+        self._all = lines
+        self._telling = telling
+        self._numbers = numbers
+        self._lines = [lines[number].text for number in numbers]
+        self._step: tuple[int, Step] | None = None
+
+    def messages(self) -> Iterator[Message]:
+        places: list[Place] = []
+        margin: int | None = None  # indentation of the traceback that is being read
+        waiting: Message | None = None  # an exception is held back until nothing says that it led to another one
+        is_after_message_line = False
+        for at, line in enumerate(self._lines):
+            begin = _TRACEBACK.search(line)
+            if begin is not None:
+                places, margin = [], begin.start()
+            elif (place := _place(line, places)) is not None:
+                del places[:-_MAX_PLACES]
+                places.append(place)
+            elif _CHAINED.match(line):
+                waiting, places = None, []
+            elif _BEGIN.search(line):
+                self._step = None
+            elif (step := _STEP.search(line)) is not None:
+                origin = tuple(name for name in step["origin"].replace(",", " ").split())
+                self._step = (at, Step(step["verb"], origin, step["revision"]))
+            elif is_after_message_line or not self._is_code(line, margin, places):
+                message = self._message(at, line, places, margin is not None, is_after_message_line)
+                if message is not None:
+                    if waiting is not None:
+                        yield waiting
+                    is_exception = message.frame == "exception"
+                    waiting, places, margin = (message if is_exception else None), [], None
+                    if not is_exception:
+                        yield message
+            is_after_message_line = _SQLCMD.match(line) is not None
+        if waiting is not None:
+            yield waiting
+
+    @staticmethod
+    def _is_code(line: str, margin: int | None, places: Sequence[Place]) -> bool:
+        """Whether a line belongs to the source that a traceback quotes."""
+        return bool(places) and line[: (margin or 0) + 1].isspace()
+
+    def _message(self, at: int, line: str, places: Sequence[Place], is_open: bool, sqlcmd: bool) -> Message | None:
+        logger = _LOGGER.search(line)
+        if logger is not None:
+            skipped = _AFTER_LOGGER.match(logger["rest"])
+            rest = logger["rest"][skipped.end() if skipped else 0 :]
+            return self._made("alembic", rest, at, logger["name"])
+        failed = _FAILED.search(line)
+        if failed is not None:
+            return self._made("alembic", failed["text"], at, "FAILED")
+        warning = _WARNING.search(line) if "Warning: " in line else None
+        if warning is not None:
+            place = (Place(warning["path"], int(warning["line"]), ""),) if warning["path"] else ()
+            return self._made("warning", warning["text"], at, warning["name"], place)
+        bare = line.strip()
+        exception = _EXCEPTION.match(bare)
+        if exception is not None and (is_open or places or _ERROR_NAME.match(exception["name"])):
+            name = exception["name"]
+            if not name.isupper() and (_ERROR_NAME.match(name) or places):
+                return self._made("exception", exception["text"] or "", at, name, places)
+        server = _SERVER.search(line)
+        if server is not None:
+            name = "mysql" if server["mysql"] else "postgresql"
+            return self._made("server", server["text"] or server["mysql"] or "", at, name)
+        if sqlcmd or _DRIVER_TUPLE.match(line):
+            return self._made("server", bare, at, "mssql" if sqlcmd else "")
+        embedded = _EMBEDDED.search(line)
+        if embedded is not None:
+            return self._made("exception", embedded["text"], at, embedded["name"], places)
+        return self._made("text", bare, at) if self._telling.search(bare) else None
+
+    def _made(self, frame: Frame, text: str, at: int, name: str = "", places: Sequence[Place] = ()) -> Message:
+        step = self._step
+        # Beside a traceback, the traceback says whether a migration was running.
+        if step is not None and not places and at - step[0] > _STEP_LASTS:
+            step = None
+        return Message(
+            frame,
+            text,
+            self._lines[at].strip(),
+            name,
+            tuple(places),
+            None if step is None else step[1],
+            self._statement(at) if frame in ("exception", "server") else "",
+            self._more(at),
+        )
+
+    def _more(self, at: int) -> tuple[str, ...]:
+        """The next lines; a line that a terminal has broken lacks its prefix from there on."""
+        number = self._numbers[at]
+        stream = self._all[number].stream
+        near = islice(self._all, number + 1, number + 1 + 2 * _MAX_MORE)
+        return tuple(each.text.strip() for each in near if each.stream in (stream, ""))[:_MAX_MORE]
+
+    def _statement(self, at: int) -> str:
+        """The SQL that SQLAlchemy or PostgreSQL shows beneath an error."""
+        found: list[str] = []
+        for line in self._lines[at : at + _MAX_STATEMENT_LINES]:
+            if found:
+                found.append(line)
+            else:
+                match = _SQL.search(line) or _STATEMENT.search(line)
+                if match is None:
+                    if _TRACEBACK.search(line) or _STEP.search(line) or _CHAINED.match(line):
+                        return ""
+                    continue
+                found.append(match["sql"])
+                if match.re is _STATEMENT:
+                    break
+            if line.rstrip().endswith("]"):
+                break
+        return "\n".join(found).strip().removesuffix("]")[:_MAX_STATEMENT].strip()
+
+
+def _place(line: str, places: Sequence[Place]) -> Place | None:
+    match = _PLACE.match(line)
+    if match is not None:
+        path = match["path"] or match["path2"]
+        return Place(path, int(match["line"] or match["line2"]), match["function"] or match["function2"] or "")
+    if _MAP_CODE.match(line) and not (places and is_of_alembic(places[-1])):
+        return _MAP
+    return None
+
+
+_ALEMBIC = re.compile(
+    r"(?:^|[/\\])alembic[/\\](?:(?:autogenerate|ddl|operations|runtime|script|util)[/\\][\w/\\]+"
+    r"|command|config|context|environment|migration|op)\.py$"
+)
+
+
+def is_of_alembic(place: Place, module: str = "") -> bool:
+    """Whether a frame lies in Alembic itself, not in a project's folder of that name; in one module of it."""
+    return _ALEMBIC.search(place.path) is not None and place.path.replace("\\", "/").endswith(module)

@@ -1,0 +1,273 @@
+"""Diagnose one database: what its rows claim against what its schema shows, and what the next upgrade makes of it.
+
+Values in, values out: the same whether the rows came from a database or from a person (then there is no schema to
+see, and the rows are believed).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from types import MappingProxyType
+
+from onehead.databases.model import Ailment, Complaint, Diagnosis, Revisited, Severity
+from onehead.databases.remedy import ways_out
+from onehead.databases.schema_effects import Sight, Thing, Traces
+from onehead.databases.schema_evidence import Evidence, Witnessed, witnessed, would_say
+from onehead.databases.states import (
+    Database,
+    Former,
+    Outcome,
+    Row,
+    Target,
+    parents_first,
+    ran_under_old_ids,
+    read_rows,
+    with_rows,
+)
+from onehead.databases.upgrade import Deployed, upgrade
+from onehead.plan.facts import Facts
+from onehead.plan.forks import forks_of
+from onehead.revisions.graph import Graph
+
+_NONE: Mapping[str, Former] = MappingProxyType({})
+
+
+def diagnose_rows(facts: Facts, rows: tuple[str, ...], former: Mapping[str, Former] = _NONE) -> Diagnosis:
+    """A database of which only the rows are known; `former`: what became of ids that no file declares any more."""
+    read = read_rows(facts.merged, rows, former)
+    claimed = _claimed(facts.merged, read, former)
+    nothing = Witnessed("untold")
+    revisions = {id_: Revisited(id_, id_ in claimed, nothing) for id_ in facts.merged.revisions}
+    return _Doctor(facts, read, None, revisions).diagnosis()
+
+
+def diagnose(
+    facts: Facts,
+    traces: Mapping[str, Traces],
+    sight: Sight,
+    former: Mapping[str, Former] = _NONE,
+    *,
+    version_table_is_sure: bool = True,
+) -> Diagnosis:
+    """A database that was looked at.
+
+    Args:
+        facts: the environment, judged by itself.
+        traces: revision → what it leaves.
+        sight: what the database shows.
+        former: ids that the files declare no more → what became of them.
+        version_table_is_sure: it is certain which table Alembic reads.
+    """
+    graph = facts.merged
+    read = None if sight.version is None else read_rows(graph, sight.version.rows, former)
+    claimed = _claimed(graph, read or (), former)
+    unbuilt = {
+        id_: {trace.thing: trace.lenient for trace in traces[id_].left if trace.there and trace.thing in sight.invalid}
+        for id_ in graph.revisions.keys() & traces.keys() - claimed
+    }
+    waiting = {thing for things in unbuilt.values() for thing in things}
+    # One that is recorded was built by whoever recorded it, and may have become invalid since: no witness of anything.
+    seen = {thing: there for thing, there in sight.seen.items() if thing in waiting or thing not in sight.invalid}
+    shown = witnessed(graph, traces, seen, claimed, rolls_back=sight.rolls_back)
+    revisions = {
+        id_: Revisited(id_, id_ in claimed, shown[id_], traces[id_].untraced if id_ in traces else ())
+        for id_ in graph.revisions
+    }
+    return _Doctor(facts, read, sight, revisions, unbuilt, version_table_is_sure=version_table_is_sure).diagnosis()
+
+
+def _claimed(graph: Graph, rows: Iterable[Row], former: Mapping[str, Former]) -> frozenset[str]:
+    """What the rows say has run; of a renamed revision that is what it followed when the database ran it."""
+    rows = tuple(rows)
+    alone, below = ran_under_old_ids(rows, former)
+    known = {id_ for row in rows if row.kind != "renamed" and len(row.means) == 1 for id_ in row.means}
+    return with_rows(graph, {*known, *(id_ for id_ in below if id_ in graph)}).applied | alone
+
+
+class _Doctor:
+    def __init__(
+        self,
+        facts: Facts,
+        rows: tuple[Row, ...] | None,
+        sight: Sight | None,
+        revisions: Mapping[str, Revisited],
+        unbuilt: Mapping[str, Mapping[Thing, bool]] = MappingProxyType({}),
+        *,
+        version_table_is_sure: bool = True,
+    ) -> None:
+        self._facts = facts
+        self._graph = facts.merged
+        self._rows = rows
+        self._sight = sight
+        self._revisions = revisions
+        self._unbuilt = {id_: things for id_, things in unbuilt.items() if things}
+        self._sure = version_table_is_sure
+        self._order = parents_first(self._graph, self._graph.revisions)
+        self._claimed = frozenset(id_ for id_ in self._order if revisions[id_].claimed)
+        heads, forks = self._graph.heads, forks_of(facts)
+        # Where other heads are meant to stay, deploys can only run `upgrade heads`.
+        is_one = len(heads) <= 1 or any(len(fork.heads) == len(heads) for fork in forks)
+        self._target: Target = "head" if is_one else "heads"
+        self._is_forked = bool(forks)
+
+    def diagnosis(self) -> Diagnosis:
+        shown = {
+            kind: [id_ for id_ in self._order if self._revisions[id_].witnessed.shown == kind]
+            for kind in ("applied", "absent", "partly")
+        }
+        # A row that no file declares stands for nobody knows what: the rest can't be held against the rows.
+        astray = any(row.kind in ("unknown", "ambiguous") for row in self._rows or ())
+        lost = [] if astray else [id_ for id_ in shown["absent"] if id_ in self._claimed]
+        ahead = [] if astray else [id_ for id_ in shown["applied"] if id_ not in self._claimed]
+        partly = [] if astray else [id_ for id_ in shown["partly"] if id_ not in self._claimed]
+        incomplete = [] if astray else [id_ for id_ in shown["partly"] if id_ in self._claimed]
+        doubtful = self._doubtful(frozenset(lost), frozenset(ahead))
+        applied = self._applied(frozenset(lost), frozenset(doubtful))
+        texts = tuple(row.text for row in self._rows or ())
+        nothing = frozenset(id_ for id_ in self._order if self._revisions[id_].witnessed.empty)
+        outcome = upgrade(Deployed(self._graph), Database(tuple(sorted(texts)), applied), self._target, nothing)
+        if outcome.kind == "error" and self._sight is not None and self._sight.rolls_back:
+            outcome = replace(outcome, runs=(), rows_after=tuple(sorted(texts)))
+        outcome, says = self._in_the_database(outcome, {*ahead, *partly})
+        complaints = [
+            *self._about_the_chain(outcome),
+            *self._about_rows(),
+            *self._about_tables(bool(shown["applied"])),
+        ]
+        for ailment, names in (
+            (Ailment.HALF_APPLIED, partly),
+            (Ailment.AHEAD, ahead if not any(c.ailment == Ailment.NO_ROWS for c in complaints) else []),
+            (Ailment.INCOMPLETE, incomplete),
+            (Ailment.LOST, [id_ for id_ in self._lost(lost, outcome) if id_ not in doubtful]),
+            (Ailment.ID_TOO_LONG, self._too_long(outcome)),
+        ):
+            severity: Severity = "warning" if ailment == Ailment.INCOMPLETE else "error"
+            complaints += [Complaint(ailment, tuple(names), severity)] if names else []
+        order = list(Ailment)
+        found = Diagnosis(
+            self._graph,
+            self._rows,
+            self._sight,
+            {id_: self._revisions[id_] for id_ in self._order},
+            applied,
+            doubtful,
+            self._target,
+            outcome,
+            says,
+            tuple(sorted(complaints, key=lambda complaint: order.index(complaint.ailment))),
+            tuple(sorted({thing for things in self._unbuilt.values() for thing in things})),
+        )
+        return replace(found, ways=ways_out(found, self._facts.environment))
+
+    def _applied(self, lost: frozenset[str], doubtful: frozenset[str]) -> frozenset[str]:
+        """What has run: what shows it, and what is claimed and neither shown to be missing nor in doubt."""
+        ran = {id_ for id_ in self._order if self._revisions[id_].witnessed.shown == "applied"}
+        believed = self._claimed - lost - doubtful
+        # A revision that does nothing has run wherever something above it has.
+        above = {
+            id_
+            for id_ in self._order
+            if self._revisions[id_].witnessed.empty and not ran.isdisjoint(self._graph.descendants(id_) - {id_})
+        }
+        return frozenset(ran | believed | above)
+
+    def _doubtful(self, lost: frozenset[str], ahead: frozenset[str]) -> tuple[str, ...]:
+        """Revisions that leave no trace and may have run or not, where the rows can't be relied on."""
+        if not lost and not ahead:
+            return ()
+        graph = self._graph
+        ran = {id_ for id_ in self._order if self._revisions[id_].witnessed.shown == "applied"}
+        found: list[str] = []
+        for id_ in self._order:
+            revision = self._revisions[id_]
+            if revision.witnessed.shown != "untold" or revision.witnessed.empty:
+                continue
+            below, above = graph.ancestors(id_) - {id_}, graph.descendants(id_) - {id_}
+            if revision.claimed:
+                # What stands on it has run, so it has, too; beside lost ones it may be lost with them.
+                if ran.isdisjoint(above) and not lost.isdisjoint(below | above):
+                    found.append(id_)
+            elif not ahead.isdisjoint(below | above) and all(
+                parent in ran or parent in self._claimed or parent in found or self._revisions[parent].witnessed.empty
+                for parent in graph.parents(id_)
+            ):
+                found.append(id_)
+        return tuple(found)
+
+    def _in_the_database(self, outcome: Outcome, there: set[str]) -> tuple[Outcome, str]:
+        """The outcome where a revision that would run finds its work done, or half done."""
+        unbuilt = {
+            id_: next((thing for thing, lenient in things.items() if not lenient), None)
+            for id_, things in self._unbuilt.items()
+        }
+        clash = next((id_ for id_ in outcome.runs if id_ in there or unbuilt.get(id_)), None)
+        if clash is None or self._sight is None:
+            return outcome, ""
+        before = outcome.runs[: outcome.runs.index(clash)]
+        evidence = self._revisions[clash].witnessed.evidence if clash in there else ()
+        if not evidence and (index := unbuilt[clash]) is not None:
+            evidence = (Evidence(index, there=True, ran=True, line=0),)
+        says = would_say(evidence, self._sight.dialect)
+        kept = () if self._sight.rolls_back else before
+        rows = tuple(sorted(row.text for row in self._rows or ()))
+        return Outcome("error", kept, rows, error=f"{clash}: {says}"), says
+
+    def _about_the_chain(self, outcome: Outcome) -> list[Complaint]:
+        graph = self._graph
+        broken = {id_ for pair in graph.missing for id_ in pair} | set(graph.cycles) | set(graph.duplicates)
+        if broken:
+            return [Complaint(Ailment.BROKEN_CHAIN, tuple(sorted(broken)))]
+        if self._is_forked and (outcome.error or "").startswith("Multiple head"):
+            return [Complaint(Ailment.MULTIPLE_HEADS, graph.heads)]
+        return []
+
+    def _about_rows(self) -> list[Complaint]:
+        rows = self._rows or ()
+        of_kind = {
+            kind: tuple(dict.fromkeys(row.text for row in rows if row.kind == kind))
+            for kind in ("unknown", "renamed", "ambiguous", "prefix")
+        }
+        texts = [row.text for row in rows]
+        repeated = tuple(sorted({text for text in texts if texts.count(text) > 1}))
+        known = [id_ for row in rows if row.kind in ("known", "prefix") for id_ in row.means]
+        above = {id_ for id_ in known if any(id_ in with_rows(self._graph, (o,)).applied - {o} for o in known)}
+        overlap = tuple(id_ for id_ in self._order if id_ in known) if above else ()
+        found = [
+            (Ailment.UNKNOWN_ROW, of_kind["unknown"]),
+            (Ailment.RENAMED_ROW, of_kind["renamed"]),
+            (Ailment.AMBIGUOUS_ROW, of_kind["ambiguous"]),
+            (Ailment.PREFIX_ROW, of_kind["prefix"]),
+            (Ailment.REPEATED_ROW, repeated),
+            (Ailment.OVERLAPPING_ROWS, overlap),
+        ]
+        return [Complaint(ailment, names) for ailment, names in found if names]
+
+    def _about_tables(self, shows_revisions: bool) -> list[Complaint]:
+        sight = self._sight
+        if sight is None:
+            return []
+        found = []
+        if not self._rows and shows_revisions:
+            found.append(Complaint(Ailment.NO_ROWS, ()))
+        if sight.others:
+            rows = sight.version.rows if sight.version else ()
+            harmless = self._sure or all(other.rows == rows for other in sight.others)
+            names = tuple(str(other) for other in sight.others)
+            found.append(Complaint(Ailment.OTHER_VERSION_TABLE, names, "warning" if harmless else "error"))
+        if sight.leftovers:
+            found.append(Complaint(Ailment.LEFTOVER_TABLE, sight.leftovers))
+        if sight.invalid:
+            names = tuple(dict.fromkeys(f"{i.schema}.{i.name}" if i.schema else i.name for i in sight.invalid))
+            found.append(Complaint(Ailment.INVALID_INDEX, names, "error" if self._unbuilt else "warning"))
+        return found
+
+    def _lost(self, shown: list[str], outcome: Outcome) -> list[str]:
+        """What is claimed and missing, and what the next upgrade passes over (a revision put in beneath a row)."""
+        lost = {*shown, *(outcome.lost if outcome.kind == "loss" else ())}
+        return [id_ for id_ in self._order if id_ in lost and not self._revisions[id_].witnessed.empty]
+
+    def _too_long(self, outcome: Outcome) -> list[str]:
+        version = self._sight.version if self._sight else None
+        width = version.width if version else None
+        return [] if width is None else [id_ for id_ in outcome.runs if len(id_) > width]

@@ -1,0 +1,269 @@
+"""State tables and diagnoses: values only, without Alembic."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Literal, NamedTuple
+
+from onehead.databases.schema_effects import Sight, Thing, Untraced
+from onehead.databases.schema_evidence import Witnessed
+from onehead.databases.states import Fix, Outcome, Row, Target
+from onehead.plan.forks import Fork
+from onehead.revisions.graph import Graph
+
+Severity = Literal["error", "warning"]
+
+
+class Ailment(StrEnum):
+    """What can be wrong with a database, the most fundamental first."""
+
+    BROKEN_CHAIN = "broken-chain"
+    MULTIPLE_HEADS = "multiple-heads"
+    UNKNOWN_ROW = "unknown-row"
+    RENAMED_ROW = "renamed-row"
+    AMBIGUOUS_ROW = "ambiguous-row"
+    PREFIX_ROW = "prefix-row"
+    REPEATED_ROW = "repeated-row"
+    OVERLAPPING_ROWS = "overlapping-rows"
+    NO_ROWS = "no-rows"
+    OTHER_VERSION_TABLE = "other-version-table"
+    INVALID_INDEX = "invalid-index"
+    HALF_APPLIED = "half-applied"
+    INCOMPLETE = "incomplete"
+    LEFTOVER_TABLE = "leftover-table"
+    AHEAD = "ahead"
+    LOST = "lost"
+    ID_TOO_LONG = "id-too-long"
+
+
+@dataclass(frozen=True, slots=True)
+class Complaint:
+    """One thing that is wrong.
+
+    Attributes:
+        ailment: what.
+        names: the revisions it is about, parents first, or the rows or tables.
+        severity: `error`: the next upgrade fails, or loses something. `warning`: somebody should know.
+    """
+
+    ailment: Ailment
+    names: tuple[str, ...]
+    severity: Severity = "error"
+
+
+@dataclass(frozen=True, slots=True)
+class Revisited:
+    """One revision as this database has it.
+
+    Attributes:
+        id: the revision.
+        claimed: the rows say that it ran.
+        witnessed: what the schema shows.
+        untraced: what it does that can't be seen afterwards.
+    """
+
+    id: str
+    claimed: bool
+    witnessed: Witnessed
+    untraced: tuple[Untraced, ...] = ()
+
+
+Effect = Literal["reads", "safe", "destructive"]
+"""`reads`: changes nothing. `safe`: what every deploy does. `destructive`: something is gone afterwards."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One thing to type.
+
+    Attributes:
+        command: a command line, or an SQL statement.
+        effect: what it may cost.
+        why: what it does, or what is gone afterwards.
+    """
+
+    command: str
+    effect: Effect
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """One way out.
+
+    Attributes:
+        condition: when it is the right one, as a clause after "if"; empty for always.
+        steps: in order.
+    """
+
+    condition: str
+    steps: tuple[Step, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """Everything that is known about one database, seen from one chain.
+
+    Attributes:
+        graph: the chain.
+        rows: what the version table holds, and what that means; `None` where there is no version table.
+        sight: what the database shows; `None` where only its rows are known.
+        revisions: id → how it stands, parents first.
+        applied: what has really run, as far as that is known; claimed revisions are believed where nothing shows.
+        doubtful: revisions of which a person must say whether they ran, parents first.
+        target: what a deploy upgrades to.
+        outcome: what that does.
+        says: what the database says when that stops in it; empty where it does not.
+        complaints: what is wrong, the most fundamental first.
+        unbuilt: indexes that PostgreSQL holds as invalid and a revision that has still to run makes.
+        ways: ways out; empty where all is well, and where none is certain.
+    """
+
+    graph: Graph
+    rows: tuple[Row, ...] | None
+    sight: Sight | None
+    revisions: Mapping[str, Revisited]
+    applied: frozenset[str]
+    doubtful: tuple[str, ...]
+    target: Target
+    outcome: Outcome
+    says: str
+    complaints: tuple[Complaint, ...]
+    unbuilt: tuple[Thing, ...] = ()
+    ways: tuple[Way, ...] = ()
+
+    @property
+    def is_healthy(self) -> bool:
+        """Whether the next upgrade does what it should."""
+        return self.outcome.kind == "ok" and all(complaint.severity != "error" for complaint in self.complaints)
+
+    def of(self, ailment: Ailment) -> tuple[str, ...]:
+        """What one complaint names; empty where there is none of the kind."""
+        return next((each.names for each in self.complaints if each.ailment == ailment), ())
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """One database under one fix.
+
+    Attributes:
+        rows: content of `alembic_version`, sorted.
+        applied: the revisions above the parting point that are physically there, parents first.
+        outcome: what `alembic upgrade head` does.
+        remedy: command lines, in order, where it does not end well and there is a way out; proven in thought.
+        ailment: what is wrong with the database before anything is done; `None` for a consistent one.
+        here: names of known databases that stand there, sorted.
+    """
+
+    rows: tuple[str, ...]
+    applied: tuple[str, ...]
+    outcome: Outcome
+    remedy: tuple[str, ...]
+    ailment: Ailment | None = None
+    here: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class UnderFix:
+    """What becomes of the databases under one fix.
+
+    Attributes:
+        fix: what is done about the fork.
+        states: the consistent databases, worst first; or the one that was asked about.
+        corrupt: databases that should not exist and do, in the order of their ailments: examples of each kind.
+    """
+
+    fix: Fix
+    states: tuple[State, ...]
+    corrupt: tuple[State, ...] = ()
+
+
+class Omitted(NamedTuple):
+    """How much is not told of, because there is too much of it.
+
+    Attributes:
+        revisions: of the chain, far from the fork; those that are told of stand for what was left out beneath them.
+        heads: of the fork.
+        forks: of the environment.
+    """
+
+    revisions: int = 0
+    heads: int = 0
+    forks: int = 0
+
+
+NOTHING_OMITTED = Omitted()
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Everything about one fork, or about one database where nothing is forked.
+
+    Attributes:
+        fork: the heads and the parting point; `None` where nothing is forked.
+        sides: the revisions of each head that not all heads share, parents first.
+        target: what a deploy upgrades to.
+        fixes: each with its databases.
+        left_out: how many consistent states were not computed, at least.
+        omitted: how much of chain and fork is not told of; further forks by the last account.
+    """
+
+    fork: Fork | None
+    sides: tuple[tuple[str, ...], ...]
+    target: Target
+    fixes: tuple[UnderFix, ...]
+    left_out: int = 0
+    omitted: Omitted = NOTHING_OMITTED
+
+
+@dataclass(frozen=True, slots=True)
+class StateRow:
+    """Databases to which every fix does the same.
+
+    Attributes:
+        rows: contents of `alembic_version`, each sorted.
+        outcomes: one per fix, in the order of `StateTable.fixes`; of the first of these databases.
+        here: names of known databases that stand there, sorted.
+    """
+
+    rows: tuple[tuple[str, ...], ...]
+    outcomes: tuple[Outcome, ...]
+    here: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class StateTable:
+    """All states of one fork, in short.
+
+    Attributes:
+        fork: the heads and the parting point.
+        fixes: `none`, `merge`, and `reparent` where the judged branch can be moved.
+        states: one row per group of databases; those where a known database stands come first.
+        left_out: how many states were not computed, at least.
+        new_ids: old id → new one, of what a re-parent renames.
+    """
+
+    fork: Fork
+    fixes: tuple[str, ...]
+    states: tuple[StateRow, ...]
+    left_out: int
+    new_ids: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class OwnDatabase:
+    """A database that has run a whole branch: that of its author, nearly always.
+
+    Attributes:
+        rows: content of its `alembic_version`, sorted.
+        before: command lines, in order, for the branch as it is; proven in thought, like a remedy. Empty for none.
+        outcome: what an upgrade does after the repair, where these were forgotten.
+        after: command lines, in order, that lead out then; empty for none.
+    """
+
+    rows: tuple[str, ...]
+    before: tuple[str, ...]
+    outcome: Outcome
+    after: tuple[str, ...]

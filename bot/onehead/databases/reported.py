@@ -1,0 +1,411 @@
+"""Rows that deploy jobs report: the signed report, and what it proves about the revisions of an environment. Pure.
+
+A report is the content of `alembic_version`. It can prove that a revision was run, and never that one was not: what a
+database has named once stays known, whatever it names later.
+
+A deploy job is trusted less than Forgejo: it gets a key of its repository alone, derived from the secret of the
+service, which can do nothing but report. Nor can it make anything be forgotten; that takes the secret itself.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal, NamedTuple
+
+from onehead.databases.states import read_rows, with_rows
+from onehead.errors import UsageError
+from onehead.plan.facts import Facts, Held
+from onehead.revisions.graph import Graph
+from onehead.revisions.model import Revision
+
+MOST_HELD = 2000
+"""Rows remembered per database; one that has named more counts as one that has run everything."""
+
+
+LONGEST_ROW = 255
+"""Characters. Alembic's own column has 32, and some projects have widened it."""
+
+
+def is_quotable(text: str) -> bool:
+    """Whether a name or row can be one, and can stand between backticks: whoever may push can write it down."""
+    return len(text) <= LONGEST_ROW and text.isprintable() and "`" not in text
+
+
+class Known(NamedTuple):
+    """A database that has reported itself.
+
+    Attributes:
+        name: as its deploy job names it.
+        environment: path of the environment, or of its configuration or scripts; empty where the report named none.
+        rows: content of `alembic_version` in the newest report, sorted.
+        at: time of the report that brought these rows, in UTC: `2026-11-28T10:15:00Z`.
+        held: every row that it ever named → the time at which it was named first.
+        overfull: whether it has named more rows than are remembered.
+    """
+
+    name: str
+    environment: str
+    rows: tuple[str, ...]
+    at: str
+    held: tuple[tuple[str, str], ...]
+    overfull: bool = False
+
+
+class Proof(NamedTuple):
+    """What the known databases prove about one environment.
+
+    Attributes:
+        run: path of a revision file → what databases held when they had run that revision.
+        unplaced: rows of today that no file of either side declares.
+        overfull: names of databases that have named more rows than are remembered.
+    """
+
+    run: dict[str, tuple[Held, ...]]
+    unplaced: tuple[Held, ...]
+    overfull: tuple[str, ...]
+
+
+class Standpoint(NamedTuple):
+    """Where a known database stands: its name, its rows by their full ids (sorted), and since which day."""
+
+    database: str
+    rows: tuple[str, ...]
+    day: str
+
+
+def learnt(known: Known | None, name: str, environment: str, rows: Iterable[str], at: str) -> Known:
+    """What is known of a database after one more report: the very same value where that says nothing new.
+
+    Args:
+        known: what was known before.
+        name: of the database.
+        environment: as in `Known`.
+        rows: content of `alembic_version`.
+        at: when, as in `Known`; a report that is older than the newest one adds to `held` and to nothing else.
+    """
+    now = tuple(sorted(set(rows)))
+    if known is None:
+        return _bounded(Known(name, environment, now, at, tuple((row, at) for row in now)))
+    held = known.held + tuple((row, at) for row in now if row not in dict(known.held))
+    is_newest = at > known.at and (now, environment) != (known.rows, known.environment)
+    after = known._replace(rows=now, at=at, environment=environment) if is_newest else known
+    return _bounded(after._replace(held=held))
+
+
+def _bounded(known: Known) -> Known:
+    if len(known.held) <= MOST_HELD:
+        return known
+    return known._replace(held=known.held[:MOST_HELD], overfull=True)
+
+
+def proof_of(facts: Facts, databases: Iterable[Known], movable: Iterable[Revision]) -> Proof:
+    """What databases prove about an environment.
+
+    What the target has is published anyway, so a row of the target proves nothing more: of two files with one id, it
+    is the target's that such a database has run.
+
+    Args:
+        facts: the environment.
+        databases: all that are known in the repository.
+        movable: the revisions that a repair may have to move.
+    """
+    wanted = tuple(movable)
+    databases = tuple(databases)
+    rows = sorted({row for each in databases for row in (*each.rows, *(row for row, _ in each.held))})
+    fresh = [row for row in rows if row not in facts.target]
+    graphs = (facts.target, facts.merged, facts.head)
+    meanings = [(graph, _meanings(graph, fresh)) for graph in graphs if graph is not None]
+    run_by = {row: _run_by(row, meanings) for row in fresh}
+    run: dict[str, list[Held]] = {}
+    unplaced: list[Held] = []
+    for database in databases:
+        for row, at in database.held:
+            if _is_about(facts, database, row):
+                for revision in wanted:
+                    if revision.id in run_by.get(row, ()):
+                        run.setdefault(revision.path, []).append(Held(database.name, row, day(at)))
+        unplaced += [
+            Held(database.name, row, day(database.at))
+            for row in database.rows
+            if _names_it(facts, database) and row not in facts.elsewhere and row in run_by and not run_by[row]
+        ]
+    overfull = tuple(database.name for database in databases if database.overfull)
+    return Proof({path: tuple(found) for path, found in run.items()}, tuple(unplaced), overfull)
+
+
+def standpoints(facts: Facts, databases: Iterable[Known]) -> tuple[Standpoint, ...]:
+    """Where the databases of an environment stand now, by name."""
+    found = []
+    for database in databases:
+        rows = database.rows
+        means = _meanings(facts.merged, rows)
+        here = any(means[row] and _is_about(facts, database, row) for row in rows)
+        lost = _names_it(facts, database) and not any(row in facts.elsewhere for row in rows)
+        if here or lost:
+            found.append(Standpoint(database.name, _full(facts.merged, rows), day(database.at)))
+    return tuple(sorted(found))
+
+
+class Progress(NamedTuple):
+    """How far a database is along one chain: the rows that no file declares, and how many revisions it has not run."""
+
+    unknown: tuple[str, ...]
+    missing: int
+
+
+def progress(facts: Facts, known: Known) -> Progress | None:
+    """How far a database is; `None` where it is one of another environment."""
+    for at in standpoints(facts, (known,)):
+        unknown = tuple(row for row in at.rows if row not in facts.merged)
+        return Progress(unknown, len(facts.merged) - len(with_rows(facts.merged, at.rows).applied))
+    return None
+
+
+def day(at: str) -> str:
+    """The day of a time."""
+    return at[:10]
+
+
+def _full(graph: Graph, rows: Iterable[str]) -> tuple[str, ...]:
+    """Rows by the ids that Alembic takes them for."""
+    return tuple(sorted({row.means[0] if row.kind == "prefix" else row.text for row in read_rows(graph, rows)}))
+
+
+def _meanings(graph: Graph, rows: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    """Row → the ids that it may mean; an ambiguous one means them all, for who knows."""
+    return {row.text: row.means for row in read_rows(graph, rows)}
+
+
+def _run_by(row: str, meanings: Iterable[tuple[Graph, Mapping[str, tuple[str, ...]]]]) -> frozenset[str]:
+    """Every revision that a database with this row has run."""
+    found: frozenset[str] = frozenset()
+    for graph, means in meanings:
+        if means[row]:
+            found |= with_rows(graph, means[row]).applied
+    return found
+
+
+def _names_it(facts: Facts, database: Known) -> bool:
+    """Whether a database may be one of this environment, as far as its report tells."""
+    place = facts.environment
+    return database.environment in ("", place.path, place.script_location, place.config)
+
+
+def _is_about(facts: Facts, database: Known, row: str) -> bool:
+    """Whether a row speaks of this environment: of two that both use an id, the report has to say which it means."""
+    return _names_it(facts, database) or row not in facts.elsewhere
+
+
+PATH = "/reports/rows"
+"""Where the service takes reports, below its own address."""
+
+SIGNATURE = "X-Onehead-Signature"
+"""Header with the HMAC-SHA256 of the body, in hexadecimal digits."""
+
+SCHEMA = "onehead.rows/1"
+
+LARGEST = 128 * 1024
+"""Bytes of a report; the longest that can be written is shorter."""
+
+WINDOW = timedelta(minutes=5)
+"""How far the time of a report may be from the service's own: a recorded one is of no use later."""
+
+MOST_ROWS = 100
+LONGEST_ROW = 255
+"""Characters. Alembic's own column has 32, and some projects have widened it."""
+LONGEST_NAME = 100
+
+_TIME = "%Y-%m-%dT%H:%M:%SZ"
+_HINT = "Send what `onehead report-rows` of the same version sends."
+
+Purpose = Literal["report", "forget"]
+
+
+class Report(NamedTuple):
+    """What is told of one database.
+
+    Attributes:
+        repository: `owner/name`.
+        database: its name.
+        environment: path of the environment that it belongs to; empty where that is plain.
+        rows: content of `alembic_version`, sorted; `None`: forget the database.
+        at: when, in UTC, whole seconds.
+    """
+
+    repository: str
+    database: str
+    environment: str
+    rows: tuple[str, ...] | None
+    at: datetime
+
+    @property
+    def time(self) -> str:
+        """When, as it is written: `2026-11-28T10:15:00Z`."""
+        return self.at.strftime(_TIME)
+
+
+class Refused(UsageError):
+    """A report is not taken.
+
+    Attributes:
+        outcome: a fixed word for scripts and metrics.
+    """
+
+    def __init__(self, outcome: str, message: str, hint: str = "") -> None:
+        super().__init__(message, hint)
+        self.outcome = outcome
+
+
+def key_of(secret: str, repository: str, purpose: Purpose = "report") -> str:
+    """The key with which reports about one repository are signed; case does not count in its name."""
+    subject = f"onehead:{purpose}\n{repository.lower()}"
+    return hmac.new(secret.encode(), subject.encode(), hashlib.sha256).hexdigest()
+
+
+def report_of(repository: str, database: str, environment: str, rows: Iterable[str] | None, at: datetime) -> Report:
+    """A report that can be sent.
+
+    Raises:
+        UsageError: something can't be told this way.
+    """
+    told = None if rows is None else tuple(sorted(set(rows)))
+    trouble = _trouble(repository, database, environment, told)
+    if trouble:
+        raise UsageError(f"This can't be reported: {trouble}.")
+    return Report(repository, database, environment, told, at.astimezone(UTC).replace(microsecond=0))
+
+
+def written(report: Report) -> bytes:
+    """The body."""
+    fields: dict[str, object] = {
+        "schema": SCHEMA,
+        "repository": report.repository,
+        "database": report.database,
+        "environment": report.environment,
+        "rows": None if report.rows is None else list(report.rows),
+        "at": report.time,
+    }
+    return json.dumps(fields, ensure_ascii=False).encode()
+
+
+def signature(key: str, body: bytes) -> str:
+    """The value of the header."""
+    return hmac.new(key.encode(), body, hashlib.sha256).hexdigest()
+
+
+def opened(secrets: Iterable[str], given: str, body: bytes, now: datetime) -> Report:
+    """The report in a body, signed for its repository, and fresh.
+
+    Args:
+        secrets: of the service; the key of any of them may have signed.
+        given: the value of the header.
+        body: as it came.
+        now: with a time zone.
+
+    Raises:
+        Refused: it is none, or not signed by whom it says, or of another time.
+    """
+    fields = _parsed(body)
+    repository = fields.get("repository")
+    if not isinstance(repository, str) or not _is_repository(repository):
+        raise Refused("not-understood", "The report names no repository.", _HINT)
+    purpose: Purpose = "forget" if fields.get("rows", ()) is None else "report"
+    expected = [signature(key_of(secret, repository, purpose), body) for secret in secrets]
+    # Every secret is compared, in constant time, whatever the first says.
+    if not sum(hmac.compare_digest(each.encode(), given.lower().encode()) for each in expected):
+        with_what = "key of this repository" if purpose == "report" else "secret itself, as forgetting has to be"
+        raise Refused(
+            "bad-signature",
+            f"The report is not signed with the {with_what}.",
+            "Give the job the key that `onehead report-rows --show-key` prints for this repository."
+            if purpose == "report"
+            else "Run `onehead report-rows --forget` where ONEHEAD_REPORT_SECRET is set.",
+        )
+    report = _checked(fields)
+    if abs(now - report.at) > WINDOW:
+        minutes = int(WINDOW.total_seconds() // 60)
+        raise Refused(
+            "not-fresh",
+            f"The report says it is of {report.time}, and here it is {now.astimezone(UTC).strftime(_TIME)}: more than "
+            f"{minutes} minutes apart.",
+            "Set the clocks right and report again; an old report is not taken twice.",
+        )
+    return report
+
+
+def _parsed(body: bytes) -> dict[str, Any]:
+    try:
+        content = json.loads(body)
+    except (ValueError, RecursionError):
+        raise Refused("not-understood", "The report is not JSON.", _HINT) from None
+    if not isinstance(content, dict):
+        raise Refused("not-understood", "The report is not a JSON object.", _HINT)
+    return content
+
+
+def _checked(fields: dict[str, Any]) -> Report:
+    expected = {"schema", "repository", "database", "environment", "rows", "at"}
+    if fields.keys() != expected or fields["schema"] != SCHEMA:
+        raise Refused("not-understood", f"The report is not of the form {SCHEMA}.", _HINT)
+    texts = [fields["database"], fields["environment"], fields["at"]]
+    rows = fields["rows"]
+    if not all(isinstance(text, str) for text in texts) or not (rows is None or isinstance(rows, list)):
+        raise Refused("not-understood", f"A field of the report is not what {SCHEMA} has there.", _HINT)
+    if rows is not None and not all(isinstance(row, str) for row in rows):
+        raise Refused("not-understood", "A row of the report is not text.", _HINT)
+    told = None if rows is None else tuple(sorted(set(rows)))
+    trouble = _trouble(fields["repository"], fields["database"], fields["environment"], told)
+    if trouble:
+        raise Refused("not-understood", f"The report is not taken: {trouble}.", _HINT)
+    try:
+        at = datetime.strptime(fields["at"], _TIME).replace(tzinfo=UTC)
+    except ValueError:
+        raise Refused("not-understood", "The time of the report is not like 2026-11-28T10:15:00Z.", _HINT) from None
+    return Report(fields["repository"], fields["database"], fields["environment"], told, at)
+
+
+def _trouble(repository: str, database: str, environment: str, rows: tuple[str, ...] | None) -> str:
+    """Why something can't be told, a clause; empty where it can. Names go into comments: they are short and plain."""
+    if not _is_repository(repository):
+        return "the repository is not named as owner/name"
+    if not database or not _is_plain(database, LONGEST_NAME) or database != database.strip():
+        return f"the name of the database is empty, has more than {LONGEST_NAME} characters, or one that is not plain"
+    if not _is_plain(environment, LONGEST_ROW):
+        return "the path of the environment is too long, or not plain text"
+    if rows is not None and len(rows) > MOST_ROWS:
+        return f"{len(rows)} rows are more than the {MOST_ROWS} that a version table may have"
+    bad = [row for row in rows or () if not row or not _is_plain(row, LONGEST_ROW)]
+    if bad:
+        return f"a row has more than {LONGEST_ROW} characters, or one that no revision has"
+    return ""
+
+
+def _is_repository(text: str) -> bool:
+    owner, _, name = text.partition("/")
+    return bool(owner and name) and "/" not in name and " " not in text and _is_plain(text, 2 * LONGEST_NAME)
+
+
+def _is_plain(text: str, longest: int) -> bool:
+    return len(text) <= longest and text.isprintable() and "`" not in text
+
+
+@dataclass(frozen=True, slots=True)
+class RowsReported:
+    """A database has told what its `alembic_version` holds; unlike the other subjects, nothing else knows of it.
+
+    Attributes:
+        database: its name.
+        environment: path of its environment; empty where the report named none.
+        rows: the content, sorted; `None` where the database is to be forgotten.
+        at: when, in UTC: `2026-11-28T10:15:00Z`.
+    """
+
+    database: str
+    environment: str
+    rows: tuple[str, ...] | None
+    at: str

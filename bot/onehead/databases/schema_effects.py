@@ -1,0 +1,315 @@
+"""What revisions leave behind in a schema, and what of it a database shows. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from types import MappingProxyType
+from typing import Literal, NamedTuple
+
+from onehead.operations import model as ops
+
+ThingKind = Literal["table", "column", "index", "constraint", "type", "label"]
+
+Dialect = Literal["postgresql", "sqlite", "mysql", "mariadb"]
+
+
+class Thing(NamedTuple):
+    """Something that a schema may hold.
+
+    Attributes:
+        kind: what it is.
+        name: its own name.
+        of: the table it stands on, or the enum type that a label belongs to; empty for tables and types, and for an
+            index whose table is not known.
+        schema: of the table or type; empty for the default one.
+    """
+
+    kind: ThingKind
+    name: str
+    of: str = ""
+    schema: str = ""
+
+    def __str__(self) -> str:
+        owner = f"{self.schema}.{self.of}" if self.schema and self.of else self.of
+        match self.kind:
+            case "column":
+                return f"column {owner}.{self.name}"
+            case "label":
+                return f"label {self.name} of type {owner}"
+            case _ if self.of:
+                return f"{self.kind} {self.name} on {owner}"
+            case _:
+                return f"{self.kind} {self.schema}.{self.name}" if self.schema else f"{self.kind} {self.name}"
+
+
+class Trace(NamedTuple):
+    """One thing that a revision makes or takes away.
+
+    Attributes:
+        thing: which.
+        there: it is there afterwards; else it is gone.
+        lenient: where that is so already, nothing happens and nothing fails (`IF NOT EXISTS`).
+        sure: it happens whenever the revision runs; `False` inside an `if` or a loop.
+        implied: it comes with another thing (the columns of a table that is created), so it shows nothing by itself.
+        line: 1-based line of the revision file.
+        columns: what an index or constraint stands on: it may go when one of these goes.
+        fragile: SQLite's batch mode may lose it where it makes the table anew.
+    """
+
+    thing: Thing
+    there: bool
+    lenient: bool = False
+    sure: bool = True
+    implied: bool = False
+    line: int = 0
+    columns: tuple[str, ...] = ()
+    fragile: bool = False
+
+
+class Untraced(NamedTuple):
+    """Something that a revision does and nobody can see afterwards.
+
+    Attributes:
+        line: where.
+        text: its source.
+        unread: it was not understood, so it may have made, renamed or taken away anything.
+        at: how many traces of the revision come before it.
+    """
+
+    line: int
+    text: str
+    unread: bool = False
+    at: int = 0
+
+
+class Traces(NamedTuple):
+    """What one revision leaves.
+
+    Attributes:
+        left: in the order in which it happens.
+        renamed: tables, columns and types that get another name: old and new.
+        rebuilt: tables that SQLite's batch mode makes anew.
+        untraced: what can't be seen afterwards: data, raw SQL, calls of helpers.
+    """
+
+    left: tuple[Trace, ...] = ()
+    renamed: tuple[tuple[Thing, Thing], ...] = ()
+    rebuilt: tuple[Thing, ...] = ()
+    untraced: tuple[Untraced, ...] = ()
+
+
+class VersionTable(NamedTuple):
+    """A table in which Alembic keeps its rows.
+
+    Attributes:
+        name: `alembic_version` unless `env.py` says otherwise.
+        schema: `None` for the default one.
+        rows: its content, sorted; the same row may stand there twice.
+        width: characters that a row may have; `None` where the database does not care.
+    """
+
+    name: str
+    schema: str | None
+    rows: tuple[str, ...]
+    width: int | None = None
+
+    def __str__(self) -> str:
+        return f"{self.schema}.{self.name}" if self.schema else self.name
+
+
+class Sight(NamedTuple):
+    """What a database shows.
+
+    Attributes:
+        dialect: whose database it is.
+        version: the version table that is judged; `None` where it does not exist.
+        others: further tables that look like one.
+        leftovers: tables that an interrupted batch migration has left (`_alembic_tmp_…`).
+        seen: thing → whether it is there; what this kind of database does not have, or can't tell, is left out.
+        invalid: indexes that PostgreSQL holds but does not use; they count as missing.
+    """
+
+    dialect: Dialect
+    version: VersionTable | None
+    others: tuple[VersionTable, ...] = ()
+    leftovers: tuple[str, ...] = ()
+    seen: Mapping[Thing, bool] = MappingProxyType({})
+    invalid: tuple[Thing, ...] = ()
+
+    @property
+    def rolls_back(self) -> bool:
+        """Whether an upgrade that fails leaves nothing behind: only PostgreSQL takes back changes of a schema."""
+        return self.dialect == "postgresql"
+
+
+_LONGEST_NAME = 60
+"""Databases shorten longer names, each in its own way, so these are not looked for."""
+_OTHER_NAMES = "search_path"
+"""After a statement with this word, names without a schema mean things that can't be told."""
+
+
+def traces_of(steps: Iterable[ops.Step]) -> Traces:
+    """What a revision leaves, from what its `upgrade()` does."""
+    left: list[Trace] = []
+    renamed: list[tuple[Thing, Thing]] = []
+    rebuilt: list[Thing] = []
+    untraced: list[Untraced] = []
+    temporary: set[Thing] = set()
+    elsewhere = False
+    for step in steps:
+        match step.does:
+            case ops.Batch(table=table, recreates=recreates):
+                rebuilt += [_table(table)] if recreates else []
+                continue
+            case ops.CreateTable(table=table, temporary=True):
+                temporary.add(_table(table))
+        elsewhere = elsewhere or (isinstance(step.does, ops.Unknown) and _OTHER_NAMES in step.does.words)
+        if isinstance(step.does, ops.Unknown) or elsewhere:
+            untraced.append(Untraced(step.line, _shown(step), unread=True, at=len(left)))
+            continue
+        found = [trace for trace in _left(step) if len(trace.thing.name) <= _LONGEST_NAME]
+        found = [trace for trace in found if _whole(trace.thing) not in temporary]
+        # Of a project with several databases, only one runs it.
+        sure = not (step.condition or step.repeated or step.engine)
+        left += [trace._replace(line=step.line, sure=sure and trace.sure) for trace in found]
+        match step.does:
+            case ops.RenameTable(table, new):
+                renamed.append((_table(table), _table(new)))
+            case ops.AlterColumn(table, name, str(new_name)):
+                renamed.append((_on(table, "column", name), _on(table, "column", new_name)))
+            case ops.RenameEnum(enum, new):
+                renamed.append((_type(enum), _type(new)))
+        if not found:
+            untraced.append(Untraced(step.line, _shown(step)))
+    return Traces(tuple(left), tuple(renamed), tuple(rebuilt), tuple(untraced))
+
+
+def _left(step: ops.Step) -> Iterator[Trace]:
+    match step.does:
+        case ops.CreateTable() as made:
+            yield from _table_made(made)
+        case ops.DropTable(table, lenient):
+            yield Trace(_table(table), there=False, lenient=lenient)
+        case ops.RenameTable(table, new):
+            yield Trace(_table(table), there=False)
+            yield Trace(_table(new), there=True)
+        case ops.AddColumn() as added:
+            yield from _column_added(added)
+        case ops.DropColumn(table, name, lenient):
+            yield Trace(_on(table, "column", name), there=False, lenient=lenient)
+        case ops.AlterColumn(table, name, str(new)) if new != name:
+            yield Trace(_on(table, "column", name), there=False)
+            yield Trace(_on(table, "column", new), there=True)
+        case ops.CreateIndex(index, lenient):
+            yield from _indexes((index,), lenient=lenient)
+        case ops.DropIndex(name, table, lenient):
+            on = table or ops.Named("", name.schema)
+            yield Trace(_on(on, "index", name.name), there=False, lenient=lenient)
+        case ops.CreateConstraint(table, constraint):
+            yield from _named(table, (constraint,), lenient=False)
+        case ops.DropConstraint(table, name, _, lenient):
+            yield Trace(_on(table, "constraint", name), there=False, lenient=lenient)
+        case ops.RenameOther():
+            yield from _renamed(step.does)
+        case _:
+            yield from _enum(step)
+
+
+def _column_added(added: ops.AddColumn) -> Iterator[Trace]:
+    table, lenient = added.table, added.lenient
+    yield Trace(_on(table, "column", added.column.name), there=True, lenient=lenient)
+    for trace in (*_named(table, added.constraints, lenient=lenient), *_indexes(added.indexes, lenient=lenient)):
+        yield trace._replace(implied=True)
+
+
+def _renamed(operation: ops.RenameOther) -> Iterator[Trace]:
+    """Perhaps: PostgreSQL has the index of a constraint and the constraint under one name, and not all can be seen."""
+    kinds: dict[str, tuple[ThingKind, ...]] = {"index": ("index", "constraint"), "constraint": ("constraint",)}
+    for kind in kinds.get(operation.kind, ()):
+        for named, there in ((operation.name, False), (operation.new, True)):
+            thing = _on(operation.table or ops.Named("", named.schema), kind, named.name)
+            yield Trace(thing, there=there, lenient=True, sure=False)
+
+
+def _enum(step: ops.Step) -> Iterator[Trace]:
+    match step.does:
+        case ops.CreateEnum(enum, labels, lenient):
+            yield Trace(_type(enum), there=True, lenient=lenient)
+            for label in labels or ():
+                yield Trace(_label(enum, label), there=True, lenient=lenient)
+        case ops.DropEnum(enum, lenient):
+            yield Trace(_type(enum), there=False, lenient=lenient)
+        case ops.RenameEnum(enum, new):
+            yield Trace(_type(enum), there=False)
+            yield Trace(_type(new), there=True)
+        case ops.AddLabel(enum, label, lenient):
+            yield Trace(_label(enum, label), there=True, lenient=lenient)
+        case ops.RenameLabel(enum, label, new):
+            yield Trace(_label(enum, label), there=False)
+            yield Trace(_label(enum, new), there=True)
+
+
+def _table_made(made: ops.CreateTable) -> Iterator[Trace]:
+    yield Trace(_table(made.table), there=True, lenient=made.lenient)
+    for column in made.columns:
+        yield Trace(_on(made.table, "column", column.name), there=True, lenient=made.lenient, implied=True)
+        yield from _type_made(column)
+    for trace in (*_named(made.table, made.constraints, lenient=True), *_indexes(made.indexes, lenient=True)):
+        yield trace._replace(lenient=made.lenient, implied=True)
+
+
+def _type_made(column: ops.Column) -> Iterator[Trace]:
+    """A type that comes with the first table that uses it."""
+    enum = column.type.enum if column.type else None
+    if enum is None or enum.name is None or not (enum.creates and enum.native):
+        return
+    yield Trace(_type(enum.name), there=True, lenient=True, implied=True)
+    for label in enum.labels or ():
+        yield Trace(_label(enum.name, label), there=True, lenient=True, implied=True)
+
+
+def _named(table: ops.Named, constraints: Iterable[ops.Constraint], *, lenient: bool) -> Iterator[Trace]:
+    for constraint in constraints:
+        # The name of a primary key is not kept everywhere.
+        if constraint.name and constraint.kind != "primary key":
+            thing = _on(table, "constraint", constraint.name)
+            fragile = constraint.kind in ("check", "exclude")
+            yield Trace(thing, there=True, lenient=lenient, columns=constraint.columns, fragile=fragile)
+
+
+def _indexes(indexes: Iterable[ops.Index], *, lenient: bool) -> Iterator[Trace]:
+    for index in indexes:
+        if index.name:
+            columns = () if index.words else index.columns
+            thing, fragile = _on(index.table, "index", index.name), index.computed or index.partial
+            yield Trace(thing, there=True, lenient=lenient, columns=columns, fragile=fragile)
+
+
+def _whole(thing: Thing) -> Thing:
+    """The table that a thing is, or is a part of."""
+    return thing if thing.kind == "table" else Thing("table", thing.of, "", thing.schema)
+
+
+def _table(table: ops.Named) -> Thing:
+    return Thing("table", table.name, "", table.schema or "")
+
+
+def _on(table: ops.Named, kind: ThingKind, name: str) -> Thing:
+    return Thing(kind, name, table.name, table.schema or "")
+
+
+def _type(enum: ops.Named) -> Thing:
+    return Thing("type", enum.name, "", enum.schema or "")
+
+
+def _label(enum: ops.Named, label: str) -> Thing:
+    return Thing("label", label, enum.name, enum.schema or "")
+
+
+def _shown(step: ops.Step) -> str:
+    """An operation that leaves no trace, for the person who is asked about it."""
+    text = getattr(step.does, "text", "")
+    if text:
+        return str(text)
+    on = [str(value) for value in (getattr(step.does, name, None) for name in ("table", "column", "name")) if value]
+    return f"{step.call}({', '.join(on)})"

@@ -1,0 +1,510 @@
+"""Which revisions a database has really been through, by what its schema shows.
+
+A table that is renamed keeps what stands on it, so such a thing is looked for under every name of its table. Where two
+tables have ever had one name and one of them was renamed, what stands on them can't be told apart: it is left out.
+
+Rows claim; things bear witness. A table that exists bears witness for the revision that makes it, unless another
+revision may have made it too, or taken it away again. So for each thing all revisions are considered that touch it:
+every selection of them that could have run without an error and would leave the thing as it is found. What all of these
+selections have in common is shown; nothing else is.
+
+A statement that was not understood may take away anything that is there when it runs. It may bring back or make
+anything, too, as long as the rest of the chain can still run afterwards. That it has run is believed of the rows.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from enum import Enum
+from itertools import compress, product
+from typing import Literal, NamedTuple
+
+from onehead.databases.schema_effects import Dialect, Thing, Trace, Traces
+from onehead.databases.states import parents_first
+from onehead.revisions.graph import Graph
+
+MOST_TOUCHES = 8
+"""A thing that more revisions touch bears no witness: selections grow with the power of two."""
+
+
+class Touch(NamedTuple):
+    """What one revision does to one thing.
+
+    Attributes:
+        revision: which.
+        place: of the revision in the chain, parents first.
+        traces: in order; `None` stands for statements in between that could not be read.
+    """
+
+    revision: str
+    place: int
+    traces: tuple[Trace | None, ...]
+
+
+class Touched(NamedTuple):
+    """One thing: who touches it, parents first, and under which names it may be found."""
+
+    touches: tuple[Touch, ...]
+    names: tuple[Thing, ...]
+
+
+def touched_things(graph: Graph, traces: Mapping[str, Traces]) -> list[Touched]:
+    """Every thing of a chain whose presence may tell something."""
+    place = {id_: n for n, id_ in enumerate(parents_first(graph, graph.revisions))}
+    order = [id_ for id_ in place if id_ in traces]
+    book = _Book(_Names(traces[id_] for id_ in order))
+    for id_ in order:
+        book.enter(traces[id_])
+    touches: dict[Thing, dict[str, list[Trace | None]]] = {key: {} for key in book.things}
+    for id_ in order:
+        for key, deed in book.deeds(traces[id_]):
+            touches[key].setdefault(id_, []).append(deed)
+    return [
+        Touched(
+            tuple(Touch(id_, place[id_], tuple(deeds)) for id_, deeds in touched.items()),
+            book.names.of(book.things[key]),
+        )
+        for key, touched in touches.items()
+        if len(touched) <= MOST_TOUCHES
+    ]
+
+
+class _Book:
+    """The things of a chain, and what comes and goes with what.
+
+    Attributes:
+        names: of its tables.
+        things: key → the thing as it was first written.
+    """
+
+    def __init__(self, names: _Names) -> None:
+        self.names = names
+        self.things: dict[Thing, Thing] = {}
+        self._below: defaultdict[Thing, list[Thing]] = defaultdict(list)
+        self._made: defaultdict[Thing, list[Trace]] = defaultdict(list)
+        self._namesakes: defaultdict[tuple[str, str, str], list[Thing]] = defaultdict(list)
+
+    def enter(self, traces: Traces) -> None:
+        """Take down what one revision makes or takes away by itself."""
+        for trace in traces.left:
+            key = self.names.key(trace.thing)
+            if trace.there:
+                self._made[key].append(trace)
+            if trace.implied or key in self.things or self.names.are_confused(trace.thing):
+                continue
+            if key.kind == "constraint" and not key.of:
+                continue  # without its table it can't be looked for
+            self.things[key] = trace.thing
+            if key.kind not in ("table", "type"):
+                self._below[_owner(key)].append(key)
+            self._namesakes[key.kind, key.schema, key.name].append(key)
+
+    def deeds(self, traces: Traces) -> Iterator[tuple[Thing, Trace | None]]:
+        """What one revision does to which thing, in order; unread statements only between what was read."""
+        met: set[Thing] = set()
+        unread = [each.at for each in traces.untraced if each.unread]
+        since: dict[Thing, int] = {}
+        for at, trace in enumerate(traces.left):
+            for key, touch in self._touched(trace, traces):
+                if any(since.get(key, 0) <= each <= at for each in unread):
+                    yield key, None
+                met.add(key)
+                since[key] = at + 1
+                yield key, touch
+        for key in met:
+            if any(since[key] <= each for each in unread):
+                yield key, None
+        for table in traces.rebuilt:
+            for key in self._below[self.names.group(table)]:
+                if any(trace.fragile for trace in self._made[key]):
+                    yield key, self._perhaps_gone(key)
+
+    def _touched(self, trace: Trace, traces: Traces) -> Iterator[tuple[Thing, Trace]]:
+        """What one trace touches: its own thing, and what goes with it."""
+        key = self.names.key(trace.thing)
+        if key.kind in ("index", "constraint"):
+            # `DROP INDEX` and `ALTER INDEX` need not name the table.
+            for namesake in self._namesakes[key.kind, key.schema, key.name]:
+                if namesake == key or not (key.of and namesake.of):
+                    yield namesake, trace
+        elif key in self.things:
+            yield key, trace
+        if trace.there or any(_folded(old) == _folded(trace.thing) for old, _ in traces.renamed):
+            return
+        if key.kind in ("table", "type"):
+            for below in self._below[self.names.group(trace.thing)]:
+                yield below, Trace(self.things[below], there=False, lenient=True, sure=trace.sure, implied=True)
+        elif key.kind == "column":
+            for beside in self._below[_owner(key)]:
+                # An index or a constraint may go with its column, depending on the database.
+                if beside.kind in ("index", "constraint") and self._stands_on(beside, key):
+                    yield beside, self._perhaps_gone(beside)
+        if key.kind in ("table", "column"):
+            # An index of which only the name is known may stand on it.
+            yield from ((index, self._perhaps_gone(index)) for index in self._below[Thing("table", "", "", key.schema)])
+
+    def _stands_on(self, thing: Thing, column: Thing) -> bool:
+        columns = {name.casefold() for trace in self._made[thing] for name in trace.columns}
+        return not columns or column.name in columns or _owner(column) in self.names.with_renamed_columns
+
+    def _perhaps_gone(self, key: Thing) -> Trace:
+        return Trace(self.things[key], there=False, lenient=True, sure=False, implied=True)
+
+
+class _Names:
+    """Tables that are called differently at different times: one group for all names of a table.
+
+    Renamed types are not followed: their labels bear no witness.
+
+    Attributes:
+        with_renamed_columns: tables, by their first name, of which a column was renamed.
+    """
+
+    def __init__(self, all_traces: Iterable[Traces]) -> None:
+        self._first: dict[Thing, Thing] = {}
+        self._members: defaultdict[Thing, list[Thing]] = defaultdict(list)
+        self._types: set[Thing] = set()
+        self._confused: set[Thing] = set()
+        columns: set[Thing] = set()
+        held: dict[Thing, Thing] = {}  # a name → the first name of the table that has it now
+        given_up: set[Thing] = set()
+        for traces in all_traces:
+            renamed = {_folded(old): new for old, new in traces.renamed}
+            for trace in traces.left:
+                folded = _folded(trace.thing)
+                if folded.kind == "table" and trace.there and not trace.implied:
+                    self._given(folded, held.setdefault(folded, folded))
+                    if folded in given_up:
+                        self._confused.add(self._of(folded))
+                new = None if trace.there else renamed.get(folded)
+                if new is None:
+                    continue
+                if folded.kind == "type":
+                    self._types |= {folded, _folded(new)}
+                elif folded.kind == "column":
+                    columns.add(Thing("table", folded.of, "", folded.schema))
+                else:
+                    self._renamed(trace.thing, new, held)
+                    given_up = (given_up | {folded}) - {_folded(new)}
+        self.with_renamed_columns = {self._of(table) for table in columns}
+
+    def _renamed(self, old: Thing, new: Thing, held: dict[Thing, Thing]) -> None:
+        first = held.pop(_folded(old), _folded(old))
+        self._given(_folded(old), first)
+        self._members[first] = list(dict.fromkeys([*(self._members[first] or [old]), new]))
+        self._given(_folded(new), first)
+        held[_folded(new)] = first
+
+    def _given(self, name: Thing, first: Thing) -> None:
+        """A table gets a name; that another one has had it makes both of them doubtful."""
+        other = self._first.setdefault(name, first)
+        if other != first:
+            self._confused |= {other, first}
+
+    def key(self, thing: Thing) -> Thing:
+        """The thing under the first name of its table, in one case."""
+        folded = _folded(thing)
+        if thing.kind in ("table", "type", "label"):
+            return folded
+        table = self._of(Thing("table", folded.of, "", folded.schema))
+        return folded._replace(of=table.name, schema=table.schema)
+
+    def group(self, table: Thing) -> Thing:
+        """The first name of a table; any other thing as it is."""
+        return self._of(_folded(table))
+
+    def of(self, thing: Thing) -> tuple[Thing, ...]:
+        """The thing under all names of its table."""
+        if thing.kind in ("table", "type", "label"):
+            return (thing,)
+        members = self._members.get(self._of(_folded(Thing("table", thing.of, "", thing.schema))))
+        return (thing,) if not members else tuple(thing._replace(of=m.name, schema=m.schema) for m in members)
+
+    def are_confused(self, thing: Thing) -> bool:
+        """Whether its table, or its type, can't be told from another one."""
+        if thing.kind == "label":
+            return _folded(Thing("type", thing.of, "", thing.schema)) in self._types
+        if thing.kind in ("table", "type"):
+            return False
+        return self._of(_folded(Thing("table", thing.of, "", thing.schema))) in self._confused
+
+    def _of(self, folded: Thing) -> Thing:
+        return self._first.get(folded, folded)
+
+
+def _owner(key: Thing) -> Thing:
+    """The table that it stands on; one without a name where that is not known. Of a label its type."""
+    return Thing("type" if key.kind == "label" else "table", key.of, "", key.schema)
+
+
+def _folded(thing: Thing) -> Thing:
+    """In one case: names written as text are folded by the database, each kind in its own way; labels never are."""
+    name = thing.name if thing.kind == "label" else thing.name.casefold()
+    schema = "" if thing.schema == "public" else thing.schema.casefold()  # projects write both for the same place
+    return Thing(thing.kind, name, thing.of.casefold(), schema)
+
+
+Shown = Literal["applied", "absent", "partly", "untold"]
+"""`untold`: nothing in the schema tells whether the revision ran."""
+
+
+class Evidence(NamedTuple):
+    """What one thing shows about one revision.
+
+    Attributes:
+        thing: what was looked for.
+        there: it was found.
+        ran: what that shows: the revision has run, or it has not.
+        line: where the revision touches it.
+    """
+
+    thing: Thing
+    there: bool
+    ran: bool
+    line: int
+
+
+class Witnessed(NamedTuple):
+    """What a schema shows about one revision.
+
+    Attributes:
+        shown: the sum of it.
+        evidence: thing by thing.
+        empty: the revision does nothing at all (a merge), so nothing depends on whether it ran.
+    """
+
+    shown: Shown
+    evidence: tuple[Evidence, ...] = ()
+    empty: bool = False
+
+
+def things_to_look_for(graph: Graph, traces: Mapping[str, Traces]) -> tuple[Thing, ...]:
+    """Everything whose presence tells something, each once, sorted."""
+    return tuple(sorted({name for case in touched_things(graph, traces) for name in case.names}))
+
+
+def witnessed(
+    graph: Graph,
+    traces: Mapping[str, Traces],
+    seen: Mapping[Thing, bool],
+    claimed: Collection[str] = (),
+    *,
+    rolls_back: bool = True,
+) -> dict[str, Witnessed]:
+    """What the schema shows about each revision of a chain.
+
+    Args:
+        graph: the chain.
+        traces: revision → what it leaves; one without an entry may do anything.
+        seen: thing → whether it is there; a thing without an entry can't be seen in this database.
+        claimed: the revisions that have run, as the rows say.
+        rolls_back: an upgrade that fails leaves nothing behind; else a part of the next revisions may have run.
+    """
+    unread = _Unread(graph, traces, claimed, rolls_back=rolls_back)
+    found = [
+        (case, any(seen[name] for name in case.names))
+        for case in touched_things(graph, traces)
+        if all(name in seen for name in case.names)
+    ]
+    possible = [(case, there, unread.selections(case, there=there)) for case, there in found]
+    known: dict[str, bool] = {}
+    while True:
+        evidence: dict[str, list[Evidence]] = {}
+        for case, there, selections in possible:
+            for revision, each in _told(case, selections, known, there=there):
+                evidence.setdefault(revision, []).append(each)
+        told = {id_: found[0].ran for id_, found in evidence.items() if len({each.ran for each in found}) == 1}
+        # A contradiction can make an answer waver; what was told once is enough to go on with.
+        if told.keys() <= known.keys():
+            break
+        known = {**told, **known}
+    return {id_: _summed(evidence.get(id_, []), traces.get(id_)) for id_ in graph.revisions}
+
+
+def _summed(evidence: Sequence[Evidence], traces: Traces | None) -> Witnessed:
+    found = tuple(sorted(evidence, key=lambda e: (e.line, e.thing)))
+    match {e.ran for e in found}:
+        case ran if ran == {True}:
+            return Witnessed("applied", found)
+        case ran if ran == {False}:
+            return Witnessed("absent", found)
+        case ran if ran:
+            return Witnessed("partly", found)
+    return Witnessed("untold", (), traces is not None and not (traces.left or traces.untraced or traces.renamed))
+
+
+def _told(
+    case: Touched, selections: Sequence[tuple[bool, ...]], known: Mapping[str, bool], *, there: bool
+) -> Iterable[tuple[str, Evidence]]:
+    """What one thing shows about each revision that touches it, given what is known about the others."""
+    ids = [touch.revision for touch in case.touches]
+    for place, touch in enumerate(case.touches):
+        fitting = {
+            ran[place]
+            for ran in selections
+            if all(known.get(id_, ran[n]) == ran[n] for n, id_ in enumerate(ids) if n != place)
+        }
+        own = [trace for trace in touch.traces if trace is not None and not trace.implied]
+        if len(fitting) == 1 and own:
+            # What a table brings with it speaks through the table.
+            yield touch.revision, Evidence(own[-1].thing, there, fitting.pop(), own[-1].line)
+
+
+class _State(Enum):
+    """How a thing may be; `BROUGHT`: there because a statement that was not understood has made it."""
+
+    GONE = 0
+    THERE = 1
+    BROUGHT = 2
+
+
+class _Unread:
+    """The statements of a chain that were not understood: between which touches they ran, and what they allow."""
+
+    def __init__(
+        self, graph: Graph, traces: Mapping[str, Traces], claimed: Collection[str], *, rolls_back: bool
+    ) -> None:
+        ran, begun, waiting = [], [], []
+        for place, id_ in enumerate(parents_first(graph, graph.revisions)):
+            if id_ in traces and not any(each.unread for each in traces[id_].untraced):
+                continue
+            if id_ in claimed:
+                ran.append(place)
+                continue
+            waiting.append(place)
+            if not rolls_back and all(parent in claimed for parent in graph.parents(id_)):
+                begun.append(place)
+        self._ran, self._begun, self._waiting = ran, begun, waiting
+
+    def selections(self, case: Touched, *, there: bool) -> list[tuple[bool, ...]]:
+        """For each touch of a thing whether it ran: all possibilities after which the thing is as it was found."""
+        return [
+            ran
+            for ran in product((False, True), repeat=len(case.touches))
+            if self._is_possible(case.touches, ran, there=there)
+        ]
+
+    def _is_possible(self, touches: Sequence[Touch], ran: tuple[bool, ...], *, there: bool) -> bool:
+        states, last = _beginnings(touches), -1
+        for touch in compress(touches, ran):
+            states = _after(self._between(states, last, touch.place, touches, ran), touch.traces)
+            last = touch.place
+        states = self._between(states, last, None, touches, ran)
+        if not there:
+            return _State.GONE in states
+        return _State.THERE in states or (_State.BROUGHT in states and self._goes_on(touches, ran))
+
+    def _between(
+        self, states: set[_State], after: int, before: int | None, touches: Sequence[Touch], ran: tuple[bool, ...]
+    ) -> set[_State]:
+        """What statements that were not understood make of it, in revisions that are not selected themselves."""
+        if _any_between(self._ran, after, before, [touch.place for touch in touches]):
+            states = _anything(states)
+        if _any_between(self._begun, after, before, [touch.place for touch in compress(touches, ran)]):
+            states = states | _anything(states)
+        return states
+
+    def _goes_on(self, touches: Sequence[Touch], ran: tuple[bool, ...]) -> bool:
+        """Whether what has not run yet can, with the thing there: else a chain that works has not brought it."""
+        states, last, places = {_State.BROUGHT}, -1, [touch.place for touch in touches]
+        for touch in compress(touches, (not each for each in ran)):
+            if _any_between(self._waiting, last, touch.place, places):
+                states = states | _anything(states)
+            states, last = _after(states, touch.traces), touch.place
+        return bool(states)
+
+
+def _any_between(places: Sequence[int], after: int, before: int | None, besides: Sequence[int]) -> bool:
+    start = bisect_left(places, after + 1)
+    end = len(places) if before is None else bisect_left(places, before)
+    return any(places[at] not in besides for at in range(start, min(end, start + len(besides) + 1)))
+
+
+def _beginnings(touches: Sequence[Touch]) -> set[_State]:
+    """How the thing may have been before any revision: who makes it found nothing."""
+    first = next(trace for touch in touches for trace in touch.traces if trace is not None)
+    return {_State.GONE} if first.there and first.sure and not first.lenient else {_State.GONE, _State.THERE}
+
+
+def _after(states: set[_State], traces: Iterable[Trace | None]) -> set[_State]:
+    """How the thing may be after one revision; empty where it can't have run without an error."""
+    for trace in traces:
+        if trace is None:
+            states = _anything(states)
+        else:
+            after = set(_made(states, trace))
+            states = after if trace.sure else states | after
+    return states
+
+
+def _made(states: set[_State], trace: Trace) -> Iterator[_State]:
+    for state in states:
+        if (state != _State.GONE) == trace.there:
+            if trace.lenient:
+                yield state
+        else:
+            yield _State.THERE if trace.there else _State.GONE
+
+
+def _anything(states: set[_State]) -> set[_State]:
+    """What a statement that was not understood may make of it."""
+    return states | {_State.GONE} | ({_State.BROUGHT} if _State.GONE in states else set())
+
+
+_THERE: dict[str, dict[str, str]] = {
+    "postgresql": {
+        "table": 'relation "{name}" already exists',
+        "index": 'relation "{name}" already exists',
+        "column": 'column "{name}" of relation "{of}" already exists',
+        "constraint": 'constraint "{name}" for relation "{of}" already exists',
+        "type": 'type "{name}" already exists',
+        "label": 'enum label "{name}" already exists',
+    },
+    "sqlite": {
+        "table": "table {name} already exists",
+        "index": "index {name} already exists",
+        "column": "duplicate column name: {name}",
+    },
+    "mariadb": {
+        "table": "Table '{name}' already exists",
+        "column": "Duplicate column name '{name}'",
+        "index": "Duplicate key name '{name}'",
+    },
+}
+_GONE: dict[str, dict[str, str]] = {
+    "postgresql": {
+        "table": 'table "{name}" does not exist',
+        "index": 'index "{name}" does not exist',
+        "column": 'column "{name}" of relation "{of}" does not exist',
+        "constraint": 'constraint "{name}" of relation "{of}" does not exist',
+        "type": 'type "{name}" does not exist',
+    },
+    "sqlite": {
+        "table": "no such table: {name}",
+        "index": "no such index: {name}",
+        "column": 'no such column: "{name}"',
+    },
+    "mariadb": {
+        "table": "Unknown table '{name}'",
+        "index": "Can't DROP INDEX `{name}`; check that it exists",
+        "column": "Can't DROP COLUMN `{name}`; check that it exists",
+    },
+}
+
+
+def would_say(evidence: Sequence[Evidence], dialect: Dialect) -> str:
+    """The error of the first statement that can't be done again, without what the driver puts around it.
+
+    Where its words are not known, what is there or gone already.
+    """
+    first = next((each for each in evidence if each.ran), None)
+    if first is None:
+        return ""
+    thing = first.thing
+    texts = (_THERE if first.there else _GONE)["mariadb" if dialect == "mysql" else dialect]
+    pattern = texts.get(thing.kind, "")
+    if not pattern:
+        return f"{thing} is {'there' if first.there else 'gone'} already"
+    return pattern.format(name=thing.name, of=thing.of)

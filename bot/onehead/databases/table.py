@@ -1,0 +1,470 @@
+"""The state table: what each fix does to each database that may exist, wrong ones and edited chains included.
+
+Rows that fit one chain and not another, such as those of both sides after one was moved onto the other, are no matter
+of this module: before the move they were consistent, so they stand in the table of every fix.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import replace
+from types import MappingProxyType
+from typing import NamedTuple
+
+from onehead.databases.model import Account, Ailment, Omitted, State, StateRow, StateTable, UnderFix
+from onehead.databases.remedy import remedy, typed
+from onehead.databases.reported import Standpoint
+from onehead.databases.states import (
+    THE_MERGE,
+    Database,
+    Databases,
+    Fix,
+    Outcome,
+    Target,
+    as_published,
+    databases_of,
+    parents_first,
+    rows_of,
+    with_rows,
+)
+from onehead.databases.upgrade import Deployed, cropped, neighbourhood, upgrade
+from onehead.plan.facts import Facts
+from onehead.plan.findings import Code, Finding
+from onehead.plan.forks import Fork, forks_of
+from onehead.plan.plans import Move
+from onehead.plan.repairs import BEFORE, NotMovable, merge_steps, moves_for
+from onehead.revisions.graph import Graph
+from onehead.revisions.model import Environment, Revision
+
+
+def as_it_is(graph: Graph) -> Fix:
+    """Nothing is done."""
+    return Fix("none", graph)
+
+
+def merging(facts: Facts, fork: Fork, id_: str = THE_MERGE) -> Fix:
+    """A merge revision of all heads, the target's last; or several in a row, the last of them with the id."""
+    old = [head for head in fork.heads if facts.head is None or head in facts.target]
+    parents = (*(head for head in fork.heads if head not in old), *old)
+    steps = merge_steps(facts.merged, parents)
+    merges: list[Revision] = []
+    for left, step in zip(reversed(range(len(steps))), steps, strict=True):
+        own, path = (f"{id_} {left}", f"~merge {left}") if left else (id_, "~merge")
+        before = merges[-1].id if merges else ""
+        merges.append(Revision(own, tuple(before if parent == BEFORE else parent for parent in step), path, ""))
+    return Fix("merge", facts.merged.replaced(merges))
+
+
+def moving(graph: Graph, head: str, onto: str) -> Fix | None:
+    """The side under `head` moved by its roots onto the other head; `None` where that leaves no single line."""
+    begun = roots(graph, head, onto)
+    after = moved(graph, [Move(root, graph.revisions[root].parents, (onto,)) for root in begun])
+    if after.cycles or set(after.heads) != set(graph.heads) - {onto}:
+        return None
+    return Fix("reparent", after, tuple(begun), onto)
+
+
+def roots(graph: Graph, head: str, onto: str) -> list[str]:
+    """The revisions that a side begins with: those under one head and not under the other that follow none of it."""
+    side = graph.ancestors(head) - graph.ancestors(onto)
+    return sorted(id_ for id_ in side if side.isdisjoint(graph.parents(id_)))
+
+
+def both_directions(graph: Graph, fork: Fork) -> list[Fix]:
+    """Each side of a fork between two heads moved onto the other; the judged branch's own side first."""
+    if len(fork.heads) != 2:
+        return []
+    first, second = sorted(fork.heads, key=lambda head: head not in fork.new)
+    return [fix for fix in (moving(graph, first, second), moving(graph, second, first)) if fix is not None]
+
+
+def under_new_ids(fix: Fix, new_ids: Mapping[str, str]) -> Fix:
+    """The same, after what it moves was given new ids (by the old ones)."""
+    along = fix.graph.descendants(*fix.moved) if new_ids else frozenset()
+    renamed = {old: new for old, new in new_ids.items() if old in along}
+
+    def named(id_: str) -> str:
+        return renamed.get(id_, id_)
+
+    graph = Graph(
+        (
+            revision._replace(
+                id=named(revision.id),
+                parents=tuple(map(named, revision.parents)),
+                depends_on=tuple(map(named, revision.depends_on)),
+            )
+            for revision in fix.graph
+        ),
+        fix.graph.unreadable,
+    )
+    return replace(fix, graph=graph, new_ids=renamed)
+
+
+def moved(graph: Graph, moves: Iterable[Move]) -> Graph:
+    """The chain after some revisions got other parents."""
+    return graph.replaced(graph.revisions[move.revision]._replace(parents=move.new_parents) for move in moves)
+
+
+MOST_CONSIDERED = 40
+"""Databases that are looked at, beside the known ones."""
+
+MOST_WALKED = 1000
+"""Revisions of a chain up to which databases far below its heads are looked at: Alembic's own walk is quadratic."""
+
+
+def edited_table(facts: Facts, findings: Iterable[Finding], known: Iterable[Standpoint] = ()) -> StateTable | None:
+    """Which databases do not get well through the first upgrade after the branch has landed; `None` where all do.
+
+    Looked at are databases that went through the target's chain and stand at its heads, at a revision that is edited
+    or just beneath one, and all known ones, which are told of however they fare.
+
+    Args:
+        facts: the environment.
+        findings: those about it.
+        known: where databases stand.
+    """
+    edited = [id_ for f in findings if f.code is Code.HISTORY_EDITED for id_ in f.revisions if id_ in facts.target]
+    if facts.head is None or not edited:
+        return None
+    here: dict[tuple[str, ...], tuple[str, ...]] = {}
+    for each in sorted(known):
+        here[each.rows] = (*here.get(each.rows, ()), each.database)
+    target: Target = "head" if len(facts.merged.heads) <= 1 else "heads"
+    after = Deployed(facts.merged)
+    grouped: dict[object, list[tuple[tuple[str, ...], Outcome]]] = {}
+    for rows in dict.fromkeys((*here, *_places(facts.target, edited))):
+        outcome = upgrade(after, with_rows(facts.target, rows), target)
+        if rows in here or outcome.kind != "ok":
+            # Of an error the kind counts, and not the id in it.
+            alike = (outcome.kind, outcome.lost, outcome.again, (outcome.error or "").partition(" ")[0])
+            grouped.setdefault(rows if rows in here else alike, []).append((rows, outcome))
+    found = [
+        StateRow(tuple(rows for rows, _ in group), (group[0][1],), here.get(group[0][0], ()))
+        for group in grouped.values()
+    ]
+    found.sort(key=lambda row: not row.here)
+    return StateTable(Fork(facts.merged.heads, (), (), "head"), ("edited",), tuple(found), 0) if found else None
+
+
+def _places(graph: Graph, edited: list[str]) -> list[tuple[str, ...]]:
+    heads = [tuple(graph.heads)] if graph.heads else []
+    if len(graph) > MOST_WALKED:
+        return heads
+    near = [id_ for each in edited for id_ in (each, *graph.parents(each))]
+    return [*heads, *((id_,) for id_ in dict.fromkeys(near))][:MOST_CONSIDERED]
+
+
+NO_FILE = "(an id that no file has)"
+"""Stands for a row that no file declares: no real id has parentheses."""
+
+MOST_HEADS = 4
+"""Of a fork with more heads, so many serve as examples."""
+
+
+class Corrupt(NamedTuple):
+    """One such database.
+
+    Attributes:
+        ailment: what is wrong with it, by the name that a doctor gives it.
+        database: its rows, and what it really went through; nothing where a row leaves that open.
+    """
+
+    ailment: Ailment
+    database: Database
+
+
+def corrupt_databases(graph: Graph, fork: Fork, merge: str, *, merged: bool) -> tuple[Corrupt, ...]:
+    """Examples of every kind, for each side of a fork.
+
+    Args:
+        graph: the chain as the databases have known it, with all sides of the fork.
+        fork: the heads and the parting point.
+        merge: id of the revision that joins the heads where they are merged; `THE_MERGE` while it is not chosen.
+        merged: the fix that is told about is that one.
+    """
+    return tuple(dict.fromkeys(_Examples(graph, fork, merge, merged=merged).found()))
+
+
+class _Examples:
+    def __init__(self, graph: Graph, fork: Fork, merge: str, *, merged: bool) -> None:
+        self._graph = graph
+        self._fork = fork
+        self._merge = merge
+        self._merged = merged
+        self._below = {head: graph.ancestors(head) for head in fork.heads[:MOST_HEADS]}
+        self._shared = frozenset.intersection(*(graph.ancestors(head) for head in fork.heads))
+        self._everything = graph.ancestors(*fork.heads)
+
+    def found(self) -> Iterator[Corrupt]:
+        for ailment, databases in (
+            (Ailment.UNKNOWN_ROW, self._unknown()),
+            (Ailment.REPEATED_ROW, self._repeated()),
+            (Ailment.OVERLAPPING_ROWS, self._overlapping()),
+            (Ailment.NO_ROWS, self._emptied()),
+            (Ailment.AHEAD, self._ahead()),
+            (Ailment.LOST, self._never_run()),
+        ):
+            for rows, applied in databases:
+                yield Corrupt(ailment, Database(tuple(sorted(rows)), applied))
+
+    def _unknown(self) -> Iterator[tuple[tuple[str, ...], frozenset[str]]]:
+        """Alone and beside another; and the merge's own row, where it was deployed and then taken back."""
+        yield (NO_FILE,), frozenset()
+        yield (self._fork.heads[0], NO_FILE), frozenset()
+        if not self._merged and self._merge != THE_MERGE:
+            yield (self._merge,), self._everything
+
+    def _repeated(self) -> Iterator[tuple[tuple[str, ...], frozenset[str]]]:
+        """The table has lost its primary key, and somebody wrote what was there."""
+        for row in (*self._fork.points, *self._below):
+            yield (row, row), self._graph.ancestors(row)
+
+    def _overlapping(self) -> Iterator[tuple[tuple[str, ...], frozenset[str]]]:
+        """A row beside its own ancestor: written by hand, or left behind when an id was made longer."""
+        for head, below in self._below.items():
+            side = below - self._shared
+            roots = sorted(id_ for id_ in side if not side.intersection(self._graph.parents(id_)))
+            for under in (*self._fork.points, *roots):
+                if under != head:
+                    yield (under, head), below
+        if self._merged and self._merge != THE_MERGE:
+            yield (self._fork.heads[0], self._merge), self._everything | {self._merge}
+
+    def _emptied(self) -> Iterator[tuple[tuple[str, ...], frozenset[str]]]:
+        """The tables are there, and no row: a table that was cleared, a dump without it, `create_all`."""
+        for there in (self._shared, self._everything):
+            if there:
+                yield (), there
+
+    def _ahead(self) -> Iterator[tuple[tuple[str, ...], frozenset[str]]]:
+        """More is there than is recorded: stamped too low, or an upgrade that stopped half-way and stayed so."""
+        at = rows_of(self._graph, self._shared)
+        for below in (*self._below.values(), self._everything):
+            if at:
+                yield at, below
+        for below in self._below.values():
+            yield rows_of(self._graph, below), self._everything
+
+    def _never_run(self) -> Iterator[tuple[tuple[str, ...], frozenset[str]]]:
+        """Stamped without having run: it looks like a way out of a crash, and is the worst."""
+        yield rows_of(self._graph, self._everything), self._shared
+
+
+MOST_STATES = 200
+"""States computed per fork; more are counted and left out, never silently."""
+
+MOST_FORKS = 10
+"""Forks of one environment that are told of."""
+
+FEW_STATES = 10
+"""Up to so many states each has a line of its own; more are grouped by what happens to them."""
+
+_WORST_FIRST = {"loss": 0, "repeat": 1, "error": 2, "ok": 3}
+
+
+def accounts(
+    facts: Facts,
+    rows: tuple[str, ...] | None = None,
+    merges: Mapping[frozenset[str], str] | None = None,
+    known: Iterable[Standpoint] = (),
+    new_ids: Mapping[str, str] = MappingProxyType({}),
+) -> tuple[Account, ...]:
+    """One account per fork of an environment; without a fork, one of the given rows alone.
+
+    Args:
+        facts: the environment.
+        rows: only this content of `alembic_version`; `None` for every consistent one.
+        merges: heads → id of the merge revision that would join them, where it is known.
+        known: databases of this environment; each gets a state, whatever its rows are.
+        new_ids: old id → new one, of what a re-parent of the judged branch renames.
+    """
+    names, here = merges or {}, _by_rows(known)
+    forks = _forks(facts)
+    found = [
+        _account(facts, fork, rows, names.get(frozenset(fork.heads), THE_MERGE), here, new_ids)
+        for fork in forks[:MOST_FORKS]
+    ]
+    if len(forks) > MOST_FORKS:
+        last = found[-1]
+        found[-1] = replace(last, omitted=last.omitted._replace(forks=len(forks) - MOST_FORKS))
+    if found or rows is None:
+        return tuple(found)
+    target: Target = "head" if len(facts.merged.heads) <= 1 else "heads"
+    near = neighbourhood(facts.merged, Fork(facts.merged.heads, (), (), "target"), rows)
+    database = as_published(facts.target, facts.merged, with_rows(near.graph, rows))
+    fix = as_it_is(near.graph)
+    state = _state(_Chain(fix, target, facts.environment), database, (), here=here.get(database.rows, ()))
+    return (Account(None, (), target, (UnderFix(fix, (state,)),), omitted=Omitted(near.left_out)),)
+
+
+def state_tables(
+    facts: Facts, known: Iterable[Standpoint] = (), new_ids: Mapping[str, str] = MappingProxyType({})
+) -> tuple[StateTable, ...]:
+    """One table per fork that the judged side brings; each known database of the environment has its place in it.
+
+    Args:
+        facts: the environment.
+        known: where databases stand.
+        new_ids: old id → new one, of what a re-parent of the judged branch renames.
+    """
+    here = _by_rows(known)
+    forks = [fork for fork in _forks(facts) if facts.head is None or fork.introduced_by == "head"]
+    return tuple(_table(facts, fork, here, new_ids) for fork in forks[:MOST_FORKS])
+
+
+_Here = Mapping[tuple[str, ...], tuple[str, ...]]
+"""Rows → names of the known databases that hold just these."""
+
+
+def _by_rows(known: Iterable[Standpoint]) -> _Here:
+    found: dict[tuple[str, ...], tuple[str, ...]] = {}
+    for each in sorted(known):
+        found[each.rows] = (*found.get(each.rows, ()), each.database)
+    return found
+
+
+def _forks(facts: Facts) -> tuple[Fork, ...]:
+    return forks_of(facts)
+
+
+def _target(facts: Facts, fork: Fork) -> Target:
+    """Where other heads are meant to stay, deploys can only run `upgrade heads`."""
+    return "head" if len(facts.merged.heads) == len(fork.heads) else "heads"
+
+
+def _account(
+    facts: Facts, fork: Fork, rows: tuple[str, ...] | None, merge: str, here: _Here, new_ids: Mapping[str, str]
+) -> Account:
+    target = _target(facts, fork)
+    near = neighbourhood(facts.merged, fork, rows or [row for held in here for row in held])
+    graph, heads = near.graph, len(fork.heads)
+    directions = [
+        # Only the judged branch's own revisions are ever renamed.
+        fix if fix.onto in fork.new else under_new_ids(fix, new_ids)
+        for fix in both_directions(graph, near.fork)
+        if _is_whole(facts.merged, fork, fix)
+    ]
+    fork = near.fork
+    databases = _databases(facts, graph, fork)
+    shared = frozenset.intersection(*(graph.ancestors(head) for head in fork.heads))
+    told = []
+    for fix in (as_it_is(graph), merging(facts._replace(merged=graph), fork, merge), *directions):
+        chain = _Chain(fix, target, facts.environment)
+        if rows is not None:
+            asked = as_published(facts.target, facts.merged, with_rows(graph, rows))
+            state = _state(chain, asked, databases.above, here=here.get(asked.rows, ()))
+            told.append(UnderFix(fix, (state,)))
+            continue
+        states = [
+            _state(chain, database, databases.above, here=here.get(database.rows, ()))
+            for database in (*databases.found, *_more(facts, graph, here, databases.found))
+        ]
+        corrupt = [
+            _state(chain, database, databases.above, ailment)
+            for ailment, database in corrupt_databases(graph, fork, merge, merged=fix.kind == "merge")
+        ]
+        states.sort(key=lambda state: (_WORST_FIRST[state.outcome.kind], len(state.rows), state.rows))
+        told.append(UnderFix(fix, tuple(states), tuple(corrupt)))
+    return Account(
+        fork,
+        tuple(tuple(parents_first(graph, graph.ancestors(head) - shared)) for head in fork.heads),
+        target,
+        tuple(told),
+        databases.left_out + near.above if rows is None else 0,
+        Omitted(near.left_out, heads - len(fork.heads)),
+    )
+
+
+def _is_whole(graph: Graph, fork: Fork, fix: Fix) -> bool:
+    """Whether a re-parent that was made of what is near the fork moves all that it has to."""
+    return all(list(fix.moved) == roots(graph, head, fix.onto or "") for head in fork.heads if head != fix.onto)
+
+
+def _databases(facts: Facts, graph: Graph, fork: Fork) -> Databases:
+    """Those of the fork; a database whose rows are the target's has gone the target's way."""
+    found = databases_of(graph, fork, MOST_STATES)
+    return replace(found, found=tuple(as_published(facts.target, facts.merged, each) for each in found.found))
+
+
+def _more(facts: Facts, graph: Graph, here: _Here, found: tuple[Database, ...]) -> tuple[Database, ...]:
+    """Known databases that stand where no consistent one of this fork does: further down, or out of order."""
+    listed = {database.rows for database in found}
+    fresh = (with_rows(graph, rows) for rows in here if rows not in listed)
+    return tuple(as_published(facts.target, facts.merged, each) for each in fresh)
+
+
+class _Chain:
+    """A chain after a fix, deployed: what becomes of databases there."""
+
+    def __init__(self, fix: Fix, target: Target, environment: Environment) -> None:
+        self._fix = fix
+        self._environment = environment
+        self._deployed = Deployed(fix.graph)
+        self._target = target
+
+    def outcome(self, database: Database) -> Outcome:
+        return upgrade(self._deployed, self._fix.meets(database), self._target)
+
+    def ways_out(self, database: Database, *, is_sure: bool) -> tuple[str, ...]:
+        """A row that the fix itself has renamed is no riddle: what ran under the old id is known."""
+        named = all(row in self._fix.graph or row in self._fix.new_ids for row in database.rows)
+        ways = remedy(self._deployed, self._fix.meets(database), self._target, is_sure=is_sure or named)
+        return typed(self._environment, ways)
+
+
+def _state(
+    chain: _Chain,
+    database: Database,
+    above: tuple[str, ...],
+    ailment: Ailment | None = None,
+    *,
+    here: tuple[str, ...] = (),
+) -> State:
+    outcome = chain.outcome(database)
+    # Of the examples of corrupt databases it is known what has run, but where a row leaves that open.
+    is_sure = ailment is not None and bool(database.applied)
+    ways = () if outcome.kind == "ok" else chain.ways_out(database, is_sure=is_sure)
+    applied = tuple(id_ for id_ in above if id_ in database.applied)
+    return State(database.rows, applied, outcome, ways, ailment, here)
+
+
+def _table(facts: Facts, fork: Fork, here: _Here, new_ids: Mapping[str, str]) -> StateTable:
+    near = neighbourhood(facts.merged, fork, [row for held in here for row in held])
+    shown = near.graph if near.left_out else cropped(facts, fork).merged
+    fixes = _fixes(facts, shown, near.fork, new_ids)
+    databases = _databases(facts, near.graph, near.fork)
+    target = _target(facts, fork)
+    chains = [_Chain(fix, target, facts.environment) for fix in fixes]
+    few = len(databases.found) <= FEW_STATES
+    grouped: dict[tuple[object, ...], list[tuple[tuple[str, ...], tuple[Outcome, ...]]]] = {}
+    for database in databases.found:
+        outcomes = tuple(chain.outcome(database) for chain in chains)
+        alike = tuple((outcome.kind, outcome.lost, outcome.again, (outcome.error or "")[:24]) for outcome in outcomes)
+        lone = few or database.rows in here
+        grouped.setdefault((database.rows,) if lone else alike, []).append((database.rows, outcomes))
+    found = [StateRow(tuple(r for r, _ in group), group[0][1], here.get(group[0][0], ())) for group in grouped.values()]
+    more = _more(facts, near.graph, here, databases.found)
+    if more:
+        # These may stand beneath the fork, where the shortened chain knows nothing.
+        complete = [_Chain(fix, target, facts.environment) for fix in _fixes(facts, near.graph, near.fork, new_ids)]
+        found += [StateRow((d.rows,), tuple(chain.outcome(d) for chain in complete), here[d.rows]) for d in more]
+    found.sort(key=lambda row: not row.here)
+    left_out = databases.left_out + near.above
+    renamed = {old: new for fix in fixes for old, new in fix.new_ids.items()}
+    return StateTable(fork, tuple(fix.kind for fix in fixes), tuple(found), left_out, renamed)
+
+
+def _fixes(facts: Facts, graph: Graph, fork: Fork, new_ids: Mapping[str, str]) -> list[Fix]:
+    """Nothing, the merge, and the re-parent where the judged branch can be moved; under new ids where it gets some.
+
+    `graph` is what is looked at of the chain; what can be moved is a matter of the whole of it.
+    """
+    fixes = [as_it_is(graph), merging(facts._replace(merged=graph), fork)]
+    if fork.new:
+        with suppress(NotMovable):
+            moves = moves_for(facts.target, facts.merged, fork)
+            if all(move.revision in graph for move in moves):
+                begun = tuple(move.revision for move in moves)
+                fixes.append(under_new_ids(Fix("reparent", moved(graph, moves), begun), new_ids))
+    return fixes

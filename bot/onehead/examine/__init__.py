@@ -1,0 +1,1 @@
+"""One examination: read trees, judge, plan, write the repair. What every entry point shares."""

@@ -1,0 +1,398 @@
+"""Where else the revisions of a branch are, and who has run them: what decides between re-parent and merge.
+
+When a target moves, hundreds of branches are judged in one run, and each of them asks what all the others hold.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from functools import cached_property
+
+from onehead.databases.reported import proof_of
+from onehead.examine import naming
+from onehead.examine.ledger import Ledger, read_ledger
+from onehead.examine.read import Memory
+from onehead.gitrepo.git import Git
+from onehead.gitrepo.history import Holding, Presence, presence, published_refs
+from onehead.gitrepo.refs import Ref, current_branch, describe, is_ancestor, is_shallow, reached, reaching
+from onehead.gitrepo.tree import read
+from onehead.plan.decide import repairable
+from onehead.plan.facts import Evidence, Facts
+from onehead.plan.policy import Policy
+from onehead.plan.verdict import Point
+from onehead.revisions.model import Revision
+from onehead.revisions.parse import MAX_BYTES, parse, revision_of
+from onehead.revisions.path_hints import is_revision_file
+
+_OURS = re.compile(rf"refs/(?:heads|remotes/[^/]+)/{naming.BRANCHES}")
+
+
+class Standing:
+    """Which refs hold which revisions, those of one known commit aside.
+
+    By tree, not by ref: thousands of refs share some hundred trees, and each tree may hold hundreds of revisions.
+    """
+
+    def __init__(self, holdings: Iterable[Holding], revisions: Mapping[str, list[Revision]]) -> None:
+        """Index what was found; `files` has one file for each id.
+
+        Args:
+            holdings: refs and the trees that they have.
+            revisions: object id of a tree → the revisions in it that count.
+        """
+        self._holdings = list(holdings)
+        self._places: dict[str, list[int]] = defaultdict(list)
+        for place, holding in enumerate(self._holdings):
+            for tree in holding.directories.values():
+                self._places[tree].append(place)
+        self.files: dict[str, Revision] = {}
+        self._by_id: dict[str, list[str]] = defaultdict(list)
+        self._by_blob: dict[str, list[str]] = defaultdict(list)
+        self._by_name: dict[str, set[str]] = defaultdict(set)
+        self._merges: dict[str, list[Revision]] = defaultdict(list)
+        for tree in self._places:
+            for revision in revisions[tree]:
+                self.files.setdefault(revision.id, revision)
+                self._by_id[revision.id].append(tree)
+                self._by_blob[revision.blob].append(tree)
+                for name in (revision.id, revision.path.rpartition("/")[2].removesuffix(".py")):
+                    self._by_name[name].add(tree)
+                if len(revision.parents) > 1:
+                    self._merges[tree].append(revision)
+
+    def with_id(self, id_: str) -> list[Holding]:
+        """Refs that hold a revision of this id, by name."""
+        return self._with(self._by_id.get(id_, ()))
+
+    def with_blob(self, blob: str) -> list[Holding]:
+        """Refs that hold a revision file of this very content, by name."""
+        return self._with(self._by_blob.get(blob, ()))
+
+    def merges(self) -> Iterator[tuple[Revision, Holding]]:
+        """Every merge revision with every ref that holds it, by name of the ref."""
+        for holding in self._holdings if self._merges else ():
+            for tree in holding.directories.values():
+                yield from ((revision, holding) for revision in self._merges.get(tree, ()))
+
+    def names(self, counts: Callable[[Holding], bool]) -> frozenset[str]:
+        """Ids and file stems of revisions on any ref that counts."""
+        counted = {tree for holding in self._holdings if counts(holding) for tree in holding.directories.values()}
+        return frozenset(name for name, trees in self._by_name.items() if not counted.isdisjoint(trees))
+
+    def _with(self, trees: Iterable[str]) -> list[Holding]:
+        return [self._holdings[place] for place in sorted({place for tree in trees for place in self._places[tree]})]
+
+
+class Others:
+    """The refs of one repository as they were when the first question was asked."""
+
+    def __init__(
+        self,
+        git: Git,
+        memory: Memory,
+        *,
+        own: Collection[str] = (),
+        more: Collection[Ref] = (),
+        unseen: str | None = None,
+    ) -> None:
+        """Look at nothing yet.
+
+        Args:
+            git: the repository.
+            memory: what was parsed before.
+            own: full names of refs that are the judged branch's own, beside those that bear its name.
+            more: refs that the remote has for commits of this clone.
+            unseen: why not everything on the remote could be looked at, empty where it could; `None`: as far as the
+                clone itself tells.
+        """
+        self.git = git
+        self.own = own
+        self._memory = memory
+        self._more = more
+        self._unseen = unseen
+        self._standing: dict[tuple[frozenset[str], bool, frozenset[str]], Standing] = {}
+        self._present: dict[tuple[frozenset[str], bool], Presence] = {}
+
+    @cached_property
+    def refs(self) -> list[Ref]:
+        """All of them, by name, those of pull requests by number."""
+        return list(dict.fromkeys((*published_refs(self.git), *self._more)))
+
+    @cached_property
+    def tips(self) -> dict[str, list[Ref]]:
+        """Commit → the refs that point to it."""
+        found: dict[str, list[Ref]] = defaultdict(list)
+        for ref in self.refs:
+            found[ref.sha].append(ref)
+        return found
+
+    def is_ours(self, ref: Ref) -> bool:
+        """Whether a ref shows a repair of ours and no work of a person."""
+        return ref.sha in self._repairs or (ref.name.startswith("refs/pull/") and ref.sha in self._written)
+
+    @cached_property
+    def _repairs(self) -> frozenset[str]:
+        return frozenset(ref.sha for ref in self.refs if is_repair(ref.name))
+
+    @cached_property
+    def _written(self) -> frozenset[str]:
+        """Of the commits of pull requests, those that we wrote.
+
+        Forgejo keeps `refs/pull/N/head` forever, also of a repair that was closed and whose branch is gone.
+        """
+        pulls = [ref.sha for ref in self.refs if ref.name.startswith("refs/pull/")]
+        return self._ours_among(pulls)
+
+    @cached_property
+    def _tips_of_ours(self) -> frozenset[str]:
+        """Of the commits of branches, those that we wrote: repairs under whatever name, and branches that took one."""
+        return self._ours_among([ref.sha for ref in self.refs if ref.name.startswith(("refs/heads/", "refs/remotes/"))])
+
+    def _ours_among(self, shas: list[str]) -> frozenset[str]:
+        return frozenset(sha for sha, commit in describe(self.git, shas).items() if commit.author_email == naming.EMAIL)
+
+    def is_repair_of(self, holding: Holding, branch: str, sha: str) -> bool:
+        """Whether a ref shows a repair that must not keep its ids from the repair of a branch.
+
+        The branch's own one, or its ids would change at each look. And those of branches that come later by name: of
+        two repairs, one has to go by the other's ids, or both would change at each look.
+        """
+        name = re.sub(r"^refs/(?:heads|remotes/[^/]+)/", "", holding.ref)
+        if name.startswith(naming.BRANCHES):
+            return naming.repaired_by(name) >= branch
+        if holding.ref.startswith("refs/pull/"):
+            return self.is_ours(Ref(holding.ref, holding.sha))
+        return holding.sha in self._tips_of_ours and is_ancestor(self.git, sha, holding.sha)
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        """What databases have reported."""
+        return read_ledger(self.git)
+
+    @cached_property
+    def remotes(self) -> list[str]:
+        """Names of the remotes."""
+        return self.git.run("remote").decode("utf-8", "surrogateescape").split()
+
+    @cached_property
+    def is_shallow(self) -> bool:
+        """Whether history was cut off."""
+        return is_shallow(self.git)
+
+    @cached_property
+    def incomplete(self) -> str:
+        """Why not all branches are here, as a sentence; empty when they are."""
+        if self.is_shallow:
+            return "This clone is shallow, so other branches could not be looked at."
+        if self._unseen is not None:
+            return self._unseen
+        fetched = self.git.ask("config", "--get-all", "remote.origin.fetch").out.decode("utf-8", "replace").split()
+        everything = any(each.lstrip("+").startswith(("refs/heads/*:", "refs/*:")) for each in fetched)
+        if fetched and (not everything or any(each.startswith("^") for each in fetched)):
+            return "This clone does not hold every branch, so the others could not be looked at."
+        if self.git.ask("config", "--get", "remote.origin.tagOpt").out.strip() == b"--no-tags":
+            return "This clone holds no tags, so they could not be looked at."
+        return ""
+
+    def standing(self, directories: Collection[str], known: Collection[str], *, recursive: bool) -> Standing:
+        """What stands in some directories, on any ref.
+
+        Args:
+            directories: paths from the top.
+            known: object ids of files that don't count, such as those of the target, which nearly all refs hold.
+            recursive: look into subdirectories too.
+        """
+        places = frozenset(directories)
+        key = (places, recursive, frozenset(known))
+        if key not in self._standing:
+            if key[:2] not in self._present:
+                self._present[key[:2]] = presence(self.git, self.refs, sorted(places), recursive=recursive)
+            found = self._present[key[:2]]
+            self._standing[key] = Standing(found.holdings, self._revisions(found.trees, key[2]))
+        return self._standing[key]
+
+    def _revisions(self, trees: Mapping[str, Mapping[str, str]], known: frozenset[str]) -> dict[str, list[Revision]]:
+        """Object id of a tree → the revisions in it that are not known."""
+        files = {
+            tree: [(path, blob) for path, blob in found.items() if blob not in known and _counts(path)]
+            for tree, found in trees.items()
+        }
+        wanted = {blob for found in files.values() for _, blob in found}
+        declared = self._memory.recall(wanted)
+        for blob, data in read(self.git, wanted - declared.keys(), MAX_BYTES).data.items():
+            declared[blob] = parse(data)
+            self._memory.learn(blob, declared[blob])
+        self._memory.save()
+        result: dict[str, list[Revision]] = {}
+        for tree, found in files.items():
+            outcomes = [revision_of(path, blob, declared[blob]) for path, blob in found if blob in declared]
+            result[tree] = [outcome for outcome in outcomes if isinstance(outcome, Revision)]
+        return result
+
+
+def is_repair(ref: str) -> bool:
+    """Whether a branch has the name of one of our repairs."""
+    return _OURS.match(ref) is not None
+
+
+def _counts(path: str) -> bool:
+    return is_revision_file(path.rpartition("/")[2])
+
+
+_PULL = "refs/pull/"
+
+
+def gather_evidence(others: Others, facts: Facts, policy: Policy, target: Point, head: Point | None) -> Evidence:
+    """Look at every other branch, tag and pull request of the repository, and at what databases have reported.
+
+    Args:
+        others: the refs of the repository.
+        facts: the environment whose repair is to be decided.
+        policy: names the branches whose migrations long-lived databases run.
+        target: the branch that is deployed.
+        head: the branch that was pushed, if one is judged.
+    """
+    place = facts.environment.locations
+    subject = head or target
+    own = {*_own_names(others, subject), *others.own}
+    standing = others.standing(
+        {location.path for location in place} | _folders(facts),
+        [revision.blob for revision in facts.target],
+        recursive=any(location.recursive is not False for location in place),
+    )
+
+    placed = [
+        (revision, standing.with_blob(revision.blob) if revision.id in facts.target else standing.with_id(revision.id))
+        for revision in repairable(facts)
+    ]
+    joined = [(revision, holding) for revision, holding in standing.merges() if revision.id not in facts.merged]
+    said = proof_of(facts, others.ledger.databases, repairable(facts))
+    rows_held = [(held, standing.with_id(held.row)) for held in said.unplaced]
+    looked_at = [holding for _, holdings in (*placed, *rows_held) for holding in holdings]
+    looked_at += [holding for _, holding in joined]
+    earlier = _earlier_states(others, looked_at, subject.sha)
+
+    def evident(holdings: Iterable[Holding]) -> list[Holding]:
+        return [
+            holding
+            for holding in holdings
+            if holding.sha not in (subject.sha, target.sha)
+            and not others.is_ours(Ref(holding.ref, holding.sha))
+            and holding.ref not in own
+            and not (holding.sha in earlier and holding.ref.startswith(_PULL))
+        ]
+
+    escaped: dict[str, list[str]] = {}
+    everywhere = [
+        f"branch {name}, whose migrations a shared database runs" for name in _shared(others, subject, policy)
+    ]
+    everywhere += [spoken(ref) for ref in _twins(others, subject, own)]
+    for revision, holdings in placed:
+        places = [*everywhere, *(spoken(holding.ref) for holding in evident(holdings))]
+        if places:
+            escaped[revision.path] = places
+    merges: dict[tuple[str, ...], str] = {}
+    later = _later_states(others, [holding for _, holding in joined], subject.sha)
+    for revision, holding in joined:
+        heads = tuple(sorted(revision.parents))
+        if heads not in merges and holding.sha not in later and evident([holding]):
+            merges[heads] = spoken(holding.ref)
+    branch = _short_name(others, subject)
+    taken = standing.names(lambda at: at.ref not in own and not others.is_repair_of(at, branch, subject.sha))
+    rows = {row for database in others.ledger.databases for row in (*database.rows, *dict(database.held))}
+    return Evidence(
+        {path: tuple(dict.fromkeys(places)) for path, places in escaped.items()},
+        merges,
+        others.incomplete or others.ledger.trouble or _too_much(said.overfull),
+        said.run,
+        tuple(held for held, holdings in rows_held if not evident(holdings)),
+        taken | rows,
+    )
+
+
+def _too_much(overfull: tuple[str, ...]) -> str:
+    names = ", ".join(f"`{name}`" for name in overfull)
+    return f"The database {names} has named more revisions than are remembered." if overfull else ""
+
+
+def _own_names(others: Others, subject: Point) -> list[str]:
+    """Full names under which the judged branch itself may stand at another commit (its remote-tracking copy)."""
+    short = _short_name(others, subject)
+    if not short:
+        return []
+    return [f"refs/heads/{short}", *(f"refs/remotes/{remote}/{short}" for remote in others.remotes)]
+
+
+def _short_name(others: Others, subject: Point) -> str:
+    """The name of the judged branch; empty for a commit that is the tip of none."""
+    name = _short(subject.ref if subject.ref != "HEAD" else current_branch(others.git) or "")
+    return next((name.removeprefix(f"{remote}/") for remote in others.remotes if name.startswith(f"{remote}/")), name)
+
+
+def _short(ref: str) -> str:
+    return re.sub(r"^refs/(?:heads|remotes/[^/]+)/", "", ref)
+
+
+def _shared(others: Others, subject: Point, policy: Policy) -> list[str]:
+    """Branches at the judged commit, the judged one included, whose migrations long-lived databases run.
+
+    By commit as well as by name: a checkout in CI often stands on no branch.
+    """
+    if not policy.shared_databases:
+        return []
+    here = {_short(ref.name) for ref in _branches_at(others, subject.sha)}
+    return sorted(name for name in {*here, _short_name(others, subject)} if name and policy.is_shared(name))
+
+
+def _branches_at(others: Others, sha: str) -> list[Ref]:
+    return [ref for ref in others.tips.get(sha, []) if ref.name.startswith(("refs/heads/", "refs/remotes/"))]
+
+
+def _folders(facts: Facts) -> set[str]:
+    """Where the revisions of both sides lie: another branch may still have them where they were before a move."""
+    graphs = [facts.target, *([facts.head] if facts.head else [])]
+    return {revision.path.rpartition("/")[0] for graph in graphs for revision in graph}
+
+
+def _twins(others: Others, subject: Point, own: set[str]) -> list[str]:
+    """Other branches and tags at the very commit of the judged branch, such as a staging branch moved up to it.
+
+    Of a bare commit nobody can say which of its branches is its own, but where there are two names, at least one is
+    not. What is tagged is published, whatever is judged.
+    """
+    branches = [ref.name for ref in _branches_at(others, subject.sha) if not is_repair(ref.name)]
+    tags = [ref.name for ref in others.tips.get(subject.sha, []) if ref.name.startswith("refs/tags/")]
+    is_named = own.intersection(branches) or others.own or subject.ref.startswith(("refs/heads/", "refs/remotes/"))
+    if is_named:
+        branches = [name for name in branches if name not in own]
+    elif len({_short(name) for name in branches}) == 1:
+        branches = []
+    return [*branches, *tags]
+
+
+def _earlier_states(others: Others, holdings: Iterable[Holding], subject: str) -> frozenset[str]:
+    """Commits of pull requests that only show an earlier state of the judged branch.
+
+    Asked of all at once: the refs of pull requests stay for ever, so thousands of them may hold one revision.
+    """
+    return reached(others.git, {holding.sha for holding in holdings if holding.ref.startswith(_PULL)}, subject)
+
+
+def _later_states(others: Others, holdings: Iterable[Holding], subject: str) -> frozenset[str]:
+    """What came after the judged commit, if that is an old one that a branch has left behind: its own future.
+
+    While it is the tip of a branch, what grows from it is somebody's work on that branch, such as a merge to point to.
+    """
+    if others.is_shallow or subject in others.tips:
+        return frozenset()
+    return reaching(others.git, {holding.sha for holding in holdings}, subject)
+
+
+def spoken(ref: str) -> str:
+    """A ref as people name it: "branch oauth", "tag v2"."""
+    for prefix, kind in (("refs/heads/", "branch"), ("refs/remotes/", "branch"), ("refs/tags/", "tag")):
+        if ref.startswith(prefix):
+            return f"{kind} {ref.removeprefix(prefix)}"
+    return f"pull request #{ref.split('/')[2]}" if ref.startswith(_PULL) else ref

@@ -1,0 +1,203 @@
+"""Where a revision, a finding and a version table are written: branches, past commits, lines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import islice
+
+from onehead.databases.schema_effects import Traces, traces_of
+from onehead.databases.states import Former, Whereabouts, read_rows
+from onehead.examine.evidence import Others, Standing, spoken
+from onehead.examine.examine import Trees
+from onehead.gitrepo.git import Git
+from onehead.gitrepo.history import Vanished, vanished
+from onehead.gitrepo.refs import Ref
+from onehead.gitrepo.tree import read
+from onehead.operations import read as operations
+from onehead.operations.model import Step
+from onehead.operations.read import read as operations_of
+from onehead.plan.facts import Facts
+from onehead.plan.findings import Code
+from onehead.plan.verdict import Examination
+from onehead.reports.parts import MOST_SHOWN
+from onehead.revisions.edit import Trouble, dissect
+from onehead.revisions.environments import join
+from onehead.revisions.parse import MAX_BYTES, parse
+from onehead.revisions.parsers import examination
+from onehead.revisions.syntax import line_number
+from onehead.revisions.version_table import VersionTableNames, version_table_in
+
+_MOST_REFS = 5
+_MOST_RENAMED = 50
+"""Revisions of one chain of renamed ones that are followed."""
+
+
+def whereabouts(others: Others, facts: Facts, ids: Iterable[str]) -> dict[str, Whereabouts]:
+    """Look for revisions on every branch, tag and pull request, and then in history.
+
+    Args:
+        others: the refs of the repository.
+        facts: the environment that does not have them.
+        ids: which.
+    """
+    wanted = list(dict.fromkeys(ids))
+    if not wanted:
+        return {}
+    places = facts.environment.locations
+    standing = _standing(others, facts)
+    former = formerly(others, facts, wanted)
+    found = {}
+    for id_ in wanted:
+        holdings = [each for each in standing.with_id(id_) if not others.is_ours(Ref(each.ref, each.sha))]
+        refs = tuple(dict.fromkeys(spoken(each.ref) for each in holdings))[:_MOST_REFS]
+        found[id_] = Whereabouts(refs) if refs else _in_the_past(others.git, id_, [place.path for place in places])
+        if id_ in former and found[id_].removed:
+            found[id_] = found[id_]._replace(renamed=former[id_].id)
+    return found
+
+
+def _standing(others: Others, facts: Facts) -> Standing:
+    """What any ref has in the environment's folders that the environment does not have."""
+    places = facts.environment.locations
+    return others.standing(
+        {place.path for place in places},
+        [revision.blob for revision in facts.merged],
+        recursive=any(place.recursive is not False for place in places),
+    )
+
+
+def formerly(others: Others, facts: Facts, rows: Iterable[str]) -> dict[str, Former]:
+    """What became of ids that no file declares any more, where a revision does the very same under another one.
+
+    The file of the old id is looked for on every ref, and then in history. The revision of today has the same message
+    and the same operations; a re-parent that takes the next number leaves both alone.
+
+    Args:
+        others: the refs of the repository.
+        facts: the environment that does not have them.
+        rows: what a database holds.
+
+    Returns:
+        Old id → what it is now; also those that it followed, where these were renamed as well.
+    """
+    found: dict[str, Former] = {}
+    todo = [row.text for row in read_rows(facts.merged, rows) if row.kind == "unknown"]
+    for id_ in todo:  # grows while it is walked
+        blob = None if id_ in found or len(found) == _MOST_RENAMED else _last_file(others, facts, id_)
+        data = None if blob is None else _contents(others.git, [blob]).get(blob)
+        if data is None:
+            continue
+        old = parse(data)
+        alike = [each for each in facts.merged if each.doc == old.doc]
+        contents = _contents(others.git, [each.blob for each in alike])
+        does = _operations(data)
+        same = [each for each in alike if each.blob in contents and _operations(contents[each.blob]) == does]
+        if len(same) == 1:
+            found[id_] = Former(same[0].id, old.parents or ())
+            todo += [parent for parent in old.parents or () if parent not in facts.merged]
+    return _grounded(found, facts)
+
+
+def _grounded(found: dict[str, Former], facts: Facts) -> dict[str, Former]:
+    """Those of which all that they followed is known too: of the others nobody can say what a database has run."""
+    while True:
+        known = {id_: e for id_, e in found.items() if all(p in facts.merged or p in found for p in e.parents)}
+        if len(known) == len(found):
+            return known
+        found = known
+
+
+def _last_file(others: Others, facts: Facts, id_: str) -> str | None:
+    """Object id of a file that declares a revision, on any ref or in history."""
+    standing = _standing(others, facts)
+    if id_ in standing.files:
+        return standing.files[id_].blob
+    directories = [place.path for place in facts.environment.locations]
+    past = (each.before for each in vanished(others.git, id_, directories))
+    return next((blob for blob in past if _declared(others.git, blob) == id_), None)
+
+
+def _operations(data: bytes) -> list[Step]:
+    return [step._replace(line=0) for step in operations.read(data)]
+
+
+def _contents(git: Git, blobs: list[str]) -> dict[str, bytes]:
+    return read(git, blobs, MAX_BYTES).data
+
+
+def _in_the_past(git: Git, id_: str, directories: list[str]) -> Whereabouts:
+    for each in vanished(git, id_, directories):
+        if _declared(git, each.before) != id_:
+            continue
+        after = "" if each.after is None else _declared(git, each.after) or ""
+        if after != id_:
+            return Whereabouts((), _named(each), after)
+    return Whereabouts()
+
+
+def _declared(git: Git, blob: str) -> str | None:
+    data = read(git, [blob], MAX_BYTES).data.get(blob)
+    return None if data is None else parse(data).revision
+
+
+def _named(each: Vanished) -> str:
+    return f"{each.commit.sha[:10]} {each.commit.subject}"
+
+
+MOST_FILES = 500
+"""Files in which a line is looked for; the places in all others are told without one."""
+
+_NAMES = {
+    **dict.fromkeys((Code.DUPLICATE_ID, Code.ID_TOO_LONG, Code.INVALID_ID, Code.AMBIGUOUS_PREFIX), "revision"),
+    **dict.fromkeys((Code.DUPLICATE_LABEL, Code.DYNAMIC_LABEL), "branch_labels"),
+}
+"""The name whose value a finding is about; of all others it is the parent."""
+_WHOLE_FILE = {Code.BODY_CHANGED, Code.NOT_A_REVISION, Code.NOT_LOADED, Code.TEXT_CONFLICT}
+
+
+def lines_of(examination: Examination, trees: Trees) -> dict[tuple[Code, str], int]:
+    """Code and path of each finding about a revision → the 1-based line of what it is about."""
+    wanted = dict(islice(_wanted(examination), MOST_FILES))
+    data = trees.read(set(wanted.values())).data if wanted else {}
+    found = {(code, path): _line(data.get(blob, b""), code) for (code, path), blob in wanted.items()}
+    return {key: line for key, line in found.items() if line}
+
+
+def _wanted(examination: Examination) -> Iterator[tuple[tuple[Code, str], str]]:
+    for examined in examination.environments:
+        blobs = {revision.path: revision.blob for revision in examined.facts.merged}
+        for finding in examined.findings:
+            if not (finding.line or finding.places) and finding.code not in _WHOLE_FILE:
+                yield from (((finding.code, path), blobs[path]) for path in finding.paths[:MOST_SHOWN] if path in blobs)
+
+
+def _line(data: bytes, code: Code) -> int:
+    file = dissect(data)
+    if isinstance(file, Trouble):
+        return 0
+    label = file.label("Revises") if code is Code.STALE_REVISES else None
+    if label is not None:
+        return line_number(file.text, label[0])
+    declared = file.declared.get(_NAMES.get(code, "down_revision"))
+    return declared.line if declared else 0
+
+
+@examination()
+def traces_in(facts: Facts, trees: Trees) -> dict[str, Traces]:
+    """What each revision leaves behind in a schema, by its id."""
+    data = trees.read({revision.blob for revision in facts.merged.revisions.values()}).data
+    return {
+        revision.id: traces_of(operations_of(data[revision.blob]))
+        for revision in facts.merged.revisions.values()
+        if revision.blob in data
+    }
+
+
+def version_table_of(facts: Facts, trees: Trees) -> VersionTableNames:
+    """The version table of an environment, as far as its `env.py` says so in plain words."""
+    script = facts.environment.script_location
+    entry = None if script is None else trees.target.entries.get(join(script, "env.py"))
+    if entry is None:
+        return VersionTableNames(computed=("version_table", "version_table_schema"))
+    data = trees.read([entry.oid]).data
+    return version_table_in(data[entry.oid]) if entry.oid in data else VersionTableNames()

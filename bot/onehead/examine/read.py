@@ -1,0 +1,467 @@
+"""Read every environment of one or more trees, each file once; what was parsed before is cached by its blob.
+
+One JSON file per repository in a cache directory. It may vanish or be spoiled at any moment: then everything is read
+anew. Nothing but speed rests on it.
+"""
+
+# `check` runs in every commit, and pathlib takes as long to load as a hundred revisions to read.
+# ruff: noqa: PTH103, PTH105, PTH118, PTH120, PTH123
+
+from __future__ import annotations
+
+import json
+import os
+import posixpath
+import sys
+from binascii import crc32
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+from onehead.gitrepo.tree import SUBMODULE, SYMLINK, Contents, Entry
+from onehead.revisions.config import config_paths
+from onehead.revisions.environments import Tree, files_of, is_vendored, settle, unconfigured
+from onehead.revisions.graph import Graph
+from onehead.revisions.locate import Located, locate, modules_near
+from onehead.revisions.model import ConfigProblem, Declared, Dynamic, Environment, Refusal, Revision, Unreadable
+from onehead.revisions.parse import MAX_BYTES, check, parse, revision_of
+from onehead.revisions.parsers import SPENT, examination, pieces
+from onehead.revisions.path_hints import is_revision_file
+
+_FORMAT = [6, list(sys.version_info[:2])]
+"""Part of every file: another reader, or another Python (whose parser knows other syntax), starts afresh."""
+
+_MOST = 50_000
+"""Files remembered per repository; beyond that only those of the last run are kept."""
+
+
+class Memory:
+    """Blob id → what the file declares, for one repository."""
+
+    def __init__(self, file: str | None) -> None:
+        """Remember in `file`; `None` remembers nothing beyond this process."""
+        self._file = file
+        self._known: dict[str, list[Any]] = {}
+        self._used: set[str] = set()
+        self._changed = False
+        if file is not None:
+            with suppress(OSError, ValueError, TypeError, KeyError, RecursionError), open(file, "rb") as stored:
+                content = json.loads(stored.read())
+                if content["format"] == _FORMAT and isinstance(content["blobs"], dict):
+                    self._known = content["blobs"]
+
+    def recall(self, blobs: Collection[str]) -> dict[str, Declared]:
+        """What is known about some blobs."""
+        found = {}
+        for blob in blobs:
+            record = self._known.get(blob)
+            if record is not None:
+                try:
+                    found[blob] = _unpacked(*record)
+                except (TypeError, ValueError):
+                    continue  # spoiled: it is read anew
+        self._used.update(found)
+        return found
+
+    def learn(self, blob: str, declared: Declared) -> None:
+        """Remember one parsed blob; not one for which the examination had nothing left, as the next one may have."""
+        if declared.broken == SPENT:
+            return
+        self._known[blob] = _record(declared)
+        self._used.add(blob)
+        self._changed = True
+
+    def save(self) -> None:
+        """Write to disk what is new; a cache that can't be written is no trouble."""
+        if self._file is None or not self._changed:
+            return
+        kept = self._known
+        if len(kept) > _MOST:
+            kept = {blob: record for blob, record in kept.items() if blob in self._used}
+        text = json.dumps({"format": _FORMAT, "blobs": kept}, separators=(",", ":"))
+        with suppress(OSError):
+            os.makedirs(os.path.dirname(self._file), exist_ok=True)
+            draft = f"{self._file}.{os.getpid()}"
+            with open(draft, "w", encoding="ascii") as file:
+                file.write(text)
+            os.replace(draft, self._file)
+            self._changed = False
+
+
+def memory_for(repository: str, cache: str | os.PathLike[str] | None = None) -> Memory:
+    """The memory of one repository, named by its absolute path, in the user's cache directory."""
+    root = os.fspath(cache) if cache else _cache_directory()
+    if root is None:
+        return Memory(None)
+    # Two repositories may share a name: what a blob declares is the same everywhere.
+    return Memory(os.path.join(root, f"{crc32(os.fsencode(repository)):08x}.json"))
+
+
+def _cache_directory() -> str | None:
+    own = os.environ.get("ONEHEAD_CACHE_DIR")
+    if own:
+        return os.path.join(own, "parsed")
+    base = os.environ.get("XDG_CACHE_HOME")
+    if base:
+        return os.path.join(base, "onehead", "parsed")
+    home = os.environ.get("HOME")
+    return os.path.join(home, ".cache", "onehead", "parsed") if home else None
+
+
+def _record(declared: Declared) -> list[Any]:
+    """What most files say comes first; what most don't say is left out at the end."""
+    record: list[Any] = [declared.revision, declared.parents, declared.doc, declared.revises]
+    rare = (declared.depends_on, declared.branch_labels, declared.dynamic, declared.broken, declared.line)
+    checked = (declared.checked, declared.refusal)
+    return [*record, *rare, *checked] if any((*rare, *checked)) else record
+
+
+def _unpacked(  # noqa: PLR0913, PLR0917 - the record, unpacked
+    revision: str | None,
+    parents: list[str] | None,
+    doc: str,
+    revises: list[str] | None,
+    depends_on: Collection[str] = (),
+    labels: Collection[str] = (),
+    dynamic: Collection[list[Any]] = (),
+    broken: str = "",
+    line: int = 0,
+    checked: bool = False,
+    refusal: list[Any] | None = None,
+) -> Declared:
+    return Declared(
+        revision,
+        None if parents is None else tuple(parents),
+        tuple(depends_on),
+        tuple(labels),
+        doc,
+        None if revises is None else tuple(revises),
+        tuple(Dynamic(*item) for item in dynamic),
+        broken,
+        line,
+        checked,
+        None if refusal is None else Refusal(*refusal),
+    )
+
+
+ReadBlobs = Callable[[Iterable[str]], Contents]
+"""Object ids in, contents out; blobs over the size limit are named in `too_large`."""
+
+
+class Chain(NamedTuple):
+    """One environment at one tree.
+
+    Attributes:
+        environment: where it is and how it is configured.
+        graph: its revisions, and what could not be read.
+        files: how many files stand where its revisions are.
+    """
+
+    environment: Environment
+    graph: Graph
+    files: int
+
+
+class Survey(NamedTuple):
+    """What one tree holds.
+
+    Attributes:
+        chains: its environments by path.
+        problems: what of their configuration can't be understood.
+        unloaded: environment → the revisions in sub-folders of its version directories, which Alembic does not read.
+    """
+
+    chains: dict[str, Chain]
+    problems: tuple[ConfigProblem, ...]
+    unloaded: Mapping[str, tuple[Revision, ...]] = MappingProxyType({})
+
+
+_SET_IN_CODE = b"version_locations"
+"""What code mentions that sets `version_locations` or `recursive_version_locations` by itself."""
+
+MAX_CHECKED = 250_000
+"""Words and signs of new files that are read to their end: some 700 migrations as Alembic writes them."""
+
+_MOST_LINKS = 2000
+"""Links and submodules of one tree that are followed."""
+
+_Outcomes = dict[str, list["Revision | Unreadable"]]
+"""Path → what its file declares; both sides' where they conflict as text."""
+
+
+class Reading(NamedTuple):
+    """One tree as it was read by itself.
+
+    Attributes:
+        outcomes: what its files declare.
+        survey: its environments, as far as this tree alone shows them.
+    """
+
+    outcomes: _Outcomes
+    survey: Survey
+
+
+class Listing(NamedTuple):
+    """The files of a tree to read.
+
+    Attributes:
+        entries: path → entry.
+        rivals: further files under paths that `entries` may hold too: both sides of a textual conflict.
+    """
+
+    entries: Mapping[str, Entry]
+    rivals: tuple[Entry, ...] = ()
+
+    def all(self) -> list[Entry]:
+        """Every file, those in conflict once per side."""
+        return [*self.entries.values(), *self.rivals]
+
+
+@examination()
+def read_trees(
+    listings: Collection[Listing], read: ReadBlobs, memory: Memory, old: Reading | None = None
+) -> list[Reading]:
+    """Read the environments of several trees of one repository; what they share is read once.
+
+    Args:
+        listings: the files of each tree.
+        read: reads blobs.
+        memory: what was parsed before.
+        old: a tree that these are compared with: files that are new beside it are read to their end, for whether Python
+            loads them. All others were loaded before.
+    """
+    distinct: list[Listing] = []
+    # A branch that contains its target makes the merge equal to itself.
+    places = [_place(listing, distinct) for listing in listings]
+    known = None if old is None else {item.blob for items in old.outcomes.values() for item in items}
+    readings = _read(distinct, read, memory, known)
+    return [readings[place] for place in places]
+
+
+def survey(readings: Sequence[Reading]) -> list[Survey]:
+    """Their environments: what the files of one tree make an environment is one in the other trees too."""
+    return _recognised_everywhere([reading.survey for reading in readings], [reading.outcomes for reading in readings])
+
+
+def _place(listing: Listing, distinct: list[Listing]) -> int:
+    """Where the same files stand in `distinct`; put there when they are new."""
+    if listing not in distinct:
+        distinct.append(listing)
+    return distinct.index(listing)
+
+
+def _read(listings: list[Listing], read: ReadBlobs, memory: Memory, old: set[str] | None) -> list[Reading]:
+    configs = [_config_entries(listing, read) for listing in listings]
+    links = [_links(listing) for listing in listings]
+    contents = read({entry.oid for entries in (*configs, *links) for entry in entries if entry.mode != SUBMODULE}).data
+    located = [
+        locate(
+            [entry.path for entry in listing.all()],
+            {entry.path: contents[entry.oid] for entry in entries if entry.oid in contents},
+            {link.path: _text(contents.get(link.oid)) for link in linked},
+        )
+        for listing, entries, linked in zip(listings, configs, links, strict=True)
+    ]
+    located = [_pinned(listing, found, read) for listing, found in zip(listings, located, strict=True)]
+    wanted = [_revision_files(listing, found) for listing, found in zip(listings, located, strict=True)]
+    wanted = [_unlinked(listing, entries, read) for listing, entries in zip(listings, wanted, strict=True)]
+    oids = {entry.oid for entries in wanted for entry in entries}
+    declared = _declared(oids, read, memory, set() if old is None else oids - old)
+    memory.save()
+    outcomes = [
+        _outcomes(entries, declared) | _blocked(listing, found)
+        for listing, entries, found in zip(listings, wanted, located, strict=True)
+    ]
+    return [
+        Reading(read_files, _assemble(found, read_files)) for found, read_files in zip(located, outcomes, strict=True)
+    ]
+
+
+def _pinned(listing: Listing, found: Located, read: ReadBlobs) -> Located:
+    """What Alembic would load: where neither the configuration nor code beside it speaks, no sub-folder."""
+    code = {path: _code(listing.entries, modules, read) for path, modules in found.modules.items()}
+    return found.pinned([path for path, texts in code.items() if sets_directories(texts)])
+
+
+def code_near(entries: Mapping[str, Entry], environment: Environment, read: ReadBlobs) -> list[bytes]:
+    """The Python code beside an environment, which may configure it as well."""
+    return _code(entries, modules_near(Tree(entries), environment), read)
+
+
+def sets_directories(code: Iterable[bytes]) -> bool:
+    """Whether code may give an environment other directories than its configuration does."""
+    return any(_SET_IN_CODE in text for text in code)
+
+
+def _code(entries: Mapping[str, Entry], modules: Iterable[str], read: ReadBlobs) -> list[bytes]:
+    found = [entries[path] for path in modules if path in entries]
+    return [*read({entry.oid for entry in found if entry.mode not in (SYMLINK, SUBMODULE)}).data.values()]
+
+
+def _links(listing: Listing) -> list[Entry]:
+    """The links and submodules that may lie on the way to a version directory."""
+    linked = (entry for entry in listing.entries.values() if entry.mode in (SYMLINK, SUBMODULE))
+    return [entry for entry in linked if not is_vendored(entry.path)][:_MOST_LINKS]
+
+
+def _text(link: bytes | None) -> str | None:
+    """Where a link leads; `None` for a submodule, which leads nowhere."""
+    return None if link is None else link.decode("utf-8", "surrogateescape")
+
+
+def _blocked(listing: Listing, found: Located) -> _Outcomes:
+    """What is in the place of version directories that can't be read."""
+    blocked = {place.blocked for environment in found.environments for place in environment.locations}
+    return {path: [_unreachable(listing.entries[path])] for path in sorted(filter(None, blocked))}
+
+
+def _unreachable(entry: Entry) -> Unreadable:
+    reason = (
+        "it is a submodule, so the revisions in it are not part of this repository and were not read"
+        if entry.mode == SUBMODULE
+        else "it is a link to no directory of this repository, so the revisions in it were not read"
+    )
+    return Unreadable(entry.path, entry.oid, 0, reason, None, "unreachable")
+
+
+def _config_entries(listing: Listing, read: ReadBlobs) -> list[Entry]:
+    """Files that may declare environments. A link is a configuration of its own: it works from where it stands."""
+    entries = [listing.entries[path] for path in config_paths(listing.entries)]
+    followed = _followed(listing, entries, read)
+    return [followed.get(entry.path, entry) for entry in entries if entry.mode != SUBMODULE]
+
+
+def _revision_files(listing: Listing, found: Located) -> list[Entry]:
+    """Files that stand where revisions are, or may be; symbolic links followed, as Alembic does."""
+    # Sub-folders that Alembic does not read as well: whoever put a revision there should know.
+    whole = [environment.widened() for environment in found.environments]
+    inside = {path for paths in files_of(whole, listing.entries).values() for path in paths}
+    blocked = {place.blocked for environment in found.environments for place in environment.locations}
+    candidates = set(found.candidates)
+    wanted = []
+    for entry in listing.all():
+        folder, _, name = entry.path.rpartition("/")
+        beside = folder in candidates and is_revision_file(name)
+        if entry.mode != SUBMODULE and (beside or entry.path in inside) and entry.path not in blocked:
+            wanted.append(entry)
+    return wanted
+
+
+def _unlinked(listing: Listing, wanted: list[Entry], read: ReadBlobs) -> list[Entry]:
+    """Symbolic links replaced by the files they stand for.
+
+    Alembic drops what it reaches twice, so a link to another revision file of the tree goes; one that leads out of
+    the repository stays as it is and is reported as unreadable.
+    """
+    followed = _followed(listing, wanted, read)
+    if not followed:
+        return wanted
+    blobs = {entry.oid for entry in wanted if entry.mode != SYMLINK}
+    return [
+        followed.get(entry.path, entry)
+        for entry in wanted
+        if entry.path not in followed or followed[entry.path].oid not in blobs
+    ]
+
+
+def _followed(listing: Listing, entries: Collection[Entry], read: ReadBlobs) -> dict[str, Entry]:
+    """Path of a symbolic link → an entry under that path with the content of the file it leads to in this tree."""
+    links = [entry for entry in entries if entry.mode == SYMLINK]
+    if not links:
+        return {}
+    texts = read({link.oid for link in links}).data
+    found = {}
+    for link in links:
+        text = texts.get(link.oid, b"").decode("utf-8", "surrogateescape")
+        there = listing.entries.get(posixpath.normpath(posixpath.join(posixpath.dirname(link.path), text)))
+        if there is not None and there.mode not in (SYMLINK, SUBMODULE):
+            found[link.path] = Entry(link.path, there.mode, there.oid)
+    return found
+
+
+def _declared(oids: Collection[str], read: ReadBlobs, memory: Memory, new: Collection[str]) -> dict[str, Declared]:
+    known = memory.recall(oids)
+    contents = read([oid for oid in oids if oid not in known or (oid in new and not known[oid].checked)])
+    # In one order always: which ones are left when the examination has parsed all that it may must be no accident.
+    ordered = sorted(contents.data.items())
+    known |= {oid: parse(data) for oid, data in ordered if oid not in known}
+    left = MAX_CHECKED
+    for oid, data in ordered:
+        left -= pieces(data) if oid in new and left > 0 else 0
+        if oid in new and left > 0:
+            known[oid] = check(known[oid], data)
+        memory.learn(oid, known[oid])
+    for oid in contents.too_large:
+        known[oid] = Declared(broken=f"it is larger than {MAX_BYTES // (1024 * 1024)} MiB, so it was not read")
+    return known
+
+
+def _outcomes(entries: list[Entry], declared: Mapping[str, Declared]) -> _Outcomes:
+    """What every file is.
+
+    Where both sides have a file under one path, in conflict, and it declares the same id on both, it is one revision
+    whatever a person makes of it (a migration that was carried over by hand is like that); the target's side, which
+    comes first, counts.
+    """
+    outcomes: _Outcomes = {}
+    for entry in entries:
+        outcome = revision_of(entry.path, entry.oid, declared[entry.oid])
+        known = outcomes.setdefault(entry.path, [])
+        if outcome.id not in {other.id for other in known}:
+            known.append(outcome)
+    return outcomes
+
+
+def _assemble(found: Located, outcomes: _Outcomes) -> Survey:
+    """Put every file into its environment."""
+    tree = Tree(outcomes)
+    settled: list[Environment] = []
+    inside: set[str] = set()
+    for environment in found.environments:
+        paths = files_of([environment], tree)[environment.path]
+        inside.update(paths)
+        settled += settle(environment, [item for path in paths for item in outcomes[path]]).environments
+    unloaded: dict[str, tuple[Revision, ...]] = {}
+    for environment in settled:
+        below = [path for path in files_of([environment.widened()], tree)[environment.path] if path not in inside]
+        inside.update(below)
+        unloaded[environment.path] = tuple(r for path in below for r in outcomes[path] if isinstance(r, Revision))
+    beside = [item for path in sorted(outcomes.keys() - inside) for item in outcomes[path] if _may_be_a_revision(item)]
+    settled += unconfigured(beside)
+    chains = {environment.path: _chain(environment, tree, outcomes) for environment in settled}
+    return Survey(chains, found.problems, {path: items for path, items in unloaded.items() if items})
+
+
+def _recognised_everywhere(surveys: list[Survey], outcomes: list[_Outcomes]) -> list[Survey]:
+    """What the files of one tree make an environment is one in the other trees too, however few files it has there."""
+    guessed = {
+        chain.environment.path: chain.environment
+        for survey in surveys
+        for chain in survey.chains.values()
+        if not chain.environment.certain
+    }
+    result = []
+    for survey, read_files in zip(surveys, outcomes, strict=True):
+        taken = {place.path for chain in survey.chains.values() for place in chain.environment.locations}
+        missing = [e for path, e in guessed.items() if path not in survey.chains and path not in taken]
+        tree = Tree(read_files if missing else ())
+        more = {environment.path: _chain(environment, tree, read_files) for environment in missing}
+        chains = survey.chains | {path: chain for path, chain in more.items() if chain.files}
+        result.append(survey._replace(chains=chains))
+    return result
+
+
+def _may_be_a_revision(item: Revision | Unreadable) -> bool:
+    """Whether a file outside of all environments may be a revision: many a program has a variable `revision`."""
+    return isinstance(item, Revision) or item.kind == "dynamic"
+
+
+def _chain(environment: Environment, tree: Tree, outcomes: _Outcomes) -> Chain:
+    items = [item for path in files_of([environment], tree)[environment.path] for item in outcomes[path]]
+    revisions = [item for item in items if isinstance(item, Revision)]
+    unreadable = [item for item in items if isinstance(item, Unreadable)]
+    if not environment.certain:
+        # Where the files alone made an environment, what is no revision is just another module beside them.
+        unreadable = [item for item in unreadable if item.kind != "not-a-revision"]
+    return Chain(environment, Graph(revisions, unreadable), len(revisions) + len(unreadable))

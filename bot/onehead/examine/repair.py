@@ -1,0 +1,214 @@
+"""Write a repair: where needed a clean merge of the target first, then one ordinary commit with the fix.
+
+The fix never hides in the merge commit: a pull request that is merged by rebasing drops merge commits and what they
+contain. Commits depend on nothing but what they repair, so two makers of the same repair write the same commits.
+
+What was written is read again from git and compared with what was promised, before anybody is told of it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from onehead.errors import OneheadError
+from onehead.examine import naming
+from onehead.examine.changes import Repairs
+from onehead.examine.examine import Trees, examine
+from onehead.gitrepo import commit
+from onehead.gitrepo.commit import Draft, Signature, commit_message, write_commits
+from onehead.gitrepo.git import Git
+from onehead.gitrepo.merge import write_clean_merge, write_merged_tree
+from onehead.gitrepo.refs import describe, is_ancestor
+from onehead.plan.facts import Evidence
+from onehead.plan.findings import Side
+from onehead.plan.plans import Merge, Plan, Reissue, Reparent
+from onehead.plan.repairs import BEFORE
+from onehead.plan.verdict import Examination, Point
+from onehead.reports.terminal import short_ref
+from onehead.revisions.graph import Graph
+from onehead.revisions.model import FileChange
+
+
+class NotWritten(OneheadError):
+    """A repair that can't be given out; nothing points to it."""
+
+    exit_code = 1
+
+
+class NotAsPromised(NotWritten):
+    """The written commit, read again from git, does not hold the chain that was planned."""
+
+    def __init__(self, environment: str, where: str) -> None:
+        super().__init__(
+            f"The repair of `{environment}` was written and read again, and {where} its chain is not the one that was "
+            "planned, so it was thrown away.",
+            "Repair the chain by hand. This is a mistake of onehead's: please report it, with both sides' files.",
+        )
+
+
+class TextConflict(NotWritten):
+    """The two sides conflict as text outside what the repair edits.
+
+    Attributes:
+        paths: where.
+    """
+
+    def __init__(self, paths: tuple[str, ...]) -> None:
+        super().__init__(
+            f"Git can't merge the two sides by itself ({', '.join(paths)}), so no branch was written.",
+            "Merge the target into the branch by hand, then run onehead again; the lines to change are shown above.",
+        )
+        self.paths = paths
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A repair in the object store, not yet under any name.
+
+    Attributes:
+        sha: the one commit with the fix; also the tip.
+        base: what it repairs.
+        merged_first: whether a merge of the target stands beneath the fix.
+        kind: `reparent`, `merge` or `reissue`; of several environments the most telling one.
+    """
+
+    sha: str
+    base: Side
+    merged_first: bool
+    kind: str
+
+
+def write_repair(git: Git, repairs: Repairs, trees: Trees, *, author: str = naming.AUTHOR) -> Written | None:
+    """Write the commits of a repair; `None` where there is nothing to write.
+
+    Raises:
+        TextConflict: the sides conflict as text outside what the repair edits.
+        NotAsPromised: what was written would not leave the chain that was planned.
+        OneheadError: git could not write.
+    """
+    changes = repairs.all()
+    if not changes:
+        return None
+    examination = repairs.examination
+    signature = Signature(author, naming.EMAIL, _date(git, examination))
+    kinds = {e.plan.kind for e in examination.environments if e.facts.environment.path in repairs.changes}
+    kind = next(kind for kind in ("reissue", "reparent", "merge") if kind in kinds)
+    below = [_merge_of_target(git, repairs, trees)] if _needs_target(repairs) else []
+    start = examination.head or examination.target
+    *_, sha = write_commits(git, start.sha, [*below, Draft(_message(repairs), changes)], signature)
+    _confirm(git, repairs, trees, Point(start.ref, sha))
+    return Written(sha, "head" if examination.head else "target", bool(below), kind)
+
+
+def merged_commit(git: Git, base: str, head: str) -> str | None:
+    """The commit that merging `head` into `base` would give, under no name; `None` where git can't do it by itself."""
+    if is_ancestor(git, base, head):
+        return head
+    tree = write_clean_merge(git, base, head)
+    if tree is None:
+        return None
+    signature = Signature(naming.AUTHOR, naming.EMAIL, describe(git, [head])[head].date)
+    [sha] = write_commits(git, base, [Draft("What merging would give\n", (), commit.Merge(head, tree))], signature)
+    return sha
+
+
+def _confirm(git: Git, repairs: Repairs, trees: Trees, written: Point) -> None:
+    """Judge the written commit as any branch is judged, and compare its chains with the promised ones.
+
+    Raises:
+        NotAsPromised: they differ.
+    """
+    target = repairs.examination.target
+    again, _ = examine(
+        git, target, written, ground=trees.ground, memory=trees.memory, evidence=lambda _facts, _policy: Evidence()
+    )
+    found = {examined.facts.environment.path: examined.facts for examined in again.environments}
+    for path, promised in repairs.promised.items():
+        facts = found.get(path)
+        if facts is None or facts.head is None or _chain(facts.head) != _chain(promised):
+            raise NotAsPromised(path, f"on `{short_ref(written.ref)}`")
+        if _chain(facts.merged) != _chain(promised):
+            raise NotAsPromised(path, f"merged into `{short_ref(target.ref)}`")
+
+
+def _chain(graph: Graph) -> list[tuple[str, str, tuple[str, ...], tuple[str, ...]]]:
+    """All that Alembic sees of it."""
+    return sorted((revision.path, revision.id, revision.parents, revision.depends_on) for revision in graph)
+
+
+def _needs_target(repairs: Repairs) -> bool:
+    """Whether a head branch with changes differs from what it is once merged: its repair is worked out on that.
+
+    A branch that lacks revisions of the target would name a parent that it can't find; one of which the target has
+    moved a file would have it changed where it is not.
+    """
+    changed = (e.facts for e in repairs.examination.environments if e.facts.environment.path in repairs.changes)
+    return any(facts.head is not None and _chain(facts.head) != _chain(facts.merged) for facts in changed)
+
+
+def _merge_of_target(git: Git, repairs: Repairs, trees: Trees) -> Draft:
+    """What merges the target into the head branch; what the fix replaces anyway is taken from the target."""
+    examination = repairs.examination
+    if examination.head is None or trees.merge is None:
+        raise ValueError("a merge needs two sides")
+    target, head = examination.target.sha, examination.head.sha
+    tree = write_merged_tree(git, target, head)
+    edited = {change.path for change in repairs.all()} | {
+        revision.path
+        for examined in examination.environments
+        for revision in examined.facts.merged
+        if examined.plan.kind in ("reissue", "reparent") and revision.id in getattr(examined.plan, "moved", ())
+    }
+    resolved, unresolved = [], []
+    for path, conflict in trees.merge.conflicts.items():
+        rewritten = path in repairs.replaced or (path in edited and conflict.base is None)
+        if rewritten and conflict.target is not None:
+            resolved.append(FileChange(path, trees.read([conflict.target.oid]).data[conflict.target.oid]))
+        else:
+            unresolved.append(path)
+    if unresolved:
+        raise TextConflict(tuple(sorted(unresolved)))
+    ref = examination.head.ref
+    into = f"pull request {ref.split('/')[2]}" if ref.startswith("refs/pull/") else short_ref(ref)
+    named = f"Merge {short_ref(examination.target.ref)} into {into}"
+    return Draft(commit_message([named, "Merge the target into this branch"]), resolved, commit.Merge(target, tree))
+
+
+def _date(git: Git, examination: Examination) -> datetime:
+    """The younger commit's date: the same for everybody who repairs the same two commits."""
+    points = [examination.target.sha, *([examination.head.sha] if examination.head else [])]
+    return max(found.date for found in describe(git, points).values())
+
+
+def _message(repairs: Repairs) -> str:
+    repaired = [
+        examined for examined in repairs.examination.environments if examined.facts.environment.path in repairs.changes
+    ]
+    deeds = [_deed(examined.plan) for examined in repaired]
+    if len(repaired) == 1:
+        [examined] = repaired
+        subjects = (f"{examined.facts.environment.path}: {deeds[0]}", f"migrations: {deeds[0]}")
+        return commit_message(subjects, [reason.message for reason in examined.plan.reasons])
+    body = []
+    for examined, deed in zip(repaired, deeds, strict=True):
+        body += [f"{examined.facts.environment.path}: {deed}", *(reason.message for reason in examined.plan.reasons)]
+    return commit_message([f"migrations: repair {len(repaired)} environments"], body)
+
+
+def _deed(plan: Plan) -> str:
+    match plan:
+        case Merge(merges=merges):
+            heads = {head for parents in merges for head in parents if head != BEFORE}
+            return f"merge {len(heads)} heads of the migration chain"
+        case Reparent(moved=[_]):
+            return "move this branch's migration onto the newest one"
+        case Reparent():
+            return "move this branch's migrations onto the newest one"
+        case Reissue(files=[], dropped=dropped):
+            copies = "copy of a published migration" if len(dropped) == 1 else "copies of published migrations"
+            return f"drop this branch's {copies}"
+        case Reissue(files=[_]):
+            return "give this branch's migration an id of its own"
+        case _:
+            return "give this branch's migrations ids of their own"

@@ -1,1 +1,0 @@
-"""What happens when: one readable story per event."""

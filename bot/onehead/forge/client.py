@@ -1,0 +1,269 @@
+"""HTTP to Forgejo: the one place for the token, time-outs, tries, redirects, pages and refusals."""
+
+from __future__ import annotations
+
+import json
+import logging
+import random
+import re
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Self
+
+import httpx
+
+from onehead.errors import UsageError
+from onehead.forge.errors import NotUnderstood, Unavailable, refusal, seconds_to_wait
+from onehead.forge.models import Fields, objects
+
+log = logging.getLogger(__name__)
+
+PAGE = 50  # Forgejo's own maximum; more is silently cut to it
+TRIES = 4
+LONGEST_WAIT = 20.0  # seconds; whoever is told to wait longer should not sleep in the middle of a job
+_MOST_HOPS = 3  # a renamed owner and a renamed repository are one hop each
+_MOST_PAGES = 10_000
+_API = "/api/v1"
+_AT_ITSELF = (
+    "Set ONEHEAD_FORGEJO_URL to the address that Forgejo itself answers at (https, host and sub-path): the token is "
+    "sent to no other."
+)
+_TIMEOUT = httpx.Timeout(30.0, connect=5.0)
+_REPEATABLE = frozenset({"GET", "PATCH", "DELETE"})  # ours set absolute values, so twice is the same as once
+_NEVER_ARRIVED = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A successful answer: its status, its JSON (`None` for an empty body) and how many items there are in all."""
+
+    status: int
+    data: object
+    total: int | None
+
+
+class Connection:
+    """An open line to one Forgejo. Safe to share between threads.
+
+    Args:
+        url: the forge's root, such as `https://git.example.org` (with its sub-path, where it has one).
+        token: access token of the bot's account.
+        sleep: waits the given seconds.
+        chance: a random number between 0 and 1, spreads the tries of many workers.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        token: str,
+        *,
+        sleep: Callable[[float], None] = time.sleep,
+        chance: Callable[[], float] = random.random,
+    ) -> None:
+        """Prepare the line; nothing is sent yet.
+
+        Raises:
+            UsageError: the address is not one of a web server, or carries a password or query; or the token is no word.
+        """
+        self._root = _checked(url) + _API
+        if re.search(r"[^!-~]", token):
+            # Said here, for httpx would repeat it in its error.
+            raise UsageError("The token is not one word of plain characters.", "Give the token alone, without a label.")
+        self._token = token
+        self._chance = chance
+        self.sleep = sleep
+        self._http = httpx.Client(
+            headers={
+                "Authorization": f"token {token}",
+                "Accept": "application/json",
+                "Accept-Language": "en-US",  # refusals are recognised by their words, which Forgejo translates
+                "User-Agent": "onehead",
+            },
+            timeout=_TIMEOUT,
+            follow_redirects=False,
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Hang up."""
+        self._http.close()
+
+    def get(self, path: str) -> Fields:
+        """One object."""
+        return Fields(self.send("GET", path).data, f"GET {path}")
+
+    def items(self, path: str) -> list[Fields]:
+        """A list that Forgejo gives in one piece."""
+        return objects(self.send("GET", path).data, f"GET {path}")
+
+    def pages(self, path: str, within: str | None = None, **query: str) -> Iterator[Fields]:
+        """A list that Forgejo gives in pages, fetched as they are consumed.
+
+        Pages are counted, not followed by their `Link`: that is built from ROOT_URL, which may not be our way in.
+        The end is where `X-Total-Count` says (a server may give shorter pages than asked), else the first short page.
+
+        Args:
+            path: below `/api/v1`.
+            within: the field of the answer that holds the list; none where the answer is the list.
+            query: further parameters.
+        """
+        seen = 0
+        for page in range(1, _MOST_PAGES):
+            answer = self.send("GET", path, query={**query, "page": str(page), "limit": str(PAGE)})
+            data = answer.data
+            if within is not None and isinstance(data, Mapping):
+                data = data.get(within)
+            yield from objects(data, f"GET {path}")
+            count = len(data) if isinstance(data, list) else 0
+            seen += count
+            if count == 0 or (seen >= answer.total if answer.total is not None else count < PAGE):
+                return
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        fields: Mapping[str, object] | None = None,
+        query: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """Ask, again where that is safe and may help, and read the answer.
+
+        A request is tried again when no answer, 429 or 5xx came. `POST` only when the forge can't have acted on it.
+
+        Raises:
+            ForgeError: the subclass says what went wrong; `Unavailable` after the last try.
+            NotUnderstood: the answer is not JSON.
+        """
+        for attempt in range(1, TRIES + 1):
+            try:
+                return self._once(method, path, fields, query)
+            except _Failed as failed:
+                wait = self._pause(attempt, failed.error.retry_after)
+                if not (failed.harmless or method in _REPEATABLE) or attempt == TRIES or wait > LONGEST_WAIT:
+                    raise failed.error from failed.__cause__
+                log.warning("%s Trying again in %.1f s (try %d of %d).", failed.error.message, wait, attempt + 1, TRIES)
+                self.sleep(wait)
+        raise AssertionError("the last try returns or raises")
+
+    def _pause(self, attempt: int, asked: float | None) -> float:
+        # Exponential with half of it random, so that many workers don't come back all at once.
+        ours = min(LONGEST_WAIT, 0.5 * 2.0 ** (attempt - 1)) * (0.5 + self._chance() / 2)
+        return max(ours, asked or 0.0)
+
+    def _once(
+        self, method: str, path: str, fields: Mapping[str, object] | None, query: Mapping[str, str] | None
+    ) -> Answer:
+        request = f"{method} {path}"
+        # ASCII escapes keep text from undecodable file names (lone surrogates) a valid request.
+        content = None if fields is None else json.dumps(fields, ensure_ascii=True).encode("ascii")
+        headers = {"Content-Type": "application/json"} if content is not None else {}
+        url = self._root + path
+        for _hop in range(_MOST_HOPS + 1):
+            try:
+                response = self._http.request(method, url, content=content, params=query, headers=headers)
+            except httpx.RequestError as error:
+                raise _Failed(self._no_answer(request, error), harmless=isinstance(error, _NEVER_ARRIVED)) from error
+            if response.status_code not in {301, 302, 307, 308}:
+                return self._read(request, response)
+            url, query = self._moved(request, response), None
+        raise NotUnderstood(
+            f"{request} was redirected more than {_MOST_HOPS} times, the last time to {_host(response)}.", _AT_ITSELF
+        )
+
+    def _moved(self, request: str, response: httpx.Response) -> str:
+        """Where a renamed repository or owner is now, always on the configured server and with the same method.
+
+        The Location may name the server by another name; only its path is believed, so the token never leaves.
+        """
+        _, found, rest = _location(response).raw_path.decode("ascii").partition(_API + "/")
+        if not found:
+            raise NotUnderstood(
+                f"{request} was redirected to {_host(response)}, and not to an address of the API.", _AT_ITSELF
+            )
+        return f"{self._root}/{rest}"
+
+    def _no_answer(self, request: str, error: httpx.RequestError) -> Unavailable:
+        reason = self._clean(str(error)) or type(error).__name__
+        server = httpx.URL(self._root).netloc.decode("ascii")
+        return Unavailable(
+            f"Forgejo at {server} gave no answer to {request}: {reason.rstrip('.')}.",
+            "Check ONEHEAD_FORGEJO_URL and that the server runs; onehead tries again later.",
+        )
+
+    def _read(self, request: str, response: httpx.Response) -> Answer:
+        if not response.is_success:
+            asked = seconds_to_wait(response.headers.get("Retry-After"), datetime.now(UTC))
+            error = refusal(response.status_code, request, self._message(response), asked)
+            if isinstance(error, Unavailable):
+                raise _Failed(error, harmless=response.status_code == 429)
+            raise error
+        total = response.headers.get("X-Total-Count", "")
+        try:
+            data = json.loads(response.content) if response.content else None
+        except (ValueError, RecursionError):
+            raise NotUnderstood(
+                f"The answer to {request} is not JSON.",
+                "Check that ONEHEAD_FORGEJO_URL is the root of a Forgejo, without /api/v1.",
+            ) from None
+        return Answer(response.status_code, data, int(total) if total.isdecimal() else None)
+
+    def _message(self, response: httpx.Response) -> str:
+        try:
+            data = json.loads(response.content)
+        except (ValueError, RecursionError):
+            return response.reason_phrase  # a page of some proxy
+        message = data.get("message") if isinstance(data, dict) else None
+        return self._clean(message) if isinstance(message, str) else ""
+
+    def _clean(self, text: str) -> str:
+        """One line of bounded length that can't hold the token, whatever an echoing proxy put there."""
+        text = text.replace(self._token, "[token]") if self._token else text
+        line = " ".join(text.split())
+        return line if len(line) <= 500 else line[:499] + "…"
+
+
+class _Failed(Exception):
+    """One try came to nothing; `harmless` when the forge can't have acted on it."""
+
+    def __init__(self, error: Unavailable, *, harmless: bool) -> None:
+        super().__init__(error.message)
+        self.error = error
+        self.harmless = harmless
+
+
+def _location(response: httpx.Response) -> httpx.URL:
+    try:
+        return httpx.URL(response.headers.get("Location", ""))
+    except httpx.InvalidURL:
+        return httpx.URL("")
+
+
+def _host(response: httpx.Response) -> str:
+    """Where a redirect leads, for people: scheme, host and port, without credentials."""
+    location = _location(response)
+    if not location.host:
+        return "this server itself" if str(location) else "nowhere"
+    return f"{location.scheme or 'http'}://{location.netloc.decode('ascii')}"
+
+
+def _checked(url: str) -> str:
+    hint = "Give the root of the forge in ONEHEAD_FORGEJO_URL, such as https://git.example.org."
+    try:
+        parsed = httpx.URL(url)
+    except httpx.InvalidURL:
+        raise UsageError("The address of Forgejo is not a URL.", hint) from None
+    if parsed.scheme not in {"http", "https"} or not parsed.host:
+        raise UsageError("The address of Forgejo must begin with http:// or https:// and a host.", hint)
+    if parsed.userinfo or parsed.query or parsed.fragment:
+        raise UsageError("The address of Forgejo must not hold a user, password, query or fragment.", hint)
+    return url.rstrip("/")

@@ -1,0 +1,468 @@
+"""What Forgejo tells us: frozen values, and how they are read from its JSON. Webhooks carry the same objects.
+
+Only facts that Forgejo sends truthfully are here: an e-mail address, `is_admin` or `mergeable` in its answers is often
+a placeholder, so none of them has a place.
+
+A field that Forgejo always sends is required: reading around its absence would let a wrong guess pass as a fact.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING, NoReturn
+
+from onehead.errors import UsageError
+from onehead.forge.errors import NotUnderstood
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class RepositoryName:
+    """The full name of a repository, `owner/name`."""
+
+    owner: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.owner}/{self.name}"
+
+    @classmethod
+    def parse(cls, text: str) -> RepositoryName:
+        """Read `owner/name`.
+
+        Raises:
+            UsageError: the text is anything else.
+        """
+        owner, slash, name = text.strip().partition("/")
+        if not (slash and owner and name) or "/" in name or any(letter.isspace() for letter in owner + name):
+            raise UsageError(f"{text!r} is not the name of a repository.", "Write it as owner/name.")
+        return cls(owner, name)
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """An account. The ghost of a deleted account has the id -1, Forgejo Actions has -2."""
+
+    id: int
+    login: str
+    full_name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Permissions:
+    """What somebody may do in a repository; `push` means: write its code."""
+
+    admin: bool = False
+    push: bool = False
+    pull: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Repository:
+    """A repository.
+
+    Attributes:
+        id: Forgejo's number; it survives renames.
+        name: its full name today (after a rename the new one, whatever name was asked for).
+        default_branch: short name.
+        clone_url: for git over HTTP, built by Forgejo from its ROOT_URL.
+        empty: Forgejo notices the first push some seconds late, and has no branches until then.
+        object_format: `sha1` or `sha256`.
+        permissions: of whoever asked. In a webhook delivery of a comment: of the commenter.
+        updated_at: when it was last pushed to or its settings were changed; comments and pull requests don't count.
+        topics: as its people have set them, lower case.
+        has_pulls: whether pull requests are switched on.
+    """
+
+    id: int
+    name: RepositoryName
+    default_branch: str
+    clone_url: str
+    html_url: str
+    private: bool
+    archived: bool
+    empty: bool
+    fork: bool
+    mirror: bool
+    object_format: str
+    permissions: Permissions
+    updated_at: datetime
+    topics: tuple[str, ...] = ()
+    has_pulls: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Touched:
+    """An issue or pull request, and when it last changed or was last commented on.
+
+    Forgejo does not count an edited comment.
+    """
+
+    repository: RepositoryName
+    number: int
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One side of a pull request.
+
+    Attributes:
+        ref: short branch name; `refs/pull/N/head` where the head branch is gone or never was (AGit).
+        sha: the tip now. For the base this is not the fork point.
+        repository: `None` when the fork was deleted.
+        label: the branch name, also where that branch is gone.
+    """
+
+    ref: str
+    sha: str
+    repository: Repository | None
+    label: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PullRequest:
+    """A pull request.
+
+    Attributes:
+        state: `open` or `closed`; merged ones are closed.
+        draft: from the title's prefix (`WIP:`), Forgejo knows no other draft.
+        merge_base: as of Forgejo's last conflict check, stale right after a push: ask git instead.
+        merge_commit: what the merge wrote to the base branch.
+        allow_maintainer_edit: who may write the base may push to the head branch of the fork.
+    """
+
+    number: int
+    title: str
+    body: str
+    state: str
+    draft: bool
+    merged: bool
+    author: User
+    html_url: str
+    head: Side
+    base: Side
+    merge_base: str
+    merge_commit: str | None
+    allow_maintainer_edit: bool
+    created_at: datetime
+    updated_at: datetime
+
+    @property
+    def has_branch(self) -> bool:
+        """Whether there is a branch behind it: a proposal by `git push HEAD:refs/for/…` (AGit) never had one."""
+        return not self.head.ref.startswith("refs/")
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it can still be merged."""
+        return self.state == "open" and not self.merged
+
+
+@dataclass(frozen=True, slots=True)
+class Issue:
+    """An issue, or the page of a pull request."""
+
+    number: int
+    title: str
+    body: str
+    author: User
+    is_pull: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Comment:
+    """A comment of an issue or pull request; the body is verbatim, hidden marker included."""
+
+    id: int
+    body: str
+    author: User
+    html_url: str
+    created_at: datetime
+    updated_at: datetime
+
+
+class StatusState(StrEnum):
+    """What we may say about a commit.
+
+    A required check passes with `success` only: Forgejo blocks the merge for `warning` and `pending` as well.
+    """
+
+    PENDING = "pending"
+    SUCCESS = "success"
+    WARNING = "warning"
+    FAILURE = "failure"
+    ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What somebody said about a commit. `state` is not limited to ours: Forgejo stores what it is given."""
+
+    id: int
+    context: str
+    state: str
+    description: str
+    target_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """A branch: its tip, and what the asking account may do with it."""
+
+    name: str
+    sha: str
+    protected: bool
+    user_can_push: bool
+
+
+HINT = "onehead understands Forgejo 15 and newer; check that the address and the webhook's type are Forgejo's."
+
+
+class Fields:
+    """One object, and where it was found (`GET /user`, `push.repository`)."""
+
+    __slots__ = ("_data", "_where")
+
+    def __init__(self, data: object, where: str) -> None:
+        """Wrap what was found.
+
+        Raises:
+            NotUnderstood: it is not an object.
+        """
+        if not isinstance(data, Mapping):
+            raise NotUnderstood(f"{where} should be an object and is {_kind(data)}.", HINT)
+        self._data: Mapping[str, object] = data
+        self._where = where
+
+    def text(self, name: str) -> str:
+        """A string that is always there."""
+        value = self._data.get(name)
+        if not isinstance(value, str):
+            self._complain(name, "a text", value)
+        return value
+
+    def optional_text(self, name: str) -> str | None:
+        """A string that may be null or absent."""
+        return None if self._data.get(name) is None else self.text(name)
+
+    def number(self, name: str) -> int:
+        """A whole number that is always there."""
+        value = self._data.get(name)
+        if not isinstance(value, int) or isinstance(value, bool):
+            self._complain(name, "a whole number", value)
+        return value
+
+    def flag(self, name: str) -> bool:
+        """A truth value that is always there."""
+        value = self._data.get(name)
+        if not isinstance(value, bool):
+            self._complain(name, "true or false", value)
+        return value
+
+    def moment(self, name: str) -> datetime:
+        """A time in RFC 3339 that is always there."""
+        text = self.text(name)
+        try:
+            moment = datetime.fromisoformat(text)
+        except ValueError:
+            self._complain(name, "a time", text)
+        if moment.tzinfo is None:
+            self._complain(name, "a time with a zone", text)
+        return moment
+
+    def inner(self, name: str) -> Fields:
+        """An object that is always there."""
+        return Fields(self._data.get(name), f"{self._where}.{name}")
+
+    def optional(self, name: str) -> Fields | None:
+        """An object that may be null or absent."""
+        return None if self._data.get(name) is None else self.inner(name)
+
+    def items(self, name: str) -> list[Fields]:
+        """A list of objects; null is an empty list, and null items (Forgejo could not load them) are left out."""
+        return objects(self._data.get(name), f"{self._where}.{name}")
+
+    def texts(self, name: str) -> tuple[str, ...]:
+        """A list of strings; null is an empty one."""
+        value = self._data.get(name)
+        if value is None:
+            return ()
+        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+            self._complain(name, "a list of texts", value)
+        return tuple(value)
+
+    def is_unset(self, name: str) -> bool:
+        """Whether a field is absent, or has the value that Forgejo gives to what nobody has set."""
+        return not self._data.get(name)
+
+    def names(self) -> tuple[str, ...]:
+        """Which fields there are, in the order of the alphabet."""
+        return tuple(sorted(self._data))
+
+    def _complain(self, name: str, wanted: str, value: object) -> NoReturn:
+        raise NotUnderstood(f"{self._where}.{name} should be {wanted} and is {_kind(value)}.", HINT)
+
+
+def objects(data: object, where: str) -> list[Fields]:
+    """A list of objects, without the items that are null; null for the whole list is an empty one.
+
+    Raises:
+        NotUnderstood: it is something else.
+    """
+    if data is None:
+        return []
+    if not isinstance(data, Sequence) or isinstance(data, str):
+        raise NotUnderstood(f"{where} should be a list and is {_kind(data)}.", HINT)
+    return [Fields(item, f"{where}[{place}]") for place, item in enumerate(data) if item is not None]
+
+
+def _kind(value: object) -> str:
+    names = {bool: "true or false", int: "a number", float: "a number", list: "a list", dict: "an object"}
+    if value is None:
+        return "missing"
+    if isinstance(value, str):
+        return f"the text {value[:40]!r}"
+    return names.get(type(value), "something else")
+
+
+if TYPE_CHECKING:
+    pass
+
+GHOST = User(-1, "Ghost")
+"""Who stands for an account that is gone, with Forgejo's own number for it."""
+
+
+def user(fields: Fields) -> User:
+    """Definition `User`."""
+    return User(fields.number("id"), fields.text("login"), fields.text("full_name"))
+
+
+def _author(fields: Fields) -> User:
+    author = fields.optional("user")
+    return user(author) if author else GHOST
+
+
+def repository_name(fields: Fields) -> RepositoryName:
+    """Definition `Repository`, only its name."""
+    return RepositoryName(fields.inner("owner").text("login"), fields.text("name"))
+
+
+def repository(fields: Fields) -> Repository:
+    """Definition `Repository`."""
+    granted = fields.optional("permissions")
+    return Repository(
+        id=fields.number("id"),
+        name=repository_name(fields),
+        default_branch=fields.text("default_branch"),
+        clone_url=fields.text("clone_url"),
+        html_url=fields.text("html_url"),
+        private=fields.flag("private"),
+        archived=fields.flag("archived"),
+        empty=fields.flag("empty"),
+        fork=fields.flag("fork"),
+        mirror=fields.flag("mirror"),
+        object_format=fields.text("object_format_name"),
+        permissions=permissions(granted) if granted else Permissions(),
+        updated_at=fields.moment("updated_at"),
+        topics=fields.texts("topics"),
+        has_pulls=fields.flag("has_pull_requests"),
+    )
+
+
+def touched(fields: Fields) -> Touched:
+    """Definition `Issue`, as a search over repositories gives it."""
+    where = fields.inner("repository")
+    return Touched(
+        RepositoryName(where.text("owner"), where.text("name")), fields.number("number"), fields.moment("updated_at")
+    )
+
+
+def permissions(fields: Fields) -> Permissions:
+    """Definition `Permission`."""
+    return Permissions(fields.flag("admin"), fields.flag("push"), fields.flag("pull"))
+
+
+def pull_request(fields: Fields) -> PullRequest:
+    """Definition `PullRequest`."""
+    return PullRequest(
+        number=fields.number("number"),
+        title=fields.text("title"),
+        body=fields.text("body"),
+        state=fields.text("state"),
+        draft=fields.flag("draft"),
+        merged=fields.flag("merged"),
+        author=_author(fields),
+        html_url=fields.text("html_url"),
+        head=_side(fields.inner("head")),
+        base=_side(fields.inner("base")),
+        merge_base=fields.text("merge_base"),
+        merge_commit=fields.optional_text("merge_commit_sha"),
+        allow_maintainer_edit=fields.flag("allow_maintainer_edit"),
+        created_at=fields.moment("created_at"),
+        updated_at=fields.moment("updated_at"),
+    )
+
+
+def _side(fields: Fields) -> Side:
+    """Definition `PRBranchInfo`."""
+    where = fields.optional("repo")
+    return Side(fields.text("ref"), fields.text("sha"), repository(where) if where else None, fields.text("label"))
+
+
+def issue(fields: Fields) -> Issue:
+    """Definition `Issue`; a pull request has one too."""
+    return Issue(
+        number=fields.number("number"),
+        title=fields.text("title"),
+        body=fields.text("body"),
+        author=_author(fields),
+        is_pull=fields.optional("pull_request") is not None,
+    )
+
+
+def comment(fields: Fields) -> Comment:
+    """Definition `Comment`."""
+    return Comment(
+        id=fields.number("id"),
+        body=fields.text("body"),
+        author=_author(fields),
+        html_url=fields.text("html_url"),
+        created_at=fields.moment("created_at"),
+        updated_at=fields.moment("updated_at"),
+    )
+
+
+def page_of_comment(fields: Fields) -> int:
+    """The number of the issue or pull request that a `Comment` stands under: the end of whichever address it has."""
+    url = fields.text("pull_request_url") or fields.text("issue_url")
+    number = url.rpartition("/")[2]
+    if not number.isdecimal():
+        raise NotUnderstood(f"A comment says that it belongs to {url!r}, which ends in no number.", HINT)
+    return int(number)
+
+
+def status(fields: Fields) -> Status:
+    """Definition `CommitStatus`; what we call the state is its field `status`."""
+    return Status(
+        id=fields.number("id"),
+        context=fields.text("context"),
+        state=fields.text("status"),
+        description=fields.text("description"),
+        target_url=fields.text("target_url"),
+    )
+
+
+def branch(fields: Fields) -> Branch:
+    """Definition `Branch`."""
+    return Branch(
+        name=fields.text("name"),
+        sha=fields.inner("commit").text("id"),
+        protected=fields.flag("protected"),
+        user_can_push=fields.flag("user_can_push"),
+    )

@@ -1,0 +1,252 @@
+"""Webhook deliveries: is it really Forgejo, and what has happened? Bytes in, values out, no I/O.
+
+A delivery is a hint: its numbers may be old by the time it is read, so whoever acts on it looks at the forge again.
+"""
+
+from __future__ import annotations
+
+import hmac
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from urllib.parse import parse_qs
+
+from onehead.forge import models
+from onehead.forge.errors import BadSignature, NotUnderstood
+from onehead.forge.models import Comment, Fields, Permissions, PullRequest, RepositoryName, User
+
+HOOK_PATH = "/hooks/forgejo"
+"""Where the service takes deliveries, below its own address."""
+
+MAX_FORM = 256 * 1024
+"""Bytes of a form. Anybody can make us decode one, for what Forgejo signs is its decoded field."""
+
+_BRANCHES = "refs/heads/"
+_PULL_ACTIONS = frozenset({"opened", "reopened", "edited", "synchronized", "closed"})
+_COMMENT_ACTIONS = frozenset({"created", "edited", "deleted"})
+_HOOK_HINT = "Check the webhook's settings in Forgejo: type Forgejo, method POST."
+
+
+@dataclass(frozen=True, slots=True)
+class Push:
+    """A branch has moved, or is new.
+
+    Attributes:
+        branch: short name.
+        before: the tip until then; all zeros for a new branch. Forgejo says nothing of force: ask git for ancestry.
+        after: the tip since.
+    """
+
+    repository: RepositoryName
+    sender: User
+    branch: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True)
+class BranchCreated:
+    """A branch is new; its `Push` comes as well, before or after."""
+
+    repository: RepositoryName
+    sender: User
+    branch: str
+    sha: str
+
+
+@dataclass(frozen=True, slots=True)
+class BranchDeleted:
+    """A branch is gone. No push comes for it."""
+
+    repository: RepositoryName
+    sender: User
+    branch: str
+
+
+@dataclass(frozen=True, slots=True)
+class PullRequestChanged:
+    """A pull request was opened, reopened, edited, synchronized (its head moved) or closed (merged ones too).
+
+    Attributes:
+        changed: for `edited`, which of title, body and ref (the base branch). Their former values are left out:
+            for ref Forgejo sends the new one in their place.
+    """
+
+    repository: RepositoryName
+    sender: User
+    action: str
+    pull: PullRequest
+    changed: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Commented:
+    """Somebody has written, edited or deleted a comment.
+
+    Attributes:
+        number: of the issue or pull request.
+        permissions: what the sender may do here, as Forgejo itself has signed it. The sender of an edit may be
+            another than the comment's author.
+    """
+
+    repository: RepositoryName
+    sender: User
+    action: str
+    number: int
+    is_pull: bool
+    comment: Comment
+    permissions: Permissions
+
+
+@dataclass(frozen=True, slots=True)
+class Ignored:
+    """Nothing for onehead to do; the reason is a clause for the log."""
+
+    reason: str
+
+
+Event = Push | BranchCreated | BranchDeleted | PullRequestChanged | Commented | Ignored
+
+
+def verify(secrets: Iterable[str], headers: Mapping[str, str], body: bytes) -> None:
+    """Make sure that somebody who knows one of the secrets has sent this.
+
+    Args:
+        secrets: more than one while the secret is being changed. Empty ones never match.
+        headers: of the request, in any case.
+        body: its bytes, untouched.
+
+    Raises:
+        BadSignature: unsigned, or signed with another secret.
+        NotUnderstood: a form without its field `payload`.
+    """
+    names = _lower(headers)
+    signature = _signature(names)
+    signed = _payload(names, body)
+    matched = False
+    for secret in secrets:
+        # Every secret is tried and compared in constant time: the answer's delay tells nothing.
+        expected = hmac.new(secret.encode(), signed, "sha256").hexdigest().encode()
+        matched |= bool(secret) and hmac.compare_digest(expected, signature)
+    if not matched:
+        raise BadSignature(
+            "The delivery is not signed with our secret.",
+            "Set the webhook's secret in Forgejo to one of ONEHEAD_WEBHOOK_SECRET.",
+            status=401,
+        )
+
+
+def _signature(names: Mapping[str, str]) -> bytes:
+    for name, prefix in (("x-forgejo-signature", ""), ("x-gitea-signature", ""), ("x-hub-signature-256", "sha256=")):
+        value = names.get(name, "").strip()
+        if value.startswith(prefix) and value != prefix:
+            return value.removeprefix(prefix).encode("utf-8", "replace")
+    # Forgejo sends the headers with nothing in them when its webhook has no secret.
+    raise BadSignature(
+        "The delivery is not signed.", "Give the webhook in Forgejo the secret of ONEHEAD_WEBHOOK_SECRET.", status=401
+    )
+
+
+def parse(headers: Mapping[str, str], body: bytes) -> Event:
+    """What a delivery says; verify it first.
+
+    Raises:
+        NotUnderstood: it is not what Forgejo sends.
+    """
+    names = _lower(headers)
+    kind = names.get("x-forgejo-event-type") or names.get("x-gitea-event-type")
+    if not kind:
+        raise NotUnderstood("The delivery does not say what has happened (no X-Forgejo-Event-Type).", _HOOK_HINT)
+    payload = _payload(names, body)
+    try:
+        data = json.loads(payload)
+    except (ValueError, RecursionError):
+        raise NotUnderstood(f"The delivery of {kind!r} is not JSON.", _HOOK_HINT) from None
+    try:
+        json.dumps(data, ensure_ascii=False, allow_nan=False).encode()
+    except (ValueError, RecursionError):
+        # Half a surrogate pair and an endless number can be read, and nowhere be written again.
+        raise NotUnderstood(f"The delivery of {kind!r} holds text or a number that nothing else can hold.") from None
+    return _event(kind, Fields(data, kind))
+
+
+def _event(kind: str, fields: Fields) -> Event:
+    match kind:
+        case "push":
+            return _push(fields)
+        case "create" | "delete":
+            return _branch(kind, fields)
+        case "pull_request" | "pull_request_sync":
+            return _pull(fields)
+        case "issue_comment" | "pull_request_comment":
+            return _comment(fields)
+    return Ignored(f"{kind} changes nothing for onehead")
+
+
+def _push(fields: Fields) -> Event:
+    ref = fields.text("ref")
+    if not ref.startswith(_BRANCHES):
+        return Ignored(f"{ref} is no branch")
+    branch = ref.removeprefix(_BRANCHES)
+    return Push(*_origin(fields), branch, fields.text("before"), fields.text("after"))
+
+
+def _branch(kind: str, fields: Fields) -> Event:
+    if fields.text("ref_type") != "branch":
+        return Ignored(f"{kind} of a {fields.text('ref_type')}")
+    # A webhook of the type gitea has the short name here.
+    branch = fields.text("ref").removeprefix(_BRANCHES)
+    if kind == "create":
+        return BranchCreated(*_origin(fields), branch, fields.text("sha"))
+    return BranchDeleted(*_origin(fields), branch)
+
+
+def _pull(fields: Fields) -> Event:
+    action = fields.text("action")
+    if action not in _PULL_ACTIONS:
+        return Ignored(f"pull request {action}")
+    changes = fields.optional("changes")
+    pull = models.pull_request(fields.inner("pull_request"))
+    return PullRequestChanged(*_origin(fields), action, pull, changes.names() if changes else ())
+
+
+def _comment(fields: Fields) -> Event:
+    action = fields.text("action")
+    if action not in _COMMENT_ACTIONS:
+        return Ignored(f"comment {action}")
+    granted = fields.inner("repository").optional("permissions")
+    return Commented(
+        *_origin(fields),
+        action=action,
+        # Not from the pull request: older servers leave it out, and the issue has the same number.
+        number=fields.inner("issue").number("number"),
+        is_pull=fields.flag("is_pull"),
+        comment=models.comment(fields.inner("comment")),
+        permissions=models.permissions(granted) if granted else Permissions(),
+    )
+
+
+def _origin(fields: Fields) -> tuple[RepositoryName, User]:
+    return models.repository_name(fields.inner("repository")), models.user(fields.inner("sender"))
+
+
+def _payload(names: Mapping[str, str], body: bytes) -> bytes:
+    """The JSON: the body itself, or the field `payload` of a form; that, decoded, is what Forgejo has signed."""
+    kind = names.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != "application/x-www-form-urlencoded":
+        return body
+    if len(body) > MAX_FORM:
+        raise NotUnderstood(
+            f"The delivery is a form of more than {MAX_FORM // 1024} KiB.",
+            "Set the webhook's content type to application/json in Forgejo: a form has to be decoded before its "
+            "signature can be checked, so large ones are not taken.",
+        )
+    try:
+        form = parse_qs(body.decode("ascii"), strict_parsing=True, errors="strict", max_num_fields=10)
+        return form["payload"][0].encode()
+    except (KeyError, ValueError):
+        raise NotUnderstood("The delivery is a form without a readable field payload.", _HOOK_HINT) from None
+
+
+def _lower(headers: Mapping[str, str]) -> dict[str, str]:
+    return {name.lower(): value for name, value in headers.items()}

@@ -1,0 +1,182 @@
+"""The files of one commit, and their content, without a work tree."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from itertools import filterfalse
+from typing import TYPE_CHECKING, NamedTuple
+
+from onehead.gitrepo.git import TooLarge, conversation
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator, Sequence
+
+    from onehead.gitrepo.git import Git
+
+SYMLINK = "120000"
+SUBMODULE = "160000"
+
+_RECORD = re.compile(r"([0-7]{6}) [a-z]+ ([0-9a-f]+)\t([^\0]+)\0")
+
+DEFAULT_LIMIT = 1 << 20
+"""Bytes of the largest file that is read."""
+
+
+class Entry(NamedTuple):
+    """One file of a tree.
+
+    A tuple, because a repository has tens of thousands, and frozen dataclasses take twice as long to make.
+
+    Attributes:
+        path: from the top of the repository, with `/`; undecodable bytes are surrogate-escaped.
+        mode: git's six octal digits: `100644`, `100755`, `120000` (a symlink; its content is where it points to)
+            or `160000` (a submodule; there is no content to read).
+        oid: git's object id, in hex.
+    """
+
+    path: str
+    mode: str
+    oid: str
+
+
+class Differing(Mapping[str, Entry]):
+    """A listing told by how it differs from another one: as small as the difference, however large the repository.
+
+    Hundreds of branches are judged against one target in one run, and each needs two listings.
+
+    Attributes:
+        changed: path → entry of what is new or other than in the base.
+    """
+
+    __slots__ = ("_base", "_gone", "_size", "changed")
+
+    def __init__(self, base: Mapping[str, Entry], changed: dict[str, Entry], gone: Collection[str] = ()) -> None:
+        """Tell it.
+
+        Args:
+            base: what most of it is like; must not change any more.
+            changed: path → entry of what is new or other.
+            gone: paths of the base that are not here.
+        """
+        self._base = base
+        self.changed = changed
+        self._gone = {path for path in gone if path in base}
+        self._size = len(base) - len(self._gone) + sum(path not in base for path in changed)
+
+    def __getitem__(self, path: str) -> Entry:
+        found = self.changed.get(path)
+        if found is not None:
+            return found
+        if path in self._gone:
+            raise KeyError(path)
+        return self._base[path]
+
+    def __iter__(self) -> Iterator[str]:
+        hidden = self._gone | (self.changed.keys() & self._base.keys())
+        yield from filterfalse(hidden.__contains__, self._base) if hidden else self._base
+        yield from self.changed
+
+    def __len__(self) -> int:
+        return self._size
+
+
+class Tree(NamedTuple):
+    """The files of a commit.
+
+    Attributes:
+        treeish: the commit or tree that was listed, as given.
+        entries: path → entry; when directories were asked for, only what is in them.
+    """
+
+    treeish: str
+    entries: Mapping[str, Entry]
+
+
+class Contents(NamedTuple):
+    """What `read` brought.
+
+    Attributes:
+        data: object id → content.
+        too_large: object id → size in bytes of each that exceeds the limit and was not read.
+    """
+
+    data: dict[str, bytes]
+    too_large: dict[str, int]
+
+
+def list_tree(git: Git, treeish: str, directories: Sequence[str] = ()) -> Tree:
+    """List the files of a commit or tree, everywhere or only below some directories.
+
+    Args:
+        git: the repository.
+        treeish: SHA of a commit or tree (names go through `refs.resolve` first).
+        directories: paths from the top; one that does not exist contributes nothing.
+
+    Raises:
+        OneheadError: no repository, an unknown SHA, or missing objects.
+    """
+    where = [directory.strip("/") for directory in directories]
+    # Without this, git would take the empty path (the top) for "nothing".
+    paths = [] if "" in where else [f"{directory}/" for directory in where]
+    out = git.run("ls-tree", "-r", "-z", "--full-tree", "--end-of-options", treeish, *paths)
+    return Tree(treeish, parse_listing(out))
+
+
+def list_changed(git: Git, known: Tree, treeish: str) -> Tree:
+    """List another commit or tree, as `difference` does.
+
+    Raises:
+        OneheadError: no repository, an unknown SHA, or missing objects.
+    """
+    return Tree(treeish, difference(git, known, treeish))
+
+
+def difference(git: Git, known: Tree, treeish: str) -> Differing:
+    """List another commit or tree by what differs from one that is fully listed already.
+
+    As cheap as the difference is small, where `list_tree` costs as much as the repository is large.
+
+    Raises:
+        OneheadError: no repository, an unknown SHA, or missing objects.
+    """
+    out = git.run("diff-tree", "-r", "-z", "--raw", "--no-renames", "--end-of-options", known.treeish, treeish)
+    fields = out.decode("utf-8", "surrogateescape").split("\0")
+    changed, gone = {}, set()
+    for about, path in zip(fields[:-1:2], fields[1::2], strict=True):
+        _, mode, _, oid, status = about.split(" ")
+        if status == "D":
+            gone.add(path)
+        else:
+            changed[path] = Entry(path, mode, oid)
+    return Differing(known.entries, changed, gone)
+
+
+def parse_listing(out: bytes) -> dict[str, Entry]:
+    """Read the output of `ls-tree -r -z`: path → entry."""
+    found = _RECORD.findall(out.decode("utf-8", "surrogateescape"))
+    return {path: Entry(path, mode, oid) for mode, oid, path in found}
+
+
+def read(git: Git, oids: Iterable[str], limit: int = DEFAULT_LIMIT) -> Contents:
+    """Read blobs through one git process.
+
+    Args:
+        git: the repository.
+        oids: object ids; each is read once, however often it is named.
+        limit: bytes; a larger blob is reported and not read.
+
+    Raises:
+        MissingObjects: a blob is not there (partial clone, damage).
+        OneheadError: no repository, or out of time.
+    """
+    found = Contents({}, {})
+    wanted = dict.fromkeys(oids)
+    if wanted:
+        with conversation(git) as objects:
+            for oid, content in objects.contents(wanted, limit):
+                if isinstance(content, TooLarge):
+                    found.too_large[oid] = content.size
+                else:
+                    found.data[oid] = content
+    return found

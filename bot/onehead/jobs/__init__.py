@@ -1,1 +1,0 @@
-"""Do it later, and never twice at once."""

@@ -1,1 +1,0 @@
-"""Look at a live database, and change nothing."""

@@ -1,0 +1,552 @@
+"""Interpret `upgrade()` without running it: follow statements, expressions and calls, and collect operations."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+from onehead.operations import alembic_calls, sqlalchemy_items
+from onehead.operations.model import AddColumn, Batch, CreateTable, DropTable, Named, Operation, Step, Unknown
+from onehead.operations.values import (
+    MAX_ITEMS,
+    Attr,
+    BatchOp,
+    Choice,
+    Const,
+    Function,
+    Items,
+    Made,
+    Opaque,
+    Pairs,
+    Path,
+    Value,
+    combined,
+    folded,
+    formatted,
+    item,
+    plain,
+    root,
+    sequence,
+    text,
+)
+from onehead.revisions.parsers import spend, unparsed
+
+MAX_WORK = 200_000
+"""Pieces of syntax that are looked at in one file, rounds of loops and calls of its functions included."""
+
+MAX_STEPS = 5_000
+"""Operations of one file."""
+
+_NAMES_PER_WORK = 16
+"""Names that are copied and compared in the time that one piece of syntax takes."""
+
+
+class Stop(Exception):
+    """A block of statements ends here, with a `return`, a `raise`, or in a loop."""
+
+    def __init__(self, value: Value, kind: Literal["return", "raise", "break", "continue"]) -> None:
+        super().__init__()
+        self.value = value
+        self.kind = kind
+
+
+class TooMuch(Exception):
+    """The file is larger, as running it goes, than anybody writes by hand; what was read so far stands."""
+
+
+class Evaluation:
+    """One file on the way: what its names stand for here, and what it has done so far.
+
+    Attributes:
+        steps: the operations so far.
+        names: name → what it stands for here.
+        condition: source of what this place depends on.
+        left: source of what may have ended the function before.
+        repeated: inside a loop whose rounds are not known.
+        batch: the table of the batch around this place.
+        autocommit: inside an `autocommit_block()`.
+        silent: operations are not noted: the module itself is read.
+    """
+
+    def __init__(self) -> None:
+        self.steps: list[Step] = []
+        self.names: dict[str, Value] = {}
+        self.condition = ""
+        self.left = ""
+        self.repeated = False
+        self.batch: Named | None = None
+        self.autocommit = False
+        self.silent = False
+        self.multidb = False
+        self.recreates = False
+        self.engine = ""
+        self.quiet = 0
+        self._work = 0
+
+    def call(self, node: ast.Call) -> Value:
+        """What a call gives; what it does is noted."""
+        raise NotImplementedError
+
+    def spend(self, work: int = 1) -> None:
+        """Count pieces of work.
+
+        Raises:
+            TooMuch: they are the last ones.
+            Spent: the examination has no more.
+        """
+        self._work += work
+        spend(work)
+        if self._work > MAX_WORK or len(self.steps) > MAX_STEPS:
+            message = "there is more in this file than is read"
+            raise TooMuch(message)
+
+    def emit(self, operation: Operation, node: ast.AST, call: str) -> None:
+        """Note one operation as it stands here."""
+        if self.silent or (self.quiet and isinstance(operation, Unknown)):
+            return
+        self.steps.append(
+            Step(
+                operation,
+                getattr(node, "lineno", 1),
+                call,
+                self.engine,
+                self.condition or self.left,
+                self.repeated,
+                self.batch is not None and not isinstance(operation, Batch),
+                self.autocommit,
+            )
+        )
+
+    # -- names --------------------------------------------------------------------------------------------------
+
+    def copied(self, names: dict[str, Value]) -> dict[str, Value]:
+        """Names for a branch or a function that may change them; counted, as a file may have thousands of both."""
+        self.spend(1 + len(names) // _NAMES_PER_WORK)
+        return dict(names)
+
+    def bind(self, target: ast.expr, value: Value) -> None:
+        """Give a target a value."""
+        match target:
+            case ast.Name(id=name):
+                self.names[name] = value
+            case ast.Tuple(elts=targets) | ast.List(elts=targets):
+                parts: tuple[Value, ...] = (Opaque(target),) * len(targets)
+                if isinstance(value, Items) and len(value.items) == len(targets):
+                    parts = value.items
+                for each, part in zip(targets, parts, strict=True):
+                    self.bind(each, part)
+            case ast.Starred(value=inner):
+                self.bind(inner, Opaque(target))
+            case ast.Subscript(value=ast.Name(id=name)) | ast.Attribute(value=ast.Name(id=name)):
+                self.names[name] = Opaque(target)
+
+    # -- expressions --------------------------------------------------------------------------------------------
+
+    def value(self, node: ast.expr) -> Value:
+        """What an expression stands for; the operations in it are noted."""
+        self.spend()
+        found_value: Value
+        match node:
+            case ast.Constant(value=str() | int() | float() | bytes() | None as found):
+                found_value = Const(found)
+            case ast.Name(id=name):
+                # A name that nothing binds may come from an `import *`: it stands outside the file.
+                found_value = self.names.get(name) or Path(
+                    f"builtins.{name}" if hasattr(builtins, name) else f"*.{name}"
+                )
+            case ast.Attribute(value=inner, attr=attr):
+                of = self.value(inner)
+                found_value = Path(f"{of.name}.{attr}") if isinstance(of, Path) else Attr(of, attr)
+            case ast.Call():
+                found_value = self.call(node)
+            case ast.Tuple(elts=elements) | ast.List(elts=elements) | ast.Set(elts=elements):
+                found_items, is_open = self.elements(elements)
+                found_value = Opaque(node) if is_open or len(found_items) > MAX_ITEMS else Items(tuple(found_items))
+            case ast.Dict(keys=keys, values=values):
+                found_value = self._dict(keys, values)
+            case ast.Lambda():
+                found_value = Function(node)
+            case ast.Await(value=inner) | ast.Starred(value=inner):
+                found_value = self.value(inner)
+            case ast.NamedExpr(target=target, value=inner):
+                found_value = self.value(inner)
+                self.bind(target, found_value)
+            case _:
+                found_value = self._composed(node)
+        return found_value
+
+    def _composed(self, node: ast.expr) -> Value:
+        match node:
+            case ast.BinOp(left=left, op=operator, right=right):
+                return combined(self.value(left), operator, self.value(right)) or Opaque(node)
+            case ast.JoinedStr(values=parts):
+                return self._joined(parts) or Opaque(node)
+            case ast.UnaryOp(op=ast.Not(), operand=operand):
+                found = self.value(operand)
+                return Const(not found.value) if isinstance(found, Const) else Opaque(node)
+            case ast.IfExp(test=test, body=body, orelse=orelse):
+                found = self.value(test)
+                if isinstance(found, Const):
+                    return self.value(body if found.value else orelse)
+                self.maybe(unparsed(test), body, orelse)
+            case ast.BoolOp(values=[first, *others]):
+                self.value(first)
+                self.maybe(unparsed(first), *others)
+            case ast.Subscript(value=inner, slice=place):
+                return item(self.value(inner), self.value(place)) or Opaque(node)
+            case (
+                ast.ListComp(elt=element, generators=[generator])
+                | ast.GeneratorExp(elt=element, generators=[generator])
+                | ast.SetComp(elt=element, generators=[generator])
+            ):
+                return self._comprehension(element, generator) or Opaque(node)
+            case _:
+                for child in ast.iter_child_nodes(node):
+                    if isinstance(child, ast.expr | ast.comprehension):
+                        self.value(child.iter if isinstance(child, ast.comprehension) else child)
+        return Opaque(node)
+
+    def maybe(self, condition: str, *nodes: ast.expr) -> None:
+        """Follow expressions of which it depends whether they are looked at."""
+        outer = self.condition
+        self.condition = outer or condition[:80]
+        for node in nodes:
+            self.value(node)
+        self.condition = outer
+
+    def elements(self, nodes: list[ast.expr]) -> tuple[list[Value], bool]:
+        """Values of elements or arguments; whether some that are starred can't be told."""
+        found: list[Value] = []
+        is_open = False
+        for node in nodes:
+            value = self.value(node)
+            if not isinstance(node, ast.Starred):
+                found.append(value)
+            elif isinstance(value, Items):
+                found += value.items
+            else:
+                found.append(Opaque(node))
+                is_open = True
+        return found, is_open
+
+    def _dict(self, keys: list[ast.expr | None], values: list[ast.expr]) -> Value:
+        pairs: list[tuple[str, Value]] = []
+        complete = True
+        for key, each in zip(keys, values, strict=True):
+            name, value = None if key is None else plain(self.value(key)), self.value(each)
+            if key is None and isinstance(value, Pairs):
+                pairs += value.pairs
+                complete = complete and value.complete
+            elif isinstance(name, str):
+                pairs.append((name, value))
+            else:
+                complete = False
+        return Pairs(tuple(pairs), complete and len(pairs) <= MAX_ITEMS)
+
+    def _joined(self, parts: list[ast.expr]) -> Value | None:
+        texts: list[str] = []
+        known = True
+        for part in parts:
+            is_field = isinstance(part, ast.FormattedValue)
+            found = self.value(part.value if isinstance(part, ast.FormattedValue) else part)
+            plainly = not isinstance(part, ast.FormattedValue) or (part.format_spec is None and part.conversion == -1)
+            value = text(found) if is_field else plain(found)
+            if isinstance(found, Const) and isinstance(found.value, int | float):
+                value = str(found.value)
+            known = known and plainly and isinstance(value, str)
+            texts.append(str(value))
+        return folded("".join(texts)) if known else None
+
+    def _comprehension(self, element: ast.expr, generator: ast.comprehension) -> Value | None:
+        source = self.value(generator.iter)
+        before = self.copied(self.names)
+        try:
+            if isinstance(source, Items) and not generator.ifs:
+                found = []
+                for item in source.items:
+                    self.bind(generator.target, item)
+                    found.append(self.value(element))
+                return Items(tuple(found))
+            repeated, self.repeated = self.repeated, True
+            self.bind(generator.target, Opaque(generator.iter))
+            self.value(element)
+            self.repeated = repeated
+        finally:
+            self.names = before
+        return None
+
+
+MAX_DEPTH = 12
+"""Functions of the file that call each other."""
+
+AUTOCOMMIT = Path("autocommit_block")
+
+_OP = "alembic.op."
+_HARMLESS = frozenset(
+    (
+        *("sqlalchemy", "sqlmodel", "sqlalchemy_utils", "geoalchemy2", "pgvector", "alembic", "builtins"),
+        *("datetime", "uuid", "json", "logging", "re", "os", "sys", "typing", "enum", "string", "random"),
+        *("secrets", "hashlib", "time", "itertools", "collections", "functools", "warnings", "decimal"),
+        *("textwrap", "math", "pathlib", "contextlib", "pytz", "dateutil", "zoneinfo", "structlog"),
+    )
+)
+_ABOUT_NOTHING = ("get_bind", "get_context", "inline_literal", "f", "implementation_for")
+"""What `op`, and `batch_op` too, has beside operations."""
+_SESSIONS = ("Session", "sessionmaker", "scoped_session", "create_session", "AsyncSession")
+_BACK_DOORS = ("exec", "eval", "compile", "__import__", "getattr", "setattr", "globals", "locals", "vars")
+_EXECUTES = ("execute", "exec_driver_sql", "scalar", "scalars", "executemany")
+_REACHES_FAR = ("create_all", "drop_all", "run_sync", "invoke", "run_callable")
+_MUTATORS = ("append", "extend", "insert", "pop", "remove", "clear", "reverse", "sort", "update", "add", "setdefault")
+_READS = frozenset(
+    (
+        *("get", "items", "keys", "values", "strip", "lower", "upper", "split", "join", "format", "replace"),
+        *("startswith", "endswith", "encode", "decode", "isoformat", "fetchall", "fetchone", "fetchmany"),
+        *("first", "all", "one", "one_or_none", "scalar_one", "mappings", "debug", "info", "warning"),
+        *("error", "index", "count", "copy", "hex", "total_seconds", "close"),
+    )
+) | set(_MUTATORS)
+
+
+class Calls(Evaluation):
+    """`Evaluation` with calls."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._inside: list[ast.AST] = []
+
+    def block(self, statements: Sequence[ast.stmt]) -> None:
+        """Follow statements in order; raises `Stop` where they end before the last one."""
+        raise NotImplementedError
+
+    def call(self, node: ast.Call) -> Value:
+        """What a call gives; what it does is noted."""
+        match node.func:
+            case (
+                ast.Subscript(value=ast.Call(func=ast.Name(id="globals" | "locals")))
+                | ast.Call(func=ast.Name(id="eval" | "getattr"))
+            ):
+                return self._every_engine(node)
+        by = self.value(node.func)
+        schema = isinstance(by, Path) and (
+            (by.name.startswith(_OP) and by.last not in ("execute", "bulk_insert")) or by.name.startswith("sqlalchemy.")
+        )
+        self.quiet += schema or isinstance(by, BatchOp)
+        args, is_open = self.elements(node.args)
+        keywords: dict[str, Value] = {}
+        for keyword in node.keywords:
+            value = self.value(keyword.value)
+            if keyword.arg is not None:
+                keywords[keyword.arg] = value
+            elif isinstance(value, Pairs):
+                keywords.update(value.pairs)
+                is_open = is_open or not value.complete
+            else:
+                is_open = True
+        self.quiet -= schema or isinstance(by, BatchOp)
+        if not isinstance(by, Function):
+            for value in (*args, *keywords.values()):
+                self._handed_on(value, node)
+        return self._called(Made(by, tuple(args), keywords, is_open, node), node)
+
+    def _handed_on(self, value: Value, node: ast.Call) -> None:
+        """A function that is passed on may be called there, any number of times."""
+        if isinstance(value, BatchOp) or (isinstance(value, Path) and f"{value.name}.".startswith(_OP)):
+            self.emit(Unknown("an operation that is handed on", unparsed(node)[:80]), node, "")
+        elif isinstance(value, Function):
+            repeated, self.repeated = self.repeated, True
+            if isinstance(value.node, ast.Lambda):
+                names = self.copied(self.names)
+                for parameter in value.node.args.args:
+                    self.names[parameter.arg] = Opaque(parameter)
+                self.value(value.node.body)
+                self.names = names
+            else:
+                self.enter(value.node.name, value.node, (), {})
+            self.repeated = repeated
+
+    def _called(self, made: Made, node: ast.Call) -> Value:
+        match made.by:
+            case Function(node=ast.Lambda()):
+                self.emit(alembic_calls.unknown("a lambda that it calls", made), node, made.last)
+            case Function(node=function) if not isinstance(function, ast.Lambda):
+                return self.enter(function.name, function, made.args, made.keywords)
+            case Path(name=name) if name.startswith(_OP):
+                return self._operation(name.removeprefix(_OP), made, node)
+            case Path() as path:
+                return self._imported(path, made, node)
+            case Attr(of=BatchOp(), name=name) if name in _ABOUT_NOTHING:
+                return self._operation(name, made, node)
+            case Attr(of=BatchOp(table=table), name=name):
+                self._note(name, alembic_calls.Call(made, table), node, f"batch_op.{name}")
+            case Attr(of=of, name=name):
+                return self._method(of, name, made, node)
+            case _:
+                self.emit(alembic_calls.unknown("a call of something computed", made), node, "")
+        return made
+
+    def _note(self, name: str, call: alembic_calls.Call, node: ast.AST, written: str) -> None:
+        for operation in alembic_calls.operations(name, call):
+            self.emit(operation, node, written)
+            if call.batch is not None:
+                column = call.made.get(0, "column")
+                default = column.keywords.get("server_default") if isinstance(column, Made) else None
+                plain_add = isinstance(operation, AddColumn) and not isinstance(default, Made)
+                self.recreates |= not plain_add and name not in alembic_calls.WITHOUT_RECREATION[1:]
+
+    def _operation(self, name: str, made: Made, node: ast.Call) -> Value:
+        if name in _ABOUT_NOTHING:
+            return Const(plain(made.args[0])) if name == "f" and _is_text(made.args) else made  # type: ignore[arg-type]
+        if name == "batch_alter_table":
+            self.emit(alembic_calls.unknown("a batch that is not opened by `with`", made), node, "op.batch_alter_table")
+            return made
+        self._note(name, alembic_calls.Call(made, None), node, f"op.{name}")
+        return made
+
+    def _imported(self, path: Path, made: Made, node: ast.Call) -> Value:
+        package, name = path.name.partition(".")[0], path.last
+        if path.name.startswith("builtins.") and name in ("list", "tuple", "set", "sorted", "reversed", "frozenset"):
+            return sequence(made) or made
+        if path.name.startswith("builtins.") and name in _BACK_DOORS:
+            self.emit(alembic_calls.unknown(f"`{name}`", made), node, name)
+        elif name in _SESSIONS and package in ("sqlalchemy", "sqlmodel"):
+            self.emit(alembic_calls.unknown("the ORM: what is done in a session", made), node, name)
+        elif path.name == "alembic.context.execute":
+            self._executed(made, node, "context.execute")
+        elif package not in _HARMLESS:
+            why = f"`{name}`, which is outside this file"
+            self.emit(alembic_calls.unknown(why, made), node, name)
+        return made
+
+    def _method(self, of: Value, name: str, made: Made, node: ast.Call) -> Value:
+        origin = root(of)
+        if isinstance(origin, Const):
+            return formatted(origin, name, made) or made
+        if isinstance(of, Made) and of.last in ("Enum", "ENUM") and name in ("create", "drop"):
+            operation = alembic_calls.enum_operation(of, name, made)
+            if operation is not None:
+                self.emit(operation, node, f"Enum.{name}")
+        elif isinstance(of, Made) and sqlalchemy_items.table_name(of) and name in ("create", "drop"):
+            self._table_method(of, name, made, node)
+        elif name in _EXECUTES:
+            self._executed(made, node, name)
+        elif name == "begin_transaction" or (name in ("begin", "begin_nested", "connect") and isinstance(origin, Made)):
+            pass
+        elif name in _REACHES_FAR or not _is_harmless(origin, name) or _may_change(origin, name):
+            self.emit(alembic_calls.unknown("a call of something computed", made), node, name)
+        elif name in _MUTATORS and isinstance(of, Items | Pairs) and isinstance(node.func, ast.Attribute):
+            self.bind(node.func.value, Opaque(node))
+        return made
+
+    def _executed(self, made: Made, node: ast.Call, written: str) -> None:
+        for operation in alembic_calls.executed(made.get(0, "statement"), made):
+            self.emit(operation, node, written)
+
+    def _table_method(self, of: Made, name: str, made: Made, node: ast.Call) -> None:
+        table = sqlalchemy_items.table_name(of)
+        if table is None:
+            return
+        lenient = plain(made.get(1, "checkfirst")) is True
+        if name == "drop":
+            self.emit(DropTable(table, lenient), node, "Table.drop")
+            return
+        found = sqlalchemy_items.body(of.args[2:], table)
+        complete = found.complete and not of.open
+        temporary = sqlalchemy_items.is_temporary(of.keywords.get("prefixes"))
+        operation = CreateTable(table, found.columns, found.constraints, found.indexes, lenient, complete, temporary)
+        self.emit(operation, node, "Table.create")
+
+    def _every_engine(self, node: ast.Call) -> Value:
+        """`globals()["upgrade_%s" % engine_name]()` runs the function of each engine."""
+        functions = [
+            value.node
+            for name, value in self.names.items()
+            if name.startswith("upgrade_") and isinstance(value, Function) and isinstance(value.node, ast.FunctionDef)
+        ]
+        if "upgrade_" not in unparsed(node.func) or not functions:
+            self.emit(Unknown("a function that is chosen when it runs", unparsed(node)[:80]), node, "")
+        for function in functions:
+            self.enter(function.name, function, (), {})
+        return Opaque(node)
+
+    def enter(
+        self,
+        name: str,
+        node: ast.FunctionDef | ast.AsyncFunctionDef,
+        args: tuple[Value, ...],
+        keywords: Mapping[str, Value],
+    ) -> Value:
+        """Follow a function of the file where it is called; what it returns."""
+        if self.silent:
+            return Opaque(node)
+        if node in self._inside or len(self._inside) >= MAX_DEPTH or node.decorator_list:
+            self.emit(Unknown("a function that can't be followed", name, frozenset({name})), node, name)
+            return Opaque(node)
+        outer = self.names, self.left, self.engine
+        if self.multidb and name.startswith("upgrade_"):
+            self.engine = name.removeprefix("upgrade_")
+        parameters = [*node.args.posonlyargs, *node.args.args]
+        self.names = self.copied(self.names)
+        last = parameters[len(parameters) - len(node.args.defaults) :]
+        defaults = {each.arg: value for each, value in zip(last, node.args.defaults, strict=True)}
+        defaults |= {
+            each.arg: value for each, value in zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True) if value
+        }
+        for at, parameter in enumerate((*parameters, *node.args.kwonlyargs)):
+            default = defaults.get(parameter.arg)
+            given = keywords.get(parameter.arg, args[at] if at < len(args) and at < len(parameters) else None)
+            self.names[parameter.arg] = given or (Opaque(parameter) if default is None else self.value(default))
+        for rest in filter(None, (node.args.vararg, node.args.kwarg)):
+            self.names[rest.arg] = Opaque(rest)
+        self._inside.append(node)
+        try:
+            self.block(node.body)
+        except Stop as end:
+            if end.kind == "raise":
+                self.emit(Unknown("an error that it raises itself", unparsed(node.body[-1])[:80]), node, name)
+            return end.value
+        finally:
+            self._inside.pop()
+            self.names, self.left, self.engine = outer
+        return Const(None)
+
+    def entered(self, node: ast.expr) -> Value | Batch:
+        """What a `with` opens."""
+        if isinstance(node, ast.Call):
+            by = self.value(node.func)
+            if by == Path(f"{_OP}batch_alter_table"):
+                args, is_open = self.elements(node.args)
+                keywords = {each.arg: self.value(each.value) for each in node.keywords if each.arg}
+                try:
+                    return alembic_calls.batch_of(Made(by, tuple(args), keywords, is_open, node))
+                except sqlalchemy_items.Computed:
+                    return Opaque(node)
+            if isinstance(by, Attr) and by.name == "autocommit_block":
+                return AUTOCOMMIT
+        return self.value(node)
+
+
+def _is_text(args: tuple[Value, ...]) -> bool:
+    return bool(args) and isinstance(plain(args[0]), str)
+
+
+def _may_change(origin: Value, name: str) -> bool:
+    """Whether a method of a connection, or of something that can be created, does more than to look."""
+    if isinstance(origin, Made) and isinstance(origin.by, Path) and origin.by.name.startswith(_OP):
+        return not name.startswith(("get_", "has_", "autocommit", "fetch", "scalar", "execution_", "close")) and (
+            name not in _READS
+        )
+    return name in ("create", "drop") and not isinstance(origin, Const | Items | Pairs)
+
+
+def _is_harmless(origin: Value, name: str) -> bool:
+    """Whether calling a method of something is known to leave the database alone."""
+    match origin:
+        case Made(by=Path() as path):
+            return path.name.partition(".")[0] in _HARMLESS and path.last not in _SESSIONS
+        case Path() as path:
+            return path.name.partition(".")[0] in _HARMLESS
+        case Items() | Pairs() | Choice() | Const():
+            return True
+    return name in _READS

@@ -1,0 +1,326 @@
+"""Symbolic values: what an expression of a migration stands for, as far as that is known without running it.
+
+A call of something imported is kept as a term (`Made`): `sa.Column("x", sa.Integer())` is a tree of terms, which
+`shapes`, `calls` and `rows` read. Nothing is ever called.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from onehead.operations.model import Named
+from onehead.revisions.parsers import unparsed
+
+MAX_ITEMS = 1024
+"""Elements of a folded sequence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Const:
+    """A plain value."""
+
+    value: str | int | float | bytes | bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class Items:
+    """A tuple, list or set whose elements are known one by one."""
+
+    items: tuple[Value, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Pairs:
+    """A dict with plain keys; `complete` when nothing is spread into it."""
+
+    pairs: tuple[tuple[str, Value], ...]
+    complete: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Path:
+    """Something imported: `alembic.op.create_table`."""
+
+    name: str
+
+    @property
+    def last(self) -> str:
+        """The name by itself."""
+        return self.name.rpartition(".")[2]
+
+
+@dataclass(frozen=True, slots=True)
+class Attr:
+    """An attribute of something."""
+
+    of: Value
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """The result of a call that nothing is known to do by itself.
+
+    Attributes:
+        by: what is called.
+        args: in order; what is starred and not known stands as `Opaque`, and `open` is set.
+        keywords: by name.
+        open: more may be passed than is known.
+        node: the source.
+    """
+
+    by: Value
+    args: tuple[Value, ...]
+    keywords: Mapping[str, Value]
+    open: bool
+    node: ast.expr = field(compare=False)
+
+    @property
+    def last(self) -> str:
+        """The last name of what is called; empty where it has none."""
+        match self.by:
+            case Path() as path:
+                return path.last
+            case Attr(name=name):
+                return name
+        return ""
+
+    def get(self, index: int, name: str) -> Value | None:
+        """An argument, by its place or its name."""
+        if name in self.keywords:
+            return self.keywords[name]
+        return self.args[index] if 0 <= index < len(self.args) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """A function of the file itself."""
+
+    node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A class of the file that lists plain values: the labels of an enum."""
+
+    labels: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class BatchOp:
+    """What `op.batch_alter_table(...)` gives: its methods are operations on one table."""
+
+    table: Named
+
+
+@dataclass(frozen=True, slots=True)
+class Opaque:
+    """Something that can't be known."""
+
+    node: ast.AST | None = field(default=None, compare=False)
+
+
+Value = Const | Items | Pairs | Path | Attr | Made | Function | Choice | BatchOp | Opaque
+
+
+def root(value: Value) -> Value:
+    """What a chain of attributes and calls begins with."""
+    while True:
+        match value:
+            case Attr(of=of):
+                value = of
+            case Made(by=Attr(of=of)):
+                value = of
+            case _:
+                return value
+
+
+def plain(value: Value | None) -> object:
+    """A plain value; `...` for any other, and for none."""
+    return value.value if isinstance(value, Const) else ...
+
+
+_WRAPPERS = ("f", "text", "quoted_name", "DDL", "literal_column", "dedent", "cleandoc")
+"""What gives the text that it is given, but for white space."""
+
+
+def text(value: Value | None) -> str | None:
+    """A string, also one that is wrapped as `op.f("x")`, `sa.text("x")` or `quoted_name("x", True)`."""
+    match value:
+        case Const(value=str(found)):
+            return found
+        case Made(args=(first, *_)) as made if made.last in _WRAPPERS:
+            return text(first)
+        case Made(by=Attr(of=of, name="bindparams" | "execution_options" | "columns")):
+            return text(of)
+    return None
+
+
+def strings(value: Value | None) -> tuple[str, ...] | None:
+    """A sequence of strings, or one string alone; `None` where it is anything else."""
+    match value:
+        case Const(value=str(found)):
+            return (found,)
+        case Items(items=items):
+            found_items = [text(item) for item in items]
+            return None if None in found_items else tuple(item for item in found_items if item is not None)
+    return None
+
+
+def source(value: Value | None) -> str:
+    """The source of a value, in one line, without the names of modules."""
+    match value:
+        case Const(value=found):
+            return str(found)
+        case Path() as path:
+            return path.last
+        case Made(by=Path(name="alembic.op.f" | "sqlalchemy.text"), args=(Const(value=str(found)),)):
+            return found
+        case Made(node=node) | Opaque(node=ast.AST() as node):
+            return _MODULES.sub("", unparsed(node))
+        case Items(items=items):
+            return ", ".join(source(item) for item in items[:16])
+        case Attr(of=of, name=name):
+            return f"{source(of)}.{name}"
+    return ""
+
+
+_MODULES = re.compile(r"\b(?:[a-z_]\w*\.)+(?=[A-Za-z_])")
+
+
+def names(value: Value | None) -> Iterator[str]:
+    """Attribute names and the names of tables and columns within a term: what a statement may read."""
+    todo: list[Value | None] = [value]
+    while todo:
+        match todo.pop():
+            case Attr(of=of, name=name):
+                yield name
+                todo.append(of)
+            case Made(by=by, args=args, keywords=keywords) as made:
+                if isinstance(by, Path) and ".func." in by.name:
+                    yield f"{by.last}()"
+                if made.last in ("column", "Column", "table", "Table") and text(made.get(0, "name")):
+                    yield str(text(made.get(0, "name")))
+                    continue  # the columns that a table is declared with are not yet a use of them
+                todo += [by.of if isinstance(by, Attr) else by, *args, *keywords.values()]
+            case Items(items=items):
+                todo += items
+            case Pairs(pairs=pairs):
+                todo += [each for _, each in pairs]
+            case Opaque(node=ast.AST() as node):
+                yield from _written(node)
+
+
+def _written(node: ast.AST) -> Iterator[str]:
+    """The attributes and strings in an expression, such as `users.c.id == "x"`, that is kept as it is written."""
+    for each in ast.walk(node):
+        if isinstance(each, ast.Attribute):
+            yield each.attr
+        elif isinstance(each, ast.Constant) and isinstance(each.value, str):
+            yield each.value
+
+
+def literals(value: Value | None) -> Iterator[str]:
+    """Plain strings within a term."""
+    todo: list[Value | None] = [value]
+    while todo:
+        match todo.pop():
+            case Const(value=str(found)):
+                yield found
+            case Attr(of=of):
+                todo.append(of)
+            case Made(by=by, args=args, keywords=keywords):
+                todo += [by, *args, *keywords.values()]
+            case Items(items=items):
+                todo += items
+            case Pairs(pairs=pairs):
+                todo += [each for _, each in pairs]
+            case Opaque(node=ast.AST() as node):
+                yield from _written(node)
+
+
+MAX_TEXT = 64 * 1024
+"""Characters of a folded string; doubling `x = x + x` a few dozen times would fill the memory."""
+
+_FIELD = re.compile(r"%(?:\((\w+)\))?[sd]|%%|\{(\w*)\}|\{\{|\}\}")
+
+
+def folded(written: str) -> Value | None:
+    """A string, where it is short enough to be one that somebody wrote."""
+    return Const(written) if len(written) <= MAX_TEXT else None
+
+
+def combined(left: Value, operator: ast.operator, right: Value) -> Value | None:
+    """`+` and `%` of plain values."""
+    match left, operator, right:
+        case Const(value=str(first)), ast.Add(), Const(value=str(second)):
+            return folded(first + second)
+        case Items(items=some), ast.Add(), Items(items=more) if len(some) + len(more) <= MAX_ITEMS:
+            return Items(some + more)
+        case Const(value=str(pattern)), ast.Mod(), _ if "{" not in pattern:
+            given = right.items if isinstance(right, Items) else (right,)
+            named = dict(right.pairs) if isinstance(right, Pairs) else {}
+            return filled(pattern, given, named)
+    return None
+
+
+def formatted(origin: Const, name: str, made: Made) -> Value | None:
+    """`"...".format(...)`, and the few methods of strings that name things."""
+    match origin.value, name:
+        case str(pattern), "format" if "%" not in pattern:
+            return filled(pattern, made.args, made.keywords)
+        case str(found), "strip" | "lower" | "upper" if not made.args:
+            return folded(getattr(found, name)())
+        case str(separator), "join" if made.args:
+            parts = strings(made.args[0])
+            if parts is not None and isinstance(made.args[0], Items):
+                return folded(separator.join(parts))
+    return None
+
+
+def filled(pattern: str, args: tuple[Value, ...], keywords: Mapping[str, Value]) -> Value | None:
+    """A pattern with its plain fields filled in; `None` where one is anything but plain."""
+    rest = list(args)
+    known = True
+
+    def fill(field: re.Match[str]) -> str:
+        nonlocal known
+        if field.group() in ("%%", "{{", "}}"):
+            return field.group()[0]
+        name = field[1] or field[2] or ""
+        value: Value | None = None
+        if name.isdecimal():
+            value = args[int(name)] if int(name) < len(args) else None
+        elif name:
+            value = keywords.get(name)
+        elif rest:
+            value = rest.pop(0)
+        found = plain(value)
+        known = known and isinstance(found, str | int)
+        return str(found)
+
+    if "%" in _FIELD.sub("", pattern) or "{" in _FIELD.sub("", pattern):
+        return None
+    filled = _FIELD.sub(fill, pattern)
+    return folded(filled) if known else None
+
+
+def item(of: Value, place: Value) -> Value | None:
+    """`of[place]`."""
+    match of, place:
+        case Items(items=items), Const(value=int(at)) if -len(items) <= at < len(items):
+            return items[at]
+        case Pairs(pairs=pairs, complete=True), Const(value=str(key)):
+            return dict(pairs).get(key)
+    return None
+
+
+def sequence(made: Made) -> Value | None:
+    """`list(x)` and `sorted(x)` of known elements; sorting them is not our business."""
+    match made.args:
+        case (Items() as items,) if made.last != "sorted":
+            return items
+    return None

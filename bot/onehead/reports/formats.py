@@ -1,0 +1,254 @@
+"""A verdict for scripts and CI views: JSON (schemas in docs/schema/), SARIF 2.1.0 and JUnit XML."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from hashlib import sha256
+from typing import Any
+from urllib.parse import quote
+from xml.etree import ElementTree as ET
+
+from onehead.plan.findings import KINDS, Code, Finding
+from onehead.plan.plans import Plan, Refuse, Reissue, Reparent
+from onehead.plan.verdict import Examination, Examined, Point
+from onehead.reports.parts import MOST_SHOWN, Lines, Place, all_findings, both_sides_document, left_out, places, visible
+from onehead.reports.terminal import compared_line, coverage_line
+from onehead.revisions.model import FileChange
+
+
+def document(
+    examination: Examination,
+    changes: dict[str, tuple[FileChange, ...]],
+    lines: Lines,
+    schema: str = "onehead.check/1",
+) -> dict[str, Any]:
+    """The object of `check --format json`.
+
+    Args:
+        examination: what was judged.
+        changes: the files each plan would touch, by environment path.
+        lines: in which line of its files each finding stands.
+        schema: name and version of the format.
+    """
+    return {
+        "schema": schema,
+        "verdict": examination.verdict,
+        "target": _point(examination.target),
+        "head": None if examination.head is None else _point(examination.head),
+        "merge_base": examination.merge_base,
+        "coverage": examination.coverage._asdict(),
+        "not_judged": [
+            {"code": each.code, "message": each.message, "paths": list(each.paths[:MOST_SHOWN])}
+            for each in examination.unjudged
+        ],
+        "findings": [_finding(finding, None, lines) for finding in examination.findings],
+        "environments": [
+            _environment(examined, changes.get(examined.facts.environment.path, ()), lines)
+            for examined in examination.environments
+        ],
+    }
+
+
+def _point(point: Point) -> dict[str, str]:
+    return {"ref": point.ref, "sha": point.sha}
+
+
+def _environment(examined: Examined, changes: tuple[FileChange, ...], lines: Lines) -> dict[str, Any]:
+    facts = examined.facts
+    return {
+        "path": facts.environment.path,
+        "config": facts.environment.config,
+        "heads": {
+            "target": list(facts.target.heads),
+            "head": None if facts.head is None else list(facts.head.heads),
+            "merged": list(facts.merged.heads),
+        },
+        "findings": [_finding(finding, examined, lines) for finding in examined.findings],
+        "both_sides": both_sides_document(examined),
+        "plan": _plan(examined.plan, changes),
+    }
+
+
+def _finding(finding: Finding, examined: Examined | None, lines: Lines) -> dict[str, Any]:
+    return {
+        "code": str(finding.code),
+        "severity": finding.severity,
+        "introduced_by": finding.introduced_by,
+        "message": finding.message,
+        "hint": finding.hint,
+        "revisions": list(finding.revisions[:MOST_SHOWN]),
+        "paths": list(finding.paths[:MOST_SHOWN]),
+        "places": [{"path": place.path, "line": place.line or None} for place in places(finding, examined, lines)],
+        "left_out": left_out(finding),
+    }
+
+
+def _plan(plan: Plan, changes: tuple[FileChange, ...]) -> dict[str, Any]:
+    return {
+        "kind": plan.kind,
+        "reasons": [{"code": str(reason.code), "message": reason.message} for reason in plan.reasons],
+        "options": list(plan.options) if isinstance(plan, Refuse) else [],
+        "new_ids": new_ids(plan.new_ids) if isinstance(plan, Reparent | Reissue) else [],
+        "changes": [
+            {"path": change.path, "new_path": change.new_path, "deleted": change.data is None} for change in changes
+        ],
+    }
+
+
+def new_ids(renamed: Mapping[str, str]) -> list[dict[str, str]]:
+    """What gets a new id, parents first."""
+    return [{"old": old, "new": new} for old, new in renamed.items()]
+
+
+_LONGEST_FINGERPRINT = 1000
+"""Characters; a longer one is told by its hash."""
+
+_LEVELS = {"error": "error", "warning": "warning", "note": "note"}
+
+
+def sarif(examination: Examination, version: str, lines: Lines, help_address: str) -> dict[str, Any]:
+    """One SARIF log with one run; each finding points at its files, the first one being the place to change.
+
+    Args:
+        examination: what was judged.
+        version: of onehead.
+        lines: in which line of its files each finding stands.
+        help_address: of the page about findings; each has a section named after its code.
+    """
+    codes = list(Code)
+    rules = [
+        {
+            "id": str(code),
+            "shortDescription": {"text": KINDS[code].meaning},
+            "fullDescription": {"text": KINDS[code].meaning},
+            "help": {"text": KINDS[code].hint},
+            "helpUri": f"{help_address}#{code}",
+            "defaultConfiguration": {"level": _LEVELS[KINDS[code].severity]},
+        }
+        for code in codes
+    ]
+    driver = {"name": "onehead", "version": version, "rules": rules}
+    return {
+        "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
+        "version": "2.1.0",
+        "runs": [
+            {
+                "tool": {"driver": driver},
+                "invocations": [_invocation(examination)],
+                "results": [
+                    _result(finding, examined, codes.index(finding.code), lines)
+                    for finding, examined in all_findings(examination)
+                ],
+            }
+        ],
+    }
+
+
+def _invocation(examination: Examination) -> dict[str, Any]:
+    """Without it, a view would take a branch that could not be judged for one without findings."""
+    found: dict[str, Any] = {"executionSuccessful": examination.verdict != "unreadable"}
+    if examination.unjudged:
+        found["toolExecutionNotifications"] = [
+            {"level": "note", "message": {"text": f"Not judged: {visible(each.message)}"}}
+            for each in examination.unjudged
+        ]
+    return found
+
+
+def _result(finding: Finding, examined: Examined | None, rule: int, lines: Lines) -> dict[str, Any]:
+    found = places(finding, examined, lines)
+    environment = examined.facts.environment.path if examined else ""
+    result: dict[str, Any] = {
+        "ruleId": str(finding.code),
+        "ruleIndex": rule,
+        "level": _LEVELS[finding.severity],
+        "message": {"text": f"{visible(finding.message)} {finding.hint}"},
+        # Several `locations` would mean that every one of them has to be changed.
+        "locations": [_location(place) for place in found[:1]],
+        # What stays the same from run to run, so that a view does not take an old finding for a new one.
+        "partialFingerprints": {"onehead/v1": _fingerprint(environment, finding)},
+        "properties": {
+            "introduced_by": finding.introduced_by,
+            "left_out": left_out(finding),
+            "revisions": [*map(visible, finding.revisions[:MOST_SHOWN])],
+        },
+    }
+    if found[1:]:
+        result["relatedLocations"] = [{"id": number, **_location(place)} for number, place in enumerate(found[1:], 1)]
+    return result
+
+
+def _fingerprint(environment: str, finding: Finding) -> str:
+    text = _uri("/".join((environment, finding.code, *finding.revisions)))
+    return text if len(text) <= _LONGEST_FINGERPRINT else sha256(text.encode()).hexdigest()
+
+
+def _location(place: Place) -> dict[str, Any]:
+    file = {"uri": _uri(place.path), "uriBaseId": "%SRCROOT%"}
+    return {"physicalLocation": {"artifactLocation": file, "region": {"startLine": place.line or 1}}}
+
+
+def _uri(path: str) -> str:
+    return quote(path.encode("utf-8", "surrogateescape"))
+
+
+_COUNTED = {"failures": "failure", "errors": "error", "skipped": "skipped"}
+
+
+def junit(examination: Examination, lines: Lines, found: str = "") -> str:
+    """A JUnit document; what could not be judged is an error, what would break a deploy a failure.
+
+    Args:
+        examination: what was judged.
+        lines: in which line of its files each finding stands.
+        found: how the sides were found, when nobody named them.
+    """
+    suite = ET.Element("testsuite", name="onehead")
+    for examined in examination.environments:
+        name = examined.facts.environment.path or "."
+        _case(suite, name, examined.findings, examination.judged, examined, lines)
+    if examination.findings:
+        _case(suite, "repository", examination.findings, examination.judged, None, lines)
+    if not len(suite):
+        # A suite without a case is shown as nothing at all, or taken for a run that broke.
+        case = ET.SubElement(suite, "testcase", classname="onehead", name="repository")
+        ET.SubElement(case, "skipped", message=coverage_line(examination))
+    suite.set("tests", str(len(suite)))
+    for attribute, kind in _COUNTED.items():
+        suite.set(attribute, str(len(suite.findall(f"testcase/{kind}"))))
+    said = [visible(compared_line(examination, found)), coverage_line(examination)]
+    said += [f"Not judged: {visible(each.message)}" for each in examination.unjudged]
+    ET.SubElement(suite, "system-out").text = "\n".join(said)
+    ET.indent(suite)
+    return ET.tostring(suite, encoding="unicode", xml_declaration=True) + "\n"
+
+
+def _case(
+    suite: ET.Element,
+    name: str,
+    findings: Iterable[Finding],
+    judged: str,
+    examined: Examined | None,
+    lines: Lines,
+) -> None:
+    case = ET.SubElement(suite, "testcase", classname="onehead", name=visible(name))
+    own = [f for f in findings if f.severity == "error" and f.introduced_by == judged]
+    certain = [finding for finding in own if not finding.blinds]
+    kind, failing = ("failure", certain) if certain else ("error", own)
+    if failing:
+        first = places(failing[0], examined, lines)
+        if first:
+            case.set("file", visible(first[0].path))
+            case.set("line", str(first[0].line or 1))
+        element = ET.SubElement(case, kind, type=str(failing[0].code), message=visible(failing[0].message))
+        element.text = "\n".join(_told(finding, examined, lines) for finding in failing)
+    told = {*map(id, failing)}
+    others = [finding for finding in findings if id(finding) not in told]
+    if others:
+        ET.SubElement(case, "system-out").text = "\n".join(_told(finding, examined, lines) for finding in others)
+
+
+def _told(finding: Finding, examined: Examined | None, lines: Lines) -> str:
+    where = "".join(f"\n  {visible(str(place))}" for place in places(finding, examined, lines))
+    where += f"\n  and {left_out(finding)} more" if left_out(finding) else ""
+    return f"{finding.severity} {finding.code}: {visible(finding.message)} {finding.hint}{where}"

@@ -1,0 +1,377 @@
+"""What a drawing of the chain shows, and the drawing as lines of text.
+
+A revision stands under its dominator: the nearest revision that every way to it passes. For an only child that is its
+parent; for a merge it is the place where its parents parted, so what follows a merge returns to the main line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from typing import Literal, NamedTuple
+
+from onehead.plan.facts import Facts
+from onehead.plan.forks import Fork, forks_of
+from onehead.plan.plans import Merge, Plan, Reissue, Reparent
+from onehead.reports.parts import Paint, plain, visible
+from onehead.revisions.graph import Graph
+from onehead.revisions.model import Revision
+from onehead.text import cut_words, listed, shortened
+
+Owner = Literal["target", "head", "repair"]
+
+MOST_DRAWN = 40
+"""Revisions in a drawing of a fork, before the nearest of each straight run are added."""
+
+MOST_HEADS = 12
+"""Heads in a drawing of a fork."""
+
+MOST_IN_A_CHAIN = 60
+"""Revisions where lines part, meet or end in the drawing of a chain, before the nearest of each run are added."""
+
+MOST_AROUND = 15
+"""Revisions in a drawing of what is around one."""
+
+MOST_BESIDE = 4
+"""Revisions shown of each straight run before the middle is folded."""
+
+
+class Node(NamedTuple):
+    """One revision in a drawing: its id, message and owner, whether it is a head, and its parents, drawn or not."""
+
+    id: str
+    doc: str
+    owner: Owner
+    is_head: bool
+    parents: tuple[str, ...] = ()
+
+
+class Edge(NamedTuple):
+    """From parent to child; `folded` revisions between them are not drawn.
+
+    `repair`: what the plan would add, and the id that the child gets by it; empty where it keeps its own.
+    """
+
+    parent: str
+    child: str
+    folded: int = 0
+    repair: bool = False
+    new_id: str = ""
+
+
+class Picture(NamedTuple):
+    """Nodes from the oldest to the newest, and their edges; `left_out` revisions that matter were too many to draw."""
+
+    nodes: tuple[Node, ...]
+    edges: tuple[Edge, ...]
+    left_out: int = 0
+
+    def children(self) -> dict[str, list[Edge]]:
+        """Edges by their parent, in drawing order."""
+        found: dict[str, list[Edge]] = {node.id: [] for node in self.nodes}
+        for edge in self.edges:
+            found[edge.parent].append(edge)
+        return found
+
+
+def full_picture(graph: Graph) -> Picture:
+    """Every revision."""
+    return _picture(graph, graph.revisions, dict.fromkeys(graph.revisions, "target"))
+
+
+def picture_around(graph: Graph, id_: str) -> Picture:
+    """One revision and those nearest to it, older and newer ones."""
+    near = _nearest([id_], lambda at: (*graph.parents(at), *graph.children[at]), graph.revisions, MOST_AROUND)
+    return _picture(graph, near, dict.fromkeys(graph.revisions, "target"))
+
+
+def whole_picture(graph: Graph) -> Picture:
+    """Heads, bases, branch and merge points, and the ends of the runs between them; of a large chain, the newest."""
+    everything = frozenset(graph.revisions)
+    marks = {id_ for id_ in everything if _is_joint(graph, id_, everything)}
+    # What follows a circle is below no head.
+    near = _nearest([*graph.heads, *graph.cycles], graph.parents, marks, MOST_IN_A_CHAIN)
+    kept = near.union(*(graph.children[id_] for id_ in near), *(graph.parents(id_) for id_ in near))
+    if len(kept) > 4 * MOST_IN_A_CHAIN:
+        kept = near
+    return _picture(graph, kept, dict.fromkeys(graph.revisions, "target"), len(marks) - len(near))
+
+
+def recent_picture(graph: Graph, most: int = 12) -> Picture:
+    """The newest revisions: those nearest to the heads, whole runs of them unfolded."""
+    near = _nearest(graph.heads, graph.parents, graph.revisions, most)
+    return _picture(graph, near, dict.fromkeys(graph.revisions, "target"))
+
+
+def _nearest(
+    start: Iterable[str], neighbours: Callable[[str], Iterable[str]], wanted: Collection[str], most: int
+) -> set[str]:
+    """The wanted ones that are nearest to some revisions."""
+    seen = dict.fromkeys(start)
+    near: set[str] = set()
+    todo = list(seen)
+    for id_ in todo:  # grows while it is walked: breadth first
+        if len(near) == most:
+            break
+        if id_ in wanted:
+            near.add(id_)
+        fresh = [other for other in neighbours(id_) if other not in seen]
+        seen.update(dict.fromkeys(fresh))
+        todo += fresh
+    return near
+
+
+def fork_picture(facts: Facts, plan: Plan) -> Picture:
+    """The neighbourhood of the environment's forks, with what the plan would add as dotted edges.
+
+    Empty when nothing is forked.
+    """
+    graph = facts.merged
+    forks: tuple[Fork, ...]
+    forks = forks_of(facts, graph)
+    heads: list[str] = []
+    near: set[str] = set()
+    for fork in forks:
+        shown = fork.narrowed(MOST_HEADS - len(heads)).heads
+        heads += shown
+        if shown:
+            near |= graph.ancestors(*shown) - graph.ancestors(*fork.points)
+            near.update(fork.points)
+    left_out = sum(len(fork.heads) for fork in forks) - len(heads)
+    owners: dict[str, Owner] = {
+        id_: "target" if facts.head is None or id_ in facts.target else "head" for id_ in graph.revisions
+    }
+    marks = {id_ for id_ in near if _is_joint(graph, id_, near) or any(p not in near for p in graph.parents(id_))}
+    kept = marks | {child for id_ in marks for child in graph.children[id_] if child in near}
+    kept |= {parent for id_ in marks for parent in graph.parents(id_) if parent in near}
+    if len(near) <= MOST_BESIDE * max(2, len(forks) * 2):
+        kept = near
+    if len(kept) > MOST_DRAWN:
+        drawn = _nearest(heads, graph.parents, kept, MOST_DRAWN) | {
+            id_ for fork in forks[:MOST_HEADS] for id_ in fork.points[:MOST_HEADS]
+        }
+        left_out += len(kept - drawn)
+        kept = kept & drawn
+    return _with_repair(_picture(graph, kept, owners, left_out), plan)
+
+
+def _is_joint(graph: Graph, id_: str, near: Collection[str]) -> bool:
+    children = [child for child in graph.children[id_] if child in near]
+    return len(children) != 1 or len(graph.parents(id_)) != 1
+
+
+def _picture(graph: Graph, kept: Iterable[str], owners: Mapping[str, Owner], left_out: int = 0) -> Picture:
+    """Draw the kept revisions; others between two kept ones become one edge with their number."""
+    shown = set(kept)
+    # A run of one takes as much room as the note that it was left out.
+    shown |= {
+        between
+        for id_ in shown
+        for between in graph.parents(id_)
+        if not shown.isdisjoint(graph.parents(between)) and len(graph.parents(between)) == 1
+    }
+    edges = [
+        Edge(below, id_, folded) for id_ in sorted(shown) for below, folded in _drawn_below(graph, id_, shown).items()
+    ]
+    order = _oldest_first(shown, edges)
+    nodes = [
+        Node(id_, graph.revisions[id_].doc, owners[id_], not graph.children[id_], graph.parents(id_)) for id_ in order
+    ]
+    place = {node.id: number for number, node in enumerate(nodes)}
+    ordered = sorted(edges, key=lambda edge: (place[edge.parent], place[edge.child]))
+    return Picture(tuple(nodes), tuple(ordered), left_out)
+
+
+def _drawn_below(graph: Graph, id_: str, shown: Collection[str]) -> dict[str, int]:
+    """The nearest drawn revisions that one stands on, by any way, and how many lie between that are not drawn."""
+    found = dict.fromkeys((parent for parent in graph.parents(id_) if parent in shown), 0)
+    between = {parent: None for parent in graph.parents(id_) if parent not in shown}
+    ends: dict[str, list[str]] = {}
+    todo = list(between)
+    for at in todo:  # grows while it is walked
+        for parent in graph.parents(at):
+            if parent in shown:
+                ends.setdefault(parent, []).append(at)
+            elif parent not in between:
+                between[parent] = None
+                todo.append(parent)
+    for end, above in ends.items():
+        if end != id_ and end not in found:
+            found[end] = len(_upward(graph, above, between))
+    return found
+
+
+def _upward(graph: Graph, start: list[str], within: Collection[str]) -> set[str]:
+    """Some revisions, and what stands on them without leaving a set."""
+    seen = set(start)
+    todo = list(seen)
+    for at in todo:  # grows while it is walked
+        fresh = {child for child in graph.children[at] if child in within} - seen
+        seen |= fresh
+        todo += fresh
+    return seen
+
+
+def _oldest_first(ids: set[str], edges: list[Edge]) -> list[str]:
+    """A stable order in which every parent comes before its children; a circle is cut at its first id."""
+    below: dict[str, list[str]] = {id_: [] for id_ in ids}
+    for edge in edges:
+        below[edge.child].append(edge.parent)
+    return Graph(Revision(id_, tuple(parents), "", "") for id_, parents in below.items()).parents_first(ids)
+
+
+def _with_repair(picture: Picture, plan: Plan) -> Picture:
+    shown = {node.id for node in picture.nodes}
+    match plan:
+        case Reparent(moves=moves) | Reissue(moves=moves):
+            extra = [
+                Edge(parent, move.revision, repair=True, new_id=plan.new_ids.get(move.revision, ""))
+                for move in moves
+                for parent in move.new_parents
+                if parent in shown and move.revision in shown
+            ]
+            return picture._replace(edges=(*picture.edges, *extra))
+        case Merge(merges=merges):
+            nodes, edges = list(picture.nodes), list(picture.edges)
+            for number, parents in enumerate(merges[:MOST_HEADS]):
+                name = "merge" if len(merges) == 1 else f"merge {number + 1}"
+                nodes.append(Node(name, "", "repair", True))
+                edges += [Edge(parent, name, repair=True) for parent in parents if parent in shown]
+            return picture._replace(nodes=tuple(nodes), edges=tuple(edges))
+        case _:
+            return picture
+
+
+Turn = Literal["start", "straight", "side", "last side"]
+"""How a revision hangs on the one above: a line of its own, straight below it, as one of its sides, as the last one."""
+
+
+class Place(NamedTuple):
+    """One line of the outline.
+
+    Attributes:
+        id: the revision.
+        turn: how it hangs on its dominator.
+        bars: for every level of indentation, whether the line of that level goes on below.
+        parents: its edges from parents, in drawing order.
+    """
+
+    id: str
+    turn: Turn
+    bars: tuple[bool, ...]
+    parents: tuple[Edge, ...]
+
+
+def outline(picture: Picture) -> Iterator[Place]:
+    """Every revision of the picture once, each after all its parents; what a repair would add is left out."""
+    place = {node.id: number for number, node in enumerate(picture.nodes) if node.owner != "repair"}
+    parents: dict[str, list[Edge]] = {id_: [] for id_ in place}
+    for edge in picture.edges:
+        # In a circle one edge leads backwards: it is not followed.
+        if not edge.repair and place.get(edge.parent, len(place)) < place.get(edge.child, -1):
+            parents[edge.child].append(edge)
+    under = _dominators(parents)
+    below: dict[str | None, list[str]] = {None: []}
+    for id_ in place:
+        below.setdefault(under[id_], []).append(id_)
+    todo: list[tuple[str, Turn, tuple[bool, ...]]] = [(id_, "start", ()) for id_ in reversed(below[None])]
+    while todo:
+        id_, turn, bars = todo.pop()
+        yield Place(id_, turn, bars, tuple(parents[id_]))
+        inner = bars if turn in ("start", "straight") else (*bars, turn == "side")
+        todo += reversed(_hung(below.get(id_, []), parents, inner))
+
+
+def _hung(
+    children: list[str], parents: dict[str, list[Edge]], bars: tuple[bool, ...]
+) -> list[tuple[str, Turn, tuple[bool, ...]]]:
+    """How the revisions under one hang on it: sides first, then the merges that close them, the last one straight."""
+    if len(children) == 1:
+        return [(children[0], "straight", bars)]
+    ordered = sorted(children, key=lambda id_: len(parents[id_]) > 1)
+    turns: list[Turn] = ["side"] * len(ordered)
+    if ordered:
+        turns[-1] = "straight" if len(parents[ordered[-1]]) > 1 else "last side"
+    return [(id_, turn, bars) for id_, turn in zip(ordered, turns, strict=True)]
+
+
+def _dominators(parents: dict[str, list[Edge]]) -> dict[str, str | None]:
+    """Id → the nearest revision that every way to it passes; `None` where there is no such one."""
+    under: dict[str, str | None] = {}
+    depth: dict[str | None, int] = {None: 0}
+    for id_, edges in parents.items():
+        found: str | None = edges[0].parent if edges else None
+        for edge in edges[1:]:
+            other: str | None = edge.parent
+            while found != other:
+                if depth[found] >= depth[other]:
+                    found = under[found] if found is not None else None
+                else:
+                    other = under[other] if other is not None else None
+        under[id_], depth[id_] = found, depth[found] + 1
+    return under
+
+
+_LEADS = {"start": "", "straight": "", "side": "├─", "last side": "└─"}
+
+
+def draw(picture: Picture, names: dict[str, str], paint: Paint = plain, *, with_older: bool = False) -> list[str]:
+    """Lines that show who follows whom.
+
+    Each revision is drawn once: below its parent, indented where several follow the same one, and a merge where the
+    sides that it joins have been drawn, back on the line from which they parted.
+
+    Args:
+        picture: what to draw.
+        names: owner ("target", "head", "repair") → how to name that side at the end of a line.
+        paint: colours.
+        with_older: say where older revisions are not drawn at the beginning of a line.
+    """
+    nodes = {node.id: node for node in picture.nodes}
+    width = max((len(_name(node.id)) for node in picture.nodes), default=0)
+    lines: list[str] = []
+    for place in outline(picture):
+        if place.turn == "start" and not place.parents and lines:
+            lines.append("")
+        indent = "  " + "".join("│ " if bar else "  " for bar in place.bars)
+        lines += _folds(place, indent)
+        node = nodes[place.id]
+        if with_older and node.parents and not place.parents:
+            lines.append(f"{indent}⋮ older ones")
+        lines.append(f"{indent}{_LEADS[place.turn]}{_line(node, names.get(node.owner, ''), width, paint)}")
+    for node in picture.nodes:
+        if node.owner == "repair":
+            joined = listed([_name(edge.parent) for edge in picture.edges if edge.child == node.id])
+            lines.append(f"  {paint('repair', '◆ ' + node.id)}  would join {joined}")
+    for edge in picture.edges:
+        if edge.repair and nodes[edge.child].owner != "repair":
+            new = f", as {_name(edge.new_id)}" if edge.new_id else ""
+            words = f"◆ repair: {_name(edge.child)} would follow {_name(edge.parent)}{new}"
+            lines.append(f"  {paint('repair', words)}")
+    if picture.left_out:
+        lines.append(f"  … and {picture.left_out} more where lines part, meet or end")
+    return lines
+
+
+def _name(id_: str) -> str:
+    return visible(shortened(id_))
+
+
+def _line(node: Node, name: str, width: int, paint: Paint) -> str:
+    mark = paint(node.owner, "●" if node.is_head else "○")
+    said = [paint(node.owner, _name(node.id).ljust(width)), cut_words(visible(node.doc), 50)]
+    if len(node.parents) > 1:
+        said.append(f"joins {listed([*map(_name, node.parents)])}")
+    if node.is_head:
+        said.append(f"← head, {visible(name)}" if name else "← head")
+    elif name:
+        said.append(f"({visible(name)})")
+    return f"{mark} {'  '.join(filter(None, said))}".rstrip()
+
+
+def _folds(place: Place, indent: str) -> list[str]:
+    lead = "" if place.turn in ("start", "straight") else "│ "
+    return [
+        f"{indent}{lead}⋮ {edge.folded} more" + (f" after {_name(edge.parent)}" if len(place.parents) > 1 else "")
+        for edge in place.parents
+        if edge.folded
+    ]

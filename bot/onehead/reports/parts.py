@@ -1,0 +1,150 @@
+"""Parts that several reports share: colours, both sides of a fork, places of findings, the essential diff."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+from onehead.plan.conflicts import Meeting, between
+from onehead.plan.findings import Code, Finding
+from onehead.plan.forks import Fork
+from onehead.plan.verdict import Examination, Examined
+from onehead.revisions.model import FileChange
+
+Paint = Callable[[str, str], str]
+"""Style name and text in, painted text out; the identity where there is no terminal."""
+
+
+def plain(_style: str, text: str) -> str:
+    """Paint nothing."""
+    return text
+
+
+def visible(text: str) -> str:
+    """Text from a repository as a terminal may see it: no control characters, nothing invisible."""
+    if text.isprintable():
+        return text
+    from onehead.text import visible as cleaned  # noqa: PLC0415 - rarely needed, and start-up time counts
+
+    return cleaned(text)
+
+
+INDEPENDENT = "no conflict: every operation on both sides was understood, and they touch different things"
+
+
+def both_sides_lines(examined: Examined, fork: Fork) -> Iterator[str]:
+    """One line per pair of heads; none where what they do was not read, as in a fork that the target has already."""
+    for meeting in between(examined.meetings, fork):
+        one, other = map(visible, meeting.heads)
+        yield f"  {one} and {other}: {_said(meeting)}."
+
+
+def independent_lines(examined: Examined) -> Iterator[str]:
+    """The same for those that get along, where everything else is told as a finding."""
+    for meeting in examined.meetings:
+        if meeting.kind == "independent":
+            one, other = map(visible, meeting.heads)
+            yield f"  {one} and {other}: {_said(meeting)}."
+
+
+def _said(meeting: Meeting) -> str:
+    match meeting.kind:
+        case "independent":
+            return INDEPENDENT
+        case "unknown":
+            return "a person has to decide whether they conflict; `onehead check` says where"
+        case "silent":
+            return "both orders run, and leave different tables or rows; `onehead check` says which"
+        case "order" if meeting.first is not None:
+            return f"the side of {visible(meeting.first)} has to run first; `onehead check` says why"
+        case "order":
+            return "the order matters, and differs between databases; `onehead check` says why"
+        case "conflict":
+            return "they can't both run, in whichever order; `onehead check` says why"
+
+
+def both_sides_document(examined: Examined, fork: Fork | None = None) -> list[dict[str, Any]]:
+    """One object per pair of heads, of one fork or of all."""
+    meetings = examined.meetings if fork is None else between(examined.meetings, fork)
+    return [{"heads": list(each.heads), "verdict": each.kind, "first": each.first} for each in meetings]
+
+
+MOST_SHOWN = 50
+"""Revisions and files that one finding lists, in whatever form; of more, their number is told."""
+
+Lines = Mapping[tuple[Code, str], int]
+"""What a finding is about, and a file → the 1-based line in it; absent where there is none."""
+
+
+class Place(NamedTuple):
+    """A file, and a 1-based line in it; 0 where no line can be named."""
+
+    path: str
+    line: int
+
+    def __str__(self) -> str:
+        return f"{self.path}:{self.line}" if self.line else self.path
+
+
+def all_findings(examination: Examination) -> Iterator[tuple[Finding, Examined | None]]:
+    """Every finding, and its environment; those of the whole repository first, without one."""
+    yield from ((finding, None) for finding in examination.findings)
+    yield from ((finding, each) for each in examination.environments for finding in each.findings)
+
+
+def places(finding: Finding, examined: Examined | None, lines: Lines) -> list[Place]:
+    """The files of a finding. Views that show one place only show the first, so the branch's own stand there."""
+    facts = examined.facts if examined else None
+    inherited = facts.target.paths if facts and facts.head is not None else frozenset()
+    ordered = sorted(finding.paths, key=lambda path: (path in inherited, path))
+    operations = dict(finding.places)
+    return [
+        Place(path, operations.get(path) or finding.line or lines.get((finding.code, path), 0))
+        for path in ordered[:MOST_SHOWN]
+    ]
+
+
+def left_out(finding: Finding) -> int:
+    """How many of its revisions, or of its files where these are more, are not listed."""
+    return max(0, len(finding.revisions) - MOST_SHOWN, len(finding.paths) - MOST_SHOWN)
+
+
+def diff(changes: Iterable[FileChange], before: Mapping[str, bytes], context: int = 1) -> str:
+    """Unified diff of all changes.
+
+    Args:
+        changes: what the repair does.
+        before: content of the files as they are, by path; a path that is absent is a new file.
+        context: unchanged lines around each change.
+    """
+    parts = []
+    for change in changes:
+        old, new = before.get(change.path), change.data
+        name = change.new_path or change.path
+        lines = difflib.unified_diff(
+            _lines(old),
+            _lines(new),
+            f"a/{change.path}" if old is not None else "/dev/null",
+            f"b/{name}" if new is not None else "/dev/null",
+            n=context,
+            lineterm="",
+        )
+        parts += [line.rstrip("\r\n") for line in lines]
+    return "\n".join(parts) + "\n" if parts else ""
+
+
+def painted(text: str, paint: Paint) -> str:
+    """A unified diff in the colours that git gives it."""
+    lines = text.removesuffix("\n").split("\n") if text else []
+    return "".join(f"{paint(style, line) if (style := _style(line)) else line}\n" for line in lines)
+
+
+def _style(line: str) -> str:
+    if line.startswith(("--- ", "+++ ")):
+        return "strong"
+    return {"@": "place", "+": "added", "-": "removed"}.get(line[:1], "")
+
+
+def _lines(data: bytes | None) -> list[str]:
+    return [] if data is None else data.decode("utf-8", "replace").split("\n")

@@ -1,0 +1,407 @@
+"""A verdict in a terminal, and in the `remote:` lines of a push.
+
+A merge through the forge's pages or its API shows the same lines in one message, so for that they are fewer still.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Collection, Iterator, Mapping, Sequence
+
+from onehead.plan.findings import Code, Finding
+from onehead.plan.plans import Merge, Move, Nothing, Plan, ReasonCode, Refuse, Reissue, Reparent
+from onehead.plan.verdict import (
+    Coverage,
+    Examination,
+    Examined,
+    Landing,
+    mended,
+    new_forks,
+    objections,
+    remaining_forks,
+)
+from onehead.reports.graph import draw, fork_picture
+from onehead.reports.parts import Paint, independent_lines, plain, visible
+from onehead.text import becomes, listed, quoted, shortened
+
+_SUMMARY = {
+    "ok": "Healthy",
+    "collision": "Collision",
+    "fork": "Fork",
+    "broken": "Broken chain",
+    "unreadable": "Could not judge",
+}
+
+_ADVICE_IS_TO_FIX = (Code.COLLISION, Code.FORK)
+
+MOST_ENVIRONMENTS = 50
+"""Environments that a text tells of, those with errors first where there are more."""
+
+NO_ENVIRONMENT = "No Alembic environment found (no alembic.ini, no env.py, no revision files): nothing to judge."
+
+
+def report(examination: Examination, *, command: str = "", found: str = "", paint: Paint = plain) -> str:
+    """The text of `onehead check`.
+
+    Args:
+        examination: what was judged.
+        command: what to type next; empty for nothing.
+        found: how the sides were found, when nobody named them; empty otherwise.
+        paint: colours.
+    """
+    lines = [*_lines(examination, found, paint)]
+    if command:
+        lines += ["", f"Next: {paint('strong', command)}"]
+    return "\n".join(lines) + "\n"
+
+
+def repair_report(examination: Examination, found: str = "", paint: Paint = plain) -> str:
+    """What `onehead fix` says before the change: the verdict, each plan and its reasons, and what it can't repair.
+
+    What a repair mends is told by `onehead check`, whose advice is to run `onehead fix`.
+    """
+    return "\n".join(_lines(examination, found, paint, is_repair=True)) + "\n"
+
+
+def coverage_line(examination: Examination) -> str:
+    """What was looked at: a verdict without it could be a blind one."""
+    return coverage_text(examination.coverage)
+
+
+def coverage_text(coverage: Coverage) -> str:
+    """The same for what was looked at without a verdict."""
+    if coverage.environments == 0:
+        return f"{_environments(coverage.ignored)} left out by the policy." if coverage.ignored else NO_ENVIRONMENT
+    ignored = f" {coverage.ignored} more left out by the policy." if coverage.ignored else ""
+    files = "1 revision file" if coverage.files == 1 else f"{coverage.files} revision files"
+    return f"Read {_environments(coverage.environments)}, {coverage.read} of {files}.{ignored}"
+
+
+def _environments(number: int) -> str:
+    return "1 environment" if number == 1 else f"{number} environments"
+
+
+def compared_line(examination: Examination, found: str = "") -> str:
+    """What was judged against what, and how that was found when nobody named it."""
+    judged = f"{found}: judged" if found else "Judged"
+    target = f"{short_ref(examination.target.ref)} ({examination.target.sha[:10]})"
+    if examination.head is None:
+        return f"{judged} {target} by itself."
+    return f"{judged} {short_ref(examination.head.ref)} ({examination.head.sha[:10]}) as if merged into {target}."
+
+
+def named_again(repo: str, option: str = "--repo") -> str:
+    """The option that names a repository in a command, with a space before it; nothing for the one here (`.`)."""
+    from shlex import quote  # noqa: PLC0415 - rarely needed, and start-up time counts
+
+    return "" if repo == "." else f" {option} {quote(repo)}"
+
+
+def short_ref(ref: str) -> str:
+    """A ref without its prefix; a full SHA shortened."""
+    for prefix in ("refs/heads/", "refs/remotes/", "refs/tags/"):
+        ref = ref.removeprefix(prefix)
+    return ref[:10] if len(ref) in (40, 64) and all(c in "0123456789abcdef" for c in ref) else ref
+
+
+def only_policy(examination: Examination) -> bool:
+    """Whether nothing but the repository's policy is wrong."""
+    return {finding.code for finding in examination.own_errors()} == {Code.BAD_POLICY}
+
+
+def _lines(examination: Examination, found: str, paint: Paint, *, is_repair: bool = False) -> Iterator[str]:
+    style = "good" if examination.verdict == "ok" else "bad"
+    summary = paint(style, "Wrong policy" if only_policy(examination) else _SUMMARY[examination.verdict])
+    if examination.verdict == "ok" and not examination.environments:
+        summary = paint("strong", "Nothing to judge")
+    yield f"{summary}. {compared_line(examination, found)}"
+    yield coverage_line(examination)
+    # What the line above does not say already.
+    yield from (f"Not judged: {visible(e.message)}" for e in examination.unjudged if e.code != "no-environment")
+    for finding in examination.findings:
+        yield from _finding(finding, paint, alone=examination.head is None)
+    told = [e for e in examination.environments if e.findings or examination.verdict == "ok"]
+    if len(told) > MOST_ENVIRONMENTS:
+        told.sort(key=lambda examined: not any(finding.severity == "error" for finding in examined.findings))
+    for examined in told[:MOST_ENVIRONMENTS]:
+        yield ""
+        yield from _environment(examination, examined, paint, is_repair=is_repair)
+    if len(told) > MOST_ENVIRONMENTS:
+        yield ""
+        yield f"{len(told) - MOST_ENVIRONMENTS} more environments are not shown; `--format json` lists them all."
+
+
+def is_repairable(examination: Examination) -> bool:
+    """Whether `onehead fix` has something to write."""
+    return any(isinstance(examined.plan, Reparent | Merge | Reissue) for examined in examination.environments)
+
+
+def has_advice(plan: Plan, finding: Finding) -> bool:
+    """Whether a plan says itself what to do about a finding.
+
+    A refusal does: mostly its reason is the very finding, and `onehead fix` can't help.
+    """
+    reasons = (reason.message for reason in plan.reasons)
+    return isinstance(plan, Refuse) and (finding.code in _ADVICE_IS_TO_FIX or finding.message in reasons)
+
+
+def _environment(
+    examination: Examination, examined: Examined, paint: Paint, *, is_repair: bool = False
+) -> Iterator[str]:
+    facts, plan = examined.facts, examined.plan
+    heads = listed([*map(shortened, facts.merged.heads)], last=", ") or "none"
+    yield f"{paint('strong', visible(facts.environment.path or '.'))}: {_count(facts.merged.heads)} ({visible(heads)})"
+    if is_repair:
+        repaired = isinstance(plan, Reparent | Merge | Reissue)
+        findings = () if repaired else tuple(each for each in examined.findings if each.severity == "error")
+    else:
+        findings = examined.findings
+        if len(facts.merged.heads) > 1 or plan.kind != "none":
+            yield from _drawn(examination, examined, paint)
+    for finding in findings:
+        with_advice = not has_advice(plan, finding)
+        yield from _finding(finding, paint, alone=examination.head is None, with_advice=with_advice)
+    if not is_repair:
+        yield from independent_lines(examined)
+    yield from _plan(plan, paint, {finding.message for finding in findings})
+
+
+def _drawn(examination: Examination, examined: Examined, paint: Paint) -> Iterator[str]:
+    """The fork as a picture; the pencils are fetched only when there may be one to draw."""
+    from onehead.reports.graph import draw, fork_picture  # noqa: PLC0415
+
+    picture = fork_picture(examined.facts, examined.plan)
+    if picture.nodes:
+        names = {"target": short_ref(examination.target.ref), "head": "this branch", "repair": "repair"}
+        yield from draw(picture, names, paint)
+
+
+def _count(heads: tuple[str, ...]) -> str:
+    return "1 head" if len(heads) == 1 else f"{len(heads)} heads"
+
+
+def _finding(finding: Finding, paint: Paint, *, alone: bool, with_advice: bool = True) -> Iterator[str]:
+    by = " (the target has it already)" if finding.introduced_by == "target" and not alone else ""
+    yield f"  {paint(finding.severity, f'{finding.severity} {finding.code}')}{by}: {visible(finding.message)}"
+    yield from (f"    at {visible(path)}:{line}" for path, line in finding.places)
+    if finding.severity == "error" and with_advice:
+        yield f"    → {finding.hint}"
+
+
+def _plan(plan: Plan, paint: Paint, told: Collection[str]) -> Iterator[str]:
+    match plan:
+        case Nothing():
+            # One head is what the line above says already.
+            yield from (f"  {visible(reason.message)}" for reason in plan.reasons if reason.code != ReasonCode.ONE_HEAD)
+            return
+        case Reparent(moves=moves):
+            yield f"  {paint('strong', 'Plan: re-parent.')} {_moves(moves)}{_becomes(plan.new_ids)}."
+        case Merge(merges=merges):
+            what = listed([f"one merge revision joins {_ids(parents)}" for parents in merges], 8, "; ", "; ")
+            yield f"  {paint('strong', 'Plan: merge.')} {what[0].upper()}{what[1:]}."
+        case Reissue(files=files, moves=moves, dropped=dropped):
+            new = {old: f"the id `{visible(id_)}`" for old, id_ in plan.new_ids.items()}
+            told = [
+                f"`{visible(path)}` gets {new.get(id_, 'a new id')} instead of `{visible(id_)}`" for id_, path in files
+            ]
+            told += [f"`{visible(path)}` is dropped, a copy of `{visible(id_)}`" for id_, path in dropped]
+            what = listed(told, 8, "; ", "; ")
+            moved = f"; {_moves(moves)}" if moves else ""
+            further = {old: id_ for old, id_ in plan.new_ids.items() if old not in dict(files)}
+            title = "Plan: re-issue." if files else "Plan: drop the copy."
+            yield f"  {paint('strong', title)} {what}{_becomes(further)}{moved}."
+        case Refuse(options=options):
+            yield f"  {paint('strong', 'Plan: none that onehead could carry out.')} A person has to decide:"
+            yield from (f"    - {option}" for option in options)
+    yield from (f"    because: {visible(reason.message)}" for reason in plan.reasons if reason.message not in told)
+
+
+def _becomes(new_ids: Mapping[str, str]) -> str:
+    return visible(f"; {becomes(new_ids)}") if new_ids else ""
+
+
+def _moves(moves: tuple[Move, ...]) -> str:
+    told = [f"{_ids((m.revision,))} moves from {_ids(m.old_parents)} onto {_ids(m.new_parents)}" for m in moves]
+    return listed(told, 8, "; ", "; ")
+
+
+def _ids(ids: tuple[str, ...]) -> str:
+    return visible(quoted(ids, joint=" and ")) or "nothing (a base)"
+
+
+REPAIR = "onehead/repair"
+"""The branch that the commands shown to a pusher write the repair to."""
+
+_FORKS = (Code.COLLISION, Code.FORK)
+_MENDED_BY_FIX = (*_FORKS, Code.DUPLICATE_ID)
+_MOST_SHOWN = 4
+"""Findings, or environments, that are spelt out; of more it only gives the number."""
+TAKEN_TOGETHER = "Nothing of this push was accepted: its branches are taken together or not at all."
+_WHAT_FIX_DOES = (
+    "`onehead fix` moves your revisions on top (re-parent) where no database can have",
+    "run them, and joins the heads with a merge revision where one may have.",
+)
+
+
+def refusal(landing: Landing, *, merging: bool) -> Iterator[str]:
+    """Why a push is refused, and the way out.
+
+    Args:
+        landing: the branch that it is refused for.
+        merging: it is the merge of a pull request: nobody has a clone with it, and the text becomes one message.
+    """
+    errors = objections(landing)
+    subject = "not merged" if merging else "push refused"
+    yield f"onehead: {subject}. {_headline(landing, errors)}"
+    if not merging:
+        yield from _pictures(landing)
+    yield from _findings([finding for finding in errors if merging or finding.code not in _FORKS])
+    if any(finding.code in _MENDED_BY_FIX for finding in errors):
+        yield from _merge_way_out(landing.branch) if merging else _push_way_out(landing)
+
+
+def acceptance(landing: Landing) -> Iterator[str]:
+    """What is worth saying about a deployed branch whose push is accepted; mostly nothing."""
+    branch = visible(landing.branch)
+    joined, forked = mended(landing), remaining_forks(landing)
+    for examined in joined[:_MOST_SHOWN]:
+        where, heads = visible(examined.facts.environment.path or "."), _named_ids(examined.facts.merged.heads)
+        yield f"onehead: {branch} is at one head again in {where}: {heads}. Thank you."
+    if len(joined) > _MOST_SHOWN:
+        yield f"onehead: so it is in {len(joined) - _MOST_SHOWN} more environments."
+    for fork in forked[:_MOST_SHOWN]:
+        yield f"onehead: {branch} was forked before this push and still is: heads {_named_ids(fork.heads)}."
+        yield f"  Its next deploy stops. The repair: onehead fix --target {shlex.quote(landing.branch)}"
+    if len(forked) > _MOST_SHOWN:
+        yield f"onehead: so are {len(forked) - _MOST_SHOWN} more of its forks."
+    if landing.before != "default":
+        yield from _warnings(landing)
+
+
+def heads_up(examination: Examination) -> Iterator[str]:
+    """What a branch would do to the deployed one: a warning, while it is accepted."""
+    errors = examination.own_errors()
+    if not errors or examination.head is None:
+        return
+    ours, theirs = short_ref(examination.head.ref), short_ref(examination.target.ref)
+    yield f"onehead: accepted, but {visible(ours)} can't be merged into {visible(theirs)} like this."
+    yield from _findings(errors)
+    if any(finding.code in _MENDED_BY_FIX for finding in errors):
+        yield "The onehead bot, where there is one, opens a pull request with the repair. By hand:"
+        yield from _fix(f"--target {shlex.quote(f'origin/{theirs}')} --head HEAD")
+
+
+def not_judged(message: str, hint: str, *, refused: bool) -> Iterator[str]:
+    """That a push could not be judged, and what became of it."""
+    if refused:
+        yield "onehead: push refused. It could not be judged, and this server asks for a verdict."
+    else:
+        yield "onehead: accepted WITHOUT a verdict. This push could not be judged."
+    yield f"  {visible(message)}"
+    if hint:
+        yield f"  → {visible(hint)}"
+    if refused:
+        yield "Push again. If this comes again, show it to whoever looks after the server."
+    else:
+        yield "Judge it in your clone: onehead check. If this comes again, show it to whoever looks"
+        yield "after the server."
+
+
+def not_looked_ahead(message: str) -> Iterator[str]:
+    """That nobody can say how the other branches of an accepted push would get on with the deployed one."""
+    yield "onehead: accepted. It is not known whether it would collide once merged:"
+    yield f"  {visible(message)}"
+
+
+def _headline(landing: Landing, errors: tuple[Finding, ...]) -> str:
+    branch, codes = visible(landing.branch), {finding.code for finding in errors}
+    if codes & set(_FORKS):
+        return f"{branch} would have {_too_many(landing)} too many, and its next deploy would stop."
+    if all(finding.blinds for finding in errors):
+        return f"It is not known whether {branch} would stay at one head."
+    return f"The next deploy of {branch} would break."
+
+
+def _too_many(landing: Landing) -> str:
+    forks = [fork for each in landing.examination.environments for fork in new_forks(each, landing.examination.judged)]
+    number = sum(len(fork.new) or len(fork.heads) - 1 for fork in forks)
+    return "a head" if number == 1 else f"{number} heads"
+
+
+def _pictures(landing: Landing) -> Iterator[str]:
+    forked = [each for each in landing.examination.environments if new_forks(each, landing.examination.judged)]
+    for examined in forked[:_MOST_SHOWN]:
+        yield ""
+        yield _heads(examined)
+        alone = landing.examination.head is None
+        names = {} if alone else {"target": landing.branch, "head": "this push"}
+        yield from draw(fork_picture(examined.facts, Nothing(())), names)
+        if examined.facts.allowed_heads > 1:
+            yield f"  The policy of {visible(landing.branch)} allows {examined.facts.allowed_heads} heads here."
+        else:
+            yield '  `alembic upgrade head` stops there with "Multiple head revisions".'
+    if len(forked) > _MOST_SHOWN:
+        yield f"And {len(forked) - _MOST_SHOWN} more environments with too many heads."
+
+
+def _heads(examined: Examined) -> str:
+    heads = examined.facts.merged.heads
+    path, named = examined.facts.environment.path or ".", listed([*map(shortened, heads)], last=", ")
+    return f"{visible(path)}: {len(heads)} heads ({visible(named)})"
+
+
+def _findings(findings: Sequence[Finding]) -> Iterator[str]:
+    for finding in findings[:_MOST_SHOWN]:
+        yield f"  {finding.severity} {finding.code}: {visible(finding.message)}"
+        if finding.code not in _FORKS and finding.severity == "error":
+            yield f"    → {finding.hint}"
+    if len(findings) > _MOST_SHOWN:
+        yield f"  and {len(findings) - _MOST_SHOWN} more; onehead check lists them all."
+
+
+def _push_way_out(landing: Landing) -> Iterator[str]:
+    branch = shlex.quote(landing.branch)
+    yield ""
+    yield "To correct it, type in your clone, on what you pushed:"
+    if landing.grows:
+        yield from _fix(f"--target {shlex.quote(f'origin/{landing.branch}')} --head HEAD")
+        yield f"  git push origin HEAD:{branch}"
+        yield from _WHAT_FIX_DOES
+    else:
+        # What stood there before is not part of it, so it is repaired by itself: its heads are joined.
+        yield f"  onehead fix --target HEAD --onto-branch {REPAIR}"
+        yield f"  git merge {REPAIR}"
+        yield "and push again as you did. `onehead fix` joins the heads with a merge revision."
+    yield "Or push to a branch of its own and open a pull request. The onehead bot, where"
+    yield "there is one, answers with the repair:"
+    yield "  git push origin HEAD:refs/heads/NEW-NAME"
+
+
+def _merge_way_out(branch: str) -> Iterator[str]:
+    yield "Merge the repair into this branch first: the onehead bot, where there is one, opens a"
+    yield "pull request with it. By hand, in a clone, on this branch:"
+    yield from _fix(f"--target {shlex.quote(f'origin/{branch}')} --head HEAD")
+    yield "  git push"
+
+
+def _fix(sides: str) -> Iterator[str]:
+    yield "  git fetch origin"
+    yield f"  onehead fix {sides} --onto-branch {REPAIR}"
+    yield f"  git merge {REPAIR}"
+
+
+def _warnings(landing: Landing) -> Iterator[str]:
+    examination = landing.examination
+    found = [
+        finding
+        for findings in (examination.findings, *(each.findings for each in examination.environments))
+        for finding in findings
+        if finding.introduced_by == examination.judged and (finding.severity == "warning" or finding.blinds)
+    ]
+    if found:
+        yield f"onehead: accepted. Look at {'this' if len(found) == 1 else 'these'}:"
+        yield from _findings(found)
+
+
+def _named_ids(ids: tuple[str, ...]) -> str:
+    return visible(listed([*map(shortened, ids)]))

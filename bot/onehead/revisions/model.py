@@ -1,0 +1,217 @@
+"""What one revision file and one environment are: values only."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+
+class Dynamic(NamedTuple):
+    """A declared value that can't be known without running the file.
+
+    Attributes:
+        name: `revision`, `down_revision`, `branch_labels` or `depends_on`.
+        line: 1-based line of the assignment.
+        text: the source text of the value, at most 80 characters.
+    """
+
+    name: str
+    line: int
+    text: str
+
+
+class Refusal(NamedTuple):
+    """What Python says to a file that it can't load.
+
+    Attributes:
+        line: 1-based, 0 where none is named.
+        reason: a sentence that begins with "it", without a full stop.
+        certain: no version of Python loads the file.
+    """
+
+    line: int
+    reason: str
+    certain: bool
+
+
+class Declared(NamedTuple):
+    """What one file says about itself, whatever its path.
+
+    Attributes:
+        revision: the id; `None` where the file declares none or it is dynamic.
+        parents: values of `down_revision`; `None` where the file has no such name or it is dynamic.
+        depends_on: values of `depends_on`.
+        branch_labels: values of `branch_labels`; a computed label stands as its source text.
+        doc: first line of the module's docstring.
+        revises: ids of the docstring's `Revises:` line, `None` where there is no such line.
+        dynamic: the names whose values can't be known.
+        broken: why nothing could be read; empty when the file was read.
+        line: the line of the trouble when `broken`.
+        checked: whether it was looked for what Python refuses below the header.
+        refusal: what that is.
+    """
+
+    revision: str | None = None
+    parents: tuple[str, ...] | None = None
+    depends_on: tuple[str, ...] = ()
+    branch_labels: tuple[str, ...] = ()
+    doc: str = ""
+    revises: tuple[str, ...] | None = None
+    dynamic: tuple[Dynamic, ...] = ()
+    broken: str = ""
+    line: int = 0
+    checked: bool = False
+    refusal: Refusal | None = None
+
+
+_REVISES = re.compile(r"^[ \t]*Revises:[ \t]*([^\r\n]*)", re.MULTILINE)
+
+
+def docstring(text: str) -> tuple[str, tuple[str, ...] | None]:
+    """The message, and the ids of the `Revises:` line."""
+    message = next((line.strip() for line in text.splitlines() if line.strip()), "")
+    match = _REVISES.search(text)
+    if match is None:
+        return message, None
+    ids = tuple(part for part in match[1].replace(",", " ").split() if part != "None")
+    return message, ids
+
+
+MAX_ID = 32
+"""Characters of an id that Alembic's own version table holds (the width of `alembic_version.version_num`)."""
+
+
+class Revision(NamedTuple):
+    """One revision of an environment, as its file declares it.
+
+    Attributes:
+        id: the value of `revision`.
+        parents: the values of `down_revision`, in the order written (Alembic runs the last parent first);
+            empty for a base.
+        depends_on: the values of `depends_on`.
+        branch_labels: the values of `branch_labels`; a label that is computed stands as its source text.
+        path: where the file is, from the top of the repository.
+        blob: git's object id of the file.
+        doc: first line of the module's docstring, the message given to `alembic revision -m`.
+        revises: the ids of the docstring's `Revises:` line; `None` where there is no such line.
+            Alembic never reads it.
+        computed: `branch_labels` or `depends_on`, where the value can't be known without running the file.
+        refusal: why Python can't load the file, although its header is known.
+    """
+
+    id: str
+    parents: tuple[str, ...]
+    path: str
+    blob: str
+    depends_on: tuple[str, ...] = ()
+    branch_labels: tuple[str, ...] = ()
+    doc: str = ""
+    revises: tuple[str, ...] | None = None
+    computed: tuple[str, ...] = ()
+    refusal: Refusal | None = None
+
+
+class Unreadable(NamedTuple):
+    """Something that may declare a revision and can't be read without running it.
+
+    Attributes:
+        path: the file.
+        blob: git's object id of the file.
+        line: 1-based line of the trouble, 0 for the whole file.
+        reason: a sentence without a full stop, for people.
+        id: the revision id, where that at least is known.
+        kind: `dynamic` (a value is computed), `broken` (not Python, too large, not decodable),
+            `not-a-revision` (readable, but declares no revision: Alembic itself refuses such a file) or
+            `unreachable` (a submodule or link in the place of a version directory).
+    """
+
+    path: str
+    blob: str
+    line: int
+    reason: str
+    id: str | None = None
+    kind: str = "broken"
+
+
+class Location(NamedTuple):
+    """One directory that holds revision files.
+
+    Attributes:
+        path: the directory from the top of the repository, `""` for the top itself.
+        recursive: `True`: sub-folders count (`recursive_version_locations`). `False`: only this level.
+            `None`: nobody says; `settle.settle` decides by the ids which sub-folders belong.
+        blocked: the submodule, or the symbolic link that leads out of the repository, because of which nothing in the
+            directory can be read; empty otherwise.
+    """
+
+    path: str
+    recursive: bool | None
+    blocked: str = ""
+
+
+class Environment(NamedTuple):
+    """One chain of revisions: what Alembic would load together.
+
+    Attributes:
+        path: the name used everywhere, unique in its tree: the first version location,
+            e.g. `alembic/versions`.
+        config: the ini or toml file that declares it; `None` where only `env.py` or the files speak.
+        section: the section of `config` (`alembic`, `tenant`, `tool.alembic`).
+        script_location: the directory with `env.py`, e.g. `alembic`; `None` when the configuration names one
+            that is not in the repository (then `version_locations` says where the revisions are).
+        locations: where the revision files are; the directories need not exist yet.
+        file_template: the option of that name, `None` for Alembic's default.
+        timezone: the option of that name, `None` for naive local time.
+        certain: declared by a configuration or by `env.py`; `False`: guessed from the revision files alone.
+        run_from: the directory in which Alembic is run: from there the relative paths of `config` lead somewhere.
+        by_flask: `config` is that of Flask-Migrate, which Alembic refuses by itself: it names no `script_location`.
+    """
+
+    path: str
+    config: str | None
+    section: str | None
+    script_location: str | None
+    locations: tuple[Location, ...]
+    file_template: str | None = None
+    timezone: str | None = None
+    certain: bool = True
+    run_from: str = ""
+    by_flask: bool = False
+
+    def widened(self) -> Environment:
+        """The same with all sub-folders of its directories; not of the top, for that is the whole repository."""
+        return self._replace(
+            locations=tuple(
+                each._replace(recursive=True) if each.path and not each.blocked else each for each in self.locations
+            )
+        )
+
+
+class ConfigProblem(NamedTuple):
+    """Something in a configuration that a person should know.
+
+    Attributes:
+        path: the configuration file, or the directory it is about.
+        line: 1-based, 0 for the whole file.
+        reason: what is there, what it means and what to do; a sentence without a full stop.
+        unread: a bound was exceeded, so there may be more here that Alembic would read.
+    """
+
+    path: str
+    line: int
+    reason: str
+    unread: bool = False
+
+
+class FileChange(NamedTuple):
+    """What a repair does to one file.
+
+    Attributes:
+        path: the file to change; for a new file, where to create it.
+        data: its new content; `None` deletes it.
+        new_path: where the file moves to, when it is renamed.
+    """
+
+    path: str
+    data: bytes | None
+    new_path: str | None = None

@@ -1,0 +1,72 @@
+"""The last step before a terminal: whatever a verb prints passes here."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from _thread import RLock
+from typing import TYPE_CHECKING, cast
+
+from onehead.text import shown
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from types import TracebackType
+    from typing import Any, Self, TextIO
+
+
+# Python before 3.11.10 can crash where two threads write to one stream of text at the same moment.
+_writing = RLock()
+
+
+class Screen:
+    """A stream on which nothing but our own colours is obeyed.
+
+    Attributes:
+        mark: begins an escape sequence of ours. Nobody else can know it, so nobody else's text has one.
+        bare: the stream behind it, for what is made of nothing but our own words.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self.bare = stream
+        self.mark = f"\033{os.urandom(8).hex()}["
+
+    def write(self, text: str) -> int:
+        """Write text; control characters are shown, and marks become what they stand for."""
+        harmless = "\033[".join(map(shown, text.split(self.mark))) if "\033" in text else shown(text)
+        with _writing:
+            self.bare.write(harmless)
+        return len(text)
+
+    def writelines(self, lines: Iterable[str]) -> None:
+        """Write several texts."""
+        for line in lines:
+            self.write(line)
+
+    def __getattr__(self, name: str) -> Any:
+        """Everything else is the stream's own."""
+        return getattr(self.bare, name)
+
+
+class Screens:
+    """Standard output and standard error are screens while this context lasts."""
+
+    def __enter__(self) -> Self:
+        self._before = sys.stdout, sys.stderr
+        for stream in self._before:
+            if isinstance(stream, io.TextIOWrapper):
+                # A file name of any bytes must not turn a verdict into a traceback.
+                stream.reconfigure(errors="backslashreplace")
+        sys.stdout, sys.stderr = cast("TextIO", Screen(sys.stdout)), cast("TextIO", Screen(sys.stderr))
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        sys.stdout, sys.stderr = self._before
+
+
+def bare(stream: TextIO) -> TextIO:
+    """The stream behind a screen, for libraries that draw themselves; what they draw must be `shown` before."""
+    return stream.bare if isinstance(stream, Screen) else stream

@@ -1,0 +1,422 @@
+"""The embedded engine: a work queue in memory, a few threads, and when a failed job is tried again.
+
+The rules are those of the work queue in Kubernetes' client-go, with one addition: waiting jobs of one
+repository are merged rather than merely counted once.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import structlog
+
+from onehead.databases.reported import RowsReported
+from onehead.errors import OneheadError, UsageError
+
+FIRST_DELAY = 1.0
+LONGEST_DELAY = 300.0
+ATTEMPTS_AT_TROUBLE = 300
+ATTEMPTS_AT_WHAT_LASTS = 8
+
+
+def delay_after(error: BaseException, attempt: int) -> float | None:
+    """How long to wait before the next attempt.
+
+    The delay doubles from one second to five minutes. Trouble that onehead knows (the forge is away, git was
+    refused) is tried for a day, so that a verdict appears soon after an outage; a longer one is the sweep's
+    affair. What most likely stays is given up after eight attempts, about two minutes, and taken up by each sweep: an
+    unknown exception, which is a defect in onehead, and what only a person can change (`OneheadError.lasting`). Wrong
+    configuration does not heal by waiting.
+
+    Args:
+        error: what the attempt raised. A `retry_after` attribute (seconds, from the forge's own header)
+            makes the delay at least that long.
+        attempt: how many attempts have failed in a row, this one included; starts at 1.
+
+    Returns:
+        Seconds to wait, or `None` to give up.
+    """
+    if isinstance(error, UsageError):
+        return None
+    passes = isinstance(error, OneheadError) and not error.lasting
+    if attempt >= (ATTEMPTS_AT_TROUBLE if passes else ATTEMPTS_AT_WHAT_LASTS):
+        return None
+    delay = min(LONGEST_DELAY, FIRST_DELAY * 2.0 ** (attempt - 1))
+    asked: float | None = getattr(error, "retry_after", None)
+    return delay if asked is None else max(delay, float(asked))
+
+
+@dataclass(frozen=True, slots=True)
+class BranchMoved:
+    """A branch was created or points to another commit. `ref` is full: `refs/heads/main`."""
+
+    ref: str
+
+
+@dataclass(frozen=True, slots=True)
+class BranchDeleted:
+    """A branch is gone. `ref` is full: `refs/heads/main`."""
+
+    ref: str
+
+
+@dataclass(frozen=True, slots=True)
+class PullChanged:
+    """A pull request was opened, closed, merged, pushed to, retitled or pointed at another base."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class CommandGiven:
+    """Somebody wrote a comment that may hold a command.
+
+    Attributes:
+        comment: the forge's id of the comment; its text is read again when the job runs.
+        number: the pull request or issue it stands under.
+        may_write: whether a signed webhook says that its author may push to the repository;
+            `None` where nothing said so (found by the sweep). The payload is the only place where a bot
+            without admin rights learns this.
+    """
+
+    comment: int
+    number: int
+    may_write: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Everything:
+    """Look at the whole repository: what the sweep asks for, and what covers every lost event."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScopeLeft:
+    """The repository was looked after and is not any more: what goes on in it is to be ended."""
+
+
+Subject = BranchMoved | BranchDeleted | PullChanged | CommandGiven | RowsReported | Everything | ScopeLeft
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One repository and what may have changed in it.
+
+    Subjects are hints, not history: they carry no order and no commit ids, because the run reads the
+    forge's present state anyway. That makes them safe to merge: five pushes and a moved target share one
+    run and one fetch. Reports of rows carry their time, so they too may be done in any order, and twice.
+
+    Attributes:
+        repository: full name, `owner/name`; the key by which jobs are merged.
+        subjects: what to look at; never empty.
+    """
+
+    repository: str
+    subjects: frozenset[Subject]
+
+    def __post_init__(self) -> None:
+        if not self.subjects:
+            msg = f"a job for {self.repository} without subjects asks for nothing"
+            raise ValueError(msg)
+
+    @property
+    def is_routine(self) -> bool:
+        """Whether nobody is waiting for it: the sweep came by, no event happened."""
+        return self.subjects == frozenset({Everything()})
+
+    def merged_with(self, other: Job) -> Job:
+        """The job that does the work of both."""
+        return Job(self.repository, self.subjects | other.subjects)
+
+
+Handler = Callable[[Job], None]
+"""Does one job, start to end, in the calling thread; raises when it could not."""
+
+Retry = Callable[[BaseException, int], float | None]
+"""(error, failed attempts in a row) → seconds until the next attempt, or `None` to give up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One finished run of one job, for logs and metrics.
+
+    Attributes:
+        job: what was run.
+        seconds: how long it took.
+        attempt: 1 for the first attempt, counting up while attempts fail in a row.
+        error: what it raised, or `None`.
+        retry_in: seconds until the next attempt; `None` after a success and when it was given up.
+    """
+
+    job: Job
+    seconds: float
+    attempt: int
+    error: BaseException | None = None
+    retry_in: float | None = None
+
+    @property
+    def outcome(self) -> str:
+        """`done`, `retried` or `given-up`."""
+        if self.error is None:
+            return "done"
+        return "given-up" if self.retry_in is None else "retried"
+
+
+class Engine(Protocol):
+    """Runs jobs soon, and never two of one repository at once.
+
+    The promises, each of which is a test in `tests/jobs/test_engine_contract.py`:
+
+    - Jobs of one repository that wait are merged into one run; jobs of different repositories are not.
+    - What arrives for a repository while it runs makes one more run afterwards, however much arrives.
+    - A run that raises keeps its subjects and is tried again when its `Retry` says so, merged with whatever
+      arrived meanwhile. A new event does not wait for that delay. A success resets the count of attempts.
+    - Jobs that somebody waits for are started before routine ones of the sweep.
+    - Nothing here is needed for correctness: what is lost with the process, the sweep finds.
+    """
+
+    def start(self) -> None:
+        """Begin to run jobs. Jobs submitted earlier have waited for this."""
+
+    def submit(self, job: Job) -> None:
+        """Remember a job. Returns at once and is safe to call from any thread."""
+
+    def stop(self, timeout: float) -> bool:
+        """Start no further run and wait at most `timeout` seconds for those that run.
+
+        Returns:
+            Whether every run had ended. Jobs that still waited are not run any more by this process.
+        """
+
+    def wait_until_idle(self, timeout: float) -> bool:
+        """Wait at most `timeout` seconds until nothing waits, runs or is to be tried again."""
+
+    @property
+    def is_running(self) -> bool:
+        """Whether jobs submitted now would be run."""
+
+    @property
+    def waiting(self) -> int:
+        """How many repositories have something to do and are not running, those to be tried again included."""
+
+    @property
+    def running(self) -> int:
+        """How many repositories are being worked on."""
+
+
+class WorkQueue:
+    """Jobs by repository: waiting, to be tried again, running."""
+
+    def __init__(self) -> None:
+        self._jobs: dict[str, Job] = {}  # not running: waiting, to be tried again, or arrived during a run
+        self._events: dict[str, None] = {}  # ready, in order of arrival; a dict because sets have no order
+        self._routine: dict[str, None] = {}  # ready once there are no events
+        self._retries: dict[str, float] = {}  # repository → when it is due
+        self._running: set[str] = set()
+
+    def add(self, job: Job) -> None:
+        """Something happened: merge it with what waits, and make it due now unless its repository runs."""
+        key = job.repository
+        known = self._jobs.get(key)
+        self._jobs[key] = known.merged_with(job) if known else job
+        if key not in self._running:
+            self._make_ready(key)
+
+    def take(self, now: float) -> Job | None:
+        """The next job to run, which is then running; `None` when nothing is due."""
+        for key in [key for key, due in self._retries.items() if due <= now]:
+            self._make_ready(key)
+        ready = self._events or self._routine
+        if not ready:
+            return None
+        key = next(iter(ready))
+        del ready[key]
+        self._running.add(key)
+        return self._jobs.pop(key)
+
+    def finish(self, job: Job) -> None:
+        """The run is over for good, by success or because it was given up."""
+        self._running.remove(job.repository)
+        if job.repository in self._jobs:
+            self._make_ready(job.repository)
+
+    def postpone(self, job: Job, due: float) -> None:
+        """The run failed: keep its subjects until `due`, or until the next event if one came meanwhile."""
+        key = job.repository
+        self._running.remove(key)
+        arrived = self._jobs.get(key)
+        self._jobs[key] = job.merged_with(arrived) if arrived else job
+        if arrived:
+            self._make_ready(key)
+        else:
+            self._retries[key] = due
+
+    def next_due(self) -> float | None:
+        """When the earliest retry is due, or `None` without one. Ready jobs are due already."""
+        return min(self._retries.values(), default=None)
+
+    @property
+    def waiting(self) -> int:
+        """Repositories with something to do that are not running now, or must run once more."""
+        return len(self._jobs)
+
+    @property
+    def running(self) -> int:
+        """Repositories whose job was taken and has not ended."""
+        return len(self._running)
+
+    def _make_ready(self, key: str) -> None:
+        self._retries.pop(key, None)
+        if self._jobs[key].is_routine:
+            self._routine.setdefault(key)
+        else:
+            self._routine.pop(key, None)
+            self._events.setdefault(key)
+
+
+log = structlog.get_logger(__name__)
+
+
+def _nobody(_run: Run) -> None:
+    """Nobody wants to know."""
+
+
+class EmbeddedEngine:
+    """`onehead.service.engine.Engine` inside this process. No database, no volume: may be killed at any moment."""
+
+    def __init__(
+        self,
+        handler: Handler,
+        *,
+        concurrency: int = 4,
+        retry: Retry = delay_after,
+        on_run: Callable[[Run], None] = _nobody,
+    ) -> None:
+        """Compose an engine; nothing runs before `start`.
+
+        Args:
+            handler: does one job. Called from several threads, never twice at once for one repository.
+            concurrency: how many repositories are worked on at once.
+            retry: decides about a failed job.
+            on_run: told about every finished run, from the thread that ran it.
+        """
+        self._handler = handler
+        self._retry = retry
+        self._on_run = on_run
+        self._queue = WorkQueue()
+        self._attempts: dict[str, int] = {}
+        self._changed = threading.Condition()
+        self._stopping = False
+        # Daemons: a run that outlives the time limit of `stop` must not keep the process alive. It may be cut
+        # off anywhere, as by a power failure; the next start-up sweep takes it up.
+        self._threads = [
+            threading.Thread(target=self._work, name=f"onehead-job-{number}", daemon=True)
+            for number in range(1, concurrency + 1)
+        ]
+
+    def start(self) -> None:
+        """See `Engine.start`."""
+        for thread in self._threads:
+            thread.start()
+
+    def submit(self, job: Job) -> None:
+        """See `Engine.submit`."""
+        with self._changed:
+            self._queue.add(job)
+            self._changed.notify_all()
+
+    def stop(self, timeout: float) -> bool:
+        """See `Engine.stop`."""
+        with self._changed:
+            self._stopping = True
+            self._changed.notify_all()
+            return self._changed.wait_for(lambda: not self._queue.running, timeout)
+
+    def wait_until_idle(self, timeout: float) -> bool:
+        """See `Engine.wait_until_idle`."""
+        with self._changed:
+            return self._changed.wait_for(lambda: not self._queue.waiting and not self._queue.running, timeout)
+
+    @property
+    def is_running(self) -> bool:
+        """See `Engine.is_running`."""
+        return not self._stopping and all(thread.is_alive() for thread in self._threads)
+
+    @property
+    def waiting(self) -> int:
+        """See `Engine.waiting`."""
+        with self._changed:
+            return self._queue.waiting
+
+    @property
+    def running(self) -> int:
+        """See `Engine.running`."""
+        with self._changed:
+            return self._queue.running
+
+    def _work(self) -> None:
+        while (job := self._next_job()) is not None:
+            self._run(job)
+
+    def _next_job(self) -> Job | None:
+        """Wait for a job; `None` when the engine stops."""
+        with self._changed:
+            while not self._stopping:
+                now = time.monotonic()
+                if (job := self._queue.take(now)) is not None:
+                    return job
+                due = self._queue.next_due()
+                self._changed.wait(None if due is None else max(0.0, due - now))
+        return None
+
+    def _run(self, job: Job) -> None:
+        attempt = self._attempts.get(job.repository, 0) + 1
+        started = time.monotonic()
+        error: BaseException | None = None
+        try:
+            self._handler(job)
+        except BaseException as caught:  # whatever a job does, sys.exit() included, the engine lives on and says so
+            error = caught
+        run = Run(
+            job,
+            seconds=time.monotonic() - started,
+            attempt=attempt,
+            error=error,
+            retry_in=None if error is None else self._retry(error, attempt),
+        )
+        try:
+            _log(run)
+            self._on_run(run)
+        finally:
+            self._settle(run)
+
+    def _settle(self, run: Run) -> None:
+        key = run.job.repository
+        with self._changed:
+            if run.retry_in is None:
+                self._attempts.pop(key, None)
+                self._queue.finish(run.job)
+            else:
+                self._attempts[key] = run.attempt
+                self._queue.postpone(run.job, time.monotonic() + run.retry_in)
+            self._changed.notify_all()
+
+
+def _log(run: Run) -> None:
+    fields = {"repository": run.job.repository, "seconds": round(run.seconds, 3)}
+    if run.error is None:
+        log.info("A job is done.", **fields)
+        return
+    fields |= {"attempt": run.attempt, "error": str(run.error) or type(run.error).__name__}
+    if isinstance(run.error, OneheadError) and run.error.hint:
+        fields["hint"] = run.error.hint
+    # Trouble that onehead knows has its sentence; only a defect needs the trace.
+    trace = None if isinstance(run.error, OneheadError) else run.error
+    if run.retry_in is None:
+        log.error("A job failed and is given up; the next sweep takes it up again.", **fields, exc_info=trace)
+    else:
+        fields["retry_in"] = round(run.retry_in, 3)
+        log.warning("A job failed and will be tried again.", **fields, exc_info=trace)

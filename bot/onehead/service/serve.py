@@ -1,0 +1,554 @@
+"""The service: HTTP, engine and schedule in one process, from start to a quiet end.
+
+uvicorn bounds neither how many connections there are nor how long the head of a request may take. Both run into the
+limit of open files, at which nothing is accepted any more.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import resource
+import signal
+import socket
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from tempfile import TemporaryFile, gettempdir
+from types import FrameType
+from typing import Any
+from urllib.parse import urlsplit
+
+import structlog
+import uvicorn
+from croniter import croniter
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from onehead.errors import OneheadError, UsageError
+from onehead.forge.api import ForgejoApi
+from onehead.forge.client import Connection
+from onehead.forge.dry_run import Deed, Done, WatchedApi
+from onehead.forge.errors import Unauthorised
+from onehead.forge.models import Repository, RepositoryName
+from onehead.forge.webhooks import HOOK_PATH
+from onehead.gitrepo.mirror import Mirrors
+from onehead.gitrepo.remote import RefUpdate
+from onehead.logs import configure
+from onehead.plan.verdict import Examination
+from onehead.screen import bare
+from onehead.service.desk import Desk
+from onehead.service.engine import LONGEST_DELAY, EmbeddedEngine, Engine, Everything, Job, Run, ScopeLeft, delay_after
+from onehead.service.handler import handle
+from onehead.service.leave import left_behind
+from onehead.service.setup import ensure_webhook
+from onehead.service.sweep import Attention, in_scope
+from onehead.service.web import Bodies, Health, HookDoor, Metrics, ReportDoor, build_app, utc_now
+from onehead.settings import Settings, load
+from onehead.throwaway import remove_left_over
+
+MAX_CONNECTIONS = 512
+"""At once. Beyond that, the one that has been sending its request for longest is closed."""
+
+MAX_WAITING = 128
+"""Connections that the system holds until they are accepted: all of them in one go, before any is closed."""
+
+SECONDS_FOR_HEAD = 10.0
+"""From the beginning of a connection, or the last answer on it, until the head of a request is complete."""
+
+SECONDS_BETWEEN_WARNINGS = 60.0
+
+_FILES = 2 * (MAX_CONNECTIONS + MAX_WAITING)
+"""Open files: as many again for git, the forge and everything else."""
+
+log = structlog.get_logger(__name__)
+
+
+def allow_files() -> None:
+    """Raise the limit of open files to what the connections may need, as far as the system lets us."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _FILES if hard == resource.RLIM_INFINITY else min(_FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+class BoundedConnections(H11Protocol):
+    """One connection, which knows of the others of its server.
+
+    It is incomplete from its first moment, or the last answer, until all of a request has arrived.
+    """
+
+    _incomplete: dict[BoundedConnections, None] = {}  # noqa: RUF012 - of all connections, the longest incomplete first
+    _last_warning = float("-inf")
+    _has_head = False
+    _deadline: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
+        """Accept it, in the place of another where there are too many."""
+        super().connection_made(transport)
+        self._expect()
+        if len(self.connections) > MAX_CONNECTIONS:
+            oldest = next(iter(self._incomplete))
+            oldest.close()
+            BoundedConnections._warn(self.loop.time())
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget it."""
+        self._has_arrived()
+        self._stop_clock()
+        super().connection_lost(exc)
+
+    def handle_events(self) -> None:
+        """Take what has come, and see how far the request is."""
+        cycle = self.cycle
+        super().handle_events()
+        if self.cycle is not cycle:
+            self._stop_clock()
+            self._has_head = True
+        if self._has_head and not self.cycle.more_body:
+            self._has_arrived()
+
+    def on_response_complete(self) -> None:
+        """Wait for the next request."""
+        if not self.transport.is_closing():
+            self._expect()
+        super().on_response_complete()
+
+    def _expect(self) -> None:
+        self._incomplete[self] = None
+        self._has_head = False
+        self._stop_clock()
+        self._deadline = self.loop.call_later(SECONDS_FOR_HEAD, self.close)
+
+    def _has_arrived(self) -> None:
+        self._incomplete.pop(self, None)
+
+    def _stop_clock(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def close(self) -> None:
+        """End it without an answer: nothing was asked yet."""
+        self._has_arrived()
+        self.transport.abort()
+
+    @classmethod
+    def _warn(cls, now: float) -> None:
+        if now - cls._last_warning >= SECONDS_BETWEEN_WARNINGS:
+            cls._last_warning = now
+            log.warning(
+                "There are too many connections at once; those that have been sending their request for longest are "
+                "closed. Put a proxy before the service that only Forgejo and deploy jobs can reach.",
+                most=MAX_CONNECTIONS,
+            )
+
+
+def limits() -> dict[str, Any]:
+    """The arguments of uvicorn's configuration that bound connections."""
+    return {"http": BoundedConnections, "backlog": MAX_WAITING, "timeout_keep_alive": 5}
+
+
+SECONDS_BETWEEN_SIGNS = 60.0
+
+log = structlog.get_logger(__name__)
+
+
+def next_time(cron: str, after: datetime) -> datetime:
+    """The first moment after `after` that a cron expression names, in the time zone of `after`. Pure."""
+    moment: datetime = croniter(cron, after).get_next(datetime)
+    return moment
+
+
+def pause_after(error: Exception, attempt: int) -> float:
+    """Seconds until a round is tried again. Unlike a job, a round is never given up: nothing else would do it."""
+    delay = delay_after(error, attempt)
+    return LONGEST_DELAY if delay is None else delay
+
+
+def is_refusal(error: BaseException | None) -> bool:
+    """Whether the forge refuses our token."""
+    return isinstance(error, Unauthorised)
+
+
+class Rounds:
+    """Two threads, from `start` to `stop`. A forge that is away is waited for; it never ends the service."""
+
+    def __init__(
+        self,
+        *,
+        account: Callable[[], int],
+        sweep: Callable[[], None],
+        cron: str | None,
+        health: Health,
+        metrics: Metrics,
+        doubt: threading.Event | None = None,
+        now: Callable[[], datetime] = utc_now,
+    ) -> None:
+        """Compose the rounds; nothing happens before `start`.
+
+        Args:
+            account: asks the forge whose token ours is, and returns the account's id.
+            sweep: looks after every repository; runs again after a failure.
+            cron: when to sweep, in UTC; `None` for only at start-up and when the forge has been away.
+            health: told what was found.
+            metrics: told what was found.
+            doubt: set by whoever has met with a refusal of the token: then the forge is asked at once.
+            now: the clock.
+        """
+        self._account = account
+        self._sweep = sweep
+        self._cron = cron
+        self._health = health
+        self._metrics = metrics
+        self._now = now
+        self._stopping = threading.Event()
+        self._sweep_wanted = threading.Event()
+        self._doubt = doubt or threading.Event()
+        # Daemons: a sweep in the middle of a thousand repositories does not hold up the end of the process.
+        self._threads = [
+            threading.Thread(target=loop, name=f"onehead-{name}", daemon=True)
+            for name, loop in (("forge", self._watch_forge), ("sweep", self._keep_sweeping))
+        ]
+
+    def start(self) -> None:
+        """Begin both rounds."""
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """Begin no further round."""
+        self._stopping.set()
+        self._sweep_wanted.set()
+        self._doubt.set()
+
+    def _watch_forge(self) -> None:
+        failures = 0
+        is_known = False
+        while not self._stopping.is_set():
+            try:
+                account = self._account()
+            except Exception as error:  # whatever it is, the service must not go blind for it
+                failures += 1
+                pause = min(SECONDS_BETWEEN_SIGNS, pause_after(error, failures))
+                self._health.forge_failed(_told(error), token_refused=is_refusal(error))
+                self._metrics.forge(reachable=False)
+                is_known = False
+                log.warning("Forgejo can't be used now; asking again.", error=_told(error), retry_in=pause)
+            else:
+                failures = 0
+                pause = SECONDS_BETWEEN_SIGNS
+                self._health.forge_answered(account)
+                self._metrics.forge(reachable=True)
+                if not is_known:
+                    is_known = True
+                    log.info("Forgejo answers; looking after everything that was missed.", account=account)
+                    # Start-up and the end of an outage are alike: webhooks are sent once, and those were lost.
+                    self._sweep_wanted.set()
+            self._doubt.wait(pause)
+            self._doubt.clear()
+
+    def _keep_sweeping(self) -> None:
+        # Nothing is swept before the forge has answered once.
+        pause: float | None = None
+        failures = 0
+        while True:
+            self._sweep_wanted.wait(pause)
+            self._sweep_wanted.clear()
+            if self._stopping.is_set():
+                return
+            try:
+                self._sweep()
+            except Exception as error:  # the next sweep must come, whatever ended this one
+                failures += 1
+                pause = pause_after(error, failures)
+                self._health.sweep_failed(_told(error))
+                trace = None if isinstance(error, OneheadError) else error
+                log.warning("A sweep broke off; sweeping again.", error=_told(error), retry_in=pause, exc_info=trace)
+            else:
+                failures = 0
+                pause = self._until_next_sweep()
+                self._health.sweep_done()
+                self._metrics.swept(self._now().timestamp())
+                log.info("A sweep is done.", next_in=pause)
+
+    def _until_next_sweep(self) -> float | None:
+        if self._cron is None:
+            return None
+        now = self._now()
+        return max(0.0, (next_time(self._cron, now) - now).total_seconds())
+
+
+def _told(error: Exception) -> str:
+    """An error as a person should read it, with what to do next."""
+    if isinstance(error, OneheadError):
+        return f"{error.message} {error.hint}".strip()
+    return f"{type(error).__name__}: {error}"
+
+
+SECONDS_TO_ANSWER = 3
+"""For requests that are being answered when the service is told to stop."""
+
+SECONDS_TO_FINISH = 25.0
+"""For jobs that are running then. Kubernetes kills after 30 seconds, answers included."""
+
+SECONDS_BEFORE_GIVING_WAY = 0.0005
+"""How long a thread that computes keeps the interpreter while the one that answers webhooks waits for it."""
+
+log = structlog.get_logger(__name__)
+
+
+def serve(
+    settings: Settings,
+    *,
+    engine: Engine,
+    metrics: Metrics,
+    account: Callable[[], int],
+    sweep: Callable[[], None],
+    doubt: threading.Event | None = None,
+) -> None:
+    """Run the service until SIGTERM or SIGINT; call it from the main thread.
+
+    On a signal no further connection is accepted and no further job begun; running jobs may finish within
+    `SECONDS_TO_FINISH`. What was cut off or still waiting is found by the sweep of the next start.
+
+    Args:
+        settings: what was told.
+        engine: composed with its handler, not started.
+        metrics: the same that the engine and the handler count into.
+        account: asks the forge whose token ours is; raises while the forge is away.
+        sweep: submits a job for every repository that may need one.
+        doubt: set where a job met with a refusal of the token.
+
+    Raises:
+        UsageError: nothing can listen at the address.
+    """
+    with _listening(*settings.listen) as listener:
+        allow_files()
+        health = Health(engine, places=[settings.cache_dir, Path(tempfile.gettempdir())])
+        metrics.watch(engine)
+        bodies = Bodies()
+        door = HookDoor(
+            secrets=[secret.reveal() for secret in settings.webhook_secret],
+            covers=settings.covers,
+            submit=engine.submit,
+            health=health,
+            metrics=metrics,
+            bodies=bodies,
+        )
+        reports = ReportDoor(
+            secrets=[secret.reveal() for secret in settings.report_secret],
+            covers=settings.covers,
+            submit=engine.submit,
+            metrics=metrics,
+            bodies=bodies,
+        )
+        rounds = Rounds(account=account, sweep=sweep, cron=settings.sweep, health=health, metrics=metrics, doubt=doubt)
+        server = uvicorn.Server(
+            uvicorn.Config(
+                build_app(door, reports, health, metrics),
+                **limits(),
+                ws="none",
+                lifespan="off",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                proxy_headers=False,
+                timeout_graceful_shutdown=SECONDS_TO_ANSWER,
+            )
+        )
+        sys.setswitchinterval(SECONDS_BEFORE_GIVING_WAY)
+        with _signals_end(server):
+            _announce(settings, listener)
+            engine.start()
+            rounds.start()
+            server.run(sockets=[listener])
+            log.info("Stopping: no more webhooks are taken; running jobs may finish.", busy=engine.running)
+            rounds.stop()
+            if engine.stop(SECONDS_TO_FINISH):
+                log.info("Stopped.")
+            else:
+                log.warning("Stopped before every job had finished; the next start takes them up again.")
+
+
+def _announce(settings: Settings, listener: socket.socket) -> None:
+    host, port = listener.getsockname()[:2]
+    log.info(
+        "Listening for webhooks.",
+        url=f"http://{f'[{host}]' if ':' in host else host}:{port}{HOOK_PATH}",
+        forgejo=settings.forgejo_url,
+        repositories=",".join(settings.repositories),
+        sweep=settings.sweep or "off",
+    )
+
+
+@contextmanager
+def _listening(host: str, port: int) -> Iterator[socket.socket]:
+    """A listening socket, opened before anything else so that a taken port is a sentence and not a trace."""
+    is_v6 = ":" in host
+    try:
+        listener = socket.create_server(
+            (host, port),
+            family=socket.AF_INET6 if is_v6 else socket.AF_INET,
+            dualstack_ipv6=host == "::" and socket.has_dualstack_ipv6(),
+        )
+    except OSError as error:
+        shown = f"[{host}]:{port}" if is_v6 else f"{host}:{port}"
+        # Python adds the address a second time; only the reason is wanted. Unknown hosts have negative numbers.
+        reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
+        raise UsageError(
+            f"The service can't listen at {shown}: {reason}.",
+            "Choose another address with ONEHEAD_LISTEN, or end the program that uses this one.",
+        ) from error
+    with listener:
+        # Inherited by every connection. asyncio sets it only on sockets that name their protocol, which these
+        # don't; without it an answer, written as head and body, waits 40 ms for the client's acknowledgement.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        yield listener
+
+
+@contextmanager
+def _signals_end(server: uvicorn.Server) -> Iterator[None]:
+    """A signal ends the server and nothing more.
+
+    uvicorn handles signals itself while it runs, and sends them again when it has ended. Without a handler of
+    ours around it, that second signal would kill the process before the jobs have finished.
+    """
+
+    def end(_number: int, _frame: FrameType | None) -> None:
+        server.should_exit = True
+
+    before = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+log = structlog.get_logger(__name__)
+
+Judged = Callable[[RepositoryName, Examination], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Witness:
+    """Somebody who is told everything that is written to the forge; in a rehearsal it is told and not written."""
+
+    tell: Callable[[Done], None]
+    rehearsal: bool
+
+
+def equip(settings: Settings, *, judged: Judged, witness: Witness | None = None) -> Desk:
+    """Open everything that the stories need.
+
+    Args:
+        settings: what was told.
+        judged: is told every verdict.
+        witness: is told every deed; `None` where nobody wants to know.
+
+    Raises:
+        UsageError: nothing can be kept in the cache directory.
+    """
+    _make_cache(settings.cache_dir)
+    remove_left_over(gettempdir())
+    token = settings.token.reveal()
+    connection = Connection(settings.forgejo_url, token)
+    api = ForgejoApi(connection)
+    if witness is not None:
+        api = WatchedApi(connection, witness.tell, rehearsal=witness.rehearsal, bot=settings.bot)
+    rehearsal = witness is not None and witness.rehearsal
+    return Desk(
+        api=api,
+        mirrors=Mirrors(settings.cache_dir / "mirrors", pushing=_pushing(witness)),
+        forgejo_url=settings.forgejo_url,
+        token=token,
+        cache=settings.cache_dir / "parsed",
+        bot=settings.bot,
+        covers=lambda repository: settings.covers(str(repository.name), repository.topics),
+        judged=judged,
+        ensure_webhook=(lambda _repository: None) if rehearsal else _mending(settings, api),
+        rehearsal=rehearsal,
+    )
+
+
+def _mending(settings: Settings, api: ForgejoApi) -> Callable[[Repository], None]:
+    """Makes a deleted webhook anew, where it is known what it has to be like."""
+
+    def mend(repository: Repository) -> None:
+        if not settings.public_url or not settings.webhook_secret:
+            return
+        if ensure_webhook(api, repository, settings.public_url, settings.webhook_secret[0].reveal()):
+            log.info("Made or corrected the repository's webhook.", repository=str(repository.name))
+
+    return mend
+
+
+def _pushing(witness: Witness | None) -> Callable[[str, RefUpdate], bool]:
+    def push(url: str, update: RefUpdate) -> bool:
+        if witness is not None:
+            owner, _, name = urlsplit(url).path.strip("/").removesuffix(".git").rpartition("/")
+            where = update.ref.removeprefix("refs/heads/")
+            witness.tell(Done(RepositoryName(owner.rpartition("/")[2], name), Deed.PUSHED, where))
+        return witness is None or not witness.rehearsal
+
+    return push
+
+
+def _make_cache(folder: Path) -> None:
+    """Find out now, and not in every job, that nothing can be kept."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise UsageError(
+            f"onehead can't write to its cache, {folder}: {error.strerror}.",
+            "Correct the owner or the permissions, or name another directory with ONEHEAD_CACHE_DIR.",
+        ) from error
+
+
+def run(options: argparse.Namespace) -> int:
+    """`onehead serve`: run the service until it is told to stop."""
+    settings = load(os.environ, Path(options.config) if options.config else None)
+    if settings.database_url is not None:
+        raise UsageError(
+            "ONEHEAD_DATABASE_URL is set, but this version keeps its jobs in memory only.",
+            "Unset it: nothing is lost without it, because the sweep at start-up finds what was missed.",
+        )
+    told = (settings.token, *settings.webhook_secret, *settings.report_secret)
+    secrets = [secret.reveal() for secret in told]
+    configure(settings.log, secrets, stream=bare(sys.stderr))
+    metrics = Metrics()
+    desk = equip(settings, judged=lambda _name, examination: metrics.verdict(examination.verdict))
+    attention = Attention(desk.api)
+
+    def work(job: Job) -> None:
+        handle(job, desk)
+        if Everything() in job.subjects:
+            attention.looked_at(job.repository)
+
+    doubt = threading.Event()
+
+    def ran(run: Run) -> None:
+        metrics.run(run)
+        if is_refusal(run.error):
+            doubt.set()
+
+    engine = EmbeddedEngine(work, on_run=ran)
+
+    def sweep() -> None:
+        everything = list(desk.api.repositories(desk.me))
+        for repository in attention.due(in_scope(everything, desk.covers)):
+            engine.submit(Job(str(repository.name), frozenset({Everything()})))
+        for name in map(str, left_behind(everything, desk, attention.knows)):
+            attention.forget(name)
+            engine.submit(Job(name, frozenset({ScopeLeft()})))
+
+    serve(settings, engine=engine, metrics=metrics, account=lambda: desk.whoami().id, sweep=sweep, doubt=doubt)
+    return 0

@@ -1,0 +1,138 @@
+"""Which repositories the service looks after, and which need a look: a handful of questions to the forge.
+
+What the sweep may overlook for a day at the most is what leaves no trace in the forge's lists: an edited comment, and
+the change of a few settings. What was looked at is remembered in this process only; after a restart everything is
+looked at once.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+
+from onehead.forge.api import ForgejoApi
+from onehead.forge.models import Repository, User
+
+_OVERLAP = timedelta(minutes=15)
+"""The forge's clock and ours may differ by so much."""
+
+_LONGEST = timedelta(days=1)
+"""After so long a repository is looked at whatever the forge says."""
+
+_SETTLED = timedelta(minutes=1)
+"""The forge tells whole seconds: what had changed just before a look may have changed once more in the same second."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """A repository as the forge's lists showed it.
+
+    Attributes:
+        at: when the lists were read.
+        looked_at: when the repository itself was last looked at after a list was read.
+        updated: the forge's time of its last push.
+        touched: its issues and pull requests of the last while, each with the time of its last change.
+    """
+
+    at: datetime
+    looked_at: datetime
+    updated: datetime
+    touched: frozenset[tuple[int, datetime]]
+
+
+class Attention:
+    """Remembers how repositories looked. For one thread; `looked_at` may be called from any."""
+
+    def __init__(self, api: ForgejoApi, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        """Know nothing yet.
+
+        Args:
+            api: the forge.
+            now: the clock.
+        """
+        self._api = api
+        self._now = now
+        self._seen: dict[str, _Look] = {}
+        self._pending: dict[str, _Look] = {}
+
+    def due(self, repositories: Iterable[Repository]) -> list[Repository]:
+        """Those that have changed since they were last looked at, or never were; call `looked_at` after each look.
+
+        Raises:
+            ForgeError: the forge does not answer.
+        """
+        by_owner: dict[str, list[Repository]] = defaultdict(list)
+        for repository in repositories:
+            by_owner[repository.name.owner].append(repository)
+        return [each for owner, owned in by_owner.items() for each in self._due(owner, owned)]
+
+    def looked_at(self, repository: str) -> None:
+        """All of a repository was looked at, and everything done that there was to do."""
+        look = self._pending.pop(repository, None)
+        if look is not None:
+            self._seen[repository] = look
+
+    def knows(self, repository: str) -> bool:
+        """Whether it was looked at since the process began."""
+        return repository in self._seen
+
+    def forget(self, repository: str) -> None:
+        """A repository is not looked after any more: should it come back, it is looked at."""
+        self._seen.pop(repository, None)
+
+    def _due(self, owner: str, repositories: list[Repository]) -> list[Repository]:
+        now = self._now()
+        known = [self._seen[str(each.name)] for each in repositories if str(each.name) in self._seen]
+        since = min([now, *(look.at for look in known)]) - _OVERLAP
+        touched: dict[str, set[tuple[int, datetime]]] = defaultdict(set)
+        for each in self._api.touched(owner, since):
+            touched[str(each.repository)].add((each.number, each.at))
+        due = []
+        for repository in repositories:
+            name = str(repository.name)
+            look = _Look(now, now, repository.updated_at, frozenset(touched[name]))
+            before = self._seen.get(name)
+            if before is not None and _is_quiet(before, look):
+                self._seen[name] = replace(look, looked_at=before.looked_at)
+            else:
+                self._pending[name] = look
+                due.append(repository)
+        return due
+
+
+def _is_quiet(before: _Look, now: _Look) -> bool:
+    """Whether nothing has changed between two readings of the lists."""
+    newest = max([before.updated, *(at for _, at in before.touched)])
+    return (
+        before.updated == now.updated
+        and now.touched <= before.touched
+        and before.at - newest > _SETTLED
+        and now.at - before.looked_at <= _LONGEST
+    )
+
+
+def repositories_in_scope(api: ForgejoApi, me: User, covers: Callable[[Repository], bool]) -> Iterator[Repository]:
+    """Repositories that the settings name and the token may write to; archived, empty and mirrored ones are not."""
+    return in_scope(api.repositories(me), covers)
+
+
+def in_scope(repositories: Iterable[Repository], covers: Callable[[Repository], bool]) -> Iterator[Repository]:
+    """Those of some repositories."""
+    for repository in repositories:
+        if not out_of_reach(repository) and covers(repository):
+            yield repository
+
+
+def out_of_reach(repository: Repository) -> str:
+    """Why a repository can't be looked after, as a clause; empty when it can."""
+    if repository.archived:
+        return "it is archived"
+    if repository.empty:
+        return "it is empty"
+    if repository.mirror:
+        return "it is a mirror of another repository"
+    if not repository.permissions.push:
+        return "the token may not write to it"
+    return ""

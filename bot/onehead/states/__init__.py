@@ -1,1 +1,0 @@
-"""What databases would do. The only room that imports Alembic."""
