@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from onehead.forge.client import Answer, Connection
+from onehead.forge.client import ApiAnswer, Connection
 
 
 class Counting(Connection):
@@ -15,7 +15,7 @@ class Counting(Connection):
         super().__init__(url, token)
         self.requests: Counter[str] = Counter()
 
-    def send(self, method: str, *args: Any, **more: Any) -> Answer:
+    def send(self, method: str, *args: Any, **more: Any) -> ApiAnswer:
         """Count, and ask."""
         self.requests[method] += 1
         return super().send(method, *args, **more)

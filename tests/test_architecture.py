@@ -158,7 +158,7 @@ SEES_THE_WORLD = {
 
 RUNS_CODE = {"exec", "eval", "compile", "__import__", "run_path", "run_module", "import_module", "exec_module"}
 
-LONGEST = 600
+MAX_LENGTH = 600
 """Lines of one module, blank ones not counted; a longer one has two subjects."""
 
 
@@ -229,6 +229,15 @@ def test_files_never_import_each_other_in_a_circle() -> None:
     for each in imports():
         below[each.importer] |= {each.name.removeprefix("onehead.")} & modules().keys()
     assert list(TopologicalSorter(below).static_order())
+
+
+def test_a_class_name_occurs_once() -> None:
+    homes: dict[str, list[str]] = {}
+    for name, tree in modules().items():
+        for node in tree.body:
+            if isinstance(node, ast.ClassDef):
+                homes.setdefault(node.name.lstrip("_"), []).append(name)
+    assert {name: places for name, places in homes.items() if len(places) > 1} == {}
 
 
 def test_rooms_import_only_what_the_table_allows() -> None:
@@ -374,7 +383,7 @@ def test_every_module_says_what_it_is_for() -> None:
 
 def test_every_module_stays_short() -> None:
     sizes = {name: sum(1 for line in source(name).splitlines() if line.strip()) for name in modules()}
-    assert {name: lines for name, lines in sizes.items() if lines > LONGEST} == {}
+    assert {name: lines for name, lines in sizes.items() if lines > MAX_LENGTH} == {}
 
 
 def source(name: str) -> str:

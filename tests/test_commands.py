@@ -4,28 +4,28 @@ from __future__ import annotations
 
 import pytest
 
-from onehead.commands import COMMANDS, MOST, Command, Mistake, Verb, commands_in, usage
+from onehead.commands import COMMANDS, MAX_COMMANDS, CommandName, CommentCommand, Mistake, commands_in, usage
 
-CHECK = Command(Verb.CHECK)
+CHECK = CommentCommand(CommandName.CHECK)
 
 
-@pytest.mark.parametrize("verb", [verb for verb in Verb if verb is not Verb.DOCTOR])
-def test_every_command_is_read_by_its_name(verb: Verb) -> None:
-    assert commands_in(f"/onehead {verb}") == (Command(verb),)
-    assert commands_in(f"Dear bot,\r\n/OneHead  {verb.upper()}\r\nplease") == (Command(verb),)
+@pytest.mark.parametrize("verb", [verb for verb in CommandName if verb is not CommandName.DOCTOR])
+def test_every_command_is_read_by_its_name(verb: CommandName) -> None:
+    assert commands_in(f"/onehead {verb}") == (CommentCommand(verb),)
+    assert commands_in(f"Dear bot,\r\n/OneHead  {verb.upper()}\r\nplease") == (CommentCommand(verb),)
 
 
 def test_the_table_and_the_names_are_the_same() -> None:
-    assert list(COMMANDS) == list(Verb)
-    assert usage(Verb.DOCTOR) == "/onehead doctor ROW…"
-    assert usage(Verb.APPLY) == "/onehead apply"
+    assert list(COMMANDS) == list(CommandName)
+    assert usage(CommandName.DOCTOR) == "/onehead doctor ROW…"
+    assert usage(CommandName.APPLY) == "/onehead apply"
 
 
 def test_several_commands_keep_their_order() -> None:
     assert commands_in("/onehead merge\ntext\n\n- /onehead check\n- /onehead apply") == (
-        Command(Verb.MERGE),
+        CommentCommand(CommandName.MERGE),
         CHECK,
-        Command(Verb.APPLY),
+        CommentCommand(CommandName.APPLY),
     )
 
 
@@ -64,20 +64,22 @@ def test_emphasis_does_not_make_a_command() -> None:
 
 
 def test_a_bare_call_asks_for_help() -> None:
-    assert commands_in("/onehead") == (Command(Verb.HELP),)
+    assert commands_in("/onehead") == (CommentCommand(CommandName.HELP),)
 
 
 @pytest.mark.parametrize("rows", ["018, 019", "`018` 019", "018,019,", "'018' \"019\""])
 def test_rows_are_read_however_they_are_listed(rows: str) -> None:
-    assert commands_in(f"/onehead doctor {rows}") == (Command(Verb.DOCTOR, rows=("018", "019")),)
+    assert commands_in(f"/onehead doctor {rows}") == (CommentCommand(CommandName.DOCTOR, rows=("018", "019")),)
 
 
 def test_a_row_that_stands_there_twice_is_named_twice() -> None:
-    assert commands_in("/onehead doctor 018 018") == (Command(Verb.DOCTOR, rows=("018", "018")),)
+    assert commands_in("/onehead doctor 018 018") == (CommentCommand(CommandName.DOCTOR, rows=("018", "018")),)
 
 
 def test_a_reason_is_the_rest_of_the_line() -> None:
-    assert commands_in("/onehead ignore we   squash\nnext week") == (Command(Verb.IGNORE, reason="we squash"),)
+    assert commands_in("/onehead ignore we   squash\nnext week") == (
+        CommentCommand(CommandName.IGNORE, reason="we squash"),
+    )
 
 
 @pytest.mark.parametrize(
@@ -98,9 +100,9 @@ def test_mistakes_say_what_to_write_instead(line: str, message: str) -> None:
 
 def test_no_more_than_ten_commands_are_read() -> None:
     found = commands_in("/onehead check\n" * 30)
-    assert found[:MOST] == (CHECK,) * MOST
-    assert isinstance(found[MOST], Mistake)
-    assert len(found) == MOST + 1
+    assert found[:MAX_COMMANDS] == (CHECK,) * MAX_COMMANDS
+    assert isinstance(found[MAX_COMMANDS], Mistake)
+    assert len(found) == MAX_COMMANDS + 1
 
 
 def test_hostile_texts_cost_little_and_give_nothing() -> None:

@@ -32,13 +32,13 @@ from starlette.routing import Route
 from onehead import errors
 from onehead.cli import main
 from onehead.cli import verbs as command_line
-from onehead.commands import COMMANDS, MOST, usage
+from onehead.commands import COMMANDS, MAX_COMMANDS, usage
 from onehead.databases import reported
 from onehead.databases.crash_log import read_log
 from onehead.databases.inspect import SECONDS_TO_ANSWER, SECONDS_TO_WAIT_FOR_LOCKS
 from onehead.databases.model import Ailment, Effect
-from onehead.databases.reported import MOST_HELD
-from onehead.examine.ledger import MOST_DATABASES
+from onehead.databases.reported import MAX_HELD
+from onehead.examine.ledger import MAX_DATABASES
 from onehead.forge.webhooks import HOOK_PATH
 from onehead.plan.findings import KINDS, Code
 from onehead.plan.plans import Plan, ReasonCode
@@ -396,7 +396,7 @@ def test_commands_in_comments() -> None:
     assert listed == [[f"`{usage(verb)}`", kind.meaning, str(kind.who)] for verb, kind in COMMANDS.items()]
     everywhere = "".join(text(path) for path in PAGES)
     assert set(re.findall(r"`/onehead ([a-z]+)", everywhere)) == {str(verb) for verb in COMMANDS}
-    assert f"Up to {MOST} of them" in text(page)
+    assert f"Up to {MAX_COMMANDS} of them" in text(page)
 
 
 def test_settings() -> None:
@@ -446,7 +446,7 @@ def test_http_answers() -> None:
     body = sections(REFERENCE / "http.md")[f"POST {HOOK_PATH}"]
     assert {(int(row[0]), coded(row[1])) for row in rows(body)} == answers(web, "Answer")
     assert f"{web.SECONDS_TO_SEND:g} seconds" in body
-    assert f"{web.LARGEST_BODY // 1024**2} MiB" in body
+    assert f"{web.MAX_BODY_BYTES // 1024**2} MiB" in body
 
 
 def test_answers_to_reports() -> None:
@@ -456,8 +456,8 @@ def test_answers_to_reports() -> None:
     raised = re.findall(r"Refused\(\s*\"([a-z-]+)\"", Path(reported.__file__).read_text(encoding="utf-8"))
     assert set(raised) == {outcome for _, outcome in signed}
     assert f"`{reported.SIGNATURE}`" in body
-    assert f"larger than {reported.LARGEST // 1024} KiB" in body
-    assert f"up to {reported.MOST_ROWS} texts of up to {reported.LONGEST_ROW} printable" in flat(body)
+    assert f"larger than {reported.MAX_BYTES // 1024} KiB" in body
+    assert f"up to {reported.MAX_ROWS} texts of up to {reported.MAX_ROW_LENGTH} printable" in flat(body)
     assert f"more than {reported.WINDOW.total_seconds() / 60:g} minutes" in body
     [example] = [json.loads(block) for _, kind, block in FENCE.findall(body) if kind == "json"]
     secret = "s" * 24
@@ -469,8 +469,8 @@ def test_answers_to_reports() -> None:
 
 def test_the_bounds_of_what_databases_report() -> None:
     body = flat(sections(DOCS / "explanation" / "security.md")["Reports of databases"])
-    bounds = f"{reported.LARGEST // 1024} KiB, {reported.MOST_ROWS} rows, {MOST_DATABASES} databases per repository"
-    assert f"{bounds}, {MOST_HELD:,} rows remembered for each" in body
+    bounds = f"{reported.MAX_BYTES // 1024} KiB, {reported.MAX_ROWS} rows, {MAX_DATABASES} databases per repository"
+    assert f"{bounds}, {MAX_HELD:,} rows remembered for each" in body
 
 
 def test_the_key_of_a_deploy_job_is_what_the_page_derives() -> None:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-LONGEST = 64 * 1024
+MAX_LENGTH = 64 * 1024
 """Characters; nobody gives commands in a longer comment, and reading it would cost time."""
 
 _SHOWN = "\0"
@@ -26,7 +26,7 @@ def spoken_lines(text: str) -> tuple[str, ...]:
     kept inside a line (`/onehead doctor `018``), but a line that begins with it is shown, not said; so is one that
     begins with a link, an image or a backslash.
     """
-    if len(text) > LONGEST:
+    if len(text) > MAX_LENGTH:
         return ()
     lines: list[str] = []
     quotes = 0
@@ -61,15 +61,15 @@ def _lines(children: Sequence[Token]) -> list[str]:
 
 
 CALL = "/onehead"
-MOST = 10
+MAX_COMMANDS = 10
 """Commands that one comment may hold; further ones are a mistake."""
 
-_MOST_ROWS = 20
+_MAX_ROWS = 20
 _ROW = re.compile(r"[^\s,`'\"<>]{1,64}")
 _LINE = re.compile(rf"{re.escape(CALL)}(?:\s+(?P<name>\S+)(?:\s+(?P<rest>.*))?)?", re.IGNORECASE)
 
 
-class Verb(StrEnum):
+class CommandName(StrEnum):
     """The names of the commands."""
 
     HELP = "help"
@@ -101,7 +101,7 @@ class Takes(StrEnum):
     REASON = "[reason]"
 
 
-class Kind(NamedTuple):
+class CommandKind(NamedTuple):
     """One command.
 
     Attributes:
@@ -117,39 +117,45 @@ class Kind(NamedTuple):
     on_issues: bool = False
 
 
-COMMANDS: dict[Verb, Kind] = {
-    Verb.HELP: Kind(Takes.NOTHING, Who.ANYBODY, "Shows this list.", on_issues=True),
-    Verb.CHECK: Kind(Takes.NOTHING, Who.ANYBODY, "Judges the pull request again and replies with the verdict."),
-    Verb.EXPLAIN: Kind(
+COMMANDS: dict[CommandName, CommandKind] = {
+    CommandName.HELP: CommandKind(Takes.NOTHING, Who.ANYBODY, "Shows this list.", on_issues=True),
+    CommandName.CHECK: CommandKind(
+        Takes.NOTHING, Who.ANYBODY, "Judges the pull request again and replies with the verdict."
+    ),
+    CommandName.EXPLAIN: CommandKind(
         Takes.NOTHING,
         Who.ANYBODY,
         "Explains the chain: its heads, what each database would do, and which repair is right. In an issue it answers "
         "to the crash that is reported there.",
         on_issues=True,
     ),
-    Verb.MERGE: Kind(Takes.NOTHING, Who.AUTHOR, "Repairs with a merge revision, and says what that costs."),
-    Verb.REPARENT: Kind(
+    CommandName.MERGE: CommandKind(
+        Takes.NOTHING, Who.AUTHOR, "Repairs with a merge revision, and says what that costs."
+    ),
+    CommandName.REPARENT: CommandKind(
         Takes.NOTHING, Who.AUTHOR, "Repairs by moving this branch's revisions, and says which databases lose by it."
     ),
-    Verb.AUTO: Kind(
+    CommandName.AUTO: CommandKind(
         Takes.NOTHING, Who.AUTHOR, "Undoes `merge` or `reparent`: the repository's policy chooses the repair again."
     ),
-    Verb.APPLY: Kind(Takes.NOTHING, Who.PUSHER, "Pushes the proposed repair straight onto the branch, forward only."),
-    Verb.DOCTOR: Kind(
+    CommandName.APPLY: CommandKind(
+        Takes.NOTHING, Who.PUSHER, "Pushes the proposed repair straight onto the branch, forward only."
+    ),
+    CommandName.DOCTOR: CommandKind(
         Takes.ROWS,
         Who.ANYBODY,
         "Diagnoses a database whose `alembic_version` holds these rows, and shows the ways out.",
         on_issues=True,
     ),
-    Verb.IGNORE: Kind(
+    CommandName.IGNORE: CommandKind(
         Takes.REASON, Who.WRITER, "Turns the check green despite the present problems; new problems still count."
     ),
-    Verb.UNIGNORE: Kind(Takes.NOTHING, Who.WRITER, "Undoes `ignore`."),
+    CommandName.UNIGNORE: CommandKind(Takes.NOTHING, Who.WRITER, "Undoes `ignore`."),
 }
 """Every command, in the order of the help."""
 
 
-class Command(NamedTuple):
+class CommentCommand(NamedTuple):
     """A command as it was given.
 
     Attributes:
@@ -158,7 +164,7 @@ class Command(NamedTuple):
         reason: for `ignore`; may be empty.
     """
 
-    verb: Verb
+    verb: CommandName
     rows: tuple[str, ...] = ()
     reason: str = ""
 
@@ -175,44 +181,46 @@ class Mistake(NamedTuple):
     message: str
 
 
-def commands_in(text: str) -> tuple[Command | Mistake, ...]:
+def commands_in(text: str) -> tuple[CommentCommand | Mistake, ...]:
     """The commands of a comment, in their order: lines that begin with `/onehead`."""
-    found: list[Command | Mistake] = []
+    found: list[CommentCommand | Mistake] = []
     for line in spoken_lines(text):
         match = _LINE.fullmatch(line)
         if match is None:
             continue
-        if len(found) == MOST:
-            found.append(Mistake(line, f"A comment may hold {MOST} commands; this one and what follows was not read."))
+        if len(found) == MAX_COMMANDS:
+            found.append(
+                Mistake(line, f"A comment may hold {MAX_COMMANDS} commands; this one and what follows was not read.")
+            )
             break
-        found.append(_command(line, (match["name"] or Verb.HELP).lower(), (match["rest"] or "").strip()))
+        found.append(_command(line, (match["name"] or CommandName.HELP).lower(), (match["rest"] or "").strip()))
     return tuple(found)
 
 
-def usage(verb: Verb) -> str:
+def usage(verb: CommandName) -> str:
     """How a command is written."""
     return f"{CALL} {verb} {COMMANDS[verb].takes}".rstrip()
 
 
-def _command(line: str, name: str, rest: str) -> Command | Mistake:
-    if name not in list(Verb):
-        close = get_close_matches(name, list(Verb), n=1)
+def _command(line: str, name: str, rest: str) -> CommentCommand | Mistake:
+    if name not in list(CommandName):
+        close = get_close_matches(name, list(CommandName), n=1)
         advice = f"Did you mean `{CALL} {close[0]}`?" if close else f"`{CALL} help` lists them all."
         return Mistake(line, f"There is no such command. {advice}")
-    verb = Verb(name)
+    verb = CommandName(name)
     match COMMANDS[verb].takes:
         case Takes.NOTHING:
             if rest:
                 return Mistake(line, f"`{usage(verb)}` takes nothing after it. Write it on a line of its own.")
-            return Command(verb)
+            return CommentCommand(verb)
         case Takes.REASON:
-            return Command(verb, reason=" ".join(rest.split())[:500])
+            return CommentCommand(verb, reason=" ".join(rest.split())[:500])
         case Takes.ROWS:
             rows = tuple(_ROW.findall(rest))
-            if not rows or len(rows) > _MOST_ROWS:
+            if not rows or len(rows) > _MAX_ROWS:
                 return Mistake(
                     line,
-                    f"Name the rows of `alembic_version`, at most {_MOST_ROWS}: `{CALL} doctor 018` or "
+                    f"Name the rows of `alembic_version`, at most {_MAX_ROWS}: `{CALL} doctor 018` or "
                     f"`{CALL} doctor 019 020`.",
                 )
-            return Command(verb, rows=rows)
+            return CommentCommand(verb, rows=rows)

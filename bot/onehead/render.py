@@ -14,8 +14,8 @@ from onehead.revisions.parse import parse
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-_LONGEST_TEMPLATE = 32 * 1024
-_LONGEST_FILE = 256 * 1024
+_MAX_TEMPLATE_LENGTH = 32 * 1024
+_MAX_FILE_LENGTH = 256 * 1024
 
 
 def templates_folder() -> Path:
@@ -107,16 +107,18 @@ def _from_repository(template: str, values: dict[str, object]) -> str:
     from jinja2 import TemplateError  # noqa: PLC0415
 
     hint = "Correct the template on the target branch, or remove `merge-template` from its policy."
-    if len(template) > _LONGEST_TEMPLATE:
-        raise UsageError(f"The revision template is longer than {_LONGEST_TEMPLATE} characters.", hint)
+    if len(template) > _MAX_TEMPLATE_LENGTH:
+        raise UsageError(f"The revision template is longer than {_MAX_TEMPLATE_LENGTH} characters.", hint)
     pieces: list[str] = []
     size = 0
     try:
         for piece in _sandbox().from_string(template).generate(values):
             pieces.append(piece)
             size += len(piece)
-            if size > _LONGEST_FILE:
-                raise UsageError(f"The revision template makes a file of more than {_LONGEST_FILE} characters.", hint)
+            if size > _MAX_FILE_LENGTH:
+                raise UsageError(
+                    f"The revision template makes a file of more than {_MAX_FILE_LENGTH} characters.", hint
+                )
     except (TemplateError, TypeError, ValueError, ArithmeticError, LookupError, RecursionError) as error:
         raise UsageError(f"The revision template can't be rendered: {error}.", hint) from error
     return "".join(pieces)

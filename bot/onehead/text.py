@@ -159,14 +159,14 @@ def _prose(text: str) -> str:
     return start + inline(core, 2000) + text[len(text.rstrip()) :]
 
 
-MOST_NAMED = 8
+MAX_NAMED = 8
 """Things that a sentence names."""
 
-LONGEST_NAME = 120
+MAX_NAME_LENGTH = 120
 """Characters of a name that a sentence shows."""
 
 
-def listed(names: Collection[str], most: int = MOST_NAMED, joint: str = ", ", last: str = " and ") -> str:
+def listed(names: Collection[str], most: int = MAX_NAMED, joint: str = ", ", last: str = " and ") -> str:
     """`a`, `a and b`, `a, b and c`, or `a, b, c and 997 more`; nothing for none.
 
     Args:
@@ -182,7 +182,7 @@ def listed(names: Collection[str], most: int = MOST_NAMED, joint: str = ", ", la
     return joint.join(shown[:-1]) + (last if shown[1:] else "") + "".join(shown[-1:])
 
 
-def quoted(names: Collection[str], most: int = MOST_NAMED, joint: str = ", ") -> str:
+def quoted(names: Collection[str], most: int = MAX_NAMED, joint: str = ", ") -> str:
     """The same, each shortened and between backticks."""
     shown = [f"`{shortened(name)}`" for name in islice(names, most)]
     return listed([*shown, *[""] * (len(names) - len(shown))], most, joint)
@@ -190,10 +190,10 @@ def quoted(names: Collection[str], most: int = MOST_NAMED, joint: str = ", ") ->
 
 def shortened(name: str) -> str:
     """A name as a sentence shows it."""
-    return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…"
+    return name if len(name) <= MAX_NAME_LENGTH else f"{name[: MAX_NAME_LENGTH - 1]}…"
 
 
-def becomes(new_ids: Mapping[str, str], most: int = MOST_NAMED) -> str:
+def becomes(new_ids: Mapping[str, str], most: int = MAX_NAMED) -> str:
     """`a` becomes `b`, and so on; nothing for none.
 
     Args:

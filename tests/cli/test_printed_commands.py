@@ -26,7 +26,7 @@ MARKED = re.compile(r"^Next: (.+)$|^ {2,}((?:git|onehead) .+)$|`((?:git|onehead)
 VERB_ALONE = re.compile(r"onehead [a-z-]+$")
 """In a sentence it names the program; the command with what belongs to it comes after `Next:`."""
 PLACEHOLDER = re.compile(r"(?<![\w/-])[A-Z][A-Z-]+(?![\w~^])")
-MOST = 12
+MAX_COMMANDS = 12
 """Commands that one situation may lead to; the longest way out has five."""
 
 
@@ -78,7 +78,7 @@ class Place(NamedTuple):
             said = self.type(command)
             assert self.log[-1][1] in ((0, 1) if command.startswith("onehead ") else (0,)), f"{command}\n{said}"
             typed.append(command)
-            assert len(typed) < MOST
+            assert len(typed) < MAX_COMMANDS
             waiting = [*commands(said), *waiting]
         return typed[1:]
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import alembic
 import pytest
 
-from onehead.databases.crash_catalogue import Trouble, said
+from onehead.databases.crash_catalogue import CrashKind, said
 
 SOURCE = Path(alembic.__file__).parent
 STOPS = {
@@ -75,50 +75,50 @@ def test_every_text_is_known(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "trouble", "subject", "names"),
     [
-        ("Can't locate revision identified by 'ae1'", Trouble.CANNOT_LOCATE, "ae1", ()),
+        ("Can't locate revision identified by 'ae1'", CrashKind.CANNOT_LOCATE, "ae1", ()),
         (
             (
                 "No such revision or branch 'ae1'; please ensure at least four characters are present for partial "
                 "revision identifier matches"
             ),
-            Trouble.CANNOT_LOCATE,
+            CrashKind.CANNOT_LOCATE,
             "ae1",
             (),
         ),
-        ("Multiple revisions start with 'ae': 'ae1', 'ae2'...", Trouble.AMBIGUOUS_ID, "ae", ("ae1", "ae2")),
+        ("Multiple revisions start with 'ae': 'ae1', 'ae2'...", CrashKind.AMBIGUOUS_ID, "ae", ("ae1", "ae2")),
         (
             "Requested revision 021 overlaps with other requested revisions 019, 020",
-            Trouble.OVERLAPS,
+            CrashKind.OVERLAPS,
             "021",
             ("019", "020"),
         ),
         # Of versions before the installed one.
-        ("Dependency resolution failed; iteration can't proceed", Trouble.CYCLE, "", ()),
-        ("SQLAlchemy 1.3.0 or greater is required.", Trouble.NO_CONFIGURATION, "", ()),
-        ("Can't find Python file alembic/env.py", Trouble.NO_SCRIPTS, "alembic/env.py", ()),
-        ("Self-loop is detected in revisions (019)", Trouble.CYCLE, "", ("019",)),
-        ("Cycle is detected in revisions (019, 020)", Trouble.CYCLE, "", ("019", "020")),
-        ("Revision 019 referenced from 019 -> 020 (head), doc is not present", Trouble.MISSING_PARENT, "019", ()),
-        ("Revision 019 is present more than once", Trouble.DUPLICATE_ID, "019", ()),
+        ("Dependency resolution failed; iteration can't proceed", CrashKind.CYCLE, "", ()),
+        ("SQLAlchemy 1.3.0 or greater is required.", CrashKind.NO_CONFIGURATION, "", ()),
+        ("Can't find Python file alembic/env.py", CrashKind.NO_SCRIPTS, "alembic/env.py", ()),
+        ("Self-loop is detected in revisions (019)", CrashKind.CYCLE, "", ("019",)),
+        ("Cycle is detected in revisions (019, 020)", CrashKind.CYCLE, "", ("019", "020")),
+        ("Revision 019 referenced from 019 -> 020 (head), doc is not present", CrashKind.MISSING_PARENT, "019", ()),
+        ("Revision 019 is present more than once", CrashKind.DUPLICATE_ID, "019", ()),
         (
             (
                 "Could not determine revision id from filename tools.py. Be sure the 'revision' variable is declared "
                 "inside the script (please see 'Upgrading from Alembic 0.1 to 0.2' in the documentation)."
             ),
-            Trouble.NO_ID_IN_FILE,
+            CrashKind.NO_ID_IN_FILE,
             "tools.py",
             (),
         ),
         (
             "Path doesn't exist: 'db/migrations'.  Please use the 'init' command to create a new scripts folder.",
-            Trouble.NO_SCRIPTS,
+            CrashKind.NO_SCRIPTS,
             "db/migrations",
             (),
         ),
-        ("Branch name 'pay' in revision 019 already used by revision 020", Trouble.LABEL_CLASH, "019", ("020",)),
+        ("Branch name 'pay' in revision 019 already used by revision 020", CrashKind.LABEL_CLASH, "019", ("020",)),
     ],
 )
-def test_what_a_text_names(text: str, trouble: Trouble, subject: str, names: tuple[str, ...]) -> None:
+def test_what_a_text_names(text: str, trouble: CrashKind, subject: str, names: tuple[str, ...]) -> None:
     found = said(text)
     assert found is not None
     assert (found.trouble, found.subject, found.names) == (trouble, subject, names)

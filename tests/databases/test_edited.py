@@ -7,7 +7,7 @@ from itertools import pairwise
 import pytest
 
 from onehead.databases.reported import Standpoint
-from onehead.databases.table import MOST_WALKED, edited_table
+from onehead.databases.table import MAX_WALKED, edited_table
 from onehead.plan.judge import judge
 from tests.plan.cases import facts
 
@@ -49,7 +49,7 @@ def test_a_known_database_is_told_of_however_it_fares() -> None:
 
 
 def test_of_a_long_chain_only_the_newest_databases_are_looked_at() -> None:
-    ids = [f"r{number:04}" for number in range(MOST_WALKED + 1)]
+    ids = [f"r{number:04}" for number in range(MAX_WALKED + 1)]
     chain = "; ".join([ids[0], *(f"{one}<{before}" for before, one in pairwise(ids))])
     head = chain.replace("r0002<r0001", "r0002<new; new<r0001")
     assert fates(chain, head) == {ids[-1]: "loss new"}

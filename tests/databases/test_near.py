@@ -8,8 +8,8 @@ import pytest
 
 from onehead.databases import upgrade as upgrade_module
 from onehead.databases.states import databases_of, with_rows
-from onehead.databases.table import MOST_FORKS, MOST_STATES, accounts, as_it_is, merging, state_tables
-from onehead.databases.upgrade import MOST_HEADS, MOST_NEAR, Deployed, neighbourhood, upgrade
+from onehead.databases.table import MAX_FORKS, MAX_STATES, accounts, as_it_is, merging, state_tables
+from onehead.databases.upgrade import MAX_HEADS, MAX_NEAR, Deployed, neighbourhood, upgrade
 from onehead.plan.facts import Facts
 from onehead.plan.forks import forks_of
 from onehead.reports.states import states_document, states_text
@@ -39,8 +39,8 @@ def needed(chain: Graph, id_: str) -> frozenset[str]:
 
 @pytest.fixture
 def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(upgrade_module, "MOST_WALKED", 0)
-    monkeypatch.setattr(upgrade_module, "MOST_NEAR", 3)
+    monkeypatch.setattr(upgrade_module, "MAX_WALKED", 0)
+    monkeypatch.setattr(upgrade_module, "MAX_NEAR", 3)
 
 
 @pytest.mark.usefixtures("tiny")
@@ -109,8 +109,8 @@ def test_a_thousand_merge_points_on_either_side() -> None:
     facts = of_files([*line, *diamonds(1000, "d", ("b",)), *diamonds(1000, "e", ("a",))])
     [told] = accounts(facts)
     for under in told.fixes:
-        assert len(under.fix.graph) <= MOST_NEAR + 10
-        assert len(under.states) <= MOST_STATES
+        assert len(under.fix.graph) <= MAX_NEAR + 10
+        assert len(under.states) <= MAX_STATES
     assert told.omitted.revisions > 5900
     assert told.left_out > 5900
     assert [under.fix.kind for under in told.fixes] == ["none", "merge", "reparent", "reparent"]
@@ -120,16 +120,16 @@ def test_a_thousand_heads() -> None:
     facts = of_files(SHAPES["comb"](1000).main)
     [told] = accounts(facts)
     assert told.fork is not None
-    assert len(told.fork.heads) == MOST_HEADS
-    assert told.omitted.heads == 1000 - MOST_HEADS
+    assert len(told.fork.heads) == MAX_HEADS
+    assert told.omitted.heads == 1000 - MAX_HEADS
 
 
 def test_forty_forks() -> None:
     facts = of_files(SHAPES["pairs of lines"](40).side or [])
     told = accounts(facts)
-    assert len(told) == MOST_FORKS
-    assert [account.omitted.forks for account in told] == [0] * (MOST_FORKS - 1) + [40 - MOST_FORKS]
-    assert len(state_tables(facts)) == MOST_FORKS
+    assert len(told) == MAX_FORKS
+    assert [account.omitted.forks for account in told] == [0] * (MAX_FORKS - 1) + [40 - MAX_FORKS]
+    assert len(state_tables(facts)) == MAX_FORKS
 
 
 def test_a_database_far_from_the_fork() -> None:
@@ -158,7 +158,7 @@ def test_a_reparent_whose_roots_are_not_all_near_is_not_told_of() -> None:
     facts = facts._replace(merged=facts.merged, target=facts.target)
     for kind, size in (("small", 2000), ("large", 10)):
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(upgrade_module, "MOST_WALKED", size)
+            patch.setattr(upgrade_module, "MAX_WALKED", size)
             [told] = accounts(facts)
             moved = [under.fix.moved for under in told.fixes if under.fix.kind == "reparent"]
             assert (

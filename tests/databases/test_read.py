@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import pytest
 
-from onehead.databases.crash_catalogue import Trouble
+from onehead.databases.crash_catalogue import CrashKind
 from onehead.databases.crash_log import MAX_CRASHES, Crash, read_log
 from tests.databases.test_carrier import PREFIXES
 
@@ -84,84 +84,84 @@ class Case(NamedTuple):
     """A broken project, the row of its database, what is run, and what is wrong."""
 
     files: dict[str, str]
-    crash: tuple[Trouble, str, tuple[str, ...]]
+    crash: tuple[CrashKind, str, tuple[str, ...]]
     row: str = ""
     command: tuple[str, ...] = ("-m", "alembic", "upgrade", "head")
 
 
 CASES = {
-    "a missing parent": Case(revision("bbbb2222", "gone0000"), (Trouble.MISSING_PARENT, "gone0000", ())),
+    "a missing parent": Case(revision("bbbb2222", "gone0000"), (CrashKind.MISSING_PARENT, "gone0000", ())),
     "a missing dependency": Case(
         {**CHAIN, **revision("cccc3333", "bbbb2222", depends="gone0000")},
-        (Trouble.MISSING_PARENT, "gone0000", ()),
+        (CrashKind.MISSING_PARENT, "gone0000", ()),
     ),
-    "an empty parent": Case(revision("bbbb2222", ""), (Trouble.MISSING_PARENT, "", ())),
-    "an unknown row": Case(CHAIN, (Trouble.CANNOT_LOCATE, "ffff9999", ()), "ffff9999"),
+    "an empty parent": Case(revision("bbbb2222", ""), (CrashKind.MISSING_PARENT, "", ())),
+    "an unknown row": Case(CHAIN, (CrashKind.CANNOT_LOCATE, "ffff9999", ()), "ffff9999"),
     "an unknown row, without the command line": Case(
-        {**CHAIN, "run.py": API}, (Trouble.CANNOT_LOCATE, "ffff9999", ()), "ffff9999", ("run.py",)
+        {**CHAIN, "run.py": API}, (CrashKind.CANNOT_LOCATE, "ffff9999", ()), "ffff9999", ("run.py",)
     ),
     "two heads": Case(
         {**CHAIN, **revision("cccc3333", "aaaa1111")},
-        (Trouble.MULTIPLE_HEADS, "", ()),
+        (CrashKind.MULTIPLE_HEADS, "", ()),
     ),
     "two heads, without the command line": Case(
         {**CHAIN, **revision("cccc3333", "aaaa1111"), "run.py": API},
-        (Trouble.MULTIPLE_HEADS, "", ()),
+        (CrashKind.MULTIPLE_HEADS, "", ()),
         command=("run.py",),
     ),
     "a cycle": Case(
         {**revision("aaaa1111", "bbbb2222"), **revision("bbbb2222", "aaaa1111")},
-        (Trouble.CYCLE, "", ("aaaa1111", "bbbb2222")),
+        (CrashKind.CYCLE, "", ("aaaa1111", "bbbb2222")),
     ),
-    "a loop": Case(revision("aaaa1111", "aaaa1111"), (Trouble.CYCLE, "", ("aaaa1111",))),
+    "a loop": Case(revision("aaaa1111", "aaaa1111"), (CrashKind.CYCLE, "", ("aaaa1111",))),
     "an id twice": Case(
         {**CHAIN, "alembic/versions/copy.py": next(iter(revision("bbbb2222", "aaaa1111").values()))},
-        (Trouble.DUPLICATE_ID, "bbbb2222", ()),
+        (CrashKind.DUPLICATE_ID, "bbbb2222", ()),
         command=("-m", "alembic", "heads"),
     ),
     "a file without an id": Case(
-        {**CHAIN, "alembic/versions/tools.py": "x = 1\n"}, (Trouble.NO_ID_IN_FILE, "tools.py", ())
+        {**CHAIN, "alembic/versions/tools.py": "x = 1\n"}, (CrashKind.NO_ID_IN_FILE, "tools.py", ())
     ),
     "a file without a parent": Case(
-        {**CHAIN, "alembic/versions/tools.py": "revision = 'cccc3333'\n"}, (Trouble.BROKEN_FILE, "tools_py", ())
+        {**CHAIN, "alembic/versions/tools.py": "revision = 'cccc3333'\n"}, (CrashKind.BROKEN_FILE, "tools_py", ())
     ),
     "a file that can't be imported": Case(
-        {**CHAIN, "alembic/versions/x.py": "import no_such_module\n"}, (Trouble.BROKEN_FILE, "", ())
+        {**CHAIN, "alembic/versions/x.py": "import no_such_module\n"}, (CrashKind.BROKEN_FILE, "", ())
     ),
     "a file that can't be parsed": Case(
-        {**CHAIN, "alembic/versions/x.py": "def upgrade(:\n"}, (Trouble.BROKEN_FILE, "", ())
+        {**CHAIN, "alembic/versions/x.py": "def upgrade(:\n"}, (CrashKind.BROKEN_FILE, "", ())
     ),
-    "no env.py": Case({**CHAIN, "alembic/env.py": ""}, (Trouble.NO_SCRIPTS, "alembic/env.py", ())),
-    "no scripts": Case({"alembic/env.py": ""}, (Trouble.NO_SCRIPTS, "elsewhere", ()), command=("no scripts",)),
-    "behind": Case(CHAIN, (Trouble.NOT_UP_TO_DATE, "", ()), "aaaa1111", ("-m", "alembic", "check")),
-    "a step too far": Case(CHAIN, (Trouble.NOT_ON_ONE_LINE, "", ()), "", ("-m", "alembic", "upgrade", "+5")),
+    "no env.py": Case({**CHAIN, "alembic/env.py": ""}, (CrashKind.NO_SCRIPTS, "alembic/env.py", ())),
+    "no scripts": Case({"alembic/env.py": ""}, (CrashKind.NO_SCRIPTS, "elsewhere", ()), command=("no scripts",)),
+    "behind": Case(CHAIN, (CrashKind.NOT_UP_TO_DATE, "", ()), "aaaa1111", ("-m", "alembic", "check")),
+    "a step too far": Case(CHAIN, (CrashKind.NOT_ON_ONE_LINE, "", ()), "", ("-m", "alembic", "upgrade", "+5")),
     "an unknown label": Case(
-        CHAIN, (Trouble.CANNOT_LOCATE, "pay", ()), "", ("-m", "alembic", "history", "-r", "pay@base:head")
+        CHAIN, (CrashKind.CANNOT_LOCATE, "pay", ()), "", ("-m", "alembic", "history", "-r", "pay@base:head")
     ),
     "a table twice": Case(
-        {**CHAIN, **revision("cccc3333", "bbbb2222", NESTS)}, (Trouble.ALREADY_THERE, "nests", ())
+        {**CHAIN, **revision("cccc3333", "bbbb2222", NESTS)}, (CrashKind.ALREADY_THERE, "nests", ())
     ),
     "a missing table": Case(
         {**CHAIN, **revision("cccc3333", "bbbb2222", 'op.execute("UPDATE gulls SET id = 1")')},
-        (Trouble.NOT_THERE, "gulls", ()),
+        (CrashKind.NOT_THERE, "gulls", ()),
     ),
     "a batch without its column": Case(
         {**CHAIN, **revision("cccc3333", "bbbb2222", BATCH)},
-        (Trouble.NOT_THERE, "gone", ()),
+        (CrashKind.NOT_THERE, "gone", ()),
     ),
     "an operation that SQLite can't do": Case(
         {**CHAIN, **revision("cccc3333", "bbbb2222", 'op.create_unique_constraint("uq", "nests", ["id"])')},
-        (Trouble.WRONG_OPERATION, "", ()),
+        (CrashKind.WRONG_OPERATION, "", ()),
     ),
     "code that fails": Case(
-        {**CHAIN, **revision("cccc3333", "bbbb2222", '{}["aaaa1111"]')}, (Trouble.MIGRATION_CODE, "", ())
+        {**CHAIN, **revision("cccc3333", "bbbb2222", '{}["aaaa1111"]')}, (CrashKind.MIGRATION_CODE, "", ())
     ),
     "an argument too many": Case(
         {**CHAIN, "alembic/env.py": ENV.replace("run_migrations()", 'run_migrations(engine_name="x")')},
-        (Trouble.WRONG_SIGNATURE, "", ()),
+        (CrashKind.WRONG_SIGNATURE, "", ()),
     ),
     "a statement that fails": Case(
-        {**CHAIN, **revision("cccc3333", "bbbb2222", 'op.execute("SELEKT 1")')}, (Trouble.STATEMENT_FAILED, "", ())
+        {**CHAIN, **revision("cccc3333", "bbbb2222", 'op.execute("SELEKT 1")')}, (CrashKind.STATEMENT_FAILED, "", ())
     ),
 }  # fmt: skip
 
@@ -197,7 +197,7 @@ def happened(case: Case, folder: Path) -> str:
     return done.stdout + done.stderr
 
 
-def seen(crash: Crash) -> tuple[Trouble, str, tuple[str, ...]]:
+def seen(crash: Crash) -> tuple[CrashKind, str, tuple[str, ...]]:
     return crash.trouble, crash.subject, crash.names
 
 
@@ -323,9 +323,9 @@ FRAMES: dict[str, Callable[[str], str]] = {
 @pytest.mark.parametrize("frame", FRAMES.values(), ids=FRAMES)
 def test_frames_of_alembic(frame: Callable[[str], str]) -> None:
     texts = {
-        "Target database is not up to date.": Trouble.NOT_UP_TO_DATE,
-        "Can't locate revision identified by 'aaaa1111'": Trouble.CANNOT_LOCATE,
-        "Requested revision bbbb2222 overlaps with other requested revisions aaaa1111": Trouble.OVERLAPS,
+        "Target database is not up to date.": CrashKind.NOT_UP_TO_DATE,
+        "Can't locate revision identified by 'aaaa1111'": CrashKind.CANNOT_LOCATE,
+        "Requested revision bbbb2222 overlaps with other requested revisions aaaa1111": CrashKind.OVERLAPS,
     }
     for text, trouble in texts.items():
         assert [crash.trouble for crash in read_log(frame(text)).crashes] == [trouble], frame(text)
@@ -334,7 +334,8 @@ def test_frames_of_alembic(frame: Callable[[str], str]) -> None:
 def test_a_warning_counts_where_alembic_gives_it() -> None:
     text = "UserWarning: Revision aaaa1111 is present more than once"
     assert (
-        read_log(f"{ALEMBIC}script/revision.py:208: {text}\n  util.warn(\n").crashes[0].trouble == Trouble.DUPLICATE_ID
+        read_log(f"{ALEMBIC}script/revision.py:208: {text}\n  util.warn(\n").crashes[0].trouble
+        == CrashKind.DUPLICATE_ID
     )
     assert read_log(f"WARNING [py.warnings] {ALEMBIC}script/revision.py:208: {text}").crashes != ()
     assert read_log(f"/srv/wiki/pages.py:208: {text}").crashes == ()
@@ -358,7 +359,7 @@ def test_two_pods_in_one_log_are_not_mixed_up() -> None:
         for name, line in zip(("migrate-1", "web-1"), pair, strict=True)
     ]
     reading = read_log("\n".join(mixed))
-    assert [seen(crash) for crash in reading.crashes] == [(Trouble.MISSING_PARENT, "gone0000", ())]
+    assert [seen(crash) for crash in reading.crashes] == [(CrashKind.MISSING_PARENT, "gone0000", ())]
     assert reading.foreign is not None
     assert reading.foreign.line == "KeyError: 'basket'"
 
@@ -390,7 +391,7 @@ def test_frames_of_libraries_alone_leave_it_to_the_step() -> None:
     )
     assert read_log(log).crashes == ()
     [crash] = read_log("Running upgrade aaaa1111 -> bbbb2222, step\n" + log).crashes
-    assert (crash.trouble, crash.step and crash.step.revision) == (Trouble.STATEMENT_FAILED, "bbbb2222")
+    assert (crash.trouble, crash.step and crash.step.revision) == (CrashKind.STATEMENT_FAILED, "bbbb2222")
 
 
 def test_a_downgrade_runs_the_revision_that_it_leaves() -> None:
@@ -406,13 +407,13 @@ def test_a_downgrade_runs_the_revision_that_it_leaves() -> None:
     [
         (
             "(psycopg2.errors.DuplicateTable) FEHLER:  Relation »nests« existiert bereits",
-            (Trouble.ALREADY_THERE, "nests"),
+            (CrashKind.ALREADY_THERE, "nests"),
         ),
-        ("(psycopg.errors.UndefinedColumn) la colonne « width » n'existe pas", (Trouble.NOT_THERE, "width")),
-        ('(psycopg.errors.DuplicateObject) тип "mood" уже существует', (Trouble.ALREADY_THERE, "mood")),
+        ("(psycopg.errors.UndefinedColumn) la colonne « width » n'existe pas", (CrashKind.NOT_THERE, "width")),
+        ('(psycopg.errors.DuplicateObject) тип "mood" уже существует', (CrashKind.ALREADY_THERE, "mood")),
     ],
 )
-def test_postgresql_speaks_many_languages(text: str, seen_as: tuple[Trouble, str]) -> None:
+def test_postgresql_speaks_many_languages(text: str, seen_as: tuple[CrashKind, str]) -> None:
     [crash] = read_log(f"sqlalchemy.exc.ProgrammingError: {text}\n[SQL: ALTER TABLE x]").crashes
     assert (crash.trouble, crash.subject) == seen_as
 

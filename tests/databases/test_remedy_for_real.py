@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from onehead.databases.model import State
+from onehead.databases.model import DatabaseState
 from onehead.databases.states import Fix
 from onehead.databases.table import accounts
 from onehead.plan.facts import Facts
@@ -19,7 +19,7 @@ from tests.databases.recording import recording
 CHAIN = "root; x1<root; x2<x1; y1<root; y2<y1"
 
 
-def harmed() -> list[tuple[Fix, State]]:
+def harmed() -> list[tuple[Fix, DatabaseState]]:
     """Every state that a move does not leave well, in both directions."""
     forked = graph(CHAIN)
     (told,) = accounts(Facts(Environment("versions", None, None, None, ()), forked, None, forked))
@@ -35,7 +35,7 @@ def harmed() -> list[tuple[Fix, State]]:
 @pytest.mark.parametrize(
     ("fix", "state"), harmed(), ids=lambda value: getattr(value, "onto", None) or ",".join(value.rows)
 )
-def test_nothing_is_lost_and_nothing_runs_twice(fix: Fix, state: State, tmp_path: Path) -> None:
+def test_nothing_is_lost_and_nothing_runs_twice(fix: Fix, state: DatabaseState, tmp_path: Path) -> None:
     file = tmp_path / "database.sqlite"
     real = recording(fix.graph, tmp_path, file)
     real.set_rows(state.rows)

@@ -7,7 +7,7 @@ from itertools import pairwise
 import pytest
 
 from onehead.databases.model import StateRow
-from onehead.databases.reported import MOST_HELD, Known, Progress, Standpoint, learnt, progress, proof_of, standpoints
+from onehead.databases.reported import MAX_HELD, Known, Progress, Standpoint, learnt, progress, proof_of, standpoints
 from onehead.databases.states import databases_of
 from onehead.databases.table import accounts, merging, moved, state_tables
 from onehead.databases.upgrade import Deployed, upgrade
@@ -67,10 +67,10 @@ def test_reports_come_to_the_same_in_any_order() -> None:
 
 
 def test_a_database_that_names_too_much_counts_as_one_that_ran_everything() -> None:
-    flood = database("flood", *(f"r{number}" for number in range(MOST_HELD)))
-    assert (len(flood.held), flood.overfull) == (MOST_HELD, False)
+    flood = database("flood", *(f"r{number}" for number in range(MAX_HELD)))
+    assert (len(flood.held), flood.overfull) == (MAX_HELD, False)
     flood = learnt(flood, "flood", "", ["020"], LATER)
-    assert (len(flood.held), flood.overfull, flood.rows) == (MOST_HELD, True, ("020",))
+    assert (len(flood.held), flood.overfull, flood.rows) == (MAX_HELD, True, ("020",))
     given = facts(*COLLIDING)
     assert proof_of(given, [flood], repairable(given)).overfull == ("flood",)
 

@@ -13,12 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from onehead.databases.reported import (
-    LARGEST,
-    LONGEST_ROW,
-    MOST_ROWS,
+    MAX_BYTES,
+    MAX_ROW_LENGTH,
+    MAX_ROWS,
     WINDOW,
     Purpose,
-    Refused,
+    ReportRefused,
     key_of,
     opened,
     report_of,
@@ -45,8 +45,8 @@ def signed(body: bytes, repository: str = SHOP, secret: str = SECRET, purpose: P
     return signature(key_of(secret, repository, purpose), body)
 
 
-def refusal(body: bytes, given: str | None = None, now: datetime = NOW) -> Refused:
-    with pytest.raises(Refused) as caught:
+def refusal(body: bytes, given: str | None = None, now: datetime = NOW) -> ReportRefused:
+    with pytest.raises(ReportRefused) as caught:
         opened([SECRET], signed(body) if given is None else given, body, now)
     return caught.value
 
@@ -90,7 +90,7 @@ def test_whoever_has_not_the_key_of_this_repository_is_turned_away(given: str) -
 
 def test_without_a_secret_nothing_is_accepted() -> None:
     body = written(REPORT)
-    with pytest.raises(Refused):
+    with pytest.raises(ReportRefused):
         opened([], signature(key_of("", SHOP), body), body, NOW)
 
 
@@ -151,8 +151,8 @@ def test_what_is_no_report_is_said_to_be_none(body: bytes) -> None:
         {"rows": [19]},
         {"rows": [""]},
         {"rows": ["0`19"]},
-        {"rows": ["x" * (LONGEST_ROW + 1)]},
-        {"rows": [str(number) for number in range(MOST_ROWS + 1)]},
+        {"rows": ["x" * (MAX_ROW_LENGTH + 1)]},
+        {"rows": [str(number) for number in range(MAX_ROWS + 1)]},
         {"at": "yesterday"},
         {"at": "2026-11-28T10:15:00+00:00"},
         {"at": "2026-13-28T10:15:00Z"},
@@ -172,9 +172,9 @@ def test_a_repository_is_owner_and_name(name: str) -> None:
 
 
 def test_the_largest_report_fits() -> None:
-    rows = [f"{number:03}" + "\U00020000" * (LONGEST_ROW - 3) for number in range(MOST_ROWS)]
+    rows = [f"{number:03}" + "\U00020000" * (MAX_ROW_LENGTH - 3) for number in range(MAX_ROWS)]
     body = written(report_of(SHOP, "ж" * 100, "ж" * 255, rows, NOW))
-    assert len(body) < LARGEST
+    assert len(body) < MAX_BYTES
     assert opened([SECRET], signed(body), body, NOW).rows == tuple(rows)
 
 
@@ -184,7 +184,7 @@ def test_whatever_is_sent_is_answered(content: Any) -> None:
     outcome = "taken"
     try:
         opened([SECRET], signed(body), body, NOW)
-    except Refused as refused:
+    except ReportRefused as refused:
         outcome = refused.outcome
     is_list = isinstance(content, list) and all(isinstance(row, str) for row in content)
     assert outcome in {"not-understood", "bad-signature", *(["taken"] if is_list else [])}

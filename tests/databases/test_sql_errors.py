@@ -7,14 +7,14 @@ from sqlalchemy import create_engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
-from onehead.databases.crash_catalogue import Trouble
-from onehead.databases.crash_log import Refused, dialect_of, is_of_a_driver, refused
+from onehead.databases.crash_catalogue import CrashKind
+from onehead.databases.crash_log import StatementProblem, dialect_of, is_of_a_driver, refused
 from tests.mariadb import MARIADB, MariaDB, mariadb
 from tests.postgres import POSTGRESQL, Postgres, postgres
 
 __all__ = ["mariadb", "postgres"]
 
-THERE, GONE = Trouble.ALREADY_THERE, Trouble.NOT_THERE
+THERE, GONE = CrashKind.ALREADY_THERE, CrashKind.NOT_THERE
 
 SQLITE = [
     ("CREATE TABLE nests (id int primary key, width varchar(3))", None),
@@ -47,7 +47,10 @@ POSTGRES = [
     ("CREATE TYPE mood AS ENUM ('calm')", None),
     ("CREATE TYPE mood AS ENUM ('calm')", (THERE, "type", "mood", "")),
     ("ALTER TYPE mood ADD VALUE 'calm'", (THERE, "label", "calm", "")),
-    ("BEGIN; ALTER TYPE mood ADD VALUE 'wild'; SELECT 'wild'::mood", (Trouble.NEW_ENUM_VALUE, "label", "wild", "mood")),
+    (
+        "BEGIN; ALTER TYPE mood ADD VALUE 'wild'; SELECT 'wild'::mood",
+        (CrashKind.NEW_ENUM_VALUE, "label", "wild", "mood"),
+    ),
     ("SELECT 'rude'::mood", (GONE, "label", "rude", "mood")),
     ("ALTER TYPE mood RENAME VALUE 'gone' TO 'x'", (GONE, "label", "gone", "")),
     ("CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$", None),
@@ -74,7 +77,7 @@ POSTGRES = [
     ("ALTER TABLE nests DROP CONSTRAINT gone", (GONE, "constraint", "gone", "nests")),
     ("ALTER TABLE nests RENAME CONSTRAINT gone TO x", (GONE, "constraint", "gone", "nests")),
     ("SELECT nests.gone FROM nests", (GONE, "column", "gone", "nests")),
-    ("INSERT INTO nests VALUES (1, 'wide')", (Trouble.VALUE_TOO_LONG, "", "", "")),
+    ("INSERT INTO nests VALUES (1, 'wide')", (CrashKind.VALUE_TOO_LONG, "", "", "")),
 ]
 MARIA = [
     ("CREATE TABLE nests (id int primary key, width varchar(3))", None),
@@ -101,9 +104,9 @@ MARIA = [
     ("CREATE INDEX ix2 ON nests (gone)", (GONE, "column", "gone", "")),
     ("ALTER TABLE nests CHANGE gone x int", (GONE, "column", "gone", "nests")),
     ("SELECT gone FROM nests", (GONE, "column", "gone", "")),
-    ("INSERT INTO nests VALUES (1, 'wide')", (Trouble.VALUE_TOO_LONG, "", "width", "")),
+    ("INSERT INTO nests VALUES (1, 'wide')", (CrashKind.VALUE_TOO_LONG, "", "width", "")),
     ("CREATE TABLE alembic_version (version_num varchar(32))", None),
-    ("INSERT INTO alembic_version VALUES (REPEAT('a', 33))", (Trouble.ID_TOO_LONG, "", "", "")),
+    ("INSERT INTO alembic_version VALUES (REPEAT('a', 33))", (CrashKind.ID_TOO_LONG, "", "", "")),
 ]
 
 
@@ -126,7 +129,7 @@ def test_databases_themselves(dialect: str, request: pytest.FixtureRequest) -> N
                 except DBAPIError as error:
                     name, text = f"sqlalchemy.exc.{type(error).__name__}", str(error)
                     assert expected is not None, text
-                    assert refused(text, statement) == Refused(*expected), text
+                    assert refused(text, statement) == StatementProblem(*expected), text
                     assert is_of_a_driver(name, text)
                     assert dialect_of(name, text) == ("mysql" if dialect == "mariadb" else dialect)
                 else:
@@ -168,7 +171,7 @@ def test_databases_themselves(dialect: str, request: pytest.FixtureRequest) -> N
                 "String or binary data would be truncated in table 'shop.dbo.alembic_version', column 'version_num'. "
                 "Truncated value: ''. (2628)"
             ),
-            (Trouble.ID_TOO_LONG, "", "", ""),
+            (CrashKind.ID_TOO_LONG, "", "", ""),
         ),
         ("(1091, \"Can't DROP 'none'; check that column/key exists\")", (GONE, "object", "none", "")),
         ("(1826, \"Duplicate foreign key constraint name 'fk'\")", (THERE, "constraint", "fk", "")),
@@ -181,13 +184,13 @@ def test_databases_themselves(dialect: str, request: pytest.FixtureRequest) -> N
         ),
         (
             'duplicate key value violates unique constraint "pg_type_typname_nsp_index"',
-            (Trouble.AT_THE_SAME_TIME, "object", "", ""),
+            (CrashKind.AT_THE_SAME_TIME, "object", "", ""),
         ),
-        ("deadlock detected", (Trouble.LOCKED, "", "", "")),
+        ("deadlock detected", (CrashKind.LOCKED, "", "", "")),
     ],
 )
-def test_databases_that_do_not_run_here(text: str, expected: tuple[Trouble, str, str, str]) -> None:
-    assert refused(text) == Refused(*expected)
+def test_databases_that_do_not_run_here(text: str, expected: tuple[CrashKind, str, str, str]) -> None:
+    assert refused(text) == StatementProblem(*expected)
 
 
 @pytest.mark.parametrize(
@@ -207,5 +210,5 @@ def test_what_stops_nothing_is_nothing(text: str) -> None:
 
 def test_the_statement_tells_the_version_table_from_any_other() -> None:
     text = "value too long for type character varying(32)"
-    assert refused(text, "UPDATE alembic_version SET version_num='…'") == Refused(Trouble.ID_TOO_LONG)
-    assert refused(text, "UPDATE nests SET width='…'") == Refused(Trouble.VALUE_TOO_LONG)
+    assert refused(text, "UPDATE alembic_version SET version_num='…'") == StatementProblem(CrashKind.ID_TOO_LONG)
+    assert refused(text, "UPDATE nests SET width='…'") == StatementProblem(CrashKind.VALUE_TOO_LONG)

@@ -10,7 +10,7 @@ from itertools import product
 
 import pytest
 
-from onehead.databases.model import Account
+from onehead.databases.model import ForkOutcomes
 from onehead.databases.table import accounts
 from onehead.plan.facts import Facts
 from onehead.revisions.model import Environment
@@ -19,7 +19,7 @@ from tests.chains import graph
 LENGTHS = list(product(range(1, 5), range(1, 5)))
 
 
-def account(n: int, m: int) -> Account:
+def account(n: int, m: int) -> ForkOutcomes:
     x = "; ".join(f"x{i}<{f'x{i - 1}' if i > 1 else 'root'}" for i in range(1, n + 1))
     y = "; ".join(f"y{j}<{f'y{j - 1}' if j > 1 else 'root'}" for j in range(1, m + 1))
     forked = graph(f"root; {x}; {y}")

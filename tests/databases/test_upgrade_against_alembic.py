@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 import pytest
 
-from onehead.databases.model import State
+from onehead.databases.model import DatabaseState
 from onehead.databases.states import Target, rows_of, with_rows
 from onehead.databases.table import accounts
 from onehead.plan.facts import Facts
@@ -70,7 +70,7 @@ class Told(NamedTuple):
 
     graph: Graph
     target: Target
-    states: tuple[State, ...]
+    states: tuple[DatabaseState, ...]
 
 
 def told_of(dice: random.Random) -> Iterator[Told]:

@@ -14,7 +14,7 @@ from onehead.examine.changes import Repairs, prepare
 from onehead.examine.evidence import Others, gather_evidence
 from onehead.examine.examine import Trees, examine
 from onehead.examine.read import Memory
-from onehead.examine.repair import Written, write_repair
+from onehead.examine.repair import WrittenRepair, write_repair
 from onehead.gitrepo.git import Git
 from onehead.plan.plans import Plan
 from onehead.plan.policy import Strategy
@@ -29,7 +29,7 @@ class Repaired:
 
     repo: Repository
     repairs: Repairs
-    written: Written | None
+    written: WrittenRepair | None
     target: Point
     head: Point | None
 

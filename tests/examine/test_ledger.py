@@ -10,7 +10,7 @@ import pytest
 
 from onehead.databases.reported import Known, RowsReported, learnt
 from onehead.errors import CannotJudge
-from onehead.examine.ledger import FULL, MOST_DATABASES, Ledger, encoded, file_of, read_ledger, remember
+from onehead.examine.ledger import FULL, MAX_DATABASES, Ledger, encoded, file_of, read_ledger, remember
 from onehead.examine.naming import DATABASES, EMAIL
 from onehead.gitrepo.mirror import Mirror, Mirrors
 from tests.repositories import Repository
@@ -104,17 +104,17 @@ def test_a_database_is_forgotten_in_one_environment_or_in_all(repo: Repository, 
 
 @pytest.mark.slow
 def test_more_databases_than_are_kept_make_everything_unsure(mirror: Mirror) -> None:
-    remember(mirror, [report(f"d{number}", "018") for number in range(MOST_DATABASES)])
-    assert (len(kept(mirror).databases), kept(mirror).trouble) == (MOST_DATABASES, "")
+    remember(mirror, [report(f"d{number}", "018") for number in range(MAX_DATABASES)])
+    assert (len(kept(mirror).databases), kept(mirror).trouble) == (MAX_DATABASES, "")
     tip = remember(mirror, [report("one more", "020")])
     ledger = kept(mirror)
-    assert (len(ledger.databases), FULL in ledger.files) == (MOST_DATABASES, True)
+    assert (len(ledger.databases), FULL in ledger.files) == (MAX_DATABASES, True)
     assert ledger.trouble == "More than 100 databases have reported their rows, and no more are kept."
     assert remember(mirror, [report("another", "020")]) == tip
     # Those that are known can still be heard, and room can be made.
     remember(mirror, [report("d1", "019", at=LATER)])
     remember(mirror, [forget("d0")])
-    assert (len(kept(mirror).databases), kept(mirror).trouble) == (MOST_DATABASES - 1, "")
+    assert (len(kept(mirror).databases), kept(mirror).trouble) == (MAX_DATABASES - 1, "")
 
 
 def spoil(repo: Repository, files: dict[str, str | bytes | None]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from onehead.examine.evidence import Others, Standing
+from onehead.examine.evidence import Others, RefIndex
 from onehead.examine.read import Memory
 from onehead.gitrepo.git import Git
 from onehead.gitrepo.history import Holding
@@ -45,7 +45,7 @@ def test_a_tree_that_thousands_of_refs_share_is_gone_through_once() -> None:
         refs = [Holding(f"refs/heads/b{number:04}", f"{number:040}", {"versions": "old"}) for number in range(count)]
         trees = Counted(old=[ours], new=[ours, theirs])
         last = Holding("refs/tags/v1", "f" * 40, {"versions": "new", "copy": "new"})
-        standing = Standing([*refs, last], trees)
+        standing = RefIndex([*refs, last], trees)
         assert standing.with_id("018") == standing.with_blob(ours.blob) == [*refs, last]
         assert standing.with_id("019") == [last]
         assert standing.with_id("020") == []

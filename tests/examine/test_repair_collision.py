@@ -13,7 +13,7 @@ from onehead.examine.repair import TextConflict, write_repair
 from onehead.gitrepo.git import Git
 from onehead.plan.plans import Merge, ReasonCode, Refuse, Reissue, Reparent
 from onehead.revisions import edit
-from onehead.revisions.edit import Anatomy, Trouble, dissect
+from onehead.revisions.edit import Anatomy, EditProblem, dissect
 from tests.examine.ends import judged, repaired
 from tests.migrations import VERSIONS, chain, project, revision
 from tests.repositories import Repository
@@ -289,7 +289,7 @@ def test_a_renumbered_branch_reads_each_file_a_few_times_however_many_are_rename
 ) -> None:
     read = Counter[str]()
 
-    def counted(data: bytes) -> Anatomy | Trouble:
+    def counted(data: bytes) -> Anatomy | EditProblem:
         read["files"] += 1
         return dissect(data)
 

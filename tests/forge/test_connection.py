@@ -11,7 +11,7 @@ import respx
 
 from onehead.errors import UsageError
 from onehead.forge.client import TRIES, Connection
-from onehead.forge.errors import Conflict, NotFound, NotUnderstood, Refused, Unavailable
+from onehead.forge.errors import NotFound, NotUnderstood, Refused, StateConflict, Unavailable
 from tests.forge.swagger_samples import ROOT, TOKEN
 
 
@@ -133,7 +133,7 @@ def test_long_retry_after_is_left_to_the_job(
 
 def test_refusal_is_not_repeated(connection: Connection, forge: respx.MockRouter, naps: list[float]) -> None:
     route = forge.get("/x").respond(409, json={"message": "pull request already exists", "url": "…"})
-    with pytest.raises(Conflict) as caught:
+    with pytest.raises(StateConflict) as caught:
         connection.get("/x")
     assert (route.call_count, naps) == (1, [])
     assert caught.value.message == "Forgejo answered 409 to GET /x: pull request already exists."

@@ -20,7 +20,7 @@ from onehead.forge.webhooks import (
     BranchCreated,
     BranchDeleted,
     Commented,
-    Ignored,
+    IgnoredDelivery,
     PullRequestChanged,
     Push,
     parse,
@@ -153,7 +153,7 @@ def test_push_of_a_branch_with_slashes() -> None:
 
 @pytest.mark.parametrize("ref", ["refs/tags/v1", "refs/notes/commits", "refs/for/main"])
 def test_push_of_something_else(ref: str) -> None:
-    assert parse(*changed("push.json", ref=ref)) == Ignored(f"{ref} is no branch")
+    assert parse(*changed("push.json", ref=ref)) == IgnoredDelivery(f"{ref} is no branch")
 
 
 @pytest.mark.parametrize("ref", ["refs/heads/feature/x", "feature/x"])
@@ -167,7 +167,9 @@ def test_branch_comes_and_goes(ref: str) -> None:
 
 @pytest.mark.parametrize("kind", ["create", "delete"])
 def test_tag_comes_and_goes(kind: str) -> None:
-    assert parse(*changed("push.json", kind, ref="v1", ref_type="tag", sha="ab12")) == Ignored(f"{kind} of a tag")
+    assert parse(*changed("push.json", kind, ref="v1", ref_type="tag", sha="ab12")) == IgnoredDelivery(
+        f"{kind} of a tag"
+    )
 
 
 @pytest.mark.parametrize(
@@ -196,14 +198,14 @@ def test_edited_pull_request_says_what_was_edited() -> None:
 @pytest.mark.parametrize("action", ["assigned", "label_updated", "reviewed", "synchronize"])
 def test_other_action_of_a_pull_request(action: str) -> None:
     event = parse(*changed("pull_request_opened.json", action=action))
-    assert event == Ignored(f"pull request {action}")
+    assert event == IgnoredDelivery(f"pull request {action}")
 
 
 @pytest.mark.parametrize(
     "kind", ["pull_request_label", "pull_request_review_approved", "issues", "package", "action_run_failure", "wiki"]
 )
 def test_other_events(kind: str) -> None:
-    assert parse({"X-Forgejo-Event-Type": kind}, b"{}") == Ignored(f"{kind} changes nothing for onehead")
+    assert parse({"X-Forgejo-Event-Type": kind}, b"{}") == IgnoredDelivery(f"{kind} changes nothing for onehead")
 
 
 def test_comment_on_a_pull_request() -> None:
@@ -309,7 +311,9 @@ def test_any_json_is_understood_or_refused(kind: str, payload: object) -> None:
     body = json.dumps(payload).encode()
     # None of these is whole, so the only answers are "does not matter" and a sentence about what is missing.
     with contextlib.suppress(NotUnderstood):
-        assert isinstance(parse({"X-Forgejo-Event-Type": kind}, body), (Ignored, Push, BranchCreated, BranchDeleted))
+        assert isinstance(
+            parse({"X-Forgejo-Event-Type": kind}, body), (IgnoredDelivery, Push, BranchCreated, BranchDeleted)
+        )
 
 
 @pytest.mark.parametrize("text", [r'"\ud800"', "1e999", "NaN", r'{"\udfff": 1}'])

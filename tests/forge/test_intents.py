@@ -10,7 +10,7 @@ import pytest
 import respx
 
 from onehead.forge.api import ForgejoApi
-from onehead.forge.errors import Conflict, Forbidden, NotFound
+from onehead.forge.errors import Forbidden, NotFound, StateConflict
 from onehead.forge.intents import (
     Marker,
     close_pull,
@@ -121,7 +121,7 @@ class TestPull:
         forge.get(self.between).respond(404)
         forge.post(f"{R}/pulls").respond(409, json={"message": "exists"})
         forge.get(f"{R}/pulls").respond(json=[], headers={"X-Total-Count": "0"})
-        with pytest.raises(Conflict, match="exists"):
+        with pytest.raises(StateConflict, match="exists"):
             ensure(api)
 
     def test_branch_that_forgejo_does_not_know_yet(

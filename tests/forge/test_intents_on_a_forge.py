@@ -9,7 +9,7 @@ import pytest
 
 from onehead.forge.api import ForgejoApi
 from onehead.forge.client import Connection
-from onehead.forge.errors import Conflict, MissingScope, NotFound, Unauthorised
+from onehead.forge.errors import MissingScope, NotFound, StateConflict, Unauthorised
 from onehead.forge.intents import (
     Marker,
     close_pull,
@@ -102,7 +102,7 @@ def test_pull_is_made_once_and_edited_in_place(bot: Bot, project: Project) -> No
     assert ensure("Repair 019", body) == (1, True)
     assert ensure("Repair 019", body) == (1, False)
     assert [pull.number for pull in bot.api.open_pulls(bot.where)] == [1]
-    with pytest.raises(Conflict):
+    with pytest.raises(StateConflict):
         bot.api.create_pull(bot.where, head=REPAIR, base="main", title="again", body="")
 
 

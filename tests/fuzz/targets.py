@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from markdown_it import MarkdownIt
 
 from onehead import text as quoting
-from onehead.commands import MOST, commands_in
+from onehead.commands import MAX_COMMANDS, commands_in
 from onehead.databases import reported
 from onehead.forge import intents, webhooks
 from onehead.forge.errors import NotUnderstood
@@ -39,7 +39,7 @@ def policy(data: bytes) -> None:
 
 def comments(data: bytes) -> None:
     """Commands are found in a comment, never more than are allowed."""
-    assert len(commands_in(_text(data))) <= MOST + 1
+    assert len(commands_in(_text(data))) <= MAX_COMMANDS + 1
 
 
 def quotes(data: bytes) -> None:
@@ -63,7 +63,7 @@ def reports(data: bytes) -> None:
     key = reported.key_of("secret", "acme/shop")
     try:
         found = reported.opened(["secret"], reported.signature(key, data), data, _NOW)
-    except reported.Refused:
+    except reported.ReportRefused:
         return
     body = reported.written(found)
     assert reported.opened(["secret"], reported.signature(key, body), body, _NOW) == found

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from onehead.gitrepo.git import Git
-from onehead.gitrepo.merge import Conflict, MergedTree, merge_trees, write_clean_merge, write_merged_tree
+from onehead.gitrepo.merge import MergedTree, PathConflict, merge_trees, write_clean_merge, write_merged_tree
 from onehead.gitrepo.process import GitTooOld, MissingObjects, ShallowHistory
 from onehead.gitrepo.tree import Contents, Entry, list_tree, read
 from tests.repositories import Repository
@@ -80,7 +80,7 @@ class TestConflicts:
         target = repo.commit("main", {"f.py": "3\n"})
         merged = merge_trees(git, target, head)
         assert merged.conflicts == {
-            "f.py": Conflict("f.py", entry(git, base, "f.py"), entry(git, target, "f.py"), entry(git, head, "f.py"))
+            "f.py": PathConflict("f.py", entry(git, base, "f.py"), entry(git, target, "f.py"), entry(git, head, "f.py"))
         }
         assert list(merged.entries) == ["calm.py"]
         assert merged.messages == ("CONFLICT (content): Merge conflict in f.py",)
@@ -92,7 +92,7 @@ class TestConflicts:
         target = repo.commit("main", {'n "1"\n.py': "3\n"})
         name = 'n "1"\n.py'
         assert merge_trees(git, target, head).conflicts == {
-            name: Conflict(name, None, entry(git, target, name), entry(git, head, name))
+            name: PathConflict(name, None, entry(git, target, name), entry(git, head, name))
         }
 
     def test_deleted_and_edited(self, git: Git, repo: Repository) -> None:
@@ -100,8 +100,8 @@ class TestConflicts:
         head = repo.commit("topic", {"a.py": "changed\n", "b.py": None}, parents=[base])
         target = repo.commit("main", {"a.py": None, "b.py": "changed\n"})
         assert merge_trees(git, target, head).conflicts == {
-            "a.py": Conflict("a.py", entry(git, base, "a.py"), None, entry(git, head, "a.py")),
-            "b.py": Conflict("b.py", entry(git, base, "b.py"), entry(git, target, "b.py"), None),
+            "a.py": PathConflict("a.py", entry(git, base, "a.py"), None, entry(git, head, "a.py")),
+            "b.py": PathConflict("b.py", entry(git, base, "b.py"), entry(git, target, "b.py"), None),
         }
 
     def test_renamed_differently(self, git: Git, repo: Repository) -> None:
@@ -109,9 +109,9 @@ class TestConflicts:
         head = repo.commit("topic", {"a.py": None, "theirs.py": LINES}, parents=[base])
         target = repo.commit("main", {"a.py": None, "ours.py": LINES})
         assert merge_trees(git, target, head).conflicts == {
-            "a.py": Conflict("a.py", entry(git, base, "a.py"), None, None),
-            "ours.py": Conflict("ours.py", None, entry(git, target, "ours.py"), None),
-            "theirs.py": Conflict("theirs.py", None, None, entry(git, head, "theirs.py")),
+            "a.py": PathConflict("a.py", entry(git, base, "a.py"), None, None),
+            "ours.py": PathConflict("ours.py", None, entry(git, target, "ours.py"), None),
+            "theirs.py": PathConflict("theirs.py", None, None, entry(git, head, "theirs.py")),
         }
 
     def test_renamed_differently_and_edited_by_both(self, git: Git, repo: Repository) -> None:
@@ -120,8 +120,8 @@ class TestConflicts:
         target = repo.commit("main", {"a.py": None, "ours.py": "start\n" + LINES})
         merged = merge_trees(git, target, head)
         ours, theirs = entry(git, target, "ours.py"), entry(git, head, "theirs.py")
-        assert merged.conflicts["ours.py"] == Conflict("ours.py", None, ours, None)
-        assert merged.conflicts["theirs.py"] == Conflict("theirs.py", None, None, theirs)
+        assert merged.conflicts["ours.py"] == PathConflict("ours.py", None, ours, None)
+        assert merged.conflicts["theirs.py"] == PathConflict("theirs.py", None, None, theirs)
         assert read(git, [ours.oid, theirs.oid]).data.keys() == {ours.oid, theirs.oid}
 
     def test_two_files_renamed_to_one_name_and_edited_by_the_other_side(self, git: Git, repo: Repository) -> None:
@@ -129,7 +129,7 @@ class TestConflicts:
         head = repo.commit("topic", {"a.py": LINES + "end\n", "b.py": None, "c.py": OTHERS}, parents=[base])
         target = repo.commit("main", {"a.py": None, "b.py": OTHERS + "end\n", "c.py": LINES})
         assert merge_trees(git, target, head).conflicts == {
-            "c.py": Conflict("c.py", None, entry(git, target, "c.py"), entry(git, head, "c.py"))
+            "c.py": PathConflict("c.py", None, entry(git, target, "c.py"), entry(git, head, "c.py"))
         }
 
     def test_a_file_where_the_other_side_has_a_directory(self, git: Git, repo: Repository) -> None:
@@ -139,7 +139,7 @@ class TestConflicts:
         merged = merge_trees(git, target, head)
         (name,) = merged.conflicts
         assert name.startswith("place~")
-        assert merged.conflicts[name] == Conflict(
+        assert merged.conflicts[name] == PathConflict(
             name, None, None, Entry(name, "100644", entry(git, head, "place").oid)
         )
         assert sorted(merged.entries) == ["calm.py", "place/a.py"]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from onehead.gitrepo.commit import Draft, Signature, write_commits
+from onehead.gitrepo.commit import CommitDraft, Signature, write_commits
 from onehead.gitrepo.git import Git
 from onehead.gitrepo.mirror import MirrorBusy, Mirrors
 from onehead.gitrepo.process import GitTimeout, MissingObjects
@@ -217,7 +217,7 @@ class TestPush:
         moved = repo.commit("moved", {"b.py": "1\n"}, parents=[one])
         repo.branch("old", one)
         mirror.fetch()
-        [sha] = write_commits(mirror.git, one, [Draft("Fix\n", [FileChange("a.py", b"2\n")])], BOT)
+        [sha] = write_commits(mirror.git, one, [CommitDraft("Fix\n", [FileChange("a.py", b"2\n")])], BOT)
         outcomes = mirror.push(
             [
                 RefUpdate("refs/heads/onehead/merge/x", sha, None),
@@ -281,7 +281,7 @@ class TestPush:
         two = repo.commit("other", {"a.py": "2\n"}, parents=[one])
         mirror.fetch()
         hook(repo, "pre-receive", f"unset GIT_QUARANTINE_PATH; git update-ref refs/heads/main {two}")
-        [sha] = write_commits(mirror.git, one, [Draft("Fix\n", [FileChange("a.py", b"3\n")])], BOT)
+        [sha] = write_commits(mirror.git, one, [CommitDraft("Fix\n", [FileChange("a.py", b"3\n")])], BOT)
         (outcome,) = mirror.push([RefUpdate("refs/heads/main", sha, one)])
         assert outcome.status is PushStatus.STALE
         assert repo.sha("main") == two
@@ -372,7 +372,7 @@ class TestOverHttp:
         with ForgeOverHttp(tmp_path) as forge, mirrors.hold(f"{forge.url}/repo.git", TOKEN) as held:
             held.fetch()
             assert everything(held.git) == {"refs/heads/main": one}
-            [sha] = write_commits(held.git, one, [Draft("Fix\n", [FileChange("a.py", b"2\n")])], BOT)
+            [sha] = write_commits(held.git, one, [CommitDraft("Fix\n", [FileChange("a.py", b"2\n")])], BOT)
             assert held.push([RefUpdate("refs/heads/main", sha, one)]) == [
                 PushOutcome("refs/heads/main", PushStatus.OK)
             ]

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from onehead.gitrepo.process import Answer
+from onehead.gitrepo.process import GitResult
 from onehead.gitrepo.remote import (
     Access,
     PushOutcome,
@@ -108,7 +108,7 @@ def test_each_ref_moves_only_from_where_it_was_seen() -> None:
 def test_every_answer_to_a_push(line: str, err: str, expected: tuple[PushStatus, str]) -> None:
     out = f"To https://forge.example/o/r.git\n{line}\nDone\n".encode()
     update = RefUpdate("refs/heads/a", ONE, None)
-    assert read_push(Answer(1, out, err), [update]) == [PushOutcome("refs/heads/a", *expected)]
+    assert read_push(GitResult(1, out, err), [update]) == [PushOutcome("refs/heads/a", *expected)]
 
 
 def test_a_push_that_breaks_off() -> None:
@@ -116,13 +116,13 @@ def test_a_push_that_breaks_off() -> None:
     half = f"To x\n*\t{ONE}:refs/heads/a\t[new branch]\n".encode()
     for err in ("fatal: the remote end hung up unexpectedly", "error: something quite new"):
         with pytest.raises(RemoteUnreachable) as caught:
-            read_push(Answer(128, half, err), updates)
+            read_push(GitResult(128, half, err), updates)
         assert err in caught.value.message
 
 
 def test_a_push_that_is_forbidden_altogether() -> None:
     err = "fatal: unable to access 'https://forge.example/o/r.git/': The requested URL returned error: 403"
-    (outcome,) = read_push(Answer(128, b"", err), [RefUpdate("refs/heads/a", ONE, None)])
+    (outcome,) = read_push(GitResult(128, b"", err), [RefUpdate("refs/heads/a", ONE, None)])
     assert outcome.status is PushStatus.FORBIDDEN
     assert outcome.text == f"The forge refused access to the repository: {err}"
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from onehead.gitrepo.git import Git, Info, Objects, TooLarge
+from onehead.gitrepo.git import BlobTooLarge, Git, Info, Objects
 from onehead.gitrepo.process import GitTimeout, MissingObjects, NotARepository
 from onehead.gitrepo.tree import SUBMODULE, SYMLINK, Contents, Entry, list_changed, list_tree, read
 from tests.repositories import Repository
@@ -148,7 +148,7 @@ def test_looking_up_names(git: Git, repo: Repository) -> None:
         assert found[3] == Info(blob(git, b"1"), "blob", 1)
         assert found[4] is not None
         assert (found[4].oid, found[4].kind) == (sha, "commit")
-        assert list(objects.contents([blob(git, b"1")], 0)) == [(blob(git, b"1"), TooLarge(1))]
+        assert list(objects.contents([blob(git, b"1")], 0)) == [(blob(git, b"1"), BlobTooLarge(1))]
 
 
 def test_a_conversation_has_a_time_limit(repo: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from onehead.errors import OneheadError
-from onehead.gitrepo.commit import BranchInUse, Draft, Merge, Signature, StaleRef, update_ref, write_commits
+from onehead.gitrepo.commit import BranchInUse, CommitDraft, MergedIn, Signature, StaleRef, update_ref, write_commits
 from onehead.gitrepo.git import Git
 from onehead.gitrepo.merge import write_merged_tree
 from onehead.gitrepo.process import GitFailed
@@ -28,7 +28,7 @@ def commit(
     author: Signature = BOT,
     committer: Signature | None = None,
 ) -> str:
-    [sha] = write_commits(git, parent, [Draft(message, changes)], author, committer)
+    [sha] = write_commits(git, parent, [CommitDraft(message, changes)], author, committer)
     return sha
 
 
@@ -157,8 +157,8 @@ def test_a_merge_and_the_fix_on_top(git: Git, repo: Repository) -> None:
     theirs = repo.commit("main", {"c.py": "1\n"})
     tree = write_merged_tree(git, ours, theirs)
     drafts = [
-        Draft("Merge main\n", [FileChange("c.py", b"resolved\n")], Merge(theirs, tree)),
-        Draft("Fix\n", [FileChange("b.py", b"2\n"), FileChange("c.py", b"2\n", "d.py")]),
+        CommitDraft("Merge main\n", [FileChange("c.py", b"resolved\n")], MergedIn(theirs, tree)),
+        CommitDraft("Fix\n", [FileChange("b.py", b"2\n"), FileChange("c.py", b"2\n", "d.py")]),
     ]
     merge, fix = write_commits(git, ours, drafts, BOT)
     update_ref(git, "refs/heads/onehead/reparent/topic", fix, None)
@@ -237,7 +237,7 @@ class TestUpdateRef:
 
 def test_the_first_commit_of_a_history(git: Git, repo: Repository) -> None:
     nothing = "0" * len(repo.commit("main", {"a": "1\n"}))
-    drafts = [Draft("One\n", [FileChange("b", b"1\n")]), Draft("Two\n", [FileChange("c", b"2\n")])]
+    drafts = [CommitDraft("One\n", [FileChange("b", b"1\n")]), CommitDraft("Two\n", [FileChange("c", b"2\n")])]
     one, two = write_commits(git, nothing, drafts, BOT)
     assert repo.git("rev-list", "--parents", two).split() == [two, one, one]
     assert listing(repo, two) == {"b": "100644", "c": "100644"}

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 import sqlalchemy as sa
 
-from onehead.operations.conflicts import Verdict, judge
+from onehead.operations.conflicts import SidesVerdict, judge
 from onehead.operations.model import Dialect
 from onehead.operations.read import read
 from tests.operations.cases import CASES, Case
@@ -31,11 +31,11 @@ def on_sqlite() -> Iterator[sa.Engine]:
     engine.dispose()
 
 
-def verdict(case: Case) -> Verdict:
+def verdict(case: Case) -> SidesVerdict:
     return judge([("a", read(revision(case.a)))], [("b", read(revision(case.b)))])
 
 
-def said(found: Verdict, dialect: Dialect) -> str:
+def said(found: SidesVerdict, dialect: Dialect) -> str:
     """The verdict in the words of the laboratory."""
     kind = found.on(dialect)
     if kind != "order":

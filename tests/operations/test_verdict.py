@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from onehead.operations.conflict_rules import Kind
-from onehead.operations.conflicts import Verdict, judge
+from onehead.operations.conflict_rules import Compatibility
+from onehead.operations.conflicts import SidesVerdict, judge
 from onehead.operations.read import read
 from tests.operations.lab import revision
 
@@ -14,7 +14,7 @@ DROP = 'op.drop_column("users", "age")'
 INDEX = 'op.create_index("ix_age", "users", ["age"])'
 
 
-def verdict(left: dict[str, str], right: dict[str, str]) -> Verdict:
+def verdict(left: dict[str, str], right: dict[str, str]) -> SidesVerdict:
     """Judge two sides, each a chain of ids with the body of `upgrade()`."""
     return judge(
         [(id_, read(revision(body))) for id_, body in left.items()],
@@ -34,7 +34,7 @@ def test_a_conflict_is_told_in_one_sentence() -> None:
             "fails, because the name is taken."
         )
     ]
-    assert (found.kind, found.first) == (Kind.CONFLICT, None)
+    assert (found.kind, found.first) == (Compatibility.CONFLICT, None)
 
 
 def test_an_order_names_the_revision_that_goes_first() -> None:
@@ -45,13 +45,13 @@ def test_an_order_names_the_revision_that_goes_first() -> None:
             "first, because it needs what `019` drops."
         )
     ]
-    assert (found.kind, found.first) == (Kind.ORDER, "right")
+    assert (found.kind, found.first) == (Compatibility.ORDER, "right")
 
 
 def test_what_differs_between_databases_is_no_conflict_everywhere() -> None:
     found = verdict({"019": DROP}, {"020": INDEX})
-    assert (found.on("postgresql"), found.on("sqlite")) == (Kind.ORDER, Kind.CONFLICT)
-    assert (found.kind, found.first) == (Kind.ORDER, "right")
+    assert (found.on("postgresql"), found.on("sqlite")) == (Compatibility.ORDER, Compatibility.CONFLICT)
+    assert (found.kind, found.first) == (Compatibility.ORDER, "right")
 
 
 def test_orders_that_contradict_each_other_are_a_conflict() -> None:
@@ -63,7 +63,7 @@ def test_orders_that_contradict_each_other_are_a_conflict() -> None:
     assert found.clashes[0].message == (
         "Each side has to run before the other: see the orders named here, which can't both be kept."
     )
-    assert (found.kind, found.first) == (Kind.CONFLICT, None)
+    assert (found.kind, found.first) == (Compatibility.CONFLICT, None)
 
 
 def test_the_worst_comes_first() -> None:
@@ -71,12 +71,12 @@ def test_the_worst_comes_first() -> None:
         {"019": f'op.execute("REINDEX_ALL")\n{ADD}\nop.drop_column("t", "c")'},
         {"020": f'{ADD}\nop.alter_column("t", "c", comment="x")'},
     )
-    assert [each.kind for each in found.clashes] == [Kind.CONFLICT, Kind.ORDER, Kind.UNKNOWN]
+    assert [each.kind for each in found.clashes] == [Compatibility.CONFLICT, Compatibility.ORDER, Compatibility.UNKNOWN]
 
 
 def test_what_cannot_be_known_is_never_called_safe() -> None:
     found = verdict({"019": 'op.execute("SELECT f()")'}, {"020": 'op.create_table("t")'})
-    assert found.kind == Kind.UNKNOWN
+    assert found.kind == Compatibility.UNKNOWN
     assert [each.message for each in found.clashes] == [
         (
             "`019` holds SQL that is not recognised: `SELECT f()` (line 8): a person has to decide whether it "
@@ -97,13 +97,13 @@ def test_what_is_unknown_for_one_reason_is_told_once() -> None:
 
 
 def test_a_side_that_does_nothing_gets_along_with_everything() -> None:
-    assert verdict({"019": "pass"}, {"020": 'op.execute("SELECT f()")'}) == Verdict(())
+    assert verdict({"019": "pass"}, {"020": 'op.execute("SELECT f()")'}) == SidesVerdict(())
 
 
 def test_what_depends_on_a_condition_is_not_claimed() -> None:
     body = f"if op.get_bind().dialect.name == 'sqlite':\n    {ADD}"
     [message] = messages({"019": body}, {"020": ADD})
-    assert verdict({"019": body}, {"020": ADD}).kind == Kind.UNKNOWN
+    assert verdict({"019": body}, {"020": ADD}).kind == Compatibility.UNKNOWN
     assert message.endswith("Whether that happens depends on a condition, so look at both.")
 
 
@@ -112,16 +112,20 @@ def test_what_a_side_does_to_its_own_table_concerns_nobody() -> None:
         "019": 'op.create_table("t", sa.Column("a", sa.Integer()))',
         "020": 'op.add_column("t", sa.Column("b", sa.Integer()))',
     }
-    assert verdict(ours, {"021": 'op.drop_table("other")'}) == Verdict(())
+    assert verdict(ours, {"021": 'op.drop_table("other")'}) == SidesVerdict(())
     theirs = {"021": 'op.create_table("t", sa.Column("b", sa.Integer()))'}
-    assert [each.kind for each in verdict(ours, theirs).clashes] == [Kind.CONFLICT]
+    assert [each.kind for each in verdict(ours, theirs).clashes] == [Compatibility.CONFLICT]
 
 
 @pytest.mark.parametrize(
     ("left", "right", "kind"),
-    [("", "", Kind.CONFLICT), ('schema="public"', "", Kind.CONFLICT), ('schema="a"', 'schema="b"', Kind.INDEPENDENT)],
+    [
+        ("", "", Compatibility.CONFLICT),
+        ('schema="public"', "", Compatibility.CONFLICT),
+        ('schema="a"', 'schema="b"', Compatibility.INDEPENDENT),
+    ],
 )
-def test_schemas(left: str, right: str, kind: Kind) -> None:
+def test_schemas(left: str, right: str, kind: Compatibility) -> None:
     def drop(schema: str) -> str:
         return f'op.drop_table("t"{", " if schema else ""}{schema})'
 
@@ -137,13 +141,13 @@ def test_databases_of_one_project_are_kept_apart() -> None:
 
     same = judge([("a", read(source("one")))], [("b", read(source("one")))])
     other = judge([("a", read(source("one")))], [("b", read(source("two")))])
-    assert (same.kind, other.kind) == (Kind.CONFLICT, Kind.INDEPENDENT)
+    assert (same.kind, other.kind) == (Compatibility.CONFLICT, Compatibility.INDEPENDENT)
 
 
 def test_an_index_that_can_never_be_built() -> None:
     body = 'op.create_index("ix", "users", ["age"], postgresql_concurrently=True)'
     found = verdict({"019": body}, {"020": "pass"})
-    assert found.kind == Kind.INDEPENDENT
+    assert found.kind == Compatibility.INDEPENDENT
     [alone] = found.alone
     assert (alone.act.revision, alone.act.step.line) == ("019", 8)
     assert alone.message == (
@@ -168,7 +172,7 @@ def test_what_meets_many_operations_in_the_same_way_is_told_once() -> None:
 def test_too_much_to_compare_is_unknown() -> None:
     many = "for n in range(9):\n    pass\n" + "\n".join(f'op.drop_table("t{n}")' for n in range(400))
     found = verdict({"019": many}, {"020": many})
-    assert found.kind == Kind.UNKNOWN
+    assert found.kind == Compatibility.UNKNOWN
     assert [each.message for each in found.clashes] == [
         "The two sides hold too many operations to compare them all; look at the tables that both touch."
     ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from onehead.plan.conflicts import MOST_TOLD, Meeting, Told, findings_about, parents_in_order
+from onehead.plan.conflicts import MAX_TOLD, ConflictMessage, Meeting, findings_about, parents_in_order
 from onehead.plan.decide import decide
 from onehead.plan.facts import Evidence, Facts
 from onehead.plan.findings import Code
@@ -18,10 +18,10 @@ COLLISION: Facts = facts("a; b<a", "a; c<a")
 
 
 def order(first: str) -> Meeting:
-    return Meeting(("b", "c"), "order", first, (Told("order", False, "One goes first.", ("b", "c")),))
+    return Meeting(("b", "c"), "order", first, (ConflictMessage("order", False, "One goes first.", ("b", "c")),))
 
 
-CONFLICT = Meeting(("b", "c"), "conflict", None, (Told("conflict", False, "Both break.", ("b", "c")),))
+CONFLICT = Meeting(("b", "c"), "conflict", None, (ConflictMessage("conflict", False, "Both break.", ("b", "c")),))
 
 
 def plan(meeting: Meeting, strategy: Strategy = "auto", given: Facts = COLLISION) -> Plan:
@@ -87,11 +87,11 @@ def test_the_order_of_parents(
 
 def test_what_is_told_becomes_findings() -> None:
     told = (
-        Told("conflict", False, "m1", ("b", "c")),
-        Told("conflict", True, "m2", ("b", "c")),
-        Told("order", False, "m3", ("b", "c")),
-        Told("silent", False, "m4", ("b",)),
-        Told("unknown", False, "m5", ("c",)),
+        ConflictMessage("conflict", False, "m1", ("b", "c")),
+        ConflictMessage("conflict", True, "m2", ("b", "c")),
+        ConflictMessage("order", False, "m3", ("b", "c")),
+        ConflictMessage("silent", False, "m4", ("b",)),
+        ConflictMessage("unknown", False, "m5", ("c",)),
     )
     found = findings_about(COLLISION, (Meeting(("b", "c"), "conflict", None, told),))
     assert [(each.code, each.severity, each.introduced_by, each.message) for each in found] == [
@@ -108,7 +108,7 @@ def test_what_is_told_becomes_findings() -> None:
 
 def test_what_fails_by_itself_is_told_once_with_its_line() -> None:
     path = COLLISION.merged.revisions["b"].path
-    alone = Told("alone", True, "It fails.", ("b",), ((path, 7),))
+    alone = ConflictMessage("alone", True, "It fails.", ("b",), ((path, 7),))
     meetings = [Meeting(("b", other), "independent", None, (), (alone,)) for other in ("c", "d")]
     [found] = findings_about(COLLISION, meetings)
     assert (found.code, found.severity, found.message) == (Code.NOT_IN_TRANSACTION, "warning", "It fails.")
@@ -116,9 +116,9 @@ def test_what_fails_by_itself_is_told_once_with_its_line() -> None:
 
 
 def test_many_are_counted() -> None:
-    told = tuple(Told("silent", False, f"m{number}", ("b", "c")) for number in range(MOST_TOLD + 3))
+    told = tuple(ConflictMessage("silent", False, f"m{number}", ("b", "c")) for number in range(MAX_TOLD + 3))
     found = findings_about(COLLISION, (Meeting(("b", "c"), "silent", None, told),))
-    assert len(found) == MOST_TOLD + 1
+    assert len(found) == MAX_TOLD + 1
     assert found[-1].message == "3 more of the kind between `b` and `c` are not listed."
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from onehead.plan.facts import Facts
-from onehead.plan.rivals import Brought, Clash, Contender, Rival, brought, rivals
+from onehead.plan.rivals import Brought, Contender, Rival, RivalConflict, brought, rivals
 from onehead.revisions.graph import Graph
 from onehead.revisions.model import Environment, Revision
 
@@ -19,20 +19,20 @@ def bring(number: int, *revisions: Revision, numbered: int | None = None) -> Con
 def test_two_that_start_from_the_same_parent_are_told_of_each_other() -> None:
     found = rivals([bring(3, revision("a", "018")), bring(5, revision("b", "018")), bring(7, revision("c", "017"))])
     assert found == {
-        3: (Rival(5, Clash.PARENT, "alembic", "018"),),
-        5: (Rival(3, Clash.PARENT, "alembic", "018"),),
+        3: (Rival(5, RivalConflict.PARENT, "alembic", "018"),),
+        5: (Rival(3, RivalConflict.PARENT, "alembic", "018"),),
     }
 
 
 def test_two_that_each_start_a_chain_are_rivals() -> None:
     found = rivals([bring(1, revision("a")), bring(2, revision("b"))])
-    assert found[1] == (Rival(2, Clash.PARENT, "alembic", ""),)
+    assert found[1] == (Rival(2, RivalConflict.PARENT, "alembic", ""),)
 
 
 def test_the_same_id_with_another_content_is_the_worst_clash() -> None:
     one, other = revision("019", "018", blob="x"), revision("019", "018", blob="y")
     found = rivals([bring(3, one), bring(5, other)])
-    assert found[5] == (Rival(3, Clash.ID, "alembic", "019"),)
+    assert found[5] == (Rival(3, RivalConflict.ID, "alembic", "019"),)
 
 
 def test_a_branch_built_upon_another_is_no_rival_of_it() -> None:
@@ -47,7 +47,7 @@ def test_whoever_has_joined_the_other_side_already_is_no_rival() -> None:
 
 def test_two_merges_of_the_same_heads_compete() -> None:
     found = rivals([bring(1, revision("m", "019", "020")), bring(2, revision("n", "019", "020"))])
-    assert found[1] == (Rival(2, Clash.PARENT, "alembic", "019"),)
+    assert found[1] == (Rival(2, RivalConflict.PARENT, "alembic", "019"),)
 
 
 def test_branches_with_labels_of_their_own_are_meant_to_part() -> None:
@@ -57,16 +57,16 @@ def test_branches_with_labels_of_their_own_are_meant_to_part() -> None:
 
 def test_the_same_number_in_two_names_is_a_clash_of_its_own() -> None:
     found = rivals([bring(1, revision("a", "018"), numbered=19), bring(2, revision("b", "017"), numbered=19)])
-    assert found[2] == (Rival(1, Clash.NUMBER, "alembic", "19"),)
+    assert found[2] == (Rival(1, RivalConflict.NUMBER, "alembic", "19"),)
 
 
 def test_the_worst_comes_first_and_the_oldest_among_equals() -> None:
     same = [bring(number, revision(f"r{number}", "018")) for number in (9, 4, 6)]
     found = rivals([*same, bring(8, revision("r4", "016", blob="other"))])
     assert [(rival.number, rival.clash) for rival in found[4]] == [
-        (8, Clash.ID),
-        (6, Clash.PARENT),
-        (9, Clash.PARENT),
+        (8, RivalConflict.ID),
+        (6, RivalConflict.PARENT),
+        (9, RivalConflict.PARENT),
     ]
 
 

@@ -8,17 +8,17 @@ import re
 import pytest
 
 from onehead.plan.facts import Facts
-from onehead.plan.rivals import MOST_RIVALS, Contender, brought, rivals
+from onehead.plan.rivals import MAX_RIVALS, Contender, brought, rivals
 from onehead.plan.verdict import Coverage, Examination, Landing, Point
 from onehead.reports.comment import Remark, comment, leading_plan, one_line, pull_body, pull_title
 from onehead.reports.formats import document, junit, sarif
 from onehead.reports.graph import whole_picture
 from onehead.reports.graph_formats import Chains, chains_text, mermaids, svg
-from onehead.reports.short_comments import LONGEST
-from onehead.reports.terminal import MOST_ENVIRONMENTS, acceptance, heads_up, refusal, report
+from onehead.reports.short_comments import MAX_LENGTH
+from onehead.reports.terminal import MAX_ENVIRONMENTS, acceptance, heads_up, refusal, report
 from onehead.revisions.graph import Graph
 from onehead.revisions.model import Revision
-from onehead.text import LONGEST_NAME, MOST_NAMED, listed, quoted
+from onehead.text import MAX_NAME_LENGTH, MAX_NAMED, listed, quoted
 from tests.plan.cases import ENVIRONMENT, examination, facts
 from tests.shapes import SHAPES, File, Shape
 
@@ -70,7 +70,7 @@ BOUNDS = {"json": 400_000, "sarif": 400_000, "junit": 400_000, "graph": 800_000,
 @pytest.mark.parametrize("name", sorted(SHAPES.keys() - {"environments", "operations", "same table"}))
 def test_every_page_of_every_shape(name: str) -> None:
     for page, text in pages(examination(given(SHAPES[name](LARGE)))).items():
-        assert len(text.encode()) <= BOUNDS.get(page, LONGEST), page
+        assert len(text.encode()) <= BOUNDS.get(page, MAX_LENGTH), page
 
 
 def test_ids_and_paths_as_long_as_they_like() -> None:
@@ -78,14 +78,14 @@ def test_ids_and_paths_as_long_as_they_like() -> None:
     side = [File("b", (huge,)), *(File(f"{huge}{n}", (huge,)) for n in range(50))]
     for page, text in pages(examination(given(Shape([File(huge)], [File(huge), *side])))).items():
         if page not in {"json", "sarif", "junit"}:
-            assert len(text.encode()) <= BOUNDS.get(page, LONGEST), page
-            assert "a" * (LONGEST_NAME + 1) not in text or page in {"mermaid", "svg"}, page
+            assert len(text.encode()) <= BOUNDS.get(page, MAX_LENGTH), page
+            assert "a" * (MAX_NAME_LENGTH + 1) not in text or page in {"mermaid", "svg"}, page
 
 
 def test_a_circle_of_ten_thousand_names_a_few_and_counts_the_rest() -> None:
     judged = examination(given(SHAPES["circle"](10_000)))
     [finding] = judged.environments[0].findings
-    assert f"and {10_000 - MOST_NAMED} more" in finding.message
+    assert f"and {10_000 - MAX_NAMED} more" in finding.message
     assert len(finding.message) < 500
     for page, text in pages(judged).items():
         assert len(text.encode()) <= 40_000, page
@@ -108,7 +108,7 @@ def test_environments_beyond_the_first_are_counted_and_those_with_errors_come_fi
         for n, each in enumerate([*[fine] * 2, *[warned] * 100, forked])
     ]
     text = report(examination(*several))
-    assert len(re.findall(r"^app\d+: \d heads", text, re.MULTILINE)) == MOST_ENVIRONMENTS
+    assert len(re.findall(r"^app\d+: \d heads", text, re.MULTILINE)) == MAX_ENVIRONMENTS
     assert "\napp102: 2 heads (b, c)" in text
     assert "\n51 more environments are not shown; `--format json` lists them all.\n" in text
 
@@ -117,7 +117,7 @@ def test_everybody_takes_the_same_place() -> None:
     """Each of 500 pull requests is told of a few others, without comparing each with each."""
     contenders = [Contender(number, brought(facts("a", f"a; x{number}<a"))) for number in range(1, 501)]
     found = rivals(contenders)
-    assert {len(each) for each in found.values()} == {MOST_RIVALS}
+    assert {len(each) for each in found.values()} == {MAX_RIVALS}
 
 
 def test_a_sentence_with_many_names() -> None:
@@ -126,4 +126,4 @@ def test_a_sentence_with_many_names() -> None:
     assert listed(["a", "b"]) == "a and b"
     assert listed(["a", "b", "c"], last=", ") == "a, b, c"
     assert listed([str(n) for n in range(100)], 3) == "0, 1, 2 and 97 more"
-    assert quoted(["a", "b" * 500]) == f"`a` and `{'b' * (LONGEST_NAME - 1)}…`"
+    assert quoted(["a", "b" * 500]) == f"`a` and `{'b' * (MAX_NAME_LENGTH - 1)}…`"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from onehead.reports.comment import LONGEST_PATCH, Remark, comment
+from onehead.reports.comment import MAX_PATCH_LENGTH, Remark, comment
 from tests.plan.cases import examination, facts
 
 
@@ -23,6 +23,6 @@ def test_the_branch_or_the_patch() -> None:
 
 
 def test_a_patch_that_is_too_long_to_show_is_not_spoken_of() -> None:
-    text = told("x" * (LONGEST_PATCH + 1))
+    text = told("x" * (MAX_PATCH_LENGTH + 1))
     assert "patch" not in text
     assert "refs/onehead/reparent/pr-7` and `git push`.\n" in text

@@ -7,8 +7,8 @@ import random
 import pytest
 
 from onehead.reports.graph import (
-    MOST_AROUND,
-    MOST_IN_A_CHAIN,
+    MAX_AROUND,
+    MAX_IN_A_CHAIN,
     Edge,
     Node,
     Picture,
@@ -178,7 +178,7 @@ def test_what_is_around_one_revision() -> None:
     chain = graph(f"r00; {run}; side<r20; both<r21,side")
     picture = picture_around(chain, "r20")
     ids = [node.id for node in picture.nodes]
-    assert len(ids) == MOST_AROUND
+    assert len(ids) == MAX_AROUND
     assert {"r20", "r19", "r21", "side", "both"} < set(ids)
     lines = draw(picture, {}, with_older=True)
     assert lines[0] == "  ⋮ older ones"
@@ -198,7 +198,7 @@ def test_a_small_drawing_of_a_chain_of_thousands() -> None:
     """A page or two, not a thousand lines; what is not drawn is counted."""
     history = some_history(3, 4000)
     picture = whole_picture(history)
-    assert len(picture.nodes) <= 4 * MOST_IN_A_CHAIN
+    assert len(picture.nodes) <= 4 * MAX_IN_A_CHAIN
     assert draw(picture, {})[-1] == f"  … and {picture.left_out} more where lines part, meet or end"
     assert len(full_picture(history).nodes) == len(history)
 

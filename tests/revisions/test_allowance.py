@@ -12,7 +12,7 @@ from onehead.operations.sql import operations_in
 from onehead.plan.policy import read_policy_files
 from onehead.revisions import parsers
 from onehead.revisions.config import read_config
-from onehead.revisions.edit import Trouble, dissect
+from onehead.revisions.edit import EditProblem, dissect
 from onehead.revisions.parse import parse
 from onehead.revisions.parsers import SPENT, Spent, TooLarge, admit, examination, pieces, python, spend, unparsed
 from onehead.revisions.version_table import version_table_in
@@ -170,5 +170,5 @@ def test_what_is_too_long_to_be_written_out_is_named_by_its_place() -> None:
 )
 def test_a_hostile_file_is_taken_apart_within_bounds_or_not_at_all(data: bytes) -> None:
     found = dissect(data)
-    if not isinstance(found, Trouble):
+    if not isinstance(found, EditProblem):
         assert all(len(each.value or "") <= 1024 for each in found.declared.values())

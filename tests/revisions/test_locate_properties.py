@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from onehead.revisions.config import config_paths, read_config, read_ini
-from onehead.revisions.environments import Tree, files_of, settle, unconfigured
+from onehead.revisions.environments import FileIndex, files_of, settle, unconfigured
 from onehead.revisions.locate import find_script_directory, find_version_directory, locate, take_apart
 from onehead.revisions.model import ConfigProblem, Environment, Location, Revision, Unreadable
 
@@ -77,7 +77,7 @@ def test_random_bytes_are_read_without_a_crash(data: bytes, path: str) -> None:
 
 @given(PATHS, st.text(max_size=40), st.builds("/".join, FOLDERS))
 def test_a_found_directory_is_inside_the_repository(paths: list[str], written: str, here: str) -> None:
-    tree = Tree(paths)
+    tree = FileIndex(paths)
     assert take_apart(written).anchor in ("here", "relative", "package", "somewhere")
     script = find_script_directory(tree, written, here)
     assert script is None or tree.is_directory(script)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from onehead.forge.models import Permissions, PullRequest, Repository, RepositoryName, Side, User
+from onehead.forge.models import Permissions, PullRequest, PullSide, Repository, RepositoryName, User
 from onehead.service.agenda import Agenda, agenda
-from onehead.service.engine import BranchDeleted, BranchMoved, CommandGiven, Everything, PullChanged, Subject
+from onehead.service.engine import BranchGone, BranchMoved, CommandGiven, Everything, PullChanged, Subject
 
 NOON = datetime(2024, 1, 1, 12, tzinfo=UTC)
 HEADS = ("main", "topic", "other", "onehead/merge/topic")
@@ -41,8 +41,8 @@ def pull(number: int, head: str, base: str = "main", *, fork: bool = False) -> P
         merged=False,
         author=User(1, "ann"),
         html_url="",
-        head=Side(head, "a" * 40, repository(2 if fork else 1)),
-        base=Side(base, "b" * 40, repository(1)),
+        head=PullSide(head, "a" * 40, repository(2 if fork else 1)),
+        base=PullSide(base, "b" * 40, repository(1)),
         merge_base="",
         merge_commit=None,
         allow_maintainer_edit=False,
@@ -93,12 +93,12 @@ def test_a_branch_that_is_gone_again_is_not_judged() -> None:
 
 
 def test_a_deleted_branch_is_cleaned_up_after_unless_it_is_back() -> None:
-    found = look(BranchDeleted("refs/heads/vanished"), BranchDeleted("refs/heads/topic"))
+    found = look(BranchGone("refs/heads/vanished"), BranchGone("refs/heads/topic"))
     assert found == Agenda(gone=("vanished",))
 
 
 def test_a_repair_branch_that_somebody_deleted_is_told_on_the_pull_request_that_it_repaired() -> None:
-    assert look(BranchDeleted("refs/heads/onehead/reparent/topic")).pulls == (1,)
+    assert look(BranchGone("refs/heads/onehead/reparent/topic")).pulls == (1,)
 
 
 def test_a_changed_pull_request_is_judged_while_it_is_open() -> None:

@@ -10,7 +10,7 @@ from typing import cast
 import pytest
 
 from onehead.forge.api import ForgejoApi
-from onehead.forge.models import Repository, RepositoryName, Touched
+from onehead.forge.models import ChangedIssue, Repository, RepositoryName
 from onehead.service.sweep import Attention
 from tests.service.test_agenda import repository as described
 
@@ -23,10 +23,10 @@ class Lists:
     def __init__(self) -> None:
         self.now = NOON
         self.asked: list[tuple[str, datetime]] = []
-        self.touches: list[Touched] = []
+        self.touches: list[ChangedIssue] = []
         self.repositories: dict[str, Repository] = {}
 
-    def touched(self, owner: str, since: datetime) -> Iterator[Touched]:
+    def touched(self, owner: str, since: datetime) -> Iterator[ChangedIssue]:
         self.asked.append((owner, since))
         return (each for each in self.touches if each.repository.owner == owner and each.at >= since)
 
@@ -37,7 +37,7 @@ class Lists:
     def touch(self, name: str, number: int) -> None:
         parsed = RepositoryName.parse(name)
         self.touches = [each for each in self.touches if (each.repository, each.number) != (parsed, number)]
-        self.touches.append(Touched(parsed, number, self.now))
+        self.touches.append(ChangedIssue(parsed, number, self.now))
 
     def after(self, **how_long: float) -> None:
         self.now += timedelta(**how_long)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from onehead.service.engine import EmbeddedEngine, Engine, Everything, Handler, Job, PullChanged, Retry, Run, Subject
+from onehead.service.engine import EmbeddedEngine, Engine, Everything, Handler, Job, JobRun, PullChanged, Retry, Subject
 
 PATIENCE = 10.0  # for what is expected to happen
 MOMENT = 0.05  # for what is expected not to happen
@@ -28,7 +28,7 @@ def compose(request: pytest.FixtureRequest) -> Iterator[Compose]:
         *,
         concurrency: int = 4,
         retry: Retry = lambda _error, _attempt: None,
-        on_run: Callable[[Run], None] = lambda _run: None,
+        on_run: Callable[[JobRun], None] = lambda _run: None,
     ) -> Engine:
         engine = ENGINES[request.param](handler, concurrency=concurrency, retry=retry, on_run=on_run)
         engines.append(engine)
@@ -146,7 +146,7 @@ def test_events_are_run_before_the_sweep(compose: Compose) -> None:
 
 def test_a_failing_job_is_tried_again_and_a_success_resets_the_count(compose: Compose) -> None:
     asked: list[tuple[str, int]] = []
-    runs: list[Run] = []
+    runs: list[JobRun] = []
     failures = iter([ValueError("one"), ValueError("two"), None, ValueError("three"), None])
 
     def handler(_job: Job) -> None:
@@ -175,7 +175,7 @@ def test_a_failing_job_is_tried_again_and_a_success_resets_the_count(compose: Co
 
 def test_a_job_that_is_given_up_is_gone_and_the_next_one_starts_afresh(compose: Compose) -> None:
     attempts: list[int] = []
-    runs: list[Run] = []
+    runs: list[JobRun] = []
 
     def handler(_job: Job) -> None:
         raise ValueError
@@ -232,7 +232,7 @@ def test_one_failing_repository_does_not_hold_up_another(compose: Compose) -> No
 
 
 def test_a_handler_that_wants_to_exit_does_not_end_the_engine(compose: Compose) -> None:
-    runs: list[Run] = []
+    runs: list[JobRun] = []
 
     def handler(each: Job) -> None:
         if each.repository == "bad/bad":

@@ -6,7 +6,7 @@ from typing import Any, get_args
 import pytest
 
 from onehead.forge.models import Comment, Permissions, RepositoryName, User
-from onehead.forge.webhooks import BranchCreated, BranchDeleted, Commented, Event, Ignored, Push, parse
+from onehead.forge.webhooks import BranchCreated, BranchDeleted, Commented, Event, IgnoredDelivery, Push, parse
 from onehead.service import engine
 from onehead.service.engine import Job, Subject
 from onehead.service.web import KINDS, job_for
@@ -33,7 +33,7 @@ def comment(body: str, *, action: str = "created", sender: User = ALICE, may: Pe
     [
         (Push(SHOP, ALICE, "feature/a", "0" * 40, "1" * 40), engine.BranchMoved("refs/heads/feature/a")),
         (BranchCreated(SHOP, ALICE, "feature/a", "1" * 40), engine.BranchMoved("refs/heads/feature/a")),
-        (BranchDeleted(SHOP, ALICE, "feature/a"), engine.BranchDeleted("refs/heads/feature/a")),
+        (BranchDeleted(SHOP, ALICE, "feature/a"), engine.BranchGone("refs/heads/feature/a")),
     ],
 )
 def test_branches(event: Event, subject: Subject) -> None:
@@ -91,7 +91,7 @@ def test_a_comment_that_may_hold_a_command(event: Commented, expected: Subject) 
     [
         (comment("onehead is nice"), "the comment does not mention /onehead"),
         (comment("/onehead merge", action="deleted"), "the comment was deleted"),
-        (Ignored("issues changes nothing for onehead"), "issues changes nothing for onehead"),
+        (IgnoredDelivery("issues changes nothing for onehead"), "issues changes nothing for onehead"),
     ],
 )
 def test_what_asks_for_nothing_says_why(event: Event, reason: str) -> None:

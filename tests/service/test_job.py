@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from onehead.service.engine import BranchDeleted, BranchMoved, CommandGiven, Everything, Job, PullChanged
+from onehead.service.engine import BranchGone, BranchMoved, CommandGiven, Everything, Job, PullChanged
 
 
 def test_a_job_without_subjects_is_refused() -> None:
@@ -13,10 +13,10 @@ def test_a_job_without_subjects_is_refused() -> None:
 def test_merging_unites_the_subjects_and_drops_repetitions() -> None:
     moved = BranchMoved("refs/heads/main")
     first = Job("acme/shop", frozenset({moved, PullChanged(7)}))
-    second = Job("acme/shop", frozenset({BranchMoved("refs/heads/main"), BranchDeleted("refs/heads/main")}))
+    second = Job("acme/shop", frozenset({BranchMoved("refs/heads/main"), BranchGone("refs/heads/main")}))
 
     assert first.merged_with(second) == Job(
-        "acme/shop", frozenset({moved, PullChanged(7), BranchDeleted("refs/heads/main")})
+        "acme/shop", frozenset({moved, PullChanged(7), BranchGone("refs/heads/main")})
     )
 
 

@@ -13,7 +13,7 @@ import pytest
 from starlette.requests import ClientDisconnect
 from structlog.testing import capture_logs
 
-from onehead.databases.reported import LARGEST, PATH, SIGNATURE, RowsReported, key_of, report_of, signature, written
+from onehead.databases.reported import MAX_BYTES, PATH, SIGNATURE, RowsReported, key_of, report_of, signature, written
 from onehead.service import web
 from onehead.service.engine import EmbeddedEngine, Job
 from onehead.service.web import Health, HookDoor, Metrics, ReportDoor, build_app
@@ -114,7 +114,7 @@ def test_an_old_report() -> None:
 
 
 def test_a_report_that_is_too_large() -> None:
-    body = body_of("019") + b" " * LARGEST
+    body = body_of("019") + b" " * MAX_BYTES
     assert Service().refuse(body, signed(body), 413, "too-large") == "The report is larger than 128 KiB."
 
 
@@ -148,7 +148,7 @@ def test_who_sends_too_slowly_or_hangs_up(monkeypatch: pytest.MonkeyPatch) -> No
     async def hang_up(*_: object) -> bytes:
         raise ClientDisconnect
 
-    monkeypatch.setattr("onehead.service.web._Body.receive", hang_up)
+    monkeypatch.setattr("onehead.service.web._BodyModel.receive", hang_up)
     assert "hung up" in Service().refuse(b"{}", "", 400, "incomplete")
 
 

@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 from onehead.errors import OneheadError, UsageError
 from onehead.forge.errors import Unauthorised
 from onehead.service import serve as module
-from onehead.service.engine import LONGEST_DELAY, EmbeddedEngine
+from onehead.service.engine import MAX_DELAY, EmbeddedEngine
 from onehead.service.serve import Rounds, next_time, pause_after
 from onehead.service.web import FORGE_SILENCE, Health, Metrics
 
@@ -35,8 +35,8 @@ def test_the_next_time(cron: str, after: datetime, expected: datetime) -> None:
 
 def test_a_round_is_never_given_up() -> None:
     assert pause_after(AWAY, 1) == 1
-    assert pause_after(UsageError("wrong"), 1) == LONGEST_DELAY
-    assert pause_after(KeyError("defect"), 1000) == LONGEST_DELAY
+    assert pause_after(UsageError("wrong"), 1) == MAX_DELAY
+    assert pause_after(KeyError("defect"), 1000) == MAX_DELAY
 
 
 class Scene:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from onehead.forge.admin import BranchRule, Webhook
-from onehead.service.setup import Standing, faults, is_ours, judge_rule, judge_version
+from onehead.service.setup import PartState, faults, is_ours, judge_rule, judge_version
 
 EVENTS = frozenset(
     {"push", "create", "delete", "pull_request", "pull_request_sync", "issue_comment", "pull_request_comment"}
@@ -19,13 +19,13 @@ def hook(url: str = "https://bot.test/x/hooks/forgejo", kind: str = "forgejo") -
 @pytest.mark.parametrize(
     ("version", "standing"),
     [
-        ("15.0.3+gitea-1.22.0", Standing.OK),
-        ("16.0.0-dev-38-d883bd8f12+gitea-1.22.0", Standing.OK),
-        ("14.0.1+gitea-1.22.0", Standing.WRONG),
-        ("1.24.2", Standing.WRONG),
+        ("15.0.3+gitea-1.22.0", PartState.OK),
+        ("16.0.0-dev-38-d883bd8f12+gitea-1.22.0", PartState.OK),
+        ("14.0.1+gitea-1.22.0", PartState.WRONG),
+        ("1.24.2", PartState.WRONG),
     ],
 )
-def test_version(version: str, standing: Standing) -> None:
+def test_version(version: str, standing: PartState) -> None:
     assert judge_version(version).standing is standing
 
 
@@ -51,12 +51,12 @@ def test_faults() -> None:
 @pytest.mark.parametrize(
     ("rule", "standing"),
     [
-        (None, Standing.UNSEEN),
-        (BranchRule("main", True, (), frozenset()), Standing.OK),  # all checks there are
-        (BranchRule("main", True, ("one*",), frozenset()), Standing.OK),
-        (BranchRule("main", True, ("ci",), frozenset()), Standing.UNSEEN),
-        (BranchRule("main", False, ("onehead",), frozenset()), Standing.UNSEEN),
+        (None, PartState.UNSEEN),
+        (BranchRule("main", True, (), frozenset()), PartState.OK),  # all checks there are
+        (BranchRule("main", True, ("one*",), frozenset()), PartState.OK),
+        (BranchRule("main", True, ("ci",), frozenset()), PartState.UNSEEN),
+        (BranchRule("main", False, ("onehead",), frozenset()), PartState.UNSEEN),
     ],
 )
-def test_rule(rule: BranchRule | None, standing: Standing) -> None:
+def test_rule(rule: BranchRule | None, standing: PartState) -> None:
     assert judge_rule(rule, "main").standing is standing

@@ -10,7 +10,7 @@ from starlette.applications import Starlette
 from structlog.testing import capture_logs
 
 from onehead.service.engine import BranchMoved, EmbeddedEngine, Job, PullChanged
-from onehead.service.web import LARGEST_BODY, Health, HookDoor, Metrics, build_app
+from onehead.service.web import MAX_BODY_BYTES, Health, HookDoor, Metrics, build_app
 from tests.service.deliveries import DELIVERY, SECRET, payload, recorded, signed
 from tests.service.doors import no_reports
 
@@ -143,7 +143,7 @@ def test_what_is_signed_but_not_understood(body: bytes) -> None:
 
 def test_a_delivery_that_is_too_large() -> None:
     service = Service()
-    body, headers = signed("push", b" " * (LARGEST_BODY + 1))
+    body, headers = signed("push", b" " * (MAX_BODY_BYTES + 1))
 
     answer = service.deliver(body, headers)
 
@@ -159,7 +159,7 @@ def test_the_largest_delivery_is_read() -> None:
     service = Service()
     text = signed("push", payload("push"))[0]
 
-    answer = service.deliver(*signed("push", text + b" " * (LARGEST_BODY - len(text))))
+    answer = service.deliver(*signed("push", text + b" " * (MAX_BODY_BYTES - len(text))))
 
     assert (answer.status_code, service.jobs) == (202, [PUSH])
 

@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 
 from onehead.service import serve, web
 from onehead.service.engine import EmbeddedEngine, Job
-from onehead.service.web import LARGEST_BODY, Bodies, Health, HookDoor, Metrics, build_app
+from onehead.service.web import MAX_BODY_BYTES, Bodies, Health, HookDoor, Metrics, build_app
 from tests.forgejos.port import eventually
 from tests.service.deliveries import SECRET, payload, signed
 from tests.service.doors import no_reports
@@ -120,7 +120,7 @@ def test_a_body_longer_than_it_said_ends_where_it_said(listening: Listening) -> 
 def test_a_body_that_does_not_come_is_not_waited_for(listening: Listening, monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (web, web):
         monkeypatch.setattr(module, "SECONDS_TO_SEND", 0.1)
-    connection = listening.connect(f"Content-Length: {LARGEST_BODY}")
+    connection = listening.connect(f"Content-Length: {MAX_BODY_BYTES}")
     connection.sendall(b"{")
 
     answer = answer_of(connection)

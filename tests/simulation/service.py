@@ -15,7 +15,7 @@ import uvicorn
 
 from onehead.errors import OneheadError
 from onehead.forge.api import ForgejoApi
-from onehead.forge.client import Answer, Connection
+from onehead.forge.client import ApiAnswer, Connection
 from onehead.forge.webhooks import HOOK_PATH
 from onehead.gitrepo.mirror import Mirrors
 from onehead.service.desk import Desk
@@ -41,7 +41,7 @@ class CountingConnection(Connection):
         path: str,
         fields: Mapping[str, object] | None = None,
         query: Mapping[str, str] | None = None,
-    ) -> Answer:
+    ) -> ApiAnswer:
         if method != "GET":
             self.writes.append(f"{method} {path} {dict(fields or {})}")
         return super().send(method, path, fields, query)

@@ -29,8 +29,8 @@ from tests.simulation.view import PullView, RepositoryView
 from tests.simulation.walk import REPOSITORIES, Walk, mended
 
 _REMEMBERED = 14
-_MOST_ROUNDS = 200
-_MOST_SWEEPS = 5
+_MAX_ROUNDS = 200
+_MAX_SWEEPS = 5
 
 
 class Astray(AssertionError):
@@ -129,7 +129,7 @@ class Twins:
 
     def _sweep(self, place: Place, names: tuple[str, ...] | list[str]) -> None:
         """Sweep until there is nothing to do: what one branch's repair changes, another one's verdict may rest on."""
-        for _ in range(_MOST_SWEEPS):
+        for _ in range(_MAX_SWEEPS):
             written = place.sweep(names)
             if not written:
                 return
@@ -142,7 +142,7 @@ class Twins:
             Astray: a promise was not kept.
         """
         self._quiet()
-        for _ in range(_MOST_ROUNDS):
+        for _ in range(_MAX_ROUNDS):
             told(f"{self.line()}; people accept what is proposed")
             if not any(self._accept(name) for name in self._names):
                 break

@@ -46,8 +46,8 @@ REPOSITORIES: dict[str, str] = {
 
 MAIN = "main"
 POLICY = ".onehead.toml"
-MOST_PULLS = 6
-MOST_BRANCHES = 9
+MAX_PULLS = 6
+MAX_BRANCHES = 9
 _COMMANDS = (
     *("/onehead check", "/onehead help", "/onehead explain", "/onehead merge", "/onehead reparent", "/onehead apply"),
     *("/onehead doctor {row}", "/onehead ignore we know", "/onehead unignore", "/onehead mend"),
@@ -135,7 +135,7 @@ class Turn:
 
     def acts(self) -> list[Act]:
         """What is done: often one act, sometimes two that go together; nothing where the idea made no sense."""
-        crowded = len(self._open()) >= MOST_PULLS or len(self._view.branches) >= MOST_BRANCHES
+        crowded = len(self._open()) >= MAX_PULLS or len(self._view.branches) >= MAX_BRANCHES
         ideas: list[tuple[Callable[[], list[Act]], int]] = [
             (self._new_branch, 1 if crowded else 16),
             (self._new_fork_branch, 0 if crowded else 4),

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from onehead.forge.client import Answer, Connection
+from onehead.forge.client import ApiAnswer, Connection
 from onehead.gitrepo.mirror import Mirror
 from onehead.service.engine import BranchMoved, Job
 from tests.migrations import chain, merged
@@ -62,7 +62,7 @@ def test_all_of_them_share_one_fetch_and_one_list_of_pull_requests(
         fetches.append(mirror)
         fetch(mirror)
 
-    def counted_send(connection: Connection, method: str, path: str, *rest: Any, **more: Any) -> Answer:
+    def counted_send(connection: Connection, method: str, path: str, *rest: Any, **more: Any) -> ApiAnswer:
         requests.append(f"{method} {path.removeprefix(service.project.repository.path)}")
         return send(connection, method, path, *rest, **more)
 

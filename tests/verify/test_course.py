@@ -10,7 +10,7 @@ from onehead.databases.upgrade import Deployed
 from onehead.plan.forks import Fork
 from onehead.revisions.graph import Graph
 from onehead.revisions.model import Revision
-from onehead.verify.model import Course, Way, course
+from onehead.verify.model import Course, UpgradePath, course
 
 
 def chain(words: str, **bodies: str) -> Graph:
@@ -28,13 +28,13 @@ def gone(words: str, most: int = 50) -> Course:
     return course(graph, graph, "head", most)
 
 
-def runs(graph: Graph, way: Way) -> tuple[str, ...]:
+def runs(graph: Graph, way: UpgradePath) -> tuple[str, ...]:
     """Everything that a database on this way goes through."""
     return (*way.reached, *Deployed(graph).upgrade(way.rows, "head")[0])
 
 
 def test_a_straight_chain_has_no_other_way() -> None:
-    assert gone("a b<a c<b") == Course(Way(), (), 0)
+    assert gone("a b<a c<b") == Course(UpgradePath(), (), 0)
 
 
 def test_both_orders_of_two_sides() -> None:
@@ -42,7 +42,7 @@ def test_both_orders_of_two_sides() -> None:
     found = gone("a x<a y<a m<x,y")
 
     assert found.fresh.alike == (("a",), ("y",), ("x", "y"))
-    assert found.ways == (Way(("x",), ("a", "x"), ("x",), (("x", "y"),)),)
+    assert found.ways == (UpgradePath(("x",), ("a", "x"), ("x",), (("x", "y"),)),)
 
 
 def test_a_longer_side_may_be_met_half_way() -> None:
@@ -76,7 +76,7 @@ def test_the_newest_merges_come_first_and_the_rest_is_counted() -> None:
 
 
 def test_two_heads_are_left_to_the_fresh_run() -> None:
-    assert gone("a b<a c<a") == Course(Way(), (), 0)
+    assert gone("a b<a c<a") == Course(UpgradePath(), (), 0)
 
 
 def test_several_heads_that_are_meant_part_like_sides() -> None:
@@ -110,7 +110,7 @@ def test_a_body_that_was_changed_after_databases_passed_it() -> None:
 
 
 def test_what_only_comes_on_top_changes_nothing_for_databases() -> None:
-    assert course(chain("a b<a"), chain("a b<a c<b"), "head", 50) == Course(Way(alike=(("b",),)), (), 0)
+    assert course(chain("a b<a"), chain("a b<a c<b"), "head", 50) == Course(UpgradePath(alike=(("b",),)), (), 0)
 
 
 def test_a_row_whose_file_is_gone_is_a_way_of_its_own() -> None:

@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 from onehead.errors import UsageError
 from onehead.text import mask_urls
 
-LEAST_MEMORY = 128
+MIN_MEMORY = 128
 """MiB. Below it, Python with SQLAlchemy does not even start."""
 
 
@@ -75,8 +75,8 @@ def megabytes(text: str) -> int:
     Raises:
         argparse.ArgumentTypeError: it is no whole number, or so small that Python itself does not start.
     """
-    if not text.isdecimal() or int(text) < LEAST_MEMORY:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of MiB from {LEAST_MEMORY} on")
+    if not text.isdecimal() or int(text) < MIN_MEMORY:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of MiB from {MIN_MEMORY} on")
     return int(text)
 
 

@@ -6,7 +6,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
-from onehead.cli.sides import Work, examined
+from onehead.cli.sides import PreparedWork, examined
 from onehead.cli.terminal import painter
 from onehead.reports.terminal import is_repairable, named_again, report
 
@@ -36,7 +36,7 @@ def run(options: argparse.Namespace) -> int:
     return examination.exit_code
 
 
-def _fix(work: Work, examination: Examination, options: argparse.Namespace) -> str:
+def _fix(work: PreparedWork, examination: Examination, options: argparse.Namespace) -> str:
     """The command that writes the repair, as it is typed where this one was."""
     from shlex import join  # noqa: PLC0415 - only where something is wrong
 
@@ -46,7 +46,7 @@ def _fix(work: Work, examination: Examination, options: argparse.Namespace) -> s
     return f"onehead fix{named_again(options.repo)} {join(('--target', work.named(examination.target), *head, *fetch))}"
 
 
-def _machine_readable(work: Work, changes: dict[str, tuple[FileChange, ...]], form: str) -> str:
+def _machine_readable(work: PreparedWork, changes: dict[str, tuple[FileChange, ...]], form: str) -> str:
     """Each format is loaded only when it is asked for: `check` runs in every commit."""
     if form == "junit":
         from onehead.reports.formats import junit  # noqa: PLC0415
@@ -67,7 +67,7 @@ def _machine_readable(work: Work, changes: dict[str, tuple[FileChange, ...]], fo
     return json.dumps(document(work.examination, changes, _lines(work)), indent=2) + "\n"
 
 
-def _lines(work: Work) -> dict[tuple[Code, str], int]:
+def _lines(work: PreparedWork) -> dict[tuple[Code, str], int]:
     if not any(examined.findings for examined in work.examination.environments):
         return {}
     from onehead.examine.locations import lines_of  # noqa: PLC0415

@@ -22,7 +22,15 @@ from onehead.forge.api import ForgejoApi, own_account
 from onehead.forge.client import Connection
 from onehead.forge.errors import Forbidden, ForgeError, MissingScope, NotFound, Unauthorised
 from onehead.forge.models import Permissions, Repository, RepositoryName, User
-from onehead.service.setup import Part, Standing, has_proven_access, judge_hook, judge_rule, judge_version, serving
+from onehead.service.setup import (
+    PartState,
+    SetupPart,
+    has_proven_access,
+    judge_hook,
+    judge_rule,
+    judge_version,
+    serving,
+)
 from onehead.text import listed
 
 if TYPE_CHECKING:
@@ -93,7 +101,7 @@ def site(options: argparse.Namespace) -> Iterator[Site]:
 def _looked_at(api: ForgejoApi, options: argparse.Namespace) -> tuple[str, User, HookPlace, tuple[Repository, ...]]:
     version = api.version()
     known = judge_version(version)
-    if known.standing is not Standing.OK:
+    if known.standing is not PartState.OK:
         raise UsageError(known.says, known.fix)
     me = api.me()
     if options.system:
@@ -244,15 +252,15 @@ def readiness(service_url: str) -> tuple[int, dict[str, object]] | None:
 
 
 _STYLES = {
-    Standing.OK: "good",
-    Standing.MISSING: "bad",
-    Standing.WRONG: "bad",
-    Standing.LIMITED: "note",
-    Standing.UNSEEN: "note",
+    PartState.OK: "good",
+    PartState.MISSING: "bad",
+    PartState.WRONG: "bad",
+    PartState.LIMITED: "note",
+    PartState.UNSEEN: "note",
 }
 
 _UNTRIED = "what it may do was not tried, as no repository is named"
-_MOST_NAMED = 5
+_MAX_NAMED = 5
 
 
 def run(options: argparse.Namespace) -> int:
@@ -271,22 +279,22 @@ def run(options: argparse.Namespace) -> int:
     return 1
 
 
-def _parts(where: Site, options: argparse.Namespace) -> Iterator[Part]:
+def _parts(where: Site, options: argparse.Namespace) -> Iterator[SetupPart]:
     yield judge_version(where.version)
-    yield Part("administrator's token", Standing.OK, f"It belongs to {where.me.login}.")
+    yield SetupPart("administrator's token", PartState.OK, f"It belongs to {where.me.login}.")
     bot = account_named(where.admin, options.bot) if options.bot else None
     token = secret_told("TOKEN")
     if token:
         yield from _bots_token(where, ForgejoApi(Connection(where.url, token)), bot)
     else:
         fix = "Set ONEHEAD_TOKEN to have it looked at."
-        yield Part("bot's token", Standing.UNSEEN, "ONEHEAD_TOKEN is not set here.", fix)
+        yield SetupPart("bot's token", PartState.UNSEEN, "ONEHEAD_TOKEN is not set here.", fix)
     if bot:
         yield from _access(where, bot, token)
     where.admin.ask_to_write(where.place.path)
     yield _webhook(where)
     said = "Forgejo shows its latest deliveries and their answers only on the webhook's page."
-    yield Part("deliveries", Standing.UNSEEN, said)
+    yield SetupPart("deliveries", PartState.UNSEEN, said)
     for repository in where.repositories:
         rule = where.admin.rule_for(repository.name, repository.default_branch)
         yield judge_rule(rule, f"{repository.default_branch} of {repository.name}")
@@ -294,36 +302,36 @@ def _parts(where: Site, options: argparse.Namespace) -> Iterator[Part]:
     yield _service(where.service_url)
 
 
-def _webhook(where: Site) -> Part:
+def _webhook(where: Site) -> SetupPart:
     """Whether events come, by the place's own webhook or by a wider one."""
     part = judge_hook(list(where.admin.hooks(where.place)), where.place, where.service_url)
     name = where.place.repository
-    if part.standing is Standing.OK or name is None:
+    if part.standing is PartState.OK or name is None:
         return part
     wider = serving(where.admin, name, where.service_url, where.me)
     if not wider:
         return part
     says = f"It needs none that works: {listed([place.words for place in wider])} sends its events."
-    return Part(part.subject, Standing.OK, says)
+    return SetupPart(part.subject, PartState.OK, says)
 
 
-def _bots_token(where: Site, api: ForgejoApi, bot: User | None) -> Iterator[Part]:
+def _bots_token(where: Site, api: ForgejoApi, bot: User | None) -> Iterator[SetupPart]:
     """Whose it is, which scopes it lacks and what it can't do, found out by requests that change nothing."""
     subject, advice = "bot's token", "Make a new one for the bot with write:repository, write:issue and read:user."
     with api:
         try:
             me, knows_itself = _whose(api, bot.login if bot else told("BOT"))
             if bot and me.id != bot.id:
-                yield Part(subject, Standing.WRONG, f"It belongs to {me.login}, not to {bot.login}.", advice)
+                yield SetupPart(subject, PartState.WRONG, f"It belongs to {me.login}, not to {bot.login}.", advice)
                 return
             rights = {} if knows_itself else {each.name: _rights(api, each.name) for each in where.repositories}
             unreached = [str(name) for name, granted in rights.items() if not granted.push]
             if unreached:
-                more = f" and {len(unreached) - _MOST_NAMED} more" if len(unreached) > _MOST_NAMED else ""
-                names = ", ".join(unreached[:_MOST_NAMED]) + more
+                more = f" and {len(unreached) - _MAX_NAMED} more" if len(unreached) > _MAX_NAMED else ""
+                names = ", ".join(unreached[:_MAX_NAMED]) + more
                 said = f"{me.login} can't write to {names} with it: the token does not name it, or the account may not."
                 fix = "Make a new token that names every repository, or narrow ONEHEAD_REPOSITORIES to those it names."
-                yield Part(subject, Standing.WRONG, said, fix)
+                yield SetupPart(subject, PartState.WRONG, said, fix)
                 return
             asks = Administration(api.connection)
             for repository in where.repositories[:1]:
@@ -333,21 +341,21 @@ def _bots_token(where: Site, api: ForgejoApi, bot: User | None) -> Iterator[Part
         except MissingScope as error:
             if "read:user" in error.scopes:
                 advice += " One for named repositories can't have read:user: then add --bot NAME, and set ONEHEAD_BOT."
-            yield Part(subject, Standing.WRONG, f"It lacks the scope {' or '.join(error.scopes)}.", advice)
+            yield SetupPart(subject, PartState.WRONG, f"It lacks the scope {' or '.join(error.scopes)}.", advice)
             return
         except (UsageError, NotFound) as error:
-            yield Part(subject, Standing.WRONG, error.message, error.hint)
+            yield SetupPart(subject, PartState.WRONG, error.message, error.hint)
             return
         except Unauthorised:
-            yield Part(subject, Standing.WRONG, "Forgejo does not accept it.", advice)
+            yield SetupPart(subject, PartState.WRONG, "Forgejo does not accept it.", advice)
             return
         except Forbidden:
             said = f"Its account, {me.login}, may not write to {where.repositories[0].name}."
-            yield Part(subject, Standing.WRONG, said, f"Run onehead install --bot {me.login}.")
+            yield SetupPart(subject, PartState.WRONG, said, f"Run onehead install --bot {me.login}.")
             return
         if knows_itself:
             seen = "with all it needs" if where.repositories else _UNTRIED
-            yield Part(subject, Standing.OK, f"It belongs to {me.login}, {seen}.")
+            yield SetupPart(subject, PartState.OK, f"It belongs to {me.login}, {seen}.")
         else:
             yield from _lost(me, is_admin=any(granted.admin for granted in rights.values()))
 
@@ -367,22 +375,22 @@ def _rights(api: ForgejoApi, name: RepositoryName) -> Permissions:
         return Permissions()
 
 
-def _lost(me: User, *, is_admin: bool) -> Iterator[Part]:
+def _lost(me: User, *, is_admin: bool) -> Iterator[SetupPart]:
     """What a token without `read:user` can't do: a token for named repositories, as a rule."""
     said = f"It belongs to {me.login}, but lacks read:user, so the service can't read its own name."
-    yield Part("bot's token", Standing.LIMITED, said, f"Set ONEHEAD_BOT={me.login} where the service runs.")
+    yield SetupPart("bot's token", PartState.LIMITED, said, f"Set ONEHEAD_BOT={me.login} where the service runs.")
     said = "A token for named repositories pushes to no fork, not even where the author of a pull request allows edits."
     way = (
         "Nothing, or make a token with read:user for all repositories. Repairs come as a patch and a ref of their own."
     )
-    yield Part("repairs for forks", Standing.LIMITED, said, way)
+    yield SetupPart("repairs for forks", PartState.LIMITED, said, way)
     if is_admin:
         said = f"{me.login} is an administrator, which does not count with a token for named repositories."
         way = "Nothing. The service can't recreate a lost webhook or ask for permissions, so it needs the webhook."
-        yield Part("rights of an administrator", Standing.LIMITED, said, way)
+        yield SetupPart("rights of an administrator", PartState.LIMITED, said, way)
 
 
-def _access(where: Site, bot: User, token: str) -> Iterator[Part]:
+def _access(where: Site, bot: User, token: str) -> Iterator[SetupPart]:
     """Whether the bot may write to each repository: its own token knows best, where that is given."""
     with ForgejoApi(Connection(where.url, token)) if token else nullcontext() as own:
         for repository in where.repositories:
@@ -390,14 +398,14 @@ def _access(where: Site, bot: User, token: str) -> Iterator[Part]:
             pushes = None if own is None else _may_push(own, name)
             proven = has_proven_access(where.admin, where.api, name, bot.login)
             if pushes or (pushes is None and proven):
-                yield Part(subject, Standing.OK, f"{bot.login} may write there.")
+                yield SetupPart(subject, PartState.OK, f"{bot.login} may write there.")
             elif proven:
                 said = f"{bot.login} is listed as one who may write there, but its token may not push."
                 fix = "See that the token names the repository, and that its code is switched on (Settings → Units)."
-                yield Part(subject, Standing.WRONG, said, fix)
+                yield SetupPart(subject, PartState.WRONG, said, fix)
             else:
                 said = f"{bot.login} can't write there, or only by a team, which may leave out the code."
-                yield Part(subject, Standing.MISSING, said, f"Run onehead install --bot {bot.login}.")
+                yield SetupPart(subject, PartState.MISSING, said, f"Run onehead install --bot {bot.login}.")
 
 
 def _may_push(own: ForgejoApi, name: RepositoryName) -> bool | None:
@@ -408,32 +416,32 @@ def _may_push(own: ForgejoApi, name: RepositoryName) -> bool | None:
         return None
 
 
-def _label(where: Site, repository: RepositoryName) -> Part:
+def _label(where: Site, repository: RepositoryName) -> SetupPart:
     """Whether repairs get a label."""
     subject = f"label of {repository}"
     try:
         there = any(label.name == LABEL for label in where.admin.labels(repository))
     except MissingScope as lacking:
-        return Part(subject, Standing.UNSEEN, f"The administrator's token lacks {' or '.join(lacking.scopes)}.")
+        return SetupPart(subject, PartState.UNSEEN, f"The administrator's token lacks {' or '.join(lacking.scopes)}.")
     if there:
-        return Part(subject, Standing.OK, f"Repairs get the label {LABEL}.")
+        return SetupPart(subject, PartState.OK, f"Repairs get the label {LABEL}.")
     fix = "Run onehead install --label, or leave it: it only helps to find them in lists."
-    return Part(subject, Standing.UNSEEN, f"There is no label {LABEL}, so repairs have none.", fix)
+    return SetupPart(subject, PartState.UNSEEN, f"There is no label {LABEL}, so repairs have none.", fix)
 
 
-def _service(service_url: str) -> Part:
+def _service(service_url: str) -> SetupPart:
     """Whether the service answers, and says that it can work."""
     alive = ask_service(service_url, "/healthz")
     if alive is None or alive[0] != 200:
         said = f"Nothing of onehead answers at {service_url}/healthz, seen from here."
         fix = "Start onehead serve there, or correct --service-url; a proxy must pass on every path below it."
-        return Part("service", Standing.MISSING, said, fix)
+        return SetupPart("service", PartState.MISSING, said, fix)
     ready = readiness(service_url)
     if ready is None or ready[0] != 200:
         forge = (ready[1] if ready else {}).get("forge")
         trouble = forge.get("trouble") if isinstance(forge, dict) else None
         said = f"It runs, but is not ready: {trouble or 'see /readyz'}."
-        return Part(
-            "service", Standing.WRONG, said, "Look at its log; most often its token or ONEHEAD_FORGEJO_URL is wrong."
+        return SetupPart(
+            "service", PartState.WRONG, said, "Look at its log; most often its token or ONEHEAD_FORGEJO_URL is wrong."
         )
-    return Part("service", Standing.OK, f"It runs at {service_url} and is ready.")
+    return SetupPart("service", PartState.OK, f"It runs at {service_url} and is ready.")

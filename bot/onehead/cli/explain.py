@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from onehead.cli.terminal import SignOfLife, again, painter
-from onehead.databases.crash_catalogue import Trouble
+from onehead.databases.crash_catalogue import CrashKind
 from onehead.databases.crash_log import read_log
 from onehead.databases.schema_effects import Traces
 from onehead.databases.states import Whereabouts
@@ -32,8 +32,8 @@ _MAX_PASSED_OVER = 1024 * 1024 * 1024
 
 _CHUNK = 1024 * 1024
 
-_NAMES_A_REVISION = (Trouble.CANNOT_LOCATE, Trouble.MISSING_PARENT)
-_NAMES_A_THING = (Trouble.ALREADY_THERE, Trouble.NOT_THERE, Trouble.NEW_ENUM_VALUE)
+_NAMES_A_REVISION = (CrashKind.CANNOT_LOCATE, CrashKind.MISSING_PARENT)
+_NAMES_A_THING = (CrashKind.ALREADY_THERE, CrashKind.NOT_THERE, CrashKind.NEW_ENUM_VALUE)
 
 
 def run(options: argparse.Namespace) -> int:

@@ -8,14 +8,14 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from onehead.cli.sides import Work, examined
+from onehead.cli.sides import PreparedWork, examined
 from onehead.cli.terminal import again, painter
 from onehead.databases.model import OwnDatabase
 from onehead.errors import UsageError
 from onehead.examine import naming
 from onehead.examine.changes import Repairs, contents_before, own_databases
 from onehead.examine.locations import lines_of
-from onehead.examine.repair import NotAsPromised, TextConflict, Written, write_repair
+from onehead.examine.repair import NotAsPromised, TextConflict, WrittenRepair, write_repair
 from onehead.gitrepo.commit import is_branch_name, refuse_bad_name, update_ref
 from onehead.gitrepo.git import Git
 from onehead.gitrepo.refs import describe, list_refs
@@ -35,7 +35,7 @@ def run(options: argparse.Namespace) -> int:
     repairs = work.repairs()
     examination = repairs.examination if repairs else work.examination
     conflict: TextConflict | None = None
-    written: Written | None = None
+    written: WrittenRepair | None = None
     branch = ""
     if repairs and repairs.changes:
         try:
@@ -57,14 +57,14 @@ def run(options: argparse.Namespace) -> int:
     return examination.exit_code
 
 
-def _branch_name(git: Git, examination: Examination, written: Written) -> str:
+def _branch_name(git: Git, examination: Examination, written: WrittenRepair) -> str:
     subject = examination.head or examination.target
     name = f"{naming.BRANCHES}{written.kind}/{short_ref(subject.ref)}"
     # `HEAD~1` and `main@{upstream}` name commits, but no branches.
     return name if is_branch_name(git, name) else f"{naming.BRANCHES}{written.kind}/{subject.sha[:10]}"
 
 
-def _point(work: Work, branch: str, written: Written) -> None:
+def _point(work: PreparedWork, branch: str, written: WrittenRepair) -> None:
     """Give the commit its name; a branch that holds somebody's own work is never moved.
 
     Raises:
@@ -85,7 +85,7 @@ def _point(work: Work, branch: str, written: Written) -> None:
 def _document(
     examination: Examination,
     repairs: Repairs | None,
-    written: Written | None,
+    written: WrittenRepair | None,
     branch: str,
     conflict: TextConflict | None,
     lines: Lines,
@@ -102,10 +102,10 @@ def _document(
 
 def _tell(
     options: argparse.Namespace,
-    work: Work,
+    work: PreparedWork,
     examination: Examination,
     repairs: Repairs | None,
-    written: Written | None,
+    written: WrittenRepair | None,
     branch: str,
     conflict: TextConflict | None,
     own: Mapping[str, OwnDatabase],

@@ -20,7 +20,7 @@ from onehead.reports.graph_formats import Chains, chains_document, chains_text
 from onehead.revisions.graph import Graph
 from onehead.revisions.parse import MAX_BYTES
 
-_MOST_NAMED = 5
+_MAX_NAMED = 5
 """Revisions of which an error names each."""
 
 
@@ -67,8 +67,8 @@ def _pictures(chains: Chains, around: str | None, full: bool) -> dict[str, Pictu
         if len(ids) > 1:
             raise UsageError(
                 f"{len(ids)} revisions at {chains.at.ref} match {around!r}, so it is not clear which one is meant.",
-                f"Write the id of one of them in full: {', '.join(ids[:_MOST_NAMED])}"
-                f"{', …' if len(ids) > _MOST_NAMED else ''}.",
+                f"Write the id of one of them in full: {', '.join(ids[:_MAX_NAMED])}"
+                f"{', …' if len(ids) > _MAX_NAMED else ''}.",
             )
     return {path: picture_around(chains.graphs[path], ids[0]) for path, ids in known.items()}
 

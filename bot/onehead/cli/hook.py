@@ -9,7 +9,7 @@ from pathlib import Path
 
 from onehead.errors import UsageError
 from onehead.gitrepo.git import Git
-from onehead.gitrepo.server_hooks import SIGN, Place, of_repository, of_server, put, take_away
+from onehead.gitrepo.server_hooks import SIGN, HookDirectory, of_repository, of_server, put, take_away
 
 _SCRIPT = """\
 #!/bin/sh
@@ -77,7 +77,7 @@ def script(python: str, on_error: str, timeout: int) -> str:
     )
 
 
-def place_of(options: argparse.Namespace) -> Place:
+def place_of(options: argparse.Namespace) -> HookDirectory:
     """Where the hook belongs.
 
     Raises:

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from onehead.cli.arguments import address_given
 from onehead.cli.checkup import secret_told
 from onehead.cli.pipeline import deployed_to, repository_of
-from onehead.databases.reported import PATH, SIGNATURE, Report, key_of, report_of, signature, written
+from onehead.databases.reported import PATH, SIGNATURE, RowsReport, key_of, report_of, signature, written
 from onehead.errors import CannotJudge, OneheadError, UsageError
 from onehead.gitrepo.git import Git
 
@@ -68,7 +68,7 @@ def _rows(options: argparse.Namespace) -> tuple[tuple[str, ...] | None, str]:
     return sight.version.rows if sight.version else (), address.place
 
 
-def _key(report: Report) -> str:
+def _key(report: RowsReport) -> str:
     """What signs the report: a deploy job has a key that can report; forgetting takes the secret itself."""
     if report.rows is None:
         return key_of(_secret("to have a database forgotten"), report.repository, "forget")
@@ -106,7 +106,7 @@ def _of_origin() -> str:
     return found[1] if found else ""
 
 
-def _send(service: str, report: Report, key: str) -> None:
+def _send(service: str, report: RowsReport, key: str) -> None:
     """Hand a report to the service.
 
     Raises:

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from onehead.examine.changes import Repairs
     from onehead.examine.evidence import Others
 
-_LARGEST_EVENT = 16 * 1024 * 1024
+_MAX_EVENT_BYTES = 16 * 1024 * 1024
 """Bytes. Forges cap their payloads far below."""
 
 
@@ -162,13 +162,13 @@ def _event() -> str:
         return ""
     try:
         with open(path, "rb") as file:  # noqa: PTH123 - pathlib takes 6 ms to load
-            return file.read(_LARGEST_EVENT).decode("utf-8", "replace")
+            return file.read(_MAX_EVENT_BYTES).decode("utf-8", "replace")
     except OSError:
         return ""
 
 
 _REMOTE = "refs/remotes/origin/"
-_MOST_NAMED = 3
+_MAX_NAMED = 3
 
 
 def sides_of_job(git: Git, options: argparse.Namespace, job: Pipeline | None) -> Sides:
@@ -321,8 +321,8 @@ class _Search:
         ]
         if not names:
             return OnOrigin(tuple(here))
-        more = [f"{len(names) - _MOST_NAMED} more"] if len(names) > _MOST_NAMED else []
-        shown = [*(f"`{name}`" for name in names[:_MOST_NAMED]), *more]
+        more = [f"{len(names) - _MAX_NAMED} more"] if len(names) > _MAX_NAMED else []
+        shown = [*(f"`{name}`" for name in names[:_MAX_NAMED]), *more]
         listed = f"{', '.join(shown[:-1])} and {shown[-1]}" if len(shown) > 1 else shown[0]
         unseen = f"Origin also has {listed}, not held by this clone, so these could not be examined."
         return OnOrigin(tuple(here), unseen)
@@ -345,7 +345,7 @@ class _Search:
         return CannotJudge(f"{what}, and origin {self._silence}.", remedy)
 
 
-class Work(NamedTuple):
+class PreparedWork(NamedTuple):
     """An examination, how its sides were found and are named again, and what is needed to write its repair."""
 
     git: Git
@@ -392,7 +392,7 @@ def narrowed(examination: Examination, environment: str | None) -> Examination:
     return examination._replace(environments=chosen)
 
 
-def examined(options: argparse.Namespace, strategy: Strategy | None = None) -> Work:
+def examined(options: argparse.Namespace, strategy: Strategy | None = None) -> PreparedWork:
     """Resolve the sides, read both and judge.
 
     Raises:
@@ -428,4 +428,6 @@ def examined(options: argparse.Namespace, strategy: Strategy | None = None) -> W
     missing = [no_comparison(sides.target.ref)] if alone else []
     # A CI job works on what was committed, and people edit nothing there.
     missing += [] if sides.found else uncommitted_revisions(git, examination, trees)
-    return Work(git, examination._replace(unjudged=(*examination.unjudged, *missing)), trees, sides.found, sides.find)
+    return PreparedWork(
+        git, examination._replace(unjudged=(*examination.unjudged, *missing)), trees, sides.found, sides.find
+    )

@@ -38,7 +38,7 @@ _TELLING = (Deed.PUSHED, Deed.OPENED, Deed.CLOSED, Deed.COMMENTED, Deed.RECOMMEN
 
 
 @dataclass
-class Account:
+class SweptRepository:
     """What a sweep found and did in one repository.
 
     Attributes:
@@ -54,11 +54,11 @@ class Account:
     trouble: str = ""
 
 
-class Ledger:
+class SweepSummary:
     """The accounts of all repositories, written by several threads."""
 
     def __init__(self) -> None:
-        self.accounts: dict[str, Account] = defaultdict(Account)
+        self.accounts: dict[str, SweptRepository] = defaultdict(SweptRepository)
         self._lock = threading.Lock()
 
     def judged(self, name: RepositoryName, examination: Examination) -> None:
@@ -91,7 +91,7 @@ def run(options: argparse.Namespace) -> int:
     told = (settings.token, *settings.webhook_secret, *settings.report_secret)
     secrets = [secret.reveal() for secret in told]
     configure(settings.log, secrets, stream=bare(sys.stderr), level=logging.WARNING)
-    ledger = Ledger()
+    ledger = SweepSummary()
     witness = Witness(ledger.done, rehearsal=options.dry_run)
     desk = equip(settings, judged=ledger.judged, witness=witness)
     names = [str(each.name) for each in repositories_in_scope(desk.api, desk.me, desk.covers)]
@@ -109,7 +109,7 @@ def run(options: argparse.Namespace) -> int:
     return _exit_code([ledger.accounts[name] for name in names])
 
 
-def _look_at_all(desk: Desk, names: list[str], ledger: Ledger) -> None:
+def _look_at_all(desk: Desk, names: list[str], ledger: SweepSummary) -> None:
     console = Console(file=bare(sys.stderr))
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with (
@@ -127,7 +127,7 @@ def _look_at_all(desk: Desk, names: list[str], ledger: Ledger) -> None:
             progress.advance(task)
 
 
-def _table(accounts: dict[str, Account], *, rehearsal: bool) -> Table:
+def _table(accounts: dict[str, SweptRepository], *, rehearsal: bool) -> Table:
     table = Table(box=None, pad_edge=False)
     for title in ("Repository", "Deployed branches", "Other branches", "Would do" if rehearsal else "Done"):
         table.add_column(title)
@@ -137,25 +137,25 @@ def _table(accounts: dict[str, Account], *, rehearsal: bool) -> Table:
     return table
 
 
-def _targets(account: Account) -> str:
+def _targets(account: SweptRepository) -> str:
     if account.trouble:
         return f"not looked at to the end: {account.trouble}"
     told = {"ok": "one head"}
     return ", ".join(f"{name}: {told.get(verdict, verdict)}" for name, verdict in sorted(account.targets.items()))
 
 
-def _branches(account: Account) -> str:
+def _branches(account: SweptRepository) -> str:
     counted = Counter(account.branches.values())
     good = counted.pop("ok", 0)
     return ", ".join([f"{good} fine", *(f"{count} {verdict}" for verdict, count in sorted(counted.items()))])
 
 
-def _deeds(account: Account) -> str:
+def _deeds(account: SweptRepository) -> str:
     told = [f"{deed}: {account.deeds[deed]}" for deed in _TELLING if account.deeds[deed]]
     return ", ".join(told) or "nothing"
 
 
-def _summary(accounts: dict[str, Account], *, rehearsal: bool) -> str:
+def _summary(accounts: dict[str, SweptRepository], *, rehearsal: bool) -> str:
     deeds = sum(sum(account.deeds.values()) for account in accounts.values())
     forked = [name for name, account in accounts.items() if _is_torn(account)]
     broken = [name for name, account in accounts.items() if account.trouble]
@@ -169,13 +169,13 @@ def _summary(accounts: dict[str, Account], *, rehearsal: bool) -> str:
     return "\n".join(lines)
 
 
-def _exit_code(accounts: list[Account]) -> int:
+def _exit_code(accounts: list[SweptRepository]) -> int:
     if any(account.trouble for account in accounts):
         return 3
     return 1 if any(_is_torn(account) for account in accounts) else 0
 
 
-def _is_torn(account: Account) -> bool:
+def _is_torn(account: SweptRepository) -> bool:
     return any(verdict != "ok" for verdict in account.targets.values())
 
 

@@ -47,7 +47,7 @@ Watch = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
-class _Side:
+class _SourceFiles:
     """The files of one commit, or of the work tree.
 
     Attributes:
@@ -118,20 +118,20 @@ def _tell(verification: Verification, options: argparse.Namespace) -> int:
     return _EXIT_CODES[verification.verdict]
 
 
-def _side(git: Git, options: argparse.Namespace, at: str | None, folder: Path) -> _Side:
+def _side(git: Git, options: argparse.Namespace, at: str | None, folder: Path) -> _SourceFiles:
     memory = memory_for(os.path.realpath(options.repo))
     top = top_of(git) if at is None else None
     if top is not None:
         with work_tree(git) as (door, tree):
             found = _examined(door, Point("the work tree", tree), memory)
         head = git.ask("rev-parse", "--verify", "--quiet", "HEAD")
-        return _Side(("the work tree", head.out.decode("ascii").strip()), top, _facts(found), _coverage(found))
+        return _SourceFiles(("the work tree", head.out.decode("ascii").strip()), top, _facts(found), _coverage(found))
     name = at or "HEAD"
     sha = resolve(git, name)
     found = _examined(git, Point(name, sha), memory)
     folder.mkdir()
     export(git, sha, folder)
-    return _Side((name, sha), folder, _facts(found), _coverage(found))
+    return _SourceFiles((name, sha), folder, _facts(found), _coverage(found))
 
 
 def _examined(git: Git, point: Point, memory: Memory) -> Examination:
@@ -158,7 +158,7 @@ def _coverage(examination: Examination) -> str:
     return f"{coverage_line(examination)}{left}"
 
 
-def _chosen(side: _Side, environment: str | None) -> dict[str, Facts]:
+def _chosen(side: _SourceFiles, environment: str | None) -> dict[str, Facts]:
     if environment is None:
         return side.facts
     if environment not in side.facts:
@@ -174,7 +174,7 @@ def _target(facts: Facts) -> Target:
     return "heads" if len(facts.merged.heads) > 1 and not forks_of(facts) else "head"
 
 
-def _project(git: Git, side: _Side, facts: Facts, options: argparse.Namespace) -> Project:
+def _project(git: Git, side: _SourceFiles, facts: Facts, options: argparse.Namespace) -> Project:
     checkout = top_of(git)
     return Project(
         side.top,

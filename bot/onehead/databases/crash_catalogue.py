@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 
-class Trouble(StrEnum):
+class CrashKind(StrEnum):
     """What went wrong."""
 
     # Alembic says so.
@@ -54,8 +54,8 @@ class Trouble(StrEnum):
     STATEMENT_FAILED = "statement-failed"
 
 
-_TEXTS: Mapping[Trouble, str] = {
-    Trouble.MULTIPLE_HEADS: """
+_TEXTS: Mapping[CrashKind, str] = {
+    CrashKind.MULTIPLE_HEADS: """
         Multiple head revisions are present for given argument '{argument}'; please specify a specific target \
 revision, '<branchname>@{argument2}' to narrow to a specific head, or 'heads' for all heads
         Multiple heads are present for given argument '{argument}'; {names}
@@ -67,30 +67,30 @@ alembic merge.
         Only a single head is supported. The script directory has multiple heads{any}
         Version table '{argument}' has more than one head present; please use get_current_heads()
     """,
-    Trouble.CANNOT_LOCATE: """
+    CrashKind.CANNOT_LOCATE: """
         Can't locate revision identified by '{subject}'
         No such revision '{subject}'
         No such revision or branch '{subject}'
         No such revision or branch '{subject}'; please ensure at least four characters are present for partial \
 revision identifier matches
     """,
-    Trouble.AMBIGUOUS_ID: """
+    CrashKind.AMBIGUOUS_ID: """
         Multiple revisions start with '{subject}': {names}...
     """,
-    Trouble.NO_SUCH_BRANCH: """
+    CrashKind.NO_SUCH_BRANCH: """
         No such branch: '{subject}'
         Revision {argument} is not a member of branch '{subject}'
     """,
-    Trouble.OVERLAPS: """
+    CrashKind.OVERLAPS: """
         Requested revision {subject} overlaps with other requested revisions {names}
     """,
-    Trouble.MISSING_PARENT: """
+    CrashKind.MISSING_PARENT: """
         Revision {subject} referenced from {any} is not present
     """,
-    Trouble.DUPLICATE_ID: """
+    CrashKind.DUPLICATE_ID: """
         Revision {subject} is present more than once
     """,
-    Trouble.CYCLE: """
+    CrashKind.CYCLE: """
         Cycle is detected in revisions ({names})
         Dependency cycle is detected in revisions ({names})
         Self-loop is detected in revisions ({names})
@@ -98,24 +98,24 @@ revision identifier matches
         Dependency resolution failed; broken map
         Dependency resolution failed; iteration can't proceed
     """,
-    Trouble.LABEL_CLASH: """
+    CrashKind.LABEL_CLASH: """
         Branch name '{argument}' in revision {subject} already used by revision {names}
     """,
-    Trouble.ILLEGAL_ID: """
+    CrashKind.ILLEGAL_ID: """
         Character(s) '{any}' not allowed in revision identifier '{subject}'
     """,
-    Trouble.NO_ID_IN_FILE: """
+    CrashKind.NO_ID_IN_FILE: """
         Could not determine revision id from filename {path}. Be sure the 'revision' variable is declared inside \
 the script (please see 'Upgrading from Alembic 0.1 to 0.2' in the documentation).
     """,
-    Trouble.LOADED_TWICE: """
+    CrashKind.LOADED_TWICE: """
         File {path} loaded twice! ignoring. Please ensure version_locations is unique.
     """,
-    Trouble.NO_SCRIPTS: """
+    CrashKind.NO_SCRIPTS: """
         Path doesn't exist: {path}. Please use the 'init' command to create a new scripts folder.
         Can't find Python file {path}
     """,
-    Trouble.NO_CONFIGURATION: """
+    CrashKind.NO_CONFIGURATION: """
         No config file {path} found, or file has no '[{argument}]' section
         No 'script_location' key found in configuration.
         Incorrect TOML format
@@ -131,14 +131,14 @@ the script (please see 'Upgrading from Alembic 0.1 to 0.2' in the documentation)
         SQLAlchemy {argument} or greater is required.
         SQLAlchemy {argument} required
     """,
-    Trouble.NOT_UP_TO_DATE: """
+    CrashKind.NOT_UP_TO_DATE: """
         Target database is not up to date.
         Database is not on all head revisions
     """,
-    Trouble.MODELS_DIFFER: """
+    CrashKind.MODELS_DIFFER: """
         New upgrade operations detected: {any}
     """,
-    Trouble.NOT_ON_ONE_LINE: """
+    CrashKind.NOT_ON_ONE_LINE: """
         Requested range {argument}:{argument2} does not refer to ancestor/descendant revisions along the same branch
         Destination {subject} is not a valid upgrade target from current head(s)
         Destination {subject} is not a valid downgrade target from current head(s)
@@ -154,15 +154,15 @@ the script (please see 'Upgrading from Alembic 0.1 to 0.2' in the documentation)
         No revision files indicated by symbol '{argument}'
         No current revisions
     """,
-    Trouble.ROW_CHANGED: """
+    CrashKind.ROW_CHANGED: """
         Online migration expected to match one row when deleting '{subject}' in '{argument}'; {argument2} found
         Online migration expected to match one row when updating '{subject}' to '{names}' in '{argument}'; {argument2} \
 found
     """,
-    Trouble.ROW_IS_NO_TEXT: """
+    CrashKind.ROW_IS_NO_TEXT: """
         revision identifier {path} is not a string; ensure database driver settings are correct
     """,
-    Trouble.WRONG_OPERATION: """
+    CrashKind.WRONG_OPERATION: """
         No such constraint: '{subject}'
         No such index: '{subject}'
         Constraint must have a name
@@ -190,15 +190,15 @@ SQLite migrations using a copy-and-move strategy.
         Migration "{any}" has left an uncommitted transaction opened; {any2}
         Cannot call run_async with a sync engine
     """,
-    Trouble.WRONG_SIGNATURE: """
+    CrashKind.WRONG_SIGNATURE: """
         {argument}() got an unexpected keyword argument {any}
         {argument}() takes {any}
         {argument}() missing {any}
     """,
-    Trouble.BROKEN_FILE: """
+    CrashKind.BROKEN_FILE: """
         module '{subject}' has no attribute 'down_revision'
     """,
-    Trouble.WRONG_CALL: """
+    CrashKind.WRONG_CALL: """
         Range revision not allowed
         downgrade with --sql requires <fromrev>:<torev>
         History range requires [start]:[end], [start]:, or :[end]
@@ -214,7 +214,7 @@ SQLite migrations using a copy-and-move strategy.
         only one ini file may be indicated
         {any} is not in the same subtree as {any2}
     """,
-    Trouble.NEW_REVISION: """
+    CrashKind.NEW_REVISION: """
         Directory {any} already exists and is not empty
         No such template {any}
         Using --sql with --autogenerate does not make any sense
@@ -256,7 +256,7 @@ _STARTS = re.compile(r"Requested\s*revision|Online\s*migration|(?:Dependency\s*)
 _MAX_TEXT = 2500
 """Characters of one text; what is longer than the longest of them ends in a list that need not be read to its end."""
 
-_ANYWHERE = {Trouble.OVERLAPS, Trouble.ROW_CHANGED, Trouble.CYCLE}
+_ANYWHERE = {CrashKind.OVERLAPS, CrashKind.ROW_CHANGED, CrashKind.CYCLE}
 """Texts that nothing but Alembic says, so that they need no frame; they have to be there in full."""
 
 _FIELDS = {
@@ -279,7 +279,7 @@ class Said(NamedTuple):
         lines: how many further lines a terminal had broken it into.
     """
 
-    trouble: Trouble
+    trouble: CrashKind
     subject: str = ""
     names: tuple[str, ...] = ()
     argument: str = ""
@@ -308,9 +308,9 @@ def said(text: str, more: tuple[str, ...] = (), *, is_framed: bool = True) -> Sa
         text += line
         match = _UNMISTAKABLE.search(text)
         if match is not None and match["heads"]:
-            return Said(Trouble.MULTIPLE_HEADS, argument=match["argument"])
+            return Said(CrashKind.MULTIPLE_HEADS, argument=match["argument"])
         if match is not None:
-            return Said(Trouble.CANNOT_LOCATE, match["located"])
+            return Said(CrashKind.CANNOT_LOCATE, match["located"])
     return None
 
 
@@ -325,7 +325,7 @@ def _whole(text: str, *, is_framed: bool) -> Said | None:
     return None
 
 
-def _patterns() -> Iterator[tuple[Trouble, re.Pattern[str]]]:
+def _patterns() -> Iterator[tuple[CrashKind, re.Pattern[str]]]:
     for trouble, texts in _TEXTS.items():
         for text in texts.strip().split("\n"):
             yield trouble, re.compile(_pattern(text.strip()) + r"""[\s'"`*.)\]}]*$""")
@@ -347,7 +347,7 @@ def _pattern(text: str) -> str:
     return "".join(parts)
 
 
-def _by_first_letter() -> dict[str, tuple[tuple[Trouble, re.Pattern[str]], ...]]:
+def _by_first_letter() -> dict[str, tuple[tuple[CrashKind, re.Pattern[str]], ...]]:
     """The patterns by the letter that they begin with: a log may hold many lines, and the catalogue many texts."""
     letters = {pattern.pattern[:1] for _, pattern in _PATTERNS} - {"(", "\\"}
     return {

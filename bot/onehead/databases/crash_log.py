@@ -10,13 +10,13 @@ import re
 from collections.abc import Collection, Mapping
 from typing import Literal, NamedTuple
 
-from onehead.databases.crash_catalogue import TELLING, Said, Trouble, said
-from onehead.databases.crash_messages import Message, Place, Step, is_of_alembic, lines_of, messages_in
+from onehead.databases.crash_catalogue import TELLING, CrashKind, Said, said
+from onehead.databases.crash_messages import BegunMigration, Message, TraceFrame, is_of_alembic, lines_of, messages_in
 
 Dialect = Literal["postgresql", "sqlite", "mysql", "mssql", ""]
 
 
-class Refused(NamedTuple):
+class StatementProblem(NamedTuple):
     """What is wrong with a statement.
 
     Attributes:
@@ -27,7 +27,7 @@ class Refused(NamedTuple):
         of: the table or type it belongs to; empty where the text does not say.
     """
 
-    trouble: Trouble
+    trouble: CrashKind
     kind: str = ""
     name: str = ""
     of: str = ""
@@ -42,117 +42,129 @@ _KINDS = (
     "view|sequence|schema|policy|rule|role|extension|domain|collation|publication|statistics object|enum label|database"
 )
 
-_TEXTS: tuple[tuple[Trouble, str, str], ...] = (
+_TEXTS: tuple[tuple[CrashKind, str, str], ...] = (
     # PostgreSQL
     (
-        Trouble.ALREADY_THERE,
+        CrashKind.ALREADY_THERE,
         "",
         rf"(?P<kind>{_KINDS}) {_QUOTED}(?:{_BELONGS})? already exists(?! *, *skipping)",
     ),
     (
-        Trouble.NOT_THERE,
+        CrashKind.NOT_THERE,
         "",
         (
             rf"(?P<kind>{_KINDS}) {_QUOTED}(?:{_BELONGS}| referenced in foreign key constraint)? does not exist"
             r"(?! *, *skipping)"
         ),
     ),
-    (Trouble.NOT_THERE, "column", r"column (?P<of>[^\s\".]{1,100})\.(?P<name>[^\s\"]{1,200}) does not exist"),
-    (Trouble.NOT_THERE, "function", r"(?:function|procedure) (?P<name>[^\s(]{1,200})\([^\n]{0,300}?\) does not exist"),
-    (Trouble.NOT_THERE, "enum label", rf"{_QUOTED} is not an existing enum label"),
-    (Trouble.NOT_THERE, "enum label", r'invalid input value for enum (?P<of>[^\s:]{1,200}): "(?P<name>[^"\n]{1,200})"'),
-    (Trouble.ALREADY_THERE, "primary key", r'multiple primary keys for table "(?P<of>[^"\n]{1,200})" are not allowed'),
-    (Trouble.NEW_ENUM_VALUE, "enum label", rf"unsafe use of new value {_NAME} of enum type {_OF}"),
+    (CrashKind.NOT_THERE, "column", r"column (?P<of>[^\s\".]{1,100})\.(?P<name>[^\s\"]{1,200}) does not exist"),
     (
-        Trouble.AT_THE_SAME_TIME,
+        CrashKind.NOT_THERE,
+        "function",
+        r"(?:function|procedure) (?P<name>[^\s(]{1,200})\([^\n]{0,300}?\) does not exist",
+    ),
+    (CrashKind.NOT_THERE, "enum label", rf"{_QUOTED} is not an existing enum label"),
+    (
+        CrashKind.NOT_THERE,
+        "enum label",
+        r'invalid input value for enum (?P<of>[^\s:]{1,200}): "(?P<name>[^"\n]{1,200})"',
+    ),
+    (
+        CrashKind.ALREADY_THERE,
+        "primary key",
+        r'multiple primary keys for table "(?P<of>[^"\n]{1,200})" are not allowed',
+    ),
+    (CrashKind.NEW_ENUM_VALUE, "enum label", rf"unsafe use of new value {_NAME} of enum type {_OF}"),
+    (
+        CrashKind.AT_THE_SAME_TIME,
         "object",
         r'violates unique constraint "pg_\w{1,100}_index"|tuple concurrently (?:updated|deleted)',
     ),
-    (Trouble.AT_THE_SAME_TIME, "row", r'violates unique constraint "alembic_version_pkc"'),
+    (CrashKind.AT_THE_SAME_TIME, "row", r'violates unique constraint "alembic_version_pkc"'),
     (
-        Trouble.VALUE_TOO_LONG,
+        CrashKind.VALUE_TOO_LONG,
         "",
         r"value too long for type character varying\(\d{1,9}\)",
     ),
     # SQLite
-    (Trouble.ALREADY_THERE, "", rf"(?P<kind>table|index|view|trigger) {_NAME} already exists"),
-    (Trouble.ALREADY_THERE, "", rf"there is already an? (?P<kind>table|index) named {_NAME}"),
-    (Trouble.ALREADY_THERE, "object", rf"there is already another table or index with this name: {_NAME}"),
-    (Trouble.ALREADY_THERE, "column", rf"duplicate column name: {_NAME}"),
-    (Trouble.NOT_THERE, "column", r'no such column: "?(?P<of>[^\s".]{1,100})\.(?P<name>[^\s"]{1,200})'),
-    (Trouble.NOT_THERE, "", rf"no such (?P<kind>table|index|view|trigger|column): {_NAME}"),
-    (Trouble.NOT_THERE, "column", rf"table {_OF} has no column named {_NAME}"),
-    (Trouble.LOCKED, "", r"database (?:table )?is locked"),
+    (CrashKind.ALREADY_THERE, "", rf"(?P<kind>table|index|view|trigger) {_NAME} already exists"),
+    (CrashKind.ALREADY_THERE, "", rf"there is already an? (?P<kind>table|index) named {_NAME}"),
+    (CrashKind.ALREADY_THERE, "object", rf"there is already another table or index with this name: {_NAME}"),
+    (CrashKind.ALREADY_THERE, "column", rf"duplicate column name: {_NAME}"),
+    (CrashKind.NOT_THERE, "column", r'no such column: "?(?P<of>[^\s".]{1,100})\.(?P<name>[^\s"]{1,200})'),
+    (CrashKind.NOT_THERE, "", rf"no such (?P<kind>table|index|view|trigger|column): {_NAME}"),
+    (CrashKind.NOT_THERE, "column", rf"table {_OF} has no column named {_NAME}"),
+    (CrashKind.LOCKED, "", r"database (?:table )?is locked"),
     # MySQL and MariaDB
-    (Trouble.ALREADY_THERE, "", rf"(?P<kind>Table|Trigger) {_NAME} already exists"),
-    (Trouble.ALREADY_THERE, "", rf"(?P<kind>PROCEDURE|FUNCTION) {_NAME} already exists"),
-    (Trouble.ALREADY_THERE, "column", rf"Duplicate column name {_NAME}"),
-    (Trouble.ALREADY_THERE, "index", rf"Duplicate key name {_NAME}"),
-    (Trouble.ALREADY_THERE, "constraint", rf"Duplicate (?:foreign key|check|CHECK) constraint name {_NAME}"),
-    (Trouble.ALREADY_THERE, "primary key", r"Multiple primary key defined"),
-    (Trouble.ALREADY_THERE, "constraint", rf"Can't create table {_OF} \(errno: 121 "),
-    (Trouble.ALREADY_THERE, "database", rf"Can't create database {_NAME}; database exists"),
-    (Trouble.NOT_THERE, "", rf"Unknown (?P<kind>table|VIEW|SEQUENCE):? {_NAME}"),
-    (Trouble.NOT_THERE, "", rf"(?P<kind>Table) {_NAME} doesn't exist"),
+    (CrashKind.ALREADY_THERE, "", rf"(?P<kind>Table|Trigger) {_NAME} already exists"),
+    (CrashKind.ALREADY_THERE, "", rf"(?P<kind>PROCEDURE|FUNCTION) {_NAME} already exists"),
+    (CrashKind.ALREADY_THERE, "column", rf"Duplicate column name {_NAME}"),
+    (CrashKind.ALREADY_THERE, "index", rf"Duplicate key name {_NAME}"),
+    (CrashKind.ALREADY_THERE, "constraint", rf"Duplicate (?:foreign key|check|CHECK) constraint name {_NAME}"),
+    (CrashKind.ALREADY_THERE, "primary key", r"Multiple primary key defined"),
+    (CrashKind.ALREADY_THERE, "constraint", rf"Can't create table {_OF} \(errno: 121 "),
+    (CrashKind.ALREADY_THERE, "database", rf"Can't create database {_NAME}; database exists"),
+    (CrashKind.NOT_THERE, "", rf"Unknown (?P<kind>table|VIEW|SEQUENCE):? {_NAME}"),
+    (CrashKind.NOT_THERE, "", rf"(?P<kind>Table) {_NAME} doesn't exist"),
     # Where MySQL knows only the part of the statement, it names that: 'field list', 'where clause', 'SELECT'.
     (
-        Trouble.NOT_THERE,
+        CrashKind.NOT_THERE,
         "column",
         rf"Unknown column {_NAME} in '(?:[A-Z ]+|[a-z ]+ (?:list|clause|statement|function)|(?P<of>[^'\n]{{1,200}}))'",
     ),
-    (Trouble.NOT_THERE, "column", rf"Key column {_NAME} doesn't exist in table"),
-    (Trouble.NOT_THERE, "index", rf"Key {_NAME} doesn't exist in table {_OF}"),
+    (CrashKind.NOT_THERE, "column", rf"Key column {_NAME} doesn't exist in table"),
+    (CrashKind.NOT_THERE, "index", rf"Key {_NAME} doesn't exist in table {_OF}"),
     (
-        Trouble.NOT_THERE,
+        CrashKind.NOT_THERE,
         "",
         rf"Can't DROP (?P<kind>INDEX|COLUMN|CONSTRAINT|FOREIGN KEY|PARTITION) {_NAME}; check that it exists",
     ),
-    (Trouble.NOT_THERE, "object", rf"Can't DROP {_NAME}; check that column/key exists"),
+    (CrashKind.NOT_THERE, "object", rf"Can't DROP {_NAME}; check that column/key exists"),
     (
-        Trouble.NOT_THERE,
+        CrashKind.NOT_THERE,
         "constraint",
         rf"(?:Check constraint|Constraint) {_NAME} (?:is not found in the table|does not)",
     ),
-    (Trouble.NOT_THERE, "trigger", r"Trigger does not exist"),
-    (Trouble.NOT_THERE, "", rf"(?P<kind>PROCEDURE|FUNCTION) {_NAME} does not exist"),
-    (Trouble.VALUE_TOO_LONG, "", r"Data too long for column '(?P<name>[^'\n]{1,200})'"),
-    (Trouble.LOCKED, "", r"Lock wait timeout exceeded|Deadlock found when trying to get lock"),
+    (CrashKind.NOT_THERE, "trigger", r"Trigger does not exist"),
+    (CrashKind.NOT_THERE, "", rf"(?P<kind>PROCEDURE|FUNCTION) {_NAME} does not exist"),
+    (CrashKind.VALUE_TOO_LONG, "", r"Data too long for column '(?P<name>[^'\n]{1,200})'"),
+    (CrashKind.LOCKED, "", r"Lock wait timeout exceeded|Deadlock found when trying to get lock"),
     # SQL Server
-    (Trouble.ALREADY_THERE, "object", rf"There is already an object named {_NAME} in the database"),
+    (CrashKind.ALREADY_THERE, "object", rf"There is already an object named {_NAME} in the database"),
     (
-        Trouble.ALREADY_THERE,
+        CrashKind.ALREADY_THERE,
         "column",
         rf"Column names in each table must be unique\. Column name {_NAME} in table {_OF} is specified more than once",
     ),
     (
-        Trouble.ALREADY_THERE,
+        CrashKind.ALREADY_THERE,
         "index",
         rf"an index or statistics with name {_NAME} already exists on table {_OF}",
     ),
-    (Trouble.ALREADY_THERE, "primary key", rf"Table {_OF} already has a primary key defined on it"),
-    (Trouble.NOT_THERE, "object", rf"Invalid object name {_NAME}"),
-    (Trouble.NOT_THERE, "column", rf"Invalid column name {_NAME}"),
+    (CrashKind.ALREADY_THERE, "primary key", rf"Table {_OF} already has a primary key defined on it"),
+    (CrashKind.NOT_THERE, "object", rf"Invalid object name {_NAME}"),
+    (CrashKind.NOT_THERE, "column", rf"Invalid column name {_NAME}"),
     (
-        Trouble.NOT_THERE,
+        CrashKind.NOT_THERE,
         "",
         rf"Cannot drop the (?P<kind>[a-z]{{1,20}}) {_NAME}, because it does not exist",
     ),
     (
-        Trouble.NOT_THERE,
+        CrashKind.NOT_THERE,
         "column",
         rf"ALTER TABLE (?:DROP|ALTER) COLUMN failed because column {_NAME} does not exist in table {_OF}",
     ),
-    (Trouble.NOT_THERE, "object", rf"Cannot find the object {_NAME} because it does not exist"),
-    (Trouble.NOT_THERE, "constraint", rf"{_NAME} is not a constraint"),
+    (CrashKind.NOT_THERE, "object", rf"Cannot find the object {_NAME} because it does not exist"),
+    (CrashKind.NOT_THERE, "constraint", rf"{_NAME} is not a constraint"),
     (
-        Trouble.VALUE_TOO_LONG,
+        CrashKind.VALUE_TOO_LONG,
         "",
         r"String or binary data would be truncated(?:[^\n]{0,300}?, column '(?P<name>[^'\n]{1,200})')?",
     ),
-    (Trouble.LOCKED, "", r"was deadlocked on lock resources|Lock request time out period exceeded"),
+    (CrashKind.LOCKED, "", r"was deadlocked on lock resources|Lock request time out period exceeded"),
     # PostgreSQL again
     (
-        Trouble.LOCKED,
+        CrashKind.LOCKED,
         "",
         r"deadlock detected|canceling statement due to (?:lock|statement) timeout|could not obtain lock on",
     ),
@@ -198,7 +210,7 @@ def dialect_of(name: str, text: str) -> Dialect:
     return "" if match is None else _DIALECTS[match["driver"]]
 
 
-def refused(text: str, sql: str = "") -> Refused | None:
+def refused(text: str, sql: str = "") -> StatementProblem | None:
     """What the text of a database's error says; `None` where it is none of these texts.
 
     Args:
@@ -217,42 +229,46 @@ def refused(text: str, sql: str = "") -> Refused | None:
         named = match.groupdict()
         word = (named.get("kind") or kind).lower()
         thing, owner = named.get("name") or "", named.get("of") or ""
-        return _versioned(Refused(trouble, _WORDS.get(word, word), _local(thing), _local(owner)), thing, sql)
+        return _versioned(StatementProblem(trouble, _WORDS.get(word, word), _local(thing), _local(owner)), thing, sql)
     return None
 
 
-_BY_CLASS: Mapping[str, tuple[Trouble, str]] = {
-    "DuplicateTable": (Trouble.ALREADY_THERE, "relation"),
-    "DuplicateColumn": (Trouble.ALREADY_THERE, "column"),
-    "DuplicateObject": (Trouble.ALREADY_THERE, "object"),
-    "DuplicateSchema": (Trouble.ALREADY_THERE, "schema"),
-    "DuplicateFunction": (Trouble.ALREADY_THERE, "function"),
-    "UndefinedTable": (Trouble.NOT_THERE, "relation"),
-    "UndefinedColumn": (Trouble.NOT_THERE, "column"),
-    "UndefinedObject": (Trouble.NOT_THERE, "object"),
-    "UndefinedFunction": (Trouble.NOT_THERE, "function"),
-    "StringDataRightTruncation": (Trouble.VALUE_TOO_LONG, ""),
-    "LockNotAvailable": (Trouble.LOCKED, ""),
-    "DeadlockDetected": (Trouble.LOCKED, ""),
+_BY_CLASS: Mapping[str, tuple[CrashKind, str]] = {
+    "DuplicateTable": (CrashKind.ALREADY_THERE, "relation"),
+    "DuplicateColumn": (CrashKind.ALREADY_THERE, "column"),
+    "DuplicateObject": (CrashKind.ALREADY_THERE, "object"),
+    "DuplicateSchema": (CrashKind.ALREADY_THERE, "schema"),
+    "DuplicateFunction": (CrashKind.ALREADY_THERE, "function"),
+    "UndefinedTable": (CrashKind.NOT_THERE, "relation"),
+    "UndefinedColumn": (CrashKind.NOT_THERE, "column"),
+    "UndefinedObject": (CrashKind.NOT_THERE, "object"),
+    "UndefinedFunction": (CrashKind.NOT_THERE, "function"),
+    "StringDataRightTruncation": (CrashKind.VALUE_TOO_LONG, ""),
+    "LockNotAvailable": (CrashKind.LOCKED, ""),
+    "DeadlockDetected": (CrashKind.LOCKED, ""),
 }
 _CLASS = re.compile(rf"\b(?P<name>{'|'.join(_BY_CLASS)})(?:Error)?\b")
 _IN_QUOTES = re.compile(r"[«»„“\"'](?:\s|\xa0)?(?P<name>[^«»„“”\"'\n]{1,200}?)(?:\s|\xa0)?[»«“”\"']")
 
 
-def by_class(text: str, name: str, sql: str = "") -> Refused | None:
+def by_class(text: str, name: str, sql: str = "") -> StatementProblem | None:
     """What PostgreSQL says in another language than English: the class of the exception is the same in each."""
     match = _CLASS.search(name) or _CLASS.search(text[:200])
     if match is None:
         return None
     trouble, kind = _BY_CLASS[match["name"]]
     named = _IN_QUOTES.search(text, match.end() if match.string is text else 0)
-    return _versioned(Refused(trouble, kind, _local(named["name"]) if named and kind else ""), "", sql)
+    return _versioned(StatementProblem(trouble, kind, _local(named["name"]) if named and kind else ""), "", sql)
 
 
-def _versioned(found: Refused, column: str, sql: str) -> Refused:
+def _versioned(found: StatementProblem, column: str, sql: str) -> StatementProblem:
     """The same; a value that is too long for the version table is an id."""
-    is_too_long = found.trouble == Trouble.VALUE_TOO_LONG
-    return Refused(Trouble.ID_TOO_LONG) if is_too_long and (column == "version_num" or "version_num" in sql) else found
+    is_too_long = found.trouble == CrashKind.VALUE_TOO_LONG
+    return (
+        StatementProblem(CrashKind.ID_TOO_LONG)
+        if is_too_long and (column == "version_num" or "version_num" in sql)
+        else found
+    )
 
 
 def _local(name: str) -> str:
@@ -285,14 +301,14 @@ class Crash(NamedTuple):
             it counts only if `subject` is a revision of this repository.
     """
 
-    trouble: Trouble
+    trouble: CrashKind
     subject: str = ""
     line: str = ""
     names: tuple[str, ...] = ()
     argument: str = ""
     kind: str = ""
     of: str = ""
-    step: Step | None = None
+    step: BegunMigration | None = None
     file: tuple[str, int] = ("", 0)
     dialect: Dialect = ""
     is_migrating: bool = True
@@ -314,7 +330,7 @@ class Foreign(NamedTuple):
     number: int = 0
 
 
-class Reading(NamedTuple):
+class CrashReport(NamedTuple):
     """What a log says.
 
     Attributes:
@@ -327,14 +343,14 @@ class Reading(NamedTuple):
     left_out: int = 0
     foreign: Foreign | None = None
 
-    def believed(self, known: Collection[str]) -> Reading:
+    def believed(self, known: Collection[str]) -> CrashReport:
         """The same with only what is certain: of complaints without a frame, those about a revision that is known."""
         kept = tuple(crash for crash in self.crashes if crash.is_framed or crash.subject in known)
         dropped = [crash for crash in self.crashes if crash not in kept]
-        return Reading(kept, self.left_out, Foreign(dropped[-1].line) if dropped else self.foreign)
+        return CrashReport(kept, self.left_out, Foreign(dropped[-1].line) if dropped else self.foreign)
 
 
-def read_log(text: str) -> Reading:
+def read_log(text: str) -> CrashReport:
     """Every complaint of a log, each once."""
     found: dict[tuple[object, ...], Crash] = {}
     foreign: Foreign | None = None
@@ -349,20 +365,20 @@ def read_log(text: str) -> Reading:
         first = found.pop(key, crash)
         found[key] = crash._replace(line=first.line) if first.is_framed or not crash.is_framed else crash
     crashes = _without_echoes(list(found.values()))
-    return Reading(tuple(crashes[-MAX_CRASHES:]), max(0, len(crashes) - MAX_CRASHES), foreign)
+    return CrashReport(tuple(crashes[-MAX_CRASHES:]), max(0, len(crashes) - MAX_CRASHES), foreign)
 
 
 def _without_echoes(crashes: list[Crash]) -> list[Crash]:
     """Without what only repeats another complaint in fewer words."""
-    located = {crash.subject for crash in crashes if crash.trouble in (Trouble.CANNOT_LOCATE, Trouble.AMBIGUOUS_ID)}
-    warned = {crash.subject for crash in crashes if crash.trouble == Trouble.MISSING_PARENT and crash.is_framed}
-    heads = any(crash.trouble == Trouble.MULTIPLE_HEADS and crash.argument for crash in crashes)
+    located = {crash.subject for crash in crashes if crash.trouble in (CrashKind.CANNOT_LOCATE, CrashKind.AMBIGUOUS_ID)}
+    warned = {crash.subject for crash in crashes if crash.trouble == CrashKind.MISSING_PARENT and crash.is_framed}
+    heads = any(crash.trouble == CrashKind.MULTIPLE_HEADS and crash.argument for crash in crashes)
     return [
         crash
         for crash in crashes
         if not (
-            (crash.trouble == Trouble.MISSING_PARENT and not crash.is_framed and crash.subject in located | warned)
-            or (crash.trouble == Trouble.MULTIPLE_HEADS and not crash.argument and heads)
+            (crash.trouble == CrashKind.MISSING_PARENT and not crash.is_framed and crash.subject in located | warned)
+            or (crash.trouble == CrashKind.MULTIPLE_HEADS and not crash.argument and heads)
         )
     ]
 
@@ -402,7 +418,7 @@ def _raised(message: Message) -> Crash | None:
         return _key_error(message, innermost)
     if innermost is not None and is_of_alembic(innermost):
         found = said(message.text, message.more)
-        if found is not None and found.trouble != Trouble.WRONG_SIGNATURE:
+        if found is not None and found.trouble != CrashKind.WRONG_SIGNATURE:
             return _from(found, message)
         if found is not None and innermost.path.replace("\\", "/").endswith("runtime/migration.py"):
             return _from(found, message)
@@ -425,7 +441,7 @@ def _of_unmistakable(message: Message) -> Crash | None:
 _KEY = re.compile(r"""(?P<quote>['"]?)(?P<key>[^'"\n]{0,200})(?P=quote)[\s'"}\])]*$""")
 
 
-def _key_error(message: Message, innermost: Place | None) -> Crash | None:
+def _key_error(message: Message, innermost: TraceFrame | None) -> Crash | None:
     match = _KEY.match(message.text.strip())
     for line in message.more if innermost is None or is_of_alembic(innermost) else ():
         if match is None and message.text.startswith(("'", '"')):
@@ -436,14 +452,14 @@ def _key_error(message: Message, innermost: Place | None) -> Crash | None:
     if innermost is None:
         if not key or " " in key:
             return None
-        return Crash(Trouble.MISSING_PARENT, key, message.line[:_MAX_QUOTED], step=message.step, is_framed=False)
+        return Crash(CrashKind.MISSING_PARENT, key, message.line[:_MAX_QUOTED], step=message.step, is_framed=False)
     if is_of_alembic(innermost, "script/revision.py"):
         # Where a row is looked up, the KeyError is caught: it is the first half of "Can't locate".
-        trouble = Trouble.CANNOT_LOCATE if innermost.function == "_revision_for_ident" else Trouble.MISSING_PARENT
+        trouble = CrashKind.CANNOT_LOCATE if innermost.function == "_revision_for_ident" else CrashKind.MISSING_PARENT
         return Crash(trouble, key, message.line[:_MAX_QUOTED], step=message.step)
     if is_of_alembic(innermost, "operations/batch.py"):
         return Crash(
-            Trouble.NOT_THERE, key, message.line[:_MAX_QUOTED], kind="column", step=message.step, file=_file(message)
+            CrashKind.NOT_THERE, key, message.line[:_MAX_QUOTED], kind="column", step=message.step, file=_file(message)
         )
     return _of_a_revision_file(message)
 
@@ -462,7 +478,7 @@ def _of_a_revision_file(message: Message) -> Crash | None:
         is_of_alembic(each, "script/base.py") and each.function in ("_load_revisions", "_from_path", "_from_filename")
         for each in places[:at]
     )
-    trouble = Trouble.BROKEN_FILE if is_loading else Trouble.MIGRATION_CODE
+    trouble = CrashKind.BROKEN_FILE if is_loading else CrashKind.MIGRATION_CODE
     return Crash(
         trouble,
         line=message.line[:_MAX_QUOTED],
@@ -472,7 +488,7 @@ def _of_a_revision_file(message: Message) -> Crash | None:
     )
 
 
-def _is_revision_file(places: tuple[Place, ...], at: int) -> bool:
+def _is_revision_file(places: tuple[TraceFrame, ...], at: int) -> bool:
     """Whether a frame is a migration's: Alembic called it, or it lies in a folder of versions."""
     place = places[at]
     if is_of_alembic(place) or not place.path.endswith(".py") or place.path.endswith("env.py"):
@@ -504,7 +520,7 @@ def _of_a_database(message: Message) -> Crash | None:
         if step is None and not file[0]:
             return None
         argument = message.text[:_MAX_QUOTED]
-        return Crash(Trouble.STATEMENT_FAILED, line=line, argument=argument, step=step, file=file, dialect=dialect)
+        return Crash(CrashKind.STATEMENT_FAILED, line=line, argument=argument, step=step, file=file, dialect=dialect)
     if message.frame == "server" and not is_migrating:
         return None
     return Crash(
@@ -520,13 +536,13 @@ def _of_a_database(message: Message) -> Crash | None:
     )
 
 
-_ONLY_OF_MIGRATIONS = (Trouble.ALREADY_THERE, Trouble.NEW_ENUM_VALUE, Trouble.ID_TOO_LONG)
+_ONLY_OF_MIGRATIONS = (CrashKind.ALREADY_THERE, CrashKind.NEW_ENUM_VALUE, CrashKind.ID_TOO_LONG)
 """What only a statement that changes a schema, or Alembic itself, runs into."""
 
 _DDL = re.compile(r"^\s*(?:CREATE|ALTER|DROP|COMMENT ON)\b|Can't DROP|Cannot drop the|\bversion_num\b", re.IGNORECASE)
 
 
-def _migrates(place: Place) -> bool:
+def _migrates(place: TraceFrame) -> bool:
     return is_of_alembic(place) and place.function in ("run_migrations", "_exec", "execute", "invoke", "update_to_step")
 
 
@@ -538,13 +554,13 @@ def _file(message: Message) -> tuple[str, int]:
     return "", 0
 
 
-def _own(message: Message) -> Place:
+def _own(message: Message) -> TraceFrame:
     """Where an error came from: the project's own innermost frame."""
-    return next((each for each in reversed(message.places) if _is_own(each)), Place("", 0, ""))
+    return next((each for each in reversed(message.places) if _is_own(each)), TraceFrame("", 0, ""))
 
 
 _LIBRARY = re.compile(r"site-packages|dist-packages|[/\\]lib[/\\]python\d|^<")
 
 
-def _is_own(place: Place) -> bool:
+def _is_own(place: TraceFrame) -> bool:
     return _LIBRARY.search(place.path) is None

@@ -258,7 +258,7 @@ def _shape(prefix: str) -> str:
 Frame = Literal["alembic", "exception", "warning", "server", "text"]
 
 
-class Place(NamedTuple):
+class TraceFrame(NamedTuple):
     """One frame of a traceback: file, line (0 where it is not known) and function."""
 
     path: str
@@ -266,7 +266,7 @@ class Place(NamedTuple):
     function: str
 
 
-class Step(NamedTuple):
+class BegunMigration(NamedTuple):
     """A migration that Alembic began: what it is called, from which revisions, to which."""
 
     verb: str
@@ -298,8 +298,8 @@ class Message(NamedTuple):
     text: str
     line: str
     name: str = ""
-    places: tuple[Place, ...] = ()
-    step: Step | None = None
+    places: tuple[TraceFrame, ...] = ()
+    step: BegunMigration | None = None
     sql: str = ""
     more: tuple[str, ...] = ()
 
@@ -317,7 +317,7 @@ _PLACE = re.compile(
     r"|\s*(?P<path2>\S{1,500}\.py):(?P<line2>\d{1,7}):? in (?P<function2>[\w.<>]{1,200})"  # rich, pytest
 )
 _MAP_CODE = re.compile(r"\s*(?:down_revision = map_\[downrev\]|map_\[dep\] for dep in )")
-_MAP = Place("alembic/script/revision.py", 0, "_revision_map")
+_MAP = TraceFrame("alembic/script/revision.py", 0, "_revision_map")
 _CHAINED = re.compile(r"\s*(?:During handling of the above exception|The above exception was the direct cause)")
 _STEP = re.compile(
     r"Running (?P<verb>upgrade|downgrade|stamp_revision) (?P<origin>[^>\n]{0,300}?) ?-> (?P<revision>[^,\s]{0,200})"
@@ -357,10 +357,10 @@ def messages_in(lines: Sequence[Line], telling: re.Pattern[str]) -> Iterator[Mes
     for at, line in enumerate(lines):
         streams[line.stream].append(at)
     for numbers in streams.values():
-        yield from _Reader(lines, numbers, telling).messages()
+        yield from _LogReader(lines, numbers, telling).messages()
 
 
-class _Reader:
+class _LogReader:
     """Reads one stream of a log, line by line."""
 
     def __init__(self, lines: Sequence[Line], numbers: Sequence[int], telling: re.Pattern[str]) -> None:
@@ -368,10 +368,10 @@ class _Reader:
         self._telling = telling
         self._numbers = numbers
         self._lines = [lines[number].text for number in numbers]
-        self._step: tuple[int, Step] | None = None
+        self._step: tuple[int, BegunMigration] | None = None
 
     def messages(self) -> Iterator[Message]:
-        places: list[Place] = []
+        places: list[TraceFrame] = []
         margin: int | None = None  # indentation of the traceback that is being read
         waiting: Message | None = None  # an exception is held back until nothing says that it led to another one
         is_after_message_line = False
@@ -388,7 +388,7 @@ class _Reader:
                 self._step = None
             elif (step := _STEP.search(line)) is not None:
                 origin = tuple(name for name in step["origin"].replace(",", " ").split())
-                self._step = (at, Step(step["verb"], origin, step["revision"]))
+                self._step = (at, BegunMigration(step["verb"], origin, step["revision"]))
             elif is_after_message_line or not self._is_code(line, margin, places):
                 message = self._message(at, line, places, margin is not None, is_after_message_line)
                 if message is not None:
@@ -403,11 +403,11 @@ class _Reader:
             yield waiting
 
     @staticmethod
-    def _is_code(line: str, margin: int | None, places: Sequence[Place]) -> bool:
+    def _is_code(line: str, margin: int | None, places: Sequence[TraceFrame]) -> bool:
         """Whether a line belongs to the source that a traceback quotes."""
         return bool(places) and line[: (margin or 0) + 1].isspace()
 
-    def _message(self, at: int, line: str, places: Sequence[Place], is_open: bool, sqlcmd: bool) -> Message | None:
+    def _message(self, at: int, line: str, places: Sequence[TraceFrame], is_open: bool, sqlcmd: bool) -> Message | None:
         logger = _LOGGER.search(line)
         if logger is not None:
             skipped = _AFTER_LOGGER.match(logger["rest"])
@@ -418,7 +418,7 @@ class _Reader:
             return self._made("alembic", failed["text"], at, "FAILED")
         warning = _WARNING.search(line) if "Warning: " in line else None
         if warning is not None:
-            place = (Place(warning["path"], int(warning["line"]), ""),) if warning["path"] else ()
+            place = (TraceFrame(warning["path"], int(warning["line"]), ""),) if warning["path"] else ()
             return self._made("warning", warning["text"], at, warning["name"], place)
         bare = line.strip()
         exception = _EXCEPTION.match(bare)
@@ -437,7 +437,7 @@ class _Reader:
             return self._made("exception", embedded["text"], at, embedded["name"], places)
         return self._made("text", bare, at) if self._telling.search(bare) else None
 
-    def _made(self, frame: Frame, text: str, at: int, name: str = "", places: Sequence[Place] = ()) -> Message:
+    def _made(self, frame: Frame, text: str, at: int, name: str = "", places: Sequence[TraceFrame] = ()) -> Message:
         step = self._step
         # Beside a traceback, the traceback says whether a migration was running.
         if step is not None and not places and at - step[0] > _STEP_LASTS:
@@ -480,11 +480,11 @@ class _Reader:
         return "\n".join(found).strip().removesuffix("]")[:_MAX_STATEMENT].strip()
 
 
-def _place(line: str, places: Sequence[Place]) -> Place | None:
+def _place(line: str, places: Sequence[TraceFrame]) -> TraceFrame | None:
     match = _PLACE.match(line)
     if match is not None:
         path = match["path"] or match["path2"]
-        return Place(path, int(match["line"] or match["line2"]), match["function"] or match["function2"] or "")
+        return TraceFrame(path, int(match["line"] or match["line2"]), match["function"] or match["function2"] or "")
     if _MAP_CODE.match(line) and not (places and is_of_alembic(places[-1])):
         return _MAP
     return None
@@ -496,6 +496,6 @@ _ALEMBIC = re.compile(
 )
 
 
-def is_of_alembic(place: Place, module: str = "") -> bool:
+def is_of_alembic(place: TraceFrame, module: str = "") -> bool:
     """Whether a frame lies in Alembic itself, not in a project's folder of that name; in one module of it."""
     return _ALEMBIC.search(place.path) is not None and place.path.replace("\\", "/").endswith(module)

@@ -13,7 +13,7 @@ from types import MappingProxyType
 from onehead.databases.model import Ailment, Complaint, Diagnosis, Revisited, Severity
 from onehead.databases.remedy import ways_out
 from onehead.databases.schema_effects import Sight, Thing, Traces
-from onehead.databases.schema_evidence import Evidence, Witnessed, witnessed, would_say
+from onehead.databases.schema_evidence import SchemaEvidence, Witnessed, witnessed, would_say
 from onehead.databases.states import (
     Database,
     Former,
@@ -207,7 +207,7 @@ class _Doctor:
         before = outcome.runs[: outcome.runs.index(clash)]
         evidence = self._revisions[clash].witnessed.evidence if clash in there else ()
         if not evidence and (index := unbuilt[clash]) is not None:
-            evidence = (Evidence(index, there=True, ran=True, line=0),)
+            evidence = (SchemaEvidence(index, there=True, ran=True, line=0),)
         says = would_say(evidence, self._sight.dialect)
         kept = () if self._sight.rolls_back else before
         rows = tuple(sorted(row.text for row in self._rows or ()))

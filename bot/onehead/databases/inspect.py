@@ -115,7 +115,7 @@ def _is_installed(module: str) -> bool:
 SECONDS_TO_CONNECT = 10
 SECONDS_TO_ANSWER = 30
 SECONDS_TO_WAIT_FOR_LOCKS = 5
-MOST_ROWS = 1000
+MAX_ROWS = 1000
 """Rows of a version table that are read: real ones have a handful."""
 
 _NOT_OURS = ("information_schema", "pg_catalog", "pg_toast", "mysql", "performance_schema", "sys")
@@ -145,7 +145,7 @@ def look(address: Address, things: Collection[Thing], name: str, schema: str | N
     try:
         with connected(address) as connection, warnings.catch_warnings():
             warnings.simplefilter("ignore")  # types that SQLAlchemy does not know are not our subject
-            return _Look(connection).sight(things, name, schema)
+            return _Inspection(connection).sight(things, name, schema)
     except (SQLAlchemyError, OSError) as error:
         # Drivers put what they were given into what they say, and a traceback would show all of it.
         text = " ".join(str(getattr(error, "orig", None) or error).split())
@@ -203,14 +203,14 @@ def _engine(url: URL) -> Engine:
     return create_engine(url, poolclass=NullPool, connect_args=asked)
 
 
-class _Names(NamedTuple):
+class _TableNames(NamedTuple):
     """What stands on one table, by name in one case."""
 
     indexes: set[str]
     constraints: set[str]
 
 
-class _Look:
+class _Inspection:
     """One look at one database."""
 
     def __init__(self, connection: Connection) -> None:
@@ -286,7 +286,7 @@ class _Look:
 
     def _rows(self, name: str, schema: str | None) -> tuple[str, ...]:
         found = table(name, column("version_num"), schema=schema)
-        rows = self._connection.execute(select(found.c.version_num).limit(MOST_ROWS)).scalars()
+        rows = self._connection.execute(select(found.c.version_num).limit(MAX_ROWS)).scalars()
         return tuple(sorted(str(row) for row in rows))
 
     def _seen(self, things: Collection[Thing]) -> Mapping[Thing, bool]:
@@ -308,7 +308,7 @@ class _Look:
         if wanted and any(thing.kind == "column" for thing in things):
             found = self._inspector.get_multi_columns(schema=schema, filter_names=wanted)
             columns = {name.casefold(): {each["name"].casefold() for each in cs} for (_, name), cs in found.items()}
-        named: dict[str, _Names] = {}
+        named: dict[str, _TableNames] = {}
         if wanted and any(thing.kind in ("index", "constraint") for thing in things):
             named = self._named_on(wanted, schema)
         seen: dict[Thing, bool | None] = {}
@@ -335,10 +335,10 @@ class _Look:
         """MySQL has a unique constraint as the index that it makes for it, and no more."""
         return self._dialect() in ("postgresql", "sqlite")
 
-    def _named_on(self, wanted: Sequence[str], schema: str | None) -> dict[str, _Names]:
+    def _named_on(self, wanted: Sequence[str], schema: str | None) -> dict[str, _TableNames]:
         """Table → names of its indexes and constraints."""
         look = self._inspector
-        found = {real.casefold(): _Names(set(), set()) for real in wanted}
+        found = {real.casefold(): _TableNames(set(), set()) for real in wanted}
         for (_, real), indexes in look.get_multi_indexes(schema=schema, filter_names=wanted).items():
             for index in indexes:
                 of_a_constraint = self._tells_constraints_from_indexes and "duplicates_constraint" in index

@@ -75,7 +75,7 @@ Effect = Literal["reads", "safe", "destructive"]
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class WayStep:
     """One thing to type.
 
     Attributes:
@@ -90,7 +90,7 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
+class WayOut:
     """One way out.
 
     Attributes:
@@ -99,7 +99,7 @@ class Way:
     """
 
     condition: str
-    steps: tuple[Step, ...]
+    steps: tuple[WayStep, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +132,7 @@ class Diagnosis:
     says: str
     complaints: tuple[Complaint, ...]
     unbuilt: tuple[Thing, ...] = ()
-    ways: tuple[Way, ...] = ()
+    ways: tuple[WayOut, ...] = ()
 
     @property
     def is_healthy(self) -> bool:
@@ -145,7 +145,7 @@ class Diagnosis:
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class DatabaseState:
     """One database under one fix.
 
     Attributes:
@@ -176,8 +176,8 @@ class UnderFix:
     """
 
     fix: Fix
-    states: tuple[State, ...]
-    corrupt: tuple[State, ...] = ()
+    states: tuple[DatabaseState, ...]
+    corrupt: tuple[DatabaseState, ...] = ()
 
 
 class Omitted(NamedTuple):
@@ -198,7 +198,7 @@ NOTHING_OMITTED = Omitted()
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
+class ForkOutcomes:
     """Everything about one fork, or about one database where nothing is forked.
 
     Attributes:

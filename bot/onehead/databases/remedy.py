@@ -18,9 +18,9 @@ from dataclasses import dataclass, replace
 from posixpath import relpath
 from shlex import join, quote, split
 
-from onehead.databases.model import Ailment, Diagnosis, OwnDatabase, Step, Way
+from onehead.databases.model import Ailment, Diagnosis, OwnDatabase, WayOut, WayStep
 from onehead.databases.schema_effects import Dialect
-from onehead.databases.schema_evidence import Evidence
+from onehead.databases.schema_evidence import SchemaEvidence
 from onehead.databases.states import Database, Fix, Target, parents_first, rows_of, with_rows
 from onehead.databases.upgrade import AlembicStops, Deployed, upgrade
 from onehead.plan.plans import Plan, Reissue, Reparent
@@ -30,7 +30,7 @@ from onehead.revisions.model import Environment
 
 
 @dataclass(frozen=True, slots=True)
-class Command:
+class AlembicCommand:
     """One `alembic` command line: `upgrade` with one target, or `stamp --purge` with any number of revisions."""
 
     verb: str
@@ -57,7 +57,7 @@ def remedy(deployed: Deployed, database: Database, target: Target, *, is_sure: b
     return ()
 
 
-def proven(deployed: Deployed, database: Database, commands: tuple[Command, ...]) -> bool:
+def proven(deployed: Deployed, database: Database, commands: tuple[AlembicCommand, ...]) -> bool:
     """Whether the commands run every revision that is missing, once, after its parents, and end well.
 
     They end well without an error, and with each row once.
@@ -79,19 +79,19 @@ def proven(deployed: Deployed, database: Database, commands: tuple[Command, ...]
     return is_clean and deployed.graph.ancestors(*rows) == applied == set(deployed.graph.revisions)
 
 
-def _candidates(deployed: Deployed, database: Database, target: Target) -> Iterator[tuple[Command, ...]]:
+def _candidates(deployed: Deployed, database: Database, target: Target) -> Iterator[tuple[AlembicCommand, ...]]:
     graph = deployed.graph
-    finish = Command("upgrade", (target,))
-    everything = Command("upgrade", ("heads",))
+    finish = AlembicCommand("upgrade", (target,))
+    everything = AlembicCommand("upgrade", ("heads",))
     yield (everything,)
     below = graph.ancestors(*database.applied)
     missing = below - database.applied
     # Only what stands on complete ground may be claimed before the missing ones have run.
     ground = database.applied - graph.descendants(*missing)
-    start = Command("stamp", rows_of(graph, ground) or ("base",))
-    there = Command("stamp", rows_of(graph, below) or ("base",))
+    start = AlembicCommand("stamp", rows_of(graph, ground) or ("base",))
+    there = AlembicCommand("stamp", rows_of(graph, below) or ("base",))
     last = [id_ for id_ in parents_first(graph, missing) if not missing.intersection(graph.children[id_])]
-    late = tuple(Command("upgrade", (id_,)) for id_ in last)
+    late = tuple(AlembicCommand("upgrade", (id_,)) for id_ in last)
     steps = (start, *late, there) if late else (there,)
     if rows_of(graph, ground) == database.rows:
         steps = steps[1:]
@@ -193,17 +193,17 @@ def _flask(environment: Environment, arguments: list[str]) -> str:
     return " && ".join(map(join, stamps))
 
 
-def ways_out(diagnosis: Diagnosis, environment: Environment) -> tuple[Way, ...]:
+def ways_out(diagnosis: Diagnosis, environment: Environment) -> tuple[WayOut, ...]:
     """The ways out of what ails a database; empty where all is well, and where none is proven."""
 
-    def as_typed(step: Step) -> Step:
+    def as_typed(step: WayStep) -> WayStep:
         [command] = typed(environment, (step.command,))
         return replace(step, command=command)
 
     return tuple(replace(way, steps=tuple(map(as_typed, way.steps))) for way in _ways_out(diagnosis))
 
 
-def _ways_out(diagnosis: Diagnosis) -> tuple[Way, ...]:
+def _ways_out(diagnosis: Diagnosis) -> tuple[WayOut, ...]:
     if diagnosis.is_healthy or diagnosis.of(Ailment.BROKEN_CHAIN):
         return ()
     if diagnosis.of(Ailment.UNKNOWN_ROW) or diagnosis.of(Ailment.AMBIGUOUS_ROW):
@@ -216,10 +216,10 @@ def _ways_out(diagnosis: Diagnosis) -> tuple[Way, ...]:
     return _after_what_is_unbuilt(diagnosis, ways) if diagnosis.unbuilt else ways
 
 
-def _after_what_is_unbuilt(diagnosis: Diagnosis, ways: tuple[Way, ...]) -> tuple[Way, ...]:
+def _after_what_is_unbuilt(diagnosis: Diagnosis, ways: tuple[WayOut, ...]) -> tuple[WayOut, ...]:
     """An invalid index is dropped first, so that the upgrade can build it."""
     drops = tuple(
-        Step(
+        WayStep(
             f"DROP INDEX CONCURRENTLY {_quoted(f'{index.schema}.{index.name}' if index.schema else index.name)}",
             "destructive",
             "PostgreSQL does not use it; the upgrade builds it again",
@@ -228,12 +228,12 @@ def _after_what_is_unbuilt(diagnosis: Diagnosis, ways: tuple[Way, ...]) -> tuple
     )
     errors = {complaint.ailment for complaint in diagnosis.complaints if complaint.severity == "error"}
     if errors == {Ailment.INVALID_INDEX}:
-        ways = (Way("", (_step(f"alembic upgrade {diagnosis.target}", ()),)),)
+        ways = (WayOut("", (_step(f"alembic upgrade {diagnosis.target}", ()),)),)
     nobody = "nobody is building it at this moment, and the cause is removed"
-    return tuple(Way(" and ".join(filter(None, (way.condition, nobody))), (*drops, *way.steps)) for way in ways)
+    return tuple(WayOut(" and ".join(filter(None, (way.condition, nobody))), (*drops, *way.steps)) for way in ways)
 
 
-def _of_the_rows(diagnosis: Diagnosis) -> Iterator[Way]:
+def _of_the_rows(diagnosis: Diagnosis) -> Iterator[WayOut]:
     doubtful = frozenset(diagnosis.doubtful)
     lost = diagnosis.of(Ailment.LOST)
     on_purpose = f"nobody has removed what {_listed(lost)} made on purpose" if lost else ""
@@ -246,17 +246,17 @@ def _of_the_rows(diagnosis: Diagnosis) -> Iterator[Way]:
     for condition, applied in options:
         steps = _steps(diagnosis, applied)
         if steps:
-            yield Way(" and ".join(filter(None, (condition, on_purpose))), steps)
+            yield WayOut(" and ".join(filter(None, (condition, on_purpose))), steps)
 
 
-def _steps(diagnosis: Diagnosis, applied: frozenset[str]) -> tuple[Step, ...]:
+def _steps(diagnosis: Diagnosis, applied: frozenset[str]) -> tuple[WayStep, ...]:
     deployed = Deployed(diagnosis.graph)
     rows = tuple(sorted(row.text for row in diagnosis.rows or ()))
     database = Database(rows, applied)
     commands: tuple[str, ...] = ()
     if diagnosis.of(Ailment.PREFIX_ROW) or diagnosis.of(Ailment.REPEATED_ROW):
-        told = Command("stamp", rows_of(diagnosis.graph, applied) or ("base",))
-        for candidate in [(told, Command("upgrade", (target,))) for target in (diagnosis.target, "heads")]:
+        told = AlembicCommand("stamp", rows_of(diagnosis.graph, applied) or ("base",))
+        for candidate in [(told, AlembicCommand("upgrade", (target,))) for target in (diagnosis.target, "heads")]:
             if proven(deployed, database, candidate):
                 commands = tuple(map(str, candidate))
                 break
@@ -267,27 +267,29 @@ def _steps(diagnosis: Diagnosis, applied: frozenset[str]) -> tuple[Step, ...]:
     return tuple(_step(command, rows) for command in commands)
 
 
-def _step(command: str, rows: tuple[str, ...]) -> Step:
+def _step(command: str, rows: tuple[str, ...]) -> WayStep:
     if command.startswith("alembic stamp"):
         if not rows:
-            return Step(command, "destructive", "writes rows and runs nothing: what is wrong in them is never made")
-        return Step(command, "destructive", f"rewrites the rows ({', '.join(rows)}) and runs nothing: note them first")
-    return Step(command, "safe", "runs migrations, as a deploy does")
+            return WayStep(command, "destructive", "writes rows and runs nothing: what is wrong in them is never made")
+        return WayStep(
+            command, "destructive", f"rewrites the rows ({', '.join(rows)}) and runs nothing: note them first"
+        )
+    return WayStep(command, "safe", "runs migrations, as a deploy does")
 
 
-def _of_the_half_done(diagnosis: Diagnosis) -> Iterator[Way]:
+def _of_the_half_done(diagnosis: Diagnosis) -> Iterator[WayOut]:
     sight = diagnosis.sight
     if sight is None:
         return
     partly = diagnosis.of(Ailment.HALF_APPLIED)
     leftovers = [
-        Step(f"DROP TABLE {_quoted(name, sight.dialect)}", "destructive", "the copy that was cut off")
+        WayStep(f"DROP TABLE {_quoted(name, sight.dialect)}", "destructive", "the copy that was cut off")
         for name in diagnosis.of(Ailment.LEFTOVER_TABLE)
     ]
     if not partly:
         after = _steps(diagnosis, diagnosis.applied) if diagnosis.complaints[1:] else ()
         finish = after or (_step(f"alembic upgrade {diagnosis.target}", ()),)
-        yield Way("the table that it was copied from is whole", (*leftovers, *finish))
+        yield WayOut("the table that it was copied from is whole", (*leftovers, *finish))
         return
     if len(partly) > 1 or diagnosis.doubtful:
         return
@@ -297,27 +299,27 @@ def _of_the_half_done(diagnosis: Diagnosis) -> Iterator[Way]:
     rest = _steps(diagnosis, diagnosis.applied) or _rows_are_right(diagnosis)
     if None not in undo and rest:
         steps = (*leftovers, *(step for step in undo if step), *rest)
-        yield Way(f"nothing was written yet into what {id_} has made", steps)
+        yield WayOut(f"nothing was written yet into what {id_} has made", steps)
     done = _steps(diagnosis, diagnosis.applied | {id_})
     if done:
         parents = diagnosis.graph.parents(id_)
         span = f"{parents[0]}:{id_}" if len(parents) == 1 else id_
-        show = Step(
+        show = WayStep(
             join(("alembic", "upgrade", span, "--sql")), "reads", "prints the statements; run those that are missing"
         )
-        yield Way(f"what {id_} has made is in use", (*leftovers, show, *done))
+        yield WayOut(f"what {id_} has made is in use", (*leftovers, show, *done))
 
 
-def _rows_are_right(diagnosis: Diagnosis) -> tuple[Step, ...]:
+def _rows_are_right(diagnosis: Diagnosis) -> tuple[WayStep, ...]:
     """An upgrade from the rows as they are, once the half of a revision is undone."""
     rows = tuple(sorted(row.text for row in diagnosis.rows or ()))
-    finish = Command("upgrade", (diagnosis.target,))
+    finish = AlembicCommand("upgrade", (diagnosis.target,))
     if proven(Deployed(diagnosis.graph), Database(rows, diagnosis.applied), (finish,)):
         return (_step(str(finish), rows),)
     return ()
 
 
-def _undo(evidence: Evidence, dialect: Dialect) -> Step | None:
+def _undo(evidence: SchemaEvidence, dialect: Dialect) -> WayStep | None:
     """The statement that takes back what was made; `None` for what was taken away, which can't be brought back."""
     thing = evidence.thing
     if not evidence.there:
@@ -327,16 +329,16 @@ def _undo(evidence: Evidence, dialect: Dialect) -> Step | None:
     match thing.kind:
         case "table":
             full = _quoted(f"{thing.schema}.{thing.name}" if thing.schema else thing.name, dialect)
-            return Step(f"DROP TABLE {full}", "destructive", "with all of its rows; look first whether it has any")
+            return WayStep(f"DROP TABLE {full}", "destructive", "with all of its rows; look first whether it has any")
         case "column":
-            return Step(f"ALTER TABLE {table} DROP COLUMN {name}", "destructive", "with all of its values")
+            return WayStep(f"ALTER TABLE {table} DROP COLUMN {name}", "destructive", "with all of its values")
         case "index" if dialect in ("mysql", "mariadb"):
-            return Step(f"DROP INDEX {name} ON {table}", "destructive", "it is made again")
+            return WayStep(f"DROP INDEX {name} ON {table}", "destructive", "it is made again")
         case "index":
             full = _quoted(f"{thing.schema}.{thing.name}" if thing.schema else thing.name, dialect)
-            return Step(f"DROP INDEX {full}", "destructive", "it is made again")
+            return WayStep(f"DROP INDEX {full}", "destructive", "it is made again")
         case "constraint" if dialect != "sqlite":
-            return Step(f"ALTER TABLE {table} DROP CONSTRAINT {name}", "destructive", "it is made again")
+            return WayStep(f"ALTER TABLE {table} DROP CONSTRAINT {name}", "destructive", "it is made again")
     return None
 
 

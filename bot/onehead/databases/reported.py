@@ -23,17 +23,17 @@ from onehead.plan.facts import Facts, Held
 from onehead.revisions.graph import Graph
 from onehead.revisions.model import Revision
 
-MOST_HELD = 2000
+MAX_HELD = 2000
 """Rows remembered per database; one that has named more counts as one that has run everything."""
 
 
-LONGEST_ROW = 255
+MAX_ROW_LENGTH = 255
 """Characters. Alembic's own column has 32, and some projects have widened it."""
 
 
 def is_quotable(text: str) -> bool:
     """Whether a name or row can be one, and can stand between backticks: whoever may push can write it down."""
-    return len(text) <= LONGEST_ROW and text.isprintable() and "`" not in text
+    return len(text) <= MAX_ROW_LENGTH and text.isprintable() and "`" not in text
 
 
 class Known(NamedTuple):
@@ -98,9 +98,9 @@ def learnt(known: Known | None, name: str, environment: str, rows: Iterable[str]
 
 
 def _bounded(known: Known) -> Known:
-    if len(known.held) <= MOST_HELD:
+    if len(known.held) <= MAX_HELD:
         return known
-    return known._replace(held=known.held[:MOST_HELD], overfull=True)
+    return known._replace(held=known.held[:MAX_HELD], overfull=True)
 
 
 def proof_of(facts: Facts, databases: Iterable[Known], movable: Iterable[Revision]) -> Proof:
@@ -209,16 +209,16 @@ SIGNATURE = "X-Onehead-Signature"
 
 SCHEMA = "onehead.rows/1"
 
-LARGEST = 128 * 1024
+MAX_BYTES = 128 * 1024
 """Bytes of a report; the longest that can be written is shorter."""
 
 WINDOW = timedelta(minutes=5)
 """How far the time of a report may be from the service's own: a recorded one is of no use later."""
 
-MOST_ROWS = 100
-LONGEST_ROW = 255
+MAX_ROWS = 100
+MAX_ROW_LENGTH = 255
 """Characters. Alembic's own column has 32, and some projects have widened it."""
-LONGEST_NAME = 100
+MAX_NAME_LENGTH = 100
 
 _TIME = "%Y-%m-%dT%H:%M:%SZ"
 _HINT = "Send what `onehead report-rows` of the same version sends."
@@ -226,7 +226,7 @@ _HINT = "Send what `onehead report-rows` of the same version sends."
 Purpose = Literal["report", "forget"]
 
 
-class Report(NamedTuple):
+class RowsReport(NamedTuple):
     """What is told of one database.
 
     Attributes:
@@ -249,7 +249,7 @@ class Report(NamedTuple):
         return self.at.strftime(_TIME)
 
 
-class Refused(UsageError):
+class ReportRefused(UsageError):
     """A report is not taken.
 
     Attributes:
@@ -267,7 +267,7 @@ def key_of(secret: str, repository: str, purpose: Purpose = "report") -> str:
     return hmac.new(secret.encode(), subject.encode(), hashlib.sha256).hexdigest()
 
 
-def report_of(repository: str, database: str, environment: str, rows: Iterable[str] | None, at: datetime) -> Report:
+def report_of(repository: str, database: str, environment: str, rows: Iterable[str] | None, at: datetime) -> RowsReport:
     """A report that can be sent.
 
     Raises:
@@ -277,10 +277,10 @@ def report_of(repository: str, database: str, environment: str, rows: Iterable[s
     trouble = _trouble(repository, database, environment, told)
     if trouble:
         raise UsageError(f"This can't be reported: {trouble}.")
-    return Report(repository, database, environment, told, at.astimezone(UTC).replace(microsecond=0))
+    return RowsReport(repository, database, environment, told, at.astimezone(UTC).replace(microsecond=0))
 
 
-def written(report: Report) -> bytes:
+def written(report: RowsReport) -> bytes:
     """The body."""
     fields: dict[str, object] = {
         "schema": SCHEMA,
@@ -298,7 +298,7 @@ def signature(key: str, body: bytes) -> str:
     return hmac.new(key.encode(), body, hashlib.sha256).hexdigest()
 
 
-def opened(secrets: Iterable[str], given: str, body: bytes, now: datetime) -> Report:
+def opened(secrets: Iterable[str], given: str, body: bytes, now: datetime) -> RowsReport:
     """The report in a body, signed for its repository, and fresh.
 
     Args:
@@ -313,13 +313,13 @@ def opened(secrets: Iterable[str], given: str, body: bytes, now: datetime) -> Re
     fields = _parsed(body)
     repository = fields.get("repository")
     if not isinstance(repository, str) or not _is_repository(repository):
-        raise Refused("not-understood", "The report names no repository.", _HINT)
+        raise ReportRefused("not-understood", "The report names no repository.", _HINT)
     purpose: Purpose = "forget" if fields.get("rows", ()) is None else "report"
     expected = [signature(key_of(secret, repository, purpose), body) for secret in secrets]
     # Every secret is compared, in constant time, whatever the first says.
     if not sum(hmac.compare_digest(each.encode(), given.lower().encode()) for each in expected):
         with_what = "key of this repository" if purpose == "report" else "secret itself, as forgetting has to be"
-        raise Refused(
+        raise ReportRefused(
             "bad-signature",
             f"The report is not signed with the {with_what}.",
             "Give the job the key that `onehead report-rows --show-key` prints for this repository."
@@ -329,7 +329,7 @@ def opened(secrets: Iterable[str], given: str, body: bytes, now: datetime) -> Re
     report = _checked(fields)
     if abs(now - report.at) > WINDOW:
         minutes = int(WINDOW.total_seconds() // 60)
-        raise Refused(
+        raise ReportRefused(
             "not-fresh",
             f"The report says it is of {report.time}, and here it is {now.astimezone(UTC).strftime(_TIME)}: more than "
             f"{minutes} minutes apart.",
@@ -342,52 +342,56 @@ def _parsed(body: bytes) -> dict[str, Any]:
     try:
         content = json.loads(body)
     except (ValueError, RecursionError):
-        raise Refused("not-understood", "The report is not JSON.", _HINT) from None
+        raise ReportRefused("not-understood", "The report is not JSON.", _HINT) from None
     if not isinstance(content, dict):
-        raise Refused("not-understood", "The report is not a JSON object.", _HINT)
+        raise ReportRefused("not-understood", "The report is not a JSON object.", _HINT)
     return content
 
 
-def _checked(fields: dict[str, Any]) -> Report:
+def _checked(fields: dict[str, Any]) -> RowsReport:
     expected = {"schema", "repository", "database", "environment", "rows", "at"}
     if fields.keys() != expected or fields["schema"] != SCHEMA:
-        raise Refused("not-understood", f"The report is not of the form {SCHEMA}.", _HINT)
+        raise ReportRefused("not-understood", f"The report is not of the form {SCHEMA}.", _HINT)
     texts = [fields["database"], fields["environment"], fields["at"]]
     rows = fields["rows"]
     if not all(isinstance(text, str) for text in texts) or not (rows is None or isinstance(rows, list)):
-        raise Refused("not-understood", f"A field of the report is not what {SCHEMA} has there.", _HINT)
+        raise ReportRefused("not-understood", f"A field of the report is not what {SCHEMA} has there.", _HINT)
     if rows is not None and not all(isinstance(row, str) for row in rows):
-        raise Refused("not-understood", "A row of the report is not text.", _HINT)
+        raise ReportRefused("not-understood", "A row of the report is not text.", _HINT)
     told = None if rows is None else tuple(sorted(set(rows)))
     trouble = _trouble(fields["repository"], fields["database"], fields["environment"], told)
     if trouble:
-        raise Refused("not-understood", f"The report is not taken: {trouble}.", _HINT)
+        raise ReportRefused("not-understood", f"The report is not taken: {trouble}.", _HINT)
     try:
         at = datetime.strptime(fields["at"], _TIME).replace(tzinfo=UTC)
     except ValueError:
-        raise Refused("not-understood", "The time of the report is not like 2026-11-28T10:15:00Z.", _HINT) from None
-    return Report(fields["repository"], fields["database"], fields["environment"], told, at)
+        raise ReportRefused(
+            "not-understood", "The time of the report is not like 2026-11-28T10:15:00Z.", _HINT
+        ) from None
+    return RowsReport(fields["repository"], fields["database"], fields["environment"], told, at)
 
 
 def _trouble(repository: str, database: str, environment: str, rows: tuple[str, ...] | None) -> str:
     """Why something can't be told, a clause; empty where it can. Names go into comments: they are short and plain."""
     if not _is_repository(repository):
         return "the repository is not named as owner/name"
-    if not database or not _is_plain(database, LONGEST_NAME) or database != database.strip():
-        return f"the name of the database is empty, has more than {LONGEST_NAME} characters, or one that is not plain"
-    if not _is_plain(environment, LONGEST_ROW):
+    if not database or not _is_plain(database, MAX_NAME_LENGTH) or database != database.strip():
+        return (
+            f"the name of the database is empty, has more than {MAX_NAME_LENGTH} characters, or one that is not plain"
+        )
+    if not _is_plain(environment, MAX_ROW_LENGTH):
         return "the path of the environment is too long, or not plain text"
-    if rows is not None and len(rows) > MOST_ROWS:
-        return f"{len(rows)} rows are more than the {MOST_ROWS} that a version table may have"
-    bad = [row for row in rows or () if not row or not _is_plain(row, LONGEST_ROW)]
+    if rows is not None and len(rows) > MAX_ROWS:
+        return f"{len(rows)} rows are more than the {MAX_ROWS} that a version table may have"
+    bad = [row for row in rows or () if not row or not _is_plain(row, MAX_ROW_LENGTH)]
     if bad:
-        return f"a row has more than {LONGEST_ROW} characters, or one that no revision has"
+        return f"a row has more than {MAX_ROW_LENGTH} characters, or one that no revision has"
     return ""
 
 
 def _is_repository(text: str) -> bool:
     owner, _, name = text.partition("/")
-    return bool(owner and name) and "/" not in name and " " not in text and _is_plain(text, 2 * LONGEST_NAME)
+    return bool(owner and name) and "/" not in name and " " not in text and _is_plain(text, 2 * MAX_NAME_LENGTH)
 
 
 def _is_plain(text: str, longest: int) -> bool:

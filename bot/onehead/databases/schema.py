@@ -36,10 +36,10 @@ def schema_of(connection: Connection, without: tuple[str, str | None]) -> Schema
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # types that SQLAlchemy does not know are compared by name
-        return _Look(connection, without).schema()
+        return _SchemaReading(connection, without).schema()
 
 
-class _Look:
+class _SchemaReading:
     def __init__(self, connection: Connection, without: tuple[str, str | None]) -> None:
         self._connection = connection
         self._dialect = connection.dialect

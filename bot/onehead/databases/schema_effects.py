@@ -142,7 +142,7 @@ class Sight(NamedTuple):
         return self.dialect == "postgresql"
 
 
-_LONGEST_NAME = 60
+_MAX_NAME_LENGTH = 60
 """Databases shorten longer names, each in its own way, so these are not looked for."""
 _OTHER_NAMES = "search_path"
 """After a statement with this word, names without a schema mean things that can't be told."""
@@ -167,7 +167,7 @@ def traces_of(steps: Iterable[ops.Step]) -> Traces:
         if isinstance(step.does, ops.Unknown) or elsewhere:
             untraced.append(Untraced(step.line, _shown(step), unread=True, at=len(left)))
             continue
-        found = [trace for trace in _left(step) if len(trace.thing.name) <= _LONGEST_NAME]
+        found = [trace for trace in _left(step) if len(trace.thing.name) <= _MAX_NAME_LENGTH]
         found = [trace for trace in found if _whole(trace.thing) not in temporary]
         # Of a project with several databases, only one runs it.
         sure = not (step.condition or step.repeated or step.engine)

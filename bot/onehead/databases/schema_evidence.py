@@ -25,11 +25,11 @@ from onehead.databases.schema_effects import Dialect, Thing, Trace, Traces
 from onehead.databases.states import parents_first
 from onehead.revisions.graph import Graph
 
-MOST_TOUCHES = 8
+MAX_TOUCHES = 8
 """A thing that more revisions touch bears no witness: selections grow with the power of two."""
 
 
-class Touch(NamedTuple):
+class RevisionTouch(NamedTuple):
     """What one revision does to one thing.
 
     Attributes:
@@ -43,18 +43,18 @@ class Touch(NamedTuple):
     traces: tuple[Trace | None, ...]
 
 
-class Touched(NamedTuple):
+class TouchedThing(NamedTuple):
     """One thing: who touches it, parents first, and under which names it may be found."""
 
-    touches: tuple[Touch, ...]
+    touches: tuple[RevisionTouch, ...]
     names: tuple[Thing, ...]
 
 
-def touched_things(graph: Graph, traces: Mapping[str, Traces]) -> list[Touched]:
+def touched_things(graph: Graph, traces: Mapping[str, Traces]) -> list[TouchedThing]:
     """Every thing of a chain whose presence may tell something."""
     place = {id_: n for n, id_ in enumerate(parents_first(graph, graph.revisions))}
     order = [id_ for id_ in place if id_ in traces]
-    book = _Book(_Names(traces[id_] for id_ in order))
+    book = _Book(_NameGroups(traces[id_] for id_ in order))
     for id_ in order:
         book.enter(traces[id_])
     touches: dict[Thing, dict[str, list[Trace | None]]] = {key: {} for key in book.things}
@@ -62,12 +62,12 @@ def touched_things(graph: Graph, traces: Mapping[str, Traces]) -> list[Touched]:
         for key, deed in book.deeds(traces[id_]):
             touches[key].setdefault(id_, []).append(deed)
     return [
-        Touched(
-            tuple(Touch(id_, place[id_], tuple(deeds)) for id_, deeds in touched.items()),
+        TouchedThing(
+            tuple(RevisionTouch(id_, place[id_], tuple(deeds)) for id_, deeds in touched.items()),
             book.names.of(book.things[key]),
         )
         for key, touched in touches.items()
-        if len(touched) <= MOST_TOUCHES
+        if len(touched) <= MAX_TOUCHES
     ]
 
 
@@ -79,7 +79,7 @@ class _Book:
         things: key → the thing as it was first written.
     """
 
-    def __init__(self, names: _Names) -> None:
+    def __init__(self, names: _NameGroups) -> None:
         self.names = names
         self.things: dict[Thing, Thing] = {}
         self._below: defaultdict[Thing, list[Thing]] = defaultdict(list)
@@ -153,7 +153,7 @@ class _Book:
         return Trace(self.things[key], there=False, lenient=True, sure=False, implied=True)
 
 
-class _Names:
+class _NameGroups:
     """Tables that are called differently at different times: one group for all names of a table.
 
     Renamed types are not followed: their labels bear no witness.
@@ -250,7 +250,7 @@ Shown = Literal["applied", "absent", "partly", "untold"]
 """`untold`: nothing in the schema tells whether the revision ran."""
 
 
-class Evidence(NamedTuple):
+class SchemaEvidence(NamedTuple):
     """What one thing shows about one revision.
 
     Attributes:
@@ -276,7 +276,7 @@ class Witnessed(NamedTuple):
     """
 
     shown: Shown
-    evidence: tuple[Evidence, ...] = ()
+    evidence: tuple[SchemaEvidence, ...] = ()
     empty: bool = False
 
 
@@ -311,7 +311,7 @@ def witnessed(
     possible = [(case, there, unread.selections(case, there=there)) for case, there in found]
     known: dict[str, bool] = {}
     while True:
-        evidence: dict[str, list[Evidence]] = {}
+        evidence: dict[str, list[SchemaEvidence]] = {}
         for case, there, selections in possible:
             for revision, each in _told(case, selections, known, there=there):
                 evidence.setdefault(revision, []).append(each)
@@ -323,7 +323,7 @@ def witnessed(
     return {id_: _summed(evidence.get(id_, []), traces.get(id_)) for id_ in graph.revisions}
 
 
-def _summed(evidence: Sequence[Evidence], traces: Traces | None) -> Witnessed:
+def _summed(evidence: Sequence[SchemaEvidence], traces: Traces | None) -> Witnessed:
     found = tuple(sorted(evidence, key=lambda e: (e.line, e.thing)))
     match {e.ran for e in found}:
         case ran if ran == {True}:
@@ -336,8 +336,8 @@ def _summed(evidence: Sequence[Evidence], traces: Traces | None) -> Witnessed:
 
 
 def _told(
-    case: Touched, selections: Sequence[tuple[bool, ...]], known: Mapping[str, bool], *, there: bool
-) -> Iterable[tuple[str, Evidence]]:
+    case: TouchedThing, selections: Sequence[tuple[bool, ...]], known: Mapping[str, bool], *, there: bool
+) -> Iterable[tuple[str, SchemaEvidence]]:
     """What one thing shows about each revision that touches it, given what is known about the others."""
     ids = [touch.revision for touch in case.touches]
     for place, touch in enumerate(case.touches):
@@ -349,10 +349,10 @@ def _told(
         own = [trace for trace in touch.traces if trace is not None and not trace.implied]
         if len(fitting) == 1 and own:
             # What a table brings with it speaks through the table.
-            yield touch.revision, Evidence(own[-1].thing, there, fitting.pop(), own[-1].line)
+            yield touch.revision, SchemaEvidence(own[-1].thing, there, fitting.pop(), own[-1].line)
 
 
-class _State(Enum):
+class _Presence(Enum):
     """How a thing may be; `BROUGHT`: there because a statement that was not understood has made it."""
 
     GONE = 0
@@ -378,7 +378,7 @@ class _Unread:
                 begun.append(place)
         self._ran, self._begun, self._waiting = ran, begun, waiting
 
-    def selections(self, case: Touched, *, there: bool) -> list[tuple[bool, ...]]:
+    def selections(self, case: TouchedThing, *, there: bool) -> list[tuple[bool, ...]]:
         """For each touch of a thing whether it ran: all possibilities after which the thing is as it was found."""
         return [
             ran
@@ -386,19 +386,24 @@ class _Unread:
             if self._is_possible(case.touches, ran, there=there)
         ]
 
-    def _is_possible(self, touches: Sequence[Touch], ran: tuple[bool, ...], *, there: bool) -> bool:
+    def _is_possible(self, touches: Sequence[RevisionTouch], ran: tuple[bool, ...], *, there: bool) -> bool:
         states, last = _beginnings(touches), -1
         for touch in compress(touches, ran):
             states = _after(self._between(states, last, touch.place, touches, ran), touch.traces)
             last = touch.place
         states = self._between(states, last, None, touches, ran)
         if not there:
-            return _State.GONE in states
-        return _State.THERE in states or (_State.BROUGHT in states and self._goes_on(touches, ran))
+            return _Presence.GONE in states
+        return _Presence.THERE in states or (_Presence.BROUGHT in states and self._goes_on(touches, ran))
 
     def _between(
-        self, states: set[_State], after: int, before: int | None, touches: Sequence[Touch], ran: tuple[bool, ...]
-    ) -> set[_State]:
+        self,
+        states: set[_Presence],
+        after: int,
+        before: int | None,
+        touches: Sequence[RevisionTouch],
+        ran: tuple[bool, ...],
+    ) -> set[_Presence]:
         """What statements that were not understood make of it, in revisions that are not selected themselves."""
         if _any_between(self._ran, after, before, [touch.place for touch in touches]):
             states = _anything(states)
@@ -406,9 +411,9 @@ class _Unread:
             states = states | _anything(states)
         return states
 
-    def _goes_on(self, touches: Sequence[Touch], ran: tuple[bool, ...]) -> bool:
+    def _goes_on(self, touches: Sequence[RevisionTouch], ran: tuple[bool, ...]) -> bool:
         """Whether what has not run yet can, with the thing there: else a chain that works has not brought it."""
-        states, last, places = {_State.BROUGHT}, -1, [touch.place for touch in touches]
+        states, last, places = {_Presence.BROUGHT}, -1, [touch.place for touch in touches]
         for touch in compress(touches, (not each for each in ran)):
             if _any_between(self._waiting, last, touch.place, places):
                 states = states | _anything(states)
@@ -422,13 +427,13 @@ def _any_between(places: Sequence[int], after: int, before: int | None, besides:
     return any(places[at] not in besides for at in range(start, min(end, start + len(besides) + 1)))
 
 
-def _beginnings(touches: Sequence[Touch]) -> set[_State]:
+def _beginnings(touches: Sequence[RevisionTouch]) -> set[_Presence]:
     """How the thing may have been before any revision: who makes it found nothing."""
     first = next(trace for touch in touches for trace in touch.traces if trace is not None)
-    return {_State.GONE} if first.there and first.sure and not first.lenient else {_State.GONE, _State.THERE}
+    return {_Presence.GONE} if first.there and first.sure and not first.lenient else {_Presence.GONE, _Presence.THERE}
 
 
-def _after(states: set[_State], traces: Iterable[Trace | None]) -> set[_State]:
+def _after(states: set[_Presence], traces: Iterable[Trace | None]) -> set[_Presence]:
     """How the thing may be after one revision; empty where it can't have run without an error."""
     for trace in traces:
         if trace is None:
@@ -439,18 +444,18 @@ def _after(states: set[_State], traces: Iterable[Trace | None]) -> set[_State]:
     return states
 
 
-def _made(states: set[_State], trace: Trace) -> Iterator[_State]:
+def _made(states: set[_Presence], trace: Trace) -> Iterator[_Presence]:
     for state in states:
-        if (state != _State.GONE) == trace.there:
+        if (state != _Presence.GONE) == trace.there:
             if trace.lenient:
                 yield state
         else:
-            yield _State.THERE if trace.there else _State.GONE
+            yield _Presence.THERE if trace.there else _Presence.GONE
 
 
-def _anything(states: set[_State]) -> set[_State]:
+def _anything(states: set[_Presence]) -> set[_Presence]:
     """What a statement that was not understood may make of it."""
-    return states | {_State.GONE} | ({_State.BROUGHT} if _State.GONE in states else set())
+    return states | {_Presence.GONE} | ({_Presence.BROUGHT} if _Presence.GONE in states else set())
 
 
 _THERE: dict[str, dict[str, str]] = {
@@ -494,7 +499,7 @@ _GONE: dict[str, dict[str, str]] = {
 }
 
 
-def would_say(evidence: Sequence[Evidence], dialect: Dialect) -> str:
+def would_say(evidence: Sequence[SchemaEvidence], dialect: Dialect) -> str:
     """The error of the first statement that can't be done again, without what the driver puts around it.
 
     Where its words are not known, what is there or gone already.

@@ -15,7 +15,7 @@ from onehead.revisions.graph import Graph
 
 RowKind = Literal["known", "prefix", "ambiguous", "renamed", "unknown"]
 
-_LONGEST_EXACT = 3
+_MAX_EXACT_LENGTH = 3
 """Alembic takes the beginning of an id for the whole of it where the id is longer than this."""
 
 
@@ -51,7 +51,7 @@ def read_rows(
     graph: Graph, rows: Iterable[str], former: Mapping[str, Former] = MappingProxyType({})
 ) -> tuple[Row, ...]:
     """What each row means; `former`: old id → what became of it."""
-    ids = sorted(id_ for id_ in graph.revisions if len(id_) > _LONGEST_EXACT)
+    ids = sorted(id_ for id_ in graph.revisions if len(id_) > _MAX_EXACT_LENGTH)
     found = (_read(graph, ids, row) for row in rows)
     return tuple(
         Row(row.text, "renamed", (former[row.text].id,)) if row.kind == "unknown" and row.text in former else row
@@ -173,7 +173,7 @@ class Fix:
         return Database(database.rows, frozenset(self.new_ids.get(id_, id_) for id_ in database.applied))
 
 
-MOST_RUNS = 8
+MAX_RUNS = 8
 """Revisions that are named one by one."""
 
 
@@ -196,7 +196,7 @@ def spoken(outcome: Outcome, *, for_many: bool = False) -> str:
         return "runs what is missing"
     if not shown:
         return "nothing to do"
-    return " ".join(shown) if len(shown) <= MOST_RUNS else f"{' '.join(shown[:3])} … {shown[-1]} ({len(shown)})"
+    return " ".join(shown) if len(shown) <= MAX_RUNS else f"{' '.join(shown[:3])} … {shown[-1]} ({len(shown)})"
 
 
 @dataclass(frozen=True, slots=True)

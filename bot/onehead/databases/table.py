@@ -12,7 +12,7 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import NamedTuple
 
-from onehead.databases.model import Account, Ailment, Omitted, State, StateRow, StateTable, UnderFix
+from onehead.databases.model import Ailment, DatabaseState, ForkOutcomes, Omitted, StateRow, StateTable, UnderFix
 from onehead.databases.remedy import remedy, typed
 from onehead.databases.reported import Standpoint
 from onehead.databases.states import (
@@ -106,10 +106,10 @@ def moved(graph: Graph, moves: Iterable[Move]) -> Graph:
     return graph.replaced(graph.revisions[move.revision]._replace(parents=move.new_parents) for move in moves)
 
 
-MOST_CONSIDERED = 40
+MAX_CONSIDERED = 40
 """Databases that are looked at, beside the known ones."""
 
-MOST_WALKED = 1000
+MAX_WALKED = 1000
 """Revisions of a chain up to which databases far below its heads are looked at: Alembic's own walk is quadratic."""
 
 
@@ -149,16 +149,16 @@ def edited_table(facts: Facts, findings: Iterable[Finding], known: Iterable[Stan
 
 def _places(graph: Graph, edited: list[str]) -> list[tuple[str, ...]]:
     heads = [tuple(graph.heads)] if graph.heads else []
-    if len(graph) > MOST_WALKED:
+    if len(graph) > MAX_WALKED:
         return heads
     near = [id_ for each in edited for id_ in (each, *graph.parents(each))]
-    return [*heads, *((id_,) for id_ in dict.fromkeys(near))][:MOST_CONSIDERED]
+    return [*heads, *((id_,) for id_ in dict.fromkeys(near))][:MAX_CONSIDERED]
 
 
 NO_FILE = "(an id that no file has)"
 """Stands for a row that no file declares: no real id has parentheses."""
 
-MOST_HEADS = 4
+MAX_HEADS = 4
 """Of a fork with more heads, so many serve as examples."""
 
 
@@ -192,7 +192,7 @@ class _Examples:
         self._fork = fork
         self._merge = merge
         self._merged = merged
-        self._below = {head: graph.ancestors(head) for head in fork.heads[:MOST_HEADS]}
+        self._below = {head: graph.ancestors(head) for head in fork.heads[:MAX_HEADS]}
         self._shared = frozenset.intersection(*(graph.ancestors(head) for head in fork.heads))
         self._everything = graph.ancestors(*fork.heads)
 
@@ -251,10 +251,10 @@ class _Examples:
         yield rows_of(self._graph, self._everything), self._shared
 
 
-MOST_STATES = 200
+MAX_STATES = 200
 """States computed per fork; more are counted and left out, never silently."""
 
-MOST_FORKS = 10
+MAX_FORKS = 10
 """Forks of one environment that are told of."""
 
 FEW_STATES = 10
@@ -269,7 +269,7 @@ def accounts(
     merges: Mapping[frozenset[str], str] | None = None,
     known: Iterable[Standpoint] = (),
     new_ids: Mapping[str, str] = MappingProxyType({}),
-) -> tuple[Account, ...]:
+) -> tuple[ForkOutcomes, ...]:
     """One account per fork of an environment; without a fork, one of the given rows alone.
 
     Args:
@@ -283,19 +283,19 @@ def accounts(
     forks = _forks(facts)
     found = [
         _account(facts, fork, rows, names.get(frozenset(fork.heads), THE_MERGE), here, new_ids)
-        for fork in forks[:MOST_FORKS]
+        for fork in forks[:MAX_FORKS]
     ]
-    if len(forks) > MOST_FORKS:
+    if len(forks) > MAX_FORKS:
         last = found[-1]
-        found[-1] = replace(last, omitted=last.omitted._replace(forks=len(forks) - MOST_FORKS))
+        found[-1] = replace(last, omitted=last.omitted._replace(forks=len(forks) - MAX_FORKS))
     if found or rows is None:
         return tuple(found)
     target: Target = "head" if len(facts.merged.heads) <= 1 else "heads"
     near = neighbourhood(facts.merged, Fork(facts.merged.heads, (), (), "target"), rows)
     database = as_published(facts.target, facts.merged, with_rows(near.graph, rows))
     fix = as_it_is(near.graph)
-    state = _state(_Chain(fix, target, facts.environment), database, (), here=here.get(database.rows, ()))
-    return (Account(None, (), target, (UnderFix(fix, (state,)),), omitted=Omitted(near.left_out)),)
+    state = _state(_DeployedChain(fix, target, facts.environment), database, (), here=here.get(database.rows, ()))
+    return (ForkOutcomes(None, (), target, (UnderFix(fix, (state,)),), omitted=Omitted(near.left_out)),)
 
 
 def state_tables(
@@ -310,7 +310,7 @@ def state_tables(
     """
     here = _by_rows(known)
     forks = [fork for fork in _forks(facts) if facts.head is None or fork.introduced_by == "head"]
-    return tuple(_table(facts, fork, here, new_ids) for fork in forks[:MOST_FORKS])
+    return tuple(_table(facts, fork, here, new_ids) for fork in forks[:MAX_FORKS])
 
 
 _Here = Mapping[tuple[str, ...], tuple[str, ...]]
@@ -335,7 +335,7 @@ def _target(facts: Facts, fork: Fork) -> Target:
 
 def _account(
     facts: Facts, fork: Fork, rows: tuple[str, ...] | None, merge: str, here: _Here, new_ids: Mapping[str, str]
-) -> Account:
+) -> ForkOutcomes:
     target = _target(facts, fork)
     near = neighbourhood(facts.merged, fork, rows or [row for held in here for row in held])
     graph, heads = near.graph, len(fork.heads)
@@ -350,7 +350,7 @@ def _account(
     shared = frozenset.intersection(*(graph.ancestors(head) for head in fork.heads))
     told = []
     for fix in (as_it_is(graph), merging(facts._replace(merged=graph), fork, merge), *directions):
-        chain = _Chain(fix, target, facts.environment)
+        chain = _DeployedChain(fix, target, facts.environment)
         if rows is not None:
             asked = as_published(facts.target, facts.merged, with_rows(graph, rows))
             state = _state(chain, asked, databases.above, here=here.get(asked.rows, ()))
@@ -366,7 +366,7 @@ def _account(
         ]
         states.sort(key=lambda state: (_WORST_FIRST[state.outcome.kind], len(state.rows), state.rows))
         told.append(UnderFix(fix, tuple(states), tuple(corrupt)))
-    return Account(
+    return ForkOutcomes(
         fork,
         tuple(tuple(parents_first(graph, graph.ancestors(head) - shared)) for head in fork.heads),
         target,
@@ -383,7 +383,7 @@ def _is_whole(graph: Graph, fork: Fork, fix: Fix) -> bool:
 
 def _databases(facts: Facts, graph: Graph, fork: Fork) -> Databases:
     """Those of the fork; a database whose rows are the target's has gone the target's way."""
-    found = databases_of(graph, fork, MOST_STATES)
+    found = databases_of(graph, fork, MAX_STATES)
     return replace(found, found=tuple(as_published(facts.target, facts.merged, each) for each in found.found))
 
 
@@ -394,7 +394,7 @@ def _more(facts: Facts, graph: Graph, here: _Here, found: tuple[Database, ...]) 
     return tuple(as_published(facts.target, facts.merged, each) for each in fresh)
 
 
-class _Chain:
+class _DeployedChain:
     """A chain after a fix, deployed: what becomes of databases there."""
 
     def __init__(self, fix: Fix, target: Target, environment: Environment) -> None:
@@ -414,19 +414,19 @@ class _Chain:
 
 
 def _state(
-    chain: _Chain,
+    chain: _DeployedChain,
     database: Database,
     above: tuple[str, ...],
     ailment: Ailment | None = None,
     *,
     here: tuple[str, ...] = (),
-) -> State:
+) -> DatabaseState:
     outcome = chain.outcome(database)
     # Of the examples of corrupt databases it is known what has run, but where a row leaves that open.
     is_sure = ailment is not None and bool(database.applied)
     ways = () if outcome.kind == "ok" else chain.ways_out(database, is_sure=is_sure)
     applied = tuple(id_ for id_ in above if id_ in database.applied)
-    return State(database.rows, applied, outcome, ways, ailment, here)
+    return DatabaseState(database.rows, applied, outcome, ways, ailment, here)
 
 
 def _table(facts: Facts, fork: Fork, here: _Here, new_ids: Mapping[str, str]) -> StateTable:
@@ -435,7 +435,7 @@ def _table(facts: Facts, fork: Fork, here: _Here, new_ids: Mapping[str, str]) ->
     fixes = _fixes(facts, shown, near.fork, new_ids)
     databases = _databases(facts, near.graph, near.fork)
     target = _target(facts, fork)
-    chains = [_Chain(fix, target, facts.environment) for fix in fixes]
+    chains = [_DeployedChain(fix, target, facts.environment) for fix in fixes]
     few = len(databases.found) <= FEW_STATES
     grouped: dict[tuple[object, ...], list[tuple[tuple[str, ...], tuple[Outcome, ...]]]] = {}
     for database in databases.found:
@@ -447,7 +447,9 @@ def _table(facts: Facts, fork: Fork, here: _Here, new_ids: Mapping[str, str]) ->
     more = _more(facts, near.graph, here, databases.found)
     if more:
         # These may stand beneath the fork, where the shortened chain knows nothing.
-        complete = [_Chain(fix, target, facts.environment) for fix in _fixes(facts, near.graph, near.fork, new_ids)]
+        complete = [
+            _DeployedChain(fix, target, facts.environment) for fix in _fixes(facts, near.graph, near.fork, new_ids)
+        ]
         found += [StateRow((d.rows,), tuple(chain.outcome(d) for chain in complete), here[d.rows]) for d in more]
     found.sort(key=lambda row: not row.here)
     left_out = databases.left_out + near.above

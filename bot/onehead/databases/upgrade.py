@@ -202,13 +202,13 @@ class _Rows(HeadMaintainer):
             )
 
 
-MOST_WALKED = 1000
+MAX_WALKED = 1000
 """Size up to which a chain is walked whole: its revisions, and each merge point as often as `_MERGE` says."""
 
-MOST_NEAR = 60
+MAX_NEAR = 60
 """Revisions kept above the place where the ways part, the nearest to it."""
 
-MOST_HEADS = 12
+MAX_HEADS = 12
 """Heads of one fork that are told of; and further ends of the chain, beside it, that are kept."""
 
 _MERGE = 10
@@ -238,14 +238,14 @@ def neighbourhood(graph: Graph, fork: Fork, rows: Iterable[str] = ()) -> Near:
         fork: its heads; the points are found anew for those that are kept.
         rows: kept too, also where they are no more than the beginning of an id.
     """
-    told = fork.narrowed(MOST_HEADS)
+    told = fork.narrowed(MAX_HEADS)
     # Of a broken chain nothing is run, however large it is: Alembic stops when it reads it.
-    if graph.missing or graph.cycles or (told == fork and _size(graph) <= MOST_WALKED):
+    if graph.missing or graph.cycles or (told == fork and _size(graph) <= MAX_WALKED):
         return Near(graph, told)
     points = graph.fork_points(told.heads)
     above = graph.ancestors(*told.heads) - graph.ancestors(*points)
     beside = [head for head in graph.heads if head not in fork.heads]
-    kept = {*told.heads, *points[:MOST_HEADS], *beside[:MOST_HEADS], *_nearest(graph, above), *_named(graph, rows)}
+    kept = {*told.heads, *points[:MAX_HEADS], *beside[:MAX_HEADS], *_nearest(graph, above), *_named(graph, rows)}
     kept_graph = _bridged(graph, kept)
     parted = told._replace(points=kept_graph.fork_points(told.heads))
     return Near(kept_graph, parted, len(graph) - len(kept), len(above - kept))
@@ -260,12 +260,12 @@ def _nearest(graph: Graph, above: frozenset[str]) -> list[str]:
     found = dict.fromkeys(sorted(id_ for id_ in above if above.isdisjoint(graph.parents(id_))))
     todo = list(found)
     for id_ in todo:  # grows while it is walked: breadth first
-        if len(todo) >= MOST_NEAR:
+        if len(todo) >= MAX_NEAR:
             break
         fresh = [child for child in graph.children[id_] if child in above and child not in found]
         found.update(dict.fromkeys(fresh))
         todo += fresh
-    return todo[:MOST_NEAR]
+    return todo[:MAX_NEAR]
 
 
 def _named(graph: Graph, rows: Iterable[str]) -> set[str]:

@@ -40,7 +40,7 @@ def contents_before(repairs: Repairs, trees: Trees) -> dict[str, bytes]:
     return {entry.path: data[entry.oid] for entry in entries if entry and entry.oid in data}
 
 
-class _Outcome(NamedTuple):
+class _Changed(NamedTuple):
     """What is done to files, the chain as it stands then (`None` where nothing is done), and new ids by the old."""
 
     changes: tuple[FileChange, ...] = ()
@@ -48,7 +48,7 @@ class _Outcome(NamedTuple):
     new_ids: tuple[tuple[str, str], ...] = ()
 
 
-_MOST_MERGES = 50
+_MAX_MERGES = 50
 """In one environment. Nobody has so many forks, and each merge is modelled on files that have to be read."""
 
 _BY_HAND = "Make the change by hand as shown, or run `onehead fix --strategy merge`."
@@ -110,7 +110,7 @@ def prepare(examination: Examination, trees: Trees) -> Repairs:
     return Repairs(examination._replace(environments=tuple(environments)), changes, promised, frozenset(replaced))
 
 
-def _changes(plan: Plan, examined: Examined, trees: Trees) -> _Outcome:
+def _changes(plan: Plan, examined: Examined, trees: Trees) -> _Changed:
     match plan:
         case Merge():
             return _merge(examined.facts, plan, trees, examined.taken)
@@ -119,7 +119,7 @@ def _changes(plan: Plan, examined: Examined, trees: Trees) -> _Outcome:
         case Reissue():
             return _reissue(examined.facts, plan, trees, examined.taken)
         case _:
-            return _Outcome()
+            return _Changed()
 
 
 def _named(examined: Examined, new_ids: tuple[tuple[str, str], ...], trees: Trees) -> Examined:
@@ -162,11 +162,11 @@ def _known(facts: Facts) -> list[Revision]:
     return [revision for graph in graphs for revision in graph]
 
 
-def _merge(facts: Facts, plan: Merge, trees: Trees, elsewhere: frozenset[str]) -> _Outcome:
+def _merge(facts: Facts, plan: Merge, trees: Trees, elsewhere: frozenset[str]) -> _Changed:
     """One new file per fork, or several in a row."""
-    if len(plan.merges) > _MOST_MERGES:
+    if len(plan.merges) > _MAX_MERGES:
         raise CannotEdit(
-            0, f"{len(plan.merges)} merge revisions would be needed, and at most {_MOST_MERGES} are written"
+            0, f"{len(plan.merges)} merge revisions would be needed, and at most {_MAX_MERGES} are written"
         )
     graph, environment = facts.merged, facts.environment
     taken = {revision.id for revision in _known(facts)}
@@ -187,7 +187,7 @@ def _merge(facts: Facts, plan: Merge, trees: Trees, elsewhere: frozenset[str]) -
         paths.add(new.path)
         made.append(FileChange(new.path, new.data))
         added.append(Sibling(Revision(new.id, new.parents, new.path, ""), new.data))
-    return _Outcome(tuple(made), graph.replaced(sibling.revision for sibling in added))
+    return _Changed(tuple(made), graph.replaced(sibling.revision for sibling in added))
 
 
 def _own_template(trees: Trees) -> str | None:
@@ -211,7 +211,7 @@ def _own_template(trees: Trees) -> str | None:
 
 
 @dataclass(slots=True)
-class _Draft:
+class _FileDraft:
     """One file of a moved chain while it is being changed."""
 
     revision: Revision
@@ -221,7 +221,7 @@ class _Draft:
     id: str
 
 
-def _reparent(facts: Facts, plan: Reparent, trees: Trees) -> _Outcome:
+def _reparent(facts: Facts, plan: Reparent, trees: Trees) -> _Changed:
     """The roots get their new parent; numbers that the target has taken meanwhile move on."""
     chain = [facts.merged.revisions[id_] for id_ in facts.merged.parents_first(plan.moved)]
     drafts = _drafts(chain, trees)
@@ -232,7 +232,7 @@ def _reparent(facts: Facts, plan: Reparent, trees: Trees) -> _Outcome:
     return _finished(drafts, facts, trees)
 
 
-def _reissue(facts: Facts, plan: Reissue, trees: Trees, elsewhere: frozenset[str]) -> _Outcome:
+def _reissue(facts: Facts, plan: Reissue, trees: Trees, elsewhere: frozenset[str]) -> _Changed:
     """Copies go, newer definitions get new ids, whoever of the branch names them follows, and the roots move."""
     published = {revision.blob for revision in facts.target}
     chosen = {
@@ -302,7 +302,7 @@ def _words(revision: Revision) -> str:
     return file_names.own_slug(_stem(revision.path), revision.doc)
 
 
-def _aside(draft: _Draft, trees: Trees) -> str:
+def _aside(draft: _FileDraft, trees: Trees) -> str:
     """Another path for a file whose own is the target's, too: in the words of its docstring, else counted."""
     folder, stem = posixpath.dirname(draft.path), _stem(draft.path)
     words, own = file_names.own_slug(stem, ""), file_names.own_slug("", draft.revision.doc)
@@ -312,7 +312,7 @@ def _aside(draft: _Draft, trees: Trees) -> str:
     return next((path for path in paths if not _exists(path, trees)), draft.path)
 
 
-def _drafts(chain: list[Revision], trees: Trees) -> dict[str, _Draft]:
+def _drafts(chain: list[Revision], trees: Trees) -> dict[str, _FileDraft]:
     listing = trees.head or trees.target
     for revision in chain:
         entry = listing.entries.get(revision.path)
@@ -320,13 +320,13 @@ def _drafts(chain: list[Revision], trees: Trees) -> dict[str, _Draft]:
             raise CannotEdit(0, f"`{revision.path}` is a symbolic link, so the text is in another file")
     drafts = {}
     for sibling in _siblings(chain, trees):
-        drafts[sibling.revision.id] = _Draft(
+        drafts[sibling.revision.id] = _FileDraft(
             sibling.revision, sibling.data, sibling.data, sibling.revision.path, sibling.revision.id
         )
     return drafts
 
 
-def _rename(drafts: dict[str, _Draft], names: dict[str, tuple[str, str]]) -> None:
+def _rename(drafts: dict[str, _FileDraft], names: dict[str, tuple[str, str]]) -> None:
     ids = {old: new for old, (new, _) in names.items() if new != old}
     for old, draft in drafts.items():
         if old in ids:
@@ -338,8 +338,8 @@ def _rename(drafts: dict[str, _Draft], names: dict[str, tuple[str, str]]) -> Non
 
 
 def _finished(
-    drafts: dict[str, _Draft], facts: Facts, trees: Trees, dropped: Collection[tuple[str, str]] = ()
-) -> _Outcome:
+    drafts: dict[str, _FileDraft], facts: Facts, trees: Trees, dropped: Collection[tuple[str, str]] = ()
+) -> _Changed:
     """Changes to the tree in which the target's files stand already: a file of its own under a path stays there."""
     originals = {(draft.revision.path, draft.revision.blob) for draft in drafts.values()}
     changes = [FileChange(path, None) for _, path in dropped if not _is_theirs(path, trees)]
@@ -361,7 +361,7 @@ def _finished(
         elif draft.new != draft.old:
             changes.append(FileChange(old, draft.new))
     new_ids = tuple((old, draft.id) for old, draft in drafts.items() if draft.id != old)
-    return _Outcome(tuple(changes), Graph(after, facts.merged.unreadable), new_ids)
+    return _Changed(tuple(changes), Graph(after, facts.merged.unreadable), new_ids)
 
 
 def _is_theirs(path: str, trees: Trees) -> bool:

@@ -7,21 +7,21 @@ from itertools import combinations, islice
 from math import comb
 
 from onehead.examine.read import ReadBlobs
-from onehead.operations.conflict_rules import Act, Clash
+from onehead.operations.conflict_rules import Act, OperationConflict
 from onehead.operations.conflicts import judge
 from onehead.operations.model import EVERYWHERE, Step
 from onehead.operations.read import blind, read
-from onehead.plan.conflicts import Meeting, Told
+from onehead.plan.conflicts import ConflictMessage, Meeting
 from onehead.plan.facts import Facts
 from onehead.plan.forks import Fork, forks_of
 
-MOST_REVISIONS = 200
+MAX_REVISIONS = 200
 """Of one side of a fork; a longer one is not read."""
 
-MOST_HEADS = 6
+MAX_HEADS = 6
 """Of one fork; with more, not every pair is compared."""
 
-MOST_PAIRS = 30
+MAX_PAIRS = 30
 """Of heads in one environment; those of further forks are not compared."""
 
 _Revisions = list[tuple[str, tuple[Step, ...]]]
@@ -34,8 +34,8 @@ def meetings_of(facts: Facts, read_blobs: ReadBlobs) -> tuple[Meeting, ...]:
     for fork in forks_of(facts):
         if fork.introduced_by == side:
             heads = _in_order(fork)
-            room = max(0, MOST_PAIRS - len(found))
-            compared = list(islice(combinations(heads[:MOST_HEADS], 2), room))
+            room = max(0, MAX_PAIRS - len(found))
+            compared = list(islice(combinations(heads[:MAX_HEADS], 2), room))
             found += [_meeting(facts, one, other, read_blobs) for one, other in compared]
             left_out = comb(len(heads), 2) - len(compared)
             if left_out:
@@ -48,7 +48,7 @@ def meetings_of(facts: Facts, read_blobs: ReadBlobs) -> tuple[Meeting, ...]:
 def _not_compared(heads: tuple[str, str], number: int) -> Meeting:
     pairs = "1 more pair" if number == 1 else f"{number} more pairs"
     message = f"Too many heads: {pairs} of this fork, and those of forks after it, were not compared by what they do."
-    return Meeting(heads, "unknown", None, (Told("unknown", False, message, heads),))
+    return Meeting(heads, "unknown", None, (ConflictMessage("unknown", False, message, heads),))
 
 
 def _in_order(fork: Fork) -> list[str]:
@@ -60,15 +60,16 @@ def _meeting(facts: Facts, one: str, other: str, read_blobs: ReadBlobs) -> Meeti
     graph = facts.merged
     below = {head: graph.ancestors(head) for head in (one, other)}
     own = (_run_order(facts, below[one] - below[other]), _run_order(facts, below[other] - below[one]))
-    if max(map(len, own)) > MOST_REVISIONS:
+    if max(map(len, own)) > MAX_REVISIONS:
         message = f"A side of the fork between `{one}` and `{other}` is too long to be compared operation by operation."
-        return Meeting((one, other), "unknown", None, (Told("unknown", False, message, (one, other)),))
+        return Meeting((one, other), "unknown", None, (ConflictMessage("unknown", False, message, (one, other)),))
     contents = read_blobs({graph.revisions[id_].blob for ids in own for id_ in ids}).data
     left, right = ([(id_, _steps(contents.get(graph.revisions[id_].blob))) for id_ in ids] for ids in own)
     verdict = judge(left, right)
     first = None if verdict.first is None else {"left": one, "right": other}[verdict.first]
     alone = tuple(
-        Told("alone", True, each.message, (each.act.revision,), (_place(facts, each.act),)) for each in verdict.alone
+        ConflictMessage("alone", True, each.message, (each.act.revision,), (_place(facts, each.act),))
+        for each in verdict.alone
     )
     told = tuple(_told(facts, each, one, other) for each in verdict.clashes)
     return Meeting((one, other), verdict.kind.value, first, told, alone)
@@ -83,13 +84,13 @@ def _run_order(facts: Facts, ids: Iterable[str]) -> list[str]:
     return facts.merged.parents_first(ids)
 
 
-def _told(facts: Facts, clash: Clash, one: str, other: str) -> Told:
+def _told(facts: Facts, clash: OperationConflict, one: str, other: str) -> ConflictMessage:
     acts = [act for act in (clash.left, clash.right) if act is not None]
     ids = tuple(act.revision for act in acts) or (one, other)
     partly = set(clash.dialects) != set(EVERYWHERE)
     where = "" if not partly else "On PostgreSQL: " if "postgresql" in clash.dialects else "On SQLite: "
     places = tuple(_place(facts, act) for act in acts)
-    return Told(clash.kind.value, partly, f"{where}{clash.message}", ids, places)  # type: ignore[arg-type]
+    return ConflictMessage(clash.kind.value, partly, f"{where}{clash.message}", ids, places)  # type: ignore[arg-type]
 
 
 def _place(facts: Facts, act: Act) -> tuple[str, int]:

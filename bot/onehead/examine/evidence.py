@@ -29,7 +29,7 @@ from onehead.revisions.path_hints import is_revision_file
 _OURS = re.compile(rf"refs/(?:heads|remotes/[^/]+)/{naming.BRANCHES}")
 
 
-class Standing:
+class RefIndex:
     """Which refs hold which revisions, those of one known commit aside.
 
     By tree, not by ref: thousands of refs share some hundred trees, and each tree may hold hundreds of revisions.
@@ -112,7 +112,7 @@ class Others:
         self._memory = memory
         self._more = more
         self._unseen = unseen
-        self._standing: dict[tuple[frozenset[str], bool, frozenset[str]], Standing] = {}
+        self._standing: dict[tuple[frozenset[str], bool, frozenset[str]], RefIndex] = {}
         self._present: dict[tuple[frozenset[str], bool], Presence] = {}
 
     @cached_property
@@ -196,7 +196,7 @@ class Others:
             return "This clone holds no tags, so they could not be looked at."
         return ""
 
-    def standing(self, directories: Collection[str], known: Collection[str], *, recursive: bool) -> Standing:
+    def standing(self, directories: Collection[str], known: Collection[str], *, recursive: bool) -> RefIndex:
         """What stands in some directories, on any ref.
 
         Args:
@@ -210,7 +210,7 @@ class Others:
             if key[:2] not in self._present:
                 self._present[key[:2]] = presence(self.git, self.refs, sorted(places), recursive=recursive)
             found = self._present[key[:2]]
-            self._standing[key] = Standing(found.holdings, self._revisions(found.trees, key[2]))
+            self._standing[key] = RefIndex(found.holdings, self._revisions(found.trees, key[2]))
         return self._standing[key]
 
     def _revisions(self, trees: Mapping[str, Mapping[str, str]], known: frozenset[str]) -> dict[str, list[Revision]]:

@@ -11,8 +11,8 @@ from onehead.examine.read import (
     Listing,
     Memory,
     ReadBlobs,
-    Reading,
     Survey,
+    TreeReading,
     code_near,
     read_trees,
     sets_directories,
@@ -36,7 +36,7 @@ from onehead.revisions.parse import MAX_BYTES
 from onehead.revisions.parsers import examination
 from onehead.revisions.path_hints import is_revision_file
 
-_LARGEST = 1024 * 1024
+_MAX_BYTES = 1024 * 1024
 """Bytes; a configuration of this size is none."""
 _DIRECTORY = "040000"
 
@@ -48,7 +48,7 @@ def read_policy(git: Git, sha: str) -> PolicyRead:
         OneheadError: there is no such commit.
     """
     entries = parse_listing(git.run("ls-tree", "-z", "--full-tree", "--end-of-options", sha, *FILES))
-    return policies_in([entries], lambda oids: read(git, oids, _LARGEST))[0]
+    return policies_in([entries], lambda oids: read(git, oids, _MAX_BYTES))[0]
 
 
 def policies_in(trees: Sequence[Mapping[str, Entry]], read_blobs: ReadBlobs) -> list[PolicyRead]:
@@ -86,7 +86,7 @@ class Ground(NamedTuple):
 
     tree: Tree
     policy: PolicyRead
-    reading: Reading
+    reading: TreeReading
 
 
 class Trees(NamedTuple):

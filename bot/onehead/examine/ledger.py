@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from onehead.databases.reported import Known, RowsReported, is_quotable, learnt
 from onehead.errors import CannotJudge
 from onehead.examine import naming
-from onehead.gitrepo.commit import Draft, Signature, commit_message, write_commits
+from onehead.gitrepo.commit import CommitDraft, Signature, commit_message, write_commits
 from onehead.gitrepo.git import Git
 from onehead.gitrepo.refs import list_refs
 from onehead.gitrepo.remote import PushStatus, RefUpdate
@@ -27,11 +27,11 @@ from onehead.revisions.model import FileChange
 if TYPE_CHECKING:
     from onehead.gitrepo.mirror import Mirror
 
-MOST_DATABASES = 100
+MAX_DATABASES = 100
 """Databases of one repository; more are not kept, and everything counts as escaped until some are forgotten."""
 
-_LARGEST_FILE = 1 << 20
-_MOST_FILES = MOST_DATABASES + 1  # the note that there were more is a file too
+_MAX_FILE_BYTES = 1 << 20
+_MAX_FILES = MAX_DATABASES + 1  # the note that there were more is a file too
 FULL = "full.json"
 """A file that says that there were more."""
 
@@ -69,16 +69,16 @@ def ledger_at(git: Git, tip: str) -> Ledger:
     if not tip:
         return Ledger("", ())
     entries = list_tree(git, tip).entries
-    paths = sorted(entries)[:_MOST_FILES]
-    data = read(git, [entries[path].oid for path in paths], _LARGEST_FILE).data
+    paths = sorted(entries)[:_MAX_FILES]
+    data = read(git, [entries[path].oid for path in paths], _MAX_FILE_BYTES).data
     found: dict[tuple[str, str], Known] = {}
-    trouble = f"`{naming.DATABASES}` holds more than is read." if len(entries) > _MOST_FILES else ""
+    trouble = f"`{naming.DATABASES}` holds more than is read." if len(entries) > _MAX_FILES else ""
     for path in paths:
         known = None if path == FULL else _decoded(data.get(entries[path].oid, b""))
         if known is not None and path == file_of(known.name, known.environment):
             found[known.name, known.environment] = known
         elif path == FULL:
-            trouble = f"More than {MOST_DATABASES} databases have reported their rows, and no more are kept."
+            trouble = f"More than {MAX_DATABASES} databases have reported their rows, and no more are kept."
         else:
             trouble = f"A file of `{naming.DATABASES}` is not as onehead writes it, so what databases held is not sure."
     return Ledger(tip, tuple(found[key] for key in sorted(found)), trouble, frozenset(entries))
@@ -126,8 +126,8 @@ def _decoded(data: bytes) -> Known | None:
     return None
 
 
-_MOST_TRIES = 5
-_MOST_NAMED = 5
+_MAX_TRIES = 5
+_MAX_NAMED = 5
 """Rows in the subject of a commit."""
 
 
@@ -138,7 +138,7 @@ def remember(mirror: Mirror, reports: Iterable[RowsReported]) -> str:
         OneheadError: the forge could not be reached, or does not take the ref.
     """
     told = sorted(reports, key=lambda report: (report.at, report.database, report.environment, report.rows or ()))
-    for _ in range(_MOST_TRIES):
+    for _ in range(_MAX_TRIES):
         mirror.fetch()
         tip = before = read_ledger(mirror.git).tip
         for report in told:
@@ -155,7 +155,7 @@ def remember(mirror: Mirror, reports: Iterable[RowsReported]) -> str:
                 "Let the bot's account write to the repository, and let its hooks take refs that are no branches.",
             )
     raise CannotJudge(
-        f"`{naming.DATABASES}` was moved by somebody else {_MOST_TRIES} times in a row.", "It is tried again later."
+        f"`{naming.DATABASES}` was moved by somebody else {_MAX_TRIES} times in a row.", "It is tried again later."
     )
 
 
@@ -165,16 +165,16 @@ def _told(git: Git, tip: str, report: RowsReported) -> str:
     if report.rows is None:
         return _forgotten(git, ledger, report)
     known = ledger.get(report.database, report.environment)
-    if known is None and len(ledger.databases) >= MOST_DATABASES:
+    if known is None and len(ledger.databases) >= MAX_DATABASES:
         refused = FileChange(FULL, b"{}\n")
-        subject = f"Refuse to keep more than {MOST_DATABASES} databases"
+        subject = f"Refuse to keep more than {MAX_DATABASES} databases"
         return tip if FULL in ledger.files else _committed(git, tip, [refused], subject, report.at)
     after = learnt(known, report.database, report.environment, report.rows, report.at)
     if after == known:
         return tip
     file = FileChange(file_of(after.name, after.environment), encoded(after))
-    named = ", ".join(report.rows[:_MOST_NAMED]) or "no rows"
-    subject = f"{after.name} holds {named}{' …' if len(report.rows) > _MOST_NAMED else ''}"
+    named = ", ".join(report.rows[:_MAX_NAMED]) or "no rows"
+    subject = f"{after.name} holds {named}{' …' if len(report.rows) > _MAX_NAMED else ''}"
     return _committed(git, tip, [file], subject, report.at)
 
 
@@ -194,7 +194,7 @@ def _forgotten(git: Git, ledger: Ledger, report: RowsReported) -> str:
 
 def _committed(git: Git, tip: str, changes: list[FileChange], subject: str, at: str) -> str:
     author = Signature(naming.AUTHOR, naming.EMAIL, datetime.strptime(at, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC))
-    [sha] = write_commits(git, tip or _nothing(git), [Draft(commit_message([subject]), changes)], author)
+    [sha] = write_commits(git, tip or _nothing(git), [CommitDraft(commit_message([subject]), changes)], author)
     return sha
 
 

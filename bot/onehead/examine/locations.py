@@ -7,7 +7,7 @@ from itertools import islice
 
 from onehead.databases.schema_effects import Traces, traces_of
 from onehead.databases.states import Former, Whereabouts, read_rows
-from onehead.examine.evidence import Others, Standing, spoken
+from onehead.examine.evidence import Others, RefIndex, spoken
 from onehead.examine.examine import Trees
 from onehead.gitrepo.git import Git
 from onehead.gitrepo.history import Vanished, vanished
@@ -19,16 +19,16 @@ from onehead.operations.read import read as operations_of
 from onehead.plan.facts import Facts
 from onehead.plan.findings import Code
 from onehead.plan.verdict import Examination
-from onehead.reports.parts import MOST_SHOWN
-from onehead.revisions.edit import Trouble, dissect
+from onehead.reports.parts import MAX_SHOWN
+from onehead.revisions.edit import EditProblem, dissect
 from onehead.revisions.environments import join
 from onehead.revisions.parse import MAX_BYTES, parse
 from onehead.revisions.parsers import examination
 from onehead.revisions.syntax import line_number
 from onehead.revisions.version_table import VersionTableNames, version_table_in
 
-_MOST_REFS = 5
-_MOST_RENAMED = 50
+_MAX_REFS = 5
+_MAX_RENAMED = 50
 """Revisions of one chain of renamed ones that are followed."""
 
 
@@ -49,14 +49,14 @@ def whereabouts(others: Others, facts: Facts, ids: Iterable[str]) -> dict[str, W
     found = {}
     for id_ in wanted:
         holdings = [each for each in standing.with_id(id_) if not others.is_ours(Ref(each.ref, each.sha))]
-        refs = tuple(dict.fromkeys(spoken(each.ref) for each in holdings))[:_MOST_REFS]
+        refs = tuple(dict.fromkeys(spoken(each.ref) for each in holdings))[:_MAX_REFS]
         found[id_] = Whereabouts(refs) if refs else _in_the_past(others.git, id_, [place.path for place in places])
         if id_ in former and found[id_].removed:
             found[id_] = found[id_]._replace(renamed=former[id_].id)
     return found
 
 
-def _standing(others: Others, facts: Facts) -> Standing:
+def _standing(others: Others, facts: Facts) -> RefIndex:
     """What any ref has in the environment's folders that the environment does not have."""
     places = facts.environment.locations
     return others.standing(
@@ -83,7 +83,7 @@ def formerly(others: Others, facts: Facts, rows: Iterable[str]) -> dict[str, For
     found: dict[str, Former] = {}
     todo = [row.text for row in read_rows(facts.merged, rows) if row.kind == "unknown"]
     for id_ in todo:  # grows while it is walked
-        blob = None if id_ in found or len(found) == _MOST_RENAMED else _last_file(others, facts, id_)
+        blob = None if id_ in found or len(found) == _MAX_RENAMED else _last_file(others, facts, id_)
         data = None if blob is None else _contents(others.git, [blob]).get(blob)
         if data is None:
             continue
@@ -144,7 +144,7 @@ def _named(each: Vanished) -> str:
     return f"{each.commit.sha[:10]} {each.commit.subject}"
 
 
-MOST_FILES = 500
+MAX_FILES = 500
 """Files in which a line is looked for; the places in all others are told without one."""
 
 _NAMES = {
@@ -157,7 +157,7 @@ _WHOLE_FILE = {Code.BODY_CHANGED, Code.NOT_A_REVISION, Code.NOT_LOADED, Code.TEX
 
 def lines_of(examination: Examination, trees: Trees) -> dict[tuple[Code, str], int]:
     """Code and path of each finding about a revision → the 1-based line of what it is about."""
-    wanted = dict(islice(_wanted(examination), MOST_FILES))
+    wanted = dict(islice(_wanted(examination), MAX_FILES))
     data = trees.read(set(wanted.values())).data if wanted else {}
     found = {(code, path): _line(data.get(blob, b""), code) for (code, path), blob in wanted.items()}
     return {key: line for key, line in found.items() if line}
@@ -168,12 +168,12 @@ def _wanted(examination: Examination) -> Iterator[tuple[tuple[Code, str], str]]:
         blobs = {revision.path: revision.blob for revision in examined.facts.merged}
         for finding in examined.findings:
             if not (finding.line or finding.places) and finding.code not in _WHOLE_FILE:
-                yield from (((finding.code, path), blobs[path]) for path in finding.paths[:MOST_SHOWN] if path in blobs)
+                yield from (((finding.code, path), blobs[path]) for path in finding.paths[:MAX_SHOWN] if path in blobs)
 
 
 def _line(data: bytes, code: Code) -> int:
     file = dissect(data)
-    if isinstance(file, Trouble):
+    if isinstance(file, EditProblem):
         return 0
     label = file.label("Revises") if code is Code.STALE_REVISES else None
     if label is not None:

@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 
 from onehead.gitrepo.tree import SUBMODULE, SYMLINK, Contents, Entry
 from onehead.revisions.config import config_paths
-from onehead.revisions.environments import Tree, files_of, is_vendored, settle, unconfigured
+from onehead.revisions.environments import FileIndex, files_of, is_vendored, settle, unconfigured
 from onehead.revisions.graph import Graph
 from onehead.revisions.locate import Located, locate, modules_near
 from onehead.revisions.model import ConfigProblem, Declared, Dynamic, Environment, Refusal, Revision, Unreadable
@@ -32,7 +32,7 @@ from onehead.revisions.path_hints import is_revision_file
 _FORMAT = [6, list(sys.version_info[:2])]
 """Part of every file: another reader, or another Python (whose parser knows other syntax), starts afresh."""
 
-_MOST = 50_000
+_MAX_REMEMBERED = 50_000
 """Files remembered per repository; beyond that only those of the last run are kept."""
 
 
@@ -77,7 +77,7 @@ class Memory:
         if self._file is None or not self._changed:
             return
         kept = self._known
-        if len(kept) > _MOST:
+        if len(kept) > _MAX_REMEMBERED:
             kept = {blob: record for blob, record in kept.items() if blob in self._used}
         text = json.dumps({"format": _FORMAT, "blobs": kept}, separators=(",", ":"))
         with suppress(OSError):
@@ -183,14 +183,14 @@ _SET_IN_CODE = b"version_locations"
 MAX_CHECKED = 250_000
 """Words and signs of new files that are read to their end: some 700 migrations as Alembic writes them."""
 
-_MOST_LINKS = 2000
+_MAX_LINKS = 2000
 """Links and submodules of one tree that are followed."""
 
 _Outcomes = dict[str, list["Revision | Unreadable"]]
 """Path → what its file declares; both sides' where they conflict as text."""
 
 
-class Reading(NamedTuple):
+class TreeReading(NamedTuple):
     """One tree as it was read by itself.
 
     Attributes:
@@ -220,8 +220,8 @@ class Listing(NamedTuple):
 
 @examination()
 def read_trees(
-    listings: Collection[Listing], read: ReadBlobs, memory: Memory, old: Reading | None = None
-) -> list[Reading]:
+    listings: Collection[Listing], read: ReadBlobs, memory: Memory, old: TreeReading | None = None
+) -> list[TreeReading]:
     """Read the environments of several trees of one repository; what they share is read once.
 
     Args:
@@ -239,7 +239,7 @@ def read_trees(
     return [readings[place] for place in places]
 
 
-def survey(readings: Sequence[Reading]) -> list[Survey]:
+def survey(readings: Sequence[TreeReading]) -> list[Survey]:
     """Their environments: what the files of one tree make an environment is one in the other trees too."""
     return _recognised_everywhere([reading.survey for reading in readings], [reading.outcomes for reading in readings])
 
@@ -251,7 +251,7 @@ def _place(listing: Listing, distinct: list[Listing]) -> int:
     return distinct.index(listing)
 
 
-def _read(listings: list[Listing], read: ReadBlobs, memory: Memory, old: set[str] | None) -> list[Reading]:
+def _read(listings: list[Listing], read: ReadBlobs, memory: Memory, old: set[str] | None) -> list[TreeReading]:
     configs = [_config_entries(listing, read) for listing in listings]
     links = [_links(listing) for listing in listings]
     contents = read({entry.oid for entries in (*configs, *links) for entry in entries if entry.mode != SUBMODULE}).data
@@ -274,7 +274,8 @@ def _read(listings: list[Listing], read: ReadBlobs, memory: Memory, old: set[str
         for listing, entries, found in zip(listings, wanted, located, strict=True)
     ]
     return [
-        Reading(read_files, _assemble(found, read_files)) for found, read_files in zip(located, outcomes, strict=True)
+        TreeReading(read_files, _assemble(found, read_files))
+        for found, read_files in zip(located, outcomes, strict=True)
     ]
 
 
@@ -286,7 +287,7 @@ def _pinned(listing: Listing, found: Located, read: ReadBlobs) -> Located:
 
 def code_near(entries: Mapping[str, Entry], environment: Environment, read: ReadBlobs) -> list[bytes]:
     """The Python code beside an environment, which may configure it as well."""
-    return _code(entries, modules_near(Tree(entries), environment), read)
+    return _code(entries, modules_near(FileIndex(entries), environment), read)
 
 
 def sets_directories(code: Iterable[bytes]) -> bool:
@@ -302,7 +303,7 @@ def _code(entries: Mapping[str, Entry], modules: Iterable[str], read: ReadBlobs)
 def _links(listing: Listing) -> list[Entry]:
     """The links and submodules that may lie on the way to a version directory."""
     linked = (entry for entry in listing.entries.values() if entry.mode in (SYMLINK, SUBMODULE))
-    return [entry for entry in linked if not is_vendored(entry.path)][:_MOST_LINKS]
+    return [entry for entry in linked if not is_vendored(entry.path)][:_MAX_LINKS]
 
 
 def _text(link: bytes | None) -> str | None:
@@ -415,7 +416,7 @@ def _outcomes(entries: list[Entry], declared: Mapping[str, Declared]) -> _Outcom
 
 def _assemble(found: Located, outcomes: _Outcomes) -> Survey:
     """Put every file into its environment."""
-    tree = Tree(outcomes)
+    tree = FileIndex(outcomes)
     settled: list[Environment] = []
     inside: set[str] = set()
     for environment in found.environments:
@@ -445,7 +446,7 @@ def _recognised_everywhere(surveys: list[Survey], outcomes: list[_Outcomes]) -> 
     for survey, read_files in zip(surveys, outcomes, strict=True):
         taken = {place.path for chain in survey.chains.values() for place in chain.environment.locations}
         missing = [e for path, e in guessed.items() if path not in survey.chains and path not in taken]
-        tree = Tree(read_files if missing else ())
+        tree = FileIndex(read_files if missing else ())
         more = {environment.path: _chain(environment, tree, read_files) for environment in missing}
         chains = survey.chains | {path: chain for path, chain in more.items() if chain.files}
         result.append(survey._replace(chains=chains))
@@ -457,7 +458,7 @@ def _may_be_a_revision(item: Revision | Unreadable) -> bool:
     return isinstance(item, Revision) or item.kind == "dynamic"
 
 
-def _chain(environment: Environment, tree: Tree, outcomes: _Outcomes) -> Chain:
+def _chain(environment: Environment, tree: FileIndex, outcomes: _Outcomes) -> Chain:
     items = [item for path in files_of([environment], tree)[environment.path] for item in outcomes[path]]
     revisions = [item for item in items if isinstance(item, Revision)]
     unreadable = [item for item in items if isinstance(item, Unreadable)]

@@ -16,7 +16,7 @@ from onehead.examine import naming
 from onehead.examine.changes import Repairs
 from onehead.examine.examine import Trees, examine
 from onehead.gitrepo import commit
-from onehead.gitrepo.commit import Draft, Signature, commit_message, write_commits
+from onehead.gitrepo.commit import CommitDraft, Signature, commit_message, write_commits
 from onehead.gitrepo.git import Git
 from onehead.gitrepo.merge import write_clean_merge, write_merged_tree
 from onehead.gitrepo.refs import describe, is_ancestor
@@ -63,7 +63,7 @@ class TextConflict(NotWritten):
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class WrittenRepair:
     """A repair in the object store, not yet under any name.
 
     Attributes:
@@ -79,7 +79,7 @@ class Written:
     kind: str
 
 
-def write_repair(git: Git, repairs: Repairs, trees: Trees, *, author: str = naming.AUTHOR) -> Written | None:
+def write_repair(git: Git, repairs: Repairs, trees: Trees, *, author: str = naming.AUTHOR) -> WrittenRepair | None:
     """Write the commits of a repair; `None` where there is nothing to write.
 
     Raises:
@@ -96,9 +96,9 @@ def write_repair(git: Git, repairs: Repairs, trees: Trees, *, author: str = nami
     kind = next(kind for kind in ("reissue", "reparent", "merge") if kind in kinds)
     below = [_merge_of_target(git, repairs, trees)] if _needs_target(repairs) else []
     start = examination.head or examination.target
-    *_, sha = write_commits(git, start.sha, [*below, Draft(_message(repairs), changes)], signature)
+    *_, sha = write_commits(git, start.sha, [*below, CommitDraft(_message(repairs), changes)], signature)
     _confirm(git, repairs, trees, Point(start.ref, sha))
-    return Written(sha, "head" if examination.head else "target", bool(below), kind)
+    return WrittenRepair(sha, "head" if examination.head else "target", bool(below), kind)
 
 
 def merged_commit(git: Git, base: str, head: str) -> str | None:
@@ -109,7 +109,9 @@ def merged_commit(git: Git, base: str, head: str) -> str | None:
     if tree is None:
         return None
     signature = Signature(naming.AUTHOR, naming.EMAIL, describe(git, [head])[head].date)
-    [sha] = write_commits(git, base, [Draft("What merging would give\n", (), commit.Merge(head, tree))], signature)
+    [sha] = write_commits(
+        git, base, [CommitDraft("What merging would give\n", (), commit.MergedIn(head, tree))], signature
+    )
     return sha
 
 
@@ -147,7 +149,7 @@ def _needs_target(repairs: Repairs) -> bool:
     return any(facts.head is not None and _chain(facts.head) != _chain(facts.merged) for facts in changed)
 
 
-def _merge_of_target(git: Git, repairs: Repairs, trees: Trees) -> Draft:
+def _merge_of_target(git: Git, repairs: Repairs, trees: Trees) -> CommitDraft:
     """What merges the target into the head branch; what the fix replaces anyway is taken from the target."""
     examination = repairs.examination
     if examination.head is None or trees.merge is None:
@@ -172,7 +174,9 @@ def _merge_of_target(git: Git, repairs: Repairs, trees: Trees) -> Draft:
     ref = examination.head.ref
     into = f"pull request {ref.split('/')[2]}" if ref.startswith("refs/pull/") else short_ref(ref)
     named = f"Merge {short_ref(examination.target.ref)} into {into}"
-    return Draft(commit_message([named, "Merge the target into this branch"]), resolved, commit.Merge(target, tree))
+    return CommitDraft(
+        commit_message([named, "Merge the target into this branch"]), resolved, commit.MergedIn(target, tree)
+    )
 
 
 def _date(git: Git, examination: Examination) -> datetime:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 MAX_LOOKED_AT = 20
 """Branches of one push that are looked at one by one; of more only the deployed ones are."""
-_MOST = 50
+_MAX_ASKED = 50
 """Directories or configurations that git is asked about; a push that changes more is simply judged."""
 
 _ABOUT_US = r"script_location|version_locations|\[alembic]|tool\.alembic|onehead"
@@ -57,7 +57,7 @@ def touches(git: Door, update: Update) -> bool:
             configurations.append(path)
         elif is_revision_file(name):
             folders.add(folder)
-    if len(configurations) > _MOST or len(folders) > _MOST:
+    if len(configurations) > _MAX_ASKED or len(folders) > _MAX_ASKED:
         return True
     before = "HEAD" if update.creates else update.old
     if configurations and mentions(

@@ -14,6 +14,7 @@ from onehead.forge.client import Connection
 from onehead.forge.errors import Forbidden, MissingScope, NotFound
 from onehead.forge.models import (
     Branch,
+    ChangedIssue,
     Comment,
     Fields,
     Issue,
@@ -22,7 +23,6 @@ from onehead.forge.models import (
     RepositoryName,
     Status,
     StatusState,
-    Touched,
     User,
 )
 
@@ -71,7 +71,7 @@ class ForgejoApi:
         answer = Fields(self.connection.send("GET", "/repos/search", query={"limit": "1"}).data, "GET /repos/search")
         return next(map(models.repository, answer.items("data")), None)
 
-    def touched(self, owner: str, since: datetime) -> Iterator[Touched]:
+    def touched(self, owner: str, since: datetime) -> Iterator[ChangedIssue]:
         """GET /repos/issues/search?owner=…&since=…: of all repositories of an owner that the token may read."""
         query = {"owner": owner, "state": "all", "since": since.strftime("%Y-%m-%dT%H:%M:%SZ")}
         yield from map(models.touched, self.connection.pages("/repos/issues/search", **query))

@@ -23,9 +23,9 @@ log = logging.getLogger(__name__)
 
 PAGE = 50  # Forgejo's own maximum; more is silently cut to it
 TRIES = 4
-LONGEST_WAIT = 20.0  # seconds; whoever is told to wait longer should not sleep in the middle of a job
-_MOST_HOPS = 3  # a renamed owner and a renamed repository are one hop each
-_MOST_PAGES = 10_000
+MAX_WAIT = 20.0  # seconds; whoever is told to wait longer should not sleep in the middle of a job
+_MAX_HOPS = 3  # a renamed owner and a renamed repository are one hop each
+_MAX_PAGES = 10_000
 _API = "/api/v1"
 _AT_ITSELF = (
     "Set ONEHEAD_FORGEJO_URL to the address that Forgejo itself answers at (https, host and sub-path): the token is "
@@ -37,7 +37,7 @@ _NEVER_ARRIVED = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ApiAnswer:
     """A successful answer: its status, its JSON (`None` for an empty body) and how many items there are in all."""
 
     status: int
@@ -118,7 +118,7 @@ class Connection:
             query: further parameters.
         """
         seen = 0
-        for page in range(1, _MOST_PAGES):
+        for page in range(1, _MAX_PAGES):
             answer = self.send("GET", path, query={**query, "page": str(page), "limit": str(PAGE)})
             data = answer.data
             if within is not None and isinstance(data, Mapping):
@@ -135,7 +135,7 @@ class Connection:
         path: str,
         fields: Mapping[str, object] | None = None,
         query: Mapping[str, str] | None = None,
-    ) -> Answer:
+    ) -> ApiAnswer:
         """Ask, again where that is safe and may help, and read the answer.
 
         A request is tried again when no answer, 429 or 5xx came. `POST` only when the forge can't have acted on it.
@@ -149,7 +149,7 @@ class Connection:
                 return self._once(method, path, fields, query)
             except _Failed as failed:
                 wait = self._pause(attempt, failed.error.retry_after)
-                if not (failed.harmless or method in _REPEATABLE) or attempt == TRIES or wait > LONGEST_WAIT:
+                if not (failed.harmless or method in _REPEATABLE) or attempt == TRIES or wait > MAX_WAIT:
                     raise failed.error from failed.__cause__
                 log.warning("%s Trying again in %.1f s (try %d of %d).", failed.error.message, wait, attempt + 1, TRIES)
                 self.sleep(wait)
@@ -157,18 +157,18 @@ class Connection:
 
     def _pause(self, attempt: int, asked: float | None) -> float:
         # Exponential with half of it random, so that many workers don't come back all at once.
-        ours = min(LONGEST_WAIT, 0.5 * 2.0 ** (attempt - 1)) * (0.5 + self._chance() / 2)
+        ours = min(MAX_WAIT, 0.5 * 2.0 ** (attempt - 1)) * (0.5 + self._chance() / 2)
         return max(ours, asked or 0.0)
 
     def _once(
         self, method: str, path: str, fields: Mapping[str, object] | None, query: Mapping[str, str] | None
-    ) -> Answer:
+    ) -> ApiAnswer:
         request = f"{method} {path}"
         # ASCII escapes keep text from undecodable file names (lone surrogates) a valid request.
         content = None if fields is None else json.dumps(fields, ensure_ascii=True).encode("ascii")
         headers = {"Content-Type": "application/json"} if content is not None else {}
         url = self._root + path
-        for _hop in range(_MOST_HOPS + 1):
+        for _hop in range(_MAX_HOPS + 1):
             try:
                 response = self._http.request(method, url, content=content, params=query, headers=headers)
             except httpx.RequestError as error:
@@ -177,7 +177,7 @@ class Connection:
                 return self._read(request, response)
             url, query = self._moved(request, response), None
         raise NotUnderstood(
-            f"{request} was redirected more than {_MOST_HOPS} times, the last time to {_host(response)}.", _AT_ITSELF
+            f"{request} was redirected more than {_MAX_HOPS} times, the last time to {_host(response)}.", _AT_ITSELF
         )
 
     def _moved(self, request: str, response: httpx.Response) -> str:
@@ -200,7 +200,7 @@ class Connection:
             "Check ONEHEAD_FORGEJO_URL and that the server runs; onehead tries again later.",
         )
 
-    def _read(self, request: str, response: httpx.Response) -> Answer:
+    def _read(self, request: str, response: httpx.Response) -> ApiAnswer:
         if not response.is_success:
             asked = seconds_to_wait(response.headers.get("Retry-After"), datetime.now(UTC))
             error = refusal(response.status_code, request, self._message(response), asked)
@@ -215,7 +215,7 @@ class Connection:
                 f"The answer to {request} is not JSON.",
                 "Check that ONEHEAD_FORGEJO_URL is the root of a Forgejo, without /api/v1.",
             ) from None
-        return Answer(response.status_code, data, int(total) if total.isdecimal() else None)
+        return ApiAnswer(response.status_code, data, int(total) if total.isdecimal() else None)
 
     def _message(self, response: httpx.Response) -> str:
         try:

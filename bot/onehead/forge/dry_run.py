@@ -10,7 +10,7 @@ from functools import cached_property
 
 from onehead.forge.api import ForgejoApi, own_account
 from onehead.forge.client import Connection
-from onehead.forge.models import Comment, PullRequest, RepositoryName, Side, Status, StatusState, User
+from onehead.forge.models import Comment, PullRequest, PullSide, RepositoryName, Status, StatusState, User
 
 
 class Deed(StrEnum):
@@ -83,8 +83,8 @@ class WatchedApi(ForgejoApi):
             merged=False,
             author=self._account,
             html_url="",
-            head=Side(head, "", repository),
-            base=Side(base, "", repository),
+            head=PullSide(head, "", repository),
+            base=PullSide(base, "", repository),
             merge_base="",
             merge_commit=None,
             allow_maintainer_edit=False,

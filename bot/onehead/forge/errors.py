@@ -62,7 +62,7 @@ class NotFound(ForgeError):
     """404: it does not exist, or the account may not see it (Forgejo tells no difference)."""
 
 
-class Conflict(ForgeError):
+class StateConflict(ForgeError):
     """409 or 412: the state of the forge is another than the caller thought."""
 
 
@@ -127,8 +127,8 @@ _PLAIN: dict[int, tuple[type[ForgeError], str]] = {
         NotFound,
         "Check the name and the rights of the bot's account: for what is private or switched off it is 404 as well.",
     ),
-    409: (Conflict, _MOVED_ON),
-    412: (Conflict, _MOVED_ON),
+    409: (StateConflict, _MOVED_ON),
+    412: (StateConflict, _MOVED_ON),
     423: (Archived, "Unarchive the repository in its settings, or take it out of onehead's scope."),
 }
 

@@ -16,7 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from onehead.forge.errors import Conflict, Forbidden, ForgeError, NotFound, TooSoon
+from onehead.forge.errors import Forbidden, ForgeError, NotFound, StateConflict, TooSoon
 from onehead.text import cut_bytes, cut_words
 
 if TYPE_CHECKING:
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from onehead.forge.api import ForgejoApi
     from onehead.forge.models import Comment, PullRequest, RepositoryName, Status, StatusState, User
 
-LONGEST_TITLE = 255  # bytes; Forgejo cuts what is longer, and would then differ from ours forever
-LONGEST_DESCRIPTION = 255  # characters; what Forgejo's pages show without breaking
+MAX_TITLE_LENGTH = 255  # bytes; Forgejo cuts what is longer, and would then differ from ours forever
+MAX_DESCRIPTION_LENGTH = 255  # characters; what Forgejo's pages show without breaking
 _AFTER_A_PUSH = (0.3, 0.6, 1.2, 2.4)  # seconds; Forgejo needs about half of one until it knows a pushed branch
 
 
@@ -59,12 +59,12 @@ def ensure_pull(
     Raises:
         NotFound: Forgejo knows no such branch, also after some seconds of patience.
     """
-    title = cut_bytes(" ".join(title.split()), LONGEST_TITLE)
+    title = cut_bytes(" ".join(title.split()), MAX_TITLE_LENGTH)
     found = known or _known_pull(api, repository, head, base)
     if found is None:
         try:
             made = _create_pull(api, repository, head, base, title, body)
-        except Conflict:
+        except StateConflict:
             found = _open_pull(api, repository, head, base)
             if found is None:
                 raise
@@ -210,7 +210,7 @@ def ensure_status(
     Returns:
         the status that counts, and whether it had to be written.
     """
-    description = cut_words(" ".join(description.split()), LONGEST_DESCRIPTION)
+    description = cut_words(" ".join(description.split()), MAX_DESCRIPTION_LENGTH)
     wanted = (context, state.value, description, target_url)
     with suppress(Exception):
         for status in api.latest_statuses(repository, sha):
@@ -250,8 +250,8 @@ def react(api: ForgejoApi, repository: RepositoryName, comment: int, reaction: s
 
 _KIND = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")  # never "--", which belongs to the ends of the HTML comment
 _LINE = re.compile(rf"<!-- onehead:(?P<kind>{_KIND.pattern}) v1 (?P<facts>\{{.*\}}) -->")
-_LONGEST = 8192  # characters of the line; keeps what somebody else wrote from costing anything
-_DEEPEST = 64  # brackets; ours are flat, and how deep JSON may nest differs between versions of Python
+_MAX_LENGTH = 8192  # characters of the line; keeps what somebody else wrote from costing anything
+_MAX_DEPTH = 64  # brackets; ours are flat, and how deep JSON may nest differs between versions of Python
 _ABOUT = "about"
 
 
@@ -290,9 +290,9 @@ def make(marker: Marker) -> str:
 
 def parse(text: str) -> Marker | None:
     """The marker in the first line of a comment or body, or `None` where there is none that we could have written."""
-    line = text[: _LONGEST + 1].partition("\n")[0].rstrip("\r")
+    line = text[: _MAX_LENGTH + 1].partition("\n")[0].rstrip("\r")
     found = _LINE.fullmatch(line)
-    if found is None or len(line) > _LONGEST or line.count("{") + line.count("[") > _DEEPEST:
+    if found is None or len(line) > _MAX_LENGTH or line.count("{") + line.count("[") > _MAX_DEPTH:
         return None
     try:
         facts = json.loads(found["facts"])

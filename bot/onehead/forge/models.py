@@ -97,7 +97,7 @@ class Repository:
 
 
 @dataclass(frozen=True, slots=True)
-class Touched:
+class ChangedIssue:
     """An issue or pull request, and when it last changed or was last commented on.
 
     Forgejo does not count an edited comment.
@@ -109,7 +109,7 @@ class Touched:
 
 
 @dataclass(frozen=True, slots=True)
-class Side:
+class PullSide:
     """One side of a pull request.
 
     Attributes:
@@ -145,8 +145,8 @@ class PullRequest:
     merged: bool
     author: User
     html_url: str
-    head: Side
-    base: Side
+    head: PullSide
+    base: PullSide
     merge_base: str
     merge_commit: str | None
     allow_maintainer_edit: bool
@@ -375,10 +375,10 @@ def repository(fields: Fields) -> Repository:
     )
 
 
-def touched(fields: Fields) -> Touched:
+def touched(fields: Fields) -> ChangedIssue:
     """Definition `Issue`, as a search over repositories gives it."""
     where = fields.inner("repository")
-    return Touched(
+    return ChangedIssue(
         RepositoryName(where.text("owner"), where.text("name")), fields.number("number"), fields.moment("updated_at")
     )
 
@@ -409,10 +409,10 @@ def pull_request(fields: Fields) -> PullRequest:
     )
 
 
-def _side(fields: Fields) -> Side:
+def _side(fields: Fields) -> PullSide:
     """Definition `PRBranchInfo`."""
     where = fields.optional("repo")
-    return Side(fields.text("ref"), fields.text("sha"), repository(where) if where else None, fields.text("label"))
+    return PullSide(fields.text("ref"), fields.text("sha"), repository(where) if where else None, fields.text("label"))
 
 
 def issue(fields: Fields) -> Issue:

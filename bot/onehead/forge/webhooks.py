@@ -99,13 +99,13 @@ class Commented:
 
 
 @dataclass(frozen=True, slots=True)
-class Ignored:
+class IgnoredDelivery:
     """Nothing for onehead to do; the reason is a clause for the log."""
 
     reason: str
 
 
-Event = Push | BranchCreated | BranchDeleted | PullRequestChanged | Commented | Ignored
+Event = Push | BranchCreated | BranchDeleted | PullRequestChanged | Commented | IgnoredDelivery
 
 
 def verify(secrets: Iterable[str], headers: Mapping[str, str], body: bytes) -> None:
@@ -180,20 +180,20 @@ def _event(kind: str, fields: Fields) -> Event:
             return _pull(fields)
         case "issue_comment" | "pull_request_comment":
             return _comment(fields)
-    return Ignored(f"{kind} changes nothing for onehead")
+    return IgnoredDelivery(f"{kind} changes nothing for onehead")
 
 
 def _push(fields: Fields) -> Event:
     ref = fields.text("ref")
     if not ref.startswith(_BRANCHES):
-        return Ignored(f"{ref} is no branch")
+        return IgnoredDelivery(f"{ref} is no branch")
     branch = ref.removeprefix(_BRANCHES)
     return Push(*_origin(fields), branch, fields.text("before"), fields.text("after"))
 
 
 def _branch(kind: str, fields: Fields) -> Event:
     if fields.text("ref_type") != "branch":
-        return Ignored(f"{kind} of a {fields.text('ref_type')}")
+        return IgnoredDelivery(f"{kind} of a {fields.text('ref_type')}")
     # A webhook of the type gitea has the short name here.
     branch = fields.text("ref").removeprefix(_BRANCHES)
     if kind == "create":
@@ -204,7 +204,7 @@ def _branch(kind: str, fields: Fields) -> Event:
 def _pull(fields: Fields) -> Event:
     action = fields.text("action")
     if action not in _PULL_ACTIONS:
-        return Ignored(f"pull request {action}")
+        return IgnoredDelivery(f"pull request {action}")
     changes = fields.optional("changes")
     pull = models.pull_request(fields.inner("pull_request"))
     return PullRequestChanged(*_origin(fields), action, pull, changes.names() if changes else ())
@@ -213,7 +213,7 @@ def _pull(fields: Fields) -> Event:
 def _comment(fields: Fields) -> Event:
     action = fields.text("action")
     if action not in _COMMENT_ACTIONS:
-        return Ignored(f"comment {action}")
+        return IgnoredDelivery(f"comment {action}")
     granted = fields.inner("repository").optional("permissions")
     return Commented(
         *_origin(fields),

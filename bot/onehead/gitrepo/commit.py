@@ -62,7 +62,7 @@ class Signature:
 _NOT_IN_A_NAME = dict.fromkeys(map(ord, "<>\n\0"))
 
 
-class Merge(NamedTuple):
+class MergedIn(NamedTuple):
     """What a commit merges into the one before it.
 
     Attributes:
@@ -74,7 +74,7 @@ class Merge(NamedTuple):
     tree: str
 
 
-class Draft(NamedTuple):
+class CommitDraft(NamedTuple):
     """A commit to be made on top of another one.
 
     Attributes:
@@ -85,11 +85,11 @@ class Draft(NamedTuple):
 
     message: str
     changes: Sequence[FileChange] = ()
-    merge: Merge | None = None
+    merge: MergedIn | None = None
 
 
 def write_commits(
-    git: Git, start: str, drafts: Sequence[Draft], author: Signature, committer: Signature | None = None
+    git: Git, start: str, drafts: Sequence[CommitDraft], author: Signature, committer: Signature | None = None
 ) -> list[str]:
     """Make commits, each on top of the one before, and return their SHAs. No ref is moved.
 

@@ -32,8 +32,8 @@ from typing import IO, TYPE_CHECKING, NamedTuple, Self
 
 from onehead.gitrepo.process import (
     NOBODYS,
-    Answer,
     GitFailed,
+    GitResult,
     GitTimeout,
     GitTooOld,
     NotARepository,
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from types import TracebackType
 
-_LONGEST = 4096
+_MAX_LENGTH = 4096
 """Bytes of a `.git` file that are read; a path is no longer."""
 
 
@@ -91,7 +91,7 @@ def _of_work_tree(folder: str) -> str | None:
         return os.path.realpath(link)
     try:
         with open(link, "rb") as file:
-            told = os.fsdecode(file.read(_LONGEST)).rstrip("\r\n")
+            told = os.fsdecode(file.read(_MAX_LENGTH)).rstrip("\r\n")
     except OSError:
         return None
     if not told.startswith("gitdir: "):
@@ -231,7 +231,7 @@ class Git:
             raise explain(args[0], self.directory, answer.code, answer.err)
         return answer.out
 
-    def ask(self, *args: str, data: bytes = b"", timeout: float | None = None) -> Answer:
+    def ask(self, *args: str, data: bytes = b"", timeout: float | None = None) -> GitResult:
         """Run `git ARGS` and say how it ended, for commands whose exit code is an answer.
 
         Raises:
@@ -249,7 +249,7 @@ class Git:
         except BaseException:
             end(process)
             raise
-        return Answer(process.returncode, out, redact(err.decode("utf-8", "replace"), self._secrets))
+        return GitResult(process.returncode, out, redact(err.decode("utf-8", "replace"), self._secrets))
 
     def start(self, *args: str, stderr: int = subprocess.DEVNULL) -> subprocess.Popen[bytes]:
         """Start `git ARGS` with pipes at both ends; the caller ends it with `end`.
@@ -333,7 +333,7 @@ class Info(NamedTuple):
     size: int
 
 
-class TooLarge(NamedTuple):
+class BlobTooLarge(NamedTuple):
     """A blob that was not read because it has more bytes than allowed."""
 
     size: int
@@ -390,7 +390,7 @@ class Objects:
             found += [self._header(out, name) for name in batch]
         return found
 
-    def contents(self, oids: Iterable[str], limit: int) -> Iterator[tuple[str, bytes | TooLarge]]:
+    def contents(self, oids: Iterable[str], limit: int) -> Iterator[tuple[str, bytes | BlobTooLarge]]:
         """The content of each object, in the given order; larger ones than `limit` bytes are not read.
 
         Consume it to the end, or leave the context.
@@ -409,7 +409,7 @@ class Objects:
                 if info.size <= limit:
                     small.append(oid)
                 else:
-                    yield oid, TooLarge(info.size)
+                    yield oid, BlobTooLarge(info.size)
             if small:
                 yield from self._read(small)
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from onehead.errors import CannotJudge
-from onehead.gitrepo.git import Git, Objects, TooLarge, conversation
+from onehead.gitrepo.git import BlobTooLarge, Git, Objects, conversation
 from onehead.gitrepo.refs import COMMIT_FIELDS, COMMIT_FORMAT, LOG, Commit, Ref, list_refs, parse_commit
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _NAMESPACES = ("refs/heads", "refs/remotes", "refs/tags", "refs/pull")
 _RECORD = "//commit//"
 """Marks the beginning of a record of `git log`; no path looks like this."""
-_LARGEST_TREE = 1 << 26
+_MAX_TREE_BYTES = 1 << 26
 """Bytes; no directory that people work with comes near."""
 
 
@@ -196,8 +196,8 @@ def _read_trees(objects: Objects, tops: set[str], binary: int, *, recursive: boo
     folders: dict[str, dict[str, str]] = {}
     waiting = sorted(tops)
     while waiting:
-        for oid, data in objects.contents(waiting, _LARGEST_TREE):
-            if isinstance(data, TooLarge):
+        for oid, data in objects.contents(waiting, _MAX_TREE_BYTES):
+            if isinstance(data, BlobTooLarge):
                 raise CannotJudge(
                     f"The directory listing {oid[:10]} has {data.size} bytes, too many to be looked through.",
                     "Remove the branch or tag that holds it.",
@@ -230,7 +230,7 @@ def _parse_tree(data: bytes, binary: int) -> tuple[dict[str, str], dict[str, str
 
 _RECORD = "//commit//"
 """Marks the beginning of a record of `git log`; no path looks like this."""
-_MOST_COMMITS = 50
+_MAX_COMMITS = 50
 
 
 class Vanished(NamedTuple):
@@ -261,7 +261,7 @@ def vanished(git: Git, text: str, directories: Sequence[str]) -> list[Vanished]:
         return []
     paths = [] if "" in directories else [f":(top,literal){directory}" for directory in directories]
     form = f"--format={_RECORD}%x00{COMMIT_FORMAT}"
-    options = ("--all", "--no-renames", "--diff-filter=DM", "--raw", "--no-abbrev", f"--max-count={_MOST_COMMITS}")
+    options = ("--all", "--no-renames", "--diff-filter=DM", "--raw", "--no-abbrev", f"--max-count={_MAX_COMMITS}")
     out = git.run(*LOG, *options, f"-S{text}", form, "--", *paths)
     fields = out.decode("utf-8", "surrogateescape").split("\0")
     found: list[Vanished] = []

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from onehead.gitrepo.scratch import Scratch
 
 
-class Conflict(NamedTuple):
+class PathConflict(NamedTuple):
     """A path on which the two sides don't agree as text.
 
     A side that deleted the file, or has it under another name, is `None`; a file that both renamed differently
@@ -45,7 +45,7 @@ class MergedTree(NamedTuple):
     tree: str
     merge_base: str | None
     entries: Mapping[str, Entry]
-    conflicts: dict[str, Conflict]
+    conflicts: dict[str, PathConflict]
     messages: tuple[str, ...]
     fresh: Contents
 
@@ -113,7 +113,7 @@ def write_clean_merge(git: Git, target: str, head: str) -> str | None:
     return None if conflicts else tree
 
 
-def _written_merge(git: Git, target: str, head: str) -> tuple[str, dict[str, Conflict], tuple[str, ...]]:
+def _written_merge(git: Git, target: str, head: str) -> tuple[str, dict[str, PathConflict], tuple[str, ...]]:
     from onehead.gitrepo.scratch import scratch  # noqa: PLC0415 - see above
 
     with scratch(git, target, keep=True) as place:
@@ -125,7 +125,7 @@ def taken_over(head: Tree) -> MergedTree:
     return MergedTree(head.treeish, None, head.entries, {}, (), Contents({}, {}))
 
 
-def _merge(git: Git, target: str, head: str) -> tuple[str, dict[str, Conflict], tuple[str, ...]]:
+def _merge(git: Git, target: str, head: str) -> tuple[str, dict[str, PathConflict], tuple[str, ...]]:
     answer = git.ask("merge-tree", "--write-tree", "-z", "--allow-unrelated-histories", target, head)
     if answer.code in (0, 1) and answer.out:
         return parse_merge(answer.out)
@@ -135,7 +135,7 @@ def _merge(git: Git, target: str, head: str) -> tuple[str, dict[str, Conflict], 
     raise explain("merge-tree", git.directory, answer.code, answer.err)
 
 
-def parse_merge(out: bytes) -> tuple[str, dict[str, Conflict], tuple[str, ...]]:
+def parse_merge(out: bytes) -> tuple[str, dict[str, PathConflict], tuple[str, ...]]:
     """Read the output of `git merge-tree --write-tree -z`: tree, conflicts by path, messages about conflicts."""
     fields = iter(out.decode("utf-8", "surrogateescape").split("\0")[:-1])
     oid = next(fields)
@@ -153,11 +153,11 @@ def parse_merge(out: bytes) -> tuple[str, dict[str, Conflict], tuple[str, ...]]:
         kind, text = next(fields), next(fields)
         if kind.startswith("CONFLICT"):
             messages.append(" ".join(text.split()))
-    conflicts = {path: Conflict(path, s.get("1"), s.get("2"), s.get("3")) for path, s in stages.items()}
+    conflicts = {path: PathConflict(path, s.get("1"), s.get("2"), s.get("3")) for path, s in stages.items()}
     return oid, conflicts, tuple(messages)
 
 
-def _with_own_files(conflict: Conflict, target: Tree, head: Tree) -> Conflict:
+def _with_own_files(conflict: PathConflict, target: Tree, head: Tree) -> PathConflict:
     """A conflict that shows what the two sides have.
 
     Of a file that both renamed and edited, git shows what it made of the two contents, with markers where they clash.

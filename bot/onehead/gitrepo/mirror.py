@@ -34,7 +34,7 @@ with OursHidden():  # it asks git for its version, with all variables that there
 
 from onehead.errors import CannotJudge, OneheadError
 from onehead.gitrepo.git import Git, kept_open
-from onehead.gitrepo.process import Answer, explain
+from onehead.gitrepo.process import GitResult, explain
 from onehead.gitrepo.remote import (
     PushOutcome,
     PushStatus,
@@ -236,11 +236,11 @@ class Mirror:
         except (gitpython.InvalidGitRepositoryError, configparser.Error, OSError, ValueError):
             return False
 
-    def _clone(self, object_format: str) -> Answer:
+    def _clone(self, object_format: str) -> GitResult:
         if self.git.kept_open is not None:
             self.git.kept_open.hang_up()
         _clear(self._place)
-        _Repository.init(self._place, bare=True, object_format=object_format).close()
+        _MirrorRepo.init(self._place, bare=True, object_format=object_format).close()
         with self._repository() as repository:
             with repository.config_writer() as config:
                 # Collecting garbage must not outlive the lock on the mirror.
@@ -251,24 +251,24 @@ class Mirror:
                 config.remove_option("fetch")
         return self._run_fetch()
 
-    def _run_fetch(self) -> Answer:
+    def _run_fetch(self) -> GitResult:
         options = ("--prune", "--no-tags", "--no-write-fetch-head", "--quiet")
         return self._ask("fetch", *options, "--", "origin", *_REFSPECS)
 
-    def _ask(self, verb: str, *args: str, remote: str = "origin") -> Answer:
+    def _ask(self, verb: str, *args: str, remote: str = "origin") -> GitResult:
         with self._repository() as repository:
             ended: Any = getattr(repository.git, verb)(*args, with_extended_output=True, with_exceptions=False)
         code, out, err = ended
-        answer = Answer(code, out.encode("utf-8", "surrogateescape"), err)
+        answer = GitResult(code, out.encode("utf-8", "surrogateescape"), err)
         refuse_redirect(self._talking, remote, answer)
         return answer
 
-    def _trouble(self, command: str, answer: Answer) -> OneheadError:
+    def _trouble(self, command: str, answer: GitResult) -> OneheadError:
         return remote_trouble(answer.err) or explain(command, str(self._place), answer.code, answer.err)
 
     @contextmanager
-    def _repository(self) -> Iterator[_Repository]:
-        repository = _Repository(self._place)
+    def _repository(self) -> Iterator[_MirrorRepo]:
+        repository = _MirrorRepo(self._place)
         repository.git.door = self._talking
         try:
             yield repository
@@ -296,7 +296,7 @@ class _Commands(gitpython.Git):
         return (answer.code, out, answer.err) if with_extended_output else out
 
 
-class _Repository(gitpython.Repo):
+class _MirrorRepo(gitpython.Repo):
     GitCommandWrapperType = _Commands  # type: ignore[assignment]
 
     git: _Commands

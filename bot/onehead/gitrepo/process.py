@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
         directory: str
 
-        def ask(self, *args: str) -> Answer:
+        def ask(self, *args: str) -> GitResult:
             """Run `git ARGS` and say how it ended."""
 
 
@@ -79,7 +79,7 @@ _CONFIG = (
 )
 
 
-class Answer(NamedTuple):
+class GitResult(NamedTuple):
     """How a git command ended: exit code, standard output, and standard error (redacted)."""
 
     code: int
@@ -290,7 +290,7 @@ class Quick:
         self.directory = os.curdir
         self._until = until
 
-    def ask(self, *args: str) -> Answer:
+    def ask(self, *args: str) -> GitResult:
         """Run `git ARGS` and say how it ended.
 
         Raises:
@@ -329,7 +329,9 @@ class Quick:
             os.close(out)
             os.close(err)
             _, status = os.waitpid(process, 0)
-        return Answer(os.waitstatus_to_exitcode(status), bytes(said[out]), redact(said[err].decode("utf-8", "replace")))
+        return GitResult(
+            os.waitstatus_to_exitcode(status), bytes(said[out]), redact(said[err].decode("utf-8", "replace"))
+        )
 
     def _listen(self, said: dict[int, bytearray]) -> None:
         """Take in all that is said, on all ends at once, until they are closed."""

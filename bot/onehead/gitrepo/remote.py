@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from onehead.gitrepo.git import Git
-    from onehead.gitrepo.process import Answer
+    from onehead.gitrepo.process import GitResult
 
 
 class RemoteUnreachable(CannotJudge):
@@ -123,7 +123,7 @@ def push_arguments(updates: Sequence[RefUpdate], remote: str = "origin") -> list
     return ["--porcelain", *leases, "--", remote, *(f"{update.sha or ''}:{update.ref}" for update in updates)]
 
 
-def read_push(answer: Answer, updates: Sequence[RefUpdate]) -> list[PushOutcome]:
+def read_push(answer: GitResult, updates: Sequence[RefUpdate]) -> list[PushOutcome]:
     """What became of each update, in their order.
 
     Raises:
@@ -207,14 +207,14 @@ def _last_line(err: str) -> str:
 
 SOMEWHERE = "another address"
 _REDIRECTED = re.compile(r"(?:returned error:|HTTP) 30[0-35-8]\b")
-_LONGEST_WAIT = 30.0
+_MAX_WAIT = 30.0
 
 
 class RemoteRedirects(RemoteUnreachable):
     """The forge answered that the repository is at another address. The token is never taken there."""
 
 
-def refuse_redirect(git: Git, remote: str, answer: Answer) -> None:
+def refuse_redirect(git: Git, remote: str, answer: GitResult) -> None:
     """Say where a redirect of the forge leads that git has not followed.
 
     Args:
@@ -234,7 +234,7 @@ def refuse_redirect(git: Git, remote: str, answer: Answer) -> None:
         )
 
 
-def destination(git: Git, remote: str, answer: Answer) -> str | None:
+def destination(git: Git, remote: str, answer: GitResult) -> str | None:
     """Where the server wanted git to go: an address without credentials and query, or `SOMEWHERE`.
 
     Git itself does not tell, so the same server is asked once more, in a way that shows its headers.
@@ -252,7 +252,7 @@ def destination(git: Git, remote: str, answer: Answer) -> str | None:
     told = ""
     with suppress(GitTimeout):
         door = git.variant(environment={"GIT_TRACE_CURL": "1", "GIT_TRACE_CURL_NO_DATA": "1"})
-        told = door.ask("ls-remote", "--", remote, "HEAD", timeout=min(git.timeout, _LONGEST_WAIT)).err
+        told = door.ask("ls-remote", "--", remote, "HEAD", timeout=min(git.timeout, _MAX_WAIT)).err
     location = re.search(r"(?im)recv header: location: *(\S+)", told)
     asked = re.search(r"unable to access '([^']+)'", answer.err)
     if location is None:
@@ -314,7 +314,7 @@ _FIRST_STEP = 50
 """Commits. Most branches are younger; each further step is ten times as deep, and the third is all there is."""
 _ALL = 2147483647
 """What git itself takes for an endless depth."""
-_MOST_ROUNDS = 4
+_MAX_ROUNDS = 4
 """One fetch brings all that is missing, as far as it can be seen; trees that come with it may show more."""
 
 
@@ -434,7 +434,7 @@ class Origin:
             return
         base = merge_base(self._git, *commits) if len(commits) > 1 else None
         roots = (*commits, *([base] if base else []))
-        for _ in range(_MOST_ROUNDS):
+        for _ in range(_MAX_ROUNDS):
             out = self._git.run("rev-list", "--objects", "--no-walk", "--missing=print", *roots)
             missing = [line[1:] for line in out.splitlines() if line.startswith(b"?")]
             if not missing:

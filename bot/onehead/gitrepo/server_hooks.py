@@ -34,7 +34,7 @@ _SERVER_PLACES = ("home/hooks", "data/home/hooks", "hooks", "")
 work path, the home directory of its git, or the place itself."""
 
 
-class Place(NamedTuple):
+class HookDirectory(NamedTuple):
     """A directory of hooks.
 
     Attributes:
@@ -56,7 +56,7 @@ class Place(NamedTuple):
         return self.hooks / _HOOK
 
 
-def of_repository(git: Git, directory: Path) -> Place:
+def of_repository(git: Git, directory: Path) -> HookDirectory:
     """The hooks of one bare repository.
 
     Args:
@@ -84,16 +84,16 @@ def of_repository(git: Git, directory: Path) -> Place:
     hooks = directory.resolve() / "hooks"
     found = hooks / _HOOK
     if not os.path.lexists(found) or _is_our_link(found):
-        return Place(hooks, linked=True)
+        return HookDirectory(hooks, linked=True)
     if _runs_a_folder(found):
-        return Place(hooks, linked=False)
+        return HookDirectory(hooks, linked=False)
     raise UsageError(
         f"{found} is another hook, and git runs only one.",
         "Let it call onehead: give its standard input to `onehead pre-receive`, and end with 1 where that ends with 1.",
     )
 
 
-def of_server(directory: Path) -> Place:
+def of_server(directory: Path) -> HookDirectory:
     """The hooks of all repositories of a Forgejo 16 or newer.
 
     Raises:
@@ -107,7 +107,7 @@ def of_server(directory: Path) -> Place:
     for place in _SERVER_PLACES:
         hooks = directory.resolve() / place
         if _runs_a_folder(hooks / _HOOK):
-            return Place(hooks, linked=False)
+            return HookDirectory(hooks, linked=False)
     raise UsageError(
         f"Below {directory} is no home/hooks/{_HOOK} as Forgejo writes it, from version 16 on, when it starts.",
         "Name its data directory: APP_DATA_PATH in its app.ini, or [git] HOME_PATH where that is set. With an older "
@@ -115,7 +115,7 @@ def of_server(directory: Path) -> Place:
     )
 
 
-def put(place: Place, script: str) -> bool:
+def put(place: HookDirectory, script: str) -> bool:
     """Write our program, ready to run; say whether anything had to be done.
 
     Raises:
@@ -133,7 +133,7 @@ def put(place: Place, script: str) -> bool:
     return done
 
 
-def take_away(place: Place) -> bool:
+def take_away(place: HookDirectory) -> bool:
     """Remove our program and what was made for it; say whether there was anything.
 
     An empty `pre-receive.d` goes too: Forgejo's script complains about it to every pusher.
@@ -204,7 +204,7 @@ def _content(program: Path) -> bytes:
         return b""
 
 
-def _not_allowed(place: Place, trouble: OSError) -> UsageError:
+def _not_allowed(place: HookDirectory, trouble: OSError) -> UsageError:
     return UsageError(
         f"{trouble.filename or place.hooks} can't be changed: {trouble.strerror}.",
         "Run it as the account that the server runs as, or as root.",

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from itertools import filterfalse
 from typing import TYPE_CHECKING, NamedTuple
 
-from onehead.gitrepo.git import TooLarge, conversation
+from onehead.gitrepo.git import BlobTooLarge, conversation
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -175,7 +175,7 @@ def read(git: Git, oids: Iterable[str], limit: int = DEFAULT_LIMIT) -> Contents:
     if wanted:
         with conversation(git) as objects:
             for oid, content in objects.contents(wanted, limit):
-                if isinstance(content, TooLarge):
+                if isinstance(content, BlobTooLarge):
                     found.too_large[oid] = content.size
                 else:
                     found.data[oid] = content

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from onehead.gitrepo.git import Git
     from onehead.gitrepo.tree import Entry
 
-_MOST_COMPARED = 50
+_MAX_COMPARED = 50
 """Files whose content is compared, those changed last first: what was just edited is among them."""
-_LARGEST = 8 * 1024 * 1024
+_MAX_BYTES = 8 * 1024 * 1024
 
 
 def checked_out(git: Git) -> tuple[str, str] | None:
@@ -52,7 +52,7 @@ def uncommitted(
             known.append((-changed, path))
         else:
             found.append(path)
-    found += [path for _, path in sorted(known)[:_MOST_COMPARED] if _differs(os.path.join(top, path), entries[path])]
+    found += [path for _, path in sorted(known)[:_MAX_COMPARED] if _differs(os.path.join(top, path), entries[path])]
     return sorted(found)
 
 
@@ -79,7 +79,7 @@ def _differs(file: str, entry: Entry) -> bool:
         return False
     try:
         with open(file, "rb") as opened:
-            data = opened.read(_LARGEST)
+            data = opened.read(_MAX_BYTES)
     except OSError:
         return False
     make = sha1 if len(entry.oid) == 40 else sha256

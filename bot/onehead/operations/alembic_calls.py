@@ -30,7 +30,7 @@ from onehead.operations.model import (
 )
 from onehead.operations.sql import operations_in
 from onehead.operations.sql_tokens import shown, words_in
-from onehead.operations.sqlalchemy_items import Computed, named, needed
+from onehead.operations.sqlalchemy_items import NotKnown, named, needed
 from onehead.operations.values import Const, Made, Opaque, Value, plain, root, source, strings, text
 from onehead.revisions.parsers import unparsed
 
@@ -79,7 +79,7 @@ def operations(name: str, call: Call) -> tuple[Operation, ...]:
         return (unknown("an operation whose arguments are computed", call.made),)
     try:
         found = reader(call)
-    except Computed as missing:
+    except NotKnown as missing:
         return (unknown(f"an operation for which {missing} is computed", call.made),)
     return found if type(found) is tuple else (found,)  # type: ignore[return-value]
 
@@ -148,7 +148,7 @@ def _alter_column(call: Call) -> Operation:
     using = given.get("postgresql_using")
     changes = tuple((key.rstrip("_"), source(given[key])) for key in _PROPERTIES if key in given)
     if call.made.open:
-        raise Computed("what changes")
+        raise NotKnown("what changes")
     return AlterColumn(
         table,
         name,
@@ -167,11 +167,11 @@ def _create_index(call: Call) -> Operation:
     if listed is None:
         written = text(columns)
         if written is None or columns is None:
-            raise Computed("the list of columns")
+            raise NotKnown("the list of columns")
         listed = (columns,)
     index = sqlalchemy_items.index(listed, call.made, table)
     if index.name is None and plain(call.made.get(0, "index_name")) is not None:
-        raise Computed("the name of the index")
+        raise NotKnown("the name of the index")
     return CreateIndex(index, call.flag("if_not_exists"))
 
 
@@ -195,7 +195,7 @@ def _constraint_name(call: Call) -> str | None:
 def _columns(value: Value | None) -> tuple[str, ...]:
     found = strings(value)
     if found is None:
-        raise Computed("the list of columns")
+        raise NotKnown("the list of columns")
     return found
 
 

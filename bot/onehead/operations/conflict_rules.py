@@ -37,7 +37,7 @@ from onehead.operations.model import (
     Operation,
     Query,
     RenameTable,
-    Setting,
+    SetProperty,
     Step,
 )
 from onehead.operations.sql_tokens import shown
@@ -133,7 +133,7 @@ def _aside(operation: ops.Operation) -> str:
     match operation:
         case ops.RenameOther(kind=kind, name=named, new=new):
             found = f"renames {kind} `{named}` to `{new.name}`"
-        case ops.Setting(table=table, name=name):
+        case ops.SetProperty(table=table, name=name):
             found = f"sets the {name} of `{table}`"
         case ops.Query():
             found = "reads rows"
@@ -142,7 +142,7 @@ def _aside(operation: ops.Operation) -> str:
     return found
 
 
-class Kind(StrEnum):
+class Compatibility(StrEnum):
     """How two sides get along; from best to worst."""
 
     INDEPENDENT = "independent"
@@ -184,7 +184,7 @@ class Rule(NamedTuple):
         dialects: where this holds.
     """
 
-    kind: Kind
+    kind: Compatibility
     says: str
     first: Literal["a", "b", ""] = ""
     dialects: tuple[Dialect, ...] = EVERYWHERE
@@ -196,7 +196,7 @@ class Rule(NamedTuple):
         return self._replace(says=says, first=first)
 
 
-class Clash(NamedTuple):
+class OperationConflict(NamedTuple):
     """Two operations that do not commute, or of which that can't be told.
 
     Attributes:
@@ -208,7 +208,7 @@ class Clash(NamedTuple):
         message: both operations and what happens, a full sentence.
     """
 
-    kind: Kind
+    kind: Compatibility
     left: Act | None
     right: Act | None
     first: Which | None
@@ -216,19 +216,19 @@ class Clash(NamedTuple):
     message: str
 
 
-def clash(rule: Rule, left: Act, right: Act) -> Clash:
+def clash(rule: Rule, left: Act, right: Act) -> OperationConflict:
     """Tell a rule of two real operations. What depends on a condition is not claimed."""
     says = rule.says.format(a=f"`{left.revision}`", b=f"`{right.revision}`")
     kind = rule.kind
     doubtful = [each for each in (left, right) if each.step.condition or each.step.repeated]
-    if doubtful and kind != Kind.UNKNOWN:
-        kind = Kind.UNKNOWN
+    if doubtful and kind != Compatibility.UNKNOWN:
+        kind = Compatibility.UNKNOWN
         why = "a condition" if any(each.step.condition for each in doubtful) else "how often a loop runs"
         says = f"{says} Whether that happens depends on {why}, so look at both."
     first: Which | None = None
-    if kind == Kind.ORDER:
+    if kind == Compatibility.ORDER:
         first = "left" if rule.first == "a" else "right"
-    return Clash(kind, left, right, first, rule.dialects, f"{left} and {right}: {says}")
+    return OperationConflict(kind, left, right, first, rule.dialects, f"{left} and {right}: {says}")
 
 
 _DROPS = (DropOther, DropEnum, DropTable, DropColumn, DropConstraint, DropIndex)
@@ -244,7 +244,7 @@ def on_each_other(left: Act, right: Act) -> Iterator[Rule]:
             yield from _rows(a, b)
         case AddLabel() as a, AddLabel() as b if enum(a.enum) == enum(b.enum) and a.label != b.label:
             says = "no error, but the labels are in the order in which they were added: sorting and ranges differ."
-            yield Rule(Kind.SILENT, says, "", POSTGRESQL)
+            yield Rule(Compatibility.SILENT, says, "", POSTGRESQL)
 
 
 def _one_table(a: Named | None, b: Named | None) -> bool:
@@ -258,19 +258,21 @@ def _directed(x: Act, y: Act) -> Iterator[Rule]:
     match a:
         case DropColumn() if isinstance(b, DropConstraint | DropIndex) and _one_table(a.table, b.table):
             says = "{b} has to run first: what depends on that column is dropped with it, or prevents the drop."
-            yield Rule(Kind.ORDER, says, "b")
+            yield Rule(Compatibility.ORDER, says, "b")
         case AddLabel():
             yield from _label(a, y, autocommit=x.step.autocommit)
             if any(touch.verb == "replace" and touch.thing == enum(a.enum) for touch in y.touches):
                 says = "{b} rebuilds the type from its own list: if it runs last, the label of {a} is lost."
-                yield Rule(Kind.SILENT, says, "", POSTGRESQL)
+                yield Rule(Compatibility.SILENT, says, "", POSTGRESQL)
         case CreateOther(kind="view" | "materialized view"):
             yield from _view(a, b)
         case AlterColumn() if _changes(a, "type") and any(_key_on(a, *key) for key in _keys(b)):
-            yield Rule(Kind.UNKNOWN, "a foreign key needs equal types on both ends; look whether they still fit.")
+            yield Rule(
+                Compatibility.UNKNOWN, "a foreign key needs equal types on both ends; look whether they still fit."
+            )
         case DropConstraint() | DropIndex() | DropOther() | DropColumn() | RenameTable() | DropTable():
             yield from _needed(x, b)
-        case Query() | Setting() | Aside():
+        case Query() | SetProperty() | Aside():
             yield from _beside(a, b)
         case Batch():
             yield from _batch(a, b)
@@ -281,40 +283,45 @@ def _needed(x: Act, b: Operation) -> Iterator[Rule]:
     match x.step.does:
         case DropConstraint() | DropIndex() as a if _is_from_before(x) and _may_be_needed(a, b):
             says = "the foreign key needs a unique key on the columns it points at; look whether {a} drops that one."
-            yield Rule(Kind.UNKNOWN, says)
+            yield Rule(Compatibility.UNKNOWN, says)
         case DropOther(kind="extension") if not isinstance(b, DropOther | DropTable | DropColumn | DropIndex | Batch):
-            yield Rule(Kind.UNKNOWN, "look whether {b} needs a type or function of the extension.", "", POSTGRESQL)
+            yield Rule(
+                Compatibility.UNKNOWN, "look whether {b} needs a type or function of the extension.", "", POSTGRESQL
+            )
         case DropOther(kind="view" | "materialized view" | "trigger") if isinstance(b, _DROPS):
-            yield Rule(Kind.UNKNOWN, "look whether what {a} drops uses what {b} drops: then {a} has to run first.")
+            yield Rule(
+                Compatibility.UNKNOWN, "look whether what {a} drops uses what {b} drops: then {a} has to run first."
+            )
         case DropConstraint(kind="foreign key", table=table) if isinstance(b, _DROPS) and not _is_of(b, table):
-            yield Rule(Kind.UNKNOWN, "look whether the key that {a} drops points at what {b} drops.")
+            yield Rule(Compatibility.UNKNOWN, "look whether the key that {a} drops points at what {b} drops.")
         case DropColumn() | RenameTable() | DropTable() as a if isinstance(b, CreateOther) and _reads(b, a):
-            yield Rule(Kind.UNKNOWN, "look whether the function needs what is gone then.", "", POSTGRESQL)
+            yield Rule(Compatibility.UNKNOWN, "look whether the function needs what is gone then.", "", POSTGRESQL)
 
 
-def _beside(a: Query | Setting | Aside, b: Operation) -> Iterator[Rule]:
+def _beside(a: Query | SetProperty | Aside, b: Operation) -> Iterator[Rule]:
     match a, b:
         case Query(), ChangeRows(does="insert") if "setval()" in a.words:
-            yield Rule(Kind.UNKNOWN, "look whether the rows get their numbers from the sequence that is set.")
+            yield Rule(Compatibility.UNKNOWN, "look whether the rows get their numbers from the sequence that is set.")
         case Query(), ChangeRows(table=table) if a.used and table.name.lower() in a.words:
-            yield Rule(Kind.UNKNOWN, "{a} reads what {b} changes; look what it does with it.")
+            yield Rule(Compatibility.UNKNOWN, "{a} reads what {b} changes; look what it does with it.")
         case Query(), Query() if {"setval()"} <= a.words & b.words and len(a.words & b.words) > 1:
-            yield Rule(Kind.UNKNOWN, "both set a sequence; look whether it is the same.")
+            yield Rule(Compatibility.UNKNOWN, "both set a sequence; look whether it is the same.")
         case Query(star=True, used=True), AddColumn(table=table) if table.name.lower() in a.words:
             yield Rule(
-                Kind.UNKNOWN, "{a} takes all columns of its moment; look whether the new one has to be among them."
+                Compatibility.UNKNOWN,
+                "{a} takes all columns of its moment; look whether the new one has to be among them.",
             )
         case Query(), DropColumn(table=table) | AlterColumn(table=table, new_name=str()):
             if table.name.lower() in a.words:
                 if b.column.lower() in a.words:
-                    yield Rule(Kind.ORDER, "{a} has to run first, because it reads the column.", "a")
+                    yield Rule(Compatibility.ORDER, "{a} has to run first, because it reads the column.", "a")
                 elif a.star and a.used:
-                    yield Rule(Kind.UNKNOWN, "look whether {a} needs that column.")
+                    yield Rule(Compatibility.UNKNOWN, "look whether {a} needs that column.")
         case Aside(does="grants"), Aside(does="revokes"):
             if set(a.needs) & set(b.needs):
-                yield Rule(Kind.SILENT, "no error, but the one that runs last wins.", "", POSTGRESQL)
-        case Setting(table=table), ChangeRows() if a.name.startswith("validity") and _one_table(table, b.table):
-            yield Rule(Kind.UNKNOWN, "it depends on the values whether they keep to the constraint.")
+                yield Rule(Compatibility.SILENT, "no error, but the one that runs last wins.", "", POSTGRESQL)
+        case SetProperty(table=table), ChangeRows() if a.name.startswith("validity") and _one_table(table, b.table):
+            yield Rule(Compatibility.UNKNOWN, "it depends on the values whether they keep to the constraint.")
 
 
 def _changes(a: AlterColumn, what: str) -> bool:
@@ -325,10 +332,12 @@ def _before_rows(a: Operation, b: ChangeRows) -> Iterator[Rule]:
     """What is made of a table, and what is done to its rows."""
     yield from _columns_of(a, b)
     if b.text[:8].lower() == "truncate" and any(_one_table(key.target, b.table) for _, key in _keys(a)):
-        yield Rule(Kind.ORDER, "{b} has to run first: no table is truncated that a key points at.", "b", POSTGRESQL)
+        yield Rule(
+            Compatibility.ORDER, "{b} has to run first: no table is truncated that a key points at.", "b", POSTGRESQL
+        )
     match a:
         case CreateOther(kind="materialized view") if b.table.name.lower() in a.words:
-            yield Rule(Kind.SILENT, "no error, but the view holds the rows of its moment.", "", POSTGRESQL)
+            yield Rule(Compatibility.SILENT, "no error, but the view holds the rows of its moment.", "", POSTGRESQL)
         case AlterColumn() if _one_table(a.table, b.table):
             yield from _altered_rows(a, b)
         case AddColumn() if _one_table(a.table, b.table):
@@ -337,13 +346,17 @@ def _before_rows(a: Operation, b: ChangeRows) -> Iterator[Rule]:
             yield from _demanded(constraint, b)
         case CreateConstraint(constraint=constraint) if _one_table(constraint.target, b.table):
             if b.does == "delete" or (b.does == "update" and _writes(b, set(constraint.target_columns))):
-                yield Rule(Kind.UNKNOWN, "it depends on the rows whether every key finds its row; look at both.")
+                yield Rule(
+                    Compatibility.UNKNOWN, "it depends on the rows whether every key finds its row; look at both."
+                )
         case CreateIndex(definition=index) if index.unique and _one_table(index.table, b.table):
             yield from _demanded(Constraint("unique", index.name, index.columns, words=index.words), b)
         case DropConstraint() | DropIndex() if _names_a_key(b) and _may_be_on(a, b.table):
-            yield Rule(Kind.UNKNOWN, "`ON CONFLICT` needs a unique key; look whether {a} drops that one.")
+            yield Rule(Compatibility.UNKNOWN, "`ON CONFLICT` needs a unique key; look whether {a} drops that one.")
         case CreateOther(kind="trigger", table=table) if _one_table(table, b.table):
-            yield Rule(Kind.UNKNOWN, "only rows that are written after it set off the trigger; look at what it does.")
+            yield Rule(
+                Compatibility.UNKNOWN, "only rows that are written after it set off the trigger; look at what it does."
+            )
 
 
 def _columns_of(a: Operation, b: ChangeRows) -> Iterator[Rule]:
@@ -351,14 +364,16 @@ def _columns_of(a: Operation, b: ChangeRows) -> Iterator[Rule]:
     match a:
         case DropColumn(table=table, column=name) | AlterColumn(table=table, column=name, new_name=str()):
             if table.name.lower() in b.words and name.lower() in b.words and not _one_table(table, b.table):
-                yield Rule(Kind.ORDER, "{b} has to run first, because it reads the column.", "b")
+                yield Rule(Compatibility.ORDER, "{b} has to run first, because it reads the column.", "b")
     if not isinstance(a, AddColumn | DropColumn):
         return
     unnamed = b.does == "insert" and b.writes is None and _one_table(a.table, b.table)
     if unnamed and not b.text.lower().endswith("default values"):
-        yield Rule(Kind.UNKNOWN, "{b} does not name the columns that it writes; look whether the rows still fit.")
+        yield Rule(
+            Compatibility.UNKNOWN, "{b} does not name the columns that it writes; look whether the rows still fit."
+        )
     elif a.table.name.lower() in b.words and _STAR.search(b.text):
-        yield Rule(Kind.UNKNOWN, "{b} reads all columns of its moment; look whether they still fit.")
+        yield Rule(Compatibility.UNKNOWN, "{b} reads all columns of its moment; look whether they still fit.")
 
 
 # -- rows ---------------------------------------------------------------------------------------------------------
@@ -366,26 +381,30 @@ def _columns_of(a: Operation, b: ChangeRows) -> Iterator[Rule]:
 
 def _rows(a: ChangeRows, b: ChangeRows) -> Iterator[Rule]:
     if a.does == b.does == "insert":
-        yield Rule(Kind.UNKNOWN, "both insert: look for equal keys, and for ids that the database counts up.")
+        yield Rule(Compatibility.UNKNOWN, "both insert: look for equal keys, and for ids that the database counts up.")
         return
     if a.does == b.does == "update" and a.writes is not None and b.writes is not None:
         ours, theirs = {name.lower() for name in a.writes}, {name.lower() for name in b.writes}
         if not ours & (theirs | b.words) and not theirs & a.words:
             return
-    yield Rule(Kind.SILENT, "no error, but the rows differ with the order: each works on what the other leaves.")
+    yield Rule(
+        Compatibility.SILENT, "no error, but the rows differ with the order: each works on what the other leaves."
+    )
 
 
 def _altered_rows(a: AlterColumn, b: ChangeRows) -> Iterator[Rule]:
     column = a.column.lower()
     writes = b.writes is None or column in {name.lower() for name in b.writes}
     if a.nullable is False and b.does == "update" and writes:
-        yield Rule(Kind.ORDER, "{b} has to run first: rows that are still NULL make {a} fail.", "b")
+        yield Rule(Compatibility.ORDER, "{b} has to run first: rows that are still NULL make {a} fail.", "b")
     elif a.nullable is False and (b.does == "delete" or not writes or b.writes is None) and b.does != "update":
-        yield Rule(Kind.UNKNOWN, "it depends on the rows: one with NULL in that column makes the NOT NULL fail.")
+        yield Rule(
+            Compatibility.UNKNOWN, "it depends on the rows: one with NULL in that column makes the NOT NULL fail."
+        )
     if _changes(a, "type") and (writes or column in b.words) and b.does != "delete":
-        yield Rule(Kind.UNKNOWN, "it depends on the values whether they fit the old and the new type.")
+        yield Rule(Compatibility.UNKNOWN, "it depends on the values whether they fit the old and the new type.")
     if _changes(a, "server_default") and b.does == "insert" and (b.writes is None or not writes):
-        yield Rule(Kind.SILENT, "no error, but the new rows get the default of their moment.")
+        yield Rule(Compatibility.SILENT, "no error, but the new rows get the default of their moment.")
 
 
 def _new_column_rows(a: Column, b: ChangeRows) -> Iterator[Rule]:
@@ -393,21 +412,26 @@ def _new_column_rows(a: Column, b: ChangeRows) -> Iterator[Rule]:
         return
     if b.does == "insert" and not b.some:
         says = "neither order works: a row without a value for a NOT NULL column without a default is refused."
-        yield Rule(Kind.CONFLICT, says)
+        yield Rule(Compatibility.CONFLICT, says)
     else:
         yield Rule(
-            Kind.UNKNOWN, "it depends on the rows: any that is there makes a NOT NULL column without a default fail."
+            Compatibility.UNKNOWN,
+            "it depends on the rows: any that is there makes a NOT NULL column without a default fail.",
         )
 
 
 def _demanded(constraint: Constraint, b: ChangeRows) -> Iterator[Rule]:
     if b.does == "delete":
         if constraint.kind != "primary key":
-            yield Rule(Kind.UNKNOWN, "it depends on the rows whether they have to be deleted first; look at both.")
+            yield Rule(
+                Compatibility.UNKNOWN, "it depends on the rows whether they have to be deleted first; look at both."
+            )
         return
     of = {*constraint.columns, *constraint.words}
     if b.does == "insert" or not of or _writes(b, of):
-        yield Rule(Kind.UNKNOWN, f"it depends on the values whether they keep to the {constraint.kind} constraint.")
+        yield Rule(
+            Compatibility.UNKNOWN, f"it depends on the values whether they keep to the {constraint.kind} constraint."
+        )
 
 
 def _writes(b: ChangeRows, columns: set[str]) -> bool:
@@ -424,27 +448,35 @@ def _view(view: CreateOther, b: Operation) -> Iterator[Rule]:
     if isinstance(b, AddColumn):
         if view.frozen:
             says = "no error, but a view of `SELECT *` keeps the columns of its moment on PostgreSQL."
-            yield Rule(Kind.SILENT, says, "", POSTGRESQL)
+            yield Rule(Compatibility.SILENT, says, "", POSTGRESQL)
         return
     reads = b.column.lower() in view.words
     if not reads and not view.frozen:
         return
     if isinstance(b, DropColumn):
         if reads:
-            yield Rule(Kind.CONFLICT, "neither order works: the view needs the column, and then keeps it from going.")
+            yield Rule(
+                Compatibility.CONFLICT, "neither order works: the view needs the column, and then keeps it from going."
+            )
         else:
             says = "{b} has to run first, otherwise the view keeps the column from going."
-            yield Rule(Kind.ORDER, says, "b", POSTGRESQL)
+            yield Rule(Compatibility.ORDER, says, "b", POSTGRESQL)
     elif b.new_name is not None:
         yield _renamed(reads=reads)
     if isinstance(b, AlterColumn) and _changes(b, "type"):
-        yield Rule(Kind.ORDER, "{b} has to run first: PostgreSQL changes no type under a view.", "b", POSTGRESQL)
+        yield Rule(
+            Compatibility.ORDER, "{b} has to run first: PostgreSQL changes no type under a view.", "b", POSTGRESQL
+        )
 
 
 def _renamed(*, reads: bool) -> Rule:
     if reads:
-        return Rule(Kind.ORDER, "{a} has to run first, because it names the column as it is called before.", "a")
-    return Rule(Kind.SILENT, "no error, but a view of `SELECT *` keeps the names of its moment.", "", POSTGRESQL)
+        return Rule(
+            Compatibility.ORDER, "{a} has to run first, because it names the column as it is called before.", "a"
+        )
+    return Rule(
+        Compatibility.SILENT, "no error, but a view of `SELECT *` keeps the names of its moment.", "", POSTGRESQL
+    )
 
 
 def _label(a: AddLabel, y: Act, *, autocommit: bool) -> Iterator[Rule]:
@@ -461,13 +493,13 @@ def _label(a: AddLabel, y: Act, *, autocommit: bool) -> Iterator[Rule]:
     if a.label not in {each.split("::")[0].strip("'") for each in used if each is not None}:
         return
     if autocommit:
-        yield Rule(Kind.ORDER, "{a} has to run first, because {b} uses the label.", "a", POSTGRESQL)
+        yield Rule(Compatibility.ORDER, "{a} has to run first, because {b} uses the label.", "a", POSTGRESQL)
         return
     says = (
         "neither order works in one upgrade: PostgreSQL uses no label in the transaction that adds it, and Alembic "
         "runs all pending revisions in one. Add it inside `op.get_context().autocommit_block()`."
     )
-    yield Rule(Kind.CONFLICT, says, "", POSTGRESQL)
+    yield Rule(Compatibility.CONFLICT, says, "", POSTGRESQL)
 
 
 def _keys(operation: Operation) -> list[tuple[Named, Constraint]]:
@@ -528,24 +560,26 @@ def _batch(batch: Batch, b: Operation) -> Iterator[Rule]:
     if batch.copy_from:
         if isinstance(b, AddColumn | CreateConstraint | CreateIndex) and _on(b) == relation(batch.table):
             says = "on SQLite {a} makes the table from its own definition: if it runs last, the work of {b} is lost."
-            yield Rule(Kind.SILENT, says, "", SQLITE)
+            yield Rule(Compatibility.SILENT, says, "", SQLITE)
         elif isinstance(b, DropColumn | AlterColumn | DropConstraint) and _on(b) == relation(batch.table):
             says = "on SQLite {a} makes the table from its own definition; look whether it knows what {b} does."
-            yield Rule(Kind.UNKNOWN, says, "", SQLITE)
+            yield Rule(Compatibility.UNKNOWN, says, "", SQLITE)
     if not batch.recreates:
         return
     match b:
         case CreateOther(kind="trigger", table=table) if _one_table(table, batch.table):
             says = "on SQLite {a} rebuilds the table: a trigger that was there before is lost without an error."
-            yield Rule(Kind.SILENT, says, "", SQLITE)
+            yield Rule(Compatibility.SILENT, says, "", SQLITE)
         case CreateIndex(definition=index) if index.computed and _one_table(index.table, batch.table):
             says = "on SQLite {a} rebuilds the table: an index on an expression that was there before is lost."
-            yield Rule(Kind.SILENT, says, "", SQLITE)
+            yield Rule(Compatibility.SILENT, says, "", SQLITE)
         case CreateIndex(definition=index) if index.partial and _one_table(index.table, batch.table):
             says = "on SQLite {a} rebuilds the table; check whether your SQLAlchemy keeps the WHERE of the index."
-            yield Rule(Kind.UNKNOWN, says, "", SQLITE)
+            yield Rule(Compatibility.UNKNOWN, says, "", SQLITE)
         case CreateOther(kind="view", words=words) if batch.table.name.lower() in words:
-            yield Rule(Kind.ORDER, "{a} has to run first: SQLite can't rebuild a table under a view.", "a", SQLITE)
+            yield Rule(
+                Compatibility.ORDER, "{a} has to run first: SQLite can't rebuild a table under a view.", "a", SQLITE
+            )
 
 
 def _on(operation: AddColumn | CreateConstraint | CreateIndex | DropColumn | AlterColumn | DropConstraint) -> object:

@@ -10,7 +10,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from onehead.operations.conflict_rules import Act, Clash, Kind, Rule, Which, clash, on_each_other, same_engine
+from onehead.operations.conflict_rules import (
+    Act,
+    Compatibility,
+    OperationConflict,
+    Rule,
+    Which,
+    clash,
+    on_each_other,
+    same_engine,
+)
 from onehead.operations.footprint import Thing, Touch, inside, touches
 from onehead.operations.model import EVERYWHERE, POSTGRESQL, SQLITE, CreateIndex, Dialect, DropIndex, Step, Unknown
 from onehead.text import listed
@@ -79,14 +88,14 @@ def _on_one_name(a: Touch, b: Touch) -> list[Rule]:
         case "create", "create" if a.lenient or b.lenient:
             return _both_create(a, b)
         case "create", "create" if a.value == "sequence":
-            return [Rule(Kind.ORDER, f"{_FIRST_A}: no sequence may be called like a type that is there.", "a")]
+            return [Rule(Compatibility.ORDER, f"{_FIRST_A}: no sequence may be called like a type that is there.", "a")]
         case "create", "create" if b.value == "sequence":
             return [rule.flipped() for rule in _on_one_name(b, a)]
         case "create", "create":
             says = f"whichever runs second fails, because the name `{a.thing[2]}` is taken: {_ONE_SPACE[a.thing[-1]]}."
-            return [Rule(Kind.CONFLICT, says)]
+            return [Rule(Compatibility.CONFLICT, says)]
         case "create", "drop":
-            return [Rule(Kind.ORDER, f"{_FIRST_B}, otherwise the name is taken.", "b")]
+            return [Rule(Compatibility.ORDER, f"{_FIRST_B}, otherwise the name is taken.", "b")]
         case "drop", "create":
             return [rule.flipped() for rule in _on_one_name(b, a)]
     return []
@@ -97,7 +106,11 @@ def _on_one_thing(a: Touch, b: Touch) -> list[Rule]:
         case "create", "create":
             return _both_create(a, b)
         case "replace", "replace":
-            return [] if _same(a, b) else [Rule(Kind.SILENT, "what the last one makes stays, the other one's is lost.")]
+            return (
+                []
+                if _same(a, b)
+                else [Rule(Compatibility.SILENT, "what the last one makes stays, the other one's is lost.")]
+            )
         case "drop", "drop":
             return _both_drop(a, b)
         case "set", "set":
@@ -117,18 +130,18 @@ def _both_create(a: Touch, b: Touch) -> list[Rule]:
             return []
         stays = "last" if a.replaces and b.replaces else "first"
         if a.value is None or b.value is None:
-            return [Rule(Kind.UNKNOWN, f"the one that runs {stays} stays; compare the two definitions.")]
-        return [Rule(Kind.SILENT, f"no error, but only the definition that runs {stays} stays.")]
+            return [Rule(Compatibility.UNKNOWN, f"the one that runs {stays} stays; compare the two definitions.")]
+        return [Rule(Compatibility.SILENT, f"no error, but only the definition that runs {stays} stays.")]
     if a.lenient or a.replaces:
         return [rule.flipped() for rule in _both_create(b, a)]
     if b.lenient or b.replaces:
-        return [Rule(Kind.ORDER, "{a} has to run first, otherwise it finds the name taken and fails.", "a")]
+        return [Rule(Compatibility.ORDER, "{a} has to run first, otherwise it finds the name taken and fails.", "a")]
     if a.thing[0] == "constraint":
         return [
-            Rule(Kind.CONFLICT, "whichever runs second fails, because the name is taken.", "", POSTGRESQL),
-            *([] if _same(a, b) else [Rule(Kind.UNKNOWN, "two constraints of one name.", "", SQLITE)]),
+            Rule(Compatibility.CONFLICT, "whichever runs second fails, because the name is taken.", "", POSTGRESQL),
+            *([] if _same(a, b) else [Rule(Compatibility.UNKNOWN, "two constraints of one name.", "", SQLITE)]),
         ]
-    return [Rule(Kind.CONFLICT, "whichever runs second fails, because the name is taken.")]
+    return [Rule(Compatibility.CONFLICT, "whichever runs second fails, because the name is taken.")]
 
 
 def _both_drop(a: Touch, b: Touch) -> list[Rule]:
@@ -136,17 +149,17 @@ def _both_drop(a: Touch, b: Touch) -> list[Rule]:
         return []
     says = "because the other one does not mind that it is gone."
     if a.lenient:
-        return [Rule(Kind.ORDER, f"{_FIRST_B}, {says}", "b")]
+        return [Rule(Compatibility.ORDER, f"{_FIRST_B}, {says}", "b")]
     if b.lenient:
-        return [Rule(Kind.ORDER, f"{_FIRST_A}, {says}", "a")]
-    return [Rule(Kind.CONFLICT, "whichever runs second fails, because it is gone by then.")]
+        return [Rule(Compatibility.ORDER, f"{_FIRST_A}, {says}", "a")]
+    return [Rule(Compatibility.CONFLICT, "whichever runs second fails, because it is gone by then.")]
 
 
 def _both_set(a: Touch) -> list[Rule]:
     says = "no error, but the one that runs last wins."
     if a.thing[-1] == "type":
         says = "the type of the one that runs last stays, and the database may refuse to convert the values."
-    return [Rule(Kind.SILENT, says)]
+    return [Rule(Compatibility.SILENT, says)]
 
 
 def _one(a: Touch, b: Touch) -> list[Rule]:
@@ -161,56 +174,58 @@ def _new(a: Touch, b: Touch) -> list[Rule]:
     soft = a.lenient or a.replaces
     if b.verb == "replace":
         if soft:
-            return [Rule(Kind.SILENT, "no error, but only one of the two definitions stays.")]
+            return [Rule(Compatibility.SILENT, "no error, but only one of the two definitions stays.")]
         says = "{b} drops and creates it again, so it has to be there, but {a} needs it to be absent."
-        return [Rule(Kind.CONFLICT, says)]
+        return [Rule(Compatibility.CONFLICT, says)]
     if b.verb == "drop":
         if a.lenient and a.thing[0] != "enum":
-            return [Rule(Kind.SILENT, "no error, but it depends on the order whether it is there at the end.")]
+            return [Rule(Compatibility.SILENT, "no error, but it depends on the order whether it is there at the end.")]
         says = f"{_FIRST_B}, otherwise the name is taken, or the new one is dropped."
-        return [Rule(Kind.ORDER, says, "b")]
+        return [Rule(Compatibility.ORDER, says, "b")]
     if soft or not b.named:
         return []
-    return [Rule(Kind.ORDER, f"{_FIRST_A}, because {{b}} needs what it creates.", "a")]
+    return [Rule(Compatibility.ORDER, f"{_FIRST_A}, because {{b}} needs what it creates.", "a")]
 
 
 def _renewed(a: Touch, b: Touch) -> list[Rule]:
     """`a` drops and creates anew what `b` drops, sets or uses."""
     if b.verb == "drop":
-        return [Rule(Kind.ORDER, f"{_FIRST_A}, because {{b}} drops what it needs.", "a")]
+        return [Rule(Compatibility.ORDER, f"{_FIRST_A}, because {{b}} drops what it needs.", "a")]
     if b.hold == "type":
         says = f"{_FIRST_A}, otherwise it can't drop the old type, which {{b}} uses by then."
-        return [Rule(Kind.ORDER, says, "a")]
+        return [Rule(Compatibility.ORDER, says, "a")]
     if a.thing[0] == "enum" or not b.named:
         return []
     says = "{b} works on what {a} drops and creates again; check whether its work stays."
-    return [Rule(Kind.UNKNOWN, says)]
+    return [Rule(Compatibility.UNKNOWN, says)]
 
 
 def _gone(a: Touch, b: Touch) -> list[Rule]:
     """`a` drops or renames what `b` uses."""
     done = "renames" if a.renames else "drops"
-    first = Rule(Kind.ORDER, f"{{b}} has to run first, because it needs what {{a}} {done}.", "b")
-    stuck = Rule(Kind.CONFLICT, "neither order works: either it is gone, or it can't be dropped because it is in use.")
+    first = Rule(Compatibility.ORDER, f"{{b}} has to run first, because it needs what {{a}} {done}.", "b")
+    stuck = Rule(
+        Compatibility.CONFLICT, "neither order works: either it is gone, or it can't be dropped because it is in use."
+    )
     match b.hold:
         case "key" if a.renames:
             lost = "SQLite accepts the key afterwards too, but it points at a table or column that is gone."
-            return [first._replace(dialects=POSTGRESQL), Rule(Kind.SILENT, lost, "", SQLITE)]
+            return [first._replace(dialects=POSTGRESQL), Rule(Compatibility.SILENT, lost, "", SQLITE)]
         case "key":
             dangling = "SQLite accepts it in either order, but the foreign key points at what is gone."
-            return [stuck._replace(dialects=POSTGRESQL), Rule(Kind.UNKNOWN, dangling, "", SQLITE)]
+            return [stuck._replace(dialects=POSTGRESQL), Rule(Compatibility.UNKNOWN, dangling, "", SQLITE)]
         case "view" | "type" | "schema" if not a.renames:
             return [stuck]
         case "index" if a.thing[0] == "column" and not a.renames:
             says = "SQLite drops no column with an index, and makes no index on a column that is gone."
-            return [first._replace(dialects=POSTGRESQL), Rule(Kind.CONFLICT, says, "", SQLITE)]
+            return [first._replace(dialects=POSTGRESQL), Rule(Compatibility.CONFLICT, says, "", SQLITE)]
     return [first]
 
 
 MAX_PAIRS = 100_000
 """More pairs of operations than that are not compared; the verdict is `unknown`."""
 
-_RANK = {kind: rank for rank, kind in enumerate(Kind)}
+_RANK = {kind: rank for rank, kind in enumerate(Compatibility)}
 
 
 class Alone(NamedTuple):
@@ -225,7 +240,7 @@ class Alone(NamedTuple):
     message: str
 
 
-class Verdict(NamedTuple):
+class SidesVerdict(NamedTuple):
     """How two sides get along.
 
     Attributes:
@@ -233,22 +248,22 @@ class Verdict(NamedTuple):
         alone: what fails by itself.
     """
 
-    clashes: tuple[Clash, ...]
+    clashes: tuple[OperationConflict, ...]
     alone: tuple[Alone, ...] = ()
 
-    def on(self, dialect: Dialect) -> Kind:
+    def on(self, dialect: Dialect) -> Compatibility:
         """The worst on one database; orders that contradict each other are a conflict."""
         found = [each for each in self.clashes if dialect in each.dialects]
         if len({each.first for each in found if each.first}) > 1:
-            return Kind.CONFLICT
-        return max((each.kind for each in found), key=_RANK.__getitem__, default=Kind.INDEPENDENT)
+            return Compatibility.CONFLICT
+        return max((each.kind for each in found), key=_RANK.__getitem__, default=Compatibility.INDEPENDENT)
 
     @property
-    def kind(self) -> Kind:
+    def kind(self) -> Compatibility:
         """The worst anywhere; a conflict only where no database takes it."""
         kinds = {self.on(dialect) for dialect in EVERYWHERE}
-        if kinds != {Kind.CONFLICT}:
-            kinds = {Kind.ORDER if kind == Kind.CONFLICT else kind for kind in kinds}
+        if kinds != {Compatibility.CONFLICT}:
+            kinds = {Compatibility.ORDER if kind == Compatibility.CONFLICT else kind for kind in kinds}
         return max(kinds, key=_RANK.__getitem__)
 
     @property
@@ -262,16 +277,16 @@ Revisions = Iterable[tuple[str, tuple[Step, ...]]]
 """Ids with what each does, in the order they run."""
 
 
-def judge(left: Revisions, right: Revisions) -> Verdict:
+def judge(left: Revisions, right: Revisions) -> SidesVerdict:
     """Compare two sides of a fork, each from just above the fork to its head."""
     ours, theirs = side(left), side(right)
     alone = (*_alone(ours), *_alone(theirs))
     if not ours or not theirs:
-        return Verdict((), alone)
+        return SidesVerdict((), alone)
     found = [*_unknown(ours, theirs)]
     if len(ours) * len(theirs) > MAX_PAIRS:
         message = "The two sides hold too many operations to compare them all; look at the tables that both touch."
-        found.append(Clash(Kind.UNKNOWN, None, None, None, EVERYWHERE, message))
+        found.append(OperationConflict(Compatibility.UNKNOWN, None, None, None, EVERYWHERE, message))
     else:
         for a in ours:
             for b in theirs:
@@ -281,19 +296,19 @@ def judge(left: Revisions, right: Revisions) -> Verdict:
     for dialects in (EVERYWHERE, POSTGRESQL, SQLITE):
         if {each.first for each in found if set(dialects) <= set(each.dialects)} >= {"left", "right"}:
             message = "Each side has to run before the other: see the orders named here, which can't both be kept."
-            found.append(Clash(Kind.CONFLICT, None, None, None, dialects, message))
+            found.append(OperationConflict(Compatibility.CONFLICT, None, None, None, dialects, message))
             break
-    return Verdict(tuple(sorted(found, key=lambda each: -_RANK[each.kind])), alone)
+    return SidesVerdict(tuple(sorted(found, key=lambda each: -_RANK[each.kind])), alone)
 
 
-def _between(a: Act, b: Act) -> Iterable[Clash]:
+def _between(a: Act, b: Act) -> Iterable[OperationConflict]:
     """The worst that two operations do to each other, per database."""
     rules = [*on_each_other(a, b)]
     for mine in a.touches:
         for other in b.on.get(mine.thing, ()):
             rules += on_one_thing(mine, other)
     found = [clash(rule, a, b) for rule in rules]
-    worst: dict[Dialect, Clash] = {}
+    worst: dict[Dialect, OperationConflict] = {}
     for dialect in EVERYWHERE:
         here = [each for each in found if dialect in each.dialects]
         if here:
@@ -301,9 +316,9 @@ def _between(a: Act, b: Act) -> Iterable[Clash]:
     return {id(each): each for each in worst.values()}.values()
 
 
-def _folded(found: list[Clash], by: Which) -> list[Clash]:
+def _folded(found: list[OperationConflict], by: Which) -> list[OperationConflict]:
     """One operation that meets many of the other side in the same way is told once, with their number."""
-    groups: dict[object, list[Clash]] = {}
+    groups: dict[object, list[OperationConflict]] = {}
     for each in found:
         one, other = (each.left, each.right) if by == "left" else (each.right, each.left)
         key: object = id(each)
@@ -323,7 +338,7 @@ def _folded(found: list[Clash], by: Which) -> list[Clash]:
     return told
 
 
-def _unknown(ours: Side, theirs: Side) -> Iterable[Clash]:
+def _unknown(ours: Side, theirs: Side) -> Iterable[OperationConflict]:
     """What can't be known on one side may do anything to the other."""
     for mine, acts in (("left", ours), ("right", theirs)):
         groups: dict[tuple[str, str], dict[int, Act]] = {}
@@ -338,7 +353,7 @@ def _unknown(ours: Side, theirs: Side) -> Iterable[Clash]:
                 noun = "line" if len(others) == 1 else "lines"
                 message += f" The same goes for {len(others)} more of its kind in `{act.revision}` ({noun} {lines})."
             left, right = (act, None) if mine == "left" else (None, act)
-            yield Clash(Kind.UNKNOWN, left, right, None, EVERYWHERE, message)
+            yield OperationConflict(Compatibility.UNKNOWN, left, right, None, EVERYWHERE, message)
 
 
 def _alone(acts: Side) -> Iterable[Alone]:

@@ -219,7 +219,7 @@ def _rarer(operation: ops.Operation) -> Iterator[Touch]:
                 yield Touch("use", relation(operation.table))
         case ops.RenameOther():
             yield from _renamed(operation)
-        case ops.Setting() | ops.Query() | ops.Aside():
+        case ops.SetProperty() | ops.Query() | ops.Aside():
             yield from _beside(operation)
         case ops.ChangeRows(table=table, words=words, writes=writes):
             yield Touch("use", relation(table))
@@ -233,9 +233,9 @@ def _rarer(operation: ops.Operation) -> Iterator[Touch]:
             yield from _enums(operation)
 
 
-def _beside(operation: ops.Setting | ops.Query | ops.Aside) -> Iterator[Touch]:
+def _beside(operation: ops.SetProperty | ops.Query | ops.Aside) -> Iterator[Touch]:
     match operation:
-        case ops.Setting(table=table, name=name, value=value):
+        case ops.SetProperty(table=table, name=name, value=value):
             yield Touch("use", relation(table))
             yield Touch("set", _part("setting", table, name), value)
             if operation.constraint is not None:

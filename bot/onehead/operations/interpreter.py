@@ -43,7 +43,7 @@ _NAMES_PER_WORK = 16
 """Names that are copied and compared in the time that one piece of syntax takes."""
 
 
-class Stop(Exception):
+class BlockEnd(Exception):
     """A block of statements ends here, with a `return`, a `raise`, or in a loop."""
 
     def __init__(self, value: Value, kind: Literal["return", "raise", "break", "continue"]) -> None:
@@ -317,7 +317,7 @@ class Calls(Evaluation):
         self._inside: list[ast.AST] = []
 
     def block(self, statements: Sequence[ast.stmt]) -> None:
-        """Follow statements in order; raises `Stop` where they end before the last one."""
+        """Follow statements in order; raises `BlockEnd` where they end before the last one."""
         raise NotImplementedError
 
     def call(self, node: ast.Call) -> Value:
@@ -502,7 +502,7 @@ class Calls(Evaluation):
         self._inside.append(node)
         try:
             self.block(node.body)
-        except Stop as end:
+        except BlockEnd as end:
             if end.kind == "raise":
                 self.emit(Unknown("an error that it raises itself", unparsed(node.body[-1])[:80]), node, name)
             return end.value
@@ -520,7 +520,7 @@ class Calls(Evaluation):
                 keywords = {each.arg: self.value(each.value) for each in node.keywords if each.arg}
                 try:
                     return alembic_calls.batch_of(Made(by, tuple(args), keywords, is_open, node))
-                except sqlalchemy_items.Computed:
+                except sqlalchemy_items.NotKnown:
                     return Opaque(node)
             if isinstance(by, Attr) and by.name == "autocommit_block":
                 return AUTOCOMMIT

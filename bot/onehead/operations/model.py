@@ -324,7 +324,7 @@ class RenameOther(NamedTuple):
     table: Named | None = None
 
 
-class Setting(NamedTuple):
+class SetProperty(NamedTuple):
     """A property of a table, or of one of its constraints, is set: owner, storage, whether it was validated."""
 
     table: Named
@@ -436,7 +436,7 @@ Operation = (
     | CreateOther
     | DropOther
     | RenameOther
-    | Setting
+    | SetProperty
     | Query
     | Aside
     | ChangeRows

@@ -12,7 +12,7 @@ import hashlib
 from collections.abc import Sequence
 from typing import NoReturn
 
-from onehead.operations.interpreter import AUTOCOMMIT, Calls, Stop, TooMuch
+from onehead.operations.interpreter import AUTOCOMMIT, BlockEnd, Calls, TooMuch
 from onehead.operations.model import Batch, Step, Unknown
 from onehead.operations.values import BatchOp, Choice, Const, Function, Items, Opaque, Path, Value
 from onehead.revisions.parsers import Spent, python, too_large, unparsed
@@ -26,7 +26,7 @@ def read(data: bytes) -> tuple[Step, ...]:
 
     For a project with several databases, the operations of all `upgrade_<engine>()`.
     """
-    reader = _Reader()
+    reader = _StatementReader()
     try:
         module = python(data)
         if module is None:
@@ -47,7 +47,7 @@ def blind(why: str) -> Step:
     return Step(Unknown(why, "upgrade()"), 1, "upgrade")
 
 
-class _Reader(Calls):
+class _StatementReader(Calls):
     """Follows statements; `Evaluation` follows expressions, `Calls` what they call."""
 
     def module(self, module: ast.Module) -> None:
@@ -104,10 +104,10 @@ class _Reader(Calls):
     def _stop(self, node: ast.Return | ast.Raise | ast.Break | ast.Continue) -> NoReturn:
         match node:
             case ast.Return(value=value):
-                raise Stop(self.value(value) if value else Const(None), "return")
+                raise BlockEnd(self.value(value) if value else Const(None), "return")
             case ast.Raise():
-                raise Stop(Opaque(node), "raise")
-        raise Stop(Opaque(node), "break" if isinstance(node, ast.Break) else "continue")
+                raise BlockEnd(Opaque(node), "raise")
+        raise BlockEnd(Opaque(node), "break" if isinstance(node, ast.Break) else "continue")
 
     def _compound(self, node: ast.stmt) -> None:
         match node:
@@ -147,14 +147,14 @@ class _Reader(Calls):
         """Follow each as one that may or may not be taken; afterwards only what is sure in all is known."""
         before, outside = self.copied(self.names), self.condition
         after: list[dict[str, Value]] = []
-        end = Stop(Opaque(), "raise")
+        end = BlockEnd(Opaque(), "raise")
         for body, condition in branches:
             self.names = self.copied(before)
             self.condition = f"{outside} and {condition}" if outside else condition
             try:
                 self.block(body)
                 after.append(self.names)
-            except Stop as stop:
+            except BlockEnd as stop:
                 # What follows a `raise` that may come never runs in an upgrade that succeeds.
                 if stop.kind != "raise":
                     end, self.left = stop, f"not ({condition})"
@@ -177,7 +177,7 @@ class _Reader(Calls):
                 self.bind(node.target, item)
                 try:
                     self.block(node.body)
-                except Stop as stop:
+                except BlockEnd as stop:
                     if stop.kind in ("return", "raise"):
                         raise
                     if stop.kind == "break":

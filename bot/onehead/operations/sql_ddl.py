@@ -36,7 +36,7 @@ from onehead.operations.model import (
     RenameLabel,
     RenameOther,
     RenameTable,
-    Setting,
+    SetProperty,
     Type,
 )
 from onehead.operations.sql_tokens import KINDS, Cursor, NotPlain, Token
@@ -53,7 +53,7 @@ _SETTINGS = (
 )
 
 
-class _Declared(NamedTuple):
+class _SqlColumn(NamedTuple):
     """A column with the constraints that stand beside it."""
 
     column: Column
@@ -93,7 +93,7 @@ def created_table(at: Cursor, *, lenient: bool, temporary: bool) -> Iterator[Ope
 # -- columns and constraints ----------------------------------------------------------------------------------------
 
 
-def _column(at: Cursor) -> _Declared:
+def _column(at: Cursor) -> _SqlColumn:
     name = at.name()
     written = _until(at, _AFTER_TYPE)
     kind = Type(written[0].text, " ".join(piece.text for piece in written)) if written else None
@@ -118,7 +118,7 @@ def _column(at: Cursor) -> _Declared:
                 at.named()
             case _:  # `NULL`, `AUTOINCREMENT`, `FIRST` are nothing that is compared
                 constraints += _on_column(at, word, constraint, name)
-    return _Declared(column, tuple(constraints))
+    return _SqlColumn(column, tuple(constraints))
 
 
 def _on_column(at: Cursor, word: str, name: str | None, column: str) -> tuple[Constraint, ...]:
@@ -225,7 +225,7 @@ def _action(at: Cursor, table: Named) -> Iterator[Operation]:
             yield _rename(at, table)
         case "validate constraint":
             name = at.name()
-            yield Setting(table, f"validity of `{name}`", "valid", name)
+            yield SetProperty(table, f"validity of `{name}`", "valid", name)
         case "set schema":
             yield RenameTable(table, Named(table.name, at.name()))
             at.end()
@@ -239,7 +239,9 @@ def _setting(at: Cursor, table: Named) -> Operation:
         raise NotPlain
     value = f"{name} {' '.join(piece.text for piece in at.rest())}"
     kind = "row level security" if name.endswith("security") else name.partition(" ")[0]
-    return Setting(table, {"set": "storage", "reset": "storage", "replica": "replica identity"}.get(kind, kind), value)
+    return SetProperty(
+        table, {"set": "storage", "reset": "storage", "replica": "replica identity"}.get(kind, kind), value
+    )
 
 
 def _add(at: Cursor, table: Named) -> Iterator[Operation]:
@@ -534,7 +536,7 @@ def commented(at: Cursor) -> Iterator[Operation]:
     elif at.take("constraint"):
         name = at.name()
         at.need("on")
-        yield Setting(at.named(), f"comment of `{name}`", str(_comment(at)), name)
+        yield SetProperty(at.named(), f"comment of `{name}`", str(_comment(at)), name)
     else:
         is_table = at.peek().text == "table"
         if at.peek().text not in {word.partition(" ")[0] for word in KINDS}:

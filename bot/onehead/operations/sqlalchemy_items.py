@@ -34,11 +34,11 @@ _CONSTRAINTS: dict[str, ConstraintKind] = {
 _ENUMS = ("Enum", "ENUM")
 
 
-class Computed(Exception):
+class NotKnown(Exception):
     """Something that has to be known is not; the argument says what, as a noun phrase."""
 
 
-class Declared(NamedTuple):
+class DeclaredColumn(NamedTuple):
     """A column with what it declares about its table."""
 
     column: Column
@@ -46,7 +46,7 @@ class Declared(NamedTuple):
     indexes: tuple[Index, ...] = ()
 
 
-class Body(NamedTuple):
+class TableItems(NamedTuple):
     """What stands between the brackets of a table; `complete` when all of it could be read."""
 
     columns: tuple[Column, ...]
@@ -63,7 +63,7 @@ def needed(value: Value | None, what: str) -> str:
     """
     found = text(value)
     if found is None:
-        raise Computed(what)
+        raise NotKnown(what)
     return found
 
 
@@ -76,7 +76,7 @@ def named(value: Value | None, schema: Value | None, what: str) -> Named:
     return Named(needed(value, what), None if plain(schema) is None or schema is None else needed(schema, "the schema"))
 
 
-def body(items: Iterable[Value], table: Named) -> Body:
+def body(items: Iterable[Value], table: Named) -> TableItems:
     """Read the columns and constraints of a table."""
     columns: list[Column] = []
     constraints: list[Constraint] = []
@@ -98,9 +98,9 @@ def body(items: Iterable[Value], table: Named) -> Body:
                     pass
                 case _:
                     complete = False
-        except Computed:
+        except NotKnown:
             complete = False
-    return Body(tuple(columns), tuple(constraints), tuple(indexes), complete)
+    return TableItems(tuple(columns), tuple(constraints), tuple(indexes), complete)
 
 
 def is_temporary(prefixes: Value | None) -> bool:
@@ -108,14 +108,14 @@ def is_temporary(prefixes: Value | None) -> bool:
     return any("temp" in word.lower() for word in strings(prefixes) or ())
 
 
-def column(value: Value | None, table: Named) -> Declared:
+def column(value: Value | None, table: Named) -> DeclaredColumn:
     """Read `sa.Column(...)`.
 
     Raises:
         Computed: it is not written out, or has no plain name.
     """
     if not isinstance(value, Made) or value.last != "Column":
-        raise Computed("the column")
+        raise NotKnown("the column")
     name = needed(value.get(0, "name"), "the name of the column")
     items = value.args[1:]
     kind = value.keywords.get("type_")
@@ -134,7 +134,7 @@ def column(value: Value | None, table: Named) -> Declared:
     elif plain(value.keywords.get("unique")) is True:
         constraints.append(Constraint("unique", None, (name,)))
     comment = plain(value.keywords.get("comment"))
-    return Declared(
+    return DeclaredColumn(
         Column(
             name,
             type_of(kind),
@@ -239,7 +239,7 @@ def index(columns: Iterable[Value], made: Made, table: Named) -> Index:
         Computed: its columns are not written out.
     """
     if made.open:
-        raise Computed("the list of columns")
+        raise NotKnown("the list of columns")
     name = plain(made.get(0, "index_name"))
     listed = list(columns)[1:] if made.last == "Index" else list(columns)
     known, words = [], set[str]()

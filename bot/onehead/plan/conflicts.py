@@ -10,11 +10,11 @@ from onehead.plan.facts import Facts
 from onehead.plan.findings import KINDS, Code, Finding
 from onehead.plan.forks import Fork
 
-MOST_TOLD = 8
+MAX_TOLD = 8
 """Findings about one pair of sides; of more, the last one gives the number."""
 
 
-class Told(NamedTuple):
+class ConflictMessage(NamedTuple):
     """One thing that two sides do to each other, or that one does to itself.
 
     Attributes:
@@ -47,8 +47,8 @@ class Meeting(NamedTuple):
     heads: tuple[str, str]
     kind: Literal["independent", "unknown", "silent", "order", "conflict"]
     first: str | None = None
-    told: tuple[Told, ...] = ()
-    alone: tuple[Told, ...] = ()
+    told: tuple[ConflictMessage, ...] = ()
+    alone: tuple[ConflictMessage, ...] = ()
 
 
 _CODES = {
@@ -71,7 +71,7 @@ def findings_about(facts: Facts, meetings: Iterable[Meeting]) -> tuple[Finding, 
 
 def _findings(facts: Facts, meeting: Meeting) -> Iterator[Finding]:
     side: Literal["head", "target"] = "target" if facts.head is None else "head"
-    for told in (*meeting.told[:MOST_TOLD], *meeting.alone[:MOST_TOLD]):
+    for told in (*meeting.told[:MAX_TOLD], *meeting.alone[:MAX_TOLD]):
         code = _CODES[told.kind]
         severity = "warning" if told.kind == "conflict" and told.partly else KINDS[code].severity
         paths = {facts.merged.revisions[id_].path for id_ in told.revisions if id_ in facts.merged}
@@ -84,7 +84,7 @@ def _findings(facts: Facts, meeting: Meeting) -> Iterator[Finding]:
             tuple(sorted(paths)),
             places=tuple(sorted(told.places)),
         )
-    for rest in filter(None, (meeting.told[MOST_TOLD:], meeting.alone[MOST_TOLD:])):
+    for rest in filter(None, (meeting.told[MAX_TOLD:], meeting.alone[MAX_TOLD:])):
         code = _CODES[rest[0].kind]
         message = f"{len(rest)} more of the kind between `{meeting.heads[0]}` and `{meeting.heads[1]}` are not listed."
         yield Finding(code, KINDS[code].severity, side, message, tuple(sorted(meeting.heads)))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from onehead.plan.conflicts import Meeting, between, parents_in_order
 from onehead.plan.facts import Evidence, Facts
-from onehead.plan.findings import MOST_LISTED, Code, Finding
+from onehead.plan.findings import MAX_LISTED, Code, Finding
 from onehead.plan.forks import Fork, forks_of, nearest_old
 from onehead.plan.judge import named, run_again
 from onehead.plan.plans import Merge, Move, Nothing, Plan, Reason, ReasonCode, Refuse, Reissue, Reparent, bounded
@@ -25,7 +25,7 @@ from onehead.text import becomes, listed
 if TYPE_CHECKING:
     from onehead.revisions.file_names import Renumbered
 
-MOST_NAMED = 3
+MAX_NAMED = 3
 """Places that a sentence names; of more it only gives the number."""
 
 
@@ -104,7 +104,7 @@ def _clash(forks: tuple[Fork, ...], meetings: tuple[Meeting, ...]) -> Refuse | N
     told = [each for meeting in hit for each in meeting.told if each.kind == "conflict"]
     if not told:
         return None
-    return Refuse(tuple(Reason(ReasonCode.SEMANTIC_CONFLICT, each.message) for each in told[:MOST_NAMED]), (_REWRITE,))
+    return Refuse(tuple(Reason(ReasonCode.SEMANTIC_CONFLICT, each.message) for each in told[:MAX_NAMED]), (_REWRITE,))
 
 
 def _order(forks: tuple[Fork, ...], meetings: tuple[Meeting, ...]) -> tuple[Reason, ...]:
@@ -173,7 +173,7 @@ def _nothing(facts: Facts, forks: tuple[Fork, ...]) -> Nothing:
     reasons += bounded(Reason(ReasonCode.INHERITED, message) for message in inherited)
     joined = [] if forks else _rejoined(graph)
     if joined:
-        where = f"after {named(joined)}" if len(joined) <= MOST_NAMED else f"in {len(joined)} places"
+        where = f"after {named(joined)}" if len(joined) <= MAX_NAMED else f"in {len(joined)} places"
         message = f"The chain parts {where} and is rejoined by merge revisions: `alembic upgrade head` walks all sides."
         reasons.append(Reason(ReasonCode.REJOINED, message))
     return Nothing(tuple(reasons))
@@ -293,12 +293,12 @@ def _new_numbers(renumbered: tuple[Renumbered, ...]) -> Reason:
     ids = {each.old_id: each.new_id for each in renumbered if each.new_id != each.old_id}
     if ids:
         message = (
-            f"A number of the branch is taken on the target, so {becomes(ids, MOST_NAMED)}. A database that has run "
+            f"A number of the branch is taken on the target, so {becomes(ids, MAX_NAMED)}. A database that has run "
             'an old id stops with "Can\'t locate revision".'
         )
         return Reason(ReasonCode.RENUMBERED, message)
     files = {each.old_path: each.new_path.rpartition("/")[2] for each in renumbered}
-    message = f"A number of the branch is taken on the target, so {becomes(files, MOST_NAMED)}. The ids stay."
+    message = f"A number of the branch is taken on the target, so {becomes(files, MAX_NAMED)}. The ids stay."
     return Reason(ReasonCode.RENUMBERED, message)
 
 
@@ -306,14 +306,14 @@ def _passed(facts: Facts, moves: Iterable[Move]) -> str:
     """What a database never runs that has run the moved side by itself."""
     graph = facts.merged
     pairs = {(move.new_parents, move.old_parents) for move in moves}
-    found = {id_ for new, old in sorted(pairs)[:MOST_LISTED] for id_ in graph.ancestors(*new) - graph.ancestors(*old)}
-    return named(sorted(found)) if len(found) <= MOST_NAMED else f"{len(found)} revisions of the other side"
+    found = {id_ for new, old in sorted(pairs)[:MAX_LISTED] for id_ in graph.ancestors(*new) - graph.ancestors(*old)}
+    return named(sorted(found)) if len(found) <= MAX_NAMED else f"{len(found)} revisions of the other side"
 
 
 def escapes(facts: Facts, moved: Iterable[str], evidence: Evidence) -> tuple[Reason, ...]:
     """Why the moved revisions may stand in a database; empty when nothing suggests it."""
     reasons = []
-    for held in evidence.unplaced[:MOST_NAMED]:
+    for held in evidence.unplaced[:MAX_NAMED]:
         message = (
             f"What has run on `{held.database}` is unknown: it has held `{held.row}` since {held.day}, which no file "
             "here and no other branch declares. Unknown counts as escaped, so a merge is the safe choice."
@@ -325,7 +325,7 @@ def escapes(facts: Facts, moved: Iterable[str], evidence: Evidence) -> tuple[Rea
     for id_ in moved:
         places = [place for r in facts.merged.definitions[id_] for place in evidence.escaped.get(r.path, ())]
         if places:
-            shown = listed(places, MOST_NAMED)
+            shown = listed(places, MAX_NAMED)
             message = (
                 f"{named([id_])} is also on {shown}, so a database may have run it. After a re-parent, that database "
                 "would silently skip the other side."
@@ -340,7 +340,7 @@ def _run_by_databases(facts: Facts, moved: Iterable[str], evidence: Evidence) ->
     for id_ in moved:
         found = list(dict.fromkeys(h for r in facts.merged.definitions[id_] for h in evidence.reported.get(r.path, ())))
         if found:
-            shown = listed([*map(str, found)], MOST_NAMED, "; ", "; ")
+            shown = listed([*map(str, found)], MAX_NAMED, "; ", "; ")
             message = (
                 f"{named([id_])} has been run: {shown}. After a re-parent, that database would silently skip the other "
                 "side."

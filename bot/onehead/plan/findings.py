@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple
 
 from onehead.text import quoted
 
-MOST_LISTED = 50
+MAX_LISTED = 50
 """Findings of one kind that are told one by one; the rest becomes one finding with their number."""
 
 Severity = Literal["error", "warning", "note"]
@@ -51,7 +51,7 @@ class Code(StrEnum):
     NOT_IN_TRANSACTION = "not-in-transaction"
 
 
-class Kind(NamedTuple):
+class FindingKind(NamedTuple):
     """What one code means.
 
     Attributes:
@@ -67,163 +67,163 @@ class Kind(NamedTuple):
     blinds: bool = False
 
 
-KINDS: dict[Code, Kind] = {
-    Code.COLLISION: Kind(
+KINDS: dict[Code, FindingKind] = {
+    Code.COLLISION: FindingKind(
         "error",
         "Once this branch is merged, the environment has more heads than it is meant to have: `alembic upgrade head` "
         'stops with "Multiple head revisions" whatever the database holds.',
         "Run `onehead fix`, or merge the repair pull request into the branch.",
     ),
-    Code.FORK: Kind(
+    Code.FORK: FindingKind(
         "error",
         "The branch itself has more heads than it is meant to have: its next `alembic upgrade head` stops with "
         '"Multiple head revisions".',
         "Run `onehead fix --target BRANCH`, or merge the repair pull request.",
     ),
-    Code.DUPLICATE_ID: Kind(
+    Code.DUPLICATE_ID: FindingKind(
         "error",
         "Two files declare the same revision id: Alembic keeps one of them and never runs the other.",
         "Give the newer one another id (`onehead fix` does it where that is safe); a merge is the wrong fix.",
     ),
-    Code.DUPLICATE_LABEL: Kind(
+    Code.DUPLICATE_LABEL: FindingKind(
         "error",
         "Two revisions declare the same branch label: every Alembic command stops with an error.",
         "Remove the label from one of them.",
     ),
-    Code.CYCLE: Kind(
+    Code.CYCLE: FindingKind(
         "error",
         "Revisions follow or need each other in a circle: every Alembic command stops with CycleDetected, or with "
         "DependencyCycleDetected where `depends_on` is part of it.",
         "Set the `down_revision` of one of them to the revision it really follows.",
     ),
-    Code.MISSING_PARENT: Kind(
+    Code.MISSING_PARENT: FindingKind(
         "error",
         "A revision names a parent (or dependency) that no file declares: every Alembic command stops with KeyError.",
         "Restore the missing file with the same id, or point the revision at a parent that exists.",
     ),
-    Code.DYNAMIC_ID: Kind(
+    Code.DYNAMIC_ID: FindingKind(
         "error",
         "`revision` or `down_revision` is computed when the file is imported; onehead never runs it and can't know it.",
         "Write the ids as plain strings.",
         blinds=True,
     ),
-    Code.DYNAMIC_LABEL: Kind(
+    Code.DYNAMIC_LABEL: FindingKind(
         "warning",
         "`branch_labels` or `depends_on` is computed when the file is imported; the chain itself is known.",
         "Nothing to do for the chain; write it as plain strings to have it checked too.",
     ),
-    Code.UNREADABLE_FILE: Kind(
+    Code.UNREADABLE_FILE: FindingKind(
         "error",
         "A file among the revisions can't be read as Python: Alembic stops at it, and what it declares may be unknown.",
         "Correct the file; `python -m py_compile FILE` shows where it breaks.",
         blinds=True,
     ),
-    Code.UNREADABLE_FOLDER: Kind(
+    Code.UNREADABLE_FOLDER: FindingKind(
         "error",
         "A version directory is a submodule, or a link that leads out of the repository: which revisions are in it is "
         "not known.",
         "Keep the revisions in this repository, or exclude the environment with `ignore-environments` in the policy.",
         blinds=True,
     ),
-    Code.NOT_A_REVISION: Kind(
+    Code.NOT_A_REVISION: FindingKind(
         "error",
         "A Python file among the revisions declares no `revision` or no `down_revision`: Alembic refuses the whole "
         "directory.",
         "Move it out of the version directory, or declare both names.",
     ),
-    Code.NOT_LOADED: Kind(
+    Code.NOT_LOADED: FindingKind(
         "warning",
         "A revision file is where Alembic does not look, so it never runs, and no command reports it.",
         "Move the file into the version directory; or, if sub-folders are meant, set `recursive_version_locations = "
         "true`.",
     ),
-    Code.UNREADABLE_CONFIG: Kind(
+    Code.UNREADABLE_CONFIG: FindingKind(
         "warning",
         "A configuration that declares an environment can't be understood completely.",
         "Correct the configuration at the line shown: until then, onehead may miss an environment.",
     ),
-    Code.HISTORY_EDITED: Kind(
+    Code.HISTORY_EDITED: FindingKind(
         "warning",
         "A published revision got another parent, was removed, or had a revision put beneath it: databases that "
         "already passed that place never run what was put there.",
         "Check the state table for the databases that lose something; leave published revisions as they are and add "
         "a new one on top.",
     ),
-    Code.BODY_CHANGED: Kind(
+    Code.BODY_CHANGED: FindingKind(
         "note",
         "The content of a published revision changed; databases that already ran it don't run it again.",
         "Make sure that databases that ran the old content and databases that run the new one end up the same.",
     ),
-    Code.ID_TOO_LONG: Kind(
+    Code.ID_TOO_LONG: FindingKind(
         "error",
         "The revision id is longer than 32 characters: PostgreSQL refuses to store it in `alembic_version`.",
         "Choose a shorter id.",
     ),
-    Code.INVALID_ID: Kind(
+    Code.INVALID_ID: FindingKind(
         "error",
         "The revision id holds a character that Alembic refuses (`@`, `-`, `+` or `:`).",
         "Choose an id of letters, digits and underscores.",
     ),
-    Code.AMBIGUOUS_PREFIX: Kind(
+    Code.AMBIGUOUS_PREFIX: FindingKind(
         "warning",
         "One revision id begins with another: a shortened id, or a database row whose file is gone, may resolve to "
         "the wrong one.",
         "Prefer ids of equal length.",
     ),
-    Code.COMPETING_MERGES: Kind(
+    Code.COMPETING_MERGES: FindingKind(
         "warning",
         "Two merge revisions join the same parents; one is enough, and two of them fork again.",
         "Delete the one that is not published.",
     ),
-    Code.NEW_BASE: Kind(
+    Code.NEW_BASE: FindingKind(
         "warning",
         "A second chain starts beside the existing one: a newly labelled line, or one without a label beside "
         "labelled ones.",
         "If it is intended, deploy with `alembic upgrade heads`, or give each line a label; if not, set its "
         "`down_revision`.",
     ),
-    Code.STALE_REVISES: Kind(
+    Code.STALE_REVISES: FindingKind(
         "note",
         "The docstring's `Revises:` line names another parent than `down_revision`; Alembic reads only the latter.",
         "Correct the docstring, so that it does not mislead its readers.",
     ),
-    Code.TEXT_CONFLICT: Kind(
+    Code.TEXT_CONFLICT: FindingKind(
         "note",
         "Git can't merge the two sides by itself; the files of both were judged together.",
         "Resolve the conflict; the result is judged again after the next push.",
     ),
-    Code.BAD_POLICY: Kind(
+    Code.BAD_POLICY: FindingKind(
         "error",
         "Something in `.onehead.toml` or `[tool.onehead]` can't be used; what it was meant to forbid is not known.",
         "Correct the line. The keys are `targets`, `strategy`, `shared-databases`, `fresh-ids`, `ignore-environments`, "
         "`allowed-heads`, `delivery`, `branches`, `merge-template` and `heads-up`.",
     ),
-    Code.SEMANTIC_CONFLICT: Kind(
+    Code.SEMANTIC_CONFLICT: FindingKind(
         "error",
         "An operation of one side and one of the other can't both be carried out, in whichever order: an upgrade that "
         "runs both sides stops with an error of the database.",
         "Change one of the two revisions so that it starts from what the other one leaves; a repair of the chain alone "
         "does not help.",
     ),
-    Code.ORDER_MATTERS: Kind(
+    Code.ORDER_MATTERS: FindingKind(
         "warning",
         "The two sides work in one order only: a database that has already run the other side first stops with an "
         "error.",
         "Where the side that has to run first is the newer one, change it so that it starts from what the other one "
         "leaves.",
     ),
-    Code.SILENT_DIFFERENCE: Kind(
+    Code.SILENT_DIFFERENCE: FindingKind(
         "warning",
         "The two sides run without an error in both orders, but leave different tables or rows: databases drift apart.",
         "Decide which result is right, and set it in a revision on top of both.",
     ),
-    Code.UNKNOWN_OPERATION: Kind(
+    Code.UNKNOWN_OPERATION: FindingKind(
         "note",
         "What a revision does is not known without running it, or depends on the rows: a person has to decide "
         "whether the two sides conflict.",
         "Look at the two revisions named, and make sure that each can run before the other.",
     ),
-    Code.NOT_IN_TRANSACTION: Kind(
+    Code.NOT_IN_TRANSACTION: FindingKind(
         "warning",
         "PostgreSQL refuses an operation inside a transaction, and Alembic runs it in one: the upgrade stops there, "
         "with or without the other side.",
@@ -270,8 +270,8 @@ def bounded(found: Iterable[Finding]) -> tuple[Finding, ...]:
         kinds.setdefault((finding.code, finding.severity, finding.introduced_by, finding.blinds), []).append(finding)
     told: list[Finding] = []
     for kind in kinds.values():
-        told += kind[:MOST_LISTED]
-        rest = kind[MOST_LISTED:]
+        told += kind[:MAX_LISTED]
+        rest = kind[MAX_LISTED:]
         if rest:
             ids = sorted({id_ for finding in rest for id_ in finding.revisions})
             paths = sorted({path for finding in rest for path in finding.paths})

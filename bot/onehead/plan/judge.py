@@ -13,7 +13,7 @@ from onehead.plan.forks import Fork, forks_of, new_lineages, unnamed_heads
 from onehead.plan.policy import PolicyProblem
 from onehead.revisions.graph import Graph
 from onehead.revisions.model import ConfigProblem, Revision, Unreadable
-from onehead.text import MOST_NAMED, quoted, shortened
+from onehead.text import MAX_NAMED, quoted, shortened
 
 
 def finding_of(
@@ -201,10 +201,10 @@ def _dynamic_labels(facts: Facts) -> Iterator[Finding]:
                 yield finding_of(facts, Code.DYNAMIC_LABEL, "head", message, [revision.id], [revision.path])
 
 
-_LONGEST_EXACT = 3
+_MAX_EXACT_LENGTH = 3
 """An id of three digits begins many longer ones; nobody means those by it, and neither does Alembic."""
 _FORBIDDEN = re.compile(r"[@+:-]")
-_MOST_NAMED = 5
+_MAX_NAMED = 5
 
 
 def judge(facts: Facts) -> tuple[Finding, ...]:
@@ -250,7 +250,7 @@ def _forks(facts: Facts) -> Iterator[Finding]:
         meant = new_lineages(facts.target, facts.merged, certain=facts.environment.certain)
         why = "has a label of its own or may be a separate chain, so it is taken as meant"
     for head in meant:
-        some = [other for other in heads[: _MOST_NAMED + 1] if other != head]
+        some = [other for other in heads[: _MAX_NAMED + 1] if other != head]
         beside = named(some) if len(heads) == len(some) + 1 else f"{len(heads) - 1} others"
         message = f"{named([head])} is a head of its own beside {beside}; it {why}."
         path = facts.merged.revisions[head].path
@@ -376,9 +376,7 @@ def run_again(facts: Facts, *heads: str) -> tuple[str, ...]:
 def _removed(facts: Facts, revisions: list[Revision]) -> Finding:
     """One finding for all: a squash removes hundreds."""
     ids = [revision.id for revision in revisions]
-    what = (
-        f"{named(ids)} {'is' if len(ids) == 1 else 'are'}" if len(ids) <= _MOST_NAMED else f"{len(ids)} revisions are"
-    )
+    what = f"{named(ids)} {'is' if len(ids) == 1 else 'are'}" if len(ids) <= _MAX_NAMED else f"{len(ids)} revisions are"
     it, there = ("it", "at it") if len(ids) == 1 else ("them", "at one of them")
     message = (
         f'{what} removed. Databases {there} stop with "Can\'t locate revision"; those that never ran {it} never will.'
@@ -387,7 +385,7 @@ def _removed(facts: Facts, revisions: list[Revision]) -> Finding:
     away = [revision.path for revision in facts.unloaded if revision.id in gone]
     if away:
         message += f" Alembic does not load {named(away)}, where {'it is' if len(away) == 1 else 'they are'} now."
-    for id_, heir in islice(_taken_for(ids, facts.merged), _MOST_NAMED):
+    for id_, heir in islice(_taken_for(ids, facts.merged), _MAX_NAMED):
         # Alembic takes an unknown row for the beginning of an id, runs on from there, and leaves both rows.
         message += (
             f" A database at {named([id_])} is taken to be at {named([heir])}, whose id begins the same: its next "
@@ -398,7 +396,7 @@ def _removed(facts: Facts, revisions: list[Revision]) -> Finding:
 
 def _taken_for(ids: Iterable[str], graph: Graph) -> Iterator[tuple[str, str]]:
     """Ids that are the beginning of exactly one other, and that one."""
-    known = sorted(other for other in graph.revisions if len(other) > _LONGEST_EXACT)
+    known = sorted(other for other in graph.revisions if len(other) > _MAX_EXACT_LENGTH)
     for id_ in ids:
         at = bisect_left(known, id_)
         heirs = [other for other in known[at : at + 2] if other.startswith(id_)]
@@ -434,7 +432,7 @@ def _prefixes(facts: Facts) -> Iterator[Finding]:
         return
     # Of all that an id begins with, the longest is named: of that one the same is said.
     begun: list[tuple[str, str | None]] = []
-    for longer in sorted(id_ for id_ in facts.merged.revisions if len(id_) > _LONGEST_EXACT):
+    for longer in sorted(id_ for id_ in facts.merged.revisions if len(id_) > _MAX_EXACT_LENGTH):
         while begun and not longer.startswith(begun[-1][0]):
             begun.pop()
         nearest, nearest_new = begun[-1] if begun else (None, None)
@@ -465,7 +463,7 @@ def _stale(facts: Facts) -> Iterator[Finding]:
         if facts.head is None or revision.blob in old or revision.revises is None:
             continue
         if set(revision.revises) != set(revision.parents):
-            said = ", ".join(map(shortened, revision.revises[:MOST_NAMED]))
+            said = ", ".join(map(shortened, revision.revises[:MAX_NAMED]))
             message = (
                 f"The docstring of {named([revision.id])} says `Revises: {said}`; "
                 f"its `down_revision` is {named(revision.parents)}."

@@ -50,16 +50,16 @@ class Reason(NamedTuple):
     message: str
 
 
-MOST_REASONS = 10
+MAX_REASONS = 10
 """Reasons of one kind that a plan gives; the rest is one more, with their number."""
 
 
 def bounded(reasons: Iterable[Reason]) -> tuple[Reason, ...]:
     """The first reasons, and the number of the others."""
     told = list(reasons)
-    rest = len(told) - MOST_REASONS
+    rest = len(told) - MAX_REASONS
     more = (Reason(told[-1].code, f"The same goes for {rest} more of the kind."),) if rest > 0 else ()
-    return (*told[:MOST_REASONS], *more)
+    return (*told[:MAX_REASONS], *more)
 
 
 class Move(NamedTuple):

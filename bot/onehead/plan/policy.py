@@ -90,11 +90,11 @@ FILES = (OWN_FILE, PROJECT_FILE)
 """Where a policy may stand, both at the top of the repository; the first one that has settings wins."""
 _WITHIN: dict[str, tuple[str, ...]] = {OWN_FILE: (), PROJECT_FILE: ("tool", "onehead")}
 """The table that holds the keys."""
-_LONGEST = 60
+_MAX_LENGTH = 60
 """Characters of a key or value that a message shows."""
 MAX_BYTES = 64 * 1024
 """Of a policy in a file of its own; the longest one that anybody could want has some hundred lines."""
-_MOST_TOLD = 20
+_MAX_TOLD = 20
 """Keys of one policy that can't be used; more are counted."""
 
 
@@ -119,7 +119,7 @@ class PolicyRead(NamedTuple):
     problems: tuple[PolicyProblem, ...] = ()
 
 
-class _BadValueError(ValueError):
+class _BadPolicyValueError(ValueError):
     """A value that can't be used; says what to write instead, and which part of a table it is about."""
 
     def __init__(self, message: str, part: str = "") -> None:
@@ -142,17 +142,17 @@ def read_policy_files(files: Mapping[str, bytes], unread: Mapping[str, str] = Ma
         for other in [other for other in tables if other != path]:
             message = f"`{path}` has the policy, so `[tool.onehead]` here is not read. Keep one of them."
             problems.append(PolicyProblem(other, _line(files[other], *_WITHIN[other]), message))
-        unusable: list[tuple[str, _BadValueError]] = []
+        unusable: list[tuple[str, _BadPolicyValueError]] = []
         for key, value in table.items():
             try:
                 values |= _read(key, value, path)
-            except _BadValueError as trouble:
+            except _BadPolicyValueError as trouble:
                 unusable.append((key, trouble))
-        for key, bad in unusable[:_MOST_TOLD]:
+        for key, bad in unusable[:_MAX_TOLD]:
             line = _line(files[path], *_WITHIN[path], key, *([bad.part] if bad.part else []))
-            problems.append(PolicyProblem(path, line, f"`{key[:_LONGEST]}` {bad}"))
-        if len(unusable) > _MOST_TOLD:
-            problems.append(PolicyProblem(path, 0, f"{len(unusable) - _MOST_TOLD} more keys can't be used either."))
+            problems.append(PolicyProblem(path, line, f"`{key[:_MAX_LENGTH]}` {bad}"))
+        if len(unusable) > _MAX_TOLD:
+            problems.append(PolicyProblem(path, 0, f"{len(unusable) - _MAX_TOLD} more keys can't be used either."))
     if problems and values.get("strategy") == "reparent":
         del values["strategy"]
     return PolicyRead(Policy(**values, doubtful=bool(problems)), tuple(problems))
@@ -206,18 +206,18 @@ def _read(key: str, value: Any, path: str) -> dict[str, Any]:
         import difflib  # noqa: PLC0415 - only where something is wrong
 
         if path == OWN_FILE and key in ("tool", "onehead"):
-            raise _BadValueError(
+            raise _BadPolicyValueError(
                 f"does not belong here: in `{OWN_FILE}` the keys belong at the top, outside any table."
             )
         close = difflib.get_close_matches(key, _KEYS, n=1)
         advice = f"Did you mean `{close[0]}`?" if close else f"Known are {', '.join(f'`{name}`' for name in _KEYS)}."
-        raise _BadValueError(f"is not a key of onehead's policy. {advice}")
+        raise _BadPolicyValueError(f"is not a key of onehead's policy. {advice}")
     return {key.replace("-", "_"): reader(value)}
 
 
 def _patterns(value: Any) -> tuple[str, ...]:
     if not isinstance(value, list) or not all(isinstance(each, str) and each for each in value):
-        raise _BadValueError('is no list of patterns. Write it like ["main", "release/*"].')
+        raise _BadPolicyValueError('is no list of patterns. Write it like ["main", "release/*"].')
     return tuple(value)
 
 
@@ -225,7 +225,7 @@ def _one_of(*choices: str) -> Callable[[Any], str]:
     def read(value: Any) -> str:
         if value not in choices:
             named = ", ".join(f'"{choice}"' for choice in choices)
-            raise _BadValueError(f"is {_shown(value)}. Choose one of {named}.")
+            raise _BadPolicyValueError(f"is {_shown(value)}. Choose one of {named}.")
         return str(value)
 
     return read
@@ -233,13 +233,15 @@ def _one_of(*choices: str) -> Callable[[Any], str]:
 
 def _flag(value: Any) -> bool:
     if not isinstance(value, bool):
-        raise _BadValueError(f"is {_shown(value)}. Write true or false, without quotes.")
+        raise _BadPolicyValueError(f"is {_shown(value)}. Write true or false, without quotes.")
     return value
 
 
 def _path(value: Any) -> str:
     if not isinstance(value, str) or not value or {"", ".", ".."} & set(value.split("/")):
-        raise _BadValueError(f'is {_shown(value)}. Write a path from the top of the repository: "alembic/merge.py.j2".')
+        raise _BadPolicyValueError(
+            f'is {_shown(value)}. Write a path from the top of the repository: "alembic/merge.py.j2".'
+        )
     return value
 
 
@@ -247,7 +249,7 @@ def _allowed_heads(value: Any) -> tuple[tuple[str, int], ...]:
     table = value if isinstance(value, dict) else {"*": value}
     for pattern, most in table.items():
         if not isinstance(most, int) or isinstance(most, bool) or most < 1:
-            raise _BadValueError(
+            raise _BadPolicyValueError(
                 f"is {_shown(most)}. Write a number from 1 on, or one for each environment: "
                 '{ "billing/versions" = 2 }.',
                 pattern if table is value else "",
@@ -257,8 +259,8 @@ def _allowed_heads(value: Any) -> tuple[tuple[str, int], ...]:
 
 def _shown(value: Any) -> str:
     if isinstance(value, str):
-        return f'"{value[:_LONGEST]}"'
-    return str(value).lower() if isinstance(value, bool) else str(value)[:_LONGEST]
+        return f'"{value[:_MAX_LENGTH]}"'
+    return str(value).lower() if isinstance(value, bool) else str(value)[:_MAX_LENGTH]
 
 
 _KEYS: dict[str, Callable[[Any], Any]] = {

@@ -16,14 +16,14 @@ from onehead.plan.facts import Facts
 from onehead.revisions.file_names import file_number
 from onehead.revisions.model import Revision
 
-MOST_RIVALS = 20
+MAX_RIVALS = 20
 """Others that one pull request is told to clash with, the worst and oldest first."""
 
-_MOST_COMPARED = 200
+_MAX_COMPARED = 200
 """Pull requests at one place whose lines are looked at."""
 
 
-class Clash(StrEnum):
+class RivalConflict(StrEnum):
     """What two pull requests share and should not, the worst first."""
 
     ID = "id"
@@ -63,7 +63,7 @@ class Rival(NamedTuple):
     """
 
     number: int
-    clash: Clash
+    clash: RivalConflict
     environment: str
     what: str
 
@@ -84,7 +84,7 @@ def brought(facts: Facts) -> tuple[Brought, ...]:
 
 def rivals(contenders: Collection[Contender]) -> dict[int, tuple[Rival, ...]]:
     """Pull request → those it clashes with, the worst clash first and the oldest first among equals."""
-    places: dict[tuple[str, Clash, str], list[tuple[int, Revision]]] = defaultdict(list)
+    places: dict[tuple[str, RivalConflict, str], list[tuple[int, Revision]]] = defaultdict(list)
     for contender in contenders:
         for item in contender.brought:
             for clash, what in _claims(item):
@@ -95,10 +95,10 @@ def rivals(contenders: Collection[Contender]) -> dict[int, tuple[Rival, ...]]:
         nearest = _oldest(clash, claims)
         for mine, revision in claims:
             for other, theirs in nearest:
-                if len(worst[mine]) == MOST_RIVALS:
+                if len(worst[mine]) == MAX_RIVALS:
                     break
                 # Whoever carries the other's revision too has seen it, and was judged with it.
-                aware = clash is not Clash.ID and (theirs.id in held[mine] or revision.id in held[other])
+                aware = clash is not RivalConflict.ID and (theirs.id in held[mine] or revision.id in held[other])
                 if mine != other and not aware and _clash(clash, revision, theirs):
                     worst[mine].setdefault(other, Rival(other, clash, environment, what))
     return {
@@ -108,33 +108,36 @@ def rivals(contenders: Collection[Contender]) -> dict[int, tuple[Rival, ...]]:
     }
 
 
-def _oldest(clash: Clash, claims: list[tuple[int, Revision]]) -> list[tuple[int, Revision]]:
+def _oldest(clash: RivalConflict, claims: list[tuple[int, Revision]]) -> list[tuple[int, Revision]]:
     """Those that everybody else is compared with: the oldest, of each different content under one id."""
     counts: Counter[str] = Counter()
     found = []
     for number, revision in sorted(claims, key=lambda claim: claim[0]):
-        kind = revision.blob if clash is Clash.ID else ""
+        kind = revision.blob if clash is RivalConflict.ID else ""
         counts[kind] += 1
-        if counts[kind] <= (MOST_RIVALS if clash is Clash.ID else _MOST_COMPARED):
+        if counts[kind] <= (MAX_RIVALS if clash is RivalConflict.ID else _MAX_COMPARED):
             found.append((number, revision))
     return found
 
 
-_RANK = {clash: rank for rank, clash in enumerate(Clash)}
+_RANK = {clash: rank for rank, clash in enumerate(RivalConflict)}
 
 
-def _claims(item: Brought) -> list[tuple[Clash, str]]:
-    claims = [(Clash.ID, item.revision.id), *((Clash.PARENT, parent) for parent in item.revision.parents)]
+def _claims(item: Brought) -> list[tuple[RivalConflict, str]]:
+    claims = [
+        (RivalConflict.ID, item.revision.id),
+        *((RivalConflict.PARENT, parent) for parent in item.revision.parents),
+    ]
     if not item.revision.parents:
-        claims.append((Clash.PARENT, ""))
-    return claims if item.number is None else [*claims, (Clash.NUMBER, str(item.number))]
+        claims.append((RivalConflict.PARENT, ""))
+    return claims if item.number is None else [*claims, (RivalConflict.NUMBER, str(item.number))]
 
 
-def _clash(clash: Clash, one: Revision, other: Revision) -> bool:
-    if clash is Clash.ID:
+def _clash(clash: RivalConflict, one: Revision, other: Revision) -> bool:
+    if clash is RivalConflict.ID:
         # The same content in both is one revision that both carry, as where a branch is built upon another.
         return one.blob != other.blob
-    if clash is Clash.PARENT:
+    if clash is RivalConflict.PARENT:
         # Branches with labels of their own are meant to part.
         return not (one.branch_labels and other.branch_labels and set(one.branch_labels) != set(other.branch_labels))
     return True

@@ -22,7 +22,7 @@ from onehead.plan.verdict import Examination, Examined
 from onehead.reports.graph import Picture, draw, fork_picture
 from onehead.reports.graph_formats import mermaid
 from onehead.reports.parts import INDEPENDENT
-from onehead.reports.replies import MOST_SIDES, sides
+from onehead.reports.replies import MAX_SIDES, sides
 from onehead.reports.short_comments import clashes, compared, fitted
 from onehead.reports.states import columns_and_rows, own_database_values
 from onehead.reports.terminal import coverage_line, has_advice, only_policy, short_ref
@@ -65,16 +65,16 @@ def unsigned(examination: Examination, signing: str, commit: str, *, merged_firs
     return f"> [!IMPORTANT]\n> {said} Instead of merging it, sign a copy:\n\n{fence(commands)}"
 
 
-LONGEST_PATCH = 20_000
+MAX_PATCH_LENGTH = 20_000
 """Characters of a patch that a comment shows; a longer one is taken from its branch."""
 
-MOST_FINDINGS = 12
+MAX_FINDINGS = 12
 """Findings of one environment, and reasons, that a comment shows."""
 
-MOST_ENVIRONMENTS = 5
+MAX_ENVIRONMENTS = 5
 """Environments that a comment shows."""
 
-_MOST_ALIKE = 4
+_MAX_ALIKE = 4
 """Findings of one kind among these."""
 
 
@@ -202,7 +202,7 @@ def _values(remark: Remark, plan: Plan) -> dict[str, Any]:
     target = code(short_ref(examination.target.ref))
     head = _named_branch(examination.head.ref) if examination.head else target
     judged = [e for e in examination.environments if _counts(examination, e)]
-    shown = judged[:MOST_ENVIRONMENTS]
+    shown = judged[:MAX_ENVIRONMENTS]
     told = {finding.message for e in shown for finding in e.findings}
     messages = [reason.message for e in shown for reason in e.plan.reasons if reason.message not in told]
     reasons = [inline_code(message.replace(IN_A_TERMINAL, "")) for message in messages]
@@ -218,8 +218,8 @@ def _values(remark: Remark, plan: Plan) -> dict[str, Any]:
         "more_environments": len(judged) - len(shown),
         "duplicates": isinstance(plan, Reissue) and not plan.by_policy,
         "only_copies": isinstance(plan, Reissue) and not plan.files,
-        "reasons": list(dict.fromkeys(reasons))[:MOST_FINDINGS],
-        "diff": fence(remark.diff, "diff") if 0 < len(remark.diff) <= LONGEST_PATCH else "",
+        "reasons": list(dict.fromkeys(reasons))[:MAX_FINDINGS],
+        "diff": fence(remark.diff, "diff") if 0 < len(remark.diff) <= MAX_PATCH_LENGTH else "",
         "repair": remark.repair,
         "onto": listed([code(shortened(id_)) for id_ in onto], last=", "),
         "becomes": _becomes(plan.new_ids) if isinstance(plan, Reparent | Reissue) else "",
@@ -227,7 +227,7 @@ def _values(remark: Remark, plan: Plan) -> dict[str, Any]:
         "target": target,
         "head": head,
         "into_target": examination.head is None,
-        "options": list(plan.options)[:MOST_FINDINGS] if isinstance(plan, Refuse) else [],
+        "options": list(plan.options)[:MAX_FINDINGS] if isinstance(plan, Refuse) else [],
         "by_hand": _by_hand(remark, plan),
         "patch": _patch(remark),
         "shortened": False,
@@ -308,7 +308,7 @@ def _environment(remark: Remark, examined: Examined, plan: Plan) -> dict[str, An
         "mermaid": mermaid(picture, target=short_ref(examination.target.ref)) if picture.nodes else "",
         "outline": _outline(picture, examination),
         "sides": sides(facts, examination, tables, remark.brought_by or {}),
-        "tables": [columns_and_rows(table) for table in tables[:MOST_SIDES]],
+        "tables": [columns_and_rows(table) for table in tables[:MAX_SIDES]],
         "both_sides": _both_sides(examined),
         "findings": _some(
             (
@@ -338,7 +338,7 @@ def _some(findings: Iterable[Finding], plan: Plan) -> list[dict[str, str]]:
     shown: list[dict[str, str]] = []
     for finding in found:
         told[finding.code] += 1
-        if told[finding.code] <= _MOST_ALIKE and len(shown) < MOST_FINDINGS:
+        if told[finding.code] <= _MAX_ALIKE and len(shown) < MAX_FINDINGS:
             shown.append(_found(finding, with_hint=finding.severity == "error" and not has_advice(plan, finding)))
     rest = len(found) - len(shown)
     if rest:
@@ -359,9 +359,9 @@ _MEANING = {
 def _both_sides(examined: Examined) -> list[str]:
     """What the sides of a fork do to each other's work: one line per thing."""
     told = [f for f in examined.findings if f.code in ABOUT_BOTH_SIDES]
-    lines = [f"{_MEANING[finding.code]}: {inline_code(finding.message)}" for finding in told[:MOST_FINDINGS]]
-    if len(told) > MOST_FINDINGS:
-        lines.append(f"and {len(told) - MOST_FINDINGS} more; {code('onehead check')} lists them.")
+    lines = [f"{_MEANING[finding.code]}: {inline_code(finding.message)}" for finding in told[:MAX_FINDINGS]]
+    if len(told) > MAX_FINDINGS:
+        lines.append(f"and {len(told) - MAX_FINDINGS} more; {code('onehead check')} lists them.")
     if examined.meetings and all(meeting.kind == "independent" for meeting in examined.meetings):
         return [f"{INDEPENDENT[0].upper()}{INDEPENDENT[1:]}.", *lines]
     return lines
@@ -377,7 +377,7 @@ def _found(finding: Finding, *, with_hint: bool) -> dict[str, str]:
 
 
 def _patch(remark: Remark) -> str:
-    return fence(remark.patch, "diff") if 0 < len(remark.patch) <= LONGEST_PATCH else ""
+    return fence(remark.patch, "diff") if 0 < len(remark.patch) <= MAX_PATCH_LENGTH else ""
 
 
 def _by_hand(remark: Remark, plan: Plan) -> str:

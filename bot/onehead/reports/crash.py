@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator, Mapping
 from shlex import quote
 from typing import NamedTuple
 
-from onehead.databases.crash_catalogue import Trouble
-from onehead.databases.crash_log import Crash, Reading
+from onehead.databases.crash_catalogue import CrashKind
+from onehead.databases.crash_log import Crash, CrashReport
 from onehead.databases.schema_effects import Traces
 from onehead.databases.states import Whereabouts, read_rows
 from onehead.plan.facts import Facts
@@ -23,8 +23,8 @@ from onehead.reports.doctor import ids_in
 from onehead.reports.parts import Paint, both_sides_lines, plain, visible
 from onehead.reports.sql_crashes import (
     IN_A_COMMENT,
+    Audience,
     Background,
-    Reader,
     doctor_at,
     in_a_terminal,
     meaning_in_the_database,
@@ -40,7 +40,7 @@ ANOTHER_CAUSE = (
 """Said of a chain that has parted and is rejoined, where a crash was reported: people suspect it."""
 
 
-def meaning(crash: Crash, known: Background, reader: Reader = IN_A_COMMENT) -> str:
+def meaning(crash: Crash, known: Background, reader: Audience = IN_A_COMMENT) -> str:
     """What one complaint of Alembic's or of a database says about a branch, how to tell, and what not to do."""
     if crash.trouble in _OF_A_COMMAND:
         mark = reader.mark
@@ -57,52 +57,52 @@ def meaning(crash: Crash, known: Background, reader: Reader = IN_A_COMMENT) -> s
 
 _OF_A_COMMAND = {
     # What is the same in every repository.
-    Trouble.AMBIGUOUS_ID: (
+    CrashKind.AMBIGUOUS_ID: (
         "{subject} is the beginning of several ids: {names}. Alembic needs a whole id, or a beginning that only one id "
         "has. If it was typed, type more of it. If it is a row in the database, {doctor} says what the row may mean."
     ),
-    Trouble.NOT_UP_TO_DATE: (
+    CrashKind.NOT_UP_TO_DATE: (
         "`alembic check`, `alembic current --check-heads` and `alembic revision --autogenerate` say so when the "
         "database that they look at is not at the head of the files, here {heads}. No migration has failed. Run "
         "`alembic upgrade head` on that database first. If that was done, it was another database (compare the "
         "addresses), or the command sees newer files than the upgrade saw."
     ),
-    Trouble.MODELS_DIFFER: (
+    CrashKind.MODELS_DIFFER: (
         "`alembic check` compares the models with the database. They differ: somebody has changed a model without a "
         "migration. No migration has failed and the chain on {main} is not to blame. Make the missing revision: "
         "`alembic revision --autogenerate`."
     ),
-    Trouble.ROW_CHANGED: (
+    CrashKind.ROW_CHANGED: (
         "Another process has changed the row {subject} meanwhile: two deploys have run migrations at the same time, "
         "and Alembic takes no lock. This one was taken back; run the deploy again, one at a time. If it comes back, "
         "the version table holds the same row twice."
     ),
-    Trouble.ROW_IS_NO_TEXT: (
+    CrashKind.ROW_IS_NO_TEXT: (
         "The driver returns the row of the version table as {subject}, which is no text. Correct the driver's settings "
         "(bytes instead of text), or the type of the column `version_num`. The chain is not to blame."
     ),
-    Trouble.NOT_ON_ONE_LINE: (
+    CrashKind.NOT_ON_ONE_LINE: (
         "The command names a revision that can't be reached from the database's revision in the way that was asked "
         "for. The heads on {main}: {heads}. Name a revision above the database's row for `upgrade`, one beneath it for "
         "`downgrade`. Where the chain has more than one line, name the revision instead of counting steps. Nothing was "
         "run."
     ),
-    Trouble.WRONG_CALL: (
+    CrashKind.WRONG_CALL: (
         "Alembic was called in a way that it does not take, by a command line, a script or `env.py`. It says what is "
         "wrong. No migration was run, and the chain on {main} is not to blame."
     ),
-    Trouble.NEW_REVISION: (
+    CrashKind.NEW_REVISION: (
         "This comes from a command that writes revision files (`alembic revision`, `merge`, `init`). No deploy needs "
         "it, no database was changed, and the chain on {main} is not to blame."
     ),
 }
 
 
-def _multiple_heads(crash: Crash, known: Background, reader: Reader) -> str:
+def _multiple_heads(crash: Crash, known: Background, reader: Audience) -> str:
     graph, mark = known.facts.target, reader.mark
     main = mark(known.deployed)
     if graph.duplicates:
-        return "\n".join(_duplicate(id_, known, reader) for id_ in sorted(graph.duplicates)[:_MOST_DUPLICATES])
+        return "\n".join(_duplicate(id_, known, reader) for id_ in sorted(graph.duplicates)[:_MAX_DUPLICATES])
     if forks_of(known.facts):
         return (
             f"That is this very fork of {main}. Every deploy of it stops here, whatever the database holds. "
@@ -122,10 +122,10 @@ def _multiple_heads(crash: Crash, known: Background, reader: Reader) -> str:
     )
 
 
-_MOST_DUPLICATES = 3
+_MAX_DUPLICATES = 3
 
 
-def _cannot_locate(crash: Crash, known: Background, reader: Reader) -> str:
+def _cannot_locate(crash: Crash, known: Background, reader: Audience) -> str:
     graph, mark = known.facts.target, reader.mark
     main, subject = mark(known.deployed), mark(crash.subject)
     if crash.subject in graph:
@@ -153,7 +153,7 @@ def _cannot_locate(crash: Crash, known: Background, reader: Reader) -> str:
     )
 
 
-def _elsewhere(crash: Crash, known: Background, reader: Reader) -> str:
+def _elsewhere(crash: Crash, known: Background, reader: Audience) -> str:
     if known.places:
         return f"it is on {known.places}. Somebody has run that branch on this database"
     if known.past:
@@ -179,7 +179,7 @@ The database then goes on by itself from {subject}. Do not `stamp`: that runs no
 never be made."""
 
 
-def _overlaps(crash: Crash, known: Background, reader: Reader) -> str:
+def _overlaps(crash: Crash, known: Background, reader: Audience) -> str:
     graph, mark = known.facts.target, reader.mark
     subject, others = mark(crash.subject), named(crash.names, mark)
     beneath = crash.subject in graph and all(name in graph.ancestors(crash.subject) for name in crash.names)
@@ -190,7 +190,7 @@ def _overlaps(crash: Crash, known: Background, reader: Reader) -> str:
     )
 
 
-def _no_such_branch(crash: Crash, known: Background, reader: Reader) -> str:
+def _no_such_branch(crash: Crash, known: Background, reader: Audience) -> str:
     mark = reader.mark
     main = mark(known.deployed)
     labels = sorted({label for revision in known.facts.target for label in revision.branch_labels})
@@ -201,7 +201,7 @@ def _no_such_branch(crash: Crash, known: Background, reader: Reader) -> str:
     )
 
 
-def _missing_parent(crash: Crash, known: Background, reader: Reader) -> str:
+def _missing_parent(crash: Crash, known: Background, reader: Audience) -> str:
     graph, mark = known.facts.target, reader.mark
     main, subject = mark(known.deployed), mark(crash.subject)
     if not crash.subject:
@@ -235,11 +235,11 @@ def _missing_parent(crash: Crash, known: Background, reader: Reader) -> str:
     )
 
 
-def _present_twice(crash: Crash, known: Background, reader: Reader) -> str:
+def _present_twice(crash: Crash, known: Background, reader: Audience) -> str:
     return _duplicate(crash.subject, known, reader)
 
 
-def _duplicate(id_: str, known: Background, reader: Reader) -> str:
+def _duplicate(id_: str, known: Background, reader: Audience) -> str:
     graph, mark = known.facts.target, reader.mark
     main = mark(known.deployed)
     if id_ in graph.duplicates:
@@ -260,7 +260,7 @@ def _duplicate(id_: str, known: Background, reader: Reader) -> str:
     )
 
 
-def _cycle(crash: Crash, known: Background, reader: Reader) -> str:
+def _cycle(crash: Crash, known: Background, reader: Audience) -> str:
     graph, mark = known.facts.target, reader.mark
     main = mark(known.deployed)
     if graph.cycles:
@@ -277,37 +277,37 @@ def _cycle(crash: Crash, known: Background, reader: Reader) -> str:
     )
 
 
-def _loading(crash: Crash, known: Background, reader: Reader) -> str:
+def _loading(crash: Crash, known: Background, reader: Audience) -> str:
     """Of what stops Alembic before it has read all files: it has not looked at any database."""
     facts, mark = known.facts, reader.mark
     main, subject = mark(known.deployed), mark(crash.subject)
     folders = named([place.path for place in facts.environment.locations], mark)
     match crash.trouble:
-        case Trouble.NO_ID_IN_FILE:
+        case CrashKind.NO_ID_IN_FILE:
             why = (
                 f"Alembic loads every Python file in {folders}. {subject} declares no `revision`, so it is no "
                 "migration: move it elsewhere, or declare its id."
             )
-        case Trouble.LABEL_CLASH:
+        case CrashKind.LABEL_CLASH:
             why = (
                 f"Two lines claim the branch label {mark(crash.argument)}: {subject} and {named(crash.names, mark)}. "
                 "Take it from one of them."
             )
-        case Trouble.ILLEGAL_ID:
+        case CrashKind.ILLEGAL_ID:
             why = f"The id {subject} holds a character that Alembic needs for its own notation. Give it another id."
-        case Trouble.LOADED_TWICE:
+        case CrashKind.LOADED_TWICE:
             why = (
                 f"Two version locations lead to {subject}. Alembic reads it once and goes on; name each folder once in "
                 "`version_locations`."
             )
-        case Trouble.NO_SCRIPTS:
+        case CrashKind.NO_SCRIPTS:
             script = facts.environment.script_location
             there = f"{main} has it at {mark(script)}. " if script else ""
             why = (
                 f"Alembic looks for {subject} and does not find it. {there}It was not copied into the image, or "
                 "Alembic is started in another folder: a relative `script_location` counts from there."
             )
-        case Trouble.NO_CONFIGURATION:
+        case CrashKind.NO_CONFIGURATION:
             config = facts.environment.config
             there = f" {main} keeps it in {mark(config)}." if config else ""
             why = (
@@ -330,17 +330,23 @@ def _heads(facts: Facts, mark: Callable[[str], str]) -> str:
 
 
 _OF_THE_CHAIN = {
-    Trouble.MULTIPLE_HEADS: _multiple_heads,
-    Trouble.CANNOT_LOCATE: _cannot_locate,
-    Trouble.NO_SUCH_BRANCH: _no_such_branch,
-    Trouble.OVERLAPS: _overlaps,
-    Trouble.MISSING_PARENT: _missing_parent,
-    Trouble.DUPLICATE_ID: _present_twice,
-    Trouble.CYCLE: _cycle,
+    CrashKind.MULTIPLE_HEADS: _multiple_heads,
+    CrashKind.CANNOT_LOCATE: _cannot_locate,
+    CrashKind.NO_SUCH_BRANCH: _no_such_branch,
+    CrashKind.OVERLAPS: _overlaps,
+    CrashKind.MISSING_PARENT: _missing_parent,
+    CrashKind.DUPLICATE_ID: _present_twice,
+    CrashKind.CYCLE: _cycle,
     **dict.fromkeys(
         (
-            *(Trouble.NO_ID_IN_FILE, Trouble.LABEL_CLASH, Trouble.ILLEGAL_ID, Trouble.LOADED_TWICE, Trouble.NO_SCRIPTS),
-            *(Trouble.NO_CONFIGURATION, Trouble.BROKEN_FILE),
+            *(
+                CrashKind.NO_ID_IN_FILE,
+                CrashKind.LABEL_CLASH,
+                CrashKind.ILLEGAL_ID,
+                CrashKind.LOADED_TWICE,
+                CrashKind.NO_SCRIPTS,
+            ),
+            *(CrashKind.NO_CONFIGURATION, CrashKind.BROKEN_FILE),
         ),
         _loading,
     ),
@@ -364,7 +370,7 @@ class CrashLog(NamedTuple):
         repo: the repository as it was named, for commands that are typed there.
     """
 
-    reading: Reading
+    reading: CrashReport
     examination: Examination
     places: Mapping[str, Whereabouts]
     traces: Mapping[str, Mapping[str, Traces]]
@@ -394,10 +400,22 @@ def explained_text(log: CrashLog, paint: Paint = plain) -> str:
 
 
 _CONCERNS_A_DATABASE = {
-    *(Trouble.CANNOT_LOCATE, Trouble.AMBIGUOUS_ID, Trouble.OVERLAPS, Trouble.ROW_CHANGED, Trouble.ROW_IS_NO_TEXT),
-    *(Trouble.MIGRATION_CODE, Trouble.ALREADY_THERE, Trouble.NOT_THERE, Trouble.ID_TOO_LONG, Trouble.VALUE_TOO_LONG),
-    *(Trouble.AT_THE_SAME_TIME, Trouble.LOCKED, Trouble.STATEMENT_FAILED, Trouble.NEW_ENUM_VALUE),
-    *(Trouble.WRONG_OPERATION, Trouble.WRONG_SIGNATURE),
+    *(
+        CrashKind.CANNOT_LOCATE,
+        CrashKind.AMBIGUOUS_ID,
+        CrashKind.OVERLAPS,
+        CrashKind.ROW_CHANGED,
+        CrashKind.ROW_IS_NO_TEXT,
+    ),
+    *(
+        CrashKind.MIGRATION_CODE,
+        CrashKind.ALREADY_THERE,
+        CrashKind.NOT_THERE,
+        CrashKind.ID_TOO_LONG,
+        CrashKind.VALUE_TOO_LONG,
+    ),
+    *(CrashKind.AT_THE_SAME_TIME, CrashKind.LOCKED, CrashKind.STATEMENT_FAILED, CrashKind.NEW_ENUM_VALUE),
+    *(CrashKind.WRONG_OPERATION, CrashKind.WRONG_SIGNATURE),
 }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from onehead.databases.model import Ailment, Complaint, Diagnosis, Revisited, Way
+from onehead.databases.model import Ailment, Complaint, Diagnosis, Revisited, WayOut
 from onehead.databases.reported import Known, Progress, day
 from onehead.databases.schema_effects import Thing, VersionTable
 from onehead.databases.states import Row, Whereabouts
@@ -17,7 +17,7 @@ from onehead.revisions.graph import Graph
 from onehead.text import listed, shortened
 
 
-class Told(NamedTuple):
+class ComplaintText(NamedTuple):
     """One complaint as people read it.
 
     Attributes:
@@ -33,7 +33,7 @@ class Told(NamedTuple):
 
 def told(
     complaint: Complaint, diagnosis: Diagnosis, places: Mapping[str, Whereabouts], target: str, repo: str = "."
-) -> Told:
+) -> ComplaintText:
     """Say one complaint.
 
     Args:
@@ -46,13 +46,13 @@ def told(
     names = ids_in(complaint.names)
     match complaint.ailment:
         case Ailment.BROKEN_CHAIN:
-            return Told(
+            return ComplaintText(
                 f"The migrations themselves don't hang together ({names}), so Alembic stops whatever a database holds.",
                 f"`onehead check{named_again(repo)} --target {target}` says what is wrong. Correct that first; the "
                 "database can wait.",
             )
         case Ailment.MULTIPLE_HEADS:
-            return Told(
+            return ComplaintText(
                 f"The chain has the heads {names}, so `alembic upgrade head` stops before it runs anything, whatever "
                 "the database holds.",
                 f"`onehead fix{named_again(repo)} --target {target}` writes the merge; until it is in, `alembic "
@@ -70,9 +70,9 @@ def told(
             return _about_the_schema(complaint.ailment, names, diagnosis)
 
 
-def _invalid(names: str, *, waits: bool) -> Told:
+def _invalid(names: str, *, waits: bool) -> ComplaintText:
     stops = " A revision that has still to run makes it, and stops because the name is taken."
-    return Told(
+    return ComplaintText(
         f"PostgreSQL holds {names} as invalid (`pg_index.indisvalid`): building it with CONCURRENTLY failed or is "
         f"under way, and no query uses it.{stops if waits else ''}",
         "Remove the cause (equal values under a unique index, a lock), then "
@@ -80,7 +80,9 @@ def _invalid(names: str, *, waits: bool) -> Told:
     )
 
 
-def _unknown(rows: tuple[str, ...], diagnosis: Diagnosis, places: Mapping[str, Whereabouts], target: str) -> Told:
+def _unknown(
+    rows: tuple[str, ...], diagnosis: Diagnosis, places: Mapping[str, Whereabouts], target: str
+) -> ComplaintText:
     parts = []
     found = True
     for row in rows:
@@ -101,7 +103,7 @@ def _unknown(rows: tuple[str, ...], diagnosis: Diagnosis, places: Mapping[str, W
                 "keeps its rows in the same table."
             )
     rest = "" if found else f"Which deploy, or whose machine, has brought {ids_in(rows)} into this database?"
-    return Told(
+    return ComplaintText(
         f'No file of {target} declares {ids_in(rows)}, so Alembic stops with "Can\'t locate revision identified by". '
         + " ".join(parts),
         "Deploy a commit that has it, or bring its file back under the same id. Do not stamp: that hides what ran.",
@@ -109,11 +111,11 @@ def _unknown(rows: tuple[str, ...], diagnosis: Diagnosis, places: Mapping[str, W
     )
 
 
-def _renamed(diagnosis: Diagnosis, target: str) -> Told:
+def _renamed(diagnosis: Diagnosis, target: str) -> ComplaintText:
     rows = _of_kind(diagnosis.rows or (), "renamed")
     now = listed([f"{visible(row.text)} is {visible(row.means[0])} now" for row in rows])
     old = ids_in(row.text for row in rows)
-    return Told(
+    return ComplaintText(
         f"{now}: {target} has the same operations under another id, which a repair or somebody gave it after this "
         f'database had run it as {old}. Alembic stops with "Can\'t locate revision identified by".',
         "Record the new id, as below. Alembic then skips what ran under the old id and runs the rest.",
@@ -124,44 +126,44 @@ def _alike(id_: str, row: str) -> bool:
     return id_.casefold() == row.strip().casefold()
 
 
-def _about_rows(ailment: Ailment, names: str, diagnosis: Diagnosis) -> Told:
+def _about_rows(ailment: Ailment, names: str, diagnosis: Diagnosis) -> ComplaintText:
     rows = diagnosis.rows or ()
     match ailment:
         case Ailment.AMBIGUOUS_ROW:
             means = ids_in(id_ for row in rows if row.kind == "ambiguous" for id_ in row.means)
-            return Told(
+            return ComplaintText(
                 f"No revision is called {names}, and several begin so: {means}. Alembic can't choose one and "
                 'stops with "Can\'t locate revision identified by".',
                 "Bring the file back under its old id, or find out which one it became and stamp that.",
                 f"Which of {means} used to be {names}?",
             )
         case Ailment.PREFIX_ROW:
-            return Told(
+            return ComplaintText(
                 f"{ids_in(map(_prefix, _of_kind(rows, 'prefix')))}: its id was made longer after this database had run "
                 "it. Alembic resolves the short id once; that upgrade adds a row instead of replacing it, and the next "
                 'one stops with "overlaps with other requested revisions".',
                 "Write the whole id into the database, or give the file its old id again.",
             )
         case Ailment.REPEATED_ROW:
-            return Told(
+            return ComplaintText(
                 f"The row {names} is there more than once, so the version table has lost its primary key. The next "
                 'upgrade stops with "expected to match one row".',
                 "Write each row once, and give the table its primary key back.",
             )
         case _:
-            return Told(
+            return ComplaintText(
                 f"The rows {names} exclude each other: one of them already includes another. Alembic stops "
                 'with "overlaps with other requested revisions".',
                 "Keep the one that is true; plain `alembic stamp` does nothing here, only `stamp --purge` does.",
             )
 
 
-def _about_the_schema(ailment: Ailment, names: str, diagnosis: Diagnosis) -> Told:
+def _about_the_schema(ailment: Ailment, names: str, diagnosis: Diagnosis) -> ComplaintText:
     sight = diagnosis.sight
     is_one = len(diagnosis.of(ailment)) == 1
     match ailment:
         case Ailment.NO_ROWS:
-            return Told(
+            return ComplaintText(
                 "Tables of this chain are there, but no row says which migrations ran: something else made them "
                 "(`create_all`, a dump), or the version table was emptied. `alembic upgrade` starts from the beginning "
                 "and stops at the first table that is there already.",
@@ -170,7 +172,7 @@ def _about_the_schema(ailment: Ailment, names: str, diagnosis: Diagnosis) -> Tol
             )
         case Ailment.OTHER_VERSION_TABLE:
             judged = sight.version if sight and sight.version else "alembic_version (which does not exist)"
-            return Told(
+            return ComplaintText(
                 f"There is more than one version table: {judged}, by which this is judged, and {names}.",
                 "`--version-table` and `--version-schema` name the one that env.py reads; the others mislead people.",
                 ""
@@ -178,19 +180,19 @@ def _about_the_schema(ailment: Ailment, names: str, diagnosis: Diagnosis) -> Tol
                 else "Which of them does env.py read? That can't be seen without running it.",
             )
         case Ailment.HALF_APPLIED:
-            return Told(
+            return ComplaintText(
                 f"{names} stopped half-way: a part of it is there and a part is not. The next upgrade runs it from its "
                 "beginning and stops at what is there.",
                 "Undo the part that is there, or finish it by hand and record it.",
             )
         case Ailment.INCOMPLETE:
-            return Told(
+            return ComplaintText(
                 f"{names} is recorded, but a part of what it made is missing: somebody has changed the schema by hand.",
                 "`alembic upgrade PARENT:REVISION --sql` prints the statements, if it is to be made again.",
                 "Was that part removed on purpose?",
             )
         case Ailment.LEFTOVER_TABLE:
-            return Told(
+            return ComplaintText(
                 f"{names} is left from a batch migration that was cut off. The next one that touches that table stops "
                 "because the copy is there already.",
                 "See that the table which it was copied from is whole, then drop the copy.",
@@ -201,13 +203,13 @@ def _about_the_schema(ailment: Ailment, names: str, diagnosis: Diagnosis) -> Tol
                 if sight and sight.rolls_back
                 else "What ran before it in the same upgrade stays, recorded."
             )
-            return Told(
+            return ComplaintText(
                 f"What {names} {'makes' if is_one else 'make'} is there already, but not recorded. The upgrade stops "
                 f"at the first statement that can't be done twice. {kept}",
                 "Record what is there, as below; then the upgrade goes on behind it.",
             )
         case Ailment.LOST:
-            return Told(
+            return ComplaintText(
                 f"The rows say that {names} ran, but nothing that it makes is there. Either it was put beneath what "
                 "had run already (its parent was changed, or it was inserted), so that it never ran and never will; or "
                 "somebody has removed it all by hand.",
@@ -216,7 +218,7 @@ def _about_the_schema(ailment: Ailment, names: str, diagnosis: Diagnosis) -> Tol
             )
         case _:
             width = sight.version.width if sight and sight.version else None
-            return Told(
+            return ComplaintText(
                 f"The id {names} is longer than the {width} characters of the version table, so the upgrade stops when "
                 "it records it.",
                 "Shorten the id where no database has it yet, or widen the column version_num.",
@@ -237,8 +239,8 @@ def ids_in(names: Iterable[str]) -> str:
 
 
 NO_WAY = "No command is offered, as none is certain to help: follow the advice above before you change anything."
-_MOST_LISTED = 20
-_MOST_EVIDENCE = 4
+_MAX_LISTED = 20
+_MAX_EVIDENCE = 4
 _DIALECTS = {"postgresql": "PostgreSQL", "sqlite": "SQLite", "mysql": "MySQL", "mariadb": "MariaDB"}
 _SHOWN = {"applied": "applied", "absent": "not applied", "partly": "partly applied", "untold": "leaves no trace"}
 
@@ -367,10 +369,10 @@ def _revisions(diagnosis: Diagnosis) -> Iterator[str]:
     if untold:
         numbers.append(f"{untold} can't be seen (data or nothing at all), so the rows are believed there")
     yield f"  Of {len(diagnosis.revisions)} revisions, the schema shows: {', '.join(numbers)}."
-    for revision in odd[:_MOST_LISTED]:
+    for revision in odd[:_MAX_LISTED]:
         yield from _revision(revision, diagnosis.graph)
-    if len(odd) > _MOST_LISTED:
-        yield f"    … and {len(odd) - _MOST_LISTED} more; `--format json` lists all"
+    if len(odd) > _MAX_LISTED:
+        yield f"    … and {len(odd) - _MAX_LISTED} more; `--format json` lists all"
 
 
 def _is_odd(revision: Revisited, diagnosis: Diagnosis) -> bool:
@@ -387,15 +389,15 @@ def _revision(revision: Revisited, graph: Graph) -> Iterator[str]:
     declared = graph.revisions[revision.id]
     recorded = "recorded" if revision.claimed else "not recorded"
     yield f"    {visible(revision.id)}  {recorded}, {_SHOWN[revision.witnessed.shown]}  {visible(declared.path)}"
-    for each in revision.witnessed.evidence[:_MOST_EVIDENCE]:
+    for each in revision.witnessed.evidence[:_MAX_EVIDENCE]:
         there = "is there" if each.there else "is not there"
         yield f"      line {each.line}: {visible(str(each.thing))} {there}"
-    left = len(revision.witnessed.evidence) - _MOST_EVIDENCE
+    left = len(revision.witnessed.evidence) - _MAX_EVIDENCE
     if left > 0:
         yield f"      and {left} more"
 
 
-def _complaint(complaint: Complaint, words: Told, paint: Paint) -> Iterator[str]:
+def _complaint(complaint: Complaint, words: ComplaintText, paint: Paint) -> Iterator[str]:
     yield f"  {paint(complaint.severity, f'{complaint.severity} {complaint.ailment}')}: {words.message}"
     yield f"    → {words.next}"
     if words.question:
@@ -412,7 +414,7 @@ def _doubts(diagnosis: Diagnosis) -> Iterator[str]:
         )
 
 
-def _way(way: Way, paint: Paint) -> Iterator[str]:
+def _way(way: WayOut, paint: Paint) -> Iterator[str]:
     yield f"  {paint('strong', 'Way out')}{f', if {visible(way.condition)}' if way.condition else ''}:"
     width = max(len(visible(step.command)) for step in way.steps)
     for number, step in enumerate(way.steps, 1):

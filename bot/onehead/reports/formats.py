@@ -11,7 +11,16 @@ from xml.etree import ElementTree as ET
 from onehead.plan.findings import KINDS, Code, Finding
 from onehead.plan.plans import Plan, Refuse, Reissue, Reparent
 from onehead.plan.verdict import Examination, Examined, Point
-from onehead.reports.parts import MOST_SHOWN, Lines, Place, all_findings, both_sides_document, left_out, places, visible
+from onehead.reports.parts import (
+    MAX_SHOWN,
+    FilePlace,
+    Lines,
+    all_findings,
+    both_sides_document,
+    left_out,
+    places,
+    visible,
+)
 from onehead.reports.terminal import compared_line, coverage_line
 from onehead.revisions.model import FileChange
 
@@ -38,7 +47,7 @@ def document(
         "merge_base": examination.merge_base,
         "coverage": examination.coverage._asdict(),
         "not_judged": [
-            {"code": each.code, "message": each.message, "paths": list(each.paths[:MOST_SHOWN])}
+            {"code": each.code, "message": each.message, "paths": list(each.paths[:MAX_SHOWN])}
             for each in examination.unjudged
         ],
         "findings": [_finding(finding, None, lines) for finding in examination.findings],
@@ -76,8 +85,8 @@ def _finding(finding: Finding, examined: Examined | None, lines: Lines) -> dict[
         "introduced_by": finding.introduced_by,
         "message": finding.message,
         "hint": finding.hint,
-        "revisions": list(finding.revisions[:MOST_SHOWN]),
-        "paths": list(finding.paths[:MOST_SHOWN]),
+        "revisions": list(finding.revisions[:MAX_SHOWN]),
+        "paths": list(finding.paths[:MAX_SHOWN]),
         "places": [{"path": place.path, "line": place.line or None} for place in places(finding, examined, lines)],
         "left_out": left_out(finding),
     }
@@ -100,7 +109,7 @@ def new_ids(renamed: Mapping[str, str]) -> list[dict[str, str]]:
     return [{"old": old, "new": new} for old, new in renamed.items()]
 
 
-_LONGEST_FINGERPRINT = 1000
+_MAX_FINGERPRINT_LENGTH = 1000
 """Characters; a longer one is told by its hash."""
 
 _LEVELS = {"error": "error", "warning": "warning", "note": "note"}
@@ -170,7 +179,7 @@ def _result(finding: Finding, examined: Examined | None, rule: int, lines: Lines
         "properties": {
             "introduced_by": finding.introduced_by,
             "left_out": left_out(finding),
-            "revisions": [*map(visible, finding.revisions[:MOST_SHOWN])],
+            "revisions": [*map(visible, finding.revisions[:MAX_SHOWN])],
         },
     }
     if found[1:]:
@@ -180,10 +189,10 @@ def _result(finding: Finding, examined: Examined | None, rule: int, lines: Lines
 
 def _fingerprint(environment: str, finding: Finding) -> str:
     text = _uri("/".join((environment, finding.code, *finding.revisions)))
-    return text if len(text) <= _LONGEST_FINGERPRINT else sha256(text.encode()).hexdigest()
+    return text if len(text) <= _MAX_FINGERPRINT_LENGTH else sha256(text.encode()).hexdigest()
 
 
-def _location(place: Place) -> dict[str, Any]:
+def _location(place: FilePlace) -> dict[str, Any]:
     file = {"uri": _uri(place.path), "uriBaseId": "%SRCROOT%"}
     return {"physicalLocation": {"artifactLocation": file, "region": {"startLine": place.line or 1}}}
 

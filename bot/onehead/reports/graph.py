@@ -19,19 +19,19 @@ from onehead.text import cut_words, listed, shortened
 
 Owner = Literal["target", "head", "repair"]
 
-MOST_DRAWN = 40
+MAX_DRAWN = 40
 """Revisions in a drawing of a fork, before the nearest of each straight run are added."""
 
-MOST_HEADS = 12
+MAX_HEADS = 12
 """Heads in a drawing of a fork."""
 
-MOST_IN_A_CHAIN = 60
+MAX_IN_A_CHAIN = 60
 """Revisions where lines part, meet or end in the drawing of a chain, before the nearest of each run are added."""
 
-MOST_AROUND = 15
+MAX_AROUND = 15
 """Revisions in a drawing of what is around one."""
 
-MOST_BESIDE = 4
+MAX_BESIDE = 4
 """Revisions shown of each straight run before the middle is folded."""
 
 
@@ -80,7 +80,7 @@ def full_picture(graph: Graph) -> Picture:
 
 def picture_around(graph: Graph, id_: str) -> Picture:
     """One revision and those nearest to it, older and newer ones."""
-    near = _nearest([id_], lambda at: (*graph.parents(at), *graph.children[at]), graph.revisions, MOST_AROUND)
+    near = _nearest([id_], lambda at: (*graph.parents(at), *graph.children[at]), graph.revisions, MAX_AROUND)
     return _picture(graph, near, dict.fromkeys(graph.revisions, "target"))
 
 
@@ -89,9 +89,9 @@ def whole_picture(graph: Graph) -> Picture:
     everything = frozenset(graph.revisions)
     marks = {id_ for id_ in everything if _is_joint(graph, id_, everything)}
     # What follows a circle is below no head.
-    near = _nearest([*graph.heads, *graph.cycles], graph.parents, marks, MOST_IN_A_CHAIN)
+    near = _nearest([*graph.heads, *graph.cycles], graph.parents, marks, MAX_IN_A_CHAIN)
     kept = near.union(*(graph.children[id_] for id_ in near), *(graph.parents(id_) for id_ in near))
-    if len(kept) > 4 * MOST_IN_A_CHAIN:
+    if len(kept) > 4 * MAX_IN_A_CHAIN:
         kept = near
     return _picture(graph, kept, dict.fromkeys(graph.revisions, "target"), len(marks) - len(near))
 
@@ -131,7 +131,7 @@ def fork_picture(facts: Facts, plan: Plan) -> Picture:
     heads: list[str] = []
     near: set[str] = set()
     for fork in forks:
-        shown = fork.narrowed(MOST_HEADS - len(heads)).heads
+        shown = fork.narrowed(MAX_HEADS - len(heads)).heads
         heads += shown
         if shown:
             near |= graph.ancestors(*shown) - graph.ancestors(*fork.points)
@@ -143,11 +143,11 @@ def fork_picture(facts: Facts, plan: Plan) -> Picture:
     marks = {id_ for id_ in near if _is_joint(graph, id_, near) or any(p not in near for p in graph.parents(id_))}
     kept = marks | {child for id_ in marks for child in graph.children[id_] if child in near}
     kept |= {parent for id_ in marks for parent in graph.parents(id_) if parent in near}
-    if len(near) <= MOST_BESIDE * max(2, len(forks) * 2):
+    if len(near) <= MAX_BESIDE * max(2, len(forks) * 2):
         kept = near
-    if len(kept) > MOST_DRAWN:
-        drawn = _nearest(heads, graph.parents, kept, MOST_DRAWN) | {
-            id_ for fork in forks[:MOST_HEADS] for id_ in fork.points[:MOST_HEADS]
+    if len(kept) > MAX_DRAWN:
+        drawn = _nearest(heads, graph.parents, kept, MAX_DRAWN) | {
+            id_ for fork in forks[:MAX_HEADS] for id_ in fork.points[:MAX_HEADS]
         }
         left_out += len(kept - drawn)
         kept = kept & drawn
@@ -232,7 +232,7 @@ def _with_repair(picture: Picture, plan: Plan) -> Picture:
             return picture._replace(edges=(*picture.edges, *extra))
         case Merge(merges=merges):
             nodes, edges = list(picture.nodes), list(picture.edges)
-            for number, parents in enumerate(merges[:MOST_HEADS]):
+            for number, parents in enumerate(merges[:MAX_HEADS]):
                 name = "merge" if len(merges) == 1 else f"merge {number + 1}"
                 nodes.append(Node(name, "", "repair", True))
                 edges += [Edge(parent, name, repair=True) for parent in parents if parent in shown]
@@ -245,7 +245,7 @@ Turn = Literal["start", "straight", "side", "last side"]
 """How a revision hangs on the one above: a line of its own, straight below it, as one of its sides, as the last one."""
 
 
-class Place(NamedTuple):
+class OutlineLine(NamedTuple):
     """One line of the outline.
 
     Attributes:
@@ -261,7 +261,7 @@ class Place(NamedTuple):
     parents: tuple[Edge, ...]
 
 
-def outline(picture: Picture) -> Iterator[Place]:
+def outline(picture: Picture) -> Iterator[OutlineLine]:
     """Every revision of the picture once, each after all its parents; what a repair would add is left out."""
     place = {node.id: number for number, node in enumerate(picture.nodes) if node.owner != "repair"}
     parents: dict[str, list[Edge]] = {id_: [] for id_ in place}
@@ -276,7 +276,7 @@ def outline(picture: Picture) -> Iterator[Place]:
     todo: list[tuple[str, Turn, tuple[bool, ...]]] = [(id_, "start", ()) for id_ in reversed(below[None])]
     while todo:
         id_, turn, bars = todo.pop()
-        yield Place(id_, turn, bars, tuple(parents[id_]))
+        yield OutlineLine(id_, turn, bars, tuple(parents[id_]))
         inner = bars if turn in ("start", "straight") else (*bars, turn == "side")
         todo += reversed(_hung(below.get(id_, []), parents, inner))
 
@@ -368,7 +368,7 @@ def _line(node: Node, name: str, width: int, paint: Paint) -> str:
     return f"{mark} {'  '.join(filter(None, said))}".rstrip()
 
 
-def _folds(place: Place, indent: str) -> list[str]:
+def _folds(place: OutlineLine, indent: str) -> list[str]:
     lead = "" if place.turn in ("start", "straight") else "│ "
     return [
         f"{indent}{lead}⋮ {edge.folded} more" + (f" after {_name(edge.parent)}" if len(place.parents) > 1 else "")

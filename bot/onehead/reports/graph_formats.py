@@ -12,9 +12,9 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 from onehead.plan.verdict import Coverage, Point
-from onehead.reports.graph import Edge, Node, Picture, Place, draw, outline
+from onehead.reports.graph import Edge, Node, OutlineLine, Picture, draw, outline
 from onehead.reports.parts import Paint, plain, visible
-from onehead.reports.terminal import MOST_ENVIRONMENTS, NO_ENVIRONMENT, coverage_text, short_ref
+from onehead.reports.terminal import MAX_ENVIRONMENTS, NO_ENVIRONMENT, coverage_text, short_ref
 from onehead.revisions.graph import Graph
 from onehead.text import cut_words, listed, shortened
 from onehead.text import mermaid as harmless
@@ -26,7 +26,7 @@ _CLASSES = (
     "classDef repair fill:#dcfce7,stroke:#16a34a,color:#14532d,stroke-dasharray:4 3",
 )
 
-_MOST_SPOKEN = 8
+_MAX_SPOKEN = 8
 """Revisions whose children are named to a screen reader."""
 
 
@@ -63,8 +63,8 @@ def _spoken(picture: Picture) -> list[str]:
     mended = [
         f"the repair puts {_all(edges)} after {harmless(parent)}" for parent, edges in _grouped(picture, True).items()
     ]
-    rest = len(followed) - _MOST_SPOKEN
-    told = [*followed[:_MOST_SPOKEN], *([f"and so on, {rest} more"] if rest > 0 else []), *mended[:_MOST_SPOKEN]]
+    rest = len(followed) - _MAX_SPOKEN
+    told = [*followed[:_MAX_SPOKEN], *([f"and so on, {rest} more"] if rest > 0 else []), *mended[:_MAX_SPOKEN]]
     return ["  accTitle: The migrations around the place where the chain parts", f"  accDescr: {'; '.join(told)}."]
 
 
@@ -114,7 +114,7 @@ _RADIUS = 5
 _LETTER = 7.5
 """Width of a letter in pixels, a little more than most monospace fonts of this size need."""
 _LANE_COLOURS = 6
-_MOST_LETTERS = 60
+_MAX_LETTERS = 60
 
 _STYLE = """
   text { font: 12px ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; fill: #1f2328; }
@@ -172,7 +172,7 @@ def svg(pictures: Mapping[str, Picture]) -> str:
     return ET.tostring(root, encoding="unicode", xml_declaration=False) + "\n"
 
 
-def lanes_of(places: list[Place]) -> Lanes:
+def lanes_of(places: list[OutlineLine]) -> Lanes:
     """Give every revision a row and every edge a lane that is free from the one end to the other."""
     rows = {place.id: number for number, place in enumerate(places)}
     lane: dict[str, int] = {}
@@ -261,8 +261,8 @@ def _revision(group: ET.Element, lanes: Lanes, node: Node, left: int) -> float:
     folded = [edge.folded for edge, _ in lanes.edges if edge.child == node.id and edge.folded]
     said = [
         ("fold", f"⋮ after {' and '.join(map(str, folded))} more  " if folded else ""),
-        ("id", cut_words(displayed(node.id), _MOST_LETTERS)),
-        ("doc", f"  {cut_words(displayed(node.doc), _MOST_LETTERS)}" if node.doc else ""),
+        ("id", cut_words(displayed(node.id), _MAX_LETTERS)),
+        ("doc", f"  {cut_words(displayed(node.doc), _MAX_LETTERS)}" if node.doc else ""),
         ("id", "  ← head" if node.is_head else ""),
     ]
     for style, text in said:
@@ -271,7 +271,7 @@ def _revision(group: ET.Element, lanes: Lanes, node: Node, left: int) -> float:
     return sum(len(text) for _, text in said)
 
 
-_MOST_TROUBLES = 50
+_MAX_TROUBLES = 50
 """Of one environment, told in text."""
 
 
@@ -305,15 +305,15 @@ def chains_text(chains: Chains, pictures: Mapping[str, Picture], paint: Paint = 
     if not chains.graphs:
         return f"Revisions at {where}.\n{NO_ENVIRONMENT}\n"
     lines = [f"Revisions at {where}, oldest first. {coverage_text(chains.coverage)}"]
-    for path, picture in islice(pictures.items(), MOST_ENVIRONMENTS):
+    for path, picture in islice(pictures.items(), MAX_ENVIRONMENTS):
         graph = chains.graphs[path]
         lines += ["", f"{paint('strong', visible(path or '.'))}: {_summary(graph)}"]
         lines += draw(picture, {}, paint, with_older=True)
         troubles = list(_troubles(graph))
-        lines += [f"  {paint('error', trouble)}" for trouble in troubles[:_MOST_TROUBLES]]
-        if len(troubles) > _MOST_TROUBLES:
-            lines.append(f"  and {len(troubles) - _MOST_TROUBLES} more; `--format json` lists them all")
-    rest = len(pictures) - MOST_ENVIRONMENTS
+        lines += [f"  {paint('error', trouble)}" for trouble in troubles[:_MAX_TROUBLES]]
+        if len(troubles) > _MAX_TROUBLES:
+            lines.append(f"  and {len(troubles) - _MAX_TROUBLES} more; `--format json` lists them all")
+    rest = len(pictures) - MAX_ENVIRONMENTS
     if rest > 0:
         lines += ["", f"{rest} more environments are not shown; `--format json` lists them all."]
     if any(len(picture.nodes) < len(chains.graphs[path]) for path, picture in pictures.items()):

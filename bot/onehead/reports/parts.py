@@ -70,14 +70,14 @@ def both_sides_document(examined: Examined, fork: Fork | None = None) -> list[di
     return [{"heads": list(each.heads), "verdict": each.kind, "first": each.first} for each in meetings]
 
 
-MOST_SHOWN = 50
+MAX_SHOWN = 50
 """Revisions and files that one finding lists, in whatever form; of more, their number is told."""
 
 Lines = Mapping[tuple[Code, str], int]
 """What a finding is about, and a file → the 1-based line in it; absent where there is none."""
 
 
-class Place(NamedTuple):
+class FilePlace(NamedTuple):
     """A file, and a 1-based line in it; 0 where no line can be named."""
 
     path: str
@@ -93,21 +93,21 @@ def all_findings(examination: Examination) -> Iterator[tuple[Finding, Examined |
     yield from ((finding, each) for each in examination.environments for finding in each.findings)
 
 
-def places(finding: Finding, examined: Examined | None, lines: Lines) -> list[Place]:
+def places(finding: Finding, examined: Examined | None, lines: Lines) -> list[FilePlace]:
     """The files of a finding. Views that show one place only show the first, so the branch's own stand there."""
     facts = examined.facts if examined else None
     inherited = facts.target.paths if facts and facts.head is not None else frozenset()
     ordered = sorted(finding.paths, key=lambda path: (path in inherited, path))
     operations = dict(finding.places)
     return [
-        Place(path, operations.get(path) or finding.line or lines.get((finding.code, path), 0))
-        for path in ordered[:MOST_SHOWN]
+        FilePlace(path, operations.get(path) or finding.line or lines.get((finding.code, path), 0))
+        for path in ordered[:MAX_SHOWN]
     ]
 
 
 def left_out(finding: Finding) -> int:
     """How many of its revisions, or of its files where these are more, are not listed."""
-    return max(0, len(finding.revisions) - MOST_SHOWN, len(finding.paths) - MOST_SHOWN)
+    return max(0, len(finding.revisions) - MAX_SHOWN, len(finding.paths) - MAX_SHOWN)
 
 
 def diff(changes: Iterable[FileChange], before: Mapping[str, bytes], context: int = 1) -> str:

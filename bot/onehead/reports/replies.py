@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 
 from onehead.commands import COMMANDS, usage
 from onehead.databases.crash_log import Crash
-from onehead.databases.model import Account, Diagnosis, StateTable, Way
-from onehead.databases.states import MOST_RUNS, THE_MERGE, Outcome, Whereabouts, spoken
+from onehead.databases.model import Diagnosis, ForkOutcomes, StateTable, WayOut
+from onehead.databases.states import MAX_RUNS, THE_MERGE, Outcome, Whereabouts, spoken
 from onehead.plan.facts import Facts
 from onehead.plan.forks import forks_of
 from onehead.plan.plans import Nothing, Plan, ReasonCode
@@ -89,13 +89,13 @@ def _told(command: str, outcome: Outcome, when: str = "") -> str:
         case "repeat":
             does = f"does not see that {inline(spoken(outcome), 300)}"
         case _ if runs:
-            does = f"runs {' '.join(map(code, runs)) if len(runs) <= MOST_RUNS else inline(spoken(outcome), 300)}"
+            does = f"runs {' '.join(map(code, runs)) if len(runs) <= MAX_RUNS else inline(spoken(outcome), 300)}"
         case _:
             does = "has nothing to do"
     return f"{mark} {when}{code(command)} {does}."
 
 
-def _way(way: Way) -> dict[str, Any]:
+def _way(way: WayOut) -> dict[str, Any]:
     return {
         "condition": inline_code(way.condition),
         "steps": [
@@ -116,7 +116,7 @@ def _pulls(refs: list[str]) -> str:
     return " and ".join(dict.fromkeys(found))
 
 
-MOST_SIDES = 8
+MAX_SIDES = 8
 """Sides of a fork that a comment tells of."""
 
 
@@ -138,9 +138,9 @@ def sides(
         shared = facts.merged.ancestors(*fork.points)
         # The branch's own are told of first where not all can be.
         heads = (
-            fork.heads if len(fork.heads) <= MOST_SIDES else [*fork.new, *(h for h in fork.heads if h not in fork.new)]
+            fork.heads if len(fork.heads) <= MAX_SIDES else [*fork.new, *(h for h in fork.heads if h not in fork.new)]
         )
-        shown = heads[: max(0, MOST_SIDES - len(found))]
+        shown = heads[: max(0, MAX_SIDES - len(found))]
         left_out += len(heads) - len(shown)
         for head in shown:
             ids = facts.merged.parents_first(facts.merged.ancestors(head) - shared)
@@ -187,7 +187,7 @@ class Explained(NamedTuple):
 
     examination: Examination
     tables: Mapping[str, tuple[StateTable, ...]]
-    recent: Mapping[str, Sequence[Account]]
+    recent: Mapping[str, Sequence[ForkOutcomes]]
     crashes: tuple[Crash, ...] = ()
     elsewhere: Mapping[str, str] = {}
     repair: str = ""
@@ -276,7 +276,7 @@ def _summary(target: str, facts: Facts, plan: Plan, *, crashed: bool) -> str:
     return f"**{code(target)} has the heads {named}, which are meant.** Deploys need `alembic upgrade heads`."
 
 
-def _recent_row(facts: Facts, account: Account) -> dict[str, Any]:
+def _recent_row(facts: Facts, account: ForkOutcomes) -> dict[str, Any]:
     [under] = account.fixes
     [state] = under.states
     text = inline(spoken(state.outcome), 200)
@@ -301,11 +301,11 @@ def _fork_rows(facts: Facts, table: StateTable) -> list[dict[str, Any]]:
 def _sides_run(facts: Facts, table: StateTable, databases: tuple[tuple[str, ...], ...]) -> str:
     """Which sides of a fork some databases have run anything of; all are alike, or nothing is said."""
     graph, heads = facts.merged, table.fork.heads
-    sides = [graph.ancestors(head) for head in heads[:MOST_SIDES]]
+    sides = [graph.ancestors(head) for head in heads[:MAX_SIDES]]
     shared = graph.ancestors(*table.fork.points)
     run = [graph.ancestors(*rows) - shared for rows in databases]
     found = {tuple(head for head, side in zip(heads, sides, strict=False) if side & applied) for applied in run}
-    if len(heads) > MOST_SIDES:
+    if len(heads) > MAX_SIDES:
         return ""
     if len(found) > 1:
         return ""

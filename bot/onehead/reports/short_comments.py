@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from onehead.databases.model import StateTable
 from onehead.plan.findings import Code
-from onehead.plan.rivals import MOST_RIVALS, Clash, Rival
+from onehead.plan.rivals import MAX_RIVALS, Rival, RivalConflict
 from onehead.plan.verdict import Examination
 from onehead.render import environment
 from onehead.reports.states import columns_and_rows
@@ -145,21 +145,21 @@ def compared(examination: Examination) -> str:
     return f"Judged {examination.head.sha[:10]} as if merged into {target}."
 
 
-MOST_NAMED = MOST_RIVALS - 1
-"""Rivals that are named. Of more it only says that there are others: how many, nobody counts beyond `MOST_RIVALS`."""
+MAX_NAMED = MAX_RIVALS - 1
+"""Rivals that are named. Of more it only says that there are others: how many, nobody counts beyond `MAX_RIVALS`."""
 
 
 def waits(number: int, rivals: Sequence[Rival]) -> tuple[Rival, ...]:
     """Those that a pull request has to let go first: older ones with another revision under the same id."""
-    return tuple(rival for rival in rivals if rival.clash is Clash.ID and rival.number < number)
+    return tuple(rival for rival in rivals if rival.clash is RivalConflict.ID and rival.number < number)
 
 
 def heads_up(number: int, rivals: Sequence[Rival], examination: Examination) -> str:
     """The comment on a pull request that is well but for its rivals."""
-    shown = rivals[:MOST_NAMED]
+    shown = rivals[:MAX_NAMED]
     order = sorted({number, *(rival.number for rival in shown)})
     values = {
-        "waits": [f"#{rival.number}" for rival in waits(number, rivals)[:MOST_NAMED]],
+        "waits": [f"#{rival.number}" for rival in waits(number, rivals)[:MAX_NAMED]],
         "id": next((code(rival.what) for rival in waits(number, rivals)), ""),
         "rivals": clashes(rivals),
         "order": " → ".join(
@@ -187,36 +187,36 @@ def rivals_line(number: int, rivals: Sequence[Rival]) -> str:
 
 def clashes(rivals: Sequence[Rival]) -> list[str]:
     """What each rival shares with a pull request: a clause per thing, with everybody who shares it."""
-    sharing: dict[tuple[Clash, str], list[str]] = {}
-    for rival in rivals[:MOST_NAMED]:
+    sharing: dict[tuple[RivalConflict, str], list[str]] = {}
+    for rival in rivals[:MAX_NAMED]:
         sharing.setdefault((rival.clash, rival.what), []).append(f"#{rival.number}")
     clauses = [
-        f"{listed(numbers, MOST_NAMED)} {_shared(clash, what, many=len(numbers) > 1)}"
+        f"{listed(numbers, MAX_NAMED)} {_shared(clash, what, many=len(numbers) > 1)}"
         for (clash, what), numbers in sharing.items()
     ]
     return [*clauses, *_others(rivals)]
 
 
 def _others(rivals: Sequence[Rival]) -> list[str]:
-    return ["others"] if len(rivals) > MOST_NAMED else []
+    return ["others"] if len(rivals) > MAX_NAMED else []
 
 
-def _shared(clash: Clash, what: str, *, many: bool) -> str:
+def _shared(clash: RivalConflict, what: str, *, many: bool) -> str:
     s = "" if many else "s"
     match clash:
-        case Clash.ID:
+        case RivalConflict.ID:
             return f"{'carry' if many else 'carries'} another revision with the id {code(what)}"
-        case Clash.PARENT:
+        case RivalConflict.PARENT:
             return (
                 f"also add{s} a revision after {code(what)}"
                 if what
                 else f"also start{s} a chain of {'their' if many else 'its'} own"
             )
-        case Clash.NUMBER:
+        case RivalConflict.NUMBER:
             return f"also use{s} the number {code(what)}"
 
 
-LONGEST = 60_000
+MAX_LENGTH = 60_000
 """Bytes of a comment or of the body of a pull request. Of a longer one, what explains goes: the patch, the change, the
 tables, the pictures."""
 
@@ -228,7 +228,7 @@ def fitted(template: str, values: dict[str, Any]) -> str:
     """Render a template, without the parts that explain where the text would be too long."""
     text = _tidy(environment().get_template(template).render(values))
     for part in _EXPLAINS:
-        if len(text.encode()) <= LONGEST:
+        if len(text.encode()) <= MAX_LENGTH:
             break
         if part in values:
             values = {**values, part: type(values[part])()}
@@ -237,7 +237,7 @@ def fitted(template: str, values: dict[str, Any]) -> str:
         ]
         values["shortened"] = True
         text = _tidy(environment().get_template(template).render(values))
-    return cut_bytes(text, LONGEST)
+    return cut_bytes(text, MAX_LENGTH)
 
 
 def _tidy(text: str) -> str:
@@ -249,7 +249,7 @@ def _tidy(text: str) -> str:
     return "\n".join(lines).rstrip() + "\n"
 
 
-_MOST_TOLD = 6
+_MAX_TOLD = 6
 """Warnings that are told one by one."""
 
 
@@ -270,16 +270,16 @@ def warning_comment(
         tables: environment path → the databases that do not get well through the next upgrade.
     """
     warnings = examination.own_warnings()
-    rest = len(warnings) - _MOST_TOLD
+    rest = len(warnings) - _MAX_TOLD
     values = {
         "target": code(short_ref(examination.target.ref)),
-        "warnings": [inline_code(finding.message) for finding in warnings[:_MOST_TOLD]],
+        "warnings": [inline_code(finding.message) for finding in warnings[:_MAX_TOLD]],
         "more": max(0, rest),
         "environments": [
             {"path": code(path) if len(tables) > 1 else "", "tables": [columns_and_rows(table)]}
             for path, table in sorted(tables.items())
         ],
-        "waits": [f"#{rival.number}" for rival in waits(number, rivals)[:MOST_NAMED]],
+        "waits": [f"#{rival.number}" for rival in waits(number, rivals)[:MAX_NAMED]],
         "rivals": clashes(rivals),
         "coverage": coverage_line(examination),
         "compared": compared(examination),

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from shlex import quote
 from typing import NamedTuple
 
-from onehead.databases.crash_catalogue import Trouble
+from onehead.databases.crash_catalogue import CrashKind
 from onehead.databases.crash_log import Crash
 from onehead.databases.schema_effects import Traces
 from onehead.plan.facts import Facts
@@ -17,7 +17,7 @@ from onehead.reports.terminal import named_again, short_ref
 from onehead.text import code, listed, shortened
 
 
-class Reader(NamedTuple):
+class Audience(NamedTuple):
     """Who reads an explanation.
 
     Attributes:
@@ -35,7 +35,7 @@ class Reader(NamedTuple):
     git: str = "git"
 
 
-IN_A_COMMENT = Reader(
+IN_A_COMMENT = Audience(
     code,
     lambda rows: f"`/onehead doctor {' '.join(rows)}`",
     "no open pull request and no branch here would bring it",
@@ -43,10 +43,10 @@ IN_A_COMMENT = Reader(
 )
 
 
-def in_a_terminal(at: str, repo: str = ".") -> Reader:
+def in_a_terminal(at: str, repo: str = ".") -> Audience:
     """A reader who judges a commit of a repository in a terminal: commands are those of the command line."""
     ref = quote(visible(at))
-    return Reader(
+    return Audience(
         lambda text: f"`{visible(text)}`",
         lambda rows: f"`{doctor_at(at, repo)} --rows {quote(visible(','.join(rows)))}`",
         "no branch, tag or earlier commit of this repository has it",
@@ -101,45 +101,45 @@ class Makers(NamedTuple):
     mention: tuple[str, ...] = ()
 
 
-def meaning_in_the_database(crash: Crash, known: Background, reader: Reader) -> str:
+def meaning_in_the_database(crash: Crash, known: Background, reader: Audience) -> str:
     """What one complaint says that comes from what a database holds, or from somebody else at work in it."""
     explained = _WITH_OBJECTS.get(crash.trouble)
     if explained is not None:
         return explained(crash, known, reader)
-    what = _WHILE_IT_RAN.get(crash.trouble, _WHILE_IT_RAN[Trouble.STATEMENT_FAILED])
+    what = _WHILE_IT_RAN.get(crash.trouble, _WHILE_IT_RAN[CrashKind.STATEMENT_FAILED])
     told = what.format(argument=reader.mark(shortened(crash.argument)))
     return f"{_failed(crash, known, reader.mark)}{told}{_undone(crash)}"
 
 
 _WHILE_IT_RAN = {
-    Trouble.AT_THE_SAME_TIME: (
+    CrashKind.AT_THE_SAME_TIME: (
         "Two sessions have changed the same thing at the same moment: two deploys ran migrations at once, and Alembic "
         "takes no lock. Run the deploy again, one at a time."
     ),
-    Trouble.LOCKED: (
+    CrashKind.LOCKED: (
         "Another session held a lock that the statement needed. Nothing is wrong with the chain. Find the session, "
         "wait for it, and run the deploy again."
     ),
-    Trouble.WRONG_SIGNATURE: (
+    CrashKind.WRONG_SIGNATURE: (
         "Alembic called {argument} of a revision with arguments that it does not take. The environment is of several "
         "databases (its `env.py` gives an `engine_name`): write the function like those of its neighbours."
     ),
-    Trouble.WRONG_OPERATION: (
+    CrashKind.WRONG_OPERATION: (
         "A migration asks for an operation that Alembic can't do in that way on this database; the text says why. "
         "Correct the revision. The order of the chain is not to blame."
     ),
-    Trouble.MIGRATION_CODE: (
+    CrashKind.MIGRATION_CODE: (
         "The code of the revision raised {argument}. Alembic had called it as it should, and the order of the chain is "
         "not to blame."
     ),
-    Trouble.STATEMENT_FAILED: (
+    CrashKind.STATEMENT_FAILED: (
         "The database refused a statement. The chain is not forked by that: the statement does not fit what this "
         "database holds. Correct the data or the revision."
     ),
 }
 
 
-def _new_enum_value(crash: Crash, known: Background, reader: Reader) -> str:
+def _new_enum_value(crash: Crash, known: Background, reader: Audience) -> str:
     mark = reader.mark
     makers = _makers(crash, known)
     adds = f" {named(makers.make, mark)} adds it." if makers.make else ""
@@ -173,7 +173,7 @@ def _running(crash: Crash, known: Background) -> str:
     return next((revision.id for revision in known.facts.target if name and revision.path.endswith(f"/{name}")), "")
 
 
-def _already_there(crash: Crash, known: Background, reader: Reader) -> str:
+def _already_there(crash: Crash, known: Background, reader: Audience) -> str:
     mark = reader.mark
     makers = _makers(crash, known)
     return (
@@ -202,7 +202,7 @@ def _how_it_came(crash: Crash) -> str:
             return f"An earlier run was cut off half-way, or something else created it: {other}."
 
 
-def _not_there(crash: Crash, known: Background, reader: Reader) -> str:
+def _not_there(crash: Crash, known: Background, reader: Audience) -> str:
     mark, graph = reader.mark, known.facts.target
     makers = _makers(crash, known)
     running = _running(crash, known)
@@ -232,21 +232,21 @@ def _not_there(crash: Crash, known: Background, reader: Reader) -> str:
     )
 
 
-def _id_too_long(_crash: Crash, known: Background, reader: Reader) -> str:
+def _id_too_long(_crash: Crash, known: Background, reader: Audience) -> str:
     main = reader.mark(known.deployed)
-    long = [id_ for id_ in known.facts.target.revisions if len(id_) > _LONGEST_ID]
+    long = [id_ for id_ in known.facts.target.revisions if len(id_) > _MAX_ID_LENGTH]
     which = f" On {main} that is {named(long[:3], reader.mark)}." if long else f" None on {main} is."
     return (
-        f"Alembic's version table takes ids of {_LONGEST_ID} characters; a longer one can't be recorded.{which} "
+        f"Alembic's version table takes ids of {_MAX_ID_LENGTH} characters; a longer one can't be recorded.{which} "
         "Shorten the id where no database has it yet, or widen the column `version_num`."
     )
 
 
-def _value_too_long(crash: Crash, known: Background, reader: Reader) -> str:
+def _value_too_long(crash: Crash, known: Background, reader: Audience) -> str:
     mark = reader.mark
     running = _running(crash, known)
     # Without the statement, the width alone decides between the version table and a table of the application.
-    if len(running) > _LONGEST_ID and f"({_LONGEST_ID})" in crash.line:
+    if len(running) > _MAX_ID_LENGTH and f"({_MAX_ID_LENGTH})" in crash.line:
         return _id_too_long(crash, known, reader)
     column = f"the column {mark(crash.subject)}" if crash.subject else "a column of the application"
     return (
@@ -255,7 +255,7 @@ def _value_too_long(crash: Crash, known: Background, reader: Reader) -> str:
     )
 
 
-_LONGEST_ID = 32
+_MAX_ID_LENGTH = 32
 
 
 def _undone(crash: Crash) -> str:
@@ -330,9 +330,9 @@ def _made_by(makers: Makers, crash: Crash, known: Background, mark: Callable[[st
 
 
 _WITH_OBJECTS = {
-    Trouble.ALREADY_THERE: _already_there,
-    Trouble.NOT_THERE: _not_there,
-    Trouble.ID_TOO_LONG: _id_too_long,
-    Trouble.VALUE_TOO_LONG: _value_too_long,
-    Trouble.NEW_ENUM_VALUE: _new_enum_value,
+    CrashKind.ALREADY_THERE: _already_there,
+    CrashKind.NOT_THERE: _not_there,
+    CrashKind.ID_TOO_LONG: _id_too_long,
+    CrashKind.VALUE_TOO_LONG: _value_too_long,
+    CrashKind.NEW_ENUM_VALUE: _new_enum_value,
 }

@@ -6,7 +6,15 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from onehead.databases.model import NOTHING_OMITTED, Account, Ailment, Omitted, OwnDatabase, State, StateTable
+from onehead.databases.model import (
+    NOTHING_OMITTED,
+    Ailment,
+    DatabaseState,
+    ForkOutcomes,
+    Omitted,
+    OwnDatabase,
+    StateTable,
+)
 from onehead.databases.states import THE_MERGE, Fix, Outcome, OutcomeKind, spoken
 from onehead.plan.findings import Code
 from onehead.plan.verdict import Examination, Examined
@@ -16,10 +24,10 @@ from onehead.reports.parts import Paint, both_sides_document, both_sides_lines, 
 from onehead.reports.terminal import compared_line, coverage_line, short_ref
 from onehead.text import code, fence, inline, listed, shortened
 
-MOST_ROWS = 12
+MAX_ROWS = 12
 """Lines of a state table that a comment shows."""
 
-_MOST_NAMED = 3
+_MAX_NAMED = 3
 """Known databases that one line names."""
 
 MARKS = {"ok": "{}", "error": ":x: {}", "loss": ":warning: **{}**", "repeat": ":warning: **{}**"}
@@ -35,13 +43,13 @@ COLUMNS = {
 
 def columns_and_rows(table: StateTable) -> dict[str, Any]:
     """The head of a table, its lines, what is the same in all of them, and how many states are not shown."""
-    left_out = table.left_out + sum(len(state.rows) for state in table.states[MOST_ROWS:])
+    left_out = table.left_out + sum(len(state.rows) for state in table.states[MAX_ROWS:])
     columns = [
         f"{COLUMNS[fix]}, under new ids" if fix == "reparent" and table.new_ids else COLUMNS[fix] for fix in table.fixes
     ]
     renamed = {code(shortened(old)): code(shortened(new)) for old, new in table.new_ids.items()}
     new_ids = listed([f"{old} is {new}" for old, new in renamed.items()], 4)
-    stopped = [state.rows[0] for state in table.states[:MOST_ROWS] if any(map(_overlaps, state.outcomes))]
+    stopped = [state.rows[0] for state in table.states[:MAX_ROWS] if any(map(_overlaps, state.outcomes))]
     doctor = code(f"/onehead doctor {' '.join(stopped[0])}") if stopped else ""
     return {**_told_once(columns, table_rows(table)), "left_out": left_out, "new_ids": new_ids, "doctor": doctor}
 
@@ -64,7 +72,7 @@ def _told_once(columns: list[str], rows: list[dict[str, Any]]) -> dict[str, Any]
 def table_rows(table: StateTable) -> list[dict[str, Any]]:
     """Lines of a state table: databases, and what becomes of them in each column; the longest tables are cut."""
     rows = []
-    for state in table.states[:MOST_ROWS]:
+    for state in table.states[:MAX_ROWS]:
         names = [
             listed([code(shortened(id_), in_table=True) for id_ in ids], 4, joint=" and ") or "nothing (fresh)"
             for ids in state.rows[:3]
@@ -89,10 +97,10 @@ def _overlaps(outcome: Outcome) -> bool:
 
 def here_mark(databases: tuple[str, ...]) -> str:
     """The known databases that stand in a line of a table, to be added to its first cell; empty for none."""
-    named = [code(name, in_table=True) for name in databases[:_MOST_NAMED]]
+    named = [code(name, in_table=True) for name in databases[:_MAX_NAMED]]
     if not named:
         return ""
-    rest = len(databases) - _MOST_NAMED
+    rest = len(databases) - _MAX_NAMED
     who = f"{', '.join(named)} and {rest} more" if rest > 0 else " and ".join(named)
     return f"<br>:round_pushpin: **{who} {'is' if len(databases) == 1 else 'are'} here**"
 
@@ -100,7 +108,7 @@ def here_mark(databases: tuple[str, ...]) -> str:
 STYLES = {"ok": "good", "error": "error", "repeat": "bad", "loss": "bad"}
 """Kind of an outcome → how it is painted."""
 
-_MOST_RUNS = 12
+_MAX_RUNS = 12
 
 
 def told_of(outcome: Outcome) -> str:
@@ -118,7 +126,7 @@ def told_of(outcome: Outcome) -> str:
     return f"runs {cut_short(outcome.runs)}, ends at {ids_in(outcome.rows_after)}"
 
 
-def way_out(state: State, known: Collection[str], lead: str, whose: str = "") -> Iterator[str]:
+def way_out(state: DatabaseState, known: Collection[str], lead: str, whose: str = "") -> Iterator[str]:
     """The commands that lead out, or why there are none.
 
     Args:
@@ -139,7 +147,7 @@ def way_out(state: State, known: Collection[str], lead: str, whose: str = "") ->
             yield f"{lead}no way out is proven safe; repair the chain first."
 
 
-def rows_text(state: State) -> str:
+def rows_text(state: DatabaseState) -> str:
     """What the version table holds."""
     return ", ".join(map(visible, state.rows)) or "(empty)"
 
@@ -147,16 +155,16 @@ def rows_text(state: State) -> str:
 def cut_short(ids: tuple[str, ...]) -> str:
     """Ids in the order in which they run, the middle of many left out."""
     shown = [visible(id_) for id_ in ids]
-    if len(shown) <= _MOST_RUNS:
+    if len(shown) <= _MAX_RUNS:
         return ", ".join(shown)
-    return f"{', '.join(shown[: _MOST_RUNS - 2])}, …, {shown[-1]} ({len(shown)} revisions)"
+    return f"{', '.join(shown[: _MAX_RUNS - 2])}, …, {shown[-1]} ({len(shown)} revisions)"
 
 
-_Told = list[tuple[Fix, State]]
+_Told = list[tuple[Fix, DatabaseState]]
 """One database, under each fix."""
 
 
-def corrupt_lines(account: Account, paint: Paint) -> Iterator[str]:
+def corrupt_lines(account: ForkOutcomes, paint: Paint) -> Iterator[str]:
     """One paragraph per kind, which tells of the first of them."""
     title = paint("strong", "Where the rows are wrong already")
     yield f"  {title} (examples; `--rows ROWS` and `onehead doctor` show yours)"
@@ -173,9 +181,9 @@ def corrupt_lines(account: Account, paint: Paint) -> Iterator[str]:
         yield from _outcomes(account, first, paint)
 
 
-def _outcomes(account: Account, told: _Told, paint: Paint) -> Iterator[str]:
+def _outcomes(account: ForkOutcomes, told: _Told, paint: Paint) -> Iterator[str]:
     """What comes of one database, the fixes that do the same to it in one line."""
-    lines: dict[object, list[tuple[str, State, Fix]]] = {}
+    lines: dict[object, list[tuple[str, DatabaseState, Fix]]] = {}
     for fix, state in told:
         if fix.kind == "none" and (state.outcome.error or "").startswith("Multiple head"):
             continue  # that is so for every database, and stands above
@@ -188,7 +196,7 @@ def _outcomes(account: Account, told: _Told, paint: Paint) -> Iterator[str]:
         yield from way_out(state, fix.graph.revisions, "              ")
 
 
-def _joined(found: list[tuple[str, State, Fix]]) -> str:
+def _joined(found: list[tuple[str, DatabaseState, Fix]]) -> str:
     return ", or ".join(label for label, _, _ in found)
 
 
@@ -203,7 +211,7 @@ def short_name(fix: Fix) -> str:
             return f"with {ids_in(fix.moved)} on {visible(fix.onto or '')}"
 
 
-def _described(account: Account, state: State) -> str:
+def _described(account: ForkOutcomes, state: DatabaseState) -> str:
     rows = rows_text(state)
     tips = _tips(account, state)
     there = f"{ids_in(tips) or 'nothing'} {'has' if len(tips) < 2 else 'have'} run"
@@ -222,7 +230,7 @@ def _described(account: Account, state: State) -> str:
             return f"{rows}, although only {there}"
 
 
-def _tips(account: Account, state: State) -> list[str]:
+def _tips(account: ForkOutcomes, state: DatabaseState) -> list[str]:
     """The newest that has run on each side; the parting point where nothing of them has."""
     tips = [[id_ for id_ in side if id_ in state.applied][-1:] for side in account.sides]
     found = [id_ for tip in tips for id_ in tip]
@@ -238,11 +246,11 @@ _FATES: dict[OutcomeKind, tuple[str, str]] = {
     "ok": ("succeeds", "succeed"),
 }
 """Kind of an outcome, the worst first → what is said of one database, and of several."""
-_MOST_NAMED = 3
+_MAX_NAMED = 3
 """Databases of a group that are named."""
 _LATE = "A way out that runs lost revisions late is right only where the two sides touch different things: look first."
 
-Accounts = Mapping[str, tuple[Account, ...]]
+Accounts = Mapping[str, tuple[ForkOutcomes, ...]]
 """Path of an environment → what is told about it: one account per fork, or one of the rows that were asked for."""
 
 
@@ -298,7 +306,7 @@ def _urgency(examined: Examined, accounts: Accounts) -> int:
     return 1 if any(finding.severity == "error" for finding in examined.findings) else 2
 
 
-def _environment(examined: Examined, account: Account | None) -> dict[str, Any]:
+def _environment(examined: Examined, account: ForkOutcomes | None) -> dict[str, Any]:
     path = examined.facts.environment.path
     if account is None:
         return {"path": path, "command": None, "fork": None, "both_sides": [], "fixes": [], "left_out": 0} | {
@@ -328,7 +336,7 @@ def _environment(examined: Examined, account: Account | None) -> dict[str, Any]:
     }
 
 
-def _state(state: State) -> dict[str, Any]:
+def _state(state: DatabaseState) -> dict[str, Any]:
     return {
         "rows": list(state.rows),
         "applied": list(state.applied),
@@ -364,7 +372,7 @@ def _owner(examination: Examination, new: bool) -> str:
 
 
 def _account(
-    examination: Examination, examined: Examined, account: Account, paint: Paint, *, with_corrupt: bool
+    examination: Examination, examined: Examined, account: ForkOutcomes, paint: Paint, *, with_corrupt: bool
 ) -> Iterator[str]:
     path, graph = paint("strong", visible(examined.facts.environment.path or ".")), examined.facts.merged
     fork = account.fork
@@ -405,7 +413,7 @@ def _account(
             yield "  Databases whose rows are wrong already are left out; `--all` shows an example of each kind."
 
 
-def _in_short(account: Account, paint: Paint) -> Iterator[str]:
+def _in_short(account: ForkOutcomes, paint: Paint) -> Iterator[str]:
     """How many databases fare how under each fix, so that nobody has to count the lines below."""
     number = max(len(under.states) for under in account.fixes)
     if number < 2:
@@ -454,17 +462,17 @@ class _Group(NamedTuple):
     """Databases that one line tells of: their rows, the first of them, how many, and the known ones among them."""
 
     rows: str
-    state: State
+    state: DatabaseState
     size: int
     here: tuple[str, ...]
 
 
-def _grouped(states: tuple[State, ...]) -> list[_Group]:
+def _grouped(states: tuple[DatabaseState, ...]) -> list[_Group]:
     """One line per database; one for all where the very same error meets them all, and few where they are many."""
     alike = {(state.outcome.error, state.remedy) for state in states}
     if len(states) > 1 and len(alike) == 1 and states[0].outcome.kind == "error":
         return [_Group("any", states[0], len(states), _here(states))]
-    groups: dict[object, list[State]] = {}
+    groups: dict[object, list[DatabaseState]] = {}
     for state in states:
         outcome = state.outcome
         # Of an error the kind counts, and not the ids in it.
@@ -475,12 +483,12 @@ def _grouped(states: tuple[State, ...]) -> list[_Group]:
     return sorted(found, key=lambda group: not group.here)
 
 
-def _here(states: Iterable[State]) -> tuple[str, ...]:
+def _here(states: Iterable[DatabaseState]) -> tuple[str, ...]:
     return tuple(sorted({name for state in states for name in state.here}))
 
 
-def _named(group: list[State]) -> str:
-    names = [rows_text(state) for state in group[:_MOST_NAMED]]
+def _named(group: list[DatabaseState]) -> str:
+    names = [rows_text(state) for state in group[:_MAX_NAMED]]
     rest = len(group) - len(names)
     return "; ".join(names) + (f"; {rest} more" if rest else "")
 

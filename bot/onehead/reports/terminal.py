@@ -34,7 +34,7 @@ _SUMMARY = {
 
 _ADVICE_IS_TO_FIX = (Code.COLLISION, Code.FORK)
 
-MOST_ENVIRONMENTS = 50
+MAX_ENVIRONMENTS = 50
 """Environments that a text tells of, those with errors first where there are more."""
 
 NO_ENVIRONMENT = "No Alembic environment found (no alembic.ini, no env.py, no revision files): nothing to judge."
@@ -121,14 +121,14 @@ def _lines(examination: Examination, found: str, paint: Paint, *, is_repair: boo
     for finding in examination.findings:
         yield from _finding(finding, paint, alone=examination.head is None)
     told = [e for e in examination.environments if e.findings or examination.verdict == "ok"]
-    if len(told) > MOST_ENVIRONMENTS:
+    if len(told) > MAX_ENVIRONMENTS:
         told.sort(key=lambda examined: not any(finding.severity == "error" for finding in examined.findings))
-    for examined in told[:MOST_ENVIRONMENTS]:
+    for examined in told[:MAX_ENVIRONMENTS]:
         yield ""
         yield from _environment(examination, examined, paint, is_repair=is_repair)
-    if len(told) > MOST_ENVIRONMENTS:
+    if len(told) > MAX_ENVIRONMENTS:
         yield ""
-        yield f"{len(told) - MOST_ENVIRONMENTS} more environments are not shown; `--format json` lists them all."
+        yield f"{len(told) - MAX_ENVIRONMENTS} more environments are not shown; `--format json` lists them all."
 
 
 def is_repairable(examination: Examination) -> bool:
@@ -234,7 +234,7 @@ REPAIR = "onehead/repair"
 
 _FORKS = (Code.COLLISION, Code.FORK)
 _MENDED_BY_FIX = (*_FORKS, Code.DUPLICATE_ID)
-_MOST_SHOWN = 4
+_MAX_SHOWN = 4
 """Findings, or environments, that are spelt out; of more it only gives the number."""
 TAKEN_TOGETHER = "Nothing of this push was accepted: its branches are taken together or not at all."
 _WHAT_FIX_DOES = (
@@ -264,16 +264,16 @@ def acceptance(landing: Landing) -> Iterator[str]:
     """What is worth saying about a deployed branch whose push is accepted; mostly nothing."""
     branch = visible(landing.branch)
     joined, forked = mended(landing), remaining_forks(landing)
-    for examined in joined[:_MOST_SHOWN]:
+    for examined in joined[:_MAX_SHOWN]:
         where, heads = visible(examined.facts.environment.path or "."), _named_ids(examined.facts.merged.heads)
         yield f"onehead: {branch} is at one head again in {where}: {heads}. Thank you."
-    if len(joined) > _MOST_SHOWN:
-        yield f"onehead: so it is in {len(joined) - _MOST_SHOWN} more environments."
-    for fork in forked[:_MOST_SHOWN]:
+    if len(joined) > _MAX_SHOWN:
+        yield f"onehead: so it is in {len(joined) - _MAX_SHOWN} more environments."
+    for fork in forked[:_MAX_SHOWN]:
         yield f"onehead: {branch} was forked before this push and still is: heads {_named_ids(fork.heads)}."
         yield f"  Its next deploy stops. The repair: onehead fix --target {shlex.quote(landing.branch)}"
-    if len(forked) > _MOST_SHOWN:
-        yield f"onehead: so are {len(forked) - _MOST_SHOWN} more of its forks."
+    if len(forked) > _MAX_SHOWN:
+        yield f"onehead: so are {len(forked) - _MAX_SHOWN} more of its forks."
     if landing.before != "default":
         yield from _warnings(landing)
 
@@ -330,7 +330,7 @@ def _too_many(landing: Landing) -> str:
 
 def _pictures(landing: Landing) -> Iterator[str]:
     forked = [each for each in landing.examination.environments if new_forks(each, landing.examination.judged)]
-    for examined in forked[:_MOST_SHOWN]:
+    for examined in forked[:_MAX_SHOWN]:
         yield ""
         yield _heads(examined)
         alone = landing.examination.head is None
@@ -340,8 +340,8 @@ def _pictures(landing: Landing) -> Iterator[str]:
             yield f"  The policy of {visible(landing.branch)} allows {examined.facts.allowed_heads} heads here."
         else:
             yield '  `alembic upgrade head` stops there with "Multiple head revisions".'
-    if len(forked) > _MOST_SHOWN:
-        yield f"And {len(forked) - _MOST_SHOWN} more environments with too many heads."
+    if len(forked) > _MAX_SHOWN:
+        yield f"And {len(forked) - _MAX_SHOWN} more environments with too many heads."
 
 
 def _heads(examined: Examined) -> str:
@@ -351,12 +351,12 @@ def _heads(examined: Examined) -> str:
 
 
 def _findings(findings: Sequence[Finding]) -> Iterator[str]:
-    for finding in findings[:_MOST_SHOWN]:
+    for finding in findings[:_MAX_SHOWN]:
         yield f"  {finding.severity} {finding.code}: {visible(finding.message)}"
         if finding.code not in _FORKS and finding.severity == "error":
             yield f"    → {finding.hint}"
-    if len(findings) > _MOST_SHOWN:
-        yield f"  and {len(findings) - _MOST_SHOWN} more; onehead check lists them all."
+    if len(findings) > _MAX_SHOWN:
+        yield f"  and {len(findings) - _MAX_SHOWN} more; onehead check lists them all."
 
 
 def _push_way_out(landing: Landing) -> Iterator[str]:

@@ -9,14 +9,14 @@ from xml.etree import ElementTree as ET
 
 from onehead.reports.parts import Paint, plain, visible
 from onehead.reports.terminal import short_ref
-from onehead.verify.model import Difference, Failure, Result, Trial, Tried, Verification, Way
+from onehead.verify.model import Difference, Failure, Result, Trial, Tried, UpgradePath, Verification
 
 _SUMMARY = {"ok": ("good", "Healthy"), "broken": ("bad", "Broken"), "unjudged": ("bad", "Could not judge")}
-_MOST_DIFFERENCES = 20
-_MOST_IDS = 4
-_MOST_STATEMENT = 400
-_MOST_MESSAGE = 1000
-_MOST_OUTPUT = 12
+_MAX_DIFFERENCES = 20
+_MAX_IDS = 4
+_MAX_STATEMENT = 400
+_MAX_MESSAGE = 1000
+_MAX_OUTPUT = 12
 _NO_NETWORK = ("network is unreachable", "name resolution", "name or service not known", "nodename nor servname")
 
 
@@ -98,7 +98,7 @@ def start(tried: Tried) -> str:
 
 def _cells(tried: Tried) -> tuple[str, ...]:
     alike = f" and {len(tried.way.alike)} like it" if tried.way.alike else ""
-    runs = _count(len(tried.ran), "revision") if len(tried.ran) > _MOST_IDS else " ".join(tried.ran) or "nothing"
+    runs = _count(len(tried.ran), "revision") if len(tried.ran) > _MAX_IDS else " ".join(tried.ran) or "nothing"
     making = tried.failure is not None and tried.failure.making
     differing = f": {_count(len(tried.differences), 'difference')}" if tried.differences else ""
     return (
@@ -127,13 +127,13 @@ def _trouble(tried: Tried, trial: Trial, verification: Verification, paint: Pain
     failure = tried.failure
     if failure is not None and failure.statement:
         statement = visible(" ".join(failure.statement.split()))
-        yield f"    SQL: {statement[:_MOST_STATEMENT]}{'…' if len(statement) > _MOST_STATEMENT else ''}"
-    for each in tried.differences[:_MOST_DIFFERENCES]:
+        yield f"    SQL: {statement[:_MAX_STATEMENT]}{'…' if len(statement) > _MAX_STATEMENT else ''}"
+    for each in tried.differences[:_MAX_DIFFERENCES]:
         yield f"    {difference_line(each)}"
-    if len(tried.differences) > _MOST_DIFFERENCES:
-        yield f"    … and {len(tried.differences) - _MOST_DIFFERENCES} more; `--format json` lists all"
+    if len(tried.differences) > _MAX_DIFFERENCES:
+        yield f"    … and {len(tried.differences) - _MAX_DIFFERENCES} more; `--format json` lists all"
     if tried.result in (Result.NOT_STARTED, Result.ENDED) and failure is not None:
-        yield from (f"    | {visible(line)}" for line in failure.output.strip().splitlines()[-_MOST_OUTPUT:])
+        yield from (f"    | {visible(line)}" for line in failure.output.strip().splitlines()[-_MAX_OUTPUT:])
     yield f"    → {next_step(tried, verification)}"
 
 
@@ -161,7 +161,7 @@ def what_happened(tried: Tried, trial: Trial) -> str:
 
 
 def _message(failure: Failure) -> str:
-    return visible(" ".join(failure.message.split()))[:_MOST_MESSAGE]
+    return visible(" ".join(failure.message.split()))[:_MAX_MESSAGE]
 
 
 def difference_line(each: Difference) -> str:
@@ -347,7 +347,7 @@ def _case(suite: ET.Element, trial: Trial, tried: Tried, verification: Verificat
         ET.SubElement(case, "system-out").text = visible_lines("\n".join([*tried.notes, output]))
 
 
-def _name(way: Way, first: str) -> str:
+def _name(way: UpgradePath, first: str) -> str:
     """Of two ways from the same rows, the order in which the database came there tells one from the other."""
     return f"{first} ({' '.join(way.legs)})" if way.legs else first
 

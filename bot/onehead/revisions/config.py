@@ -26,8 +26,8 @@ HERE = "\ufdd0"
 _SECTION = re.compile(r"\[(?P<name>.+)\]")
 _REFERENCE = re.compile(r"%%|%\(([^()%\n]{1,200})\)s")
 # Alembic's ConfigParser allows ten levels; longer results are no paths, and doubling ones are an attack.
-_MOST_LEVELS = 10
-_LONGEST_VALUE = 16_384
+_MAX_LEVELS = 10
+_MAX_VALUE_LENGTH = 16_384
 
 
 class Option:
@@ -148,7 +148,7 @@ def interpolate(values: Mapping[str, str], names: Iterable[str]) -> dict[str, st
         if name in done:
             return done[name]
         text = values.get(name)
-        if text is None or level > _MOST_LEVELS:
+        if text is None or level > _MAX_LEVELS:
             return None
         done[name] = text  # a value that refers to itself finds itself as written
         pieces, length, start = [], 0, 0
@@ -157,7 +157,7 @@ def interpolate(values: Mapping[str, str], names: Iterable[str]) -> dict[str, st
             pieces += [text[start : match.start()], match[0] if found is None else found]
             length += len(pieces[-1])
             start = match.end()
-            if length > _LONGEST_VALUE:
+            if length > _MAX_VALUE_LENGTH:
                 return text
         done[name] = "".join(pieces) + text[start:]
         return done[name]

@@ -37,7 +37,7 @@ _IDS = rf"[(\[][^)\]\r\n]*[)\]]|{_ID}(?:[ \t]*,[ \t]*{_ID})*|"
 
 
 @dataclass(frozen=True, slots=True)
-class Trouble:
+class EditProblem:
     """Why a file can't be taken apart: a sentence without a full stop."""
 
     reason: str
@@ -86,11 +86,11 @@ def quotes_of(source: str) -> tuple[str, str] | None:
 
 
 @examination()
-def dissect(data: bytes) -> Anatomy | Trouble:
-    """Take a revision file apart; a hostile or broken file gives a `Trouble`, never an exception."""
+def dissect(data: bytes) -> Anatomy | EditProblem:
+    """Take a revision file apart; a hostile or broken file gives a `EditProblem`, never an exception."""
     reason = too_large(data)
     if reason:
-        return Trouble(reason)
+        return EditProblem(reason)
     try:
         # Python looks for the cookie in the first two lines, and a lone carriage return ends a line too.
         encoding, _ = tokenize.detect_encoding(io.BytesIO(re.sub(rb"\r\n?", b"\n", data)).readline)
@@ -98,9 +98,9 @@ def dissect(data: bytes) -> Anatomy | Trouble:
         encoding = "utf-8" if encoding == "utf-8-sig" else encoding
         text = body.decode(encoding)
         if text.encode(encoding) != body:
-            return Trouble(f"its encoding, {encoding}, does not give back the same bytes")
+            return EditProblem(f"its encoding, {encoding}, does not give back the same bytes")
     except (SyntaxError, ValueError, LookupError):
-        return Trouble("it can't be decoded with the encoding it declares")
+        return EditProblem("it can't be decoded with the encoding it declares")
     try:
         tree = python(text)
         if tree is not None:
@@ -110,10 +110,10 @@ def dissect(data: bytes) -> Anatomy | Trouble:
             if tree is not None:
                 return _anatomy(data, text, encoding, tree, complete=False)
     except Spent as limit:
-        return Trouble(str(limit))
+        return EditProblem(str(limit))
     except (RecursionError, MemoryError):
-        return Trouble("it is nested too deeply to be read")
-    return Trouble("it isn't Python, and its header can't be read either")
+        return EditProblem("it is nested too deeply to be read")
+    return EditProblem("it isn't Python, and its header can't be read either")
 
 
 def _anatomy(data: bytes, text: str, encoding: str, tree: ast.Module, *, complete: bool) -> Anatomy:
@@ -250,7 +250,7 @@ def _open(data: bytes, new_ids: tuple[str, ...]) -> tuple[Anatomy, Declared]:
     if before.broken:
         raise CannotEdit(before.line, before.broken)
     file = dissect(data)
-    if isinstance(file, Trouble):
+    if isinstance(file, EditProblem):
         raise CannotEdit(0, file.reason)
     return file, before
 

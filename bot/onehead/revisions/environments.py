@@ -27,9 +27,9 @@ _VENDORED = frozenset(
     }
 )
 # The same name in more directories than this is noise (or an attack on our time), not a place to search.
-_MOST_NAMESAKES = 100
+_MAX_NAMESAKES = 100
 # What an operating system follows for one path; a circle of links ends here.
-_MOST_LINKS = 40
+_MAX_LINKS = 40
 
 
 def join(folder: str, *names: str) -> str:
@@ -57,7 +57,7 @@ def is_vendored(path: str) -> bool:
     return not _VENDORED.isdisjoint(path.split("/"))
 
 
-class Tree:
+class FileIndex:
     """The files of one tree.
 
     Attributes:
@@ -106,7 +106,7 @@ class Tree:
             text, last = self.links[path], path
             there = "" if text is None else posixpath.normpath(posixpath.join(parent(path), text))
             followed += 1
-            if text is None or there.startswith(("/", "..")) or followed > _MOST_LINKS:
+            if text is None or there.startswith(("/", "..")) or followed > _MAX_LINKS:
                 return folder, path
             done, todo = "", [*todo, *(part for part in there.split("/")[::-1] if part != ".")]
         return (folder, last) if last and not self._is_there(done) else (done, "")
@@ -163,12 +163,12 @@ class Tree:
         named: dict[str, list[str]] = {}
         for folder in sorted(folders, key=lambda folder: (folder.count("/"), folder)):
             same = named.setdefault(folder.rpartition("/")[2].casefold(), [])
-            if len(same) < _MOST_NAMESAKES and not is_vendored(folder):
+            if len(same) < _MAX_NAMESAKES and not is_vendored(folder):
                 same.append(folder)
         return named
 
 
-def files_of(environments: Iterable[Environment], paths: Tree | Iterable[str]) -> dict[str, tuple[str, ...]]:
+def files_of(environments: Iterable[Environment], paths: FileIndex | Iterable[str]) -> dict[str, tuple[str, ...]]:
     """The revision files of each environment, by Alembic's own rules, sorted by path.
 
     A location whose `recursive` is `None` gives everything below it: that is what `settle` wants to see.
@@ -180,11 +180,11 @@ def files_of(environments: Iterable[Environment], paths: Tree | Iterable[str]) -
     Returns:
         `Environment.path` → paths. An environment without files has an empty tuple.
     """
-    tree = paths if isinstance(paths, Tree) else Tree(paths)
+    tree = paths if isinstance(paths, FileIndex) else FileIndex(paths)
     return {environment.path: tuple(sorted(_files(environment, tree))) for environment in environments}
 
 
-def _files(environment: Environment, tree: Tree) -> set[str]:
+def _files(environment: Environment, tree: FileIndex) -> set[str]:
     found: set[str] = set()
     for location in environment.locations:
         if location.blocked:
@@ -218,7 +218,7 @@ _NOT_DEPLOYED = frozenset(
 # Directories where a first, single revision is believed.
 _TELLING_NAMES = frozenset(("versions", "alembic"))
 # Looking for a root above a directory stops at this depth, so that absurd paths cost no time.
-_DEEPEST_ROOT = 32
+_MAX_ROOT_DEPTH = 32
 
 
 class Settled(NamedTuple):
@@ -323,7 +323,7 @@ def _root(folder: str, roots: Mapping[str, list[str]]) -> str:
     parts = folder.split("/")
     if "versions" in parts:
         return "/".join(parts[: len(parts) - parts[::-1].index("versions")])
-    for end in range(1, min(len(parts), _DEEPEST_ROOT)):
+    for end in range(1, min(len(parts), _MAX_ROOT_DEPTH)):
         # The top of the repository, as a root, would swallow everything.
         if "/".join(parts[:end]) in roots:
             return "/".join(parts[:end])

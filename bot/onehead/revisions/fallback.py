@@ -30,8 +30,8 @@ _FARTHEST = 64 * 1024
 _ANY_DOCSTRING = re.compile(r"""[rRuU]?(?:\"{3}(.*?)\"{3}|'{3}(.*?)'{3})""", re.DOTALL)
 _UNSEEN = re.compile(r"\bexec\(|\bglobals\(|\bsetattr\(|\bimport \*")
 _FIRST_BLOCK = re.compile(r"^(?:def|async|class|@)", re.MULTILINE)
-_LONGEST_VALUE = 16 * 1024
-_MOST_LINES = 40
+_MAX_VALUE_LENGTH = 16 * 1024
+_MAX_LINES = 40
 
 
 def read(data: bytes) -> Declared:
@@ -99,10 +99,10 @@ def _decoded(data: bytes) -> str:
 def _expression(text: str, start: int) -> ast.expr | None:
     """The shortest run of whole lines from `start` that parses as one expression."""
     end = start
-    for _ in range(_MOST_LINES):
+    for _ in range(_MAX_LINES):
         newline = text.find("\n", end)
         end = len(text) if newline < 0 else newline + 1
-        if end - start > _LONGEST_VALUE:
+        if end - start > _MAX_VALUE_LENGTH:
             return None
         found = parsers.expression(text[start:end].strip())
         if found is not None or end == len(text):
@@ -130,7 +130,7 @@ _STRING = re.compile(
     r"|(?P<block>[A-Za-z]{0,2}(?P<triple>\"\"\"|''')(?>(?:\\[\s\S]|(?!(?P=triple))[^\\])*)(?:(?P=triple))?)"
     r"|\"(?>(?:\\.|[^\"\\\r\n])*)\"?|'(?>(?:\\.|[^'\\\r\n])*)'?"
 )
-_LONGEST_STATEMENT = 60  # lines; no header value is longer, and a hostile file must not cost more
+_MAX_STATEMENT_LENGTH = 60  # lines; no header value is longer, and a hostile file must not cost more
 
 
 def fragments(text: str, names: Collection[str]) -> Iterator[str]:
@@ -166,7 +166,7 @@ def _readable_lines(lines: Lines, starts: list[int]) -> set[int]:
     kept: set[int] = set()
     for start in starts:
         first = bisect_right(lines.starts, start) - 1
-        for last in range(first, min(first + _LONGEST_STATEMENT, len(lines.starts))):
+        for last in range(first, min(first + _MAX_STATEMENT_LENGTH, len(lines.starts))):
             if python(lines.text[lines.starts[first] : lines.end(last)]) is not None:
                 kept |= set(range(first, last + 1))
                 break

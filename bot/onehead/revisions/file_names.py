@@ -149,7 +149,7 @@ def _words(text: str) -> str:
     return text.replace(words, "%(slug)s", 1) if words else text
 
 
-LONGEST = 32
+MAX_LENGTH = 32
 """The column `alembic_version.version_num` holds no more characters."""
 
 _DATE = re.compile(
@@ -339,7 +339,7 @@ def fresh_id(
         if stamp:
             return _next_date(stamp["stamp"], house, {*taken, *elsewhere}, slug)
     taken = {*taken, *elsewhere}
-    width = min(house.width, LONGEST) if house.kind == "hex" else 12
+    width = min(house.width, MAX_LENGTH) if house.kind == "hex" else 12
     for attempt in range(1000):
         text = hashlib.sha256(f"{seed}\n{attempt}".encode() if attempt else seed.encode()).hexdigest()[:width]
         if not any(text.startswith(other) or other.startswith(text) for other in taken if other):
@@ -353,7 +353,7 @@ def fresh_id(
 def _with_slug(stem: str, house: Convention, slug: str) -> str:
     """The slug is cut at a word: Alembic's version table holds 32 characters."""
     words = slug.strip("_").split("_") if house.slug and slug else []
-    while words and len(house.separator.join([stem, "_".join(words)])) > LONGEST:
+    while words and len(house.separator.join([stem, "_".join(words)])) > MAX_LENGTH:
         words.pop()
     while words and words[-1] == "and":
         words.pop()

@@ -13,7 +13,7 @@ from heapq import heapify, heappop, heappush
 
 from onehead.revisions.model import Revision, Unreadable
 
-_MOST_LINEAGES = 8
+_MAX_LINEAGES = 8
 """Answers of `Graph.ancestors` that one graph keeps."""
 
 
@@ -143,7 +143,7 @@ class Graph:
         if found is None:
             found = self._reach(revisions, self._parents.__getitem__)
             # The same few heads are asked for again and again; of a whole chain, all would take too much memory.
-            if len(self._lineages) < _MOST_LINEAGES:
+            if len(self._lineages) < _MAX_LINEAGES:
                 self._lineages[revisions] = found
         return found
 

@@ -21,9 +21,9 @@ _PLAIN_LINE = re.compile(
     rb"(?:from [\w.]+ )?import [\w., ]+(?:\s*\#.*)?|"
     rb"(revision|down_revision|branch_labels|depends_on)(?:\s*:[\w\s.,|\[\]]+)?\s*=\s*(" + _LITERAL + rb")\s*(?:\#.*)?"
 )
-_LONGEST_LINE = 2000
+_MAX_LINE_LENGTH = 2000
 """A line of the header that is longer is left to the syntax tree, so that no line can keep the patterns busy."""
-_LONGEST_HEADER = 64 * 1024
+_MAX_HEADER_LENGTH = 64 * 1024
 """Bytes; what is above the docstring may have as many. A longer one holds rows of data, and they are not plain."""
 _TELLTALES = (b"revision", b"branch_labels", b"depends_on", b"import *", b"exec(", b"globals(", b"setattr(")
 _QUOTES = b'"""'
@@ -35,13 +35,13 @@ def read(data: bytes) -> Declared | None:
     if not data.isascii() or has_cookie(data) or _has_lone_return(data):
         return None  # Python ends a line at a lone carriage return, the patterns here don't
     text, start = _docstring(data)
-    block = FIRST_BLOCK.search(data, start, start + _LONGEST_HEADER)
+    block = FIRST_BLOCK.search(data, start, start + _MAX_HEADER_LENGTH)
     end = block.start() if block else len(data)
-    if end - start > _LONGEST_HEADER or mentioned(data, end):
+    if end - start > _MAX_HEADER_LENGTH or mentioned(data, end):
         return None
     values: dict[bytes, tuple[str, ...]] = {}
     for line in data[start:end].split(b"\n"):
-        said = _said(line) if len(line) <= _LONGEST_LINE else None
+        said = _said(line) if len(line) <= _MAX_LINE_LENGTH else None
         if said is None:
             return None
         values.update(said)
@@ -60,7 +60,7 @@ def read(data: bytes) -> Declared | None:
 
 def _docstring(data: bytes) -> tuple[bytes, int]:
     """A plain docstring with nothing after it in its line, and where the next line starts; nothing and 0 for none."""
-    opening = _OPENING.match(data, 0, _LONGEST_HEADER)
+    opening = _OPENING.match(data, 0, _MAX_HEADER_LENGTH)
     start = opening.end() if opening else 0
     end = data.find(_QUOTES, start) if opening else -1
     line_end = data.find(b"\n", end) if end >= 0 else -1

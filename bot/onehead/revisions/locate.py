@@ -26,19 +26,19 @@ from onehead.revisions.config import (
     is_sample,
     read_config,
 )
-from onehead.revisions.environments import Tree, common, is_vendored, join, may_be_guessed, parent
+from onehead.revisions.environments import FileIndex, common, is_vendored, join, may_be_guessed, parent
 from onehead.revisions.model import ConfigProblem, Environment, Location
 from onehead.revisions.path_hints import has_hex_id, promises_revisions
 
 # Deeper paths are no configuration that a person wrote.
-_MOST_PARTS = 16
-_MOST_ANCESTORS = 16
+_MAX_PARTS = 16
+_MAX_ANCESTORS = 16
 _DRIVE = re.compile(r"[A-Za-z]:(?=/|$)")
 # ${VAR}, $VAR, {{ var }}, {% ... %}, %(unknown)s, <var>, @VAR@: what a template or a deployment fills in.
 _PLACEHOLDER = re.compile(r"\$\w|\$\{|\{\{|\{%|%\(|<\w|@\w+@")
 
 
-class Written(NamedTuple):
+class WrittenPath(NamedTuple):
     """A path of a configuration, taken apart.
 
     Attributes:
@@ -52,23 +52,23 @@ class Written(NamedTuple):
     parts: tuple[str, ...]
 
 
-def take_apart(text: str) -> Written:
+def take_apart(text: str) -> WrittenPath:
     """Read a path as it is written in a configuration (`%(here)s` already replaced by `ini.HERE`)."""
     text = text.strip().strip("\"'").replace("\\", "/")
     if HERE in text:
-        return Written("here", _parts(text.rpartition(HERE)[2]))
+        return WrittenPath("here", _parts(text.rpartition(HERE)[2]))
     if _PLACEHOLDER.search(text):
         components = text.split("/")
         last = max(index for index, part in enumerate(components) if _filled_in(part))
-        return Written("somewhere", _parts("/".join(components[last + 1 :])))
+        return WrittenPath("somewhere", _parts("/".join(components[last + 1 :])))
     if text.startswith(("/", "~")):
-        return Written("somewhere", _parts(text.partition("/")[2]))
+        return WrittenPath("somewhere", _parts(text.partition("/")[2]))
     if _DRIVE.match(text):
-        return Written("somewhere", _parts(text[2:]))
+        return WrittenPath("somewhere", _parts(text[2:]))
     if ":" in text:
         package, *rest = text.split(":")
-        return Written("package", _parts("/".join([package.replace(".", "/"), *rest])))
-    return Written("relative", _parts(text))
+        return WrittenPath("package", _parts("/".join([package.replace(".", "/"), *rest])))
+    return WrittenPath("relative", _parts(text))
 
 
 def _filled_in(component: str) -> bool:
@@ -77,10 +77,10 @@ def _filled_in(component: str) -> bool:
 
 
 def _parts(text: str) -> tuple[str, ...]:
-    return tuple(part.strip() for part in text.split("/") if part.strip() not in ("", "."))[:_MOST_PARTS]
+    return tuple(part.strip() for part in text.split("/") if part.strip() not in ("", "."))[:_MAX_PARTS]
 
 
-def find_script_directory(tree: Tree, text: str, here: str) -> str | None:
+def find_script_directory(tree: FileIndex, text: str, here: str) -> str | None:
     """The directory that `script_location` means.
 
     Args:
@@ -99,7 +99,7 @@ def find_script_directory(tree: Tree, text: str, here: str) -> str | None:
     return found
 
 
-def find_version_directory(tree: Tree, text: str, here: str, script: str | None) -> tuple[str | None, bool]:
+def find_version_directory(tree: FileIndex, text: str, here: str, script: str | None) -> tuple[str | None, bool]:
     """The directory that one of `version_locations` means.
 
     Args:
@@ -123,7 +123,7 @@ def find_version_directory(tree: Tree, text: str, here: str, script: str | None)
     return (guesses[0] if guesses else None), False
 
 
-def find_run_directory(tree: Tree, texts: Iterable[str], here: str, script: str | None) -> str:
+def find_run_directory(tree: FileIndex, texts: Iterable[str], here: str, script: str | None) -> str:
     """The directory in which Alembic has to be run: it resolves relative paths against its working directory.
 
     Args:
@@ -145,7 +145,7 @@ def find_run_directory(tree: Tree, texts: Iterable[str], here: str, script: str 
     return max(bases, key=led)
 
 
-def _search(tree: Tree, written: Written, here: str, fits: Callable[[str], bool]) -> str | None:
+def _search(tree: FileIndex, written: WrittenPath, here: str, fits: Callable[[str], bool]) -> str | None:
     """Exact places first, then the same end anywhere in the tree, then both with other letter case."""
     for guess in _guesses(written, here):
         if fits(guess):
@@ -160,7 +160,7 @@ def _search(tree: Tree, written: Written, here: str, fits: Callable[[str], bool]
     return None
 
 
-def _guesses(written: Written, here: str) -> Iterator[str]:
+def _guesses(written: WrittenPath, here: str) -> Iterator[str]:
     """Where the path may lead, most likely first, each place once."""
     above = ancestors(here)
     bases = {
@@ -181,7 +181,7 @@ def _guesses(written: Written, here: str) -> Iterator[str]:
 def ancestors(folder: str) -> list[str]:
     """The directories above, nearest first, the top of the repository always last."""
     found: list[str] = []
-    while folder and len(found) < _MOST_ANCESTORS:
+    while folder and len(found) < _MAX_ANCESTORS:
         folder = parent(folder)
         found.append(folder)
     return found if found and not found[-1] else [*found, ""]
@@ -200,7 +200,9 @@ def _walk(base: str, parts: tuple[str, ...]) -> str | None:
     return "/".join(path)
 
 
-def _ending(tree: Tree, written: Written, end: tuple[str, ...], here: str, fits: Callable[[str], bool]) -> str | None:
+def _ending(
+    tree: FileIndex, written: WrittenPath, end: tuple[str, ...], here: str, fits: Callable[[str], bool]
+) -> str | None:
     """A directory anywhere that ends like this; the one nearest to the configuration, if one is nearest."""
     if not end or ".." in end:
         return None
@@ -270,7 +272,7 @@ def locate(
         configs: the content of what `config_paths(paths)` names.
         links: path of a symbolic link → its text, path of a submodule → `None`; `paths` names them too.
     """
-    tree = Tree(paths, links)
+    tree = FileIndex(paths, links)
     sections, problems = _sections(tree, configs)
     declared = []
     for section in sections:
@@ -294,14 +296,14 @@ def _pinned(environment: Environment) -> Environment:
     return environment._replace(locations=tuple(locations))
 
 
-def _has_open_folders(tree: Tree, environment: Environment) -> bool:
+def _has_open_folders(tree: FileIndex, environment: Environment) -> bool:
     """Whether there are revision files of which a silent configuration leaves open whether they belong."""
     return environment.config is not None and any(
         place.recursive is None and tree.covered([environment]) - {place.path} for place in environment.locations
     )
 
 
-def modules_near(tree: Tree, environment: Environment) -> tuple[str, ...]:
+def modules_near(tree: FileIndex, environment: Environment) -> tuple[str, ...]:
     """The Python files in which code may set an environment's directories.
 
     They are beside `env.py`, beside the configuration, and in all directories above these.
@@ -311,7 +313,7 @@ def modules_near(tree: Tree, environment: Environment) -> tuple[str, ...]:
     return tuple(path for folder in folders for path in tree.folders.get(folder, ()))[:MAX_MODULES]
 
 
-def _sections(tree: Tree, configs: Mapping[str, bytes]) -> tuple[list[Section], list[ConfigProblem]]:
+def _sections(tree: FileIndex, configs: Mapping[str, bytes]) -> tuple[list[Section], list[ConfigProblem]]:
     """What the configurations declare, the most authoritative first."""
     read, problems = _read(tree, configs)
     _pair(read)
@@ -330,7 +332,7 @@ def _sections(tree: Tree, configs: Mapping[str, bytes]) -> tuple[list[Section], 
     return sections, problems
 
 
-def _read(tree: Tree, configs: Mapping[str, bytes]) -> tuple[dict[str, list[Section]], list[ConfigProblem]]:
+def _read(tree: FileIndex, configs: Mapping[str, bytes]) -> tuple[dict[str, list[Section]], list[ConfigProblem]]:
     """The sections of each configuration: samples last, then those near the top first, then by name."""
     wanted = all_config_paths(tree.paths)
     problems: list[ConfigProblem] = []
@@ -370,7 +372,7 @@ def _pair(read: dict[str, list[Section]]) -> None:
                 beside.clear()
 
 
-def _environment(tree: Tree, section: Section, problems: list[ConfigProblem]) -> Environment | None:
+def _environment(tree: FileIndex, section: Section, problems: list[ConfigProblem]) -> Environment | None:
     here = parent(section.config)
     found: list[ConfigProblem] = []
     script = _script_directory(tree, section, here, found)
@@ -399,7 +401,7 @@ def _flask_runs_from(here: str) -> str:
     return parent(here) if here.rpartition("/")[2] == "migrations" else ""
 
 
-def _script_directory(tree: Tree, section: Section, here: str, problems: list[ConfigProblem]) -> str | None:
+def _script_directory(tree: FileIndex, section: Section, here: str, problems: list[ConfigProblem]) -> str | None:
     if section.script_location is None:
         # Flask-Migrate: the command sets script_location to the directory of its alembic.ini.
         if is_alembic_ini(section.config) and tree.is_script_directory(here):
@@ -423,7 +425,7 @@ def _script_directory(tree: Tree, section: Section, here: str, problems: list[Co
 
 
 def _locations(
-    tree: Tree, section: Section, here: str, script: str | None, problems: list[ConfigProblem]
+    tree: FileIndex, section: Section, here: str, script: str | None, problems: list[ConfigProblem]
 ) -> tuple[Location, ...]:
     if not section.version_locations:
         return tuple(_places(tree, join(script, "versions"), section.recursive)) if script is not None else ()
@@ -443,7 +445,7 @@ def _locations(
     return tuple(places.values())
 
 
-def _places(tree: Tree, folder: str, recursive: bool | None) -> Iterator[Location]:
+def _places(tree: FileIndex, folder: str, recursive: bool | None) -> Iterator[Location]:
     """A version directory where its files really are, and the submodules in it that Alembic would walk into."""
     place, blocked = tree.follow(folder)
     yield Location(place, False if blocked else recursive, blocked)
@@ -455,7 +457,7 @@ def _shown(text: str) -> str:
     return text.replace(HERE, "%(here)s").replace("\n", " ")[:80]
 
 
-def _file_in_place(tree: Tree, text: str, here: str) -> str:
+def _file_in_place(tree: FileIndex, text: str, here: str) -> str:
     """The file that stands where a directory should be."""
     parts = [part for part in text.replace(HERE, "").replace("\\", "/").split("/") if part not in ("", ".")][:32]
     for base in (here, ""):
@@ -492,7 +494,7 @@ def _named_apart(environment: Environment, names: set[str]) -> Environment:
     return environment._replace(path=first, locations=tuple(locations))
 
 
-def _with_env_py(tree: Tree, declared: list[Environment]) -> list[Environment]:
+def _with_env_py(tree: FileIndex, declared: list[Environment]) -> list[Environment]:
     """Directories with `env.py` and either a template or revisions, that no configuration names."""
     scripts = {environment.script_location for environment in declared}
     places = {location.path for environment in declared for location in environment.locations}
@@ -507,7 +509,7 @@ def _with_env_py(tree: Tree, declared: list[Environment]) -> list[Environment]:
     return found
 
 
-def _candidates(tree: Tree, environments: list[Environment]) -> tuple[str, ...]:
+def _candidates(tree: FileIndex, environments: list[Environment]) -> tuple[str, ...]:
     covered = tree.covered(environments)
     return tuple(
         folder
@@ -516,7 +518,7 @@ def _candidates(tree: Tree, environments: list[Environment]) -> tuple[str, ...]:
     )
 
 
-def _may_hold_revisions(tree: Tree, folder: str) -> bool:
+def _may_hold_revisions(tree: FileIndex, folder: str) -> bool:
     if tree.folders[folder] == [join(folder, "env.py")]:
         return False
     return promises_revisions(folder) or any(has_hex_id(path.rpartition("/")[2]) for path in tree.folders[folder])

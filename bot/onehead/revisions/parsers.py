@@ -124,7 +124,7 @@ def pieces(data: bytes) -> int:
 NOT_PYTHON = (SyntaxError, ValueError, RecursionError, MemoryError)
 """What is raised for a text that the parser can't read, or is not given because it is too large."""
 
-_MOST_SHOWN = 500
+_MAX_SHOWN = 500
 """Nodes of an expression that is written out: an enumeration of some hundred labels, but no table of rows."""
 
 _parser = threading.Lock()
@@ -169,7 +169,7 @@ def expression(text: str) -> ast.expr | None:
 
 def unparsed(node: ast.AST) -> str:
     """The source of a node in one line; one that is too long or too deep to be written out is named by its place."""
-    if sum(1 for _ in islice(ast.walk(node), _MOST_SHOWN + 1)) <= _MOST_SHOWN:
+    if sum(1 for _ in islice(ast.walk(node), _MAX_SHOWN + 1)) <= _MAX_SHOWN:
         try:
             return " ".join(ast.unparse(node)[:2000].split())
         except (RecursionError, ValueError):

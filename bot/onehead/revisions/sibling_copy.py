@@ -14,7 +14,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby, pairwise
 
-from onehead.revisions.edit import NAMES, Anatomy, CannotEdit, Splice, Trouble, dissect, new_value, quotes_of
+from onehead.revisions.edit import NAMES, Anatomy, CannotEdit, EditProblem, Splice, dissect, new_value, quotes_of
 from onehead.revisions.parsers import Spent, examination, python
 from onehead.revisions.syntax import LINE_START, NEWLINE, Lines
 
@@ -148,7 +148,7 @@ def _trimmed(paragraph: list[str]) -> list[str]:
 
 _BOTH = ("upgrade", "downgrade")
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
-_LONGEST_LINE = 88
+_MAX_LINE_LENGTH = 88
 """What black and ruff allow by default; only a file with their quotes is held to it."""
 
 _BODY = re.compile(
@@ -198,7 +198,7 @@ def skeleton(data: bytes, others: Sequence[bytes], new: NewHeader) -> bytes:
     if isinstance(file, Anatomy) and not file.complete:
         # Python 2 may stand in the functions; signatures have not changed since.
         file = dissect(_bytes(_BODY.sub(lambda found: f"{found['head']}pass", file.text), file))
-    if isinstance(file, Trouble):
+    if isinstance(file, EditProblem):
         raise CannotEdit(0, file.reason)
     result = _bytes(_Copy(file, FileStyle(others), new).text(), file)
     try:
@@ -218,7 +218,7 @@ def _bytes(text: str, like: Anatomy) -> bytes:
 
 
 @dataclass(slots=True)
-class _Part:
+class _Chunk:
     """Top-level statements that share lines; from `gap` to `start` there are blank lines and comments."""
 
     nodes: list[ast.stmt]
@@ -269,15 +269,15 @@ class _Copy:
 
     # What stays
 
-    def _split(self) -> list[_Part]:
-        parts: list[_Part] = []
+    def _split(self) -> list[_Chunk]:
+        parts: list[_Chunk] = []
         for node in self._file.tree.body:
             start, end = self._first(node), self._lines.end((node.end_lineno or 0) - 1)
             if parts and start < parts[-1].end:
                 parts[-1].nodes.append(node)
                 parts[-1].end = max(parts[-1].end, end)
             else:
-                parts.append(_Part([node], start, start, end))
+                parts.append(_Chunk([node], start, start, end))
         for before, part in pairwise(parts):
             part.gap = before.end
         return parts
@@ -331,7 +331,7 @@ class _Copy:
         for part in self._parts:
             part.kept |= bool(missing) and any("*" in names_bound(node) for node in part.nodes)
 
-    def _is_common(self, part: _Part) -> bool:
+    def _is_common(self, part: _Chunk) -> bool:
         """Whether it is in the file whatever the revision does."""
         node, source = part.nodes[0], self._of(part.nodes[0])
         if isinstance(node, ast.Import | ast.ImportFrom):
@@ -341,7 +341,7 @@ class _Copy:
             return plain and self._style.has_statement(source, names_bound(node))
         return node is self._docstring or (isinstance(node, ast.Expr) and "sys.path" in source)
 
-    def _needed(self, part: _Part) -> set[str]:
+    def _needed(self, part: _Chunk) -> set[str]:
         return _all(map(self._needed_by, part.nodes))
 
     def _needed_by(self, node: ast.stmt) -> set[str]:
@@ -362,7 +362,7 @@ class _Copy:
 
     # What is written
 
-    def _written(self, part: _Part) -> str:
+    def _written(self, part: _Chunk) -> str:
         last = part.nodes[-1]
         if isinstance(last, _Function) and last.name in self._emptied:
             return self._emptied_function(last, last.name)
@@ -403,7 +403,7 @@ class _Copy:
         before = NEWLINE.split(self._source[: value.start])[-1]
         ids = value.text[1:-1].split(", ")
         if (
-            len(before) + len(value.text) <= _LONGEST_LINE
+            len(before) + len(value.text) <= _MAX_LINE_LENGTH
             or '"' not in value.text
             or len(ids) != len(self._new.parents)
         ):

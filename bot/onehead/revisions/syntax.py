@@ -83,9 +83,9 @@ def _shown(source: ast.AST | str) -> str:
     return (unparsed(source) if isinstance(source, ast.AST) else " ".join(source.split()))[:80]
 
 
-_MOST_TARGETS = 16
+_MAX_TARGETS = 16
 """No person writes `a = b = c = ...` longer; the work grows with targets times the length of the value."""
-_LONGEST_VALUE = 1024
+_MAX_VALUE_LENGTH = 1024
 """Characters or elements of a folded value; doubling `x = x + x` a few dozen times would fill the memory."""
 
 
@@ -128,7 +128,7 @@ def _read(module: ast.Module, *, may_hold_global: bool) -> Declared:
 def _execute(statement: ast.stmt, scope: Scope) -> None:
     """Follow one top-level statement, as far as it binds names."""
     match statement:
-        case ast.Assign(targets=targets, value=value) if len(targets) <= _MOST_TARGETS:
+        case ast.Assign(targets=targets, value=value) if len(targets) <= _MAX_TARGETS:
             assign(targets, value, scope)
         case ast.AnnAssign(value=None):
             pass  # an annotation alone binds nothing
@@ -192,7 +192,7 @@ def _fold(node: ast.expr, names: dict[str, Held]) -> Held:
             found = "".join(_folded_strings([_unformatted(part) for part in parts], names))
         case _:
             raise _NotLiteral
-    if found is not None and len(found) > _LONGEST_VALUE:
+    if found is not None and len(found) > _MAX_VALUE_LENGTH:
         raise _NotLiteral
     return found
 
@@ -347,7 +347,7 @@ _SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
 _CHANGING_METHODS = frozenset({"append", "extend", "insert", "pop", "remove", "clear", "sort", "reverse"})
 _NAMESPACE_CALLS = frozenset({"globals", "locals", "vars", "exec", "eval", "setattr"})
 _EVERYTHING = "*"
-_LONGEST_VALUE = 1024
+_MAX_VALUE_LENGTH = 1024
 """Characters or ids of a sum: `a = a + a` eighty times is longer than any memory."""
 
 
@@ -394,7 +394,7 @@ class Declaration:
         return (self.value,) if self.value else ()
 
 
-class _Computed(Exception):
+class _ComputedValue(Exception):
     """The value depends on something that only running the file would tell."""
 
 
@@ -444,7 +444,7 @@ def _declaration(node: ast.expr, line: int, lines: Lines, known: Mapping[str, De
     start, end = lines.span(node)
     try:
         value = _folded(node, known)
-    except _Computed as why:
+    except _ComputedValue as why:
         return Declaration("", line, start, end, computed=str(why))
     match node:
         case ast.Constant(value=None):
@@ -474,13 +474,13 @@ def _folded(node: ast.expr, known: Mapping[str, Declaration]) -> Value:
             return known[name].value
         case ast.BinOp(left=left, op=ast.Add(), right=right):
             first, second = _folded(left, known), _folded(right, known)
-            if isinstance(first, str) and isinstance(second, str) and len(first) + len(second) <= _LONGEST_VALUE:
+            if isinstance(first, str) and isinstance(second, str) and len(first) + len(second) <= _MAX_VALUE_LENGTH:
                 return first + second
-            if isinstance(first, tuple) and isinstance(second, tuple) and len(first) + len(second) <= _LONGEST_VALUE:
+            if isinstance(first, tuple) and isinstance(second, tuple) and len(first) + len(second) <= _MAX_VALUE_LENGTH:
                 return first + second
         case _:
             pass
-    raise _Computed(f"its value is computed by `{_shown(node)}`")
+    raise _ComputedValue(f"its value is computed by `{_shown(node)}`")
 
 
 def _in_a_message(node: ast.expr) -> str:

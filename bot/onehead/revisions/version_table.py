@@ -58,7 +58,7 @@ def version_table_in(env_py: bytes) -> VersionTableNames:
     return VersionTableNames(known["version_table"], known["version_table_schema"], computed)
 
 
-class _Computed:
+class _UnknownValue:
     """Stands for a value that can't be known."""
 
 
@@ -78,13 +78,13 @@ def _folded(value: ast.expr, names: Mapping[str, object]) -> object:
         return value.value
     if isinstance(value, ast.Name) and value.id in names:
         return names[value.id]
-    return _Computed()
+    return _UnknownValue()
 
 
 UNBOUNDED = 1 << 30
 """Stands for a column without a width, and for a width that only running the code would tell."""
 
-_MOST_DIGITS = 9
+_MAX_DIGITS = 9
 _COLUMN = b"version_num"
 _SIZED = r"(?:n?varchar2?|n?char|character varying|string|unicode)"
 _UNSIZED = r"(?:text|clob|unicodetext|(?:tiny|medium|long)text)"
@@ -105,7 +105,7 @@ def width_in(sources: Iterable[bytes]) -> int:
 def _widths(source: bytes) -> Iterator[int]:
     text = source.decode("utf-8", "replace")
     for found in _SQL.finditer(text):
-        yield int(found["width"][:_MOST_DIGITS]) if found["width"] else UNBOUNDED
+        yield int(found["width"][:_MAX_DIGITS]) if found["width"] else UNBOUNDED
     try:
         module = python(source)
     except Spent:

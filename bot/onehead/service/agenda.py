@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from onehead.examine import naming
 from onehead.forge.models import PullRequest
-from onehead.service.engine import BranchDeleted, BranchMoved, CommandGiven, Everything, PullChanged, Subject
+from onehead.service.engine import BranchGone, BranchMoved, CommandGiven, Everything, PullChanged, Subject
 
 _HEADS = "refs/heads/"
 
@@ -59,7 +59,7 @@ def agenda(
     touched = {each for each in subjects if isinstance(each, PullChanged)}
     over = [closed[each.number] for each in touched if each.number in closed]
     moved = {each.ref.removeprefix(_HEADS) for each in subjects if isinstance(each, BranchMoved)}
-    deleted = {each.ref.removeprefix(_HEADS) for each in subjects if isinstance(each, BranchDeleted)} - set(heads)
+    deleted = {each.ref.removeprefix(_HEADS) for each in subjects if isinstance(each, BranchGone)} - set(heads)
     landed = {pull.base.ref for pull in over if pull.merged}
     numbers = {each.number for each in touched}
     # What a person does to a repair (close it, reopen it, delete its branch) changes what is said of what it repairs.

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from onehead.databases.crash_catalogue import Trouble
+from onehead.databases.crash_catalogue import CrashKind
 from onehead.databases.crash_log import read_log
 from onehead.databases.diagnosis import diagnose_rows
-from onehead.databases.model import Account, Ailment, StateTable
+from onehead.databases.model import Ailment, ForkOutcomes, StateTable
 from onehead.databases.reported import Standpoint, standpoints
 from onehead.databases.states import Whereabouts
 from onehead.databases.table import accounts
@@ -23,9 +23,9 @@ from onehead.service.bench import HEADS, Bench, Case, Target
 from onehead.service.verdicts import open_repair
 from onehead.text import code, inline_code
 
-_NAMES_A_REVISION = (Trouble.CANNOT_LOCATE, Trouble.MISSING_PARENT)
+_NAMES_A_REVISION = (CrashKind.CANNOT_LOCATE, CrashKind.MISSING_PARENT)
 
-_MOST_RECENT = 8
+_MAX_RECENT = 8
 """Databases of which an explanation tells where nothing is forked: one at each of the newest revisions."""
 
 
@@ -122,11 +122,11 @@ def _losses(table: StateTable) -> list[str]:
     ]
 
 
-def _recent(facts: Facts, known: tuple[Standpoint, ...]) -> tuple[Account, ...]:
+def _recent(facts: Facts, known: tuple[Standpoint, ...]) -> tuple[ForkOutcomes, ...]:
     """What becomes of databases at the newest revisions, and of those that have reported themselves."""
-    nodes = recent_picture(facts.target, _MOST_RECENT).nodes
+    nodes = recent_picture(facts.target, _MAX_RECENT).nodes
     rows: list[tuple[str, ...]] = [(), *((node.id,) for node in nodes)]
-    rows += [each.rows for each in known[:_MOST_RECENT]]
+    rows += [each.rows for each in known[:_MAX_RECENT]]
     return tuple(account for each in dict.fromkeys(rows) for account in accounts(facts, each, known=known))
 
 

@@ -36,7 +36,7 @@ from onehead.service.troubles import Troubles, page
 
 HEADS = "refs/heads/"
 
-_MOST_KEPT = 1_000_000
+_MAX_KEPT = 1_000_000
 """Revisions that the verdicts of one run may hold in memory, at some 200 bytes each; what is more is judged anew."""
 
 
@@ -178,7 +178,7 @@ class Bench:
     _pages: dict[int, Page] = field(default_factory=dict)
     _grounds: dict[str, Ground | Exception] = field(default_factory=dict)
     _cases: dict[tuple[str, str, str, str], Case | Exception] = field(default_factory=dict)
-    _room: int = _MOST_KEPT
+    _room: int = _MAX_KEPT
 
     @property
     def git(self) -> Git:

@@ -27,7 +27,7 @@ CLOSED = Marker("closed")
 _REOPENED = Marker(CLOSED.kind, facts={"reopened": True})
 """The same comment, once we have opened the pull request again."""
 
-_MOST_LOOKED_AT = 100
+_MAX_LOOKED_AT = 100
 """Closed pull requests of ours among which one to open again is looked for, the last changed first."""
 
 
@@ -106,7 +106,7 @@ def withdrawn(bench: Bench, base: str, name: str) -> PullRequest | None:
     """
     if not bench.has_pulls:
         return None
-    mine = islice(bench.desk.api.closed_pulls(bench.repository.name, bench.desk.me), _MOST_LOOKED_AT)
+    mine = islice(bench.desk.api.closed_pulls(bench.repository.name, bench.desk.me), _MAX_LOOKED_AT)
     found = (pull for pull in mine if not pull.merged and (pull.base.ref, pull.head.label) == (base, name))
     return max(found, key=lambda pull: pull.number, default=None)
 

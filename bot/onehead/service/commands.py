@@ -13,7 +13,7 @@ from datetime import datetime
 
 import structlog
 
-from onehead.commands import CALL, COMMANDS, Command, Mistake, Verb, Who, commands_in, usage
+from onehead.commands import CALL, COMMANDS, CommandName, CommentCommand, Mistake, Who, commands_in, usage
 from onehead.forge.errors import Forbidden, NotFound
 from onehead.forge.intents import Marker, ensure_comment, react
 from onehead.forge.models import Comment, PullRequest
@@ -79,7 +79,7 @@ def _is_due(reply: Marker | None, given: CommandGiven) -> bool:
     return reply is None or (_UNSURE in reply.facts and given.may_write is not None)
 
 
-def _written(each: Command | Mistake) -> str:
+def _written(each: CommentCommand | Mistake) -> str:
     if isinstance(each, Mistake):
         return each.line
     return " ".join(filter(None, [CALL, each.verb, *each.rows, each.reason]))
@@ -108,7 +108,7 @@ class _Request:
     def __post_init__(self) -> None:
         self.strategy = self.bench.page(self.given.number).choices.strategy
 
-    def answer(self, asked: Command | Mistake) -> str:
+    def answer(self, asked: CommentCommand | Mistake) -> str:
         """Do one thing and say what came of it, in Markdown."""
         if isinstance(asked, Mistake):
             return inline_code(asked.message)
@@ -117,23 +117,23 @@ class _Request:
             return f"`{usage(asked.verb)}` makes sense only in an open pull request."
         if not kind.on_issues and self._target() is None:
             return "This pull request goes into a branch that is not deployed, so there is nothing to judge."
-        if asked.verb is Verb.APPLY and self.pull is not None and (why := cannot_push(self.pull)):
+        if asked.verb is CommandName.APPLY and self.pull is not None and (why := cannot_push(self.pull)):
             return f"Nothing was pushed: {why}"
         return self._refusal(kind.who) or self._done(asked)
 
-    def _done(self, asked: Command) -> str:
+    def _done(self, asked: CommentCommand) -> str:
         """What came of a command that makes sense here and may be given."""
-        doing: dict[Verb, Callable[[], str]] = {
-            Verb.HELP: help_text,
-            Verb.CHECK: lambda: f"Judged again: {inline_code(one_line(self._case().examination))}",
-            Verb.EXPLAIN: self._explain,
-            Verb.MERGE: lambda: self._choose("merge"),
-            Verb.REPARENT: lambda: self._choose("reparent"),
-            Verb.AUTO: self._choose_nothing,
-            Verb.APPLY: self._apply,
-            Verb.DOCTOR: lambda: diagnose(self.bench, self._target() or self.bench.main, asked.rows),
-            Verb.IGNORE: lambda: self._ignore(asked.reason),
-            Verb.UNIGNORE: self._unignore,
+        doing: dict[CommandName, Callable[[], str]] = {
+            CommandName.HELP: help_text,
+            CommandName.CHECK: lambda: f"Judged again: {inline_code(one_line(self._case().examination))}",
+            CommandName.EXPLAIN: self._explain,
+            CommandName.MERGE: lambda: self._choose("merge"),
+            CommandName.REPARENT: lambda: self._choose("reparent"),
+            CommandName.AUTO: self._choose_nothing,
+            CommandName.APPLY: self._apply,
+            CommandName.DOCTOR: lambda: diagnose(self.bench, self._target() or self.bench.main, asked.rows),
+            CommandName.IGNORE: lambda: self._ignore(asked.reason),
+            CommandName.UNIGNORE: self._unignore,
         }
         return doing[asked.verb]()
 
@@ -166,7 +166,7 @@ class _Request:
             why = " ".join(inline_code(reason.message) for reason in plan.reasons)
             return f"That is not possible here: {why} {' Or: '.join(plan.options)}"
         self.facts |= {"strategy": strategy, "by": self.comment.author.login}
-        return f"{_chosen(case, plan, strategy)}\n\n`{usage(Verb.AUTO)}` undoes this."
+        return f"{_chosen(case, plan, strategy)}\n\n`{usage(CommandName.AUTO)}` undoes this."
 
     def _choose_nothing(self) -> str:
         self.strategy = None

@@ -14,7 +14,7 @@ from onehead.gitrepo.mirror import Mirrors
 from onehead.plan.rivals import Brought, Rival
 from onehead.plan.verdict import Examination
 
-_MOST_REMEMBERED = 20_000
+_MAX_REMEMBERED = 20_000
 """Judged branches of which the desk remembers what they bring; about half a kilobyte each."""
 
 
@@ -33,7 +33,7 @@ class Recollection:
     def learn_brought(self, clone_url: str, target: str, head: str, found: tuple[Brought, ...]) -> None:
         """Remember what a commit brings to another one."""
         self._brought[clone_url, target, head] = found
-        while len(self._brought) > _MOST_REMEMBERED:
+        while len(self._brought) > _MAX_REMEMBERED:
             self._brought.popitem(last=False)
 
     def rivals(self, clone_url: str, target: str) -> dict[int, tuple[Rival, ...]]:

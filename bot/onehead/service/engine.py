@@ -18,7 +18,7 @@ from onehead.databases.reported import RowsReported
 from onehead.errors import OneheadError, UsageError
 
 FIRST_DELAY = 1.0
-LONGEST_DELAY = 300.0
+MAX_DELAY = 300.0
 ATTEMPTS_AT_TROUBLE = 300
 ATTEMPTS_AT_WHAT_LASTS = 8
 
@@ -45,7 +45,7 @@ def delay_after(error: BaseException, attempt: int) -> float | None:
     passes = isinstance(error, OneheadError) and not error.lasting
     if attempt >= (ATTEMPTS_AT_TROUBLE if passes else ATTEMPTS_AT_WHAT_LASTS):
         return None
-    delay = min(LONGEST_DELAY, FIRST_DELAY * 2.0 ** (attempt - 1))
+    delay = min(MAX_DELAY, FIRST_DELAY * 2.0 ** (attempt - 1))
     asked: float | None = getattr(error, "retry_after", None)
     return delay if asked is None else max(delay, float(asked))
 
@@ -58,7 +58,7 @@ class BranchMoved:
 
 
 @dataclass(frozen=True, slots=True)
-class BranchDeleted:
+class BranchGone:
     """A branch is gone. `ref` is full: `refs/heads/main`."""
 
     ref: str
@@ -98,7 +98,7 @@ class ScopeLeft:
     """The repository was looked after and is not any more: what goes on in it is to be ended."""
 
 
-Subject = BranchMoved | BranchDeleted | PullChanged | CommandGiven | RowsReported | Everything | ScopeLeft
+Subject = BranchMoved | BranchGone | PullChanged | CommandGiven | RowsReported | Everything | ScopeLeft
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +140,7 @@ Retry = Callable[[BaseException, int], float | None]
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class JobRun:
     """One finished run of one job, for logs and metrics.
 
     Attributes:
@@ -280,7 +280,7 @@ class WorkQueue:
 log = structlog.get_logger(__name__)
 
 
-def _nobody(_run: Run) -> None:
+def _nobody(_run: JobRun) -> None:
     """Nobody wants to know."""
 
 
@@ -293,7 +293,7 @@ class EmbeddedEngine:
         *,
         concurrency: int = 4,
         retry: Retry = delay_after,
-        on_run: Callable[[Run], None] = _nobody,
+        on_run: Callable[[JobRun], None] = _nobody,
     ) -> None:
         """Compose an engine; nothing runs before `start`.
 
@@ -380,7 +380,7 @@ class EmbeddedEngine:
             self._handler(job)
         except BaseException as caught:  # whatever a job does, sys.exit() included, the engine lives on and says so
             error = caught
-        run = Run(
+        run = JobRun(
             job,
             seconds=time.monotonic() - started,
             attempt=attempt,
@@ -393,7 +393,7 @@ class EmbeddedEngine:
         finally:
             self._settle(run)
 
-    def _settle(self, run: Run) -> None:
+    def _settle(self, run: JobRun) -> None:
         key = run.job.repository
         with self._changed:
             if run.retry_in is None:
@@ -405,7 +405,7 @@ class EmbeddedEngine:
             self._changed.notify_all()
 
 
-def _log(run: Run) -> None:
+def _log(run: JobRun) -> None:
     fields = {"repository": run.job.repository, "seconds": round(run.seconds, 3)}
     if run.error is None:
         log.info("A job is done.", **fields)

@@ -32,15 +32,7 @@ from onehead.service.closing import remove_branch
 from onehead.service.commands import answer_commands, unanswered
 from onehead.service.concerned import Work, all_concerned
 from onehead.service.desk import Desk
-from onehead.service.engine import (
-    BranchMoved,
-    CommandGiven,
-    Everything,
-    Job,
-    PullChanged,
-    ScopeLeft,
-    Subject,
-)
+from onehead.service.engine import BranchMoved, CommandGiven, Everything, Job, PullChanged, ScopeLeft, Subject
 from onehead.service.leave import leave
 from onehead.service.offer import drop_laid_ready
 from onehead.service.page import VERDICT, Page
@@ -70,7 +62,7 @@ from onehead.service.troubles import (
 RECENT = timedelta(days=7)
 """How far back the sweep looks for commands that nobody answered and comments that were not brought to an end."""
 
-_MOST_ROUNDS = 3
+_MAX_ROUNDS = 3
 """A repair that is pushed onto its branch makes that branch worth another look; more looks than these are a defect."""
 
 _AFTER_A_PUSH = (0.2, 0.4, 0.8, 1.6, 3.2)
@@ -125,7 +117,7 @@ def _leave(desk: Desk, repository: Repository, mirror: Mirror, troubles: Trouble
 
 def _look(desk: Desk, repository: Repository, mirror: Mirror, subjects: frozenset[Subject], troubles: Troubles) -> None:
     """Look at what is asked for, and again at what a repair was pushed onto."""
-    for _ in range(_MOST_ROUNDS):
+    for _ in range(_MAX_ROUNDS):
         bench = _lay_out(desk, repository, mirror, troubles)
         if bench is None:
             return

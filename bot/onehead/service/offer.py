@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 import structlog
 
 from onehead.examine import naming
-from onehead.examine.repair import NotWritten, TextConflict, Written, write_repair
+from onehead.examine.repair import NotWritten, TextConflict, WrittenRepair, write_repair
 from onehead.forge.intents import Marker, ensure_pull, mark
 from onehead.forge.models import PullRequest
 from onehead.gitrepo.commit import patch_of
@@ -113,7 +113,7 @@ def apply_repair(bench: Bench, case: Case, pull: PullRequest) -> Offer:
     return Offer(trouble=refusal) if refusal else Offer(pushed=written.sha, merged_first=written.merged_first)
 
 
-def push_onto(bench: Bench, case: Case, pull: PullRequest | None, written: Written) -> str:
+def push_onto(bench: Bench, case: Case, pull: PullRequest | None, written: WrittenRepair) -> str:
     """Push the repair onto the judged branch itself, forward only; says why not, where it could not be."""
     subject = case.examination.head or case.examination.target
     branch = short_ref(subject.ref)
@@ -217,7 +217,9 @@ def _not_written(case: Case, obstacle: NotWritten) -> str:
     )
 
 
-def _as_pull(bench: Bench, case: Case, occasion: Occasion, written: Written, before: Collection[PullRequest]) -> Offer:
+def _as_pull(
+    bench: Bench, case: Case, occasion: Occasion, written: WrittenRepair, before: Collection[PullRequest]
+) -> Offer:
     base = _base(case)
     name = f"{naming.BRANCHES}{written.kind}/{base}"
     if occasion.pull is not None:
@@ -305,7 +307,7 @@ def _left_as_it_is(bench: Bench, case: Case, occasion: Occasion, standing: PullR
     return made
 
 
-def _to_fork(bench: Bench, case: Case, occasion: Occasion, written: Written) -> Offer:
+def _to_fork(bench: Bench, case: Case, occasion: Occasion, written: WrittenRepair) -> Offer:
     """The branch lies in a fork: laid ready in the base repository, or pushed where policy and author want it so.
 
     Not pushed unasked: whether a shared database has run the branch, only its people know.

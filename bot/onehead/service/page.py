@@ -23,7 +23,7 @@ ANSWER = "answer"
 
 
 @dataclass(frozen=True, slots=True)
-class Ignored:
+class IgnoredFindings:
     """Somebody has decided to live with certain problems.
 
     Attributes:
@@ -49,7 +49,7 @@ class Choices:
 
     strategy: Strategy | None = None
     strategy_at: datetime | None = None
-    ignored: Ignored | None = None
+    ignored: IgnoredFindings | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ class Page:
         """What people chose; a later choice replaces an earlier one of its kind."""
         strategy: Strategy | None = None
         strategy_at: datetime | None = None
-        ignored: Ignored | None = None
+        ignored: IgnoredFindings | None = None
         for reply, marker in self.ours(ANSWER):
             if "strategy" in marker.facts:
                 strategy, strategy_at = _strategy(marker), reply.created_at
@@ -102,12 +102,12 @@ def _strategy(marker: Marker) -> Strategy | None:
     return asked if asked == "merge" or asked == "reparent" else None  # noqa: PLR1714 - narrows the type
 
 
-def _ignored(marker: Marker) -> Ignored | None:
+def _ignored(marker: Marker) -> IgnoredFindings | None:
     problems = marker.facts["ignored"]
     if not isinstance(problems, list):
         return None
     by, reason = marker.facts.get("by"), marker.facts.get("reason")
-    return Ignored(str(by or "somebody"), str(reason or ""), frozenset(str(problem) for problem in problems))
+    return IgnoredFindings(str(by or "somebody"), str(reason or ""), frozenset(str(problem) for problem in problems))
 
 
 def problem_keys(examination: Examination) -> frozenset[str]:

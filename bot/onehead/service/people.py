@@ -13,7 +13,7 @@ from onehead.service.landings import written
 from onehead.service.troubles import NOT_JUDGED
 from onehead.text import inline
 
-MOST_FILES = 100
+MAX_FILES = 100
 """Revisions of one environment, the nearest to its heads: the forge is asked about each commit that brought one."""
 
 
@@ -82,8 +82,8 @@ def _fork_paths(examined: Examined) -> set[str]:
         heads = [*fork.new, *(head for head in fork.heads if head not in fork.new)]
         own = graph.ancestors(*heads) - graph.ancestors(*fork.points)
         nearest = dict.fromkeys([*heads, *reversed(graph.parents_first(own))])
-        paths |= {graph.revisions[id_].path for id_ in islice(nearest, MOST_FILES - len(paths))}
-        if len(paths) == MOST_FILES:
+        paths |= {graph.revisions[id_].path for id_ in islice(nearest, MAX_FILES - len(paths))}
+        if len(paths) == MAX_FILES:
             break
     return paths
 

@@ -43,7 +43,16 @@ from onehead.logs import configure
 from onehead.plan.verdict import Examination
 from onehead.screen import bare
 from onehead.service.desk import Desk
-from onehead.service.engine import LONGEST_DELAY, EmbeddedEngine, Engine, Everything, Job, Run, ScopeLeft, delay_after
+from onehead.service.engine import (
+    MAX_DELAY,
+    EmbeddedEngine,
+    Engine,
+    Everything,
+    Job,
+    JobRun,
+    ScopeLeft,
+    delay_after,
+)
 from onehead.service.handler import handle
 from onehead.service.leave import left_behind
 from onehead.service.setup import ensure_webhook
@@ -168,7 +177,7 @@ def next_time(cron: str, after: datetime) -> datetime:
 def pause_after(error: Exception, attempt: int) -> float:
     """Seconds until a round is tried again. Unlike a job, a round is never given up: nothing else would do it."""
     delay = delay_after(error, attempt)
-    return LONGEST_DELAY if delay is None else delay
+    return MAX_DELAY if delay is None else delay
 
 
 def is_refusal(error: BaseException | None) -> bool:
@@ -535,7 +544,7 @@ def run(options: argparse.Namespace) -> int:
 
     doubt = threading.Event()
 
-    def ran(run: Run) -> None:
+    def ran(run: JobRun) -> None:
         metrics.run(run)
         if is_refusal(run.error):
             doubt.set()

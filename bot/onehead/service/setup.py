@@ -51,7 +51,7 @@ EVENTS = (
 _TOLD = frozenset(event.removesuffix("_only") for event in EVENTS)
 
 
-class Standing(StrEnum):
+class PartState(StrEnum):
     """How one part of a set-up is."""
 
     OK = "ok"
@@ -62,7 +62,7 @@ class Standing(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class SetupPart:
     """One part of a set-up.
 
     Attributes:
@@ -72,37 +72,37 @@ class Part:
     """
 
     subject: str
-    standing: Standing
+    standing: PartState
     says: str
     fix: str = ""
 
     @property
     def to_mend(self) -> bool:
         """Whether something has to be done."""
-        return self.standing in {Standing.MISSING, Standing.WRONG}
+        return self.standing in {PartState.MISSING, PartState.WRONG}
 
 
-def judge_version(version: str) -> Part:
+def judge_version(version: str) -> SetupPart:
     """Whether a server with this answer to `/version` is a Forgejo that onehead knows.
 
     Forgejo adds `+gitea-1.22.0`, the Gitea it is compatible with; Gitea's own answer has no such end.
     """
     if "+gitea-" not in version:
-        return Part(
+        return SetupPart(
             "server",
-            Standing.WRONG,
+            PartState.WRONG,
             f"The server says version {version}: that is a Gitea, not a Forgejo.",
             "Give the address of a Forgejo; onehead does not know Gitea's webhooks.",
         )
     major = version.partition(".")[0]
     if not major.isdecimal() or int(major) < OLDEST:
-        return Part(
+        return SetupPart(
             "server",
-            Standing.WRONG,
+            PartState.WRONG,
             f"The server is Forgejo {version}; onehead needs {OLDEST} or newer.",
             f"Upgrade Forgejo to {OLDEST} or newer.",
         )
-    return Part("server", Standing.OK, f"The server is Forgejo {version.partition('+')[0]}.")
+    return SetupPart("server", PartState.OK, f"The server is Forgejo {version.partition('+')[0]}.")
 
 
 def hook_url(service_url: str) -> str:
@@ -134,33 +134,33 @@ def faults(hook: Webhook, service_url: str) -> tuple[str, ...]:
     return tuple(found)
 
 
-def judge_hook(hooks: list[Webhook], place: HookPlace, service_url: str) -> Part:
+def judge_hook(hooks: list[Webhook], place: HookPlace, service_url: str) -> SetupPart:
     """Whether a place's webhooks bring its events to the service."""
     ours = [hook for hook in hooks if is_ours(hook, service_url)]
     subject = f"webhook of {place.words}"
     if not ours:
         said = f"No webhook there leads to {hook_url(service_url)}."
-        return Part(subject, Standing.MISSING, said, "Run onehead install.")
+        return SetupPart(subject, PartState.MISSING, said, "Run onehead install.")
     if any(not faults(hook, service_url) for hook in ours):
-        return Part(subject, Standing.OK, f"It is active and sends every event to {hook_url(service_url)}.")
+        return SetupPart(subject, PartState.OK, f"It is active and sends every event to {hook_url(service_url)}.")
     wrong = faults(ours[0], service_url)
     fix = "Run onehead install --new-secret." if ours[0].kind != "forgejo" else "Run onehead install."
-    return Part(subject, Standing.WRONG, f"It does not work: {'; '.join(wrong)}.", fix)
+    return SetupPart(subject, PartState.WRONG, f"It does not work: {'; '.join(wrong)}.", fix)
 
 
-def judge_rule(rule: BranchRule | None, branch: str) -> Part:
+def judge_rule(rule: BranchRule | None, branch: str) -> SetupPart:
     """Whether merges into a branch wait for our check."""
     subject = f"required check on {branch}"
     fix = "Run onehead install --require-status, or leave it: the check is then advice only."
     if rule is None:
-        return Part(subject, Standing.UNSEEN, "No rule protects it, so nothing waits for the check.", fix)
+        return SetupPart(subject, PartState.UNSEEN, "No rule protects it, so nothing waits for the check.", fix)
     if not rule.checks:
-        return Part(subject, Standing.UNSEEN, f"The rule {rule.name!r} waits for no check.", fix)
+        return SetupPart(subject, PartState.UNSEEN, f"The rule {rule.name!r} waits for no check.", fix)
     if not rule.contexts:
-        return Part(subject, Standing.OK, f"The rule {rule.name!r} waits for every check, this one included.")
+        return SetupPart(subject, PartState.OK, f"The rule {rule.name!r} waits for every check, this one included.")
     if not any(fnmatchcase(STATUS, pattern) for pattern in rule.contexts):
-        return Part(subject, Standing.UNSEEN, f"The rule {rule.name!r} waits for other checks only.", fix)
-    return Part(subject, Standing.OK, f"The rule {rule.name!r} waits for it.")
+        return SetupPart(subject, PartState.UNSEEN, f"The rule {rule.name!r} waits for other checks only.", fix)
+    return SetupPart(subject, PartState.OK, f"The rule {rule.name!r} waits for it.")
 
 
 def ensure_hook(
@@ -271,7 +271,7 @@ def ensure_required(admin: Administration, repository: Repository) -> str:
     """
     name, branch = repository.name, repository.default_branch
     rule = admin.rule_for(name, branch)
-    if judge_rule(rule, branch).standing is Standing.OK:
+    if judge_rule(rule, branch).standing is PartState.OK:
         return ""
     if rule is None:
         admin.create_rule(name, branch, STATUS)

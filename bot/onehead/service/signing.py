@@ -13,7 +13,7 @@ from onehead.forge.admin import Administration
 from onehead.gitrepo.refs import are_signed
 from onehead.service.bench import Bench, Target
 
-_MOST_LOOKED_AT = 10
+_MAX_LOOKED_AT = 10
 """Commits on the line of the branch that all have to be signed to tell of a rule."""
 
 Signing = Literal["no", "likely", "required"]
@@ -33,6 +33,6 @@ def _signing(bench: Bench, target: Target) -> Signing:
     if bench.repository.permissions.admin:
         rule = Administration(bench.desk.api.connection).rule_for(name, target.name)
         return "required" if rule is not None and "require_signed_commits" in rule.other else "no"
-    if are_signed(bench.git, target.point.sha, _MOST_LOOKED_AT):
+    if are_signed(bench.git, target.point.sha, _MAX_LOOKED_AT):
         return "likely" if bench.desk.api.branch(name, target.name).protected else "no"
     return "no"

@@ -13,10 +13,10 @@ from dataclasses import dataclass, replace
 from onehead.forge.models import StatusState
 from onehead.text import cut_words
 
-LONGEST = 255
+MAX_LENGTH = 255
 """Characters of a description; what Forgejo's pages show without breaking."""
 
-_LONGEST_BEFORE_A_NOTE = 140
+_MAX_LENGTH_BEFORE_A_NOTE = 140
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +102,7 @@ class Statuses:
         note = next((self._notes[each] for each in subjects if each in self._notes), verdict.next)
         text = f"{_before_a_note(verdict)} {note}" if note else _line(verdict)
         return Description(
-            verdict.state.value, cut_words(text, LONGEST), self._links.get(subject, present.url if present else "")
+            verdict.state.value, cut_words(text, MAX_LENGTH), self._links.get(subject, present.url if present else "")
         )
 
 
@@ -112,7 +112,7 @@ def _about(subject: str, verdict: Verdict) -> str:
 
 def tells(present: Description, verdict: Verdict) -> bool:
     """Whether a status tells a verdict already, whatever note stands behind it: notes are known only at the end."""
-    is_same = present.text == cut_words(_line(verdict), LONGEST)
+    is_same = present.text == cut_words(_line(verdict), MAX_LENGTH)
     return present.state == verdict.state and (is_same or present.text.startswith(f"{_before_a_note(verdict)} "))
 
 
@@ -121,4 +121,4 @@ def _line(verdict: Verdict) -> str:
 
 
 def _before_a_note(verdict: Verdict) -> str:
-    return cut_words(_line(verdict), _LONGEST_BEFORE_A_NOTE)
+    return cut_words(_line(verdict), _MAX_LENGTH_BEFORE_A_NOTE)

@@ -18,7 +18,7 @@ from onehead.forge.models import Repository, User
 _OVERLAP = timedelta(minutes=15)
 """The forge's clock and ours may differ by so much."""
 
-_LONGEST = timedelta(days=1)
+_MAX_LENGTH = timedelta(days=1)
 """After so long a repository is looked at whatever the forge says."""
 
 _SETTLED = timedelta(minutes=1)
@@ -26,7 +26,7 @@ _SETTLED = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
-class _Look:
+class _Listed:
     """A repository as the forge's lists showed it.
 
     Attributes:
@@ -54,8 +54,8 @@ class Attention:
         """
         self._api = api
         self._now = now
-        self._seen: dict[str, _Look] = {}
-        self._pending: dict[str, _Look] = {}
+        self._seen: dict[str, _Listed] = {}
+        self._pending: dict[str, _Listed] = {}
 
     def due(self, repositories: Iterable[Repository]) -> list[Repository]:
         """Those that have changed since they were last looked at, or never were; call `looked_at` after each look.
@@ -92,7 +92,7 @@ class Attention:
         due = []
         for repository in repositories:
             name = str(repository.name)
-            look = _Look(now, now, repository.updated_at, frozenset(touched[name]))
+            look = _Listed(now, now, repository.updated_at, frozenset(touched[name]))
             before = self._seen.get(name)
             if before is not None and _is_quiet(before, look):
                 self._seen[name] = replace(look, looked_at=before.looked_at)
@@ -102,14 +102,14 @@ class Attention:
         return due
 
 
-def _is_quiet(before: _Look, now: _Look) -> bool:
+def _is_quiet(before: _Listed, now: _Listed) -> bool:
     """Whether nothing has changed between two readings of the lists."""
     newest = max([before.updated, *(at for _, at in before.touched)])
     return (
         before.updated == now.updated
         and now.touched <= before.touched
         and before.at - newest > _SETTLED
-        and now.at - before.looked_at <= _LONGEST
+        and now.at - before.looked_at <= _MAX_LENGTH
     )
 
 

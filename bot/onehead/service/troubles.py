@@ -28,7 +28,7 @@ NOT_REMOVED = "it could not be deleted"
 NOT_ANSWERED = "a command could not be answered"
 """What could not be done for a subject."""
 
-_MOST_TOLD = 3
+_MAX_TOLD = 3
 """Troubles that the last error quotes; all of them are in the log."""
 
 
@@ -78,8 +78,8 @@ class Unfinished(OneheadError):
     """
 
     def __init__(self, troubles: tuple[Trouble, ...]) -> None:
-        told = "; ".join(f"{each.subject}: {each.doing} ({_said(each.error)})" for each in troubles[:_MOST_TOLD])
-        more = len(troubles) - _MOST_TOLD
+        told = "; ".join(f"{each.subject}: {each.doing} ({_said(each.error)})" for each in troubles[:_MAX_TOLD])
+        more = len(troubles) - _MAX_TOLD
         left = f"; and {more} more, see the log" if more > 0 else ""
         hints = dict.fromkeys(each.error.hint for each in troubles if isinstance(each.error, OneheadError))
         super().__init__(f"Everything succeeded except: {told}{left}.", " ".join(filter(None, hints)))
@@ -89,7 +89,7 @@ class Unfinished(OneheadError):
         self.retry_after = max(filter(None, asked), default=None)
 
 
-class Step:
+class Guarded:
     """A context that raises nothing but `ForgeIsAway`; afterwards `error` is what was raised in it."""
 
     def __init__(self, subject: str, doing: str, keep: Callable[[Trouble], None]) -> None:
@@ -125,14 +125,14 @@ class Troubles:
         self._is_there = is_there
         self._kept: dict[tuple[str, str], Trouble] = {}
 
-    def apart(self, subject: str, doing: str) -> Step:
+    def apart(self, subject: str, doing: str) -> Guarded:
         """One step for one subject, as a context: what is raised in it is kept.
 
         Args:
             subject: what it is done for.
             doing: the clause that tells what could not be done.
         """
-        return Step(subject, doing, self.keep)
+        return Guarded(subject, doing, self.keep)
 
     @property
     def kept(self) -> tuple[Trouble, ...]:

@@ -16,7 +16,7 @@ from onehead.reports.comment import one_line, warned
 from onehead.reports.short_comments import rivals_line, waits
 from onehead.service.agenda import is_local
 from onehead.service.bench import HEADS, Bench, Case, Target
-from onehead.service.page import Choices, Ignored, problem_keys
+from onehead.service.page import Choices, IgnoredFindings, problem_keys
 from onehead.service.statuses import Verdict
 from onehead.service.troubles import page
 
@@ -81,7 +81,7 @@ def as_chosen(bench: Bench, case: Case, choices: Choices) -> Case:
     return bench.judge(case.target, case.examination.head, choices.strategy)
 
 
-def lives_with(choices: Choices, examination: Examination) -> Ignored | None:
+def lives_with(choices: Choices, examination: Examination) -> IgnoredFindings | None:
     """Who has chosen to live with all the problems that there are; `None` where nobody has."""
     ignored = choices.ignored
     if examination.verdict != "ok" and ignored is not None and problem_keys(examination) <= ignored.problems:

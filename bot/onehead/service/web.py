@@ -20,12 +20,20 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from onehead.databases import reported
-from onehead.databases.reported import LARGEST, SIGNATURE, Refused, RowsReported, opened
+from onehead.databases.reported import MAX_BYTES, SIGNATURE, ReportRefused, RowsReported, opened
 from onehead.forge import webhooks
 from onehead.forge.errors import BadSignature, NotUnderstood
-from onehead.forge.webhooks import BranchCreated, BranchDeleted, Commented, Event, Ignored, PullRequestChanged, Push
+from onehead.forge.webhooks import (
+    BranchCreated,
+    BranchDeleted,
+    Commented,
+    Event,
+    IgnoredDelivery,
+    PullRequestChanged,
+    Push,
+)
 from onehead.service import engine
-from onehead.service.engine import Engine, Job, Run, Subject
+from onehead.service.engine import Engine, Job, JobRun, Subject
 
 SECONDS_TO_SEND = 15.0  # Forgejo itself gives up after five
 
@@ -62,7 +70,7 @@ class Bodies:
             TimeoutError: it takes longer than `SECONDS_TO_SEND`.
             ClientDisconnect: the sender hung up.
         """
-        body = _Body(self)
+        body = _BodyModel(self)
         try:
             async with asyncio.timeout(SECONDS_TO_SEND):
                 whole = await body.receive(request, largest)
@@ -71,7 +79,7 @@ class Bodies:
             self.held -= body.held
 
 
-class _Body:
+class _BodyModel:
     def __init__(self, all_of_them: Bodies) -> None:
         self._all = all_of_them
         self.held = 0
@@ -120,7 +128,7 @@ KINDS: dict[type[Event], str] = {
     BranchDeleted: "delete",
     PullRequestChanged: "pull_request",
     Commented: "comment",
-    Ignored: "other",
+    IgnoredDelivery: "other",
 }
 """A short name for every kind of event: few and fixed, so that they can label a metric."""
 
@@ -134,14 +142,14 @@ def job_for(event: Event) -> Job | str:
     job, for the run looks at the forge anyway.
     """
     match event:
-        case Ignored():
+        case IgnoredDelivery():
             return event.reason
         # Forgejo sends both for a new branch, in any order, and tries each once: either is enough, and the
         # two are merged while they wait.
         case Push() | BranchCreated():
             return _job(event, engine.BranchMoved(f"refs/heads/{event.branch}"))
         case BranchDeleted():
-            return _job(event, engine.BranchDeleted(f"refs/heads/{event.branch}"))
+            return _job(event, engine.BranchGone(f"refs/heads/{event.branch}"))
         case PullRequestChanged():
             # A changed title can make a draft of it and a changed ref gives it another target; a text does neither.
             if event.action == "edited" and event.changed == ("body",):
@@ -318,7 +326,7 @@ class Metrics:
         """A report of a database was answered."""
         self._reports.labels(outcome).inc()
 
-    def run(self, run: Run) -> None:
+    def run(self, run: JobRun) -> None:
         """A job was run; give this to the engine."""
         self._jobs.labels(run.outcome).inc()
         self._job_seconds.observe(run.seconds)
@@ -401,7 +409,7 @@ class ReportDoor:
             said = "This onehead takes no reports, because ONEHEAD_REPORT_SECRET is not set. Set it and start it again."
             return Reply(403, "closed", said)
         try:
-            async with self._bodies.read(request, LARGEST) as body:
+            async with self._bodies.read(request, MAX_BYTES) as body:
                 return self._understand(request, body)
         except TimeoutError:
             return Reply(408, "incomplete", f"The report did not arrive within {SECONDS_TO_SEND:g} seconds.")
@@ -412,10 +420,10 @@ class ReportDoor:
 
     def _understand(self, request: Request, body: bytes | None) -> Reply:
         if body is None:
-            return Reply(413, "too-large", f"The report is larger than {LARGEST // 1024} KiB.")
+            return Reply(413, "too-large", f"The report is larger than {MAX_BYTES // 1024} KiB.")
         try:
             report = opened(self._secrets, request.headers.get(SIGNATURE, ""), body, self._now())
-        except Refused as refusal:
+        except ReportRefused as refusal:
             status = 401 if refusal.outcome == "bad-signature" else 400
             return Reply(status, refusal.outcome, f"{refusal.message} {refusal.hint}".strip())
         whose = report.repository, report.database
@@ -427,13 +435,13 @@ class ReportDoor:
         return Reply(202, "queued", said, *whose)
 
 
-LARGEST_BODY = 10 * 1024 * 1024
+MAX_BODY_BYTES = 10 * 1024 * 1024
 
 log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class DeliveryReply:
     """What a delivery is told.
 
     Attributes:
@@ -501,35 +509,37 @@ class HookDoor:
             headers["Retry-After"] = str(SECONDS_UNTIL_ROOM)
         return JSONResponse(content, answer.status, headers)
 
-    async def _answer(self, request: Request) -> Answer:
+    async def _answer(self, request: Request) -> DeliveryReply:
         try:
-            async with self._bodies.read(request, LARGEST_BODY) as body:
+            async with self._bodies.read(request, MAX_BODY_BYTES) as body:
                 return self._understand(request, body)
         except TimeoutError:
-            return Answer(408, "incomplete", f"The delivery did not arrive within {SECONDS_TO_SEND:g} seconds.")
+            return DeliveryReply(408, "incomplete", f"The delivery did not arrive within {SECONDS_TO_SEND:g} seconds.")
         except ClientDisconnect:
-            return Answer(400, "incomplete", "The sender hung up before the delivery was complete.")
+            return DeliveryReply(400, "incomplete", "The sender hung up before the delivery was complete.")
         except NoRoom:
-            return Answer(503, "busy", "Too many large deliveries come at once; the next sweep sees what it was about.")
+            return DeliveryReply(
+                503, "busy", "Too many large deliveries come at once; the next sweep sees what it was about."
+            )
 
-    def _understand(self, request: Request, body: bytes | None) -> Answer:
+    def _understand(self, request: Request, body: bytes | None) -> DeliveryReply:
         if body is None:
-            size = f"{LARGEST_BODY // 1024**2} MiB"
-            return Answer(
+            size = f"{MAX_BODY_BYTES // 1024**2} MiB"
+            return DeliveryReply(
                 413, "too-large", f"The delivery is larger than {size}; the next sweep sees what it was about."
             )
         try:
             webhooks.verify(self._secrets, request.headers, body)
             event = webhooks.parse(request.headers, body)
         except BadSignature as error:
-            return Answer(401, "bad-signature", f"{error.message} {error.hint}")
+            return DeliveryReply(401, "bad-signature", f"{error.message} {error.hint}")
         except NotUnderstood as error:
-            return Answer(400, "not-understood", f"{error.message} {error.hint}")
+            return DeliveryReply(400, "not-understood", f"{error.message} {error.hint}")
         return self._accept(event)
 
-    def _accept(self, event: webhooks.Event) -> Answer:
+    def _accept(self, event: webhooks.Event) -> DeliveryReply:
         kind = KINDS[type(event)]
-        if isinstance(event, webhooks.Ignored):
+        if isinstance(event, webhooks.IgnoredDelivery):
             return _ignored(event.reason, kind)
         repository = str(event.repository)
         # Before the account is known our own events pass: their jobs find everything done and write nothing.
@@ -541,7 +551,7 @@ class HookDoor:
         if isinstance(job, str):
             return _ignored(job, kind, repository)
         self._submit(job)
-        return Answer(202, "queued", "The repository will be looked at.", kind, repository)
+        return DeliveryReply(202, "queued", "The repository will be looked at.", kind, repository)
 
 
 def build_app(door: HookDoor, reports: ReportDoor, health: Health, metrics: Metrics) -> Starlette:
@@ -569,8 +579,8 @@ def build_app(door: HookDoor, reports: ReportDoor, health: Health, metrics: Metr
     )
 
 
-def _ignored(reason: str, kind: str, repository: str | None = None) -> Answer:
-    return Answer(202, "ignored", f"Nothing to do: {reason}.", kind, repository)
+def _ignored(reason: str, kind: str, repository: str | None = None) -> DeliveryReply:
+    return DeliveryReply(202, "ignored", f"Nothing to do: {reason}.", kind, repository)
 
 
 def _delivery(request: Request) -> str | None:

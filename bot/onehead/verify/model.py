@@ -83,7 +83,7 @@ class Difference:
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
+class UpgradePath:
     """One way from a database to the head.
 
     Attributes:
@@ -115,7 +115,7 @@ class Tried:
         notes: what differs and does no harm.
     """
 
-    way: Way
+    way: UpgradePath
     result: Result
     ran: tuple[str, ...] = ()
     rows_after: tuple[str, ...] = ()
@@ -222,10 +222,10 @@ def notes(fresh: Schema, here: Schema) -> tuple[str, ...]:
     )
 
 
-MOST_STATES = 200
+MAX_STATES = 200
 """Databases that are thought of per merge; more stand inside straight runs whose ends are tried."""
 
-MOST_THOUGHTS = 1000
+MAX_THOUGHTS = 1000
 """Upgrades that are planned; each takes some milliseconds, and more in a long chain."""
 
 
@@ -239,8 +239,8 @@ class Course:
         left_out: databases that are not tried, or not in every order, at least.
     """
 
-    fresh: Way
-    ways: tuple[Way, ...]
+    fresh: UpgradePath
+    ways: tuple[UpgradePath, ...]
     left_out: int
 
 
@@ -259,15 +259,15 @@ def course(deployed: Graph, judged: Graph, target: Target, most: int) -> Course:
         fresh_runs, _ = upgrading.upgrade((), target)
     except AlembicStops:
         # The fresh run will say so itself.
-        return Course(Way(), (), 0)
+        return Course(UpgradePath(), (), 0)
     place = {id_: number for number, id_ in enumerate(order)}
-    fresh = Way()
-    found: dict[tuple[object, ...], Way] = {_key(judged, fresh_runs): fresh}
+    fresh = UpgradePath()
+    found: dict[tuple[object, ...], UpgradePath] = {_key(judged, fresh_runs): fresh}
     untried: set[frozenset[str]] = set()
     uncounted = 0
     for number, (database, reached, beyond) in enumerate(_candidates(deployed, judged, place)):
         uncounted += beyond
-        if number >= MOST_THOUGHTS:
+        if number >= MAX_THOUGHTS:
             untried.add(database.applied)
             continue
         try:
@@ -280,7 +280,7 @@ def course(deployed: Graph, judged: Graph, target: Target, most: int) -> Course:
         if known is not None and database.rows not in (known.rows, *known.alike):
             found[key] = replace(known, alike=(*known.alike, database.rows))
         elif known is None and len(found) <= most:
-            found[key] = Way(database.rows, reached)
+            found[key] = UpgradePath(database.rows, reached)
         elif known is None:
             untried.add(database.applied)
     fresh, *others = found.values()
@@ -314,7 +314,7 @@ def _candidates(
         database = with_rows(deployed, (id_,))
         yield Database(rows_of(deployed, database.applied), database.applied), in_order(database.applied), 0
     for _, sides in reversed(joined):
-        databases = databases_of(deployed, Fork(tuple(sorted(sides)), (), (), "target"), MOST_STATES)
+        databases = databases_of(deployed, Fork(tuple(sorted(sides)), (), (), "target"), MAX_STATES)
         beyond = databases.left_out
         shared = frozenset.intersection(*(database.applied for database in databases.found))
         for database in databases.found:
@@ -350,7 +350,7 @@ def _late_sides_first(graph: Graph, ids: Sequence[str]) -> Iterator[str]:
         left.remove(ready[-1])
 
 
-def _shared_beginnings(ways: Sequence[Way]) -> frozenset[tuple[str, ...]]:
+def _shared_beginnings(ways: Sequence[UpgradePath]) -> frozenset[tuple[str, ...]]:
     """Where neighbours part: a database is copied there, so that what they share is run once."""
     found = set()
     for one, other in pairwise(way.reached for way in ways):

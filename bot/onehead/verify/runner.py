@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 Spec = dict[str, Any]
 
-LONGEST = 4000
+MAX_LENGTH = 4000
 """Characters of a statement or message that are kept."""
 
 DRIVERS = ("psycopg2", "psycopg", "asyncpg", "pg8000", "aiosqlite", "pymysql", "MySQLdb", "aiomysql", "asyncmy")
@@ -61,7 +61,7 @@ class Report:
 
     def executing(self, statement: str) -> None:
         """Write down what is being executed."""
-        data = statement[:LONGEST].encode("utf-8", "replace")
+        data = statement[:MAX_LENGTH].encode("utf-8", "replace")
         os.pwrite(self._statement, data, 0)
         os.ftruncate(self._statement, len(data))
 
@@ -71,7 +71,7 @@ class Report:
 
     def last_statement(self) -> str:
         """What was being executed."""
-        return os.pread(self._statement, LONGEST * 4, 0).decode("utf-8", "replace")
+        return os.pread(self._statement, MAX_LENGTH * 4, 0).decode("utf-8", "replace")
 
 
 def main() -> None:
@@ -306,8 +306,8 @@ def _tell_failure(error: BaseException, report: Report) -> None:
         phase=report.phase,
         revision=report.revision,
         kind=kind,
-        message=message[:LONGEST],
-        statement=(statement or "").strip()[:LONGEST] or None,
+        message=message[:MAX_LENGTH],
+        statement=(statement or "").strip()[:MAX_LENGTH] or None,
         path=path,
         line=line,
         of_alembic=_of_alembic(error),

@@ -29,7 +29,7 @@ RUNNER = Path(__file__).with_name("runner.py")
 """A script, handed over as a file: it is never imported here."""
 
 SECONDS_BETWEEN_LOOKS = 0.05
-MOST_OUTPUT = 4000
+MAX_OUTPUT = 4000
 """Bytes of what a run prints that are kept: the last ones."""
 
 _CUTTERS = (
@@ -251,7 +251,7 @@ def _events(file: Path) -> Iterator[Mapping[str, Any]]:
 def _tail(file: Path) -> str:
     try:
         with file.open("rb") as stream:
-            stream.seek(max(0, file.stat().st_size - MOST_OUTPUT))
+            stream.seek(max(0, file.stat().st_size - MAX_OUTPUT))
             return stream.read().decode("utf-8", "replace")
     except FileNotFoundError:
         return ""

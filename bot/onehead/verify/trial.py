@@ -10,7 +10,7 @@ from typing import Literal
 from onehead.databases.schema import Schema
 from onehead.databases.states import with_rows
 from onehead.revisions.graph import Graph
-from onehead.verify.model import Failure, Limits, Result, Trial, Tried, Way, course, differences, notes
+from onehead.verify.model import Failure, Limits, Result, Trial, Tried, UpgradePath, course, differences, notes
 from onehead.verify.sandbox import Log, Project, Sandbox, chain_of, outcome, ran, rows_after, version_table
 from onehead.verify.servers import Server, filled
 
@@ -43,14 +43,14 @@ class Means:
 
 
 @dataclass(slots=True)
-class _Run:
+class _PathRun:
     log: Log
     result: Result
     failure: Failure | None
 
 
 @dataclass(slots=True)
-class _Stop:
+class _Checkpoint:
     """A database that stands where sides part, to be copied."""
 
     leg: str
@@ -72,7 +72,7 @@ class Tryer:
     judged: Project
     deployed: Project
     target: Literal["head", "heads"]
-    _stops: list[_Stop] = field(default_factory=list)
+    _stops: list[_Checkpoint] = field(default_factory=list)
     _prepared: str = ""
     _done: int = 0
     _all: int = 0
@@ -89,7 +89,7 @@ class Tryer:
         graph, table = chain_of(run.log), version_table(run.log)
         schema = server.schema(name, table) if run.result is Result.OK else None
         server.drop(name)
-        first = self._tried(Way(), run, graph)
+        first = self._tried(UpgradePath(), run, graph)
         tried: list[Tried] = []
         left_out = 0
         alike: tuple[tuple[str, ...], ...] = ()
@@ -127,12 +127,12 @@ class Tryer:
         if run.result is Result.OK:
             return chain_of(run.log), None
         found = chain_of(run.log)
-        way = Way(rows=found.heads if found else ("(the deployed head)",))
+        way = UpgradePath(rows=found.heads if found else ("(the deployed head)",))
         failure = None if run.failure is None else replace(run.failure, target="heads", making=True)
         return None, Tried(way, run.result, failure=failure)
 
     def _ways(
-        self, ways: tuple[Way, ...], graph: Graph, schema: Schema | None, table: tuple[str, str | None]
+        self, ways: tuple[UpgradePath, ...], graph: Graph, schema: Schema | None, table: tuple[str, str | None]
     ) -> list[Tried]:
         if schema is None:
             return [Tried(way, Result.NOT_RUN) for way in ways]
@@ -147,7 +147,7 @@ class Tryer:
                 self.means.server.drop(self._stops.pop().name)
         return tried
 
-    def _way(self, way: Way, graph: Graph, schema: Schema, table: tuple[str, str | None]) -> Tried:
+    def _way(self, way: UpgradePath, graph: Graph, schema: Schema, table: tuple[str, str | None]) -> Tried:
         server = self.means.server
         name, trouble = self._made(way)
         try:
@@ -166,7 +166,7 @@ class Tryer:
         finally:
             server.drop(name)
 
-    def _made(self, way: Way) -> tuple[str, _Run | None]:
+    def _made(self, way: UpgradePath) -> tuple[str, _PathRun | None]:
         """A database that has come this way; or, where that fails, how."""
         server = self.means.server
         shared = 0
@@ -179,8 +179,8 @@ class Tryer:
             run = self._upgrade(self.deployed, name, leg, f"a database at {leg}")
             if run.result is not Result.OK:
                 failure = None if run.failure is None else replace(run.failure, target=leg)
-                return name, _Run(run.log, run.result, failure)
-            self._stops.append(_Stop(leg, name))
+                return name, _PathRun(run.log, run.result, failure)
+            self._stops.append(_Checkpoint(leg, name))
         return self._copy(), None
 
     def _copy(self) -> str:
@@ -196,7 +196,7 @@ class Tryer:
             self._upgrade(self.deployed, name, stop.leg, f"a database at {stop.leg}")
         return name
 
-    def _empty(self) -> tuple[str, _Run | None]:
+    def _empty(self) -> tuple[str, _PathRun | None]:
         """A database without a revision; and how preparing it fails, if it does."""
         server, script = self.means.server, self.means.prepare
         if script is None:
@@ -211,10 +211,10 @@ class Tryer:
         self._prepared = self._prepared or server.copy(name) or ""
         return name, None
 
-    def _upgrade(self, project: Project, name: str, target: str, told: str) -> _Run:
+    def _upgrade(self, project: Project, name: str, target: str, told: str) -> _PathRun:
         return self._run(project, name, target, told)
 
-    def _run(self, project: Project, name: str, target: str, told: str, **more: str) -> _Run:
+    def _run(self, project: Project, name: str, target: str, told: str, **more: str) -> _PathRun:
         means = self.means
         url = means.server.url(name, means.driver)
         spec = project.spec(name=name, target=target, url=url.render_as_string(hide_password=False), **more)
@@ -236,9 +236,9 @@ class Tryer:
                 output=hide(failure.output),
                 target=target,
             )
-        return _Run(log, result, failure)
+        return _PathRun(log, result, failure)
 
-    def _tried(self, way: Way, run: _Run, graph: Graph | None) -> Tried:
+    def _tried(self, way: UpgradePath, run: _PathRun, graph: Graph | None) -> Tried:
         """What a run was, without a look at schemas."""
         runs, after = ran(run.log), rows_after(run.log)
         lost: frozenset[str] = frozenset()
