@@ -444,7 +444,7 @@ def test_http_paths() -> None:
 
 def test_http_answers() -> None:
     body = sections(REFERENCE / "http.md")[f"POST {HOOK_PATH}"]
-    assert {(int(row[0]), coded(row[1])) for row in rows(body)} == answers(web, "Answer")
+    assert {(int(row[0]), coded(row[1])) for row in rows(body)} == answers(web, "DeliveryReply")
     assert f"{web.SECONDS_TO_SEND:g} seconds" in body
     assert f"{web.MAX_BODY_BYTES // 1024**2} MiB" in body
 

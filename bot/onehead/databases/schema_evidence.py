@@ -352,7 +352,7 @@ def _told(
             yield touch.revision, SchemaEvidence(own[-1].thing, there, fitting.pop(), own[-1].line)
 
 
-class _Presence(Enum):
+class _ThingState(Enum):
     """How a thing may be; `BROUGHT`: there because a statement that was not understood has made it."""
 
     GONE = 0
@@ -393,17 +393,17 @@ class _Unread:
             last = touch.place
         states = self._between(states, last, None, touches, ran)
         if not there:
-            return _Presence.GONE in states
-        return _Presence.THERE in states or (_Presence.BROUGHT in states and self._goes_on(touches, ran))
+            return _ThingState.GONE in states
+        return _ThingState.THERE in states or (_ThingState.BROUGHT in states and self._goes_on(touches, ran))
 
     def _between(
         self,
-        states: set[_Presence],
+        states: set[_ThingState],
         after: int,
         before: int | None,
         touches: Sequence[RevisionTouch],
         ran: tuple[bool, ...],
-    ) -> set[_Presence]:
+    ) -> set[_ThingState]:
         """What statements that were not understood make of it, in revisions that are not selected themselves."""
         if _any_between(self._ran, after, before, [touch.place for touch in touches]):
             states = _anything(states)
@@ -413,7 +413,7 @@ class _Unread:
 
     def _goes_on(self, touches: Sequence[RevisionTouch], ran: tuple[bool, ...]) -> bool:
         """Whether what has not run yet can, with the thing there: else a chain that works has not brought it."""
-        states, last, places = {_Presence.BROUGHT}, -1, [touch.place for touch in touches]
+        states, last, places = {_ThingState.BROUGHT}, -1, [touch.place for touch in touches]
         for touch in compress(touches, (not each for each in ran)):
             if _any_between(self._waiting, last, touch.place, places):
                 states = states | _anything(states)
@@ -427,13 +427,13 @@ def _any_between(places: Sequence[int], after: int, before: int | None, besides:
     return any(places[at] not in besides for at in range(start, min(end, start + len(besides) + 1)))
 
 
-def _beginnings(touches: Sequence[RevisionTouch]) -> set[_Presence]:
+def _beginnings(touches: Sequence[RevisionTouch]) -> set[_ThingState]:
     """How the thing may have been before any revision: who makes it found nothing."""
     first = next(trace for touch in touches for trace in touch.traces if trace is not None)
-    return {_Presence.GONE} if first.there and first.sure and not first.lenient else {_Presence.GONE, _Presence.THERE}
+    return {_ThingState.GONE} if first.there and first.sure and not first.lenient else {_ThingState.GONE, _ThingState.THERE}
 
 
-def _after(states: set[_Presence], traces: Iterable[Trace | None]) -> set[_Presence]:
+def _after(states: set[_ThingState], traces: Iterable[Trace | None]) -> set[_ThingState]:
     """How the thing may be after one revision; empty where it can't have run without an error."""
     for trace in traces:
         if trace is None:
@@ -444,18 +444,18 @@ def _after(states: set[_Presence], traces: Iterable[Trace | None]) -> set[_Prese
     return states
 
 
-def _made(states: set[_Presence], trace: Trace) -> Iterator[_Presence]:
+def _made(states: set[_ThingState], trace: Trace) -> Iterator[_ThingState]:
     for state in states:
-        if (state != _Presence.GONE) == trace.there:
+        if (state != _ThingState.GONE) == trace.there:
             if trace.lenient:
                 yield state
         else:
-            yield _Presence.THERE if trace.there else _Presence.GONE
+            yield _ThingState.THERE if trace.there else _ThingState.GONE
 
 
-def _anything(states: set[_Presence]) -> set[_Presence]:
+def _anything(states: set[_ThingState]) -> set[_ThingState]:
     """What a statement that was not understood may make of it."""
-    return states | {_Presence.GONE} | ({_Presence.BROUGHT} if _Presence.GONE in states else set())
+    return states | {_ThingState.GONE} | ({_ThingState.BROUGHT} if _ThingState.GONE in states else set())
 
 
 _THERE: dict[str, dict[str, str]] = {

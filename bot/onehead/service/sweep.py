@@ -26,7 +26,7 @@ _SETTLED = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
-class _Listed:
+class _RepositoryLook:
     """A repository as the forge's lists showed it.
 
     Attributes:
@@ -54,8 +54,8 @@ class Attention:
         """
         self._api = api
         self._now = now
-        self._seen: dict[str, _Listed] = {}
-        self._pending: dict[str, _Listed] = {}
+        self._seen: dict[str, _RepositoryLook] = {}
+        self._pending: dict[str, _RepositoryLook] = {}
 
     def due(self, repositories: Iterable[Repository]) -> list[Repository]:
         """Those that have changed since they were last looked at, or never were; call `looked_at` after each look.
@@ -92,7 +92,7 @@ class Attention:
         due = []
         for repository in repositories:
             name = str(repository.name)
-            look = _Listed(now, now, repository.updated_at, frozenset(touched[name]))
+            look = _RepositoryLook(now, now, repository.updated_at, frozenset(touched[name]))
             before = self._seen.get(name)
             if before is not None and _is_quiet(before, look):
                 self._seen[name] = replace(look, looked_at=before.looked_at)
@@ -102,7 +102,7 @@ class Attention:
         return due
 
 
-def _is_quiet(before: _Listed, now: _Listed) -> bool:
+def _is_quiet(before: _RepositoryLook, now: _RepositoryLook) -> bool:
     """Whether nothing has changed between two readings of the lists."""
     newest = max([before.updated, *(at for _, at in before.touched)])
     return (
