@@ -430,7 +430,11 @@ def _any_between(places: Sequence[int], after: int, before: int | None, besides:
 def _beginnings(touches: Sequence[RevisionTouch]) -> set[_ThingState]:
     """How the thing may have been before any revision: who makes it found nothing."""
     first = next(trace for touch in touches for trace in touch.traces if trace is not None)
-    return {_ThingState.GONE} if first.there and first.sure and not first.lenient else {_ThingState.GONE, _ThingState.THERE}
+    return (
+        {_ThingState.GONE}
+        if first.there and first.sure and not first.lenient
+        else {_ThingState.GONE, _ThingState.THERE}
+    )
 
 
 def _after(states: set[_ThingState], traces: Iterable[Trace | None]) -> set[_ThingState]:
