@@ -146,11 +146,16 @@ def log(tmp_path: Path, logging_as_before: None) -> Iterator[None]:
 
 
 @pytest.fixture
-def service(project: Project, tmp_path: Path, log: None) -> Iterator[Service]:
+def bot(project: Project) -> Account:
+    """The account of onehead."""
+    return project.forgejo.admin.create_bot()
+
+
+@pytest.fixture
+def service(project: Project, bot: Account, tmp_path: Path, log: None) -> Iterator[Service]:
     """A bot with write access, a webhook with a secret, and onehead listening to it."""
     del log
     admin, repository = project.forgejo.admin, project.repository
-    bot = admin.create_bot()
     admin.add_collaborator(repository, bot, "write")
     connection = Connection(project.forgejo.url, bot.token)
     desk = Desk(
