@@ -25,7 +25,7 @@ MOVES ?= 500
 ONLY ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test test-all lint demo bench simulate fuzz lock clean
+.PHONY: help setup test test-all coverage lint demo bench simulate fuzz lock clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -51,6 +51,12 @@ test: $(VENV)/.ready ## run what a commit needs, in a few minutes (ARGS='-k fork
 
 test-all: $(VENV)/.ready ## run every test: real databases, verify and short walks too (ARGS='-m slow' for those alone)
 	$(PYTEST) $(ARGS)
+
+coverage: $(VENV)/.ready ## say which lines no test reaches, in processes that tests start too (ARGS=tests/plan for some; slow)
+	@$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest --numprocesses=$(WORKERS) --dist=worksteal $(ARGS)
+	@$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
 
 lint: $(VENV)/.ready ## check style and types
 	$(BIN)/ruff check .
@@ -80,4 +86,4 @@ lock: $(VENV)/.ready ## renew the locks: the newest releases that pyproject.toml
 	$(LOCK) --upgrade --constraint requirements-dev.lock --group fuzz --output-file requirements-fuzz.lock
 
 clean: ## remove what setup and the demo made
-	rm -rf $(VENV) demo-out fuzz-out
+	rm -rf $(VENV) demo-out fuzz-out .coverage*

@@ -1,4 +1,4 @@
-"""What this project's own CI runs, and its own hook on itself."""
+"""What this project's own CI runs, its hooks on itself, and what it asks of whoever reports something."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.repositories import environment
 
 ROOT = Path(__file__).parents[1]
 WORKFLOWS = sorted((ROOT / ".forgejo" / "workflows").iterdir())
-HOOK = ROOT / ".pre-commit-config.yaml"
+HOOKS = ROOT / ".pre-commit-config.yaml"
 
 
 def run(place: Path, *command: str) -> subprocess.CompletedProcess[str]:
@@ -43,10 +43,10 @@ def steps(job: str) -> list[str]:
     return [step["run"] for step in jobs()[job]["steps"] if "run" in step]
 
 
-@pytest.mark.parametrize("schema", ["vendor.github-workflows", "custom.github-workflows-require-timeout"])
 @pytest.mark.parametrize("file", WORKFLOWS, ids=lambda file: file.name)
-def test_a_workflow_is_what_forgejo_reads(file: Path, schema: str) -> None:
-    """Forgejo reads what GitHub does. A job without a limit of time can hold a runner for hours."""
+def test_a_job_has_a_limit_of_time(file: Path) -> None:
+    """One without can hold a runner for hours."""
+    schema = "custom.github-workflows-require-timeout"
     done = run(ROOT, sys.executable, "-m", "check_jsonschema", "--builtin-schema", schema, str(file))
 
     assert done.returncode == 0, done.stdout + done.stderr
@@ -69,14 +69,50 @@ def test_the_pythons_that_are_declared_are_those_that_are_tested() -> None:
     assert project["requires-python"] == f">={declared[0]}"
 
 
+def hooks() -> dict[str, dict[str, Any]]:
+    [repository] = yaml.safe_load(HOOKS.read_text(encoding="utf-8"))["repos"]
+    return {each.pop("id"): each for each in repository["hooks"]}
+
+
 def test_our_own_hook_is_the_one_that_we_offer() -> None:
     [offered] = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text(encoding="utf-8"))
-    [repository] = yaml.safe_load(HOOK.read_text(encoding="utf-8"))["repos"]
-    [ours] = repository["hooks"]
+    ours = hooks()[offered["id"]]
 
     assert ours.pop("entry") == f".venv/bin/{offered['entry']}"
     assert ours.pop("language") == "unsupported"
     assert ours.items() <= offered.items()
+
+
+def test_a_commit_is_held_to_what_make_lint_says() -> None:
+    told = run(ROOT, "make", "--dry-run", "lint").stdout
+    asked = {name: hook["entry"].replace(" --force-exclude", "") for name, hook in hooks().items()}
+
+    assert asked["mypy"] in told
+    assert asked["ruff"] in told
+    assert f"{asked['ruff-format']} --check" in told
+
+
+@pytest.mark.parametrize("hook", ["schemas", "workflows", "issue-forms"])
+def test_a_hook_finds_its_files_and_takes_them(hook: str) -> None:
+    """Forgejo reads workflows and forms as GitHub does."""
+    _, *arguments = hooks()[hook]["entry"].split()
+    places = (ROOT / "docs", ROOT / ".forgejo")
+    paths = [path.relative_to(ROOT) for place in places for path in place.rglob("*")]
+    found = [str(path) for path in paths if re.search(hooks()[hook]["files"], path.as_posix())]
+    done = run(ROOT, sys.executable, "-m", "check_jsonschema", *arguments, *found)
+
+    assert found
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_report_tells_what_onehead_and_alembic_say() -> None:
+    fields = yaml.safe_load((ROOT / ".forgejo" / "issue_template" / "bug.yml").read_text(encoding="utf-8"))["body"]
+    asked = {field["id"]: field for field in fields}
+
+    assert "`onehead check --format json`" in asked["check"]["attributes"]["label"]
+    assert "`alembic heads`" in asked["heads"]["attributes"]["label"]
+    assert asked["check"]["validations"]["required"]
+    assert asked["heads"]["validations"]["required"]
 
 
 def test_our_own_hook_finds_nothing_to_judge_here(tmp_path: Path) -> None:
