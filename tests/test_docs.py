@@ -610,7 +610,7 @@ def validate(words: str, schema: str | None, folder: Path) -> None:
 
 
 def test_a_pipeline_names_no_commits() -> None:
-    """`onehead check` finds them; tests/cli/test_cli_pipeline.py shows that for each system."""
+    """`onehead check` finds them; tests/cli/test_check_in_ci.py shows that for each system."""
     for section in SYSTEMS:
         typed = [line for line in sections(CI)[section].splitlines() if is_command(line)]
         assert typed
@@ -758,7 +758,7 @@ def test_json_fields_are_explained() -> None:
         document = json.loads(printed(f"{command} --format json"))
         assert keys(document) - explained == set()
         assert f"`{document['schema']}`" in page
-    # What `verify` prints depends on the machine; tests/cli/test_cli_verify.py holds it against its schema.
+    # What `verify` prints depends on the machine; tests/cli/test_verify.py holds it against its schema.
     schema = json.loads(text(DOCS / "schema" / "onehead.verify-1.json"))
     named = [schema, *schema["$defs"].values()]
     assert {key for each in named for key in each.get("properties", ())} - explained == set()

@@ -58,11 +58,11 @@ SHELL = {
 
 WITNESSES = (
     # Where each of these would show: a bare repository, a clone and a push over HTTP, a service, a CI job, a hook.
-    "tests/cli/test_cli_fix.py",
+    "tests/cli/test_fix.py",
     "tests/stories/test_ci.py",
     "tests/cli/test_pre_commit.py",
     "tests/stories/test_fork_pulls.py",
-    "tests/stories/test_pre_receive_stories.py",
+    "tests/stories/test_pre_receive.py",
 )
 
 

@@ -11,10 +11,10 @@ from onehead.databases.table import accounts, state_tables
 from onehead.plan.facts import Evidence, Facts
 from onehead.plan.findings import Code
 from onehead.plan.plans import Merge, ReasonCode
-from tests.examine.ends import repaired
+from tests.examine.end_to_end import repaired
 from tests.migrations import VERSIONS, chain, project
 from tests.plan.cases import facts, found
-from tests.plan.test_plan_laws import plan
+from tests.plan.test_laws import plan
 from tests.real_alembic import Deployment, checked_out
 from tests.repositories import Repository
 

@@ -12,7 +12,7 @@ from onehead.plan.facts import Evidence, Facts
 from onehead.plan.forks import forks_of
 from onehead.plan.plans import Merge, Reparent
 from tests.plan.cases import facts
-from tests.plan.test_plan_laws import after, plan, situations
+from tests.plan.test_laws import after, plan, situations
 
 MANY = 10_000
 

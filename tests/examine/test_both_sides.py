@@ -11,7 +11,7 @@ from onehead.plan.plans import Merge, ReasonCode, Refuse, Reparent
 from onehead.reports.comment import Remark, comment
 from onehead.reports.parts import places
 from onehead.reports.terminal import report
-from tests.examine.ends import Repaired, repaired
+from tests.examine.end_to_end import Repaired, repaired
 from tests.migrations import chain, project, revision
 from tests.real_alembic import Deployment, checked_out
 from tests.repositories import Repository

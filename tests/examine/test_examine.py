@@ -12,7 +12,7 @@ from onehead.gitrepo.git import Git
 from onehead.plan.facts import Evidence
 from onehead.plan.plans import Merge, ReasonCode, Refuse, Reissue, Reparent
 from onehead.plan.verdict import Point
-from tests.examine.ends import alembic_heads, judged, repaired
+from tests.examine.end_to_end import alembic_heads, judged, repaired
 from tests.migrations import VERSIONS, chain, project, revision
 from tests.repositories import Repository
 

@@ -11,7 +11,7 @@ from onehead.examine.evidence import Others
 from onehead.examine.locations import formerly
 from onehead.examine.read import Memory
 from onehead.gitrepo.git import Git
-from tests.examine.ends import judged
+from tests.examine.end_to_end import judged
 from tests.migrations import VERSIONS, chain, merged, project, revision
 from tests.repositories import Repository
 

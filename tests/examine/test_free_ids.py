@@ -11,7 +11,7 @@ from onehead.databases.reported import Known
 from onehead.examine import naming
 from onehead.examine.ledger import encoded, file_of
 from onehead.plan.plans import Merge, Reissue, Reparent
-from tests.examine.ends import repaired
+from tests.examine.end_to_end import repaired
 from tests.migrations import VERSIONS, chain, project, revision
 from tests.repositories import Repository
 

@@ -11,7 +11,7 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 
 from onehead.plan.verdict import Coverage
-from tests.examine.ends import judged
+from tests.examine.end_to_end import judged
 from tests.migrations import VERSIONS, chain, project, revision
 from tests.repositories import Repository
 

@@ -15,7 +15,7 @@ from onehead.plan.findings import Code
 from onehead.plan.plans import Merge, ReasonCode, Refuse, Reissue, Reparent
 from onehead.plan.policy import Policy
 from onehead.plan.verdict import Point
-from tests.examine.ends import judged, repaired
+from tests.examine.end_to_end import judged, repaired
 from tests.migrations import VERSIONS, chain, project, revision
 from tests.repositories import Repository
 

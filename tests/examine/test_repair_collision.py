@@ -14,7 +14,7 @@ from onehead.gitrepo.git import Git
 from onehead.plan.plans import Merge, ReasonCode, Refuse, Reissue, Reparent
 from onehead.revisions import edit
 from onehead.revisions.edit import Anatomy, EditProblem, dissect
-from tests.examine.ends import judged, repaired
+from tests.examine.end_to_end import judged, repaired
 from tests.migrations import VERSIONS, chain, project, revision
 from tests.repositories import Repository
 from tests.shapes import make, numbered

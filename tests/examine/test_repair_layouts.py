@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from onehead.plan.plans import Merge, Reparent
-from tests.examine.ends import alembic_heads, judged, repaired
+from tests.examine.end_to_end import alembic_heads, judged, repaired
 from tests.migrations import VERSIONS, chain, project, revision
 from tests.repositories import Repository
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from onehead.plan.policy import Strategy
-from tests.examine.ends import repaired
+from tests.examine.end_to_end import repaired
 from tests.migrations import project, revision
 from tests.repositories import Repository
 

@@ -12,7 +12,7 @@ from onehead.examine.changes import prepare
 from onehead.examine.repair import NotAsPromised, write_repair
 from onehead.plan.plans import Reissue, Reparent
 from onehead.revisions.model import FileChange
-from tests.examine.ends import judged, repaired
+from tests.examine.end_to_end import judged, repaired
 from tests.migrations import VERSIONS, chain, project, revision
 from tests.repositories import Repository
 

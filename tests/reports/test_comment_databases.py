@@ -9,7 +9,7 @@ from onehead.databases.table import state_tables
 from onehead.plan.plans import Reparent
 from onehead.reports.comment import Remark, comment, pull_body
 from tests.plan.cases import examination, facts
-from tests.plan.test_plan_laws import after
+from tests.plan.test_laws import after
 
 PLAIN = ("018; 019<018", "018; 020<018; 021<020")
 NUMBERED = ("0003_shop; 0004_orders<0003_shop", "0003_shop; 0004_phone<0003_shop")

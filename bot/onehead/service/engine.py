@@ -168,7 +168,7 @@ class JobRun:
 class Engine(Protocol):
     """Runs jobs soon, and never two of one repository at once.
 
-    The promises, each of which is a test in `tests/jobs/test_engine_contract.py`:
+    The promises, each of which is a test in `tests/service/test_engine_contract.py`:
 
     - Jobs of one repository that wait are merged into one run; jobs of different repositories are not.
     - What arrives for a repository while it runs makes one more run afterwards, however much arrives.

@@ -16,7 +16,7 @@ import pytest
 
 from onehead.databases.crash_catalogue import CrashKind
 from onehead.databases.crash_log import MAX_CRASHES, Crash, read_log
-from tests.databases.test_carrier import PREFIXES
+from tests.databases.test_crash_messages import PREFIXES
 
 INI = """\
 [alembic]

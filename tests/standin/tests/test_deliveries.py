@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from tests.forgejos.receiver import Receiver
 
-PAYLOADS = Path(__file__).parent.parent / "data" / "payloads"
+PAYLOADS = Path(__file__).parents[2] / "data" / "payloads"
 SAMPLES = [
     "push.json",
     "pull_request_opened.json",
