@@ -1,13 +1,16 @@
-"""Real Alembic on real databases in memory: one chain as files on disk, upgraded from any state, any number of times.
+"""Real Alembic on chains as files whose migrations only write down that they ran.
 
-The files are loaded and the upgrades are planned, run and recorded by Alembic itself, as its command line does it; only
-`env.py` is left out, whose work is done here: there would be no time to load it for every database.
+`recording` makes a project of it. `Replay` upgrades databases in memory, from any state, any number of times: the files
+are loaded and the upgrades are planned, run and recorded by Alembic itself, as its command line does it; only `env.py` is
+left out, whose work is done here, for there would be no time to load it for every database.
 """
 
 from __future__ import annotations
 
+import sqlite3
 import warnings
 from collections.abc import Iterable
+from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,7 +22,33 @@ from sqlalchemy import Engine, create_engine, pool, text
 
 from onehead.databases.upgrade import in_order
 from onehead.revisions.graph import Graph
-from tests.databases.recording import REVISION
+from tests.migrations import ENV_PY
+from tests.real_alembic import Deployment
+
+REVISION = """
+from alembic import op
+
+revision = {id!r}
+down_revision = {parents!r}
+depends_on = {needs!r}
+
+
+def upgrade():
+    op.execute("INSERT INTO ran (id) VALUES ('{id}')")
+"""
+
+
+def recording(graph: Graph, folder: Path, database: Path) -> Deployment:
+    """Write the chain below a folder, beside an SQLite database with an empty table `ran`."""
+    (folder / "alembic" / "versions").mkdir(parents=True)
+    (folder / "alembic.ini").write_text("[alembic]\nscript_location = alembic\n")
+    (folder / "alembic" / "env.py").write_text(ENV_PY)
+    for revision in graph:
+        text = REVISION.format(id=revision.id, parents=revision.parents or None, needs=revision.depends_on or None)
+        (folder / "alembic" / revision.path).write_text(text)
+    with closing(sqlite3.connect(database)) as connection, connection:
+        connection.execute("CREATE TABLE ran (id TEXT)")
+    return Deployment(folder, f"sqlite:///{database}")
 
 
 class Done(NamedTuple):

@@ -14,7 +14,7 @@ from onehead.databases.table import accounts
 from onehead.plan.facts import Facts
 from onehead.revisions.model import Environment
 from tests.chains import graph
-from tests.databases.recording import recording
+from tests.databases.replay import recording
 
 CHAIN = "root; x1<root; x2<x1; y1<root; y2<y1"
 

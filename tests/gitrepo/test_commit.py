@@ -1,20 +1,31 @@
+"""Commits that are written without a checkout, and the messages of them."""
+
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, timezone
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from onehead.errors import OneheadError
-from onehead.gitrepo.commit import BranchInUse, CommitDraft, MergedIn, Signature, StaleRef, update_ref, write_commits
+from onehead.gitrepo.commit import (
+    WIDTH,
+    BranchInUse,
+    CommitDraft,
+    MergedIn,
+    Signature,
+    StaleRef,
+    commit_message,
+    update_ref,
+    write_commits,
+)
 from onehead.gitrepo.git import Git
 from onehead.gitrepo.merge import write_merged_tree
 from onehead.gitrepo.process import GitFailed
 from onehead.revisions.model import FileChange
 from tests.repositories import Repository
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 BOT = Signature("onehead", "onehead@example.com", datetime(2024, 5, 1, 10, tzinfo=UTC))
 ANN = Signature("Ann Ü", "ann@example.com", datetime(2024, 4, 1, 10, 30, tzinfo=timezone(timedelta(hours=2))))
@@ -243,3 +254,21 @@ def test_the_first_commit_of_a_history(git: Git, repo: Repository) -> None:
     assert listing(repo, two) == {"b": "100644", "c": "100644"}
     with pytest.raises(ValueError, match="it is not in"):
         commit(git, nothing, [FileChange("a", None)])
+
+
+# Commit messages: a subject that a list of commits shows whole, and a body that a terminal shows whole.
+
+
+def test_the_first_subject_that_fits_is_taken_and_a_better_one_said_in_the_body() -> None:
+    assert commit_message(["a: b", "b"]) == "a: b\n"
+    long = f"{'x' * 70}: b"
+    assert commit_message([long, "b"], ["Why."]) == f"b\n\n{'x' * 70}:\nb\n\nWhy.\n"
+    assert commit_message(["y" * 73]) == f"{'y' * 71}…\n\n{'y' * 73}\n"
+
+
+@given(st.lists(st.text("ab -", max_size=200), min_size=1, max_size=3), st.lists(st.text("ab -", max_size=400)))
+def test_no_line_is_longer_than_it_must_be_and_no_word_is_lost(subjects: list[str], body: list[str]) -> None:
+    subject, _, rest = commit_message(subjects, body).partition("\n")
+    assert len(subject) <= WIDTH
+    assert all(len(line) <= WIDTH or " " not in line for line in rest.splitlines())
+    assert rest.split()[-len(" ".join(body).split()) or len(rest.split()) :] == " ".join(body).split()

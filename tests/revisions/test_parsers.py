@@ -1,8 +1,14 @@
-"""The one gate before all parsers: one bound per text, one per examination."""
+"""Python's own parser: the one gate before it, what it refuses, and several threads that use it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import ast
+import gc
+import sys
+import time
+import warnings
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -13,8 +19,20 @@ from onehead.plan.policy import read_policy_files
 from onehead.revisions import parsers
 from onehead.revisions.config import read_config
 from onehead.revisions.edit import EditProblem, dissect
-from onehead.revisions.parse import parse
-from onehead.revisions.parsers import SPENT, Spent, TooLarge, admit, examination, pieces, python, spend, unparsed
+from onehead.revisions.model import Refusal
+from onehead.revisions.parse import check, parse
+from onehead.revisions.parsers import (
+    SPENT,
+    Spent,
+    TooLarge,
+    admit,
+    examination,
+    pieces,
+    python,
+    refusal_of,
+    spend,
+    unparsed,
+)
 from onehead.revisions.version_table import version_table_in
 
 WORKED_OUT = b"import os\nrevision = 'b' + ''\ndown_revision = 'a'\ndef upgrade():\n    pass\n"
@@ -172,3 +190,132 @@ def test_a_hostile_file_is_taken_apart_within_bounds_or_not_at_all(data: bytes) 
     found = dissect(data)
     if not isinstance(found, EditProblem):
         assert all(len(each.value or "") <= 1024 for each in found.declared.values())
+
+
+# What Python refuses in a file: what no version takes is certain, and what another version may take is not.
+
+
+HEADER = b'revision = "b"\ndown_revision = "a"\n\n\ndef upgrade():\n'
+
+
+def refused(body: str) -> Refusal | None:
+    found = check(parse(HEADER + body.encode()), HEADER + body.encode())
+    assert (found.revision, found.parents, found.checked) == ("b", ("a",), True)
+    return found.refusal
+
+
+@pytest.mark.parametrize("body", ["    pass\n", '    x = """\n<<<<<<< \n"""\n', "    print('\\d')\n"])
+def test_what_python_takes(body: str) -> None:
+    assert refused(body) is None
+
+
+@pytest.mark.parametrize(
+    ("body", "line"),
+    [
+        ("    op.drop_table('t'\n\n\ndef downgrade():\n    pass\n", 6),
+        ("    op.drop_table('t'))\n", 6),
+        ("    op.execute(f'DROP {x}'\n", 6),
+        ("    x = (1]\n", 6),
+        ("pass\n", 6),
+        ("    x = 1\n   y = 2\n", 7),
+        ("    x = 'abc\n", 6),
+        ('    x = """abc\n', 6),
+        ("    f('a' b)\n", 6),
+        ("    if x\n        y\n", 6),
+        ("    x = 1 2\n", 6),
+        ("    f(a=1, b)\n", 6),
+        ("    x = a \u2013 b\n", 6),
+        ("<<<<<<< HEAD\n    a()\n=======\n    b()\n>>>>>>> topic\n", 6),
+        ("    print 'x'\n>>>>>>> topic\n", 7),
+    ],
+)
+def test_what_no_python_takes(body: str, line: int) -> None:
+    found = refused(body)
+    assert found is not None
+    assert (found.line, found.certain) == (line, True)
+
+
+PYTHON_2 = [
+    "    print 'x'\n",
+    "    exec code in names\n",
+    "    x = `y`\n",
+    "    if a <> b: pass\n",
+    "    x = 0777\n",
+    "    x = 10L\n",
+    "    x = ur'a'\n",
+    "    raise E, 'x'\n",
+    "    try:\n        x\n    except A, e:\n        y\n",
+    "    f = lambda (a, b): a\n",
+    "        x\n\ty\n",
+]
+NEWER = ["    x = f'{a['b']}'\n", "    x = f'{\na}'\n", "    def f[T](x): pass\n", "    type X = int\n"]
+
+
+@pytest.mark.parametrize("body", PYTHON_2 + (NEWER if sys.version_info < (3, 12) else []))
+def test_what_another_version_may_take(body: str) -> None:
+    found = refused(body)
+    assert found is not None
+    assert not found.certain
+
+
+def test_conflict_markers_are_found_without_a_closer_look() -> None:
+    found = parse(HEADER + b"    a()\n<<<<<<< HEAD\n    b()\n=======\n    c()\n>>>>>>> topic\n")
+    assert found.refusal == Refusal(7, "it is not Python while git's conflict markers are in it", certain=True)
+    assert parse(HEADER + b"    a(\n").refusal is None
+
+
+def test_zero_bytes_and_what_is_too_large_or_too_deep() -> None:
+    zeros = refusal_of(HEADER + b"    x = 1\0\n")
+    assert zeros is not None
+    assert zeros.certain
+    assert refusal_of(b"x = (\n" + b"1,\n" * 200_000) is None
+    assert refusal_of(b"x = " + b"-" * 50_000 + b"1\n") is None
+
+
+# Python's own parser, as several threads of a service use it.
+
+
+class _Slow:
+    """Garbage that gives way to the other threads when it is collected."""
+
+    def __init__(self) -> None:
+        self.me = self
+
+    def __del__(self) -> None:
+        time.sleep(0.00001)
+
+
+@pytest.fixture
+def busy_collector() -> Iterator[None]:
+    """Collect garbage at every occasion."""
+    before = gc.get_threshold()
+    gc.set_threshold(1)
+    yield
+    gc.set_threshold(*before)
+
+
+@pytest.mark.usefixtures("busy_collector")
+def test_several_threads_parse_at_once() -> None:
+    nested = f"x = {'[' * 40}1{']' * 40}\n" * 20
+
+    def parse(_: int) -> str:
+        _Slow()
+        return ast.dump(parsers.parse(nested))
+
+    with ThreadPoolExecutor(8) as threads:
+        assert len(set(threads.map(parse, range(200)))) == 1
+
+
+def test_threads_leave_the_warnings_as_they_were() -> None:
+    before = list(warnings.filters)
+    with ThreadPoolExecutor(8) as threads:
+        assert all(threads.map(parsers.python, ["x = '\\d'\n"] * 400))
+    assert list(warnings.filters) == before
+
+
+@pytest.mark.parametrize("text", ["print 'x'\n", "x = (\n", "x = 1\0", "(" * 3000])
+def test_what_is_not_python_has_no_tree(text: str) -> None:
+    assert parsers.python(text) is None
+    assert parsers.expression(text) is None
+    with pytest.raises(parsers.NOT_PYTHON):
+        parsers.parse(text)
