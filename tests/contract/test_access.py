@@ -7,17 +7,13 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
-from tests.forgejos.administration import Api
+from tests.forgejos.fixtures import Apis
 from tests.forgejos.port import Account
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from tests.forgejos.administration import HostedRepository
     from tests.forgejos.fixtures import Project
     from tests.forgejos.port import Forgejo
-
-    Open = Callable[[Account | None], Api]
 
 
 def with_scopes(forgejo: Forgejo, account: Account, *scopes: str) -> Account:
@@ -26,7 +22,7 @@ def with_scopes(forgejo: Forgejo, account: Account, *scopes: str) -> Account:
     return Account(account.id, account.name, account.email, account.password, token)
 
 
-def test_the_version_names_forgejo_and_needs_no_token(forgejo: Forgejo, api_of: Open) -> None:
+def test_the_version_names_forgejo_and_needs_no_token(forgejo: Forgejo, api_of: Apis) -> None:
     version = api_of(None).get("/version")["version"]
 
     assert int(version.split(".")[0]) >= 15
@@ -41,7 +37,7 @@ def test_the_health_probe(forgejo: Forgejo) -> None:
     assert (answer.status_code, answer.json()["status"]) == (200, "pass")
 
 
-def test_the_token_says_who_one_is(forgejo: Forgejo, api_of: Open) -> None:
+def test_the_token_says_who_one_is(forgejo: Forgejo, api_of: Apis) -> None:
     bot = forgejo.admin.create_bot()
 
     me = api_of(bot).get("/user")
@@ -67,14 +63,14 @@ def test_the_token_is_also_a_password(forgejo: Forgejo) -> None:
     assert answer.json()["login"] == bot.name
 
 
-def test_a_wrong_token_is_refused_even_where_none_is_needed(project: Project, api_of: Open) -> None:
+def test_a_wrong_token_is_refused_even_where_none_is_needed(project: Project, api_of: Apis) -> None:
     wrong = api_of(Account(0, "x", "", "", "0" * 40))
 
     wrong.call("GET", "/user", expect=401)
     wrong.call("GET", project.repository.path, expect=401)
 
 
-def test_no_token_where_one_is_needed(project: Project, api_of: Open) -> None:
+def test_no_token_where_one_is_needed(project: Project, api_of: Apis) -> None:
     nobody = api_of(None)
     body = {"body": "hello"}
 
@@ -83,7 +79,7 @@ def test_no_token_where_one_is_needed(project: Project, api_of: Open) -> None:
     assert nobody.get(project.repository.path)["full_name"] == project.repository.full_name
 
 
-def test_a_missing_scope_is_named(project: Project, api_of: Open) -> None:
+def test_a_missing_scope_is_named(project: Project, api_of: Apis) -> None:
     project.push_branch("topic", {"a.txt": "a\n"})
     project.open_pull("topic")
     reader = api_of(with_scopes(project.forgejo, project.owner, "read:repository", "read:issue"))
@@ -99,7 +95,7 @@ def test_a_missing_scope_is_named(project: Project, api_of: Open) -> None:
     assert user["message"] == words + "[read:user]"
 
 
-def test_what_a_bot_token_can_do(project: Project, api_of: Open) -> None:
+def test_what_a_bot_token_can_do(project: Project, api_of: Apis) -> None:
     bot = project.forgejo.admin.create_bot()
     project.forgejo.admin.add_collaborator(project.repository, bot, "write")
     sha = project.push_branch("topic", {"a.txt": "a\n"})
@@ -123,7 +119,7 @@ def narrow(forgejo: Forgejo, account: Account, *only: HostedRepository) -> Accou
     return Account(account.id, account.name, account.email, account.password, token)
 
 
-def test_a_token_for_named_repositories_does_not_know_its_own_name(project: Project, api_of: Open) -> None:
+def test_a_token_for_named_repositories_does_not_know_its_own_name(project: Project, api_of: Apis) -> None:
     forgejo, path = project.forgejo, project.repository.path
     bot = forgejo.admin.create_bot()
     forgejo.admin.add_collaborator(project.repository, bot, "write")
@@ -137,7 +133,7 @@ def test_a_token_for_named_repositories_does_not_know_its_own_name(project: Proj
 
 @pytest.mark.parametrize("level", ["write", "admin"])
 def test_a_token_for_named_repositories_tells_the_permission_of_nobody_else(
-    project: Project, api_of: Open, level: str
+    project: Project, api_of: Apis, level: str
 ) -> None:
     forgejo, path = project.forgejo, project.repository.path
     bot = forgejo.admin.create_bot()
@@ -151,7 +147,7 @@ def test_a_token_for_named_repositories_tells_the_permission_of_nobody_else(
     assert api.get(path)["permissions"] == {"admin": level == "admin", "push": True, "pull": True}
 
 
-def test_a_token_for_named_repositories_writes_to_no_others(project: Project, api_of: Open) -> None:
+def test_a_token_for_named_repositories_writes_to_no_others(project: Project, api_of: Apis) -> None:
     forgejo, mine = project.forgejo, project.repository
     bot, admin = forgejo.admin.create_bot(), forgejo.admin
     public, private = (admin.create_repository(project.owner, private=flag) for flag in (False, True))
@@ -193,7 +189,7 @@ def test_what_a_token_for_named_repositories_may_hold(project: Project) -> None:
 
 
 @pytest.mark.usefixtures("since_16")
-def test_a_site_administrator_makes_and_deletes_tokens_of_others(forgejo: Forgejo, api_of: Open) -> None:
+def test_a_site_administrator_makes_and_deletes_tokens_of_others(forgejo: Forgejo, api_of: Apis) -> None:
     bot, chief = forgejo.admin.create_bot(), forgejo.admin.create_user("chief", site_admin=True)
     path, body = f"/admin/users/{bot.name}/tokens", {"name": "made", "scopes": ["write:repository", "read:user"]}
     api, weak = api_of(chief), api_of(with_scopes(forgejo, chief, "write:repository", "read:user"))
@@ -220,7 +216,7 @@ def test_an_older_forgejo_makes_no_tokens_for_others(forgejo: Forgejo) -> None:
     forgejo.admin.api.call("POST", f"/admin/users/{bot.name}/tokens", {}, expect=404)
 
 
-def test_a_reader_may_comment_but_not_write(project: Project, api_of: Open) -> None:
+def test_a_reader_may_comment_but_not_write(project: Project, api_of: Apis) -> None:
     reader = project.forgejo.admin.create_user("rita")
     sha = project.push_branch("topic", {"a.txt": "a\n"})
     project.open_pull("topic")
@@ -232,7 +228,7 @@ def test_a_reader_may_comment_but_not_write(project: Project, api_of: Open) -> N
     api.call("POST", f"{path}/pulls/1/merge", {"Do": "merge"}, expect=405)
 
 
-def test_permissions_of_a_repository_are_those_of_the_caller(project: Project, api_of: Open) -> None:
+def test_permissions_of_a_repository_are_those_of_the_caller(project: Project, api_of: Apis) -> None:
     admin, path = project.forgejo.admin, project.repository.path
     writer, reader = admin.create_user("wim"), admin.create_user("rita")
     admin.add_collaborator(project.repository, writer, "write")
@@ -246,7 +242,7 @@ def test_permissions_of_a_repository_are_those_of_the_caller(project: Project, a
     assert seen(reader) == {"admin": False, "push": False, "pull": True}
 
 
-def test_asking_for_somebodys_permission(project: Project, api_of: Open) -> None:
+def test_asking_for_somebodys_permission(project: Project, api_of: Apis) -> None:
     admin, path = project.forgejo.admin, f"{project.repository.path}/collaborators"
     writer, reader = admin.create_user("wim"), admin.create_user("rita")
     admin.add_collaborator(project.repository, writer, "write")
@@ -262,7 +258,7 @@ def test_asking_for_somebodys_permission(project: Project, api_of: Open) -> None
     project.api.call("GET", f"{path}/{reader.name}", expect=404)
 
 
-def test_a_private_repository_does_not_exist_for_others(forgejo: Forgejo, api_of: Open) -> None:
+def test_a_private_repository_does_not_exist_for_others(forgejo: Forgejo, api_of: Apis) -> None:
     owner, other = forgejo.admin.create_user("ann"), forgejo.admin.create_user("bob")
     hidden = forgejo.admin.create_repository(owner, private=True)
 
@@ -283,7 +279,7 @@ def test_an_archived_repository_is_locked(project: Project) -> None:
     project.api.call("DELETE", f"{path}/branches/topic", expect=423)
 
 
-def test_repositories_of_a_bot(forgejo: Forgejo, api_of: Open) -> None:
+def test_repositories_of_a_bot(forgejo: Forgejo, api_of: Apis) -> None:
     admin = forgejo.admin
     owner, bot = admin.create_user("ann"), admin.create_bot()
     mine, private, public = (admin.create_repository(owner, private=flag) for flag in (True, True, False))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.forgejos.fixtures import Apis
 from tests.forgejos.port import eventually
 
 if TYPE_CHECKING:
@@ -15,9 +16,6 @@ if TYPE_CHECKING:
 
     from tests.forgejos.administration import Api
     from tests.forgejos.fixtures import Project
-    from tests.forgejos.port import Account
-
-    Open = Callable[[Account | None], Api]
 
 
 def updated(project: Project) -> datetime:
@@ -106,7 +104,7 @@ def test_a_new_issue_is_found_and_an_old_one_is_not(project: Project) -> None:
     assert touched(project, since - timedelta(days=1)).keys() == {1, 2}
 
 
-def test_a_bot_finds_what_it_may_write_to(project: Project, api_of: Open) -> None:
+def test_a_bot_finds_what_it_may_write_to(project: Project, api_of: Apis) -> None:
     admin = project.forgejo.admin
     bot = admin.create_bot()
     admin.add_collaborator(project.repository, bot, "write")

@@ -8,16 +8,12 @@ from urllib.parse import quote
 
 import pytest
 
+from tests.forgejos.fixtures import Apis
 from tests.forgejos.port import eventually
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from tests.forgejos.administration import Api
     from tests.forgejos.fixtures import Project
-    from tests.forgejos.port import Account
 
-    Open = Callable[[Account | None], Api]
 
 MARKED = '<!-- onehead:collision v1 {"head":"abc"} -->\n## Title & more\n\n| a | b |\n|---|---|\n| <1> | 2 |\n'
 
@@ -63,7 +59,7 @@ def test_editing_and_deleting_a_comment(project: Project, issue: str) -> None:
     assert project.api.get(f"{issue}/comments") == []
 
 
-def test_only_writers_and_the_author_change_a_comment(project: Project, issue: str, api_of: Open) -> None:
+def test_only_writers_and_the_author_change_a_comment(project: Project, issue: str, api_of: Apis) -> None:
     reader = api_of(project.forgejo.admin.create_user("rita"))
     hers = reader.call("POST", f"{issue}/comments", {"body": "hers"}, expect=201)["id"]
     ours = project.api.call("POST", f"{issue}/comments", {"body": "ours"}, expect=201)["id"]
@@ -159,7 +155,7 @@ def test_labels_by_name_and_by_number(project: Project, issue: str) -> None:
 
 
 def test_whom_the_poster_has_blocked_may_not_write_there_and_sets_statuses_all_the_same(
-    project: Project, api_of: Open
+    project: Project, api_of: Apis
 ) -> None:
     forgejo, repository = project.forgejo, project.repository
     poster, bot = forgejo.admin.create_user("bob"), forgejo.admin.create_bot()

@@ -11,19 +11,15 @@ import httpx
 import pytest
 
 from tests.forgejos.administration import clone_url
+from tests.forgejos.fixtures import Apis, WorkCopies
 from tests.forgejos.port import Account, eventually
 from tests.forgejos.workcopy import PushRefusedError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
-    from tests.forgejos.administration import Api, HostedRepository
     from tests.forgejos.fixtures import Project
     from tests.forgejos.port import Forgejo
-    from tests.forgejos.workcopy import WorkCopy
-
-    Clone = Callable[[HostedRepository, Account], WorkCopy]
 
 
 def git(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -136,7 +132,7 @@ def test_refs_of_ones_own_are_accepted(project: Project, tmp_path: Path) -> None
     assert "refs/onehead/state" in git(tmp_path, "ls-remote", web_address(project)).stdout
 
 
-def test_a_private_repository_asks_for_credentials(forgejo: Forgejo, work_copy: Clone) -> None:
+def test_a_private_repository_asks_for_credentials(forgejo: Forgejo, work_copy: WorkCopies) -> None:
     owner, other = forgejo.admin.create_user("ann"), forgejo.admin.create_user("bob")
     hidden = forgejo.admin.create_repository(owner, private=True)
     copy = work_copy(hidden, owner)
@@ -168,7 +164,7 @@ def test_scopes_count_for_git_too(project: Project) -> None:
     assert code("git-receive-pack", project.owner.token) == 200
 
 
-def test_a_reader_cannot_push(project: Project, work_copy: Clone) -> None:
+def test_a_reader_cannot_push(project: Project, work_copy: WorkCopies) -> None:
     reader = project.forgejo.admin.create_user("rita")
     copy = work_copy(project.repository, reader)
     copy.commit({"a.txt": "a\n"})
@@ -245,9 +241,7 @@ def test_a_protected_branch_takes_no_direct_push_and_no_force(project: Project) 
     assert project.api.get(f"{project.repository.path}/branches/main")["protected"] is True
 
 
-def test_a_push_to_a_fork_needs_its_authors_consent(
-    project: Project, api_of: Callable[[Account | None], Api], work_copy: Clone
-) -> None:
+def test_a_push_to_a_fork_needs_its_authors_consent(project: Project, api_of: Apis, work_copy: WorkCopies) -> None:
     admin = project.forgejo.admin
     author, bot = admin.create_user("fay"), admin.create_bot()
     admin.add_collaborator(project.repository, bot, "write")
@@ -273,7 +267,7 @@ def test_a_push_to_a_fork_needs_its_authors_consent(
 
 
 def test_a_token_for_named_repositories_pushes_to_these_alone(
-    project: Project, api_of: Callable[[Account | None], Api], work_copy: Clone
+    project: Project, api_of: Apis, work_copy: WorkCopies
 ) -> None:
     admin = project.forgejo.admin
     author, bot = admin.create_user("fay"), admin.create_bot()
@@ -425,7 +419,7 @@ def test_the_clone_url_works_with_any_user_name(project: Project, tmp_path: Path
     assert cloned.returncode == 0, cloned.stderr
 
 
-def test_the_first_branch_becomes_the_default_one(forgejo: Forgejo, work_copy: Clone) -> None:
+def test_the_first_branch_becomes_the_default_one(forgejo: Forgejo, work_copy: WorkCopies) -> None:
     owner = forgejo.admin.create_user("ann")
     repository = forgejo.admin.create_repository(owner)
     copy = work_copy(repository, owner)

@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.forgejos.administration import Api
+from tests.forgejos.fixtures import Apis
 from tests.forgejos.port import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tests.forgejos.fixtures import Project
-    from tests.forgejos.port import Account
 
 
 def test_a_pull_request_has_the_fields_that_are_read(project: Project) -> None:
@@ -128,7 +127,7 @@ def test_editing_answers_201_and_changes_only_what_is_sent(project: Project) -> 
     assert (pull["title"], pull["body"]) == ("New", "Body")
 
 
-def test_a_stranger_may_not_edit_a_pull_request(project: Project, api_of: Callable[[Account | None], Api]) -> None:
+def test_a_stranger_may_not_edit_a_pull_request(project: Project, api_of: Apis) -> None:
     project.push_branch("topic", {"a.txt": "a\n"})
     project.open_pull("topic")
     stranger = api_of(project.forgejo.admin.create_user("mallory"))

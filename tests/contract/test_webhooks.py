@@ -11,18 +11,15 @@ from urllib.parse import parse_qs
 
 import pytest
 
+from tests.forgejos.fixtures import Apis, WorkCopies
 from tests.forgejos.port import eventually
-from tests.forgejos.workcopy import WorkCopy
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.forgejos.administration import Api, HostedRepository
     from tests.forgejos.fixtures import Project
-    from tests.forgejos.port import Account
     from tests.forgejos.receiver import Receiver
 
-    Open = Callable[[Account | None], Api]
 
 PAYLOADS = Path(__file__).parent.parent / "data" / "payloads"
 SECRET = "a secret of this test"
@@ -240,8 +237,8 @@ def test_a_deleted_head_branch_closes_with_an_event(project: Project, receiver: 
 def test_a_push_to_a_fork_tells_the_base_repository(
     project: Project,
     receiver: Receiver,
-    api_of: Open,
-    work_copy: Callable[[HostedRepository, Account], WorkCopy],
+    api_of: Apis,
+    work_copy: WorkCopies,
 ) -> None:
     author = project.forgejo.admin.create_user("fay")
     fork = project.forgejo.admin.fork(project.repository, author)
@@ -262,7 +259,7 @@ def test_a_push_to_a_fork_tells_the_base_repository(
 
 
 @pytest.mark.usefixtures("hook")
-def test_a_comment_on_a_pull_request(project: Project, receiver: Receiver, api_of: Open) -> None:
+def test_a_comment_on_a_pull_request(project: Project, receiver: Receiver, api_of: Apis) -> None:
     project.push_branch("topic", {"a.txt": "a\n"})
     project.open_pull("topic")
     reader = project.forgejo.admin.create_user("rita")
@@ -310,7 +307,7 @@ def test_statuses_and_other_refs_send_nothing(project: Project, receiver: Receiv
 
 
 @pytest.mark.usefixtures("hook")
-def test_the_bots_own_doings_are_sent_too(project: Project, receiver: Receiver, api_of: Open) -> None:
+def test_the_bots_own_doings_are_sent_too(project: Project, receiver: Receiver, api_of: Apis) -> None:
     bot = project.forgejo.admin.create_bot()
     project.api.call("POST", f"{project.repository.path}/issues", {"title": "Crash"}, expect=201)
     api_of(bot).call("POST", f"{project.repository.path}/issues/1/comments", {"body": "mine"}, expect=201)

@@ -7,6 +7,7 @@ one or several binaries (separated by the path separator).
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,18 +15,22 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.forgejos.administration import Api, HostedRepository
-from tests.forgejos.port import Forgejo, eventually
+from tests.forgejos.port import Account, Forgejo, eventually
 from tests.forgejos.receiver import Receiver
 from tests.forgejos.standin import StandinForgejo
 from tests.forgejos.start import STANDIN, binaries, start
 from tests.forgejos.workcopy import WorkCopy
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
     import httpx
 
-    from tests.forgejos.port import Account
+
+Apis = Callable[[Account | None], Api]
+"""Opens the REST API as an account, or as nobody."""
+WorkCopies = Callable[[HostedRepository, Account], WorkCopy]
+"""Clones a repository as an account."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +127,7 @@ def before_16(forgejo: Forgejo) -> None:
 
 
 @pytest.fixture
-def api_of(forgejo: Forgejo) -> Iterator[Callable[[Account | None], Api]]:
+def api_of(forgejo: Forgejo) -> Iterator[Apis]:
     """Open the REST API as an account, or as nobody (None)."""
     opened: list[Api] = []
 
@@ -136,7 +141,7 @@ def api_of(forgejo: Forgejo) -> Iterator[Callable[[Account | None], Api]]:
 
 
 @pytest.fixture
-def work_copy(forgejo: Forgejo, tmp_path: Path) -> Callable[[HostedRepository, Account], WorkCopy]:
+def work_copy(forgejo: Forgejo, tmp_path: Path) -> WorkCopies:
     """Clone a repository as an account."""
     numbers = itertools.count(1)
 
@@ -149,8 +154,8 @@ def work_copy(forgejo: Forgejo, tmp_path: Path) -> Callable[[HostedRepository, A
 @pytest.fixture
 def project(
     forgejo: Forgejo,
-    api_of: Callable[[Account | None], Api],
-    work_copy: Callable[[HostedRepository, Account], WorkCopy],
+    api_of: Apis,
+    work_copy: WorkCopies,
 ) -> Project:
     """A public repository with one commit on `main`, its owner, and the owner's clone."""
     owner = forgejo.admin.create_user("ann")

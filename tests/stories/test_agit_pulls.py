@@ -6,11 +6,9 @@ import re
 
 from alembic.script import ScriptDirectory
 
-from tests.migrations import chain, merged
-from tests.migrations import project as alembic_project
+from tests.migrations import chain
+from tests.stories.colliding import BASE
 from tests.stories.conftest import Service
-
-BASE = merged(alembic_project(), chain(("017", None), ("018", "017")))
 
 
 def collide(service: Service) -> int:

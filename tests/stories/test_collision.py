@@ -6,24 +6,17 @@ import pytest
 
 from onehead.examine import changes
 from tests.migrations import chain, merged
-from tests.migrations import project as alembic_project
+from tests.stories.colliding import BASE, collision
 from tests.stories.conftest import Service
 
-BASE = merged(alembic_project(), chain(("017", None), ("018", "017")))
 VERSIONS = "alembic/versions"
 
 
 def start(service: Service) -> tuple[int, str]:
     """018 on main; a pull request with 020 and 021 on it; main moves to 019."""
-    copy = service.project.copy
-    copy.commit(BASE, "Start")
-    copy.push()
-    sha = service.project.push_branch("oauth", chain(("020", "018"), ("021", "020")))
-    number = service.project.open_pull("oauth", title="OAuth tokens")["number"]
-    copy.commit(chain(("019", "018")), "Player teams")
-    copy.push()
+    made = collision(service.project, added=("020", "021"))
     service.settle()
-    return number, sha
+    return made
 
 
 def test_a_collision_gets_a_repair_a_comment_and_a_red_status_and_all_is_well_once_it_is_merged(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import pytest
 
@@ -14,29 +14,12 @@ from onehead.gitrepo.mirror import Mirror
 from onehead.gitrepo.remote import PushOutcome, RefUpdate
 from onehead.service.engine import CommandGiven, Everything, Job
 from onehead.service.troubles import Unfinished
-from tests.forgejos.administration import Api, HostedRepository
+from tests.forgejos.administration import Api
+from tests.forgejos.fixtures import Apis, WorkCopies
 from tests.forgejos.port import Account, eventually
-from tests.forgejos.workcopy import WorkCopy
 from tests.migrations import chain, merged, revision
-from tests.migrations import project as alembic_project
+from tests.stories.colliding import BASE, collide
 from tests.stories.conftest import Service
-
-BASE = merged(alembic_project(), chain(("017", None), ("018", "017")))
-WorkCopies = Callable[[HostedRepository, Account], WorkCopy]
-Apis = Callable[[Account | None], Api]
-
-
-def collide(service: Service, policy: str = "") -> tuple[int, str]:
-    """A pull request with 020 on 018, and main at 019; a repair of it is open."""
-    copy = service.project.copy
-    copy.commit(BASE | ({".onehead.toml": policy} if policy else {}), "Start")
-    copy.push()
-    sha = service.project.push_branch("oauth", chain(("020", "018")))
-    number = service.project.open_pull("oauth", title="OAuth tokens")["number"]
-    copy.commit(chain(("019", "018")), "Player teams")
-    copy.push()
-    service.settle()
-    return number, sha
 
 
 def person(service: Service, api_of: Apis, permission: str = "") -> tuple[Account, Api]:
@@ -83,7 +66,7 @@ def test_one_reply_answers_every_command_of_a_comment_and_nothing_else(service: 
 
 @pytest.mark.slow
 def test_the_other_repair_is_chosen_kept_and_taken_back(service: Service) -> None:
-    number, _ = collide(service, 'strategy = "merge"\n')
+    number, _ = collide(service, policy='strategy = "merge"\n')
     assert repair_branch(service) == "onehead/merge/oauth"
 
     reply = service.ask(number, "/onehead reparent")

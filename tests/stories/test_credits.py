@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 
-from tests.forgejos.administration import Api, HostedRepository
+from tests.forgejos.fixtures import Apis, WorkCopies
 from tests.forgejos.port import Account
 from tests.forgejos.workcopy import WorkCopy
-from tests.migrations import chain, merged, revision
-from tests.migrations import project as alembic_project
+from tests.migrations import chain, revision
+from tests.stories.colliding import BASE
 from tests.stories.conftest import Service
-
-BASE = merged(alembic_project(), chain(("017", None), ("018", "017")))
-WorkCopies = Callable[[HostedRepository, Account], WorkCopy]
-Apis = Callable[[Account | None], Api]
 
 
 def brought(body: str) -> list[str]:

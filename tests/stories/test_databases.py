@@ -18,11 +18,10 @@ from onehead.databases.reported import PATH, SIGNATURE, RowsReported, key_of, re
 from onehead.examine.ledger import remember
 from onehead.examine.naming import DATABASES
 from onehead.forge.models import PullRequest
-from tests.migrations import chain, merged
-from tests.migrations import project as alembic_project
+from tests.migrations import chain
+from tests.stories.colliding import BASE
 from tests.stories.conftest import REPORT_SECRET, Service
 
-BASE = merged(alembic_project(), chain(("017", None), ("018", "017")))
 DEPLOYS = itertools.count()
 TODAY = datetime.now(UTC).strftime("%Y-%m-%d")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 
@@ -12,16 +12,11 @@ from alembic.script import ScriptDirectory
 
 from onehead.forge.api import ForgejoApi
 from onehead.forge.client import Connection
-from tests.forgejos.administration import Api, HostedRepository
-from tests.forgejos.port import Account
+from tests.forgejos.fixtures import Apis, WorkCopies
 from tests.forgejos.workcopy import WorkCopy
 from tests.migrations import chain, merged
-from tests.migrations import project as alembic_project
+from tests.stories.colliding import BASE
 from tests.stories.conftest import Service
-
-BASE = merged(alembic_project(), chain(("017", None), ("018", "017")))
-WorkCopies = Callable[[HostedRepository, Account], WorkCopy]
-Apis = Callable[[Account | None], Api]
 
 
 def collide(

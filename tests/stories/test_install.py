@@ -15,13 +15,11 @@ from onehead.forge.api import ForgejoApi
 from onehead.forge.client import Connection
 from onehead.forge.models import RepositoryName
 from onehead.service.setup import ensure_webhook
-from tests.forgejos.administration import Api, HostedRepository
-from tests.forgejos.fixtures import Project
+from tests.forgejos.fixtures import Apis, Project, WorkCopies
 from tests.forgejos.port import BOT_SCOPES, Account
 from tests.forgejos.real import RealForgejo
 from tests.forgejos.receiver import Receiver
 from tests.forgejos.standin import StandinForgejo
-from tests.forgejos.workcopy import WorkCopy
 from tests.migrations import chain, merged
 from tests.migrations import project as alembic_project
 from tests.stories.conftest import SECRET, Service
@@ -204,9 +202,7 @@ def test_what_is_not_ours_stays(project: Project, receiver: Receiver, onehead: S
 
 
 @pytest.mark.slow
-def test_an_organisation_and_the_whole_site(
-    project: Project, onehead: Say, api_of: Callable[[Account | None], Api]
-) -> None:
+def test_an_organisation_and_the_whole_site(project: Project, onehead: Say, api_of: Apis) -> None:
     forge, boss = project.forgejo.url, project.forgejo.admin
     name = f"team{next(_numbers)}"
     project.api.call("POST", "/orgs", {"username": name}, expect=201)
@@ -287,9 +283,7 @@ def test_a_repository_whose_events_come_by_the_owners_webhook_needs_none(project
     assert f"webhook of {wider}: it still sends the events of this repository; uninstall --owner" in out
 
 
-def test_an_empty_repository_is_set_up_like_any_other(
-    project: Project, onehead: Say, work_copy: Callable[[HostedRepository, Account], WorkCopy]
-) -> None:
+def test_an_empty_repository_is_set_up_like_any_other(project: Project, onehead: Say, work_copy: WorkCopies) -> None:
     forge, token, admin = project.forgejo.url, project.owner.token, project.forgejo.admin
     empty, bot = admin.create_repository(project.owner), admin.create_bot()
     wanted = ["--service-url", NOBODY, "--bot", bot.name, "--require-status", "--label"]

@@ -6,24 +6,9 @@ import pytest
 
 from onehead.service.engine import Job, ScopeLeft
 from onehead.service.handler import handle
-from tests.migrations import chain, merged
-from tests.migrations import project as alembic_project
+from tests.migrations import chain
+from tests.stories.colliding import BASE, collide
 from tests.stories.conftest import Service
-
-BASE = merged(alembic_project(), chain(("017", None), ("018", "017")))
-
-
-def collide(service: Service, *, title: str = "OAuth tokens") -> tuple[int, str]:
-    """A pull request with 020 on 018, and main at 019; repaired in #2."""
-    copy = service.project.copy
-    copy.commit(BASE, "Start")
-    copy.push()
-    sha = service.project.push_branch("oauth", chain(("020", "018")))
-    number = service.project.open_pull("oauth", title=title)["number"]
-    copy.commit(chain(("019", "018")), "Player teams")
-    copy.push()
-    service.settle()
-    return number, sha
 
 
 def text(service: Service, number: int) -> str:

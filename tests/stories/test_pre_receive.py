@@ -12,15 +12,13 @@ import pytest
 
 from onehead.cli.main import main
 from tests.forgejos.administration import HostedRepository
-from tests.forgejos.fixtures import Project
-from tests.forgejos.port import Account, eventually
-from tests.forgejos.workcopy import PushRefusedError, WorkCopy
+from tests.forgejos.fixtures import Project, WorkCopies
+from tests.forgejos.port import eventually
+from tests.forgejos.workcopy import PushRefusedError
 from tests.migrations import VERSIONS, chain, merged, revision
-from tests.migrations import project as alembic_project
 from tests.service.bare_server import wrapped_git
+from tests.stories.colliding import BASE
 from tests.stories.conftest import Service
-
-BASE = merged(alembic_project(), chain(("017", None), ("018", "017")))
 
 Install = Callable[..., Path]
 
@@ -238,9 +236,7 @@ def test_the_hook_of_a_server_judges_all_its_repositories(project: Project, inst
         project.copy.push()
 
 
-def test_a_wiki_is_not_deployed(
-    project: Project, work_copy: Callable[[HostedRepository, Account], WorkCopy], tmp_path: Path
-) -> None:
+def test_a_wiki_is_not_deployed(project: Project, work_copy: WorkCopies, tmp_path: Path) -> None:
     if project.forgejo.name == "stand-in":  # it has no wikis; tests/cli/test_pre_receive.py tells what is said
         return
     page = {"title": "Home", "content_base64": base64.b64encode(b"Hello").decode()}

@@ -14,11 +14,12 @@ import pytest
 from onehead.forge.api import ForgejoApi
 from onehead.forge.errors import NotUnderstood, Unavailable, refusal
 from onehead.service.troubles import Unfinished
+from tests.forgejos.fixtures import Apis, WorkCopies
 from tests.forgejos.port import eventually
 from tests.migrations import chain
+from tests.stories.colliding import BASE
 from tests.stories.conftest import Service
-from tests.stories.test_fork_pulls import Apis, WorkCopies
-from tests.stories.test_trouble import BASE, collide_twice
+from tests.stories.test_trouble import collide_twice
 
 OF_NO_SUBJECT = {"wait", "me", "version", "repository", "repositories", "touched", "open_pulls", "recent_comments"}
 """Calls that concern a whole repository, or the server: without their answer there is nothing to do for anybody."""

@@ -5,10 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tests.migrations import chain, merged
-from tests.migrations import project as alembic_project
+from tests.stories.colliding import BASE, collide
 from tests.stories.conftest import Service
-
-BASE = merged(alembic_project(), chain(("017", None), ("018", "017")))
 
 
 def lone_branch(service: Service) -> None:
@@ -253,19 +251,8 @@ def commits(service: Service, number: int) -> list[str]:
     return [commit["sha"] for commit in found]
 
 
-def collide(service: Service) -> int:
-    """A pull request with 020 on 018, and main at 019."""
-    copy = service.project.copy
-    copy.commit(BASE, "Start")
-    copy.push()
-    service.project.push_branch("oauth", chain(("020", "018")))
-    number = service.project.open_pull("oauth")["number"]
-    main_moves(service, "019", "018")
-    return int(number)
-
-
 def test_whatever_is_chosen_there_is_one_repair_of_each_kind(service: Service) -> None:
-    number = collide(service)
+    number, _ = collide(service)
     [moved] = service.repairs()
     for command in ("ignore we know", "unignore", "merge", "auto", "merge", "auto"):
         service.ask(number, f"/onehead {command}")
@@ -282,7 +269,7 @@ def test_whatever_is_chosen_there_is_one_repair_of_each_kind(service: Service) -
 
 
 def test_a_repair_that_is_opened_again_shows_and_judges_what_is_new_in_it(service: Service) -> None:
-    number = collide(service)
+    number, _ = collide(service)
     [before] = service.repairs()
     service.project.edit_pull(number, title="WIP: oauth")
     service.settle()
@@ -305,7 +292,7 @@ def test_a_repair_that_is_opened_again_shows_and_judges_what_is_new_in_it(servic
 
 
 def test_a_repair_that_a_person_closes_after_it_was_opened_again_stays_closed(service: Service) -> None:
-    number = collide(service)
+    number, _ = collide(service)
     [repair] = service.repairs()
     service.ask(number, "/onehead ignore")
     service.ask(number, "/onehead unignore")

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.migrations import chain, merged, revision
-from tests.migrations import project as alembic_project
+from tests.migrations import chain, revision
+from tests.stories.colliding import BASE
 from tests.stories.conftest import Service
-
-BASE = merged(alembic_project(), chain(("017", None), ("018", "017")))
 
 
 def two(service: Service, mine: dict[str, str], theirs: dict[str, str]) -> tuple[list[int], list[str]]:

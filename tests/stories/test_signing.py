@@ -9,11 +9,9 @@ from pathlib import Path
 import pytest
 
 from tests.forgejos.workcopy import WorkCopy
-from tests.migrations import chain, merged
-from tests.migrations import project as alembic_project
+from tests.stories.colliding import collision
 from tests.stories.conftest import Service
 
-BASE = merged(alembic_project(), chain(("017", None), ("018", "017")))
 # Forgejo verifies signatures; what is looked at here is that each commit has one.
 SIGNER = """#!/bin/sh
 cat > /dev/null
@@ -34,17 +32,6 @@ def copy(service: Service, tmp_path: Path) -> WorkCopy:
     return clone
 
 
-def collide(service: Service) -> int:
-    copy = service.project.copy
-    copy.commit(BASE, "Start")
-    copy.push()
-    service.project.push_branch("oauth", chain(("020", "018")))
-    number = service.project.open_pull("oauth", title="OAuth tokens")["number"]
-    copy.commit(chain(("019", "018")), "Player teams")
-    copy.push()
-    return int(number)
-
-
 def rule(service: Service, **fields: object) -> None:
     path = f"{service.project.repository.path}/branch_protections"
     service.project.api.call("POST", path, {"rule_name": "main", "enable_push": True, **fields}, expect=201)
@@ -57,7 +44,7 @@ def told(service: Service, number: int) -> list[str]:
 
 def test_an_administrator_sees_the_rule_and_the_commands_make_a_signed_copy(service: Service, copy: WorkCopy) -> None:
     admin = service.project.forgejo.admin
-    number = collide(service)
+    number = collision(service.project)[0]
     admin.add_collaborator(service.project.repository, service.bot, "admin")
     rule(service, require_signed_commits=True)
     service.settle()
@@ -86,7 +73,7 @@ def test_others_learn_it_from_a_protected_branch_whose_commits_are_all_signed(se
     copy.git("commit", "-q", "--amend", "--no-edit")
     copy.push(force=True)
     rule(service)
-    number = collide(service)
+    number = collision(service.project)[0]
     service.settle()
     service.sweep()
 
@@ -102,7 +89,7 @@ def test_nothing_is_said_where_only_one_of_both_is_so(service: Service, copy: Wo
         copy.push(force=True)
     else:
         rule(service)
-    number = collide(service)
+    number = collision(service.project)[0]
     service.settle()
     service.sweep()
 

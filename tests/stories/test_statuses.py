@@ -3,41 +3,22 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from onehead.cli.main import main
-from tests.forgejos.administration import Api, HostedRepository
-from tests.forgejos.port import Account
-from tests.forgejos.workcopy import WorkCopy
+from tests.forgejos.fixtures import Apis, WorkCopies
 from tests.migrations import ENV_PY, chain, merged, revision
-from tests.migrations import project as alembic_project
+from tests.stories.colliding import BASE, collide
 from tests.stories.conftest import Service
 from tests.stories.test_fork_pulls import collide as collide_in_a_fork
 
-BASE = merged(alembic_project(), chain(("017", None), ("018", "017")))
 FORKED = "Once merged, the chain forks after 018: 2 heads (019 and 020); 020 is the new one."
-WorkCopies = Callable[[HostedRepository, Account], WorkCopy]
-Apis = Callable[[Account | None], Api]
 
 
 def newest(service: Service, sha: str) -> dict[str, Any]:
     return max(service.statuses(sha), key=lambda status: int(status["id"]))
-
-
-def collide(service: Service, policy: str = "", title: str = "OAuth tokens") -> tuple[int, str]:
-    """A pull request with 020 on 018, and main at 019."""
-    copy = service.project.copy
-    copy.commit(BASE | ({".onehead.toml": policy} if policy else {}), "Start")
-    copy.push()
-    sha = service.project.push_branch("oauth", chain(("020", "018")))
-    number = service.project.open_pull("oauth", title=title)["number"]
-    copy.commit(chain(("019", "018")), "Player teams")
-    copy.push()
-    service.settle()
-    return number, sha
 
 
 def test_it_names_the_repair_and_leads_to_the_comment_whatever_that_says_later(service: Service) -> None:

@@ -12,11 +12,9 @@ import pytest
 
 from tests.forgejos.fixtures import Project
 from tests.forgejos.port import Account
-from tests.migrations import chain, merged
-from tests.migrations import project as alembic_project
+from tests.migrations import chain
 from tests.repositories import environment
-
-BASE = merged(alembic_project(), chain(("017", None), ("018", "017")))
+from tests.stories.colliding import BASE, collision
 
 
 @dataclass
@@ -61,13 +59,7 @@ def sweeps(project: Project, tmp_path: Path) -> Sweeps:
 
 
 def collide(project: Project) -> None:
-    """Pull request #1 adds 020 on 018, and main is at 019."""
-    project.copy.commit(BASE, "Start")
-    project.copy.push()
-    project.push_branch("oauth", chain(("020", "018")))
-    project.open_pull("oauth")
-    project.copy.commit(chain(("019", "018")), "Player teams")
-    project.copy.push()
+    collision(project)
     project.forgejo.wait_until_quiet()
 
 

@@ -6,7 +6,7 @@ tests/data/takeover-0.1.0 holds what 0.1.0 itself has made, on a forge and in it
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,11 +18,9 @@ from onehead.cli import main
 from onehead.databases.reported import key_of
 from onehead.settings import Secret, Settings, load
 from tests.forgejos import stored
-from tests.forgejos.administration import Api, HostedRepository
-from tests.forgejos.fixtures import Project
+from tests.forgejos.fixtures import Apis, Project, WorkCopies
 from tests.forgejos.port import Account
 from tests.forgejos.standin import StandinForgejo
-from tests.forgejos.workcopy import WorkCopy
 from tests.migrations import chain
 from tests.standin import gitside
 from tests.stories.conftest import REPORT_SECRET, Service
@@ -43,8 +41,8 @@ def forgejo() -> Iterator[StandinForgejo]:
 @pytest.fixture
 def project(
     forgejo: StandinForgejo,
-    api_of: Callable[[Account | None], Api],
-    work_copy: Callable[[HostedRepository, Account], WorkCopy],
+    api_of: Apis,
+    work_copy: WorkCopies,
     tmp_path: Path,
 ) -> Project:
     """The stored repository and its owner, and the cache directory as 0.1.0 left it."""

@@ -10,10 +10,8 @@ from onehead.forge.client import ApiAnswer, Connection
 from onehead.gitrepo.mirror import Mirror
 from onehead.service.engine import BranchMoved, Job
 from tests.migrations import chain, merged
-from tests.migrations import project as alembic_project
+from tests.stories.colliding import BASE
 from tests.stories.conftest import Service
-
-BASE = merged(alembic_project(), chain(("017", None), ("018", "017")))
 
 
 def test_open_pull_requests_go_from_heads_up_to_collision_without_a_push(service: Service) -> None:

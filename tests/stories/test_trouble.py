@@ -17,11 +17,9 @@ from onehead.service.bench import Bench, Case, Target
 from onehead.service.engine import Everything, Job
 from onehead.service.troubles import Unfinished
 from tests.forgejos.port import eventually
-from tests.migrations import chain, merged
-from tests.migrations import project as alembic_project
+from tests.migrations import chain
+from tests.stories.colliding import BASE
 from tests.stories.conftest import Service
-
-BASE = merged(alembic_project(), chain(("017", None), ("018", "017")))
 
 
 def collide(service: Service) -> tuple[int, str]:
