@@ -1,8 +1,8 @@
 """Real Alembic on chains as files whose migrations only write down that they ran.
 
-`recording` makes a project of it. `Replay` upgrades databases in memory, from any state, any number of times: the files
-are loaded and the upgrades are planned, run and recorded by Alembic itself, as its command line does it; only `env.py` is
-left out, whose work is done here, for there would be no time to load it for every database.
+`recording` makes a project of one. `Replay` upgrades databases in memory, from any state, any number of times: the
+files are loaded and the upgrades are planned, run and recorded by Alembic itself, as its command line does it. Only
+`env.py` is left out, whose work is done here: there would be no time to load it for every database.
 """
 
 from __future__ import annotations

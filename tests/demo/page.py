@@ -8,13 +8,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from html import escape
-from importlib.util import find_spec
 from pathlib import Path
-from string import Template
 from typing import TYPE_CHECKING, Any
 
 from tests.demo.telling import DemoFailedError
-from tests.standin.markdown import diff_html, to_html
+from tests.standin import page as forge
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,9 +20,7 @@ if TYPE_CHECKING:
 WHOLE = "pull-request.html"
 """Name of the page that holds everything; links to pull requests lead there."""
 
-_HERE = Path(__file__).parent
-_STYLES = (_HERE.parent / "standin" / "page.css", _HERE / "page.css")
-_MARKS = {"success": "✔", "failure": "✖", "pending": "●"}
+_STYLE = Path(__file__).with_suffix(".css")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +37,12 @@ def page(title: str, *parts: str) -> str:
     Raises:
         DemoFailedError: Mermaid is not installed, so the graph could not be drawn.
     """
-    return Template((_HERE / "page.html").read_text(encoding="utf-8")).substitute(
-        title=escape(title),
-        style="\n".join(file.read_text(encoding="utf-8") for file in _STYLES),
-        body="\n".join(parts),
-        mermaid=_mermaid(),
+    return forge.page(
+        title,
+        f"<b>{escape(title)}</b> <span>saved by <code>make demo</code>; needs no network</span>",
+        "\n".join(parts),
+        f"<script>\n{_mermaid()}\n",
+        _STYLE.read_text(encoding="utf-8"),
     )
 
 
@@ -73,18 +70,13 @@ def pull_head(pull: dict[str, Any]) -> str:
 
 def entry(person: str, text: str, repository: str) -> str:
     """A comment or the body of a pull request, rendered as the forge does."""
-    body = to_html(text, f"/{repository}") if text else "<p><em>No description.</em></p>"
     # The forge has ended when this is read; its pull requests are on the page beside this one.
-    body = re.sub(r'href="/[^"]*/issues/(\d+)"', rf'href="{WHOLE}#pull-\1"', body)
-    return (
-        f'<article><div class="avatar">{escape(person[:1].upper())}</div><div class="comment">'
-        f'<header><b>{escape(person)}</b></header><div class="markdown">{body}</div></div></article>'
-    )
+    return re.sub(r'href="/[^"]*/issues/(\d+)"', rf'href="{WHOLE}#pull-\1"', forge.entry(person, text, repository))
 
 
 def check(status: Check) -> str:
     """A commit status as the line that the forge shows above its merge button."""
-    mark = _MARKS.get(status.state, "?")
+    mark = forge.MARKS.get(status.state, "?")
     return (
         f'<p class="check {escape(status.state)}"><span class="{escape(status.state)}"><span class="mark">{mark}'
         f"</span></span><b>onehead</b> — {escape(status.description)}</p>"
@@ -93,15 +85,12 @@ def check(status: Check) -> str:
 
 def changes(summary: str, diff: str) -> str:
     """A diff, folded: what matters of it is in the text above."""
-    return f'<details class="changes"><summary>{escape(summary)}</summary>{diff_html(diff)}</details>'
+    return forge.folded_diff(escape(summary), diff)
 
 
 def _mermaid() -> str:
-    """Mermaid's own JavaScript, from the package that carries a copy; none of that package's code runs."""
-    found = find_spec("mermaidx")
-    for place in (found.submodule_search_locations or []) if found is not None else []:
-        file = Path(place) / "assets" / "mermaid.js"
-        if file.exists():
-            # Inside a page only this ends a script; a browser reads the two spellings alike.
-            return file.read_text(encoding="utf-8").replace("</script", "<\\/script")
-    raise DemoFailedError("Mermaid is not installed, so the page could not draw its graph. Run `make setup` again.")
+    script = forge.mermaid_script()
+    if script is None:
+        raise DemoFailedError("Mermaid is not installed, so the page could not draw its graph. Run `make setup` again.")
+    # Inside a page only this ends a script; a browser reads the two spellings alike.
+    return script.decode().replace("</script", "<\\/script")

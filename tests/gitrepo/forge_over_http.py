@@ -17,38 +17,32 @@ if TYPE_CHECKING:
 TOKEN = "s3cret-token"
 
 
-class ForgeOverHttp:
-    """Serves the bare repositories below a directory while its context lasts.
+class LoopbackServer:
+    """An HTTP server on a loopback port while its context lasts.
 
     Attributes:
-        url: where it listens.
-        writable: whether the token may push.
-        broken: answer 503 to everything.
-        moved: what is redirected, as a part of the request (`info/refs`), where to, and with which status.
-        authorizations: the Authorization headers it has seen.
+        host: where it listens, with the port.
     """
 
-    def __init__(self, directory: Path) -> None:
-        self.directory = directory
-        self.writable = True
-        self.broken = False
-        self.moved: tuple[str, str, int] | None = None
-        self.authorizations: set[str] = set()
-        forge = self
+    def __init__(self) -> None:
+        serve = self._serve
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                forge._serve(self)
+                serve(self)
 
             def do_POST(self) -> None:
-                forge._serve(self)
+                serve(self)
 
             def log_message(self, *args: object) -> None:
                 """Be quiet."""
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05})
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+        self.host = f"127.0.0.1:{self._server.server_address[1]}"
+
+    def _serve(self, request: BaseHTTPRequestHandler) -> None:
+        raise NotImplementedError
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -60,6 +54,27 @@ class ForgeOverHttp:
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()
+
+
+class ForgeOverHttp(LoopbackServer):
+    """Serves the bare repositories below a directory.
+
+    Attributes:
+        url: where it listens.
+        writable: whether the token may push.
+        broken: answer 503 to everything.
+        moved: what is redirected, as a part of the request (`info/refs`), where to, and with which status.
+        authorizations: the Authorization headers it has seen.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        super().__init__()
+        self.url = f"http://{self.host}"
+        self.directory = directory
+        self.writable = True
+        self.broken = False
+        self.moved: tuple[str, str, int] | None = None
+        self.authorizations: set[str] = set()
 
     def _serve(self, request: BaseHTTPRequestHandler) -> None:
         path, _, query = request.path.partition("?")
@@ -115,38 +130,16 @@ class ForgeOverHttp:
         request.wfile.write(content)
 
 
-class Listener:
+class Listener(LoopbackServer):
     """A server that says 404 to everything and remembers what it was asked, with which headers."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.heard: list[str] = []
-        listener = self
 
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                listener.heard.append(f"{self.requestline}\n{self.headers}")
-                self.send_error(404)
-
-            def do_POST(self) -> None:
-                self.do_GET()
-
-            def log_message(self, *args: object) -> None:
-                """Be quiet."""
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05})
-        self.host = f"127.0.0.1:{self._server.server_address[1]}"
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
+    def _serve(self, request: BaseHTTPRequestHandler) -> None:
+        self.heard.append(f"{request.requestline}\n{request.headers}")
+        request.send_error(404)
 
 
 def _body(request: BaseHTTPRequestHandler) -> bytes:

@@ -10,28 +10,8 @@ from onehead.plan.findings import Code
 from onehead.plan.judge import judge
 from onehead.plan.plans import Merge, Move, Nothing, Plan, Reason, ReasonCode, Refuse, Reissue, Reparent
 from onehead.plan.policy import Policy, Strategy
-from onehead.revisions.graph import Graph
-from onehead.revisions.model import Environment, Location
-from tests.chains import graph, revisions
-
-ENVIRONMENT = Environment(
-    path="versions",
-    config="alembic.ini",
-    section="alembic",
-    script_location=".",
-    locations=(Location("versions", recursive=False),),
-    file_template=None,
-    timezone=None,
-    certain=True,
-)
-
-
-def facts(target: str, head: str | None = None, merged: str | None = None) -> Facts:
-    """Merged is the union of both sides unless it is given."""
-    if head is None:
-        return Facts(ENVIRONMENT, graph(target), None, graph(target))
-    union = Graph({(r.path, r.blob): r for r in (*revisions(target), *revisions(head))}.values())
-    return Facts(ENVIRONMENT, graph(target), graph(head), graph(merged) if merged is not None else union)
+from tests.chains import graph
+from tests.plan.cases import facts
 
 
 def plan(given: Facts, evidence: Evidence | None = None, strategy: Strategy = "auto") -> Plan:

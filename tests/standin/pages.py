@@ -1,21 +1,14 @@
-"""Web pages for people who want to look: an issue or a pull request with its checks and comments.
-
-Diagrams are drawn in the browser by Mermaid itself, from the copy that the package `mermaidx` carries; none of that
-package's code runs. Without it the page shows the diagram's source.
-"""
+"""Web pages for people who want to look: an issue or a pull request with its checks and comments."""
 
 from __future__ import annotations
 
 from html import escape
-from importlib.util import find_spec
-from pathlib import Path
-from string import Template
 from typing import TYPE_CHECKING
 
 from tests.standin import gitside, issue_shapes
 from tests.standin.access import can
-from tests.standin.markdown import diff_html, to_html
 from tests.standin.merging import latest_statuses
+from tests.standin.page import MARKS, entry, folded_diff, mermaid_script, page
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,9 +20,6 @@ if TYPE_CHECKING:
     Page = tuple[int, str, bytes]
 
 HTML = "text/html; charset=utf-8"
-FOLDER = Path(__file__).parent
-MARKS = {"success": "✔", "pending": "●", "warning": "!", "failure": "✖", "error": "✖"}
-_TEMPLATE = Template((FOLDER / "page.html").read_text())
 _LOST: Page = (404, HTML, b"<!doctype html><title>Not found</title><h1>404</h1><p>There is nothing here.</p>")
 
 
@@ -55,14 +45,9 @@ def overview(forge: Forge, path: dict[str, str]) -> Page:
         for issue in sorted(repository.issues.values(), key=lambda issue: -issue.number):
             link = f'<a href="{issue_shapes.page_of(forge.world, repository, issue)}">{escape(issue.title)}</a>'
             rows.append(f'<li>{_state(issue)} {link} <span class="number">#{issue.number}</span></li>')
-        shown = _TEMPLATE.substitute(
-            title="Pull requests and issues",
-            number="",
-            repository=escape(repository.full_name),
-            style=(FOLDER / "page.css").read_text(),
-            summary=f"clone <code>{forge.world.url}/{escape(repository.full_name)}.git</code>",
-            content=f'<ul class="list">{"".join(rows) or "<li>Nothing yet.</li>"}</ul>',
-        )
+        summary = f"clone <code>{forge.world.url}/{escape(repository.full_name)}.git</code>"
+        listed = f'<ul class="list">{"".join(rows) or "<li>Nothing yet.</li>"}</ul>'
+        shown = _page(repository, "Pull requests and issues", "", summary, listed)
     return 200, HTML, shown.encode()
 
 
@@ -77,13 +62,16 @@ def _render(repository: Repository, issue: Issue) -> str:
             *entries,
             _checks(repository, issue, issue.pull),
         ]
-    return _TEMPLATE.substitute(
-        title=escape(issue.title),
-        number=f"#{issue.number}",
-        repository=escape(repository.full_name),
-        style=(FOLDER / "page.css").read_text(),
-        summary=f"{_state(issue)} {_summary(repository, issue)}",
-        content="\n".join(entries),
+    summary = f"{_state(issue)} {_summary(repository, issue)}"
+    return _page(repository, issue.title, f"#{issue.number}", summary, "\n".join(entries))
+
+
+def _page(repository: Repository, title: str, number: str, summary: str, content: str) -> str:
+    name = escape(repository.full_name)
+    return page(
+        f"{number} {title} · {repository.full_name}",
+        f'<b>Stand-in Forgejo</b> <a href="/{name}">{name}</a>',
+        f'<h1>{escape(title)} <span class="number">{number}</span></h1>\n<p class="summary">{summary}</p>\n{content}',
     )
 
 
@@ -111,14 +99,8 @@ def _summary(repository: Repository, issue: Issue) -> str:
 
 
 def _entry(repository: Repository, person: User, moment: datetime, text: str, anchor: str) -> str:
-    body = to_html(text, f"/{repository.full_name}") if text else "<p><em>No description.</em></p>"
-    when = moment.strftime("%Y-%m-%d %H:%M")
-    letter = escape(person.name[:1].upper())
-    return (
-        f'<article id="{anchor}"><div class="avatar">{letter}</div><div class="comment">'
-        f"<header><b>{escape(person.name)}</b> commented {when}</header>"
-        f'<div class="markdown">{body}</div></div></article>'
-    )
+    said = f" commented {moment.strftime('%Y-%m-%d %H:%M')}"
+    return entry(person.name, text, repository.full_name, said=said, anchor=anchor)
 
 
 def _checks(repository: Repository, issue: Issue, pull: Pull) -> str:
@@ -144,17 +126,13 @@ def _changes(repository: Repository, issue: Issue, pull: Pull) -> str:
     changed, added, removed = gitside.short_stat(repository.path, pull.merge_base, head)
     files = f"{changed} changed file{'' if changed == 1 else 's'}"
     counts = f"<b class=plus>+{added}</b> <b class=minus>-{removed}</b>"
-    return f'<details class="changes"><summary>{files} {counts}</summary>{diff_html(diff)}</details>'
+    return folded_diff(f"{files} {counts}", diff)
 
 
 def mermaid(_: Forge, __: dict[str, str]) -> Page:
     """Give Mermaid's own JavaScript, or 404 when the package that carries it is not installed."""
-    found = find_spec("mermaidx")
-    for place in found.submodule_search_locations or [] if found is not None else []:
-        file = Path(place) / "assets" / "mermaid.js"
-        if file.exists():
-            return 200, "text/javascript; charset=utf-8", file.read_bytes()
-    return _LOST
+    script = mermaid_script()
+    return _LOST if script is None else (200, "text/javascript; charset=utf-8", script)
 
 
 PAGES: dict[str, Callable[[Forge, dict[str, str]], Page]] = {
