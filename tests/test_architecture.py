@@ -95,6 +95,8 @@ ARROWS: dict[str, set[str]] = {
         "verify",
     },
     "__main__": {"cli.main"},
+    # For hooks that 0.1.0 has installed.
+    "entrypoints": {"cli.main"},
     "__init__": set(),
 }
 

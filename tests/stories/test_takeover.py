@@ -1,4 +1,4 @@
-"""What 0.1.0 has left behind is taken over: its comments, repairs, refs, decisions, caches and settings.
+"""What 0.1.0 has left behind is taken over: its comments, repairs, refs, decisions, hooks, caches and settings.
 
 tests/data/takeover-0.1.0 holds what 0.1.0 itself has made, on a forge and in its cache directory; see the README there.
 """
@@ -6,6 +6,7 @@ tests/data/takeover-0.1.0 holds what 0.1.0 itself has made, on a forge and in it
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
@@ -21,7 +22,9 @@ from tests.forgejos import stored
 from tests.forgejos.fixtures import Apis, Project, WorkCopies
 from tests.forgejos.port import Account
 from tests.forgejos.standin import StandinForgejo
-from tests.migrations import chain
+from tests.migrations import chain, merged
+from tests.migrations import project as alembic_project
+from tests.service.bare_server import Server
 from tests.standin import gitside
 from tests.stories.conftest import REPORT_SECRET, Service
 
@@ -220,6 +223,26 @@ def test_its_mirror_is_kept_and_its_memory_replaced(service: Service, tmp_path: 
     new = json.loads(memory.read_bytes())
     assert new["format"] != old["format"]
     assert new["blobs"].keys() & old["blobs"].keys()  # read anew
+
+
+def test_its_hook_goes_on_judging_and_is_renewed(tmp_path: Path) -> None:
+    """It refuses what can't be judged, so an upgrade that it does not find its way into would refuse every push."""
+    server = Server(tmp_path, "--on-error", "refuse")
+    hook = server.bare.path / "hooks" / "pre-receive.d" / "onehead"
+    renewed = hook.read_text(encoding="utf-8")
+    left = (STATE / "hook").read_text(encoding="utf-8").replace("python=PYTHON", f"python={sys.executable}")
+    hook.write_text(left, encoding="utf-8")
+
+    server.commit("main", merged(alembic_project(), chain(("018", None), ("019", "018"))))
+    assert server.push("main") == (True, "")
+    server.commit("main", chain(("020", "018")))
+    accepted, words = server.push("main")
+    assert not accepted
+    assert words.startswith("onehead: push refused. main would have a head too many")
+
+    assert "written." in server.install("--on-error", "refuse")
+    assert hook.read_text(encoding="utf-8") == renewed
+    assert server.push("main") == (False, words)
 
 
 def test_its_settings_load() -> None:
