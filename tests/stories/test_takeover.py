@@ -16,7 +16,6 @@ from zlib import crc32
 import pytest
 
 from onehead.cli import main
-from onehead.databases.reported import key_of
 from onehead.settings import Secret, Settings, load
 from tests.forgejos import stored
 from tests.forgejos.fixtures import Apis, Project, WorkCopies
@@ -26,7 +25,7 @@ from tests.migrations import chain, merged
 from tests.migrations import project as alembic_project
 from tests.service.bare_server import Server
 from tests.standin import gitside
-from tests.stories.conftest import REPORT_SECRET, Service
+from tests.stories.conftest import Service
 
 STATE = Path(__file__).parents[1] / "data" / "takeover-0.1.0"
 PULLS = json.loads((STATE / "state.json").read_text(encoding="utf-8"))["pulls"]
@@ -204,7 +203,7 @@ def test_what_databases_had_reported_is_read_and_continued(service: Service, mon
     assert "**`production` is here**" in verdict["body"]
 
     name = service.project.repository.full_name
-    monkeypatch.setenv("ONEHEAD_REPORT_KEY", key_of(REPORT_SECRET, name))
+    monkeypatch.setenv("ONEHEAD_REPORT_KEY", (STATE / "report-key").read_text(encoding="utf-8").strip())
     monkeypatch.setenv("ONEHEAD_SERVICE_URL", service.url)
     assert main.main(["report-rows", "--repository", name, "--database", "production", "--rows", "019"]) == 0
     service.settle()
