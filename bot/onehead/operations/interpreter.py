@@ -32,6 +32,7 @@ from onehead.operations.values import (
     text,
 )
 from onehead.revisions.parsers import spend, unparsed
+from onehead.revisions.syntax import BACK_DOORS, MUTATORS
 
 MAX_WORK = 200_000
 """Pieces of syntax that are looked at in one file, rounds of loops and calls of its functions included."""
@@ -295,10 +296,10 @@ _HARMLESS = frozenset(
 _ABOUT_NOTHING = ("get_bind", "get_context", "inline_literal", "f", "implementation_for")
 """What `op`, and `batch_op` too, has beside operations."""
 _SESSIONS = ("Session", "sessionmaker", "scoped_session", "create_session", "AsyncSession")
-_BACK_DOORS = ("exec", "eval", "compile", "__import__", "getattr", "setattr", "globals", "locals", "vars")
+_COMPUTES = (*BACK_DOORS, "compile", "__import__", "getattr")
 _EXECUTES = ("execute", "exec_driver_sql", "scalar", "scalars", "executemany")
 _REACHES_FAR = ("create_all", "drop_all", "run_sync", "invoke", "run_callable")
-_MUTATORS = ("append", "extend", "insert", "pop", "remove", "clear", "reverse", "sort", "update", "add", "setdefault")
+_CHANGES = (*MUTATORS, "update", "add", "setdefault")
 _READS = frozenset(
     (
         *("get", "items", "keys", "values", "strip", "lower", "upper", "split", "join", "format", "replace"),
@@ -306,7 +307,7 @@ _READS = frozenset(
         *("first", "all", "one", "one_or_none", "scalar_one", "mappings", "debug", "info", "warning"),
         *("error", "index", "count", "copy", "hex", "total_seconds", "close"),
     )
-) | set(_MUTATORS)
+) | set(_CHANGES)
 
 
 class Calls(Evaluation):
@@ -408,7 +409,7 @@ class Calls(Evaluation):
         package, name = path.name.partition(".")[0], path.last
         if path.name.startswith("builtins.") and name in ("list", "tuple", "set", "sorted", "reversed", "frozenset"):
             return sequence(made) or made
-        if path.name.startswith("builtins.") and name in _BACK_DOORS:
+        if path.name.startswith("builtins.") and name in _COMPUTES:
             self.emit(alembic_calls.unknown(f"`{name}`", made), node, name)
         elif name in _SESSIONS and package in ("sqlalchemy", "sqlmodel"):
             self.emit(alembic_calls.unknown("the ORM: what is done in a session", made), node, name)
@@ -435,7 +436,7 @@ class Calls(Evaluation):
             pass
         elif name in _REACHES_FAR or not _is_harmless(origin, name) or _may_change(origin, name):
             self.emit(alembic_calls.unknown("a call of something computed", made), node, name)
-        elif name in _MUTATORS and isinstance(of, Items | Pairs) and isinstance(node.func, ast.Attribute):
+        elif name in _CHANGES and isinstance(of, Items | Pairs) and isinstance(node.func, ast.Attribute):
             self.bind(node.func.value, Opaque(node))
         return made
 

@@ -26,9 +26,16 @@ from onehead.revisions.graph import Graph
 from onehead.revisions.model import Declared, Environment, Revision
 from onehead.revisions.parse import parse
 from onehead.revisions.parsers import Spent, examination, python, too_large
-from onehead.revisions.syntax import LINE_START, NEWLINE, Declaration, Element, Lines, declarations, line_number
-
-NAMES = ("revision", "down_revision", "branch_labels", "depends_on")
+from onehead.revisions.syntax import (
+    LINE_START,
+    NAMES,
+    NEWLINE,
+    Declaration,
+    Element,
+    Lines,
+    declarations,
+    line_number,
+)
 
 _BOM = b"\xef\xbb\xbf"
 _QUOTE = re.compile(r"(?P<prefix>[A-Za-z]{0,2})(?P<quote>\"\"\"|'''|\"|')")
@@ -293,10 +300,10 @@ def _whole_value(file: Anatomy, declared: Declaration, ids: tuple[str, ...]) -> 
     texts = [_literal(file, like, new) for new in ids]
     if len(texts) == 1:
         return texts[0]
-    opening, closing = ("[", "]") if declared.form == "list" else ("(", ")")
+    opening, closing = ("[", "]") if declared.form == "List" else ("(", ")")
     source = file.text[declared.start : declared.end]
     newline = NEWLINE.search(source)
-    if declared.form in ("tuple", "list") and source.startswith(opening) and newline and like is not None:
+    if declared.form in ("Tuple", "List") and source.startswith(opening) and newline and like is not None:
         line_start = max(file.text.rfind("\n", 0, like.start), file.text.rfind("\r", 0, like.start)) + 1
         indent = file.text[line_start : like.start]
         if not indent.strip():
@@ -314,7 +321,7 @@ def _literal(file: Anatomy, like: Element | None, value: str) -> str:
     for place in places:
         quotes = quotes_of(file.text[place.start : place.end])
         if quotes is not None:
-            return f"{quotes[0]}{quotes[1]}{value}{quotes[1]}"
+            return f"{quotes[0].strip('fF')}{quotes[1]}{value}{quotes[1]}"
     return f"'{value}'"  # as Alembic itself writes
 
 

@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator
 from operator import itemgetter
 
-from onehead.revisions import parsers, syntax
+from onehead.revisions import parsers
 from onehead.revisions.model import Declared, docstring
 from onehead.revisions.parsers import CONFLICT, python, too_large
 from onehead.revisions.syntax import LINE_START, Lines, Scope, declared
@@ -70,13 +70,13 @@ def _scan(text: str, start: int) -> Scope:
     for name, match in sorted(last.items(), key=lambda item: item[1].start()):
         value = _expression(text, match.end())
         if value is None:
-            scope.forget(name, _line(text, match), _first_line(text, match.end()))
+            scope.forget({name}, _line(text, match), _first_line(text, match.end()))
         else:
-            syntax.assign([ast.Name(name, ast.Store())], value, scope)
+            scope.assign([ast.Name(name, ast.Store())], value)
     block = _FIRST_BLOCK.search(text, start)
     header = _OTHER_USE.finditer(text, start, block.start() if block else len(text))
     for name, match in {match[1] or match[2]: match for match in header}.items():
-        scope.forget(name, _line(text, match), _first_line(text, match.start()))
+        scope.forget({name}, _line(text, match), _first_line(text, match.start()))
     return scope
 
 

@@ -16,7 +16,6 @@ from contextvars import ContextVar
 from itertools import islice
 from typing import Any
 
-from onehead.revisions.header import has_cookie
 from onehead.revisions.model import Refusal
 
 MAX_BYTES = 1024 * 1024
@@ -40,6 +39,13 @@ _AS_IT_LOOKS = re.compile(
     rb"(?i)utf-?8(?:[-_]sig)?|(?:us-?)?ascii|latin-?1|l1|iso-?8859[-_]?\d*|(?:cp|windows-?)125\d|koi8[-_]?[rut]|"
     rb"euc[-_]?\w+|gb\d+|gbk|big5|shift[-_]?jis|sjis|cp9\d\d"
 )
+
+
+def has_cookie(data: bytes) -> bool:
+    """Whether one of the first two lines may name an encoding: then bytes need not mean what they seem to."""
+    first = data.find(b"\n")
+    second = data.find(b"\n", first + 1) if first >= 0 else -1
+    return data.find(b"coding", 0, second if second >= 0 else len(data)) >= 0
 
 
 class TooLarge(ValueError):

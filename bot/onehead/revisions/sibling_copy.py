@@ -14,9 +14,9 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby, pairwise
 
-from onehead.revisions.edit import NAMES, Anatomy, CannotEdit, EditProblem, Splice, dissect, new_value, quotes_of
+from onehead.revisions.edit import Anatomy, CannotEdit, EditProblem, Splice, dissect, new_value, quotes_of
 from onehead.revisions.parsers import Spent, examination, python
-from onehead.revisions.syntax import LINE_START, NEWLINE, Lines
+from onehead.revisions.syntax import LINE_START, NAMES, NEWLINE, Lines
 
 WORD = re.compile(r"[A-Za-z_]\w*")
 
