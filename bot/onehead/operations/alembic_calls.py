@@ -5,29 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
+from onehead.operations import model as ops
 from onehead.operations import sqlalchemy_items
-from onehead.operations.model import (
-    AddColumn,
-    AlterColumn,
-    Batch,
-    CommentTable,
-    Constraint,
-    ConstraintKind,
-    CreateConstraint,
-    CreateEnum,
-    CreateIndex,
-    CreateTable,
-    DropColumn,
-    DropConstraint,
-    DropEnum,
-    DropIndex,
-    DropTable,
-    Named,
-    Operation,
-    Query,
-    RenameTable,
-    Unknown,
-)
+from onehead.operations.model import ConstraintKind, Named, Operation
 from onehead.operations.sql import operations_in
 from onehead.operations.sql_tokens import shown, words_in
 from onehead.operations.sqlalchemy_items import NotKnown, named, needed
@@ -84,10 +64,10 @@ def operations(name: str, call: Call) -> tuple[Operation, ...]:
     return found if type(found) is tuple else (found,)  # type: ignore[return-value]
 
 
-def unknown(why: str, made: Made) -> Unknown:
+def unknown(why: str, made: Made) -> ops.Unknown:
     """Something that can't be told, with its source."""
     written = unparsed(made.node)
-    return Unknown(why, shown(written), words_in(written))
+    return ops.Unknown(why, shown(written), words_in(written))
 
 
 def executed(value: Value | None, made: Made, *, result: bool = True) -> tuple[Operation, ...]:
@@ -95,7 +75,7 @@ def executed(value: Value | None, made: Made, *, result: bool = True) -> tuple[O
     written = text(value)
     if written is not None:
         found = operations_in(written)
-        return tuple(each._replace(used=each.used or result) if isinstance(each, Query) else each for each in found)
+        return tuple(each._replace(used=each.used or result) if isinstance(each, ops.Query) else each for each in found)
     if value is not None:
         if isinstance(first := root(value), Made) and first.last == "select":
             return (unknown("rows that it reads, and may act on", made),)
@@ -109,35 +89,35 @@ def _create_table(call: Call) -> tuple[Operation, ...]:
     table = call.table()
     found = sqlalchemy_items.body(call.made.args[1:], table)
     types = [
-        CreateEnum(column.type.enum.name, column.type.enum.labels, lenient=True)
+        ops.CreateEnum(column.type.enum.name, column.type.enum.labels, lenient=True)
         for column in found.columns
         if column.type and column.type.enum and column.type.enum.name
         if column.type.enum.creates and column.type.enum.native
     ]
     complete = found.complete and not call.made.open
     lenient, temporary = call.flag("if_not_exists"), sqlalchemy_items.is_temporary(call.made.keywords.get("prefixes"))
-    made = CreateTable(table, found.columns, found.constraints, found.indexes, lenient, complete, temporary)
+    made = ops.CreateTable(table, found.columns, found.constraints, found.indexes, lenient, complete, temporary)
     return (*types, made)
 
 
 def _drop_table(call: Call) -> Operation:
-    return DropTable(call.table(), call.flag("if_exists"))
+    return ops.DropTable(call.table(), call.flag("if_exists"))
 
 
 def _rename_table(call: Call) -> Operation:
     old = call.table(0, "old_table_name")
-    return RenameTable(old, Named(needed(call.made.get(1, "new_table_name"), "the new name"), old.schema))
+    return ops.RenameTable(old, Named(needed(call.made.get(1, "new_table_name"), "the new name"), old.schema))
 
 
 def _add_column(call: Call) -> Operation:
     table = call.table()
     found = sqlalchemy_items.column(call.get(1, "column"), table)
-    return AddColumn(table, found.column, found.constraints, found.indexes, call.flag("if_not_exists"))
+    return ops.AddColumn(table, found.column, found.constraints, found.indexes, call.flag("if_not_exists"))
 
 
 def _drop_column(call: Call) -> Operation:
     name = needed(call.get(1, "column_name"), "the name of the column")
-    return DropColumn(call.table(), name, call.flag("if_exists"))
+    return ops.DropColumn(call.table(), name, call.flag("if_exists"))
 
 
 def _alter_column(call: Call) -> Operation:
@@ -149,7 +129,7 @@ def _alter_column(call: Call) -> Operation:
     changes = tuple((key.rstrip("_"), source(given[key])) for key in _PROPERTIES if key in given)
     if call.made.open:
         raise NotKnown("what changes")
-    return AlterColumn(
+    return ops.AlterColumn(
         table,
         name,
         None if new is None or plain(new) is None else needed(new, "the new name"),
@@ -172,7 +152,7 @@ def _create_index(call: Call) -> Operation:
     index = sqlalchemy_items.index(listed, call.made, table)
     if index.name is None and plain(call.made.get(0, "index_name")) is not None:
         raise NotKnown("the name of the index")
-    return CreateIndex(index, call.flag("if_not_exists"))
+    return ops.CreateIndex(index, call.flag("if_not_exists"))
 
 
 def _drop_index(call: Call) -> Operation:
@@ -184,7 +164,7 @@ def _drop_index(call: Call) -> Operation:
     else:
         schema = text(call.made.keywords.get("schema"))
         table = None if plain(written) in (None, ...) else call.table(1)
-    return DropIndex(Named(name, schema), table, call.flag("if_exists"), call.flag("postgresql_concurrently"))
+    return ops.DropIndex(Named(name, schema), table, call.flag("if_exists"), call.flag("postgresql_concurrently"))
 
 
 def _constraint_name(call: Call) -> str | None:
@@ -201,22 +181,24 @@ def _columns(value: Value | None) -> tuple[str, ...]:
 
 def _create_unique(call: Call) -> Operation:
     columns = _columns(call.get(2, "columns"))
-    return CreateConstraint(call.table(1), Constraint("unique", _constraint_name(call), columns))
+    return ops.CreateConstraint(call.table(1), ops.Constraint("unique", _constraint_name(call), columns))
 
 
 def _create_primary(call: Call) -> Operation:
     columns = _columns(call.get(2, "columns"))
-    return CreateConstraint(call.table(1), Constraint("primary key", _constraint_name(call), columns))
+    return ops.CreateConstraint(call.table(1), ops.Constraint("primary key", _constraint_name(call), columns))
 
 
 def _create_check(call: Call) -> Operation:
     words = sqlalchemy_items.condition_words(call.get(2, "condition"))
-    return CreateConstraint(call.table(1), Constraint("check", _constraint_name(call), words=words))
+    return ops.CreateConstraint(call.table(1), ops.Constraint("check", _constraint_name(call), words=words))
 
 
 def _create_exclude(call: Call) -> Operation:
     words = frozenset(word for each in call.made.args for word in sqlalchemy_items.condition_words(each))
-    return CreateConstraint(call.table(1), Constraint("exclude", _constraint_name(call), words=words, complete=False))
+    return ops.CreateConstraint(
+        call.table(1), ops.Constraint("exclude", _constraint_name(call), words=words, complete=False)
+    )
 
 
 def _create_foreign(call: Call) -> Operation:
@@ -224,21 +206,21 @@ def _create_foreign(call: Call) -> Operation:
     own = call.batch or named(call.made.get(1, "source_table"), given.get("source_schema"), "the name of the table")
     target = named(call.get(2, "referent_table"), given.get("referent_schema"), "the name of the other table")
     local, remote = _columns(call.get(3, "local_cols")), _columns(call.get(4, "remote_cols"))
-    return CreateConstraint(own, Constraint("foreign key", _constraint_name(call), local, target, remote))
+    return ops.CreateConstraint(own, ops.Constraint("foreign key", _constraint_name(call), local, target, remote))
 
 
 def _drop_constraint(call: Call) -> Operation:
     name = needed(call.made.get(0, "constraint_name"), "the name of the constraint")
     kind = text(call.get(2, "type_"))
-    return DropConstraint(call.table(1), name, _TYPES.get(kind or ""), call.flag("if_exists"))
+    return ops.DropConstraint(call.table(1), name, _TYPES.get(kind or ""), call.flag("if_exists"))
 
 
 def _comment_table(call: Call) -> Operation:
-    return CommentTable(call.table(), source(call.get(1, "comment")))
+    return ops.CommentTable(call.table(), source(call.get(1, "comment")))
 
 
 def _drop_comment(call: Call) -> Operation:
-    return CommentTable(call.table(), None)
+    return ops.CommentTable(call.table(), None)
 
 
 def _bulk_insert(call: Call) -> Operation:
@@ -279,7 +261,7 @@ WITHOUT_RECREATION = ("add_column", "create_index", "drop_index", "execute")
 """What a batch does on SQLite without making the table anew (`requires_recreate_in_batch` of Alembic)."""
 
 
-def batch_of(made: Made) -> Batch:
+def batch_of(made: Made) -> ops.Batch:
     """`op.batch_alter_table(...)`; whether it recreates shows only at its end.
 
     Raises:
@@ -288,7 +270,7 @@ def batch_of(made: Made) -> Batch:
     recreate = text(made.get(2, "recreate")) or "auto"
     table = named(made.get(0, "table_name"), made.get(1, "schema"), "the name of the table")
     copied = made.get(4, "copy_from")
-    return Batch(table, recreate, recreate == "always", copied is not None and plain(copied) is not None)
+    return ops.Batch(table, recreate, recreate == "always", copied is not None and plain(copied) is not None)
 
 
 def enum_operation(of: Made, method: str, made: Made) -> Operation | None:
@@ -299,5 +281,5 @@ def enum_operation(of: Made, method: str, made: Made) -> Operation | None:
     # SQLAlchemy's own Enum creates without looking; PostgreSQL's ENUM looks first.
     lenient = plain(made.get(1, "checkfirst") or Const(of.last == "ENUM")) is not False
     if method == "create":
-        return CreateEnum(declared.name, declared.labels, lenient)
-    return DropEnum(declared.name, lenient) if method == "drop" else None
+        return ops.CreateEnum(declared.name, declared.labels, lenient)
+    return ops.DropEnum(declared.name, lenient) if method == "drop" else None

@@ -53,29 +53,28 @@ def schema_of(named: Named) -> str:
     return "" if named.schema in (None, "public") else str(named.schema).lower()
 
 
+def _thing(kind: str, named: Named, *names: str) -> Thing:
+    """Something with a name, or a part of it."""
+    return (kind, schema_of(named), named.name.lower(), *(name.lower() for name in names))
+
+
 def relation(named: Named) -> Thing:
     """A table, view, sequence or index."""
-    return ("relation", schema_of(named), named.name.lower())
+    return _thing("relation", named)
 
 
 def column(table: Named, name: str) -> Thing:
     """A column of a table."""
-    return ("column", schema_of(table), table.name.lower(), name.lower())
-
-
-def function(named: Named) -> Thing:
-    """A function or procedure."""
-    return ("function", schema_of(named), named.name.lower())
+    return _thing("column", table, name)
 
 
 def enum(named: Named) -> Thing:
     """An enum type."""
-    return ("enum", schema_of(named), named.name.lower())
+    return _thing("enum", named)
 
 
-def label(named: Named, text: str) -> Thing:
-    """A label of an enum type."""
-    return ("label", schema_of(named), named.name.lower(), text)
+def _label(named: Named, text: str) -> Thing:
+    return ("label", *enum(named)[1:], text)
 
 
 def inside(thing: Thing) -> Thing | None:
@@ -91,26 +90,6 @@ def inside(thing: Thing) -> Thing | None:
 _INDEXED = ("unique", "primary key", "exclude")
 _COUNTED = ("integer", "biginteger", "smallinteger", "serial", "bigserial")
 """Types of a primary key for which PostgreSQL may make a sequence; it chooses a name that is free."""
-
-
-def _schema(named: ops.Named) -> Thing:
-    return ("schema", "", named.name.lower())
-
-
-def _extension(named: ops.Named) -> Thing:
-    return ("extension", "", named.name.lower())
-
-
-_THINGS: dict[str, Callable[[ops.Named], Thing]] = {
-    "function": function,
-    "type": enum,
-    "schema": _schema,
-    "extension": _extension,
-}
-
-
-def _part(kind: str, table: ops.Named, *names: str) -> Thing:
-    return (kind, schema_of(table), table.name.lower(), *(name.lower() for name in names))
 
 
 def touches(operation: ops.Operation) -> tuple[Touch, ...]:
@@ -200,7 +179,7 @@ def _added(operation: ops.AddColumn) -> Iterator[Touch]:
 def _released(operation: ops.DropConstraint) -> Iterator[Touch]:
     table = operation.table
     yield Touch("use", relation(table))
-    yield Touch("drop", _part("constraint", table, operation.name), lenient=operation.lenient)
+    yield Touch("drop", _thing("constraint", table, operation.name), lenient=operation.lenient)
     if operation.kind in (*_INDEXED, None):
         yield from _shares("drop", ops.Named(operation.name, table.schema), "relation", of=f"constraint of {table}")
 
@@ -209,7 +188,7 @@ def _rarer(operation: ops.Operation) -> Iterator[Touch]:
     match operation:
         case ops.CommentTable(table=table, comment=comment):
             yield Touch("use", relation(table))
-            yield Touch("set", _part("comment", table), str(comment))
+            yield Touch("set", _thing("comment", table), str(comment))
         case ops.CreateOther():
             yield from _other(operation)
         case ops.DropOther():
@@ -237,14 +216,14 @@ def _beside(operation: ops.SetProperty | ops.Query | ops.Aside) -> Iterator[Touc
     match operation:
         case ops.SetProperty(table=table, name=name, value=value):
             yield Touch("use", relation(table))
-            yield Touch("set", _part("setting", table, name), value)
+            yield Touch("set", _thing("setting", table, name), value)
             if operation.constraint is not None:
-                yield Touch("use", _part("constraint", table, operation.constraint))
+                yield Touch("use", _thing("constraint", table, operation.constraint))
         case ops.Query(words=words):
             yield from _words(words)
             yield from (Touch("use", ("word", word)) for word in sorted(words))
         case ops.Aside(needs=needs):
-            yield from (Touch("use", _THINGS.get(kind, relation)(named)) for kind, named in needs)
+            yield from (Touch("use", _needed(kind, named)) for kind, named in needs)
 
 
 def _renamed(operation: ops.RenameOther) -> Iterator[Touch]:
@@ -256,7 +235,7 @@ def _renamed(operation: ops.RenameOther) -> Iterator[Touch]:
             found = (Touch("create", relation(named)), *_shares("create", named, "relation", of="relation"))
         elif operation.kind == "constraint" and table is not None:
             found = (
-                Touch("create", _part("constraint", table, named.name)),
+                Touch("create", _thing("constraint", table, named.name)),
                 *_shares("create", named, "relation", of=f"constraint of {table}"),
             )
         else:
@@ -282,11 +261,11 @@ def _enums(operation: ops.Operation) -> Iterator[Touch]:
             yield from _shares("create", new, "type", of="type")
         case ops.AddLabel(enum=named, label=text, lenient=lenient):
             yield Touch("use", enum(named))
-            yield Touch("create", label(named, text), text, lenient)
+            yield Touch("create", _label(named, text), text, lenient)
         case ops.RenameLabel(enum=named, label=text, new=new_text):
             yield Touch("use", enum(named))
-            yield Touch("drop", label(named, text), renames=True)
-            yield Touch("create", label(named, new_text))
+            yield Touch("drop", _label(named, text), renames=True)
+            yield Touch("create", _label(named, new_text))
 
 
 def _kept(kind: str, named: ops.Named, table: ops.Named | None) -> Iterator[Touch]:
@@ -300,13 +279,13 @@ def _kept(kind: str, named: ops.Named, table: ops.Named | None) -> Iterator[Touc
             yield from _shares("create", named, "relation", of="relation")
             yield from _shares("create", named, "type", of="sequence")
         case "function" | "procedure":
-            yield Touch("create", function(named))
+            yield Touch("create", _thing("function", named))
         case "type":
             yield Touch("create", enum(named))
             yield from _shares("create", named, "type", of="type")
         case "trigger" if table is not None:
             # PostgreSQL keeps a trigger with its table; SQLite has one space of names for all of them.
-            yield Touch("create", _part("trigger", table, named.name), dialects=POSTGRESQL)
+            yield Touch("create", _thing("trigger", table, named.name), dialects=POSTGRESQL)
             yield Touch("create", ("trigger", schema_of(named), "", named.name.lower()), dialects=SQLITE)
         case "trigger":
             yield Touch("create", ("trigger", schema_of(named), "", named.name.lower()))
@@ -384,14 +363,14 @@ def _constraints(
     """Constraints; `own` columns come with them (`None`: all of them)."""
     for each in constraints:
         if each.name is not None:
-            yield Touch("create", _part("constraint", table, each.name))
+            yield Touch("create", _thing("constraint", table, each.name))
         if each.kind in _INDEXED:
             written = each.name or _given_name(table, each)
             named = ops.Named(written, table.schema)
             lenient = each.name is None
             yield from _shares("create", named, "relation", of=f"constraint of {table}", lenient=lenient)
         if each.kind == "primary key" and own is not None:
-            yield Touch("create", _part("primary key", table))
+            yield Touch("create", _thing("primary key", table))
         for name in each.columns if own is not None else ():
             if own is not None and name.lower() not in own:
                 yield Touch("use", column(table, name), hold="constraint")
@@ -438,7 +417,7 @@ def _altered(operation: ops.AlterColumn) -> Iterator[Touch]:
         yield Touch("drop", column(table, name), renames=True)
         yield Touch("create", column(table, operation.new_name))
     for property_name, value in operation.changes:
-        yield Touch("set", _part("property", table, name, property_name), value)
+        yield Touch("set", _thing("property", table, name, property_name), value)
     if operation.type is not None:
         yield from _type(operation.type)
     for word in sorted(operation.using or ()):
