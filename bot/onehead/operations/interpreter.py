@@ -44,6 +44,37 @@ _NAMES_PER_WORK = 16
 """Names that are copied and compared in the time that one piece of syntax takes."""
 
 
+MAX_DEPTH = 12
+"""Functions of the file that call each other."""
+
+AUTOCOMMIT = Path("autocommit_block")
+
+_OP = "alembic.op."
+_HARMLESS = frozenset(
+    (
+        *("sqlalchemy", "sqlmodel", "sqlalchemy_utils", "geoalchemy2", "pgvector", "alembic", "builtins"),
+        *("datetime", "uuid", "json", "logging", "re", "os", "sys", "typing", "enum", "string", "random"),
+        *("secrets", "hashlib", "time", "itertools", "collections", "functools", "warnings", "decimal"),
+        *("textwrap", "math", "pathlib", "contextlib", "pytz", "dateutil", "zoneinfo", "structlog"),
+    )
+)
+_ABOUT_NOTHING = ("get_bind", "get_context", "inline_literal", "f", "implementation_for")
+"""What `op`, and `batch_op` too, has beside operations."""
+_SESSIONS = ("Session", "sessionmaker", "scoped_session", "create_session", "AsyncSession")
+_COMPUTES = (*BACK_DOORS, "compile", "__import__", "getattr")
+_EXECUTES = ("execute", "exec_driver_sql", "scalar", "scalars", "executemany")
+_REACHES_FAR = ("create_all", "drop_all", "run_sync", "invoke", "run_callable")
+_CHANGES = (*MUTATORS, "update", "add", "setdefault")
+_READS = frozenset(
+    (
+        *("get", "items", "keys", "values", "strip", "lower", "upper", "split", "join", "format", "replace"),
+        *("startswith", "endswith", "encode", "decode", "isoformat", "fetchall", "fetchone", "fetchmany"),
+        *("first", "all", "one", "one_or_none", "scalar_one", "mappings", "debug", "info", "warning"),
+        *("error", "index", "count", "copy", "hex", "total_seconds", "close"),
+    )
+) | set(_CHANGES)
+
+
 class BlockEnd(Exception):
     """A block of statements ends here, with a `return`, a `raise`, or in a loop."""
 
@@ -85,9 +116,10 @@ class Evaluation:
         self.engine = ""
         self.quiet = 0
         self._work = 0
+        self._inside: list[ast.AST] = []
 
-    def call(self, node: ast.Call) -> Value:
-        """What a call gives; what it does is noted."""
+    def block(self, statements: Sequence[ast.stmt]) -> None:
+        """Follow statements in order; raises `BlockEnd` where they end before the last one."""
         raise NotImplementedError
 
     def spend(self, work: int = 1) -> None:
@@ -278,48 +310,7 @@ class Evaluation:
             self.names = before
         return None
 
-
-MAX_DEPTH = 12
-"""Functions of the file that call each other."""
-
-AUTOCOMMIT = Path("autocommit_block")
-
-_OP = "alembic.op."
-_HARMLESS = frozenset(
-    (
-        *("sqlalchemy", "sqlmodel", "sqlalchemy_utils", "geoalchemy2", "pgvector", "alembic", "builtins"),
-        *("datetime", "uuid", "json", "logging", "re", "os", "sys", "typing", "enum", "string", "random"),
-        *("secrets", "hashlib", "time", "itertools", "collections", "functools", "warnings", "decimal"),
-        *("textwrap", "math", "pathlib", "contextlib", "pytz", "dateutil", "zoneinfo", "structlog"),
-    )
-)
-_ABOUT_NOTHING = ("get_bind", "get_context", "inline_literal", "f", "implementation_for")
-"""What `op`, and `batch_op` too, has beside operations."""
-_SESSIONS = ("Session", "sessionmaker", "scoped_session", "create_session", "AsyncSession")
-_COMPUTES = (*BACK_DOORS, "compile", "__import__", "getattr")
-_EXECUTES = ("execute", "exec_driver_sql", "scalar", "scalars", "executemany")
-_REACHES_FAR = ("create_all", "drop_all", "run_sync", "invoke", "run_callable")
-_CHANGES = (*MUTATORS, "update", "add", "setdefault")
-_READS = frozenset(
-    (
-        *("get", "items", "keys", "values", "strip", "lower", "upper", "split", "join", "format", "replace"),
-        *("startswith", "endswith", "encode", "decode", "isoformat", "fetchall", "fetchone", "fetchmany"),
-        *("first", "all", "one", "one_or_none", "scalar_one", "mappings", "debug", "info", "warning"),
-        *("error", "index", "count", "copy", "hex", "total_seconds", "close"),
-    )
-) | set(_CHANGES)
-
-
-class Calls(Evaluation):
-    """`Evaluation` with calls."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._inside: list[ast.AST] = []
-
-    def block(self, statements: Sequence[ast.stmt]) -> None:
-        """Follow statements in order; raises `BlockEnd` where they end before the last one."""
-        raise NotImplementedError
+    # -- calls --------------------------------------------------------------------------------------------------
 
     def call(self, node: ast.Call) -> Value:
         """What a call gives; what it does is noted."""

@@ -12,7 +12,7 @@ import hashlib
 from collections.abc import Sequence
 from typing import NoReturn
 
-from onehead.operations.interpreter import AUTOCOMMIT, BlockEnd, Calls, TooMuch
+from onehead.operations.interpreter import AUTOCOMMIT, BlockEnd, Evaluation, TooMuch
 from onehead.operations.model import Batch, Step, Unknown
 from onehead.operations.values import BatchOp, Choice, Const, Function, Items, Opaque, Path, Value
 from onehead.revisions.parsers import Spent, python, too_large, unparsed
@@ -47,8 +47,8 @@ def blind(why: str) -> Step:
     return Step(Unknown(why, "upgrade()"), 1, "upgrade")
 
 
-class _StatementReader(Calls):
-    """Follows statements; `Evaluation` follows expressions, `Calls` what they call."""
+class _StatementReader(Evaluation):
+    """Follows statements; `Evaluation` follows expressions and calls."""
 
     def module(self, module: ast.Module) -> None:
         """Read the module for its names, then its `upgrade` for what it does."""
@@ -64,17 +64,11 @@ class _StatementReader(Calls):
         self.enter("upgrade", upgrade.node, (), {})
 
     def block(self, statements: Sequence[ast.stmt]) -> None:
-        """Follow statements in order.
-
-        Raises:
-            Stop: it ends before its last statement.
-        """
         for statement in statements:
             self.spend()
-            self.statement(statement)
+            self._statement(statement)
 
-    def statement(self, node: ast.stmt) -> None:
-        """Follow one statement."""
+    def _statement(self, node: ast.stmt) -> None:
         match node:
             case ast.Expr(value=value):
                 self.value(value)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from onehead.operations.model import Named
@@ -193,9 +193,9 @@ _MODULES = re.compile(r"\b(?:[a-z_]\w*\.)+(?=[A-Za-z_])")
 
 def names(value: Value | None) -> Iterator[str]:
     """Attribute names and the names of tables and columns within a term: what a statement may read."""
-    todo: list[Value | None] = [value]
+    todo = [value]
     while todo:
-        match todo.pop():
+        match each := todo.pop():
             case Attr(of=of, name=name):
                 yield name
                 todo.append(of)
@@ -206,12 +206,10 @@ def names(value: Value | None) -> Iterator[str]:
                     yield str(text(made.get(0, "name")))
                     continue  # the columns that a table is declared with are not yet a use of them
                 todo += [by.of if isinstance(by, Attr) else by, *args, *keywords.values()]
-            case Items(items=items):
-                todo += items
-            case Pairs(pairs=pairs):
-                todo += [each for _, each in pairs]
             case Opaque(node=ast.AST() as node):
                 yield from _written(node)
+            case _:
+                todo += _parts(each)
 
 
 def _written(node: ast.AST) -> Iterator[str]:
@@ -225,21 +223,29 @@ def _written(node: ast.AST) -> Iterator[str]:
 
 def literals(value: Value | None) -> Iterator[str]:
     """Plain strings within a term."""
-    todo: list[Value | None] = [value]
+    todo = [value]
     while todo:
-        match todo.pop():
+        match each := todo.pop():
             case Const(value=str(found)):
                 yield found
-            case Attr(of=of):
-                todo.append(of)
-            case Made(by=by, args=args, keywords=keywords):
-                todo += [by, *args, *keywords.values()]
-            case Items(items=items):
-                todo += items
-            case Pairs(pairs=pairs):
-                todo += [each for _, each in pairs]
             case Opaque(node=ast.AST() as node):
                 yield from _written(node)
+            case _:
+                todo += _parts(each)
+
+
+def _parts(value: Value | None) -> Iterable[Value]:
+    """What a term is made of."""
+    match value:
+        case Attr(of=of):
+            return (of,)
+        case Made(by=by, args=args, keywords=keywords):
+            return (by, *args, *keywords.values())
+        case Items(items=items):
+            return items
+        case Pairs(pairs=pairs):
+            return [each for _, each in pairs]
+    return ()
 
 
 MAX_TEXT = 64 * 1024
