@@ -44,20 +44,14 @@ _IDS = rf"[(\[][^)\]\r\n]*[)\]]|{_ID}(?:[ \t]*,[ \t]*{_ID})*|"
 
 
 @dataclass(frozen=True, slots=True)
-class EditProblem:
-    """Why a file can't be taken apart: a sentence without a full stop."""
-
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Anatomy:
+class RevisionFile:
     """A revision file with the place of everything that matters.
 
     Attributes:
         data: its bytes.
         text: its text without the byte order mark; all spans count characters of it.
         encoding: how the text becomes bytes.
+        lines: those of the text.
         tree: the syntax tree, with the positions of `text`; of a part only where `complete` is false.
         complete: whether the tree covers the whole file.
         declared: the declaration of every name assigned at the top level.
@@ -67,6 +61,7 @@ class Anatomy:
     data: bytes
     text: str
     encoding: str
+    lines: Lines
     tree: ast.Module
     complete: bool
     declared: Mapping[str, Declaration]
@@ -93,11 +88,15 @@ def quotes_of(source: str) -> tuple[str, str] | None:
 
 
 @examination()
-def dissect(data: bytes) -> Anatomy | EditProblem:
-    """Take a revision file apart; a hostile or broken file gives a `EditProblem`, never an exception."""
+def open_revision(data: bytes) -> RevisionFile:
+    """Read a revision file with its places.
+
+    Raises:
+        CannotEdit: it is hostile or broken; nothing else is raised, whatever the bytes are.
+    """
     reason = too_large(data)
     if reason:
-        return EditProblem(reason)
+        raise CannotEdit(0, reason)
     try:
         # Python looks for the cookie in the first two lines, and a lone carriage return ends a line too.
         encoding, _ = tokenize.detect_encoding(io.BytesIO(re.sub(rb"\r\n?", b"\n", data)).readline)
@@ -105,33 +104,29 @@ def dissect(data: bytes) -> Anatomy | EditProblem:
         encoding = "utf-8" if encoding == "utf-8-sig" else encoding
         text = body.decode(encoding)
         if text.encode(encoding) != body:
-            return EditProblem(f"its encoding, {encoding}, does not give back the same bytes")
+            raise CannotEdit(0, f"its encoding, {encoding}, does not give back the same bytes")
     except (SyntaxError, ValueError, LookupError):
-        return EditProblem("it can't be decoded with the encoding it declares")
+        raise CannotEdit(0, "it can't be decoded with the encoding it declares") from None
     try:
         tree = python(text)
-        if tree is not None:
-            return _anatomy(data, text, encoding, tree, complete=True)
-        for fragment in fragments(text, NAMES):
-            tree = python(fragment)
-            if tree is not None:
-                return _anatomy(data, text, encoding, tree, complete=False)
+        complete = tree is not None
+        trees = [tree] if complete else map(python, fragments(text, NAMES))
+        found = next((each for each in trees if each is not None), None)
+        if found is None:
+            raise CannotEdit(0, "it isn't Python, and its header can't be read either")
+        lines = Lines(text)
+        declared = declarations(found, lines, frozenset() if complete else frozenset(hidden_bindings(text)))
     except Spent as limit:
-        return EditProblem(str(limit))
+        raise CannotEdit(0, str(limit)) from None
     except (RecursionError, MemoryError):
-        return EditProblem("it is nested too deeply to be read")
-    return EditProblem("it isn't Python, and its header can't be read either")
+        raise CannotEdit(0, "it is nested too deeply to be read") from None
+    strings = tuple(lines.span(node) for node in found.body if is_string(node))
+    return RevisionFile(data, text, encoding, lines, found, complete, declared, strings)
 
 
-def _anatomy(data: bytes, text: str, encoding: str, tree: ast.Module, *, complete: bool) -> Anatomy:
-    lines = Lines(text)
-    hidden = frozenset() if complete else frozenset(hidden_bindings(text))
-    strings = tuple(
-        lines.span(node)
-        for node in tree.body
-        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
-    )
-    return Anatomy(data, text, encoding, tree, complete, declarations(tree, lines, hidden), strings)
+def is_string(node: ast.stmt) -> bool:
+    """Whether a statement is nothing but a string."""
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
 
 
 class CannotEdit(OneheadError):
@@ -223,7 +218,7 @@ def rereference(data: bytes, names: Mapping[str, str]) -> bytes:
 
 
 def _references(
-    file: Anatomy, before: Declared, names: Mapping[str, str]
+    file: RevisionFile, before: Declared, names: Mapping[str, str]
 ) -> tuple[list[Splice], dict[str, tuple[str, ...] | None]]:
     """What to write for revisions that got other ids, and what the file has to declare then."""
     splices = _label_swap(file, "Revises", names) if names else []
@@ -250,16 +245,13 @@ def is_plain(revision_id: str) -> bool:
     return bool(revision_id) and revision_id.isprintable() and not set(revision_id) & set("\"'\\")
 
 
-def _open(data: bytes, new_ids: tuple[str, ...]) -> tuple[Anatomy, Declared]:
+def _open(data: bytes, new_ids: tuple[str, ...]) -> tuple[RevisionFile, Declared]:
     for new_id in new_ids:
         _expect_plain(new_id)
     before = parse(data)
     if before.broken:
         raise CannotEdit(before.line, before.broken)
-    file = dissect(data)
-    if isinstance(file, EditProblem):
-        raise CannotEdit(0, file.reason)
-    return file, before
+    return open_revision(data), before
 
 
 def _expect_plain(new_id: str) -> None:
@@ -267,7 +259,7 @@ def _expect_plain(new_id: str) -> None:
         raise CannotEdit(0, f"the new id {new_id!r} can't be written as a plain string")
 
 
-def _declaration(file: Anatomy, name: str) -> Declaration:
+def _declaration(file: RevisionFile, name: str) -> Declaration:
     declared = file.declared.get(name)
     if declared is None:
         raise CannotEdit(0, f"no plain assignment of `{name}` was found at the top level")
@@ -281,7 +273,7 @@ def _expect(declared: Declaration, ids: tuple[str, ...]) -> None:
         raise CannotEdit(declared.line, f"`{declared.name}` is {declared.value!r} and not {', '.join(ids) or 'None'}")
 
 
-def new_value(file: Anatomy, declared: Declaration, ids: tuple[str, ...]) -> list[Splice]:
+def new_value(file: RevisionFile, declared: Declaration, ids: tuple[str, ...]) -> list[Splice]:
     """What to write so that a name holds these ids.
 
     Id by id where the number of ids stays, so that comments between them survive; else the value as a whole.
@@ -293,7 +285,7 @@ def new_value(file: Anatomy, declared: Declaration, ids: tuple[str, ...]) -> lis
     return [Splice(declared.start, declared.end, _whole_value(file, declared, ids))]
 
 
-def _whole_value(file: Anatomy, declared: Declaration, ids: tuple[str, ...]) -> str:
+def _whole_value(file: RevisionFile, declared: Declaration, ids: tuple[str, ...]) -> str:
     if not ids:
         return "None"
     like = declared.elements[0] if declared.elements else None
@@ -313,7 +305,7 @@ def _whole_value(file: Anatomy, declared: Declaration, ids: tuple[str, ...]) -> 
     return f"{opening}{', '.join(texts)}{closing}"
 
 
-def _literal(file: Anatomy, like: Element | None, value: str) -> str:
+def _literal(file: RevisionFile, like: Element | None, value: str) -> str:
     """A string in the quotes of `like`; where that is no literal, in those of `revision`, the house's own."""
     places = [like] if like is not None else []
     house = file.declared.get("revision")
@@ -329,7 +321,7 @@ def _quoted(text: str, value: str) -> bool:
     return any(f"{quote}{value}{quote}" in text for quote in "\"'")
 
 
-def _swapped(file: Anatomy, declared: Declaration, names: Mapping[str, str]) -> list[Splice]:
+def _swapped(file: RevisionFile, declared: Declaration, names: Mapping[str, str]) -> list[Splice]:
     for old in names.keys() & set(declared.ids):
         _expect_plain(names[old])
     if names.keys().isdisjoint(declared.ids):
@@ -344,7 +336,7 @@ def _swap(ids: tuple[str, ...], names: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(names.get(each, each) for each in ids)
 
 
-def _label(file: Anatomy, key: str, text: str) -> list[Splice]:
+def _label(file: RevisionFile, key: str, text: str) -> list[Splice]:
     span = file.label(key)
     if span is None or file.text[span[0] : span[1]] == text:
         return []
@@ -352,7 +344,7 @@ def _label(file: Anatomy, key: str, text: str) -> list[Splice]:
     return [Splice(*span, space + text)]
 
 
-def _label_swap(file: Anatomy, key: str, names: Mapping[str, str]) -> list[Splice]:
+def _label_swap(file: RevisionFile, key: str, names: Mapping[str, str]) -> list[Splice]:
     span = file.label(key)
     if span is None:
         return []
@@ -362,7 +354,7 @@ def _label_swap(file: Anatomy, key: str, names: Mapping[str, str]) -> list[Splic
     return _label(file, key, ", ".join(_swap(tuple(ids), names)))
 
 
-def _spliced(file: Anatomy, splices: list[Splice], before: Declared, wanted: Mapping[str, object]) -> bytes:
+def _spliced(file: RevisionFile, splices: list[Splice], before: Declared, wanted: Mapping[str, object]) -> bytes:
     """Apply the splices and read the result again; it must differ in what is `wanted` and in nothing else."""
     splices = sorted(splices, key=lambda splice: splice.start)
     line = line_number(file.text, splices[0].start) if splices else 0
@@ -376,7 +368,7 @@ def _spliced(file: Anatomy, splices: list[Splice], before: Declared, wanted: Map
     return data
 
 
-def _encoded(file: Anatomy, splices: list[Splice], line: int) -> bytes:
+def _encoded(file: RevisionFile, splices: list[Splice], line: int) -> bytes:
     """The bytes around the splices as they were, with the new text between them."""
     body = file.data[len(file.data) - len(file.text.encode(file.encoding)) :]
     old, new, last = [], [file.data[: len(file.data) - len(body)]], 0
