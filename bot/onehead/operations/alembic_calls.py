@@ -65,7 +65,7 @@ def operations(name: str, call: Call) -> tuple[Operation, ...]:
 
 
 def unknown(why: str, made: Made) -> ops.Unknown:
-    """Something that can't be told, with its source."""
+    """Something that can't be known, with its source."""
     written = unparsed(made.node)
     return ops.Unknown(why, shown(written), words_in(written))
 
@@ -265,7 +265,7 @@ def batch_of(made: Made) -> ops.Batch:
     """`op.batch_alter_table(...)`; whether it recreates shows only at its end.
 
     Raises:
-        Computed: the name of the table is not known.
+        NotKnown: the name of the table is not known.
     """
     recreate = text(made.get(2, "recreate")) or "auto"
     table = named(made.get(0, "table_name"), made.get(1, "schema"), "the name of the table")

@@ -1,4 +1,4 @@
-"""What two operations do to each other where their footprints meet, and the sentence that says so."""
+"""Rules: what two operations that touch the same things do to each other, and the sentence for it."""
 
 from __future__ import annotations
 
@@ -104,11 +104,11 @@ class Act(NamedTuple):
 
 
 class Rule(NamedTuple):
-    """What a rule says about an ordered pair of operations, before it is told of two revisions.
+    """What a rule says about an ordered pair of operations, before it names two revisions.
 
     Attributes:
         kind: how they get along.
-        says: what happens, a sentence's second half; `{a}` and `{b}` stand for the revisions.
+        says: what happens, a sentence's second half; `{a}` and `{b}` are the revisions.
         first: for `order`: which of the two has to run first, `a` or `b`.
         dialects: where this holds.
     """
@@ -146,7 +146,7 @@ def conflict(says: str, dialects: tuple[Dialect, ...] = EVERYWHERE) -> Rule:
 
 
 class OperationConflict(NamedTuple):
-    """Two operations that do not commute, or of which that can't be told.
+    """Two operations that do not commute, or for which that is unknown.
 
     Attributes:
         kind: `unknown`, `silent`, `order` or `conflict`.
@@ -166,7 +166,7 @@ class OperationConflict(NamedTuple):
 
 
 def clash(rule: Rule, left: Act, right: Act) -> OperationConflict:
-    """Tell a rule of two real operations. What depends on a condition is not claimed."""
+    """Apply a rule to two real operations. What depends on a condition is not claimed."""
     says = rule.says.format(a=f"`{left.revision}`", b=f"`{right.revision}`")
     kind = rule.kind
     doubtful = [each for each in (left, right) if each.step.condition or each.step.repeated]
@@ -233,7 +233,7 @@ def _directed(x: Act, y: Act) -> Iterator[Rule]:
 
 
 def _needed(x: Act, b: Operation) -> Iterator[Rule]:
-    """What goes may be needed, where nothing says by what."""
+    """What goes may be needed, where it is not written by what."""
     match x.step.does:
         case ops.DropConstraint() | ops.DropIndex() as a if _is_from_before(x) and _may_be_needed(a, b):
             says = "the foreign key needs a unique key on the columns it points at; look whether {a} drops that one."

@@ -85,7 +85,7 @@ def on_one_thing(a: Touch, b: Touch) -> list[Rule]:
 
 
 def _on_one_name(a: Touch, b: Touch) -> list[Rule]:
-    """Two things of different kinds, or on different tables, that can't have one name; else the things say it."""
+    """Two things of different kinds, or on different tables, that can't have one name."""
     if a.value == b.value or (a.lenient and b.lenient):
         return []
     match a.verb, b.verb:
@@ -311,7 +311,7 @@ def _between(a: Act, b: Act) -> Iterable[OperationConflict]:
 
 
 def _folded(found: list[OperationConflict], by: Which) -> list[OperationConflict]:
-    """One operation that meets many of the other side in the same way is told once, with their number."""
+    """One operation that meets many of the other side in the same way is reported once, with their number."""
     groups: dict[object, list[OperationConflict]] = {}
     for each in found:
         one, other = (each.left, each.right) if by == "left" else (each.right, each.left)
@@ -320,16 +320,16 @@ def _folded(found: list[OperationConflict], by: Which) -> list[OperationConflict
             what = each.message.rpartition("): ")[2]
             key = (each.kind, each.first, each.dialects, one.revision, one.step.line, other.revision, what)
         groups.setdefault(key, []).append(each)
-    told = []
+    merged = []
     for first, *rest in groups.values():
         if rest:
             other = first.right if by == "left" else first.left
             whose = f"`{other.revision}`" if other is not None else "it"
             more = f"{len(rest)} more operation{'s' if len(rest) > 1 else ''} of {whose}"
-            told.append(first._replace(message=f"{first.message} The same goes for {more}."))
+            merged.append(first._replace(message=f"{first.message} The same goes for {more}."))
         else:
-            told.append(first)
-    return told
+            merged.append(first)
+    return merged
 
 
 def _unknown(ours: Side, theirs: Side) -> Iterable[OperationConflict]:

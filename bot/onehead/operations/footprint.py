@@ -1,4 +1,4 @@
-"""What an operation touches: the things it creates, drops, sets and uses, each under one name."""
+"""What an operation touches: whatever it creates, drops, sets and uses, each under one name."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ class Touch(NamedTuple):
         value: for `create` and `set`: what it becomes; equal values leave no difference.
         lenient: for `create` and `drop`: nothing happens where it is there already, or gone.
         replaces: for `create`: one that is there already is replaced.
-        renames: for `drop`: it goes on under another name, and what stands on it goes along.
-        hold: for `use`: what is made stands on it from then on, so that it can't be dropped alone: `key` for a
+        renames: for `drop`: it goes on under another name, and what depends on it goes along.
+        hold: for `use`: what is made depends on it from then on, so that it can't be dropped alone: `key` for a
             foreign key, `view`, `type` for a column of an enum, `index`, `schema` for what is made in one.
         named: for `use`: it is named as what it is; else a word that may mean it.
         dialects: the databases that have such a thing.
@@ -114,7 +114,7 @@ def _on_its_databases(found: Iterable[Touch]) -> Iterator[Touch]:
 
 
 def _shares(verb: Verb, named: Named, *spaces: str, of: str, lenient: bool = False) -> Iterator[Touch]:
-    """That it has its name among things of other kinds; `of` says what it is, or on which table it stands."""
+    """That it has its name among things of other kinds; `of` says what it is, or which table it belongs to."""
     for space in spaces:
         yield Touch(verb, ("name", schema_of(named), named.name.lower(), space), of, lenient)
 
@@ -331,7 +331,7 @@ def _declared(declared: ops.Column) -> Iterator[Touch]:
 
 
 def _default(written: str) -> Iterator[Touch]:
-    """What a default calls: `now()`, and what stands in `Computed('f(x)')`."""
+    """What a default calls: `now()`, and what is called in `Computed('f(x)')`."""
     if "(" in written:
         inner = (text for text in literals_in(written) if "(" in text)
         yield from _words(words_in(written).union(*map(words_in, inner)), hold="view")

@@ -85,15 +85,15 @@ class BlockEnd(Exception):
 
 
 class TooMuch(Exception):
-    """The file is larger, as running it goes, than anybody writes by hand; what was read so far stands."""
+    """The file is larger, as running it goes, than anybody writes by hand; what was read so far counts."""
 
 
 class Evaluation:
-    """One file on the way: what its names stand for here, and what it has done so far.
+    """The state of reading one file: the values of its names here, and the operations so far.
 
     Attributes:
         steps: the operations so far.
-        names: name → what it stands for here.
+        names: name → its value here.
         condition: source of what this place depends on.
         left: source of what may have ended the function before.
         repeated: inside a loop whose rounds are not known.
@@ -136,7 +136,7 @@ class Evaluation:
             raise TooMuch(message)
 
     def emit(self, operation: Operation, node: ast.AST, call: str) -> None:
-        """Note one operation as it stands here."""
+        """Note one operation under the conditions of this place."""
         if self.silent or (self.quiet and isinstance(operation, Unknown)):
             return
         self.steps.append(
@@ -178,14 +178,14 @@ class Evaluation:
     # -- expressions --------------------------------------------------------------------------------------------
 
     def value(self, node: ast.expr) -> Value:
-        """What an expression stands for; the operations in it are noted."""
+        """The value of an expression; the operations in it are noted."""
         self.spend()
         found_value: Value
         match node:
             case ast.Constant(value=str() | int() | float() | bytes() | None as found):
                 found_value = Const(found)
             case ast.Name(id=name):
-                # A name that nothing binds may come from an `import *`: it stands outside the file.
+                # A name that nothing binds may come from an `import *`: it is from outside the file.
                 found_value = self.names.get(name) or Path(
                     f"builtins.{name}" if hasattr(builtins, name) else f"*.{name}"
                 )
@@ -250,7 +250,7 @@ class Evaluation:
         self.condition = outer
 
     def elements(self, nodes: list[ast.expr]) -> tuple[list[Value], bool]:
-        """Values of elements or arguments; whether some that are starred can't be told."""
+        """Values of elements or arguments; whether some that are starred are unknown."""
         found: list[Value] = []
         is_open = False
         for node in nodes:

@@ -79,7 +79,7 @@ class Constraint(NamedTuple):
     Attributes:
         kind: what it demands.
         name: `None` where the database or a naming convention chooses it.
-        columns: of the table it stands on.
+        columns: of its table.
         target: the other table, for a foreign key.
         target_columns: of the other table.
         words: identifiers in a check's condition; it may concern any column among them.
@@ -100,8 +100,8 @@ class Index(NamedTuple):
 
     Attributes:
         name: `None` where SQLAlchemy chooses it (`Column(index=True)` gives `ix_table_column`).
-        table: what it stands on.
-        columns: plain columns; expressions stand in `words`.
+        table: the indexed one.
+        columns: plain columns; expressions are in `words`.
         unique: it refuses equal values.
         words: identifiers in its expressions and its `WHERE`.
         partial: it has a `WHERE`.
@@ -283,7 +283,7 @@ class CreateOther(NamedTuple):
     Attributes:
         kind: what it is.
         name: what it is called.
-        table: what a trigger stands on.
+        table: that of a trigger.
         replaces: an existing one is replaced (`OR REPLACE`).
         lenient: an existing one is left as it is (`IF NOT EXISTS`).
         words: identifiers in its definition, `f()` for a function that it calls.
@@ -305,7 +305,7 @@ class DropOther(NamedTuple):
     """A view, function, trigger or the like is dropped; lenient: a missing one is no error.
 
     Attributes:
-        table: what a trigger stands on, where that is said.
+        table: that of a trigger, where it is given.
     """
 
     kind: OtherKind
@@ -370,7 +370,7 @@ class ChangeRows(NamedTuple):
     Attributes:
         does: which of the three.
         table: where.
-        writes: columns that get values; `None` where they can't be told.
+        writes: columns that get values; `None` where they are unknown.
         words: every identifier in it; it may read any column or table among them.
         literals: strings in it; it may use any enum label among them.
         some: it has a `WHERE`, so it may leave rows as they are.
@@ -446,7 +446,7 @@ Operation = (
 
 
 class Step(NamedTuple):
-    """One operation where it stands in `upgrade()`.
+    """One operation and its place in `upgrade()`.
 
     Attributes:
         does: the operation.
@@ -454,7 +454,7 @@ class Step(NamedTuple):
         call: how it is written: `op.add_column`, `batch_op.drop_column`, `op.execute`.
         engine: of a project with several databases, the one it is for; empty: the only one, or any.
         condition: source of what it depends on (an `if`, an `except`, an early `return`), empty for nothing.
-        repeated: it stands in a loop whose rounds can't be known.
+        repeated: it is in a loop whose rounds can't be known.
         batch: inside `batch_alter_table`.
         autocommit: inside `autocommit_block()`, so outside the transaction of the rest.
     """

@@ -1,4 +1,4 @@
-"""SQL text → operations: statements that people write in migrations; any other is unknown, and said to be.
+"""SQL text → operations: statements that people write in migrations; any other is `Unknown`.
 
 A statement is recognised from its first words on, and only where nothing in it can reach further than the operation
 says. What is read, and how many of the usual statements: docs/decisions.md.
@@ -73,7 +73,7 @@ def _update(at: Cursor) -> Iterator[Operation]:
 
 
 def _assigned(pieces: list[Token]) -> tuple[str, ...] | None:
-    """The columns left of each `=`; `None` where they can't be told."""
+    """The columns left of each `=`; `None` where they are unknown."""
     found: list[str] = []
     for part in cut.parts(pieces):
         inner = Cursor(part, "")

@@ -135,7 +135,7 @@ def _constraint(at: Cursor) -> ops.Constraint | None:
 def altered_table(at: Cursor) -> Iterator[Operation]:
     """What follows `ALTER TABLE`: one action, or several with commas between them."""
     at.take("only")
-    table = at.named()  # `IF EXISTS` is not read: whether it does anything can't be told
+    table = at.named()  # `IF EXISTS` is not read: whether it does anything is unknown
     if not at:
         raise NotPlain
     for part in cut.parts(at.rest()):

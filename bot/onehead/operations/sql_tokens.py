@@ -115,7 +115,7 @@ def words(pieces: Sequence[Token]) -> frozenset[str]:
     """The names in it that may be a table's, a column's, a type's or a function's, without reserved ones.
 
     `f()` stands for a function that is called, `a.b` for a name with what stands before it, beside both by themselves.
-    What stands as text and means a name, as in `nextval('numbers')`, counts too.
+    A string that means a name, as in `nextval('numbers')`, counts too.
     """
     found = set()
     for at, piece in enumerate(pieces):
@@ -163,7 +163,7 @@ def literals_in(text: str) -> frozenset[str]:
 
 
 def parts(pieces: Sequence[Token]) -> Iterator[list[Token]]:
-    """What stands between the commas that are in no bracket."""
+    """The pieces between the commas that are in no bracket."""
     part: list[Token] = []
     depth = 0
     for piece in pieces:
@@ -185,7 +185,7 @@ def is_star(pieces: Sequence[Token], at: int) -> bool:
 
 
 def reads(pieces: Sequence[Token], writes: tuple[str, ...] | None) -> frozenset[str]:
-    """The names that an `UPDATE` reads: all but those that stand only left of an assignment."""
+    """The names that an `UPDATE` reads: all but those that are only left of an assignment."""
     if writes is None:
         return words(pieces)
     left = {id(part[0]) for part in parts(pieces) if len(part) > 1 and part[1].text == "="}
@@ -209,7 +209,7 @@ KINDS = {
     "schema": "schema",
     "extension": "extension",
 }
-"""Words that say what is named → what it is."""
+"""The word before a name → what is named."""
 
 
 class NotPlain(Exception):
@@ -222,7 +222,7 @@ def joined(pieces: Iterable[Token]) -> str:
 
 
 def shown(text: str) -> str:
-    """A piece of source as it may stand in a sentence: one line, at most 80 characters."""
+    """A piece of source for a sentence: one line, at most 80 characters."""
     line = " ".join(text[:1000].split())
     return line if len(line) <= 80 else f"{line[:79]}…"
 

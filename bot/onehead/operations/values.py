@@ -1,7 +1,7 @@
-"""Symbolic values: what an expression of a migration stands for, as far as that is known without running it.
+"""Symbolic values: what an expression of a migration evaluates to, as far as that is known without running it.
 
 A call of something imported is kept as a term (`Made`): `sa.Column("x", sa.Integer())` is a tree of terms, which
-`shapes`, `calls` and `rows` read. Nothing is ever called.
+`sqlalchemy_items` and `alembic_calls` read. Nothing is ever called.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class Made:
 
     Attributes:
         by: what is called.
-        args: in order; what is starred and not known stands as `Opaque`, and `open` is set.
+        args: in order; what is starred and not known is `Opaque`, and `open` is set.
         keywords: by name.
         open: more may be passed than is known.
         node: the source.

@@ -1,11 +1,11 @@
-"""Read what `alembic.ini`, its kin and `[tool.alembic]` say, without `configparser`, which gives up too early. Pure.
+"""Read `alembic.ini`, its kin and `[tool.alembic]`, without `configparser`, which gives up too early. Pure.
 
 It follows Python's ConfigParser, which Alembic uses (sections, `[DEFAULT]`, continuation lines, `%(name)s`), and
 goes on where that one refuses the whole file: keys given twice, lines that are no setting, placeholders of a
 template, bytes that are not UTF-8.
 
-Alembic refuses a file that is slightly broken; we read on, because the revisions are there all the same,
-and say what Alembic will say.
+Alembic refuses a file that is slightly broken; we read on, because its revisions exist nevertheless, and report what
+Alembic will refuse.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from onehead.revisions.parsers import Spent, TooLarge, admit
 from onehead.revisions.path_hints import may_configure
 
 HERE = "\ufdd0"
-"""Stands for `%(here)s`, the directory of the file; a code point that Unicode keeps free of any meaning."""
+"""Replaces `%(here)s`, the directory of the file; a code point that Unicode keeps free of any meaning."""
 
 _SECTION = re.compile(r"\[(?P<name>.+)\]")
 _REFERENCE = re.compile(r"%%|%\(([^()%\n]{1,200})\)s")
@@ -236,10 +236,10 @@ class Section(NamedTuple):
         config: the file.
         name: the section, `tool.alembic` for pyproject.toml.
         line: 1-based line of `script_location`, else of the section.
-        script_location: `None` where it is not said; `%(here)s` stands as `ini.HERE`.
-        version_locations: empty where it is not said.
-        recursive: what `recursive_version_locations` means to Alembic, `None` where it is not said.
-        file_template, timezone: as written, `None` where they are not said.
+        script_location: `None` where it is not set; `%(here)s` is written as `HERE`.
+        version_locations: empty where it is not set.
+        recursive: what `recursive_version_locations` means to Alembic, `None` where it is not set.
+        file_template, timezone: as written, `None` where they are not set.
     """
 
     config: str

@@ -1,13 +1,11 @@
 """Edit revision files and head files, to the byte: nothing outside the changed values ever moves.
 
-Editing needs positions, which a reader of values can do without.
-
 Every edit is read again, by the reader that judges repositories, before it is given out: exactly the intended
 values have changed, or there is no edit. What can't be known without running the file is refused, never guessed.
 
-Seen in the wild: `.current-alembic-head`, `HEADS`, `EXPAND_HEAD` and `CONTRACT_HEAD` beside the versions, and
-`alembic_version_conflict_detection.txt` with the lines of `alembic heads`. A repair that leaves such a file behind is
-half a repair: the project's own check would refuse it.
+Head files name the heads, so that two branches conflict in git. Seen in the wild: `.current-alembic-head`, `HEADS`,
+`EXPAND_HEAD` and `CONTRACT_HEAD` beside the versions, and `alembic_version_conflict_detection.txt` with the lines of
+`alembic heads`. A repair that leaves such a file behind is half a repair: the project's own check would refuse it.
 """
 
 from __future__ import annotations
@@ -241,7 +239,7 @@ def _references(
 
 
 def is_plain(revision_id: str) -> bool:
-    """Whether an id can stand between quotes and in a docstring as it is."""
+    """Whether an id can be written between quotes and in a docstring as it is."""
     return bool(revision_id) and revision_id.isprintable() and not set(revision_id) & set("\"'\\")
 
 
@@ -306,10 +304,10 @@ def _whole_value(file: RevisionFile, declared: Declaration, ids: tuple[str, ...]
 
 
 def _literal(file: RevisionFile, like: Element | None, value: str) -> str:
-    """A string in the quotes of `like`; where that is no literal, in those of `revision`, the house's own."""
+    """A string in the quotes of `like`; where that is no literal, in those of `revision`."""
     places = [like] if like is not None else []
-    house = file.declared.get("revision")
-    places += house.elements[:1] if house is not None else ()
+    revision = file.declared.get("revision")
+    places += revision.elements[:1] if revision is not None else ()
     for place in places:
         quotes = quotes_of(file.text[place.start : place.end])
         if quotes is not None:
@@ -419,8 +417,8 @@ def names_heads(data: bytes, graph: Graph) -> bool:
 def advanced(data: bytes, before: Graph, after: Graph) -> bytes | None:
     """The same file once the chain has grown or moved: every head replaced by the one that it has become.
 
-    Heads that have become one take one line. `None` where the file names no heads of `before`, or where it can't be
-    told what one of them has become.
+    Heads that have become one take one line. `None` where the file names no heads of `before`, or where it is
+    not known what one of them has become.
     """
     lines = _read(data, before)
     if lines is None:

@@ -58,7 +58,7 @@ def read(data: bytes) -> Declared:
 
 
 def _leaves_no_doubt(text: str, start: int) -> bool:
-    """Whether lines tell enough of a file that was never parsed, where one of them may as well stand in a string."""
+    """Whether lines alone are enough of a file that was never parsed, where one of them may be part of a string."""
     times = Counter(match[1] for match in _ASSIGNMENT.finditer(text, start))
     return {times["revision"], times["down_revision"]} == {1} == set(times.values()) and not _UNSEEN.search(text, start)
 
@@ -157,7 +157,7 @@ def fragments(text: str, names: Collection[str]) -> Iterator[str]:
         starts.insert(0, blocks[0][0])
     lines = Lines(text)
     kept = _readable_lines(lines, starts)
-    # Something stands for a line that is left out: a lone carriage return before it and its own ending would be one.
+    # A line that is left out is replaced: a lone carriage return before it and its own ending would be one ending.
     yield "".join(text[lines.starts[n] : lines.end(n)] if n in kept else "#\n" for n in range(len(lines.starts)))
 
 

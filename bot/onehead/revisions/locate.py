@@ -6,7 +6,7 @@ is in the repository, and there is evidence: it holds `env.py`, or revision file
 
 In this order, as no single sign is on every project: configurations that Alembic itself would read; directories
 with an `env.py` (projects that configure Alembic in code); directories whose names promise revisions, for the
-caller to read and for `settle.unconfigured` to judge.
+caller to read and for `environments.unconfigured` to judge.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class WrittenPath(NamedTuple):
 
 
 def take_apart(text: str) -> WrittenPath:
-    """Read a path as it is written in a configuration (`%(here)s` already replaced by `ini.HERE`)."""
+    """Read a path as it is written in a configuration (`%(here)s` already replaced by `HERE`)."""
     text = text.strip().strip("\"'").replace("\\", "/")
     if HERE in text:
         return WrittenPath("here", _parts(text.rpartition(HERE)[2]))
@@ -128,7 +128,7 @@ def find_run_directory(tree: FileIndex, texts: Iterable[str], here: str, script:
 
     Args:
         tree: the repository.
-        texts: `script_location` and each of `version_locations`, as written; empty for what is not said.
+        texts: `script_location` and each of `version_locations`, as written; empty for what is not set.
         here: the directory of the configuration, which it is where nothing is relative.
         script: the directory that `script_location` means.
     """
@@ -236,14 +236,14 @@ MAX_WRITTEN = 2000
 
 
 class Located(NamedTuple):
-    """What the file names and the configurations tell.
+    """What file names and configurations show.
 
     Attributes:
         environments: by path.
         problems: by path and line.
         candidates: directories outside of all environments, sorted, whose `.py` files may be revisions that nothing
-            declares. Read those that mention `down_revision` and give them to `settle.unconfigured`.
-        modules: environments with revision files in sub-folders, of which the configuration says nothing → the Python
+            declares. Read those that mention `down_revision` and give them to `environments.unconfigured`.
+        modules: environments with revision files in sub-folders, which the configuration does not mention → the Python
             files near them, in which code may say it. Read those and give what they say to `pinned`.
     """
 
@@ -458,7 +458,7 @@ def _shown(text: str) -> str:
 
 
 def _file_in_place(tree: FileIndex, text: str, here: str) -> str:
-    """The file that stands where a directory should be."""
+    """The file in the place of a directory."""
     parts = [part for part in text.replace(HERE, "").replace("\\", "/").split("/") if part not in ("", ".")][:32]
     for base in (here, ""):
         for end in range(1, len(parts) + 1):

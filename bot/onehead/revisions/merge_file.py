@@ -53,7 +53,7 @@ class NewRevision:
         data: its content.
         parents: the value of `down_revision`; Alembic runs the last one first.
         message: why it is there, one line.
-        create_date: what stands after `Create Date:`; empty where the parents have no date.
+        create_date: the text after `Create Date:`; empty where the parents have no date.
     """
 
     id: str
@@ -169,7 +169,7 @@ def _path(
     name = file_names.filled(file_template, values) if file_template else None
     if name is None:
         folder = PurePosixPath(parents[-1].revision.path).parent
-        template = file_names.house_template(
+        template = file_names.usual_template(
             [(each.revision.id, PurePosixPath(each.revision.path).stem) for each in siblings]
         )
         name = file_names.filled(template, values) or f"{values['rev']}_{values['slug']}"
@@ -213,7 +213,7 @@ def _date(parents: Sequence[Sibling], dated_id: str) -> tuple[str, datetime | No
 
 
 def _create_date(parent: Sibling) -> str:
-    """What the docstring says after `Create Date:`; empty where it says nothing that could stand in another one."""
+    """The docstring's text after `Create Date:`; empty where it could not be written into another one."""
     try:
         file = open_revision(parent.data)
     except CannotEdit:
@@ -415,7 +415,7 @@ class _Copy:
         """The whole of the new file."""
         top = self._parts[0].start
         pieces = [self._style.comments(self._source[:top], top=True)]
-        if self._docstring is None:  # a merge should say why it is there
+        if self._docstring is None:  # a merge needs a reason that people can read
             pieces.append(f'"""{self._new.message}"""{self._newline * 2}')
         lost = 0
         for part in self._parts:
@@ -424,7 +424,7 @@ class _Copy:
                 pieces += [self._newline * (lost - _blank_lines(gap)), gap, self._written(part)]
                 lost = 0
             else:
-                lost = max(lost, _blank_lines(gap))  # what comes next stands as far from what came before
+                lost = max(lost, _blank_lines(gap))  # the next part keeps that distance
         pieces.append(self._newline if pieces[-1][-1] not in "\r\n" else "")
         if "downgrade" not in self._functions and not self._style.none_has("def downgrade"):
             pieces += [self._newline * 2, self._emptied_function(self._functions["upgrade"], "downgrade")]
@@ -599,7 +599,7 @@ class _Copy:
         *lines, last = NEWLINE.split(inner)
         closing = [last] if lines and not last.strip() else []
         kept: list[str] = []
-        told = False
+        written = False
         for line in lines if closing else [*lines, last]:
             key = _KEY.match(line)
             if key:
@@ -607,12 +607,12 @@ class _Copy:
                 kept += [f"{key[0]} {value}" if key[0][-1] == ":" else f"{key[0]}{value}"] if value else []
             elif not line.strip():
                 kept += [""] if len(kept) < 2 or kept[-1] else []
-            elif not told:
+            elif not written:
                 kept.append(new.message)
-                told = True
+                written = True
             elif self._style.all_have_line(line):
                 kept.append(line)
-        if not told:
+        if not written:
             kept = [new.message, "", *filter(None, kept)]
         return f"{prefix}{quote}{self._newline.join([*kept, *closing])}{quote}"
 
@@ -645,7 +645,7 @@ class _Copy:
         return found.end()
 
     def _function_docstring(self, node: _Function, name: str) -> str:
-        """The docstring where it says nothing in particular; where it does, Alembic's own words."""
+        """The docstring where it is a general one; else, Alembic's own words."""
         if not is_string(node.body[0]):
             return ""
         source = self._of(node.body[0])

@@ -133,7 +133,7 @@ def _docstring(data: bytes) -> tuple[bytes, int]:
 def _bound_in(line: bytes) -> dict[bytes, tuple[str, ...]] | None:
     """What one line binds our names to; `None` where it is not plain.
 
-    Remembered, because most lines of a header stand in every file; the answer is shared, so nobody may change it.
+    Remembered, because most lines of a header occur in every file; the answer is shared, so nobody may change it.
     """
     if not line.strip() or line.startswith(b"#"):
         return {}

@@ -28,7 +28,7 @@ MAX_ALL_PIECES = 2_000_000
 """Of all texts of one examination: some 6,000 migrations that have to be parsed from end to end."""
 
 _PIECE = re.compile(rb"[\w\x80-\xff]+|[^\w\s\x80-\xff]|\n")
-# Python before 3.12 looks for each field of an f-string from the start of the string on: a field costs what stands
+# Python before 3.12 looks for each field of an f-string from the start of the string on: a field costs what is
 # before it, and this many bytes before it cost as much as a piece.
 _FORMATTED = re.compile(rb"(?i)(?<![\w\x80-\xff])(?:f|rf|fr)[\"']")
 _BYTES_PER_FIELD = 16 * 1024
@@ -186,7 +186,7 @@ def unparsed(node: ast.AST) -> str:
 MAX_PARTS = 32
 """Parts of one key (`tool.alembic` has two): the reader keeps every beginning of it: memory grows with the square."""
 
-# Wherever it stands, in a text too: what would be missed there costs more than what is refused. A part that is longer
+# Anywhere, inside a text too: what would be missed there costs more than what is refused. A part that is longer
 # than this pattern looks for leaves room for too few of them.
 _PART = r"""(?:(?<![\w-])[\w-]{1,256}|"(?:[^"\\\n]|\\.){0,256}"|'[^'\n]{0,256}')"""
 _LONG_KEY = re.compile(rf"(?:{_PART}[ \t]*\.[ \t]*){{{MAX_PARTS}}}")

@@ -22,8 +22,8 @@ class VersionTableNames(NamedTuple):
     """What `env.py` gives to `context.configure`.
 
     Attributes:
-        table: name of the version table; `None` where nothing is said: Alembic takes `alembic_version`.
-        schema: its schema; `None` where nothing is said: the default one.
+        table: name of the version table; `None` where none is given: Alembic takes `alembic_version`.
+        schema: its schema; `None` where none is given: the default one.
         computed: options whose value can't be known without running the file.
     """
 
@@ -67,7 +67,7 @@ def _given(node: ast.AST) -> list[tuple[str, ast.expr]]:
 
 
 UNBOUNDED = 1 << 30
-"""Stands for a column without a width, and for a width that only running the code would tell."""
+"""The width of a column without one, and one that is only known once the code runs."""
 
 _MAX_DIGITS = 9
 _COLUMN = b"version_num"
@@ -83,7 +83,7 @@ _IS_UNSIZED = re.compile(_UNSIZED, re.IGNORECASE)
 
 
 def width_in(sources: Iterable[bytes]) -> int:
-    """The widest column that some files make for the ids; `MAX_ID` where they say nothing. Never raises."""
+    """The widest column that some files make for the ids; `MAX_ID` where they make none. Never raises."""
     return max((width for source in sources if _COLUMN in source for width in _widths(source)), default=MAX_ID)
 
 
