@@ -217,14 +217,7 @@ def _directed(x: Act, y: Act) -> Iterator[Rule]:
             yield from _view(a, b)
         case ops.AlterColumn() if _changes(a, "type") and any(_key_on(a, *key) for key in _keys(b)):
             yield unknown("a foreign key needs equal types on both ends; look whether they still fit.")
-        case (
-            ops.DropConstraint()
-            | ops.DropIndex()
-            | ops.DropOther()
-            | ops.DropColumn()
-            | ops.RenameTable()
-            | ops.DropTable()
-        ):
+        case _ if isinstance(a, (ops.RenameTable, *_DROPS)):
             yield from _needed(x, b)
         case ops.Query() | ops.SetProperty() | ops.Aside():
             yield from _beside(a, b)
@@ -244,7 +237,9 @@ def _needed(x: Act, b: Operation) -> Iterator[Rule]:
             yield unknown("look whether {b} needs a type or function of the extension.", POSTGRESQL)
         case ops.DropOther(kind="view" | "materialized view" | "trigger") if isinstance(b, _DROPS):
             yield unknown("look whether what {a} drops uses what {b} drops: then {a} has to run first.")
-        case ops.DropConstraint(kind="foreign key", table=table) if isinstance(b, _DROPS) and not _is_of(b, table):
+        case ops.DropConstraint(kind="foreign key", table=table) if isinstance(b, _DROPS) and not _one_table(
+            getattr(b, "table", None), table
+        ):
             yield unknown("look whether the key that {a} drops points at what {b} drops.")
         case ops.DropColumn() | ops.RenameTable() | ops.DropTable() as a if isinstance(b, ops.CreateOther) and _reads(
             b, a
@@ -300,7 +295,9 @@ def _before_rows(a: Operation, b: ops.ChangeRows) -> Iterator[Rule]:
                 yield unknown("it depends on the rows whether every key finds its row; look at both.")
         case ops.CreateIndex(definition=index) if index.unique and _one_table(index.table, b.table):
             yield from _demanded(ops.Constraint("unique", index.name, index.columns, words=index.words), b)
-        case ops.DropConstraint() | ops.DropIndex() if _names_a_key(b) and _may_be_on(a, b.table):
+        case ops.DropConstraint() | ops.DropIndex() if (
+            b.does == "insert" and "on conflict" in b.text.lower() and _may_be_on(a, b.table)
+        ):
             yield unknown("`ON CONFLICT` needs a unique key; look whether {a} drops that one.")
         case ops.CreateOther(kind="trigger", table=table) if _one_table(table, b.table):
             yield unknown("only rows that are written after it set off the trigger; look at what it does.")
@@ -445,9 +442,8 @@ def _is_from_before(act: Act) -> bool:
     return any(touch.verb in ("drop", "replace") for touch in act.touches)
 
 
-def _is_of(dropped: Operation, table: Named) -> bool:
-    on = getattr(dropped, "table", None)
-    return isinstance(on, Named) and _one_table(on, table)
+def _may_be_needed(dropped: ops.DropConstraint | ops.DropIndex, b: Operation) -> bool:
+    return any(_may_be_on(dropped, key.target) for _, key in _keys(b))
 
 
 def _may_be_on(dropped: ops.DropConstraint | ops.DropIndex, table: Named | None) -> bool:
@@ -455,14 +451,6 @@ def _may_be_on(dropped: ops.DropConstraint | ops.DropIndex, table: Named | None)
     if isinstance(dropped, ops.DropConstraint) and dropped.kind in ("foreign key", "check"):
         return False
     return dropped.table is None or table is None or _one_table(dropped.table, table)
-
-
-def _may_be_needed(dropped: ops.DropConstraint | ops.DropIndex, b: Operation) -> bool:
-    return any(_may_be_on(dropped, key.target) for _, key in _keys(b))
-
-
-def _names_a_key(b: ops.ChangeRows) -> bool:
-    return b.does == "insert" and "on conflict" in b.text.lower()
 
 
 def _reads(function: ops.CreateOther, gone: ops.DropColumn | ops.RenameTable | ops.DropTable) -> bool:

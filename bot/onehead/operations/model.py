@@ -340,13 +340,11 @@ class Query(NamedTuple):
         words: every identifier in it; it may read any column or table among them.
         star: it reads all columns of its moment.
         used: the migration may act upon what it reads.
-        text: what is run, in one line.
     """
 
     words: frozenset[str] = frozenset()
     star: bool = False
     used: bool = False
-    text: str = ""
 
 
 class Aside(NamedTuple):

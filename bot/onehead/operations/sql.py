@@ -184,7 +184,7 @@ def _select(at: Cursor) -> Iterator[Operation]:
     starts = [Token("name", "select", 0, 0), *rest]
     stars = any(piece.text == "*" and cut.is_star(starts, place) for place, piece in enumerate(starts))
     # A sequence that is set from rows depends on these.
-    yield Query(words, stars, used="setval()" in words or into is not None, text=at.line)
+    yield Query(words, stars, used="setval()" in words or into is not None)
     if into is not None:
         target = Cursor(rest[into + 1 :], at.text)
         temporary = bool(target.one_of("temporary", "temp"))
@@ -247,7 +247,7 @@ def _transaction(at: Cursor) -> Iterator[Operation]:
 def _end(at: Cursor) -> Iterator[Operation]:
     at.one_of("work", "transaction")
     at.end()
-    yield from _transaction(at)
+    return _transaction(at)
 
 
 def _create(at: Cursor) -> Iterator[Operation]:
@@ -257,7 +257,7 @@ def _create(at: Cursor) -> Iterator[Operation]:
             at.one_of("select", "(")
             words = cut.words(at.rest())
             _only_known_functions(words)
-            yield Query(words, any(piece.text == "*" for piece in at.rest()), used=True, text=at.line)
+            yield Query(words, any(piece.text == "*" for piece in at.rest()), used=True)
         yield operation
 
 

@@ -35,7 +35,7 @@ def created_table(at: Cursor, *, lenient: bool, temporary: bool) -> Iterator[Ope
     for part in cut.parts(at.inside()):
         inner = Cursor(part, at.text)
         if inner.take("like"):
-            yield ops.Query(frozenset((inner.named().name,)), star=True, used=True, text=at.line)
+            yield ops.Query(frozenset((inner.named().name,)), star=True, used=True)
             complete = False
         elif part[0].kind == "name" and part[0].text in _TABLE_PARTS:
             found = _constraint(inner)
@@ -421,9 +421,9 @@ def _altered_other(at: Cursor, kind: str, name: Named, *, lenient: bool) -> Iter
         rest = at.rest()
         yield ops.Aside("changes", (("relation", name),), at.line)
         if any(piece.text == "restart" for piece in rest):
-            yield ops.Query(frozenset((name.name, "setval()")), used=True, text=at.line)
+            yield ops.Query(frozenset((name.name, "setval()")), used=True)
         elif at.take("owned", "by"):
-            yield ops.Query(cut.words(at.rest()), text=at.line)
+            yield ops.Query(cut.words(at.rest()))
     else:
         raise NotPlain
 

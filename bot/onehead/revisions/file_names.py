@@ -1,8 +1,8 @@
 """Ids and file names of new revisions: by `file_template` and by the way the project numbers its newest files.
 
-Everything is computed from the chain alone: two makers of the same merge arrive at the same id. What is in use comes in two
-parts: `taken` or `known` are the ids of the judged trees, and the file stems where files are numbered; `elsewhere` are
-the ids and file stems of other branches, tags and pull requests, which come and go.
+Everything is computed from the chain alone: two makers of the same merge arrive at the same id. What is in use has
+two parts: `taken` or `known` are the ids of the judged trees, and the file stems where files are numbered; `elsewhere`
+are the ids and file stems of other branches, tags and pull requests, which come and go.
 """
 
 from __future__ import annotations
@@ -300,8 +300,8 @@ def merge_id(
 ) -> str:
     """The id of the revision that merges these heads, whatever their order.
 
-    `slug` is the message as Alembic puts it in file names, for ids that carry it; where the numbers of the heads differ,
-    these alone take its place, as there is little room.
+    `slug` is the message as Alembic puts it in file names, for ids that carry it; where the heads have different
+    numbers, these alone take its place, as there is little room.
     """
     numbers = sorted(found["digits"] for each in heads if style.kind == "number" and (found := _NUMBER.match(each)))
     if len(set(numbers)) == len(heads) > 1:

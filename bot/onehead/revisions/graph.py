@@ -293,9 +293,8 @@ class Graph:
                         heappush(ready, child)
         return order
 
-    def replaced(self, changed: Iterable[Revision], dropped: Iterable[str] = ()) -> Graph:
-        """The same graph with some revisions declared anew, added or dropped."""
+    def replaced(self, changed: Iterable[Revision]) -> Graph:
+        """The same graph with some revisions declared anew, or added."""
         news = {revision.id: revision for revision in changed}
-        gone = {*news, *dropped}
-        kept = [r for r in self if r.id not in gone]
+        kept = [r for r in self if r.id not in news]
         return Graph([*kept, *news.values()], self.unreadable)

@@ -64,21 +64,19 @@ class NewRevision:
     create_date: str
 
 
-def newest(revisions: Sequence[Revision], heads: Sequence[str], count: int = 8) -> list[Revision]:
-    """The revisions nearest to the heads, newest first: models for a new file.
+_MAX_MODELS = 8
+"""Revisions that show the style of a new one."""
 
-    Args:
-        revisions: the whole environment.
-        heads: where to start, the most trusted first.
-        count: how many.
-    """
+
+def newest(revisions: Sequence[Revision], heads: Sequence[str]) -> list[Revision]:
+    """The revisions of an environment nearest to its heads, newest first; the most trusted head comes first."""
     known = {revision.id: revision for revision in revisions}
     found = list(dict.fromkeys(head for head in heads if head in known))
     for id_ in found:  # grows while it is walked: breadth first
-        if len(found) >= count:
+        if len(found) >= _MAX_MODELS:
             break
         found += [parent for parent in known[id_].parents if parent in known and parent not in found]
-    return [known[id_] for id_ in found[:count]]
+    return [known[id_] for id_ in found[:_MAX_MODELS]]
 
 
 def merge_file(
