@@ -55,6 +55,5 @@ def test_threads_leave_the_warnings_as_they_were() -> None:
 @pytest.mark.parametrize("text", ["print 'x'\n", "x = (\n", "x = 1\0", "(" * 3000])
 def test_what_is_not_python_has_no_tree(text: str) -> None:
     assert parsers.python(text) is None
-    assert parsers.expression(text) is None
     with pytest.raises(parsers.NOT_PYTHON):
         parsers.parse(text)

@@ -19,18 +19,18 @@ from dataclasses import dataclass
 
 from onehead.errors import OneheadError
 from onehead.revisions.environments import parent
-from onehead.revisions.fallback import fragments, hidden_bindings
+from onehead.revisions.fallback import blocks_in, scanned
 from onehead.revisions.graph import Graph
 from onehead.revisions.model import Declared, Environment, Revision
 from onehead.revisions.parse import parse
 from onehead.revisions.parsers import Spent, examination, python, too_large
 from onehead.revisions.syntax import (
     LINE_START,
-    NAMES,
     NEWLINE,
     Declaration,
     Element,
     Lines,
+    Scope,
     declarations,
     line_number,
 )
@@ -50,18 +50,16 @@ class RevisionFile:
         text: its text without the byte order mark; all spans count characters of it.
         encoding: how the text becomes bytes.
         lines: those of the text.
-        tree: the syntax tree, with the positions of `text`; of a part only where `complete` is false.
-        complete: whether the tree covers the whole file.
+        tree: the syntax tree, with the positions of `text`; `None` where Python can't parse it.
         declared: the declaration of every name assigned at the top level.
-        strings: spans of the top-level string statements, the docstring first.
+        strings: spans of the strings that are statements of the module, the docstring first.
     """
 
     data: bytes
     text: str
     encoding: str
     lines: Lines
-    tree: ast.Module
-    complete: bool
+    tree: ast.Module | None
     declared: Mapping[str, Declaration]
     strings: tuple[tuple[int, int], ...]
 
@@ -107,19 +105,20 @@ def open_revision(data: bytes) -> RevisionFile:
         raise CannotEdit(0, "it can't be decoded with the encoding it declares") from None
     try:
         tree = python(text)
-        complete = tree is not None
-        trees = [tree] if complete else map(python, fragments(text, NAMES))
-        found = next((each for each in trees if each is not None), None)
-        if found is None:
+        scope = scanned(text) if tree is None else Scope(tree)
+        if tree is None and not scope.assigned:
             raise CannotEdit(0, "it isn't Python, and its header can't be read either")
         lines = Lines(text)
-        declared = declarations(found, lines, frozenset() if complete else frozenset(hidden_bindings(text)))
+        declared = declarations(scope, lines)
     except Spent as limit:
         raise CannotEdit(0, str(limit)) from None
     except (RecursionError, MemoryError):
         raise CannotEdit(0, "it is nested too deeply to be read") from None
-    strings = tuple(lines.span(node) for node in found.body if is_string(node))
-    return RevisionFile(data, text, encoding, lines, found, complete, declared, strings)
+    if tree is not None:
+        strings = tuple(lines.span(node) for node in tree.body if is_string(node))
+    else:
+        strings = tuple(span for span in blocks_in(text) if text[max(span[0] - 1, 0)] in "\r\n" or not span[0])
+    return RevisionFile(data, text, encoding, lines, tree, declared, strings)
 
 
 def is_string(node: ast.stmt) -> bool:

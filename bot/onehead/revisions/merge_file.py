@@ -361,10 +361,12 @@ def _copied(data: bytes, others: Sequence[bytes], new: NewRevision) -> bytes:
         CannotEdit: the file can't be copied; another one, or a stock file, may be.
     """
     file = open_revision(data)
-    if not file.complete:
+    if file.tree is None:
         # Python 2 may be in the functions; signatures have not changed since.
         file = open_revision(_bytes(_BODY.sub(lambda found: f"{found['head']}pass", file.text), file))
-    result = _bytes(_Copy(file, FileStyle(others), new).text(), file)
+    if file.tree is None:
+        raise CannotEdit(0, "it isn't Python, apart from its functions too")
+    result = _bytes(_Copy(file, file.tree.body, FileStyle(others), new).text(), file)
     try:
         if python(result) is not None:
             return result
@@ -395,13 +397,13 @@ class _Chunk:
 class _Copy:
     """One file on its way to a new revision."""
 
-    def __init__(self, file: RevisionFile, style: FileStyle, new: NewRevision) -> None:
+    def __init__(self, file: RevisionFile, body: list[ast.stmt], style: FileStyle, new: NewRevision) -> None:
         self._file, self._source, self._style, self._new = file, file.text, style, new
-        self._lines = file.lines
+        self._lines, self._body = file.lines, body
         found = NEWLINE.search(file.text)
         self._newline = found[0] if found else "\n"
         self._parts = self._split()
-        self._functions = {node.name: node for node in file.tree.body if isinstance(node, _Function)}
+        self._functions = {node.name: node for node in body if isinstance(node, _Function)}
         self._docstring = self._find_docstring()
         self._expect_plain_functions()
         forwarding = tuple(f"{name}_" for name in _BOTH if self._forwards(name))
@@ -435,7 +437,7 @@ class _Copy:
 
     def _split(self) -> list[_Chunk]:
         parts: list[_Chunk] = []
-        for node in self._file.tree.body:
+        for node in self._body:
             start, end = self._first(node), self._lines.end((node.end_lineno or 0) - 1)
             if parts and start < parts[-1].end:
                 parts[-1].nodes.append(node)
@@ -453,9 +455,9 @@ class _Copy:
 
     def _find_docstring(self) -> ast.stmt | None:
         """The string with Alembic's lines, else the module's docstring."""
-        strings = [node for node in self._file.tree.body if is_string(node)]
+        strings = [node for node in self._body if is_string(node)]
         named = (node for node in strings if any(map(_KEY.match, NEWLINE.split(self._of(node)))))
-        return next(named, next(iter(strings), None) if strings[:1] == self._file.tree.body[:1] else None)
+        return next(named, next(iter(strings), None) if strings[:1] == self._body[:1] else None)
 
     def _expect_plain_functions(self) -> None:
         """What env.py calls must be a function here: nothing else shows what it takes."""
@@ -463,7 +465,7 @@ class _Copy:
             raise CannotEdit(0, "it has no function `upgrade` at its top level")
         if not {"revision", "down_revision"} <= self._file.declared.keys():
             raise CannotEdit(0, "it doesn't assign `revision` and `down_revision` one by one")
-        for node in self._file.tree.body:
+        for node in self._body:
             if set(_BOTH) & bound(node) and not isinstance(node, _Function) and not set(_BOTH) & _names_used(node):
                 raise CannotEdit(node.lineno, "`upgrade` or `downgrade` is bound again")
 

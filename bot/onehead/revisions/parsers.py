@@ -163,16 +163,6 @@ def python(source: str | bytes) -> ast.Module | None:
         return None
 
 
-def expression(text: str) -> ast.expr | None:
-    """The syntax tree of one expression, or `None` for what is none; raises `Spent` as above."""
-    try:
-        admit(text)
-        with _alone():
-            return ast.parse(text, mode="eval").body
-    except NOT_PYTHON:
-        return None
-
-
 def unparsed(node: ast.AST) -> str:
     """The source of a node in one line; one that is too long or too deep to be written out is named by its place."""
     if sum(1 for _ in islice(ast.walk(node), _MAX_SHOWN + 1)) <= _MAX_SHOWN:

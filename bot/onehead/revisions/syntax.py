@@ -73,8 +73,11 @@ class Scope:
         self.values: dict[str, Folded] = {}
         self.unknown: dict[str, tuple[int, ast.AST | str]] = {}
         self.assigned: dict[str, Assignment] = {}
-        if module is None:
-            return
+        if module is not None:
+            self.follow(module, may_hold_global=may_hold_global)
+
+    def follow(self, module: ast.Module, *, may_hold_global: bool = False) -> None:
+        """Follow the statements of a module; `may_hold_global`: a function of it may bind names of the module."""
         for statement in module.body:
             self._execute(statement)
         for node in ast.walk(module) if may_hold_global else ():
@@ -386,16 +389,8 @@ class Declaration:
         return (self.value,) if self.value else ()
 
 
-def declarations(tree: ast.Module, lines: Lines, hidden: frozenset[str] = frozenset()) -> dict[str, Declaration]:
-    """Every name assigned at the top level of `tree`.
-
-    Args:
-        tree: the file, or the part of it that could be parsed.
-        lines: the text that the positions of `tree` refer to.
-        hidden: names that the unparsed rest may bind too.
-    """
-    scope = Scope(tree)
-    scope.forget(hidden, 0, "")
+def declarations(scope: Scope, lines: Lines) -> dict[str, Declaration]:
+    """Every name that is assigned at the top level of a text with these lines."""
     found = {}
     for name, (line, value, annotation) in scope.assigned.items():
         known, computed = scope.values.get(name), ""
