@@ -388,16 +388,12 @@ def _view(view: ops.CreateOther, b: Operation) -> Iterator[Rule]:
             yield conflict("neither order works: the view needs the column, and then keeps it from going.")
         else:
             yield order("b", "{b} has to run first, otherwise the view keeps the column from going.", POSTGRESQL)
+    elif b.new_name is not None and reads:
+        yield order("a", "{a} has to run first, because it names the column as it is called before.")
     elif b.new_name is not None:
-        yield _renamed(reads=reads)
+        yield silent("no error, but a view of `SELECT *` keeps the names of its moment.", POSTGRESQL)
     if isinstance(b, ops.AlterColumn) and _changes(b, "type"):
         yield order("b", "{b} has to run first: PostgreSQL changes no type under a view.", POSTGRESQL)
-
-
-def _renamed(*, reads: bool) -> Rule:
-    if reads:
-        return order("a", "{a} has to run first, because it names the column as it is called before.")
-    return silent("no error, but a view of `SELECT *` keeps the names of its moment.", POSTGRESQL)
 
 
 def _label(a: ops.AddLabel, y: Act, *, autocommit: bool) -> Iterator[Rule]:

@@ -54,12 +54,10 @@ class Column(NamedTuple):
     """A column as it is declared.
 
     Attributes:
-        name: its name.
         type: its type; `None` where it is left to a foreign key, or computed.
         nullable: whether it takes NULL; `None` where that is computed.
         server_default: source of what the database fills in; `None` for nothing.
         primary_key: part of the primary key by its own declaration.
-        comment: its comment.
     """
 
     name: str
@@ -77,13 +75,11 @@ class Constraint(NamedTuple):
     """A constraint of a table.
 
     Attributes:
-        kind: what it demands.
         name: `None` where the database or a naming convention chooses it.
         columns: of its table.
-        target: the other table, for a foreign key.
-        target_columns: of the other table.
+        target, target_columns: what a foreign key points at.
         words: identifiers in a check's condition; it may concern any column among them.
-        complete: everything above could be read.
+        complete: everything about it could be read.
     """
 
     kind: ConstraintKind
@@ -123,8 +119,6 @@ class CreateTable(NamedTuple):
     """`op.create_table`, or `CREATE TABLE` as text.
 
     Attributes:
-        table: what is created.
-        columns: in order.
         constraints: written beside the columns, and those that columns declare themselves.
         indexes: those that columns declare (`index=True`).
         lenient: an existing table of that name is left as it is (`if_not_exists`).
@@ -177,10 +171,8 @@ class AlterColumn(NamedTuple):
     """`op.alter_column`: only what it changes.
 
     Attributes:
-        table: where the column is.
         column: its name before.
         new_name: its name afterwards, where that changes.
-        type: its new type.
         nullable: whether it takes NULL from now on; `None`: as before.
         changes: every property that is set, with its source: `type`, `nullable`, `server_default`, `comment` …
         using: identifiers in `postgresql_using`; `None` where the database has to cast by itself.
@@ -281,8 +273,6 @@ class CreateOther(NamedTuple):
     """A view, function, trigger or the like, created by text.
 
     Attributes:
-        kind: what it is.
-        name: what it is called.
         table: that of a trigger.
         replaces: an existing one is replaced (`OR REPLACE`).
         lenient: an existing one is left as it is (`IF NOT EXISTS`).
@@ -366,8 +356,6 @@ class ChangeRows(NamedTuple):
     """Rows are written: `INSERT`, `UPDATE`, `DELETE`, `op.bulk_insert`.
 
     Attributes:
-        does: which of the three.
-        table: where.
         writes: columns that get values; `None` where they are unknown.
         words: every identifier in it; it may read any column or table among them.
         literals: strings in it; it may use any enum label among them.
@@ -388,7 +376,6 @@ class Batch(NamedTuple):
     """`op.batch_alter_table`: on SQLite the table may be made anew and its rows copied.
 
     Attributes:
-        table: what is altered.
         recreate: `auto`, `always` or `never`, as written.
         recreates: SQLite makes the table anew.
         copy_from: it is made from what the migration says it looked like, not from what it really looks like.
@@ -447,7 +434,6 @@ class Step(NamedTuple):
     """One operation and its place in `upgrade()`.
 
     Attributes:
-        does: the operation.
         line: 1-based line of the file.
         call: how it is written: `op.add_column`, `batch_op.drop_column`, `op.execute`.
         engine: of a project with several databases, the one it is for; empty: the only one, or any.

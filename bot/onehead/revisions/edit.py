@@ -225,9 +225,7 @@ def _references(
             continue
         if declared.computed:
             if names and (name == "down_revision" or any(_quoted(file.text, old) for old in names)):
-                raise CannotEdit(
-                    declared.line, f"`{name}` can't be known without running the file: {declared.computed}"
-                )
+                _declaration(file, name)  # raises
             continue
         splices += _swapped(file, declared, names)
     wanted = {

@@ -15,7 +15,7 @@ from operator import itemgetter
 
 from onehead.revisions import parsers
 from onehead.revisions.model import Declared, docstring
-from onehead.revisions.parsers import CONFLICT, MAX_BYTES, python, too_large
+from onehead.revisions.parsers import IN_CONFLICT, MAX_BYTES, conflict_line, python, too_large
 from onehead.revisions.syntax import LINE_START, NEWLINE, Scope, declared, line_number
 
 _NAME = r"(revision|down_revision|branch_labels|depends_on)"
@@ -44,10 +44,9 @@ def read(data: bytes) -> Declared:
     if b"\0" in data:
         return Declared(broken="it holds zero bytes, so it is not text that Python reads")
     text = _decoded(data)
-    conflict = CONFLICT.search(text)
+    conflict = conflict_line(text)
     if conflict:
-        line = text.count("\n", 0, conflict.start()) + 1
-        return Declared(broken="it is not Python while git's conflict markers are in it", line=line)
+        return Declared(broken=IN_CONFLICT, line=conflict)
     found = _docstring_in(text)
     too_much = too_large(data)
     if too_much and not _is_beyond_doubt(text, found.end() if found else 0):

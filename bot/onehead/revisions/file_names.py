@@ -17,7 +17,7 @@ from itertools import count
 from pathlib import PurePosixPath
 
 from onehead.errors import CannotJudge
-from onehead.revisions.model import Revision
+from onehead.revisions.model import MAX_ID, Revision
 
 DEFAULT = "%(rev)s_%(slug)s"
 """Alembic's own `file_template`."""
@@ -150,9 +150,6 @@ def _words(text: str) -> str:
     words = text.strip("-_.")
     return text.replace(words, "%(slug)s", 1) if words else text
 
-
-MAX_LENGTH = 32
-"""The column `alembic_version.version_num` holds no more characters."""
 
 _DATE = re.compile(
     r"(?P<stamp>(?:19|20)\d\d[-_]?(?:0[1-9]|1[0-2])[-_]?(?:0[1-9]|[12]\d|3[01])(?:[-_T]?(?:\d{2}|\d{4}|\d{6}))?)"
@@ -330,7 +327,7 @@ def fresh_id(
         if stamp:
             return _next_date(stamp["stamp"], style, {*taken, *elsewhere}, slug)
     taken = {*taken, *elsewhere}
-    width = min(style.width, MAX_LENGTH) if style.kind == "hex" else 12
+    width = min(style.width, MAX_ID) if style.kind == "hex" else 12
     for attempt in range(1000):
         text = hashlib.sha256(f"{seed}\n{attempt}".encode() if attempt else seed.encode()).hexdigest()[:width]
         if not any(text.startswith(other) or other.startswith(text) for other in taken if other):
@@ -344,7 +341,7 @@ def fresh_id(
 def _with_slug(stem: str, style: Convention, slug: str) -> str:
     """The slug is cut at a word: Alembic's version table holds 32 characters."""
     words = slug.strip("_").split("_") if style.slug and slug else []
-    while words and len(style.separator.join([stem, "_".join(words)])) > MAX_LENGTH:
+    while words and len(style.separator.join([stem, "_".join(words)])) > MAX_ID:
         words.pop()
     while words and words[-1] == "and":
         words.pop()

@@ -59,7 +59,8 @@ def take_apart(text: str) -> WrittenPath:
         return WrittenPath("here", _parts(text.rpartition(HERE)[2]))
     if _PLACEHOLDER.search(text):
         components = text.split("/")
-        last = max(index for index, part in enumerate(components) if _filled_in(part))
+        # A placeholder with blanks or a slash inside is cut in pieces by the split; each piece still shows a brace.
+        last = max(index for index, part in enumerate(components) if _PLACEHOLDER.search(part) or "}" in part)
         return WrittenPath("somewhere", _parts("/".join(components[last + 1 :])))
     if text.startswith(("/", "~")):
         return WrittenPath("somewhere", _parts(text.partition("/")[2]))
@@ -69,11 +70,6 @@ def take_apart(text: str) -> WrittenPath:
         package, *rest = text.split(":")
         return WrittenPath("package", _parts("/".join([package.replace(".", "/"), *rest])))
     return WrittenPath("relative", _parts(text))
-
-
-def _filled_in(component: str) -> bool:
-    # A placeholder with blanks or a slash inside is cut in pieces by the split; each piece still shows a brace.
-    return _PLACEHOLDER.search(component) is not None or "}" in component
 
 
 def _parts(text: str) -> tuple[str, ...]:
@@ -382,7 +378,12 @@ def _environment(tree: FileIndex, section: Section, problems: list[ConfigProblem
     if not locations:
         return None
     by_flask = section.script_location is None and script is not None
-    written = (section.script_location or "", *section.version_locations)
+    if not by_flask:
+        written = (section.script_location or "", *section.version_locations)
+        run_from = find_run_directory(tree, written, here, script)
+    else:
+        # In the application: `flask db init` makes `migrations` beside it, and another name only when asked to.
+        run_from = parent(here) if here.rpartition("/")[2] == "migrations" else ""
     return Environment(
         path=locations[0].path,
         config=section.config,
@@ -391,14 +392,9 @@ def _environment(tree: FileIndex, section: Section, problems: list[ConfigProblem
         locations=locations,
         file_template=section.file_template,
         timezone=section.timezone,
-        run_from=_flask_runs_from(here) if by_flask else find_run_directory(tree, written, here, script),
+        run_from=run_from,
         by_flask=by_flask,
     )
-
-
-def _flask_runs_from(here: str) -> str:
-    """Where the application is: `flask db init` makes `migrations` beside it, and another name only when asked to."""
-    return parent(here) if here.rpartition("/")[2] == "migrations" else ""
 
 
 def _script_directory(tree: FileIndex, section: Section, here: str, problems: list[ConfigProblem]) -> str | None:

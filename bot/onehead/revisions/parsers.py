@@ -201,8 +201,15 @@ def toml(text: str) -> dict[str, Any]:
         raise TooLarge("it is nested too deeply, so it was not parsed") from None
 
 
-CONFLICT = re.compile(r"^(?:<{7}|>{7})(?: |$)", re.MULTILINE)
-"""A line with which git begins or ends a conflict."""
+_CONFLICT = re.compile(r"^(?:<{7}|>{7})(?: |$)", re.MULTILINE)
+IN_CONFLICT = "it is not Python while git's conflict markers are in it"
+
+
+def conflict_line(text: str) -> int:
+    """1-based line with which git begins or ends a conflict; 0 for none."""
+    found = _CONFLICT.search(text)
+    return text.count("\n", 0, found.start()) + 1 if found else 0
+
 
 _DIFFERS = re.compile(
     r"Missing parentheses in call|multiple exception types|leading zeros in decimal|"
@@ -243,10 +250,9 @@ def refusal_of(data: bytes) -> Refusal | None:
 
 def _refusal(data: bytes, error: SyntaxError) -> Refusal:
     text = data.decode("latin-1")
-    conflict = CONFLICT.search(text)
+    conflict = conflict_line(text)
     if conflict:
-        line = text.count("\n", 0, conflict.start()) + 1
-        return Refusal(line, "it is not Python while git's conflict markers are in it", certain=True)
+        return Refusal(conflict, IN_CONFLICT, certain=True)
     line = error.lineno or 0
     lines = text.split("\n")
     there = lines[line - 1] if 0 < line <= len(lines) else ""
