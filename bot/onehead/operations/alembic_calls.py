@@ -29,14 +29,10 @@ class Call(NamedTuple):
     made: Made
     batch: Named | None
 
-    @property
-    def shift(self) -> int:
-        """How many parameters a batch leaves out at the left."""
-        return 0 if self.batch is None else 1
-
     def get(self, index: int, name: str) -> Value | None:
         """An argument by its place outside a batch, or by its name."""
-        return self.made.get(index - self.shift, name) if index >= self.shift else None
+        shift = 0 if self.batch is None else 1  # the name of the table is left out
+        return self.made.get(index - shift, name) if index >= shift else None
 
     def flag(self, name: str) -> bool:
         """Whether a keyword is set to anything but False or None."""
@@ -94,14 +90,12 @@ def _create_table(call: Call) -> tuple[Operation, ...]:
         if column.type and column.type.enum and column.type.enum.name
         if column.type.enum.creates and column.type.enum.native
     ]
-    complete = found.complete and not call.made.open
-    lenient, temporary = call.flag("if_not_exists"), sqlalchemy_items.is_temporary(call.made.keywords.get("prefixes"))
-    made = ops.CreateTable(table, found.columns, found.constraints, found.indexes, lenient, complete, temporary)
-    return (*types, made)
+    return (*types, _created(call.made, found, table, lenient=call.flag("if_not_exists")))
 
 
-def _drop_table(call: Call) -> Operation:
-    return ops.DropTable(call.table(), call.flag("if_exists"))
+def _created(made: Made, found: sqlalchemy_items.TableItems, table: Named, *, lenient: bool) -> Operation:
+    complete, temporary = found.complete and not made.open, sqlalchemy_items.is_temporary(made.keywords.get("prefixes"))
+    return ops.CreateTable(table, found.columns, found.constraints, found.indexes, lenient, complete, temporary)
 
 
 def _rename_table(call: Call) -> Operation:
@@ -179,14 +173,9 @@ def _columns(value: Value | None) -> tuple[str, ...]:
     return found
 
 
-def _create_unique(call: Call) -> Operation:
+def _create_key(call: Call, kind: ConstraintKind) -> Operation:
     columns = _columns(call.get(2, "columns"))
-    return ops.CreateConstraint(call.table(1), ops.Constraint("unique", _constraint_name(call), columns))
-
-
-def _create_primary(call: Call) -> Operation:
-    columns = _columns(call.get(2, "columns"))
-    return ops.CreateConstraint(call.table(1), ops.Constraint("primary key", _constraint_name(call), columns))
+    return ops.CreateConstraint(call.table(1), ops.Constraint(kind, _constraint_name(call), columns))
 
 
 def _create_check(call: Call) -> Operation:
@@ -215,22 +204,6 @@ def _drop_constraint(call: Call) -> Operation:
     return ops.DropConstraint(call.table(1), name, _TYPES.get(kind or ""), call.flag("if_exists"))
 
 
-def _comment_table(call: Call) -> Operation:
-    return ops.CommentTable(call.table(), source(call.get(1, "comment")))
-
-
-def _drop_comment(call: Call) -> Operation:
-    return ops.CommentTable(call.table(), None)
-
-
-def _bulk_insert(call: Call) -> Operation:
-    return sqlalchemy_items.bulk(call.made) or unknown("rows for a table that is computed", call.made)
-
-
-def _execute(call: Call) -> tuple[Operation, ...]:
-    return executed(call.made.get(0, "sqltext"), call.made, result=False)
-
-
 _Reader = Callable[[Call], "Operation | tuple[Operation, ...]"]
 
 _IN_BATCH: dict[str, _Reader] = {
@@ -239,22 +212,24 @@ _IN_BATCH: dict[str, _Reader] = {
     "drop_column": _drop_column,
     "create_index": _create_index,
     "drop_index": _drop_index,
-    "create_unique_constraint": _create_unique,
-    "create_primary_key": _create_primary,
+    "create_unique_constraint": lambda call: _create_key(call, "unique"),
+    "create_primary_key": lambda call: _create_key(call, "primary key"),
     "create_check_constraint": _create_check,
     "create_exclude_constraint": _create_exclude,
     "create_foreign_key": _create_foreign,
     "drop_constraint": _drop_constraint,
-    "create_table_comment": _comment_table,
-    "drop_table_comment": _drop_comment,
-    "execute": _execute,
+    "create_table_comment": lambda call: ops.CommentTable(call.table(), source(call.get(1, "comment"))),
+    "drop_table_comment": lambda call: ops.CommentTable(call.table(), None),
+    "execute": lambda call: executed(call.made.get(0, "sqltext"), call.made, result=False),
 }
 _ALONE: dict[str, _Reader] = {
     **_IN_BATCH,
     "create_table": _create_table,
-    "drop_table": _drop_table,
+    "drop_table": lambda call: ops.DropTable(call.table(), call.flag("if_exists")),
     "rename_table": _rename_table,
-    "bulk_insert": _bulk_insert,
+    "bulk_insert": lambda call: (
+        sqlalchemy_items.bulk(call.made) or unknown("rows for a table that is computed", call.made)
+    ),
 }
 
 WITHOUT_RECREATION = ("add_column", "create_index", "drop_index", "execute")
@@ -271,6 +246,14 @@ def batch_of(made: Made) -> ops.Batch:
     table = named(made.get(0, "table_name"), made.get(1, "schema"), "the name of the table")
     copied = made.get(4, "copy_from")
     return ops.Batch(table, recreate, recreate == "always", copied is not None and plain(copied) is not None)
+
+
+def table_operation(of: Made, table: Named, method: str, made: Made) -> Operation:
+    """`sa.Table(...).create(bind)` and `.drop(bind)`."""
+    lenient = plain(made.get(1, "checkfirst")) is True
+    if method == "drop":
+        return ops.DropTable(table, lenient)
+    return _created(of, sqlalchemy_items.body(of.args[2:], table), table, lenient=lenient)
 
 
 def enum_operation(of: Made, method: str, made: Made) -> Operation | None:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from onehead.operations import alembic_calls, sqlalchemy_items
-from onehead.operations.model import AddColumn, Batch, CreateTable, DropTable, Named, Operation, Step, Unknown
+from onehead.operations.model import AddColumn, Batch, Named, Operation, Step, Unknown
 from onehead.operations.values import (
     MAX_ITEMS,
     Attr,
@@ -28,7 +28,6 @@ from onehead.operations.values import (
     item,
     plain,
     root,
-    sequence,
     text,
 )
 from onehead.revisions.parsers import spend, unparsed
@@ -398,8 +397,9 @@ class Evaluation:
 
     def _imported(self, path: Path, made: Made, node: ast.Call) -> Value:
         package, name = path.name.partition(".")[0], path.last
-        if path.name.startswith("builtins.") and name in ("list", "tuple", "set", "sorted", "reversed", "frozenset"):
-            return sequence(made) or made
+        if path.name.startswith("builtins.") and name in ("list", "tuple", "set", "reversed", "frozenset"):
+            # The order of the elements is not our business.
+            return made.args[0] if len(made.args) == 1 and isinstance(made.args[0], Items) else made
         if path.name.startswith("builtins.") and name in _COMPUTES:
             self.emit(alembic_calls.unknown(f"`{name}`", made), node, name)
         elif name in _SESSIONS and package in ("sqlalchemy", "sqlmodel"):
@@ -419,8 +419,8 @@ class Evaluation:
             operation = alembic_calls.enum_operation(of, name, made)
             if operation is not None:
                 self.emit(operation, node, f"Enum.{name}")
-        elif isinstance(of, Made) and sqlalchemy_items.table_name(of) and name in ("create", "drop"):
-            self._table_method(of, name, made, node)
+        elif isinstance(of, Made) and name in ("create", "drop") and (table := sqlalchemy_items.table_name(of)):
+            self.emit(alembic_calls.table_operation(of, table, name, made), node, f"Table.{name}")
         elif name in _EXECUTES:
             self._executed(made, node, name)
         elif name == "begin_transaction" or (name in ("begin", "begin_nested", "connect") and isinstance(origin, Made)):
@@ -434,20 +434,6 @@ class Evaluation:
     def _executed(self, made: Made, node: ast.Call, written: str) -> None:
         for operation in alembic_calls.executed(made.get(0, "statement"), made):
             self.emit(operation, node, written)
-
-    def _table_method(self, of: Made, name: str, made: Made, node: ast.Call) -> None:
-        table = sqlalchemy_items.table_name(of)
-        if table is None:
-            return
-        lenient = plain(made.get(1, "checkfirst")) is True
-        if name == "drop":
-            self.emit(DropTable(table, lenient), node, "Table.drop")
-            return
-        found = sqlalchemy_items.body(of.args[2:], table)
-        complete = found.complete and not of.open
-        temporary = sqlalchemy_items.is_temporary(of.keywords.get("prefixes"))
-        operation = CreateTable(table, found.columns, found.constraints, found.indexes, lenient, complete, temporary)
-        self.emit(operation, node, "Table.create")
 
     def _every_engine(self, node: ast.Call) -> Value:
         """`globals()["upgrade_%s" % engine_name]()` runs the function of each engine."""

@@ -322,11 +322,3 @@ def item(of: Value, place: Value) -> Value | None:
         case Pairs(pairs=pairs, complete=True), Const(value=str(key)):
             return dict(pairs).get(key)
     return None
-
-
-def sequence(made: Made) -> Value | None:
-    """`list(x)` and `sorted(x)` of known elements; sorting them is not our business."""
-    match made.args:
-        case (Items() as items,) if made.last != "sorted":
-            return items
-    return None
