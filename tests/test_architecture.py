@@ -28,7 +28,7 @@ ARROWS: dict[str, set[str]] = {
     "settings": {"errors"},
     "logs": {"text"},
     "revisions": {"errors"},
-    "operations": {"revisions.parsers", "text"},
+    "operations": {"revisions.parsers", "revisions.syntax", "text"},
     "plan": {"revisions", "text"},
     "databases": {"errors", "operations", "plan", "revisions", "text"},
     "verify": {

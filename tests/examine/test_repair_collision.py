@@ -13,7 +13,7 @@ from onehead.examine.repair import TextConflict, write_repair
 from onehead.gitrepo.git import Git
 from onehead.plan.plans import Merge, ReasonCode, Refuse, Reissue, Reparent
 from onehead.revisions import edit
-from onehead.revisions.edit import Anatomy, EditProblem, dissect
+from onehead.revisions.edit import RevisionFile, open_revision
 from tests.examine.end_to_end import judged, repaired
 from tests.migrations import VERSIONS, chain, project, revision
 from tests.repositories import Repository
@@ -289,11 +289,11 @@ def test_a_renumbered_branch_reads_each_file_a_few_times_however_many_are_rename
 ) -> None:
     read = Counter[str]()
 
-    def counted(data: bytes) -> Anatomy | EditProblem:
+    def counted(data: bytes) -> RevisionFile:
         read["files"] += 1
-        return dissect(data)
+        return open_revision(data)
 
-    monkeypatch.setattr(edit, "dissect", counted)
+    monkeypatch.setattr(edit, "open_revision", counted)
     repo = make(tmp_path / "diamonds", numbered(20))
     examination, trees, _ = judged(repo, "side")
     repairs = prepare(examination, trees)

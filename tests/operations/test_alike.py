@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from onehead.operations.read import deeds
+from onehead.operations.read import digest
 
 PLAIN = '''"""Add x"""
 from alembic import op
@@ -40,7 +40,7 @@ def downgrade():
 )
 def test_these_do_the_same(old: str, new: str) -> None:
     assert old in PLAIN
-    assert deeds(PLAIN.encode()) == deeds(PLAIN.replace(old, new).encode()) is not None
+    assert digest(PLAIN.encode()) == digest(PLAIN.replace(old, new).encode()) is not None
 
 
 @pytest.mark.parametrize(
@@ -55,9 +55,9 @@ def test_these_do_the_same(old: str, new: str) -> None:
 )
 def test_these_do_something_else(old: str, new: str) -> None:
     assert old in PLAIN
-    assert deeds(PLAIN.encode()) != deeds(PLAIN.replace(old, new).encode())
+    assert digest(PLAIN.encode()) != digest(PLAIN.replace(old, new).encode())
 
 
 @pytest.mark.parametrize("text", ["def upgrade(:", "x = 1\n", "", "def upgrade():\n    x = " + "(" * 5000 + "\n"])
 def test_of_what_can_not_be_read_nothing_is_known(text: str) -> None:
-    assert deeds(text.encode()) is None
+    assert digest(text.encode()) is None

@@ -352,8 +352,8 @@ def test_what_a_query_is_good_for() -> None:
     """What `op.execute` reads is thrown away; a connection hands it back, so that the migration may act upon it."""
     text = "SELECT * FROM users WHERE age > 1"
     thrown, used = does(f"op.execute({text!r})\nop.get_bind().execute(sa.text({text!r}))")
-    assert thrown == o.Query(frozenset({"users", "age"}), star=True, text=text)
-    assert used == o.Query(frozenset({"users", "age"}), star=True, used=True, text=text)
+    assert thrown == o.Query(frozenset({"users", "age"}), star=True)
+    assert used == o.Query(frozenset({"users", "age"}), star=True, used=True)
     [number] = does("op.execute(\"SELECT setval('ids', max(id)) FROM users\")")
     assert isinstance(number, o.Query)
     assert (number.used, number.words) == (True, frozenset({"ids", "id", "users", "setval()", "max()"}))
@@ -694,4 +694,3 @@ def test_an_expression_of_megabytes_is_not_handed_to_the_parser(monkeypatch: pyt
     [step] = read(b"def upgrade():\n    x = " + b"1+" * 2_500_000 + b"1\n")
     assert step.does == Unknown("the file is too large to be read", "upgrade()")
     assert parsers.python(b"x = " + b"1+" * 2_500_000 + b"1\n") is None
-    assert parsers.expression("1+" * 2_500_000 + "1") is None

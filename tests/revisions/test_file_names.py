@@ -10,7 +10,7 @@ from alembic.script import ScriptDirectory
 from hypothesis import given
 from hypothesis import strategies as st
 
-from onehead.revisions.file_names import DEFAULT, filled, house_template, slug, template_of, values
+from onehead.revisions.file_names import DEFAULT, filled, slug, template_of, usual_template, values
 
 MOMENT = datetime(2024, 5, 1, 9, 8, 7, tzinfo=UTC)
 
@@ -102,6 +102,6 @@ def test_how_a_sibling_is_named(rev: str, stem: str, template: str) -> None:
 
 
 def test_the_manner_of_most_siblings_wins_and_of_the_newest_among_equals() -> None:
-    assert house_template([("a", "a_x"), ("b", "0012_b"), ("c", "0011_c")]) == "%(number)04d_%(rev)s"
-    assert house_template([("a", "a_x"), ("b", "0012_b")]) == "%(rev)s_%(slug)s"
-    assert house_template([]) == DEFAULT
+    assert usual_template([("a", "a_x"), ("b", "0012_b"), ("c", "0011_c")]) == "%(number)04d_%(rev)s"
+    assert usual_template([("a", "a_x"), ("b", "0012_b")]) == "%(rev)s_%(slug)s"
+    assert usual_template([]) == DEFAULT

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from onehead.revisions import fallback, header, syntax
+from onehead.revisions import fallback
 from onehead.revisions.model import Declared
-from onehead.revisions.parse import MAX_BYTES, parse
+from onehead.revisions.parse import MAX_BYTES, parse, plain_header, syntax_tree
 
 PIECES = [
     *(b"revision", b"down_revision", b" = ", b"= ", b": str", b"'a'", b'"b"', b"(", b")", b"[", b"]", b",", b"\n"),
@@ -78,8 +78,8 @@ def test_nothing_is_ever_run(tmp_path: Path) -> None:
     ):
         data = source.encode()
         parse(data)
-        header.read(data)
-        syntax.read(data)
+        plain_header(data)
+        syntax_tree(data)
         fallback.read(data)
     assert not trace.exists()
     exec(f"{touch}")  # noqa: S102 - the trap works

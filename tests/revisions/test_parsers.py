@@ -9,6 +9,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import pytest
 
@@ -18,7 +19,7 @@ from onehead.operations.sql import operations_in
 from onehead.plan.policy import read_policy_files
 from onehead.revisions import parsers
 from onehead.revisions.config import read_config
-from onehead.revisions.edit import EditProblem, dissect
+from onehead.revisions.edit import CannotEdit, open_revision
 from onehead.revisions.model import Refusal
 from onehead.revisions.parse import check, parse
 from onehead.revisions.parsers import (
@@ -86,9 +87,17 @@ def test_outside_of_an_examination_only_the_bound_of_one_text_holds(monkeypatch:
     admit(b"a b c d")
 
 
+def _refused(data: bytes) -> str:
+    try:
+        open_revision(data)
+    except CannotEdit as refused:
+        return refused.reason
+    return ""
+
+
 READERS: dict[str, tuple[str, Callable[[], Iterable[str]]]] = {
     "a revision": (SPENT, lambda: [parse(WORKED_OUT).broken]),
-    "a file for a repair": (SPENT, lambda: [getattr(dissect(WORKED_OUT), "reason", "")]),
+    "a file for a repair": (SPENT, lambda: [_refused(WORKED_OUT)]),
     "a policy": (
         f"This can't be read as TOML ({SPENT}), so no policy was read.",
         lambda: [each.message for each in read_policy_files({".onehead.toml": b"strategy = 1"}).problems],
@@ -187,8 +196,8 @@ def test_what_is_too_long_to_be_written_out_is_named_by_its_place() -> None:
     ids=["doubling strings", "doubling tuples", "openings", "escaped quotes", "megabytes", "brackets"],
 )
 def test_a_hostile_file_is_taken_apart_within_bounds_or_not_at_all(data: bytes) -> None:
-    found = dissect(data)
-    if not isinstance(found, EditProblem):
+    with suppress(CannotEdit):
+        found = open_revision(data)
         assert all(len(each.value or "") <= 1024 for each in found.declared.values())
 
 
@@ -316,6 +325,5 @@ def test_threads_leave_the_warnings_as_they_were() -> None:
 @pytest.mark.parametrize("text", ["print 'x'\n", "x = (\n", "x = 1\0", "(" * 3000])
 def test_what_is_not_python_has_no_tree(text: str) -> None:
     assert parsers.python(text) is None
-    assert parsers.expression(text) is None
     with pytest.raises(parsers.NOT_PYTHON):
         parsers.parse(text)

@@ -10,7 +10,7 @@ from onehead.examine.read import ReadBlobs
 from onehead.operations.conflict_rules import Act, OperationConflict
 from onehead.operations.conflicts import judge
 from onehead.operations.model import EVERYWHERE, Step
-from onehead.operations.read import blind, read
+from onehead.operations.read import read, unknown_step
 from onehead.plan.conflicts import ConflictMessage, Meeting
 from onehead.plan.facts import Facts
 from onehead.plan.forks import Fork, forks_of
@@ -76,7 +76,7 @@ def _meeting(facts: Facts, one: str, other: str, read_blobs: ReadBlobs) -> Meeti
 
 
 def _steps(data: bytes | None) -> tuple[Step, ...]:
-    return (blind("a file that is too large to be read"),) if data is None else read(data)
+    return (unknown_step("a file that is too large to be read"),) if data is None else read(data)
 
 
 def _run_order(facts: Facts, ids: Iterable[str]) -> list[str]:

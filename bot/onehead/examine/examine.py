@@ -239,10 +239,10 @@ def _with_deeds(facts: Facts, read_blobs: ReadBlobs) -> Facts:
     ]
     if not new:
         return facts
-    from onehead.operations.read import deeds  # noqa: PLC0415
+    from onehead.operations.read import digest  # noqa: PLC0415
 
     contents = read_blobs({revision.blob for revision in new}).data
-    found = {blob: deeds(data) for blob, data in contents.items()}
+    found = {blob: digest(data) for blob, data in contents.items()}
     return facts._replace(deeds={blob: deed for blob, deed in found.items() if deed is not None})
 
 

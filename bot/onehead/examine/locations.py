@@ -20,7 +20,7 @@ from onehead.plan.facts import Facts
 from onehead.plan.findings import Code
 from onehead.plan.verdict import Examination
 from onehead.reports.parts import MAX_SHOWN
-from onehead.revisions.edit import EditProblem, dissect
+from onehead.revisions.edit import CannotEdit, open_revision
 from onehead.revisions.environments import join
 from onehead.revisions.parse import MAX_BYTES, parse
 from onehead.revisions.parsers import examination
@@ -172,8 +172,9 @@ def _wanted(examination: Examination) -> Iterator[tuple[tuple[Code, str], str]]:
 
 
 def _line(data: bytes, code: Code) -> int:
-    file = dissect(data)
-    if isinstance(file, EditProblem):
+    try:
+        file = open_revision(data)
+    except CannotEdit:
         return 0
     label = file.label("Revises") if code is Code.STALE_REVISES else None
     if label is not None:

@@ -5,29 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
+from onehead.operations import model as ops
 from onehead.operations import sqlalchemy_items
-from onehead.operations.model import (
-    AddColumn,
-    AlterColumn,
-    Batch,
-    CommentTable,
-    Constraint,
-    ConstraintKind,
-    CreateConstraint,
-    CreateEnum,
-    CreateIndex,
-    CreateTable,
-    DropColumn,
-    DropConstraint,
-    DropEnum,
-    DropIndex,
-    DropTable,
-    Named,
-    Operation,
-    Query,
-    RenameTable,
-    Unknown,
-)
+from onehead.operations.model import ConstraintKind, Named, Operation
 from onehead.operations.sql import operations_in
 from onehead.operations.sql_tokens import shown, words_in
 from onehead.operations.sqlalchemy_items import NotKnown, named, needed
@@ -49,14 +29,10 @@ class Call(NamedTuple):
     made: Made
     batch: Named | None
 
-    @property
-    def shift(self) -> int:
-        """How many parameters a batch leaves out at the left."""
-        return 0 if self.batch is None else 1
-
     def get(self, index: int, name: str) -> Value | None:
         """An argument by its place outside a batch, or by its name."""
-        return self.made.get(index - self.shift, name) if index >= self.shift else None
+        shift = 0 if self.batch is None else 1  # the name of the table is left out
+        return self.made.get(index - shift, name) if index >= shift else None
 
     def flag(self, name: str) -> bool:
         """Whether a keyword is set to anything but False or None."""
@@ -84,10 +60,10 @@ def operations(name: str, call: Call) -> tuple[Operation, ...]:
     return found if type(found) is tuple else (found,)  # type: ignore[return-value]
 
 
-def unknown(why: str, made: Made) -> Unknown:
-    """Something that can't be told, with its source."""
+def unknown(why: str, made: Made) -> ops.Unknown:
+    """Something that can't be known, with its source."""
     written = unparsed(made.node)
-    return Unknown(why, shown(written), words_in(written))
+    return ops.Unknown(why, shown(written), words_in(written))
 
 
 def executed(value: Value | None, made: Made, *, result: bool = True) -> tuple[Operation, ...]:
@@ -95,7 +71,7 @@ def executed(value: Value | None, made: Made, *, result: bool = True) -> tuple[O
     written = text(value)
     if written is not None:
         found = operations_in(written)
-        return tuple(each._replace(used=each.used or result) if isinstance(each, Query) else each for each in found)
+        return tuple(each._replace(used=each.used or result) if isinstance(each, ops.Query) else each for each in found)
     if value is not None:
         if isinstance(first := root(value), Made) and first.last == "select":
             return (unknown("rows that it reads, and may act on", made),)
@@ -109,35 +85,33 @@ def _create_table(call: Call) -> tuple[Operation, ...]:
     table = call.table()
     found = sqlalchemy_items.body(call.made.args[1:], table)
     types = [
-        CreateEnum(column.type.enum.name, column.type.enum.labels, lenient=True)
+        ops.CreateEnum(column.type.enum.name, column.type.enum.labels, lenient=True)
         for column in found.columns
         if column.type and column.type.enum and column.type.enum.name
         if column.type.enum.creates and column.type.enum.native
     ]
-    complete = found.complete and not call.made.open
-    lenient, temporary = call.flag("if_not_exists"), sqlalchemy_items.is_temporary(call.made.keywords.get("prefixes"))
-    made = CreateTable(table, found.columns, found.constraints, found.indexes, lenient, complete, temporary)
-    return (*types, made)
+    return (*types, _created(call.made, found, table, lenient=call.flag("if_not_exists")))
 
 
-def _drop_table(call: Call) -> Operation:
-    return DropTable(call.table(), call.flag("if_exists"))
+def _created(made: Made, found: sqlalchemy_items.TableItems, table: Named, *, lenient: bool) -> Operation:
+    complete, temporary = found.complete and not made.open, sqlalchemy_items.is_temporary(made.keywords.get("prefixes"))
+    return ops.CreateTable(table, found.columns, found.constraints, found.indexes, lenient, complete, temporary)
 
 
 def _rename_table(call: Call) -> Operation:
     old = call.table(0, "old_table_name")
-    return RenameTable(old, Named(needed(call.made.get(1, "new_table_name"), "the new name"), old.schema))
+    return ops.RenameTable(old, Named(needed(call.made.get(1, "new_table_name"), "the new name"), old.schema))
 
 
 def _add_column(call: Call) -> Operation:
     table = call.table()
     found = sqlalchemy_items.column(call.get(1, "column"), table)
-    return AddColumn(table, found.column, found.constraints, found.indexes, call.flag("if_not_exists"))
+    return ops.AddColumn(table, found.column, found.constraints, found.indexes, call.flag("if_not_exists"))
 
 
 def _drop_column(call: Call) -> Operation:
     name = needed(call.get(1, "column_name"), "the name of the column")
-    return DropColumn(call.table(), name, call.flag("if_exists"))
+    return ops.DropColumn(call.table(), name, call.flag("if_exists"))
 
 
 def _alter_column(call: Call) -> Operation:
@@ -149,7 +123,7 @@ def _alter_column(call: Call) -> Operation:
     changes = tuple((key.rstrip("_"), source(given[key])) for key in _PROPERTIES if key in given)
     if call.made.open:
         raise NotKnown("what changes")
-    return AlterColumn(
+    return ops.AlterColumn(
         table,
         name,
         None if new is None or plain(new) is None else needed(new, "the new name"),
@@ -172,7 +146,7 @@ def _create_index(call: Call) -> Operation:
     index = sqlalchemy_items.index(listed, call.made, table)
     if index.name is None and plain(call.made.get(0, "index_name")) is not None:
         raise NotKnown("the name of the index")
-    return CreateIndex(index, call.flag("if_not_exists"))
+    return ops.CreateIndex(index, call.flag("if_not_exists"))
 
 
 def _drop_index(call: Call) -> Operation:
@@ -184,7 +158,7 @@ def _drop_index(call: Call) -> Operation:
     else:
         schema = text(call.made.keywords.get("schema"))
         table = None if plain(written) in (None, ...) else call.table(1)
-    return DropIndex(Named(name, schema), table, call.flag("if_exists"), call.flag("postgresql_concurrently"))
+    return ops.DropIndex(Named(name, schema), table, call.flag("if_exists"), call.flag("postgresql_concurrently"))
 
 
 def _constraint_name(call: Call) -> str | None:
@@ -199,24 +173,21 @@ def _columns(value: Value | None) -> tuple[str, ...]:
     return found
 
 
-def _create_unique(call: Call) -> Operation:
+def _create_key(call: Call, kind: ConstraintKind) -> Operation:
     columns = _columns(call.get(2, "columns"))
-    return CreateConstraint(call.table(1), Constraint("unique", _constraint_name(call), columns))
-
-
-def _create_primary(call: Call) -> Operation:
-    columns = _columns(call.get(2, "columns"))
-    return CreateConstraint(call.table(1), Constraint("primary key", _constraint_name(call), columns))
+    return ops.CreateConstraint(call.table(1), ops.Constraint(kind, _constraint_name(call), columns))
 
 
 def _create_check(call: Call) -> Operation:
     words = sqlalchemy_items.condition_words(call.get(2, "condition"))
-    return CreateConstraint(call.table(1), Constraint("check", _constraint_name(call), words=words))
+    return ops.CreateConstraint(call.table(1), ops.Constraint("check", _constraint_name(call), words=words))
 
 
 def _create_exclude(call: Call) -> Operation:
     words = frozenset(word for each in call.made.args for word in sqlalchemy_items.condition_words(each))
-    return CreateConstraint(call.table(1), Constraint("exclude", _constraint_name(call), words=words, complete=False))
+    return ops.CreateConstraint(
+        call.table(1), ops.Constraint("exclude", _constraint_name(call), words=words, complete=False)
+    )
 
 
 def _create_foreign(call: Call) -> Operation:
@@ -224,29 +195,13 @@ def _create_foreign(call: Call) -> Operation:
     own = call.batch or named(call.made.get(1, "source_table"), given.get("source_schema"), "the name of the table")
     target = named(call.get(2, "referent_table"), given.get("referent_schema"), "the name of the other table")
     local, remote = _columns(call.get(3, "local_cols")), _columns(call.get(4, "remote_cols"))
-    return CreateConstraint(own, Constraint("foreign key", _constraint_name(call), local, target, remote))
+    return ops.CreateConstraint(own, ops.Constraint("foreign key", _constraint_name(call), local, target, remote))
 
 
 def _drop_constraint(call: Call) -> Operation:
     name = needed(call.made.get(0, "constraint_name"), "the name of the constraint")
     kind = text(call.get(2, "type_"))
-    return DropConstraint(call.table(1), name, _TYPES.get(kind or ""), call.flag("if_exists"))
-
-
-def _comment_table(call: Call) -> Operation:
-    return CommentTable(call.table(), source(call.get(1, "comment")))
-
-
-def _drop_comment(call: Call) -> Operation:
-    return CommentTable(call.table(), None)
-
-
-def _bulk_insert(call: Call) -> Operation:
-    return sqlalchemy_items.bulk(call.made) or unknown("rows for a table that is computed", call.made)
-
-
-def _execute(call: Call) -> tuple[Operation, ...]:
-    return executed(call.made.get(0, "sqltext"), call.made, result=False)
+    return ops.DropConstraint(call.table(1), name, _TYPES.get(kind or ""), call.flag("if_exists"))
 
 
 _Reader = Callable[[Call], "Operation | tuple[Operation, ...]"]
@@ -257,38 +212,48 @@ _IN_BATCH: dict[str, _Reader] = {
     "drop_column": _drop_column,
     "create_index": _create_index,
     "drop_index": _drop_index,
-    "create_unique_constraint": _create_unique,
-    "create_primary_key": _create_primary,
+    "create_unique_constraint": lambda call: _create_key(call, "unique"),
+    "create_primary_key": lambda call: _create_key(call, "primary key"),
     "create_check_constraint": _create_check,
     "create_exclude_constraint": _create_exclude,
     "create_foreign_key": _create_foreign,
     "drop_constraint": _drop_constraint,
-    "create_table_comment": _comment_table,
-    "drop_table_comment": _drop_comment,
-    "execute": _execute,
+    "create_table_comment": lambda call: ops.CommentTable(call.table(), source(call.get(1, "comment"))),
+    "drop_table_comment": lambda call: ops.CommentTable(call.table(), None),
+    "execute": lambda call: executed(call.made.get(0, "sqltext"), call.made, result=False),
 }
 _ALONE: dict[str, _Reader] = {
     **_IN_BATCH,
     "create_table": _create_table,
-    "drop_table": _drop_table,
+    "drop_table": lambda call: ops.DropTable(call.table(), call.flag("if_exists")),
     "rename_table": _rename_table,
-    "bulk_insert": _bulk_insert,
+    "bulk_insert": lambda call: (
+        sqlalchemy_items.bulk(call.made) or unknown("rows for a table that is computed", call.made)
+    ),
 }
 
 WITHOUT_RECREATION = ("add_column", "create_index", "drop_index", "execute")
 """What a batch does on SQLite without making the table anew (`requires_recreate_in_batch` of Alembic)."""
 
 
-def batch_of(made: Made) -> Batch:
+def batch_of(made: Made) -> ops.Batch:
     """`op.batch_alter_table(...)`; whether it recreates shows only at its end.
 
     Raises:
-        Computed: the name of the table is not known.
+        NotKnown: the name of the table is not known.
     """
     recreate = text(made.get(2, "recreate")) or "auto"
     table = named(made.get(0, "table_name"), made.get(1, "schema"), "the name of the table")
     copied = made.get(4, "copy_from")
-    return Batch(table, recreate, recreate == "always", copied is not None and plain(copied) is not None)
+    return ops.Batch(table, recreate, recreate == "always", copied is not None and plain(copied) is not None)
+
+
+def table_operation(of: Made, table: Named, method: str, made: Made) -> Operation:
+    """`sa.Table(...).create(bind)` and `.drop(bind)`."""
+    lenient = plain(made.get(1, "checkfirst")) is True
+    if method == "drop":
+        return ops.DropTable(table, lenient)
+    return _created(of, sqlalchemy_items.body(of.args[2:], table), table, lenient=lenient)
 
 
 def enum_operation(of: Made, method: str, made: Made) -> Operation | None:
@@ -299,5 +264,5 @@ def enum_operation(of: Made, method: str, made: Made) -> Operation | None:
     # SQLAlchemy's own Enum creates without looking; PostgreSQL's ENUM looks first.
     lenient = plain(made.get(1, "checkfirst") or Const(of.last == "ENUM")) is not False
     if method == "create":
-        return CreateEnum(declared.name, declared.labels, lenient)
-    return DropEnum(declared.name, lenient) if method == "drop" else None
+        return ops.CreateEnum(declared.name, declared.labels, lenient)
+    return ops.DropEnum(declared.name, lenient) if method == "drop" else None

@@ -17,8 +17,12 @@ from onehead.operations.conflict_rules import (
     Rule,
     Which,
     clash,
+    conflict,
     on_each_other,
+    order,
     same_engine,
+    silent,
+    unknown,
 )
 from onehead.operations.footprint import Thing, Touch, inside, touches
 from onehead.operations.model import EVERYWHERE, POSTGRESQL, SQLITE, CreateIndex, Dialect, DropIndex, Step, Unknown
@@ -81,21 +85,21 @@ def on_one_thing(a: Touch, b: Touch) -> list[Rule]:
 
 
 def _on_one_name(a: Touch, b: Touch) -> list[Rule]:
-    """Two things of different kinds, or on different tables, that can't have one name; else the things say it."""
+    """Two things of different kinds, or on different tables, that can't have one name."""
     if a.value == b.value or (a.lenient and b.lenient):
         return []
     match a.verb, b.verb:
         case "create", "create" if a.lenient or b.lenient:
             return _both_create(a, b)
         case "create", "create" if a.value == "sequence":
-            return [Rule(Compatibility.ORDER, f"{_FIRST_A}: no sequence may be called like a type that is there.", "a")]
+            return [order("a", f"{_FIRST_A}: no sequence may be called like a type that is there.")]
         case "create", "create" if b.value == "sequence":
             return [rule.flipped() for rule in _on_one_name(b, a)]
         case "create", "create":
             says = f"whichever runs second fails, because the name `{a.thing[2]}` is taken: {_ONE_SPACE[a.thing[-1]]}."
-            return [Rule(Compatibility.CONFLICT, says)]
+            return [conflict(says)]
         case "create", "drop":
-            return [Rule(Compatibility.ORDER, f"{_FIRST_B}, otherwise the name is taken.", "b")]
+            return [order("b", f"{_FIRST_B}, otherwise the name is taken.")]
         case "drop", "create":
             return [rule.flipped() for rule in _on_one_name(b, a)]
     return []
@@ -106,11 +110,7 @@ def _on_one_thing(a: Touch, b: Touch) -> list[Rule]:
         case "create", "create":
             return _both_create(a, b)
         case "replace", "replace":
-            return (
-                []
-                if _same(a, b)
-                else [Rule(Compatibility.SILENT, "what the last one makes stays, the other one's is lost.")]
-            )
+            return [] if _same(a, b) else [silent("what the last one makes stays, the other one's is lost.")]
         case "drop", "drop":
             return _both_drop(a, b)
         case "set", "set":
@@ -130,18 +130,18 @@ def _both_create(a: Touch, b: Touch) -> list[Rule]:
             return []
         stays = "last" if a.replaces and b.replaces else "first"
         if a.value is None or b.value is None:
-            return [Rule(Compatibility.UNKNOWN, f"the one that runs {stays} stays; compare the two definitions.")]
-        return [Rule(Compatibility.SILENT, f"no error, but only the definition that runs {stays} stays.")]
+            return [unknown(f"the one that runs {stays} stays; compare the two definitions.")]
+        return [silent(f"no error, but only the definition that runs {stays} stays.")]
     if a.lenient or a.replaces:
         return [rule.flipped() for rule in _both_create(b, a)]
     if b.lenient or b.replaces:
-        return [Rule(Compatibility.ORDER, "{a} has to run first, otherwise it finds the name taken and fails.", "a")]
+        return [order("a", "{a} has to run first, otherwise it finds the name taken and fails.")]
     if a.thing[0] == "constraint":
         return [
-            Rule(Compatibility.CONFLICT, "whichever runs second fails, because the name is taken.", "", POSTGRESQL),
-            *([] if _same(a, b) else [Rule(Compatibility.UNKNOWN, "two constraints of one name.", "", SQLITE)]),
+            conflict("whichever runs second fails, because the name is taken.", POSTGRESQL),
+            *([] if _same(a, b) else [unknown("two constraints of one name.", SQLITE)]),
         ]
-    return [Rule(Compatibility.CONFLICT, "whichever runs second fails, because the name is taken.")]
+    return [conflict("whichever runs second fails, because the name is taken.")]
 
 
 def _both_drop(a: Touch, b: Touch) -> list[Rule]:
@@ -149,17 +149,17 @@ def _both_drop(a: Touch, b: Touch) -> list[Rule]:
         return []
     says = "because the other one does not mind that it is gone."
     if a.lenient:
-        return [Rule(Compatibility.ORDER, f"{_FIRST_B}, {says}", "b")]
+        return [order("b", f"{_FIRST_B}, {says}")]
     if b.lenient:
-        return [Rule(Compatibility.ORDER, f"{_FIRST_A}, {says}", "a")]
-    return [Rule(Compatibility.CONFLICT, "whichever runs second fails, because it is gone by then.")]
+        return [order("a", f"{_FIRST_A}, {says}")]
+    return [conflict("whichever runs second fails, because it is gone by then.")]
 
 
 def _both_set(a: Touch) -> list[Rule]:
     says = "no error, but the one that runs last wins."
     if a.thing[-1] == "type":
         says = "the type of the one that runs last stays, and the database may refuse to convert the values."
-    return [Rule(Compatibility.SILENT, says)]
+    return [silent(says)]
 
 
 def _one(a: Touch, b: Touch) -> list[Rule]:
@@ -174,51 +174,45 @@ def _new(a: Touch, b: Touch) -> list[Rule]:
     soft = a.lenient or a.replaces
     if b.verb == "replace":
         if soft:
-            return [Rule(Compatibility.SILENT, "no error, but only one of the two definitions stays.")]
-        says = "{b} drops and creates it again, so it has to be there, but {a} needs it to be absent."
-        return [Rule(Compatibility.CONFLICT, says)]
+            return [silent("no error, but only one of the two definitions stays.")]
+        return [conflict("{b} drops and creates it again, so it has to be there, but {a} needs it to be absent.")]
     if b.verb == "drop":
         if a.lenient and a.thing[0] != "enum":
-            return [Rule(Compatibility.SILENT, "no error, but it depends on the order whether it is there at the end.")]
-        says = f"{_FIRST_B}, otherwise the name is taken, or the new one is dropped."
-        return [Rule(Compatibility.ORDER, says, "b")]
+            return [silent("no error, but it depends on the order whether it is there at the end.")]
+        return [order("b", f"{_FIRST_B}, otherwise the name is taken, or the new one is dropped.")]
     if soft or not b.named:
         return []
-    return [Rule(Compatibility.ORDER, f"{_FIRST_A}, because {{b}} needs what it creates.", "a")]
+    return [order("a", f"{_FIRST_A}, because {{b}} needs what it creates.")]
 
 
 def _renewed(a: Touch, b: Touch) -> list[Rule]:
     """`a` drops and creates anew what `b` drops, sets or uses."""
     if b.verb == "drop":
-        return [Rule(Compatibility.ORDER, f"{_FIRST_A}, because {{b}} drops what it needs.", "a")]
+        return [order("a", f"{_FIRST_A}, because {{b}} drops what it needs.")]
     if b.hold == "type":
-        says = f"{_FIRST_A}, otherwise it can't drop the old type, which {{b}} uses by then."
-        return [Rule(Compatibility.ORDER, says, "a")]
+        return [order("a", f"{_FIRST_A}, otherwise it can't drop the old type, which {{b}} uses by then.")]
     if a.thing[0] == "enum" or not b.named:
         return []
-    says = "{b} works on what {a} drops and creates again; check whether its work stays."
-    return [Rule(Compatibility.UNKNOWN, says)]
+    return [unknown("{b} works on what {a} drops and creates again; check whether its work stays.")]
 
 
 def _gone(a: Touch, b: Touch) -> list[Rule]:
     """`a` drops or renames what `b` uses."""
     done = "renames" if a.renames else "drops"
-    first = Rule(Compatibility.ORDER, f"{{b}} has to run first, because it needs what {{a}} {done}.", "b")
-    stuck = Rule(
-        Compatibility.CONFLICT, "neither order works: either it is gone, or it can't be dropped because it is in use."
-    )
+    first = order("b", f"{{b}} has to run first, because it needs what {{a}} {done}.")
+    stuck = conflict("neither order works: either it is gone, or it can't be dropped because it is in use.")
     match b.hold:
         case "key" if a.renames:
             lost = "SQLite accepts the key afterwards too, but it points at a table or column that is gone."
-            return [first._replace(dialects=POSTGRESQL), Rule(Compatibility.SILENT, lost, "", SQLITE)]
+            return [first._replace(dialects=POSTGRESQL), silent(lost, SQLITE)]
         case "key":
             dangling = "SQLite accepts it in either order, but the foreign key points at what is gone."
-            return [stuck._replace(dialects=POSTGRESQL), Rule(Compatibility.UNKNOWN, dangling, "", SQLITE)]
+            return [stuck._replace(dialects=POSTGRESQL), unknown(dangling, SQLITE)]
         case "view" | "type" | "schema" if not a.renames:
             return [stuck]
         case "index" if a.thing[0] == "column" and not a.renames:
             says = "SQLite drops no column with an index, and makes no index on a column that is gone."
-            return [first._replace(dialects=POSTGRESQL), Rule(Compatibility.CONFLICT, says, "", SQLITE)]
+            return [first._replace(dialects=POSTGRESQL), conflict(says, SQLITE)]
     return [first]
 
 
@@ -317,7 +311,7 @@ def _between(a: Act, b: Act) -> Iterable[OperationConflict]:
 
 
 def _folded(found: list[OperationConflict], by: Which) -> list[OperationConflict]:
-    """One operation that meets many of the other side in the same way is told once, with their number."""
+    """One operation that meets many of the other side in the same way is reported once, with their number."""
     groups: dict[object, list[OperationConflict]] = {}
     for each in found:
         one, other = (each.left, each.right) if by == "left" else (each.right, each.left)
@@ -326,16 +320,16 @@ def _folded(found: list[OperationConflict], by: Which) -> list[OperationConflict
             what = each.message.rpartition("): ")[2]
             key = (each.kind, each.first, each.dialects, one.revision, one.step.line, other.revision, what)
         groups.setdefault(key, []).append(each)
-    told = []
+    merged = []
     for first, *rest in groups.values():
         if rest:
             other = first.right if by == "left" else first.left
             whose = f"`{other.revision}`" if other is not None else "it"
             more = f"{len(rest)} more operation{'s' if len(rest) > 1 else ''} of {whose}"
-            told.append(first._replace(message=f"{first.message} The same goes for {more}."))
+            merged.append(first._replace(message=f"{first.message} The same goes for {more}."))
         else:
-            told.append(first)
-    return told
+            merged.append(first)
+    return merged
 
 
 def _unknown(ours: Side, theirs: Side) -> Iterable[OperationConflict]:

@@ -1,8 +1,8 @@
-"""What an operation touches: the things it creates, drops, sets and uses, each under one name."""
+"""What an operation touches: whatever it creates, drops, sets and uses, each under one name."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import Literal, NamedTuple
 
 from onehead.operations import model as ops
@@ -30,8 +30,8 @@ class Touch(NamedTuple):
         value: for `create` and `set`: what it becomes; equal values leave no difference.
         lenient: for `create` and `drop`: nothing happens where it is there already, or gone.
         replaces: for `create`: one that is there already is replaced.
-        renames: for `drop`: it goes on under another name, and what stands on it goes along.
-        hold: for `use`: what is made stands on it from then on, so that it can't be dropped alone: `key` for a
+        renames: for `drop`: it goes on under another name, and what depends on it goes along.
+        hold: for `use`: what is made depends on it from then on, so that it can't be dropped alone: `key` for a
             foreign key, `view`, `type` for a column of an enum, `index`, `schema` for what is made in one.
         named: for `use`: it is named as what it is; else a word that may mean it.
         dialects: the databases that have such a thing.
@@ -53,29 +53,28 @@ def schema_of(named: Named) -> str:
     return "" if named.schema in (None, "public") else str(named.schema).lower()
 
 
+def _thing(kind: str, named: Named, *names: str) -> Thing:
+    """Something with a name, or a part of it."""
+    return (kind, schema_of(named), named.name.lower(), *(name.lower() for name in names))
+
+
 def relation(named: Named) -> Thing:
     """A table, view, sequence or index."""
-    return ("relation", schema_of(named), named.name.lower())
+    return _thing("relation", named)
 
 
 def column(table: Named, name: str) -> Thing:
     """A column of a table."""
-    return ("column", schema_of(table), table.name.lower(), name.lower())
-
-
-def function(named: Named) -> Thing:
-    """A function or procedure."""
-    return ("function", schema_of(named), named.name.lower())
+    return _thing("column", table, name)
 
 
 def enum(named: Named) -> Thing:
     """An enum type."""
-    return ("enum", schema_of(named), named.name.lower())
+    return _thing("enum", named)
 
 
-def label(named: Named, text: str) -> Thing:
-    """A label of an enum type."""
-    return ("label", schema_of(named), named.name.lower(), text)
+def _label(named: Named, text: str) -> Thing:
+    return ("label", *enum(named)[1:], text)
 
 
 def inside(thing: Thing) -> Thing | None:
@@ -91,26 +90,6 @@ def inside(thing: Thing) -> Thing | None:
 _INDEXED = ("unique", "primary key", "exclude")
 _COUNTED = ("integer", "biginteger", "smallinteger", "serial", "bigserial")
 """Types of a primary key for which PostgreSQL may make a sequence; it chooses a name that is free."""
-
-
-def _schema(named: ops.Named) -> Thing:
-    return ("schema", "", named.name.lower())
-
-
-def _extension(named: ops.Named) -> Thing:
-    return ("extension", "", named.name.lower())
-
-
-_THINGS: dict[str, Callable[[ops.Named], Thing]] = {
-    "function": function,
-    "type": enum,
-    "schema": _schema,
-    "extension": _extension,
-}
-
-
-def _part(kind: str, table: ops.Named, *names: str) -> Thing:
-    return (kind, schema_of(table), table.name.lower(), *(name.lower() for name in names))
 
 
 def touches(operation: ops.Operation) -> tuple[Touch, ...]:
@@ -134,8 +113,8 @@ def _on_its_databases(found: Iterable[Touch]) -> Iterator[Touch]:
         yield touch._replace(dialects=POSTGRESQL) if alone else touch
 
 
-def _shares(verb: Verb, named: ops.Named, *spaces: str, of: str, lenient: bool = False) -> Iterator[Touch]:
-    """That it has its name among things of other kinds; `of` says what it is, or on which table it stands."""
+def _shares(verb: Verb, named: Named, *spaces: str, of: str, lenient: bool = False) -> Iterator[Touch]:
+    """That it has its name among things of other kinds; `of` says what it is, or which table it belongs to."""
     for space in spaces:
         yield Touch(verb, ("name", schema_of(named), named.name.lower(), space), of, lenient)
 
@@ -144,9 +123,9 @@ def _words(words: Iterable[str], *, hold: str = "") -> Iterator[Touch]:
     """What is named in a piece of SQL: `f()` is a function, `a.b` a `b` in schema `a`; any other may be anything."""
     for word in sorted(words):
         first, _, last = word.removesuffix("()").rpartition(".")
-        named = ops.Named(last, first or None)
+        named = Named(last, first or None)
         if word.endswith("()"):
-            yield Touch("use", function(named), hold=hold, named=False)
+            yield Touch("use", _thing("function", named), hold=hold, named=False)
             continue
         yield Touch("use", relation(named), hold=hold, named=False)
         yield Touch("use", enum(named), hold=hold, named=False)
@@ -157,13 +136,9 @@ def _touches(operation: ops.Operation) -> Iterator[Touch]:
         case ops.CreateTable():
             yield from _table(operation)
         case ops.DropTable(table=table, lenient=lenient):
-            yield Touch("drop", relation(table), lenient=lenient)
-            yield from _shares("drop", table, "relation", "type", of="relation")
+            yield from _as("drop", _made("table", table), lenient=lenient)
         case ops.RenameTable(table=table, new=new):
-            yield Touch("drop", relation(table), renames=True)
-            yield Touch("create", relation(new))
-            yield from _shares("drop", table, "relation", "type", of="relation")
-            yield from _shares("create", new, "relation", "type", of="relation")
+            yield from _renamed("table", table, new)
         case ops.AddColumn():
             yield from _added(operation)
         case ops.DropColumn(table=table, column=name, lenient=lenient):
@@ -174,8 +149,7 @@ def _touches(operation: ops.Operation) -> Iterator[Touch]:
         case ops.CreateIndex(definition=index, lenient=lenient):
             yield from _indexes((index,), lenient=lenient)
         case ops.DropIndex(name=named, table=table, lenient=lenient):
-            yield Touch("drop", relation(named), lenient=lenient)
-            yield from _shares("drop", named, "relation", of="relation")
+            yield from _as("drop", _made("index", named), lenient=lenient)
             if table is not None:
                 yield Touch("use", relation(table))
         case ops.CreateConstraint(table=table, constraint=constraint):
@@ -200,25 +174,25 @@ def _added(operation: ops.AddColumn) -> Iterator[Touch]:
 def _released(operation: ops.DropConstraint) -> Iterator[Touch]:
     table = operation.table
     yield Touch("use", relation(table))
-    yield Touch("drop", _part("constraint", table, operation.name), lenient=operation.lenient)
+    yield Touch("drop", _thing("constraint", table, operation.name), lenient=operation.lenient)
     if operation.kind in (*_INDEXED, None):
-        yield from _shares("drop", ops.Named(operation.name, table.schema), "relation", of=f"constraint of {table}")
+        yield from _shares("drop", Named(operation.name, table.schema), "relation", of=f"constraint of {table}")
 
 
 def _rarer(operation: ops.Operation) -> Iterator[Touch]:
     match operation:
         case ops.CommentTable(table=table, comment=comment):
             yield Touch("use", relation(table))
-            yield Touch("set", _part("comment", table), str(comment))
+            yield Touch("set", _thing("comment", table), str(comment))
         case ops.CreateOther():
             yield from _other(operation)
         case ops.DropOther():
-            for touch in _kept(operation.kind, operation.name, operation.table):
-                yield touch._replace(verb="drop", lenient=operation.lenient)
+            found = _made(operation.kind, operation.name, operation.table)
+            yield from _as("drop", found, lenient=operation.lenient)
             if operation.table is not None:
                 yield Touch("use", relation(operation.table))
-        case ops.RenameOther():
-            yield from _renamed(operation)
+        case ops.RenameOther(kind=kind, name=named, new=new, lenient=lenient, table=table):
+            yield from _renamed(kind, named, new, table, lenient=lenient)
         case ops.SetProperty() | ops.Query() | ops.Aside():
             yield from _beside(operation)
         case ops.ChangeRows(table=table, words=words, writes=writes):
@@ -237,89 +211,83 @@ def _beside(operation: ops.SetProperty | ops.Query | ops.Aside) -> Iterator[Touc
     match operation:
         case ops.SetProperty(table=table, name=name, value=value):
             yield Touch("use", relation(table))
-            yield Touch("set", _part("setting", table, name), value)
+            yield Touch("set", _thing("setting", table, name), value)
             if operation.constraint is not None:
-                yield Touch("use", _part("constraint", table, operation.constraint))
+                yield Touch("use", _thing("constraint", table, operation.constraint))
         case ops.Query(words=words):
             yield from _words(words)
             yield from (Touch("use", ("word", word)) for word in sorted(words))
         case ops.Aside(needs=needs):
-            yield from (Touch("use", _THINGS.get(kind, relation)(named)) for kind, named in needs)
-
-
-def _renamed(operation: ops.RenameOther) -> Iterator[Touch]:
-    table = operation.table
-    both: tuple[tuple[Verb, ops.Named], ...] = (("drop", operation.name), ("create", operation.new))
-    for verb, named in both:
-        found: Iterable[Touch]
-        if operation.kind == "index":
-            found = (Touch("create", relation(named)), *_shares("create", named, "relation", of="relation"))
-        elif operation.kind == "constraint" and table is not None:
-            found = (
-                Touch("create", _part("constraint", table, named.name)),
-                *_shares("create", named, "relation", of=f"constraint of {table}"),
-            )
-        else:
-            found = _kept(operation.kind, named, table)
-        for touch in found:
-            yield touch._replace(verb=verb, renames=verb == "drop", lenient=operation.lenient and verb == "drop")
-    if table is not None:
-        yield Touch("use", relation(table))
+            yield from (Touch("use", _thing("enum" if kind == "type" else kind, named)) for kind, named in needs)
 
 
 def _enums(operation: ops.Operation) -> Iterator[Touch]:
     match operation:
         case ops.CreateEnum(enum=named, labels=labels, lenient=lenient):
-            yield Touch("create", enum(named), None if labels is None else repr(labels), lenient)
-            yield from _shares("create", named, "type", of="type")
+            value = None if labels is None else repr(labels)
+            yield from _as("create", _made("type", named), value=value, lenient=lenient)
         case ops.DropEnum(enum=named, lenient=lenient):
-            yield Touch("drop", enum(named), lenient=lenient)
-            yield from _shares("drop", named, "type", of="type")
+            yield from _as("drop", _made("type", named), lenient=lenient)
         case ops.RenameEnum(enum=named, new=new):
-            yield Touch("drop", enum(named), renames=True)
-            yield Touch("create", enum(new))
-            yield from _shares("drop", named, "type", of="type")
-            yield from _shares("create", new, "type", of="type")
+            yield from _renamed("type", named, new)
         case ops.AddLabel(enum=named, label=text, lenient=lenient):
             yield Touch("use", enum(named))
-            yield Touch("create", label(named, text), text, lenient)
+            yield Touch("create", _label(named, text), text, lenient)
         case ops.RenameLabel(enum=named, label=text, new=new_text):
             yield Touch("use", enum(named))
-            yield Touch("drop", label(named, text), renames=True)
-            yield Touch("create", label(named, new_text))
+            yield Touch("drop", _label(named, text), renames=True)
+            yield Touch("create", _label(named, new_text))
 
 
-def _kept(kind: str, named: ops.Named, table: ops.Named | None) -> Iterator[Touch]:
-    """A view, function or trigger, as creating it touches it."""
+def _as(verb: Verb, found: Iterable[Touch], **given: object) -> Iterator[Touch]:
+    """The touches of something that is made, for another verb; what is `given` concerns the thing, not its name."""
+    for touch in found:
+        yield touch._replace(verb=verb, **({} if touch.thing[0] == "name" else given))  # type: ignore[arg-type]
+
+
+def _renamed(
+    kind: str, old: Named, new: Named, table: Named | None = None, *, lenient: bool = False
+) -> Iterator[Touch]:
+    yield from _as("drop", _made(kind, old, table), renames=True, lenient=lenient)
+    yield from _made(kind, new, table)
+    if table is not None:
+        yield Touch("use", relation(table))
+
+
+def _made(kind: str, named: Named, table: Named | None = None) -> Iterator[Touch]:
+    """Something of this kind, as creating it touches it; `table`: what it is part of."""
     match kind:
-        case "view" | "materialized view":
+        case "table" | "view" | "materialized view":
             yield Touch("create", relation(named))
             yield from _shares("create", named, "relation", "type", of="relation")
+        case "index":
+            yield Touch("create", relation(named))
+            yield from _shares("create", named, "relation", of="relation")
+        case "constraint" if table is not None:
+            yield Touch("create", _thing("constraint", table, named.name))
+            yield from _shares("create", named, "relation", of=f"constraint of {table}")
         case "sequence":
             yield Touch("create", relation(named))
             yield from _shares("create", named, "relation", of="relation")
             yield from _shares("create", named, "type", of="sequence")
-        case "function" | "procedure":
-            yield Touch("create", function(named))
+        case "procedure":
+            yield Touch("create", _thing("function", named))
         case "type":
             yield Touch("create", enum(named))
             yield from _shares("create", named, "type", of="type")
         case "trigger" if table is not None:
             # PostgreSQL keeps a trigger with its table; SQLite has one space of names for all of them.
-            yield Touch("create", _part("trigger", table, named.name), dialects=POSTGRESQL)
+            yield Touch("create", _thing("trigger", table, named.name), dialects=POSTGRESQL)
             yield Touch("create", ("trigger", schema_of(named), "", named.name.lower()), dialects=SQLITE)
         case "trigger":
             yield Touch("create", ("trigger", schema_of(named), "", named.name.lower()))
         case _:
-            yield Touch("create", (kind, schema_of(named), named.name.lower()))
+            yield Touch("create", _thing(kind, named))
 
 
 def _other(operation: ops.CreateOther) -> Iterator[Touch]:
-    for touch in _kept(operation.kind, operation.name, operation.table):
-        if touch.thing[0] == "name":
-            yield touch
-        else:
-            yield touch._replace(value=operation.text, lenient=operation.lenient, replaces=operation.replaces)
+    found = _made(operation.kind, operation.name, operation.table)
+    yield from _as("create", found, value=operation.text, lenient=operation.lenient, replaces=operation.replaces)
     if operation.table is not None:
         yield Touch("use", relation(operation.table))
     match operation.kind:
@@ -339,17 +307,16 @@ def _other(operation: ops.CreateOther) -> Iterator[Touch]:
 def _table(operation: ops.CreateTable) -> Iterator[Touch]:
     table = operation.table
     shape = repr((operation.columns, operation.constraints, operation.indexes)) if operation.complete else None
-    yield Touch("create", relation(table), shape, operation.lenient)
-    yield from _shares("create", table, "relation", "type", of="relation")
+    yield from _as("create", _made("table", table), value=shape, lenient=operation.lenient)
     for each in operation.columns:
         yield from _declared(each)
         if each.primary_key and each.type is not None and each.type.name.lower() in _COUNTED:
-            sequence = ops.Named(f"{table.name}_{each.name}_seq", table.schema)
+            sequence = Named(f"{table.name}_{each.name}_seq", table.schema)
             yield from _shares("create", sequence, "relation", of="relation of a column", lenient=True)
     if any(each.primary_key for each in operation.columns) and "primary key" not in {
         each.kind for each in operation.constraints
     }:
-        key = ops.Named(f"{table.name}_pkey", table.schema)
+        key = Named(f"{table.name}_pkey", table.schema)
         yield from _shares("create", key, "relation", of=f"constraint of {table}", lenient=True)
     yield from _constraints(table, operation.constraints, own=None)
     yield from _indexes(operation.indexes, own=None)
@@ -364,7 +331,7 @@ def _declared(declared: ops.Column) -> Iterator[Touch]:
 
 
 def _default(written: str) -> Iterator[Touch]:
-    """What a default calls: `now()`, and what stands in `Computed('f(x)')`."""
+    """What a default calls: `now()`, and what is called in `Computed('f(x)')`."""
     if "(" in written:
         inner = (text for text in literals_in(written) if "(" in text)
         yield from _words(words_in(written).union(*map(words_in, inner)), hold="view")
@@ -373,25 +340,25 @@ def _default(written: str) -> Iterator[Touch]:
 def _type(kind: ops.Type) -> Iterator[Touch]:
     if kind.enum is None:
         # Written as text, the name of an enum looks like any other.
-        yield Touch("use", enum(ops.Named(kind.name)), hold="type", named=False)
+        yield Touch("use", enum(Named(kind.name)), hold="type", named=False)
     elif kind.enum.name is not None and kind.enum.native:
         yield Touch("use", enum(kind.enum.name), hold="type")
 
 
 def _constraints(
-    table: ops.Named, constraints: Iterable[ops.Constraint], own: frozenset[str] | None = frozenset()
+    table: Named, constraints: Iterable[ops.Constraint], own: frozenset[str] | None = frozenset()
 ) -> Iterator[Touch]:
     """Constraints; `own` columns come with them (`None`: all of them)."""
     for each in constraints:
         if each.name is not None:
-            yield Touch("create", _part("constraint", table, each.name))
+            yield Touch("create", _thing("constraint", table, each.name))
         if each.kind in _INDEXED:
             written = each.name or _given_name(table, each)
-            named = ops.Named(written, table.schema)
+            named = Named(written, table.schema)
             lenient = each.name is None
             yield from _shares("create", named, "relation", of=f"constraint of {table}", lenient=lenient)
         if each.kind == "primary key" and own is not None:
-            yield Touch("create", _part("primary key", table))
+            yield Touch("create", _thing("primary key", table))
         for name in each.columns if own is not None else ():
             if own is not None and name.lower() not in own:
                 yield Touch("use", column(table, name), hold="constraint")
@@ -404,7 +371,7 @@ def _constraints(
                 yield Touch("use", column(each.target, name), hold="key")
 
 
-def _given_name(table: ops.Named, constraint: ops.Constraint) -> str:
+def _given_name(table: Named, constraint: ops.Constraint) -> str:
     """What PostgreSQL calls a constraint without a name; it takes another one where that is taken."""
     if constraint.kind == "primary key":
         return f"{table.name}_pkey"
@@ -417,8 +384,8 @@ def _indexes(
     for each in indexes:
         written = each.name or f"ix_{each.table.name}_{'_'.join(each.columns)}"
         value = repr(each._replace(concurrently=False))
-        yield Touch("create", relation(ops.Named(written, each.table.schema)), value, lenient)
-        yield from _shares("create", ops.Named(written, each.table.schema), "relation", of="relation", lenient=lenient)
+        yield Touch("create", relation(Named(written, each.table.schema)), value, lenient)
+        yield from _shares("create", Named(written, each.table.schema), "relation", of="relation", lenient=lenient)
         if own is None:
             continue
         yield Touch("use", relation(each.table))
@@ -438,7 +405,7 @@ def _altered(operation: ops.AlterColumn) -> Iterator[Touch]:
         yield Touch("drop", column(table, name), renames=True)
         yield Touch("create", column(table, operation.new_name))
     for property_name, value in operation.changes:
-        yield Touch("set", _part("property", table, name, property_name), value)
+        yield Touch("set", _thing("property", table, name, property_name), value)
     if operation.type is not None:
         yield from _type(operation.type)
     for word in sorted(operation.using or ()):

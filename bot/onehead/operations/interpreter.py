@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from onehead.operations import alembic_calls, sqlalchemy_items
-from onehead.operations.model import AddColumn, Batch, CreateTable, DropTable, Named, Operation, Step, Unknown
+from onehead.operations.model import AddColumn, Batch, Named, Operation, Step, Unknown
 from onehead.operations.values import (
     MAX_ITEMS,
     Attr,
@@ -28,10 +28,10 @@ from onehead.operations.values import (
     item,
     plain,
     root,
-    sequence,
     text,
 )
 from onehead.revisions.parsers import spend, unparsed
+from onehead.revisions.syntax import BACK_DOORS, MUTATORS
 
 MAX_WORK = 200_000
 """Pieces of syntax that are looked at in one file, rounds of loops and calls of its functions included."""
@@ -41,6 +41,37 @@ MAX_STEPS = 5_000
 
 _NAMES_PER_WORK = 16
 """Names that are copied and compared in the time that one piece of syntax takes."""
+
+
+MAX_DEPTH = 12
+"""Functions of the file that call each other."""
+
+AUTOCOMMIT = Path("autocommit_block")
+
+_OP = "alembic.op."
+_HARMLESS = frozenset(
+    (
+        *("sqlalchemy", "sqlmodel", "sqlalchemy_utils", "geoalchemy2", "pgvector", "alembic", "builtins"),
+        *("datetime", "uuid", "json", "logging", "re", "os", "sys", "typing", "enum", "string", "random"),
+        *("secrets", "hashlib", "time", "itertools", "collections", "functools", "warnings", "decimal"),
+        *("textwrap", "math", "pathlib", "contextlib", "pytz", "dateutil", "zoneinfo", "structlog"),
+    )
+)
+_ABOUT_NOTHING = ("get_bind", "get_context", "inline_literal", "f", "implementation_for")
+"""What `op`, and `batch_op` too, has beside operations."""
+_SESSIONS = ("Session", "sessionmaker", "scoped_session", "create_session", "AsyncSession")
+_COMPUTES = (*BACK_DOORS, "compile", "__import__", "getattr")
+_EXECUTES = ("execute", "exec_driver_sql", "scalar", "scalars", "executemany")
+_REACHES_FAR = ("create_all", "drop_all", "run_sync", "invoke", "run_callable")
+_CHANGES = (*MUTATORS, "update", "add", "setdefault")
+_READS = frozenset(
+    (
+        *("get", "items", "keys", "values", "strip", "lower", "upper", "split", "join", "format", "replace"),
+        *("startswith", "endswith", "encode", "decode", "isoformat", "fetchall", "fetchone", "fetchmany"),
+        *("first", "all", "one", "one_or_none", "scalar_one", "mappings", "debug", "info", "warning"),
+        *("error", "index", "count", "copy", "hex", "total_seconds", "close"),
+    )
+) | set(_CHANGES)
 
 
 class BlockEnd(Exception):
@@ -53,15 +84,15 @@ class BlockEnd(Exception):
 
 
 class TooMuch(Exception):
-    """The file is larger, as running it goes, than anybody writes by hand; what was read so far stands."""
+    """The file is larger, as running it goes, than anybody writes by hand; what was read so far counts."""
 
 
 class Evaluation:
-    """One file on the way: what its names stand for here, and what it has done so far.
+    """The state of reading one file: the values of its names here, and the operations so far.
 
     Attributes:
         steps: the operations so far.
-        names: name → what it stands for here.
+        names: name → its value here.
         condition: source of what this place depends on.
         left: source of what may have ended the function before.
         repeated: inside a loop whose rounds are not known.
@@ -84,9 +115,10 @@ class Evaluation:
         self.engine = ""
         self.quiet = 0
         self._work = 0
+        self._inside: list[ast.AST] = []
 
-    def call(self, node: ast.Call) -> Value:
-        """What a call gives; what it does is noted."""
+    def block(self, statements: Sequence[ast.stmt]) -> None:
+        """Follow statements in order; raises `BlockEnd` where they end before the last one."""
         raise NotImplementedError
 
     def spend(self, work: int = 1) -> None:
@@ -103,7 +135,7 @@ class Evaluation:
             raise TooMuch(message)
 
     def emit(self, operation: Operation, node: ast.AST, call: str) -> None:
-        """Note one operation as it stands here."""
+        """Note one operation under the conditions of this place."""
         if self.silent or (self.quiet and isinstance(operation, Unknown)):
             return
         self.steps.append(
@@ -145,14 +177,14 @@ class Evaluation:
     # -- expressions --------------------------------------------------------------------------------------------
 
     def value(self, node: ast.expr) -> Value:
-        """What an expression stands for; the operations in it are noted."""
+        """The value of an expression; the operations in it are noted."""
         self.spend()
         found_value: Value
         match node:
             case ast.Constant(value=str() | int() | float() | bytes() | None as found):
                 found_value = Const(found)
             case ast.Name(id=name):
-                # A name that nothing binds may come from an `import *`: it stands outside the file.
+                # A name that nothing binds may come from an `import *`: it is from outside the file.
                 found_value = self.names.get(name) or Path(
                     f"builtins.{name}" if hasattr(builtins, name) else f"*.{name}"
                 )
@@ -217,7 +249,7 @@ class Evaluation:
         self.condition = outer
 
     def elements(self, nodes: list[ast.expr]) -> tuple[list[Value], bool]:
-        """Values of elements or arguments; whether some that are starred can't be told."""
+        """Values of elements or arguments; whether some that are starred are unknown."""
         found: list[Value] = []
         is_open = False
         for node in nodes:
@@ -277,48 +309,7 @@ class Evaluation:
             self.names = before
         return None
 
-
-MAX_DEPTH = 12
-"""Functions of the file that call each other."""
-
-AUTOCOMMIT = Path("autocommit_block")
-
-_OP = "alembic.op."
-_HARMLESS = frozenset(
-    (
-        *("sqlalchemy", "sqlmodel", "sqlalchemy_utils", "geoalchemy2", "pgvector", "alembic", "builtins"),
-        *("datetime", "uuid", "json", "logging", "re", "os", "sys", "typing", "enum", "string", "random"),
-        *("secrets", "hashlib", "time", "itertools", "collections", "functools", "warnings", "decimal"),
-        *("textwrap", "math", "pathlib", "contextlib", "pytz", "dateutil", "zoneinfo", "structlog"),
-    )
-)
-_ABOUT_NOTHING = ("get_bind", "get_context", "inline_literal", "f", "implementation_for")
-"""What `op`, and `batch_op` too, has beside operations."""
-_SESSIONS = ("Session", "sessionmaker", "scoped_session", "create_session", "AsyncSession")
-_BACK_DOORS = ("exec", "eval", "compile", "__import__", "getattr", "setattr", "globals", "locals", "vars")
-_EXECUTES = ("execute", "exec_driver_sql", "scalar", "scalars", "executemany")
-_REACHES_FAR = ("create_all", "drop_all", "run_sync", "invoke", "run_callable")
-_MUTATORS = ("append", "extend", "insert", "pop", "remove", "clear", "reverse", "sort", "update", "add", "setdefault")
-_READS = frozenset(
-    (
-        *("get", "items", "keys", "values", "strip", "lower", "upper", "split", "join", "format", "replace"),
-        *("startswith", "endswith", "encode", "decode", "isoformat", "fetchall", "fetchone", "fetchmany"),
-        *("first", "all", "one", "one_or_none", "scalar_one", "mappings", "debug", "info", "warning"),
-        *("error", "index", "count", "copy", "hex", "total_seconds", "close"),
-    )
-) | set(_MUTATORS)
-
-
-class Calls(Evaluation):
-    """`Evaluation` with calls."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._inside: list[ast.AST] = []
-
-    def block(self, statements: Sequence[ast.stmt]) -> None:
-        """Follow statements in order; raises `BlockEnd` where they end before the last one."""
-        raise NotImplementedError
+    # -- calls --------------------------------------------------------------------------------------------------
 
     def call(self, node: ast.Call) -> Value:
         """What a call gives; what it does is noted."""
@@ -406,9 +397,10 @@ class Calls(Evaluation):
 
     def _imported(self, path: Path, made: Made, node: ast.Call) -> Value:
         package, name = path.name.partition(".")[0], path.last
-        if path.name.startswith("builtins.") and name in ("list", "tuple", "set", "sorted", "reversed", "frozenset"):
-            return sequence(made) or made
-        if path.name.startswith("builtins.") and name in _BACK_DOORS:
+        if path.name.startswith("builtins.") and name in ("list", "tuple", "set", "reversed", "frozenset"):
+            # The order of the elements is not our business.
+            return made.args[0] if len(made.args) == 1 and isinstance(made.args[0], Items) else made
+        if path.name.startswith("builtins.") and name in _COMPUTES:
             self.emit(alembic_calls.unknown(f"`{name}`", made), node, name)
         elif name in _SESSIONS and package in ("sqlalchemy", "sqlmodel"):
             self.emit(alembic_calls.unknown("the ORM: what is done in a session", made), node, name)
@@ -427,35 +419,21 @@ class Calls(Evaluation):
             operation = alembic_calls.enum_operation(of, name, made)
             if operation is not None:
                 self.emit(operation, node, f"Enum.{name}")
-        elif isinstance(of, Made) and sqlalchemy_items.table_name(of) and name in ("create", "drop"):
-            self._table_method(of, name, made, node)
+        elif isinstance(of, Made) and name in ("create", "drop") and (table := sqlalchemy_items.table_name(of)):
+            self.emit(alembic_calls.table_operation(of, table, name, made), node, f"Table.{name}")
         elif name in _EXECUTES:
             self._executed(made, node, name)
         elif name == "begin_transaction" or (name in ("begin", "begin_nested", "connect") and isinstance(origin, Made)):
             pass
         elif name in _REACHES_FAR or not _is_harmless(origin, name) or _may_change(origin, name):
             self.emit(alembic_calls.unknown("a call of something computed", made), node, name)
-        elif name in _MUTATORS and isinstance(of, Items | Pairs) and isinstance(node.func, ast.Attribute):
+        elif name in _CHANGES and isinstance(of, Items | Pairs) and isinstance(node.func, ast.Attribute):
             self.bind(node.func.value, Opaque(node))
         return made
 
     def _executed(self, made: Made, node: ast.Call, written: str) -> None:
         for operation in alembic_calls.executed(made.get(0, "statement"), made):
             self.emit(operation, node, written)
-
-    def _table_method(self, of: Made, name: str, made: Made, node: ast.Call) -> None:
-        table = sqlalchemy_items.table_name(of)
-        if table is None:
-            return
-        lenient = plain(made.get(1, "checkfirst")) is True
-        if name == "drop":
-            self.emit(DropTable(table, lenient), node, "Table.drop")
-            return
-        found = sqlalchemy_items.body(of.args[2:], table)
-        complete = found.complete and not of.open
-        temporary = sqlalchemy_items.is_temporary(of.keywords.get("prefixes"))
-        operation = CreateTable(table, found.columns, found.constraints, found.indexes, lenient, complete, temporary)
-        self.emit(operation, node, "Table.create")
 
     def _every_engine(self, node: ast.Call) -> Value:
         """`globals()["upgrade_%s" % engine_name]()` runs the function of each engine."""

@@ -54,12 +54,10 @@ class Column(NamedTuple):
     """A column as it is declared.
 
     Attributes:
-        name: its name.
         type: its type; `None` where it is left to a foreign key, or computed.
         nullable: whether it takes NULL; `None` where that is computed.
         server_default: source of what the database fills in; `None` for nothing.
         primary_key: part of the primary key by its own declaration.
-        comment: its comment.
     """
 
     name: str
@@ -77,13 +75,11 @@ class Constraint(NamedTuple):
     """A constraint of a table.
 
     Attributes:
-        kind: what it demands.
         name: `None` where the database or a naming convention chooses it.
-        columns: of the table it stands on.
-        target: the other table, for a foreign key.
-        target_columns: of the other table.
+        columns: of its table.
+        target, target_columns: what a foreign key points at.
         words: identifiers in a check's condition; it may concern any column among them.
-        complete: everything above could be read.
+        complete: everything about it could be read.
     """
 
     kind: ConstraintKind
@@ -100,8 +96,8 @@ class Index(NamedTuple):
 
     Attributes:
         name: `None` where SQLAlchemy chooses it (`Column(index=True)` gives `ix_table_column`).
-        table: what it stands on.
-        columns: plain columns; expressions stand in `words`.
+        table: the indexed one.
+        columns: plain columns; expressions are in `words`.
         unique: it refuses equal values.
         words: identifiers in its expressions and its `WHERE`.
         partial: it has a `WHERE`.
@@ -123,8 +119,6 @@ class CreateTable(NamedTuple):
     """`op.create_table`, or `CREATE TABLE` as text.
 
     Attributes:
-        table: what is created.
-        columns: in order.
         constraints: written beside the columns, and those that columns declare themselves.
         indexes: those that columns declare (`index=True`).
         lenient: an existing table of that name is left as it is (`if_not_exists`).
@@ -177,10 +171,8 @@ class AlterColumn(NamedTuple):
     """`op.alter_column`: only what it changes.
 
     Attributes:
-        table: where the column is.
         column: its name before.
         new_name: its name afterwards, where that changes.
-        type: its new type.
         nullable: whether it takes NULL from now on; `None`: as before.
         changes: every property that is set, with its source: `type`, `nullable`, `server_default`, `comment` …
         using: identifiers in `postgresql_using`; `None` where the database has to cast by itself.
@@ -281,9 +273,7 @@ class CreateOther(NamedTuple):
     """A view, function, trigger or the like, created by text.
 
     Attributes:
-        kind: what it is.
-        name: what it is called.
-        table: what a trigger stands on.
+        table: that of a trigger.
         replaces: an existing one is replaced (`OR REPLACE`).
         lenient: an existing one is left as it is (`IF NOT EXISTS`).
         words: identifiers in its definition, `f()` for a function that it calls.
@@ -305,7 +295,7 @@ class DropOther(NamedTuple):
     """A view, function, trigger or the like is dropped; lenient: a missing one is no error.
 
     Attributes:
-        table: what a trigger stands on, where that is said.
+        table: that of a trigger, where it is given.
     """
 
     kind: OtherKind
@@ -340,13 +330,11 @@ class Query(NamedTuple):
         words: every identifier in it; it may read any column or table among them.
         star: it reads all columns of its moment.
         used: the migration may act upon what it reads.
-        text: what is run, in one line.
     """
 
     words: frozenset[str] = frozenset()
     star: bool = False
     used: bool = False
-    text: str = ""
 
 
 class Aside(NamedTuple):
@@ -368,9 +356,7 @@ class ChangeRows(NamedTuple):
     """Rows are written: `INSERT`, `UPDATE`, `DELETE`, `op.bulk_insert`.
 
     Attributes:
-        does: which of the three.
-        table: where.
-        writes: columns that get values; `None` where they can't be told.
+        writes: columns that get values; `None` where they are unknown.
         words: every identifier in it; it may read any column or table among them.
         literals: strings in it; it may use any enum label among them.
         some: it has a `WHERE`, so it may leave rows as they are.
@@ -390,7 +376,6 @@ class Batch(NamedTuple):
     """`op.batch_alter_table`: on SQLite the table may be made anew and its rows copied.
 
     Attributes:
-        table: what is altered.
         recreate: `auto`, `always` or `never`, as written.
         recreates: SQLite makes the table anew.
         copy_from: it is made from what the migration says it looked like, not from what it really looks like.
@@ -446,15 +431,14 @@ Operation = (
 
 
 class Step(NamedTuple):
-    """One operation where it stands in `upgrade()`.
+    """One operation and its place in `upgrade()`.
 
     Attributes:
-        does: the operation.
         line: 1-based line of the file.
         call: how it is written: `op.add_column`, `batch_op.drop_column`, `op.execute`.
         engine: of a project with several databases, the one it is for; empty: the only one, or any.
         condition: source of what it depends on (an `if`, an `except`, an early `return`), empty for nothing.
-        repeated: it stands in a loop whose rounds can't be known.
+        repeated: it is in a loop whose rounds can't be known.
         batch: inside `batch_alter_table`.
         autocommit: inside `autocommit_block()`, so outside the transaction of the rest.
     """

@@ -1,8 +1,8 @@
 """Bytes of a revision file in, the operations of its `upgrade()` out; and whether two files do the same.
 
 The function is followed statement by statement: names are folded where they are made of constants, loops over constants
-are unrolled, functions of the file are read where they are called. What depends on a condition says so; what can't be
-told is an operation too, `Unknown`.
+are unrolled, functions of the file are read where they are called. What depends on a condition says so; what is not
+known is an operation too, `Unknown`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import hashlib
 from collections.abc import Sequence
 from typing import NoReturn
 
-from onehead.operations.interpreter import AUTOCOMMIT, BlockEnd, Calls, TooMuch
+from onehead.operations.interpreter import AUTOCOMMIT, BlockEnd, Evaluation, TooMuch
 from onehead.operations.model import Batch, Step, Unknown
 from onehead.operations.values import BatchOp, Choice, Const, Function, Items, Opaque, Path, Value
 from onehead.revisions.parsers import Spent, python, too_large, unparsed
@@ -31,24 +31,24 @@ def read(data: bytes) -> tuple[Step, ...]:
         module = python(data)
         if module is None:
             why = "is too large to be read" if too_large(data) else "can't be read as Python"
-            return (blind(f"the file {why}"),)
+            return (unknown_step(f"the file {why}"),)
         reader.module(module)
     except (RecursionError, MemoryError):
-        return (blind("the file is nested too deeply to be read"),)
+        return (unknown_step("the file is nested too deeply to be read"),)
     except Spent:
-        reader.steps.append(blind("a file beyond what is read at once"))
+        reader.steps.append(unknown_step("a file beyond what is read at once"))
     except TooMuch as limit:
-        reader.steps.append(blind(str(limit)))
+        reader.steps.append(unknown_step(str(limit)))
     return tuple(reader.steps)
 
 
-def blind(why: str) -> Step:
+def unknown_step(why: str) -> Step:
     """The one step of a file about which nothing is known."""
     return Step(Unknown(why, "upgrade()"), 1, "upgrade")
 
 
-class _StatementReader(Calls):
-    """Follows statements; `Evaluation` follows expressions, `Calls` what they call."""
+class _StatementReader(Evaluation):
+    """Follows statements; `Evaluation` follows expressions and calls."""
 
     def module(self, module: ast.Module) -> None:
         """Read the module for its names, then its `upgrade` for what it does."""
@@ -57,24 +57,18 @@ class _StatementReader(Calls):
         self.silent = False
         upgrade = self.names.get("upgrade")
         if not isinstance(upgrade, Function) or isinstance(upgrade.node, ast.Lambda):
-            self.steps.append(blind("the file has no function `upgrade`"))
+            self.steps.append(unknown_step("the file has no function `upgrade`"))
             return
         arguments = upgrade.node.args
         self.multidb = bool(arguments.args or arguments.posonlyargs or arguments.vararg or arguments.kwarg)
         self.enter("upgrade", upgrade.node, (), {})
 
     def block(self, statements: Sequence[ast.stmt]) -> None:
-        """Follow statements in order.
-
-        Raises:
-            Stop: it ends before its last statement.
-        """
         for statement in statements:
             self.spend()
-            self.statement(statement)
+            self._statement(statement)
 
-    def statement(self, node: ast.stmt) -> None:
-        """Follow one statement."""
+    def _statement(self, node: ast.stmt) -> None:
         match node:
             case ast.Expr(value=value):
                 self.value(value)
@@ -251,7 +245,7 @@ def _class(node: ast.ClassDef) -> Value:
     return Choice(labels) if is_enum and labels else Opaque(node)
 
 
-def deeds(data: bytes) -> str | None:
+def digest(data: bytes) -> str | None:
     """What `upgrade()` of a file does, as a digest: equal for files that say the same in the same words.
 
     Of the module counts what `upgrade()` reaches, so neither header nor `downgrade()`, and of that neither comments nor
@@ -262,13 +256,13 @@ def deeds(data: bytes) -> str | None:
     """
     try:
         module = python(data)
-        told = None if module is None else _told(module)
+        text = None if module is None else _reached_by_upgrade(module)
     except (Spent, RecursionError, MemoryError):
         return None
-    return None if told is None else hashlib.sha256(told.encode("utf-8", "surrogatepass")).hexdigest()
+    return None if text is None else hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _told(module: ast.Module) -> str | None:
+def _reached_by_upgrade(module: ast.Module) -> str | None:
     statements = [(node, _bound(node)) for node in module.body if not isinstance(node, ast.Import | ast.ImportFrom)]
     # Templates for several databases call `upgrade_<name>()` by a name that is put together.
     reached = {name for _, names in statements for name in names or () if name.split("_")[0] == "upgrade"}

@@ -1,4 +1,4 @@
-"""SQL text → operations: statements that people write in migrations; any other is unknown, and said to be.
+"""SQL text → operations: statements that people write in migrations; any other is `Unknown`.
 
 A statement is recognised from its first words on, and only where nothing in it can reach further than the operation
 says. What is read, and how many of the usual statements: docs/decisions.md.
@@ -68,18 +68,12 @@ def _update(at: Cursor) -> Iterator[Operation]:
         at.name()
         at.need("set")
     rest = at.rest()
-    depth, ends = 0, len(rest)
-    for place, piece in enumerate(rest):
-        depth += {"(": 1, ")": -1}.get(piece.text, 0) if piece.kind == "sign" else 0
-        if depth == 0 and piece.kind == "name" and piece.text in ("where", "from", "returning"):
-            ends = place
-            break
-    writes = _assigned(rest[:ends])
+    writes = _assigned(Cursor(rest, at.text).until("where", "from", "returning"))
     yield _rows(at, "update", table, writes, cut.reads(rest, writes))
 
 
 def _assigned(pieces: list[Token]) -> tuple[str, ...] | None:
-    """The columns left of each `=`; `None` where they can't be told."""
+    """The columns left of each `=`; `None` where they are unknown."""
     found: list[str] = []
     for part in cut.parts(pieces):
         inner = Cursor(part, "")
@@ -107,7 +101,7 @@ def _into(at: Cursor) -> Iterator[Operation]:
     rest = at.rest()
     if not any(piece.text in ("values", "select", "default", "with", "(") for piece in rest[:1]):
         raise NotPlain
-    some = any(piece.kind == "name" and piece.text == "select" for piece in rest)
+    some = any(piece.says("select") for piece in rest)
     yield _rows(at, "insert", table, writes, cut.words(rest), some=some)
 
 
@@ -125,7 +119,7 @@ def _merge(at: Cursor) -> Iterator[Operation]:
     table = at.named()
     rest = at.rest()
     for does in ("update", "delete", "insert"):
-        if any(piece.kind == "name" and piece.text == does for piece in rest):
+        if any(piece.says(does) for piece in rest):
             yield _rows(at, does, table, None, cut.words(rest), some=True)
 
 
@@ -150,7 +144,7 @@ def _rows(
 ) -> Operation:
     rest = at.rest()
     if some is None:
-        some = any(piece.kind == "name" and piece.text == "where" for piece in rest)
+        some = any(piece.says("where") for piece in rest)
     found = ChangeRows("update", table, writes, words, cut.literals(rest), some, at.line)
     return found._replace(does=does)  # type: ignore[arg-type]
 
@@ -186,11 +180,11 @@ def _select(at: Cursor) -> Iterator[Operation]:
     rest = at.rest()
     words = cut.words(rest)
     _only_known_functions(words)
-    into = next((place for place, piece in enumerate(rest) if (piece.kind, piece.text) == ("name", "into")), None)
+    into = next((place for place, piece in enumerate(rest) if piece.says("into")), None)
     starts = [Token("name", "select", 0, 0), *rest]
     stars = any(piece.text == "*" and cut.is_star(starts, place) for place, piece in enumerate(starts))
     # A sequence that is set from rows depends on these.
-    yield Query(words, stars, used="setval()" in words or into is not None, text=at.line)
+    yield Query(words, stars, used="setval()" in words or into is not None)
     if into is not None:
         target = Cursor(rest[into + 1 :], at.text)
         temporary = bool(target.one_of("temporary", "temp"))
@@ -222,7 +216,7 @@ def _set(at: Cursor) -> Iterator[Operation]:
 def _granted(at: Cursor) -> Iterator[Operation]:
     """Rights on what is named; `ON ALL TABLES` means those of that moment."""
     rest = at.rest()
-    places = [place for place, piece in enumerate(rest) if piece.kind == "name" and piece.text == "on"]
+    places = [place for place, piece in enumerate(rest) if piece.says("on")]
     if not places or any(piece.text == "all" for piece in rest[places[0] : places[0] + 2]):
         raise NotPlain
     on = Cursor(rest[places[0] + 1 :], at.text)
@@ -253,7 +247,7 @@ def _transaction(at: Cursor) -> Iterator[Operation]:
 def _end(at: Cursor) -> Iterator[Operation]:
     at.one_of("work", "transaction")
     at.end()
-    yield from _transaction(at)
+    return _transaction(at)
 
 
 def _create(at: Cursor) -> Iterator[Operation]:
@@ -263,7 +257,7 @@ def _create(at: Cursor) -> Iterator[Operation]:
             at.one_of("select", "(")
             words = cut.words(at.rest())
             _only_known_functions(words)
-            yield Query(words, any(piece.text == "*" for piece in at.rest()), used=True, text=at.line)
+            yield Query(words, any(piece.text == "*" for piece in at.rest()), used=True)
         yield operation
 
 

@@ -4,42 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import pairwise
-from typing import NamedTuple
+from typing import get_args
 
+from onehead.operations import model as ops
 from onehead.operations import sql_tokens as cut
-from onehead.operations.model import (
-    AddColumn,
-    AddLabel,
-    AlterColumn,
-    Aside,
-    Column,
-    CommentTable,
-    Constraint,
-    ConstraintKind,
-    CreateConstraint,
-    CreateEnum,
-    CreateIndex,
-    CreateOther,
-    CreateTable,
-    DropColumn,
-    DropConstraint,
-    DropEnum,
-    DropIndex,
-    DropOther,
-    DropTable,
-    Index,
-    Named,
-    Operation,
-    OtherKind,
-    Query,
-    RenameEnum,
-    RenameLabel,
-    RenameOther,
-    RenameTable,
-    SetProperty,
-    Type,
-)
-from onehead.operations.sql_tokens import KINDS, Cursor, NotPlain, Token
+from onehead.operations.model import ConstraintKind, Named, Operation, OtherKind
+from onehead.operations.sql_tokens import KINDS, Cursor, NotPlain, Token, joined
 
 _TABLE_PARTS = ("constraint", "primary", "unique", "check", "foreign", "exclude", "like", "index", "key")
 _AFTER_TYPE = (
@@ -53,52 +23,46 @@ _SETTINGS = (
 )
 
 
-class _SqlColumn(NamedTuple):
-    """A column with the constraints that stand beside it."""
-
-    column: Column
-    constraints: tuple[Constraint, ...]
-
-
 def created_table(at: Cursor, *, lenient: bool, temporary: bool) -> Iterator[Operation]:
     """What follows `CREATE TABLE`; a query behind it is left over."""
     table = at.named()
     if at.peek().text == "as":
-        yield CreateTable(table, (), (), (), lenient, complete=False, temporary=temporary)
+        yield ops.CreateTable(table, (), (), (), lenient, complete=False, temporary=temporary)
         return
-    columns: list[Column] = []
-    constraints: list[Constraint] = []
+    columns: list[ops.Column] = []
+    constraints: list[ops.Constraint] = []
     complete = True
     for part in cut.parts(at.inside()):
         inner = Cursor(part, at.text)
         if inner.take("like"):
-            yield Query(frozenset((inner.named().name,)), star=True, used=True, text=at.line)
+            yield ops.Query(frozenset((inner.named().name,)), star=True, used=True)
             complete = False
         elif part[0].kind == "name" and part[0].text in _TABLE_PARTS:
             found = _constraint(inner)
             constraints += [found] if found is not None else []
             complete = complete and found is not None and found.complete
         else:
-            declared = _column(inner)
-            columns.append(declared.column)
-            constraints += declared.constraints
+            column, beside = _column(inner)
+            columns.append(column)
+            constraints += beside
     while at and at.peek().text != "as":
         if at.peek().text in ("inherits", "of") or (at.peek().text == "partition" and at.peek(1).text == "of"):
             raise NotPlain
         at.next()
     complete = complete and not at
-    yield CreateTable(table, tuple(columns), tuple(constraints), (), lenient, complete, temporary)
+    yield ops.CreateTable(table, tuple(columns), tuple(constraints), (), lenient, complete, temporary)
 
 
 # -- columns and constraints ----------------------------------------------------------------------------------------
 
 
-def _column(at: Cursor) -> _SqlColumn:
+def _column(at: Cursor) -> tuple[ops.Column, list[ops.Constraint]]:
+    """A column with the constraints beside it."""
     name = at.name()
-    written = _until(at, _AFTER_TYPE)
-    kind = Type(written[0].text, " ".join(piece.text for piece in written)) if written else None
+    written = at.until(*_AFTER_TYPE)
+    kind = ops.Type(written[0].text, joined(written)) if written else None
     default = "a number that is counted up" if written and written[0].text in _COUNTED else None
-    column, constraints = Column(name, kind, server_default=default), list[Constraint]()
+    column, constraints = ops.Column(name, kind, server_default=default), list[ops.Constraint]()
     while at:
         constraint = at.name() if at.take("constraint") else None
         match word := at.next().text:
@@ -108,82 +72,53 @@ def _column(at: Cursor) -> _SqlColumn:
             case "primary":
                 at.need("key")
                 column = column._replace(nullable=False, primary_key=True)
-                constraints += [Constraint("primary key", constraint, (name,))] if constraint else []
+                constraints += [ops.Constraint("primary key", constraint, (name,))] if constraint else []
             case "default":
-                column = column._replace(server_default=" ".join(piece.text for piece in _value(at)))
+                column = column._replace(server_default=joined(at.until(*_AFTER_TYPE, least=1)))
             case "generated" | "as":
-                column = column._replace(server_default=" ".join(piece.text for piece in at.rest()))
+                column = column._replace(server_default=joined(at.rest()))
                 break
             case "collate":
                 at.named()
             case _:  # `NULL`, `AUTOINCREMENT`, `FIRST` are nothing that is compared
                 constraints += _on_column(at, word, constraint, name)
-    return _SqlColumn(column, tuple(constraints))
+    return column, constraints
 
 
-def _on_column(at: Cursor, word: str, name: str | None, column: str) -> tuple[Constraint, ...]:
+def _on_column(at: Cursor, word: str, name: str | None, column: str) -> tuple[ops.Constraint, ...]:
     match word:
         case "unique":
-            return (Constraint("unique", name, (column,)),)
+            return (ops.Constraint("unique", name, (column,)),)
         case "check":
-            return (Constraint("check", name, words=cut.words(at.inside())),)
+            return (ops.Constraint("check", name, words=cut.words(at.inside())),)
         case "references":
             return (_references(at, name, (column,)),)
     return ()
 
 
-def _until(at: Cursor, ends: tuple[str, ...]) -> list[Token]:
-    """The pieces before one of these words outside of brackets."""
-    found: list[Token] = []
-    depth = 0
-    while at and (depth or at.peek().kind != "name" or at.peek().text not in ends):
-        piece = at.next()
-        depth += {"(": 1, ")": -1}.get(piece.text, 0) if piece.kind == "sign" else 0
-        found.append(piece)
-    return found
-
-
-def _value(at: Cursor) -> list[Token]:
-    """The value of a default: one piece at least, so that `DEFAULT NULL` is read."""
-    first = at.next()
-    if (first.kind, first.text) == ("sign", "("):
-        depth, found = 1, [first]
-        while depth:
-            found.append(at.next())
-            depth += {"(": 1, ")": -1}.get(found[-1].text, 0) if found[-1].kind == "sign" else 0
-        return [*found, *_until(at, _AFTER_TYPE)]
-    return [first, *_until(at, _AFTER_TYPE)]
-
-
-def _references(at: Cursor, name: str | None, columns: tuple[str, ...]) -> Constraint:
+def _references(at: Cursor, name: str | None, columns: tuple[str, ...]) -> ops.Constraint:
     target = at.named()
     named = at.names() if at.peek().text == "(" else ()
     while at.one_of("on", "match"):
         at.one_of("delete", "update")
         at.one_of("no action", "set null", "set default")
         at.one_of("cascade", "restrict", "full", "simple", "partial")
-    return Constraint("foreign key", name, columns, target, named, complete=bool(named))
+    return ops.Constraint("foreign key", name, columns, target, named, complete=bool(named))
 
 
-_KINDS: tuple[tuple[str, ConstraintKind], ...] = (
-    ("primary key", "primary key"),
-    ("unique", "unique"),
-    ("foreign key", "foreign key"),
-    ("check", "check"),
-    ("exclude", "exclude"),
-)
+_KINDS: tuple[ConstraintKind, ...] = get_args(ConstraintKind)
 
 
-def _constraint(at: Cursor) -> Constraint | None:
+def _constraint(at: Cursor) -> ops.Constraint | None:
     """A constraint of a table; `None` for an index, as MySQL writes them between columns."""
     name = at.name() if at.take("constraint") else None
-    kind = next((kind for written, kind in _KINDS if at.take(*written.split())), None)
+    kind = next((kind for kind in _KINDS if at.take(*kind.split())), None)
     if kind is None:
         return None
     if kind == "check":
-        return Constraint(kind, name, words=cut.words(at.inside()))
+        return ops.Constraint(kind, name, words=cut.words(at.inside()))
     if kind == "exclude":
-        return Constraint(kind, name, words=cut.words(at.rest()), complete=False)
+        return ops.Constraint(kind, name, words=cut.words(at.rest()), complete=False)
     at.one_of("nulls not distinct", "nulls distinct", "key", "index")
     if at.peek().text != "(" and name is None:
         name = at.name()
@@ -191,7 +126,7 @@ def _constraint(at: Cursor) -> Constraint | None:
     if kind == "foreign key":
         at.need("references")
         return _references(at, name, columns)
-    return Constraint(kind, name, columns)
+    return ops.Constraint(kind, name, columns)
 
 
 # -- ALTER TABLE ----------------------------------------------------------------------------------------------------
@@ -200,11 +135,11 @@ def _constraint(at: Cursor) -> Constraint | None:
 def altered_table(at: Cursor) -> Iterator[Operation]:
     """What follows `ALTER TABLE`: one action, or several with commas between them."""
     at.take("only")
-    table = at.named()  # `IF EXISTS` is not read: whether it does anything can't be told
+    table = at.named()  # `IF EXISTS` is not read: whether it does anything is unknown
     if not at:
         raise NotPlain
-    while at:
-        yield from _action(at.part(), table)
+    for part in cut.parts(at.rest()):
+        yield from _action(Cursor(part, at.text), table)
 
 
 def _action(at: Cursor, table: Named) -> Iterator[Operation]:
@@ -219,15 +154,15 @@ def _action(at: Cursor, table: Named) -> Iterator[Operation]:
             yield _alter_column(at, table)
         case "modify":
             at.take("column")
-            declared = _column(at).column
-            yield AlterColumn(table, declared.name, type=declared.type, changes=(("type", at.line),))
+            declared, _ = _column(at)
+            yield ops.AlterColumn(table, declared.name, type=declared.type, changes=(("type", at.line),))
         case "rename":
             yield _rename(at, table)
         case "validate constraint":
             name = at.name()
-            yield SetProperty(table, f"validity of `{name}`", "valid", name)
+            yield ops.SetProperty(table, f"validity of `{name}`", "valid", name)
         case "set schema":
-            yield RenameTable(table, Named(table.name, at.name()))
+            yield ops.RenameTable(table, Named(table.name, at.name()))
             at.end()
         case _:
             yield _setting(at, table)
@@ -237,9 +172,9 @@ def _setting(at: Cursor, table: Named) -> Operation:
     name = at.one_of(*_SETTINGS, "set", "reset")
     if not name or (name in ("set", "reset") and at.peek().text != "("):
         raise NotPlain
-    value = f"{name} {' '.join(piece.text for piece in at.rest())}"
+    value = f"{name} {joined(at.rest())}"
     kind = "row level security" if name.endswith("security") else name.partition(" ")[0]
-    return SetProperty(
+    return ops.SetProperty(
         table, {"set": "storage", "reset": "storage", "replica": "replica identity"}.get(kind, kind), value
     )
 
@@ -248,19 +183,17 @@ def _add(at: Cursor, table: Named) -> Iterator[Operation]:
     following = at.peek()
     if following.kind == "name" and following.text in ("index", "key") and at.peek(2).text == "(":
         at.next()
-        yield CreateIndex(Index(at.name(), table, at.names()))
+        yield ops.CreateIndex(ops.Index(at.name(), table, at.names()))
         return
     if following.kind == "name" and following.text in _TABLE_PARTS:
         yield from _add_constraint(at, table)
         return
     at.take("column")
     lenient = at.take("if", "not", "exists")
-    declared = _column(at)
-    column = declared.column
-    constraints = declared.constraints
+    column, constraints = _column(at)
     if column.primary_key and not any(each.kind == "primary key" for each in constraints):
-        constraints = (Constraint("primary key", None, (column.name,)), *constraints)
-    yield AddColumn(table, column, constraints, (), lenient)
+        constraints.insert(0, ops.Constraint("primary key", None, (column.name,)))
+    yield ops.AddColumn(table, column, tuple(constraints), (), lenient)
 
 
 def _add_constraint(at: Cursor, table: Named) -> Iterator[Operation]:
@@ -273,14 +206,14 @@ def _add_constraint(at: Cursor, table: Named) -> Iterator[Operation]:
         index = Cursor(rest[using + 1 :], at.text)
         index.need("index")
         written = index.name()
-        yield DropIndex(Named(written, table.schema), table)
+        yield ops.DropIndex(Named(written, table.schema), table)
         kind: ConstraintKind = "unique" if of == "unique" else "primary key"
-        yield CreateConstraint(table, Constraint(kind, name or written, complete=False))
+        yield ops.CreateConstraint(table, ops.Constraint(kind, name or written, complete=False))
         return
     found = _constraint(at)
     if found is None:
         raise NotPlain
-    yield CreateConstraint(table, found)
+    yield ops.CreateConstraint(table, found)
 
 
 def _drop(at: Cursor, table: Named) -> Iterator[Operation]:
@@ -292,59 +225,54 @@ def _drop(at: Cursor, table: Named) -> Iterator[Operation]:
     along = at.end_of_drop()
     match kind:
         case "constraint":
-            yield DropConstraint(table, name, None, lenient)
+            yield ops.DropConstraint(table, name, None, lenient)
         case "foreign key":
-            yield DropConstraint(table, name, "foreign key", lenient)
+            yield ops.DropConstraint(table, name, "foreign key", lenient)
         case "index":
-            yield DropIndex(Named(name, table.schema), table, lenient)
+            yield ops.DropIndex(Named(name, table.schema), table, lenient)
         case _:
-            yield DropColumn(table, name, lenient)
+            yield ops.DropColumn(table, name, lenient)
     yield from along
 
 
 def _rename(at: Cursor, table: Named) -> Operation:
     if at.take("to"):
-        renamed: Operation = RenameTable(table, Named(at.name(), table.schema))
+        renamed: Operation = ops.RenameTable(table, Named(at.name(), table.schema))
     elif at.take("constraint"):
         old = at.name()
         at.need("to")
-        renamed = RenameOther("constraint", Named(old, table.schema), Named(at.name(), table.schema), table=table)
+        renamed = ops.RenameOther("constraint", Named(old, table.schema), Named(at.name(), table.schema), table=table)
     else:
         at.take("column")
         old = at.name()
         at.need("to")
-        renamed = AlterColumn(table, old, at.name())
+        renamed = ops.AlterColumn(table, old, at.name())
     at.end()
     return renamed
 
 
 def _alter_column(at: Cursor, table: Named) -> Operation:
     column = at.name()
-    if at.take("set", "not", "null"):
+    if verb := at.one_of("set not null", "drop not null"):
         at.end()
-        return AlterColumn(table, column, nullable=False, changes=(("nullable", "False"),))
-    if at.take("drop", "not", "null"):
-        at.end()
-        return AlterColumn(table, column, nullable=True, changes=(("nullable", "True"),))
+        nullable = verb.startswith("drop")
+        return ops.AlterColumn(table, column, nullable=nullable, changes=(("nullable", str(nullable)),))
     if at.one_of("drop default", "drop identity if exists", "drop identity"):
         at.end()
-        return AlterColumn(table, column, changes=(("server_default", "None"),))
-    if at.one_of("set default", "add generated"):
-        value = " ".join(piece.text for piece in at.rest())
-        return AlterColumn(table, column, changes=(("server_default", value),))
-    if other := at.one_of("set statistics", "set storage", "set compression"):
-        value = " ".join(piece.text for piece in at.rest())
-        return AlterColumn(table, column, changes=((other.split()[1], value),))
+        return ops.AlterColumn(table, column, changes=(("server_default", "None"),))
+    if verb := at.one_of("set default", "add generated", "set statistics", "set storage", "set compression"):
+        name = "server_default" if verb in ("set default", "add generated") else verb.split()[1]
+        return ops.AlterColumn(table, column, changes=((name, joined(at.rest())),))
     if not at.one_of("set data type", "type"):
         raise NotPlain
-    written = " ".join(piece.text for piece in _until(at, ("using", "collate")))
+    written = joined(at.until("using", "collate"))
     if not written:
         raise NotPlain
     if at.take("collate"):
         at.named()
     using = cut.words(at.rest()) if at.take("using") else None
-    kind = Type(written.split()[0], written)
-    return AlterColumn(table, column, type=kind, changes=(("type", written),), using=using)
+    kind = ops.Type(written.split()[0], written)
+    return ops.AlterColumn(table, column, type=kind, changes=(("type", written),), using=using)
 
 
 _OTHERS: dict[str, OtherKind] = {"view": "view", "function": "function", "procedure": "procedure", "trigger": "trigger"}
@@ -381,10 +309,10 @@ def _type(at: Cursor) -> Operation:
     if at.take("enum"):
         labels = tuple(piece.text for piece in at.inside() if piece.kind == "string")
         at.end()
-        return CreateEnum(name, labels)
+        return ops.CreateEnum(name, labels)
     words = cut.words(at.inside())
     at.end()
-    return CreateOther("type", name, words=words, text=at.line)
+    return ops.CreateOther("type", name, words=words, text=at.line)
 
 
 def _index(at: Cursor, *, unique: bool, concurrently: bool, lenient: bool) -> Operation:
@@ -400,8 +328,8 @@ def _index(at: Cursor, *, unique: bool, concurrently: bool, lenient: bool) -> Op
     rest = at.rest()
     words = cut.words([*inside, *rest]) - set(plain)
     partial, computed = any(piece.text == "where" for piece in rest), len(plain) < len(parts)
-    index = Index(name.name, table, tuple(plain), unique, words, partial, computed, concurrently)
-    return CreateIndex(index, lenient)
+    index = ops.Index(name.name, table, tuple(plain), unique, words, partial, computed, concurrently)
+    return ops.CreateIndex(index, lenient)
 
 
 def _is_column(part: list[Token]) -> bool:
@@ -430,7 +358,7 @@ def _other(at: Cursor, kind: OtherKind, replaces: bool, *, lenient: bool) -> Ope
     stars = kind in ("view", "materialized view") and any(
         piece.text == "*" and cut.is_star(rest, place) for place, piece in enumerate(rest)
     )
-    return CreateOther(kind, name, table, replaces, lenient, words, stars, at.line)
+    return ops.CreateOther(kind, name, table, replaces, lenient, words, stars, at.line)
 
 
 def dropped(at: Cursor) -> Iterator[Operation]:
@@ -446,13 +374,13 @@ def dropped(at: Cursor) -> Iterator[Operation]:
     table = at.named() if kind in ("trigger", "index") and at.take("on") else None
     along = at.end_of_drop()
     if kind == "index":
-        yield from (DropIndex(name, table, lenient, concurrently) for name in names)
+        yield from (ops.DropIndex(name, table, lenient, concurrently) for name in names)
     elif kind == "table":
-        yield from (DropTable(name, lenient) for name in names)
+        yield from (ops.DropTable(name, lenient) for name in names)
     elif kind in ("type", "domain"):
-        yield from (DropEnum(name, lenient) for name in names)
+        yield from (ops.DropEnum(name, lenient) for name in names)
     elif kind in _OTHERS:
-        yield from (DropOther(_OTHERS[kind], name, lenient, table) for name in names)
+        yield from (ops.DropOther(_OTHERS[kind], name, lenient, table) for name in names)
     else:
         raise NotPlain
     yield from along
@@ -471,7 +399,7 @@ def altered(at: Cursor) -> Iterator[Operation]:
     if not kind:
         needed = at.needed()
         at.need("owner", "to")
-        yield Aside("changes", (needed,), at.line)
+        yield ops.Aside("changes", (needed,), at.line)
     elif kind == "type":
         yield _altered_type(at)
     elif kind == "table":
@@ -486,16 +414,16 @@ def _altered_other(at: Cursor, kind: str, name: Named, *, lenient: bool) -> Iter
     if at.take("rename", "to"):
         new = Named(at.name(), name.schema)
         at.end()
-        yield RenameOther("index" if kind == "index" else _OTHERS[kind.removesuffix(" view")], name, new, lenient)
+        yield ops.RenameOther("index" if kind == "index" else _OTHERS[kind.removesuffix(" view")], name, new, lenient)
     elif at.peek().text == "owner" or (at.peek().text in ("set", "reset") and at.peek(1).text == "("):
-        yield Aside("changes", (("relation", name),), at.line)
+        yield ops.Aside("changes", (("relation", name),), at.line)
     elif kind == "sequence" and at.peek().text not in ("set", "rename"):
         rest = at.rest()
-        yield Aside("changes", (("relation", name),), at.line)
+        yield ops.Aside("changes", (("relation", name),), at.line)
         if any(piece.text == "restart" for piece in rest):
-            yield Query(frozenset((name.name, "setval()")), used=True, text=at.line)
+            yield ops.Query(frozenset((name.name, "setval()")), used=True)
         elif at.take("owned", "by"):
-            yield Query(cut.words(at.rest()), text=at.line)
+            yield ops.Query(cut.words(at.rest()))
     else:
         raise NotPlain
 
@@ -508,18 +436,18 @@ def _altered_type(at: Cursor) -> Operation:
         if at.take("before") or at.take("after"):
             at.string()
         at.end()
-        return AddLabel(enum, label, lenient)
+        return ops.AddLabel(enum, label, lenient)
     if at.take("owner", "to"):
-        return Aside("changes", text=at.line)
+        return ops.Aside("changes", text=at.line)
     if at.take("set", "schema"):
-        renamed: Operation = RenameEnum(enum, Named(enum.name, at.name()))
+        renamed: Operation = ops.RenameEnum(enum, Named(enum.name, at.name()))
     elif at.take("rename", "value"):
         label = at.string()
         at.need("to")
-        renamed = RenameLabel(enum, label, at.string())
+        renamed = ops.RenameLabel(enum, label, at.string())
     else:
         at.need("rename", "to")
-        renamed = RenameEnum(enum, Named(at.name(), enum.schema))
+        renamed = ops.RenameEnum(enum, Named(at.name(), enum.schema))
     at.end()
     return renamed
 
@@ -532,11 +460,11 @@ def commented(at: Cursor) -> Iterator[Operation]:
         while at.take("."):
             names.append(at.name())
         *schema, table, column = ["", *names] if len(names) < 3 else names
-        yield AlterColumn(Named(table, "".join(schema) or None), column, changes=(("comment", str(_comment(at))),))
+        yield ops.AlterColumn(Named(table, "".join(schema) or None), column, changes=(("comment", str(_comment(at))),))
     elif at.take("constraint"):
         name = at.name()
         at.need("on")
-        yield SetProperty(at.named(), f"comment of `{name}`", str(_comment(at)), name)
+        yield ops.SetProperty(at.named(), f"comment of `{name}`", str(_comment(at)), name)
     else:
         is_table = at.peek().text == "table"
         if at.peek().text not in {word.partition(" ")[0] for word in KINDS}:
@@ -544,9 +472,9 @@ def commented(at: Cursor) -> Iterator[Operation]:
         needed = at.needed()
         comment = _comment(at)
         if is_table:
-            yield CommentTable(needed[1], comment)
+            yield ops.CommentTable(needed[1], comment)
         else:
-            yield Aside("changes", (needed,), at.line)
+            yield ops.Aside("changes", (needed,), at.line)
 
 
 def _comment(at: Cursor) -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Literal, NamedTuple
 
 from onehead.operations.model import Named, Unknown
@@ -56,6 +56,23 @@ class Token(NamedTuple):
     start: int
     end: int
 
+    @property
+    def depth(self) -> int:
+        """1 for an opening bracket, -1 for a closing one, 0 for anything else."""
+        return {"(": 1, ")": -1}.get(self.text, 0) if self.kind == "sign" else 0
+
+    def says(self, *words: str) -> bool:
+        """Whether it is one of these words, not quoted."""
+        return self.kind == "name" and self.text in words
+
+
+_TEXTS: dict[str, Callable[[str], str]] = {
+    "string": lambda raw: raw[raw.index("'") + 1 : -1].replace("''", "'") or " ",
+    "dollar": lambda raw: raw.strip("$") or " ",
+    "quoted": lambda raw: raw[1:-1].replace('""', '"'),
+    "name": str.lower,
+}
+
 
 def tokens(text: str) -> list[Token] | None:
     """Cut a text in pieces; `None` where it is too large, or a quote, a comment or a bracket stays open.
@@ -69,32 +86,13 @@ def tokens(text: str) -> list[Token] | None:
         return None
     found = []
     for match in _PATTERN.finditer(text):
-        token = _token(match)
-        if token is None:
+        group = str(match.lastgroup)
+        if group == "open":  # and nothing closes it: looking for that again and again would take quadratic time
             return None
-        if token.text:
-            found.append(token)
+        if group != "space":
+            written = _TEXTS.get(group, str)(match.group())
+            found.append(Token("string" if group == "dollar" else group, written, *match.span()))  # type: ignore[arg-type]
     return found
-
-
-def _token(match: re.Match[str]) -> Token | None:
-    raw, (start, end) = match.group(), match.span()
-    match match.lastgroup:
-        case "space":
-            return Token("sign", "", start, end)
-        case "string":
-            return Token("string", raw[raw.index("'") + 1 : -1].replace("''", "'") or " ", start, end)
-        case "quoted":
-            return Token("quoted", raw[1:-1].replace('""', '"'), start, end)
-        case "name":
-            return Token("name", raw.lower(), start, end)
-        case "number":
-            return Token("number", raw, start, end)
-        case "sign":
-            return Token("sign", raw, start, end)
-        case "open":  # and nothing closes it: looking for that again and again would take quadratic time
-            return None
-    return Token("string", raw.strip("$") or " ", start, end)
 
 
 def statements(pieces: Sequence[Token]) -> list[list[Token]]:
@@ -103,11 +101,9 @@ def statements(pieces: Sequence[Token]) -> list[list[Token]]:
     depth = 0
     for piece in pieces:
         inside = bool(found[-1]) and found[-1][0].text == "create" and any(p.text == "trigger" for p in found[-1][:4])
-        if inside and piece.kind == "name" and piece.text in ("begin", "case"):
-            depth += 1
-        elif inside and piece.kind == "name" and piece.text == "end":
-            depth -= 1
-        if piece.kind == "sign" and piece.text == ";" and depth <= 0:
+        if inside:
+            depth += piece.says("begin", "case") - piece.says("end")
+        if _is_sign(piece, ";") and depth <= 0:
             found.append([])
             depth = 0
         else:
@@ -119,7 +115,7 @@ def words(pieces: Sequence[Token]) -> frozenset[str]:
     """The names in it that may be a table's, a column's, a type's or a function's, without reserved ones.
 
     `f()` stands for a function that is called, `a.b` for a name with what stands before it, beside both by themselves.
-    What stands as text and means a name, as in `nextval('numbers')`, counts too.
+    A string that means a name, as in `nextval('numbers')`, counts too.
     """
     found = set()
     for at, piece in enumerate(pieces):
@@ -167,13 +163,12 @@ def literals_in(text: str) -> frozenset[str]:
 
 
 def parts(pieces: Sequence[Token]) -> Iterator[list[Token]]:
-    """What stands between the commas that are in no bracket."""
+    """The pieces between the commas that are in no bracket."""
     part: list[Token] = []
     depth = 0
     for piece in pieces:
-        if piece.kind == "sign":
-            depth += {"(": 1, ")": -1}.get(piece.text, 0)
-        if piece.kind == "sign" and piece.text == "," and depth == 0:
+        depth += piece.depth
+        if _is_sign(piece, ",") and depth == 0:
             if part:
                 yield part
             part = []
@@ -190,7 +185,7 @@ def is_star(pieces: Sequence[Token], at: int) -> bool:
 
 
 def reads(pieces: Sequence[Token], writes: tuple[str, ...] | None) -> frozenset[str]:
-    """The names that an `UPDATE` reads: all but those that stand only left of an assignment."""
+    """The names that an `UPDATE` reads: all but those that are only left of an assignment."""
     if writes is None:
         return words(pieces)
     left = {id(part[0]) for part in parts(pieces) if len(part) > 1 and part[1].text == "="}
@@ -214,15 +209,20 @@ KINDS = {
     "schema": "schema",
     "extension": "extension",
 }
-"""Words that say what is named → what it is."""
+"""The word before a name → what is named."""
 
 
 class NotPlain(Exception):
     """The statement is none of those that are recognised."""
 
 
+def joined(pieces: Iterable[Token]) -> str:
+    """Pieces as one text."""
+    return " ".join(piece.text for piece in pieces)
+
+
 def shown(text: str) -> str:
-    """A piece of source as it may stand in a sentence: one line, at most 80 characters."""
+    """A piece of source for a sentence: one line, at most 80 characters."""
     line = " ".join(text[:1000].split())
     return line if len(line) <= 80 else f"{line[:79]}…"
 
@@ -312,27 +312,25 @@ class Cursor:
         """What has not been taken yet."""
         return self._pieces[self._at :]
 
-    def part(self) -> Cursor:
-        """What comes before the next comma outside of brackets, stepping over both."""
+    def until(self, *ends: str, least: int = 0) -> list[Token]:
+        """Step over what comes before one of these words outside of brackets, and over that many pieces `least`.
+
+        Raises:
+            NotPlain: a bracket stays open, or there are fewer pieces.
+        """
         start, depth = self._at, 0
-        while self._at < len(self._pieces):
-            piece = self._pieces[self._at]
-            if piece.kind == "sign":
-                depth += {"(": 1, ")": -1}.get(piece.text, 0)
-            if piece.kind == "sign" and piece.text == "," and depth == 0:
-                break
-            self._at += 1
-        self._at += 1
-        return Cursor(self._pieces[start : self._at - 1], self.text)
+        while self and (self._at - start < least or depth or not self.peek().says(*ends)):
+            depth += self.next().depth
+        if depth > 0 or self._at - start < least:
+            raise NotPlain
+        return self._pieces[start : self._at]
 
     def inside(self) -> list[Token]:
         """The pieces of the bracket that opens here; raises `NotPlain` where none does."""
         self.need("(")
         start, depth = self._at, 1
         while depth:
-            piece = self.next()
-            if piece.kind == "sign":
-                depth += {"(": 1, ")": -1}.get(piece.text, 0)
+            depth += self.next().depth
         return self._pieces[start : self._at - 1]
 
     def needed(self) -> tuple[str, Named]:

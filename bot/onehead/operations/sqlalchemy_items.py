@@ -35,7 +35,7 @@ _ENUMS = ("Enum", "ENUM")
 
 
 class NotKnown(Exception):
-    """Something that has to be known is not; the argument says what, as a noun phrase."""
+    """Something that has to be known is not; the argument names it, as a noun phrase."""
 
 
 class DeclaredColumn(NamedTuple):
@@ -47,7 +47,7 @@ class DeclaredColumn(NamedTuple):
 
 
 class TableItems(NamedTuple):
-    """What stands between the brackets of a table; `complete` when all of it could be read."""
+    """The items of a table; `complete` when all of it could be read."""
 
     columns: tuple[Column, ...]
     constraints: tuple[Constraint, ...]
@@ -59,7 +59,7 @@ def needed(value: Value | None, what: str) -> str:
     """A name that has to be known.
 
     Raises:
-        Computed: it is not.
+        NotKnown: it is not.
     """
     found = text(value)
     if found is None:
@@ -71,7 +71,7 @@ def named(value: Value | None, schema: Value | None, what: str) -> Named:
     """A name with its schema.
 
     Raises:
-        Computed: either is not known.
+        NotKnown: either is not known.
     """
     return Named(needed(value, what), None if plain(schema) is None or schema is None else needed(schema, "the schema"))
 
@@ -112,7 +112,7 @@ def column(value: Value | None, table: Named) -> DeclaredColumn:
     """Read `sa.Column(...)`.
 
     Raises:
-        Computed: it is not written out, or has no plain name.
+        NotKnown: it is not written out, or has no plain name.
     """
     if not isinstance(value, Made) or value.last != "Column":
         raise NotKnown("the column")
@@ -149,7 +149,7 @@ def column(value: Value | None, table: Named) -> DeclaredColumn:
 
 
 def _is_item(value: Value) -> bool:
-    """Something that may stand where a type may: `Column("x", ForeignKey("t.id"))`."""
+    """Something that may be in the place of a type: `Column("x", ForeignKey("t.id"))`."""
     return isinstance(value, Made) and (
         value.last in ("ForeignKey", "Identity", "Computed", "Sequence", "FetchedValue") or value.last in _CONSTRAINTS
     )
@@ -210,7 +210,7 @@ def enum(made: Made) -> Enum:
 
 
 def constraint(made: Made) -> Constraint:
-    """Read a constraint that stands beside the columns."""
+    """Read a constraint that is written beside the columns."""
     kind = _CONSTRAINTS[made.last]
     name = text(made.keywords.get("name"))
     if kind == "check":
@@ -236,7 +236,7 @@ def index(columns: Iterable[Value], made: Made, table: Named) -> Index:
     """Read the columns and options of an index.
 
     Raises:
-        Computed: its columns are not written out.
+        NotKnown: its columns are not written out.
     """
     if made.open:
         raise NotKnown("the list of columns")

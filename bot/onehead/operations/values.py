@@ -1,14 +1,14 @@
-"""Symbolic values: what an expression of a migration stands for, as far as that is known without running it.
+"""Symbolic values: what an expression of a migration evaluates to, as far as that is known without running it.
 
 A call of something imported is kept as a term (`Made`): `sa.Column("x", sa.Integer())` is a tree of terms, which
-`shapes`, `calls` and `rows` read. Nothing is ever called.
+`sqlalchemy_items` and `alembic_calls` read. Nothing is ever called.
 """
 
 from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from onehead.operations.model import Named
@@ -66,7 +66,7 @@ class Made:
 
     Attributes:
         by: what is called.
-        args: in order; what is starred and not known stands as `Opaque`, and `open` is set.
+        args: in order; what is starred and not known is `Opaque`, and `open` is set.
         keywords: by name.
         open: more may be passed than is known.
         node: the source.
@@ -193,9 +193,9 @@ _MODULES = re.compile(r"\b(?:[a-z_]\w*\.)+(?=[A-Za-z_])")
 
 def names(value: Value | None) -> Iterator[str]:
     """Attribute names and the names of tables and columns within a term: what a statement may read."""
-    todo: list[Value | None] = [value]
+    todo = [value]
     while todo:
-        match todo.pop():
+        match each := todo.pop():
             case Attr(of=of, name=name):
                 yield name
                 todo.append(of)
@@ -206,12 +206,10 @@ def names(value: Value | None) -> Iterator[str]:
                     yield str(text(made.get(0, "name")))
                     continue  # the columns that a table is declared with are not yet a use of them
                 todo += [by.of if isinstance(by, Attr) else by, *args, *keywords.values()]
-            case Items(items=items):
-                todo += items
-            case Pairs(pairs=pairs):
-                todo += [each for _, each in pairs]
             case Opaque(node=ast.AST() as node):
                 yield from _written(node)
+            case _:
+                todo += _parts(each)
 
 
 def _written(node: ast.AST) -> Iterator[str]:
@@ -225,21 +223,29 @@ def _written(node: ast.AST) -> Iterator[str]:
 
 def literals(value: Value | None) -> Iterator[str]:
     """Plain strings within a term."""
-    todo: list[Value | None] = [value]
+    todo = [value]
     while todo:
-        match todo.pop():
+        match each := todo.pop():
             case Const(value=str(found)):
                 yield found
-            case Attr(of=of):
-                todo.append(of)
-            case Made(by=by, args=args, keywords=keywords):
-                todo += [by, *args, *keywords.values()]
-            case Items(items=items):
-                todo += items
-            case Pairs(pairs=pairs):
-                todo += [each for _, each in pairs]
             case Opaque(node=ast.AST() as node):
                 yield from _written(node)
+            case _:
+                todo += _parts(each)
+
+
+def _parts(value: Value | None) -> Iterable[Value]:
+    """What a term is made of."""
+    match value:
+        case Attr(of=of):
+            return (of,)
+        case Made(by=by, args=args, keywords=keywords):
+            return (by, *args, *keywords.values())
+        case Items(items=items):
+            return items
+        case Pairs(pairs=pairs):
+            return [each for _, each in pairs]
+    return ()
 
 
 MAX_TEXT = 64 * 1024
@@ -315,12 +321,4 @@ def item(of: Value, place: Value) -> Value | None:
             return items[at]
         case Pairs(pairs=pairs, complete=True), Const(value=str(key)):
             return dict(pairs).get(key)
-    return None
-
-
-def sequence(made: Made) -> Value | None:
-    """`list(x)` and `sorted(x)` of known elements; sorting them is not our business."""
-    match made.args:
-        case (Items() as items,) if made.last != "sorted":
-            return items
     return None

@@ -1,1 +1,1 @@
-"""What the files say. Pure: bytes in, values out; imports no alembic, no git, no network."""
+"""What migration files declare. Pure: bytes in, values out; imports no alembic, no git, no network."""

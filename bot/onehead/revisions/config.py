@@ -1,11 +1,11 @@
-"""Read what `alembic.ini`, its kin and `[tool.alembic]` say, without `configparser`, which gives up too early. Pure.
+"""Read `alembic.ini`, its kin and `[tool.alembic]`, without `configparser`, which gives up too early. Pure.
 
 It follows Python's ConfigParser, which Alembic uses (sections, `[DEFAULT]`, continuation lines, `%(name)s`), and
 goes on where that one refuses the whole file: keys given twice, lines that are no setting, placeholders of a
 template, bytes that are not UTF-8.
 
-Alembic refuses a file that is slightly broken; we read on, because the revisions are there all the same,
-and say what Alembic will say.
+Alembic refuses a file that is slightly broken; we read on, because its revisions exist nevertheless, and report what
+Alembic will refuse.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from onehead.revisions.parsers import Spent, TooLarge, admit
 from onehead.revisions.path_hints import may_configure
 
 HERE = "\ufdd0"
-"""Stands for `%(here)s`, the directory of the file; a code point that Unicode keeps free of any meaning."""
+"""Replaces `%(here)s`, the directory of the file; a code point that Unicode keeps free of any meaning."""
 
 _SECTION = re.compile(r"\[(?P<name>.+)\]")
 _REFERENCE = re.compile(r"%%|%\(([^()%\n]{1,200})\)s")
@@ -31,11 +31,16 @@ _MAX_VALUE_LENGTH = 16_384
 
 
 class Option:
-    """One value as written: its text with continuation lines joined by a line feed, and its 1-based line."""
+    """One value as written: its lines, continuations included, and the 1-based number of the first one."""
 
-    def __init__(self, text: str, line: int) -> None:
-        self.text = text
+    def __init__(self, first: str, line: int) -> None:
+        self.lines = [first]
         self.line = line
+
+    @property
+    def text(self) -> str:
+        """The lines, joined by line feeds."""
+        return "\n".join(self.lines).strip()
 
 
 class Ini:
@@ -58,6 +63,20 @@ class Ini:
         """What Alembic sees in a section: its own options over those of `[DEFAULT]`."""
         return {**self.defaults, **self.sections.get(section, {})}
 
+    def open_section(self, name: str, line: int) -> dict[str, Option]:
+        """The options to which those below a header belong."""
+        if name == "DEFAULT":
+            return self.defaults
+        if name in self.sections:
+            reason = f"the section [{name[:40]}] is there twice, so Alembic refuses the file"
+            self.report(line, f"{reason}; make it one (both are read here)")
+        self.lines.setdefault(name, line)
+        return self.sections.setdefault(name, {})
+
+    def report(self, line: int, reason: str) -> None:
+        """Keep the first problem."""
+        self.problem = self.problem or (line, reason)
+
 
 def read_ini(data: bytes) -> Ini:
     """Read an ini file, whatever the bytes are. The last of two equal keys counts.
@@ -73,7 +92,6 @@ def read_ini(data: bytes) -> Ini:
         text = data.decode("latin-1")
     ini = Ini()
     options: dict[str, Option] | None = None
-    open_option: list[str] = []
     option: Option | None = None
     indent = 0
     # Not splitlines(): ConfigParser reads lines as text files do, so a form feed ends none.
@@ -81,59 +99,31 @@ def read_ini(data: bytes) -> Ini:
         stripped = line.strip()
         if stripped.startswith(("#", ";")):
             continue
-        if not stripped:
-            open_option.append("")
-            continue
         depth = len(line) - len(line.lstrip())
-        if option is not None and depth > indent:
-            open_option.append(stripped)
+        if not stripped or (option is not None and depth > indent):
+            if option is not None:
+                option.lines.append(stripped)
             continue
-        _close(option, open_option)
         option, indent = None, depth
         header = _SECTION.match(stripped)
         if header:
-            options = _open_section(ini, header["name"], number)
+            options = ini.open_section(header["name"], number)
             continue
         key, value = _setting(stripped)
         if options is None or not key:
-            _report(ini, number, "it is neither a section nor a setting, so Alembic refuses the file; remove it")
+            ini.report(number, "it is neither a section nor a setting, so Alembic refuses the file; remove it")
             continue
         if key in options:
             reason = f"the key {key[:40]} is there twice in one section, so Alembic refuses the file"
-            _report(ini, number, f"{reason}; keep one (the last is used here)")
-        option = options[key] = Option("", number)
-        open_option = [value]
-    _close(option, open_option)
+            ini.report(number, f"{reason}; keep one (the last is used here)")
+        option = options[key] = Option(value, number)
     return ini
-
-
-def _close(option: Option | None, lines: list[str]) -> None:
-    if option is not None:
-        option.text = "\n".join(lines).strip()
-    lines.clear()
-
-
-def _open_section(ini: Ini, name: str, number: int) -> dict[str, Option]:
-    if name == "DEFAULT":
-        return ini.defaults
-    if name in ini.sections:
-        reason = f"the section [{name[:40]}] is there twice, so Alembic refuses the file"
-        _report(ini, number, f"{reason}; make it one (both are read here)")
-    ini.lines.setdefault(name, number)
-    return ini.sections.setdefault(name, {})
 
 
 def _setting(line: str) -> tuple[str, str]:
     """Split at the first `=` or `:`; no key when there is none."""
-    cuts = [cut for cut in (line.find("="), line.find(":")) if cut >= 0]
-    if not cuts:
-        return "", ""
-    return line[: min(cuts)].strip().lower(), line[min(cuts) + 1 :].strip()
-
-
-def _report(ini: Ini, line: int, reason: str) -> None:
-    if ini.problem is None:
-        ini.problem = (line, reason)
+    found = re.search("[=:]", line)
+    return (line[: found.start()].strip().lower(), line[found.end() :].strip()) if found else ("", "")
 
 
 def interpolate(values: Mapping[str, str], names: Iterable[str]) -> dict[str, str]:
@@ -236,10 +226,10 @@ class Section(NamedTuple):
         config: the file.
         name: the section, `tool.alembic` for pyproject.toml.
         line: 1-based line of `script_location`, else of the section.
-        script_location: `None` where it is not said; `%(here)s` stands as `ini.HERE`.
-        version_locations: empty where it is not said.
-        recursive: what `recursive_version_locations` means to Alembic, `None` where it is not said.
-        file_template, timezone: as written, `None` where they are not said.
+        script_location: `None` where it is not set; `%(here)s` is written as `HERE`.
+        version_locations: empty where it is not set.
+        recursive: what `recursive_version_locations` means to Alembic, `None` where it is not set.
+        file_template, timezone: as written, `None` where they are not set.
     """
 
     config: str

@@ -1,13 +1,11 @@
 """Edit revision files and head files, to the byte: nothing outside the changed values ever moves.
 
-Editing needs positions, which a reader of values can do without.
-
 Every edit is read again, by the reader that judges repositories, before it is given out: exactly the intended
 values have changed, or there is no edit. What can't be known without running the file is refused, never guessed.
 
-Seen in the wild: `.current-alembic-head`, `HEADS`, `EXPAND_HEAD` and `CONTRACT_HEAD` beside the versions, and
-`alembic_version_conflict_detection.txt` with the lines of `alembic heads`. A repair that leaves such a file behind is
-half a repair: the project's own check would refuse it.
+Head files name the heads, so that two branches conflict in git. Seen in the wild: `.current-alembic-head`, `HEADS`,
+`EXPAND_HEAD` and `CONTRACT_HEAD` beside the versions, and `alembic_version_conflict_detection.txt` with the lines of
+`alembic heads`. A repair that leaves such a file behind is half a repair: the project's own check would refuse it.
 """
 
 from __future__ import annotations
@@ -21,14 +19,21 @@ from dataclasses import dataclass
 
 from onehead.errors import OneheadError
 from onehead.revisions.environments import parent
-from onehead.revisions.fallback import fragments, hidden_bindings
+from onehead.revisions.fallback import blocks_in, scanned
 from onehead.revisions.graph import Graph
 from onehead.revisions.model import Declared, Environment, Revision
 from onehead.revisions.parse import parse
 from onehead.revisions.parsers import Spent, examination, python, too_large
-from onehead.revisions.syntax import LINE_START, NEWLINE, Declaration, Element, Lines, declarations, line_number
-
-NAMES = ("revision", "down_revision", "branch_labels", "depends_on")
+from onehead.revisions.syntax import (
+    LINE_START,
+    NEWLINE,
+    Declaration,
+    Element,
+    Lines,
+    Scope,
+    declarations,
+    line_number,
+)
 
 _BOM = b"\xef\xbb\xbf"
 _QUOTE = re.compile(r"(?P<prefix>[A-Za-z]{0,2})(?P<quote>\"\"\"|'''|\"|')")
@@ -37,31 +42,24 @@ _IDS = rf"[(\[][^)\]\r\n]*[)\]]|{_ID}(?:[ \t]*,[ \t]*{_ID})*|"
 
 
 @dataclass(frozen=True, slots=True)
-class EditProblem:
-    """Why a file can't be taken apart: a sentence without a full stop."""
-
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Anatomy:
+class RevisionFile:
     """A revision file with the place of everything that matters.
 
     Attributes:
         data: its bytes.
         text: its text without the byte order mark; all spans count characters of it.
         encoding: how the text becomes bytes.
-        tree: the syntax tree, with the positions of `text`; of a part only where `complete` is false.
-        complete: whether the tree covers the whole file.
+        lines: those of the text.
+        tree: the syntax tree, with the positions of `text`; `None` where Python can't parse it.
         declared: the declaration of every name assigned at the top level.
-        strings: spans of the top-level string statements, the docstring first.
+        strings: spans of the strings that are statements of the module, the docstring first.
     """
 
     data: bytes
     text: str
     encoding: str
-    tree: ast.Module
-    complete: bool
+    lines: Lines
+    tree: ast.Module | None
     declared: Mapping[str, Declaration]
     strings: tuple[tuple[int, int], ...]
 
@@ -86,11 +84,15 @@ def quotes_of(source: str) -> tuple[str, str] | None:
 
 
 @examination()
-def dissect(data: bytes) -> Anatomy | EditProblem:
-    """Take a revision file apart; a hostile or broken file gives a `EditProblem`, never an exception."""
+def open_revision(data: bytes) -> RevisionFile:
+    """Read a revision file with its places.
+
+    Raises:
+        CannotEdit: it is hostile or broken; nothing else is raised, whatever the bytes are.
+    """
     reason = too_large(data)
     if reason:
-        return EditProblem(reason)
+        raise CannotEdit(0, reason)
     try:
         # Python looks for the cookie in the first two lines, and a lone carriage return ends a line too.
         encoding, _ = tokenize.detect_encoding(io.BytesIO(re.sub(rb"\r\n?", b"\n", data)).readline)
@@ -98,33 +100,30 @@ def dissect(data: bytes) -> Anatomy | EditProblem:
         encoding = "utf-8" if encoding == "utf-8-sig" else encoding
         text = body.decode(encoding)
         if text.encode(encoding) != body:
-            return EditProblem(f"its encoding, {encoding}, does not give back the same bytes")
+            raise CannotEdit(0, f"its encoding, {encoding}, does not give back the same bytes")
     except (SyntaxError, ValueError, LookupError):
-        return EditProblem("it can't be decoded with the encoding it declares")
+        raise CannotEdit(0, "it can't be decoded with the encoding it declares") from None
     try:
         tree = python(text)
-        if tree is not None:
-            return _anatomy(data, text, encoding, tree, complete=True)
-        for fragment in fragments(text, NAMES):
-            tree = python(fragment)
-            if tree is not None:
-                return _anatomy(data, text, encoding, tree, complete=False)
+        scope = scanned(text) if tree is None else Scope(tree)
+        if tree is None and not scope.assigned:
+            raise CannotEdit(0, "it isn't Python, and its header can't be read either")
+        lines = Lines(text)
+        declared = declarations(scope, lines)
     except Spent as limit:
-        return EditProblem(str(limit))
+        raise CannotEdit(0, str(limit)) from None
     except (RecursionError, MemoryError):
-        return EditProblem("it is nested too deeply to be read")
-    return EditProblem("it isn't Python, and its header can't be read either")
+        raise CannotEdit(0, "it is nested too deeply to be read") from None
+    if tree is not None:
+        strings = tuple(lines.span(node) for node in tree.body if is_string(node))
+    else:
+        strings = tuple(span for span in blocks_in(text) if text[max(span[0] - 1, 0)] in "\r\n" or not span[0])
+    return RevisionFile(data, text, encoding, lines, tree, declared, strings)
 
 
-def _anatomy(data: bytes, text: str, encoding: str, tree: ast.Module, *, complete: bool) -> Anatomy:
-    lines = Lines(text)
-    hidden = frozenset() if complete else frozenset(hidden_bindings(text))
-    strings = tuple(
-        lines.span(node)
-        for node in tree.body
-        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
-    )
-    return Anatomy(data, text, encoding, tree, complete, declarations(tree, lines, hidden), strings)
+def is_string(node: ast.stmt) -> bool:
+    """Whether a statement is nothing but a string."""
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
 
 
 class CannotEdit(OneheadError):
@@ -216,7 +215,7 @@ def rereference(data: bytes, names: Mapping[str, str]) -> bytes:
 
 
 def _references(
-    file: Anatomy, before: Declared, names: Mapping[str, str]
+    file: RevisionFile, before: Declared, names: Mapping[str, str]
 ) -> tuple[list[Splice], dict[str, tuple[str, ...] | None]]:
     """What to write for revisions that got other ids, and what the file has to declare then."""
     splices = _label_swap(file, "Revises", names) if names else []
@@ -226,9 +225,7 @@ def _references(
             continue
         if declared.computed:
             if names and (name == "down_revision" or any(_quoted(file.text, old) for old in names)):
-                raise CannotEdit(
-                    declared.line, f"`{name}` can't be known without running the file: {declared.computed}"
-                )
+                _declaration(file, name)  # raises
             continue
         splices += _swapped(file, declared, names)
     wanted = {
@@ -239,20 +236,17 @@ def _references(
 
 
 def is_plain(revision_id: str) -> bool:
-    """Whether an id can stand between quotes and in a docstring as it is."""
+    """Whether an id can be written between quotes and in a docstring as it is."""
     return bool(revision_id) and revision_id.isprintable() and not set(revision_id) & set("\"'\\")
 
 
-def _open(data: bytes, new_ids: tuple[str, ...]) -> tuple[Anatomy, Declared]:
+def _open(data: bytes, new_ids: tuple[str, ...]) -> tuple[RevisionFile, Declared]:
     for new_id in new_ids:
         _expect_plain(new_id)
     before = parse(data)
     if before.broken:
         raise CannotEdit(before.line, before.broken)
-    file = dissect(data)
-    if isinstance(file, EditProblem):
-        raise CannotEdit(0, file.reason)
-    return file, before
+    return open_revision(data), before
 
 
 def _expect_plain(new_id: str) -> None:
@@ -260,7 +254,7 @@ def _expect_plain(new_id: str) -> None:
         raise CannotEdit(0, f"the new id {new_id!r} can't be written as a plain string")
 
 
-def _declaration(file: Anatomy, name: str) -> Declaration:
+def _declaration(file: RevisionFile, name: str) -> Declaration:
     declared = file.declared.get(name)
     if declared is None:
         raise CannotEdit(0, f"no plain assignment of `{name}` was found at the top level")
@@ -274,7 +268,7 @@ def _expect(declared: Declaration, ids: tuple[str, ...]) -> None:
         raise CannotEdit(declared.line, f"`{declared.name}` is {declared.value!r} and not {', '.join(ids) or 'None'}")
 
 
-def new_value(file: Anatomy, declared: Declaration, ids: tuple[str, ...]) -> list[Splice]:
+def new_value(file: RevisionFile, declared: Declaration, ids: tuple[str, ...]) -> list[Splice]:
     """What to write so that a name holds these ids.
 
     Id by id where the number of ids stays, so that comments between them survive; else the value as a whole.
@@ -286,17 +280,17 @@ def new_value(file: Anatomy, declared: Declaration, ids: tuple[str, ...]) -> lis
     return [Splice(declared.start, declared.end, _whole_value(file, declared, ids))]
 
 
-def _whole_value(file: Anatomy, declared: Declaration, ids: tuple[str, ...]) -> str:
+def _whole_value(file: RevisionFile, declared: Declaration, ids: tuple[str, ...]) -> str:
     if not ids:
         return "None"
     like = declared.elements[0] if declared.elements else None
     texts = [_literal(file, like, new) for new in ids]
     if len(texts) == 1:
         return texts[0]
-    opening, closing = ("[", "]") if declared.form == "list" else ("(", ")")
+    opening, closing = ("[", "]") if declared.form == "List" else ("(", ")")
     source = file.text[declared.start : declared.end]
     newline = NEWLINE.search(source)
-    if declared.form in ("tuple", "list") and source.startswith(opening) and newline and like is not None:
+    if declared.form in ("Tuple", "List") and source.startswith(opening) and newline and like is not None:
         line_start = max(file.text.rfind("\n", 0, like.start), file.text.rfind("\r", 0, like.start)) + 1
         indent = file.text[line_start : like.start]
         if not indent.strip():
@@ -306,15 +300,15 @@ def _whole_value(file: Anatomy, declared: Declaration, ids: tuple[str, ...]) -> 
     return f"{opening}{', '.join(texts)}{closing}"
 
 
-def _literal(file: Anatomy, like: Element | None, value: str) -> str:
-    """A string in the quotes of `like`; where that is no literal, in those of `revision`, the house's own."""
+def _literal(file: RevisionFile, like: Element | None, value: str) -> str:
+    """A string in the quotes of `like`; where that is no literal, in those of `revision`."""
     places = [like] if like is not None else []
-    house = file.declared.get("revision")
-    places += house.elements[:1] if house is not None else ()
+    revision = file.declared.get("revision")
+    places += revision.elements[:1] if revision is not None else ()
     for place in places:
         quotes = quotes_of(file.text[place.start : place.end])
         if quotes is not None:
-            return f"{quotes[0]}{quotes[1]}{value}{quotes[1]}"
+            return f"{quotes[0].strip('fF')}{quotes[1]}{value}{quotes[1]}"
     return f"'{value}'"  # as Alembic itself writes
 
 
@@ -322,7 +316,7 @@ def _quoted(text: str, value: str) -> bool:
     return any(f"{quote}{value}{quote}" in text for quote in "\"'")
 
 
-def _swapped(file: Anatomy, declared: Declaration, names: Mapping[str, str]) -> list[Splice]:
+def _swapped(file: RevisionFile, declared: Declaration, names: Mapping[str, str]) -> list[Splice]:
     for old in names.keys() & set(declared.ids):
         _expect_plain(names[old])
     if names.keys().isdisjoint(declared.ids):
@@ -337,7 +331,7 @@ def _swap(ids: tuple[str, ...], names: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(names.get(each, each) for each in ids)
 
 
-def _label(file: Anatomy, key: str, text: str) -> list[Splice]:
+def _label(file: RevisionFile, key: str, text: str) -> list[Splice]:
     span = file.label(key)
     if span is None or file.text[span[0] : span[1]] == text:
         return []
@@ -345,7 +339,7 @@ def _label(file: Anatomy, key: str, text: str) -> list[Splice]:
     return [Splice(*span, space + text)]
 
 
-def _label_swap(file: Anatomy, key: str, names: Mapping[str, str]) -> list[Splice]:
+def _label_swap(file: RevisionFile, key: str, names: Mapping[str, str]) -> list[Splice]:
     span = file.label(key)
     if span is None:
         return []
@@ -355,7 +349,7 @@ def _label_swap(file: Anatomy, key: str, names: Mapping[str, str]) -> list[Splic
     return _label(file, key, ", ".join(_swap(tuple(ids), names)))
 
 
-def _spliced(file: Anatomy, splices: list[Splice], before: Declared, wanted: Mapping[str, object]) -> bytes:
+def _spliced(file: RevisionFile, splices: list[Splice], before: Declared, wanted: Mapping[str, object]) -> bytes:
     """Apply the splices and read the result again; it must differ in what is `wanted` and in nothing else."""
     splices = sorted(splices, key=lambda splice: splice.start)
     line = line_number(file.text, splices[0].start) if splices else 0
@@ -369,7 +363,7 @@ def _spliced(file: Anatomy, splices: list[Splice], before: Declared, wanted: Map
     return data
 
 
-def _encoded(file: Anatomy, splices: list[Splice], line: int) -> bytes:
+def _encoded(file: RevisionFile, splices: list[Splice], line: int) -> bytes:
     """The bytes around the splices as they were, with the new text between them."""
     body = file.data[len(file.data) - len(file.text.encode(file.encoding)) :]
     old, new, last = [], [file.data[: len(file.data) - len(body)]], 0
@@ -420,8 +414,8 @@ def names_heads(data: bytes, graph: Graph) -> bool:
 def advanced(data: bytes, before: Graph, after: Graph) -> bytes | None:
     """The same file once the chain has grown or moved: every head replaced by the one that it has become.
 
-    Heads that have become one take one line. `None` where the file names no heads of `before`, or where it can't be
-    told what one of them has become.
+    Heads that have become one take one line. `None` where the file names no heads of `before`, or where it is
+    not known what one of them has become.
     """
     lines = _read(data, before)
     if lines is None:

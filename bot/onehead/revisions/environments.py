@@ -1,4 +1,4 @@
-"""Where no configuration says so: which directories form one environment, by the ids in them.
+"""Which directories form one environment, where no configuration decides it: the ids in them do.
 
 Two questions, one rule. Which sub-folders of a version location belong to its chain, and which directories
 form an environment that nothing declares? Directories belong together when their revisions are linked by
@@ -193,14 +193,14 @@ def _files(environment: Environment, tree: FileIndex) -> set[str]:
         found.update(tree.folders.get(location.path, ()))
         if location.recursive is not False:
             for folder in _below(tree.sorted_folders, location.path):
-                # Alembic's walk passes over these, and over nothing else.
+                # Alembic skips these, and nothing else.
                 if not folder.endswith("__pycache__"):
                     found.update(tree.folders[folder])
     return found
 
 
 def _below(ordered: list[str], folder: str) -> Iterator[str]:
-    """The entries below a directory; they stand together in a sorted list."""
+    """The entries below a directory; they are neighbours in a sorted list."""
     prefix = f"{folder}/" if folder else ""
     for index in range(bisect_left(ordered, prefix), len(ordered)):
         if not ordered[index].startswith(prefix):
@@ -208,7 +208,7 @@ def _below(ordered: list[str], folder: str) -> Iterator[str]:
         yield ordered[index]
 
 
-# What stands in these is material for tests and readers; a guess would take it for something deployed.
+# What is in these is for tests and readers; a guess would take it for something deployed.
 _NOT_DEPLOYED = frozenset(
     {
         *("test", "tests", "testing", "testdata", "fixtures", "doc", "docs"),
@@ -240,7 +240,7 @@ def may_be_guessed(folder: str) -> bool:
 
 
 def settle(environment: Environment, found: Iterable[Revision | Unreadable]) -> Settled:
-    """Decide which sub-folders belong to an environment, where its configuration does not say.
+    """Decide which sub-folders belong to an environment, where its configuration does not decide it.
 
     With revisions directly in the location, a sub-folder belongs when its revisions are linked with theirs, through
     other sub-folders or not. Without, all sub-folders belong, unless unlinked ones carry the same ids or are whole
@@ -319,7 +319,7 @@ def _is_within(folder: str, root: str) -> bool:
 
 
 def _root(folder: str, roots: Mapping[str, list[str]]) -> str:
-    """The directory that stands for all of an undeclared environment: its `versions`, else its topmost one."""
+    """The directory that names an undeclared environment: its `versions`, else its topmost one."""
     parts = folder.split("/")
     if "versions" in parts:
         return "/".join(parts[: len(parts) - parts[::-1].index("versions")])
@@ -333,19 +333,19 @@ def _root(folder: str, roots: Mapping[str, list[str]]) -> str:
 def _is_believed(environment: Environment, folders: Mapping[str, list[Revision | Unreadable]]) -> bool:
     items = [item for place in environment.locations for item in folders.get(place.path, [])]
     if len(items) != 1:
-        return _hangs_together(items)
+        return _is_chain(items)
     alone = isinstance(items[0], Revision) and not items[0].parents
     return alone and environment.path.rpartition("/")[2].lower() in _TELLING_NAMES
 
 
-def _hangs_together(items: list[Revision | Unreadable]) -> bool:
+def _is_chain(items: list[Revision | Unreadable]) -> bool:
     """Whether files are a chain and not just odd ones out: one starts it, or follows another, or may do so."""
     ids = {item.id for item in items}
     return any(isinstance(item, Unreadable) or not item.parents or not ids.isdisjoint(item.parents) for item in items)
 
 
 def _linked(folders: Mapping[str, list[Revision | Unreadable]]) -> list[set[str]]:
-    """The directories in groups that hang together by their revisions' parents, in the order of their paths."""
+    """The directories in groups that are linked by their revisions' parents, in the order of their paths."""
     if len(folders) < 2:
         return [set(folders)] if folders else []
     owners: dict[str, list[list[str]]] = {}
@@ -386,7 +386,7 @@ def _names(items: Iterable[Revision | Unreadable]) -> set[str]:
 def _nearest(folder: str, owners: Sequence[list[str]]) -> str:
     """Of the directories with the same id, the one that shares most of the path: a copy links with its own kind."""
     parts = folder.split("/")
-    # In sorted order the longest common beginning is beside the place where the directory itself would stand.
+    # In sorted order the longest common beginning is beside the place of the directory itself.
     place = bisect_left(owners, parts)
     beside = owners[max(place - 1, 0) : place + 1]
     shared = [common(owner, parts) for owner in beside]

@@ -1,6 +1,8 @@
 """Ids and file names of new revisions: by `file_template` and by the way the project numbers its newest files.
 
-Everything is computed from the chain alone: two makers of the same merge arrive at the same id.
+Everything is computed from the chain alone: two makers of the same merge arrive at the same id. What is in use has
+two parts: `taken` or `known` are the ids of the judged trees, and the file stems where files are numbered; `elsewhere`
+are the ids and file stems of other branches, tags and pull requests, which come and go.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ from itertools import count
 from pathlib import PurePosixPath
 
 from onehead.errors import CannotJudge
-from onehead.revisions.model import Revision
+from onehead.revisions.model import MAX_ID, Revision
 
 DEFAULT = "%(rev)s_%(slug)s"
 """Alembic's own `file_template`."""
@@ -52,9 +54,9 @@ def _place(stem: str, rev: str) -> re.Match[str] | None:
 
 
 def own_slug(stem: str, doc: str) -> str:
-    """What a revision is about, in the words of its file's name, else of its docstring; empty where neither says it.
+    """What a revision is about, in the words of its file's name, else of its docstring; empty where neither has any.
 
-    Its id does not tell: one that is there twice was copied, words and all.
+    The words of its id do not count: an id that is there twice was copied, words and all.
 
     Args:
         stem: name of the file, without `.py`.
@@ -67,7 +69,7 @@ def own_slug(stem: str, doc: str) -> str:
 
 
 def values(rev: str, message_slug: str, moment: datetime | None, number: int) -> dict[str, object]:
-    """What the tokens of a file template stand for; `number` is ours, for files that are numbered by hand.
+    """The values of the tokens of a file template; `number` is ours, for files that are numbered by hand.
 
     A moment without a time zone counts as UTC for `epoch`: the name must not depend on who computes it.
     """
@@ -85,7 +87,7 @@ def filled(template: str, known: Mapping[str, object]) -> str | None:
 
     Args:
         template: with `%(name)s` tokens, escaped for an ini file (`%%(name)s`) or not; `/` makes sub-folders.
-        known: what the tokens stand for.
+        known: the values of the tokens.
     """
     plain = template.replace("%%(", "%(")
     for token in _FIELD.finditer(plain):
@@ -99,7 +101,7 @@ def filled(template: str, known: Mapping[str, object]) -> str | None:
     return name if safe else None
 
 
-def house_template(files: Sequence[tuple[str, str]]) -> str:
+def usual_template(files: Sequence[tuple[str, str]]) -> str:
     """The template that most of these files were named by; where two are as frequent, the newest file's.
 
     Args:
@@ -118,7 +120,7 @@ def template_of(rev: str, stem: str) -> str:
     if place is None:
         return _front(stem.removesuffix("_"))
     after = stem[place.end() :]
-    # `<id>_.py` is how Alembic names a revision that has no message; at the end of a message `_` says that it was cut.
+    # `<id>_.py` is how Alembic names a revision that has no message; at the end of a message `_` marks that it was cut.
     template = (
         f"{_front(stem[: place.start()])}%(rev)s{'_%(slug)s' if after == '_' else _words(after.removesuffix('_'))}"
     )
@@ -126,7 +128,7 @@ def template_of(rev: str, stem: str) -> str:
 
 
 def _front(text: str) -> str:
-    """What stands before the id, or the whole stem where the id is absent."""
+    """The text before the id, or the whole stem where the id is absent."""
     date, epoch, number = _DATE_FIELD.match(text), _EPOCH.match(text), _SERIAL.match(text)
     if date:
         front = f"{date['prefix'] or ''}%(year)04d{date['a']}%(month)02d{date['b']}%(day)02d"
@@ -148,9 +150,6 @@ def _words(text: str) -> str:
     words = text.strip("-_.")
     return text.replace(words, "%(slug)s", 1) if words else text
 
-
-MAX_LENGTH = 32
-"""The column `alembic_version.version_num` holds no more characters."""
 
 _DATE = re.compile(
     r"(?P<stamp>(?:19|20)\d\d[-_]?(?:0[1-9]|1[0-2])[-_]?(?:0[1-9]|[12]\d|3[01])(?:[-_T]?(?:\d{2}|\d{4}|\d{6}))?)"
@@ -176,9 +175,9 @@ class Convention:
     Attributes:
         kind: `hex`, `number` (`019`) or `date` (`20240501`).
         width: digits of a hex id; digits a number is padded to, 1 for no padding.
-        prefix: what stands before every number, for instance `rev_`.
+        prefix: the text before every number, for instance `rev_`.
         slug: whether number or date are followed by the message, as in `0411_add_x`.
-        separator: what stands between the two.
+        separator: the text between the two.
     """
 
     kind: str = "hex"
@@ -291,55 +290,44 @@ def free_numbers(known: Iterable[str], width: int, elsewhere: Iterable[str] = ()
 
 def merge_id(
     heads: Collection[str],
-    house: Convention,
+    style: Convention,
     taken: Collection[str],
     slug: str = "merge",
     elsewhere: Collection[str] = (),
 ) -> str:
-    """The id of the revision that merges these heads; the order of `heads` does not matter.
+    """The id of the revision that merges these heads, whatever their order.
 
-    Args:
-        heads: ids of the heads.
-        house: how ids are made here.
-        taken: every id of the judged trees, and the file stems where files are numbered.
-        slug: the message as Alembic puts it in file names, for ids that carry it; the numbers of the heads alone
-            where they differ, as there is little room.
-        elsewhere: ids and file stems of other branches, tags and pull requests.
+    `slug` is the message as Alembic puts it in file names, for ids that carry it; where the heads have different
+    numbers, these alone take its place, as there is little room.
     """
-    numbers = sorted(found["digits"] for each in heads if house.kind == "number" and (found := _NUMBER.match(each)))
+    numbers = sorted(found["digits"] for each in heads if style.kind == "number" and (found := _NUMBER.match(each)))
     if len(set(numbers)) == len(heads) > 1:
         slug = f"merge_{'_'.join(numbers[:-1])}_and_{numbers[-1]}"
     seed, newest = "\n".join(sorted(heads)), max(heads, default="")
-    return fresh_id(seed, house, {*heads, *taken}, slug, newest, elsewhere)
+    return fresh_id(seed, style, {*heads, *taken}, slug, newest, elsewhere)
 
 
 def fresh_id(
     seed: str,
-    house: Convention,
+    style: Convention,
     taken: Collection[str],
     slug: str = "",
     newest: str = "",
     elsewhere: Collection[str] = (),
 ) -> str:
-    """An id in the house's manner that nobody has, the same for the same seed and the same taken ids.
+    """An id in the project's style that nobody has, the same for the same seed and the same taken ids.
 
-    Args:
-        seed: what the id stands for; decides the digits of a hex id.
-        house: how ids are made here.
-        taken: every id of the judged trees, and the file stems where files are numbered.
-        slug: for ids that carry the message.
-        newest: the latest id so far, from which ids made of dates go on.
-        elsewhere: ids and file stems of other branches, tags and pull requests.
+    `slug` is for ids that carry the message; ids made of dates go on from `newest`.
     """
-    if house.kind == "number":
-        stem = f"{house.prefix}{next_number(taken, house.width, elsewhere):0{house.width}d}"
-        return _with_slug(stem, house, slug)
-    if house.kind == "date":
+    if style.kind == "number":
+        stem = f"{style.prefix}{next_number(taken, style.width, elsewhere):0{style.width}d}"
+        return _with_slug(stem, style, slug)
+    if style.kind == "date":
         stamp = _dated(newest) or max(filter(None, map(_dated, sorted(taken))), key=lambda m: m[0], default=None)
         if stamp:
-            return _next_date(stamp["stamp"], house, {*taken, *elsewhere}, slug)
+            return _next_date(stamp["stamp"], style, {*taken, *elsewhere}, slug)
     taken = {*taken, *elsewhere}
-    width = min(house.width, MAX_LENGTH) if house.kind == "hex" else 12
+    width = min(style.width, MAX_ID) if style.kind == "hex" else 12
     for attempt in range(1000):
         text = hashlib.sha256(f"{seed}\n{attempt}".encode() if attempt else seed.encode()).hexdigest()[:width]
         if not any(text.startswith(other) or other.startswith(text) for other in taken if other):
@@ -350,14 +338,14 @@ def fresh_id(
     )
 
 
-def _with_slug(stem: str, house: Convention, slug: str) -> str:
+def _with_slug(stem: str, style: Convention, slug: str) -> str:
     """The slug is cut at a word: Alembic's version table holds 32 characters."""
-    words = slug.strip("_").split("_") if house.slug and slug else []
-    while words and len(house.separator.join([stem, "_".join(words)])) > MAX_LENGTH:
+    words = slug.strip("_").split("_") if style.slug and slug else []
+    while words and len(style.separator.join([stem, "_".join(words)])) > MAX_ID:
         words.pop()
     while words and words[-1] == "and":
         words.pop()
-    return house.separator.join([stem, "_".join(words)]) if words else stem
+    return style.separator.join([stem, "_".join(words)]) if words else stem
 
 
 def reworded(revision_id: str, slug: str) -> str:
@@ -369,7 +357,7 @@ def reworded(revision_id: str, slug: str) -> str:
     return _with_slug(revision_id[: found.start("rest")], Convention(slug=True, separator=found["rest"][0]), words)
 
 
-def _next_date(stamp: str, house: Convention, taken: Collection[str], slug: str) -> str:
+def _next_date(stamp: str, style: Convention, taken: Collection[str], slug: str) -> str:
     """The next moment after `stamp` that nobody has, written the same way."""
     digits = re.sub(r"\D", "", stamp)
     form, unit = _STAMPS[len(digits)]
@@ -379,7 +367,7 @@ def _next_date(stamp: str, house: Convention, taken: Collection[str], slug: str)
         rest = list(reversed(moment.strftime(form)))
         text = "".join(rest.pop() if old.isdigit() else old for old in stamp)
         if not any(other.startswith(text) for other in taken):
-            return _with_slug(text, house, slug)
+            return _with_slug(text, style, slug)
 
 
 @dataclass(frozen=True, slots=True)
@@ -404,16 +392,9 @@ def renumber(
     Only where the project numbers its files: most of the target's do. An id is renamed only when it carries the number
     itself, so never for revisions that a database may know: a stamped database would not find them any more.
 
-    Args:
-        chain: the moved revisions, parents before children.
-        target: the revisions of the target.
-        known: further ids and file stems of the judged trees.
-        elsewhere: ids and file stems of other branches, tags and pull requests.
-        known: further ids and file stems in use, for instance of other branches.
-        file_template: as configured.
-
     Returns:
-        One entry per numbered revision, in the order of `chain`; nothing where no number is taken.
+        One entry per numbered revision, in the order of `chain` (parents before children); nothing where no number is
+        taken.
     """
     numbers = {revision.path: counter(revision.path, file_template) for revision in (*target, *chain)}
     taken = {number for revision in target if (number := numbers[revision.path]) is not None}

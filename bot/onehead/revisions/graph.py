@@ -18,7 +18,7 @@ _MAX_LINEAGES = 8
 
 
 class Graph:
-    """Revisions of one environment at one tree, and how they hang together.
+    """Revisions of one environment at one tree, and how they are linked.
 
     Attributes:
         revisions: id → revision, in path order; of two with one id, the one whose path sorts last (the one that
@@ -135,7 +135,7 @@ class Graph:
         return len(ready) == len(waiting)
 
     def ancestors(self, *revisions: str, until: Graph | None = None) -> frozenset[str]:
-        """The given revisions and everything below them; with `until`, down to what stands in that graph."""
+        """The given revisions and everything below them; with `until`, down to what is in that graph."""
         if until is not None:
             start = (id_ for id_ in revisions if id_ not in until)
             return self._reach(start, lambda id_: (p for p in self._parents[id_] if p not in until))
@@ -163,7 +163,7 @@ class Graph:
 
     @cached_property
     def circles(self) -> tuple[tuple[str, ...], ...]:
-        """All revisions, parents before children; those that follow each other in a circle stand together.
+        """All revisions, parents before children; those that follow each other in a circle are one entry.
 
         The strongly connected components of the chain, as Tarjan finds them.
         """
@@ -198,11 +198,11 @@ class Graph:
 
     @cached_property
     def heads_above(self) -> dict[str, int]:
-        """Id → the heads that stand on it, itself included: a set of bits, the lowest one for the first of `heads`."""
+        """Id → the heads above it, itself included: a set of bits, the lowest one for the first of `heads`."""
         return self._gathered({head: 1 << number for number, head in enumerate(self.heads)}, upward=True)
 
     def below(self, own: Mapping[str, int]) -> dict[str, int]:
-        """Id → the bits of all that it stands on, its own included.
+        """Id → the bits of all below it, its own included.
 
         One pass for all revisions, where sets of ancestors would cost one for each.
         """
@@ -293,9 +293,8 @@ class Graph:
                         heappush(ready, child)
         return order
 
-    def replaced(self, changed: Iterable[Revision], dropped: Iterable[str] = ()) -> Graph:
-        """The same graph with some revisions declared anew, added or dropped."""
+    def replaced(self, changed: Iterable[Revision]) -> Graph:
+        """The same graph with some revisions declared anew, or added."""
         news = {revision.id: revision for revision in changed}
-        gone = {*news, *dropped}
-        kept = [r for r in self if r.id not in gone]
+        kept = [r for r in self if r.id not in news]
         return Graph([*kept, *news.values()], self.unreadable)

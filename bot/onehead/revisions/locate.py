@@ -6,7 +6,7 @@ is in the repository, and there is evidence: it holds `env.py`, or revision file
 
 In this order, as no single sign is on every project: configurations that Alembic itself would read; directories
 with an `env.py` (projects that configure Alembic in code); directories whose names promise revisions, for the
-caller to read and for `settle.unconfigured` to judge.
+caller to read and for `environments.unconfigured` to judge.
 """
 
 from __future__ import annotations
@@ -53,13 +53,14 @@ class WrittenPath(NamedTuple):
 
 
 def take_apart(text: str) -> WrittenPath:
-    """Read a path as it is written in a configuration (`%(here)s` already replaced by `ini.HERE`)."""
+    """Read a path as it is written in a configuration (`%(here)s` already replaced by `HERE`)."""
     text = text.strip().strip("\"'").replace("\\", "/")
     if HERE in text:
         return WrittenPath("here", _parts(text.rpartition(HERE)[2]))
     if _PLACEHOLDER.search(text):
         components = text.split("/")
-        last = max(index for index, part in enumerate(components) if _filled_in(part))
+        # A placeholder with blanks or a slash inside is cut in pieces by the split; each piece still shows a brace.
+        last = max(index for index, part in enumerate(components) if _PLACEHOLDER.search(part) or "}" in part)
         return WrittenPath("somewhere", _parts("/".join(components[last + 1 :])))
     if text.startswith(("/", "~")):
         return WrittenPath("somewhere", _parts(text.partition("/")[2]))
@@ -69,11 +70,6 @@ def take_apart(text: str) -> WrittenPath:
         package, *rest = text.split(":")
         return WrittenPath("package", _parts("/".join([package.replace(".", "/"), *rest])))
     return WrittenPath("relative", _parts(text))
-
-
-def _filled_in(component: str) -> bool:
-    # A placeholder with blanks or a slash inside is cut in pieces by the split; each piece still shows a brace.
-    return _PLACEHOLDER.search(component) is not None or "}" in component
 
 
 def _parts(text: str) -> tuple[str, ...]:
@@ -128,7 +124,7 @@ def find_run_directory(tree: FileIndex, texts: Iterable[str], here: str, script:
 
     Args:
         tree: the repository.
-        texts: `script_location` and each of `version_locations`, as written; empty for what is not said.
+        texts: `script_location` and each of `version_locations`, as written; empty for what is not set.
         here: the directory of the configuration, which it is where nothing is relative.
         script: the directory that `script_location` means.
     """
@@ -236,14 +232,14 @@ MAX_WRITTEN = 2000
 
 
 class Located(NamedTuple):
-    """What the file names and the configurations tell.
+    """What file names and configurations show.
 
     Attributes:
         environments: by path.
         problems: by path and line.
         candidates: directories outside of all environments, sorted, whose `.py` files may be revisions that nothing
-            declares. Read those that mention `down_revision` and give them to `settle.unconfigured`.
-        modules: environments with revision files in sub-folders, of which the configuration says nothing → the Python
+            declares. Read those that mention `down_revision` and give them to `environments.unconfigured`.
+        modules: environments with revision files in sub-folders, which the configuration does not mention → the Python
             files near them, in which code may say it. Read those and give what they say to `pinned`.
     """
 
@@ -382,7 +378,12 @@ def _environment(tree: FileIndex, section: Section, problems: list[ConfigProblem
     if not locations:
         return None
     by_flask = section.script_location is None and script is not None
-    written = (section.script_location or "", *section.version_locations)
+    if not by_flask:
+        written = (section.script_location or "", *section.version_locations)
+        run_from = find_run_directory(tree, written, here, script)
+    else:
+        # In the application: `flask db init` makes `migrations` beside it, and another name only when asked to.
+        run_from = parent(here) if here.rpartition("/")[2] == "migrations" else ""
     return Environment(
         path=locations[0].path,
         config=section.config,
@@ -391,14 +392,9 @@ def _environment(tree: FileIndex, section: Section, problems: list[ConfigProblem
         locations=locations,
         file_template=section.file_template,
         timezone=section.timezone,
-        run_from=_flask_runs_from(here) if by_flask else find_run_directory(tree, written, here, script),
+        run_from=run_from,
         by_flask=by_flask,
     )
-
-
-def _flask_runs_from(here: str) -> str:
-    """Where the application is: `flask db init` makes `migrations` beside it, and another name only when asked to."""
-    return parent(here) if here.rpartition("/")[2] == "migrations" else ""
 
 
 def _script_directory(tree: FileIndex, section: Section, here: str, problems: list[ConfigProblem]) -> str | None:
@@ -458,7 +454,7 @@ def _shown(text: str) -> str:
 
 
 def _file_in_place(tree: FileIndex, text: str, here: str) -> str:
-    """The file that stands where a directory should be."""
+    """The file in the place of a directory."""
     parts = [part for part in text.replace(HERE, "").replace("\\", "/").split("/") if part not in ("", ".")][:32]
     for base in (here, ""):
         for end in range(1, len(parts) + 1):

@@ -1,22 +1,38 @@
 """A new merge revision: its id, its place, and its text, which is its newest sibling's with nothing left to do.
 
-All of it follows from the heads and the files around them, so two makers of the same merge write the same file.
+All of it follows from the heads and the files around them, so two makers of the same merge write the same file. Of the
+sibling stays what the project has in all its files: signatures, decorators, the imports that these need, the order and
+the quotes of the header, blank lines, line endings, encoding. What belongs to the one revision goes: what it does, its
+words, its labels and dependencies, who wrote it and when.
 """
 
 from __future__ import annotations
 
+import ast
+import builtins
 import re
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from itertools import groupby, pairwise
 from pathlib import PurePosixPath
 
 from onehead.revisions import file_names
-from onehead.revisions.edit import Anatomy, CannotEdit, dissect, is_plain
+from onehead.revisions.edit import (
+    CannotEdit,
+    RevisionFile,
+    Splice,
+    is_plain,
+    is_string,
+    new_value,
+    open_revision,
+    quotes_of,
+)
 from onehead.revisions.file_names import convention, date_of, merge_id, next_number
 from onehead.revisions.model import Revision
 from onehead.revisions.parse import parse
-from onehead.revisions.sibling_copy import NewHeader, skeleton
+from onehead.revisions.parsers import Spent, examination, python
+from onehead.revisions.syntax import LINE_START, NAMES, NEWLINE, STAR_IMPORT, bound
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +53,7 @@ class NewRevision:
         data: its content.
         parents: the value of `down_revision`; Alembic runs the last one first.
         message: why it is there, one line.
-        create_date: what stands after `Create Date:`; empty where the parents have no date.
+        create_date: the text after `Create Date:`; empty where the parents have no date.
     """
 
     id: str
@@ -48,21 +64,19 @@ class NewRevision:
     create_date: str
 
 
-def newest(revisions: Sequence[Revision], heads: Sequence[str], count: int = 8) -> list[Revision]:
-    """The revisions nearest to the heads, newest first: models for a new file.
+_MAX_MODELS = 8
+"""Revisions that show the style of a new one."""
 
-    Args:
-        revisions: the whole environment.
-        heads: where to start, the most trusted first.
-        count: how many.
-    """
+
+def newest(revisions: Sequence[Revision], heads: Sequence[str]) -> list[Revision]:
+    """The revisions of an environment nearest to its heads, newest first; the most trusted head comes first."""
     known = {revision.id: revision for revision in revisions}
     found = list(dict.fromkeys(head for head in heads if head in known))
     for id_ in found:  # grows while it is walked: breadth first
-        if len(found) >= count:
+        if len(found) >= _MAX_MODELS:
             break
         found += [parent for parent in known[id_].parents if parent in known and parent not in found]
-    return [known[id_] for id_ in found[:count]]
+    return [known[id_] for id_ in found[:_MAX_MODELS]]
 
 
 def merge_file(
@@ -109,8 +123,8 @@ def merge_file(
     number = next_number([*stems, *taken], 4, elsewhere)
     values = file_names.values(new_id, short, moment, number)
     path = _path(location, file_template, parents, siblings, values, {*paths, *(each.path for each in around)})
-    data = _text(siblings, stock, NewHeader(new_id, ids, message, date))
-    return NewRevision(new_id, path, data, ids, message, date)
+    new = NewRevision(new_id, path, b"", ids, message, date)
+    return replace(new, data=_text(siblings, stock, new))
 
 
 def merge_message(heads: Collection[str]) -> str:
@@ -126,13 +140,13 @@ def is_merge_of(data: bytes, revision_id: str, parents: tuple[str, ...]) -> bool
     return declared == (revision_id, parents, (), (), (), "")
 
 
-def _text(siblings: Sequence[Sibling], stock: bytes, new: NewHeader) -> bytes:
+def _text(siblings: Sequence[Sibling], stock: bytes, new: NewRevision) -> bytes:
     """The newest sibling's bytes where they can be copied, else the next one's."""
     files = [each.data for each in siblings]
     for number, data in enumerate([*files, stock]):
         others = [*files[:number], *files[number + 1 :]] if number < len(files) else []
         try:
-            text = skeleton(data, others, new)
+            text = _copied(data, others, new)
         except CannotEdit:
             continue
         if is_merge_of(text, new.id, new.parents):
@@ -153,7 +167,7 @@ def _path(
     name = file_names.filled(file_template, values) if file_template else None
     if name is None:
         folder = PurePosixPath(parents[-1].revision.path).parent
-        template = file_names.house_template(
+        template = file_names.usual_template(
             [(each.revision.id, PurePosixPath(each.revision.path).stem) for each in siblings]
         )
         name = file_names.filled(template, values) or f"{values['rev']}_{values['slug']}"
@@ -197,10 +211,457 @@ def _date(parents: Sequence[Sibling], dated_id: str) -> tuple[str, datetime | No
 
 
 def _create_date(parent: Sibling) -> str:
-    """What the docstring says after `Create Date:`; empty where it says nothing that could stand in another one."""
-    file = dissect(parent.data)
-    if not isinstance(file, Anatomy):
+    """The docstring's text after `Create Date:`; empty where it could not be written into another one."""
+    try:
+        file = open_revision(parent.data)
+    except CannotEdit:
         return ""
     found = next(filter(None, (_CREATE_DATE.search(file.text[start:end]) for start, end in file.strings)), None)
     text = found[1].strip(" \t\f\"'") if found else ""
     return text if re.fullmatch(r"[\w .:,/()+-]{1,60}", text) else ""
+
+
+_WORD = re.compile(r"[A-Za-z_]\w*")
+
+
+def _names_used(node: ast.AST, *, quoted: bool = False) -> set[str]:
+    """Names of the module that this looks up; with `quoted`, those in strings as well, as annotations have them."""
+    found: set[str] = set()
+    local: set[str] = set()
+    for inner in ast.walk(node):
+        match inner:
+            case ast.Name(id=name, ctx=ast.Load()):
+                found.add(name)
+            case ast.arg(arg=name) | ast.Name(id=name) | ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
+                local.add(name)
+            case ast.Constant(value=str(text)) if quoted:
+                found |= set(_WORD.findall(text))
+            case _:
+                pass
+    return found - local if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) else found
+
+
+_COMMENT = re.compile(r"#[^\r\n]*")
+_ALEMBIC = re.compile(r"#\s*revision identifiers", re.IGNORECASE)
+_COOKIE = re.compile(r"#.*?coding[:=]")
+_LICENCE = re.compile(r"licen[cs]e|spdx", re.IGNORECASE)
+_HOLDER = re.compile(r"copyright|[(]c[)]|\u00a9|\b(?:19|20)\d\d\b", re.IGNORECASE)
+"""A holder or a year: the project's only where all files that name any name the same."""
+_AUTHOR = re.compile(
+    r"@|authors?_*\s*[:=]|\bmaintainer|\b(?:date|created|modified)\s*:"
+    r"|\b(?:added|changed|created|generated|made|reviewed|written)[- ](?:at|by|on)\b",
+    re.IGNORECASE,
+)
+"""Words that go before whoever wrote one file, or when."""
+
+
+class FileStyle:
+    """Further files of a project, asked about what one of them has."""
+
+    def __init__(self, files: Sequence[bytes]) -> None:
+        """Files that are not UTF-8 are read as far as ASCII goes."""
+        self._texts = [data.decode("utf-8", "replace") for data in files]
+        self._lines = [{line.strip() for line in NEWLINE.split(text)} for text in self._texts]
+        self._comments = [{each.strip() for each in _COMMENT.findall(text)} for text in self._texts]
+
+    def has_comment(self, comment: str) -> bool:
+        """Whether a comment is the project's: another file has it as well."""
+        if _ALEMBIC.match(comment):
+            return True
+        if comment.startswith("# ###"):
+            return False  # Alembic's, around what it generated
+        if not self._comments:
+            return bool(_LICENCE.search(comment)) and not (_HOLDER.search(comment) or _AUTHOR.search(comment))
+        if _HOLDER.search(comment):
+            naming = [each for each in self._comments if any(map(_HOLDER.search, each))]
+            return bool(naming) and all(comment in each for each in naming)
+        return not _AUTHOR.search(comment) and any(comment in each for each in self._comments)
+
+    def none_has(self, text: str) -> bool:
+        """Whether there are other files, and this text is in none of them."""
+        return bool(self._texts) and not any(text in each for each in self._texts)
+
+    def all_have_line(self, line: str) -> bool:
+        """Whether a line of the docstring is the project's: all the others have it."""
+        return bool(self._lines) and not _AUTHOR.search(line) and all(line.strip() in each for each in self._lines)
+
+    def has_statement(self, statement: str, names: Collection[str]) -> bool:
+        """Whether an assignment is the project's: most other files have the same, or all assign these names."""
+        if not self._texts or _AUTHOR.search(statement):
+            return False
+        if 2 * sum(statement in each for each in self._lines) > len(self._lines):
+            return True
+        assigned = [re.compile(rf"{LINE_START}{re.escape(name)}[ \t]*[:=]") for name in names]
+        return all(each.search(text) for each in assigned for text in self._texts)
+
+    def comments(self, gap: str, *, top: bool = False) -> str:
+        """Blank lines and comments between two statements, without what belongs to one revision.
+
+        Args:
+            gap: whole lines; an indented comment belongs to the function above it.
+            top: whether it is the beginning of the file, where Python looks for an encoding and the system for a
+                program.
+        """
+        lines = re.findall(r"[^\r\n]*(?:\r\n|\r|\n)", gap)
+        kept: list[str] = []
+        blank: list[str] = []
+        for is_blank, run in groupby(enumerate(lines), key=lambda each: not each[1].strip()):
+            if is_blank:
+                blank = max(blank, [line for _, line in run], key=len)
+                continue
+            paragraph = _trimmed([line for number, line in run if self._stays(line, number if top else 2)])
+            if paragraph:
+                kept += [*blank, *paragraph]
+                blank = []
+        return "".join([*kept, *blank]).lstrip() if top else "".join([*kept, *blank])
+
+    def _stays(self, line: str, number: int) -> bool:
+        text = line.strip()
+        special = (number < 2 and _COOKIE.match(text)) or (number == 0 and text.startswith("#!"))
+        return line[0] == "#" and bool(special or text == "#" or self.has_comment(text))
+
+
+def _trimmed(paragraph: list[str]) -> list[str]:
+    """Comments without the spacers at their ends; nothing where only spacers and frames are left."""
+    if not any(re.search(r"\w", line) for line in paragraph):
+        return []
+    words = [number for number, line in enumerate(paragraph) if line.strip() != "#"]
+    return paragraph[words[0] : words[-1] + 1]
+
+
+_BOTH = ("upgrade", "downgrade")
+_Function = ast.FunctionDef | ast.AsyncFunctionDef
+_MAX_LINE_LENGTH = 88
+"""What black and ruff allow by default; only a file with their quotes is held to it."""
+
+_BODY = re.compile(
+    LINE_START + r"(?P<head>(?:async[ \t]+)?def[ \t]+\w+[ \t]*\([^()]*\)[ \t]*(?:->[^:\r\n]+)?:[ \t]*(?:#[^\r\n]*)?"
+    r"(?:\r\n|\r|\n)[ \t]+)[^\r\n]*(?:(?:(?:\r\n|\r|\n)[ \t]*)+(?<=[ \t])\S[^\r\n]*)*"
+)
+_TEMPLATE_IMPORT = re.compile(
+    r"from __future__ import [^;]+|import (?:alembic|sqlalchemy(?: as sa)?)"
+    r"|from alembic import (?:(?:op|context)(?:, *)?)+"
+)
+_GENERIC = re.compile(r"(?i)(?:up|down)grades?(?: the)?(?: (?:\w+ )?schema| database| migrations?| data)?\.?")
+_KEY = re.compile(r"(?i)[ \t]*(?P<key>Revision ID|Revises|Create Date)[ \t]*:[ \t]*")
+_ONE_ID = re.compile(r"(?:\b(?:t|typing|str|None|Optional|Union|Final)\b|[\s'\"\[\],|.])*")
+_MAYBE_NONE = re.compile(r"\b(?:None|Optional|Any|object)\b")
+
+
+@examination()
+def _copied(data: bytes, others: Sequence[bytes], new: NewRevision) -> bytes:
+    """The bytes of a new revision that does nothing, in the manner of an existing one.
+
+    Args:
+        data: the file to copy.
+        others: further files of the project, which show what is common to all of them.
+        new: what is different.
+
+    Raises:
+        CannotEdit: the file can't be copied; another one, or a stock file, may be.
+    """
+    file = open_revision(data)
+    if file.tree is None:
+        # Python 2 may be in the functions; signatures have not changed since.
+        file = open_revision(_bytes(_BODY.sub(lambda found: f"{found['head']}pass", file.text), file))
+    if file.tree is None:
+        raise CannotEdit(0, "it isn't Python, apart from its functions too")
+    result = _bytes(_Copy(file, file.tree.body, FileStyle(others), new).text(), file)
+    try:
+        if python(result) is not None:
+            return result
+    except Spent as limit:
+        raise CannotEdit(0, str(limit)) from None
+    raise CannotEdit(0, "what would be left of it is no Python")
+
+
+def _bytes(text: str, like: RevisionFile) -> bytes:
+    mark = like.data[: len(like.data) - len(like.text.encode(like.encoding))]
+    try:
+        return mark + text.encode(like.encoding)
+    except UnicodeError:
+        raise CannotEdit(0, f"the new text can't be written in its encoding, {like.encoding}") from None
+
+
+@dataclass(slots=True)
+class _Chunk:
+    """Top-level statements that share lines; from `gap` to `start` there are blank lines and comments."""
+
+    nodes: list[ast.stmt]
+    gap: int
+    start: int
+    end: int
+    kept: bool = False
+
+
+class _Copy:
+    """One file on its way to a new revision."""
+
+    def __init__(self, file: RevisionFile, body: list[ast.stmt], style: FileStyle, new: NewRevision) -> None:
+        self._file, self._source, self._style, self._new = file, file.text, style, new
+        self._lines, self._body = file.lines, body
+        found = NEWLINE.search(file.text)
+        self._newline = found[0] if found else "\n"
+        self._parts = self._split()
+        self._functions = {node.name: node for node in body if isinstance(node, _Function)}
+        self._docstring = self._find_docstring()
+        self._expect_plain_functions()
+        forwarding = tuple(f"{name}_" for name in _BOTH if self._forwards(name))
+        serving = {name for name in self._functions if name.startswith(forwarding)}
+        self._emptied = {name for name in _BOTH if f"{name}_" not in forwarding} | serving
+        self._choose()
+
+    def text(self) -> str:
+        """The whole of the new file."""
+        top = self._parts[0].start
+        pieces = [self._style.comments(self._source[:top], top=True)]
+        if self._docstring is None:  # a merge needs a reason that people can read
+            pieces.append(f'"""{self._new.message}"""{self._newline * 2}')
+        lost = 0
+        for part in self._parts:
+            gap = self._style.comments(self._source[part.gap : part.start])
+            if part.kept:
+                pieces += [self._newline * (lost - _blank_lines(gap)), gap, self._written(part)]
+                lost = 0
+            else:
+                lost = max(lost, _blank_lines(gap))  # the next part keeps that distance
+        pieces.append(self._newline if pieces[-1][-1] not in "\r\n" else "")
+        if "downgrade" not in self._functions and not self._style.none_has("def downgrade"):
+            pieces += [self._newline * 2, self._emptied_function(self._functions["upgrade"], "downgrade")]
+        return "".join(pieces)
+
+    def _of(self, node: ast.expr | ast.stmt) -> str:
+        return self._source[slice(*self._lines.span(node))]
+
+    # What stays
+
+    def _split(self) -> list[_Chunk]:
+        parts: list[_Chunk] = []
+        for node in self._body:
+            start, end = self._first(node), self._lines.end((node.end_lineno or 0) - 1)
+            if parts and start < parts[-1].end:
+                parts[-1].nodes.append(node)
+                parts[-1].end = max(parts[-1].end, end)
+            else:
+                parts.append(_Chunk([node], start, start, end))
+        for before, part in pairwise(parts):
+            part.gap = before.end
+        return parts
+
+    def _first(self, node: ast.stmt) -> int:
+        """Where the first line of a statement starts, its decorators included."""
+        decorators: list[ast.expr] = getattr(node, "decorator_list", [])
+        return self._lines.starts[min([node.lineno, *(each.lineno for each in decorators)]) - 1]
+
+    def _find_docstring(self) -> ast.stmt | None:
+        """The string with Alembic's lines, else the module's docstring."""
+        strings = [node for node in self._body if is_string(node)]
+        named = (node for node in strings if any(map(_KEY.match, NEWLINE.split(self._of(node)))))
+        return next(named, next(iter(strings), None) if strings[:1] == self._body[:1] else None)
+
+    def _expect_plain_functions(self) -> None:
+        """What env.py calls must be a function here: nothing else shows what it takes."""
+        if "upgrade" not in self._functions:
+            raise CannotEdit(0, "it has no function `upgrade` at its top level")
+        if not {"revision", "down_revision"} <= self._file.declared.keys():
+            raise CannotEdit(0, "it doesn't assign `revision` and `down_revision` one by one")
+        for node in self._body:
+            if set(_BOTH) & bound(node) and not isinstance(node, _Function) and not set(_BOTH) & _names_used(node):
+                raise CannotEdit(node.lineno, "`upgrade` or `downgrade` is bound again")
+
+    def _forwards(self, name: str) -> bool:
+        """Whether a function only calls that of one database, as in Alembic's template for several."""
+        node = self._functions.get(name)
+        if node is None or not any(each.startswith(f"{name}_") for each in self._functions):
+            return False
+        body = [each for each in node.body if not is_string(each)]
+        used = _all(map(_names_used, body)) & _names_used(node)  # without its parameters
+        others = {each for each in used if not hasattr(builtins, each) and each not in self._functions}
+        told = any(isinstance(each, ast.arg) for each in ast.walk(node.args))
+        return told and others <= {"sys", "__name__"} and any(f"{name}_" in self._of(each) for each in body)
+
+    def _choose(self) -> None:
+        """What stays: what Alembic asks for, what all files of the project have, and what these need."""
+        for part in self._parts:
+            part.kept = self._is_common(part)
+        names = {*_BOTH, *NAMES, *self._emptied, *_all(self._needed(part) for part in self._parts if part.kept)}
+        known: set[str] = set()
+        while names - known:
+            known |= names
+            found = [part for part in self._parts if not part.kept and known & _all(map(bound, part.nodes))]
+            for part in found:
+                part.kept = True
+            names = _all(map(self._needed, found))
+        given = _all(bound(node) for part in self._parts for node in part.nodes)
+        missing = {name for name in known - given if not hasattr(builtins, name)} - {*_BOTH, *NAMES}
+        for part in self._parts:
+            part.kept |= bool(missing) and any(STAR_IMPORT in bound(node) for node in part.nodes)
+
+    def _is_common(self, part: _Chunk) -> bool:
+        """Whether it is in the file whatever the revision does."""
+        node, source = part.nodes[0], self._of(part.nodes[0])
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            return bool(_TEMPLATE_IMPORT.fullmatch(source))
+        if isinstance(node, ast.Assign | ast.AnnAssign):
+            plain = _names_used(node) <= bound(node) | {"str", "int", "bool"}
+            return plain and self._style.has_statement(source, bound(node))
+        return node is self._docstring or (isinstance(node, ast.Expr) and "sys.path" in source)
+
+    def _needed(self, part: _Chunk) -> set[str]:
+        return _all(map(self._needed_by, part.nodes))
+
+    def _needed_by(self, node: ast.stmt) -> set[str]:
+        if isinstance(node, _Function) and node.name in self._emptied:
+            hints = [each.annotation for each in ast.walk(node.args) if isinstance(each, ast.arg)]
+            plain = _all(map(_names_used, (*node.decorator_list, *_signature(node))))
+            return plain | _all(_names_used(each, quoted=True) for each in (*hints, node.returns) if each)
+        decided = self._decides(node)
+        if decided:
+            annotation = node.annotation if isinstance(node, ast.AnnAssign) else None
+            return set(_WORD.findall(self._annotation(decided[0], self._of(annotation)))) if annotation else set()
+        return _names_used(node)
+
+    def _decides(self, node: ast.stmt) -> list[str]:
+        """Which of the four names an assignment gives its value; that is written anew."""
+        found = [name for name in NAMES if name in self._file.declared and name in bound(node)]
+        return [name for name in found if self._file.declared[name].line == node.lineno]
+
+    # What is written
+
+    def _written(self, part: _Chunk) -> str:
+        last = part.nodes[-1]
+        if isinstance(last, _Function) and last.name in self._emptied:
+            return self._emptied_function(last, last.name)
+        splices = {each for node in part.nodes for each in self._changes(node)}
+        end = self._lines.span(last)[1]
+        beside = self._source[end : part.end].strip()
+        if beside.startswith("#") and not self._style.has_comment(beside):
+            splices.add(Splice(end, end + len(self._source[end : part.end].rstrip()), ""))
+        pieces, at = [], part.start
+        for splice in sorted(splices, key=lambda each: each.start):
+            pieces += [self._source[at : splice.start], splice.text]
+            at = splice.end
+        return "".join([*pieces, self._source[at : part.end]])
+
+    def _changes(self, node: ast.stmt) -> Iterator[Splice]:
+        if node is self._docstring:
+            yield Splice(*self._lines.span(node), self._new_docstring(self._of(node)))
+        for name in self._decides(node):
+            declared = self._file.declared[name]
+            if name == "revision":
+                yield from new_value(self._file, declared, (self._new.id,))
+            elif name == "down_revision":
+                # As a whole: comments between the ids are about those.
+                declared = replace(declared, elements=declared.elements[:1])
+                [value] = new_value(self._file, declared, self._new.parents)
+                yield replace(value, text=self._wrapped(value))
+            elif declared.computed or declared.ids:
+                yield Splice(declared.start, declared.end, "None")
+            else:
+                continue
+            if isinstance(node, ast.AnnAssign):
+                annotation = self._annotation(name, self._of(node.annotation))
+                start, end = self._lines.span(node.annotation)
+                yield Splice(start if annotation else self._lines.span(node.target)[1], end, annotation)
+
+    def _wrapped(self, value: Splice) -> str:
+        """A long tuple takes several lines where a formatter would have it so."""
+        before = NEWLINE.split(self._source[: value.start])[-1]
+        ids = value.text[1:-1].split(", ")
+        if (
+            len(before) + len(value.text) <= _MAX_LINE_LENGTH
+            or '"' not in value.text
+            or len(ids) != len(self._new.parents)
+        ):
+            return value.text
+        lines = "".join(f"    {each},{self._newline}" for each in ids)
+        return f"{value.text[0]}{self._newline}{lines}{value.text[-1]}"
+
+    def _annotation(self, name: str, old: str) -> str:
+        """The annotation where it can be true of the new value; else another one of this file that is, or none."""
+        declared = self._file.declared[name]
+        if name in NAMES[2:]:
+            return old if _MAYBE_NONE.search(old) or not (declared.computed or declared.ids) else ""
+        if name == "revision" or not _ONE_ID.fullmatch(old):
+            return old
+        others = [self._file.declared[each].annotation for each in NAMES[2:] if each in self._file.declared]
+        if "|" in old:
+            others.append(re.sub(r"\bstr\b", "str | tuple[str, ...]", old, count=1))
+        return next((each for each in others if not _ONE_ID.fullmatch(each)), "")
+
+    def _new_docstring(self, source: str) -> str:
+        new = self._new
+        prefix, quote = quotes_of(source) or ("", '"""')
+        inner = source[len(prefix) + len(quote) : -len(quote)]
+        if len(quote) != 3 or quote in inner:
+            return f'"""{new.message}"""'
+        values = {"revision id": new.id, "revises": ", ".join(new.parents), "create date": new.create_date}
+        *lines, last = NEWLINE.split(inner)
+        closing = [last] if lines and not last.strip() else []
+        kept: list[str] = []
+        written = False
+        for line in lines if closing else [*lines, last]:
+            key = _KEY.match(line)
+            if key:
+                value = values[key["key"].lower()]
+                kept += [f"{key[0]} {value}" if key[0][-1] == ":" else f"{key[0]}{value}"] if value else []
+            elif not line.strip():
+                kept += [""] if len(kept) < 2 or kept[-1] else []
+            elif not written:
+                kept.append(new.message)
+                written = True
+            elif self._style.all_have_line(line):
+                kept.append(line)
+        if not written:
+            kept = [new.message, "", *filter(None, kept)]
+        return f"{prefix}{quote}{self._newline.join([*kept, *closing])}{quote}"
+
+    def _emptied_function(self, node: _Function, name: str) -> str:
+        """Decorators and signature as they are, then nothing; under another name where the file lacks that function."""
+        first, nothing = node.body[0], "pass"
+        line, start = self._lines.starts[first.lineno - 1], self._lines.span(first)[0]
+        head = self._head(node)
+        beside = NEWLINE.split(self._source[head:start])[0].strip()
+        if line <= head:
+            nothing = f" {nothing}"
+        else:
+            indent = self._source[line:start]
+            docstring = self._function_docstring(node, name)
+            words = f"  {beside}" if beside and self._style.has_comment(beside) else ""
+            nothing = self._newline.join([words, *([indent + docstring] if docstring else []), indent + nothing])
+        signature = self._source[self._first(node) : head]
+        if name != node.name:
+            signature = re.sub(rf"\bdef([ \t]+){node.name}\b", rf"def\1{name}", signature)
+        return f"{signature}{nothing}{self._newline}"
+
+    def _head(self, node: _Function) -> int:
+        """One past the colon that ends the signature."""
+        inner = [each for part in _signature(node) for each in ast.walk(part) if isinstance(each, ast.expr | ast.arg)]
+        ends = [self._lines.index(each.end_lineno or 0, each.end_col_offset or 0) for each in inner]
+        start = max(ends, default=self._lines.index(node.lineno, node.col_offset))
+        found = re.compile(r"(?:#[^\r\n]*|[^:#])*:").match(self._source, start)
+        if found is None:
+            raise CannotEdit(node.lineno, "the end of its signature was not found")
+        return found.end()
+
+    def _function_docstring(self, node: _Function, name: str) -> str:
+        """The docstring where it is a general one; else, Alembic's own words."""
+        if not is_string(node.body[0]):
+            return ""
+        source = self._of(node.body[0])
+        if name == node.name and _GENERIC.fullmatch((ast.get_docstring(node) or "").strip()):
+            return source
+        quote = (quotes_of(source) or ("", '"""'))[1]
+        return f"{quote}{name.replace('_', ' ').capitalize()} schema.{quote}"
+
+
+def _all(sets: Iterable[set[str]]) -> set[str]:
+    return set().union(*sets)
+
+
+def _blank_lines(gap: str) -> int:
+    return sum(not line.strip() for line in NEWLINE.split(gap)[:-1])
+
+
+def _signature(node: _Function) -> list[ast.AST]:
+    return [node.args, *([node.returns] if node.returns else [])]

@@ -35,13 +35,13 @@ class Refusal(NamedTuple):
 
 
 class Declared(NamedTuple):
-    """What one file says about itself, whatever its path.
+    """What one file declares, whatever its path.
 
     Attributes:
         revision: the id; `None` where the file declares none or it is dynamic.
         parents: values of `down_revision`; `None` where the file has no such name or it is dynamic.
         depends_on: values of `depends_on`.
-        branch_labels: values of `branch_labels`; a computed label stands as its source text.
+        branch_labels: values of `branch_labels`; of a computed label, its source text.
         doc: first line of the module's docstring.
         revises: ids of the docstring's `Revises:` line, `None` where there is no such line.
         dynamic: the names whose values can't be known.
@@ -89,7 +89,7 @@ class Revision(NamedTuple):
         parents: the values of `down_revision`, in the order written (Alembic runs the last parent first);
             empty for a base.
         depends_on: the values of `depends_on`.
-        branch_labels: the values of `branch_labels`; a label that is computed stands as its source text.
+        branch_labels: the values of `branch_labels`; of a computed label, its source text.
         path: where the file is, from the top of the repository.
         blob: git's object id of the file.
         doc: first line of the module's docstring, the message given to `alembic revision -m`.
@@ -139,7 +139,7 @@ class Location(NamedTuple):
     Attributes:
         path: the directory from the top of the repository, `""` for the top itself.
         recursive: `True`: sub-folders count (`recursive_version_locations`). `False`: only this level.
-            `None`: nobody says; `settle.settle` decides by the ids which sub-folders belong.
+            `None`: nobody says; `environments.settle` decides by the ids which sub-folders belong.
         blocked: the submodule, or the symbolic link that leads out of the repository, because of which nothing in the
             directory can be read; empty otherwise.
     """
@@ -155,7 +155,7 @@ class Environment(NamedTuple):
     Attributes:
         path: the name used everywhere, unique in its tree: the first version location,
             e.g. `alembic/versions`.
-        config: the ini or toml file that declares it; `None` where only `env.py` or the files speak.
+        config: the ini or toml file that declares it; `None` where only `env.py` or the files show it.
         section: the section of `config` (`alembic`, `tenant`, `tool.alembic`).
         script_location: the directory with `env.py`, e.g. `alembic`; `None` when the configuration names one
             that is not in the repository (then `version_locations` says where the revisions are).

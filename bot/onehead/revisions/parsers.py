@@ -16,7 +16,6 @@ from contextvars import ContextVar
 from itertools import islice
 from typing import Any
 
-from onehead.revisions.header import has_cookie
 from onehead.revisions.model import Refusal
 
 MAX_BYTES = 1024 * 1024
@@ -29,7 +28,7 @@ MAX_ALL_PIECES = 2_000_000
 """Of all texts of one examination: some 6,000 migrations that have to be parsed from end to end."""
 
 _PIECE = re.compile(rb"[\w\x80-\xff]+|[^\w\s\x80-\xff]|\n")
-# Python before 3.12 looks for each field of an f-string from the start of the string on: a field costs what stands
+# Python before 3.12 looks for each field of an f-string from the start of the string on: a field costs what is
 # before it, and this many bytes before it cost as much as a piece.
 _FORMATTED = re.compile(rb"(?i)(?<![\w\x80-\xff])(?:f|rf|fr)[\"']")
 _BYTES_PER_FIELD = 16 * 1024
@@ -40,6 +39,13 @@ _AS_IT_LOOKS = re.compile(
     rb"(?i)utf-?8(?:[-_]sig)?|(?:us-?)?ascii|latin-?1|l1|iso-?8859[-_]?\d*|(?:cp|windows-?)125\d|koi8[-_]?[rut]|"
     rb"euc[-_]?\w+|gb\d+|gbk|big5|shift[-_]?jis|sjis|cp9\d\d"
 )
+
+
+def has_cookie(data: bytes) -> bool:
+    """Whether one of the first two lines may name an encoding: then bytes need not mean what they seem to."""
+    first = data.find(b"\n")
+    second = data.find(b"\n", first + 1) if first >= 0 else -1
+    return data.find(b"coding", 0, second if second >= 0 else len(data)) >= 0
 
 
 class TooLarge(ValueError):
@@ -157,16 +163,6 @@ def python(source: str | bytes) -> ast.Module | None:
         return None
 
 
-def expression(text: str) -> ast.expr | None:
-    """The syntax tree of one expression, or `None` for what is none; raises `Spent` as above."""
-    try:
-        admit(text)
-        with _alone():
-            return ast.parse(text, mode="eval").body
-    except NOT_PYTHON:
-        return None
-
-
 def unparsed(node: ast.AST) -> str:
     """The source of a node in one line; one that is too long or too deep to be written out is named by its place."""
     if sum(1 for _ in islice(ast.walk(node), _MAX_SHOWN + 1)) <= _MAX_SHOWN:
@@ -180,7 +176,7 @@ def unparsed(node: ast.AST) -> str:
 MAX_PARTS = 32
 """Parts of one key (`tool.alembic` has two): the reader keeps every beginning of it: memory grows with the square."""
 
-# Wherever it stands, in a text too: what would be missed there costs more than what is refused. A part that is longer
+# Anywhere, inside a text too: what would be missed there costs more than what is refused. A part that is longer
 # than this pattern looks for leaves room for too few of them.
 _PART = r"""(?:(?<![\w-])[\w-]{1,256}|"(?:[^"\\\n]|\\.){0,256}"|'[^'\n]{0,256}')"""
 _LONG_KEY = re.compile(rf"(?:{_PART}[ \t]*\.[ \t]*){{{MAX_PARTS}}}")
@@ -205,8 +201,15 @@ def toml(text: str) -> dict[str, Any]:
         raise TooLarge("it is nested too deeply, so it was not parsed") from None
 
 
-CONFLICT = re.compile(r"^(?:<{7}|>{7})(?: |$)", re.MULTILINE)
-"""A line with which git begins or ends a conflict."""
+_CONFLICT = re.compile(r"^(?:<{7}|>{7})(?: |$)", re.MULTILINE)
+IN_CONFLICT = "it is not Python while git's conflict markers are in it"
+
+
+def conflict_line(text: str) -> int:
+    """1-based line with which git begins or ends a conflict; 0 for none."""
+    found = _CONFLICT.search(text)
+    return text.count("\n", 0, found.start()) + 1 if found else 0
+
 
 _DIFFERS = re.compile(
     r"Missing parentheses in call|multiple exception types|leading zeros in decimal|"
@@ -247,10 +250,9 @@ def refusal_of(data: bytes) -> Refusal | None:
 
 def _refusal(data: bytes, error: SyntaxError) -> Refusal:
     text = data.decode("latin-1")
-    conflict = CONFLICT.search(text)
+    conflict = conflict_line(text)
     if conflict:
-        line = text.count("\n", 0, conflict.start()) + 1
-        return Refusal(line, "it is not Python while git's conflict markers are in it", certain=True)
+        return Refusal(conflict, IN_CONFLICT, certain=True)
     line = error.lineno or 0
     lines = text.split("\n")
     there = lines[line - 1] if 0 < line <= len(lines) else ""

@@ -1,15 +1,15 @@
 """Where an environment could be, from names alone and before any file is read.
 
-`locate` rests on these signs, and so does the pre-receive hook when it tells from the changed paths that a push
-concerns no environment. One place for both, so that what the one finds is never overlooked by the other.
+`locate` uses these rules, and so does the pre-receive hook, which sees from the changed paths that a push concerns no
+environment. Both share them, so that neither overlooks what the other finds.
 """
 
 from __future__ import annotations
 
 # Alembic's own rule (script/base.py): lock files of editors and every `__init__...` are passed over.
 _PASSED_OVER = (".#", "__init__")
-_TELLING = frozenset({"version", "versions", "revision", "revisions"})
-# The name Alembic's default file_template gives, wherever the id stands in it.
+_FOLDERS = frozenset({"version", "versions", "revision", "revisions"})
+# The name Alembic's default file_template gives, wherever the id is in it.
 _HEX_ID = r"(?:^|[._-])[0-9a-f]{12}(?:[._-])"
 _SHORTEST = len("0123456789ab.py")
 
@@ -28,7 +28,7 @@ def may_configure(path: str) -> bool:
 def promises_revisions(folder: str) -> bool:
     """Whether the Python files of a directory may be revisions, by its path."""
     lower = folder.lower()
-    return "alembic" in lower or "migrat" in lower or not _TELLING.isdisjoint(lower.split("/"))
+    return "alembic" in lower or "migrat" in lower or not _FOLDERS.isdisjoint(lower.split("/"))
 
 
 def has_hex_id(name: str) -> bool:
@@ -41,5 +41,5 @@ def has_hex_id(name: str) -> bool:
 
 
 def shapes_environments(name: str) -> bool:
-    """Whether a file of this name makes the directory around it an environment, wherever it stands."""
+    """Whether a file of this name makes the directory around it an environment, wherever it is."""
     return name in ("env.py", "script.py.mako")

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from onehead.revisions.model import MAX_ID
 from onehead.revisions.parsers import Spent, python
+from onehead.revisions.syntax import Folded, Scope
 
 _OPTIONS = ("version_table", "version_table_schema")
 
@@ -21,8 +22,8 @@ class VersionTableNames(NamedTuple):
     """What `env.py` gives to `context.configure`.
 
     Attributes:
-        table: name of the version table; `None` where nothing is said: Alembic takes `alembic_version`.
-        schema: its schema; `None` where nothing is said: the default one.
+        table: name of the version table; `None` where none is given: Alembic takes `alembic_version`.
+        schema: its schema; `None` where none is given: the default one.
         computed: options whose value can't be known without running the file.
     """
 
@@ -39,27 +40,19 @@ def version_table_in(env_py: bytes) -> VersionTableNames:
         module = None
     if module is None:
         return VersionTableNames(computed=_OPTIONS if b"version_table" in env_py else ())
-    names = {
-        target.id: statement.value.value
-        for statement in module.body
-        if isinstance(statement, ast.Assign | ast.AnnAssign) and isinstance(statement.value, ast.Constant)
-        for target in (statement.targets if isinstance(statement, ast.Assign) else [statement.target])
-        if isinstance(target, ast.Name)
-    }
-    found: dict[str, set[object]] = {option: set() for option in _OPTIONS}
+    scope = Scope(module)
+    found: dict[str, list[Folded | None]] = {option: [] for option in _OPTIONS}
     for node in ast.walk(module):
         for name, value in _given(node):
             if name in found:
-                found[name].add(_folded(value, names))
-    values = {name: next(iter(each)) if len(each) == 1 else None for name, each in found.items()}
-    plain = {name: len(each) <= 1 and isinstance(values[name], str | None) for name, each in found.items()}
-    known = {name: value if isinstance(value, str) else None for name, value in values.items()}
-    computed = tuple(name for name in _OPTIONS if not plain[name])
-    return VersionTableNames(known["version_table"], known["version_table_schema"], computed)
-
-
-class _UnknownValue:
-    """Stands for a value that can't be known."""
+                found[name].append(scope.known(value))
+    values = {
+        name: {known.value if known and isinstance(known.value, str | None) else ... for known in each}
+        for name, each in found.items()
+    }
+    plain = {name: next(iter(each), None) if len(each) < 2 else ... for name, each in values.items()}
+    table, schema = (value if isinstance(value, str) else None for value in plain.values())
+    return VersionTableNames(table, schema, tuple(name for name, value in plain.items() if value is ...))
 
 
 def _given(node: ast.AST) -> list[tuple[str, ast.expr]]:
@@ -73,16 +66,8 @@ def _given(node: ast.AST) -> list[tuple[str, ast.expr]]:
     return []
 
 
-def _folded(value: ast.expr, names: Mapping[str, object]) -> object:
-    if isinstance(value, ast.Constant):
-        return value.value
-    if isinstance(value, ast.Name) and value.id in names:
-        return names[value.id]
-    return _UnknownValue()
-
-
 UNBOUNDED = 1 << 30
-"""Stands for a column without a width, and for a width that only running the code would tell."""
+"""The width of a column without one, and one that is only known once the code runs."""
 
 _MAX_DIGITS = 9
 _COLUMN = b"version_num"
@@ -98,7 +83,7 @@ _IS_UNSIZED = re.compile(_UNSIZED, re.IGNORECASE)
 
 
 def width_in(sources: Iterable[bytes]) -> int:
-    """The widest column that some files make for the ids; `MAX_ID` where they say nothing. Never raises."""
+    """The widest column that some files make for the ids; `MAX_ID` where they make none. Never raises."""
     return max((width for source in sources if _COLUMN in source for width in _widths(source)), default=MAX_ID)
 
 
@@ -112,28 +97,22 @@ def _widths(source: bytes) -> Iterator[int]:
         module = None
     if module is None:
         return
-    names = {
-        target.id: statement.value
-        for statement in module.body
-        if isinstance(statement, ast.Assign)
-        for target in statement.targets
-        if isinstance(target, ast.Name)
-    }
+    scope = Scope(module)
     for node in ast.walk(module):
         match node:
             case ast.Call(args=[*args], keywords=[*keywords]) if any(map(_is_column, args)):
                 # An alteration names the old type too.
                 for value in (*args, *(each.value for each in keywords if each.arg != "existing_type")):
-                    yield from _type_width(value, names)
+                    yield from _type_width(value, scope)
             case ast.Assign(targets=[ast.Attribute() as target], value=value) if ".version_num.type" in _dotted(target):
-                yield from [_number(value, names)] if target.attr == "length" else _type_width(value, names)
+                yield from [_number(value, scope)] if target.attr == "length" else _type_width(value, scope)
 
 
 def _is_column(node: ast.expr) -> bool:
     return isinstance(node, ast.Constant) and node.value == _COLUMN.decode()
 
 
-def _type_width(node: ast.expr, names: dict[str, ast.expr]) -> Iterator[int]:
+def _type_width(node: ast.expr, scope: Scope) -> Iterator[int]:
     """The width of a column type: `String(255)`, `sa.VARCHAR(length=WIDTH)`, `sa.Text`."""
     call = node if isinstance(node, ast.Call) else None
     name = _dotted(call.func if call else node).rpartition(".")[2]
@@ -141,12 +120,12 @@ def _type_width(node: ast.expr, names: dict[str, ast.expr]) -> Iterator[int]:
     if _IS_UNSIZED.fullmatch(name) or (_IS_SIZED.fullmatch(name) and not sizes):
         yield UNBOUNDED
     elif _IS_SIZED.fullmatch(name):
-        yield _number(sizes[0], names)
+        yield _number(sizes[0], scope)
 
 
-def _number(node: ast.expr, names: dict[str, ast.expr]) -> int:
-    if isinstance(node, ast.Name):
-        node = names.get(node.id, node)
+def _number(node: ast.expr, scope: Scope) -> int:
+    if isinstance(node, ast.Name) and node.id in scope.assigned:
+        node = scope.assigned[node.id].value
     value = node.value if isinstance(node, ast.Constant) else None
     return value if isinstance(value, int) else UNBOUNDED
 
