@@ -7,11 +7,12 @@ be done, the clone's own state counts as far as it goes, and that is said.
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import sys
-from collections.abc import Callable
-from contextlib import suppress
-from functools import cached_property
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from onehead.cli.pipeline import Pipeline, event_file, pipeline_of
@@ -20,10 +21,9 @@ from onehead.errors import CannotJudge, OneheadError, UsageError
 from onehead.examine import naming
 from onehead.examine.examine import Trees, examine, no_comparison, read_policy, uncommitted_revisions
 from onehead.examine.read import memory_for
-from onehead.gitrepo.git import Git
-from onehead.gitrepo.process import UnknownRef
+from onehead.gitrepo.git import Git, kept_open
+from onehead.gitrepo.process import OriginSilent, UnknownRef
 from onehead.gitrepo.refs import Ref, current_branch, destination, fetch_everything, is_shallow, resolve
-from onehead.gitrepo.remote import Advertised, Origin, OriginSilent
 from onehead.plan.facts import Evidence, Facts
 from onehead.plan.policy import Policy, Strategy, targets_of
 from onehead.plan.verdict import Examination, Point
@@ -32,6 +32,7 @@ from onehead.reports.terminal import short_ref
 if TYPE_CHECKING:
     from onehead.examine.changes import Repairs
     from onehead.examine.evidence import Others
+    from onehead.gitrepo.remote import Advertised, Origin
 
 _MAX_EVENT_BYTES = 16 * 1024 * 1024
 """Bytes. Forges cap their payloads far below."""
@@ -101,6 +102,7 @@ def two_sides(git: Git, options: argparse.Namespace) -> Sides:
     job = _pipeline(git, options)
     if job is None and options.fetch != "always":
 
+        @cache
         def find(name: str) -> Point:
             return Point(name, resolve(git, name))
 
@@ -184,7 +186,11 @@ class _Search:
         self._git = git
         self._options = options
         self._job = job
-        self._origin = None if options.fetch == "never" else Origin(git)
+        self._origin: Origin | None = None
+        if options.fetch != "never":
+            from onehead.gitrepo.remote import Origin  # noqa: PLC0415 - most checks ask no server
+
+            self._origin = Origin(git)
         self._said: set[str] = set()
         self._silence = "" if self._origin else "was not asked (`--fetch never`)"
 
@@ -369,7 +375,19 @@ class PreparedWork(NamedTuple):
             return None
         from onehead.examine.changes import prepare  # noqa: PLC0415 - writing costs a start-up that judging need not pay
 
-        return prepare(self.examination, self.trees)
+        with _at_work(self.git):
+            return prepare(self.examination, self.trees)
+
+
+@contextmanager
+def _at_work(git: Git) -> Iterator[None]:
+    """Git answers in one conversation; and nobody looks for circular garbage, which takes a tenth and finds none."""
+    gc.disable()
+    try:
+        with kept_open(git):
+            yield
+    finally:
+        gc.enable()
 
 
 def narrowed(examination: Examination, environment: str | None) -> Examination:
@@ -414,7 +432,7 @@ def examined(options: argparse.Namespace, strategy: Strategy | None = None) -> P
             others.append(Others(git, memory, own=sides.own, more=more, unseen=unseen))
         return gather_evidence(others[0], facts, policy, sides.target, sides.head)
 
-    with SignOfLife("reading revisions"):
+    with SignOfLife("reading revisions"), _at_work(git):
         examination, trees = examine(
             git,
             sides.target,

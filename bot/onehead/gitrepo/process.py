@@ -181,6 +181,10 @@ class GitTimeout(CannotJudge):
     """A git command took longer than allowed and was ended."""
 
 
+class OriginSilent(CannotJudge):
+    """Origin could not be asked, or did not give what was asked for."""
+
+
 class GitFailed(CannotJudge):
     """Git failed in a way that has no name of its own.
 

@@ -14,7 +14,6 @@ import time
 from base64 import b64encode
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
@@ -22,7 +21,7 @@ from urllib.parse import urljoin, urlsplit
 
 from onehead.errors import CannotJudge, UsageError
 from onehead.gitrepo.git import Git, conversation
-from onehead.gitrepo.process import GitTimeout, ShallowHistory, explain
+from onehead.gitrepo.process import GitTimeout, OriginSilent, ShallowHistory, explain
 from onehead.gitrepo.refs import Ref, is_shallow, merge_base
 from onehead.throwaway import throwaway
 
@@ -55,8 +54,7 @@ class PushStatus(StrEnum):
     FORBIDDEN = "forbidden"
 
 
-@dataclass(frozen=True, slots=True)
-class RefUpdate:
+class RefUpdate(NamedTuple):
     """What to do with a ref of the forge.
 
     Attributes:
@@ -70,8 +68,7 @@ class RefUpdate:
     expected: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class PushOutcome:
+class PushOutcome(NamedTuple):
     """What became of one update; `text` is what git and the forge said about it, for people, empty on success."""
 
     ref: str
@@ -79,8 +76,7 @@ class PushOutcome:
     text: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Access:
+class Access(NamedTuple):
     """How a remote is reached: what goes into git's environment, and what must never be seen outside of it.
 
     Attributes:
@@ -316,10 +312,6 @@ _ALL = 2147483647
 """What git itself takes for an endless depth."""
 _MAX_ROUNDS = 4
 """One fetch brings all that is missing, as far as it can be seen; trees that come with it may show more."""
-
-
-class OriginSilent(CannotJudge):
-    """Origin could not be asked, or did not give what was asked for."""
 
 
 class Advertised(NamedTuple):

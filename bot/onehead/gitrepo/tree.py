@@ -140,16 +140,24 @@ def difference(git: Git, known: Tree, treeish: str) -> Differing:
     Raises:
         OneheadError: no repository, an unknown SHA, or missing objects.
     """
-    out = git.run("diff-tree", "-r", "-z", "--raw", "--no-renames", "--end-of-options", known.treeish, treeish)
+    found = changes(git, known.treeish, treeish)
+    changed = {path: entry for path, entry in found.items() if entry is not None}
+    return Differing(known.entries, changed, found.keys() - changed.keys())
+
+
+def changes(git: Git, old: str, new: str) -> dict[str, Entry | None]:
+    """Path → what it is in a new commit or tree, for each that is not so in an old one; `None`: it is gone.
+
+    Raises:
+        OneheadError: no repository, an unknown SHA, or missing objects.
+    """
+    out = git.run("diff-tree", "-r", "-z", "--raw", "--no-renames", "--end-of-options", old, new)
     fields = out.decode("utf-8", "surrogateescape").split("\0")
-    changed, gone = {}, set()
+    found: dict[str, Entry | None] = {}
     for about, path in zip(fields[:-1:2], fields[1::2], strict=True):
         _, mode, _, oid, status = about.split(" ")
-        if status == "D":
-            gone.add(path)
-        else:
-            changed[path] = Entry(path, mode, oid)
-    return Differing(known.entries, changed, gone)
+        found[path] = None if status == "D" else Entry(path, mode, oid)
+    return found
 
 
 def parse_listing(out: bytes) -> dict[str, Entry]:

@@ -8,7 +8,6 @@ told is an operation too, `Unknown`.
 from __future__ import annotations
 
 import ast
-import hashlib
 from collections.abc import Sequence
 from typing import NoReturn
 
@@ -265,6 +264,8 @@ def deeds(data: bytes) -> str | None:
         told = None if module is None else _told(module)
     except (Spent, RecursionError, MemoryError):
         return None
+    import hashlib  # noqa: PLC0415 - only where an id is there twice
+
     return None if told is None else hashlib.sha256(told.encode("utf-8", "surrogatepass")).hexdigest()
 
 

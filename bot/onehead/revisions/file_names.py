@@ -247,14 +247,14 @@ def counter(path: str, file_template: str | None = None) -> int | None:
         file_template: as configured. What it begins a name with is known; without one, a folder named after a year
             tells that months and days stand in the names.
     """
-    place = PurePosixPath(path)
+    *folders, name = path.split("/")
     if file_template is not None:
         begins = _TOKEN.match(file_template.rpartition("/")[2])
         if begins is not None and begins["name"] not in ("rev", "slug"):
             return None
-    elif any(_YEAR.fullmatch(folder) for folder in place.parts[:-1]):
+    elif any(_YEAR.fullmatch(folder) for folder in folders):
         return None
-    return file_number(place.stem)
+    return file_number(name.rpartition(".")[0] or name)
 
 
 def _dated(name: str) -> re.Match[str] | None:
