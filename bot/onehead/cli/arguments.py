@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from typing import Any, NoReturn
 
 from onehead.errors import UsageError
@@ -12,12 +13,29 @@ MIN_MEMORY = 128
 """MiB. Below it, Python with SQLAlchemy does not even start."""
 
 
+class _Help(argparse.RawDescriptionHelpFormatter):
+    """As wide as the terminal, asked of it directly: argparse would load shutil for that, whatever verb is run."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, width=_columns() - 2)
+
+
+def _columns() -> int:
+    told = os.environ.get("COLUMNS", "")
+    if told.isdecimal() and int(told) > 0:
+        return int(told)
+    try:
+        return os.get_terminal_size(1).columns or 80
+    except OSError:
+        return 80
+
+
 class Parser(argparse.ArgumentParser):
     """Guesses what a misspelt option was meant to be, and never repeats the password of an address."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        self.formatter_class = argparse.RawDescriptionHelpFormatter
+        self.formatter_class = _Help
         self.color = False  # since Python 3.14 it would colour its help by itself
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:

@@ -21,7 +21,7 @@ from onehead.plan.plans import Merge, Plan, Reason, ReasonCode, Refuse, Reissue,
 from onehead.plan.verdict import Examination, Examined
 from onehead.revisions import edit, file_names
 from onehead.revisions.edit import CannotEdit, reissue, reparent, rereference
-from onehead.revisions.file_names import convention, counter, fresh_id, renumber, reworded
+from onehead.revisions.file_names import convention, counter, fresh_id, renumber, reworded, stem_of
 from onehead.revisions.graph import Graph
 from onehead.revisions.model import FileChange, Revision
 from onehead.revisions.parse import parse, revision_of
@@ -190,7 +190,7 @@ def _reissue(facts: Facts, plan: Reissue, trees: Trees, elsewhere: frozenset[str
     numbered = renumber(chain, target, _ids(facts), elsewhere, facts.environment.file_template)
     names = {each.old_id: (each.new_id, each.new_path) for each in numbered}
     for id_, revision in chosen.items():
-        if names.get(id_, (id_, ""))[0] != id_ and not file_names.carries(_stem(revision.path), id_):
+        if names.get(id_, (id_, ""))[0] != id_ and not file_names.carries(stem_of(revision.path), id_):
             names[id_] = (reworded(names[id_][0], _words(revision)), names[id_][1])
     missing = [revision for id_, revision in chosen.items() if names.get(id_, (id_, ""))[0] == id_]
     names |= _new_names(missing, facts, trees, names, elsewhere)
@@ -224,7 +224,7 @@ def _new_names(
     house = convention([revision.id for revision in models if revision.blob in read])
     if house.kind == "number":
         template = facts.environment.file_template
-        taken |= {_stem(each.path) for each in _known(facts) if counter(each.path, template) is not None}
+        taken |= {stem_of(each.path) for each in _known(facts) if counter(each.path, template) is not None}
     names = {}
     for revision in revisions:
         slug = _words(revision) if house.slug else ""
@@ -233,25 +233,21 @@ def _new_names(
         taken.add(new)
         _, path = numbered.get(revision.id, ("", revision.path))
         # A name without the id stays as it is: it says what the revision is about.
-        stem = file_names.renamed(_stem(path), revision.id, new)
+        stem = file_names.renamed(stem_of(path), revision.id, new)
         names[revision.id] = (new, posixpath.join(posixpath.dirname(path), f"{stem}.py"))
     return names
 
 
-def _stem(path: str) -> str:
-    return posixpath.basename(path).removesuffix(".py")
-
-
 def _words(revision: Revision) -> str:
     """What a revision is about, for an id that carries it."""
-    if file_names.carries(_stem(revision.path), revision.id):
+    if file_names.carries(stem_of(revision.path), revision.id):
         return revision.id.partition("_")[2]
-    return file_names.own_slug(_stem(revision.path), revision.doc)
+    return file_names.own_slug(stem_of(revision.path), revision.doc)
 
 
 def _aside(draft: _FileDraft, trees: Trees) -> str:
     """Another path for a file whose own is the target's, too: in the words of its docstring, else counted."""
-    folder, stem = posixpath.dirname(draft.path), _stem(draft.path)
+    folder, stem = posixpath.dirname(draft.path), stem_of(draft.path)
     words, own = file_names.own_slug(stem, ""), file_names.own_slug("", draft.revision.doc)
     names = [stem.replace(words, own, 1)] if words and own else []
     names += [f"{stem}_{number}" for number in range(2, 100)]

@@ -6,13 +6,13 @@ Everything is computed from the chain alone: two makers of the same merge arrive
 from __future__ import annotations
 
 import hashlib
+import posixpath
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import count
-from pathlib import PurePosixPath
 
 from onehead.errors import CannotJudge
 from onehead.revisions.model import Revision
@@ -224,6 +224,11 @@ def _kind(revision_id: str) -> tuple[str, str]:
     return ("hex" if _HEX.match(revision_id) else "other"), ""
 
 
+def stem_of(path: str) -> str:
+    """The name of a file without its folders and without what follows its last dot."""
+    return posixpath.splitext(posixpath.basename(path))[0]
+
+
 def file_number(name: str) -> int | None:
     """The number that a file stem or an id starts with; a date is none."""
     number = None if _dated(name) else _NUMBER.match(name)
@@ -254,7 +259,7 @@ def counter(path: str, file_template: str | None = None) -> int | None:
             return None
     elif any(_YEAR.fullmatch(folder) for folder in folders):
         return None
-    return file_number(name.rpartition(".")[0] or name)
+    return file_number(stem_of(name))
 
 
 def _dated(name: str) -> re.Match[str] | None:
@@ -421,11 +426,11 @@ def renumber(
         return ()
     if not any(numbers[revision.path] in taken for revision in chain):
         return ()
-    stems = [PurePosixPath(revision.path).stem for revision in target]
+    stems = [stem_of(revision.path) for revision in target]
     free = free_numbers([*stems, *(revision.id for revision in target), *known], 6, elsewhere)
     renumbered = []
     for revision in chain:
-        stem = PurePosixPath(revision.path).stem
+        stem = stem_of(revision.path)
         if numbers[revision.path] is not None:
             renumbered.append(_renumbered(revision, stem, next(free)))
     return tuple(renumbered)
@@ -439,8 +444,9 @@ def _renumbered(revision: Revision, stem: str, number: int) -> Renumbered:
         new_stem = new_id + stem[len(revision.id) :]
     else:
         new_stem = _at_number(stem, number)
-    path = PurePosixPath(revision.path)
-    return Renumbered(revision.id, new_id, revision.path, str(path.with_name(new_stem + path.suffix)))
+    folder, name = posixpath.split(revision.path)
+    new_name = new_stem + posixpath.splitext(name)[1]
+    return Renumbered(revision.id, new_id, revision.path, posixpath.join(folder, new_name))
 
 
 def _at_number(name: str, number: int) -> str:
