@@ -87,6 +87,11 @@ def number(text: str) -> int:
     return int(text)
 
 
+def rows(text: str) -> tuple[str, ...]:
+    """The content of a version table: ids with commas between them."""
+    return tuple(filter(None, map(str.strip, text.split(","))))
+
+
 def megabytes(text: str) -> int:
     """A limit of memory, in MiB.
 
@@ -135,7 +140,7 @@ def states(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--at", metavar="REF", help="judge one commit by itself")
     _two_sides(parser)
     _environment(parser)
-    parser.add_argument("--rows", metavar="ROWS", help="only this content of alembic_version, e.g. 018,019")
+    parser.add_argument("--rows", metavar="ROWS", type=rows, help="only this content of alembic_version, e.g. 018,019")
     parser.add_argument("--all", action="store_true", help="also databases whose rows are wrong already")
     parser.add_argument("--format", choices=("text", "json"), default="text")
 
@@ -146,7 +151,7 @@ def doctor(parser: argparse.ArgumentParser) -> None:
     _deployed(parser)
     _environment(parser)
     _database(parser, "look at this database, in a transaction that can't write").add_argument(
-        "--rows", metavar="ROWS", help="take these rows instead of asking a database, e.g. 018,019"
+        "--rows", metavar="ROWS", type=rows, help="take these rows instead of asking a database, e.g. 018,019"
     )
     _version_table(parser, "what env.py says", "what env.py says")
     parser.add_argument("--format", choices=("text", "json"), default="text")
@@ -155,7 +160,9 @@ def doctor(parser: argparse.ArgumentParser) -> None:
 def report_rows(parser: argparse.ArgumentParser) -> None:
     """`onehead report-rows`."""
     source = _database(parser, "read the rows there, in a transaction that can't write")
-    source.add_argument("--rows", metavar="ROWS", help="take these rows instead of asking a database, e.g. 018")
+    source.add_argument(
+        "--rows", metavar="ROWS", type=rows, help="take these rows instead of asking a database, e.g. 018"
+    )
     source.add_argument("--forget", action="store_true", help="the database no longer exists: delete its report")
     source.add_argument("--show-key", action="store_true", help="print the key for deploy jobs of the repository")
     parser.add_argument("--database", metavar="NAME", help="what people call it, e.g. production")

@@ -17,19 +17,23 @@ if TYPE_CHECKING:
 
 def run(options: argparse.Namespace) -> int:
     """Judge, print in the format asked for, and say by the exit code what came out."""
-    work = examined(options)
-    repairs = work.repairs()
-    examination = repairs.examination if repairs else work.examination
-    if options.format == "text":
-        command = _fix(work, examination, options) if is_repairable(examination) else ""
-        text = report(examination, command=command, found=work.found, paint=painter(sys.stdout))
-        # The command stands below: a sentence only names the program then.
-        sys.stdout.write(text if examination.verdict == "ok" else again(options, text, with_bare=not command))
-    else:
-        from onehead.cli.check_formats import machine_readable  # noqa: PLC0415 - `check` runs in every commit
+    with examined(options) as work:
+        repairs = work.repairs()
+        examination = repairs.examination if repairs else work.examination
+        if options.format == "text":
+            sys.stdout.write(_text(work, examination, options))
+        else:
+            from onehead.cli.check_formats import machine_readable  # noqa: PLC0415 - `check` runs in every commit
 
-        sys.stdout.write(machine_readable(work, examination, repairs.changes if repairs else {}, options.format))
+            sys.stdout.write(machine_readable(work, examination, repairs.changes if repairs else {}, options.format))
     return examination.exit_code
+
+
+def _text(work: PreparedWork, examination: Examination, options: argparse.Namespace) -> str:
+    command = _fix(work, examination, options) if is_repairable(examination) else ""
+    text = report(examination, command=command, found=work.found, paint=painter(sys.stdout))
+    # The command stands below: a sentence only names the program then.
+    return text if examination.verdict == "ok" else again(options, text, with_bare=not command)
 
 
 def _fix(work: PreparedWork, examination: Examination, options: argparse.Namespace) -> str:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from onehead.databases.reported import Known
     from onehead.examine.ledger import Ledger
 
+_BRANCHES = ("refs/heads/", "refs/remotes/")
 _OURS = re.compile(rf"refs/(?:heads|remotes/[^/]+)/{naming.BRANCHES}")
 
 
@@ -157,7 +158,7 @@ class Others:
     @cached_property
     def _tips_of_ours(self) -> frozenset[str]:
         """Of the commits of branches, those that we wrote: repairs under whatever name, and branches that took one."""
-        return self._ours_among([ref.sha for ref in self.refs if ref.name.startswith(("refs/heads/", "refs/remotes/"))])
+        return self._ours_among([ref.sha for ref in self.refs if ref.name.startswith(_BRANCHES)])
 
     def _ours_among(self, shas: list[str]) -> frozenset[str]:
         return frozenset(sha for sha, commit in describe(self.git, shas).items() if commit.author_email == naming.EMAIL)
@@ -400,7 +401,7 @@ def _shared(others: Others, subject: Point, policy: Policy) -> list[str]:
 
 
 def _branches_at(others: Others, sha: str) -> list[Ref]:
-    return [ref for ref in others.tips.get(sha, []) if ref.name.startswith(("refs/heads/", "refs/remotes/"))]
+    return [ref for ref in others.tips.get(sha, []) if ref.name.startswith(_BRANCHES)]
 
 
 def _folders(facts: Facts) -> set[str]:
@@ -417,7 +418,7 @@ def _twins(others: Others, subject: Point, own: set[str]) -> list[str]:
     """
     branches = [ref.name for ref in _branches_at(others, subject.sha) if not is_repair(ref.name)]
     tags = [ref.name for ref in others.tips.get(subject.sha, []) if ref.name.startswith("refs/tags/")]
-    is_named = own.intersection(branches) or others.own or subject.ref.startswith(("refs/heads/", "refs/remotes/"))
+    is_named = own.intersection(branches) or others.own or subject.ref.startswith(_BRANCHES)
     if is_named:
         branches = [name for name in branches if name not in own]
     elif len({_short(name) for name in branches}) == 1:

@@ -5,7 +5,6 @@ Everything is computed from the chain alone: two makers of the same merge arrive
 
 from __future__ import annotations
 
-import hashlib
 import posixpath
 import re
 from collections import Counter
@@ -343,10 +342,12 @@ def fresh_id(
         stamp = _dated(newest) or max(filter(None, map(_dated, sorted(taken))), key=lambda m: m[0], default=None)
         if stamp:
             return _next_date(stamp["stamp"], house, {*taken, *elsewhere}, slug)
+    from hashlib import sha256  # noqa: PLC0415 - it loads OpenSSL, and a re-parent makes no new id
+
     taken = {*taken, *elsewhere}
     width = min(house.width, MAX_LENGTH) if house.kind == "hex" else 12
     for attempt in range(1000):
-        text = hashlib.sha256(f"{seed}\n{attempt}".encode() if attempt else seed.encode()).hexdigest()[:width]
+        text = sha256(f"{seed}\n{attempt}".encode() if attempt else seed.encode()).hexdigest()[:width]
         if not any(text.startswith(other) or other.startswith(text) for other in taken if other):
             return text
     raise CannotJudge(
