@@ -423,6 +423,9 @@ def examined(options: argparse.Namespace, strategy: Strategy | None = None) -> I
         with kept_open(git):
             yield _examined(git, options, strategy)
     finally:
+        # What is there counts as old from here on, or enabling would begin with a walk through all of it.
+        gc.freeze()
+        gc.unfreeze()
         gc.enable()
 
 

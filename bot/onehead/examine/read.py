@@ -266,7 +266,7 @@ def _read(listings: list[Listing], read: ReadBlobs, memory: Memory, old: _Outcom
     wanted = [_revision_files(listing, found) for listing, found in zip(listings, located, strict=True)]
     wanted = [_unlinked(listing, entries, read) for listing, entries in zip(listings, wanted, strict=True)]
     before = old or {}
-    oids = {entry.oid for entries in wanted for entry in entries if _as_before(entry, before) is None}
+    oids = {entry.oid for entries in wanted for entry in entries if not before or not _as_before(entry, before)}
     known = {item.blob for items in before.values() for item in items}
     declared = _declared(oids, read, memory, set() if old is None else oids - known)
     memory.save()
@@ -401,8 +401,10 @@ def _declared(oids: Collection[str], read: ReadBlobs, memory: Memory, new: Colle
 
 def _as_before(entry: Entry, old: _Outcomes) -> Revision | None:
     """The revision that a file of the old tree declares, where the same one stands under the same path."""
-    found = (each for each in old.get(entry.path, ()) if each.blob == entry.oid and isinstance(each, Revision))
-    return next(found, None)
+    for each in old.get(entry.path, ()):
+        if each.blob == entry.oid and isinstance(each, Revision):
+            return each
+    return None
 
 
 def _outcomes(entries: list[Entry], declared: Mapping[str, Declared], old: _Outcomes) -> _Outcomes:
@@ -414,7 +416,7 @@ def _outcomes(entries: list[Entry], declared: Mapping[str, Declared], old: _Outc
     """
     outcomes: _Outcomes = {}
     for entry in entries:
-        outcome = _as_before(entry, old) or revision_of(entry.path, entry.oid, declared[entry.oid])
+        outcome = (old and _as_before(entry, old)) or revision_of(entry.path, entry.oid, declared[entry.oid])
         known = outcomes.setdefault(entry.path, [])
         if outcome.id not in {other.id for other in known}:
             known.append(outcome)

@@ -75,6 +75,16 @@ def refuse_planted(directory: str) -> None:
         raise PlantedRepository(repository, folder)
 
 
+def has_work_tree(directory: str) -> bool:
+    """Whether the repository that git finds from a directory has a work tree there; a bare one has none."""
+    for folder in _upwards(os.path.realpath(directory)):
+        if _of_work_tree(folder) is not None:
+            return True
+        if _is_repository(folder):
+            return False
+    return False
+
+
 def _found_from(directory: str) -> str | None:
     """The repository that git finds from a directory, in git's order."""
     for folder in _upwards(directory):
