@@ -1,4 +1,4 @@
-"""Values in, texts out: the only door to `templates/` and to jinja2, which is imported when the first text is made."""
+"""Values in, texts out. Only here `templates/` is read and jinja2 used, which is loaded when the first text is made."""
 
 # A check of two branches that collide makes a revision, and pathlib takes 6 ms to load.
 # ruff: noqa: PTH100, PTH112, PTH118, PTH120, PTH123

@@ -121,8 +121,8 @@ def _tell(verification: Verification, options: argparse.Namespace) -> int:
 def _side(git: Git, at: str | None, folder: Path) -> _SourceFiles:
     top = top_of(git) if at is None else None
     if top is not None:
-        with work_tree(git) as (door, tree):
-            found, _ = judge_alone(door, Point("the work tree", tree))
+        with work_tree(git) as (inside, tree):
+            found, _ = judge_alone(inside, Point("the work tree", tree))
         head = git.ask("rev-parse", "--verify", "--quiet", "HEAD")
         return _SourceFiles(("the work tree", head.out.decode("ascii").strip()), top, _facts(found), _coverage(found))
     name = at or "HEAD"

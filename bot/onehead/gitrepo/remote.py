@@ -214,7 +214,7 @@ def refuse_redirect(git: Git, remote: str, answer: GitResult) -> None:
     """Say where a redirect of the forge leads that git has not followed.
 
     Args:
-        git: the door that was used.
+        git: as it was asked.
         remote: name or URL of the remote.
         answer: how git ended.
 
@@ -236,7 +236,7 @@ def destination(git: Git, remote: str, answer: GitResult) -> str | None:
     Git itself does not tell, so the same server is asked once more, in a way that shows its headers.
 
     Args:
-        git: the door that was used.
+        git: as it was asked.
         remote: name or URL of the remote.
         answer: how git ended.
 
@@ -247,8 +247,8 @@ def destination(git: Git, remote: str, answer: GitResult) -> str | None:
         return None
     told = ""
     with suppress(GitTimeout):
-        door = git.variant(environment={"GIT_TRACE_CURL": "1", "GIT_TRACE_CURL_NO_DATA": "1"})
-        told = door.ask("ls-remote", "--", remote, "HEAD", timeout=min(git.timeout, _MAX_WAIT)).err
+        traced = git.variant(environment={"GIT_TRACE_CURL": "1", "GIT_TRACE_CURL_NO_DATA": "1"})
+        told = traced.ask("ls-remote", "--", remote, "HEAD", timeout=min(git.timeout, _MAX_WAIT)).err
     location = re.search(r"(?im)recv header: location: *(\S+)", told)
     asked = re.search(r"unable to access '([^']+)'", answer.err)
     if location is None:
@@ -439,13 +439,13 @@ class Origin:
 
     def _talk(self, *args: str, data: bytes = b"", git: Git | None = None) -> bytes:
         left = max(self._end - time.monotonic(), 0.01)
-        door = git or self._talking
+        talking = git or self._talking
         try:
-            answer = door.ask(*args, data=data, timeout=left)
+            answer = talking.ask(*args, data=data, timeout=left)
         except GitTimeout:
             raise OriginSilent(f"origin did not answer within {self._seconds:g} seconds") from None
         if answer.code != 0:
-            where = destination(door, "origin", answer)
+            where = destination(talking, "origin", answer)
             if where is not None:
                 raise OriginSilent(
                     f"origin redirects to {where}; git would send credentials there, so onehead does not follow; if "

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from onehead.gitrepo.git import BlobTooLarge, conversation
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator
 
     from onehead.gitrepo.git import Git
 
@@ -86,7 +86,7 @@ class Tree(NamedTuple):
 
     Attributes:
         treeish: the commit or tree that was listed, as given.
-        entries: path → entry; when directories were asked for, only what is in them.
+        entries: path → entry.
     """
 
     treeish: str
@@ -105,21 +105,17 @@ class Contents(NamedTuple):
     too_large: dict[str, int]
 
 
-def list_tree(git: Git, treeish: str, directories: Sequence[str] = ()) -> Tree:
-    """List the files of a commit or tree, everywhere or only below some directories.
+def list_tree(git: Git, treeish: str) -> Tree:
+    """List the files of a commit or tree.
 
     Args:
         git: the repository.
         treeish: SHA of a commit or tree (names go through `refs.resolve` first).
-        directories: paths from the top; one that does not exist contributes nothing.
 
     Raises:
         OneheadError: no repository, an unknown SHA, or missing objects.
     """
-    where = [directory.strip("/") for directory in directories]
-    # Without this, git would take the empty path (the top) for "nothing".
-    paths = [] if "" in where else [f"{directory}/" for directory in where]
-    out = git.run("ls-tree", "-r", "-z", "--full-tree", "--end-of-options", treeish, *paths)
+    out = git.run("ls-tree", "-r", "-z", "--full-tree", "--end-of-options", treeish)
     return Tree(treeish, parse_listing(out))
 
 
