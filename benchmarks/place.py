@@ -23,6 +23,7 @@ def installed(place: Path) -> Path:
     """A compiled copy of the package: an installed one has its bytecode beside it, a checkout may not."""
     package = place / "site"
     shutil.copytree(_ROOT / "bot", package, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(_ROOT / "templates", package / "onehead" / "_templates")
     compileall.compile_dir(package, quiet=2)
     return package
 

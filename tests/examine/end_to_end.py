@@ -16,6 +16,7 @@ from onehead.examine.examine import Trees, examine
 from onehead.examine.read import Memory
 from onehead.examine.repair import WrittenRepair, write_repair
 from onehead.gitrepo.git import Git
+from onehead.gitrepo.merge import merge_trees
 from onehead.plan.plans import Plan
 from onehead.plan.policy import Strategy
 from onehead.plan.verdict import Examination, Point
@@ -105,6 +106,11 @@ def repaired(
     repairs = prepare(examination, trees)
     written = write_repair(git, repairs, trees)
     return Repaired(repo, repairs, written, examination.target, examination.head)
+
+
+def conflicts(repo: Repository) -> list[str]:
+    """Paths that git can't merge by itself."""
+    return list(merge_trees(Git(str(repo.path)), repo.sha("main"), repo.sha("topic")).conflicts)
 
 
 def alembic_heads(repo: Repository, treeish: str, *versions: str) -> list[str]:

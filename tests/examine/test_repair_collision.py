@@ -14,7 +14,7 @@ from onehead.gitrepo.git import Git
 from onehead.plan.plans import Merge, ReasonCode, Refuse, Reissue, Reparent
 from onehead.revisions import edit
 from onehead.revisions.edit import RevisionFile, open_revision
-from tests.examine.end_to_end import judged, repaired
+from tests.examine.end_to_end import conflicts, judged, repaired
 from tests.migrations import VERSIONS, chain, project, revision
 from tests.repositories import Repository
 from tests.shapes import make, numbered
@@ -222,7 +222,8 @@ def test_a_text_conflict_in_the_configuration_does_not_hide_the_collision(repo: 
     repo.commit("main", {"alembic.ini": "[alembic]\nscript_location = alembic\ntimezone = UTC\n"})
     repo.commit("topic", {"alembic.ini": "[alembic]\nscript_location = alembic\ntruncate_slug_length = 9\n"})
     examination, trees, git = judged(repo)
-    assert (examination.verdict, examination.text_conflicts) == ("collision", ("alembic.ini",))
+    assert trees.merge is not None
+    assert (examination.verdict, list(trees.merge.conflicts)) == ("collision", ["alembic.ini"])
     with pytest.raises(TextConflict):
         write_repair(git, prepare(examination, trees), trees)
 
@@ -329,7 +330,7 @@ def test_a_file_that_both_sides_carry_under_one_path_and_id_is_one_revision(tmp_
     repo.commit("main", {path: text})
     repo.commit("topic", {path: text.replace("sa.Integer()", "sa.BigInteger()")})
     result = repaired(repo)
-    assert (result.examination.verdict, result.examination.text_conflicts) == ("ok", (path,))
+    assert (result.examination.verdict, conflicts(repo)) == ("ok", [path])
 
 
 def test_the_same_hex_id_twice_gets_a_new_hex_id(tmp_path: Path) -> None:

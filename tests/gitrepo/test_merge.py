@@ -34,13 +34,14 @@ def test_a_clean_merge(git: Git, repo: Repository) -> None:
     assert objects_on_disk(repo) == before
     assert merged.merge_base == base
     assert sorted(merged.entries) == ["b.py", "both.py", "old.py", "t.py"]
-    assert (merged.conflicts, merged.messages) == ({}, ())
+    assert merged.conflicts == {}
     together = merged.entries["both.py"].oid
     expected = LINES.replace("line 0\n", "LINE 0\n").replace("line 19", "LINE 19").encode()
     assert merged.fresh == Contents({together: expected}, {})
     assert git.ask("cat-file", "-e", together).code != 0
     # The same as git itself, and with the listing that is known already.
-    assert merged.tree == repo.git("merge-tree", "--write-tree", target, head).strip()
+    tree = repo.git("merge-tree", "--write-tree", target, head).strip()
+    assert dict(merged.entries) == list_tree(git, tree).entries
     assert merge_trees(git, target, head, listed={target: list_tree(git, target)}).entries == merged.entries
 
 
@@ -57,7 +58,7 @@ def test_the_merged_tree_can_be_left_in_the_repository(git: Git, repo: Repositor
     head = repo.commit("topic", {"both.py": LINES + "end\n"}, parents=[base])
     target = repo.commit("main", {"both.py": "start\n" + LINES})
     tree = write_merged_tree(git, target, head)
-    assert tree == merge_trees(git, target, head).tree
+    assert list_tree(git, tree).entries == dict(merge_trees(git, target, head).entries)
     assert repo.read(tree, "both.py") == "start\n" + LINES + "end\n"
 
 
@@ -65,12 +66,41 @@ def test_one_side_contains_the_other(git: Git, repo: Repository) -> None:
     old = repo.commit("main", {"a.py": "1\n"})
     new = repo.commit("main", {"b.py": "2\n"})
     everything = list_tree(git, new).entries
-    expected = MergedTree(new, old, everything, {}, (), Contents({}, {}))
+    expected = MergedTree(old, everything, {}, Contents({}, {}))
     assert merge_trees(git, old, new) == expected
     assert merge_trees(git, new, old) == expected
-    assert merge_trees(git, new, new) == MergedTree(new, new, everything, {}, (), Contents({}, {}))
+    assert merge_trees(git, new, new) == MergedTree(new, everything, {}, Contents({}, {}))
     known = list_tree(git, new)
     assert merge_trees(git, old, new, listed={new: known}).entries is known.entries
+
+
+SIDES: list[dict[str, str | None]] = [
+    {},
+    {"mine.py": "1\n"},
+    {"mine.py": "2\n"},
+    {"mine.py/inside.py": "1\n"},
+    {"dir/a.py": "changed\n"},
+    {"dir/a.py": None, "moved/a.py": LINES},
+    {"dir/a.py": None},
+    {"dir": "a file\n", "dir/a.py": None, "dir/b.py": None},
+    {"dir/c.py": "1\n", "plain.py": "changed\n"},
+]
+
+
+@pytest.mark.parametrize("theirs", SIDES)
+@pytest.mark.parametrize("ours", SIDES)
+def test_it_is_what_git_makes_of_any_two_changes(
+    git: Git, repo: Repository, theirs: dict[str, str | None], ours: dict[str, str | None]
+) -> None:
+    base = repo.commit("main", {"dir/a.py": LINES, "dir/b.py": "b\n", "plain.py": "1\n"})
+    head = repo.commit("topic", {**ours, "head.txt": "1\n"}, parents=[base])
+    target = repo.commit("main", {**theirs, "target.txt": "1\n"})
+    merged = merge_trees(git, target, head)
+    done = git.ask("merge-tree", "--write-tree", "-z", target, head)
+    assert bool(merged.conflicts) == (done.code == 1)
+    everything = list_tree(git, done.out.partition(b"\0")[0].decode()).entries
+    clean = {path: found for path, found in everything.items() if path not in merged.conflicts}
+    assert {path: found for path, found in merged.entries.items() if path in clean} == clean
 
 
 class TestConflicts:
@@ -83,7 +113,6 @@ class TestConflicts:
             "f.py": PathConflict("f.py", entry(git, base, "f.py"), entry(git, target, "f.py"), entry(git, head, "f.py"))
         }
         assert list(merged.entries) == ["calm.py"]
-        assert merged.messages == ("CONFLICT (content): Merge conflict in f.py",)
         assert merged.fresh == Contents({}, {})
 
     def test_both_added(self, git: Git, repo: Repository) -> None:
@@ -245,9 +274,9 @@ def test_a_repository_that_borrows_objects_and_a_linked_worktree(tmp_path: Path)
 
 
 def test_an_old_git(repo: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    base = repo.commit("main", {"a.py": "1\n"})
-    head = repo.commit("topic", {"b.py": "1\n"}, parents=[base])
-    target = repo.commit("main", {"c.py": "1\n"})
+    base = repo.commit("main", {"a.py": LINES})
+    head = repo.commit("topic", {"a.py": LINES + "end\n"}, parents=[base])
+    target = repo.commit("main", {"a.py": "start\n" + LINES})
     real = repo.git("--exec-path").strip()
     program = tmp_path / "bin" / "git"
     program.parent.mkdir()

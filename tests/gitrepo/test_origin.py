@@ -11,9 +11,9 @@ import pytest
 
 from onehead.gitrepo.git import Git
 from onehead.gitrepo.merge import merge_trees
-from onehead.gitrepo.process import GitFailed, ShallowHistory
+from onehead.gitrepo.process import GitFailed, OriginSilent, ShallowHistory
 from onehead.gitrepo.refs import is_shallow, merge_base
-from onehead.gitrepo.remote import Origin, OriginSilent
+from onehead.gitrepo.remote import Origin
 from onehead.gitrepo.tree import list_tree, read
 from tests.gitrepo.forge_over_http import TOKEN, ForgeOverHttp
 from tests.repositories import Repository, environment

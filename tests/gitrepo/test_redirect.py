@@ -9,7 +9,8 @@ import pytest
 
 from onehead.gitrepo.git import Git
 from onehead.gitrepo.mirror import Mirrors
-from onehead.gitrepo.remote import Origin, OriginSilent, RefUpdate, RemoteRedirects, delete_refs
+from onehead.gitrepo.process import OriginSilent
+from onehead.gitrepo.remote import Origin, RefUpdate, RemoteRedirects, delete_refs
 from tests.gitrepo.forge_over_http import TOKEN, ForgeOverHttp, Listener
 from tests.repositories import Repository, environment
 

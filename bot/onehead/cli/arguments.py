@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from difflib import get_close_matches
-from pathlib import Path
+import os
 from typing import Any, NoReturn
 
 from onehead.errors import UsageError
@@ -14,18 +13,37 @@ MIN_MEMORY = 128
 """MiB. Below it, Python with SQLAlchemy does not even start."""
 
 
+class _Help(argparse.RawDescriptionHelpFormatter):
+    """As wide as the terminal, asked of it directly: argparse would load shutil for that, whatever verb is run."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, width=_columns() - 2)
+
+
+def _columns() -> int:
+    told = os.environ.get("COLUMNS", "")
+    if told.isdecimal() and int(told) > 0:
+        return int(told)
+    try:
+        return os.get_terminal_size(1).columns or 80
+    except OSError:
+        return 80
+
+
 class Parser(argparse.ArgumentParser):
     """Guesses what a misspelt option was meant to be, and never repeats the password of an address."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        self.formatter_class = argparse.RawDescriptionHelpFormatter
+        self.formatter_class = _Help
         self.color = False  # since Python 3.14 it would colour its help by itself
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         """The options, and nothing that is not known: that is an error of the verb, with its usage."""
         options, unknown = super().parse_known_args(args, namespace)
         if unknown:
+            from difflib import get_close_matches  # noqa: PLC0415 - only for who has misspelt
+
             wrong = unknown[0].partition("=")[0]
             near = get_close_matches(wrong, self._option_string_actions, 1) if wrong.startswith("-") else []
             self.error(f"{self.prog} does not take {wrong!r}.{f' Did you mean {near[0]}?' if near else ''}")
@@ -67,6 +85,11 @@ def number(text: str) -> int:
     if not text.isdecimal():
         raise argparse.ArgumentTypeError(f"{text!r} is no whole number")
     return int(text)
+
+
+def rows(text: str) -> tuple[str, ...]:
+    """The content of a version table: ids with commas between them."""
+    return tuple(filter(None, map(str.strip, text.split(","))))
 
 
 def megabytes(text: str) -> int:
@@ -117,7 +140,7 @@ def states(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--at", metavar="REF", help="judge one commit by itself")
     _two_sides(parser)
     _environment(parser)
-    parser.add_argument("--rows", metavar="ROWS", help="only this content of alembic_version, e.g. 018,019")
+    parser.add_argument("--rows", metavar="ROWS", type=rows, help="only this content of alembic_version, e.g. 018,019")
     parser.add_argument("--all", action="store_true", help="also databases whose rows are wrong already")
     parser.add_argument("--format", choices=("text", "json"), default="text")
 
@@ -128,7 +151,7 @@ def doctor(parser: argparse.ArgumentParser) -> None:
     _deployed(parser)
     _environment(parser)
     _database(parser, "look at this database, in a transaction that can't write").add_argument(
-        "--rows", metavar="ROWS", help="take these rows instead of asking a database, e.g. 018,019"
+        "--rows", metavar="ROWS", type=rows, help="take these rows instead of asking a database, e.g. 018,019"
     )
     _version_table(parser, "what env.py says", "what env.py says")
     parser.add_argument("--format", choices=("text", "json"), default="text")
@@ -137,7 +160,9 @@ def doctor(parser: argparse.ArgumentParser) -> None:
 def report_rows(parser: argparse.ArgumentParser) -> None:
     """`onehead report-rows`."""
     source = _database(parser, "read the rows there, in a transaction that can't write")
-    source.add_argument("--rows", metavar="ROWS", help="take these rows instead of asking a database, e.g. 018")
+    source.add_argument(
+        "--rows", metavar="ROWS", type=rows, help="take these rows instead of asking a database, e.g. 018"
+    )
     source.add_argument("--forget", action="store_true", help="the database no longer exists: delete its report")
     source.add_argument("--show-key", action="store_true", help="print the key for deploy jobs of the repository")
     parser.add_argument("--database", metavar="NAME", help="what people call it, e.g. production")
@@ -311,8 +336,9 @@ def address_given(options: argparse.Namespace) -> str:
     """
     if options.database_url is not None:
         return str(options.database_url)
-    file = Path(options.database_url_file)
+    file = options.database_url_file
     try:
-        return file.read_text(encoding="utf-8").strip()
+        with open(file, encoding="utf-8") as opened:  # noqa: PTH123 - pathlib takes 6 ms to load
+            return opened.read().strip()
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"The file {file} with the address can't be read: {error}.") from error

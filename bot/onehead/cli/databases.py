@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 from collections.abc import Mapping
 
 from onehead.cli.arguments import address_given
-from onehead.cli.sides import examined, narrowed
+from onehead.cli.sides import commit_named, examined, narrowed
 from onehead.cli.terminal import SignOfLife, again, painter
 from onehead.databases.diagnosis import diagnose, diagnose_rows
 from onehead.databases.model import Ailment, Diagnosis
@@ -20,17 +19,14 @@ from onehead.databases.table import accounts
 from onehead.errors import UsageError
 from onehead.examine.changes import Repairs
 from onehead.examine.evidence import Others
-from onehead.examine.examine import Trees, examine
+from onehead.examine.examine import Trees, judge_alone
 from onehead.examine.ledger import read_ledger
 from onehead.examine.locations import formerly, traces_in, version_table_of, whereabouts
 from onehead.examine.naming import DATABASES
-from onehead.examine.read import memory_for
-from onehead.gitrepo.git import Git
 from onehead.gitrepo.process import as_typed
-from onehead.gitrepo.refs import resolve
-from onehead.plan.facts import Evidence, Facts
+from onehead.plan.facts import Facts
 from onehead.plan.plans import Merge
-from onehead.plan.verdict import Examination, Point
+from onehead.plan.verdict import Examination
 from onehead.reports.doctor import Listed, Visit, databases_document, databases_text, doctor_document, doctor_text
 from onehead.reports.states import states_document, states_text
 from onehead.revisions.model import Revision
@@ -39,24 +35,23 @@ from onehead.revisions.parse import parse, revision_of
 
 def run_states(options: argparse.Namespace) -> int:
     """Tell, whatever there is to tell; exits with 3 only when what could not be read may hide a fork."""
-    rows = None if options.rows is None else tuple(filter(None, map(str.strip, options.rows.split(","))))
     # What a merge would look like is wanted whether or not one is the right repair.
-    work = examined(options, "merge")
-    repairs = work.repairs()
-    examination = narrowed(repairs.examination if repairs else work.examination, options.environment)
-    with SignOfLife("computing states"):
-        merges = _merges(repairs) if repairs else {}
-        databases = read_ledger(work.git).databases
-        told = {
-            each.facts.environment.path: accounts(
-                each.facts,
-                rows,
-                merges.get(each.facts.environment.path),
-                standpoints(each.facts, databases),
-                each.moved_ids,
-            )
-            for each in examination.environments
-        }
+    with examined(options, "merge") as work:
+        repairs = work.repairs()
+        examination = narrowed(repairs.examination if repairs else work.examination, options.environment)
+        with SignOfLife("computing states"):
+            merges = _merges(repairs) if repairs else {}
+            databases = read_ledger(work.git).databases
+            told = {
+                each.facts.environment.path: accounts(
+                    each.facts,
+                    options.rows,
+                    merges.get(each.facts.environment.path),
+                    standpoints(each.facts, databases),
+                    each.moved_ids,
+                )
+                for each in examination.environments
+            }
     if options.format == "json":
         text = json.dumps(states_document(examination, told), indent=2) + "\n"
     else:
@@ -84,15 +79,11 @@ def run_doctor(options: argparse.Namespace) -> int:
             "There is no database to look at.",
             "Give `--database-url URL`, or `--rows 018` where the database can't be reached from here.",
         )
-    git = Git(os.path.realpath(options.repo))
-    memory = memory_for(os.path.realpath(options.repo))
-    at = Point(options.at, resolve(git, options.at))
+    git, at = commit_named(options)
     with SignOfLife("looking at revisions and database"):
-        examination, trees = examine(
-            git, at, None, strategy="merge", memory=memory, evidence=lambda _facts, _policy: Evidence()
-        )
+        examination, trees = judge_alone(git, at)
         chosen = _chosen(examination, options.environment)
-        others = Others(git, memory)
+        others = Others(git, trees.memory)
         if options.rows is not None:
             visit = _by_rows(examination, chosen, options.rows, others)
         else:
@@ -112,8 +103,7 @@ def _chosen(examination: Examination, environment: str | None) -> dict[str, Fact
     return {each.facts.environment.path: each.facts for each in narrowed(examination, environment).environments}
 
 
-def _by_rows(examination: Examination, chosen: Mapping[str, Facts], text: str, others: Others) -> Visit:
-    rows = tuple(filter(None, map(str.strip, text.split(","))))
+def _by_rows(examination: Examination, chosen: Mapping[str, Facts], rows: tuple[str, ...], others: Others) -> Visit:
     diagnoses = {path: diagnose_rows(facts, rows, formerly(others, facts, rows)) for path, facts in chosen.items()}
     return Visit(examination, None, _fitting(diagnoses, rows), {})
 
@@ -179,18 +169,10 @@ def _places(visit: Visit, others: Others) -> dict[str, Whereabouts]:
 
 def run_databases(options: argparse.Namespace) -> int:
     """List them; 1 when one holds a row that nothing here declares, 3 when what is there can't be read to the end."""
-    git = Git(os.path.realpath(options.repo))
-    at = Point(options.at, resolve(git, options.at))
+    git, at = commit_named(options)
     ledger = read_ledger(git)
     with SignOfLife("reading revisions"):
-        examination, _ = examine(
-            git,
-            at,
-            None,
-            strategy="merge",
-            memory=memory_for(os.path.realpath(options.repo)),
-            evidence=lambda _facts, _policy: Evidence(),
-        )
+        examination, _ = judge_alone(git, at)
     every = [examined.facts for examined in examination.environments]
     listed = [
         Listed(

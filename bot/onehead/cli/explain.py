@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import BinaryIO
 
+from onehead.cli.sides import commit_named
 from onehead.cli.terminal import SignOfLife, again, painter
 from onehead.databases.crash_catalogue import CrashKind
 from onehead.databases.crash_log import read_log
@@ -15,13 +16,8 @@ from onehead.databases.schema_effects import Traces
 from onehead.databases.states import Whereabouts
 from onehead.errors import UsageError
 from onehead.examine.evidence import Others
-from onehead.examine.examine import examine
+from onehead.examine.examine import judge_alone
 from onehead.examine.locations import traces_in, whereabouts
-from onehead.examine.read import memory_for
-from onehead.gitrepo.git import Git
-from onehead.gitrepo.refs import resolve
-from onehead.plan.facts import Evidence
-from onehead.plan.verdict import Point
 from onehead.reports.crash import CrashLog, explained_text
 
 MAX_BYTES = 8 * 1024 * 1024
@@ -38,21 +34,17 @@ _NAMES_A_THING = (CrashKind.ALREADY_THERE, CrashKind.NOT_THERE, CrashKind.NEW_EN
 
 def run(options: argparse.Namespace) -> int:
     """Explain; 3 when the log holds nothing that can be explained, or the files can't be read."""
-    git = Git(os.path.realpath(options.repo))
-    memory = memory_for(os.path.realpath(options.repo))
-    at = Point(options.at, resolve(git, options.at))
+    git, at = commit_named(options)
     data, is_whole = _log(options.file)
     reading = read_log(data.decode("utf-8", "replace"))
     with SignOfLife("reading revisions"):
-        examination, trees = examine(
-            git, at, None, strategy="merge", memory=memory, evidence=lambda _facts, _policy: Evidence()
-        )
+        examination, trees = judge_alone(git, at)
         named = [crash.subject for crash in reading.crashes if crash.trouble in _NAMES_A_REVISION and crash.subject]
         needs_traces = any(crash.trouble in _NAMES_A_THING for crash in reading.crashes)
         places: dict[str, Whereabouts] = {}
         traces: dict[str, dict[str, Traces]] = {}
         known: set[str] = set()
-        others = Others(git, memory)
+        others = Others(git, trees.memory)
         for examined in examination.environments:
             facts = examined.facts
             known |= facts.target.revisions.keys()

@@ -6,7 +6,8 @@ import argparse
 import json
 import sys
 from collections.abc import Mapping
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from onehead.cli.sides import PreparedWork, examined
 from onehead.cli.terminal import again, painter
@@ -22,39 +23,60 @@ from onehead.gitrepo.refs import describe, list_refs
 from onehead.gitrepo.worktree import taking
 from onehead.plan.verdict import Examination
 from onehead.reports.formats import document
-from onehead.reports.parts import Lines, diff, painted
+from onehead.reports.parts import diff, painted
 from onehead.reports.states import own_database_document, own_database_lines
 from onehead.reports.terminal import repair_report, short_ref
 
 
+class _FixOutcome(NamedTuple):
+    """What became of a repair.
+
+    Attributes:
+        examination: with a refusal in place of every plan that could not be carried out.
+        repairs: what was to be written; `None`: there was no plan.
+        written: the commit; `None` where none was written.
+        branch: its name, then.
+        conflict: why none was written, where the two sides conflict as text.
+        own: environment path → what the author's own database needs, where a commit was written.
+    """
+
+    examination: Examination
+    repairs: Repairs | None
+    written: WrittenRepair | None = None
+    branch: str = ""
+    conflict: TextConflict | None = None
+    own: Mapping[str, OwnDatabase] = MappingProxyType({})
+
+
 def run(options: argparse.Namespace) -> int:
     """Write what `check` would plan. Exit codes are those of `check`: 1 while there is a repair to apply."""
-    work = examined(options, options.strategy)
-    if options.onto_branch is not None:
-        refuse_bad_name(work.git, options.onto_branch)
+    with examined(options, options.strategy) as work:
+        if options.onto_branch is not None:
+            refuse_bad_name(work.git, options.onto_branch)
+        outcome = _written(work, options.onto_branch)
+        if options.format == "json":
+            print(json.dumps(_document(outcome, work), indent=2))
+        else:
+            _tell(options, outcome, work)
+    return outcome.examination.exit_code
+
+
+def _written(work: PreparedWork, onto_branch: str | None) -> _FixOutcome:
     repairs = work.repairs()
-    examination = repairs.examination if repairs else work.examination
-    conflict: TextConflict | None = None
-    written: WrittenRepair | None = None
-    branch = ""
-    if repairs and repairs.changes:
-        try:
-            written = write_repair(work.git, repairs, work.trees)
-        except TextConflict as obstacle:
-            conflict = obstacle
-        except NotAsPromised as mistake:
-            repairs = repairs.refused(mistake.message)
-            examination = repairs.examination
-        if written:
-            branch = options.onto_branch or _branch_name(work.git, examination, written)
-            _point(work, branch, written)
-    own = own_databases(repairs) if repairs and written else {}
-    if options.format == "json":
-        lines = lines_of(examination, work.trees)
-        print(json.dumps(_document(examination, repairs, written, branch, conflict, lines, own), indent=2))
-    else:
-        _tell(options, work, examination, repairs, written, branch, conflict, own)
-    return examination.exit_code
+    if repairs is None:
+        return _FixOutcome(work.examination, None)
+    try:
+        written = write_repair(work.git, repairs, work.trees)
+    except TextConflict as conflict:
+        return _FixOutcome(repairs.examination, repairs, conflict=conflict)
+    except NotAsPromised as mistake:
+        repairs = repairs.refused(mistake.message)
+        return _FixOutcome(repairs.examination, repairs)
+    if written is None:
+        return _FixOutcome(repairs.examination, repairs)
+    branch = onto_branch or _branch_name(work.git, repairs.examination, written)
+    _point(work, branch, written)
+    return _FixOutcome(repairs.examination, repairs, written, branch, own=own_databases(repairs))
 
 
 def _branch_name(git: Git, examination: Examination, written: WrittenRepair) -> str:
@@ -82,51 +104,36 @@ def _point(work: PreparedWork, branch: str, written: WrittenRepair) -> None:
     update_ref(work.git, ref, written.sha, old)
 
 
-def _document(
-    examination: Examination,
-    repairs: Repairs | None,
-    written: WrittenRepair | None,
-    branch: str,
-    conflict: TextConflict | None,
-    lines: Lines,
-    own: Mapping[str, OwnDatabase],
-) -> dict[str, Any]:
-    content = document(examination, repairs.changes if repairs else {}, lines, "onehead.fix/1")
-    if written:
-        content |= {"branch": branch, "sha": written.sha, "base": written.base}
-        content["own_databases"] = own_database_document(own)
-    if conflict:
-        content["text_conflicts"] = list(conflict.paths)
+def _document(outcome: _FixOutcome, work: PreparedWork) -> dict[str, Any]:
+    changes = outcome.repairs.changes if outcome.repairs else {}
+    content = document(outcome.examination, changes, lines_of(outcome.examination, work.trees), "onehead.fix/1")
+    if outcome.written:
+        content |= {"branch": outcome.branch, "sha": outcome.written.sha, "base": outcome.written.base}
+        content["own_databases"] = own_database_document(outcome.own)
+    if outcome.conflict:
+        content["text_conflicts"] = list(outcome.conflict.paths)
     return content
 
 
-def _tell(
-    options: argparse.Namespace,
-    work: PreparedWork,
-    examination: Examination,
-    repairs: Repairs | None,
-    written: WrittenRepair | None,
-    branch: str,
-    conflict: TextConflict | None,
-    own: Mapping[str, OwnDatabase],
-) -> None:
+def _tell(options: argparse.Namespace, outcome: _FixOutcome, work: PreparedWork) -> None:
+    examination, repairs, written = outcome.examination, outcome.repairs, outcome.written
     paint = painter(sys.stdout)
     sys.stdout.write(again(options, repair_report(examination, work.found, paint)))
     if repairs and repairs.changes:
         print()
         print(painted(diff(repairs.all(), contents_before(repairs, work.trees)), paint), end="")
     print()
-    if conflict:
-        print(f"{paint('bad', 'No branch was written.')} {conflict.message}")
-        print(f"  → {again(options, conflict.hint)}")
+    if outcome.conflict:
+        print(f"{paint('bad', 'No branch was written.')} {outcome.conflict.message}")
+        print(f"  → {again(options, outcome.conflict.hint)}")
     elif written:
-        print(f"{paint('good', 'Written')}: branch {branch}, commit {written.sha}")
+        print(f"{paint('good', 'Written')}: branch {outcome.branch}, commit {written.sha}")
         if written.merged_first:
             print("  The branch starts with a clean merge of the target, which has the new parent revision.")
-        for line in own_database_lines(own, paint):
+        for line in own_database_lines(outcome.own, paint):
             print(line)
         subject = examination.head or examination.target
-        command = taking(work.git, subject.ref, subject.sha, branch)
+        command = taking(work.git, subject.ref, subject.sha, outcome.branch)
         if command:
             print(f"Next: {paint('strong', command)}")
     else:

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 from difflib import get_close_matches
 
+from onehead.cli.sides import commit_named
 from onehead.cli.terminal import SignOfLife, painter
 from onehead.errors import UsageError
 from onehead.examine.read import Listing, Survey, memory_for, read_trees
-from onehead.gitrepo.git import Git
-from onehead.gitrepo.refs import resolve
 from onehead.gitrepo.tree import list_tree, read
 from onehead.plan.verdict import Coverage, Point
 from onehead.reports.graph import Picture, full_picture, picture_around, whole_picture
-from onehead.reports.graph_formats import Chains, chains_document, chains_text
+from onehead.reports.graph_formats import Chains, chains_document, chains_text, mermaids, svg
 from onehead.revisions.graph import Graph
 from onehead.revisions.parse import MAX_BYTES
 
@@ -26,13 +24,11 @@ _MAX_NAMED = 5
 
 def run(options: argparse.Namespace) -> int:
     """Read and draw. It judges nothing, so it exits with 0 whatever there is to see."""
-    git = Git(os.path.realpath(options.repo))
-    at = Point(options.at, resolve(git, options.at))
+    git, at = commit_named(options)
     with SignOfLife("reading revisions"):
         listing = Listing(list_tree(git, at.sha).entries)
-        memory = memory_for(os.path.realpath(options.repo))
-        found = read_trees([listing], lambda oids: read(git, oids, MAX_BYTES), memory)[0].survey
-        chains = _chains(at, found)
+        [reading] = read_trees([listing], lambda oids: read(git, oids, MAX_BYTES), memory_for(git.directory))
+        chains = _chains(at, reading.survey)
         text = _drawn(chains, _pictures(chains, options.around, options.full), options.format)
     sys.stdout.write(text)
     return 0
@@ -85,10 +81,4 @@ def _drawn(chains: Chains, pictures: dict[str, Picture], form: str) -> str:
         return json.dumps(chains_document(chains), indent=2) + "\n"
     if form == "text":
         return chains_text(chains, pictures, painter(sys.stdout))
-    if form == "svg":
-        from onehead.reports.graph_formats import svg  # noqa: PLC0415
-
-        return svg(pictures)
-    from onehead.reports.graph_formats import mermaids  # noqa: PLC0415
-
-    return mermaids(pictures)
+    return svg(pictures) if form == "svg" else mermaids(pictures)

@@ -9,7 +9,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from onehead.errors import CannotJudge
@@ -129,56 +129,36 @@ def _actions(variables: Mapping[str, str], system: str, event: Mapping[str, Any]
             base=base,
             base_sha=_text(event, "merge_group", "base_sha"),
         )
-    if told("REF_TYPE") == "tag":
-        return job._replace(subject=f"tag {job.branch}", branch="", tag=job.branch)
-    return job
+    return _tagged(job, job.branch) if told("REF_TYPE") == "tag" else job
 
 
 def _gitlab(variables: Mapping[str, str]) -> Pipeline:
     def told(name: str) -> str:
         return variables.get(f"CI_{name}", "")
 
-    commit, number = told("COMMIT_SHA"), told("MERGE_REQUEST_IID")
-    job = Pipeline(
-        "GitLab CI",
-        f"branch {told('COMMIT_BRANCH')}",
-        commit,
-        commit,
-        branch=told("COMMIT_BRANCH"),
-        default_branch=told("DEFAULT_BRANCH"),
-        workspace=told("PROJECT_DIR"),
-        remedy="Give the job the variable `GIT_DEPTH: 0`.",
-    )
+    number = told("MERGE_REQUEST_IID")
+    remedy = "Give the job the variable `GIT_DEPTH: 0`."
+    job = _of_a_push("GitLab CI", told, told("DEFAULT_BRANCH"), told("PROJECT_DIR"), remedy)
     if number:
         # What a merge train has checked out also holds those that go before: they count too.
         train = told("MERGE_REQUEST_EVENT_TYPE") == "merge_train"
         return job._replace(
             subject=f"merge request {number}",
-            head=commit if train else told("MERGE_REQUEST_SOURCE_BRANCH_SHA") or commit,
+            head=job.commit if train else told("MERGE_REQUEST_SOURCE_BRANCH_SHA") or job.commit,
             branch=told("MERGE_REQUEST_SOURCE_BRANCH_NAME"),
             base=told("MERGE_REQUEST_TARGET_BRANCH_NAME"),
             pull=f"merge-requests/{number}",
         )
-    if told("COMMIT_TAG"):
-        return job._replace(subject=f"tag {told('COMMIT_TAG')}", branch="", tag=told("COMMIT_TAG"))
-    return job
+    return _tagged(job, told("COMMIT_TAG"))
 
 
 def _woodpecker(variables: Mapping[str, str]) -> Pipeline:
     def told(name: str) -> str:
         return variables.get(f"CI_{name}", "")
 
-    commit, number = told("COMMIT_SHA"), told("COMMIT_PULL_REQUEST")
-    job = Pipeline(
-        "Woodpecker",
-        f"branch {told('COMMIT_BRANCH')}",
-        commit,
-        commit,
-        branch=told("COMMIT_BRANCH"),
-        default_branch=told("REPO_DEFAULT_BRANCH"),
-        workspace=told("WORKSPACE"),
-        remedy="Give the clone step `partial: false` and `depth: 0`, and the git of this step a token of its own.",
-    )
+    number = told("COMMIT_PULL_REQUEST")
+    remedy = "Give the clone step `partial: false` and `depth: 0`, and the git of this step a token of its own."
+    job = _of_a_push("Woodpecker", told, told("REPO_DEFAULT_BRANCH"), told("WORKSPACE"), remedy)
     if told("PIPELINE_EVENT").startswith("pull_request"):
         return job._replace(
             subject=f"pull request {number}",
@@ -186,9 +166,25 @@ def _woodpecker(variables: Mapping[str, str]) -> Pipeline:
             base=told("COMMIT_TARGET_BRANCH"),
             pull=f"pull/{number}",
         )
-    if told("COMMIT_TAG"):
-        return job._replace(subject=f"tag {told('COMMIT_TAG')}", branch="", tag=told("COMMIT_TAG"))
-    return job
+    return _tagged(job, told("COMMIT_TAG"))
+
+
+def _of_a_push(system: str, told: Callable[[str], str], default: str, workspace: str, remedy: str) -> Pipeline:
+    commit, branch = told("COMMIT_SHA"), told("COMMIT_BRANCH")
+    return Pipeline(
+        system,
+        f"branch {branch}",
+        commit,
+        commit,
+        branch,
+        default_branch=default,
+        workspace=workspace,
+        remedy=remedy,
+    )
+
+
+def _tagged(job: Pipeline, tag: str) -> Pipeline:
+    return job._replace(subject=f"tag {tag}", branch="", tag=tag) if tag else job
 
 
 def _parsed(event: str) -> Mapping[str, Any]:

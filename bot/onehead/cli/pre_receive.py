@@ -1,6 +1,6 @@
 """`onehead pre-receive`: git asks it whether a push may come in.
 
-Git waits for it in every push. So most pushes are let through on the word of the paths they change, and what is not
+Git waits for it in every push. So most pushes are let through because of the paths that they change, and what is not
 needed for that is not loaded; `push_verdict.py` is for the others. Whatever happens, there is an answer in time, and
 the pusher reads sentences and no traceback.
 """

@@ -51,7 +51,7 @@ def _rows(options: argparse.Namespace) -> tuple[tuple[str, ...] | None, str]:
     if options.forget:
         return None, ""
     if options.rows is not None:
-        return tuple(sorted(set(filter(None, map(str.strip, options.rows.split(",")))))), ""
+        return tuple(sorted(set(options.rows))), ""
     if options.database_url is None and options.database_url_file is None:
         raise UsageError("There is nothing to report.", "Give `--database-url URL`, or `--rows 018`.")
     # Only here: whoever names rows need not have SQLAlchemy's drivers.

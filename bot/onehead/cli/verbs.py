@@ -5,13 +5,9 @@ Only the parser of the verb that is asked for is made, for a check takes as long
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
-from difflib import get_close_matches
-from importlib.metadata import PackageNotFoundError, distribution
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
-from urllib.parse import urlsplit
 
 from onehead.cli import arguments
 from onehead.cli.arguments import Parser, ShowVersion
@@ -74,6 +70,8 @@ def _without_a_verb(words: list[str]) -> NoReturn:
         parser.print_help()
         parser.exit(2)
     if not words[0].startswith("-"):
+        from difflib import get_close_matches  # noqa: PLC0415 - only for who has misspelt
+
         near = get_close_matches(words[0], VERBS, 1)
         parser.error(f"there is no verb {words[0]!r}.{f' Did you mean {near[0]!r}?' if near else ''}")
     if words[0] in ("-h", "--help", "--version"):
@@ -255,42 +253,3 @@ GROUPS = {
     "service": ("serve", "sweep", "install", "checkup", "uninstall"),
 }
 """The verbs by what people have in mind when they look for one."""
-
-
-_PAGE = "docs/reference/findings.md"
-_NOWHERE = "urn:onehead:finding"
-"""Where nobody knows an address, a name: it is a valid URI all the same."""
-
-
-def help_address() -> str:
-    """What stands before `#CODE` in the address of a finding's help.
-
-    pip notes where it installed a package from if that was no registry (PEP 610): then the page of exactly that commit.
-    """
-    try:
-        noted = distribution("onehead").read_text("direct_url.json")
-    except PackageNotFoundError:
-        return _NOWHERE
-    return page_of(noted or "")
-
-
-def page_of(noted: str) -> str:
-    """The page of the findings, from what pip has noted of an installation; a name where that shows no web address."""
-    try:
-        found = json.loads(noted)
-        source, commit = found["url"], found["vcs_info"]["commit_id"]
-        address = urlsplit(source)
-        host, port = address.hostname, address.port
-    except (ValueError, KeyError, TypeError, AttributeError):
-        return _NOWHERE
-    if address.scheme not in ("http", "https") or not host:
-        return _NOWHERE
-    # Without the name and password that the address may hold.
-    place = (
-        f"{address.scheme}://{host}{f':{port}' if port else ''}{address.path.removesuffix('/').removesuffix('.git')}"
-    )
-    if host == "github.com":
-        return f"{place}/blob/{commit}/{_PAGE}"
-    if host.startswith("gitlab."):
-        return f"{place}/-/blob/{commit}/{_PAGE}"
-    return f"{place}/src/commit/{commit}/{_PAGE}"

@@ -17,16 +17,16 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
+from onehead.cli.arguments import address_given
 from onehead.cli.terminal import again, painter
 from onehead.databases.inspect import Address
 from onehead.databases.states import Target
 from onehead.errors import UsageError
-from onehead.examine.examine import examine
-from onehead.examine.read import Memory, memory_for
+from onehead.examine.examine import judge_alone
 from onehead.gitrepo.git import Git
 from onehead.gitrepo.refs import resolve
 from onehead.gitrepo.scratch import export, top_of, work_tree
-from onehead.plan.facts import Evidence, Facts
+from onehead.plan.facts import Facts
 from onehead.plan.forks import forks_of
 from onehead.plan.verdict import Examination, Point
 from onehead.reports.terminal import coverage_line
@@ -74,8 +74,8 @@ def run(options: argparse.Namespace) -> int:
         folder = stack.enter_context(throwaway("verify"))
         variables = _variables(options.env)
         servers = _Servers(options, folder, stack)
-        judged = _side(git, options, options.at, folder / "judged")
-        deployed = judged if options.target is None else _side(git, options, options.target, folder / "deployed")
+        judged = _side(git, options.at, folder / "judged")
+        deployed = judged if options.target is None else _side(git, options.target, folder / "deployed")
         prepare = None if options.prepare is None else Path(options.prepare).resolve()
         if prepare is not None and not prepare.is_file():
             raise UsageError(f"There is no file {options.prepare} to prepare databases with.")
@@ -118,25 +118,19 @@ def _tell(verification: Verification, options: argparse.Namespace) -> int:
     return _EXIT_CODES[verification.verdict]
 
 
-def _side(git: Git, options: argparse.Namespace, at: str | None, folder: Path) -> _SourceFiles:
-    memory = memory_for(os.path.realpath(options.repo))
+def _side(git: Git, at: str | None, folder: Path) -> _SourceFiles:
     top = top_of(git) if at is None else None
     if top is not None:
-        with work_tree(git) as (door, tree):
-            found = _examined(door, Point("the work tree", tree), memory)
+        with work_tree(git) as (inside, tree):
+            found, _ = judge_alone(inside, Point("the work tree", tree))
         head = git.ask("rev-parse", "--verify", "--quiet", "HEAD")
         return _SourceFiles(("the work tree", head.out.decode("ascii").strip()), top, _facts(found), _coverage(found))
     name = at or "HEAD"
     sha = resolve(git, name)
-    found = _examined(git, Point(name, sha), memory)
+    found, _ = judge_alone(git, Point(name, sha))
     folder.mkdir()
     export(git, sha, folder)
     return _SourceFiles((name, sha), folder, _facts(found), _coverage(found))
-
-
-def _examined(git: Git, point: Point, memory: Memory) -> Examination:
-    examination, _ = examine(git, point, None, strategy="merge", memory=memory, evidence=lambda _f, _p: Evidence())
-    return examination
 
 
 def _facts(examination: Examination) -> dict[str, Facts]:
@@ -192,7 +186,8 @@ class _Servers:
         self._folder, self._stack = folder, stack
         self._dialect: str | None = options.dialect
         self._servers: dict[str, Server] = {}
-        self.address = _address(options)
+        is_given = options.database_url is not None or options.database_url_file is not None
+        self.address = Address(address_given(options)) if is_given else None
         self.given: Server | None = None
         if self.address is not None:
             if self._dialect not in (None, self.address.url.get_backend_name()):
@@ -223,18 +218,6 @@ class _Servers:
             else:
                 self._servers[kind] = self._stack.enter_context(private_postgresql())
         return self._servers[kind]
-
-
-def _address(options: argparse.Namespace) -> Address | None:
-    if options.database_url is not None:
-        return Address(options.database_url)
-    if options.database_url_file is None:
-        return None
-    file = Path(options.database_url_file)
-    try:
-        return Address(file.read_text(encoding="utf-8").strip())
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"The file {file} with the address can't be read: {error}.") from error
 
 
 def _network(options: argparse.Namespace, servers: _Servers) -> Network:

@@ -7,28 +7,27 @@ it promises becomes a refusal.
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from onehead.databases.model import OwnDatabase
 from onehead.errors import UsageError
-from onehead.examine.examine import Trees, policies_in
+from onehead.examine.examine import Trees
 from onehead.gitrepo.tree import SYMLINK
 from onehead.plan.facts import Facts
 from onehead.plan.forks import forks_of
 from onehead.plan.plans import Merge, Plan, Reason, ReasonCode, Refuse, Reissue, Reparent
-from onehead.plan.repairs import BEFORE
 from onehead.plan.verdict import Examination, Examined
-from onehead.render import from_template, stock_revision
 from onehead.revisions import edit, file_names
 from onehead.revisions.edit import CannotEdit, reissue, reparent, rereference
-from onehead.revisions.file_names import convention, counter, fresh_id, renumber, reworded
+from onehead.revisions.file_names import convention, counter, fresh_id, renumber, reworded, stem_of
 from onehead.revisions.graph import Graph
-from onehead.revisions.merge_file import Sibling, merge_file, newest
 from onehead.revisions.model import FileChange, Revision
 from onehead.revisions.parse import parse, revision_of
+
+if TYPE_CHECKING:
+    from onehead.databases.model import OwnDatabase
 
 
 def contents_before(repairs: Repairs, trees: Trees) -> dict[str, bytes]:
@@ -47,9 +46,6 @@ class _Changed(NamedTuple):
     after: Graph | None = None
     new_ids: tuple[tuple[str, str], ...] = ()
 
-
-_MAX_MERGES = 50
-"""In one environment. Nobody has so many forks, and each merge is modelled on files that have to be read."""
 
 _BY_HAND = "Make the change by hand as shown, or run `onehead fix --strategy merge`."
 
@@ -113,7 +109,9 @@ def prepare(examination: Examination, trees: Trees) -> Repairs:
 def _changes(plan: Plan, examined: Examined, trees: Trees) -> _Changed:
     match plan:
         case Merge():
-            return _merge(examined.facts, plan, trees, examined.taken)
+            from onehead.examine.merge_revisions import merge_revisions  # noqa: PLC0415 - a re-parent needs none
+
+            return _Changed(*merge_revisions(examined.facts, plan, trees, _known(examined.facts), examined.taken))
         case Reparent():
             return _reparent(examined.facts, plan, trees)
         case Reissue():
@@ -150,64 +148,10 @@ def _sentinels(facts: Facts, after: Graph, trees: Trees) -> list[FileChange]:
     return changes
 
 
-def _siblings(revisions: Iterable[Revision], trees: Trees) -> tuple[Sibling, ...]:
-    wanted = list(revisions)
-    data = trees.read({revision.blob for revision in wanted}).data
-    return tuple(Sibling(revision, data[revision.blob]) for revision in wanted if revision.blob in data)
-
-
 def _known(facts: Facts) -> list[Revision]:
     """The revisions of the judged trees; what others use is `Examined.taken`."""
     graphs = [facts.merged, facts.target, *([facts.head] if facts.head else [])]
     return [revision for graph in graphs for revision in graph]
-
-
-def _merge(facts: Facts, plan: Merge, trees: Trees, elsewhere: frozenset[str]) -> _Changed:
-    """One new file per fork, or several in a row."""
-    if len(plan.merges) > _MAX_MERGES:
-        raise CannotEdit(
-            0, f"{len(plan.merges)} merge revisions would be needed, and at most {_MAX_MERGES} are written"
-        )
-    graph, environment = facts.merged, facts.environment
-    taken = {revision.id for revision in _known(facts)}
-    paths = {revision.path for revision in _known(facts)}
-    own = _own_template(trees)
-    made: list[FileChange] = []
-    added: list[Sibling] = []
-    for parents in plan.merges:
-        joined = _siblings((graph.revisions[id_] for id_ in parents if id_ != BEFORE), trees)
-        joined += tuple(added[-1:]) if BEFORE in parents else ()
-        models = newest(list(graph.revisions.values()), [*reversed(parents), *graph.heads])
-        siblings = _siblings(models, trees)
-        location, template = environment.locations[0].path, environment.file_template
-        new = merge_file(joined, siblings, location, template, taken, paths, elsewhere, stock=stock_revision())
-        if own is not None:
-            new = from_template(new, own)
-        taken.add(new.id)
-        paths.add(new.path)
-        made.append(FileChange(new.path, new.data))
-        added.append(Sibling(Revision(new.id, new.parents, new.path, ""), new.data))
-    return _Changed(tuple(made), graph.replaced(sibling.revision for sibling in added))
-
-
-def _own_template(trees: Trees) -> str | None:
-    """The repository's own template for merges, from the target branch; `None` where its policy names none.
-
-    Raises:
-        UsageError: there is no such file.
-    """
-    [written] = policies_in([trees.target.entries], trees.read)
-    path = written.policy.merge_template
-    entry = trees.target.entries.get(path)
-    if not path:
-        return None
-    data = {} if entry is None or entry.mode == SYMLINK else trees.read([entry.oid]).data
-    if entry is None or entry.oid not in data:
-        raise UsageError(
-            f"The policy names `{path}` as the template for merge revisions, and the target branch has no such file.",
-            "Add the file to the target branch, or remove `merge-template` from its policy.",
-        )
-    return data[entry.oid].decode("utf-8", "replace")
 
 
 @dataclass(slots=True)
@@ -246,7 +190,7 @@ def _reissue(facts: Facts, plan: Reissue, trees: Trees, elsewhere: frozenset[str
     numbered = renumber(chain, target, _ids(facts), elsewhere, facts.environment.file_template)
     names = {each.old_id: (each.new_id, each.new_path) for each in numbered}
     for id_, revision in chosen.items():
-        if names.get(id_, (id_, ""))[0] != id_ and not file_names.carries(_stem(revision.path), id_):
+        if names.get(id_, (id_, ""))[0] != id_ and not file_names.carries(stem_of(revision.path), id_):
             names[id_] = (reworded(names[id_][0], _words(revision)), names[id_][1])
     missing = [revision for id_, revision in chosen.items() if names.get(id_, (id_, ""))[0] == id_]
     names |= _new_names(missing, facts, trees, names, elsewhere)
@@ -272,12 +216,15 @@ def _new_names(
     elsewhere: frozenset[str],
 ) -> dict[str, tuple[str, str]]:
     """Old id → new id and path, for ids that no numbering took care of; the path may have got a number already."""
-    models = [sibling.revision.id for sibling in _siblings(newest(list(facts.target), facts.target.heads), trees)]
+    from onehead.revisions.merge_file import newest  # noqa: PLC0415 - few revisions are issued anew
+
+    models = newest(list(facts.target), facts.target.heads)
+    read = trees.read({revision.blob for revision in models}).data
     taken = {*_ids(facts), *(new for new, _ in numbered.values())}
-    house = convention(models)
+    house = convention([revision.id for revision in models if revision.blob in read])
     if house.kind == "number":
         template = facts.environment.file_template
-        taken |= {_stem(each.path) for each in _known(facts) if counter(each.path, template) is not None}
+        taken |= {stem_of(each.path) for each in _known(facts) if counter(each.path, template) is not None}
     names = {}
     for revision in revisions:
         slug = _words(revision) if house.slug else ""
@@ -286,25 +233,21 @@ def _new_names(
         taken.add(new)
         _, path = numbered.get(revision.id, ("", revision.path))
         # A name without the id stays as it is: it says what the revision is about.
-        stem = file_names.renamed(_stem(path), revision.id, new)
+        stem = file_names.renamed(stem_of(path), revision.id, new)
         names[revision.id] = (new, posixpath.join(posixpath.dirname(path), f"{stem}.py"))
     return names
 
 
-def _stem(path: str) -> str:
-    return posixpath.basename(path).removesuffix(".py")
-
-
 def _words(revision: Revision) -> str:
     """What a revision is about, for an id that carries it."""
-    if file_names.carries(_stem(revision.path), revision.id):
+    if file_names.carries(stem_of(revision.path), revision.id):
         return revision.id.partition("_")[2]
-    return file_names.own_slug(_stem(revision.path), revision.doc)
+    return file_names.own_slug(stem_of(revision.path), revision.doc)
 
 
 def _aside(draft: _FileDraft, trees: Trees) -> str:
     """Another path for a file whose own is the target's, too: in the words of its docstring, else counted."""
-    folder, stem = posixpath.dirname(draft.path), _stem(draft.path)
+    folder, stem = posixpath.dirname(draft.path), stem_of(draft.path)
     words, own = file_names.own_slug(stem, ""), file_names.own_slug("", draft.revision.doc)
     names = [stem.replace(words, own, 1)] if words and own else []
     names += [f"{stem}_{number}" for number in range(2, 100)]
@@ -318,12 +261,12 @@ def _drafts(chain: list[Revision], trees: Trees) -> dict[str, _FileDraft]:
         entry = listing.entries.get(revision.path)
         if entry is not None and entry.mode == SYMLINK:
             raise CannotEdit(0, f"`{revision.path}` is a symbolic link, so the text is in another file")
-    drafts = {}
-    for sibling in _siblings(chain, trees):
-        drafts[sibling.revision.id] = _FileDraft(
-            sibling.revision, sibling.data, sibling.data, sibling.revision.path, sibling.revision.id
-        )
-    return drafts
+    data = trees.read({revision.blob for revision in chain}).data
+    return {
+        each.id: _FileDraft(each, data[each.blob], data[each.blob], each.path, each.id)
+        for each in chain
+        if each.blob in data
+    }
 
 
 def _rename(drafts: dict[str, _FileDraft], names: dict[str, tuple[str, str]]) -> None:

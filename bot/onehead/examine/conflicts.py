@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from itertools import combinations, islice
 from math import comb
 
@@ -23,8 +22,6 @@ MAX_HEADS = 6
 
 MAX_PAIRS = 30
 """Of heads in one environment; those of further forks are not compared."""
-
-_Revisions = list[tuple[str, tuple[Step, ...]]]
 
 
 def meetings_of(facts: Facts, read_blobs: ReadBlobs) -> tuple[Meeting, ...]:
@@ -59,7 +56,7 @@ def _in_order(fork: Fork) -> list[str]:
 def _meeting(facts: Facts, one: str, other: str, read_blobs: ReadBlobs) -> Meeting:
     graph = facts.merged
     below = {head: graph.ancestors(head) for head in (one, other)}
-    own = (_run_order(facts, below[one] - below[other]), _run_order(facts, below[other] - below[one]))
+    own = (graph.parents_first(below[one] - below[other]), graph.parents_first(below[other] - below[one]))
     if max(map(len, own)) > MAX_REVISIONS:
         message = f"A side of the fork between `{one}` and `{other}` is too long to be compared operation by operation."
         return Meeting((one, other), "unknown", None, (ConflictMessage("unknown", False, message, (one, other)),))
@@ -77,11 +74,6 @@ def _meeting(facts: Facts, one: str, other: str, read_blobs: ReadBlobs) -> Meeti
 
 def _steps(data: bytes | None) -> tuple[Step, ...]:
     return (unknown_step("a file that is too large to be read"),) if data is None else read(data)
-
-
-def _run_order(facts: Facts, ids: Iterable[str]) -> list[str]:
-    """Parents before their children."""
-    return facts.merged.parents_first(ids)
 
 
 def _told(facts: Facts, clash: OperationConflict, one: str, other: str) -> ConflictMessage:

@@ -9,23 +9,28 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from functools import cached_property
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple
 
-from onehead.databases.reported import proof_of
 from onehead.examine import naming
-from onehead.examine.ledger import Ledger, read_ledger
 from onehead.examine.read import Memory
 from onehead.gitrepo.git import Git
 from onehead.gitrepo.history import Holding, Presence, presence, published_refs
 from onehead.gitrepo.refs import Ref, current_branch, describe, is_ancestor, is_shallow, reached, reaching
 from onehead.gitrepo.tree import read
 from onehead.plan.decide import repairable
-from onehead.plan.facts import Evidence, Facts
+from onehead.plan.facts import Evidence, Facts, Held
 from onehead.plan.policy import Policy
 from onehead.plan.verdict import Point
 from onehead.revisions.model import Revision
 from onehead.revisions.parse import MAX_BYTES, parse, revision_of
 from onehead.revisions.path_hints import is_revision_file
 
+if TYPE_CHECKING:
+    from onehead.databases.reported import Known
+    from onehead.examine.ledger import Ledger
+
+_BRANCHES = ("refs/heads/", "refs/remotes/")
 _OURS = re.compile(rf"refs/(?:heads|remotes/[^/]+)/{naming.BRANCHES}")
 
 
@@ -116,9 +121,14 @@ class Others:
         self._present: dict[tuple[frozenset[str], bool], Presence] = {}
 
     @cached_property
+    def _listed(self) -> list[Ref]:
+        return published_refs(self.git, naming.DATABASES)
+
+    @cached_property
     def refs(self) -> list[Ref]:
         """All of them, by name, those of pull requests by number."""
-        return list(dict.fromkeys((*published_refs(self.git), *self._more)))
+        published = (ref for ref in self._listed if not ref.name.startswith(naming.DATABASES))
+        return list(dict.fromkeys((*published, *self._more)))
 
     @cached_property
     def tips(self) -> dict[str, list[Ref]]:
@@ -148,7 +158,7 @@ class Others:
     @cached_property
     def _tips_of_ours(self) -> frozenset[str]:
         """Of the commits of branches, those that we wrote: repairs under whatever name, and branches that took one."""
-        return self._ours_among([ref.sha for ref in self.refs if ref.name.startswith(("refs/heads/", "refs/remotes/"))])
+        return self._ours_among([ref.sha for ref in self.refs if ref.name.startswith(_BRANCHES)])
 
     def _ours_among(self, shas: list[str]) -> frozenset[str]:
         return frozenset(sha for sha, commit in describe(self.git, shas).items() if commit.author_email == naming.EMAIL)
@@ -167,14 +177,35 @@ class Others:
         return holding.sha in self._tips_of_ours and is_ancestor(self.git, sha, holding.sha)
 
     @cached_property
-    def ledger(self) -> Ledger:
-        """What databases have reported."""
-        return read_ledger(self.git)
+    def ledger(self) -> Ledger | None:
+        """What databases have reported; `None` where none has."""
+        tip = next((ref.sha for ref in self._listed if ref.name == naming.DATABASES), "")
+        if not tip:
+            return None
+        from onehead.examine.ledger import ledger_at  # noqa: PLC0415 - few repositories have one
+
+        return ledger_at(self.git, tip)
+
+    @property
+    def databases(self) -> tuple[Known, ...]:
+        """Those that have reported themselves, by name."""
+        return () if self.ledger is None else self.ledger.databases
 
     @cached_property
+    def _remotes(self) -> dict[str, dict[str, list[str]]]:
+        """Name of each remote → variable of its configuration → its values."""
+        found: dict[str, dict[str, list[str]]] = {}
+        out = self.git.ask("config", "-z", "--get-regexp", r"^remote\..+\.").out.decode("utf-8", "surrogateescape")
+        for record in out.split("\0")[:-1]:
+            key, _, value = record.partition("\n")
+            name, _, variable = key.removeprefix("remote.").rpartition(".")
+            found.setdefault(name, {}).setdefault(variable, []).append(value)
+        return found
+
+    @property
     def remotes(self) -> list[str]:
         """Names of the remotes."""
-        return self.git.run("remote").decode("utf-8", "surrogateescape").split()
+        return sorted(self._remotes)
 
     @cached_property
     def is_shallow(self) -> bool:
@@ -188,11 +219,12 @@ class Others:
             return "This clone is shallow, so other branches could not be looked at."
         if self._unseen is not None:
             return self._unseen
-        fetched = self.git.ask("config", "--get-all", "remote.origin.fetch").out.decode("utf-8", "replace").split()
+        origin = self._remotes.get("origin", {})
+        fetched = origin.get("fetch", [])
         everything = any(each.lstrip("+").startswith(("refs/heads/*:", "refs/*:")) for each in fetched)
         if fetched and (not everything or any(each.startswith("^") for each in fetched)):
             return "This clone does not hold every branch, so the others could not be looked at."
-        if self.git.ask("config", "--get", "remote.origin.tagOpt").out.strip() == b"--no-tags":
+        if origin.get("tagopt", [""])[-1] == "--no-tags":
             return "This clone holds no tags, so they could not be looked at."
         return ""
 
@@ -268,7 +300,7 @@ def gather_evidence(others: Others, facts: Facts, policy: Policy, target: Point,
         for revision in repairable(facts)
     ]
     joined = [(revision, holding) for revision, holding in standing.merges() if revision.id not in facts.merged]
-    said = proof_of(facts, others.ledger.databases, repairable(facts))
+    said = _reported(others, facts)
     rows_held = [(held, standing.with_id(held.row)) for held in said.unplaced]
     looked_at = [holding for _, holdings in (*placed, *rows_held) for holding in holdings]
     looked_at += [holding for _, holding in joined]
@@ -301,20 +333,42 @@ def gather_evidence(others: Others, facts: Facts, policy: Policy, target: Point,
             merges[heads] = spoken(holding.ref)
     branch = _short_name(others, subject)
     taken = standing.names(lambda at: at.ref not in own and not others.is_repair_of(at, branch, subject.sha))
-    rows = {row for database in others.ledger.databases for row in (*database.rows, *dict(database.held))}
     return Evidence(
         {path: tuple(dict.fromkeys(places)) for path, places in escaped.items()},
         merges,
-        others.incomplete or others.ledger.trouble or _too_much(said.overfull),
+        others.incomplete or said.trouble,
         said.run,
         tuple(held for held, holdings in rows_held if not evident(holdings)),
-        taken | rows,
+        taken | said.rows,
     )
 
 
-def _too_much(overfull: tuple[str, ...]) -> str:
-    names = ", ".join(f"`{name}`" for name in overfull)
-    return f"The database {names} has named more revisions than are remembered." if overfull else ""
+class _Reported(NamedTuple):
+    """What databases have reported, as far as it concerns an environment: nothing where none has.
+
+    Attributes:
+        run: path of a revision file → what databases held when they had run it.
+        unplaced: rows of today that no file of either side declares.
+        rows: all that was ever named.
+        trouble: why this may not be all, a sentence.
+    """
+
+    run: Mapping[str, tuple[Held, ...]] = MappingProxyType({})
+    unplaced: tuple[Held, ...] = ()
+    rows: frozenset[str] = frozenset()
+    trouble: str = ""
+
+
+def _reported(others: Others, facts: Facts) -> _Reported:
+    if others.ledger is None:
+        return _Reported()
+    from onehead.databases.reported import proof_of  # noqa: PLC0415 - as above
+
+    proof = proof_of(facts, others.databases, repairable(facts))
+    names = ", ".join(f"`{name}`" for name in proof.overfull)
+    overfull = f"The database {names} has named more revisions than are remembered." if names else ""
+    rows = frozenset(row for database in others.databases for row in (*database.rows, *dict(database.held)))
+    return _Reported(proof.run, proof.unplaced, rows, others.ledger.trouble or overfull)
 
 
 def _own_names(others: Others, subject: Point) -> list[str]:
@@ -347,7 +401,7 @@ def _shared(others: Others, subject: Point, policy: Policy) -> list[str]:
 
 
 def _branches_at(others: Others, sha: str) -> list[Ref]:
-    return [ref for ref in others.tips.get(sha, []) if ref.name.startswith(("refs/heads/", "refs/remotes/"))]
+    return [ref for ref in others.tips.get(sha, []) if ref.name.startswith(_BRANCHES)]
 
 
 def _folders(facts: Facts) -> set[str]:
@@ -364,7 +418,7 @@ def _twins(others: Others, subject: Point, own: set[str]) -> list[str]:
     """
     branches = [ref.name for ref in _branches_at(others, subject.sha) if not is_repair(ref.name)]
     tags = [ref.name for ref in others.tips.get(subject.sha, []) if ref.name.startswith("refs/tags/")]
-    is_named = own.intersection(branches) or others.own or subject.ref.startswith(("refs/heads/", "refs/remotes/"))
+    is_named = own.intersection(branches) or others.own or subject.ref.startswith(_BRANCHES)
     if is_named:
         branches = [name for name in branches if name not in own]
     elif len({_short(name) for name in branches}) == 1:

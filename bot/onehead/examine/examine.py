@@ -14,6 +14,7 @@ from onehead.examine.read import (
     Survey,
     TreeReading,
     code_near,
+    memory_for,
     read_trees,
     sets_directories,
     survey,
@@ -144,7 +145,7 @@ def examine(
     ground: Ground | None = None,
     strategy: Strategy | None = None,
     memory: Memory,
-    evidence: GatherEvidence,
+    evidence: GatherEvidence = lambda _facts, _policy: Evidence(),
     replaces: bool = False,
 ) -> tuple[Examination, Trees]:
     """Judge a branch by itself (`head` is `None`), or as it would be once merged into the target.
@@ -158,7 +159,7 @@ def examine(
         ground: the target, where it has been read already.
         strategy: what a person asked for; `None`: what the policy says.
         memory: what was parsed before.
-        evidence: looks for what has escaped.
+        evidence: looks for what has escaped; unless it is given, a plan rests on the two commits alone.
         replaces: judge what a push does to the target: the head takes its place instead of being merged into it.
 
     Raises:
@@ -197,7 +198,6 @@ def examine(
         merge_base=trees.merge.merge_base if trees.merge else None,
         coverage=Coverage(len(environments), files, known, len(ignored)),
         environments=tuple(environments),
-        text_conflicts=tuple(sorted(trees.merge.conflicts)) if trees.merge else (),
         findings=(
             *policy_findings(judged.problems, written.problems, alone=head is None),
             *configuration_findings(homeless, surveys[0].problems, alone=head is None),
@@ -205,6 +205,15 @@ def examine(
         unjudged=_unjudged(ignored, environments),
     )
     return examination, trees
+
+
+def judge_alone(git: Git, at: Point) -> tuple[Examination, Trees]:
+    """One commit by itself, for what its revisions are and not for how they are best repaired.
+
+    Raises:
+        OneheadError: what could not be read, and what to do about it.
+    """
+    return examine(git, at, None, strategy="merge", memory=memory_for(git.directory))
 
 
 def _unjudged(ignored: list[str], environments: list[Examined]) -> tuple[Unjudged, ...]:

@@ -10,13 +10,10 @@ from onehead.examine.examine import examine, read_policy
 from onehead.examine.read import Memory
 from onehead.gitrepo.git import Git
 from onehead.gitrepo.process import ShallowHistory
-from onehead.gitrepo.pushed import Update
+from onehead.gitrepo.pushed import HEADS, Update
 from onehead.gitrepo.refs import DEFAULT_BRANCHES, current_branch, is_ancestor, list_refs
-from onehead.plan.facts import Evidence
 from onehead.plan.policy import Policy, targets_of
 from onehead.plan.verdict import Examination, Landing, Point, objections
-
-_HEADS = "refs/heads/"
 
 
 class Arrival(NamedTuple):
@@ -47,7 +44,7 @@ def arrive(git: Git, updates: tuple[Update, ...], memory: Memory) -> Arrival:
     Raises:
         OneheadError: what could not be read, and what to do about it.
     """
-    old = {ref.name.removeprefix(_HEADS): ref.sha for ref in list_refs(git, "refs/heads")}
+    old = {ref.name.removeprefix(HEADS): ref.sha for ref in list_refs(git, "refs/heads")}
     new = {update.branch: update.new for update in updates}
     default = _default_branch(git, old, new)
     tip = old.get(default) or new.get(default)
@@ -62,7 +59,7 @@ def arrive(git: Git, updates: tuple[Update, ...], memory: Memory) -> Arrival:
     return Arrival(
         landings=tuple(landings),
         others=tuple(update for update in updates if update.branch not in targets),
-        into=Point(f"{_HEADS}{targets[0]}", into) if into else None,
+        into=Point(f"{HEADS}{targets[0]}", into) if into else None,
     )
 
 
@@ -88,12 +85,12 @@ def _default_branch(git: Git, old: Mapping[str, str], new: Mapping[str, str]) ->
             "HEAD of the repository names no branch, so it is not known which branch is deployed.",
             "On the server, in the repository: git symbolic-ref HEAD refs/heads/main",
         )
-    own = head.removeprefix(_HEADS)
+    own = head.removeprefix(HEADS)
     return next((name for known in (old, new) for name in (own, *DEFAULT_BRANCHES) if name in known), own)
 
 
 def _landing(git: Git, update: Update, default: str | None, memory: Memory) -> Landing:
-    place, new = f"{_HEADS}{update.branch}", Point(update.ref, update.new)
+    place, new = f"{HEADS}{update.branch}", Point(update.ref, update.new)
     if not update.creates:
         examination = _examined(git, Point(place, update.old), new, memory, replaces=True)
         landing = Landing(update.branch, "itself", examination)
@@ -114,7 +111,4 @@ def _grows(git: Git, update: Update) -> bool:
 
 def _examined(git: Git, target: Point, head: Point | None, memory: Memory, *, replaces: bool = False) -> Examination:
     # How a repair would be done is decided where it is done, with a look at every other branch; it is not here.
-    examination, _ = examine(
-        git, target, head, memory=memory, evidence=lambda _facts, _policy: Evidence(), replaces=replaces
-    )
-    return examination
+    return examine(git, target, head, memory=memory, replaces=replaces)[0]

@@ -234,8 +234,7 @@ def read_trees(
     distinct: list[Listing] = []
     # A branch that contains its target makes the merge equal to itself.
     places = [_place(listing, distinct) for listing in listings]
-    known = None if old is None else {item.blob for items in old.outcomes.values() for item in items}
-    readings = _read(distinct, read, memory, known)
+    readings = _read(distinct, read, memory, None if old is None else old.outcomes)
     return [readings[place] for place in places]
 
 
@@ -251,7 +250,7 @@ def _place(listing: Listing, distinct: list[Listing]) -> int:
     return distinct.index(listing)
 
 
-def _read(listings: list[Listing], read: ReadBlobs, memory: Memory, old: set[str] | None) -> list[TreeReading]:
+def _read(listings: list[Listing], read: ReadBlobs, memory: Memory, old: _Outcomes | None) -> list[TreeReading]:
     configs = [_config_entries(listing, read) for listing in listings]
     links = [_links(listing) for listing in listings]
     contents = read({entry.oid for entries in (*configs, *links) for entry in entries if entry.mode != SUBMODULE}).data
@@ -266,11 +265,13 @@ def _read(listings: list[Listing], read: ReadBlobs, memory: Memory, old: set[str
     located = [_pinned(listing, found, read) for listing, found in zip(listings, located, strict=True)]
     wanted = [_revision_files(listing, found) for listing, found in zip(listings, located, strict=True)]
     wanted = [_unlinked(listing, entries, read) for listing, entries in zip(listings, wanted, strict=True)]
-    oids = {entry.oid for entries in wanted for entry in entries}
-    declared = _declared(oids, read, memory, set() if old is None else oids - old)
+    before = old or {}
+    oids = {entry.oid for entries in wanted for entry in entries if not before or not _as_before(entry, before)}
+    known = {item.blob for items in before.values() for item in items}
+    declared = _declared(oids, read, memory, set() if old is None else oids - known)
     memory.save()
     outcomes = [
-        _outcomes(entries, declared) | _blocked(listing, found)
+        _outcomes(entries, declared, before) | _blocked(listing, found)
         for listing, entries, found in zip(listings, wanted, located, strict=True)
     ]
     return [
@@ -398,7 +399,15 @@ def _declared(oids: Collection[str], read: ReadBlobs, memory: Memory, new: Colle
     return known
 
 
-def _outcomes(entries: list[Entry], declared: Mapping[str, Declared]) -> _Outcomes:
+def _as_before(entry: Entry, old: _Outcomes) -> Revision | None:
+    """The revision that a file of the old tree declares, where the same one stands under the same path."""
+    for each in old.get(entry.path, ()):
+        if each.blob == entry.oid and isinstance(each, Revision):
+            return each
+    return None
+
+
+def _outcomes(entries: list[Entry], declared: Mapping[str, Declared], old: _Outcomes) -> _Outcomes:
     """What every file is.
 
     Where both sides have a file under one path, in conflict, and it declares the same id on both, it is one revision
@@ -407,7 +416,7 @@ def _outcomes(entries: list[Entry], declared: Mapping[str, Declared]) -> _Outcom
     """
     outcomes: _Outcomes = {}
     for entry in entries:
-        outcome = revision_of(entry.path, entry.oid, declared[entry.oid])
+        outcome = (old and _as_before(entry, old)) or revision_of(entry.path, entry.oid, declared[entry.oid])
         known = outcomes.setdefault(entry.path, [])
         if outcome.id not in {other.id for other in known}:
             known.append(outcome)

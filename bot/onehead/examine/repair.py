@@ -20,7 +20,6 @@ from onehead.gitrepo.commit import CommitDraft, Signature, commit_message, write
 from onehead.gitrepo.git import Git
 from onehead.gitrepo.merge import write_clean_merge, write_merged_tree
 from onehead.gitrepo.refs import describe, is_ancestor
-from onehead.plan.facts import Evidence
 from onehead.plan.findings import Side
 from onehead.plan.plans import Merge, Plan, Reissue, Reparent
 from onehead.plan.repairs import BEFORE
@@ -122,9 +121,7 @@ def _confirm(git: Git, repairs: Repairs, trees: Trees, written: Point) -> None:
         NotAsPromised: they differ.
     """
     target = repairs.examination.target
-    again, _ = examine(
-        git, target, written, ground=trees.ground, memory=trees.memory, evidence=lambda _facts, _policy: Evidence()
-    )
+    again, _ = examine(git, target, written, ground=trees.ground, memory=trees.memory)
     found = {examined.facts.environment.path: examined.facts for examined in again.environments}
     for path, promised in repairs.promised.items():
         facts = found.get(path)

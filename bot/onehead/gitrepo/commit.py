@@ -8,7 +8,6 @@ writes them.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from textwrap import wrap
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -43,8 +42,7 @@ class BranchInUse(CannotJudge):
     """A branch is checked out somewhere, so moving it would change a person's work tree under their hands."""
 
 
-@dataclass(frozen=True, slots=True)
-class Signature:
+class Signature(NamedTuple):
     """Who makes a commit and when. `when` must be aware of its time zone; git keeps whole seconds."""
 
     name: str

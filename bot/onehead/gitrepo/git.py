@@ -7,7 +7,7 @@ answer, `safe.bareRepository=explicit`, refuses all that are not named with `--g
 
 Only the file system is asked: git would have read the configuration before it could answer.
 
-Every git process of onehead is started at one of the two, with the same surroundings (`process.py`). Every call has a
+Every git process of onehead is started here or by `Quick`, with the same surroundings (`process.py`). Every call has a
 time limit, after which git and everything it started are ended, and what git says is redacted before it can reach a
 log or a comment.
 
@@ -75,6 +75,16 @@ def refuse_planted(directory: str) -> None:
         raise PlantedRepository(repository, folder)
 
 
+def has_work_tree(directory: str) -> bool:
+    """Whether the repository that git finds from a directory has a work tree there; a bare one has none."""
+    for folder in _upwards(os.path.realpath(directory)):
+        if _of_work_tree(folder) is not None:
+            return True
+        if _is_repository(folder):
+            return False
+    return False
+
+
 def _found_from(directory: str) -> str | None:
     """The repository that git finds from a directory, in git's order."""
     for folder in _upwards(directory):
@@ -129,7 +139,7 @@ class Git:
     Attributes:
         directory: where git runs.
         timeout: seconds that one command may take.
-        kept_open: the conversation about objects that is shared by all who ask here (see `objects.kept_open`).
+        kept_open: the conversation about objects that is shared by all who ask here (see `kept_open` below).
     """
 
     kept_open: Objects | None = None
@@ -178,15 +188,14 @@ class Git:
         *,
         environment: Mapping[str, str] | None = None,
         config: tuple[tuple[str, str], ...] = (),
-        secrets: tuple[str, ...] = (),
     ) -> Git:
-        """The same repository with more variables, configuration or secrets."""
+        """The same repository with more variables or configuration."""
         return Git(
             self.directory,
             timeout=self.timeout,
             environment={**self._own, **(environment or {})},
             config=(*self._config, *config),
-            secrets=(*self._secrets, *secrets),
+            secrets=self._secrets,
             personal=self._personal,
             trusted=self._trusted,
         )
@@ -212,7 +221,7 @@ class Git:
         )
 
     def environment(self) -> dict[str, str]:
-        """All variables a git process of this door sees."""
+        """All variables that its git processes see."""
         return surroundings(self._config, personal=self._personal) | self._own
 
     def run(self, *args: str, data: bytes = b"", timeout: float | None = None) -> bytes:
@@ -221,7 +230,7 @@ class Git:
         Args:
             args: subcommand and arguments; undecodable bytes of paths are surrogate-escaped UTF-8.
             data: standard input.
-            timeout: seconds; the door's own limit when not given.
+            timeout: seconds; the limit of this `Git` when not given.
 
         Raises:
             OneheadError: the kind that fits (see `onehead.gitrepo.process`) when git does not exit with 0.
@@ -309,7 +318,7 @@ class Git:
 
 
 def end(process: subprocess.Popen[bytes]) -> None:
-    """End a process started by the door together with everything it started, and collect it."""
+    """End a process that `Git.start` has started, together with everything it started, and collect it."""
     if process.poll() is None:  # a process that was collected may have left its number to somebody else
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
@@ -340,13 +349,13 @@ class BlobTooLarge(NamedTuple):
 
 
 class Objects:
-    """Objects of one repository. Use as a context manager; for one thread; the time limit is that of its door."""
+    """Objects of one repository. Use as a context manager; for one thread; the time limit is that of its `Git`."""
 
     def __init__(self, git: Git, *, keep: bool = False) -> None:
-        """Name the door.
+        """Name the repository.
 
         Args:
-            git: the door.
+            git: the repository.
             keep: do not end git when the context is left, but when `hang_up` is called, or after an error.
         """
         self._git = git
@@ -462,13 +471,13 @@ class Objects:
 
 
 def conversation(git: Git) -> Objects:
-    """The conversation that is kept open at a door, or one of its own."""
+    """The conversation that is kept open with a repository, or one of its own."""
     return git.kept_open or Objects(git)
 
 
 @contextmanager
 def kept_open(git: Git) -> Iterator[None]:
-    """Let all questions that are asked at a door meanwhile, by one thread, be one conversation."""
+    """Let all questions to a repository meanwhile, by one thread, be one conversation."""
     git.kept_open = Objects(git, keep=True)
     try:
         yield

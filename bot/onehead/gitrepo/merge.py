@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 from onehead.gitrepo.process import GitTooOld, explain
-from onehead.gitrepo.refs import merge_base
-from onehead.gitrepo.tree import DEFAULT_LIMIT, SUBMODULE, Contents, Differing, Entry, Tree, difference, list_tree
+from onehead.gitrepo.refs import merge_bases
+from onehead.gitrepo.tree import (
+    DEFAULT_LIMIT,
+    SUBMODULE,
+    Contents,
+    Differing,
+    Entry,
+    Tree,
+    changes,
+    difference,
+    list_tree,
+)
 
 if TYPE_CHECKING:
     from onehead.gitrepo.git import Git
@@ -32,21 +42,16 @@ class MergedTree(NamedTuple):
     """What merging `head` into `target` gives.
 
     Attributes:
-        tree: what the merge is: the SHA of `head` or of `target` when one contains the other, else the object id of
-            the merged tree, which is not left in the repository.
         merge_base: the best common ancestor, `None` for unrelated histories.
         entries: path → file, for every path that merged cleanly.
         conflicts: path → both sides' files, for all other paths; these are not in `entries`.
-        messages: git's description of each conflict, one line each.
         fresh: the files of `entries` that neither side has and that can't be read from the repository, because both
             sides edited them and git put the edits together.
     """
 
-    tree: str
     merge_base: str | None
     entries: Mapping[str, Entry]
     conflicts: dict[str, PathConflict]
-    messages: tuple[str, ...]
     fresh: Contents
 
 
@@ -75,18 +80,21 @@ def merge_trees(
         OneheadError: no repository, unknown SHAs, or missing objects.
     """
     known = dict(listed or {})
-    base = merge_base(git, target, head)
+    bases = merge_bases(git, target, head)
+    base = bases[0] if bases else None
     if base in (head, target):
         whole = head if base == target else target
         tree = known.get(whole) or list_tree(git, whole)
-        return MergedTree(whole, base, tree.entries, {}, (), Contents({}, {}))
-    # Loaded only here: most branches that are checked contain their target, and the start-up of tempfile and
-    # pathlib costs more than their whole judgement.
+        return MergedTree(base, tree.entries, {}, Contents({}, {}))
+    before = known.get(target) or list_tree(git, target)
+    apart = _apart(git, base, target, head) if base is not None and len(bases) == 1 else None
+    if apart is not None:
+        return MergedTree(base, Differing(before.entries, apart), {}, Contents({}, {}))
+    # Loaded only here: most merges need none, and loading tempfile and pathlib costs more than their judgement.
     from onehead.gitrepo.scratch import scratch  # noqa: PLC0415
 
     with scratch(git, target, keep=False) as place:
-        oid, conflicts, messages = _merge(place.git, target, head)
-        before = known.get(target) or list_tree(git, target)
+        oid, conflicts = _merge(place.git, target, head)
         if conflicts:
             other = known.get(head) or list_tree(git, head)
             conflicts = {path: _with_own_files(each, before, other) for path, each in conflicts.items()}
@@ -94,7 +102,35 @@ def merge_trees(
         made = [entry for path, entry in merged.changed.items() if path not in conflicts]
         made += [entry for each in conflicts.values() for entry in (each.target, each.head) if entry is not None]
         clean = Differing(merged, {}, conflicts) if conflicts else merged
-        return MergedTree(oid, base, clean, conflicts, messages, _fresh(place, made, limit))
+        return MergedTree(base, clean, conflicts, _fresh(place, made, limit))
+
+
+def _apart(git: Git, base: str, target: str, head: str) -> dict[str, Entry] | None:
+    """What the head brings where the two sides touch different files and neither takes one away; `None` elsewhere.
+
+    Then the merge is both changes together: without a file that is gone there is no rename, and git merges path by
+    path. It is what two branches with a migration each do, and saves the merge itself.
+    """
+    theirs, ours = changes(git, base, target), changes(git, base, head)
+    brought = {path: entry for path, entry in ours.items() if entry is not None}
+    if len(brought) < len(ours) or None in theirs.values():
+        return None
+    if any(theirs.get(path, entry) != entry for path, entry in brought.items()):
+        return None
+    # One side may have made a file where the other made a directory.
+    if _folders(theirs) & ours.keys() or _folders(ours) & theirs.keys():
+        return None
+    return brought
+
+
+def _folders(paths: Iterable[str]) -> set[str]:
+    found: set[str] = set()
+    for path in paths:
+        folder = path.rpartition("/")[0]
+        while folder and folder not in found:
+            found.add(folder)
+            folder = folder.rpartition("/")[0]
+    return found
 
 
 def write_merged_tree(git: Git, target: str, head: str) -> str:
@@ -109,11 +145,11 @@ def write_merged_tree(git: Git, target: str, head: str) -> str:
 
 def write_clean_merge(git: Git, target: str, head: str) -> str | None:
     """The same, where git can merge the two by itself; `None` where it can't."""
-    tree, conflicts, _ = _written_merge(git, target, head)
+    tree, conflicts = _written_merge(git, target, head)
     return None if conflicts else tree
 
 
-def _written_merge(git: Git, target: str, head: str) -> tuple[str, dict[str, PathConflict], tuple[str, ...]]:
+def _written_merge(git: Git, target: str, head: str) -> tuple[str, dict[str, PathConflict]]:
     from onehead.gitrepo.scratch import scratch  # noqa: PLC0415 - see above
 
     with scratch(git, target, keep=True) as place:
@@ -122,21 +158,21 @@ def _written_merge(git: Git, target: str, head: str) -> tuple[str, dict[str, Pat
 
 def taken_over(head: Tree) -> MergedTree:
     """What a push leaves of a target: the pushed commit as it is, whether or not it contains what was there before."""
-    return MergedTree(head.treeish, None, head.entries, {}, (), Contents({}, {}))
+    return MergedTree(None, head.entries, {}, Contents({}, {}))
 
 
-def _merge(git: Git, target: str, head: str) -> tuple[str, dict[str, PathConflict], tuple[str, ...]]:
+def _merge(git: Git, target: str, head: str) -> tuple[str, dict[str, PathConflict]]:
     answer = git.ask("merge-tree", "--write-tree", "-z", "--allow-unrelated-histories", target, head)
     if answer.code in (0, 1) and answer.out:
-        return parse_merge(answer.out)
+        return _parse_merge(answer.out)
     if answer.code == 129 and git.version() < (2, 38):
         found = ".".join(map(str, git.version()))
         raise GitTooOld(f"Git {found} can't merge without a work tree.", "Install git 2.38 or newer.")
     raise explain("merge-tree", git.directory, answer.code, answer.err)
 
 
-def parse_merge(out: bytes) -> tuple[str, dict[str, PathConflict], tuple[str, ...]]:
-    """Read the output of `git merge-tree --write-tree -z`: tree, conflicts by path, messages about conflicts."""
+def _parse_merge(out: bytes) -> tuple[str, dict[str, PathConflict]]:
+    """Read the output of `git merge-tree --write-tree -z`: tree, and conflicts by path."""
     fields = iter(out.decode("utf-8", "surrogateescape").split("\0")[:-1])
     oid = next(fields)
     stages: dict[str, dict[str, Entry]] = {}
@@ -146,15 +182,8 @@ def parse_merge(out: bytes) -> tuple[str, dict[str, PathConflict], tuple[str, ..
         about, _, path = record.partition("\t")
         mode, blob, stage = about.split(" ")
         stages.setdefault(path, {})[stage] = Entry(path, mode, blob)
-    messages = []
-    for count in fields:
-        for _ in range(int(count)):
-            next(fields)
-        kind, text = next(fields), next(fields)
-        if kind.startswith("CONFLICT"):
-            messages.append(" ".join(text.split()))
     conflicts = {path: PathConflict(path, s.get("1"), s.get("2"), s.get("3")) for path, s in stages.items()}
-    return oid, conflicts, tuple(messages)
+    return oid, conflicts
 
 
 def _with_own_files(conflict: PathConflict, target: Tree, head: Tree) -> PathConflict:

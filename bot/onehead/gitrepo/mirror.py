@@ -6,7 +6,7 @@ a question. Mirrors are complete, not blobless: merging needs the content of fil
 clone every one of them is a round trip to the forge, with the token, in the middle of a judgement.
 
 Who does what: GitPython keeps the repository itself (creating and opening it, its configuration, remote and HEAD) and
-words the commands; the processes run through our own door (`command.py`), plugged in where GitPython foresees it
+words the commands; the processes are started by our own `Git`, plugged in where GitPython foresees it
 (`Repo.GitCommandWrapperType`). GitPython's own way of running git would hand it every `GIT_*` variable of the service,
 has time limits that need `ps` or `pgrep` (not in a slim image) and that a hanging transport survives, and its
 `Remote.push` forgets the outcome when a SHA is pushed rather than a branch (GitPython 3.2.1). It takes a tenth of a
@@ -124,7 +124,7 @@ class Mirror:
     """One mirror, while it is held.
 
     Attributes:
-        git: the door for reading and for writing commits. It has no token and can't reach the network.
+        git: for reading, and for writing commits. It has no token and can't reach the network.
     """
 
     def __init__(
@@ -269,7 +269,7 @@ class Mirror:
     @contextmanager
     def _repository(self) -> Iterator[_MirrorRepo]:
         repository = _MirrorRepo(self._place)
-        repository.git.door = self._talking
+        repository.git.runner = self._talking
         try:
             yield repository
         finally:
@@ -277,11 +277,11 @@ class Mirror:
 
 
 class _Commands(gitpython.Git):
-    """GitPython's commands, run by our door. It has no network and no token unless a mirror gives it its own."""
+    """GitPython's commands, run by our own `Git`. It has no network and no token unless a mirror gives it its own."""
 
     def __init__(self, working_dir: str | Path | None = None) -> None:
         super().__init__(working_dir)
-        self.door = Git.of_our_own(working_dir or ".")
+        self.runner = Git.of_our_own(working_dir or ".")
 
     def execute(  # type: ignore[override]
         self, command: Sequence[str], *, with_extended_output: bool = False, with_exceptions: bool = True, **more: Any
@@ -289,10 +289,10 @@ class _Commands(gitpython.Git):
         """Run a command that GitPython has worded. Those that keep a process open are not offered."""
         if more.get("as_process") or more.get("istream"):
             raise RuntimeError("The mirror runs git to its end; conversations are held in onehead.gitrepo.git.")
-        answer = self.door.ask(*command[1:])
+        answer = self.runner.ask(*command[1:])
         out = answer.out.decode("utf-8", "surrogateescape").removesuffix("\n")
         if answer.code != 0 and with_exceptions:
-            raise explain(command[1], self.door.directory, answer.code, answer.err)
+            raise explain(command[1], self.runner.directory, answer.code, answer.err)
         return (answer.code, out, answer.err) if with_extended_output else out
 
 

@@ -5,7 +5,7 @@ What makes a git process safe stands in one place:
 - nothing of the repository or of its configuration is run: no hooks, no fsmonitor, no pager, no askpass, no
   credential helper;
 - nothing is fetched behind our back: a partial clone would download missing objects while it is read, so all
-  transports are forbidden unless a caller names some (`mirror.py` and `origin.py` do);
+  transports are forbidden unless a caller names some (`mirror.py` and `remote.py` do);
 - no variable leaks in that git does not need: none of onehead's own, which hold secrets, and none of an outer git
   process (`GIT_DIR`, `GIT_INDEX_FILE` …). Three of these do on purpose: in a pre-receive hook they show the pushed
   objects, which wait in quarantine and are not in the repository yet;
@@ -15,7 +15,7 @@ What makes a git process safe stands in one place:
 Recognition rests on git's untranslated messages: every command runs with `LC_ALL=C`.
 
 Git waits for the pre-receive hook in every push, and most pushes are let through after one or two questions. Loading
-`subprocess` costs more than asking them. What git sees is the same as at the main door, `command.py`.
+`subprocess` costs more than asking them. What git sees is the same as by `git.py`.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from typing import Protocol
 
     class Door(Protocol):
-        """Where git is asked: `command.Git`, or `quick.Quick` for who is in a hurry."""
+        """Where git is asked: `Git`, or `Quick` for who is in a hurry."""
 
         directory: str
 
@@ -74,7 +74,7 @@ _CONFIG = (
     ("i18n.commitEncoding", "UTF-8"),
     ("log.showSignature", "false"),
     # `explicit` would forbid every bare one that is found from its own directory; what is dangerous about them is
-    # refused in `planted.py`.
+    # refused in `git.py`.
     ("safe.bareRepository", "all"),
 )
 
@@ -179,6 +179,10 @@ class GitTooOld(CannotJudge):
 
 class GitTimeout(CannotJudge):
     """A git command took longer than allowed and was ended."""
+
+
+class OriginSilent(CannotJudge):
+    """Origin could not be asked, or did not give what was asked for."""
 
 
 class GitFailed(CannotJudge):

@@ -11,7 +11,8 @@ if TYPE_CHECKING:
 
     from onehead.gitrepo.process import Door
 
-_BRANCHES = "refs/heads/"
+HEADS = "refs/heads/"
+"""What the full names of branches begin with."""
 _LINKS = {"120000", "160000"}
 _HEX = frozenset("0123456789abcdef")
 
@@ -42,7 +43,7 @@ class Update(NamedTuple):
     @property
     def branch(self) -> str:
         """Short name of the branch; empty for a tag or any other ref."""
-        return self.ref.removeprefix(_BRANCHES) if self.ref.startswith(_BRANCHES) else ""
+        return self.ref.removeprefix(HEADS) if self.ref.startswith(HEADS) else ""
 
 
 class Change(NamedTuple):

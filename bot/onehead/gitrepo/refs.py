@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 from onehead.gitrepo.process import (
@@ -19,6 +18,7 @@ from onehead.gitrepo.process import (
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
+    from datetime import datetime
 
     from onehead.gitrepo.git import Git
 
@@ -144,9 +144,18 @@ def merge_base(git: Git, one: str, other: str) -> str | None:
     Raises:
         ShallowHistory: none is found, but the clone is shallow, so there may be one.
     """
-    answer = git.ask("merge-base", "--end-of-options", one, other)
+    return next(iter(merge_bases(git, one, other)), None)
+
+
+def merge_bases(git: Git, one: str, other: str) -> list[str]:
+    """All of the best common ancestors of two commits: several when their histories cross, none if unrelated.
+
+    Raises:
+        ShallowHistory: none is found, but the clone is shallow, so there may be one.
+    """
+    answer = git.ask("merge-base", "--all", "--end-of-options", one, other)
     if answer.code == 0:
-        return answer.out.decode("ascii").strip()
+        return answer.out.decode("ascii").split()
     if answer.code != 1:
         raise explain("merge-base", git.directory, answer.code, answer.err)
     if is_shallow(git):
@@ -155,7 +164,7 @@ def merge_base(git: Git, one: str, other: str) -> str | None:
             "so their merge can't be judged.",
             _deepen(git),
         )
-    return None
+    return []
 
 
 def is_ancestor(git: Git, ancestor: str, descendant: str) -> bool:
@@ -263,6 +272,8 @@ def are_signed(git: Git, sha: str, most: int) -> bool:
 
 def parse_commit(fields: Sequence[str]) -> Commit:
     """Read the fields of one `COMMIT_FORMAT`."""
+    from datetime import UTC, datetime  # noqa: PLC0415 - a healthy check describes no commit
+
     # Names come from anywhere and go everywhere: what is no text becomes a replacement character here.
     sha, name, email, seconds, subject = (
         f.encode("utf-8", "surrogateescape").decode("utf-8", "replace") for f in fields

@@ -14,7 +14,6 @@ import time
 from base64 import b64encode
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
@@ -22,7 +21,7 @@ from urllib.parse import urljoin, urlsplit
 
 from onehead.errors import CannotJudge, UsageError
 from onehead.gitrepo.git import Git, conversation
-from onehead.gitrepo.process import GitTimeout, ShallowHistory, explain
+from onehead.gitrepo.process import GitTimeout, OriginSilent, ShallowHistory, explain
 from onehead.gitrepo.refs import Ref, is_shallow, merge_base
 from onehead.throwaway import throwaway
 
@@ -55,8 +54,7 @@ class PushStatus(StrEnum):
     FORBIDDEN = "forbidden"
 
 
-@dataclass(frozen=True, slots=True)
-class RefUpdate:
+class RefUpdate(NamedTuple):
     """What to do with a ref of the forge.
 
     Attributes:
@@ -70,8 +68,7 @@ class RefUpdate:
     expected: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class PushOutcome:
+class PushOutcome(NamedTuple):
     """What became of one update; `text` is what git and the forge said about it, for people, empty on success."""
 
     ref: str
@@ -79,8 +76,7 @@ class PushOutcome:
     text: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Access:
+class Access(NamedTuple):
     """How a remote is reached: what goes into git's environment, and what must never be seen outside of it.
 
     Attributes:
@@ -218,7 +214,7 @@ def refuse_redirect(git: Git, remote: str, answer: GitResult) -> None:
     """Say where a redirect of the forge leads that git has not followed.
 
     Args:
-        git: the door that was used.
+        git: as it was asked.
         remote: name or URL of the remote.
         answer: how git ended.
 
@@ -240,7 +236,7 @@ def destination(git: Git, remote: str, answer: GitResult) -> str | None:
     Git itself does not tell, so the same server is asked once more, in a way that shows its headers.
 
     Args:
-        git: the door that was used.
+        git: as it was asked.
         remote: name or URL of the remote.
         answer: how git ended.
 
@@ -251,8 +247,8 @@ def destination(git: Git, remote: str, answer: GitResult) -> str | None:
         return None
     told = ""
     with suppress(GitTimeout):
-        door = git.variant(environment={"GIT_TRACE_CURL": "1", "GIT_TRACE_CURL_NO_DATA": "1"})
-        told = door.ask("ls-remote", "--", remote, "HEAD", timeout=min(git.timeout, _MAX_WAIT)).err
+        traced = git.variant(environment={"GIT_TRACE_CURL": "1", "GIT_TRACE_CURL_NO_DATA": "1"})
+        told = traced.ask("ls-remote", "--", remote, "HEAD", timeout=min(git.timeout, _MAX_WAIT)).err
     location = re.search(r"(?im)recv header: location: *(\S+)", told)
     asked = re.search(r"unable to access '([^']+)'", answer.err)
     if location is None:
@@ -316,10 +312,6 @@ _ALL = 2147483647
 """What git itself takes for an endless depth."""
 _MAX_ROUNDS = 4
 """One fetch brings all that is missing, as far as it can be seen; trees that come with it may show more."""
-
-
-class OriginSilent(CannotJudge):
-    """Origin could not be asked, or did not give what was asked for."""
 
 
 class Advertised(NamedTuple):
@@ -447,13 +439,13 @@ class Origin:
 
     def _talk(self, *args: str, data: bytes = b"", git: Git | None = None) -> bytes:
         left = max(self._end - time.monotonic(), 0.01)
-        door = git or self._talking
+        talking = git or self._talking
         try:
-            answer = door.ask(*args, data=data, timeout=left)
+            answer = talking.ask(*args, data=data, timeout=left)
         except GitTimeout:
             raise OriginSilent(f"origin did not answer within {self._seconds:g} seconds") from None
         if answer.code != 0:
-            where = destination(door, "origin", answer)
+            where = destination(talking, "origin", answer)
             if where is not None:
                 raise OriginSilent(
                     f"origin redirects to {where}; git would send credentials there, so onehead does not follow; if "

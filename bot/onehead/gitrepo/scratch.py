@@ -29,7 +29,7 @@ _CONFIG = "[core]\n\trepositoryformatversion = 1\n\tbare = true\n[extensions]\n\
 
 
 class Scratch:
-    """Where a merge happens: `git` is the door to it, for objects of `git` and of the real repository."""
+    """Where a merge happens: `git` works there, and sees the objects of the real repository too."""
 
     def __init__(self, git: Git, written: Path) -> None:
         self.git = git
@@ -104,7 +104,7 @@ def export(git: Git, treeish: str, folder: Path) -> None:
 
 @contextmanager
 def work_tree(git: Git) -> Iterator[tuple[Git, str]]:
-    """A work tree as it is, with what is not committed: a door to git that knows it, and the SHA of its tree.
+    """A work tree as it is, with what is not committed: git with it, and the SHA of its tree.
 
     What git ignores and does not track is left out; submodules are as they are in the index. The person's index and
     objects are not touched.

@@ -60,21 +60,21 @@ def of_repository(git: Git, directory: Path) -> HookDirectory:
     """The hooks of one bare repository.
 
     Args:
-        git: a door to it.
+        git: the repository.
         directory: where it is.
 
     Raises:
         UsageError: it is no bare repository, or somebody else's hook stands where ours would have to be.
     """
     # Whoever sets a server up often is not the account that owns its repositories, and nothing of them is run.
-    door = git.variant(config=(("safe.directory", "*"),))
-    told = door.run("rev-parse", "--is-bare-repository", "--absolute-git-dir").split(b"\n")
+    trusting = git.variant(config=(("safe.directory", "*"),))
+    told = trusting.run("rev-parse", "--is-bare-repository", "--absolute-git-dir").split(b"\n")
     if told[0] != b"true" or not directory.samefile(os.fsdecode(told[1])):
         raise UsageError(
             f"{directory} is not a bare repository, and a hook for pushes belongs into the one that is pushed to.",
             "Name the directory on the server that holds HEAD, objects and refs; most end with .git.",
         )
-    elsewhere = door.ask("config", "--local", "--get", "core.hooksPath")
+    elsewhere = trusting.ask("config", "--local", "--get", "core.hooksPath")
     if elsewhere.code == 0:
         path = elsewhere.out.decode("utf-8", "replace").strip()
         raise UsageError(

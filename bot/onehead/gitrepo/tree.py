@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from onehead.gitrepo.git import BlobTooLarge, conversation
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator
 
     from onehead.gitrepo.git import Git
 
@@ -86,7 +86,7 @@ class Tree(NamedTuple):
 
     Attributes:
         treeish: the commit or tree that was listed, as given.
-        entries: path → entry; when directories were asked for, only what is in them.
+        entries: path → entry.
     """
 
     treeish: str
@@ -105,21 +105,17 @@ class Contents(NamedTuple):
     too_large: dict[str, int]
 
 
-def list_tree(git: Git, treeish: str, directories: Sequence[str] = ()) -> Tree:
-    """List the files of a commit or tree, everywhere or only below some directories.
+def list_tree(git: Git, treeish: str) -> Tree:
+    """List the files of a commit or tree.
 
     Args:
         git: the repository.
         treeish: SHA of a commit or tree (names go through `refs.resolve` first).
-        directories: paths from the top; one that does not exist contributes nothing.
 
     Raises:
         OneheadError: no repository, an unknown SHA, or missing objects.
     """
-    where = [directory.strip("/") for directory in directories]
-    # Without this, git would take the empty path (the top) for "nothing".
-    paths = [] if "" in where else [f"{directory}/" for directory in where]
-    out = git.run("ls-tree", "-r", "-z", "--full-tree", "--end-of-options", treeish, *paths)
+    out = git.run("ls-tree", "-r", "-z", "--full-tree", "--end-of-options", treeish)
     return Tree(treeish, parse_listing(out))
 
 
@@ -140,16 +136,24 @@ def difference(git: Git, known: Tree, treeish: str) -> Differing:
     Raises:
         OneheadError: no repository, an unknown SHA, or missing objects.
     """
-    out = git.run("diff-tree", "-r", "-z", "--raw", "--no-renames", "--end-of-options", known.treeish, treeish)
+    found = changes(git, known.treeish, treeish)
+    changed = {path: entry for path, entry in found.items() if entry is not None}
+    return Differing(known.entries, changed, found.keys() - changed.keys())
+
+
+def changes(git: Git, old: str, new: str) -> dict[str, Entry | None]:
+    """Path → what it is in a new commit or tree, for each that is not so in an old one; `None`: it is gone.
+
+    Raises:
+        OneheadError: no repository, an unknown SHA, or missing objects.
+    """
+    out = git.run("diff-tree", "-r", "-z", "--raw", "--no-renames", "--end-of-options", old, new)
     fields = out.decode("utf-8", "surrogateescape").split("\0")
-    changed, gone = {}, set()
+    found: dict[str, Entry | None] = {}
     for about, path in zip(fields[:-1:2], fields[1::2], strict=True):
         _, mode, _, oid, status = about.split(" ")
-        if status == "D":
-            gone.add(path)
-        else:
-            changed[path] = Entry(path, mode, oid)
-    return Differing(known.entries, changed, gone)
+        found[path] = None if status == "D" else Entry(path, mode, oid)
+    return found
 
 
 def parse_listing(out: bytes) -> dict[str, Entry]:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
+from onehead.gitrepo.git import has_work_tree
 from onehead.gitrepo.process import as_typed
 from onehead.gitrepo.tree import SUBMODULE, SYMLINK
 
@@ -27,6 +28,8 @@ _MAX_BYTES = 8 * 1024 * 1024
 
 def checked_out(git: Git) -> tuple[str, str] | None:
     """The top of the work tree and the commit that is checked out there; `None` for a bare repository."""
+    if not has_work_tree(git.directory):
+        return None
     answer = git.ask("rev-parse", "--show-toplevel", "--verify", "HEAD")
     lines = os.fsdecode(answer.out).split("\n")
     return (lines[0], lines[1]) if answer.code == 0 and len(lines) > 1 else None

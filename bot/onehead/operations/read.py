@@ -8,7 +8,6 @@ known is an operation too, `Unknown`.
 from __future__ import annotations
 
 import ast
-import hashlib
 from collections.abc import Sequence
 from typing import NoReturn
 
@@ -259,6 +258,8 @@ def digest(data: bytes) -> str | None:
         text = None if module is None else _reached_by_upgrade(module)
     except (Spent, RecursionError, MemoryError):
         return None
+    import hashlib  # noqa: PLC0415 - only where an id is there twice
+
     return None if text is None else hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 

@@ -9,6 +9,7 @@ against a branch.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from typing import NamedTuple
 
 from onehead.plan.facts import Facts
@@ -119,6 +120,11 @@ def _numbers(bits: int, most: int = -1) -> list[int]:
     return found
 
 
+_MAX_REMEMBERED = 4
+"""Chains whose forks are remembered: judging, planning and telling of one examination ask for the same ones."""
+
+
+@lru_cache(_MAX_REMEMBERED)
 def forks_within(graph: Graph, *, certain: bool = True) -> tuple[Fork, ...]:
     """The forks of a branch that is judged by itself.
 
@@ -130,6 +136,7 @@ def forks_within(graph: Graph, *, certain: bool = True) -> tuple[Fork, ...]:
     return tuple(Fork(group, (), graph.fork_points(group), "target") for group in lines if len(group) > 1)
 
 
+@lru_cache(_MAX_REMEMBERED)
 def forks_between(target: Graph, merged: Graph, *, certain: bool = True) -> tuple[Fork, ...]:
     """The forks of the merged tree, each with the heads that come in addition to the target's; `certain` as above."""
     merged = _without_gaps(target, merged)
@@ -223,6 +230,8 @@ def new_lineages(target: Graph, merged: Graph, *, certain: bool = True) -> tuple
 
 def _torn(graph: Graph) -> frozenset[str]:
     """Revisions below which the chain is not known to its end: there is no telling whom they are related to."""
+    if not graph.missing:
+        return frozenset()
     return graph.descendants(*(id_ for id_, r in graph.revisions.items() if any(p not in graph for p in r.parents)))
 
 

@@ -88,7 +88,6 @@ class Examination(NamedTuple):
         merge_base: where the two parted; `None` without a head or without common history.
         coverage: what was looked at in the judged tree.
         environments: sorted by path.
-        text_conflicts: paths anywhere in the repository that git can't merge by itself.
         findings: what is wrong with the repository as a whole, such as its policy.
         unjudged: what was not looked at.
     """
@@ -98,7 +97,6 @@ class Examination(NamedTuple):
     merge_base: str | None
     coverage: Coverage
     environments: tuple[Examined, ...]
-    text_conflicts: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()
     unjudged: tuple[Unjudged, ...] = ()
 

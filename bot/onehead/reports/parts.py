@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -118,11 +117,13 @@ def diff(changes: Iterable[FileChange], before: Mapping[str, bytes], context: in
         before: content of the files as they are, by path; a path that is absent is a new file.
         context: unchanged lines around each change.
     """
+    from difflib import unified_diff  # noqa: PLC0415 - `check` shows no diff
+
     parts = []
     for change in changes:
         old, new = before.get(change.path), change.data
         name = change.new_path or change.path
-        lines = difflib.unified_diff(
+        lines = unified_diff(
             _lines(old),
             _lines(new),
             f"a/{change.path}" if old is not None else "/dev/null",

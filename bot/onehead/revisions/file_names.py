@@ -7,14 +7,13 @@ are the ids and file stems of other branches, tags and pull requests, which come
 
 from __future__ import annotations
 
-import hashlib
+import posixpath
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import count
-from pathlib import PurePosixPath
 
 from onehead.errors import CannotJudge
 from onehead.revisions.model import MAX_ID, Revision
@@ -223,6 +222,11 @@ def _kind(revision_id: str) -> tuple[str, str]:
     return ("hex" if _HEX.match(revision_id) else "other"), ""
 
 
+def stem_of(path: str) -> str:
+    """The name of a file without its folders and without what follows its last dot."""
+    return posixpath.splitext(posixpath.basename(path))[0]
+
+
 def file_number(name: str) -> int | None:
     """The number that a file stem or an id starts with; a date is none."""
     number = None if _dated(name) else _NUMBER.match(name)
@@ -246,14 +250,14 @@ def counter(path: str, file_template: str | None = None) -> int | None:
         file_template: as configured. What it begins a name with is known; without one, a folder named after a year
             tells that months and days stand in the names.
     """
-    place = PurePosixPath(path)
+    *folders, name = path.split("/")
     if file_template is not None:
         begins = _TOKEN.match(file_template.rpartition("/")[2])
         if begins is not None and begins["name"] not in ("rev", "slug"):
             return None
-    elif any(_YEAR.fullmatch(folder) for folder in place.parts[:-1]):
+    elif any(_YEAR.fullmatch(folder) for folder in folders):
         return None
-    return file_number(place.stem)
+    return file_number(stem_of(name))
 
 
 def _dated(name: str) -> re.Match[str] | None:
@@ -326,10 +330,12 @@ def fresh_id(
         stamp = _dated(newest) or max(filter(None, map(_dated, sorted(taken))), key=lambda m: m[0], default=None)
         if stamp:
             return _next_date(stamp["stamp"], style, {*taken, *elsewhere}, slug)
+    from hashlib import sha256  # noqa: PLC0415 - it loads OpenSSL, and a re-parent makes no new id
+
     taken = {*taken, *elsewhere}
     width = min(style.width, MAX_ID) if style.kind == "hex" else 12
     for attempt in range(1000):
-        text = hashlib.sha256(f"{seed}\n{attempt}".encode() if attempt else seed.encode()).hexdigest()[:width]
+        text = sha256(f"{seed}\n{attempt}".encode() if attempt else seed.encode()).hexdigest()[:width]
         if not any(text.startswith(other) or other.startswith(text) for other in taken if other):
             return text
     raise CannotJudge(
@@ -402,11 +408,11 @@ def renumber(
         return ()
     if not any(numbers[revision.path] in taken for revision in chain):
         return ()
-    stems = [PurePosixPath(revision.path).stem for revision in target]
+    stems = [stem_of(revision.path) for revision in target]
     free = free_numbers([*stems, *(revision.id for revision in target), *known], 6, elsewhere)
     renumbered = []
     for revision in chain:
-        stem = PurePosixPath(revision.path).stem
+        stem = stem_of(revision.path)
         if numbers[revision.path] is not None:
             renumbered.append(_renumbered(revision, stem, next(free)))
     return tuple(renumbered)
@@ -420,8 +426,9 @@ def _renumbered(revision: Revision, stem: str, number: int) -> Renumbered:
         new_stem = new_id + stem[len(revision.id) :]
     else:
         new_stem = _at_number(stem, number)
-    path = PurePosixPath(revision.path)
-    return Renumbered(revision.id, new_id, revision.path, str(path.with_name(new_stem + path.suffix)))
+    folder, name = posixpath.split(revision.path)
+    new_name = new_stem + posixpath.splitext(name)[1]
+    return Renumbered(revision.id, new_id, revision.path, posixpath.join(folder, new_name))
 
 
 def _at_number(name: str, number: int) -> str:

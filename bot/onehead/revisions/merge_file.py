@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import ast
 import builtins
+import posixpath
 import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import groupby, pairwise
-from pathlib import PurePosixPath
 
 from onehead.revisions import file_names
 from onehead.revisions.edit import (
@@ -28,7 +28,7 @@ from onehead.revisions.edit import (
     open_revision,
     quotes_of,
 )
-from onehead.revisions.file_names import convention, date_of, merge_id, next_number
+from onehead.revisions.file_names import convention, date_of, merge_id, next_number, stem_of
 from onehead.revisions.model import Revision
 from onehead.revisions.parse import parse
 from onehead.revisions.parsers import Spent, examination, python
@@ -116,7 +116,7 @@ def merge_file(
     siblings = siblings or tuple(parents)
     around = [each.revision for each in (*siblings, *parents)]
     made = convention([*dict.fromkeys([*(each.revision.id for each in siblings), *ids])])
-    stems = {PurePosixPath(path).stem for path in [*paths, *(each.path for each in around)]}
+    stems = {stem_of(path) for path in [*paths, *(each.path for each in around)]}
     numbered = stems if made.kind == "number" else set()
     new_id = merge_id(ids, made, {*taken, *numbered, *(each.id for each in around)}, short, elsewhere)
     date, moment = _date(parents, new_id if made.kind == "date" else "")
@@ -163,16 +163,14 @@ def _path(
     paths: Collection[str],
 ) -> str:
     """Where the file goes: where `file_template` says, else beside the head that the merge goes onto."""
-    folder = PurePosixPath(location)
+    folder = location
     name = file_names.filled(file_template, values) if file_template else None
     if name is None:
-        folder = PurePosixPath(parents[-1].revision.path).parent
-        template = file_names.usual_template(
-            [(each.revision.id, PurePosixPath(each.revision.path).stem) for each in siblings]
-        )
+        folder = posixpath.dirname(parents[-1].revision.path)
+        template = file_names.usual_template([(each.revision.id, stem_of(each.revision.path)) for each in siblings])
         name = file_names.filled(template, values) or f"{values['rev']}_{values['slug']}"
-    path = str(folder / f"{name}.py")
-    return path if path not in paths else str(folder / f"{name}_{values['rev']}.py")
+    path = posixpath.normpath(posixpath.join(folder, f"{name}.py"))
+    return path if path not in paths else posixpath.normpath(posixpath.join(folder, f"{name}_{values['rev']}.py"))
 
 
 _CREATE_DATE = re.compile(r"(?:^|[\r\n])[ \t]*Create Date[ \t]*:[ \t]*([^\r\n]*)", re.IGNORECASE)
@@ -196,7 +194,7 @@ def _date(parents: Sequence[Sibling], dated_id: str) -> tuple[str, datetime | No
             continue
         found.append((moment if moment.tzinfo else moment.replace(tzinfo=UTC), text, moment))
     _, text, written = max(found, key=lambda each: each[:2], default=(None, max(texts, default=""), None))
-    names = [name for parent in parents for name in (PurePosixPath(parent.revision.path).stem, parent.revision.id)]
+    names = [name for parent in parents for name in (stem_of(parent.revision.path), parent.revision.id)]
     named = max((date[0] for date in map(date_of, names) if date), default=None)
     newest_moment = written
     if named and (written is None or named > written.replace(tzinfo=None)):

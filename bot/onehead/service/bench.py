@@ -227,7 +227,7 @@ class Bench:
             found = tuple(item for each in examination.environments for item in brought(each.facts))
             self.desk.recollection.learn_brought(self.url, target.point.sha, head.sha, found)
         self.desk.judged(self.repository.name, examination)
-        return Case(target, prepare(examination, trees), trees, self._others.ledger.databases)
+        return Case(target, prepare(examination, trees), trees, self._others.databases)
 
     def _ground(self, target: Target) -> Ground:
         if target.point.sha not in self._grounds:
