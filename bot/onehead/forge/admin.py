@@ -287,21 +287,12 @@ class Administration:
 
 def _webhook(fields: Fields) -> Webhook:
     """Definition `Hook`."""
-    return Webhook(
-        id=fields.number("id"),
-        kind=fields.text("type"),
-        url=fields.text("url"),
-        content_type=fields.text("content_type"),
-        events=frozenset(fields.texts("events")),
-        branch_filter=fields.text("branch_filter"),
-        authorization_header=fields.text("authorization_header"),
-        active=fields.flag("active"),
-    )
+    return models.read(Webhook, fields, kind=fields.text("type"), events=frozenset(fields.texts("events")))
 
 
 def _label(fields: Fields) -> Label:
     """Definition `Label`."""
-    return Label(fields.number("id"), fields.text("name"), fields.text("description"))
+    return models.read(Label, fields)
 
 
 def _rule(fields: Fields) -> BranchRule:

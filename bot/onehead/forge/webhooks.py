@@ -93,7 +93,6 @@ class Commented:
     sender: User
     action: str
     number: int
-    is_pull: bool
     comment: Comment
     permissions: Permissions
 
@@ -220,9 +219,8 @@ def _comment(fields: Fields) -> Event:
         action=action,
         # Not from the pull request: older servers leave it out, and the issue has the same number.
         number=fields.inner("issue").number("number"),
-        is_pull=fields.flag("is_pull"),
         comment=models.comment(fields.inner("comment")),
-        permissions=models.permissions(granted) if granted else Permissions(),
+        permissions=models.permissions(granted),
     )
 
 
