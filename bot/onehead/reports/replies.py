@@ -18,12 +18,11 @@ from onehead.plan.forks import forks_of
 from onehead.plan.plans import Nothing, Plan, ReasonCode
 from onehead.plan.verdict import Examination, Examined, Point
 from onehead.render import environment
-from onehead.reports.crash import ANOTHER_CAUSE, concerns, meaning
+from onehead.reports.crash import ANOTHER_CAUSE, Background, concerns, meaning
 from onehead.reports.doctor import NO_WAY, told
 from onehead.reports.graph import fork_picture, recent_picture
 from onehead.reports.graph_formats import mermaid
 from onehead.reports.short_comments import compared
-from onehead.reports.sql_crashes import Background
 from onehead.reports.states import COLUMNS, MARKS, here_mark, table_rows
 from onehead.reports.terminal import coverage_line, short_ref
 from onehead.revisions.graph import Graph
