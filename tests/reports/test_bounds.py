@@ -14,7 +14,7 @@ from onehead.reports.comment import Remark, comment, leading_plan, one_line, pul
 from onehead.reports.formats import document, junit, sarif
 from onehead.reports.graph import whole_picture
 from onehead.reports.graph_formats import Chains, chains_text, mermaids, svg
-from onehead.reports.short_comments import MAX_LENGTH
+from onehead.reports.replies import MAX_LENGTH
 from onehead.reports.terminal import MAX_ENVIRONMENTS, acceptance, heads_up, refusal, report
 from onehead.revisions.graph import Graph
 from onehead.revisions.model import Revision

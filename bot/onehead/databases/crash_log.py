@@ -103,7 +103,7 @@ _TEXTS = r"""
     # PostgreSQL again
     locked | | deadlock detected|canceling statement due to (?:lock|statement) timeout|could not obtain lock on
 """
-"""A line each: what is wrong, which kind of thing it is about where the text does not say, and the text as a pattern."""
+"""A line each: what is wrong, which kind of thing it is about if the text does not say that, and a pattern."""
 
 _TELLING = re.compile(
     r"exist|no such|uplicate|there is already|unsafe use|invalid input|too long|lock|Unknown|Can't|Cannot|has no column"

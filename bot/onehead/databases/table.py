@@ -28,7 +28,7 @@ from onehead.databases.states import (
     rows_of,
     with_rows,
 )
-from onehead.databases.upgrade import Deployed, cropped, neighbourhood, upgrade
+from onehead.databases.upgrade import Deployed, neighbourhood, upgrade
 from onehead.plan.facts import Facts
 from onehead.plan.findings import Code, Finding
 from onehead.plan.forks import Fork, forks_of
@@ -127,9 +127,7 @@ def edited_table(facts: Facts, findings: Iterable[Finding], known: Iterable[Stan
     edited = [id_ for f in findings if f.code is Code.HISTORY_EDITED for id_ in f.revisions if id_ in facts.target]
     if facts.head is None or not edited:
         return None
-    here: dict[tuple[str, ...], tuple[str, ...]] = {}
-    for each in sorted(known):
-        here[each.rows] = (*here.get(each.rows, ()), each.database)
+    here = _by_rows(known)
     target: Target = "head" if len(facts.merged.heads) <= 1 else "heads"
     after = Deployed(facts.merged)
     grouped: dict[object, list[tuple[tuple[str, ...], Outcome]]] = {}
@@ -280,7 +278,7 @@ def accounts(
         new_ids: old id → new one, of what a re-parent of the judged branch renames.
     """
     names, here = merges or {}, _by_rows(known)
-    forks = _forks(facts)
+    forks = forks_of(facts)
     found = [
         _account(facts, fork, rows, names.get(frozenset(fork.heads), THE_MERGE), here, new_ids)
         for fork in forks[:MAX_FORKS]
@@ -309,7 +307,7 @@ def state_tables(
         new_ids: old id → new one, of what a re-parent of the judged branch renames.
     """
     here = _by_rows(known)
-    forks = [fork for fork in _forks(facts) if facts.head is None or fork.introduced_by == "head"]
+    forks = [fork for fork in forks_of(facts) if facts.head is None or fork.introduced_by == "head"]
     return tuple(_table(facts, fork, here, new_ids) for fork in forks[:MAX_FORKS])
 
 
@@ -322,10 +320,6 @@ def _by_rows(known: Iterable[Standpoint]) -> _Here:
     for each in sorted(known):
         found[each.rows] = (*found.get(each.rows, ()), each.database)
     return found
-
-
-def _forks(facts: Facts) -> tuple[Fork, ...]:
-    return forks_of(facts)
 
 
 def _target(facts: Facts, fork: Fork) -> Target:
@@ -431,8 +425,7 @@ def _state(
 
 def _table(facts: Facts, fork: Fork, here: _Here, new_ids: Mapping[str, str]) -> StateTable:
     near = neighbourhood(facts.merged, fork, [row for held in here for row in held])
-    shown = near.graph if near.left_out else cropped(facts, fork).merged
-    fixes = _fixes(facts, shown, near.fork, new_ids)
+    fixes = _fixes(facts, near.of_fork, near.fork, new_ids)
     databases = _databases(facts, near.graph, near.fork)
     target = _target(facts, fork)
     chains = [_DeployedChain(fix, target, facts.environment) for fix in fixes]

@@ -15,6 +15,7 @@ from typing import Any
 from onehead.databases.model import OwnDatabase, StateTable
 from onehead.plan.conflicts import ABOUT_BOTH_SIDES
 from onehead.plan.decide import IN_A_TERMINAL
+from onehead.plan.facts import Facts
 from onehead.plan.findings import Code, Finding
 from onehead.plan.plans import Merge, Nothing, Plan, Refuse, Reissue, Reparent
 from onehead.plan.rivals import Rival
@@ -22,11 +23,10 @@ from onehead.plan.verdict import Examination, Examined
 from onehead.reports.graph import Picture, draw, fork_picture
 from onehead.reports.graph_formats import mermaid
 from onehead.reports.parts import INDEPENDENT
-from onehead.reports.replies import MAX_SIDES, sides
-from onehead.reports.short_comments import clashes, compared, fitted
+from onehead.reports.replies import MAX_SIDES, clashes, compared, fitted
 from onehead.reports.states import columns_and_rows, own_database_values
 from onehead.reports.terminal import coverage_line, has_advice, only_policy, short_ref
-from onehead.text import code, fence, inline_code, listed, shortened
+from onehead.text import code, fence, inline, inline_code, listed, shortened
 
 
 def unsigned(examination: Examination, signing: str, commit: str, *, merged_first: bool, elsewhere: bool) -> str:
@@ -63,6 +63,52 @@ def unsigned(examination: Examination, signing: str, commit: str, *, merged_firs
         end = f"git push origin {branch}"
     commands = "\n".join([*steps, f"git cherry-pick -S {commit}", end])
     return f"> [!IMPORTANT]\n> {said} Instead of merging it, sign a copy:\n\n{fence(commands)}"
+
+
+def sides(
+    facts: Facts, examination: Examination, tables: Iterable[StateTable], brought_by: Mapping[str, str]
+) -> list[dict[str, str]]:
+    """One line per side.
+
+    Args:
+        facts: the environment.
+        examination: the verdict.
+        tables: of its forks.
+        brought_by: path of a revision file → who brought it, as Markdown.
+    """
+    names = {"target": code(short_ref(examination.target.ref)), "head": "this branch"}
+    found: list[dict[str, str]] = []
+    left_out = 0
+    for fork in (table.fork for table in tables):
+        shared = facts.merged.ancestors(*fork.points)
+        # The branch's own are told of first where not all can be.
+        heads = (
+            fork.heads if len(fork.heads) <= MAX_SIDES else [*fork.new, *(h for h in fork.heads if h not in fork.new)]
+        )
+        shown = heads[: max(0, MAX_SIDES - len(found))]
+        left_out += len(heads) - len(shown)
+        for head in shown:
+            ids = facts.merged.parents_first(facts.merged.ancestors(head) - shared)
+            people = [brought_by.get(facts.merged.revisions[id_].path, "") for id_ in ids]
+            found.append(
+                {
+                    "name": names["head" if head in fork.new else "target"],
+                    "revisions": _in_a_cell([_side_revision(facts, id_) for id_ in ids]),
+                    "brought_by": listed(list(dict.fromkeys(filter(None, people))), last=", ") or "?",
+                }
+            )
+    if left_out:
+        found.append({"name": f"and {left_out} more", "revisions": "", "brought_by": ""})
+    return found
+
+
+def _side_revision(facts: Facts, id_: str) -> str:
+    return f"{code(shortened(id_), in_table=True)} {inline(facts.merged.revisions[id_].doc, 60)}".strip()
+
+
+def _in_a_cell(items: list[str], most: int = 4) -> str:
+    rest = len(items) - most
+    return "<br>".join(items[:most]) + (f"<br>and {rest} more" if rest > 0 else "")
 
 
 MAX_PATCH_LENGTH = 20_000

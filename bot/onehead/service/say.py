@@ -14,7 +14,7 @@ from onehead.forge.intents import Marker, ensure_comment, ensure_status
 from onehead.forge.models import PullRequest, Status
 from onehead.plan.rivals import Rival
 from onehead.reports.comment import Remark
-from onehead.reports.short_comments import Ending, ending_text
+from onehead.reports.replies import Ending, ending_text
 from onehead.service.bench import Bench, Case
 from onehead.service.offered import Offer
 from onehead.service.page import VERDICT

@@ -13,7 +13,7 @@ from enum import StrEnum
 from itertools import pairwise, takewhile
 from typing import Literal
 
-from onehead.databases.schema import Schema
+from onehead.databases.inspect import Schema
 from onehead.databases.states import Database, Target, databases_of, rows_of, with_rows
 from onehead.databases.upgrade import AlembicStops, Deployed
 from onehead.plan.forks import Fork

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
-from onehead.databases.schema import Schema
+from onehead.databases.inspect import Schema
 from onehead.databases.states import with_rows
 from onehead.revisions.graph import Graph
 from onehead.verify.model import Failure, Limits, Result, Trial, Tried, UpgradePath, course, differences, notes
