@@ -8,12 +8,11 @@ from typing import Any, NamedTuple
 
 from onehead.databases.model import Ailment, Complaint, Diagnosis, Revisited, WayOut
 from onehead.databases.reported import Known, Progress, day
-from onehead.databases.schema_effects import Thing, VersionTable
 from onehead.databases.states import Whereabouts
 from onehead.plan.plans import ReasonCode
 from onehead.plan.verdict import Examination, Point
 from onehead.render import environment
-from onehead.reports.parts import Paint, plain, visible
+from onehead.reports.parts import Paint, fields, plain, visible
 from onehead.reports.terminal import compared_line, coverage_line, named_again, short_ref
 from onehead.revisions.graph import Graph
 from onehead.text import listed, shortened
@@ -135,7 +134,7 @@ def doctor_document(visit: Visit) -> dict[str, Any]:
     return {
         "schema": "onehead.doctor/1",
         "healthy": visit.is_healthy,
-        "at": {"ref": target.ref, "sha": target.sha},
+        "at": fields(target, "ref", "sha"),
         "database": visit.database,
         "coverage": visit.examination.coverage._asdict(),
         "notes": list(visit.notes),
@@ -279,25 +278,20 @@ def _document(visit: Visit, path: str, diagnosis: Diagnosis) -> dict[str, Any]:
         "path": path,
         "healthy": diagnosis.is_healthy,
         "dialect": sight.dialect if sight else None,
-        "version_table": _table(sight.version) if sight and sight.version else None,
-        "other_version_tables": [_table(other) for other in sight.others] if sight else [],
+        "version_table": fields(sight.version, *_TABLE) if sight and sight.version else None,
+        "other_version_tables": [fields(other, *_TABLE) for other in sight.others] if sight else [],
         "rows": None if diagnosis.rows is None else [row.text for row in diagnosis.rows],
         "next_upgrade": {
             "command": f"alembic upgrade {diagnosis.target}",
             "outcome": outcome.kind,
-            "runs": list(outcome.runs),
-            "rows_after": list(outcome.rows_after),
-            "lost": list(outcome.lost),
-            "error": outcome.error,
+            **fields(outcome, "runs", "rows_after", "lost", "error"),
         },
         "revisions": [_revision_object(each, diagnosis) for each in diagnosis.revisions.values()],
         "complaints": [
             {
                 "code": str(complaint.ailment),
-                "severity": complaint.severity,
-                "names": list(complaint.names),
-                "message": words.message,
-                "next": words.next,
+                **fields(complaint, "severity", "names"),
+                **fields(words, "message", "next"),
                 "question": words.question or None,
             }
             for complaint in diagnosis.complaints
@@ -307,15 +301,14 @@ def _document(visit: Visit, path: str, diagnosis: Diagnosis) -> dict[str, Any]:
         "ways_out": [
             {
                 "condition": way.condition or None,
-                "steps": [{"command": s.command, "effect": s.effect, "why": s.why} for s in way.steps],
+                "steps": [fields(step, "command", "effect", "why") for step in way.steps],
             }
             for way in diagnosis.ways
         ],
     }
 
 
-def _table(found: VersionTable) -> dict[str, Any]:
-    return {"name": found.name, "schema": found.schema, "rows": list(found.rows)}
+_TABLE = ("name", "schema", "rows")
 
 
 def _revision_object(revision: Revisited, diagnosis: Diagnosis) -> dict[str, Any]:
@@ -327,16 +320,13 @@ def _revision_object(revision: Revisited, diagnosis: Diagnosis) -> dict[str, Any
             revision.witnessed.shown, revision.witnessed.shown
         ),
         "evidence": [
-            _thing(each.thing)
-            | {"there": each.there, "shows": "applied" if each.ran else "not-applied", "line": each.line}
+            fields(each.thing, "kind", "name")
+            | {"of": each.thing.of or None, "schema": each.thing.schema or None, "there": each.there}
+            | {"shows": "applied" if each.ran else "not-applied", "line": each.line}
             for each in revision.witnessed.evidence
         ],
-        "untraced": [{"line": each.line, "text": each.text} for each in revision.untraced],
+        "untraced": [fields(each, "line", "text") for each in revision.untraced],
     }
-
-
-def _thing(thing: Thing) -> dict[str, Any]:
-    return {"kind": thing.kind, "name": thing.name, "of": thing.of or None, "schema": thing.schema or None}
 
 
 class Listed(NamedTuple):
@@ -355,7 +345,7 @@ def databases_document(listed: Sequence[Listed], at: Point, trouble: str) -> dic
     """The object of `onehead databases --format json` (docs/schema/onehead.databases-1.json)."""
     return {
         "schema": "onehead.databases/1",
-        "at": {"ref": at.ref, "sha": at.sha},
+        "at": fields(at, "ref", "sha"),
         "trouble": trouble or None,
         "databases": [
             {
@@ -364,9 +354,7 @@ def databases_document(listed: Sequence[Listed], at: Point, trouble: str) -> dic
                 "rows": list(each.known.rows),
                 "since": each.known.at,
                 "unknown": list(each.unknown),
-                "environments": [
-                    {"path": path, "missing": progress.missing} for path, progress in each.progress.items()
-                ],
+                "environments": [{"path": path, "missing": by.missing} for path, by in each.progress.items()],
                 "held": [{"row": row, "since": since} for row, since in each.known.held],
             }
             for each in listed

@@ -10,13 +10,14 @@ from xml.etree import ElementTree as ET
 
 from onehead.plan.findings import KINDS, Code, Finding
 from onehead.plan.plans import Plan, Refuse, Reissue, Reparent
-from onehead.plan.verdict import Examination, Examined, Point
+from onehead.plan.verdict import Examination, Examined
 from onehead.reports.parts import (
     MAX_SHOWN,
     FilePlace,
     Lines,
     all_findings,
     both_sides_document,
+    fields,
     left_out,
     places,
     visible,
@@ -42,8 +43,8 @@ def document(
     return {
         "schema": schema,
         "verdict": examination.verdict,
-        "target": _point(examination.target),
-        "head": None if examination.head is None else _point(examination.head),
+        "target": fields(examination.target, "ref", "sha"),
+        "head": None if examination.head is None else fields(examination.head, "ref", "sha"),
         "merge_base": examination.merge_base,
         "coverage": examination.coverage._asdict(),
         "not_judged": [
@@ -58,15 +59,10 @@ def document(
     }
 
 
-def _point(point: Point) -> dict[str, str]:
-    return {"ref": point.ref, "sha": point.sha}
-
-
 def _environment(examined: Examined, changes: tuple[FileChange, ...], lines: Lines) -> dict[str, Any]:
     facts = examined.facts
     return {
-        "path": facts.environment.path,
-        "config": facts.environment.config,
+        **fields(facts.environment, "path", "config"),
         "heads": {
             "target": list(facts.target.heads),
             "head": None if facts.head is None else list(facts.head.heads),
@@ -81,10 +77,7 @@ def _environment(examined: Examined, changes: tuple[FileChange, ...], lines: Lin
 def _finding(finding: Finding, examined: Examined | None, lines: Lines) -> dict[str, Any]:
     return {
         "code": str(finding.code),
-        "severity": finding.severity,
-        "introduced_by": finding.introduced_by,
-        "message": finding.message,
-        "hint": finding.hint,
+        **fields(finding, "severity", "introduced_by", "message", "hint"),
         "revisions": list(finding.revisions[:MAX_SHOWN]),
         "paths": list(finding.paths[:MAX_SHOWN]),
         "places": [{"path": place.path, "line": place.line or None} for place in places(finding, examined, lines)],

@@ -16,6 +16,12 @@ Paint = Callable[[str, str], str]
 """Style name and text in, painted text out; the identity where there is no terminal."""
 
 
+def fields(value: object, *names: str) -> dict[str, Any]:
+    """Some fields of a value under their own names, as JSON has them: a tuple is a list."""
+    found = ((name, getattr(value, name)) for name in names)
+    return {name: list(each) if isinstance(each, tuple) else each for name, each in found}
+
+
 def plain(_style: str, text: str) -> str:
     """Paint nothing."""
     return text
@@ -110,13 +116,12 @@ def left_out(finding: Finding) -> int:
     return max(0, len(finding.revisions) - MAX_SHOWN, len(finding.paths) - MAX_SHOWN)
 
 
-def diff(changes: Iterable[FileChange], before: Mapping[str, bytes], context: int = 1) -> str:
-    """Unified diff of all changes.
+def diff(changes: Iterable[FileChange], before: Mapping[str, bytes]) -> str:
+    """Unified diff of all changes, with one unchanged line around each.
 
     Args:
         changes: what the repair does.
         before: content of the files as they are, by path; a path that is absent is a new file.
-        context: unchanged lines around each change.
     """
     parts = []
     for change in changes:
@@ -127,7 +132,7 @@ def diff(changes: Iterable[FileChange], before: Mapping[str, bytes], context: in
             _lines(new),
             f"a/{change.path}" if old is not None else "/dev/null",
             f"b/{name}" if new is not None else "/dev/null",
-            n=context,
+            n=1,
             lineterm="",
         )
         parts += [line.rstrip("\r\n") for line in lines]

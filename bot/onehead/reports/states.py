@@ -20,7 +20,7 @@ from onehead.plan.findings import Code
 from onehead.plan.verdict import Examination, Examined
 from onehead.reports.doctor import ids_in
 from onehead.reports.formats import new_ids
-from onehead.reports.parts import Paint, both_sides_document, both_sides_lines, plain, visible
+from onehead.reports.parts import Paint, both_sides_document, both_sides_lines, fields, plain, visible
 from onehead.reports.terminal import compared_line, coverage_line, short_ref
 from onehead.text import code, fence, inline, listed, shortened
 
@@ -259,8 +259,8 @@ def states_document(examination: Examination, accounts: Accounts) -> dict[str, A
     coverage, head = examination.coverage, examination.head
     return {
         "schema": "onehead.states/1",
-        "target": {"ref": examination.target.ref, "sha": examination.target.sha},
-        "head": None if head is None else {"ref": head.ref, "sha": head.sha},
+        "target": fields(examination.target, "ref", "sha"),
+        "head": None if head is None else fields(head, "ref", "sha"),
         "coverage": coverage._asdict(),
         "environments": [
             _environment(examined, account)
@@ -338,14 +338,9 @@ def _environment(examined: Examined, account: ForkOutcomes | None) -> dict[str, 
 
 def _state(state: DatabaseState) -> dict[str, Any]:
     return {
-        "rows": list(state.rows),
-        "applied": list(state.applied),
+        **fields(state, "rows", "applied"),
         "outcome": state.outcome.kind,
-        "runs": list(state.outcome.runs),
-        "rows_after": list(state.outcome.rows_after),
-        "lost": list(state.outcome.lost),
-        "again": list(state.outcome.again),
-        "error": state.outcome.error,
+        **fields(state.outcome, "runs", "rows_after", "lost", "again", "error"),
         "remedy": list(state.remedy),
     }
 
@@ -538,8 +533,7 @@ def own_database_document(found: Mapping[str, OwnDatabase]) -> list[dict[str, An
     return [
         {
             "environment": path,
-            "rows": list(own.rows),
-            "before": list(own.before),
+            **fields(own, "rows", "before"),
             "outcome": own.outcome.kind,
             "after": list(own.after),
         }
