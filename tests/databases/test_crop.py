@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from onehead.databases import table, upgrade
+from onehead.databases import state_table, upgrade
 from onehead.databases.model import StateTable
 from onehead.databases.upgrade import neighbourhood
 from onehead.plan.facts import Facts
@@ -20,10 +20,10 @@ PLACE = Environment("versions", None, None, None, ())
 
 
 def both_ways(facts: Facts, monkeypatch: pytest.MonkeyPatch) -> tuple[tuple[StateTable, ...], tuple[StateTable, ...]]:
-    cut = table.state_tables(facts)
+    cut = state_table.state_tables(facts)
     with monkeypatch.context() as patch:
         patch.setattr(upgrade, "_from_the_point", lambda chain, _fork: chain)
-        return cut, table.state_tables(facts)
+        return cut, state_table.state_tables(facts)
 
 
 def comparable(facts: Facts, tables: tuple[StateTable, ...]) -> list[object]:

@@ -5,20 +5,20 @@ from __future__ import annotations
 import pytest
 
 from onehead.plan.findings import Code
-from onehead.plan.verdict import Before, Landing, mended, new_forks, objections, remaining_forks
+from onehead.plan.verdict import Before, PushedBranch, mended, new_forks, objections, remaining_forks
 from tests.plan.cases import examination, facts, unreadable
 
 ONE = "018; 019<018"
 FORKED = "018; 019<018; 020<018"
 
 
-def landing(target: str, pushed: str, before: Before = "itself") -> Landing:
+def push(target: str, pushed: str, before: Before = "itself") -> PushedBranch:
     """A push that makes the chain `pushed` of `target`."""
-    return Landing("main", before, examination(facts(target, pushed, pushed)))
+    return PushedBranch("main", before, examination(facts(target, pushed, pushed)))
 
 
-def alone(chain: str) -> Landing:
-    return Landing("main", "nothing", examination(facts(chain)))
+def alone(chain: str) -> PushedBranch:
+    return PushedBranch("main", "nothing", examination(facts(chain)))
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ def alone(chain: str) -> Landing:
     ],
 )
 def test_a_push_answers_for_what_it_brings(target: str, pushed: str, codes: set[Code]) -> None:
-    assert {finding.code for finding in objections(landing(target, pushed))} == codes
+    assert {finding.code for finding in objections(push(target, pushed))} == codes
 
 
 def test_a_first_push_answers_for_what_is_certain() -> None:
@@ -51,35 +51,35 @@ def test_a_first_push_answers_for_what_is_certain() -> None:
     assert objections(alone(ONE)) == ()
     doubtful = examination(facts(ONE, old=(unreadable("new.py"),)))
     assert {finding.code for finding in doubtful.own_errors()} == {Code.UNREADABLE_FILE}
-    assert objections(Landing("main", "nothing", doubtful)) == ()
+    assert objections(PushedBranch("main", "nothing", doubtful)) == ()
 
 
 def test_a_later_push_answers_for_what_can_not_be_read_too() -> None:
     doubtful = examination(facts(ONE, ONE, new=(unreadable("new.py"),)))
-    assert {finding.code for finding in objections(Landing("main", "itself", doubtful))} == {Code.UNREADABLE_FILE}
-    known = Landing("main", "itself", examination(facts(ONE, ONE, old=(unreadable("new.py"),))))
+    assert {finding.code for finding in objections(PushedBranch("main", "itself", doubtful))} == {Code.UNREADABLE_FILE}
+    known = PushedBranch("main", "itself", examination(facts(ONE, ONE, old=(unreadable("new.py"),))))
     assert objections(known) == ()
 
 
 def test_which_forks_are_new() -> None:
-    [examined] = landing(FORKED, f"{FORKED}; 021<018").examination.environments
+    [examined] = push(FORKED, f"{FORKED}; 021<018").examination.environments
     [fork] = new_forks(examined, "head")
     assert (fork.heads, fork.new) == (("019", "020", "021"), ("021",))
-    [examined] = landing(FORKED, f"{FORKED}; 021<020").examination.environments
+    [examined] = push(FORKED, f"{FORKED}; 021<020").examination.environments
     assert new_forks(examined, "head") == ()
 
 
 def test_a_fork_that_stays_is_told_and_one_that_goes_too() -> None:
-    [fork] = remaining_forks(landing(FORKED, f"{FORKED}; 021<020"))
+    [fork] = remaining_forks(push(FORKED, f"{FORKED}; 021<020"))
     assert fork.heads == ("019", "021")
-    assert remaining_forks(landing(FORKED, f"{FORKED}; m<019,020")) == ()
-    [examined] = mended(landing(FORKED, f"{FORKED}; m<019,020"))
+    assert remaining_forks(push(FORKED, f"{FORKED}; m<019,020")) == ()
+    [examined] = mended(push(FORKED, f"{FORKED}; m<019,020"))
     assert examined.facts.merged.heads == ("m",)
-    assert mended(landing(ONE, f"{ONE}; 020<019")) == ()
+    assert mended(push(ONE, f"{ONE}; 020<019")) == ()
 
 
 @pytest.mark.parametrize("before", ["default", "nothing"])
 def test_a_new_branch_keeps_and_mends_nothing(before: Before) -> None:
     """What it was cut from has its own repair."""
-    assert remaining_forks(landing(FORKED, FORKED, before)) == ()
-    assert mended(landing(FORKED, f"{FORKED}; m<019,020", before)) == ()
+    assert remaining_forks(push(FORKED, FORKED, before)) == ()
+    assert mended(push(FORKED, f"{FORKED}; m<019,020", before)) == ()

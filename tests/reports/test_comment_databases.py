@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from onehead.databases.remedy import own_database
-from onehead.databases.table import state_tables
+from onehead.databases.state_table import state_tables
 from onehead.plan.plans import Reparent
-from onehead.reports.comment import Remark, comment, pull_body
+from onehead.reports.comment import CommentContent, comment, pull_body
 from tests.plan.cases import examination, facts
 from tests.plan.test_plan_laws import after
 
@@ -24,7 +24,7 @@ SKIPS = "such a database would silently skip the other side."
 STOPS = 'such a database would stop with "Can\'t locate revision".'
 
 
-def remark(sides: tuple[str, str], *, alone: bool = False) -> Remark:
+def remark(sides: tuple[str, str], *, alone: bool = False) -> CommentContent:
     given = facts(*sides)
     judged = examination(given)
     [examined] = judged.environments
@@ -32,7 +32,7 @@ def remark(sides: tuple[str, str], *, alone: bool = False) -> Remark:
     own = own_database(given.head, examined.plan, after(given, examined.plan).merged)
     assert own is not None
     tables = {"versions": state_tables(given, (), examined.moved_ids)}
-    return Remark(judged, tables=tables, own_databases={"versions": own}, repair="#2", alone=alone)
+    return CommentContent(judged, tables=tables, own_databases={"versions": own}, repair="#2", alone=alone)
 
 
 @pytest.mark.parametrize(("sides", "fate"), [(PLAIN, SKIPS), (NUMBERED, STOPS)])

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from onehead.reports.comment import MAX_PATCH_LENGTH, Remark, comment
+from onehead.reports.comment import MAX_PATCH_LENGTH, CommentContent, comment
 from tests.plan.cases import examination, facts
 
 
 def told(patch: str) -> str:
     judged = examination(facts("018; 019<018", "018; 020<018"))
     branch = "https://git.example.org/acme/shop.git refs/onehead/reparent/pr-7"
-    return comment(Remark(judged, branch=branch, patch=patch, merged_first=True))
+    return comment(CommentContent(judged, branch=branch, patch=patch, merged_first=True))
 
 
 def test_the_branch_or_the_patch() -> None:

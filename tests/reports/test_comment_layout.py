@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from onehead.databases.model import StateTable
 from onehead.databases.reported import Standpoint
-from onehead.databases.table import state_tables
+from onehead.databases.state_table import state_tables
 from onehead.plan.facts import Facts
-from onehead.reports.comment import Remark, comment, pull_body
+from onehead.reports.comment import CommentContent, comment, pull_body
 from tests.plan.cases import ENVIRONMENT, examination, facts
 
 COLLIDING = facts("017; 018<017; 019<018", "017; 018<017; 020<018; 021<020")
 FORKED = facts("018; 019<018; 020<018")
 
 
-def remark(*several: Facts, known: tuple[Standpoint, ...] = ()) -> Remark:
+def remark(*several: Facts, known: tuple[Standpoint, ...] = ()) -> CommentContent:
     tables: dict[str, tuple[StateTable, ...]] = {each.environment.path: state_tables(each, known) for each in several}
-    return Remark(examination(*several), repair="#2", diff="-a\n+b\n", tables=tables, merged_first=True)
+    return CommentContent(examination(*several), repair="#2", diff="-a\n+b\n", tables=tables, merged_first=True)
 
 
 def paragraphs(text: str) -> list[str]:
@@ -93,7 +93,7 @@ def test_a_repair_that_no_other_page_tells_of_tells_everything() -> None:
 def test_what_to_do_is_said_once() -> None:
     """As the next step: the finding that it is about does not repeat it."""
     broken = facts("018; 019<018", "018; 019<018; 020<777")
-    told = comment(Remark(examination(broken)))
+    told = comment(CommentContent(examination(broken)))
     assert told.count("Restore the missing file") == 1
     assert "**Next:** Restore the missing file" in told
     assert "- **error** `missing-parent`: `020` names `777` as its parent" in told

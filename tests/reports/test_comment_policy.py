@@ -6,7 +6,7 @@ import pytest
 
 from onehead.plan.findings import KINDS, Code, Finding
 from onehead.plan.verdict import Coverage, Examination, Point
-from onehead.reports.comment import Remark, comment
+from onehead.reports.comment import CommentContent, comment
 from tests.plan.cases import examination, facts
 
 BAD = Finding(
@@ -30,7 +30,7 @@ def without_environment() -> Examination:
 
 
 def test_a_policy_alone(without_environment: Examination) -> None:
-    told = comment(Remark(without_environment))
+    told = comment(CommentContent(without_environment))
     assert "The policy on `topic` can't be used\n" in told
     assert "**onehead can't keep a rule that it does not understand, so this is refused before it lands.**" in told
     assert told.count(SAID) == 1
@@ -40,6 +40,6 @@ def test_a_policy_alone(without_environment: Examination) -> None:
 
 def test_a_policy_beside_a_collision() -> None:
     judged = examination(facts("018; 019<018", "018; 020<018"))._replace(findings=(BAD,))
-    told = comment(Remark(judged))
+    told = comment(CommentContent(judged))
     assert "both add a migration" in told
     assert told.count(SAID) == 1

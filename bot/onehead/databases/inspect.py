@@ -24,7 +24,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
-from onehead.databases.schema_effects import Dialect, Sight, Thing, VersionTable
+from onehead.databases.schema_effects import Dialect, Inspection, Thing, VersionTable
 from onehead.errors import CannotJudge, UsageError
 from onehead.text import HIDDEN, mask_urls
 
@@ -132,7 +132,7 @@ WHERE NOT i.indisvalid
 """
 
 
-def look(address: Address, things: Collection[Thing], name: str, schema: str | None) -> Sight:
+def look(address: Address, things: Collection[Thing], name: str, schema: str | None) -> Inspection:
     """Look at a database.
 
     Args:
@@ -148,7 +148,7 @@ def look(address: Address, things: Collection[Thing], name: str, schema: str | N
     try:
         with connected(address) as connection, warnings.catch_warnings():
             warnings.simplefilter("ignore")  # types that SQLAlchemy does not know are not our subject
-            return _Inspection(connection).sight(things, name, schema)
+            return _DatabaseReader(connection).inspection(things, name, schema)
     except (SQLAlchemyError, OSError) as error:
         # Drivers put what they were given into what they say, and a traceback would show all of it.
         text = " ".join(str(getattr(error, "orig", None) or error).split())
@@ -213,7 +213,7 @@ class _TableNames(NamedTuple):
     constraints: set[str]
 
 
-class _Inspection:
+class _DatabaseReader:
     """One look at one database."""
 
     def __init__(self, connection: Connection) -> None:
@@ -223,7 +223,7 @@ class _Inspection:
         self._schemas = [None, *self._more_schemas()]
         self._tables: dict[str | None, dict[str, str]] = {}
 
-    def sight(self, things: Collection[Thing], name: str, schema: str | None) -> Sight:
+    def inspection(self, things: Collection[Thing], name: str, schema: str | None) -> Inspection:
         """Everything that was asked for."""
         schema = None if schema in ("", self._default) else schema
         found = [
@@ -239,7 +239,7 @@ class _Inspection:
             if real.startswith(_LEFTOVER)
         ]
         invalid = self._invalid(things)
-        return Sight(
+        return Inspection(
             self._dialect(),
             judged,
             tuple(each for each in found if each is not judged),

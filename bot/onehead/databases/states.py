@@ -86,7 +86,7 @@ def _read(graph: Graph, ids: Sequence[str], row: str) -> Row:
     return Row(row, "ambiguous", named)
 
 
-class Whereabouts(NamedTuple):
+class RevisionLocation(NamedTuple):
     """Where a revision stands that the judged files don't have.
 
     Attributes:

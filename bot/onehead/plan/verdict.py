@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
-from onehead.plan.conflicts import Meeting
+from onehead.plan.conflicts import Interaction
 from onehead.plan.facts import Facts
 from onehead.plan.findings import Code, Finding, Side
 from onehead.plan.forks import Fork, forks_of
@@ -58,7 +58,7 @@ class Examined(NamedTuple):
         facts: what is known.
         findings: what is wrong with it.
         plan: what should be done.
-        meetings: how the sides of its forks get along.
+        interactions: how the sides of its forks get along.
         taken: ids and file stems that its repair must not use (see `Evidence`).
         asked: where the plan is a merge: what would be done if a re-parent was asked for.
     """
@@ -66,7 +66,7 @@ class Examined(NamedTuple):
     facts: Facts
     findings: tuple[Finding, ...]
     plan: Plan
-    meetings: tuple[Meeting, ...] = ()
+    interactions: tuple[Interaction, ...] = ()
     taken: frozenset[str] = frozenset()
     asked: Plan | None = None
 
@@ -149,7 +149,7 @@ Before = Literal["itself", "default", "nothing"]
 there is no default branch yet."""
 
 
-class Landing(NamedTuple):
+class PushedBranch(NamedTuple):
     """A deployed branch as a push would leave it.
 
     Attributes:
@@ -165,15 +165,15 @@ class Landing(NamedTuple):
     grows: bool = True
 
 
-def objections(landing: Landing) -> tuple[Finding, ...]:
+def objections(pushed: PushedBranch) -> tuple[Finding, ...]:
     """Why the push is refused; empty where it is accepted.
 
     It answers for the errors that it brings: what the branch had already is no reason, so that a forked branch can
     still be worked on, and repaired. Of a repository's very first push nobody can say what it brings, so only
     what is certain counts: a file that can't be read may have been there for years.
     """
-    errors = landing.examination.own_errors()
-    if landing.before == "nothing":
+    errors = pushed.examination.own_errors()
+    if pushed.before == "nothing":
         return tuple(finding for finding in errors if not finding.blinds)
     return errors
 
@@ -183,20 +183,20 @@ def new_forks(examined: Examined, side: Side) -> tuple[Fork, ...]:
     return tuple(fork for fork in forks_of(examined.facts) if fork.introduced_by == side)
 
 
-def remaining_forks(landing: Landing) -> tuple[Fork, ...]:
+def remaining_forks(pushed: PushedBranch) -> tuple[Fork, ...]:
     """Forks that the branch had and keeps."""
-    if landing.before != "itself":
+    if pushed.before != "itself":
         return ()
-    return tuple(fork for examined in landing.examination.environments for fork in new_forks(examined, "target"))
+    return tuple(fork for examined in pushed.examination.environments for fork in new_forks(examined, "target"))
 
 
-def mended(landing: Landing) -> tuple[Examined, ...]:
+def mended(pushed: PushedBranch) -> tuple[Examined, ...]:
     """Environments that were forked, and are at one head again by this push."""
-    if landing.before != "itself":
+    if pushed.before != "itself":
         return ()
     return tuple(
         examined
-        for examined in landing.examination.environments
+        for examined in pushed.examination.environments
         if len(examined.facts.merged.heads) == 1
         and forks_of(examined.facts._replace(head=None, merged=examined.facts.target))
     )

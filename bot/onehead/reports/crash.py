@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 
 from onehead.databases.crash_catalogue import CrashKind
 from onehead.databases.crash_log import Crash, CrashReport
-from onehead.databases.schema_effects import Traces
-from onehead.databases.states import Whereabouts, read_rows
+from onehead.databases.schema_effects import SchemaEffects
+from onehead.databases.states import RevisionLocation, read_rows
 from onehead.plan.facts import Facts
 from onehead.plan.forks import forks_of
 from onehead.plan.plans import ReasonCode
@@ -87,14 +87,14 @@ class Background(NamedTuple):
         target: the deployed branch or commit.
         places: where the revision that it names stands, if not there ("#5", "branch oauth"), marked up like the rest.
         past: what has become of it, if it was there once ("5f2c0d1 Tidy up removed it").
-        traces: what each revision leaves in a schema; `None` where nobody has looked.
+        effects: what each revision leaves in a schema; `None` where nobody has looked.
     """
 
     facts: Facts
     target: Point
     places: str = ""
     past: str = ""
-    traces: Mapping[str, Traces] | None = None
+    effects: Mapping[str, SchemaEffects] | None = None
 
     @property
     def deployed(self) -> str:
@@ -230,25 +230,25 @@ def _makers(crash: Crash, known: Background) -> Makers:
     kinds = _TRACED.get(crash.kind, set())
     name, owner = crash.subject.casefold(), crash.of.casefold()
     make, take, mention = [], [], []
-    for id_, traces in (known.traces or {}).items():
+    for id_, effects in (known.effects or {}).items():
         found = [
-            trace
-            for trace in traces.left
-            if trace.thing.kind in kinds
-            and trace.thing.name.casefold() == name
-            and (not owner or not trace.thing.of or trace.thing.of.casefold() == owner)
+            effect
+            for effect in effects.left
+            if effect.thing.kind in kinds
+            and effect.thing.name.casefold() == name
+            and (not owner or not effect.thing.of or effect.thing.of.casefold() == owner)
         ]
-        if any(trace.there for trace in found):
+        if any(effect.there for effect in found):
             make.append(id_)
         elif found:
             take.append(id_)
-        elif name and any(name in re.findall(r"\w+", each.text.casefold()) for each in traces.untraced):
+        elif name and any(name in re.findall(r"\w+", each.text.casefold()) for each in effects.untraced):
             mention.append(id_)
     return Makers(tuple(make), tuple(take), tuple(mention))
 
 
 def _made_by(makers: Makers, crash: Crash, known: Background, named: Callable[[Sequence[str]], str]) -> str:
-    if known.traces is None or not crash.subject:
+    if known.effects is None or not crash.subject:
         return ""
     take = f" {named(makers.take)} takes it away." if makers.take else ""
     if makers.make:
@@ -270,15 +270,15 @@ class CrashLog(NamedTuple):
         reading: what it says.
         examination: of the deployed commit.
         places: revisions that complaints name and the commit does not have → where they stand otherwise.
-        traces: environment path → what each revision leaves in a schema; empty where nobody has to know.
+        effects: environment path → what each revision leaves in a schema; empty where nobody has to know.
         is_whole: whether all of the log was read; of a long one that is only the end.
         repo: the repository as it was named, for commands that are typed there.
     """
 
     reading: CrashReport
     examination: Examination
-    places: Mapping[str, Whereabouts]
-    traces: Mapping[str, Mapping[str, Traces]]
+    places: Mapping[str, RevisionLocation]
+    effects: Mapping[str, Mapping[str, SchemaEffects]]
     is_whole: bool = True
     repo: str = "."
 
@@ -356,8 +356,8 @@ def _environment(log: CrashLog, examined: Examined, paint: Paint) -> Iterator[st
         if concerns(crash, facts, log.examination):
             yield ""
             yield f"  > {paint('bad', visible(crash.line))}"
-            place = log.places.get(crash.subject, Whereabouts())
-            known = Background(facts, log.examination.target, ids_in(place.refs), _past(place), log.traces.get(path))
+            place = log.places.get(crash.subject, RevisionLocation())
+            known = Background(facts, log.examination.target, ids_in(place.refs), _past(place), log.effects.get(path))
             for paragraph in meaning(crash, known, reader).split("\n"):
                 yield from _wrapped(paragraph) or [""]
 
@@ -393,7 +393,7 @@ def concerns(crash: Crash, facts: Facts, examination: Examination) -> bool:
     return not known or any(each.environment.path == facts.environment.path for each in known)
 
 
-def _past(place: Whereabouts) -> str:
+def _past(place: RevisionLocation) -> str:
     if not place.removed:
         return ""
     if place.renamed:

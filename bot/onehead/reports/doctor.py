@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from onehead.databases.model import Ailment, Complaint, Diagnosis, Revisited, WayOut
-from onehead.databases.reported import Known, Progress, day
-from onehead.databases.states import Whereabouts
+from onehead.databases.model import Complaint, Diagnosis, ProblemKind, Remedy, RevisionState
+from onehead.databases.reported import Progress, ReportedDatabase, day
+from onehead.databases.states import RevisionLocation
 from onehead.plan.plans import ReasonCode
 from onehead.plan.verdict import Examination, Point
 from onehead.render import environment
@@ -32,8 +32,8 @@ class ComplaintText(NamedTuple):
     question: str = ""
 
 
-def told(
-    complaint: Complaint, diagnosis: Diagnosis, places: Mapping[str, Whereabouts], target: str, repo: str = "."
+def complaint_text(
+    complaint: Complaint, diagnosis: Diagnosis, places: Mapping[str, RevisionLocation], target: str, repo: str = "."
 ) -> ComplaintText:
     """Say one complaint.
 
@@ -44,14 +44,16 @@ def told(
         target: name of the judged branch or commit.
         repo: the repository as it was named, for commands that are typed there.
     """
-    rows, sight = diagnosis.rows or (), diagnosis.sight
-    strangers = [(row, _same_but_for_case(row, diagnosis), places.get(row, Whereabouts())) for row in complaint.names]
+    rows, inspection = diagnosis.rows or (), diagnosis.inspection
+    strangers = [
+        (row, _same_but_for_case(row, diagnosis), places.get(row, RevisionLocation())) for row in complaint.names
+    ]
     of_kind = {kind: [row for row in rows if row.kind == kind] for kind in ("renamed", "ambiguous", "prefix")}
     text = (
         environment()
         .get_template("answer/complaint.md.j2")
         .render(
-            kind=str(complaint.ailment),
+            kind=str(complaint.problem),
             severity=complaint.severity,
             names=ids_in(complaint.names),
             is_one=len(complaint.names) == 1,
@@ -60,7 +62,7 @@ def told(
             visible=visible,
             ids_in=ids_in,
             strangers=strangers,
-            is_riddle=any(not same and place == Whereabouts() for _, same, place in strangers),
+            is_riddle=any(not same and place == RevisionLocation() for _, same, place in strangers),
             now=listed([f"{visible(row.text)} is {visible(row.means[0])} now" for row in of_kind["renamed"]]),
             old=ids_in(row.text for row in of_kind["renamed"]),
             means=ids_in(id_ for row in of_kind["ambiguous"] for id_ in row.means),
@@ -68,9 +70,9 @@ def told(
                 f"the row {visible(row.text)} is only the beginning of {visible(row.means[0])}"
                 for row in of_kind["prefix"]
             ),
-            version=sight.version if sight else None,
-            width=sight.version.width if sight and sight.version else None,
-            rolls_back=sight is not None and sight.rolls_back,
+            version=inspection.version if inspection else None,
+            width=inspection.version.width if inspection and inspection.version else None,
+            rolls_back=inspection is not None and inspection.rolls_back,
             is_awaited=bool(diagnosis.unbuilt),
         )
     )
@@ -94,7 +96,7 @@ _DIALECTS = {"postgresql": "PostgreSQL", "sqlite": "SQLite", "mysql": "MySQL", "
 _SHOWN = {"applied": "applied", "absent": "not applied", "partly": "partly applied", "untold": "leaves no trace"}
 
 
-class Visit(NamedTuple):
+class DoctorReport(NamedTuple):
     """A doctor's visit.
 
     Attributes:
@@ -109,7 +111,7 @@ class Visit(NamedTuple):
     examination: Examination
     database: str | None
     diagnoses: Mapping[str, Diagnosis]
-    places: Mapping[str, Whereabouts]
+    places: Mapping[str, RevisionLocation]
     notes: tuple[str, ...] = ()
     repo: str = "."
 
@@ -119,7 +121,7 @@ class Visit(NamedTuple):
         return all(diagnosis.is_healthy for diagnosis in self.diagnoses.values())
 
 
-def doctor_text(visit: Visit, paint: Paint = plain) -> str:
+def doctor_text(visit: DoctorReport, paint: Paint = plain) -> str:
     """The text of `onehead doctor`."""
     lines = [*_heading(visit, paint), coverage_line(visit.examination)]
     lines += [f"note: {visible(note)}" for note in visit.notes]
@@ -128,7 +130,7 @@ def doctor_text(visit: Visit, paint: Paint = plain) -> str:
     return "\n".join(lines) + "\n"
 
 
-def doctor_document(visit: Visit) -> dict[str, Any]:
+def doctor_document(visit: DoctorReport) -> dict[str, Any]:
     """The object of `onehead doctor --format json` (docs/schema/onehead.doctor-1.json)."""
     target = visit.examination.target
     return {
@@ -142,7 +144,7 @@ def doctor_document(visit: Visit) -> dict[str, Any]:
     }
 
 
-def _heading(visit: Visit, paint: Paint) -> Iterator[str]:
+def _heading(visit: DoctorReport, paint: Paint) -> Iterator[str]:
     style, word = ("good", "Healthy") if visit.is_healthy else ("bad", "Not healthy")
     if not visit.diagnoses:
         style, word = "strong", "Nothing to judge"
@@ -151,7 +153,7 @@ def _heading(visit: Visit, paint: Paint) -> Iterator[str]:
         yield f"Looked at {visible(visit.database)}; nothing was changed."
 
 
-def _environment(visit: Visit, path: str, diagnosis: Diagnosis, paint: Paint) -> Iterator[str]:
+def _environment(visit: DoctorReport, path: str, diagnosis: Diagnosis, paint: Paint) -> Iterator[str]:
     yield f"{paint('strong', visible(path or '.'))}: {_holds(diagnosis)}"
     yield f"  {_next_upgrade(diagnosis, paint)}"
     if diagnosis.is_healthy:
@@ -161,7 +163,7 @@ def _environment(visit: Visit, path: str, diagnosis: Diagnosis, paint: Paint) ->
     target = short_ref(visit.examination.target.ref)
     for complaint in diagnosis.complaints:
         yield ""
-        yield from _complaint(complaint, told(complaint, diagnosis, visit.places, target, visit.repo), paint)
+        yield from _complaint(complaint, complaint_text(complaint, diagnosis, visit.places, target, visit.repo), paint)
     for question in _doubts(diagnosis):
         yield ""
         yield f"  {paint('warning', 'question')}: {question}"
@@ -173,7 +175,7 @@ def _environment(visit: Visit, path: str, diagnosis: Diagnosis, paint: Paint) ->
         yield f"  {NO_WAY}"
 
 
-def _rejoined(visit: Visit, path: str) -> Iterator[str]:
+def _rejoined(visit: DoctorReport, path: str) -> Iterator[str]:
     """A fork that is no trouble any more: people suspect it all the same."""
     for examined in visit.examination.environments:
         if examined.facts.environment.path == path:
@@ -184,8 +186,8 @@ def _rejoined(visit: Visit, path: str) -> Iterator[str]:
 def _holds(diagnosis: Diagnosis) -> str:
     if diagnosis.rows is None:
         return "there is no version table"
-    sight = diagnosis.sight
-    name = str(sight.version) if sight and sight.version else "alembic_version"
+    inspection = diagnosis.inspection
+    name = str(inspection.version) if inspection and inspection.version else "alembic_version"
     return f"{visible(name)} holds {ids_in(row.text for row in diagnosis.rows) or 'no row'}"
 
 
@@ -206,13 +208,13 @@ def _next_upgrade(diagnosis: Diagnosis, paint: Paint) -> str:
 
 def _revisions(diagnosis: Diagnosis) -> Iterator[str]:
     """Those that differ from what the rows say, and those that are still to come; all others as numbers."""
-    if diagnosis.sight is None:
+    if diagnosis.inspection is None:
         claimed = sum(revision.claimed for revision in diagnosis.revisions.values())
         yield f"  The rows claim {claimed} of {len(diagnosis.revisions)} revisions. The tables were not looked at."
         return
     odd = [revision for revision in diagnosis.revisions.values() if _is_odd(revision, diagnosis)]
     kinds = ("applied", "absent", "partly", "untold")
-    counts = {kind: sum(r.witnessed.shown == kind for r in diagnosis.revisions.values()) for kind in kinds}
+    counts = {kind: sum(r.in_schema.shown == kind for r in diagnosis.revisions.values()) for kind in kinds}
     untold = counts.pop("untold")
     numbers = [f"{number} {_SHOWN[kind]}" for kind, number in counts.items() if number or kind == "applied"]
     if untold:
@@ -224,30 +226,30 @@ def _revisions(diagnosis: Diagnosis) -> Iterator[str]:
         yield f"    … and {len(odd) - _MAX_LISTED} more; `--format json` lists all"
 
 
-def _is_odd(revision: Revisited, diagnosis: Diagnosis) -> bool:
-    shown = revision.witnessed.shown
+def _is_odd(revision: RevisionState, diagnosis: Diagnosis) -> bool:
+    shown = revision.in_schema.shown
     return (
         shown == "partly"
         or revision.id in diagnosis.doubtful
-        or (shown == "applied" and not revision.claimed and not diagnosis.of(Ailment.UNKNOWN_ROW))
+        or (shown == "applied" and not revision.claimed and not diagnosis.of(ProblemKind.UNKNOWN_ROW))
         or (shown == "absent" and revision.claimed)
     )
 
 
-def _revision(revision: Revisited, graph: Graph) -> Iterator[str]:
+def _revision(revision: RevisionState, graph: Graph) -> Iterator[str]:
     declared = graph.revisions[revision.id]
     recorded = "recorded" if revision.claimed else "not recorded"
-    yield f"    {visible(revision.id)}  {recorded}, {_SHOWN[revision.witnessed.shown]}  {visible(declared.path)}"
-    for each in revision.witnessed.evidence[:_MAX_EVIDENCE]:
+    yield f"    {visible(revision.id)}  {recorded}, {_SHOWN[revision.in_schema.shown]}  {visible(declared.path)}"
+    for each in revision.in_schema.evidence[:_MAX_EVIDENCE]:
         there = "is there" if each.there else "is not there"
         yield f"      line {each.line}: {visible(str(each.thing))} {there}"
-    left = len(revision.witnessed.evidence) - _MAX_EVIDENCE
+    left = len(revision.in_schema.evidence) - _MAX_EVIDENCE
     if left > 0:
         yield f"      and {left} more"
 
 
 def _complaint(complaint: Complaint, words: ComplaintText, paint: Paint) -> Iterator[str]:
-    yield f"  {paint(complaint.severity, f'{complaint.severity} {complaint.ailment}')}: {words.message}"
+    yield f"  {paint(complaint.severity, f'{complaint.severity} {complaint.problem}')}: {words.message}"
     yield f"    → {words.next}"
     if words.question:
         yield f"    {paint('warning', '?')} {words.question}"
@@ -263,7 +265,7 @@ def _doubts(diagnosis: Diagnosis) -> Iterator[str]:
         )
 
 
-def _way(way: WayOut, paint: Paint) -> Iterator[str]:
+def _way(way: Remedy, paint: Paint) -> Iterator[str]:
     yield f"  {paint('strong', 'Way out')}{f', if {visible(way.condition)}' if way.condition else ''}:"
     width = max(len(visible(step.command)) for step in way.steps)
     for number, step in enumerate(way.steps, 1):
@@ -271,15 +273,15 @@ def _way(way: WayOut, paint: Paint) -> Iterator[str]:
         yield f"    {number}. {visible(step.command).ljust(width)}  {paint(style, step.effect)}: {visible(step.why)}"
 
 
-def _document(visit: Visit, path: str, diagnosis: Diagnosis) -> dict[str, Any]:
-    outcome, sight = diagnosis.outcome, diagnosis.sight
+def _document(visit: DoctorReport, path: str, diagnosis: Diagnosis) -> dict[str, Any]:
+    outcome, inspection = diagnosis.outcome, diagnosis.inspection
     target = short_ref(visit.examination.target.ref)
     return {
         "path": path,
         "healthy": diagnosis.is_healthy,
-        "dialect": sight.dialect if sight else None,
-        "version_table": fields(sight.version, *_TABLE) if sight and sight.version else None,
-        "other_version_tables": [fields(other, *_TABLE) for other in sight.others] if sight else [],
+        "dialect": inspection.dialect if inspection else None,
+        "version_table": fields(inspection.version, *_TABLE) if inspection and inspection.version else None,
+        "other_version_tables": [fields(other, *_TABLE) for other in inspection.others] if inspection else [],
         "rows": None if diagnosis.rows is None else [row.text for row in diagnosis.rows],
         "next_upgrade": {
             "command": f"alembic upgrade {diagnosis.target}",
@@ -289,13 +291,13 @@ def _document(visit: Visit, path: str, diagnosis: Diagnosis) -> dict[str, Any]:
         "revisions": [_revision_object(each, diagnosis) for each in diagnosis.revisions.values()],
         "complaints": [
             {
-                "code": str(complaint.ailment),
+                "code": str(complaint.problem),
                 **fields(complaint, "severity", "names"),
                 **fields(words, "message", "next"),
                 "question": words.question or None,
             }
             for complaint in diagnosis.complaints
-            for words in [told(complaint, diagnosis, visit.places, target, visit.repo)]
+            for words in [complaint_text(complaint, diagnosis, visit.places, target, visit.repo)]
         ],
         "questions": list(_doubts(diagnosis)),
         "ways_out": [
@@ -311,19 +313,19 @@ def _document(visit: Visit, path: str, diagnosis: Diagnosis) -> dict[str, Any]:
 _TABLE = ("name", "schema", "rows")
 
 
-def _revision_object(revision: Revisited, diagnosis: Diagnosis) -> dict[str, Any]:
+def _revision_object(revision: RevisionState, diagnosis: Diagnosis) -> dict[str, Any]:
     return {
         "id": revision.id,
         "path": diagnosis.graph.revisions[revision.id].path,
         "recorded": revision.claimed,
         "state": {"absent": "not-applied", "untold": "no-witness"}.get(
-            revision.witnessed.shown, revision.witnessed.shown
+            revision.in_schema.shown, revision.in_schema.shown
         ),
         "evidence": [
             fields(each.thing, "kind", "name")
             | {"of": each.thing.of or None, "schema": each.thing.schema or None, "there": each.there}
             | {"shows": "applied" if each.ran else "not-applied", "line": each.line}
-            for each in revision.witnessed.evidence
+            for each in revision.in_schema.evidence
         ],
         "untraced": [fields(each, "line", "text") for each in revision.untraced],
     }
@@ -332,7 +334,7 @@ def _revision_object(revision: Revisited, diagnosis: Diagnosis) -> dict[str, Any
 class Listed(NamedTuple):
     """A database, and how far it is in each environment that it may belong to."""
 
-    known: Known
+    known: ReportedDatabase
     progress: Mapping[str, Progress]
 
     @property

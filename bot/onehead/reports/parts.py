@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from onehead.plan.conflicts import Meeting, between
+from onehead.plan.conflicts import Interaction, between
 from onehead.plan.findings import Code, Finding
 from onehead.plan.forks import Fork
 from onehead.plan.verdict import Examination, Examined
@@ -41,29 +41,29 @@ INDEPENDENT = "no conflict: every operation on both sides was understood, and th
 
 def both_sides_lines(examined: Examined, fork: Fork) -> Iterator[str]:
     """One line per pair of heads; none where what they do was not read, as in a fork that the target has already."""
-    for meeting in between(examined.meetings, fork):
-        one, other = map(visible, meeting.heads)
-        yield f"  {one} and {other}: {_said(meeting)}."
+    for interaction in between(examined.interactions, fork):
+        one, other = map(visible, interaction.heads)
+        yield f"  {one} and {other}: {_said(interaction)}."
 
 
 def independent_lines(examined: Examined) -> Iterator[str]:
     """The same for those that get along, where everything else is told as a finding."""
-    for meeting in examined.meetings:
-        if meeting.kind == "independent":
-            one, other = map(visible, meeting.heads)
-            yield f"  {one} and {other}: {_said(meeting)}."
+    for interaction in examined.interactions:
+        if interaction.kind == "independent":
+            one, other = map(visible, interaction.heads)
+            yield f"  {one} and {other}: {_said(interaction)}."
 
 
-def _said(meeting: Meeting) -> str:
-    match meeting.kind:
+def _said(interaction: Interaction) -> str:
+    match interaction.kind:
         case "independent":
             return INDEPENDENT
         case "unknown":
             return "a person has to decide whether they conflict; `onehead check` says where"
         case "silent":
             return "both orders run, and leave different tables or rows; `onehead check` says which"
-        case "order" if meeting.first is not None:
-            return f"the side of {visible(meeting.first)} has to run first; `onehead check` says why"
+        case "order" if interaction.first is not None:
+            return f"the side of {visible(interaction.first)} has to run first; `onehead check` says why"
         case "order":
             return "the order matters, and differs between databases; `onehead check` says why"
         case "conflict":
@@ -72,8 +72,8 @@ def _said(meeting: Meeting) -> str:
 
 def both_sides_document(examined: Examined, fork: Fork | None = None) -> list[dict[str, Any]]:
     """One object per pair of heads, of one fork or of all."""
-    meetings = examined.meetings if fork is None else between(examined.meetings, fork)
-    return [{"heads": list(each.heads), "verdict": each.kind, "first": each.first} for each in meetings]
+    interactions = examined.interactions if fork is None else between(examined.interactions, fork)
+    return [{"heads": list(each.heads), "verdict": each.kind, "first": each.first} for each in interactions]
 
 
 MAX_SHOWN = 50

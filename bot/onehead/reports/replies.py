@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 
 from onehead.commands import COMMANDS, usage
 from onehead.databases.crash_log import Crash
-from onehead.databases.model import Diagnosis, ForkOutcomes, StateTable, WayOut
-from onehead.databases.states import MAX_RUNS, THE_MERGE, Outcome, Whereabouts, spoken
+from onehead.databases.model import Diagnosis, ForkOutcomes, Remedy, StateTable
+from onehead.databases.states import MAX_RUNS, THE_MERGE, Outcome, RevisionLocation, spoken
 from onehead.plan.facts import Facts
 from onehead.plan.findings import Code
 from onehead.plan.forks import forks_of
@@ -21,7 +21,7 @@ from onehead.plan.rivals import MAX_RIVALS, Rival, RivalConflict
 from onehead.plan.verdict import Examination, Examined, Point
 from onehead.render import environment
 from onehead.reports.crash import ANOTHER_CAUSE, Background, concerns, meaning
-from onehead.reports.doctor import NO_WAY, told
+from onehead.reports.doctor import NO_WAY, complaint_text
 from onehead.reports.graph import fork_picture, recent_picture
 from onehead.reports.graph_formats import mermaid
 from onehead.reports.states import COLUMNS, MARKS, columns_and_rows, here_mark, table_rows
@@ -36,7 +36,10 @@ _PULL = re.compile(r"pull request (#\d+)")
 
 
 def doctor_answer(
-    diagnoses: Mapping[str, Diagnosis], places: Mapping[str, Whereabouts], merged: Mapping[str, Outcome], target: Point
+    diagnoses: Mapping[str, Diagnosis],
+    places: Mapping[str, RevisionLocation],
+    merged: Mapping[str, Outcome],
+    target: Point,
 ) -> str:
     """The answer to `/onehead doctor`.
 
@@ -53,7 +56,7 @@ def doctor_answer(
 
 
 def _diagnosed(
-    path: str, diagnosis: Diagnosis, places: Mapping[str, Whereabouts], merged: Outcome | None, target: str
+    path: str, diagnosis: Diagnosis, places: Mapping[str, RevisionLocation], merged: Outcome | None, target: str
 ) -> dict[str, Any]:
     rows = [row.text for row in diagnosis.rows or ()]
     command = f"alembic upgrade {diagnosis.target}"
@@ -67,14 +70,14 @@ def _diagnosed(
         "complaints": [
             {
                 "severity": complaint.severity,
-                "code": str(complaint.ailment),
+                "code": str(complaint.problem),
                 "message": inline_code(words.message),
                 "next": inline_code(words.next),
                 "question": inline_code(words.question),
-                "see": _pulls([ref for name in complaint.names for ref in places.get(name, Whereabouts()).refs]),
+                "see": _pulls([ref for name in complaint.names for ref in places.get(name, RevisionLocation()).refs]),
             }
             for complaint in diagnosis.complaints
-            for words in [told(complaint, diagnosis, places, target)]
+            for words in [complaint_text(complaint, diagnosis, places, target)]
         ],
         "ways": [_way(way) for way in diagnosis.ways],
         "no_way": "" if diagnosis.ways or diagnosis.is_healthy else NO_WAY,
@@ -98,7 +101,7 @@ def _told(command: str, outcome: Outcome, when: str = "") -> str:
     return f"{mark} {when}{code(command)} {does}."
 
 
-def _way(way: WayOut) -> dict[str, Any]:
+def _way(way: Remedy) -> dict[str, Any]:
     return {
         "condition": inline_code(way.condition),
         "steps": [

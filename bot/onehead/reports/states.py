@@ -8,11 +8,11 @@ from typing import Any, NamedTuple
 
 from onehead.databases.model import (
     NOTHING_OMITTED,
-    Ailment,
     DatabaseState,
     ForkOutcomes,
     Omitted,
     OwnDatabase,
+    ProblemKind,
     StateTable,
 )
 from onehead.databases.states import THE_MERGE, Fix, Outcome, OutcomeKind, spoken
@@ -164,17 +164,17 @@ _Told = list[tuple[Fix, DatabaseState]]
 """One database, under each fix."""
 
 
-def corrupt_lines(account: ForkOutcomes, paint: Paint) -> Iterator[str]:
+def inconsistent_lines(account: ForkOutcomes, paint: Paint) -> Iterator[str]:
     """One paragraph per kind, which tells of the first of them."""
     title = paint("strong", "Where the rows are wrong already")
     yield f"  {title} (examples; `--rows ROWS` and `onehead doctor` show yours)"
     databases: dict[object, _Told] = {}
     for under in account.fixes:
-        for state in under.corrupt:
-            databases.setdefault((state.ailment, state.rows, state.applied), []).append((under.fix, state))
+        for state in under.inconsistent:
+            databases.setdefault((state.problem, state.rows, state.applied), []).append((under.fix, state))
     kinds: dict[object, list[_Told]] = {}
     for told in databases.values():
-        kinds.setdefault(told[0][1].ailment, []).append(told)
+        kinds.setdefault(told[0][1].problem, []).append(told)
     for first, *others in kinds.values():
         more = f" ({len(others)} more of the kind in `--format json`)" if others else ""
         yield f"    {_described(account, first[0][1])}{more}"
@@ -215,16 +215,16 @@ def _described(account: ForkOutcomes, state: DatabaseState) -> str:
     rows = rows_text(state)
     tips = _tips(account, state)
     there = f"{ids_in(tips) or 'nothing'} {'has' if len(tips) < 2 else 'have'} run"
-    match state.ailment:
-        case Ailment.UNKNOWN_ROW:
+    match state.problem:
+        case ProblemKind.UNKNOWN_ROW:
             return f"{rows}, which no file declares" if len(state.rows) == 1 else f"{rows}, of which one has no file"
-        case Ailment.REPEATED_ROW:
+        case ProblemKind.REPEATED_ROW:
             return f"{visible(state.rows[0])} twice"
-        case Ailment.OVERLAPPING_ROWS:
+        case ProblemKind.OVERLAPPING_ROWS:
             return f"{rows}, of which one includes the other"
-        case Ailment.NO_ROWS:
+        case ProblemKind.NO_ROWS:
             return f"no row, although {there}"
-        case Ailment.AHEAD:
+        case ProblemKind.AHEAD:
             return f"{rows}, although {there}"
         case _:
             return f"{rows}, although only {there}"
@@ -276,7 +276,7 @@ def states_text(
     paint: Paint = plain,
     found: str = "",
     *,
-    with_corrupt: bool = False,
+    with_inconsistent: bool = False,
 ) -> str:
     """The text of `onehead states`: what is forked comes first, then what is broken.
 
@@ -285,7 +285,7 @@ def states_text(
         accounts: what is told of each environment.
         paint: colours.
         found: how the sides were found, when nobody named them.
-        with_corrupt: tell also of databases whose rows are wrong already.
+        with_inconsistent: tell also of databases whose rows are wrong already.
     """
     lines = [compared_line(examination, found), coverage_line(examination)]
     for examined in sorted(examination.environments, key=lambda each: _urgency(each, accounts)):
@@ -293,7 +293,7 @@ def states_text(
         told = accounts[path]
         lines += ["", *_without_account(examined, paint)] if not told else []
         for account in told:
-            lines += ["", *_account(examination, examined, account, paint, with_corrupt=with_corrupt)]
+            lines += ["", *_account(examination, examined, account, paint, with_inconsistent=with_inconsistent)]
     states = [state for told in accounts.values() for a in told for under in a.fixes for state in under.states]
     if any(" upgrade " in line for state in states for line in state.remedy[:-1]):
         lines += ["", _LATE]
@@ -327,7 +327,7 @@ def _environment(examined: Examined, account: ForkOutcomes | None) -> dict[str, 
                 "onto": under.fix.onto,
                 "new_ids": new_ids(under.fix.new_ids),
                 "states": [_state(state) for state in under.states],
-                "corrupt": [{"ailment": str(state.ailment), **_state(state)} for state in under.corrupt],
+                "corrupt": [{"ailment": str(state.problem), **_state(state)} for state in under.inconsistent],
             }
             for under in account.fixes
         ],
@@ -367,7 +367,7 @@ def _owner(examination: Examination, new: bool) -> str:
 
 
 def _account(
-    examination: Examination, examined: Examined, account: ForkOutcomes, paint: Paint, *, with_corrupt: bool
+    examination: Examination, examined: Examined, account: ForkOutcomes, paint: Paint, *, with_inconsistent: bool
 ) -> Iterator[str]:
     path, graph = paint("strong", visible(examined.facts.environment.path or ".")), examined.facts.merged
     fork = account.fork
@@ -400,10 +400,10 @@ def _account(
         yield ""
         yield f"  At least {account.left_out} more states lie between these; the result is that of their neighbours."
     yield from _omitted(account.omitted)
-    if any(under.corrupt for under in account.fixes):
+    if any(under.inconsistent for under in account.fixes):
         yield ""
-        if with_corrupt:
-            yield from corrupt_lines(account, paint)
+        if with_inconsistent:
+            yield from inconsistent_lines(account, paint)
         else:
             yield "  Databases whose rows are wrong already are left out; `--all` shows an example of each kind."
 

@@ -230,7 +230,7 @@ MAX_THOUGHTS = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class Course:
+class UpgradePaths:
     """What is to be run.
 
     Attributes:
@@ -244,7 +244,7 @@ class Course:
     left_out: int
 
 
-def course(deployed: Graph, judged: Graph, target: Target, most: int) -> Course:
+def upgrade_paths(deployed: Graph, judged: Graph, target: Target, most: int) -> UpgradePaths:
     """Find the ways.
 
     Args:
@@ -259,7 +259,7 @@ def course(deployed: Graph, judged: Graph, target: Target, most: int) -> Course:
         fresh_runs, _ = upgrading.upgrade((), target)
     except AlembicStops:
         # The fresh run will say so itself.
-        return Course(UpgradePath(), (), 0)
+        return UpgradePaths(UpgradePath(), (), 0)
     place = {id_: number for number, id_ in enumerate(order)}
     fresh = UpgradePath()
     found: dict[tuple[object, ...], UpgradePath] = {_key(judged, fresh_runs): fresh}
@@ -287,7 +287,7 @@ def course(deployed: Graph, judged: Graph, target: Target, most: int) -> Course:
     others.sort(key=lambda way: [place[id_] for id_ in way.reached])
     shared = _shared_beginnings(others)
     ways = [replace(way, legs=_legs(planner, way.reached, shared)) for way in others]
-    return Course(fresh, tuple(ways), len(untried) + uncounted)
+    return UpgradePaths(fresh, tuple(ways), len(untried) + uncounted)
 
 
 def _key(graph: Graph, ids: Iterable[str]) -> tuple[object, ...]:

@@ -12,7 +12,7 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import NamedTuple
 
-from onehead.databases.model import Ailment, DatabaseState, ForkOutcomes, Omitted, StateRow, StateTable, UnderFix
+from onehead.databases.model import DatabaseState, ForkOutcomes, Omitted, ProblemKind, StateRow, StateTable, UnderFix
 from onehead.databases.remedy import remedy, typed
 from onehead.databases.reported import Standpoint
 from onehead.databases.states import (
@@ -160,19 +160,19 @@ MAX_HEADS = 4
 """Of a fork with more heads, so many serve as examples."""
 
 
-class Corrupt(NamedTuple):
+class InconsistentDatabase(NamedTuple):
     """One such database.
 
     Attributes:
-        ailment: what is wrong with it, by the name that a doctor gives it.
+        problem: what is wrong with it, by the name that a doctor gives it.
         database: its rows, and what it really went through; nothing where a row leaves that open.
     """
 
-    ailment: Ailment
+    problem: ProblemKind
     database: Database
 
 
-def corrupt_databases(graph: Graph, fork: Fork, merge: str, *, merged: bool) -> tuple[Corrupt, ...]:
+def inconsistent_databases(graph: Graph, fork: Fork, merge: str, *, merged: bool) -> tuple[InconsistentDatabase, ...]:
     """Examples of every kind, for each side of a fork.
 
     Args:
@@ -194,17 +194,17 @@ class _Examples:
         self._shared = frozenset.intersection(*(graph.ancestors(head) for head in fork.heads))
         self._everything = graph.ancestors(*fork.heads)
 
-    def found(self) -> Iterator[Corrupt]:
-        for ailment, databases in (
-            (Ailment.UNKNOWN_ROW, self._unknown()),
-            (Ailment.REPEATED_ROW, self._repeated()),
-            (Ailment.OVERLAPPING_ROWS, self._overlapping()),
-            (Ailment.NO_ROWS, self._emptied()),
-            (Ailment.AHEAD, self._ahead()),
-            (Ailment.LOST, self._never_run()),
+    def found(self) -> Iterator[InconsistentDatabase]:
+        for problem, databases in (
+            (ProblemKind.UNKNOWN_ROW, self._unknown()),
+            (ProblemKind.REPEATED_ROW, self._repeated()),
+            (ProblemKind.OVERLAPPING_ROWS, self._overlapping()),
+            (ProblemKind.NO_ROWS, self._emptied()),
+            (ProblemKind.AHEAD, self._ahead()),
+            (ProblemKind.LOST, self._never_run()),
         ):
             for rows, applied in databases:
-                yield Corrupt(ailment, Database(tuple(sorted(rows)), applied))
+                yield InconsistentDatabase(problem, Database(tuple(sorted(rows)), applied))
 
     def _unknown(self) -> Iterator[tuple[tuple[str, ...], frozenset[str]]]:
         """Alone and beside another; and the merge's own row, where it was deployed and then taken back."""
@@ -261,7 +261,7 @@ FEW_STATES = 10
 _WORST_FIRST = {"loss": 0, "repeat": 1, "error": 2, "ok": 3}
 
 
-def accounts(
+def fork_outcomes(
     facts: Facts,
     rows: tuple[str, ...] | None = None,
     merges: Mapping[frozenset[str], str] | None = None,
@@ -280,7 +280,7 @@ def accounts(
     names, here = merges or {}, _by_rows(known)
     forks = forks_of(facts)
     found = [
-        _account(facts, fork, rows, names.get(frozenset(fork.heads), THE_MERGE), here, new_ids)
+        _outcomes_of(facts, fork, rows, names.get(frozenset(fork.heads), THE_MERGE), here, new_ids)
         for fork in forks[:MAX_FORKS]
     ]
     if len(forks) > MAX_FORKS:
@@ -327,7 +327,7 @@ def _target(facts: Facts, fork: Fork) -> Target:
     return "head" if len(facts.merged.heads) == len(fork.heads) else "heads"
 
 
-def _account(
+def _outcomes_of(
     facts: Facts, fork: Fork, rows: tuple[str, ...] | None, merge: str, here: _Here, new_ids: Mapping[str, str]
 ) -> ForkOutcomes:
     target = _target(facts, fork)
@@ -354,12 +354,12 @@ def _account(
             _state(chain, database, databases.above, here=here.get(database.rows, ()))
             for database in (*databases.found, *_more(facts, graph, here, databases.found))
         ]
-        corrupt = [
-            _state(chain, database, databases.above, ailment)
-            for ailment, database in corrupt_databases(graph, fork, merge, merged=fix.kind == "merge")
+        inconsistent = [
+            _state(chain, database, databases.above, problem)
+            for problem, database in inconsistent_databases(graph, fork, merge, merged=fix.kind == "merge")
         ]
         states.sort(key=lambda state: (_WORST_FIRST[state.outcome.kind], len(state.rows), state.rows))
-        told.append(UnderFix(fix, tuple(states), tuple(corrupt)))
+        told.append(UnderFix(fix, tuple(states), tuple(inconsistent)))
     return ForkOutcomes(
         fork,
         tuple(tuple(parents_first(graph, graph.ancestors(head) - shared)) for head in fork.heads),
@@ -400,7 +400,7 @@ class _DeployedChain:
     def outcome(self, database: Database) -> Outcome:
         return upgrade(self._deployed, self._fix.meets(database), self._target)
 
-    def ways_out(self, database: Database, *, is_sure: bool) -> tuple[str, ...]:
+    def remedies(self, database: Database, *, is_sure: bool) -> tuple[str, ...]:
         """A row that the fix itself has renamed is no riddle: what ran under the old id is known."""
         named = all(row in self._fix.graph or row in self._fix.new_ids for row in database.rows)
         ways = remedy(self._deployed, self._fix.meets(database), self._target, is_sure=is_sure or named)
@@ -411,16 +411,16 @@ def _state(
     chain: _DeployedChain,
     database: Database,
     above: tuple[str, ...],
-    ailment: Ailment | None = None,
+    problem: ProblemKind | None = None,
     *,
     here: tuple[str, ...] = (),
 ) -> DatabaseState:
     outcome = chain.outcome(database)
     # Of the examples of corrupt databases it is known what has run, but where a row leaves that open.
-    is_sure = ailment is not None and bool(database.applied)
-    ways = () if outcome.kind == "ok" else chain.ways_out(database, is_sure=is_sure)
+    is_sure = problem is not None and bool(database.applied)
+    ways = () if outcome.kind == "ok" else chain.remedies(database, is_sure=is_sure)
     applied = tuple(id_ for id_ in above if id_ in database.applied)
-    return DatabaseState(database.rows, applied, outcome, ways, ailment, here)
+    return DatabaseState(database.rows, applied, outcome, ways, problem, here)
 
 
 def _table(facts: Facts, fork: Fork, here: _Here, new_ids: Mapping[str, str]) -> StateTable:
