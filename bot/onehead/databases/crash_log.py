@@ -1,7 +1,7 @@
-"""Read the log of a crash: what Alembic or the database refused, or nothing. Pure.
+"""Read the log of a crash: which complaints of Alembic or of a database it holds. Pure.
 
-The texts are those of PostgreSQL, SQLite, MySQL, MariaDB and SQL Server, whichever driver brings them. They count only
-as the text of a driver's exception or of a server's own log: a `NOTICE … skipping` stops nothing.
+The texts of databases are those of PostgreSQL, SQLite, MySQL, MariaDB and SQL Server, whichever driver passes them on.
+They count only in a driver's exception or in a server's own log: a `NOTICE … skipping` stops nothing.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Diagnose one database: what its rows claim against what its schema shows, and what the next upgrade makes of it.
+"""Diagnose one database: compare what its rows claim with what its schema shows, and compute its next upgrade.
 
-Values in, values out: the same whether the rows came from a database or from a person (then there is no schema to
-see, and the rows are believed).
+It works on values, so it does not matter whether the rows were read from a database or typed by a person. In the second
+case there is no schema to compare with, and the rows are believed.
 """
 
 from __future__ import annotations

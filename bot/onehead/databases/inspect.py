@@ -1,7 +1,6 @@
-"""Inspect a live database in a transaction that can't write and doesn't wait, and describe a whole schema.
+"""Read the schema of a live database and its version tables, in a transaction that can't write and doesn't wait.
 
-Only what a schema says about itself is asked for, and the rows of Alembic's version tables; never a row of the
-project's own.
+The catalogues of the database are asked, and Alembic's version tables; no row of the project's own is ever read.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""State tables and diagnoses: values only, without Alembic."""
+"""The values of state tables and diagnoses; loading them does not load Alembic."""
 
 from __future__ import annotations
 

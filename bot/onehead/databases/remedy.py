@@ -1,14 +1,13 @@
-"""The commands that lead a database out of trouble. Each is run in thought before it is shown.
+"""Find the commands that repair a database. Each list of commands is simulated before it is shown.
 
-The rule behind it: first say what really is there (`stamp --purge`), run what is missing beneath it, then say again
-what is there, and let `upgrade` do the rest. Nothing runs twice and nothing is left out, or there is no remedy.
+The method: `stamp --purge` records what is really there, upgrades run what is missing beneath it, a second stamp
+records the result, and `upgrade` does the rest. If a revision would run twice or be left out, no remedy is offered.
 
-Nearly every migration was run once by whoever wrote it. After a re-parent, that database skips the other side or
-finds its row gone. On the branch as it is, the way back is plain: undo what is going to move, and let the upgrade run
-it again.
+Nearly every migration was run once by its author. After a re-parent, that database skips the other side or no longer
+finds its row. The remedy is to downgrade on the branch as it is, before the merge, and to upgrade afterwards.
 
-A way is offered only where it is proven in thought (see `remedy`). Where it rests on something that nobody but a person
-can know, it says on what; where even that would be guessing, there is none.
+A remedy that depends on something that only a person can know says on what. Where even that would be a guess, none is
+offered.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
 """Rows that deploy jobs report: the signed report, and what it proves about the revisions of an environment. Pure.
 
-A report is the content of `alembic_version`. It can prove that a revision was run, and never that one was not: what a
-database has named once stays known, whatever it names later.
+A report is the content of `alembic_version`. It can prove that a revision was run, never that one was not. So a row
+that a database has reported once is remembered, whatever it reports later.
 
-A deploy job is trusted less than Forgejo: it gets a key of its repository alone, derived from the secret of the
-service, which can do nothing but report. Nor can it make anything be forgotten; that takes the secret itself.
+A deploy job is trusted less than Forgejo. It has a key for its repository alone, derived from the secret of the
+service, which allows it to report and nothing else. To remove a database from the record takes the secret itself.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What revisions leave behind in a schema, and what of it a database shows. Pure."""
+"""What each revision changes in a schema, and what an inspection of a database finds. Pure."""
 
 from __future__ import annotations
 

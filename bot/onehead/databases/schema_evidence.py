@@ -1,15 +1,14 @@
-"""Which revisions a database has really been through, by what its schema shows.
+"""Find out from its schema which revisions a database has run.
 
-A table that is renamed keeps what stands on it, so such a thing is looked for under every name of its table. Where two
-tables have ever had one name and one of them was renamed, what stands on them can't be told apart: it is left out.
+A table shows that the revision which creates it has run, unless another revision may have created or dropped it too. So
+for each thing all revisions are considered that touch it: every selection of them that could have run without an error
+and would leave the thing as it was found. What all of these selections have in common is certain; nothing else is.
 
-Rows claim; things bear witness. A table that exists bears witness for the revision that makes it, unless another
-revision may have made it too, or taken it away again. So for each thing all revisions are considered that touch it:
-every selection of them that could have run without an error and would leave the thing as it is found. What all of these
-selections have in common is shown; nothing else is.
+A renamed table keeps its columns, indexes and constraints, so these are looked for under every name of the table. Where
+two tables have had the same name and one of them was renamed, their parts can't be told apart and are left out.
 
-A statement that was not understood may take away anything that is there when it runs. It may bring back or make
-anything, too, as long as the rest of the chain can still run afterwards. That it has run is believed of the rows.
+A statement that was not understood may drop anything that is there when it runs. It may also create anything, as long
+as the rest of the chain can still run afterwards. Whether it has run is taken from the rows.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""The state table: what each fix does to each database that may exist, wrong ones and edited chains included.
+"""The state table: what each fix does to each database that may exist, inconsistent ones and edited chains included.
 
-Rows that fit one chain and not another, such as those of both sides after one was moved onto the other, are no matter
-of this module: before the move they were consistent, so they stand in the table of every fix.
+Rows that fit one chain and not another, such as those of both sides after one was moved onto the other, need no case of
+their own: before the move they were consistent, so they are in the table of every fix.
 """
 
 from __future__ import annotations

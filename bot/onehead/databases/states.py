@@ -1,4 +1,4 @@
-"""The states that a database may be in: how far it is on each side of a fork, its rows, and how an upgrade ends."""
+"""The states of a database: how far it is on each side of a fork, its rows, and how an upgrade ends."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Forgejo's endpoints for setting onehead up and taking it away: webhooks, collaborators, branch rules.
+"""Forgejo's endpoints for installing and removing onehead: webhooks, collaborators, branch rules.
 
-Most of them want an administrator of the repository, an owner of the organisation or a site administrator, which the
-bot's account need not be.
+Most of them need an administrator of the repository, an owner of the organisation or a site administrator; the bot's
+account need not be one.
 """
 
 from __future__ import annotations

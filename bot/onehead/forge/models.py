@@ -1,9 +1,7 @@
-"""What Forgejo tells us: frozen values, and how they are read from its JSON. Webhooks carry the same objects.
+"""What Forgejo sends, as frozen values, and how they are read from its JSON. Webhooks carry the same objects.
 
-Only facts that Forgejo sends truthfully are here: an e-mail address, `is_admin` or `mergeable` in its answers is often
-a placeholder, so none of them has a place.
-
-A field that Forgejo always sends is required: reading around its absence would let a wrong guess pass as a fact.
+Only truthful fields are here: in Forgejo's answers an e-mail address, `is_admin` or `mergeable` is often a placeholder.
+A field that Forgejo always sends is required, because a default would pass a wrong guess off as a fact.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Webhook deliveries: is it really Forgejo, and what has happened? Bytes in, values out, no I/O.
+"""Webhook deliveries: check the signature and read the event. Bytes in, values out, no I/O.
 
-A delivery is a hint: its numbers may be old by the time it is read, so whoever acts on it looks at the forge again.
+A delivery is a hint. What it says may be old by the time it is read, so whoever acts on it asks the forge again.
 """
 
 from __future__ import annotations

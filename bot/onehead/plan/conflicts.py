@@ -1,4 +1,4 @@
-"""What the two sides of a fork do to each other's work, as far as a plan and a reader need it."""
+"""How the two sides of a fork affect each other's work: what fails, what needs an order, what differs silently."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Facts, findings, evidence and policy in, a plan with its reasons out. A pure function that can't fail.
+"""Decide on a plan for one environment and give the reasons. A pure function that can't fail.
 
-The rule behind it all: a re-parent is right only for revisions that no database has seen, for a database that ran
-the moved side silently skips the other one (exit code 0, tables missing). A merge is right for every database. So
-what has escaped, or may have, is merged.
+A re-parent is right only for revisions that no database has run: a database that ran the moved side silently skips the
+other one (exit code 0, tables missing). A merge is right for every database. So revisions that have escaped, or may
+have, are merged.
 """
 
 from __future__ import annotations

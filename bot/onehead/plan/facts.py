@@ -1,4 +1,4 @@
-"""Everything that a verdict may look at: values only, collected before anything is decided."""
+"""Everything that a verdict depends on, as values that are collected before anything is decided."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How each kind of repair changes the chain: moved revisions, merge revisions, new ids for double ones."""
+"""How each kind of repair changes the chain: moved revisions, merge revisions, new ids for duplicates."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The answer to "may this branch be merged, or pushed?": every environment's findings and plan, and one verdict."""
+"""The verdict on a branch or a push: the findings and the plan of every environment, and one word for all of them."""
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
-"""A verdict as Markdown for the forge: values in, the texts of `templates/comment/` and `templates/pull/` out.
+"""The comment on a pull request and the body of a repair, from `templates/comment/` and `templates/pull/`.
 
-Whatever comes from the repository (ids, messages, branch names, authors) is made harmless here, before it reaches a
-template.
+Whatever comes from the repository (ids, messages, branch names, authors) is escaped here, before a template gets it.
 """
 
 from __future__ import annotations

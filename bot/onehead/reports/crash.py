@@ -1,6 +1,7 @@
-"""What the log of a crash means, for a terminal and for a deployed branch; the texts are in `templates/answer/crash`.
+"""Explain the log of a crash, for a terminal and for a deployed branch.
 
-Which text has which cause was measured; none of it is guessed from the words alone.
+The texts are in `templates/answer/crash.md.j2`. Which cause each text has was measured; none is guessed from the words
+alone.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""What a doctor says of a database, and the list of databases that have reported: text and objects. Pure."""
+"""The report of `doctor` and the list of databases that have reported, as text and as JSON. Pure.
+
+The texts about what is wrong are in `templates/answer/complaint.md.j2`.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A verdict for scripts and CI views: JSON (schemas in docs/schema/), SARIF 2.1.0 and JUnit XML."""
+"""A verdict for scripts and CI: JSON (schemas in docs/schema/), SARIF 2.1.0 and JUnit XML."""
 
 from __future__ import annotations
 

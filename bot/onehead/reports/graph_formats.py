@@ -1,6 +1,6 @@
-"""Drawings of the chain as Mermaid, SVG and JSON.
+"""Drawings of the chain as Mermaid and SVG, and the chain as text and JSON.
 
-It is readable on light and on dark ground, where the viewer tells (`prefers-color-scheme`).
+The SVG follows the viewer's light or dark theme (`prefers-color-scheme`).
 """
 
 from __future__ import annotations

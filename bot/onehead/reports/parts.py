@@ -1,4 +1,4 @@
-"""Parts that several reports share: colours, both sides of a fork, places of findings, the essential diff."""
+"""Parts that several reports share: colours, fields for JSON, both sides of a fork, files of findings, the diff."""
 
 from __future__ import annotations
 

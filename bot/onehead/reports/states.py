@@ -1,4 +1,4 @@
-"""What `alembic upgrade head` does to each database: a table for people, an object for scripts."""
+"""What `alembic upgrade head` does to each database, as a table and as JSON."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""A verdict in a terminal, and in the `remote:` lines of a push.
+"""A verdict as text in a terminal, and in the `remote:` lines of a push.
 
-A merge through the forge's pages or its API shows the same lines in one message, so for that they are fewer still.
+When the forge merges a pull request, it shows these lines as one message, so there are fewer of them.
 """
 
 from __future__ import annotations

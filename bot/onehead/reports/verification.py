@@ -1,4 +1,4 @@
-"""What came of migrations that were really run: text, JSON and JUnit. Pure."""
+"""What came of migrations that were really run, as text, JSON and JUnit XML. Pure."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""What `verify` runs and finds: the paths of databases to the head, and how each ended. Values only.
+"""What `verify` runs and finds: the upgrade paths of databases, and how each ended. Values only.
 
-On a straight chain each database goes on where a fresh run passes, so the fresh run tells of all of them. Other ways
-there are only where sides were joined: whoever had one side first runs the other one late. And where revisions were
-changed after a database had passed them.
+On a straight chain, a fresh run passes every state that a database can be in, so it is enough. Other paths exist where
+sides were joined (a database that had one side first runs the other one late) and where revisions were changed after a
+database had run them.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Scratch databases: on a private server or a given one, made, copied and dropped. No other is ever touched."""
+"""Create, copy and drop scratch databases on a private server or on a given one. No other database is touched."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Take every path to the head, for real, and compare where they end."""
+"""Run every upgrade path of one environment, and compare the schemas at the end."""
 
 from __future__ import annotations
 
