@@ -197,7 +197,6 @@ def examine(
         merge_base=trees.merge.merge_base if trees.merge else None,
         coverage=Coverage(len(environments), files, known, len(ignored)),
         environments=tuple(environments),
-        text_conflicts=tuple(sorted(trees.merge.conflicts)) if trees.merge else (),
         findings=(
             *policy_findings(judged.problems, written.problems, alone=head is None),
             *configuration_findings(homeless, surveys[0].problems, alone=head is None),

@@ -12,6 +12,7 @@ from dataclasses import fields as fields_of
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, NoReturn, TypeVar
+from urllib.parse import quote
 
 from onehead.errors import UsageError
 from onehead.forge.errors import NotUnderstood
@@ -26,6 +27,11 @@ class RepositoryName:
 
     def __str__(self) -> str:
         return f"{self.owner}/{self.name}"
+
+    @property
+    def path(self) -> str:
+        """Where the API has it, below `/api/v1`."""
+        return f"/repos/{quote(self.owner, safe='')}/{quote(self.name, safe='')}"
 
     @classmethod
     def parse(cls, text: str) -> RepositoryName:

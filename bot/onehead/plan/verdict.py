@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple
 
 from onehead.plan.conflicts import Interaction
 from onehead.plan.facts import Facts
-from onehead.plan.findings import Code, Finding, Side
+from onehead.plan.findings import Code, Finding, Severity, Side
 from onehead.plan.forks import Fork, forks_of
 from onehead.plan.plans import Plan, Reissue, Reparent
 
@@ -88,7 +88,6 @@ class Examination(NamedTuple):
         merge_base: where the two parted; `None` without a head or without common history.
         coverage: what was looked at in the judged tree.
         environments: sorted by path.
-        text_conflicts: paths anywhere in the repository that git can't merge by itself.
         findings: what is wrong with the repository as a whole, such as its policy.
         unjudged: what was not looked at.
     """
@@ -98,7 +97,6 @@ class Examination(NamedTuple):
     merge_base: str | None
     coverage: Coverage
     environments: tuple[Examined, ...]
-    text_conflicts: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()
     unjudged: tuple[Unjudged, ...] = ()
 
@@ -109,20 +107,18 @@ class Examination(NamedTuple):
 
     def own_errors(self) -> tuple[Finding, ...]:
         """Error findings that the judged side brought, over all environments."""
-        return tuple(
-            finding
-            for findings in (self.findings, *(examined.findings for examined in self.environments))
-            for finding in findings
-            if finding.severity == "error" and finding.introduced_by == self.judged
-        )
+        return self._own("error")
 
     def own_warnings(self) -> tuple[Finding, ...]:
         """Warnings that the judged side brought, over all environments: nobody else will tell of them."""
+        return self._own("warning")
+
+    def _own(self, severity: Severity) -> tuple[Finding, ...]:
         return tuple(
             finding
             for findings in (self.findings, *(examined.findings for examined in self.environments))
             for finding in findings
-            if finding.severity == "warning" and finding.introduced_by == self.judged
+            if finding.severity == severity and finding.introduced_by == self.judged
         )
 
     @property

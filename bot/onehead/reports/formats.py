@@ -211,16 +211,21 @@ def junit(examination: Examination, lines: Lines, found: str = "") -> str:
         _case(suite, name, examined.findings, examination.judged, examined, lines)
     if examination.findings:
         _case(suite, "repository", examination.findings, examination.judged, None, lines)
+    said = [visible(compared_line(examination, found)), coverage_line(examination)]
+    said += [f"Not judged: {visible(each.message)}" for each in examination.unjudged]
+    return junit_text(suite, "onehead", coverage_line(examination), "\n".join(said))
+
+
+def junit_text(suite: ET.Element, classname: str, coverage: str, said: str) -> str:
+    """The document around the cases of a suite: their numbers, and what is said of all of them."""
     if not len(suite):
         # A suite without a case is shown as nothing at all, or taken for a run that broke.
-        case = ET.SubElement(suite, "testcase", classname="onehead", name="repository")
-        ET.SubElement(case, "skipped", message=coverage_line(examination))
+        case = ET.SubElement(suite, "testcase", classname=classname, name="repository")
+        ET.SubElement(case, "skipped", message=coverage)
     suite.set("tests", str(len(suite)))
     for attribute, kind in _COUNTED.items():
         suite.set(attribute, str(len(suite.findall(f"testcase/{kind}"))))
-    said = [visible(compared_line(examination, found)), coverage_line(examination)]
-    said += [f"Not judged: {visible(each.message)}" for each in examination.unjudged]
-    ET.SubElement(suite, "system-out").text = "\n".join(said)
+    ET.SubElement(suite, "system-out").text = said
     ET.indent(suite)
     return ET.tostring(suite, encoding="unicode", xml_declaration=True) + "\n"
 

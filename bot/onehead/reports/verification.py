@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 from xml.etree import ElementTree as ET
 
+from onehead.reports.formats import junit_text
 from onehead.reports.parts import Paint, fields, plain, visible
 from onehead.reports.terminal import short_ref
 from onehead.verify.model import Difference, Failure, Result, Trial, Tried, UpgradePath, Verification
@@ -293,18 +294,9 @@ def verification_junit(verification: Verification) -> str:
     for trial in verification.trials:
         for tried in trial.tried:
             _case(suite, trial, tried, verification)
-    if not len(suite):
-        # A suite without a case is shown as nothing at all, or taken for a run that broke.
-        case = ET.SubElement(suite, "testcase", classname="onehead.verify", name="repository")
-        ET.SubElement(case, "skipped", message=verification.coverage)
-    suite.set("tests", str(len(suite)))
-    for attribute, kind in {"failures": "failure", "errors": "error", "skipped": "skipped"}.items():
-        suite.set(attribute, str(len(suite.findall(f"testcase/{kind}"))))
     said = [ran_line(verification), verification.coverage, limits_line(verification)]
     said += [f"{trial.path or '.'}: {database_line(trial)}" for trial in verification.trials]
-    ET.SubElement(suite, "system-out").text = visible_lines("\n".join(said))
-    ET.indent(suite)
-    return ET.tostring(suite, encoding="unicode", xml_declaration=True) + "\n"
+    return junit_text(suite, "onehead.verify", verification.coverage, visible_lines("\n".join(said)))
 
 
 def _case(suite: ET.Element, trial: Trial, tried: Tried, verification: Verification) -> None:
