@@ -71,7 +71,7 @@ def diagnose(
         for id_ in graph.revisions.keys() & effects.keys() - claimed
     }
     waiting = {thing for things in unbuilt.values() for thing in things}
-    # One that is recorded was built by whoever recorded it, and may have become invalid since: no witness of anything.
+    # One that is recorded was built by whoever recorded it, and may have become invalid since: it shows nothing.
     seen = {
         thing: there for thing, there in inspection.seen.items() if thing in waiting or thing not in inspection.invalid
     }

@@ -152,7 +152,7 @@ class DatabaseState:
         rows: content of `alembic_version`, sorted.
         applied: the revisions above the parting point that are physically there, parents first.
         outcome: what `alembic upgrade head` does.
-        remedy: command lines, in order, where it does not end well and there is a way out; proven in thought.
+        remedy: command lines, in order, where it does not end well and there is a remedy; simulated.
         problem: what is wrong with the database before anything is done; `None` for a consistent one.
         here: names of known databases that stand there, sorted.
     """
@@ -258,7 +258,7 @@ class OwnDatabase:
 
     Attributes:
         rows: content of its `alembic_version`, sorted.
-        before: command lines, in order, for the branch as it is; proven in thought, like a remedy. Empty for none.
+        before: command lines, in order, for the branch as it is; simulated, like a remedy. Empty for none.
         outcome: what an upgrade does after the repair, where these were forgotten.
         after: command lines, in order, that lead out then; empty for none.
     """

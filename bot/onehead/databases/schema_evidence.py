@@ -25,7 +25,7 @@ from onehead.databases.states import parents_first
 from onehead.revisions.graph import Graph
 
 MAX_TOUCHES = 8
-"""A thing that more revisions touch bears no witness: selections grow with the power of two."""
+"""A thing that more revisions touch is not evidence: the number of selections grows with the power of two."""
 
 
 class RevisionTouch(NamedTuple):
@@ -155,7 +155,7 @@ class _ThingIndex:
 class _NameGroups:
     """Tables that are called differently at different times: one group for all names of a table.
 
-    Renamed types are not followed: their labels bear no witness.
+    Renamed types are not followed: their labels are not evidence.
 
     Attributes:
         with_renamed_columns: tables, by their first name, of which a column was renamed.

@@ -101,7 +101,7 @@ class Deployed:
 def upgrade(
     deployed: Deployed, database: Database, target: Target = "head", harmless: frozenset[str] = frozenset()
 ) -> Outcome:
-    """Run `alembic upgrade head` in thought and look for what it leaves out, and for what it does twice.
+    """Simulate `alembic upgrade head`, and find what it leaves out and what it does twice.
 
     Args:
         deployed: the chain.

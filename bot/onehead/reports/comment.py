@@ -101,13 +101,16 @@ def sides(
     return found
 
 
+_MAX_IN_A_CELL = 4
+
+
 def _side_revision(facts: Facts, id_: str) -> str:
     return f"{code(shortened(id_), in_table=True)} {inline(facts.merged.revisions[id_].doc, 60)}".strip()
 
 
-def _in_a_cell(items: list[str], most: int = 4) -> str:
-    rest = len(items) - most
-    return "<br>".join(items[:most]) + (f"<br>and {rest} more" if rest > 0 else "")
+def _in_a_cell(items: list[str]) -> str:
+    rest = len(items) - _MAX_IN_A_CELL
+    return "<br>".join(items[:_MAX_IN_A_CELL]) + (f"<br>and {rest} more" if rest > 0 else "")
 
 
 MAX_PATCH_LENGTH = 20_000

@@ -167,7 +167,7 @@ def _environment(
 
 
 def _drawn(examination: Examination, examined: Examined, paint: Paint) -> Iterator[str]:
-    """The fork as a picture; the pencils are fetched only when there may be one to draw."""
+    """The fork as a picture; what draws it is loaded only when there may be one."""
     from onehead.reports.graph import draw, fork_picture  # noqa: PLC0415
 
     picture = fork_picture(examined.facts, examined.plan)
