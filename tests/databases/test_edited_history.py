@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from onehead.databases.table import accounts, state_tables
+from onehead.databases.state_table import fork_outcomes, state_tables
 from onehead.plan.facts import Evidence, Facts
 from onehead.plan.findings import Code
 from onehead.plan.plans import Merge, ReasonCode
@@ -24,7 +24,7 @@ PUT_BENEATH = facts("a; b<a; c<b", "a; x<a; b<x; c<b; y<a", "a; x<a; b<x; c<b; y
 
 def under(given: Facts, fix: str, *rows: str) -> tuple[str, tuple[str, ...], tuple[str, ...]]:
     """What becomes of the database with these rows: the kind, what runs again, and the way out."""
-    [account] = accounts(given)
+    [account] = fork_outcomes(given)
     [states] = [each.states for each in account.fixes if each.fix.kind == fix]
     [state] = [state for state in states if state.rows == rows]
     return state.outcome.kind, state.outcome.again, state.remedy
@@ -72,7 +72,7 @@ def test_the_state_table_says_so_with_a_way_out() -> None:
     assert under(REPOINTED, "merge", "b", "c")[0] == "ok"
     [table] = state_tables(REPOINTED)
     assert [[o.kind for o in row.outcomes] for row in table.states if row.rows == (("c",),)] == [["error", "repeat"]]
-    [account] = accounts(REPOINTED, ("c",))
+    [account] = fork_outcomes(REPOINTED, ("c",))
     assert [each.states[0].outcome.kind for each in account.fixes][:2] == ["error", "repeat"]
 
 
@@ -96,7 +96,7 @@ def test_real_databases_agree(tmp_path: Path) -> None:
         after.upgrade()
     [examined] = result.examination.environments
     # The way out that is told, under the id that the merge has got.
-    [account] = accounts(examined.facts, ("c0c0",))
+    [account] = fork_outcomes(examined.facts, ("c0c0",))
     [state] = [each.states[0] for each in account.fixes if each.fix.kind == "merge"]
     assert state.outcome.again == ("b0b0",)
     for line in state.remedy:

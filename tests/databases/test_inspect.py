@@ -59,21 +59,29 @@ def made(url: str, *statements: str) -> None:
 
 def test_what_is_there_is_seen(url: str) -> None:
     made(url, *MADE)
-    sight = look(Address(url), list(THINGS), "alembic_version", None)
-    assert sight.seen == THINGS
-    assert (sight.invalid, sight.version is not None) == ((), True)
-    assert sight.version is not None
-    assert (sight.version.name, sight.version.schema, sight.version.rows) == ("alembic_version", None, ("a", "b"))
-    assert (sight.version.width, sight.others, sight.leftovers) == (None if "sqlite" in url else 32, (), ())
-    assert sight.dialect == {"s": "sqlite", "p": "postgresql", "m": "mariadb"}[url[0]]
+    inspection = look(Address(url), list(THINGS), "alembic_version", None)
+    assert inspection.seen == THINGS
+    assert (inspection.invalid, inspection.version is not None) == ((), True)
+    assert inspection.version is not None
+    assert (inspection.version.name, inspection.version.schema, inspection.version.rows) == (
+        "alembic_version",
+        None,
+        ("a", "b"),
+    )
+    assert (inspection.version.width, inspection.others, inspection.leftovers) == (
+        None if "sqlite" in url else 32,
+        (),
+        (),
+    )
+    assert inspection.dialect == {"s": "sqlite", "p": "postgresql", "m": "mariadb"}[url[0]]
 
 
 def test_a_part_of_a_longer_name_proves_nothing(url: str) -> None:
     """A naming convention may have put something before or behind it."""
     made(url, *MADE)
     things = [Thing("constraint", name, "users") for name in ("name", "uq_users", "uq_users_name", "ck")]
-    sight = look(Address(url), things, "alembic_version", None)
-    assert sight.seen == {things[2]: True, things[3]: False}
+    inspection = look(Address(url), things, "alembic_version", None)
+    assert inspection.seen == {things[2]: True, things[3]: False}
 
 
 def test_a_constraint_is_no_index_of_that_name_where_the_database_knows(url: str) -> None:
@@ -93,9 +101,9 @@ def test_an_index_that_could_not_be_built(postgres: Postgres) -> None:
         connection.exec_driver_sql("CREATE UNIQUE INDEX CONCURRENTLY uq_users_team ON users (team)")
     invalid = Thing("index", "uq_users_team", "users")
     things = [invalid, Thing("index", "ix_users_team", "users"), Thing("index", "uq_users_team", "teams")]
-    sight = look(Address(url), things, "alembic_version", None)
-    assert sight.invalid == (invalid,)
-    assert [sight.seen[thing] for thing in things] == [False, True, False]
+    inspection = look(Address(url), things, "alembic_version", None)
+    assert inspection.invalid == (invalid,)
+    assert [inspection.seen[thing] for thing in things] == [False, True, False]
 
 
 def test_nothing_can_be_written(url: str) -> None:
@@ -148,9 +156,13 @@ def test_a_version_table_of_another_name_and_schema(postgres: Postgres) -> None:
         "CREATE TABLE app.migrations (version_num VARCHAR(64), note TEXT)",
         "INSERT INTO app.migrations VALUES ('b', '')",
     )
-    sight = look(Address(url), (), "migrations", "app")
-    assert sight.version is not None
-    assert (str(sight.version), sight.version.rows, sight.version.width) == ("app.migrations", ("b",), 64)
+    inspection = look(Address(url), (), "migrations", "app")
+    assert inspection.version is not None
+    assert (str(inspection.version), inspection.version.rows, inspection.version.width) == (
+        "app.migrations",
+        ("b",),
+        64,
+    )
 
 
 def test_a_table_that_may_not_be_read(postgres: Postgres) -> None:

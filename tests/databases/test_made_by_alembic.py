@@ -15,7 +15,7 @@ from sqlalchemy.pool import NullPool
 from onehead.databases.diagnosis import diagnose
 from onehead.databases.inspect import Address, look
 from onehead.databases.model import Diagnosis
-from onehead.databases.schema_effects import traces_of
+from onehead.databases.schema_effects import schema_effects_of
 from onehead.databases.schema_evidence import things_to_look_for
 from onehead.operations.read import read
 from tests.operations.lab import revision, upgrade
@@ -306,7 +306,7 @@ class Database:
         self._engine = sa.create_engine(url, poolclass=NullPool)
         ids = [f"r{n}" for n in range(len(chain))]
         self._facts = facts("; ".join(id_ if not n else f"{id_}<r{n - 1}" for n, id_ in enumerate(ids)))
-        self._traces = {id_: traces_of(read(revision(body))) for id_, body in zip(ids, chain, strict=True)}
+        self._traces = {id_: schema_effects_of(read(revision(body))) for id_, body in zip(ids, chain, strict=True)}
         self._row = sa.Table("alembic_version", sa.MetaData(), sa.Column("version_num", sa.String(32)))
         with self._engine.begin() as connection:
             self._row.create(connection)
@@ -325,10 +325,10 @@ class Database:
 def complaints(url: str, chain: tuple[str, ...]) -> Iterator[tuple[int, list[str]]]:
     """What is complained about before the first step and after each."""
     database = Database(url, chain)
-    yield -1, [f"{each.ailment}: {', '.join(each.names)}" for each in database.diagnosis().complaints]
+    yield -1, [f"{each.problem}: {', '.join(each.names)}" for each in database.diagnosis().complaints]
     for step, body in enumerate(chain):
         database.upgrade(f"r{step}", body)
-        yield step, [f"{each.ailment}: {', '.join(each.names)}" for each in database.diagnosis().complaints]
+        yield step, [f"{each.problem}: {', '.join(each.names)}" for each in database.diagnosis().complaints]
 
 
 @pytest.mark.parametrize("name", [*BOTH, *SQLITE])

@@ -7,8 +7,8 @@ import random
 import pytest
 
 from onehead.databases import upgrade as upgrade_module
+from onehead.databases.state_table import MAX_FORKS, MAX_STATES, as_it_is, fork_outcomes, merging, state_tables
 from onehead.databases.states import databases_of, with_rows
-from onehead.databases.table import MAX_FORKS, MAX_STATES, accounts, as_it_is, merging, state_tables
 from onehead.databases.upgrade import MAX_HEADS, MAX_NEAR, Deployed, neighbourhood, upgrade
 from onehead.plan.facts import Facts
 from onehead.plan.forks import forks_of
@@ -94,7 +94,7 @@ def test_a_thousand_merge_points_beneath_a_fork() -> None:
     top = ladder[-1].id
     facts = of_files([*ladder, File("x", (top,)), File("y", (top,))])
     assert len(facts.merged) == 4002
-    [told] = accounts(facts)
+    [told] = fork_outcomes(facts)
     assert told.omitted == (4002 - 3, 0, 0)
     assert [under.fix.kind for under in told.fixes] == ["none", "merge", "reparent", "reparent"]
     assert {state.rows for state in told.fixes[0].states} == {(top,), ("x",), ("y",), ("x", "y")}
@@ -107,7 +107,7 @@ def test_a_thousand_merge_points_on_either_side() -> None:
     """Alembic's own walk along one side takes many seconds, so nothing of that length is handed to it."""
     line = [File("a"), File("b", ("a",))]
     facts = of_files([*line, *diamonds(1000, "d", ("b",)), *diamonds(1000, "e", ("a",))])
-    [told] = accounts(facts)
+    [told] = fork_outcomes(facts)
     for under in told.fixes:
         assert len(under.fix.graph) <= MAX_NEAR + 10
         assert len(under.states) <= MAX_STATES
@@ -118,7 +118,7 @@ def test_a_thousand_merge_points_on_either_side() -> None:
 
 def test_a_thousand_heads() -> None:
     facts = of_files(SHAPES["comb"](1000).main)
-    [told] = accounts(facts)
+    [told] = fork_outcomes(facts)
     assert told.fork is not None
     assert len(told.fork.heads) == MAX_HEADS
     assert told.omitted.heads == 1000 - MAX_HEADS
@@ -126,7 +126,7 @@ def test_a_thousand_heads() -> None:
 
 def test_forty_forks() -> None:
     facts = of_files(SHAPES["pairs of lines"](40).side or [])
-    told = accounts(facts)
+    told = fork_outcomes(facts)
     assert len(told) == MAX_FORKS
     assert [account.omitted.forks for account in told] == [0] * (MAX_FORKS - 1) + [40 - MAX_FORKS]
     assert len(state_tables(facts)) == MAX_FORKS
@@ -136,7 +136,7 @@ def test_a_database_far_from_the_fork() -> None:
     """Rows that are asked for are looked at wherever they stand."""
     ladder = diamonds(400)
     facts = of_files([*ladder, File("x", (ladder[-1].id,)), File("y", (ladder[-1].id,))])
-    [told] = accounts(facts, ("dm000007",))
+    [told] = fork_outcomes(facts, ("dm000007",))
     merged = next(under for under in told.fixes if under.fix.kind == "merge")
     [state] = merged.states
     assert state.rows == ("dm000007",)
@@ -146,7 +146,7 @@ def test_a_database_far_from_the_fork() -> None:
 
 def test_a_large_chain_without_a_fork() -> None:
     facts = of_files(diamonds(400))
-    [told] = accounts(facts, ("dm000007",))
+    [told] = fork_outcomes(facts, ("dm000007",))
     [state] = told.fixes[0].states
     assert (state.outcome.kind, state.outcome.rows_after) == ("ok", ("dm000400",))
     assert told.omitted.revisions > 1000
@@ -159,7 +159,7 @@ def test_a_reparent_whose_roots_are_not_all_near_is_not_told_of() -> None:
     for kind, size in (("small", 2000), ("large", 10)):
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(upgrade_module, "MAX_WALKED", size)
-            [told] = accounts(facts)
+            [told] = fork_outcomes(facts)
             moved = [under.fix.moved for under in told.fixes if under.fix.kind == "reparent"]
             assert (
                 moved
@@ -170,7 +170,7 @@ def test_a_reparent_whose_roots_are_not_all_near_is_not_told_of() -> None:
 def test_what_is_left_out_is_said() -> None:
     facts = of_files(SHAPES["comb"](1000).main)
     judged = examination(facts)
-    told = {facts.environment.path: accounts(facts)}
+    told = {facts.environment.path: fork_outcomes(facts)}
     text = states_text(judged, told)
     assert "revisions far from the fork are left out of this large chain: the result\n" in text
     assert "\n  988 more heads of this fork are left out.\n" in text
@@ -181,5 +181,5 @@ def test_what_is_left_out_is_said() -> None:
 
 def test_a_chain_of_everyday_size_is_walked_whole() -> None:
     facts = alone(graph("a; b<a; c<a; d<b,c; x<d; y<d"))
-    [told] = accounts(facts)
+    [told] = fork_outcomes(facts)
     assert told.omitted == (0, 0, 0)

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from onehead.databases.model import DatabaseState
+from onehead.databases.state_table import fork_outcomes
 from onehead.databases.states import Fix
-from onehead.databases.table import accounts
 from onehead.plan.facts import Facts
 from onehead.revisions.model import Environment
 from tests.chains import graph
@@ -22,7 +22,7 @@ CHAIN = "root; x1<root; x2<x1; y1<root; y2<y1"
 def harmed() -> list[tuple[Fix, DatabaseState]]:
     """Every state that a move does not leave well, in both directions."""
     forked = graph(CHAIN)
-    (told,) = accounts(Facts(Environment("versions", None, None, None, ()), forked, None, forked))
+    (told,) = fork_outcomes(Facts(Environment("versions", None, None, None, ()), forked, None, forked))
     return [
         (under.fix, state)
         for under in told.fixes

@@ -7,9 +7,18 @@ from itertools import pairwise
 import pytest
 
 from onehead.databases.model import StateRow
-from onehead.databases.reported import MAX_HELD, Known, Progress, Standpoint, learnt, progress, proof_of, standpoints
+from onehead.databases.reported import (
+    MAX_HELD,
+    Progress,
+    ReportedDatabase,
+    Standpoint,
+    after_report,
+    progress,
+    proof_of,
+    standpoints,
+)
+from onehead.databases.state_table import fork_outcomes, merging, moved, state_tables
 from onehead.databases.states import databases_of
-from onehead.databases.table import accounts, merging, moved, state_tables
 from onehead.databases.upgrade import Deployed, upgrade
 from onehead.plan.decide import decide, repairable
 from onehead.plan.facts import Evidence, Held
@@ -23,11 +32,11 @@ COLLIDING = ("017; 018<017; 019<018", "017; 018<017; 020<018; 021<020")
 FIRST, LATER = "2026-11-28T10:15:00Z", "2026-11-29T09:00:00Z"
 
 
-def database(name: str, *rows: str, environment: str = "", at: str = FIRST) -> Known:
-    return learnt(None, name, environment, rows, at)
+def database(name: str, *rows: str, environment: str = "", at: str = FIRST) -> ReportedDatabase:
+    return after_report(None, name, environment, rows, at)
 
 
-def run(*known: Known, **changes: object) -> dict[str, list[str]]:
+def run(*known: ReportedDatabase, **changes: object) -> dict[str, list[str]]:
     """Path of a revision → what proves that it ran, in words."""
     given = facts(*COLLIDING)._replace(**changes)  # type: ignore[arg-type]
     found = proof_of(given, known, repairable(given)).run
@@ -44,32 +53,32 @@ def test_what_stands_beneath_a_row_was_run() -> None:
 
 
 def test_what_it_named_once_counts_whatever_it_names_later() -> None:
-    staging = learnt(database("staging", "020"), "staging", "", ["019"], LATER)
-    assert staging == Known("staging", "", ("019",), LATER, (("020", FIRST), ("019", LATER)))
+    staging = after_report(database("staging", "020"), "staging", "", ["019"], LATER)
+    assert staging == ReportedDatabase("staging", "", ("019",), LATER, (("020", FIRST), ("019", LATER)))
     assert run(staging) == {"versions/020.py": ["the database `staging` held `020` on 2026-11-28"]}
 
 
 def test_the_same_again_is_nothing_new() -> None:
     staging = database("staging", "020", "019")
-    assert learnt(staging, "staging", "", ["019", "020", "020"], LATER) is not None
-    assert learnt(staging, "staging", "", ["019", "020", "020"], LATER) == staging
+    assert after_report(staging, "staging", "", ["019", "020", "020"], LATER) is not None
+    assert after_report(staging, "staging", "", ["019", "020", "020"], LATER) == staging
 
 
 def test_an_old_report_adds_what_was_held_and_moves_nothing_back() -> None:
-    late = learnt(database("staging", "019", at=LATER), "staging", "", ["020"], FIRST)
+    late = after_report(database("staging", "019", at=LATER), "staging", "", ["020"], FIRST)
     assert (late.rows, late.at, dict(late.held)) == (("019",), LATER, {"019": LATER, "020": FIRST})
 
 
 def test_reports_come_to_the_same_in_any_order() -> None:
-    one = learnt(database("d", "019"), "d", "", ["020"], LATER)
-    other = learnt(database("d", "020", at=LATER), "d", "", ["019"], FIRST)
+    one = after_report(database("d", "019"), "d", "", ["020"], LATER)
+    other = after_report(database("d", "020", at=LATER), "d", "", ["019"], FIRST)
     assert (one.rows, one.at, dict(one.held)) == (other.rows, other.at, dict(other.held))
 
 
 def test_a_database_that_names_too_much_counts_as_one_that_ran_everything() -> None:
     flood = database("flood", *(f"r{number}" for number in range(MAX_HELD)))
     assert (len(flood.held), flood.overfull) == (MAX_HELD, False)
-    flood = learnt(flood, "flood", "", ["020"], LATER)
+    flood = after_report(flood, "flood", "", ["020"], LATER)
     assert (len(flood.held), flood.overfull, flood.rows) == (MAX_HELD, True, ("020",))
     given = facts(*COLLIDING)
     assert proof_of(given, [flood], repairable(given)).overfull == ("flood",)
@@ -106,7 +115,7 @@ def test_a_row_that_nothing_declares_is_told_as_long_as_the_database_stands_ther
     given = facts(*COLLIDING)
     lost = database("staging", "gone")
     assert proof_of(given, [lost], ()).unplaced == (Held("staging", "gone", "2026-11-28"),)
-    found = learnt(lost, "staging", "", ["019"], LATER)
+    found = after_report(lost, "staging", "", ["019"], LATER)
     assert proof_of(given, [found], ()).unplaced == ()
 
 
@@ -153,7 +162,7 @@ def test_where_databases_stand() -> None:
     ]
 
 
-def rows_of(*known: Known) -> dict[tuple[str, ...], StateRow]:
+def rows_of(*known: ReportedDatabase) -> dict[tuple[str, ...], StateRow]:
     given = facts(*COLLIDING)
     [table] = state_tables(given, standpoints(given, known))
     assert table.fixes == ("none", "merge", "reparent")
@@ -193,7 +202,7 @@ def test_the_table_shows_where_each_known_database_stands_first() -> None:
 def test_the_whole_account_has_a_state_for_each_known_database() -> None:
     given = facts(*COLLIDING)
     known = standpoints(given, [database("old", "017"), database("staging", "020")])
-    [account] = accounts(given, known=known)
+    [account] = fork_outcomes(given, known=known)
     for states in (each.states for each in account.fixes):
         here = {state.rows: state.here for state in states if state.here}
         assert here == {("017",): ("old",), ("020",): ("staging",)}

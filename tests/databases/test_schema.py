@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import create_engine, text
 from sqlalchemy.pool import NullPool
 
-from onehead.databases.schema import Schema, schema_of
+from onehead.databases.inspect import Schema, schema_of
 from onehead.verify.model import Difference, differences, notes
 from tests.postgres import Postgres, postgres
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 import pytest
 
-from onehead.databases.schema_effects import Thing, traces_of
-from onehead.databases.schema_evidence import things_to_look_for, witnessed
+from onehead.databases.schema_effects import Thing, schema_effects_of
+from onehead.databases.schema_evidence import evidence_in_schema, things_to_look_for
 from onehead.operations.read import read
 from tests.chains import graph
 
@@ -25,11 +25,11 @@ def shown(
     chain: str, does: Mapping[str, str], *there: str, claimed: str = "", rolls_back: bool = True
 ) -> dict[str, str]:
     """Revision → what is shown, where exactly these things are there (as `str` shows a thing)."""
-    traces = {id_: traces_of(read(HEAD + f"    {body}\n".encode())) for id_, body in does.items()}
-    things = things_to_look_for(graph(chain), traces)
+    effects = {id_: schema_effects_of(read(HEAD + f"    {body}\n".encode())) for id_, body in does.items()}
+    things = things_to_look_for(graph(chain), effects)
     assert set(there) <= {str(thing) for thing in things}
     seen = {thing: str(thing) in there for thing in things}
-    found = witnessed(graph(chain), traces, seen, claimed, rolls_back=rolls_back)
+    found = evidence_in_schema(graph(chain), effects, seen, claimed, rolls_back=rolls_back)
     return {id_: each.shown for id_, each in found.items()}
 
 
@@ -178,18 +178,21 @@ def test_labels_of_a_type() -> None:
 
 
 def test_what_a_database_does_not_have_is_passed_over() -> None:
-    traces = {"a": traces_of(read(HEAD + b"    op.execute(\"ALTER TYPE mood ADD VALUE 'z'\")\n"))}
-    assert witnessed(graph("a"), traces, {})["a"].shown == "untold"
-    assert witnessed(graph("a"), traces, {Thing("label", "z", "mood"): True})["a"].shown == "applied"
+    effects = {"a": schema_effects_of(read(HEAD + b"    op.execute(\"ALTER TYPE mood ADD VALUE 'z'\")\n"))}
+    assert evidence_in_schema(graph("a"), effects, {})["a"].shown == "untold"
+    assert evidence_in_schema(graph("a"), effects, {Thing("label", "z", "mood"): True})["a"].shown == "applied"
 
 
 def test_a_revision_that_does_nothing_is_known_to() -> None:
-    traces = {"a": traces_of(read(HEAD + b"    pass\n")), "b": traces_of(read(HEAD + b"    helper()\n"))}
-    found = witnessed(graph("a; b<a; c<b"), traces, {})
+    effects = {
+        "a": schema_effects_of(read(HEAD + b"    pass\n")),
+        "b": schema_effects_of(read(HEAD + b"    helper()\n")),
+    }
+    found = evidence_in_schema(graph("a; b<a; c<b"), effects, {})
     assert (found["a"].empty, found["b"].empty, found["c"].empty) == (True, False, False)
 
 
 def test_names_that_no_database_keeps_whole_are_not_looked_for() -> None:
     long = "ix_" + "x" * 80
-    traces = {"a": traces_of(read(HEAD + f'    op.create_index("{long}", "t", ["c"])\n'.encode()))}
-    assert things_to_look_for(graph("a"), traces) == ()
+    effects = {"a": schema_effects_of(read(HEAD + f'    op.create_index("{long}", "t", ["c"])\n'.encode()))}
+    assert things_to_look_for(graph("a"), effects) == ()

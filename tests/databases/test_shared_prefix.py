@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from onehead.databases import table
+from onehead.databases import state_table, upgrade
 from onehead.databases.model import StateTable
-from onehead.databases.upgrade import cropped
+from onehead.databases.upgrade import neighbourhood
 from onehead.plan.facts import Facts
 from onehead.plan.forks import forks_of
 from onehead.revisions.graph import Graph
@@ -21,10 +21,10 @@ PLACE = Environment("versions", None, None, None, ())
 
 
 def both_ways(facts: Facts, monkeypatch: pytest.MonkeyPatch) -> tuple[tuple[StateTable, ...], tuple[StateTable, ...]]:
-    cut = table.state_tables(facts)
+    cut = state_table.state_tables(facts)
     with monkeypatch.context() as patch:
-        patch.setattr(table, "cropped", lambda facts, _fork: facts)
-        return cut, table.state_tables(facts)
+        patch.setattr(upgrade, "_from_the_point", lambda chain, _fork: chain)
+        return cut, state_table.state_tables(facts)
 
 
 def comparable(facts: Facts, tables: tuple[StateTable, ...]) -> list[object]:
@@ -56,7 +56,7 @@ def test_the_dice_cut_something_off() -> None:
     for seed in range(120):
         merged = random_graph(random.Random(seed))
         facts = Facts(PLACE, merged, None, merged)
-        sizes += [len(merged) - len(cropped(facts, fork).merged) for fork in forks_of(facts)]
+        sizes += [len(merged) - len(neighbourhood(merged, fork).of_fork) for fork in forks_of(facts)]
     assert sum(size > 0 for size in sizes) > 20
     assert sum(size == 0 for size in sizes) > 10
 
@@ -72,4 +72,4 @@ def test_nothing_is_cut_off_where_more_than_one_way_leads_down(chain: str) -> No
     merged = graph(chain)
     facts = Facts(PLACE, merged, None, merged)
     for fork in forks_of(facts):
-        assert cropped(facts, fork) is facts
+        assert neighbourhood(merged, fork).of_fork is merged

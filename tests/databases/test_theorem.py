@@ -11,7 +11,7 @@ from itertools import product
 import pytest
 
 from onehead.databases.model import ForkOutcomes
-from onehead.databases.table import accounts
+from onehead.databases.state_table import fork_outcomes
 from onehead.plan.facts import Facts
 from onehead.revisions.model import Environment
 from tests.chains import graph
@@ -24,7 +24,7 @@ def account(n: int, m: int) -> ForkOutcomes:
     y = "; ".join(f"y{j}<{f'y{j - 1}' if j > 1 else 'root'}" for j in range(1, m + 1))
     forked = graph(f"root; {x}; {y}")
     facts = Facts(Environment("versions", None, None, None, ()), forked, None, forked)
-    (found,) = accounts(facts)
+    (found,) = fork_outcomes(facts)
     return found
 
 
@@ -64,7 +64,7 @@ def test_every_state_of_every_fix(n: int, m: int) -> None:
 def test_a_side_with_branches_of_its_own_has_every_state_between() -> None:
     forked = graph("root; a<root; p<root; q<p; r<p; s<q,r")
     facts = Facts(Environment("versions", None, None, None, ()), forked, None, forked)
-    (told,) = accounts(facts)
+    (told,) = fork_outcomes(facts)
     rows = {state.rows for state in told.fixes[0].states}
     one_side = [("root",), ("p",), ("q",), ("r",), ("q", "r"), ("s",)]
     both = [("a",), *(tuple(sorted(("a", *row))) for row in one_side[1:])]
@@ -96,7 +96,7 @@ def test_a_database_does_not_stand_where_its_dependencies_are_missing() -> None:
     """`depends_on` counts: b2 can't have run before a1, and once it has, a1 has no row of its own."""
     forked = graph("root; a1<root; a2<a1; b1<root; b2<b1 ~a1")
     facts = Facts(Environment("versions", None, None, None, ()), forked, None, forked)
-    (told,) = accounts(facts)
+    (told,) = fork_outcomes(facts)
     assert {state.rows for state in told.fixes[0].states} == {
         ("root",),
         ("a1",),
@@ -112,7 +112,7 @@ def test_a_database_does_not_stand_where_its_dependencies_are_missing() -> None:
 def test_three_heads_have_a_merge_and_no_move() -> None:
     forked = graph("root; a<root; b<root; c<root")
     facts = Facts(Environment("versions", None, None, None, ()), forked, None, forked)
-    (told,) = accounts(facts)
+    (told,) = fork_outcomes(facts)
     assert [under.fix.kind for under in told.fixes] == ["none", "merge"]
     assert len(told.fixes[1].states) == 8
     assert {state.outcome.kind for state in told.fixes[1].states} == {"ok"}
@@ -121,6 +121,6 @@ def test_three_heads_have_a_merge_and_no_move() -> None:
 def test_where_other_heads_are_meant_to_stay_deploys_run_heads() -> None:
     forked = graph("root; a<root; b<root; other @plugin")
     facts = Facts(Environment("versions", None, None, None, ()), forked, None, forked)
-    (told,) = accounts(facts)
+    (told,) = fork_outcomes(facts)
     assert told.target == "heads"
     assert {state.outcome.kind for state in told.fixes[0].states} == {"ok"}

@@ -208,10 +208,10 @@ def table() -> Iterator[Case]:
     for tree in ("R1, merge gone", "R2, merge gone"):
         yield from consistent(tree, "head", {"023": "ok"})
     yield Case("inserted", "head", ("019",), ("017", "018", "019"), "loss z")
-    yield from corrupt()
+    yield from inconsistent()
 
 
-def corrupt() -> Iterator[Case]:
+def inconsistent() -> Iterator[Case]:
     shared, everything = ("017", "018"), ("017", "018", "019", "020", "021")
     for tree in ("M", *FIXED):
         yield Case(tree, "head", ("018", "019"), (*shared, "019"), overlaps("019", "018"))

@@ -19,8 +19,8 @@ from typing import NamedTuple
 import pytest
 
 from onehead.databases.model import DatabaseState
+from onehead.databases.state_table import fork_outcomes
 from onehead.databases.states import Target, rows_of, with_rows
-from onehead.databases.table import accounts
 from onehead.plan.facts import Facts
 from onehead.revisions.graph import Graph
 from onehead.revisions.model import Environment, Revision
@@ -77,9 +77,11 @@ def told_of(dice: random.Random) -> Iterator[Told]:
     """All states of all fixes of the forks of one chain; a few states of a chain without one."""
     graph = random_graph(dice)
     facts = Facts(PLACE, graph, None, graph)
-    for account in accounts(facts) or [each for _ in range(4) for each in accounts(facts, random_rows(dice, graph))]:
+    for account in fork_outcomes(facts) or [
+        each for _ in range(4) for each in fork_outcomes(facts, random_rows(dice, graph))
+    ]:
         for under in account.fixes:
-            yield Told(under.fix.graph, account.target, (*under.states, *under.corrupt))
+            yield Told(under.fix.graph, account.target, (*under.states, *under.inconsistent))
 
 
 @pytest.mark.parametrize("part", [0, *(pytest.param(part, marks=pytest.mark.slow) for part in range(1, PARTS))])

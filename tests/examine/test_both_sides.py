@@ -8,7 +8,7 @@ import pytest
 
 from onehead.plan.findings import Code
 from onehead.plan.plans import Merge, ReasonCode, Refuse, Reparent
-from onehead.reports.comment import Remark, comment
+from onehead.reports.comment import CommentContent, comment
 from onehead.reports.parts import places
 from onehead.reports.terminal import report
 from tests.examine.end_to_end import Repaired, repaired
@@ -51,9 +51,9 @@ def test_sides_that_get_along_are_re_parented_as_ever(tmp_path: Path) -> None:
     assert isinstance(result.plan, Reparent)
     [examined] = result.examination.environments
     assert [finding.code for finding in examined.findings] == [Code.COLLISION]
-    [meeting] = examined.meetings
-    assert (meeting.heads, meeting.kind, meeting.told) == (("019", "020"), "independent", ())
-    assert "No conflict: every operation on both sides was understood" in comment(Remark(result.examination))
+    [interaction] = examined.interactions
+    assert (interaction.heads, interaction.kind, interaction.told) == (("019", "020"), "independent", ())
+    assert "No conflict: every operation on both sides was understood" in comment(CommentContent(result.examination))
     said = "no conflict: every operation on both sides was understood, and they touch different things"
     assert f"  019 and 020: {said}.\n" in report(result.examination)
 
@@ -66,7 +66,7 @@ def test_what_fails_by_itself_is_said_beside_what_gets_along(tmp_path: Path) -> 
     [_, finding] = examined.findings
     assert (finding.code, finding.severity) == (Code.NOT_IN_TRANSACTION, "warning")
     assert finding.places == (("alembic/versions/020_t020.py", 22),)
-    told = comment(Remark(result.examination))
+    told = comment(CommentContent(result.examination))
     assert "**What both sides do**\n\n- No conflict: every operation on both sides was understood" in told
     assert "\n- :warning: **fails by itself**: `020` creates index `ix` on `users` (line 22) with CONCURRENTLY" in told
 
@@ -89,7 +89,7 @@ def test_a_conflict_is_refused_with_what_to_change(tmp_path: Path) -> None:
     # What can be changed on the branch stands first.
     assert places(finding, examined, {}) == [(paths[1], 23), (paths[0], 22)]
     assert f"\n    at {paths[0]}:22\n    at {paths[1]}:23\n" in report(result.examination)
-    told = comment(Remark(result.examination))
+    told = comment(CommentContent(result.examination))
     assert f"**Both sides:** :x: **fails in every order**: {said}\n" in told
     assert "**Next:** Change the newer of the two revisions" in told
     assert f"error semantic-conflict: {said}".replace("`", "") in report(result.examination).replace("`", "")
@@ -114,7 +114,7 @@ def test_the_other_way_round_the_re_parent_is_right(tmp_path: Path) -> None:
 def test_what_cannot_be_told_is_said(tmp_path: Path) -> None:
     result = repaired(collision(tmp_path, (ADD,), ("op.execute(\"SELECT move('@ann')\")",)))
     assert isinstance(result.plan, Reparent)
-    told = comment(Remark(result.examination))
+    told = comment(CommentContent(result.examination))
     assert (
         "**Both sides:** :grey_question: **look at it**: `020` holds SQL that is not recognised: `SELECT move('@ann')`"
         in told

@@ -8,7 +8,7 @@ import pytest
 
 from onehead.examine.changes import prepare
 from onehead.examine.examine import examine, read_ground
-from onehead.examine.locations import traces_in
+from onehead.examine.locations import schema_effects_in
 from onehead.examine.read import Memory
 from onehead.gitrepo.git import Git
 from onehead.plan.facts import Evidence
@@ -82,9 +82,9 @@ def test_the_bodies_of_all_revisions_share_one(repo: Repository, monkeypatch: py
     point = Point("main", repo.sha("main"))
     examination, trees = examine(Git(repo.path), point, None, memory=Memory(None), evidence=lambda _f, _p: Evidence())
     facts = examination.environments[0].facts
-    assert not any(each.untraced for each in traces_in(facts, trees).values())
+    assert not any(each.untraced for each in schema_effects_in(facts, trees).values())
     monkeypatch.setattr(parsers, "MAX_ALL_PIECES", 100)
-    assert any(each.untraced for each in traces_in(facts, trees).values())
+    assert any(each.untraced for each in schema_effects_in(facts, trees).values())
 
 
 def test_nobody_waits_for_hundreds_of_merges(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from onehead.databases.reported import Known
+from onehead.databases.reported import ReportedDatabase
 from onehead.examine import naming
 from onehead.examine.ledger import encoded, file_of
 from onehead.plan.plans import Merge, Reissue, Reparent
@@ -80,7 +80,7 @@ def test_numbers_far_above_are_passed_over_and_not_counted_on_from(repo: Reposit
 def test_a_row_that_a_database_has_named_is_no_id_for_a_repair(repo: Repository) -> None:
     repo.commit("main", chain(("023", "022"), ("024", "022")))
     time = "2026-11-28T10:15:00Z"
-    known = Known("staging", "", ("024",), time, (("025", time), ("024", time)))
+    known = ReportedDatabase("staging", "", ("024",), time, (("025", time), ("024", time)))
     repo.commit("ledger", {file_of("staging", ""): encoded(known)}, parents=[])
     put(repo, naming.DATABASES, repo.sha("ledger"))
     repo.git("update-ref", "-d", "refs/heads/ledger")

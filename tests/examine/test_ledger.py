@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from onehead.databases.reported import Known, RowsReported, learnt
+from onehead.databases.reported import ReportedDatabase, RowsReported, after_report
 from onehead.errors import CannotJudge
 from onehead.examine.ledger import FULL, MAX_DATABASES, Ledger, encoded, file_of, read_ledger, remember
 from onehead.examine.naming import DATABASES, EMAIL
@@ -54,7 +54,7 @@ def test_a_report_is_a_commit_and_the_same_again_is_none(repo: Repository, mirro
     second = remember(mirror, [report("production", "019", at=LATER)])
     assert kept(mirror) == Ledger(
         second,
-        (Known("production", "", ("019",), LATER, (("018", FIRST), ("019", LATER))),),
+        (ReportedDatabase("production", "", ("019",), LATER, (("018", FIRST), ("019", LATER))),),
         "",
         frozenset({file_of("production", "")}),
     )
@@ -139,7 +139,7 @@ ODD: list[dict[str, object]] = [
     {"held": []},
     {"overfull": "no"},
 ]
-GOOD = json.loads(encoded(learnt(None, "production", "", ["018"], FIRST)))
+GOOD = json.loads(encoded(after_report(None, "production", "", ["018"], FIRST)))
 
 
 @pytest.mark.parametrize(

@@ -97,11 +97,10 @@ def test_invented_path_would_be_noticed() -> None:
 
 
 def test_what_may_be_null_may_be_null() -> None:
-    pull = definition("PullRequest", user=None, merge_commit_sha=None)
+    pull = definition("PullRequest", user=None)
     pull["head"] |= {"repo": None, "repo_id": -1, "ref": "refs/pull/23/head"}
     read = models.pull_request(Fields(pull, "pull"))
     assert read.author == models.GHOST
-    assert read.merge_commit is None
     assert (read.head.ref, read.head.repository) == ("refs/pull/23/head", None)
     assert isinstance(read.base.repository, Repository)
     bare = models.repository(Fields(definition("Repository", permissions=None), "repo"))
@@ -109,8 +108,8 @@ def test_what_may_be_null_may_be_null() -> None:
 
 
 def test_answer_is_read_field_by_field(api: ForgejoApi, forge: respx.MockRouter) -> None:
-    answer = definition("Branch", name="main", protected=False, user_can_push=True)
+    answer = definition("Branch", name="main", protected=False)
     answer["commit"]["id"] = SHA
     forge.get("/repos/courtside/basketball-api/branches/main").respond(json=answer)
     found = api.branch(REPO, "main")
-    assert (found.name, found.sha, found.protected, found.user_can_push) == ("main", SHA, False, True)
+    assert (found.name, found.sha, found.protected) == ("main", SHA, False)

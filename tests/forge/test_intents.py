@@ -26,8 +26,8 @@ from tests.forge.swagger_samples import definition
 
 REPO = RepositoryName("courtside", "basketball-api")
 R = "/repos/courtside/basketball-api"
-BOT = User(9, "onehead", "onehead")
-ALICE = User(3, "alice", "Alice Martin")
+BOT = User(9, "onehead")
+ALICE = User(3, "alice")
 SHA = "ae892699b97c793cb231ec1bcd44e69122111b53"
 HEAD = "onehead/reparent/oauth"
 VERDICT = Marker("verdict", facts={"head": "abc"})
@@ -54,7 +54,7 @@ def pull(number: int = 5, *, head: str = HEAD, fork: bool = False, **changes: An
 
 
 def comment(number: int, body: str, author: User = BOT) -> dict[str, Any]:
-    user = definition("User", id=author.id, login=author.login, full_name=author.full_name)
+    user = definition("User", id=author.id, login=author.login)
     return definition("Comment", id=number, body=body, user=user)
 
 

@@ -32,7 +32,7 @@ KNOWN = json.loads((PAYLOADS / "headers.json").read_text(encoding="utf-8"))
 SECRET = KNOWN["secret"]
 SAMPLES = sorted(KNOWN["headers"])
 REPO = RepositoryName("courtside", "basketball-api")
-ALICE = User(3, "alice", "Alice Martin")
+ALICE = User(3, "alice")
 
 
 def delivery(name: str) -> tuple[dict[str, str], bytes]:
@@ -142,7 +142,7 @@ def test_push() -> None:
 
 
 def _user(data: dict[str, Any]) -> User:
-    return User(data["id"], data["login"], data["full_name"])
+    return User(data["id"], data["login"])
 
 
 def test_push_of_a_branch_with_slashes() -> None:
@@ -212,7 +212,7 @@ def test_comment_on_a_pull_request() -> None:
     payload = json.loads(delivery("issue_comment_created_on_pr.json")[1])
     event = parse(*delivery("issue_comment_created_on_pr.json"))
     assert isinstance(event, Commented)
-    assert (event.repository, event.action, event.number, event.is_pull) == (REPO, "created", 23, True)
+    assert (event.repository, event.action, event.number) == (REPO, "created", 23)
     assert event.sender == _user(payload["sender"])
     assert (event.comment.id, event.comment.body) == (payload["comment"]["id"], payload["comment"]["body"])
     granted = payload["repository"]["permissions"]
@@ -225,13 +225,12 @@ def test_number_comes_from_the_issue_where_the_pull_request_is_left_out() -> Non
     del payload["pull_request"]
     event = parse(headers, json.dumps(payload).encode())
     assert isinstance(event, Commented)
-    assert (event.number, event.is_pull) == (23, True)
+    assert event.number == 23
 
 
 def test_comment_on_an_issue() -> None:
-    event = parse(*changed("issue_comment_created_on_pr.json", "issue_comment", is_pull=False, pull_request=None))
+    event = parse(*changed("issue_comment_created_on_pr.json", "issue_comment", pull_request=None))
     assert isinstance(event, Commented)
-    assert not event.is_pull
 
 
 def test_nobody_named_may_do_nothing() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from onehead.plan.conflicts import MAX_TOLD, ConflictMessage, Meeting, findings_about, parents_in_order
+from onehead.plan.conflicts import MAX_TOLD, ConflictMessage, Interaction, findings_about, parents_in_order
 from onehead.plan.decide import decide
 from onehead.plan.facts import Evidence, Facts
 from onehead.plan.findings import Code
@@ -17,16 +17,16 @@ from tests.plan.cases import facts
 COLLISION: Facts = facts("a; b<a", "a; c<a")
 
 
-def order(first: str) -> Meeting:
-    return Meeting(("b", "c"), "order", first, (ConflictMessage("order", False, "One goes first.", ("b", "c")),))
+def order(first: str) -> Interaction:
+    return Interaction(("b", "c"), "order", first, (ConflictMessage("order", False, "One goes first.", ("b", "c")),))
 
 
-CONFLICT = Meeting(("b", "c"), "conflict", None, (ConflictMessage("conflict", False, "Both break.", ("b", "c")),))
+CONFLICT = Interaction(("b", "c"), "conflict", None, (ConflictMessage("conflict", False, "Both break.", ("b", "c")),))
 
 
-def plan(meeting: Meeting, strategy: Strategy = "auto", given: Facts = COLLISION) -> Plan:
-    findings = (*judge(given), *findings_about(given, (meeting,)))
-    return decide(given, findings, Evidence(), Policy(strategy=strategy), (meeting,))
+def plan(interaction: Interaction, strategy: Strategy = "auto", given: Facts = COLLISION) -> Plan:
+    findings = (*judge(given), *findings_about(given, (interaction,)))
+    return decide(given, findings, Evidence(), Policy(strategy=strategy), (interaction,))
 
 
 def test_a_conflict_is_refused_whatever_was_asked_for() -> None:
@@ -61,7 +61,7 @@ def test_a_reparent_that_would_run_them_the_wrong_way_round_is_refused() -> None
 
 
 def test_without_a_demand_the_targets_head_stays_last() -> None:
-    found = plan(Meeting(("b", "c"), "independent"), "merge")
+    found = plan(Interaction(("b", "c"), "independent"), "merge")
     assert isinstance(found, Merge)
     assert found.merges == (("c", "b"),)
 
@@ -81,8 +81,8 @@ def test_without_a_demand_the_targets_head_stays_last() -> None:
 def test_the_order_of_parents(
     parents: tuple[str, ...], firsts: list[tuple[str, str]], expected: tuple[str, ...]
 ) -> None:
-    meetings = [Meeting(pair, "order", pair[0]) for pair in firsts]
-    assert parents_in_order(parents, meetings) == expected
+    interactions = [Interaction(pair, "order", pair[0]) for pair in firsts]
+    assert parents_in_order(parents, interactions) == expected
 
 
 def test_what_is_told_becomes_findings() -> None:
@@ -93,7 +93,7 @@ def test_what_is_told_becomes_findings() -> None:
         ConflictMessage("silent", False, "m4", ("b",)),
         ConflictMessage("unknown", False, "m5", ("c",)),
     )
-    found = findings_about(COLLISION, (Meeting(("b", "c"), "conflict", None, told),))
+    found = findings_about(COLLISION, (Interaction(("b", "c"), "conflict", None, told),))
     assert [(each.code, each.severity, each.introduced_by, each.message) for each in found] == [
         (Code.SEMANTIC_CONFLICT, "error", "head", "m1"),
         (Code.SEMANTIC_CONFLICT, "warning", "head", "m2"),
@@ -109,15 +109,15 @@ def test_what_is_told_becomes_findings() -> None:
 def test_what_fails_by_itself_is_told_once_with_its_line() -> None:
     path = COLLISION.merged.revisions["b"].path
     alone = ConflictMessage("alone", True, "It fails.", ("b",), ((path, 7),))
-    meetings = [Meeting(("b", other), "independent", None, (), (alone,)) for other in ("c", "d")]
-    [found] = findings_about(COLLISION, meetings)
+    interactions = [Interaction(("b", other), "independent", None, (), (alone,)) for other in ("c", "d")]
+    [found] = findings_about(COLLISION, interactions)
     assert (found.code, found.severity, found.message) == (Code.NOT_IN_TRANSACTION, "warning", "It fails.")
     assert (found.paths, found.places) == ((path,), ((path, 7),))
 
 
 def test_many_are_counted() -> None:
     told = tuple(ConflictMessage("silent", False, f"m{number}", ("b", "c")) for number in range(MAX_TOLD + 3))
-    found = findings_about(COLLISION, (Meeting(("b", "c"), "silent", None, told),))
+    found = findings_about(COLLISION, (Interaction(("b", "c"), "silent", None, told),))
     assert len(found) == MAX_TOLD + 1
     assert found[-1].message == "3 more of the kind between `b` and `c` are not listed."
 

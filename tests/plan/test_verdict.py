@@ -6,7 +6,7 @@ import pytest
 
 from onehead.plan.facts import Facts
 from onehead.plan.findings import Code
-from onehead.plan.verdict import Before, Landing, mended, new_forks, objections, remaining_forks
+from onehead.plan.verdict import Before, PushedBranch, mended, new_forks, objections, remaining_forks
 from tests.plan.cases import examination, facts, unreadable
 
 HEALTHY = facts("a", "a; b<a")
@@ -57,13 +57,13 @@ ONE = "018; 019<018"
 FORKED = "018; 019<018; 020<018"
 
 
-def landing(target: str, pushed: str, before: Before = "itself") -> Landing:
+def landing(target: str, pushed: str, before: Before = "itself") -> PushedBranch:
     """A push that makes the chain `pushed` of `target`."""
-    return Landing("main", before, examination(facts(target, pushed, pushed)))
+    return PushedBranch("main", before, examination(facts(target, pushed, pushed)))
 
 
-def alone(chain: str) -> Landing:
-    return Landing("main", "nothing", examination(facts(chain)))
+def alone(chain: str) -> PushedBranch:
+    return PushedBranch("main", "nothing", examination(facts(chain)))
 
 
 @pytest.mark.parametrize(
@@ -96,13 +96,13 @@ def test_a_first_push_answers_for_what_is_certain() -> None:
     assert objections(alone(ONE)) == ()
     doubtful = examination(facts(ONE, old=(unreadable("new.py"),)))
     assert {finding.code for finding in doubtful.own_errors()} == {Code.UNREADABLE_FILE}
-    assert objections(Landing("main", "nothing", doubtful)) == ()
+    assert objections(PushedBranch("main", "nothing", doubtful)) == ()
 
 
 def test_a_later_push_answers_for_what_can_not_be_read_too() -> None:
     doubtful = examination(facts(ONE, ONE, new=(unreadable("new.py"),)))
-    assert {finding.code for finding in objections(Landing("main", "itself", doubtful))} == {Code.UNREADABLE_FILE}
-    known = Landing("main", "itself", examination(facts(ONE, ONE, old=(unreadable("new.py"),))))
+    assert {finding.code for finding in objections(PushedBranch("main", "itself", doubtful))} == {Code.UNREADABLE_FILE}
+    known = PushedBranch("main", "itself", examination(facts(ONE, ONE, old=(unreadable("new.py"),))))
     assert objections(known) == ()
 
 

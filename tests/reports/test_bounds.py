@@ -9,12 +9,12 @@ import pytest
 
 from onehead.plan.facts import Facts
 from onehead.plan.rivals import MAX_RIVALS, Contender, brought, rivals
-from onehead.plan.verdict import Coverage, Examination, Landing, Point
-from onehead.reports.comment import Remark, comment, leading_plan, one_line, pull_body, pull_title
+from onehead.plan.verdict import Coverage, Examination, Point, PushedBranch
+from onehead.reports.comment import CommentContent, comment, leading_plan, one_line, pull_body, pull_title
 from onehead.reports.formats import document, junit, sarif
 from onehead.reports.graph import whole_picture
 from onehead.reports.graph_formats import Chains, chains_text, mermaids, svg
-from onehead.reports.short_comments import MAX_LENGTH
+from onehead.reports.replies import MAX_LENGTH
 from onehead.reports.terminal import MAX_ENVIRONMENTS, acceptance, heads_up, refusal, report
 from onehead.revisions.graph import Graph
 from onehead.revisions.model import Revision
@@ -39,8 +39,8 @@ def given(shape: Shape) -> Facts:
 
 
 def pages(judged: Examination) -> dict[str, str]:
-    landing = Landing("main", "itself", judged)
-    remark = Remark(judged, diff="+x\n" * 5000, patch="+x\n" * 5000)
+    pushed = PushedBranch("main", "itself", judged)
+    remark = CommentContent(judged, diff="+x\n" * 5000, patch="+x\n" * 5000)
     chains = {each.facts.environment.path: each.facts.merged for each in judged.environments}
     pictures = {path: whole_picture(chain) for path, chain in chains.items()}
     told = Chains(Point("main", "1" * 40), chains, dict.fromkeys(chains), Coverage(1, 0, 0))
@@ -51,9 +51,9 @@ def pages(judged: Examination) -> dict[str, str]:
         "junit": junit(judged, {}),
         "comment": comment(remark),
         "status": one_line(judged),
-        "refusal": "\n".join(refusal(landing, merging=False)),
-        "refused merge": "\n".join(refusal(landing, merging=True)),
-        "acceptance": "\n".join(acceptance(landing)),
+        "refusal": "\n".join(refusal(pushed, merging=False)),
+        "refused merge": "\n".join(refusal(pushed, merging=True)),
+        "acceptance": "\n".join(acceptance(pushed)),
         "heads up": "\n".join(heads_up(judged)),
         "graph": chains_text(told, pictures),
         "mermaid": mermaids(pictures),

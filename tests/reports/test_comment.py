@@ -7,12 +7,12 @@ import pytest
 from onehead.databases.model import StateTable
 from onehead.databases.remedy import own_database
 from onehead.databases.reported import Standpoint
-from onehead.databases.table import state_tables
+from onehead.databases.state_table import state_tables
 from onehead.plan.facts import Facts
 from onehead.plan.findings import KINDS, Code, Finding
 from onehead.plan.plans import Reparent
 from onehead.plan.verdict import Coverage, Examination, Point
-from onehead.reports.comment import MAX_PATCH_LENGTH, Remark, comment, pull_body
+from onehead.reports.comment import MAX_PATCH_LENGTH, CommentContent, comment, pull_body
 from tests.plan.cases import ENVIRONMENT, examination, facts
 from tests.plan.test_laws import after
 
@@ -20,9 +20,9 @@ COLLIDING = facts("017; 018<017; 019<018", "017; 018<017; 020<018; 021<020")
 FORKED = facts("018; 019<018; 020<018")
 
 
-def remark(*several: Facts, known: tuple[Standpoint, ...] = ()) -> Remark:
+def remark(*several: Facts, known: tuple[Standpoint, ...] = ()) -> CommentContent:
     tables: dict[str, tuple[StateTable, ...]] = {each.environment.path: state_tables(each, known) for each in several}
-    return Remark(examination(*several), repair="#2", diff="-a\n+b\n", tables=tables, merged_first=True)
+    return CommentContent(examination(*several), repair="#2", diff="-a\n+b\n", tables=tables, merged_first=True)
 
 
 def paragraphs(text: str) -> list[str]:
@@ -100,7 +100,7 @@ def test_a_repair_that_no_other_page_tells_of_tells_everything() -> None:
 def test_what_to_do_is_said_once() -> None:
     """As the next step: the finding that it is about does not repeat it."""
     broken = facts("018; 019<018", "018; 019<018; 020<777")
-    told = comment(Remark(examination(broken)))
+    told = comment(CommentContent(examination(broken)))
     assert told.count("Restore the missing file") == 1
     assert "**Next:** Restore the missing file" in told
     assert "- **error** `missing-parent`: `020` names `777` as its parent" in told
@@ -128,7 +128,7 @@ SKIPS = "such a database would silently skip the other side."
 STOPS = 'such a database would stop with "Can\'t locate revision".'
 
 
-def remark_on(sides: tuple[str, str], *, alone: bool = False) -> Remark:
+def remark_on(sides: tuple[str, str], *, alone: bool = False) -> CommentContent:
     given = facts(*sides)
     judged = examination(given)
     [examined] = judged.environments
@@ -136,7 +136,7 @@ def remark_on(sides: tuple[str, str], *, alone: bool = False) -> Remark:
     own = own_database(given.head, examined.plan, after(given, examined.plan).merged)
     assert own is not None
     tables = {"versions": state_tables(given, (), examined.moved_ids)}
-    return Remark(judged, tables=tables, own_databases={"versions": own}, repair="#2", alone=alone)
+    return CommentContent(judged, tables=tables, own_databases={"versions": own}, repair="#2", alone=alone)
 
 
 @pytest.mark.parametrize(("sides", "fate"), [(PLAIN, SKIPS), (NUMBERED, STOPS)])
@@ -180,7 +180,7 @@ def test_new_ids_are_told_at_the_top_and_in_the_table() -> None:
 def told(patch: str) -> str:
     judged = examination(facts("018; 019<018", "018; 020<018"))
     branch = "https://git.example.org/acme/shop.git refs/onehead/reparent/pr-7"
-    return comment(Remark(judged, branch=branch, patch=patch, merged_first=True))
+    return comment(CommentContent(judged, branch=branch, patch=patch, merged_first=True))
 
 
 def test_the_branch_or_the_patch() -> None:
@@ -223,7 +223,7 @@ def without_environment() -> Examination:
 
 
 def test_a_policy_alone(without_environment: Examination) -> None:
-    told = comment(Remark(without_environment))
+    told = comment(CommentContent(without_environment))
     assert "The policy on `topic` can't be used\n" in told
     assert "**onehead can't keep a rule that it does not understand, so this is refused before it lands.**" in told
     assert told.count(SAID) == 1
@@ -233,6 +233,6 @@ def test_a_policy_alone(without_environment: Examination) -> None:
 
 def test_a_policy_beside_a_collision() -> None:
     judged = examination(facts("018; 019<018", "018; 020<018"))._replace(findings=(BAD,))
-    told = comment(Remark(judged))
+    told = comment(CommentContent(judged))
     assert "both add a migration" in told
     assert told.count(SAID) == 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from onehead.plan.findings import Code, Finding
-from onehead.plan.verdict import Before, Landing, Point
+from onehead.plan.verdict import Before, Point, PushedBranch
 from onehead.reports.terminal import acceptance, heads_up, not_judged, not_looked_ahead, refusal
 from tests.plan.cases import examination, facts, unreadable
 
@@ -13,8 +13,8 @@ ONE = "018; 019<018"
 FORKED = "018; 019<018; 020<018"
 
 
-def landing(target: str, pushed: str, before: Before = "itself", *, grows: bool = True) -> Landing:
-    return Landing("main", before, examination(facts(target, pushed, pushed)), grows)
+def pushed(target: str, pushed: str, before: Before = "itself", *, grows: bool = True) -> PushedBranch:
+    return PushedBranch("main", before, examination(facts(target, pushed, pushed)), grows)
 
 
 def text(lines: Iterable[str]) -> str:
@@ -23,7 +23,7 @@ def text(lines: Iterable[str]) -> str:
 
 def test_a_push_that_forks_the_chain() -> None:
     assert (
-        text(refusal(landing(ONE, f"{FORKED}; 021<020"), merging=False))
+        text(refusal(pushed(ONE, f"{FORKED}; 021<020"), merging=False))
         == """\
 onehead: push refused. main would have a head too many, and its next deploy would stop.
 
@@ -50,7 +50,7 @@ there is one, answers with the repair:
 def test_a_merge_that_forks_the_chain() -> None:
     """Forgejo shows it as one message."""
     assert (
-        text(refusal(landing(ONE, f"{FORKED}; 021<020"), merging=True))
+        text(refusal(pushed(ONE, f"{FORKED}; 021<020"), merging=True))
         == """\
 onehead: not merged. main would have a head too many, and its next deploy would stop.
   error collision: Once merged, the chain forks after `018`: 2 heads (`019` and `021`); `021` is the new one.
@@ -64,7 +64,7 @@ pull request with it. By hand, in a clone, on this branch:
 
 
 def test_a_push_by_force_is_repaired_by_itself() -> None:
-    lines = text(refusal(landing(ONE, "018; 020<018; 021<018", grows=False), merging=False))
+    lines = text(refusal(pushed(ONE, "018; 020<018; 021<018", grows=False), merging=False))
     assert "main would have a head too many" in lines
     assert (
         """
@@ -79,7 +79,7 @@ and push again as you did. `onehead fix` joins the heads with a merge revision.
 
 def test_a_first_push_has_no_sides() -> None:
     lines = text(
-        refusal(Landing("main", "nothing", examination(facts(f"{FORKED}; 021<018")), grows=False), merging=False)
+        refusal(PushedBranch("main", "nothing", examination(facts(f"{FORKED}; 021<018")), grows=False), merging=False)
     )
     assert "main would have 2 heads too many" in lines
     assert "\n  ○ 018  doc 018\n  ├─● 019  doc 019  ← head\n" in lines
@@ -87,7 +87,7 @@ def test_a_first_push_has_no_sides() -> None:
 
 def test_more_heads_than_the_policy_allows() -> None:
     given = facts(ONE, FORKED + "; 021<018", FORKED + "; 021<018")._replace(allowed_heads=2)
-    lines = text(refusal(Landing("main", "itself", examination(given)), merging=False))
+    lines = text(refusal(PushedBranch("main", "itself", examination(given)), merging=False))
     assert "main would have a head too many" in lines
     assert "\n  The policy of main allows 2 heads here.\n" in lines
     assert "Multiple head revisions" not in lines
@@ -95,7 +95,7 @@ def test_more_heads_than_the_policy_allows() -> None:
 
 def test_a_chain_that_breaks_otherwise() -> None:
     assert (
-        text(refusal(landing(ONE, "019<018"), merging=False))
+        text(refusal(pushed(ONE, "019<018"), merging=False))
         == """\
 onehead: push refused. The next deploy of main would break.
   error missing-parent: `019` still needs `018`, which this branch removes; every Alembic command stops with KeyError.
@@ -104,7 +104,7 @@ onehead: push refused. The next deploy of main would break.
 
 
 def test_what_may_hide_a_head() -> None:
-    given = Landing("main", "itself", examination(facts(ONE, ONE, new=(unreadable("new.py"),))))
+    given = PushedBranch("main", "itself", examination(facts(ONE, ONE, new=(unreadable("new.py"),))))
     lines = text(refusal(given, merging=False)).splitlines()
     assert lines[0] == "onehead: push refused. It is not known whether main would stay at one head."
     assert lines[1] == "  error unreadable-file: `versions/new.py`, line 3: it is odd."
@@ -112,38 +112,38 @@ def test_what_may_hide_a_head() -> None:
 
 def test_of_many_errors_some_are_told() -> None:
     cut = "; ".join(f"b{number}<a{number}" for number in range(9))
-    lines = text(refusal(landing("; ".join(f"a{n}; b{n}<a{n}" for n in range(9)), cut), merging=True))
+    lines = text(refusal(pushed("; ".join(f"a{n}; b{n}<a{n}" for n in range(9)), cut), merging=True))
     assert lines.count("error missing-parent") == 4
     assert lines.endswith("\n  and 5 more; onehead check lists them all.")
 
 
 def test_names_of_branches_are_quoted_where_they_are_typed() -> None:
-    given = landing(ONE, FORKED)._replace(branch="a$(b)")
+    given = pushed(ONE, FORKED)._replace(branch="a$(b)")
     lines = text(refusal(given, merging=False))
     assert "  onehead fix --target 'origin/a$(b)' --head HEAD --onto-branch onehead/repair\n" in lines
     assert "  git push origin HEAD:'a$(b)'\n" in lines
 
 
 def test_control_characters_do_not_reach_the_terminal() -> None:
-    given = landing(ONE, f"{ONE}; \x1b[2J<018")
+    given = pushed(ONE, f"{ONE}; \x1b[2J<018")
     assert "\x1b" not in text(refusal(given, merging=False))
 
 
 def test_most_accepted_pushes_are_silent() -> None:
-    assert text(acceptance(landing(ONE, f"{ONE}; 020<019"))) == ""
-    assert text(acceptance(Landing("main", "nothing", examination(facts(ONE))))) == ""
+    assert text(acceptance(pushed(ONE, f"{ONE}; 020<019"))) == ""
+    assert text(acceptance(PushedBranch("main", "nothing", examination(facts(ONE))))) == ""
 
 
 def test_a_repair_is_welcome() -> None:
     assert (
-        text(acceptance(landing(FORKED, f"{FORKED}; 022<019,020")))
+        text(acceptance(pushed(FORKED, f"{FORKED}; 022<019,020")))
         == "onehead: main is at one head again in versions: 022. Thank you."
     )
 
 
 def test_a_fork_that_was_there_is_told_and_not_held_against_the_push() -> None:
     assert (
-        text(acceptance(landing(FORKED, f"{FORKED}; 021<020")))
+        text(acceptance(pushed(FORKED, f"{FORKED}; 021<020")))
         == """\
 onehead: main was forked before this push and still is: heads 019 and 021.
   Its next deploy stops. The repair: onehead fix --target main"""
@@ -151,14 +151,14 @@ onehead: main was forked before this push and still is: heads 019 and 021.
 
 
 def test_warnings_about_a_deployed_branch() -> None:
-    lines = text(acceptance(landing(f"{ONE}; 020<019", ONE))).splitlines()
+    lines = text(acceptance(pushed(f"{ONE}; 020<019", ONE))).splitlines()
     assert lines[0] == "onehead: accepted. Look at this:"
     assert lines[1].startswith("  warning history-edited: `020` is removed.")
-    assert text(acceptance(landing(f"{ONE}; 020<019", ONE, "default"))) == ""
+    assert text(acceptance(pushed(f"{ONE}; 020<019", ONE, "default"))) == ""
 
 
 def test_what_could_not_be_read_in_a_first_push_is_told() -> None:
-    given = Landing("main", "nothing", examination(facts(ONE, old=(unreadable("odd.py"),))))
+    given = PushedBranch("main", "nothing", examination(facts(ONE, old=(unreadable("odd.py"),))))
     assert "\n  error unreadable-file: `versions/odd.py`, line 3: it is odd.\n" in text(acceptance(given))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from onehead.plan.rivals import MAX_RIVALS, Rival, RivalConflict
-from onehead.reports.short_comments import clashes, heads_up
+from onehead.reports.replies import clashes, heads_up
 from tests.plan.cases import examination, facts
 
 

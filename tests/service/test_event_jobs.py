@@ -25,7 +25,7 @@ def asked(*subjects: Subject, repository: str = "acme/shop") -> Job:
 
 def comment(body: str, *, action: str = "created", sender: User = ALICE, may: Permissions = WRITER) -> Commented:
     written = Comment(412, body, ALICE, "http://forge/acme/shop/pulls/23#c412", THEN, THEN)
-    return Commented(SHOP, sender, action, 23, is_pull=True, comment=written, permissions=may)
+    return Commented(SHOP, sender, action, 23, comment=written, permissions=may)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from onehead.databases.upgrade import Deployed
 from onehead.plan.forks import Fork
 from onehead.revisions.graph import Graph
 from onehead.revisions.model import Revision
-from onehead.verify.model import Course, UpgradePath, course
+from onehead.verify.model import UpgradePath, UpgradePaths, upgrade_paths
 
 
 def chain(words: str, **bodies: str) -> Graph:
@@ -23,9 +23,9 @@ def chain(words: str, **bodies: str) -> Graph:
     return Graph(found)
 
 
-def gone(words: str, most: int = 50) -> Course:
+def gone(words: str, most: int = 50) -> UpgradePaths:
     graph = chain(words)
-    return course(graph, graph, "head", most)
+    return upgrade_paths(graph, graph, "head", most)
 
 
 def runs(graph: Graph, way: UpgradePath) -> tuple[str, ...]:
@@ -34,7 +34,7 @@ def runs(graph: Graph, way: UpgradePath) -> tuple[str, ...]:
 
 
 def test_a_straight_chain_has_no_other_way() -> None:
-    assert gone("a b<a c<b") == Course(UpgradePath(), (), 0)
+    assert gone("a b<a c<b") == UpgradePaths(UpgradePath(), (), 0)
 
 
 def test_both_orders_of_two_sides() -> None:
@@ -48,7 +48,7 @@ def test_both_orders_of_two_sides() -> None:
 def test_a_longer_side_may_be_met_half_way() -> None:
     graph = chain("a x<a y<a z<y m<x,z")
 
-    found = course(graph, graph, "head", 50)
+    found = upgrade_paths(graph, graph, "head", 50)
 
     assert {runs(graph, way) for way in found.ways} == {("a", "x", "y", "z", "m"), ("a", "y", "x", "z", "m")}
 
@@ -76,13 +76,13 @@ def test_the_newest_merges_come_first_and_the_rest_is_counted() -> None:
 
 
 def test_two_heads_are_left_to_the_fresh_run() -> None:
-    assert gone("a b<a c<a") == Course(UpgradePath(), (), 0)
+    assert gone("a b<a c<a") == UpgradePaths(UpgradePath(), (), 0)
 
 
 def test_several_heads_that_are_meant_part_like_sides() -> None:
     graph = chain("a b<a x y<x")
 
-    found = course(graph, graph, "heads", 50)
+    found = upgrade_paths(graph, graph, "heads", 50)
 
     everything = {(*way.reached, *Deployed(graph).upgrade(way.rows, "heads")[0]) for way in found.ways}
     assert everything
@@ -92,7 +92,7 @@ def test_several_heads_that_are_meant_part_like_sides() -> None:
 def test_a_revision_that_was_put_beneath_a_published_one() -> None:
     deployed, judged = chain("a b<a c<b"), chain("a z<a b<z c<b d<c")
 
-    found = course(deployed, judged, "head", 50)
+    found = upgrade_paths(deployed, judged, "head", 50)
 
     # Both miss z; from both, what has run in the end is the same in the same order.
     [way] = found.ways
@@ -104,17 +104,19 @@ def test_a_revision_that_was_put_beneath_a_published_one() -> None:
 def test_a_body_that_was_changed_after_databases_passed_it() -> None:
     deployed, judged = chain("a b<a c<b"), chain("a b<a c<b", b="other")
 
-    found = course(deployed, judged, "head", 50)
+    found = upgrade_paths(deployed, judged, "head", 50)
 
     assert [(way.rows, way.alike) for way in found.ways] == [(("c",), (("b",),))]
 
 
 def test_what_only_comes_on_top_changes_nothing_for_databases() -> None:
-    assert course(chain("a b<a"), chain("a b<a c<b"), "head", 50) == Course(UpgradePath(alike=(("b",),)), (), 0)
+    assert upgrade_paths(chain("a b<a"), chain("a b<a c<b"), "head", 50) == UpgradePaths(
+        UpgradePath(alike=(("b",),)), (), 0
+    )
 
 
 def test_a_row_whose_file_is_gone_is_a_way_of_its_own() -> None:
-    found = course(chain("a b<a c<b"), chain("a"), "head", 50)
+    found = upgrade_paths(chain("a b<a c<b"), chain("a"), "head", 50)
 
     assert [way.rows for way in found.ways] == [("b",), ("c",)]
 
@@ -135,7 +137,7 @@ def graphs(draw: st.DrawFn) -> Graph:
 
 @given(graphs())
 def test_every_database_is_on_a_way_and_every_way_is_another_one(graph: Graph) -> None:
-    found = course(graph, graph, "head", 10_000)
+    found = upgrade_paths(graph, graph, "head", 10_000)
     ways = [found.fresh, *found.ways]
     planner = Deployed(graph)
 

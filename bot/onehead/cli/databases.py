@@ -11,23 +11,30 @@ from onehead.cli.arguments import address_given
 from onehead.cli.sides import commit_named, examined, narrowed
 from onehead.cli.terminal import SignOfLife, again, painter
 from onehead.databases.diagnosis import diagnose, diagnose_rows
-from onehead.databases.model import Ailment, Diagnosis
+from onehead.databases.model import Diagnosis, ProblemKind
 from onehead.databases.reported import progress, standpoints
 from onehead.databases.schema_evidence import things_to_look_for
-from onehead.databases.states import Whereabouts
-from onehead.databases.table import accounts
+from onehead.databases.state_table import fork_outcomes
+from onehead.databases.states import RevisionLocation
 from onehead.errors import UsageError
 from onehead.examine.changes import Repairs
 from onehead.examine.evidence import Others
 from onehead.examine.examine import Trees, judge_alone
 from onehead.examine.ledger import read_ledger
-from onehead.examine.locations import formerly, traces_in, version_table_of, whereabouts
+from onehead.examine.locations import formerly, schema_effects_in, version_table_of, whereabouts
 from onehead.examine.naming import DATABASES
 from onehead.gitrepo.process import as_typed
 from onehead.plan.facts import Facts
 from onehead.plan.plans import Merge
 from onehead.plan.verdict import Examination
-from onehead.reports.doctor import Listed, Visit, databases_document, databases_text, doctor_document, doctor_text
+from onehead.reports.doctor import (
+    DoctorReport,
+    Listed,
+    databases_document,
+    databases_text,
+    doctor_document,
+    doctor_text,
+)
 from onehead.reports.states import states_document, states_text
 from onehead.revisions.model import Revision
 from onehead.revisions.parse import parse, revision_of
@@ -43,7 +50,7 @@ def run_states(options: argparse.Namespace) -> int:
             merges = _merges(repairs) if repairs else {}
             databases = read_ledger(work.git).databases
             told = {
-                each.facts.environment.path: accounts(
+                each.facts.environment.path: fork_outcomes(
                     each.facts,
                     options.rows,
                     merges.get(each.facts.environment.path),
@@ -55,7 +62,7 @@ def run_states(options: argparse.Namespace) -> int:
     if options.format == "json":
         text = json.dumps(states_document(examination, told), indent=2) + "\n"
     else:
-        text = states_text(examination, told, painter(sys.stdout), work.found, with_corrupt=options.all)
+        text = states_text(examination, told, painter(sys.stdout), work.found, with_inconsistent=options.all)
         text = again(options, text)
     sys.stdout.write(text)
     return 3 if examination.verdict == "unreadable" else 0
@@ -103,9 +110,11 @@ def _chosen(examination: Examination, environment: str | None) -> dict[str, Fact
     return {each.facts.environment.path: each.facts for each in narrowed(examination, environment).environments}
 
 
-def _by_rows(examination: Examination, chosen: Mapping[str, Facts], rows: tuple[str, ...], others: Others) -> Visit:
+def _by_rows(
+    examination: Examination, chosen: Mapping[str, Facts], rows: tuple[str, ...], others: Others
+) -> DoctorReport:
     diagnoses = {path: diagnose_rows(facts, rows, formerly(others, facts, rows)) for path, facts in chosen.items()}
-    return Visit(examination, None, _fitting(diagnoses, rows), {})
+    return DoctorReport(examination, None, _fitting(diagnoses, rows), {})
 
 
 def _by_sight(
@@ -114,7 +123,7 @@ def _by_sight(
     chosen: Mapping[str, Facts],
     options: argparse.Namespace,
     others: Others,
-) -> Visit:
+) -> DoctorReport:
     # Only here: whoever names rows need not have SQLAlchemy's drivers, nor wait for it to load.
     from onehead.databases.inspect import Address, look  # noqa: PLC0415
 
@@ -123,7 +132,7 @@ def _by_sight(
     notes: list[str] = []
     rows: set[str] = set()
     for path, facts in chosen.items():
-        traces = traces_in(facts, trees)
+        traces = schema_effects_in(facts, trees)
         names = version_table_of(facts, trees)
         table = options.version_table or names.table or "alembic_version"
         schema = options.version_schema or names.schema
@@ -133,12 +142,12 @@ def _by_sight(
                 f"env.py of {path} computes {' and '.join(names.computed)}, so the usual one was taken: {table}. "
                 "--version-table and --version-schema name another."
             )
-        sight = look(address, things_to_look_for(facts.merged, traces), table, schema)
-        rows |= set(sight.version.rows) if sight.version else set()
+        inspection = look(address, things_to_look_for(facts.merged, traces), table, schema)
+        rows |= set(inspection.version.rows) if inspection.version else set()
         sure = given or (not names.computed and (names.table, names.schema) != (None, None))
-        former = formerly(others, facts, sight.version.rows if sight.version else ())
-        diagnoses[path] = diagnose(facts, traces, sight, former, version_table_is_sure=sure)
-    return Visit(examination, str(address), _fitting(diagnoses, tuple(rows)), {}, tuple(notes))
+        former = formerly(others, facts, inspection.version.rows if inspection.version else ())
+        diagnoses[path] = diagnose(facts, traces, inspection, former, version_table_is_sure=sure)
+    return DoctorReport(examination, str(address), _fitting(diagnoses, tuple(rows)), {}, tuple(notes))
 
 
 def _fitting(diagnoses: dict[str, Diagnosis], rows: tuple[str, ...]) -> dict[str, Diagnosis]:
@@ -158,11 +167,11 @@ def _fitting(diagnoses: dict[str, Diagnosis], rows: tuple[str, ...]) -> dict[str
     return knowing
 
 
-def _places(visit: Visit, others: Others) -> dict[str, Whereabouts]:
-    found: dict[str, Whereabouts] = {}
+def _places(visit: DoctorReport, others: Others) -> dict[str, RevisionLocation]:
+    found: dict[str, RevisionLocation] = {}
     facts = {examined.facts.environment.path: examined.facts for examined in visit.examination.environments}
     for path, diagnosis in visit.diagnoses.items():
-        unknown = diagnosis.of(Ailment.UNKNOWN_ROW)
+        unknown = diagnosis.of(ProblemKind.UNKNOWN_ROW)
         found |= whereabouts(others, facts[path], unknown)
     return found
 

@@ -12,12 +12,12 @@ from onehead.cli.sides import commit_named
 from onehead.cli.terminal import SignOfLife, again, painter
 from onehead.databases.crash_catalogue import CrashKind
 from onehead.databases.crash_log import read_log
-from onehead.databases.schema_effects import Traces
-from onehead.databases.states import Whereabouts
+from onehead.databases.schema_effects import SchemaEffects
+from onehead.databases.states import RevisionLocation
 from onehead.errors import UsageError
 from onehead.examine.evidence import Others
 from onehead.examine.examine import judge_alone
-from onehead.examine.locations import traces_in, whereabouts
+from onehead.examine.locations import schema_effects_in, whereabouts
 from onehead.reports.crash import CrashLog, explained_text
 
 MAX_BYTES = 8 * 1024 * 1024
@@ -41,8 +41,8 @@ def run(options: argparse.Namespace) -> int:
         examination, trees = judge_alone(git, at)
         named = [crash.subject for crash in reading.crashes if crash.trouble in _NAMES_A_REVISION and crash.subject]
         needs_traces = any(crash.trouble in _NAMES_A_THING for crash in reading.crashes)
-        places: dict[str, Whereabouts] = {}
-        traces: dict[str, dict[str, Traces]] = {}
+        places: dict[str, RevisionLocation] = {}
+        traces: dict[str, dict[str, SchemaEffects]] = {}
         known: set[str] = set()
         others = Others(git, trees.memory)
         for examined in examination.environments:
@@ -51,15 +51,15 @@ def run(options: argparse.Namespace) -> int:
             unknown = [id_ for id_ in named if id_ not in facts.target and not _is_known(places, id_)]
             places |= whereabouts(others, facts, unknown)
             if needs_traces:
-                traces[facts.environment.path] = traces_in(facts, trees)
+                traces[facts.environment.path] = schema_effects_in(facts, trees)
     known |= {id_ for id_ in places if _is_known(places, id_)}
     log = CrashLog(reading.believed(known), examination, places, traces, is_whole, options.repo)
     sys.stdout.write(again(options, explained_text(log, painter(sys.stdout))))
     return 3 if not log.reading.crashes or examination.verdict == "unreadable" else 0
 
 
-def _is_known(places: dict[str, Whereabouts], id_: str) -> bool:
-    return bool(places.get(id_, Whereabouts()) != Whereabouts())
+def _is_known(places: dict[str, RevisionLocation], id_: str) -> bool:
+    return bool(places.get(id_, RevisionLocation()) != RevisionLocation())
 
 
 def _log(file: str) -> tuple[bytes, bool]:

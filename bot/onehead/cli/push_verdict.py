@@ -46,12 +46,12 @@ def judge(branches: tuple[Update, ...], timeout: float, until: float, *, several
         arrival = arrive(git, branches, memory)
     # The verdict stands: the time that telling it takes can't turn it round any more.
     merging = os.environ.get("GITEA_PUSH_TRIGGER") == "pr-merge-to-base"
-    for landing in arrival.landings:
-        if objections(landing):
-            _say([*refusal(landing, merging=merging), *([TAKEN_TOGETHER] if several else [])])
+    for pushed in arrival.landings:
+        if objections(pushed):
+            _say([*refusal(pushed, merging=merging), *([TAKEN_TOGETHER] if several else [])])
             return 1
-    for landing in arrival.landings:
-        _say(acceptance(landing))
+    for pushed in arrival.landings:
+        _say(acceptance(pushed))
     _look_ahead(git, arrival, memory, until)
     return 0
 

@@ -59,13 +59,13 @@ def _rows(options: argparse.Namespace) -> tuple[tuple[str, ...] | None, str]:
 
     address = Address(address_given(options))
     table = options.version_table or "alembic_version"
-    sight = look(address, (), table, options.version_schema)
-    if sight.version is None and sight.others:
+    inspection = look(address, (), table, options.version_schema)
+    if inspection.version is None and inspection.others:
         raise UsageError(
-            f"The database {address} has no table {table}, but {', '.join(map(str, sight.others))}.",
+            f"The database {address} has no table {table}, but {', '.join(map(str, inspection.others))}.",
             "Name the one that env.py uses: `--version-table NAME --version-schema NAME`.",
         )
-    return sight.version.rows if sight.version else (), address.place
+    return inspection.version.rows if inspection.version else (), address.place
 
 
 def _key(report: RowsReport) -> str:

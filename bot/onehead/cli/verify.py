@@ -37,7 +37,7 @@ from onehead.throwaway import throwaway
 from onehead.verify.model import Limits, Verification
 from onehead.verify.sandbox import Network, Project, Sandbox, cut_off
 from onehead.verify.servers import Server, SqliteFiles, given_server, private_postgresql
-from onehead.verify.trial import Means, Tryer
+from onehead.verify.trial import TrialOptions, TrialRunner
 
 _EXIT_CODES = {"ok": 0, "broken": 1, "unjudged": 3}
 _SECRET = re.compile(r"pass|pwd|secret|token|key|credential", re.IGNORECASE)
@@ -97,8 +97,8 @@ def run(options: argparse.Namespace) -> int:
             named = str(found["named"]).partition("+")[2] if found["named"].startswith(server.kind) else ""
             driver = server.driver(found["drivers"], options.driver or named or None)
             mask = _mask(variables, servers.address)
-            means = Means(sandbox, server, driver, variables, limits, prepare, options.most, mask, watch)
-            trial = Tryer(means, project, before, _target(facts)).trial()
+            means = TrialOptions(sandbox, server, driver, variables, limits, prepare, options.most, mask, watch)
+            trial = TrialRunner(means, project, before, _target(facts)).trial()
             versions = {name: str(found[name]) for name in ("python", "alembic", "sqlalchemy")}
             trials.append(replace(trial, versions={**versions, "driver": driver}))
     made = None if deployed is judged else deployed.at

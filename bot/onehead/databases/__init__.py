@@ -1,1 +1,1 @@
-"""What databases hold and would do: state tables, diagnoses, live databases, and logs of crashes."""
+"""What databases hold and what an upgrade does to them: state tables, diagnoses, live databases, logs of crashes."""

@@ -1,8 +1,8 @@
-"""Every text with which Alembic stops or warns, and what each is about. Pure.
+"""The texts with which Alembic stops or warns, and the kind of problem that each stands for. Pure.
 
-Taken from the source of Alembic 1.4 to 1.20; a test holds it against the installed one. `{name}` stands for what
-Alembic puts in. A text counts only in a frame of Alembic's (its logger, `FAILED:`, its exceptions, a warning of its
-modules), except for the few that nothing else in the world would say.
+They come from the source of Alembic 1.4 to 1.20, and a test compares them with the installed version. `{name}` marks
+what Alembic inserts. A text counts only where Alembic itself says it: by its logger, after `FAILED:`, as its exception,
+or as a warning of its modules. The few exceptions are texts that no other program writes.
 """
 
 from __future__ import annotations

@@ -1,13 +1,13 @@
-"""Read the log of a crash: what Alembic or the database refused, or nothing. Pure.
+"""Read the log of a crash: which complaints of Alembic or of a database it holds. Pure.
 
-The texts are those of PostgreSQL, SQLite, MySQL, MariaDB and SQL Server, whichever driver brings them. They count only
-as the text of a driver's exception or of a server's own log: a `NOTICE … skipping` stops nothing.
+The texts of databases are those of PostgreSQL, SQLite, MySQL, MariaDB and SQL Server, whichever driver passes them on.
+They count only in a driver's exception or in a server's own log: a `NOTICE … skipping` stops nothing.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Literal, NamedTuple
 
 from onehead.databases.crash_catalogue import TELLING, CrashKind, Said, said
@@ -33,142 +33,77 @@ class StatementProblem(NamedTuple):
     of: str = ""
 
 
-_NAME = r"""["'`]?(?P<name>[^\s"'`;:,]{1,200})["'`]?"""
-_OF = r"""["'`]?(?P<of>[^\s"'`;:,]{1,200})["'`]?"""
-_QUOTED = r'"(?P<name>[^"\n]{1,200})"'
-_BELONGS = r' (?:of|for|on) (?:relation|table|type) "(?P<of>[^"\n]{1,200})"'
-_KINDS = (
-    "table|relation|column|index|constraint|trigger|type|function|procedure|view|materialized "
-    "view|sequence|schema|policy|rule|role|extension|domain|collation|publication|statistics object|enum label|database"
-)
-
-_TEXTS: tuple[tuple[CrashKind, str, str], ...] = (
+_PARTS = {
+    "@name": r"""["'`]?(?P<name>[^\s"'`;:,]{1,200})["'`]?""",
+    "@of": r"""["'`]?(?P<of>[^\s"'`;:,]{1,200})["'`]?""",
+    "@quoted": r'"(?P<name>[^"\n]{1,200})"',
+    "@belongs": r' (?:of|for|on) (?:relation|table|type) "(?P<of>[^"\n]{1,200})"',
+    "@loud": r"(?! *, *skipping)",
+    "@clause": r"[A-Z ]+|[a-z ]+ (?:list|clause|statement|function)",
+    "@kinds": "table|relation|column|index|constraint|trigger|type|function|procedure|view|materialized view|sequence|"
+    "schema|policy|rule|role|extension|domain|collation|publication|statistics object|enum label|database",
+}
+_TEXTS = r"""
     # PostgreSQL
-    (
-        CrashKind.ALREADY_THERE,
-        "",
-        rf"(?P<kind>{_KINDS}) {_QUOTED}(?:{_BELONGS})? already exists(?! *, *skipping)",
-    ),
-    (
-        CrashKind.NOT_THERE,
-        "",
-        (
-            rf"(?P<kind>{_KINDS}) {_QUOTED}(?:{_BELONGS}| referenced in foreign key constraint)? does not exist"
-            r"(?! *, *skipping)"
-        ),
-    ),
-    (CrashKind.NOT_THERE, "column", r"column (?P<of>[^\s\".]{1,100})\.(?P<name>[^\s\"]{1,200}) does not exist"),
-    (
-        CrashKind.NOT_THERE,
-        "function",
-        r"(?:function|procedure) (?P<name>[^\s(]{1,200})\([^\n]{0,300}?\) does not exist",
-    ),
-    (CrashKind.NOT_THERE, "enum label", rf"{_QUOTED} is not an existing enum label"),
-    (
-        CrashKind.NOT_THERE,
-        "enum label",
-        r'invalid input value for enum (?P<of>[^\s:]{1,200}): "(?P<name>[^"\n]{1,200})"',
-    ),
-    (
-        CrashKind.ALREADY_THERE,
-        "primary key",
-        r'multiple primary keys for table "(?P<of>[^"\n]{1,200})" are not allowed',
-    ),
-    (CrashKind.NEW_ENUM_VALUE, "enum label", rf"unsafe use of new value {_NAME} of enum type {_OF}"),
-    (
-        CrashKind.AT_THE_SAME_TIME,
-        "object",
-        r'violates unique constraint "pg_\w{1,100}_index"|tuple concurrently (?:updated|deleted)',
-    ),
-    (CrashKind.AT_THE_SAME_TIME, "row", r'violates unique constraint "alembic_version_pkc"'),
-    (
-        CrashKind.VALUE_TOO_LONG,
-        "",
-        r"value too long for type character varying\(\d{1,9}\)",
-    ),
+    already-there | | (?P<kind>@kinds) @quoted(?:@belongs)? already exists@loud
+    not-there | | (?P<kind>@kinds) @quoted(?:@belongs| referenced in foreign key constraint)? does not exist@loud
+    not-there | column | column (?P<of>[^\s\".]{1,100})\.(?P<name>[^\s\"]{1,200}) does not exist
+    not-there | function | (?:function|procedure) (?P<name>[^\s(]{1,200})\([^\n]{0,300}?\) does not exist
+    not-there | enum label | @quoted is not an existing enum label
+    not-there | enum label | invalid input value for enum (?P<of>[^\s:]{1,200}): "(?P<name>[^"\n]{1,200})"
+    already-there | primary key | multiple primary keys for table "(?P<of>[^"\n]{1,200})" are not allowed
+    new-enum-value | enum label | unsafe use of new value @name of enum type @of
+    at-the-same-time | object | violates unique constraint "pg_\w{1,100}_index"|tuple concurrently (?:updated|deleted)
+    at-the-same-time | row | violates unique constraint "alembic_version_pkc"
+    value-too-long | | value too long for type character varying\(\d{1,9}\)
     # SQLite
-    (CrashKind.ALREADY_THERE, "", rf"(?P<kind>table|index|view|trigger) {_NAME} already exists"),
-    (CrashKind.ALREADY_THERE, "", rf"there is already an? (?P<kind>table|index) named {_NAME}"),
-    (CrashKind.ALREADY_THERE, "object", rf"there is already another table or index with this name: {_NAME}"),
-    (CrashKind.ALREADY_THERE, "column", rf"duplicate column name: {_NAME}"),
-    (CrashKind.NOT_THERE, "column", r'no such column: "?(?P<of>[^\s".]{1,100})\.(?P<name>[^\s"]{1,200})'),
-    (CrashKind.NOT_THERE, "", rf"no such (?P<kind>table|index|view|trigger|column): {_NAME}"),
-    (CrashKind.NOT_THERE, "column", rf"table {_OF} has no column named {_NAME}"),
-    (CrashKind.LOCKED, "", r"database (?:table )?is locked"),
+    already-there | | (?P<kind>table|index|view|trigger) @name already exists
+    already-there | | there is already an? (?P<kind>table|index) named @name
+    already-there | object | there is already another table or index with this name: @name
+    already-there | column | duplicate column name: @name
+    not-there | column | no such column: "?(?P<of>[^\s".]{1,100})\.(?P<name>[^\s"]{1,200})
+    not-there | | no such (?P<kind>table|index|view|trigger|column): @name
+    not-there | column | table @of has no column named @name
+    locked | | database (?:table )?is locked
     # MySQL and MariaDB
-    (CrashKind.ALREADY_THERE, "", rf"(?P<kind>Table|Trigger) {_NAME} already exists"),
-    (CrashKind.ALREADY_THERE, "", rf"(?P<kind>PROCEDURE|FUNCTION) {_NAME} already exists"),
-    (CrashKind.ALREADY_THERE, "column", rf"Duplicate column name {_NAME}"),
-    (CrashKind.ALREADY_THERE, "index", rf"Duplicate key name {_NAME}"),
-    (CrashKind.ALREADY_THERE, "constraint", rf"Duplicate (?:foreign key|check|CHECK) constraint name {_NAME}"),
-    (CrashKind.ALREADY_THERE, "primary key", r"Multiple primary key defined"),
-    (CrashKind.ALREADY_THERE, "constraint", rf"Can't create table {_OF} \(errno: 121 "),
-    (CrashKind.ALREADY_THERE, "database", rf"Can't create database {_NAME}; database exists"),
-    (CrashKind.NOT_THERE, "", rf"Unknown (?P<kind>table|VIEW|SEQUENCE):? {_NAME}"),
-    (CrashKind.NOT_THERE, "", rf"(?P<kind>Table) {_NAME} doesn't exist"),
+    already-there | | (?P<kind>Table|Trigger) @name already exists
+    already-there | | (?P<kind>PROCEDURE|FUNCTION) @name already exists
+    already-there | column | Duplicate column name @name
+    already-there | index | Duplicate key name @name
+    already-there | constraint | Duplicate (?:foreign key|check|CHECK) constraint name @name
+    already-there | primary key | Multiple primary key defined
+    already-there | constraint | Can't create table @of \(errno: 121[ ]
+    already-there | database | Can't create database @name; database exists
+    not-there | | Unknown (?P<kind>table|VIEW|SEQUENCE):? @name
+    not-there | | (?P<kind>Table) @name doesn't exist
     # Where MySQL knows only the part of the statement, it names that: 'field list', 'where clause', 'SELECT'.
-    (
-        CrashKind.NOT_THERE,
-        "column",
-        rf"Unknown column {_NAME} in '(?:[A-Z ]+|[a-z ]+ (?:list|clause|statement|function)|(?P<of>[^'\n]{{1,200}}))'",
-    ),
-    (CrashKind.NOT_THERE, "column", rf"Key column {_NAME} doesn't exist in table"),
-    (CrashKind.NOT_THERE, "index", rf"Key {_NAME} doesn't exist in table {_OF}"),
-    (
-        CrashKind.NOT_THERE,
-        "",
-        rf"Can't DROP (?P<kind>INDEX|COLUMN|CONSTRAINT|FOREIGN KEY|PARTITION) {_NAME}; check that it exists",
-    ),
-    (CrashKind.NOT_THERE, "object", rf"Can't DROP {_NAME}; check that column/key exists"),
-    (
-        CrashKind.NOT_THERE,
-        "constraint",
-        rf"(?:Check constraint|Constraint) {_NAME} (?:is not found in the table|does not)",
-    ),
-    (CrashKind.NOT_THERE, "trigger", r"Trigger does not exist"),
-    (CrashKind.NOT_THERE, "", rf"(?P<kind>PROCEDURE|FUNCTION) {_NAME} does not exist"),
-    (CrashKind.VALUE_TOO_LONG, "", r"Data too long for column '(?P<name>[^'\n]{1,200})'"),
-    (CrashKind.LOCKED, "", r"Lock wait timeout exceeded|Deadlock found when trying to get lock"),
+    not-there | column | Unknown column @name in '(?:@clause|(?P<of>[^'\n]{1,200}))'
+    not-there | column | Key column @name doesn't exist in table
+    not-there | index | Key @name doesn't exist in table @of
+    not-there | | Can't DROP (?P<kind>INDEX|COLUMN|CONSTRAINT|FOREIGN KEY|PARTITION) @name; check that it exists
+    not-there | object | Can't DROP @name; check that column/key exists
+    not-there | constraint | (?:Check constraint|Constraint) @name (?:is not found in the table|does not)
+    not-there | trigger | Trigger does not exist
+    not-there | | (?P<kind>PROCEDURE|FUNCTION) @name does not exist
+    value-too-long | | Data too long for column '(?P<name>[^'\n]{1,200})'
+    locked | | Lock wait timeout exceeded|Deadlock found when trying to get lock
     # SQL Server
-    (CrashKind.ALREADY_THERE, "object", rf"There is already an object named {_NAME} in the database"),
-    (
-        CrashKind.ALREADY_THERE,
-        "column",
-        rf"Column names in each table must be unique\. Column name {_NAME} in table {_OF} is specified more than once",
-    ),
-    (
-        CrashKind.ALREADY_THERE,
-        "index",
-        rf"an index or statistics with name {_NAME} already exists on table {_OF}",
-    ),
-    (CrashKind.ALREADY_THERE, "primary key", rf"Table {_OF} already has a primary key defined on it"),
-    (CrashKind.NOT_THERE, "object", rf"Invalid object name {_NAME}"),
-    (CrashKind.NOT_THERE, "column", rf"Invalid column name {_NAME}"),
-    (
-        CrashKind.NOT_THERE,
-        "",
-        rf"Cannot drop the (?P<kind>[a-z]{{1,20}}) {_NAME}, because it does not exist",
-    ),
-    (
-        CrashKind.NOT_THERE,
-        "column",
-        rf"ALTER TABLE (?:DROP|ALTER) COLUMN failed because column {_NAME} does not exist in table {_OF}",
-    ),
-    (CrashKind.NOT_THERE, "object", rf"Cannot find the object {_NAME} because it does not exist"),
-    (CrashKind.NOT_THERE, "constraint", rf"{_NAME} is not a constraint"),
-    (
-        CrashKind.VALUE_TOO_LONG,
-        "",
-        r"String or binary data would be truncated(?:[^\n]{0,300}?, column '(?P<name>[^'\n]{1,200})')?",
-    ),
-    (CrashKind.LOCKED, "", r"was deadlocked on lock resources|Lock request time out period exceeded"),
+    already-there | object | There is already an object named @name in the database
+    already-there | column | must be unique\. Column name @name in table @of is specified more than once
+    already-there | index | an index or statistics with name @name already exists on table @of
+    already-there | primary key | Table @of already has a primary key defined on it
+    not-there | object | Invalid object name @name
+    not-there | column | Invalid column name @name
+    not-there | | Cannot drop the (?P<kind>[a-z]{1,20}) @name, because it does not exist
+    not-there | column | ALTER TABLE (?:DROP|ALTER) COLUMN failed because column @name does not exist in table @of
+    not-there | object | Cannot find the object @name because it does not exist
+    not-there | constraint | @name is not a constraint
+    value-too-long | | String or binary data would be truncated(?:[^\n]{0,300}?, column '(?P<name>[^'\n]{1,200})')?
+    locked | | was deadlocked on lock resources|Lock request time out period exceeded
     # PostgreSQL again
-    (
-        CrashKind.LOCKED,
-        "",
-        r"deadlock detected|canceling statement due to (?:lock|statement) timeout|could not obtain lock on",
-    ),
-)
+    locked | | deadlock detected|canceling statement due to (?:lock|statement) timeout|could not obtain lock on
+"""
+"""A line each: what is wrong, which kind of thing it is about if the text does not say that, and a pattern."""
 
 _TELLING = re.compile(
     r"exist|no such|uplicate|there is already|unsafe use|invalid input|too long|lock|Unknown|Can't|Cannot|has no column"
@@ -176,7 +111,16 @@ _TELLING = re.compile(
 )
 """What every one of these texts holds: most messages need no closer look."""
 
-_PATTERNS = tuple((trouble, kind, re.compile(pattern)) for trouble, kind, pattern in _TEXTS)
+
+def _patterns() -> Iterator[tuple[CrashKind, str, re.Pattern[str]]]:
+    for line in _TEXTS.strip().split("\n"):
+        trouble, _, rest = line.strip().partition(" | ")
+        kind, _, pattern = rest.partition("| ")
+        if not trouble.startswith("#"):
+            yield CrashKind(trouble), kind.strip(), re.compile(re.sub(r"@\w+", lambda part: _PARTS[part[0]], pattern))
+
+
+_PATTERNS = tuple(_patterns())
 
 _DIALECTS: Mapping[str, Dialect] = {
     **dict.fromkeys(("psycopg", "psycopg2", "asyncpg", "pg8000", "postgresql"), "postgresql"),

@@ -1,12 +1,11 @@
-"""Messages in a log: the carrier (prefixes, JSON, colours) taken off, and who said each by its frame. Pure.
+"""Split a log into messages: remove prefixes, JSON and colours, and find out who wrote each message. Pure.
 
-`kubectl --prefix`, `docker compose -t`, Heroku, stern, GitHub Actions, syslog and others write something before each
-line. Whatever a line is carried by goes, and tells which stream it belongs to: a traceback is read within one stream.
-A prefix of an unknown shape is learned from the log itself, because Python writes the first line of a traceback at
-column 0.
+`kubectl --prefix`, `docker compose -t`, Heroku, stern, GitHub Actions, syslog and others put something before each
+line. It is removed, and it names the stream of the line: a traceback is read within one stream. A prefix of an unknown
+shape is learned from the log itself, because Python writes the first line of a traceback at column 0.
 
-The same words mean different things in different mouths: a `KeyError` of Alembic's revision map is a missing file, one
-of `os.environ` a missing variable. So every message keeps the frame that it came in.
+The same words mean different things in different places: a `KeyError` of Alembic's revision map is a missing file, one
+of `os.environ` a missing variable. So every message keeps the frame that it was found in.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Diagnose one database: what its rows claim against what its schema shows, and what the next upgrade makes of it.
+"""Diagnose one database: compare what its rows claim with what its schema shows, and compute its next upgrade.
 
-Values in, values out: the same whether the rows came from a database or from a person (then there is no schema to
-see, and the rows are believed).
+It works on values, so it does not matter whether the rows were read from a database or typed by a person. In the second
+case there is no schema to compare with, and the rows are believed.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from types import MappingProxyType
 
-from onehead.databases.model import Ailment, Complaint, Diagnosis, Revisited, Severity
-from onehead.databases.remedy import ways_out
-from onehead.databases.schema_effects import Sight, Thing, Traces
-from onehead.databases.schema_evidence import SchemaEvidence, Witnessed, witnessed, would_say
+from onehead.databases.model import Complaint, Diagnosis, ProblemKind, RevisionState, Severity
+from onehead.databases.remedy import remedies
+from onehead.databases.schema_effects import Inspection, SchemaEffects, Thing
+from onehead.databases.schema_evidence import RevisionEvidence, SchemaEvidence, evidence_in_schema, would_say
 from onehead.databases.states import (
     Database,
     Former,
@@ -37,15 +37,15 @@ def diagnose_rows(facts: Facts, rows: tuple[str, ...], former: Mapping[str, Form
     """A database of which only the rows are known; `former`: what became of ids that no file declares any more."""
     read = read_rows(facts.merged, rows, former)
     claimed = _claimed(facts.merged, read, former)
-    nothing = Witnessed("untold")
-    revisions = {id_: Revisited(id_, id_ in claimed, nothing) for id_ in facts.merged.revisions}
+    nothing = RevisionEvidence("untold")
+    revisions = {id_: RevisionState(id_, id_ in claimed, nothing) for id_ in facts.merged.revisions}
     return _Doctor(facts, read, None, revisions).diagnosis()
 
 
 def diagnose(
     facts: Facts,
-    traces: Mapping[str, Traces],
-    sight: Sight,
+    effects: Mapping[str, SchemaEffects],
+    inspection: Inspection,
     former: Mapping[str, Former] = _NONE,
     *,
     version_table_is_sure: bool = True,
@@ -54,27 +54,33 @@ def diagnose(
 
     Args:
         facts: the environment, judged by itself.
-        traces: revision → what it leaves.
-        sight: what the database shows.
+        effects: revision → what it leaves.
+        inspection: what the database shows.
         former: ids that the files declare no more → what became of them.
         version_table_is_sure: it is certain which table Alembic reads.
     """
     graph = facts.merged
-    read = None if sight.version is None else read_rows(graph, sight.version.rows, former)
+    read = None if inspection.version is None else read_rows(graph, inspection.version.rows, former)
     claimed = _claimed(graph, read or (), former)
     unbuilt = {
-        id_: {trace.thing: trace.lenient for trace in traces[id_].left if trace.there and trace.thing in sight.invalid}
-        for id_ in graph.revisions.keys() & traces.keys() - claimed
+        id_: {
+            effect.thing: effect.lenient
+            for effect in effects[id_].left
+            if effect.there and effect.thing in inspection.invalid
+        }
+        for id_ in graph.revisions.keys() & effects.keys() - claimed
     }
     waiting = {thing for things in unbuilt.values() for thing in things}
-    # One that is recorded was built by whoever recorded it, and may have become invalid since: no witness of anything.
-    seen = {thing: there for thing, there in sight.seen.items() if thing in waiting or thing not in sight.invalid}
-    shown = witnessed(graph, traces, seen, claimed, rolls_back=sight.rolls_back)
+    # One that is recorded was built by whoever recorded it, and may have become invalid since: it shows nothing.
+    seen = {
+        thing: there for thing, there in inspection.seen.items() if thing in waiting or thing not in inspection.invalid
+    }
+    shown = evidence_in_schema(graph, effects, seen, claimed, rolls_back=inspection.rolls_back)
     revisions = {
-        id_: Revisited(id_, id_ in claimed, shown[id_], traces[id_].untraced if id_ in traces else ())
+        id_: RevisionState(id_, id_ in claimed, shown[id_], effects[id_].untraced if id_ in effects else ())
         for id_ in graph.revisions
     }
-    return _Doctor(facts, read, sight, revisions, unbuilt, version_table_is_sure=version_table_is_sure).diagnosis()
+    return _Doctor(facts, read, inspection, revisions, unbuilt, version_table_is_sure=version_table_is_sure).diagnosis()
 
 
 def _claimed(graph: Graph, rows: Iterable[Row], former: Mapping[str, Former]) -> frozenset[str]:
@@ -90,8 +96,8 @@ class _Doctor:
         self,
         facts: Facts,
         rows: tuple[Row, ...] | None,
-        sight: Sight | None,
-        revisions: Mapping[str, Revisited],
+        inspection: Inspection | None,
+        revisions: Mapping[str, RevisionState],
         unbuilt: Mapping[str, Mapping[Thing, bool]] = MappingProxyType({}),
         *,
         version_table_is_sure: bool = True,
@@ -99,7 +105,7 @@ class _Doctor:
         self._facts = facts
         self._graph = facts.merged
         self._rows = rows
-        self._sight = sight
+        self._sight = inspection
         self._revisions = revisions
         self._unbuilt = {id_: things for id_, things in unbuilt.items() if things}
         self._sure = version_table_is_sure
@@ -113,7 +119,7 @@ class _Doctor:
 
     def diagnosis(self) -> Diagnosis:
         shown = {
-            kind: [id_ for id_ in self._order if self._revisions[id_].witnessed.shown == kind]
+            kind: [id_ for id_ in self._order if self._revisions[id_].in_schema.shown == kind]
             for kind in ("applied", "absent", "partly")
         }
         # A row that no file declares stands for nobody knows what: the rest can't be held against the rows.
@@ -125,7 +131,7 @@ class _Doctor:
         doubtful = self._doubtful(frozenset(lost), frozenset(ahead))
         applied = self._applied(frozenset(lost), frozenset(doubtful))
         texts = tuple(row.text for row in self._rows or ())
-        nothing = frozenset(id_ for id_ in self._order if self._revisions[id_].witnessed.empty)
+        nothing = frozenset(id_ for id_ in self._order if self._revisions[id_].in_schema.empty)
         outcome = upgrade(Deployed(self._graph), Database(tuple(sorted(texts)), applied), self._target, nothing)
         if outcome.kind == "error" and self._sight is not None and self._sight.rolls_back:
             outcome = replace(outcome, runs=(), rows_after=tuple(sorted(texts)))
@@ -135,16 +141,16 @@ class _Doctor:
             *self._about_rows(),
             *self._about_tables(bool(shown["applied"])),
         ]
-        for ailment, names in (
-            (Ailment.HALF_APPLIED, partly),
-            (Ailment.AHEAD, ahead if not any(c.ailment == Ailment.NO_ROWS for c in complaints) else []),
-            (Ailment.INCOMPLETE, incomplete),
-            (Ailment.LOST, [id_ for id_ in self._lost(lost, outcome) if id_ not in doubtful]),
-            (Ailment.ID_TOO_LONG, self._too_long(outcome)),
+        for problem, names in (
+            (ProblemKind.HALF_APPLIED, partly),
+            (ProblemKind.AHEAD, ahead if not any(c.problem == ProblemKind.NO_ROWS for c in complaints) else []),
+            (ProblemKind.INCOMPLETE, incomplete),
+            (ProblemKind.LOST, [id_ for id_ in self._lost(lost, outcome) if id_ not in doubtful]),
+            (ProblemKind.ID_TOO_LONG, self._too_long(outcome)),
         ):
-            severity: Severity = "warning" if ailment == Ailment.INCOMPLETE else "error"
-            complaints += [Complaint(ailment, tuple(names), severity)] if names else []
-        order = list(Ailment)
+            severity: Severity = "warning" if problem == ProblemKind.INCOMPLETE else "error"
+            complaints += [Complaint(problem, tuple(names), severity)] if names else []
+        order = list(ProblemKind)
         found = Diagnosis(
             self._graph,
             self._rows,
@@ -155,20 +161,20 @@ class _Doctor:
             self._target,
             outcome,
             says,
-            tuple(sorted(complaints, key=lambda complaint: order.index(complaint.ailment))),
+            tuple(sorted(complaints, key=lambda complaint: order.index(complaint.problem))),
             tuple(sorted({thing for things in self._unbuilt.values() for thing in things})),
         )
-        return replace(found, ways=ways_out(found, self._facts.environment))
+        return replace(found, ways=remedies(found, self._facts.environment))
 
     def _applied(self, lost: frozenset[str], doubtful: frozenset[str]) -> frozenset[str]:
         """What has run: what shows it, and what is claimed and neither shown to be missing nor in doubt."""
-        ran = {id_ for id_ in self._order if self._revisions[id_].witnessed.shown == "applied"}
+        ran = {id_ for id_ in self._order if self._revisions[id_].in_schema.shown == "applied"}
         believed = self._claimed - lost - doubtful
         # A revision that does nothing has run wherever something above it has.
         above = {
             id_
             for id_ in self._order
-            if self._revisions[id_].witnessed.empty and not ran.isdisjoint(self._graph.descendants(id_) - {id_})
+            if self._revisions[id_].in_schema.empty and not ran.isdisjoint(self._graph.descendants(id_) - {id_})
         }
         return frozenset(ran | believed | above)
 
@@ -177,11 +183,11 @@ class _Doctor:
         if not lost and not ahead:
             return ()
         graph = self._graph
-        ran = {id_ for id_ in self._order if self._revisions[id_].witnessed.shown == "applied"}
+        ran = {id_ for id_ in self._order if self._revisions[id_].in_schema.shown == "applied"}
         found: list[str] = []
         for id_ in self._order:
             revision = self._revisions[id_]
-            if revision.witnessed.shown != "untold" or revision.witnessed.empty:
+            if revision.in_schema.shown != "untold" or revision.in_schema.empty:
                 continue
             below, above = graph.ancestors(id_) - {id_}, graph.descendants(id_) - {id_}
             if revision.claimed:
@@ -189,7 +195,7 @@ class _Doctor:
                 if ran.isdisjoint(above) and not lost.isdisjoint(below | above):
                     found.append(id_)
             elif not ahead.isdisjoint(below | above) and all(
-                parent in ran or parent in self._claimed or parent in found or self._revisions[parent].witnessed.empty
+                parent in ran or parent in self._claimed or parent in found or self._revisions[parent].in_schema.empty
                 for parent in graph.parents(id_)
             ):
                 found.append(id_)
@@ -205,7 +211,7 @@ class _Doctor:
         if clash is None or self._sight is None:
             return outcome, ""
         before = outcome.runs[: outcome.runs.index(clash)]
-        evidence = self._revisions[clash].witnessed.evidence if clash in there else ()
+        evidence = self._revisions[clash].in_schema.evidence if clash in there else ()
         if not evidence and (index := unbuilt[clash]) is not None:
             evidence = (SchemaEvidence(index, there=True, ran=True, line=0),)
         says = would_say(evidence, self._sight.dialect)
@@ -217,9 +223,9 @@ class _Doctor:
         graph = self._graph
         broken = {id_ for pair in graph.missing for id_ in pair} | set(graph.cycles) | set(graph.duplicates)
         if broken:
-            return [Complaint(Ailment.BROKEN_CHAIN, tuple(sorted(broken)))]
+            return [Complaint(ProblemKind.BROKEN_CHAIN, tuple(sorted(broken)))]
         if self._is_forked and (outcome.error or "").startswith("Multiple head"):
-            return [Complaint(Ailment.MULTIPLE_HEADS, graph.heads)]
+            return [Complaint(ProblemKind.MULTIPLE_HEADS, graph.heads)]
         return []
 
     def _about_rows(self) -> list[Complaint]:
@@ -234,38 +240,38 @@ class _Doctor:
         above = {id_ for id_ in known if any(id_ in with_rows(self._graph, (o,)).applied - {o} for o in known)}
         overlap = tuple(id_ for id_ in self._order if id_ in known) if above else ()
         found = [
-            (Ailment.UNKNOWN_ROW, of_kind["unknown"]),
-            (Ailment.RENAMED_ROW, of_kind["renamed"]),
-            (Ailment.AMBIGUOUS_ROW, of_kind["ambiguous"]),
-            (Ailment.PREFIX_ROW, of_kind["prefix"]),
-            (Ailment.REPEATED_ROW, repeated),
-            (Ailment.OVERLAPPING_ROWS, overlap),
+            (ProblemKind.UNKNOWN_ROW, of_kind["unknown"]),
+            (ProblemKind.RENAMED_ROW, of_kind["renamed"]),
+            (ProblemKind.AMBIGUOUS_ROW, of_kind["ambiguous"]),
+            (ProblemKind.PREFIX_ROW, of_kind["prefix"]),
+            (ProblemKind.REPEATED_ROW, repeated),
+            (ProblemKind.OVERLAPPING_ROWS, overlap),
         ]
-        return [Complaint(ailment, names) for ailment, names in found if names]
+        return [Complaint(problem, names) for problem, names in found if names]
 
     def _about_tables(self, shows_revisions: bool) -> list[Complaint]:
-        sight = self._sight
-        if sight is None:
+        inspection = self._sight
+        if inspection is None:
             return []
         found = []
         if not self._rows and shows_revisions:
-            found.append(Complaint(Ailment.NO_ROWS, ()))
-        if sight.others:
-            rows = sight.version.rows if sight.version else ()
-            harmless = self._sure or all(other.rows == rows for other in sight.others)
-            names = tuple(str(other) for other in sight.others)
-            found.append(Complaint(Ailment.OTHER_VERSION_TABLE, names, "warning" if harmless else "error"))
-        if sight.leftovers:
-            found.append(Complaint(Ailment.LEFTOVER_TABLE, sight.leftovers))
-        if sight.invalid:
-            names = tuple(dict.fromkeys(f"{i.schema}.{i.name}" if i.schema else i.name for i in sight.invalid))
-            found.append(Complaint(Ailment.INVALID_INDEX, names, "error" if self._unbuilt else "warning"))
+            found.append(Complaint(ProblemKind.NO_ROWS, ()))
+        if inspection.others:
+            rows = inspection.version.rows if inspection.version else ()
+            harmless = self._sure or all(other.rows == rows for other in inspection.others)
+            names = tuple(str(other) for other in inspection.others)
+            found.append(Complaint(ProblemKind.OTHER_VERSION_TABLE, names, "warning" if harmless else "error"))
+        if inspection.leftovers:
+            found.append(Complaint(ProblemKind.LEFTOVER_TABLE, inspection.leftovers))
+        if inspection.invalid:
+            names = tuple(dict.fromkeys(f"{i.schema}.{i.name}" if i.schema else i.name for i in inspection.invalid))
+            found.append(Complaint(ProblemKind.INVALID_INDEX, names, "error" if self._unbuilt else "warning"))
         return found
 
     def _lost(self, shown: list[str], outcome: Outcome) -> list[str]:
         """What is claimed and missing, and what the next upgrade passes over (a revision put in beneath a row)."""
         lost = {*shown, *(outcome.lost if outcome.kind == "loss" else ())}
-        return [id_ for id_ in self._order if id_ in lost and not self._revisions[id_].witnessed.empty]
+        return [id_ for id_ in self._order if id_ in lost and not self._revisions[id_].in_schema.empty]
 
     def _too_long(self, outcome: Outcome) -> list[str]:
         version = self._sight.version if self._sight else None

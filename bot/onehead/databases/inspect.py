@@ -1,7 +1,6 @@
-"""Inspect a live database in a transaction that can't write and doesn't wait.
+"""Read the schema of a live database and its version tables, in a transaction that can't write and doesn't wait.
 
-Only what a schema says about itself is asked for, and the rows of Alembic's version tables; never a row of the
-project's own.
+The catalogues of the database are asked, and Alembic's version tables; no row of the project's own is ever read.
 """
 
 from __future__ import annotations
@@ -11,17 +10,20 @@ import warnings
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote, quote_plus
 
-from sqlalchemy import Connection, Engine, Inspector, column, create_engine, inspect, select, table
+from sqlalchemy import Connection, Engine, Inspector, create_engine, inspect, select, text
+from sqlalchemy import column as sql_column
+from sqlalchemy import table as sql_table
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
-from onehead.databases.schema_effects import Dialect, Sight, Thing, VersionTable
+from onehead.databases.schema_effects import Dialect, Inspection, Thing, VersionTable
 from onehead.errors import CannotJudge, UsageError
 from onehead.text import HIDDEN, mask_urls
 
@@ -129,7 +131,7 @@ WHERE NOT i.indisvalid
 """
 
 
-def look(address: Address, things: Collection[Thing], name: str, schema: str | None) -> Sight:
+def look(address: Address, things: Collection[Thing], name: str, schema: str | None) -> Inspection:
     """Look at a database.
 
     Args:
@@ -145,7 +147,7 @@ def look(address: Address, things: Collection[Thing], name: str, schema: str | N
     try:
         with connected(address) as connection, warnings.catch_warnings():
             warnings.simplefilter("ignore")  # types that SQLAlchemy does not know are not our subject
-            return _Inspection(connection).sight(things, name, schema)
+            return _DatabaseReader(connection).inspection(things, name, schema)
     except (SQLAlchemyError, OSError) as error:
         # Drivers put what they were given into what they say, and a traceback would show all of it.
         text = " ".join(str(getattr(error, "orig", None) or error).split())
@@ -210,7 +212,7 @@ class _TableNames(NamedTuple):
     constraints: set[str]
 
 
-class _Inspection:
+class _DatabaseReader:
     """One look at one database."""
 
     def __init__(self, connection: Connection) -> None:
@@ -220,7 +222,7 @@ class _Inspection:
         self._schemas = [None, *self._more_schemas()]
         self._tables: dict[str | None, dict[str, str]] = {}
 
-    def sight(self, things: Collection[Thing], name: str, schema: str | None) -> Sight:
+    def inspection(self, things: Collection[Thing], name: str, schema: str | None) -> Inspection:
         """Everything that was asked for."""
         schema = None if schema in ("", self._default) else schema
         found = [
@@ -236,7 +238,7 @@ class _Inspection:
             if real.startswith(_LEFTOVER)
         ]
         invalid = self._invalid(things)
-        return Sight(
+        return Inspection(
             self._dialect(),
             judged,
             tuple(each for each in found if each is not judged),
@@ -285,7 +287,7 @@ class _Inspection:
                 )
 
     def _rows(self, name: str, schema: str | None) -> tuple[str, ...]:
-        found = table(name, column("version_num"), schema=schema)
+        found = sql_table(name, sql_column("version_num"), schema=schema)
         rows = self._connection.execute(select(found.c.version_num).limit(MAX_ROWS)).scalars()
         return tuple(sorted(str(row) for row in rows))
 
@@ -386,3 +388,176 @@ class _Inspection:
             else thing.name in labels.get(thing.of.casefold(), ())
             for thing in things
         }
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """What a database consists of, apart from rows.
+
+    Attributes:
+        things: name of a thing (`column users.name`) → how it is.
+        owners: thing → the table that it is part of (`table users`).
+        orders: table → its columns, in their order.
+    """
+
+    things: Mapping[str, str]
+    owners: Mapping[str, str]
+    orders: Mapping[str, tuple[str, ...]]
+
+
+def schema_of(connection: Connection, without: tuple[str, str | None]) -> Schema:
+    """Look at everything.
+
+    Args:
+        connection: to the database.
+        without: name and schema of a table that is left out: Alembic's own.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # types that SQLAlchemy does not know are compared by name
+        return _SchemaReading(connection, without).schema()
+
+
+class _SchemaReading:
+    def __init__(self, connection: Connection, without: tuple[str, str | None]) -> None:
+        self._connection = connection
+        self._dialect = connection.dialect
+        self._inspector: Inspector = inspect(connection)
+        default = self._inspector.default_schema_name
+        self._without = without[0], None if without[1] == default else without[1]
+        self._things: dict[str, str] = {}
+        self._owners: dict[str, str] = {}
+        self._orders: dict[str, tuple[str, ...]] = {}
+        self._schemas: list[str | None] = [None]
+        if self._dialect.name == "postgresql":
+            self._schemas += sorted(set(self._inspector.get_schema_names()) - {str(default), *_NOT_OURS})
+
+    def schema(self) -> Schema:
+        for schema in self._schemas:
+            if schema is not None:
+                self._things[f"schema {schema}"] = "is there"
+            self._tables(schema)
+            self._views(schema)
+        if self._dialect.name == "postgresql":
+            self._postgresql()
+        if self._dialect.name == "sqlite":
+            self._sqlite()
+        return Schema(self._things, self._owners, self._orders)
+
+    def _tables(self, schema: str | None) -> None:
+        inspector = self._inspector
+        names = [name for name in inspector.get_table_names(schema) if (name, schema) != self._without]
+        if not names:
+            return
+        asked: dict[str, Any] = {"schema": schema, "filter_names": names}
+        columns = inspector.get_multi_columns(**asked)
+        parts: list[tuple[str, Mapping[Any, Any]]] = [
+            ("primary key", inspector.get_multi_pk_constraint(**asked)),
+            ("foreign key", inspector.get_multi_foreign_keys(**asked)),
+            ("unique constraint", inspector.get_multi_unique_constraints(**asked)),
+            ("check constraint", self._checks(asked)),
+            ("index", inspector.get_multi_indexes(**asked)),
+        ]
+        for name in names:
+            table = name if schema is None else f"{schema}.{name}"
+            self._things[f"table {table}"] = "is there"
+            found = columns[schema, name]
+            self._orders[table] = tuple(column["name"] for column in found)
+            for column in found:
+                self._part(f"column {table}.{column['name']}", self._column(column), table)
+            for kind, described in parts:
+                listed = described.get((schema, name)) or []
+                for each in [listed] if isinstance(listed, Mapping) else listed:
+                    self._described(kind, each, table)
+
+    def _checks(self, asked: dict[str, Any]) -> Mapping[Any, Any]:
+        try:
+            return self._inspector.get_multi_check_constraints(**asked)
+        except NotImplementedError:
+            return {}
+
+    def _part(self, thing: str, how: str, table: str) -> None:
+        self._things[thing] = how
+        self._owners[thing] = f"table {table}"
+
+    def _column(self, column: Mapping[str, Any]) -> str:
+        try:
+            kind = self._dialect.type_compiler_instance.process(column["type"])
+        except Exception:
+            kind = repr(column["type"])
+        words = [kind, "NULL" if column["nullable"] else "NOT NULL"]
+        if column.get("default") is not None:
+            words.append(f"default {column['default']}")
+        more = ("computed", "identity", "comment")
+        words += [f"{name} {_plain(column[name])}" for name in more if column.get(name)]
+        return ", ".join(words)
+
+    def _described(self, kind: str, each: Mapping[str, Any], table: str) -> None:
+        details = {key: value for key, value in each.items() if key not in ("name", "duplicates_constraint")}
+        columns = each.get("constrained_columns") or each.get("expressions") or each.get("column_names") or []
+        if kind == "primary key" and not columns:
+            return
+        listed = ", ".join(str(column) for column in columns)
+        name = each.get("name") or f"({listed or each.get('sqltext', '')})"
+        self._part(f"{kind} {name} of {table}", _plain(details), table)
+
+    def _views(self, schema: str | None) -> None:
+        kinds = {"view": self._inspector.get_view_names}
+        if self._dialect.name == "postgresql":
+            kinds["materialized view"] = self._inspector.get_materialized_view_names
+        for kind, names in kinds.items():
+            for name in names(schema):
+                definition = self._inspector.get_view_definition(name, schema)
+                self._things[f"{kind} {name if schema is None else f'{schema}.{name}'}"] = _spaced(definition or "")
+
+    def _postgresql(self) -> None:
+        for kind, statement in _POSTGRESQL.items():
+            for name, how, table in self._connection.execute(text(statement)):
+                self._things[f"{kind} {name}"] = _spaced(str(how))
+                if table is not None:
+                    self._owners[f"{kind} {name}"] = f"table {table}"
+
+    def _sqlite(self) -> None:
+        found = self._connection.execute(text("SELECT name, sql, tbl_name FROM sqlite_master WHERE type = 'trigger'"))
+        for name, sql, table in found:
+            self._part(f"trigger {name} on {table}", _spaced(sql or ""), table)
+
+
+# ruff: noqa: S608 - put together from the constants below
+_OURS = "n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname NOT LIKE 'pg_toast%'"
+_NOT_OF_AN_EXTENSION = "NOT EXISTS (SELECT 1 FROM pg_depend d WHERE d.objid = {}.oid AND d.deptype = 'e')"
+_POSTGRESQL = {
+    "enum": """
+        SELECT format_type(t.oid, NULL), string_agg(e.enumlabel, ', ' ORDER BY e.enumsortorder), NULL
+        FROM pg_type t JOIN pg_enum e ON e.enumtypid = t.oid GROUP BY t.oid""",
+    "domain": f"""
+        SELECT format_type(t.oid, NULL), format_type(t.typbasetype, t.typtypmod), NULL
+        FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace WHERE t.typtype = 'd' AND {_OURS}""",
+    "sequence": """
+        SELECT c.oid::regclass::text, format_type(s.seqtypid, NULL) || ' increment ' || s.seqincrement,
+            (SELECT d.refobjid::regclass::text FROM pg_depend d
+             WHERE d.objid = c.oid AND d.deptype IN ('a', 'i') AND d.refclassid = 'pg_class'::regclass LIMIT 1)
+        FROM pg_sequence s JOIN pg_class c ON c.oid = s.seqrelid""",
+    "function": f"""
+        SELECT p.oid::regprocedure::text, CASE WHEN p.prokind IN ('f', 'p') THEN pg_get_functiondef(p.oid) ELSE '' END,
+            NULL
+        FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+        WHERE {_OURS} AND {_NOT_OF_AN_EXTENSION.format("p")}""",
+    "trigger": """
+        SELECT t.tgname || ' on ' || t.tgrelid::regclass::text, pg_get_triggerdef(t.oid), t.tgrelid::regclass::text
+        FROM pg_trigger t WHERE NOT t.tgisinternal""",
+    "extension": "SELECT extname, 'is there', NULL FROM pg_extension WHERE extname <> 'plpgsql'",
+}
+"""Kind → names, how each thing is, and the table that it belongs to: what SQLAlchemy does not tell of PostgreSQL."""
+
+
+def _plain(value: Any) -> str:
+    """A structure as words, without what is empty and whatever the order of its keys is."""
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {_plain(value[key])}" for key in sorted(value) if value[key] not in (None, [], {}, ""))
+    if isinstance(value, list | tuple):
+        return f"({', '.join(_plain(each) for each in value)})"
+    return str(value)
+
+
+def _spaced(definition: str) -> str:
+    return " ".join(definition.split())

@@ -1,4 +1,4 @@
-"""State tables and diagnoses: values only, without Alembic."""
+"""The values of state tables and diagnoses; loading them does not load Alembic."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal, NamedTuple
 
-from onehead.databases.schema_effects import Sight, Thing, Untraced
-from onehead.databases.schema_evidence import Witnessed
+from onehead.databases.schema_effects import Inspection, Thing, UnseenStep
+from onehead.databases.schema_evidence import RevisionEvidence
 from onehead.databases.states import Fix, Outcome, Row, Target
 from onehead.plan.forks import Fork
 from onehead.revisions.graph import Graph
@@ -16,7 +16,7 @@ from onehead.revisions.graph import Graph
 Severity = Literal["error", "warning"]
 
 
-class Ailment(StrEnum):
+class ProblemKind(StrEnum):
     """What can be wrong with a database, the most fundamental first."""
 
     BROKEN_CHAIN = "broken-chain"
@@ -43,31 +43,31 @@ class Complaint:
     """One thing that is wrong.
 
     Attributes:
-        ailment: what.
+        problem: what.
         names: the revisions it is about, parents first, or the rows or tables.
         severity: `error`: the next upgrade fails, or loses something. `warning`: somebody should know.
     """
 
-    ailment: Ailment
+    problem: ProblemKind
     names: tuple[str, ...]
     severity: Severity = "error"
 
 
 @dataclass(frozen=True, slots=True)
-class Revisited:
+class RevisionState:
     """One revision as this database has it.
 
     Attributes:
         id: the revision.
         claimed: the rows say that it ran.
-        witnessed: what the schema shows.
+        in_schema: what the schema shows.
         untraced: what it does that can't be seen afterwards.
     """
 
     id: str
     claimed: bool
-    witnessed: Witnessed
-    untraced: tuple[Untraced, ...] = ()
+    in_schema: RevisionEvidence
+    untraced: tuple[UnseenStep, ...] = ()
 
 
 Effect = Literal["reads", "safe", "destructive"]
@@ -75,7 +75,7 @@ Effect = Literal["reads", "safe", "destructive"]
 
 
 @dataclass(frozen=True, slots=True)
-class WayStep:
+class RemedyStep:
     """One thing to type.
 
     Attributes:
@@ -90,7 +90,7 @@ class WayStep:
 
 
 @dataclass(frozen=True, slots=True)
-class WayOut:
+class Remedy:
     """One way out.
 
     Attributes:
@@ -99,7 +99,7 @@ class WayOut:
     """
 
     condition: str
-    steps: tuple[WayStep, ...]
+    steps: tuple[RemedyStep, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +109,7 @@ class Diagnosis:
     Attributes:
         graph: the chain.
         rows: what the version table holds, and what that means; `None` where there is no version table.
-        sight: what the database shows; `None` where only its rows are known.
+        inspection: what the database shows; `None` where only its rows are known.
         revisions: id → how it stands, parents first.
         applied: what has really run, as far as that is known; claimed revisions are believed where nothing shows.
         doubtful: revisions of which a person must say whether they ran, parents first.
@@ -123,8 +123,8 @@ class Diagnosis:
 
     graph: Graph
     rows: tuple[Row, ...] | None
-    sight: Sight | None
-    revisions: Mapping[str, Revisited]
+    inspection: Inspection | None
+    revisions: Mapping[str, RevisionState]
     applied: frozenset[str]
     doubtful: tuple[str, ...]
     target: Target
@@ -132,16 +132,16 @@ class Diagnosis:
     says: str
     complaints: tuple[Complaint, ...]
     unbuilt: tuple[Thing, ...] = ()
-    ways: tuple[WayOut, ...] = ()
+    ways: tuple[Remedy, ...] = ()
 
     @property
     def is_healthy(self) -> bool:
         """Whether the next upgrade does what it should."""
         return self.outcome.kind == "ok" and all(complaint.severity != "error" for complaint in self.complaints)
 
-    def of(self, ailment: Ailment) -> tuple[str, ...]:
+    def of(self, problem: ProblemKind) -> tuple[str, ...]:
         """What one complaint names; empty where there is none of the kind."""
-        return next((each.names for each in self.complaints if each.ailment == ailment), ())
+        return next((each.names for each in self.complaints if each.problem == problem), ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,8 +152,8 @@ class DatabaseState:
         rows: content of `alembic_version`, sorted.
         applied: the revisions above the parting point that are physically there, parents first.
         outcome: what `alembic upgrade head` does.
-        remedy: command lines, in order, where it does not end well and there is a way out; proven in thought.
-        ailment: what is wrong with the database before anything is done; `None` for a consistent one.
+        remedy: command lines, in order, where it does not end well and there is a remedy; simulated.
+        problem: what is wrong with the database before anything is done; `None` for a consistent one.
         here: names of known databases that stand there, sorted.
     """
 
@@ -161,7 +161,7 @@ class DatabaseState:
     applied: tuple[str, ...]
     outcome: Outcome
     remedy: tuple[str, ...]
-    ailment: Ailment | None = None
+    problem: ProblemKind | None = None
     here: tuple[str, ...] = ()
 
 
@@ -172,12 +172,12 @@ class UnderFix:
     Attributes:
         fix: what is done about the fork.
         states: the consistent databases, worst first; or the one that was asked about.
-        corrupt: databases that should not exist and do, in the order of their ailments: examples of each kind.
+        inconsistent: databases that should not exist and do, in the order of their ailments: examples of each kind.
     """
 
     fix: Fix
     states: tuple[DatabaseState, ...]
-    corrupt: tuple[DatabaseState, ...] = ()
+    inconsistent: tuple[DatabaseState, ...] = ()
 
 
 class Omitted(NamedTuple):
@@ -258,7 +258,7 @@ class OwnDatabase:
 
     Attributes:
         rows: content of its `alembic_version`, sorted.
-        before: command lines, in order, for the branch as it is; proven in thought, like a remedy. Empty for none.
+        before: command lines, in order, for the branch as it is; simulated, like a remedy. Empty for none.
         outcome: what an upgrade does after the repair, where these were forgotten.
         after: command lines, in order, that lead out then; empty for none.
     """

@@ -1,14 +1,13 @@
-"""The commands that lead a database out of trouble. Each is run in thought before it is shown.
+"""Find the commands that repair a database. Each list of commands is simulated before it is shown.
 
-The rule behind it: first say what really is there (`stamp --purge`), run what is missing beneath it, then say again
-what is there, and let `upgrade` do the rest. Nothing runs twice and nothing is left out, or there is no remedy.
+The method: `stamp --purge` records what is really there, upgrades run what is missing beneath it, a second stamp
+records the result, and `upgrade` does the rest. If a revision would run twice or be left out, no remedy is offered.
 
-Nearly every migration was run once by whoever wrote it. After a re-parent, that database skips the other side or
-finds its row gone. On the branch as it is, the way back is plain: undo what is going to move, and let the upgrade run
-it again.
+Nearly every migration was run once by its author. After a re-parent, that database skips the other side or no longer
+finds its row. The remedy is to downgrade on the branch as it is, before the merge, and to upgrade afterwards.
 
-A way is offered only where it is proven in thought (see `remedy`). Where it rests on something that nobody but a person
-can know, it says on what; where even that would be guessing, there is none.
+A remedy that depends on something that only a person can know says on what. Where even that would be a guess, none is
+offered.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from dataclasses import dataclass, replace
 from posixpath import relpath
 from shlex import join, quote, split
 
-from onehead.databases.model import Ailment, Diagnosis, OwnDatabase, WayOut, WayStep
+from onehead.databases.model import Diagnosis, OwnDatabase, ProblemKind, Remedy, RemedyStep
 from onehead.databases.schema_effects import Dialect
 from onehead.databases.schema_evidence import SchemaEvidence
 from onehead.databases.states import Database, Fix, Target, parents_first, rows_of, with_rows
@@ -193,52 +192,52 @@ def _flask(environment: Environment, arguments: list[str]) -> str:
     return " && ".join(map(join, stamps))
 
 
-def ways_out(diagnosis: Diagnosis, environment: Environment) -> tuple[WayOut, ...]:
+def remedies(diagnosis: Diagnosis, environment: Environment) -> tuple[Remedy, ...]:
     """The ways out of what ails a database; empty where all is well, and where none is proven."""
 
-    def as_typed(step: WayStep) -> WayStep:
+    def as_typed(step: RemedyStep) -> RemedyStep:
         [command] = typed(environment, (step.command,))
         return replace(step, command=command)
 
-    return tuple(replace(way, steps=tuple(map(as_typed, way.steps))) for way in _ways_out(diagnosis))
+    return tuple(replace(way, steps=tuple(map(as_typed, way.steps))) for way in _remedies(diagnosis))
 
 
-def _ways_out(diagnosis: Diagnosis) -> tuple[WayOut, ...]:
-    if diagnosis.is_healthy or diagnosis.of(Ailment.BROKEN_CHAIN):
+def _remedies(diagnosis: Diagnosis) -> tuple[Remedy, ...]:
+    if diagnosis.is_healthy or diagnosis.of(ProblemKind.BROKEN_CHAIN):
         return ()
-    if diagnosis.of(Ailment.UNKNOWN_ROW) or diagnosis.of(Ailment.AMBIGUOUS_ROW):
+    if diagnosis.of(ProblemKind.UNKNOWN_ROW) or diagnosis.of(ProblemKind.AMBIGUOUS_ROW):
         # It has been where these files don't lead: every command would be a guess.
         return ()
-    if diagnosis.of(Ailment.HALF_APPLIED) or diagnosis.of(Ailment.LEFTOVER_TABLE):
+    if diagnosis.of(ProblemKind.HALF_APPLIED) or diagnosis.of(ProblemKind.LEFTOVER_TABLE):
         ways = tuple(_of_the_half_done(diagnosis))
     else:
         ways = tuple(_of_the_rows(diagnosis))
     return _after_what_is_unbuilt(diagnosis, ways) if diagnosis.unbuilt else ways
 
 
-def _after_what_is_unbuilt(diagnosis: Diagnosis, ways: tuple[WayOut, ...]) -> tuple[WayOut, ...]:
+def _after_what_is_unbuilt(diagnosis: Diagnosis, ways: tuple[Remedy, ...]) -> tuple[Remedy, ...]:
     """An invalid index is dropped first, so that the upgrade can build it."""
     drops = tuple(
-        WayStep(
+        RemedyStep(
             f"DROP INDEX CONCURRENTLY {_quoted(f'{index.schema}.{index.name}' if index.schema else index.name)}",
             "destructive",
             "PostgreSQL does not use it; the upgrade builds it again",
         )
         for index in diagnosis.unbuilt
     )
-    errors = {complaint.ailment for complaint in diagnosis.complaints if complaint.severity == "error"}
-    if errors == {Ailment.INVALID_INDEX}:
-        ways = (WayOut("", (_step(f"alembic upgrade {diagnosis.target}", ()),)),)
+    errors = {complaint.problem for complaint in diagnosis.complaints if complaint.severity == "error"}
+    if errors == {ProblemKind.INVALID_INDEX}:
+        ways = (Remedy("", (_step(f"alembic upgrade {diagnosis.target}", ()),)),)
     nobody = "nobody is building it at this moment, and the cause is removed"
-    return tuple(WayOut(" and ".join(filter(None, (way.condition, nobody))), (*drops, *way.steps)) for way in ways)
+    return tuple(Remedy(" and ".join(filter(None, (way.condition, nobody))), (*drops, *way.steps)) for way in ways)
 
 
-def _of_the_rows(diagnosis: Diagnosis) -> Iterator[WayOut]:
+def _of_the_rows(diagnosis: Diagnosis) -> Iterator[Remedy]:
     doubtful = frozenset(diagnosis.doubtful)
-    lost = diagnosis.of(Ailment.LOST)
+    lost = diagnosis.of(ProblemKind.LOST)
     on_purpose = f"nobody has removed what {_listed(lost)} made on purpose" if lost else ""
     named = _listed(diagnosis.doubtful)
-    unseen = diagnosis.sight is None and diagnosis.of(Ailment.OVERLAPPING_ROWS)
+    unseen = diagnosis.inspection is None and diagnosis.of(ProblemKind.OVERLAPPING_ROWS)
     options = [(f"what {_listed(unseen)} make is really there, all of it" if unseen else "", diagnosis.applied)]
     if doubtful:
         yes, no = ("has run", "has not run") if len(doubtful) == 1 else ("have all run", "have none of them run")
@@ -246,15 +245,15 @@ def _of_the_rows(diagnosis: Diagnosis) -> Iterator[WayOut]:
     for condition, applied in options:
         steps = _steps(diagnosis, applied)
         if steps:
-            yield WayOut(" and ".join(filter(None, (condition, on_purpose))), steps)
+            yield Remedy(" and ".join(filter(None, (condition, on_purpose))), steps)
 
 
-def _steps(diagnosis: Diagnosis, applied: frozenset[str]) -> tuple[WayStep, ...]:
+def _steps(diagnosis: Diagnosis, applied: frozenset[str]) -> tuple[RemedyStep, ...]:
     deployed = Deployed(diagnosis.graph)
     rows = tuple(sorted(row.text for row in diagnosis.rows or ()))
     database = Database(rows, applied)
     commands: tuple[str, ...] = ()
-    if diagnosis.of(Ailment.PREFIX_ROW) or diagnosis.of(Ailment.REPEATED_ROW):
+    if diagnosis.of(ProblemKind.PREFIX_ROW) or diagnosis.of(ProblemKind.REPEATED_ROW):
         told = AlembicCommand("stamp", rows_of(diagnosis.graph, applied) or ("base",))
         for candidate in [(told, AlembicCommand("upgrade", (target,))) for target in (diagnosis.target, "heads")]:
             if proven(deployed, database, candidate):
@@ -262,55 +261,57 @@ def _steps(diagnosis: Diagnosis, applied: frozenset[str]) -> tuple[WayStep, ...]
                 break
     else:
         # Of a row under an old id it is known what ran.
-        is_sure = bool(diagnosis.of(Ailment.RENAMED_ROW))
+        is_sure = bool(diagnosis.of(ProblemKind.RENAMED_ROW))
         commands = remedy(deployed, database, diagnosis.target, is_sure=is_sure)
     return tuple(_step(command, rows) for command in commands)
 
 
-def _step(command: str, rows: tuple[str, ...]) -> WayStep:
+def _step(command: str, rows: tuple[str, ...]) -> RemedyStep:
     if command.startswith("alembic stamp"):
         if not rows:
-            return WayStep(command, "destructive", "writes rows and runs nothing: what is wrong in them is never made")
-        return WayStep(
+            return RemedyStep(
+                command, "destructive", "writes rows and runs nothing: what is wrong in them is never made"
+            )
+        return RemedyStep(
             command, "destructive", f"rewrites the rows ({', '.join(rows)}) and runs nothing: note them first"
         )
-    return WayStep(command, "safe", "runs migrations, as a deploy does")
+    return RemedyStep(command, "safe", "runs migrations, as a deploy does")
 
 
-def _of_the_half_done(diagnosis: Diagnosis) -> Iterator[WayOut]:
-    sight = diagnosis.sight
-    if sight is None:
+def _of_the_half_done(diagnosis: Diagnosis) -> Iterator[Remedy]:
+    inspection = diagnosis.inspection
+    if inspection is None:
         return
-    partly = diagnosis.of(Ailment.HALF_APPLIED)
+    partly = diagnosis.of(ProblemKind.HALF_APPLIED)
     leftovers = [
-        WayStep(f"DROP TABLE {_quoted(name, sight.dialect)}", "destructive", "the copy that was cut off")
-        for name in diagnosis.of(Ailment.LEFTOVER_TABLE)
+        RemedyStep(f"DROP TABLE {_quoted(name, inspection.dialect)}", "destructive", "the copy that was cut off")
+        for name in diagnosis.of(ProblemKind.LEFTOVER_TABLE)
     ]
     if not partly:
         after = _steps(diagnosis, diagnosis.applied) if diagnosis.complaints[1:] else ()
         finish = after or (_step(f"alembic upgrade {diagnosis.target}", ()),)
-        yield WayOut("the table that it was copied from is whole", (*leftovers, *finish))
+        yield Remedy("the table that it was copied from is whole", (*leftovers, *finish))
         return
     if len(partly) > 1 or diagnosis.doubtful:
         return
     [id_] = partly
-    evidence = diagnosis.revisions[id_].witnessed.evidence
-    undo = [_undo(each, sight.dialect) for each in reversed(evidence) if each.ran]
+    evidence = diagnosis.revisions[id_].in_schema.evidence
+    undo = [_undo(each, inspection.dialect) for each in reversed(evidence) if each.ran]
     rest = _steps(diagnosis, diagnosis.applied) or _rows_are_right(diagnosis)
     if None not in undo and rest:
         steps = (*leftovers, *(step for step in undo if step), *rest)
-        yield WayOut(f"nothing was written yet into what {id_} has made", steps)
+        yield Remedy(f"nothing was written yet into what {id_} has made", steps)
     done = _steps(diagnosis, diagnosis.applied | {id_})
     if done:
         parents = diagnosis.graph.parents(id_)
         span = f"{parents[0]}:{id_}" if len(parents) == 1 else id_
-        show = WayStep(
+        show = RemedyStep(
             join(("alembic", "upgrade", span, "--sql")), "reads", "prints the statements; run those that are missing"
         )
-        yield WayOut(f"what {id_} has made is in use", (*leftovers, show, *done))
+        yield Remedy(f"what {id_} has made is in use", (*leftovers, show, *done))
 
 
-def _rows_are_right(diagnosis: Diagnosis) -> tuple[WayStep, ...]:
+def _rows_are_right(diagnosis: Diagnosis) -> tuple[RemedyStep, ...]:
     """An upgrade from the rows as they are, once the half of a revision is undone."""
     rows = tuple(sorted(row.text for row in diagnosis.rows or ()))
     finish = AlembicCommand("upgrade", (diagnosis.target,))
@@ -319,7 +320,7 @@ def _rows_are_right(diagnosis: Diagnosis) -> tuple[WayStep, ...]:
     return ()
 
 
-def _undo(evidence: SchemaEvidence, dialect: Dialect) -> WayStep | None:
+def _undo(evidence: SchemaEvidence, dialect: Dialect) -> RemedyStep | None:
     """The statement that takes back what was made; `None` for what was taken away, which can't be brought back."""
     thing = evidence.thing
     if not evidence.there:
@@ -329,16 +330,18 @@ def _undo(evidence: SchemaEvidence, dialect: Dialect) -> WayStep | None:
     match thing.kind:
         case "table":
             full = _quoted(f"{thing.schema}.{thing.name}" if thing.schema else thing.name, dialect)
-            return WayStep(f"DROP TABLE {full}", "destructive", "with all of its rows; look first whether it has any")
+            return RemedyStep(
+                f"DROP TABLE {full}", "destructive", "with all of its rows; look first whether it has any"
+            )
         case "column":
-            return WayStep(f"ALTER TABLE {table} DROP COLUMN {name}", "destructive", "with all of its values")
+            return RemedyStep(f"ALTER TABLE {table} DROP COLUMN {name}", "destructive", "with all of its values")
         case "index" if dialect in ("mysql", "mariadb"):
-            return WayStep(f"DROP INDEX {name} ON {table}", "destructive", "it is made again")
+            return RemedyStep(f"DROP INDEX {name} ON {table}", "destructive", "it is made again")
         case "index":
             full = _quoted(f"{thing.schema}.{thing.name}" if thing.schema else thing.name, dialect)
-            return WayStep(f"DROP INDEX {full}", "destructive", "it is made again")
+            return RemedyStep(f"DROP INDEX {full}", "destructive", "it is made again")
         case "constraint" if dialect != "sqlite":
-            return WayStep(f"ALTER TABLE {table} DROP CONSTRAINT {name}", "destructive", "it is made again")
+            return RemedyStep(f"ALTER TABLE {table} DROP CONSTRAINT {name}", "destructive", "it is made again")
     return None
 
 

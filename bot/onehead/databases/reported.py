@@ -1,10 +1,10 @@
 """Rows that deploy jobs report: the signed report, and what it proves about the revisions of an environment. Pure.
 
-A report is the content of `alembic_version`. It can prove that a revision was run, and never that one was not: what a
-database has named once stays known, whatever it names later.
+A report is the content of `alembic_version`. It can prove that a revision was run, never that one was not. So a row
+that a database has reported once is remembered, whatever it reports later.
 
-A deploy job is trusted less than Forgejo: it gets a key of its repository alone, derived from the secret of the
-service, which can do nothing but report. Nor can it make anything be forgotten; that takes the secret itself.
+A deploy job is trusted less than Forgejo. It has a key for its repository alone, derived from the secret of the
+service, which allows it to report and nothing else. To remove a database from the record takes the secret itself.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ MAX_ROW_LENGTH = 255
 """Characters. Alembic's own column has 32, and some projects have widened it."""
 
 
-def is_quotable(text: str) -> bool:
+def is_quotable(text: str, longest: int = MAX_ROW_LENGTH) -> bool:
     """Whether a name or row can be one, and can stand between backticks: whoever may push can write it down."""
-    return len(text) <= MAX_ROW_LENGTH and text.isprintable() and "`" not in text
+    return len(text) <= longest and text.isprintable() and "`" not in text
 
 
-class Known(NamedTuple):
+class ReportedDatabase(NamedTuple):
     """A database that has reported itself.
 
     Attributes:
@@ -78,32 +78,34 @@ class Standpoint(NamedTuple):
     day: str
 
 
-def learnt(known: Known | None, name: str, environment: str, rows: Iterable[str], at: str) -> Known:
+def after_report(
+    known: ReportedDatabase | None, name: str, environment: str, rows: Iterable[str], at: str
+) -> ReportedDatabase:
     """What is known of a database after one more report: the very same value where that says nothing new.
 
     Args:
         known: what was known before.
         name: of the database.
-        environment: as in `Known`.
         rows: content of `alembic_version`.
-        at: when, as in `Known`; a report that is older than the newest one adds to `held` and to nothing else.
+        environment: as in `ReportedDatabase`.
+        at: when; a report that is older than the newest one adds to `held` and to nothing else.
     """
     now = tuple(sorted(set(rows)))
     if known is None:
-        return _bounded(Known(name, environment, now, at, tuple((row, at) for row in now)))
+        return _bounded(ReportedDatabase(name, environment, now, at, tuple((row, at) for row in now)))
     held = known.held + tuple((row, at) for row in now if row not in dict(known.held))
     is_newest = at > known.at and (now, environment) != (known.rows, known.environment)
     after = known._replace(rows=now, at=at, environment=environment) if is_newest else known
     return _bounded(after._replace(held=held))
 
 
-def _bounded(known: Known) -> Known:
+def _bounded(known: ReportedDatabase) -> ReportedDatabase:
     if len(known.held) <= MAX_HELD:
         return known
     return known._replace(held=known.held[:MAX_HELD], overfull=True)
 
 
-def proof_of(facts: Facts, databases: Iterable[Known], movable: Iterable[Revision]) -> Proof:
+def proof_of(facts: Facts, databases: Iterable[ReportedDatabase], movable: Iterable[Revision]) -> Proof:
     """What databases prove about an environment.
 
     What the target has is published anyway, so a row of the target proves nothing more: of two files with one id, it
@@ -138,7 +140,7 @@ def proof_of(facts: Facts, databases: Iterable[Known], movable: Iterable[Revisio
     return Proof({path: tuple(found) for path, found in run.items()}, tuple(unplaced), overfull)
 
 
-def standpoints(facts: Facts, databases: Iterable[Known]) -> tuple[Standpoint, ...]:
+def standpoints(facts: Facts, databases: Iterable[ReportedDatabase]) -> tuple[Standpoint, ...]:
     """Where the databases of an environment stand now, by name."""
     found = []
     for database in databases:
@@ -158,7 +160,7 @@ class Progress(NamedTuple):
     missing: int
 
 
-def progress(facts: Facts, known: Known) -> Progress | None:
+def progress(facts: Facts, known: ReportedDatabase) -> Progress | None:
     """How far a database is; `None` where it is one of another environment."""
     for at in standpoints(facts, (known,)):
         unknown = tuple(row for row in at.rows if row not in facts.merged)
@@ -190,13 +192,13 @@ def _run_by(row: str, meanings: Iterable[tuple[Graph, Mapping[str, tuple[str, ..
     return found
 
 
-def _names_it(facts: Facts, database: Known) -> bool:
+def _names_it(facts: Facts, database: ReportedDatabase) -> bool:
     """Whether a database may be one of this environment, as far as its report tells."""
     place = facts.environment
     return database.environment in ("", place.path, place.script_location, place.config)
 
 
-def _is_about(facts: Facts, database: Known, row: str) -> bool:
+def _is_about(facts: Facts, database: ReportedDatabase, row: str) -> bool:
     """Whether a row speaks of this environment: of two that both use an id, the report has to say which it means."""
     return _names_it(facts, database) or row not in facts.elsewhere
 
@@ -216,8 +218,6 @@ WINDOW = timedelta(minutes=5)
 """How far the time of a report may be from the service's own: a recorded one is of no use later."""
 
 MAX_ROWS = 100
-MAX_ROW_LENGTH = 255
-"""Characters. Alembic's own column has 32, and some projects have widened it."""
 MAX_NAME_LENGTH = 100
 
 _TIME = "%Y-%m-%dT%H:%M:%SZ"
@@ -375,15 +375,15 @@ def _trouble(repository: str, database: str, environment: str, rows: tuple[str, 
     """Why something can't be told, a clause; empty where it can. Names go into comments: they are short and plain."""
     if not _is_repository(repository):
         return "the repository is not named as owner/name"
-    if not database or not _is_plain(database, MAX_NAME_LENGTH) or database != database.strip():
+    if not database or not is_quotable(database, MAX_NAME_LENGTH) or database != database.strip():
         return (
             f"the name of the database is empty, has more than {MAX_NAME_LENGTH} characters, or one that is not plain"
         )
-    if not _is_plain(environment, MAX_ROW_LENGTH):
+    if not is_quotable(environment):
         return "the path of the environment is too long, or not plain text"
     if rows is not None and len(rows) > MAX_ROWS:
         return f"{len(rows)} rows are more than the {MAX_ROWS} that a version table may have"
-    bad = [row for row in rows or () if not row or not _is_plain(row, MAX_ROW_LENGTH)]
+    bad = [row for row in rows or () if not row or not is_quotable(row)]
     if bad:
         return f"a row has more than {MAX_ROW_LENGTH} characters, or one that no revision has"
     return ""
@@ -391,11 +391,7 @@ def _trouble(repository: str, database: str, environment: str, rows: tuple[str, 
 
 def _is_repository(text: str) -> bool:
     owner, _, name = text.partition("/")
-    return bool(owner and name) and "/" not in name and " " not in text and _is_plain(text, 2 * MAX_NAME_LENGTH)
-
-
-def _is_plain(text: str, longest: int) -> bool:
-    return len(text) <= longest and text.isprintable() and "`" not in text
+    return bool(owner and name) and "/" not in name and " " not in text and is_quotable(text, 2 * MAX_NAME_LENGTH)
 
 
 @dataclass(frozen=True, slots=True)

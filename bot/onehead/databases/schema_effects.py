@@ -1,4 +1,4 @@
-"""What revisions leave behind in a schema, and what of it a database shows. Pure."""
+"""What each revision changes in a schema, and what an inspection of a database finds. Pure."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Thing(NamedTuple):
                 return f"{self.kind} {self.schema}.{self.name}" if self.schema else f"{self.kind} {self.name}"
 
 
-class Trace(NamedTuple):
+class SchemaEffect(NamedTuple):
     """One thing that a revision makes or takes away.
 
     Attributes:
@@ -66,7 +66,7 @@ class Trace(NamedTuple):
     fragile: bool = False
 
 
-class Untraced(NamedTuple):
+class UnseenStep(NamedTuple):
     """Something that a revision does and nobody can see afterwards.
 
     Attributes:
@@ -82,7 +82,7 @@ class Untraced(NamedTuple):
     at: int = 0
 
 
-class Traces(NamedTuple):
+class SchemaEffects(NamedTuple):
     """What one revision leaves.
 
     Attributes:
@@ -92,10 +92,10 @@ class Traces(NamedTuple):
         untraced: what can't be seen afterwards: data, raw SQL, calls of helpers.
     """
 
-    left: tuple[Trace, ...] = ()
+    left: tuple[SchemaEffect, ...] = ()
     renamed: tuple[tuple[Thing, Thing], ...] = ()
     rebuilt: tuple[Thing, ...] = ()
-    untraced: tuple[Untraced, ...] = ()
+    untraced: tuple[UnseenStep, ...] = ()
 
 
 class VersionTable(NamedTuple):
@@ -117,7 +117,7 @@ class VersionTable(NamedTuple):
         return f"{self.schema}.{self.name}" if self.schema else self.name
 
 
-class Sight(NamedTuple):
+class Inspection(NamedTuple):
     """What a database shows.
 
     Attributes:
@@ -148,12 +148,12 @@ _OTHER_NAMES = "search_path"
 """After a statement with this word, names without a schema mean things that can't be told."""
 
 
-def traces_of(steps: Iterable[ops.Step]) -> Traces:
+def schema_effects_of(steps: Iterable[ops.Step]) -> SchemaEffects:
     """What a revision leaves, from what its `upgrade()` does."""
-    left: list[Trace] = []
+    left: list[SchemaEffect] = []
     renamed: list[tuple[Thing, Thing]] = []
     rebuilt: list[Thing] = []
-    untraced: list[Untraced] = []
+    untraced: list[UnseenStep] = []
     temporary: set[Thing] = set()
     elsewhere = False
     for step in steps:
@@ -165,13 +165,13 @@ def traces_of(steps: Iterable[ops.Step]) -> Traces:
                 temporary.add(_table(table))
         elsewhere = elsewhere or (isinstance(step.does, ops.Unknown) and _OTHER_NAMES in step.does.words)
         if isinstance(step.does, ops.Unknown) or elsewhere:
-            untraced.append(Untraced(step.line, _shown(step), unread=True, at=len(left)))
+            untraced.append(UnseenStep(step.line, _shown(step), unread=True, at=len(left)))
             continue
-        found = [trace for trace in _left(step) if len(trace.thing.name) <= _MAX_NAME_LENGTH]
-        found = [trace for trace in found if _whole(trace.thing) not in temporary]
+        found = [effect for effect in _left(step) if len(effect.thing.name) <= _MAX_NAME_LENGTH]
+        found = [effect for effect in found if _whole(effect.thing) not in temporary]
         # Of a project with several databases, only one runs it.
         sure = not (step.condition or step.repeated or step.engine)
-        left += [trace._replace(line=step.line, sure=sure and trace.sure) for trace in found]
+        left += [effect._replace(line=step.line, sure=sure and effect.sure) for effect in found]
         match step.does:
             case ops.RenameTable(table, new):
                 renamed.append((_table(table), _table(new)))
@@ -180,109 +180,109 @@ def traces_of(steps: Iterable[ops.Step]) -> Traces:
             case ops.RenameEnum(enum, new):
                 renamed.append((_type(enum), _type(new)))
         if not found:
-            untraced.append(Untraced(step.line, _shown(step)))
-    return Traces(tuple(left), tuple(renamed), tuple(rebuilt), tuple(untraced))
+            untraced.append(UnseenStep(step.line, _shown(step)))
+    return SchemaEffects(tuple(left), tuple(renamed), tuple(rebuilt), tuple(untraced))
 
 
-def _left(step: ops.Step) -> Iterator[Trace]:
+def _left(step: ops.Step) -> Iterator[SchemaEffect]:
     match step.does:
         case ops.CreateTable() as made:
             yield from _table_made(made)
         case ops.DropTable(table, lenient):
-            yield Trace(_table(table), there=False, lenient=lenient)
+            yield SchemaEffect(_table(table), there=False, lenient=lenient)
         case ops.RenameTable(table, new):
-            yield Trace(_table(table), there=False)
-            yield Trace(_table(new), there=True)
+            yield SchemaEffect(_table(table), there=False)
+            yield SchemaEffect(_table(new), there=True)
         case ops.AddColumn() as added:
             yield from _column_added(added)
         case ops.DropColumn(table, name, lenient):
-            yield Trace(_on(table, "column", name), there=False, lenient=lenient)
+            yield SchemaEffect(_on(table, "column", name), there=False, lenient=lenient)
         case ops.AlterColumn(table, name, str(new)) if new != name:
-            yield Trace(_on(table, "column", name), there=False)
-            yield Trace(_on(table, "column", new), there=True)
+            yield SchemaEffect(_on(table, "column", name), there=False)
+            yield SchemaEffect(_on(table, "column", new), there=True)
         case ops.CreateIndex(index, lenient):
             yield from _indexes((index,), lenient=lenient)
         case ops.DropIndex(name, table, lenient):
             on = table or ops.Named("", name.schema)
-            yield Trace(_on(on, "index", name.name), there=False, lenient=lenient)
+            yield SchemaEffect(_on(on, "index", name.name), there=False, lenient=lenient)
         case ops.CreateConstraint(table, constraint):
             yield from _named(table, (constraint,), lenient=False)
         case ops.DropConstraint(table, name, _, lenient):
-            yield Trace(_on(table, "constraint", name), there=False, lenient=lenient)
+            yield SchemaEffect(_on(table, "constraint", name), there=False, lenient=lenient)
         case ops.RenameOther():
             yield from _renamed(step.does)
         case _:
             yield from _enum(step)
 
 
-def _column_added(added: ops.AddColumn) -> Iterator[Trace]:
+def _column_added(added: ops.AddColumn) -> Iterator[SchemaEffect]:
     table, lenient = added.table, added.lenient
-    yield Trace(_on(table, "column", added.column.name), there=True, lenient=lenient)
-    for trace in (*_named(table, added.constraints, lenient=lenient), *_indexes(added.indexes, lenient=lenient)):
-        yield trace._replace(implied=True)
+    yield SchemaEffect(_on(table, "column", added.column.name), there=True, lenient=lenient)
+    for effect in (*_named(table, added.constraints, lenient=lenient), *_indexes(added.indexes, lenient=lenient)):
+        yield effect._replace(implied=True)
 
 
-def _renamed(operation: ops.RenameOther) -> Iterator[Trace]:
+def _renamed(operation: ops.RenameOther) -> Iterator[SchemaEffect]:
     """Perhaps: PostgreSQL has the index of a constraint and the constraint under one name, and not all can be seen."""
     kinds: dict[str, tuple[ThingKind, ...]] = {"index": ("index", "constraint"), "constraint": ("constraint",)}
     for kind in kinds.get(operation.kind, ()):
         for named, there in ((operation.name, False), (operation.new, True)):
             thing = _on(operation.table or ops.Named("", named.schema), kind, named.name)
-            yield Trace(thing, there=there, lenient=True, sure=False)
+            yield SchemaEffect(thing, there=there, lenient=True, sure=False)
 
 
-def _enum(step: ops.Step) -> Iterator[Trace]:
+def _enum(step: ops.Step) -> Iterator[SchemaEffect]:
     match step.does:
         case ops.CreateEnum(enum, labels, lenient):
-            yield Trace(_type(enum), there=True, lenient=lenient)
+            yield SchemaEffect(_type(enum), there=True, lenient=lenient)
             for label in labels or ():
-                yield Trace(_label(enum, label), there=True, lenient=lenient)
+                yield SchemaEffect(_label(enum, label), there=True, lenient=lenient)
         case ops.DropEnum(enum, lenient):
-            yield Trace(_type(enum), there=False, lenient=lenient)
+            yield SchemaEffect(_type(enum), there=False, lenient=lenient)
         case ops.RenameEnum(enum, new):
-            yield Trace(_type(enum), there=False)
-            yield Trace(_type(new), there=True)
+            yield SchemaEffect(_type(enum), there=False)
+            yield SchemaEffect(_type(new), there=True)
         case ops.AddLabel(enum, label, lenient):
-            yield Trace(_label(enum, label), there=True, lenient=lenient)
+            yield SchemaEffect(_label(enum, label), there=True, lenient=lenient)
         case ops.RenameLabel(enum, label, new):
-            yield Trace(_label(enum, label), there=False)
-            yield Trace(_label(enum, new), there=True)
+            yield SchemaEffect(_label(enum, label), there=False)
+            yield SchemaEffect(_label(enum, new), there=True)
 
 
-def _table_made(made: ops.CreateTable) -> Iterator[Trace]:
-    yield Trace(_table(made.table), there=True, lenient=made.lenient)
+def _table_made(made: ops.CreateTable) -> Iterator[SchemaEffect]:
+    yield SchemaEffect(_table(made.table), there=True, lenient=made.lenient)
     for column in made.columns:
-        yield Trace(_on(made.table, "column", column.name), there=True, lenient=made.lenient, implied=True)
+        yield SchemaEffect(_on(made.table, "column", column.name), there=True, lenient=made.lenient, implied=True)
         yield from _type_made(column)
-    for trace in (*_named(made.table, made.constraints, lenient=True), *_indexes(made.indexes, lenient=True)):
-        yield trace._replace(lenient=made.lenient, implied=True)
+    for effect in (*_named(made.table, made.constraints, lenient=True), *_indexes(made.indexes, lenient=True)):
+        yield effect._replace(lenient=made.lenient, implied=True)
 
 
-def _type_made(column: ops.Column) -> Iterator[Trace]:
+def _type_made(column: ops.Column) -> Iterator[SchemaEffect]:
     """A type that comes with the first table that uses it."""
     enum = column.type.enum if column.type else None
     if enum is None or enum.name is None or not (enum.creates and enum.native):
         return
-    yield Trace(_type(enum.name), there=True, lenient=True, implied=True)
+    yield SchemaEffect(_type(enum.name), there=True, lenient=True, implied=True)
     for label in enum.labels or ():
-        yield Trace(_label(enum.name, label), there=True, lenient=True, implied=True)
+        yield SchemaEffect(_label(enum.name, label), there=True, lenient=True, implied=True)
 
 
-def _named(table: ops.Named, constraints: Iterable[ops.Constraint], *, lenient: bool) -> Iterator[Trace]:
+def _named(table: ops.Named, constraints: Iterable[ops.Constraint], *, lenient: bool) -> Iterator[SchemaEffect]:
     for constraint in constraints:
         # The name of a primary key is not kept everywhere.
         if constraint.name and constraint.kind != "primary key":
             thing = _on(table, "constraint", constraint.name)
             fragile = constraint.kind in ("check", "exclude")
-            yield Trace(thing, there=True, lenient=lenient, columns=constraint.columns, fragile=fragile)
+            yield SchemaEffect(thing, there=True, lenient=lenient, columns=constraint.columns, fragile=fragile)
 
 
-def _indexes(indexes: Iterable[ops.Index], *, lenient: bool) -> Iterator[Trace]:
+def _indexes(indexes: Iterable[ops.Index], *, lenient: bool) -> Iterator[SchemaEffect]:
     for index in indexes:
         if index.name:
             columns = () if index.words else index.columns
             thing, fragile = _on(index.table, "index", index.name), index.computed or index.partial
-            yield Trace(thing, there=True, lenient=lenient, columns=columns, fragile=fragile)
+            yield SchemaEffect(thing, there=True, lenient=lenient, columns=columns, fragile=fragile)
 
 
 def _whole(thing: Thing) -> Thing:

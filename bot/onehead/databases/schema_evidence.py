@@ -1,15 +1,14 @@
-"""Which revisions a database has really been through, by what its schema shows.
+"""Find out from its schema which revisions a database has run.
 
-A table that is renamed keeps what stands on it, so such a thing is looked for under every name of its table. Where two
-tables have ever had one name and one of them was renamed, what stands on them can't be told apart: it is left out.
+A table shows that the revision which creates it has run, unless another revision may have created or dropped it too. So
+for each thing all revisions are considered that touch it: every selection of them that could have run without an error
+and would leave the thing as it was found. What all of these selections have in common is certain; nothing else is.
 
-Rows claim; things bear witness. A table that exists bears witness for the revision that makes it, unless another
-revision may have made it too, or taken it away again. So for each thing all revisions are considered that touch it:
-every selection of them that could have run without an error and would leave the thing as it is found. What all of these
-selections have in common is shown; nothing else is.
+A renamed table keeps its columns, indexes and constraints, so these are looked for under every name of the table. Where
+two tables have had the same name and one of them was renamed, their parts can't be told apart and are left out.
 
-A statement that was not understood may take away anything that is there when it runs. It may bring back or make
-anything, too, as long as the rest of the chain can still run afterwards. That it has run is believed of the rows.
+A statement that was not understood may drop anything that is there when it runs. It may also create anything, as long
+as the rest of the chain can still run afterwards. Whether it has run is taken from the rows.
 """
 
 from __future__ import annotations
@@ -21,12 +20,12 @@ from enum import Enum
 from itertools import compress, product
 from typing import Literal, NamedTuple
 
-from onehead.databases.schema_effects import Dialect, Thing, Trace, Traces
+from onehead.databases.schema_effects import Dialect, SchemaEffect, SchemaEffects, Thing
 from onehead.databases.states import parents_first
 from onehead.revisions.graph import Graph
 
 MAX_TOUCHES = 8
-"""A thing that more revisions touch bears no witness: selections grow with the power of two."""
+"""A thing that more revisions touch is not evidence: the number of selections grows with the power of two."""
 
 
 class RevisionTouch(NamedTuple):
@@ -35,12 +34,12 @@ class RevisionTouch(NamedTuple):
     Attributes:
         revision: which.
         place: of the revision in the chain, parents first.
-        traces: in order; `None` stands for statements in between that could not be read.
+        effects: in order; `None` stands for statements in between that could not be read.
     """
 
     revision: str
     place: int
-    traces: tuple[Trace | None, ...]
+    effects: tuple[SchemaEffect | None, ...]
 
 
 class TouchedThing(NamedTuple):
@@ -50,28 +49,28 @@ class TouchedThing(NamedTuple):
     names: tuple[Thing, ...]
 
 
-def touched_things(graph: Graph, traces: Mapping[str, Traces]) -> list[TouchedThing]:
+def touched_things(graph: Graph, effects: Mapping[str, SchemaEffects]) -> list[TouchedThing]:
     """Every thing of a chain whose presence may tell something."""
     place = {id_: n for n, id_ in enumerate(parents_first(graph, graph.revisions))}
-    order = [id_ for id_ in place if id_ in traces]
-    book = _Book(_NameGroups(traces[id_] for id_ in order))
+    order = [id_ for id_ in place if id_ in effects]
+    index = _ThingIndex(_NameGroups(effects[id_] for id_ in order))
     for id_ in order:
-        book.enter(traces[id_])
-    touches: dict[Thing, dict[str, list[Trace | None]]] = {key: {} for key in book.things}
+        index.add(effects[id_])
+    touches: dict[Thing, dict[str, list[SchemaEffect | None]]] = {key: {} for key in index.things}
     for id_ in order:
-        for key, deed in book.deeds(traces[id_]):
-            touches[key].setdefault(id_, []).append(deed)
+        for key, touch in index.touches_of(effects[id_]):
+            touches[key].setdefault(id_, []).append(touch)
     return [
         TouchedThing(
-            tuple(RevisionTouch(id_, place[id_], tuple(deeds)) for id_, deeds in touched.items()),
-            book.names.of(book.things[key]),
+            tuple(RevisionTouch(id_, place[id_], tuple(touches_of)) for id_, touches_of in touched.items()),
+            index.names.of(index.things[key]),
         )
         for key, touched in touches.items()
         if len(touched) <= MAX_TOUCHES
     ]
 
 
-class _Book:
+class _ThingIndex:
     """The things of a chain, and what comes and goes with what.
 
     Attributes:
@@ -83,31 +82,31 @@ class _Book:
         self.names = names
         self.things: dict[Thing, Thing] = {}
         self._below: defaultdict[Thing, list[Thing]] = defaultdict(list)
-        self._made: defaultdict[Thing, list[Trace]] = defaultdict(list)
+        self._made: defaultdict[Thing, list[SchemaEffect]] = defaultdict(list)
         self._namesakes: defaultdict[tuple[str, str, str], list[Thing]] = defaultdict(list)
 
-    def enter(self, traces: Traces) -> None:
+    def add(self, effects: SchemaEffects) -> None:
         """Take down what one revision makes or takes away by itself."""
-        for trace in traces.left:
-            key = self.names.key(trace.thing)
-            if trace.there:
-                self._made[key].append(trace)
-            if trace.implied or key in self.things or self.names.are_confused(trace.thing):
+        for effect in effects.left:
+            key = self.names.key(effect.thing)
+            if effect.there:
+                self._made[key].append(effect)
+            if effect.implied or key in self.things or self.names.are_confused(effect.thing):
                 continue
             if key.kind == "constraint" and not key.of:
                 continue  # without its table it can't be looked for
-            self.things[key] = trace.thing
+            self.things[key] = effect.thing
             if key.kind not in ("table", "type"):
                 self._below[_owner(key)].append(key)
             self._namesakes[key.kind, key.schema, key.name].append(key)
 
-    def deeds(self, traces: Traces) -> Iterator[tuple[Thing, Trace | None]]:
+    def touches_of(self, effects: SchemaEffects) -> Iterator[tuple[Thing, SchemaEffect | None]]:
         """What one revision does to which thing, in order; unread statements only between what was read."""
         met: set[Thing] = set()
-        unread = [each.at for each in traces.untraced if each.unread]
+        unread = [each.at for each in effects.untraced if each.unread]
         since: dict[Thing, int] = {}
-        for at, trace in enumerate(traces.left):
-            for key, touch in self._touched(trace, traces):
+        for at, effect in enumerate(effects.left):
+            for key, touch in self._touched(effect, effects):
                 if any(since.get(key, 0) <= each <= at for each in unread):
                     yield key, None
                 met.add(key)
@@ -116,26 +115,26 @@ class _Book:
         for key in met:
             if any(since[key] <= each for each in unread):
                 yield key, None
-        for table in traces.rebuilt:
+        for table in effects.rebuilt:
             for key in self._below[self.names.group(table)]:
-                if any(trace.fragile for trace in self._made[key]):
+                if any(effect.fragile for effect in self._made[key]):
                     yield key, self._perhaps_gone(key)
 
-    def _touched(self, trace: Trace, traces: Traces) -> Iterator[tuple[Thing, Trace]]:
+    def _touched(self, effect: SchemaEffect, effects: SchemaEffects) -> Iterator[tuple[Thing, SchemaEffect]]:
         """What one trace touches: its own thing, and what goes with it."""
-        key = self.names.key(trace.thing)
+        key = self.names.key(effect.thing)
         if key.kind in ("index", "constraint"):
             # `DROP INDEX` and `ALTER INDEX` need not name the table.
             for namesake in self._namesakes[key.kind, key.schema, key.name]:
                 if namesake == key or not (key.of and namesake.of):
-                    yield namesake, trace
+                    yield namesake, effect
         elif key in self.things:
-            yield key, trace
-        if trace.there or any(_folded(old) == _folded(trace.thing) for old, _ in traces.renamed):
+            yield key, effect
+        if effect.there or any(_folded(old) == _folded(effect.thing) for old, _ in effects.renamed):
             return
         if key.kind in ("table", "type"):
-            for below in self._below[self.names.group(trace.thing)]:
-                yield below, Trace(self.things[below], there=False, lenient=True, sure=trace.sure, implied=True)
+            for below in self._below[self.names.group(effect.thing)]:
+                yield below, SchemaEffect(self.things[below], there=False, lenient=True, sure=effect.sure, implied=True)
         elif key.kind == "column":
             for beside in self._below[_owner(key)]:
                 # An index or a constraint may go with its column, depending on the database.
@@ -146,23 +145,23 @@ class _Book:
             yield from ((index, self._perhaps_gone(index)) for index in self._below[Thing("table", "", "", key.schema)])
 
     def _stands_on(self, thing: Thing, column: Thing) -> bool:
-        columns = {name.casefold() for trace in self._made[thing] for name in trace.columns}
+        columns = {name.casefold() for effect in self._made[thing] for name in effect.columns}
         return not columns or column.name in columns or _owner(column) in self.names.with_renamed_columns
 
-    def _perhaps_gone(self, key: Thing) -> Trace:
-        return Trace(self.things[key], there=False, lenient=True, sure=False, implied=True)
+    def _perhaps_gone(self, key: Thing) -> SchemaEffect:
+        return SchemaEffect(self.things[key], there=False, lenient=True, sure=False, implied=True)
 
 
 class _NameGroups:
     """Tables that are called differently at different times: one group for all names of a table.
 
-    Renamed types are not followed: their labels bear no witness.
+    Renamed types are not followed: their labels are not evidence.
 
     Attributes:
         with_renamed_columns: tables, by their first name, of which a column was renamed.
     """
 
-    def __init__(self, all_traces: Iterable[Traces]) -> None:
+    def __init__(self, all_effects: Iterable[SchemaEffects]) -> None:
         self._first: dict[Thing, Thing] = {}
         self._members: defaultdict[Thing, list[Thing]] = defaultdict(list)
         self._types: set[Thing] = set()
@@ -170,15 +169,15 @@ class _NameGroups:
         columns: set[Thing] = set()
         held: dict[Thing, Thing] = {}  # a name → the first name of the table that has it now
         given_up: set[Thing] = set()
-        for traces in all_traces:
-            renamed = {_folded(old): new for old, new in traces.renamed}
-            for trace in traces.left:
-                folded = _folded(trace.thing)
-                if folded.kind == "table" and trace.there and not trace.implied:
+        for effects in all_effects:
+            renamed = {_folded(old): new for old, new in effects.renamed}
+            for effect in effects.left:
+                folded = _folded(effect.thing)
+                if folded.kind == "table" and effect.there and not effect.implied:
                     self._given(folded, held.setdefault(folded, folded))
                     if folded in given_up:
                         self._confused.add(self._of(folded))
-                new = None if trace.there else renamed.get(folded)
+                new = None if effect.there else renamed.get(folded)
                 if new is None:
                     continue
                 if folded.kind == "type":
@@ -186,7 +185,7 @@ class _NameGroups:
                 elif folded.kind == "column":
                     columns.add(Thing("table", folded.of, "", folded.schema))
                 else:
-                    self._renamed(trace.thing, new, held)
+                    self._renamed(effect.thing, new, held)
                     given_up = (given_up | {folded}) - {_folded(new)}
         self.with_renamed_columns = {self._of(table) for table in columns}
 
@@ -266,7 +265,7 @@ class SchemaEvidence(NamedTuple):
     line: int
 
 
-class Witnessed(NamedTuple):
+class RevisionEvidence(NamedTuple):
     """What a schema shows about one revision.
 
     Attributes:
@@ -280,32 +279,32 @@ class Witnessed(NamedTuple):
     empty: bool = False
 
 
-def things_to_look_for(graph: Graph, traces: Mapping[str, Traces]) -> tuple[Thing, ...]:
+def things_to_look_for(graph: Graph, effects: Mapping[str, SchemaEffects]) -> tuple[Thing, ...]:
     """Everything whose presence tells something, each once, sorted."""
-    return tuple(sorted({name for case in touched_things(graph, traces) for name in case.names}))
+    return tuple(sorted({name for case in touched_things(graph, effects) for name in case.names}))
 
 
-def witnessed(
+def evidence_in_schema(
     graph: Graph,
-    traces: Mapping[str, Traces],
+    effects: Mapping[str, SchemaEffects],
     seen: Mapping[Thing, bool],
     claimed: Collection[str] = (),
     *,
     rolls_back: bool = True,
-) -> dict[str, Witnessed]:
+) -> dict[str, RevisionEvidence]:
     """What the schema shows about each revision of a chain.
 
     Args:
         graph: the chain.
-        traces: revision → what it leaves; one without an entry may do anything.
+        effects: revision → what it leaves; one without an entry may do anything.
         seen: thing → whether it is there; a thing without an entry can't be seen in this database.
         claimed: the revisions that have run, as the rows say.
         rolls_back: an upgrade that fails leaves nothing behind; else a part of the next revisions may have run.
     """
-    unread = _Unread(graph, traces, claimed, rolls_back=rolls_back)
+    unread = _Unread(graph, effects, claimed, rolls_back=rolls_back)
     found = [
         (case, any(seen[name] for name in case.names))
-        for case in touched_things(graph, traces)
+        for case in touched_things(graph, effects)
         if all(name in seen for name in case.names)
     ]
     possible = [(case, there, unread.selections(case, there=there)) for case, there in found]
@@ -320,19 +319,21 @@ def witnessed(
         if told.keys() <= known.keys():
             break
         known = {**told, **known}
-    return {id_: _summed(evidence.get(id_, []), traces.get(id_)) for id_ in graph.revisions}
+    return {id_: _summed(evidence.get(id_, []), effects.get(id_)) for id_ in graph.revisions}
 
 
-def _summed(evidence: Sequence[SchemaEvidence], traces: Traces | None) -> Witnessed:
+def _summed(evidence: Sequence[SchemaEvidence], effects: SchemaEffects | None) -> RevisionEvidence:
     found = tuple(sorted(evidence, key=lambda e: (e.line, e.thing)))
     match {e.ran for e in found}:
         case ran if ran == {True}:
-            return Witnessed("applied", found)
+            return RevisionEvidence("applied", found)
         case ran if ran == {False}:
-            return Witnessed("absent", found)
+            return RevisionEvidence("absent", found)
         case ran if ran:
-            return Witnessed("partly", found)
-    return Witnessed("untold", (), traces is not None and not (traces.left or traces.untraced or traces.renamed))
+            return RevisionEvidence("partly", found)
+    return RevisionEvidence(
+        "untold", (), effects is not None and not (effects.left or effects.untraced or effects.renamed)
+    )
 
 
 def _told(
@@ -346,7 +347,7 @@ def _told(
             for ran in selections
             if all(known.get(id_, ran[n]) == ran[n] for n, id_ in enumerate(ids) if n != place)
         }
-        own = [trace for trace in touch.traces if trace is not None and not trace.implied]
+        own = [effect for effect in touch.effects if effect is not None and not effect.implied]
         if len(fitting) == 1 and own:
             # What a table brings with it speaks through the table.
             yield touch.revision, SchemaEvidence(own[-1].thing, there, fitting.pop(), own[-1].line)
@@ -364,11 +365,11 @@ class _Unread:
     """The statements of a chain that were not understood: between which touches they ran, and what they allow."""
 
     def __init__(
-        self, graph: Graph, traces: Mapping[str, Traces], claimed: Collection[str], *, rolls_back: bool
+        self, graph: Graph, effects: Mapping[str, SchemaEffects], claimed: Collection[str], *, rolls_back: bool
     ) -> None:
         ran, begun, waiting = [], [], []
         for place, id_ in enumerate(parents_first(graph, graph.revisions)):
-            if id_ in traces and not any(each.unread for each in traces[id_].untraced):
+            if id_ in effects and not any(each.unread for each in effects[id_].untraced):
                 continue
             if id_ in claimed:
                 ran.append(place)
@@ -389,7 +390,7 @@ class _Unread:
     def _is_possible(self, touches: Sequence[RevisionTouch], ran: tuple[bool, ...], *, there: bool) -> bool:
         states, last = _beginnings(touches), -1
         for touch in compress(touches, ran):
-            states = _after(self._between(states, last, touch.place, touches, ran), touch.traces)
+            states = _after(self._between(states, last, touch.place, touches, ran), touch.effects)
             last = touch.place
         states = self._between(states, last, None, touches, ran)
         if not there:
@@ -417,7 +418,7 @@ class _Unread:
         for touch in compress(touches, (not each for each in ran)):
             if _any_between(self._waiting, last, touch.place, places):
                 states = states | _anything(states)
-            states, last = _after(states, touch.traces), touch.place
+            states, last = _after(states, touch.effects), touch.place
         return bool(states)
 
 
@@ -429,7 +430,7 @@ def _any_between(places: Sequence[int], after: int, before: int | None, besides:
 
 def _beginnings(touches: Sequence[RevisionTouch]) -> set[_ThingState]:
     """How the thing may have been before any revision: who makes it found nothing."""
-    first = next(trace for touch in touches for trace in touch.traces if trace is not None)
+    first = next(effect for touch in touches for effect in touch.effects if effect is not None)
     return (
         {_ThingState.GONE}
         if first.there and first.sure and not first.lenient
@@ -437,24 +438,24 @@ def _beginnings(touches: Sequence[RevisionTouch]) -> set[_ThingState]:
     )
 
 
-def _after(states: set[_ThingState], traces: Iterable[Trace | None]) -> set[_ThingState]:
+def _after(states: set[_ThingState], effects: Iterable[SchemaEffect | None]) -> set[_ThingState]:
     """How the thing may be after one revision; empty where it can't have run without an error."""
-    for trace in traces:
-        if trace is None:
+    for effect in effects:
+        if effect is None:
             states = _anything(states)
         else:
-            after = set(_made(states, trace))
-            states = after if trace.sure else states | after
+            after = set(_made(states, effect))
+            states = after if effect.sure else states | after
     return states
 
 
-def _made(states: set[_ThingState], trace: Trace) -> Iterator[_ThingState]:
+def _made(states: set[_ThingState], effect: SchemaEffect) -> Iterator[_ThingState]:
     for state in states:
-        if (state != _ThingState.GONE) == trace.there:
-            if trace.lenient:
+        if (state != _ThingState.GONE) == effect.there:
+            if effect.lenient:
                 yield state
         else:
-            yield _ThingState.THERE if trace.there else _ThingState.GONE
+            yield _ThingState.THERE if effect.there else _ThingState.GONE
 
 
 def _anything(states: set[_ThingState]) -> set[_ThingState]:

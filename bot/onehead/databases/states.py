@@ -1,4 +1,4 @@
-"""The states that a database may be in: how far it is on each side of a fork, its rows, and how an upgrade ends."""
+"""The states of a database: how far it is on each side of a fork, its rows, and how an upgrade ends."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def _read(graph: Graph, ids: Sequence[str], row: str) -> Row:
     return Row(row, "ambiguous", named)
 
 
-class Whereabouts(NamedTuple):
+class RevisionLocation(NamedTuple):
     """Where a revision stands that the judged files don't have.
 
     Attributes:

@@ -3,9 +3,10 @@
 Alembic is given the revisions as values: no file of the repository is loaded, no `env.py` is run.
 
 Alembic's own walk takes time that grows with the square of what it runs, and a fork of many revisions has databases
-without number. So of a large chain only what is near the fork is kept; each revision that is kept stands for itself and
-for all that was left out beneath it, which it now follows directly. A database that stands at a kept revision fares the
-same there; only where `depends_on` joins what is kept and what is not, Alembic may stop on one and not on the other.
+without number. So the chain is shortened: what is beneath the fork is left out, and of a large chain all that is not
+near the fork. Each revision that is kept stands for itself and for all that was left out beneath it, which it now
+follows directly. A database that stands at a kept revision fares the same there; only where `depends_on` joins what is
+kept and what is not, Alembic may stop on one and not on the other.
 """
 
 from __future__ import annotations
@@ -23,7 +24,6 @@ from alembic.script.revision import RevisionError, RevisionMap
 from alembic.util import CommandError
 
 from onehead.databases.states import Database, Outcome, OutcomeKind, Target, dependencies, parents_first
-from onehead.plan.facts import Facts
 from onehead.plan.forks import Fork
 from onehead.revisions.graph import Graph
 
@@ -101,7 +101,7 @@ class Deployed:
 def upgrade(
     deployed: Deployed, database: Database, target: Target = "head", harmless: frozenset[str] = frozenset()
 ) -> Outcome:
-    """Run `alembic upgrade head` in thought and look for what it leaves out, and for what it does twice.
+    """Simulate `alembic upgrade head`, and find what it leaves out and what it does twice.
 
     Args:
         deployed: the chain.
@@ -219,12 +219,14 @@ class Near(NamedTuple):
 
     Attributes:
         graph: the chain of what is kept.
+        of_fork: the same without what every database of the fork has run, where that can be told.
         fork: with the heads that are kept, and where their ways part in that chain.
         left_out: how many revisions are not kept.
         above: how many of these stand above the place where the ways part.
     """
 
     graph: Graph
+    of_fork: Graph
     fork: Fork
     left_out: int = 0
     above: int = 0
@@ -240,15 +242,17 @@ def neighbourhood(graph: Graph, fork: Fork, rows: Iterable[str] = ()) -> Near:
     """
     told = fork.narrowed(MAX_HEADS)
     # Of a broken chain nothing is run, however large it is: Alembic stops when it reads it.
-    if graph.missing or graph.cycles or (told == fork and _size(graph) <= MAX_WALKED):
-        return Near(graph, told)
+    if graph.missing or graph.cycles:
+        return Near(graph, graph, told)
+    if told == fork and _size(graph) <= MAX_WALKED:
+        return Near(graph, _from_the_point(graph, fork), told)
     points = graph.fork_points(told.heads)
     above = graph.ancestors(*told.heads) - graph.ancestors(*points)
     beside = [head for head in graph.heads if head not in fork.heads]
     kept = {*told.heads, *points[:MAX_HEADS], *beside[:MAX_HEADS], *_nearest(graph, above), *_named(graph, rows)}
     kept_graph = _bridged(graph, kept)
     parted = told._replace(points=kept_graph.fork_points(told.heads))
-    return Near(kept_graph, parted, len(graph) - len(kept), len(above - kept))
+    return Near(kept_graph, kept_graph, parted, len(graph) - len(kept), len(above - kept))
 
 
 def _size(graph: Graph) -> int:
@@ -310,25 +314,21 @@ def _nearest_kept(graph: Graph, id_: str, kept: set[str]) -> tuple[tuple[str, ..
     return tuple(reversed(found[False])), tuple(reversed(found[True]))
 
 
-def cropped(facts: Facts, fork: Fork) -> Facts:
-    """The same facts, their graphs cut off beneath the point where the fork parts, which becomes a base.
+def _from_the_point(graph: Graph, fork: Fork) -> Graph:
+    """The chain without what is beneath the point where a fork parts, which becomes a base.
 
-    Every database that is considered has run all of that, so whatever Alembic does to it happens above. Where
-    something above refers to what is beneath, or the chain is broken anywhere, nothing is cut off.
+    Every database of the fork has run all of that, so whatever Alembic does to it happens above. Where something above
+    refers to what is beneath, or one id is declared twice, the chain stays whole.
     """
-    if len(fork.points) != 1 or facts.merged.missing or facts.merged.cycles or facts.merged.duplicates:
-        return facts
+    if len(fork.points) != 1 or graph.duplicates:
+        return graph
     [point] = fork.points
-    beneath = facts.merged.ancestors(point) - {point}
-    if any(not beneath.issuperset(facts.merged.revisions[id_].depends_on) for id_ in (point, *beneath)):
-        return facts
-    named = beneath | {label for id_ in beneath for label in facts.merged.revisions[id_].branch_labels}
-    above = [revision for revision in facts.merged if revision.id not in beneath and revision.id != point]
-    if any(not named.isdisjoint((*revision.parents, *revision.depends_on)) for revision in above):
-        return facts
-    return facts._replace(target=_without(facts.target, beneath, point), merged=_without(facts.merged, beneath, point))
-
-
-def _without(graph: Graph, beneath: frozenset[str], point: str) -> Graph:
-    kept = [revision for revision in graph if revision.id not in beneath]
-    return Graph([r._replace(parents=(), depends_on=()) if r.id == point else r for r in kept], graph.unreadable)
+    beneath = graph.ancestors(point) - {point}
+    if any(not beneath.issuperset(graph.revisions[id_].depends_on) for id_ in (point, *beneath)):
+        return graph
+    named = beneath | {label for id_ in beneath for label in graph.revisions[id_].branch_labels}
+    above = graph.revisions.keys() - beneath
+    others = (graph.revisions[id_] for id_ in above - {point})
+    if any(not named.isdisjoint((*other.parents, *other.depends_on)) for other in others):
+        return graph
+    return _bridged(graph, set(above))

@@ -10,7 +10,7 @@ from onehead.operations.conflict_rules import Act, OperationConflict
 from onehead.operations.conflicts import judge
 from onehead.operations.model import EVERYWHERE, Step
 from onehead.operations.read import read, unknown_step
-from onehead.plan.conflicts import ConflictMessage, Meeting
+from onehead.plan.conflicts import ConflictMessage, Interaction
 from onehead.plan.facts import Facts
 from onehead.plan.forks import Fork, forks_of
 
@@ -24,10 +24,10 @@ MAX_PAIRS = 30
 """Of heads in one environment; those of further forks are not compared."""
 
 
-def meetings_of(facts: Facts, read_blobs: ReadBlobs) -> tuple[Meeting, ...]:
+def meetings_of(facts: Facts, read_blobs: ReadBlobs) -> tuple[Interaction, ...]:
     """How the sides of each fork of the judged branch get along, pair by pair."""
     side = "target" if facts.head is None else "head"
-    found: list[Meeting] = []
+    found: list[Interaction] = []
     for fork in forks_of(facts):
         if fork.introduced_by == side:
             heads = _in_order(fork)
@@ -42,10 +42,10 @@ def meetings_of(facts: Facts, read_blobs: ReadBlobs) -> tuple[Meeting, ...]:
     return tuple(found)
 
 
-def _not_compared(heads: tuple[str, str], number: int) -> Meeting:
+def _not_compared(heads: tuple[str, str], number: int) -> Interaction:
     pairs = "1 more pair" if number == 1 else f"{number} more pairs"
     message = f"Too many heads: {pairs} of this fork, and those of forks after it, were not compared by what they do."
-    return Meeting(heads, "unknown", None, (ConflictMessage("unknown", False, message, heads),))
+    return Interaction(heads, "unknown", None, (ConflictMessage("unknown", False, message, heads),))
 
 
 def _in_order(fork: Fork) -> list[str]:
@@ -53,13 +53,13 @@ def _in_order(fork: Fork) -> list[str]:
     return sorted(fork.heads, key=lambda head: (head in fork.new, head))
 
 
-def _meeting(facts: Facts, one: str, other: str, read_blobs: ReadBlobs) -> Meeting:
+def _meeting(facts: Facts, one: str, other: str, read_blobs: ReadBlobs) -> Interaction:
     graph = facts.merged
     below = {head: graph.ancestors(head) for head in (one, other)}
     own = (graph.parents_first(below[one] - below[other]), graph.parents_first(below[other] - below[one]))
     if max(map(len, own)) > MAX_REVISIONS:
         message = f"A side of the fork between `{one}` and `{other}` is too long to be compared operation by operation."
-        return Meeting((one, other), "unknown", None, (ConflictMessage("unknown", False, message, (one, other)),))
+        return Interaction((one, other), "unknown", None, (ConflictMessage("unknown", False, message, (one, other)),))
     contents = read_blobs({graph.revisions[id_].blob for ids in own for id_ in ids}).data
     left, right = ([(id_, _steps(contents.get(graph.revisions[id_].blob))) for id_ in ids] for ids in own)
     verdict = judge(left, right)
@@ -69,7 +69,7 @@ def _meeting(facts: Facts, one: str, other: str, read_blobs: ReadBlobs) -> Meeti
         for each in verdict.alone
     )
     told = tuple(_told(facts, each, one, other) for each in verdict.clashes)
-    return Meeting((one, other), verdict.kind.value, first, told, alone)
+    return Interaction((one, other), verdict.kind.value, first, told, alone)
 
 
 def _steps(data: bytes | None) -> tuple[Step, ...]:

@@ -27,7 +27,7 @@ from onehead.revisions.parse import MAX_BYTES, parse, revision_of
 from onehead.revisions.path_hints import is_revision_file
 
 if TYPE_CHECKING:
-    from onehead.databases.reported import Known
+    from onehead.databases.reported import ReportedDatabase
     from onehead.examine.ledger import Ledger
 
 _BRANCHES = ("refs/heads/", "refs/remotes/")
@@ -187,7 +187,7 @@ class Others:
         return ledger_at(self.git, tip)
 
     @property
-    def databases(self) -> tuple[Known, ...]:
+    def databases(self) -> tuple[ReportedDatabase, ...]:
         """Those that have reported themselves, by name."""
         return () if self.ledger is None else self.ledger.databases
 

@@ -23,7 +23,7 @@ from onehead.gitrepo.git import Git
 from onehead.gitrepo.merge import MergedTree, merge_trees, taken_over
 from onehead.gitrepo.tree import SUBMODULE, SYMLINK, Contents, Entry, Tree, list_changed, list_tree, parse_listing, read
 from onehead.gitrepo.worktree import checked_out, uncommitted
-from onehead.plan.conflicts import Meeting, findings_about
+from onehead.plan.conflicts import Interaction, findings_about
 from onehead.plan.decide import decide
 from onehead.plan.facts import Evidence, Facts
 from onehead.plan.findings import Code, Finding
@@ -182,14 +182,14 @@ def examine(
             continue
         facts = _with_deeds(known_facts, trees.read)
         findings = judge(facts)
-        meetings = _meetings(facts, findings, trees.read)
-        findings = (*findings, *findings_about(facts, meetings)) if meetings else findings
+        interactions = _meetings(facts, findings, trees.read)
+        findings = (*findings, *findings_about(facts, interactions)) if interactions else findings
         found = _evidence(facts, findings, policy, evidence)
-        plan = decide(facts, findings, found, policy, meetings)
+        plan = decide(facts, findings, found, policy, interactions)
         asked = None
         if isinstance(plan, Merge) and head is not None:
-            asked = decide(facts, findings, found, policy._replace(strategy="reparent"), meetings)
-        environments.append(Examined(facts, findings, plan, meetings, found.taken, asked))
+            asked = decide(facts, findings, found, policy._replace(strategy="reparent"), interactions)
+        environments.append(Examined(facts, findings, plan, interactions, found.taken, asked))
         files += chain.files
         known += chain.files - len(chain.graph.unreadable)
     examination = Examination(
@@ -252,10 +252,10 @@ def _with_deeds(facts: Facts, read_blobs: ReadBlobs) -> Facts:
 
     contents = read_blobs({revision.blob for revision in new}).data
     found = {blob: digest(data) for blob, data in contents.items()}
-    return facts._replace(deeds={blob: deed for blob, deed in found.items() if deed is not None})
+    return facts._replace(behaviours={blob: deed for blob, deed in found.items() if deed is not None})
 
 
-def _meetings(facts: Facts, findings: tuple[Finding, ...], read_blobs: ReadBlobs) -> tuple[Meeting, ...]:
+def _meetings(facts: Facts, findings: tuple[Finding, ...], read_blobs: ReadBlobs) -> tuple[Interaction, ...]:
     """Whether the sides of a new fork conflict; who has none does not pay for it."""
     side = "target" if facts.head is None else "head"
     if not any(f.code in (Code.COLLISION, Code.FORK) and f.introduced_by == side for f in findings):

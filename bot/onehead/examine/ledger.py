@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
-from onehead.databases.reported import Known, RowsReported, is_quotable, learnt
+from onehead.databases.reported import ReportedDatabase, RowsReported, after_report, is_quotable
 from onehead.errors import CannotJudge
 from onehead.examine import naming
 from onehead.gitrepo.commit import CommitDraft, Signature, commit_message, write_commits
@@ -49,11 +49,11 @@ class Ledger(NamedTuple):
     """
 
     tip: str
-    databases: tuple[Known, ...]
+    databases: tuple[ReportedDatabase, ...]
     trouble: str = ""
     files: frozenset[str] = frozenset()
 
-    def get(self, name: str, environment: str) -> Known | None:
+    def get(self, name: str, environment: str) -> ReportedDatabase | None:
         """One database."""
         return next((each for each in self.databases if (each.name, each.environment) == (name, environment)), None)
 
@@ -71,7 +71,7 @@ def ledger_at(git: Git, tip: str) -> Ledger:
     entries = list_tree(git, tip).entries
     paths = sorted(entries)[:_MAX_FILES]
     data = read(git, [entries[path].oid for path in paths], _MAX_FILE_BYTES).data
-    found: dict[tuple[str, str], Known] = {}
+    found: dict[tuple[str, str], ReportedDatabase] = {}
     trouble = f"`{naming.DATABASES}` holds more than is read." if len(entries) > _MAX_FILES else ""
     for path in paths:
         known = None if path == FULL else _decoded(data.get(entries[path].oid, b""))
@@ -91,7 +91,7 @@ def file_of(name: str, environment: str) -> str:
     return f"{words or 'database'}-{digest}.json"
 
 
-def encoded(known: Known) -> bytes:
+def encoded(known: ReportedDatabase) -> bytes:
     """The file of a database."""
     fields = {
         "schema": "onehead.database/1",
@@ -105,7 +105,7 @@ def encoded(known: Known) -> bytes:
     return (json.dumps(fields, indent=2, ensure_ascii=False) + "\n").encode()
 
 
-def _decoded(data: bytes) -> Known | None:
+def _decoded(data: bytes) -> ReportedDatabase | None:
     """The database that a file tells of; `None` where it is not exactly what onehead writes."""
     try:
         content = json.loads(data)
@@ -122,7 +122,7 @@ def _decoded(data: bytes) -> Known | None:
             "overfull": bool(overfull),
         } if all(isinstance(text, str) for text in (*rows, *held.values())) and _TIME.fullmatch(at):
             if all(map(_TIME.fullmatch, held.values())) and all(map(is_quotable, (name, environment, *rows, *held))):
-                return Known(name, environment, tuple(rows), at, tuple(held.items()), overfull)
+                return ReportedDatabase(name, environment, tuple(rows), at, tuple(held.items()), overfull)
     return None
 
 
@@ -169,7 +169,7 @@ def _told(git: Git, tip: str, report: RowsReported) -> str:
         refused = FileChange(FULL, b"{}\n")
         subject = f"Refuse to keep more than {MAX_DATABASES} databases"
         return tip if FULL in ledger.files else _committed(git, tip, [refused], subject, report.at)
-    after = learnt(known, report.database, report.environment, report.rows, report.at)
+    after = after_report(known, report.database, report.environment, report.rows, report.at)
     if after == known:
         return tip
     file = FileChange(file_of(after.name, after.environment), encoded(after))

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from itertools import islice
 
-from onehead.databases.schema_effects import Traces, traces_of
-from onehead.databases.states import Former, Whereabouts, read_rows
+from onehead.databases.schema_effects import SchemaEffects, schema_effects_of
+from onehead.databases.states import Former, RevisionLocation, read_rows
 from onehead.examine.evidence import Others, RefIndex, spoken
 from onehead.examine.examine import Trees
 from onehead.gitrepo.git import Git
@@ -32,7 +32,7 @@ _MAX_RENAMED = 50
 """Revisions of one chain of renamed ones that are followed."""
 
 
-def whereabouts(others: Others, facts: Facts, ids: Iterable[str]) -> dict[str, Whereabouts]:
+def whereabouts(others: Others, facts: Facts, ids: Iterable[str]) -> dict[str, RevisionLocation]:
     """Look for revisions on every branch, tag and pull request, and then in history.
 
     Args:
@@ -50,7 +50,7 @@ def whereabouts(others: Others, facts: Facts, ids: Iterable[str]) -> dict[str, W
     for id_ in wanted:
         holdings = [each for each in standing.with_id(id_) if not others.is_ours(Ref(each.ref, each.sha))]
         refs = tuple(dict.fromkeys(spoken(each.ref) for each in holdings))[:_MAX_REFS]
-        found[id_] = Whereabouts(refs) if refs else _in_the_past(others.git, id_, [place.path for place in places])
+        found[id_] = RevisionLocation(refs) if refs else _in_the_past(others.git, id_, [place.path for place in places])
         if id_ in former and found[id_].removed:
             found[id_] = found[id_]._replace(renamed=former[id_].id)
     return found
@@ -125,14 +125,14 @@ def _contents(git: Git, blobs: list[str]) -> dict[str, bytes]:
     return read(git, blobs, MAX_BYTES).data
 
 
-def _in_the_past(git: Git, id_: str, directories: list[str]) -> Whereabouts:
+def _in_the_past(git: Git, id_: str, directories: list[str]) -> RevisionLocation:
     for each in vanished(git, id_, directories):
         if _declared(git, each.before) != id_:
             continue
         after = "" if each.after is None else _declared(git, each.after) or ""
         if after != id_:
-            return Whereabouts((), _named(each), after)
-    return Whereabouts()
+            return RevisionLocation((), _named(each), after)
+    return RevisionLocation()
 
 
 def _declared(git: Git, blob: str) -> str | None:
@@ -184,11 +184,11 @@ def _line(data: bytes, code: Code) -> int:
 
 
 @examination()
-def traces_in(facts: Facts, trees: Trees) -> dict[str, Traces]:
+def schema_effects_in(facts: Facts, trees: Trees) -> dict[str, SchemaEffects]:
     """What each revision leaves behind in a schema, by its id."""
     data = trees.read({revision.blob for revision in facts.merged.revisions.values()}).data
     return {
-        revision.id: traces_of(operations_of(data[revision.blob]))
+        revision.id: schema_effects_of(operations_of(data[revision.blob]))
         for revision in facts.merged.revisions.values()
         if revision.blob in data
     }

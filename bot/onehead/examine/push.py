@@ -13,7 +13,7 @@ from onehead.gitrepo.process import ShallowHistory
 from onehead.gitrepo.pushed import HEADS, Update
 from onehead.gitrepo.refs import DEFAULT_BRANCHES, current_branch, is_ancestor, list_refs
 from onehead.plan.policy import Policy, targets_of
-from onehead.plan.verdict import Examination, Landing, Point, objections
+from onehead.plan.verdict import Examination, Point, PushedBranch, objections
 
 
 class Arrival(NamedTuple):
@@ -25,7 +25,7 @@ class Arrival(NamedTuple):
         into: the deployed branch that those would be merged into, as the push leaves it; `None` where there is none.
     """
 
-    landings: tuple[Landing, ...]
+    landings: tuple[PushedBranch, ...]
     others: tuple[Update, ...]
     into: Point | None
 
@@ -89,16 +89,16 @@ def _default_branch(git: Git, old: Mapping[str, str], new: Mapping[str, str]) ->
     return next((name for known in (old, new) for name in (own, *DEFAULT_BRANCHES) if name in known), own)
 
 
-def _landing(git: Git, update: Update, default: str | None, memory: Memory) -> Landing:
+def _landing(git: Git, update: Update, default: str | None, memory: Memory) -> PushedBranch:
     place, new = f"{HEADS}{update.branch}", Point(update.ref, update.new)
     if not update.creates:
         examination = _examined(git, Point(place, update.old), new, memory, replaces=True)
-        landing = Landing(update.branch, "itself", examination)
-        return landing._replace(grows=_grows(git, update)) if objections(landing) else landing
+        pushed = PushedBranch(update.branch, "itself", examination)
+        return pushed._replace(grows=_grows(git, update)) if objections(pushed) else pushed
     if default is not None:
         examination = _examined(git, Point(place, default), new, memory, replaces=True)
-        return Landing(update.branch, "default", examination, grows=False)
-    return Landing(update.branch, "nothing", _examined(git, new, None, memory), grows=False)
+        return PushedBranch(update.branch, "default", examination, grows=False)
+    return PushedBranch(update.branch, "nothing", _examined(git, new, None, memory), grows=False)
 
 
 def _grows(git: Git, update: Update) -> bool:

@@ -1,4 +1,5 @@
-"""Talk to Forgejo: endpoints, what the bot wants of them, webhook deliveries, and text fit for comments.
+"""Talk to Forgejo: endpoints, idempotent writes, webhook deliveries.
 
-Knows nothing of migrations. May import `onehead.errors`, httpx and the standard library only.
+This room knows nothing of migrations. Its files import `onehead.errors`, `onehead.text`, httpx and the standard
+library.
 """

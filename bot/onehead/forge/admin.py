@@ -1,7 +1,7 @@
-"""Forgejo's endpoints for setting onehead up and taking it away: webhooks, collaborators, branch rules.
+"""Forgejo's endpoints for installing and removing onehead: webhooks, collaborators, branch rules.
 
-Most of them want an administrator of the repository, an owner of the organisation or a site administrator, which the
-bot's account need not be.
+Most of them need an administrator of the repository, an owner of the organisation or a site administrator; the bot's
+account need not be one.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class HookPlace:
 
 def of_repository(name: RepositoryName) -> HookPlace:
     """The webhooks of one repository; for its administrators."""
-    return HookPlace(f"{_repo(name)}/hooks", f"the repository {name}", repository=name)
+    return HookPlace(f"{name.path}/hooks", f"the repository {name}", repository=name)
 
 
 def of_organisation(name: str) -> HookPlace:
@@ -193,7 +193,7 @@ class Administration:
 
     def test_hook(self, name: RepositoryName, hook: int) -> None:
         """POST /repos/{owner}/{repo}/hooks/{id}/tests: Forgejo sends a made-up push. How it went, no API tells."""
-        self._connection.send("POST", f"{_repo(name)}/hooks/{hook}/tests")
+        self._connection.send("POST", f"{name.path}/hooks/{hook}/tests")
 
     def ask_to_write(self, path: str) -> None:
         """Send a POST that Forgejo must decline, for its reason: rights are looked at before the content.
@@ -211,34 +211,34 @@ class Administration:
 
     def add_collaborator(self, name: RepositoryName, login: str) -> None:
         """PUT /repos/{owner}/{repo}/collaborators/{collaborator}: with write access."""
-        path = f"{_repo(name)}/collaborators/{quote(login, safe='')}"
+        path = f"{name.path}/collaborators/{quote(login, safe='')}"
         self._connection.send("PUT", path, {"permission": "write"})
 
     def is_collaborator(self, name: RepositoryName, login: str) -> bool:
         """GET /repos/{owner}/{repo}/collaborators/{collaborator}: by its own name, not through a team."""
         try:
-            self._connection.send("GET", f"{_repo(name)}/collaborators/{quote(login, safe='')}")
+            self._connection.send("GET", f"{name.path}/collaborators/{quote(login, safe='')}")
         except NotFound:
             return False
         return True
 
     def remove_collaborator(self, name: RepositoryName, login: str) -> None:
         """DELETE /repos/{owner}/{repo}/collaborators/{collaborator}."""
-        self._connection.send("DELETE", f"{_repo(name)}/collaborators/{quote(login, safe='')}")
+        self._connection.send("DELETE", f"{name.path}/collaborators/{quote(login, safe='')}")
 
     def labels(self, name: RepositoryName) -> Iterator[Label]:
         """GET /repos/{owner}/{repo}/labels: needs the scope `read:issue`."""
-        for fields in self._connection.pages(f"{_repo(name)}/labels"):
+        for fields in self._connection.pages(f"{name.path}/labels"):
             yield _label(fields)
 
     def create_label(self, name: RepositoryName, label: str, color: str, description: str) -> Label:
         """POST /repos/{owner}/{repo}/labels; `color` is six hexadecimal digits after a `#`."""
         fields = {"name": label, "color": color, "description": description}
-        return _label(self._written("POST", f"{_repo(name)}/labels", fields))
+        return _label(self._written("POST", f"{name.path}/labels", fields))
 
     def delete_label(self, name: RepositoryName, label: int) -> None:
         """DELETE /repos/{owner}/{repo}/labels/{id}: it also goes from everything that has it."""
-        self._connection.send("DELETE", f"{_repo(name)}/labels/{label}")
+        self._connection.send("DELETE", f"{name.path}/labels/{label}")
 
     def rule_for(self, name: RepositoryName, branch: str) -> BranchRule | None:
         """The rule that protects a branch: GET …/branches/{branch}, which names it to administrators, then the rule.
@@ -246,15 +246,15 @@ class Administration:
         As long as there is no such branch, of the rules whose pattern fits: that of just this name, else the first.
         """
         try:
-            found = self._connection.get(f"{_repo(name)}/branches/{quote(branch, safe='/')}")
+            found = self._connection.get(f"{name.path}/branches/{quote(branch, safe='/')}")
         except NotFound:
-            rules = [_rule(fields) for fields in self._connection.items(f"{_repo(name)}/branch_protections")]
+            rules = [_rule(fields) for fields in self._connection.items(f"{name.path}/branch_protections")]
             fitting = [each for each in rules if fnmatchcase(branch, each.name)]
             return next((each for each in fitting if each.name == branch), next(iter(fitting), None))
         rule = found.optional_text("effective_branch_protection_name")
         if not rule:
             return None
-        return _rule(self._connection.get(f"{_repo(name)}/branch_protections/{quote(rule, safe='')}"))
+        return _rule(self._connection.get(f"{name.path}/branch_protections/{quote(rule, safe='')}"))
 
     def create_rule(self, name: RepositoryName, branch: str, context: str) -> BranchRule:
         """POST …/branch_protections: one that leaves pushing as it was and lets merges wait for one status."""
@@ -264,20 +264,20 @@ class Administration:
             "enable_status_check": True,
             "status_check_contexts": [context],
         }
-        return _rule(self._written("POST", f"{_repo(name)}/branch_protections", fields))
+        return _rule(self._written("POST", f"{name.path}/branch_protections", fields))
 
     def set_contexts(self, name: RepositoryName, rule: str, contexts: Sequence[str]) -> BranchRule:
         """PATCH …/branch_protections/{name}: which statuses merges wait for; none switches the check off."""
         fields = {"enable_status_check": bool(contexts), "status_check_contexts": list(contexts)}
-        return _rule(self._written("PATCH", f"{_repo(name)}/branch_protections/{quote(rule, safe='')}", fields))
+        return _rule(self._written("PATCH", f"{name.path}/branch_protections/{quote(rule, safe='')}", fields))
 
     def delete_rule(self, name: RepositoryName, rule: str) -> None:
         """DELETE …/branch_protections/{name}."""
-        self._connection.send("DELETE", f"{_repo(name)}/branch_protections/{quote(rule, safe='')}")
+        self._connection.send("DELETE", f"{name.path}/branch_protections/{quote(rule, safe='')}")
 
     def branches(self, name: RepositoryName) -> Iterator[BranchTip]:
         """GET /repos/{owner}/{repo}/branches."""
-        for fields in self._connection.pages(f"{_repo(name)}/branches"):
+        for fields in self._connection.pages(f"{name.path}/branches"):
             commit = fields.inner("commit")
             yield BranchTip(fields.text("name"), commit.text("id"), commit.inner("author").text("email"))
 
@@ -287,21 +287,12 @@ class Administration:
 
 def _webhook(fields: Fields) -> Webhook:
     """Definition `Hook`."""
-    return Webhook(
-        id=fields.number("id"),
-        kind=fields.text("type"),
-        url=fields.text("url"),
-        content_type=fields.text("content_type"),
-        events=frozenset(fields.texts("events")),
-        branch_filter=fields.text("branch_filter"),
-        authorization_header=fields.text("authorization_header"),
-        active=fields.flag("active"),
-    )
+    return models.read(Webhook, fields, kind=fields.text("type"), events=frozenset(fields.texts("events")))
 
 
 def _label(fields: Fields) -> Label:
     """Definition `Label`."""
-    return Label(fields.number("id"), fields.text("name"), fields.text("description"))
+    return models.read(Label, fields)
 
 
 def _rule(fields: Fields) -> BranchRule:
@@ -316,10 +307,6 @@ def _rule(fields: Fields) -> BranchRule:
         )
         | (frozenset() if fields.flag("enable_push") else frozenset({"no direct pushes"})),
     )
-
-
-def _repo(name: RepositoryName) -> str:
-    return f"/repos/{quote(name.owner, safe='')}/{quote(name.name, safe='')}"
 
 
 def _tokens(login: str) -> str:

@@ -59,7 +59,7 @@ class ForgejoApi:
 
     def repository(self, name: RepositoryName) -> Repository:
         """GET /repos/{owner}/{repo}: also under a former name; the answer has the name of today."""
-        return models.repository(self.connection.get(_repo(name)))
+        return models.repository(self.connection.get(name.path))
 
     def repositories(self, member: User) -> Iterator[Repository]:
         """GET /repos/search?uid={id}: what the account owns or contributes to, also through teams."""
@@ -78,14 +78,14 @@ class ForgejoApi:
 
     def branch(self, name: RepositoryName, branch: str) -> Branch:
         """GET /repos/{owner}/{repo}/branches/{branch}."""
-        return models.branch(self.connection.get(f"{_repo(name)}/branches/{_ref(branch)}"))
+        return models.branch(self.connection.get(f"{name.path}/branches/{_ref(branch)}"))
 
     def delete_branch(self, name: RepositoryName, branch: str) -> None:
         """DELETE /repos/{owner}/{repo}/branches/{branch}: closes its open pull requests too.
 
         Forgejo 15 answers 500, not 404, when there is no such branch.
         """
-        self.connection.send("DELETE", f"{_repo(name)}/branches/{_ref(branch)}")
+        self.connection.send("DELETE", f"{name.path}/branches/{_ref(branch)}")
 
     def open_pulls(self, name: RepositoryName) -> Iterator[PullRequest]:
         """GET /repos/{owner}/{repo}/pulls?state=open, oldest first, each once.
@@ -94,7 +94,7 @@ class ForgejoApi:
         another from one page to the one before, unseen: the next sweep finds it.
         """
         seen: set[int] = set()
-        for fields in self.connection.pages(f"{_repo(name)}/pulls", state="open", sort="oldest"):
+        for fields in self.connection.pages(f"{name.path}/pulls", state="open", sort="oldest"):
             pull = models.pull_request(fields)
             if pull.number not in seen:
                 seen.add(pull.number)
@@ -103,25 +103,25 @@ class ForgejoApi:
     def closed_pulls(self, name: RepositoryName, author: User) -> Iterator[PullRequest]:
         """GET /repos/{owner}/{repo}/pulls?state=closed&poster=…: merged ones too, the last changed first."""
         query = {"state": "closed", "poster": author.login, "sort": "recentupdate"}
-        yield from map(models.pull_request, self.connection.pages(f"{_repo(name)}/pulls", **query))
+        yield from map(models.pull_request, self.connection.pages(f"{name.path}/pulls", **query))
 
     def pull(self, name: RepositoryName, number: int) -> PullRequest:
         """GET /repos/{owner}/{repo}/pulls/{index}."""
-        return models.pull_request(self.connection.get(f"{_repo(name)}/pulls/{number}"))
+        return models.pull_request(self.connection.get(f"{name.path}/pulls/{number}"))
 
     def pull_between(self, name: RepositoryName, base: str, head: str) -> PullRequest:
         """GET /repos/{owner}/{repo}/pulls/{base}/{head}: of any state, and any one of several."""
-        path = f"{_repo(name)}/pulls/{quote(base, safe='')}/{_ref(head)}"
+        path = f"{name.path}/pulls/{quote(base, safe='')}/{_ref(head)}"
         return models.pull_request(self.connection.get(path))
 
     def pull_of_commit(self, name: RepositoryName, sha: str) -> PullRequest:
         """GET /repos/{owner}/{repo}/commits/{sha}/pull: found only by the commit that its merge wrote last."""
-        return models.pull_request(self.connection.get(f"{_repo(name)}/commits/{quote(sha, safe='')}/pull"))
+        return models.pull_request(self.connection.get(f"{name.path}/commits/{quote(sha, safe='')}/pull"))
 
     def create_pull(self, name: RepositoryName, *, head: str, base: str, title: str, body: str) -> PullRequest:
         """POST /repos/{owner}/{repo}/pulls: 404 also right after the push of `head`, 409 when one is open already."""
         fields = {"head": head, "base": base, "title": title, "body": body}
-        return models.pull_request(self._written("POST", f"{_repo(name)}/pulls", fields))
+        return models.pull_request(self._written("POST", f"{name.path}/pulls", fields))
 
     def edit_pull(
         self,
@@ -135,65 +135,65 @@ class ForgejoApi:
         """PATCH /repos/{owner}/{repo}/pulls/{index}: what is `None` stays; state is `open` or `closed`."""
         wanted = {"title": title, "body": body, "state": state}
         fields = {field: value for field, value in wanted.items() if value is not None}
-        return models.pull_request(self._written("PATCH", f"{_repo(name)}/pulls/{number}", fields))
+        return models.pull_request(self._written("PATCH", f"{name.path}/pulls/{number}", fields))
 
     def issue(self, name: RepositoryName, number: int) -> Issue:
         """GET /repos/{owner}/{repo}/issues/{index}: an issue, or the page of a pull request."""
-        return models.issue(self.connection.get(f"{_repo(name)}/issues/{number}"))
+        return models.issue(self.connection.get(f"{name.path}/issues/{number}"))
 
     def permission_of(self, name: RepositoryName, login: str) -> str:
         """GET /repos/{owner}/{repo}/collaborators/{user}/permission: none, read, write, admin or owner.
 
         Forgejo tells only an admin of the repository, and everybody about themselves.
         """
-        path = f"{_repo(name)}/collaborators/{quote(login, safe='')}/permission"
+        path = f"{name.path}/collaborators/{quote(login, safe='')}/permission"
         return self.connection.get(path).text("permission")
 
     def account_with_permission(self, name: RepositoryName, login: str) -> User:
         """As `permission_of`, but the account that it is told of."""
-        path = f"{_repo(name)}/collaborators/{quote(login, safe='')}/permission"
+        path = f"{name.path}/collaborators/{quote(login, safe='')}/permission"
         return models.user(self.connection.get(path).inner("user"))
 
     def may_administer(self, name: RepositoryName) -> bool:
         """GET /repos/{owner}/{repo}/branch_protections: for administrators of the repository only."""
         try:
-            self.connection.send("GET", f"{_repo(name)}/branch_protections")
+            self.connection.send("GET", f"{name.path}/branch_protections")
         except Forbidden:
             return False
         return True
 
     def comment(self, name: RepositoryName, comment: int) -> Comment:
         """GET /repos/{owner}/{repo}/issues/comments/{id}."""
-        return models.comment(self.connection.get(f"{_repo(name)}/issues/comments/{comment}"))
+        return models.comment(self.connection.get(f"{name.path}/issues/comments/{comment}"))
 
     def comments(self, name: RepositoryName, number: int) -> list[Comment]:
         """GET /repos/{owner}/{repo}/issues/{index}/comments: all of them, oldest first (Forgejo has no pages here)."""
-        return [models.comment(fields) for fields in self.connection.items(f"{_repo(name)}/issues/{number}/comments")]
+        return [models.comment(fields) for fields in self.connection.items(f"{name.path}/issues/{number}/comments")]
 
     def recent_comments(self, name: RepositoryName, since: datetime) -> Iterator[tuple[int, Comment]]:
         """GET /repos/{owner}/{repo}/issues/comments?since=…: with the number of its issue or pull request each.
 
         Those of the whole repository that were written or edited since, oldest first.
         """
-        pages = self.connection.pages(f"{_repo(name)}/issues/comments", since=since.strftime("%Y-%m-%dT%H:%M:%SZ"))
+        pages = self.connection.pages(f"{name.path}/issues/comments", since=since.strftime("%Y-%m-%dT%H:%M:%SZ"))
         for fields in pages:
             yield models.page_of_comment(fields), models.comment(fields)
 
     def create_comment(self, name: RepositoryName, number: int, body: str) -> Comment:
         """POST /repos/{owner}/{repo}/issues/{index}/comments: on issues and pull requests alike."""
-        return models.comment(self._written("POST", f"{_repo(name)}/issues/{number}/comments", {"body": body}))
+        return models.comment(self._written("POST", f"{name.path}/issues/{number}/comments", {"body": body}))
 
     def edit_comment(self, name: RepositoryName, comment: int, body: str) -> Comment:
         """PATCH /repos/{owner}/{repo}/issues/comments/{id}: sends an event even when nothing changes."""
-        return models.comment(self._written("PATCH", f"{_repo(name)}/issues/comments/{comment}", {"body": body}))
+        return models.comment(self._written("PATCH", f"{name.path}/issues/comments/{comment}", {"body": body}))
 
     def delete_comment(self, name: RepositoryName, comment: int) -> None:
         """DELETE /repos/{owner}/{repo}/issues/comments/{id}."""
-        self.connection.send("DELETE", f"{_repo(name)}/issues/comments/{comment}")
+        self.connection.send("DELETE", f"{name.path}/issues/comments/{comment}")
 
     def latest_statuses(self, name: RepositoryName, sha: str) -> Iterator[Status]:
         """GET /repos/{owner}/{repo}/commits/{ref}/status: of each context the latest, the newest first."""
-        path = f"{_repo(name)}/commits/{quote(sha, safe='')}/status"
+        path = f"{name.path}/commits/{quote(sha, safe='')}/status"
         return map(models.status, self.connection.pages(path, within="statuses"))
 
     def create_status(
@@ -201,23 +201,19 @@ class ForgejoApi:
     ) -> Status:
         """POST /repos/{owner}/{repo}/statuses/{sha}: adds one; the latest of a context counts. Sends no event."""
         fields = {"state": state.value, "context": context, "description": description, "target_url": target_url}
-        return models.status(self._written("POST", f"{_repo(name)}/statuses/{quote(sha, safe='')}", fields))
+        return models.status(self._written("POST", f"{name.path}/statuses/{quote(sha, safe='')}", fields))
 
     def react_to_comment(self, name: RepositoryName, comment: int, reaction: str) -> bool:
         """POST /repos/{owner}/{repo}/issues/comments/{id}/reactions: whether it was not there before."""
-        path = f"{_repo(name)}/issues/comments/{comment}/reactions"
+        path = f"{name.path}/issues/comments/{comment}/reactions"
         return self.connection.send("POST", path, {"content": reaction}).status == 201
 
     def add_label(self, name: RepositoryName, number: int, label: str) -> None:
         """POST /repos/{owner}/{repo}/issues/{index}/labels: by name; without a word where there is no such label."""
-        self.connection.send("POST", f"{_repo(name)}/issues/{number}/labels", {"labels": [label]})
+        self.connection.send("POST", f"{name.path}/issues/{number}/labels", {"labels": [label]})
 
     def _written(self, method: str, path: str, fields: dict[str, str]) -> Fields:
         return Fields(self.connection.send(method, path, fields).data, f"{method} {path}")
-
-
-def _repo(name: RepositoryName) -> str:
-    return f"/repos/{quote(name.owner, safe='')}/{quote(name.name, safe='')}"
 
 
 def _ref(branch: str) -> str:

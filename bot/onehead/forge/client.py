@@ -1,4 +1,4 @@
-"""HTTP to Forgejo: the one place for the token, time-outs, tries, redirects, pages and refusals."""
+"""HTTP to Forgejo: token, time-outs, retries, redirects, pages and error answers."""
 
 from __future__ import annotations
 

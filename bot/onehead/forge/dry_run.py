@@ -85,8 +85,6 @@ class WatchedApi(ForgejoApi):
             html_url="",
             head=PullSide(head, "", repository),
             base=PullSide(base, "", repository),
-            merge_base="",
-            merge_commit=None,
             allow_maintainer_edit=False,
             created_at=_now(),
             updated_at=_now(),

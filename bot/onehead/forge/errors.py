@@ -1,4 +1,4 @@
-"""What can go wrong between Forgejo and us, and how its refusals become these errors. Pure."""
+"""The errors of talking to Forgejo, and which answer becomes which error. Pure."""
 
 from __future__ import annotations
 

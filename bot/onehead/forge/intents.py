@@ -1,11 +1,11 @@
-"""What the bot wants of the forge, each safe to repeat, and the marker by which it knows its own pages.
+"""Writes to the forge that are safe to repeat, and the marker by which the bot recognises its own comments.
 
-"Looked up, then written" can race with another process: after a comment was made, the page is read once more, and of
-several the oldest stays. What is doubled all the same (a comment posted in the moment the connection broke) is healed
-by the next run.
+Between looking and writing, another process may write too. So after a comment was created the page is read again, and
+of several comments the oldest stays. What is doubled nevertheless (a comment posted in the moment in which the
+connection broke) is removed by the next run.
 
-`<!-- onehead:KIND v1 {"about":"…", …} -->`, always one line. Forgejo keeps it verbatim and never shows it. Anybody can
-copy it, so it counts only together with the author's id.
+A marker is one line, `<!-- onehead:KIND v1 {"about":"…", …} -->`. Forgejo stores it verbatim and never shows it.
+Anybody can copy it, so it counts only in a comment of the bot's own account.
 """
 
 from __future__ import annotations

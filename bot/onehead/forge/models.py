@@ -1,24 +1,21 @@
-"""What Forgejo tells us: frozen values, and how they are read from its JSON. Webhooks carry the same objects.
+"""What Forgejo sends, as frozen values, and how they are read from its JSON. Webhooks carry the same objects.
 
-Only facts that Forgejo sends truthfully are here: an e-mail address, `is_admin` or `mergeable` in its answers is often
-a placeholder, so none of them has a place.
-
-A field that Forgejo always sends is required: reading around its absence would let a wrong guess pass as a fact.
+Only truthful fields are here: in Forgejo's answers an e-mail address, `is_admin` or `mergeable` is often a placeholder.
+A field that Forgejo always sends is required, because a default would pass a wrong guess off as a fact.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from dataclasses import fields as fields_of
 from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, NoReturn
+from typing import Any, NoReturn, TypeVar
+from urllib.parse import quote
 
 from onehead.errors import UsageError
 from onehead.forge.errors import NotUnderstood
-
-if TYPE_CHECKING:
-    from datetime import datetime
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -30,6 +27,11 @@ class RepositoryName:
 
     def __str__(self) -> str:
         return f"{self.owner}/{self.name}"
+
+    @property
+    def path(self) -> str:
+        """Where the API has it, below `/api/v1`."""
+        return f"/repos/{quote(self.owner, safe='')}/{quote(self.name, safe='')}"
 
     @classmethod
     def parse(cls, text: str) -> RepositoryName:
@@ -50,7 +52,6 @@ class User:
 
     id: int
     login: str
-    full_name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,6 @@ class Repository:
         default_branch: short name.
         clone_url: for git over HTTP, built by Forgejo from its ROOT_URL.
         empty: Forgejo notices the first push some seconds late, and has no branches until then.
-        object_format: `sha1` or `sha256`.
         permissions: of whoever asked. In a webhook delivery of a comment: of the commenter.
         updated_at: when it was last pushed to or its settings were changed; comments and pull requests don't count.
         topics: as its people have set them, lower case.
@@ -83,13 +83,9 @@ class Repository:
     name: RepositoryName
     default_branch: str
     clone_url: str
-    html_url: str
-    private: bool
     archived: bool
     empty: bool
-    fork: bool
     mirror: bool
-    object_format: str
     permissions: Permissions
     updated_at: datetime
     topics: tuple[str, ...] = ()
@@ -132,8 +128,6 @@ class PullRequest:
     Attributes:
         state: `open` or `closed`; merged ones are closed.
         draft: from the title's prefix (`WIP:`), Forgejo knows no other draft.
-        merge_base: as of Forgejo's last conflict check, stale right after a push: ask git instead.
-        merge_commit: what the merge wrote to the base branch.
         allow_maintainer_edit: who may write the base may push to the head branch of the fork.
     """
 
@@ -147,8 +141,6 @@ class PullRequest:
     html_url: str
     head: PullSide
     base: PullSide
-    merge_base: str
-    merge_commit: str | None
     allow_maintainer_edit: bool
     created_at: datetime
     updated_at: datetime
@@ -166,13 +158,10 @@ class PullRequest:
 
 @dataclass(frozen=True, slots=True)
 class Issue:
-    """An issue, or the page of a pull request."""
+    """What an issue, or the page of a pull request, says."""
 
-    number: int
     title: str
     body: str
-    author: User
-    is_pull: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,11 +182,9 @@ class StatusState(StrEnum):
     A required check passes with `success` only: Forgejo blocks the merge for `warning` and `pending` as well.
     """
 
-    PENDING = "pending"
     SUCCESS = "success"
     WARNING = "warning"
     FAILURE = "failure"
-    ERROR = "error"
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,12 +200,11 @@ class Status:
 
 @dataclass(frozen=True, slots=True)
 class Branch:
-    """A branch: its tip, and what the asking account may do with it."""
+    """A branch and its tip."""
 
     name: str
     sha: str
     protected: bool
-    user_can_push: bool
 
 
 HINT = "onehead understands Forgejo 15 and newer; check that the address and the webhook's type are Forgejo's."
@@ -331,8 +317,22 @@ def _kind(value: object) -> str:
     return names.get(type(value), "something else")
 
 
-if TYPE_CHECKING:
-    pass
+_Value = TypeVar("_Value")
+_READERS = {
+    "int": Fields.number,
+    "str": Fields.text,
+    "bool": Fields.flag,
+    "datetime": Fields.moment,
+    "tuple[str, ...]": Fields.texts,
+}
+
+
+def read(kind: type[_Value], fields: Fields, /, **found: object) -> _Value:
+    """A dataclass from an object of Forgejo's: each field by its name and type, but those that were `found` already."""
+    places: Any = kind
+    types = {each.name: str(each.type) for each in fields_of(places) if each.name not in found}
+    return kind(**found, **{name: _READERS[type_](fields, name) for name, type_ in types.items()})
+
 
 GHOST = User(-1, "Ghost")
 """Who stands for an account that is gone, with Forgejo's own number for it."""
@@ -340,7 +340,7 @@ GHOST = User(-1, "Ghost")
 
 def user(fields: Fields) -> User:
     """Definition `User`."""
-    return User(fields.number("id"), fields.text("login"), fields.text("full_name"))
+    return read(User, fields)
 
 
 def _author(fields: Fields) -> User:
@@ -355,22 +355,11 @@ def repository_name(fields: Fields) -> RepositoryName:
 
 def repository(fields: Fields) -> Repository:
     """Definition `Repository`."""
-    granted = fields.optional("permissions")
-    return Repository(
-        id=fields.number("id"),
+    return read(
+        Repository,
+        fields,
         name=repository_name(fields),
-        default_branch=fields.text("default_branch"),
-        clone_url=fields.text("clone_url"),
-        html_url=fields.text("html_url"),
-        private=fields.flag("private"),
-        archived=fields.flag("archived"),
-        empty=fields.flag("empty"),
-        fork=fields.flag("fork"),
-        mirror=fields.flag("mirror"),
-        object_format=fields.text("object_format_name"),
-        permissions=permissions(granted) if granted else Permissions(),
-        updated_at=fields.moment("updated_at"),
-        topics=fields.texts("topics"),
+        permissions=permissions(fields.optional("permissions")),
         has_pulls=fields.flag("has_pull_requests"),
     )
 
@@ -378,64 +367,35 @@ def repository(fields: Fields) -> Repository:
 def touched(fields: Fields) -> ChangedIssue:
     """Definition `Issue`, as a search over repositories gives it."""
     where = fields.inner("repository")
-    return ChangedIssue(
-        RepositoryName(where.text("owner"), where.text("name")), fields.number("number"), fields.moment("updated_at")
-    )
+    name = RepositoryName(where.text("owner"), where.text("name"))
+    return read(ChangedIssue, fields, repository=name, at=fields.moment("updated_at"))
 
 
-def permissions(fields: Fields) -> Permissions:
-    """Definition `Permission`."""
-    return Permissions(fields.flag("admin"), fields.flag("push"), fields.flag("pull"))
+def permissions(fields: Fields | None) -> Permissions:
+    """Definition `Permission`; none where Forgejo tells of none."""
+    return Permissions() if fields is None else read(Permissions, fields)
 
 
 def pull_request(fields: Fields) -> PullRequest:
     """Definition `PullRequest`."""
-    return PullRequest(
-        number=fields.number("number"),
-        title=fields.text("title"),
-        body=fields.text("body"),
-        state=fields.text("state"),
-        draft=fields.flag("draft"),
-        merged=fields.flag("merged"),
-        author=_author(fields),
-        html_url=fields.text("html_url"),
-        head=_side(fields.inner("head")),
-        base=_side(fields.inner("base")),
-        merge_base=fields.text("merge_base"),
-        merge_commit=fields.optional_text("merge_commit_sha"),
-        allow_maintainer_edit=fields.flag("allow_maintainer_edit"),
-        created_at=fields.moment("created_at"),
-        updated_at=fields.moment("updated_at"),
-    )
+    head, base = _side(fields.inner("head")), _side(fields.inner("base"))
+    return read(PullRequest, fields, author=_author(fields), head=head, base=base)
 
 
 def _side(fields: Fields) -> PullSide:
     """Definition `PRBranchInfo`."""
     where = fields.optional("repo")
-    return PullSide(fields.text("ref"), fields.text("sha"), repository(where) if where else None, fields.text("label"))
+    return read(PullSide, fields, repository=repository(where) if where else None)
 
 
 def issue(fields: Fields) -> Issue:
     """Definition `Issue`; a pull request has one too."""
-    return Issue(
-        number=fields.number("number"),
-        title=fields.text("title"),
-        body=fields.text("body"),
-        author=_author(fields),
-        is_pull=fields.optional("pull_request") is not None,
-    )
+    return read(Issue, fields)
 
 
 def comment(fields: Fields) -> Comment:
     """Definition `Comment`."""
-    return Comment(
-        id=fields.number("id"),
-        body=fields.text("body"),
-        author=_author(fields),
-        html_url=fields.text("html_url"),
-        created_at=fields.moment("created_at"),
-        updated_at=fields.moment("updated_at"),
-    )
+    return read(Comment, fields, author=_author(fields))
 
 
 def page_of_comment(fields: Fields) -> int:
@@ -449,20 +409,9 @@ def page_of_comment(fields: Fields) -> int:
 
 def status(fields: Fields) -> Status:
     """Definition `CommitStatus`; what we call the state is its field `status`."""
-    return Status(
-        id=fields.number("id"),
-        context=fields.text("context"),
-        state=fields.text("status"),
-        description=fields.text("description"),
-        target_url=fields.text("target_url"),
-    )
+    return read(Status, fields, state=fields.text("status"))
 
 
 def branch(fields: Fields) -> Branch:
     """Definition `Branch`."""
-    return Branch(
-        name=fields.text("name"),
-        sha=fields.inner("commit").text("id"),
-        protected=fields.flag("protected"),
-        user_can_push=fields.flag("user_can_push"),
-    )
+    return read(Branch, fields, sha=fields.inner("commit").text("id"))

@@ -1,6 +1,6 @@
-"""Webhook deliveries: is it really Forgejo, and what has happened? Bytes in, values out, no I/O.
+"""Webhook deliveries: check the signature and read the event. Bytes in, values out, no I/O.
 
-A delivery is a hint: its numbers may be old by the time it is read, so whoever acts on it looks at the forge again.
+A delivery is a hint. What it says may be old by the time it is read, so whoever acts on it asks the forge again.
 """
 
 from __future__ import annotations
@@ -93,7 +93,6 @@ class Commented:
     sender: User
     action: str
     number: int
-    is_pull: bool
     comment: Comment
     permissions: Permissions
 
@@ -220,9 +219,8 @@ def _comment(fields: Fields) -> Event:
         action=action,
         # Not from the pull request: older servers leave it out, and the issue has the same number.
         number=fields.inner("issue").number("number"),
-        is_pull=fields.flag("is_pull"),
         comment=models.comment(fields.inner("comment")),
-        permissions=models.permissions(granted) if granted else Permissions(),
+        permissions=models.permissions(granted),
     )
 
 

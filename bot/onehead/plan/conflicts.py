@@ -1,4 +1,4 @@
-"""What the two sides of a fork do to each other's work, as far as a plan and a reader need it."""
+"""How the two sides of a fork affect each other's work: what fails, what needs an order, what differs silently."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class ConflictMessage(NamedTuple):
     places: tuple[tuple[str, int], ...] = ()
 
 
-class Meeting(NamedTuple):
+class Interaction(NamedTuple):
     """Two heads of a fork, and how what stands between them and the fork gets along.
 
     Attributes:
@@ -62,16 +62,16 @@ ABOUT_BOTH_SIDES = frozenset(_CODES.values())
 """The findings that come from here."""
 
 
-def findings_about(facts: Facts, meetings: Iterable[Meeting]) -> tuple[Finding, ...]:
+def findings_about(facts: Facts, interactions: Iterable[Interaction]) -> tuple[Finding, ...]:
     """One finding for each thing told; those of the target alone count as its own."""
-    found = (finding for meeting in meetings for finding in _findings(facts, meeting))
+    found = (finding for interaction in interactions for finding in _findings(facts, interaction))
     # A side that meets several others says what it does to itself each time.
     return tuple(dict.fromkeys(found))
 
 
-def _findings(facts: Facts, meeting: Meeting) -> Iterator[Finding]:
+def _findings(facts: Facts, interaction: Interaction) -> Iterator[Finding]:
     side: Literal["head", "target"] = "target" if facts.head is None else "head"
-    for told in (*meeting.told[:MAX_TOLD], *meeting.alone[:MAX_TOLD]):
+    for told in (*interaction.told[:MAX_TOLD], *interaction.alone[:MAX_TOLD]):
         code = _CODES[told.kind]
         severity = "warning" if told.kind == "conflict" and told.partly else KINDS[code].severity
         paths = {facts.merged.revisions[id_].path for id_ in told.revisions if id_ in facts.merged}
@@ -84,27 +84,28 @@ def _findings(facts: Facts, meeting: Meeting) -> Iterator[Finding]:
             tuple(sorted(paths)),
             places=tuple(sorted(told.places)),
         )
-    for rest in filter(None, (meeting.told[MAX_TOLD:], meeting.alone[MAX_TOLD:])):
+    for rest in filter(None, (interaction.told[MAX_TOLD:], interaction.alone[MAX_TOLD:])):
         code = _CODES[rest[0].kind]
-        message = f"{len(rest)} more of the kind between `{meeting.heads[0]}` and `{meeting.heads[1]}` are not listed."
-        yield Finding(code, KINDS[code].severity, side, message, tuple(sorted(meeting.heads)))
+        one, other = interaction.heads
+        message = f"{len(rest)} more of the kind between `{one}` and `{other}` are not listed."
+        yield Finding(code, KINDS[code].severity, side, message, tuple(sorted(interaction.heads)))
 
 
-def between(meetings: Iterable[Meeting], fork: Fork) -> tuple[Meeting, ...]:
+def between(interactions: Iterable[Interaction], fork: Fork) -> tuple[Interaction, ...]:
     """The meetings of one fork."""
-    return tuple(meeting for meeting in meetings if set(meeting.heads) <= set(fork.heads))
+    return tuple(interaction for interaction in interactions if set(interaction.heads) <= set(fork.heads))
 
 
-def parents_in_order(parents: tuple[str, ...], meetings: Iterable[Meeting]) -> tuple[str, ...]:
+def parents_in_order(parents: tuple[str, ...], interactions: Iterable[Interaction]) -> tuple[str, ...]:
     """The parents of a merge so that what has to run first does: Alembic runs the last parent first.
 
     Where nothing is demanded they stay as they are; demands that go in a circle can't be met.
     """
     before: dict[str, set[str]] = {parent: set() for parent in parents}
-    for meeting in meetings:
-        if meeting.first in before and before.keys() >= set(meeting.heads):
-            [other] = set(meeting.heads) - {meeting.first}
-            before[other].add(meeting.first)
+    for interaction in interactions:
+        if interaction.first in before and before.keys() >= set(interaction.heads):
+            [other] = set(interaction.heads) - {interaction.first}
+            before[other].add(interaction.first)
     left = list(reversed(parents))
     sorter = TopologicalSorter(before)
     try:

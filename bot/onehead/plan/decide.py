@@ -1,8 +1,8 @@
-"""Facts, findings, evidence and policy in, a plan with its reasons out. A pure function that can't fail.
+"""Decide on a plan for one environment and give the reasons. A pure function that can't fail.
 
-The rule behind it all: a re-parent is right only for revisions that no database has seen, for a database that ran
-the moved side silently skips the other one (exit code 0, tables missing). A merge is right for every database. So
-what has escaped, or may have, is merged.
+A re-parent is right only for revisions that no database has run: a database that ran the moved side silently skips the
+other one (exit code 0, tables missing). A merge is right for every database. So revisions that have escaped, or may
+have, are merged.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from onehead.plan.conflicts import Meeting, between, parents_in_order
+from onehead.plan.conflicts import Interaction, between, parents_in_order
 from onehead.plan.facts import Evidence, Facts
 from onehead.plan.findings import MAX_LISTED, Code, Finding
 from onehead.plan.forks import Fork, forks_of, nearest_old
@@ -34,7 +34,7 @@ def decide(
     findings: Iterable[Finding],
     evidence: Evidence,
     policy: Policy,
-    meetings: tuple[Meeting, ...] = (),
+    interactions: tuple[Interaction, ...] = (),
 ) -> Plan:
     """What should be done about one environment.
 
@@ -61,12 +61,12 @@ def decide(
     existing = _existing_merge(mine, evidence)
     if existing is not None:
         return existing
-    clash = _clash(mine, meetings)
+    clash = _clash(mine, interactions)
     if clash is not None:
         return clash
     if facts.head is None:
-        return _merge(facts, mine, (_published(mine),), meetings)
-    return _join(facts, mine, evidence, policy, meetings)
+        return _merge(facts, mine, (_published(mine),), interactions)
+    return _join(facts, mine, evidence, policy, interactions)
 
 
 _DOUBTFUL = (
@@ -98,24 +98,26 @@ _REWRITE = (
 )
 
 
-def _clash(forks: tuple[Fork, ...], meetings: tuple[Meeting, ...]) -> Refuse | None:
+def _clash(forks: tuple[Fork, ...], interactions: tuple[Interaction, ...]) -> Refuse | None:
     """A refusal where an upgrade that runs both sides fails in whichever order."""
-    hit = [meeting for fork in forks for meeting in between(meetings, fork) if meeting.kind == "conflict"]
-    told = [each for meeting in hit for each in meeting.told if each.kind == "conflict"]
+    hit = [
+        interaction for fork in forks for interaction in between(interactions, fork) if interaction.kind == "conflict"
+    ]
+    told = [each for interaction in hit for each in interaction.told if each.kind == "conflict"]
     if not told:
         return None
     return Refuse(tuple(Reason(ReasonCode.SEMANTIC_CONFLICT, each.message) for each in told[:MAX_NAMED]), (_REWRITE,))
 
 
-def _order(forks: tuple[Fork, ...], meetings: tuple[Meeting, ...]) -> tuple[Reason, ...]:
+def _order(forks: tuple[Fork, ...], interactions: tuple[Interaction, ...]) -> tuple[Reason, ...]:
     """Which sides have to run first, and for whom that comes too late."""
     reasons = []
     for fork in forks:
-        for meeting in between(meetings, fork):
-            if meeting.kind == "order" and meeting.first is not None:
-                [other] = set(meeting.heads) - {meeting.first}
-                message = f"The side of `{meeting.first}` has to run before that of `{other}`."
-                if meeting.first in fork.new:
+        for interaction in between(interactions, fork):
+            if interaction.kind == "order" and interaction.first is not None:
+                [other] = set(interaction.heads) - {interaction.first}
+                message = f"The side of `{interaction.first}` has to run before that of `{other}`."
+                if interaction.first in fork.new:
                     message += (
                         f" A database that has run `{other}` already stops there: for these, change the branch so that "
                         "it starts from what the other side leaves."
@@ -203,7 +205,7 @@ def _published(forks: tuple[Fork, ...]) -> Reason:
 
 
 def _join(
-    facts: Facts, forks: tuple[Fork, ...], evidence: Evidence, policy: Policy, meetings: tuple[Meeting, ...]
+    facts: Facts, forks: tuple[Fork, ...], evidence: Evidence, policy: Policy, interactions: tuple[Interaction, ...]
 ) -> Plan:
     """Re-parent where that is safe and possible for every fork, merge otherwise."""
     try:
@@ -211,21 +213,21 @@ def _join(
     except NotMovable as obstacle:
         if policy.strategy == "reparent":
             return Refuse((obstacle.reason,), ("Run `onehead fix --strategy merge`: a merge is always possible.",))
-        return _merge(facts, forks, (obstacle.reason,), meetings)
+        return _merge(facts, forks, (obstacle.reason,), interactions)
     if policy.strategy == "merge":
-        return _merge(facts, forks, (Reason(ReasonCode.STRATEGY, "A merge was asked for."),), meetings)
-    order = _order(forks, meetings)
-    if any(meeting.first in fork.new for fork in forks for meeting in between(meetings, fork)):
+        return _merge(facts, forks, (Reason(ReasonCode.STRATEGY, "A merge was asked for."),), interactions)
+    order = _order(forks, interactions)
+    if any(interaction.first in fork.new for fork in forks for interaction in between(interactions, fork)):
         if policy.strategy == "reparent":
             return Refuse(order, ("Run `onehead fix --strategy merge`: a merge can run the branch's side first.",))
-        return _merge(facts, forks, (), meetings)
+        return _merge(facts, forks, (), interactions)
     moved = tuple(sorted(facts.merged.descendants(*(move.revision for move in moves))))
     run = _run_by_databases(facts, moved, evidence)
     if run and policy.strategy == "reparent":
         return Refuse(run, _TAKE_THE_MERGE)
     escape = (*run, *escapes(facts, moved, evidence), *(_DOUBTFUL if policy.doubtful else ()))
     if escape and policy.strategy != "reparent":
-        return _merge(facts, forks, escape, meetings)
+        return _merge(facts, forks, escape, interactions)
     return _moving(facts, moves, policy, (escape, order), evidence.taken)
 
 
@@ -355,7 +357,9 @@ def _moved(revision: Revision, parents: tuple[str, ...]) -> Revision:
     )  # fmt: skip
 
 
-def _merge(facts: Facts, forks: tuple[Fork, ...], reasons: tuple[Reason, ...], meetings: tuple[Meeting, ...]) -> Merge:
+def _merge(
+    facts: Facts, forks: tuple[Fork, ...], reasons: tuple[Reason, ...], interactions: tuple[Interaction, ...]
+) -> Merge:
     merges: list[tuple[str, ...]] = []
     needed = []
     for fork in forks:
@@ -364,7 +368,7 @@ def _merge(facts: Facts, forks: tuple[Fork, ...], reasons: tuple[Reason, ...], m
         if new and len(old) > 1:
             # Of a target that is forked itself, one head is enough to stand on: joining the rest is its own repair.
             old = [nearest_old(facts.merged, fork)]
-        parents = parents_in_order((*new, *old), between(meetings, fork))
+        parents = parents_in_order((*new, *old), between(interactions, fork))
         steps = merge_steps(facts.merged, parents)
         merges += steps
         if len(steps) > 1:
@@ -379,7 +383,7 @@ def _merge(facts: Facts, forks: tuple[Fork, ...], reasons: tuple[Reason, ...], m
         (
             *reasons,
             *_reruns(facts, forks),
-            *_order(forks, meetings),
+            *_order(forks, interactions),
             *bounded(Reason(ReasonCode.TWO_BY_TWO, each) for each in needed),
         ),
     )

@@ -1,4 +1,4 @@
-"""Everything that a verdict may look at: values only, collected before anything is decided."""
+"""Everything that a verdict depends on, as values that are collected before anything is decided."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Facts(NamedTuple):
         unloaded: revisions of the judged tree that Alembic does not load: their files are in sub-folders that it does
             not read, or where the branch has its revisions and the target has none any more.
         old_unloaded: ids of those of the target.
-        deeds: of an id that several files declare, object id of a file → what it does, equal for files that do the
+        behaviours: of an id that several files declare, object id of a file → what it does, equal for files that do the
             same; a file that can't be read is absent.
     """
 
@@ -45,7 +45,7 @@ class Facts(NamedTuple):
     id_width: int = MAX_ID
     unloaded: tuple[Revision, ...] = ()
     old_unloaded: frozenset[str] = frozenset()
-    deeds: Mapping[str, str] = MappingProxyType({})
+    behaviours: Mapping[str, str] = MappingProxyType({})
 
 
 class Held(NamedTuple):

@@ -1,6 +1,6 @@
-"""Every problem that onehead can name: its code, how bad it is, what it means and what to do next.
+"""The kinds of findings: code, severity, meaning and what to do next.
 
-The codes are a contract (scripts match on them, docs/reference/findings.md lists them); the sentences are not.
+The codes are a contract: scripts match on them, and docs/reference/findings.md lists them. The sentences may change.
 """
 
 from __future__ import annotations

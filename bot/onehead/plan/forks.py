@@ -1,9 +1,8 @@
-"""Which heads are meant to be there, and which ones are a fork.
+"""Tell the heads that are meant to be there from those that are a fork.
 
-What says that a head is meant is a branch label of its own: so are expand/contract layouts written. One line without a
-label may stand beside labelled ones, for it was there before anybody thought of labels. Any other head makes
-`alembic upgrade head` stop, and nothing says that this is meant. Only heads that come in addition to the target's count
-against a branch.
+A head is meant where it has a branch label of its own, as in expand/contract layouts. One line without a label may
+stand beside labelled ones, because it is older than the labels. Any other head makes `alembic upgrade head` stop, and
+nothing says that this is meant. A branch answers only for heads that come in addition to the target's.
 """
 
 from __future__ import annotations

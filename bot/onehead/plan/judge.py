@@ -1,4 +1,4 @@
-"""Facts in, findings out: what is wrong, who brought it, and how bad that is. A pure function that cannot fail."""
+"""Find what is wrong with an environment, who brought it, and how bad it is. A pure function that can't fail."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What should be done about one environment, and why: the closed set of plans."""
+"""The plans that there are for one environment, with their reasons."""
 
 from __future__ import annotations
 

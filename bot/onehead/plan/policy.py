@@ -1,7 +1,7 @@
 """The policy of a repository: its values, and how `.onehead.toml` or `[tool.onehead]` is read. Pure.
 
-Nothing in it is guessed: a key that is not known or a value that can't be used is a problem with its line. What is left
-of such a file still counts, but nothing is re-parented on its word: what was meant may have forbidden just that.
+Nothing is guessed: an unknown key or an unusable value is a problem with its line. The rest of such a file still
+counts, but it can't cause a re-parent: the part that was not understood may have forbidden just that.
 """
 
 from __future__ import annotations

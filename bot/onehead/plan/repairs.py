@@ -1,4 +1,4 @@
-"""How each kind of repair changes the chain: moved revisions, merge revisions, new ids for double ones."""
+"""How each kind of repair changes the chain: moved revisions, merge revisions, new ids for duplicates."""
 
 from __future__ import annotations
 
@@ -241,8 +241,8 @@ def _copies(facts: Facts, found: tuple[Revision, ...]) -> dict[Revision, Revisio
 
 
 def _do_the_same(facts: Facts, one: Revision, other: Revision) -> bool:
-    deed = facts.deeds.get(one.blob)
-    return one.blob == other.blob or (deed is not None and deed == facts.deeds.get(other.blob))
+    behaviour = facts.behaviours.get(one.blob)
+    return one.blob == other.blob or (behaviour is not None and behaviour == facts.behaviours.get(other.blob))
 
 
 def _closing(facts: Facts, renamed: Graph, copies: dict[Revision, Revision], moved: Collection[str]) -> Iterator[Move]:

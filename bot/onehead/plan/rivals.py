@@ -1,8 +1,8 @@
-"""Open pull requests that get in each other's way before either has landed. Pure.
+"""Open pull requests that would collide with each other once both have landed. Pure.
 
-Each is healthy by itself; whichever lands second collides. Everybody is told early, and nobody is held up for it, but
-for one case: two different revisions under one id can't be told apart once a database has run one of them, so the
-younger pull request waits.
+Each is healthy by itself, and whichever lands second collides. Both are warned early and neither is blocked, with one
+exception: two different revisions under one id can't be told apart once a database has run one of them, so the younger
+pull request has to wait.
 """
 
 from __future__ import annotations

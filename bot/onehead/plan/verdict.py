@@ -1,12 +1,12 @@
-"""The answer to "may this branch be merged, or pushed?": every environment's findings and plan, and one verdict."""
+"""The verdict on a branch or a push: the findings and the plan of every environment, and one word for all of them."""
 
 from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
-from onehead.plan.conflicts import Meeting
+from onehead.plan.conflicts import Interaction
 from onehead.plan.facts import Facts
-from onehead.plan.findings import Code, Finding, Side
+from onehead.plan.findings import Code, Finding, Severity, Side
 from onehead.plan.forks import Fork, forks_of
 from onehead.plan.plans import Plan, Reissue, Reparent
 
@@ -58,7 +58,7 @@ class Examined(NamedTuple):
         facts: what is known.
         findings: what is wrong with it.
         plan: what should be done.
-        meetings: how the sides of its forks get along.
+        interactions: how the sides of its forks get along.
         taken: ids and file stems that its repair must not use (see `Evidence`).
         asked: where the plan is a merge: what would be done if a re-parent was asked for.
     """
@@ -66,7 +66,7 @@ class Examined(NamedTuple):
     facts: Facts
     findings: tuple[Finding, ...]
     plan: Plan
-    meetings: tuple[Meeting, ...] = ()
+    interactions: tuple[Interaction, ...] = ()
     taken: frozenset[str] = frozenset()
     asked: Plan | None = None
 
@@ -107,20 +107,18 @@ class Examination(NamedTuple):
 
     def own_errors(self) -> tuple[Finding, ...]:
         """Error findings that the judged side brought, over all environments."""
-        return tuple(
-            finding
-            for findings in (self.findings, *(examined.findings for examined in self.environments))
-            for finding in findings
-            if finding.severity == "error" and finding.introduced_by == self.judged
-        )
+        return self._own("error")
 
     def own_warnings(self) -> tuple[Finding, ...]:
         """Warnings that the judged side brought, over all environments: nobody else will tell of them."""
+        return self._own("warning")
+
+    def _own(self, severity: Severity) -> tuple[Finding, ...]:
         return tuple(
             finding
             for findings in (self.findings, *(examined.findings for examined in self.environments))
             for finding in findings
-            if finding.severity == "warning" and finding.introduced_by == self.judged
+            if finding.severity == severity and finding.introduced_by == self.judged
         )
 
     @property
@@ -147,7 +145,7 @@ Before = Literal["itself", "default", "nothing"]
 there is no default branch yet."""
 
 
-class Landing(NamedTuple):
+class PushedBranch(NamedTuple):
     """A deployed branch as a push would leave it.
 
     Attributes:
@@ -163,15 +161,15 @@ class Landing(NamedTuple):
     grows: bool = True
 
 
-def objections(landing: Landing) -> tuple[Finding, ...]:
+def objections(pushed: PushedBranch) -> tuple[Finding, ...]:
     """Why the push is refused; empty where it is accepted.
 
     It answers for the errors that it brings: what the branch had already is no reason, so that a forked branch can
     still be worked on, and repaired. Of a repository's very first push nobody can say what it brings, so only
     what is certain counts: a file that can't be read may have been there for years.
     """
-    errors = landing.examination.own_errors()
-    if landing.before == "nothing":
+    errors = pushed.examination.own_errors()
+    if pushed.before == "nothing":
         return tuple(finding for finding in errors if not finding.blinds)
     return errors
 
@@ -181,20 +179,20 @@ def new_forks(examined: Examined, side: Side) -> tuple[Fork, ...]:
     return tuple(fork for fork in forks_of(examined.facts) if fork.introduced_by == side)
 
 
-def remaining_forks(landing: Landing) -> tuple[Fork, ...]:
+def remaining_forks(pushed: PushedBranch) -> tuple[Fork, ...]:
     """Forks that the branch had and keeps."""
-    if landing.before != "itself":
+    if pushed.before != "itself":
         return ()
-    return tuple(fork for examined in landing.examination.environments for fork in new_forks(examined, "target"))
+    return tuple(fork for examined in pushed.examination.environments for fork in new_forks(examined, "target"))
 
 
-def mended(landing: Landing) -> tuple[Examined, ...]:
+def mended(pushed: PushedBranch) -> tuple[Examined, ...]:
     """Environments that were forked, and are at one head again by this push."""
-    if landing.before != "itself":
+    if pushed.before != "itself":
         return ()
     return tuple(
         examined
-        for examined in landing.examination.environments
+        for examined in pushed.examination.environments
         if len(examined.facts.merged.heads) == 1
         and forks_of(examined.facts._replace(head=None, merged=examined.facts.target))
     )

@@ -1,1 +1,1 @@
-"""How a verdict reads: text, JSON, SARIF, JUnit, Markdown and pictures. Values in, text out."""
+"""Reports: values in; text, JSON, SARIF, JUnit, Markdown and pictures out."""

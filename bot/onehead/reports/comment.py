@@ -1,7 +1,6 @@
-"""A verdict as Markdown for the forge: values in, the texts of `templates/comment/` and `templates/pull/` out.
+"""The comment on a pull request and the body of a repair, from `templates/comment/` and `templates/pull/`.
 
-Whatever comes from the repository (ids, messages, branch names, authors) is made harmless here, before it reaches a
-template.
+Whatever comes from the repository (ids, messages, branch names, authors) is escaped here, before a template gets it.
 """
 
 from __future__ import annotations
@@ -15,6 +14,7 @@ from typing import Any
 from onehead.databases.model import OwnDatabase, StateTable
 from onehead.plan.conflicts import ABOUT_BOTH_SIDES
 from onehead.plan.decide import IN_A_TERMINAL
+from onehead.plan.facts import Facts
 from onehead.plan.findings import Code, Finding
 from onehead.plan.plans import Merge, Nothing, Plan, Refuse, Reissue, Reparent
 from onehead.plan.rivals import Rival
@@ -22,11 +22,10 @@ from onehead.plan.verdict import Examination, Examined
 from onehead.reports.graph import Picture, draw, fork_picture
 from onehead.reports.graph_formats import mermaid
 from onehead.reports.parts import INDEPENDENT
-from onehead.reports.replies import MAX_SIDES, sides
-from onehead.reports.short_comments import clashes, compared, fitted
+from onehead.reports.replies import MAX_SIDES, clashes, compared, fitted
 from onehead.reports.states import columns_and_rows, own_database_values
 from onehead.reports.terminal import coverage_line, has_advice, only_policy, short_ref
-from onehead.text import code, fence, inline_code, listed, shortened
+from onehead.text import code, fence, inline, inline_code, listed, shortened
 
 
 def unsigned(examination: Examination, signing: str, commit: str, *, merged_first: bool, elsewhere: bool) -> str:
@@ -65,6 +64,55 @@ def unsigned(examination: Examination, signing: str, commit: str, *, merged_firs
     return f"> [!IMPORTANT]\n> {said} Instead of merging it, sign a copy:\n\n{fence(commands)}"
 
 
+def sides(
+    facts: Facts, examination: Examination, tables: Iterable[StateTable], brought_by: Mapping[str, str]
+) -> list[dict[str, str]]:
+    """One line per side.
+
+    Args:
+        facts: the environment.
+        examination: the verdict.
+        tables: of its forks.
+        brought_by: path of a revision file → who brought it, as Markdown.
+    """
+    names = {"target": code(short_ref(examination.target.ref)), "head": "this branch"}
+    found: list[dict[str, str]] = []
+    left_out = 0
+    for fork in (table.fork for table in tables):
+        shared = facts.merged.ancestors(*fork.points)
+        # The branch's own are told of first where not all can be.
+        heads = (
+            fork.heads if len(fork.heads) <= MAX_SIDES else [*fork.new, *(h for h in fork.heads if h not in fork.new)]
+        )
+        shown = heads[: max(0, MAX_SIDES - len(found))]
+        left_out += len(heads) - len(shown)
+        for head in shown:
+            ids = facts.merged.parents_first(facts.merged.ancestors(head) - shared)
+            people = [brought_by.get(facts.merged.revisions[id_].path, "") for id_ in ids]
+            found.append(
+                {
+                    "name": names["head" if head in fork.new else "target"],
+                    "revisions": _in_a_cell([_side_revision(facts, id_) for id_ in ids]),
+                    "brought_by": listed(list(dict.fromkeys(filter(None, people))), last=", ") or "?",
+                }
+            )
+    if left_out:
+        found.append({"name": f"and {left_out} more", "revisions": "", "brought_by": ""})
+    return found
+
+
+_MAX_IN_A_CELL = 4
+
+
+def _side_revision(facts: Facts, id_: str) -> str:
+    return f"{code(shortened(id_), in_table=True)} {inline(facts.merged.revisions[id_].doc, 60)}".strip()
+
+
+def _in_a_cell(items: list[str]) -> str:
+    rest = len(items) - _MAX_IN_A_CELL
+    return "<br>".join(items[:_MAX_IN_A_CELL]) + (f"<br>and {rest} more" if rest > 0 else "")
+
+
 MAX_PATCH_LENGTH = 20_000
 """Characters of a patch that a comment shows; a longer one is taken from its branch."""
 
@@ -79,7 +127,7 @@ _MAX_ALIKE = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Remark:
+class CommentContent:
     """What a comment or pull request is made from.
 
     Attributes:
@@ -119,10 +167,10 @@ class Remark:
     alone: bool = False
 
 
-def comment(remark: Remark) -> str:
+def comment(content: CommentContent) -> str:
     """The comment on a pull request that has a problem."""
-    plan = leading_plan(remark.examination)
-    return fitted(f"comment/{plan.kind}.md.j2", _values(remark, plan))
+    plan = leading_plan(content.examination)
+    return fitted(f"comment/{plan.kind}.md.j2", _values(content, plan))
 
 
 def pull_title(examination: Examination) -> str:
@@ -136,12 +184,12 @@ def pull_title(examination: Examination) -> str:
     }[plan.kind]
 
 
-def pull_body(remark: Remark, pull: str = "") -> str:
+def pull_body(content: CommentContent, pull: str = "") -> str:
     """Body of the repair pull request; `pull` is the pull request it repairs ("#1")."""
-    plan = leading_plan(remark.examination)
-    values = _values(remark, plan)
-    heads = max((len(e.facts.merged.heads) for e in remark.examination.environments), default=0)
-    values |= {"pull": pull, "heads_now": heads, "merged_first": remark.merged_first, "left": remark.trouble}
+    plan = leading_plan(content.examination)
+    values = _values(content, plan)
+    heads = max((len(e.facts.merged.heads) for e in content.examination.environments), default=0)
+    values |= {"pull": pull, "heads_now": heads, "merged_first": content.merged_first, "left": content.trouble}
     if pull:
         values["merge_instead"] = f"Comment {code('/onehead merge')} on {pull} instead."
     return fitted("pull/body.md.j2", values)
@@ -197,8 +245,8 @@ def _aside(examination: Examination, judged: Iterable[Examined]) -> Iterator[Fin
             yield from (finding for finding in examined.findings if finding in examination.own_warnings())
 
 
-def _values(remark: Remark, plan: Plan) -> dict[str, Any]:
-    examination = remark.examination
+def _values(content: CommentContent, plan: Plan) -> dict[str, Any]:
+    examination = content.examination
     target = code(short_ref(examination.target.ref))
     head = _named_branch(examination.head.ref) if examination.head else target
     judged = [e for e in examination.environments if _counts(examination, e)]
@@ -209,39 +257,39 @@ def _values(remark: Remark, plan: Plan) -> dict[str, Any]:
     onto = sorted({p for m in plan.moves for p in m.new_parents}) if isinstance(plan, Reparent | Reissue) else []
     subject = f"{head[0].upper()}{head[1:]}"
     return {
-        "title": f"{subject} is repaired" if remark.pushed else _title(examination, target, subject),
+        "title": f"{subject} is repaired" if content.pushed else _title(examination, target, subject),
         "consequence": _consequence(examination),
-        "pushed": code(remark.pushed[:10]) if remark.pushed else "",
-        "environments": [_environment(remark, examined, plan) for examined in shown],
+        "pushed": code(content.pushed[:10]) if content.pushed else "",
+        "environments": [_environment(content, examined, plan) for examined in shown],
         "several": len(examination.environments) > 1,
         "findings": _some([*examination.findings, *_aside(examination, judged)], plan),
         "more_environments": len(judged) - len(shown),
         "duplicates": isinstance(plan, Reissue) and not plan.by_policy,
         "only_copies": isinstance(plan, Reissue) and not plan.files,
         "reasons": list(dict.fromkeys(reasons))[:MAX_FINDINGS],
-        "diff": fence(remark.diff, "diff") if 0 < len(remark.diff) <= MAX_PATCH_LENGTH else "",
-        "repair": remark.repair,
+        "diff": fence(content.diff, "diff") if 0 < len(content.diff) <= MAX_PATCH_LENGTH else "",
+        "repair": content.repair,
         "onto": listed([code(shortened(id_)) for id_ in onto], last=", "),
         "becomes": _becomes(plan.new_ids) if isinstance(plan, Reparent | Reissue) else "",
-        "size": " (two lines, nothing else)" if isinstance(plan, Reparent) and remark.diff.count("\n+") <= 3 else "",
+        "size": " (two lines, nothing else)" if isinstance(plan, Reparent) and content.diff.count("\n+") <= 3 else "",
         "target": target,
         "head": head,
         "into_target": examination.head is None,
         "options": list(plan.options)[:MAX_FINDINGS] if isinstance(plan, Refuse) else [],
-        "by_hand": _by_hand(remark, plan),
-        "patch": _patch(remark),
+        "by_hand": _by_hand(content, plan),
+        "patch": _patch(content),
         "shortened": False,
-        "own_databases": own_database_values(remark.own_databases),
+        "own_databases": own_database_values(content.own_databases),
         "shared_database": _shared_database(plan),
-        "merge_instead": _merge_instead(remark),
+        "merge_instead": _merge_instead(content),
         "unsigned": unsigned(
             examination,
-            remark.signing,
-            remark.commit,
-            merged_first=remark.merged_first,
-            elsewhere=bool(remark.branch or remark.patch),
+            content.signing,
+            content.commit,
+            merged_first=content.merged_first,
+            elsewhere=bool(content.branch or content.patch),
         ),
-        "rivals": clashes(remark.rivals),
+        "rivals": clashes(content.rivals),
         "coverage": coverage_line(examination),
         "compared": compared(examination),
     }
@@ -298,16 +346,16 @@ def _consequence(examination: Examination) -> str:
             return f"{first}, whatever the database holds."
 
 
-def _environment(remark: Remark, examined: Examined, plan: Plan) -> dict[str, Any]:
-    facts, examination = examined.facts, remark.examination
+def _environment(content: CommentContent, examined: Examined, plan: Plan) -> dict[str, Any]:
+    facts, examination = examined.facts, content.examination
     picture = fork_picture(facts, examined.plan)
     main = {Code.COLLISION, Code.FORK}
-    tables = (remark.tables or {}).get(facts.environment.path, ())
+    tables = (content.tables or {}).get(facts.environment.path, ())
     return {
         "path": code(facts.environment.path),
         "mermaid": mermaid(picture, target=short_ref(examination.target.ref)) if picture.nodes else "",
         "outline": _outline(picture, examination),
-        "sides": sides(facts, examination, tables, remark.brought_by or {}),
+        "sides": sides(facts, examination, tables, content.brought_by or {}),
         "tables": [columns_and_rows(table) for table in tables[:MAX_SIDES]],
         "both_sides": _both_sides(examined),
         "findings": _some(
@@ -362,7 +410,7 @@ def _both_sides(examined: Examined) -> list[str]:
     lines = [f"{_MEANING[finding.code]}: {inline_code(finding.message)}" for finding in told[:MAX_FINDINGS]]
     if len(told) > MAX_FINDINGS:
         lines.append(f"and {len(told) - MAX_FINDINGS} more; {code('onehead check')} lists them.")
-    if examined.meetings and all(meeting.kind == "independent" for meeting in examined.meetings):
+    if examined.interactions and all(interaction.kind == "independent" for interaction in examined.interactions):
         return [f"{INDEPENDENT[0].upper()}{INDEPENDENT[1:]}.", *lines]
     return lines
 
@@ -376,39 +424,39 @@ def _found(finding: Finding, *, with_hint: bool) -> dict[str, str]:
     }
 
 
-def _patch(remark: Remark) -> str:
-    return fence(remark.patch, "diff") if 0 < len(remark.patch) <= MAX_PATCH_LENGTH else ""
+def _patch(content: CommentContent) -> str:
+    return fence(content.patch, "diff") if 0 < len(content.patch) <= MAX_PATCH_LENGTH else ""
 
 
-def _by_hand(remark: Remark, plan: Plan) -> str:
+def _by_hand(content: CommentContent, plan: Plan) -> str:
     """What a person does where there is no repair pull request."""
-    examination = remark.examination
-    if remark.pushed:
+    examination = content.examination
+    if content.pushed:
         return "pull this branch before you go on."
-    if remark.branch:
-        url, _, _ = remark.branch.partition(" ")
+    if content.branch:
+        url, _, _ = content.branch.partition(" ")
         pull = code(f"git pull --no-rebase {url} {short_ref(examination.target.ref)}")
-        first = f"{pull}, then " if remark.merged_first else ""
-        if remark.source == "agit":
+        first = f"{pull}, then " if content.merged_first else ""
+        if content.source == "agit":
             push = code(f"git push origin HEAD:refs/for/{short_ref(examination.target.ref)}/TOPIC")
             return (
-                f"take the repair into the clone that you pushed from: {code(f'git pull --ff-only {remark.branch}')}. "
+                f"take the repair into the clone that you pushed from: {code(f'git pull --ff-only {content.branch}')}. "
                 f"Then push it as you pushed before, with the topic that you gave: {push}."
             )
-        if remark.source == "gone":
+        if content.source == "gone":
             push = code("git push origin FETCH_HEAD:refs/heads/NEW-BRANCH")
             return (
                 "the branch or fork behind this is gone, so nobody can push onto it: take what it holds with its "
-                f"repair, {code(f'git fetch {remark.branch}')} and {push}, and open a pull request of that branch."
+                f"repair, {code(f'git fetch {content.branch}')} and {push}, and open a pull request of that branch."
             )
-        by_patch = f"; or {first}`git am` the patch below" if _patch(remark) else ""
+        by_patch = f"; or {first}`git am` the patch below" if _patch(content) else ""
         return (
             "comment `/onehead apply`, and onehead pushes the repair onto this branch, if *Allow edits from "
             "maintainers* is ticked on this page. Or take it into your fork yourself: "
-            f"{code(f'git pull --ff-only {remark.branch}')} and `git push`{by_patch}."
+            f"{code(f'git pull --ff-only {content.branch}')} and `git push`{by_patch}."
         )
-    if remark.trouble:
-        return remark.trouble
+    if content.trouble:
+        return content.trouble
     if only_policy(examination):
         return "correct the line and push; it is judged again by itself."
     if isinstance(plan, Refuse | Reparent | Merge | Reissue):
@@ -422,11 +470,11 @@ def _fix(examination: Examination) -> str:
     return f"onehead fix --target {short_ref(examination.target.ref)}{head}"
 
 
-def _merge_instead(remark: Remark) -> str:
+def _merge_instead(content: CommentContent) -> str:
     """How to get the merge: commands are taken on the pages of pull requests into the target only."""
-    if not remark.alone:
+    if not content.alone:
         return f"Comment {code('/onehead merge')} instead."
-    return f"Run {code(f'{_fix(remark.examination)} --strategy merge')} in a clone instead, and push what it writes."
+    return f"Run {code(f'{_fix(content.examination)} --strategy merge')} in a clone instead, and push what it writes."
 
 
 def _shared_database(plan: Plan) -> str:

@@ -1,37 +1,30 @@
-"""What the log of a crash means, for a terminal and for a deployed branch.
+"""Explain the log of a crash, for a terminal and for a deployed branch.
 
-Which text has which cause was measured; none of it is guessed from the words alone.
+The texts are in `templates/answer/crash.md.j2`. Which cause each text has was measured; none is guessed from the words
+alone.
 """
 
 from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from shlex import quote
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from onehead.databases.crash_catalogue import CrashKind
 from onehead.databases.crash_log import Crash, CrashReport
-from onehead.databases.schema_effects import Traces
-from onehead.databases.states import Whereabouts, read_rows
+from onehead.databases.schema_effects import SchemaEffects
+from onehead.databases.states import RevisionLocation, read_rows
 from onehead.plan.facts import Facts
 from onehead.plan.forks import forks_of
 from onehead.plan.plans import ReasonCode
-from onehead.plan.verdict import Examination, Examined
+from onehead.plan.verdict import Examination, Examined, Point
+from onehead.render import environment
 from onehead.reports.doctor import ids_in
 from onehead.reports.parts import Paint, both_sides_lines, plain, visible
-from onehead.reports.sql_crashes import (
-    IN_A_COMMENT,
-    Audience,
-    Background,
-    doctor_at,
-    in_a_terminal,
-    meaning_in_the_database,
-    named,
-)
-from onehead.reports.terminal import compared_line, coverage_line
-from onehead.text import shortened
+from onehead.reports.terminal import compared_line, coverage_line, named_again, short_ref
+from onehead.text import code, listed, shortened
 
 ANOTHER_CAUSE = (
     "If a deploy crashes, the cause is something else: check whether its image holds the revision that "
@@ -39,318 +32,231 @@ ANOTHER_CAUSE = (
 )
 """Said of a chain that has parted and is rejoined, where a crash was reported: people suspect it."""
 
+_MAX_DUPLICATES = 3
+_MAX_ID_LENGTH = 32
+"""Characters that Alembic's own version table holds."""
+
+
+class Audience(NamedTuple):
+    """Who reads an explanation.
+
+    Attributes:
+        mark: how a name stands out.
+        doctor: the command that judges a database by some rows.
+        nowhere: what is said of a revision that nothing else here has.
+        repairing: where to find the repair of a chain.
+        git: how a command of git for the repository begins.
+    """
+
+    mark: Callable[[str], str]
+    doctor: Callable[[Sequence[str]], str]
+    nowhere: str
+    repairing: str
+    git: str = "git"
+
+
+IN_A_COMMENT = Audience(
+    code,
+    lambda rows: f"`/onehead doctor {' '.join(rows)}`",
+    "no open pull request and no branch here would bring it",
+    "onehead proposes a repair where it can; its check of the branch says more.",
+)
+
+
+def in_a_terminal(at: str, repo: str = ".") -> Audience:
+    """A reader who judges a commit of a repository in a terminal: commands are those of the command line."""
+    ref = quote(visible(at))
+    return Audience(
+        lambda text: f"`{visible(text)}`",
+        lambda rows: f"`{doctor_at(at, repo)} --rows {quote(visible(','.join(rows)))}`",
+        "no branch, tag or earlier commit of this repository has it",
+        f"`onehead check{named_again(repo)} --target {ref}` says what repairs it.",
+        f"git{named_again(repo, '-C')}",
+    )
+
+
+def doctor_at(at: str, repo: str = ".") -> str:
+    """The command that judges databases of a commit; `HEAD` and the repository here need no option."""
+    return f"onehead doctor{named_again(repo)}" + ("" if at == "HEAD" else f" --at {quote(visible(at))}")
+
+
+class Background(NamedTuple):
+    """What there is to know about a crash.
+
+    Attributes:
+        facts: the environment, judged by itself.
+        target: the deployed branch or commit.
+        places: where the revision that it names stands, if not there ("#5", "branch oauth"), marked up like the rest.
+        past: what has become of it, if it was there once ("5f2c0d1 Tidy up removed it").
+        effects: what each revision leaves in a schema; `None` where nobody has looked.
+    """
+
+    facts: Facts
+    target: Point
+    places: str = ""
+    past: str = ""
+    effects: Mapping[str, SchemaEffects] | None = None
+
+    @property
+    def deployed(self) -> str:
+        """The branch or commit, as people name it."""
+        return short_ref(self.target.ref)
+
+    @property
+    def commit(self) -> str:
+        """Its SHA, shortened."""
+        return self.target.sha[:10]
+
 
 def meaning(crash: Crash, known: Background, reader: Audience = IN_A_COMMENT) -> str:
     """What one complaint of Alembic's or of a database says about a branch, how to tell, and what not to do."""
-    if crash.trouble in _OF_A_COMMAND:
-        mark = reader.mark
-        return _OF_A_COMMAND[crash.trouble].format(
-            main=mark(known.deployed),
-            subject=mark(crash.subject),
-            heads=named(known.facts.target.heads, mark) or "nothing",
-            doctor=reader.doctor((crash.subject,)),
-            names=named(crash.names, mark),
-        )
-    explained = _OF_THE_CHAIN.get(crash.trouble, meaning_in_the_database)
-    return explained(crash, known, reader)
+    doubles = sorted(known.facts.target.duplicates)[:_MAX_DUPLICATES]
+    if crash.trouble == CrashKind.MULTIPLE_HEADS and doubles:
+        each = (crash._replace(trouble=CrashKind.DUPLICATE_ID, subject=id_) for id_ in doubles)
+        return "\n".join(meaning(double, known, reader) for double in each)
+    text = environment().get_template("answer/crash.md.j2").render(_values(crash, known, reader)).strip()
+    return re.sub(r"(?<!\n)\n(?!\n|- )", " ", text)
 
 
-_OF_A_COMMAND = {
-    # What is the same in every repository.
-    CrashKind.AMBIGUOUS_ID: (
-        "{subject} is the beginning of several ids: {names}. Alembic needs a whole id, or a beginning that only one id "
-        "has. If it was typed, type more of it. If it is a row in the database, {doctor} says what the row may mean."
-    ),
-    CrashKind.NOT_UP_TO_DATE: (
-        "`alembic check`, `alembic current --check-heads` and `alembic revision --autogenerate` say so when the "
-        "database that they look at is not at the head of the files, here {heads}. No migration has failed. Run "
-        "`alembic upgrade head` on that database first. If that was done, it was another database (compare the "
-        "addresses), or the command sees newer files than the upgrade saw."
-    ),
-    CrashKind.MODELS_DIFFER: (
-        "`alembic check` compares the models with the database. They differ: somebody has changed a model without a "
-        "migration. No migration has failed and the chain on {main} is not to blame. Make the missing revision: "
-        "`alembic revision --autogenerate`."
-    ),
-    CrashKind.ROW_CHANGED: (
-        "Another process has changed the row {subject} meanwhile: two deploys have run migrations at the same time, "
-        "and Alembic takes no lock. This one was taken back; run the deploy again, one at a time. If it comes back, "
-        "the version table holds the same row twice."
-    ),
-    CrashKind.ROW_IS_NO_TEXT: (
-        "The driver returns the row of the version table as {subject}, which is no text. Correct the driver's settings "
-        "(bytes instead of text), or the type of the column `version_num`. The chain is not to blame."
-    ),
-    CrashKind.NOT_ON_ONE_LINE: (
-        "The command names a revision that can't be reached from the database's revision in the way that was asked "
-        "for. The heads on {main}: {heads}. Name a revision above the database's row for `upgrade`, one beneath it for "
-        "`downgrade`. Where the chain has more than one line, name the revision instead of counting steps. Nothing was "
-        "run."
-    ),
-    CrashKind.WRONG_CALL: (
-        "Alembic was called in a way that it does not take, by a command line, a script or `env.py`. It says what is "
-        "wrong. No migration was run, and the chain on {main} is not to blame."
-    ),
-    CrashKind.NEW_REVISION: (
-        "This comes from a command that writes revision files (`alembic revision`, `merge`, `init`). No deploy needs "
-        "it, no database was changed, and the chain on {main} is not to blame."
-    ),
+def _values(crash: Crash, known: Background, reader: Audience) -> dict[str, Any]:
+    facts, graph, mark = known.facts, known.facts.target, reader.mark
+
+    def named(names: Sequence[str]) -> str:
+        return listed([mark(shortened(name)) for name in names])
+
+    file_name = crash.file[0].replace("\\", "/").rpartition("/")[2]
+    running = _running(crash, file_name, facts)
+    makers = _makers(crash, known)
+    others = [id_ for id_ in makers.make if running in graph and id_ != running]
+    before = [id_ for id_ in others if id_ in graph.ancestors(running)]
+    kind = crash.trouble
+    # Without the statement, the width alone decides between the version table and a table of the application.
+    if kind == CrashKind.VALUE_TOO_LONG and len(running) > _MAX_ID_LENGTH and f"({_MAX_ID_LENGTH})" in crash.line:
+        kind = CrashKind.ID_TOO_LONG
+    return {
+        "kind": str(kind),
+        "crash": crash,
+        "known": known,
+        "reader": reader,
+        "graph": graph,
+        "place": facts.environment,
+        "mark": mark,
+        "named": named,
+        "argument": mark(shortened(crash.argument)),
+        "is_forked": bool(forks_of(facts)),
+        "row": read_rows(graph, (crash.subject,))[0],
+        "labels": sorted({label for revision in graph for label in revision.branch_labels}),
+        "find_commit": mark(f"{reader.git} log --all --oneline -S{quote(crash.subject)}"),
+        "is_above": bool(crash.names) and crash.subject in graph and graph.ancestors(crash.subject) >= {*crash.names},
+        "file_of": next((id_ for id_ in graph.revisions if id_ and crash.subject.startswith(f"{id_}_")), ""),
+        "followers": sorted(id_ for id_, parent in graph.missing if parent == crash.subject),
+        "paths": [revision.path for revision in graph.duplicates.get(crash.subject, ())],
+        "folders": [place.path for place in facts.environment.locations],
+        "file_name": file_name,
+        "failed": _failed(crash, file_name, facts, mark),
+        "running": running,
+        "thing": _thing(crash, mark),
+        "makers": makers,
+        "makers_before": before,
+        "makers_after": others,
+        "made_by": _made_by(makers, crash, known, named),
+        "max_id": _MAX_ID_LENGTH,
+        "long_ids": [id_ for id_ in graph.revisions if len(id_) > _MAX_ID_LENGTH],
+        "undone": _UNDONE.get(crash.dialect, ""),
+    }
+
+
+_UNDONE = {
+    "postgresql": "PostgreSQL has undone the run, except for what ran in an `autocommit_block`.",
+    "mysql": "MySQL and MariaDB keep what the revision did before: look at that before you run it again.",
+    "sqlite": "SQLite keeps what the revision did before: look at that before you run it again.",
 }
 
 
-def _multiple_heads(crash: Crash, known: Background, reader: Audience) -> str:
-    graph, mark = known.facts.target, reader.mark
-    main = mark(known.deployed)
-    if graph.duplicates:
-        return "\n".join(_duplicate(id_, known, reader) for id_ in sorted(graph.duplicates)[:_MAX_DUPLICATES])
-    if forks_of(known.facts):
-        return (
-            f"That is this very fork of {main}. Every deploy of it stops here, whatever the database holds. "
-            f"{reader.repairing}"
-        )
-    if len(graph.heads) > 1:
-        argument = mark(crash.argument) if crash.argument else "one head"
-        return (
-            f"{main} at {known.commit} has {_heads(known.facts, mark)}, and they are meant to be there. The deploy "
-            f"asked Alembic for {argument}, which is one. Let it run `alembic upgrade heads`, or name the head it "
-            "means (`label@head`)."
-        )
-    return (
-        f"{main} at {known.commit} has no fork, so the crashing image was built from another commit: an older one, or "
-        "a branch. Run `alembic heads` in that image; if it shows two, deploy a newer one. Nothing has to be deleted "
-        "or stamped."
-    )
+def _running(crash: Crash, file_name: str, facts: Facts) -> str:
+    """The id of the revision that was running; empty where the log does not show it."""
+    if crash.step is not None:
+        return crash.step.revision
+    return next((revision.id for revision in facts.target if file_name and revision.path.endswith(f"/{file_name}")), "")
 
 
-_MAX_DUPLICATES = 3
+def _failed(crash: Crash, file_name: str, facts: Facts, mark: Callable[[str], str]) -> str:
+    """Which revision was running."""
+    line = f", line {crash.file[1]})."
+    if crash.step is not None and crash.step.revision and crash.step.verb != "stamp_revision":
+        what = "downgrade of" if crash.step.verb == "downgrade" else "revision"
+        return f"The {what} {mark(crash.step.revision)} failed{f' ({mark(file_name)}{line}' if file_name else '.'}"
+    for revision in facts.target:
+        if file_name and revision.path.rpartition("/")[2] == file_name:
+            return f"The revision {mark(revision.id)} failed ({mark(revision.path)}{line}"
+    return f"A revision failed ({mark(file_name)}{line}" if file_name else ""
 
 
-def _cannot_locate(crash: Crash, known: Background, reader: Audience) -> str:
-    graph, mark = known.facts.target, reader.mark
-    main, subject = mark(known.deployed), mark(crash.subject)
-    if crash.subject in graph:
-        return _old_image(crash, known, mark)
-    [row] = read_rows(graph, (crash.subject,))
-    if row.kind == "ambiguous":
-        return (
-            f"{subject} is the whole id of no revision on {main}, and the beginning of several: "
-            f"{named(row.means, mark)}. Alembic says this also where it can't choose. An id was probably made longer "
-            f"after a database had run it. {reader.doctor((crash.subject,))} says what the row may mean."
-        )
-    if any(crash.subject.partition("@")[0] in revision.branch_labels for revision in graph):
-        return (
-            f"{subject} is a branch label on {main}, and no file in the crashing image declares it. Deploy {main} at "
-            f"{known.commit}, or newer."
-        )
-    if "@" in crash.subject or crash.subject in ("head", "heads", "base"):
-        return (
-            f"{subject} is no id: it was typed, or a script named it. Correct the command of the deploy; {main} has "
-            f"{_heads(known.facts, mark)}."
-        )
-    return (
-        f"{subject} is not on {main}; {_elsewhere(crash, known, reader)}. Deploy the commit that has it, or bring it "
-        f"to {main}. Do not `stamp`: that would hide which tables are really there."
-    )
+class Makers(NamedTuple):
+    """Revisions that make a thing, that take it away, and that name it in code which onehead can't read."""
+
+    make: tuple[str, ...] = ()
+    take: tuple[str, ...] = ()
+    mention: tuple[str, ...] = ()
 
 
-def _elsewhere(crash: Crash, known: Background, reader: Audience) -> str:
-    if known.places:
-        return f"it is on {known.places}. Somebody has run that branch on this database"
-    if known.past:
-        return f"{known.past}, after a database had run it"
-    find = reader.mark(f"{reader.git} log --all --oneline -S{quote(crash.subject)}")
-    return (
-        f"{reader.nowhere}. It was removed or renamed after a database had run it ({find} finds the commit), or "
-        "another service keeps its rows in the same table"
-    )
+_SPOKEN = {"label": "the enum value", "object": ""}
 
 
-def _old_image(crash: Crash, known: Background, mark: Callable[[str], str]) -> str:
-    subject, deploy = mark(crash.subject), f"{mark(known.deployed)} at {known.commit}"
-    return f"""\
-{subject} is on {deploy}, so neither the chain nor the row in the database is wrong. The image that crashes holds \
-neither {subject} nor anything after it. Run `alembic heads` in that image:
-
-- It shows an older revision: the image was built from an old commit. Deploy {deploy}, or newer.
-- It shows nothing: the migrations were not copied into it, or Alembic looks into another folder. Correct the build.
-- It shows {named(known.facts.target.heads, mark)}: this image is well; another one has crashed.
-
-The database then goes on by itself from {subject}. Do not `stamp`: that runs no migration, and what is skipped would \
-never be made."""
+def _thing(crash: Crash, mark: Callable[[str], str]) -> str:
+    """The thing that a database names, at the beginning of a sentence."""
+    if crash.kind == "relation" and not crash.of:
+        return f"The table, index or view {mark(crash.subject)}"
+    kind = _SPOKEN.get(crash.kind, f"the {crash.kind}")
+    name = f" {mark(crash.subject)}" if crash.subject else ""
+    of = f" of {mark(crash.of)}" if crash.of else ""
+    text = f"{kind}{name}{of}".strip() or "a thing of this name"
+    return text[0].upper() + text[1:] if text[0] != "`" else text
 
 
-def _overlaps(crash: Crash, known: Background, reader: Audience) -> str:
-    graph, mark = known.facts.target, reader.mark
-    subject, others = mark(crash.subject), named(crash.names, mark)
-    beneath = crash.subject in graph and all(name in graph.ancestors(crash.subject) for name in crash.names)
-    why = f", which comes after {others} and includes it" if crash.names and beneath else " together with it"
-    return (
-        f"`alembic_version` holds {others or 'another revision'} and {subject}{why}. One of the rows is too many; "
-        f"{reader.doctor((crash.subject, *crash.names))} says which, and how to take it out."
-    )
-
-
-def _no_such_branch(crash: Crash, known: Background, reader: Audience) -> str:
-    mark = reader.mark
-    main = mark(known.deployed)
-    labels = sorted({label for revision in known.facts.target for label in revision.branch_labels})
-    there = f"has {named(labels, mark)}" if labels else "has no branch label"
-    return (
-        f"The command asked for the branch label {mark(crash.subject)}, and no revision in that image has it. {main} "
-        f"{there}. Correct the command of the deploy, or deploy the commit that declares the label."
-    )
-
-
-def _missing_parent(crash: Crash, known: Background, reader: Audience) -> str:
-    graph, mark = known.facts.target, reader.mark
-    main, subject = mark(known.deployed), mark(crash.subject)
-    if not crash.subject:
-        return (
-            "A revision in the image has an empty text as its parent (`down_revision = ''`), and no revision has that "
-            "id. Write `None` for the first revision of a chain. The database was not touched."
-        )
-    if crash.subject in graph:
-        return (
-            f"{subject} is on {main}, so the image lacks that file while it has files that follow it: look at how "
-            "it is built. The database was not touched."
-        )
-    followers = sorted(id_ for id_, parent in graph.missing if parent == crash.subject)
-    meant = [id_ for id_ in graph.revisions if id_ and crash.subject.startswith(f"{id_}_")]
-    if meant:
-        return (
-            f"{subject} looks like the name of a file. The id of that revision is {mark(meant[0])}: `down_revision` "
-            "and `depends_on` take ids only. The database was not touched."
-        )
-    [row] = read_rows(graph, (crash.subject,))
-    if row.means:
-        return (
-            f"{subject} is only the beginning of {named(row.means, mark)}: `down_revision` and `depends_on` take whole "
-            "ids. The database was not touched."
-        )
-    who = f"{named(followers, mark)} on {main} needs" if followers else "A revision in the image follows"
-    where = f" It is on {known.places}." if known.places else f" {known.past}." if known.past else ""
-    return (
-        f"{who} {subject}, which no file on {main} declares.{where} Restore that file, or deploy a commit that has it. "
-        "The database was not touched."
-    )
-
-
-def _present_twice(crash: Crash, known: Background, reader: Audience) -> str:
-    return _duplicate(crash.subject, known, reader)
-
-
-def _duplicate(id_: str, known: Background, reader: Audience) -> str:
-    graph, mark = known.facts.target, reader.mark
-    main = mark(known.deployed)
-    if id_ in graph.duplicates:
-        files = named([revision.path for revision in graph.duplicates[id_]], mark)
-        return (
-            f"The id {mark(id_)} is declared twice on {main}: {files}. Alembic keeps one of the two files and may "
-            f"count the id as two heads. A merge does not help: one of the two needs another id. {reader.repairing}"
-        )
-    if id_ in graph:
-        return (
-            f"The image holds two files that declare {mark(id_)}; {main} at {known.commit} has one, "
-            f"{mark(graph.revisions[id_].path)}. The image kept a file that was renamed or moved since, or was built "
-            f"from another commit. Build it from an empty folder, from {main}."
-        )
-    return (
-        f"The image holds two files that declare {mark(id_)}; {main} at {known.commit} has none. The image was built "
-        f"from another commit. Give one of the two files another id there, or deploy {main}."
-    )
-
-
-def _cycle(crash: Crash, known: Background, reader: Audience) -> str:
-    graph, mark = known.facts.target, reader.mark
-    main = mark(known.deployed)
-    if graph.cycles:
-        return (
-            f"On {main}, {named(graph.cycles, mark)} need each other, so Alembic finds no order. Correct "
-            "the `down_revision` or `depends_on` that closes the circle. Every command stops here; no database was "
-            "touched."
-        )
-    names = named(crash.names, mark) or "Some revisions"
-    return (
-        f"In the crashing image {names} need each other, so Alembic finds no order. {main} at {known.commit} has no "
-        f"such circle: the image was built from another commit, or mixes files of two. Build it again from {main}. No "
-        "database was touched."
-    )
-
-
-def _loading(crash: Crash, known: Background, reader: Audience) -> str:
-    """Of what stops Alembic before it has read all files: it has not looked at any database."""
-    facts, mark = known.facts, reader.mark
-    main, subject = mark(known.deployed), mark(crash.subject)
-    folders = named([place.path for place in facts.environment.locations], mark)
-    match crash.trouble:
-        case CrashKind.NO_ID_IN_FILE:
-            why = (
-                f"Alembic loads every Python file in {folders}. {subject} declares no `revision`, so it is no "
-                "migration: move it elsewhere, or declare its id."
-            )
-        case CrashKind.LABEL_CLASH:
-            why = (
-                f"Two lines claim the branch label {mark(crash.argument)}: {subject} and {named(crash.names, mark)}. "
-                "Take it from one of them."
-            )
-        case CrashKind.ILLEGAL_ID:
-            why = f"The id {subject} holds a character that Alembic needs for its own notation. Give it another id."
-        case CrashKind.LOADED_TWICE:
-            why = (
-                f"Two version locations lead to {subject}. Alembic reads it once and goes on; name each folder once in "
-                "`version_locations`."
-            )
-        case CrashKind.NO_SCRIPTS:
-            script = facts.environment.script_location
-            there = f"{main} has it at {mark(script)}. " if script else ""
-            why = (
-                f"Alembic looks for {subject} and does not find it. {there}It was not copied into the image, or "
-                "Alembic is started in another folder: a relative `script_location` counts from there."
-            )
-        case CrashKind.NO_CONFIGURATION:
-            config = facts.environment.config
-            there = f" {main} keeps it in {mark(config)}." if config else ""
-            why = (
-                f"Alembic's configuration is missing, can't be understood, or asks for what that image lacks.{there} "
-                "Look at what was copied, and where Alembic is started (`-c` names the file)."
-            )
-        case _:
-            name = crash.file[0].replace("\\", "/").rpartition("/")[2] or crash.subject
-            what = f" ({mark(shortened(crash.argument))})" if crash.argument else ""
-            why = (
-                f"The revision file {mark(name)} can't be loaded in that image{what}. Correct what it imports or how "
-                "it is written; one such file stops every command."
-            )
-    return f"{why} No migration was run."
-
-
-def _heads(facts: Facts, mark: Callable[[str], str]) -> str:
-    heads = facts.target.heads
-    return f"the {'head' if len(heads) == 1 else 'heads'} {named(heads, mark)}" if heads else "no revision"
-
-
-_OF_THE_CHAIN = {
-    CrashKind.MULTIPLE_HEADS: _multiple_heads,
-    CrashKind.CANNOT_LOCATE: _cannot_locate,
-    CrashKind.NO_SUCH_BRANCH: _no_such_branch,
-    CrashKind.OVERLAPS: _overlaps,
-    CrashKind.MISSING_PARENT: _missing_parent,
-    CrashKind.DUPLICATE_ID: _present_twice,
-    CrashKind.CYCLE: _cycle,
-    **dict.fromkeys(
-        (
-            *(
-                CrashKind.NO_ID_IN_FILE,
-                CrashKind.LABEL_CLASH,
-                CrashKind.ILLEGAL_ID,
-                CrashKind.LOADED_TWICE,
-                CrashKind.NO_SCRIPTS,
-            ),
-            *(CrashKind.NO_CONFIGURATION, CrashKind.BROKEN_FILE),
-        ),
-        _loading,
-    ),
+_TRACED = {
+    "relation": {"table", "index", "constraint"},
+    "object": {"table", "index", "constraint", "column", "type"},
+    "table": {"table"},
+    "index": {"index", "constraint"},
+    "constraint": {"constraint", "index"},
+    "column": {"column"},
+    "type": {"type"},
+    "label": {"label"},
 }
+
+
+def _makers(crash: Crash, known: Background) -> Makers:
+    """The revisions that make or take away what a database names."""
+    kinds = _TRACED.get(crash.kind, set())
+    name, owner = crash.subject.casefold(), crash.of.casefold()
+    make, take, mention = [], [], []
+    for id_, effects in (known.effects or {}).items():
+        found = [
+            effect
+            for effect in effects.left
+            if effect.thing.kind in kinds
+            and effect.thing.name.casefold() == name
+            and (not owner or not effect.thing.of or effect.thing.of.casefold() == owner)
+        ]
+        if any(effect.there for effect in found):
+            make.append(id_)
+        elif found:
+            take.append(id_)
+        elif name and any(name in re.findall(r"\w+", each.text.casefold()) for each in effects.untraced):
+            mention.append(id_)
+    return Makers(tuple(make), tuple(take), tuple(mention))
+
+
+def _made_by(makers: Makers, crash: Crash, known: Background, named: Callable[[Sequence[str]], str]) -> str:
+    if known.effects is None or not crash.subject:
+        return ""
+    take = f" {named(makers.take)} takes it away." if makers.take else ""
+    if makers.make:
+        return f" {named(makers.make)} of this chain makes it.{take}"
+    if makers.mention:
+        return f" {named(makers.mention)} names it in code that onehead can't read.{take}"
+    return f" No revision on {named([known.deployed])} that onehead can read makes it.{take}"
 
 
 _WIDTH = 100
@@ -365,15 +271,15 @@ class CrashLog(NamedTuple):
         reading: what it says.
         examination: of the deployed commit.
         places: revisions that complaints name and the commit does not have → where they stand otherwise.
-        traces: environment path → what each revision leaves in a schema; empty where nobody has to know.
+        effects: environment path → what each revision leaves in a schema; empty where nobody has to know.
         is_whole: whether all of the log was read; of a long one that is only the end.
         repo: the repository as it was named, for commands that are typed there.
     """
 
     reading: CrashReport
     examination: Examination
-    places: Mapping[str, Whereabouts]
-    traces: Mapping[str, Mapping[str, Traces]]
+    places: Mapping[str, RevisionLocation]
+    effects: Mapping[str, Mapping[str, SchemaEffects]]
     is_whole: bool = True
     repo: str = "."
 
@@ -400,22 +306,22 @@ def explained_text(log: CrashLog, paint: Paint = plain) -> str:
 
 
 _CONCERNS_A_DATABASE = {
-    *(
-        CrashKind.CANNOT_LOCATE,
-        CrashKind.AMBIGUOUS_ID,
-        CrashKind.OVERLAPS,
-        CrashKind.ROW_CHANGED,
-        CrashKind.ROW_IS_NO_TEXT,
-    ),
-    *(
-        CrashKind.MIGRATION_CODE,
-        CrashKind.ALREADY_THERE,
-        CrashKind.NOT_THERE,
-        CrashKind.ID_TOO_LONG,
-        CrashKind.VALUE_TOO_LONG,
-    ),
-    *(CrashKind.AT_THE_SAME_TIME, CrashKind.LOCKED, CrashKind.STATEMENT_FAILED, CrashKind.NEW_ENUM_VALUE),
-    *(CrashKind.WRONG_OPERATION, CrashKind.WRONG_SIGNATURE),
+    CrashKind.CANNOT_LOCATE,
+    CrashKind.AMBIGUOUS_ID,
+    CrashKind.OVERLAPS,
+    CrashKind.ROW_CHANGED,
+    CrashKind.ROW_IS_NO_TEXT,
+    CrashKind.MIGRATION_CODE,
+    CrashKind.ALREADY_THERE,
+    CrashKind.NOT_THERE,
+    CrashKind.ID_TOO_LONG,
+    CrashKind.VALUE_TOO_LONG,
+    CrashKind.AT_THE_SAME_TIME,
+    CrashKind.LOCKED,
+    CrashKind.STATEMENT_FAILED,
+    CrashKind.NEW_ENUM_VALUE,
+    CrashKind.WRONG_OPERATION,
+    CrashKind.WRONG_SIGNATURE,
 }
 
 
@@ -451,8 +357,8 @@ def _environment(log: CrashLog, examined: Examined, paint: Paint) -> Iterator[st
         if concerns(crash, facts, log.examination):
             yield ""
             yield f"  > {paint('bad', visible(crash.line))}"
-            place = log.places.get(crash.subject, Whereabouts())
-            known = Background(facts, log.examination.target, ids_in(place.refs), _past(place), log.traces.get(path))
+            place = log.places.get(crash.subject, RevisionLocation())
+            known = Background(facts, log.examination.target, ids_in(place.refs), _past(place), log.effects.get(path))
             for paragraph in meaning(crash, known, reader).split("\n"):
                 yield from _wrapped(paragraph) or [""]
 
@@ -488,7 +394,7 @@ def concerns(crash: Crash, facts: Facts, examination: Examination) -> bool:
     return not known or any(each.environment.path == facts.environment.path for each in known)
 
 
-def _past(place: Whereabouts) -> str:
+def _past(place: RevisionLocation) -> str:
     if not place.removed:
         return ""
     if place.renamed:

@@ -1,17 +1,21 @@
-"""What a doctor says of a database, and the list of databases that have reported: text and objects. Pure."""
+"""The report of `doctor` and the list of databases that have reported, as text and as JSON. Pure.
+
+The texts about what is wrong are in `templates/answer/complaint.md.j2`.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from onehead.databases.model import Ailment, Complaint, Diagnosis, Revisited, WayOut
-from onehead.databases.reported import Known, Progress, day
-from onehead.databases.schema_effects import Thing, VersionTable
-from onehead.databases.states import Row, Whereabouts
+from onehead.databases.model import Complaint, Diagnosis, ProblemKind, Remedy, RevisionState
+from onehead.databases.reported import Progress, ReportedDatabase, day
+from onehead.databases.states import RevisionLocation
 from onehead.plan.plans import ReasonCode
 from onehead.plan.verdict import Examination, Point
-from onehead.reports.parts import Paint, plain, visible
+from onehead.render import environment
+from onehead.reports.parts import Paint, fields, plain, visible
 from onehead.reports.terminal import compared_line, coverage_line, named_again, short_ref
 from onehead.revisions.graph import Graph
 from onehead.text import listed, shortened
@@ -31,8 +35,8 @@ class ComplaintText(NamedTuple):
     question: str = ""
 
 
-def told(
-    complaint: Complaint, diagnosis: Diagnosis, places: Mapping[str, Whereabouts], target: str, repo: str = "."
+def complaint_text(
+    complaint: Complaint, diagnosis: Diagnosis, places: Mapping[str, RevisionLocation], target: str, repo: str = "."
 ) -> ComplaintText:
     """Say one complaint.
 
@@ -43,194 +47,44 @@ def told(
         target: name of the judged branch or commit.
         repo: the repository as it was named, for commands that are typed there.
     """
-    names = ids_in(complaint.names)
-    match complaint.ailment:
-        case Ailment.BROKEN_CHAIN:
-            return ComplaintText(
-                f"The migrations themselves don't hang together ({names}), so Alembic stops whatever a database holds.",
-                f"`onehead check{named_again(repo)} --target {target}` says what is wrong. Correct that first; the "
-                "database can wait.",
-            )
-        case Ailment.MULTIPLE_HEADS:
-            return ComplaintText(
-                f"The chain has the heads {names}, so `alembic upgrade head` stops before it runs anything, whatever "
-                "the database holds.",
-                f"`onehead fix{named_again(repo)} --target {target}` writes the merge; until it is in, `alembic "
-                "upgrade heads` works.",
-            )
-        case Ailment.UNKNOWN_ROW:
-            return _unknown(complaint.names, diagnosis, places, target)
-        case Ailment.RENAMED_ROW:
-            return _renamed(diagnosis, target)
-        case Ailment.AMBIGUOUS_ROW | Ailment.PREFIX_ROW | Ailment.REPEATED_ROW | Ailment.OVERLAPPING_ROWS:
-            return _about_rows(complaint.ailment, names, diagnosis)
-        case Ailment.INVALID_INDEX:
-            return _invalid(names, waits=bool(diagnosis.unbuilt))
-        case _:
-            return _about_the_schema(complaint.ailment, names, diagnosis)
-
-
-def _invalid(names: str, *, waits: bool) -> ComplaintText:
-    stops = " A revision that has still to run makes it, and stops because the name is taken."
-    return ComplaintText(
-        f"PostgreSQL holds {names} as invalid (`pg_index.indisvalid`): building it with CONCURRENTLY failed or is "
-        f"under way, and no query uses it.{stops if waits else ''}",
-        "Remove the cause (equal values under a unique index, a lock), then "
-        f"{'drop it and upgrade' if waits else '`REINDEX INDEX CONCURRENTLY` builds it again'}.",
+    rows, inspection = diagnosis.rows or (), diagnosis.inspection
+    strangers = [
+        (row, _same_but_for_case(row, diagnosis), places.get(row, RevisionLocation())) for row in complaint.names
+    ]
+    of_kind = {kind: [row for row in rows if row.kind == kind] for kind in ("renamed", "ambiguous", "prefix")}
+    text = (
+        environment()
+        .get_template("answer/complaint.md.j2")
+        .render(
+            kind=str(complaint.problem),
+            severity=complaint.severity,
+            names=ids_in(complaint.names),
+            is_one=len(complaint.names) == 1,
+            target=target,
+            repo=named_again(repo),
+            visible=visible,
+            ids_in=ids_in,
+            strangers=strangers,
+            is_riddle=any(not same and place == RevisionLocation() for _, same, place in strangers),
+            now=listed([f"{visible(row.text)} is {visible(row.means[0])} now" for row in of_kind["renamed"]]),
+            old=ids_in(row.text for row in of_kind["renamed"]),
+            means=ids_in(id_ for row in of_kind["ambiguous"] for id_ in row.means),
+            prefixes=ids_in(
+                f"the row {visible(row.text)} is only the beginning of {visible(row.means[0])}"
+                for row in of_kind["prefix"]
+            ),
+            version=inspection.version if inspection else None,
+            width=inspection.version.width if inspection and inspection.version else None,
+            rolls_back=inspection is not None and inspection.rolls_back,
+            is_awaited=bool(diagnosis.unbuilt),
+        )
     )
+    message, hint, *question = (each.replace("\n", " ") for each in re.split(r"\n(?:→|\?) ", text.strip()))
+    return ComplaintText(message, hint, *question)
 
 
-def _unknown(
-    rows: tuple[str, ...], diagnosis: Diagnosis, places: Mapping[str, Whereabouts], target: str
-) -> ComplaintText:
-    parts = []
-    found = True
-    for row in rows:
-        place = places.get(row, Whereabouts())
-        variant = next((id_ for id_ in diagnosis.graph.revisions if _alike(id_, row)), "")
-        if variant:
-            parts.append(f"{visible(row)!r} differs from the revision {visible(variant)} only in spaces or capitals.")
-        elif place.refs:
-            parts.append(f"{visible(row)} is on {ids_in(place.refs)}: that was run on this database.")
-        elif place.renamed:
-            parts.append(f"{visible(place.removed)} gave {visible(row)} the new id {visible(place.renamed)}.")
-        elif place.removed:
-            parts.append(f"{visible(place.removed)} removed the file of {visible(row)}, after a database had run it.")
-        else:
-            found = False
-            parts.append(
-                f"No branch, tag or earlier commit here has {visible(row)}: it was never pushed, or another project "
-                "keeps its rows in the same table."
-            )
-    rest = "" if found else f"Which deploy, or whose machine, has brought {ids_in(rows)} into this database?"
-    return ComplaintText(
-        f'No file of {target} declares {ids_in(rows)}, so Alembic stops with "Can\'t locate revision identified by". '
-        + " ".join(parts),
-        "Deploy a commit that has it, or bring its file back under the same id. Do not stamp: that hides what ran.",
-        rest,
-    )
-
-
-def _renamed(diagnosis: Diagnosis, target: str) -> ComplaintText:
-    rows = _of_kind(diagnosis.rows or (), "renamed")
-    now = listed([f"{visible(row.text)} is {visible(row.means[0])} now" for row in rows])
-    old = ids_in(row.text for row in rows)
-    return ComplaintText(
-        f"{now}: {target} has the same operations under another id, which a repair or somebody gave it after this "
-        f'database had run it as {old}. Alembic stops with "Can\'t locate revision identified by".',
-        "Record the new id, as below. Alembic then skips what ran under the old id and runs the rest.",
-    )
-
-
-def _alike(id_: str, row: str) -> bool:
-    return id_.casefold() == row.strip().casefold()
-
-
-def _about_rows(ailment: Ailment, names: str, diagnosis: Diagnosis) -> ComplaintText:
-    rows = diagnosis.rows or ()
-    match ailment:
-        case Ailment.AMBIGUOUS_ROW:
-            means = ids_in(id_ for row in rows if row.kind == "ambiguous" for id_ in row.means)
-            return ComplaintText(
-                f"No revision is called {names}, and several begin so: {means}. Alembic can't choose one and "
-                'stops with "Can\'t locate revision identified by".',
-                "Bring the file back under its old id, or find out which one it became and stamp that.",
-                f"Which of {means} used to be {names}?",
-            )
-        case Ailment.PREFIX_ROW:
-            return ComplaintText(
-                f"{ids_in(map(_prefix, _of_kind(rows, 'prefix')))}: its id was made longer after this database had run "
-                "it. Alembic resolves the short id once; that upgrade adds a row instead of replacing it, and the next "
-                'one stops with "overlaps with other requested revisions".',
-                "Write the whole id into the database, or give the file its old id again.",
-            )
-        case Ailment.REPEATED_ROW:
-            return ComplaintText(
-                f"The row {names} is there more than once, so the version table has lost its primary key. The next "
-                'upgrade stops with "expected to match one row".',
-                "Write each row once, and give the table its primary key back.",
-            )
-        case _:
-            return ComplaintText(
-                f"The rows {names} exclude each other: one of them already includes another. Alembic stops "
-                'with "overlaps with other requested revisions".',
-                "Keep the one that is true; plain `alembic stamp` does nothing here, only `stamp --purge` does.",
-            )
-
-
-def _about_the_schema(ailment: Ailment, names: str, diagnosis: Diagnosis) -> ComplaintText:
-    sight = diagnosis.sight
-    is_one = len(diagnosis.of(ailment)) == 1
-    match ailment:
-        case Ailment.NO_ROWS:
-            return ComplaintText(
-                "Tables of this chain are there, but no row says which migrations ran: something else made them "
-                "(`create_all`, a dump), or the version table was emptied. `alembic upgrade` starts from the beginning "
-                "and stops at the first table that is there already.",
-                "Record what is really there, as below. Where `create_all` made the tables, no migration of data ran.",
-                "Where do these tables come from?",
-            )
-        case Ailment.OTHER_VERSION_TABLE:
-            judged = sight.version if sight and sight.version else "alembic_version (which does not exist)"
-            return ComplaintText(
-                f"There is more than one version table: {judged}, by which this is judged, and {names}.",
-                "`--version-table` and `--version-schema` name the one that env.py reads; the others mislead people.",
-                ""
-                if all(c.severity == "warning" for c in diagnosis.complaints if c.ailment == ailment)
-                else "Which of them does env.py read? That can't be seen without running it.",
-            )
-        case Ailment.HALF_APPLIED:
-            return ComplaintText(
-                f"{names} stopped half-way: a part of it is there and a part is not. The next upgrade runs it from its "
-                "beginning and stops at what is there.",
-                "Undo the part that is there, or finish it by hand and record it.",
-            )
-        case Ailment.INCOMPLETE:
-            return ComplaintText(
-                f"{names} is recorded, but a part of what it made is missing: somebody has changed the schema by hand.",
-                "`alembic upgrade PARENT:REVISION --sql` prints the statements, if it is to be made again.",
-                "Was that part removed on purpose?",
-            )
-        case Ailment.LEFTOVER_TABLE:
-            return ComplaintText(
-                f"{names} is left from a batch migration that was cut off. The next one that touches that table stops "
-                "because the copy is there already.",
-                "See that the table which it was copied from is whole, then drop the copy.",
-            )
-        case Ailment.AHEAD:
-            kept = (
-                "PostgreSQL then takes the whole upgrade back, so every attempt ends the same."
-                if sight and sight.rolls_back
-                else "What ran before it in the same upgrade stays, recorded."
-            )
-            return ComplaintText(
-                f"What {names} {'makes' if is_one else 'make'} is there already, but not recorded. The upgrade stops "
-                f"at the first statement that can't be done twice. {kept}",
-                "Record what is there, as below; then the upgrade goes on behind it.",
-            )
-        case Ailment.LOST:
-            return ComplaintText(
-                f"The rows say that {names} ran, but nothing that it makes is there. Either it was put beneath what "
-                "had run already (its parent was changed, or it was inserted), so that it never ran and never will; or "
-                "somebody has removed it all by hand.",
-                "Run it now, as below, only if nothing that ran since needs it to be absent: look at both sides first.",
-                "Was it removed on purpose?",
-            )
-        case _:
-            width = sight.version.width if sight and sight.version else None
-            return ComplaintText(
-                f"The id {names} is longer than the {width} characters of the version table, so the upgrade stops when "
-                "it records it.",
-                "Shorten the id where no database has it yet, or widen the column version_num.",
-            )
-
-
-def _prefix(row: Row) -> str:
-    return f"the row {visible(row.text)} is only the beginning of {visible(row.means[0])}"
-
-
-def _of_kind(rows: Iterable[Row], kind: str) -> list[Row]:
-    return [row for row in rows if row.kind == kind]
+def _same_but_for_case(row: str, diagnosis: Diagnosis) -> str:
+    return next((id_ for id_ in diagnosis.graph.revisions if id_.casefold() == row.strip().casefold()), "")
 
 
 def ids_in(names: Iterable[str]) -> str:
@@ -245,7 +99,7 @@ _DIALECTS = {"postgresql": "PostgreSQL", "sqlite": "SQLite", "mysql": "MySQL", "
 _SHOWN = {"applied": "applied", "absent": "not applied", "partly": "partly applied", "untold": "leaves no trace"}
 
 
-class Visit(NamedTuple):
+class DoctorReport(NamedTuple):
     """A doctor's visit.
 
     Attributes:
@@ -260,7 +114,7 @@ class Visit(NamedTuple):
     examination: Examination
     database: str | None
     diagnoses: Mapping[str, Diagnosis]
-    places: Mapping[str, Whereabouts]
+    places: Mapping[str, RevisionLocation]
     notes: tuple[str, ...] = ()
     repo: str = "."
 
@@ -270,7 +124,7 @@ class Visit(NamedTuple):
         return all(diagnosis.is_healthy for diagnosis in self.diagnoses.values())
 
 
-def doctor_text(visit: Visit, paint: Paint = plain) -> str:
+def doctor_text(visit: DoctorReport, paint: Paint = plain) -> str:
     """The text of `onehead doctor`."""
     lines = [*_heading(visit, paint), coverage_line(visit.examination)]
     lines += [f"note: {visible(note)}" for note in visit.notes]
@@ -279,13 +133,13 @@ def doctor_text(visit: Visit, paint: Paint = plain) -> str:
     return "\n".join(lines) + "\n"
 
 
-def doctor_document(visit: Visit) -> dict[str, Any]:
+def doctor_document(visit: DoctorReport) -> dict[str, Any]:
     """The object of `onehead doctor --format json` (docs/schema/onehead.doctor-1.json)."""
     target = visit.examination.target
     return {
         "schema": "onehead.doctor/1",
         "healthy": visit.is_healthy,
-        "at": {"ref": target.ref, "sha": target.sha},
+        "at": fields(target, "ref", "sha"),
         "database": visit.database,
         "coverage": visit.examination.coverage._asdict(),
         "notes": list(visit.notes),
@@ -293,7 +147,7 @@ def doctor_document(visit: Visit) -> dict[str, Any]:
     }
 
 
-def _heading(visit: Visit, paint: Paint) -> Iterator[str]:
+def _heading(visit: DoctorReport, paint: Paint) -> Iterator[str]:
     style, word = ("good", "Healthy") if visit.is_healthy else ("bad", "Not healthy")
     if not visit.diagnoses:
         style, word = "strong", "Nothing to judge"
@@ -302,7 +156,7 @@ def _heading(visit: Visit, paint: Paint) -> Iterator[str]:
         yield f"Looked at {visible(visit.database)}; nothing was changed."
 
 
-def _environment(visit: Visit, path: str, diagnosis: Diagnosis, paint: Paint) -> Iterator[str]:
+def _environment(visit: DoctorReport, path: str, diagnosis: Diagnosis, paint: Paint) -> Iterator[str]:
     yield f"{paint('strong', visible(path or '.'))}: {_holds(diagnosis)}"
     yield f"  {_next_upgrade(diagnosis, paint)}"
     if diagnosis.is_healthy:
@@ -312,7 +166,7 @@ def _environment(visit: Visit, path: str, diagnosis: Diagnosis, paint: Paint) ->
     target = short_ref(visit.examination.target.ref)
     for complaint in diagnosis.complaints:
         yield ""
-        yield from _complaint(complaint, told(complaint, diagnosis, visit.places, target, visit.repo), paint)
+        yield from _complaint(complaint, complaint_text(complaint, diagnosis, visit.places, target, visit.repo), paint)
     for question in _doubts(diagnosis):
         yield ""
         yield f"  {paint('warning', 'question')}: {question}"
@@ -324,7 +178,7 @@ def _environment(visit: Visit, path: str, diagnosis: Diagnosis, paint: Paint) ->
         yield f"  {NO_WAY}"
 
 
-def _rejoined(visit: Visit, path: str) -> Iterator[str]:
+def _rejoined(visit: DoctorReport, path: str) -> Iterator[str]:
     """A fork that is no trouble any more: people suspect it all the same."""
     for examined in visit.examination.environments:
         if examined.facts.environment.path == path:
@@ -335,8 +189,8 @@ def _rejoined(visit: Visit, path: str) -> Iterator[str]:
 def _holds(diagnosis: Diagnosis) -> str:
     if diagnosis.rows is None:
         return "there is no version table"
-    sight = diagnosis.sight
-    name = str(sight.version) if sight and sight.version else "alembic_version"
+    inspection = diagnosis.inspection
+    name = str(inspection.version) if inspection and inspection.version else "alembic_version"
     return f"{visible(name)} holds {ids_in(row.text for row in diagnosis.rows) or 'no row'}"
 
 
@@ -357,13 +211,13 @@ def _next_upgrade(diagnosis: Diagnosis, paint: Paint) -> str:
 
 def _revisions(diagnosis: Diagnosis) -> Iterator[str]:
     """Those that differ from what the rows say, and those that are still to come; all others as numbers."""
-    if diagnosis.sight is None:
+    if diagnosis.inspection is None:
         claimed = sum(revision.claimed for revision in diagnosis.revisions.values())
         yield f"  The rows claim {claimed} of {len(diagnosis.revisions)} revisions. The tables were not looked at."
         return
     odd = [revision for revision in diagnosis.revisions.values() if _is_odd(revision, diagnosis)]
     kinds = ("applied", "absent", "partly", "untold")
-    counts = {kind: sum(r.witnessed.shown == kind for r in diagnosis.revisions.values()) for kind in kinds}
+    counts = {kind: sum(r.in_schema.shown == kind for r in diagnosis.revisions.values()) for kind in kinds}
     untold = counts.pop("untold")
     numbers = [f"{number} {_SHOWN[kind]}" for kind, number in counts.items() if number or kind == "applied"]
     if untold:
@@ -375,30 +229,30 @@ def _revisions(diagnosis: Diagnosis) -> Iterator[str]:
         yield f"    … and {len(odd) - _MAX_LISTED} more; `--format json` lists all"
 
 
-def _is_odd(revision: Revisited, diagnosis: Diagnosis) -> bool:
-    shown = revision.witnessed.shown
+def _is_odd(revision: RevisionState, diagnosis: Diagnosis) -> bool:
+    shown = revision.in_schema.shown
     return (
         shown == "partly"
         or revision.id in diagnosis.doubtful
-        or (shown == "applied" and not revision.claimed and not diagnosis.of(Ailment.UNKNOWN_ROW))
+        or (shown == "applied" and not revision.claimed and not diagnosis.of(ProblemKind.UNKNOWN_ROW))
         or (shown == "absent" and revision.claimed)
     )
 
 
-def _revision(revision: Revisited, graph: Graph) -> Iterator[str]:
+def _revision(revision: RevisionState, graph: Graph) -> Iterator[str]:
     declared = graph.revisions[revision.id]
     recorded = "recorded" if revision.claimed else "not recorded"
-    yield f"    {visible(revision.id)}  {recorded}, {_SHOWN[revision.witnessed.shown]}  {visible(declared.path)}"
-    for each in revision.witnessed.evidence[:_MAX_EVIDENCE]:
+    yield f"    {visible(revision.id)}  {recorded}, {_SHOWN[revision.in_schema.shown]}  {visible(declared.path)}"
+    for each in revision.in_schema.evidence[:_MAX_EVIDENCE]:
         there = "is there" if each.there else "is not there"
         yield f"      line {each.line}: {visible(str(each.thing))} {there}"
-    left = len(revision.witnessed.evidence) - _MAX_EVIDENCE
+    left = len(revision.in_schema.evidence) - _MAX_EVIDENCE
     if left > 0:
         yield f"      and {left} more"
 
 
 def _complaint(complaint: Complaint, words: ComplaintText, paint: Paint) -> Iterator[str]:
-    yield f"  {paint(complaint.severity, f'{complaint.severity} {complaint.ailment}')}: {words.message}"
+    yield f"  {paint(complaint.severity, f'{complaint.severity} {complaint.problem}')}: {words.message}"
     yield f"    → {words.next}"
     if words.question:
         yield f"    {paint('warning', '?')} {words.question}"
@@ -414,7 +268,7 @@ def _doubts(diagnosis: Diagnosis) -> Iterator[str]:
         )
 
 
-def _way(way: WayOut, paint: Paint) -> Iterator[str]:
+def _way(way: Remedy, paint: Paint) -> Iterator[str]:
     yield f"  {paint('strong', 'Way out')}{f', if {visible(way.condition)}' if way.condition else ''}:"
     width = max(len(visible(step.command)) for step in way.steps)
     for number, step in enumerate(way.steps, 1):
@@ -422,77 +276,68 @@ def _way(way: WayOut, paint: Paint) -> Iterator[str]:
         yield f"    {number}. {visible(step.command).ljust(width)}  {paint(style, step.effect)}: {visible(step.why)}"
 
 
-def _document(visit: Visit, path: str, diagnosis: Diagnosis) -> dict[str, Any]:
-    outcome, sight = diagnosis.outcome, diagnosis.sight
+def _document(visit: DoctorReport, path: str, diagnosis: Diagnosis) -> dict[str, Any]:
+    outcome, inspection = diagnosis.outcome, diagnosis.inspection
     target = short_ref(visit.examination.target.ref)
     return {
         "path": path,
         "healthy": diagnosis.is_healthy,
-        "dialect": sight.dialect if sight else None,
-        "version_table": _table(sight.version) if sight and sight.version else None,
-        "other_version_tables": [_table(other) for other in sight.others] if sight else [],
+        "dialect": inspection.dialect if inspection else None,
+        "version_table": fields(inspection.version, *_TABLE) if inspection and inspection.version else None,
+        "other_version_tables": [fields(other, *_TABLE) for other in inspection.others] if inspection else [],
         "rows": None if diagnosis.rows is None else [row.text for row in diagnosis.rows],
         "next_upgrade": {
             "command": f"alembic upgrade {diagnosis.target}",
             "outcome": outcome.kind,
-            "runs": list(outcome.runs),
-            "rows_after": list(outcome.rows_after),
-            "lost": list(outcome.lost),
-            "error": outcome.error,
+            **fields(outcome, "runs", "rows_after", "lost", "error"),
         },
         "revisions": [_revision_object(each, diagnosis) for each in diagnosis.revisions.values()],
         "complaints": [
             {
-                "code": str(complaint.ailment),
-                "severity": complaint.severity,
-                "names": list(complaint.names),
-                "message": words.message,
-                "next": words.next,
+                "code": str(complaint.problem),
+                **fields(complaint, "severity", "names"),
+                **fields(words, "message", "next"),
                 "question": words.question or None,
             }
             for complaint in diagnosis.complaints
-            for words in [told(complaint, diagnosis, visit.places, target, visit.repo)]
+            for words in [complaint_text(complaint, diagnosis, visit.places, target, visit.repo)]
         ],
         "questions": list(_doubts(diagnosis)),
         "ways_out": [
             {
                 "condition": way.condition or None,
-                "steps": [{"command": s.command, "effect": s.effect, "why": s.why} for s in way.steps],
+                "steps": [fields(step, "command", "effect", "why") for step in way.steps],
             }
             for way in diagnosis.ways
         ],
     }
 
 
-def _table(found: VersionTable) -> dict[str, Any]:
-    return {"name": found.name, "schema": found.schema, "rows": list(found.rows)}
+_TABLE = ("name", "schema", "rows")
 
 
-def _revision_object(revision: Revisited, diagnosis: Diagnosis) -> dict[str, Any]:
+def _revision_object(revision: RevisionState, diagnosis: Diagnosis) -> dict[str, Any]:
     return {
         "id": revision.id,
         "path": diagnosis.graph.revisions[revision.id].path,
         "recorded": revision.claimed,
         "state": {"absent": "not-applied", "untold": "no-witness"}.get(
-            revision.witnessed.shown, revision.witnessed.shown
+            revision.in_schema.shown, revision.in_schema.shown
         ),
         "evidence": [
-            _thing(each.thing)
-            | {"there": each.there, "shows": "applied" if each.ran else "not-applied", "line": each.line}
-            for each in revision.witnessed.evidence
+            fields(each.thing, "kind", "name")
+            | {"of": each.thing.of or None, "schema": each.thing.schema or None, "there": each.there}
+            | {"shows": "applied" if each.ran else "not-applied", "line": each.line}
+            for each in revision.in_schema.evidence
         ],
-        "untraced": [{"line": each.line, "text": each.text} for each in revision.untraced],
+        "untraced": [fields(each, "line", "text") for each in revision.untraced],
     }
-
-
-def _thing(thing: Thing) -> dict[str, Any]:
-    return {"kind": thing.kind, "name": thing.name, "of": thing.of or None, "schema": thing.schema or None}
 
 
 class Listed(NamedTuple):
     """A database, and how far it is in each environment that it may belong to."""
 
-    known: Known
+    known: ReportedDatabase
     progress: Mapping[str, Progress]
 
     @property
@@ -505,7 +350,7 @@ def databases_document(listed: Sequence[Listed], at: Point, trouble: str) -> dic
     """The object of `onehead databases --format json` (docs/schema/onehead.databases-1.json)."""
     return {
         "schema": "onehead.databases/1",
-        "at": {"ref": at.ref, "sha": at.sha},
+        "at": fields(at, "ref", "sha"),
         "trouble": trouble or None,
         "databases": [
             {
@@ -514,9 +359,7 @@ def databases_document(listed: Sequence[Listed], at: Point, trouble: str) -> dic
                 "rows": list(each.known.rows),
                 "since": each.known.at,
                 "unknown": list(each.unknown),
-                "environments": [
-                    {"path": path, "missing": progress.missing} for path, progress in each.progress.items()
-                ],
+                "environments": [{"path": path, "missing": by.missing} for path, by in each.progress.items()],
                 "held": [{"row": row, "since": since} for row, since in each.known.held],
             }
             for each in listed

@@ -1,4 +1,4 @@
-"""A verdict for scripts and CI views: JSON (schemas in docs/schema/), SARIF 2.1.0 and JUnit XML."""
+"""A verdict for scripts and CI: JSON (schemas in docs/schema/), SARIF 2.1.0 and JUnit XML."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from xml.etree import ElementTree as ET
 
 from onehead.plan.findings import KINDS, Code, Finding
 from onehead.plan.plans import Plan, Refuse, Reissue, Reparent
-from onehead.plan.verdict import Examination, Examined, Point
+from onehead.plan.verdict import Examination, Examined
 from onehead.reports.parts import (
     MAX_SHOWN,
     FilePlace,
     Lines,
     all_findings,
     both_sides_document,
+    fields,
     left_out,
     places,
     visible,
@@ -42,8 +43,8 @@ def document(
     return {
         "schema": schema,
         "verdict": examination.verdict,
-        "target": _point(examination.target),
-        "head": None if examination.head is None else _point(examination.head),
+        "target": fields(examination.target, "ref", "sha"),
+        "head": None if examination.head is None else fields(examination.head, "ref", "sha"),
         "merge_base": examination.merge_base,
         "coverage": examination.coverage._asdict(),
         "not_judged": [
@@ -58,15 +59,10 @@ def document(
     }
 
 
-def _point(point: Point) -> dict[str, str]:
-    return {"ref": point.ref, "sha": point.sha}
-
-
 def _environment(examined: Examined, changes: tuple[FileChange, ...], lines: Lines) -> dict[str, Any]:
     facts = examined.facts
     return {
-        "path": facts.environment.path,
-        "config": facts.environment.config,
+        **fields(facts.environment, "path", "config"),
         "heads": {
             "target": list(facts.target.heads),
             "head": None if facts.head is None else list(facts.head.heads),
@@ -81,10 +77,7 @@ def _environment(examined: Examined, changes: tuple[FileChange, ...], lines: Lin
 def _finding(finding: Finding, examined: Examined | None, lines: Lines) -> dict[str, Any]:
     return {
         "code": str(finding.code),
-        "severity": finding.severity,
-        "introduced_by": finding.introduced_by,
-        "message": finding.message,
-        "hint": finding.hint,
+        **fields(finding, "severity", "introduced_by", "message", "hint"),
         "revisions": list(finding.revisions[:MAX_SHOWN]),
         "paths": list(finding.paths[:MAX_SHOWN]),
         "places": [{"path": place.path, "line": place.line or None} for place in places(finding, examined, lines)],
@@ -218,16 +211,21 @@ def junit(examination: Examination, lines: Lines, found: str = "") -> str:
         _case(suite, name, examined.findings, examination.judged, examined, lines)
     if examination.findings:
         _case(suite, "repository", examination.findings, examination.judged, None, lines)
+    said = [visible(compared_line(examination, found)), coverage_line(examination)]
+    said += [f"Not judged: {visible(each.message)}" for each in examination.unjudged]
+    return junit_text(suite, "onehead", coverage_line(examination), "\n".join(said))
+
+
+def junit_text(suite: ET.Element, classname: str, coverage: str, said: str) -> str:
+    """The document around the cases of a suite: their numbers, and what is said of all of them."""
     if not len(suite):
         # A suite without a case is shown as nothing at all, or taken for a run that broke.
-        case = ET.SubElement(suite, "testcase", classname="onehead", name="repository")
-        ET.SubElement(case, "skipped", message=coverage_line(examination))
+        case = ET.SubElement(suite, "testcase", classname=classname, name="repository")
+        ET.SubElement(case, "skipped", message=coverage)
     suite.set("tests", str(len(suite)))
     for attribute, kind in _COUNTED.items():
         suite.set(attribute, str(len(suite.findall(f"testcase/{kind}"))))
-    said = [visible(compared_line(examination, found)), coverage_line(examination)]
-    said += [f"Not judged: {visible(each.message)}" for each in examination.unjudged]
-    ET.SubElement(suite, "system-out").text = "\n".join(said)
+    ET.SubElement(suite, "system-out").text = said
     ET.indent(suite)
     return ET.tostring(suite, encoding="unicode", xml_declaration=True) + "\n"
 

@@ -1,7 +1,8 @@
-"""What a drawing of the chain shows, and the drawing as lines of text.
+"""Choose what a drawing of the chain shows, and draw it as lines of text.
 
-A revision stands under its dominator: the nearest revision that every way to it passes. For an only child that is its
-parent; for a merge it is the place where its parents parted, so what follows a merge returns to the main line.
+A revision is drawn under its dominator, the nearest revision that every path to it passes. For a revision with one
+parent that is the parent. For a merge it is the place where its parents parted, so what follows a merge returns to the
+main line.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Drawings of the chain as Mermaid, SVG and JSON.
+"""Drawings of the chain as Mermaid and SVG, and the chain as text and JSON.
 
-It is readable on light and on dark ground, where the viewer tells (`prefers-color-scheme`).
+The SVG follows the viewer's light or dark theme (`prefers-color-scheme`).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from xml.etree import ElementTree as ET
 
 from onehead.plan.verdict import Coverage, Point
 from onehead.reports.graph import Edge, Node, OutlineLine, Picture, draw, outline
-from onehead.reports.parts import Paint, plain, visible
+from onehead.reports.parts import Paint, fields, plain, visible
 from onehead.reports.terminal import MAX_ENVIRONMENTS, NO_ENVIRONMENT, coverage_text, short_ref
 from onehead.revisions.graph import Graph
 from onehead.text import cut_words, listed, shortened
@@ -30,15 +30,14 @@ _MAX_SPOKEN = 8
 """Revisions whose children are named to a screen reader."""
 
 
-def mermaid(picture: Picture, *, target: str = "", head: str = "this branch") -> str:
+def mermaid(picture: Picture, *, target: str = "") -> str:
     """Mermaid source of a picture, left to right.
 
     Args:
         picture: what to draw.
         target: how to name the target's side in the nodes; empty names no side.
-        head: how to name the head's side.
     """
-    body = _body(picture, "n", {"target": target, "head": head if target else "", "repair": "repair"})
+    body = _body(picture, "n", {"target": target, "head": "this branch" if target else "", "repair": "repair"})
     return _document([*_spoken(picture), *body])
 
 
@@ -326,8 +325,8 @@ def chains_document(chains: Chains) -> dict[str, Any]:
     at, coverage = chains.at, chains.coverage
     return {
         "schema": "onehead.graph/1",
-        "at": {"ref": at.ref, "sha": at.sha},
-        "coverage": {"environments": coverage.environments, "files": coverage.files, "read": coverage.read},
+        "at": fields(at, "ref", "sha"),
+        "coverage": fields(coverage, "environments", "files", "read"),
         "environments": [_environment(path, chains.configs[path], graph) for path, graph in chains.graphs.items()],
     }
 
@@ -336,24 +335,15 @@ def _environment(path: str, config: str | None, graph: Graph) -> dict[str, Any]:
     return {
         "path": path,
         "config": config,
-        "heads": list(graph.heads),
-        "bases": list(graph.bases),
+        **fields(graph, "heads", "bases"),
         "branch_points": list(graph.branch_points()),
         "merge_points": list(_merge_points(graph)),
         "missing": [{"revision": revision, "parent": parent} for revision, parent in graph.missing],
         "duplicates": [{"id": id_, "paths": [r.path for r in found]} for id_, found in graph.duplicates.items()],
         "cycles": list(graph.cycles),
-        "unreadable": [{"path": u.path, "line": u.line, "reason": u.reason, "id": u.id} for u in graph.unreadable],
+        "unreadable": [fields(each, "path", "line", "reason", "id") for each in graph.unreadable],
         "revisions": [
-            {
-                "id": revision.id,
-                "parents": list(revision.parents),
-                "depends_on": list(revision.depends_on),
-                "branch_labels": list(revision.branch_labels),
-                "path": revision.path,
-                "doc": revision.doc,
-            }
-            for revision in graph
+            fields(revision, "id", "parents", "depends_on", "branch_labels", "path", "doc") for revision in graph
         ],
     }
 

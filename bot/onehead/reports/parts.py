@@ -1,11 +1,11 @@
-"""Parts that several reports share: colours, both sides of a fork, places of findings, the essential diff."""
+"""Parts that several reports share: colours, fields for JSON, both sides of a fork, files of findings, the diff."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from onehead.plan.conflicts import Meeting, between
+from onehead.plan.conflicts import Interaction, between
 from onehead.plan.findings import Code, Finding
 from onehead.plan.forks import Fork
 from onehead.plan.verdict import Examination, Examined
@@ -13,6 +13,12 @@ from onehead.revisions.model import FileChange
 
 Paint = Callable[[str, str], str]
 """Style name and text in, painted text out; the identity where there is no terminal."""
+
+
+def fields(value: object, *names: str) -> dict[str, Any]:
+    """Some fields of a value under their own names, as JSON has them: a tuple is a list."""
+    found = ((name, getattr(value, name)) for name in names)
+    return {name: list(each) if isinstance(each, tuple) else each for name, each in found}
 
 
 def plain(_style: str, text: str) -> str:
@@ -34,29 +40,29 @@ INDEPENDENT = "no conflict: every operation on both sides was understood, and th
 
 def both_sides_lines(examined: Examined, fork: Fork) -> Iterator[str]:
     """One line per pair of heads; none where what they do was not read, as in a fork that the target has already."""
-    for meeting in between(examined.meetings, fork):
-        one, other = map(visible, meeting.heads)
-        yield f"  {one} and {other}: {_said(meeting)}."
+    for interaction in between(examined.interactions, fork):
+        one, other = map(visible, interaction.heads)
+        yield f"  {one} and {other}: {_said(interaction)}."
 
 
 def independent_lines(examined: Examined) -> Iterator[str]:
     """The same for those that get along, where everything else is told as a finding."""
-    for meeting in examined.meetings:
-        if meeting.kind == "independent":
-            one, other = map(visible, meeting.heads)
-            yield f"  {one} and {other}: {_said(meeting)}."
+    for interaction in examined.interactions:
+        if interaction.kind == "independent":
+            one, other = map(visible, interaction.heads)
+            yield f"  {one} and {other}: {_said(interaction)}."
 
 
-def _said(meeting: Meeting) -> str:
-    match meeting.kind:
+def _said(interaction: Interaction) -> str:
+    match interaction.kind:
         case "independent":
             return INDEPENDENT
         case "unknown":
             return "a person has to decide whether they conflict; `onehead check` says where"
         case "silent":
             return "both orders run, and leave different tables or rows; `onehead check` says which"
-        case "order" if meeting.first is not None:
-            return f"the side of {visible(meeting.first)} has to run first; `onehead check` says why"
+        case "order" if interaction.first is not None:
+            return f"the side of {visible(interaction.first)} has to run first; `onehead check` says why"
         case "order":
             return "the order matters, and differs between databases; `onehead check` says why"
         case "conflict":
@@ -65,8 +71,8 @@ def _said(meeting: Meeting) -> str:
 
 def both_sides_document(examined: Examined, fork: Fork | None = None) -> list[dict[str, Any]]:
     """One object per pair of heads, of one fork or of all."""
-    meetings = examined.meetings if fork is None else between(examined.meetings, fork)
-    return [{"heads": list(each.heads), "verdict": each.kind, "first": each.first} for each in meetings]
+    interactions = examined.interactions if fork is None else between(examined.interactions, fork)
+    return [{"heads": list(each.heads), "verdict": each.kind, "first": each.first} for each in interactions]
 
 
 MAX_SHOWN = 50
@@ -109,13 +115,12 @@ def left_out(finding: Finding) -> int:
     return max(0, len(finding.revisions) - MAX_SHOWN, len(finding.paths) - MAX_SHOWN)
 
 
-def diff(changes: Iterable[FileChange], before: Mapping[str, bytes], context: int = 1) -> str:
-    """Unified diff of all changes.
+def diff(changes: Iterable[FileChange], before: Mapping[str, bytes]) -> str:
+    """Unified diff of all changes, with one unchanged line around each.
 
     Args:
         changes: what the repair does.
         before: content of the files as they are, by path; a path that is absent is a new file.
-        context: unchanged lines around each change.
     """
     from difflib import unified_diff  # noqa: PLC0415 - `check` shows no diff
 
@@ -128,7 +133,7 @@ def diff(changes: Iterable[FileChange], before: Mapping[str, bytes], context: in
             _lines(new),
             f"a/{change.path}" if old is not None else "/dev/null",
             f"b/{name}" if new is not None else "/dev/null",
-            n=context,
+            n=1,
             lineterm="",
         )
         parts += [line.rstrip("\r\n") for line in lines]

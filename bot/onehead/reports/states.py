@@ -1,4 +1,4 @@
-"""What `alembic upgrade head` does to each database: a table for people, an object for scripts."""
+"""What `alembic upgrade head` does to each database, as a table and as JSON."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Any, NamedTuple
 
 from onehead.databases.model import (
     NOTHING_OMITTED,
-    Ailment,
     DatabaseState,
     ForkOutcomes,
     Omitted,
     OwnDatabase,
+    ProblemKind,
     StateTable,
 )
 from onehead.databases.states import THE_MERGE, Fix, Outcome, OutcomeKind, spoken
@@ -20,7 +20,7 @@ from onehead.plan.findings import Code
 from onehead.plan.verdict import Examination, Examined
 from onehead.reports.doctor import ids_in
 from onehead.reports.formats import new_ids
-from onehead.reports.parts import Paint, both_sides_document, both_sides_lines, plain, visible
+from onehead.reports.parts import Paint, both_sides_document, both_sides_lines, fields, plain, visible
 from onehead.reports.terminal import compared_line, coverage_line, short_ref
 from onehead.text import code, fence, inline, listed, shortened
 
@@ -164,17 +164,17 @@ _Told = list[tuple[Fix, DatabaseState]]
 """One database, under each fix."""
 
 
-def corrupt_lines(account: ForkOutcomes, paint: Paint) -> Iterator[str]:
+def inconsistent_lines(account: ForkOutcomes, paint: Paint) -> Iterator[str]:
     """One paragraph per kind, which tells of the first of them."""
     title = paint("strong", "Where the rows are wrong already")
     yield f"  {title} (examples; `--rows ROWS` and `onehead doctor` show yours)"
     databases: dict[object, _Told] = {}
     for under in account.fixes:
-        for state in under.corrupt:
-            databases.setdefault((state.ailment, state.rows, state.applied), []).append((under.fix, state))
+        for state in under.inconsistent:
+            databases.setdefault((state.problem, state.rows, state.applied), []).append((under.fix, state))
     kinds: dict[object, list[_Told]] = {}
     for told in databases.values():
-        kinds.setdefault(told[0][1].ailment, []).append(told)
+        kinds.setdefault(told[0][1].problem, []).append(told)
     for first, *others in kinds.values():
         more = f" ({len(others)} more of the kind in `--format json`)" if others else ""
         yield f"    {_described(account, first[0][1])}{more}"
@@ -215,16 +215,16 @@ def _described(account: ForkOutcomes, state: DatabaseState) -> str:
     rows = rows_text(state)
     tips = _tips(account, state)
     there = f"{ids_in(tips) or 'nothing'} {'has' if len(tips) < 2 else 'have'} run"
-    match state.ailment:
-        case Ailment.UNKNOWN_ROW:
+    match state.problem:
+        case ProblemKind.UNKNOWN_ROW:
             return f"{rows}, which no file declares" if len(state.rows) == 1 else f"{rows}, of which one has no file"
-        case Ailment.REPEATED_ROW:
+        case ProblemKind.REPEATED_ROW:
             return f"{visible(state.rows[0])} twice"
-        case Ailment.OVERLAPPING_ROWS:
+        case ProblemKind.OVERLAPPING_ROWS:
             return f"{rows}, of which one includes the other"
-        case Ailment.NO_ROWS:
+        case ProblemKind.NO_ROWS:
             return f"no row, although {there}"
-        case Ailment.AHEAD:
+        case ProblemKind.AHEAD:
             return f"{rows}, although {there}"
         case _:
             return f"{rows}, although only {there}"
@@ -259,8 +259,8 @@ def states_document(examination: Examination, accounts: Accounts) -> dict[str, A
     coverage, head = examination.coverage, examination.head
     return {
         "schema": "onehead.states/1",
-        "target": {"ref": examination.target.ref, "sha": examination.target.sha},
-        "head": None if head is None else {"ref": head.ref, "sha": head.sha},
+        "target": fields(examination.target, "ref", "sha"),
+        "head": None if head is None else fields(head, "ref", "sha"),
         "coverage": coverage._asdict(),
         "environments": [
             _environment(examined, account)
@@ -276,7 +276,7 @@ def states_text(
     paint: Paint = plain,
     found: str = "",
     *,
-    with_corrupt: bool = False,
+    with_inconsistent: bool = False,
 ) -> str:
     """The text of `onehead states`: what is forked comes first, then what is broken.
 
@@ -285,7 +285,7 @@ def states_text(
         accounts: what is told of each environment.
         paint: colours.
         found: how the sides were found, when nobody named them.
-        with_corrupt: tell also of databases whose rows are wrong already.
+        with_inconsistent: tell also of databases whose rows are wrong already.
     """
     lines = [compared_line(examination, found), coverage_line(examination)]
     for examined in sorted(examination.environments, key=lambda each: _urgency(each, accounts)):
@@ -293,7 +293,7 @@ def states_text(
         told = accounts[path]
         lines += ["", *_without_account(examined, paint)] if not told else []
         for account in told:
-            lines += ["", *_account(examination, examined, account, paint, with_corrupt=with_corrupt)]
+            lines += ["", *_account(examination, examined, account, paint, with_inconsistent=with_inconsistent)]
     states = [state for told in accounts.values() for a in told for under in a.fixes for state in under.states]
     if any(" upgrade " in line for state in states for line in state.remedy[:-1]):
         lines += ["", _LATE]
@@ -327,7 +327,7 @@ def _environment(examined: Examined, account: ForkOutcomes | None) -> dict[str, 
                 "onto": under.fix.onto,
                 "new_ids": new_ids(under.fix.new_ids),
                 "states": [_state(state) for state in under.states],
-                "corrupt": [{"ailment": str(state.ailment), **_state(state)} for state in under.corrupt],
+                "corrupt": [{"ailment": str(state.problem), **_state(state)} for state in under.inconsistent],
             }
             for under in account.fixes
         ],
@@ -338,14 +338,9 @@ def _environment(examined: Examined, account: ForkOutcomes | None) -> dict[str, 
 
 def _state(state: DatabaseState) -> dict[str, Any]:
     return {
-        "rows": list(state.rows),
-        "applied": list(state.applied),
+        **fields(state, "rows", "applied"),
         "outcome": state.outcome.kind,
-        "runs": list(state.outcome.runs),
-        "rows_after": list(state.outcome.rows_after),
-        "lost": list(state.outcome.lost),
-        "again": list(state.outcome.again),
-        "error": state.outcome.error,
+        **fields(state.outcome, "runs", "rows_after", "lost", "again", "error"),
         "remedy": list(state.remedy),
     }
 
@@ -372,7 +367,7 @@ def _owner(examination: Examination, new: bool) -> str:
 
 
 def _account(
-    examination: Examination, examined: Examined, account: ForkOutcomes, paint: Paint, *, with_corrupt: bool
+    examination: Examination, examined: Examined, account: ForkOutcomes, paint: Paint, *, with_inconsistent: bool
 ) -> Iterator[str]:
     path, graph = paint("strong", visible(examined.facts.environment.path or ".")), examined.facts.merged
     fork = account.fork
@@ -405,10 +400,10 @@ def _account(
         yield ""
         yield f"  At least {account.left_out} more states lie between these; the result is that of their neighbours."
     yield from _omitted(account.omitted)
-    if any(under.corrupt for under in account.fixes):
+    if any(under.inconsistent for under in account.fixes):
         yield ""
-        if with_corrupt:
-            yield from corrupt_lines(account, paint)
+        if with_inconsistent:
+            yield from inconsistent_lines(account, paint)
         else:
             yield "  Databases whose rows are wrong already are left out; `--all` shows an example of each kind."
 
@@ -538,8 +533,7 @@ def own_database_document(found: Mapping[str, OwnDatabase]) -> list[dict[str, An
     return [
         {
             "environment": path,
-            "rows": list(own.rows),
-            "before": list(own.before),
+            **fields(own, "rows", "before"),
             "outcome": own.outcome.kind,
             "after": list(own.after),
         }

@@ -1,6 +1,6 @@
-"""A verdict in a terminal, and in the `remote:` lines of a push.
+"""A verdict as text in a terminal, and in the `remote:` lines of a push.
 
-A merge through the forge's pages or its API shows the same lines in one message, so for that they are fewer still.
+When the forge merges a pull request, it shows these lines as one message, so there are fewer of them.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from onehead.plan.verdict import (
     Coverage,
     Examination,
     Examined,
-    Landing,
+    PushedBranch,
     mended,
     new_forks,
     objections,
@@ -167,7 +167,7 @@ def _environment(
 
 
 def _drawn(examination: Examination, examined: Examined, paint: Paint) -> Iterator[str]:
-    """The fork as a picture; the pencils are fetched only when there may be one to draw."""
+    """The fork as a picture; what draws it is loaded only when there may be one."""
     from onehead.reports.graph import draw, fork_picture  # noqa: PLC0415
 
     picture = fork_picture(examined.facts, examined.plan)
@@ -243,27 +243,27 @@ _WHAT_FIX_DOES = (
 )
 
 
-def refusal(landing: Landing, *, merging: bool) -> Iterator[str]:
+def refusal(pushed: PushedBranch, *, merging: bool) -> Iterator[str]:
     """Why a push is refused, and the way out.
 
     Args:
-        landing: the branch that it is refused for.
+        pushed: the branch that it is refused for.
         merging: it is the merge of a pull request: nobody has a clone with it, and the text becomes one message.
     """
-    errors = objections(landing)
+    errors = objections(pushed)
     subject = "not merged" if merging else "push refused"
-    yield f"onehead: {subject}. {_headline(landing, errors)}"
+    yield f"onehead: {subject}. {_headline(pushed, errors)}"
     if not merging:
-        yield from _pictures(landing)
+        yield from _pictures(pushed)
     yield from _findings([finding for finding in errors if merging or finding.code not in _FORKS])
     if any(finding.code in _MENDED_BY_FIX for finding in errors):
-        yield from _merge_way_out(landing.branch) if merging else _push_way_out(landing)
+        yield from _merge_way_out(pushed.branch) if merging else _push_way_out(pushed)
 
 
-def acceptance(landing: Landing) -> Iterator[str]:
+def acceptance(pushed: PushedBranch) -> Iterator[str]:
     """What is worth saying about a deployed branch whose push is accepted; mostly nothing."""
-    branch = visible(landing.branch)
-    joined, forked = mended(landing), remaining_forks(landing)
+    branch = visible(pushed.branch)
+    joined, forked = mended(pushed), remaining_forks(pushed)
     for examined in joined[:_MAX_SHOWN]:
         where, heads = visible(examined.facts.environment.path or "."), _named_ids(examined.facts.merged.heads)
         yield f"onehead: {branch} is at one head again in {where}: {heads}. Thank you."
@@ -271,11 +271,11 @@ def acceptance(landing: Landing) -> Iterator[str]:
         yield f"onehead: so it is in {len(joined) - _MAX_SHOWN} more environments."
     for fork in forked[:_MAX_SHOWN]:
         yield f"onehead: {branch} was forked before this push and still is: heads {_named_ids(fork.heads)}."
-        yield f"  Its next deploy stops. The repair: onehead fix --target {shlex.quote(landing.branch)}"
+        yield f"  Its next deploy stops. The repair: onehead fix --target {shlex.quote(pushed.branch)}"
     if len(forked) > _MAX_SHOWN:
         yield f"onehead: so are {len(forked) - _MAX_SHOWN} more of its forks."
-    if landing.before != "default":
-        yield from _warnings(landing)
+    if pushed.before != "default":
+        yield from _warnings(pushed)
 
 
 def heads_up(examination: Examination) -> Iterator[str]:
@@ -313,31 +313,31 @@ def not_looked_ahead(message: str) -> Iterator[str]:
     yield f"  {visible(message)}"
 
 
-def _headline(landing: Landing, errors: tuple[Finding, ...]) -> str:
-    branch, codes = visible(landing.branch), {finding.code for finding in errors}
+def _headline(pushed: PushedBranch, errors: tuple[Finding, ...]) -> str:
+    branch, codes = visible(pushed.branch), {finding.code for finding in errors}
     if codes & set(_FORKS):
-        return f"{branch} would have {_too_many(landing)} too many, and its next deploy would stop."
+        return f"{branch} would have {_too_many(pushed)} too many, and its next deploy would stop."
     if all(finding.blinds for finding in errors):
         return f"It is not known whether {branch} would stay at one head."
     return f"The next deploy of {branch} would break."
 
 
-def _too_many(landing: Landing) -> str:
-    forks = [fork for each in landing.examination.environments for fork in new_forks(each, landing.examination.judged)]
+def _too_many(pushed: PushedBranch) -> str:
+    forks = [fork for each in pushed.examination.environments for fork in new_forks(each, pushed.examination.judged)]
     number = sum(len(fork.new) or len(fork.heads) - 1 for fork in forks)
     return "a head" if number == 1 else f"{number} heads"
 
 
-def _pictures(landing: Landing) -> Iterator[str]:
-    forked = [each for each in landing.examination.environments if new_forks(each, landing.examination.judged)]
+def _pictures(pushed: PushedBranch) -> Iterator[str]:
+    forked = [each for each in pushed.examination.environments if new_forks(each, pushed.examination.judged)]
     for examined in forked[:_MAX_SHOWN]:
         yield ""
         yield _heads(examined)
-        alone = landing.examination.head is None
-        names = {} if alone else {"target": landing.branch, "head": "this push"}
+        alone = pushed.examination.head is None
+        names = {} if alone else {"target": pushed.branch, "head": "this push"}
         yield from draw(fork_picture(examined.facts, Nothing(())), names)
         if examined.facts.allowed_heads > 1:
-            yield f"  The policy of {visible(landing.branch)} allows {examined.facts.allowed_heads} heads here."
+            yield f"  The policy of {visible(pushed.branch)} allows {examined.facts.allowed_heads} heads here."
         else:
             yield '  `alembic upgrade head` stops there with "Multiple head revisions".'
     if len(forked) > _MAX_SHOWN:
@@ -359,12 +359,12 @@ def _findings(findings: Sequence[Finding]) -> Iterator[str]:
         yield f"  and {len(findings) - _MAX_SHOWN} more; onehead check lists them all."
 
 
-def _push_way_out(landing: Landing) -> Iterator[str]:
-    branch = shlex.quote(landing.branch)
+def _push_way_out(pushed: PushedBranch) -> Iterator[str]:
+    branch = shlex.quote(pushed.branch)
     yield ""
     yield "To correct it, type in your clone, on what you pushed:"
-    if landing.grows:
-        yield from _fix(f"--target {shlex.quote(f'origin/{landing.branch}')} --head HEAD")
+    if pushed.grows:
+        yield from _fix(f"--target {shlex.quote(f'origin/{pushed.branch}')} --head HEAD")
         yield f"  git push origin HEAD:{branch}"
         yield from _WHAT_FIX_DOES
     else:
@@ -390,8 +390,8 @@ def _fix(sides: str) -> Iterator[str]:
     yield f"  git merge {REPAIR}"
 
 
-def _warnings(landing: Landing) -> Iterator[str]:
-    examination = landing.examination
+def _warnings(pushed: PushedBranch) -> Iterator[str]:
+    examination = pushed.examination
     found = [
         finding
         for findings in (examination.findings, *(each.findings for each in examination.environments))

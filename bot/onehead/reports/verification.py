@@ -1,4 +1,4 @@
-"""What came of migrations that were really run: text, JSON and JUnit. Pure."""
+"""What came of migrations that were really run, as text, JSON and JUnit XML. Pure."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from typing import Any
 from xml.etree import ElementTree as ET
 
-from onehead.reports.parts import Paint, plain, visible
+from onehead.reports.formats import junit_text
+from onehead.reports.parts import Paint, fields, plain, visible
 from onehead.reports.terminal import short_ref
 from onehead.verify.model import Difference, Failure, Result, Trial, Tried, UpgradePath, Verification
 
@@ -245,22 +246,21 @@ def _count(number: int, what: str) -> str:
 
 def verification_document(verification: Verification) -> dict[str, Any]:
     """The object of `onehead verify --format json` (docs/schema/onehead.verify-1.json)."""
+    made = verification.target
     return {
         "schema": "onehead.verify/1",
         "verdict": verification.verdict,
-        "at": _point(verification.at),
-        "target": None if verification.target is None else _point(verification.target),
-        "limits": {"seconds": verification.limits.seconds, "mebibytes": verification.limits.mebibytes},
+        "at": dict(zip(("ref", "sha"), verification.at, strict=True)),
+        "target": None if made is None else dict(zip(("ref", "sha"), made, strict=True)),
+        "limits": fields(verification.limits, "seconds", "mebibytes"),
         "network_cut_off": verification.is_cut_off,
         "environments": [
             {
-                "path": trial.path,
-                "config": trial.config,
+                **fields(trial, "path", "config"),
                 "command": f"alembic upgrade {trial.target}",
                 "database": trial.database,
                 "versions": dict(trial.versions),
-                "revisions": trial.revisions,
-                "heads": list(trial.heads),
+                **fields(trial, "revisions", "heads"),
                 "compared": trial.things,
                 "left_out": trial.left_out,
                 "ways": [_tried(tried) for tried in trial.tried],
@@ -270,38 +270,22 @@ def verification_document(verification: Verification) -> dict[str, Any]:
     }
 
 
-def _point(point: tuple[str, str]) -> dict[str, str]:
-    return {"ref": point[0], "sha": point[1]}
-
-
 def _tried(tried: Tried) -> dict[str, Any]:
+    failure = tried.failure
     return {
-        "rows": list(tried.way.rows),
-        "reached": list(tried.way.reached),
+        **fields(tried.way, "rows", "reached"),
         "alike": [list(rows) for rows in tried.way.alike],
         "result": str(tried.result),
         "runs": list(tried.ran),
-        "rows_after": list(tried.rows_after),
-        "lost": list(tried.lost),
+        **fields(tried, "rows_after", "lost"),
         "seconds": round(tried.seconds, 3),
-        "failure": None if tried.failure is None else _failure(tried.failure),
-        "differences": [{"thing": d.thing, "fresh": d.fresh, "here": d.here} for d in tried.differences],
+        "failure": failure and fields(failure, *_FAILURE) | {"kind": failure.kind or None},
+        "differences": [fields(each, "thing", "fresh", "here") for each in tried.differences],
         "notes": list(tried.notes),
     }
 
 
-def _failure(failure: Failure) -> dict[str, Any]:
-    return {
-        "making": failure.making,
-        "target": failure.target,
-        "revision": failure.revision,
-        "kind": failure.kind or None,
-        "message": failure.message,
-        "statement": failure.statement,
-        "path": failure.path,
-        "line": failure.line,
-        "output": failure.output,
-    }
+_FAILURE = ("making", "target", "revision", "kind", "message", "statement", "path", "line", "output")
 
 
 def verification_junit(verification: Verification) -> str:
@@ -310,18 +294,9 @@ def verification_junit(verification: Verification) -> str:
     for trial in verification.trials:
         for tried in trial.tried:
             _case(suite, trial, tried, verification)
-    if not len(suite):
-        # A suite without a case is shown as nothing at all, or taken for a run that broke.
-        case = ET.SubElement(suite, "testcase", classname="onehead.verify", name="repository")
-        ET.SubElement(case, "skipped", message=verification.coverage)
-    suite.set("tests", str(len(suite)))
-    for attribute, kind in {"failures": "failure", "errors": "error", "skipped": "skipped"}.items():
-        suite.set(attribute, str(len(suite.findall(f"testcase/{kind}"))))
     said = [ran_line(verification), verification.coverage, limits_line(verification)]
     said += [f"{trial.path or '.'}: {database_line(trial)}" for trial in verification.trials]
-    ET.SubElement(suite, "system-out").text = visible_lines("\n".join(said))
-    ET.indent(suite)
-    return ET.tostring(suite, encoding="unicode", xml_declaration=True) + "\n"
+    return junit_text(suite, "onehead.verify", verification.coverage, visible_lines("\n".join(said)))
 
 
 def _case(suite: ET.Element, trial: Trial, tried: Tried, verification: Verification) -> None:

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from onehead.databases.crash_catalogue import CrashKind
 from onehead.databases.crash_log import read_log
 from onehead.databases.diagnosis import diagnose_rows
-from onehead.databases.model import Ailment, ForkOutcomes, StateTable
+from onehead.databases.model import ForkOutcomes, ProblemKind, StateTable
 from onehead.databases.reported import Standpoint, standpoints
-from onehead.databases.states import Whereabouts
-from onehead.databases.table import accounts
+from onehead.databases.state_table import fork_outcomes
+from onehead.databases.states import RevisionLocation
 from onehead.plan.facts import Facts
 from onehead.plan.forks import forks_of
 from onehead.plan.plans import Merge, Reparent
@@ -91,14 +91,14 @@ def diagnose(bench: Bench, target: Target, rows: tuple[str, ...]) -> str:
     if not meant:
         return f"No environment on {code(target.name)} has any of these rows."
     diagnoses = {path: diagnose_rows(facts, rows, bench.formerly(facts, rows)) for path, facts in meant.items()}
-    places: dict[str, Whereabouts] = {}
+    places: dict[str, RevisionLocation] = {}
     for path, diagnosis in diagnoses.items():
-        places |= bench.whereabouts(meant[path], diagnosis.of(Ailment.UNKNOWN_ROW))
+        places |= bench.whereabouts(meant[path], diagnosis.of(ProblemKind.UNKNOWN_ROW))
     merged = {
         path: state.outcome
         for path, facts in meant.items()
-        if forks_of(facts) and not diagnoses[path].of(Ailment.UNKNOWN_ROW)
-        for account in accounts(facts, rows)
+        if forks_of(facts) and not diagnoses[path].of(ProblemKind.UNKNOWN_ROW)
+        for account in fork_outcomes(facts, rows)
         for under in account.fixes
         if under.fix.kind == "merge"
         for state in under.states
@@ -127,7 +127,7 @@ def _recent(facts: Facts, known: tuple[Standpoint, ...]) -> tuple[ForkOutcomes, 
     nodes = recent_picture(facts.target, _MAX_RECENT).nodes
     rows: list[tuple[str, ...]] = [(), *((node.id,) for node in nodes)]
     rows += [each.rows for each in known[:_MAX_RECENT]]
-    return tuple(account for each in dict.fromkeys(rows) for account in accounts(facts, each, known=known))
+    return tuple(account for each in dict.fromkeys(rows) for account in fork_outcomes(facts, each, known=known))
 
 
 def _places(bench: Bench, target: Target, ids: list[str]) -> dict[str, str]:

@@ -8,9 +8,9 @@ from functools import cached_property
 from typing import Literal, TypeVar
 
 from onehead.databases.model import OwnDatabase, StateTable
-from onehead.databases.reported import Known, standpoints
-from onehead.databases.states import Former, Whereabouts
-from onehead.databases.table import edited_table, state_tables
+from onehead.databases.reported import ReportedDatabase, standpoints
+from onehead.databases.state_table import edited_table, state_tables
+from onehead.databases.states import Former, RevisionLocation
 from onehead.examine import naming
 from onehead.examine.changes import Repairs, contents_before, own_databases, prepare
 from onehead.examine.evidence import Others, gather_evidence
@@ -69,7 +69,7 @@ class Case:
     target: Target
     repairs: Repairs
     trees: Trees
-    databases: tuple[Known, ...] = ()
+    databases: tuple[ReportedDatabase, ...] = ()
 
     @property
     def examination(self) -> Examination:
@@ -242,7 +242,7 @@ class Bench:
     def _others(self) -> Others:
         return Others(self.git, self._memory)
 
-    def whereabouts(self, facts: Facts, ids: Iterable[str]) -> dict[str, Whereabouts]:
+    def whereabouts(self, facts: Facts, ids: Iterable[str]) -> dict[str, RevisionLocation]:
         """Where revisions stand that an environment does not have: on another branch, or in the past."""
         return whereabouts(self._others, facts, ids)
 

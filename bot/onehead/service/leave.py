@@ -14,7 +14,7 @@ import structlog
 from onehead.examine import naming
 from onehead.forge.intents import ensure_status
 from onehead.forge.models import Repository, RepositoryName, StatusState
-from onehead.reports import short_comments
+from onehead.reports import replies
 from onehead.service import say
 from onehead.service.bench import Bench
 from onehead.service.closing import close, remove_branch
@@ -60,7 +60,7 @@ def leave(bench: Bench) -> None:
     for pull in pulls:
         with bench.troubles.apart(page(pull.number), NOT_ENDED):
             remove_laid_ready(bench, pull)
-            say.end(bench, pull.number, short_comments.left())
+            say.end(bench, pull.number, replies.left())
     judged = {head.sha for pull in bench.pulls if (head := bench.head_of(pull)) is not None}
     judged |= {target.point.sha for target in bench.targets.values()}
     judged |= {bench.heads[name] for name in worth_judging(bench, bench.heads)}

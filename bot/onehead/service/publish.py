@@ -15,9 +15,9 @@ from onehead.forge.models import PullRequest
 from onehead.gitrepo.refs import is_ancestor
 from onehead.plan.rivals import Rival
 from onehead.plan.verdict import Examination, Point
-from onehead.reports import short_comments
+from onehead.reports import replies
 from onehead.reports.comment import comment
-from onehead.reports.short_comments import harms_databases, heads_up, waits, warning_comment
+from onehead.reports.replies import harms_databases, heads_up, waits, warning_comment
 from onehead.reports.terminal import short_ref
 from onehead.service import say, verdicts
 from onehead.service.agenda import is_local
@@ -37,7 +37,7 @@ def publish_pull(bench: Bench, pull: PullRequest, head: Point, rivals: tuple[Riv
     target = bench.targets.get(pull.base.ref)
     if target is None:
         _withdraw(bench, pull, f"the pull request goes into {pull.base.ref} now")
-        say.end(bench, pull.number, short_comments.retargeted(pull.base.ref))
+        say.end(bench, pull.number, replies.retargeted(pull.base.ref))
         return
     choices = bench.page(pull.number).choices
     case = verdicts.as_chosen(bench, bench.judge(target, head), choices)
@@ -46,10 +46,10 @@ def publish_pull(bench: Bench, pull: PullRequest, head: Point, rivals: tuple[Riv
         _healthy(bench, pull, case, rivals)
     elif ignored is not None:
         _withdraw(bench, pull, f"{ignored.by} has chosen to live with it")
-        say.end(bench, pull.number, short_comments.ignored(ignored.by, ignored.reason))
+        say.end(bench, pull.number, replies.ignored(ignored.by, ignored.reason))
     elif pull.draft:
         _withdraw(bench, pull, "the pull request is a draft; it is offered again once that is ready")
-        say.end(bench, pull.number, short_comments.draft())
+        say.end(bench, pull.number, replies.draft())
     else:
         _collides(bench, pull, case, rivals)
 
@@ -131,8 +131,8 @@ def finish_pull(bench: Bench, pull: PullRequest) -> None:
     remove_laid_ready(bench, pull)
     if pull.number in bench.told:
         return
-    ending = short_comments.merged(pull.base.ref) if pull.merged else short_comments.closed()
-    warned = short_comments.merged_all_the_same(pull.base.ref)
+    ending = replies.merged(pull.base.ref) if pull.merged else replies.closed()
+    warned = replies.merged_all_the_same(pull.base.ref)
     is_warned = say.state(bench, pull.number) == say.WARNED or say.ended_as(bench, pull.number) == warned.title
     say.end(bench, pull.number, warned if pull.merged and is_warned else ending)
 
@@ -160,7 +160,7 @@ def _healthy(bench: Bench, pull: PullRequest, case: Case, rivals: tuple[Rival, .
 def _warn(bench: Bench, pull: PullRequest, case: Case, rivals: tuple[Rival, ...]) -> None:
     """Say on a healthy pull request which databases lose by it; on a draft the status alone says so."""
     if pull.draft:
-        say.end(bench, pull.number, short_comments.draft())
+        say.end(bench, pull.number, replies.draft())
         return
     text = warning_comment(pull.number, rivals, case.examination, case.edits)
     text += _beside(bench, pull.number, case.examination)
@@ -237,18 +237,18 @@ def _settle(bench: Bench, number: int, examination: Examination, repair: int | N
         return
     mended = None if repair is None else _mended_by(bench, repair, examination)
     gone = "No published migration is changed here any more." if say.state(bench, number) == say.WARNED else ""
-    ending = short_comments.resolved(examination, mended, gone or "There is no collision any more.")
-    say.end(bench, number, short_comments.but_not(ending, red) if red else ending)
+    ending = replies.resolved(examination, mended, gone or "There is no collision any more.")
+    say.end(bench, number, replies.but_not(ending, red) if red else ending)
 
 
-def _mended_by(bench: Bench, repair: int, examination: Examination) -> short_comments.Mended | None:
+def _mended_by(bench: Bench, repair: int, examination: Examination) -> replies.Mended | None:
     """How a repair came in: by its pull request, or its commits by plain git or `/onehead apply`; else `None`."""
     if bench.desk.api.pull(bench.repository.name, repair).merged:
-        return short_comments.Mended(repair, by_git=False)
+        return replies.Mended(repair, by_git=False)
     tip = bench.pull_heads.get(repair)
     judged = examination.head or examination.target
     if tip is not None and is_ancestor(bench.git, tip, judged.sha):
-        return short_comments.Mended(repair, by_git=True)
+        return replies.Mended(repair, by_git=True)
     return None
 
 
@@ -263,7 +263,7 @@ def _red_beside(bench: Bench, number: int, examination: Examination) -> str:
 
 def _beside(bench: Bench, number: int, examination: Examination) -> str:
     red = _red_beside(bench, number, examination)
-    return f"\n{short_comments.red_because_of(red)}\n" if red else ""
+    return f"\n{replies.red_because_of(red)}\n" if red else ""
 
 
 def _comment(bench: Bench, case: Case, made: Offer, rivals: tuple[Rival, ...] = ()) -> str:

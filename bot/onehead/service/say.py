@@ -13,8 +13,8 @@ from onehead.examine import naming
 from onehead.forge.intents import Marker, ensure_comment, ensure_status
 from onehead.forge.models import PullRequest, Status
 from onehead.plan.rivals import Rival
-from onehead.reports.comment import Remark
-from onehead.reports.short_comments import Ending, ending_text
+from onehead.reports.comment import CommentContent
+from onehead.reports.replies import Ending, ending_text
 from onehead.service.bench import Bench, Case
 from onehead.service.offered import Offer
 from onehead.service.page import VERDICT
@@ -129,10 +129,10 @@ def earlier_repair(bench: Bench, number: int) -> int | None:
     return known if isinstance(known, int) else None
 
 
-def remark(bench: Bench, case: Case, made: Offer, rivals: tuple[Rival, ...] = ()) -> Remark:
+def remark(bench: Bench, case: Case, made: Offer, rivals: tuple[Rival, ...] = ()) -> CommentContent:
     """Everything that the texts of a verdict are made from."""
     examination = case.examination
-    return Remark(
+    return CommentContent(
         examination=examination,
         diff=case.diff,
         tables=case.tables,

@@ -13,7 +13,7 @@ from onehead.forge.models import PullRequest, StatusState
 from onehead.plan.rivals import Rival
 from onehead.plan.verdict import Examination, Point
 from onehead.reports.comment import one_line, warned
-from onehead.reports.short_comments import rivals_line, waits
+from onehead.reports.replies import rivals_line, waits
 from onehead.service.agenda import is_local
 from onehead.service.bench import HEADS, Bench, Case, Target
 from onehead.service.page import Choices, IgnoredFindings, problem_keys

@@ -1,1 +1,1 @@
-"""Really run a project's migrations on scratch databases. The only room that runs a project's code; no service does."""
+"""Run a project's migrations on scratch databases. No other room runs code of the project, and no service does."""

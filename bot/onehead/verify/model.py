@@ -1,8 +1,8 @@
-"""What `verify` runs and finds: the paths of databases to the head, and how each ended. Values only.
+"""What `verify` runs and finds: the upgrade paths of databases, and how each ended. Values only.
 
-On a straight chain each database goes on where a fresh run passes, so the fresh run tells of all of them. Other ways
-there are only where sides were joined: whoever had one side first runs the other one late. And where revisions were
-changed after a database had passed them.
+On a straight chain, a fresh run passes every state that a database can be in, so it is enough. Other paths exist where
+sides were joined (a database that had one side first runs the other one late) and where revisions were changed after a
+database had run them.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from enum import StrEnum
 from itertools import pairwise, takewhile
 from typing import Literal
 
-from onehead.databases.schema import Schema
+from onehead.databases.inspect import Schema
 from onehead.databases.states import Database, Target, databases_of, rows_of, with_rows
 from onehead.databases.upgrade import AlembicStops, Deployed
 from onehead.plan.forks import Fork
@@ -230,7 +230,7 @@ MAX_THOUGHTS = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class Course:
+class UpgradePaths:
     """What is to be run.
 
     Attributes:
@@ -244,7 +244,7 @@ class Course:
     left_out: int
 
 
-def course(deployed: Graph, judged: Graph, target: Target, most: int) -> Course:
+def upgrade_paths(deployed: Graph, judged: Graph, target: Target, most: int) -> UpgradePaths:
     """Find the ways.
 
     Args:
@@ -259,7 +259,7 @@ def course(deployed: Graph, judged: Graph, target: Target, most: int) -> Course:
         fresh_runs, _ = upgrading.upgrade((), target)
     except AlembicStops:
         # The fresh run will say so itself.
-        return Course(UpgradePath(), (), 0)
+        return UpgradePaths(UpgradePath(), (), 0)
     place = {id_: number for number, id_ in enumerate(order)}
     fresh = UpgradePath()
     found: dict[tuple[object, ...], UpgradePath] = {_key(judged, fresh_runs): fresh}
@@ -287,7 +287,7 @@ def course(deployed: Graph, judged: Graph, target: Target, most: int) -> Course:
     others.sort(key=lambda way: [place[id_] for id_ in way.reached])
     shared = _shared_beginnings(others)
     ways = [replace(way, legs=_legs(planner, way.reached, shared)) for way in others]
-    return Course(fresh, tuple(ways), len(untried) + uncounted)
+    return UpgradePaths(fresh, tuple(ways), len(untried) + uncounted)
 
 
 def _key(graph: Graph, ids: Iterable[str]) -> tuple[object, ...]:

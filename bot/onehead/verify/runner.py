@@ -1,14 +1,13 @@
-"""Runs one `alembic upgrade` of a project and writes down what happens. Handed to the project's own Python as a script.
+"""Run one `alembic upgrade` of a project and record what happens. A script for the project's own Python.
 
 It needs nothing but what the project needs anyway: Python 3.9 or newer, Alembic, SQLAlchemy. It reads one JSON object
-from standard input (`sandbox.py` says which) and writes into a folder:
+from standard input (described in `sandbox.py`) and writes two files into a folder:
 
-- `events`: one JSON object a line, each with its name as `event`. A file and not a pipe: whatever was written is there
-  also when the process was ended.
+- `events`: one JSON object a line, each with its name as `event`. It is a file and not a pipe, so that it is complete
+  even when the process was killed.
 - `statement`: the SQL statement that is being executed, empty between statements.
 
-Nothing is ever asked of a database other than the scratch one: a connection that does not name it is refused before
-it is made.
+It only connects to the scratch database: a connection that does not name it is refused before it is made.
 """
 
 # Alembic and SQLAlchemy are loaded within its limits, and `pathlib` would be one more thing to load on the way.

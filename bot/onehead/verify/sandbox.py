@@ -1,7 +1,7 @@
 """Run the runner on one environment: in the project's Python, with limits, an empty home and no network.
 
-It keeps mistakes from reaching anything: a deploy's secrets, a production database, the person's files in their home.
-It is no prison: the code has the rights of whoever starts it.
+This keeps mistakes away from a deploy's secrets, a production database and the files in a person's home. It is no
+security boundary: the code has the rights of whoever starts it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Scratch databases: on a private server or a given one, made, copied and dropped. No other is ever touched."""
+"""Create, copy and drop scratch databases on a private server or on a given one. No other database is touched."""
 
 from __future__ import annotations
 
@@ -18,8 +18,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 from onehead.child_environment import OursHidden
-from onehead.databases.inspect import Address
-from onehead.databases.schema import Schema, schema_of
+from onehead.databases.inspect import Address, Schema, schema_of
 from onehead.errors import CannotJudge, UsageError
 from onehead.throwaway import throwaway
 

@@ -1,4 +1,4 @@
-"""Take every path to the head, for real, and compare where they end."""
+"""Run every upgrade path of one environment, and compare the schemas at the end."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
-from onehead.databases.schema import Schema
+from onehead.databases.inspect import Schema
 from onehead.databases.states import with_rows
 from onehead.revisions.graph import Graph
-from onehead.verify.model import Failure, Limits, Result, Trial, Tried, UpgradePath, course, differences, notes
+from onehead.verify.model import Failure, Limits, Result, Trial, Tried, UpgradePath, differences, notes, upgrade_paths
 from onehead.verify.sandbox import Log, Project, Sandbox, chain_of, outcome, ran, rows_after, version_table
 from onehead.verify.servers import Server, filled
 
 
 @dataclass(frozen=True, slots=True)
-class Means:
+class TrialOptions:
     """With what migrations are run.
 
     Attributes:
@@ -58,17 +58,17 @@ class _Checkpoint:
 
 
 @dataclass(slots=True)
-class Tryer:
+class TrialRunner:
     """The trial of one environment.
 
     Attributes:
-        means: with what.
+        options: with what.
         judged: the files that are verified.
         deployed: the files whose migrations make the databases.
         target: what is upgraded to.
     """
 
-    means: Means
+    options: TrialOptions
     judged: Project
     deployed: Project
     target: Literal["head", "heads"]
@@ -83,7 +83,7 @@ class Tryer:
         Raises:
             OneheadError: the database server, or the project's Python, is not fit for it.
         """
-        server = self.means.server
+        server = self.options.server
         name, trouble = self._empty()
         run = trouble or self._upgrade(self.judged, name, self.target, "a fresh database")
         graph, table = chain_of(run.log), version_table(run.log)
@@ -98,7 +98,7 @@ class Tryer:
             if base is None:
                 tried = [broken] if broken else []
             else:
-                gone = course(base, graph, self.target, self.means.most)
+                gone = upgrade_paths(base, graph, self.target, self.options.most)
                 left_out, alike = gone.left_out, gone.fresh.alike
                 tried = self._ways(gone.ways, graph, schema, table)
             first = replace(first, way=replace(first.way, alike=alike))
@@ -123,7 +123,7 @@ class Tryer:
             return graph, None
         name, trouble = self._empty()
         run = trouble or self._upgrade(self.deployed, name, "heads", "the deployed migrations")
-        self.means.server.drop(name)
+        self.options.server.drop(name)
         if run.result is Result.OK:
             return chain_of(run.log), None
         found = chain_of(run.log)
@@ -144,11 +144,11 @@ class Tryer:
                 tried.append(self._way(way, graph, schema, table))
         finally:
             while self._stops:
-                self.means.server.drop(self._stops.pop().name)
+                self.options.server.drop(self._stops.pop().name)
         return tried
 
     def _way(self, way: UpgradePath, graph: Graph, schema: Schema, table: tuple[str, str | None]) -> Tried:
-        server = self.means.server
+        server = self.options.server
         name, trouble = self._made(way)
         try:
             if trouble is not None:
@@ -168,7 +168,7 @@ class Tryer:
 
     def _made(self, way: UpgradePath) -> tuple[str, _PathRun | None]:
         """A database that has come this way; or, where that fails, how."""
-        server = self.means.server
+        server = self.options.server
         shared = 0
         while shared < min(len(self._stops), len(way.legs)) and self._stops[shared].leg == way.legs[shared]:
             shared += 1
@@ -185,7 +185,7 @@ class Tryer:
 
     def _copy(self) -> str:
         """A copy of the last stop; where the server can't copy, another database that has come there."""
-        server = self.means.server
+        server = self.options.server
         if not self._stops:
             return self._empty()[0]
         copied = server.copy(self._stops[-1].name)
@@ -198,7 +198,7 @@ class Tryer:
 
     def _empty(self) -> tuple[str, _PathRun | None]:
         """A database without a revision; and how preparing it fails, if it does."""
-        server, script = self.means.server, self.means.prepare
+        server, script = self.options.server, self.options.prepare
         if script is None:
             return server.empty(), None
         copied = server.copy(self._prepared) if self._prepared else None
@@ -215,20 +215,20 @@ class Tryer:
         return self._run(project, name, target, told)
 
     def _run(self, project: Project, name: str, target: str, told: str, **more: str) -> _PathRun:
-        means = self.means
-        url = means.server.url(name, means.driver)
+        options = self.options
+        url = options.server.url(name, options.driver)
         spec = project.spec(name=name, target=target, url=url.render_as_string(hide_password=False), **more)
-        variables = {key: filled(value, url) for key, value in means.variables.items()}
+        variables = {key: filled(value, url) for key, value in options.variables.items()}
 
         def watch(revisions: int) -> None:
             done = f", {revisions} revisions done" if revisions else ""
-            means.watch(f"{told}{done}", self._done, self._all)
+            options.watch(f"{told}{done}", self._done, self._all)
 
         watch(0)
-        log = means.sandbox.run(spec, variables, watch)
-        result, failure = outcome(log, project, means.limits.seconds, means.limits.mebibytes)
+        log = options.sandbox.run(spec, variables, watch)
+        result, failure = outcome(log, project, options.limits.seconds, options.limits.mebibytes)
         if failure is not None:
-            hide = means.mask
+            hide = options.mask
             failure = replace(
                 failure,
                 message=hide(failure.message),

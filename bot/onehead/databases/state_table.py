@@ -1,7 +1,7 @@
-"""The state table: what each fix does to each database that may exist, wrong ones and edited chains included.
+"""The state table: what each fix does to each database that may exist, inconsistent ones and edited chains included.
 
-Rows that fit one chain and not another, such as those of both sides after one was moved onto the other, are no matter
-of this module: before the move they were consistent, so they stand in the table of every fix.
+Rows that fit one chain and not another, such as those of both sides after one was moved onto the other, need no case of
+their own: before the move they were consistent, so they are in the table of every fix.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import NamedTuple
 
-from onehead.databases.model import Ailment, DatabaseState, ForkOutcomes, Omitted, StateRow, StateTable, UnderFix
+from onehead.databases.model import DatabaseState, ForkOutcomes, Omitted, ProblemKind, StateRow, StateTable, UnderFix
 from onehead.databases.remedy import remedy, typed
 from onehead.databases.reported import Standpoint
 from onehead.databases.states import (
@@ -28,7 +28,7 @@ from onehead.databases.states import (
     rows_of,
     with_rows,
 )
-from onehead.databases.upgrade import Deployed, cropped, neighbourhood, upgrade
+from onehead.databases.upgrade import Deployed, neighbourhood, upgrade
 from onehead.plan.facts import Facts
 from onehead.plan.findings import Code, Finding
 from onehead.plan.forks import Fork, forks_of
@@ -127,9 +127,7 @@ def edited_table(facts: Facts, findings: Iterable[Finding], known: Iterable[Stan
     edited = [id_ for f in findings if f.code is Code.HISTORY_EDITED for id_ in f.revisions if id_ in facts.target]
     if facts.head is None or not edited:
         return None
-    here: dict[tuple[str, ...], tuple[str, ...]] = {}
-    for each in sorted(known):
-        here[each.rows] = (*here.get(each.rows, ()), each.database)
+    here = _by_rows(known)
     target: Target = "head" if len(facts.merged.heads) <= 1 else "heads"
     after = Deployed(facts.merged)
     grouped: dict[object, list[tuple[tuple[str, ...], Outcome]]] = {}
@@ -162,19 +160,19 @@ MAX_HEADS = 4
 """Of a fork with more heads, so many serve as examples."""
 
 
-class Corrupt(NamedTuple):
+class InconsistentDatabase(NamedTuple):
     """One such database.
 
     Attributes:
-        ailment: what is wrong with it, by the name that a doctor gives it.
+        problem: what is wrong with it, by the name that a doctor gives it.
         database: its rows, and what it really went through; nothing where a row leaves that open.
     """
 
-    ailment: Ailment
+    problem: ProblemKind
     database: Database
 
 
-def corrupt_databases(graph: Graph, fork: Fork, merge: str, *, merged: bool) -> tuple[Corrupt, ...]:
+def inconsistent_databases(graph: Graph, fork: Fork, merge: str, *, merged: bool) -> tuple[InconsistentDatabase, ...]:
     """Examples of every kind, for each side of a fork.
 
     Args:
@@ -196,17 +194,17 @@ class _Examples:
         self._shared = frozenset.intersection(*(graph.ancestors(head) for head in fork.heads))
         self._everything = graph.ancestors(*fork.heads)
 
-    def found(self) -> Iterator[Corrupt]:
-        for ailment, databases in (
-            (Ailment.UNKNOWN_ROW, self._unknown()),
-            (Ailment.REPEATED_ROW, self._repeated()),
-            (Ailment.OVERLAPPING_ROWS, self._overlapping()),
-            (Ailment.NO_ROWS, self._emptied()),
-            (Ailment.AHEAD, self._ahead()),
-            (Ailment.LOST, self._never_run()),
+    def found(self) -> Iterator[InconsistentDatabase]:
+        for problem, databases in (
+            (ProblemKind.UNKNOWN_ROW, self._unknown()),
+            (ProblemKind.REPEATED_ROW, self._repeated()),
+            (ProblemKind.OVERLAPPING_ROWS, self._overlapping()),
+            (ProblemKind.NO_ROWS, self._emptied()),
+            (ProblemKind.AHEAD, self._ahead()),
+            (ProblemKind.LOST, self._never_run()),
         ):
             for rows, applied in databases:
-                yield Corrupt(ailment, Database(tuple(sorted(rows)), applied))
+                yield InconsistentDatabase(problem, Database(tuple(sorted(rows)), applied))
 
     def _unknown(self) -> Iterator[tuple[tuple[str, ...], frozenset[str]]]:
         """Alone and beside another; and the merge's own row, where it was deployed and then taken back."""
@@ -263,7 +261,7 @@ FEW_STATES = 10
 _WORST_FIRST = {"loss": 0, "repeat": 1, "error": 2, "ok": 3}
 
 
-def accounts(
+def fork_outcomes(
     facts: Facts,
     rows: tuple[str, ...] | None = None,
     merges: Mapping[frozenset[str], str] | None = None,
@@ -280,9 +278,9 @@ def accounts(
         new_ids: old id → new one, of what a re-parent of the judged branch renames.
     """
     names, here = merges or {}, _by_rows(known)
-    forks = _forks(facts)
+    forks = forks_of(facts)
     found = [
-        _account(facts, fork, rows, names.get(frozenset(fork.heads), THE_MERGE), here, new_ids)
+        _outcomes_of(facts, fork, rows, names.get(frozenset(fork.heads), THE_MERGE), here, new_ids)
         for fork in forks[:MAX_FORKS]
     ]
     if len(forks) > MAX_FORKS:
@@ -309,7 +307,7 @@ def state_tables(
         new_ids: old id → new one, of what a re-parent of the judged branch renames.
     """
     here = _by_rows(known)
-    forks = [fork for fork in _forks(facts) if facts.head is None or fork.introduced_by == "head"]
+    forks = [fork for fork in forks_of(facts) if facts.head is None or fork.introduced_by == "head"]
     return tuple(_table(facts, fork, here, new_ids) for fork in forks[:MAX_FORKS])
 
 
@@ -324,16 +322,12 @@ def _by_rows(known: Iterable[Standpoint]) -> _Here:
     return found
 
 
-def _forks(facts: Facts) -> tuple[Fork, ...]:
-    return forks_of(facts)
-
-
 def _target(facts: Facts, fork: Fork) -> Target:
     """Where other heads are meant to stay, deploys can only run `upgrade heads`."""
     return "head" if len(facts.merged.heads) == len(fork.heads) else "heads"
 
 
-def _account(
+def _outcomes_of(
     facts: Facts, fork: Fork, rows: tuple[str, ...] | None, merge: str, here: _Here, new_ids: Mapping[str, str]
 ) -> ForkOutcomes:
     target = _target(facts, fork)
@@ -360,12 +354,12 @@ def _account(
             _state(chain, database, databases.above, here=here.get(database.rows, ()))
             for database in (*databases.found, *_more(facts, graph, here, databases.found))
         ]
-        corrupt = [
-            _state(chain, database, databases.above, ailment)
-            for ailment, database in corrupt_databases(graph, fork, merge, merged=fix.kind == "merge")
+        inconsistent = [
+            _state(chain, database, databases.above, problem)
+            for problem, database in inconsistent_databases(graph, fork, merge, merged=fix.kind == "merge")
         ]
         states.sort(key=lambda state: (_WORST_FIRST[state.outcome.kind], len(state.rows), state.rows))
-        told.append(UnderFix(fix, tuple(states), tuple(corrupt)))
+        told.append(UnderFix(fix, tuple(states), tuple(inconsistent)))
     return ForkOutcomes(
         fork,
         tuple(tuple(parents_first(graph, graph.ancestors(head) - shared)) for head in fork.heads),
@@ -406,7 +400,7 @@ class _DeployedChain:
     def outcome(self, database: Database) -> Outcome:
         return upgrade(self._deployed, self._fix.meets(database), self._target)
 
-    def ways_out(self, database: Database, *, is_sure: bool) -> tuple[str, ...]:
+    def remedies(self, database: Database, *, is_sure: bool) -> tuple[str, ...]:
         """A row that the fix itself has renamed is no riddle: what ran under the old id is known."""
         named = all(row in self._fix.graph or row in self._fix.new_ids for row in database.rows)
         ways = remedy(self._deployed, self._fix.meets(database), self._target, is_sure=is_sure or named)
@@ -417,22 +411,21 @@ def _state(
     chain: _DeployedChain,
     database: Database,
     above: tuple[str, ...],
-    ailment: Ailment | None = None,
+    problem: ProblemKind | None = None,
     *,
     here: tuple[str, ...] = (),
 ) -> DatabaseState:
     outcome = chain.outcome(database)
     # Of the examples of corrupt databases it is known what has run, but where a row leaves that open.
-    is_sure = ailment is not None and bool(database.applied)
-    ways = () if outcome.kind == "ok" else chain.ways_out(database, is_sure=is_sure)
+    is_sure = problem is not None and bool(database.applied)
+    ways = () if outcome.kind == "ok" else chain.remedies(database, is_sure=is_sure)
     applied = tuple(id_ for id_ in above if id_ in database.applied)
-    return DatabaseState(database.rows, applied, outcome, ways, ailment, here)
+    return DatabaseState(database.rows, applied, outcome, ways, problem, here)
 
 
 def _table(facts: Facts, fork: Fork, here: _Here, new_ids: Mapping[str, str]) -> StateTable:
     near = neighbourhood(facts.merged, fork, [row for held in here for row in held])
-    shown = near.graph if near.left_out else cropped(facts, fork).merged
-    fixes = _fixes(facts, shown, near.fork, new_ids)
+    fixes = _fixes(facts, near.of_fork, near.fork, new_ids)
     databases = _databases(facts, near.graph, near.fork)
     target = _target(facts, fork)
     chains = [_DeployedChain(fix, target, facts.environment) for fix in fixes]
