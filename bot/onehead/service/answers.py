@@ -6,17 +6,11 @@ from collections.abc import Iterator
 
 from onehead.databases.crash_catalogue import CrashKind
 from onehead.databases.crash_log import read_log
-from onehead.databases.diagnosis import diagnose_rows
-from onehead.databases.model import Ailment, ForkOutcomes, StateTable
-from onehead.databases.reported import Standpoint, standpoints
-from onehead.databases.states import Whereabouts
-from onehead.databases.table import accounts
-from onehead.plan.facts import Facts
+from onehead.databases.model import StateTable
 from onehead.plan.forks import forks_of
 from onehead.plan.plans import Merge, Reparent
 from onehead.plan.verdict import Point
 from onehead.reports.comment import leading_plan, one_line
-from onehead.reports.graph import recent_picture
 from onehead.reports.replies import Explained, doctor_answer, explanation
 from onehead.service.agenda import lone_branches
 from onehead.service.bench import HEADS, Bench, Case, Target
@@ -24,9 +18,6 @@ from onehead.service.verdicts import open_repair
 from onehead.text import code, inline_code
 
 _NAMES_A_REVISION = (CrashKind.CANNOT_LOCATE, CrashKind.MISSING_PARENT)
-
-_MAX_RECENT = 8
-"""Databases of which an explanation tells where nothing is forked: one at each of the newest revisions."""
 
 
 def explain_target(bench: Bench, target: Target, said: str) -> str:
@@ -46,9 +37,9 @@ def explain_target(bench: Bench, target: Target, said: str) -> str:
     return explanation(
         Explained(
             examination=case.examination,
-            tables=case.tables,
+            tables=case.judged.tables,
             recent={
-                e.facts.environment.path: _recent(e.facts, standpoints(e.facts, case.databases))
+                e.facts.environment.path: bench.analysis.recent(e.facts)
                 for e in case.examination.environments
                 if not forks_of(e.facts)
             },
@@ -71,7 +62,7 @@ def explain_pull(case: Case, *, losses_only: bool = False) -> str:
     plan = leading_plan(examination)
     lines += [f"- {inline_code(reason.message)}" for reason in plan.reasons]
     if isinstance(plan, Reparent):
-        tables = [table for found in case.tables.values() for table in found]
+        tables = [table for found in case.judged.tables.values() for table in found]
         lines += [f"- {sentence}" for table in tables for sentence in _losses(table)]
     if not losses_only and isinstance(plan, Merge | Reparent):
         lines += ["", "The graph and the table of databases are in onehead's other comment on this page."]
@@ -90,20 +81,10 @@ def diagnose(bench: Bench, target: Target, rows: tuple[str, ...]) -> str:
         return f"There is no Alembic environment on {code(target.name)}."
     if not meant:
         return f"No environment on {code(target.name)} has any of these rows."
-    diagnoses = {path: diagnose_rows(facts, rows, bench.formerly(facts, rows)) for path, facts in meant.items()}
-    places: dict[str, Whereabouts] = {}
-    for path, diagnosis in diagnoses.items():
-        places |= bench.whereabouts(meant[path], diagnosis.of(Ailment.UNKNOWN_ROW))
-    merged = {
-        path: state.outcome
-        for path, facts in meant.items()
-        if forks_of(facts) and not diagnoses[path].of(Ailment.UNKNOWN_ROW)
-        for account in accounts(facts, rows)
-        for under in account.fixes
-        if under.fix.kind == "merge"
-        for state in under.states
-    }
-    return doctor_answer(diagnoses, places, merged, target.point)
+    found = {path: bench.analysis.diagnose(facts, rows) for path, facts in meant.items()}
+    places = {row: place for each in found.values() for row, place in each.places.items()}
+    merged = {path: each.merged for path, each in found.items() if each.merged is not None}
+    return doctor_answer({path: each.diagnosis for path, each in found.items()}, places, merged, target.point)
 
 
 def _losses(table: StateTable) -> list[str]:
@@ -120,14 +101,6 @@ def _losses(table: StateTable) -> list[str]:
         f"A database at {', or '.join(at)} would never run {' and '.join(map(code, lost))}, without any error."
         for lost, at in databases.items()
     ]
-
-
-def _recent(facts: Facts, known: tuple[Standpoint, ...]) -> tuple[ForkOutcomes, ...]:
-    """What becomes of databases at the newest revisions, and of those that have reported themselves."""
-    nodes = recent_picture(facts.target, _MAX_RECENT).nodes
-    rows: list[tuple[str, ...]] = [(), *((node.id,) for node in nodes)]
-    rows += [each.rows for each in known[:_MAX_RECENT]]
-    return tuple(account for each in dict.fromkeys(rows) for account in accounts(facts, each, known=known))
 
 
 def _places(bench: Bench, target: Target, ids: list[str]) -> dict[str, str]:

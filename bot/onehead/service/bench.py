@@ -2,42 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Literal, TypeVar
+from typing import Literal
 
-from onehead.databases.model import OwnDatabase, StateTable
-from onehead.databases.reported import Known, standpoints
-from onehead.databases.states import Former, Whereabouts
-from onehead.databases.table import edited_table, state_tables
 from onehead.examine import naming
-from onehead.examine.changes import Repairs, contents_before, own_databases, prepare
-from onehead.examine.evidence import Others, gather_evidence
-from onehead.examine.examine import Ground, Trees, examine, read_ground
-from onehead.examine.locations import formerly, whereabouts
-from onehead.examine.read import Memory, memory_for
+from onehead.examine.read import memory_for
 from onehead.forge.models import PullRequest, Repository
 from onehead.gitrepo.git import Git
 from onehead.gitrepo.mirror import Mirror
 from onehead.gitrepo.refs import describe, is_ancestor
-from onehead.plan.facts import Facts
 from onehead.plan.policy import Policy, Strategy
-from onehead.plan.rivals import Brought, brought
+from onehead.plan.rivals import Brought
 from onehead.plan.verdict import Examination, Point
-from onehead.reports.parts import diff
 from onehead.service.agenda import is_local
 from onehead.service.desk import Desk
 from onehead.service.engine import BranchMoved, PullChanged
+from onehead.service.judge import Analysis, Judge, Judged
 from onehead.service.landings import Landings
 from onehead.service.page import VERDICT, Page
 from onehead.service.statuses import Statuses
 from onehead.service.troubles import Troubles, page
 
 HEADS = "refs/heads/"
-
-_MAX_KEPT = 1_000_000
-"""Revisions that the verdicts of one run may hold in memory, at some 200 bytes each; what is more is judged anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,75 +44,15 @@ class Target:
 
 @dataclass(frozen=True)
 class Case:
-    """A branch that was judged.
-
-    Attributes:
-        target: what it was judged against.
-        repairs: the verdict, with plans that can be carried out, and what they change.
-        trees: what was read.
-        databases: all that have reported themselves.
-    """
+    """A branch that was judged, and against what."""
 
     target: Target
-    repairs: Repairs
-    trees: Trees
-    databases: tuple[Known, ...] = ()
+    judged: Judged
 
     @property
     def examination(self) -> Examination:
         """The verdict."""
-        return self.repairs.examination
-
-    @cached_property
-    def tables(self) -> dict[str, tuple[StateTable, ...]]:
-        """Environment → what becomes of every database, one table per fork that the judged side brings."""
-        return {
-            e.facts.environment.path: state_tables(e.facts, standpoints(e.facts, self.databases), e.moved_ids)
-            for e in self.examination.environments
-        }
-
-    @cached_property
-    def edits(self) -> dict[str, StateTable]:
-        """Environment → the databases that lose by a change of published revisions; absent where none does."""
-        tables = {
-            e.facts.environment.path: edited_table(e.facts, e.findings, standpoints(e.facts, self.databases))
-            for e in self.examination.environments
-        }
-        return {path: table for path, table in tables.items() if table is not None}
-
-    @cached_property
-    def own_databases(self) -> dict[str, OwnDatabase]:
-        """Environment → what its repair means to a database on which the author has tried the branch."""
-        return own_databases(self.repairs)
-
-    @cached_property
-    def diff(self) -> str:
-        """What the repair changes in files; empty where there is none."""
-        return diff(self.repairs.all(), contents_before(self.repairs, self.trees))
-
-    @property
-    def weight(self) -> int:
-        """How many revisions it holds in memory."""
-        environments = self.examination.environments
-        held = sum(len(e.facts.merged) + len(e.facts.head or ()) for e in environments)
-        return held + sum(map(len, self.repairs.promised.values()))
-
-
-Found = TypeVar("Found")
-
-
-def _outcome(find: Callable[[], Found]) -> Found | Exception:
-    """What was found, or why nothing could be: what failed once in a run is not tried again for each that asks."""
-    try:
-        return find()
-    except Exception as error:
-        return error
-
-
-def _given(outcome: Found | Exception) -> Found:
-    if isinstance(outcome, Exception):
-        raise outcome
-    return outcome
+        return self.judged.examination
 
 
 @dataclass
@@ -176,9 +103,6 @@ class Bench:
     unneeded: dict[str, str] = field(default_factory=dict)
     signing: dict[str, Literal["no", "likely", "required"]] = field(default_factory=dict)
     _pages: dict[int, Page] = field(default_factory=dict)
-    _grounds: dict[str, Ground | Exception] = field(default_factory=dict)
-    _cases: dict[tuple[str, str, str, str], Case | Exception] = field(default_factory=dict)
-    _room: int = _MAX_KEPT
 
     @property
     def git(self) -> Git:
@@ -195,60 +119,25 @@ class Bench:
         """The target that branches without a pull request are judged against."""
         return next(iter(self.targets.values()))
 
+    @cached_property
+    def analysis(self) -> Analysis:
+        """The mirror, read and judged."""
+        return Analysis(self.git, memory_for(self.url, self.desk.cache))
+
+    @cached_property
+    def _judge(self) -> Judge:
+        return Judge(self.analysis, self._learn)
+
     def judge(self, target: Target, head: Point | None, strategy: Strategy | None = None) -> Case:
-        """Judge the target by itself, or a branch as it would be once merged into it.
+        """Judge the target by itself, or a branch as it would be once merged into it."""
+        return Case(target, self._judge.judged(target.point, head, strategy))
 
-        Args:
-            target: the deployed branch.
-            head: the branch; `None` for the target itself.
-            strategy: chosen by a person for this branch; `None` for what the repository wants.
-        """
-        key = (target.name, target.point.sha, head.ref + head.sha if head else "", strategy or "")
-        found = self._cases.get(key)
-        if found is None:
-            found = _outcome(lambda: self._judge(target, head, strategy))
-            weight = 0 if isinstance(found, Exception) else found.weight
-            if weight <= self._room:
-                self._cases[key] = found
-                self._room -= weight
-        return _given(found)
-
-    def _judge(self, target: Target, head: Point | None, strategy: Strategy | None) -> Case:
-        examination, trees = examine(
-            self.git,
-            target.point,
-            head,
-            ground=self._ground(target),
-            strategy=strategy,
-            memory=self._memory,
-            evidence=lambda facts, policy: gather_evidence(self._others, facts, policy, target.point, head),
-        )
-        if head is not None:
-            found = tuple(item for each in examination.environments for item in brought(each.facts))
-            self.desk.recollection.learn_brought(self.url, target.point.sha, head.sha, found)
+    def _learn(self, judged: Judged) -> None:
+        examination = judged.examination
+        if examination.head is not None:
+            memory = self.desk.recollection
+            memory.learn_brought(self.url, examination.target.sha, examination.head.sha, judged.brought)
         self.desk.judged(self.repository.name, examination)
-        return Case(target, prepare(examination, trees), trees, self._others.ledger.databases)
-
-    def _ground(self, target: Target) -> Ground:
-        if target.point.sha not in self._grounds:
-            self._grounds[target.point.sha] = _outcome(lambda: read_ground(self.git, target.point, self._memory))
-        return _given(self._grounds[target.point.sha])
-
-    @cached_property
-    def _memory(self) -> Memory:
-        return memory_for(self.url, self.desk.cache)
-
-    @cached_property
-    def _others(self) -> Others:
-        return Others(self.git, self._memory)
-
-    def whereabouts(self, facts: Facts, ids: Iterable[str]) -> dict[str, Whereabouts]:
-        """Where revisions stand that an environment does not have: on another branch, or in the past."""
-        return whereabouts(self._others, facts, ids)
-
-    def formerly(self, facts: Facts, rows: Iterable[str]) -> dict[str, Former]:
-        """What became of ids that an environment does not declare any more."""
-        return formerly(self._others, facts, rows)
 
     @cached_property
     def landings(self) -> Landings:

@@ -181,7 +181,7 @@ class _Request:
             return f"There is nothing to repair: {inline_code(one_line(case.examination))}"
         made = apply_repair(self.bench, case, pull)
         if made.pushed:
-            undo = ", then ".join(code(command) for own in case.own_databases.values() for command in own.before)
+            undo = ", then ".join(code(command) for own in case.judged.own_databases.values() for command in own.before)
             first = f"If a database of yours has run the branch, type {undo} **before** you pull. " if undo else ""
             done = f"Pushed {code(made.pushed[:10])} onto {code(pull.head.ref)}."
             return f"{done} {first}Pull it before you go on."

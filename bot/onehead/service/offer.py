@@ -12,18 +12,19 @@ from dataclasses import dataclass, field, replace
 import structlog
 
 from onehead.examine import naming
-from onehead.examine.repair import NotWritten, TextConflict, WrittenRepair, write_repair
+from onehead.examine.repair import NotAsPromised, RepairDraft, WrittenRepair, confirm, write_draft
 from onehead.forge.intents import Marker, ensure_pull, mark
 from onehead.forge.models import PullRequest
 from onehead.gitrepo.commit import patch_of
 from onehead.gitrepo.remote import PushOutcome, PushStatus, RefUpdate, RemoteRefused
 from onehead.plan.forks import forks_of
 from onehead.plan.plans import ReasonCode
+from onehead.plan.verdict import Point
 from onehead.reports.comment import pull_body, pull_title
 from onehead.reports.terminal import short_ref
 from onehead.service import verdicts
 from onehead.service.agenda import is_local
-from onehead.service.bench import HEADS, Bench, Case
+from onehead.service.bench import HEADS, Bench, Case, Target
 from onehead.service.closing import close, declined, reopen, withdrawn
 from onehead.service.engine import BranchMoved, PullChanged
 from onehead.service.offered import Offer, source_of
@@ -69,20 +70,18 @@ def offer(bench: Bench, case: Case, occasion: Occasion) -> Offer:
 def _offer(bench: Bench, case: Case, occasion: Occasion) -> Offer:
     base = _base(case)
     before = bench.repairs_into(base) if _is_here(occasion) else []
-    if not case.repairs.changes:
+    if case.judged.unmergeable:
+        bench.unneeded.setdefault(base, "the branch conflicts with its target as text")
+        return Offer(trouble=_unmergeable(case))
+    if case.judged.repair is None:
         bench.unneeded.setdefault(base, _why_nothing(case))
         return Offer(trouble=_merged_elsewhere(bench, case))
     try:
-        written = write_repair(bench.git, case.repairs, case.trees, author=bench.desk.me.login)
-    except NotWritten as obstacle:
-        why = "the branch conflicts with its target as text"
-        if not isinstance(obstacle, TextConflict):
-            why = "another repair would be needed now, and onehead failed to write it"
-            log.error("A repair was not as planned.", repository=str(bench.repository.name), branch=base)
-        bench.unneeded.setdefault(base, why)
-        return Offer(trouble=_not_written(case, obstacle))
-    if written is None:
-        return Offer()
+        written = _written(bench, case.target, case.judged.repair)
+    except NotAsPromised as obstacle:
+        log.error("A repair was not as planned.", repository=str(bench.repository.name), branch=base)
+        bench.unneeded.setdefault(base, "another repair would be needed now, and onehead failed to write it")
+        return Offer(trouble=_not_written(obstacle))
     if case.target.policy.delivery == "comment":
         bench.unneeded.setdefault(base, "this repository wants no repair pull requests")
         patch = "" if _is_here(occasion) else patch_of(bench.git, written.sha)
@@ -101,14 +100,14 @@ def _offer(bench: Bench, case: Case, occasion: Occasion) -> Offer:
 
 def apply_repair(bench: Bench, case: Case, pull: PullRequest) -> Offer:
     """Push the repair onto the branch of a pull request, because somebody who may push there has asked for it."""
-    if not case.repairs.changes:
+    if case.judged.unmergeable:
+        return Offer(trouble=_unmergeable(case))
+    if case.judged.repair is None:
         return Offer(trouble="there is no repair that could be applied.")
     try:
-        written = write_repair(bench.git, case.repairs, case.trees, author=bench.desk.me.login)
-    except NotWritten as obstacle:
-        return Offer(trouble=_not_written(case, obstacle))
-    if written is None:
-        return Offer(trouble="there is no repair that could be applied.")
+        written = _written(bench, case.target, case.judged.repair)
+    except NotAsPromised as obstacle:
+        return Offer(trouble=_not_written(obstacle))
     refusal = push_onto(bench, case, pull, written)
     return Offer(trouble=refusal) if refusal else Offer(pushed=written.sha, merged_first=written.merged_first)
 
@@ -207,10 +206,23 @@ def _merged_elsewhere(bench: Bench, case: Case) -> str:
     return f"merge {place} into `{case.target.name}`; until then, deploys can use `alembic upgrade heads`."
 
 
-def _not_written(case: Case, obstacle: NotWritten) -> str:
-    if not isinstance(obstacle, TextConflict):
-        return f"{obstacle.message[0].lower()}{obstacle.message[1:]} {obstacle.hint}"
-    paths = ", ".join(f"`{path}`" for path in obstacle.paths[:5])
+def _written(bench: Bench, target: Target, draft: RepairDraft) -> WrittenRepair:
+    """Write a repair, and judge it before anybody is told of it.
+
+    Raises:
+        NotAsPromised: it does not hold the chain that was planned.
+    """
+    written = write_draft(bench.git, draft, bench.desk.me.login)
+    confirm(draft, bench.judge(target, Point(draft.start.ref, written.sha)).examination)
+    return written
+
+
+def _not_written(obstacle: NotAsPromised) -> str:
+    return f"{obstacle.message[0].lower()}{obstacle.message[1:]} {obstacle.hint}"
+
+
+def _unmergeable(case: Case) -> str:
+    paths = ", ".join(f"`{path}`" for path in case.judged.unmergeable[:5])
     return (
         f"merge `{case.target.name}` into this branch by hand first (git can't merge {paths} by itself), and push; it "
         "is judged again then. The change shown below is what the chain needs."

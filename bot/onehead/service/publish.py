@@ -162,7 +162,7 @@ def _warn(bench: Bench, pull: PullRequest, case: Case, rivals: tuple[Rival, ...]
     if pull.draft:
         say.end(bench, pull.number, short_comments.draft())
         return
-    text = warning_comment(pull.number, rivals, case.examination, case.edits)
+    text = warning_comment(pull.number, rivals, case.examination, case.judged.edits)
     text += _beside(bench, pull.number, case.examination)
     say.verdict(bench, pull.number, text, say.PROBLEM if waits(pull.number, rivals) else say.WARNED)
 

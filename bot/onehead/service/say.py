@@ -134,9 +134,9 @@ def remark(bench: Bench, case: Case, made: Offer, rivals: tuple[Rival, ...] = ()
     examination = case.examination
     return Remark(
         examination=examination,
-        diff=case.diff,
-        tables=case.tables,
-        own_databases=case.own_databases,
+        diff=case.judged.diff,
+        tables=case.judged.tables,
+        own_databases=case.judged.own_databases,
         brought_by=brought_by(bench, examination),
         repair=f"#{made.pull.number}" if made.pull and not made.trouble else "",
         branch=f"{bench.repository.clone_url} {made.branch}" if made.branch else "",
