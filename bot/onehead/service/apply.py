@@ -21,23 +21,20 @@ from onehead.reports import short_comments
 from onehead.reports.comment import comment
 from onehead.reports.short_comments import Ending, Mended, ending_text
 from onehead.service.desired import (
-    Description,
     Desired,
     Notice,
     Offer,
     Problem,
-    Settled,
-    Statuses,
+    ProblemGone,
     Told,
-    Verdict,
     next_step,
     repair_verdict,
-    tells,
 )
 from onehead.service.look import Look
 from onehead.service.page import ENDED, PROBLEM, VERDICT
 from onehead.service.repairs import RepairWriter, remark
 from onehead.service.snapshot import HEADS, is_local
+from onehead.service.statuses import Description, Statuses, Verdict, tells
 from onehead.service.troubles import NO_STATUS, NOT_JUDGED, NOT_REMOVED, NOT_TOLD, page
 
 log = structlog.get_logger(__name__)
@@ -108,7 +105,7 @@ class _Writer:
             case Notice():
                 url = self._write_comment(number, told.text, told.state)
                 self._desired.statuses.link(page(number), url)
-            case Settled():
+            case ProblemGone():
                 ending = short_comments.resolved(told.judged.examination, self._mended(told), told.gone)
                 ending = short_comments.but_not(ending, told.red) if told.red else ending
                 if self._look.pages[number].ended_as != ending.title:
@@ -149,7 +146,7 @@ class _Writer:
             log.info("Commented.", repository=str(self._look.repository.name), number=number, comment=written.id)
         return written.html_url
 
-    def _mended(self, told: Settled) -> Mended | None:
+    def _mended(self, told: ProblemGone) -> Mended | None:
         """How a repair came in: by its pull request, or its commits by plain git or `/onehead apply`; else `None`."""
         if told.repair is None:
             return None

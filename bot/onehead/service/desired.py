@@ -5,7 +5,6 @@ A status depends on no comment of ours: whoever keeps onehead from writing on a 
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from shlex import quote
@@ -24,8 +23,9 @@ from onehead.reports.terminal import short_ref
 from onehead.service.judge import Judged
 from onehead.service.page import HEADS_UP, PROBLEM, WARNED, Choices, IgnoredFindings, Page, problem_keys
 from onehead.service.snapshot import HEADS, Snapshot, Target, is_local
+from onehead.service.statuses import Statuses, Verdict
 from onehead.service.troubles import page
-from onehead.text import code, cut_words
+from onehead.text import code
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,7 @@ class KnownBranch:
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class KnownState:
     """All that one run knows before it decides.
 
     Attributes:
@@ -259,7 +259,7 @@ class Notice:
 
 
 @dataclass(frozen=True, slots=True)
-class Settled:
+class ProblemGone:
     """The end of a problem that is gone.
 
     Attributes:
@@ -275,7 +275,7 @@ class Settled:
     red: str
 
 
-Told = Problem | Notice | Settled | Ending
+Told = Problem | Notice | ProblemGone | Ending
 
 
 @dataclass(slots=True)
@@ -301,7 +301,7 @@ READY = "Next: mark it as ready; the repair is offered then."
 APPLY = "Next: comment /onehead apply, or take the patch from the comment."
 
 
-def desired(known: Known) -> Desired:
+def desired(known: KnownState) -> Desired:
     """Decide everything."""
     wanted = Desired(_statuses(known))
     for target in known.targets:
@@ -321,7 +321,7 @@ def desired(known: Known) -> Desired:
     return wanted
 
 
-def _statuses(known: Known) -> Statuses:
+def _statuses(known: KnownState) -> Statuses:
     statuses = Statuses()
     for target in known.targets:
         step = _repair_of(known, target.target.name)
@@ -355,7 +355,7 @@ def _unknown(sha: str, why: str) -> Verdict:
     return Verdict(sha, StatusState.FAILURE, f"Cannot judge: {why}. Next: nothing; it is tried again.")
 
 
-def _verdict(known: Known, each: KnownPull) -> Verdict:
+def _verdict(known: KnownState, each: KnownPull) -> Verdict:
     """An open pull request, as it would be once merged."""
     pull, judged, sha = each.pull, each.judged, each.head.sha
     if known.snapshot.is_ours(pull):
@@ -388,7 +388,7 @@ def repair_verdict(pull: PullRequest, sha: str, judged: Judged | None, fault: st
     return Verdict(sha, StatusState.SUCCESS, f"A repair of {pull.base.ref}, which is judged itself.")
 
 
-def _known_step(known: Known, pull: PullRequest) -> str:
+def _known_step(known: KnownState, pull: PullRequest) -> str:
     """What is to be done about a problem, as far as that is known from what is there: mostly it stays so."""
     if pull.draft:
         return READY
@@ -397,7 +397,7 @@ def _known_step(known: Known, pull: PullRequest) -> str:
     return APPLY if any(naming.laid_ready_for(ref) == pull.number for ref in known.snapshot.laid_ready) else ""
 
 
-def _repair_of(known: Known, branch: str) -> str:
+def _repair_of(known: KnownState, branch: str) -> str:
     repair = known.standing_repair(branch)
     return merge_step(repair.number) if repair is not None else ""
 
@@ -434,7 +434,7 @@ def _lives_with(choices: Choices, judged: Judged) -> IgnoredFindings | None:
     return None
 
 
-def _target(wanted: Desired, known: Known, each: KnownTarget, judged: Judged) -> None:
+def _target(wanted: Desired, known: KnownState, each: KnownTarget, judged: Judged) -> None:
     """A deployed branch; its fork is told to the pull requests that brought its sides.
 
     The repair's own page says all of it in its description.
@@ -459,7 +459,7 @@ def _target(wanted: Desired, known: Known, each: KnownTarget, judged: Judged) ->
         wanted.comments[number] = Problem(target, judged, (), repair.subject, repair.key, offer)
 
 
-def _pull(wanted: Desired, known: Known, each: KnownPull) -> None:
+def _pull(wanted: Desired, known: KnownState, each: KnownPull) -> None:
     """What an open pull request is told, and its repair."""
     pull, number, judged, target = each.pull, each.pull.number, each.judged, each.target
     if target is None or judged is None:
@@ -479,7 +479,7 @@ def _pull(wanted: Desired, known: Known, each: KnownPull) -> None:
         _collides(wanted, known, each, target, judged)
 
 
-def _healthy(wanted: Desired, known: Known, each: KnownPull, judged: Judged) -> None:
+def _healthy(wanted: Desired, known: KnownState, each: KnownPull, judged: Judged) -> None:
     pull, number, rivals = each.pull, each.pull.number, each.rivals
     _withdraw(wanted, pull, "the branch does not need it any more")
     blocked = bool(waits(number, rivals))
@@ -498,7 +498,7 @@ def _healthy(wanted: Desired, known: Known, each: KnownPull, judged: Judged) -> 
         _settle(wanted, known, number, judged, known.pages[number].earlier_repair)
 
 
-def _collides(wanted: Desired, known: Known, each: KnownPull, target: Target, judged: Judged) -> None:
+def _collides(wanted: Desired, known: KnownState, each: KnownPull, target: Target, judged: Judged) -> None:
     pull, number = each.pull, each.pull.number
     earlier = known.pages[number].earlier_repair
     repair = WantedRepair(
@@ -522,7 +522,7 @@ def _collides(wanted: Desired, known: Known, each: KnownPull, target: Target, ju
     wanted.comments[number] = Problem(target, judged, each.rivals, repair.subject, repair.key, offer)
 
 
-def _branch(wanted: Desired, known: Known, each: KnownBranch, judged: Judged) -> None:
+def _branch(wanted: Desired, known: KnownState, each: KnownBranch, judged: Judged) -> None:
     """A branch that has no pull request; what there is to say stands in the repair's own description."""
     main = known.snapshot.main
     if judged.is_ok:
@@ -538,7 +538,7 @@ def _branch(wanted: Desired, known: Known, each: KnownBranch, judged: Judged) ->
         _want(wanted, known, WantedRepair(each.head.ref, main, judged, alone=True))
 
 
-def _closed(wanted: Desired, known: Known, pull: PullRequest) -> None:
+def _closed(wanted: Desired, known: KnownState, pull: PullRequest) -> None:
     """Close the loop of a pull request that is not open any more."""
     if is_local(pull) and not known.snapshot.proposing(pull.head.ref):
         reason = "its pull request was merged" if pull.merged else "its pull request was closed"
@@ -552,7 +552,7 @@ def _closed(wanted: Desired, known: Known, pull: PullRequest) -> None:
         _end(wanted, known, pull.number, ending)
 
 
-def _want(wanted: Desired, known: Known, repair: WantedRepair, elsewhere: str = "") -> Offer | None:
+def _want(wanted: Desired, known: KnownState, repair: WantedRepair, elsewhere: str = "") -> Offer | None:
     """Want a repair; what there is instead, where there can be none."""
     judged, base = repair.judged, repair.base
     if judged.repair is not None:
@@ -606,14 +606,14 @@ def _withdraw(wanted: Desired, pull: PullRequest, reason: str) -> None:
         wanted.unneeded.setdefault(pull.head.ref, reason)
 
 
-def _end(wanted: Desired, known: Known, number: int, ending: Ending) -> None:
+def _end(wanted: Desired, known: KnownState, number: int, ending: Ending) -> None:
     """A comment of ours that tells of something else now tells how it ended; where there is none, nothing is said."""
     told = known.pages[number]
     if told.verdict is not None and told.ended_as != ending.title:
         wanted.comments[number] = ending
 
 
-def _settle(wanted: Desired, known: Known, number: int, judged: Judged, repair: int | None) -> None:
+def _settle(wanted: Desired, known: KnownState, number: int, judged: Judged, repair: int | None) -> None:
     """Say that a problem is gone, and what mended it."""
     told = known.pages.get(number)
     if told is None or told.verdict is None:
@@ -621,10 +621,10 @@ def _settle(wanted: Desired, known: Known, number: int, judged: Judged, repair: 
     red = _red_beside(wanted, known, number, judged)
     if red or told.ended_as not in ("Resolved", "Repaired"):
         gone = "No published migration is changed here any more." if told.state == WARNED else ""
-        wanted.comments[number] = Settled(judged, repair, gone or "There is no collision any more.", red)
+        wanted.comments[number] = ProblemGone(judged, repair, gone or "There is no collision any more.", red)
 
 
-def _red_beside(wanted: Desired, known: Known, number: int, judged: Judged) -> str:
+def _red_beside(wanted: Desired, known: KnownState, number: int, judged: Judged) -> str:
     """What keeps the status of a pull request's commit red although it is well itself, as Markdown; else empty."""
     head = judged.examination.head
     subject = wanted.statuses.red_beside(page(number), head.sha) if head else ""
@@ -634,7 +634,7 @@ def _red_beside(wanted: Desired, known: Known, number: int, judged: Judged) -> s
     return code(subject.removeprefix(HEADS)) if subject else ""
 
 
-def _removed(wanted: Desired, known: Known) -> Iterator[str]:
+def _removed(wanted: Desired, known: KnownState) -> Iterator[str]:
     """Refs of ours that nobody needs any more."""
     snapshot = known.snapshot
     needed = {each.ref for each in wanted.repairs.values() if each.target.policy.delivery != "comment"}
@@ -669,123 +669,10 @@ def left(snapshot: Snapshot, pages: Mapping[int, Page], red: Collection[str]) ->
         if snapshot.is_ours(pull):
             wanted.unneeded[pull.base.ref] = "onehead does not look after this repository any more"
         elif pull.number in pages:
-            _end(wanted, Known(snapshot, pages=pages), pull.number, short_comments.left())
+            _end(wanted, KnownState(snapshot, pages=pages), pull.number, short_comments.left())
     heads = (f"{HEADS}{name}" for name in snapshot.heads if name.startswith(naming.BRANCHES))
     wanted.removed = (*heads, *snapshot.laid_ready)
     return wanted
 
 
 LEFT = "Not judged: onehead does not look after this repository any more."
-
-
-_MAX_LENGTH = 255
-"""Characters of a description; what Forgejo's pages show without breaking."""
-
-_MAX_LENGTH_BEFORE_A_NOTE = 140
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What was found about one subject: a pull request into its target, a branch, a deployed branch.
-
-    Attributes:
-        sha: the commit that it is about.
-        state: success or failure.
-        text: one sentence.
-        about: what it is about, where that has to be said because more is judged of the commit; empty: its subject.
-        next: the next step as far as it is known before anything is done, a sentence; a note replaces it.
-    """
-
-    sha: str
-    state: StatusState
-    text: str
-    about: str = ""
-    next: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Description:
-    """A state, its text and where it leads, as they stand on the forge or are to."""
-
-    state: str
-    text: str
-    url: str = ""
-
-
-class Statuses:
-    """What the status of each judged commit is to say.
-
-    A commit has one status, and several things may be judged of it: a branch that is proposed to two targets, or a
-    branch that nobody has added to yet. The worst verdict counts.
-    """
-
-    def __init__(self) -> None:
-        self._verdicts: dict[str, dict[str, Verdict]] = defaultdict(dict)
-        self._notes: dict[str, str] = {}
-        self._links: dict[str, str] = {}
-
-    def learn(self, subject: str, verdict: Verdict) -> None:
-        """Keep a verdict; a later one about the same subject and commit replaces it."""
-        self._verdicts[verdict.sha][subject] = verdict
-
-    def note(self, subject: str, text: str) -> None:
-        """Something that is told behind the verdict about a subject, such as the next step; the last one counts."""
-        self._notes[subject] = text
-
-    def link(self, subject: str, url: str) -> None:
-        """The page that says more about a subject."""
-        if url:
-            self._links[subject] = url
-
-    def worst(self) -> Iterator[tuple[str, Verdict]]:
-        """The verdict that counts for each commit, with its subject: failures first.
-
-        Among several failures the first that was learned counts, so the text does not change from run to run.
-        """
-        chosen = []
-        for verdicts in self._verdicts.values():
-            failures = [each for each in verdicts.items() if each[1].state is not StatusState.SUCCESS]
-            subject, verdict = next(iter(failures or verdicts.items()))
-            if failures and len(verdicts) > 1:
-                verdict = replace(verdict, text=f"{_about(subject, verdict)}: {verdict.text}")
-            chosen.append((subject, verdict))
-        yield from sorted(chosen, key=lambda each: each[1].state is StatusState.SUCCESS)
-
-    def red_beside(self, subject: str, sha: str) -> str:
-        """Which other subject of a commit fails, so that its status is red whatever this one says; empty for none."""
-        others = self._verdicts[sha].items()
-        failing = (each for each, found in others if each != subject and found.state is not StatusState.SUCCESS)
-        return next(failing, "")
-
-    def wanted(self, subject: str, verdict: Verdict, present: Description | None = None) -> Description:
-        """What the status of a commit is to say.
-
-        Args:
-            subject: the one whose verdict counts; its note goes before those of the others at the same commit.
-            verdict: that verdict.
-            present: what stands there, if that was seen; its link stays where this run knows no other.
-        """
-        subjects = (subject, *self._verdicts[verdict.sha])
-        note = next((self._notes[each] for each in subjects if each in self._notes), verdict.next)
-        text = f"{_before_a_note(verdict)} {note}" if note else _line(verdict)
-        return Description(
-            verdict.state.value, cut_words(text, _MAX_LENGTH), self._links.get(subject, present.url if present else "")
-        )
-
-
-def _about(subject: str, verdict: Verdict) -> str:
-    return verdict.about or subject.removeprefix("refs/heads/")
-
-
-def tells(present: Description, verdict: Verdict) -> bool:
-    """Whether a status tells a verdict already, whatever note stands behind it: notes are known only at the end."""
-    is_same = present.text == cut_words(_line(verdict), _MAX_LENGTH)
-    return present.state == verdict.state and (is_same or present.text.startswith(f"{_before_a_note(verdict)} "))
-
-
-def _line(verdict: Verdict) -> str:
-    return " ".join(verdict.text.split())
-
-
-def _before_a_note(verdict: Verdict) -> str:
-    return cut_words(_line(verdict), _MAX_LENGTH_BEFORE_A_NOTE)

@@ -12,7 +12,7 @@ from onehead.forge.models import PullRequest
 from onehead.plan.rivals import Rival
 from onehead.plan.verdict import Point
 from onehead.service.agenda import Agenda, Work
-from onehead.service.desired import Known, KnownBranch, KnownPull, KnownTarget, merges_fork
+from onehead.service.desired import KnownBranch, KnownPull, KnownState, KnownTarget, merges_fork
 from onehead.service.judge import Judged
 from onehead.service.look import Look
 from onehead.service.page import Page
@@ -22,14 +22,14 @@ from onehead.service.troubles import NOT_JUDGED, NOT_TOLD, cause, page
 Found = TypeVar("Found")
 
 
-def find_out(look: Look, work: Work, items: Agenda) -> Known:
+def find_out(look: Look, work: Work, items: Agenda) -> KnownState:
     """Judge everything, and ask what follows from it."""
     targets = _targets(look, work.targets, items.closed)
     pulls = [_pull(look, pull, head, rivals) for pull, head, rivals in work.pulls]
     told = {number for target in targets for number in (*target.tells, *target.settles)}
     told |= {pull.number for pull in items.closed}
     told |= {each.pull.number for each in pulls if not each.why and not look.snapshot.is_ours(each.pull)}
-    return Known(
+    return KnownState(
         snapshot=look.snapshot,
         targets=tuple(targets),
         pulls=tuple(pulls),
