@@ -8,6 +8,7 @@ What was written is read again from git and compared with what was promised, bef
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
@@ -122,7 +123,9 @@ def write_repair(git: Git, repairs: Repairs, trees: Trees) -> WrittenRepair | No
         NotAsPromised: what was written would not leave the chain that was planned.
         OneheadError: git could not write.
     """
-    draft = draft_repair(git, repairs, trees)
+    examination = repairs.examination
+    points = [examination.target.sha, *([examination.head.sha] if examination.head else [])]
+    draft = draft_repair(repairs, trees, {sha: found.date for sha, found in describe(git, points).items()})
     if draft is None:
         return None
     written = write_draft(git, draft)
@@ -138,8 +141,13 @@ def write_repair(git: Git, repairs: Repairs, trees: Trees) -> WrittenRepair | No
     return written
 
 
-def draft_repair(git: Git, repairs: Repairs, trees: Trees) -> RepairDraft | None:
+def draft_repair(repairs: Repairs, trees: Trees, dates: Mapping[str, datetime]) -> RepairDraft | None:
     """Work out the commits of a repair; `None` where there is nothing to write. Nothing is written.
+
+    Args:
+        repairs: what is to be changed.
+        trees: what was read.
+        dates: SHA of each judged commit → its date.
 
     Raises:
         TextConflict: the sides conflict as text outside what the repair edits.
@@ -159,7 +167,7 @@ def draft_repair(git: Git, repairs: Repairs, trees: Trees) -> RepairDraft | None
         message=_message(repairs),
         changes=changes,
         promised=repairs.promised,
-        when=_date(git, examination),
+        when=max(dates[point.sha] for point in (examination.target, examination.head) if point is not None),
     )
 
 
@@ -241,11 +249,6 @@ def _merge_of_target(repairs: Repairs, trees: Trees) -> MergeDraft:
     into = f"pull request {ref.split('/')[2]}" if ref.startswith("refs/pull/") else short_ref(ref)
     named = f"Merge {short_ref(examination.target.ref)} into {into}"
     return MergeDraft(commit_message([named, "Merge the target into this branch"]), tuple(resolved))
-
-
-def _date(git: Git, examination: Examination) -> datetime:
-    points = [examination.target.sha, *([examination.head.sha] if examination.head else [])]
-    return max(found.date for found in describe(git, points).values())
 
 
 def _message(repairs: Repairs) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import copyreg
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple, TypeVar
@@ -25,6 +26,7 @@ from onehead.examine.locations import formerly, whereabouts
 from onehead.examine.read import Memory, memory_for
 from onehead.examine.repair import RepairDraft, TextConflict, draft_repair
 from onehead.gitrepo.git import Git
+from onehead.gitrepo.refs import describe
 from onehead.plan.facts import Facts
 from onehead.plan.forks import forks_of
 from onehead.plan.policy import Strategy
@@ -112,6 +114,7 @@ class Analysis:
         self._git = git
         self._memory = memory
         self._others = Others(git, memory)
+        self._dates: dict[str, datetime] = {}
         self._grounds: dict[str, Ground | Exception] = {}
 
     @classmethod
@@ -149,7 +152,7 @@ class Analysis:
         examination = repairs.examination
         repair, unmergeable = None, tuple[str, ...]()
         try:
-            repair = draft_repair(self._git, repairs, trees)
+            repair = draft_repair(repairs, trees, self._dated(target, head)) if repairs.changes else None
         except TextConflict as conflict:
             unmergeable = conflict.paths
         return Judged(
@@ -186,6 +189,14 @@ class Analysis:
     @property
     def _databases(self) -> tuple[Known, ...]:
         return self._others.ledger.databases
+
+    def _dated(self, *points: Point | None) -> dict[str, datetime]:
+        """The dates of commits; those of all branches are asked for at once."""
+        missing = [point.sha for point in points if point is not None and point.sha not in self._dates]
+        if missing:
+            tips = [] if self._dates else [ref.sha for ref in self._others.refs]
+            self._dates |= {sha: commit.date for sha, commit in describe(self._git, [*missing, *tips]).items()}
+        return self._dates
 
     def _ground(self, target: Point) -> Ground:
         if target.sha not in self._grounds:
