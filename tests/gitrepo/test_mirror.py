@@ -268,6 +268,26 @@ class TestPush:
             PushOutcome("refs/heads/y", PushStatus.REFUSED, "error: hook declined to update refs/heads/y"),
         ]
 
+    def test_a_hook_that_refuses_the_whole_push_keeps_back_the_forbidden_ref_only(
+        self, mirror: Mirror, repo: Repository, tmp_path: Path
+    ) -> None:
+        one = repo.commit("main", {"a.py": "1\n"})
+        two = repo.commit("stale", {"a.py": "2\n"})
+        mirror.fetch()
+        log = tmp_path / "pushes"
+        hook(
+            repo,
+            "pre-receive",
+            f"echo push >> {log}; while read old new ref; do test $ref != refs/heads/r3 || exit 1; done",
+        )
+        updates = [RefUpdate(f"refs/heads/r{number}", one, None) for number in range(8)]
+        found = mirror.push([*updates, RefUpdate("refs/heads/stale", one, one)])
+        assert [each.status.name for each in found] == ["OK"] * 3 + ["REFUSED"] + ["OK"] * 4 + ["STALE"]
+        assert [each.ref for each in found[:-1]] == [each.ref for each in updates]
+        assert repo.sha("stale") == two
+        assert repo.ref("refs/heads/r3") is None
+        assert log.read_text().count("push") == 7
+
     def test_no_permission_said_by_the_hook_of_the_forge(self, mirror: Mirror, repo: Repository) -> None:
         one = repo.commit("main", {"a.py": "1\n"})
         mirror.fetch()

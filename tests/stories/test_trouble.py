@@ -13,8 +13,8 @@ from onehead.forge.errors import Forbidden, MissingScope, Unavailable
 from onehead.forge.models import Repository, RepositoryName
 from onehead.plan.policy import Strategy
 from onehead.plan.verdict import Point
-from onehead.service.bench import Bench, Case, Target
 from onehead.service.engine import Everything, Job
+from onehead.service.judge import Analysis, Judged
 from onehead.service.troubles import Unfinished
 from tests.forgejos.port import eventually
 from tests.migrations import chain
@@ -137,14 +137,14 @@ def test_a_pull_request_that_can_not_be_judged_does_not_stay_green(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (_, first), (other, second) = collide_twice(service)
-    real = Bench.judge
+    real = Analysis.judge
 
-    def refuse(bench: Bench, target: Target, head: Point | None, strategy: Strategy | None = None) -> Case:
+    def refuse(analysis: Analysis, target: Point, head: Point | None, strategy: Strategy | None) -> Judged:
         if head is not None and head.sha == first:
             raise CannotJudge("An object of the branch can't be read.")
-        return real(bench, target, head, strategy)
+        return real(analysis, target, head, strategy)
 
-    monkeypatch.setattr(Bench, "judge", refuse)
+    monkeypatch.setattr(Analysis, "judge", refuse)
     with pytest.raises(Unfinished, match="it could not be judged"):
         service.tell_everything()
     state, text = service.status(first)

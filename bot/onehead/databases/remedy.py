@@ -117,7 +117,7 @@ def own_database(branch: Graph | None, plan: Plan, after: Graph) -> OwnDatabase 
     if not moved or outcome.kind == "ok":
         return None
     here = Deployed(branch)
-    before = next((each for each in _ways_back(branch, moved) if _is_undone(here, database, each, moved, fix)), ())
+    before = next((each for each in _ways_back(branch, moved) if _is_undone(here, deployed, database, each, moved)), ())
     ways = remedy(deployed, fix.meets(database), target, is_sure=True)
     return OwnDatabase(database.rows, tuple(join(("alembic", "downgrade", place)) for place in before), outcome, ways)
 
@@ -131,7 +131,9 @@ def _ways_back(branch: Graph, moved: frozenset[str]) -> Iterator[tuple[str, ...]
     yield ("base",)
 
 
-def _is_undone(here: Deployed, database: Database, places: tuple[str, ...], moved: frozenset[str], fix: Fix) -> bool:
+def _is_undone(
+    here: Deployed, repaired: Deployed, database: Database, places: tuple[str, ...], moved: frozenset[str]
+) -> bool:
     """Whether nothing that moves is left, and an upgrade after the repair then ends well."""
     rows, applied = database.rows, set(database.applied)
     try:
@@ -144,7 +146,7 @@ def _is_undone(here: Deployed, database: Database, places: tuple[str, ...], move
     return (
         applied.isdisjoint(moved)
         and rows == rows_of(here.graph, left.applied)
-        and upgrade(Deployed(fix.graph), left, "heads").kind == "ok"
+        and upgrade(repaired, left, "heads").kind == "ok"
     )
 
 

@@ -8,8 +8,10 @@ What was written is read again from git and compared with what was promised, bef
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from onehead.errors import OneheadError
 from onehead.examine import naming
@@ -61,6 +63,40 @@ class TextConflict(NotWritten):
         self.paths = paths
 
 
+class MergeDraft(NamedTuple):
+    """A merge of the target into the head branch: its message, and what it changes in what git makes of both."""
+
+    message: str
+    changes: tuple[FileChange, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RepairDraft:
+    """A repair as a value: it can be written by whoever has a git repository with both commits.
+
+    Attributes:
+        target: what it is judged against.
+        start: the commit that it repairs, by the name of its branch.
+        side: which of the two that is.
+        kind: `reparent`, `merge` or `reissue`; of several environments the most telling one.
+        below: the merge of the target that stands beneath the fix; `None` where none is needed.
+        message: of the commit with the fix.
+        changes: what it does to files.
+        promised: environment path → its chain once the repair is merged.
+        when: the younger commit's date: the same for everybody who repairs the same two commits.
+    """
+
+    target: Point
+    start: Point
+    side: Side
+    kind: str
+    below: MergeDraft | None
+    message: str
+    changes: tuple[FileChange, ...]
+    promised: dict[str, Graph]
+    when: datetime
+
+
 @dataclass(frozen=True, slots=True)
 class WrittenRepair:
     """A repair in the object store, not yet under any name.
@@ -69,7 +105,7 @@ class WrittenRepair:
         sha: the one commit with the fix; also the tip.
         base: what it repairs.
         merged_first: whether a merge of the target stands beneath the fix.
-        kind: `reparent`, `merge` or `reissue`; of several environments the most telling one.
+        kind: as in the draft.
     """
 
     sha: str
@@ -78,7 +114,7 @@ class WrittenRepair:
     kind: str
 
 
-def write_repair(git: Git, repairs: Repairs, trees: Trees, *, author: str = naming.AUTHOR) -> WrittenRepair | None:
+def write_repair(git: Git, repairs: Repairs, trees: Trees) -> WrittenRepair | None:
     """Write the commits of a repair; `None` where there is nothing to write.
 
     Raises:
@@ -86,18 +122,76 @@ def write_repair(git: Git, repairs: Repairs, trees: Trees, *, author: str = nami
         NotAsPromised: what was written would not leave the chain that was planned.
         OneheadError: git could not write.
     """
+    examination = repairs.examination
+    points = [examination.target.sha, *([examination.head.sha] if examination.head else [])]
+    draft = draft_repair(repairs, trees, {sha: found.date for sha, found in describe(git, points).items()})
+    if draft is None:
+        return None
+    written = write_draft(git, draft)
+    again, _ = examine(
+        git,
+        draft.target,
+        Point(draft.start.ref, written.sha),
+        ground=trees.ground,
+        memory=trees.memory,
+    )
+    confirm(draft, again)
+    return written
+
+
+def draft_repair(repairs: Repairs, trees: Trees, dates: Mapping[str, datetime]) -> RepairDraft | None:
+    """Work out the commits of a repair; `None` where there is nothing to write. Nothing is written.
+
+    Args:
+        repairs: what is to be changed.
+        trees: what was read.
+        dates: SHA of each judged commit → its date.
+
+    Raises:
+        TextConflict: the sides conflict as text outside what the repair edits.
+        OneheadError: git could not read.
+    """
     changes = repairs.all()
     if not changes:
         return None
     examination = repairs.examination
-    signature = Signature(author, naming.EMAIL, _date(git, examination))
     kinds = {e.plan.kind for e in examination.environments if e.facts.environment.path in repairs.changes}
-    kind = next(kind for kind in ("reissue", "reparent", "merge") if kind in kinds)
-    below = [_merge_of_target(git, repairs, trees)] if _needs_target(repairs) else []
-    start = examination.head or examination.target
-    *_, sha = write_commits(git, start.sha, [*below, CommitDraft(_message(repairs), changes)], signature)
-    _confirm(git, repairs, trees, Point(start.ref, sha))
-    return WrittenRepair(sha, "head" if examination.head else "target", bool(below), kind)
+    return RepairDraft(
+        target=examination.target,
+        start=examination.head or examination.target,
+        side=examination.judged,
+        kind=next(kind for kind in ("reissue", "reparent", "merge") if kind in kinds),
+        below=_merge_of_target(repairs, trees) if _needs_target(repairs) else None,
+        message=_message(repairs),
+        changes=changes,
+        promised=repairs.promised,
+        when=max(dates[point.sha] for point in (examination.target, examination.head) if point is not None),
+    )
+
+
+def write_draft(git: Git, draft: RepairDraft, author: str = naming.AUTHOR) -> WrittenRepair:
+    """Write the commits of a repair; what they hold is still to be compared with what was promised, by `confirm`."""
+    commits = [CommitDraft(draft.message, draft.changes)]
+    if draft.below is not None:
+        merged = commit.MergedIn(draft.target.sha, write_merged_tree(git, draft.target.sha, draft.start.sha))
+        commits.insert(0, CommitDraft(draft.below.message, draft.below.changes, merged))
+    *_, sha = write_commits(git, draft.start.sha, commits, Signature(author, naming.EMAIL, draft.when))
+    return WrittenRepair(sha, draft.side, draft.below is not None, draft.kind)
+
+
+def confirm(draft: RepairDraft, written: Examination) -> None:
+    """Compare the chains of a written commit, judged as any branch is judged, with the promised ones.
+
+    Raises:
+        NotAsPromised: they differ.
+    """
+    found = {examined.facts.environment.path: examined.facts for examined in written.environments}
+    for path, promised in draft.promised.items():
+        facts = found.get(path)
+        if facts is None or facts.head is None or _chain(facts.head) != _chain(promised):
+            raise NotAsPromised(path, f"on `{short_ref(draft.start.ref)}`")
+        if _chain(facts.merged) != _chain(promised):
+            raise NotAsPromised(path, f"merged into `{short_ref(draft.target.ref)}`")
 
 
 def merged_commit(git: Git, base: str, head: str) -> str | None:
@@ -112,23 +206,6 @@ def merged_commit(git: Git, base: str, head: str) -> str | None:
         git, base, [CommitDraft("What merging would give\n", (), commit.MergedIn(head, tree))], signature
     )
     return sha
-
-
-def _confirm(git: Git, repairs: Repairs, trees: Trees, written: Point) -> None:
-    """Judge the written commit as any branch is judged, and compare its chains with the promised ones.
-
-    Raises:
-        NotAsPromised: they differ.
-    """
-    target = repairs.examination.target
-    again, _ = examine(git, target, written, ground=trees.ground, memory=trees.memory)
-    found = {examined.facts.environment.path: examined.facts for examined in again.environments}
-    for path, promised in repairs.promised.items():
-        facts = found.get(path)
-        if facts is None or facts.head is None or _chain(facts.head) != _chain(promised):
-            raise NotAsPromised(path, f"on `{short_ref(written.ref)}`")
-        if _chain(facts.merged) != _chain(promised):
-            raise NotAsPromised(path, f"merged into `{short_ref(target.ref)}`")
 
 
 def _chain(graph: Graph) -> list[tuple[str, str, tuple[str, ...], tuple[str, ...]]]:
@@ -146,13 +223,11 @@ def _needs_target(repairs: Repairs) -> bool:
     return any(facts.head is not None and _chain(facts.head) != _chain(facts.merged) for facts in changed)
 
 
-def _merge_of_target(git: Git, repairs: Repairs, trees: Trees) -> CommitDraft:
+def _merge_of_target(repairs: Repairs, trees: Trees) -> MergeDraft:
     """What merges the target into the head branch; what the fix replaces anyway is taken from the target."""
     examination = repairs.examination
     if examination.head is None or trees.merge is None:
         raise ValueError("a merge needs two sides")
-    target, head = examination.target.sha, examination.head.sha
-    tree = write_merged_tree(git, target, head)
     edited = {change.path for change in repairs.all()} | {
         revision.path
         for examined in examination.environments
@@ -171,15 +246,7 @@ def _merge_of_target(git: Git, repairs: Repairs, trees: Trees) -> CommitDraft:
     ref = examination.head.ref
     into = f"pull request {ref.split('/')[2]}" if ref.startswith("refs/pull/") else short_ref(ref)
     named = f"Merge {short_ref(examination.target.ref)} into {into}"
-    return CommitDraft(
-        commit_message([named, "Merge the target into this branch"]), resolved, commit.MergedIn(target, tree)
-    )
-
-
-def _date(git: Git, examination: Examination) -> datetime:
-    """The younger commit's date: the same for everybody who repairs the same two commits."""
-    points = [examination.target.sha, *([examination.head.sha] if examination.head else [])]
-    return max(found.date for found in describe(git, points).values())
+    return MergeDraft(commit_message([named, "Merge the target into this branch"]), tuple(resolved))
 
 
 def _message(repairs: Repairs) -> str:

@@ -56,6 +56,7 @@ _REFSPECS = (
     "+refs/onehead/*:refs/onehead/*",
 )
 _DEFAULT_TIMEOUT = 300.0
+_REFUSED = (PushStatus.REFUSED, PushStatus.FORBIDDEN)
 
 
 class MirrorBusy(CannotJudge):
@@ -202,6 +203,7 @@ class Mirror:
         """Send commits of the mirror to the forge and say what became of each ref, in the order given.
 
         A ref moves only if it still is where it was expected; one that already is where it shall be counts as done.
+        Where a hook of the forge refuses the whole push, it is halved, so that one forbidden ref keeps back no other.
 
         Args:
             updates: what to do.
@@ -221,11 +223,19 @@ class Mirror:
         wanted = [self._pushing(elsewhere or self._url, update) for update in updates]
         if not all(wanted):
             return [PushOutcome(update.ref, PushStatus.OK) for update in updates]
-        remote = elsewhere or "origin"
+        return self._push(updates, elsewhere or "origin")
+
+    def _push(self, updates: Sequence[RefUpdate], remote: str) -> list[PushOutcome]:
         answer = self._ask("push", *push_arguments(updates, remote), remote=remote)
         if "src refspec" in answer.err or "bad object" in answer.err:
             raise explain("push", str(self._place), answer.code, answer.err)
-        return read_push(answer, updates)
+        outcomes = read_push(answer, updates)
+        refused = [update for update, found in zip(updates, outcomes, strict=True) if found.status in _REFUSED]
+        if len(refused) < 2 or b"pre-receive hook declined" not in answer.out:
+            return outcomes
+        halves = refused[: len(refused) // 2], refused[len(refused) // 2 :]
+        again = {found.ref: found for half in halves for found in self._push(half, remote)}
+        return [again.get(found.ref, found) for found in outcomes]
 
     def _is_usable(self) -> bool:
         if self._place.is_symlink():

@@ -1,15 +1,24 @@
-"""What a job asks to be looked at, given what is there now. Pure."""
+"""What a run looks at: what its job asks for, and what has to be judged again because of that."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+
+import structlog
 
 from onehead.examine import naming
 from onehead.forge.models import PullRequest
+from onehead.gitrepo.refs import describe, is_ancestor
+from onehead.plan.rivals import Contender, Rival, rivals
+from onehead.plan.verdict import Point
 from onehead.service.engine import BranchGone, BranchMoved, CommandGiven, Everything, PullChanged, Subject
+from onehead.service.look import Look
+from onehead.service.snapshot import HEADS, Target, is_local
+from onehead.service.troubles import NOT_JUDGED, page
 
-_HEADS = "refs/heads/"
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +67,8 @@ def agenda(
     everything = Everything() in subjects
     touched = {each for each in subjects if isinstance(each, PullChanged)}
     over = [closed[each.number] for each in touched if each.number in closed]
-    moved = {each.ref.removeprefix(_HEADS) for each in subjects if isinstance(each, BranchMoved)}
-    deleted = {each.ref.removeprefix(_HEADS) for each in subjects if isinstance(each, BranchGone)} - set(heads)
+    moved = {each.ref.removeprefix(HEADS) for each in subjects if isinstance(each, BranchMoved)}
+    deleted = {each.ref.removeprefix(HEADS) for each in subjects if isinstance(each, BranchGone)} - set(heads)
     landed = {pull.base.ref for pull in over if pull.merged}
     numbers = {each.number for each in touched}
     # What a person does to a repair (close it, reopen it, delete its branch) changes what is said of what it repairs.
@@ -106,12 +115,6 @@ def lone_branches(pulls: Iterable[PullRequest], heads: Iterable[str], targets: C
     )
 
 
-def is_local(pull: PullRequest) -> bool:
-    """Whether its branch is one of the repository itself, not of a fork."""
-    head, base = pull.head.repository, pull.base.repository
-    return head is not None and base is not None and head.id == base.id and pull.has_branch
-
-
 def _joined(pulls: Collection[PullRequest], touched: Collection[int]) -> set[str]:
     """Forked targets into which somebody proposes something: it may be the merge that ours is not needed for then."""
     forked = {pull.base.ref for pull in pulls if pull.head.ref.startswith(naming.BRANCHES)}
@@ -121,3 +124,113 @@ def _joined(pulls: Collection[PullRequest], touched: Collection[int]) -> set[str
 
 def _first(targets: Collection[str]) -> str:
     return next(iter(targets), "")
+
+
+FRESH = timedelta(days=30)
+"""A branch without a pull request is judged when its last commit is younger: older ones were left behind."""
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """All that one run judges.
+
+    Attributes:
+        targets: deployed branches.
+        pulls: open pull requests, oldest first, each with its head and its rivals.
+        branches: short names of branches without a pull request.
+        rivals: target → pull request → its rivals, for the targets whose pull requests may have got others.
+    """
+
+    targets: tuple[Target, ...]
+    pulls: tuple[tuple[PullRequest, Point, tuple[Rival, ...]], ...]
+    branches: tuple[str, ...]
+    rivals: dict[str, dict[int, tuple[Rival, ...]]]
+
+
+def all_concerned(look: Look, items: Agenda) -> Work:
+    """What is asked for, and what depends on it.
+
+    A verdict may change the status of a commit, and the rivals of others; those bring more of the same in. It ends,
+    because nothing is ever taken out.
+    """
+    numbers = set(items.pulls)
+    told: dict[str, dict[int, tuple[Rival, ...]]] = {}
+    while True:
+        items, numbers = _with_their_likes(look, items, numbers)
+        for name in _bases(look, numbers, items):
+            if name not in told:
+                told[name] = _rivals(look, look.snapshot.targets[name])
+        changed = _with_other_rivals(look, told)
+        if changed <= numbers:
+            break
+        numbers |= changed
+    pulls = []
+    for pull in sorted(look.snapshot.pulls, key=lambda pull: pull.number):
+        if pull.number in numbers:
+            head = look.snapshot.head_of(pull)
+            if head is None:
+                log.info("The pull request's branch can't be fetched yet.", pull=pull.number)
+                continue
+            pulls.append((pull, head, told.get(pull.base.ref, {}).get(pull.number, ())))
+    targets = tuple(look.snapshot.targets[name] for name in items.targets)
+    return Work(targets, tuple(pulls), worth_judging(look, items.branches), told)
+
+
+def _with_their_likes(look: Look, items: Agenda, numbers: set[int]) -> tuple[Agenda, set[int]]:
+    """What stands at the same commit as something that is judged is judged too: it has a say in the same status."""
+    heads = {pull.number: head.sha for pull in look.snapshot.pulls if (head := look.snapshot.head_of(pull)) is not None}
+    lone = lone_branches(look.snapshot.pulls, look.snapshot.heads, look.snapshot.targets)
+    targets = {name: target.point.sha for name, target in look.snapshot.targets.items()}
+    chosen = {
+        *(heads[number] for number in numbers if number in heads),
+        *(targets[name] for name in items.targets),
+        *(look.snapshot.heads[name] for name in items.branches),
+    }
+    more = replace(
+        items,
+        targets=tuple(name for name in look.snapshot.targets if targets[name] in chosen),
+        branches=tuple(name for name in lone if look.snapshot.heads[name] in chosen),
+    )
+    return more, numbers | {number for number, sha in heads.items() if sha in chosen}
+
+
+def _bases(look: Look, numbers: set[int], items: Agenda) -> list[str]:
+    """Targets whose pull requests may have got other rivals."""
+    touched = {
+        pull.base.ref
+        for pull in (*look.snapshot.pulls, *items.closed)
+        if pull.number in numbers or pull in items.closed
+    }
+    return [name for name in look.snapshot.targets if name in touched or name in items.targets]
+
+
+def _rivals(look: Look, target: Target) -> dict[int, tuple[Rival, ...]]:
+    """Who would collide with whom, among all that is ready to be merged into a target."""
+    contenders = []
+    for pull in look.snapshot.pulls:
+        head = look.snapshot.head_of(pull)
+        if pull.base.ref == target.name and head is not None and not pull.draft and not look.snapshot.is_ours(pull):
+            with look.troubles.apart(page(pull.number), NOT_JUDGED):
+                contenders.append(Contender(pull.number, look.brought(target, head)))
+    return rivals(contenders)
+
+
+def _with_other_rivals(look: Look, told: dict[str, dict[int, tuple[Rival, ...]]]) -> set[int]:
+    """Pull requests whose rivals are not those of which they were told last."""
+    changed: set[int] = set()
+    for name, found in told.items():
+        before = look.desk.recollection.rivals(look.url, name)
+        changed |= {number for number in before.keys() | found.keys() if before.get(number) != found.get(number)}
+    return changed
+
+
+def worth_judging(look: Look, branches: Iterable[str]) -> tuple[str, ...]:
+    """Those with something of their own that somebody has worked on lately."""
+    found = []
+    for branch in branches:
+        with look.troubles.apart(f"{HEADS}{branch}", NOT_JUDGED):
+            tip = look.snapshot.heads[branch]
+            age = datetime.now(UTC) - describe(look.snapshot.git, [tip])[tip].date
+            if age < FRESH and not is_ancestor(look.snapshot.git, tip, look.snapshot.main.point.sha):
+                found.append(branch)
+    return tuple(found)

@@ -7,31 +7,41 @@ does not end the matter: where nobody could say yet whether the author may do it
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 
 import structlog
 
 from onehead.commands import CALL, COMMANDS, CommandName, CommentCommand, Mistake, Who, commands_in, usage
+from onehead.databases.crash_catalogue import CrashKind
+from onehead.databases.crash_log import read_log
+from onehead.databases.model import StateTable
 from onehead.forge.errors import Forbidden, NotFound
 from onehead.forge.intents import Marker, ensure_comment, react
 from onehead.forge.models import Comment, PullRequest
-from onehead.plan.plans import Nothing, Plan, ReasonCode, Refuse, Reissue
+from onehead.plan.forks import forks_of
+from onehead.plan.plans import Merge, Nothing, Plan, ReasonCode, Refuse, Reissue, Reparent
 from onehead.plan.policy import Strategy
+from onehead.plan.verdict import Point
 from onehead.reports.comment import leading_plan, one_line
-from onehead.reports.replies import Answer, help_text, reply
-from onehead.service.agenda import is_local
-from onehead.service.answers import diagnose, explain_pull, explain_target
-from onehead.service.bench import Bench, Case, Target
+from onehead.reports.replies import Answer, Explained, doctor_answer, explanation, help_text, reply
+from onehead.service.agenda import lone_branches
+from onehead.service.desired import WantedRepair
 from onehead.service.engine import CommandGiven
-from onehead.service.offer import apply_repair, cannot_push
+from onehead.service.judge import Judged
+from onehead.service.look import Look
 from onehead.service.page import ANSWER, Page, problem_keys
+from onehead.service.repairs import RepairWriter, cannot_push
+from onehead.service.snapshot import HEADS, Target, is_local
+from onehead.service.troubles import page
 from onehead.text import code, inline, inline_code
 
 log = structlog.get_logger(__name__)
 
 _MAY_WRITE = {"write", "admin", "owner"}
+
+_NAMES_A_REVISION = (CrashKind.CANNOT_LOCATE, CrashKind.MISSING_PARENT)
 
 _UNSURE = "unsure"
 """Fact of a reply that was given without knowing whether the author may do what they asked for."""
@@ -49,28 +59,28 @@ def unanswered(page: Page, since: datetime) -> list[Comment]:
     ]
 
 
-def answer_commands(bench: Bench, given: CommandGiven) -> set[int]:
+def answer_commands(look: Look, repairs: RepairWriter, given: CommandGiven) -> set[int]:
     """Do what a comment asks for, and reply to it once.
 
     Returns:
         numbers of the open pull requests that have to be judged again, because something was chosen there.
     """
-    api, name = bench.desk.api, bench.repository.name
+    api, name = look.desk.api, look.repository.name
     try:
         comment = api.comment(name, given.comment)
     except NotFound:
         return set()
     asked = commands_in(comment.body)
-    if not asked or comment.author.id == bench.desk.me.id:
+    if not asked or comment.author.id == look.desk.me.id:
         return set()
-    pull = next((pull for pull in bench.pulls if pull.number == given.number), None)
-    if _is_due(bench.page(given.number).answer_to(comment.id), given):
+    pull = next((pull for pull in look.snapshot.pulls if pull.number == given.number), None)
+    if _is_due(look.pages[given.number].answer_to(comment.id), given):
         react(api, name, comment.id, "eyes")
-        request = _Request(bench, given, comment, pull)
+        request = _Request(look, repairs, given, comment, pull)
         answers = [Answer(_written(each), request.answer(each)) for each in asked]
         place = Marker(ANSWER, str(comment.id), request.facts)
-        ensure_comment(api, name, given.number, marker=place, text=reply(answers), author=bench.desk.me)
-        bench.forget_page(given.number)
+        ensure_comment(api, name, given.number, marker=place, text=reply(answers), author=look.desk.me)
+        look.pages.forget(given.number)
         log.info("Answered commands.", repository=str(name), number=given.number, comment=comment.id)
     return {given.number} if pull is not None else set()
 
@@ -90,7 +100,8 @@ class _Request:
     """One comment with commands.
 
     Attributes:
-        bench: the repository.
+        look: at the repository.
+        repairs: pushes what was asked for.
         given: what the job says about the comment.
         comment: as it is now.
         pull: the open pull request under which it stands; `None` for an issue or a closed one.
@@ -98,7 +109,8 @@ class _Request:
         strategy: the repair that was chosen on the page, or above in this comment.
     """
 
-    bench: Bench
+    look: Look
+    repairs: RepairWriter
     given: CommandGiven
     comment: Comment
     pull: PullRequest | None
@@ -106,7 +118,7 @@ class _Request:
     strategy: Strategy | None = field(init=False)
 
     def __post_init__(self) -> None:
-        self.strategy = self.bench.page(self.given.number).choices.strategy
+        self.strategy = self.look.pages[self.given.number].choices.strategy
 
     def answer(self, asked: CommentCommand | Mistake) -> str:
         """Do one thing and say what came of it, in Markdown."""
@@ -125,70 +137,71 @@ class _Request:
         """What came of a command that makes sense here and may be given."""
         doing: dict[CommandName, Callable[[], str]] = {
             CommandName.HELP: help_text,
-            CommandName.CHECK: lambda: f"Judged again: {inline_code(one_line(self._case().examination))}",
+            CommandName.CHECK: lambda: f"Judged again: {inline_code(one_line(self._judged().examination))}",
             CommandName.EXPLAIN: self._explain,
             CommandName.MERGE: lambda: self._choose("merge"),
             CommandName.REPARENT: lambda: self._choose("reparent"),
             CommandName.AUTO: self._choose_nothing,
             CommandName.APPLY: self._apply,
-            CommandName.DOCTOR: lambda: diagnose(self.bench, self._target() or self.bench.main, asked.rows),
+            CommandName.DOCTOR: lambda: diagnose(self.look, self._target() or self.look.snapshot.main, asked.rows),
             CommandName.IGNORE: lambda: self._ignore(asked.reason),
             CommandName.UNIGNORE: self._unignore,
         }
         return doing[asked.verb]()
 
     def _target(self) -> Target | None:
-        return None if self.pull is None else self.bench.targets.get(self.pull.base.ref)
+        return None if self.pull is None else self.look.snapshot.targets.get(self.pull.base.ref)
 
-    def _case(self) -> Case:
+    def _judged(self) -> Judged:
         """The pull request as it stands, repaired in the way that was asked for."""
         target, pull = self._target(), self.pull
         if target is None or pull is None:
             raise ValueError("only a pull request into a target can be judged")
-        return self.bench.judge(target, self.bench.head_of(pull), self.strategy)
+        return self.look.judged(target, self.look.snapshot.head_of(pull), self.strategy)
 
     def _explain(self) -> str:
         target = self._target()
         if self.pull is not None and target is not None:
-            return explain_pull(self._case())
-        issue = self.bench.desk.api.issue(self.bench.repository.name, self.given.number)
-        page = self.bench.page(self.given.number)
+            return explain_pull(self._judged())
+        issue = self.look.desk.api.issue(self.look.repository.name, self.given.number)
+        page = self.look.pages[self.given.number]
         others = (comment.body for comment in page.comments if comment.author.id != page.me)
         said = "\n".join([issue.title, issue.body, *others])
-        return "\n\n".join(explain_target(self.bench, each, said) for each in self.bench.targets.values())
+        return "\n\n".join(explain_target(self.look, each, said) for each in self.look.snapshot.targets.values())
 
     def _choose(self, strategy: Strategy) -> str:
         before, self.strategy = self.strategy, strategy
-        case = self._case()
-        plan = leading_plan(case.examination)
+        judged = self._judged()
+        plan = leading_plan(judged.examination)
         if isinstance(plan, Refuse):
             self.strategy = before
             why = " ".join(inline_code(reason.message) for reason in plan.reasons)
             return f"That is not possible here: {why} {' Or: '.join(plan.options)}"
         self.facts |= {"strategy": strategy, "by": self.comment.author.login}
-        return f"{_chosen(case, plan, strategy)}\n\n`{usage(CommandName.AUTO)}` undoes this."
+        return f"{_chosen(judged, plan, strategy)}\n\n`{usage(CommandName.AUTO)}` undoes this."
 
     def _choose_nothing(self) -> str:
         self.strategy = None
         self.facts |= {"strategy": "auto", "by": self.comment.author.login}
-        return f"The repository's policy chooses the repair again.\n\n{explain_pull(self._case())}"
+        return f"The repository's policy chooses the repair again.\n\n{explain_pull(self._judged())}"
 
     def _apply(self) -> str:
-        case, pull = self._case(), self.pull
-        if pull is None:
-            raise ValueError("only a pull request has a branch to push onto")
-        if case.examination.verdict == "ok":
-            return f"There is nothing to repair: {inline_code(one_line(case.examination))}"
-        made = apply_repair(self.bench, case, pull)
+        judged, pull = self._judged(), self.pull
+        if judged.is_ok:
+            return f"There is nothing to repair: {inline_code(one_line(judged.examination))}"
+        target = self._target()
+        if target is None or pull is None:
+            raise ValueError("only a pull request into a target has a branch to push onto")
+        made = self.repairs.push(WantedRepair(page(pull.number), target, judged, pull))
         if made.pushed:
-            undo = ", then ".join(code(command) for own in case.own_databases.values() for command in own.before)
+            undo = ", then ".join(code(command) for own in judged.own_databases.values() for command in own.before)
             first = f"If a database of yours has run the branch, type {undo} **before** you pull. " if undo else ""
             done = f"Pushed {code(made.pushed[:10])} onto {code(pull.head.ref)}."
             return f"{done} {first}Pull it before you go on."
         return f"Nothing was pushed: {made.trouble}"
 
     def _ignore(self, reason: str) -> str:
-        keys = sorted(problem_keys(self._case().examination))
+        keys = sorted(problem_keys(self._judged().examination))
         if not keys:
             return "There is nothing wrong here that could be ignored."
         self.facts |= {"ignored": keys, "reason": reason, "by": self.comment.author.login}
@@ -227,7 +240,7 @@ class _Request:
         if not may_write:
             return f"Only {who} can do that, and {inline(self.comment.author.login, 60)} may not. Nothing was done."
         if who is Who.PUSHER and self.pull is not None and is_local(self.pull):
-            branch = self.bench.desk.api.branch(self.bench.repository.name, self.pull.head.ref)
+            branch = self.look.desk.api.branch(self.look.repository.name, self.pull.head.ref)
             if branch.protected:
                 return (
                     f"{code(branch.name)} is protected, and the forge does not show who may push there: merge the "
@@ -239,15 +252,15 @@ class _Request:
         if self.given.may_write is not None:
             return self.given.may_write
         login = self.comment.author.login
-        if login.lower() == self.bench.repository.name.owner.lower():
+        if login.lower() == self.look.repository.name.owner.lower():
             return True
         try:
-            return self.bench.desk.api.permission_of(self.bench.repository.name, login) in _MAY_WRITE
+            return self.look.desk.api.permission_of(self.look.repository.name, login) in _MAY_WRITE
         except (Forbidden, NotFound):
             return None
 
 
-def _chosen(case: Case, plan: Plan, strategy: Strategy) -> str:
+def _chosen(judged: Judged, plan: Plan, strategy: Strategy) -> str:
     """What a choice means now, and what it costs."""
     if isinstance(plan, Nothing):
         return "There is nothing to repair now. The choice is kept for when there is."
@@ -263,10 +276,117 @@ def _chosen(case: Case, plan: Plan, strategy: Strategy) -> str:
             '"Ambiguous walk", so a downgrade across it has to name its revision.'
         )
     if plan.kind == "merge":
-        return "A re-parent is not possible here, so it stays a merge. " + _reasons(case)
-    return f"The repair moves this branch's revisions now.\n\n{explain_pull(case, losses_only=True)}"
+        return "A re-parent is not possible here, so it stays a merge. " + _reasons(judged)
+    return f"The repair moves this branch's revisions now.\n\n{explain_pull(judged, losses_only=True)}"
 
 
-def _reasons(case: Case) -> str:
-    reasons = [reason.message for each in case.examination.environments for reason in each.plan.reasons]
+def _reasons(judged: Judged) -> str:
+    reasons = [reason.message for each in judged.examination.environments for reason in each.plan.reasons]
     return " ".join(inline_code(reason) for reason in dict.fromkeys(reasons))
+
+
+def explain_target(look: Look, target: Target, said: str) -> str:
+    """The state of a deployed branch, and what a crash that somebody reports means for it.
+
+    Args:
+        look: at the repository.
+        target: the branch.
+        said: what people have written; Alembic's own complaints are looked for in it.
+    """
+    judged = look.judged(target, None)
+    reading = read_log(said)
+    named = [crash.subject for crash in reading.crashes if crash.trouble in _NAMES_A_REVISION and crash.subject]
+    elsewhere = _places(look, target, named)
+    here = {id_ for examined in judged.examination.environments for id_ in examined.facts.target.revisions}
+    repair = next((pull for pull in look.snapshot.repairs_into(target.name) if not look.fault_of(pull)), None)
+    return explanation(
+        Explained(
+            examination=judged.examination,
+            tables=judged.tables,
+            recent={
+                e.facts.environment.path: look.judge.analysis.recent(e.facts)
+                for e in judged.examination.environments
+                if not forks_of(e.facts)
+            },
+            crashes=reading.believed(here | elsewhere.keys()).crashes,
+            elsewhere=elsewhere,
+            repair=f"#{repair.number}" if repair is not None else "",
+        )
+    )
+
+
+def explain_pull(judged: Judged, *, losses_only: bool = False) -> str:
+    """What a repair does and why it is this one, in a few sentences; the whole account is in the comment.
+
+    Args:
+        judged: the pull request.
+        losses_only: leave out how the pull request stands.
+    """
+    examination = judged.examination
+    lines = [] if losses_only else [inline_code(one_line(examination)), ""]
+    plan = leading_plan(examination)
+    lines += [f"- {inline_code(reason.message)}" for reason in plan.reasons]
+    if isinstance(plan, Reparent):
+        tables = [table for found in judged.tables.values() for table in found]
+        lines += [f"- {sentence}" for table in tables for sentence in _losses(table)]
+    if not losses_only and isinstance(plan, Merge | Reparent):
+        lines += ["", "The graph and the table of databases are in onehead's other comment on this page."]
+    return "\n".join(lines).strip()
+
+
+def diagnose(look: Look, target: Target, rows: tuple[str, ...]) -> str:
+    """What ails a database with these rows, and what becomes of it: the diagnosis that the terminal gives."""
+    judged = look.judged(target, None)
+    every = {examined.facts.environment.path: examined.facts for examined in judged.examination.environments}
+    # Of several environments only those are meant that know one of the rows.
+    meant = {
+        path: facts for path, facts in every.items() if len(every) == 1 or any(row in facts.target for row in rows)
+    }
+    if not every:
+        return f"There is no Alembic environment on {code(target.name)}."
+    if not meant:
+        return f"No environment on {code(target.name)} has any of these rows."
+    found = {path: look.judge.analysis.diagnose(facts, rows) for path, facts in meant.items()}
+    places = {row: place for each in found.values() for row, place in each.places.items()}
+    merged = {path: each.merged for path, each in found.items() if each.merged is not None}
+    return doctor_answer({path: each.diagnosis for path, each in found.items()}, places, merged, target.point)
+
+
+def _losses(table: StateTable) -> list[str]:
+    """Databases that would skip something without a word, if this branch's revisions were moved."""
+    if "reparent" not in table.fixes:
+        return []
+    column = table.fixes.index("reparent")
+    databases: dict[tuple[str, ...], list[str]] = {}
+    for state in table.states:
+        if state.outcomes[column].kind == "loss":
+            at = [" and ".join(code(row) for row in rows) for rows in state.rows]
+            databases.setdefault(state.outcomes[column].lost, []).extend(at)
+    return [
+        f"A database at {', or '.join(at)} would never run {' and '.join(map(code, lost))}, without any error."
+        for lost, at in databases.items()
+    ]
+
+
+def _places(look: Look, target: Target, ids: list[str]) -> dict[str, str]:
+    """Revision id → the open pull request or branch that would bring it to the target."""
+    found: dict[str, str] = {}
+    for name, head in _elsewhere_than(look, target) if ids else ():
+        if len(found) == len(ids):
+            break
+        for item in look.brought(target, head):
+            if item.revision.id in ids:
+                found.setdefault(item.revision.id, name)
+    return found
+
+
+def _elsewhere_than(look: Look, target: Target) -> Iterator[tuple[str, Point]]:
+    """Everything else that people work on, by its name in Markdown: pull requests first, then other branches."""
+    for pull in look.snapshot.pulls:
+        head = look.snapshot.head_of(pull)
+        if head is not None and not look.snapshot.is_ours(pull):
+            branch = f" ({code(head.ref.removeprefix(HEADS))})" if pull.has_branch else ""
+            yield f"#{pull.number}{branch}", head
+    others = [name for name in look.snapshot.targets if name != target.name]
+    for name in (*others, *lone_branches(look.snapshot.pulls, look.snapshot.heads, look.snapshot.targets)):
+        yield f"the branch {code(name)}", Point(f"{HEADS}{name}", look.snapshot.heads[name])

@@ -7,57 +7,32 @@ late, or after other stories, and ends the same.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from functools import partial
 
 import structlog
 
 from onehead.databases.reported import RowsReported
-from onehead.examine import naming
-from onehead.examine.examine import read_policy
 from onehead.examine.ledger import remember
 from onehead.forge.errors import NotFound
 from onehead.forge.models import Comment, PullRequest, Repository, RepositoryName
 from onehead.gitrepo.mirror import Mirror
 from onehead.gitrepo.refs import list_refs
-from onehead.plan.policy import targets_of
-from onehead.plan.verdict import Point
-from onehead.service import say, verdicts
-from onehead.service.agenda import Agenda, agenda
-from onehead.service.bench import HEADS, Bench, Target
-from onehead.service.closing import remove_branch
+from onehead.service.agenda import Agenda, agenda, all_concerned
+from onehead.service.apply import apply
 from onehead.service.commands import answer_commands, unanswered
-from onehead.service.concerned import Work, all_concerned
+from onehead.service.desired import desired
 from onehead.service.desk import Desk
 from onehead.service.engine import BranchMoved, CommandGiven, Everything, Job, PullChanged, ScopeLeft, Subject
+from onehead.service.known import find_out
 from onehead.service.leave import leave
-from onehead.service.offer import drop_laid_ready
-from onehead.service.page import VERDICT, Page
-from onehead.service.publish import (
-    close_unneeded,
-    finish_branch,
-    finish_pull,
-    publish_branch,
-    publish_pull,
-    publish_target,
-)
-from onehead.service.say import ENDED
-from onehead.service.statuses import Verdict
+from onehead.service.look import Look, look_at
+from onehead.service.page import ENDED, VERDICT, Page
+from onehead.service.repairs import RepairWriter
 from onehead.service.sweep import out_of_reach
-from onehead.service.troubles import (
-    NOT_ANSWERED,
-    NOT_ENDED,
-    NOT_JUDGED,
-    NOT_REMOVED,
-    NOT_REPAIRED,
-    NOT_TOLD,
-    Troubles,
-    cause,
-    page,
-)
+from onehead.service.troubles import NOT_ANSWERED, Troubles, page
 
 RECENT = timedelta(days=7)
 """How far back the sweep looks for commands that nobody answered and comments that were not brought to an end."""
@@ -107,9 +82,9 @@ def handle(job: Job, desk: Desk) -> None:
 
 def _leave(desk: Desk, repository: Repository, mirror: Mirror, troubles: Troubles) -> None:
     """End everything in a repository that is not looked after any more, and forget it."""
-    bench = _lay_out(desk, repository, mirror, troubles)
-    if bench is not None:
-        leave(bench)
+    look = look_at(desk, repository, mirror, troubles)
+    if look is not None:
+        leave(look)
     troubles.raise_kept()
     if not desk.rehearsal:
         mirror.remove()
@@ -118,16 +93,33 @@ def _leave(desk: Desk, repository: Repository, mirror: Mirror, troubles: Trouble
 def _look(desk: Desk, repository: Repository, mirror: Mirror, subjects: frozenset[Subject], troubles: Troubles) -> None:
     """Look at what is asked for, and again at what a repair was pushed onto."""
     for _ in range(_MAX_ROUNDS):
-        bench = _lay_out(desk, repository, mirror, troubles)
-        if bench is None:
+        look = look_at(desk, repository, mirror, troubles)
+        if look is None:
             return
-        subjects |= _moved_by_reports(bench)
-        _work_through(bench, _agenda(bench, subjects))
+        subjects |= _moved_by_reports(look)
+        pushed = _work_through(look, _agenda(look, subjects))
         if troubles.all_last:
-            desk.recollection.learn_reported(bench.url, bench.reported)
-        if not bench.pushed or desk.rehearsal or not _has_arrived(bench):
+            desk.recollection.learn_reported(look.url, look.snapshot.reported)
+        if not pushed or desk.rehearsal or not _has_arrived(look, pushed.values()):
             return
-        subjects = frozenset(bench.pushed)
+        subjects = frozenset(pushed)
+
+
+def _work_through(look: Look, items: Agenda) -> dict[BranchMoved | PullChanged, str]:
+    """Do what is asked for by commands, judge, decide, and write; what a repair was pushed onto, and the commit."""
+    repairs = RepairWriter(look)
+    chosen: set[int] = set()
+    for command in items.commands:
+        with look.troubles.apart(page(command.number), NOT_ANSWERED):
+            chosen |= answer_commands(look, repairs, command)
+    # What a command has pushed onto is looked at again, with the new commit.
+    moved = {each.number for each in repairs.pushed if isinstance(each, PullChanged)}
+    work = all_concerned(look, replace(items, pulls=(*items.pulls, *chosen)))
+    work = replace(work, pulls=tuple(each for each in work.pulls if each[0].number not in moved))
+    apply(desired(find_out(look, work, items)), look, repairs)
+    for name, found in work.rivals.items():
+        look.desk.recollection.learn_rivals(look.url, name, found)
+    return repairs.pushed
 
 
 def _remember(mirror: Mirror, repository: Repository, reports: set[RowsReported]) -> str:
@@ -142,204 +134,64 @@ def _remember(mirror: Mirror, repository: Repository, reports: set[RowsReported]
     return tip
 
 
-def _moved_by_reports(bench: Bench) -> set[Subject]:
+def _moved_by_reports(look: Look) -> set[Subject]:
     """What a database has reported counts like a move of the targets: all that goes into them is judged again."""
-    before = bench.desk.recollection.reported(bench.url)
-    if before == bench.reported or (before is None and not bench.reported):
+    before = look.desk.recollection.reported(look.url)
+    if before == look.snapshot.reported or (before is None and not look.snapshot.reported):
         return set()
-    return {BranchMoved(target.point.ref) for target in bench.targets.values()}
+    return {BranchMoved(target.point.ref) for target in look.snapshot.targets.values()}
 
 
-def _has_arrived(bench: Bench) -> bool:
+def _has_arrived(look: Look, pushed: Collection[str]) -> bool:
     """Whether the forge shows what was pushed: it copies the branches of forks a moment later, and is waited for.
 
     Where that takes too long, its webhook about the push sets off the next look, or the sweep does.
     """
     for seconds in _AFTER_A_PUSH:
-        bench.mirror.fetch()
-        shown = {ref.sha for ref in list_refs(bench.git, "refs/heads", "refs/pull")}
-        if shown.issuperset(bench.pushed.values()):
+        look.mirror.fetch()
+        shown = {ref.sha for ref in list_refs(look.snapshot.git, "refs/heads", "refs/pull")}
+        if shown.issuperset(pushed):
             return True
-        bench.desk.api.wait(seconds)
+        look.desk.api.wait(seconds)
     return False
 
 
-def _lay_out(desk: Desk, repository: Repository, mirror: Mirror, troubles: Troubles) -> Bench | None:
-    """What is there now. Pull requests are listed before branches are fetched: a branch may be newer, never older."""
-    pulls = _open_pulls(desk, repository)
-    mirror.fetch()
-    heads = {ref.name.removeprefix(HEADS): ref.sha for ref in list_refs(mirror.git, "refs/heads")}
-    if repository.default_branch not in heads:
-        log.info("The default branch does not exist yet; nothing to do.", repository=str(repository.name))
-        return None
-    pull_heads = {
-        int(number): ref.sha
-        for ref in list_refs(mirror.git, "refs/pull")
-        if (number := ref.name.split("/")[2]).isdecimal()
-    }
-    laid_ready = {ref.name: ref.sha for ref in list_refs(mirror.git, naming.LAID_READY)}
-    reported = laid_ready.pop(naming.DATABASES, "")
-    targets = _targets(mirror, repository, heads, troubles)
-    return Bench(
-        desk,
-        repository,
-        mirror,
-        pulls or (),
-        heads,
-        pull_heads,
-        laid_ready,
-        targets,
-        troubles,
-        reported,
-        has_pulls=pulls is not None,
-    )
-
-
-def _open_pulls(desk: Desk, repository: Repository) -> tuple[PullRequest, ...] | None:
-    """All open pull requests; `None` where there are none to see: switched off, or hidden from the bot's account."""
-    if repository.has_pulls:
-        with suppress(NotFound):
-            return tuple(desk.api.open_pulls(repository.name))
-    log.warning(
-        "Pull requests are switched off, or hidden from the bot's account; only branches are judged.",
-        repository=str(repository.name),
-        hint="Switch them on in the settings of the repository (Units), or let the bot's team see them.",
-    )
-    return None
-
-
-def _targets(mirror: Mirror, repository: Repository, heads: dict[str, str], troubles: Troubles) -> dict[str, Target]:
-    """The deployed branches: which they are, the default branch says; what is wanted of each, it says itself.
-
-    Where one can't say it, what the default branch says holds: as a deployed branch it is judged all the same.
-    """
-    main = repository.default_branch
-    policies = {main: read_policy(mirror.git, heads[main]).policy}
-    names = [name for name in targets_of(policies[main], main, heads) if not name.startswith(naming.BRANCHES)]
-    for name in names:
-        if name != main:
-            with troubles.apart(f"{HEADS}{name}", "its policy could not be read"):
-                policies[name] = read_policy(mirror.git, heads[name]).policy
-    return {
-        name: Target(name, Point(f"{HEADS}{name}", heads[name]), policies.get(name, policies[main])) for name in names
-    }
-
-
-def _agenda(bench: Bench, subjects: frozenset[Subject]) -> Agenda:
-    known = {pull.number for pull in bench.pulls}
+def _agenda(look: Look, subjects: frozenset[Subject]) -> Agenda:
+    known = {pull.number for pull in look.snapshot.pulls}
     wanted = {subject.number for subject in subjects if isinstance(subject, PullChanged)}
     forgotten: set[CommandGiven] = set()
     if Everything() in subjects:
         since = datetime.now(UTC) - RECENT
-        for each in _recent_pages(bench, since):
+        for each in _recent_pages(look, since):
             forgotten |= {CommandGiven(comment.id, each.number) for comment in unanswered(each, since)}
             if _is_unfinished(each):
                 wanted.add(each.number)
-    closed = {number: pull for number in sorted(wanted - known) if (pull := _closed(bench, number)) is not None}
+    closed = {number: pull for number in sorted(wanted - known) if (pull := _closed(look, number)) is not None}
     given = {subject.comment for subject in subjects if isinstance(subject, CommandGiven)}
     told_of = {each for each in forgotten if each.comment not in given}
     touched = {PullChanged(number) for number in closed}
-    return agenda(subjects | told_of | touched, bench.targets, bench.pulls, bench.heads, closed)
+    return agenda(subjects | told_of | touched, look.snapshot.targets, look.snapshot.pulls, look.snapshot.heads, closed)
 
 
-def _closed(bench: Bench, number: int) -> PullRequest | None:
+def _closed(look: Look, number: int) -> PullRequest | None:
     """A pull request that is not open any more; `None` where it is gone."""
-    with bench.troubles.apart(page(number), "it could not be read"):
+    with look.troubles.apart(page(number), "it could not be read"):
         try:
-            return bench.desk.api.pull(bench.repository.name, number)
+            return look.desk.api.pull(look.repository.name, number)
         except NotFound:
             log.info("The pull request is gone.", pull=number)
     return None
 
 
-def _recent_pages(bench: Bench, since: datetime) -> list[Page]:
+def _recent_pages(look: Look, since: datetime) -> list[Page]:
     """The comments of the last days, by the page on which they stand; none where they can't be read."""
     pages: dict[int, list[Comment]] = defaultdict(list)
-    with bench.troubles.apart("comments", "the latest could not be read"), suppress(NotFound):
-        for number, comment in bench.desk.api.recent_comments(bench.repository.name, since):
+    with look.troubles.apart("comments", "the latest could not be read"), suppress(NotFound):
+        for number, comment in look.desk.api.recent_comments(look.repository.name, since):
             pages[number].append(comment)
-    return [Page(number, tuple(found), bench.desk.me.id) for number, found in sorted(pages.items())]
+    return [Page(number, tuple(found), look.desk.me.id) for number, found in sorted(pages.items())]
 
 
 def _is_unfinished(page: Page) -> bool:
     """Whether our comment tells of something that goes on."""
     return any(marker.facts.get("state") != ENDED for _, marker in page.ours(VERDICT))
-
-
-def _work_through(bench: Bench, items: Agenda) -> None:
-    """All statuses first. What follows (replies, repairs, comments, closings) may fail for one without the others."""
-    work = all_concerned(bench, items)
-    _judge(bench, work)
-    chosen: set[int] = set()
-    for command in items.commands:
-        with bench.troubles.apart(page(command.number), NOT_ANSWERED):
-            chosen |= answer_commands(bench, command)
-    if chosen:
-        work = all_concerned(bench, replace(items, pulls=(*items.pulls, *chosen)))
-        _judge(bench, work)
-    _publish(bench, work, items)
-    for name, found in work.rivals.items():
-        bench.desk.recollection.learn_rivals(bench.url, name, found)
-    close_unneeded(bench)
-    if items.everything:
-        _tidy_up(bench)
-    say.notes_on_statuses(bench)
-
-
-def _judge(bench: Bench, work: Work) -> None:
-    """Judge everything, and set the statuses once all verdicts are known."""
-    for target in work.targets:
-        _learn(bench, target.point.ref, target.point.sha, partial(verdicts.of_target, bench, target))
-    for pull, head, rivals in work.pulls:
-        _learn(bench, page(pull.number), head.sha, partial(verdicts.of_pull, bench, pull, head, rivals))
-    for branch in work.branches:
-        _learn(bench, f"{HEADS}{branch}", bench.heads[branch], partial(verdicts.of_branch, bench, branch))
-    say.statuses(bench)
-
-
-def _learn(bench: Bench, subject: str, sha: str, verdict: Callable[[], Verdict]) -> None:
-    with bench.troubles.apart(subject, NOT_JUDGED) as step:
-        bench.statuses.learn(subject, verdict())
-    if step.error is not None:
-        bench.statuses.learn(subject, verdicts.unknown(sha, cause(step.error)))
-
-
-def _publish(bench: Bench, work: Work, items: Agenda) -> None:
-    """What is told on pages, and repairs; of what could not be judged nothing more can be said."""
-    unknown = {trouble.subject for trouble in bench.troubles.kept if trouble.doing == NOT_JUDGED}
-    apart = bench.troubles.apart
-    for target in work.targets:
-        if target.point.ref not in unknown:
-            with apart(target.point.ref, NOT_TOLD):
-                publish_target(bench, target, items.closed)
-    for pull, head, rivals in work.pulls:
-        if page(pull.number) not in unknown:
-            with apart(page(pull.number), NOT_TOLD):
-                publish_pull(bench, pull, head, rivals)
-    for branch in work.branches:
-        if f"{HEADS}{branch}" not in unknown:
-            with apart(f"{HEADS}{branch}", NOT_REPAIRED):
-                publish_branch(bench, branch)
-    for branch in items.gone:
-        with apart(f"{HEADS}{branch}", NOT_ENDED):
-            finish_branch(bench, branch)
-    for pull in items.closed:
-        with apart(page(pull.number), NOT_ENDED):
-            finish_pull(bench, pull)
-
-
-def _tidy_up(bench: Bench) -> None:
-    """Delete repair branches that no pull request proposes and that nobody needs any more."""
-    in_doubt = bench.in_doubt
-    with bench.troubles.apart("repairs", "those without use could not be looked for"):
-        listed = bench.desk.api.open_pulls(bench.repository.name) if bench.has_pulls else ()
-        kept = {pull.head.ref for pull in listed} | bench.kept
-        for branch in [name for name in bench.heads if name.startswith(naming.BRANCHES) and name not in kept]:
-            if branch not in in_doubt and naming.repaired_by(branch) not in in_doubt:
-                with bench.troubles.apart(f"{HEADS}{branch}", NOT_REMOVED):
-                    remove_branch(bench, branch)
-    still_open = {pull.number for pull in bench.pulls}
-    for ref, tip in list(bench.laid_ready.items()):
-        if naming.laid_ready_for(ref) not in still_open:
-            with bench.troubles.apart(ref, NOT_REMOVED):
-                drop_laid_ready(bench, ref, tip)

@@ -12,22 +12,19 @@ from collections.abc import Callable, Iterable, Iterator
 import structlog
 
 from onehead.examine import naming
-from onehead.forge.intents import ensure_status
 from onehead.forge.models import Repository, RepositoryName, StatusState
-from onehead.reports import replies
-from onehead.service import say
-from onehead.service.bench import Bench
-from onehead.service.closing import close, remove_branch
-from onehead.service.concerned import worth_judging
+from onehead.service.agenda import worth_judging
+from onehead.service.apply import apply
+from onehead.service.desired import left
 from onehead.service.desk import Desk
-from onehead.service.offer import remove_laid_ready
+from onehead.service.known import read_pages
+from onehead.service.look import Look
+from onehead.service.repairs import RepairWriter
 from onehead.service.sweep import out_of_reach
-from onehead.service.troubles import NO_STATUS, NOT_ENDED, page
+from onehead.service.troubles import NO_STATUS
 
 _DAY_AND_MORE = 25 * 60 * 60.0
 """Seconds. Each service looks at each of its repositories once a day, whether anything has happened there or not."""
-
-NOT_JUDGED = "Not judged: onehead does not look after this repository any more."
 
 log = structlog.get_logger(__name__)
 
@@ -49,30 +46,21 @@ def left_behind(
                 yield repository.name
 
 
-def leave(bench: Bench) -> None:
+def leave(look: Look) -> None:
     """Close what is offered, end what is told, and leave no status that keeps anybody from merging."""
-    reason = "onehead does not look after this repository any more"
-    pulls = [pull for pull in bench.pulls if not bench.is_ours(pull)]
-    close(bench, [pull for pull in bench.pulls if bench.is_ours(pull)], reason)
-    for branch in [name for name in bench.heads if name.startswith(naming.BRANCHES)]:
-        with bench.troubles.apart(branch, NOT_ENDED):
-            remove_branch(bench, branch)
-    for pull in pulls:
-        with bench.troubles.apart(page(pull.number), NOT_ENDED):
-            remove_laid_ready(bench, pull)
-            say.end(bench, pull.number, replies.left())
-    judged = {head.sha for pull in bench.pulls if (head := bench.head_of(pull)) is not None}
-    judged |= {target.point.sha for target in bench.targets.values()}
-    judged |= {bench.heads[name] for name in worth_judging(bench, bench.heads)}
-    for sha in sorted(judged):
-        with bench.troubles.apart(sha, NO_STATUS):
-            _end_status(bench, sha)
-    log.info("Stopped looking after a repository.", repository=str(bench.repository.name))
+    snapshot = look.snapshot
+    heads = {head.sha for pull in snapshot.pulls if (head := snapshot.head_of(pull)) is not None}
+    heads |= {target.point.sha for target in snapshot.targets.values()}
+    heads |= {snapshot.heads[name] for name in worth_judging(look, snapshot.heads)}
+    theirs = [pull.number for pull in snapshot.pulls if not snapshot.is_ours(pull)]
+    red = [sha for sha in sorted(heads) if _is_red(look, sha)]
+    apply(left(snapshot, read_pages(look, theirs), red), look, RepairWriter(look))
+    log.info("Stopped looking after a repository.", repository=str(snapshot.repository.name))
 
 
-def _end_status(bench: Bench, sha: str) -> None:
-    """A status of ours that is not green becomes so, for it will never be judged again; others stay as they are."""
-    api, name = bench.desk.api, bench.repository.name
-    present = next((each for each in api.latest_statuses(name, sha) if each.context == naming.STATUS), None)
-    if present is not None and present.state != StatusState.SUCCESS:
-        ensure_status(api, name, sha, context=naming.STATUS, state=StatusState.SUCCESS, description=NOT_JUDGED)
+def _is_red(look: Look, sha: str) -> bool:
+    """Whether a commit has a status of ours that is not green; others stay as they are."""
+    with look.troubles.apart(sha, NO_STATUS):
+        found = look.desk.api.latest_statuses(look.repository.name, sha)
+        return any(each.context == naming.STATUS and each.state != StatusState.SUCCESS for each in found)
+    return False

@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
+from onehead.forge.api import ForgejoApi
 from onehead.forge.intents import Marker, parse
-from onehead.forge.models import Comment
+from onehead.forge.models import Comment, RepositoryName
 from onehead.plan.policy import Strategy
 from onehead.plan.verdict import Examination
 
@@ -20,6 +21,10 @@ VERDICT = "verdict"
 
 ANSWER = "answer"
 """Kind of the replies to commands; `about` is the id of the comment that is answered."""
+
+
+PROBLEM, HEADS_UP, WARNED, ENDED = "problem", "heads-up", "warned", "ended"
+"""What the one comment is about at present; kept in its marker."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +83,28 @@ class Page:
         """The marker of the comment that says how the pull request stands; `None` where nothing was said yet."""
         return next((marker for _, marker in self.ours(VERDICT)), None)
 
+    @property
+    def state(self) -> str:
+        """What the one comment is about at present; empty where there is none."""
+        return str(self.verdict.facts.get("state", "")) if self.verdict is not None else ""
+
+    @property
+    def ended_as(self) -> str:
+        """The title under which the comment told how it ended; empty where nothing was said or something goes on."""
+        marker = self.verdict
+        return str(marker.facts.get("as", "")) if marker is not None and self.state == ENDED else ""
+
+    @property
+    def earlier_repair(self) -> int | None:
+        """The number of the repair pull request that the comment points to."""
+        known = self.verdict.facts.get("repair") if self.verdict else None
+        return known if isinstance(known, int) else None
+
+    @property
+    def url(self) -> str:
+        """The address of the comment that says how the pull request stands; empty where there is none."""
+        return next((comment.html_url for comment, _ in self.ours(VERDICT)), "")
+
     def answer_to(self, comment: int) -> Marker | None:
         """The marker of our reply to the commands in a comment; `None` where there is none."""
         return next((marker for _, marker in self.ours(ANSWER) if marker.about == str(comment)), None)
@@ -94,6 +121,26 @@ class Page:
             if "ignored" in marker.facts:
                 ignored = _ignored(marker)
         return Choices(strategy, strategy_at, ignored)
+
+
+class Pages:
+    """The pages of one repository, each read once."""
+
+    def __init__(self, api: ForgejoApi, repository: RepositoryName, me: int) -> None:
+        """Read nothing yet."""
+        self._api = api
+        self._repository = repository
+        self._me = me
+        self._read: dict[int, Page] = {}
+
+    def __getitem__(self, number: int) -> Page:
+        if number not in self._read:
+            self._read[number] = Page(number, tuple(self._api.comments(self._repository, number)), self._me)
+        return self._read[number]
+
+    def forget(self, number: int) -> None:
+        """Read the page again when it is next asked for: something was written there."""
+        self._read.pop(number, None)
 
 
 def _strategy(marker: Marker) -> Strategy | None:

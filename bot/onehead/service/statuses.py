@@ -1,8 +1,4 @@
-"""What the status of each judged commit is to say. Pure.
-
-A commit has one status, and several things may be judged of it: a branch that is proposed to two targets, or a branch
-that nobody has added to yet. The worst verdict counts, so all of them are gathered before anything is written.
-"""
+"""What the status of each judged commit is to say. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +9,7 @@ from dataclasses import dataclass, replace
 from onehead.forge.models import StatusState
 from onehead.text import cut_words
 
-MAX_LENGTH = 255
+_MAX_LENGTH = 255
 """Characters of a description; what Forgejo's pages show without breaking."""
 
 _MAX_LENGTH_BEFORE_A_NOTE = 140
@@ -48,14 +44,16 @@ class Description:
 
 
 class Statuses:
-    """Gathers verdicts, and knows what was written already."""
+    """What the status of each judged commit is to say.
+
+    A commit has one status, and several things may be judged of it: a branch that is proposed to two targets, or a
+    branch that nobody has added to yet. The worst verdict counts.
+    """
 
     def __init__(self) -> None:
         self._verdicts: dict[str, dict[str, Verdict]] = defaultdict(dict)
         self._notes: dict[str, str] = {}
         self._links: dict[str, str] = {}
-        self.written: dict[str, Description] = {}
-        """Commit → what its status says on the forge, as far as this run has seen it."""
 
     def learn(self, subject: str, verdict: Verdict) -> None:
         """Keep a verdict; a later one about the same subject and commit replaces it."""
@@ -102,7 +100,7 @@ class Statuses:
         note = next((self._notes[each] for each in subjects if each in self._notes), verdict.next)
         text = f"{_before_a_note(verdict)} {note}" if note else _line(verdict)
         return Description(
-            verdict.state.value, cut_words(text, MAX_LENGTH), self._links.get(subject, present.url if present else "")
+            verdict.state.value, cut_words(text, _MAX_LENGTH), self._links.get(subject, present.url if present else "")
         )
 
 
@@ -112,7 +110,7 @@ def _about(subject: str, verdict: Verdict) -> str:
 
 def tells(present: Description, verdict: Verdict) -> bool:
     """Whether a status tells a verdict already, whatever note stands behind it: notes are known only at the end."""
-    is_same = present.text == cut_words(_line(verdict), MAX_LENGTH)
+    is_same = present.text == cut_words(_line(verdict), _MAX_LENGTH)
     return present.state == verdict.state and (is_same or present.text.startswith(f"{_before_a_note(verdict)} "))
 
 

@@ -1,0 +1,272 @@
+"""Judge branches: what is found out about them from git alone, as values.
+
+`Analysis` reads revision files and runs Alembic's rules. It needs a mirror and a cache, no forge and no secret; what
+goes in and what comes out are values, so it can run in a process of its own. `Judge` is one run's memory of it.
+"""
+
+from __future__ import annotations
+
+import copyreg
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from types import MappingProxyType
+from typing import NamedTuple, TypeVar
+
+from onehead.databases.diagnosis import diagnose_rows
+from onehead.databases.model import Diagnosis, ForkOutcomes, OwnDatabase, ProblemKind, StateTable
+from onehead.databases.reported import ReportedDatabase, standpoints
+from onehead.databases.state_table import edited_table, fork_outcomes, state_tables
+from onehead.databases.states import Outcome, RevisionLocation
+from onehead.examine.changes import contents_before, own_databases, prepare
+from onehead.examine.evidence import Others, gather_evidence
+from onehead.examine.examine import Ground, examine, read_ground
+from onehead.examine.locations import formerly, whereabouts
+from onehead.examine.read import Memory, memory_for
+from onehead.examine.repair import RepairDraft, TextConflict, draft_repair
+from onehead.gitrepo.git import Git
+from onehead.gitrepo.refs import describe
+from onehead.plan.facts import Facts
+from onehead.plan.forks import forks_of
+from onehead.plan.policy import Strategy
+from onehead.plan.rivals import Brought, brought
+from onehead.plan.verdict import Examination, Point
+from onehead.reports.graph import recent_picture
+from onehead.reports.parts import diff
+
+_MAX_KEPT = 1_000_000
+"""Revisions that the verdicts of one run may hold in memory, at some 200 bytes each; what is more is judged anew."""
+
+_MAX_RECENT = 8
+"""Databases of which an explanation tells where nothing is forked: one at each of the newest revisions."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """All that is known of a branch as it would be once merged into a target, or of the target itself.
+
+    Attributes:
+        examination: the verdict, with plans that can be carried out.
+        repair: how they are carried out; `None` where there is nothing to repair or `unmergeable` says why not.
+        unmergeable: paths that git can't merge by itself, beneath a repair.
+        tables: environment → what becomes of every database, one table per fork that the judged side brings.
+        edits: environment → the databases that lose by a change of published revisions; absent where none does.
+        own_databases: environment → what its repair means to a database on which the author has tried the branch.
+        diff: what the repair changes in files; empty where there is none.
+        brought: the revisions that the branch brings.
+    """
+
+    examination: Examination
+    repair: RepairDraft | None
+    unmergeable: tuple[str, ...]
+    tables: dict[str, tuple[StateTable, ...]]
+    edits: dict[str, StateTable]
+    own_databases: dict[str, OwnDatabase]
+    diff: str
+    brought: tuple[Brought, ...]
+
+    @property
+    def is_ok(self) -> bool:
+        """Whether nothing is wrong with it."""
+        return self.examination.verdict == "ok"
+
+    @property
+    def point(self) -> Point:
+        """What was judged: the head, or the target itself."""
+        return self.examination.head or self.examination.target
+
+    @property
+    def weight(self) -> int:
+        """How many revisions it holds in memory."""
+        environments = self.examination.environments
+        held = sum(len(e.facts.merged) + len(e.facts.head or ()) for e in environments)
+        return held + sum(map(len, self.repair.promised.values() if self.repair else ()))
+
+
+class RowsDiagnosis(NamedTuple):
+    """What ails a database that holds certain rows.
+
+    Attributes:
+        diagnosis: the diagnosis.
+        places: rows that nobody knows here → where they stand.
+        merged: what becomes of the database once a merge is there; `None` where nothing is forked.
+    """
+
+    diagnosis: Diagnosis
+    places: dict[str, RevisionLocation]
+    merged: Outcome | None
+
+
+class Analysis:
+    """One mirror, read and judged as it is now.
+
+    The mirror must not change below it but for commits that are added: what was read once is not read again.
+    """
+
+    def __init__(self, git: Git, memory: Memory) -> None:
+        """Read nothing yet.
+
+        Args:
+            git: the mirror.
+            memory: what was parsed before.
+        """
+        self._git = git
+        self._memory = memory
+        self._others = Others(git, memory)
+        self._dates: dict[str, datetime] = {}
+        self._grounds: dict[str, Ground | Exception] = {}
+
+    @classmethod
+    def of(cls, mirror: Path, cache: Path, url: str) -> Analysis:
+        """The analysis of a mirror in a directory.
+
+        Args:
+            mirror: where it is.
+            cache: where parsed files are remembered.
+            url: clone URL, by which they are.
+        """
+        return cls(Git.of_our_own(mirror), memory_for(url, cache))
+
+    def judge(self, target: Point, head: Point | None, strategy: Strategy | None) -> Judged:
+        """Judge the target by itself, or a branch as it would be once merged into it.
+
+        Args:
+            target: the deployed branch.
+            head: the branch; `None` for the target itself.
+            strategy: chosen by a person for this branch; `None` for what the repository wants.
+
+        Raises:
+            OneheadError: what could not be read.
+        """
+        examination, trees = examine(
+            self._git,
+            target,
+            head,
+            ground=self._ground(target),
+            strategy=strategy,
+            memory=self._memory,
+            evidence=lambda facts, policy: gather_evidence(self._others, facts, policy, target, head),
+        )
+        repairs = prepare(examination, trees)
+        examination = repairs.examination
+        repair, unmergeable = None, tuple[str, ...]()
+        try:
+            repair = draft_repair(repairs, trees, self._dated(target, head)) if repairs.changes else None
+        except TextConflict as conflict:
+            unmergeable = conflict.paths
+        return Judged(
+            examination=examination,
+            repair=repair,
+            unmergeable=unmergeable,
+            tables=self._tables(examination) if head is None or examination.verdict != "ok" else {},
+            edits=self._edits(examination),
+            own_databases=own_databases(repairs),
+            diff=diff(repairs.all(), contents_before(repairs, trees)) if repairs.changes else "",
+            brought=tuple(item for each in examination.environments for item in brought(each.facts)) if head else (),
+        )
+
+    def recent(self, facts: Facts) -> tuple[ForkOutcomes, ...]:
+        """What becomes of databases at the newest revisions, and of those that have reported themselves."""
+        known = standpoints(facts, self._databases)
+        rows: list[tuple[str, ...]] = [(), *((node.id,) for node in recent_picture(facts.target, _MAX_RECENT).nodes)]
+        rows += [each.rows for each in known[:_MAX_RECENT]]
+        return tuple(account for each in dict.fromkeys(rows) for account in fork_outcomes(facts, each, known=known))
+
+    def diagnose(self, facts: Facts, rows: tuple[str, ...]) -> RowsDiagnosis:
+        """What ails a database with these rows, and what becomes of it."""
+        diagnosis = diagnose_rows(facts, rows, formerly(self._others, facts, rows))
+        unknown = diagnosis.of(ProblemKind.UNKNOWN_ROW)
+        outcomes = [
+            state.outcome
+            for account in (fork_outcomes(facts, rows) if forks_of(facts) and not unknown else ())
+            for under in account.fixes
+            if under.fix.kind == "merge"
+            for state in under.states
+        ]
+        return RowsDiagnosis(diagnosis, whereabouts(self._others, facts, unknown), outcomes[-1] if outcomes else None)
+
+    @property
+    def _databases(self) -> tuple[ReportedDatabase, ...]:
+        return self._others.databases
+
+    def _dated(self, *points: Point | None) -> dict[str, datetime]:
+        """The dates of commits; those of all branches are asked for at once."""
+        missing = [point.sha for point in points if point is not None and point.sha not in self._dates]
+        if missing:
+            tips = [] if self._dates else [ref.sha for ref in self._others.refs]
+            self._dates |= {sha: commit.date for sha, commit in describe(self._git, [*missing, *tips]).items()}
+        return self._dates
+
+    def _ground(self, target: Point) -> Ground:
+        if target.sha not in self._grounds:
+            self._grounds[target.sha] = _outcome(lambda: read_ground(self._git, target, self._memory))
+        return _given(self._grounds[target.sha])
+
+    def _tables(self, examination: Examination) -> dict[str, tuple[StateTable, ...]]:
+        return {
+            e.facts.environment.path: state_tables(e.facts, standpoints(e.facts, self._databases), e.moved_ids)
+            for e in examination.environments
+        }
+
+    def _edits(self, examination: Examination) -> dict[str, StateTable]:
+        tables = {
+            e.facts.environment.path: edited_table(e.facts, e.findings, standpoints(e.facts, self._databases))
+            for e in examination.environments
+        }
+        return {path: table for path, table in tables.items() if table is not None}
+
+
+class Judge:
+    """The judgements of one run, each made once."""
+
+    def __init__(self, analysis: Analysis, learn: Callable[[Judged], None]) -> None:
+        """Judge nothing yet.
+
+        Args:
+            analysis: judges.
+            learn: told each new judgement.
+        """
+        self.analysis = analysis
+        self._learn = learn
+        self._known: dict[tuple[Point, Point | None, Strategy | None], Judged | Exception] = {}
+        self._room = _MAX_KEPT
+
+    def judged(self, target: Point, head: Point | None, strategy: Strategy | None = None) -> Judged:
+        """As `Analysis.judge`."""
+        key = (target, head, strategy)
+        found = self._known.get(key)
+        if found is None:
+            found = _outcome(lambda: self.analysis.judge(target, head, strategy))
+            if isinstance(found, Judged):
+                self._learn(found)
+            weight = found.weight if isinstance(found, Judged) else 0
+            if weight <= self._room:
+                self._known[key] = found
+                self._room -= weight
+        return _given(found)
+
+
+def _read_only(content: dict[object, object]) -> MappingProxyType[object, object]:
+    return MappingProxyType(content)
+
+
+# Facts have read-only mappings for defaults, which Python sends to no other process by itself.
+copyreg.pickle(MappingProxyType, lambda mapping: (_read_only, (dict(mapping),)))
+
+
+Found = TypeVar("Found")
+
+
+def _outcome(find: Callable[[], Found]) -> Found | Exception:
+    """What was found, or why nothing could be: what failed once in a run is not tried again for each that asks."""
+    try:
+        return find()
+    except Exception as error:
+        return error
+
+
+def _given(outcome: Found | Exception) -> Found:
+    if isinstance(outcome, Exception):
+        raise outcome
+    return outcome

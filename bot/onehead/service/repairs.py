@@ -1,0 +1,480 @@
+"""Bring repairs to people: as a pull request, as a push where that is wanted or asked for, or as a patch; and end them.
+
+Whatever the way, a person's work is never overwritten: branches only move forward, a repair branch that somebody else
+has committed to is left alone, and a repair that somebody has closed is not offered again until it is asked for.
+
+Each repair is made by a generator that asks for pushes. Those of all repairs of a run are sent together: a push costs
+most by what the server tells about every ref that it has.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Generator
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from itertools import islice
+
+import structlog
+
+from onehead.examine import naming
+from onehead.examine.repair import NotAsPromised, WrittenRepair, confirm, write_draft
+from onehead.forge.errors import NotFound
+from onehead.forge.intents import Marker, close_pull, delete_branch, ensure_comment, ensure_pull, mark
+from onehead.forge.models import PullRequest
+from onehead.gitrepo.commit import patch_of
+from onehead.gitrepo.refs import describe, is_ancestor
+from onehead.gitrepo.remote import PushOutcome, PushStatus, RefUpdate, RemoteRefused
+from onehead.plan.rivals import Rival
+from onehead.plan.verdict import Point
+from onehead.reports.comment import CommentContent, pull_body, pull_title
+from onehead.service.desired import Offer, WantedRepair, source_of, unmergeable
+from onehead.service.engine import BranchMoved, PullChanged
+from onehead.service.judge import Judged
+from onehead.service.look import Look
+from onehead.service.snapshot import HEADS, Target, is_local
+from onehead.service.troubles import NOT_CLOSED, NOT_REPAIRED, cause, page
+from onehead.text import code, inline, inline_code
+
+log = structlog.get_logger(__name__)
+
+_CLOSED = Marker("closed")
+"""Marks the comment with which we close a pull request of ours: one that was closed without it, a person closed."""
+
+_REOPENED = Marker(_CLOSED.kind, facts={"reopened": True})
+"""The same comment, once we have opened the pull request again."""
+
+_MAX_LOOKED_AT = 100
+"""Closed pull requests of ours among which one to open again is looked for, the last changed first."""
+
+_AGAIN = "the next look opens the repair pull request, at once with `/onehead check`."
+
+_PROTECTED = "protected branch"
+"""In Forgejo's words where a rule refuses a push."""
+
+
+@dataclass(frozen=True, slots=True)
+class RequestedPush:
+    """A push that a repair needs; `elsewhere` is the clone URL of a fork."""
+
+    update: RefUpdate
+    elsewhere: str | None = None
+
+
+Delivery = Generator[RequestedPush, PushOutcome, Offer]
+
+
+def remark(look: Look, target: Target, judged: Judged, made: Offer, rivals: tuple[Rival, ...] = ()) -> CommentContent:
+    """Everything that the texts of a verdict are made from."""
+    return CommentContent(
+        examination=judged.examination,
+        diff=judged.diff,
+        tables=judged.tables,
+        own_databases=judged.own_databases,
+        brought_by=look.provenance.brought_by(judged.examination),
+        repair=f"#{made.pull.number}" if made.pull and not made.trouble else "",
+        branch=f"{look.repository.clone_url} {made.branch}" if made.branch else "",
+        patch=made.patch,
+        pushed=made.pushed,
+        merged_first=made.merged_first,
+        trouble=made.trouble,
+        rivals=rivals,
+        source=made.source,
+        commit=made.commit,
+        signing=look.provenance.signing(target) if made.commit else "no",
+    )
+
+
+def cannot_push(pull: PullRequest) -> str:
+    """Why nobody but its author can add commits to a pull request, or nobody at all; empty where pushing may work."""
+    match source_of(pull):
+        case "agit":
+            return (
+                "this pull request has no branch that could be pushed onto: it was made by a push to "
+                f"`refs/for/{pull.base.ref}/…`, and only its author can push there again. The comment has the commands."
+            )
+        case "gone":
+            return "the branch or the fork behind this pull request is gone."
+        case "branch":
+            return ""
+
+
+class RepairWriter:
+    """Writes the repairs of one run.
+
+    Attributes:
+        heads: short branch name → commit, as they are now.
+        pushed: what a repair was pushed onto, and the commit; it has to be looked at again.
+        closings: repairs to close in the end, and why.
+    """
+
+    def __init__(self, look: Look) -> None:
+        """Write nothing yet."""
+        self._look = look
+        self._api = look.desk.api
+        self._name = look.repository.name
+        self.heads = dict(look.snapshot.heads)
+        self.pushed: dict[BranchMoved | PullChanged, str] = {}
+        self.closings: list[tuple[PullRequest, str]] = []
+
+    def offer(self, wanted: Collection[WantedRepair]) -> dict[str, Offer]:
+        """Offer repairs in the way that the repository wants.
+
+        Returns:
+            key of a repair → what became of it.
+        """
+        deliveries = {each.key: self._offer(each) for each in wanted}
+        offers = {}
+        for each, (key, made) in zip(wanted, self._conduct(deliveries).items(), strict=True):
+            if isinstance(made, Exception):
+                with self._look.troubles.apart(each.subject, NOT_REPAIRED):
+                    raise made
+                why = f"the repair could not be offered now ({cause(made)})"
+                offers[key] = Offer(trouble=f"wait, or make the change shown below: {why}.")
+            else:
+                offers[key] = made
+        return offers
+
+    def push(self, wanted: WantedRepair) -> Offer:
+        """Push a repair onto the branch of a pull request, because somebody who may push there has asked for it."""
+        [made] = self._conduct({wanted.key: self._pushed(wanted)}).values()
+        if isinstance(made, Exception):
+            raise made
+        return made
+
+    def _conduct(self, deliveries: dict[str, Delivery]) -> dict[str, Offer | Exception]:
+        """Run each until it asks for a push, push for all, and go on, until all have ended."""
+        ended: dict[str, Offer | Exception] = {}
+        asked: dict[str, RequestedPush] = {}
+
+        def advance(key: str, step: Callable[[], RequestedPush]) -> None:
+            try:
+                asked[key] = step()
+            except StopIteration as end:
+                ended[key] = end.value
+            except Exception as error:
+                ended[key] = error
+
+        for key, delivery in deliveries.items():
+            advance(key, delivery.__next__)
+        while asked:
+            pushes: dict[str | None, list[str]] = defaultdict(list)
+            for key, request in asked.items():
+                pushes[request.elsewhere].append(key)
+            requests, asked = asked, {}
+            for elsewhere, keys in pushes.items():
+                try:
+                    outcomes = self._look.mirror.push([requests[each].update for each in keys], elsewhere)
+                except Exception as error:
+                    for key in keys:
+                        advance(key, lambda key=key, error=error: deliveries[key].throw(error))  # type: ignore[misc]
+                else:
+                    for key, outcome in zip(keys, outcomes, strict=True):
+                        advance(key, lambda key=key, outcome=outcome: deliveries[key].send(outcome))  # type: ignore[misc]
+        return {key: ended[key] for key in deliveries}
+
+    def _offer(self, wanted: WantedRepair) -> Delivery:
+        try:
+            written = self._write(wanted)
+        except NotAsPromised as obstacle:
+            log.error("A repair was not as planned.", repository=str(self._name), branch=wanted.base)
+            why = "another repair would be needed now, and onehead failed to write it"
+            self._close_others(wanted, why)
+            return Offer(trouble=_not_written(obstacle))
+        policy = wanted.target.policy
+        if policy.delivery == "comment":
+            patch = "" if wanted.is_here else patch_of(self._look.snapshot.git, written.sha)
+            way = "make the change shown below, or let `/onehead apply` push it onto the branch."
+            return Offer(patch=patch, merged_first=written.merged_first, trouble=way)
+        if not wanted.is_here:
+            return (yield from self._to_fork(wanted, written))
+        if policy.delivery == "push" and not wanted.alone:
+            refusal = yield from self._push_onto(wanted, written)
+            if not refusal:
+                self._close_others(wanted, f"the repair was pushed onto `{wanted.base}` itself")
+                return Offer(pushed=written.sha, merged_first=written.merged_first)
+            reason = "A direct push was refused; a pull request is opened instead."
+            log.info(reason, branch=wanted.base, reason=refusal)
+        return (yield from self._as_pull(wanted, written))
+
+    def _pushed(self, wanted: WantedRepair) -> Delivery:
+        if wanted.judged.unmergeable:
+            return Offer(trouble=unmergeable(wanted.target, wanted.judged))
+        if wanted.judged.repair is None:
+            return Offer(trouble="there is no repair that could be applied.")
+        try:
+            written = self._write(wanted)
+        except NotAsPromised as obstacle:
+            return Offer(trouble=_not_written(obstacle))
+        refusal = yield from self._push_onto(wanted, written)
+        return Offer(trouble=refusal) if refusal else Offer(pushed=written.sha, merged_first=written.merged_first)
+
+    def _write(self, wanted: WantedRepair) -> WrittenRepair:
+        """Write a repair, and judge it before anybody is told of it.
+
+        Raises:
+            NotAsPromised: it does not hold the chain that was planned.
+        """
+        draft = wanted.judged.repair
+        if draft is None:
+            raise ValueError("there is no repair")
+        written = write_draft(self._look.snapshot.git, draft, self._look.desk.me.login)
+        confirm(draft, self._look.judged(wanted.target, Point(draft.start.ref, written.sha)).examination)
+        return written
+
+    def _push_onto(self, wanted: WantedRepair, written: WrittenRepair) -> Generator[RequestedPush, PushOutcome, str]:
+        """Push the repair onto the judged branch itself, forward only; says why not, where it could not be."""
+        pull, point, branch = wanted.pull, wanted.judged.point, wanted.base
+        elsewhere = None
+        if pull is not None and (refusal := cannot_push(pull)):
+            return refusal
+        if pull is not None and pull.head.repository is not None and not is_local(pull):
+            elsewhere = self._look.desk.url_of(pull.head.repository.name)
+        update = RefUpdate(f"{HEADS}{branch}", written.sha, point.sha)
+        try:
+            outcome = yield RequestedPush(update, elsewhere)
+        except RemoteRefused as refused:
+            if elsewhere is None:
+                raise
+            outcome = PushOutcome(update.ref, PushStatus.FORBIDDEN, refused.message)
+        if "unverified commit" in outcome.text:
+            return f"{code(branch)} takes signed commits only, and onehead has no key to sign with."
+        if not _is_done(outcome):
+            if pull is not None and elsewhere is not None and not pull.allow_maintainer_edit:
+                return (
+                    "the branch is in a fork, and its author has not allowed edits. Tick *Allow edits from "
+                    "maintainers* on the page of this pull request, then write `/onehead apply` once more."
+                )
+            return f"the forge did not take the push onto {code(branch)} ({inline(outcome.text, 200).rstrip('.')})."
+        log.info("Pushed a repair onto its branch.", repository=str(self._name), branch=branch)
+        self.pushed[BranchMoved(point.ref) if pull is None else PullChanged(pull.number)] = written.sha
+        if elsewhere is None:
+            self.heads[branch] = written.sha
+        return ""
+
+    def _to_fork(self, wanted: WantedRepair, written: WrittenRepair) -> Delivery:
+        """The branch lies in a fork: laid ready in the base repository, or pushed where policy and author want it so.
+
+        Not pushed unasked: whether a shared database has run the branch, only its people know.
+        """
+        pull = wanted.pull
+        if pull is None:
+            raise ValueError("only a pull request can come from a fork")
+        if wanted.target.policy.delivery == "push" and pull.allow_maintainer_edit:
+            refusal = yield from self._push_onto(wanted, written)
+            if not refusal:
+                return Offer(pushed=written.sha, merged_first=written.merged_first)
+        ref = wanted.ref
+        tip = self._look.snapshot.laid_ready.get(ref)
+        refusal = ""
+        if tip != written.sha:
+            outcome = yield RequestedPush(RefUpdate(ref, written.sha, tip))
+            if not _is_done(outcome):
+                refusal = (
+                    f"apply the patch below; the forge did not take the ref `{ref}` ({inline(outcome.text, 200)})."
+                )
+        return Offer(
+            branch="" if refusal else ref,
+            patch=patch_of(self._look.snapshot.git, written.sha),
+            merged_first=written.merged_first,
+            trouble=refusal,
+            source=source_of(pull),
+            commit=written.sha,
+        )
+
+    def _as_pull(self, wanted: WantedRepair, written: WrittenRepair) -> Delivery:
+        base, name = wanted.base, wanted.ref.removeprefix(HEADS)
+        before = self._look.snapshot.repairs_into(base)
+        standing = next((pull for pull in before if pull.head.ref == name), None)
+        refused = None if before else self._declined(wanted, name)
+        if refused is not None:
+            return Offer(
+                trouble=f"you decide: the repair, #{refused}, was closed, so onehead does not open another one. Reopen "
+                "it, or ask for a new one with `/onehead merge` or `/onehead reparent`."
+            )
+        if standing is None:
+            standing = self._opened_again(base, name)
+        refusal = yield from self._push_branch(wanted, name, written.sha)
+        if refusal:
+            return Offer(trouble=refusal) if standing is None else self._left_as_it_is(wanted, standing, refusal)
+        if not self._look.snapshot.has_pulls:
+            return Offer(branch=name, merged_first=written.merged_first)
+        self._close_others(wanted, "another repair fits better now", but=standing)
+        made = Offer(merged_first=written.merged_first, commit=written.sha)
+        pull, _ = ensure_pull(
+            self._api,
+            self._name,
+            head=name,
+            base=base,
+            title=pull_title(wanted.judged.examination),
+            body=self._body(wanted, made),
+            known=standing,
+            label=naming.LABEL,
+        )
+        return replace(made, pull=pull)
+
+    def _push_branch(self, wanted: WantedRepair, name: str, sha: str) -> Generator[RequestedPush, PushOutcome, str]:
+        """Push a repair branch; says why not, where it could not be, or must not."""
+        tip = self.heads.get(name)
+        if tip == sha:
+            return ""
+        if tip is not None and not self._is_untouched(name):
+            return (
+                f"somebody has changed {code(name)}, so onehead does not touch it; finish it there, or delete that "
+                "branch."
+            )
+        otherwise = "make the change shown below by hand, or with `onehead fix` in a clone."
+        if wanted.pull is not None:
+            otherwise = "comment `/onehead apply`, which pushes the repair onto this branch itself."
+        parts = name.split("/")
+        above = ("/".join(parts[:count]) for count in range(1, len(parts)))
+        in_the_way = next((other for other in above if other in self.heads), None)
+        if in_the_way is not None:
+            return (
+                f"{otherwise} No repair branch can be made: git can't have {code(name)} beside the branch "
+                f"{code(in_the_way)}. Rename or delete that one; {_AGAIN}"
+            )
+        outcome = yield RequestedPush(RefUpdate(f"{HEADS}{name}", sha, tip))
+        if _is_done(outcome):
+            self.heads[name] = sha
+            log.info("Pushed a repair.", repository=str(self._name), branch=name, commit=sha)
+            return ""
+        log.warning("The repair could not be pushed.", branch=name, reason=outcome.text)
+        if _PROTECTED in outcome.text:
+            rule = f"{code(f'{naming.BRANCHES}**')} (Settings → Branches)"
+            return (
+                f"{otherwise} No repair branch can be made: a branch rule keeps {inline(self._look.desk.me.login)} "
+                f"from pushing to {code(name)}. Let it push to {rule}; {_AGAIN}"
+            )
+        said = inline(outcome.text, 300)
+        return f"{otherwise} The forge did not take the repair branch {code(name)} ({said})."
+
+    def _is_untouched(self, name: str) -> bool:
+        """Whether nothing of a person's is lost with a repair branch."""
+        tip, snapshot = self.heads[name], self._look.snapshot
+        if tip == snapshot.heads.get(name):
+            return name in snapshot.untouched
+        return describe(snapshot.git, [tip])[tip].author_email == naming.EMAIL
+
+    def _left_as_it_is(self, wanted: WantedRepair, standing: PullRequest, refusal: str) -> Offer:
+        """An open repair whose branch could not be moved: it may still do what it is for, or be overtaken."""
+        branch = standing.head.ref
+        tip = self.heads.get(branch)
+        fault = self._look.left_by_repair(standing, Point(f"{HEADS}{branch}", tip)) if tip is not None else ""
+        theirs = tip is None or not self._is_untouched(branch)
+        because = " Somebody has changed its branch, so onehead does not touch it." if theirs else ""
+        if not fault:
+            way = f"merge #{standing.number}, which still repairs the chain.{because}"
+        else:
+            again = f" and write `/onehead {wanted.choices.strategy or 'auto'}` for a new one" if wanted.pull else ""
+            instead = f"Finish it there, or delete {code(branch)}{again}." if theirs else f"Instead, {refusal}"
+            way = (
+                f"do not merge #{standing.number} as it is.{because} Merged, it would not repair {code(wanted.base)}: "
+                f"{inline_code(fault)} {instead}"
+            )
+        made = Offer(standing, trouble=way, fault=fault)
+        ensure_pull(
+            self._api,
+            self._name,
+            head=branch,
+            base=standing.base.ref,
+            title=standing.title,
+            body=self._body(wanted, made),
+            known=standing,
+        )
+        return made
+
+    def _body(self, wanted: WantedRepair, made: Offer) -> str:
+        """What a repair's own page says, and what it remembers for us."""
+        told = remark(self._look, wanted.target, wanted.judged, made)
+        asked_on = f"#{wanted.pull.number}" if wanted.pull else ""
+        marker = Marker("repair", facts={"told": list(wanted.tell)})
+        return mark(marker, pull_body(replace(told, alone=wanted.alone), asked_on))
+
+    def _declined(self, wanted: WantedRepair, name: str) -> int | None:
+        """The number of the repair that a person has closed, unless it was asked for again since."""
+        found: dict[int, PullRequest] = {}
+        for number in wanted.earlier:
+            with suppress(NotFound):
+                found[number] = self._api.pull(self._name, number)
+        since = wanted.pull.created_at if wanted.pull else None
+        if not wanted.earlier and self._look.snapshot.has_pulls:  # no page remembers it, or it was not written
+            with suppress(NotFound):
+                same = self._api.pull_between(self._name, wanted.base, name)
+                if since is None or same.created_at >= since:
+                    found[same.number] = same
+        mine = [pull for pull in found.values() if pull.author.id == self._look.snapshot.me]
+        newest = max(mine, key=lambda pull: pull.number, default=None)
+        if newest is None or newest.merged or newest.is_open:
+            return None
+        asked = wanted.choices.strategy_at
+        if asked is not None and asked >= newest.updated_at:
+            return None
+        return None if self._closed_by_us(newest.number) else newest.number
+
+    def _closed_by_us(self, number: int) -> bool:
+        return any(marker == _CLOSED for _, marker in self._look.pages[number].ours(_CLOSED.kind))
+
+    def _opened_again(self, base: str, name: str) -> PullRequest | None:
+        """The repair of this kind that was closed before, open again; none where somebody works on its branch.
+
+        What is pushed there next, Forgejo shows: a pull request that is opened with another commit shows its old ones
+        until somebody pushes to its branch. So its branch is made first as it was.
+        """
+        if not self._look.snapshot.has_pulls or (name in self.heads and not self._is_untouched(name)):
+            return None
+        mine = islice(self._api.closed_pulls(self._name, self._look.desk.me), _MAX_LOOKED_AT)
+        # Where its branch is gone, only the label of a pull request tells which it was.
+        found = (pull for pull in mine if not pull.merged and (pull.base.ref, pull.head.label) == (base, name))
+        pull = max(found, key=lambda pull: pull.number, default=None)
+        if pull is None:
+            return None
+        tip = self._look.snapshot.pull_heads.get(pull.number)
+        if name not in self.heads and tip is not None:
+            [outcome] = self._look.mirror.push([RefUpdate(f"{HEADS}{name}", tip, None)])
+            if not _is_done(outcome):
+                return None
+            self.heads[name] = tip
+        opened = self._api.edit_pull(self._name, pull.number, state="open")
+        if self._closed_by_us(pull.number):
+            text = "Opened again, because this repair is needed again.\n\n**Next:** its description says it.\n"
+            me = self._look.desk.me
+            ensure_comment(self._api, self._name, pull.number, marker=_REOPENED, text=text, author=me)
+            self._look.pages.forget(pull.number)
+        log.info("Opened a repair again.", repository=str(self._name), pull=pull.number)
+        return replace(opened, head=replace(opened.head, ref=name))
+
+    def _close_others(self, wanted: WantedRepair, reason: str, but: PullRequest | None = None) -> None:
+        repairs = self._look.snapshot.repairs_into(wanted.base) if wanted.is_here else []
+        self.closings += [(pull, reason) for pull in repairs if but is None or pull.number != but.number]
+
+    def close(self, pull: PullRequest, reason: str) -> None:
+        """Close a repair of ours, say why, and delete its branch where nobody else has worked on it."""
+        with self._look.troubles.apart(page(pull.number), NOT_CLOSED):
+            tip, base = self.heads.get(pull.head.ref), self.heads.get(pull.base.ref)
+            # Merged by plain git: the forge does not count that as merged.
+            is_in = tip is not None and base is not None and is_ancestor(self._look.snapshot.git, tip, base)
+            said = "its commits are in already" if is_in else reason
+            following = "nothing to do here"
+            if tip is not None and not self._is_untouched(pull.head.ref):
+                stays = f"the branch {code(pull.head.ref)} stays, because somebody has changed it"
+                following = f"{stays}; delete it when nobody needs it"
+            text = f"Closed, because {said}.\n\n**Next:** {following}.\n"
+            close_pull(self._api, self._name, pull.number, marker=_CLOSED, reason=text, author=self._look.desk.me)
+            self._look.pages.forget(pull.number)
+            self.remove_branch(pull.head.ref)
+            log.info("Withdrew a repair.", repository=str(self._name), pull=pull.number, reason=reason)
+
+    def remove_branch(self, name: str) -> None:
+        """Delete a repair branch, unless its last commit is somebody else's."""
+        if name in self.heads and self._is_untouched(name):
+            delete_branch(self._api, self._name, name)
+            del self.heads[name]
+
+
+def _is_done(outcome: PushOutcome) -> bool:
+    return outcome.status in (PushStatus.OK, PushStatus.UP_TO_DATE)
+
+
+def _not_written(obstacle: NotAsPromised) -> str:
+    return f"{obstacle.message[0].lower()}{obstacle.message[1:]} {obstacle.hint}"
