@@ -20,10 +20,11 @@ from onehead.service.desk import Desk
 from onehead.service.engine import EmbeddedEngine, Everything, Job
 from onehead.service.handler import handle
 from onehead.service.setup import EVENTS
-from onehead.service.web import Health, HookDoor, Metrics, ReportDoor, build_app
+from onehead.service.web import DoorMetrics, HookDoor, ReportDoor, build_app
 from tests.forgejos.administration import Api
 from tests.forgejos.fixtures import Project
 from tests.forgejos.port import Account, eventually
+from tests.service.doors import Beside
 
 SECRET = "a-secret-for-tests"
 REPORT_SECRET = "another-secret-for-tests-of-reports"
@@ -166,24 +167,22 @@ def service(project: Project, tmp_path: Path, log: None) -> Iterator[Service]:
         runs.append(job)
         handle(job, desk)
 
-    metrics = Metrics()
+    metrics = DoorMetrics()
     engine = EmbeddedEngine(handler, retry=lambda _error, attempt: 0.2 if attempt < 20 else None)
-    health = Health(engine)
-    health.forge_answered(bot.id)
+    behind = Beside(engine.submit, account=bot.id)
     door = HookDoor(
         secrets=[SECRET],
         covers=lambda name: name == repository.full_name,
-        submit=engine.submit,
-        health=health,
+        behind=behind,
         metrics=metrics,
     )
     reports = ReportDoor(
         secrets=[REPORT_SECRET],
         covers=lambda name: name == repository.full_name,
-        submit=engine.submit,
+        behind=behind,
         metrics=metrics,
     )
-    app = build_app(door, reports, health, metrics)
+    app = build_app(door, reports, behind, metrics)
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, lifespan="off"))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
