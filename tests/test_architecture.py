@@ -120,6 +120,7 @@ THIRD_PARTY: dict[str, set[str]] = {
         "logs",
         "service.agenda",
         "service.apply",
+        "service.analyzer",
         "service.commands",
         "service.door",
         "service.engine",

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import NamedTuple
 
 from onehead.child_environment import needed
@@ -62,15 +64,20 @@ def keep_to_ourselves() -> bool:
     Returns:
         Whether it is so.
     """
-    import ctypes  # noqa: PLC0415 - only the service does this
+    return _prctl(4, 0)  # PR_SET_DUMPABLE
+
+
+def keep_orphans() -> None:
+    """Stay above all that is started below, also where who started it has ended (Linux)."""
+    _prctl(36, 1)  # PR_SET_CHILD_SUBREAPER
+
+
+def _prctl(option: int, value: int) -> bool:
+    import ctypes  # noqa: PLC0415 - only the service needs it
 
     with suppress(OSError, AttributeError, MemoryError):
-        return bool(ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0) == 0)
+        return bool(ctypes.CDLL(None).prctl(option, value, 0, 0, 0) == 0)
     return False
-
-
-_PR_SET_DUMPABLE = 4
-"""From <linux/prctl.h>."""
 
 
 def start(module: str, *arguments: str, passed: Sequence[int], prefix: Sequence[str] = ()) -> subprocess.Popen[bytes]:
@@ -95,3 +102,58 @@ def start(module: str, *arguments: str, passed: Sequence[int], prefix: Sequence[
         pass_fds=tuple(passed),
         start_new_session=True,
     )
+
+
+class Member(NamedTuple):
+    """A process of a family: its number, seconds of CPU (those of its children that have ended too), bytes it holds."""
+
+    number: int
+    cpu: float
+    memory: int
+
+
+def family(process: int) -> list[Member]:
+    """A process and all below it that run, as `/proc` shows them; nothing where there is no `/proc`.
+
+    Memory that processes share is not counted.
+    """
+    seen: dict[int, tuple[int, Member]] = {}
+    for place in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError, ValueError):
+            words = (place / "stat").read_bytes().rpartition(b")")[2].split()
+            if words[0] != b"Z":
+                cpu = sum(map(int, words[11:15])) / _TICKS
+                seen[int(place.name)] = int(words[1]), Member(int(place.name), cpu, 0)
+    found, ours = [], {process}
+    while members := [number for number, (above, _) in seen.items() if number in ours or above in ours]:
+        for number in members:
+            ours.add(number)
+            found.append(_with_memory(seen.pop(number)[1]))
+    return found
+
+
+def _with_memory(member: Member) -> Member:
+    with suppress(OSError, ValueError):
+        _, resident, shared, *_ = map(int, Path(f"/proc/{member.number}/statm").read_bytes().split())
+        return member._replace(memory=(resident - shared) * _PAGE)
+    return member
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    """End a process and all below it, at once."""
+    if process.returncode is not None:  # its number may be somebody else's by now
+        return
+    for _ in range(_ROUNDS):  # what was started meanwhile is found in the next round
+        members = family(process.pid)
+        for member in members:
+            with suppress(ProcessLookupError):
+                os.kill(member.number, signal.SIGKILL)
+        if not members:
+            break
+    if process.poll() is None:
+        process.kill()
+    process.wait()
+
+
+_TICKS, _PAGE = os.sysconf("SC_CLK_TCK"), os.sysconf("SC_PAGE_SIZE")
+_ROUNDS = 100

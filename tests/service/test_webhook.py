@@ -255,6 +255,7 @@ def test_ready_when_the_forge_answered_and_the_engine_runs() -> None:
         "engine": {"running": False, "waiting": 0, "busy": 0},
         "disk": {"writable": True, "trouble": None},
         "sweep": {"last_success": None, "trouble": None},
+        "analyzer": {"isolated": True, "trouble": None},
     }
 
 

@@ -12,10 +12,12 @@ import pytest
 import uvicorn
 
 from onehead import logs
+from onehead.child_process import cut_off
 from onehead.examine.naming import DATABASES
 from onehead.forge.api import ForgejoApi
 from onehead.forge.client import Connection
 from onehead.gitrepo.mirror import Mirrors
+from onehead.service.analyzer import Analyzers
 from onehead.service.desk import Desk
 from onehead.service.engine import EmbeddedEngine, Everything, Job
 from onehead.service.handler import handle
@@ -146,8 +148,16 @@ def log(tmp_path: Path, logging_as_before: None) -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session")
+def analyzers() -> Iterator[Analyzers]:
+    """The processes that judge, as for `onehead serve`."""
+    processes = Analyzers(cut_off(apart=True))
+    yield processes
+    processes.close()
+
+
 @pytest.fixture
-def service(project: Project, tmp_path: Path, log: None) -> Iterator[Service]:
+def service(project: Project, tmp_path: Path, log: None, analyzers: Analyzers) -> Iterator[Service]:
     """A bot with write access, a webhook with a secret, and onehead listening to it."""
     del log
     admin, repository = project.forgejo.admin, project.repository
@@ -160,6 +170,7 @@ def service(project: Project, tmp_path: Path, log: None) -> Iterator[Service]:
         forgejo_url=project.forgejo.url,
         token=bot.token,
         cache=tmp_path / "parsed",
+        analyzers=analyzers,
     )
     runs: list[Job] = []
 

@@ -28,16 +28,24 @@ def utc_now() -> datetime:
 class Health:
     """Written by the threads that find out, read by whoever asks. Each field is replaced as a whole: no lock."""
 
-    def __init__(self, engine: Engine, now: Callable[[], datetime] = utc_now, places: Sequence[Path] = ()) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        now: Callable[[], datetime] = utc_now,
+        places: Sequence[Path] = (),
+        exposed: str | None = None,
+    ) -> None:
         """Nothing is known yet.
 
         Args:
             engine: asked when somebody wants to know.
             now: the clock.
             places: directories that every job writes to.
+            exposed: what of the analyzer's isolation this system does not allow, in sentences.
         """
         self._engine = engine
         self._places = places
+        self._exposed = exposed
         self._now = now
         self._forge_seen: datetime | None = None
         self._forge_trouble: str | None = "not asked yet"
@@ -89,6 +97,7 @@ class Health:
             "engine": {"running": is_running, "waiting": self._engine.waiting, "busy": self._engine.running},
             "disk": {"writable": disk_trouble is None, "trouble": disk_trouble},
             "sweep": {"last_success": _written(self._swept), "trouble": self._sweep_trouble},
+            "analyzer": {"isolated": self._exposed is None, "trouble": self._exposed},
         }
 
 

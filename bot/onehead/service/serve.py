@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 import structlog
 from croniter import croniter
 
+from onehead import child_process
 from onehead.errors import OneheadError, UsageError
 from onehead.forge.api import ForgejoApi
 from onehead.forge.client import Connection
@@ -33,6 +34,7 @@ from onehead.gitrepo.remote import RefUpdate
 from onehead.logs import configure
 from onehead.plan.verdict import Examination
 from onehead.screen import bare
+from onehead.service.analyzer import Analyzers
 from onehead.service.desk import Desk
 from onehead.service.door import Door
 from onehead.service.engine import (
@@ -204,6 +206,7 @@ def serve(
     account: Callable[[], int],
     sweep: Callable[[], None],
     doubt: threading.Event | None = None,
+    exposed: str | None = None,
 ) -> None:
     """Run the service until SIGTERM or SIGINT; call it from the main thread.
 
@@ -217,13 +220,14 @@ def serve(
         account: asks the forge whose token ours is; raises while the forge is away.
         sweep: submits a job for every repository that may need one.
         doubt: set where a job met with a refusal of the token.
+        exposed: what of the analyzer's isolation this system does not allow.
 
     Raises:
         UsageError: nothing can listen at the address.
         OneheadError: the door has ended.
     """
     with _listening(*settings.listen) as listener:
-        health = Health(engine, places=[settings.cache_dir, Path(tempfile.gettempdir())])
+        health = Health(engine, places=[settings.cache_dir, Path(tempfile.gettempdir())], exposed=exposed)
         metrics.watch(engine)
         _announce(settings, listener)
         door = Door(listener, settings)
@@ -314,13 +318,16 @@ class Witness:
     rehearsal: bool
 
 
-def equip(settings: Settings, *, judged: Judged, witness: Witness | None = None) -> Desk:
+def equip(
+    settings: Settings, *, judged: Judged, witness: Witness | None = None, analyzers: Analyzers | None = None
+) -> Desk:
     """Open everything that the stories need.
 
     Args:
         settings: what was told.
         judged: is told every verdict.
         witness: is told every deed; `None` where nobody wants to know.
+        analyzers: the processes that judge; `None`: it is judged in this one.
 
     Raises:
         UsageError: nothing can be kept in the cache directory.
@@ -344,6 +351,7 @@ def equip(settings: Settings, *, judged: Judged, witness: Witness | None = None)
         judged=judged,
         ensure_webhook=(lambda _repository: None) if rehearsal else _mending(settings, api),
         rehearsal=rehearsal,
+        analyzers=analyzers,
     )
 
 
@@ -385,6 +393,7 @@ def _make_cache(folder: Path) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """`onehead serve`: run the service until it is told to stop."""
+    is_private = child_process.keep_to_ourselves()
     settings = load(os.environ, Path(options.config) if options.config else None)
     if settings.database_url is not None:
         raise UsageError(
@@ -395,7 +404,10 @@ def run(options: argparse.Namespace) -> int:
     secrets = [secret.reveal() for secret in told]
     configure(settings.log, secrets, stream=bare(sys.stderr))
     metrics = Metrics()
-    desk = equip(settings, judged=lambda _name, examination: metrics.verdict(examination.verdict))
+    network = child_process.cut_off(apart=True)
+    exposed = _exposed(network, is_private=is_private)
+    analyzers = Analyzers(network)
+    desk = equip(settings, judged=lambda _name, examination: metrics.verdict(examination.verdict), analyzers=analyzers)
     attention = Attention(desk.api)
 
     def work(job: Job) -> None:
@@ -420,5 +432,29 @@ def run(options: argparse.Namespace) -> int:
             attention.forget(name)
             engine.submit(Job(name, frozenset({ScopeLeft()})))
 
-    serve(settings, engine=engine, metrics=metrics, account=lambda: desk.whoami().id, sweep=sweep, doubt=doubt)
+    try:
+        serve(
+            settings,
+            engine=engine,
+            metrics=metrics,
+            account=lambda: desk.whoami().id,
+            sweep=sweep,
+            doubt=doubt,
+            exposed=exposed,
+        )
+    finally:
+        analyzers.close()
     return 0
+
+
+def _exposed(network: child_process.Network, *, is_private: bool) -> str | None:
+    """What this system does not allow of what keeps the secrets from the analyzer; it is logged as well."""
+    said = [] if is_private else ["Other processes of the same account can read the memory of the service."]
+    said += [] if network.prefix else [network.told]
+    for each in said:
+        log.warning(
+            "What strangers push is judged without all of its isolation.",
+            trouble=each,
+            hint="See docs/explanation/security.md, the analyzer.",
+        )
+    return " ".join(said) or None
