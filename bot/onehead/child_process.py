@@ -96,7 +96,9 @@ def start(module: str, *arguments: str, passed: Sequence[int], prefix: Sequence[
     places = os.pathsep.join(filter(None, sys.path))
     return subprocess.Popen(
         [*prefix, sys.executable, "-I", "-c", script, places, *arguments],
-        env=needed() | {"LANG": "C.UTF-8"},
+        env=needed()
+        | {name: value for name, value in os.environ.items() if name == "GIT_EXEC_PATH"}
+        | {"LANG": "C.UTF-8"},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         pass_fds=tuple(passed),

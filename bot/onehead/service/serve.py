@@ -455,6 +455,6 @@ def _exposed(network: child_process.Network, *, is_private: bool) -> str | None:
         log.warning(
             "What strangers push is judged without all of its isolation.",
             trouble=each,
-            hint="See docs/explanation/security.md, the analyzer.",
+            hint="Let ordinary users make user namespaces here, or keep this account and its machine to onehead alone.",
         )
     return " ".join(said) or None

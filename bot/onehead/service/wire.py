@@ -61,9 +61,9 @@ class Wire:
         else:
             self._numbers[value] = len(self._numbers)
 
-    def known(self, number: int) -> object:
+    def known(self, number: Any, kind: type) -> Any:
         """The value that was read before."""
-        return self._read[_of(int, number)]
+        return _of(kind, self._read[_of(int, number)])
 
     def learn(self, value: object) -> None:
         """A value was read in full."""
@@ -94,10 +94,11 @@ def _codec(kind: Any) -> _Codec:
     if kind is Graph:
         parts = _row(tuple, (tuple[Revision, ...], tuple[Unreadable, ...]))
         return _shared(
+            Graph,
             lambda wire, value: parts.write(wire, (tuple(value), value.unreadable)),
             lambda wire, found: Graph(*parts.read(wire, found)),
         )
-    return _shared(*_record(kind)) if kind is Revision else _record(kind)
+    return _shared(kind, *_record(kind)) if kind is Revision else _record(kind)
 
 
 _AS_TEXT = {
@@ -180,7 +181,7 @@ def _record(kind: type) -> _Codec:
     return _Codec(lambda wire, value: row.write(wire, [getattr(value, name) for name in names]), row.read)
 
 
-def _shared(write: Callable[[Wire, Any], Any], read: Callable[[Wire, Any], Any]) -> _Codec:
+def _shared(kind: type, write: Callable[[Wire, Any], Any], read: Callable[[Wire, Any], Any]) -> _Codec:
     """What is written once in a conversation."""
 
     def write_once(wire: Wire, value: Any) -> Any:
@@ -193,7 +194,7 @@ def _shared(write: Callable[[Wire, Any], Any], read: Callable[[Wire, Any], Any])
 
     def read_once(wire: Wire, found: Any) -> Any:
         if isinstance(found, int):
-            return wire.known(found)
+            return wire.known(found, kind)
         value = read(wire, found)
         wire.learn(value)
         return value
