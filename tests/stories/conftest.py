@@ -21,6 +21,7 @@ from onehead.service.analyzer import Analyzers
 from onehead.service.desk import Desk
 from onehead.service.engine import EmbeddedEngine, Everything, Job
 from onehead.service.handler import handle
+from onehead.service.metrics import Health
 from onehead.service.setup import EVENTS
 from onehead.service.web import DoorMetrics, HookDoor, ReportDoor, build_app
 from tests.forgejos.administration import Api
@@ -180,7 +181,9 @@ def service(project: Project, tmp_path: Path, log: None, analyzers: Analyzers) -
 
     metrics = DoorMetrics()
     engine = EmbeddedEngine(handler, retry=lambda _error, attempt: 0.2 if attempt < 20 else None)
-    behind = Beside(engine.submit, account=bot.id)
+    health = Health(engine)
+    health.forge_answered(bot.id)
+    behind = Beside(engine.submit, health, account=bot.id)
     door = HookDoor(
         secrets=[SECRET],
         covers=lambda name: name == repository.full_name,
