@@ -204,7 +204,8 @@ def test_no_repository_waits_long_for_another_one(
     analyzers = pool(wall=30.0)
     with monkeypatch.context() as patch:
         patch.setattr(analyzer, "MODULE", "tests.service.rogue")
-        busy = threading.Thread(target=lambda: give_up(opened(analyzers, "sleeps")), daemon=True)
+        sleeper = opened(analyzers, "sleeps")
+        busy = threading.Thread(target=lambda: sleeper.judge(*POINTS, None), daemon=True)
         busy.start()
         assert eventually(lambda: len(analyzers._processes) == 1)
 
@@ -212,14 +213,31 @@ def test_no_repository_waits_long_for_another_one(
 
     assert judged.examination.verdict == "collision"
     assert busy.is_alive()
+    assert len(analyzers._processes) == 2
+
+
+@pytest.mark.usefixtures("rogue")
+def test_who_waits_when_the_service_ends_gets_no_verdict(pool: Callable[..., Analyzers]) -> None:
+    analyzers = pool()
+    outcomes: list[BaseException] = []
+
+    def ask() -> None:
+        try:
+            opened(analyzers, "sleeps").judge(*POINTS, None)
+        except BaseException as error:
+            outcomes.append(error)
+
+    threads = [threading.Thread(target=ask, daemon=True) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    assert eventually(lambda: len(analyzers._processes) == 1)
+    [process] = analyzers._processes
     analyzers.close()
-    busy.join(20)
-    assert not busy.is_alive()
 
-
-def give_up(there: RemoteAnalysis) -> None:
-    with pytest.raises(AnalysisEnded):
-        there.judge(*POINTS, None)
+    assert child_process.family(process.process.pid) == []
+    time.sleep(0.5)
+    assert outcomes == []
+    assert analyzers._processes == []
 
 
 def test_where_it_is_idle_it_ends_and_is_started_again(

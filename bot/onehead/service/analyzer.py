@@ -266,6 +266,7 @@ class Analyzers:
         self._processes: list[_Process] = []
         self._changed = threading.Condition()
         self._opened = 0
+        self._closed = False
 
     def open(self, place: Path, cache: Path, url: str) -> RemoteAnalysis:
         """The analysis of a mirror, as `Analysis.of`."""
@@ -310,9 +311,11 @@ class Analyzers:
         raise AssertionError("it is asked twice at most")
 
     def close(self) -> None:
-        """End all."""
+        """End all, for good. Who still waits for an answer never gets one: it would be written down as a verdict."""
         with self._changed:
+            self._closed = True
             processes, self._processes = self._processes, []
+            self._changed.notify_all()
         for process in processes:
             process.end()
 
@@ -320,7 +323,7 @@ class Analyzers:
         """A process that is free: the one that knows the mirror, or any, or a new one."""
         patience = time.monotonic() + SECONDS_OF_PATIENCE
         with self._changed:
-            while True:
+            while not self._closed:
                 free = [each for each in self._processes if not each.is_busy]
                 if free:
                     process = next((each for each in free if each.knows(mirror)), free[0])
@@ -332,15 +335,24 @@ class Analyzers:
                     self._processes.append(process)
                     return process
                 self._changed.wait(left if left > 0 else None)
+        return _wait_for_the_end()
 
     def _give_back(self, process: _Process, *, is_sound: bool) -> None:
         if not is_sound:
             process.end()
+        if self._closed:
+            _wait_for_the_end()
         with self._changed:
             process.is_busy = False
             if not is_sound and process in self._processes:
                 self._processes.remove(process)
             self._changed.notify_all()
+
+
+def _wait_for_the_end() -> NoReturn:
+    """The thread is a daemon, and the process is about to end."""
+    while True:
+        time.sleep(60)
 
 
 def _how_it_ended(code: int | None, budget: Budget) -> str:
