@@ -146,7 +146,7 @@ def delivery(repository: str) -> bytes:
 
 @dataclass
 class Seen:
-    """Milliseconds of each answer, and how many were none."""
+    """Milliseconds of each answer of one phase, and how many were none."""
 
     times: list[float] = field(default_factory=list)
     failed: int = 0
@@ -155,10 +155,13 @@ class Seen:
         """The time within which so many of a hundred were answered."""
         return statistics.quantiles(self.times, n=100)[percent - 1]
 
-    def row(self, name: str) -> str:
-        """Of the table."""
-        figures = [self.at(50), self.at(99), max(self.times)]
-        return f"| {name} | {len(self.times)} | {' | '.join(f'{each:.0f}' for each in figures)} | {self.failed} |"
+
+def row(name: str, phases: list[Seen]) -> str:
+    """Of the table; medians of the phases, so that one moment in which the whole machine stood still counts once."""
+    figures = [statistics.median(each.at(percent) for each in phases) for percent in (50, 99)]
+    longest = max(max(each.times) for each in phases)
+    number, failed = sum(len(each.times) for each in phases), sum(each.failed for each in phases)
+    return f"| {name} | {number} | {' | '.join(f'{each:.0f}' for each in (*figures, longest))} | {failed} |"
 
 
 async def deliver(port: int, sent: bytes, due: float, seen: Seen) -> None:
@@ -185,17 +188,18 @@ async def load(port: int, sent: list[bytes], rate: float, seconds: float, seen: 
     await asyncio.gather(*tasks)
 
 
-async def phases(ports: dict[str, int], sent: list[bytes], options: argparse.Namespace) -> dict[str, Seen]:
+async def turns(ports: dict[str, int], sent: list[bytes], options: argparse.Namespace) -> dict[str, list[Seen]]:
     """Deliver to one and the other in turns, while the analyses go on."""
-    seen = {f"{name}, {when}": Seen() for when in ("first seconds", "later") for name in ports}
+    seen: dict[str, list[Seen]] = {f"{name}, {when}": [] for when in ("first phase", "later") for name in ports}
     ours = next(iter(ports.values()))
     for number in range(options.rounds):
         for name, port in ports.items():
             going = asyncio.create_task(load(ours, sent, 1 / SECONDS_BETWEEN_EVENTS, options.seconds, Seen()))
-            key = f"{name}, {'later' if number else 'first seconds'}"
-            await load(port, sent, options.rate, options.seconds, seen[key])
+            phase = Seen()
+            await load(port, sent, options.rate, options.seconds, phase)
+            seen[f"{name}, {'later' if number else 'first phase'}"].append(phase)
             await going
-    return {name: each for name, each in seen.items() if each.times}
+    return seen
 
 
 def held(process: int) -> list[tuple[str, float]]:
@@ -216,8 +220,8 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rate", type=float, default=200.0, help="deliveries per second (default: 200)")
-    parser.add_argument("--seconds", type=float, default=8.0, help="of each phase (default: 8)")
-    parser.add_argument("--rounds", type=int, default=4, help="phases of each app (default: 4)")
+    parser.add_argument("--seconds", type=float, default=2.0, help="of each phase (default: 2)")
+    parser.add_argument("--rounds", type=int, default=20, help="phases of each app (default: 20)")
     parser.add_argument("--repositories", type=int, default=3)
     parser.add_argument("--revisions", type=int, default=1_000)
     options = parser.parse_args()
@@ -235,11 +239,11 @@ def main() -> None:
             _wait_for(url, "/healthz")
             print(f"\nListening after {time.monotonic() - begun:.1f} s.")
             seen = asyncio.run(
-                phases({"onehead": port, "the bare app": bare_port}, [delivery(each) for each in full], options)
+                turns({"onehead": port, "the bare app": bare_port}, [delivery(each) for each in full], options)
             )
             print("\n| app | deliveries | p50 ms | p99 ms | longest ms | not 202 |\n|---|--:|--:|--:|--:|--:|")
             for app, each in seen.items():
-                print(each.row(app))
+                print(row(app, each))
             jobs = next(line for line in httpx.get(f"{url}/metrics").text.splitlines() if "job_seconds_count" in line)
             print(f"\nAnalyses meanwhile: {float(jobs.split()[-1]):.0f} jobs.")
             print(f"At work: {', '.join(f'{each} {size:.0f} MB' for each, size in held(process.pid))}.")

@@ -397,6 +397,8 @@ class RemoteAnalysis:
 
 
 _OUT_OF_MEMORY = 12
+_NICENESS = 5
+"""Who answers goes before who computes."""
 
 
 def main() -> int:
@@ -407,6 +409,7 @@ def main() -> int:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     with suppress(OSError):  # where memory is short, this process goes before the service does
         Path("/proc/self/oom_score_adj").write_text("500")
+    os.nice(_NICENESS)
     child_process.keep_orphans()
     threading.Thread(target=_end_with, args=(link,), daemon=True).start()
     return serve(link)
