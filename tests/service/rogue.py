@@ -21,6 +21,8 @@ def main() -> int:
     behaviour, _, rest = str(analyzer._read(link)["place"][0]).partition(":")
     threading.Thread(target=analyzer._end_with, args=(link,), daemon=True).start()
     analyzer._read(link)
+    if behaviour == "goes home":
+        return 0
     if behaviour == "gives up" or Path(behaviour).is_absolute():  # a real mirror
         return 3
     burden(behaviour, rest)

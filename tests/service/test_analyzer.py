@@ -148,6 +148,7 @@ def test_what_can_not_be_read_says_so_and_the_process_goes_on(pool: Callable[...
         ("sleeps", {"wall": 1.0}, "The analysis took longer than 1 seconds and was ended."),
         ("hoards", {"memory": 200 * analyzer.MIB}, "The analysis needed more than 200 MiB of memory and was ended."),
         ("gives up", {}, "The analysis ended before it was done (3)."),
+        ("goes home", {}, "The analysis ended again and again without an answer."),
         ("says too much", {}, "The analysis found more than 16 MiB."),
         ("nests", {}, "The analysis gave no usable answer."),
         ("says:no JSON", {}, "The analysis gave no usable answer."),

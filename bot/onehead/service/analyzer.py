@@ -59,6 +59,8 @@ SECONDS_IDLE = 30.0
 """After which a process ends."""
 
 _SECONDS_BETWEEN_LOOKS = 0.25
+_MAX_SAID = 2000
+"""Characters of what an analyzer says went wrong."""
 
 
 class _Question(NamedTuple):
@@ -246,7 +248,7 @@ def _raise(told: Any) -> NoReturn:
     if "defect" in told:
         raise AnalysisFailed(str(told["defect"]))
     message, hint, lasting = told["error"]
-    error = CannotJudge(str(message), str(hint))
+    error = CannotJudge(str(message)[:_MAX_SAID], str(hint)[:_MAX_SAID])
     error.lasting = bool(lasting)
     raise error
 
@@ -284,7 +286,8 @@ class Analyzers:
         """
         if len(mirror.ended) >= MAX_ENDED:
             raise mirror.ended[-1]
-        for attempt in range(2):
+        # Each that was idle may have ended just when it was asked.
+        for _ in range(MAX_ANALYZERS + 1):
             process = self._take(mirror)
             is_sound = False
             try:
@@ -292,8 +295,7 @@ class Analyzers:
             except _Stopped as stopped:
                 process.end()
                 code = process.process.returncode
-                # One that was idle may have ended just when it was asked.
-                if code != 0 or attempt:
+                if code != 0:
                     ended = AnalysisEnded(_how_it_ended(code, self._budget))
                     mirror.ended.append(ended)
                     raise ended from stopped
@@ -308,7 +310,7 @@ class Analyzers:
                 return answer
             finally:
                 self._give_back(process, is_sound=is_sound)
-        raise AssertionError("it is asked twice at most")
+        raise AnalysisEnded("ended again and again without an answer")
 
     def close(self) -> None:
         """End all, for good. Who still waits for an answer never gets one: it would be written down as a verdict."""
