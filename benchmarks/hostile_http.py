@@ -26,9 +26,9 @@ from pathlib import Path
 import uvicorn
 
 from onehead.logs import configure
-from onehead.service.engine import EmbeddedEngine
-from onehead.service.serve import allow_files, limits
-from onehead.service.web import Bodies, Health, HookDoor, Metrics, ReportDoor, build_app
+from onehead.service.door import allow_files, limits
+from onehead.service.web import Bodies, DoorMetrics, HookDoor, ReportDoor, build_app
+from tests.service.doors import Beside
 
 SECRET = "benchmark"  # noqa: S105
 SECONDS = 8.0
@@ -43,20 +43,16 @@ def serve(port: int, log: str) -> None:
     with Path(log).open("w", encoding="utf-8") as stream:
         configure("json", [SECRET], stream=stream)
         allow_files()
-        engine = EmbeddedEngine(lambda _job: None)
-        health, metrics, bodies = Health(engine), Metrics(), Bodies()
+        behind, metrics, bodies = Beside(), DoorMetrics(), Bodies()
         door = HookDoor(
             secrets=[SECRET],
             covers=lambda _name: True,
-            submit=lambda _job: None,
-            health=health,
+            behind=behind,
             metrics=metrics,
             bodies=bodies,
         )
-        reports = ReportDoor(
-            secrets=[], covers=lambda _name: False, submit=lambda _job: None, metrics=metrics, bodies=bodies
-        )
-        app = build_app(door, reports, health, metrics)
+        reports = ReportDoor(secrets=[], covers=lambda _name: False, behind=behind, metrics=metrics, bodies=bodies)
+        app = build_app(door, reports, behind, metrics)
         config = uvicorn.Config(
             app, host="127.0.0.1", port=port, **limits(), ws="none", lifespan="off", log_config=None, access_log=False
         )

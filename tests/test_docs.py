@@ -44,13 +44,13 @@ from onehead.plan.findings import KINDS, Code
 from onehead.plan.plans import Plan, ReasonCode
 from onehead.service import web
 from onehead.service.engine import EmbeddedEngine
+from onehead.service.metrics import Health, Metrics
 from onehead.service.setup import OLDEST
-from onehead.service.web import Health, Metrics
 from onehead.settings import SETTINGS
 from tests.cli.terminal_runs import Done
 from tests.migrations import VERSIONS, chain, merged, project, revision
 from tests.repositories import Repository, environment
-from tests.service.doors import no_reports
+from tests.service.doors import Beside, no_reports
 from tests.test_architecture import OF_THE_PROJECT, THIRD_PARTY
 
 ROOT = Path(__file__).parents[1]
@@ -144,10 +144,9 @@ def returned(module: Any) -> set[int]:
 
 
 def routes() -> set[str]:
-    metrics = Metrics()
-    health = Health(EmbeddedEngine(lambda _job: None))
-    door = web.HookDoor(secrets=["s"], covers=lambda _: True, submit=lambda _: None, health=health, metrics=metrics)
-    found = web.build_app(door, no_reports(metrics), health, metrics).routes
+    metrics, behind = web.DoorMetrics(), Beside()
+    door = web.HookDoor(secrets=["s"], covers=lambda _: True, behind=behind, metrics=metrics)
+    found = web.build_app(door, no_reports(metrics), behind, metrics).routes
     return {
         f"{method} {route.path}"
         for route in found
@@ -170,7 +169,7 @@ def answers(door: Any, kind: str) -> set[tuple[int, str]]:
 
 
 def metric_names() -> set[str]:
-    families = text_string_to_metric_families(Metrics().text().decode())
+    families = text_string_to_metric_families((web.DoorMetrics().text() + Metrics().text()).decode())
     names = {f"{family.name}_total" if family.type == "counter" else family.name for family in families}
     # The client adds to each counter when it was made; that is no metric of ours.
     return {name for name in names if not name.endswith("_created")}

@@ -19,7 +19,8 @@ import httpx
 import pytest
 import yaml
 
-from onehead.service.serve import SECONDS_TO_ANSWER, SECONDS_TO_FINISH
+from onehead.service.door import SECONDS_TO_ANSWER
+from onehead.service.serve import SECONDS_TO_FINISH
 from onehead.settings import SETTINGS, BadValueError, load, read_cache_dir
 from tests.demo.service import Service
 from tests.demo.telling import DemoFailedError

@@ -11,10 +11,12 @@ class OneheadError(Exception):
         hint: what to do next, a full sentence.
         exit_code: what the terminal returns (documented in docs/reference/exit-codes.md).
         lasting: whether it most likely stays until a person does something, so that waiting alone does not help.
+        waits_for_sweep: whether trying again soon costs too much for what it promises.
     """
 
     exit_code = 3
     lasting = False
+    waits_for_sweep = False
 
     def __init__(self, message: str, hint: str = "") -> None:
         super().__init__(message)

@@ -298,18 +298,24 @@ class Settings:
     log: str
 
     def covers(self, repository: str, topics: Collection[str] | None = None) -> bool:
-        """Whether `owner/name` is to be looked after. Forgejo's names ignore case, so do the patterns.
+        """Whether `owner/name` is to be looked after (see `is_covered`)."""
+        return is_covered(self.repositories, repository, topics)
 
-        Args:
-            repository: its full name.
-            topics: what its people have set; `None` where they are not known, as in a webhook. Then one that a topic
-                could cover counts as covered, and is asked about again when they are known.
-        """
-        patterns = [pattern.lower() for pattern in self.repositories]
-        wanted = {pattern.removeprefix(TOPIC) for pattern in patterns if pattern.startswith(TOPIC)}
-        if any(fnmatchcase(repository.lower(), pattern) for pattern in patterns):
-            return True
-        return bool(wanted) if topics is None else not wanted.isdisjoint(topics)
+
+def is_covered(repositories: Collection[str], repository: str, topics: Collection[str] | None = None) -> bool:
+    """Whether patterns cover a repository. Forgejo's names ignore case, so do the patterns.
+
+    Args:
+        repositories: patterns for `owner/name`, or `topic:NAME`.
+        repository: its full name.
+        topics: what its people have set; `None` where they are not known, as in a webhook. Then one that a topic
+            could cover counts as covered, and is asked about again when they are known.
+    """
+    patterns = [pattern.lower() for pattern in repositories]
+    wanted = {pattern.removeprefix(TOPIC) for pattern in patterns if pattern.startswith(TOPIC)}
+    if any(fnmatchcase(repository.lower(), pattern) for pattern in patterns):
+        return True
+    return bool(wanted) if topics is None else not wanted.isdisjoint(topics)
 
 
 def load(environ: Mapping[str, str], config: Path | None = None, *, without: Collection[str] = ()) -> Settings:

@@ -16,7 +16,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from onehead.verify.sandbox import cut_off
+from onehead.child_process import cut_off
 from tests.cli.terminal_runs import Run
 from tests.migrations import chain, merged, project
 from tests.postgres import Postgres, postgres

@@ -1,10 +1,37 @@
-"""Doors of the service for tests that are about another one."""
+"""Doors of the service for tests in one process, and what is behind them."""
 
 from __future__ import annotations
 
-from onehead.service.web import Metrics, ReportDoor
+from collections.abc import Callable
+from typing import Any
+
+from onehead.service.engine import EmbeddedEngine, Job
+from onehead.service.metrics import Health, Metrics
+from onehead.service.web import DoorMetrics, ReportDoor
 
 
-def no_reports(metrics: Metrics) -> ReportDoor:
+class Beside:
+    """An engine in the process of its doors; by default one that does nothing."""
+
+    def __init__(
+        self,
+        submit: Callable[[Job], None] = lambda _job: None,
+        health: Health | None = None,
+        metrics: Metrics | None = None,
+        account: int | None = None,
+    ) -> None:
+        self.submit = submit
+        self.health = health or Health(EmbeddedEngine(lambda _job: None))
+        self.counted = metrics or Metrics()
+        self.account = account
+
+    async def ready(self) -> tuple[bool, dict[str, Any]]:
+        return self.health.report()
+
+    async def metrics(self) -> bytes:
+        return self.counted.text()
+
+
+def no_reports(metrics: DoorMetrics) -> ReportDoor:
     """A door that takes no reports, as where no secret for them is set."""
-    return ReportDoor(secrets=(), covers=lambda _name: False, submit=lambda _job: None, metrics=metrics)
+    return ReportDoor(secrets=(), covers=lambda _name: False, behind=Beside(), metrics=metrics)

@@ -15,7 +15,7 @@ from onehead import logs
 from onehead.errors import OneheadError
 from onehead.service import serve as service
 from onehead.service.engine import EmbeddedEngine, Everything, Job
-from onehead.service.web import Metrics
+from onehead.service.metrics import Metrics
 from onehead.settings import load
 
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from onehead.service.engine import EmbeddedEngine
-from onehead.service.web import Health
+from onehead.service.metrics import Health
 
 
 def healthy(*places: Path) -> Health:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import pickle
+import json
 from pathlib import Path
 
 from onehead.examine.repair import confirm, write_draft
 from onehead.gitrepo.git import Git
 from onehead.plan.verdict import Point
 from onehead.service.judge import Analysis, Judge, Judged
+from onehead.service.wire import Wire
 from tests.migrations import chain, merged, project, revision
 from tests.repositories import Repository
 
@@ -27,7 +28,8 @@ def collision(place: Path) -> tuple[Analysis, Git, Point, Point]:
 
 def test_what_was_judged_is_a_value_from_which_the_repair_is_written(tmp_path: Path) -> None:
     analysis, git, target, head = collision(tmp_path)
-    judged: Judged = pickle.loads(pickle.dumps(analysis.judge(target, head, None)))  # noqa: S301 - our own
+    sent = json.dumps(Wire().write(analysis.judge(target, head, None), Judged))
+    judged: Judged = Wire().read(json.loads(sent), Judged)
     assert judged.examination.verdict == "collision"
     assert "+Revises: a3" in judged.diff
     assert [item.revision.id for item in judged.brought] == ["b1"]

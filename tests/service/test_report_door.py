@@ -15,8 +15,9 @@ from structlog.testing import capture_logs
 
 from onehead.databases.reported import MAX_BYTES, PATH, SIGNATURE, RowsReported, key_of, report_of, signature, written
 from onehead.service import web
-from onehead.service.engine import EmbeddedEngine, Job
-from onehead.service.web import Health, HookDoor, Metrics, ReportDoor, build_app
+from onehead.service.engine import Job
+from onehead.service.web import DoorMetrics, HookDoor, ReportDoor, build_app
+from tests.service.doors import Beside
 
 SECRET, SHOP = "a-secret-for-reports-of-tests", "acme/shop"
 NOW = datetime(2026, 11, 28, 10, 15, tzinfo=UTC)
@@ -27,19 +28,17 @@ class Service:
 
     def __init__(self, *, secrets: tuple[str, ...] = (SECRET,), covers: str = SHOP) -> None:
         self.jobs: list[Job] = []
-        self.metrics = Metrics()
-        health = Health(EmbeddedEngine(lambda _job: None))
-        hooks = HookDoor(
-            secrets=["w"], covers=lambda _: True, submit=self.jobs.append, health=health, metrics=self.metrics
-        )
+        self.metrics = DoorMetrics()
+        behind = Beside(self.jobs.append)
+        hooks = HookDoor(secrets=["w"], covers=lambda _: True, behind=behind, metrics=self.metrics)
         reports = ReportDoor(
             secrets=secrets,
             covers=lambda name: name == covers,
-            submit=self.jobs.append,
+            behind=behind,
             metrics=self.metrics,
             now=lambda: NOW,
         )
-        self.app = build_app(hooks, reports, health, self.metrics)
+        self.app = build_app(hooks, reports, behind, self.metrics)
 
     def post(self, body: bytes | AsyncIterator[bytes], given: str) -> httpx.Response:
         async def ask() -> httpx.Response:

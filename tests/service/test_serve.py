@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -18,10 +19,11 @@ import pytest
 
 from onehead.errors import UsageError
 from onehead.service.engine import EmbeddedEngine
+from onehead.service.metrics import Metrics
 from onehead.service.serve import _listening, serve
-from onehead.service.web import Metrics
 from onehead.settings import load
 from tests.service.deliveries import SECRET, recorded
+from tests.service.processes import written_memory
 
 PATIENCE = 20.0
 SCRIPT = Path(__file__).with_name("small_service.py")
@@ -143,6 +145,71 @@ def test_the_sweep_at_start_up_takes_up_what_a_killed_process_left(started: Call
 
     expected = ["sweep", "begin acme/swept", "sweep", "begin acme/swept", "end acme/swept"]
     assert eventually(lambda: second.events() == expected)
+
+
+def processes_of(process: Process) -> list[int]:
+    """The processes that a service has started."""
+    found = []
+    for place in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            if int(place.read_text().rpartition(")")[2].split()[1]) == process.running.pid:
+                found.append(int(place.parent.name))
+    return found
+
+
+def test_a_door_that_is_killed_ends_the_service_so_that_it_is_started_again(started: Callable[..., Process]) -> None:
+    process = started("swept")
+    assert eventually(lambda: process.events() == ["sweep", "begin acme/swept"])
+    [door] = processes_of(process)
+    process.tell("job-may-end")
+
+    os.kill(door, signal.SIGKILL)
+
+    assert process.exit_code() == 1
+    assert process.events()[-1] == "end acme/swept"
+    assert "The process that answers HTTP has ended (-9), so the service ends." in process.log.read_text()
+
+
+def test_where_the_engine_is_killed_its_door_closes(started: Callable[..., Process]) -> None:
+    process = started()
+    process.end(signal.SIGKILL)
+
+    assert eventually(lambda: not process.is_alive())
+
+
+def test_the_door_never_holds_the_token(started: Callable[..., Process]) -> None:
+    process = started()
+    assert eventually(process.is_ready)
+    [door] = processes_of(process)
+
+    if os.getuid() != 0:  # it keeps to itself what only root sees
+        with pytest.raises(PermissionError):
+            Path(f"/proc/{door}/environ").read_bytes()
+        return
+    variables = Path(f"/proc/{door}/environ").read_text()
+    assert TOKEN not in variables
+    assert SECRET not in variables
+    assert "ONEHEAD" not in variables
+    with Path(f"/proc/{door}/mem").open("rb", buffering=0) as memory:
+        assert not any(TOKEN.encode() in part for part in written_memory(door, memory))
+
+
+def test_while_the_engine_is_stopped_the_door_answers(started: Callable[..., Process]) -> None:
+    process = started()
+    assert eventually(process.is_ready)
+    process.end(signal.SIGSTOP)
+    try:
+        body, headers = recorded("push")
+        begun = time.monotonic()
+        assert httpx.get(f"{process.root}/healthz").status_code == 200
+        assert httpx.post(process.hook, content=body, headers=headers).status_code == 202
+        assert time.monotonic() - begun < 5
+        answer = httpx.get(f"{process.root}/readyz", timeout=30)
+        assert (answer.status_code, answer.json()["ready"]) == (503, False)
+        assert b"onehead_webhooks_total" in httpx.get(f"{process.root}/metrics", timeout=30).content
+    finally:
+        process.end(signal.SIGCONT)
+    assert eventually(lambda: process.events()[-1] == "begin courtside/basketball-api")
 
 
 def test_a_job_that_does_not_end_does_not_hold_up_the_end(started: Callable[..., Process]) -> None:

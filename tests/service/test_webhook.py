@@ -10,9 +10,10 @@ from starlette.applications import Starlette
 from structlog.testing import capture_logs
 
 from onehead.service.engine import BranchMoved, EmbeddedEngine, Job, PullChanged
-from onehead.service.web import MAX_BODY_BYTES, Health, HookDoor, Metrics, build_app
+from onehead.service.metrics import Health, Metrics
+from onehead.service.web import MAX_BODY_BYTES, DoorMetrics, HookDoor, NoRoom, build_app
 from tests.service.deliveries import DELIVERY, SECRET, payload, recorded, signed
-from tests.service.doors import no_reports
+from tests.service.doors import Beside, no_reports
 
 API = "courtside/basketball-api"
 PUSH = Job(API, frozenset({BranchMoved("refs/heads/feature/standings")}))
@@ -26,15 +27,15 @@ class Service:
         self.metrics = Metrics()
         self.engine = EmbeddedEngine(lambda _job: None)
         self.health = Health(self.engine)
-        self.health.account = account
+        self.counts = DoorMetrics()
+        self.behind = Beside(self.jobs.append, self.health, self.metrics, account)
         door = HookDoor(
             secrets=secrets,
             covers=lambda repository: repository == covers,
-            submit=self.jobs.append,
-            health=self.health,
-            metrics=self.metrics,
+            behind=self.behind,
+            metrics=self.counts,
         )
-        self.app: Starlette = build_app(door, no_reports(self.metrics), self.health, self.metrics)
+        self.app: Starlette = build_app(door, no_reports(self.counts), self.behind, self.counts)
 
     def request(self, method: str, path: str, **rest: Any) -> httpx.Response:
         async def ask() -> httpx.Response:
@@ -49,7 +50,7 @@ class Service:
 
     def counted(self, event: str, outcome: str) -> bool:
         line = f'onehead_webhooks_total{{event="{event}",outcome="{outcome}"}} 1.0'
-        return line in self.metrics.text().decode().splitlines()
+        return line in self.counts.text().decode().splitlines()
 
 
 def said(outcome: str, message: str, event: str = "unknown", repository: str | None = None) -> dict[str, Any]:
@@ -164,6 +165,19 @@ def test_the_largest_delivery_is_read() -> None:
     assert (answer.status_code, service.jobs) == (202, [PUSH])
 
 
+def test_where_too_many_jobs_wait_the_forge_is_told() -> None:
+    service = Service()
+
+    def full(_job: Job) -> None:
+        raise NoRoom
+
+    service.behind.submit = full
+    answer = service.deliver(*recorded("push"))
+
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "15")
+    assert answer.json() == said("busy", "Too many deliveries come at once; the next sweep sees what it was about.")
+
+
 def test_our_own_events_are_dropped() -> None:
     service = Service(account=3)
 
@@ -241,6 +255,7 @@ def test_ready_when_the_forge_answered_and_the_engine_runs() -> None:
         "engine": {"running": False, "waiting": 0, "busy": 0},
         "disk": {"writable": True, "trouble": None},
         "sweep": {"last_success": None, "trouble": None},
+        "analyzer": {"isolated": True, "trouble": None},
     }
 
 

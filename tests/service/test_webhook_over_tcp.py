@@ -12,12 +12,13 @@ import pytest
 import uvicorn
 from structlog.testing import capture_logs
 
-from onehead.service import serve, web
-from onehead.service.engine import EmbeddedEngine, Job
-from onehead.service.web import MAX_BODY_BYTES, Bodies, Health, HookDoor, Metrics, build_app
+from onehead.service import door as module
+from onehead.service import web
+from onehead.service.engine import Job
+from onehead.service.web import MAX_BODY_BYTES, Bodies, DoorMetrics, HookDoor, build_app
 from tests.forgejos.port import eventually
 from tests.service.deliveries import SECRET, payload, signed
-from tests.service.doors import no_reports
+from tests.service.doors import Beside, no_reports
 
 MIB = b" " * 1024 * 1024
 
@@ -27,21 +28,20 @@ class Listening:
 
     def __init__(self) -> None:
         self.jobs: list[Job] = []
-        self.metrics = Metrics()
+        self.metrics = DoorMetrics()
         self.bodies = Bodies()
-        health = Health(EmbeddedEngine(lambda _job: None))
+        behind = Beside(self.jobs.append)
         door = HookDoor(
             secrets=[SECRET],
             covers=lambda _repository: True,
-            submit=self.jobs.append,
-            health=health,
+            behind=behind,
             metrics=self.metrics,
             bodies=self.bodies,
         )
         self.listener = socket.create_server(("127.0.0.1", 0))
-        app = build_app(door, no_reports(self.metrics), health, self.metrics)
+        app = build_app(door, no_reports(self.metrics), behind, self.metrics)
         self.server = uvicorn.Server(
-            uvicorn.Config(app, **serve.limits(), ws="none", lifespan="off", log_config=None, access_log=False)
+            uvicorn.Config(app, **module.limits(), ws="none", lifespan="off", log_config=None, access_log=False)
         )
         self.thread = threading.Thread(target=self.server.run, kwargs={"sockets": [self.listener]})
         self.thread.start()
@@ -118,8 +118,7 @@ def test_a_body_longer_than_it_said_ends_where_it_said(listening: Listening) -> 
 
 
 def test_a_body_that_does_not_come_is_not_waited_for(listening: Listening, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (web, web):
-        monkeypatch.setattr(module, "SECONDS_TO_SEND", 0.1)
+    monkeypatch.setattr(web, "SECONDS_TO_SEND", 0.1)
     connection = listening.connect(f"Content-Length: {MAX_BODY_BYTES}")
     connection.sendall(b"{")
 
@@ -152,8 +151,8 @@ def delivered(listening: Listening) -> bytes:
 
 
 def test_strangers_who_say_nothing_keep_no_delivery_out(listening: Listening, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(serve, "MAX_CONNECTIONS", 20)
-    monkeypatch.setattr(serve.BoundedConnections, "_last_warning", float("-inf"))
+    monkeypatch.setattr(module, "MAX_CONNECTIONS", 20)
+    monkeypatch.setattr(module.BoundedConnections, "_last_warning", float("-inf"))
     with contextlib.ExitStack() as held, capture_logs() as lines:
         for number in range(120):
             stranger = held.enter_context(socket.create_connection(listening.listener.getsockname(), timeout=10))
@@ -168,7 +167,7 @@ def test_strangers_who_say_nothing_keep_no_delivery_out(listening: Listening, mo
 
 
 def test_a_head_that_drips_is_given_up(listening: Listening, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(serve, "SECONDS_FOR_HEAD", 0.3)
+    monkeypatch.setattr(module, "SECONDS_FOR_HEAD", 0.3)
     with socket.create_connection(listening.listener.getsockname(), timeout=10) as stranger:
         stranger.sendall(b"POST /hooks/forgejo HTTP/1.1\r\n")
         with contextlib.suppress(ConnectionResetError, BrokenPipeError):

@@ -22,8 +22,8 @@ from onehead.service.desk import Desk
 from onehead.service.engine import EmbeddedEngine, Everything, Job
 from onehead.service.handler import handle
 from onehead.service.sweep import repositories_in_scope
-from onehead.service.web import Health, HookDoor, Metrics, build_app
-from tests.service.doors import no_reports
+from onehead.service.web import DoorMetrics, HookDoor, build_app
+from tests.service.doors import Beside, no_reports
 from tests.standin.world import Token
 
 SECRET = "a-secret-for-tests"
@@ -95,16 +95,14 @@ class Service:
         return None
 
     def _open_door(self) -> uvicorn.Server:
-        metrics, health = Metrics(), Health(self.engine)
-        health.forge_answered(self._token.user.id)
+        metrics, behind = DoorMetrics(), Beside(self._submit, account=self._token.user.id)
         door = HookDoor(
             secrets=[SECRET],
             covers=lambda name: name in self._covered,
-            submit=self._submit,
-            health=health,
+            behind=behind,
             metrics=metrics,
         )
-        app = build_app(door, no_reports(metrics), health, metrics)
+        app = build_app(door, no_reports(metrics), behind, metrics)
         server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, lifespan="off"))
         self._thread = threading.Thread(target=server.run, daemon=True)
         self._thread.start()

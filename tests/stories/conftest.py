@@ -12,18 +12,22 @@ import pytest
 import uvicorn
 
 from onehead import logs
+from onehead.child_process import cut_off
 from onehead.examine.naming import DATABASES
 from onehead.forge.api import ForgejoApi
 from onehead.forge.client import Connection
 from onehead.gitrepo.mirror import Mirrors
+from onehead.service.analyzer import Analyzers
 from onehead.service.desk import Desk
 from onehead.service.engine import EmbeddedEngine, Everything, Job
 from onehead.service.handler import handle
+from onehead.service.metrics import Health
 from onehead.service.setup import EVENTS
-from onehead.service.web import Health, HookDoor, Metrics, ReportDoor, build_app
+from onehead.service.web import DoorMetrics, HookDoor, ReportDoor, build_app
 from tests.forgejos.administration import Api
 from tests.forgejos.fixtures import Project
 from tests.forgejos.port import Account, eventually
+from tests.service.doors import Beside
 
 SECRET = "a-secret-for-tests"
 REPORT_SECRET = "another-secret-for-tests-of-reports"
@@ -145,6 +149,14 @@ def log(tmp_path: Path, logging_as_before: None) -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session")
+def analyzers() -> Iterator[Analyzers]:
+    """The processes that judge, as for `onehead serve`."""
+    processes = Analyzers(cut_off(apart=True))
+    yield processes
+    processes.close()
+
+
 @pytest.fixture
 def bot(project: Project) -> Account:
     """The account of onehead."""
@@ -152,7 +164,7 @@ def bot(project: Project) -> Account:
 
 
 @pytest.fixture
-def service(project: Project, bot: Account, tmp_path: Path, log: None) -> Iterator[Service]:
+def service(project: Project, bot: Account, tmp_path: Path, log: None, analyzers: Analyzers) -> Iterator[Service]:
     """A bot with write access, a webhook with a secret, and onehead listening to it."""
     del log
     admin, repository = project.forgejo.admin, project.repository
@@ -164,6 +176,7 @@ def service(project: Project, bot: Account, tmp_path: Path, log: None) -> Iterat
         forgejo_url=project.forgejo.url,
         token=bot.token,
         cache=tmp_path / "parsed",
+        analyzers=analyzers,
     )
     runs: list[Job] = []
 
@@ -171,24 +184,24 @@ def service(project: Project, bot: Account, tmp_path: Path, log: None) -> Iterat
         runs.append(job)
         handle(job, desk)
 
-    metrics = Metrics()
+    metrics = DoorMetrics()
     engine = EmbeddedEngine(handler, retry=lambda _error, attempt: 0.2 if attempt < 20 else None)
     health = Health(engine)
     health.forge_answered(bot.id)
+    behind = Beside(engine.submit, health, account=bot.id)
     door = HookDoor(
         secrets=[SECRET],
         covers=lambda name: name == repository.full_name,
-        submit=engine.submit,
-        health=health,
+        behind=behind,
         metrics=metrics,
     )
     reports = ReportDoor(
         secrets=[REPORT_SECRET],
         covers=lambda name: name == repository.full_name,
-        submit=engine.submit,
+        behind=behind,
         metrics=metrics,
     )
-    app = build_app(door, reports, health, metrics)
+    app = build_app(door, reports, behind, metrics)
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, lifespan="off"))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()

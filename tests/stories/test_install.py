@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from onehead.cli import main
+from onehead.cli import checkup, main
 from onehead.forge.api import ForgejoApi
 from onehead.forge.client import Connection
 from onehead.forge.models import RepositoryName
@@ -139,6 +139,20 @@ def test_a_wrong_webhook_is_mended_and_the_delivery_seen_to_arrive(service: Serv
     assert (set(hook["events"]), hook["config"]["content_type"]) == (TOLD, "json")
     code, out, _ = onehead("checkup", forge, token, *more, "--bot", service.bot.name)
     assert (code, out.splitlines()[-1]) == (0, "All is well.")
+
+
+def test_checkup_says_what_isolation_a_system_does_not_allow(
+    service: Service, onehead: Say, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project, said = service.project, "The network stays open: this system does not let `unshare` cut it off."
+    report = {"ready": True, "analyzer": {"isolated": False, "trouble": said}}
+    monkeypatch.setattr(checkup, "readiness", lambda _url: (200, report))
+
+    _, out, _ = onehead("checkup", project.forgejo.url, project.owner.token, *here(project, service.url))
+
+    [line] = [line for line in out.splitlines() if " service: " in line]
+    assert line.startswith("limited")
+    assert line.endswith(f"is ready. What strangers push is judged without all of its isolation: {said}")
 
 
 @pytest.mark.slow

@@ -6,6 +6,7 @@ import tracemalloc
 
 import pytest
 
+from onehead.child_process import cut_off
 from onehead.errors import CannotJudge
 from onehead.forge.api import ForgejoApi
 from onehead.forge.client import Connection
@@ -13,8 +14,10 @@ from onehead.forge.errors import Forbidden, MissingScope, Unavailable
 from onehead.forge.models import Repository, RepositoryName
 from onehead.plan.policy import Strategy
 from onehead.plan.verdict import Point
-from onehead.service.engine import Everything, Job
-from onehead.service.judge import Analysis, Judged
+from onehead.service import analyzer
+from onehead.service.analyzer import Analyzers, RemoteAnalysis
+from onehead.service.engine import Everything, Job, delay_after
+from onehead.service.judge import Judged
 from onehead.service.troubles import Unfinished
 from tests.forgejos.port import eventually
 from tests.migrations import chain
@@ -137,14 +140,14 @@ def test_a_pull_request_that_can_not_be_judged_does_not_stay_green(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (_, first), (other, second) = collide_twice(service)
-    real = Analysis.judge
+    real = RemoteAnalysis.judge
 
-    def refuse(analysis: Analysis, target: Point, head: Point | None, strategy: Strategy | None) -> Judged:
+    def refuse(analysis: RemoteAnalysis, target: Point, head: Point | None, strategy: Strategy | None) -> Judged:
         if head is not None and head.sha == first:
             raise CannotJudge("An object of the branch can't be read.")
         return real(analysis, target, head, strategy)
 
-    monkeypatch.setattr(Analysis, "judge", refuse)
+    monkeypatch.setattr(RemoteAnalysis, "judge", refuse)
     with pytest.raises(Unfinished, match="it could not be judged"):
         service.tell_everything()
     state, text = service.status(first)
@@ -152,6 +155,29 @@ def test_a_pull_request_that_can_not_be_judged_does_not_stay_green(
     assert text == "Cannot judge: An object of the branch can't be read. Next: nothing; it is tried again."
     assert service.status(second)[0] == "failure"
     assert len(service.verdicts(other)) == 1
+
+
+def test_an_analysis_that_is_ended_is_shown_and_left_to_the_sweep(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (_, first), (_, second) = collide_twice(service)
+    before, rogues = service.desk.analyzers, Analyzers(cut_off(apart=True))
+    service.desk.analyzers = rogues
+    with monkeypatch.context() as patch:
+        patch.setattr(analyzer, "MODULE", "tests.service.rogue")
+        with pytest.raises(Unfinished, match="it could not be judged") as caught:
+            service.tell_everything()
+    rogues.close()
+
+    assert delay_after(caught.value, 1) is None
+    for sha in (first, second):
+        assert service.status(sha) == (
+            "failure",
+            "Cannot judge: The analysis ended before it was done (3). Next: nothing; it is tried again.",
+        )
+    service.desk.analyzers = before
+    service.tell_everything()
+    assert "Cannot judge" not in service.status(first)[1] + service.status(second)[1]
 
 
 def test_a_hostile_text_is_a_finding_on_its_own_pull_request(service: Service) -> None:

@@ -444,4 +444,9 @@ def _service(service_url: str) -> SetupPart:
         return SetupPart(
             "service", PartState.WRONG, said, "Look at its log; most often its token or ONEHEAD_FORGEJO_URL is wrong."
         )
+    analyzer = ready[1].get("analyzer")
+    exposed = analyzer.get("trouble") if isinstance(analyzer, dict) else None
+    if exposed:
+        said = f"It runs at {service_url} and is ready. What strangers push is judged without all of its isolation:"
+        return SetupPart("service", PartState.LIMITED, f"{said} {exposed}")
     return SetupPart("service", PartState.OK, f"It runs at {service_url} and is ready.")

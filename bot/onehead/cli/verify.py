@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
+from onehead.child_process import Network, cut_off
 from onehead.cli.arguments import address_given
 from onehead.cli.terminal import again, painter
 from onehead.databases.inspect import Address
@@ -35,7 +36,7 @@ from onehead.screen import bare
 from onehead.text import HIDDEN, mask_urls, shown
 from onehead.throwaway import throwaway
 from onehead.verify.model import Limits, Verification
-from onehead.verify.sandbox import Network, Project, Sandbox, cut_off
+from onehead.verify.sandbox import Project, Sandbox
 from onehead.verify.servers import Server, SqliteFiles, given_server, private_postgresql
 from onehead.verify.trial import TrialOptions, TrialRunner
 

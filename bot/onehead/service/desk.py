@@ -13,6 +13,7 @@ from onehead.forge.models import Repository, RepositoryName, User
 from onehead.gitrepo.mirror import Mirrors
 from onehead.plan.rivals import Brought, Rival
 from onehead.plan.verdict import Examination
+from onehead.service.analyzer import Analyzers
 
 _MAX_REMEMBERED = 20_000
 """Judged branches of which the desk remembers what they bring; about half a kilobyte each."""
@@ -69,6 +70,7 @@ class Desk:
         judged: told every verdict.
         ensure_webhook: makes the webhook of a repository anew, where somebody has deleted it and it can be made.
         rehearsal: whether nothing is really written: then nothing that was written is waited for.
+        analyzers: the processes that judge; `None`: it is judged in this one.
         recollection: of earlier jobs.
     """
 
@@ -82,6 +84,7 @@ class Desk:
     judged: Callable[[RepositoryName, Examination], None] = lambda _name, _examination: None
     ensure_webhook: Callable[[Repository], object] = lambda _repository: None
     rehearsal: bool = False
+    analyzers: Analyzers | None = None
     recollection: Recollection = field(default_factory=Recollection)
 
     @cached_property

@@ -30,7 +30,7 @@ def delay_after(error: BaseException, attempt: int) -> float | None:
     refused) is tried for a day, so that a verdict appears soon after an outage; a longer one is the sweep's
     affair. What most likely stays is given up after eight attempts, about two minutes, and taken up by each sweep: an
     unknown exception, which is a defect in onehead, and what only a person can change (`OneheadError.lasting`). Wrong
-    configuration does not heal by waiting.
+    configuration does not heal by waiting, and what was over its budget is left to the next sweep at once.
 
     Args:
         error: what the attempt raised. A `retry_after` attribute (seconds, from the forge's own header)
@@ -40,7 +40,7 @@ def delay_after(error: BaseException, attempt: int) -> float | None:
     Returns:
         Seconds to wait, or `None` to give up.
     """
-    if isinstance(error, UsageError):
+    if isinstance(error, UsageError) or getattr(error, "waits_for_sweep", False):
         return None
     passes = isinstance(error, OneheadError) and not error.lasting
     if attempt >= (ATTEMPTS_AT_TROUBLE if passes else ATTEMPTS_AT_WHAT_LASTS):

@@ -6,13 +6,11 @@ goes in and what comes out are values, so it can run in a process of its own. `J
 
 from __future__ import annotations
 
-import copyreg
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from types import MappingProxyType
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
 from onehead.databases.diagnosis import diagnose_rows
 from onehead.databases.model import Diagnosis, ForkOutcomes, OwnDatabase, ProblemKind, StateTable
@@ -96,6 +94,19 @@ class RowsDiagnosis(NamedTuple):
     diagnosis: Diagnosis
     places: dict[str, RevisionLocation]
     merged: Outcome | None
+
+
+class Analyst(Protocol):
+    """Judges one mirror, in this process or in another: see `Analysis`."""
+
+    def judge(self, target: Point, head: Point | None, strategy: Strategy | None) -> Judged:
+        """See `Analysis.judge`."""
+
+    def recent(self, facts: Facts) -> tuple[ForkOutcomes, ...]:
+        """See `Analysis.recent`."""
+
+    def diagnose(self, facts: Facts, rows: tuple[str, ...]) -> RowsDiagnosis:
+        """See `Analysis.diagnose`."""
 
 
 class Analysis:
@@ -220,7 +231,7 @@ class Analysis:
 class Judge:
     """The judgements of one run, each made once."""
 
-    def __init__(self, analysis: Analysis, learn: Callable[[Judged], None]) -> None:
+    def __init__(self, analysis: Analyst, learn: Callable[[Judged], None]) -> None:
         """Judge nothing yet.
 
         Args:
@@ -245,14 +256,6 @@ class Judge:
                 self._known[key] = found
                 self._room -= weight
         return _given(found)
-
-
-def _read_only(content: dict[object, object]) -> MappingProxyType[object, object]:
-    return MappingProxyType(content)
-
-
-# Facts have read-only mappings for defaults, which Python sends to no other process by itself.
-copyreg.pickle(MappingProxyType, lambda mapping: (_read_only, (dict(mapping),)))
 
 
 Found = TypeVar("Found")

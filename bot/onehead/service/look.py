@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from onehead.examine.read import memory_for
 from onehead.examine.repair import merged_commit
@@ -13,7 +14,7 @@ from onehead.plan.rivals import Brought
 from onehead.plan.verdict import Point
 from onehead.reports.comment import one_line
 from onehead.service.desk import Desk
-from onehead.service.judge import Analysis, Judge, Judged
+from onehead.service.judge import Analysis, Analyst, Judge, Judged
 from onehead.service.page import Pages
 from onehead.service.provenance import Provenance
 from onehead.service.snapshot import HEADS, Snapshot, Target, take_snapshot
@@ -93,6 +94,12 @@ class Look:
         return [targets[name] for name in proposed if name in targets] or [self.snapshot.main]
 
 
+def _analyst(desk: Desk, mirror: Mirror, url: str) -> Analyst:
+    if desk.analyzers is None:
+        return Analysis(mirror.git, memory_for(url, desk.cache))
+    return desk.analyzers.open(Path(mirror.git.directory), desk.cache, url)
+
+
 def look_at(desk: Desk, repository: Repository, mirror: Mirror, troubles: Troubles) -> Look | None:
     """Look at a repository; `None` where there is nothing to see yet."""
     snapshot = take_snapshot(desk, repository, mirror, troubles)
@@ -110,7 +117,7 @@ def look_at(desk: Desk, repository: Repository, mirror: Mirror, troubles: Troubl
         desk=desk,
         mirror=mirror,
         snapshot=snapshot,
-        judge=Judge(Analysis(mirror.git, memory_for(url, desk.cache)), learn),
+        judge=Judge(_analyst(desk, mirror, url), learn),
         pages=Pages(desk.api, repository.name, desk.me.id),
         provenance=Provenance(snapshot, desk.api, troubles),
         troubles=troubles,

@@ -1,15 +1,9 @@
-"""The service: HTTP, engine and schedule in one process, from start to a quiet end.
-
-uvicorn bounds neither how many connections there are nor how long the head of a request may take. Both run into the
-limit of open files, at which nothing is accepted any more.
-"""
+"""The service: the process of the engine and the schedule, from start to a quiet end; it starts the door."""
 
 from __future__ import annotations
 
 import argparse
-import asyncio
 import os
-import resource
 import signal
 import socket
 import sys
@@ -22,14 +16,12 @@ from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryFile, gettempdir
 from types import FrameType
-from typing import Any
 from urllib.parse import urlsplit
 
 import structlog
-import uvicorn
 from croniter import croniter
-from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from onehead import child_process
 from onehead.errors import OneheadError, UsageError
 from onehead.forge.api import ForgejoApi
 from onehead.forge.client import Connection
@@ -42,7 +34,9 @@ from onehead.gitrepo.remote import RefUpdate
 from onehead.logs import configure
 from onehead.plan.verdict import Examination
 from onehead.screen import bare
+from onehead.service.analyzer import Analyzers
 from onehead.service.desk import Desk
+from onehead.service.door import Door
 from onehead.service.engine import (
     MAX_DELAY,
     EmbeddedEngine,
@@ -55,113 +49,11 @@ from onehead.service.engine import (
 )
 from onehead.service.handler import handle
 from onehead.service.leave import left_behind
+from onehead.service.metrics import Health, Metrics, utc_now
 from onehead.service.setup import ensure_webhook
 from onehead.service.sweep import Attention, in_scope
-from onehead.service.web import Bodies, Health, HookDoor, Metrics, ReportDoor, build_app, utc_now
 from onehead.settings import Settings, load
 from onehead.throwaway import remove_left_over
-
-MAX_CONNECTIONS = 512
-"""At once. Beyond that, the one that has been sending its request for longest is closed."""
-
-MAX_WAITING = 128
-"""Connections that the system holds until they are accepted: all of them in one go, before any is closed."""
-
-SECONDS_FOR_HEAD = 10.0
-"""From the beginning of a connection, or the last answer on it, until the head of a request is complete."""
-
-SECONDS_BETWEEN_WARNINGS = 60.0
-
-_FILES = 2 * (MAX_CONNECTIONS + MAX_WAITING)
-"""Open files: as many again for git, the forge and everything else."""
-
-log = structlog.get_logger(__name__)
-
-
-def allow_files() -> None:
-    """Raise the limit of open files to what the connections may need, as far as the system lets us."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = _FILES if hard == resource.RLIM_INFINITY else min(_FILES, hard)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-
-
-class BoundedConnections(H11Protocol):
-    """One connection, which knows of the others of its server.
-
-    It is incomplete from its first moment, or the last answer, until all of a request has arrived.
-    """
-
-    _incomplete: dict[BoundedConnections, None] = {}  # noqa: RUF012 - of all connections, the longest incomplete first
-    _last_warning = float("-inf")
-    _has_head = False
-    _deadline: asyncio.TimerHandle | None = None
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
-        """Accept it, in the place of another where there are too many."""
-        super().connection_made(transport)
-        self._expect()
-        if len(self.connections) > MAX_CONNECTIONS:
-            oldest = next(iter(self._incomplete))
-            oldest.close()
-            BoundedConnections._warn(self.loop.time())
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Forget it."""
-        self._has_arrived()
-        self._stop_clock()
-        super().connection_lost(exc)
-
-    def handle_events(self) -> None:
-        """Take what has come, and see how far the request is."""
-        cycle = self.cycle
-        super().handle_events()
-        if self.cycle is not cycle:
-            self._stop_clock()
-            self._has_head = True
-        if self._has_head and not self.cycle.more_body:
-            self._has_arrived()
-
-    def on_response_complete(self) -> None:
-        """Wait for the next request."""
-        if not self.transport.is_closing():
-            self._expect()
-        super().on_response_complete()
-
-    def _expect(self) -> None:
-        self._incomplete[self] = None
-        self._has_head = False
-        self._stop_clock()
-        self._deadline = self.loop.call_later(SECONDS_FOR_HEAD, self.close)
-
-    def _has_arrived(self) -> None:
-        self._incomplete.pop(self, None)
-
-    def _stop_clock(self) -> None:
-        if self._deadline is not None:
-            self._deadline.cancel()
-            self._deadline = None
-
-    def close(self) -> None:
-        """End it without an answer: nothing was asked yet."""
-        self._has_arrived()
-        self.transport.abort()
-
-    @classmethod
-    def _warn(cls, now: float) -> None:
-        if now - cls._last_warning >= SECONDS_BETWEEN_WARNINGS:
-            cls._last_warning = now
-            log.warning(
-                "There are too many connections at once; those that have been sending their request for longest are "
-                "closed. Put a proxy before the service that only Forgejo and deploy jobs can reach.",
-                most=MAX_CONNECTIONS,
-            )
-
-
-def limits() -> dict[str, Any]:
-    """The arguments of uvicorn's configuration that bound connections."""
-    return {"http": BoundedConnections, "backlog": MAX_WAITING, "timeout_keep_alive": 5}
-
 
 SECONDS_BETWEEN_SIGNS = 60.0
 
@@ -300,14 +192,8 @@ def _told(error: Exception) -> str:
     return f"{type(error).__name__}: {error}"
 
 
-SECONDS_TO_ANSWER = 3
-"""For requests that are being answered when the service is told to stop."""
-
 SECONDS_TO_FINISH = 25.0
 """For jobs that are running then. Kubernetes kills after 30 seconds, answers included."""
-
-SECONDS_BEFORE_GIVING_WAY = 0.0005
-"""How long a thread that computes keeps the interpreter while the one that answers webhooks waits for it."""
 
 log = structlog.get_logger(__name__)
 
@@ -320,6 +206,7 @@ def serve(
     account: Callable[[], int],
     sweep: Callable[[], None],
     doubt: threading.Event | None = None,
+    exposed: str | None = None,
 ) -> None:
     """Run the service until SIGTERM or SIGINT; call it from the main thread.
 
@@ -333,56 +220,38 @@ def serve(
         account: asks the forge whose token ours is; raises while the forge is away.
         sweep: submits a job for every repository that may need one.
         doubt: set where a job met with a refusal of the token.
+        exposed: what of the analyzer's isolation this system does not allow.
 
     Raises:
         UsageError: nothing can listen at the address.
+        OneheadError: the door has ended.
     """
     with _listening(*settings.listen) as listener:
-        allow_files()
-        health = Health(engine, places=[settings.cache_dir, Path(tempfile.gettempdir())])
+        health = Health(engine, places=[settings.cache_dir, Path(tempfile.gettempdir())], exposed=exposed)
         metrics.watch(engine)
-        bodies = Bodies()
-        door = HookDoor(
-            secrets=[secret.reveal() for secret in settings.webhook_secret],
-            covers=settings.covers,
-            submit=engine.submit,
-            health=health,
-            metrics=metrics,
-            bodies=bodies,
+        _announce(settings, listener)
+        door = Door(listener, settings)
+
+        def known_account() -> int:
+            found = account()
+            door.know_account(found)
+            return found
+
+        rounds = Rounds(
+            account=known_account, sweep=sweep, cron=settings.sweep, health=health, metrics=metrics, doubt=doubt
         )
-        reports = ReportDoor(
-            secrets=[secret.reveal() for secret in settings.report_secret],
-            covers=settings.covers,
-            submit=engine.submit,
-            metrics=metrics,
-            bodies=bodies,
-        )
-        rounds = Rounds(account=account, sweep=sweep, cron=settings.sweep, health=health, metrics=metrics, doubt=doubt)
-        server = uvicorn.Server(
-            uvicorn.Config(
-                build_app(door, reports, health, metrics),
-                **limits(),
-                ws="none",
-                lifespan="off",
-                log_config=None,
-                access_log=False,
-                server_header=False,
-                proxy_headers=False,
-                timeout_graceful_shutdown=SECONDS_TO_ANSWER,
-            )
-        )
-        sys.setswitchinterval(SECONDS_BEFORE_GIVING_WAY)
-        with _signals_end(server):
-            _announce(settings, listener)
+        with _signals_end(door):
             engine.start()
             rounds.start()
-            server.run(sockets=[listener])
-            log.info("Stopping: no more webhooks are taken; running jobs may finish.", busy=engine.running)
-            rounds.stop()
-            if engine.stop(SECONDS_TO_FINISH):
-                log.info("Stopped.")
-            else:
-                log.warning("Stopped before every job had finished; the next start takes them up again.")
+            try:
+                door.attend(engine.submit, health.report, metrics.text)
+            finally:
+                log.info("Stopping: no more webhooks are taken; running jobs may finish.", busy=engine.running)
+                rounds.stop()
+                if engine.stop(SECONDS_TO_FINISH):
+                    log.info("Stopped.")
+                else:
+                    log.warning("Stopped before every job had finished; the next start takes them up again.")
 
 
 def _announce(settings: Settings, listener: socket.socket) -> None:
@@ -422,15 +291,11 @@ def _listening(host: str, port: int) -> Iterator[socket.socket]:
 
 
 @contextmanager
-def _signals_end(server: uvicorn.Server) -> Iterator[None]:
-    """A signal ends the server and nothing more.
-
-    uvicorn handles signals itself while it runs, and sends them again when it has ended. Without a handler of
-    ours around it, that second signal would kill the process before the jobs have finished.
-    """
+def _signals_end(door: Door) -> Iterator[None]:
+    """A signal closes the door and nothing more; the rest follows from that."""
 
     def end(_number: int, _frame: FrameType | None) -> None:
-        server.should_exit = True
+        door.stop()
 
     before = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
@@ -453,13 +318,16 @@ class Witness:
     rehearsal: bool
 
 
-def equip(settings: Settings, *, judged: Judged, witness: Witness | None = None) -> Desk:
+def equip(
+    settings: Settings, *, judged: Judged, witness: Witness | None = None, analyzers: Analyzers | None = None
+) -> Desk:
     """Open everything that the stories need.
 
     Args:
         settings: what was told.
         judged: is told every verdict.
         witness: is told every deed; `None` where nobody wants to know.
+        analyzers: the processes that judge; `None`: it is judged in this one.
 
     Raises:
         UsageError: nothing can be kept in the cache directory.
@@ -483,6 +351,7 @@ def equip(settings: Settings, *, judged: Judged, witness: Witness | None = None)
         judged=judged,
         ensure_webhook=(lambda _repository: None) if rehearsal else _mending(settings, api),
         rehearsal=rehearsal,
+        analyzers=analyzers,
     )
 
 
@@ -524,6 +393,7 @@ def _make_cache(folder: Path) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """`onehead serve`: run the service until it is told to stop."""
+    is_private = child_process.keep_to_ourselves()
     settings = load(os.environ, Path(options.config) if options.config else None)
     if settings.database_url is not None:
         raise UsageError(
@@ -534,7 +404,10 @@ def run(options: argparse.Namespace) -> int:
     secrets = [secret.reveal() for secret in told]
     configure(settings.log, secrets, stream=bare(sys.stderr))
     metrics = Metrics()
-    desk = equip(settings, judged=lambda _name, examination: metrics.verdict(examination.verdict))
+    network = child_process.cut_off(apart=True)
+    exposed = _exposed(network, is_private=is_private)
+    analyzers = Analyzers(network)
+    desk = equip(settings, judged=lambda _name, examination: metrics.verdict(examination.verdict), analyzers=analyzers)
     attention = Attention(desk.api)
 
     def work(job: Job) -> None:
@@ -559,5 +432,29 @@ def run(options: argparse.Namespace) -> int:
             attention.forget(name)
             engine.submit(Job(name, frozenset({ScopeLeft()})))
 
-    serve(settings, engine=engine, metrics=metrics, account=lambda: desk.whoami().id, sweep=sweep, doubt=doubt)
+    try:
+        serve(
+            settings,
+            engine=engine,
+            metrics=metrics,
+            account=lambda: desk.whoami().id,
+            sweep=sweep,
+            doubt=doubt,
+            exposed=exposed,
+        )
+    finally:
+        analyzers.close()
     return 0
+
+
+def _exposed(network: child_process.Network, *, is_private: bool) -> str | None:
+    """What this system does not allow of what keeps the secrets from the analyzer; it is logged as well."""
+    said = [] if is_private else ["Other processes of the same account can read the memory of the service."]
+    said += [] if network.prefix else [network.told]
+    for each in said:
+        log.warning(
+            "What strangers push is judged without all of its isolation.",
+            trouble=each,
+            hint="Let ordinary users make user namespaces here, or keep this account and its machine to onehead alone.",
+        )
+    return " ".join(said) or None

@@ -85,6 +85,7 @@ class Unfinished(OneheadError):
         super().__init__(f"Everything succeeded except: {told}{left}.", " ".join(filter(None, hints)))
         self.troubles = troubles
         self.lasting = all(_lasts(each.error) for each in troubles)
+        self.waits_for_sweep = all(getattr(each.error, "waits_for_sweep", False) for each in troubles)
         asked = [each.error.retry_after for each in troubles if isinstance(each.error, Unavailable)]
         self.retry_after = max(filter(None, asked), default=None)
 

@@ -1,19 +1,20 @@
-"""The HTTP side: verify → parse → enqueue → 202, for webhooks and reported rows; health and metrics."""
+"""The HTTP side: verify → parse → enqueue → 202, for webhooks and reported rows; health and metrics.
+
+It knows nothing of the work: what is behind it, in this process or in another, takes jobs and says how it is.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import re
-import tempfile
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from typing import Any, NamedTuple, assert_never
+from datetime import UTC, datetime
+from typing import Any, NamedTuple, Protocol, assert_never
 
 import structlog
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, generate_latest
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
@@ -33,7 +34,7 @@ from onehead.forge.webhooks import (
     Push,
 )
 from onehead.service import engine
-from onehead.service.engine import Engine, Job, JobRun, Subject
+from onehead.service.engine import Job, Subject
 
 SECONDS_TO_SEND = 15.0  # Forgejo itself gives up after five
 
@@ -48,7 +49,30 @@ SECONDS_UNTIL_ROOM = 15
 
 
 class NoRoom(Exception):
-    """Too many large bodies are on their way at once."""
+    """Too many large bodies are on their way at once, or too many jobs."""
+
+
+class Behind(Protocol):
+    """What is behind the doors: the engine, in this process or in another.
+
+    Attributes:
+        account: the forge's id of the bot's own account, by which its own events are known; `None` until it is known.
+    """
+
+    account: int | None
+
+    def submit(self, job: Job) -> None:
+        """Hand over a job. Returns at once; the answer never waits for what the job does.
+
+        Raises:
+            NoRoom: more jobs wait to be handed over than are held.
+        """
+
+    async def ready(self) -> tuple[bool, Mapping[str, Any]]:
+        """Whether work can be done now, and why."""
+
+    async def metrics(self) -> bytes:
+        """Its counters, as Prometheus reads them."""
 
 
 class Bodies:
@@ -176,147 +200,25 @@ def _job(event: Push | BranchCreated | BranchDeleted | PullRequestChanged | Comm
     return Job(str(event.repository), frozenset({subject}))
 
 
-FORGE_SILENCE = timedelta(minutes=3)
-"""How old the forge's last answer may be. It is asked every minute."""
-
-
-_PROBE = bytes(64 * 1024)
-"""More than a file system keeps beside the name of a file: on a full one an empty file can still be made."""
-
-
-def utc_now() -> datetime:
-    """The clock."""
-    return datetime.now(UTC)
-
-
-class Health:
-    """Written by the threads that find out, read by whoever asks. Each field is replaced as a whole: no lock."""
-
-    def __init__(self, engine: Engine, now: Callable[[], datetime] = utc_now, places: Sequence[Path] = ()) -> None:
-        """Nothing is known yet.
-
-        Args:
-            engine: asked when somebody wants to know.
-            now: the clock.
-            places: directories that every job writes to.
-        """
-        self._engine = engine
-        self._places = places
-        self._now = now
-        self._forge_seen: datetime | None = None
-        self._forge_trouble: str | None = "not asked yet"
-        self._token_refused = False
-        self._swept: datetime | None = None
-        self._sweep_trouble: str | None = None
-        self.account: int | None = None
-        """The forge's id of the bot's own account, by which its own events are known; `None` until it is known."""
-
-    def forge_answered(self, account: int) -> None:
-        """The forge knows our token and says whose it is."""
-        self.account = account
-        self._forge_seen = self._now()
-        self._forge_trouble = None
-        self._token_refused = False
-
-    def forge_failed(self, trouble: str, *, token_refused: bool = False) -> None:
-        """The forge gave no answer, or a bad one; where it refuses the token, nothing can be done from now on."""
-        self._forge_trouble = trouble
-        self._token_refused = token_refused
-
-    def sweep_done(self) -> None:
-        """A sweep came to its end."""
-        self._swept = self._now()
-        self._sweep_trouble = None
-
-    def sweep_failed(self, trouble: str) -> None:
-        """A sweep broke off."""
-        self._sweep_trouble = trouble
-
-    def report(self) -> tuple[bool, dict[str, Any]]:
-        """Whether work can be done now, and why.
-
-        A failed sweep does not count: turning webhooks away because one was missed would only lose more.
-        """
-        seen = self._forge_seen
-        is_reachable = seen is not None and self._now() - seen <= FORGE_SILENCE
-        is_running = self._engine.is_running
-        disk_trouble = next(filter(None, map(_trouble_writing, self._places)), None)
-        is_ready = is_reachable and not self._token_refused and is_running and disk_trouble is None
-        return is_ready, {
-            "ready": is_ready,
-            "forge": {
-                "reachable": is_reachable,
-                "token_refused": self._token_refused,
-                "last_answer": _written(seen),
-                "trouble": self._forge_trouble,
-            },
-            "engine": {"running": is_running, "waiting": self._engine.waiting, "busy": self._engine.running},
-            "disk": {"writable": disk_trouble is None, "trouble": disk_trouble},
-            "sweep": {"last_success": _written(self._swept), "trouble": self._sweep_trouble},
-        }
-
-
-def _written(moment: datetime | None) -> str | None:
-    return None if moment is None else moment.isoformat(timespec="seconds")
-
-
-def _trouble_writing(place: Path) -> str | None:
-    """Why nothing can be written to a directory, a sentence."""
-    try:
-        place.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(prefix="onehead-probe-", dir=place) as probe:
-            probe.write(_PROBE)
-            probe.flush()
-    except OSError as error:
-        return f"Nothing can be written to {place}: {error.strerror or error}. Every job fails until that is corrected."
-    return None
-
-
-# A job is a fetch, some parsing and a few requests: tenths of a second when all is well, minutes when it is not.
-_JOB_SECONDS = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
-
-
-class Metrics:
-    """Counters of one service, in a registry of their own so that two services in one process don't mix."""
+class DoorMetrics:
+    """Counters of the doors."""
 
     def __init__(self) -> None:
-        self._registry = registry = CollectorRegistry()
+        self._registry = CollectorRegistry()
         self._webhooks = Counter(
             "onehead_webhooks",
             "Webhook deliveries by kind of event and outcome "
-            "(queued, ignored, bad-signature, not-understood, too-large, incomplete).",
+            "(queued, ignored, bad-signature, not-understood, too-large, incomplete, busy).",
             ["event", "outcome"],
-            registry=registry,
+            registry=self._registry,
         )
         self._reports = Counter(
             "onehead_reports",
             "Reports of databases by outcome (queued, closed, bad-signature, not-fresh, not-understood, not-covered, "
-            "too-large, incomplete).",
+            "too-large, incomplete, busy).",
             ["outcome"],
-            registry=registry,
+            registry=self._registry,
         )
-        self._jobs = Counter(
-            "onehead_jobs", "Runs of jobs by outcome (done, retried, given-up).", ["outcome"], registry=registry
-        )
-        self._job_seconds = Histogram(
-            "onehead_job_seconds", "How long the run of a job took.", buckets=_JOB_SECONDS, registry=registry
-        )
-        self._waiting = Gauge(
-            "onehead_jobs_waiting", "Repositories with a job to do that is not running.", registry=registry
-        )
-        self._running = Gauge("onehead_jobs_running", "Repositories being worked on.", registry=registry)
-        self._forge = Gauge("onehead_forge_reachable", "1 when Forgejo answered when last asked.", registry=registry)
-        self._sweep = Gauge(
-            "onehead_last_sweep_success_timestamp_seconds",
-            "When a sweep last came to its end, in seconds since 1970; 0 before the first.",
-            registry=registry,
-        )
-        self._verdicts = Counter("onehead_verdicts", "Verdicts given, by kind.", ["verdict"], registry=registry)
-
-    def watch(self, engine: Engine) -> None:
-        """Read the queue's depth from this engine whenever the metrics are asked for."""
-        self._waiting.set_function(lambda: engine.waiting)
-        self._running.set_function(lambda: engine.running)
 
     def webhook(self, event: str, outcome: str) -> None:
         """A delivery was answered."""
@@ -325,23 +227,6 @@ class Metrics:
     def report(self, outcome: str) -> None:
         """A report of a database was answered."""
         self._reports.labels(outcome).inc()
-
-    def run(self, run: JobRun) -> None:
-        """A job was run; give this to the engine."""
-        self._jobs.labels(run.outcome).inc()
-        self._job_seconds.observe(run.seconds)
-
-    def verdict(self, verdict: str) -> None:
-        """A branch or pull request was judged: `ok`, `collision`, `fork`, `broken` or `unreadable`."""
-        self._verdicts.labels(verdict).inc()
-
-    def forge(self, *, reachable: bool) -> None:
-        """Forgejo was asked for a sign of life."""
-        self._forge.set(reachable)
-
-    def swept(self, at: float) -> None:
-        """A sweep came to its end at `at`, seconds since 1970."""
-        self._sweep.set(at)
 
     def text(self) -> bytes:
         """Everything, as Prometheus reads it."""
@@ -369,9 +254,9 @@ class ReportDoor:
         *,
         secrets: Sequence[str],
         covers: Callable[[str], bool],
-        submit: Callable[[Job], None],
-        metrics: Metrics,
-        now: Callable[[], datetime] = utc_now,
+        behind: Behind,
+        metrics: DoorMetrics,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
         bodies: Bodies | None = None,
     ) -> None:
         """Open the door.
@@ -379,7 +264,7 @@ class ReportDoor:
         Args:
             secrets: keys derived from any of them may have signed; without one, the door stays shut.
             covers: whether `owner/name` is looked after.
-            submit: takes a job and returns at once; the answer never waits for what the job does.
+            behind: takes the jobs.
             metrics: counts.
             now: the clock.
             bodies: those of all doors together; `None` for this door's own.
@@ -387,7 +272,7 @@ class ReportDoor:
         self._bodies = bodies or Bodies()
         self._secrets = tuple(secrets)
         self._covers = covers
-        self._submit = submit
+        self._behind = behind
         self._metrics = metrics
         self._now = now
 
@@ -416,7 +301,7 @@ class ReportDoor:
         except ClientDisconnect:
             return Reply(400, "incomplete", "The sender hung up before the report was complete.")
         except NoRoom:
-            return Reply(503, "busy", "Too many large bodies come at once. Report again in a moment.")
+            return Reply(503, "busy", "Too much comes at once. Report again in a moment.")
 
     def _understand(self, request: Request, body: bytes | None) -> Reply:
         if body is None:
@@ -430,7 +315,7 @@ class ReportDoor:
         if not self._covers(report.repository):
             return Reply(404, "not-covered", "ONEHEAD_REPOSITORIES does not cover this repository.", *whose)
         subject = RowsReported(report.database, report.environment, report.rows, report.time)
-        self._submit(Job(report.repository, frozenset({subject})))
+        self._behind.submit(Job(report.repository, frozenset({subject})))
         said = "The database will be forgotten." if report.rows is None else "The rows will be remembered."
         return Reply(202, "queued", said, *whose)
 
@@ -467,9 +352,8 @@ class HookDoor:
         *,
         secrets: Sequence[str],
         covers: Callable[[str], bool],
-        submit: Callable[[Job], None],
-        health: Health,
-        metrics: Metrics,
+        behind: Behind,
+        metrics: DoorMetrics,
         bodies: Bodies | None = None,
     ) -> None:
         """Open the door.
@@ -477,16 +361,14 @@ class HookDoor:
         Args:
             secrets: any of them may have signed a delivery.
             covers: whether `owner/name` is looked after.
-            submit: takes a job and returns at once; the answer never waits for what the job does.
-            health: knows the bot's own account.
+            behind: takes the jobs.
             metrics: counts.
             bodies: those of all doors together; `None` for this door's own.
         """
         self._bodies = bodies or Bodies()
         self._secrets = tuple(secrets)
         self._covers = covers
-        self._submit = submit
-        self._health = health
+        self._behind = behind
         self._metrics = metrics
 
     async def receive(self, request: Request) -> Response:
@@ -519,7 +401,7 @@ class HookDoor:
             return DeliveryReply(400, "incomplete", "The sender hung up before the delivery was complete.")
         except NoRoom:
             return DeliveryReply(
-                503, "busy", "Too many large deliveries come at once; the next sweep sees what it was about."
+                503, "busy", "Too many deliveries come at once; the next sweep sees what it was about."
             )
 
     def _understand(self, request: Request, body: bytes | None) -> DeliveryReply:
@@ -543,30 +425,30 @@ class HookDoor:
             return _ignored(event.reason, kind)
         repository = str(event.repository)
         # Before the account is known our own events pass: their jobs find everything done and write nothing.
-        if event.sender.id == self._health.account:
+        if event.sender.id == self._behind.account:
             return _ignored("onehead did this itself", kind, repository)
         if not self._covers(repository):
             return _ignored("ONEHEAD_REPOSITORIES does not cover this repository", kind, repository)
         job = job_for(event)
         if isinstance(job, str):
             return _ignored(job, kind, repository)
-        self._submit(job)
+        self._behind.submit(job)
         return DeliveryReply(202, "queued", "The repository will be looked at.", kind, repository)
 
 
-def build_app(door: HookDoor, reports: ReportDoor, health: Health, metrics: Metrics) -> Starlette:
+def build_app(door: HookDoor, reports: ReportDoor, behind: Behind, metrics: DoorMetrics) -> Starlette:
     """The ASGI app with its five paths."""
 
-    def alive(_request: Request) -> Response:
+    async def alive(_request: Request) -> Response:
         return PlainTextResponse("ok\n")
 
-    # Not `async`: an engine on a database asks it how much is waiting, so these two run in a thread.
-    def ready(_request: Request) -> Response:
-        is_ready, report = health.report()
+    async def ready(_request: Request) -> Response:
+        is_ready, report = await behind.ready()
         return JSONResponse(report, 200 if is_ready else 503)
 
-    def count(_request: Request) -> Response:
-        return Response(metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
+    async def count(_request: Request) -> Response:
+        text = metrics.text() + await behind.metrics()
+        return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")
 
     return Starlette(
         routes=[

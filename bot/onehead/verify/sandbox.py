@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from onehead.child_environment import needed
+from onehead.child_process import Network
 from onehead.errors import CannotJudge, UsageError
 from onehead.revisions.graph import Graph
 from onehead.revisions.model import Environment, Revision
@@ -31,26 +31,6 @@ RUNNER = Path(__file__).with_name("runner.py")
 SECONDS_BETWEEN_LOOKS = 0.05
 MAX_OUTPUT = 4000
 """Bytes of what a run prints that are kept: the last ones."""
-
-_CUTTERS = (
-    # With the rights for it; without them, in a user namespace of its own; on old systems that makes the user root.
-    ("unshare", "--net", "--pid", "--fork", "--kill-child"),
-    ("unshare", "--net", "--pid", "--fork", "--kill-child", "--map-current-user"),
-    ("unshare", "--net", "--map-root-user"),
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Network:
-    """Whether the network is cut off.
-
-    Attributes:
-        prefix: words before the command that do it; empty where it stays open.
-        told: how it is, in a sentence.
-    """
-
-    prefix: tuple[str, ...]
-    told: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,18 +60,6 @@ class Log:
     def last(self, event: str) -> Mapping[str, Any] | None:
         """The last event of one name."""
         return next(iter(reversed(self.all(event))), None)
-
-
-def cut_off() -> Network:
-    """Find out how a process can be left without a network here."""
-    if shutil.which("unshare") is None:
-        return Network((), "The network stays open: there is no `unshare` here to cut it off.")
-    for prefix in _CUTTERS:
-        with suppress(subprocess.TimeoutExpired):
-            tried = subprocess.run([*prefix, "true"], env=needed(), capture_output=True, check=False, timeout=10)
-            if tried.returncode == 0:
-                return Network(prefix, "The network is cut off.")
-    return Network((), "The network stays open: this system does not let `unshare` cut it off.")
 
 
 class Sandbox:
