@@ -27,6 +27,7 @@ def test_one_forbidden_repair_costs_only_itself(service: Service, monkeypatch: p
     copy.commit(chain(("019", "018")), "Player teams")
     copy.push()
     service.project.forgejo.wait_until_quiet()
+    service.project.forgejo.lose_webhooks(False)
     rules = f"{service.project.repository.path}/branch_protections"
     rule = {"rule_name": "onehead/*/roles", "enable_push": False}
     service.project.api.call("POST", rules, rule, expect=201)
