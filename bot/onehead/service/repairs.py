@@ -219,7 +219,9 @@ class RepairWriter:
         if draft is None:
             raise ValueError("there is no repair")
         written = write_draft(self._look.snapshot.git, draft, self._look.desk.me.login)
-        confirm(draft, self._look.judged(wanted.target, Point(draft.start.ref, written.sha)).examination)
+        # Not by the judge: what is counted is the verdict of the branch, not that of its repair.
+        again = self._look.judge.analysis.judge(wanted.target.point, Point(draft.start.ref, written.sha), None)
+        confirm(draft, again.examination)
         return written
 
     def _push_onto(self, wanted: WantedRepair, written: WrittenRepair) -> Generator[RequestedPush, PushOutcome, str]:
