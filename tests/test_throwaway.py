@@ -90,6 +90,9 @@ def test_what_a_killed_process_has_left_goes_and_what_a_running_one_has_stays(ki
 
 def test_the_next_merge_cleans_up(temporary: Path, tmp_path: Path) -> None:
     repo = story(tmp_path / "shop.git")
+    # Sides that change the same file: others are merged without a folder.
+    for branch in ("main", "oauth"):
+        repo.commit(branch, {"README.md": f"{branch}\n"})
     with held("merge") as (killed, _):
         killed.kill()
         killed.wait()
