@@ -147,7 +147,7 @@ def test_who_sends_too_slowly_or_hangs_up(monkeypatch: pytest.MonkeyPatch) -> No
     async def hang_up(*_: object) -> bytes:
         raise ClientDisconnect
 
-    monkeypatch.setattr("onehead.service.web._BodyModel.receive", hang_up)
+    monkeypatch.setattr("onehead.service.web._BoundedBody.receive", hang_up)
     assert "hung up" in Service().refuse(b"{}", "", 400, "incomplete")
 
 

@@ -1,7 +1,7 @@
-"""One job, start to end: see what is there now, and tell the story of everything that the job asks to be looked at.
+"""One job, start to end: read what is there now, judge what the job asks for, and write what is desired.
 
-A job is a hint. What is done follows from the forge's and the repository's state now, so a story can be told twice,
-late, or after other stories, and ends the same.
+A job is a hint. What is done follows from the forge's and the repository's state now, so a job can run twice, late, or
+after others, and ends the same.
 """
 
 from __future__ import annotations

@@ -94,7 +94,7 @@ class Bodies:
             TimeoutError: it takes longer than `SECONDS_TO_SEND`.
             ClientDisconnect: the sender hung up.
         """
-        body = _BodyModel(self)
+        body = _BoundedBody(self)
         try:
             async with asyncio.timeout(SECONDS_TO_SEND):
                 whole = await body.receive(request, largest)
@@ -103,7 +103,7 @@ class Bodies:
             self.held -= body.held
 
 
-class _BodyModel:
+class _BoundedBody:
     def __init__(self, all_of_them: Bodies) -> None:
         self._all = all_of_them
         self.held = 0
@@ -321,8 +321,6 @@ class ReportDoor:
 
 
 MAX_BODY_BYTES = 10 * 1024 * 1024
-
-log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
