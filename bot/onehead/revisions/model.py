@@ -69,12 +69,12 @@ _REVISES = re.compile(r"^[ \t]*Revises:[ \t]*([^\r\n]*)", re.MULTILINE)
 
 def docstring(text: str) -> tuple[str, tuple[str, ...] | None]:
     """The message, and the ids of the `Revises:` line."""
-    message = next((line.strip() for line in text.splitlines() if line.strip()), "")
-    match = _REVISES.search(text)
+    message = next(iter(text.strip().splitlines()), "").rstrip()
+    at = text.find("Revises:")
+    match = _REVISES.search(text, text.rfind("\n", 0, at) + 1) if at >= 0 else None
     if match is None:
         return message, None
-    ids = tuple(part for part in match[1].replace(",", " ").split() if part != "None")
-    return message, ids
+    return message, tuple([part for part in match[1].replace(",", " ").split() if part != "None"])
 
 
 MAX_ID = 32
