@@ -168,7 +168,7 @@ def test_what_is_let_through_changes_no_environment(tmp_path: Path, seed: int) -
 def _judged(git: Git, listing: Listing) -> object:
     [found] = survey(read_trees([listing], lambda oids: read(git, oids), Memory(None)))
     return {
-        path: (chain.environment.locations, sorted(chain.graph.definitions.items()), chain.graph.unreadable)
+        path: (chain.environment.locations, list(chain.graph), chain.graph.unreadable)
         for path, chain in found.chains.items()
         if chain.files
     }

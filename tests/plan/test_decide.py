@@ -218,7 +218,7 @@ def test_a_circle_that_new_ids_do_not_break_is_refused() -> None:
 def copied(target: str, head: str, *ids: str) -> Facts:
     """The definitions of these ids do the same."""
     given = facts(target, head)
-    return given._replace(behaviours={r.blob: id_ for id_ in ids for r in given.merged.definitions[id_]})
+    return given._replace(behaviours={r.blob: id_ for id_ in ids for r in given.merged.definitions(id_)})
 
 
 @pytest.mark.parametrize(

@@ -126,7 +126,7 @@ def test_auto_never_moves_what_has_escaped(situation: Facts, data: st.DataObject
     escaped = data.draw(st.sets(st.sampled_from([r.path for r in own]), min_size=1)) if own else set()
     chosen = plan(situation, Evidence(dict.fromkeys(escaped, ("branch staging",))))
     if isinstance(chosen, Reparent | Reissue):
-        moved = {r.path for id_ in chosen.moved for r in situation.merged.definitions[id_] if r in own}
+        moved = {r.path for id_ in chosen.moved for r in situation.merged.definitions(id_) if r in own}
         assert not moved & escaped
     unknown = plan(situation, Evidence(incomplete="This clone is shallow."))
     assert not isinstance(unknown, Reparent | Reissue)
@@ -141,7 +141,7 @@ def test_nothing_that_a_database_has_run_is_ever_moved(
     evidence = Evidence(reported=dict.fromkeys(run, (Held("production", "x", "2026-11-28"),)))
     chosen = decide(situation, judge(situation), evidence, Policy(strategy=strategy, fresh_ids=fresh_ids))
     if isinstance(chosen, Reparent | Reissue):
-        assert not {r.path for id_ in chosen.moved for r in situation.merged.definitions[id_] if r in own} & run
+        assert not {r.path for id_ in chosen.moved for r in situation.merged.definitions(id_) if r in own} & run
     lost = Evidence(unplaced=(Held("production", "x", "2026-11-28"),))
     assert not isinstance(plan(situation, lost), Reparent | Reissue)
 

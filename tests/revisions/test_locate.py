@@ -5,7 +5,7 @@ from textwrap import dedent
 import pytest
 
 from onehead.revisions.config import MAX_CONFIGS
-from onehead.revisions.environments import files_of
+from onehead.revisions.environments import FileIndex
 from onehead.revisions.locate import MAX_WRITTEN, Located, locate
 from onehead.revisions.model import ConfigProblem, Environment, Location
 from onehead.revisions.path_hints import is_revision_file
@@ -16,7 +16,7 @@ INI = "[alembic]\nscript_location = {}\n"
 def found(configs: dict[str, str], *others: str) -> Located:
     """Locate in a tree of these configurations and these other files."""
     contents = {path: dedent(text).encode() for path, text in configs.items()}
-    return locate([*configs, *others], contents)
+    return locate(FileIndex([*configs, *others]), contents)
 
 
 def only(located: Located) -> Environment:
@@ -123,7 +123,7 @@ def test_the_package_nearest_to_the_configuration_wins() -> None:
 def test_a_new_environment_without_revisions_is_kept() -> None:
     located = found({"alembic.ini": INI.format("alembic")}, "alembic/env.py", "alembic/script.py.mako")
     assert only(located) == env("alembic")
-    assert files_of(located.environments, ["alembic/env.py"]) == {"alembic/versions": ()}
+    assert FileIndex(["alembic/env.py"]).files_of(only(located)) == []
 
 
 def test_a_directory_that_merely_exists_will_do() -> None:
@@ -160,7 +160,7 @@ def test_a_file_in_the_place_of_a_directory_is_named() -> None:
 
 def linked(links: dict[str, str | None], ini: str, *others: str) -> Environment:
     """The only environment of a tree with links (path → text) and submodules (path → `None`)."""
-    return only(locate(["alembic.ini", *links, *others], {"alembic.ini": ini.encode()}, links))
+    return only(locate(FileIndex(["alembic.ini", *links, *others], links), {"alembic.ini": ini.encode()}))
 
 
 @pytest.mark.parametrize(
@@ -201,7 +201,7 @@ def test_a_version_directory_that_cannot_be_followed_is_marked(links: dict[str, 
 @pytest.mark.parametrize("links", [{"alembic": None}, {"alembic": "/srv/alembic"}])
 def test_a_script_directory_that_cannot_be_followed_is_marked(links: dict[str, str | None]) -> None:
     paths = ["alembic.ini", *links, *script("other/alembic", "a.py")]
-    located = locate(paths, {"alembic.ini": INI.format("alembic").encode()}, links)
+    located = locate(FileIndex(paths, links), {"alembic.ini": INI.format("alembic").encode()})
     [environment] = [one for one in located.environments if one.config]
     assert environment.locations == (Location("alembic/versions", recursive=False, blocked="alembic"),)
 
@@ -498,21 +498,22 @@ PATHS = ["v/b.py", "v/a.py", "v/__init__.py", "v/x/c.py", "v/x/__pycache__/c.py"
 )
 def test_files_of(locations: list[tuple[str, bool | None]], expected: tuple[str, ...]) -> None:
     environment = Environment("name", None, None, None, tuple(Location(*place) for place in locations))
-    assert files_of([environment], PATHS) == {"name": expected}
+    assert tuple(FileIndex(PATHS).files_of(environment)) == expected
 
 
 # --- limits ---------------------------------------------------------------------------------------------
 
 
 def test_an_alembic_ini_that_was_not_read_is_told() -> None:
-    located = locate(["alembic.ini", "tox.ini"], {})
+    located = locate(FileIndex(["alembic.ini", "tox.ini"]), {"alembic.ini": None, "tox.ini": None})
     assert located.problems == (
         ConfigProblem("alembic.ini", 0, "it was not read, so environments that it declares may be missed", unread=True),
     )
 
 
 def test_more_configurations_than_are_read_are_told() -> None:
-    (problem,) = locate([f"{n:04}.ini" for n in range(MAX_CONFIGS + 3)], {}).problems
+    configs = dict.fromkeys(f"{n:04}.ini" for n in range(MAX_CONFIGS + 3))
+    (problem,) = locate(FileIndex(configs), configs).problems
     assert (problem.path, problem.reason) == (
         "2000.ini",
         "only 2000 of 2003 ini and toml files were read: environments may be missed",
@@ -522,7 +523,7 @@ def test_more_configurations_than_are_read_are_told() -> None:
 def test_more_configuration_than_is_read_is_told() -> None:
     text = (INI.format("x") + "# " + "a" * 500_000).encode()
     configs = {f"{n:02}.ini": text for n in range(40)} | {"other.ini": b"#" * 1_000_000}
-    located = locate([*configs, "x/env.py"], configs)
+    located = locate(FileIndex([*configs, "x/env.py"]), configs)
     assert [problem.path for problem in located.problems] == ["33.ini"]
     assert located.problems[0].reason.startswith("the configurations up to here are larger than 16 MiB together")
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from onehead.revisions.config import config_paths, read_config, read_ini
-from onehead.revisions.environments import FileIndex, files_of, settle, unconfigured
+from onehead.revisions.environments import FileIndex, settle, unconfigured
 from onehead.revisions.locate import find_script_directory, find_version_directory, locate, take_apart
 from onehead.revisions.model import ConfigProblem, Environment, Location, Revision, Unreadable
 
@@ -52,15 +52,16 @@ def test_the_order_of_paths_never_matters_and_names_are_unique(
     paths: list[str], contents: list[bytes], chance: random.Random
 ) -> None:
     configs = {path: contents[index % len(contents)] for index, path in enumerate(config_paths(paths))}
-    located = locate(paths, configs)
+    tree = FileIndex(paths)
+    located = locate(tree, configs)
     shuffled, shuffled_configs = list(paths), list(configs.items())
     chance.shuffle(shuffled)
     chance.shuffle(shuffled_configs)
-    assert locate(shuffled, dict(shuffled_configs)) == located
+    assert locate(FileIndex(shuffled), dict(shuffled_configs)) == located
     names = [environment.path for environment in located.environments]
     assert names == sorted(set(names))
-    files = files_of(located.environments, paths)
-    assert files == files_of(located.environments, shuffled)
+    files = {environment.path: tree.files_of(environment) for environment in located.environments}
+    assert all(FileIndex(shuffled).files_of(each) == files[each.path] for each in located.environments)
     assert {path for group in files.values() for path in group} <= set(paths)
     covered = {path.rpartition("/")[0] for group in files.values() for path in group}
     assert covered.isdisjoint(located.candidates)
@@ -137,8 +138,8 @@ def test_alembic_loads_the_same_files(tmp_path: Path, recursive: bool) -> None:
         Path(script.path).relative_to(tmp_path).as_posix()
         for script in ScriptDirectory.from_config(Config(tmp_path / "alembic.ini")).walk_revisions("base", "heads")
     }
-    (environment,) = locate(paths, {"alembic.ini": ini.encode()}).environments
+    (environment,) = locate(FileIndex(paths), {"alembic.ini": ini.encode()}).environments
     if not recursive:
         (environment,) = settle(environment, []).environments
-    assert set(files_of([environment], paths)[environment.path]) == theirs
+    assert set(FileIndex(paths).files_of(environment)) == theirs
     assert len(theirs) == (5 if recursive else 3)

@@ -180,7 +180,7 @@ def _reissue(facts: Facts, plan: Reissue, trees: Trees, elsewhere: frozenset[str
     """Copies go, newer definitions get new ids, whoever of the branch names them follows, and the roots move."""
     published = {revision.blob for revision in facts.target}
     chosen = {
-        id_: next(r for r in facts.merged.definitions[id_] if r.path == path and r.blob not in published)
+        id_: next(r for r in facts.merged.definitions(id_) if r.path == path and r.blob not in published)
         for id_, path in plan.files
     }
     order = (facts.head or facts.merged).parents_first(plan.moved)

@@ -243,7 +243,7 @@ def _with_deeds(facts: Facts, read_blobs: ReadBlobs) -> Facts:
     new = [
         revision
         for id_, found in facts.merged.duplicates.items()
-        if len(found) > len(facts.target.definitions.get(id_, ()))
+        if len(found) > len(facts.target.definitions(id_))
         for revision in found
     ]
     if not new:
@@ -297,14 +297,13 @@ def _listings(trees: Trees) -> list[Listing]:
     """Head and merge, where there are any; in a conflict both sides' files stand in the merged listing."""
     if trees.head is None or trees.merge is None:
         return []
-    merged = dict(trees.merge.entries)
-    rivals = []
-    for path, conflict in trees.merge.conflicts.items():
-        sides = [side for side in (conflict.target, conflict.head) if side is not None]
-        if sides:
-            merged[path] = sides[0]
-            rivals += sides[1:]
-    return [Listing(trees.head.entries), Listing(merged, tuple(rivals))]
+    head, merged, conflicts = trees.head.entries, trees.merge.entries, trees.merge.conflicts
+    sides = {path: [side for side in (c.target, c.head) if side is not None] for path, c in conflicts.items()}
+    if not any(sides.values()):
+        return [Listing(head), Listing(merged)]
+    first = {path: entries[0] for path, entries in sides.items() if entries}
+    rivals = tuple(entry for entries in sides.values() for entry in entries[1:])
+    return [Listing(head), Listing({**merged, **first}, rivals)]
 
 
 def _facts(

@@ -19,9 +19,9 @@ from contextlib import suppress
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from onehead.gitrepo.tree import SUBMODULE, SYMLINK, Contents, Entry
-from onehead.revisions.config import config_paths
-from onehead.revisions.environments import FileIndex, files_of, is_vendored, settle, unconfigured
+from onehead.gitrepo.tree import SUBMODULE, SYMLINK, Contents, Differing, Entry
+from onehead.revisions.config import MAX_CONFIGS, config_paths
+from onehead.revisions.environments import FileIndex, is_vendored, settle, unconfigured
 from onehead.revisions.graph import Graph
 from onehead.revisions.locate import Located, locate, modules_near
 from onehead.revisions.model import ConfigProblem, Declared, Dynamic, Environment, Refusal, Revision, Unreadable
@@ -35,6 +35,9 @@ _FORMAT = [6, list(sys.version_info[:2])]
 _MAX_REMEMBERED = 50_000
 """Files remembered per repository; beyond that only those of the last run are kept."""
 
+_WORTH_WRITING = 50
+"""What is new is written when it is this part of all: less is read again as fast as all is written."""
+
 
 class Memory:
     """Blob id → what the file declares, for one repository."""
@@ -44,7 +47,7 @@ class Memory:
         self._file = file
         self._known: dict[str, list[Any]] = {}
         self._used: set[str] = set()
-        self._changed = False
+        self._learned = 0
         if file is not None:
             with suppress(OSError, ValueError, TypeError, KeyError, RecursionError), open(file, "rb") as stored:
                 content = json.loads(stored.read())
@@ -70,11 +73,11 @@ class Memory:
             return
         self._known[blob] = _record(declared)
         self._used.add(blob)
-        self._changed = True
+        self._learned += 1
 
     def save(self) -> None:
         """Write to disk what is new; a cache that can't be written is no trouble."""
-        if self._file is None or not self._changed:
+        if self._file is None or not self._learned or self._learned < len(self._known) // _WORTH_WRITING:
             return
         kept = self._known
         if len(kept) > _MAX_REMEMBERED:
@@ -86,7 +89,7 @@ class Memory:
             with open(draft, "w", encoding="ascii") as file:
                 file.write(text)
             os.replace(draft, self._file)
-            self._changed = False
+            self._learned = 0
 
 
 def memory_for(repository: str, cache: str | os.PathLike[str] | None = None) -> Memory:
@@ -183,6 +186,7 @@ _SET_IN_CODE = b"version_locations"
 MAX_CHECKED = 250_000
 """Words and signs of new files that are read to their end: some 700 migrations as Alembic writes them."""
 
+_LINKS = (SYMLINK, SUBMODULE)
 _MAX_LINKS = 2000
 """Links and submodules of one tree that are followed."""
 
@@ -194,10 +198,16 @@ class TreeReading(NamedTuple):
     """One tree as it was read by itself.
 
     Attributes:
+        entries: path → entry, in the tree.
+        files: the same without what they hold; of another tree where that has the same directories and links.
+        located: what names and configurations show of its environments.
         outcomes: what its files declare.
         survey: its environments, as far as this tree alone shows them.
     """
 
+    entries: Mapping[str, Entry]
+    files: FileIndex
+    located: Located
     outcomes: _Outcomes
     survey: Survey
 
@@ -207,15 +217,11 @@ class Listing(NamedTuple):
 
     Attributes:
         entries: path → entry.
-        rivals: further files under paths that `entries` may hold too: both sides of a textual conflict.
+        rivals: further files under paths that `entries` hold too: the other side of a textual conflict.
     """
 
     entries: Mapping[str, Entry]
     rivals: tuple[Entry, ...] = ()
-
-    def all(self) -> list[Entry]:
-        """Every file, those in conflict once per side."""
-        return [*self.entries.values(), *self.rivals]
 
 
 @examination()
@@ -232,10 +238,21 @@ def read_trees(
             loads them. All others were loaded before.
     """
     distinct: list[Listing] = []
-    # A branch that contains its target makes the merge equal to itself.
-    places = [_place(listing, distinct) for listing in listings]
-    readings = _read(distinct, read, memory, None if old is None else old.outcomes)
-    return [readings[place] for place in places]
+    for listing in listings:
+        # A branch that contains its target makes the merge equal to itself.
+        if listing not in distinct:
+            distinct.append(listing)
+    before = {} if old is None else old.outcomes
+    places = [_to_read(listing, read, old) for listing in distinct]
+    oids = {entry.oid for place in places for entry in place.wanted if _as_before(entry, before) is None}
+    known = {item.blob for items in before.values() for item in items}
+    declared = _declared(oids, read, memory, set() if old is None else oids - known)
+    memory.save()
+    readings = [
+        _reading(listing, place, _outcomes(place.wanted, declared, before), old)
+        for listing, place in zip(distinct, places, strict=True)
+    ]
+    return [readings[distinct.index(listing)] for listing in listings]
 
 
 def survey(readings: Sequence[TreeReading]) -> list[Survey]:
@@ -243,47 +260,77 @@ def survey(readings: Sequence[TreeReading]) -> list[Survey]:
     return _recognised_everywhere([reading.survey for reading in readings], [reading.outcomes for reading in readings])
 
 
-def _place(listing: Listing, distinct: list[Listing]) -> int:
-    """Where the same files stand in `distinct`; put there when they are new."""
-    if listing not in distinct:
-        distinct.append(listing)
-    return distinct.index(listing)
+class _ToRead(NamedTuple):
+    """Where the revisions of a tree are.
+
+    Attributes:
+        wanted: what may hold one; where `old` is like it, what differs from that.
+        like_old: whether its names and configurations show the same environments as those of the old tree.
+    """
+
+    files: FileIndex
+    located: Located
+    wanted: list[Entry]
+    like_old: bool
 
 
-def _read(listings: list[Listing], read: ReadBlobs, memory: Memory, old: _Outcomes | None) -> list[TreeReading]:
-    configs = [_config_entries(listing, read) for listing in listings]
-    links = [_links(listing) for listing in listings]
-    contents = read({entry.oid for entries in (*configs, *links) for entry in entries if entry.mode != SUBMODULE}).data
-    located = [
-        locate(
-            [entry.path for entry in listing.all()],
-            {entry.path: contents[entry.oid] for entry in entries if entry.oid in contents},
-            {link.path: _text(contents.get(link.oid)) for link in linked},
-        )
-        for listing, entries, linked in zip(listings, configs, links, strict=True)
-    ]
-    located = [_pinned(listing, found, read) for listing, found in zip(listings, located, strict=True)]
-    wanted = [_revision_files(listing, found) for listing, found in zip(listings, located, strict=True)]
-    wanted = [_unlinked(listing, entries, read) for listing, entries in zip(listings, wanted, strict=True)]
-    before = old or {}
-    oids = {entry.oid for entries in wanted for entry in entries if not before or not _as_before(entry, before)}
-    known = {item.blob for items in before.values() for item in items}
-    declared = _declared(oids, read, memory, set() if old is None else oids - known)
-    memory.save()
-    outcomes = [
-        _outcomes(entries, declared, before) | _blocked(listing, found)
-        for listing, entries, found in zip(listings, wanted, located, strict=True)
-    ]
-    return [
-        TreeReading(read_files, _assemble(found, read_files))
-        for found, read_files in zip(located, outcomes, strict=True)
-    ]
-
-
-def _pinned(listing: Listing, found: Located, read: ReadBlobs) -> Located:
-    """What Alembic would load: where neither the configuration nor code beside it speaks, no sub-folder."""
+def _to_read(listing: Listing, read: ReadBlobs, old: TreeReading | None) -> _ToRead:
+    if old is not None:
+        more = _only_revisions_differ(listing, old)
+        if more is not None:
+            return _ToRead(old.files, old.located, more, like_old=True)
+    configs, links = _config_entries(listing, read), _links(listing)
+    wanted = [*[*configs.values()][:MAX_CONFIGS], *links]
+    contents = read({entry.oid for entry in wanted if entry.mode != SUBMODULE}).data
+    files = FileIndex(listing.entries, {link.path: _text(contents.get(link.oid)) for link in links})
+    found = locate(files, {path: contents.get(entry.oid) for path, entry in configs.items()})
+    # What Alembic would load: where neither the configuration nor code beside it speaks, no sub-folder.
     code = {path: _code(listing.entries, modules, read) for path, modules in found.modules.items()}
-    return found.pinned([path for path, texts in code.items() if sets_directories(texts)])
+    found = found.pinned([path for path, texts in code.items() if sets_directories(texts)])
+    return _ToRead(files, found, _unlinked(listing, _revision_files(listing, files, found), read), like_old=False)
+
+
+def _only_revisions_differ(listing: Listing, old: TreeReading) -> list[Entry] | None:
+    """The files in which a tree differs from the old one, where all are new or other files beside known revisions.
+
+    Then its names and configurations show the same environments. Most branches are like that, and hundreds of them are
+    judged against one target.
+    """
+    entries = listing.entries
+    if not isinstance(entries, Differing) or entries.base is not old.entries or entries.gone or listing.rivals:
+        return None
+    places = [place for environment in old.located.environments for place in environment.locations]
+    folders = {place.path for place in places if place.path in old.files.folders}
+    folders -= {posixpath.dirname(path) for modules in old.located.modules.values() for path in modules}
+    folders -= {posixpath.dirname(link) for link in old.files.links}
+    if any(place.recursive is None for place in places):
+        return None
+    for path, entry in entries.changed.items():
+        folder, _, name = path.rpartition("/")
+        if folder not in folders or not is_revision_file(name) or name == "env.py" or entry.mode in _LINKS:
+            return None
+    return list(entries.changed.values())
+
+
+def _reading(listing: Listing, places: _ToRead, outcomes: _Outcomes, old: TreeReading | None) -> TreeReading:
+    found = places.located
+    if old is not None and places.like_old:
+        chains = {path: _changed(chain, outcomes) for path, chain in old.survey.chains.items()}
+        whole, seen = {**old.outcomes, **outcomes}, old.survey._replace(chains=chains)
+    else:
+        whole = outcomes | _blocked(listing, found)
+        seen = _assemble(found, places.files, whole)
+    return TreeReading(listing.entries, places.files, found, whole, seen)
+
+
+def _changed(chain: Chain, outcomes: _Outcomes) -> Chain:
+    """The chain with what some files, new ones or others, declare in its directories."""
+    folders = {place.path for place in chain.environment.locations}
+    own = {path: items for path, items in outcomes.items() if posixpath.dirname(path) in folders}
+    if not own:
+        return chain
+    kept = [item for item in (*chain.graph, *chain.graph.unreadable) if item.path not in own]
+    return _chain(chain.environment, [*kept, *(item for items in own.values() for item in items)])
 
 
 def code_near(entries: Mapping[str, Entry], environment: Environment, read: ReadBlobs) -> list[bytes]:
@@ -298,12 +345,12 @@ def sets_directories(code: Iterable[bytes]) -> bool:
 
 def _code(entries: Mapping[str, Entry], modules: Iterable[str], read: ReadBlobs) -> list[bytes]:
     found = [entries[path] for path in modules if path in entries]
-    return [*read({entry.oid for entry in found if entry.mode not in (SYMLINK, SUBMODULE)}).data.values()]
+    return [*read({entry.oid for entry in found if entry.mode not in _LINKS}).data.values()]
 
 
 def _links(listing: Listing) -> list[Entry]:
     """The links and submodules that may lie on the way to a version directory."""
-    linked = (entry for entry in listing.entries.values() if entry.mode in (SYMLINK, SUBMODULE))
+    linked = (entry for entry in listing.entries.values() if entry.mode in _LINKS)
     return [entry for entry in linked if not is_vendored(entry.path)][:_MAX_LINKS]
 
 
@@ -327,31 +374,25 @@ def _unreachable(entry: Entry) -> Unreadable:
     return Unreadable(entry.path, entry.oid, 0, reason, None, "unreachable")
 
 
-def _config_entries(listing: Listing, read: ReadBlobs) -> list[Entry]:
+def _config_entries(listing: Listing, read: ReadBlobs) -> dict[str, Entry]:
     """Files that may declare environments. A link is a configuration of its own: it works from where it stands."""
-    entries = [listing.entries[path] for path in config_paths(listing.entries)]
-    followed = _followed(listing, entries, read)
-    return [followed.get(entry.path, entry) for entry in entries if entry.mode != SUBMODULE]
+    entries = {path: listing.entries[path] for path in config_paths(listing.entries)}
+    entries |= _followed(listing, entries.values(), read)
+    return {path: entry for path, entry in entries.items() if entry.mode != SUBMODULE}
 
 
-def _revision_files(listing: Listing, found: Located) -> list[Entry]:
-    """Files that stand where revisions are, or may be; symbolic links followed, as Alembic does."""
+def _revision_files(listing: Listing, files: FileIndex, found: Located) -> list[Entry]:
+    """Files that stand where revisions are, or may be."""
     # Sub-folders that Alembic does not read as well: whoever put a revision there should know.
-    whole = [environment.widened() for environment in found.environments]
-    inside = {path for paths in files_of(whole, listing.entries).values() for path in paths}
-    blocked = {place.blocked for environment in found.environments for place in environment.locations}
-    candidates = set(found.candidates)
-    wanted = []
-    for entry in listing.all():
-        folder, _, name = entry.path.rpartition("/")
-        beside = folder in candidates and is_revision_file(name)
-        if entry.mode != SUBMODULE and (beside or entry.path in inside) and entry.path not in blocked:
-            wanted.append(entry)
-    return wanted
+    paths = {path for environment in found.environments for path in files.files_of(environment.widened())}
+    paths.update(path for folder in found.candidates for path in files.folders[folder])
+    paths -= {place.blocked for environment in found.environments for place in environment.locations}
+    entries = [listing.entries[path] for path in sorted(paths)]
+    return [entry for entry in (*entries, *listing.rivals) if entry.mode != SUBMODULE and entry.path in paths]
 
 
 def _unlinked(listing: Listing, wanted: list[Entry], read: ReadBlobs) -> list[Entry]:
-    """Symbolic links replaced by the files they stand for.
+    """The same with symbolic links replaced by the files they stand for.
 
     Alembic drops what it reaches twice, so a link to another revision file of the tree goes; one that leads out of
     the repository stays as it is and is reported as unreadable.
@@ -377,7 +418,7 @@ def _followed(listing: Listing, entries: Collection[Entry], read: ReadBlobs) -> 
     for link in links:
         text = texts.get(link.oid, b"").decode("utf-8", "surrogateescape")
         there = listing.entries.get(posixpath.normpath(posixpath.join(posixpath.dirname(link.path), text)))
-        if there is not None and there.mode not in (SYMLINK, SUBMODULE):
+        if there is not None and there.mode not in _LINKS:
             found[link.path] = Entry(link.path, there.mode, there.oid)
     return found
 
@@ -385,15 +426,15 @@ def _followed(listing: Listing, entries: Collection[Entry], read: ReadBlobs) -> 
 def _declared(oids: Collection[str], read: ReadBlobs, memory: Memory, new: Collection[str]) -> dict[str, Declared]:
     known = memory.recall(oids)
     contents = read([oid for oid in oids if oid not in known or (oid in new and not known[oid].checked)])
-    # In one order always: which ones are left when the examination has parsed all that it may must be no accident.
-    ordered = sorted(contents.data.items())
-    known |= {oid: parse(data) for oid, data in ordered if oid not in known}
     left = MAX_CHECKED
-    for oid, data in ordered:
-        left -= pieces(data) if oid in new and left > 0 else 0
-        if oid in new and left > 0:
-            known[oid] = check(known[oid], data)
-        memory.learn(oid, known[oid])
+    # In one order always: which ones are left when the examination has parsed all that it may must be no accident.
+    for oid, data in sorted(contents.data.items()):
+        declared = known.get(oid) or parse(data)
+        if oid in new:
+            left -= pieces(data) if left > 0 else 0
+            declared = check(declared, data) if left > 0 else declared
+        known[oid] = declared
+        memory.learn(oid, declared)
     for oid in contents.too_large:
         known[oid] = Declared(broken=f"it is larger than {MAX_BYTES // (1024 * 1024)} MiB, so it was not read")
     return known
@@ -416,30 +457,33 @@ def _outcomes(entries: list[Entry], declared: Mapping[str, Declared], old: _Outc
     """
     outcomes: _Outcomes = {}
     for entry in entries:
-        outcome = (old and _as_before(entry, old)) or revision_of(entry.path, entry.oid, declared[entry.oid])
+        outcome = _as_before(entry, old) or revision_of(entry.path, entry.oid, declared[entry.oid])
         known = outcomes.setdefault(entry.path, [])
-        if outcome.id not in {other.id for other in known}:
+        if not known or all(outcome.id != other.id for other in known):
             known.append(outcome)
     return outcomes
 
 
-def _assemble(found: Located, outcomes: _Outcomes) -> Survey:
+def _assemble(found: Located, files: FileIndex, outcomes: _Outcomes) -> Survey:
     """Put every file into its environment."""
-    tree = FileIndex(outcomes)
+
+    def declared(environment: Environment) -> list[Revision | Unreadable]:
+        return [item for path in files.files_of(environment) for item in outcomes.get(path, ())]
+
     settled: list[Environment] = []
     inside: set[str] = set()
     for environment in found.environments:
-        paths = files_of([environment], tree)[environment.path]
-        inside.update(paths)
-        settled += settle(environment, [item for path in paths for item in outcomes[path]]).environments
+        items = declared(environment)
+        inside.update(item.path for item in items)
+        settled += settle(environment, items).environments
     unloaded: dict[str, tuple[Revision, ...]] = {}
     for environment in settled:
-        below = [path for path in files_of([environment.widened()], tree)[environment.path] if path not in inside]
-        inside.update(below)
-        unloaded[environment.path] = tuple(r for path in below for r in outcomes[path] if isinstance(r, Revision))
+        below = [item for item in declared(environment.widened()) if item.path not in inside]
+        inside.update(item.path for item in below)
+        unloaded[environment.path] = tuple(item for item in below if isinstance(item, Revision))
     beside = [item for path in sorted(outcomes.keys() - inside) for item in outcomes[path] if _may_be_a_revision(item)]
     settled += unconfigured(beside)
-    chains = {environment.path: _chain(environment, tree, outcomes) for environment in settled}
+    chains = {environment.path: _chain(environment, declared(environment)) for environment in settled}
     return Survey(chains, found.problems, {path: items for path, items in unloaded.items() if items})
 
 
@@ -456,7 +500,7 @@ def _recognised_everywhere(surveys: list[Survey], outcomes: list[_Outcomes]) -> 
         taken = {place.path for chain in survey.chains.values() for place in chain.environment.locations}
         missing = [e for path, e in guessed.items() if path not in survey.chains and path not in taken]
         tree = FileIndex(read_files if missing else ())
-        more = {environment.path: _chain(environment, tree, read_files) for environment in missing}
+        more = {e.path: _chain(e, [item for path in tree.files_of(e) for item in read_files[path]]) for e in missing}
         chains = survey.chains | {path: chain for path, chain in more.items() if chain.files}
         result.append(survey._replace(chains=chains))
     return result
@@ -467,11 +511,12 @@ def _may_be_a_revision(item: Revision | Unreadable) -> bool:
     return isinstance(item, Revision) or item.kind == "dynamic"
 
 
-def _chain(environment: Environment, tree: FileIndex, outcomes: _Outcomes) -> Chain:
-    items = [item for path in files_of([environment], tree)[environment.path] for item in outcomes[path]]
-    revisions = [item for item in items if isinstance(item, Revision)]
-    unreadable = [item for item in items if isinstance(item, Unreadable)]
-    if not environment.certain:
+def _chain(environment: Environment, items: Iterable[Revision | Unreadable]) -> Chain:
+    revisions, unreadable = [], []
+    for item in items:
+        if isinstance(item, Revision):
+            revisions.append(item)
         # Where the files alone made an environment, what is no revision is just another module beside them.
-        unreadable = [item for item in unreadable if item.kind != "not-a-revision"]
+        elif environment.certain or item.kind != "not-a-revision":
+            unreadable.append(item)
     return Chain(environment, Graph(revisions, unreadable), len(revisions) + len(unreadable))

@@ -46,10 +46,12 @@ class Differing(Mapping[str, Entry]):
     Hundreds of branches are judged against one target in one run, and each needs two listings.
 
     Attributes:
+        base: the other listing.
         changed: path → entry of what is new or other than in the base.
+        gone: paths of the base that are not here.
     """
 
-    __slots__ = ("_base", "_gone", "_size", "changed")
+    __slots__ = ("_size", "base", "changed", "gone")
 
     def __init__(self, base: Mapping[str, Entry], changed: dict[str, Entry], gone: Collection[str] = ()) -> None:
         """Tell it.
@@ -59,26 +61,33 @@ class Differing(Mapping[str, Entry]):
             changed: path → entry of what is new or other.
             gone: paths of the base that are not here.
         """
-        self._base = base
+        self.base = base
         self.changed = changed
-        self._gone = {path for path in gone if path in base}
-        self._size = len(base) - len(self._gone) + sum(path not in base for path in changed)
+        self.gone = {path for path in gone if path in base}
+        self._size = len(base) - len(self.gone) + sum(path not in base for path in changed)
 
     def __getitem__(self, path: str) -> Entry:
         found = self.changed.get(path)
         if found is not None:
             return found
-        if path in self._gone:
+        if path in self.gone:
             raise KeyError(path)
-        return self._base[path]
+        return self.base[path]
 
     def __iter__(self) -> Iterator[str]:
-        hidden = self._gone | (self.changed.keys() & self._base.keys())
-        yield from filterfalse(hidden.__contains__, self._base) if hidden else self._base
+        hidden = self.gone | (self.changed.keys() & self.base.keys())
+        yield from filterfalse(hidden.__contains__, self.base) if hidden else self.base
         yield from self.changed
 
     def __len__(self) -> int:
         return self._size
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, Differing) and other.base is self.base:
+            return (self.changed, self.gone) == (other.changed, other.gone)
+        return super().__eq__(other)
+
+    __hash__ = None  # type: ignore[assignment]
 
 
 class Tree(NamedTuple):

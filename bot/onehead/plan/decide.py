@@ -325,7 +325,7 @@ def escapes(facts: Facts, moved: Iterable[str], evidence: Evidence) -> tuple[Rea
         message = f"{evidence.incomplete} Unknown counts as escaped, so a merge is the safe choice."
         return (*reasons, Reason(ReasonCode.EVIDENCE_INCOMPLETE, message))
     for id_ in moved:
-        places = [place for r in facts.merged.definitions[id_] for place in evidence.escaped.get(r.path, ())]
+        places = [place for r in facts.merged.definitions(id_) for place in evidence.escaped.get(r.path, ())]
         if places:
             shown = listed(places, MAX_NAMED)
             message = (
@@ -340,7 +340,7 @@ def _run_by_databases(facts: Facts, moved: Iterable[str], evidence: Evidence) ->
     """Which of the moved revisions a database has run for certain: it would lose by the move."""
     reasons = []
     for id_ in moved:
-        found = list(dict.fromkeys(h for r in facts.merged.definitions[id_] for h in evidence.reported.get(r.path, ())))
+        found = list(dict.fromkeys(h for r in facts.merged.definitions(id_) for h in evidence.reported.get(r.path, ())))
         if found:
             shown = listed([*map(str, found)], MAX_NAMED, "; ", "; ")
             message = (

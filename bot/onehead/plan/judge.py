@@ -282,7 +282,7 @@ def _allowed(facts: Facts) -> str:
 def _duplicates(facts: Facts) -> Iterator[Finding]:
     for id_, found in facts.merged.duplicates.items():
         paths = [revision.path for revision in found]
-        old = len(facts.target.definitions.get(id_, ())) >= len(found)
+        old = len(facts.target.definitions(id_)) >= len(found)
         same = len({revision.blob for revision in found}) == 1
         message = (
             f"{named([id_])} is declared by {len(found)} files; Alembic keeps one of them and never runs the rest."
@@ -327,7 +327,7 @@ def _apart(facts: Facts) -> Graph:
     if not graph.duplicates or not graph.cycles:
         return graph
     known = {(revision.path, revision.blob) for revision in facts.target}
-    found = (min(each, key=lambda r: (r.path, r.blob) not in known) for each in graph.definitions.values())
+    found = (min(graph.definitions(id_), key=lambda r: (r.path, r.blob) not in known) for id_ in graph.revisions)
     return Graph(found, graph.unreadable)
 
 

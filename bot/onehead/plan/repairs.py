@@ -152,7 +152,7 @@ def decide_reissue(facts: Facts, evidence: Evidence) -> Plan:
     fresh: dict[str, Revision] = {}
     copies: dict[Revision, Revision] = {}
     for id_, found in facts.merged.duplicates.items():
-        if len(facts.target.definitions.get(id_, ())) >= len(found):
+        if len(facts.target.definitions(id_)) >= len(found):
             continue  # the target's own, repaired by its own job
         copied = _copies(facts, found)
         copies |= copied
@@ -225,7 +225,7 @@ def _reasons(fresh: dict[str, Revision], copies: dict[Revision, Revision]) -> tu
 
 def _copies(facts: Facts, found: tuple[Revision, ...]) -> dict[Revision, Revision]:
     """Of the definitions of one id, those that only repeat another one, and that one: the published one, if any is."""
-    target = facts.target.definitions.get(found[0].id, ())
+    target = facts.target.definitions(found[0].id)
     exact = {(revision.path, revision.blob) for revision in target}
     places = {revision.path for revision in target}
     ranked = sorted(found, key=lambda r: ((r.path, r.blob) in exact, r.path in places, r.path), reverse=True)
@@ -296,7 +296,7 @@ def _fresh(facts: Facts, found: list[Revision]) -> Revision | Reason:
     """The definition that the branch brought, or why there is none to choose."""
     blobs = {revision.blob for revision in facts.target}
     ours = [revision for revision in found if revision.blob not in blobs]
-    places = {revision.path for revision in facts.target.definitions.get(found[0].id, ())}
+    places = {revision.path for revision in facts.target.definitions(found[0].id)}
     moved_in = [revision for revision in ours if revision.path not in places] or ours
     if not moved_in:
         message = f"`{found[0].id}` is declared by files that are all published already."

@@ -166,13 +166,8 @@ _ANY_INI = re.compile(rf"[^/]+\.(?:ini|cfg)(?:\.(?:{_SAMPLE}|default|in|j2|jinja
 _IS_SAMPLE = re.compile(rf"(?:^|[._-])(?:{_SAMPLE})(?:[._-]|$)|\.(?:ini|cfg)\.", re.IGNORECASE)
 
 
-def config_paths(paths: Iterable[str]) -> tuple[str, ...]:
-    """The files whose content `locate.locate` wants to see: at most `MAX_CONFIGS`, Alembic's own first."""
-    return tuple(all_config_paths(paths)[:MAX_CONFIGS])
-
-
-def all_config_paths(paths: Iterable[str]) -> list[str]:
-    """The same without the limit, in the same order."""
+def config_paths(paths: Iterable[str]) -> list[str]:
+    """The files that may configure Alembic, its own first; `locate.locate` reads `MAX_CONFIGS` of them."""
     ranked = {(_rank(path), path.count("/"), path) for path in paths if may_configure(path)}
     return [path for rank, _, path in sorted(ranked) if rank < _NONE and not is_vendored(path)]
 

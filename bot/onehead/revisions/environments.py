@@ -68,9 +68,9 @@ class FileIndex:
     """
 
     def __init__(self, paths: Iterable[str], links: Mapping[str, str | None] = MappingProxyType({})) -> None:
-        self.files = frozenset(paths)
+        self.paths = sorted(paths)  # as they come from git, they are nearly sorted
+        self.files = frozenset(self.paths)
         self.links = links
-        self.paths = sorted(self.files)
         self.folders: dict[str, list[str]] = {}
         for path in self.paths:
             folder, _, name = path.rpartition("/")
@@ -152,6 +152,21 @@ class FileIndex:
                 found.update(_below(self.sorted_folders, location.path))
         return found
 
+    def files_of(self, environment: Environment) -> list[str]:
+        """The revision files of an environment, by Alembic's own rules, sorted.
+
+        A location whose `recursive` is `None` gives everything below it: that is what `settle` wants to see.
+        """
+        folders: set[str] = set()
+        for place in environment.locations:
+            if not place.blocked:
+                folders.add(place.path)
+                below = _below(self.sorted_folders, place.path) if place.recursive is not False else ()
+                # Alembic skips these, and nothing else.
+                folders.update(folder for folder in below if not folder.endswith("__pycache__"))
+        blocked = {place.blocked for place in environment.locations if place.blocked}
+        return sorted([*blocked, *(path for folder in folders for path in self.folders.get(folder, ()))])
+
     def namesakes(self, name: str) -> list[str]:
         """The directories with this last component, whatever its case, that may matter to Alembic."""
         return self._by_name.get(name.casefold(), [])
@@ -166,37 +181,6 @@ class FileIndex:
             if len(same) < _MAX_NAMESAKES and not is_vendored(folder):
                 same.append(folder)
         return named
-
-
-def files_of(environments: Iterable[Environment], paths: FileIndex | Iterable[str]) -> dict[str, tuple[str, ...]]:
-    """The revision files of each environment, by Alembic's own rules, sorted by path.
-
-    A location whose `recursive` is `None` gives everything below it: that is what `settle` wants to see.
-
-    Args:
-        environments: of one tree.
-        paths: every file of that tree, in any order; or the tree, for who asks about it several times.
-
-    Returns:
-        `Environment.path` → paths. An environment without files has an empty tuple.
-    """
-    tree = paths if isinstance(paths, FileIndex) else FileIndex(paths)
-    return {environment.path: tuple(sorted(_files(environment, tree))) for environment in environments}
-
-
-def _files(environment: Environment, tree: FileIndex) -> set[str]:
-    found: set[str] = set()
-    for location in environment.locations:
-        if location.blocked:
-            found.add(location.blocked)
-            continue
-        found.update(tree.folders.get(location.path, ()))
-        if location.recursive is not False:
-            for folder in _below(tree.sorted_folders, location.path):
-                # Alembic skips these, and nothing else.
-                if not folder.endswith("__pycache__"):
-                    found.update(tree.folders[folder])
-    return found
 
 
 def _below(ordered: list[str], folder: str) -> Iterator[str]:
@@ -252,10 +236,9 @@ def settle(environment: Environment, found: Iterable[Revision | Unreadable]) -> 
         found: what the files of `files_of` declare, in any order. Settle each tree by itself: in a union
             of two trees a moved file would look like a copy.
     """
-    folders = _by_folder(found)
-    open_locations = [place for place in environment.locations if place.recursive is None]
-    if not open_locations:
+    if all(place.recursive is not None for place in environment.locations):
         return Settled((environment,), ())
+    folders = _by_folder(found)
     locations: list[Location] = []
     left_out: list[str] = []
     for place in environment.locations:

@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
 from heapq import heapify, heappop, heappush
+from operator import attrgetter
 
 from onehead.revisions.model import Revision, Unreadable
 
@@ -23,29 +24,39 @@ class Graph:
     Attributes:
         revisions: id → revision, in path order; of two with one id, the one whose path sorts last (the one that
             Alembic would keep).
-        duplicates: id → all its definitions, for the ids that have more than one.
         unreadable: files that may hold revisions and can't be read.
     """
 
     def __init__(self, revisions: Iterable[Revision], unreadable: Iterable[Unreadable] = ()) -> None:
-        definitions: dict[str, list[Revision]] = defaultdict(list)
-        for revision in sorted(revisions, key=lambda r: r.path):
-            definitions[revision.id].append(revision)
-        self.definitions = {id_: tuple(found) for id_, found in definitions.items()}
-        self.revisions = {id_: found[-1] for id_, found in definitions.items()}
-        self.duplicates = {id_: tuple(found) for id_, found in definitions.items() if len(found) > 1}
-        self.unreadable = tuple(sorted(unreadable, key=lambda u: u.path))
+        self._all = sorted(revisions, key=attrgetter("path"))
+        self.revisions = {revision.id: revision for revision in self._all}
+        self.unreadable = tuple(sorted(unreadable, key=attrgetter("path")))
         self._lineages: dict[tuple[str, ...], frozenset[str]] = {}
 
     def __contains__(self, revision: str) -> bool:
         return revision in self.revisions
 
     def __iter__(self) -> Iterator[Revision]:
-        for found in self.definitions.values():
-            yield from found
+        return iter(self._all)
 
     def __len__(self) -> int:
         return len(self.revisions)
+
+    @cached_property
+    def duplicates(self) -> dict[str, tuple[Revision, ...]]:
+        """Id → all its definitions, for the ids that have more than one."""
+        if len(self._all) == len(self.revisions):
+            return {}
+        found: dict[str, list[Revision]] = defaultdict(list)
+        for revision in self._all:
+            found[revision.id].append(revision)
+        return {id_: tuple(same) for id_, same in found.items() if len(same) > 1}
+
+    def definitions(self, revision: str) -> tuple[Revision, ...]:
+        """Everything that declares an id; nothing where nothing does."""
+        if revision in self.duplicates:
+            return self.duplicates[revision]
+        return (self.revisions[revision],) if revision in self.revisions else ()
 
     @cached_property
     def paths(self) -> frozenset[str]:
@@ -58,12 +69,14 @@ class Graph:
 
     @cached_property
     def _parents(self) -> dict[str, tuple[str, ...]]:
-        present: dict[str, tuple[str, ...]] = {}
-        for id_, found in self.definitions.items():
-            names = found[0].parents if len(found) == 1 else tuple(dict.fromkeys(p for r in found for p in r.parents))
-            here = all(map(self.revisions.__contains__, names))
-            present[id_] = names if here else tuple(parent for parent in names if parent in self.revisions)
-        return present
+        declared = {id_: revision.parents for id_, revision in self.revisions.items()}
+        for id_, found in self.duplicates.items():
+            declared[id_] = tuple(dict.fromkeys(parent for revision in found for parent in revision.parents))
+        known = self.revisions.keys()
+        for id_, parents in declared.items():
+            if not known >= {*parents}:
+                declared[id_] = tuple(parent for parent in parents if parent in known)
+        return declared
 
     @cached_property
     def children(self) -> dict[str, tuple[str, ...]]:

@@ -20,8 +20,8 @@ from onehead.revisions.config import (
     HERE,
     MAX_CONFIGS,
     Section,
-    all_config_paths,
     concerns_alembic,
+    config_paths,
     is_alembic_ini,
     is_sample,
     read_config,
@@ -258,18 +258,14 @@ class Located(NamedTuple):
         return self._replace(environments=environments)
 
 
-def locate(
-    paths: Collection[str], configs: Mapping[str, bytes], links: Mapping[str, str | None] = MappingProxyType({})
-) -> Located:
+def locate(tree: FileIndex, configs: Mapping[str, bytes | None]) -> Located:
     """Find the environments of one tree; never raises, whatever the paths and the bytes are.
 
     Args:
-        paths: every file of the tree, in any order.
-        configs: the content of what `config_paths(paths)` names.
-        links: path of a symbolic link → its text, path of a submodule → `None`; `paths` names them too.
+        tree: its files.
+        configs: the content of what `config_paths` names among them; `None` for what was not read.
     """
-    tree = FileIndex(paths, links)
-    sections, problems = _sections(tree, configs)
+    sections, problems = _sections(configs)
     declared = []
     for section in sections:
         environment = _environment(tree, section, problems)
@@ -309,9 +305,9 @@ def modules_near(tree: FileIndex, environment: Environment) -> tuple[str, ...]:
     return tuple(path for folder in folders for path in tree.folders.get(folder, ()))[:MAX_MODULES]
 
 
-def _sections(tree: FileIndex, configs: Mapping[str, bytes]) -> tuple[list[Section], list[ConfigProblem]]:
+def _sections(configs: Mapping[str, bytes | None]) -> tuple[list[Section], list[ConfigProblem]]:
     """What the configurations declare, the most authoritative first."""
-    read, problems = _read(tree, configs)
+    read, problems = _read(configs)
     _pair(read)
     sections: list[Section] = []
     written = 0
@@ -328,9 +324,9 @@ def _sections(tree: FileIndex, configs: Mapping[str, bytes]) -> tuple[list[Secti
     return sections, problems
 
 
-def _read(tree: FileIndex, configs: Mapping[str, bytes]) -> tuple[dict[str, list[Section]], list[ConfigProblem]]:
+def _read(configs: Mapping[str, bytes | None]) -> tuple[dict[str, list[Section]], list[ConfigProblem]]:
     """The sections of each configuration: samples last, then those near the top first, then by name."""
-    wanted = all_config_paths(tree.paths)
+    wanted = config_paths(configs)
     problems: list[ConfigProblem] = []
     if len(wanted) > MAX_CONFIGS:
         reason = f"only {MAX_CONFIGS} of {len(wanted)} ini and toml files were read: environments may be missed"
@@ -338,8 +334,9 @@ def _read(tree: FileIndex, configs: Mapping[str, bytes]) -> tuple[dict[str, list
     read: dict[str, list[Section]] = {}
     size = 0
     for path in sorted(wanted[:MAX_CONFIGS], key=lambda path: (is_sample(path), path.count("/"), path)):
-        if path in configs:
-            size += len(configs[path]) if concerns_alembic(configs[path]) else 0
+        data = configs[path]
+        if data is not None:
+            size += len(data) if concerns_alembic(data) else 0
             if size > MAX_TOTAL_BYTES:
                 reason = (
                     f"the configurations up to here are larger than {MAX_TOTAL_BYTES // 1024**2} MiB together: this"
@@ -347,7 +344,7 @@ def _read(tree: FileIndex, configs: Mapping[str, bytes]) -> tuple[dict[str, list
                 )
                 problems.append(ConfigProblem(path, 0, reason, unread=True))
                 break
-            read[path], found = read_config(path, configs[path])
+            read[path], found = read_config(path, data)
             # A sample is filled in before anybody uses it: what is odd in it is meant to be.
             problems += [] if is_sample(path) else found
         elif is_alembic_ini(path):
