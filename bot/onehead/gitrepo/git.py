@@ -561,4 +561,6 @@ def kept_open(git: Git) -> Iterator[None]:
 
 
 def _bytes(name: str) -> bytes:
+    if "\0" in name:
+        raise ValueError("What git is asked for can't hold a zero byte.")
     return name.encode("utf-8", "surrogateescape")
