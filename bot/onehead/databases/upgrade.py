@@ -327,8 +327,7 @@ def from_the_point(graph: Graph, point: str) -> Graph:
     if any(not beneath.issuperset(graph.revisions[id_].depends_on) for id_ in (point, *beneath)):
         return graph
     named = beneath | {label for id_ in beneath for label in graph.revisions[id_].branch_labels}
-    above = graph.revisions.keys() - beneath
-    others = (graph.revisions[id_] for id_ in above - {point})
-    if any(not named.isdisjoint((*other.parents, *other.depends_on)) for other in others):
+    above = [revision for revision in graph if revision.id not in beneath and revision.id != point]
+    if any(not named.isdisjoint((*each.parents, *each.depends_on)) for each in above):
         return graph
-    return _bridged(graph, set(above))
+    return Graph([graph.revisions[point]._replace(parents=(), depends_on=()), *above])

@@ -35,14 +35,14 @@ class Graph:
         self.revisions = {id_: found[-1] for id_, found in definitions.items()}
         self.duplicates = {id_: tuple(found) for id_, found in definitions.items() if len(found) > 1}
         self.unreadable = tuple(sorted(unreadable, key=lambda u: u.path))
+        self._all = [revision for found in definitions.values() for revision in found]
         self._lineages: dict[tuple[str, ...], frozenset[str]] = {}
 
     def __contains__(self, revision: str) -> bool:
         return revision in self.revisions
 
     def __iter__(self) -> Iterator[Revision]:
-        for found in self.definitions.values():
-            yield from found
+        return iter(self._all)
 
     def __len__(self) -> int:
         return len(self.revisions)
