@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
+from unittest.mock import patch
 
 from hypothesis import given
 
+from onehead.databases import remedy
 from onehead.databases.states import Fix, databases_of
 from onehead.databases.upgrade import Deployed, upgrade
 from onehead.plan.facts import Evidence, Facts
 from onehead.plan.forks import forks_of
 from onehead.plan.plans import Merge, Reparent
+from tests.chains import graph
 from tests.plan.cases import facts
 from tests.plan.test_laws import after, plan, situations
 
@@ -35,6 +38,24 @@ def test_who_loses_by_a_re_parent_has_run_what_nobody_should_have(situation: Fac
             if outcome.kind == "loss":
                 assert database.applied & set(chosen.moved)
                 assert counted or all(f"`{id_}`" in named for id_ in outcome.lost)
+
+
+@given(situations())
+def test_of_its_authors_own_database_the_same_is_said_on_the_whole_chain(situation: Facts) -> None:
+    chosen = plan(situation, Evidence(), "reparent")
+    if isinstance(chosen, Reparent):
+        repaired = after(situation, chosen).merged
+        said = remedy.own_database(situation.head, chosen, repaired)
+        with patch.object(remedy, "_above", lambda branch, merged, _: (branch, merged)):
+            assert said == remedy.own_database(situation.head, chosen, repaired)
+
+
+def test_what_is_beneath_a_move_is_left_out_where_it_is_the_same() -> None:
+    branch, repaired = graph("a; b<a; c<b"), graph("a; b<a; d<b; c<d")
+    short = remedy._above(branch, repaired, frozenset("c"))
+    assert [sorted(each.revisions) for each in short] == [["b", "c"], ["b", "c", "d"]]
+    for other in map(graph, ("b; d<b; c<d", "x; b<x; d<b; c<d", "a; b<a; d<b,a; c<d", "a; d<a; c<d")):
+        assert remedy._above(branch, other, frozenset("c")) == (branch, other)
 
 
 @given(situations())

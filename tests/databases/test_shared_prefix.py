@@ -23,7 +23,7 @@ PLACE = Environment("versions", None, None, None, ())
 def both_ways(facts: Facts, monkeypatch: pytest.MonkeyPatch) -> tuple[tuple[StateTable, ...], tuple[StateTable, ...]]:
     cut = state_table.state_tables(facts)
     with monkeypatch.context() as patch:
-        patch.setattr(upgrade, "_from_the_point", lambda chain, _fork: chain)
+        patch.setattr(upgrade, "from_the_point", lambda chain, _point: chain)
         return cut, state_table.state_tables(facts)
 
 

@@ -1,15 +1,19 @@
 from __future__ import annotations
 
+from collections import Counter
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from itertools import product
+from random import Random
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from onehead.gitrepo import refs
-from onehead.gitrepo.git import Git
+from onehead.gitrepo.git import Git, kept_open
 from onehead.gitrepo.process import (
     AmbiguousRef,
     EmptyRepository,
+    GitResult,
     MissingObjects,
     NotARepository,
     ShallowHistory,
@@ -185,6 +189,56 @@ class TestDestination:
     def test_nothing_to_go_by(self, git: Git, repo: Repository) -> None:
         repo.commit("topic", {"a": "1"})
         assert refs.destination(git) is None
+
+
+class Asked(Git):
+    """Counts the commands that it starts."""
+
+    def __init__(self, *args: Any, **more: Any) -> None:
+        super().__init__(*args, **more)
+        self.commands: Counter[str] = Counter()
+
+    def ask(self, *args: str, data: bytes = b"", timeout: float | None = None) -> GitResult:
+        self.commands[args[0]] += 1
+        return super().ask(*args, data=data, timeout=timeout)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_common_ancestors_are_those_that_git_finds_whatever_the_dates_are(repo: Repository, seed: int) -> None:
+    chance = Random(seed)
+    tree = repo.git("mktree").strip()
+    made: list[str] = []
+    for _ in range(14):
+        parents = chance.sample(made, min(len(made), chance.choice((0, 1, 1, 1, 2, 2, 3)))) if made else []
+        date = f"{chance.randrange(10**9, 2 * 10**9)} +0000"
+        named = [word for parent in parents for word in ("-p", parent)]
+        variables = {f"GIT_{who}_{what}": "a" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
+        sha = repo.git(
+            "commit-tree", tree, *named, GIT_AUTHOR_DATE=date, GIT_COMMITTER_DATE=date, **variables, data=b"parent x\n"
+        )
+        made.append(sha.strip())
+    git, door = Git(repo.path), Asked(repo.path)
+    pairs = list(product(made, repeat=2))
+    with kept_open(door):
+        assert [sorted(refs.merge_bases(door, *pair)) for pair in pairs] == [
+            sorted(refs.merge_bases(git, *pair)) for pair in pairs
+        ]
+    assert door.commands["merge-base"] < len(pairs) / 2
+
+
+def test_a_long_way_to_the_common_ancestor_is_left_to_git(repo: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(refs, "_MAX_WALKED", 3)
+    root = repo.commit("main", {"a": "1"})
+    near = repo.commit("near", {"b": "1"}, parents=[root])
+    for number in range(4):
+        far = repo.commit("main", {"a": f"{number}"})
+    door = Asked(repo.path)
+    with kept_open(door):
+        assert refs.merge_bases(door, root, near) == [root]
+        asked = door.commands.copy()
+        assert refs.merge_bases(door, near, far) == [root]
+    assert door.commands - asked == {"merge-base": 1}
+    assert "merge-base" not in asked
 
 
 def test_common_ancestors(git: Git, repo: Repository) -> None:

@@ -1,13 +1,16 @@
 from __future__ import annotations
 
 import time
+from itertools import product
 from typing import TYPE_CHECKING
 
 import pytest
 
-from onehead.gitrepo.git import BlobTooLarge, Git, Info, Objects
-from onehead.gitrepo.process import GitTimeout, MissingObjects, NotARepository
-from onehead.gitrepo.tree import SUBMODULE, SYMLINK, Contents, Entry, list_changed, list_tree, read
+from onehead.gitrepo import git as git_module
+from onehead.gitrepo import tree
+from onehead.gitrepo.git import BlobTooLarge, Git, Info, Objects, kept_open
+from onehead.gitrepo.process import GitFailed, GitTimeout, MissingObjects, NotARepository
+from onehead.gitrepo.tree import SUBMODULE, SYMLINK, Contents, Entry, changes, list_changed, list_tree, read
 from tests.repositories import Repository
 
 if TYPE_CHECKING:
@@ -125,6 +128,46 @@ def test_many_and_large_files_do_not_block(git: Git, repo: Repository) -> None:
     entries = list_tree(git, sha).entries
     data = read(git, [entry.oid for entry in entries.values()]).data
     assert {path: data[entry.oid].decode() for path, entry in entries.items()} == files
+
+
+def test_what_differs_is_what_git_says(git: Git, repo: Repository) -> None:
+    names = {name: f"{number}\n" for number, name in enumerate(WEIRD)}
+    states = [
+        repo.commit("main", {**names, "a.py": "1\n", "d/e/f.py": "1\n", "d/g.py": "1\n"}),
+        repo.commit("main", {"a.py": "2\n", "a/b.py": "1\n", "naïve.py": None}),
+        repo.commit("main", {"d/e": "a file\n", "d/e/f.py": None, "two words.py": "changed\n"}),
+        repo.commit("main", {"a.py": "2\n", "d/g.py": "a.py"}, modes={"a.py": "100755", "d/g.py": SYMLINK}),
+        repo.commit("main", {"d": "1" * len(blob(git, b"")), "d/e": None, "d/g.py": None}, modes={"d": SUBMODULE}),
+        repo.commit("other", {"z/y/x.py": "1\n"}),
+    ]
+    states.append(repo.git("rev-parse", f"{states[0]}^{{tree}}").strip())
+    expected = [changes(git, old, new) for old, new in product(states, repeat=2)]
+    door = Git(repo.path)
+    with kept_open(door):
+        found = [
+            tree._changes(conversation, *pair) for pair in product(states, repeat=2) if (conversation := door.kept_open)
+        ]
+        assert found == expected
+        assert [list(each) for each in found if each] == [list(each) for each in expected if each]
+
+
+def test_what_is_not_as_git_writes_it_and_what_differs_in_much_is_left_to_git(
+    git: Git, repo: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = repo.commit("main", {"a.py": "1\n"})
+    many = repo.commit("main", {f"{number}.py": "1\n" for number in range(9)})
+    entry = bytes.fromhex(blob(git, b"1\n"))
+    odd = repo.git("hash-object", "-t", "tree", "-w", "--literally", "--stdin", data=b"100664 a.py\0" + entry).strip()
+    broken = repo.git("hash-object", "-t", "tree", "-w", "--literally", "--stdin", data=b"10x644 a.py\0").strip()
+    monkeypatch.setattr(tree, "_MAX_COMPARED", 5)
+    with kept_open(git):
+        assert changes(git, plain, odd) == {}
+        assert len(changes(git, plain, many)) == 9
+        with pytest.raises(GitFailed, match="tree"):
+            changes(git, plain, broken)
+        monkeypatch.setattr(git_module, "MAX_REMEMBERED_OBJECT", 20)
+        assert len(changes(git, many, plain)) == 9
+        assert changes(git, plain, plain) == {}
 
 
 def test_looking_up_names(git: Git, repo: Repository) -> None:

@@ -113,7 +113,7 @@ def test_what_it_says_is_what_would_be_said_here(pool: Callable[..., Analyzers],
     draft = judged.repair
     assert draft is not None
     repair = write_draft(Git.of_our_own(place), draft)
-    confirm(draft, there.judge(target, Point(head.ref, repair.sha), None).examination)
+    confirm(draft, there.written(target, Point(head.ref, repair.sha)))
     [examined] = judged.examination.environments
     outcomes = tuple[ForkOutcomes, ...]
     assert written(there.recent(examined.facts), outcomes) == written(here.recent(examined.facts), outcomes)

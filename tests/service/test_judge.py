@@ -39,8 +39,8 @@ def test_what_was_judged_is_a_value_from_which_the_repair_is_written(tmp_path: P
     assert draft.kind == "reparent"
     written = write_draft(git, draft)
     assert written.merged_first
+    confirm(draft, analysis.written(target, Point(head.ref, written.sha)))
     repaired = analysis.judge(target, Point(head.ref, written.sha), None)
-    confirm(draft, repaired.examination)
     assert repaired.is_ok
     assert repaired.repair is None
 

@@ -170,6 +170,8 @@ class Fix:
 
     def meets(self, database: Database) -> Database:
         """The database as the chain names what it went through; its rows stay what they are."""
+        if not self.new_ids:
+            return database
         return Database(database.rows, frozenset(self.new_ids.get(id_, id_) for id_ in database.applied))
 
 

@@ -245,7 +245,8 @@ def neighbourhood(graph: Graph, fork: Fork, rows: Iterable[str] = ()) -> Near:
     if graph.missing or graph.cycles:
         return Near(graph, graph, told)
     if told == fork and _size(graph) <= MAX_WALKED:
-        return Near(graph, _from_the_point(graph, fork), told)
+        of_fork = from_the_point(graph, fork.points[0]) if len(fork.points) == 1 else graph
+        return Near(graph, of_fork, told)
     points = graph.fork_points(told.heads)
     above = graph.ancestors(*told.heads) - graph.ancestors(*points)
     beside = [head for head in graph.heads if head not in fork.heads]
@@ -314,21 +315,19 @@ def _nearest_kept(graph: Graph, id_: str, kept: set[str]) -> tuple[tuple[str, ..
     return tuple(reversed(found[False])), tuple(reversed(found[True]))
 
 
-def _from_the_point(graph: Graph, fork: Fork) -> Graph:
+def from_the_point(graph: Graph, point: str) -> Graph:
     """The chain without what is beneath the point where a fork parts, which becomes a base.
 
     Every database of the fork has run all of that, so whatever Alembic does to it happens above. Where something above
     refers to what is beneath, or one id is declared twice, the chain stays whole.
     """
-    if len(fork.points) != 1 or graph.duplicates:
+    if graph.duplicates:
         return graph
-    [point] = fork.points
     beneath = graph.ancestors(point) - {point}
     if any(not beneath.issuperset(graph.revisions[id_].depends_on) for id_ in (point, *beneath)):
         return graph
     named = beneath | {label for id_ in beneath for label in graph.revisions[id_].branch_labels}
-    above = graph.revisions.keys() - beneath
-    others = (graph.revisions[id_] for id_ in above - {point})
-    if any(not named.isdisjoint((*other.parents, *other.depends_on)) for other in others):
+    above = [revision for revision in graph if revision.id not in beneath and revision.id != point]
+    if any(not named.isdisjoint((*each.parents, *each.depends_on)) for each in above):
         return graph
-    return _bridged(graph, set(above))
+    return Graph([graph.revisions[point]._replace(parents=(), depends_on=()), *above])

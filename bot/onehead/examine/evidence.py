@@ -431,7 +431,8 @@ def _earlier_states(others: Others, holdings: Iterable[Holding], subject: str) -
 
     Asked of all at once: the refs of pull requests stay for ever, so thousands of them may hold one revision.
     """
-    return reached(others.git, {holding.sha for holding in holdings if holding.ref.startswith(_PULL)}, subject)
+    pulls = {holding.sha for holding in holdings if holding.ref.startswith(_PULL)}
+    return reached(others.git, pulls - {subject}, subject)
 
 
 def _later_states(others: Others, holdings: Iterable[Holding], subject: str) -> frozenset[str]:

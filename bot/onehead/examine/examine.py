@@ -167,8 +167,7 @@ def examine(
     """
     ground = ground or read_ground(git, target, memory)
     trees = _trees(git, ground, memory, target, head, replaces=replaces)
-    surveys = survey([ground.reading, *read_trees(_listings(trees), trees.read, memory, ground.reading)])
-    surveys[-1] = _without_remains(surveys)
+    surveys = _surveys(trees)
     written, judged = ground.policy, _judged_policy(ground, trees)
     policy = written.policy if strategy is None else written.policy._replace(strategy=strategy)
     owners = _owners(surveys[-1], policy)
@@ -205,6 +204,28 @@ def examine(
         unjudged=_unjudged(ignored, environments),
     )
     return examination, trees
+
+
+class WrittenChain(NamedTuple):
+    """The chain of one environment in a commit, and once that is merged into the target."""
+
+    environment: str
+    alone: Graph
+    merged: Graph
+
+
+@examination()
+def written_chains(git: Git, ground: Ground, memory: Memory, target: Point, written: Point) -> tuple[WrittenChain, ...]:
+    """What a commit that onehead wrote holds, read as the commit of any branch is.
+
+    Raises:
+        OneheadError: what could not be read, and what to do about it.
+    """
+    trees = _trees(git, ground, memory, target, written, replaces=False)
+    surveys = _surveys(trees)
+    policy = ground.policy.policy
+    facts = [each for each, _ in _facts(trees, surveys, policy, _owners(surveys[-1], policy))]
+    return tuple(WrittenChain(each.environment.path, each.head, each.merged) for each in facts if each.head is not None)
 
 
 def judge_alone(git: Git, at: Point) -> tuple[Examination, Trees]:
@@ -291,6 +312,14 @@ def _trees(git: Git, ground: Ground, memory: Memory, target: Point, head: Point 
         )
 
     return Trees(ground, other, merge, read_all, memory)
+
+
+def _surveys(trees: Trees) -> list[Survey]:
+    """The target's environments, and those of the head and of the merge where there are any."""
+    reading = trees.ground.reading
+    surveys = survey([reading, *read_trees(_listings(trees), trees.read, trees.memory, reading)])
+    surveys[-1] = _without_remains(surveys)
+    return surveys
 
 
 def _listings(trees: Trees) -> list[Listing]:

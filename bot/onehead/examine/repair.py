@@ -8,15 +8,16 @@ What was written is read again from git and compared with what was promised, bef
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from operator import attrgetter
 from typing import NamedTuple
 
 from onehead.errors import OneheadError
 from onehead.examine import naming
 from onehead.examine.changes import Repairs
-from onehead.examine.examine import Trees, examine
+from onehead.examine.examine import Trees, WrittenChain, written_chains
 from onehead.gitrepo import commit
 from onehead.gitrepo.commit import CommitDraft, Signature, commit_message, write_commits
 from onehead.gitrepo.git import Git
@@ -25,7 +26,7 @@ from onehead.gitrepo.refs import describe, is_ancestor
 from onehead.plan.findings import Side
 from onehead.plan.plans import Merge, Plan, Reissue, Reparent
 from onehead.plan.repairs import BEFORE
-from onehead.plan.verdict import Examination, Point
+from onehead.plan.verdict import Point
 from onehead.reports.terminal import short_ref
 from onehead.revisions.graph import Graph
 from onehead.revisions.model import FileChange
@@ -128,14 +129,7 @@ def write_repair(git: Git, repairs: Repairs, trees: Trees) -> WrittenRepair | No
     if draft is None:
         return None
     written = write_draft(git, draft)
-    again, _ = examine(
-        git,
-        draft.target,
-        Point(draft.start.ref, written.sha),
-        ground=trees.ground,
-        memory=trees.memory,
-    )
-    confirm(draft, again)
+    confirm(draft, written_chains(git, trees.ground, trees.memory, draft.target, Point(draft.start.ref, written.sha)))
     return written
 
 
@@ -179,18 +173,18 @@ def write_draft(git: Git, draft: RepairDraft, author: str = naming.AUTHOR) -> Wr
     return WrittenRepair(sha, draft.side, draft.below is not None, draft.kind)
 
 
-def confirm(draft: RepairDraft, written: Examination) -> None:
-    """Compare the chains of a written commit, judged as any branch is judged, with the promised ones.
+def confirm(draft: RepairDraft, written: Iterable[WrittenChain]) -> None:
+    """Compare the chains of a written commit with the promised ones.
 
     Raises:
         NotAsPromised: they differ.
     """
-    found = {examined.facts.environment.path: examined.facts for examined in written.environments}
+    found = {each.environment: each for each in written}
     for path, promised in draft.promised.items():
-        facts = found.get(path)
-        if facts is None or facts.head is None or _chain(facts.head) != _chain(promised):
+        chain = found.get(path)
+        if chain is None or _chain(chain.alone) != _chain(promised):
             raise NotAsPromised(path, f"on `{short_ref(draft.start.ref)}`")
-        if _chain(facts.merged) != _chain(promised):
+        if _chain(chain.merged) != _chain(promised):
             raise NotAsPromised(path, f"merged into `{short_ref(draft.target.ref)}`")
 
 
@@ -210,7 +204,10 @@ def merged_commit(git: Git, base: str, head: str) -> str | None:
 
 def _chain(graph: Graph) -> list[tuple[str, str, tuple[str, ...], tuple[str, ...]]]:
     """All that Alembic sees of it."""
-    return sorted((revision.path, revision.id, revision.parents, revision.depends_on) for revision in graph)
+    return sorted(map(_SEEN_BY_ALEMBIC, graph))
+
+
+_SEEN_BY_ALEMBIC = attrgetter("path", "id", "parents", "depends_on")
 
 
 def _needs_target(repairs: Repairs) -> bool:

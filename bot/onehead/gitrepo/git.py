@@ -24,11 +24,12 @@ who judges hundreds of branches keeps one conversation open for all of them (`ke
 from __future__ import annotations
 
 import os
+import select
 import signal
 import subprocess
-import threading
+import time
 from contextlib import contextmanager, suppress
-from typing import IO, TYPE_CHECKING, NamedTuple, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 from onehead.gitrepo.process import (
     NOBODYS,
@@ -334,6 +335,15 @@ _AT_ONCE = 512
 they are, neither side ever waits for the other to empty a pipe."""
 
 
+_CHUNK = 1 << 16
+
+MAX_REMEMBERED_OBJECT = 1 << 20
+"""Bytes of a commit or tree that is remembered."""
+
+_MAX_REMEMBERED = 1 << 24
+"""Bytes of all that are, before they are forgotten."""
+
+
 class Info(NamedTuple):
     """An object: its id, its type (`blob`, `tree`, `commit`, `tag`) and its size in bytes."""
 
@@ -361,30 +371,32 @@ class Objects:
         self._git = git
         self._keep = keep
         self._process: subprocess.Popen[bytes] | None = None
-        self._timer: threading.Timer | None = None
-        self._expired = False
+        self._said = bytearray()
+        self._until = 0.0
+        self._history: dict[str, tuple[str, bytes]] = {}
+        self._remembered = 0
 
     def __enter__(self) -> Self:
         if self._process is None:
             self._process = self._git.start("cat-file", "--batch-command", "-z", "--buffer")
-        self._timer = threading.Timer(self._git.timeout, self._expire)
-        self._timer.daemon = True
-        self._timer.start()
+            os.set_blocking(self._stdin, False)
+        self._until = time.monotonic() + self._git.timeout
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        if not self._keep or error is not None or self._expired:
+        if not self._keep or error is not None:
             self.hang_up()
 
     def hang_up(self) -> None:
         """End git; the next question starts it anew. What is left of an answer goes with it."""
         if self._process is not None:
             end(self._process)
-        self._process, self._expired = None, False
+        self._process = None
+        self._said.clear()
+        self._history.clear()
+        self._remembered = 0
 
     def look_up(self, names: Sequence[str]) -> list[Info | None]:
         """What each name (`SHA`, `SHA:path`, `SHA^{tree}` …) stands for; `None` where there is nothing.
@@ -395,8 +407,8 @@ class Objects:
         found: list[Info | None] = []
         for start in range(0, len(names), _AT_ONCE):
             batch = [_bytes(name) for name in names[start : start + _AT_ONCE]]
-            out = self._ask([b"info " + name for name in batch], names[start])
-            found += [self._header(out, name) for name in batch]
+            self._ask([b"info " + name for name in batch], names[start])
+            found += [self._header(name) for name in batch]
         return found
 
     def contents(self, oids: Iterable[str], limit: int) -> Iterator[tuple[str, bytes | BlobTooLarge]]:
@@ -420,54 +432,116 @@ class Objects:
                 else:
                     yield oid, BlobTooLarge(info.size)
             if small:
-                yield from self._read(small)
+                self._ask([b"contents " + _bytes(oid) for oid in small], small[0])
+                for oid in small:
+                    _, data = self._content(oid, limit)
+                    yield oid, data
 
-    def _read(self, oids: list[str]) -> Iterator[tuple[str, bytes]]:
-        out = self._ask([b"contents " + _bytes(oid) for oid in oids], oids[0])
-        for oid in oids:
-            info = self._header(out, _bytes(oid))
-            if info is None:
-                raise self._trouble(oid)
-            data = out.read(info.size + 1)
-            if len(data) != info.size + 1:
-                raise self._trouble(oid)
-            yield oid, data[:-1]
+    def history(self, oids: Iterable[str]) -> dict[str, tuple[str, bytes]]:
+        """The type and content of commits and trees, remembered while the conversation lasts.
 
-    def _ask(self, questions: list[bytes], first: str) -> IO[bytes]:
-        if self._process is None or self._process.stdin is None or self._process.stdout is None:
+        One that is larger than `MAX_REMEMBERED_OBJECT` is absent.
+
+        Raises:
+            MissingObjects: an object is not in the repository.
+            OneheadError: no repository, a damaged one, or out of time.
+        """
+        wanted = list(dict.fromkeys(oids))
+        found = {oid: self._history[oid] for oid in wanted if oid in self._history}
+        missing = [oid for oid in wanted if oid not in found]
+        for start in range(0, len(missing), _AT_ONCE):
+            batch = missing[start : start + _AT_ONCE]
+            self._ask([b"contents " + _bytes(oid) for oid in batch], batch[0])
+            for oid in batch:
+                kind, data = self._content(oid, MAX_REMEMBERED_OBJECT)
+                if not isinstance(data, BlobTooLarge):
+                    found[oid] = kind, data
+                    self._remember(oid, kind, data)
+        return found
+
+    def _remember(self, oid: str, kind: str, data: bytes) -> None:
+        if self._remembered > _MAX_REMEMBERED:
+            self._history.clear()
+            self._remembered = 0
+        self._history[oid] = kind, data
+        self._remembered += len(data)
+
+    @property
+    def _stdin(self) -> int:
+        if self._process is None or self._process.stdin is None:
             raise RuntimeError("Objects is a context manager: ask inside `with`.")
+        return self._process.stdin.fileno()
+
+    def _ask(self, questions: list[bytes], first: str) -> None:
+        left = memoryview(b"\0".join([*questions, b"flush\0"]))
         try:
-            self._process.stdin.write(b"\0".join([*questions, b"flush\0"]))
-            self._process.stdin.flush()
+            while left:
+                self._wait_for(self._stdin, select.POLLOUT)
+                left = left[os.write(self._stdin, left) :]
         except BrokenPipeError:
             raise self._trouble(first) from None
-        return self._process.stdout
 
-    def _header(self, out: IO[bytes], name: bytes) -> Info | None:
-        line = out.readline()
+    def _hear(self) -> bool:
+        """Take in more of what git says; whether it said anything before it ended."""
+        if self._process is None or self._process.stdout is None:
+            return False
+        self._wait_for(self._process.stdout.fileno(), select.POLLIN)
+        chunk = os.read(self._process.stdout.fileno(), _CHUNK)
+        self._said += chunk
+        return bool(chunk)
+
+    def _wait_for(self, pipe: int, event: int) -> None:
+        left = self._until - time.monotonic()
+        ready = select.poll()
+        ready.register(pipe, event)
+        if left <= 0 or not ready.poll(left * 1000):
+            raise self._git.too_slow("cat-file", self._git.timeout)
+
+    def _take(self, size: int, name: str) -> bytes:
+        while len(self._said) < size:
+            if not self._hear():
+                raise self._trouble(name)
+        taken = bytes(self._said[:size])
+        del self._said[:size]
+        return taken
+
+    def _line(self, name: str) -> bytes:
+        while (at := self._said.find(b"\n")) < 0:
+            if not self._hear():
+                raise self._trouble(name)
+        return self._take(at + 1, name)
+
+    def _header(self, asked: bytes) -> Info | None:
+        name = asked.decode("utf-8", "surrogateescape")
+        line = self._line(name)
         fields = line.split()
         if len(fields) == 3 and fields[2].isdigit() and fields[1] in (b"blob", b"tree", b"commit", b"tag"):
             return Info(fields[0].decode("ascii"), fields[1].decode("ascii"), int(fields[2]))
         # "NAME missing" or "NAME ambiguous": the name is repeated, with every line feed it has.
-        for _ in range(name.count(b"\n")):
-            line += out.readline()
-        if line in (name + b" missing\n", name + b" ambiguous\n"):
+        for _ in range(asked.count(b"\n")):
+            line += self._line(name)
+        if line in (asked + b" missing\n", asked + b" ambiguous\n"):
             return None
-        raise self._trouble(name.decode("utf-8", "surrogateescape"))
+        raise self._trouble(name)
+
+    def _content(self, oid: str, limit: int) -> tuple[str, bytes | BlobTooLarge]:
+        """The type and content that come next; what is over the limit is let pass."""
+        info = self._header(_bytes(oid))
+        if info is None:
+            raise self._trouble(oid)
+        if info.size <= limit:
+            return info.kind, self._take(info.size + 1, oid)[:-1]
+        left = info.size + 1
+        while left:
+            left -= len(self._take(min(left, _CHUNK), oid))
+        return info.kind, BlobTooLarge(info.size)
 
     def _trouble(self, name: str) -> Exception:
         """Why git stopped answering. It is asked again alone, because only then its complaint is at hand."""
-        if self._expired:
-            return self._git.too_slow("cat-file", self._git.timeout)
         self._git.run("rev-parse", "--git-dir")
         self._git.run("cat-file", "-t", name)
         self._git.run("cat-file", "-p", name)
         return GitFailed("cat-file --batch-command", self._git.directory, -1, "it stopped answering")
-
-    def _expire(self) -> None:
-        self._expired = True
-        if self._process is not None:
-            self._process.kill()
 
 
 def conversation(git: Git) -> Objects:
@@ -487,4 +561,6 @@ def kept_open(git: Git) -> Iterator[None]:
 
 
 def _bytes(name: str) -> bytes:
+    if "\0" in name:
+        raise ValueError("What git is asked for can't hold a zero byte.")
     return name.encode("utf-8", "surrogateescape")

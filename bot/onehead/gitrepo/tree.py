@@ -12,12 +12,17 @@ from onehead.gitrepo.git import BlobTooLarge, conversation
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
 
-    from onehead.gitrepo.git import Git
+    from onehead.gitrepo.git import Git, Objects
 
 SYMLINK = "120000"
 SUBMODULE = "160000"
+_DIRECTORY = "040000"
 
 _RECORD = re.compile(r"([0-7]{6}) [a-z]+ ([0-9a-f]+)\t([^\0]+)\0")
+_SHA1_RECORD, _SHA256_RECORD = (
+    re.compile(rb"(?:40000|100644|100755|120000|160000) [^\0]+\0.{%d}" % size, re.DOTALL) for size in (20, 32)
+)
+"""What a tree object holds, in the modes that git writes today."""
 
 DEFAULT_LIMIT = 1 << 20
 """Bytes of the largest file that is read."""
@@ -156,12 +161,81 @@ def changes(git: Git, old: str, new: str) -> dict[str, Entry | None]:
     Raises:
         OneheadError: no repository, an unknown SHA, or missing objects.
     """
+    if git.kept_open is not None:
+        found = _changes(git.kept_open, old, new)
+        if found is not None:
+            return found
     out = git.run("diff-tree", "-r", "-z", "--raw", "--no-renames", "--end-of-options", old, new)
     fields = out.decode("utf-8", "surrogateescape").split("\0")
-    found: dict[str, Entry | None] = {}
+    found = {}
     for about, path in zip(fields[:-1:2], fields[1::2], strict=True):
         _, mode, _, oid, status = about.split(" ")
         found[path] = None if status == "D" else Entry(path, mode, oid)
+    return found
+
+
+_MAX_COMPARED = 1000
+"""Directories and files that are compared here; what differs in more is git's business, and so are odd trees."""
+
+
+def _changes(conversation: Objects, old: str, new: str) -> dict[str, Entry | None] | None:
+    """The same from a conversation that is open already: of two large trees only what differs is looked at."""
+    found: dict[str, Entry | None] = {}
+    with conversation as objects:
+        tops = _tops(objects, (old, new))
+        if tops is None:
+            return None
+        todo = [("", *tops)]
+        for folder, *sides in todo:  # grows while it is walked
+            if len(todo) + len(found) > _MAX_COMPARED:
+                return None
+            trees = objects.history(filter(None, sides))
+            before, after = (_records(trees, oid) for oid in sides)
+            if before is None or after is None:
+                return None
+            gone, come = _named(before - after), _named(after - before)
+            for name in gone.keys() | come.keys():
+                entries = [side.get(name) for side in (gone, come)]
+                inside = [each.oid if each and each.mode == _DIRECTORY else "" for each in entries]
+                if any(inside):
+                    todo.append((f"{folder}{name}/", *inside))
+                was, is_now = (each if each and each.mode != _DIRECTORY else None for each in entries)
+                if was or is_now:
+                    found[folder + name] = is_now and is_now._replace(path=folder + name)
+    return dict(sorted(found.items()))
+
+
+def _tops(objects: Objects, treeishes: tuple[str, str]) -> list[str] | None:
+    """The trees of commits."""
+    known = objects.history(treeishes)
+    tops = []
+    for each in treeishes:
+        kind, data = known.get(each, ("", b""))
+        if kind == "commit":
+            tops.append(data[5 : data.find(b"\n")].decode("ascii"))
+        elif kind == "tree":
+            tops.append(each)
+        else:
+            return None
+    return tops
+
+
+def _records(trees: Mapping[str, tuple[str, bytes]], oid: str) -> set[bytes] | None:
+    """What a tree holds, as it stands there; `None` of one that is too large, or not written as git writes them."""
+    if not oid:
+        return set()
+    kind, data = trees.get(oid, ("", b""))
+    records = (_SHA256_RECORD if len(oid) == 64 else _SHA1_RECORD).findall(data)
+    return set(records) if kind == "tree" and sum(map(len, records)) == len(data) else None
+
+
+def _named(records: Iterable[bytes]) -> dict[str, Entry]:
+    """Name → entry under that name alone."""
+    found = {}
+    for record in records:
+        about, _, oid = record.partition(b"\0")
+        mode, name = about.decode("utf-8", "surrogateescape").split(" ", 1)
+        found[name] = Entry(name, mode.zfill(6), oid.hex())
     return found
 
 

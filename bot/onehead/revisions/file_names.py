@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from itertools import count
 
 from onehead.errors import CannotJudge
@@ -21,6 +22,8 @@ from onehead.revisions.model import MAX_ID, Revision
 DEFAULT = "%(rev)s_%(slug)s"
 """Alembic's own `file_template`."""
 
+_MAX_REMEMBERED = 10_000
+"""Names whose number is remembered: hundreds of branches are compared with the same target."""
 _SLUG_WORDS = re.compile(r"\w+")
 _FIELD = re.compile(r"%\((?P<name>\w+)\)(?P<form>[-+ #0]*\d{0,2}(?:\.\d{1,2})?[sdi])|%%|(?P<stray>%)")
 _SERIAL = re.compile(r"(?P<prefix>[A-Za-z]{0,8}[-_]?)(?P<digits>\d{1,6})(?![0-9A-Za-z])")
@@ -227,6 +230,7 @@ def stem_of(path: str) -> str:
     return posixpath.splitext(posixpath.basename(path))[0]
 
 
+@lru_cache(_MAX_REMEMBERED)
 def file_number(name: str) -> int | None:
     """The number that a file stem or an id starts with; a date is none."""
     number = None if _dated(name) else _NUMBER.match(name)

@@ -27,6 +27,7 @@ from onehead import child_process
 from onehead.child_process import Network
 from onehead.databases.model import ForkOutcomes
 from onehead.errors import CannotJudge, OneheadError
+from onehead.examine.examine import WrittenChain
 from onehead.examine.read import memory_for
 from onehead.gitrepo.git import Git, Objects
 from onehead.plan.facts import Facts
@@ -82,6 +83,7 @@ def _is_about(judged: Judged, given: tuple[Point, Point | None, Strategy | None]
 
 _QUESTIONS = {
     "judge": _Question((Point, Point | None, Strategy | None), Judged, _is_about),
+    "written": _Question((Point, Point), tuple[WrittenChain, ...]),
     "recent": _Question((Facts,), tuple[ForkOutcomes, ...]),
     "diagnose": _Question((Facts, tuple[str, ...]), RowsDiagnosis),
 }
@@ -386,6 +388,11 @@ class RemoteAnalysis:
         """See `Analysis.judge`."""
         judged: Judged = self._analyzers.ask(self, "judge", target, head, strategy)
         return judged
+
+    def written(self, target: Point, written: Point) -> tuple[WrittenChain, ...]:
+        """See `Analysis.written`."""
+        found: tuple[WrittenChain, ...] = self._analyzers.ask(self, "written", target, written)
+        return found
 
     def recent(self, facts: Facts) -> tuple[ForkOutcomes, ...]:
         """See `Analysis.recent`."""

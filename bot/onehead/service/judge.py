@@ -19,7 +19,7 @@ from onehead.databases.state_table import edited_table, fork_outcomes, state_tab
 from onehead.databases.states import Outcome, RevisionLocation
 from onehead.examine.changes import contents_before, own_databases, prepare
 from onehead.examine.evidence import Others, gather_evidence
-from onehead.examine.examine import Ground, examine, read_ground
+from onehead.examine.examine import Ground, WrittenChain, examine, read_ground, written_chains
 from onehead.examine.locations import formerly, whereabouts
 from onehead.examine.read import Memory, memory_for
 from onehead.examine.repair import RepairDraft, TextConflict, draft_repair
@@ -102,6 +102,9 @@ class Analyst(Protocol):
     def judge(self, target: Point, head: Point | None, strategy: Strategy | None) -> Judged:
         """See `Analysis.judge`."""
 
+    def written(self, target: Point, written: Point) -> tuple[WrittenChain, ...]:
+        """See `Analysis.written`."""
+
     def recent(self, facts: Facts) -> tuple[ForkOutcomes, ...]:
         """See `Analysis.recent`."""
 
@@ -176,6 +179,14 @@ class Analysis:
             diff=diff(repairs.all(), contents_before(repairs, trees)) if repairs.changes else "",
             brought=tuple(item for each in examination.environments for item in brought(each.facts)) if head else (),
         )
+
+    def written(self, target: Point, written: Point) -> tuple[WrittenChain, ...]:
+        """The chains of a repair that was written for a target.
+
+        Raises:
+            OneheadError: what could not be read.
+        """
+        return written_chains(self._git, self._ground(target), self._memory, target, written)
 
     def recent(self, facts: Facts) -> tuple[ForkOutcomes, ...]:
         """What becomes of databases at the newest revisions, and of those that have reported themselves."""

@@ -210,7 +210,7 @@ class RepairWriter:
         return Offer(trouble=refusal) if refusal else Offer(pushed=written.sha, merged_first=written.merged_first)
 
     def _write(self, wanted: WantedRepair) -> WrittenRepair:
-        """Write a repair, and judge it before anybody is told of it.
+        """Write a repair, and read it again before anybody is told of it.
 
         Raises:
             NotAsPromised: it does not hold the chain that was planned.
@@ -219,9 +219,7 @@ class RepairWriter:
         if draft is None:
             raise ValueError("there is no repair")
         written = write_draft(self._look.snapshot.git, draft, self._look.desk.me.login)
-        # Not by the judge: what is counted is the verdict of the branch, not that of its repair.
-        again = self._look.judge.analysis.judge(wanted.target.point, Point(draft.start.ref, written.sha), None)
-        confirm(draft, again.examination)
+        confirm(draft, self._look.judge.analysis.written(draft.target, Point(draft.start.ref, written.sha)))
         return written
 
     def _push_onto(self, wanted: WantedRepair, written: WrittenRepair) -> Generator[RequestedPush, PushOutcome, str]:
