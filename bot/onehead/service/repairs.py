@@ -19,7 +19,7 @@ from itertools import islice
 import structlog
 
 from onehead.examine import naming
-from onehead.examine.repair import NotAsPromised, WrittenRepair, confirm, write_draft
+from onehead.examine.repair import NotAsPromised, WrittenRepair, confirm, write_drafts
 from onehead.forge.errors import NotFound
 from onehead.forge.intents import Marker, mark
 from onehead.forge.models import PullRequest
@@ -124,7 +124,8 @@ class RepairWriter:
         Returns:
             key of a repair → what became of it.
         """
-        deliveries = {each.key: self._offer(each) for each in wanted}
+        written = self._write_all(wanted)
+        deliveries = {each.key: self._offer(each, written.get(each.key)) for each in wanted}
         offers = {}
         for each, (key, made) in zip(wanted, self._conduct(deliveries).items(), strict=True):
             if isinstance(made, Exception):
@@ -174,9 +175,9 @@ class RepairWriter:
                         advance(key, lambda key=key, outcome=outcome: deliveries[key].send(outcome))  # type: ignore[misc]
         return {key: ended[key] for key in deliveries}
 
-    def _offer(self, wanted: WantedRepair) -> Delivery:
+    def _offer(self, wanted: WantedRepair, written: WrittenRepair | None) -> Delivery:
         try:
-            written = self._write(wanted)
+            written = self._write(wanted, written)
         except NotAsPromised as obstacle:
             log.error("A repair was not as planned.", repository=str(self._name), branch=wanted.base)
             why = "another repair would be needed now, and onehead failed to write it"
@@ -210,8 +211,16 @@ class RepairWriter:
         refusal = yield from self._push_onto(wanted, written)
         return Offer(trouble=refusal) if refusal else Offer(pushed=written.sha, merged_first=written.merged_first)
 
-    def _write(self, wanted: WantedRepair) -> WrittenRepair:
-        """Write a repair, and judge it before anybody is told of it.
+    def _write_all(self, wanted: Collection[WantedRepair]) -> dict[str, WrittenRepair]:
+        """Write repairs in one go; none where that fails, for what fails for one does so again when it is alone."""
+        drafts = {each.key: each.judged.repair for each in wanted if each.judged.repair is not None}
+        with suppress(Exception):
+            written = write_drafts(self._look.snapshot.git, [*drafts.values()], self._look.context.me.login)
+            return dict(zip(drafts, written, strict=True))
+        return {}
+
+    def _write(self, wanted: WantedRepair, written: WrittenRepair | None = None) -> WrittenRepair:
+        """Write a repair where that is not done, and judge it before anybody is told of it.
 
         Raises:
             NotAsPromised: it does not hold the chain that was planned.
@@ -219,7 +228,8 @@ class RepairWriter:
         draft = wanted.judged.repair
         if draft is None:
             raise ValueError("there is no repair")
-        written = write_draft(self._look.snapshot.git, draft, self._look.context.me.login)
+        if written is None:
+            [written] = write_drafts(self._look.snapshot.git, [draft], self._look.context.me.login)
         # Not by the judge: what is counted is the verdict of the branch, not that of its repair.
         again = self._look.judge.analysis.judge(wanted.target.point, Point(draft.start.ref, written.sha), None)
         confirm(draft, again.examination)
