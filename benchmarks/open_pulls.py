@@ -23,7 +23,7 @@ from benchmarks.standin import forge
 from onehead.forge.api import ForgejoApi
 from onehead.gitrepo.mirror import Mirrors
 from onehead.logs import configure
-from onehead.service.desk import Desk
+from onehead.service.context import ServiceContext
 from onehead.service.engine import BranchMoved, Everything, Job, Subject
 from onehead.service.handler import handle
 from tests.forgejos.administration import Administration, Api, clone_url
@@ -64,7 +64,9 @@ class Scene:
             body = {"head": f"work-{number}", "base": "main", "title": f"Work {number}"}
             api.call("POST", f"{self.hosted.path}/pulls", body, expect=201)
         self.connection = Counting(admin.url, bot.token)
-        self.desk = Desk(ForgejoApi(self.connection), Mirrors(place / "mirrors"), admin.url, bot.token, place / "cache")
+        self.context = ServiceContext(
+            ForgejoApi(self.connection), Mirrors(place / "mirrors"), admin.url, bot.token, place / "cache"
+        )
         api.close()
 
     def _push(self, what: str) -> None:
@@ -81,7 +83,7 @@ class Scene:
         """What one job costs."""
         self.connection.requests.clear()
         before, began = _cpu(), time.perf_counter()
-        handle(Job(self.hosted.full_name, frozenset({subject})), self.desk)
+        handle(Job(self.hosted.full_name, frozenset({subject})), self.context)
         return Cost(_cpu() - before, time.perf_counter() - began, self.connection.requests.copy())
 
 

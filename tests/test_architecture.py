@@ -129,7 +129,6 @@ THIRD_PARTY: dict[str, set[str]] = {
         "service.door",
         "service.engine",
         "service.handler",
-        "service.leave",
         "service.repairs",
         "service.serve",
         "service.snapshot",

@@ -11,7 +11,7 @@ import respx
 
 from onehead.forge import models
 from onehead.forge.api import ForgejoApi
-from onehead.forge.models import Fields, Permissions, Repository, RepositoryName, StatusState, User
+from onehead.forge.models import Fields, Permissions, Repository, RepositoryName, Status, User
 from tests.forge.swagger_exchange import answers, nothing_is_missing
 from tests.forge.swagger_samples import definition, operation, sample
 
@@ -37,7 +37,7 @@ CALLS: dict[str, Callable[[ForgejoApi], object]] = {
     "delete_comment": lambda api: api.delete_comment(REPO, 91),
     "latest_statuses": lambda api: api.latest_statuses(REPO, SHA),
     "create_status": lambda api: api.create_status(
-        REPO, SHA, state=StatusState.SUCCESS, context="onehead", description="one head", target_url="http://x.test/"
+        REPO, SHA, Status("onehead", "success", "one head", "http://x.test/")
     ),
     "repositories": lambda api: api.repositories(User(7, "bot")),
     "any_repository": lambda api: api.any_repository(),

@@ -11,17 +11,8 @@ import respx
 
 from onehead.forge.api import ForgejoApi
 from onehead.forge.errors import Forbidden, NotFound, StateConflict
-from onehead.forge.intents import (
-    Marker,
-    close_pull,
-    delete_branch,
-    ensure_comment,
-    ensure_pull,
-    ensure_status,
-    mark,
-    react,
-)
-from onehead.forge.models import RepositoryName, StatusState, User
+from onehead.forge.intents import ForgeWriter, Marker, Write, WriteKind, mark
+from onehead.forge.models import Fields, RepositoryName, Status, User, pull_request
 from tests.forge.swagger_samples import definition
 
 REPO = RepositoryName("courtside", "basketball-api")
@@ -58,31 +49,27 @@ def comment(number: int, body: str, author: User = BOT) -> dict[str, Any]:
     return definition("Comment", id=number, body=body, user=user)
 
 
-def ensure(api: ForgejoApi, title: str = "Repair", body: str = "why") -> tuple[int, bool]:
-    found, written = ensure_pull(api, REPO, head=HEAD, base="main", title=title, body=body)
+def writer(api: ForgejoApi) -> ForgeWriter:
+    return ForgeWriter(api, REPO, BOT)
+
+
+def ensure(
+    api: ForgejoApi, title: str = "Repair", body: str = "why", known: dict[str, Any] | None = None
+) -> tuple[int, bool]:
+    there = None if known is None else pull_request(Fields(known, "pull"))
+    found, written = writer(api).ensure_pull(head=HEAD, base="main", title=title, body=body, known=there)
     return found.number, written
 
 
 class TestPull:
-    between = f"{R}/pulls/main/{HEAD}"
-
     def test_is_made_where_there_is_none(self, api: ForgejoApi, forge: respx.MockRouter) -> None:
-        forge.get(self.between).respond(404)
         forge.post(f"{R}/pulls").respond(201, json=pull())
         assert ensure(api) == (5, True)
         assert sent(forge) == {"head": HEAD, "base": "main", "title": "Repair", "body": "why"}
 
     def test_is_not_looked_for_where_it_is_known(self, api: ForgejoApi, forge: respx.MockRouter) -> None:
-        forge.get(f"{R}/pulls/7").respond(json=pull(7))
-        known = api.pull(REPO, 7)
-        found, written = ensure_pull(api, REPO, head=HEAD, base="main", title="Repair", body="why", known=known)
-        assert (found, written) == (known, False)
-        assert requests(forge) == ["GET /pulls/7"]
-
-    def test_is_left_alone_where_it_says_the_same(self, api: ForgejoApi, forge: respx.MockRouter) -> None:
-        forge.get(self.between).respond(json=pull())
-        assert ensure(api) == (5, False)
-        assert requests(forge) == [f"GET /pulls/main/{HEAD}"]
+        assert ensure(api, known=pull(7)) == (7, False)
+        assert requests(forge) == []
 
     @pytest.mark.parametrize(
         ("title", "body", "fields"),
@@ -95,30 +82,21 @@ class TestPull:
     def test_is_edited_where_it_differs(
         self, title: str, body: str, fields: dict[str, str], api: ForgejoApi, forge: respx.MockRouter
     ) -> None:
-        forge.get(self.between).respond(json=pull())
         forge.patch(f"{R}/pulls/5").respond(201, json=pull(title=title, body=body))
-        assert ensure(api, title, body) == (5, True)
+        assert ensure(api, title, body, known=pull()) == (5, True)
         assert sent(forge) == fields
 
-    def test_that_a_person_holds_back_stays_held_back(self, api: ForgejoApi, forge: respx.MockRouter) -> None:
-        forge.get(self.between).respond(json=pull(title="WIP: Repair", draft=True))
-        assert ensure(api) == (5, False)
+    def test_that_a_person_holds_back_stays_held_back(self, api: ForgejoApi) -> None:
+        assert ensure(api, known=pull(title="WIP: Repair", draft=True)) == (5, False)
 
-    def test_old_closed_one_is_not_taken_for_it(self, api: ForgejoApi, forge: respx.MockRouter) -> None:
-        forge.get(self.between).respond(json=pull(2, state="closed"))
-        forge.post(f"{R}/pulls").respond(201, json=pull(6))
-        assert ensure(api) == (6, True)
-
-    def test_is_found_in_the_list_when_a_closed_one_hides_it(self, api: ForgejoApi, forge: respx.MockRouter) -> None:
-        forge.get(self.between).respond(json=pull(2, state="closed", merged=True))
+    def test_one_that_was_opened_meanwhile_is_found_in_the_list(self, api: ForgejoApi, forge: respx.MockRouter) -> None:
         forge.post(f"{R}/pulls").respond(409, json={"message": "pull request already exists for these targets"})
         others = [pull(3, head="other"), pull(4, fork=True), pull(7)]
         forge.get(f"{R}/pulls").respond(json=others, headers={"X-Total-Count": "3"})
         assert ensure(api) == (7, False)
-        assert requests(forge) == [f"GET /pulls/main/{HEAD}", "POST /pulls", "GET /pulls"]
+        assert requests(forge) == ["POST /pulls", "GET /pulls"]
 
     def test_conflict_without_an_open_one_is_told(self, api: ForgejoApi, forge: respx.MockRouter) -> None:
-        forge.get(self.between).respond(404)
         forge.post(f"{R}/pulls").respond(409, json={"message": "exists"})
         forge.get(f"{R}/pulls").respond(json=[], headers={"X-Total-Count": "0"})
         with pytest.raises(StateConflict, match="exists"):
@@ -127,33 +105,41 @@ class TestPull:
     def test_branch_that_forgejo_does_not_know_yet(
         self, api: ForgejoApi, forge: respx.MockRouter, naps: list[float]
     ) -> None:
-        forge.get(self.between).respond(404)
         unknown = httpx.Response(404, json={"message": "The target couldn't be found."})
         forge.post(f"{R}/pulls").side_effect = [unknown, unknown, httpx.Response(201, json=pull())]
         assert ensure(api) == (5, True)
         assert naps == [0.3, 0.6]
 
     def test_patience_ends(self, api: ForgejoApi, forge: respx.MockRouter, naps: list[float]) -> None:
-        forge.get(self.between).respond(404)
         create = forge.post(f"{R}/pulls").respond(404, json={"message": "The target couldn't be found."})
         with pytest.raises(NotFound, match="The target couldn't be found"):
             ensure(api)
         assert (create.call_count, naps) == (5, [0.3, 0.6, 1.2, 2.4])
 
     def test_long_title_is_cut_as_forgejo_would(self, api: ForgejoApi, forge: respx.MockRouter) -> None:
-        forge.get(self.between).respond(404)
         forge.post(f"{R}/pulls").respond(201, json=pull())
         ensure(api, "ä " * 200)
         title = sent(forge)["title"]
         assert title.endswith("ä…")
         assert 250 <= len(title.encode()) <= 255
-        forge.get(self.between).respond(json=pull(title=title))
-        assert ensure(api, "ä " * 200) == (5, False)
+        assert ensure(api, "ä " * 200, known=pull(title=title)) == (5, False)
+
+    def test_label_that_the_repository_lacks_is_asked_for_once(self, api: ForgejoApi, forge: respx.MockRouter) -> None:
+        forge.post(f"{R}/pulls").respond(201, json=pull())
+        labels = forge.post(f"{R}/issues/5/labels")
+        labels.side_effect = [
+            httpx.Response(200, json=[definition("Label", name="onehead")]),
+            httpx.Response(200, json=[definition("Label", name="bug")]),
+        ]
+        ours = writer(api)
+        for _ in range(4):
+            ours.ensure_pull(head=HEAD, base="main", title="Repair", body="why", label="onehead")
+        assert labels.call_count == 2
 
 
 class TestClosing:
     def close(self, api: ForgejoApi) -> bool:
-        return close_pull(api, REPO, 5, marker=Marker("closed"), reason="Not needed any more.", author=BOT)
+        return writer(api).close_pull(5, marker=Marker("closed"), reason="Not needed any more.")
 
     def test_says_why_before_it_closes(self, api: ForgejoApi, forge: respx.MockRouter) -> None:
         forge.get(f"{R}/pulls/5").respond(json=pull())
@@ -184,7 +170,7 @@ class TestComment:
     where = f"{R}/issues/23/comments"
 
     def say(self, api: ForgejoApi, text: str = "One head.") -> tuple[int, bool]:
-        found, written = ensure_comment(api, REPO, 23, marker=VERDICT, text=text, author=BOT)
+        found, written = writer(api).ensure_comment(23, marker=VERDICT, text=text)
         return found.id, written
 
     def test_is_posted_with_its_marker(self, api: ForgejoApi, forge: respx.MockRouter) -> None:
@@ -251,14 +237,11 @@ class TestComment:
 class TestStatus:
     where = f"{R}/commits/{SHA}/status"
 
-    def say(self, api: ForgejoApi, description: str = "One head.", url: str = "http://x.test/") -> tuple[int, bool]:
-        found, written = ensure_status(
-            api, REPO, SHA, context="onehead", state=StatusState.SUCCESS, description=description, target_url=url
-        )
-        return found.id, written
+    def say(self, api: ForgejoApi, description: str = "One head.") -> bool:
+        return writer(api).set_status(SHA, Status("onehead", "success", description, "http://x.test/"))
 
     def status(self, **changes: Any) -> dict[str, Any]:
-        same = {"id": 8, "context": "onehead", "status": "success", "description": "One head."}
+        same = {"context": "onehead", "status": "success", "description": "One head."}
         return definition("CommitStatus", **same, target_url="http://x.test/") | changes
 
     def latest(self, forge: respx.MockRouter, *statuses: dict[str, Any]) -> None:
@@ -267,8 +250,8 @@ class TestStatus:
 
     def test_is_set(self, api: ForgejoApi, forge: respx.MockRouter) -> None:
         self.latest(forge)
-        forge.post(f"{R}/statuses/{SHA}").respond(201, json=self.status(id=9))
-        assert self.say(api) == (9, True)
+        forge.post(f"{R}/statuses/{SHA}").respond(201, json=self.status())
+        assert self.say(api) is True
         assert sent(forge) == {
             "state": "success",
             "context": "onehead",
@@ -277,8 +260,8 @@ class TestStatus:
         }
 
     def test_same_again_writes_nothing(self, api: ForgejoApi, forge: respx.MockRouter) -> None:
-        self.latest(forge, self.status(id=1, context="ci / tests", status="failure"), self.status())
-        assert self.say(api) == (8, False)
+        self.latest(forge, self.status(context="ci / tests", status="failure"), self.status())
+        assert self.say(api) is False
         assert requests(forge) == [f"GET /commits/{SHA}/status"]
 
     @pytest.mark.parametrize(
@@ -287,8 +270,8 @@ class TestStatus:
     )
     def test_any_difference_is_written(self, change: dict[str, str], api: ForgejoApi, forge: respx.MockRouter) -> None:
         self.latest(forge, self.status(**change))
-        forge.post(f"{R}/statuses/{SHA}").respond(201, json=self.status(id=9))
-        assert self.say(api) == (9, True)
+        forge.post(f"{R}/statuses/{SHA}").respond(201, json=self.status())
+        assert self.say(api) is True
 
     def test_long_description_is_cut_after_a_word(self, api: ForgejoApi, forge: respx.MockRouter) -> None:
         self.latest(forge)
@@ -297,11 +280,11 @@ class TestStatus:
         description = sent(forge)["description"]
         assert description == "sixteen letters. " * 14 + "sixteen letters…"
         self.latest(forge, self.status(description=description))
-        assert self.say(api, "sixteen letters. " * 30) == (8, False)
+        assert self.say(api, "sixteen letters. " * 30) is False
 
     def test_many_contexts_are_searched(self, api: ForgejoApi, forge: respx.MockRouter) -> None:
         pages = {
-            "1": [self.status(id=number, context=f"ci {number}") for number in range(50)],
+            "1": [self.status(context=f"ci {number}") for number in range(50)],
             "2": [self.status()],
         }
 
@@ -310,7 +293,28 @@ class TestStatus:
             return httpx.Response(200, json=combined, headers={"X-Total-Count": "51"})
 
         forge.get(self.where).mock(side_effect=answer)
-        assert self.say(api) == (8, False)
+        assert self.say(api) is False
+
+    def test_what_can_not_be_read_is_written(self, api: ForgejoApi, forge: respx.MockRouter) -> None:
+        forge.get(self.where).respond(404)
+        forge.post(f"{R}/statuses/{SHA}").respond(201, json=self.status())
+        assert self.say(api) is True
+
+    def test_is_read_once_in_a_run(self, api: ForgejoApi, forge: respx.MockRouter) -> None:
+        self.latest(forge, self.status())
+        forge.post(f"{R}/statuses/{SHA}").respond(201, json=self.status())
+        ours = writer(api)
+        red = Status("onehead", "failure", "Two heads.")
+        assert [ours.set_status(SHA, red), ours.set_status(SHA, red)] == [True, False]
+        assert ours.status(SHA, "onehead") == red
+        assert requests(forge) == [f"GET /commits/{SHA}/status", f"POST /statuses/{SHA}"]
+
+    def test_of_a_new_commit_is_not_read(self, api: ForgejoApi, forge: respx.MockRouter) -> None:
+        forge.post(f"{R}/statuses/{SHA}").respond(201, json=self.status())
+        ours = writer(api)
+        ours.has_no_status(SHA, "onehead")
+        assert ours.set_status(SHA, Status("onehead", "success", "One head."))
+        assert requests(forge) == [f"POST /statuses/{SHA}"]
 
 
 class TestBranch:
@@ -319,27 +323,64 @@ class TestBranch:
     def test_is_deleted(self, api: ForgejoApi, forge: respx.MockRouter) -> None:
         forge.get(self.where).respond(json=definition("Branch", name=HEAD))
         forge.delete(self.where).respond(204)
-        assert delete_branch(api, REPO, HEAD) is True
+        assert writer(api).delete_branch(HEAD) is True
 
     def test_was_gone_already(self, api: ForgejoApi, forge: respx.MockRouter) -> None:
         forge.get(self.where).respond(404)
-        assert delete_branch(api, REPO, HEAD) is False
+        assert writer(api).delete_branch(HEAD) is False
         assert requests(forge) == [f"GET /branches/{HEAD}"]
 
     def test_goes_in_between(self, api: ForgejoApi, forge: respx.MockRouter) -> None:
         forge.get(self.where).respond(json=definition("Branch", name=HEAD))
         forge.delete(self.where).respond(404)
-        assert delete_branch(api, REPO, HEAD) is False
+        assert writer(api).delete_branch(HEAD) is False
 
     def test_protected_one_is_told(self, api: ForgejoApi, forge: respx.MockRouter) -> None:
         forge.get(self.where).respond(json=definition("Branch", name=HEAD))
         forge.delete(self.where).respond(403, json={"message": "branch protected"})
         with pytest.raises(Forbidden, match="branch protected"):
-            delete_branch(api, REPO, HEAD)
+            writer(api).delete_branch(HEAD)
 
 
 @pytest.mark.parametrize(("code", "new"), [(201, True), (200, False)])
 def test_reaction(code: int, new: bool, api: ForgejoApi, forge: respx.MockRouter) -> None:
     forge.post(f"{R}/issues/comments/91/reactions").respond(code, json=definition("Reaction"))
-    assert react(api, REPO, 91, "eyes") is new
+    assert writer(api).react(91, "eyes") is new
     assert sent(forge) == {"content": "eyes"}
+
+
+def test_a_dry_run_records_and_writes_nothing(api: ForgejoApi, forge: respx.MockRouter) -> None:
+    forge.get(R).respond(json=definition("Repository"))
+    forge.get(f"{R}/issues/23/comments").respond(
+        json=[comment(number, mark(VERDICT, "Two heads.")) for number in (2, 3)]
+    )
+    forge.get(f"{R}/issues/5/comments").respond(json=[])
+    forge.get(f"{R}/pulls/5").respond(json=pull())
+    forge.get(f"{R}/branches/{HEAD}").respond(json=definition("Branch", name=HEAD))
+    forge.get(f"{R}/commits/{SHA}/status").respond(json=definition("CombinedStatus", statuses=None))
+    told: list[Write] = []
+    dry = ForgeWriter(api, REPO, BOT, told.append, dry_run=True)
+    made, _ = dry.ensure_pull(head=HEAD, base="main", title="Repair", body="why", label="onehead")
+    assert (made.number, made.title, made.head.ref, made.base.ref, made.author) == (0, "Repair", HEAD, "main", BOT)
+    edited, _ = dry.ensure_pull(head=HEAD, base="main", title="Other", body="why", known=made)
+    assert edited.title == "Other"
+    assert dry.ensure_comment(23, marker=VERDICT, text="One head.")[0].body == mark(VERDICT, "One head.")
+    assert dry.close_pull(5, marker=Marker("closed"), reason="Not needed.")
+    assert dry.reopen_pull(pull_request(Fields(pull(7, state="closed"), "pull"))).is_open
+    assert dry.set_status(SHA, Status("onehead", "success", "One head."))
+    assert dry.delete_branch(HEAD)
+    assert dry.react(91, "eyes")
+    assert {call.request.method for call in forge.calls} == {"GET"}
+    assert {each.repository for each in told} == {REPO}
+    assert [(each.kind, each.where) for each in told] == [
+        (WriteKind.OPENED, f"{HEAD} → main"),
+        (WriteKind.EDITED, "#0"),
+        (WriteKind.COMMENT_DELETED, "3"),
+        (WriteKind.COMMENT_EDITED, "2"),
+        (WriteKind.COMMENTED, "#5"),
+        (WriteKind.CLOSED, "#5"),
+        (WriteKind.EDITED, "#7"),
+        (WriteKind.STATUS, SHA[:10]),
+        (WriteKind.DELETED, HEAD),
+        (WriteKind.REACTED, "91"),
+    ]

@@ -10,17 +10,8 @@ import pytest
 from onehead.forge.api import ForgejoApi
 from onehead.forge.client import Connection
 from onehead.forge.errors import MissingScope, NotFound, StateConflict, Unauthorised
-from onehead.forge.intents import (
-    Marker,
-    close_pull,
-    delete_branch,
-    ensure_comment,
-    ensure_pull,
-    ensure_status,
-    mark,
-    react,
-)
-from onehead.forge.models import Permissions, RepositoryName, StatusState, User
+from onehead.forge.intents import ForgeWriter, Marker, mark
+from onehead.forge.models import Permissions, RepositoryName, Status, User
 from onehead.text import inline
 from tests.forgejos.port import eventually
 
@@ -40,6 +31,10 @@ class Bot:
     api: ForgejoApi
     me: User
     where: RepositoryName
+
+    @property
+    def writer(self) -> ForgeWriter:
+        return ForgeWriter(self.api, self.where, self.me)
 
 
 @pytest.fixture
@@ -74,8 +69,8 @@ def test_branch_of_any_name_is_found_and_deleted(name: str, bot: Bot, project: P
     sha = project.push_branch(name, {"a.txt": "a\n"})
     found = bot.api.branch(bot.where, name)
     assert (found.name, found.sha, found.protected) == (name, sha, False)
-    assert delete_branch(bot.api, bot.where, name) is True
-    assert delete_branch(bot.api, bot.where, name) is False
+    assert bot.writer.delete_branch(name) is True
+    assert bot.writer.delete_branch(name) is False
     with pytest.raises(NotFound):
         bot.api.branch(bot.where, name)
     assert bot.api.branch(bot.where, "main").name == "main"
@@ -85,7 +80,7 @@ def test_pull_is_made_once_and_edited_in_place(bot: Bot, project: Project) -> No
     sha = project.push_branch(REPAIR, {"a.txt": "a\n"})
 
     def ensure(title: str, body: str) -> tuple[int, bool]:
-        pull, written = ensure_pull(bot.api, bot.where, head=REPAIR, base="main", title=title, body=body)
+        pull, written = bot.writer.ensure_pull(head=REPAIR, base="main", title=title, body=body)
         assert (pull.title, pull.body, pull.head.ref, pull.head.sha, pull.base.ref) == (
             title,
             body,
@@ -110,11 +105,11 @@ def test_closed_pull_gives_way_to_a_new_one(bot: Bot, project: Project) -> None:
     project.push_branch(REPAIR, {"a.txt": "a\n"})
 
     def ensure() -> tuple[int, bool]:
-        pull, written = ensure_pull(bot.api, bot.where, head=REPAIR, base="main", title="Repair", body="why")
+        pull, written = bot.writer.ensure_pull(head=REPAIR, base="main", title="Repair", body="why")
         return pull.number, written
 
     def close() -> bool:
-        return close_pull(bot.api, bot.where, 1, marker=Marker("closed"), reason="Not needed.", author=bot.me)
+        return bot.writer.close_pull(1, marker=Marker("closed"), reason="Not needed.")
 
     assert ensure() == (1, True)
     assert close() is True
@@ -130,7 +125,7 @@ def test_closed_pull_gives_way_to_a_new_one(bot: Bot, project: Project) -> None:
 def test_long_title_is_stored_as_it_was_cut(bot: Bot, project: Project) -> None:
     project.push_branch(REPAIR, {"a.txt": "a\n"})
     for written in (True, False):
-        pull, changed = ensure_pull(bot.api, bot.where, head=REPAIR, base="main", title="ä b " * 200, body="")
+        pull, changed = bot.writer.ensure_pull(head=REPAIR, base="main", title="ä b " * 200, body="")
         assert changed is written
         assert 250 <= len(pull.title.encode()) <= 255
 
@@ -148,7 +143,7 @@ def test_one_comment_whatever_happens(bot: Bot, project: Project) -> None:
 
     def say(text: str, head: str) -> tuple[int, bool]:
         marker = Marker("verdict", facts={"head": head, "note": "a --> b"})
-        comment, written = ensure_comment(bot.api, bot.where, number, marker=marker, text=text, author=bot.me)
+        comment, written = bot.writer.ensure_comment(number, marker=marker, text=text)
         assert comment.body == mark(marker, text)
         assert comment.author == bot.me
         return comment.id, written
@@ -162,28 +157,24 @@ def test_one_comment_whatever_happens(bot: Bot, project: Project) -> None:
     assert say("One head.", "b") == (first, True)
     comments = bot.api.comments(bot.where, number)
     assert [comment.author.id == bot.me.id for comment in comments] == [False, True]
-    assert react(bot.api, bot.where, comments[0].id, "eyes") is True
-    assert react(bot.api, bot.where, comments[0].id, "eyes") is False
+    assert bot.writer.react(comments[0].id, "eyes") is True
+    assert bot.writer.react(comments[0].id, "eyes") is False
 
 
 def test_status_is_set_once(bot: Bot, project: Project) -> None:
     sha = project.push_branch("topic", {"a.txt": "a\n"})
     assert list(bot.api.latest_statuses(bot.where, sha)) == []
 
-    def say(state: StatusState, description: str, context: str = "onehead") -> bool:
-        status, written = ensure_status(
-            bot.api, bot.where, sha, context=context, state=state, description=description, target_url="http://x.test/1"
-        )
-        assert (status.context, status.state, status.target_url) == (context, state, "http://x.test/1")
-        return written
+    def say(state: str, description: str, context: str = "onehead") -> bool:
+        return bot.writer.set_status(sha, Status(context, state, description, "http://x.test/1"))
 
-    assert say(StatusState.FAILURE, "Two heads.") is True
-    assert say(StatusState.FAILURE, "Two heads.") is False
-    assert say(StatusState.SUCCESS, "word " * 100) is True
+    assert say("failure", "Two heads.") is True
+    assert say("failure", "Two heads.") is False
+    assert say("success", "word " * 100) is True
     for number in range(55):
-        assert say(StatusState.WARNING, "later", f"ci {number}") is True
-    assert say(StatusState.SUCCESS, "word " * 100) is False
-    assert say(StatusState.FAILURE, "Two heads.") is True
+        assert say("warning", "later", f"ci {number}") is True
+    assert say("success", "word " * 100) is False
+    assert say("failure", "Two heads.") is True
     latest = {status.context: status.state for status in bot.api.latest_statuses(bot.where, sha)}
     assert len(latest) == 56
     assert latest["onehead"] == "failure"

@@ -14,6 +14,7 @@ from onehead.gitrepo.commit import (
     WIDTH,
     BranchInUse,
     CommitDraft,
+    CommitSeries,
     MergedIn,
     Signature,
     StaleRef,
@@ -39,7 +40,7 @@ def commit(
     author: Signature = BOT,
     committer: Signature | None = None,
 ) -> str:
-    [sha] = write_commits(git, parent, [CommitDraft(message, changes)], author, committer)
+    [[sha]] = write_commits(git, CommitSeries(parent, [CommitDraft(message, changes)], author, committer))
     return sha
 
 
@@ -171,7 +172,7 @@ def test_a_merge_and_the_fix_on_top(git: Git, repo: Repository) -> None:
         CommitDraft("Merge main\n", [FileChange("c.py", b"resolved\n")], MergedIn(theirs, tree)),
         CommitDraft("Fix\n", [FileChange("b.py", b"2\n"), FileChange("c.py", b"2\n", "d.py")]),
     ]
-    merge, fix = write_commits(git, ours, drafts, BOT)
+    [[merge, fix]] = write_commits(git, CommitSeries(ours, drafts, BOT))
     update_ref(git, "refs/heads/onehead/reparent/topic", fix, None)
     assert repo.git("rev-list", "--parents", "-1", merge).split() == [merge, ours, theirs]
     assert repo.files("onehead/reparent/topic") == ["a.py", "b.py", "d.py"]
@@ -249,11 +250,38 @@ class TestUpdateRef:
 def test_the_first_commit_of_a_history(git: Git, repo: Repository) -> None:
     nothing = "0" * len(repo.commit("main", {"a": "1\n"}))
     drafts = [CommitDraft("One\n", [FileChange("b", b"1\n")]), CommitDraft("Two\n", [FileChange("c", b"2\n")])]
-    one, two = write_commits(git, nothing, drafts, BOT)
+    [[one, two]] = write_commits(git, CommitSeries(nothing, drafts, BOT))
     assert repo.git("rev-list", "--parents", two).split() == [two, one, one]
     assert listing(repo, two) == {"b": "100644", "c": "100644"}
     with pytest.raises(ValueError, match="it is not in"):
         commit(git, nothing, [FileChange("a", None)])
+
+
+def test_several_series_are_the_same_as_each_alone(git: Git, repo: Repository) -> None:
+    one = repo.commit("main", {"a.py": "1\n", "b.py": "1\n"})
+    two = repo.commit("other", {"a.py": "2\n"}, parents=[one])
+    nothing = "0" * len(one)
+    series = [
+        CommitSeries(one, [CommitDraft("A\n", [FileChange("a.py", b"3\n")]), CommitDraft("B\n")], BOT),
+        CommitSeries(nothing, [CommitDraft("Root\n", [FileChange("c.py", b"1\n")])], BOT),
+        CommitSeries(two, [CommitDraft("C\n", [FileChange("a.py", None)])], BOT),
+        CommitSeries(nothing, [CommitDraft("Root\n", [FileChange("d.py", b"1\n")])], BOT),
+    ]
+    together = write_commits(git, *series)
+    assert together == [found for each in series for found in write_commits(git, each)]
+    assert [listing(repo, shas[-1]) for shas in together] == [
+        {"a.py": "100644", "b.py": "100644"},
+        {"c.py": "100644"},
+        {"b.py": "100644"},
+        {"d.py": "100644"},
+    ]
+
+
+def test_modes_that_are_known_are_kept_without_a_look(git: Git, repo: Repository) -> None:
+    parent = repo.commit("main", {"a.py": "1\n"})
+    draft = CommitDraft("Fix\n", [FileChange("a.py", b"2\n", "b.py")], modes={"a.py": "100755"})
+    [[sha]] = write_commits(git, CommitSeries(parent, [draft], BOT))
+    assert listing(repo, sha) == {"b.py": "100755"}
 
 
 # Commit messages: a subject that a list of commits shows whole, and a body that a terminal shows whole.

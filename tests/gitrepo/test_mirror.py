@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from onehead.gitrepo.commit import CommitDraft, Signature, write_commits
+from onehead.gitrepo.commit import CommitDraft, CommitSeries, Signature, write_commits
 from onehead.gitrepo.git import Git
 from onehead.gitrepo.mirror import MirrorBusy, Mirrors
 from onehead.gitrepo.process import GitTimeout, MissingObjects
@@ -30,6 +30,12 @@ if TYPE_CHECKING:
 
 
 BOT = Signature("onehead", "onehead@example.com", datetime(2024, 5, 1, 10, tzinfo=UTC))
+
+
+def fixed(git: Git, start: str, data: bytes) -> str:
+    draft = CommitDraft("Fix\n", [FileChange("a.py", data)])
+    [[sha]] = write_commits(git, CommitSeries(start, [draft], BOT))
+    return sha
 
 
 @pytest.fixture
@@ -217,7 +223,7 @@ class TestPush:
         moved = repo.commit("moved", {"b.py": "1\n"}, parents=[one])
         repo.branch("old", one)
         mirror.fetch()
-        [sha] = write_commits(mirror.git, one, [CommitDraft("Fix\n", [FileChange("a.py", b"2\n")])], BOT)
+        sha = fixed(mirror.git, one, b"2\n")
         outcomes = mirror.push(
             [
                 RefUpdate("refs/heads/onehead/merge/x", sha, None),
@@ -301,7 +307,7 @@ class TestPush:
         two = repo.commit("other", {"a.py": "2\n"}, parents=[one])
         mirror.fetch()
         hook(repo, "pre-receive", f"unset GIT_QUARANTINE_PATH; git update-ref refs/heads/main {two}")
-        [sha] = write_commits(mirror.git, one, [CommitDraft("Fix\n", [FileChange("a.py", b"3\n")])], BOT)
+        sha = fixed(mirror.git, one, b"3\n")
         (outcome,) = mirror.push([RefUpdate("refs/heads/main", sha, one)])
         assert outcome.status is PushStatus.STALE
         assert repo.sha("main") == two
@@ -392,7 +398,7 @@ class TestOverHttp:
         with ForgeOverHttp(tmp_path) as forge, mirrors.hold(f"{forge.url}/repo.git", TOKEN) as held:
             held.fetch()
             assert everything(held.git) == {"refs/heads/main": one}
-            [sha] = write_commits(held.git, one, [CommitDraft("Fix\n", [FileChange("a.py", b"2\n")])], BOT)
+            sha = fixed(held.git, one, b"2\n")
             assert held.push([RefUpdate("refs/heads/main", sha, one)]) == [
                 PushOutcome("refs/heads/main", PushStatus.OK)
             ]

@@ -19,7 +19,7 @@ import pytest
 from onehead import child_process
 from onehead.databases.model import ForkOutcomes
 from onehead.errors import CannotJudge
-from onehead.examine.repair import confirm, write_draft
+from onehead.examine.repair import confirm, write_drafts
 from onehead.gitrepo.git import Git
 from onehead.plan.policy import Strategy
 from onehead.plan.verdict import Point
@@ -112,7 +112,7 @@ def test_what_it_says_is_what_would_be_said_here(pool: Callable[..., Analyzers],
     judged = there.judge(target, head, None)
     draft = judged.repair
     assert draft is not None
-    repair = write_draft(Git.of_our_own(place), draft)
+    [repair] = write_drafts(Git.of_our_own(place), [draft])
     confirm(draft, there.written(target, Point(head.ref, repair.sha)))
     [examined] = judged.examination.environments
     outcomes = tuple[ForkOutcomes, ...]

@@ -45,7 +45,7 @@ def judged(head: Point | None, *, ok: bool = False, repaired: bool = True, targe
     side: Side = "target" if head is None else "head"
     errors = () if ok else (Finding(Code.DUPLICATE_ID, "error", side, "The id `a` is there twice.", ("a",), ()),)
     examination = Examination(target, head, None, Coverage(1, 3, 3), (), errors)
-    draft = RepairDraft(target, head or target, side, "merge", None, "merge\n", (), {}, NOON)
+    draft = RepairDraft(target, head or target, side, "merge", None, "merge\n", (), {}, {}, NOON)
     return Judged(examination, None if ok or not repaired else draft, (), {}, {}, {}, "", ())
 
 

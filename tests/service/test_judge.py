@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from onehead.examine.repair import confirm, write_draft
+from onehead.examine.repair import confirm, write_drafts
 from onehead.gitrepo.git import Git
 from onehead.plan.verdict import Point
 from onehead.service.judge import Analysis, Judge, Judged
@@ -37,7 +37,7 @@ def test_what_was_judged_is_a_value_from_which_the_repair_is_written(tmp_path: P
     draft = judged.repair
     assert draft is not None
     assert draft.kind == "reparent"
-    written = write_draft(git, draft)
+    [written] = write_drafts(git, [draft])
     assert written.merged_first
     confirm(draft, analysis.written(target, Point(head.ref, written.sha)))
     repaired = analysis.judge(target, Point(head.ref, written.sha), None)

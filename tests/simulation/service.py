@@ -18,7 +18,7 @@ from onehead.forge.api import ForgejoApi
 from onehead.forge.client import ApiAnswer, Connection
 from onehead.forge.webhooks import HOOK_PATH
 from onehead.gitrepo.mirror import Mirrors
-from onehead.service.desk import Desk
+from onehead.service.context import ServiceContext
 from onehead.service.engine import EmbeddedEngine, Everything, Job
 from onehead.service.handler import handle
 from onehead.service.sweep import repositories_in_scope
@@ -66,7 +66,7 @@ class Service:
 
     def _engine(self) -> EmbeddedEngine:
         """A new process state: nothing is remembered but what lies in the cache directory."""
-        self.desk = desk = Desk(
+        self.context = context = ServiceContext(
             api=ForgejoApi(self.connection),
             mirrors=Mirrors(self._folder / "mirrors"),
             forgejo_url=self._forgejo_url,
@@ -77,7 +77,7 @@ class Service:
         def work(job: Job) -> None:
             started = time.monotonic()
             try:
-                handle(job, desk)
+                handle(job, context)
             finally:
                 self.runs += 1
                 self.seconds += time.monotonic() - started
@@ -126,7 +126,7 @@ class Service:
     def sweep(self, names: Collection[str] | None = None) -> None:
         """Submit what the scheduled sweep submits: for all repositories in scope, or some."""
         for repository in repositories_in_scope(
-            self.desk.api, self.desk.me, lambda each: str(each.name) in self._covered
+            self.context.api, self.context.me, lambda each: str(each.name) in self._covered
         ):
             if names is None or str(repository.name) in names:
                 self.engine.submit(Job(str(repository.name), frozenset({Everything()})))

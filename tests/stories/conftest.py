@@ -18,7 +18,7 @@ from onehead.forge.api import ForgejoApi
 from onehead.forge.client import Connection
 from onehead.gitrepo.mirror import Mirrors
 from onehead.service.analyzer import Analyzers
-from onehead.service.desk import Desk
+from onehead.service.context import ServiceContext
 from onehead.service.engine import EmbeddedEngine, Everything, Job
 from onehead.service.handler import handle
 from onehead.service.metrics import Health
@@ -40,7 +40,7 @@ class Service:
     project: Project
     bot: Account
     engine: EmbeddedEngine
-    desk: Desk
+    context: ServiceContext
     url: str
     runs: list[Job] = field(default_factory=list)
 
@@ -66,7 +66,7 @@ class Service:
 
     def tell_everything(self) -> None:
         """The same, in the calling thread: what it raises reaches the test."""
-        handle(Job(self.project.repository.full_name, frozenset({Everything()})), self.desk)
+        handle(Job(self.project.repository.full_name, frozenset({Everything()})), self.context)
 
     def comments(self, number: int) -> list[dict[str, Any]]:
         """The bot's own comments on a pull request."""
@@ -170,7 +170,7 @@ def service(project: Project, bot: Account, tmp_path: Path, log: None, analyzers
     admin, repository = project.forgejo.admin, project.repository
     admin.add_collaborator(repository, bot, "write")
     connection = Connection(project.forgejo.url, bot.token)
-    desk = Desk(
+    context = ServiceContext(
         api=ForgejoApi(connection),
         mirrors=Mirrors(tmp_path / "mirrors"),
         forgejo_url=project.forgejo.url,
@@ -182,7 +182,7 @@ def service(project: Project, bot: Account, tmp_path: Path, log: None, analyzers
 
     def handler(job: Job) -> None:
         runs.append(job)
-        handle(job, desk)
+        handle(job, context)
 
     metrics = DoorMetrics()
     engine = EmbeddedEngine(handler, retry=lambda _error, attempt: 0.2 if attempt < 20 else None)
@@ -210,7 +210,7 @@ def service(project: Project, bot: Account, tmp_path: Path, log: None, analyzers
     # The very list that `onehead install` subscribes to.
     admin.add_hook(repository, f"http://127.0.0.1:{port}/hooks/forgejo", SECRET, EVENTS)
     engine.start()
-    yield Service(project, bot, engine, desk, f"http://127.0.0.1:{port}", runs)
+    yield Service(project, bot, engine, context, f"http://127.0.0.1:{port}", runs)
     engine.stop(5)
     server.should_exit = True
     thread.join(10)

@@ -150,7 +150,7 @@ def test_text_conflicts_are_explained_without_a_branch(service: Service) -> None
 def test_a_repair_that_is_not_as_planned_is_offered_to_nobody(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    service.desk.analyzers = None  # judged here, where it can be made to err
+    service.context.analyzers = None  # judged here, where it can be made to err
     monkeypatch.setattr(changes, "_is_theirs", lambda *_: True)
     number, sha = start(service)
     assert service.repairs() == []

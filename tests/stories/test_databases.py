@@ -219,7 +219,7 @@ def test_the_same_rows_again_write_nothing_and_judge_nothing(service: Service, m
     def judge(_name: object) -> list[PullRequest]:
         raise AssertionError("nothing is to be judged")
 
-    monkeypatch.setattr(service.desk.api, "open_pulls", judge)
+    monkeypatch.setattr(service.context.api, "open_pulls", judge)
 
     told(service, monkeypatch, "--database", "production", "--rows", "018")
 
@@ -230,12 +230,12 @@ def test_the_same_rows_again_write_nothing_and_judge_nothing(service: Service, m
 def test_reports_that_race_are_all_kept(service: Service) -> None:
     start(service)
     service.settle()
-    desk, name = service.desk, service.project.repository.full_name
-    url = f"{desk.forgejo_url}/{name}.git"
+    context, name = service.context, service.project.repository.full_name
+    url = f"{context.forgejo_url}/{name}.git"
     at = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     report = RowsReported("production", "", ("018",), at)
     rival = RowsReported("staging", "", ("017",), at)
-    with desk.mirrors.hold(url, desk.token) as mirror:
+    with context.mirrors.hold(url, context.token) as mirror:
         fetch, raced = mirror.fetch, threading.Event()
 
         def fetch_and_lose() -> None:
@@ -243,8 +243,8 @@ def test_reports_that_race_are_all_kept(service: Service) -> None:
             fetch()
             if not raced.is_set():
                 raced.set()
-                other = type(desk.mirrors)(service.project.copy.folder.parent / "elsewhere")
-                with other.hold(url, desk.token) as theirs:
+                other = type(context.mirrors)(service.project.copy.folder.parent / "elsewhere")
+                with other.hold(url, context.token) as theirs:
                     remember(theirs, [rival])
 
         mirror.fetch = fetch_and_lose  # type: ignore[method-assign]

@@ -147,12 +147,12 @@ def test_a_fork_that_is_pushed_to_unasked_is_told_so_first(
 def test_a_token_for_named_repositories_lays_ready_what_it_may_not_push(
     service: Service, work_copy: WorkCopies, api_of: Apis
 ) -> None:
-    project, desk = service.project, service.desk
-    desk.token = project.forgejo.admin.create_token(
+    project, context = service.project, service.context
+    context.token = project.forgejo.admin.create_token(
         service.bot.name, ["write:repository", "write:issue"], [project.repository]
     )
-    desk.bot = service.bot.name
-    with ForgejoApi(Connection(project.forgejo.url, desk.token)) as desk.api:
+    context.bot = service.bot.name
+    with ForgejoApi(Connection(project.forgejo.url, context.token)) as context.api:
         pushing = {".onehead.toml": 'delivery = "push"\n'}
         number, theirs, sha = collide(service, work_copy, api_of, edits=True, policy=pushing)
 

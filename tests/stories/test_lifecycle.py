@@ -400,21 +400,21 @@ def test_a_repair_that_was_merged_by_plain_git_counts_as_taken(service: Service)
 
 def test_a_repository_that_is_not_looked_after_any_more_keeps_no_red_status_and_no_offer(service: Service) -> None:
     number, sha = collide(service)
-    service.desk.covers = lambda _repository: False
+    service.context.covers = lambda _repository: False
     service.tell_everything()
     assert service.status(sha)[0] == "failure"  # another service may look after it
     leaving = Job(service.project.repository.full_name, frozenset({ScopeLeft()}))
-    handle(leaving, service.desk)
+    handle(leaving, service.context)
 
     assert service.status(sha) == ("success", "Not judged: onehead does not look after this repository any more.")
     assert "No longer looked after" in text(service, number)
     assert service.repairs() == []
     assert service.onehead_branches() == []
     before = len(service.statuses(sha))
-    handle(leaving, service.desk)
+    handle(leaving, service.context)
     assert len(service.statuses(sha)) == before
 
-    service.desk.covers = lambda _repository: True
+    service.context.covers = lambda _repository: True
     service.tell_everything()
     assert service.status(sha)[0] == "failure"
     assert "both add a migration" in text(service, number)

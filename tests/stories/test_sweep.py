@@ -113,7 +113,7 @@ def test_it_does_what_webhooks_would_have_done_and_then_nothing_more(sweeps: Swe
     assert third.stdout.endswith("Looked at 1 repository; made 0 writes.\n")
 
 
-def test_a_rehearsal_writes_nothing_and_says_what_would_be_done(sweeps: Sweeps) -> None:
+def test_a_dry_run_writes_nothing_and_says_what_would_be_done(sweeps: Sweeps) -> None:
     collide(sweeps.project)
     done = sweeps.run("--dry-run")
     assert (done.returncode, done.stderr) == (0, "")

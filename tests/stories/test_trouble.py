@@ -63,12 +63,12 @@ def test_a_forge_that_is_away_is_asked_again_and_the_status_is_set_when_it_retur
 def test_a_token_without_a_scope_still_sets_the_red_status_and_the_error_names_the_scope(service: Service) -> None:
     number, sha = collide(service)
     token = service.project.forgejo.admin.create_token(service.bot.name, ["write:repository", "read:user"])
-    whole = service.desk.api
+    whole = service.context.api
     with ForgejoApi(Connection(service.project.forgejo.url, token)) as lesser:
-        service.desk.api = lesser
+        service.context.api = lesser
         with pytest.raises(MissingScope) as trouble:
             service.tell_everything()
-    service.desk.api = whole
+    service.context.api = whole
 
     assert trouble.value.message.endswith("The token lacks the scope read:issue.")
     assert "with write:repository, write:issue, read:user" in trouble.value.hint
@@ -161,8 +161,8 @@ def test_an_analysis_that_is_ended_is_shown_and_left_to_the_sweep(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (_, first), (_, second) = collide_twice(service)
-    before, rogues = service.desk.analyzers, Analyzers(cut_off(apart=True))
-    service.desk.analyzers = rogues
+    before, rogues = service.context.analyzers, Analyzers(cut_off(apart=True))
+    service.context.analyzers = rogues
     with monkeypatch.context() as patch:
         patch.setattr(analyzer, "MODULE", "tests.service.rogue")
         with pytest.raises(Unfinished, match="it could not be judged") as caught:
@@ -175,7 +175,7 @@ def test_an_analysis_that_is_ended_is_shown_and_left_to_the_sweep(
             "failure",
             "Cannot judge: The analysis ended before it was done (3). Next: nothing; it is tried again.",
         )
-    service.desk.analyzers = before
+    service.context.analyzers = before
     service.tell_everything()
     assert "Cannot judge" not in service.status(first)[1] + service.status(second)[1]
 

@@ -18,15 +18,15 @@ from rich.table import Table
 from rich.text import Text
 
 from onehead.errors import OneheadError
-from onehead.forge.dry_run import Deed, Done
+from onehead.forge.intents import Write, WriteKind
 from onehead.forge.models import RepositoryName
 from onehead.logs import configure
 from onehead.plan.verdict import Examination
 from onehead.screen import bare
-from onehead.service.desk import Desk
+from onehead.service.context import ServiceContext
 from onehead.service.engine import Everything, Job
 from onehead.service.handler import handle
-from onehead.service.serve import Witness, equip
+from onehead.service.serve import equip
 from onehead.service.sweep import repositories_in_scope
 from onehead.settings import load
 from onehead.text import shown
@@ -34,7 +34,15 @@ from onehead.text import shown
 AT_ONCE = 4
 """Repositories that are looked at side by side, as in the service."""
 
-_TELLING = (Deed.PUSHED, Deed.OPENED, Deed.CLOSED, Deed.COMMENTED, Deed.RECOMMENTED, Deed.DELETED, Deed.STATUS)
+_SHOWN = (
+    WriteKind.PUSHED,
+    WriteKind.OPENED,
+    WriteKind.CLOSED,
+    WriteKind.COMMENTED,
+    WriteKind.COMMENT_EDITED,
+    WriteKind.DELETED,
+    WriteKind.STATUS,
+)
 
 
 @dataclass
@@ -44,13 +52,13 @@ class SweptRepository:
     Attributes:
         targets: deployed branch → its verdict.
         branches: judged branch → its verdict, pull requests and lone branches alike.
-        deeds: what was written, or would be, counted.
+        writes: what was written, or would be, counted.
         trouble: why it could not be looked at to the end; empty when it was.
     """
 
     targets: dict[str, str] = field(default_factory=dict)
     branches: dict[str, str] = field(default_factory=dict)
-    deeds: Counter[Deed] = field(default_factory=Counter)
+    writes: Counter[WriteKind] = field(default_factory=Counter)
     trouble: str = ""
 
 
@@ -70,10 +78,10 @@ class SweepSummary:
             else:
                 account.branches[_short(examination.head.ref)] = examination.verdict
 
-    def done(self, deed: Done) -> None:
-        """Something was written, or would be."""
+    def record(self, write: Write) -> None:
+        """Something is written, or would be."""
         with self._lock:
-            self.accounts[str(deed.repository)].deeds[deed.deed] += 1
+            self.accounts[str(write.repository)].writes[write.kind] += 1
 
     def broke_off(self, repository: str, trouble: str) -> None:
         """A repository could not be looked at to the end."""
@@ -91,25 +99,24 @@ def run(options: argparse.Namespace) -> int:
     told = (settings.token, *settings.webhook_secret, *settings.report_secret)
     secrets = [secret.reveal() for secret in told]
     configure(settings.log, secrets, stream=bare(sys.stderr), level=logging.WARNING)
-    ledger = SweepSummary()
-    witness = Witness(ledger.done, rehearsal=options.dry_run)
-    desk = equip(settings, judged=ledger.judged, witness=witness)
-    names = [str(each.name) for each in repositories_in_scope(desk.api, desk.me, desk.covers)]
+    summary = SweepSummary()
+    context = equip(settings, judged=summary.judged, record=summary.record, dry_run=options.dry_run)
+    names = [str(each.name) for each in repositories_in_scope(context.api, context.me, context.covers)]
     if not names:
         print(
             "No repository is in scope: the token can write to none that the settings name "
             f"(ONEHEAD_REPOSITORIES is {', '.join(settings.repositories)})."
         )
         return 0
-    _look_at_all(desk, names, ledger)
+    _look_at_all(context, names, summary)
     Console(file=bare(sys.stdout)).print(
-        _table({name: ledger.accounts[name] for name in sorted(names)}, rehearsal=options.dry_run)
+        _table({name: summary.accounts[name] for name in sorted(names)}, dry_run=options.dry_run)
     )
-    print(_summary({name: ledger.accounts[name] for name in names}, rehearsal=options.dry_run))
-    return _exit_code([ledger.accounts[name] for name in names])
+    print(_summary({name: summary.accounts[name] for name in names}, dry_run=options.dry_run))
+    return _exit_code([summary.accounts[name] for name in names])
 
 
-def _look_at_all(desk: Desk, names: list[str], ledger: SweepSummary) -> None:
+def _look_at_all(context: ServiceContext, names: list[str], summary: SweepSummary) -> None:
     console = Console(file=bare(sys.stderr))
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with (
@@ -117,23 +124,23 @@ def _look_at_all(desk: Desk, names: list[str], ledger: SweepSummary) -> None:
         ThreadPoolExecutor(AT_ONCE, thread_name_prefix="onehead-sweep") as threads,
     ):
         task = progress.add_task("Looking at repositories", total=len(names))
-        looks = {threads.submit(handle, Job(name, frozenset({Everything()})), desk): name for name in names}
+        looks = {threads.submit(handle, Job(name, frozenset({Everything()})), context): name for name in names}
         for look in as_completed(looks):
             error = look.exception()
             if isinstance(error, OneheadError):
-                ledger.broke_off(looks[look], f"{error.message} {error.hint}".strip())
+                summary.broke_off(looks[look], f"{error.message} {error.hint}".strip())
             elif error is not None:
                 raise error
             progress.advance(task)
 
 
-def _table(accounts: dict[str, SweptRepository], *, rehearsal: bool) -> Table:
+def _table(accounts: dict[str, SweptRepository], *, dry_run: bool) -> Table:
     table = Table(box=None, pad_edge=False)
-    for title in ("Repository", "Deployed branches", "Other branches", "Would do" if rehearsal else "Done"):
+    for title in ("Repository", "Deployed branches", "Other branches", "Would do" if dry_run else "Done"):
         table.add_column(title)
     for name, account in accounts.items():
         # Names come from the forge: nothing in them is markup.
-        table.add_row(*(Text(shown(cell)) for cell in (name, _targets(account), _branches(account), _deeds(account))))
+        table.add_row(*(Text(shown(cell)) for cell in (name, _targets(account), _branches(account), _writes(account))))
     return table
 
 
@@ -150,17 +157,17 @@ def _branches(account: SweptRepository) -> str:
     return ", ".join([f"{good} fine", *(f"{count} {verdict}" for verdict, count in sorted(counted.items()))])
 
 
-def _deeds(account: SweptRepository) -> str:
-    told = [f"{deed}: {account.deeds[deed]}" for deed in _TELLING if account.deeds[deed]]
+def _writes(account: SweptRepository) -> str:
+    told = [f"{kind}: {account.writes[kind]}" for kind in _SHOWN if account.writes[kind]]
     return ", ".join(told) or "nothing"
 
 
-def _summary(accounts: dict[str, SweptRepository], *, rehearsal: bool) -> str:
-    deeds = sum(sum(account.deeds.values()) for account in accounts.values())
+def _summary(accounts: dict[str, SweptRepository], *, dry_run: bool) -> str:
+    writes = sum(sum(account.writes.values()) for account in accounts.values())
     forked = [name for name, account in accounts.items() if _is_torn(account)]
     broken = [name for name, account in accounts.items() if account.trouble]
-    looked, wrote = _count(len(accounts), "repository", "repositories"), _count(deeds, "write", "writes")
-    made = f"{wrote} would be made, none was." if rehearsal else f"made {wrote}."
+    looked, wrote = _count(len(accounts), "repository", "repositories"), _count(writes, "write", "writes")
+    made = f"{wrote} would be made, none was." if dry_run else f"made {wrote}."
     lines = [f"Looked at {looked}; {made}"]
     if forked:
         lines.append(f"A deployed branch is not at one head in {', '.join(forked)}: merge the repair offered there.")

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from onehead.databases.reported import ReportedDatabase, RowsReported, after_report, is_quotable
 from onehead.errors import CannotJudge
 from onehead.examine import naming
-from onehead.gitrepo.commit import CommitDraft, Signature, commit_message, write_commits
+from onehead.gitrepo.commit import CommitDraft, CommitSeries, Signature, commit_message, write_commits
 from onehead.gitrepo.git import Git
 from onehead.gitrepo.refs import list_refs
 from onehead.gitrepo.remote import PushStatus, RefUpdate
@@ -194,7 +194,8 @@ def _forgotten(git: Git, ledger: Ledger, report: RowsReported) -> str:
 
 def _committed(git: Git, tip: str, changes: list[FileChange], subject: str, at: str) -> str:
     author = Signature(naming.AUTHOR, naming.EMAIL, datetime.strptime(at, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC))
-    [sha] = write_commits(git, tip or _nothing(git), [CommitDraft(commit_message([subject]), changes)], author)
+    draft = CommitDraft(commit_message([subject]), changes)
+    [[sha]] = write_commits(git, CommitSeries(tip or _nothing(git), [draft], author))
     return sha
 
 

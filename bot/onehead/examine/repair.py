@@ -8,7 +8,7 @@ What was written is read again from git and compared with what was promised, bef
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from operator import attrgetter
@@ -19,10 +19,11 @@ from onehead.examine import naming
 from onehead.examine.changes import Repairs
 from onehead.examine.examine import Trees, WrittenChain, written_chains
 from onehead.gitrepo import commit
-from onehead.gitrepo.commit import CommitDraft, Signature, commit_message, write_commits
+from onehead.gitrepo.commit import CommitDraft, CommitSeries, Signature, commit_message, write_commits
 from onehead.gitrepo.git import Git
 from onehead.gitrepo.merge import write_clean_merge, write_merged_tree
 from onehead.gitrepo.refs import describe, is_ancestor
+from onehead.gitrepo.tree import Entry
 from onehead.plan.findings import Side
 from onehead.plan.plans import Merge, Plan, Reissue, Reparent
 from onehead.plan.repairs import BEFORE
@@ -65,10 +66,15 @@ class TextConflict(NotWritten):
 
 
 class MergeDraft(NamedTuple):
-    """A merge of the target into the head branch: its message, and what it changes in what git makes of both."""
+    """A merge of the target into the head branch: its message, and what it changes in what git makes of both.
+
+    Attributes:
+        modes: path → mode of the files of `changes`.
+    """
 
     message: str
     changes: tuple[FileChange, ...]
+    modes: dict[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +89,7 @@ class RepairDraft:
         below: the merge of the target that stands beneath the fix; `None` where none is needed.
         message: of the commit with the fix.
         changes: what it does to files.
+        modes: path → mode of those files of `changes` that exist.
         promised: environment path → its chain once the repair is merged.
         when: the younger commit's date: the same for everybody who repairs the same two commits.
     """
@@ -94,6 +101,7 @@ class RepairDraft:
     below: MergeDraft | None
     message: str
     changes: tuple[FileChange, ...]
+    modes: dict[str, str]
     promised: dict[str, Graph]
     when: datetime
 
@@ -128,7 +136,7 @@ def write_repair(git: Git, repairs: Repairs, trees: Trees) -> WrittenRepair | No
     draft = draft_repair(repairs, trees, {sha: found.date for sha, found in describe(git, points).items()})
     if draft is None:
         return None
-    written = write_draft(git, draft)
+    [written] = write_drafts(git, [draft])
     confirm(draft, written_chains(git, trees.ground, trees.memory, draft.target, Point(draft.start.ref, written.sha)))
     return written
 
@@ -149,28 +157,41 @@ def draft_repair(repairs: Repairs, trees: Trees, dates: Mapping[str, datetime]) 
     if not changes:
         return None
     examination = repairs.examination
+    below = _merge_of_target(repairs, trees) if _needs_target(repairs) else None
+    if below is not None:
+        files: Mapping[str, Entry] = trees.judged
+    else:
+        files = (trees.head or trees.target).entries
+    paths = [path for change in changes for path in (change.path, change.new_path) if path is not None]
     kinds = {e.plan.kind for e in examination.environments if e.facts.environment.path in repairs.changes}
     return RepairDraft(
         target=examination.target,
         start=examination.head or examination.target,
         side=examination.judged,
         kind=next(kind for kind in ("reissue", "reparent", "merge") if kind in kinds),
-        below=_merge_of_target(repairs, trees) if _needs_target(repairs) else None,
+        below=below,
         message=_message(repairs),
         changes=changes,
+        modes={path: entry.mode for path in paths if (entry := files.get(path)) is not None},
         promised=repairs.promised,
         when=max(dates[point.sha] for point in (examination.target, examination.head) if point is not None),
     )
 
 
-def write_draft(git: Git, draft: RepairDraft, author: str = naming.AUTHOR) -> WrittenRepair:
-    """Write the commits of a repair; what they hold is still to be compared with what was promised, by `confirm`."""
-    commits = [CommitDraft(draft.message, draft.changes)]
-    if draft.below is not None:
-        merged = commit.MergedIn(draft.target.sha, write_merged_tree(git, draft.target.sha, draft.start.sha))
-        commits.insert(0, CommitDraft(draft.below.message, draft.below.changes, merged))
-    *_, sha = write_commits(git, draft.start.sha, commits, Signature(author, naming.EMAIL, draft.when))
-    return WrittenRepair(sha, draft.side, draft.below is not None, draft.kind)
+def write_drafts(git: Git, drafts: Sequence[RepairDraft], author: str = naming.AUTHOR) -> list[WrittenRepair]:
+    """Write the commits of repairs; what they hold is still to be compared with what was promised, by `confirm`."""
+    series = []
+    for draft in drafts:
+        commits = [CommitDraft(draft.message, draft.changes, modes=draft.modes)]
+        if draft.below is not None:
+            merged = commit.MergedIn(draft.target.sha, write_merged_tree(git, draft.target.sha, draft.start.sha))
+            commits.insert(0, CommitDraft(draft.below.message, draft.below.changes, merged, draft.below.modes))
+        series.append(CommitSeries(draft.start.sha, commits, Signature(author, naming.EMAIL, draft.when)))
+    tips = [shas[-1] for shas in write_commits(git, *series)] if series else []
+    return [
+        WrittenRepair(sha, draft.side, draft.below is not None, draft.kind)
+        for sha, draft in zip(tips, drafts, strict=True)
+    ]
 
 
 def confirm(draft: RepairDraft, written: Iterable[WrittenChain]) -> None:
@@ -196,9 +217,8 @@ def merged_commit(git: Git, base: str, head: str) -> str | None:
     if tree is None:
         return None
     signature = Signature(naming.AUTHOR, naming.EMAIL, describe(git, [head])[head].date)
-    [sha] = write_commits(
-        git, base, [CommitDraft("What merging would give\n", (), commit.MergedIn(head, tree))], signature
-    )
+    draft = CommitDraft("What merging would give\n", (), commit.MergedIn(head, tree))
+    [[sha]] = write_commits(git, CommitSeries(base, [draft], signature))
     return sha
 
 
@@ -231,11 +251,12 @@ def _merge_of_target(repairs: Repairs, trees: Trees) -> MergeDraft:
         for revision in examined.facts.merged
         if examined.plan.kind in ("reissue", "reparent") and revision.id in getattr(examined.plan, "moved", ())
     }
-    resolved, unresolved = [], []
+    resolved, unresolved, modes = [], [], {}
     for path, conflict in trees.merge.conflicts.items():
         rewritten = path in repairs.replaced or (path in edited and conflict.base is None)
         if rewritten and conflict.target is not None:
             resolved.append(FileChange(path, trees.read([conflict.target.oid]).data[conflict.target.oid]))
+            modes[path] = conflict.target.mode
         else:
             unresolved.append(path)
     if unresolved:
@@ -243,7 +264,7 @@ def _merge_of_target(repairs: Repairs, trees: Trees) -> MergeDraft:
     ref = examination.head.ref
     into = f"pull request {ref.split('/')[2]}" if ref.startswith("refs/pull/") else short_ref(ref)
     named = f"Merge {short_ref(examination.target.ref)} into {into}"
-    return MergeDraft(commit_message([named, "Merge the target into this branch"]), tuple(resolved))
+    return MergeDraft(commit_message([named, "Merge the target into this branch"]), tuple(resolved), modes)
 
 
 def _message(repairs: Repairs) -> str:

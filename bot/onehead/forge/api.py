@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import asdict
 from datetime import datetime
 from types import TracebackType
 from typing import Self
@@ -22,7 +23,6 @@ from onehead.forge.models import (
     Repository,
     RepositoryName,
     Status,
-    StatusState,
     User,
 )
 
@@ -196,21 +196,23 @@ class ForgejoApi:
         path = f"{name.path}/commits/{quote(sha, safe='')}/status"
         return map(models.status, self.connection.pages(path, within="statuses"))
 
-    def create_status(
-        self, name: RepositoryName, sha: str, *, state: StatusState, context: str, description: str, target_url: str
-    ) -> Status:
+    def create_status(self, name: RepositoryName, sha: str, status: Status) -> None:
         """POST /repos/{owner}/{repo}/statuses/{sha}: adds one; the latest of a context counts. Sends no event."""
-        fields = {"state": state.value, "context": context, "description": description, "target_url": target_url}
-        return models.status(self._written("POST", f"{name.path}/statuses/{quote(sha, safe='')}", fields))
+        self.connection.send("POST", f"{name.path}/statuses/{quote(sha, safe='')}", asdict(status))
 
     def react_to_comment(self, name: RepositoryName, comment: int, reaction: str) -> bool:
         """POST /repos/{owner}/{repo}/issues/comments/{id}/reactions: whether it was not there before."""
         path = f"{name.path}/issues/comments/{comment}/reactions"
         return self.connection.send("POST", path, {"content": reaction}).status == 201
 
-    def add_label(self, name: RepositoryName, number: int, label: str) -> None:
-        """POST /repos/{owner}/{repo}/issues/{index}/labels: by name; without a word where there is no such label."""
-        self.connection.send("POST", f"{name.path}/issues/{number}/labels", {"labels": [label]})
+    def add_label(self, name: RepositoryName, number: int, label: str) -> tuple[str, ...]:
+        """POST /repos/{owner}/{repo}/issues/{index}/labels: by name; the names of all that it has then.
+
+        One that the repository does not have is left out without a word.
+        """
+        path = f"{name.path}/issues/{number}/labels"
+        labels = models.objects(self.connection.send("POST", path, {"labels": [label]}).data, f"POST {path}")
+        return tuple(each.text("name") for each in labels)
 
     def _written(self, method: str, path: str, fields: dict[str, str]) -> Fields:
         return Fields(self.connection.send(method, path, fields).data, f"{method} {path}")

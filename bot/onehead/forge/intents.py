@@ -13,239 +13,294 @@ from __future__ import annotations
 import json
 import re
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from onehead.forge.errors import Forbidden, ForgeError, NotFound, StateConflict, TooSoon
+from onehead.forge.models import Comment, PullRequest, PullSide, Status
 from onehead.text import cut_bytes, cut_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from onehead.forge.api import ForgejoApi
-    from onehead.forge.models import Comment, PullRequest, RepositoryName, Status, StatusState, User
+    from onehead.forge.models import RepositoryName, User
 
 MAX_TITLE_LENGTH = 255  # bytes; Forgejo cuts what is longer, and would then differ from ours forever
 MAX_DESCRIPTION_LENGTH = 255  # characters; what Forgejo's pages show without breaking
-_AFTER_A_PUSH = (0.3, 0.6, 1.2, 2.4)  # seconds; Forgejo needs about half of one until it knows a pushed branch
+_AFTER_A_PUSH = (0.3, 0.6, 1.2, 2.4, None)  # seconds; Forgejo needs about half of one until it knows a pushed branch
 
 
-def ensure_pull(
-    api: ForgejoApi,
-    repository: RepositoryName,
-    *,
-    head: str,
-    base: str,
-    title: str,
-    body: str,
-    known: PullRequest | None = None,
-    label: str = "",
-) -> tuple[PullRequest, bool]:
-    """One open pull request of `head` into `base`, with this title and body.
+class WriteKind(StrEnum):
+    """What is written to a forge, as it is counted."""
 
-    Args:
-        api: the forge.
-        repository: where.
-        head: a branch of the same repository, pushed before.
-        base: the branch that it goes into.
-        title: cut to what the forge keeps.
-        body: Markdown.
-        known: the open one, where it has just been listed; `None`: it is looked for first.
-        label: what a new one gets, in a repository that has it; a label that a person takes off stays off.
+    OPENED = "pull request opened"
+    EDITED = "pull request edited"
+    CLOSED = "pull request closed"
+    COMMENTED = "comment written"
+    COMMENT_EDITED = "comment edited"
+    COMMENT_DELETED = "comment deleted"
+    REACTED = "command answered"
+    STATUS = "status set"
+    PUSHED = "branch pushed"
+    DELETED = "branch deleted"
 
-    Returns:
-        the pull request, and whether anything had to be written.
 
-    Raises:
-        NotFound: Forgejo knows no such branch, also after some seconds of patience.
+@dataclass(frozen=True, slots=True)
+class Write:
+    """One write, and where: `#23`, a comment's id, a commit or a branch."""
+
+    repository: RepositoryName
+    kind: WriteKind
+    where: str
+
+
+class ForgeWriter:
+    """The writes of one run to one repository.
+
+    In a dry run each is only recorded, and answered with what the forge would have made of it; numbers and ids of what
+    is new are 0.
     """
-    title = cut_bytes(" ".join(title.split()), MAX_TITLE_LENGTH)
-    found = known or _known_pull(api, repository, head, base)
-    if found is None:
-        try:
-            made = _create_pull(api, repository, head, base, title, body)
-        except StateConflict:
-            found = _open_pull(api, repository, head, base)
-            if found is None:
-                raise
-        else:
-            if label:
-                # A decoration; what the forge has against it must not stop a repair.
-                with suppress(Forbidden, NotFound):
-                    api.add_label(repository, made.number, label)
-            return made, True
-    # "WIP: " before our title is a person's way to hold the pull request back: leave it.
-    new_title = None if found.title == title or (found.draft and found.title.endswith(title)) else title
-    new_body = None if found.body == body else body
-    if new_title is None and new_body is None:
-        return found, False
-    return api.edit_pull(repository, found.number, title=new_title, body=new_body), True
 
+    def __init__(
+        self,
+        api: ForgejoApi,
+        repository: RepositoryName,
+        me: User,
+        record: Callable[[Write], None] = lambda _write: None,
+        *,
+        dry_run: bool = False,
+    ) -> None:
+        """Write nothing yet.
 
-def _known_pull(api: ForgejoApi, repository: RepositoryName, head: str, base: str) -> PullRequest | None:
-    """The open one, as far as one request can tell: it gives any one of the pair, maybe an old closed one."""
-    try:
-        pull = api.pull_between(repository, base, head)
-    except NotFound:
+        Args:
+            api: the forge.
+            repository: where.
+            me: the account that writes; a marker in anybody else's comment counts for nothing.
+            record: told each write before it is made.
+            dry_run: whether nothing is made.
+        """
+        self._api = api
+        self._repository = repository
+        self._me = me
+        self._record = record
+        self._dry_run = dry_run
+        self._statuses: dict[tuple[str, str], Status | None] = {}
+        self._unknown_labels: set[str] = set()
+
+    def record(self, kind: WriteKind, where: str) -> bool:
+        """Record a write; whether it is to be made."""
+        self._record(Write(self._repository, kind, where))
+        return not self._dry_run
+
+    def ensure_pull(
+        self, *, head: str, base: str, title: str, body: str, known: PullRequest | None = None, label: str = ""
+    ) -> tuple[PullRequest, bool]:
+        """One open pull request of `head` into `base`, with this title and body.
+
+        Args:
+            head: a branch of the same repository, pushed before.
+            base: the branch that it goes into.
+            title: cut to what the forge keeps.
+            body: Markdown.
+            known: the open one, where it has just been listed; `None`: there was none.
+            label: what a new one gets, in a repository that has it; a label that a person takes off stays off.
+
+        Returns:
+            the pull request, and whether anything had to be written.
+
+        Raises:
+            NotFound: Forgejo knows no such branch, also after some seconds of patience.
+        """
+        title = cut_bytes(" ".join(title.split()), MAX_TITLE_LENGTH)
+        found = known
+        if found is None:
+            try:
+                made = self._create_pull(head, base, title, body)
+            except StateConflict:
+                found = self._open_pull(head, base)
+                if found is None:
+                    raise
+            else:
+                self._add_label(made.number, label)
+                return made, True
+        # "WIP: " before our title is a person's way to hold the pull request back: leave it.
+        is_titled = found.title == title or (found.draft and found.title.endswith(title))
+        if is_titled and found.body == body:
+            return found, False
+        wanted = replace(found, title=found.title if is_titled else title, body=body)
+        if not self.record(WriteKind.EDITED, f"#{found.number}"):
+            return wanted, True
+        changes = {} if is_titled else {"title": title}
+        changes |= {} if found.body == body else {"body": body}
+        return self._api.edit_pull(self._repository, found.number, **changes), True
+
+    def _create_pull(self, head: str, base: str, title: str, body: str) -> PullRequest:
+        if not self.record(WriteKind.OPENED, f"{head} → {base}"):
+            return self._pretended_pull(head, base, title, body)
+        for seconds in _AFTER_A_PUSH:
+            try:
+                return self._api.create_pull(self._repository, head=head, base=base, title=title, body=body)
+            except (NotFound, TooSoon):
+                if seconds is None:
+                    raise
+                self._api.wait(seconds)
+        raise AssertionError("the last try returns or raises")
+
+    def _pretended_pull(self, head: str, base: str, title: str, body: str) -> PullRequest:
+        repository, now = self._api.repository(self._repository), datetime.now(UTC)
+        return PullRequest(
+            number=0,
+            title=title,
+            body=body,
+            state="open",
+            draft=False,
+            merged=False,
+            author=self._me,
+            html_url="",
+            head=PullSide(head, "", repository),
+            base=PullSide(base, "", repository),
+            allow_maintainer_edit=False,
+            created_at=now,
+            updated_at=now,
+        )
+
+    def _open_pull(self, head: str, base: str) -> PullRequest | None:
+        for pull in self._api.open_pulls(self._repository):
+            if (pull.head.ref, pull.base.ref) == (head, base) and pull.head.repository == pull.base.repository:
+                return pull
         return None
-    return pull if pull.is_open else None
 
+    def _add_label(self, number: int, label: str) -> None:
+        """A decoration; what the forge has against it must not stop a repair."""
+        if label and not self._dry_run and label not in self._unknown_labels:
+            with suppress(Forbidden, NotFound):
+                if label not in self._api.add_label(self._repository, number, label):
+                    self._unknown_labels.add(label)
 
-def _open_pull(api: ForgejoApi, repository: RepositoryName, head: str, base: str) -> PullRequest | None:
-    for pull in api.open_pulls(repository):
-        if (pull.head.ref, pull.base.ref) == (head, base) and pull.head.repository == pull.base.repository:
-            return pull
-    return None
+    def close_pull(self, number: int, *, marker: Marker, reason: str) -> bool:
+        """Close a pull request and say why in a comment.
 
+        The reason comes first: should closing fail, the next run finds the comment and does not repeat it.
 
-def _create_pull(
-    api: ForgejoApi, repository: RepositoryName, head: str, base: str, title: str, body: str
-) -> PullRequest:
-    for seconds in _AFTER_A_PUSH:
-        try:
-            return api.create_pull(repository, head=head, base=base, title=title, body=body)
-        except (NotFound, TooSoon):
-            api.wait(seconds)
-    return api.create_pull(repository, head=head, base=base, title=title, body=body)
+        Returns:
+            whether it was open.
+        """
+        if not self._api.pull(self._repository, number).is_open:
+            return False
+        self.ensure_comment(number, marker=marker, text=reason)
+        if self.record(WriteKind.CLOSED, f"#{number}"):
+            self._api.edit_pull(self._repository, number, state="closed")
+        return True
 
+    def reopen_pull(self, pull: PullRequest) -> PullRequest:
+        """Open a closed pull request again."""
+        if not self.record(WriteKind.EDITED, f"#{pull.number}"):
+            return replace(pull, state="open")
+        return self._api.edit_pull(self._repository, pull.number, state="open")
 
-def close_pull(
-    api: ForgejoApi, repository: RepositoryName, number: int, *, marker: Marker, reason: str, author: User
-) -> bool:
-    """Close a pull request and say why in a comment.
+    def ensure_comment(
+        self, number: int, *, marker: Marker, text: str, known: Sequence[Comment] | None = None
+    ) -> tuple[Comment, bool]:
+        """One comment of ours with this marker's kind and subject, saying this.
 
-    The reason comes first: should closing fail, the next run finds the comment and does not repeat it.
+        Args:
+            number: of the issue or pull request.
+            marker: its kind and subject find the comment; its facts are part of what is written.
+            text: Markdown, without the marker.
+            known: the comments there, where they have just been read; `None`: they are read first.
 
-    Returns:
-        whether it was open.
-    """
-    if not api.pull(repository, number).is_open:
-        return False
-    ensure_comment(api, repository, number, marker=marker, text=reason, author=author)
-    api.edit_pull(repository, number, state="closed")
-    return True
-
-
-def ensure_comment(
-    api: ForgejoApi,
-    repository: RepositoryName,
-    number: int,
-    *,
-    marker: Marker,
-    text: str,
-    author: User,
-    known: Sequence[Comment] | None = None,
-) -> tuple[Comment, bool]:
-    """One comment of ours with this marker's kind and subject, saying this.
-
-    Args:
-        api: the forge.
-        repository: where.
-        number: of the issue or pull request.
-        marker: its kind and subject find the comment; its facts are part of what is written.
-        text: Markdown, without the marker.
-        author: the bot's own account; a marker in anybody else's comment counts for nothing.
-        known: the comments there, where they have just been read; `None`: they are read first.
-
-    Returns:
-        the comment, and whether anything had to be written.
-    """
-    body = mark(marker, text)
-    ours = _in_place(api.comments(repository, number) if known is None else known, marker, author)
-    if not ours:
-        made = api.create_comment(repository, number, body)
+        Returns:
+            the comment, and whether anything had to be written.
+        """
+        body = mark(marker, text)
+        ours = self._in_place(self._api.comments(self._repository, number) if known is None else known, marker)
+        if ours:
+            return self._one_of(ours, body)
+        if not self.record(WriteKind.COMMENTED, f"#{number}"):
+            return Comment(0, body, self._me, "", datetime.now(UTC), datetime.now(UTC)), True
+        made = self._api.create_comment(self._repository, number, body)
         # Another process that serves the same forge may have looked at the same moment and made one too. Whoever looks
         # last sees both, and both keep the same one. Where this can't be done now, the next run finds the double.
         with suppress(ForgeError):
-            ours = _in_place(api.comments(repository, number), marker, author)
+            ours = self._in_place(self._api.comments(self._repository, number), marker)
             if len(ours) > 1:
-                return _one_of(api, repository, ours, body)[0], True
+                return self._one_of(ours, body)[0], True
         return made, True
-    return _one_of(api, repository, ours, body)
 
+    def _in_place(self, comments: Iterable[Comment], marker: Marker) -> list[Comment]:
+        """Our comments that hold a marker's place, oldest first."""
+        found = [each for each in comments if each.author.id == self._me.id and marker.same_place(parse(each.body))]
+        return sorted(found, key=lambda comment: comment.id)
 
-def _in_place(comments: Iterable[Comment], marker: Marker, author: User) -> list[Comment]:
-    """Our comments that hold a marker's place, oldest first."""
-    found = [each for each in comments if each.author.id == author.id and marker.same_place(parse(each.body))]
-    return sorted(found, key=lambda comment: comment.id)
+    def _one_of(self, ours: list[Comment], body: str) -> tuple[Comment, bool]:
+        """Keep the oldest of some comments, and let it say what it should."""
+        kept, *doubles = ours
+        for double in doubles:
+            if self.record(WriteKind.COMMENT_DELETED, str(double.id)):
+                with suppress(NotFound):
+                    self._api.delete_comment(self._repository, double.id)
+        if kept.body == body:
+            return kept, bool(doubles)
+        if not self.record(WriteKind.COMMENT_EDITED, str(kept.id)):
+            return replace(kept, body=body), True
+        return self._api.edit_comment(self._repository, kept.id, body), True
 
+    def status(self, sha: str, context: str) -> Status | None:
+        """What a commit's check says; `None` where it says nothing, or that can't be read.
 
-def _one_of(api: ForgejoApi, repository: RepositoryName, ours: list[Comment], body: str) -> tuple[Comment, bool]:
-    """Keep the oldest of some comments, and let it say what it should."""
-    kept, *doubles = ours
-    for double in doubles:
-        with suppress(NotFound):
-            api.delete_comment(repository, double.id)
-    if kept.body == body:
-        return kept, bool(doubles)
-    return api.edit_comment(repository, kept.id, body), True
+        For a pull request from a fork the repository is the base: that is where Forgejo looks.
+        """
+        if (sha, context) not in self._statuses:
+            self._statuses[sha, context] = None
+            with suppress(Exception):  # one that is there twice is harmless, one that is missing is not
+                statuses = self._api.latest_statuses(self._repository, sha)
+                self._statuses[sha, context] = next((each for each in statuses if each.context == context), None)
+        return self._statuses[sha, context]
 
+    def set_status(self, sha: str, wanted: Status) -> bool:
+        """Let a commit's check say this.
 
-def ensure_status(
-    api: ForgejoApi,
-    repository: RepositoryName,
-    sha: str,
-    *,
-    context: str,
-    state: StatusState,
-    description: str,
-    target_url: str = "",
-    will_do: Callable[[Status], bool] = lambda _status: False,
-) -> tuple[Status, bool]:
-    """What a commit's check says.
+        Returns:
+            whether it had to be written.
+        """
+        wanted = replace(wanted, description=cut_words(" ".join(wanted.description.split()), MAX_DESCRIPTION_LENGTH))
+        if self.status(sha, wanted.context) == wanted:
+            return False
+        if self.record(WriteKind.STATUS, sha[:10]):
+            self._api.create_status(self._repository, sha, wanted)
+        self._statuses[sha, wanted.context] = wanted
+        return True
 
-    For a pull request from a fork the repository is the base: that is where Forgejo looks. What can't be read is
-    written: a status that is there twice is harmless, one that is missing is not.
+    def has_no_status(self, sha: str, context: str) -> None:
+        """A commit was made just now: there is nothing to be read."""
+        self._statuses.setdefault((sha, context), None)
 
-    Args:
-        api: the forge.
-        repository: where.
-        sha: the commit.
-        context: of the check.
-        state: what it says.
-        description: and why; cut to what the forge's pages show.
-        target_url: where its link leads.
-        will_do: whether a status that is there may stay, although it is not just what is wanted.
+    def delete_branch(self, branch: str) -> bool:
+        """No such branch any more.
 
-    Returns:
-        the status that counts, and whether it had to be written.
-    """
-    description = cut_words(" ".join(description.split()), MAX_DESCRIPTION_LENGTH)
-    wanted = (context, state.value, description, target_url)
-    with suppress(Exception):
-        for status in api.latest_statuses(repository, sha):
-            if status.context == context:
-                present = (status.context, status.state, status.description, status.target_url)
-                if present == wanted or will_do(status):
-                    return status, False
-                break
-    written = api.create_status(
-        repository, sha, state=state, context=context, description=description, target_url=target_url
-    )
-    return written, True
+        Returns:
+            whether there was one.
+        """
+        try:
+            self._api.branch(self._repository, branch)  # asked first: Forgejo answers 500 where there is none
+            if self.record(WriteKind.DELETED, branch):
+                self._api.delete_branch(self._repository, branch)
+        except NotFound:
+            return False
+        return True
 
+    def react(self, comment: int, reaction: str) -> bool:
+        """Our reaction on a comment: one of +1 -1 laugh hooray confused heart rocket eyes.
 
-def delete_branch(api: ForgejoApi, repository: RepositoryName, branch: str) -> bool:
-    """No such branch any more.
-
-    Returns:
-        whether there was one.
-    """
-    try:
-        api.branch(repository, branch)  # asked first: the answer to deleting what is not there is a bare 500
-        api.delete_branch(repository, branch)
-    except NotFound:
-        return False
-    return True
-
-
-def react(api: ForgejoApi, repository: RepositoryName, comment: int, reaction: str) -> bool:
-    """Our reaction on a comment: one of +1 -1 laugh hooray confused heart rocket eyes.
-
-    Returns:
-        whether it was not there before.
-    """
-    return api.react_to_comment(repository, comment, reaction)
+        Returns:
+            whether it was not there before.
+        """
+        if not self.record(WriteKind.REACTED, str(comment)):
+            return True
+        return self._api.react_to_comment(self._repository, comment, reaction)
 
 
 _KIND = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")  # never "--", which belongs to the ends of the HTML comment

@@ -191,11 +191,10 @@ class StatusState(StrEnum):
 class Status:
     """What somebody said about a commit. `state` is not limited to ours: Forgejo stores what it is given."""
 
-    id: int
     context: str
     state: str
     description: str
-    target_url: str
+    target_url: str = ""
 
 
 @dataclass(frozen=True, slots=True)

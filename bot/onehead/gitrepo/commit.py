@@ -1,13 +1,14 @@
 """Write commits without a work tree, their messages and patches. Nobody's index is touched.
 
 Everything that goes into a commit is given, dates included, so making it twice gives the same SHA: two makers (a
-redelivered webhook, the sweep) meet instead of competing. However many commits a repair has, one `git fast-import`
-writes them.
+redelivered webhook, the sweep) meet instead of competing. However many commits there are, one `git fast-import` writes
+them.
 """
 
 from __future__ import annotations
 
 import re
+from itertools import count, islice
 from textwrap import wrap
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -19,7 +20,7 @@ from onehead.gitrepo.scratch import scratch
 from onehead.gitrepo.tree import parse_listing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from onehead.gitrepo.git import Git
@@ -79,52 +80,72 @@ class CommitDraft(NamedTuple):
         message: as it will stand in the commit.
         changes: what to create, replace, delete or rename; in a merge, on top of what git made of both sides.
         merge: what is merged, if it is a merge.
+        modes: path → mode of those files of `changes` that exist; `None` where git is to be asked.
     """
 
     message: str
     changes: Sequence[FileChange] = ()
     merge: MergedIn | None = None
+    modes: Mapping[str, str] | None = None
 
 
-def write_commits(
-    git: Git, start: str, drafts: Sequence[CommitDraft], author: Signature, committer: Signature | None = None
-) -> list[str]:
-    """Make commits, each on top of the one before, and return their SHAs. No ref is moved.
+class CommitSeries(NamedTuple):
+    """Commits to be made, each on top of the one before.
 
-    Files keep their mode (a new one is `100644`); a renamed file takes its mode along.
-
-    Args:
-        git: the repository.
+    Attributes:
         start: SHA of the commit that the first one is made on; zeros of that length: it has no parent, and its tree
             begins empty.
-        drafts: what to make.
-        author: who and when.
         committer: the author unless given.
+    """
+
+    start: str
+    drafts: Sequence[CommitDraft]
+    author: Signature
+    committer: Signature | None = None
+
+
+def write_commits(git: Git, *series: CommitSeries) -> list[list[str]]:
+    """Make commits and return the SHAs of each series. No ref is moved.
+
+    Files keep their mode (a new one is `100644`); a renamed file takes its mode along.
 
     Raises:
         ValueError: a change contradicts the tree or itself (deletes or renames what is not there, renames onto
             another file, deletes and renames at once).
         OneheadError: no repository, an unknown commit, or git refused.
     """
-    signatures = f"author {author.line()}\ncommitter {(committer or author).line()}\n"
-    stream = []
-    base, changed = "" if is_null(start) else start, dict[str, str | None]()
-    for number, draft in enumerate(drafts, 1):
+    marks = count(1)
+    stream = [part for each in series for part in _stream(git, each, marks)]
+    with scratch(git, series[0].start, keep=True) as place:
+        out = place.git.run("fast-import", "--quiet", "--done", data=b"".join([*stream, b"done\n"]))
+    shas = iter(out.decode("ascii").split())
+    return [list(islice(shas, len(each.drafts))) for each in series]
+
+
+def _stream(git: Git, series: CommitSeries, marks: Iterator[int]) -> Iterator[bytes]:
+    """Commits as fast-import reads them."""
+    author, committer = series.author, series.committer or series.author
+    signatures = f"author {author.line()}\ncommitter {committer.line()}\n"
+    base, changed = "" if is_null(series.start) else series.start, dict[str, str | None]()
+    parent = base
+    for draft in series.drafts:
+        mark = next(marks)
         if draft.merge is not None:
             base, changed = draft.merge.tree, {}
-        modes = _modes(git, base, draft.changes, changed)
+        existing = _listed(git, base, draft.changes) if draft.modes is None else draft.modes
+        modes = _modes(base, draft.changes, existing, changed)
         message = draft.message.encode("utf-8")
-        stream.append(f"commit {_REF}\nmark :{number}\n{signatures}data {len(message)}\n".encode())
-        stream.append(message + b"\n")
-        if number > 1 or base:
-            stream.append(f"from {f':{number - 1}' if number > 1 else start}\n".encode())
+        if not parent:  # else it would go on where the last series ended
+            yield f"reset {_REF}\n".encode()
+        yield f"commit {_REF}\nmark :{mark}\n{signatures}data {len(message)}\n".encode()
+        yield message + b"\n"
+        if parent:
+            yield f"from {parent}\n".encode()
         if draft.merge is not None:
-            stream.append(f'merge {draft.merge.theirs}\nM 040000 {draft.merge.tree} ""\n'.encode())
-        stream += _changed(draft.changes, modes)
-        stream.append(f"\nget-mark :{number}\n".encode())
-    with scratch(git, start, keep=True) as place:
-        out = place.git.run("fast-import", "--quiet", "--done", data=b"".join([*stream, b"done\n"]))
-    return out.decode("ascii").split()
+            yield f'merge {draft.merge.theirs}\nM 040000 {draft.merge.tree} ""\n'.encode()
+        yield from _changed(draft.changes, modes)
+        yield f"\nget-mark :{mark}\n".encode()
+        parent = f":{mark}"
 
 
 def is_null(sha: str) -> bool:
@@ -204,21 +225,27 @@ def _work_tree_of(git: Git, ref: str) -> str | None:
     return None
 
 
-def _modes(git: Git, base: str, changes: Sequence[FileChange], changed: dict[str, str | None]) -> dict[str, str]:
+def _listed(git: Git, base: str, changes: Sequence[FileChange]) -> dict[str, str]:
+    """Path → mode of the files of a commit or tree that changes are about; an empty base has none."""
+    paths = [path for change in changes for path in (change.path, change.new_path) if path is not None]
+    if not paths or not base:
+        return {}
+    out = git.run("ls-tree", "-r", "-z", "--full-tree", "--end-of-options", base, *paths)
+    return {path: entry.mode for path, entry in parse_listing(out).items()}
+
+
+def _modes(
+    base: str, changes: Sequence[FileChange], listed: Mapping[str, str], changed: dict[str, str | None]
+) -> dict[str, str]:
     """Path → mode of the files that the changes are about and that exist; refuses contradictory changes.
 
     Args:
-        git: the repository.
-        base: commit or tree that earlier changes were made on; empty for none.
+        base: commit or tree that earlier changes were made on, for messages.
         changes: what shall be changed.
+        listed: the same for the base.
         changed: what became of files since: path → mode, `None` for what is gone; the changes are noted there too.
     """
-    paths = [path for change in changes for path in (change.path, change.new_path) if path is not None]
-    listed = {}
-    if paths and base:
-        out = git.run("ls-tree", "-r", "-z", "--full-tree", "--end-of-options", base, *paths)
-        listed = {path: entry.mode for path, entry in parse_listing(out).items()}
-    existing = {path: mode for path, mode in (listed | changed).items() if mode is not None}
+    existing = {path: mode for path, mode in (dict(listed) | changed).items() if mode is not None}
     for change in changes:
         moves = change.new_path is not None and change.new_path != change.path
         if change.data is None and change.new_path is not None:

@@ -47,7 +47,7 @@ from onehead.gitrepo.remote import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
 _REFSPECS = (
     "+refs/heads/*:refs/heads/*",
@@ -66,24 +66,15 @@ class MirrorBusy(CannotJudge):
 class Mirrors:
     """The mirrors of one cache directory, which several threads and processes may share."""
 
-    def __init__(
-        self,
-        directory: Path,
-        *,
-        timeout: float = _DEFAULT_TIMEOUT,
-        pushing: Callable[[str, RefUpdate], bool] = lambda _url, _update: True,
-    ) -> None:
+    def __init__(self, directory: Path, *, timeout: float = _DEFAULT_TIMEOUT) -> None:
         """Name the cache.
 
         Args:
             directory: made when needed.
             timeout: seconds that one git command, and the wait for a mirror in use, may take.
-            pushing: asked before each push, with the clone URL and what shall become of a ref; where it says no,
-                nothing is sent and the push counts as done: a rehearsal.
         """
         self._directory = directory
         self._timeout = timeout
-        self._pushing = pushing
 
     @contextmanager
     def hold(self, url: str, token: str = "") -> Iterator[Mirror]:
@@ -110,7 +101,7 @@ class Mirrors:
             reading = Git.of_our_own(place, timeout=self._timeout, secrets=reach.secrets)
             talking = reading.variant(environment={"GIT_ALLOW_PROTOCOL": reach.protocols}, config=reach.config)
             with kept_open(reading):
-                yield Mirror(place, url, reading, talking, self._pushing)
+                yield Mirror(place, url, reading, talking)
 
     def idle(self, url: str) -> float | None:
         """Seconds since the mirror of a repository was last held by anybody; `None` where there is none."""
@@ -128,11 +119,8 @@ class Mirror:
         git: for reading, and for writing commits. It has no token and can't reach the network.
     """
 
-    def __init__(
-        self, place: Path, url: str, reading: Git, talking: Git, pushing: Callable[[str, RefUpdate], bool]
-    ) -> None:
+    def __init__(self, place: Path, url: str, reading: Git, talking: Git) -> None:
         self.git = reading
-        self._pushing = pushing
         self._place = place
         self._url = url
         self._talking = talking
@@ -220,9 +208,6 @@ class Mirror:
             return []
         if elsewhere is not None:
             access(elsewhere, "")  # refuses what is no clone URL
-        wanted = [self._pushing(elsewhere or self._url, update) for update in updates]
-        if not all(wanted):
-            return [PushOutcome(update.ref, PushStatus.OK) for update in updates]
         return self._push(updates, elsewhere or "origin")
 
     def _push(self, updates: Sequence[RefUpdate], remote: str) -> list[PushOutcome]:

@@ -13,8 +13,8 @@ from onehead.forge.models import PullRequest
 from onehead.gitrepo.refs import describe, is_ancestor
 from onehead.plan.rivals import Contender, Rival, rivals
 from onehead.plan.verdict import Point
+from onehead.service.context import Look
 from onehead.service.engine import BranchGone, BranchMoved, CommandGiven, Everything, PullChanged, Subject
-from onehead.service.look import Look
 from onehead.service.snapshot import HEADS, Target, is_local
 from onehead.service.troubles import NOT_JUDGED, page
 
@@ -219,7 +219,7 @@ def _with_other_rivals(look: Look, told: dict[str, dict[int, tuple[Rival, ...]]]
     """Pull requests whose rivals are not those of which they were told last."""
     changed: set[int] = set()
     for name, found in told.items():
-        before = look.desk.recollection.rivals(look.url, name)
+        before = look.context.recollection.rivals(look.url, name)
         changed |= {number for number in before.keys() | found.keys() if before.get(number) != found.get(number)}
     return changed
 

@@ -6,20 +6,18 @@ collected, and raised by whoever runs the job, once all the rest is done.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
-
 import structlog
 
 from onehead.examine import naming
-from onehead.forge.intents import Marker, ensure_comment, ensure_status
-from onehead.forge.models import PullRequest, Status, StatusState
+from onehead.forge.intents import Marker
+from onehead.forge.models import PullRequest, StatusState
 from onehead.gitrepo.refs import is_ancestor
 from onehead.gitrepo.remote import RefUpdate
 from onehead.plan.verdict import Point
 from onehead.reports import replies
 from onehead.reports.comment import comment
 from onehead.reports.replies import Ending, Mended, ending_text
+from onehead.service.context import Look
 from onehead.service.desired import (
     Desired,
     Notice,
@@ -30,11 +28,10 @@ from onehead.service.desired import (
     next_step,
     repair_verdict,
 )
-from onehead.service.look import Look
 from onehead.service.page import ENDED, PROBLEM, VERDICT
 from onehead.service.repairs import RepairWriter, remark
 from onehead.service.snapshot import HEADS, is_local
-from onehead.service.statuses import Description, Statuses, Verdict, tells
+from onehead.service.statuses import Verdict, tells
 from onehead.service.troubles import NO_STATUS, NOT_JUDGED, NOT_REMOVED, NOT_TOLD, page
 
 log = structlog.get_logger(__name__)
@@ -55,14 +52,12 @@ class _Writer:
         self._look = look
         self._repairs = repairs
         self._offers: dict[str, Offer] = {}
-        self._written: dict[str, Description] = {}
 
     def failures(self) -> None:
         """First of all, what must not be merged is red; the next step is told once it is known."""
         for subject, verdict in self._desired.statuses.worst():
             if verdict.state is not StatusState.SUCCESS:
-                wanted = self._desired.statuses.wanted(subject, verdict)
-                self._write_status(subject, verdict, wanted, tells)
+                self._write_status(subject, verdict, keep_note=True)
 
     def repairs(self) -> None:
         """All of them together; a repair gets its own status at once, for no event of ours ever comes back to us."""
@@ -132,15 +127,7 @@ class _Writer:
         remembered = told.earlier_repair if repair is None else repair.number
         known = {} if remembered is None else {"repair": remembered}
         marker = Marker(VERDICT, facts={"state": state, **known, **(facts or {})})
-        written, changed = ensure_comment(
-            self._look.desk.api,
-            self._look.repository.name,
-            number,
-            marker=marker,
-            text=text,
-            author=self._look.desk.me,
-            known=told.comments,
-        )
+        written, changed = self._look.writer.ensure_comment(number, marker=marker, text=text, known=told.comments)
         if changed:
             self._look.pages.forget(number)
             log.info("Commented.", repository=str(self._look.repository.name), number=number, comment=written.id)
@@ -150,7 +137,7 @@ class _Writer:
         """How a repair came in: by its pull request, or its commits by plain git or `/onehead apply`; else `None`."""
         if told.repair is None:
             return None
-        if self._look.desk.api.pull(self._look.repository.name, told.repair).merged:
+        if self._look.context.api.pull(self._look.repository.name, told.repair).merged:
             return Mended(told.repair, by_git=False)
         tip = self._look.snapshot.pull_heads.get(told.repair)
         if tip is not None and is_ancestor(self._look.snapshot.git, tip, told.judged.point.sha):
@@ -164,27 +151,14 @@ class _Writer:
             if trouble.doing not in (NOT_JUDGED, NO_STATUS):
                 statuses.note(trouble.subject, trouble.note)
         for subject, verdict in statuses.worst():
-            present = self._written.get(verdict.sha)
-            wanted = statuses.wanted(subject, verdict, present)
-            if present != wanted:
-                self._write_status(subject, verdict, wanted, partial(_says, statuses, subject))
+            self._write_status(subject, verdict)
 
-    def _write_status(
-        self, subject: str, verdict: Verdict, wanted: Description, will_do: Callable[[Description, Verdict], bool]
-    ) -> None:
-        """Always of the repository that a pull request goes into: Forgejo looks there."""
+    def _write_status(self, subject: str, verdict: Verdict, *, keep_note: bool = False) -> None:
         with self._look.troubles.apart(subject, NO_STATUS):
-            status, _ = ensure_status(
-                self._look.desk.api,
-                self._look.repository.name,
-                verdict.sha,
-                context=naming.STATUS,
-                state=verdict.state,
-                description=wanted.text,
-                target_url=wanted.url,
-                will_do=lambda status: will_do(_description(status), verdict),
-            )
-            self._written[verdict.sha] = _description(status)
+            present = self._look.writer.status(verdict.sha, naming.STATUS)
+            if not (keep_note and present is not None and tells(present, verdict)):
+                wanted = self._desired.statuses.wanted(subject, verdict, present)
+                self._look.writer.set_status(verdict.sha, wanted)
 
     def closings(self) -> None:
         """Last of all, what is not needed any more; nothing of a branch with which something went wrong."""
@@ -205,7 +179,7 @@ class _Writer:
         if ref.startswith(HEADS):
             self._repairs.remove_branch(ref.removeprefix(HEADS))
         else:  # where the forge does not take that, the next sweep tries again
-            self._look.mirror.push([RefUpdate(ref, None, self._look.snapshot.laid_ready[ref])])
+            self._look.push([RefUpdate(ref, None, self._look.snapshot.laid_ready[ref])])
 
     def _in_doubt(self) -> set[str]:
         """Branches with which something went wrong: it is not known what they need."""
@@ -214,12 +188,3 @@ class _Writer:
             each.head.ref for each in self._look.snapshot.pulls if page(each.number) in troubled and is_local(each)
         }
         return pulls | {subject.removeprefix(HEADS) for subject in troubled}
-
-
-def _description(status: Status) -> Description:
-    return Description(status.state, status.description, status.target_url)
-
-
-def _says(statuses: Statuses, subject: str, present: Description, verdict: Verdict) -> bool:
-    """Whether a status is as it is to be; its link stays where this run knows no other."""
-    return present == statuses.wanted(subject, verdict, present)

@@ -18,7 +18,7 @@ from onehead.databases.crash_catalogue import CrashKind
 from onehead.databases.crash_log import read_log
 from onehead.databases.model import StateTable
 from onehead.forge.errors import Forbidden, NotFound
-from onehead.forge.intents import Marker, ensure_comment, react
+from onehead.forge.intents import Marker
 from onehead.forge.models import Comment, PullRequest
 from onehead.plan.forks import forks_of
 from onehead.plan.plans import Merge, Nothing, Plan, ReasonCode, Refuse, Reissue, Reparent
@@ -27,10 +27,10 @@ from onehead.plan.verdict import Point
 from onehead.reports.comment import leading_plan, one_line
 from onehead.reports.replies import Answer, Explained, doctor_answer, explanation, help_text, reply
 from onehead.service.agenda import lone_branches
+from onehead.service.context import Look
 from onehead.service.desired import WantedRepair
 from onehead.service.engine import CommandGiven
 from onehead.service.judge import Judged
-from onehead.service.look import Look
 from onehead.service.page import ANSWER, Page, problem_keys
 from onehead.service.repairs import RepairWriter, cannot_push
 from onehead.service.snapshot import HEADS, Target, is_local
@@ -65,21 +65,21 @@ def answer_commands(look: Look, repairs: RepairWriter, given: CommandGiven) -> s
     Returns:
         numbers of the open pull requests that have to be judged again, because something was chosen there.
     """
-    api, name = look.desk.api, look.repository.name
+    api, name = look.context.api, look.repository.name
     try:
         comment = api.comment(name, given.comment)
     except NotFound:
         return set()
     asked = commands_in(comment.body)
-    if not asked or comment.author.id == look.desk.me.id:
+    if not asked or comment.author.id == look.context.me.id:
         return set()
     pull = next((pull for pull in look.snapshot.pulls if pull.number == given.number), None)
     if _is_due(look.pages[given.number].answer_to(comment.id), given):
-        react(api, name, comment.id, "eyes")
+        look.writer.react(comment.id, "eyes")
         request = _Request(look, repairs, given, comment, pull)
         answers = [Answer(_written(each), request.answer(each)) for each in asked]
         place = Marker(ANSWER, str(comment.id), request.facts)
-        ensure_comment(api, name, given.number, marker=place, text=reply(answers), author=look.desk.me)
+        look.writer.ensure_comment(given.number, marker=place, text=reply(answers))
         look.pages.forget(given.number)
         log.info("Answered commands.", repository=str(name), number=given.number, comment=comment.id)
     return {given.number} if pull is not None else set()
@@ -163,7 +163,7 @@ class _Request:
         target = self._target()
         if self.pull is not None and target is not None:
             return explain_pull(self._judged())
-        issue = self.look.desk.api.issue(self.look.repository.name, self.given.number)
+        issue = self.look.context.api.issue(self.look.repository.name, self.given.number)
         page = self.look.pages[self.given.number]
         others = (comment.body for comment in page.comments if comment.author.id != page.me)
         said = "\n".join([issue.title, issue.body, *others])
@@ -240,7 +240,7 @@ class _Request:
         if not may_write:
             return f"Only {who} can do that, and {inline(self.comment.author.login, 60)} may not. Nothing was done."
         if who is Who.PUSHER and self.pull is not None and is_local(self.pull):
-            branch = self.look.desk.api.branch(self.look.repository.name, self.pull.head.ref)
+            branch = self.look.context.api.branch(self.look.repository.name, self.pull.head.ref)
             if branch.protected:
                 return (
                     f"{code(branch.name)} is protected, and the forge does not show who may push there: merge the "
@@ -255,7 +255,7 @@ class _Request:
         if login.lower() == self.look.repository.name.owner.lower():
             return True
         try:
-            return self.look.desk.api.permission_of(self.look.repository.name, login) in _MAY_WRITE
+            return self.look.context.api.permission_of(self.look.repository.name, login) in _MAY_WRITE
         except (Forbidden, NotFound):
             return None
 

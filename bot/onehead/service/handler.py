@@ -15,24 +15,23 @@ from datetime import UTC, datetime, timedelta
 import structlog
 
 from onehead.databases.reported import RowsReported
+from onehead.examine import naming
 from onehead.examine.ledger import remember
 from onehead.forge.errors import NotFound
-from onehead.forge.models import Comment, PullRequest, Repository, RepositoryName
+from onehead.forge.models import Comment, PullRequest, Repository, RepositoryName, StatusState
 from onehead.gitrepo.mirror import Mirror
 from onehead.gitrepo.refs import list_refs
-from onehead.service.agenda import Agenda, agenda, all_concerned
+from onehead.service.agenda import Agenda, agenda, all_concerned, worth_judging
 from onehead.service.apply import apply
 from onehead.service.commands import answer_commands, unanswered
-from onehead.service.desired import desired
-from onehead.service.desk import Desk
+from onehead.service.context import Look, ServiceContext, look_at
+from onehead.service.desired import desired, left
 from onehead.service.engine import BranchMoved, CommandGiven, Everything, Job, PullChanged, ScopeLeft, Subject
-from onehead.service.known import find_out
-from onehead.service.leave import leave
-from onehead.service.look import Look, look_at
+from onehead.service.known import find_out, read_pages
 from onehead.service.page import ENDED, VERDICT, Page
 from onehead.service.repairs import RepairWriter
 from onehead.service.sweep import out_of_reach
-from onehead.service.troubles import NOT_ANSWERED, Troubles, page
+from onehead.service.troubles import NO_STATUS, NOT_ANSWERED, Troubles, page
 
 RECENT = timedelta(days=7)
 """How far back the sweep looks for commands that nobody answered and comments that were not brought to an end."""
@@ -46,61 +45,83 @@ _AFTER_A_PUSH = (0.2, 0.4, 0.8, 1.6, 3.2)
 log = structlog.get_logger(__name__)
 
 
-def handle(job: Job, desk: Desk) -> None:
+def handle(job: Job, context: ServiceContext) -> None:
     """Do one job.
 
     Raises:
         OneheadError: the forge or git could not do its part; the engine tries again.
     """
     try:
-        repository = desk.api.repository(RepositoryName.parse(job.repository))
+        repository = context.api.repository(RepositoryName.parse(job.repository))
     except NotFound:
         log.info("The repository is gone or not visible to the token; nothing to do.", repository=job.repository)
         return
-    reason = out_of_reach(repository) or ("" if desk.covers(repository) else "the settings leave it out")
+    reason = out_of_reach(repository) or ("" if context.covers(repository) else "the settings leave it out")
     if reason:
         log.info("The repository is left alone.", repository=job.repository, reason=reason)
         if out_of_reach(repository) or ScopeLeft() not in job.subjects:
             return
-    troubles = Troubles(str(repository.name), desk.api.version)
+    troubles = Troubles(str(repository.name), context.api.version)
     if Everything() in job.subjects and not reason:
         with troubles.apart("webhook", "it could not be looked after"):
-            desk.ensure_webhook(repository)
-    with desk.mirrors.hold(desk.clone_url(repository), desk.token) as mirror:
+            context.ensure_webhook(repository)
+    with context.mirrors.hold(context.clone_url(repository), context.token) as mirror:
         if reason:
-            _leave(desk, repository, mirror, troubles)
+            _end(context, repository, mirror, troubles)
             return
         subjects: frozenset[Subject] = job.subjects
         reports = {each for each in subjects if isinstance(each, RowsReported)}
         if reports:
             tip = _remember(mirror, repository, reports)
-            if reports == subjects and tip == desk.recollection.reported(desk.clone_url(repository)):
+            if reports == subjects and tip == context.recollection.reported(context.clone_url(repository)):
                 return
-        _look(desk, repository, mirror, subjects, troubles)
+        _look(context, repository, mirror, subjects, troubles)
     troubles.raise_kept()
 
 
-def _leave(desk: Desk, repository: Repository, mirror: Mirror, troubles: Troubles) -> None:
+def _end(context: ServiceContext, repository: Repository, mirror: Mirror, troubles: Troubles) -> None:
     """End everything in a repository that is not looked after any more, and forget it."""
-    look = look_at(desk, repository, mirror, troubles)
+    look = look_at(context, repository, mirror, troubles)
     if look is not None:
-        leave(look)
+        _leave(look)
     troubles.raise_kept()
-    if not desk.rehearsal:
+    if not context.dry_run:
         mirror.remove()
 
 
-def _look(desk: Desk, repository: Repository, mirror: Mirror, subjects: frozenset[Subject], troubles: Troubles) -> None:
+def _leave(look: Look) -> None:
+    """Close what is offered, end what is told, and leave no status that keeps anybody from merging."""
+    snapshot = look.snapshot
+    heads = {head.sha for pull in snapshot.pulls if (head := snapshot.head_of(pull)) is not None}
+    heads |= {target.point.sha for target in snapshot.targets.values()}
+    heads |= {snapshot.heads[name] for name in worth_judging(look, snapshot.heads)}
+    theirs = [pull.number for pull in snapshot.pulls if not snapshot.is_ours(pull)]
+    red = [sha for sha in sorted(heads) if _is_red(look, sha)]
+    apply(left(snapshot, read_pages(look, theirs), red), look, RepairWriter(look))
+    log.info("Stopped looking after a repository.", repository=str(snapshot.repository.name))
+
+
+def _is_red(look: Look, sha: str) -> bool:
+    """Whether a commit has a status of ours that is not green; others stay as they are."""
+    with look.troubles.apart(sha, NO_STATUS):
+        found = look.context.api.latest_statuses(look.repository.name, sha)
+        return any(each.context == naming.STATUS and each.state != StatusState.SUCCESS for each in found)
+    return False
+
+
+def _look(
+    context: ServiceContext, repository: Repository, mirror: Mirror, subjects: frozenset[Subject], troubles: Troubles
+) -> None:
     """Look at what is asked for, and again at what a repair was pushed onto."""
     for _ in range(_MAX_ROUNDS):
-        look = look_at(desk, repository, mirror, troubles)
+        look = look_at(context, repository, mirror, troubles)
         if look is None:
             return
         subjects |= _moved_by_reports(look)
         pushed = _work_through(look, _agenda(look, subjects))
         if troubles.all_last:
-            desk.recollection.learn_reported(look.url, look.snapshot.reported)
-        if not pushed or desk.rehearsal or not _has_arrived(look, pushed.values()):
+            context.recollection.learn_reported(look.url, look.snapshot.reported)
+        if not pushed or context.dry_run or not _has_arrived(look, pushed.values()):
             return
         subjects = frozenset(pushed)
 
@@ -118,7 +139,7 @@ def _work_through(look: Look, items: Agenda) -> dict[BranchMoved | PullChanged, 
     work = replace(work, pulls=tuple(each for each in work.pulls if each[0].number not in moved))
     apply(desired(find_out(look, work, items)), look, repairs)
     for name, found in work.rivals.items():
-        look.desk.recollection.learn_rivals(look.url, name, found)
+        look.context.recollection.learn_rivals(look.url, name, found)
     return repairs.pushed
 
 
@@ -136,7 +157,7 @@ def _remember(mirror: Mirror, repository: Repository, reports: set[RowsReported]
 
 def _moved_by_reports(look: Look) -> set[Subject]:
     """What a database has reported counts like a move of the targets: all that goes into them is judged again."""
-    before = look.desk.recollection.reported(look.url)
+    before = look.context.recollection.reported(look.url)
     if before == look.snapshot.reported or (before is None and not look.snapshot.reported):
         return set()
     return {BranchMoved(target.point.ref) for target in look.snapshot.targets.values()}
@@ -152,7 +173,7 @@ def _has_arrived(look: Look, pushed: Collection[str]) -> bool:
         shown = {ref.sha for ref in list_refs(look.snapshot.git, "refs/heads", "refs/pull")}
         if shown.issuperset(pushed):
             return True
-        look.desk.api.wait(seconds)
+        look.context.api.wait(seconds)
     return False
 
 
@@ -177,7 +198,7 @@ def _closed(look: Look, number: int) -> PullRequest | None:
     """A pull request that is not open any more; `None` where it is gone."""
     with look.troubles.apart(page(number), "it could not be read"):
         try:
-            return look.desk.api.pull(look.repository.name, number)
+            return look.context.api.pull(look.repository.name, number)
         except NotFound:
             log.info("The pull request is gone.", pull=number)
     return None
@@ -187,9 +208,9 @@ def _recent_pages(look: Look, since: datetime) -> list[Page]:
     """The comments of the last days, by the page on which they stand; none where they can't be read."""
     pages: dict[int, list[Comment]] = defaultdict(list)
     with look.troubles.apart("comments", "the latest could not be read"), suppress(NotFound):
-        for number, comment in look.desk.api.recent_comments(look.repository.name, since):
+        for number, comment in look.context.api.recent_comments(look.repository.name, since):
             pages[number].append(comment)
-    return [Page(number, tuple(found), look.desk.me.id) for number, found in sorted(pages.items())]
+    return [Page(number, tuple(found), look.context.me.id) for number, found in sorted(pages.items())]
 
 
 def _is_unfinished(page: Page) -> bool:

@@ -12,9 +12,9 @@ from onehead.forge.models import PullRequest
 from onehead.plan.rivals import Rival
 from onehead.plan.verdict import Point
 from onehead.service.agenda import Agenda, Work
+from onehead.service.context import Look
 from onehead.service.desired import KnownBranch, KnownPull, KnownState, KnownTarget, merges_fork
 from onehead.service.judge import Judged
-from onehead.service.look import Look
 from onehead.service.page import Page
 from onehead.service.snapshot import HEADS, Target
 from onehead.service.troubles import NOT_JUDGED, NOT_TOLD, cause, page
@@ -114,7 +114,7 @@ def _told(look: Look, target: str, closed: Collection[PullRequest]) -> tuple[int
     if repair is None:
         try:  # any one of them, as the forge knows no order here
             branch = f"{naming.BRANCHES}merge/{target}"
-            repair = look.desk.api.pull_between(look.repository.name, target, branch)
+            repair = look.context.api.pull_between(look.repository.name, target, branch)
         except NotFound:
             return None, []
     marker = parse(repair.body)
@@ -154,7 +154,7 @@ def _branch(look: Look, name: str) -> KnownBranch:
 def _was_refused(look: Look, branch: str) -> bool:
     """Whether somebody has closed the branch's pull request without merging it, and left the branch."""
     try:
-        pull = look.desk.api.pull_between(look.repository.name, look.snapshot.main.name, branch)
+        pull = look.context.api.pull_between(look.repository.name, look.snapshot.main.name, branch)
     except NotFound:
         return False
     return not pull.is_open and not pull.merged

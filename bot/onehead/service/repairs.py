@@ -13,14 +13,15 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Generator
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import islice
 
 import structlog
 
 from onehead.examine import naming
-from onehead.examine.repair import NotAsPromised, WrittenRepair, confirm, write_draft
+from onehead.examine.repair import NotAsPromised, WrittenRepair, confirm, write_drafts
 from onehead.forge.errors import NotFound
-from onehead.forge.intents import Marker, close_pull, delete_branch, ensure_comment, ensure_pull, mark
+from onehead.forge.intents import Marker, mark
 from onehead.forge.models import PullRequest
 from onehead.gitrepo.commit import patch_of
 from onehead.gitrepo.refs import describe, is_ancestor
@@ -28,10 +29,10 @@ from onehead.gitrepo.remote import PushOutcome, PushStatus, RefUpdate, RemoteRef
 from onehead.plan.rivals import Rival
 from onehead.plan.verdict import Point
 from onehead.reports.comment import CommentContent, pull_body, pull_title
+from onehead.service.context import Look
 from onehead.service.desired import Offer, WantedRepair, source_of, unmergeable
 from onehead.service.engine import BranchMoved, PullChanged
 from onehead.service.judge import Judged
-from onehead.service.look import Look
 from onehead.service.snapshot import HEADS, Target, is_local
 from onehead.service.troubles import NOT_CLOSED, NOT_REPAIRED, cause, page
 from onehead.text import code, inline, inline_code
@@ -44,8 +45,8 @@ _CLOSED = Marker("closed")
 _REOPENED = Marker(_CLOSED.kind, facts={"reopened": True})
 """The same comment, once we have opened the pull request again."""
 
-_MAX_LOOKED_AT = 100
-"""Closed pull requests of ours among which one to open again is looked for, the last changed first."""
+_MAX_LISTED = 100
+"""Closed pull requests of ours that are listed, the last changed first, to find those of a repair branch."""
 
 _AGAIN = "the next look opens the repair pull request, at once with `/onehead check`."
 
@@ -111,7 +112,7 @@ class RepairWriter:
     def __init__(self, look: Look) -> None:
         """Write nothing yet."""
         self._look = look
-        self._api = look.desk.api
+        self._api = look.context.api
         self._name = look.repository.name
         self.heads = dict(look.snapshot.heads)
         self.pushed: dict[BranchMoved | PullChanged, str] = {}
@@ -123,7 +124,8 @@ class RepairWriter:
         Returns:
             key of a repair → what became of it.
         """
-        deliveries = {each.key: self._offer(each) for each in wanted}
+        written = self._write_all(wanted)
+        deliveries = {each.key: self._offer(each, written.get(each.key)) for each in wanted}
         offers = {}
         for each, (key, made) in zip(wanted, self._conduct(deliveries).items(), strict=True):
             if isinstance(made, Exception):
@@ -164,7 +166,7 @@ class RepairWriter:
             requests, asked = asked, {}
             for elsewhere, keys in pushes.items():
                 try:
-                    outcomes = self._look.mirror.push([requests[each].update for each in keys], elsewhere)
+                    outcomes = self._look.push([requests[each].update for each in keys], elsewhere)
                 except Exception as error:
                     for key in keys:
                         advance(key, lambda key=key, error=error: deliveries[key].throw(error))  # type: ignore[misc]
@@ -173,9 +175,9 @@ class RepairWriter:
                         advance(key, lambda key=key, outcome=outcome: deliveries[key].send(outcome))  # type: ignore[misc]
         return {key: ended[key] for key in deliveries}
 
-    def _offer(self, wanted: WantedRepair) -> Delivery:
+    def _offer(self, wanted: WantedRepair, written: WrittenRepair | None) -> Delivery:
         try:
-            written = self._write(wanted)
+            written = self._write(wanted, written)
         except NotAsPromised as obstacle:
             log.error("A repair was not as planned.", repository=str(self._name), branch=wanted.base)
             why = "another repair would be needed now, and onehead failed to write it"
@@ -209,8 +211,16 @@ class RepairWriter:
         refusal = yield from self._push_onto(wanted, written)
         return Offer(trouble=refusal) if refusal else Offer(pushed=written.sha, merged_first=written.merged_first)
 
-    def _write(self, wanted: WantedRepair) -> WrittenRepair:
-        """Write a repair, and read it again before anybody is told of it.
+    def _write_all(self, wanted: Collection[WantedRepair]) -> dict[str, WrittenRepair]:
+        """Write repairs in one go; none where that fails, for what fails for one does so again when it is alone."""
+        drafts = {each.key: each.judged.repair for each in wanted if each.judged.repair is not None}
+        with suppress(Exception):
+            written = write_drafts(self._look.snapshot.git, [*drafts.values()], self._look.context.me.login)
+            return dict(zip(drafts, written, strict=True))
+        return {}
+
+    def _write(self, wanted: WantedRepair, written: WrittenRepair | None = None) -> WrittenRepair:
+        """Write a repair where that is not done, and read it again before anybody is told of it.
 
         Raises:
             NotAsPromised: it does not hold the chain that was planned.
@@ -218,7 +228,8 @@ class RepairWriter:
         draft = wanted.judged.repair
         if draft is None:
             raise ValueError("there is no repair")
-        written = write_draft(self._look.snapshot.git, draft, self._look.desk.me.login)
+        if written is None:
+            [written] = write_drafts(self._look.snapshot.git, [draft], self._look.context.me.login)
         confirm(draft, self._look.judge.analysis.written(draft.target, Point(draft.start.ref, written.sha)))
         return written
 
@@ -229,7 +240,7 @@ class RepairWriter:
         if pull is not None and (refusal := cannot_push(pull)):
             return refusal
         if pull is not None and pull.head.repository is not None and not is_local(pull):
-            elsewhere = self._look.desk.url_of(pull.head.repository.name)
+            elsewhere = self._look.context.url_of(pull.head.repository.name)
         update = RefUpdate(f"{HEADS}{branch}", written.sha, point.sha)
         try:
             outcome = yield RequestedPush(update, elsewhere)
@@ -301,9 +312,7 @@ class RepairWriter:
             return Offer(branch=name, merged_first=written.merged_first)
         self._close_others(wanted, "another repair fits better now", but=standing)
         made = Offer(merged_first=written.merged_first, commit=written.sha)
-        pull, _ = ensure_pull(
-            self._api,
-            self._name,
+        pull, _ = self._look.writer.ensure_pull(
             head=name,
             base=base,
             title=pull_title(wanted.judged.examination),
@@ -337,13 +346,14 @@ class RepairWriter:
         outcome = yield RequestedPush(RefUpdate(f"{HEADS}{name}", sha, tip))
         if _is_done(outcome):
             self.heads[name] = sha
+            self._look.writer.has_no_status(sha, naming.STATUS)
             log.info("Pushed a repair.", repository=str(self._name), branch=name, commit=sha)
             return ""
         log.warning("The repair could not be pushed.", branch=name, reason=outcome.text)
         if _PROTECTED in outcome.text:
             rule = f"{code(f'{naming.BRANCHES}**')} (Settings → Branches)"
             return (
-                f"{otherwise} No repair branch can be made: a branch rule keeps {inline(self._look.desk.me.login)} "
+                f"{otherwise} No repair branch can be made: a branch rule keeps {inline(self._look.context.me.login)} "
                 f"from pushing to {code(name)}. Let it push to {rule}; {_AGAIN}"
             )
         said = inline(outcome.text, 300)
@@ -373,9 +383,7 @@ class RepairWriter:
                 f"{inline_code(fault)} {instead}"
             )
         made = Offer(standing, trouble=way, fault=fault)
-        ensure_pull(
-            self._api,
-            self._name,
+        self._look.writer.ensure_pull(
             head=branch,
             base=standing.base.ref,
             title=standing.title,
@@ -399,10 +407,8 @@ class RepairWriter:
                 found[number] = self._api.pull(self._name, number)
         since = wanted.pull.created_at if wanted.pull else None
         if not wanted.earlier and self._look.snapshot.has_pulls:  # no page remembers it, or it was not written
-            with suppress(NotFound):
-                same = self._api.pull_between(self._name, wanted.base, name)
-                if since is None or same.created_at >= since:
-                    found[same.number] = same
+            same = self._closed_before(wanted.base, name)
+            found = {pull.number: pull for pull in same if since is None or pull.created_at >= since}
         mine = [pull for pull in found.values() if pull.author.id == self._look.snapshot.me]
         newest = max(mine, key=lambda pull: pull.number, default=None)
         if newest is None or newest.merged or newest.is_open:
@@ -423,26 +429,36 @@ class RepairWriter:
         """
         if not self._look.snapshot.has_pulls or (name in self.heads and not self._is_untouched(name)):
             return None
-        mine = islice(self._api.closed_pulls(self._name, self._look.desk.me), _MAX_LOOKED_AT)
-        # Where its branch is gone, only the label of a pull request tells which it was.
-        found = (pull for pull in mine if not pull.merged and (pull.base.ref, pull.head.label) == (base, name))
+        found = (pull for pull in self._closed_before(base, name) if not pull.merged)
         pull = max(found, key=lambda pull: pull.number, default=None)
         if pull is None:
             return None
         tip = self._look.snapshot.pull_heads.get(pull.number)
         if name not in self.heads and tip is not None:
-            [outcome] = self._look.mirror.push([RefUpdate(f"{HEADS}{name}", tip, None)])
+            [outcome] = self._look.push([RefUpdate(f"{HEADS}{name}", tip, None)])
             if not _is_done(outcome):
                 return None
             self.heads[name] = tip
-        opened = self._api.edit_pull(self._name, pull.number, state="open")
+        opened = self._look.writer.reopen_pull(pull)
         if self._closed_by_us(pull.number):
             text = "Opened again, because this repair is needed again.\n\n**Next:** its description says it.\n"
-            me = self._look.desk.me
-            ensure_comment(self._api, self._name, pull.number, marker=_REOPENED, text=text, author=me)
+            self._look.writer.ensure_comment(pull.number, marker=_REOPENED, text=text)
             self._look.pages.forget(pull.number)
         log.info("Opened a repair again.", repository=str(self._name), pull=pull.number)
         return replace(opened, head=replace(opened.head, ref=name))
+
+    def _closed_before(self, base: str, name: str) -> list[PullRequest]:
+        """Our closed pull requests of a repair branch. Where that is gone, only the label tells which it was."""
+        found = [pull for pull in self._closed if (pull.base.ref, pull.head.label) == (base, name)]
+        if not found and len(self._closed) == _MAX_LISTED:
+            with suppress(NotFound):
+                older = self._api.pull_between(self._name, base, name)
+                found = [older] if older.author.id == self._look.snapshot.me and not older.is_open else []
+        return found
+
+    @cached_property
+    def _closed(self) -> list[PullRequest]:
+        return list(islice(self._api.closed_pulls(self._name, self._look.context.me), _MAX_LISTED))
 
     def _close_others(self, wanted: WantedRepair, reason: str, but: PullRequest | None = None) -> None:
         repairs = self._look.snapshot.repairs_into(wanted.base) if wanted.is_here else []
@@ -460,7 +476,7 @@ class RepairWriter:
                 stays = f"the branch {code(pull.head.ref)} stays, because somebody has changed it"
                 following = f"{stays}; delete it when nobody needs it"
             text = f"Closed, because {said}.\n\n**Next:** {following}.\n"
-            close_pull(self._api, self._name, pull.number, marker=_CLOSED, reason=text, author=self._look.desk.me)
+            self._look.writer.close_pull(pull.number, marker=_CLOSED, reason=text)
             self._look.pages.forget(pull.number)
             self.remove_branch(pull.head.ref)
             log.info("Withdrew a repair.", repository=str(self._name), pull=pull.number, reason=reason)
@@ -468,7 +484,7 @@ class RepairWriter:
     def remove_branch(self, name: str) -> None:
         """Delete a repair branch, unless its last commit is somebody else's."""
         if name in self.heads and self._is_untouched(name):
-            delete_branch(self._api, self._name, name)
+            self._look.writer.delete_branch(name)
             del self.heads[name]
 
 

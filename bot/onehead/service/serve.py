@@ -11,12 +11,10 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryFile, gettempdir
 from types import FrameType
-from urllib.parse import urlsplit
 
 import structlog
 from croniter import croniter
@@ -25,17 +23,16 @@ from onehead import child_process
 from onehead.errors import OneheadError, UsageError
 from onehead.forge.api import ForgejoApi
 from onehead.forge.client import Connection
-from onehead.forge.dry_run import Deed, Done, WatchedApi
 from onehead.forge.errors import Unauthorised
+from onehead.forge.intents import Write
 from onehead.forge.models import Repository, RepositoryName
 from onehead.forge.webhooks import HOOK_PATH
 from onehead.gitrepo.mirror import Mirrors
-from onehead.gitrepo.remote import RefUpdate
 from onehead.logs import configure
 from onehead.plan.verdict import Examination
 from onehead.screen import bare
 from onehead.service.analyzer import Analyzers
-from onehead.service.desk import Desk
+from onehead.service.context import ServiceContext
 from onehead.service.door import Door
 from onehead.service.engine import (
     MAX_DELAY,
@@ -48,10 +45,9 @@ from onehead.service.engine import (
     delay_after,
 )
 from onehead.service.handler import handle
-from onehead.service.leave import left_behind
 from onehead.service.metrics import Health, Metrics, utc_now
 from onehead.service.setup import ensure_webhook
-from onehead.service.sweep import Attention, in_scope
+from onehead.service.sweep import Attention, in_scope, left_behind
 from onehead.settings import Settings, load
 from onehead.throwaway import remove_left_over
 
@@ -310,24 +306,15 @@ log = structlog.get_logger(__name__)
 Judged = Callable[[RepositoryName, Examination], None]
 
 
-@dataclass(frozen=True, slots=True)
-class Witness:
-    """Somebody who is told everything that is written to the forge; in a rehearsal it is told and not written."""
-
-    tell: Callable[[Done], None]
-    rehearsal: bool
-
-
 def equip(
-    settings: Settings, *, judged: Judged, witness: Witness | None = None, analyzers: Analyzers | None = None
-) -> Desk:
-    """Open everything that the stories need.
-
-    Args:
-        settings: what was told.
-        judged: is told every verdict.
-        witness: is told every deed; `None` where nobody wants to know.
-        analyzers: the processes that judge; `None`: it is judged in this one.
+    settings: Settings,
+    *,
+    judged: Judged,
+    record: Callable[[Write], None] = lambda _write: None,
+    dry_run: bool = False,
+    analyzers: Analyzers | None = None,
+) -> ServiceContext:
+    """Open everything that a run needs, see `ServiceContext`.
 
     Raises:
         UsageError: nothing can be kept in the cache directory.
@@ -337,20 +324,18 @@ def equip(
     token = settings.token.reveal()
     connection = Connection(settings.forgejo_url, token)
     api = ForgejoApi(connection)
-    if witness is not None:
-        api = WatchedApi(connection, witness.tell, rehearsal=witness.rehearsal, bot=settings.bot)
-    rehearsal = witness is not None and witness.rehearsal
-    return Desk(
+    return ServiceContext(
         api=api,
-        mirrors=Mirrors(settings.cache_dir / "mirrors", pushing=_pushing(witness)),
+        mirrors=Mirrors(settings.cache_dir / "mirrors"),
         forgejo_url=settings.forgejo_url,
         token=token,
         cache=settings.cache_dir / "parsed",
         bot=settings.bot,
         covers=lambda repository: settings.covers(str(repository.name), repository.topics),
         judged=judged,
-        ensure_webhook=(lambda _repository: None) if rehearsal else _mending(settings, api),
-        rehearsal=rehearsal,
+        ensure_webhook=(lambda _repository: None) if dry_run else _mending(settings, api),
+        record=record,
+        dry_run=dry_run,
         analyzers=analyzers,
     )
 
@@ -365,17 +350,6 @@ def _mending(settings: Settings, api: ForgejoApi) -> Callable[[Repository], None
             log.info("Made or corrected the repository's webhook.", repository=str(repository.name))
 
     return mend
-
-
-def _pushing(witness: Witness | None) -> Callable[[str, RefUpdate], bool]:
-    def push(url: str, update: RefUpdate) -> bool:
-        if witness is not None:
-            owner, _, name = urlsplit(url).path.strip("/").removesuffix(".git").rpartition("/")
-            where = update.ref.removeprefix("refs/heads/")
-            witness.tell(Done(RepositoryName(owner.rpartition("/")[2], name), Deed.PUSHED, where))
-        return witness is None or not witness.rehearsal
-
-    return push
 
 
 def _make_cache(folder: Path) -> None:
@@ -407,11 +381,13 @@ def run(options: argparse.Namespace) -> int:
     network = child_process.cut_off(apart=True)
     exposed = _exposed(network, is_private=is_private)
     analyzers = Analyzers(network)
-    desk = equip(settings, judged=lambda _name, examination: metrics.verdict(examination.verdict), analyzers=analyzers)
-    attention = Attention(desk.api)
+    context = equip(
+        settings, judged=lambda _name, examination: metrics.verdict(examination.verdict), analyzers=analyzers
+    )
+    attention = Attention(context.api)
 
     def work(job: Job) -> None:
-        handle(job, desk)
+        handle(job, context)
         if Everything() in job.subjects:
             attention.looked_at(job.repository)
 
@@ -425,10 +401,10 @@ def run(options: argparse.Namespace) -> int:
     engine = EmbeddedEngine(work, on_run=ran)
 
     def sweep() -> None:
-        everything = list(desk.api.repositories(desk.me))
-        for repository in attention.due(in_scope(everything, desk.covers)):
+        everything = list(context.api.repositories(context.me))
+        for repository in attention.due(in_scope(everything, context.covers)):
             engine.submit(Job(str(repository.name), frozenset({Everything()})))
-        for name in map(str, left_behind(everything, desk, attention.knows)):
+        for name in map(str, left_behind(everything, context, attention.knows)):
             attention.forget(name)
             engine.submit(Job(name, frozenset({ScopeLeft()})))
 
@@ -437,7 +413,7 @@ def run(options: argparse.Namespace) -> int:
             settings,
             engine=engine,
             metrics=metrics,
-            account=lambda: desk.whoami().id,
+            account=lambda: context.whoami().id,
             sweep=sweep,
             doubt=doubt,
             exposed=exposed,

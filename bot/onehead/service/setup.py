@@ -25,7 +25,7 @@ from onehead.forge.admin import (
 )
 from onehead.forge.api import ForgejoApi
 from onehead.forge.errors import Forbidden, NotFound
-from onehead.forge.intents import Marker, close_pull, delete_branch, parse
+from onehead.forge.intents import ForgeWriter, Marker, parse
 from onehead.forge.models import Repository, RepositoryName, User
 from onehead.forge.webhooks import HOOK_PATH
 from onehead.gitrepo.remote import PushStatus, delete_refs
@@ -331,7 +331,7 @@ def clean(api: ForgejoApi, repository: RepositoryName, bot: User, speaker: User)
 
     A branch whose last commit is not onehead's holds a person's work: it stays, and so does its pull request.
     """
-    admin = Administration(api.connection)
+    admin, writer = Administration(api.connection), ForgeWriter(api, repository, speaker)
     tips = {tip.name: tip for tip in admin.branches(repository) if tip.name.startswith(BRANCHES)}
     ours = {name for name, tip in tips.items() if tip.author_email == EMAIL}
     for pull in list(api.open_pulls(repository)):
@@ -339,12 +339,12 @@ def clean(api: ForgejoApi, repository: RepositoryName, bot: User, speaker: User)
         is_bots = pull.author.id == bot.id and parse(pull.body) is not None
         if same_place and is_bots and pull.head.ref in ours:
             reason = "onehead is being uninstalled from this repository, so its open repairs are closed."
-            close_pull(api, repository, pull.number, marker=Marker("closed"), reason=reason, author=speaker)
+            writer.close_pull(pull.number, marker=Marker("closed"), reason=reason)
             yield f"closed pull request #{pull.number}"
     for name in sorted(tips):
         if name not in ours:
             yield f"left the branch {name}: its last commit is somebody else's"
-        elif delete_branch(api, repository, name):
+        elif writer.delete_branch(name):
             yield f"deleted the branch {name}"
 
 

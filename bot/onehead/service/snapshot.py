@@ -12,14 +12,14 @@ import structlog
 
 from onehead.examine import naming
 from onehead.examine.examine import read_policy
+from onehead.forge.api import ForgejoApi
 from onehead.forge.errors import NotFound
-from onehead.forge.models import PullRequest, Repository
+from onehead.forge.models import PullRequest, Repository, User
 from onehead.gitrepo.git import Git
 from onehead.gitrepo.mirror import Mirror
 from onehead.gitrepo.refs import describe, is_ancestor, list_refs
 from onehead.plan.policy import Policy, targets_of
 from onehead.plan.verdict import Point
-from onehead.service.desk import Desk
 from onehead.service.troubles import Troubles
 
 HEADS = "refs/heads/"
@@ -123,12 +123,14 @@ def is_local(pull: PullRequest) -> bool:
     return head is not None and base is not None and head.id == base.id and pull.has_branch
 
 
-def take_snapshot(desk: Desk, repository: Repository, mirror: Mirror, troubles: Troubles) -> Snapshot | None:
+def take_snapshot(
+    api: ForgejoApi, me: User, repository: Repository, mirror: Mirror, troubles: Troubles
+) -> Snapshot | None:
     """Look at a repository; `None` where its default branch does not exist yet.
 
     Pull requests are listed before branches are fetched: a branch may be newer, never older.
     """
-    pulls = _open_pulls(desk, repository)
+    pulls = _open_pulls(api, repository)
     mirror.fetch()
     heads = {ref.name.removeprefix(HEADS): ref.sha for ref in list_refs(mirror.git, "refs/heads")}
     if repository.default_branch not in heads:
@@ -139,7 +141,7 @@ def take_snapshot(desk: Desk, repository: Repository, mirror: Mirror, troubles: 
     return Snapshot(
         repository=repository,
         git=mirror.git,
-        me=desk.me.id,
+        me=me.id,
         pulls=pulls or (),
         heads=heads,
         pull_heads={
@@ -154,11 +156,11 @@ def take_snapshot(desk: Desk, repository: Repository, mirror: Mirror, troubles: 
     )
 
 
-def _open_pulls(desk: Desk, repository: Repository) -> tuple[PullRequest, ...] | None:
+def _open_pulls(api: ForgejoApi, repository: Repository) -> tuple[PullRequest, ...] | None:
     """All open pull requests; `None` where there are none to see: switched off, or hidden from the bot's account."""
     if repository.has_pulls:
         with suppress(NotFound):
-            return tuple(desk.api.open_pulls(repository.name))
+            return tuple(api.open_pulls(repository.name))
     log.warning(
         "Pull requests are switched off, or hidden from the bot's account; only branches are judged.",
         repository=str(repository.name),

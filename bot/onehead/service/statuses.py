@@ -6,11 +6,10 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from onehead.forge.models import StatusState
+from onehead.examine import naming
+from onehead.forge.intents import MAX_DESCRIPTION_LENGTH
+from onehead.forge.models import Status, StatusState
 from onehead.text import cut_words
-
-_MAX_LENGTH = 255
-"""Characters of a description; what Forgejo's pages show without breaking."""
 
 _MAX_LENGTH_BEFORE_A_NOTE = 140
 
@@ -32,15 +31,6 @@ class Verdict:
     text: str
     about: str = ""
     next: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Description:
-    """A state, its text and where it leads, as they stand on the forge or are to."""
-
-    state: str
-    text: str
-    url: str = ""
 
 
 class Statuses:
@@ -88,30 +78,29 @@ class Statuses:
         failing = (each for each, found in others if each != subject and found.state is not StatusState.SUCCESS)
         return next(failing, "")
 
-    def wanted(self, subject: str, verdict: Verdict, present: Description | None = None) -> Description:
+    def wanted(self, subject: str, verdict: Verdict, present: Status | None) -> Status:
         """What the status of a commit is to say.
 
         Args:
             subject: the one whose verdict counts; its note goes before those of the others at the same commit.
             verdict: that verdict.
-            present: what stands there, if that was seen; its link stays where this run knows no other.
+            present: what stands there; its link stays where this run knows no other.
         """
         subjects = (subject, *self._verdicts[verdict.sha])
         note = next((self._notes[each] for each in subjects if each in self._notes), verdict.next)
         text = f"{_before_a_note(verdict)} {note}" if note else _line(verdict)
-        return Description(
-            verdict.state.value, cut_words(text, _MAX_LENGTH), self._links.get(subject, present.url if present else "")
-        )
+        link = self._links.get(subject, present.target_url if present else "")
+        return Status(naming.STATUS, verdict.state.value, cut_words(text, MAX_DESCRIPTION_LENGTH), link)
 
 
 def _about(subject: str, verdict: Verdict) -> str:
     return verdict.about or subject.removeprefix("refs/heads/")
 
 
-def tells(present: Description, verdict: Verdict) -> bool:
+def tells(present: Status, verdict: Verdict) -> bool:
     """Whether a status tells a verdict already, whatever note stands behind it: notes are known only at the end."""
-    is_same = present.text == cut_words(_line(verdict), _MAX_LENGTH)
-    return present.state == verdict.state and (is_same or present.text.startswith(f"{_before_a_note(verdict)} "))
+    is_same = present.description == cut_words(_line(verdict), MAX_DESCRIPTION_LENGTH)
+    return present.state == verdict.state and (is_same or present.description.startswith(f"{_before_a_note(verdict)} "))
 
 
 def _line(verdict: Verdict) -> str:

@@ -13,7 +13,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from onehead.forge.api import ForgejoApi
-from onehead.forge.models import Repository, User
+from onehead.forge.models import Repository, RepositoryName, User
+from onehead.service.context import ServiceContext
 
 _OVERLAP = timedelta(minutes=15)
 """The forge's clock and ours may differ by so much."""
@@ -136,3 +137,28 @@ def out_of_reach(repository: Repository) -> str:
     if not repository.permissions.push:
         return "the token may not write to it"
     return ""
+
+
+_MIN_REST = 25 * 60 * 60.0
+"""Seconds. Each service looks at each of its repositories once a day, whether anything has happened there or not."""
+
+
+def left_behind(
+    repositories: Iterable[Repository], context: ServiceContext, knows: Callable[[str], bool]
+) -> Iterator[RepositoryName]:
+    """Repositories in which something may have to be ended: they were looked after, and are not any more.
+
+    The settings may have changed, or its topics: the forge sends nothing about either. This process knows that one was
+    looked after, or its mirror tells, which is removed afterwards. A mirror that somebody uses may belong to another
+    service with another scope that shares the cache, so it counts only after a day and more of rest.
+
+    Args:
+        repositories: all that the account has to do with.
+        context: knows what is in scope, and the mirrors.
+        knows: whether this process has looked at one, by its full name.
+    """
+    for repository in repositories:
+        if not context.covers(repository) and not out_of_reach(repository):
+            idle = context.mirrors.idle(context.clone_url(repository))
+            if knows(str(repository.name)) or (idle is not None and idle > _MIN_REST):
+                yield repository.name

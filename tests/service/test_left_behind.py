@@ -10,8 +10,8 @@ from typing import cast
 from onehead.forge.api import ForgejoApi
 from onehead.forge.models import Repository, RepositoryName
 from onehead.gitrepo.mirror import Mirrors
-from onehead.service.desk import Desk
-from onehead.service.leave import left_behind
+from onehead.service.context import ServiceContext
+from onehead.service.sweep import left_behind
 from tests.repositories import Repository as GitRepository
 from tests.service.test_agenda import repository
 
@@ -20,7 +20,7 @@ HOURS = 60 * 60
 
 def test_those_that_were_looked_after_and_are_not_any_more(tmp_path: Path) -> None:
     api = cast("ForgejoApi", None)
-    desk = Desk(api, Mirrors(tmp_path / "mirrors"), f"file://{tmp_path}", "", tmp_path, covers=is_ours)
+    context = ServiceContext(api, Mirrors(tmp_path / "mirrors"), f"file://{tmp_path}", "", tmp_path, covers=is_ours)
     found: list[Repository] = []
     for number, (name, idle) in enumerate(
         {"ours": 0, "known": None, "never": None, "used": 20, "rested": 26, "archived": 26}.items()
@@ -28,12 +28,12 @@ def test_those_that_were_looked_after_and_are_not_any_more(tmp_path: Path) -> No
         found.append(replace(repository(number), name=RepositoryName("acme", name), archived=name == "archived"))
         if idle is not None:
             GitRepository(tmp_path / "acme" / f"{name}.git").commit("main", {"a.txt": "a\n"})
-            with desk.mirrors.hold(desk.clone_url(found[-1])) as held:
+            with context.mirrors.hold(context.clone_url(found[-1])) as held:
                 held.fetch()
                 lock = Path(held.git.directory).with_suffix(".lock")
             then = lock.stat().st_mtime - idle * HOURS
             os.utime(lock, (then, then))
-    left = left_behind(found, desk, lambda name: name in ("acme/ours", "acme/known"))
+    left = left_behind(found, context, lambda name: name in ("acme/ours", "acme/known"))
     assert [str(name) for name in left] == ["acme/known", "acme/rested"]
 
 

@@ -1,0 +1,228 @@
+"""What a run works with: the service's tools, and one look at a repository. Only `apply` writes."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+
+from onehead.examine.read import memory_for
+from onehead.examine.repair import merged_commit
+from onehead.forge.api import ForgejoApi, own_account
+from onehead.forge.intents import ForgeWriter, Write, WriteKind
+from onehead.forge.models import PullRequest, Repository, RepositoryName, User
+from onehead.gitrepo.mirror import Mirror, Mirrors
+from onehead.gitrepo.remote import PushOutcome, PushStatus, RefUpdate
+from onehead.plan.policy import Strategy
+from onehead.plan.rivals import Brought, Rival
+from onehead.plan.verdict import Examination, Point
+from onehead.reports.comment import one_line
+from onehead.service.analyzer import Analyzers
+from onehead.service.judge import Analysis, Analyst, Judge, Judged
+from onehead.service.page import Pages
+from onehead.service.provenance import Provenance
+from onehead.service.snapshot import HEADS, Snapshot, Target, take_snapshot
+from onehead.service.troubles import Troubles
+
+_MAX_REMEMBERED = 20_000
+"""Judged branches of which it is remembered what they bring; about half a kilobyte each."""
+
+
+class Recollection:
+    """What one process remembers between jobs, to save work. All of it may be lost at any moment."""
+
+    def __init__(self) -> None:
+        self._brought: OrderedDict[tuple[str, str, str], tuple[Brought, ...]] = OrderedDict()
+        self._rivals: dict[tuple[str, str], dict[int, tuple[Rival, ...]]] = {}
+        self._reported: dict[str, str] = {}
+
+    def brought(self, clone_url: str, target: str, head: str) -> tuple[Brought, ...] | None:
+        """What a commit brings to another one, if they were judged before."""
+        return self._brought.get((clone_url, target, head))
+
+    def learn_brought(self, clone_url: str, target: str, head: str, found: tuple[Brought, ...]) -> None:
+        """Remember what a commit brings to another one."""
+        self._brought[clone_url, target, head] = found
+        while len(self._brought) > _MAX_REMEMBERED:
+            self._brought.popitem(last=False)
+
+    def rivals(self, clone_url: str, target: str) -> dict[int, tuple[Rival, ...]]:
+        """The rivals of which the pull requests into a branch were told last."""
+        return self._rivals.get((clone_url, target), {})
+
+    def reported(self, clone_url: str) -> str | None:
+        """The commit of what databases had reported when all was judged last; empty for none, `None`: not known."""
+        return self._reported.get(clone_url)
+
+    def learn_reported(self, clone_url: str, tip: str) -> None:
+        """Remember with which reports of databases all was judged."""
+        self._reported[clone_url] = tip
+
+    def learn_rivals(self, clone_url: str, target: str, told: dict[int, tuple[Rival, ...]]) -> None:
+        """Remember what the pull requests into a branch were told."""
+        self._rivals[clone_url, target] = told
+
+
+@dataclass
+class ServiceContext:
+    """The service's tools.
+
+    Attributes:
+        forgejo_url: where the service reaches the forge, without a trailing slash; clone URLs that the forge tells
+            are built from its own idea of its address, which may be another one.
+        token: for git.
+        bot: name of its account, where we were told; empty where the forge is to say.
+        cache: where parsed files are remembered.
+        covers: whether a repository is one that the service looks after.
+        judged: told every verdict.
+        ensure_webhook: makes the webhook of a repository anew, where somebody has deleted it and it can be made.
+        record: told every write.
+        dry_run: whether writes are only recorded; then none is waited for.
+        analyzers: the processes that judge; `None`: it is judged in this one.
+        recollection: of earlier jobs.
+    """
+
+    api: ForgejoApi
+    mirrors: Mirrors
+    forgejo_url: str
+    token: str
+    cache: Path
+    bot: str = ""
+    covers: Callable[[Repository], bool] = lambda _repository: True
+    judged: Callable[[RepositoryName, Examination], None] = lambda _name, _examination: None
+    ensure_webhook: Callable[[Repository], object] = lambda _repository: None
+    record: Callable[[Write], None] = lambda _write: None
+    dry_run: bool = False
+    analyzers: Analyzers | None = None
+    recollection: Recollection = field(default_factory=Recollection)
+
+    @cached_property
+    def me(self) -> User:
+        """The account that the token belongs to."""
+        return self.whoami()
+
+    def whoami(self) -> User:
+        """Ask the forge for it anew."""
+        return own_account(self.api, self.bot)
+
+    def clone_url(self, repository: Repository) -> str:
+        """Where git finds the repository."""
+        return self.url_of(repository.name)
+
+    def url_of(self, name: RepositoryName) -> str:
+        """Where git finds a repository."""
+        return f"{self.forgejo_url}/{name}.git"
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What a run works with.
+
+    Attributes:
+        context: the tools.
+        mirror: held and fresh.
+        snapshot: what is there.
+        judge: what is found out from git alone.
+        pages: comments, read where they are asked for.
+        provenance: who brought what.
+        troubles: what went wrong with single subjects.
+    """
+
+    context: ServiceContext
+    mirror: Mirror
+    snapshot: Snapshot
+    judge: Judge
+    pages: Pages
+    provenance: Provenance
+    troubles: Troubles
+    writer: ForgeWriter
+
+    @property
+    def repository(self) -> Repository:
+        """As the forge describes it."""
+        return self.snapshot.repository
+
+    @property
+    def url(self) -> str:
+        """Where git finds the repository."""
+        return self.context.clone_url(self.repository)
+
+    def push(self, updates: Sequence[RefUpdate], elsewhere: str | None = None) -> list[PushOutcome]:
+        """Push commits of the mirror, see `Mirror.push`; in a dry run they only are recorded, and count as done."""
+        wanted = [self.writer.record(WriteKind.PUSHED, update.ref.removeprefix(HEADS)) for update in updates]
+        if not all(wanted):
+            return [PushOutcome(update.ref, PushStatus.OK) for update in updates]
+        return self.mirror.push(updates, elsewhere)
+
+    def judged(self, target: Target, head: Point | None, strategy: Strategy | None = None) -> Judged:
+        """Judge the target by itself, or a branch as it would be once merged into it."""
+        return self.judge.judged(target.point, head, strategy)
+
+    def brought(self, target: Target, head: Point) -> tuple[Brought, ...]:
+        """What a branch would bring to a target."""
+        known = self.context.recollection.brought(self.url, target.point.sha, head.sha)
+        return self.judged(target, head).brought if known is None else known
+
+    def fault_of(self, pull: PullRequest) -> str:
+        """What a repair of ours would leave, if a person has changed it: another one is made anew when it has to be."""
+        head = None if pull.head.ref in self.snapshot.untouched else self.snapshot.head_of(pull)
+        return "" if head is None else self.left_by_repair(pull, head)
+
+    def left_by_repair(self, pull: PullRequest, head: Point) -> str:
+        """What would still be wrong with a branch once one of our repairs is merged into it, a sentence."""
+        base = self.snapshot.heads.get(pull.base.ref)
+        if base is None:
+            return ""
+        merged = merged_commit(self.snapshot.git, base, head.sha)
+        if merged is None:
+            return f"git can't merge it into {pull.base.ref} by itself."
+        into = self.snapshot.targets.get(pull.base.ref)
+        if into is not None:
+            after = [self.judged(replace(into, point=Point(into.point.ref, merged)), None)]
+        else:
+            point = Point(f"{HEADS}{pull.base.ref}", merged)
+            needing = (
+                each for each in self._targets_of(pull.base.ref) if not self.judged(each, Point(point.ref, base)).is_ok
+            )
+            # It is made for the first of them.
+            after = [self.judged(target, point) for target in [*needing][:1]]
+        return next((one_line(judged.examination) for judged in after if not judged.is_ok), "")
+
+    def _targets_of(self, branch: str) -> list[Target]:
+        """What a branch is proposed to."""
+        targets = self.snapshot.targets
+        proposed = dict.fromkeys(pull.base.ref for pull in self.snapshot.proposing(branch))
+        return [targets[name] for name in proposed if name in targets] or [self.snapshot.main]
+
+
+def _analyst(context: ServiceContext, mirror: Mirror, url: str) -> Analyst:
+    if context.analyzers is None:
+        return Analysis(mirror.git, memory_for(url, context.cache))
+    return context.analyzers.open(Path(mirror.git.directory), context.cache, url)
+
+
+def look_at(context: ServiceContext, repository: Repository, mirror: Mirror, troubles: Troubles) -> Look | None:
+    """Look at a repository; `None` where there is nothing to see yet."""
+    snapshot = take_snapshot(context.api, context.me, repository, mirror, troubles)
+    if snapshot is None:
+        return None
+    url = context.clone_url(repository)
+
+    def learn(judged: Judged) -> None:
+        examination = judged.examination
+        if examination.head is not None:
+            context.recollection.learn_brought(url, examination.target.sha, examination.head.sha, judged.brought)
+        context.judged(repository.name, examination)
+
+    return Look(
+        context=context,
+        mirror=mirror,
+        snapshot=snapshot,
+        judge=Judge(_analyst(context, mirror, url), learn),
+        pages=Pages(context.api, repository.name, context.me.id),
+        provenance=Provenance(snapshot, context.api, troubles),
+        troubles=troubles,
+        writer=ForgeWriter(context.api, repository.name, context.me, context.record, dry_run=context.dry_run),
+    )
