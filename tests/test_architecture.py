@@ -153,7 +153,6 @@ PURE = (
     "pipeline",
     "databases.crash_catalogue",
     "databases.crash_log",
-    "databases.crash_messages",
     "databases.model",
     "databases.reported",
     "databases.schema_effects",

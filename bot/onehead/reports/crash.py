@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from shlex import quote
 from typing import Any, NamedTuple
 
-from onehead.databases.crash_catalogue import CrashKind
-from onehead.databases.crash_log import Crash, CrashReport
+from onehead.databases.crash_catalogue import Crash, CrashKind
+from onehead.databases.crash_log import CrashReport
 from onehead.databases.schema_effects import SchemaEffects
 from onehead.databases.states import RevisionLocation, read_rows
 from onehead.plan.facts import Facts
