@@ -198,7 +198,7 @@ def _makers(crash: Crash, known: Background) -> Makers:
             make.append(id_)
         elif found:
             take.append(id_)
-        elif name and any(name in re.findall(r"\w+", each.text.casefold()) for each in effects.untraced):
+        elif name and any(name in re.findall(r"\w+", each.text.casefold()) for each in effects.unseen):
             mention.append(id_)
     return Makers(tuple(make), tuple(take), tuple(mention))
 
