@@ -152,7 +152,6 @@ PURE = (
     "pipeline",
     "databases.crash_catalogue",
     "databases.crash_log",
-    "databases.crash_messages",
     "databases.model",
     "databases.reported",
     "databases.schema_effects",
@@ -332,22 +331,18 @@ def test_nothing_that_was_read_can_be_run() -> None:
 
 def test_git_is_started_at_the_door_or_at_the_side_door() -> None:
     started = {each.importer for each in imports() if each.name == "subprocess"}
-    # objects.py needs the type of a running process; it asks command.py to start it. sandbox.py starts migrations,
-    # child_process.py onehead itself.
-    assert started == {"child_process", "gitrepo.git", "verify.sandbox"}
+    # trial.py starts migrations, child_process.py onehead itself.
+    assert started == {"child_process", "gitrepo.git", "verify.trial"}
     spawns = {name: called(call) for name, tree in modules().items() for call in calls(tree) if called(call) in SPAWNS}
     assert spawns == {
         "child_process": "Popen",
         "gitrepo.git": "Popen",
         "gitrepo.process": "posix_spawnp",
-        "verify.sandbox": "Popen",
+        "verify.trial": "Popen",
     }
 
 
-RUNS_MIGRATIONS = {
-    *("verify.servers", "verify.sandbox", "verify.runner", "verify.sandbox", "verify.servers", "verify.servers"),
-    *("verify.trial", "cli.verify"),
-}
+RUNS_MIGRATIONS = {"verify.servers", "verify.runner", "verify.trial", "cli.verify"}
 
 
 def test_no_service_and_no_other_verb_can_run_a_projects_code() -> None:

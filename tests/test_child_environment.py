@@ -240,7 +240,7 @@ def test_every_process_is_started_with_an_environment_of_its_own() -> None:
     for name, call in starts:
         named = [ast.unparse(word.value) for word in call.keywords if word.arg == "env"]
         given.setdefault(name, set()).update(named or [ast.unparse(call.args[2])])
-    assert given.pop("verify.sandbox") == {"self._environment(place, {**self._variables, **(variables or {})})"}
+    assert given.pop("verify.trial") == {"self._environment(place, fill)"}
     git = "{name: value for name, value in os.environ.items() if name == 'GIT_EXEC_PATH'}"
     assert given.pop("child_process") == {"needed()", f"needed() | {git} | {{'LANG': 'C.UTF-8'}}"}
     assert given == {"gitrepo.git": {"self.environment()"}, "gitrepo.process": {"surroundings()"}}

@@ -10,7 +10,7 @@ from pathlib import Path
 import alembic
 import pytest
 
-from onehead.databases.crash_catalogue import CrashKind, said
+from onehead.databases.crash_catalogue import Crash, CrashKind, said
 
 SOURCE = Path(alembic.__file__).parent
 STOPS = {
@@ -129,9 +129,10 @@ def test_a_text_may_be_broken_anywhere(joint: str) -> None:
     text = "Requested revision a020c0ffee03 overlaps with other requested revisions a019c0ffee02"
     places = range(1, len(text) - 12) if joint == "" else [n for n in range(len(text)) if text[n] == " "]
     for at in places:
-        found = said(text[:at], (text[at:].strip(), "something else"))
-        assert found is not None, text[:at]
-        assert (found.subject, found.names, found.lines) == ("a020c0ffee03", ("a019c0ffee02",), 1)
+        rest = text[at:].strip()
+        found = said(text[:at], (rest, "something else"), f"ERROR {text[:at]}")
+        line = f"ERROR {text[:at]} {rest}"
+        assert found == Crash(CrashKind.OVERLAPS, "a020c0ffee03", line, ("a019c0ffee02",)), text[:at]
 
 
 @pytest.mark.parametrize(

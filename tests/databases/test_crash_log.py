@@ -14,9 +14,9 @@ from typing import NamedTuple
 
 import pytest
 
-from onehead.databases.crash_catalogue import CrashKind
-from onehead.databases.crash_log import MAX_CRASHES, Crash, read_log
-from tests.databases.test_crash_messages import PREFIXES
+from onehead.databases.crash_catalogue import Crash, CrashKind
+from onehead.databases.crash_log import MAX_CRASHES, read_log
+from tests.databases.test_crash_lines import PREFIXES
 
 INI = """\
 [alembic]

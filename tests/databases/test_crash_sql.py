@@ -7,12 +7,16 @@ from sqlalchemy import create_engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
-from onehead.databases.crash_catalogue import CrashKind
-from onehead.databases.crash_log import StatementProblem, dialect_of, is_of_a_driver, refused
+from onehead.databases.crash_catalogue import Crash, CrashKind, dialect_of, is_of_a_driver, refused
 from tests.mariadb import MARIADB, MariaDB, mariadb
 from tests.postgres import POSTGRESQL, Postgres, postgres
 
 __all__ = ["mariadb", "postgres"]
+
+
+def problem(trouble: CrashKind, kind: str, name: str, of: str) -> Crash:
+    return Crash(trouble, name, kind=kind, of=of)
+
 
 THERE, GONE = CrashKind.ALREADY_THERE, CrashKind.NOT_THERE
 
@@ -129,7 +133,7 @@ def test_databases_themselves(dialect: str, request: pytest.FixtureRequest) -> N
                 except DBAPIError as error:
                     name, text = f"sqlalchemy.exc.{type(error).__name__}", str(error)
                     assert expected is not None, text
-                    assert refused(text, statement) == StatementProblem(*expected), text
+                    assert refused(text, statement) == problem(*expected), text
                     assert is_of_a_driver(name, text)
                     assert dialect_of(name, text) == ("mysql" if dialect == "mariadb" else dialect)
                 else:
@@ -190,7 +194,7 @@ def test_databases_themselves(dialect: str, request: pytest.FixtureRequest) -> N
     ],
 )
 def test_databases_that_do_not_run_here(text: str, expected: tuple[CrashKind, str, str, str]) -> None:
-    assert refused(text) == StatementProblem(*expected)
+    assert refused(text) == problem(*expected)
 
 
 @pytest.mark.parametrize(
@@ -210,5 +214,5 @@ def test_what_stops_nothing_is_nothing(text: str) -> None:
 
 def test_the_statement_tells_the_version_table_from_any_other() -> None:
     text = "value too long for type character varying(32)"
-    assert refused(text, "UPDATE alembic_version SET version_num='…'") == StatementProblem(CrashKind.ID_TOO_LONG)
-    assert refused(text, "UPDATE nests SET width='…'") == StatementProblem(CrashKind.VALUE_TOO_LONG)
+    assert refused(text, "UPDATE alembic_version SET version_num='…'") == Crash(CrashKind.ID_TOO_LONG)
+    assert refused(text, "UPDATE nests SET width='…'") == Crash(CrashKind.VALUE_TOO_LONG)

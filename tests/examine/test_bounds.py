@@ -82,9 +82,9 @@ def test_the_bodies_of_all_revisions_share_one(repo: Repository, monkeypatch: py
     point = Point("main", repo.sha("main"))
     examination, trees = examine(Git(repo.path), point, None, memory=Memory(None), evidence=lambda _f, _p: Evidence())
     facts = examination.environments[0].facts
-    assert not any(each.untraced for each in schema_effects_in(facts, trees).values())
+    assert not any(each.unseen for each in schema_effects_in(facts, trees).values())
     monkeypatch.setattr(parsers, "MAX_ALL_PIECES", 100)
-    assert any(each.untraced for each in schema_effects_in(facts, trees).values())
+    assert any(each.unseen for each in schema_effects_in(facts, trees).values())
 
 
 def test_nobody_waits_for_hundreds_of_merges(tmp_path: Path) -> None:

@@ -36,9 +36,8 @@ from onehead.screen import bare
 from onehead.text import HIDDEN, mask_urls, shown
 from onehead.throwaway import throwaway
 from onehead.verify.model import Limits, Verification
-from onehead.verify.sandbox import Project, Sandbox
 from onehead.verify.servers import Server, SqliteFiles, given_server, private_postgresql
-from onehead.verify.trial import TrialOptions, TrialRunner
+from onehead.verify.trial import Project, Sandbox, TrialOptions, TrialRunner
 
 _EXIT_CODES = {"ok": 0, "broken": 1, "unjudged": 3}
 _SECRET = re.compile(r"pass|pwd|secret|token|key|credential", re.IGNORECASE)
@@ -98,12 +97,12 @@ def run(options: argparse.Namespace) -> int:
             named = str(found["named"]).partition("+")[2] if found["named"].startswith(server.kind) else ""
             driver = server.driver(found["drivers"], options.driver or named or None)
             mask = _mask(variables, servers.address)
-            means = TrialOptions(sandbox, server, driver, variables, limits, prepare, options.most, mask, watch)
+            means = TrialOptions(sandbox, server, driver, prepare, options.most, mask, watch)
             trial = TrialRunner(means, project, before, _target(facts)).trial()
             versions = {name: str(found[name]) for name in ("python", "alembic", "sqlalchemy")}
             trials.append(replace(trial, versions={**versions, "driver": driver}))
     made = None if deployed is judged else deployed.at
-    told = Verification(judged.at, made, tuple(trials), limits, network.told, bool(network.prefix), judged.coverage)
+    told = Verification(judged.at, made, tuple(trials), limits, network, judged.coverage)
     return _tell(told, options)
 
 

@@ -1,269 +1,489 @@
 """Read the log of a crash: which complaints of Alembic or of a database it holds. Pure.
 
-The texts of databases are those of PostgreSQL, SQLite, MySQL, MariaDB and SQL Server, whichever driver passes them on.
-They count only in a driver's exception or in a server's own log: a `NOTICE … skipping` stops nothing.
+First the lines: `kubectl --prefix`, `docker compose -t`, Heroku, stern, GitHub Actions, syslog and others put something
+before each. It is removed, and it names the stream of the line: a traceback is read within one stream. A prefix of an
+unknown shape is learned from the log itself, because Python writes the first line of a traceback at column 0.
+
+Then the messages: the same words mean different things in different places. A `KeyError` of Alembic's revision map is a
+missing file, one of `os.environ` a missing variable; a `NOTICE … skipping` of a database stops nothing. So every
+message keeps the frame that it was found in, and the frame decides which texts count.
 """
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Collection, Iterator, Mapping
-from typing import Literal, NamedTuple
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from itertools import islice
+from typing import Any, Literal, NamedTuple
 
-from onehead.databases.crash_catalogue import TELLING, CrashKind, Said, said
-from onehead.databases.crash_messages import BegunMigration, Message, TraceFrame, is_of_alembic, lines_of, messages_in
+from onehead.databases.crash_catalogue import (
+    MAX_QUOTED,
+    TELLING,
+    BegunMigration,
+    Crash,
+    CrashKind,
+    by_class,
+    dialect_of,
+    is_of_a_driver,
+    refused,
+    said,
+)
 
-Dialect = Literal["postgresql", "sqlite", "mysql", "mssql", ""]
+MAX_LINES = 50_000
+"""Lines that are read; of more, the last ones: a crash is at the end."""
+
+MAX_LINE = 4_000
+"""Characters of one line."""
+
+_MAX_RECORD = 1024 * 1024
+"""Characters of one JSON document."""
+
+_MAX_DEPTH = 12
+_MAX_LEARNED = 8
+_WIDTHS = range(40, 400)
 
 
-class StatementProblem(NamedTuple):
-    """What is wrong with a statement.
+class Line(NamedTuple):
+    """One line as the program wrote it, behind its stream: what stands before every line of the same program."""
+
+    stream: str
+    text: str
+
+
+_COLOURS = re.compile(
+    r"\x1b\[[0-?]{0,32}[ -/]{0,4}[@-~]"  # colours and cursor movements
+    r"|\x1b\][^\x07\x1b]{0,500}(?:\x07|\x1b\\)"  # titles and links
+    r"|\x1b[@-Z\\-_]"
+    r"|(?:\^\[|#033|␛|\\x1b|\\033|\\e)\[[\d;]{0,16}m"  # as cat -v, rsyslog and others show them
+)
+_TIME = (
+    r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?: ?(?:Z|UTC|[+-]\d\d:?\d\d))?[,:]?(?=\s|$)\s?"
+    r"|\d\d:\d\d:\d\d(?:[.,]\d{1,9})?\s(?=\S)"
+    r"|[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d\s"
+)
+_PREFIX = re.compile(
+    rf"(?P<time>\ufeff?(?:{_TIME}))"
+    r"|(?P<mark>std(?:out|err) [FP]\s"  # containerd
+    r"|\d\d[EO][ +]"  # GitLab
+    r"|##\[(?:error|warning|debug|group|command)\]|::(?:error|warning)[^:\n]{0,200}::"  # Actions
+    r"|>\s|E {3,}(?=\S)"  # quoted in Markdown; pytest
+    r"|\s*(?:│|┃)\s?"  # rich
+    r"|\s{2,}(?:\||\+-[-+ ]+)\s?)"  # exception groups
+    r"|(?P<stream>\[[\w.-]+/[\w./-]+\]\s"  # kubectl --prefix
+    r"|[\w.@:/-]{1,120}\s*\|\s?"  # docker compose, swarm, foreman
+    r"|(?:[\w.-]{1,80} )?[\w./-]{1,80}\[[\w.-]{1,80}\]:\s"  # Heroku, syslog, journald
+    r"|[\w.-]{1,80}\[[\w.-]{1,80}\]\s[a-z]{3} \[\w{1,10}\]"  # fly
+    r"|(?:[+\u203a>] )?(?:[a-z0-9][a-z0-9.-]{0,100} )?[a-z0-9][a-z0-9.-]{0,100}-(?:[a-z0-9]{5}|\d{1,3}) "
+    r"[a-z0-9][a-z0-9-]{0,60}\s(?:\u203a\s)?"  # stern
+    rf"|[^\t\n]{{1,200}}\t[^\t\n]{{1,200}}\t(?=\ufeff?(?:{_TIME})))"  # gh run view --log
+)
+_MAX_PREFIXES = 6
+_LOGFMT = re.compile(r'([A-Za-z_][\w.-]{0,60})=("(?:[^"\\]|\\.)*"|\S*)')
+_ESCAPED = "(most recent call last):\\n"
+_BEGINNING = re.compile(r"Traceback \(most recent call last\):|  File \"[^\"]{1,500}\", line \d")
+"""What Python writes at the very beginning of a line, so that all before it is a prefix."""
+
+_FRESH = re.compile(
+    r"\s*$|Traceback \(|\s+File \"|\s*FAILED|[A-Z]{4,5}\s+\[|\[SQL|[a-z_]+(?:\.\w+)+: "
+    r"|\w*(?:Error|Exception|Detected|Heads)\b|[╭│╰┃+|]"
+)
+_BOX = ("│", "┃", "╮", "╯", "|", "+", "-", "=")
+"""How the lines of a table or a frame end: they are as long as each other because they were drawn so."""
+
+
+def lines_of(text: str) -> list[Line]:
+    """A log as the programs wrote it, in order."""
+    whole = _document(text) if text.lstrip()[:1] in ("{", "[") else None
+    if whole is not None:
+        return [Line("", line[:MAX_LINE]) for line in _lines_in(whole)][-MAX_LINES:]
+    raw = [line[:_MAX_RECORD] for line in text.splitlines()[-MAX_LINES:]]
+    found: list[Line] = []
+    for line in _unwrapped([_COLOURS.sub("", line) if "\x1b" in line or "[" in line else line for line in raw]):
+        stream, rest = _bare(line)
+        found += (Line(stream, inner[:MAX_LINE]) for inner in _unpacked(rest))
+    return _without_learned(found)[-MAX_LINES:]
+
+
+def _bare(line: str) -> tuple[str, str]:
+    """The stream of a line, and the line without what carries it."""
+    stream = ""
+    at = 0
+    for _ in range(_MAX_PREFIXES):
+        match = _PREFIX.match(line, at)
+        if match is None or match.end() == at:
+            break
+        stream += " ".join((match["stream"] or "").split())
+        at = match.end()
+    return stream, line[at:]
+
+
+def _unpacked(text: str) -> Iterable[str]:
+    """The lines of what a JSON document, logfmt or an escaped text holds; else the text itself."""
+    start = text.find("{")
+    if start >= 0 and text.rstrip().endswith("}"):
+        record = _document(text[start:])
+        if record is not None:
+            return _lines_in(record)
+    if '="' in text and _LOGFMT.match(text):
+        fields = {key: _unquoted(value) for key, value in _LOGFMT.findall(text[:_MAX_RECORD])}
+        if len(fields) > 1 and any(key in fields for key in _MESSAGES):
+            return _lines_in(fields)
+    if _ESCAPED in text:
+        plain = text.replace("\\n", "\n").replace("\\t", "\t").replace("\\'", "'").replace('\\"', '"')
+        return plain.splitlines()
+    return (text,)
+
+
+def _document(text: str) -> Any:
+    if len(text) > _MAX_RECORD:
+        return None
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict | list) else None
+
+
+def _unquoted(value: str) -> str:
+    if not value.startswith('"'):
+        return value
+    try:
+        return str(json.loads(value))
+    except ValueError:
+        return value[1:-1]
+
+
+_MESSAGES = ("message", "msg", "event", "log", "text", "textPayload", "MESSAGE", "line", "short_message", "@message")
+_MORE = (
+    *("exc_info", "exception", "exc_text", "exc", "stack", "stack_trace", "stacktrace", "stack_info", "traceback"),
+    *("full_message", "error", "err", "detail", "body", "stderr", "stdout", "output"),
+)
+_LOGGERS = ("logger", "logger_name", "loggerName", "name", "log.logger")
+
+
+def _lines_in(document: Any) -> list[str]:
+    return [line for part in _texts(document) for line in part.splitlines()]
+
+
+def _texts(value: Any, depth: int = 0) -> Iterator[str]:
+    """What a document tells, each text on its own."""
+    if depth > _MAX_DEPTH:
+        return
+    if isinstance(value, dict):
+        yield from _told_by(value)
+        inner = [each for key, each in value.items() if key not in ("stdout_lines", "stderr_lines")]
+    elif value and all(isinstance(each, str) for each in value):
+        yield "\n".join(value)
+        return
+    elif value and all(isinstance(each, dict) and "exc_type" in each for each in value):
+        yield from map(_structured, reversed(value))
+        return
+    else:
+        inner = value
+    for each in inner:
+        if isinstance(each, dict | list):
+            yield from _texts(each, depth + 1)
+
+
+def _told_by(record: dict[str, Any]) -> Iterator[str]:
+    """The texts of one record; its logger stands before its message as Alembic's own format has it."""
+    logger = next((record[key] for key in _LOGGERS if isinstance(record.get(key), str)), "")
+    for key in (*_MESSAGES, *_MORE):
+        text = record.get(key)
+        if isinstance(text, str):
+            yield f"[{logger}] {text}" if key in _MESSAGES and logger.startswith("alembic.") else text
+
+
+def _structured(exception: dict[str, Any]) -> str:
+    """A traceback that was taken apart into fields (structlog), as Python writes it."""
+    frames = exception.get("frames")
+    lines = ["Traceback (most recent call last):"]
+    lines += (
+        f'  File "{frame.get("filename")}", line {frame.get("lineno")}, in {frame.get("name")}'
+        for frame in (frames if isinstance(frames, list) else ())
+        if isinstance(frame, dict)
+    )
+    lines.append(f"{exception.get('exc_type')}: {exception.get('exc_value')}")
+    return "\n".join(lines)
+
+
+def _unwrapped(lines: list[str]) -> Iterator[str]:
+    """Lines that a terminal has broken at its width, whole again.
+
+    Only where different lines end at exactly the width that none exceeds; repeats of one line do not show a width.
+    """
+    width = max(map(len, lines), default=0)
+    shapes = (
+        {re.sub(r"\d+", "0", line) for line in lines if len(line) == width and not line.endswith(_BOX)}
+        if width in _WIDTHS
+        else set()
+    )
+    if len(shapes) < 2:
+        yield from lines
+        return
+    whole = ""
+    is_open = False
+    for line in lines:
+        if is_open and not _FRESH.match(line) and not _bare(line)[0] and len(whole) < MAX_LINE:
+            whole += line
+        else:
+            if whole or is_open:
+                yield whole
+            whole = line
+        is_open = len(line) == width and not line.endswith(_BOX)
+        if not is_open:
+            yield whole
+            whole = ""
+    if whole:
+        yield whole
+
+
+def _without_learned(lines: list[Line]) -> list[Line]:
+    """The lines without prefixes of a shape that only the log itself shows."""
+    found = {line.text[: match.start()] for line in lines if (match := _BEGINNING.search(line.text)) is not None}
+    shapes = [prefix for prefix in sorted(found, key=len, reverse=True) if prefix.strip()][:_MAX_LEARNED]
+    if not shapes:
+        return lines
+    pattern = re.compile("|".join(map(_shape, shapes)))
+
+    def bare(line: Line) -> Line:
+        match = pattern.match(line.text)
+        if match is None:
+            return line
+        return Line(f"{line.stream} {re.sub(r'[0-9]+', '0', match.group())}", line.text[match.end() :])
+
+    return [bare(line) for line in lines]
+
+
+def _shape(prefix: str) -> str:
+    return r"\d+".join(map(re.escape, re.split(r"\d+", prefix)))
+
+
+Frame = Literal["alembic", "exception", "warning", "server", "text"]
+
+
+class TraceFrame(NamedTuple):
+    """One frame of a traceback: file, line (0 where it is not known) and function."""
+
+    path: str
+    line: int
+    function: str
+
+
+class Message(NamedTuple):
+    """One message.
 
     Attributes:
-        trouble: what.
-        kind: which kind of thing ("table", "column", "trigger", …). `relation` is PostgreSQL's word for a table, an
-            index, a view or a sequence; `object` stands for any kind.
-        name: of the thing, without its schema.
-        of: the table or type it belongs to; empty where the text does not say.
+        frame: `alembic`: its logger or its `FAILED:`; `exception`: the end of a traceback; `warning`: Python's
+            warnings; `server`: a database's own log or command line; `text`: a line in no frame at all.
+        text: what is said, without what stands before it in the line.
+        name: the exception's or warning's class; the logger; the kind of server.
+        places: of the traceback, the innermost last. Empty where none is seen: then nobody knows where it came from.
+        step: the migration that had begun last.
+        sql: the statement that failed; empty where the log does not show it.
+        more: the lines that follow, for what a terminal has broken.
     """
 
-    trouble: CrashKind
-    kind: str = ""
+    frame: Frame
+    text: str
+    line: str
     name: str = ""
-    of: str = ""
+    places: tuple[TraceFrame, ...] = ()
+    step: BegunMigration | None = None
+    sql: str = ""
+    more: tuple[str, ...] = ()
 
 
-_PARTS = {
-    "@name": r"""["'`]?(?P<name>[^\s"'`;:,]{1,200})["'`]?""",
-    "@of": r"""["'`]?(?P<of>[^\s"'`;:,]{1,200})["'`]?""",
-    "@quoted": r'"(?P<name>[^"\n]{1,200})"',
-    "@belongs": r' (?:of|for|on) (?:relation|table|type) "(?P<of>[^"\n]{1,200})"',
-    "@loud": r"(?! *, *skipping)",
-    "@clause": r"[A-Z ]+|[a-z ]+ (?:list|clause|statement|function)",
-    "@kinds": "table|relation|column|index|constraint|trigger|type|function|procedure|view|materialized view|sequence|"
-    "schema|policy|rule|role|extension|domain|collation|publication|statistics object|enum label|database",
-}
-_TEXTS = r"""
-    # PostgreSQL
-    already-there | | (?P<kind>@kinds) @quoted(?:@belongs)? already exists@loud
-    not-there | | (?P<kind>@kinds) @quoted(?:@belongs| referenced in foreign key constraint)? does not exist@loud
-    not-there | column | column (?P<of>[^\s\".]{1,100})\.(?P<name>[^\s\"]{1,200}) does not exist
-    not-there | function | (?:function|procedure) (?P<name>[^\s(]{1,200})\([^\n]{0,300}?\) does not exist
-    not-there | enum label | @quoted is not an existing enum label
-    not-there | enum label | invalid input value for enum (?P<of>[^\s:]{1,200}): "(?P<name>[^"\n]{1,200})"
-    already-there | primary key | multiple primary keys for table "(?P<of>[^"\n]{1,200})" are not allowed
-    new-enum-value | enum label | unsafe use of new value @name of enum type @of
-    at-the-same-time | object | violates unique constraint "pg_\w{1,100}_index"|tuple concurrently (?:updated|deleted)
-    at-the-same-time | row | violates unique constraint "alembic_version_pkc"
-    value-too-long | | value too long for type character varying\(\d{1,9}\)
-    # SQLite
-    already-there | | (?P<kind>table|index|view|trigger) @name already exists
-    already-there | | there is already an? (?P<kind>table|index) named @name
-    already-there | object | there is already another table or index with this name: @name
-    already-there | column | duplicate column name: @name
-    not-there | column | no such column: "?(?P<of>[^\s".]{1,100})\.(?P<name>[^\s"]{1,200})
-    not-there | | no such (?P<kind>table|index|view|trigger|column): @name
-    not-there | column | table @of has no column named @name
-    locked | | database (?:table )?is locked
-    # MySQL and MariaDB
-    already-there | | (?P<kind>Table|Trigger) @name already exists
-    already-there | | (?P<kind>PROCEDURE|FUNCTION) @name already exists
-    already-there | column | Duplicate column name @name
-    already-there | index | Duplicate key name @name
-    already-there | constraint | Duplicate (?:foreign key|check|CHECK) constraint name @name
-    already-there | primary key | Multiple primary key defined
-    already-there | constraint | Can't create table @of \(errno: 121[ ]
-    already-there | database | Can't create database @name; database exists
-    not-there | | Unknown (?P<kind>table|VIEW|SEQUENCE):? @name
-    not-there | | (?P<kind>Table) @name doesn't exist
-    # Where MySQL knows only the part of the statement, it names that: 'field list', 'where clause', 'SELECT'.
-    not-there | column | Unknown column @name in '(?:@clause|(?P<of>[^'\n]{1,200}))'
-    not-there | column | Key column @name doesn't exist in table
-    not-there | index | Key @name doesn't exist in table @of
-    not-there | | Can't DROP (?P<kind>INDEX|COLUMN|CONSTRAINT|FOREIGN KEY|PARTITION) @name; check that it exists
-    not-there | object | Can't DROP @name; check that column/key exists
-    not-there | constraint | (?:Check constraint|Constraint) @name (?:is not found in the table|does not)
-    not-there | trigger | Trigger does not exist
-    not-there | | (?P<kind>PROCEDURE|FUNCTION) @name does not exist
-    value-too-long | | Data too long for column '(?P<name>[^'\n]{1,200})'
-    locked | | Lock wait timeout exceeded|Deadlock found when trying to get lock
-    # SQL Server
-    already-there | object | There is already an object named @name in the database
-    already-there | column | must be unique\. Column name @name in table @of is specified more than once
-    already-there | index | an index or statistics with name @name already exists on table @of
-    already-there | primary key | Table @of already has a primary key defined on it
-    not-there | object | Invalid object name @name
-    not-there | column | Invalid column name @name
-    not-there | | Cannot drop the (?P<kind>[a-z]{1,20}) @name, because it does not exist
-    not-there | column | ALTER TABLE (?:DROP|ALTER) COLUMN failed because column @name does not exist in table @of
-    not-there | object | Cannot find the object @name because it does not exist
-    not-there | constraint | @name is not a constraint
-    value-too-long | | String or binary data would be truncated(?:[^\n]{0,300}?, column '(?P<name>[^'\n]{1,200})')?
-    locked | | was deadlocked on lock resources|Lock request time out period exceeded
-    # PostgreSQL again
-    locked | | deadlock detected|canceling statement due to (?:lock|statement) timeout|could not obtain lock on
-"""
-"""A line each: what is wrong, which kind of thing it is about if the text does not say that, and a pattern."""
+_MAX_MORE = 6
+_MAX_STATEMENT_LINES = 60
+_MAX_STATEMENT = 4000
+_MAX_PLACES = 400
+_STEP_LASTS = 60
+"""Lines after which a failure without a traceback is no longer put down to the last step."""
 
-_TELLING = re.compile(
-    r"exist|no such|uplicate|there is already|unsafe use|invalid input|too long|lock|Unknown|Can't|Cannot|has no column"
-    r"|truncated|[Mm]ultiple primary|concurrently|violates unique|already|Invalid|is not a|more than once"
+_TRACEBACK = re.compile(r"Traceback \(most recent call last\)")
+_PLACE = re.compile(
+    r"\s*File [\"'](?P<path>[^\"'\n]{1,500})[\"'], line (?P<line>\d{1,7})(?:, in (?P<function>\S{1,200}))?"
+    r"|\s*(?P<path2>\S{1,500}\.py):(?P<line2>\d{1,7}):? in (?P<function2>[\w.<>]{1,200})"  # rich, pytest
 )
-"""What every one of these texts holds: most messages need no closer look."""
-
-
-def _patterns() -> Iterator[tuple[CrashKind, str, re.Pattern[str]]]:
-    for line in _TEXTS.strip().split("\n"):
-        trouble, _, rest = line.strip().partition(" | ")
-        kind, _, pattern = rest.partition("| ")
-        if not trouble.startswith("#"):
-            yield CrashKind(trouble), kind.strip(), re.compile(re.sub(r"@\w+", lambda part: _PARTS[part[0]], pattern))
-
-
-_PATTERNS = tuple(_patterns())
-
-_DIALECTS: Mapping[str, Dialect] = {
-    **dict.fromkeys(("psycopg", "psycopg2", "asyncpg", "pg8000", "postgresql"), "postgresql"),
-    **dict.fromkeys(("sqlite3", "aiosqlite", "pysqlcipher3"), "sqlite"),
-    **dict.fromkeys(("pymysql", "MySQLdb", "aiomysql", "asyncmy", "mysql", "mariadb"), "mysql"),
-    **dict.fromkeys(("pyodbc", "pymssql", "aioodbc", "mssql"), "mssql"),
-}
-_DRIVER = re.compile(rf"\b(?P<driver>{'|'.join(_DIALECTS)})\b[.\w]*")
-_OF_A_DRIVER = re.compile(
-    rf"(?:sqlalchemy\.(?:exc|dialects)|oracledb|cx_Oracle|{'|'.join(_DIALECTS)})\.|"
-    r"(?:Programming|Operational|Integrity|Data|Internal|NotSupported|Database|DBAPI|Interface)Error$"
+_MAP_CODE = re.compile(r"\s*(?:down_revision = map_\[downrev\]|map_\[dep\] for dep in )")
+_MAP = TraceFrame("alembic/script/revision.py", 0, "_revision_map")
+_CHAINED = re.compile(r"\s*(?:During handling of the above exception|The above exception was the direct cause)")
+_STEP = re.compile(
+    r"Running (?P<verb>upgrade|downgrade|stamp_revision) (?P<origin>[^>\n]{0,300}?) ?-> (?P<revision>[^,\s]{0,200})"
 )
-_WORDS = {
-    "enum label": "label",
-    "materialized view": "view",
-    "foreign key": "constraint",
-    "domain": "type",
-    "procedure": "function",
-}
-_SHOWN = re.compile(r"'M': (?P<text>'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\")")  # pg8000 shows the fields of the protocol
+_BEGIN = re.compile(r"\[alembic\.runtime\.migration\] Context impl|Context impl \w+Impl\.")
+_LOGGER = re.compile(r"\b(?P<name>alembic\.util\.messaging|flask_migrate)\b(?P<rest>.*)$")
+_AFTER_LOGGER = re.compile(r"(?::\w+:\d+|\s*[\])|:,-]|\s+|(?:ERROR|CRITICAL|WARNING|INFO)\b|Error: |\"|msg=|message=)*")
+_FAILED = re.compile(r"(?:^|[\s\]|>:])FAILED: (?P<text>.*)$")
+_WARNING = re.compile(r"(?:(?P<path>\S{1,500}\.py):(?P<line>\d{1,7}): )?(?P<name>\w{0,40}Warning): (?P<text>.*)$")
+_SERVER = re.compile(
+    r"(?:^|\s)(?:ERROR|FATAL|ERREUR|FEHLER):\s+(?:(?P<state>[0-9A-Z]{5}): )?(?P<text>\S.*)$"
+    r"|^ERROR \d{4} \(\w{5}\)(?: at line \d+)?(?: in file: '[^']{0,300}')?: (?P<mysql>.*)$"
+)
+_SQLCMD = re.compile(r"\s*Msg \d{1,6}, Level \d")
+_DRIVER_TUPLE = re.compile(r"^\s*\((?:\d{3,5}|'\w{5}'), b?[\"'\[]")
+_EMBEDDED = re.compile(
+    r"(?<![\w.])(?<!\w: )(?P<name>KeyError|(?:alembic|sqlalchemy|psycopg2?|asyncpg|sqlite3|pymysql|MySQLdb|pyodbc)"
+    r"(?:\.\w{1,80}){1,6}): (?P<text>.*)$"
+)
+"""An exception at the end of a line, behind a prefix of an unknown shape; not behind words, which quote it."""
+_EXCEPTION = re.compile(r"(?P<name>(?:[A-Za-z_]\w{0,80}\.){0,8}[A-Z]\w{1,80})(?:: (?P<text>.*))?$")
+_ERROR_NAME = re.compile(
+    r".*(?:Error|Exception|Detected|Heads|NotAtHead|Violation|Usage)$|(?:psycopg2?\.errors|asyncpg\.exceptions|sqlalchemy\.exc|alembic\.[\w.]+)\.\w+$"
+)
+_SQL = re.compile(r"\[SQL: ?(?P<sql>.*)$")
+_STATEMENT = re.compile(r"(?:STATEMENT|ANWEISUNG):\s+(?P<sql>.*)$")
 
 
-def is_of_a_driver(name: str, text: str) -> bool:
-    """Whether an exception of this class, with this text, is a database's."""
-    return _OF_A_DRIVER.match(name) is not None or re.match(rf"\((?:{'|'.join(_DIALECTS)})\.", text) is not None
+def messages_in(lines: Sequence[Line]) -> Iterator[Message]:
+    """Every message of a log, in the order of its streams."""
+    streams: dict[str, list[int]] = defaultdict(list)
+    for at, line in enumerate(lines):
+        streams[line.stream].append(at)
+    for numbers in streams.values():
+        yield from _LogReader(lines, numbers).messages()
 
 
-def dialect_of(name: str, text: str) -> Dialect:
-    """Whose database it is, by the driver's name; empty where that shows none."""
-    match = _DRIVER.search(name) or _DRIVER.search(text[:200])
-    return "" if match is None else _DIALECTS[match["driver"]]
+class _LogReader:
+    """Reads one stream of a log, line by line."""
+
+    def __init__(self, lines: Sequence[Line], numbers: Sequence[int]) -> None:
+        self._all = lines
+        self._numbers = numbers
+        self._lines = [lines[number].text for number in numbers]
+        self._step: tuple[int, BegunMigration] | None = None
+
+    def messages(self) -> Iterator[Message]:
+        places: list[TraceFrame] = []
+        margin: int | None = None  # indentation of the traceback that is being read
+        waiting: Message | None = None  # an exception is held back until nothing says that it led to another one
+        is_after_message_line = False
+        for at, line in enumerate(self._lines):
+            begin = _TRACEBACK.search(line)
+            if begin is not None:
+                places, margin = [], begin.start()
+            elif (place := _place(line, places)) is not None:
+                del places[:-_MAX_PLACES]
+                places.append(place)
+            elif _CHAINED.match(line):
+                waiting, places = None, []
+            elif _BEGIN.search(line):
+                self._step = None
+            elif (step := _STEP.search(line)) is not None:
+                origin = tuple(step["origin"].replace(",", " ").split())
+                self._step = (at, BegunMigration(step["verb"], origin, step["revision"]))
+            elif is_after_message_line or not (places and line[: (margin or 0) + 1].isspace()):  # quoted source
+                message = self._message(at, line, places, margin is not None, is_after_message_line)
+                if message is not None:
+                    if waiting is not None:
+                        yield waiting
+                    is_exception = message.frame == "exception"
+                    waiting, places, margin = (message if is_exception else None), [], None
+                    if not is_exception:
+                        yield message
+            is_after_message_line = _SQLCMD.match(line) is not None
+        if waiting is not None:
+            yield waiting
+
+    def _message(self, at: int, line: str, places: Sequence[TraceFrame], is_open: bool, sqlcmd: bool) -> Message | None:
+        logger = _LOGGER.search(line)
+        if logger is not None:
+            skipped = _AFTER_LOGGER.match(logger["rest"])
+            rest = logger["rest"][skipped.end() if skipped else 0 :]
+            return self._made("alembic", rest, at, logger["name"])
+        failed = _FAILED.search(line)
+        if failed is not None:
+            return self._made("alembic", failed["text"], at, "FAILED")
+        warning = _WARNING.search(line) if "Warning: " in line else None
+        if warning is not None:
+            place = (TraceFrame(warning["path"], int(warning["line"]), ""),) if warning["path"] else ()
+            return self._made("warning", warning["text"], at, warning["name"], place)
+        bare = line.strip()
+        exception = _EXCEPTION.match(bare)
+        if exception is not None and (is_open or places or _ERROR_NAME.match(exception["name"])):
+            name = exception["name"]
+            if not name.isupper() and (_ERROR_NAME.match(name) or places):
+                return self._made("exception", exception["text"] or "", at, name, places)
+        server = _SERVER.search(line)
+        if server is not None:
+            name = "mysql" if server["mysql"] else "postgresql"
+            return self._made("server", server["text"] or server["mysql"] or "", at, name)
+        if sqlcmd or _DRIVER_TUPLE.match(line):
+            return self._made("server", bare, at, "mssql" if sqlcmd else "")
+        embedded = _EMBEDDED.search(line)
+        if embedded is not None:
+            return self._made("exception", embedded["text"], at, embedded["name"], places)
+        return self._made("text", bare, at) if TELLING.search(bare) else None
+
+    def _made(self, frame: Frame, text: str, at: int, name: str = "", places: Sequence[TraceFrame] = ()) -> Message:
+        step = self._step
+        # Beside a traceback, the traceback says whether a migration was running.
+        if step is not None and not places and at - step[0] > _STEP_LASTS:
+            step = None
+        return Message(
+            frame,
+            text,
+            self._lines[at].strip(),
+            name,
+            tuple(places),
+            None if step is None else step[1],
+            self._statement(at) if frame in ("exception", "server") else "",
+            self._more(at),
+        )
+
+    def _more(self, at: int) -> tuple[str, ...]:
+        """The next lines; a line that a terminal has broken lacks its prefix from there on."""
+        number = self._numbers[at]
+        stream = self._all[number].stream
+        near = islice(self._all, number + 1, number + 1 + 2 * _MAX_MORE)
+        return tuple(each.text.strip() for each in near if each.stream in (stream, ""))[:_MAX_MORE]
+
+    def _statement(self, at: int) -> str:
+        """The SQL that SQLAlchemy or PostgreSQL shows beneath an error."""
+        found: list[str] = []
+        for line in self._lines[at : at + _MAX_STATEMENT_LINES]:
+            if found:
+                found.append(line)
+            else:
+                match = _SQL.search(line) or _STATEMENT.search(line)
+                if match is None:
+                    if _TRACEBACK.search(line) or _STEP.search(line) or _CHAINED.match(line):
+                        return ""
+                    continue
+                found.append(match["sql"])
+                if match.re is _STATEMENT:
+                    break
+            if line.rstrip().endswith("]"):
+                break
+        return "\n".join(found).strip().removesuffix("]")[:_MAX_STATEMENT].strip()
 
 
-def refused(text: str, sql: str = "") -> StatementProblem | None:
-    """What the text of a database's error says; `None` where it is none of these texts.
-
-    Args:
-        text: the error, with or without its driver's decoration.
-        sql: the statement, where it is known: it tells the version table from a table of the application.
-    """
-    shown = _SHOWN.search(text)
-    plain = text if shown is None else shown["text"][1:-1]
-    if not _TELLING.search(plain):
-        return None
-    plain = plain.replace("\\'", "'").replace('\\"', '"')
-    for trouble, kind, pattern in _PATTERNS:
-        match = pattern.search(plain)
-        if match is None:
-            continue
-        named = match.groupdict()
-        word = (named.get("kind") or kind).lower()
-        thing, owner = named.get("name") or "", named.get("of") or ""
-        return _versioned(StatementProblem(trouble, _WORDS.get(word, word), _local(thing), _local(owner)), thing, sql)
+def _place(line: str, places: Sequence[TraceFrame]) -> TraceFrame | None:
+    match = _PLACE.match(line)
+    if match is not None:
+        path = match["path"] or match["path2"]
+        return TraceFrame(path, int(match["line"] or match["line2"]), match["function"] or match["function2"] or "")
+    if _MAP_CODE.match(line) and not (places and is_of_alembic(places[-1])):
+        return _MAP
     return None
 
 
-_BY_CLASS: Mapping[str, tuple[CrashKind, str]] = {
-    "DuplicateTable": (CrashKind.ALREADY_THERE, "relation"),
-    "DuplicateColumn": (CrashKind.ALREADY_THERE, "column"),
-    "DuplicateObject": (CrashKind.ALREADY_THERE, "object"),
-    "DuplicateSchema": (CrashKind.ALREADY_THERE, "schema"),
-    "DuplicateFunction": (CrashKind.ALREADY_THERE, "function"),
-    "UndefinedTable": (CrashKind.NOT_THERE, "relation"),
-    "UndefinedColumn": (CrashKind.NOT_THERE, "column"),
-    "UndefinedObject": (CrashKind.NOT_THERE, "object"),
-    "UndefinedFunction": (CrashKind.NOT_THERE, "function"),
-    "StringDataRightTruncation": (CrashKind.VALUE_TOO_LONG, ""),
-    "LockNotAvailable": (CrashKind.LOCKED, ""),
-    "DeadlockDetected": (CrashKind.LOCKED, ""),
-}
-_CLASS = re.compile(rf"\b(?P<name>{'|'.join(_BY_CLASS)})(?:Error)?\b")
-_IN_QUOTES = re.compile(r"[«»„“\"'](?:\s|\xa0)?(?P<name>[^«»„“”\"'\n]{1,200}?)(?:\s|\xa0)?[»«“”\"']")
+_ALEMBIC = re.compile(
+    r"(?:^|[/\\])alembic[/\\](?:(?:autogenerate|ddl|operations|runtime|script|util)[/\\][\w/\\]+"
+    r"|command|config|context|environment|migration|op)\.py$"
+)
 
 
-def by_class(text: str, name: str, sql: str = "") -> StatementProblem | None:
-    """What PostgreSQL says in another language than English: the class of the exception is the same in each."""
-    match = _CLASS.search(name) or _CLASS.search(text[:200])
-    if match is None:
-        return None
-    trouble, kind = _BY_CLASS[match["name"]]
-    named = _IN_QUOTES.search(text, match.end() if match.string is text else 0)
-    return _versioned(StatementProblem(trouble, kind, _local(named["name"]) if named and kind else ""), "", sql)
-
-
-def _versioned(found: StatementProblem, column: str, sql: str) -> StatementProblem:
-    """The same; a value that is too long for the version table is an id."""
-    is_too_long = found.trouble == CrashKind.VALUE_TOO_LONG
-    return (
-        StatementProblem(CrashKind.ID_TOO_LONG)
-        if is_too_long and (column == "version_num" or "version_num" in sql)
-        else found
-    )
-
-
-def _local(name: str) -> str:
-    """A name without its schema and quotes."""
-    return name.strip("`\"'[]").rpartition(".")[2].strip("`\"'[]")
+def is_of_alembic(place: TraceFrame, module: str = "") -> bool:
+    """Whether a frame lies in Alembic itself, not in a project's folder of that name; in one module of it."""
+    return _ALEMBIC.search(place.path) is not None and place.path.replace("\\", "/").endswith(module)
 
 
 MAX_CRASHES = 8
 """Different complaints of one log that are explained: the last ones."""
-
-_MAX_QUOTED = 300
-
-
-class Crash(NamedTuple):
-    """One complaint.
-
-    Attributes:
-        trouble: which.
-        subject: the revision, file or thing that it names; empty where it names none.
-        line: as it stands in the log.
-        names: further revisions that it names.
-        argument: what Alembic was called with, or which error the code of a migration raised.
-        kind: which kind of thing a database names ("table", "trigger", …).
-        of: the table or type to which that belongs.
-        step: the migration that was running, if the log shows one.
-        file: the revision file in which it happened, as the image has it, and the line there.
-        dialect: whose database complained.
-        is_migrating: whether a migration was running; an application says the same words without one.
-        is_framed: whether the log shows that it comes from Alembic, its migrations or a database. Where it does not,
-            it counts only if `subject` is a revision of this repository.
-    """
-
-    trouble: CrashKind
-    subject: str = ""
-    line: str = ""
-    names: tuple[str, ...] = ()
-    argument: str = ""
-    kind: str = ""
-    of: str = ""
-    step: BegunMigration | None = None
-    file: tuple[str, int] = ("", 0)
-    dialect: Dialect = ""
-    is_migrating: bool = True
-    is_framed: bool = True
-
-    @property
-    def revisions(self) -> tuple[str, ...]:
-        """Every revision that it names."""
-        step = () if self.step is None else (*self.step.origin, self.step.revision)
-        subject = () if self.kind or self.file[0] or not self.subject else (self.subject,)
-        return (*subject, *self.names, *step)
 
 
 class Foreign(NamedTuple):
@@ -275,13 +495,7 @@ class Foreign(NamedTuple):
 
 
 class CrashReport(NamedTuple):
-    """What a log says.
-
-    Attributes:
-        crashes: different complaints, in order, `MAX_CRASHES` at most.
-        left_out: how many more there were.
-        foreign: the last error that has nothing to do with Alembic, if there is one.
-    """
+    """What a log says: different complaints, in order, how many more there were, and its last error of another kind."""
 
     crashes: tuple[Crash, ...]
     left_out: int = 0
@@ -298,12 +512,12 @@ def read_log(text: str) -> CrashReport:
     """Every complaint of a log, each once."""
     found: dict[tuple[object, ...], Crash] = {}
     foreign: Foreign | None = None
-    for message in messages_in(lines_of(text), TELLING):
+    for message in messages_in(lines_of(text)):
         crash = _crash(message)
         if crash is None:
             if message.frame == "exception":
                 place = _own(message)
-                foreign = Foreign(message.line[:_MAX_QUOTED], place.path, place.line)
+                foreign = Foreign(message.line[:MAX_QUOTED], place.path, place.line)
             continue
         key = (crash.trouble, crash.subject, crash.names, crash.kind, crash.of)
         first = found.pop(key, crash)
@@ -328,45 +542,48 @@ def _without_echoes(crashes: list[Crash]) -> list[Crash]:
 
 
 def _crash(message: Message) -> Crash | None:
-    if message.frame == "exception":
-        return _raised(message)
-    return _of_a_database(message) if message.frame == "server" else _of_alembic(message)
-
-
-def _of_alembic(message: Message) -> Crash | None:
-    if message.frame == "warning" and not (not message.places or is_of_alembic(message.places[-1])):
+    """What a message complains of, by who says it."""
+    match message.frame:
+        case "exception":
+            found = _raised(message)
+        case "server":
+            found = _of_a_database(message)
+        case "warning" if message.places and not is_of_alembic(message.places[-1]):
+            found = None
+        case frame:
+            found = _said(message, is_framed=frame != "text")
+    if found is None:
         return None
-    found = said(message.text, message.more, is_framed=message.frame != "text")
-    return None if found is None else _from(found, message)
+    line = found.line or message.line[:MAX_QUOTED]
+    return found._replace(line=line, step=message.step if found.is_migrating else None)
 
 
-def _from(found: Said, message: Message) -> Crash:
-    # What a terminal had broken is shown whole.
-    line = " ".join([message.line, *message.more[: found.lines]])[:_MAX_QUOTED]
-    return Crash(found.trouble, found.subject, line, found.names, found.argument, step=message.step)
+def _said(message: Message, *, is_framed: bool = True) -> Crash | None:
+    return said(message.text, message.more, message.line, is_framed=is_framed)
 
 
 def _raised(message: Message) -> Crash | None:
     """The end of a traceback: who raised it decides."""
     name = message.name.rpartition(".")[2]
+    found = None
     if is_of_a_driver(message.name, message.text):
-        crash = _of_a_database(message)
-        if crash is not None:
-            return crash
+        found = _of_a_database(message)
     elif message.name.startswith("alembic.") or name in _OF_ALEMBIC:
-        found = said(message.text, message.more)
-        if found is not None:
-            return _from(found, message)
+        found = _said(message)
+    if found is not None:
+        return found
     innermost = message.places[-1] if message.places else None
     if name == "KeyError":
         return _key_error(message, innermost)
     if innermost is not None and is_of_alembic(innermost):
-        found = said(message.text, message.more)
-        if found is not None and found.trouble != CrashKind.WRONG_SIGNATURE:
-            return _from(found, message)
-        if found is not None and innermost.path.replace("\\", "/").endswith("runtime/migration.py"):
-            return _from(found, message)
-    return _of_a_revision_file(message) or _of_unmistakable(message)
+        found = _said(message)
+        # Python says the same of a wrong call anywhere.
+        if found is not None and (
+            found.trouble != CrashKind.WRONG_SIGNATURE or is_of_alembic(innermost, "runtime/migration.py")
+        ):
+            return found
+    # Alembic's text in an exception of the project's own: it was wrapped.
+    return _of_a_revision_file(message) or _said(message, is_framed=False)
 
 
 _OF_ALEMBIC = {
@@ -374,12 +591,6 @@ _OF_ALEMBIC = {
     *("LoopDetected", "DependencyCycleDetected", "DependencyLoopDetected", "DatabaseNotAtHead"),
     "AutogenerateDiffsDetected",
 }
-
-
-def _of_unmistakable(message: Message) -> Crash | None:
-    """Alembic's text in an exception of the project's own: it was wrapped."""
-    found = said(message.text, message.more, is_framed=False)
-    return None if found is None else _from(found, message)
 
 
 _KEY = re.compile(r"""(?P<quote>['"]?)(?P<key>[^'"\n]{0,200})(?P=quote)[\s'"}\])]*$""")
@@ -391,20 +602,16 @@ def _key_error(message: Message, innermost: TraceFrame | None) -> Crash | None:
         if match is None and message.text.startswith(("'", '"')):
             match = _KEY.match(message.text.strip() + line)
     if match is None:
-        return None if innermost is None else _of_a_revision_file(message)
+        return _of_a_revision_file(message)
     key = match["key"]
     if innermost is None:
-        if not key or " " in key:
-            return None
-        return Crash(CrashKind.MISSING_PARENT, key, message.line[:_MAX_QUOTED], step=message.step, is_framed=False)
+        return Crash(CrashKind.MISSING_PARENT, key, is_framed=False) if key and " " not in key else None
     if is_of_alembic(innermost, "script/revision.py"):
         # Where a row is looked up, the KeyError is caught: it is the first half of "Can't locate".
-        trouble = CrashKind.CANNOT_LOCATE if innermost.function == "_revision_for_ident" else CrashKind.MISSING_PARENT
-        return Crash(trouble, key, message.line[:_MAX_QUOTED], step=message.step)
+        is_of_a_row = innermost.function == "_revision_for_ident"
+        return Crash(CrashKind.CANNOT_LOCATE if is_of_a_row else CrashKind.MISSING_PARENT, key)
     if is_of_alembic(innermost, "operations/batch.py"):
-        return Crash(
-            CrashKind.NOT_THERE, key, message.line[:_MAX_QUOTED], kind="column", step=message.step, file=_file(message)
-        )
+        return Crash(CrashKind.NOT_THERE, key, kind="column", file=_file(message))
     return _of_a_revision_file(message)
 
 
@@ -414,25 +621,27 @@ _VERSIONS = re.compile(r"(?:^|[/\\])[\w.-]*version[\w.-]*[/\\](?:[^/\\\n]{1,100}
 def _of_a_revision_file(message: Message) -> Crash | None:
     """An error of the code in a revision file: while it was loaded, or while it ran."""
     places = message.places
-    at = next((n for n in range(len(places) - 1, -1, -1) if _is_revision_file(places, n)), None)
+    at = _innermost_of_a_revision(places)
     if at is None:
         return None
-    place = places[at]
-    is_loading = place.function in ("", "<module>") or any(
+    is_loading = places[at].function in ("", "<module>") or any(
         is_of_alembic(each, "script/base.py") and each.function in ("_load_revisions", "_from_path", "_from_filename")
         for each in places[:at]
     )
     trouble = CrashKind.BROKEN_FILE if is_loading else CrashKind.MIGRATION_CODE
-    return Crash(
-        trouble,
-        line=message.line[:_MAX_QUOTED],
-        argument=message.line[:_MAX_QUOTED],
-        step=message.step,
-        file=(place.path, place.line),
-    )
+    return Crash(trouble, argument=message.line[:MAX_QUOTED], file=_file(message))
 
 
-def _is_revision_file(places: tuple[TraceFrame, ...], at: int) -> bool:
+def _innermost_of_a_revision(places: Sequence[TraceFrame]) -> int | None:
+    return next((at for at in range(len(places) - 1, -1, -1) if _is_revision_file(places, at)), None)
+
+
+def _file(message: Message) -> tuple[str, int]:
+    at = _innermost_of_a_revision(message.places)
+    return ("", 0) if at is None else (message.places[at].path, message.places[at].line)
+
+
+def _is_revision_file(places: Sequence[TraceFrame], at: int) -> bool:
     """Whether a frame is a migration's: Alembic called it, or it lies in a folder of versions."""
     place = places[at]
     if is_of_alembic(place) or not place.path.endswith(".py") or place.path.endswith("env.py"):
@@ -443,41 +652,27 @@ def _is_revision_file(places: tuple[TraceFrame, ...], at: int) -> bool:
 
 
 def _of_a_database(message: Message) -> Crash | None:
-    dialect = dialect_of(message.name, message.text)
-    line = message.line[:_MAX_QUOTED]
+    line = message.line
     found = refused(message.text, message.sql)
     if found is None and message.more:
         found = refused(message.text + message.more[0], message.sql)
-        line = line if found is None else (message.line + message.more[0])[:_MAX_QUOTED]
+        line = message.line if found is None else message.line + message.more[0]
     found = found or by_class(message.text, message.name, message.sql)
     file = _file(message)
     is_migrating = bool(file[0]) or any(map(_migrates, message.places))
-    if not is_migrating and any(map(_is_own, message.places)):
-        return None
     if not is_migrating:
+        if any(map(_is_own, message.places)):
+            return None
         # Frames of libraries alone do not show who called; what ran, and the statement, do.
         is_migrating = message.step is not None or bool(_DDL.search(message.sql or message.text))
-    if found is not None and found.trouble in _ONLY_OF_MIGRATIONS:
-        is_migrating = True
-    step = message.step if is_migrating else None
-    if found is None:
-        if step is None and not file[0]:
+    if found is not None:
+        is_migrating = is_migrating or found.trouble in _ONLY_OF_MIGRATIONS
+        if message.frame == "server" and not is_migrating:
             return None
-        argument = message.text[:_MAX_QUOTED]
-        return Crash(CrashKind.STATEMENT_FAILED, line=line, argument=argument, step=step, file=file, dialect=dialect)
-    if message.frame == "server" and not is_migrating:
-        return None
-    return Crash(
-        found.trouble,
-        found.name,
-        line,
-        kind=found.kind or "object",
-        of=found.of,
-        step=step,
-        file=file,
-        dialect=dialect,
-        is_migrating=is_migrating,
-    )
+        found = found._replace(kind=found.kind or "object", is_migrating=is_migrating)
+    elif message.step is not None or file[0]:
+        found = Crash(CrashKind.STATEMENT_FAILED, argument=message.text[:MAX_QUOTED])
+    return found and found._replace(line=line[:MAX_QUOTED], file=file, dialect=dialect_of(message.name, message.text))
 
 
 _ONLY_OF_MIGRATIONS = (CrashKind.ALREADY_THERE, CrashKind.NEW_ENUM_VALUE, CrashKind.ID_TOO_LONG)
@@ -488,14 +683,6 @@ _DDL = re.compile(r"^\s*(?:CREATE|ALTER|DROP|COMMENT ON)\b|Can't DROP|Cannot dro
 
 def _migrates(place: TraceFrame) -> bool:
     return is_of_alembic(place) and place.function in ("run_migrations", "_exec", "execute", "invoke", "update_to_step")
-
-
-def _file(message: Message) -> tuple[str, int]:
-    places = message.places
-    for at in range(len(places) - 1, -1, -1):
-        if _is_revision_file(places, at):
-            return places[at].path, places[at].line
-    return "", 0
 
 
 def _own(message: Message) -> TraceFrame:

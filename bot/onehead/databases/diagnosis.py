@@ -77,7 +77,7 @@ def diagnose(
     }
     shown = evidence_in_schema(graph, effects, seen, claimed, rolls_back=inspection.rolls_back)
     revisions = {
-        id_: RevisionState(id_, id_ in claimed, shown[id_], effects[id_].untraced if id_ in effects else ())
+        id_: RevisionState(id_, id_ in claimed, shown[id_], effects[id_].unseen if id_ in effects else ())
         for id_ in graph.revisions
     }
     return _Doctor(facts, read, inspection, revisions, unbuilt, version_table_is_sure=version_table_is_sure).diagnosis()

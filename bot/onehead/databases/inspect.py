@@ -41,11 +41,7 @@ _EXAMPLE = "Write it as SQLAlchemy does: postgresql://user:password@host/name, m
 
 
 class Address:
-    """Where a database is.
-
-    Attributes:
-        url: with a driver that is installed and waits for answers, whichever one the project itself uses.
-    """
+    """Where a database is; its `url` has a driver that is installed, whichever one the project itself uses."""
 
     def __init__(self, text: str) -> None:
         """Understand an address.
@@ -132,13 +128,7 @@ WHERE NOT i.indisvalid
 
 
 def look(address: Address, things: Collection[Thing], name: str, schema: str | None) -> Inspection:
-    """Look at a database.
-
-    Args:
-        address: where it is.
-        things: what to look for.
-        name: of the version table.
-        schema: of the version table; `None` for the default one.
+    """Look at a database for some things and its version tables; `schema` is that of the judged one, if it has one.
 
     Raises:
         CannotJudge: it can't be reached or read; the message never has the password.
@@ -160,28 +150,44 @@ def look(address: Address, things: Collection[Thing], name: str, schema: str | N
 @contextmanager
 def connected(address: Address) -> Iterator[Connection]:
     """A connection that can read only, and waits for nothing and nobody for long."""
-    engine = _engine(address.url)
-    with engine.connect() as connection:
-        dialect = connection.dialect
-        match dialect.name:
+    with _engine(address.url).connect() as connection:
+        dialect = _dialect_of(connection)
+        match dialect:
             case "postgresql":
-                connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-                connection.exec_driver_sql(f"SET LOCAL statement_timeout = '{SECONDS_TO_ANSWER}s'")
-                connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{SECONDS_TO_WAIT_FOR_LOCKS}s'")
+                limits = [
+                    "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY",
+                    f"SET LOCAL statement_timeout = '{SECONDS_TO_ANSWER}s'",
+                    f"SET LOCAL lock_timeout = '{SECONDS_TO_WAIT_FOR_LOCKS}s'",
+                ]
             case "sqlite":
-                connection.exec_driver_sql("PRAGMA query_only = ON")
-            case _:
-                connection.exec_driver_sql("SET SESSION TRANSACTION READ ONLY")
-                connection.exec_driver_sql(f"SET SESSION lock_wait_timeout = {SECONDS_TO_WAIT_FOR_LOCKS}")
-                if getattr(dialect, "is_mariadb", False):
-                    connection.exec_driver_sql(f"SET SESSION max_statement_time = {SECONDS_TO_ANSWER}")
-                else:
-                    connection.exec_driver_sql(f"SET SESSION max_execution_time = {SECONDS_TO_ANSWER * 1000}")
-                connection.rollback()
+                limits = ["PRAGMA query_only = ON"]
+            case "mariadb":
+                limits = [*_OF_A_MYSQL_SESSION, f"SET SESSION max_statement_time = {SECONDS_TO_ANSWER}"]
+            case "mysql":
+                limits = [*_OF_A_MYSQL_SESSION, f"SET SESSION max_execution_time = {SECONDS_TO_ANSWER * 1000}"]
+        for statement in limits:
+            connection.exec_driver_sql(statement)
+        if dialect in ("mariadb", "mysql"):
+            connection.rollback()  # a session's limits hold from the next transaction on
         try:
             yield connection
         finally:
             connection.rollback()
+
+
+_OF_A_MYSQL_SESSION = (
+    "SET SESSION TRANSACTION READ ONLY",
+    f"SET SESSION lock_wait_timeout = {SECONDS_TO_WAIT_FOR_LOCKS}",
+)
+
+
+def _dialect_of(connection: Connection) -> Dialect:
+    match connection.dialect.name:
+        case "postgresql":
+            return "postgresql"
+        case "sqlite":
+            return "sqlite"
+    return "mariadb" if getattr(connection.dialect, "is_mariadb", False) else "mysql"
 
 
 def _engine(url: URL) -> Engine:
@@ -217,9 +223,12 @@ class _DatabaseReader:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self._dialect = _dialect_of(connection)
         self._inspector: Inspector = inspect(connection)
         self._default = self._inspector.default_schema_name or ""
-        self._schemas = [None, *self._more_schemas()]
+        self._schemas: list[str | None] = [None]
+        if self._dialect == "postgresql":  # of MySQL, other schemas are other databases, which are not our subject
+            self._schemas += sorted(set(self._inspector.get_schema_names()) - {self._default, *_NOT_OURS})
         self._tables: dict[str | None, dict[str, str]] = {}
 
     def inspection(self, things: Collection[Thing], name: str, schema: str | None) -> Inspection:
@@ -239,29 +248,13 @@ class _DatabaseReader:
         ]
         invalid = self._invalid(things)
         return Inspection(
-            self._dialect(),
+            self._dialect,
             judged,
             tuple(each for each in found if each is not judged),
             tuple(sorted(leftovers)),
             {**self._seen(things), **dict.fromkeys(invalid, False)},
             invalid,
         )
-
-    def _dialect(self) -> Dialect:
-        dialect = self._connection.dialect
-        match dialect.name:
-            case "postgresql":
-                return "postgresql"
-            case "sqlite":
-                return "sqlite"
-            case _:
-                return "mariadb" if getattr(dialect, "is_mariadb", False) else "mysql"
-
-    def _more_schemas(self) -> list[str]:
-        """Other schemas of this database; for MySQL those are other databases, which are not our subject."""
-        if self._connection.dialect.name != "postgresql":
-            return []
-        return sorted(set(self._inspector.get_schema_names()) - {self._default, *_NOT_OURS})
 
     def _names(self, schema: str | None) -> dict[str, str]:
         """Tables in one case → as they are called."""
@@ -277,8 +270,7 @@ class _DatabaseReader:
                 continue
             columns = {each["name"]: each for each in self._inspector.get_columns(real, schema)}
             if "version_num" in columns and (len(columns) == 1 or real == name):
-                width = getattr(columns["version_num"]["type"], "length", None)
-                width = None if self._connection.dialect.name == "sqlite" else width
+                width = None if self._dialect == "sqlite" else getattr(columns["version_num"]["type"], "length", None)
                 yield VersionTable(real, schema, self._rows(real, schema), width)
             elif wanted and real == name:
                 raise CannotJudge(
@@ -297,7 +289,7 @@ class _DatabaseReader:
             schema = None if name in ("", self._default) else name
             here = [thing for thing in things if thing.schema == name]
             seen |= self._seen_in(schema, [thing for thing in here if thing.kind not in ("type", "label")])
-            if self._connection.dialect.name == "postgresql":
+            if self._dialect == "postgresql":
                 seen |= self._types_in(schema, [thing for thing in here if thing.kind in ("type", "label")])
         return seen
 
@@ -335,7 +327,7 @@ class _DatabaseReader:
     @property
     def _tells_constraints_from_indexes(self) -> bool:
         """MySQL has a unique constraint as the index that it makes for it, and no more."""
-        return self._dialect() in ("postgresql", "sqlite")
+        return self._dialect in ("postgresql", "sqlite")
 
     def _named_on(self, wanted: Sequence[str], schema: str | None) -> dict[str, _TableNames]:
         """Table → names of its indexes and constraints."""
@@ -366,7 +358,7 @@ class _DatabaseReader:
 
     def _invalid(self, things: Collection[Thing]) -> tuple[Thing, ...]:
         """The indexes that PostgreSQL holds and does not use, because building them concurrently has failed."""
-        if self._dialect() != "postgresql":
+        if self._dialect != "postgresql":
             return ()
         rows = self._connection.exec_driver_sql(_INVALID_INDEXES).all()
         on = {(schema, name.casefold()): table.casefold() for schema, name, table in rows}
@@ -406,12 +398,7 @@ class Schema:
 
 
 def schema_of(connection: Connection, without: tuple[str, str | None]) -> Schema:
-    """Look at everything.
-
-    Args:
-        connection: to the database.
-        without: name and schema of a table that is left out: Alembic's own.
-    """
+    """Look at everything but Alembic's own table, which goes by name and schema."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # types that SQLAlchemy does not know are compared by name
         return _SchemaReading(connection, without).schema()

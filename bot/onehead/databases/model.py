@@ -43,7 +43,6 @@ class Complaint:
     """One thing that is wrong.
 
     Attributes:
-        problem: what.
         names: the revisions it is about, parents first, or the rows or tables.
         severity: `error`: the next upgrade fails, or loses something. `warning`: somebody should know.
     """
@@ -55,19 +54,12 @@ class Complaint:
 
 @dataclass(frozen=True, slots=True)
 class RevisionState:
-    """One revision as this database has it.
-
-    Attributes:
-        id: the revision.
-        claimed: the rows say that it ran.
-        in_schema: what the schema shows.
-        untraced: what it does that can't be seen afterwards.
-    """
+    """One revision as this database has it: whether the rows say that it ran, and what the schema shows."""
 
     id: str
     claimed: bool
     in_schema: RevisionEvidence
-    untraced: tuple[UnseenStep, ...] = ()
+    unseen: tuple[UnseenStep, ...] = ()
 
 
 Effect = Literal["reads", "safe", "destructive"]
@@ -76,13 +68,7 @@ Effect = Literal["reads", "safe", "destructive"]
 
 @dataclass(frozen=True, slots=True)
 class RemedyStep:
-    """One thing to type.
-
-    Attributes:
-        command: a command line, or an SQL statement.
-        effect: what it may cost.
-        why: what it does, or what is gone afterwards.
-    """
+    """One command line or SQL statement to type, and what it does or what is gone afterwards."""
 
     command: str
     effect: Effect
@@ -91,12 +77,7 @@ class RemedyStep:
 
 @dataclass(frozen=True, slots=True)
 class Remedy:
-    """One way out.
-
-    Attributes:
-        condition: when it is the right one, as a clause after "if"; empty for always.
-        steps: in order.
-    """
+    """One way out: its steps, in order, and when it is the right one, as a clause after "if" (empty for always)."""
 
     condition: str
     steps: tuple[RemedyStep, ...]
@@ -107,7 +88,6 @@ class Diagnosis:
     """Everything that is known about one database, seen from one chain.
 
     Attributes:
-        graph: the chain.
         rows: what the version table holds, and what that means; `None` where there is no version table.
         inspection: what the database shows; `None` where only its rows are known.
         revisions: id → how it stands, parents first.
@@ -115,7 +95,7 @@ class Diagnosis:
         doubtful: revisions of which a person must say whether they ran, parents first.
         target: what a deploy upgrades to.
         outcome: what that does.
-        says: what the database says when that stops in it; empty where it does not.
+        says: what the database says when that stops in it.
         complaints: what is wrong, the most fundamental first.
         unbuilt: indexes that PostgreSQL holds as invalid and a revision that has still to run makes.
         ways: ways out; empty where all is well, and where none is certain.
@@ -170,9 +150,8 @@ class UnderFix:
     """What becomes of the databases under one fix.
 
     Attributes:
-        fix: what is done about the fork.
         states: the consistent databases, worst first; or the one that was asked about.
-        inconsistent: databases that should not exist and do, in the order of their ailments: examples of each kind.
+        inconsistent: examples of each kind of database that should not exist and does.
     """
 
     fix: Fix
@@ -181,13 +160,7 @@ class UnderFix:
 
 
 class Omitted(NamedTuple):
-    """How much is not told of, because there is too much of it.
-
-    Attributes:
-        revisions: of the chain, far from the fork; those that are told of stand for what was left out beneath them.
-        heads: of the fork.
-        forks: of the environment.
-    """
+    """How much is not told of, because there is too much: revisions far from the fork, heads of it, further forks."""
 
     revisions: int = 0
     heads: int = 0
@@ -202,10 +175,9 @@ class ForkOutcomes:
     """Everything about one fork, or about one database where nothing is forked.
 
     Attributes:
-        fork: the heads and the parting point; `None` where nothing is forked.
+        fork: the heads and the parting point.
         sides: the revisions of each head that not all heads share, parents first.
         target: what a deploy upgrades to.
-        fixes: each with its databases.
         left_out: how many consistent states were not computed, at least.
         omitted: how much of chain and fork is not told of; further forks by the last account.
     """
@@ -238,7 +210,6 @@ class StateTable:
     """All states of one fork, in short.
 
     Attributes:
-        fork: the heads and the parting point.
         fixes: `none`, `merge`, and `reparent` where the judged branch can be moved.
         states: one row per group of databases; those where a known database stands come first.
         left_out: how many states were not computed, at least.
@@ -258,9 +229,9 @@ class OwnDatabase:
 
     Attributes:
         rows: content of its `alembic_version`, sorted.
-        before: command lines, in order, for the branch as it is; simulated, like a remedy. Empty for none.
+        before: simulated command lines, in order, for the branch as it is.
         outcome: what an upgrade does after the repair, where these were forgotten.
-        after: command lines, in order, that lead out then; empty for none.
+        after: command lines, in order, that lead out then.
     """
 
     rows: tuple[str, ...]

@@ -83,12 +83,7 @@ def after_report(
 ) -> ReportedDatabase:
     """What is known of a database after one more report: the very same value where that says nothing new.
 
-    Args:
-        known: what was known before.
-        name: of the database.
-        rows: content of `alembic_version`.
-        environment: as in `ReportedDatabase`.
-        at: when; a report that is older than the newest one adds to `held` and to nothing else.
+    A report that is older than the newest one adds to `held` and to nothing else.
     """
     now = tuple(sorted(set(rows)))
     if known is None:
@@ -106,15 +101,10 @@ def _bounded(known: ReportedDatabase) -> ReportedDatabase:
 
 
 def proof_of(facts: Facts, databases: Iterable[ReportedDatabase], movable: Iterable[Revision]) -> Proof:
-    """What databases prove about an environment.
+    """What databases prove about an environment, of the revisions that a repair may have to move.
 
     What the target has is published anyway, so a row of the target proves nothing more: of two files with one id, it
     is the target's that such a database has run.
-
-    Args:
-        facts: the environment.
-        databases: all that are known in the repository.
-        movable: the revisions that a repair may have to move.
     """
     wanted = tuple(movable)
     databases = tuple(databases)
@@ -221,20 +211,17 @@ MAX_ROWS = 100
 MAX_NAME_LENGTH = 100
 
 _TIME = "%Y-%m-%dT%H:%M:%SZ"
-_HINT = "Send what `onehead report-rows` of the same version sends."
 
 Purpose = Literal["report", "forget"]
 
 
 class RowsReport(NamedTuple):
-    """What is told of one database.
+    """What is told of one database of a repository (`owner/name`).
 
     Attributes:
-        repository: `owner/name`.
-        database: its name.
         environment: path of the environment that it belongs to; empty where that is plain.
         rows: content of `alembic_version`, sorted; `None`: forget the database.
-        at: when, in UTC, whole seconds.
+        at: in UTC, whole seconds.
     """
 
     repository: str
@@ -250,14 +237,10 @@ class RowsReport(NamedTuple):
 
 
 class ReportRefused(UsageError):
-    """A report is not taken.
-
-    Attributes:
-        outcome: a fixed word for scripts and metrics.
-    """
+    """A report is not taken; `outcome` is a fixed word for scripts and metrics."""
 
     def __init__(self, outcome: str, message: str, hint: str = "") -> None:
-        super().__init__(message, hint)
+        super().__init__(message, hint or "Send what `onehead report-rows` of the same version sends.")
         self.outcome = outcome
 
 
@@ -282,15 +265,7 @@ def report_of(repository: str, database: str, environment: str, rows: Iterable[s
 
 def written(report: RowsReport) -> bytes:
     """The body."""
-    fields: dict[str, object] = {
-        "schema": SCHEMA,
-        "repository": report.repository,
-        "database": report.database,
-        "environment": report.environment,
-        "rows": None if report.rows is None else list(report.rows),
-        "at": report.time,
-    }
-    return json.dumps(fields, ensure_ascii=False).encode()
+    return json.dumps({"schema": SCHEMA, **report._asdict(), "at": report.time}, ensure_ascii=False).encode()
 
 
 def signature(key: str, body: bytes) -> str:
@@ -308,12 +283,12 @@ def opened(secrets: Iterable[str], given: str, body: bytes, now: datetime) -> Ro
         now: with a time zone.
 
     Raises:
-        Refused: it is none, or not signed by whom it says, or of another time.
+        ReportRefused: it is none, or not signed by whom it says, or of another time.
     """
     fields = _parsed(body)
     repository = fields.get("repository")
     if not isinstance(repository, str) or not _is_repository(repository):
-        raise ReportRefused("not-understood", "The report names no repository.", _HINT)
+        raise ReportRefused("not-understood", "The report names no repository.")
     purpose: Purpose = "forget" if fields.get("rows", ()) is None else "report"
     expected = [signature(key_of(secret, repository, purpose), body) for secret in secrets]
     # Every secret is compared, in constant time, whatever the first says.
@@ -342,32 +317,30 @@ def _parsed(body: bytes) -> dict[str, Any]:
     try:
         content = json.loads(body)
     except (ValueError, RecursionError):
-        raise ReportRefused("not-understood", "The report is not JSON.", _HINT) from None
+        raise ReportRefused("not-understood", "The report is not JSON.") from None
     if not isinstance(content, dict):
-        raise ReportRefused("not-understood", "The report is not a JSON object.", _HINT)
+        raise ReportRefused("not-understood", "The report is not a JSON object.")
     return content
 
 
 def _checked(fields: dict[str, Any]) -> RowsReport:
     expected = {"schema", "repository", "database", "environment", "rows", "at"}
     if fields.keys() != expected or fields["schema"] != SCHEMA:
-        raise ReportRefused("not-understood", f"The report is not of the form {SCHEMA}.", _HINT)
+        raise ReportRefused("not-understood", f"The report is not of the form {SCHEMA}.")
     texts = [fields["database"], fields["environment"], fields["at"]]
     rows = fields["rows"]
     if not all(isinstance(text, str) for text in texts) or not (rows is None or isinstance(rows, list)):
-        raise ReportRefused("not-understood", f"A field of the report is not what {SCHEMA} has there.", _HINT)
+        raise ReportRefused("not-understood", f"A field of the report is not what {SCHEMA} has there.")
     if rows is not None and not all(isinstance(row, str) for row in rows):
-        raise ReportRefused("not-understood", "A row of the report is not text.", _HINT)
+        raise ReportRefused("not-understood", "A row of the report is not text.")
     told = None if rows is None else tuple(sorted(set(rows)))
     trouble = _trouble(fields["repository"], fields["database"], fields["environment"], told)
     if trouble:
-        raise ReportRefused("not-understood", f"The report is not taken: {trouble}.", _HINT)
+        raise ReportRefused("not-understood", f"The report is not taken: {trouble}.")
     try:
         at = datetime.strptime(fields["at"], _TIME).replace(tzinfo=UTC)
     except ValueError:
-        raise ReportRefused(
-            "not-understood", "The time of the report is not like 2026-11-28T10:15:00Z.", _HINT
-        ) from None
+        raise ReportRefused("not-understood", "The time of the report is not like 2026-11-28T10:15:00Z.") from None
     return RowsReport(fields["repository"], fields["database"], fields["environment"], told, at)
 
 
@@ -398,11 +371,7 @@ def _is_repository(text: str) -> bool:
 class RowsReported:
     """A database has told what its `alembic_version` holds; unlike the other subjects, nothing else knows of it.
 
-    Attributes:
-        database: its name.
-        environment: path of its environment; empty where the report named none.
-        rows: the content, sorted; `None` where the database is to be forgotten.
-        at: when, in UTC: `2026-11-28T10:15:00Z`.
+    Environment, rows and time are those of a `RowsReport`, the time as it is written.
     """
 
     database: str

@@ -17,8 +17,6 @@ class Thing(NamedTuple):
     """Something that a schema may hold.
 
     Attributes:
-        kind: what it is.
-        name: its own name.
         of: the table it stands on, or the enum type that a label belongs to; empty for tables and types, and for an
             index whose table is not known.
         schema: of the table or type; empty for the default one.
@@ -46,7 +44,6 @@ class SchemaEffect(NamedTuple):
     """One thing that a revision makes or takes away.
 
     Attributes:
-        thing: which.
         there: it is there afterwards; else it is gone.
         lenient: where that is so already, nothing happens and nothing fails (`IF NOT EXISTS`).
         sure: it happens whenever the revision runs; `False` inside an `if` or a loop.
@@ -70,10 +67,9 @@ class UnseenStep(NamedTuple):
     """Something that a revision does and nobody can see afterwards.
 
     Attributes:
-        line: where.
         text: its source.
         unread: it was not understood, so it may have made, renamed or taken away anything.
-        at: how many traces of the revision come before it.
+        at: how many effects of the revision come before it.
     """
 
     line: int
@@ -89,13 +85,13 @@ class SchemaEffects(NamedTuple):
         left: in the order in which it happens.
         renamed: tables, columns and types that get another name: old and new.
         rebuilt: tables that SQLite's batch mode makes anew.
-        untraced: what can't be seen afterwards: data, raw SQL, calls of helpers.
+        unseen: what can't be seen afterwards: data, raw SQL, calls of helpers.
     """
 
     left: tuple[SchemaEffect, ...] = ()
     renamed: tuple[tuple[Thing, Thing], ...] = ()
     rebuilt: tuple[Thing, ...] = ()
-    untraced: tuple[UnseenStep, ...] = ()
+    unseen: tuple[UnseenStep, ...] = ()
 
 
 class VersionTable(NamedTuple):
@@ -103,7 +99,6 @@ class VersionTable(NamedTuple):
 
     Attributes:
         name: `alembic_version` unless `env.py` says otherwise.
-        schema: `None` for the default one.
         rows: its content, sorted; the same row may stand there twice.
         width: characters that a row may have; `None` where the database does not care.
     """
@@ -121,8 +116,7 @@ class Inspection(NamedTuple):
     """What a database shows.
 
     Attributes:
-        dialect: whose database it is.
-        version: the version table that is judged; `None` where it does not exist.
+        version: the version table that is judged.
         others: further tables that look like one.
         leftovers: tables that an interrupted batch migration has left (`_alembic_tmp_…`).
         seen: thing → whether it is there; what this kind of database does not have, or can't tell, is left out.
@@ -153,53 +147,58 @@ def schema_effects_of(steps: Iterable[ops.Step]) -> SchemaEffects:
     left: list[SchemaEffect] = []
     renamed: list[tuple[Thing, Thing]] = []
     rebuilt: list[Thing] = []
-    untraced: list[UnseenStep] = []
+    unseen: list[UnseenStep] = []
     temporary: set[Thing] = set()
-    elsewhere = False
+    is_elsewhere = False
     for step in steps:
-        match step.does:
-            case ops.Batch(table=table, recreates=recreates):
-                rebuilt += [_table(table)] if recreates else []
-                continue
-            case ops.CreateTable(table=table, temporary=True):
-                temporary.add(_table(table))
-        elsewhere = elsewhere or (isinstance(step.does, ops.Unknown) and _OTHER_NAMES in step.does.words)
-        if isinstance(step.does, ops.Unknown) or elsewhere:
-            untraced.append(UnseenStep(step.line, _shown(step), unread=True, at=len(left)))
+        does = step.does
+        if isinstance(does, ops.Batch):
+            rebuilt += [_table(does.table)] if does.recreates else []
             continue
-        found = [effect for effect in _left(step) if len(effect.thing.name) <= _MAX_NAME_LENGTH]
+        if isinstance(does, ops.CreateTable) and does.temporary:
+            temporary.add(_table(does.table))
+        is_elsewhere = is_elsewhere or (isinstance(does, ops.Unknown) and _OTHER_NAMES in does.words)
+        if isinstance(does, ops.Unknown) or is_elsewhere:
+            unseen.append(UnseenStep(step.line, _shown(step), unread=True, at=len(left)))
+            continue
+        found = [effect for effect in _left(does) if len(effect.thing.name) <= _MAX_NAME_LENGTH]
         found = [effect for effect in found if _whole(effect.thing) not in temporary]
         # Of a project with several databases, only one runs it.
         sure = not (step.condition or step.repeated or step.engine)
         left += [effect._replace(line=step.line, sure=sure and effect.sure) for effect in found]
-        match step.does:
-            case ops.RenameTable(table, new):
-                renamed.append((_table(table), _table(new)))
-            case ops.AlterColumn(table, name, str(new_name)):
-                renamed.append((_on(table, "column", name), _on(table, "column", new_name)))
-            case ops.RenameEnum(enum, new):
-                renamed.append((_type(enum), _type(new)))
+        renaming = _renaming(does)
+        renamed += [renaming] if renaming else []
         if not found:
-            untraced.append(UnseenStep(step.line, _shown(step)))
-    return SchemaEffects(tuple(left), tuple(renamed), tuple(rebuilt), tuple(untraced))
+            unseen.append(UnseenStep(step.line, _shown(step)))
+    return SchemaEffects(tuple(left), tuple(renamed), tuple(rebuilt), tuple(unseen))
 
 
-def _left(step: ops.Step) -> Iterator[SchemaEffect]:
-    match step.does:
-        case ops.CreateTable() as made:
-            yield from _table_made(made)
+def _renaming(does: ops.Operation) -> tuple[Thing, Thing] | None:
+    """A table, column or type by its old and its new name."""
+    match does:
+        case ops.RenameTable(table, new):
+            return _table(table), _table(new)
+        case ops.AlterColumn(table, name, str(new)) if new != name:
+            return _on(table, "column", name), _on(table, "column", new)
+        case ops.RenameEnum(enum, new):
+            return _type(enum), _type(new)
+    return None
+
+
+def _left(does: ops.Operation) -> Iterator[SchemaEffect]:
+    renaming = _renaming(does)
+    if renaming is not None:
+        yield SchemaEffect(renaming[0], there=False)
+        yield SchemaEffect(renaming[1], there=True)
+    match does:
+        case ops.CreateTable():
+            yield from _table_made(does)
         case ops.DropTable(table, lenient):
             yield SchemaEffect(_table(table), there=False, lenient=lenient)
-        case ops.RenameTable(table, new):
-            yield SchemaEffect(_table(table), there=False)
-            yield SchemaEffect(_table(new), there=True)
-        case ops.AddColumn() as added:
-            yield from _column_added(added)
+        case ops.AddColumn():
+            yield from _column_added(does)
         case ops.DropColumn(table, name, lenient):
             yield SchemaEffect(_on(table, "column", name), there=False, lenient=lenient)
-        case ops.AlterColumn(table, name, str(new)) if new != name:
-            yield SchemaEffect(_on(table, "column", name), there=False)
-            yield SchemaEffect(_on(table, "column", new), there=True)
         case ops.CreateIndex(index, lenient):
             yield from _indexes((index,), lenient=lenient)
         case ops.DropIndex(name, table, lenient):
@@ -210,9 +209,22 @@ def _left(step: ops.Step) -> Iterator[SchemaEffect]:
         case ops.DropConstraint(table, name, _, lenient):
             yield SchemaEffect(_on(table, "constraint", name), there=False, lenient=lenient)
         case ops.RenameOther():
-            yield from _renamed(step.does)
+            yield from _renamed(does)
         case _:
-            yield from _enum(step)
+            yield from _left_of_an_enum(does)
+
+
+def _left_of_an_enum(does: ops.Operation) -> Iterator[SchemaEffect]:
+    match does:
+        case ops.CreateEnum(enum, labels, lenient):
+            yield from _enum(enum, labels, lenient=lenient)
+        case ops.DropEnum(enum, lenient):
+            yield SchemaEffect(_type(enum), there=False, lenient=lenient)
+        case ops.AddLabel(enum, label, lenient):
+            yield SchemaEffect(_label(enum, label), there=True, lenient=lenient)
+        case ops.RenameLabel(enum, label, new):
+            yield SchemaEffect(_label(enum, label), there=False)
+            yield SchemaEffect(_label(enum, new), there=True)
 
 
 def _column_added(added: ops.AddColumn) -> Iterator[SchemaEffect]:
@@ -231,41 +243,22 @@ def _renamed(operation: ops.RenameOther) -> Iterator[SchemaEffect]:
             yield SchemaEffect(thing, there=there, lenient=True, sure=False)
 
 
-def _enum(step: ops.Step) -> Iterator[SchemaEffect]:
-    match step.does:
-        case ops.CreateEnum(enum, labels, lenient):
-            yield SchemaEffect(_type(enum), there=True, lenient=lenient)
-            for label in labels or ():
-                yield SchemaEffect(_label(enum, label), there=True, lenient=lenient)
-        case ops.DropEnum(enum, lenient):
-            yield SchemaEffect(_type(enum), there=False, lenient=lenient)
-        case ops.RenameEnum(enum, new):
-            yield SchemaEffect(_type(enum), there=False)
-            yield SchemaEffect(_type(new), there=True)
-        case ops.AddLabel(enum, label, lenient):
-            yield SchemaEffect(_label(enum, label), there=True, lenient=lenient)
-        case ops.RenameLabel(enum, label, new):
-            yield SchemaEffect(_label(enum, label), there=False)
-            yield SchemaEffect(_label(enum, new), there=True)
+def _enum(enum: ops.Named, labels: Iterable[str] | None, *, lenient: bool) -> Iterator[SchemaEffect]:
+    yield SchemaEffect(_type(enum), there=True, lenient=lenient)
+    for label in labels or ():
+        yield SchemaEffect(_label(enum, label), there=True, lenient=lenient)
 
 
 def _table_made(made: ops.CreateTable) -> Iterator[SchemaEffect]:
     yield SchemaEffect(_table(made.table), there=True, lenient=made.lenient)
     for column in made.columns:
         yield SchemaEffect(_on(made.table, "column", column.name), there=True, lenient=made.lenient, implied=True)
-        yield from _type_made(column)
+        enum = column.type.enum if column.type else None
+        if enum is not None and enum.name is not None and enum.creates and enum.native:
+            # A type comes with the first table that uses it.
+            yield from (effect._replace(implied=True) for effect in _enum(enum.name, enum.labels, lenient=True))
     for effect in (*_named(made.table, made.constraints, lenient=True), *_indexes(made.indexes, lenient=True)):
         yield effect._replace(lenient=made.lenient, implied=True)
-
-
-def _type_made(column: ops.Column) -> Iterator[SchemaEffect]:
-    """A type that comes with the first table that uses it."""
-    enum = column.type.enum if column.type else None
-    if enum is None or enum.name is None or not (enum.creates and enum.native):
-        return
-    yield SchemaEffect(_type(enum.name), there=True, lenient=True, implied=True)
-    for label in enum.labels or ():
-        yield SchemaEffect(_label(enum.name, label), there=True, lenient=True, implied=True)
 
 
 def _named(table: ops.Named, constraints: Iterable[ops.Constraint], *, lenient: bool) -> Iterator[SchemaEffect]:

@@ -32,7 +32,6 @@ class RevisionTouch(NamedTuple):
     """What one revision does to one thing.
 
     Attributes:
-        revision: which.
         place: of the revision in the chain, parents first.
         effects: in order; `None` stands for statements in between that could not be read.
     """
@@ -53,16 +52,14 @@ def touched_things(graph: Graph, effects: Mapping[str, SchemaEffects]) -> list[T
     """Every thing of a chain whose presence may tell something."""
     place = {id_: n for n, id_ in enumerate(parents_first(graph, graph.revisions))}
     order = [id_ for id_ in place if id_ in effects]
-    index = _ThingIndex(_NameGroups(effects[id_] for id_ in order))
-    for id_ in order:
-        index.add(effects[id_])
+    index = _ThingIndex([effects[id_] for id_ in order])
     touches: dict[Thing, dict[str, list[SchemaEffect | None]]] = {key: {} for key in index.things}
     for id_ in order:
         for key, touch in index.touches_of(effects[id_]):
             touches[key].setdefault(id_, []).append(touch)
     return [
         TouchedThing(
-            tuple(RevisionTouch(id_, place[id_], tuple(touches_of)) for id_, touches_of in touched.items()),
+            tuple(RevisionTouch(id_, place[id_], tuple(found)) for id_, found in touched.items()),
             index.names.of(index.things[key]),
         )
         for key, touched in touches.items()
@@ -71,30 +68,25 @@ def touched_things(graph: Graph, effects: Mapping[str, SchemaEffects]) -> list[T
 
 
 class _ThingIndex:
-    """The things of a chain, and what comes and goes with what.
+    """The things of a chain, and what comes and goes with what."""
 
-    Attributes:
-        names: of its tables.
-        things: key → the thing as it was first written.
-    """
-
-    def __init__(self, names: _NameGroups) -> None:
-        self.names = names
-        self.things: dict[Thing, Thing] = {}
+    def __init__(self, all_effects: Sequence[SchemaEffects]) -> None:
+        self.names = _NameGroups(all_effects)
+        self.things: dict[Thing, Thing] = {}  # key → as it was first written
         self._below: defaultdict[Thing, list[Thing]] = defaultdict(list)
         self._made: defaultdict[Thing, list[SchemaEffect]] = defaultdict(list)
         self._namesakes: defaultdict[tuple[str, str, str], list[Thing]] = defaultdict(list)
+        for effects in all_effects:
+            for effect in effects.left:
+                self._add(effect)
 
-    def add(self, effects: SchemaEffects) -> None:
-        """Take down what one revision makes or takes away by itself."""
-        for effect in effects.left:
-            key = self.names.key(effect.thing)
-            if effect.there:
-                self._made[key].append(effect)
-            if effect.implied or key in self.things or self.names.are_confused(effect.thing):
-                continue
-            if key.kind == "constraint" and not key.of:
-                continue  # without its table it can't be looked for
+    def _add(self, effect: SchemaEffect) -> None:
+        key = self.names.key(effect.thing)
+        if effect.there:
+            self._made[key].append(effect)
+        # Without its table, a constraint can't be looked for.
+        can_tell = not effect.implied and not (key.kind == "constraint" and not key.of)
+        if can_tell and key not in self.things and not self.names.are_confused(effect.thing):
             self.things[key] = effect.thing
             if key.kind not in ("table", "type"):
                 self._below[_owner(key)].append(key)
@@ -102,18 +94,16 @@ class _ThingIndex:
 
     def touches_of(self, effects: SchemaEffects) -> Iterator[tuple[Thing, SchemaEffect | None]]:
         """What one revision does to which thing, in order; unread statements only between what was read."""
-        met: set[Thing] = set()
-        unread = [each.at for each in effects.untraced if each.unread]
+        unread = [each.at for each in effects.unseen if each.unread]
         since: dict[Thing, int] = {}
         for at, effect in enumerate(effects.left):
             for key, touch in self._touched(effect, effects):
                 if any(since.get(key, 0) <= each <= at for each in unread):
                     yield key, None
-                met.add(key)
                 since[key] = at + 1
                 yield key, touch
-        for key in met:
-            if any(since[key] <= each for each in unread):
+        for key, start in since.items():
+            if any(start <= each for each in unread):
                 yield key, None
         for table in effects.rebuilt:
             for key in self._below[self.names.group(table)]:
@@ -156,9 +146,6 @@ class _NameGroups:
     """Tables that are called differently at different times: one group for all names of a table.
 
     Renamed types are not followed: their labels are not evidence.
-
-    Attributes:
-        with_renamed_columns: tables, by their first name, of which a column was renamed.
     """
 
     def __init__(self, all_effects: Iterable[SchemaEffects]) -> None:
@@ -183,7 +170,7 @@ class _NameGroups:
                 if folded.kind == "type":
                     self._types |= {folded, _folded(new)}
                 elif folded.kind == "column":
-                    columns.add(Thing("table", folded.of, "", folded.schema))
+                    columns.add(_owner(folded))
                 else:
                     self._renamed(effect.thing, new, held)
                     given_up = (given_up | {folded}) - {_folded(new)}
@@ -205,9 +192,9 @@ class _NameGroups:
     def key(self, thing: Thing) -> Thing:
         """The thing under the first name of its table, in one case."""
         folded = _folded(thing)
-        if thing.kind in ("table", "type", "label"):
+        if thing.kind in _OF_NO_TABLE:
             return folded
-        table = self._of(Thing("table", folded.of, "", folded.schema))
+        table = self._of(_owner(folded))
         return folded._replace(of=table.name, schema=table.schema)
 
     def group(self, table: Thing) -> Thing:
@@ -216,21 +203,21 @@ class _NameGroups:
 
     def of(self, thing: Thing) -> tuple[Thing, ...]:
         """The thing under all names of its table."""
-        if thing.kind in ("table", "type", "label"):
-            return (thing,)
-        members = self._members.get(self._of(_folded(Thing("table", thing.of, "", thing.schema))))
-        return (thing,) if not members else tuple(thing._replace(of=m.name, schema=m.schema) for m in members)
+        members = [] if thing.kind in _OF_NO_TABLE else self._members.get(self._of(_owner(_folded(thing))), [])
+        return tuple(thing._replace(of=each.name, schema=each.schema) for each in members) or (thing,)
 
     def are_confused(self, thing: Thing) -> bool:
         """Whether its table, or its type, can't be told from another one."""
-        if thing.kind == "label":
-            return _folded(Thing("type", thing.of, "", thing.schema)) in self._types
-        if thing.kind in ("table", "type"):
-            return False
-        return self._of(_folded(Thing("table", thing.of, "", thing.schema))) in self._confused
+        owner = _owner(_folded(thing))
+        if thing.kind in _OF_NO_TABLE:
+            return thing.kind == "label" and owner in self._types
+        return self._of(owner) in self._confused
 
     def _of(self, folded: Thing) -> Thing:
         return self._first.get(folded, folded)
+
+
+_OF_NO_TABLE = ("table", "type", "label")
 
 
 def _owner(key: Thing) -> Thing:
@@ -250,14 +237,7 @@ Shown = Literal["applied", "absent", "partly", "untold"]
 
 
 class SchemaEvidence(NamedTuple):
-    """What one thing shows about one revision.
-
-    Attributes:
-        thing: what was looked for.
-        there: it was found.
-        ran: what that shows: the revision has run, or it has not.
-        line: where the revision touches it.
-    """
+    """What one thing shows about one revision: it was found or not, so the revision has run or has not."""
 
     thing: Thing
     there: bool
@@ -266,12 +246,9 @@ class SchemaEvidence(NamedTuple):
 
 
 class RevisionEvidence(NamedTuple):
-    """What a schema shows about one revision.
+    """What a schema shows about one revision: the sum of it, and thing by thing.
 
-    Attributes:
-        shown: the sum of it.
-        evidence: thing by thing.
-        empty: the revision does nothing at all (a merge), so nothing depends on whether it ran.
+    One that does nothing at all (a merge) is `empty`: nothing depends on whether it ran.
     """
 
     shown: Shown
@@ -312,31 +289,26 @@ def evidence_in_schema(
     while True:
         evidence: dict[str, list[SchemaEvidence]] = {}
         for case, there, selections in possible:
-            for revision, each in _told(case, selections, known, there=there):
+            for revision, each in _shown_by(case, selections, known, there=there):
                 evidence.setdefault(revision, []).append(each)
-        told = {id_: found[0].ran for id_, found in evidence.items() if len({each.ran for each in found}) == 1}
-        # A contradiction can make an answer waver; what was told once is enough to go on with.
-        if told.keys() <= known.keys():
+        clear = {id_: found[0].ran for id_, found in evidence.items() if len({each.ran for each in found}) == 1}
+        # A contradiction can make an answer waver; what was clear once is enough to go on with.
+        if clear.keys() <= known.keys():
             break
-        known = {**told, **known}
+        known = {**clear, **known}
     return {id_: _summed(evidence.get(id_, []), effects.get(id_)) for id_ in graph.revisions}
 
 
 def _summed(evidence: Sequence[SchemaEvidence], effects: SchemaEffects | None) -> RevisionEvidence:
-    found = tuple(sorted(evidence, key=lambda e: (e.line, e.thing)))
-    match {e.ran for e in found}:
-        case ran if ran == {True}:
-            return RevisionEvidence("applied", found)
-        case ran if ran == {False}:
-            return RevisionEvidence("absent", found)
-        case ran if ran:
-            return RevisionEvidence("partly", found)
-    return RevisionEvidence(
-        "untold", (), effects is not None and not (effects.left or effects.untraced or effects.renamed)
-    )
+    if not evidence:
+        is_empty = effects is not None and not (effects.left or effects.unseen or effects.renamed)
+        return RevisionEvidence("untold", empty=is_empty)
+    ran = {each.ran for each in evidence}
+    shown: Shown = "partly" if len(ran) > 1 else "applied" if True in ran else "absent"
+    return RevisionEvidence(shown, tuple(sorted(evidence, key=lambda each: (each.line, each.thing))))
 
 
-def _told(
+def _shown_by(
     case: TouchedThing, selections: Sequence[tuple[bool, ...]], known: Mapping[str, bool], *, there: bool
 ) -> Iterable[tuple[str, SchemaEvidence]]:
     """What one thing shows about each revision that touches it, given what is known about the others."""
@@ -369,7 +341,7 @@ class _Unread:
     ) -> None:
         ran, begun, waiting = [], [], []
         for place, id_ in enumerate(parents_first(graph, graph.revisions)):
-            if id_ in effects and not any(each.unread for each in effects[id_].untraced):
+            if id_ in effects and not any(each.unread for each in effects[id_].unseen):
                 continue
             if id_ in claimed:
                 ran.append(place)
@@ -431,11 +403,8 @@ def _any_between(places: Sequence[int], after: int, before: int | None, besides:
 def _beginnings(touches: Sequence[RevisionTouch]) -> set[_ThingState]:
     """How the thing may have been before any revision: who makes it found nothing."""
     first = next(effect for touch in touches for effect in touch.effects if effect is not None)
-    return (
-        {_ThingState.GONE}
-        if first.there and first.sure and not first.lenient
-        else {_ThingState.GONE, _ThingState.THERE}
-    )
+    has_made_it = first.there and first.sure and not first.lenient
+    return {_ThingState.GONE} if has_made_it else {_ThingState.GONE, _ThingState.THERE}
 
 
 def _after(states: set[_ThingState], effects: Iterable[SchemaEffect | None]) -> set[_ThingState]:
@@ -463,45 +432,33 @@ def _anything(states: set[_ThingState]) -> set[_ThingState]:
     return states | {_ThingState.GONE} | ({_ThingState.BROUGHT} if _ThingState.GONE in states else set())
 
 
-_THERE: dict[str, dict[str, str]] = {
+_SAID: dict[str, dict[str, tuple[str, str]]] = {
     "postgresql": {
-        "table": 'relation "{name}" already exists',
-        "index": 'relation "{name}" already exists',
-        "column": 'column "{name}" of relation "{of}" already exists',
-        "constraint": 'constraint "{name}" for relation "{of}" already exists',
-        "type": 'type "{name}" already exists',
-        "label": 'enum label "{name}" already exists',
+        "table": ('relation "{name}" already exists', 'table "{name}" does not exist'),
+        "index": ('relation "{name}" already exists', 'index "{name}" does not exist'),
+        "column": (
+            'column "{name}" of relation "{of}" already exists',
+            'column "{name}" of relation "{of}" does not exist',
+        ),
+        "constraint": (
+            'constraint "{name}" for relation "{of}" already exists',
+            'constraint "{name}" of relation "{of}" does not exist',
+        ),
+        "type": ('type "{name}" already exists', 'type "{name}" does not exist'),
+        "label": ('enum label "{name}" already exists', ""),
     },
     "sqlite": {
-        "table": "table {name} already exists",
-        "index": "index {name} already exists",
-        "column": "duplicate column name: {name}",
+        "table": ("table {name} already exists", "no such table: {name}"),
+        "index": ("index {name} already exists", "no such index: {name}"),
+        "column": ("duplicate column name: {name}", 'no such column: "{name}"'),
     },
     "mariadb": {
-        "table": "Table '{name}' already exists",
-        "column": "Duplicate column name '{name}'",
-        "index": "Duplicate key name '{name}'",
+        "table": ("Table '{name}' already exists", "Unknown table '{name}'"),
+        "column": ("Duplicate column name '{name}'", "Can't DROP COLUMN `{name}`; check that it exists"),
+        "index": ("Duplicate key name '{name}'", "Can't DROP INDEX `{name}`; check that it exists"),
     },
 }
-_GONE: dict[str, dict[str, str]] = {
-    "postgresql": {
-        "table": 'table "{name}" does not exist',
-        "index": 'index "{name}" does not exist',
-        "column": 'column "{name}" of relation "{of}" does not exist',
-        "constraint": 'constraint "{name}" of relation "{of}" does not exist',
-        "type": 'type "{name}" does not exist',
-    },
-    "sqlite": {
-        "table": "no such table: {name}",
-        "index": "no such index: {name}",
-        "column": 'no such column: "{name}"',
-    },
-    "mariadb": {
-        "table": "Unknown table '{name}'",
-        "index": "Can't DROP INDEX `{name}`; check that it exists",
-        "column": "Can't DROP COLUMN `{name}`; check that it exists",
-    },
-}
+"""Dialect, kind of a thing → what is said where it is there already, and where it is gone already."""
 
 
 def would_say(evidence: Sequence[SchemaEvidence], dialect: Dialect) -> str:
@@ -513,8 +470,6 @@ def would_say(evidence: Sequence[SchemaEvidence], dialect: Dialect) -> str:
     if first is None:
         return ""
     thing = first.thing
-    texts = (_THERE if first.there else _GONE)["mariadb" if dialect == "mysql" else dialect]
-    pattern = texts.get(thing.kind, "")
-    if not pattern:
-        return f"{thing} is {'there' if first.there else 'gone'} already"
-    return pattern.format(name=thing.name, of=thing.of)
+    if_there, if_gone = _SAID["mariadb" if dialect == "mysql" else dialect].get(thing.kind, ("", ""))
+    said = (if_there if first.there else if_gone).format(name=thing.name, of=thing.of)
+    return said or f"{thing} is {'there' if first.there else 'gone'} already"

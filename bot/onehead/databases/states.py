@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import takewhile
+from itertools import islice, takewhile
 from math import prod
 from types import MappingProxyType
 from typing import Literal, NamedTuple
@@ -23,7 +23,6 @@ class Row(NamedTuple):
     """One row.
 
     Attributes:
-        text: as it stands in the database.
         kind: `known`: an id. `prefix`: the beginning of exactly one id, which Alembic takes for it. `ambiguous`: the
             beginning of several. `renamed`: no id any more, but it was that of a revision which has another one now.
             `unknown`: none.
@@ -52,11 +51,7 @@ def read_rows(
 ) -> tuple[Row, ...]:
     """What each row means; `former`: old id → what became of it."""
     ids = sorted(id_ for id_ in graph.revisions if len(id_) > _MAX_EXACT_LENGTH)
-    found = (_read(graph, ids, row) for row in rows)
-    return tuple(
-        Row(row.text, "renamed", (former[row.text].id,)) if row.kind == "unknown" and row.text in former else row
-        for row in found
-    )
+    return tuple(_read(graph, ids, row, former) for row in rows)
 
 
 def ran_under_old_ids(rows: Iterable[Row], former: Mapping[str, Former]) -> tuple[set[str], set[str]]:
@@ -74,16 +69,14 @@ def ran_under_old_ids(rows: Iterable[Row], former: Mapping[str, Former]) -> tupl
     return alone, below
 
 
-def _read(graph: Graph, ids: Sequence[str], row: str) -> Row:
+def _read(graph: Graph, ids: Sequence[str], row: str, former: Mapping[str, Former]) -> Row:
     if row in graph:
         return Row(row, "known", (row,))
-    at = bisect_left(ids, row)
-    if not row or at == len(ids) or not ids[at].startswith(row):
-        return Row(row, "unknown", ())
-    named = tuple(takewhile(lambda id_: id_.startswith(row), (ids[n] for n in range(at, len(ids)))))
-    if len(named) == 1:
-        return Row(row, "prefix", named)
-    return Row(row, "ambiguous", named)
+    start = bisect_left(ids, row)
+    means = tuple(takewhile(lambda id_: id_.startswith(row), islice(ids, start, None))) if row else ()
+    if means:
+        return Row(row, "prefix" if len(means) == 1 else "ambiguous", means)
+    return Row(row, "renamed", (former[row].id,)) if row in former else Row(row, "unknown", ())
 
 
 class RevisionLocation(NamedTuple):
@@ -111,7 +104,7 @@ class Database:
     """What one database holds.
 
     Attributes:
-        rows: content of `alembic_version`, sorted; empty for a fresh database; twice where it stands there twice.
+        rows: content of `alembic_version`, sorted; twice where a row stands there twice.
         applied: the revisions that it really went through, whatever its rows imply.
     """
 
@@ -131,7 +124,7 @@ class Outcome:
         rows_after: content of `alembic_version` afterwards, sorted. After an `error`, as it is then on a database that
             keeps what was done; PostgreSQL takes back `runs` and rows. For `repeat`, if nothing in it fails.
         lost: revisions below the rows that neither were applied nor ran, sorted.
-        error: Alembic's own text, `None` when it does not stop.
+        error: Alembic's own text.
         again: for `repeat`: the revisions that had run before, in the order in which they run again.
     """
 
@@ -154,10 +147,8 @@ class Fix:
     """One thing that could be done.
 
     Attributes:
-        kind: what.
         graph: the chain as it would be then.
-        moved: the revisions that get another parent (the roots of one side), by their old ids, sorted; for a re-parent
-            only.
+        moved: for a re-parent, the revisions that get another parent (the roots of one side), by their old ids, sorted.
         onto: the head that becomes their parent.
         new_ids: old id → the id in `graph`, of the revisions that get a new one.
     """
@@ -180,24 +171,18 @@ MAX_RUNS = 8
 
 
 def spoken(outcome: Outcome, *, for_many: bool = False) -> str:
-    """An outcome in a few words, for a table cell: what runs, what is lost, or why Alembic stops.
-
-    Args:
-        outcome: what happens.
-        for_many: it stands for several databases, of which each runs what it lacks.
-    """
-    if outcome.kind == "loss":
-        return f"{', '.join(outcome.lost)} never run{'s' if len(outcome.lost) == 1 else ''}"
-    if outcome.kind == "repeat":
-        return f"{', '.join(outcome.again)} run{'s' if len(outcome.again) == 1 else ''} again"
-    if outcome.kind == "error":
-        error = outcome.error or ""
-        return "Multiple heads" if error.startswith("Multiple head") else error
+    """An outcome in a few words, for a table cell; `for_many` databases, of which each runs what it lacks."""
+    match outcome.kind:
+        case "loss":
+            return f"{', '.join(outcome.lost)} never run{'s' if len(outcome.lost) == 1 else ''}"
+        case "repeat":
+            return f"{', '.join(outcome.again)} run{'s' if len(outcome.again) == 1 else ''} again"
+        case "error":
+            error = outcome.error or ""
+            return "Multiple heads" if error.startswith("Multiple head") else error
     shown = [id_ for id_ in outcome.runs if id_ != THE_MERGE]
-    if for_many:
-        return "runs what is missing"
-    if not shown:
-        return "nothing to do"
+    if for_many or not shown:
+        return "runs what is missing" if for_many else "nothing to do"
     return " ".join(shown) if len(shown) <= MAX_RUNS else f"{' '.join(shown[:3])} … {shown[-1]} ({len(shown)})"
 
 
@@ -219,17 +204,14 @@ class Databases:
 def databases_of(graph: Graph, fork: Fork, most: int) -> Databases:
     """Every consistent database from the parting point up: wherever a revision was applied, so was what it needs.
 
-    Args:
-        graph: the chain, with all sides of the fork.
-        fork: the heads that are judged.
-        most: how many databases are considered. Where there are more, each straight run counts as two steps (its
-            first revision, then the rest): what happens depends only on whether none, some or all of a side ran.
+    Of more than `most`, each straight run counts as two steps (its first revision, then the rest): what happens depends
+    only on whether none, some or all of a side ran.
     """
     shared = _with_needs(graph, frozenset.intersection(*(graph.ancestors(head) for head in fork.heads)))
     above = parents_first(graph, graph.ancestors(*fork.heads) - shared)
-    needs = _needs(graph, above)
-    steps = [frozenset((id_,)) for id_ in above]
-    sets, left_out = _closed(steps, needs, most + 1), 0
+    inside = set(above)
+    needs = {id_: frozenset(inside.intersection(_needs(graph, id_))) for id_ in above}
+    sets, left_out = _closed([frozenset((id_,)) for id_ in above], needs, most + 1), 0
     if len(sets) > most:
         sets = _closed(_runs(above, needs), needs, most)
         left_out = max(1, (_count(above, needs) or 0) - len(sets))
@@ -248,12 +230,8 @@ def with_rows(graph: Graph, rows: Iterable[str]) -> Database:
 def as_published(target: Graph, merged: Graph, database: Database) -> Database:
     """The same rows with what a database has run that came to them on the target, where that differs.
 
-    What a branch makes of published revisions (another parent, one put beneath) has not happened to it.
-
-    Args:
-        target: the published chain.
-        merged: the whole chain once the branch is merged.
-        database: of that chain, or of a part of it.
+    What a branch makes of published revisions (another parent, one put beneath) has not happened to it. `merged` is the
+    whole chain once the branch is merged; the database may be one of a part of it.
     """
     rows = database.rows
     if not rows or not all(row in target for row in rows):
@@ -275,8 +253,7 @@ def _with_needs(graph: Graph, applied: frozenset[str]) -> frozenset[str]:
 
 def rows_of(graph: Graph, applied: frozenset[str]) -> tuple[str, ...]:
     """What `alembic_version` holds when exactly these are applied: those that no other one of them needs; sorted."""
-    needed = {need for id_ in applied for need in (*graph.parents(id_), *dependencies(graph, id_))}
-    return tuple(sorted(applied - needed))
+    return tuple(sorted(applied.difference(*(_needs(graph, id_) for id_ in applied))))
 
 
 def parents_first(graph: Graph, ids: Iterable[str]) -> list[str]:
@@ -287,13 +264,12 @@ def parents_first(graph: Graph, ids: Iterable[str]) -> list[str]:
     entered: set[str] = set()
     while waiting:
         id_ = waiting[-1]
-        ahead = [n for n in (*graph.parents(id_), *dependencies(graph, id_)) if n in wanted and n not in entered]
+        ahead = [need for need in _needs(graph, id_) if need in wanted and need not in entered]
         if id_ not in entered and ahead:
-            entered.add(id_)
             waiting += sorted(ahead, reverse=True)
-            continue
+        else:
+            order.setdefault(waiting.pop())
         entered.add(id_)
-        order.setdefault(waiting.pop())
     return list(order)
 
 
@@ -305,9 +281,8 @@ def dependencies(graph: Graph, id_: str) -> list[str]:
     return found
 
 
-def _needs(graph: Graph, above: Sequence[str]) -> dict[str, frozenset[str]]:
-    inside = set(above)
-    return {id_: frozenset(inside.intersection((*graph.parents(id_), *dependencies(graph, id_)))) for id_ in above}
+def _needs(graph: Graph, id_: str) -> tuple[str, ...]:
+    return (*graph.parents(id_), *dependencies(graph, id_))
 
 
 def _closed(steps: Sequence[frozenset[str]], needs: Mapping[str, frozenset[str]], most: int) -> list[frozenset[str]]:

@@ -1,7 +1,6 @@
 """Explain the log of a crash, for a terminal and for a deployed branch.
 
-The texts are in `templates/answer/crash.md.j2`. Which cause each text has was measured; none is guessed from the words
-alone.
+The texts are in `templates/answer/crash.md.j2`. Which cause each has was measured; none is guessed from words alone.
 """
 
 from __future__ import annotations
@@ -12,8 +11,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from shlex import quote
 from typing import Any, NamedTuple
 
-from onehead.databases.crash_catalogue import CrashKind
-from onehead.databases.crash_log import Crash, CrashReport
+from onehead.databases.crash_catalogue import Crash, CrashKind
+from onehead.databases.crash_log import CrashReport
 from onehead.databases.schema_effects import SchemaEffects
 from onehead.databases.states import RevisionLocation, read_rows
 from onehead.plan.facts import Facts
@@ -102,11 +101,6 @@ class Background(NamedTuple):
         """The branch or commit, as people name it."""
         return short_ref(self.target.ref)
 
-    @property
-    def commit(self) -> str:
-        """Its SHA, shortened."""
-        return self.target.sha[:10]
-
 
 def meaning(crash: Crash, known: Background, reader: Audience = IN_A_COMMENT) -> str:
     """What one complaint of Alembic's or of a database says about a branch, how to tell, and what not to do."""
@@ -120,15 +114,11 @@ def meaning(crash: Crash, known: Background, reader: Audience = IN_A_COMMENT) ->
 
 def _values(crash: Crash, known: Background, reader: Audience) -> dict[str, Any]:
     facts, graph, mark = known.facts, known.facts.target, reader.mark
-
-    def named(names: Sequence[str]) -> str:
-        return listed([mark(shortened(name)) for name in names])
-
     file_name = crash.file[0].replace("\\", "/").rpartition("/")[2]
-    running = _running(crash, file_name, facts)
+    declared = next((each for each in graph if file_name and each.path.rpartition("/")[2] == file_name), None)
+    running = crash.step.revision if crash.step else declared.id if declared else ""
     makers = _makers(crash, known)
     others = [id_ for id_ in makers.make if running in graph and id_ != running]
-    before = [id_ for id_ in others if id_ in graph.ancestors(running)]
     kind = crash.trouble
     # Without the statement, the width alone decides between the version table and a table of the application.
     if kind == CrashKind.VALUE_TOO_LONG and len(running) > _MAX_ID_LENGTH and f"({_MAX_ID_LENGTH})" in crash.line:
@@ -141,7 +131,7 @@ def _values(crash: Crash, known: Background, reader: Audience) -> dict[str, Any]
         "graph": graph,
         "place": facts.environment,
         "mark": mark,
-        "named": named,
+        "named": lambda names: listed([mark(shortened(name)) for name in names]),
         "argument": mark(shortened(crash.argument)),
         "is_forked": bool(forks_of(facts)),
         "row": read_rows(graph, (crash.subject,))[0],
@@ -153,13 +143,11 @@ def _values(crash: Crash, known: Background, reader: Audience) -> dict[str, Any]
         "paths": [revision.path for revision in graph.duplicates.get(crash.subject, ())],
         "folders": [place.path for place in facts.environment.locations],
         "file_name": file_name,
-        "failed": _failed(crash, file_name, facts, mark),
+        "declared": declared,
         "running": running,
-        "thing": _thing(crash, mark),
         "makers": makers,
-        "makers_before": before,
+        "makers_before": [id_ for id_ in others if id_ in graph.ancestors(running)],
         "makers_after": others,
-        "made_by": _made_by(makers, crash, known, named),
         "max_id": _MAX_ID_LENGTH,
         "long_ids": [id_ for id_ in graph.revisions if len(id_) > _MAX_ID_LENGTH],
         "undone": _UNDONE.get(crash.dialect, ""),
@@ -173,45 +161,12 @@ _UNDONE = {
 }
 
 
-def _running(crash: Crash, file_name: str, facts: Facts) -> str:
-    """The id of the revision that was running; empty where the log does not show it."""
-    if crash.step is not None:
-        return crash.step.revision
-    return next((revision.id for revision in facts.target if file_name and revision.path.endswith(f"/{file_name}")), "")
-
-
-def _failed(crash: Crash, file_name: str, facts: Facts, mark: Callable[[str], str]) -> str:
-    """Which revision was running."""
-    line = f", line {crash.file[1]})."
-    if crash.step is not None and crash.step.revision and crash.step.verb != "stamp_revision":
-        what = "downgrade of" if crash.step.verb == "downgrade" else "revision"
-        return f"The {what} {mark(crash.step.revision)} failed{f' ({mark(file_name)}{line}' if file_name else '.'}"
-    for revision in facts.target:
-        if file_name and revision.path.rpartition("/")[2] == file_name:
-            return f"The revision {mark(revision.id)} failed ({mark(revision.path)}{line}"
-    return f"A revision failed ({mark(file_name)}{line}" if file_name else ""
-
-
 class Makers(NamedTuple):
     """Revisions that make a thing, that take it away, and that name it in code which onehead can't read."""
 
     make: tuple[str, ...] = ()
     take: tuple[str, ...] = ()
     mention: tuple[str, ...] = ()
-
-
-_SPOKEN = {"label": "the enum value", "object": ""}
-
-
-def _thing(crash: Crash, mark: Callable[[str], str]) -> str:
-    """The thing that a database names, at the beginning of a sentence."""
-    if crash.kind == "relation" and not crash.of:
-        return f"The table, index or view {mark(crash.subject)}"
-    kind = _SPOKEN.get(crash.kind, f"the {crash.kind}")
-    name = f" {mark(crash.subject)}" if crash.subject else ""
-    of = f" of {mark(crash.of)}" if crash.of else ""
-    text = f"{kind}{name}{of}".strip() or "a thing of this name"
-    return text[0].upper() + text[1:] if text[0] != "`" else text
 
 
 _TRACED = {
@@ -243,20 +198,9 @@ def _makers(crash: Crash, known: Background) -> Makers:
             make.append(id_)
         elif found:
             take.append(id_)
-        elif name and any(name in re.findall(r"\w+", each.text.casefold()) for each in effects.untraced):
+        elif name and any(name in re.findall(r"\w+", each.text.casefold()) for each in effects.unseen):
             mention.append(id_)
     return Makers(tuple(make), tuple(take), tuple(mention))
-
-
-def _made_by(makers: Makers, crash: Crash, known: Background, named: Callable[[Sequence[str]], str]) -> str:
-    if known.effects is None or not crash.subject:
-        return ""
-    take = f" {named(makers.take)} takes it away." if makers.take else ""
-    if makers.make:
-        return f" {named(makers.make)} of this chain makes it.{take}"
-    if makers.mention:
-        return f" {named(makers.mention)} names it in code that onehead can't read.{take}"
-    return f" No revision on {named([known.deployed])} that onehead can read makes it.{take}"
 
 
 _WIDTH = 100
@@ -268,9 +212,7 @@ class CrashLog(NamedTuple):
     """A log, and what there is to know about it.
 
     Attributes:
-        reading: what it says.
-        examination: of the deployed commit.
-        places: revisions that complaints name and the commit does not have → where they stand otherwise.
+        places: revisions that complaints name and the deployed commit does not have → where they stand otherwise.
         effects: environment path → what each revision leaves in a schema; empty where nobody has to know.
         is_whole: whether all of the log was read; of a long one that is only the end.
         repo: the repository as it was named, for commands that are typed there.
@@ -343,9 +285,9 @@ def _nothing_found(log: CrashLog) -> str:
 
 
 def _environment(log: CrashLog, examined: Examined, paint: Paint) -> Iterator[str]:
-    facts = examined.facts
+    facts, target = examined.facts, log.examination.target
     path = facts.environment.path
-    reader = in_a_terminal(log.examination.target.ref, log.repo)
+    reader = in_a_terminal(target.ref, log.repo)
     yield f"{paint('strong', visible(path or '.'))}: {_state(facts)}"
     for fork in forks_of(facts):
         yield from both_sides_lines(examined, fork)
@@ -355,10 +297,9 @@ def _environment(log: CrashLog, examined: Examined, paint: Paint) -> Iterator[st
                 yield from _wrapped(f"{reason.message} {ANOTHER_CAUSE}")
     for crash in log.reading.crashes:
         if concerns(crash, facts, log.examination):
-            yield ""
-            yield f"  > {paint('bad', visible(crash.line))}"
+            yield from ("", f"  > {paint('bad', visible(crash.line))}")
             place = log.places.get(crash.subject, RevisionLocation())
-            known = Background(facts, log.examination.target, ids_in(place.refs), _past(place), log.effects.get(path))
+            known = Background(facts, target, ids_in(place.refs), _past(place), log.effects.get(path))
             for paragraph in meaning(crash, known, reader).split("\n"):
                 yield from _wrapped(paragraph) or [""]
 
@@ -367,15 +308,8 @@ def _wrapped(text: str, indent: str = "  ") -> list[str]:
     hanging = indent + ("  " if text.startswith("- ") else "")
     # A command stays on one line: it has to work when it is copied.
     whole = re.sub(r"`[^`]*`", lambda quoted: quoted.group().replace(" ", _NO_BREAK), text)
-    lines = textwrap.wrap(
-        whole,
-        _WIDTH,
-        initial_indent=indent,
-        subsequent_indent=hanging,
-        break_on_hyphens=False,
-        break_long_words=False,
-    )
-    return [line.replace(_NO_BREAK, " ") for line in lines]
+    wrapper = textwrap.TextWrapper(_WIDTH, indent, hanging, break_on_hyphens=False, break_long_words=False)
+    return [line.replace(_NO_BREAK, " ") for line in wrapper.wrap(whole)]
 
 
 def _state(facts: Facts) -> str:
@@ -389,14 +323,11 @@ def _state(facts: Facts) -> str:
 
 def concerns(crash: Crash, facts: Facts, examination: Examination) -> bool:
     """Whether a complaint may be about this environment: it knows a revision that is named, or no environment does."""
-    every = [examined.facts for examined in examination.environments]
-    known = [each for each in every if any(id_ in each.target for id_ in crash.revisions)]
-    return not known or any(each.environment.path == facts.environment.path for each in known)
+    graphs = {each.facts.environment.path: each.facts.target for each in examination.environments}
+    known = {path for path, graph in graphs.items() if any(id_ in graph for id_ in crash.revisions)}
+    return not known or facts.environment.path in known
 
 
 def _past(place: RevisionLocation) -> str:
-    if not place.removed:
-        return ""
-    if place.renamed:
-        return f"{visible(place.removed)} gave it the new id {visible(place.renamed)}"
-    return f"{visible(place.removed)} removed it"
+    what = f"gave it the new id {visible(place.renamed)}" if place.renamed else "removed it"
+    return f"{visible(place.removed)} {what}" if place.removed else ""

@@ -261,7 +261,7 @@ def _complaint(complaint: Complaint, words: ComplaintText, paint: Paint) -> Iter
 def _doubts(diagnosis: Diagnosis) -> Iterator[str]:
     for id_ in diagnosis.doubtful:
         revision = diagnosis.revisions[id_]
-        does = "; ".join(f"line {each.line}: {visible(each.text)[:100]}" for each in revision.untraced[:2])
+        does = "; ".join(f"line {each.line}: {visible(each.text)[:100]}" for each in revision.unseen[:2])
         yield (
             f"has {visible(id_)} run? It leaves no trace in the schema, and the rows can't be relied on here"
             f"{f' ({does})' if does else ''}. Look into the data."
@@ -330,7 +330,7 @@ def _revision_object(revision: RevisionState, diagnosis: Diagnosis) -> dict[str,
             | {"shows": "applied" if each.ran else "not-applied", "line": each.line}
             for each in revision.in_schema.evidence
         ],
-        "untraced": [fields(each, "line", "text") for each in revision.untraced],
+        "untraced": [fields(each, "line", "text") for each in revision.unseen],
     }
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from onehead.commands import COMMANDS, usage
-from onehead.databases.crash_log import Crash
+from onehead.databases.crash_catalogue import Crash
 from onehead.databases.model import Diagnosis, ForkOutcomes, Remedy, StateTable
 from onehead.databases.states import MAX_RUNS, THE_MERGE, Outcome, RevisionLocation, spoken
 from onehead.plan.facts import Facts

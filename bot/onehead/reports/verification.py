@@ -46,7 +46,7 @@ def limits_line(verification: Verification) -> str:
     limits = verification.limits
     return (
         f"Each run: at most {limits.seconds} seconds and {limits.mebibytes} MiB, an empty home, no variable of this "
-        f"environment. {verification.network}"
+        f"environment. {verification.network.told}"
     )
 
 
@@ -185,7 +185,7 @@ def next_step(tried: Tried, verification: Verification) -> str:
     """What to do about one way's end."""
     failure = tried.failure
     said = "" if failure is None else f"{failure.kind} {failure.message}".lower()
-    if verification.is_cut_off and any(words in said for words in _NO_NETWORK):
+    if verification.network.prefix and any(words in said for words in _NO_NETWORK):
         return (
             "The network is cut off on purpose: what a run must fetch, a deploy must too. `--network` leaves it open."
         )
@@ -253,7 +253,7 @@ def verification_document(verification: Verification) -> dict[str, Any]:
         "at": dict(zip(("ref", "sha"), verification.at, strict=True)),
         "target": None if made is None else dict(zip(("ref", "sha"), made, strict=True)),
         "limits": fields(verification.limits, "seconds", "mebibytes"),
-        "network_cut_off": verification.is_cut_off,
+        "network_cut_off": bool(verification.network.prefix),
         "environments": [
             {
                 **fields(trial, "path", "config"),

@@ -13,6 +13,7 @@ from enum import StrEnum
 from itertools import pairwise, takewhile
 from typing import Literal
 
+from onehead.child_process import Network
 from onehead.databases.inspect import Schema
 from onehead.databases.states import Database, Target, databases_of, rows_of, with_rows
 from onehead.databases.upgrade import AlembicStops, Deployed
@@ -49,9 +50,8 @@ class Failure:
         kind: the kind of the error, such as `DuplicateTable`; empty where a limit was hit.
         target: what was upgraded to: `head`, or a revision where the database was still being made.
         revision: the revision that was running; `None`: none was.
-        statement: the SQL statement that failed or was being executed; `None` where it was none.
+        statement: the SQL statement that failed or was being executed.
         path: the line's file, from the top of the repository; `None` where no file of the project is to blame.
-        line: 1-based.
         output: the end of what the run printed.
         making: it failed while the database was being made, before it was upgraded to the head.
     """
@@ -69,13 +69,7 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One thing that two schemas don't agree on.
-
-    Attributes:
-        thing: what it is: `column users.name`.
-        fresh: how it is after a fresh run; `None` where it is not there.
-        here: the same after this way.
-    """
+    """One thing (`column users.name`) that is otherwise than after a fresh run; `None` where it is not there."""
 
     thing: str
     fresh: str | None
@@ -104,13 +98,10 @@ class Tried:
     """A way that was gone.
 
     Attributes:
-        way: which one.
-        result: how it ended.
         ran: the revisions that ran on the last part, to the head, in order.
         rows_after: content of `alembic_version` at the end, sorted.
         lost: revisions below these rows that never ran, sorted.
         seconds: what the upgrade to the head took.
-        failure: what went wrong.
         differences: from the schema of the fresh run.
         notes: what differs and does no harm.
     """
@@ -131,12 +122,10 @@ class Trial:
     """One environment.
 
     Attributes:
-        path: its name.
         config: the file that declares it.
         target: what was upgraded to: `heads` only where several heads are meant.
         revisions: how many Alembic loaded.
-        heads: of what it loaded.
-        database: kind and version of the database.
+        database: kind and version.
         tried: the fresh run first.
         left_out: rows-sets that were not tried, at least.
         things: how many things of the schema were compared.
@@ -154,11 +143,6 @@ class Trial:
     things: int = 0
     versions: Mapping[str, str] = field(default_factory=dict)
 
-    @property
-    def results(self) -> frozenset[Result]:
-        """Every way's end."""
-        return frozenset(each.result for each in self.tried)
-
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -175,10 +159,6 @@ class Verification:
     Attributes:
         at: the name of what was verified, and its SHA; for a work tree the SHA of its commit.
         target: whose migrations made the databases, where that is another commit.
-        trials: one per environment.
-        limits: of each run.
-        network: how the network was cut off, in a sentence.
-        is_cut_off: whether it was.
         coverage: what was read of the repository, in a sentence.
     """
 
@@ -186,14 +166,13 @@ class Verification:
     target: tuple[str, str] | None
     trials: tuple[Trial, ...]
     limits: Limits
-    network: str
-    is_cut_off: bool
+    network: Network
     coverage: str
 
     @property
     def verdict(self) -> Literal["ok", "broken", "unjudged"]:
         """The worst of all; what is certain goes before what could not be judged."""
-        results = frozenset[Result]().union(*(trial.results for trial in self.trials))
+        results = {tried.result for trial in self.trials for tried in trial.tried}
         if any(result.breaks_a_deploy for result in results):
             return "broken"
         return "unjudged" if results - {Result.OK} else "ok"
@@ -303,9 +282,7 @@ def _candidates(
     def in_order(ids: Iterable[str]) -> tuple[str, ...]:
         return tuple(sorted(ids, key=place.__getitem__))
 
-    joined = [(id_, deployed.parents(id_)) for id_ in place if len(deployed.parents(id_)) > 1]
-    if len(deployed.heads) > 1:
-        joined.append(("", deployed.heads))
+    joined = [sides for sides in (*map(deployed.parents, place), deployed.heads) if len(sides) > 1]
     if deployed.heads != judged.heads:
         # Where deployed databases stand now; mostly they go on where a fresh one passes, which is worth saying.
         database = with_rows(deployed, deployed.heads)
@@ -313,7 +290,7 @@ def _candidates(
     for id_ in reversed(_passed_differently(deployed, judged, place)):
         database = with_rows(deployed, (id_,))
         yield Database(rows_of(deployed, database.applied), database.applied), in_order(database.applied), 0
-    for _, sides in reversed(joined):
+    for sides in reversed(joined):
         databases = databases_of(deployed, Fork(tuple(sorted(sides)), (), (), "target"), MAX_STATES)
         beyond = databases.left_out
         shared = frozenset.intersection(*(database.applied for database in databases.found))

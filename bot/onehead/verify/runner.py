@@ -1,7 +1,7 @@
 """Run one `alembic upgrade` of a project and record what happens. A script for the project's own Python.
 
 It needs nothing but what the project needs anyway: Python 3.9 or newer, Alembic, SQLAlchemy. It reads one JSON object
-from standard input (described in `sandbox.py`) and writes two files into a folder:
+from standard input (described in `trial.py`) and writes two files into a folder:
 
 - `events`: one JSON object a line, each with its name as `event`. It is a file and not a pipe, so that it is complete
   even when the process was killed.
@@ -11,7 +11,7 @@ It only connects to the scratch database: a connection that does not name it is 
 """
 
 # Alembic and SQLAlchemy are loaded within its limits, and `pathlib` would be one more thing to load on the way.
-# ruff: noqa: PLC0415, PTH110, PTH112, PTH118, PTH119, PTH120, PTH123, SLF001
+# ruff: noqa: PLC0415, PTH110, PTH118, PTH119, PTH120, PTH123, SLF001
 
 from __future__ import annotations
 
@@ -59,14 +59,10 @@ class Report:
         os.write(self._events, json.dumps(dict(facts, event=event)).encode("utf-8", "replace") + b"\n")
 
     def executing(self, statement: str) -> None:
-        """Write down what is being executed."""
+        """Write down what is being executed; empty for nothing."""
         data = statement[:MAX_LENGTH].encode("utf-8", "replace")
         os.pwrite(self._statement, data, 0)
         os.ftruncate(self._statement, len(data))
-
-    def executed(self) -> None:
-        """Nothing is being executed any more."""
-        os.ftruncate(self._statement, 0)
 
     def last_statement(self) -> str:
         """What was being executed."""
@@ -157,7 +153,7 @@ def _upgrade(spec: Spec, report: Report) -> None:
             report.phase = "plan"
             for step in script._upgrade_revs(spec["target"], rows):
                 report.phase, report.revision = "run", step.revision.revision
-                report.executed()
+                report.executing("")
                 report.tell("begin", revision=report.revision)
                 yield step
                 report.tell("end", revision=report.revision)
@@ -235,7 +231,7 @@ def _watch(name: str, report: Report) -> None:
         report.executing(statement)
 
     def after(_connection: Any, _cursor: Any, _statement: str, _parameters: Any, _context: Any, _many: Any) -> None:
-        report.executed()
+        report.executing("")
 
     event.listen(Engine, "do_connect", connect)
     event.listen(Engine, "before_cursor_execute", before)
@@ -274,8 +270,12 @@ def _tell_chain(script: Any, spec: Spec, report: Report) -> None:
 
 def _candidates(script: Any) -> set[str]:
     """Every file that may be a revision: which one can't be loaded is known only from the traceback."""
-    folders = [folder for folder in script._version_locations if os.path.isdir(folder)]
-    return {os.path.join(place, name) for folder in folders for place, _, names in os.walk(folder) for name in names}
+    return {
+        os.path.join(place, name)
+        for folder in script._version_locations
+        for place, _, names in os.walk(folder)
+        for name in names
+    }
 
 
 def _texts(value: Any) -> tuple[str, ...]:
@@ -290,15 +290,13 @@ def _tell_failure(error: BaseException, report: Report) -> None:
         cause = cause.__cause__
     if not isinstance(cause, (StatementError, ElsewhereError, MemoryError)):
         cause = error
-    statement, message = None, str(cause)
+    message, kind = str(cause), type(cause).__name__
+    statement = report.last_statement() if report.phase == "run" else None
     if isinstance(cause, StatementError):
         statement = cause.statement or report.last_statement()
         original = cause.orig if cause.orig is not None else cause
         message = str(original) if isinstance(cause, DBAPIError) else str(cause.args[0])
         kind = type(original).__name__
-    else:
-        kind = type(cause).__name__
-        statement = None if report.phase != "run" else report.last_statement()
     path, line = _where(error, report)
     report.tell(
         "failed",

@@ -1,18 +1,328 @@
-"""Run every upgrade path of one environment, and compare the schemas at the end."""
+"""Run every upgrade path of one environment on scratch databases, and compare the schemas at the end.
+
+Each run is a process of the project's Python, with limits, an empty home and no network. This keeps mistakes away from
+a deploy's secrets, a production database and the files in a person's home. It is no security boundary: the code has
+the rights of whoever starts it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import json
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any
 
+from onehead.child_process import Network
 from onehead.databases.inspect import Schema
-from onehead.databases.states import with_rows
+from onehead.databases.states import Target, with_rows
+from onehead.errors import CannotJudge, UsageError
 from onehead.revisions.graph import Graph
+from onehead.revisions.model import Environment, Revision
 from onehead.verify.model import Failure, Limits, Result, Trial, Tried, UpgradePath, differences, notes, upgrade_paths
-from onehead.verify.sandbox import Log, Project, Sandbox, chain_of, outcome, ran, rows_after, version_table
 from onehead.verify.servers import Server, filled
+
+RUNNER = Path(__file__).with_name("runner.py")
+"""A script, handed over as a file: it is never imported here."""
+
+SECONDS_BETWEEN_LOOKS = 0.05
+MAX_OUTPUT = 4000
+"""Bytes of what a run prints that are kept: the last ones."""
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """What a run left.
+
+    Attributes:
+        events: what the runner wrote down, in order.
+        code: exit code; negative for a signal.
+        timed_out: it was ended because its time was over.
+        statement: what was being executed at the end; empty for nothing.
+        output: the end of what it printed.
+        seconds: how long it took.
+    """
+
+    events: tuple[Mapping[str, Any], ...]
+    code: int
+    timed_out: bool
+    statement: str
+    output: str
+    seconds: float
+
+    def all(self, event: str) -> list[Mapping[str, Any]]:
+        """The events of one name."""
+        return [each for each in self.events if each.get("event") == event]
+
+    def last(self, event: str) -> Mapping[str, Any] | None:
+        """The last event of one name."""
+        return next(iter(reversed(self.all(event))), None)
+
+    @property
+    def chain(self) -> Graph | None:
+        """What Alembic loaded, if it came to that; what a file holds stands in `Revision.blob`."""
+        told = self.last("chain")
+        if told is None:
+            return None
+        return Graph(
+            Revision(
+                id=each["id"],
+                parents=tuple(each["parents"]),
+                path=each["path"],
+                blob=each["content"],
+                depends_on=tuple(each["needs"]),
+                branch_labels=tuple(each["labels"]),
+            )
+            for each in told["revisions"]
+        )
+
+    @property
+    def ran(self) -> tuple[str, ...]:
+        """The revisions that were run to their end, in order."""
+        return tuple(each["revision"] for each in self.all("end"))
+
+    @property
+    def rows(self) -> tuple[str, ...]:
+        """Content of the version table at the end, sorted."""
+        rows: Sequence[str] = (self.last("rows") or {}).get("rows", ())
+        return tuple(sorted(rows))
+
+    @property
+    def version_table(self) -> tuple[str, str | None]:
+        """Its name and schema, as env.py configures them."""
+        told = self.last("version table") or {}
+        return told.get("name") or "alembic_version", told.get("schema")
+
+
+class Sandbox:
+    """Where the project's code runs, one process after another."""
+
+    def __init__(
+        self, python: str, folder: Path, variables: Mapping[str, str], limits: Limits, network: Network
+    ) -> None:
+        """Prepare it.
+
+        Args:
+            python: the project's interpreter, a path or a name on PATH.
+            folder: an empty one, for homes and notes.
+            variables: for the project's code, with `{url}` and its parts in place of a database's address.
+            limits: of each run.
+            network: whether it is cut off.
+
+        Raises:
+            UsageError: there is no such interpreter.
+        """
+        found = shutil.which(python)
+        if found is None:
+            raise UsageError(
+                f"There is no program {python}, so nothing can run the project's migrations.",
+                "Name the Python that has the project's packages: `--python .venv/bin/python`.",
+            )
+        # Not resolved: a virtual environment is told by the path through which its interpreter is called.
+        self._python = os.path.abspath(found)  # noqa: PTH100
+        self._folder = folder
+        self._variables = variables
+        self._network = network
+        self.limits = limits
+
+    def run(
+        self,
+        spec: Mapping[str, Any],
+        fill: Callable[[str], str] = str,
+        watch: Callable[[int], None] | None = None,
+    ) -> Log:
+        """Run the runner once.
+
+        Args:
+            spec: what it is to do (see `runner.py`).
+            fill: puts the address of a database into the value of a variable.
+            watch: hears how many revisions are done, now and then.
+        """
+        place = Path(tempfile.mkdtemp(prefix="run-", dir=self._folder))
+        for name in ("home", "tmp"):
+            (place / name).mkdir()
+        given = {**spec, "folder": str(place), "mebibytes": self.limits.mebibytes}
+        begin = time.monotonic()
+        try:
+            with (place / "output").open("wb") as output, tempfile.TemporaryFile(dir=place) as asked:
+                asked.write(json.dumps(given).encode())
+                asked.seek(0)
+                process = subprocess.Popen(
+                    [*self._network.prefix, self._python, "-s", str(RUNNER)],
+                    cwd=place / "home",
+                    env=self._environment(place, fill),
+                    stdin=asked,
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,
+                )
+                with _ended(process):
+                    timed_out = not self._wait(process, place / "events", watch)
+            return Log(
+                tuple(_events(place / "events")),
+                process.returncode,
+                timed_out,
+                _tail(place / "statement"),
+                _tail(place / "output"),
+                time.monotonic() - begin,
+            )
+        finally:
+            shutil.rmtree(place, ignore_errors=True)
+
+    def look(self, spec: Mapping[str, Any]) -> Mapping[str, Any]:
+        """What is installed there, and which kind of database the configuration names.
+
+        Raises:
+            CannotJudge: it has no Alembic or SQLAlchemy.
+        """
+        log = self.run({**spec, "do": "look"})
+        found = log.last("look")
+        if found is None:
+            why = log.last("failed")
+            said = f"{why['kind']}: {why['message']}" if why else "".join(log.output.strip().splitlines()[-1:])
+            raise CannotJudge(
+                f"{self._python} can't run Alembic: {said}",
+                "Name the Python that has the project's packages: `--python .venv/bin/python`.",
+            )
+        return found
+
+    def _environment(self, place: Path, fill: Callable[[str], str]) -> dict[str, str]:
+        beside = str(Path(self._python).parent)
+        return {
+            "PATH": os.pathsep.join(dict.fromkeys((beside, "/usr/local/bin", "/usr/bin", "/bin"))),
+            "HOME": str(place / "home"),
+            "TMPDIR": str(place / "tmp"),
+            "LANG": "C.UTF-8",
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "PYTHONUNBUFFERED": "1",
+            **{name: fill(value) for name, value in self._variables.items()},
+        }
+
+    def _wait(self, process: subprocess.Popen[bytes], events: Path, watch: Callable[[int], None] | None) -> bool:
+        end = time.monotonic() + self.limits.seconds
+        while time.monotonic() < end:
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(SECONDS_BETWEEN_LOOKS)
+                return True
+            if watch is not None:
+                with suppress(FileNotFoundError):
+                    watch(events.read_bytes().count(b'"event": "end"'))
+        return False
+
+
+@contextmanager
+def _ended(process: subprocess.Popen[bytes]) -> Iterator[None]:
+    """Whatever happens, the process and all of its session are gone afterwards."""
+    try:
+        yield
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def _events(file: Path) -> Iterator[Mapping[str, Any]]:
+    lines = file.read_bytes().split(b"\n")[:-1] if file.exists() else []
+    for line in lines:
+        with suppress(ValueError):
+            found = json.loads(line)
+            if isinstance(found, dict):
+                yield found
+
+
+def _tail(file: Path) -> str:
+    if not file.exists():
+        return ""
+    with file.open("rb") as stream:
+        stream.seek(max(0, file.stat().st_size - MAX_OUTPUT))
+        return stream.read().decode("utf-8", "replace")
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """Where the files of one environment are, and how its env.py is spoken to.
+
+    Attributes:
+        top: the folder with the files of the commit.
+        checkout: the top of the person's checkout, from which their Python may import; empty for none.
+        arguments: what `alembic -x` would be given.
+        flask: the Flask application in whose context env.py runs; empty for none.
+    """
+
+    top: Path
+    checkout: str
+    environment: Environment
+    arguments: tuple[str, ...] = ()
+    flask: str = ""
+
+    def spec(self, **more: Any) -> dict[str, Any]:
+        """What the runner is told (see `runner.py`)."""
+        environment, top = self.environment, os.path.realpath(self.top)
+        location = environment.script_location
+        return {
+            "do": "upgrade",
+            "top": top,
+            "checkout": os.path.realpath(self.checkout) if self.checkout else "",
+            "config": None if environment.config is None else os.path.join(top, environment.config),  # noqa: PTH118
+            "section": None if environment.section == "tool.alembic" else environment.section,
+            "script_location": None if location is None else os.path.normpath(os.path.join(top, location)),  # noqa: PTH118
+            "x": list(self.arguments),
+            "flask": self.flask,
+            "url": "",
+            "name": "",
+            "target": "",
+            **more,
+        }
+
+
+def outcome(log: Log, project: Project, limits: Limits) -> tuple[Result, Failure | None]:
+    """How a run ended, as far as the run itself tells."""
+    begun, told = log.all("begin"), log.last("failed")
+    if told is not None and not log.timed_out:
+        return _failed(told, project, log, limits)
+    unfinished = begun[-1]["revision"] if len(begun) > len(log.ran) else None
+    failure = Failure("", revision=unfinished, statement=log.statement.strip() or None, output=log.output)
+    if log.timed_out:
+        message = f"it was not done after {limits.seconds} seconds and was ended"
+        return Result.OUT_OF_TIME, replace(failure, message=message)
+    if log.code != 0 or not (log.last("done") or log.last("rows")):
+        how = f"by signal {-log.code}" if log.code < 0 else f"with exit code {log.code}"
+        return Result.ENDED, replace(failure, message=f"the process ended {how} without saying why")
+    if log.last("rows") is None:
+        message = "env.py ended without running a migration: it never called `context.run_migrations()`"
+        return Result.NOT_STARTED, Failure(message, output=log.output)
+    return Result.OK, None
+
+
+def _failed(told: Mapping[str, Any], project: Project, log: Log, limits: Limits) -> tuple[Result, Failure]:
+    message, phase = str(told["message"]), told["phase"]
+    if told["out_of_memory"]:
+        result, message = Result.OUT_OF_MEMORY, f"it needed more than {limits.mebibytes} MiB of memory"
+    elif told["elsewhere"]:
+        result = Result.NOT_STARTED
+        message = f"it would have connected to another database than the scratch one ({message}) and was kept from it"
+    elif told["of_alembic"] and phase in ("load", "plan"):
+        result = Result.REFUSED
+    else:
+        result = Result.FAILED if phase in ("run", "end") else Result.NOT_STARTED
+    path, top = told["path"], os.path.realpath(project.top)
+    failure = Failure(
+        message=message,
+        kind=str(told["kind"]),
+        revision=told["revision"],
+        statement=told["statement"],
+        path=os.path.relpath(path, top) if path is not None and path.startswith(top + os.sep) else path,
+        line=told["line"],
+        output=log.output,
+    )
+    return result, failure
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,13 +330,9 @@ class TrialOptions:
     """With what migrations are run.
 
     Attributes:
-        sandbox: where.
-        server: on what.
         driver: of the project.
-        variables: name → value, with `{url}` and its parts in place of a database's address.
-        limits: of each run.
         prepare: a script that makes of an empty database what the first revision builds on; `None` for nothing.
-        most: ways that are tried beside the fresh run.
+        most: paths that are tried beside the fresh run.
         mask: hides what is secret in a text.
         watch: hears what is going on (words, steps done, steps in all; 0: nobody knows yet).
     """
@@ -34,8 +340,6 @@ class TrialOptions:
     sandbox: Sandbox
     server: Server
     driver: str
-    variables: Mapping[str, str]
-    limits: Limits
     prepare: Path | None
     most: int
     mask: Callable[[str], str]
@@ -62,7 +366,6 @@ class TrialRunner:
     """The trial of one environment.
 
     Attributes:
-        options: with what.
         judged: the files that are verified.
         deployed: the files whose migrations make the databases.
         target: what is upgraded to.
@@ -71,7 +374,7 @@ class TrialRunner:
     options: TrialOptions
     judged: Project
     deployed: Project
-    target: Literal["head", "heads"]
+    target: Target
     _stops: list[_Checkpoint] = field(default_factory=list)
     _prepared: str = ""
     _done: int = 0
@@ -83,28 +386,23 @@ class TrialRunner:
         Raises:
             OneheadError: the database server, or the project's Python, is not fit for it.
         """
-        server = self.options.server
+        server, environment = self.options.server, self.judged.environment
         name, trouble = self._empty()
-        run = trouble or self._upgrade(self.judged, name, self.target, "a fresh database")
-        graph, table = chain_of(run.log), version_table(run.log)
+        run = trouble or self._run(self.judged, name, self.target, "a fresh database")
+        graph, table = run.log.chain, run.log.version_table
         schema = server.schema(name, table) if run.result is Result.OK else None
         server.drop(name)
-        first = self._tried(UpgradePath(), run, graph)
-        tried: list[Tried] = []
-        left_out = 0
-        alike: tuple[tuple[str, ...], ...] = ()
+        fresh, tried, left_out = UpgradePath(), list[Tried](), 0
         if graph is not None:
             base, broken = self._base(graph)
             if base is None:
-                tried = [broken] if broken else []
+                tried += [broken] if broken else []
             else:
-                gone = upgrade_paths(base, graph, self.target, self.options.most)
-                left_out, alike = gone.left_out, gone.fresh.alike
-                tried = self._ways(gone.ways, graph, schema, table)
-            first = replace(first, way=replace(first.way, alike=alike))
+                paths = upgrade_paths(base, graph, self.target, self.options.most)
+                fresh, left_out = replace(fresh, alike=paths.fresh.alike), paths.left_out
+                tried = self._ways(paths.ways, graph, schema, table)
         if self._prepared:
             server.drop(self._prepared)
-        environment = self.judged.environment
         return Trial(
             path=environment.path,
             config=environment.config,
@@ -112,7 +410,7 @@ class TrialRunner:
             revisions=0 if graph is None else len(graph),
             heads=() if graph is None else graph.heads,
             database=server.told,
-            tried=(first, *tried),
+            tried=(self._tried(fresh, run, graph), *tried),
             left_out=left_out,
             things=0 if schema is None else len(schema.things),
         )
@@ -122,13 +420,13 @@ class TrialRunner:
         if self.deployed is self.judged:
             return graph, None
         name, trouble = self._empty()
-        run = trouble or self._upgrade(self.deployed, name, "heads", "the deployed migrations")
+        run = trouble or self._run(self.deployed, name, "heads", "the deployed migrations")
         self.options.server.drop(name)
+        found = run.log.chain
         if run.result is Result.OK:
-            return chain_of(run.log), None
-        found = chain_of(run.log)
+            return found, None
         way = UpgradePath(rows=found.heads if found else ("(the deployed head)",))
-        failure = None if run.failure is None else replace(run.failure, target="heads", making=True)
+        failure = run.failure and replace(run.failure, target="heads", making=True)
         return None, Tried(way, run.result, failure=failure)
 
     def _ways(
@@ -152,10 +450,10 @@ class TrialRunner:
         name, trouble = self._made(way)
         try:
             if trouble is not None:
-                failure = None if trouble.failure is None else replace(trouble.failure, making=True)
-                return Tried(way, trouble.result, failure=failure)
-            told = f"{', '.join(way.rows) or 'a fresh database'} to {self.target}"
-            run = self._upgrade(self.judged, name, self.target, told)
+                return Tried(way, trouble.result, failure=trouble.failure and replace(trouble.failure, making=True))
+            run = self._run(
+                self.judged, name, self.target, f"{', '.join(way.rows) or 'a fresh database'} to {self.target}"
+            )
             tried = self._tried(way, run, graph)
             if run.result is not Result.OK:
                 return tried
@@ -168,32 +466,27 @@ class TrialRunner:
 
     def _made(self, way: UpgradePath) -> tuple[str, _PathRun | None]:
         """A database that has come this way; or, where that fails, how."""
-        server = self.options.server
         shared = 0
         while shared < min(len(self._stops), len(way.legs)) and self._stops[shared].leg == way.legs[shared]:
             shared += 1
         while len(self._stops) > shared:
-            server.drop(self._stops.pop().name)
+            self.options.server.drop(self._stops.pop().name)
         for leg in way.legs[shared:]:
             name = self._copy()
-            run = self._upgrade(self.deployed, name, leg, f"a database at {leg}")
+            run = self._run(self.deployed, name, leg, f"a database at {leg}")
             if run.result is not Result.OK:
-                failure = None if run.failure is None else replace(run.failure, target=leg)
-                return name, _PathRun(run.log, run.result, failure)
+                return name, run
             self._stops.append(_Checkpoint(leg, name))
         return self._copy(), None
 
     def _copy(self) -> str:
         """A copy of the last stop; where the server can't copy, another database that has come there."""
-        server = self.options.server
-        if not self._stops:
-            return self._empty()[0]
-        copied = server.copy(self._stops[-1].name)
+        copied = self.options.server.copy(self._stops[-1].name) if self._stops else None
         if copied is not None:
             return copied
         name, _ = self._empty()
         for stop in self._stops:
-            self._upgrade(self.deployed, name, stop.leg, f"a database at {stop.leg}")
+            self._run(self.deployed, name, stop.leg, f"a database at {stop.leg}")
         return name
 
     def _empty(self) -> tuple[str, _PathRun | None]:
@@ -211,36 +504,31 @@ class TrialRunner:
         self._prepared = self._prepared or server.copy(name) or ""
         return name, None
 
-    def _upgrade(self, project: Project, name: str, target: str, told: str) -> _PathRun:
-        return self._run(project, name, target, told)
-
     def _run(self, project: Project, name: str, target: str, told: str, **more: str) -> _PathRun:
         options = self.options
         url = options.server.url(name, options.driver)
         spec = project.spec(name=name, target=target, url=url.render_as_string(hide_password=False), **more)
-        variables = {key: filled(value, url) for key, value in options.variables.items()}
 
         def watch(revisions: int) -> None:
             done = f", {revisions} revisions done" if revisions else ""
             options.watch(f"{told}{done}", self._done, self._all)
 
         watch(0)
-        log = options.sandbox.run(spec, variables, watch)
-        result, failure = outcome(log, project, options.limits.seconds, options.limits.mebibytes)
+        log = options.sandbox.run(spec, lambda value: filled(value, url), watch)
+        result, failure = outcome(log, project, options.sandbox.limits)
         if failure is not None:
-            hide = options.mask
             failure = replace(
                 failure,
-                message=hide(failure.message),
-                statement=None if failure.statement is None else hide(failure.statement),
-                output=hide(failure.output),
+                message=options.mask(failure.message),
+                statement=failure.statement and options.mask(failure.statement),
+                output=options.mask(failure.output),
                 target=target,
             )
         return _PathRun(log, result, failure)
 
     def _tried(self, way: UpgradePath, run: _PathRun, graph: Graph | None) -> Tried:
         """What a run was, without a look at schemas."""
-        runs, after = ran(run.log), rows_after(run.log)
+        runs, after = run.log.ran, run.log.rows
         lost: frozenset[str] = frozenset()
         if run.result is Result.OK and graph is not None:
             lost = with_rows(graph, after).applied - set(way.reached) - set(runs)

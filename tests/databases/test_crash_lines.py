@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from onehead.databases.crash_messages import MAX_LINE, MAX_LINES, lines_of
+from onehead.databases.crash_log import MAX_LINE, MAX_LINES, lines_of
 
 TRACEBACK = """\
 Traceback (most recent call last):
