@@ -173,11 +173,11 @@ def schema_effects_of(steps: Iterable[ops.Step]) -> SchemaEffects:
         sure = not (step.condition or step.repeated or step.engine)
         left += [effect._replace(line=step.line, sure=sure and effect.sure) for effect in found]
         match step.does:
-            case ops.RenameTable(table, new):
+            case ops.Rename("table", table, new):
                 renamed.append((_table(table), _table(new)))
             case ops.AlterColumn(table, name, str(new_name)):
                 renamed.append((_on(table, "column", name), _on(table, "column", new_name)))
-            case ops.RenameEnum(enum, new):
+            case ops.Rename("type", enum, new):
                 renamed.append((_type(enum), _type(new)))
         if not found:
             untraced.append(UnseenStep(step.line, _shown(step)))
@@ -188,9 +188,9 @@ def _left(step: ops.Step) -> Iterator[SchemaEffect]:
     match step.does:
         case ops.CreateTable() as made:
             yield from _table_made(made)
-        case ops.DropTable(table, lenient):
+        case ops.Drop("table", table, lenient):
             yield SchemaEffect(_table(table), there=False, lenient=lenient)
-        case ops.RenameTable(table, new):
+        case ops.Rename("table", table, new):
             yield SchemaEffect(_table(table), there=False)
             yield SchemaEffect(_table(new), there=True)
         case ops.AddColumn() as added:
@@ -209,7 +209,7 @@ def _left(step: ops.Step) -> Iterator[SchemaEffect]:
             yield from _named(table, (constraint,), lenient=False)
         case ops.DropConstraint(table, name, _, lenient):
             yield SchemaEffect(_on(table, "constraint", name), there=False, lenient=lenient)
-        case ops.RenameOther():
+        case ops.Rename(kind="index" | "constraint"):
             yield from _renamed(step.does)
         case _:
             yield from _enum(step)
@@ -222,7 +222,7 @@ def _column_added(added: ops.AddColumn) -> Iterator[SchemaEffect]:
         yield effect._replace(implied=True)
 
 
-def _renamed(operation: ops.RenameOther) -> Iterator[SchemaEffect]:
+def _renamed(operation: ops.Rename) -> Iterator[SchemaEffect]:
     """Perhaps: PostgreSQL has the index of a constraint and the constraint under one name, and not all can be seen."""
     kinds: dict[str, tuple[ThingKind, ...]] = {"index": ("index", "constraint"), "constraint": ("constraint",)}
     for kind in kinds.get(operation.kind, ()):
@@ -237,9 +237,9 @@ def _enum(step: ops.Step) -> Iterator[SchemaEffect]:
             yield SchemaEffect(_type(enum), there=True, lenient=lenient)
             for label in labels or ():
                 yield SchemaEffect(_label(enum, label), there=True, lenient=lenient)
-        case ops.DropEnum(enum, lenient):
+        case ops.Drop("type", enum, lenient):
             yield SchemaEffect(_type(enum), there=False, lenient=lenient)
-        case ops.RenameEnum(enum, new):
+        case ops.Rename("type", enum, new):
             yield SchemaEffect(_type(enum), there=False)
             yield SchemaEffect(_type(new), there=True)
         case ops.AddLabel(enum, label, lenient):

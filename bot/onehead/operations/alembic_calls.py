@@ -100,7 +100,7 @@ def _created(made: Made, found: sqlalchemy_items.TableItems, table: Named, *, le
 
 def _rename_table(call: Call) -> Operation:
     old = call.table(0, "old_table_name")
-    return ops.RenameTable(old, Named(needed(call.made.get(1, "new_table_name"), "the new name"), old.schema))
+    return ops.Rename("table", old, Named(needed(call.made.get(1, "new_table_name"), "the new name"), old.schema))
 
 
 def _add_column(call: Call) -> Operation:
@@ -225,7 +225,7 @@ _IN_BATCH: dict[str, _Reader] = {
 _ALONE: dict[str, _Reader] = {
     **_IN_BATCH,
     "create_table": _create_table,
-    "drop_table": lambda call: ops.DropTable(call.table(), call.flag("if_exists")),
+    "drop_table": lambda call: ops.Drop("table", call.table(), call.flag("if_exists")),
     "rename_table": _rename_table,
     "bulk_insert": lambda call: (
         sqlalchemy_items.bulk(call.made) or unknown("rows for a table that is computed", call.made)
@@ -252,17 +252,17 @@ def table_operation(of: Made, table: Named, method: str, made: Made) -> Operatio
     """`sa.Table(...).create(bind)` and `.drop(bind)`."""
     lenient = plain(made.get(1, "checkfirst")) is True
     if method == "drop":
-        return ops.DropTable(table, lenient)
+        return ops.Drop("table", table, lenient)
     return _created(of, sqlalchemy_items.body(of.args[2:], table), table, lenient=lenient)
 
 
 def enum_operation(of: Made, method: str, made: Made) -> Operation | None:
-    """`sa.Enum(...).create(bind)` and `.drop(bind)`; `None` for an enum without a name or another method."""
+    """`sa.Enum(...).create(bind)` and `.drop(bind)`; `None` for an enum without a name."""
     declared = sqlalchemy_items.enum(of)
     if declared.name is None:
         return None
     # SQLAlchemy's own Enum creates without looking; PostgreSQL's ENUM looks first.
     lenient = plain(made.get(1, "checkfirst") or Const(of.last == "ENUM")) is not False
-    if method == "create":
-        return ops.CreateEnum(declared.name, declared.labels, lenient)
-    return ops.DropEnum(declared.name, lenient) if method == "drop" else None
+    if method == "drop":
+        return ops.Drop("type", declared.name, lenient)
+    return ops.CreateEnum(declared.name, declared.labels, lenient)

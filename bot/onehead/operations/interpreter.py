@@ -146,7 +146,6 @@ class Evaluation:
                 self.engine,
                 self.condition or self.left,
                 self.repeated,
-                self.batch is not None and not isinstance(operation, Batch),
                 self.autocommit,
             )
         )

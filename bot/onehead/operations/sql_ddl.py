@@ -162,7 +162,7 @@ def _action(at: Cursor, table: Named) -> Iterator[Operation]:
             name = at.name()
             yield ops.SetProperty(table, f"validity of `{name}`", "valid", name)
         case "set schema":
-            yield ops.RenameTable(table, Named(table.name, at.name()))
+            yield ops.Rename("table", table, Named(table.name, at.name()))
             at.end()
         case _:
             yield _setting(at, table)
@@ -237,11 +237,11 @@ def _drop(at: Cursor, table: Named) -> Iterator[Operation]:
 
 def _rename(at: Cursor, table: Named) -> Operation:
     if at.take("to"):
-        renamed: Operation = ops.RenameTable(table, Named(at.name(), table.schema))
+        renamed: Operation = ops.Rename("table", table, Named(at.name(), table.schema))
     elif at.take("constraint"):
         old = at.name()
         at.need("to")
-        renamed = ops.RenameOther("constraint", Named(old, table.schema), Named(at.name(), table.schema), table=table)
+        renamed = ops.Rename("constraint", Named(old, table.schema), Named(at.name(), table.schema), table=table)
     else:
         at.take("column")
         old = at.name()
@@ -276,7 +276,7 @@ def _alter_column(at: Cursor, table: Named) -> Operation:
 
 
 _OTHERS: dict[str, OtherKind] = {"view": "view", "function": "function", "procedure": "procedure", "trigger": "trigger"}
-_OTHERS |= {"sequence": "sequence", "schema": "schema", "extension": "extension", "domain": "type"}
+_OTHERS |= {"sequence": "sequence", "schema": "schema", "extension": "extension", "type": "type", "domain": "type"}
 _OTHERS |= {"materialized": "materialized view"}
 
 
@@ -376,11 +376,9 @@ def dropped(at: Cursor) -> Iterator[Operation]:
     if kind == "index":
         yield from (ops.DropIndex(name, table, lenient, concurrently) for name in names)
     elif kind == "table":
-        yield from (ops.DropTable(name, lenient) for name in names)
-    elif kind in ("type", "domain"):
-        yield from (ops.DropEnum(name, lenient) for name in names)
+        yield from (ops.Drop("table", name, lenient) for name in names)
     elif kind in _OTHERS:
-        yield from (ops.DropOther(_OTHERS[kind], name, lenient, table) for name in names)
+        yield from (ops.Drop(_OTHERS[kind], name, lenient, table) for name in names)
     else:
         raise NotPlain
     yield from along
@@ -414,7 +412,7 @@ def _altered_other(at: Cursor, kind: str, name: Named, *, lenient: bool) -> Iter
     if at.take("rename", "to"):
         new = Named(at.name(), name.schema)
         at.end()
-        yield ops.RenameOther("index" if kind == "index" else _OTHERS[kind.removesuffix(" view")], name, new, lenient)
+        yield ops.Rename("index" if kind == "index" else _OTHERS[kind.removesuffix(" view")], name, new, lenient)
     elif at.peek().text == "owner" or (at.peek().text in ("set", "reset") and at.peek(1).text == "("):
         yield ops.Aside("changes", (("relation", name),), at.line)
     elif kind == "sequence" and at.peek().text not in ("set", "rename"):
@@ -440,14 +438,14 @@ def _altered_type(at: Cursor) -> Operation:
     if at.take("owner", "to"):
         return ops.Aside("changes", text=at.line)
     if at.take("set", "schema"):
-        renamed: Operation = ops.RenameEnum(enum, Named(enum.name, at.name()))
+        renamed: Operation = ops.Rename("type", enum, Named(enum.name, at.name()))
     elif at.take("rename", "value"):
         label = at.string()
         at.need("to")
         renamed = ops.RenameLabel(enum, label, at.string())
     else:
         at.need("rename", "to")
-        renamed = ops.RenameEnum(enum, Named(at.name(), enum.schema))
+        renamed = ops.Rename("type", enum, Named(at.name(), enum.schema))
     at.end()
     return renamed
 
