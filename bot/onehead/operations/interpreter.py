@@ -7,7 +7,7 @@ import builtins
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
-from onehead.operations import alembic_calls, sqlalchemy_items
+from onehead.operations import alembic_calls
 from onehead.operations.model import AddColumn, Batch, Named, Operation, Step, Unknown
 from onehead.operations.values import (
     MAX_ITEMS,
@@ -414,11 +414,11 @@ class Evaluation:
         origin = root(of)
         if isinstance(origin, Const):
             return formatted(origin, name, made) or made
-        if isinstance(of, Made) and of.last in ("Enum", "ENUM") and name in ("create", "drop"):
+        if isinstance(of, Made) and of.last in alembic_calls.ENUMS and name in ("create", "drop"):
             operation = alembic_calls.enum_operation(of, name, made)
             if operation is not None:
                 self.emit(operation, node, f"Enum.{name}")
-        elif isinstance(of, Made) and name in ("create", "drop") and (table := sqlalchemy_items.table_name(of)):
+        elif isinstance(of, Made) and name in ("create", "drop") and (table := alembic_calls.table_name(of)):
             self.emit(alembic_calls.table_operation(of, table, name, made), node, f"Table.{name}")
         elif name in _EXECUTES:
             self._executed(made, node, name)
@@ -497,7 +497,7 @@ class Evaluation:
                 keywords = {each.arg: self.value(each.value) for each in node.keywords if each.arg}
                 try:
                     return alembic_calls.batch_of(Made(by, tuple(args), keywords, is_open, node))
-                except sqlalchemy_items.NotKnown:
+                except alembic_calls.NotKnown:
                     return Opaque(node)
             if isinstance(by, Attr) and by.name == "autocommit_block":
                 return AUTOCOMMIT

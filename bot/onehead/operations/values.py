@@ -94,6 +94,10 @@ class Made:
             return self.keywords[name]
         return self.args[index] if 0 <= index < len(self.args) else None
 
+    def says(self, name: str) -> bool:
+        """Whether a keyword is plainly `True`."""
+        return plain(self.keywords.get(name)) is True
+
 
 @dataclass(frozen=True, slots=True)
 class Function:
