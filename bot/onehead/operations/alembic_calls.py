@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Literal, NamedTuple
+from typing import NamedTuple, get_args
 
 from onehead.operations import model as ops
-from onehead.operations.model import ChangeRows, Constraint, ConstraintKind, Named, Operation, Type
+from onehead.operations.model import ChangeRows, Constraint, ConstraintKind, Named, Operation, RowChange, Type
 from onehead.operations.sql import operations_in
 from onehead.operations.sql_tokens import shown, words_in
 from onehead.operations.values import (
@@ -43,11 +43,7 @@ _TYPES: dict[str, ConstraintKind] = {
     "check": "check",
     "primary": "primary key",
 }
-_CHANGES: dict[str, Literal["insert", "update", "delete"]] = {
-    "insert": "insert",
-    "update": "update",
-    "delete": "delete",
-}
+_CHANGES: dict[str, RowChange] = {each: each for each in get_args(RowChange)}
 _PROPERTIES = ("type_", "nullable", "server_default", "comment", "autoincrement")
 
 
@@ -287,7 +283,7 @@ def _change(value: Value) -> ChangeRows | None:
     )
 
 
-def _start(made: Made) -> tuple[Literal["insert", "update", "delete"], Named] | None:
+def _start(made: Made) -> tuple[RowChange, Named] | None:
     """What `users.update()` or `sa.update(users)` begins."""
     does = _CHANGES.get(made.last)
     table = table_name(made.by.of if isinstance(made.by, Attr) else made.args[0] if made.args else None)

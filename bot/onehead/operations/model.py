@@ -297,6 +297,9 @@ class Aside(NamedTuple):
     text: str = ""
 
 
+RowChange = Literal["insert", "update", "delete"]
+
+
 class ChangeRows(NamedTuple):
     """Rows are written: `INSERT`, `UPDATE`, `DELETE`, `op.bulk_insert`.
 
@@ -307,7 +310,7 @@ class ChangeRows(NamedTuple):
         text: what is run, in one line.
     """
 
-    does: Literal["insert", "update", "delete"]
+    does: RowChange
     table: Named
     writes: tuple[str, ...] | None = None
     words: frozenset[str] = frozenset()
