@@ -13,15 +13,7 @@ from typing import get_args
 from onehead.operations import model as ops
 from onehead.operations import sql_tokens as cut
 from onehead.operations.model import Aside, ConstraintKind, Named, Operation, OtherKind, RowChange
-from onehead.operations.sql_tokens import (
-    NEEDED,
-    RELATIONS,
-    Cursor,
-    NotPlain,
-    Token,
-    joined,
-    shown,
-)
+from onehead.operations.sql_tokens import NEEDED, RELATIONS, Cursor, NotPlain, Token, joined, shown
 
 _TABLE_PARTS = ("constraint", "primary", "unique", "check", "foreign", "exclude", "like", "index", "key")
 _PROPERTIES = {
