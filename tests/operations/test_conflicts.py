@@ -176,3 +176,8 @@ def test_too_much_to_compare_is_unknown() -> None:
     assert [each.message for each in found.clashes] == [
         "The two sides hold too many operations to compare them all; look at the tables that both touch."
     ]
+
+
+def test_a_name_may_hold_braces() -> None:
+    said = messages({"019": 'op.create_table("{x}")'}, {"020": 'op.create_unique_constraint("{x}", "users", ["age"])'})
+    assert any("because the name `{x}` is taken: tables, indexes" in each for each in said), said

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from onehead.operations import model as o
-from onehead.operations.conflict_rules import phrase
+from onehead.operations.conflicts import phrase
 from onehead.operations.model import Named, Operation, Step, Unknown
 from onehead.operations.read import read
 from onehead.revisions import parsers
@@ -79,8 +79,11 @@ def test_a_table_with_all_it_declares() -> None:
 @pytest.mark.parametrize(
     ("written", "expected"),
     [
-        ('op.drop_table("users", if_exists=True)', o.DropTable(USERS, lenient=True)),
-        ('op.rename_table("users", "people", schema="s")', o.RenameTable(Named("users", "s"), Named("people", "s"))),
+        ('op.drop_table("users", if_exists=True)', o.Drop("table", USERS, lenient=True)),
+        (
+            'op.rename_table("users", "people", schema="s")',
+            o.Rename("table", Named("users", "s"), Named("people", "s")),
+        ),
         (
             'op.add_column("users", sa.Column("x", sa.Text))',
             o.AddColumn(USERS, o.Column("x", o.Type("Text", "Text()"))),
@@ -141,7 +144,7 @@ def test_a_table_with_all_it_declares() -> None:
             'sa.Enum("a", name="mood").create(op.get_bind(), checkfirst=False)',
             o.CreateEnum(Named("mood"), ("a",)),
         ),
-        ('postgresql.ENUM(name="mood").drop(op.get_bind())', o.DropEnum(Named("mood"), lenient=True)),
+        ('postgresql.ENUM(name="mood").drop(op.get_bind())', o.Drop("type", Named("mood"), lenient=True)),
         (
             'op.bulk_insert(sa.table("users", sa.column("a")), [{"a": "x"}, {"b": 2}])',
             o.ChangeRows(
@@ -183,7 +186,6 @@ def test_a_column_and_its_foreign_key() -> None:
 def test_a_batch_says_whether_sqlite_makes_the_table_anew(inside: str, recreates: bool) -> None:
     batch, inner = steps(f'with op.batch_alter_table("users", schema=None) as b:\n    {inside}')
     assert batch.does == o.Batch(USERS, "auto", recreates)
-    assert (batch.batch, inner.batch) == (False, True)
     assert inner.call.startswith("batch_op.")
 
 
@@ -220,12 +222,12 @@ def test_a_batch_from_a_copy() -> None:
     [
         ("ALTER TYPE mood ADD VALUE IF NOT EXISTS 'h' AFTER 'g'", [o.AddLabel(Named("mood"), "h", lenient=True)]),
         ("ALTER TYPE s.\"Mood\" ADD VALUE 'it''s'", [o.AddLabel(Named("Mood", "s"), "it's")]),
-        ("ALTER TYPE mood RENAME TO old", [o.RenameEnum(Named("mood"), Named("old"))]),
+        ("ALTER TYPE mood RENAME TO old", [o.Rename("type", Named("mood"), Named("old"))]),
         ("ALTER TYPE mood RENAME VALUE 'a' TO 'b'", [o.RenameLabel(Named("mood"), "a", "b")]),
         ("CREATE TYPE mood AS ENUM ('a', 'b')", [o.CreateEnum(Named("mood"), ("a", "b"))]),
         (
             "DROP TYPE IF EXISTS mood, old;",
-            [o.DropEnum(Named("mood"), lenient=True), o.DropEnum(Named("old"), lenient=True)],
+            [o.Drop("type", Named("mood"), lenient=True), o.Drop("type", Named("old"), lenient=True)],
         ),
         (
             "CREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS ix ON Users USING btree (a DESC, lower(b)) WHERE c > 1",
@@ -246,8 +248,8 @@ def test_a_batch_from_a_copy() -> None:
             ],
         ),
         ("DROP INDEX ix", [o.DropIndex(Named("ix"))]),
-        ("DROP TABLE users", [o.DropTable(USERS)]),
-        ("DROP VIEW v", [o.DropOther("view", Named("v"))]),
+        ("DROP TABLE users", [o.Drop("table", USERS)]),
+        ("DROP VIEW v", [o.Drop("view", Named("v"))]),
         (
             "UPDATE users u SET a = b + 1, c = 'x' WHERE d IN (1, 2)",
             [
@@ -339,7 +341,7 @@ def test_views_functions_and_triggers() -> None:
     )
     assert isinstance(trigger, o.CreateOther)
     assert (trigger.kind, trigger.table, "logs" in trigger.words) == ("trigger", USERS, True)
-    assert drop == o.DropOther("trigger", Named("tr"), table=USERS)
+    assert drop == o.Drop("trigger", Named("tr"), table=USERS)
 
 
 @pytest.mark.parametrize(("text", "reading"), STATEMENTS)
@@ -370,12 +372,12 @@ def test_several_actions_of_one_statement() -> None:
     assert added == o.AddColumn(USERS, column, (key,), lenient=True)
     assert dropped == o.DropColumn(USERS, "a", lenient=True)
     assert unique == o.CreateConstraint(USERS, o.Constraint("unique", "uq", ("b", "c")))
-    assert renamed == o.RenameOther("constraint", Named("x"), Named("y"), table=USERS)
+    assert renamed == o.Rename("constraint", Named("x"), Named("y"), table=USERS)
 
 
 def test_what_a_statement_takes_along_is_unknown() -> None:
     dropped, along = does('op.execute("DROP TABLE users CASCADE")')
-    assert dropped == o.DropTable(USERS)
+    assert dropped == o.Drop("table", USERS)
     assert isinstance(along, Unknown)
     assert along.why == "a `CASCADE`, which takes along what nobody names"
 
@@ -468,12 +470,12 @@ def test_ways_around_are_not_taken_for_nothing(body: str, before: str, why: str)
 
 def test_what_is_handed_on_is_read_as_repeated() -> None:
     [step] = steps('list(map(lambda name: op.drop_table("a"), sa.inspect(op.get_bind()).get_table_names()))')
-    assert (step.does, step.repeated) == (o.DropTable(Named("a")), True)
+    assert (step.does, step.repeated) == (o.Drop("table", Named("a")), True)
 
 
 def test_short_circuits_are_conditions() -> None:
     found = steps('op.get_bind().dialect.name == "sqlite" and op.drop_table("a")\nop.drop_table("b") if x() else None')
-    assert [step.condition for step in found if isinstance(step.does, o.DropTable)] == [
+    assert [step.condition for step in found if isinstance(step.does, o.Drop)] == [
         "op.get_bind().dialect.name == 'sqlite'",
         "x()",
     ]
@@ -481,7 +483,7 @@ def test_short_circuits_are_conditions() -> None:
 
 def test_a_dedented_text_is_a_text() -> None:
     body = 'op.execute(textwrap.dedent("""\\\n        DROP TABLE a\n    """))'
-    assert does(body, before="import textwrap") == [o.DropTable(Named("a"))]
+    assert does(body, before="import textwrap") == [o.Drop("table", Named("a"))]
 
 
 def test_what_is_only_looked_at_is_nothing() -> None:
@@ -524,7 +526,7 @@ def test_functions_of_the_file_are_followed() -> None:
     assert isinstance(created, o.CreateTable)
     assert [column.name for column in created.columns] == ["made", "changed"]
     assert created.complete
-    assert dropped == o.DropTable(Named("x", "s"))
+    assert dropped == o.Drop("table", Named("x", "s"))
     assert looped == o.Unknown("a function that can't be followed", "loop", frozenset({"loop"}))
 
 
@@ -555,7 +557,7 @@ def test_conditions_loops_and_early_ends() -> None:
         """
     )
     assert [
-        (str(step.does.table), step.condition, step.repeated) for step in found if isinstance(step.does, o.DropTable)
+        (str(step.does.name), step.condition, step.repeated) for step in found if isinstance(step.does, o.Drop)
     ] == [
         ("a", "op.get_bind().dialect.name == 'sqlite'", False),
         ("b", "not (op.get_bind().dialect.name == 'sqlite')", False),
@@ -568,7 +570,7 @@ def test_conditions_loops_and_early_ends() -> None:
 
 def test_a_condition_that_is_known_is_no_condition() -> None:
     found = steps('if FLAG:\n    op.drop_table("a")\nelse:\n    op.drop_table("b")', before="FLAG = False")
-    assert [(step.does, step.condition) for step in found] == [(o.DropTable(Named("b")), "")]
+    assert [(step.does, step.condition) for step in found] == [(o.Drop("table", Named("b")), "")]
 
 
 def test_outside_the_transaction() -> None:

@@ -176,11 +176,11 @@ def schema_effects_of(steps: Iterable[ops.Step]) -> SchemaEffects:
 def _renaming(does: ops.Operation) -> tuple[Thing, Thing] | None:
     """A table, column or type by its old and its new name."""
     match does:
-        case ops.RenameTable(table, new):
+        case ops.Rename("table", table, new):
             return _table(table), _table(new)
         case ops.AlterColumn(table, name, str(new)) if new != name:
             return _on(table, "column", name), _on(table, "column", new)
-        case ops.RenameEnum(enum, new):
+        case ops.Rename("type", enum, new):
             return _type(enum), _type(new)
     return None
 
@@ -193,7 +193,7 @@ def _left(does: ops.Operation) -> Iterator[SchemaEffect]:
     match does:
         case ops.CreateTable():
             yield from _table_made(does)
-        case ops.DropTable(table, lenient):
+        case ops.Drop("table", table, lenient):
             yield SchemaEffect(_table(table), there=False, lenient=lenient)
         case ops.AddColumn():
             yield from _column_added(does)
@@ -208,7 +208,7 @@ def _left(does: ops.Operation) -> Iterator[SchemaEffect]:
             yield from _named(table, (constraint,), lenient=False)
         case ops.DropConstraint(table, name, _, lenient):
             yield SchemaEffect(_on(table, "constraint", name), there=False, lenient=lenient)
-        case ops.RenameOther():
+        case ops.Rename(kind="index" | "constraint"):
             yield from _renamed(does)
         case _:
             yield from _left_of_an_enum(does)
@@ -218,7 +218,7 @@ def _left_of_an_enum(does: ops.Operation) -> Iterator[SchemaEffect]:
     match does:
         case ops.CreateEnum(enum, labels, lenient):
             yield from _enum(enum, labels, lenient=lenient)
-        case ops.DropEnum(enum, lenient):
+        case ops.Drop("type", enum, lenient):
             yield SchemaEffect(_type(enum), there=False, lenient=lenient)
         case ops.AddLabel(enum, label, lenient):
             yield SchemaEffect(_label(enum, label), there=True, lenient=lenient)
@@ -234,7 +234,7 @@ def _column_added(added: ops.AddColumn) -> Iterator[SchemaEffect]:
         yield effect._replace(implied=True)
 
 
-def _renamed(operation: ops.RenameOther) -> Iterator[SchemaEffect]:
+def _renamed(operation: ops.Rename) -> Iterator[SchemaEffect]:
     """Perhaps: PostgreSQL has the index of a constraint and the constraint under one name, and not all can be seen."""
     kinds: dict[str, tuple[ThingKind, ...]] = {"index": ("index", "constraint"), "constraint": ("constraint",)}
     for kind in kinds.get(operation.kind, ()):

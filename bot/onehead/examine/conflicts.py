@@ -6,8 +6,8 @@ from itertools import combinations, islice
 from math import comb
 
 from onehead.examine.read import ReadBlobs
-from onehead.operations.conflict_rules import Act, OperationConflict
-from onehead.operations.conflicts import judge
+from onehead.operations.conflict_rules import Act
+from onehead.operations.conflicts import OperationConflict, judge
 from onehead.operations.model import EVERYWHERE, Step
 from onehead.operations.read import read, unknown_step
 from onehead.plan.conflicts import ConflictMessage, Interaction

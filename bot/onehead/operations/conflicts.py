@@ -10,23 +10,101 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from onehead.operations.conflict_rules import (
-    Act,
-    Compatibility,
-    OperationConflict,
-    Rule,
-    Which,
-    clash,
-    conflict,
-    on_each_other,
-    order,
-    same_engine,
-    silent,
-    unknown,
-)
+from onehead.operations import model as ops
+from onehead.operations.conflict_rules import Act, Compatibility, Rule, Which, on_each_other, on_one_thing
 from onehead.operations.footprint import Thing, Touch, inside, touches
-from onehead.operations.model import EVERYWHERE, POSTGRESQL, SQLITE, CreateIndex, Dialect, DropIndex, Step, Unknown
+from onehead.operations.model import EVERYWHERE, POSTGRESQL, SQLITE, Dialect, Operation, Step
+from onehead.operations.sql_tokens import shown
 from onehead.text import listed
+
+_PHRASES: dict[type[Operation], str] = {
+    ops.AddColumn: "adds column `{0.table}.{0.column.name}`",
+    ops.AddLabel: "adds the label `{0.label}` to type `{0.enum}`",
+    ops.CommentTable: "changes the comment of `{0.table}`",
+    ops.CreateEnum: "creates type `{0.enum}`",
+    ops.CreateOther: "creates {0.kind} `{0.name}`",
+    ops.CreateTable: "creates table `{0.table}`",
+    ops.DropColumn: "drops column `{0.table}.{0.column}`",
+    ops.DropConstraint: "drops constraint `{0.name}` of `{0.table}`",
+    ops.Drop: "drops {0.kind} `{0.name}`",
+    ops.DropIndex: "drops index `{0.name}`",
+    ops.Query: "reads rows",
+    ops.RenameLabel: "renames the label `{0.label}` of type `{0.enum}`",
+    ops.SetProperty: "sets the {0.name} of `{0.table}`",
+}
+_ROWS = {"insert": "inserts rows into", "update": "updates rows of", "delete": "deletes rows of"}
+_PROPERTIES = {"server_default": "default", "nullable": "NULL rule"}
+
+
+def phrase(operation: Operation) -> str:
+    """What it does, without its subject."""
+    match operation:
+        case ops.Rename(kind=kind, name=old, new=new):
+            return f"renames {kind} `{old}` to `{new.name if new.schema == old.schema else new}`"
+        case ops.Batch(table=table, recreates=recreates):
+            return f"rebuilds table `{table}` in batch mode" if recreates else f"alters table `{table}`"
+        case ops.ChangeRows(does=does, table=table):
+            return f"{_ROWS[does]} `{table}`"
+        case ops.AlterColumn():
+            return _altered(operation)
+        case ops.CreateIndex(definition=index):
+            return f"creates index `{index.name or 'without a name'}` on `{index.table}`"
+        case ops.CreateConstraint(table=table, constraint=constraint):
+            name = f" `{constraint.name}`" if constraint.name else ""
+            return f"adds the {constraint.kind} constraint{name} to `{table}`"
+        case ops.Unknown(why=why, text=text):
+            verb = f"holds {why}:"
+        case ops.Aside(text=text):
+            verb, text = "runs", shown(text)
+        case _:
+            return _PHRASES[type(operation)].format(operation)
+    return f"{verb} `{text.replace('`', chr(39))}`"
+
+
+def _altered(operation: ops.AlterColumn) -> str:
+    where = f"`{operation.table}.{operation.column}`"
+    if operation.new_name is not None:
+        return f"renames column {where} to `{operation.new_name}`"
+    if operation.nullable is False:
+        return f"sets {where} to NOT NULL"
+    changed = [_PROPERTIES.get(name, name) for name, _ in operation.changes]
+    return f"changes the {' and the '.join(changed)} of {where}" if changed else f"alters column {where}"
+
+
+def _told(act: Act) -> str:
+    return f"`{act.revision}` {phrase(act.step.does)} (line {act.step.line})"
+
+
+class OperationConflict(NamedTuple):
+    """Two operations that do not commute, or for which that is unknown.
+
+    Attributes:
+        kind: any but `independent`.
+        left, right: of the two sides; `None` for what can't be known on one side, whatever the other does.
+        first: for `order`: the side that has to run first.
+        dialects: where this holds.
+        message: both operations and what happens, a full sentence.
+    """
+
+    kind: Compatibility
+    left: Act | None
+    right: Act | None
+    first: Which | None
+    dialects: tuple[Dialect, ...]
+    message: str
+
+
+def _applied(rule: Rule, left: Act, right: Act) -> OperationConflict:
+    """A rule as it holds for two real operations. What depends on a condition is not claimed."""
+    kind, first = rule.kind, rule.first
+    says = rule.says.format(a=f"`{left.revision}`", b=f"`{right.revision}`")
+    conditional = any(each.step.condition for each in (left, right))
+    if kind != Compatibility.UNKNOWN and (conditional or left.step.repeated or right.step.repeated):
+        kind, first = Compatibility.UNKNOWN, None
+        why = "a condition" if conditional else "how often a loop runs"
+        says = f"{says} Whether that happens depends on {why}, so look at both."
+    return OperationConflict(kind, left, right, first, rule.dialects, f"{_told(left)} and {_told(right)}: {says}")
+
 
 Side = tuple[Act, ...]
 
@@ -68,154 +146,6 @@ def _net(touch: Touch, last: dict[Thing, Touch], made: set[Thing], replaced: set
     return touch
 
 
-_WEIGHT = {"create": 0, "replace": 1, "drop": 2, "set": 3, "use": 3}
-_ONE_SPACE = {
-    "relation": "tables, indexes, unique constraints and primary keys of a schema share their names",
-    "type": "tables, views and types of a schema share their names",
-}
-_FIRST_A, _FIRST_B = "{a} has to run first", "{b} has to run first"
-
-
-def on_one_thing(a: Touch, b: Touch) -> list[Rule]:
-    """What two touches of the same thing do to each other, on the databases that have it."""
-    rules = _on_one_name(a, b) if a.thing[0] == "name" else _on_one_thing(a, b)
-    both = set(a.dialects) & set(b.dialects)
-    held = [each._replace(dialects=tuple(dialect for dialect in each.dialects if dialect in both)) for each in rules]
-    return [each for each in held if each.dialects]
-
-
-def _on_one_name(a: Touch, b: Touch) -> list[Rule]:
-    """Two things of different kinds, or on different tables, that can't have one name."""
-    if a.value == b.value or (a.lenient and b.lenient):
-        return []
-    match a.verb, b.verb:
-        case "create", "create" if a.lenient or b.lenient:
-            return _both_create(a, b)
-        case "create", "create" if a.value == "sequence":
-            return [order("a", f"{_FIRST_A}: no sequence may be called like a type that is there.")]
-        case "create", "create" if b.value == "sequence":
-            return [rule.flipped() for rule in _on_one_name(b, a)]
-        case "create", "create":
-            says = f"whichever runs second fails, because the name `{a.thing[2]}` is taken: {_ONE_SPACE[a.thing[-1]]}."
-            return [conflict(says)]
-        case "create", "drop":
-            return [order("b", f"{_FIRST_B}, otherwise the name is taken.")]
-        case "drop", "create":
-            return [rule.flipped() for rule in _on_one_name(b, a)]
-    return []
-
-
-def _on_one_thing(a: Touch, b: Touch) -> list[Rule]:
-    match a.verb, b.verb:
-        case "create", "create":
-            return _both_create(a, b)
-        case "replace", "replace":
-            return [] if _same(a, b) else [silent("what the last one makes stays, the other one's is lost.")]
-        case "drop", "drop":
-            return _both_drop(a, b)
-        case "set", "set":
-            return [] if _same(a, b) else _both_set(a)
-    if _WEIGHT[a.verb] < _WEIGHT[b.verb]:
-        return _one(a, b)
-    return [rule.flipped() for rule in _one(b, a)] if _WEIGHT[a.verb] > _WEIGHT[b.verb] else []
-
-
-def _same(a: Touch, b: Touch) -> bool:
-    return a.value is not None and a.value == b.value
-
-
-def _both_create(a: Touch, b: Touch) -> list[Rule]:
-    if (a.lenient or a.replaces) and (b.lenient or b.replaces):
-        if _same(a, b):
-            return []
-        stays = "last" if a.replaces and b.replaces else "first"
-        if a.value is None or b.value is None:
-            return [unknown(f"the one that runs {stays} stays; compare the two definitions.")]
-        return [silent(f"no error, but only the definition that runs {stays} stays.")]
-    if a.lenient or a.replaces:
-        return [rule.flipped() for rule in _both_create(b, a)]
-    if b.lenient or b.replaces:
-        return [order("a", "{a} has to run first, otherwise it finds the name taken and fails.")]
-    if a.thing[0] == "constraint":
-        return [
-            conflict("whichever runs second fails, because the name is taken.", POSTGRESQL),
-            *([] if _same(a, b) else [unknown("two constraints of one name.", SQLITE)]),
-        ]
-    return [conflict("whichever runs second fails, because the name is taken.")]
-
-
-def _both_drop(a: Touch, b: Touch) -> list[Rule]:
-    if a.lenient and b.lenient:
-        return []
-    says = "because the other one does not mind that it is gone."
-    if a.lenient:
-        return [order("b", f"{_FIRST_B}, {says}")]
-    if b.lenient:
-        return [order("a", f"{_FIRST_A}, {says}")]
-    return [conflict("whichever runs second fails, because it is gone by then.")]
-
-
-def _both_set(a: Touch) -> list[Rule]:
-    says = "no error, but the one that runs last wins."
-    if a.thing[-1] == "type":
-        says = "the type of the one that runs last stays, and the database may refuse to convert the values."
-    return [silent(says)]
-
-
-def _one(a: Touch, b: Touch) -> list[Rule]:
-    """`a` creates, replaces or drops what `b` touches in a weaker way."""
-    if a.verb == "create":
-        return _new(a, b)
-    return _renewed(a, b) if a.verb == "replace" else _gone(a, b)
-
-
-def _new(a: Touch, b: Touch) -> list[Rule]:
-    """`a` creates what `b` replaces, drops, sets or uses."""
-    soft = a.lenient or a.replaces
-    if b.verb == "replace":
-        if soft:
-            return [silent("no error, but only one of the two definitions stays.")]
-        return [conflict("{b} drops and creates it again, so it has to be there, but {a} needs it to be absent.")]
-    if b.verb == "drop":
-        if a.lenient and a.thing[0] != "enum":
-            return [silent("no error, but it depends on the order whether it is there at the end.")]
-        return [order("b", f"{_FIRST_B}, otherwise the name is taken, or the new one is dropped.")]
-    if soft or not b.named:
-        return []
-    return [order("a", f"{_FIRST_A}, because {{b}} needs what it creates.")]
-
-
-def _renewed(a: Touch, b: Touch) -> list[Rule]:
-    """`a` drops and creates anew what `b` drops, sets or uses."""
-    if b.verb == "drop":
-        return [order("a", f"{_FIRST_A}, because {{b}} drops what it needs.")]
-    if b.hold == "type":
-        return [order("a", f"{_FIRST_A}, otherwise it can't drop the old type, which {{b}} uses by then.")]
-    if a.thing[0] == "enum" or not b.named:
-        return []
-    return [unknown("{b} works on what {a} drops and creates again; check whether its work stays.")]
-
-
-def _gone(a: Touch, b: Touch) -> list[Rule]:
-    """`a` drops or renames what `b` uses."""
-    done = "renames" if a.renames else "drops"
-    first = order("b", f"{{b}} has to run first, because it needs what {{a}} {done}.")
-    stuck = conflict("neither order works: either it is gone, or it can't be dropped because it is in use.")
-    match b.hold:
-        case "key" if a.renames:
-            lost = "SQLite accepts the key afterwards too, but it points at a table or column that is gone."
-            return [first._replace(dialects=POSTGRESQL), silent(lost, SQLITE)]
-        case "key":
-            dangling = "SQLite accepts it in either order, but the foreign key points at what is gone."
-            return [stuck._replace(dialects=POSTGRESQL), unknown(dangling, SQLITE)]
-        case "view" | "type" | "schema" if not a.renames:
-            return [stuck]
-        case "index" if a.thing[0] == "column" and not a.renames:
-            says = "SQLite drops no column with an index, and makes no index on a column that is gone."
-            return [first._replace(dialects=POSTGRESQL), conflict(says, SQLITE)]
-    return [first]
-
-
 MAX_PAIRS = 100_000
 """More pairs of operations than that are not compared; the verdict is `unknown`."""
 
@@ -223,24 +153,14 @@ _RANK = {kind: rank for rank, kind in enumerate(Compatibility)}
 
 
 class Alone(NamedTuple):
-    """What one side can't do, whatever the other does.
-
-    Attributes:
-        act: the operation.
-        message: what happens and what to do about it, a full sentence.
-    """
+    """What one side can't do, whatever the other does; `message`: what happens and what to do about it."""
 
     act: Act
     message: str
 
 
 class SidesVerdict(NamedTuple):
-    """How two sides get along.
-
-    Attributes:
-        clashes: worst first.
-        alone: what fails by itself.
-    """
+    """How two sides get along, the worst first; `alone`: what fails by itself."""
 
     clashes: tuple[OperationConflict, ...]
     alone: tuple[Alone, ...] = ()
@@ -284,7 +204,7 @@ def judge(left: Revisions, right: Revisions) -> SidesVerdict:
     else:
         for a in ours:
             for b in theirs:
-                if same_engine(a, b):
+                if not a.step.engine or not b.step.engine or a.step.engine == b.step.engine:
                     found += _between(a, b)
     found = _folded(_folded(found, "left"), "right")
     for dialects in (EVERYWHERE, POSTGRESQL, SQLITE):
@@ -301,7 +221,7 @@ def _between(a: Act, b: Act) -> Iterable[OperationConflict]:
     for mine in a.touches:
         for other in b.on.get(mine.thing, ()):
             rules += on_one_thing(mine, other)
-    found = [clash(rule, a, b) for rule in rules]
+    found = [_applied(rule, a, b) for rule in rules]
     worst: dict[Dialect, OperationConflict] = {}
     for dialect in EVERYWHERE:
         here = [each for each in found if dialect in each.dialects]
@@ -337,11 +257,11 @@ def _unknown(ours: Side, theirs: Side) -> Iterable[OperationConflict]:
     for mine, acts in (("left", ours), ("right", theirs)):
         groups: dict[tuple[str, str], dict[int, Act]] = {}
         for act in acts:
-            if isinstance(act.step.does, Unknown):
+            if isinstance(act.step.does, ops.Unknown):
                 groups.setdefault((act.revision, act.step.does.why), {}).setdefault(act.step.line, act)
         for group in groups.values():
             act, *others = group.values()
-            message = f"{act}: a person has to decide whether it conflicts with the other side."
+            message = f"{_told(act)}: a person has to decide whether it conflicts with the other side."
             if others:
                 lines = listed([str(other.step.line) for other in others], 3)
                 noun = "line" if len(others) == 1 else "lines"
@@ -352,13 +272,11 @@ def _unknown(ours: Side, theirs: Side) -> Iterable[OperationConflict]:
 
 def _alone(acts: Side) -> Iterable[Alone]:
     for act in acts:
-        does = act.step.does
-        concurrently = (isinstance(does, CreateIndex) and does.definition.concurrently) or (
-            isinstance(does, DropIndex) and does.concurrently
-        )
-        if concurrently and not act.step.autocommit:
-            yield Alone(
-                act,
-                f"{act} with CONCURRENTLY, which PostgreSQL refuses inside a transaction: put it into "
-                "`with op.get_context().autocommit_block():`.",
-            )
+        match act.step.does:
+            case ops.CreateIndex(definition=ops.Index(concurrently=True)) | ops.DropIndex(concurrently=True):
+                if not act.step.autocommit:
+                    yield Alone(
+                        act,
+                        f"{_told(act)} with CONCURRENTLY, which PostgreSQL refuses inside a transaction: put it into "
+                        "`with op.get_context().autocommit_block():`.",
+                    )

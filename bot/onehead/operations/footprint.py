@@ -25,8 +25,6 @@ class Touch(NamedTuple):
     """One thing that an operation touches.
 
     Attributes:
-        verb: how.
-        thing: what.
         value: for `create` and `set`: what it becomes; equal values leave no difference.
         lenient: for `create` and `drop`: nothing happens where it is there already, or gone.
         replaces: for `create`: one that is there already is replaced.
@@ -87,14 +85,31 @@ def inside(thing: Thing) -> Thing | None:
     return None
 
 
+def table_of(operation: ops.Operation) -> Named | None:
+    """The table that an operation works on; none for one that creates, drops or renames the table itself."""
+    match operation:
+        case ops.CreateTable():
+            return None
+        case ops.CreateIndex(definition=index):
+            return index.table
+    return getattr(operation, "table", None)
+
+
 _INDEXED = ("unique", "primary key", "exclude")
 _COUNTED = ("integer", "biginteger", "smallinteger", "serial", "bigserial")
 """Types of a primary key for which PostgreSQL may make a sequence; it chooses a name that is free."""
+_ON_POSTGRESQL = ("enum", "label", "name", "function", "schema", "extension")
+"""Kinds of things that exist there alone."""
 
 
 def touches(operation: ops.Operation) -> tuple[Touch, ...]:
     """Everything that one operation touches; nothing for `Unknown`, about which nothing is known."""
-    found = tuple(_on_its_databases(_touches(operation)))
+    table = table_of(operation)
+    found = [] if table is None else [Touch("use", relation(table))]
+    found += (
+        touch._replace(dialects=POSTGRESQL) if touch.thing[0] in _ON_POSTGRESQL else touch
+        for touch in _touches(operation)
+    )
     makes: dict[str, bool] = {}
     for touch in found:
         if touch.thing[0] not in ("schema", "word") and touch.thing[1]:
@@ -106,17 +121,80 @@ def touches(operation: ops.Operation) -> tuple[Touch, ...]:
     return (*found, *schemas)
 
 
-def _on_its_databases(found: Iterable[Touch]) -> Iterator[Touch]:
-    """Types, functions and schemas exist on PostgreSQL alone."""
-    for touch in found:
-        alone = touch.thing[0] in ("enum", "label", "name", "function", "schema", "extension")
-        yield touch._replace(dialects=POSTGRESQL) if alone else touch
+def _touches(operation: ops.Operation) -> Iterator[Touch]:
+    match operation:
+        case ops.CreateTable():
+            yield from _table(operation)
+        case ops.AddColumn(table=table, column=added):
+            own = frozenset({added.name.lower()})
+            yield Touch("create", column(table, added.name), repr(added), operation.lenient)
+            yield from _declared(added)
+            yield from _constraints(table, operation.constraints, own=own)
+            yield from _indexes(operation.indexes, own=own)
+        case ops.DropColumn(table=table, column=name, lenient=lenient):
+            yield Touch("drop", column(table, name), lenient=lenient)
+        case ops.AlterColumn():
+            yield from _altered(operation)
+        case ops.CreateIndex(definition=index, lenient=lenient):
+            yield from _indexes((index,), lenient=lenient)
+        case ops.DropIndex(name=named, lenient=lenient):
+            yield from _as("drop", _made("index", named), lenient=lenient)
+        case ops.CreateConstraint(table=table, constraint=constraint):
+            yield from _constraints(table, (constraint,))
+        case ops.DropConstraint(table=table, name=name, kind=kind, lenient=lenient):
+            yield Touch("drop", _thing("constraint", table, name), lenient=lenient)
+            if kind in (*_INDEXED, None):
+                yield _shares("drop", Named(name, table.schema), "relation", of=f"constraint of {table}")
+        case _:
+            yield from _others(operation)
 
 
-def _shares(verb: Verb, named: Named, *spaces: str, of: str, lenient: bool = False) -> Iterator[Touch]:
+def _others(operation: ops.Operation) -> Iterator[Touch]:
+    match operation:
+        case ops.CreateOther():
+            yield from _other(operation)
+        case ops.Drop(kind=kind, name=named, lenient=lenient, table=table):
+            yield from _as("drop", _made(kind, named, table), lenient=lenient)
+        case ops.Rename(kind=kind, name=named, new=new, lenient=lenient, table=table):
+            yield from _as("drop", _made(kind, named, table), renames=True, lenient=lenient)
+            yield from _made(kind, new, table)
+        case ops.CreateEnum(enum=named, labels=labels, lenient=lenient):
+            value = None if labels is None else repr(labels)
+            yield from _as("create", _made("type", named), value=value, lenient=lenient)
+        case ops.AddLabel(enum=named, label=text, lenient=lenient):
+            yield Touch("use", enum(named))
+            yield Touch("create", _label(named, text), text, lenient)
+        case ops.RenameLabel(enum=named, label=text, new=new_text):
+            yield Touch("use", enum(named))
+            yield Touch("drop", _label(named, text), renames=True)
+            yield Touch("create", _label(named, new_text))
+        case _:
+            yield from _beside(operation)
+
+
+def _beside(operation: ops.Operation) -> Iterator[Touch]:
+    match operation:
+        case ops.CommentTable(table=table, comment=comment):
+            yield Touch("set", _thing("comment", table), str(comment))
+        case ops.SetProperty(table=table, name=name, value=value):
+            yield Touch("set", _thing("setting", table, name), value)
+            if operation.constraint is not None:
+                yield Touch("use", _thing("constraint", table, operation.constraint))
+        case ops.ChangeRows(table=table, words=words, writes=writes):
+            for name in writes or ():
+                yield Touch("use", column(table, name))
+            yield from (Touch("use", column(table, word), named=False) for word in sorted(words))
+            yield from _words(words)
+        case ops.Query(words=words):
+            yield from _words(words)
+            yield from (Touch("use", ("word", word)) for word in sorted(words))
+        case ops.Aside(needs=needs):
+            yield from (Touch("use", _thing("enum" if kind == "type" else kind, named)) for kind, named in needs)
+
+
+def _shares(verb: Verb, named: Named, space: str, *, of: str, lenient: bool = False) -> Touch:
     """That it has its name among things of other kinds; `of` says what it is, or which table it belongs to."""
-    for space in spaces:
-        yield Touch(verb, ("name", schema_of(named), named.name.lower(), space), of, lenient)
+    return Touch(verb, ("name", schema_of(named), named.name.lower(), space), of, lenient)
 
 
 def _words(words: Iterable[str], *, hold: str = "") -> Iterator[Touch]:
@@ -131,177 +209,47 @@ def _words(words: Iterable[str], *, hold: str = "") -> Iterator[Touch]:
         yield Touch("use", enum(named), hold=hold, named=False)
 
 
-def _touches(operation: ops.Operation) -> Iterator[Touch]:
-    match operation:
-        case ops.CreateTable():
-            yield from _table(operation)
-        case ops.DropTable(table=table, lenient=lenient):
-            yield from _as("drop", _made("table", table), lenient=lenient)
-        case ops.RenameTable(table=table, new=new):
-            yield from _renamed("table", table, new)
-        case ops.AddColumn():
-            yield from _added(operation)
-        case ops.DropColumn(table=table, column=name, lenient=lenient):
-            yield Touch("use", relation(table))
-            yield Touch("drop", column(table, name), lenient=lenient)
-        case ops.AlterColumn():
-            yield from _altered(operation)
-        case ops.CreateIndex(definition=index, lenient=lenient):
-            yield from _indexes((index,), lenient=lenient)
-        case ops.DropIndex(name=named, table=table, lenient=lenient):
-            yield from _as("drop", _made("index", named), lenient=lenient)
-            if table is not None:
-                yield Touch("use", relation(table))
-        case ops.CreateConstraint(table=table, constraint=constraint):
-            yield Touch("use", relation(table))
-            yield from _constraints(table, (constraint,))
-        case ops.DropConstraint():
-            yield from _released(operation)
-        case _:
-            yield from _rarer(operation)
-
-
-def _added(operation: ops.AddColumn) -> Iterator[Touch]:
-    table, added = operation.table, operation.column
-    own = frozenset({added.name.lower()})
-    yield Touch("use", relation(table))
-    yield Touch("create", column(table, added.name), repr(added), operation.lenient)
-    yield from _declared(added)
-    yield from _constraints(table, operation.constraints, own=own)
-    yield from _indexes(operation.indexes, own=own)
-
-
-def _released(operation: ops.DropConstraint) -> Iterator[Touch]:
-    table = operation.table
-    yield Touch("use", relation(table))
-    yield Touch("drop", _thing("constraint", table, operation.name), lenient=operation.lenient)
-    if operation.kind in (*_INDEXED, None):
-        yield from _shares("drop", Named(operation.name, table.schema), "relation", of=f"constraint of {table}")
-
-
-def _rarer(operation: ops.Operation) -> Iterator[Touch]:
-    match operation:
-        case ops.CommentTable(table=table, comment=comment):
-            yield Touch("use", relation(table))
-            yield Touch("set", _thing("comment", table), str(comment))
-        case ops.CreateOther():
-            yield from _other(operation)
-        case ops.DropOther():
-            found = _made(operation.kind, operation.name, operation.table)
-            yield from _as("drop", found, lenient=operation.lenient)
-            if operation.table is not None:
-                yield Touch("use", relation(operation.table))
-        case ops.RenameOther(kind=kind, name=named, new=new, lenient=lenient, table=table):
-            yield from _renamed(kind, named, new, table, lenient=lenient)
-        case ops.SetProperty() | ops.Query() | ops.Aside():
-            yield from _beside(operation)
-        case ops.ChangeRows(table=table, words=words, writes=writes):
-            yield Touch("use", relation(table))
-            for name in writes or ():
-                yield Touch("use", column(table, name))
-            yield from (Touch("use", column(table, word), named=False) for word in sorted(words))
-            yield from _words(words)
-        case ops.Batch(table=table):
-            yield Touch("use", relation(table))
-        case _:
-            yield from _enums(operation)
-
-
-def _beside(operation: ops.SetProperty | ops.Query | ops.Aside) -> Iterator[Touch]:
-    match operation:
-        case ops.SetProperty(table=table, name=name, value=value):
-            yield Touch("use", relation(table))
-            yield Touch("set", _thing("setting", table, name), value)
-            if operation.constraint is not None:
-                yield Touch("use", _thing("constraint", table, operation.constraint))
-        case ops.Query(words=words):
-            yield from _words(words)
-            yield from (Touch("use", ("word", word)) for word in sorted(words))
-        case ops.Aside(needs=needs):
-            yield from (Touch("use", _thing("enum" if kind == "type" else kind, named)) for kind, named in needs)
-
-
-def _enums(operation: ops.Operation) -> Iterator[Touch]:
-    match operation:
-        case ops.CreateEnum(enum=named, labels=labels, lenient=lenient):
-            value = None if labels is None else repr(labels)
-            yield from _as("create", _made("type", named), value=value, lenient=lenient)
-        case ops.DropEnum(enum=named, lenient=lenient):
-            yield from _as("drop", _made("type", named), lenient=lenient)
-        case ops.RenameEnum(enum=named, new=new):
-            yield from _renamed("type", named, new)
-        case ops.AddLabel(enum=named, label=text, lenient=lenient):
-            yield Touch("use", enum(named))
-            yield Touch("create", _label(named, text), text, lenient)
-        case ops.RenameLabel(enum=named, label=text, new=new_text):
-            yield Touch("use", enum(named))
-            yield Touch("drop", _label(named, text), renames=True)
-            yield Touch("create", _label(named, new_text))
-
-
 def _as(verb: Verb, found: Iterable[Touch], **given: object) -> Iterator[Touch]:
     """The touches of something that is made, for another verb; what is `given` concerns the thing, not its name."""
     for touch in found:
         yield touch._replace(verb=verb, **({} if touch.thing[0] == "name" else given))  # type: ignore[arg-type]
 
 
-def _renamed(
-    kind: str, old: Named, new: Named, table: Named | None = None, *, lenient: bool = False
-) -> Iterator[Touch]:
-    yield from _as("drop", _made(kind, old, table), renames=True, lenient=lenient)
-    yield from _made(kind, new, table)
-    if table is not None:
-        yield Touch("use", relation(table))
-
-
 def _made(kind: str, named: Named, table: Named | None = None) -> Iterator[Touch]:
     """Something of this kind, as creating it touches it; `table`: what it is part of."""
     match kind:
-        case "table" | "view" | "materialized view":
+        case "table" | "view" | "materialized view" | "sequence" | "index":
             yield Touch("create", relation(named))
-            yield from _shares("create", named, "relation", "type", of="relation")
-        case "index":
-            yield Touch("create", relation(named))
-            yield from _shares("create", named, "relation", of="relation")
-        case "constraint" if table is not None:
-            yield Touch("create", _thing("constraint", table, named.name))
-            yield from _shares("create", named, "relation", of=f"constraint of {table}")
-        case "sequence":
-            yield Touch("create", relation(named))
-            yield from _shares("create", named, "relation", of="relation")
-            yield from _shares("create", named, "type", of="sequence")
-        case "procedure":
-            yield Touch("create", _thing("function", named))
+            yield _shares("create", named, "relation", of="relation")
+            if kind != "index":
+                yield _shares("create", named, "type", of="sequence" if kind == "sequence" else "relation")
         case "type":
             yield Touch("create", enum(named))
-            yield from _shares("create", named, "type", of="type")
-        case "trigger" if table is not None:
-            # PostgreSQL keeps a trigger with its table; SQLite has one space of names for all of them.
-            yield Touch("create", _thing("trigger", table, named.name), dialects=POSTGRESQL)
-            yield Touch("create", ("trigger", schema_of(named), "", named.name.lower()), dialects=SQLITE)
+            yield _shares("create", named, "type", of="type")
+        case "constraint" if table is not None:
+            yield Touch("create", _thing("constraint", table, named.name))
+            yield _shares("create", named, "relation", of=f"constraint of {table}")
         case "trigger":
-            yield Touch("create", ("trigger", schema_of(named), "", named.name.lower()))
+            everywhere = ("trigger", schema_of(named), "", named.name.lower())
+            # PostgreSQL keeps a trigger with its table; SQLite has one space of names for all of them.
+            if table is not None:
+                yield Touch("create", _thing("trigger", table, named.name), dialects=POSTGRESQL)
+            yield Touch("create", everywhere, dialects=EVERYWHERE if table is None else SQLITE)
         case _:
-            yield Touch("create", _thing(kind, named))
+            yield Touch("create", _thing("function" if kind == "procedure" else kind, named))
 
 
 def _other(operation: ops.CreateOther) -> Iterator[Touch]:
-    found = _made(operation.kind, operation.name, operation.table)
+    words, table = operation.words, operation.table
+    found = _made(operation.kind, operation.name, table)
     yield from _as("create", found, value=operation.text, lenient=operation.lenient, replaces=operation.replaces)
-    if operation.table is not None:
-        yield Touch("use", relation(operation.table))
-    match operation.kind:
-        case "view" | "materialized view":
-            yield from _words(operation.words, hold="view")
-            # Which of its tables has the column is not known; `verdict` asks for the table too.
-            yield from (Touch("use", ("word", word.lower()), hold="view") for word in sorted(operation.words))
-        case "trigger":
-            yield from _words(operation.words, hold="view")
-            if operation.table is not None:
-                for word in sorted(operation.words):
-                    yield Touch("use", column(operation.table, word), hold="view", named=False)
-        case _:
-            yield from _words(operation.words)
+    holds = operation.kind in ("view", "materialized view", "trigger")
+    yield from _words(words, hold="view" if holds else "")
+    if operation.kind == "trigger" and table is not None:
+        yield from (Touch("use", column(table, word), hold="view", named=False) for word in sorted(words))
+    elif holds:
+        # Which of its tables has the column is not known; `conflict_rules` asks for the table too.
+        yield from (Touch("use", ("word", word.lower()), hold="view") for word in sorted(words))
 
 
 def _table(operation: ops.CreateTable) -> Iterator[Touch]:
@@ -312,12 +260,12 @@ def _table(operation: ops.CreateTable) -> Iterator[Touch]:
         yield from _declared(each)
         if each.primary_key and each.type is not None and each.type.name.lower() in _COUNTED:
             sequence = Named(f"{table.name}_{each.name}_seq", table.schema)
-            yield from _shares("create", sequence, "relation", of="relation of a column", lenient=True)
-    if any(each.primary_key for each in operation.columns) and "primary key" not in {
-        each.kind for each in operation.constraints
-    }:
+            yield _shares("create", sequence, "relation", of="relation of a column", lenient=True)
+    if any(each.primary_key for each in operation.columns) and not any(
+        each.kind == "primary key" for each in operation.constraints
+    ):
         key = Named(f"{table.name}_pkey", table.schema)
-        yield from _shares("create", key, "relation", of=f"constraint of {table}", lenient=True)
+        yield _shares("create", key, "relation", of=f"constraint of {table}", lenient=True)
     yield from _constraints(table, operation.constraints, own=None)
     yield from _indexes(operation.indexes, own=None)
 
@@ -345,26 +293,20 @@ def _type(kind: ops.Type) -> Iterator[Touch]:
         yield Touch("use", enum(kind.enum.name), hold="type")
 
 
-def _constraints(
-    table: Named, constraints: Iterable[ops.Constraint], own: frozenset[str] | None = frozenset()
-) -> Iterator[Touch]:
-    """Constraints; `own` columns come with them (`None`: all of them)."""
+_Own = frozenset[str] | None
+"""Columns that come with a constraint or index; `None`: all of its table's."""
+
+
+def _constraints(table: Named, constraints: Iterable[ops.Constraint], own: _Own = frozenset()) -> Iterator[Touch]:
     for each in constraints:
         if each.name is not None:
             yield Touch("create", _thing("constraint", table, each.name))
         if each.kind in _INDEXED:
-            written = each.name or _given_name(table, each)
-            named = Named(written, table.schema)
-            lenient = each.name is None
-            yield from _shares("create", named, "relation", of=f"constraint of {table}", lenient=lenient)
+            named = Named(each.name or _given_name(table, each), table.schema)
+            yield _shares("create", named, "relation", of=f"constraint of {table}", lenient=each.name is None)
         if each.kind == "primary key" and own is not None:
             yield Touch("create", _thing("primary key", table))
-        for name in each.columns if own is not None else ():
-            if own is not None and name.lower() not in own:
-                yield Touch("use", column(table, name), hold="constraint")
-        for word in sorted(each.words) if own is not None else ():
-            yield Touch("use", column(table, word), hold="constraint", named=False)
-        yield from _words((word for word in each.words if word.endswith("()")), hold="view")
+        yield from _stands_on(table, each, own, hold="constraint")
         if each.target is not None:
             yield Touch("use", relation(each.target), hold="key")
             for name in each.target_columns:
@@ -378,39 +320,37 @@ def _given_name(table: Named, constraint: ops.Constraint) -> str:
     return "_".join((table.name, *constraint.columns, "key" if constraint.kind == "unique" else "excl"))
 
 
-def _indexes(
-    indexes: Iterable[ops.Index], own: frozenset[str] | None = frozenset(), *, lenient: bool = False
-) -> Iterator[Touch]:
+def _indexes(indexes: Iterable[ops.Index], own: _Own = frozenset(), *, lenient: bool = False) -> Iterator[Touch]:
     for each in indexes:
-        written = each.name or f"ix_{each.table.name}_{'_'.join(each.columns)}"
-        value = repr(each._replace(concurrently=False))
-        yield Touch("create", relation(Named(written, each.table.schema)), value, lenient)
-        yield from _shares("create", Named(written, each.table.schema), "relation", of="relation", lenient=lenient)
-        if own is None:
-            continue
-        yield Touch("use", relation(each.table))
-        for name in each.columns:
+        named = Named(each.name or f"ix_{each.table.name}_{'_'.join(each.columns)}", each.table.schema)
+        yield Touch("create", relation(named), repr(each._replace(concurrently=False)), lenient)
+        yield _shares("create", named, "relation", of="relation", lenient=lenient)
+        yield from _stands_on(each.table, each, own, hold="index")
+
+
+def _stands_on(table: Named, made: ops.Constraint | ops.Index, own: _Own, *, hold: str) -> Iterator[Touch]:
+    """The columns and functions that a constraint or index needs."""
+    if own is not None:
+        for name in made.columns:
             if name.lower() not in own:
-                yield Touch("use", column(each.table, name), hold="index")
-        for word in sorted(each.words):
-            yield Touch("use", column(each.table, word), hold="index", named=False)
-        yield from _words((word for word in each.words if word.endswith("()")), hold="view")
+                yield Touch("use", column(table, name), hold=hold)
+        for word in sorted(made.words):
+            yield Touch("use", column(table, word), hold=hold, named=False)
+    yield from _words((word for word in made.words if word.endswith("()")), hold="view")
 
 
 def _altered(operation: ops.AlterColumn) -> Iterator[Touch]:
     table, name = operation.table, operation.column
-    yield Touch("use", relation(table))
     yield Touch("use", column(table, name))
     if operation.new_name is not None and operation.new_name.lower() != name.lower():
         yield Touch("drop", column(table, name), renames=True)
         yield Touch("create", column(table, operation.new_name))
     for property_name, value in operation.changes:
         yield Touch("set", _thing("property", table, name, property_name), value)
+        if property_name == "server_default":
+            yield from _default(value)
     if operation.type is not None:
         yield from _type(operation.type)
     for word in sorted(operation.using or ()):
         yield Touch("use", column(table, word), named=False)
     yield from _words(operation.using or ())
-    for property_name, value in operation.changes:
-        if property_name == "server_default":
-            yield from _default(value)

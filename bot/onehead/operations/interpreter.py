@@ -7,7 +7,7 @@ import builtins
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
-from onehead.operations import alembic_calls, sqlalchemy_items
+from onehead.operations import alembic_calls
 from onehead.operations.model import AddColumn, Batch, Named, Operation, Step, Unknown
 from onehead.operations.values import (
     MAX_ITEMS,
@@ -41,7 +41,6 @@ MAX_STEPS = 5_000
 
 _NAMES_PER_WORK = 16
 """Names that are copied and compared in the time that one piece of syntax takes."""
-
 
 MAX_DEPTH = 12
 """Functions of the file that call each other."""
@@ -91,14 +90,14 @@ class Evaluation:
     """The state of reading one file: the values of its names here, and the operations so far.
 
     Attributes:
-        steps: the operations so far.
-        names: name → its value here.
         condition: source of what this place depends on.
         left: source of what may have ended the function before.
         repeated: inside a loop whose rounds are not known.
         batch: the table of the batch around this place.
-        autocommit: inside an `autocommit_block()`.
+        recreates: SQLite makes that table anew.
         silent: operations are not noted: the module itself is read.
+        multidb: `upgrade()` takes the name of an engine.
+        quiet: how many calls of operations are being read; what is unknown in their arguments is theirs to tell.
     """
 
     def __init__(self) -> None:
@@ -146,7 +145,6 @@ class Evaluation:
                 self.engine,
                 self.condition or self.left,
                 self.repeated,
-                self.batch is not None and not isinstance(operation, Batch),
                 self.autocommit,
             )
         )
@@ -278,18 +276,17 @@ class Evaluation:
         return Pairs(tuple(pairs), complete and len(pairs) <= MAX_ITEMS)
 
     def _joined(self, parts: list[ast.expr]) -> Value | None:
-        texts: list[str] = []
-        known = True
+        texts: list[object] = []
         for part in parts:
-            is_field = isinstance(part, ast.FormattedValue)
-            found = self.value(part.value if isinstance(part, ast.FormattedValue) else part)
-            plainly = not isinstance(part, ast.FormattedValue) or (part.format_spec is None and part.conversion == -1)
-            value = text(found) if is_field else plain(found)
-            if isinstance(found, Const) and isinstance(found.value, int | float):
-                value = str(found.value)
-            known = known and plainly and isinstance(value, str)
-            texts.append(str(value))
-        return folded("".join(texts)) if known else None
+            if isinstance(part, ast.FormattedValue):
+                found = self.value(part.value)
+                is_number = isinstance(found, Const) and isinstance(found.value, int | float)
+                written = str(plain(found)) if is_number else text(found)
+                texts.append(written if part.format_spec is None and part.conversion == -1 else None)
+            else:
+                texts.append(plain(self.value(part)))
+        known = [each for each in texts if isinstance(each, str)]
+        return folded("".join(known)) if len(known) == len(texts) else None
 
     def _comprehension(self, element: ast.expr, generator: ast.comprehension) -> Value | None:
         source = self.value(generator.iter)
@@ -339,7 +336,7 @@ class Evaluation:
         if not isinstance(by, Function):
             for value in (*args, *keywords.values()):
                 self._handed_on(value, node)
-        return self._called(Made(by, tuple(args), keywords, is_open, node), node)
+        return self._called(Made(by, tuple(args), keywords, is_open, node))
 
     def _handed_on(self, value: Value, node: ast.Call) -> None:
         """A function that is passed on may be called there, any number of times."""
@@ -354,86 +351,89 @@ class Evaluation:
                 self.value(value.node.body)
                 self.names = names
             else:
-                self.enter(value.node.name, value.node, (), {})
+                self.enter(value.node, (), {})
             self.repeated = repeated
 
-    def _called(self, made: Made, node: ast.Call) -> Value:
+    def _called(self, made: Made) -> Value:
         match made.by:
             case Function(node=ast.Lambda()):
-                self.emit(alembic_calls.unknown("a lambda that it calls", made), node, made.last)
-            case Function(node=function) if not isinstance(function, ast.Lambda):
-                return self.enter(function.name, function, made.args, made.keywords)
+                self._unknown("a lambda that it calls", made, made.last)
+            case Function(node=ast.FunctionDef() | ast.AsyncFunctionDef() as function):
+                return self.enter(function, made.args, made.keywords)
             case Path(name=name) if name.startswith(_OP):
-                return self._operation(name.removeprefix(_OP), made, node)
+                return self._operation(name.removeprefix(_OP), made)
             case Path() as path:
-                return self._imported(path, made, node)
+                return self._imported(path, made)
             case Attr(of=BatchOp(), name=name) if name in _ABOUT_NOTHING:
-                return self._operation(name, made, node)
+                return self._operation(name, made)
             case Attr(of=BatchOp(table=table), name=name):
-                self._note(name, alembic_calls.Call(made, table), node, f"batch_op.{name}")
+                self._note(name, alembic_calls.Call(made, table), f"batch_op.{name}")
             case Attr(of=of, name=name):
-                return self._method(of, name, made, node)
+                return self._method(of, name, made)
             case _:
-                self.emit(alembic_calls.unknown("a call of something computed", made), node, "")
+                self._unknown("a call of something computed", made)
         return made
 
-    def _note(self, name: str, call: alembic_calls.Call, node: ast.AST, written: str) -> None:
+    def _unknown(self, why: str, made: Made, call: str = "") -> None:
+        self.emit(alembic_calls.unknown(why, made), made.node, call)
+
+    def _note(self, name: str, call: alembic_calls.Call, written: str) -> None:
         for operation in alembic_calls.operations(name, call):
-            self.emit(operation, node, written)
+            self.emit(operation, call.made.node, written)
             if call.batch is not None:
                 column = call.made.get(0, "column")
                 default = column.keywords.get("server_default") if isinstance(column, Made) else None
                 plain_add = isinstance(operation, AddColumn) and not isinstance(default, Made)
                 self.recreates |= not plain_add and name not in alembic_calls.WITHOUT_RECREATION[1:]
 
-    def _operation(self, name: str, made: Made, node: ast.Call) -> Value:
-        if name in _ABOUT_NOTHING:
-            return Const(plain(made.args[0])) if name == "f" and _is_text(made.args) else made  # type: ignore[arg-type]
-        if name == "batch_alter_table":
-            self.emit(alembic_calls.unknown("a batch that is not opened by `with`", made), node, "op.batch_alter_table")
-            return made
-        self._note(name, alembic_calls.Call(made, None), node, f"op.{name}")
+    def _operation(self, name: str, made: Made) -> Value:
+        match name, made.args:
+            case "f", (Const(value=str()) as found, *_):
+                return found
+            case "batch_alter_table", _:
+                self._unknown("a batch that is not opened by `with`", made, "op.batch_alter_table")
+            case _ if name not in _ABOUT_NOTHING:
+                self._note(name, alembic_calls.Call(made, None), f"op.{name}")
         return made
 
-    def _imported(self, path: Path, made: Made, node: ast.Call) -> Value:
+    def _imported(self, path: Path, made: Made) -> Value:
         package, name = path.name.partition(".")[0], path.last
         if path.name.startswith("builtins.") and name in ("list", "tuple", "set", "reversed", "frozenset"):
             # The order of the elements is not our business.
             return made.args[0] if len(made.args) == 1 and isinstance(made.args[0], Items) else made
         if path.name.startswith("builtins.") and name in _COMPUTES:
-            self.emit(alembic_calls.unknown(f"`{name}`", made), node, name)
+            self._unknown(f"`{name}`", made, name)
         elif name in _SESSIONS and package in ("sqlalchemy", "sqlmodel"):
-            self.emit(alembic_calls.unknown("the ORM: what is done in a session", made), node, name)
+            self._unknown("the ORM: what is done in a session", made, name)
         elif path.name == "alembic.context.execute":
-            self._executed(made, node, "context.execute")
+            self._executed(made, "context.execute")
         elif package not in _HARMLESS:
-            why = f"`{name}`, which is outside this file"
-            self.emit(alembic_calls.unknown(why, made), node, name)
+            self._unknown(f"`{name}`, which is outside this file", made, name)
         return made
 
-    def _method(self, of: Value, name: str, made: Made, node: ast.Call) -> Value:
-        origin = root(of)
+    def _method(self, of: Value, name: str, made: Made) -> Value:
+        origin, call = root(of), made.node
         if isinstance(origin, Const):
             return formatted(origin, name, made) or made
-        if isinstance(of, Made) and of.last in ("Enum", "ENUM") and name in ("create", "drop"):
+        if isinstance(of, Made) and of.last in alembic_calls.ENUMS and name in ("create", "drop"):
             operation = alembic_calls.enum_operation(of, name, made)
             if operation is not None:
-                self.emit(operation, node, f"Enum.{name}")
-        elif isinstance(of, Made) and name in ("create", "drop") and (table := sqlalchemy_items.table_name(of)):
-            self.emit(alembic_calls.table_operation(of, table, name, made), node, f"Table.{name}")
+                self.emit(operation, call, f"Enum.{name}")
+        elif isinstance(of, Made) and name in ("create", "drop") and (table := alembic_calls.table_name(of)):
+            self.emit(alembic_calls.table_operation(of, table, name, made), call, f"Table.{name}")
         elif name in _EXECUTES:
-            self._executed(made, node, name)
+            self._executed(made, name)
         elif name == "begin_transaction" or (name in ("begin", "begin_nested", "connect") and isinstance(origin, Made)):
             pass
         elif name in _REACHES_FAR or not _is_harmless(origin, name) or _may_change(origin, name):
-            self.emit(alembic_calls.unknown("a call of something computed", made), node, name)
-        elif name in _CHANGES and isinstance(of, Items | Pairs) and isinstance(node.func, ast.Attribute):
-            self.bind(node.func.value, Opaque(node))
+            self._unknown("a call of something computed", made, name)
+        elif name in _CHANGES and isinstance(of, Items | Pairs) and isinstance(call.func, ast.Attribute):
+            self.bind(call.func.value, Opaque(call))
         return made
 
-    def _executed(self, made: Made, node: ast.Call, written: str) -> None:
+    def _executed(self, made: Made, written: str) -> None:
         for operation in alembic_calls.executed(made.get(0, "statement"), made):
-            self.emit(operation, node, written)
+            self.emit(operation, made.node, written)
 
     def _every_engine(self, node: ast.Call) -> Value:
         """`globals()["upgrade_%s" % engine_name]()` runs the function of each engine."""
@@ -445,37 +445,30 @@ class Evaluation:
         if "upgrade_" not in unparsed(node.func) or not functions:
             self.emit(Unknown("a function that is chosen when it runs", unparsed(node)[:80]), node, "")
         for function in functions:
-            self.enter(function.name, function, (), {})
+            self.enter(function, (), {})
         return Opaque(node)
 
     def enter(
-        self,
-        name: str,
-        node: ast.FunctionDef | ast.AsyncFunctionDef,
-        args: tuple[Value, ...],
-        keywords: Mapping[str, Value],
+        self, node: ast.FunctionDef | ast.AsyncFunctionDef, args: tuple[Value, ...], keywords: Mapping[str, Value]
     ) -> Value:
         """Follow a function of the file where it is called; what it returns."""
         if self.silent:
             return Opaque(node)
+        name, given = node.name, node.args
         if node in self._inside or len(self._inside) >= MAX_DEPTH or node.decorator_list:
             self.emit(Unknown("a function that can't be followed", name, frozenset({name})), node, name)
             return Opaque(node)
         outer = self.names, self.left, self.engine
         if self.multidb and name.startswith("upgrade_"):
             self.engine = name.removeprefix("upgrade_")
-        parameters = [*node.args.posonlyargs, *node.args.args]
         self.names = self.copied(self.names)
-        last = parameters[len(parameters) - len(node.args.defaults) :]
-        defaults = {each.arg: value for each, value in zip(last, node.args.defaults, strict=True)}
-        defaults |= {
-            each.arg: value for each, value in zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True) if value
-        }
-        for at, parameter in enumerate((*parameters, *node.args.kwonlyargs)):
-            default = defaults.get(parameter.arg)
-            given = keywords.get(parameter.arg, args[at] if at < len(args) and at < len(parameters) else None)
-            self.names[parameter.arg] = given or (Opaque(parameter) if default is None else self.value(default))
-        for rest in filter(None, (node.args.vararg, node.args.kwarg)):
+        by_place = [*given.posonlyargs, *given.args]
+        without = [None] * (len(by_place) - len(given.defaults))
+        defaults = (*without, *given.defaults, *given.kw_defaults)
+        for at, (parameter, default) in enumerate(zip([*by_place, *given.kwonlyargs], defaults, strict=True)):
+            passed = keywords.get(parameter.arg, args[at] if at < min(len(args), len(by_place)) else None)
+            self.names[parameter.arg] = passed or (Opaque(parameter) if default is None else self.value(default))
+        for rest in filter(None, (given.vararg, given.kwarg)):
             self.names[rest.arg] = Opaque(rest)
         self._inside.append(node)
         try:
@@ -498,15 +491,11 @@ class Evaluation:
                 keywords = {each.arg: self.value(each.value) for each in node.keywords if each.arg}
                 try:
                     return alembic_calls.batch_of(Made(by, tuple(args), keywords, is_open, node))
-                except sqlalchemy_items.NotKnown:
+                except alembic_calls.NotKnown:
                     return Opaque(node)
             if isinstance(by, Attr) and by.name == "autocommit_block":
                 return AUTOCOMMIT
         return self.value(node)
-
-
-def _is_text(args: tuple[Value, ...]) -> bool:
-    return bool(args) and isinstance(plain(args[0]), str)
 
 
 def _may_change(origin: Value, name: str) -> bool:

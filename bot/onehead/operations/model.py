@@ -2,7 +2,8 @@
 
 Names are as they are written, never completed with a default schema; in SQL text, names without quotes are folded to
 lower case, as PostgreSQL does. Whatever could not be read is a value of its own, `Unknown`, so that nobody takes a gap
-for nothing.
+for nothing. `lenient` means that nothing happens and nothing fails where the thing is there already (`IF NOT EXISTS`),
+or gone (`IF EXISTS`). `words` are the identifiers in a piece of SQL, any of which it may concern.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ class Enum(NamedTuple):
     """`sa.Enum(...)` or `postgresql.ENUM(...)`.
 
     Attributes:
-        name: the name of the type; `None` for an enum without one (a plain string column).
+        name: `None` for a plain string column.
         labels: in order; `None` where they are computed or come from a class.
         creates: creating a table with it creates the type (`create_type=False` says no).
         native: it is a type of the database where that has such types (`native_enum=False` says no).
@@ -37,13 +38,7 @@ class Enum(NamedTuple):
 
 
 class Type(NamedTuple):
-    """The type of a column.
-
-    Attributes:
-        name: the last name of what is written: `String` for `sa.String(length=50)`.
-        text: what is written, without the names of modules: `String(length=50)`. Equal texts are equal types.
-        enum: what it says, where it is an enum.
-    """
+    """The type of a column: `String`, and as it is written, `String(length=50)`; equal texts are equal types."""
 
     name: str
     text: str
@@ -54,9 +49,9 @@ class Column(NamedTuple):
     """A column as it is declared.
 
     Attributes:
-        type: its type; `None` where it is left to a foreign key, or computed.
-        nullable: whether it takes NULL; `None` where that is computed.
-        server_default: source of what the database fills in; `None` for nothing.
+        type: `None` where it is left to a foreign key, or computed.
+        nullable: `None` where that is computed.
+        server_default: source of what the database fills in.
         primary_key: part of the primary key by its own declaration.
     """
 
@@ -72,14 +67,9 @@ ConstraintKind = Literal["primary key", "unique", "check", "foreign key", "exclu
 
 
 class Constraint(NamedTuple):
-    """A constraint of a table.
+    """A constraint of a table; `target` is what a foreign key points at, `complete` that all of it could be read.
 
-    Attributes:
-        name: `None` where the database or a naming convention chooses it.
-        columns: of its table.
-        target, target_columns: what a foreign key points at.
-        words: identifiers in a check's condition; it may concern any column among them.
-        complete: everything about it could be read.
+    Its name is `None` where the database or a naming convention chooses it.
     """
 
     kind: ConstraintKind
@@ -96,10 +86,7 @@ class Index(NamedTuple):
 
     Attributes:
         name: `None` where SQLAlchemy chooses it (`Column(index=True)` gives `ix_table_column`).
-        table: the indexed one.
-        columns: plain columns; expressions are in `words`.
-        unique: it refuses equal values.
-        words: identifiers in its expressions and its `WHERE`.
+        columns: plain ones; those in expressions and in the `WHERE` are among the `words`.
         partial: it has a `WHERE`.
         computed: it has an expression: SQLite's batch mode loses such an index.
         concurrently: PostgreSQL builds it outside a transaction.
@@ -121,7 +108,6 @@ class CreateTable(NamedTuple):
     Attributes:
         constraints: written beside the columns, and those that columns declare themselves.
         indexes: those that columns declare (`index=True`).
-        lenient: an existing table of that name is left as it is (`if_not_exists`).
         complete: every column and constraint could be read.
         temporary: it goes with the connection that made it.
     """
@@ -135,22 +121,8 @@ class CreateTable(NamedTuple):
     temporary: bool = False
 
 
-class DropTable(NamedTuple):
-    """`op.drop_table`; lenient: a missing one is no error (`if_exists`)."""
-
-    table: Named
-    lenient: bool = False
-
-
-class RenameTable(NamedTuple):
-    """`op.rename_table`."""
-
-    table: Named
-    new: Named
-
-
 class AddColumn(NamedTuple):
-    """`op.add_column`, with what the column declares about itself; lenient: an existing one is left as it is."""
+    """`op.add_column`, with what the column declares about its table."""
 
     table: Named
     column: Column
@@ -160,7 +132,7 @@ class AddColumn(NamedTuple):
 
 
 class DropColumn(NamedTuple):
-    """`op.drop_column`; lenient: a missing one is no error."""
+    """`op.drop_column`."""
 
     table: Named
     column: str
@@ -171,11 +143,9 @@ class AlterColumn(NamedTuple):
     """`op.alter_column`: only what it changes.
 
     Attributes:
-        column: its name before.
-        new_name: its name afterwards, where that changes.
-        nullable: whether it takes NULL from now on; `None`: as before.
+        nullable: from now on; `None`: as before.
         changes: every property that is set, with its source: `type`, `nullable`, `server_default`, `comment` …
-        using: identifiers in `postgresql_using`; `None` where the database has to cast by itself.
+        using: words in `postgresql_using`; `None` where the database has to cast by itself.
     """
 
     table: Named
@@ -188,14 +158,14 @@ class AlterColumn(NamedTuple):
 
 
 class CreateIndex(NamedTuple):
-    """`op.create_index`; lenient: an existing one of that name is left as it is."""
+    """`op.create_index`."""
 
     definition: Index
     lenient: bool = False
 
 
 class DropIndex(NamedTuple):
-    """`op.drop_index`; the table may be left out. Lenient: a missing one is no error."""
+    """`op.drop_index`; the table may be left out."""
 
     name: Named
     table: Named | None = None
@@ -211,7 +181,7 @@ class CreateConstraint(NamedTuple):
 
 
 class DropConstraint(NamedTuple):
-    """`op.drop_constraint`; the kind may be left out. Lenient: a missing one is no error."""
+    """`op.drop_constraint`; the kind may be left out."""
 
     table: Named
     name: str
@@ -227,29 +197,15 @@ class CommentTable(NamedTuple):
 
 
 class CreateEnum(NamedTuple):
-    """An enum type is created by itself; lenient: an existing one is left as it is, whatever its labels are."""
+    """An enum type is created by itself; `lenient`: an existing one stays as it is, whatever its labels are."""
 
     enum: Named
     labels: tuple[str, ...] | None
     lenient: bool = False
 
 
-class DropEnum(NamedTuple):
-    """An enum type is dropped; lenient: a missing one is no error."""
-
-    enum: Named
-    lenient: bool = False
-
-
-class RenameEnum(NamedTuple):
-    """`ALTER TYPE … RENAME TO …`."""
-
-    enum: Named
-    new: Named
-
-
 class AddLabel(NamedTuple):
-    """`ALTER TYPE … ADD VALUE …`; lenient: an existing label is left as it is."""
+    """`ALTER TYPE … ADD VALUE …`."""
 
     enum: Named
     label: str
@@ -270,13 +226,12 @@ OtherKind = Literal[
 
 
 class CreateOther(NamedTuple):
-    """A view, function, trigger or the like, created by text.
+    """A view, function, trigger, composite type or the like, created by text.
 
     Attributes:
         table: that of a trigger.
         replaces: an existing one is replaced (`OR REPLACE`).
-        lenient: an existing one is left as it is (`IF NOT EXISTS`).
-        words: identifiers in its definition, `f()` for a function that it calls.
+        words: of its definition, `f()` for a function that it calls.
         frozen: a view of `SELECT *`, which keeps the columns of its moment.
         text: its definition, in one line.
     """
@@ -291,23 +246,19 @@ class CreateOther(NamedTuple):
     text: str = ""
 
 
-class DropOther(NamedTuple):
-    """A view, function, trigger or the like is dropped; lenient: a missing one is no error.
+class Drop(NamedTuple):
+    """A table, a type (enum or not), or anything of `CreateOther` is dropped; `table`: that of a trigger, if given."""
 
-    Attributes:
-        table: that of a trigger, where it is given.
-    """
-
-    kind: OtherKind
+    kind: Literal["table"] | OtherKind
     name: Named
     lenient: bool = False
     table: Named | None = None
 
 
-class RenameOther(NamedTuple):
-    """An index, view or sequence gets another name, or a constraint of a table; lenient: a missing one is no error."""
+class Rename(NamedTuple):
+    """Something gets another name, or another schema; `table`: that of a constraint."""
 
-    kind: Literal["index", "constraint"] | OtherKind
+    kind: Literal["table", "index", "constraint"] | OtherKind
     name: Named
     new: Named
     lenient: bool = False
@@ -324,13 +275,7 @@ class SetProperty(NamedTuple):
 
 
 class Query(NamedTuple):
-    """Rows are read.
-
-    Attributes:
-        words: every identifier in it; it may read any column or table among them.
-        star: it reads all columns of its moment.
-        used: the migration may act upon what it reads.
-    """
+    """Rows are read; `star`: all columns of its moment, `used`: the migration may act upon what it reads."""
 
     words: frozenset[str] = frozenset()
     star: bool = False
@@ -352,18 +297,20 @@ class Aside(NamedTuple):
     text: str = ""
 
 
+RowChange = Literal["insert", "update", "delete"]
+
+
 class ChangeRows(NamedTuple):
     """Rows are written: `INSERT`, `UPDATE`, `DELETE`, `op.bulk_insert`.
 
     Attributes:
         writes: columns that get values; `None` where they are unknown.
-        words: every identifier in it; it may read any column or table among them.
         literals: strings in it; it may use any enum label among them.
         some: it has a `WHERE`, so it may leave rows as they are.
         text: what is run, in one line.
     """
 
-    does: Literal["insert", "update", "delete"]
+    does: RowChange
     table: Named
     writes: tuple[str, ...] | None = None
     words: frozenset[str] = frozenset()
@@ -393,7 +340,7 @@ class Unknown(NamedTuple):
     Attributes:
         why: what kind of thing it is, as a noun phrase: "SQL that is not recognised".
         text: its source, in one line and shortened.
-        words: identifiers in it: what it may concern, for the person who looks.
+        words: for the person who looks.
     """
 
     why: str
@@ -403,8 +350,6 @@ class Unknown(NamedTuple):
 
 Operation = (
     CreateTable
-    | DropTable
-    | RenameTable
     | AddColumn
     | DropColumn
     | AlterColumn
@@ -414,13 +359,11 @@ Operation = (
     | DropConstraint
     | CommentTable
     | CreateEnum
-    | DropEnum
-    | RenameEnum
     | AddLabel
     | RenameLabel
     | CreateOther
-    | DropOther
-    | RenameOther
+    | Drop
+    | Rename
     | SetProperty
     | Query
     | Aside
@@ -439,7 +382,6 @@ class Step(NamedTuple):
         engine: of a project with several databases, the one it is for; empty: the only one, or any.
         condition: source of what it depends on (an `if`, an `except`, an early `return`), empty for nothing.
         repeated: it is in a loop whose rounds can't be known.
-        batch: inside `batch_alter_table`.
         autocommit: inside `autocommit_block()`, so outside the transaction of the rest.
     """
 
@@ -449,7 +391,6 @@ class Step(NamedTuple):
     engine: str = ""
     condition: str = ""
     repeated: bool = False
-    batch: bool = False
     autocommit: bool = False
 
 

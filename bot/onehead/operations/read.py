@@ -60,7 +60,7 @@ class _StatementReader(Evaluation):
             return
         arguments = upgrade.node.args
         self.multidb = bool(arguments.args or arguments.posonlyargs or arguments.vararg or arguments.kwarg)
-        self.enter("upgrade", upgrade.node, (), {})
+        self.enter(upgrade.node, (), {})
 
     def block(self, statements: Sequence[ast.stmt]) -> None:
         for statement in statements:

@@ -7,12 +7,27 @@ says. What is read, and how many of the usual statements: docs/decisions.md.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import pairwise
+from typing import get_args
 
+from onehead.operations import model as ops
 from onehead.operations import sql_tokens as cut
-from onehead.operations.model import Aside, ChangeRows, CreateTable, Named, Operation, Query, Unknown
-from onehead.operations.sql_ddl import altered, commented, created, dropped
-from onehead.operations.sql_tokens import NOT_RECOGNISED, Cursor, NotPlain, Token, shown
+from onehead.operations.model import Aside, ConstraintKind, Named, Operation, OtherKind, RowChange
+from onehead.operations.sql_tokens import NEEDED, RELATIONS, Cursor, NotPlain, Token, joined, shown
 
+_TABLE_PARTS = ("constraint", "primary", "unique", "check", "foreign", "exclude", "like", "index", "key")
+_PROPERTIES = {
+    "owner to": "owner",
+    "replica identity": "replica identity",
+    "cluster on": "cluster",
+    "enable row level security": "row level security",
+    "disable row level security": "row level security",
+} | dict.fromkeys(
+    ("set tablespace", "set logged", "set unlogged", "set without", "set (", "reset ("),
+    "storage",
+)
+_OTHERS: dict[str, OtherKind] = {kind: kind for kind in get_args(OtherKind)}
+_OTHERS["domain"] = "type"
 _HARMLESS_SETTINGS = (
     *("lock_timeout", "statement_timeout", "idle_in_transaction_session_timeout", "deadlock_timeout", "work_mem"),
     *("maintenance_work_mem", "temp_buffers", "client_min_messages", "log_min_messages", "log_statement"),
@@ -36,16 +51,17 @@ _KNOWN_FUNCTIONS = frozenset(
 
 def operations_in(text: str) -> tuple[Operation, ...]:
     """What a text of one or more statements does, in order; never raises."""
+    why = "SQL that is not recognised"
     pieces = cut.tokens(text)
     if pieces is None:
-        return (Unknown(NOT_RECOGNISED, shown(text)),)
+        return (ops.Unknown(why, shown(text)),)
     found: list[Operation] = []
     for statement in cut.statements(pieces):
         source = text[statement[0].start : statement[-1].end]
         try:
             found += _read(Cursor(statement, source))
         except NotPlain:
-            found.append(Unknown(NOT_RECOGNISED, shown(source), cut.words(statement)))
+            found.append(ops.Unknown(why, shown(source), cut.words(statement)))
     return tuple(found)
 
 
@@ -55,6 +71,331 @@ def _read(at: Cursor) -> list[Operation]:
     if reader is None:
         raise NotPlain
     return list(reader(at))
+
+
+def _only_known_functions(words: frozenset[str]) -> None:
+    """A function that the project has made may do anything, so `NotPlain` is raised where one may be called."""
+    called = {word.removeprefix("pg_catalog.") for word in words if word.endswith("()")}
+    if not called <= _KNOWN_FUNCTIONS:
+        raise NotPlain
+
+
+# -- CREATE and DROP ------------------------------------------------------------------------------------------------
+
+
+def _create(at: Cursor) -> Iterator[Operation]:
+    replaces = at.take("or", "replace")
+    unique = at.take("unique")
+    at.one_of("constraint", "unlogged")
+    temporary = bool(at.one_of("temporary", "temp", "global temporary", "local temporary"))
+    kind = at.one_of("table", "index", *_OTHERS)
+    concurrently = kind == "index" and at.take("concurrently")
+    lenient = at.take("if", "not", "exists")
+    match kind:
+        case "table":
+            yield from _create_table(at, lenient=lenient, temporary=temporary)
+        case "index":
+            yield ops.CreateIndex(cut.index(at, unique=unique, concurrently=concurrently), lenient)
+        case "type":
+            yield _create_type(at)
+        case _ if kind in _OTHERS:
+            yield _create_other(at, _OTHERS[kind])._replace(replaces=replaces, lenient=lenient)
+        case _:
+            raise NotPlain
+
+
+def _create_table(at: Cursor, *, lenient: bool, temporary: bool) -> Iterator[Operation]:
+    table = at.named()
+    columns: list[ops.Column] = []
+    constraints: list[ops.Constraint] = []
+    complete = True
+    for part in cut.parts(at.inside()) if at.peek().text != "as" else ():
+        inner = Cursor(part, at.text)
+        if inner.take("like"):
+            yield ops.Query(frozenset((inner.named().name,)), star=True, used=True)
+            complete = False
+        elif part[0].says(*_TABLE_PARTS):
+            found = cut.constraint(inner)
+            constraints += [found] if found is not None else []
+            complete = complete and found is not None and found.complete
+        else:
+            declared, beside = cut.column(inner)
+            columns.append(declared)
+            constraints += beside
+    while at and at.peek().text != "as":
+        if at.peek().text in ("inherits", "of") or (at.peek().text == "partition" and at.peek(1).text == "of"):
+            raise NotPlain
+        at.next()
+    if at:
+        at.need("as")
+        at.one_of("select", "(")
+        words = cut.words(at.rest())
+        _only_known_functions(words)
+        yield ops.Query(words, any(piece.text == "*" for piece in at.rest()), used=True)
+        complete = False
+    yield ops.CreateTable(table, tuple(columns), tuple(constraints), (), lenient, complete, temporary)
+
+
+def _create_type(at: Cursor) -> Operation:
+    name = at.named()
+    at.need("as")
+    is_enum = at.take("enum")
+    inside = at.inside()
+    at.end()
+    if is_enum:
+        return ops.CreateEnum(name, tuple(piece.text for piece in inside if piece.kind == "string"))
+    return ops.CreateOther("type", name, words=cut.words(inside), text=at.line)
+
+
+def _create_other(at: Cursor, kind: OtherKind) -> ops.CreateOther:
+    if kind == "schema" and at.peek().text == "authorization":
+        raise NotPlain
+    name = at.named()
+    rest = at.rest()
+    table = None
+    words = cut.words(rest)
+    if kind == "trigger":
+        while not at.take("on"):
+            at.next()
+        table = at.named()
+        words -= {table.name}
+    if kind in ("function", "procedure") and any(a.text == "language" and b.text == "sql" for a, b in pairwise(rest)):
+        # What it does when it is called is the caller's. But what is written in SQL has to be there already.
+        words = words.union(*map(cut.words_in, cut.literals(rest)))
+    stars = kind in ("view", "materialized view") and cut.has_star(rest)
+    return ops.CreateOther(kind, name, table, words=words, frozen=stars, text=at.line)
+
+
+def _drop(at: Cursor) -> Iterator[Operation]:
+    kind = at.one_of("table", "index", *_OTHERS)
+    concurrently = kind == "index" and at.take("concurrently")
+    lenient = at.take("if", "exists")
+    names = at.listed(kind)
+    table = at.named() if kind in ("trigger", "index") and at.take("on") else None
+    along = at.end_of_drop()
+    match kind:
+        case "index":
+            yield from (ops.DropIndex(name, table, lenient, concurrently) for name in names)
+        case "table":
+            yield from (ops.Drop("table", name, lenient) for name in names)
+        case _ if kind in _OTHERS:
+            yield from (ops.Drop(_OTHERS[kind], name, lenient, table) for name in names)
+        case _:
+            raise NotPlain
+    yield from along
+
+
+# -- ALTER and COMMENT ----------------------------------------------------------------------------------------------
+
+
+def _alter(at: Cursor) -> Iterator[Operation]:
+    kind = at.one_of("type", *RELATIONS)
+    if not kind:
+        needed = at.needed()
+        at.need("owner", "to")
+        yield Aside("changes", (needed,), at.line)
+    elif kind == "type":
+        yield _alter_type(at)
+    elif kind == "table":
+        at.take("only")
+        table = at.named()  # `IF EXISTS` is not read: whether it does anything is unknown
+        if not at:
+            raise NotPlain
+        for part in cut.parts(at.rest()):
+            yield from _alter_table(Cursor(part, at.text), table)
+    else:
+        lenient = at.take("if", "exists")
+        yield from _alter_other(at, kind, at.named(), lenient=lenient)
+
+
+def _alter_table(at: Cursor, table: Named) -> Iterator[Operation]:
+    match at.one_of("add", "drop", "alter", "rename", "validate constraint", "modify", "set schema"):
+        case "add":
+            yield from _add(at, table)
+        case "drop":
+            yield from _drop_from(at, table)
+        case "alter":
+            at.take("column")
+            yield _alter_column(at, table)
+        case "modify":
+            at.take("column")
+            declared, _ = cut.column(at)
+            yield ops.AlterColumn(table, declared.name, type=declared.type, changes=(("type", at.line),))
+        case "rename":
+            yield _rename(at, table)
+        case "validate constraint":
+            name = at.name()
+            yield ops.SetProperty(table, f"validity of `{name}`", "valid", name)
+        case "set schema":
+            yield ops.Rename("table", table, Named(table.name, at.name()))
+            at.end()
+        case _:
+            name = at.one_of(*_PROPERTIES)
+            if not name:
+                raise NotPlain
+            yield ops.SetProperty(table, _PROPERTIES[name], f"{name} {joined(at.rest())}")
+
+
+def _add(at: Cursor, table: Named) -> Iterator[Operation]:
+    if at.peek().says("index", "key") and at.peek(2).text == "(":
+        at.next()
+        yield ops.CreateIndex(ops.Index(at.name(), table, at.names()))
+        return
+    if at.peek().says(*_TABLE_PARTS):
+        yield from _add_constraint(at, table)
+        return
+    at.take("column")
+    lenient = at.take("if", "not", "exists")
+    declared, constraints = cut.column(at)
+    if declared.primary_key and not any(each.kind == "primary key" for each in constraints):
+        constraints.insert(0, ops.Constraint("primary key", None, (declared.name,)))
+    yield ops.AddColumn(table, declared, tuple(constraints), (), lenient)
+
+
+def _add_constraint(at: Cursor, table: Named) -> Iterator[Operation]:
+    name = at.peek(1).text if at.peek().text == "constraint" else None
+    of = at.peek(2 if name is not None else 0).text
+    rest = at.rest()
+    using = next((place for place, piece in enumerate(rest) if piece.text == "using"), None)
+    if of in ("unique", "primary") and using is not None:
+        # The index goes on as that of the constraint, under its name.
+        behind = Cursor(rest[using + 1 :], at.text)
+        behind.need("index")
+        written = behind.name()
+        yield ops.DropIndex(Named(written, table.schema), table)
+        kind: ConstraintKind = "unique" if of == "unique" else "primary key"
+        yield ops.CreateConstraint(table, ops.Constraint(kind, name or written, complete=False))
+        return
+    found = cut.constraint(at)
+    if found is None:
+        raise NotPlain
+    yield ops.CreateConstraint(table, found)
+
+
+def _drop_from(at: Cursor, table: Named) -> Iterator[Operation]:
+    kind = at.one_of("constraint", "foreign key", "index", "column")
+    lenient = at.take("if", "exists")
+    name = at.name()
+    along = at.end_of_drop()
+    match kind:
+        case "constraint" | "foreign key":
+            yield ops.DropConstraint(table, name, None if kind == "constraint" else "foreign key", lenient)
+        case "index":
+            yield ops.DropIndex(Named(name, table.schema), table, lenient)
+        case _:
+            yield ops.DropColumn(table, name, lenient)
+    yield from along
+
+
+def _rename(at: Cursor, table: Named) -> Operation:
+    what = "table" if at.take("to") else at.one_of("constraint", "column")
+    old = table.name if what == "table" else at.name()
+    if what != "table":
+        at.need("to")
+    new = at.name()
+    at.end()
+    if what == "table":
+        return ops.Rename("table", table, Named(new, table.schema))
+    if what == "constraint":
+        return ops.Rename("constraint", Named(old, table.schema), Named(new, table.schema), table=table)
+    return ops.AlterColumn(table, old, new)
+
+
+def _alter_column(at: Cursor, table: Named) -> Operation:
+    name = at.name()
+    if verb := at.one_of("set not null", "drop not null"):
+        at.end()
+        nullable = verb.startswith("drop")
+        return ops.AlterColumn(table, name, nullable=nullable, changes=(("nullable", str(nullable)),))
+    if at.one_of("drop default", "drop identity if exists", "drop identity"):
+        at.end()
+        return ops.AlterColumn(table, name, changes=(("server_default", "None"),))
+    if verb := at.one_of("set default", "add generated", "set statistics", "set storage", "set compression"):
+        changed = "server_default" if verb in ("set default", "add generated") else verb.split()[1]
+        return ops.AlterColumn(table, name, changes=((changed, joined(at.rest())),))
+    if not at.one_of("set data type", "type"):
+        raise NotPlain
+    written = joined(at.until("using", "collate"))
+    if not written:
+        raise NotPlain
+    if at.take("collate"):
+        at.named()
+    using = cut.words(at.rest()) if at.take("using") else None
+    kind = ops.Type(written.split()[0], written)
+    return ops.AlterColumn(table, name, type=kind, changes=(("type", written),), using=using)
+
+
+def _alter_type(at: Cursor) -> Operation:
+    enum = at.named()
+    changed: Operation
+    if at.take("add", "value"):
+        lenient = at.take("if", "not", "exists")
+        changed = ops.AddLabel(enum, at.string(), lenient)
+        if at.one_of("before", "after"):
+            at.string()
+    elif at.take("owner", "to"):
+        return Aside("changes", text=at.line)
+    elif at.take("set", "schema"):
+        changed = ops.Rename("type", enum, Named(enum.name, at.name()))
+    elif at.take("rename", "value"):
+        label = at.string()
+        at.need("to")
+        changed = ops.RenameLabel(enum, label, at.string())
+    else:
+        at.need("rename", "to")
+        changed = ops.Rename("type", enum, Named(at.name(), enum.schema))
+    at.end()
+    return changed
+
+
+def _alter_other(at: Cursor, kind: str, name: Named, *, lenient: bool) -> Iterator[Operation]:
+    needs = (("relation", name),)
+    if at.take("rename", "to"):
+        new = Named(at.name(), name.schema)
+        at.end()
+        yield ops.Rename("index" if kind == "index" else _OTHERS[kind], name, new, lenient)
+    elif at.peek().text == "owner" or (at.peek().text in ("set", "reset") and at.peek(1).text == "("):
+        yield Aside("changes", needs, at.line)
+    elif kind == "sequence" and at.peek().text not in ("set", "rename"):
+        rest = at.rest()
+        yield Aside("changes", needs, at.line)
+        if any(piece.text == "restart" for piece in rest):
+            yield ops.Query(frozenset((name.name, "setval()")), used=True)
+        elif at.take("owned", "by"):
+            yield ops.Query(cut.words(at.rest()))
+    else:
+        raise NotPlain
+
+
+def _comment(at: Cursor) -> Iterator[Operation]:
+    at.need("on")
+    match at.one_of("column", "constraint", *NEEDED):
+        case "column":
+            names = [at.name()]
+            while at.take("."):
+                names.append(at.name())
+            *schema, table, name = ["", *names] if len(names) < 3 else names
+            named = Named(table, "".join(schema) or None)
+            yield ops.AlterColumn(named, name, changes=(("comment", str(_commented(at))),))
+        case "constraint":
+            name = at.name()
+            at.need("on")
+            yield ops.SetProperty(at.named(), f"comment of `{name}`", str(_commented(at)), name)
+        case "table":
+            yield ops.CommentTable(at.named(), _commented(at))
+        case "":
+            raise NotPlain
+        case kind:
+            needs = ((NEEDED[kind], at.named(kind)),)
+            _commented(at)
+            yield Aside("changes", needs, at.line)
+
+
+def _commented(at: Cursor) -> str | None:
+    at.need("is")
+    comment = None if at.take("null") else at.string()
+    at.end()
+    return comment
 
 
 # -- rows -----------------------------------------------------------------------------------------------------------
@@ -69,7 +410,12 @@ def _update(at: Cursor) -> Iterator[Operation]:
         at.need("set")
     rest = at.rest()
     writes = _assigned(Cursor(rest, at.text).until("where", "from", "returning"))
-    yield _rows(at, "update", table, writes, cut.reads(rest, writes))
+    read = rest
+    if writes is not None:  # a name that is only left of an assignment is not read
+        left = {id(part[0]) for part in cut.parts(rest) if len(part) > 1 and part[1].text == "="}
+        read = [piece for piece in rest if id(piece) not in left]
+    some = any(piece.says("where") for piece in rest)
+    yield _rows(at, "update", table, writes, cut.words(read), some=some)
 
 
 def _assigned(pieces: list[Token]) -> tuple[str, ...] | None:
@@ -77,10 +423,7 @@ def _assigned(pieces: list[Token]) -> tuple[str, ...] | None:
     found: list[str] = []
     for part in cut.parts(pieces):
         inner = Cursor(part, "")
-        if inner.peek().text == "(" and inner.peek().kind == "sign":
-            found += inner.names()
-        else:
-            found.append(inner.next().text)
+        found += inner.names() if inner.peek().is_sign("(") else (inner.next().text,)
         if not inner.take("="):
             return None
     return tuple(found)
@@ -89,28 +432,22 @@ def _assigned(pieces: list[Token]) -> tuple[str, ...] | None:
 def _insert(at: Cursor) -> Iterator[Operation]:
     at.one_of("or ignore", "or replace", "ignore")
     at.need("into")
-    yield from _into(at)
-
-
-def _into(at: Cursor) -> Iterator[Operation]:
     table = at.named()
     if at.take("as"):
         at.name()
     writes = at.names() if at.peek().text == "(" and at.peek(1).text not in ("select", "with") else None
     at.one_of("overriding system value", "overriding user value")
-    rest = at.rest()
-    if not any(piece.text in ("values", "select", "default", "with", "(") for piece in rest[:1]):
+    if at.peek().text not in ("values", "select", "default", "with", "("):
         raise NotPlain
-    some = any(piece.says("select") for piece in rest)
-    yield _rows(at, "insert", table, writes, cut.words(rest), some=some)
+    rest = at.rest()
+    yield _rows(at, "insert", table, writes, cut.words(rest), some=any(piece.says("select") for piece in rest))
 
 
 def _delete(at: Cursor) -> Iterator[Operation]:
     at.need("from")
     at.take("only")
     table = at.named()
-    rest = at.rest()
-    yield _rows(at, "delete", table, None, cut.words(rest), some=bool(rest))
+    yield _rows(at, "delete", table, None, cut.words(at.rest()), some=bool(at))
 
 
 def _merge(at: Cursor) -> Iterator[Operation]:
@@ -118,6 +455,7 @@ def _merge(at: Cursor) -> Iterator[Operation]:
     at.take("only")
     table = at.named()
     rest = at.rest()
+    does: RowChange
     for does in ("update", "delete", "insert"):
         if any(piece.says(does) for piece in rest):
             yield _rows(at, does, table, None, cut.words(rest), some=True)
@@ -129,24 +467,14 @@ def _truncate(at: Cursor) -> Iterator[Operation]:
     tables = at.listed()
     at.one_of("restart identity", "continue identity")
     along = at.end_of_drop()
-    yield from (ChangeRows("delete", table, some=False, text=at.line) for table in tables)
+    yield from (ops.ChangeRows("delete", table, some=False, text=at.line) for table in tables)
     yield from along
 
 
 def _rows(
-    at: Cursor,
-    does: str,
-    table: Named,
-    writes: tuple[str, ...] | None,
-    words: frozenset[str],
-    *,
-    some: bool | None = None,
+    at: Cursor, does: RowChange, table: Named, writes: tuple[str, ...] | None, words: frozenset[str], *, some: bool
 ) -> Operation:
-    rest = at.rest()
-    if some is None:
-        some = any(piece.says("where") for piece in rest)
-    found = ChangeRows("update", table, writes, words, cut.literals(rest), some, at.line)
-    return found._replace(does=does)  # type: ignore[arg-type]
+    return ops.ChangeRows(does, table, writes, words, cut.literals(at.rest()), some, at.line)
 
 
 def _with(at: Cursor) -> Iterator[Operation]:
@@ -170,7 +498,7 @@ def _with(at: Cursor) -> Iterator[Operation]:
         raise NotPlain
     for operation in _read(at):
         match operation:
-            case ChangeRows() | Query():
+            case ops.ChangeRows() | ops.Query():
                 yield operation._replace(words=operation.words | words)
             case _:
                 raise NotPlain
@@ -181,26 +509,13 @@ def _select(at: Cursor) -> Iterator[Operation]:
     words = cut.words(rest)
     _only_known_functions(words)
     into = next((place for place, piece in enumerate(rest) if piece.says("into")), None)
-    starts = [Token("name", "select", 0, 0), *rest]
-    stars = any(piece.text == "*" and cut.is_star(starts, place) for place, piece in enumerate(starts))
     # A sequence that is set from rows depends on these.
-    yield Query(words, stars, used="setval()" in words or into is not None)
+    yield ops.Query(words, cut.has_star([Token("name", "select"), *rest]), used="setval()" in words or into is not None)
     if into is not None:
         target = Cursor(rest[into + 1 :], at.text)
         temporary = bool(target.one_of("temporary", "temp"))
         target.one_of("unlogged table", "unlogged", "table")
-        yield CreateTable(target.named(), complete=False, temporary=temporary)
-
-
-def _only_known_functions(words: frozenset[str]) -> None:
-    """A function that the project has made may do anything.
-
-    Raises:
-        NotPlain: such a one may be called.
-    """
-    called = {word.removeprefix("pg_catalog.") for word in words if word.endswith("()")}
-    if not called <= _KNOWN_FUNCTIONS:
-        raise NotPlain
+        yield ops.CreateTable(target.named(), complete=False, temporary=temporary)
 
 
 # -- what leaves tables and rows as they are ------------------------------------------------------------------------
@@ -236,7 +551,7 @@ def _kept(at: Cursor) -> Iterator[Operation]:
     at.one_of("full", "verbose", "analyze")
     at.one_of("table", "index", "concurrently")
     at.take("concurrently")
-    tables = at.listed() if at and at.peek().kind in ("name", "quoted") else []
+    tables = at.listed() if at.peek().is_name else []
     yield Aside("looks after", tuple(("relation", table) for table in tables), at.line)
 
 
@@ -250,41 +565,21 @@ def _end(at: Cursor) -> Iterator[Operation]:
     return _transaction(at)
 
 
-def _create(at: Cursor) -> Iterator[Operation]:
-    for operation in created(at):
-        if isinstance(operation, CreateTable) and at:
-            at.need("as")
-            at.one_of("select", "(")
-            words = cut.words(at.rest())
-            _only_known_functions(words)
-            yield Query(words, any(piece.text == "*" for piece in at.rest()), used=True)
-        yield operation
-
-
 _STARTS: dict[str, Callable[[Cursor], Iterator[Operation]]] = {
     "create": _create,
-    "drop": dropped,
-    "alter": altered,
-    "comment": commented,
+    "drop": _drop,
+    "alter": _alter,
+    "comment": _comment,
     "update": _update,
-    "insert": _insert,
-    "replace": _insert,
     "delete": _delete,
     "merge": _merge,
     "truncate": _truncate,
     "with": _with,
-    "select": _select,
-    "values": _select,
     "set": _set,
-    "grant": _granted,
-    "revoke": _granted,
-    "analyze": _kept,
-    "vacuum": _kept,
-    "reindex": _kept,
-    "lock": _kept,
-    "commit": _end,
-    "begin": _end,
-    "start": _end,
-    "savepoint": _transaction,
-    "release": _transaction,
+    **dict.fromkeys(("insert", "replace"), _insert),
+    **dict.fromkeys(("select", "values"), _select),
+    **dict.fromkeys(("grant", "revoke"), _granted),
+    **dict.fromkeys(("analyze", "vacuum", "reindex", "lock"), _kept),
+    **dict.fromkeys(("commit", "begin", "start"), _end),
+    **dict.fromkeys(("savepoint", "release"), _transaction),
 }

@@ -62,21 +62,13 @@ class Attr:
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """The result of a call that nothing is known to do by itself.
-
-    Attributes:
-        by: what is called.
-        args: in order; what is starred and not known is `Opaque`, and `open` is set.
-        keywords: by name.
-        open: more may be passed than is known.
-        node: the source.
-    """
+    """The result of a call that nothing is known to do by itself; `open`: more may be passed than is known."""
 
     by: Value
     args: tuple[Value, ...]
     keywords: Mapping[str, Value]
     open: bool
-    node: ast.expr = field(compare=False)
+    node: ast.Call = field(compare=False)
 
     @property
     def last(self) -> str:
@@ -93,6 +85,10 @@ class Made:
         if name in self.keywords:
             return self.keywords[name]
         return self.args[index] if 0 <= index < len(self.args) else None
+
+    def says(self, name: str) -> bool:
+        """Whether a keyword is plainly `True`."""
+        return plain(self.keywords.get(name)) is True
 
 
 @dataclass(frozen=True, slots=True)
