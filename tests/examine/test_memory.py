@@ -28,14 +28,14 @@ SOURCES = [
 @pytest.mark.parametrize("declared", [RICH, Declared(), *map(parse, SOURCES)])
 def test_what_was_learned_is_known_to_the_next_process(tmp_path: Path, declared: Declared) -> None:
     first = memory_for("/srv/repo", tmp_path)
-    first.learn("1" * 40, declared)
+    first.learn({"1" * 40: declared})
     first.save()
     assert memory_for("/srv/repo", tmp_path).recall(["1" * 40, "2" * 40]) == {"1" * 40: declared}
 
 
 def test_repositories_do_not_see_each_others_files(tmp_path: Path) -> None:
     first = memory_for("/srv/one", tmp_path)
-    first.learn("1" * 40, RICH)
+    first.learn({"1" * 40: RICH})
     first.save()
     assert memory_for("/srv/two", tmp_path).recall(["1" * 40]) == {}
 
@@ -50,20 +50,20 @@ def test_nothing_is_written_when_nothing_is_new(tmp_path: Path) -> None:
 def test_a_directory_that_cannot_be_written_is_no_trouble(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("no directory")
     memory = memory_for("/srv/repo", tmp_path / "file")
-    memory.learn("1" * 40, RICH)
+    memory.learn({"1" * 40: RICH})
     memory.save()
     assert memory.recall(["1" * 40]) == {"1" * 40: RICH}
 
 
 def test_a_file_for_which_nothing_was_left_is_read_the_next_time(tmp_path: Path) -> None:
     memory = memory_for("/srv/repo", tmp_path)
-    memory.learn("1" * 40, Declared(broken=SPENT))
+    memory.learn({"1" * 40: Declared(broken=SPENT)})
     assert memory.recall(["1" * 40]) == {}
 
 
 def test_without_a_place_it_only_remembers_here() -> None:
     memory = Memory(None)
-    memory.learn("1" * 40, RICH)
+    memory.learn({"1" * 40: RICH})
     memory.save()
     assert memory.recall(["1" * 40]) == {"1" * 40: RICH}
 
@@ -77,7 +77,7 @@ def test_the_place_follows_the_environment(tmp_path: Path, monkeypatch: pytest.M
         ("HOME", ".cache/onehead/parsed"),
     ):
         memory = memory_for("/srv/repo")
-        memory.learn("1" * 40, RICH)
+        memory.learn({"1" * 40: RICH})
         memory.save()
         assert len(list((tmp_path / name / below).iterdir())) == 1
         monkeypatch.delenv(name)
@@ -89,13 +89,13 @@ def test_the_place_follows_the_environment(tmp_path: Path, monkeypatch: pytest.M
 )
 def test_a_spoiled_file_is_read_anew(tmp_path: Path, spoiled: bytes) -> None:
     first = memory_for("/srv/repo", tmp_path)
-    first.learn("1" * 40, RICH)
+    first.learn({"1" * 40: RICH})
     first.save()
     [file] = tmp_path.iterdir()
     file.write_bytes(spoiled)
     again = memory_for("/srv/repo", tmp_path)
     assert again.recall(["1" * 40]) == {}
-    again.learn("1" * 40, RICH)
+    again.learn({"1" * 40: RICH})
     again.save()
     assert memory_for("/srv/repo", tmp_path).recall(["1" * 40]) == {"1" * 40: RICH}
 
@@ -105,8 +105,8 @@ def test_a_spoiled_file_is_read_anew(tmp_path: Path, spoiled: bytes) -> None:
 )
 def test_a_spoiled_record_is_read_anew(tmp_path: Path, record: object) -> None:
     first = memory_for("/srv/repo", tmp_path)
-    first.learn("1" * 40, RICH)
-    first.learn("2" * 40, RICH)
+    first.learn({"1" * 40: RICH})
+    first.learn({"2" * 40: RICH})
     first.save()
     [file] = tmp_path.iterdir()
     stored = json.loads(file.read_bytes())
@@ -119,5 +119,5 @@ def test_a_spoiled_record_is_read_anew(tmp_path: Path, record: object) -> None:
 def test_any_text_survives(ids: list[str], doc: str) -> None:
     memory = Memory(None)
     declared = Declared(ids[0] if ids else None, tuple(ids), tuple(ids), (), doc, tuple(ids))
-    memory.learn("1" * 40, declared)
+    memory.learn({"1" * 40: declared})
     assert memory.recall(["1" * 40])["1" * 40] == declared

@@ -253,10 +253,11 @@ class Others:
         }
         wanted = {blob for found in files.values() for _, blob in found}
         declared = self._memory.recall(wanted)
-        for blob, data in read(self.git, wanted - declared.keys(), MAX_BYTES).data.items():
-            declared[blob] = parse(data)
-            self._memory.learn(blob, declared[blob])
+        contents = read(self.git, wanted - declared.keys(), MAX_BYTES).data
+        parsed = {blob: parse(data) for blob, data in contents.items()}
+        self._memory.learn(parsed)
         self._memory.save()
+        declared |= parsed
         result: dict[str, list[Revision]] = {}
         for tree, found in files.items():
             outcomes = [revision_of(path, blob, declared[blob]) for path, blob in found if blob in declared]

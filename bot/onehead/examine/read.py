@@ -67,13 +67,12 @@ class Memory:
         self._used.update(found)
         return found
 
-    def learn(self, blob: str, declared: Declared) -> None:
-        """Remember one parsed blob; not one for which the examination had nothing left, as the next one may have."""
-        if declared.broken == SPENT:
-            return
-        self._known[blob] = _record(declared)
-        self._used.add(blob)
-        self._learned += 1
+    def learn(self, parsed: Mapping[str, Declared]) -> None:
+        """Remember parsed blobs; not those for which the examination had nothing left, as the next one may have."""
+        records = {blob: _record(declared) for blob, declared in parsed.items() if declared.broken != SPENT}
+        self._known |= records
+        self._used.update(records)
+        self._learned += len(records)
 
     def save(self) -> None:
         """Write to disk what is new; a cache that can't be written is no trouble."""
@@ -114,10 +113,9 @@ def _cache_directory() -> str | None:
 
 def _record(declared: Declared) -> list[Any]:
     """What most files say comes first; what most don't say is left out at the end."""
-    record: list[Any] = [declared.revision, declared.parents, declared.doc, declared.revises]
-    rare = (declared.depends_on, declared.branch_labels, declared.dynamic, declared.broken, declared.line)
-    checked = (declared.checked, declared.refusal)
-    return [*record, *rare, *checked] if any((*rare, *checked)) else record
+    revision, parents, needs, labels, doc, revises, *rare = declared
+    record: list[Any] = [revision, parents, doc, revises]
+    return [*record, needs, labels, *rare] if needs or labels or any(rare) else record
 
 
 def _unpacked(  # noqa: PLR0913, PLR0917 - the record, unpacked
@@ -264,21 +262,21 @@ class _ToRead(NamedTuple):
     """Where the revisions of a tree are.
 
     Attributes:
-        wanted: what may hold one; where `old` is like it, what differs from that.
-        like_old: whether its names and configurations show the same environments as those of the old tree.
+        wanted: what may hold one; where the tree differs from the old one in nothing but such files, those that differ.
+        gone: which files of the old tree it lacks, where it is like that; `None` elsewhere.
     """
 
     files: FileIndex
     located: Located
     wanted: list[Entry]
-    like_old: bool
+    gone: Collection[str] | None = None
 
 
 def _to_read(listing: Listing, read: ReadBlobs, old: TreeReading | None) -> _ToRead:
     if old is not None:
-        more = _only_revisions_differ(listing, old)
-        if more is not None:
-            return _ToRead(old.files, old.located, more, like_old=True)
+        entries = listing.entries
+        if isinstance(entries, Differing) and not listing.rivals and _only_revisions_differ(entries, old):
+            return _ToRead(old.files, old.located, [*entries.changed.values()], entries.gone)
     configs, links = _config_entries(listing, read), _links(listing)
     wanted = [*[*configs.values()][:MAX_CONFIGS], *links]
     contents = read({entry.oid for entry in wanted if entry.mode != SUBMODULE}).data
@@ -287,46 +285,45 @@ def _to_read(listing: Listing, read: ReadBlobs, old: TreeReading | None) -> _ToR
     # What Alembic would load: where neither the configuration nor code beside it speaks, no sub-folder.
     code = {path: _code(listing.entries, modules, read) for path, modules in found.modules.items()}
     found = found.pinned([path for path, texts in code.items() if sets_directories(texts)])
-    return _ToRead(files, found, _unlinked(listing, _revision_files(listing, files, found), read), like_old=False)
+    return _ToRead(files, found, _unlinked(listing, _revision_files(listing, files, found), read))
 
 
-def _only_revisions_differ(listing: Listing, old: TreeReading) -> list[Entry] | None:
-    """The files in which a tree differs from the old one, where all are new or other files beside known revisions.
+def _only_revisions_differ(entries: Differing, old: TreeReading) -> bool:
+    """Whether a tree differs from the old one in nothing but files beside revisions that stay.
 
     Then its names and configurations show the same environments. Most branches are like that, and hundreds of them are
     judged against one target.
     """
-    entries = listing.entries
-    if not isinstance(entries, Differing) or entries.base is not old.entries or entries.gone or listing.rivals:
-        return None
     places = [place for environment in old.located.environments for place in environment.locations]
     folders = {place.path for place in places if place.path in old.files.folders}
     folders -= {posixpath.dirname(path) for modules in old.located.modules.values() for path in modules}
     folders -= {posixpath.dirname(link) for link in old.files.links}
-    if any(place.recursive is None for place in places):
-        return None
-    for path, entry in entries.changed.items():
-        folder, _, name = path.rpartition("/")
-        if folder not in folders or not is_revision_file(name) or name == "env.py" or entry.mode in _LINKS:
-            return None
-    return list(entries.changed.values())
+    names = [path.rpartition("/") for path in (*entries.changed, *entries.gone)]
+    return (
+        entries.base is old.entries
+        and all(place.recursive is not None for place in places)
+        and all(folder in folders and is_revision_file(name) and name != "env.py" for folder, _, name in names)
+        and not any(entry.mode in _LINKS for entry in entries.changed.values())
+        and not any(entries.gone.issuperset(old.files.folders[folder]) for folder in {name[0] for name in names})
+    )
 
 
 def _reading(listing: Listing, places: _ToRead, outcomes: _Outcomes, old: TreeReading | None) -> TreeReading:
     found = places.located
-    if old is not None and places.like_old:
-        chains = {path: _changed(chain, outcomes) for path, chain in old.survey.chains.items()}
-        whole, seen = {**old.outcomes, **outcomes}, old.survey._replace(chains=chains)
+    if old is not None and places.gone is not None:
+        chains = {path: _changed(chain, outcomes, places.gone) for path, chain in old.survey.chains.items()}
+        whole = {path: items for path, items in {**old.outcomes, **outcomes}.items() if path not in places.gone}
+        seen = old.survey._replace(chains=chains)
     else:
         whole = outcomes | _blocked(listing, found)
         seen = _assemble(found, places.files, whole)
     return TreeReading(listing.entries, places.files, found, whole, seen)
 
 
-def _changed(chain: Chain, outcomes: _Outcomes) -> Chain:
+def _changed(chain: Chain, outcomes: _Outcomes, gone: Collection[str]) -> Chain:
     """The chain with what some files, new ones or others, declare in its directories."""
     folders = {place.path for place in chain.environment.locations}
-    own = {path: items for path, items in outcomes.items() if posixpath.dirname(path) in folders}
+    own = {path: outcomes.get(path, []) for path in (*outcomes, *gone) if posixpath.dirname(path) in folders}
     if not own:
         return chain
     kept = [item for item in (*chain.graph, *chain.graph.unreadable) if item.path not in own]
@@ -428,13 +425,14 @@ def _declared(oids: Collection[str], read: ReadBlobs, memory: Memory, new: Colle
     contents = read([oid for oid in oids if oid not in known or (oid in new and not known[oid].checked)])
     left = MAX_CHECKED
     # In one order always: which ones are left when the examination has parsed all that it may must be no accident.
-    for oid, data in sorted(contents.data.items()):
+    for oid in sorted(contents.data):
+        data = contents.data[oid]
         declared = known.get(oid) or parse(data)
         if oid in new:
             left -= pieces(data) if left > 0 else 0
             declared = check(declared, data) if left > 0 else declared
         known[oid] = declared
-        memory.learn(oid, declared)
+    memory.learn({oid: known[oid] for oid in contents.data})
     for oid in contents.too_large:
         known[oid] = Declared(broken=f"it is larger than {MAX_BYTES // (1024 * 1024)} MiB, so it was not read")
     return known
@@ -457,7 +455,7 @@ def _outcomes(entries: list[Entry], declared: Mapping[str, Declared], old: _Outc
     """
     outcomes: _Outcomes = {}
     for entry in entries:
-        outcome = _as_before(entry, old) or revision_of(entry.path, entry.oid, declared[entry.oid])
+        outcome = (old and _as_before(entry, old)) or revision_of(entry.path, entry.oid, declared[entry.oid])
         known = outcomes.setdefault(entry.path, [])
         if not known or all(outcome.id != other.id for other in known):
             known.append(outcome)

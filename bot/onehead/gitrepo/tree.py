@@ -68,7 +68,7 @@ class Differing(Mapping[str, Entry]):
         """
         self.base = base
         self.changed = changed
-        self.gone = {path for path in gone if path in base}
+        self.gone = {path for path in gone if path in base and path not in changed}
         self._size = len(base) - len(self.gone) + sum(path not in base for path in changed)
 
     def __getitem__(self, path: str) -> Entry:

@@ -139,7 +139,7 @@ def _bound_in(lines: bytes) -> dict[bytes, tuple[str, ...]] | None:
             if _mentioned(line, 0):
                 return None  # it may import one of the names
             continue
-        quoted = _QUOTED.findall(literal)
+        quoted = _QUOTED.findall(literal) if literal.startswith(b"(") else [literal] if literal != b"None" else []
         if len(quoted) > 1 and literal.count(b",") < len(quoted) - 1:
             return None  # two strings with no comma between are one string to Python
         if name == b"revision" and b"," in literal:
@@ -197,6 +197,6 @@ def revision_of(path: str, blob: str, declared: Declared) -> Revision | Unreadab
         branch_labels=declared.branch_labels,
         doc=declared.doc,
         revises=declared.revises,
-        computed=tuple(dynamic.name for dynamic in declared.dynamic),
+        computed=tuple([dynamic.name for dynamic in declared.dynamic]),
         refusal=declared.refusal,
     )
