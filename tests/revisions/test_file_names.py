@@ -37,7 +37,7 @@ def test_slugs_are_those_of_alembic(message: str, longest: int) -> None:
 def test_templates_give_the_names_alembic_gives(template: str) -> None:
     scripts = ScriptDirectory(Path(__file__).parent, file_template=template.replace("%%(", "%("))
     expected = scripts._rev_path(Path(), "abc", "Merge A and B", MOMENT)
-    assert f"{filled(template, values('abc', 'merge_a_and_b', MOMENT, 7))}.py" == str(expected)
+    assert f"{filled(template, values('abc', 'merge_a_and_b', MOMENT))}.py" == str(expected)
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ def test_templates_give_the_names_alembic_gives(template: str) -> None:
     ],
 )
 def test_templates_that_lead_elsewhere_or_ask_for_more_are_not_used(template: str) -> None:
-    assert filled(template, values("abc", "x", MOMENT, 7)) is None
+    assert filled(template, values("abc", "x", MOMENT)) is None
 
 
 @pytest.mark.parametrize(

@@ -458,7 +458,7 @@ def _fixes(facts: Facts, graph: Graph, fork: Fork, new_ids: Mapping[str, str]) -
     fixes = [as_it_is(graph), merging(facts._replace(merged=graph), fork)]
     if fork.new:
         with suppress(NotMovable):
-            moves = moves_for(facts.target, facts.merged, fork)
+            moves = moves_for(facts.target, facts.merged, fork).moves
             if all(move.revision in graph for move in moves):
                 begun = tuple(move.revision for move in moves)
                 fixes.append(under_new_ids(Fix("reparent", moved(graph, moves), begun), new_ids))

@@ -17,7 +17,7 @@ from onehead.plan.forks import Fork, forks_of, nearest_old
 from onehead.plan.judge import named, run_again
 from onehead.plan.plans import Merge, Move, Nothing, Plan, Reason, ReasonCode, Refuse, Reissue, Reparent, bounded
 from onehead.plan.policy import Policy
-from onehead.plan.repairs import BREAK_THE_CIRCLE, NotMovable, decide_reissue, made_linear, merge_steps, moves_for
+from onehead.plan.repairs import BREAK_THE_CIRCLE, MadeLinear, NotMovable, decide_reissue, made_linear, merge_steps
 from onehead.revisions.graph import Graph
 from onehead.revisions.model import Revision
 from onehead.text import becomes, listed
@@ -209,7 +209,7 @@ def _join(
 ) -> Plan:
     """Re-parent where that is safe and possible for every fork, merge otherwise."""
     try:
-        moves = made_linear(facts, facts.merged, moves_for(facts.target, facts.merged, *forks))
+        linear = made_linear(facts, facts.merged, *forks)
     except NotMovable as obstacle:
         if policy.strategy == "reparent":
             return Refuse((obstacle.reason,), ("Run `onehead fix --strategy merge`: a merge is always possible.",))
@@ -221,14 +221,14 @@ def _join(
         if policy.strategy == "reparent":
             return Refuse(order, ("Run `onehead fix --strategy merge`: a merge can run the branch's side first.",))
         return _merge(facts, forks, (), interactions)
-    moved = tuple(sorted(facts.merged.descendants(*(move.revision for move in moves))))
+    moved = tuple(sorted(facts.merged.descendants(*(move.revision for move in linear.moves))))
     run = _run_by_databases(facts, moved, evidence)
     if run and policy.strategy == "reparent":
         return Refuse(run, _TAKE_THE_MERGE)
     escape = (*run, *escapes(facts, moved, evidence), *(_DOUBTFUL if policy.doubtful else ()))
     if escape and policy.strategy != "reparent":
         return _merge(facts, forks, escape, interactions)
-    return _moving(facts, moves, policy, (escape, order), evidence.taken)
+    return _moving(facts, linear, moved, policy, (escape, order), evidence.taken)
 
 
 IN_A_TERMINAL = ": use `--strategy merge`"
@@ -237,19 +237,18 @@ IN_A_TERMINAL = ": use `--strategy merge`"
 
 def _moving(
     facts: Facts,
-    moves: tuple[Move, ...],
+    linear: MadeLinear,
+    moved: tuple[str, ...],
     policy: Policy,
     told: tuple[tuple[Reason, ...], tuple[Reason, ...]],
     taken: frozenset[str],
 ) -> Plan:
     """The re-parent, under new ids where the policy wants them; `told`: what speaks against it, and about the order."""
-    escape, order = told
-    moved = tuple(sorted(facts.merged.descendants(*(move.revision for move in moves))))
+    (escape, order), moves = told, linear.moves
     renumbered = (
         () if policy.fresh_ids or _KEEP_IDS & {reason.code for reason in escape} else _renumbered(facts, moved, taken)
     )
     new_ids = {each.old_id: each.new_id for each in renumbered if each.new_id != each.old_id}
-    after = facts.merged.replaced(_moved(facts.merged.revisions[move.revision], move.new_parents) for move in moves)
     below = {parent for move in moves for parent in move.new_parents}
     onto = named(sorted({id_ for id_ in below if id_ in facts.target} or below))
     why = (
@@ -273,7 +272,7 @@ def _moving(
     if policy.fresh_ids:
         files = tuple((id_, facts.merged.revisions[id_].path) for id_ in moved)
         return Reissue(files, moves, moved, (*reasons, _FRESH))
-    heads = tuple(sorted(new_ids.get(head, head) for head in after.heads))
+    heads = tuple(sorted(new_ids.get(head, head) for head in linear.after.heads))
     return Reparent(moves, moved, heads, reasons, renumbered=renumbered)
 
 
@@ -349,12 +348,6 @@ def _run_by_databases(facts: Facts, moved: Iterable[str], evidence: Evidence) ->
             )
             reasons.append(Reason(ReasonCode.REPORTED, message))
     return bounded(reasons)
-
-
-def _moved(revision: Revision, parents: tuple[str, ...]) -> Revision:
-    return Revision(
-        revision.id, parents, revision.path, revision.blob, revision.depends_on, revision.branch_labels
-    )  # fmt: skip
 
 
 def _merge(

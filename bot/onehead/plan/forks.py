@@ -168,6 +168,8 @@ def additional_heads(target: Graph, merged: Graph) -> tuple[str, ...]:
     removed it, a head that grows from what is left of its chain. A squash that replaces a whole chain takes the
     place of the chain that is gone. As many places are taken as possible.
     """
+    if {*target.heads} <= {*merged.heads}:  # as nearly everywhere: each takes its own place
+        return tuple(head for head in merged.heads if head not in target.heads)
     above = merged.heads_above
     anyone = (1 << len(merged.heads)) - 1
     old = sum(1 << number for number, head in enumerate(merged.heads) if head in target)

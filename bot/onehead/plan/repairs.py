@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
+from typing import NamedTuple
 
 from onehead.plan.facts import Evidence, Facts
 from onehead.plan.forks import Fork, forks_of
@@ -46,7 +47,14 @@ class NotMovable(Exception):
         self.reason = Reason(code, message)
 
 
-def moves_for(target: Graph, merged: Graph, *forks: Fork, last: Collection[str] = ()) -> tuple[Move, ...]:
+class MadeLinear(NamedTuple):
+    """Moves, and the chain as they leave it."""
+
+    moves: tuple[Move, ...]
+    after: Graph
+
+
+def moves_for(target: Graph, merged: Graph, *forks: Fork, last: Collection[str] = ()) -> MadeLinear:
     """The roots of the branch's side of each fork, moved onto the target's head; several sides one after the other.
 
     A whole chain moves by its root: nothing above it is edited. The result is checked on the graph itself, so a plan
@@ -73,25 +81,24 @@ def moves_for(target: Graph, merged: Graph, *forks: Fork, last: Collection[str] 
         onto = dict.fromkeys(parent for move in moves.values() for parent in move.new_parents)
         message = f"Moving {quoted([*moves])} onto {quoted([*onto])} would not leave one line."
         raise NotMovable(ReasonCode.NOT_MOVABLE, message)
-    return tuple(moves.values())
+    return MadeLinear(tuple(moves.values()), after)
 
 
-def made_linear(facts: Facts, graph: Graph, moves: tuple[Move, ...]) -> tuple[Move, ...]:
-    """The moves, proven: with them the branch brings no fork.
+def made_linear(facts: Facts, graph: Graph, *forks: Fork, last: Collection[str] = ()) -> MadeLinear:
+    """The same, proven: with them the branch brings no fork.
 
     Where lines that labels tell apart meet, a move may leave a head beside another one that nothing names as meant.
 
     Raises:
         NotMovable: it would still bring one.
     """
-    after = graph.replaced(graph.revisions[move.revision]._replace(parents=move.new_parents) for move in moves)
-    left = [fork for fork in forks_of(facts, after) if fork.introduced_by == "head"]
+    made = moves_for(facts.target, graph, *forks, last=last)
+    left = [fork for fork in forks_of(facts, made.after) if fork.introduced_by == "head"]
     if left:
-        message = (
-            f"Moving {quoted([m.revision for m in moves])} would still leave several heads: {_names(left[0].heads)}."
-        )
+        movers = quoted([move.revision for move in made.moves])
+        message = f"Moving {movers} would still leave several heads: {_names(left[0].heads)}."
         raise NotMovable(ReasonCode.NOT_MOVABLE, message)
-    return moves
+    return made
 
 
 def _one_line(target: Graph, merged: Graph, end: Graph, fork: Fork, last: Collection[str]) -> Iterator[Move]:
@@ -175,7 +182,7 @@ def decide_reissue(facts: Facts, evidence: Evidence) -> Plan:
         return Refuse((Reason(ReasonCode.CYCLE, message),), (BREAK_THE_CIRCLE,))
     try:
         forks = (fork for fork in forks_of(facts, renamed) if fork.introduced_by == "head")
-        moves = made_linear(facts, renamed, moves_for(facts.target, renamed, *forks, last=names.values()))
+        moves = made_linear(facts, renamed, *forks, last=names.values()).moves
     except NotMovable as obstacle:
         told = obstacle.reason._replace(message=obstacle.reason.message.replace(_FRESH, ""))
         return Refuse((told,), _OPTIONS)

@@ -70,12 +70,12 @@ def own_slug(stem: str, doc: str) -> str:
     return words or ("" if doc.startswith("Revision ID:") else slug(doc).strip("_"))
 
 
-def values(rev: str, message_slug: str, moment: datetime | None, number: int) -> dict[str, object]:
-    """The values of the tokens of a file template; `number` is ours, for files that are numbered by hand.
+def values(rev: str, message_slug: str, moment: datetime | None) -> dict[str, object]:
+    """The values of the tokens of a file template.
 
     A moment without a time zone counts as UTC for `epoch`: the name must not depend on who computes it.
     """
-    known: dict[str, object] = {"rev": rev, "slug": message_slug, "number": number}
+    known: dict[str, object] = {"rev": rev, "slug": message_slug}
     if moment is not None:
         aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
         known["epoch"] = int(aware.timestamp())
@@ -227,7 +227,8 @@ def _kind(revision_id: str) -> tuple[str, str]:
 
 def stem_of(path: str) -> str:
     """The name of a file without its folders and without what follows its last dot."""
-    return posixpath.splitext(posixpath.basename(path))[0]
+    name = path.rpartition("/")[2]
+    return name.rpartition(".")[0] or name
 
 
 @lru_cache(_MAX_REMEMBERED)
@@ -406,20 +407,16 @@ def renumber(
         One entry per numbered revision, in the order of `chain` (parents before children); nothing where no number is
         taken.
     """
-    numbers = {revision.path: counter(revision.path, file_template) for revision in (*target, *chain)}
-    taken = {number for revision in target if (number := numbers[revision.path]) is not None}
-    if 2 * sum(numbers[revision.path] is not None for revision in target) <= len(target):
+    numbers = {revision: counter(revision.path, file_template) for revision in chain}
+    numbered = [revision for revision, number in numbers.items() if number is not None]
+    if not numbered:
         return ()
-    if not any(numbers[revision.path] in taken for revision in chain):
+    taken = [number for each in target if (number := counter(each.path, file_template)) is not None]
+    if 2 * len(taken) <= len(target) or {*taken}.isdisjoint(numbers.values()):
         return ()
     stems = [stem_of(revision.path) for revision in target]
     free = free_numbers([*stems, *(revision.id for revision in target), *known], 6, elsewhere)
-    renumbered = []
-    for revision in chain:
-        stem = stem_of(revision.path)
-        if numbers[revision.path] is not None:
-            renumbered.append(_renumbered(revision, stem, next(free)))
-    return tuple(renumbered)
+    return tuple(_renumbered(revision, stem_of(revision.path), next(free)) for revision in numbered)
 
 
 def _renumbered(revision: Revision, stem: str, number: int) -> Renumbered:

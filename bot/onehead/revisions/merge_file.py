@@ -120,9 +120,18 @@ def merge_file(
     numbered = stems if made.kind == "number" else set()
     new_id = merge_id(ids, made, {*taken, *numbered, *(each.id for each in around)}, short, elsewhere)
     date, moment = _date(parents, new_id if made.kind == "date" else "")
-    number = next_number([*stems, *taken], 4, elsewhere)
-    values = file_names.values(new_id, short, moment, number)
-    path = _path(location, file_template, parents, siblings, values, {*paths, *(each.path for each in around)})
+    values = file_names.values(new_id, short, moment)
+    name = file_names.filled(file_template, values) if file_template else None
+    if name is None:
+        # Else beside the head that the merge goes onto.
+        location = posixpath.dirname(parents[-1].revision.path)
+        template = file_names.usual_template([(each.revision.id, stem_of(each.revision.path)) for each in siblings])
+        if "%(number)" in template:
+            values["number"] = next_number([*stems, *taken], 4, elsewhere)
+        name = file_names.filled(template, values) or f"{new_id}_{short}"
+    path = posixpath.normpath(posixpath.join(location, f"{name}.py"))
+    if path in paths or any(path == each.path for each in around):
+        path = posixpath.normpath(posixpath.join(location, f"{name}_{new_id}.py"))
     new = NewRevision(new_id, path, b"", ids, message, date)
     return replace(new, data=_text(siblings, stock, new))
 
@@ -152,25 +161,6 @@ def _text(siblings: Sequence[Sibling], stock: bytes, new: NewRevision) -> bytes:
         if is_merge_of(text, new.id, new.parents):
             return text
     raise CannotEdit(0, f"the revision {new.id!r} can't be written")
-
-
-def _path(
-    location: str,
-    file_template: str | None,
-    parents: Sequence[Sibling],
-    siblings: Sequence[Sibling],
-    values: dict[str, object],
-    paths: Collection[str],
-) -> str:
-    """Where the file goes: where `file_template` says, else beside the head that the merge goes onto."""
-    folder = location
-    name = file_names.filled(file_template, values) if file_template else None
-    if name is None:
-        folder = posixpath.dirname(parents[-1].revision.path)
-        template = file_names.usual_template([(each.revision.id, stem_of(each.revision.path)) for each in siblings])
-        name = file_names.filled(template, values) or f"{values['rev']}_{values['slug']}"
-    path = posixpath.normpath(posixpath.join(folder, f"{name}.py"))
-    return path if path not in paths else posixpath.normpath(posixpath.join(folder, f"{name}_{values['rev']}.py"))
 
 
 _CREATE_DATE = re.compile(r"(?:^|[\r\n])[ \t]*Create Date[ \t]*:[ \t]*([^\r\n]*)", re.IGNORECASE)
