@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -105,7 +104,7 @@ def from_template(revision: NewRevision, template: str) -> NewRevision:
             f"{' and '.join(revision.parents)}: it declares {read.revision!r} on top of {read.parents!r}.",
             "Correct the template: it must write `revision`, `down_revision` and both functions, as `copy` does.",
         )
-    return replace(revision, data=data)
+    return revision._replace(data=data)
 
 
 def _from_repository(template: str, values: dict[str, object]) -> str:

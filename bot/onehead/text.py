@@ -19,21 +19,21 @@ from itertools import islice
 _BREAK = "\u200b"  # zero width space: nobody sees it, and no pattern of Forgejo reaches across it
 _ELLIPSIS = "…"
 # Invisible: what reorders text (bidirectional controls), hides it, or would pass for our own _BREAK.
-_INVISIBLE = re.compile("[\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff\U000e0000-\U000e007f]")
+_INVISIBLE = "[\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff\U000e0000-\U000e007f]"
 # Where Forgejo would start a mention, an issue or pull request reference, a link, a [[short link]], an :emoji:.
 # Without a reference a closing keyword before it ("fixes") has nothing to close.
-_ALIVE = re.compile(r"@(?=\S)|[#!](?=\d)|:(?=//)|\bwww(?=\.)|\[(?=\[)|:(?=[-+\w]+:)", re.IGNORECASE)
+_ALIVE = r"(?i)@(?=\S)|[#!](?=\d)|:(?=//)|\bwww(?=\.)|\[(?=\[)|:(?=[-+\w]+:)"
 # Numeric character references mean the character and never its markup. Backslashes would not do: Forgejo reads \[ and
 # \( as the start of a formula.
-_MARKUP = re.compile(r"[\\`*_{}\[\]|~$#<>&!@" + _BREAK + "]")
-_LIST_NUMBER = re.compile(r"\d+[.)]")
-_FENCE = re.compile(r"`{3,}")
-_LANGUAGE = re.compile(r"[\w+-]*")
+_MARKUP = r"[\\`*_{}\[\]|~$#<>&!@" + _BREAK + "]"
+_LIST_NUMBER = r"\d+[.)]"
+_FENCE = r"`{3,}"
+_LANGUAGE = r"[\w+-]*"
 
 
 def plain(text: str) -> str:
     """One line for where no Markdown is read: titles and commit messages. Mentions and references are broken."""
-    return _ALIVE.sub(lambda match: match[0] + _BREAK, _line(text))
+    return re.sub(_ALIVE, lambda match: match[0] + _BREAK, _line(text))
 
 
 def inline(text: str, limit: int = 200) -> str:
@@ -44,7 +44,7 @@ def inline(text: str, limit: int = 200) -> str:
         limit: characters shown at most.
     """
     harmless = plain(cut_words(_line(text), limit))
-    number = _LIST_NUMBER.match(harmless)
+    number = re.match(_LIST_NUMBER, harmless)
     start = number.end() - 1 if number else 0
     if number or harmless[:1] in {"-", "+", "=", ":"}:
         return _referenced(harmless[:start]) + _reference(harmless[start]) + _referenced(harmless[start + 1 :])
@@ -75,12 +75,12 @@ def fence(text: str, language: str = "") -> str:
         text: any lines; control characters other than tab are shown as �.
         language: such as `diff`.
     """
-    if not _LANGUAGE.fullmatch(language):
+    if not re.fullmatch(_LANGUAGE, language):
         raise ValueError(f"not the name of a language: {language!r}")
     lines = [visible(line.removesuffix("\r")) for line in text.split("\n")]
     if lines and not lines[-1]:
         lines.pop()
-    ticks = "`" * max((len(run) + 1 for run in _FENCE.findall("\n".join(lines))), default=3)
+    ticks = "`" * max((len(run) + 1 for run in re.findall(_FENCE, "\n".join(lines))), default=3)
     return "\n".join([ticks + language, *lines, ticks])
 
 
@@ -127,14 +127,14 @@ def _line(text: str) -> str:
 
 def visible(text: str) -> str:
     """Without what can't be seen or can't be stored: invisible marks go, control characters and half ones show as �."""
-    text = _INVISIBLE.sub("", text)
+    text = re.sub(_INVISIBLE, "", text)
     return "".join(
         "�" if unicodedata.category(letter) in {"Cc", "Cs"} and letter != "\t" else letter for letter in text
     )
 
 
 def _referenced(text: str) -> str:
-    return _MARKUP.sub(lambda match: _reference(match[0]), text)
+    return re.sub(_MARKUP, lambda match: _reference(match[0]), text)
 
 
 def _reference(letter: str) -> str:

@@ -34,8 +34,7 @@ class Parser(argparse.ArgumentParser):
     """Guesses what a misspelt option was meant to be, and never repeats the password of an address."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
-        self.formatter_class = _Help
+        super().__init__(*args, **{"formatter_class": _Help, **options})
         self.color = False  # since Python 3.14 it would colour its help by itself
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:

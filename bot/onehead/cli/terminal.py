@@ -69,9 +69,9 @@ class SignOfLife:
         print(f"\r{self._text}", end="", file=self._stream, flush=True)
 
 
-_COMMAND = re.compile(r"`onehead (check|databases|doctor|explain|fix|graph|states|verify)((?: [^`\n]*)?)`")
+_COMMAND = r"`onehead (check|databases|doctor|explain|fix|graph|states|verify)((?: [^`\n]*)?)`"
 _WITH_SIDES = ("check", "fix", "graph", "states")
-_NAMES_SIDES = re.compile(r" --(?:at|target|head) ")
+_NAMES_SIDES = r" --(?:at|target|head) "
 
 
 def again(options: argparse.Namespace | SimpleNamespace, text: str, *, with_bare: bool = True) -> str:
@@ -91,11 +91,11 @@ def again(options: argparse.Namespace | SimpleNamespace, text: str, *, with_bare
         if not (rest or with_bare):
             return found[0]
         place = "" if " --repo " in rest else repo
-        named = "" if verb not in _WITH_SIDES or _NAMES_SIDES.search(rest) else sides
+        named = "" if verb not in _WITH_SIDES or re.search(_NAMES_SIDES, rest) else sides
         # `fix` repairs a target by itself where the others judge one.
         return f"`onehead {verb}{place}{named.replace(' --at ', ' --target ', 1) if verb == 'fix' else named}{rest}`"
 
-    return _COMMAND.sub(whole, text)
+    return re.sub(_COMMAND, whole, text)
 
 
 def _sides(options: argparse.Namespace | SimpleNamespace) -> str:

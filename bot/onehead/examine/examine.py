@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from onehead.examine.read import (
     Chain,
@@ -20,7 +20,6 @@ from onehead.examine.read import (
     survey,
 )
 from onehead.gitrepo.git import Git
-from onehead.gitrepo.merge import MergedTree, merge_trees, taken_over
 from onehead.gitrepo.tree import SUBMODULE, SYMLINK, Contents, Entry, Tree, list_changed, list_tree, parse_listing, read
 from onehead.gitrepo.worktree import checked_out, uncommitted
 from onehead.plan.conflicts import Interaction, findings_about
@@ -36,6 +35,9 @@ from onehead.revisions.model import MAX_ID, Revision
 from onehead.revisions.parse import MAX_BYTES
 from onehead.revisions.parsers import examination
 from onehead.revisions.path_hints import is_revision_file
+
+if TYPE_CHECKING:
+    from onehead.gitrepo.merge import MergedTree
 
 _MAX_BYTES = 1024 * 1024
 """Bytes; a configuration of this size is none."""
@@ -296,6 +298,8 @@ def _evidence(facts: Facts, findings: tuple[Finding, ...], policy: Policy, evide
 def _trees(git: Git, ground: Ground, memory: Memory, target: Point, head: Point | None, *, replaces: bool) -> Trees:
     if head is None:
         return Trees(ground, None, None, lambda oids: read(git, oids, MAX_BYTES), memory)
+    from onehead.gitrepo.merge import merge_trees, taken_over  # noqa: PLC0415 - a branch by itself merges nothing
+
     tree = ground.tree
     other = list_changed(git, tree, head.sha)
     if replaces:

@@ -281,8 +281,8 @@ KEYS = tuple(_KEYS)
 
 _NAME = r"""(?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*')"""
 _PATH = rf"{_NAME}(?:\s*\.\s*{_NAME})*"
-_HEADING = re.compile(rf"\s*\[\[?\s*({_PATH})\s*\]")
-_ASSIGNMENT = re.compile(rf"\s*({_PATH})\s*=")
+_HEADING = rf"\s*\[\[?\s*({_PATH})\s*\]"
+_ASSIGNMENT = rf"\s*({_PATH})\s*="
 
 
 def _line(data: bytes, *keys: str) -> int:
@@ -297,8 +297,8 @@ def _line(data: bytes, *keys: str) -> int:
             quotes = "" if quotes in line else quotes
             continue
         quotes = next((mark for mark in ('"""', "'''") if line.count(mark) % 2), "")
-        heading = _HEADING.match(line)
-        found = heading or _ASSIGNMENT.match(line)
+        heading = re.match(_HEADING, line)
+        found = heading or re.match(_ASSIGNMENT, line)
         if found is None:
             continue
         names = tuple(name.strip("\"'") for name in re.findall(_NAME, found[1]))

@@ -163,7 +163,7 @@ _ALEMBIC_INI = re.compile(r"[^/]*alembic[^/]*\.(?:ini|cfg)(?:\.[\w-]+){0,2}", re
 # Templates that make new projects, documents and programs are no configurations.
 _NO_CONFIG = re.compile(r"\.(?:mako|py|pyc|md|rst|html|lock|orig|rej)$", re.IGNORECASE)
 _ANY_INI = re.compile(rf"[^/]+\.(?:ini|cfg)(?:\.(?:{_SAMPLE}|default|in|j2|jinja2?))?", re.IGNORECASE)
-_IS_SAMPLE = re.compile(rf"(?:^|[._-])(?:{_SAMPLE})(?:[._-]|$)|\.(?:ini|cfg)\.", re.IGNORECASE)
+_IS_SAMPLE = rf"(?i)(?:^|[._-])(?:{_SAMPLE})(?:[._-]|$)|\.(?:ini|cfg)\."
 
 
 def config_paths(paths: Iterable[str]) -> list[str]:
@@ -193,7 +193,7 @@ def is_alembic_ini(path: str) -> bool:
 
 def is_sample(path: str) -> bool:
     """Whether a configuration waits to be copied or filled in, and is not read by Alembic under this name."""
-    return _IS_SAMPLE.search(path.rpartition("/")[2]) is not None
+    return re.search(_IS_SAMPLE, path.rpartition("/")[2]) is not None
 
 
 MAX_BYTES = 512 * 1024
@@ -208,10 +208,10 @@ _OPTIONS = (
     *("recursive_version_locations", "file_template", "timezone"),
 )
 _SEPARATORS = {"space": " ", "newline": "\n", ":": ":", ";": ";"}
-_LEGACY_SEPARATOR = re.compile(r", *| +|\n")
+_LEGACY_SEPARATOR = r", *| +|\n"
 _TOML_HEADER = rb"\[[ \t]*tool[ \t]*\.[ \t]*[\"']?alembic[\"']?[ \t]*\]"
-_TOML_TABLE = re.compile(rb"^[ \t]*" + _TOML_HEADER + rb"[^\n]*\n?", re.MULTILINE)
-_NEXT_TABLE = re.compile(rb"^[ \t]*\[[ \t]*[\[A-Za-z\"']", re.MULTILINE)
+_TOML_TABLE = rb"(?m)^[ \t]*" + _TOML_HEADER + rb"[^\n]*\n?"
+_NEXT_TABLE = rb"(?m)^[ \t]*\[[ \t]*[\[A-Za-z\"']"
 
 
 class Section(NamedTuple):
@@ -333,7 +333,7 @@ def _split(path: str, values: Mapping[str, str], line: int, problems: list[Confi
                 " write one of them"
             )
             problems.append(ConfigProblem(path, line, reason))
-        pieces = _LEGACY_SEPARATOR.split(text)
+        pieces = re.split(_LEGACY_SEPARATOR, text)
     return _limited([piece.strip() for piece in pieces if piece.strip()], path, line, problems)
 
 
@@ -382,11 +382,12 @@ def _alembic_table(data: bytes) -> tuple[Mapping[str, object] | None, str]:
         for key in ("tool", "alembic"):
             document = document.get(key) if isinstance(document, dict) else None
         return (document if isinstance(document, dict) else None), ""
-    start = _TOML_TABLE.search(data)
+    start = re.search(_TOML_TABLE, data)
     if start is None:
         return None, ""
-    end = _NEXT_TABLE.search(data, start.end())
-    document = _parse_toml(data[start.end() : end.start() if end else None])
+    table = data[start.end() :]
+    end = re.search(_NEXT_TABLE, table)
+    document = _parse_toml(table[: end.start()] if end else table)
     if document is None:
         return None, "it is not valid TOML, so its environment may be missed; repair it"
     return document, "it is not valid TOML, so Alembic refuses it; repair it ([tool.alembic] was read on its own)"

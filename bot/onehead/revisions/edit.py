@@ -15,11 +15,10 @@ import io
 import re
 import tokenize
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from onehead.errors import OneheadError
 from onehead.revisions.environments import parent
-from onehead.revisions.fallback import blocks_in, scanned
 from onehead.revisions.graph import Graph
 from onehead.revisions.model import Declared, Environment, Revision
 from onehead.revisions.parse import parse
@@ -41,8 +40,7 @@ _ID = r"[^\s,()\[\]]+"
 _IDS = rf"[(\[][^)\]\r\n]*[)\]]|{_ID}(?:[ \t]*,[ \t]*{_ID})*|"
 
 
-@dataclass(frozen=True, slots=True)
-class RevisionFile:
+class RevisionFile(NamedTuple):
     """A revision file with the place of everything that matters.
 
     Attributes:
@@ -104,21 +102,23 @@ def open_revision(data: bytes) -> RevisionFile:
     except (SyntaxError, ValueError, LookupError):
         raise CannotEdit(0, "it can't be decoded with the encoding it declares") from None
     try:
-        tree = python(text)
-        scope = scanned(text) if tree is None else Scope(tree)
-        if tree is None and not scope.assigned:
-            raise CannotEdit(0, "it isn't Python, and its header can't be read either")
-        lines = Lines(text)
+        lines, tree = Lines(text), python(text)
+        if tree is not None:
+            scope = Scope(tree)
+            strings = [lines.span(node) for node in tree.body if is_string(node)]
+        else:
+            from onehead.revisions.fallback import blocks_in, scanned  # noqa: PLC0415 - most files are Python
+
+            scope = scanned(text)
+            strings = [span for span in blocks_in(text) if text[max(span[0] - 1, 0)] in "\r\n" or not span[0]]
+            if not scope.assigned:
+                raise CannotEdit(0, "it isn't Python, and its header can't be read either")
         declared = declarations(scope, lines)
     except Spent as limit:
         raise CannotEdit(0, str(limit)) from None
     except (RecursionError, MemoryError):
         raise CannotEdit(0, "it is nested too deeply to be read") from None
-    if tree is not None:
-        strings = tuple(lines.span(node) for node in tree.body if is_string(node))
-    else:
-        strings = tuple(span for span in blocks_in(text) if text[max(span[0] - 1, 0)] in "\r\n" or not span[0])
-    return RevisionFile(data, text, encoding, lines, tree, declared, strings)
+    return RevisionFile(data, text, encoding, lines, tree, declared, tuple(strings))
 
 
 def is_string(node: ast.stmt) -> bool:
@@ -144,8 +144,7 @@ class CannotEdit(OneheadError):
         self.reason = reason
 
 
-@dataclass(frozen=True, slots=True)
-class Splice:
+class Splice(NamedTuple):
     """New text for the characters from `start` up to `end`."""
 
     start: int

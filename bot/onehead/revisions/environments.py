@@ -68,7 +68,7 @@ class FileIndex:
     """
 
     def __init__(self, paths: Iterable[str], links: Mapping[str, str | None] = MappingProxyType({})) -> None:
-        self.paths = sorted(paths)  # as they come from git, they are nearly sorted
+        self.paths = sorted(dict.fromkeys(paths))  # from git they come nearly sorted, which is quick
         self.files = frozenset(self.paths)
         self.links = links
         self.folders: dict[str, list[str]] = {}

@@ -11,10 +11,10 @@ import posixpath
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from itertools import count
+from typing import NamedTuple
 
 from onehead.errors import CannotJudge
 from onehead.revisions.model import MAX_ID, Revision
@@ -170,8 +170,7 @@ _STAMPS = {
 _UNITS = ("year", "month", "day", "hour", "minute", "second")
 
 
-@dataclass(frozen=True, slots=True)
-class Convention:
+class Convention(NamedTuple):
     """What ids look like here.
 
     Attributes:
@@ -381,8 +380,7 @@ def _next_date(stamp: str, style: Convention, taken: Collection[str], slug: str)
             return _with_slug(text, style, slug)
 
 
-@dataclass(frozen=True, slots=True)
-class Renumbered:
+class Renumbered(NamedTuple):
     """One revision of a moved chain under its new number; ids and paths may also stay what they were."""
 
     old_id: str

@@ -33,9 +33,9 @@ from onehead.revisions.path_hints import has_hex_id, promises_revisions
 # Deeper paths are no configuration that a person wrote.
 _MAX_PARTS = 16
 _MAX_ANCESTORS = 16
-_DRIVE = re.compile(r"[A-Za-z]:(?=/|$)")
+_DRIVE = r"[A-Za-z]:(?=/|$)"
 # ${VAR}, $VAR, {{ var }}, {% ... %}, %(unknown)s, <var>, @VAR@: what a template or a deployment fills in.
-_PLACEHOLDER = re.compile(r"\$\w|\$\{|\{\{|\{%|%\(|<\w|@\w+@")
+_PLACEHOLDER = r"\$\w|\$\{|\{\{|\{%|%\(|<\w|@\w+@"
 
 
 class WrittenPath(NamedTuple):
@@ -57,14 +57,14 @@ def take_apart(text: str) -> WrittenPath:
     text = text.strip().strip("\"'").replace("\\", "/")
     if HERE in text:
         return WrittenPath("here", _parts(text.rpartition(HERE)[2]))
-    if _PLACEHOLDER.search(text):
+    if re.search(_PLACEHOLDER, text):
         components = text.split("/")
         # A placeholder with blanks or a slash inside is cut in pieces by the split; each piece still shows a brace.
-        last = max(index for index, part in enumerate(components) if _PLACEHOLDER.search(part) or "}" in part)
+        last = max(index for index, part in enumerate(components) if re.search(_PLACEHOLDER, part) or "}" in part)
         return WrittenPath("somewhere", _parts("/".join(components[last + 1 :])))
     if text.startswith(("/", "~")):
         return WrittenPath("somewhere", _parts(text.partition("/")[2]))
-    if _DRIVE.match(text):
+    if re.match(_DRIVE, text):
         return WrittenPath("somewhere", _parts(text[2:]))
     if ":" in text:
         package, *rest = text.split(":")

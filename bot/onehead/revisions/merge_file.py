@@ -13,9 +13,10 @@ import builtins
 import posixpath
 import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import groupby, pairwise
+from typing import NamedTuple
 
 from onehead.revisions import file_names
 from onehead.revisions.edit import (
@@ -35,16 +36,14 @@ from onehead.revisions.parsers import Spent, examination, python
 from onehead.revisions.syntax import LINE_START, NAMES, NEWLINE, STAR_IMPORT, bound
 
 
-@dataclass(frozen=True, slots=True)
-class Sibling:
+class Sibling(NamedTuple):
     """A revision of the environment and its file."""
 
     revision: Revision
     data: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class NewRevision:
+class NewRevision(NamedTuple):
     """A revision file to be created.
 
     Attributes:
@@ -133,7 +132,7 @@ def merge_file(
     if path in paths or any(path == each.path for each in around):
         path = posixpath.normpath(posixpath.join(location, f"{name}_{new_id}.py"))
     new = NewRevision(new_id, path, b"", ids, message, date)
-    return replace(new, data=_text(siblings, stock, new))
+    return new._replace(data=_text(siblings, stock, new))
 
 
 def merge_message(heads: Collection[str]) -> str:
@@ -540,9 +539,9 @@ class _Copy:
                 yield from new_value(self._file, declared, (self._new.id,))
             elif name == "down_revision":
                 # As a whole: comments between the ids are about those.
-                declared = replace(declared, elements=declared.elements[:1])
+                declared = declared._replace(elements=declared.elements[:1])
                 [value] = new_value(self._file, declared, self._new.parents)
-                yield replace(value, text=self._wrapped(value))
+                yield value._replace(text=self._wrapped(value))
             elif declared.computed or declared.ids:
                 yield Splice(declared.start, declared.end, "None")
             else:

@@ -61,7 +61,7 @@ def syntax_tree(data: bytes) -> Declared | None:
     """
     from onehead.revisions import syntax  # noqa: PLC0415 - loading it costs more than reading 100 plain headers
 
-    block = _FIRST_BLOCK.search(data, 0, parsers.MAX_BYTES)
+    block = re.search(_FIRST_BLOCK, data[: parsers.MAX_BYTES])
     if block and not has_cookie(data) and not _mentioned(data, block.start()):
         # A cut inside a string or a bracket never parses, so a header that parses really is a prefix.
         module = python(data[: block.start()])
@@ -71,7 +71,7 @@ def syntax_tree(data: bytes) -> Declared | None:
     return None if module is None else syntax.read(module, may_hold_global=b"global" in data or has_cookie(data))
 
 
-_FIRST_BLOCK = re.compile(rb"^(?:def|async|class|@)", re.MULTILINE)
+_FIRST_BLOCK = rb"(?m)^(?:def|async|class|@)"
 """Where the header of a revision file ends: nothing below runs while Alembic reads the ids."""
 
 _HEADER = re.compile(
@@ -164,7 +164,7 @@ def _has_lone_return(data: bytes) -> bool:
     return b"\r" in data and data.count(b"\r") != data.count(b"\r\n")
 
 
-_LEGACY_NAME = re.compile(r"([a-f0-9]+)\.py$")
+_LEGACY_NAME = r"([a-f0-9]+)\.py$"
 """Alembic takes the id from such a file name when the module declares no `revision`."""
 
 
@@ -180,7 +180,7 @@ def revision_of(path: str, blob: str, declared: Declared) -> Revision | Unreadab
             return Unreadable(path, blob, dynamic.line, reason, declared.revision, "dynamic")
     id_ = declared.revision
     if id_ is None:
-        legacy = _LEGACY_NAME.match(path.rpartition("/")[2])
+        legacy = re.match(_LEGACY_NAME, path.rpartition("/")[2])
         if legacy is None:
             reason = "it declares no `revision`; Alembic refuses to load a version directory with such a file"
             return Unreadable(path, blob, 0, reason, None, "not-a-revision")

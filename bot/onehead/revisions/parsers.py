@@ -6,7 +6,6 @@ loads a revision file at all, for Alembic imports every one, and a single refusa
 
 from __future__ import annotations
 
-import ast
 import re
 import threading
 import warnings
@@ -14,9 +13,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from onehead.revisions.model import Refusal
+
+if TYPE_CHECKING:
+    import ast
 
 MAX_BYTES = 1024 * 1024
 """Of one text. Rows of data as code are larger now and then; their header is read without a parser."""
@@ -27,15 +29,16 @@ MAX_PIECES = 100_000
 MAX_ALL_PIECES = 2_000_000
 """Of all texts of one examination: some 6,000 migrations that have to be parsed from end to end."""
 
-_PIECE = re.compile(rb"[\w\x80-\xff]+|[^\w\s\x80-\xff]|\n")
+# The patterns of this module are compiled by those who need them: a check of plain files needs none.
+_PIECE = rb"[\w\x80-\xff]+|[^\w\s\x80-\xff]|\n"
 # Python before 3.12 looks for each field of an f-string from the start of the string on: a field costs what is
 # before it, and this many bytes before it cost as much as a piece.
-_FORMATTED = re.compile(rb"(?i)(?<![\w\x80-\xff])(?:f|rf|fr)[\"']")
+_FORMATTED = rb"(?i)(?<![\w\x80-\xff])(?:f|rf|fr)[\"']"
 _BYTES_PER_FIELD = 16 * 1024
 # Python reads a file in whatever encoding its first two lines name, and in some of them a word hides many.
-_COOKIE = re.compile(rb"coding[:=][ \t]*([-\w.]+)")
+_COOKIE = rb"coding[:=][ \t]*([-\w.]+)"
 _FIRST_LINES = 4096
-_AS_IT_LOOKS = re.compile(
+_AS_IT_LOOKS = (
     rb"(?i)utf-?8(?:[-_]sig)?|(?:us-?)?ascii|latin-?1|l1|iso-?8859[-_]?\d*|(?:cp|windows-?)125\d|koi8[-_]?[rut]|"
     rb"euc[-_]?\w+|gb\d+|gbk|big5|shift[-_]?jis|sjis|cp9\d\d"
 )
@@ -119,10 +122,11 @@ def too_large(data: bytes) -> str:
 
 def pieces(data: bytes) -> int:
     """How many words, signs and line ends a text has, or what costs as much."""
-    if has_cookie(data) and not all(map(_AS_IT_LOOKS.fullmatch, _COOKIE.findall(data, 0, _FIRST_LINES))):
+    cookies = re.findall(_COOKIE, data[:_FIRST_LINES]) if has_cookie(data) else []
+    if not all(re.fullmatch(_AS_IT_LOOKS, cookie) for cookie in cookies):
         return len(data)
-    found = len(_PIECE.findall(data))
-    if _FORMATTED.search(data):
+    found = len(re.findall(_PIECE, data))
+    if re.search(_FORMATTED, data):
         found += data.count(b"{") * len(data) // _BYTES_PER_FIELD
     return found
 
@@ -150,6 +154,8 @@ def parse(source: str | bytes) -> ast.Module:
         NOT_PYTHON: this Python can't parse it, or it is larger than any text that is parsed.
         Spent: the examination has parsed as much as it may.
     """
+    import ast  # noqa: PLC0415 - as the patterns
+
     admit(source)
     with _alone():
         return ast.parse(source)
@@ -165,6 +171,8 @@ def python(source: str | bytes) -> ast.Module | None:
 
 def unparsed(node: ast.AST) -> str:
     """The source of a node in one line; one that is too long or too deep to be written out is named by its place."""
+    import ast  # noqa: PLC0415
+
     if sum(1 for _ in islice(ast.walk(node), _MAX_SHOWN + 1)) <= _MAX_SHOWN:
         try:
             return " ".join(ast.unparse(node)[:2000].split())
@@ -179,7 +187,7 @@ MAX_PARTS = 32
 # Anywhere, inside a text too: what would be missed there costs more than what is refused. A part that is longer
 # than this pattern looks for leaves room for too few of them.
 _PART = r"""(?:(?<![\w-])[\w-]{1,256}|"(?:[^"\\\n]|\\.){0,256}"|'[^'\n]{0,256}')"""
-_LONG_KEY = re.compile(rf"(?:{_PART}[ \t]*\.[ \t]*){{{MAX_PARTS}}}")
+_LONG_KEY = rf"(?:{_PART}[ \t]*\.[ \t]*){{{MAX_PARTS}}}"
 
 
 def toml(text: str) -> dict[str, Any]:
@@ -193,7 +201,7 @@ def toml(text: str) -> dict[str, Any]:
     import tomllib  # noqa: PLC0415 - most repositories have none to read, and `check` runs in every commit
 
     admit(text)
-    if _LONG_KEY.search(text):
+    if re.search(_LONG_KEY, text):
         raise TooLarge(f"it has a key of more than {MAX_PARTS} parts, so it was not parsed")
     try:
         return tomllib.loads(text)
@@ -201,26 +209,26 @@ def toml(text: str) -> dict[str, Any]:
         raise TooLarge("it is nested too deeply, so it was not parsed") from None
 
 
-_CONFLICT = re.compile(r"^(?:<{7}|>{7})(?: |$)", re.MULTILINE)
+_CONFLICT = r"(?m)^(?:<{7}|>{7})(?: |$)"
 IN_CONFLICT = "it is not Python while git's conflict markers are in it"
 
 
 def conflict_line(text: str) -> int:
     """1-based line with which git begins or ends a conflict; 0 for none."""
-    found = _CONFLICT.search(text)
+    found = re.search(_CONFLICT, text)
     return text.count("\n", 0, found.start()) + 1 if found else 0
 
 
-_DIFFERS = re.compile(
+_DIFFERS = (
     r"Missing parentheses in call|multiple exception types|leading zeros in decimal|"
     r"invalid (?:decimal|hexadecimal) literal|parameters cannot be parenthesized|"
     r"inconsistent use of tabs|f-string|t-string|\(unicode error\)|bytes can only contain ASCII|"
     r"cannot assign to (?:True|False|None)|iterable unpacking|too many |encoding problem"
 )
 """Complaints about what some other version of Python takes."""
-_NEVER = re.compile(r"was never closed|unmatched|does not match|indent")
+_NEVER = r"was never closed|unmatched|does not match|indent"
 """Complaints about what no version takes, whatever else is in the line."""
-_OTHER_SYNTAX = re.compile(
+_OTHER_SYNTAX = (
     # Python 2: backticks, <>, `raise E, "text"`, ur"", `exec code`, `print >>file`, names that are keywords now.
     r"`|<>|\braise\s+[\w.]+\s*,|\b[uU][rR][\"']|\bexec\s|\bprint\s*>>|\b(?:async|await|nonlocal)\b|"
     # 3.12: type parameters, `type X = ...`, f-strings over several lines; 3.14 and later: t"", `lazy import`.
@@ -256,5 +264,6 @@ def _refusal(data: bytes, error: SyntaxError) -> Refusal:
     line = error.lineno or 0
     lines = text.split("\n")
     there = lines[line - 1] if 0 < line <= len(lines) else ""
-    may_differ = _DIFFERS.search(error.msg) or (not _NEVER.search(error.msg) and _OTHER_SYNTAX.search(there))
+    other = re.search(_OTHER_SYNTAX, there) and not re.search(_NEVER, error.msg)
+    may_differ = re.search(_DIFFERS, error.msg) or other
     return Refusal(line, f"it is not Python ({error.msg})", certain=not may_differ)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from onehead.revisions.model import Declared, Dynamic, docstring
@@ -346,8 +345,7 @@ def line_number(text: str, index: int) -> int:
     return 1 + sum(1 for _ in NEWLINE.finditer(text, 0, index))
 
 
-@dataclass(frozen=True, slots=True)
-class Element:
+class Element(NamedTuple):
     """One id inside a value, and its span in the text, in characters."""
 
     value: str
@@ -355,8 +353,7 @@ class Element:
     end: int
 
 
-@dataclass(frozen=True, slots=True)
-class Declaration:
+class Declaration(NamedTuple):
     """The last plain assignment of a name at the top level, with its place.
 
     Attributes:
