@@ -241,6 +241,8 @@ def _without_gaps(target: Graph, merged: Graph) -> Graph:
 
     Such a gap breaks the chain, which is a finding of its own; what lies below it did not become a rival head.
     """
+    if not merged.missing:
+        return merged
     found: dict[str, Revision] = {}
     todo = [parent for revision in merged for parent in revision.parents]
     for parent in todo:  # grows while it is walked
@@ -301,7 +303,9 @@ def _lines(graph: Graph, *, certain: bool) -> Groups:
             plain.append(head)
     if len(plain) > 1:
         for id_, head in _owned(graph, plain):
-            groups.join(head, first.setdefault(id_, head))
+            owner = first.setdefault(id_, head)
+            if owner != head:
+                groups.join(head, owner)
         torn = _torn(graph)
         known = [head for head in plain if head not in torn] if certain else []
         for head in known[1:]:
