@@ -22,7 +22,6 @@ class ConflictMessage(NamedTuple):
             told, `alone` fails by itself.
         partly: it holds on one kind of database only.
         message: both operations and what happens, a full sentence.
-        revisions: ids concerned.
         places: the operations: path of the revision file, and 1-based line.
     """
 
@@ -37,7 +36,6 @@ class Interaction(NamedTuple):
     """Two heads of a fork, and how what stands between them and the fork gets along.
 
     Attributes:
-        heads: the two.
         kind: the worst of it; `conflict` only where no database takes either order.
         first: the head whose side has to run first; `None` where it does not matter.
         told: one by one, worst first.

@@ -14,7 +14,6 @@ class Facts(NamedTuple):
     """One environment as it stands on both sides and would stand once they are merged.
 
     Attributes:
-        environment: where it is and how it is configured.
         target: its graph on the branch that is deployed.
         head: its graph on the branch that was pushed; `None` when the target itself is judged.
         merged: its graph in the tree that git would make of both; the target's when the target itself is judged.

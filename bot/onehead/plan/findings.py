@@ -236,15 +236,12 @@ class Finding(NamedTuple):
     """One problem, found once, with what it concerns.
 
     Attributes:
-        code: what it is.
         severity: how bad it is here; what the target brought itself is never more than a note for a branch.
-        introduced_by: which side brought it.
         message: what is wrong here, a full sentence.
-        revisions: ids concerned, sorted.
-        paths: files concerned, sorted.
+        revisions, paths: concerned by it, sorted.
         blinds: no verdict can be given because of it.
-        line: in the only path, 1-based; 0 where it concerns no single line.
-        places: where it concerns operations: path and 1-based line of each, sorted.
+        line: in the only path; 0 where it concerns no single line.
+        places: where it concerns operations: path and line of each, sorted.
     """
 
     code: Code

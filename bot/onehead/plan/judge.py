@@ -227,7 +227,7 @@ def judge(facts: Facts) -> tuple[Finding, ...]:
         *_competing(facts),
         *_stale(facts),
         *_conflicts(facts),
-        *_configuration(facts),
+        *configuration_findings(facts.problems, facts.old_problems, alone=facts.head is None),
     ]
     return bounded(sorted(found, key=lambda f: (_RANK[f.severity], _ORDER[f.code], f.revisions, f.paths)))
 
@@ -293,22 +293,14 @@ def _duplicates(facts: Facts) -> Iterator[Finding]:
 
 
 def _labels(facts: Facts) -> Iterator[Finding]:
-    def owners(graph: Graph) -> dict[str, list[Revision]]:
-        found: dict[str, list[Revision]] = {}
-        for revision in graph.revisions.values():
-            for label in revision.branch_labels:
-                found.setdefault(label, []).append(revision)
-        return found
-
-    old = owners(facts.target)
-    for label, found in owners(facts.merged).items():
+    for label, ids in facts.merged.labelled.items():
+        found = [facts.merged.revisions[id_] for id_ in ids]
         # A computed label stands as its source text: the same text on two revisions proves nothing.
-        if len(found) > 1 and not any("branch_labels" in revision.computed for revision in found):
-            ids = [revision.id for revision in found]
+        if len(ids) > 1 and not any("branch_labels" in revision.computed for revision in found):
             message = (
                 f"The branch label `{label}` is declared by {named(ids)}; every Alembic command stops with an error."
             )
-            side = side_of(facts, len(old.get(label, ())) >= len(found))
+            side = side_of(facts, len(facts.target.labelled.get(label, ())) >= len(ids))
             yield finding_of(facts, Code.DUPLICATE_LABEL, side, message, ids, [revision.path for revision in found])
 
 
@@ -477,25 +469,12 @@ def _conflicts(facts: Facts) -> Iterator[Finding]:
         yield finding_of(facts, Code.TEXT_CONFLICT, "head", message, (), facts.conflicts)
 
 
-def _configuration(facts: Facts) -> Iterator[Finding]:
-    for problem in facts.problems:
-        side = side_of(facts, problem in facts.old_problems)
-        line = f", line {problem.line}" if problem.line else ""
-        message = f"`{problem.path}`{line}: {problem.reason}."
-        found = finding_of(facts, Code.UNREADABLE_CONFIG, side, message, (), [problem.path])._replace(line=problem.line)
-        # A branch may have written it just so that nobody sees what it declares.
-        yield found._replace(severity="error", blinds=True) if problem.unread and side == "head" else found
-
-
 def policy_findings(
     problems: Iterable[PolicyProblem], old: Collection[PolicyProblem], *, alone: bool
 ) -> Iterator[Finding]:
-    """What can't be used of a policy.
+    """What can't be used of the judged tree's policy, beside what was `old` in the target's.
 
-    Args:
-        problems: those of the judged tree.
-        old: those of the target.
-        alone: the target itself is judged, and answers for all of them.
+    `alone`: the target itself is judged, and answers for all of it.
     """
     # Not the line: it changes with every line that is written above.
     known = {(problem.path, problem.message) for problem in old}
@@ -509,7 +488,7 @@ def policy_findings(
 def configuration_findings(
     problems: Iterable[ConfigProblem], old: Collection[ConfigProblem], *, alone: bool
 ) -> Iterator[Finding]:
-    """What can't be understood of configuration that no judged environment could be told about; arguments as above."""
+    """What can't be understood of configuration, an environment's or nobody's; arguments as above."""
     for problem in problems:
         inherited = not alone and problem in old
         severity: Severity = "note" if inherited else KINDS[Code.UNREADABLE_CONFIG].severity

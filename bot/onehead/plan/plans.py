@@ -148,12 +148,7 @@ class Reissue(NamedTuple):
 
 
 class Refuse(NamedTuple):
-    """A person has to decide.
-
-    Attributes:
-        reasons: why.
-        options: what a person can do, each a full sentence.
-    """
+    """A person has to decide; each of the options is a full sentence."""
 
     reasons: tuple[Reason, ...]
     options: tuple[str, ...]

@@ -32,12 +32,9 @@ class RivalConflict(StrEnum):
 
 
 class Brought(NamedTuple):
-    """One revision that a pull request would bring.
+    """One revision that a pull request would bring to the environment of a path.
 
-    Attributes:
-        environment: path of its environment.
-        revision: id, parents and the rest.
-        number: the number its file name starts with, where the project numbers its files; `None` elsewhere.
+    `number` is what its file name starts with, where the project numbers its files.
     """
 
     environment: str
@@ -53,14 +50,7 @@ class Contender(NamedTuple):
 
 
 class Rival(NamedTuple):
-    """Another open pull request that clashes with one.
-
-    Attributes:
-        number: of the other pull request.
-        clash: what both have; the worst where it is several things.
-        environment: where.
-        what: the id, parent or number.
-    """
+    """Another open pull request that clashes with one: what both have, the worst where it is several things."""
 
     number: int
     clash: RivalConflict

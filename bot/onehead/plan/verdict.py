@@ -55,9 +55,6 @@ class Examined(NamedTuple):
     """One environment.
 
     Attributes:
-        facts: what is known.
-        findings: what is wrong with it.
-        plan: what should be done.
         interactions: how the sides of its forks get along.
         taken: ids and file stems that its repair must not use (see `Evidence`).
         asked: where the plan is a merge: what would be done if a re-parent was asked for.
@@ -149,7 +146,6 @@ class PushedBranch(NamedTuple):
     """A deployed branch as a push would leave it.
 
     Attributes:
-        branch: short name.
         before: what it was compared with.
         examination: the pushed commit in the place of that.
         grows: whether what stood there before is part of what is pushed (no force push, no new branch).

@@ -44,13 +44,9 @@ class Option:
 
 
 class Ini:
-    """A file as read.
+    """A file as read: section → the options it sets itself, with keys in lower case, and the line of its header.
 
-    Attributes:
-        sections: name → the options it sets itself, without `[DEFAULT]`; keys in lower case.
-        defaults: the options of `[DEFAULT]`.
-        lines: section → 1-based line of its header.
-        problem: 1-based line and the first thing that Python's ConfigParser, hence Alembic, refuses.
+    `problem` is the first thing that Python's ConfigParser, hence Alembic, refuses, and its line.
     """
 
     def __init__(self) -> None:
@@ -215,16 +211,10 @@ _NEXT_TABLE = rb"(?m)^[ \t]*\[[ \t]*[\[A-Za-z\"']"
 
 
 class Section(NamedTuple):
-    """One section that declares, or helps to declare, an environment; values are as written but interpolated.
+    """One section that declares, or helps to declare, an environment.
 
-    Attributes:
-        config: the file.
-        name: the section, `tool.alembic` for pyproject.toml.
-        line: 1-based line of `script_location`, else of the section.
-        script_location: `None` where it is not set; `%(here)s` is written as `HERE`.
-        version_locations: empty where it is not set.
-        recursive: what `recursive_version_locations` means to Alembic, `None` where it is not set.
-        file_template, timezone: as written, `None` where they are not set.
+    Values are as written but interpolated, `%(here)s` as `HERE`, and `None` or empty where they are not set. `line` is
+    that of `script_location`, else of the section.
     """
 
     config: str
@@ -238,13 +228,8 @@ class Section(NamedTuple):
 
     def filled_from(self, other: Section) -> Section:
         """Take from pyproject.toml what the ini leaves open: Alembic asks the ini first, option by option."""
-        return self._replace(
-            script_location=other.script_location if self.script_location is None else self.script_location,
-            version_locations=self.version_locations or other.version_locations,
-            recursive=other.recursive if self.recursive is None else self.recursive,
-            file_template=other.file_template if self.file_template is None else self.file_template,
-            timezone=other.timezone if self.timezone is None else self.timezone,
-        )
+        options = ("script_location", "version_locations", "recursive", "file_template", "timezone")
+        return self._replace(**{name: getattr(other, name) for name in options if getattr(self, name) in (None, ())})
 
 
 def concerns_alembic(data: bytes) -> bool:
@@ -253,11 +238,7 @@ def concerns_alembic(data: bytes) -> bool:
 
 
 def read_config(path: str, data: bytes) -> tuple[list[Section], list[ConfigProblem]]:
-    """Read one configuration file; never raises, whatever the bytes are.
-
-    Returns:
-        The sections, and what is wrong. Both are empty for a file without Alembic.
-    """
+    """The sections of one configuration file, and what is wrong; nothing for a file without Alembic. Never raises."""
     if not concerns_alembic(data):
         return [], []
     try:
@@ -305,16 +286,14 @@ def _ini_section(path: str, ini: Ini, name: str, problems: list[ConfigProblem]) 
                 " true, so sub-folders are not loaded; write true or false"
             )
             problems.append(ConfigProblem(path, options["recursive_version_locations"].line, reason))
-    return Section(
-        config=path,
-        name=name,
-        line=line,
-        script_location=values.get("script_location") or None,
-        version_locations=_split(path, values, line, problems),
-        recursive=recursive,
-        file_template=values.get("file_template") or None,
-        timezone=values.get("timezone") or None,
-    )
+    return _section(path, name, line, _split(path, values, line, problems), recursive, values)
+
+
+def _section(
+    path: str, name: str, line: int, places: tuple[str, ...], recursive: bool | None, values: Mapping[str, str]
+) -> Section:
+    script, template, timezone = (values.get(key) or None for key in ("script_location", "file_template", "timezone"))
+    return Section(path, name, line, script, places, recursive, template, timezone)
 
 
 def _split(path: str, values: Mapping[str, str], line: int, problems: list[ConfigProblem]) -> tuple[str, ...]:
@@ -351,8 +330,8 @@ def _toml(path: str, data: bytes) -> tuple[list[Section], list[ConfigProblem]]:
         return [], problems
     values = interpolate({key: text for key, text in table.items() if isinstance(text, str)}, _OPTIONS)
     line = _line_of(data, rb"script_location") or _line_of(data, _TOML_HEADER)
-    places = table.get("version_locations")
-    written = [place for place in places if isinstance(place, str)] if isinstance(places, list) else []
+    listed = table.get("version_locations")
+    written = [place for place in listed if isinstance(place, str)] if isinstance(listed, list) else []
     pieces = [interpolate({"place": place}, ["place"])["place"] for place in written]
     if "version_locations" in values:
         pieces = [values["version_locations"]]
@@ -361,17 +340,8 @@ def _toml(path: str, data: bytes) -> tuple[list[Section], list[ConfigProblem]]:
         reason = "recursive_version_locations is not a boolean, so Alembic refuses the file; write true or false"
         problems.append(ConfigProblem(path, _line_of(data, rb"recursive_version_locations"), reason))
         recursive = None
-    section = Section(
-        config=path,
-        name="tool.alembic",
-        line=line,
-        script_location=values.get("script_location") or None,
-        version_locations=_limited([piece for piece in pieces if piece], path, line, problems),
-        recursive=recursive,
-        file_template=values.get("file_template") or None,
-        timezone=values.get("timezone") or None,
-    )
-    return [section], problems
+    places = _limited([piece for piece in pieces if piece], path, line, problems)
+    return [_section(path, "tool.alembic", line, places, recursive, values)], problems
 
 
 def _alembic_table(data: bytes) -> tuple[Mapping[str, object] | None, str]:

@@ -44,12 +44,10 @@ class RevisionFile(NamedTuple):
     """A revision file with the place of everything that matters.
 
     Attributes:
-        data: its bytes.
-        text: its text without the byte order mark; all spans count characters of it.
+        text: without the byte order mark; all spans count characters of it.
         encoding: how the text becomes bytes.
-        lines: those of the text.
-        tree: the syntax tree, with the positions of `text`; `None` where Python can't parse it.
-        declared: the declaration of every name assigned at the top level.
+        tree: with the positions of `text`; `None` where Python can't parse it.
+        declared: every name assigned at the top level.
         strings: spans of the strings that are statements of the module, the docstring first.
     """
 
@@ -158,11 +156,6 @@ def reparent(data: bytes, old_parents: tuple[str, ...], new_parents: tuple[str, 
     A stale `Revises:` line is set right too; a file without one gets none. Quotes are kept, and so is the
     tuple or list form where there are several parents before and after. The type annotation stays as it is.
 
-    Args:
-        data: the file.
-        old_parents: what `down_revision` must hold now, in order; empty for a base.
-        new_parents: what it is to hold, in order (Alembic runs the last parent first).
-
     Raises:
         CannotEdit: the value is computed, is not `old_parents`, or the result would not read as intended.
     """
@@ -178,11 +171,7 @@ def reparent(data: bytes, old_parents: tuple[str, ...], new_parents: tuple[str, 
 def reissue(data: bytes, old_id: str, new_id: str, others: Mapping[str, str] | None = None) -> bytes:
     """Give a revision another id: the value of `revision` and the docstring's `Revision ID:` line.
 
-    Args:
-        data: the file.
-        old_id: its id now.
-        new_id: the one that it gets.
-        others: ids → new ids of the revisions that it follows, as for `rereference`.
+    And others to those that it follows, as `rereference` does.
 
     Raises:
         CannotEdit: the value is computed, is not `old_id`, or the result would not read as intended.
@@ -196,14 +185,10 @@ def reissue(data: bytes, old_id: str, new_id: str, others: Mapping[str, str] | N
 
 
 def rereference(data: bytes, names: Mapping[str, str]) -> bytes:
-    """Follow revisions that got other ids: in `down_revision`, `depends_on` and the `Revises:` line.
+    """Follow revisions that got other ids, by the old ones: in `down_revision`, `depends_on` and the `Revises:` line.
 
     All at once, as one of the new ids may be what another revision was called before. A file that names none of them
     comes back unchanged.
-
-    Args:
-        data: the file.
-        names: old id → new id.
 
     Raises:
         CannotEdit: a value that may hold one of them is computed, or the result would not read as intended.

@@ -90,9 +90,7 @@ class FileIndex:
     def follow(self, folder: str) -> tuple[str, str]:
         """A directory's own path, where symbolic links lead to it.
 
-        Returns:
-            The path; and the link or submodule on the way that leads out of the tree, empty where there is none. With
-            one, the path is as it was given.
+        And the link or submodule on the way that leads out of the tree, if any; with one, the path is as it was given.
         """
         if not self.links:
             return folder, ""
@@ -206,12 +204,10 @@ _MAX_ROOT_DEPTH = 32
 
 
 class Settled(NamedTuple):
-    """A declared environment after a look at its ids.
+    """A declared environment after a look at its ids; no `Location.recursive` is `None` any more.
 
-    Attributes:
-        environments: usually one, under the same path. Several when sub-folders are copies for different
-            databases (`versions/postgresql`, `versions/sqlite`). No `Location.recursive` is `None` any more.
-        left_out: directories below its locations, sorted, that hold revisions of another chain.
+    Usually one, under the same path; several when sub-folders are copies for different databases
+    (`versions/postgresql`, `versions/sqlite`). What is `left_out` below its locations holds revisions of another chain.
     """
 
     environments: tuple[Environment, ...]
@@ -231,10 +227,11 @@ def settle(environment: Environment, found: Iterable[Revision | Unreadable]) -> 
     chains, each with a base: those are environments of their own. What cannot be read for its parents belongs, to be
     on the safe side.
 
+    Settle each tree by itself: in a union of two trees a moved file would look like a copy.
+
     Args:
         environment: as `locate` found it.
-        found: what the files of `files_of` declare, in any order. Settle each tree by itself: in a union
-            of two trees a moved file would look like a copy.
+        found: what the files of `files_of` declare, in any order.
     """
     if all(place.recursive is not None for place in environment.locations):
         return Settled((environment,), ())

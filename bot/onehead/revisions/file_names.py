@@ -59,10 +59,6 @@ def own_slug(stem: str, doc: str) -> str:
     """What a revision is about, in the words of its file's name, else of its docstring; empty where neither has any.
 
     The words of its id do not count: an id that is there twice was copied, words and all.
-
-    Args:
-        stem: name of the file, without `.py`.
-        doc: first line of the docstring.
     """
     begins = _DATE_FIELD.match(stem) or _EPOCH.match(stem) or _SERIAL.match(stem)
     words = (stem[begins.end() :] if begins else stem).strip("-_.")
@@ -104,11 +100,7 @@ def filled(template: str, known: Mapping[str, object]) -> str | None:
 
 
 def usual_template(files: Sequence[tuple[str, str]]) -> str:
-    """The template that most of these files were named by; where two are as frequent, the newest file's.
-
-    Args:
-        files: (revision id, file stem), newest first.
-    """
+    """The template that most files, as (revision id, stem), were named by; of two as frequent, the first file's."""
     found = Counter(template_of(rev, stem) for rev, stem in files)
     return max(found, key=lambda template: found[template]) if found else DEFAULT
 
@@ -189,11 +181,7 @@ class Convention(NamedTuple):
 
 
 def convention(ids: Sequence[str]) -> Convention:
-    """The convention that most of these ids follow.
-
-    Args:
-        ids: ids of the newest revisions, newest first: a project that changed its mind is read by its last word.
-    """
+    """The convention that most of these ids, newest first, follow: whoever changed their mind is taken at the last."""
     kinds = Counter(_kind(each) for each in ids)
     if not kinds:
         return Convention()

@@ -235,12 +235,12 @@ class Graph:
 
     @cached_property
     def labelled(self) -> dict[str, tuple[str, ...]]:
-        """Branch label → the revisions that carry it, one where all is well."""
-        found: dict[str, tuple[str, ...]] = {}
+        """Branch label → the ids that carry it, one where all is well."""
+        found: dict[str, dict[str, None]] = defaultdict(dict)
         for revision in self:
             for label in revision.branch_labels:
-                found[label] = (*found.get(label, ()), revision.id)
-        return found
+                found[label][revision.id] = None
+        return {label: tuple(ids) for label, ids in found.items()}
 
     def branch_points(self) -> tuple[str, ...]:
         """Ids with two children or more, sorted."""

@@ -39,13 +39,10 @@ _PLACEHOLDER = r"\$\w|\$\{|\{\{|\{%|%\(|<\w|@\w+@"
 
 
 class WrittenPath(NamedTuple):
-    """A path of a configuration, taken apart.
+    """The components of a path in a configuration, `..` included, and what it starts from.
 
-    Attributes:
-        anchor: what the path starts from. `here`: the configuration's directory. `relative`: a working
-            directory. `package`: the root of some import package. `somewhere`: a place outside (a container's
-            `/app`, a variable), of which only the end can be found in the repository.
-        parts: the components, `..` included.
+    `here`: the configuration's directory. `relative`: a working directory. `package`: the root of some import package.
+    `somewhere`: a place outside (a container's `/app`, a variable), of which only the end can be found here.
     """
 
     anchor: str
@@ -77,16 +74,10 @@ def _parts(text: str) -> tuple[str, ...]:
 
 
 def find_script_directory(tree: FileIndex, text: str, here: str) -> str | None:
-    """The directory that `script_location` means.
+    """The directory that `script_location` means, written in a configuration in the directory `here`.
 
-    Args:
-        tree: the repository.
-        text: the option's value.
-        here: the directory of the configuration.
-
-    Returns:
-        The best directory that looks like an Alembic environment, else one that at least exists, else `None`. A
-        directory whose content can't be seen (a submodule, a link that leads out) counts as one that looks like it.
+    The best one that looks like an Alembic environment, else one that at least exists. A directory whose content can't
+    be seen (a submodule, a link that leads out) counts as one that looks like it.
     """
     written = take_apart(text)
     found = _search(tree, written, here, lambda guess: tree.is_script_directory(guess) or tree.is_blocked(guess))
@@ -96,17 +87,9 @@ def find_script_directory(tree: FileIndex, text: str, here: str) -> str | None:
 
 
 def find_version_directory(tree: FileIndex, text: str, here: str, script: str | None) -> tuple[str | None, bool]:
-    """The directory that one of `version_locations` means.
+    """The directory that one of `version_locations` means, and whether anything shows that it is the right one.
 
-    Args:
-        tree: the repository.
-        text: one value of the option.
-        here: the directory of the configuration.
-        script: the directory that `script_location` means.
-
-    Returns:
-        The directory, `None` when it is not in the repository; and whether there is anything to show that it is
-        the right one. An empty directory cannot be seen in git, so a place beside `env.py` needs no files.
+    An empty directory cannot be seen in git, so a place beside `env.py` (in `script`) needs no files.
     """
     written = take_apart(text)
     found = _search(tree, written, here, lambda guess: tree.holds_revisions(guess) or tree.is_blocked(guess))
@@ -125,7 +108,7 @@ def find_run_directory(tree: FileIndex, texts: Iterable[str], here: str, script:
     Args:
         tree: the repository.
         texts: `script_location` and each of `version_locations`, as written; empty for what is not set.
-        here: the directory of the configuration, which it is where nothing is relative.
+        here: the directory of the configuration: the answer where nothing is relative.
         script: the directory that `script_location` means.
     """
     relative = [parts for anchor, parts in map(take_apart, filter(None, texts)) if anchor == "relative"]
@@ -261,9 +244,7 @@ class Located(NamedTuple):
 def locate(tree: FileIndex, configs: Mapping[str, bytes | None]) -> Located:
     """Find the environments of one tree; never raises, whatever the paths and the bytes are.
 
-    Args:
-        tree: its files.
-        configs: the content of what `config_paths` names among them; `None` for what was not read.
+    `configs` is the content of what `config_paths` names in it, `None` for what was not read.
     """
     sections, problems = _sections(configs)
     declared = []

@@ -44,15 +44,9 @@ class Sibling(NamedTuple):
 
 
 class NewRevision(NamedTuple):
-    """A revision file to be created.
+    """A revision file to be created; the message says why it is there, in one line.
 
-    Attributes:
-        id: the value of `revision`.
-        path: where the file goes, from the top of the repository.
-        data: its content.
-        parents: the value of `down_revision`; Alembic runs the last one first.
-        message: why it is there, one line.
-        create_date: the text after `Create Date:`; empty where the parents have no date.
+    `create_date` is the text after `Create Date:`, and empty where the parents have no date.
     """
 
     id: str
@@ -284,10 +278,8 @@ class FileStyle:
     def comments(self, gap: str, *, top: bool = False) -> str:
         """Blank lines and comments between two statements, without what belongs to one revision.
 
-        Args:
-            gap: whole lines; an indented comment belongs to the function above it.
-            top: whether it is the beginning of the file, where Python looks for an encoding and the system for a
-                program.
+        An indented comment belongs to the function above it. At the `top` of a file, Python looks for an encoding and
+        the system for a program.
         """
         lines = re.findall(r"[^\r\n]*(?:\r\n|\r|\n)", gap)
         kept: list[str] = []
@@ -339,10 +331,7 @@ _MAYBE_NONE = re.compile(r"\b(?:None|Optional|Any|object)\b")
 def _copied(data: bytes, others: Sequence[bytes], new: NewRevision) -> bytes:
     """The bytes of a new revision that does nothing, in the manner of an existing one.
 
-    Args:
-        data: the file to copy.
-        others: further files of the project, which show what is common to all of them.
-        new: what is different.
+    The `others` show what is common to all files of the project.
 
     Raises:
         CannotEdit: the file can't be copied; another one, or a stock file, may be.

@@ -7,12 +7,9 @@ from typing import NamedTuple
 
 
 class Dynamic(NamedTuple):
-    """A declared value that can't be known without running the file.
+    """A declared value that can't be known without running the file, by the name that it is assigned to.
 
-    Attributes:
-        name: `revision`, `down_revision`, `branch_labels` or `depends_on`.
-        line: 1-based line of the assignment.
-        text: the source text of the value, at most 80 characters.
+    `text` is its source, at most 80 characters.
     """
 
     name: str
@@ -21,12 +18,9 @@ class Dynamic(NamedTuple):
 
 
 class Refusal(NamedTuple):
-    """What Python says to a file that it can't load.
+    """What Python says to a file that it can't load: a sentence that begins with "it", without a full stop.
 
-    Attributes:
-        line: 1-based, 0 where none is named.
-        reason: a sentence that begins with "it", without a full stop.
-        certain: no version of Python loads the file.
+    `line` is 0 where none is named; `certain`: no version of Python loads the file.
     """
 
     line: int
@@ -35,20 +29,14 @@ class Refusal(NamedTuple):
 
 
 class Declared(NamedTuple):
-    """What one file declares, whatever its path.
+    """What one file declares, whatever its path; the fields of `Revision` mean the same there.
 
     Attributes:
         revision: the id; `None` where the file declares none or it is dynamic.
-        parents: values of `down_revision`; `None` where the file has no such name or it is dynamic.
-        depends_on: values of `depends_on`.
-        branch_labels: values of `branch_labels`; of a computed label, its source text.
-        doc: first line of the module's docstring.
-        revises: ids of the docstring's `Revises:` line, `None` where there is no such line.
-        dynamic: the names whose values can't be known.
-        broken: why nothing could be read; empty when the file was read.
-        line: the line of the trouble when `broken`.
+        parents: `None` where the file has no `down_revision` or it is dynamic.
+        dynamic: what can't be known without running the file.
+        broken: why nothing could be read, and `line` where; empty when the file was read.
         checked: whether it was looked for what Python refuses below the header.
-        refusal: what that is.
     """
 
     revision: str | None = None
@@ -85,11 +73,9 @@ class Revision(NamedTuple):
     """One revision of an environment, as its file declares it.
 
     Attributes:
-        id: the value of `revision`.
         parents: the values of `down_revision`, in the order written (Alembic runs the last parent first);
             empty for a base.
-        depends_on: the values of `depends_on`.
-        branch_labels: the values of `branch_labels`; of a computed label, its source text.
+        branch_labels: of a computed label, its source text.
         path: where the file is, from the top of the repository.
         blob: git's object id of the file.
         doc: first line of the module's docstring, the message given to `alembic revision -m`.
@@ -115,11 +101,9 @@ class Unreadable(NamedTuple):
     """Something that may declare a revision and can't be read without running it.
 
     Attributes:
-        path: the file.
-        blob: git's object id of the file.
-        line: 1-based line of the trouble, 0 for the whole file.
+        line: of the trouble, 0 for the whole file.
         reason: a sentence without a full stop, for people.
-        id: the revision id, where that at least is known.
+        id: where that at least is known.
         kind: `dynamic` (a value is computed), `broken` (not Python, too large, not decodable),
             `not-a-revision` (readable, but declares no revision: Alembic itself refuses such a file) or
             `unreachable` (a submodule or link in the place of a version directory).
@@ -156,12 +140,9 @@ class Environment(NamedTuple):
         path: the name used everywhere, unique in its tree: the first version location,
             e.g. `alembic/versions`.
         config: the ini or toml file that declares it; `None` where only `env.py` or the files show it.
-        section: the section of `config` (`alembic`, `tenant`, `tool.alembic`).
         script_location: the directory with `env.py`, e.g. `alembic`; `None` when the configuration names one
             that is not in the repository (then `version_locations` says where the revisions are).
         locations: where the revision files are; the directories need not exist yet.
-        file_template: the option of that name, `None` for Alembic's default.
-        timezone: the option of that name, `None` for naive local time.
         certain: declared by a configuration or by `env.py`; `False`: guessed from the revision files alone.
         run_from: the directory in which Alembic is run: from there the relative paths of `config` lead somewhere.
         by_flask: `config` is that of Flask-Migrate, which Alembic refuses by itself: it names no `script_location`.
@@ -192,7 +173,7 @@ class ConfigProblem(NamedTuple):
 
     Attributes:
         path: the configuration file, or the directory it is about.
-        line: 1-based, 0 for the whole file.
+        line: 0 for the whole file.
         reason: what is there, what it means and what to do; a sentence without a full stop.
         unread: a bound was exceeded, so there may be more here that Alembic would read.
     """
@@ -204,13 +185,7 @@ class ConfigProblem(NamedTuple):
 
 
 class FileChange(NamedTuple):
-    """What a repair does to one file.
-
-    Attributes:
-        path: the file to change; for a new file, where to create it.
-        data: its new content; `None` deletes it.
-        new_path: where the file moves to, when it is renamed.
-    """
+    """What a repair does to one file: `data` is its new content, and `None` deletes it; it may move to `new_path`."""
 
     path: str
     data: bytes | None

@@ -33,13 +33,7 @@ _MAX_VALUE_LENGTH = 1024
 
 
 class Folded(NamedTuple):
-    """A value that is made of literals.
-
-    Attributes:
-        value: what it is.
-        source: the expression.
-        parts: the strings in it that are written one by one, each with its expression.
-    """
+    """A value that is made of literals; `parts` are the strings in it that are written one by one."""
 
     value: Held
     source: ast.expr
@@ -357,10 +351,8 @@ class Declaration(NamedTuple):
     """The last plain assignment of a name at the top level, with its place.
 
     Attributes:
-        name: for instance `down_revision`.
-        line: 1-based line of the statement.
-        start: first character of the value expression.
-        end: one past its last character.
+        line: of the statement.
+        start, end: of the value, in characters.
         value: what it evaluates to; `None` too where `computed` is set.
         form: `Tuple` or `List` where it is written as one, else the name of another expression.
         elements: its ids with their places, as far as each has its own.

@@ -19,12 +19,9 @@ _OPTIONS = ("version_table", "version_table_schema")
 
 
 class VersionTableNames(NamedTuple):
-    """What `env.py` gives to `context.configure`.
+    """The version table and its schema, as `env.py` gives them to `context.configure`; `None` is Alembic's default.
 
-    Attributes:
-        table: name of the version table; `None` where none is given: Alembic takes `alembic_version`.
-        schema: its schema; `None` where none is given: the default one.
-        computed: options whose value can't be known without running the file.
+    `computed` are options whose value can't be known without running the file.
     """
 
     table: str | None = None
