@@ -243,9 +243,9 @@ def as_published(target: Graph, merged: Graph, database: Database) -> Database:
 
 
 def _with_needs(graph: Graph, applied: frozenset[str]) -> frozenset[str]:
-    """These, and all that they need in turn by parents and dependencies."""
+    """These, among which are the parents of each, and all that they need in turn by dependencies."""
     if not graph.has_dependencies:
-        return graph.ancestors(*applied)
+        return applied
     while True:
         needed = graph.ancestors(*applied, *(need for id_ in applied for need in dependencies(graph, id_)))
         if needed == applied:
@@ -284,7 +284,7 @@ def dependencies(graph: Graph, id_: str) -> list[str]:
 
 
 def _needs(graph: Graph, id_: str) -> tuple[str, ...]:
-    return (*graph.parents(id_), *dependencies(graph, id_))
+    return (*graph.parents(id_), *dependencies(graph, id_)) if graph.has_dependencies else graph.parents(id_)
 
 
 def _closed(steps: Sequence[frozenset[str]], needs: Mapping[str, frozenset[str]], most: int) -> list[frozenset[str]]:
