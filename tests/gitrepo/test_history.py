@@ -3,7 +3,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from onehead.gitrepo.git import Git
+import pytest
+
+from onehead.gitrepo import history
+from onehead.gitrepo.git import Git, kept_open
 from onehead.gitrepo.history import Holding, Presence, introduced, presence, published_refs
 from onehead.gitrepo.refs import Commit, Ref
 from tests.repositories import Repository
@@ -22,7 +25,54 @@ def names(found: dict[str, Commit]) -> dict[str, str]:
     return {path: commit.sha for path, commit in found.items()}
 
 
+def along_a_line(git: Git, paths: list[str], head: str, target: str) -> dict[str, Commit]:
+    """As read in an open conversation, which must be enough."""
+    door = Git(git.directory)
+    with kept_open(door):
+        found = history._along_a_line(door, set(paths), head, target)
+    assert found is not None
+    return found
+
+
 class TestIntroduced:
+    @pytest.mark.parametrize(
+        "message",
+        ["One", "", "\n\nOne\ntwo  \n three\n  \nfour\n", "  x\n\n", "caf\udce9", "é\tx\n", "a\r\nb\r\n\r\nc"],
+    )
+    def test_a_line_of_commits_is_read_as_git_tells_it(self, git: Git, repo: Repository, message: str) -> None:
+        base = repo.commit("main", {"v/1.py": "1\n"})
+        text = message.encode("utf-8", "surrogateescape")
+        repo.commit("topic", {"v/2.py": "2\n", "v/3.py": "3\n"}, parents=[base], author="Bo\tB <b>")
+        repo.commit("topic", {"v/2.py": None})
+        repo.commit("topic", {"v/2.py": "2\n", "v/3.py": "x\n"})
+        header = repo.git("cat-file", "commit", "topic").partition("\n\n")[0].encode()
+        header = header.replace(b"Ann Author <ann@example.com> ", b"\xe9 <\xe9> ")
+        head = repo.git("hash-object", "-t", "commit", "-w", "--stdin", data=header + b"\n\n" + text).strip()
+        target = repo.commit("main", {"v/4.py": "4\n"})
+        paths = ["v/1.py", "v/2.py", "v/3.py", "v/4.py"]
+        expected = introduced(git, paths, head, [target])
+        assert sorted(expected) == ["v/2.py", "v/3.py"]
+        assert along_a_line(git, paths, head, target) == expected
+
+    def test_what_is_no_line_of_ordinary_commits_is_left_to_git(
+        self, git: Git, repo: Repository, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        base = repo.commit("main", {"v/1.py": "1\n"})
+        mine = repo.commit("topic", {"v/2.py": "2\n"}, parents=[base])
+        target = repo.commit("main", {"v/3.py": "3\n"})
+        repo.merge("topic", "main")
+        head = repo.commit("topic", {"v/5.py": "5\n"})
+        raw = repo.git("cat-file", "commit", mine).encode()
+        odd = raw.replace(b"\n\n", b"\nencoding latin-1\n\n\xe9", 1)
+        odd_one = repo.git("hash-object", "-t", "commit", "-w", "--stdin", data=odd).strip()
+        with kept_open(git):
+            for each in (head, odd_one, f"{mine}^0"):
+                assert history._along_a_line(git, {"v/2.py"}, each, target) is None
+                assert list(introduced(git, ["v/2.py"], each, [target])) == ["v/2.py"]
+            assert introduced(git, ["v/2.py"], odd_one, [target])["v/2.py"].subject.startswith("é")
+            monkeypatch.setattr(history, "_MAX_LINE", 0)
+            assert history._along_a_line(git, {"v/2.py"}, mine, target) is None
+
     def test_who_added_each_file(self, git: Git, repo: Repository) -> None:
         base = repo.commit("main", {"v/1.py": "1\n", "top.py": "1\n"})
         two = repo.commit("topic", {"v/2.py": "2\n"}, "Add two", parents=[base], author="Bob <bob@example.com>")

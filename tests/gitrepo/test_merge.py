@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
 
-from onehead.gitrepo.git import Git
+from onehead.gitrepo.commit import CommitDraft, CommitSeries, MergedIn, Signature, write_commits
+from onehead.gitrepo.git import Git, kept_open
 from onehead.gitrepo.merge import MergedTree, PathConflict, merge_trees, write_clean_merge, write_merged_tree
 from onehead.gitrepo.process import GitTooOld, MissingObjects, ShallowHistory
 from onehead.gitrepo.tree import Contents, Entry, list_tree, read
+from onehead.revisions.model import FileChange
 from tests.repositories import Repository
 
 if TYPE_CHECKING:
@@ -57,7 +60,7 @@ def test_the_merged_tree_can_be_left_in_the_repository(git: Git, repo: Repositor
     base = repo.commit("main", {"both.py": LINES})
     head = repo.commit("topic", {"both.py": LINES + "end\n"}, parents=[base])
     target = repo.commit("main", {"both.py": "start\n" + LINES})
-    tree = write_merged_tree(git, target, head)
+    tree = write_merged_tree(git, target, head).oid
     assert list_tree(git, tree).entries == dict(merge_trees(git, target, head).entries)
     assert repo.read(tree, "both.py") == "start\n" + LINES + "end\n"
 
@@ -101,6 +104,29 @@ def test_it_is_what_git_makes_of_any_two_changes(
     everything = list_tree(git, done.out.partition(b"\0")[0].decode()).entries
     clean = {path: found for path, found in everything.items() if path not in merged.conflicts}
     assert {path: found for path, found in merged.entries.items() if path in clean} == clean
+
+
+@pytest.mark.parametrize("theirs", SIDES)
+@pytest.mark.parametrize("ours", SIDES)
+def test_a_commit_of_the_merge_holds_the_same_when_git_is_asked_less(
+    git: Git, repo: Repository, theirs: dict[str, str | None], ours: dict[str, str | None]
+) -> None:
+    base = repo.commit("main", {"dir/a.py": LINES, "dir/b.py": "b\n", "plain.py": "1\n"})
+    head = repo.commit("topic", {**ours, "head.txt": "1\n"}, parents=[base], modes={"head.txt": "100755"})
+    target = repo.commit("main", {**theirs, "target.txt": "1\n"})
+    expected = write_clean_merge(git, target, head)
+    with kept_open(git):
+        made = write_clean_merge(git, target, head)
+        if made is None or expected is None:
+            assert made is expected
+            return
+        changes = [FileChange("head.txt", b"2\n"), FileChange("new.txt", b"3\n")]
+        drafts = [CommitDraft("Merge\n", (), MergedIn(target, made)), CommitDraft("Fix\n", changes)]
+        ann = Signature("Ann", "ann@example.com", datetime.now(UTC))
+        [[merge, fix]] = write_commits(git, CommitSeries(head, drafts, ann))
+    assert repo.git("rev-parse", f"{merge}^{{tree}}").strip() == expected.oid
+    assert repo.git("diff", "--name-status", merge, fix) == "M\thead.txt\nA\tnew.txt\n"
+    assert list_tree(git, fix).entries["head.txt"].mode == "100755"
 
 
 class TestConflicts:
@@ -315,5 +341,5 @@ def test_a_tree_to_commit_only_where_git_can_merge_by_itself(git: Git, repo: Rep
     tree = write_clean_merge(git, main, clean)
 
     assert tree is not None
-    assert (repo.git("show", f"{tree}:a"), repo.git("show", f"{tree}:b")) == ("2\n", "2\n")
+    assert (repo.git("show", f"{tree.oid}:a"), repo.git("show", f"{tree.oid}:b")) == ("2\n", "2\n")
     assert write_clean_merge(git, main, clash) is None

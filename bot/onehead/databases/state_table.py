@@ -426,7 +426,7 @@ def _state(
 def _table(facts: Facts, fork: Fork, here: _Here, new_ids: Mapping[str, str]) -> StateTable:
     near = neighbourhood(facts.merged, fork, [row for held in here for row in held])
     fixes = _fixes(facts, near.of_fork, near.fork, new_ids)
-    databases = _databases(facts, near.graph, near.fork)
+    databases = _databases(facts, near.of_fork, near.fork)
     target = _target(facts, fork)
     chains = [_DeployedChain(fix, target, facts.environment) for fix in fixes]
     few = len(databases.found) <= FEW_STATES

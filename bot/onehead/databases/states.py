@@ -243,7 +243,9 @@ def as_published(target: Graph, merged: Graph, database: Database) -> Database:
 
 
 def _with_needs(graph: Graph, applied: frozenset[str]) -> frozenset[str]:
-    """These, and all that they need in turn by parents and dependencies."""
+    """These, among which are the parents of each, and all that they need in turn by dependencies."""
+    if not graph.has_dependencies:
+        return applied
     while True:
         needed = graph.ancestors(*applied, *(need for id_ in applied for need in dependencies(graph, id_)))
         if needed == applied:
@@ -276,13 +278,13 @@ def parents_first(graph: Graph, ids: Iterable[str]) -> list[str]:
 def dependencies(graph: Graph, id_: str) -> list[str]:
     """The revisions that `depends_on` names, by id or by label, as far as they are there."""
     found: list[str] = []
-    for need in graph.revisions[id_].depends_on:
+    for need in graph.revisions[id_].depends_on if graph.has_dependencies else ():
         found += (need,) if need in graph else graph.labelled.get(need, ())
     return found
 
 
 def _needs(graph: Graph, id_: str) -> tuple[str, ...]:
-    return (*graph.parents(id_), *dependencies(graph, id_))
+    return (*graph.parents(id_), *dependencies(graph, id_)) if graph.has_dependencies else graph.parents(id_)
 
 
 def _closed(steps: Sequence[frozenset[str]], needs: Mapping[str, frozenset[str]], most: int) -> list[frozenset[str]]:

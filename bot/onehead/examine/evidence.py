@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from functools import cached_property
+from functools import cached_property, lru_cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from onehead.examine.ledger import Ledger
 
 _BRANCHES = ("refs/heads/", "refs/remotes/")
+_MAX_NAMES = 10_000
+"""Refs whose names are remembered: each judged branch is compared with all of them."""
 _OURS = re.compile(rf"refs/(?:heads|remotes/[^/]+)/{naming.BRANCHES}")
 
 
@@ -169,7 +171,7 @@ class Others:
         The branch's own one, or its ids would change at each look. And those of branches that come later by name: of
         two repairs, one has to go by the other's ids, or both would change at each look.
         """
-        name = re.sub(r"^refs/(?:heads|remotes/[^/]+)/", "", holding.ref)
+        name = _bare_name(holding.ref)
         if name.startswith(naming.BRANCHES):
             return naming.repaired_by(name) >= branch
         if holding.ref.startswith("refs/pull/"):
@@ -263,6 +265,11 @@ class Others:
             outcomes = [revision_of(path, blob, declared[blob]) for path, blob in found if blob in declared]
             result[tree] = [outcome for outcome in outcomes if isinstance(outcome, Revision)]
         return result
+
+
+@lru_cache(_MAX_NAMES)
+def _bare_name(ref: str) -> str:
+    return re.sub(r"^refs/(?:heads|remotes/[^/]+)/", "", ref)
 
 
 def is_repair(ref: str) -> bool:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from onehead.errors import CannotJudge, UsageError
 from onehead.gitrepo.git import Git
+from onehead.gitrepo.merge import WrittenTree
 from onehead.gitrepo.process import explain
 from onehead.gitrepo.refs import NO_PROGRAMS
 from onehead.gitrepo.scratch import scratch
@@ -70,7 +71,7 @@ class MergedIn(NamedTuple):
     """
 
     theirs: str
-    tree: str
+    tree: WrittenTree
 
 
 class CommitDraft(NamedTuple):
@@ -131,7 +132,7 @@ def _stream(git: Git, series: CommitSeries, marks: Iterator[int]) -> Iterator[by
     for draft in series.drafts:
         mark = next(marks)
         if draft.merge is not None:
-            base, changed = draft.merge.tree, {}
+            base, changed = draft.merge.tree.oid, {each.path: each.mode for each in draft.merge.tree.more}
         existing = _listed(git, base, draft.changes) if draft.modes is None else draft.modes
         modes = _modes(base, draft.changes, existing, changed)
         message = draft.message.encode("utf-8")
@@ -142,7 +143,10 @@ def _stream(git: Git, series: CommitSeries, marks: Iterator[int]) -> Iterator[by
         if parent:
             yield f"from {parent}\n".encode()
         if draft.merge is not None:
-            yield f'merge {draft.merge.theirs}\nM 040000 {draft.merge.tree} ""\n'.encode()
+            theirs, (tree, more) = draft.merge
+            yield f'merge {theirs}\nM 040000 {tree} ""\n'.encode()
+            for entry in more:
+                yield f"M {entry.mode} {entry.oid} ".encode() + _quoted(entry.path) + b"\n"
         yield from _changed(draft.changes, modes)
         yield f"\nget-mark :{mark}\n".encode()
         parent = f":{mark}"

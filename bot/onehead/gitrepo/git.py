@@ -340,6 +340,7 @@ _CHUNK = 1 << 16
 MAX_REMEMBERED_OBJECT = 1 << 20
 """Bytes of a commit or tree that is remembered."""
 
+_HEX = frozenset("0123456789abcdef")
 _MAX_REMEMBERED = 1 << 24
 """Bytes of all that are, before they are forgotten."""
 
@@ -440,7 +441,8 @@ class Objects:
     def history(self, oids: Iterable[str]) -> dict[str, tuple[str, bytes]]:
         """The type and content of commits and trees, remembered while the conversation lasts.
 
-        One that is larger than `MAX_REMEMBERED_OBJECT` is absent.
+        One that is larger than `MAX_REMEMBERED_OBJECT` is absent, and so is what is named by anything but its full id:
+        another name may mean something else soon.
 
         Raises:
             MissingObjects: an object is not in the repository.
@@ -448,7 +450,7 @@ class Objects:
         """
         wanted = list(dict.fromkeys(oids))
         found = {oid: self._history[oid] for oid in wanted if oid in self._history}
-        missing = [oid for oid in wanted if oid not in found]
+        missing = [oid for oid in wanted if oid not in found and len(oid) in (40, 64) and _HEX.issuperset(oid)]
         for start in range(0, len(missing), _AT_ONCE):
             batch = missing[start : start + _AT_ONCE]
             self._ask([b"contents " + _bytes(oid) for oid in batch], batch[0])

@@ -17,6 +17,7 @@ from onehead.gitrepo.tree import (
     changes,
     difference,
     list_tree,
+    tree_of,
 )
 
 if TYPE_CHECKING:
@@ -133,8 +134,15 @@ def _folders(paths: Iterable[str]) -> set[str]:
     return found
 
 
-def write_merged_tree(git: Git, target: str, head: str) -> str:
-    """The tree of the same merge, left in the repository to make a commit of it: its object id.
+class WrittenTree(NamedTuple):
+    """What merging gives, to make a commit of it: a tree that is in the repository, and files that come on top."""
+
+    oid: str
+    more: tuple[Entry, ...] = ()
+
+
+def write_merged_tree(git: Git, target: str, head: str) -> WrittenTree:
+    """The tree of the same merge.
 
     Raises:
         GitTooOld: git has no `merge-tree --write-tree`.
@@ -143,17 +151,23 @@ def write_merged_tree(git: Git, target: str, head: str) -> str:
     return _written_merge(git, target, head)[0]
 
 
-def write_clean_merge(git: Git, target: str, head: str) -> str | None:
+def write_clean_merge(git: Git, target: str, head: str) -> WrittenTree | None:
     """The same, where git can merge the two by itself; `None` where it can't."""
     tree, conflicts = _written_merge(git, target, head)
     return None if conflicts else tree
 
 
-def _written_merge(git: Git, target: str, head: str) -> tuple[str, dict[str, PathConflict]]:
+def _written_merge(git: Git, target: str, head: str) -> tuple[WrittenTree, dict[str, PathConflict]]:
+    if git.kept_open is not None:
+        bases, top = merge_bases(git, target, head), tree_of(git.kept_open, target)
+        apart = _apart(git, bases[0], target, head) if len(bases) == 1 and top is not None else None
+        if apart is not None and top is not None:
+            return WrittenTree(top, tuple(apart.values())), {}
     from onehead.gitrepo.scratch import scratch  # noqa: PLC0415 - see above
 
     with scratch(git, target, keep=True) as place:
-        return _merge(place.git, target, head)
+        oid, conflicts = _merge(place.git, target, head)
+        return WrittenTree(oid), conflicts
 
 
 def taken_over(head: Tree) -> MergedTree:

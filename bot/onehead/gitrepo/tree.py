@@ -19,6 +19,7 @@ SUBMODULE = "160000"
 _DIRECTORY = "040000"
 
 _RECORD = re.compile(r"([0-7]{6}) [a-z]+ ([0-9a-f]+)\t([^\0]+)\0")
+_COMMIT = re.compile(rb"tree ([0-9a-f]+)\n")
 _SHA1_RECORD, _SHA256_RECORD = (
     re.compile(rb"(?:40000|100644|100755|120000|160000) [^\0]+\0.{%d}" % size, re.DOTALL) for size in (20, 32)
 )
@@ -182,42 +183,41 @@ def _changes(conversation: Objects, old: str, new: str) -> dict[str, Entry | Non
     """The same from a conversation that is open already: of two large trees only what differs is looked at."""
     found: dict[str, Entry | None] = {}
     with conversation as objects:
-        tops = _tops(objects, (old, new))
-        if tops is None:
+        before, after = _top(objects, old), _top(objects, new)
+        if before is None or after is None:
             return None
-        todo = [("", *tops)]
+        todo = [("", before, after)]
         for folder, *sides in todo:  # grows while it is walked
             if len(todo) + len(found) > _MAX_COMPARED:
                 return None
             trees = objects.history(filter(None, sides))
-            before, after = (_records(trees, oid) for oid in sides)
-            if before is None or after is None:
+            one, other = (_records(trees, oid) for oid in sides)
+            if one is None or other is None:
                 return None
-            gone, come = _named(before - after), _named(after - before)
+            gone, come = _named(one - other), _named(other - one)
             for name in gone.keys() | come.keys():
                 entries = [side.get(name) for side in (gone, come)]
-                inside = [each.oid if each and each.mode == _DIRECTORY else "" for each in entries]
-                if any(inside):
-                    todo.append((f"{folder}{name}/", *inside))
+                was_folder, is_folder = (each.oid if each and each.mode == _DIRECTORY else "" for each in entries)
+                if was_folder or is_folder:
+                    todo.append((f"{folder}{name}/", was_folder, is_folder))
                 was, is_now = (each if each and each.mode != _DIRECTORY else None for each in entries)
                 if was or is_now:
                     found[folder + name] = is_now and is_now._replace(path=folder + name)
     return dict(sorted(found.items()))
 
 
-def _tops(objects: Objects, treeishes: tuple[str, str]) -> list[str] | None:
-    """The trees of commits."""
-    known = objects.history(treeishes)
-    tops = []
-    for each in treeishes:
-        kind, data = known.get(each, ("", b""))
-        if kind == "commit":
-            tops.append(data[5 : data.find(b"\n")].decode("ascii"))
-        elif kind == "tree":
-            tops.append(each)
-        else:
-            return None
-    return tops
+def tree_of(conversation: Objects, commit: str) -> str | None:
+    """The tree of a commit; `None` where it takes git to tell."""
+    with conversation as objects:
+        return _top(objects, commit)
+
+
+def _top(objects: Objects, treeish: str) -> str | None:
+    kind, data = objects.history([treeish]).get(treeish, ("", b""))
+    header = _COMMIT.match(data) if kind == "commit" else None
+    if header is not None:
+        return header[1].decode("ascii")
+    return treeish if kind == "tree" else None
 
 
 def _records(trees: Mapping[str, tuple[str, bytes]], oid: str) -> set[bytes] | None:

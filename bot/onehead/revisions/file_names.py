@@ -212,6 +212,7 @@ def _kind(revision_id: str) -> tuple[str, str]:
     return ("hex" if _HEX.match(revision_id) else "other"), ""
 
 
+@lru_cache(_MAX_REMEMBERED)
 def stem_of(path: str) -> str:
     """The name of a file without its folders and without what follows its last dot."""
     name = path.rpartition("/")[2]
@@ -234,6 +235,7 @@ def date_of(name: str) -> tuple[datetime, tuple[str, ...]] | None:
     return _moment(digits), _UNITS[: len(digits) // 2 - 1]
 
 
+@lru_cache(_MAX_REMEMBERED)
 def counter(path: str, file_template: str | None = None) -> int | None:
     """The number by which a file counts the revisions: none where its name begins with a date.
 

@@ -98,6 +98,11 @@ class Graph:
         return tuple(sorted(id_ for id_, r in self.revisions.items() if not r.parents))
 
     @cached_property
+    def has_dependencies(self) -> bool:
+        """Whether any revision names another one in `depends_on`; in most projects none does."""
+        return any(revision.depends_on for revision in self)
+
+    @cached_property
     def missing(self) -> tuple[tuple[str, str], ...]:
         """Pairs (revision, parent or dependency that no file declares), sorted."""
         labels = {label for r in self for label in r.branch_labels}
@@ -136,7 +141,7 @@ class Graph:
 
     def _is_plainly_ordered(self) -> bool:
         """Whether nothing but parents orders the revisions, and without a cycle: so it is nearly everywhere."""
-        if any(revision.depends_on for revision in self):
+        if self.has_dependencies:
             return False
         waiting = {id_: len(parents) for id_, parents in self._parents.items()}
         ready = [id_ for id_, count in waiting.items() if count == 0]
