@@ -207,12 +207,17 @@ def _bases(look: Look, numbers: set[int], items: Agenda) -> list[str]:
 def _rivals(look: Look, target: Target) -> dict[int, tuple[Rival, ...]]:
     """Who would collide with whom, among all that is ready to be merged into a target."""
     contenders = []
-    for pull in look.snapshot.pulls:
+    for pull in sorted(look.snapshot.pulls, key=by_branch):
         head = look.snapshot.head_of(pull)
         if pull.base.ref == target.name and head is not None and not pull.draft and not look.snapshot.is_ours(pull):
             with look.troubles.apart(page(pull.number), NOT_JUDGED):
                 contenders.append(Contender(pull.number, look.brought(target, head)))
-    return rivals(contenders)
+    return rivals(sorted(contenders, key=lambda each: each.number))
+
+
+def by_branch(pull: PullRequest) -> str:
+    """The order in which pull requests are judged: a repair goes by the new ids of branches that come before."""
+    return pull.head.ref
 
 
 def _with_other_rivals(look: Look, told: dict[str, dict[int, tuple[Rival, ...]]]) -> set[int]:

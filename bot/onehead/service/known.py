@@ -11,7 +11,7 @@ from onehead.forge.intents import parse
 from onehead.forge.models import PullRequest
 from onehead.plan.rivals import Rival
 from onehead.plan.verdict import Point
-from onehead.service.agenda import Agenda, Work
+from onehead.service.agenda import Agenda, Work, by_branch
 from onehead.service.context import Look
 from onehead.service.desired import KnownBranch, KnownPull, KnownState, KnownTarget, merges_fork
 from onehead.service.judge import Judged
@@ -25,7 +25,8 @@ Found = TypeVar("Found")
 def find_out(look: Look, work: Work, items: Agenda) -> KnownState:
     """Judge everything, and ask what follows from it."""
     targets = _targets(look, work.targets, items.closed)
-    pulls = [_pull(look, pull, head, rivals) for pull, head, rivals in work.pulls]
+    judged = [_pull(look, *each) for each in sorted(work.pulls, key=lambda each: by_branch(each[0]))]
+    pulls = sorted(judged, key=lambda each: each.pull.number)
     told = {number for target in targets for number in (*target.tells, *target.settles)}
     told |= {pull.number for pull in items.closed}
     told |= {each.pull.number for each in pulls if not each.why and not look.snapshot.is_ours(each.pull)}
