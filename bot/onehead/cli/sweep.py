@@ -22,6 +22,7 @@ from onehead.forge.intents import Write, WriteKind
 from onehead.forge.models import RepositoryName
 from onehead.logs import configure
 from onehead.plan.verdict import Examination
+from onehead.reports.terminal import short_ref
 from onehead.screen import bare
 from onehead.service.context import ServiceContext
 from onehead.service.engine import Everything, Job
@@ -74,9 +75,9 @@ class SweepSummary:
         with self._lock:
             account = self.accounts[str(name)]
             if examination.head is None:
-                account.targets[_short(examination.target.ref)] = examination.verdict
+                account.targets[short_ref(examination.target.ref)] = examination.verdict
             else:
-                account.branches[_short(examination.head.ref)] = examination.verdict
+                account.branches[short_ref(examination.head.ref)] = examination.verdict
 
     def record(self, write: Write) -> None:
         """Something is written, or would be."""
@@ -188,7 +189,3 @@ def _is_torn(account: SweptRepository) -> bool:
 
 def _count(number: int, one: str, more: str) -> str:
     return f"{number} {one if number == 1 else more}"
-
-
-def _short(ref: str) -> str:
-    return ref.removeprefix("refs/heads/")

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
     from onehead.gitrepo.git import Git
 
+HEADS = "refs/heads/"
+"""What the full names of branches begin with."""
 _SHA = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 DEFAULT_BRANCHES = ("main", "master", "develop")
 """What people call the branch that the others are merged into, where nothing else tells."""

@@ -17,12 +17,10 @@ from onehead.forge.errors import NotFound
 from onehead.forge.models import PullRequest, Repository, User
 from onehead.gitrepo.git import Git
 from onehead.gitrepo.mirror import Mirror
-from onehead.gitrepo.refs import describe, is_ancestor, list_refs
+from onehead.gitrepo.refs import HEADS, describe, is_ancestor, list_refs
 from onehead.plan.policy import Policy, targets_of
 from onehead.plan.verdict import Point
 from onehead.service.troubles import Troubles
-
-HEADS = "refs/heads/"
 
 log = structlog.get_logger(__name__)
 
@@ -132,7 +130,7 @@ def take_snapshot(
     """
     pulls = _open_pulls(api, repository)
     mirror.fetch()
-    heads = {ref.name.removeprefix(HEADS): ref.sha for ref in list_refs(mirror.git, "refs/heads")}
+    heads = {ref.name.removeprefix(HEADS): ref.sha for ref in list_refs(mirror.git, HEADS)}
     if repository.default_branch not in heads:
         log.info("The default branch does not exist yet; nothing to do.", repository=str(repository.name))
         return None

@@ -32,6 +32,7 @@ from onehead.forge.webhooks import (
     PullRequestChanged,
     Push,
 )
+from onehead.gitrepo.refs import HEADS
 from onehead.service import engine
 from onehead.service.engine import Job, Subject
 
@@ -170,9 +171,9 @@ def job_for(event: Event) -> Job | str:
         # Forgejo sends both for a new branch, in any order, and tries each once: either is enough, and the
         # two are merged while they wait.
         case Push() | BranchCreated():
-            return _job(event, engine.BranchMoved(f"refs/heads/{event.branch}"))
+            return _job(event, engine.BranchMoved(f"{HEADS}{event.branch}"))
         case BranchDeleted():
-            return _job(event, engine.BranchGone(f"refs/heads/{event.branch}"))
+            return _job(event, engine.BranchGone(f"{HEADS}{event.branch}"))
         case PullRequestChanged():
             # A changed title can make a draft of it and a changed ref gives it another target; a text does neither.
             if event.action == "edited" and event.changed == ("body",):
@@ -191,7 +192,7 @@ def _job_for_comment(event: Commented) -> Job | str:
         return f"the comment does not mention {COMMAND_MARK}"
     # Permissions are those of the sender, who may have edited somebody else's comment.
     wrote_it = event.sender.id == event.comment.author.id
-    may_write = (event.permissions.push or event.permissions.admin) if wrote_it else None
+    may_write = event.permissions.may_write if wrote_it else None
     return _job(event, engine.CommandGiven(event.comment.id, event.number, may_write))
 
 
@@ -259,13 +260,13 @@ class SignedPost:
     Attributes:
         noun: what a body is.
         largest: bytes of it.
-        limit: the same in words, and what becomes of a larger one.
+        too_large: what the sender of a larger one is told.
         busy: what a sender is told where there is no room.
     """
 
     noun: ClassVar[str]
     largest: ClassVar[int]
-    limit: ClassVar[str]
+    too_large: ClassVar[str]
     busy: ClassVar[str]
 
     def __init__(
@@ -313,7 +314,7 @@ class SignedPost:
         try:
             async with self._bodies.read(request, self.largest) as body:
                 if body is None:
-                    return Reply(413, "too-large", f"The {self.noun} is larger than {self.limit}.")
+                    return Reply(413, "too-large", self.too_large)
                 return self._understood(request, body)
         except TimeoutError:
             return Reply(408, "incomplete", f"The {self.noun} did not arrive within {SECONDS_TO_SEND:g} seconds.")
@@ -336,7 +337,7 @@ class ReportDoor(SignedPost):
 
     noun = "report"
     largest = MAX_BYTES
-    limit = f"{MAX_BYTES // 1024} KiB"
+    too_large = f"The report is larger than {MAX_BYTES // 1024} KiB."
     busy = "Too much comes at once. Report again in a moment."
 
     async def _answer(self, request: Request) -> Reply:
@@ -373,7 +374,7 @@ class HookDoor(SignedPost):
 
     noun = "delivery"
     largest = MAX_BODY_BYTES
-    limit = f"{MAX_BODY_BYTES // 1024**2} MiB; the next sweep sees what it was about"
+    too_large = f"The delivery is larger than {MAX_BODY_BYTES // 1024**2} MiB; the next sweep sees what it was about."
     busy = "Too many deliveries come at once; the next sweep sees what it was about."
 
     def _understood(self, request: Request, body: bytes) -> Reply:
