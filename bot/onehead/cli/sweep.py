@@ -28,7 +28,7 @@ from onehead.service.context import ServiceContext
 from onehead.service.engine import Everything, Job
 from onehead.service.handler import handle
 from onehead.service.serve import equip
-from onehead.service.sweep import repositories_in_scope
+from onehead.service.sweep import in_scope
 from onehead.settings import load
 from onehead.text import shown
 
@@ -102,7 +102,7 @@ def run(options: argparse.Namespace) -> int:
     configure(settings.log, secrets, stream=bare(sys.stderr), level=logging.WARNING)
     summary = SweepSummary()
     context = equip(settings, judged=summary.judged, record=summary.record, dry_run=options.dry_run)
-    names = [str(each.name) for each in repositories_in_scope(context.api, context.me, context.covers)]
+    names = [str(each.name) for each in in_scope(context.api.repositories(context.me), context.covers)]
     if not names:
         print(
             "No repository is in scope: the token can write to none that the settings name "

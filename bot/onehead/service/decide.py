@@ -120,7 +120,7 @@ def repair_verdict(pull: PullRequest, sha: str, judged: Judged | None, fault: st
     Args:
         pull: the repair.
         sha: its commit.
-        judged: what becomes of the target once it is merged; `None` for a repair of any other branch.
+        judged: the target as it will be once the repair is merged; `None` for a repair of any other branch.
         fault: what it would leave.
     """
     if fault:
@@ -399,10 +399,7 @@ def _removed(wanted: Desired, known: KnownState) -> Iterator[str]:
 def left(snapshot: Snapshot, pages: Mapping[int, Page], red: Collection[str]) -> Desired:
     """What remains of a repository that is not looked after any more: nothing offered, nothing open, nothing red.
 
-    Args:
-        snapshot: what is there.
-        pages: the comments of the open pull requests.
-        red: commits with a status of ours that is not green.
+    `pages` are those of the open pull requests, `red` commits with a status of ours that is not green.
     """
     wanted = Desired(Statuses())
     for sha in sorted(red):

@@ -28,11 +28,8 @@ class Verdict:
     """What was found about one subject: a pull request into its target, a branch, a deployed branch.
 
     Attributes:
-        sha: the commit that it is about.
-        state: success or failure.
-        text: one sentence.
         about: what it is about, where that has to be said because more is judged of the commit; empty: its subject.
-        next: the next step as far as it is known before anything is done, a sentence; a note replaces it.
+        next: the next step as far as it is known before anything is done; a note replaces it.
     """
 
     sha: str
@@ -92,8 +89,8 @@ class Statuses:
 
         Args:
             subject: the one whose verdict counts; its note goes before those of the others at the same commit.
-            verdict: that verdict.
-            present: what stands there; its link stays where this run knows no other.
+            verdict: of that subject.
+            present: its link stays where this run knows no other.
         """
         subjects = (subject, *self._verdicts[verdict.sha])
         note = next((self._notes[each] for each in subjects if each in self._notes), verdict.next)
@@ -122,16 +119,12 @@ def _before_a_note(verdict: Verdict) -> str:
 
 @dataclass(frozen=True, slots=True)
 class KnownTarget:
-    """A deployed branch that was judged by itself.
+    """A deployed branch that was judged by itself; where it could not be, `why` says the reason.
 
     Attributes:
-        target: the branch.
-        judged: what was found; `None` where it could not be judged.
-        why: why not.
         tells: pull requests whose pages tell of its fork.
         behind: pull requests that brought its fork.
         settles: pull requests on which a fork of it was told that is gone.
-        repair: the newest repair of it.
         elsewhere: where somebody else's merge of its heads is; empty where that is not known.
     """
 
@@ -147,15 +140,11 @@ class KnownTarget:
 
 @dataclass(frozen=True, slots=True)
 class KnownPull:
-    """An open pull request, judged as people have chosen for it.
+    """An open pull request, judged as people have chosen for it; where it could not be, `why` says the reason.
 
     Attributes:
-        pull: the pull request.
-        head: its branch.
-        target: what it goes into; `None` where that is not deployed.
+        target: what it goes into; `None` where that is not deployed, so that nothing is judged.
         rivals: other pull requests with which it would collide.
-        judged: what was found; `None` where nothing was to be judged, or could not be.
-        why: why it could not be.
     """
 
     pull: PullRequest
@@ -168,13 +157,9 @@ class KnownPull:
 
 @dataclass(frozen=True, slots=True)
 class KnownBranch:
-    """A branch without a pull request.
+    """A branch without a pull request; where it could not be judged, `why` says the reason.
 
     Attributes:
-        name: short.
-        head: the branch.
-        judged: what was found; `None` where it could not be judged.
-        why: why not.
         refused: whether somebody has closed its pull request without merging it, and left the branch.
     """
 
@@ -190,10 +175,7 @@ class KnownState:
     """All that one run knows before it decides.
 
     Attributes:
-        snapshot: what is there.
-        targets: those that were judged.
-        pulls: open pull requests that were judged, oldest first.
-        branches: those without a pull request that were judged.
+        pulls: open ones, oldest first.
         closed: pull requests that are not open any more.
         gone: branches that were deleted, short names.
         pages: comments of these pull requests, as far as they can be read.
@@ -267,10 +249,7 @@ class WantedRepair:
 
     Attributes:
         subject: what it repairs: `#12` or the full name of a branch.
-        target: what it is judged against.
-        judged: holds the repair.
         pull: the pull request that it repairs; `None` for the target and for a branch without one.
-        choices: what people chose on its page.
         earlier: numbers of repair pull requests that were offered for it before.
         tell: pull requests that are told about a fork of the target, and will be told when it is gone; remembered in
             the hidden marker of the repair, so that nothing else needs storage.
@@ -287,11 +266,6 @@ class WantedRepair:
     tell: tuple[int, ...] = ()
     alone: bool = False
     told: bool = False
-
-    @property
-    def kind(self) -> str:
-        """The kind of the repair."""
-        return self.judged.repair.kind if self.judged.repair else ""
 
     @property
     def is_here(self) -> bool:
@@ -316,9 +290,10 @@ class WantedRepair:
     @property
     def ref(self) -> str:
         """Full name of the ref that holds it."""
+        kind = self.judged.repair.kind if self.judged.repair else ""
         if self.pull is not None and not self.is_here:
-            return f"{naming.LAID_READY}{self.kind}/pr-{self.pull.number}"
-        return f"{HEADS}{naming.BRANCHES}{self.kind}/{self.base}"
+            return f"{naming.LAID_READY}{kind}/pr-{self.pull.number}"
+        return f"{HEADS}{naming.BRANCHES}{kind}/{self.base}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -326,9 +301,6 @@ class Problem:
     """A comment with a problem and what becomes of its repair.
 
     Attributes:
-        target: what was judged against.
-        judged: what was found.
-        rivals: other pull requests with which it would collide.
         subject: whose status leads to the comment.
         repair: key of the repair of which it tells.
         offer: what is told instead, where there is none.
@@ -355,7 +327,6 @@ class ProblemGone:
     """The end of a problem that is gone.
 
     Attributes:
-        judged: what is found now.
         repair: the repair that may have mended it.
         gone: what is not there any more, a sentence.
         red: what keeps the status of the commit red all the same, as Markdown.

@@ -120,11 +120,7 @@ class RepairWriter:
         self.closings: list[tuple[PullRequest, str]] = []
 
     def offer(self, wanted: Collection[WantedRepair]) -> dict[str, Offer]:
-        """Offer repairs in the way that the repository wants.
-
-        Returns:
-            key of a repair → what became of it.
-        """
+        """Offer repairs in the way that the repository wants: key of each → what became of it."""
         written = self._write_all(wanted)
         deliveries = {each.key: self._offer(each, written.get(each.key)) for each in wanted}
         offers = {}

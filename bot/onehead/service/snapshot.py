@@ -27,13 +27,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A branch that is deployed.
-
-    Attributes:
-        name: short.
-        point: full ref and commit.
-        policy: what its own tree says that the repository wants.
-    """
+    """A deployed branch by its short name, and the policy in its own tree."""
 
     name: str
     point: Point
@@ -45,10 +39,9 @@ class Snapshot:
     """What is there.
 
     Attributes:
-        repository: as the forge describes it.
         git: the mirror, for questions about history.
         me: id of our own account.
-        pulls: all open pull requests.
+        pulls: all that are open.
         heads: short branch name → commit.
         pull_heads: number of a pull request → the commit of its branch, closed ones included.
         laid_ready: full name of a ref with a repair for a branch in a fork → commit.

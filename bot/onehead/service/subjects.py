@@ -30,14 +30,13 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class RunSubjects:
-    """What one run looks at.
+    """What one run looks at; branches by their short names.
 
     Attributes:
         everything: whether the sweep came by: what no event tells of is looked for as well.
         targets: deployed branches to judge, each with all that would be merged into it.
-        pulls: numbers of open pull requests to judge.
-        branches: branches without a pull request to judge, short names.
-        gone: branches that were deleted, short names.
+        branches: those without a pull request.
+        gone: branches that were deleted.
         closed: pull requests that are not open any more.
         commands: comments that may hold commands, the oldest first.
     """
@@ -67,9 +66,9 @@ def run_subjects(
     Args:
         subjects: what the job is about.
         targets: short names of the deployed branches.
-        pulls: all open pull requests.
+        pulls: all that are open.
         heads: short names of all branches.
-        closed: of the pull requests that the job is about, those that are not open, by number.
+        closed: of the pull requests that the job is about, those that are not open.
     """
     everything = Everything() in subjects
     touched = {each for each in subjects if isinstance(each, PullChanged)}
@@ -142,9 +141,8 @@ class Work:
     """All that one run judges.
 
     Attributes:
-        targets: deployed branches.
-        pulls: open pull requests, oldest first, each with its head and its rivals.
-        branches: short names of branches without a pull request.
+        pulls: open ones, oldest first, each with its head and its rivals.
+        branches: short names of those without a pull request.
         rivals: target → pull request → its rivals, for the targets whose pull requests may have got others.
     """
 
