@@ -23,7 +23,7 @@ from onehead.gitrepo.commit import (
     write_commits,
 )
 from onehead.gitrepo.git import Git
-from onehead.gitrepo.merge import write_merged_tree
+from onehead.gitrepo.merge import write_merge, write_merged_tree
 from onehead.gitrepo.process import GitFailed
 from onehead.revisions.model import FileChange
 from tests.repositories import Repository
@@ -178,6 +178,16 @@ def test_a_merge_and_the_fix_on_top(git: Git, repo: Repository) -> None:
     assert repo.files("onehead/reparent/topic") == ["a.py", "b.py", "d.py"]
     assert repo.read(merge, "c.py") == "resolved\n"
     assert repo.git("diff", "--name-status", merge, fix) == "M\tb.py\nD\tc.py\nA\td.py\n"
+
+
+@pytest.mark.parametrize("theirs_too", [{"c.py": "1\n"}, {"a.py": "1\n2\n3\nz\n"}])
+def test_the_merge_beneath_is_the_one_that_git_makes(git: Git, repo: Repository, theirs_too: dict[str, str]) -> None:
+    base = repo.commit("main", {"a.py": "1\n2\n3\n", "s/d.py": "1\n"})
+    ours = repo.commit("topic", {"a.py": "x\n1\n2\n3\n", 's/"ö\\.py': "1\n"}, parents=[base])
+    target = repo.commit("main", theirs_too)
+    draft = CommitDraft("Merge main\n", merge=MergedIn(target, *write_merge(git, target, ours)))
+    [[merge]] = write_commits(git, CommitSeries(ours, [draft], BOT))
+    assert repo.git("rev-parse", f"{merge}^{{tree}}").strip() == write_merged_tree(git, target, ours)
 
 
 def test_a_name_that_no_commit_can_hold(git: Git, repo: Repository) -> None:

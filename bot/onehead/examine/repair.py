@@ -21,7 +21,7 @@ from onehead.examine.examine import Trees, WrittenChain, written_chains
 from onehead.gitrepo import commit
 from onehead.gitrepo.commit import CommitDraft, CommitSeries, Signature, commit_message, write_commits
 from onehead.gitrepo.git import Git
-from onehead.gitrepo.merge import write_clean_merge, write_merged_tree
+from onehead.gitrepo.merge import write_clean_merge, write_merge
 from onehead.gitrepo.refs import describe, is_ancestor
 from onehead.gitrepo.tree import Entry
 from onehead.plan.findings import Side
@@ -192,7 +192,7 @@ def write_drafts(git: Git, drafts: Sequence[RepairDraft], author: str = naming.A
     for draft in drafts:
         commits = [CommitDraft(draft.message, draft.changes, modes=draft.modes)]
         if draft.below is not None:
-            merged = commit.MergedIn(draft.target.sha, write_merged_tree(git, draft.target.sha, draft.start.sha))
+            merged = commit.MergedIn(draft.target.sha, *write_merge(git, draft.target.sha, draft.start.sha))
             commits.insert(0, CommitDraft(draft.below.message, draft.below.changes, merged, draft.below.modes))
         series.append(CommitSeries(draft.start.sha, commits, Signature(author, naming.EMAIL, draft.when)))
     tips = [shas[-1] for shas in write_commits(git, *series)] if series else []

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from itertools import count, islice
 from textwrap import wrap
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from onehead.errors import CannotJudge, UsageError
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from onehead.gitrepo.git import Git
+    from onehead.gitrepo.tree import Entry
     from onehead.revisions.model import FileChange
 
 _NEW_FILE = "100644"
@@ -66,11 +68,13 @@ class MergedIn(NamedTuple):
 
     Attributes:
         theirs: SHA of the commit that is merged.
-        tree: what git makes of both, from `write_merged_tree`.
+        tree: what git makes of both.
+        brought: files that are put into that tree first.
     """
 
     theirs: str
     tree: str
+    brought: Mapping[str, Entry] = MappingProxyType({})
 
 
 class CommitDraft(NamedTuple):
@@ -131,7 +135,7 @@ def _stream(git: Git, series: CommitSeries, marks: Iterator[int]) -> Iterator[by
     for draft in series.drafts:
         mark = next(marks)
         if draft.merge is not None:
-            base, changed = draft.merge.tree, {}
+            base, changed = draft.merge.tree, {path: entry.mode for path, entry in draft.merge.brought.items()}
         existing = _listed(git, base, draft.changes) if draft.modes is None else draft.modes
         modes = _modes(base, draft.changes, existing, changed)
         message = draft.message.encode("utf-8")
@@ -143,6 +147,8 @@ def _stream(git: Git, series: CommitSeries, marks: Iterator[int]) -> Iterator[by
             yield f"from {parent}\n".encode()
         if draft.merge is not None:
             yield f'merge {draft.merge.theirs}\nM 040000 {draft.merge.tree} ""\n'.encode()
+            for path, entry in draft.merge.brought.items():
+                yield f"M {entry.mode} {entry.oid} ".encode() + _quoted(path) + b"\n"
         yield from _changed(draft.changes, modes)
         yield f"\nget-mark :{mark}\n".encode()
         parent = f":{mark}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
+from onehead.gitrepo.git import conversation
 from onehead.gitrepo.process import GitTooOld, explain
 from onehead.gitrepo.refs import merge_bases
 from onehead.gitrepo.tree import (
@@ -141,6 +142,20 @@ def write_merged_tree(git: Git, target: str, head: str) -> str:
         OneheadError: no repository, unknown SHAs, or missing objects.
     """
     return _written_merge(git, target, head)[0]
+
+
+def write_merge(git: Git, target: str, head: str) -> tuple[str, Mapping[str, Entry]]:
+    """The same as a tree that is in the repository and files of it that are to be put into that one.
+
+    Where the two sides touch different files it is the target's own tree, and nothing has to be merged.
+    """
+    bases = merge_bases(git, target, head)
+    brought = _apart(git, bases[0], target, head) if len(bases) == 1 and bases[0] not in (target, head) else None
+    if brought is None:
+        return write_merged_tree(git, target, head), {}
+    with conversation(git) as objects:
+        [top] = objects.look_up([f"{target}^{{tree}}"])
+    return (top.oid, brought) if top is not None else (write_merged_tree(git, target, head), {})
 
 
 def write_clean_merge(git: Git, target: str, head: str) -> str | None:
