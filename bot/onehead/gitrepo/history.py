@@ -12,7 +12,17 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from onehead.errors import CannotJudge
 from onehead.gitrepo.git import BlobTooLarge, Git, Objects, conversation
-from onehead.gitrepo.refs import COMMIT_FIELDS, COMMIT_FORMAT, LOG, Commit, Ref, list_refs, parse_commit
+from onehead.gitrepo.refs import (
+    COMMIT_FIELDS,
+    COMMIT_FORMAT,
+    LOG,
+    Commit,
+    Ref,
+    list_refs,
+    merge_base,
+    parse_commit,
+    read_commit,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -73,7 +83,38 @@ def introduced(git: Git, paths: Collection[str], head: str, not_in: Sequence[str
     Raises:
         OneheadError: no repository, unknown SHAs, or missing objects.
     """
+    near = _introduced_near(git, paths, head, not_in[0]) if len(not_in) == 1 else None
+    if near is not None:
+        return near
     return _added(git, paths, ("--topo-order", "-c"), (head, *(f"^{sha}" for sha in not_in)))
+
+
+_MAX_FOLLOWED = 20
+"""Commits that are looked at here; who wrote what on a longer branch, or one with merges, git is asked."""
+
+
+def _introduced_near(git: Git, paths: Collection[str], head: str, not_in: str) -> dict[str, Commit] | None:
+    """The same for a branch of a few commits in a row, from a conversation that is open already; `None` for others."""
+    if git.kept_open is None or not paths or _shallow_commits(git):
+        return None
+    base, commits = merge_base(git, head, not_in), list[Commit]()
+    with git.kept_open as objects:
+        sha = head
+        while sha != base:
+            kind, data = objects.history([sha]).get(sha, ("", b""))
+            commit, parents = read_commit(sha, data) if kind == "commit" else (None, [])
+            if commit is None or len(parents) != 1 or len(commits) == _MAX_FOLLOWED:
+                return None
+            commits.append(commit)
+            [sha] = parents
+        places = [f"{each}:{path}" for each in (*(commit.sha for commit in commits), sha) for path in paths]
+        answers = iter(objects.look_up(places))
+        holds = [{path for path in paths if next(answers) is not None} for _ in (*commits, sha)]
+    found: dict[str, Commit] = {}
+    for commit, after, before in zip(commits, holds, holds[1:], strict=False):
+        for path in after - before:
+            found.setdefault(path, commit)
+    return found
 
 
 def renamed(git: Git, commit: str) -> dict[str, str]:
