@@ -16,7 +16,7 @@ from pathlib import Path
 from benchmarks.counting import Counting
 from benchmarks.standin import forge
 from onehead.forge.api import ForgejoApi
-from onehead.service.sweep import Attention, repositories_in_scope
+from onehead.service.sweep import Attention, in_scope
 from tests.forgejos.port import BOT_SCOPES
 from tests.standin.forge import Forge
 from tests.standin.world import Issue, Repository, now
@@ -49,11 +49,11 @@ def main() -> None:
             connection = Counting(admin.url, token)
             api = ForgejoApi(connection)
             attention = Attention(api)
-            for each in attention.due(repositories_in_scope(api, api.me(), lambda _repository: True)):
+            for each in attention.due(in_scope(api.repositories(api.me()), lambda _repository: True)):
                 attention.looked_at(str(each.name))
             connection.requests.clear()
             before = _cpu()
-            looked = len(attention.due(repositories_in_scope(api, api.me(), lambda _repository: True)))
+            looked = len(attention.due(in_scope(api.repositories(api.me()), lambda _repository: True)))
             cpu = _cpu() - before
             asked = connection.requests.total()
             print(

@@ -122,7 +122,7 @@ THIRD_PARTY: dict[str, set[str]] = {
     "starlette": {"service.web"},
     "structlog": {
         "logs",
-        "service.agenda",
+        "service.subjects",
         "service.apply",
         "service.analyzer",
         "service.commands",

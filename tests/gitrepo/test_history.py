@@ -9,6 +9,7 @@ from onehead.gitrepo import history
 from onehead.gitrepo.git import Git, kept_open
 from onehead.gitrepo.history import Holding, Presence, introduced, presence, published_refs
 from onehead.gitrepo.refs import Commit, Ref
+from tests.gitrepo.test_refs import Asked
 from tests.repositories import Repository
 
 if TYPE_CHECKING:
@@ -112,6 +113,32 @@ class TestIntroduced:
         target = repo.commit("main", {"v/3.py": "3\n"})
         evil = repo.commit("topic", {"v/3.py": "3\n", "v/evil.py": "4\n"}, parents=[topic, target])
         assert names(introduced(git, ["v/2.py", "v/evil.py"], evil, [target])) == {"v/2.py": topic, "v/evil.py": evil}
+
+    def test_an_open_conversation_tells_the_same(self, git: Git, repo: Repository) -> None:
+        base = repo.commit("main", {"v/1.py": "1\n"})
+        repo.commit("topic", {"v/2.py": "2\n"}, "One\ntwo \n\nbody", parents=[base], author="Bö <b@x.org>")
+        repo.commit("topic", {"v/3.py": "3\n", "v/2.py": None}, "\n  Three")
+        head = repo.commit("topic", {"v/2.py": "2\n", "v/a\nb.py": "1\n", "v/1.py": "other\n"}, "Back")
+        target = repo.commit("main", {"v/9.py": "9\n"})
+        paths = ["v/1.py", "v/2.py", "v/3.py", "v/a\nb.py", "v/9.py", "nosuch.py"]
+        told = introduced(git, paths, head, [target])
+        assert set(told) == {"v/2.py", "v/3.py", "v/a\nb.py"}
+        door = Asked(repo.path)
+        with kept_open(door):
+            assert introduced(door, paths, head, [target]) == told
+        assert "log" not in door.commands
+
+    @pytest.mark.parametrize("name", ["<Ann", " Ann", ""])
+    def test_a_name_that_git_writes_otherwise_is_read_by_git(self, name: str, git: Git, repo: Repository) -> None:
+        base = repo.commit("main", {"v/1.py": "1\n"})
+        listing = repo.git("rev-parse", repo.commit("topic", {"v/2.py": "2\n"}, parents=[base]) + "^{tree}").strip()
+        who = f"{name} <ann@example.com> 1700000000 +0000"
+        data = f"tree {listing}\nparent {base}\nauthor {who}\ncommitter {who}\n\nOdd\n".encode()
+        head = repo.git("hash-object", "-t", "commit", "-w", "--literally", "--stdin", data=data).strip()
+        told = introduced(git, ["v/2.py"], head, [base])
+        door = Git(repo.path)
+        with kept_open(door):
+            assert introduced(door, ["v/2.py"], head, [base]) == told
 
     def test_the_place_where_git_runs_does_not_matter(self, tmp_path: Path) -> None:
         repo = Repository(tmp_path / "repo", bare=False)

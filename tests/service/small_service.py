@@ -14,7 +14,7 @@ from pathlib import Path
 from onehead import logs
 from onehead.errors import OneheadError
 from onehead.service import serve as service
-from onehead.service.engine import EmbeddedEngine, Everything, Job
+from onehead.service.engine import Engine, Everything, Job
 from onehead.service.metrics import Metrics
 from onehead.settings import load
 
@@ -45,7 +45,7 @@ def main() -> None:
     settings = load(os.environ)
     logs.configure(settings.log, [settings.token.reveal(), *(each.reveal() for each in settings.webhook_secret)])
     metrics = Metrics()
-    engine = EmbeddedEngine(work, concurrency=1, on_run=metrics.run)
+    engine = Engine(work, concurrency=1, on_run=metrics.run)
 
     def sweep() -> None:
         note("sweep")

@@ -16,21 +16,12 @@ from onehead.plan.policy import Policy
 from onehead.plan.rivals import Rival, RivalConflict
 from onehead.plan.verdict import Coverage, Examination, Point
 from onehead.reports.replies import Ending
-from onehead.service.desired import (
-    KnownBranch,
-    KnownPull,
-    KnownState,
-    KnownTarget,
-    Notice,
-    Problem,
-    ProblemGone,
-    desired,
-    left,
-)
+from onehead.service.decide import desired, left
+from onehead.service.desired import KnownBranch, KnownPull, KnownState, KnownTarget, Notice, Problem, ProblemGone
 from onehead.service.judge import Judged
 from onehead.service.page import Page
 from onehead.service.snapshot import Snapshot, Target
-from tests.service.test_agenda import NOON, pull, repository
+from tests.service.test_subjects import NOON, pull, repository
 
 ME = User(99, "onehead")
 MAIN = Target("main", Point("refs/heads/main", "b" * 40), Policy())

@@ -14,7 +14,7 @@ from onehead.service.engine import (
     BranchGone,
     BranchMoved,
     CommandGiven,
-    EmbeddedEngine,
+    Engine,
     Everything,
     Job,
     PullChanged,
@@ -32,7 +32,7 @@ def said_about(failure: BaseException | None, retry: Callable[[BaseException, in
         if (error := next(failures, None)) is not None:
             raise error
 
-    engine = EmbeddedEngine(handler, concurrency=1, retry=retry)
+    engine = Engine(handler, concurrency=1, retry=retry)
     with capture_logs() as lines:
         engine.submit(JOB)
         engine.start()

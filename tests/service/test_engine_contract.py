@@ -1,4 +1,4 @@
-"""What every engine promises (`onehead.service.engine.Engine`). A new engine adds one line to `ENGINES`."""
+"""What the engine promises (`onehead.service.engine.Engine`)."""
 
 from __future__ import annotations
 
@@ -8,19 +8,17 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from onehead.service.engine import EmbeddedEngine, Engine, Everything, Handler, Job, JobRun, PullChanged, Retry, Subject
+from onehead.service.engine import Engine, Everything, Handler, Job, JobRun, PullChanged, Retry, Subject
 
 PATIENCE = 10.0  # for what is expected to happen
 MOMENT = 0.05  # for what is expected not to happen
 
-ENGINES: dict[str, Callable[..., Engine]] = {"embedded": EmbeddedEngine}
-
 Compose = Callable[..., Engine]
 
 
-@pytest.fixture(params=sorted(ENGINES))
-def compose(request: pytest.FixtureRequest) -> Iterator[Compose]:
-    """Composes an engine of each kind, and stops it after the test."""
+@pytest.fixture
+def compose() -> Iterator[Compose]:
+    """Composes an engine, and stops it after the test."""
     engines: list[Engine] = []
 
     def composed(
@@ -30,7 +28,7 @@ def compose(request: pytest.FixtureRequest) -> Iterator[Compose]:
         retry: Retry = lambda _error, _attempt: None,
         on_run: Callable[[JobRun], None] = lambda _run: None,
     ) -> Engine:
-        engine = ENGINES[request.param](handler, concurrency=concurrency, retry=retry, on_run=on_run)
+        engine = Engine(handler, concurrency=concurrency, retry=retry, on_run=on_run)
         engines.append(engine)
         return engine
 

@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from onehead.service.engine import EmbeddedEngine
+from onehead.service.engine import Engine
 from onehead.service.metrics import Health
 
 
 def healthy(*places: Path) -> Health:
     """All is well but, perhaps, the disk."""
-    engine = EmbeddedEngine(lambda _job: None)
+    engine = Engine(lambda _job: None)
     engine.start()
     health = Health(engine, places=places)
     health.forge_answered(1)

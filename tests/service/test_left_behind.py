@@ -13,7 +13,7 @@ from onehead.gitrepo.mirror import Mirrors
 from onehead.service.context import ServiceContext
 from onehead.service.sweep import left_behind
 from tests.repositories import Repository as GitRepository
-from tests.service.test_agenda import repository
+from tests.service.test_subjects import repository
 
 HOURS = 60 * 60
 

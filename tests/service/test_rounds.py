@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 from onehead.errors import OneheadError, UsageError
 from onehead.forge.errors import Unauthorised
 from onehead.service import serve as module
-from onehead.service.engine import MAX_DELAY, EmbeddedEngine
+from onehead.service.engine import MAX_DELAY, Engine
 from onehead.service.metrics import FORGE_SILENCE, Health, Metrics
 from onehead.service.serve import Rounds, next_time, pause_after
 
@@ -43,7 +43,7 @@ class Scene:
     """Rounds whose calls are counted and whose waits after a failure are as short as the test needs."""
 
     def __init__(self) -> None:
-        self.engine = EmbeddedEngine(lambda _job: None)
+        self.engine = Engine(lambda _job: None)
         self.engine.start()
         self.health = Health(self.engine, now=lambda: self.now)
         self.metrics = Metrics()

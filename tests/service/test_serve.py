@@ -18,7 +18,7 @@ import httpx
 import pytest
 
 from onehead.errors import UsageError
-from onehead.service.engine import EmbeddedEngine
+from onehead.service.engine import Engine
 from onehead.service.metrics import Metrics
 from onehead.service.serve import _listening, serve
 from onehead.settings import load
@@ -252,7 +252,7 @@ def serving_at(address: str) -> UsageError:
             "ONEHEAD_LISTEN": address,
         }
     )
-    engine = EmbeddedEngine(lambda _job: None)
+    engine = Engine(lambda _job: None)
     with pytest.raises(UsageError) as raised:
         serve(settings, engine=engine, metrics=Metrics(), account=lambda: 99, sweep=lambda: None)
     assert engine.is_running is False

@@ -12,7 +12,7 @@ import pytest
 from onehead.forge.api import ForgejoApi
 from onehead.forge.models import ChangedIssue, Repository, RepositoryName
 from onehead.service.sweep import Attention
-from tests.service.test_agenda import repository as described
+from tests.service.test_subjects import repository as described
 
 NOON = datetime(2026, 7, 1, 12, tzinfo=UTC)
 

@@ -19,9 +19,9 @@ from onehead.forge.client import ApiAnswer, Connection
 from onehead.forge.webhooks import HOOK_PATH
 from onehead.gitrepo.mirror import Mirrors
 from onehead.service.context import ServiceContext
-from onehead.service.engine import EmbeddedEngine, Everything, Job
+from onehead.service.engine import Engine, Everything, Job
 from onehead.service.handler import handle
-from onehead.service.sweep import repositories_in_scope
+from onehead.service.sweep import in_scope
 from onehead.service.web import DoorMetrics, HookDoor, build_app
 from tests.service.doors import Beside, no_reports
 from tests.standin.world import Token
@@ -64,7 +64,7 @@ class Service:
         self.engine = self._engine()
         self._door = self._open_door()
 
-    def _engine(self) -> EmbeddedEngine:
+    def _engine(self) -> Engine:
         """A new process state: nothing is remembered but what lies in the cache directory."""
         self.context = context = ServiceContext(
             api=ForgejoApi(self.connection),
@@ -82,7 +82,7 @@ class Service:
                 self.runs += 1
                 self.seconds += time.monotonic() - started
 
-        engine = EmbeddedEngine(work, concurrency=2, retry=self._retry)
+        engine = Engine(work, concurrency=2, retry=self._retry)
         engine.start()
         return engine
 
@@ -125,9 +125,8 @@ class Service:
 
     def sweep(self, names: Collection[str] | None = None) -> None:
         """Submit what the scheduled sweep submits: for all repositories in scope, or some."""
-        for repository in repositories_in_scope(
-            self.context.api, self.context.me, lambda each: str(each.name) in self._covered
-        ):
+        everything = self.context.api.repositories(self.context.me)
+        for repository in in_scope(everything, lambda each: str(each.name) in self._covered):
             if names is None or str(repository.name) in names:
                 self.engine.submit(Job(str(repository.name), frozenset({Everything()})))
 

@@ -19,7 +19,7 @@ from onehead.forge.client import Connection
 from onehead.gitrepo.mirror import Mirrors
 from onehead.service.analyzer import Analyzers
 from onehead.service.context import ServiceContext
-from onehead.service.engine import EmbeddedEngine, Everything, Job
+from onehead.service.engine import Engine, Everything, Job
 from onehead.service.handler import handle
 from onehead.service.metrics import Health
 from onehead.service.setup import EVENTS
@@ -39,7 +39,7 @@ class Service:
 
     project: Project
     bot: Account
-    engine: EmbeddedEngine
+    engine: Engine
     context: ServiceContext
     url: str
     runs: list[Job] = field(default_factory=list)
@@ -185,7 +185,7 @@ def service(project: Project, bot: Account, tmp_path: Path, log: None, analyzers
         handle(job, context)
 
     metrics = DoorMetrics()
-    engine = EmbeddedEngine(handler, retry=lambda _error, attempt: 0.2 if attempt < 20 else None)
+    engine = Engine(handler, retry=lambda _error, attempt: 0.2 if attempt < 20 else None)
     health = Health(engine)
     health.forge_answered(bot.id)
     behind = Beside(engine.submit, health, account=bot.id)

@@ -22,12 +22,13 @@ from onehead.forge.intents import Write, WriteKind
 from onehead.forge.models import RepositoryName
 from onehead.logs import configure
 from onehead.plan.verdict import Examination
+from onehead.reports.terminal import short_ref
 from onehead.screen import bare
 from onehead.service.context import ServiceContext
 from onehead.service.engine import Everything, Job
 from onehead.service.handler import handle
 from onehead.service.serve import equip
-from onehead.service.sweep import repositories_in_scope
+from onehead.service.sweep import in_scope
 from onehead.settings import load
 from onehead.text import shown
 
@@ -74,9 +75,9 @@ class SweepSummary:
         with self._lock:
             account = self.accounts[str(name)]
             if examination.head is None:
-                account.targets[_short(examination.target.ref)] = examination.verdict
+                account.targets[short_ref(examination.target.ref)] = examination.verdict
             else:
-                account.branches[_short(examination.head.ref)] = examination.verdict
+                account.branches[short_ref(examination.head.ref)] = examination.verdict
 
     def record(self, write: Write) -> None:
         """Something is written, or would be."""
@@ -101,7 +102,7 @@ def run(options: argparse.Namespace) -> int:
     configure(settings.log, secrets, stream=bare(sys.stderr), level=logging.WARNING)
     summary = SweepSummary()
     context = equip(settings, judged=summary.judged, record=summary.record, dry_run=options.dry_run)
-    names = [str(each.name) for each in repositories_in_scope(context.api, context.me, context.covers)]
+    names = [str(each.name) for each in in_scope(context.api.repositories(context.me), context.covers)]
     if not names:
         print(
             "No repository is in scope: the token can write to none that the settings name "
@@ -188,7 +189,3 @@ def _is_torn(account: SweptRepository) -> bool:
 
 def _count(number: int, one: str, more: str) -> str:
     return f"{number} {one if number == 1 else more}"
-
-
-def _short(ref: str) -> str:
-    return ref.removeprefix("refs/heads/")

@@ -30,8 +30,6 @@ class HookPlace:
     Attributes:
         path: of its webhooks, below `/api/v1`.
         words: how it is called in a sentence.
-        is_system: whether its hooks are those of the whole site.
-        repository: the repository, where it is one.
     """
 
     path: str
@@ -158,12 +156,8 @@ class Administration:
 
     def hooks(self, place: HookPlace) -> Iterator[Webhook]:
         """GET …/hooks: all of a place, those of other services too."""
-        seen: set[int] = set()
-        for fields in self._connection.pages(place.path):
-            hook = _webhook(fields)
-            if hook.id not in seen:
-                seen.add(hook.id)
-                yield hook
+        found = map(_webhook, self._connection.pages(place.path))
+        yield from {hook.id: hook for hook in found}.values()
 
     def create_hook(self, place: HookPlace, url: str, secret: str, events: Sequence[str]) -> Webhook:
         """POST …/hooks: an active one of type forgejo that sends JSON."""
@@ -228,8 +222,7 @@ class Administration:
 
     def labels(self, name: RepositoryName) -> Iterator[Label]:
         """GET /repos/{owner}/{repo}/labels: needs the scope `read:issue`."""
-        for fields in self._connection.pages(f"{name.path}/labels"):
-            yield _label(fields)
+        return map(_label, self._connection.pages(f"{name.path}/labels"))
 
     def create_label(self, name: RepositoryName, label: str, color: str, description: str) -> Label:
         """POST /repos/{owner}/{repo}/labels; `color` is six hexadecimal digits after a `#`."""

@@ -62,6 +62,15 @@ class Permissions:
     push: bool = False
     pull: bool = False
 
+    @property
+    def may_write(self) -> bool:
+        """Whether they may push."""
+        return self.push or self.admin
+
+
+MAY_WRITE = frozenset({"write", "admin", "owner"})
+"""The levels of permission that allow the same."""
+
 
 @dataclass(frozen=True, slots=True)
 class Repository:

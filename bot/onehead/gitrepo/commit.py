@@ -67,7 +67,8 @@ class MergedIn(NamedTuple):
 
     Attributes:
         theirs: SHA of the commit that is merged.
-        tree: what git makes of both, from `write_merged_tree`.
+        tree: what git makes of both.
+        brought: files that are put into that tree first.
     """
 
     theirs: str

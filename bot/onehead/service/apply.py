@@ -11,27 +11,18 @@ import structlog
 from onehead.examine import naming
 from onehead.forge.intents import Marker
 from onehead.forge.models import PullRequest, StatusState
-from onehead.gitrepo.refs import is_ancestor
+from onehead.gitrepo.refs import HEADS, is_ancestor
 from onehead.gitrepo.remote import RefUpdate
 from onehead.plan.verdict import Point
 from onehead.reports import replies
 from onehead.reports.comment import comment
 from onehead.reports.replies import Ending, Mended, ending_text
 from onehead.service.context import Look
-from onehead.service.desired import (
-    Desired,
-    Notice,
-    Offer,
-    Problem,
-    ProblemGone,
-    Told,
-    next_step,
-    repair_verdict,
-)
+from onehead.service.decide import next_step, repair_verdict
+from onehead.service.desired import Desired, Notice, Offer, Problem, ProblemGone, Told, Verdict, tells
 from onehead.service.page import ENDED, PROBLEM, VERDICT
 from onehead.service.repairs import RepairWriter, remark
-from onehead.service.snapshot import HEADS, is_local
-from onehead.service.statuses import Verdict, tells
+from onehead.service.snapshot import is_local
 from onehead.service.troubles import NO_STATUS, NOT_JUDGED, NOT_REMOVED, NOT_TOLD, page
 
 log = structlog.get_logger(__name__)

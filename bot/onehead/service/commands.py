@@ -19,27 +19,26 @@ from onehead.databases.crash_log import read_log
 from onehead.databases.model import StateTable
 from onehead.forge.errors import Forbidden, NotFound
 from onehead.forge.intents import Marker
-from onehead.forge.models import Comment, PullRequest
+from onehead.forge.models import MAY_WRITE, Comment, PullRequest
+from onehead.gitrepo.refs import HEADS
 from onehead.plan.forks import forks_of
 from onehead.plan.plans import Merge, Nothing, Plan, ReasonCode, Refuse, Reissue, Reparent
 from onehead.plan.policy import Strategy
 from onehead.plan.verdict import Point
 from onehead.reports.comment import leading_plan, one_line
 from onehead.reports.replies import Answer, Explained, doctor_answer, explanation, help_text, reply
-from onehead.service.agenda import lone_branches
 from onehead.service.context import Look
 from onehead.service.desired import WantedRepair
 from onehead.service.engine import CommandGiven
 from onehead.service.judge import Judged
 from onehead.service.page import ANSWER, Page, problem_keys
 from onehead.service.repairs import RepairWriter, cannot_push
-from onehead.service.snapshot import HEADS, Target, is_local
+from onehead.service.snapshot import Target, is_local
+from onehead.service.subjects import lone_branches
 from onehead.service.troubles import page
 from onehead.text import code, inline, inline_code
 
 log = structlog.get_logger(__name__)
-
-_MAY_WRITE = {"write", "admin", "owner"}
 
 _NAMES_A_REVISION = (CrashKind.CANNOT_LOCATE, CrashKind.MISSING_PARENT)
 
@@ -255,7 +254,7 @@ class _Request:
         if login.lower() == self.look.repository.name.owner.lower():
             return True
         try:
-            return self.look.context.api.permission_of(self.look.repository.name, login) in _MAY_WRITE
+            return self.look.context.api.permission_of(self.look.repository.name, login) in MAY_WRITE
         except (Forbidden, NotFound):
             return None
 

@@ -14,6 +14,7 @@ from onehead.forge.api import ForgejoApi, own_account
 from onehead.forge.intents import ForgeWriter, Write, WriteKind
 from onehead.forge.models import PullRequest, Repository, RepositoryName, User
 from onehead.gitrepo.mirror import Mirror, Mirrors
+from onehead.gitrepo.refs import HEADS
 from onehead.gitrepo.remote import PushOutcome, PushStatus, RefUpdate
 from onehead.plan.policy import Strategy
 from onehead.plan.rivals import Brought, Rival
@@ -23,7 +24,7 @@ from onehead.service.analyzer import Analyzers
 from onehead.service.judge import Analysis, Analyst, Judge, Judged
 from onehead.service.page import Pages
 from onehead.service.provenance import Provenance
-from onehead.service.snapshot import HEADS, Snapshot, Target, take_snapshot
+from onehead.service.snapshot import Snapshot, Target, take_snapshot
 from onehead.service.troubles import Troubles
 
 _MAX_REMEMBERED = 20_000

@@ -1,7 +1,7 @@
-"""The embedded engine: a work queue in memory, a few threads, and when a failed job is tried again.
+"""The engine: a work queue in memory, a few threads, and when a failed job is tried again.
 
-The rules are those of the work queue in Kubernetes' client-go, with one addition: waiting jobs of one
-repository are merged rather than merely counted once.
+The rules are those of the work queue in Kubernetes' client-go, with one addition: waiting jobs of one repository are
+merged rather than merely counted once.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
 
 import structlog
 
@@ -33,12 +32,11 @@ def delay_after(error: BaseException, attempt: int) -> float | None:
     configuration does not heal by waiting, and what was over its budget is left to the next sweep at once.
 
     Args:
-        error: what the attempt raised. A `retry_after` attribute (seconds, from the forge's own header)
-            makes the delay at least that long.
+        error: a `retry_after` attribute (seconds, from the forge's own header) makes the delay at least that long.
         attempt: how many attempts have failed in a row, this one included; starts at 1.
 
     Returns:
-        Seconds to wait, or `None` to give up.
+        seconds to wait, or `None` to give up.
     """
     if isinstance(error, UsageError) or getattr(error, "waits_for_sweep", False):
         return None
@@ -103,15 +101,11 @@ Subject = BranchMoved | BranchGone | PullChanged | CommandGiven | RowsReported |
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One repository and what may have changed in it.
+    """One repository (its full name) and what may have changed in it, which is never nothing.
 
-    Subjects are hints, not history: they carry no order and no commit ids, because the run reads the
-    forge's present state anyway. That makes them safe to merge: five pushes and a moved target share one
-    run and one fetch. Reports of rows carry their time, so they too may be done in any order, and twice.
-
-    Attributes:
-        repository: full name, `owner/name`; the key by which jobs are merged.
-        subjects: what to look at; never empty.
+    Subjects are hints, not history: they carry no order and no commit ids, because the run reads the forge's present
+    state anyway. That makes them safe to merge: five pushes and a moved target share one run and one fetch. Reports of
+    rows carry their time, so they too may be done in any order, and twice.
     """
 
     repository: str
@@ -119,8 +113,7 @@ class Job:
 
     def __post_init__(self) -> None:
         if not self.subjects:
-            msg = f"a job for {self.repository} without subjects asks for nothing"
-            raise ValueError(msg)
+            raise ValueError(f"a job for {self.repository} without subjects asks for nothing")
 
     @property
     def is_routine(self) -> bool:
@@ -144,10 +137,7 @@ class JobRun:
     """One finished run of one job, for logs and metrics.
 
     Attributes:
-        job: what was run.
-        seconds: how long it took.
         attempt: 1 for the first attempt, counting up while attempts fail in a row.
-        error: what it raised, or `None`.
         retry_in: seconds until the next attempt; `None` after a success and when it was given up.
     """
 
@@ -163,48 +153,6 @@ class JobRun:
         if self.error is None:
             return "done"
         return "given-up" if self.retry_in is None else "retried"
-
-
-class Engine(Protocol):
-    """Runs jobs soon, and never two of one repository at once.
-
-    The promises, each of which is a test in `tests/service/test_engine_contract.py`:
-
-    - Jobs of one repository that wait are merged into one run; jobs of different repositories are not.
-    - What arrives for a repository while it runs makes one more run afterwards, however much arrives.
-    - A run that raises keeps its subjects and is tried again when its `Retry` says so, merged with whatever
-      arrived meanwhile. A new event does not wait for that delay. A success resets the count of attempts.
-    - Jobs that somebody waits for are started before routine ones of the sweep.
-    - Nothing here is needed for correctness: what is lost with the process, the sweep finds.
-    """
-
-    def start(self) -> None:
-        """Begin to run jobs. Jobs submitted earlier have waited for this."""
-
-    def submit(self, job: Job) -> None:
-        """Remember a job. Returns at once and is safe to call from any thread."""
-
-    def stop(self, timeout: float) -> bool:
-        """Start no further run and wait at most `timeout` seconds for those that run.
-
-        Returns:
-            Whether every run had ended. Jobs that still waited are not run any more by this process.
-        """
-
-    def wait_until_idle(self, timeout: float) -> bool:
-        """Wait at most `timeout` seconds until nothing waits, runs or is to be tried again."""
-
-    @property
-    def is_running(self) -> bool:
-        """Whether jobs submitted now would be run."""
-
-    @property
-    def waiting(self) -> int:
-        """How many repositories have something to do and are not running, those to be tried again included."""
-
-    @property
-    def running(self) -> int:
-        """How many repositories are being worked on."""
 
 
 class WorkQueue:
@@ -238,7 +186,7 @@ class WorkQueue:
         return self._jobs.pop(key)
 
     def finish(self, job: Job) -> None:
-        """The run is over for good, by success or because it was given up."""
+        """The run is over for good."""
         self._running.remove(job.repository)
         if job.repository in self._jobs:
             self._make_ready(job.repository)
@@ -280,12 +228,18 @@ class WorkQueue:
 log = structlog.get_logger(__name__)
 
 
-def _nobody(_run: JobRun) -> None:
-    """Nobody wants to know."""
+class Engine:
+    """Runs jobs soon, and never two of one repository at once. No database, no volume: may be killed at any moment.
 
+    The promises, each of which is a test in `tests/service/test_engine_contract.py`:
 
-class EmbeddedEngine:
-    """`onehead.service.engine.Engine` inside this process. No database, no volume: may be killed at any moment."""
+    - Jobs of one repository that wait are merged into one run; jobs of different repositories are not.
+    - What arrives for a repository while it runs makes one more run afterwards, however much arrives.
+    - A run that raises keeps its subjects and is tried again when its `Retry` says so, merged with whatever
+      arrived meanwhile. A new event does not wait for that delay. A success resets the count of attempts.
+    - Jobs that somebody waits for are started before routine ones of the sweep.
+    - Nothing here is needed for correctness: what is lost with the process, the sweep finds.
+    """
 
     def __init__(
         self,
@@ -293,12 +247,12 @@ class EmbeddedEngine:
         *,
         concurrency: int = 4,
         retry: Retry = delay_after,
-        on_run: Callable[[JobRun], None] = _nobody,
+        on_run: Callable[[JobRun], None] = lambda _run: None,
     ) -> None:
-        """Compose an engine; nothing runs before `start`.
+        """Run nothing before `start`.
 
         Args:
-            handler: does one job. Called from several threads, never twice at once for one repository.
+            handler: called from several threads, never twice at once for one repository.
             concurrency: how many repositories are worked on at once.
             retry: decides about a failed job.
             on_run: told about every finished run, from the thread that ran it.
@@ -318,42 +272,46 @@ class EmbeddedEngine:
         ]
 
     def start(self) -> None:
-        """See `Engine.start`."""
+        """Begin to run jobs. Jobs submitted earlier have waited for this."""
         for thread in self._threads:
             thread.start()
 
     def submit(self, job: Job) -> None:
-        """See `Engine.submit`."""
+        """Remember a job. Returns at once and is safe to call from any thread."""
         with self._changed:
             self._queue.add(job)
             self._changed.notify_all()
 
     def stop(self, timeout: float) -> bool:
-        """See `Engine.stop`."""
+        """Start no further run and wait at most `timeout` seconds for those that run.
+
+        Returns:
+            whether every run had ended. Jobs that still waited are not run any more by this process.
+        """
         with self._changed:
             self._stopping = True
             self._changed.notify_all()
             return self._changed.wait_for(lambda: not self._queue.running, timeout)
 
     def wait_until_idle(self, timeout: float) -> bool:
-        """See `Engine.wait_until_idle`."""
+        """Wait at most `timeout` seconds until nothing waits, runs or is to be tried again; whether that is so."""
         with self._changed:
             return self._changed.wait_for(lambda: not self._queue.waiting and not self._queue.running, timeout)
 
     @property
     def is_running(self) -> bool:
-        """See `Engine.is_running`."""
+        """Whether jobs submitted now would be run."""
         return not self._stopping and all(thread.is_alive() for thread in self._threads)
 
     @property
     def waiting(self) -> int:
-        """See `Engine.waiting`."""
+        """How many repositories have something to do and are not running, those to be tried again included."""
         with self._changed:
             return self._queue.waiting
 
     @property
     def running(self) -> int:
-        """See `Engine.running`."""
+        """How many repositories are being worked on."""
         with self._changed:
             return self._queue.running
 

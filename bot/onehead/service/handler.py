@@ -20,16 +20,15 @@ from onehead.examine.ledger import remember
 from onehead.forge.errors import NotFound
 from onehead.forge.models import Comment, PullRequest, Repository, RepositoryName, StatusState
 from onehead.gitrepo.mirror import Mirror
-from onehead.gitrepo.refs import list_refs
-from onehead.service.agenda import Agenda, agenda, all_concerned, worth_judging
+from onehead.gitrepo.refs import HEADS, list_refs
 from onehead.service.apply import apply
 from onehead.service.commands import answer_commands, unanswered
 from onehead.service.context import Look, ServiceContext, look_at
-from onehead.service.desired import desired, left
+from onehead.service.decide import desired, left
 from onehead.service.engine import BranchMoved, CommandGiven, Everything, Job, PullChanged, ScopeLeft, Subject
-from onehead.service.known import find_out, read_pages
 from onehead.service.page import ENDED, VERDICT, Page
 from onehead.service.repairs import RepairWriter
+from onehead.service.subjects import RunSubjects, all_concerned, find_out, read_pages, run_subjects, worth_judging
 from onehead.service.sweep import out_of_reach
 from onehead.service.troubles import NO_STATUS, NOT_ANSWERED, Troubles, page
 
@@ -118,7 +117,7 @@ def _look(
         if look is None:
             return
         subjects |= _moved_by_reports(look)
-        pushed = _work_through(look, _agenda(look, subjects))
+        pushed = _work_through(look, _subjects(look, subjects))
         if troubles.all_last:
             context.recollection.learn_reported(look.url, look.snapshot.reported)
         if not pushed or context.dry_run or not _has_arrived(look, pushed.values()):
@@ -126,7 +125,7 @@ def _look(
         subjects = frozenset(pushed)
 
 
-def _work_through(look: Look, items: Agenda) -> dict[BranchMoved | PullChanged, str]:
+def _work_through(look: Look, items: RunSubjects) -> dict[BranchMoved | PullChanged, str]:
     """Do what is asked for by commands, judge, decide, and write; what a repair was pushed onto, and the commit."""
     repairs = RepairWriter(look)
     chosen: set[int] = set()
@@ -170,14 +169,14 @@ def _has_arrived(look: Look, pushed: Collection[str]) -> bool:
     """
     for seconds in _AFTER_A_PUSH:
         look.mirror.fetch()
-        shown = {ref.sha for ref in list_refs(look.snapshot.git, "refs/heads", "refs/pull")}
+        shown = {ref.sha for ref in list_refs(look.snapshot.git, HEADS, "refs/pull")}
         if shown.issuperset(pushed):
             return True
         look.context.api.wait(seconds)
     return False
 
 
-def _agenda(look: Look, subjects: frozenset[Subject]) -> Agenda:
+def _subjects(look: Look, subjects: frozenset[Subject]) -> RunSubjects:
     known = {pull.number for pull in look.snapshot.pulls}
     wanted = {subject.number for subject in subjects if isinstance(subject, PullChanged)}
     forgotten: set[CommandGiven] = set()
@@ -191,7 +190,9 @@ def _agenda(look: Look, subjects: frozenset[Subject]) -> Agenda:
     given = {subject.comment for subject in subjects if isinstance(subject, CommandGiven)}
     told_of = {each for each in forgotten if each.comment not in given}
     touched = {PullChanged(number) for number in closed}
-    return agenda(subjects | told_of | touched, look.snapshot.targets, look.snapshot.pulls, look.snapshot.heads, closed)
+    return run_subjects(
+        subjects | told_of | touched, look.snapshot.targets, look.snapshot.pulls, look.snapshot.heads, closed
+    )
 
 
 def _closed(look: Look, number: int) -> PullRequest | None:

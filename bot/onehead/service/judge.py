@@ -169,6 +169,8 @@ class Analysis:
             repair = draft_repair(repairs, trees, self._dated(target, head)) if repairs.changes else None
         except TextConflict as conflict:
             unmergeable = conflict.paths
+        if repair is not None:
+            self._others.plan(repair.start, repair.new_names)
         return Judged(
             examination=examination,
             repair=repair,

@@ -41,7 +41,7 @@ class Health:
             engine: asked when somebody wants to know.
             now: the clock.
             places: directories that every job writes to.
-            exposed: what of the analyzer's isolation this system does not allow, in sentences.
+            exposed: what of the analyzer's isolation this system does not allow.
         """
         self._engine = engine
         self._places = places

@@ -29,13 +29,7 @@ PROBLEM, HEADS_UP, WARNED, ENDED = "problem", "heads-up", "warned", "ended"
 
 @dataclass(frozen=True, slots=True)
 class IgnoredFindings:
-    """Somebody has decided to live with certain problems.
-
-    Attributes:
-        by: login of who decided.
-        reason: in their words; may be empty.
-        problems: keys of the problems there were then, see `problem_keys`. Others are not ignored.
-    """
+    """Somebody has decided, for a reason or none, to live with the problems of that time: see `problem_keys`."""
 
     by: str
     reason: str
@@ -49,7 +43,6 @@ class Choices:
     Attributes:
         strategy: the repair that was asked for; `None` where nobody asked, or took it back.
         strategy_at: when that was last said.
-        ignored: what is not to be complained about; `None` where nothing is.
     """
 
     strategy: Strategy | None = None
@@ -59,13 +52,7 @@ class Choices:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """The comments of one pull request or issue.
-
-    Attributes:
-        number: of the pull request or issue.
-        comments: oldest first; all of them, or those of the last days.
-        me: id of our own account.
-    """
+    """The comments of one pull request or issue, oldest first: all of them, or those of the last days."""
 
     number: int
     comments: tuple[Comment, ...]

@@ -133,11 +133,7 @@ class Provenance:
 def _written(git: Git, paths: Collection[str], branch: str, not_in: Sequence[str]) -> dict[str, Commit]:
     """Path → the commit in which a person wrote it: a repair of ours may have renamed it since.
 
-    Args:
-        git: the repository.
-        paths: files of `branch`.
-        branch: SHA of its tip.
-        not_in: SHAs whose history is of no interest.
+    `branch` is the SHA of a tip; the history of those in `not_in` is of no interest.
     """
     found = introduced(git, paths, branch, not_in)
     for path, commit in list(found.items()):

@@ -24,16 +24,17 @@ from onehead.forge.errors import NotFound
 from onehead.forge.intents import Marker, mark
 from onehead.forge.models import PullRequest
 from onehead.gitrepo.commit import patch_of
-from onehead.gitrepo.refs import describe, is_ancestor
+from onehead.gitrepo.refs import HEADS, describe, is_ancestor
 from onehead.gitrepo.remote import PushOutcome, PushStatus, RefUpdate, RemoteRefused
 from onehead.plan.rivals import Rival
 from onehead.plan.verdict import Point
 from onehead.reports.comment import CommentContent, pull_body, pull_title
 from onehead.service.context import Look
-from onehead.service.desired import Offer, WantedRepair, source_of, unmergeable
+from onehead.service.decide import unmergeable
+from onehead.service.desired import Offer, WantedRepair, source_of
 from onehead.service.engine import BranchMoved, PullChanged
 from onehead.service.judge import Judged
-from onehead.service.snapshot import HEADS, Target, is_local
+from onehead.service.snapshot import Target, is_local
 from onehead.service.troubles import NOT_CLOSED, NOT_REPAIRED, cause, page
 from onehead.text import code, inline, inline_code
 
@@ -119,11 +120,7 @@ class RepairWriter:
         self.closings: list[tuple[PullRequest, str]] = []
 
     def offer(self, wanted: Collection[WantedRepair]) -> dict[str, Offer]:
-        """Offer repairs in the way that the repository wants.
-
-        Returns:
-            key of a repair → what became of it.
-        """
+        """Offer repairs in the way that the repository wants: key of each → what became of it."""
         written = self._write_all(wanted)
         deliveries = {each.key: self._offer(each, written.get(each.key)) for each in wanted}
         offers = {}

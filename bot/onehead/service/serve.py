@@ -36,7 +36,6 @@ from onehead.service.context import ServiceContext
 from onehead.service.door import Door
 from onehead.service.engine import (
     MAX_DELAY,
-    EmbeddedEngine,
     Engine,
     Everything,
     Job,
@@ -87,14 +86,14 @@ class Rounds:
         doubt: threading.Event | None = None,
         now: Callable[[], datetime] = utc_now,
     ) -> None:
-        """Compose the rounds; nothing happens before `start`.
+        """Do nothing before `start`.
 
         Args:
             account: asks the forge whose token ours is, and returns the account's id.
             sweep: looks after every repository; runs again after a failure.
             cron: when to sweep, in UTC; `None` for only at start-up and when the forge has been away.
-            health: told what was found.
-            metrics: told what was found.
+            health: told what was found, as `metrics`.
+            metrics: see `health`.
             doubt: set by whoever has met with a refusal of the token: then the forge is asked at once.
             now: the clock.
         """
@@ -191,8 +190,6 @@ def _told(error: Exception) -> str:
 SECONDS_TO_FINISH = 25.0
 """For jobs that are running then. Kubernetes kills after 30 seconds, answers included."""
 
-log = structlog.get_logger(__name__)
-
 
 def serve(
     settings: Settings,
@@ -211,12 +208,12 @@ def serve(
 
     Args:
         settings: what was told.
-        engine: composed with its handler, not started.
+        engine: not started.
         metrics: the same that the engine and the handler count into.
-        account: asks the forge whose token ours is; raises while the forge is away.
+        account: see `Rounds`, as `sweep` and `doubt`.
         sweep: submits a job for every repository that may need one.
         doubt: set where a job met with a refusal of the token.
-        exposed: what of the analyzer's isolation this system does not allow.
+        exposed: see `Health`.
 
     Raises:
         UsageError: nothing can listen at the address.
@@ -300,8 +297,6 @@ def _signals_end(door: Door) -> Iterator[None]:
         for number, handler in before.items():
             signal.signal(number, handler)
 
-
-log = structlog.get_logger(__name__)
 
 Judged = Callable[[RepositoryName, Examination], None]
 
@@ -398,7 +393,7 @@ def run(options: argparse.Namespace) -> int:
         if is_refusal(run.error):
             doubt.set()
 
-    engine = EmbeddedEngine(work, on_run=ran)
+    engine = Engine(work, on_run=ran)
 
     def sweep() -> None:
         everything = list(context.api.repositories(context.me))

@@ -26,7 +26,7 @@ from onehead.forge.admin import (
 from onehead.forge.api import ForgejoApi
 from onehead.forge.errors import Forbidden, NotFound
 from onehead.forge.intents import ForgeWriter, Marker, parse
-from onehead.forge.models import Repository, RepositoryName, User
+from onehead.forge.models import MAY_WRITE, Repository, RepositoryName, User
 from onehead.forge.webhooks import HOOK_PATH
 from onehead.gitrepo.remote import PushStatus, delete_refs
 
@@ -249,7 +249,7 @@ def has_proven_access(admin: Administration, api: ForgejoApi, repository: Reposi
         level = api.permission_of(repository, login)
     except NotFound:
         return False
-    return level in {"admin", "owner"} or (level == "write" and admin.is_collaborator(repository, login))
+    return level in MAY_WRITE and (level != "write" or admin.is_collaborator(repository, login))
 
 
 def ensure_access(admin: Administration, api: ForgejoApi, repository: RepositoryName, login: str) -> bool:

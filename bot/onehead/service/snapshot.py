@@ -17,25 +17,17 @@ from onehead.forge.errors import NotFound
 from onehead.forge.models import PullRequest, Repository, User
 from onehead.gitrepo.git import Git
 from onehead.gitrepo.mirror import Mirror
-from onehead.gitrepo.refs import describe, is_ancestor, list_refs
+from onehead.gitrepo.refs import HEADS, describe, is_ancestor, list_refs
 from onehead.plan.policy import Policy, targets_of
 from onehead.plan.verdict import Point
 from onehead.service.troubles import Troubles
-
-HEADS = "refs/heads/"
 
 log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A branch that is deployed.
-
-    Attributes:
-        name: short.
-        point: full ref and commit.
-        policy: what its own tree says that the repository wants.
-    """
+    """A deployed branch by its short name, and the policy in its own tree."""
 
     name: str
     point: Point
@@ -47,10 +39,9 @@ class Snapshot:
     """What is there.
 
     Attributes:
-        repository: as the forge describes it.
         git: the mirror, for questions about history.
         me: id of our own account.
-        pulls: all open pull requests.
+        pulls: all that are open.
         heads: short branch name → commit.
         pull_heads: number of a pull request → the commit of its branch, closed ones included.
         laid_ready: full name of a ref with a repair for a branch in a fork → commit.
@@ -132,7 +123,7 @@ def take_snapshot(
     """
     pulls = _open_pulls(api, repository)
     mirror.fetch()
-    heads = {ref.name.removeprefix(HEADS): ref.sha for ref in list_refs(mirror.git, "refs/heads")}
+    heads = {ref.name.removeprefix(HEADS): ref.sha for ref in list_refs(mirror.git, HEADS)}
     if repository.default_branch not in heads:
         log.info("The default branch does not exist yet; nothing to do.", repository=str(repository.name))
         return None

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from onehead.forge.api import ForgejoApi
-from onehead.forge.models import Repository, RepositoryName, User
+from onehead.forge.models import Repository, RepositoryName
 from onehead.service.context import ServiceContext
 
 _OVERLAP = timedelta(minutes=15)
@@ -28,13 +28,12 @@ _SETTLED = timedelta(minutes=1)
 
 @dataclass(frozen=True, slots=True)
 class _RepositoryLook:
-    """A repository as the forge's lists showed it.
+    """A repository as the forge's lists showed it at a time; its own times are the forge's.
 
     Attributes:
-        at: when the lists were read.
         looked_at: when the repository itself was last looked at after a list was read.
-        updated: the forge's time of its last push.
-        touched: its issues and pull requests of the last while, each with the time of its last change.
+        updated: its last push.
+        touched: its issues and pull requests of the last while, each with its last change.
     """
 
     at: datetime
@@ -47,12 +46,7 @@ class Attention:
     """Remembers how repositories looked. For one thread; `looked_at` may be called from any."""
 
     def __init__(self, api: ForgejoApi, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
-        """Know nothing yet.
-
-        Args:
-            api: the forge.
-            now: the clock.
-        """
+        """Know nothing yet."""
         self._api = api
         self._now = now
         self._seen: dict[str, _RepositoryLook] = {}
@@ -114,16 +108,9 @@ def _is_quiet(before: _RepositoryLook, now: _RepositoryLook) -> bool:
     )
 
 
-def repositories_in_scope(api: ForgejoApi, me: User, covers: Callable[[Repository], bool]) -> Iterator[Repository]:
-    """Repositories that the settings name and the token may write to; archived, empty and mirrored ones are not."""
-    return in_scope(api.repositories(me), covers)
-
-
-def in_scope(repositories: Iterable[Repository], covers: Callable[[Repository], bool]) -> Iterator[Repository]:
-    """Those of some repositories."""
-    for repository in repositories:
-        if not out_of_reach(repository) and covers(repository):
-            yield repository
+def in_scope(repositories: Iterable[Repository], covers: Callable[[Repository], bool]) -> list[Repository]:
+    """Those that the settings name and the token may write to; archived, empty and mirrored ones are not."""
+    return [each for each in repositories if not out_of_reach(each) and covers(each)]
 
 
 def out_of_reach(repository: Repository) -> str:
@@ -155,7 +142,7 @@ def left_behind(
     Args:
         repositories: all that the account has to do with.
         context: knows what is in scope, and the mirrors.
-        knows: whether this process has looked at one, by its full name.
+        knows: whether this process has looked at one.
     """
     for repository in repositories:
         if not context.covers(repository) and not out_of_reach(repository):

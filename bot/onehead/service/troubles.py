@@ -39,13 +39,7 @@ def page(number: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """What went wrong.
-
-    Attributes:
-        subject: `#12`, or the full name of a branch.
-        doing: what could not be done, as a clause.
-        error: why.
-    """
+    """What went wrong with a subject (`#12`, or the full name of a branch), and what could not be done, as a clause."""
 
     subject: str
     doing: str
@@ -58,11 +52,7 @@ class Trouble:
 
 
 class ForgeIsAway(OneheadError):
-    """The forge answers nothing at all: no use to go on with this run.
-
-    Attributes:
-        retry_after: seconds that it asks us to wait.
-    """
+    """The forge answers nothing at all: no use to go on with this run. `retry_after`: the seconds that it asks for."""
 
     def __init__(self, error: Unavailable) -> None:
         super().__init__(error.message, error.hint)
@@ -70,12 +60,7 @@ class ForgeIsAway(OneheadError):
 
 
 class Unfinished(OneheadError):
-    """A run did everything but what had trouble.
-
-    Attributes:
-        troubles: all of it.
-        retry_after: seconds that the forge asks us to wait.
-    """
+    """A run did everything but what had trouble. `retry_after`: the seconds that the forge asks us to wait."""
 
     def __init__(self, troubles: tuple[Trouble, ...]) -> None:
         told = "; ".join(f"{each.subject}: {each.doing} ({_said(each.error)})" for each in troubles[:_MAX_TOLD])
@@ -119,7 +104,7 @@ class Troubles:
         """Nothing has gone wrong yet.
 
         Args:
-            repository: full name, for the log.
+            repository: for the log.
             is_there: asks the forge something that concerns no subject; raises where it gives no answer.
         """
         self._repository = repository

@@ -9,9 +9,8 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, NamedTuple, Protocol, assert_never
+from typing import Any, ClassVar, NamedTuple, Protocol, assert_never
 
 import structlog
 from prometheus_client import CollectorRegistry, Counter, generate_latest
@@ -33,6 +32,7 @@ from onehead.forge.webhooks import (
     PullRequestChanged,
     Push,
 )
+from onehead.gitrepo.refs import HEADS
 from onehead.service import engine
 from onehead.service.engine import Job, Subject
 
@@ -171,9 +171,9 @@ def job_for(event: Event) -> Job | str:
         # Forgejo sends both for a new branch, in any order, and tries each once: either is enough, and the
         # two are merged while they wait.
         case Push() | BranchCreated():
-            return _job(event, engine.BranchMoved(f"refs/heads/{event.branch}"))
+            return _job(event, engine.BranchMoved(f"{HEADS}{event.branch}"))
         case BranchDeleted():
-            return _job(event, engine.BranchGone(f"refs/heads/{event.branch}"))
+            return _job(event, engine.BranchGone(f"{HEADS}{event.branch}"))
         case PullRequestChanged():
             # A changed title can make a draft of it and a changed ref gives it another target; a text does neither.
             if event.action == "edited" and event.changed == ("body",):
@@ -192,7 +192,7 @@ def _job_for_comment(event: Commented) -> Job | str:
         return f"the comment does not mention {COMMAND_MARK}"
     # Permissions are those of the sender, who may have edited somebody else's comment.
     wrote_it = event.sender.id == event.comment.author.id
-    may_write = (event.permissions.push or event.permissions.admin) if wrote_it else None
+    may_write = event.permissions.may_write if wrote_it else None
     return _job(event, engine.CommandGiven(event.comment.id, event.number, may_write))
 
 
@@ -237,17 +237,37 @@ log = structlog.get_logger(__name__)
 
 
 class Reply(NamedTuple):
-    """What a report is told: a status of HTTP, a fixed word, a sentence, and whose report it is where that is sure."""
+    """What a sender is told.
+
+    Attributes:
+        status: of HTTP.
+        outcome: a fixed word, for scripts and metrics.
+        message: a sentence; whoever looks at a delivery in Forgejo's settings reads it.
+        repository: `owner/name`, where it is known.
+        about: the kind of event, or the database of a report, where it was understood.
+    """
 
     status: int
     outcome: str
     message: str
     repository: str | None = None
-    database: str | None = None
+    about: str | None = None
 
 
-class ReportDoor:
-    """Takes reports; everything it needs is given to it."""
+class SignedPost:
+    """A path that takes signed bodies; everything it needs is given to it.
+
+    Attributes:
+        noun: what a body is.
+        largest: bytes of it.
+        too_large: what the sender of a larger one is told.
+        busy: what a sender is told where there is no room.
+    """
+
+    noun: ClassVar[str]
+    largest: ClassVar[int]
+    too_large: ClassVar[str]
+    busy: ClassVar[str]
 
     def __init__(
         self,
@@ -256,18 +276,18 @@ class ReportDoor:
         covers: Callable[[str], bool],
         behind: Behind,
         metrics: DoorMetrics,
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
         bodies: Bodies | None = None,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         """Open the door.
 
         Args:
-            secrets: keys derived from any of them may have signed; without one, the door stays shut.
+            secrets: any of them, or a key derived from it, may have signed.
             covers: whether `owner/name` is looked after.
             behind: takes the jobs.
             metrics: counts.
-            now: the clock.
             bodies: those of all doors together; `None` for this door's own.
+            now: the clock.
         """
         self._bodies = bodies or Bodies()
         self._secrets = tuple(secrets)
@@ -277,35 +297,56 @@ class ReportDoor:
         self._now = now
 
     async def receive(self, request: Request) -> Response:
-        """Answer one report."""
+        """Answer one request."""
         reply = await self._answer(request)
-        self._metrics.report(reply.outcome)
+        known = self._counted(reply, request)
         say = log.info if reply.status == 202 else log.warning
-        say(reply.message, kind="report", repository=reply.repository, database=reply.database)
+        say(reply.message, **{"kind": self.noun, "repository": reply.repository, **known})
         # What remains of a body that was not read would be taken for the next request.
         headers = {"Connection": "close"} if reply.status in {403, 408, 413, 503} else {}
         if reply.status == 503:
             headers["Retry-After"] = str(SECONDS_UNTIL_ROOM)
-        content = {name: value for name, value in reply._asdict().items() if name != "status"}
-        return JSONResponse(content, reply.status, headers)
+        content = {"outcome": reply.outcome, "message": reply.message, "repository": reply.repository}
+        named = {"event" if name == "kind" else name: value for name, value in known.items()}
+        return JSONResponse(content | named, reply.status, headers)
+
+    async def _answer(self, request: Request) -> Reply:
+        try:
+            async with self._bodies.read(request, self.largest) as body:
+                if body is None:
+                    return Reply(413, "too-large", self.too_large)
+                return self._understood(request, body)
+        except TimeoutError:
+            return Reply(408, "incomplete", f"The {self.noun} did not arrive within {SECONDS_TO_SEND:g} seconds.")
+        except ClientDisconnect:
+            return Reply(400, "incomplete", f"The sender hung up before the {self.noun} was complete.")
+        except NoRoom:
+            return Reply(503, "busy", self.busy)
+
+    def _understood(self, request: Request, body: bytes) -> Reply:
+        """Check who has signed a body, and hand over its job."""
+        raise NotImplementedError
+
+    def _counted(self, reply: Reply, request: Request) -> dict[str, str | None]:
+        """Count a reply; what is told and logged of it beside the repository."""
+        raise NotImplementedError
+
+
+class ReportDoor(SignedPost):
+    """Takes reports of databases; stays shut where there is no secret."""
+
+    noun = "report"
+    largest = MAX_BYTES
+    too_large = f"The report is larger than {MAX_BYTES // 1024} KiB."
+    busy = "Too much comes at once. Report again in a moment."
 
     async def _answer(self, request: Request) -> Reply:
         if not self._secrets:
             said = "This onehead takes no reports, because ONEHEAD_REPORT_SECRET is not set. Set it and start it again."
             return Reply(403, "closed", said)
-        try:
-            async with self._bodies.read(request, MAX_BYTES) as body:
-                return self._understand(request, body)
-        except TimeoutError:
-            return Reply(408, "incomplete", f"The report did not arrive within {SECONDS_TO_SEND:g} seconds.")
-        except ClientDisconnect:
-            return Reply(400, "incomplete", "The sender hung up before the report was complete.")
-        except NoRoom:
-            return Reply(503, "busy", "Too much comes at once. Report again in a moment.")
+        return await super()._answer(request)
 
-    def _understand(self, request: Request, body: bytes | None) -> Reply:
-        if body is None:
-            return Reply(413, "too-large", f"The report is larger than {MAX_BYTES // 1024} KiB.")
+    def _understood(self, request: Request, body: bytes) -> Reply:
         try:
             report = opened(self._secrets, request.headers.get(SIGNATURE, ""), body, self._now())
         except ReportRefused as refusal:
@@ -319,119 +360,50 @@ class ReportDoor:
         said = "The database will be forgotten." if report.rows is None else "The rows will be remembered."
         return Reply(202, "queued", said, *whose)
 
+    def _counted(self, reply: Reply, request: Request) -> dict[str, str | None]:
+        del request
+        self._metrics.report(reply.outcome)
+        return {"database": reply.about}
+
 
 MAX_BODY_BYTES = 10 * 1024 * 1024
 
 
-@dataclass(frozen=True, slots=True)
-class DeliveryReply:
-    """What a delivery is told.
+class HookDoor(SignedPost):
+    """Takes deliveries of webhooks."""
 
-    Attributes:
-        status: of HTTP.
-        outcome: `queued`, `ignored` or the reason of a refusal, fixed words for scripts and metrics.
-        message: a sentence for whoever reads the delivery in Forgejo's settings.
-        event: the kind of event, where it was understood.
-        repository: `owner/name`, where it is known.
-    """
+    noun = "delivery"
+    largest = MAX_BODY_BYTES
+    too_large = f"The delivery is larger than {MAX_BODY_BYTES // 1024**2} MiB; the next sweep sees what it was about."
+    busy = "Too many deliveries come at once; the next sweep sees what it was about."
 
-    status: int
-    outcome: str
-    message: str
-    event: str = "unknown"
-    repository: str | None = None
-
-
-class HookDoor:
-    """Takes deliveries of webhooks; everything it needs is given to it."""
-
-    def __init__(
-        self,
-        *,
-        secrets: Sequence[str],
-        covers: Callable[[str], bool],
-        behind: Behind,
-        metrics: DoorMetrics,
-        bodies: Bodies | None = None,
-    ) -> None:
-        """Open the door.
-
-        Args:
-            secrets: any of them may have signed a delivery.
-            covers: whether `owner/name` is looked after.
-            behind: takes the jobs.
-            metrics: counts.
-            bodies: those of all doors together; `None` for this door's own.
-        """
-        self._bodies = bodies or Bodies()
-        self._secrets = tuple(secrets)
-        self._covers = covers
-        self._behind = behind
-        self._metrics = metrics
-
-    async def receive(self, request: Request) -> Response:
-        """Answer one delivery."""
-        answer = await self._answer(request)
-        delivery = _delivery(request)
-        self._metrics.webhook(answer.event, answer.outcome)
-        say = log.info if answer.status == 202 else log.warning
-        say(answer.message, kind=answer.event, repository=answer.repository, delivery=delivery)
-        content = {
-            "outcome": answer.outcome,
-            "message": answer.message,
-            "event": answer.event,
-            "repository": answer.repository,
-            "delivery": delivery,
-        }
-        # What remains of a body that was not read would be taken for the next request.
-        headers = {"Connection": "close"} if answer.status in {408, 413, 503} else {}
-        if answer.status == 503:
-            headers["Retry-After"] = str(SECONDS_UNTIL_ROOM)
-        return JSONResponse(content, answer.status, headers)
-
-    async def _answer(self, request: Request) -> DeliveryReply:
-        try:
-            async with self._bodies.read(request, MAX_BODY_BYTES) as body:
-                return self._understand(request, body)
-        except TimeoutError:
-            return DeliveryReply(408, "incomplete", f"The delivery did not arrive within {SECONDS_TO_SEND:g} seconds.")
-        except ClientDisconnect:
-            return DeliveryReply(400, "incomplete", "The sender hung up before the delivery was complete.")
-        except NoRoom:
-            return DeliveryReply(
-                503, "busy", "Too many deliveries come at once; the next sweep sees what it was about."
-            )
-
-    def _understand(self, request: Request, body: bytes | None) -> DeliveryReply:
-        if body is None:
-            size = f"{MAX_BODY_BYTES // 1024**2} MiB"
-            return DeliveryReply(
-                413, "too-large", f"The delivery is larger than {size}; the next sweep sees what it was about."
-            )
+    def _understood(self, request: Request, body: bytes) -> Reply:
         try:
             webhooks.verify(self._secrets, request.headers, body)
             event = webhooks.parse(request.headers, body)
         except BadSignature as error:
-            return DeliveryReply(401, "bad-signature", f"{error.message} {error.hint}")
+            return Reply(401, "bad-signature", f"{error.message} {error.hint}")
         except NotUnderstood as error:
-            return DeliveryReply(400, "not-understood", f"{error.message} {error.hint}")
-        return self._accept(event)
-
-    def _accept(self, event: webhooks.Event) -> DeliveryReply:
+            return Reply(400, "not-understood", f"{error.message} {error.hint}")
         kind = KINDS[type(event)]
         if isinstance(event, webhooks.IgnoredDelivery):
-            return _ignored(event.reason, kind)
+            return _ignored(event.reason, None, kind)
         repository = str(event.repository)
         # Before the account is known our own events pass: their jobs find everything done and write nothing.
         if event.sender.id == self._behind.account:
-            return _ignored("onehead did this itself", kind, repository)
+            return _ignored("onehead did this itself", repository, kind)
         if not self._covers(repository):
-            return _ignored("ONEHEAD_REPOSITORIES does not cover this repository", kind, repository)
+            return _ignored("ONEHEAD_REPOSITORIES does not cover this repository", repository, kind)
         job = job_for(event)
         if isinstance(job, str):
-            return _ignored(job, kind, repository)
+            return _ignored(job, repository, kind)
         self._behind.submit(job)
-        return DeliveryReply(202, "queued", "The repository will be looked at.", kind, repository)
+        return Reply(202, "queued", "The repository will be looked at.", repository, kind)
+
+    def _counted(self, reply: Reply, request: Request) -> dict[str, str | None]:
+        kind = reply.about or "unknown"
+        self._metrics.webhook(kind, reply.outcome)
+        return {"kind": kind, "delivery": _delivery(request)}
 
 
 def build_app(door: HookDoor, reports: ReportDoor, behind: Behind, metrics: DoorMetrics) -> Starlette:
@@ -459,8 +431,8 @@ def build_app(door: HookDoor, reports: ReportDoor, behind: Behind, metrics: Door
     )
 
 
-def _ignored(reason: str, kind: str, repository: str | None = None) -> DeliveryReply:
-    return DeliveryReply(202, "ignored", f"Nothing to do: {reason}.", kind, repository)
+def _ignored(reason: str, repository: str | None, kind: str) -> Reply:
+    return Reply(202, "ignored", f"Nothing to do: {reason}.", repository, kind)
 
 
 def _delivery(request: Request) -> str | None:

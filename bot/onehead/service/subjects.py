@@ -1,36 +1,42 @@
-"""What a run looks at: what its job asks for, and what has to be judged again because of that."""
+"""What a run looks at, what has to be judged again because of that, and what it finds out before it decides."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from typing import TypeVar
 
 import structlog
 
 from onehead.examine import naming
+from onehead.forge.errors import NotFound
+from onehead.forge.intents import parse
 from onehead.forge.models import PullRequest
-from onehead.gitrepo.refs import describe, is_ancestor
+from onehead.gitrepo.refs import HEADS, describe, is_ancestor
 from onehead.plan.rivals import Contender, Rival, rivals
 from onehead.plan.verdict import Point
 from onehead.service.context import Look
+from onehead.service.decide import merges_fork
+from onehead.service.desired import KnownBranch, KnownPull, KnownState, KnownTarget
 from onehead.service.engine import BranchGone, BranchMoved, CommandGiven, Everything, PullChanged, Subject
-from onehead.service.snapshot import HEADS, Target, is_local
-from onehead.service.troubles import NOT_JUDGED, page
+from onehead.service.judge import Judged
+from onehead.service.page import Page
+from onehead.service.snapshot import Target, is_local
+from onehead.service.troubles import NOT_JUDGED, NOT_TOLD, cause, page
 
 log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Agenda:
-    """What one run looks at.
+class RunSubjects:
+    """What one run looks at; branches by their short names.
 
     Attributes:
         everything: whether the sweep came by: what no event tells of is looked for as well.
         targets: deployed branches to judge, each with all that would be merged into it.
-        pulls: numbers of open pull requests to judge.
-        branches: branches without a pull request to judge, short names.
-        gone: branches that were deleted, short names.
+        branches: those without a pull request.
+        gone: branches that were deleted.
         closed: pull requests that are not open any more.
         commands: comments that may hold commands, the oldest first.
     """
@@ -44,13 +50,13 @@ class Agenda:
     commands: tuple[CommandGiven, ...] = ()
 
 
-def agenda(
+def run_subjects(
     subjects: Collection[Subject],
     targets: Collection[str],
     pulls: Collection[PullRequest],
     heads: Collection[str],
     closed: Mapping[int, PullRequest],
-) -> Agenda:
+) -> RunSubjects:
     """What has to be looked at.
 
     When a target moves, every pull request into it is judged again: that is when most collisions are born, and
@@ -60,9 +66,9 @@ def agenda(
     Args:
         subjects: what the job is about.
         targets: short names of the deployed branches.
-        pulls: all open pull requests.
+        pulls: all that are open.
         heads: short names of all branches.
-        closed: of the pull requests that the job is about, those that are not open, by number.
+        closed: of the pull requests that the job is about, those that are not open.
     """
     everything = Everything() in subjects
     touched = {each for each in subjects if isinstance(each, PullChanged)}
@@ -92,7 +98,7 @@ def agenda(
         (each for each in subjects if isinstance(each, CommandGiven)),
         key=lambda each: (each.comment, each.may_write is None),
     )
-    return Agenda(
+    return RunSubjects(
         everything=everything,
         targets=tuple(name for name in targets if name in chosen | _joined(pulls, numbers)),
         pulls=tuple(sorted(wanted)),
@@ -135,9 +141,8 @@ class Work:
     """All that one run judges.
 
     Attributes:
-        targets: deployed branches.
-        pulls: open pull requests, oldest first, each with its head and its rivals.
-        branches: short names of branches without a pull request.
+        pulls: open ones, oldest first, each with its head and its rivals.
+        branches: short names of those without a pull request.
         rivals: target → pull request → its rivals, for the targets whose pull requests may have got others.
     """
 
@@ -147,7 +152,7 @@ class Work:
     rivals: dict[str, dict[int, tuple[Rival, ...]]]
 
 
-def all_concerned(look: Look, items: Agenda) -> Work:
+def all_concerned(look: Look, items: RunSubjects) -> Work:
     """What is asked for, and what depends on it.
 
     A verdict may change the status of a commit, and the rivals of others; those bring more of the same in. It ends,
@@ -176,7 +181,7 @@ def all_concerned(look: Look, items: Agenda) -> Work:
     return Work(targets, tuple(pulls), worth_judging(look, items.branches), told)
 
 
-def _with_their_likes(look: Look, items: Agenda, numbers: set[int]) -> tuple[Agenda, set[int]]:
+def _with_their_likes(look: Look, items: RunSubjects, numbers: set[int]) -> tuple[RunSubjects, set[int]]:
     """What stands at the same commit as something that is judged is judged too: it has a say in the same status."""
     heads = {pull.number: head.sha for pull in look.snapshot.pulls if (head := look.snapshot.head_of(pull)) is not None}
     lone = lone_branches(look.snapshot.pulls, look.snapshot.heads, look.snapshot.targets)
@@ -194,7 +199,7 @@ def _with_their_likes(look: Look, items: Agenda, numbers: set[int]) -> tuple[Age
     return more, numbers | {number for number, sha in heads.items() if sha in chosen}
 
 
-def _bases(look: Look, numbers: set[int], items: Agenda) -> list[str]:
+def _bases(look: Look, numbers: set[int], items: RunSubjects) -> list[str]:
     """Targets whose pull requests may have got other rivals."""
     touched = {
         pull.base.ref
@@ -207,12 +212,17 @@ def _bases(look: Look, numbers: set[int], items: Agenda) -> list[str]:
 def _rivals(look: Look, target: Target) -> dict[int, tuple[Rival, ...]]:
     """Who would collide with whom, among all that is ready to be merged into a target."""
     contenders = []
-    for pull in look.snapshot.pulls:
+    for pull in sorted(look.snapshot.pulls, key=by_branch):
         head = look.snapshot.head_of(pull)
         if pull.base.ref == target.name and head is not None and not pull.draft and not look.snapshot.is_ours(pull):
             with look.troubles.apart(page(pull.number), NOT_JUDGED):
                 contenders.append(Contender(pull.number, look.brought(target, head)))
-    return rivals(contenders)
+    return rivals(sorted(contenders, key=lambda each: each.number))
+
+
+def by_branch(pull: PullRequest) -> str:
+    """The order in which pull requests are judged: a repair goes by the new ids of branches that come before."""
+    return pull.head.ref
 
 
 def _with_other_rivals(look: Look, told: dict[str, dict[int, tuple[Rival, ...]]]) -> set[int]:
@@ -234,3 +244,166 @@ def worth_judging(look: Look, branches: Iterable[str]) -> tuple[str, ...]:
             if age < FRESH and not is_ancestor(look.snapshot.git, tip, look.snapshot.main.point.sha):
                 found.append(branch)
     return tuple(found)
+
+
+Found = TypeVar("Found")
+
+
+def find_out(look: Look, work: Work, items: RunSubjects) -> KnownState:
+    """Judge everything, and ask what follows from it."""
+    targets = _targets(look, work.targets, items.closed)
+    judged = [_pull(look, *each) for each in sorted(work.pulls, key=lambda each: by_branch(each[0]))]
+    pulls = sorted(judged, key=lambda each: each.pull.number)
+    told = {number for target in targets for number in (*target.tells, *target.settles)}
+    told |= {pull.number for pull in items.closed}
+    told |= {each.pull.number for each in pulls if not each.why and not look.snapshot.is_ours(each.pull)}
+    return KnownState(
+        snapshot=look.snapshot,
+        targets=tuple(targets),
+        pulls=tuple(pulls),
+        branches=tuple(_branch(look, name) for name in work.branches),
+        closed=items.closed,
+        gone=items.gone,
+        pages=read_pages(look, told),
+        faults=_faults(look),
+        everything=items.everything,
+    )
+
+
+def _judge(look: Look, subject: str, judge: Callable[[], Found]) -> tuple[Found | None, str]:
+    """A judgement, or why there can be none."""
+    with look.troubles.apart(subject, NOT_JUDGED) as step:
+        return judge(), ""
+    return None, "" if step.error is None else cause(step.error)
+
+
+def _targets(look: Look, chosen: Iterable[Target], closed: Collection[PullRequest]) -> list[KnownTarget]:
+    """The targets that were chosen, and those whose fork is to be told now where that of a chosen one is gone."""
+    targets = list(chosen)
+    found = []
+    for target in targets:  # grows while it is walked
+        judged, why = _judge(look, target.point.ref, lambda target=target: look.judged(target, None))  # type: ignore[misc]
+        if judged is None:
+            found.append(KnownTarget(target, None, why))
+        elif judged.is_ok:
+            repair, told = None, list[int]()
+            with look.troubles.apart(target.point.ref, NOT_TOLD):
+                repair, told = _told(look, target.name, closed)
+            speaks = _speakers(look) if told else {}
+            settles = tuple(number for number in told if number not in speaks)
+            others = dict.fromkeys(speaks[number].name for number in told if number in speaks)
+            targets += [look.snapshot.targets[name] for name in others if look.snapshot.targets[name] not in targets]
+            found.append(KnownTarget(target, judged, settles=settles, repair=repair))
+        else:
+            found.append(_forked(look, target, judged))
+    return found
+
+
+def _forked(look: Look, target: Target, judged: Judged) -> KnownTarget:
+    with look.troubles.apart(target.point.ref, NOT_TOLD):
+        tells = tuple(sorted(number for number, speaker in _speakers(look).items() if speaker == target))
+        behind = look.provenance.pulls_behind(judged.examination)
+        return KnownTarget(target, judged, tells=tells, behind=behind, elsewhere=_merge_of(look, target, judged))
+    return KnownTarget(target, judged)
+
+
+def _speakers(look: Look) -> dict[int, Target]:
+    """Pull requests that brought forks → the deployed branch whose fork their page tells of.
+
+    A release branch has the fork of the branch that it was made from, and a page has one comment: of several branches
+    the first one speaks there.
+    """
+    found: dict[int, Target] = {}
+    for target in look.snapshot.targets.values():
+        with look.troubles.apart(target.point.ref, NOT_JUDGED):
+            judged = look.judged(target, None)
+            if not judged.is_ok:
+                for number in look.provenance.pulls_behind(judged.examination):
+                    found.setdefault(number, target)
+    return found
+
+
+def _merge_of(look: Look, target: Target, judged: Judged) -> str:
+    """The pull request that would bring the merge that a forked target needs; empty where there is none."""
+    snapshot = look.snapshot
+    theirs = [pull for pull in snapshot.pulls if pull.base.ref == target.name and not snapshot.is_ours(pull)]
+    for pull in theirs if judged.repair is None else ():
+        head = snapshot.head_of(pull)
+        if head is not None and merges_fork(judged, look.brought(target, head)):
+            return f"#{pull.number}"
+    return ""
+
+
+def _told(look: Look, target: str, closed: Collection[PullRequest]) -> tuple[int | None, list[int]]:
+    """The newest repair of a target, and the pull requests on which its fork was explained: it remembers them."""
+    snapshot = look.snapshot
+    lately = [pull for pull in closed if pull.base.ref == target and snapshot.is_ours(pull)]
+    repair = max([*snapshot.repairs_into(target), *lately], key=lambda pull: pull.number, default=None)
+    if repair is None:
+        try:  # any one of them, as the forge knows no order here
+            branch = f"{naming.BRANCHES}merge/{target}"
+            repair = look.context.api.pull_between(look.repository.name, target, branch)
+        except NotFound:
+            return None, []
+    marker = parse(repair.body)
+    if marker is None or repair.author.id != snapshot.me:
+        return None, []
+    told = marker.facts.get("told")
+    numbers = [number for number in told if isinstance(number, int)] if isinstance(told, list) else []
+    return repair.number, [repair.number, *numbers]
+
+
+def _pull(look: Look, pull: PullRequest, head: Point, rivals: tuple[Rival, ...]) -> KnownPull:
+    target = look.snapshot.targets.get(pull.base.ref)
+    if target is None:
+        return KnownPull(pull, head, None)
+    judged, why = _judge(look, page(pull.number), lambda: _as_chosen(look, pull, target, head))
+    return KnownPull(pull, head, target, rivals, judged, why)
+
+
+def _as_chosen(look: Look, pull: PullRequest, target: Target, head: Point) -> Judged:
+    """A pull request, repaired in the way that people have chosen for it where it has problems."""
+    judged = look.judged(target, head)
+    if judged.is_ok or look.snapshot.is_ours(pull):
+        return judged
+    found = read_pages(look, [pull.number]).get(pull.number)
+    strategy = None if found is None else found.choices.strategy
+    return judged if strategy is None else look.judged(target, head, strategy)
+
+
+def _branch(look: Look, name: str) -> KnownBranch:
+    snapshot = look.snapshot
+    head = Point(f"{HEADS}{name}", snapshot.heads[name])
+    judged, why = _judge(look, head.ref, lambda: look.judged(snapshot.main, head))
+    wanted = judged is not None and not judged.is_ok and snapshot.main.policy.branches != "status"
+    return KnownBranch(name, head, judged, why, refused=wanted and _was_refused(look, name))
+
+
+def _was_refused(look: Look, branch: str) -> bool:
+    """Whether somebody has closed the branch's pull request without merging it, and left the branch."""
+    try:
+        pull = look.context.api.pull_between(look.repository.name, look.snapshot.main.name, branch)
+    except NotFound:
+        return False
+    return not pull.is_open and not pull.merged
+
+
+def read_pages(look: Look, numbers: Collection[int]) -> dict[int, Page]:
+    """The comments of pull requests, as far as they can be read."""
+    found = {}
+    for number in sorted(numbers):
+        with look.troubles.apart(page(number), "its comments could not be read"):
+            found[number] = look.pages[number]
+    return found
+
+
+def _faults(look: Look) -> dict[int, str]:
+    """Number of a repair that a person has changed → what it would leave; empty: nothing."""
+    found = {}
+    for pull in look.snapshot.pulls:
+        if look.snapshot.is_ours(pull):
+            with look.troubles.apart(page(pull.number), NOT_JUDGED) as step:
+                found[pull.number] = look.fault_of(pull)
+            if step.error is not None:
+                found[pull.number] = cause(step.error)
+    return found
