@@ -6,13 +6,21 @@ case there is no schema to compare with, and the rows are believed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
+from shlex import join
 from types import MappingProxyType
 
-from onehead.databases.model import Complaint, Diagnosis, ProblemKind, RevisionState, Severity
-from onehead.databases.remedy import remedies
-from onehead.databases.schema_effects import Inspection, SchemaEffects, Thing
+from onehead.databases.model import (
+    Complaint,
+    Diagnosis,
+    ProblemKind,
+    Remedy,
+    RemedyStep,
+    RevisionState,
+    Severity,
+)
+from onehead.databases.schema_effects import Dialect, Inspection, SchemaEffects, Thing
 from onehead.databases.schema_evidence import RevisionEvidence, SchemaEvidence, evidence_in_schema, would_say
 from onehead.databases.states import (
     Database,
@@ -23,12 +31,14 @@ from onehead.databases.states import (
     parents_first,
     ran_under_old_ids,
     read_rows,
+    rows_of,
     with_rows,
 )
-from onehead.databases.upgrade import Deployed, upgrade
+from onehead.databases.upgrade import AlembicCommand, Deployed, proven, remedy, typed, upgrade
 from onehead.plan.facts import Facts
 from onehead.plan.forks import forks_of
 from onehead.revisions.graph import Graph
+from onehead.text import listed
 
 _NONE: Mapping[str, Former] = MappingProxyType({})
 
@@ -132,7 +142,8 @@ class _Doctor:
         applied = self._applied(frozenset(lost), frozenset(doubtful))
         texts = tuple(row.text for row in self._rows or ())
         nothing = frozenset(id_ for id_ in self._order if self._revisions[id_].in_schema.empty)
-        outcome = upgrade(Deployed(self._graph), Database(tuple(sorted(texts)), applied), self._target, nothing)
+        deployed = Deployed(self._graph)
+        outcome = upgrade(deployed, Database(tuple(sorted(texts)), applied), self._target, nothing)
         if outcome.kind == "error" and self._sight is not None and self._sight.rolls_back:
             outcome = replace(outcome, runs=(), rows_after=tuple(sorted(texts)))
         outcome, says = self._in_the_database(outcome, {*ahead, *partly})
@@ -164,7 +175,12 @@ class _Doctor:
             tuple(sorted(complaints, key=lambda complaint: order.index(complaint.problem))),
             tuple(sorted({thing for things in self._unbuilt.values() for thing in things})),
         )
-        return replace(found, ways=remedies(found, self._facts.environment))
+        ways = _WaysOut(found, deployed).found()
+        return replace(found, ways=tuple(replace(way, steps=tuple(map(self._typed, way.steps))) for way in ways))
+
+    def _typed(self, step: RemedyStep) -> RemedyStep:
+        [command] = typed(self._facts.environment, (step.command,))
+        return replace(step, command=command)
 
     def _applied(self, lost: frozenset[str], doubtful: frozenset[str]) -> frozenset[str]:
         """What has run: what shows it, and what is claimed and neither shown to be missing nor in doubt."""
@@ -277,3 +293,148 @@ class _Doctor:
         version = self._sight.version if self._sight else None
         width = version.width if version else None
         return [] if width is None else [id_ for id_ in outcome.runs if len(id_) > width]
+
+
+class _WaysOut:
+    """The ways out of what is wrong with a database; none where all is well, and where none is proven."""
+
+    def __init__(self, diagnosis: Diagnosis, deployed: Deployed) -> None:
+        self._diagnosis = diagnosis
+        self._deployed = deployed
+        self._rows = tuple(sorted(row.text for row in diagnosis.rows or ()))
+
+    def found(self) -> tuple[Remedy, ...]:
+        of = self._diagnosis.of
+        # With an unknown row, it has been where these files don't lead: every command would be a guess.
+        hopeless = (ProblemKind.BROKEN_CHAIN, ProblemKind.UNKNOWN_ROW, ProblemKind.AMBIGUOUS_ROW)
+        if self._diagnosis.is_healthy or any(map(of, hopeless)):
+            return ()
+        is_half_done = of(ProblemKind.HALF_APPLIED) or of(ProblemKind.LEFTOVER_TABLE)
+        ways = tuple(self._of_the_half_done() if is_half_done else self._of_the_rows())
+        return self._after_what_is_unbuilt(ways) if self._diagnosis.unbuilt else ways
+
+    def _after_what_is_unbuilt(self, ways: tuple[Remedy, ...]) -> tuple[Remedy, ...]:
+        """An invalid index is dropped first, so that the upgrade can build it."""
+        drops = tuple(
+            RemedyStep(
+                f"DROP INDEX CONCURRENTLY {_quoted(_in_schema(index, index.name))}",
+                "destructive",
+                "PostgreSQL does not use it; the upgrade builds it again",
+            )
+            for index in self._diagnosis.unbuilt
+        )
+        errors = {complaint.problem for complaint in self._diagnosis.complaints if complaint.severity == "error"}
+        if errors == {ProblemKind.INVALID_INDEX}:
+            ways = (Remedy("", (self._step(f"alembic upgrade {self._diagnosis.target}"),)),)
+        nobody = "nobody is building it at this moment, and the cause is removed"
+        return tuple(Remedy(" and ".join(filter(None, (way.condition, nobody))), (*drops, *way.steps)) for way in ways)
+
+    def _of_the_rows(self) -> Iterator[Remedy]:
+        diagnosis, doubtful = self._diagnosis, self._diagnosis.doubtful
+        lost = diagnosis.of(ProblemKind.LOST)
+        on_purpose = f"nobody has removed what {_all_of(lost)} made on purpose" if lost else ""
+        unseen = diagnosis.inspection is None and diagnosis.of(ProblemKind.OVERLAPPING_ROWS)
+        options = [(f"what {_all_of(unseen)} make is really there, all of it" if unseen else "", diagnosis.applied)]
+        if doubtful:
+            yes, no = ("has run", "has not run") if len(doubtful) == 1 else ("have all run", "have none of them run")
+            options = [
+                (f"{_all_of(doubtful)} {yes}", diagnosis.applied.union(doubtful)),
+                (f"{_all_of(doubtful)} {no}", diagnosis.applied),
+            ]
+        for condition, applied in options:
+            steps = self._steps(applied)
+            if steps:
+                yield Remedy(" and ".join(filter(None, (condition, on_purpose))), steps)
+
+    def _steps(self, applied: frozenset[str]) -> tuple[RemedyStep, ...]:
+        """The commands that bring the database to the end of the chain, if it has really run these revisions."""
+        diagnosis, database = self._diagnosis, Database(self._rows, applied)
+        commands: tuple[str, ...] = ()
+        if diagnosis.of(ProblemKind.PREFIX_ROW) or diagnosis.of(ProblemKind.REPEATED_ROW):
+            stamp = AlembicCommand("stamp", rows_of(diagnosis.graph, applied) or ("base",))
+            for target in (diagnosis.target, "heads"):
+                candidate = (stamp, AlembicCommand("upgrade", (target,)))
+                if not commands and proven(self._deployed, database, candidate):
+                    commands = tuple(map(str, candidate))
+        else:
+            # Of a row under an old id it is known what ran.
+            is_sure = bool(diagnosis.of(ProblemKind.RENAMED_ROW))
+            commands = remedy(self._deployed, database, diagnosis.target, is_sure=is_sure)
+        return tuple(map(self._step, commands))
+
+    def _step(self, command: str) -> RemedyStep:
+        if not command.startswith("alembic stamp"):
+            return RemedyStep(command, "safe", "runs migrations, as a deploy does")
+        why = "writes rows and runs nothing: what is wrong in them is never made"
+        if self._rows:
+            why = f"rewrites the rows ({', '.join(self._rows)}) and runs nothing: note them first"
+        return RemedyStep(command, "destructive", why)
+
+    def _of_the_half_done(self) -> Iterator[Remedy]:
+        diagnosis, inspection = self._diagnosis, self._diagnosis.inspection
+        if inspection is None:
+            return
+        partly = diagnosis.of(ProblemKind.HALF_APPLIED)
+        leftovers = [
+            RemedyStep(f"DROP TABLE {_quoted(name, inspection.dialect)}", "destructive", "the copy that was cut off")
+            for name in diagnosis.of(ProblemKind.LEFTOVER_TABLE)
+        ]
+        finish = f"alembic upgrade {diagnosis.target}"
+        if not partly:
+            after = self._steps(diagnosis.applied) if diagnosis.complaints[1:] else ()
+            yield Remedy("the table that it was copied from is whole", (*leftovers, *(after or (self._step(finish),))))
+            return
+        if len(partly) > 1 or diagnosis.doubtful:
+            return
+        [id_] = partly
+        evidence = diagnosis.revisions[id_].in_schema.evidence
+        undo = [_undo(each, inspection.dialect) for each in reversed(evidence) if each.ran]
+        rest = self._steps(diagnosis.applied)
+        database = Database(self._rows, diagnosis.applied)
+        if not rest and proven(self._deployed, database, (AlembicCommand("upgrade", (diagnosis.target,)),)):
+            # The rows are right once the half of a revision is undone.
+            rest = (self._step(finish),)
+        if None not in undo and rest:
+            steps = (*leftovers, *(step for step in undo if step), *rest)
+            yield Remedy(f"nothing was written yet into what {id_} has made", steps)
+        done = self._steps(diagnosis.applied | {id_})
+        if done:
+            parents = diagnosis.graph.parents(id_)
+            command = join(("alembic", "upgrade", f"{parents[0]}:{id_}" if len(parents) == 1 else id_, "--sql"))
+            show = RemedyStep(command, "reads", "prints the statements; run those that are missing")
+            yield Remedy(f"what {id_} has made is in use", (*leftovers, show, *done))
+
+
+def _undo(evidence: SchemaEvidence, dialect: Dialect) -> RemedyStep | None:
+    """The statement that takes back what was made; `None` for what was taken away, which can't be brought back."""
+    thing = evidence.thing
+    if not evidence.there:
+        return None
+    name, full = _quoted(thing.name, dialect), _quoted(_in_schema(thing, thing.name), dialect)
+    table = _quoted(_in_schema(thing, thing.of), dialect)
+    match thing.kind:
+        case "table":
+            return RemedyStep(
+                f"DROP TABLE {full}", "destructive", "with all of its rows; look first whether it has any"
+            )
+        case "column":
+            return RemedyStep(f"ALTER TABLE {table} DROP COLUMN {name}", "destructive", "with all of its values")
+        case "index":
+            what = f"{name} ON {table}" if dialect in ("mysql", "mariadb") else full
+            return RemedyStep(f"DROP INDEX {what}", "destructive", "it is made again")
+        case "constraint" if dialect != "sqlite":
+            return RemedyStep(f"ALTER TABLE {table} DROP CONSTRAINT {name}", "destructive", "it is made again")
+    return None
+
+
+def _in_schema(thing: Thing, name: str) -> str:
+    return f"{thing.schema}.{name}" if thing.schema else name
+
+
+def _quoted(name: str, dialect: Dialect = "postgresql") -> str:
+    mark = "`" if dialect in ("mysql", "mariadb") else '"'
+    return ".".join(f"{mark}{part.replace(mark, mark * 2)}{mark}" for part in name.split("."))
+
+
+def _all_of(ids: Collection[str]) -> str:
+    return listed(ids, len(ids))

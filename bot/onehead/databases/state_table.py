@@ -13,7 +13,6 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from onehead.databases.model import DatabaseState, ForkOutcomes, Omitted, ProblemKind, StateRow, StateTable, UnderFix
-from onehead.databases.remedy import remedy, typed
 from onehead.databases.reported import Standpoint
 from onehead.databases.states import (
     THE_MERGE,
@@ -23,11 +22,12 @@ from onehead.databases.states import (
     Target,
     as_published,
     databases_of,
+    neighbourhood,
     parents_first,
     rows_of,
     with_rows,
 )
-from onehead.databases.upgrade import Deployed, neighbourhood, upgrade
+from onehead.databases.upgrade import Deployed, remedy, typed, upgrade
 from onehead.plan.facts import Facts
 from onehead.plan.findings import Code, Finding
 from onehead.plan.forks import Fork, forks_of
