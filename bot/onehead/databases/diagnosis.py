@@ -35,7 +35,7 @@ from onehead.databases.states import (
     rows_of,
     with_rows,
 )
-from onehead.databases.upgrade import AlembicCommand, Deployed, proven, remedy, typed, upgrade
+from onehead.databases.upgrade import Deployed, line, proven, remedy, stamping, typed, upgrade
 from onehead.plan.facts import Facts
 from onehead.plan.forks import forks_of
 from onehead.revisions.graph import Graph
@@ -127,9 +127,9 @@ class _Doctor:
     def diagnosis(self) -> Diagnosis:
         # A row that no file declares stands for nobody knows what: the rest can't be held against the rows.
         astray = any(row.kind in ("unknown", "ambiguous") for row in self._rows or ())
-        against = {kind: self._shown(kind) for kind in ("absent", "applied", "partly") if not astray}
-        lost, ahead = against.get("absent", _NOTHING) & self._claimed, against.get("applied", _NOTHING) - self._claimed
-        partly = against.get("partly", _NOTHING)
+        shown = {kind: _NOTHING if astray else self._shown(kind) for kind in ("absent", "applied", "partly")}
+        lost, ahead = shown["absent"] & self._claimed, shown["applied"] - self._claimed
+        incomplete, half_applied = shown["partly"] & self._claimed, shown["partly"] - self._claimed
         doubtful = self._doubtful(lost, ahead)
         applied = self._applied(lost, frozenset(doubtful))
         heads, forks = self._graph.heads, forks_of(self._facts)
@@ -140,18 +140,14 @@ class _Doctor:
         outcome = upgrade(deployed, Database(self._texts, applied), target, self._empty)
         if outcome.kind == "error" and self._inspection is not None and self._inspection.rolls_back:
             outcome = replace(outcome, runs=(), rows_after=self._texts)
-        outcome, says = self._in_the_database(outcome, ahead | (partly - self._claimed))
-        complaints = [
-            *self._about_the_chain(outcome, is_forked=bool(forks)),
-            *self._about_rows(),
-            *self._about_tables(),
-        ]
+        outcome, says = self._in_the_database(outcome, ahead | half_applied)
+        complaints = self._about_the_chain(outcome, is_forked=bool(forks)) + self._about_rows() + self._about_tables()
         has_no_rows = any(complaint.problem == ProblemKind.NO_ROWS for complaint in complaints)
         passed_over = lost.union(outcome.lost if outcome.kind == "loss" else ()) - self._empty
         for problem, ids in (
-            (ProblemKind.HALF_APPLIED, partly - self._claimed),
+            (ProblemKind.HALF_APPLIED, half_applied),
             (ProblemKind.AHEAD, _NOTHING if has_no_rows else ahead),
-            (ProblemKind.INCOMPLETE, partly & self._claimed),
+            (ProblemKind.INCOMPLETE, incomplete),
             (ProblemKind.LOST, passed_over.difference(doubtful)),
         ):
             severity: Severity = "warning" if problem == ProblemKind.INCOMPLETE else "error"
@@ -329,18 +325,16 @@ class _WaysOut:
     def _steps(self, applied: frozenset[str]) -> tuple[RemedyStep, ...]:
         """The commands that bring the database to the end of the chain, if it has really run these revisions."""
         diagnosis, database = self._diagnosis, Database(self._rows, applied)
-        commands: tuple[str, ...] = ()
-        if diagnosis.of(ProblemKind.PREFIX_ROW) or diagnosis.of(ProblemKind.REPEATED_ROW):
-            stamp = AlembicCommand("stamp", rows_of(diagnosis.graph, applied) or ("base",))
-            for target in (diagnosis.target, "heads"):
-                candidate = (stamp, AlembicCommand("upgrade", (target,)))
-                if not commands and proven(self._deployed, database, candidate):
-                    commands = tuple(map(str, candidate))
-        else:
+        if not diagnosis.of(ProblemKind.PREFIX_ROW) and not diagnosis.of(ProblemKind.REPEATED_ROW):
             # Of a row under an old id it is known what ran.
             is_sure = bool(diagnosis.of(ProblemKind.RENAMED_ROW))
             commands = remedy(self._deployed, database, diagnosis.target, is_sure=is_sure)
-        return tuple(map(self._step, commands))
+            return tuple(map(self._step, commands))
+        for target in (diagnosis.target, "heads"):
+            candidate = (stamping(rows_of(diagnosis.graph, applied)), ("upgrade", target))
+            if proven(self._deployed, database, candidate):
+                return tuple(self._step(line(command)) for command in candidate)
+        return ()
 
     def _step(self, command: str) -> RemedyStep:
         if not command.startswith("alembic stamp"):
@@ -371,7 +365,7 @@ class _WaysOut:
         undo = [_undo(each, inspection.dialect) for each in reversed(evidence) if each.ran]
         rest = self._steps(diagnosis.applied)
         database = Database(self._rows, diagnosis.applied)
-        if not rest and proven(self._deployed, database, (AlembicCommand("upgrade", (diagnosis.target,)),)):
+        if not rest and proven(self._deployed, database, (("upgrade", diagnosis.target),)):
             # The rows are right once the half of a revision is undone.
             rest = (self._step(finish),)
         if None not in undo and rest:

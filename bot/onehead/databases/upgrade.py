@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from posixpath import relpath
 from shlex import join, quote, split
 from types import SimpleNamespace
@@ -200,16 +199,18 @@ class _Rows(HeadMaintainer):
             )
 
 
-@dataclass(frozen=True, slots=True)
-class AlembicCommand:
-    """One `alembic` command line: `upgrade` with one target, or `stamp --purge` with any number of revisions."""
+AlembicCommand = tuple[str, ...]
+"""The words after `alembic`: `upgrade` and one target, or `stamp --purge` and any number of revisions."""
 
-    verb: str
-    arguments: tuple[str, ...]
 
-    def __str__(self) -> str:
-        options = ("--purge",) if self.verb == "stamp" else ()
-        return join(("alembic", self.verb, *options, *self.arguments))
+def stamping(rows: tuple[str, ...]) -> AlembicCommand:
+    """The command that makes these the rows."""
+    return ("stamp", "--purge", *(rows or ("base",)))
+
+
+def line(command: AlembicCommand) -> str:
+    """A command as it is typed."""
+    return join(("alembic", *command))
 
 
 def remedy(deployed: Deployed, database: Database, target: Target, *, is_sure: bool = False) -> tuple[str, ...]:
@@ -224,7 +225,7 @@ def remedy(deployed: Deployed, database: Database, target: Target, *, is_sure: b
         return ()
     for commands in _candidates(deployed, database, target):
         if proven(deployed, database, commands):
-            return tuple(str(command) for command in commands)
+            return tuple(map(line, commands))
     return ()
 
 
@@ -232,11 +233,11 @@ def proven(deployed: Deployed, database: Database, commands: tuple[AlembicComman
     """Whether the commands run every revision that is missing, once, after its parents, and end with each row once."""
     rows, applied = database.rows, set(database.applied)
     try:
-        for command in commands:
-            if command.verb == "stamp":
-                rows = deployed.stamp_purge(() if command.arguments == ("base",) else command.arguments)
+        for verb, *arguments in commands:
+            if verb == "stamp":
+                rows = deployed.stamp_purge(arguments[1:] if arguments[1:] != ["base"] else ())
                 continue
-            runs, rows = deployed.upgrade(rows, command.arguments[0])
+            runs, rows = deployed.upgrade(rows, arguments[0])
             for id_ in runs:
                 if id_ in applied or not applied.issuperset(deployed.graph.parents(id_)):
                     return False
@@ -249,22 +250,18 @@ def proven(deployed: Deployed, database: Database, commands: tuple[AlembicComman
 
 def _candidates(deployed: Deployed, database: Database, target: Target) -> Iterator[tuple[AlembicCommand, ...]]:
     graph = deployed.graph
-    finish = AlembicCommand("upgrade", (target,))
-    everything = AlembicCommand("upgrade", ("heads",))
-    yield (everything,)
+    yield (("upgrade", "heads"),)
     below = graph.ancestors(*database.applied)
     missing = below - database.applied
     # Only what stands on complete ground may be claimed before the missing ones have run.
-    ground = database.applied - graph.descendants(*missing)
-    start = AlembicCommand("stamp", rows_of(graph, ground) or ("base",))
-    there = AlembicCommand("stamp", rows_of(graph, below) or ("base",))
-    last = [id_ for id_ in parents_first(graph, missing) if not missing.intersection(graph.children[id_])]
-    late = tuple(AlembicCommand("upgrade", (id_,)) for id_ in last)
-    steps = (start, *late, there) if late else (there,)
-    if rows_of(graph, ground) == database.rows:
+    ground = rows_of(graph, database.applied - graph.descendants(*missing))
+    late = [id_ for id_ in parents_first(graph, missing) if not missing.intersection(graph.children[id_])]
+    steps = [stamping(ground), *(("upgrade", id_) for id_ in late)] if late else []
+    steps.append(stamping(rows_of(graph, below)))
+    if ground == database.rows:
         steps = steps[1:]
-    yield (*steps, finish)
-    yield (*steps, everything)
+    yield (*steps, ("upgrade", target))
+    yield (*steps, ("upgrade", "heads"))
 
 
 def own_database(branch: Graph | None, plan: Plan, after: Graph) -> OwnDatabase | None:
@@ -286,7 +283,7 @@ def own_database(branch: Graph | None, plan: Plan, after: Graph) -> OwnDatabase 
     here = Deployed(branch)
     before = next((each for each in _ways_back(branch, moved) if _is_undone(here, deployed, database, each, moved)), ())
     ways = remedy(deployed, fix.meets(database), target, is_sure=True)
-    return OwnDatabase(database.rows, tuple(join(("alembic", "downgrade", place)) for place in before), outcome, ways)
+    return OwnDatabase(database.rows, tuple(line(("downgrade", place)) for place in before), outcome, ways)
 
 
 def _above(branch: Graph, after: Graph, moved: frozenset[str]) -> tuple[Graph, Graph]:
