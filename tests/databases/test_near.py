@@ -6,10 +6,10 @@ import random
 
 import pytest
 
-from onehead.databases import upgrade as upgrade_module
+from onehead.databases import states
 from onehead.databases.state_table import MAX_FORKS, MAX_STATES, as_it_is, fork_outcomes, merging, state_tables
-from onehead.databases.states import databases_of, with_rows
-from onehead.databases.upgrade import MAX_HEADS, MAX_NEAR, Deployed, neighbourhood, upgrade
+from onehead.databases.states import MAX_HEADS, MAX_NEAR, databases_of, neighbourhood, with_rows
+from onehead.databases.upgrade import Deployed, upgrade
 from onehead.plan.facts import Facts
 from onehead.plan.forks import forks_of
 from onehead.reports.states import states_document, states_text
@@ -39,8 +39,8 @@ def needed(chain: Graph, id_: str) -> frozenset[str]:
 
 @pytest.fixture
 def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(upgrade_module, "MAX_WALKED", 0)
-    monkeypatch.setattr(upgrade_module, "MAX_NEAR", 3)
+    monkeypatch.setattr(states, "MAX_WALKED", 0)
+    monkeypatch.setattr(states, "MAX_NEAR", 3)
 
 
 @pytest.mark.usefixtures("tiny")
@@ -158,7 +158,7 @@ def test_a_reparent_whose_roots_are_not_all_near_is_not_told_of() -> None:
     facts = facts._replace(merged=facts.merged, target=facts.target)
     for kind, size in (("small", 2000), ("large", 10)):
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(upgrade_module, "MAX_WALKED", size)
+            patch.setattr(states, "MAX_WALKED", size)
             [told] = fork_outcomes(facts)
             moved = [under.fix.moved for under in told.fixes if under.fix.kind == "reparent"]
             assert (

@@ -7,7 +7,7 @@ from unittest.mock import patch
 
 from hypothesis import given
 
-from onehead.databases import remedy
+from onehead.databases import upgrade as simulation
 from onehead.databases.states import Fix, databases_of
 from onehead.databases.upgrade import Deployed, upgrade
 from onehead.plan.facts import Evidence, Facts
@@ -45,17 +45,17 @@ def test_of_its_authors_own_database_the_same_is_said_on_the_whole_chain(situati
     chosen = plan(situation, Evidence(), "reparent")
     if isinstance(chosen, Reparent):
         repaired = after(situation, chosen).merged
-        said = remedy.own_database(situation.head, chosen, repaired)
-        with patch.object(remedy, "_above", lambda branch, merged, _: (branch, merged)):
-            assert said == remedy.own_database(situation.head, chosen, repaired)
+        said = simulation.own_database(situation.head, chosen, repaired)
+        with patch.object(simulation, "_above", lambda branch, merged, _: (branch, merged)):
+            assert said == simulation.own_database(situation.head, chosen, repaired)
 
 
 def test_what_is_beneath_a_move_is_left_out_where_it_is_the_same() -> None:
     branch, repaired = graph("a; b<a; c<b"), graph("a; b<a; d<b; c<d")
-    short = remedy._above(branch, repaired, frozenset("c"))
+    short = simulation._above(branch, repaired, frozenset("c"))
     assert [sorted(each.revisions) for each in short] == [["b", "c"], ["b", "c", "d"]]
     for other in map(graph, ("b; d<b; c<d", "x; b<x; d<b; c<d", "a; b<a; d<b,a; c<d", "a; d<a; c<d")):
-        assert remedy._above(branch, other, frozenset("c")) == (branch, other)
+        assert simulation._above(branch, other, frozenset("c")) == (branch, other)
 
 
 @given(situations())

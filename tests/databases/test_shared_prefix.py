@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from onehead.databases import state_table, upgrade
+from onehead.databases import state_table, states
 from onehead.databases.model import StateTable
-from onehead.databases.upgrade import neighbourhood
+from onehead.databases.states import neighbourhood
 from onehead.plan.facts import Facts
 from onehead.plan.forks import forks_of
 from onehead.revisions.graph import Graph
@@ -23,7 +23,7 @@ PLACE = Environment("versions", None, None, None, ())
 def both_ways(facts: Facts, monkeypatch: pytest.MonkeyPatch) -> tuple[tuple[StateTable, ...], tuple[StateTable, ...]]:
     cut = state_table.state_tables(facts)
     with monkeypatch.context() as patch:
-        patch.setattr(upgrade, "from_the_point", lambda chain, _point: chain)
+        patch.setattr(states, "from_the_point", lambda chain, _point: chain)
         return cut, state_table.state_tables(facts)
 
 

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import pytest
 
-from onehead.databases.remedy import remedy
 from onehead.databases.states import Database, Outcome
-from onehead.databases.upgrade import Deployed, upgrade
+from onehead.databases.upgrade import Deployed, remedy, upgrade
 from onehead.revisions.graph import Graph
 from tests.chains import graph
 

@@ -18,9 +18,8 @@ from alembic.util import CommandError
 from sqlalchemy import create_engine, pool, text
 from sqlalchemy.exc import DBAPIError
 
-from onehead.databases.remedy import remedy
 from onehead.databases.states import Database, Outcome, Target
-from onehead.databases.upgrade import Deployed, in_order, upgrade
+from onehead.databases.upgrade import Deployed, in_order, remedy, upgrade
 from onehead.revisions.graph import Graph
 from tests.chains import graph
 from tests.migrations import ENV_PY, chain, merged, project

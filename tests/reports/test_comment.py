@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from onehead.databases.model import StateTable
-from onehead.databases.remedy import own_database
 from onehead.databases.reported import Standpoint
 from onehead.databases.state_table import state_tables
+from onehead.databases.upgrade import own_database
 from onehead.plan.facts import Facts
 from onehead.plan.findings import KINDS, Code, Finding
 from onehead.plan.plans import Reparent

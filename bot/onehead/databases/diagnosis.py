@@ -6,31 +6,44 @@ case there is no schema to compare with, and the rows are believed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
+from shlex import join
 from types import MappingProxyType
 
-from onehead.databases.model import Complaint, Diagnosis, ProblemKind, RevisionState, Severity
-from onehead.databases.remedy import remedies
-from onehead.databases.schema_effects import Inspection, SchemaEffects, Thing
+from onehead.databases.model import (
+    Complaint,
+    Diagnosis,
+    ProblemKind,
+    Remedy,
+    RemedyStep,
+    RevisionState,
+    Severity,
+)
+from onehead.databases.schema_effects import Dialect, Inspection, SchemaEffects, Thing
 from onehead.databases.schema_evidence import RevisionEvidence, SchemaEvidence, evidence_in_schema, would_say
 from onehead.databases.states import (
     Database,
     Former,
     Outcome,
     Row,
+    RowKind,
     Target,
     parents_first,
     ran_under_old_ids,
     read_rows,
+    rows_of,
     with_rows,
 )
-from onehead.databases.upgrade import Deployed, upgrade
+from onehead.databases.upgrade import Deployed, line, proven, remedy, stamping, typed, upgrade
 from onehead.plan.facts import Facts
 from onehead.plan.forks import forks_of
 from onehead.revisions.graph import Graph
+from onehead.revisions.model import Environment
+from onehead.text import listed
 
 _NONE: Mapping[str, Former] = MappingProxyType({})
+_NOTHING = frozenset[str]()
 
 
 def diagnose_rows(facts: Facts, rows: tuple[str, ...], former: Mapping[str, Former] = _NONE) -> Diagnosis:
@@ -52,12 +65,8 @@ def diagnose(
 ) -> Diagnosis:
     """A database that was looked at.
 
-    Args:
-        facts: the environment, judged by itself.
-        effects: revision → what it leaves.
-        inspection: what the database shows.
-        former: ids that the files declare no more → what became of them.
-        version_table_is_sure: it is certain which table Alembic reads.
+    `effects` tells what each revision leaves, `former` what became of ids that the files declare no more, and
+    `version_table_is_sure` that it is certain which table Alembic reads.
     """
     graph = facts.merged
     read = None if inspection.version is None else read_rows(graph, inspection.version.rows, former)
@@ -105,175 +114,306 @@ class _Doctor:
         self._facts = facts
         self._graph = facts.merged
         self._rows = rows
-        self._sight = inspection
-        self._revisions = revisions
-        self._unbuilt = {id_: things for id_, things in unbuilt.items() if things}
-        self._sure = version_table_is_sure
+        self._texts = tuple(sorted(row.text for row in rows or ()))
+        self._inspection = inspection
         self._order = parents_first(self._graph, self._graph.revisions)
-        self._claimed = frozenset(id_ for id_ in self._order if revisions[id_].claimed)
-        heads, forks = self._graph.heads, forks_of(facts)
-        # Where other heads are meant to stay, deploys can only run `upgrade heads`.
-        is_one = len(heads) <= 1 or any(len(fork.heads) == len(heads) for fork in forks)
-        self._target: Target = "head" if is_one else "heads"
-        self._is_forked = bool(forks)
+        self._revisions = {id_: revisions[id_] for id_ in self._order}
+        self._unbuilt = {id_: things for id_, things in unbuilt.items() if things}
+        self._is_sure = version_table_is_sure
+        self._claimed = frozenset(id_ for id_, revision in self._revisions.items() if revision.claimed)
+        self._empty = frozenset(id_ for id_, revision in self._revisions.items() if revision.in_schema.empty)
+        self._ran = self._shown("applied")
 
     def diagnosis(self) -> Diagnosis:
-        shown = {
-            kind: [id_ for id_ in self._order if self._revisions[id_].in_schema.shown == kind]
-            for kind in ("applied", "absent", "partly")
-        }
         # A row that no file declares stands for nobody knows what: the rest can't be held against the rows.
         astray = any(row.kind in ("unknown", "ambiguous") for row in self._rows or ())
-        lost = [] if astray else [id_ for id_ in shown["absent"] if id_ in self._claimed]
-        ahead = [] if astray else [id_ for id_ in shown["applied"] if id_ not in self._claimed]
-        partly = [] if astray else [id_ for id_ in shown["partly"] if id_ not in self._claimed]
-        incomplete = [] if astray else [id_ for id_ in shown["partly"] if id_ in self._claimed]
-        doubtful = self._doubtful(frozenset(lost), frozenset(ahead))
-        applied = self._applied(frozenset(lost), frozenset(doubtful))
-        texts = tuple(row.text for row in self._rows or ())
-        nothing = frozenset(id_ for id_ in self._order if self._revisions[id_].in_schema.empty)
-        outcome = upgrade(Deployed(self._graph), Database(tuple(sorted(texts)), applied), self._target, nothing)
-        if outcome.kind == "error" and self._sight is not None and self._sight.rolls_back:
-            outcome = replace(outcome, runs=(), rows_after=tuple(sorted(texts)))
-        outcome, says = self._in_the_database(outcome, {*ahead, *partly})
-        complaints = [
-            *self._about_the_chain(outcome),
-            *self._about_rows(),
-            *self._about_tables(bool(shown["applied"])),
-        ]
-        for problem, names in (
-            (ProblemKind.HALF_APPLIED, partly),
-            (ProblemKind.AHEAD, ahead if not any(c.problem == ProblemKind.NO_ROWS for c in complaints) else []),
+        shown = {kind: _NOTHING if astray else self._shown(kind) for kind in ("absent", "applied", "partly")}
+        lost, ahead = shown["absent"] & self._claimed, shown["applied"] - self._claimed
+        incomplete, half_applied = shown["partly"] & self._claimed, shown["partly"] - self._claimed
+        doubtful = self._doubtful(lost, ahead)
+        applied = self._applied(lost, frozenset(doubtful))
+        heads, forks = self._graph.heads, forks_of(self._facts)
+        # Where other heads are meant to stay, deploys can only run `upgrade heads`.
+        is_one = len(heads) <= 1 or any(len(fork.heads) == len(heads) for fork in forks)
+        target: Target = "head" if is_one else "heads"
+        deployed = Deployed(self._graph)
+        outcome = upgrade(deployed, Database(self._texts, applied), target, self._empty)
+        if outcome.kind == "error" and self._inspection is not None and self._inspection.rolls_back:
+            outcome = replace(outcome, runs=(), rows_after=self._texts)
+        outcome, says = self._in_the_database(outcome, ahead | half_applied)
+        complaints = self._about_the_chain(outcome, is_forked=bool(forks)) + self._about_rows() + self._about_tables()
+        has_no_rows = any(complaint.problem == ProblemKind.NO_ROWS for complaint in complaints)
+        passed_over = lost.union(outcome.lost if outcome.kind == "loss" else ()) - self._empty
+        for problem, ids in (
+            (ProblemKind.HALF_APPLIED, half_applied),
+            (ProblemKind.AHEAD, _NOTHING if has_no_rows else ahead),
             (ProblemKind.INCOMPLETE, incomplete),
-            (ProblemKind.LOST, [id_ for id_ in self._lost(lost, outcome) if id_ not in doubtful]),
-            (ProblemKind.ID_TOO_LONG, self._too_long(outcome)),
+            (ProblemKind.LOST, passed_over.difference(doubtful)),
         ):
             severity: Severity = "warning" if problem == ProblemKind.INCOMPLETE else "error"
-            complaints += [Complaint(problem, tuple(names), severity)] if names else []
+            complaints += [Complaint(problem, self._in_order(ids), severity)] if ids else []
+        too_long = self._too_long(outcome)
+        complaints += [Complaint(ProblemKind.ID_TOO_LONG, too_long)] if too_long else []
         order = list(ProblemKind)
         found = Diagnosis(
             self._graph,
             self._rows,
-            self._sight,
-            {id_: self._revisions[id_] for id_ in self._order},
+            self._inspection,
+            self._revisions,
             applied,
             doubtful,
-            self._target,
+            target,
             outcome,
             says,
             tuple(sorted(complaints, key=lambda complaint: order.index(complaint.problem))),
             tuple(sorted({thing for things in self._unbuilt.values() for thing in things})),
         )
-        return replace(found, ways=remedies(found, self._facts.environment))
+        return replace(found, ways=_WaysOut(found, deployed).found(self._facts.environment))
+
+    def _shown(self, kind: str) -> frozenset[str]:
+        return frozenset(id_ for id_, revision in self._revisions.items() if revision.in_schema.shown == kind)
+
+    def _in_order(self, ids: frozenset[str]) -> tuple[str, ...]:
+        return tuple(id_ for id_ in self._order if id_ in ids)
 
     def _applied(self, lost: frozenset[str], doubtful: frozenset[str]) -> frozenset[str]:
         """What has run: what shows it, and what is claimed and neither shown to be missing nor in doubt."""
-        ran = {id_ for id_ in self._order if self._revisions[id_].in_schema.shown == "applied"}
-        believed = self._claimed - lost - doubtful
         # A revision that does nothing has run wherever something above it has.
-        above = {
-            id_
-            for id_ in self._order
-            if self._revisions[id_].in_schema.empty and not ran.isdisjoint(self._graph.descendants(id_) - {id_})
-        }
-        return frozenset(ran | believed | above)
+        beneath = {id_ for id_ in self._empty if not self._ran.isdisjoint(self._graph.descendants(id_) - {id_})}
+        return self._ran | (self._claimed - lost - doubtful) | beneath
 
     def _doubtful(self, lost: frozenset[str], ahead: frozenset[str]) -> tuple[str, ...]:
         """Revisions that leave no trace and may have run or not, where the rows can't be relied on."""
         if not lost and not ahead:
             return ()
         graph = self._graph
-        ran = {id_ for id_ in self._order if self._revisions[id_].in_schema.shown == "applied"}
+        has_run = {*self._ran, *self._claimed, *self._empty}
         found: list[str] = []
-        for id_ in self._order:
-            revision = self._revisions[id_]
-            if revision.in_schema.shown != "untold" or revision.in_schema.empty:
-                continue
+        for id_ in self._in_order(self._shown("untold") - self._empty):
             below, above = graph.ancestors(id_) - {id_}, graph.descendants(id_) - {id_}
-            if revision.claimed:
+            if id_ in self._claimed:
                 # What stands on it has run, so it has, too; beside lost ones it may be lost with them.
-                if ran.isdisjoint(above) and not lost.isdisjoint(below | above):
-                    found.append(id_)
-            elif not ahead.isdisjoint(below | above) and all(
-                parent in ran or parent in self._claimed or parent in found or self._revisions[parent].in_schema.empty
-                for parent in graph.parents(id_)
-            ):
+                is_doubtful = self._ran.isdisjoint(above) and not lost.isdisjoint(below | above)
+            else:
+                is_doubtful = not ahead.isdisjoint(below | above) and has_run.issuperset(graph.parents(id_))
+            if is_doubtful:
                 found.append(id_)
+                has_run.add(id_)
         return tuple(found)
 
-    def _in_the_database(self, outcome: Outcome, there: set[str]) -> tuple[Outcome, str]:
+    def _in_the_database(self, outcome: Outcome, there: frozenset[str]) -> tuple[Outcome, str]:
         """The outcome where a revision that would run finds its work done, or half done."""
         unbuilt = {
             id_: next((thing for thing, lenient in things.items() if not lenient), None)
             for id_, things in self._unbuilt.items()
         }
         clash = next((id_ for id_ in outcome.runs if id_ in there or unbuilt.get(id_)), None)
-        if clash is None or self._sight is None:
+        if clash is None or self._inspection is None:
             return outcome, ""
-        before = outcome.runs[: outcome.runs.index(clash)]
         evidence = self._revisions[clash].in_schema.evidence if clash in there else ()
         if not evidence and (index := unbuilt[clash]) is not None:
             evidence = (SchemaEvidence(index, there=True, ran=True, line=0),)
-        says = would_say(evidence, self._sight.dialect)
-        kept = () if self._sight.rolls_back else before
-        rows = tuple(sorted(row.text for row in self._rows or ()))
-        return Outcome("error", kept, rows, error=f"{clash}: {says}"), says
+        says = would_say(evidence, self._inspection.dialect)
+        kept = () if self._inspection.rolls_back else outcome.runs[: outcome.runs.index(clash)]
+        return Outcome("error", kept, self._texts, error=f"{clash}: {says}"), says
 
-    def _about_the_chain(self, outcome: Outcome) -> list[Complaint]:
+    def _about_the_chain(self, outcome: Outcome, *, is_forked: bool) -> list[Complaint]:
         graph = self._graph
         broken = {id_ for pair in graph.missing for id_ in pair} | set(graph.cycles) | set(graph.duplicates)
         if broken:
             return [Complaint(ProblemKind.BROKEN_CHAIN, tuple(sorted(broken)))]
-        if self._is_forked and (outcome.error or "").startswith("Multiple head"):
+        if is_forked and (outcome.error or "").startswith("Multiple head"):
             return [Complaint(ProblemKind.MULTIPLE_HEADS, graph.heads)]
         return []
 
     def _about_rows(self) -> list[Complaint]:
         rows = self._rows or ()
-        of_kind = {
-            kind: tuple(dict.fromkeys(row.text for row in rows if row.kind == kind))
-            for kind in ("unknown", "renamed", "ambiguous", "prefix")
-        }
-        texts = [row.text for row in rows]
-        repeated = tuple(sorted({text for text in texts if texts.count(text) > 1}))
-        known = [id_ for row in rows if row.kind in ("known", "prefix") for id_ in row.means]
-        above = {id_ for id_ in known if any(id_ in with_rows(self._graph, (o,)).applied - {o} for o in known)}
-        overlap = tuple(id_ for id_ in self._order if id_ in known) if above else ()
+
+        def of_kind(kind: RowKind) -> tuple[str, ...]:
+            return tuple(dict.fromkeys(row.text for row in rows if row.kind == kind))
+
+        known = frozenset(id_ for row in rows if row.kind in ("known", "prefix") for id_ in row.means)
+        below = frozenset[str]().union(*(with_rows(self._graph, (id_,)).applied - {id_} for id_ in known))
         found = [
-            (ProblemKind.UNKNOWN_ROW, of_kind["unknown"]),
-            (ProblemKind.RENAMED_ROW, of_kind["renamed"]),
-            (ProblemKind.AMBIGUOUS_ROW, of_kind["ambiguous"]),
-            (ProblemKind.PREFIX_ROW, of_kind["prefix"]),
-            (ProblemKind.REPEATED_ROW, repeated),
-            (ProblemKind.OVERLAPPING_ROWS, overlap),
+            (ProblemKind.UNKNOWN_ROW, of_kind("unknown")),
+            (ProblemKind.RENAMED_ROW, of_kind("renamed")),
+            (ProblemKind.AMBIGUOUS_ROW, of_kind("ambiguous")),
+            (ProblemKind.PREFIX_ROW, of_kind("prefix")),
+            (ProblemKind.REPEATED_ROW, tuple(sorted({t for t in self._texts if self._texts.count(t) > 1}))),
+            (ProblemKind.OVERLAPPING_ROWS, () if known.isdisjoint(below) else self._in_order(known)),
         ]
         return [Complaint(problem, names) for problem, names in found if names]
 
-    def _about_tables(self, shows_revisions: bool) -> list[Complaint]:
-        inspection = self._sight
+    def _about_tables(self) -> list[Complaint]:
+        inspection = self._inspection
         if inspection is None:
             return []
         found = []
-        if not self._rows and shows_revisions:
+        if not self._rows and self._ran:
             found.append(Complaint(ProblemKind.NO_ROWS, ()))
         if inspection.others:
             rows = inspection.version.rows if inspection.version else ()
-            harmless = self._sure or all(other.rows == rows for other in inspection.others)
+            is_harmless = self._is_sure or all(other.rows == rows for other in inspection.others)
             names = tuple(str(other) for other in inspection.others)
-            found.append(Complaint(ProblemKind.OTHER_VERSION_TABLE, names, "warning" if harmless else "error"))
+            found.append(Complaint(ProblemKind.OTHER_VERSION_TABLE, names, "warning" if is_harmless else "error"))
         if inspection.leftovers:
             found.append(Complaint(ProblemKind.LEFTOVER_TABLE, inspection.leftovers))
         if inspection.invalid:
-            names = tuple(dict.fromkeys(f"{i.schema}.{i.name}" if i.schema else i.name for i in inspection.invalid))
+            names = tuple(dict.fromkeys(_in_schema(index, index.name) for index in inspection.invalid))
             found.append(Complaint(ProblemKind.INVALID_INDEX, names, "error" if self._unbuilt else "warning"))
         return found
 
-    def _lost(self, shown: list[str], outcome: Outcome) -> list[str]:
-        """What is claimed and missing, and what the next upgrade passes over (a revision put in beneath a row)."""
-        lost = {*shown, *(outcome.lost if outcome.kind == "loss" else ())}
-        return [id_ for id_ in self._order if id_ in lost and not self._revisions[id_].in_schema.empty]
-
-    def _too_long(self, outcome: Outcome) -> list[str]:
-        version = self._sight.version if self._sight else None
+    def _too_long(self, outcome: Outcome) -> tuple[str, ...]:
+        version = self._inspection.version if self._inspection else None
         width = version.width if version else None
-        return [] if width is None else [id_ for id_ in outcome.runs if len(id_) > width]
+        return () if width is None else tuple(id_ for id_ in outcome.runs if len(id_) > width)
+
+
+class _WaysOut:
+    """The ways out of what is wrong with a database; none where all is well, and where none is proven."""
+
+    def __init__(self, diagnosis: Diagnosis, deployed: Deployed) -> None:
+        self._diagnosis = diagnosis
+        self._deployed = deployed
+        self._rows = tuple(sorted(row.text for row in diagnosis.rows or ()))
+
+    def found(self, environment: Environment) -> tuple[Remedy, ...]:
+        of = self._diagnosis.of
+        # With an unknown row, it has been where these files don't lead: every command would be a guess.
+        hopeless = (ProblemKind.BROKEN_CHAIN, ProblemKind.UNKNOWN_ROW, ProblemKind.AMBIGUOUS_ROW)
+        if self._diagnosis.is_healthy or any(map(of, hopeless)):
+            return ()
+        is_half_done = of(ProblemKind.HALF_APPLIED) or of(ProblemKind.LEFTOVER_TABLE)
+        ways = tuple(self._of_the_half_done() if is_half_done else self._of_the_rows())
+        if self._diagnosis.unbuilt:
+            ways = self._after_what_is_unbuilt(ways)
+        return tuple(Remedy(way.condition, tuple(_typed(step, environment) for step in way.steps)) for way in ways)
+
+    def _after_what_is_unbuilt(self, ways: tuple[Remedy, ...]) -> tuple[Remedy, ...]:
+        """An invalid index is dropped first, so that the upgrade can build it."""
+        drops = tuple(
+            RemedyStep(
+                f"DROP INDEX CONCURRENTLY {_quoted(_in_schema(index, index.name))}",
+                "destructive",
+                "PostgreSQL does not use it; the upgrade builds it again",
+            )
+            for index in self._diagnosis.unbuilt
+        )
+        errors = {complaint.problem for complaint in self._diagnosis.complaints if complaint.severity == "error"}
+        if errors == {ProblemKind.INVALID_INDEX}:
+            ways = (Remedy("", (self._step(f"alembic upgrade {self._diagnosis.target}"),)),)
+        nobody = "nobody is building it at this moment, and the cause is removed"
+        return tuple(Remedy(" and ".join(filter(None, (way.condition, nobody))), (*drops, *way.steps)) for way in ways)
+
+    def _of_the_rows(self) -> Iterator[Remedy]:
+        diagnosis, doubtful = self._diagnosis, self._diagnosis.doubtful
+        lost = diagnosis.of(ProblemKind.LOST)
+        on_purpose = f"nobody has removed what {_all_of(lost)} made on purpose" if lost else ""
+        unseen = diagnosis.inspection is None and diagnosis.of(ProblemKind.OVERLAPPING_ROWS)
+        options = [(f"what {_all_of(unseen)} make is really there, all of it" if unseen else "", diagnosis.applied)]
+        if doubtful:
+            yes, no = ("has run", "has not run") if len(doubtful) == 1 else ("have all run", "have none of them run")
+            options = [
+                (f"{_all_of(doubtful)} {yes}", diagnosis.applied.union(doubtful)),
+                (f"{_all_of(doubtful)} {no}", diagnosis.applied),
+            ]
+        for condition, applied in options:
+            steps = self._steps(applied)
+            if steps:
+                yield Remedy(" and ".join(filter(None, (condition, on_purpose))), steps)
+
+    def _steps(self, applied: frozenset[str]) -> tuple[RemedyStep, ...]:
+        """The commands that bring the database to the end of the chain, if it has really run these revisions."""
+        diagnosis, database = self._diagnosis, Database(self._rows, applied)
+        if not diagnosis.of(ProblemKind.PREFIX_ROW) and not diagnosis.of(ProblemKind.REPEATED_ROW):
+            # Of a row under an old id it is known what ran.
+            is_sure = bool(diagnosis.of(ProblemKind.RENAMED_ROW))
+            commands = remedy(self._deployed, database, diagnosis.target, is_sure=is_sure)
+            return tuple(map(self._step, commands))
+        for target in (diagnosis.target, "heads"):
+            candidate = (stamping(rows_of(diagnosis.graph, applied)), ("upgrade", target))
+            if proven(self._deployed, database, candidate):
+                return tuple(self._step(line(command)) for command in candidate)
+        return ()
+
+    def _step(self, command: str) -> RemedyStep:
+        if not command.startswith("alembic stamp"):
+            return RemedyStep(command, "safe", "runs migrations, as a deploy does")
+        why = "writes rows and runs nothing: what is wrong in them is never made"
+        if self._rows:
+            why = f"rewrites the rows ({', '.join(self._rows)}) and runs nothing: note them first"
+        return RemedyStep(command, "destructive", why)
+
+    def _of_the_half_done(self) -> Iterator[Remedy]:
+        diagnosis, inspection = self._diagnosis, self._diagnosis.inspection
+        if inspection is None:
+            return
+        partly = diagnosis.of(ProblemKind.HALF_APPLIED)
+        leftovers = [
+            RemedyStep(f"DROP TABLE {_quoted(name, inspection.dialect)}", "destructive", "the copy that was cut off")
+            for name in diagnosis.of(ProblemKind.LEFTOVER_TABLE)
+        ]
+        finish = f"alembic upgrade {diagnosis.target}"
+        if not partly:
+            after = self._steps(diagnosis.applied) if diagnosis.complaints[1:] else ()
+            yield Remedy("the table that it was copied from is whole", (*leftovers, *(after or (self._step(finish),))))
+            return
+        if len(partly) > 1 or diagnosis.doubtful:
+            return
+        [id_] = partly
+        evidence = diagnosis.revisions[id_].in_schema.evidence
+        undo = [_undo(each, inspection.dialect) for each in reversed(evidence) if each.ran]
+        rest = self._steps(diagnosis.applied)
+        database = Database(self._rows, diagnosis.applied)
+        if not rest and proven(self._deployed, database, (("upgrade", diagnosis.target),)):
+            # The rows are right once the half of a revision is undone.
+            rest = (self._step(finish),)
+        if None not in undo and rest:
+            steps = (*leftovers, *(step for step in undo if step), *rest)
+            yield Remedy(f"nothing was written yet into what {id_} has made", steps)
+        done = self._steps(diagnosis.applied | {id_})
+        if done:
+            parents = diagnosis.graph.parents(id_)
+            command = join(("alembic", "upgrade", f"{parents[0]}:{id_}" if len(parents) == 1 else id_, "--sql"))
+            show = RemedyStep(command, "reads", "prints the statements; run those that are missing")
+            yield Remedy(f"what {id_} has made is in use", (*leftovers, show, *done))
+
+
+def _typed(step: RemedyStep, environment: Environment) -> RemedyStep:
+    [command] = typed(environment, (step.command,))
+    return replace(step, command=command)
+
+
+def _undo(evidence: SchemaEvidence, dialect: Dialect) -> RemedyStep | None:
+    """The statement that takes back what was made; `None` for what was taken away, which can't be brought back."""
+    thing = evidence.thing
+    if not evidence.there:
+        return None
+    name, full = _quoted(thing.name, dialect), _quoted(_in_schema(thing, thing.name), dialect)
+    table = _quoted(_in_schema(thing, thing.of), dialect)
+    match thing.kind:
+        case "table":
+            return RemedyStep(
+                f"DROP TABLE {full}", "destructive", "with all of its rows; look first whether it has any"
+            )
+        case "column":
+            return RemedyStep(f"ALTER TABLE {table} DROP COLUMN {name}", "destructive", "with all of its values")
+        case "index":
+            what = f"{name} ON {table}" if dialect in ("mysql", "mariadb") else full
+            return RemedyStep(f"DROP INDEX {what}", "destructive", "it is made again")
+        case "constraint" if dialect != "sqlite":
+            return RemedyStep(f"ALTER TABLE {table} DROP CONSTRAINT {name}", "destructive", "it is made again")
+    return None
+
+
+def _in_schema(thing: Thing, name: str) -> str:
+    return f"{thing.schema}.{name}" if thing.schema else name
+
+
+def _quoted(name: str, dialect: Dialect = "postgresql") -> str:
+    mark = "`" if dialect in ("mysql", "mariadb") else '"'
+    return ".".join(f"{mark}{part.replace(mark, mark * 2)}{mark}" for part in name.split("."))
+
+
+def _all_of(ids: Collection[str]) -> str:
+    return listed(ids, len(ids))

@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, NamedTuple
@@ -106,13 +106,13 @@ def proof_of(facts: Facts, databases: Iterable[ReportedDatabase], movable: Itera
     What the target has is published anyway, so a row of the target proves nothing more: of two files with one id, it
     is the target's that such a database has run.
     """
-    wanted = tuple(movable)
-    databases = tuple(databases)
-    rows = sorted({row for each in databases for row in (*each.rows, *(row for row, _ in each.held))})
-    fresh = [row for row in rows if row not in facts.target]
-    graphs = (facts.target, facts.merged, facts.head)
-    meanings = [(graph, _meanings(graph, fresh)) for graph in graphs if graph is not None]
-    run_by = {row: _run_by(row, meanings) for row in fresh}
+    wanted, databases = tuple(movable), tuple(databases)
+    rows = sorted({row for each in databases for row in (*each.rows, *dict(each.held)) if row not in facts.target})
+    meanings = [(graph, _meanings(graph, rows)) for graph in (facts.target, facts.merged, facts.head) if graph]
+    run_by = {
+        row: frozenset[str]().union(*(with_rows(graph, means[row]).applied for graph, means in meanings if means[row]))
+        for row in rows
+    }
     run: dict[str, list[Held]] = {}
     unplaced: list[Held] = []
     for database in databases:
@@ -134,12 +134,13 @@ def standpoints(facts: Facts, databases: Iterable[ReportedDatabase]) -> tuple[St
     """Where the databases of an environment stand now, by name."""
     found = []
     for database in databases:
-        rows = database.rows
-        means = _meanings(facts.merged, rows)
-        here = any(means[row] and _is_about(facts, database, row) for row in rows)
-        lost = _names_it(facts, database) and not any(row in facts.elsewhere for row in rows)
+        rows = read_rows(facts.merged, database.rows)
+        here = any(row.means and _is_about(facts, database, row.text) for row in rows)
+        lost = _names_it(facts, database) and facts.elsewhere.isdisjoint(database.rows)
         if here or lost:
-            found.append(Standpoint(database.name, _full(facts.merged, rows), day(database.at)))
+            # By the ids that Alembic takes them for.
+            full = {row.means[0] if row.kind == "prefix" else row.text for row in rows}
+            found.append(Standpoint(database.name, tuple(sorted(full)), day(database.at)))
     return tuple(sorted(found))
 
 
@@ -163,23 +164,9 @@ def day(at: str) -> str:
     return at[:10]
 
 
-def _full(graph: Graph, rows: Iterable[str]) -> tuple[str, ...]:
-    """Rows by the ids that Alembic takes them for."""
-    return tuple(sorted({row.means[0] if row.kind == "prefix" else row.text for row in read_rows(graph, rows)}))
-
-
 def _meanings(graph: Graph, rows: Iterable[str]) -> dict[str, tuple[str, ...]]:
     """Row → the ids that it may mean; an ambiguous one means them all, for who knows."""
     return {row.text: row.means for row in read_rows(graph, rows)}
-
-
-def _run_by(row: str, meanings: Iterable[tuple[Graph, Mapping[str, tuple[str, ...]]]]) -> frozenset[str]:
-    """Every revision that a database with this row has run."""
-    found: frozenset[str] = frozenset()
-    for graph, means in meanings:
-        if means[row]:
-            found |= with_rows(graph, means[row]).applied
-    return found
 
 
 def _names_it(facts: Facts, database: ReportedDatabase) -> bool:
@@ -256,11 +243,12 @@ def report_of(repository: str, database: str, environment: str, rows: Iterable[s
     Raises:
         UsageError: something can't be told this way.
     """
-    told = None if rows is None else tuple(sorted(set(rows)))
-    trouble = _trouble(repository, database, environment, told)
+    rows = None if rows is None else tuple(sorted(set(rows)))
+    report = RowsReport(repository, database, environment, rows, at.astimezone(UTC).replace(microsecond=0))
+    trouble = _trouble(report)
     if trouble:
         raise UsageError(f"This can't be reported: {trouble}.")
-    return RowsReport(repository, database, environment, told, at.astimezone(UTC).replace(microsecond=0))
+    return report
 
 
 def written(report: RowsReport) -> bytes:
@@ -324,40 +312,40 @@ def _parsed(body: bytes) -> dict[str, Any]:
 
 
 def _checked(fields: dict[str, Any]) -> RowsReport:
-    expected = {"schema", "repository", "database", "environment", "rows", "at"}
-    if fields.keys() != expected or fields["schema"] != SCHEMA:
+    if fields.keys() != {"schema", *RowsReport._fields} or fields["schema"] != SCHEMA:
         raise ReportRefused("not-understood", f"The report is not of the form {SCHEMA}.")
-    texts = [fields["database"], fields["environment"], fields["at"]]
     rows = fields["rows"]
-    if not all(isinstance(text, str) for text in texts) or not (rows is None or isinstance(rows, list)):
+    is_text = all(isinstance(fields[name], str) for name in ("database", "environment", "at"))
+    if not is_text or not (rows is None or isinstance(rows, list)):
         raise ReportRefused("not-understood", f"A field of the report is not what {SCHEMA} has there.")
     if rows is not None and not all(isinstance(row, str) for row in rows):
         raise ReportRefused("not-understood", "A row of the report is not text.")
-    told = None if rows is None else tuple(sorted(set(rows)))
-    trouble = _trouble(fields["repository"], fields["database"], fields["environment"], told)
-    if trouble:
-        raise ReportRefused("not-understood", f"The report is not taken: {trouble}.")
     try:
         at = datetime.strptime(fields["at"], _TIME).replace(tzinfo=UTC)
     except ValueError:
         raise ReportRefused("not-understood", "The time of the report is not like 2026-11-28T10:15:00Z.") from None
-    return RowsReport(fields["repository"], fields["database"], fields["environment"], told, at)
+    rows = None if rows is None else tuple(sorted(set(rows)))
+    report = RowsReport(fields["repository"], fields["database"], fields["environment"], rows, at)
+    trouble = _trouble(report)
+    if trouble:
+        raise ReportRefused("not-understood", f"The report is not taken: {trouble}.")
+    return report
 
 
-def _trouble(repository: str, database: str, environment: str, rows: tuple[str, ...] | None) -> str:
+def _trouble(report: RowsReport) -> str:
     """Why something can't be told, a clause; empty where it can. Names go into comments: they are short and plain."""
-    if not _is_repository(repository):
+    name, rows = report.database, report.rows or ()
+    if not _is_repository(report.repository):
         return "the repository is not named as owner/name"
-    if not database or not is_quotable(database, MAX_NAME_LENGTH) or database != database.strip():
+    if not name or not is_quotable(name, MAX_NAME_LENGTH) or name != name.strip():
         return (
             f"the name of the database is empty, has more than {MAX_NAME_LENGTH} characters, or one that is not plain"
         )
-    if not is_quotable(environment):
+    if not is_quotable(report.environment):
         return "the path of the environment is too long, or not plain text"
-    if rows is not None and len(rows) > MAX_ROWS:
+    if len(rows) > MAX_ROWS:
         return f"{len(rows)} rows are more than the {MAX_ROWS} that a version table may have"
-    bad = [row for row in rows or () if not row or not is_quotable(row)]
-    if bad:
+    if not all(row and is_quotable(row) for row in rows):
         return f"a row has more than {MAX_ROW_LENGTH} characters, or one that no revision has"
     return ""
 

@@ -13,22 +13,21 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from onehead.databases.model import DatabaseState, ForkOutcomes, Omitted, ProblemKind, StateRow, StateTable, UnderFix
-from onehead.databases.remedy import remedy, typed
 from onehead.databases.reported import Standpoint
 from onehead.databases.states import (
     THE_MERGE,
     Database,
-    Databases,
     Fix,
     Outcome,
     Target,
     as_published,
     databases_of,
+    neighbourhood,
     parents_first,
     rows_of,
     with_rows,
 )
-from onehead.databases.upgrade import Deployed, neighbourhood, upgrade
+from onehead.databases.upgrade import Deployed, remedy, typed, upgrade
 from onehead.plan.facts import Facts
 from onehead.plan.findings import Code, Finding
 from onehead.plan.forks import Fork, forks_of
@@ -67,7 +66,10 @@ def moving(graph: Graph, head: str, onto: str) -> Fix | None:
 
 def roots(graph: Graph, head: str, onto: str) -> list[str]:
     """The revisions that a side begins with: those under one head and not under the other that follow none of it."""
-    side = graph.ancestors(head) - graph.ancestors(onto)
+    return _beginnings(graph, graph.ancestors(head) - graph.ancestors(onto))
+
+
+def _beginnings(graph: Graph, side: frozenset[str]) -> list[str]:
     return sorted(id_ for id_ in side if side.isdisjoint(graph.parents(id_)))
 
 
@@ -84,21 +86,14 @@ def under_new_ids(fix: Fix, new_ids: Mapping[str, str]) -> Fix:
     along = fix.graph.descendants(*fix.moved) if new_ids else frozenset()
     renamed = {old: new for old, new in new_ids.items() if old in along}
 
-    def named(id_: str) -> str:
-        return renamed.get(id_, id_)
+    def named(ids: Iterable[str]) -> tuple[str, ...]:
+        return tuple(renamed.get(id_, id_) for id_ in ids)
 
-    graph = Graph(
-        (
-            revision._replace(
-                id=named(revision.id),
-                parents=tuple(map(named, revision.parents)),
-                depends_on=tuple(map(named, revision.depends_on)),
-            )
-            for revision in fix.graph
-        ),
-        fix.graph.unreadable,
-    )
-    return replace(fix, graph=graph, new_ids=renamed)
+    revisions = [
+        each._replace(id=named((each.id,))[0], parents=named(each.parents), depends_on=named(each.depends_on))
+        for each in fix.graph
+    ]
+    return replace(fix, graph=Graph(revisions, fix.graph.unreadable), new_ids=renamed)
 
 
 def moved(graph: Graph, moves: Iterable[Move]) -> Graph:
@@ -118,11 +113,6 @@ def edited_table(facts: Facts, findings: Iterable[Finding], known: Iterable[Stan
 
     Looked at are databases that went through the target's chain and stand at its heads, at a revision that is edited
     or just beneath one, and all known ones, which are told of however they fare.
-
-    Args:
-        facts: the environment.
-        findings: those about it.
-        known: where databases stand.
     """
     edited = [id_ for f in findings if f.code is Code.HISTORY_EDITED for id_ in f.revisions if id_ in facts.target]
     if facts.head is None or not edited:
@@ -130,19 +120,30 @@ def edited_table(facts: Facts, findings: Iterable[Finding], known: Iterable[Stan
     here = _by_rows(known)
     target: Target = "head" if len(facts.merged.heads) <= 1 else "heads"
     after = Deployed(facts.merged)
-    grouped: dict[object, list[tuple[tuple[str, ...], Outcome]]] = {}
+    fates: list[_Fate] = []
     for rows in dict.fromkeys((*here, *_places(facts.target, edited))):
         outcome = upgrade(after, with_rows(facts.target, rows), target)
         if rows in here or outcome.kind != "ok":
             # Of an error the kind counts, and not the id in it.
             alike = (outcome.kind, outcome.lost, outcome.again, (outcome.error or "").partition(" ")[0])
-            grouped.setdefault(rows if rows in here else alike, []).append((rows, outcome))
+            fates.append((rows if rows in here else alike, rows, (outcome,)))
+    found = _rows(fates, here)
+    return StateTable(Fork(facts.merged.heads, (), (), "head"), ("edited",), found, 0) if found else None
+
+
+_Fate = tuple[object, tuple[str, ...], tuple[Outcome, ...]]
+"""What is equal for databases that fare alike, the rows of one of them, and its outcome under each fix."""
+
+
+def _rows(fates: Iterable[_Fate], here: _Here) -> tuple[StateRow, ...]:
+    groups: dict[object, list[_Fate]] = {}
+    for fate in fates:
+        groups.setdefault(fate[0], []).append(fate)
     found = [
-        StateRow(tuple(rows for rows, _ in group), (group[0][1],), here.get(group[0][0], ()))
-        for group in grouped.values()
+        StateRow(tuple(rows for _, rows, _ in group), group[0][2], here.get(group[0][1], ()))
+        for group in groups.values()
     ]
-    found.sort(key=lambda row: not row.here)
-    return StateTable(Fork(facts.merged.heads, (), (), "head"), ("edited",), tuple(found), 0) if found else None
+    return tuple(sorted(found, key=lambda row: not row.here))
 
 
 def _places(graph: Graph, edited: list[str]) -> list[tuple[str, ...]]:
@@ -161,11 +162,9 @@ MAX_HEADS = 4
 
 
 class InconsistentDatabase(NamedTuple):
-    """One such database.
+    """One such database: what is wrong with it, and its rows and what it really went through.
 
-    Attributes:
-        problem: what is wrong with it, by the name that a doctor gives it.
-        database: its rows, and what it really went through; nothing where a row leaves that open.
+    Nothing has run where a row leaves that open.
     """
 
     problem: ProblemKind
@@ -181,72 +180,42 @@ def inconsistent_databases(graph: Graph, fork: Fork, merge: str, *, merged: bool
         merge: id of the revision that joins the heads where they are merged; `THE_MERGE` while it is not chosen.
         merged: the fix that is told about is that one.
     """
-    return tuple(dict.fromkeys(_Examples(graph, fork, merge, merged=merged).found()))
+    found = _examples(graph, fork, None if merge == THE_MERGE else merge, merged=merged)
+    return tuple(dict.fromkeys(InconsistentDatabase(p, Database(tuple(sorted(rows)), ran)) for p, rows, ran in found))
 
 
-class _Examples:
-    def __init__(self, graph: Graph, fork: Fork, merge: str, *, merged: bool) -> None:
-        self._graph = graph
-        self._fork = fork
-        self._merge = merge
-        self._merged = merged
-        self._below = {head: graph.ancestors(head) for head in fork.heads[:MAX_HEADS]}
-        self._shared = frozenset.intersection(*(graph.ancestors(head) for head in fork.heads))
-        self._everything = graph.ancestors(*fork.heads)
-
-    def found(self) -> Iterator[InconsistentDatabase]:
-        for problem, databases in (
-            (ProblemKind.UNKNOWN_ROW, self._unknown()),
-            (ProblemKind.REPEATED_ROW, self._repeated()),
-            (ProblemKind.OVERLAPPING_ROWS, self._overlapping()),
-            (ProblemKind.NO_ROWS, self._emptied()),
-            (ProblemKind.AHEAD, self._ahead()),
-            (ProblemKind.LOST, self._never_run()),
-        ):
-            for rows, applied in databases:
-                yield InconsistentDatabase(problem, Database(tuple(sorted(rows)), applied))
-
-    def _unknown(self) -> Iterator[tuple[tuple[str, ...], frozenset[str]]]:
-        """Alone and beside another; and the merge's own row, where it was deployed and then taken back."""
-        yield (NO_FILE,), frozenset()
-        yield (self._fork.heads[0], NO_FILE), frozenset()
-        if not self._merged and self._merge != THE_MERGE:
-            yield (self._merge,), self._everything
-
-    def _repeated(self) -> Iterator[tuple[tuple[str, ...], frozenset[str]]]:
-        """The table has lost its primary key, and somebody wrote what was there."""
-        for row in (*self._fork.points, *self._below):
-            yield (row, row), self._graph.ancestors(row)
-
-    def _overlapping(self) -> Iterator[tuple[tuple[str, ...], frozenset[str]]]:
-        """A row beside its own ancestor: written by hand, or left behind when an id was made longer."""
-        for head, below in self._below.items():
-            side = below - self._shared
-            roots = sorted(id_ for id_ in side if not side.intersection(self._graph.parents(id_)))
-            for under in (*self._fork.points, *roots):
-                if under != head:
-                    yield (under, head), below
-        if self._merged and self._merge != THE_MERGE:
-            yield (self._fork.heads[0], self._merge), self._everything | {self._merge}
-
-    def _emptied(self) -> Iterator[tuple[tuple[str, ...], frozenset[str]]]:
-        """The tables are there, and no row: a table that was cleared, a dump without it, `create_all`."""
-        for there in (self._shared, self._everything):
-            if there:
-                yield (), there
-
-    def _ahead(self) -> Iterator[tuple[tuple[str, ...], frozenset[str]]]:
-        """More is there than is recorded: stamped too low, or an upgrade that stopped half-way and stayed so."""
-        at = rows_of(self._graph, self._shared)
-        for below in (*self._below.values(), self._everything):
-            if at:
-                yield at, below
-        for below in self._below.values():
-            yield rows_of(self._graph, below), self._everything
-
-    def _never_run(self) -> Iterator[tuple[tuple[str, ...], frozenset[str]]]:
-        """Stamped without having run: it looks like a way out of a crash, and is the worst."""
-        yield rows_of(self._graph, self._everything), self._shared
+def _examples(
+    graph: Graph, fork: Fork, merge: str | None, *, merged: bool
+) -> Iterator[tuple[ProblemKind, tuple[str, ...], frozenset[str]]]:
+    """What is wrong, the rows, and what has run."""
+    below = {head: graph.ancestors(head) for head in fork.heads[:MAX_HEADS]}
+    shared = frozenset.intersection(*(graph.ancestors(head) for head in fork.heads))
+    everything = graph.ancestors(*fork.heads)
+    # Alone and beside another; and the merge's own row, where it was deployed and then taken back.
+    yield ProblemKind.UNKNOWN_ROW, (NO_FILE,), frozenset()
+    yield ProblemKind.UNKNOWN_ROW, (fork.heads[0], NO_FILE), frozenset()
+    if merge is not None and not merged:
+        yield ProblemKind.UNKNOWN_ROW, (merge,), everything
+    # The table has lost its primary key, and somebody wrote what was there.
+    for row in (*fork.points, *below):
+        yield ProblemKind.REPEATED_ROW, (row, row), graph.ancestors(row)
+    # A row beside its own ancestor: written by hand, or left behind when an id was made longer.
+    for head, side in below.items():
+        for under in (*fork.points, *_beginnings(graph, side - shared)):
+            if under != head:
+                yield ProblemKind.OVERLAPPING_ROWS, (under, head), side
+    if merge is not None and merged:
+        yield ProblemKind.OVERLAPPING_ROWS, (fork.heads[0], merge), everything | {merge}
+    # The tables are there, and no row: a table that was cleared, a dump without it, `create_all`.
+    yield from ((ProblemKind.NO_ROWS, (), there) for there in (shared, everything) if there)
+    # More is there than is recorded: stamped too low, or an upgrade that stopped half-way and stayed so.
+    if shared:
+        for side in (*below.values(), everything):
+            yield ProblemKind.AHEAD, rows_of(graph, shared), side
+    for side in below.values():
+        yield ProblemKind.AHEAD, rows_of(graph, side), everything
+    # Stamped without having run: it looks like a way out of a crash, and is the worst.
+    yield ProblemKind.LOST, rows_of(graph, everything), shared
 
 
 MAX_STATES = 200
@@ -292,7 +261,7 @@ def fork_outcomes(
     near = neighbourhood(facts.merged, Fork(facts.merged.heads, (), (), "target"), rows)
     database = as_published(facts.target, facts.merged, with_rows(near.graph, rows))
     fix = as_it_is(near.graph)
-    state = _state(_DeployedChain(fix, target, facts.environment), database, (), here=here.get(database.rows, ()))
+    state = _DeployedChain(fix, target, facts.environment, here).state(database, ())
     return (ForkOutcomes(None, (), target, (UnderFix(fix, (state,)),), omitted=Omitted(near.left_out)),)
 
 
@@ -301,10 +270,7 @@ def state_tables(
 ) -> tuple[StateTable, ...]:
     """One table per fork that the judged side brings; each known database of the environment has its place in it.
 
-    Args:
-        facts: the environment.
-        known: where databases stand.
-        new_ids: old id → new one, of what a re-parent of the judged branch renames.
+    What a re-parent of the judged branch renames has `new_ids` (by the old ones).
     """
     here = _by_rows(known)
     forks = [fork for fork in forks_of(facts) if facts.head is None or fork.introduced_by == "head"]
@@ -328,45 +294,38 @@ def _target(facts: Facts, fork: Fork) -> Target:
 
 
 def _outcomes_of(
-    facts: Facts, fork: Fork, rows: tuple[str, ...] | None, merge: str, here: _Here, new_ids: Mapping[str, str]
+    facts: Facts, whole: Fork, rows: tuple[str, ...] | None, merge: str, here: _Here, new_ids: Mapping[str, str]
 ) -> ForkOutcomes:
-    target = _target(facts, fork)
-    near = neighbourhood(facts.merged, fork, rows or [row for held in here for row in held])
-    graph, heads = near.graph, len(fork.heads)
+    target = _target(facts, whole)
+    near = neighbourhood(facts.merged, whole, rows or [row for held in here for row in held])
+    graph, fork = near.graph, near.fork
     directions = [
         # Only the judged branch's own revisions are ever renamed.
-        fix if fix.onto in fork.new else under_new_ids(fix, new_ids)
-        for fix in both_directions(graph, near.fork)
-        if _is_whole(facts.merged, fork, fix)
+        fix if fix.onto in whole.new else under_new_ids(fix, new_ids)
+        for fix in both_directions(graph, fork)
+        if _is_whole(facts.merged, whole, fix)
     ]
-    fork = near.fork
-    databases = _databases(facts, graph, fork)
-    shared = frozenset.intersection(*(graph.ancestors(head) for head in fork.heads))
-    told = []
+    databases = databases_of(graph, fork, MAX_STATES)
+    if rows is None:
+        asked = _with_known(facts, graph, here, databases.found)
+    else:
+        asked = [as_published(facts.target, facts.merged, with_rows(graph, rows))]
+    under = []
     for fix in (as_it_is(graph), merging(facts._replace(merged=graph), fork, merge), *directions):
-        chain = _DeployedChain(fix, target, facts.environment)
-        if rows is not None:
-            asked = as_published(facts.target, facts.merged, with_rows(graph, rows))
-            state = _state(chain, asked, databases.above, here=here.get(asked.rows, ()))
-            told.append(UnderFix(fix, (state,)))
-            continue
-        states = [
-            _state(chain, database, databases.above, here=here.get(database.rows, ()))
-            for database in (*databases.found, *_more(facts, graph, here, databases.found))
-        ]
-        inconsistent = [
-            _state(chain, database, databases.above, problem)
-            for problem, database in inconsistent_databases(graph, fork, merge, merged=fix.kind == "merge")
-        ]
+        chain = _DeployedChain(fix, target, facts.environment, here)
+        states = [chain.state(database, databases.above) for database in asked]
         states.sort(key=lambda state: (_WORST_FIRST[state.outcome.kind], len(state.rows), state.rows))
-        told.append(UnderFix(fix, tuple(states), tuple(inconsistent)))
+        examples = inconsistent_databases(graph, fork, merge, merged=fix.kind == "merge") if rows is None else ()
+        inconsistent = [chain.state(database, databases.above, problem) for problem, database in examples]
+        under.append(UnderFix(fix, tuple(states), tuple(inconsistent)))
+    shared = frozenset.intersection(*(graph.ancestors(head) for head in fork.heads))
     return ForkOutcomes(
         fork,
         tuple(tuple(parents_first(graph, graph.ancestors(head) - shared)) for head in fork.heads),
         target,
-        tuple(told),
+        tuple(under),
         databases.left_out + near.above if rows is None else 0,
-        Omitted(near.left_out, heads - len(fork.heads)),
+        Omitted(near.left_out, len(whole.heads) - len(fork.heads)),
     )
 
 
@@ -375,79 +334,71 @@ def _is_whole(graph: Graph, fork: Fork, fix: Fix) -> bool:
     return all(list(fix.moved) == roots(graph, head, fix.onto or "") for head in fork.heads if head != fix.onto)
 
 
-def _databases(facts: Facts, graph: Graph, fork: Fork) -> Databases:
-    """Those of the fork; a database whose rows are the target's has gone the target's way."""
-    found = databases_of(graph, fork, MAX_STATES)
-    return replace(found, found=tuple(as_published(facts.target, facts.merged, each) for each in found.found))
+def _with_known(facts: Facts, graph: Graph, here: _Here, found: Iterable[Database]) -> list[Database]:
+    """These, and the known databases that stand where no consistent one of this fork does: further down, or astray.
 
-
-def _more(facts: Facts, graph: Graph, here: _Here, found: tuple[Database, ...]) -> tuple[Database, ...]:
-    """Known databases that stand where no consistent one of this fork does: further down, or out of order."""
-    listed = {database.rows for database in found}
-    fresh = (with_rows(graph, rows) for rows in here if rows not in listed)
-    return tuple(as_published(facts.target, facts.merged, each) for each in fresh)
+    A database whose rows are the target's has gone the target's way.
+    """
+    consistent = [as_published(facts.target, facts.merged, database) for database in found]
+    listed = {database.rows for database in consistent}
+    fresh = [with_rows(graph, rows) for rows in here if rows not in listed]
+    return [*consistent, *(as_published(facts.target, facts.merged, database) for database in fresh)]
 
 
 class _DeployedChain:
     """A chain after a fix, deployed: what becomes of databases there."""
 
-    def __init__(self, fix: Fix, target: Target, environment: Environment) -> None:
+    def __init__(self, fix: Fix, target: Target, environment: Environment, here: _Here = MappingProxyType({})) -> None:
         self._fix = fix
         self._environment = environment
+        self._here = here
         self._deployed = Deployed(fix.graph)
         self._target = target
 
     def outcome(self, database: Database) -> Outcome:
         return upgrade(self._deployed, self._fix.meets(database), self._target)
 
-    def remedies(self, database: Database, *, is_sure: bool) -> tuple[str, ...]:
-        """A row that the fix itself has renamed is no riddle: what ran under the old id is known."""
-        named = all(row in self._fix.graph or row in self._fix.new_ids for row in database.rows)
-        ways = remedy(self._deployed, self._fix.meets(database), self._target, is_sure=is_sure or named)
-        return typed(self._environment, ways)
-
-
-def _state(
-    chain: _DeployedChain,
-    database: Database,
-    above: tuple[str, ...],
-    problem: ProblemKind | None = None,
-    *,
-    here: tuple[str, ...] = (),
-) -> DatabaseState:
-    outcome = chain.outcome(database)
-    # Of the examples of corrupt databases it is known what has run, but where a row leaves that open.
-    is_sure = problem is not None and bool(database.applied)
-    ways = () if outcome.kind == "ok" else chain.remedies(database, is_sure=is_sure)
-    applied = tuple(id_ for id_ in above if id_ in database.applied)
-    return DatabaseState(database.rows, applied, outcome, ways, problem, here)
+    def state(self, database: Database, above: tuple[str, ...], problem: ProblemKind | None = None) -> DatabaseState:
+        outcome = self.outcome(database)
+        # Of the examples of inconsistent databases it is known what has run, but where a row leaves that open. Nor is a
+        # row that the fix itself has renamed a riddle: what ran under the old id is known.
+        is_known = all(row in self._fix.graph or row in self._fix.new_ids for row in database.rows)
+        is_sure = is_known or (problem is not None and bool(database.applied))
+        ways: tuple[str, ...] = ()
+        if outcome.kind != "ok":
+            ways = remedy(self._deployed, self._fix.meets(database), self._target, is_sure=is_sure)
+        applied = tuple(id_ for id_ in above if id_ in database.applied)
+        here = self._here.get(database.rows, ()) if problem is None else ()
+        return DatabaseState(database.rows, applied, outcome, typed(self._environment, ways), problem, here)
 
 
 def _table(facts: Facts, fork: Fork, here: _Here, new_ids: Mapping[str, str]) -> StateTable:
     near = neighbourhood(facts.merged, fork, [row for held in here for row in held])
-    fixes = _fixes(facts, near.of_fork, near.fork, new_ids)
-    databases = _databases(facts, near.of_fork, near.fork)
+    databases = databases_of(near.of_fork, near.fork, MAX_STATES)
+    every = _with_known(facts, near.graph, here, databases.found)
+    number = len(databases.found)
     target = _target(facts, fork)
-    chains = [_DeployedChain(fix, target, facts.environment) for fix in fixes]
-    few = len(databases.found) <= FEW_STATES
-    grouped: dict[tuple[object, ...], list[tuple[tuple[str, ...], tuple[Outcome, ...]]]] = {}
-    for database in databases.found:
-        outcomes = tuple(chain.outcome(database) for chain in chains)
+
+    def chains(fixes: Iterable[Fix]) -> list[_DeployedChain]:
+        return [_DeployedChain(fix, target, facts.environment) for fix in fixes]
+
+    fixes = _fixes(facts, near.of_fork, near.fork, new_ids)
+    short = chains(fixes)
+    # Known ones may stand beneath the fork, where the shortened chain knows nothing.
+    complete = chains(_fixes(facts, near.graph, near.fork, new_ids)) if every[number:] else []
+    fates: list[_Fate] = []
+    for at, database in enumerate(every):
+        outcomes = tuple(chain.outcome(database) for chain in (short if at < number else complete))
         alike = tuple((outcome.kind, outcome.lost, outcome.again, (outcome.error or "")[:24]) for outcome in outcomes)
-        lone = few or database.rows in here
-        grouped.setdefault((database.rows,) if lone else alike, []).append((database.rows, outcomes))
-    found = [StateRow(tuple(r for r, _ in group), group[0][1], here.get(group[0][0], ())) for group in grouped.values()]
-    more = _more(facts, near.graph, here, databases.found)
-    if more:
-        # These may stand beneath the fork, where the shortened chain knows nothing.
-        complete = [
-            _DeployedChain(fix, target, facts.environment) for fix in _fixes(facts, near.graph, near.fork, new_ids)
-        ]
-        found += [StateRow((d.rows,), tuple(chain.outcome(d) for chain in complete), here[d.rows]) for d in more]
-    found.sort(key=lambda row: not row.here)
-    left_out = databases.left_out + near.above
-    renamed = {old: new for fix in fixes for old, new in fix.new_ids.items()}
-    return StateTable(fork, tuple(fix.kind for fix in fixes), tuple(found), left_out, renamed)
+        is_alone = number <= FEW_STATES or database.rows in here
+        fates.append(((database.rows,) if is_alone else alike, database.rows, outcomes))
+    return StateTable(
+        fork,
+        tuple(fix.kind for fix in fixes),
+        _rows(fates, here),
+        databases.left_out + near.above,
+        {old: new for fix in fixes for old, new in fix.new_ids.items()},
+    )
 
 
 def _fixes(facts: Facts, graph: Graph, fork: Fork, new_ids: Mapping[str, str]) -> list[Fix]:

@@ -329,3 +329,136 @@ def _count(above: Sequence[str], needs: Mapping[str, frozenset[str]]) -> int | N
         for need in needs[id_]:
             ways[need] *= 1 + ways[id_]
     return prod(1 + ways[id_] for id_ in above if not needs[id_])
+
+
+MAX_WALKED = 1000
+"""Size up to which a chain is walked whole: its revisions, and each merge point as often as `_MERGE` says."""
+
+MAX_NEAR = 60
+"""Revisions kept above the place where the ways part, the nearest to it."""
+
+MAX_HEADS = 12
+"""Heads of one fork that are told of; and further ends of the chain, beside it, that are kept."""
+
+_MERGE = 10
+
+
+class Near(NamedTuple):
+    """What is kept of a chain, so that it is as short as it may be.
+
+    Alembic's own walk takes time that grows with the square of what it runs, and a fork of many revisions has databases
+    without number. So what is beneath the fork is left out, and of a large chain all that is not near the fork. Each
+    revision that is kept stands for itself and for all that was left out beneath it, which it now follows directly. A
+    database that stands at a kept revision fares the same there; only where `depends_on` joins what is kept and what is
+    not, Alembic may stop on one and not on the other.
+
+    Attributes:
+        of_fork: the chain without what every database of the fork has run, where that can be told.
+        fork: with the heads that are kept, and where their ways part in that chain.
+        left_out: how many revisions are not kept.
+        above: how many of these stand above the place where the ways part.
+    """
+
+    graph: Graph
+    of_fork: Graph
+    fork: Fork
+    left_out: int = 0
+    above: int = 0
+
+
+def neighbourhood(graph: Graph, fork: Fork, rows: Iterable[str] = ()) -> Near:
+    """The chain itself, or of a large one what is near a fork and what the rows of a database name.
+
+    Rows may be no more than the beginning of an id. The points of the fork are found anew for the heads that are kept.
+    """
+    told = fork.narrowed(MAX_HEADS)
+    # Of a broken chain nothing is run, however large it is: Alembic stops when it reads it.
+    if graph.missing or graph.cycles:
+        return Near(graph, graph, told)
+    if told == fork and _size(graph) <= MAX_WALKED:
+        of_fork = from_the_point(graph, fork.points[0]) if len(fork.points) == 1 else graph
+        return Near(graph, of_fork, told)
+    points = graph.fork_points(told.heads)
+    above = graph.ancestors(*told.heads) - graph.ancestors(*points)
+    beside = [head for head in graph.heads if head not in fork.heads]
+    kept = {*told.heads, *points[:MAX_HEADS], *beside[:MAX_HEADS], *_nearest(graph, above), *_named(graph, rows)}
+    kept_graph = _bridged(graph, kept)
+    parted = told._replace(points=kept_graph.fork_points(told.heads))
+    return Near(kept_graph, kept_graph, parted, len(graph) - len(kept), len(above - kept))
+
+
+def _size(graph: Graph) -> int:
+    return len(graph) + _MERGE * sum(len(revision.parents) > 1 for revision in graph)
+
+
+def _nearest(graph: Graph, above: frozenset[str]) -> list[str]:
+    """The lowest revisions of all sides, level by level."""
+    found = dict.fromkeys(sorted(id_ for id_ in above if above.isdisjoint(graph.parents(id_))))
+    todo = list(found)
+    for id_ in todo:  # grows while it is walked: breadth first
+        if len(todo) >= MAX_NEAR:
+            break
+        fresh = [child for child in graph.children[id_] if child in above and child not in found]
+        found.update(dict.fromkeys(fresh))
+        todo += fresh
+    return todo[:MAX_NEAR]
+
+
+def _named(graph: Graph, rows: Iterable[str]) -> set[str]:
+    found: set[str] = set()
+    for row in rows:
+        if row in graph:
+            found.add(row)
+        elif row:
+            found.update(islice((id_ for id_ in graph.revisions if id_.startswith(row)), 2))
+    return found
+
+
+def _bridged(graph: Graph, kept: set[str]) -> Graph:
+    """Each kept revision over the nearest kept ones beneath it: parents, or needs where a dependency leads there."""
+    made: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {}
+    beneath: dict[str, frozenset[str]] = {}
+    for id_ in parents_first(graph, kept & graph.revisions.keys()):
+        parents, needed = _nearest_kept(graph, id_, kept)
+        reached = frozenset[str]().union(*(beneath.get(each, frozenset()) for each in (*parents, *needed)))
+        # A parent that it names itself stays, though it is beneath another one too: Alembic may stumble over it.
+        parents = tuple(each for each in parents if each not in reached or each in graph.parents(id_))
+        needed = tuple(each for each in needed if each not in reached and each not in parents)
+        made[id_] = parents, needed
+        beneath[id_] = reached.union(parents, needed)
+    return Graph(graph.revisions[id_]._replace(parents=p, depends_on=n) for id_, (p, n) in made.items())
+
+
+def _nearest_kept(graph: Graph, id_: str, kept: set[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    found: dict[bool, dict[str, None]] = {False: {}, True: {}}
+    seen: set[tuple[str, bool]] = set()
+    todo = [(id_, False)]
+    while todo:
+        at, by_need = todo.pop()
+        steps = [*((each, by_need) for each in graph.parents(at)), *((each, True) for each in dependencies(graph, at))]
+        for step in reversed(steps):
+            other, needed = step
+            if other in kept:
+                found[needed].setdefault(other)
+            elif step not in seen:
+                seen.add(step)
+                todo.append(step)
+    return tuple(reversed(found[False])), tuple(reversed(found[True]))
+
+
+def from_the_point(graph: Graph, point: str) -> Graph:
+    """The chain without what is beneath the point where a fork parts, which becomes a base.
+
+    Every database of the fork has run all of that, so whatever Alembic does to it happens above. Where something above
+    refers to what is beneath, or one id is declared twice, the chain stays whole.
+    """
+    if graph.duplicates:
+        return graph
+    beneath = graph.ancestors(point) - {point}
+    if any(not beneath.issuperset(graph.revisions[id_].depends_on) for id_ in (point, *beneath)):
+        return graph
+    named = beneath | {label for id_ in beneath for label in graph.revisions[id_].branch_labels}
+    above = [revision for revision in graph if revision.id not in beneath and revision.id != point]
+    if any(not named.isdisjoint((*each.parents, *each.depends_on)) for each in above):
+        return graph
+    return Graph([graph.revisions[point]._replace(parents=(), depends_on=()), *above])

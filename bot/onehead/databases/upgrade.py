@@ -1,21 +1,23 @@
-"""What `alembic upgrade` would do to a database, computed with Alembic's own code on a chain as short as it may be.
+"""What `alembic upgrade` would do to a database, and the commands that repair one, computed with Alembic's own code.
 
 Alembic is given the revisions as values: no file of the repository is loaded, no `env.py` is run.
 
-Alembic's own walk takes time that grows with the square of what it runs, and a fork of many revisions has databases
-without number. So the chain is shortened: what is beneath the fork is left out, and of a large chain all that is not
-near the fork. Each revision that is kept stands for itself and for all that was left out beneath it, which it now
-follows directly. A database that stands at a kept revision fares the same there; only where `depends_on` joins what is
-kept and what is not, Alembic may stop on one and not on the other.
+Each list of commands is simulated before it is shown. The method: `stamp --purge` records what is really there,
+upgrades run what is missing beneath it, a second stamp records the result, and `upgrade` does the rest. If a revision
+would run twice or be left out, no remedy is offered; nor where it depends on what nobody knows.
+
+Nearly every migration was run once by its author. After a re-parent, that database skips the other side or no longer
+finds its row. The remedy is to downgrade on the branch as it is, before the merge, and to upgrade afterwards.
 """
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Iterator
-from itertools import islice
+from posixpath import relpath
+from shlex import join, quote, split
 from types import SimpleNamespace
-from typing import Any, NamedTuple
+from typing import Any
 
 from alembic.runtime.migration import HeadMaintainer
 from alembic.script import ScriptDirectory
@@ -23,9 +25,22 @@ from alembic.script.revision import Revision as AlembicRevision
 from alembic.script.revision import RevisionError, RevisionMap
 from alembic.util import CommandError
 
-from onehead.databases.states import Database, Outcome, OutcomeKind, Target, dependencies, parents_first
-from onehead.plan.forks import Fork
+from onehead.databases.model import OwnDatabase
+from onehead.databases.states import (
+    Database,
+    Fix,
+    Outcome,
+    OutcomeKind,
+    Target,
+    from_the_point,
+    parents_first,
+    rows_of,
+    with_rows,
+)
+from onehead.plan.plans import Plan, Reissue, Reparent
+from onehead.revisions.config import is_sample
 from onehead.revisions.graph import Graph
+from onehead.revisions.model import Environment
 
 _TROUBLE = (CommandError, RevisionError, KeyError, AssertionError)
 """How Alembic stops. An assertion fails where a revision bears a name with a meaning of its own, such as `base`."""
@@ -48,8 +63,7 @@ class AlembicStops(Exception):
 class Deployed:
     """Alembic as it runs where one chain is deployed: its decisions, with nothing executed.
 
-    Attributes:
-        graph: the chain as the deployed files declare it.
+    Each command raises `AlembicStops` where it would end with an error.
     """
 
     def __init__(self, graph: Graph) -> None:
@@ -61,32 +75,20 @@ class Deployed:
             self._trouble = _text(error)
 
     def upgrade(self, rows: Iterable[str], target: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """Do `alembic upgrade TARGET`: the revisions that run, in order, and the rows afterwards, sorted.
-
-        Raises:
-            AlembicStops: it ends with an error.
-        """
+        """Do `alembic upgrade TARGET`: the revisions that run, in order, and the rows afterwards, sorted."""
         before = tuple(rows)
         steps = self._steps("_upgrade_revs", target, before)
         runs = tuple(step.revision.revision for step in steps)
         return runs, _rows_after(before, steps, runs)
 
     def downgrade(self, rows: Iterable[str], target: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """Do `alembic downgrade TARGET`: the revisions that are undone, in order, and the rows afterwards, sorted.
-
-        Raises:
-            AlembicStops: it ends with an error.
-        """
+        """Do `alembic downgrade TARGET`: the revisions that are undone, in order, and the rows afterwards, sorted."""
         before = tuple(rows)
         steps = self._steps("_downgrade_revs", target, before)
         return tuple(step.revision.revision for step in steps), _rows_after(before, steps)
 
     def stamp_purge(self, revisions: Iterable[str]) -> tuple[str, ...]:
-        """Do `alembic stamp --purge REVISION…`: the rows afterwards, sorted; without revisions, `base` is stamped.
-
-        Raises:
-            AlembicStops: it ends with an error.
-        """
+        """Do `alembic stamp --purge REVISION…`: the rows afterwards, sorted; without revisions, `base` is stamped."""
         return _rows_after((), self._steps("_stamp_revs", tuple(revisions), ()))
 
     def _steps(self, question: str, *arguments: object) -> list[Any]:
@@ -103,11 +105,7 @@ def upgrade(
 ) -> Outcome:
     """Simulate `alembic upgrade head`, and find what it leaves out and what it does twice.
 
-    Args:
-        deployed: the chain.
-        database: what it is run on.
-        target: what a deploy upgrades to.
-        harmless: revisions that do nothing, so that it is no matter whether they run again.
+    Of `harmless` revisions, which do nothing, it is no matter whether they run again.
     """
     try:
         runs, after = deployed.upgrade(database.rows, target)
@@ -165,9 +163,8 @@ def _revisions(graph: Graph) -> Iterator[AlembicRevision]:
 class _Rows(HeadMaintainer):
     """Alembic's bookkeeping of `alembic_version`, without the SQL.
 
-    Attributes:
-        rows: what the table holds. Where it has lost its primary key a row may stand there twice: Alembic does not see
-            that until a statement matches both.
+    Where the table has lost its primary key a row may stand there twice: Alembic does not see that until a statement
+    matches both.
     """
 
     def __init__(self, rows: tuple[str, ...]) -> None:
@@ -202,132 +199,173 @@ class _Rows(HeadMaintainer):
             )
 
 
-MAX_WALKED = 1000
-"""Size up to which a chain is walked whole: its revisions, and each merge point as often as `_MERGE` says."""
-
-MAX_NEAR = 60
-"""Revisions kept above the place where the ways part, the nearest to it."""
-
-MAX_HEADS = 12
-"""Heads of one fork that are told of; and further ends of the chain, beside it, that are kept."""
-
-_MERGE = 10
+AlembicCommand = tuple[str, ...]
+"""The words after `alembic`: `upgrade` and one target, or `stamp --purge` and any number of revisions."""
 
 
-class Near(NamedTuple):
-    """What is kept of a chain.
+def stamping(rows: tuple[str, ...]) -> AlembicCommand:
+    """The command that makes these the rows."""
+    return ("stamp", "--purge", *(rows or ("base",)))
 
-    Attributes:
-        graph: the chain of what is kept.
-        of_fork: the same without what every database of the fork has run, where that can be told.
-        fork: with the heads that are kept, and where their ways part in that chain.
-        left_out: how many revisions are not kept.
-        above: how many of these stand above the place where the ways part.
+
+def line(command: AlembicCommand) -> str:
+    """A command as it is typed."""
+    return join(("alembic", *command))
+
+
+def remedy(deployed: Deployed, database: Database, target: Target, *, is_sure: bool = False) -> tuple[str, ...]:
+    """Command lines, in order, that bring the database to the end of the chain; empty where none is proven.
+
+    A database that ran what no file declares has been where these files don't lead, so nothing is proposed. Nor is for
+    a row that no file declares, unless it `is_sure` what ran all the same.
     """
+    if not deployed.graph.revisions.keys() >= database.applied:
+        return ()
+    if not is_sure and any(row not in deployed.graph for row in database.rows):
+        return ()
+    for commands in _candidates(deployed, database, target):
+        if proven(deployed, database, commands):
+            return tuple(map(line, commands))
+    return ()
 
-    graph: Graph
-    of_fork: Graph
-    fork: Fork
-    left_out: int = 0
-    above: int = 0
+
+def proven(deployed: Deployed, database: Database, commands: tuple[AlembicCommand, ...]) -> bool:
+    """Whether the commands run every revision that is missing, once, after its parents, and end with each row once."""
+    rows, applied = database.rows, set(database.applied)
+    try:
+        for verb, *arguments in commands:
+            if verb == "stamp":
+                rows = deployed.stamp_purge(arguments[1:] if arguments[1:] != ["base"] else ())
+                continue
+            runs, rows = deployed.upgrade(rows, arguments[0])
+            for id_ in runs:
+                if id_ in applied or not applied.issuperset(deployed.graph.parents(id_)):
+                    return False
+                applied.add(id_)
+    except AlembicStops:
+        return False
+    is_clean = len(rows) == len(set(rows))
+    return is_clean and deployed.graph.ancestors(*rows) == applied == set(deployed.graph.revisions)
 
 
-def neighbourhood(graph: Graph, fork: Fork, rows: Iterable[str] = ()) -> Near:
-    """The chain itself, or of a large one what is near a fork and what the rows of a database name.
+def _candidates(deployed: Deployed, database: Database, target: Target) -> Iterator[tuple[AlembicCommand, ...]]:
+    graph = deployed.graph
+    yield (("upgrade", "heads"),)
+    below = graph.ancestors(*database.applied)
+    missing = below - database.applied
+    # Only what stands on complete ground may be claimed before the missing ones have run.
+    ground = rows_of(graph, database.applied - graph.descendants(*missing))
+    late = [id_ for id_ in parents_first(graph, missing) if not missing.intersection(graph.children[id_])]
+    steps = [stamping(ground), *(("upgrade", id_) for id_ in late)] if late else []
+    steps.append(stamping(rows_of(graph, below)))
+    if ground == database.rows:
+        steps = steps[1:]
+    yield (*steps, ("upgrade", target))
+    yield (*steps, ("upgrade", "heads"))
 
-    Args:
-        graph: the chain, with all sides of the fork.
-        fork: its heads; the points are found anew for those that are kept.
-        rows: kept too, also where they are no more than the beginning of an id.
+
+def own_database(branch: Graph | None, plan: Plan, after: Graph) -> OwnDatabase | None:
+    """What a re-parent or re-issue means to that database; `None` where it means nothing.
+
+    `branch` is the chain on the branch as it is, `after` the one once what is planned is merged.
     """
-    told = fork.narrowed(MAX_HEADS)
-    # Of a broken chain nothing is run, however large it is: Alembic stops when it reads it.
-    if graph.missing or graph.cycles:
-        return Near(graph, graph, told)
-    if told == fork and _size(graph) <= MAX_WALKED:
-        of_fork = from_the_point(graph, fork.points[0]) if len(fork.points) == 1 else graph
-        return Near(graph, of_fork, told)
-    points = graph.fork_points(told.heads)
-    above = graph.ancestors(*told.heads) - graph.ancestors(*points)
-    beside = [head for head in graph.heads if head not in fork.heads]
-    kept = {*told.heads, *points[:MAX_HEADS], *beside[:MAX_HEADS], *_nearest(graph, above), *_named(graph, rows)}
-    kept_graph = _bridged(graph, kept)
-    parted = told._replace(points=kept_graph.fork_points(told.heads))
-    return Near(kept_graph, kept_graph, parted, len(graph) - len(kept), len(above - kept))
+    if branch is None or not isinstance(plan, Reparent | Reissue) or branch.duplicates or branch.missing:
+        return None
+    moved = frozenset(plan.moved) & branch.revisions.keys()
+    branch, after = _above(branch, after, moved)
+    database = with_rows(branch, branch.heads)
+    fix = Fix("reparent", after, new_ids=plan.new_ids)
+    deployed = Deployed(after)
+    target: Target = "head" if len(after.heads) == 1 else "heads"
+    outcome = upgrade(deployed, fix.meets(database), target)
+    if not moved or outcome.kind == "ok":
+        return None
+    here = Deployed(branch)
+    before = next((each for each in _ways_back(branch, moved) if _is_undone(here, deployed, database, each, moved)), ())
+    ways = remedy(deployed, fix.meets(database), target, is_sure=True)
+    return OwnDatabase(database.rows, tuple(line(("downgrade", place)) for place in before), outcome, ways)
 
 
-def _size(graph: Graph) -> int:
-    return len(graph) + _MERGE * sum(len(revision.parents) > 1 for revision in graph)
+def _above(branch: Graph, after: Graph, moved: frozenset[str]) -> tuple[Graph, Graph]:
+    """Both chains from where the ways part, which says the same in less time; as they are where they differ below."""
+    points = {parent for id_ in moved for parent in branch.parents(id_)} - moved
+    if len(points) != 1 or not points <= after.revisions.keys():
+        return branch, after
+    [point] = points
+    short = from_the_point(branch, point), from_the_point(after, point)
+    left_out = [
+        whole.revisions.keys() - kept.revisions.keys() for whole, kept in zip((branch, after), short, strict=True)
+    ]
+    return short if left_out[0] == left_out[1] else (branch, after)
 
 
-def _nearest(graph: Graph, above: frozenset[str]) -> list[str]:
-    """The lowest revisions of all sides, level by level."""
-    found = dict.fromkeys(sorted(id_ for id_ in above if above.isdisjoint(graph.parents(id_))))
-    todo = list(found)
-    for id_ in todo:  # grows while it is walked: breadth first
-        if len(todo) >= MAX_NEAR:
-            break
-        fresh = [child for child in graph.children[id_] if child in above and child not in found]
-        found.update(dict.fromkeys(fresh))
-        todo += fresh
-    return todo[:MAX_NEAR]
+def _ways_back(branch: Graph, moved: frozenset[str]) -> Iterator[tuple[str, ...]]:
+    """Places to go back to: beneath each revision that moves by itself, the highest first; or one of them alone."""
+    roots = [id_ for id_ in parents_first(branch, moved) if moved.isdisjoint(branch.parents(id_))]
+    places = list(dict.fromkeys(next(iter(branch.parents(root)), f"{root}@base") for root in reversed(roots)))
+    yield tuple(places)
+    yield from ((place,) for place in reversed(places))
+    yield ("base",)
 
 
-def _named(graph: Graph, rows: Iterable[str]) -> set[str]:
-    found: set[str] = set()
-    for row in rows:
-        if row in graph:
-            found.add(row)
-        elif row:
-            found.update(islice((id_ for id_ in graph.revisions if id_.startswith(row)), 2))
-    return found
+def _is_undone(
+    here: Deployed, repaired: Deployed, database: Database, places: tuple[str, ...], moved: frozenset[str]
+) -> bool:
+    """Whether nothing that moves is left, and an upgrade after the repair then ends well."""
+    rows, applied = database.rows, set(database.applied)
+    try:
+        for place in places:
+            undone, rows = here.downgrade(rows, place)
+            applied.difference_update(undone)
+    except AlembicStops:
+        return False
+    left = Database(rows, frozenset(applied))
+    return (
+        applied.isdisjoint(moved)
+        and rows == rows_of(here.graph, left.applied)
+        and upgrade(repaired, left, "heads").kind == "ok"
+    )
 
 
-def _bridged(graph: Graph, kept: set[str]) -> Graph:
-    """Each kept revision over the nearest kept ones beneath it: parents, or needs where a dependency leads there."""
-    made: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {}
-    beneath: dict[str, frozenset[str]] = {}
-    for id_ in parents_first(graph, kept & graph.revisions.keys()):
-        parents, needed = _nearest_kept(graph, id_, kept)
-        reached = frozenset[str]().union(*(beneath.get(each, frozenset()) for each in (*parents, *needed)))
-        # A parent that it names itself stays, though it is beneath another one too: Alembic may stumble over it.
-        parents = tuple(each for each in parents if each not in reached or each in graph.parents(id_))
-        needed = tuple(each for each in needed if each not in reached and each not in parents)
-        made[id_] = parents, needed
-        beneath[id_] = reached.union(parents, needed)
-    return Graph(graph.revisions[id_]._replace(parents=p, depends_on=n) for id_, (p, n) in made.items())
+_FOUND_BY_ITSELF = ("alembic.ini", "pyproject.toml")
+_RUNS_WITHOUT_NAME = ("alembic", "tool.alembic", "DEFAULT")
 
 
-def _nearest_kept(graph: Graph, id_: str, kept: set[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    found: dict[bool, dict[str, None]] = {False: {}, True: {}}
-    seen: set[tuple[str, bool]] = set()
-    todo = [(id_, False)]
-    while todo:
-        at, by_need = todo.pop()
-        steps = [*((each, by_need) for each in graph.parents(at)), *((each, True) for each in dependencies(graph, at))]
-        for step in reversed(steps):
-            other, needed = step
-            if other in kept:
-                found[needed].setdefault(other)
-            elif step not in seen:
-                seen.add(step)
-                todo.append(step)
-    return tuple(reversed(found[False])), tuple(reversed(found[True]))
+def typed(environment: Environment, lines: Iterable[str]) -> tuple[str, ...]:
+    """Lines that begin with `alembic`, as they work at the top of the repository; others as they are.
 
-
-def from_the_point(graph: Graph, point: str) -> Graph:
-    """The chain without what is beneath the point where a fork parts, which becomes a base.
-
-    Every database of the fork has run all of that, so whatever Alembic does to it happens above. Where something above
-    refers to what is beneath, or one id is declared twice, the chain stays whole.
+    Alembic resolves relative paths, its `prepend_sys_path` too, against the working directory. So a configuration in
+    a sub-folder is not only named: the line goes to where its paths lead. Where no configuration is known, Alembic is
+    run by code of the project, and the line says with which arguments.
     """
-    if graph.duplicates:
-        return graph
-    beneath = graph.ancestors(point) - {point}
-    if any(not beneath.issuperset(graph.revisions[id_].depends_on) for id_ in (point, *beneath)):
-        return graph
-    named = beneath | {label for id_ in beneath for label in graph.revisions[id_].branch_labels}
-    above = [revision for revision in graph if revision.id not in beneath and revision.id != point]
-    if any(not named.isdisjoint((*each.parents, *each.depends_on)) for each in above):
-        return graph
-    return Graph([graph.revisions[point]._replace(parents=(), depends_on=()), *above])
+    return tuple(_typed(environment, line) if line.startswith("alembic ") else line for line in lines)
+
+
+def _typed(environment: Environment, line: str) -> str:
+    arguments = split(line)[1:]
+    command = _flask(environment, arguments) if environment.by_flask else join(_alembic(environment, arguments))
+    return f"(cd {quote(environment.run_from)} && {command})" if environment.run_from else command
+
+
+def _alembic(environment: Environment, arguments: list[str]) -> list[str]:
+    options = []
+    config = environment.config
+    # A sample is copied first, under a name that is not known.
+    if config is not None and not is_sample(config):
+        name = relpath(config, environment.run_from or ".")
+        options += [] if name in _FOUND_BY_ITSELF else ["-c", name]
+    if environment.section is not None and environment.section not in _RUNS_WITHOUT_NAME:
+        options += ["-n", environment.section]
+    return ["alembic", *options, *arguments]
+
+
+def _flask(environment: Environment, arguments: list[str]) -> str:
+    """The same by Flask-Migrate, which stamps one revision at a time."""
+    folder = relpath(environment.script_location or ".", environment.run_from or ".")
+    named = [] if folder == "migrations" else ["-d", folder]
+    verb, *rest = arguments
+    if verb != "stamp":
+        return join(("flask", "db", verb, *named, *rest))
+    purge, first, *others = rest
+    stamps = [["flask", "db", verb, *named, purge, first], *(["flask", "db", verb, *named, id_] for id_ in others)]
+    return " && ".join(map(join, stamps))

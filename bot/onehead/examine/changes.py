@@ -342,7 +342,7 @@ def own_databases(repairs: Repairs) -> dict[str, OwnDatabase]:
     moving = [e for e in repairs.examination.environments if isinstance(e.plan, Reparent | Reissue)]
     if not moving:
         return {}
-    from onehead.databases.remedy import own_database, typed  # noqa: PLC0415
+    from onehead.databases.upgrade import own_database, typed  # noqa: PLC0415
 
     found = {}
     for examined in moving:

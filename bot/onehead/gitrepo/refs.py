@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 from heapq import heappop, heappush
-from itertools import dropwhile, takewhile
 from typing import TYPE_CHECKING, NamedTuple
 
 from onehead.gitrepo.process import (
@@ -337,23 +336,6 @@ def parse_commit(fields: Sequence[str]) -> Commit:
     )
     when = min(int(seconds), _LATEST) if seconds.isdigit() else 0
     return Commit(sha, name, email, datetime.fromtimestamp(when, UTC), subject)
-
-
-_WRITTEN = re.compile(rb"^author ((?:[^\s<>][^<>\n]*)?[^\s<>]) <([^\s<>]*)> ([0-9]{1,18}) [+-][0-9]{4}$", re.MULTILINE)
-_PARENT = re.compile(rb"^parent ([0-9a-f]+)$", re.MULTILINE)
-
-
-def read_commit(sha: str, data: bytes) -> tuple[Commit | None, list[str]]:
-    """A commit as it is in the repository, and its parents; without the commit where git is to read it."""
-    header, _, message = data.partition(b"\n\n")
-    parents = [found.decode("ascii") for found in _PARENT.findall(header)]
-    author = _WRITTEN.search(header)
-    if author is None or b"\nencoding " in header:
-        return None, parents
-    lines: list[bytes] = [line.rstrip(b" \t\r") for line in message.split(b"\n")]
-    subject = b" ".join(takewhile(bool, dropwhile(b"".__eq__, lines)))
-    fields = [sha, *(part.decode("utf-8", "surrogateescape") for part in (*author.groups(), subject))]
-    return parse_commit(fields), parents
 
 
 def _refuse_rivals(git: Git, ref: str) -> None:

@@ -6,6 +6,7 @@ The texts about what is wrong are in `templates/answer/complaint.md.j2`.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -22,13 +23,7 @@ from onehead.text import listed, shortened
 
 
 class ComplaintText(NamedTuple):
-    """One complaint as people read it.
-
-    Attributes:
-        message: what is so, and what it means.
-        next: what to do, or what to find out before anything is done.
-        question: what only a person can answer; empty for nothing.
-    """
+    """One complaint as people read it: what is so and what it means, what to do, and what only a person can answer."""
 
     message: str
     next: str
@@ -38,14 +33,10 @@ class ComplaintText(NamedTuple):
 def complaint_text(
     complaint: Complaint, diagnosis: Diagnosis, places: Mapping[str, RevisionLocation], target: str, repo: str = "."
 ) -> ComplaintText:
-    """Say one complaint.
+    """Say one complaint about a database to people who judge a branch or commit (`target`).
 
-    Args:
-        complaint: which.
-        diagnosis: the database.
-        places: revisions that the files don't declare → where they stand otherwise.
-        target: name of the judged branch or commit.
-        repo: the repository as it was named, for commands that are typed there.
+    `places` tells of revisions that the files don't declare where they stand otherwise; `repo` is the repository as it
+    was named, for commands that are typed there.
     """
     rows, inspection = diagnosis.rows or (), diagnosis.inspection
     strangers = [
@@ -95,7 +86,6 @@ def ids_in(names: Iterable[str]) -> str:
 NO_WAY = "No command is offered, as none is certain to help: follow the advice above before you change anything."
 _MAX_LISTED = 20
 _MAX_EVIDENCE = 4
-_DIALECTS = {"postgresql": "PostgreSQL", "sqlite": "SQLite", "mysql": "MySQL", "mariadb": "MariaDB"}
 _SHOWN = {"applied": "applied", "absent": "not applied", "partly": "partly applied", "untold": "leaves no trace"}
 
 
@@ -103,7 +93,6 @@ class DoctorReport(NamedTuple):
     """A doctor's visit.
 
     Attributes:
-        examination: of the judged commit.
         database: its address without a password; `None` where only rows are known.
         diagnoses: path of an environment → what ails the database, seen from there.
         places: revisions that the files don't declare → where they stand otherwise.
@@ -126,7 +115,12 @@ class DoctorReport(NamedTuple):
 
 def doctor_text(visit: DoctorReport, paint: Paint = plain) -> str:
     """The text of `onehead doctor`."""
-    lines = [*_heading(visit, paint), coverage_line(visit.examination)]
+    style, word = ("good", "Healthy") if visit.is_healthy else ("bad", "Not healthy")
+    if not visit.diagnoses:
+        style, word = "strong", "Nothing to judge"
+    lines = [f"{paint(style, word)}. {compared_line(visit.examination)}"]
+    lines += [] if visit.database is None else [f"Looked at {visible(visit.database)}; nothing was changed."]
+    lines.append(coverage_line(visit.examination))
     lines += [f"note: {visible(note)}" for note in visit.notes]
     for path, diagnosis in visit.diagnoses.items():
         lines += ["", *_environment(visit, path, diagnosis, paint)]
@@ -147,35 +141,30 @@ def doctor_document(visit: DoctorReport) -> dict[str, Any]:
     }
 
 
-def _heading(visit: DoctorReport, paint: Paint) -> Iterator[str]:
-    style, word = ("good", "Healthy") if visit.is_healthy else ("bad", "Not healthy")
-    if not visit.diagnoses:
-        style, word = "strong", "Nothing to judge"
-    yield f"{paint(style, word)}. {compared_line(visit.examination)}"
-    if visit.database is not None:
-        yield f"Looked at {visible(visit.database)}; nothing was changed."
-
-
 def _environment(visit: DoctorReport, path: str, diagnosis: Diagnosis, paint: Paint) -> Iterator[str]:
     yield f"{paint('strong', visible(path or '.'))}: {_holds(diagnosis)}"
     yield f"  {_next_upgrade(diagnosis, paint)}"
     if diagnosis.is_healthy:
         yield from _rejoined(visit, path)
-    yield ""
-    yield from _revisions(diagnosis)
+    yield from ("", *_revisions(diagnosis))
+    for complaint, words in _complaints(visit, diagnosis):
+        yield ""
+        yield f"  {paint(complaint.severity, f'{complaint.severity} {complaint.problem}')}: {words.message}"
+        yield f"    → {words.next}"
+        if words.question:
+            yield f"    {paint('warning', '?')} {words.question}"
+    for question in _doubts(diagnosis):
+        yield from ("", f"  {paint('warning', 'question')}: {question}")
+    for way in diagnosis.ways:
+        yield from ("", *_way(way, paint))
+    if not diagnosis.ways and not diagnosis.is_healthy:
+        yield from ("", f"  {NO_WAY}")
+
+
+def _complaints(visit: DoctorReport, diagnosis: Diagnosis) -> Iterator[tuple[Complaint, ComplaintText]]:
     target = short_ref(visit.examination.target.ref)
     for complaint in diagnosis.complaints:
-        yield ""
-        yield from _complaint(complaint, complaint_text(complaint, diagnosis, visit.places, target, visit.repo), paint)
-    for question in _doubts(diagnosis):
-        yield ""
-        yield f"  {paint('warning', 'question')}: {question}"
-    for way in diagnosis.ways:
-        yield ""
-        yield from _way(way, paint)
-    if not diagnosis.ways and not diagnosis.is_healthy:
-        yield ""
-        yield f"  {NO_WAY}"
+        yield complaint, complaint_text(complaint, diagnosis, visit.places, target, visit.repo)
 
 
 def _rejoined(visit: DoctorReport, path: str) -> Iterator[str]:
@@ -211,18 +200,18 @@ def _next_upgrade(diagnosis: Diagnosis, paint: Paint) -> str:
 
 def _revisions(diagnosis: Diagnosis) -> Iterator[str]:
     """Those that differ from what the rows say, and those that are still to come; all others as numbers."""
+    revisions = diagnosis.revisions.values()
     if diagnosis.inspection is None:
-        claimed = sum(revision.claimed for revision in diagnosis.revisions.values())
-        yield f"  The rows claim {claimed} of {len(diagnosis.revisions)} revisions. The tables were not looked at."
+        claimed = sum(revision.claimed for revision in revisions)
+        yield f"  The rows claim {claimed} of {len(revisions)} revisions. The tables were not looked at."
         return
-    odd = [revision for revision in diagnosis.revisions.values() if _is_odd(revision, diagnosis)]
-    kinds = ("applied", "absent", "partly", "untold")
-    counts = {kind: sum(r.in_schema.shown == kind for r in diagnosis.revisions.values()) for kind in kinds}
-    untold = counts.pop("untold")
-    numbers = [f"{number} {_SHOWN[kind]}" for kind, number in counts.items() if number or kind == "applied"]
+    counts: Counter[str] = Counter(revision.in_schema.shown for revision in revisions)
+    untold = counts.pop("untold", 0)
+    numbers = [f"{counts[kind]} {_SHOWN[kind]}" for kind in _SHOWN if counts[kind] or kind == "applied"]
     if untold:
         numbers.append(f"{untold} can't be seen (data or nothing at all), so the rows are believed there")
-    yield f"  Of {len(diagnosis.revisions)} revisions, the schema shows: {', '.join(numbers)}."
+    yield f"  Of {len(revisions)} revisions, the schema shows: {', '.join(numbers)}."
+    odd = [revision for revision in revisions if _is_odd(revision, diagnosis)]
     for revision in odd[:_MAX_LISTED]:
         yield from _revision(revision, diagnosis.graph)
     if len(odd) > _MAX_LISTED:
@@ -251,13 +240,6 @@ def _revision(revision: RevisionState, graph: Graph) -> Iterator[str]:
         yield f"      and {left} more"
 
 
-def _complaint(complaint: Complaint, words: ComplaintText, paint: Paint) -> Iterator[str]:
-    yield f"  {paint(complaint.severity, f'{complaint.severity} {complaint.problem}')}: {words.message}"
-    yield f"    → {words.next}"
-    if words.question:
-        yield f"    {paint('warning', '?')} {words.question}"
-
-
 def _doubts(diagnosis: Diagnosis) -> Iterator[str]:
     for id_ in diagnosis.doubtful:
         revision = diagnosis.revisions[id_]
@@ -278,7 +260,6 @@ def _way(way: Remedy, paint: Paint) -> Iterator[str]:
 
 def _document(visit: DoctorReport, path: str, diagnosis: Diagnosis) -> dict[str, Any]:
     outcome, inspection = diagnosis.outcome, diagnosis.inspection
-    target = short_ref(visit.examination.target.ref)
     return {
         "path": path,
         "healthy": diagnosis.is_healthy,
@@ -299,8 +280,7 @@ def _document(visit: DoctorReport, path: str, diagnosis: Diagnosis) -> dict[str,
                 **fields(words, "message", "next"),
                 "question": words.question or None,
             }
-            for complaint in diagnosis.complaints
-            for words in [complaint_text(complaint, diagnosis, visit.places, target, visit.repo)]
+            for complaint, words in _complaints(visit, diagnosis)
         ],
         "questions": list(_doubts(diagnosis)),
         "ways_out": [
@@ -317,13 +297,12 @@ _TABLE = ("name", "schema", "rows")
 
 
 def _revision_object(revision: RevisionState, diagnosis: Diagnosis) -> dict[str, Any]:
+    shown = revision.in_schema.shown
     return {
         "id": revision.id,
         "path": diagnosis.graph.revisions[revision.id].path,
         "recorded": revision.claimed,
-        "state": {"absent": "not-applied", "untold": "no-witness"}.get(
-            revision.in_schema.shown, revision.in_schema.shown
-        ),
+        "state": {"absent": "not-applied", "untold": "no-witness"}.get(shown, shown),
         "evidence": [
             fields(each.thing, "kind", "name")
             | {"of": each.thing.of or None, "schema": each.thing.schema or None, "there": each.there}
@@ -371,10 +350,7 @@ def databases_text(listed: Sequence[Listed], at: Point, trouble: str, fetch: str
     """One line per database; `fetch` is the command for who has not fetched them."""
     lines = [f"{paint('bad', 'Not sure')}: {visible(trouble)}"] if trouble else []
     if not listed:
-        lines += [
-            "No database is known in this clone.",
-            f"What the service knows comes with: {fetch}",
-        ]
+        lines += ["No database is known in this clone.", f"What the service knows comes with: {fetch}"]
     width = max((len(visible(each.known.name)) for each in listed), default=0)
     for each in listed:
         rows = ", ".join(map(visible, each.known.rows)) or "no rows"
@@ -387,11 +363,10 @@ def _standing(each: Listed, ref: str, paint: Paint) -> str:
     unknown = ", ".join(map(visible, each.unknown))
     if unknown:
         return f"{paint('bad', f'{unknown} is declared by no file')} of {ref}; deploy the version that has it"
-    if not each.progress:
-        return f"belongs to no environment of {ref}"
-    several = len(each.progress) > 1
-    told = []
-    for path, progress in each.progress.items():
-        lacks = f"lacks {progress.missing} of {ref}" if progress.missing else f"has run all of {ref}"
-        told.append(f"{visible(path)} {lacks}" if several else lacks)
-    return "; ".join(told)
+    lacks = {
+        path: f"lacks {progress.missing} of {ref}" if progress.missing else f"has run all of {ref}"
+        for path, progress in each.progress.items()
+    }
+    if len(lacks) == 1:
+        return lacks.popitem()[1]
+    return "; ".join(f"{visible(path)} {text}" for path, text in lacks.items()) or f"belongs to no environment of {ref}"

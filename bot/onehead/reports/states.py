@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from onehead.databases.model import (
     NOTHING_OMITTED,
     DatabaseState,
     ForkOutcomes,
-    Omitted,
     OwnDatabase,
     ProblemKind,
     StateTable,
@@ -28,7 +27,7 @@ MAX_ROWS = 12
 """Lines of a state table that a comment shows."""
 
 _MAX_NAMED = 3
-"""Known databases that one line names."""
+"""Databases that one line names."""
 
 MARKS = {"ok": "{}", "error": ":x: {}", "loss": ":warning: **{}**", "repeat": ":warning: **{}**"}
 """Kind of an outcome → its cell in a table."""
@@ -47,11 +46,15 @@ def columns_and_rows(table: StateTable) -> dict[str, Any]:
     columns = [
         f"{COLUMNS[fix]}, under new ids" if fix == "reparent" and table.new_ids else COLUMNS[fix] for fix in table.fixes
     ]
-    renamed = {code(shortened(old)): code(shortened(new)) for old, new in table.new_ids.items()}
-    new_ids = listed([f"{old} is {new}" for old, new in renamed.items()], 4)
+    renamed = [f"{code(shortened(old))} is {code(shortened(new))}" for old, new in table.new_ids.items()]
     stopped = [state.rows[0] for state in table.states[:MAX_ROWS] if any(map(_overlaps, state.outcomes))]
     doctor = code(f"/onehead doctor {' '.join(stopped[0])}") if stopped else ""
-    return {**_told_once(columns, table_rows(table)), "left_out": left_out, "new_ids": new_ids, "doctor": doctor}
+    return {
+        **_told_once(columns, table_rows(table)),
+        "left_out": left_out,
+        "new_ids": listed(renamed, 4),
+        "doctor": doctor,
+    }
 
 
 def _told_once(columns: list[str], rows: list[dict[str, Any]]) -> dict[str, Any]:
@@ -79,16 +82,14 @@ def table_rows(table: StateTable) -> list[dict[str, Any]]:
         ]
         rest = len(state.rows) - 3
         shown = ", or ".join(names) + (f", or {rest} more" if rest > 0 else "")
-        cells = []
-        for outcome in state.outcomes:
-            text = (
-                "stops; see doctor"
-                if _overlaps(outcome)
-                else inline(spoken(outcome, for_many=len(state.rows) > 1), 160)
-            )
-            cells.append(MARKS[outcome.kind].format(text))
+        cells = [_cell(outcome, for_many=len(state.rows) > 1) for outcome in state.outcomes]
         rows.append({"databases": shown + here_mark(state.here), "cells": cells, "known": bool(state.here)})
     return rows
+
+
+def _cell(outcome: Outcome, *, for_many: bool) -> str:
+    text = "stops; see doctor" if _overlaps(outcome) else inline(spoken(outcome, for_many=for_many), 160)
+    return MARKS[outcome.kind].format(text)
 
 
 def _overlaps(outcome: Outcome) -> bool:
@@ -117,24 +118,17 @@ def told_of(outcome: Outcome) -> str:
         case "loss":
             return f"exits with 0, but {ids_in(outcome.lost)} never run{'s' if len(outcome.lost) == 1 else ''}"
         case "repeat":
-            return f"runs {cut_short(outcome.again)} again: the database stops it, or rows are changed twice"
+            return f"runs {_cut_short(outcome.again)} again: the database stops it, or rows are changed twice"
         case "error":
-            first = f"runs {cut_short(outcome.runs)}, then " if outcome.runs else ""
+            first = f"runs {_cut_short(outcome.runs)}, then " if outcome.runs else ""
             return f"{first}stops: {visible(outcome.error or '')}"
         case _ if not outcome.runs:
             return "nothing to run"
-    return f"runs {cut_short(outcome.runs)}, ends at {ids_in(outcome.rows_after)}"
+    return f"runs {_cut_short(outcome.runs)}, ends at {ids_in(outcome.rows_after)}"
 
 
-def way_out(state: DatabaseState, known: Collection[str], lead: str, whose: str = "") -> Iterator[str]:
-    """The commands that lead out, or why there are none.
-
-    Args:
-        state: the database.
-        known: the ids that the files declare.
-        lead: what stands before each line.
-        whose: which of several databases it is for, with a blank before it.
-    """
+def _way_out(state: DatabaseState, known: Collection[str], lead: str, whose: str = "") -> Iterator[str]:
+    """The commands that lead out, or why there are none; `whose`: which of several databases it is for."""
     if state.remedy:
         yield f"{lead}way out{whose}: {visible(state.remedy[0])}"
         yield from (f"{lead}         {' ' * len(whose)}{visible(command)}" for command in state.remedy[1:])
@@ -147,12 +141,11 @@ def way_out(state: DatabaseState, known: Collection[str], lead: str, whose: str 
             yield f"{lead}no way out is proven safe; repair the chain first."
 
 
-def rows_text(state: DatabaseState) -> str:
-    """What the version table holds."""
+def _rows_text(state: DatabaseState) -> str:
     return ", ".join(map(visible, state.rows)) or "(empty)"
 
 
-def cut_short(ids: tuple[str, ...]) -> str:
+def _cut_short(ids: tuple[str, ...]) -> str:
     """Ids in the order in which they run, the middle of many left out."""
     shown = [visible(id_) for id_ in ids]
     if len(shown) <= _MAX_RUNS:
@@ -160,48 +153,41 @@ def cut_short(ids: tuple[str, ...]) -> str:
     return f"{', '.join(shown[: _MAX_RUNS - 2])}, …, {shown[-1]} ({len(shown)} revisions)"
 
 
-_Told = list[tuple[Fix, DatabaseState]]
-"""One database, under each fix."""
-
-
-def inconsistent_lines(account: ForkOutcomes, paint: Paint) -> Iterator[str]:
+def _inconsistent_lines(account: ForkOutcomes, paint: Paint) -> Iterator[str]:
     """One paragraph per kind, which tells of the first of them."""
     title = paint("strong", "Where the rows are wrong already")
     yield f"  {title} (examples; `--rows ROWS` and `onehead doctor` show yours)"
-    databases: dict[object, _Told] = {}
+    # Kind → database → what becomes of it under each fix.
+    kinds: dict[object, dict[object, list[tuple[Fix, DatabaseState]]]] = {}
     for under in account.fixes:
         for state in under.inconsistent:
-            databases.setdefault((state.problem, state.rows, state.applied), []).append((under.fix, state))
-    kinds: dict[object, list[_Told]] = {}
-    for told in databases.values():
-        kinds.setdefault(told[0][1].problem, []).append(told)
-    for first, *others in kinds.values():
+            databases = kinds.setdefault(state.problem, {})
+            databases.setdefault((state.rows, state.applied), []).append((under.fix, state))
+    for databases in kinds.values():
+        first, *others = databases.values()
         more = f" ({len(others)} more of the kind in `--format json`)" if others else ""
         yield f"    {_described(account, first[0][1])}{more}"
         yield from _outcomes(account, first, paint)
 
 
-def _outcomes(account: ForkOutcomes, told: _Told, paint: Paint) -> Iterator[str]:
+def _outcomes(account: ForkOutcomes, states: list[tuple[Fix, DatabaseState]], paint: Paint) -> Iterator[str]:
     """What comes of one database, the fixes that do the same to it in one line."""
-    lines: dict[object, list[tuple[str, DatabaseState, Fix]]] = {}
-    for fix, state in told:
+    alike: dict[object, list[tuple[Fix, DatabaseState]]] = {}
+    for fix, state in states:
         if fix.kind == "none" and (state.outcome.error or "").startswith("Multiple head"):
             continue  # that is so for every database, and stands above
-        lines.setdefault((told_of(state.outcome), state.remedy), []).append((short_name(fix), state, fix))
-    for found in lines.values():
-        _, state, fix = found[0]
-        names = "with any fix" if len(found) > 1 and len(found) == len(account.fixes) - 1 else _joined(found)
+        alike.setdefault((told_of(state.outcome), state.remedy), []).append((fix, state))
+    for found in alike.values():
+        fix, state = found[0]
+        names = ", or ".join(_short_name(fix) for fix, _ in found)
+        if len(found) > 1 and len(found) == len(account.fixes) - 1:
+            names = "with any fix"
         kind = paint(STYLES[state.outcome.kind], state.outcome.kind.ljust(6))
         yield f"      {kind}  {names}: {told_of(state.outcome)}"
-        yield from way_out(state, fix.graph.revisions, "              ")
+        yield from _way_out(state, fix.graph.revisions, "              ")
 
 
-def _joined(found: list[tuple[str, DatabaseState, Fix]]) -> str:
-    return ", or ".join(label for label, _, _ in found)
-
-
-def short_name(fix: Fix) -> str:
-    """What is done about a fork, in a few words."""
+def _short_name(fix: Fix) -> str:
     match fix.kind:
         case "none":
             return "as it is"
@@ -212,8 +198,10 @@ def short_name(fix: Fix) -> str:
 
 
 def _described(account: ForkOutcomes, state: DatabaseState) -> str:
-    rows = rows_text(state)
-    tips = _tips(account, state)
+    rows = _rows_text(state)
+    # The newest that has run on each side; the parting point where nothing of them has.
+    tips = [id_ for side in account.sides for id_ in [id_ for id_ in side if id_ in state.applied][-1:]]
+    tips = list(dict.fromkeys(tips)) or list(account.fork.points if account.fork else ())
     there = f"{ids_in(tips) or 'nothing'} {'has' if len(tips) < 2 else 'have'} run"
     match state.problem:
         case ProblemKind.UNKNOWN_ROW:
@@ -230,13 +218,6 @@ def _described(account: ForkOutcomes, state: DatabaseState) -> str:
             return f"{rows}, although only {there}"
 
 
-def _tips(account: ForkOutcomes, state: DatabaseState) -> list[str]:
-    """The newest that has run on each side; the parting point where nothing of them has."""
-    tips = [[id_ for id_ in side if id_ in state.applied][-1:] for side in account.sides]
-    found = [id_ for tip in tips for id_ in tip]
-    return list(dict.fromkeys(found)) or list(account.fork.points if account.fork else ())
-
-
 _FEW = 10
 """Up to so many databases each has a line of its own; more are grouped by what happens to them."""
 _FATES: dict[OutcomeKind, tuple[str, str]] = {
@@ -246,8 +227,6 @@ _FATES: dict[OutcomeKind, tuple[str, str]] = {
     "ok": ("succeeds", "succeed"),
 }
 """Kind of an outcome, the worst first → what is said of one database, and of several."""
-_MAX_NAMED = 3
-"""Databases of a group that are named."""
 _LATE = "A way out that runs lost revisions late is right only where the two sides touch different things: look first."
 
 Accounts = Mapping[str, tuple[ForkOutcomes, ...]]
@@ -280,21 +259,16 @@ def states_text(
 ) -> str:
     """The text of `onehead states`: what is forked comes first, then what is broken.
 
-    Args:
-        examination: what was judged.
-        accounts: what is told of each environment.
-        paint: colours.
-        found: how the sides were found, when nobody named them.
-        with_inconsistent: tell also of databases whose rows are wrong already.
+    `found` says how the sides were found, when nobody named them; `with_inconsistent` tells also of databases whose
+    rows are wrong already.
     """
     lines = [compared_line(examination, found), coverage_line(examination)]
     for examined in sorted(examination.environments, key=lambda each: _urgency(each, accounts)):
-        path = examined.facts.environment.path
-        told = accounts[path]
-        lines += ["", *_without_account(examined, paint)] if not told else []
-        for account in told:
+        of_this = accounts[examined.facts.environment.path]
+        lines += ["", *_without_account(examined, paint)] if not of_this else []
+        for account in of_this:
             lines += ["", *_account(examination, examined, account, paint, with_inconsistent=with_inconsistent)]
-    states = [state for told in accounts.values() for a in told for under in a.fixes for state in under.states]
+    states = [state for each in accounts.values() for a in each for under in a.fixes for state in under.states]
     if any(" upgrade " in line for state in states for line in state.remedy[:-1]):
         lines += ["", _LATE]
     return "\n".join(lines) + "\n"
@@ -349,14 +323,13 @@ def _without_account(examined: Examined, paint: Paint) -> Iterator[str]:
     """An environment without a fork, when no rows were asked for."""
     facts = examined.facts
     yield f"{paint('strong', visible(facts.environment.path or '.'))}: no fork"
-    errors = [finding for finding in examined.findings if finding.severity == "error"]
-    if errors:
-        yield from (f"  {paint('error', f'error {e.code}')}: {visible(e.message)}" for e in errors)
-        return
-    heads = facts.merged.heads
-    command = "alembic upgrade head" if len(heads) == 1 else "alembic upgrade heads"
-    yield f"  `{command}` brings every database that followed this chain to {ids_in(heads)}."
-    yield "  To see one database, name what its alembic_version holds: `onehead states --rows REVISION`"
+    errors = _errors(examined, paint)
+    yield from errors
+    if not errors:
+        heads = facts.merged.heads
+        command = "alembic upgrade head" if len(heads) == 1 else "alembic upgrade heads"
+        yield f"  `{command}` brings every database that followed this chain to {ids_in(heads)}."
+        yield "  To see one database, name what its alembic_version holds: `onehead states --rows REVISION`"
 
 
 def _owner(examination: Examination, new: bool) -> str:
@@ -376,36 +349,50 @@ def _account(
     else:
         yield f"{path}: the chain forks{f' after {ids_in(fork.points)}' if fork.points else ''}"
         for head, side in zip(fork.heads, account.sides, strict=True):
-            yield f"  {_owner(examination, head in fork.new)}: {cut_short(side)}"
+            yield f"  {_owner(examination, head in fork.new)}: {_cut_short(side)}"
         yield from both_sides_lines(examined, fork)
-    others = [
-        finding
-        for finding in examined.findings
-        if finding.severity == "error" and finding.code not in (Code.FORK, Code.COLLISION)
-    ]
-    yield from (f"  {paint('error', f'error {other.code}')}: {visible(other.message)}" for other in others)
+    yield from _errors(examined, paint, besides=(Code.FORK, Code.COLLISION))
     yield from _in_short(account, paint)
     yield f"  What `alembic upgrade {account.target}` does, by the content of alembic_version:"
     groups = [_grouped(under.states) for under in account.fixes]
     width = max(len(group.rows) for found in groups for group in found)
     for under, found in zip(account.fixes, groups, strict=True):
-        yield ""
-        yield f"  {paint('strong', _title(under.fix))}"
+        yield from ("", f"  {paint('strong', _title(under.fix))}")
         for group in found:
             yield from _line(group, width, frozenset(graph.revisions), paint)
-    if any(group.state.remedy and group.size > 1 and group.rows != "any" for found in groups for group in found):
-        yield ""
-        yield "  A line with several databases shows the way out of the first; `--rows ROWS` shows another's."
-    if account.left_out:
-        yield ""
-        yield f"  At least {account.left_out} more states lie between these; the result is that of their neighbours."
-    yield from _omitted(account.omitted)
+    yield from (line for note in _notes(account, groups) for line in ("", *note))
     if any(under.inconsistent for under in account.fixes):
         yield ""
         if with_inconsistent:
-            yield from inconsistent_lines(account, paint)
+            yield from _inconsistent_lines(account, paint)
         else:
             yield "  Databases whose rows are wrong already are left out; `--all` shows an example of each kind."
+
+
+def _errors(examined: Examined, paint: Paint, besides: Collection[Code] = ()) -> list[str]:
+    return [
+        f"  {paint('error', f'error {finding.code}')}: {visible(finding.message)}"
+        for finding in examined.findings
+        if finding.severity == "error" and finding.code not in besides
+    ]
+
+
+def _notes(account: ForkOutcomes, groups: list[list[_Group]]) -> Iterator[tuple[str, ...]]:
+    """What a reader has to know about the lines: for which databases they stand, and what is not told of."""
+    if any(group.state.remedy and group.is_of_many for found in groups for group in found):
+        yield ("  A line with several databases shows the way out of the first; `--rows ROWS` shows another's.",)
+    if account.left_out:
+        yield (f"  At least {account.left_out} more states lie between these; the result is that of their neighbours.",)
+    omitted = account.omitted
+    if omitted.revisions:
+        yield (
+            f"  {omitted.revisions} revisions far from the fork are left out of this large chain: the result",
+            "  for each is that of the next one shown above it. `--rows ROWS` shows any database.",
+        )
+    if omitted.heads:
+        yield (f"  {omitted.heads} more heads of this fork are left out.",)
+    if omitted.forks:
+        yield (f"  {omitted.forks} more forks of this environment are left out.",)
 
 
 def _in_short(account: ForkOutcomes, paint: Paint) -> Iterator[str]:
@@ -414,29 +401,16 @@ def _in_short(account: ForkOutcomes, paint: Paint) -> Iterator[str]:
     if number < 2:
         return
     yield f"  Of {number} databases that may exist:"
-    width = max(len(short_name(under.fix)) for under in account.fixes)
+    width = max(len(_short_name(under.fix)) for under in account.fixes)
     for under in account.fixes:
         counts = Counter(state.outcome.kind for state in under.states)
-        told = [
+        parts = [
             paint(STYLES[kind], f"{counts[kind]} {one if counts[kind] == 1 else many}")
             for kind, (one, many) in _FATES.items()
             if counts[kind]
         ]
-        yield f"    {short_name(under.fix).ljust(width)}  {', '.join(told)}"
+        yield f"    {_short_name(under.fix).ljust(width)}  {', '.join(parts)}"
     yield ""
-
-
-def _omitted(omitted: Omitted) -> Iterator[str]:
-    if omitted.revisions:
-        yield ""
-        yield f"  {omitted.revisions} revisions far from the fork are left out of this large chain: the result"
-        yield "  for each is that of the next one shown above it. `--rows ROWS` shows any database."
-    if omitted.heads:
-        yield ""
-        yield f"  {omitted.heads} more heads of this fork are left out."
-    if omitted.forks:
-        yield ""
-        yield f"  {omitted.forks} more forks of this environment are left out."
 
 
 def _title(fix: Fix) -> str:
@@ -461,42 +435,44 @@ class _Group(NamedTuple):
     size: int
     here: tuple[str, ...]
 
+    @property
+    def is_of_many(self) -> bool:
+        return self.size > 1 and self.rows != "any"
+
 
 def _grouped(states: tuple[DatabaseState, ...]) -> list[_Group]:
     """One line per database; one for all where the very same error meets them all, and few where they are many."""
+
+    def grouped(name: str, group: Sequence[DatabaseState]) -> _Group:
+        return _Group(name, group[0], len(group), tuple(sorted({name for state in group for name in state.here})))
+
     alike = {(state.outcome.error, state.remedy) for state in states}
     if len(states) > 1 and len(alike) == 1 and states[0].outcome.kind == "error":
-        return [_Group("any", states[0], len(states), _here(states))]
+        return [grouped("any", states)]
     groups: dict[object, list[DatabaseState]] = {}
     for state in states:
         outcome = state.outcome
         # Of an error the kind counts, and not the ids in it.
         many = (outcome.kind, outcome.lost, outcome.again, (outcome.error or "").partition(" ")[0], len(state.remedy))
         groups.setdefault(many if len(states) > _FEW and not state.here else state, []).append(state)
-    found = [_Group(_named(group), group[0], len(group), _here(group)) for group in groups.values()]
     # Databases that are known come first, and otherwise the worst.
-    return sorted(found, key=lambda group: not group.here)
-
-
-def _here(states: Iterable[DatabaseState]) -> tuple[str, ...]:
-    return tuple(sorted({name for state in states for name in state.here}))
+    return sorted((grouped(_named(group), group) for group in groups.values()), key=lambda group: not group.here)
 
 
 def _named(group: list[DatabaseState]) -> str:
-    names = [rows_text(state) for state in group[:_MAX_NAMED]]
+    names = [_rows_text(state) for state in group[:_MAX_NAMED]]
     rest = len(group) - len(names)
     return "; ".join(names) + (f"; {rest} more" if rest else "")
 
 
 def _line(group: _Group, width: int, known: frozenset[str], paint: Paint) -> Iterator[str]:
     state, outcome = group.state, group.state.outcome
-    many = group.size > 1 and group.rows != "any"
-    told = "runs what is missing" if many and outcome.kind == "ok" else told_of(outcome)
-    yield f"    {paint(STYLES[outcome.kind], outcome.kind.ljust(6))}  {group.rows.ljust(width)}  {told}"
+    text = "runs what is missing" if group.is_of_many and outcome.kind == "ok" else told_of(outcome)
+    yield f"    {paint(STYLES[outcome.kind], outcome.kind.ljust(6))}  {group.rows.ljust(width)}  {text}"
     lead = "            " + " " * width + "  "
     if group.here:
         yield f"{lead}{paint('strong', ids_in(group.here))} {'is' if len(group.here) == 1 else 'are'} here"
-    yield from way_out(state, known, lead, f" of {rows_text(state)}" if many else "")
+    yield from _way_out(state, known, lead, f" of {_rows_text(state)}" if group.is_of_many else "")
 
 
 def own_database_lines(found: Mapping[str, OwnDatabase], paint: Paint) -> Iterator[str]:
@@ -509,7 +485,8 @@ def own_database_lines(found: Mapping[str, OwnDatabase], paint: Paint) -> Iterat
             yield f"{where} {visible(commands)}"
         if own.after:
             upgrade = f"`alembic upgrade head` {told_of(own.outcome)}"
-            yield f"  If you did not: with {_rows(own)} in alembic_version, {upgrade}."
+            rows = ", ".join(visible(shortened(row)) for row in own.rows)
+            yield f"  If you did not: with {rows} in alembic_version, {upgrade}."
             yield "  The way out, once the repair is merged:"
             yield from (f"    {visible(command)}" for command in own.after)
 
@@ -539,7 +516,3 @@ def own_database_document(found: Mapping[str, OwnDatabase]) -> list[dict[str, An
         }
         for path, own in found.items()
     ]
-
-
-def _rows(own: OwnDatabase) -> str:
-    return ", ".join(visible(shortened(row)) for row in own.rows)

@@ -10,7 +10,7 @@ from xml.etree import ElementTree as ET
 from onehead.reports.formats import junit_text
 from onehead.reports.parts import Paint, fields, plain, visible
 from onehead.reports.terminal import short_ref
-from onehead.verify.model import Difference, Failure, Result, Trial, Tried, UpgradePath, Verification
+from onehead.verify.model import Difference, Result, Trial, Tried, Verification
 
 _SUMMARY = {"ok": ("good", "Healthy"), "broken": ("bad", "Broken"), "unjudged": ("bad", "Could not judge")}
 _MAX_DIFFERENCES = 20
@@ -24,29 +24,24 @@ _NO_NETWORK = ("network is unreachable", "name resolution", "name or service not
 def verification_text(verification: Verification, paint: Paint = plain) -> str:
     """The text of `onehead verify`."""
     style, word = _SUMMARY[verification.verdict]
-    lines = [f"{paint(style, word)}. {ran_line(verification)}", verification.coverage]
-    if verification.trials:
-        lines.append(limits_line(verification))
+    ran, coverage, limits = _conditions(verification)
+    lines = [f"{paint(style, word)}. {ran}", coverage]
+    lines += [limits] if verification.trials else []
     for trial in verification.trials:
         lines += ["", *_trial(trial, verification, paint)]
     return "\n".join(lines) + "\n"
 
 
-def ran_line(verification: Verification) -> str:
-    """What was run."""
-    made = verification.target
+def _conditions(verification: Verification) -> tuple[str, str, str]:
+    """What was run, what was read of the repository, and under which limits."""
+    made, limits = verification.target, verification.limits
     whose = f", on databases as {_commit(made)} makes them" if made else ""
-    if not verification.trials:
-        return f"Nothing of {_commit(verification.at)} was run."
-    return f"Really ran the migrations of {_commit(verification.at)}{whose}."
-
-
-def limits_line(verification: Verification) -> str:
-    """Under which conditions."""
-    limits = verification.limits
+    ran = f"Really ran the migrations of {_commit(verification.at)}{whose}."
+    most = f"at most {limits.seconds} seconds and {limits.mebibytes} MiB"
     return (
-        f"Each run: at most {limits.seconds} seconds and {limits.mebibytes} MiB, an empty home, no variable of this "
-        f"environment. {verification.network.told}"
+        ran if verification.trials else f"Nothing of {_commit(verification.at)} was run.",
+        verification.coverage,
+        f"Each run: {most}, an empty home, no variable of this environment. {verification.network.told}",
     )
 
 
@@ -60,41 +55,33 @@ def _trial(trial: Trial, verification: Verification, paint: Paint) -> Iterator[s
     heads = "1 head" if len(trial.heads) == 1 else f"{len(trial.heads)} heads"
     chain = f"{_count(trial.revisions, 'revision')}, {heads} ({_ids(trial.heads)})" if trial.revisions else "not loaded"
     yield f"{paint('strong', visible(trial.path or '.'))}: {chain}"
-    yield f"  {database_line(trial)}"
+    yield f"  {_database(trial)}"
     yield ""
     shown = [tried for tried in trial.tried if tried.result is not Result.NOT_RUN]
-    yield from _table([_cells(tried) for tried in shown], [tried.result for tried in shown], paint)
+    yield from _table(shown, paint)
     waiting = len(trial.tried) - len(shown)
     if waiting:
         yield f"  {_count(waiting, 'more way')} not tried: the fresh run has to succeed first."
     if trial.left_out:
-        yield (
-            f"  {_count(trial.left_out, 'more database')} (older ones) not tried, at least: `--most` says how "
-            "many ways are."
-        )
+        more = _count(trial.left_out, "more database")
+        yield f"  {more} (older ones) not tried, at least: `--most` says how many ways are."
     for tried in shown:
         if tried.result is not Result.OK:
-            yield ""
-            yield from _trouble(tried, trial, verification, paint)
+            yield from ("", *_trouble(tried, trial, verification, paint))
         for note in tried.notes:
-            yield f"  {paint('note', 'note')}: from {start(tried)}: {visible(note)}"
+            yield f"  {paint('note', 'note')}: from {_start(tried)}: {visible(note)}"
     if all(tried.result is Result.OK for tried in trial.tried) and len(trial.tried) > 1:
         yield f"  All {len(trial.tried)} ways end in the same schema ({_count(trial.things, 'thing')} compared)."
 
 
-def database_line(trial: Trial) -> str:
-    """On what, and with what."""
-    names = {"python": "Python", "alembic": "Alembic", "sqlalchemy": "SQLAlchemy"}
-    with_ = [f"{names[name]} {version}" for name, version in trial.versions.items() if name in names]
-    with_ += [trial.versions["driver"]] if "driver" in trial.versions else []
-    return f"On {trial.database}, with {', '.join(with_)}." if with_ else f"On {trial.database}."
+def _database(trial: Trial) -> str:
+    names = {"python": "Python ", "alembic": "Alembic ", "sqlalchemy": "SQLAlchemy ", "driver": ""}
+    versions = ", ".join(f"{names[name]}{version}" for name, version in trial.versions.items())
+    return f"On {trial.database}, with {versions}." if versions else f"On {trial.database}."
 
 
-def start(tried: Tried) -> str:
-    """The database at the beginning of a way."""
-    if not tried.way.rows:
-        return "fresh"
-    return visible(", ".join(tried.way.rows))
+def _start(tried: Tried) -> str:
+    return visible(", ".join(tried.way.rows)) or "fresh"
 
 
 def _cells(tried: Tried) -> tuple[str, ...]:
@@ -103,7 +90,7 @@ def _cells(tried: Tried) -> tuple[str, ...]:
     making = tried.failure is not None and tried.failure.making
     differing = f": {_count(len(tried.differences), 'difference')}" if tried.differences else ""
     return (
-        f"{start(tried)}{alike}",
+        f"{_start(tried)}{alike}",
         "(not reached)" if making else visible(runs),
         visible(", ".join(tried.rows_after)) or "-",
         f"{tried.seconds:.1f}",
@@ -111,34 +98,35 @@ def _cells(tried: Tried) -> tuple[str, ...]:
     )
 
 
-def _table(rows: list[tuple[str, ...]], results: list[Result], paint: Paint) -> Iterator[str]:
+def _table(shown: list[Tried], paint: Paint) -> Iterator[str]:
     titles = ("database at", "ran", "ended at", "seconds", "result")
-    widths = [max(len(row[column]) for row in (titles, *rows)) for column in range(len(titles))]
-    for row, result in zip((titles, *rows), (None, *results), strict=True):
-        cells = [
-            cell.rjust(w) if n == 3 else cell.ljust(w) for n, (cell, w) in enumerate(zip(row, widths, strict=True))
-        ]
-        cells[-1] = row[-1] if result is None else paint("good" if result is Result.OK else "bad", row[-1])
+    rows = [titles, *map(_cells, shown)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for number, row in enumerate(rows):
+        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
+        cells[3] = row[3].rjust(widths[3])
+        style = "good" if number and shown[number - 1].result is Result.OK else "bad"
+        cells[-1] = paint(style, row[-1]) if number else row[-1]
         yield f"  {'  '.join(cells)}"
 
 
 def _trouble(tried: Tried, trial: Trial, verification: Verification, paint: Paint) -> Iterator[str]:
     style = "error" if tried.result.breaks_a_deploy else "warning"
-    yield f"  {paint(style, str(tried.result))}, from {start(tried)}: {what_happened(tried, trial)}"
+    yield f"  {paint(style, str(tried.result))}, from {_start(tried)}: {_what_happened(tried, trial)}"
     failure = tried.failure
     if failure is not None and failure.statement:
         statement = visible(" ".join(failure.statement.split()))
         yield f"    SQL: {statement[:_MAX_STATEMENT]}{'…' if len(statement) > _MAX_STATEMENT else ''}"
     for each in tried.differences[:_MAX_DIFFERENCES]:
-        yield f"    {difference_line(each)}"
+        yield f"    {_difference(each)}"
     if len(tried.differences) > _MAX_DIFFERENCES:
         yield f"    … and {len(tried.differences) - _MAX_DIFFERENCES} more; `--format json` lists all"
     if tried.result in (Result.NOT_STARTED, Result.ENDED) and failure is not None:
         yield from (f"    | {visible(line)}" for line in failure.output.strip().splitlines()[-_MAX_OUTPUT:])
-    yield f"    → {next_step(tried, verification)}"
+    yield f"    → {_next_step(tried, verification)}"
 
 
-def what_happened(tried: Tried, trial: Trial) -> str:
+def _what_happened(tried: Tried, trial: Trial) -> str:
     """The trouble of one way in a sentence."""
     failure = tried.failure
     if tried.result is Result.LOSS:
@@ -150,39 +138,32 @@ def what_happened(tried: Tried, trial: Trial) -> str:
     if tried.result in (Result.OUT_OF_TIME, Result.OUT_OF_MEMORY, Result.ENDED):
         who = f"revision {visible(failure.revision)}{where} was running: " if failure.revision else ""
         return f"{who}{visible(failure.message)}."
-    said = f"{failure.kind}: {_message(failure)}" if failure.kind else _message(failure)
-    making = f"on the way there, at `alembic upgrade {visible(failure.target)}`: " if failure.making else ""
     if tried.result is Result.REFUSED:
-        return f"{making}Alembic stops: {said}"
-    if failure.revision:
-        return f"{making}revision {visible(failure.revision)}{where} fails: {said}"
-    if tried.result is Result.FAILED:
-        return f"{making}after the last revision, it fails{where}: {said}"
-    return f"{making}no revision was run{where}: {said}"
+        what = "Alembic stops"
+    elif failure.revision:
+        what = f"revision {visible(failure.revision)}{where} fails"
+    elif tried.result is Result.FAILED:
+        what = f"after the last revision, it fails{where}"
+    else:
+        what = f"no revision was run{where}"
+    making = f"on the way there, at `alembic upgrade {visible(failure.target)}`: " if failure.making else ""
+    kind = f"{failure.kind}: " if failure.kind else ""
+    return f"{making}{what}: {kind}{visible(' '.join(failure.message.split()))[:_MAX_MESSAGE]}"
 
 
-def _message(failure: Failure) -> str:
-    return visible(" ".join(failure.message.split()))[:_MAX_MESSAGE]
-
-
-def difference_line(each: Difference) -> str:
-    """One difference, the fresh run's side first."""
-    thing = visible(each.thing)
+def _difference(each: Difference) -> str:
+    """The fresh run's side first."""
+    thing, fresh, here = visible(each.thing), visible(each.fresh or "")[:300], visible(each.here or "")[:300]
     if each.here is None:
-        return f"{thing}: missing here (fresh: {_how(each.fresh)})"
+        return f"{thing}: missing here (fresh: {fresh})"
     if each.fresh is None:
-        return f"{thing}: only here ({_how(each.here)})"
-    if thing.startswith("enum ") and sorted(each.fresh.split(", ")) == sorted(each.here.split(", ")):
-        return f"{thing}: the labels sort otherwise: fresh {_how(each.fresh)}; here {_how(each.here)}"
-    return f"{thing}: fresh {_how(each.fresh)}; here {_how(each.here)}"
+        return f"{thing}: only here ({here})"
+    is_sorted_otherwise = sorted(each.fresh.split(", ")) == sorted(each.here.split(", "))
+    lead = "the labels sort otherwise: " if thing.startswith("enum ") and is_sorted_otherwise else ""
+    return f"{thing}: {lead}fresh {fresh}; here {here}"
 
 
-def _how(how: str | None) -> str:
-    return visible(how or "")[:300]
-
-
-def next_step(tried: Tried, verification: Verification) -> str:
-    """What to do about one way's end."""
+def _next_step(tried: Tried, verification: Verification) -> str:
     failure = tried.failure
     said = "" if failure is None else f"{failure.kind} {failure.message}".lower()
     if verification.network.prefix and any(words in said for words in _NO_NETWORK):
@@ -194,11 +175,8 @@ def next_step(tried: Tried, verification: Verification) -> str:
             f"That is the deployed commit: `--python` and `--env` have to suit {visible(verification.target[0])} too."
         )
     for result, words, step in _BY_WORDS:
-        if (
-            tried.result is result
-            and re.search(words, said)
-            and not (step is _PREPARE and (tried.ran or tried.way.rows))
-        ):
+        is_fit = step is not _PREPARE or not (tried.ran or tried.way.rows)
+        if tried.result is result and is_fit and re.search(words, said):
             return step
     return _STEPS[tried.result]
 
@@ -294,39 +272,35 @@ def verification_junit(verification: Verification) -> str:
     for trial in verification.trials:
         for tried in trial.tried:
             _case(suite, trial, tried, verification)
-    said = [ran_line(verification), verification.coverage, limits_line(verification)]
-    said += [f"{trial.path or '.'}: {database_line(trial)}" for trial in verification.trials]
-    return junit_text(suite, "onehead.verify", verification.coverage, visible_lines("\n".join(said)))
+    databases = [f"{trial.path or '.'}: {_database(trial)}" for trial in verification.trials]
+    output = _visible_lines("\n".join([*_conditions(verification), *databases]))
+    return junit_text(suite, "onehead.verify", verification.coverage, output)
 
 
 def _case(suite: ET.Element, trial: Trial, tried: Tried, verification: Verification) -> None:
-    name = f"{trial.path or '.'}: from {_name(tried.way, start(tried))} to {trial.target}"
-    case = ET.SubElement(suite, "testcase", classname="onehead.verify", name=visible(name), time=f"{tried.seconds:.3f}")
+    way, failure = tried.way, tried.failure
+    # Of two ways from the same rows, the order in which the database came there tells one from the other.
+    legs = f" ({' '.join(way.legs)})" if way.legs else ""
+    name = visible(f"{trial.path or '.'}: from {_start(tried)}{legs} to {trial.target}")
+    case = ET.SubElement(suite, "testcase", classname="onehead.verify", name=name, time=f"{tried.seconds:.3f}")
     if tried.result is Result.NOT_RUN:
         ET.SubElement(case, "skipped", message="the fresh run has to succeed first")
     elif tried.result is not Result.OK:
         kind = "failure" if tried.result.breaks_a_deploy else "error"
-        told = what_happened(tried, trial)
-        element = ET.SubElement(case, kind, type=str(tried.result), message=visible(told))
-        failure = tried.failure
-        lines = [told]
+        message = _what_happened(tried, trial)
+        element = ET.SubElement(case, kind, type=str(tried.result), message=visible(message))
+        lines = [message]
         lines += [f"SQL: {failure.statement}"] if failure is not None and failure.statement else []
-        lines += [difference_line(each) for each in tried.differences]
-        lines.append(f"→ {next_step(tried, verification)}")
-        element.text = visible_lines("\n".join(lines))
+        lines += [*map(_difference, tried.differences), f"→ {_next_step(tried, verification)}"]
+        element.text = _visible_lines("\n".join(lines))
         if failure is not None and failure.path is not None:
             case.set("file", visible(failure.path))
             case.set("line", str(failure.line or 1))
-    if tried.notes or (tried.failure is not None and tried.failure.output):
-        output = "" if tried.failure is None else tried.failure.output
-        ET.SubElement(case, "system-out").text = visible_lines("\n".join([*tried.notes, output]))
+    output = "" if failure is None else failure.output
+    if tried.notes or output:
+        ET.SubElement(case, "system-out").text = _visible_lines("\n".join([*tried.notes, output]))
 
 
-def _name(way: UpgradePath, first: str) -> str:
-    """Of two ways from the same rows, the order in which the database came there tells one from the other."""
-    return f"{first} ({' '.join(way.legs)})" if way.legs else first
-
-
-def visible_lines(text: str) -> str:
+def _visible_lines(text: str) -> str:
     """Text of several lines, each without what XML or a terminal can't show."""
     return "\n".join(visible(line) for line in text.splitlines())
