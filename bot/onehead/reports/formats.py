@@ -32,14 +32,7 @@ def document(
     lines: Lines,
     schema: str = "onehead.check/1",
 ) -> dict[str, Any]:
-    """The object of `check --format json`.
-
-    Args:
-        examination: what was judged.
-        changes: the files each plan would touch, by environment path.
-        lines: in which line of its files each finding stands.
-        schema: name and version of the format.
-    """
+    """The object of `check --format json`; `changes`: the files each plan would touch, by environment path."""
     return {
         "schema": schema,
         "verdict": examination.verdict,
@@ -105,17 +98,11 @@ def new_ids(renamed: Mapping[str, str]) -> list[dict[str, str]]:
 _MAX_FINGERPRINT_LENGTH = 1000
 """Characters; a longer one is told by its hash."""
 
-_LEVELS = {"error": "error", "warning": "warning", "note": "note"}
-
 
 def sarif(examination: Examination, version: str, lines: Lines, help_address: str) -> dict[str, Any]:
     """One SARIF log with one run; each finding points at its files, the first one being the place to change.
 
-    Args:
-        examination: what was judged.
-        version: of onehead.
-        lines: in which line of its files each finding stands.
-        help_address: of the page about findings; each has a section named after its code.
+    The page at `help_address` has a section for each code of a finding.
     """
     codes = list(Code)
     rules = [
@@ -125,25 +112,19 @@ def sarif(examination: Examination, version: str, lines: Lines, help_address: st
             "fullDescription": {"text": KINDS[code].meaning},
             "help": {"text": KINDS[code].hint},
             "helpUri": f"{help_address}#{code}",
-            "defaultConfiguration": {"level": _LEVELS[KINDS[code].severity]},
+            "defaultConfiguration": {"level": KINDS[code].severity},
         }
         for code in codes
     ]
-    driver = {"name": "onehead", "version": version, "rules": rules}
-    return {
-        "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
-        "version": "2.1.0",
-        "runs": [
-            {
-                "tool": {"driver": driver},
-                "invocations": [_invocation(examination)],
-                "results": [
-                    _result(finding, examined, codes.index(finding.code), lines)
-                    for finding, examined in all_findings(examination)
-                ],
-            }
+    run = {
+        "tool": {"driver": {"name": "onehead", "version": version, "rules": rules}},
+        "invocations": [_invocation(examination)],
+        "results": [
+            _result(finding, examined, codes.index(finding.code), lines)
+            for finding, examined in all_findings(examination)
         ],
     }
+    return {"$schema": "https://json.schemastore.org/sarif-2.1.0.json", "version": "2.1.0", "runs": [run]}
 
 
 def _invocation(examination: Examination) -> dict[str, Any]:
@@ -163,7 +144,7 @@ def _result(finding: Finding, examined: Examined | None, rule: int, lines: Lines
     result: dict[str, Any] = {
         "ruleId": str(finding.code),
         "ruleIndex": rule,
-        "level": _LEVELS[finding.severity],
+        "level": finding.severity,  # SARIF has the same three
         "message": {"text": f"{visible(finding.message)} {finding.hint}"},
         # Several `locations` would mean that every one of them has to be changed.
         "locations": [_location(place) for place in found[:1]],
@@ -200,10 +181,7 @@ _COUNTED = {"failures": "failure", "errors": "error", "skipped": "skipped"}
 def junit(examination: Examination, lines: Lines, found: str = "") -> str:
     """A JUnit document; what could not be judged is an error, what would break a deploy a failure.
 
-    Args:
-        examination: what was judged.
-        lines: in which line of its files each finding stands.
-        found: how the sides were found, when nobody named them.
+    `found`: how the sides were found, when nobody named them.
     """
     suite = ET.Element("testsuite", name="onehead")
     for examined in examination.environments:
@@ -231,12 +209,7 @@ def junit_text(suite: ET.Element, classname: str, coverage: str, said: str) -> s
 
 
 def _case(
-    suite: ET.Element,
-    name: str,
-    findings: Iterable[Finding],
-    judged: str,
-    examined: Examined | None,
-    lines: Lines,
+    suite: ET.Element, name: str, findings: Iterable[Finding], judged: str, examined: Examined | None, lines: Lines
 ) -> None:
     case = ET.SubElement(suite, "testcase", classname="onehead", name=visible(name))
     own = [f for f in findings if f.severity == "error" and f.introduced_by == judged]

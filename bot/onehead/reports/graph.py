@@ -7,11 +7,11 @@ main line.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Literal, NamedTuple
 
 from onehead.plan.facts import Facts
-from onehead.plan.forks import Fork, forks_of
+from onehead.plan.forks import forks_of
 from onehead.plan.plans import Merge, Plan, Reissue, Reparent
 from onehead.reports.parts import Paint, plain, visible
 from onehead.revisions.graph import Graph
@@ -49,7 +49,7 @@ class Node(NamedTuple):
 class Edge(NamedTuple):
     """From parent to child; `folded` revisions between them are not drawn.
 
-    `repair`: what the plan would add, and the id that the child gets by it; empty where it keeps its own.
+    `repair`: the plan would add it, and give the child that `new_id`, if any.
     """
 
     parent: str
@@ -66,23 +66,16 @@ class Picture(NamedTuple):
     edges: tuple[Edge, ...]
     left_out: int = 0
 
-    def children(self) -> dict[str, list[Edge]]:
-        """Edges by their parent, in drawing order."""
-        found: dict[str, list[Edge]] = {node.id: [] for node in self.nodes}
-        for edge in self.edges:
-            found[edge.parent].append(edge)
-        return found
-
 
 def full_picture(graph: Graph) -> Picture:
     """Every revision."""
-    return _picture(graph, graph.revisions, dict.fromkeys(graph.revisions, "target"))
+    return _picture(graph, graph.revisions)
 
 
 def picture_around(graph: Graph, id_: str) -> Picture:
     """One revision and those nearest to it, older and newer ones."""
     near = _nearest([id_], lambda at: (*graph.parents(at), *graph.children[at]), graph.revisions, MAX_AROUND)
-    return _picture(graph, near, dict.fromkeys(graph.revisions, "target"))
+    return _picture(graph, near)
 
 
 def whole_picture(graph: Graph) -> Picture:
@@ -94,13 +87,12 @@ def whole_picture(graph: Graph) -> Picture:
     kept = near.union(*(graph.children[id_] for id_ in near), *(graph.parents(id_) for id_ in near))
     if len(kept) > 4 * MAX_IN_A_CHAIN:
         kept = near
-    return _picture(graph, kept, dict.fromkeys(graph.revisions, "target"), len(marks) - len(near))
+    return _picture(graph, kept, len(marks) - len(near))
 
 
 def recent_picture(graph: Graph, most: int = 12) -> Picture:
     """The newest revisions: those nearest to the heads, whole runs of them unfolded."""
-    near = _nearest(graph.heads, graph.parents, graph.revisions, most)
-    return _picture(graph, near, dict.fromkeys(graph.revisions, "target"))
+    return _picture(graph, _nearest(graph.heads, graph.parents, graph.revisions, most))
 
 
 def _nearest(
@@ -122,12 +114,8 @@ def _nearest(
 
 
 def fork_picture(facts: Facts, plan: Plan) -> Picture:
-    """The neighbourhood of the environment's forks, with what the plan would add as dotted edges.
-
-    Empty when nothing is forked.
-    """
+    """The neighbourhood of the environment's forks, with what the plan would add; empty when nothing is forked."""
     graph = facts.merged
-    forks: tuple[Fork, ...]
     forks = forks_of(facts, graph)
     heads: list[str] = []
     near: set[str] = set()
@@ -138,21 +126,18 @@ def fork_picture(facts: Facts, plan: Plan) -> Picture:
             near |= graph.ancestors(*shown) - graph.ancestors(*fork.points)
             near.update(fork.points)
     left_out = sum(len(fork.heads) for fork in forks) - len(heads)
-    owners: dict[str, Owner] = {
-        id_: "target" if facts.head is None or id_ in facts.target else "head" for id_ in graph.revisions
-    }
-    marks = {id_ for id_ in near if _is_joint(graph, id_, near) or any(p not in near for p in graph.parents(id_))}
-    kept = marks | {child for id_ in marks for child in graph.children[id_] if child in near}
-    kept |= {parent for id_ in marks for parent in graph.parents(id_) if parent in near}
+    branch = {id_ for id_ in graph.revisions if facts.head is not None and id_ not in facts.target}
+    marks = {id_ for id_ in near if _is_joint(graph, id_, near) or not near.issuperset(graph.parents(id_))}
+    beside = {other for id_ in marks for other in (*graph.children[id_], *graph.parents(id_))}
+    kept = marks | (beside & near)
     if len(near) <= MAX_BESIDE * max(2, len(forks) * 2):
         kept = near
     if len(kept) > MAX_DRAWN:
-        drawn = _nearest(heads, graph.parents, kept, MAX_DRAWN) | {
-            id_ for fork in forks[:MAX_HEADS] for id_ in fork.points[:MAX_HEADS]
-        }
+        drawn = _nearest(heads, graph.parents, kept, MAX_DRAWN)
+        drawn |= {id_ for fork in forks[:MAX_HEADS] for id_ in fork.points[:MAX_HEADS]}
         left_out += len(kept - drawn)
         kept = kept & drawn
-    return _with_repair(_picture(graph, kept, owners, left_out), plan)
+    return _with_repair(_picture(graph, kept, left_out, branch), plan)
 
 
 def _is_joint(graph: Graph, id_: str, near: Collection[str]) -> bool:
@@ -160,8 +145,11 @@ def _is_joint(graph: Graph, id_: str, near: Collection[str]) -> bool:
     return len(children) != 1 or len(graph.parents(id_)) != 1
 
 
-def _picture(graph: Graph, kept: Iterable[str], owners: Mapping[str, Owner], left_out: int = 0) -> Picture:
-    """Draw the kept revisions; others between two kept ones become one edge with their number."""
+def _picture(graph: Graph, kept: Iterable[str], left_out: int = 0, branch: Collection[str] = ()) -> Picture:
+    """Draw the kept revisions; others between two kept ones become one edge with their number.
+
+    `branch`: those of the judged branch among them.
+    """
     shown = set(kept)
     # A run of one takes as much room as the note that it was left out.
     shown |= {
@@ -175,16 +163,23 @@ def _picture(graph: Graph, kept: Iterable[str], owners: Mapping[str, Owner], lef
     ]
     order = _oldest_first(shown, edges)
     nodes = [
-        Node(id_, graph.revisions[id_].doc, owners[id_], not graph.children[id_], graph.parents(id_)) for id_ in order
+        Node(
+            id_,
+            graph.revisions[id_].doc,
+            "head" if id_ in branch else "target",
+            not graph.children[id_],
+            graph.parents(id_),
+        )
+        for id_ in order
     ]
-    place = {node.id: number for number, node in enumerate(nodes)}
+    place = {id_: number for number, id_ in enumerate(order)}
     ordered = sorted(edges, key=lambda edge: (place[edge.parent], place[edge.child]))
     return Picture(tuple(nodes), tuple(ordered), left_out)
 
 
 def _drawn_below(graph: Graph, id_: str, shown: Collection[str]) -> dict[str, int]:
     """The nearest drawn revisions that one stands on, by any way, and how many lie between that are not drawn."""
-    found = dict.fromkeys((parent for parent in graph.parents(id_) if parent in shown), 0)
+    found = {parent: 0 for parent in graph.parents(id_) if parent in shown}
     between = {parent: None for parent in graph.parents(id_) if parent not in shown}
     ends: dict[str, list[str]] = {}
     todo = list(between)
@@ -247,13 +242,9 @@ Turn = Literal["start", "straight", "side", "last side"]
 
 
 class OutlineLine(NamedTuple):
-    """One line of the outline.
+    """One revision and how it hangs on its dominator, with its edges from parents in drawing order.
 
-    Attributes:
-        id: the revision.
-        turn: how it hangs on its dominator.
-        bars: for every level of indentation, whether the line of that level goes on below.
-        parents: its edges from parents, in drawing order.
+    `bars`: for every level of indentation, whether the line of that level goes on below.
     """
 
     id: str
@@ -323,9 +314,9 @@ def draw(picture: Picture, names: dict[str, str], paint: Paint = plain, *, with_
 
     Args:
         picture: what to draw.
-        names: owner ("target", "head", "repair") → how to name that side at the end of a line.
+        names: owner → how to name that side at the end of a line.
         paint: colours.
-        with_older: say where older revisions are not drawn at the beginning of a line.
+        with_older: say where older revisions are not drawn.
     """
     nodes = {node.id: node for node in picture.nodes}
     width = max((len(_name(node.id)) for node in picture.nodes), default=0)
