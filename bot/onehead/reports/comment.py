@@ -19,8 +19,8 @@ from onehead.plan.findings import Code, Finding
 from onehead.plan.plans import Merge, Nothing, Plan, Refuse, Reissue, Reparent
 from onehead.plan.rivals import Rival
 from onehead.plan.verdict import Examination, Examined
+from onehead.reports.formats import mermaid
 from onehead.reports.graph import Picture, draw, fork_picture
-from onehead.reports.graph_formats import mermaid
 from onehead.reports.parts import INDEPENDENT
 from onehead.reports.replies import MAX_SIDES, clashes, fitted, footer
 from onehead.reports.states import columns_and_rows, own_database_values

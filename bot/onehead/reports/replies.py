@@ -22,8 +22,8 @@ from onehead.plan.verdict import Examination, Examined, Point
 from onehead.render import environment
 from onehead.reports.crash import ANOTHER_CAUSE, Background, concerns, meaning
 from onehead.reports.doctor import NO_WAY, complaint_text
+from onehead.reports.formats import mermaid
 from onehead.reports.graph import fork_picture, recent_picture
-from onehead.reports.graph_formats import mermaid
 from onehead.reports.states import COLUMNS, MARKS, columns_and_rows, here_mark, table_rows
 from onehead.reports.terminal import coverage_line, short_ref
 from onehead.text import code, cut_bytes, inline, inline_code, listed, plain, shortened

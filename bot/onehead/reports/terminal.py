@@ -69,14 +69,15 @@ def coverage_line(examination: Examination) -> str:
 def coverage_text(coverage: Coverage) -> str:
     """The same for what was looked at without a verdict."""
     if coverage.environments == 0:
-        ignored = _number(coverage.ignored, "environment")
+        ignored = number_of(coverage.ignored, "environment")
         return f"{ignored} left out by the policy." if coverage.ignored else NO_ENVIRONMENT
     ignored = f" {coverage.ignored} more left out by the policy." if coverage.ignored else ""
-    environments, files = _number(coverage.environments, "environment"), _number(coverage.files, "revision file")
+    environments, files = number_of(coverage.environments, "environment"), number_of(coverage.files, "revision file")
     return f"Read {environments}, {coverage.read} of {files}.{ignored}"
 
 
-def _number(number: int, what: str) -> str:
+def number_of(number: int, what: str) -> str:
+    """`1 head`, `2 heads`."""
     return f"{number} {what}" + ("" if number == 1 else "s")
 
 
@@ -166,7 +167,7 @@ def _environment(
 def _heads(examined: Examined, paint: Paint = plain) -> str:
     path, heads = examined.facts.environment.path or ".", examined.facts.merged.heads
     named = listed([*map(shortened, heads)], last=", ") or "none"
-    return f"{paint('strong', visible(path))}: {_number(len(heads), 'head')} ({visible(named)})"
+    return f"{paint('strong', visible(path))}: {number_of(len(heads), 'head')} ({visible(named)})"
 
 
 def _drawn(examined: Examined, plan: Plan, names: dict[str, str], paint: Paint = plain) -> list[str]:
