@@ -16,11 +16,11 @@ from onehead.plan.conflicts import ABOUT_BOTH_SIDES
 from onehead.plan.decide import IN_A_TERMINAL
 from onehead.plan.facts import Facts
 from onehead.plan.findings import Code, Finding
-from onehead.plan.plans import Merge, Nothing, Plan, Refuse, Reissue, Reparent
+from onehead.plan.plans import Nothing, Plan, Refuse, Reissue, Reparent
 from onehead.plan.rivals import Rival
 from onehead.plan.verdict import Examination, Examined
 from onehead.reports.formats import mermaid
-from onehead.reports.graph import Picture, draw, fork_picture
+from onehead.reports.graph import draw, fork_picture
 from onehead.reports.parts import INDEPENDENT
 from onehead.reports.replies import MAX_SIDES, clashes, fitted, footer
 from onehead.reports.states import columns_and_rows, own_database_values
@@ -40,11 +40,10 @@ def _unsigned(content: CommentContent) -> str:
         else f"{code(base)} is protected, and its latest commits are all signed. If its rule asks for that, Forgejo "
         "refuses to merge this repair there, for it is not signed."
     )
+    said = f"> [!IMPORTANT]\n> {said}"
     if content.branch or content.patch:  # the judged branch lies in a fork, or is none
         merge = f"merge {code(base)} with {code('git merge -S')}, then " if content.merged_first else ""
-        return (
-            f"> [!IMPORTANT]\n> {said} Sign it while you take it: {merge}take the patch below with {code('git am -S')}."
-        )
+        return f"{said} Sign it while you take it: {merge}take the patch below with {code('git am -S')}."
     if examination.head is None:
         steps = ["git fetch origin", f"git switch -c signed-repair {shlex.quote(f'origin/{base}')}"]
         end = "git push origin signed-repair"
@@ -54,7 +53,7 @@ def _unsigned(content: CommentContent) -> str:
         steps += [f"git merge --no-edit -S {shlex.quote(f'origin/{base}')}"] if content.merged_first else []
         end = f"git push origin {branch}"
     commands = "\n".join([*steps, f"git cherry-pick -S {content.commit}", end])
-    return f"> [!IMPORTANT]\n> {said} Instead of merging it, sign a copy:\n\n{fence(commands)}"
+    return f"{said} Instead of merging it, sign a copy:\n\n{fence(commands)}"
 
 
 def _sides(
@@ -181,9 +180,8 @@ def pull_body(content: CommentContent, pull: str = "") -> str:
 def leading_plan(examination: Examination) -> Plan:
     """The plan that a comment is about: a refusal first, for a person has to act on it."""
     order = {"refuse": 0, "reissue": 1, "merge": 2, "reparent": 3, "none": 4}
-    every = examination.environments
-    judged = [each.plan for each in every if _counts(examination, each)] or [each.plan for each in every]
-    return min(judged, key=lambda plan: order[plan.kind], default=Nothing(()))
+    plans = [each.plan for each in _failing(examination) or examination.environments]
+    return min(plans, key=lambda plan: order[plan.kind], default=Nothing(()))
 
 
 def one_line(examination: Examination) -> str:
@@ -200,11 +198,11 @@ def one_line(examination: Examination) -> str:
 
 def _where(examination: Examination, error: Finding) -> str:
     """Which environments are in trouble, where there are several."""
-    failing = [e.facts.environment.path for e in examination.environments if _counts(examination, e)]
     if len(examination.environments) < 2 or error in examination.findings:
         return ""
-    also = f" (also {listed([shortened(path) for path in failing[1:]], 2)})" if failing[1:] else ""
-    return f"{shortened(failing[0])}{also}: "
+    first, *others = [shortened(examined.facts.environment.path) for examined in _failing(examination)]
+    also = f" (also {listed(others, 2)})" if others else ""
+    return f"{first}{also}: "
 
 
 def warned(examination: Examination) -> str:
@@ -216,32 +214,41 @@ def warned(examination: Examination) -> str:
     return f" {number}: {warnings[0].message.replace('`', '')}"
 
 
-def _counts(examination: Examination, examined: Examined) -> bool:
-    return any(f.severity == "error" and f.introduced_by == examination.judged for f in examined.findings)
+def _failing(examination: Examination) -> list[Examined]:
+    """The environments with an error that what is judged has brought."""
+    return [
+        examined
+        for examined in examination.environments
+        if any(f.severity == "error" and f.introduced_by == examination.judged for f in examined.findings)
+    ]
 
 
-def _aside(examination: Examination, judged: Iterable[Examined]) -> Iterator[Finding]:
+def _aside(examination: Examination, judged: list[Examined]) -> Iterator[Finding]:
     """Warnings of the environments that are not told of because nothing is wrong with them."""
-    told = {e.facts.environment.path for e in judged}
+    warnings = examination.own_warnings()
     for examined in examination.environments:
-        if examined.facts.environment.path not in told:
-            yield from (finding for finding in examined.findings if finding in examination.own_warnings())
+        if examined not in judged:
+            yield from (finding for finding in examined.findings if finding in warnings)
 
 
 def _values(content: CommentContent, plan: Plan) -> dict[str, Any]:
     examination = content.examination
     target = code(short_ref(examination.target.ref))
-    head = _named_branch(examination.head.ref) if examination.head else target
-    judged = [e for e in examination.environments if _counts(examination, e)]
+    head = target
+    if examination.head:  # a proposal without a branch (AGit) is the pull request on whose page this is said
+        is_proposal = examination.head.ref.startswith("refs/pull/")
+        head = "this pull request" if is_proposal else code(short_ref(examination.head.ref))
+    judged = _failing(examination)
     shown = judged[:MAX_ENVIRONMENTS]
     told = {finding.message for e in shown for finding in e.findings}
     messages = [reason.message for e in shown for reason in e.plan.reasons if reason.message not in told]
     reasons = [inline_code(message.replace(IN_A_TERMINAL, "")) for message in messages]
     onto = sorted({p for m in plan.moves for p in m.new_parents}) if isinstance(plan, Reparent | Reissue) else []
     subject = f"{head[0].upper()}{head[1:]}"
+    title, consequence = _in_words(examination, target, subject)
     return {
-        "title": f"{subject} is repaired" if content.pushed else _title(examination, target, subject),
-        "consequence": _consequence(examination),
+        "title": f"{subject} is repaired" if content.pushed else title,
+        "consequence": consequence,
         "pushed": code(content.pushed[:10]) if content.pushed else "",
         "environments": [_environment(content, examined, plan) for examined in shown],
         "several": len(examination.environments) > 1,
@@ -271,60 +278,42 @@ def _values(content: CommentContent, plan: Plan) -> dict[str, Any]:
     }
 
 
-def _named_branch(ref: str) -> str:
-    """A judged branch; a proposal without one (AGit) is the pull request on whose page this is said."""
-    return "this pull request" if ref.startswith("refs/pull/") else code(short_ref(ref))
-
-
 def _becomes(new_ids: Mapping[str, str]) -> str:
     return listed([f"{code(shortened(old))} becomes {code(shortened(new))}" for old, new in new_ids.items()], 4)
 
 
-def _title(examination: Examination, target: str, head: str) -> str:
-    points = sorted(
-        {
-            id_
-            for e in examination.environments
-            for f in e.findings
-            if f.code in _FORKS
-            for id_ in {*f.revisions}.difference(e.facts.merged.heads)
-        }
-    )
-    after = f" after {' and '.join(code(shortened(id_)) for id_ in points[:2])}" if points else ""
+def _in_words(examination: Examination, target: str, head: str) -> tuple[str, str]:
+    """The title of a verdict, and what comes of it."""
+    points = {
+        id_
+        for e in examination.environments
+        for f in e.findings
+        if f.code in _FORKS
+        for id_ in {*f.revisions}.difference(e.facts.merged.heads)
+    }
+    after = f" after {' and '.join(code(shortened(id_)) for id_ in sorted(points)[:2])}" if points else ""
+    stops = '`alembic upgrade head` stops with "Multiple head revisions" and the deploy fails.'
     match examination.verdict:
         case "collision":
-            return f"{head} and {target} both add a migration{after}"
+            return f"{head} and {target} both add a migration{after}", f"If both land as they are, {stops}"
         case "fork":
-            return f"{target} is forked{after}"
+            return f"{target} is forked{after}", f"The next {stops}"
         case "unreadable":
-            return f"{head} can't be judged"
+            says = "What can't be read could hide a collision, so this is not called healthy."
+            return f"{head} can't be judged", says
         case _ if only_policy(examination):
-            return f"The policy on {head} can't be used"
-        case _:
-            return f"{head} would break the migration chain" if examination.head else f"The chain on {target} is broken"
-
-
-def _consequence(examination: Examination) -> str:
-    match examination.verdict:
-        case "collision":
-            return (
-                'If both land as they are, `alembic upgrade head` stops with "Multiple head revisions" and the deploy '
-                "fails."
-            )
-        case "fork":
-            return 'The next `alembic upgrade head` stops with "Multiple head revisions" and the deploy fails.'
-        case "unreadable":
-            return "What can't be read could hide a collision, so this is not called healthy."
-        case _ if only_policy(examination):
-            return "onehead can't keep a rule that it does not understand, so this is refused before it lands."
-        case _:
-            first = "If it lands as it is, the next deploy fails" if examination.head else "The next deploy fails"
-            return f"{first}, whatever the database holds."
+            says = "onehead can't keep a rule that it does not understand, so this is refused before it lands."
+            return f"The policy on {head} can't be used", says
+    if examination.head:
+        says = "If it lands as it is, the next deploy fails, whatever the database holds."
+        return f"{head} would break the migration chain", says
+    return f"The chain on {target} is broken", "The next deploy fails, whatever the database holds."
 
 
 def _environment(content: CommentContent, examined: Examined, plan: Plan) -> dict[str, Any]:
     facts, examination = examined.facts, content.examination
     picture = fork_picture(facts, examined.plan)
+    names = {"target": short_ref(examination.target.ref), "head": "this branch", "repair": "repair"}
     tables = (content.tables or {}).get(facts.environment.path, ())
     others = [
         finding
@@ -334,19 +323,14 @@ def _environment(content: CommentContent, examined: Examined, plan: Plan) -> dic
     ]
     return {
         "path": code(facts.environment.path),
-        "mermaid": mermaid(picture, target=short_ref(examination.target.ref)) if picture.nodes else "",
-        "outline": _outline(picture, examination),
+        "mermaid": mermaid(picture, target=names["target"]) if picture.nodes else "",
+        # For mails, screen readers and whoever sees no Mermaid.
+        "outline": fence("\n".join(draw(picture, names))) if picture.nodes else "",
         "sides": _sides(facts, examination, tables, content.brought_by or {}),
         "tables": [columns_and_rows(table) for table in tables[:MAX_SIDES]],
         "both_sides": _both_sides(examined),
         "findings": _some(others, plan),
     }
-
-
-def _outline(picture: Picture, examination: Examination) -> str:
-    """The picture for mails, screen readers and whoever sees no Mermaid."""
-    names = {"target": short_ref(examination.target.ref), "head": "this branch", "repair": "repair"}
-    return fence("\n".join(draw(picture, names))) if picture.nodes else ""
 
 
 def _some(found: list[Finding], plan: Plan) -> list[dict[str, str]]:
@@ -395,15 +379,15 @@ def _patch(text: str) -> str:
 
 def _by_hand(content: CommentContent, plan: Plan) -> str:
     """What a person does where there is no repair pull request."""
-    examination = content.examination
+    target = short_ref(content.examination.target.ref)
     if content.pushed:
         return "pull this branch before you go on."
     if content.branch:
         url, _, _ = content.branch.partition(" ")
-        pull = code(f"git pull --no-rebase {url} {short_ref(examination.target.ref)}")
+        pull = code(f"git pull --no-rebase {url} {target}")
         first = f"{pull}, then " if content.merged_first else ""
         if content.source == "agit":
-            push = code(f"git push origin HEAD:refs/for/{short_ref(examination.target.ref)}/TOPIC")
+            push = code(f"git push origin HEAD:refs/for/{target}/TOPIC")
             return (
                 f"take the repair into the clone that you pushed from: {code(f'git pull --ff-only {content.branch}')}. "
                 f"Then push it as you pushed before, with the topic that you gave: {push}."
@@ -422,11 +406,11 @@ def _by_hand(content: CommentContent, plan: Plan) -> str:
         )
     if content.trouble:
         return content.trouble
-    if only_policy(examination):
+    if only_policy(content.examination):
         return "correct the line and push; it is judged again by itself."
-    if isinstance(plan, Refuse | Reparent | Merge | Reissue):
-        return f"run {code(_fix(examination))} in a clone and push what it writes."
-    return "see the reason below."
+    if plan.kind == "none":
+        return "see the reason below."
+    return f"run {code(_fix(content.examination))} in a clone and push what it writes."
 
 
 def _fix(examination: Examination) -> str:
