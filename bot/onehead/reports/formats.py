@@ -25,6 +25,7 @@ from onehead.reports.parts import (
     both_sides_document,
     fields,
     left_out,
+    named,
     places,
     plain,
     visible,
@@ -40,7 +41,7 @@ from onehead.reports.terminal import (
 )
 from onehead.revisions.graph import Graph
 from onehead.revisions.model import FileChange
-from onehead.text import cut_words, listed, shortened
+from onehead.text import cut_words, listed
 from onehead.text import mermaid as harmless
 from onehead.text import visible as displayed
 
@@ -545,20 +546,16 @@ def _summary(graph: Graph) -> str:
     count = number_of(len(graph), "revision")
     if not graph.heads:
         return f"{count}, no head"
-    return f"{count}, {number_of(len(graph.heads), 'head')} ({listed([*map(_shown, graph.heads)], last=', ')})"
+    return f"{count}, {number_of(len(graph.heads), 'head')} ({listed([*map(named, graph.heads)], last=', ')})"
 
 
 def _troubles(graph: Graph) -> Iterator[str]:
     for revision, parent in graph.missing:
-        yield f"missing: {_shown(revision)} needs {_shown(parent)}, which no file declares"
+        yield f"missing: {named(revision)} needs {named(parent)}, which no file declares"
     for id_, found in graph.duplicates.items():
-        yield f"duplicate: {_shown(id_)} is declared by {listed([visible(r.path) for r in found])}"
+        yield f"duplicate: {named(id_)} is declared by {listed([visible(r.path) for r in found])}"
     if graph.cycles:
-        yield f"circle: {listed([*map(_shown, graph.cycles)])} follow each other"
+        yield f"circle: {listed([*map(named, graph.cycles)])} follow each other"
     for unreadable in graph.unreadable:
         line = f", line {unreadable.line}" if unreadable.line else ""
         yield f"not read: {visible(unreadable.path)}{line}: {visible(unreadable.reason)}"
-
-
-def _shown(id_: str) -> str:
-    return visible(shortened(id_))

@@ -13,10 +13,10 @@ from typing import Literal, NamedTuple
 from onehead.plan.facts import Facts
 from onehead.plan.forks import forks_of
 from onehead.plan.plans import Merge, Plan, Reissue, Reparent
-from onehead.reports.parts import Paint, plain, visible
+from onehead.reports.parts import Paint, named, plain, visible
 from onehead.revisions.graph import Graph
 from onehead.revisions.model import Revision
-from onehead.text import cut_words, listed, shortened
+from onehead.text import cut_words, listed
 
 Owner = Literal["target", "head", "repair"]
 
@@ -162,16 +162,10 @@ def _picture(graph: Graph, kept: Iterable[str], left_out: int = 0, branch: Colle
         Edge(below, id_, folded) for id_ in sorted(shown) for below, folded in _drawn_below(graph, id_, shown).items()
     ]
     order = _oldest_first(shown, edges)
-    nodes = [
-        Node(
-            id_,
-            graph.revisions[id_].doc,
-            "head" if id_ in branch else "target",
-            not graph.children[id_],
-            graph.parents(id_),
-        )
-        for id_ in order
-    ]
+    nodes = []
+    for id_ in order:
+        owner: Owner = "head" if id_ in branch else "target"
+        nodes.append(Node(id_, graph.revisions[id_].doc, owner, not graph.children[id_], graph.parents(id_)))
     place = {id_: number for number, id_ in enumerate(order)}
     ordered = sorted(edges, key=lambda edge: (place[edge.parent], place[edge.child]))
     return Picture(tuple(nodes), tuple(ordered), left_out)
@@ -192,19 +186,9 @@ def _drawn_below(graph: Graph, id_: str, shown: Collection[str]) -> dict[str, in
                 todo.append(parent)
     for end, above in ends.items():
         if end != id_ and end not in found:
-            found[end] = len(_upward(graph, above, between))
+            near = _nearest(above, lambda at: filter(between.__contains__, graph.children[at]), between, len(between))
+            found[end] = len(near)
     return found
-
-
-def _upward(graph: Graph, start: list[str], within: Collection[str]) -> set[str]:
-    """Some revisions, and what stands on them without leaving a set."""
-    seen = set(start)
-    todo = list(seen)
-    for at in todo:  # grows while it is walked
-        fresh = {child for child in graph.children[at] if child in within} - seen
-        seen |= fresh
-        todo += fresh
-    return seen
 
 
 def _oldest_first(ids: set[str], edges: list[Edge]) -> list[str]:
@@ -277,13 +261,10 @@ def _hung(
     children: list[str], parents: dict[str, list[Edge]], bars: tuple[bool, ...]
 ) -> list[tuple[str, Turn, tuple[bool, ...]]]:
     """How the revisions under one hang on it: sides first, then the merges that close them, the last one straight."""
-    if len(children) == 1:
-        return [(children[0], "straight", bars)]
     ordered = sorted(children, key=lambda id_: len(parents[id_]) > 1)
-    turns: list[Turn] = ["side"] * len(ordered)
-    if ordered:
-        turns[-1] = "straight" if len(parents[ordered[-1]]) > 1 else "last side"
-    return [(id_, turn, bars) for id_, turn in zip(ordered, turns, strict=True)]
+    closes = len(ordered) == 1 or any(len(parents[id_]) > 1 for id_ in ordered)
+    last: Turn = "straight" if closes else "last side"
+    return [(id_, last if id_ == ordered[-1] else "side", bars) for id_ in ordered]
 
 
 def _dominators(parents: dict[str, list[Edge]]) -> dict[str, str | None]:
@@ -319,7 +300,7 @@ def draw(picture: Picture, names: dict[str, str], paint: Paint = plain, *, with_
         with_older: say where older revisions are not drawn.
     """
     nodes = {node.id: node for node in picture.nodes}
-    width = max((len(_name(node.id)) for node in picture.nodes), default=0)
+    width = max((len(named(node.id)) for node in picture.nodes), default=0)
     lines: list[str] = []
     for place in outline(picture):
         if place.turn == "start" and not place.parents and lines:
@@ -332,27 +313,23 @@ def draw(picture: Picture, names: dict[str, str], paint: Paint = plain, *, with_
         lines.append(f"{indent}{_LEADS[place.turn]}{_line(node, names.get(node.owner, ''), width, paint)}")
     for node in picture.nodes:
         if node.owner == "repair":
-            joined = listed([_name(edge.parent) for edge in picture.edges if edge.child == node.id])
+            joined = listed([named(edge.parent) for edge in picture.edges if edge.child == node.id])
             lines.append(f"  {paint('repair', '◆ ' + node.id)}  would join {joined}")
     for edge in picture.edges:
         if edge.repair and nodes[edge.child].owner != "repair":
-            new = f", as {_name(edge.new_id)}" if edge.new_id else ""
-            words = f"◆ repair: {_name(edge.child)} would follow {_name(edge.parent)}{new}"
+            new = f", as {named(edge.new_id)}" if edge.new_id else ""
+            words = f"◆ repair: {named(edge.child)} would follow {named(edge.parent)}{new}"
             lines.append(f"  {paint('repair', words)}")
     if picture.left_out:
         lines.append(f"  … and {picture.left_out} more where lines part, meet or end")
     return lines
 
 
-def _name(id_: str) -> str:
-    return visible(shortened(id_))
-
-
 def _line(node: Node, name: str, width: int, paint: Paint) -> str:
     mark = paint(node.owner, "●" if node.is_head else "○")
-    said = [paint(node.owner, _name(node.id).ljust(width)), cut_words(visible(node.doc), 50)]
+    said = [paint(node.owner, named(node.id).ljust(width)), cut_words(visible(node.doc), 50)]
     if len(node.parents) > 1:
-        said.append(f"joins {listed([*map(_name, node.parents)])}")
+        said.append(f"joins {listed([*map(named, node.parents)])}")
     if node.is_head:
         said.append(f"← head, {visible(name)}" if name else "← head")
     elif name:
@@ -363,7 +340,7 @@ def _line(node: Node, name: str, width: int, paint: Paint) -> str:
 def _folds(place: OutlineLine, indent: str) -> list[str]:
     lead = "" if place.turn in ("start", "straight") else "│ "
     return [
-        f"{indent}{lead}⋮ {edge.folded} more" + (f" after {_name(edge.parent)}" if len(place.parents) > 1 else "")
+        f"{indent}{lead}⋮ {edge.folded} more" + (f" after {named(edge.parent)}" if len(place.parents) > 1 else "")
         for edge in place.parents
         if edge.folded
     ]

@@ -10,6 +10,7 @@ from onehead.plan.findings import Code, Finding
 from onehead.plan.forks import Fork
 from onehead.plan.verdict import Examination, Examined
 from onehead.revisions.model import FileChange
+from onehead.text import shortened
 from onehead.text import visible as cleaned
 
 Paint = Callable[[str, str], str]
@@ -30,6 +31,11 @@ def plain(_style: str, text: str) -> str:
 def visible(text: str) -> str:
     """Text from a repository as a terminal may see it: no control characters, nothing invisible."""
     return text if text.isprintable() else cleaned(text)
+
+
+def named(id_: str) -> str:
+    """An id as a line of text shows it."""
+    return visible(shortened(id_))
 
 
 INDEPENDENT = "no conflict: every operation on both sides was understood, and they touch different things"

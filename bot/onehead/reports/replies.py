@@ -189,10 +189,10 @@ def _environment(explained: Explained, examined: Examined) -> dict[str, Any]:
     picture = fork_picture(facts, Nothing(())) if forks_of(facts) else recent_picture(facts.target)
     tables = explained.tables.get(path, ())
     if tables:
-        columns = ["has run", *(COLUMNS[fix] for fix in tables[0].fixes)]
+        columns = [COLUMNS[fix] for fix in tables[0].fixes]
         rows = [row for table in tables for row in _fork_rows(facts, table)]
     else:
-        columns = ["has run", "the next `alembic upgrade head` runs"]
+        columns = ["the next `alembic upgrade head` runs"]
         rows = [_recent_row(facts, account) for account in explained.recent.get(path, ())]
     return {
         "path": code(path),
@@ -206,7 +206,7 @@ def _environment(explained: Explained, examined: Examined) -> dict[str, Any]:
             if concerns(crash, facts, explained.examination)
         ],
         "mermaid": mermaid(picture) if picture.nodes else "",
-        "columns": columns,
+        "columns": ["has run", *columns],
         "rows": rows,
     }
 
@@ -234,17 +234,14 @@ def _summary(target: str, facts: Facts, plan: Plan, *, crashed: bool) -> str:
 def _recent_row(facts: Facts, account: ForkOutcomes) -> dict[str, Any]:
     [under] = account.fixes
     [state] = under.states
-    text = inline(spoken(state.outcome), 200)
     share = "nothing"
     if any(row not in facts.merged for row in state.rows):
         share = "nobody knows"
     elif state.rows:
         share = f"{len(facts.merged.ancestors(*state.rows))} of {len(facts.merged)} revisions"
     rows = " and ".join(code(row, in_table=True) for row in state.rows) or "nothing (fresh)"
-    return {
-        "databases": rows + here_mark(state.here),
-        "cells": [share, MARKS[state.outcome.kind].format(text)],
-    }
+    cell = MARKS[state.outcome.kind].format(inline(spoken(state.outcome), 200))
+    return {"databases": rows + here_mark(state.here), "cells": [share, cell]}
 
 
 def _fork_rows(facts: Facts, table: StateTable) -> list[dict[str, Any]]:

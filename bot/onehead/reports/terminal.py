@@ -20,8 +20,8 @@ from onehead.plan.verdict import (
     objections,
     remaining_forks,
 )
-from onehead.reports.parts import Paint, all_findings, independent_lines, plain, visible
-from onehead.text import becomes, listed, quoted, shortened
+from onehead.reports.parts import Paint, all_findings, independent_lines, named, plain, visible
+from onehead.text import becomes, listed, quoted
 
 _SUMMARY = {
     "ok": "Healthy",
@@ -166,8 +166,8 @@ def _environment(
 
 def _heads(examined: Examined, paint: Paint = plain) -> str:
     path, heads = examined.facts.environment.path or ".", examined.facts.merged.heads
-    named = listed([*map(shortened, heads)], last=", ") or "none"
-    return f"{paint('strong', visible(path))}: {number_of(len(heads), 'head')} ({visible(named)})"
+    names = listed([*map(named, heads)], last=", ") or "none"
+    return f"{paint('strong', visible(path))}: {number_of(len(heads), 'head')} ({names})"
 
 
 def _drawn(examined: Examined, plan: Plan, names: dict[str, str], paint: Paint = plain) -> list[str]:
@@ -258,12 +258,12 @@ def acceptance(pushed: PushedBranch) -> Iterator[str]:
     branch = visible(pushed.branch)
     joined, forked = mended(pushed), remaining_forks(pushed)
     for examined in joined[:_MAX_SHOWN]:
-        where, heads = visible(examined.facts.environment.path or "."), _named_ids(examined.facts.merged.heads)
-        yield f"onehead: {branch} is at one head again in {where}: {heads}. Thank you."
+        where, heads = visible(examined.facts.environment.path or "."), map(named, examined.facts.merged.heads)
+        yield f"onehead: {branch} is at one head again in {where}: {listed([*heads])}. Thank you."
     if len(joined) > _MAX_SHOWN:
         yield f"onehead: so it is in {len(joined) - _MAX_SHOWN} more environments."
     for fork in forked[:_MAX_SHOWN]:
-        yield f"onehead: {branch} was forked before this push and still is: heads {_named_ids(fork.heads)}."
+        yield f"onehead: {branch} was forked before this push and still is: heads {listed([*map(named, fork.heads)])}."
         yield f"  Its next deploy stops. The repair: onehead fix --target {shlex.quote(pushed.branch)}"
     if len(forked) > _MAX_SHOWN:
         yield f"onehead: so are {len(forked) - _MAX_SHOWN} more of its forks."
@@ -386,7 +386,3 @@ def _warnings(pushed: PushedBranch) -> Iterator[str]:
     if found:
         yield f"onehead: accepted. Look at {'this' if len(found) == 1 else 'these'}:"
         yield from _findings(found)
-
-
-def _named_ids(ids: tuple[str, ...]) -> str:
-    return visible(listed([*map(shortened, ids)]))
