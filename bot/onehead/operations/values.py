@@ -74,9 +74,7 @@ class Made:
     def last(self) -> str:
         """The last name of what is called; empty where it has none."""
         match self.by:
-            case Path() as path:
-                return path.last
-            case Attr(name=name):
+            case Path(last=name) | Attr(name=name):
                 return name
         return ""
 
@@ -126,9 +124,7 @@ def root(value: Value) -> Value:
     """What a chain of attributes and calls begins with."""
     while True:
         match value:
-            case Attr(of=of):
-                value = of
-            case Made(by=Attr(of=of)):
+            case Attr(of=of) | Made(by=Attr(of=of)):
                 value = of
             case _:
                 return value
@@ -171,8 +167,8 @@ def source(value: Value | None) -> str:
     match value:
         case Const(value=found):
             return str(found)
-        case Path() as path:
-            return path.last
+        case Path(last=name):
+            return name
         case Made(by=Path(name="alembic.op.f" | "sqlalchemy.text"), args=(Const(value=str(found)),)):
             return found
         case Made(node=node) | Opaque(node=ast.AST() as node):
