@@ -11,9 +11,8 @@ from onehead.plan.facts import Facts
 from onehead.plan.rivals import MAX_RIVALS, Contender, brought, rivals
 from onehead.plan.verdict import Coverage, Examination, Point, PushedBranch
 from onehead.reports.comment import CommentContent, comment, leading_plan, one_line, pull_body, pull_title
-from onehead.reports.formats import document, junit, sarif
+from onehead.reports.formats import Chains, chains_text, document, junit, mermaids, sarif, svg
 from onehead.reports.graph import whole_picture
-from onehead.reports.graph_formats import Chains, chains_text, mermaids, svg
 from onehead.reports.replies import MAX_LENGTH
 from onehead.reports.terminal import MAX_ENVIRONMENTS, acceptance, heads_up, refusal, report
 from onehead.revisions.graph import Graph

@@ -13,8 +13,8 @@ from onehead.errors import UsageError
 from onehead.examine.read import Listing, Survey, memory_for, read_trees
 from onehead.gitrepo.tree import list_tree, read
 from onehead.plan.verdict import Coverage, Point
+from onehead.reports.formats import Chains, chains_document, chains_text, mermaids, svg
 from onehead.reports.graph import Picture, full_picture, picture_around, whole_picture
-from onehead.reports.graph_formats import Chains, chains_document, chains_text, mermaids, svg
 from onehead.revisions.graph import Graph
 from onehead.revisions.parse import MAX_BYTES
 

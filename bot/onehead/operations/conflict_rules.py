@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from enum import StrEnum
+from functools import partial
 from types import MappingProxyType
 from typing import Literal, NamedTuple
 
@@ -17,10 +18,10 @@ class Compatibility(StrEnum):
     """How two sides get along; from best to worst."""
 
     INDEPENDENT = "independent"
-    UNKNOWN = "unknown"
-    SILENT = "silent"
-    ORDER = "order"
-    CONFLICT = "conflict"
+    UNKNOWN = "unknown"  # a person has to look
+    SILENT = "silent"  # no error, but the result differs with the order
+    ORDER = "order"  # only one works
+    CONFLICT = "conflict"  # neither works
 
 
 Which = Literal["left", "right"]
@@ -55,24 +56,13 @@ class Rule(NamedTuple):
         return self._replace(says=says, first={"left": "right", "right": "left", None: None}[self.first])
 
 
-def _unknown(says: str, dialects: tuple[Dialect, ...] = EVERYWHERE) -> Rule:
-    """A person has to look."""
-    return Rule(Compatibility.UNKNOWN, says, dialects)
-
-
-def _silent(says: str, dialects: tuple[Dialect, ...] = EVERYWHERE) -> Rule:
-    """No error, but the result differs with the order."""
-    return Rule(Compatibility.SILENT, says, dialects)
+_unknown = partial(Rule, Compatibility.UNKNOWN)
+_silent = partial(Rule, Compatibility.SILENT)
+_conflict = partial(Rule, Compatibility.CONFLICT)
 
 
 def _order(first: Literal["a", "b"], says: str, dialects: tuple[Dialect, ...] = EVERYWHERE) -> Rule:
-    """Only one order works."""
     return Rule(Compatibility.ORDER, says, dialects, "left" if first == "a" else "right")
-
-
-def _conflict(says: str, dialects: tuple[Dialect, ...] = EVERYWHERE) -> Rule:
-    """Neither order works."""
-    return Rule(Compatibility.CONFLICT, says, dialects)
 
 
 _WEIGHT = {"create": 0, "replace": 1, "drop": 2, "set": 3, "use": 3}

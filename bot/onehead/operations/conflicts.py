@@ -254,7 +254,7 @@ def _folded(found: list[OperationConflict], by: Which) -> list[OperationConflict
 
 def _unknown(ours: Side, theirs: Side) -> Iterable[OperationConflict]:
     """What can't be known on one side may do anything to the other."""
-    for mine, acts in (("left", ours), ("right", theirs)):
+    for is_left, acts in ((True, ours), (False, theirs)):
         groups: dict[tuple[str, str], dict[int, Act]] = {}
         for act in acts:
             if isinstance(act.step.does, ops.Unknown):
@@ -266,7 +266,7 @@ def _unknown(ours: Side, theirs: Side) -> Iterable[OperationConflict]:
                 lines = listed([str(other.step.line) for other in others], 3)
                 noun = "line" if len(others) == 1 else "lines"
                 message += f" The same goes for {len(others)} more of its kind in `{act.revision}` ({noun} {lines})."
-            left, right = (act, None) if mine == "left" else (None, act)
+            left, right = (act, None) if is_left else (None, act)
             yield OperationConflict(Compatibility.UNKNOWN, left, right, None, EVERYWHERE, message)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from onehead.operations import alembic_calls
-from onehead.operations.model import AddColumn, Batch, Named, Operation, Step, Unknown
+from onehead.operations.model import AddColumn, Batch, Operation, Step, Unknown
 from onehead.operations.values import (
     MAX_ITEMS,
     Attr,
@@ -93,8 +93,7 @@ class Evaluation:
         condition: source of what this place depends on.
         left: source of what may have ended the function before.
         repeated: inside a loop whose rounds are not known.
-        batch: the table of the batch around this place.
-        recreates: SQLite makes that table anew.
+        recreates: SQLite makes the table of the batch around this place anew.
         silent: operations are not noted: the module itself is read.
         multidb: `upgrade()` takes the name of an engine.
         quiet: how many calls of operations are being read; what is unknown in their arguments is theirs to tell.
@@ -106,7 +105,6 @@ class Evaluation:
         self.condition = ""
         self.left = ""
         self.repeated = False
-        self.batch: Named | None = None
         self.autocommit = False
         self.silent = False
         self.multidb = False
@@ -121,33 +119,18 @@ class Evaluation:
         raise NotImplementedError
 
     def spend(self, work: int = 1) -> None:
-        """Count pieces of work.
-
-        Raises:
-            TooMuch: they are the last ones.
-            Spent: the examination has no more.
-        """
+        """Count pieces of work; raises `TooMuch` where they are too many for a file, `Spent` for the examination."""
         self._work += work
         spend(work)
         if self._work > MAX_WORK or len(self.steps) > MAX_STEPS:
-            message = "there is more in this file than is read"
-            raise TooMuch(message)
+            raise TooMuch
 
     def emit(self, operation: Operation, node: ast.AST, call: str) -> None:
         """Note one operation under the conditions of this place."""
         if self.silent or (self.quiet and isinstance(operation, Unknown)):
             return
-        self.steps.append(
-            Step(
-                operation,
-                getattr(node, "lineno", 1),
-                call,
-                self.engine,
-                self.condition or self.left,
-                self.repeated,
-                self.autocommit,
-            )
-        )
+        line, condition = getattr(node, "lineno", 1), self.condition or self.left
+        self.steps.append(Step(operation, line, call, self.engine, condition, self.repeated, self.autocommit))
 
     # -- names --------------------------------------------------------------------------------------------------
 
@@ -183,9 +166,8 @@ class Evaluation:
                 found_value = Const(found)
             case ast.Name(id=name):
                 # A name that nothing binds may come from an `import *`: it is from outside the file.
-                found_value = self.names.get(name) or Path(
-                    f"builtins.{name}" if hasattr(builtins, name) else f"*.{name}"
-                )
+                origin = "builtins" if hasattr(builtins, name) else "*"
+                found_value = self.names.get(name) or Path(f"{origin}.{name}")
             case ast.Attribute(value=inner, attr=attr):
                 of = self.value(inner)
                 found_value = Path(f"{of.name}.{attr}") if isinstance(of, Path) else Attr(of, attr)

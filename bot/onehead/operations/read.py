@@ -36,8 +36,8 @@ def read(data: bytes) -> tuple[Step, ...]:
         return (unknown_step("the file is nested too deeply to be read"),)
     except Spent:
         reader.steps.append(unknown_step("a file beyond what is read at once"))
-    except TooMuch as limit:
-        reader.steps.append(unknown_step(str(limit)))
+    except TooMuch:
+        reader.steps.append(unknown_step("there is more in this file than is read"))
     return tuple(reader.steps)
 
 
@@ -78,9 +78,8 @@ class _StatementReader(Evaluation):
             case ast.AnnAssign(target=target, value=ast.expr() as value):
                 self.bind(target, self.value(value))
             case ast.AugAssign(target=ast.Name(id=name) as target, op=operator, value=value):
-                self.bind(
-                    target, self.value(ast.copy_location(ast.BinOp(ast.Name(name, ast.Load()), operator, value), node))
-                )
+                sum_ = ast.BinOp(ast.Name(name, ast.Load()), operator, value)
+                self.bind(target, self.value(ast.copy_location(sum_, node)))
             case ast.FunctionDef() | ast.AsyncFunctionDef():
                 self.names[node.name] = Function(node)
             case ast.ClassDef():
@@ -155,13 +154,9 @@ class _StatementReader(Evaluation):
         if not after:
             raise end
         first, *rest = after
-        self.names = {
-            name: value if all(other.get(name) == value for other in rest) else Opaque()
-            for name, value in first.items()
-        }
-        for other in rest:
-            for name in other.keys() - first.keys():
-                self.names[name] = Opaque()
+        self.names = {name: Opaque() for other in rest for name in other}
+        for name, value in first.items():
+            self.names[name] = value if all(other.get(name) == value for other in rest) else Opaque()
 
     def _for(self, node: ast.For | ast.AsyncFor) -> None:
         found = self.value(node.iter)
@@ -194,7 +189,7 @@ class _StatementReader(Evaluation):
             self.repeated = before
 
     def _with(self, items: list[ast.withitem], body: list[ast.stmt]) -> None:
-        outer = self.batch, self.autocommit, self.recreates
+        outer = self.autocommit, self.recreates
         self.recreates = False
         opened: list[int] = []
         for item in items:
@@ -202,7 +197,6 @@ class _StatementReader(Evaluation):
             if isinstance(found, Batch):
                 opened.append(len(self.steps))
                 self.emit(found, item.context_expr, "op.batch_alter_table")
-                self.batch = found.table
             elif found == AUTOCOMMIT:
                 self.autocommit = True
             if item.optional_vars is not None:
@@ -210,15 +204,11 @@ class _StatementReader(Evaluation):
         try:
             self.block(body)
         finally:
-            for at in opened:
-                self._settle(at)
-            self.batch, self.autocommit, self.recreates = outer
-
-    def _settle(self, at: int) -> None:
-        """At the end of a batch it shows whether SQLite makes the table anew."""
-        step = self.steps[at] if at < len(self.steps) else None
-        if step is not None and isinstance(step.does, Batch) and step.does.recreate == "auto":
-            self.steps[at] = step._replace(does=step.does._replace(recreates=self.recreates))
+            for at in opened:  # at the end it shows whether SQLite makes the table anew
+                step = self.steps[at] if at < len(self.steps) else None
+                if step is not None and isinstance(step.does, Batch) and step.does.recreate == "auto":
+                    self.steps[at] = step._replace(does=step.does._replace(recreates=self.recreates))
+            self.autocommit, self.recreates = outer
 
     def _import(self, node: ast.Import | ast.ImportFrom) -> None:
         for alias in node.names:
@@ -269,19 +259,11 @@ def _reached_by_upgrade(module: ast.Module) -> str | None:
     reached = {name for _, names in statements for name in names or () if name.split("_")[0] == "upgrade"}
     if not reached:
         return None
-    wanted: list[ast.stmt] = []
-    left = [(node, names) for node, names in statements if names is not None]
-    todo = True
-    while todo:
-        todo = False
-        for node, names in list(left):
-            if reached & names:
-                left.remove((node, names))
-                wanted.append(node)
-                reached |= {each.id for each in ast.walk(node) if isinstance(each, ast.Name)}
-                todo = True
     # What binds no name may do anything, such as a condition around definitions.
-    kept = {id(node) for node in wanted} | {id(node) for node, names in statements if names is None}
+    kept = {id(node) for node, names in statements if names is None}
+    while fresh := [node for node, names in statements if names and reached & names and id(node) not in kept]:
+        kept.update(map(id, fresh))
+        reached.update(each.id for node in fresh for each in ast.walk(node) if isinstance(each, ast.Name))
     return "\n".join(ast.dump(_Plain().visit(node)) for node, _ in statements if id(node) in kept)
 
 
@@ -305,8 +287,7 @@ class _Plain(ast.NodeTransformer):
     def generic_visit(self, node: ast.AST) -> ast.AST:
         super().generic_visit(node)
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            silent = [each for each in node.body if not isinstance(each, ast.Expr) or not _is_text(each.value)]
-            node.body = [each for each in silent if not isinstance(each, ast.Pass)]
+            node.body = [each for each in node.body if not _is_silent(each)]
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             node.returns = None
         if isinstance(node, ast.arg):
@@ -320,5 +301,8 @@ class _Plain(ast.NodeTransformer):
         return ast.Assign([node.target], node.value, lineno=node.lineno)
 
 
-def _is_text(node: ast.expr) -> bool:
-    return isinstance(node, ast.Constant) and isinstance(node.value, str)
+def _is_silent(node: ast.stmt) -> bool:
+    match node:
+        case ast.Pass() | ast.Expr(value=ast.Constant(value=str())):
+            return True
+    return False

@@ -1,7 +1,7 @@
 """Symbolic values: what an expression of a migration evaluates to, as far as that is known without running it.
 
 A call of something imported is kept as a term (`Made`): `sa.Column("x", sa.Integer())` is a tree of terms, which
-`sqlalchemy_items` and `alembic_calls` read. Nothing is ever called.
+`alembic_calls` reads. Nothing is ever called.
 """
 
 from __future__ import annotations
@@ -74,9 +74,7 @@ class Made:
     def last(self) -> str:
         """The last name of what is called; empty where it has none."""
         match self.by:
-            case Path() as path:
-                return path.last
-            case Attr(name=name):
+            case Path(last=name) | Attr(name=name):
                 return name
         return ""
 
@@ -126,9 +124,7 @@ def root(value: Value) -> Value:
     """What a chain of attributes and calls begins with."""
     while True:
         match value:
-            case Attr(of=of):
-                value = of
-            case Made(by=Attr(of=of)):
+            case Attr(of=of) | Made(by=Attr(of=of)):
                 value = of
             case _:
                 return value
@@ -171,8 +167,8 @@ def source(value: Value | None) -> str:
     match value:
         case Const(value=found):
             return str(found)
-        case Path() as path:
-            return path.last
+        case Path(last=name):
+            return name
         case Made(by=Path(name="alembic.op.f" | "sqlalchemy.text"), args=(Const(value=str(found)),)):
             return found
         case Made(node=node) | Opaque(node=ast.AST() as node):
@@ -198,8 +194,8 @@ def names(value: Value | None) -> Iterator[str]:
             case Made(by=by, args=args, keywords=keywords) as made:
                 if isinstance(by, Path) and ".func." in by.name:
                     yield f"{by.last}()"
-                if made.last in ("column", "Column", "table", "Table") and text(made.get(0, "name")):
-                    yield str(text(made.get(0, "name")))
+                if made.last in ("column", "Column", "table", "Table") and (known := text(made.get(0, "name"))):
+                    yield known
                     continue  # the columns that a table is declared with are not yet a use of them
                 todo += [by.of if isinstance(by, Attr) else by, *args, *keywords.values()]
             case Opaque(node=ast.AST() as node):
@@ -293,18 +289,14 @@ def filled(pattern: str, args: tuple[Value, ...], keywords: Mapping[str, Value])
         if field.group() in ("%%", "{{", "}}"):
             return field.group()[0]
         name = field[1] or field[2] or ""
-        value: Value | None = None
         if name.isdecimal():
-            value = args[int(name)] if int(name) < len(args) else None
-        elif name:
-            value = keywords.get(name)
-        elif rest:
-            value = rest.pop(0)
-        found = plain(value)
+            found = plain(args[int(name)] if int(name) < len(args) else None)
+        else:
+            found = plain(keywords.get(name) if name else rest.pop(0) if rest else None)
         known = known and isinstance(found, str | int)
         return str(found)
 
-    if "%" in _FIELD.sub("", pattern) or "{" in _FIELD.sub("", pattern):
+    if set("%{") & set(_FIELD.sub("", pattern)):
         return None
     filled = _FIELD.sub(fill, pattern)
     return folded(filled) if known else None

@@ -16,74 +16,56 @@ from onehead.plan.conflicts import ABOUT_BOTH_SIDES
 from onehead.plan.decide import IN_A_TERMINAL
 from onehead.plan.facts import Facts
 from onehead.plan.findings import Code, Finding
-from onehead.plan.plans import Merge, Nothing, Plan, Refuse, Reissue, Reparent
+from onehead.plan.plans import Nothing, Plan, Refuse, Reissue, Reparent
 from onehead.plan.rivals import Rival
 from onehead.plan.verdict import Examination, Examined
-from onehead.reports.graph import Picture, draw, fork_picture
-from onehead.reports.graph_formats import mermaid
+from onehead.reports.formats import mermaid
+from onehead.reports.graph import draw, fork_picture
 from onehead.reports.parts import INDEPENDENT
-from onehead.reports.replies import MAX_SIDES, clashes, compared, fitted
+from onehead.reports.replies import MAX_SIDES, clashes, fitted, footer
 from onehead.reports.states import columns_and_rows, own_database_values
 from onehead.reports.terminal import coverage_line, has_advice, only_policy, short_ref
 from onehead.text import code, fence, inline, inline_code, listed, shortened
 
 
-def unsigned(examination: Examination, signing: str, commit: str, *, merged_first: bool, elsewhere: bool) -> str:
-    """That a repair is not signed, and how a signed one is made of it; empty where nobody asks for that.
-
-    Args:
-        examination: what it repairs.
-        signing: whether the target takes signed commits only: `no`, `likely` or `required`.
-        commit: the one with the fix.
-        merged_first: whether a merge of the target stands beneath it.
-        elsewhere: whether the judged branch lies in a fork, or is none.
-    """
-    base = short_ref(examination.target.ref)
-    if signing == "no":
+def _unsigned(content: CommentContent) -> str:
+    """That a repair is not signed, and how a signed one is made of it; empty where nobody asks for that."""
+    if content.signing == "no":
         return ""
+    examination = content.examination
+    base = short_ref(examination.target.ref)
     said = (
         f"{code(base)} takes signed commits only, and this repair is not signed: Forgejo refuses to merge it there."
-        if signing == "required"
+        if content.signing == "required"
         else f"{code(base)} is protected, and its latest commits are all signed. If its rule asks for that, Forgejo "
         "refuses to merge this repair there, for it is not signed."
     )
-    if elsewhere:
-        merge = f"merge {code(base)} with {code('git merge -S')}, then " if merged_first else ""
-        return (
-            f"> [!IMPORTANT]\n> {said} Sign it while you take it: {merge}take the patch below with {code('git am -S')}."
-        )
+    said = f"> [!IMPORTANT]\n> {said}"
+    if content.branch or content.patch:  # the judged branch lies in a fork, or is none
+        merge = f"merge {code(base)} with {code('git merge -S')}, then " if content.merged_first else ""
+        return f"{said} Sign it while you take it: {merge}take the patch below with {code('git am -S')}."
     if examination.head is None:
         steps = ["git fetch origin", f"git switch -c signed-repair {shlex.quote(f'origin/{base}')}"]
         end = "git push origin signed-repair"
     else:
         branch = shlex.quote(short_ref(examination.head.ref))
         steps = ["git fetch origin", f"git switch {branch}", f"git merge --ff-only origin/{branch}"]
-        steps += [f"git merge --no-edit -S {shlex.quote(f'origin/{base}')}"] if merged_first else []
+        steps += [f"git merge --no-edit -S {shlex.quote(f'origin/{base}')}"] if content.merged_first else []
         end = f"git push origin {branch}"
-    commands = "\n".join([*steps, f"git cherry-pick -S {commit}", end])
-    return f"> [!IMPORTANT]\n> {said} Instead of merging it, sign a copy:\n\n{fence(commands)}"
+    commands = "\n".join([*steps, f"git cherry-pick -S {content.commit}", end])
+    return f"{said} Instead of merging it, sign a copy:\n\n{fence(commands)}"
 
 
-def sides(
+def _sides(
     facts: Facts, examination: Examination, tables: Iterable[StateTable], brought_by: Mapping[str, str]
 ) -> list[dict[str, str]]:
-    """One line per side.
-
-    Args:
-        facts: the environment.
-        examination: the verdict.
-        tables: of its forks.
-        brought_by: path of a revision file → who brought it, as Markdown.
-    """
-    names = {"target": code(short_ref(examination.target.ref)), "head": "this branch"}
+    """One line per side of the forks; `brought_by`: path of a revision file → who brought it, as Markdown."""
     found: list[dict[str, str]] = []
     left_out = 0
     for fork in (table.fork for table in tables):
         shared = facts.merged.ancestors(*fork.points)
         # The branch's own are told of first where not all can be.
-        heads = (
-            fork.heads if len(fork.heads) <= MAX_SIDES else [*fork.new, *(h for h in fork.heads if h not in fork.new)]
-        )
+        heads = fork.heads if len(fork.heads) <= MAX_SIDES else tuple(dict.fromkeys((*fork.new, *fork.heads)))
         shown = heads[: max(0, MAX_SIDES - len(found))]
         left_out += len(heads) - len(shown)
         for head in shown:
@@ -91,7 +73,7 @@ def sides(
             people = [brought_by.get(facts.merged.revisions[id_].path, "") for id_ in ids]
             found.append(
                 {
-                    "name": names["head" if head in fork.new else "target"],
+                    "name": "this branch" if head in fork.new else code(short_ref(examination.target.ref)),
                     "revisions": _in_a_cell([_side_revision(facts, id_) for id_ in ids]),
                     "brought_by": listed(list(dict.fromkeys(filter(None, people))), last=", ") or "?",
                 }
@@ -101,6 +83,7 @@ def sides(
     return found
 
 
+_FORKS = (Code.COLLISION, Code.FORK)
 _MAX_IN_A_CELL = 4
 
 
@@ -128,23 +111,22 @@ _MAX_ALIKE = 4
 
 @dataclass(frozen=True, slots=True)
 class CommentContent:
-    """What a comment or pull request is made from.
+    """What a comment or pull request is made from; texts are empty where there is no such thing.
 
     Attributes:
         examination: the verdict, with plans that can be carried out.
-        diff: the essential change as a unified diff; empty where there is none.
+        diff: the essential change as a unified diff.
         tables: environment path → what each fix does to each database.
         own_databases: environment path → the database on which the author has tried the branch.
         brought_by: path of a revision file → who brought it, as finished Markdown ("@ann in #12").
-        repair: the repair pull request ("#2"); empty where there is none.
+        repair: the repair pull request ("#2").
         branch: where there can be no pull request: the branch that holds the repair, as `URL BRANCH` for `git fetch`.
-        patch: the repair for `git am`; empty where it is offered otherwise.
+        patch: the repair for `git am`, where it is not offered otherwise.
         pushed: the commit, where the repair was pushed onto the judged branch itself.
         merged_first: whether a merge of the target stands beneath the fix.
-        trouble: why no repair branch was written, with what to do; empty otherwise.
-        rivals: other open pull requests that would collide with this one.
+        trouble: why no repair branch was written, with what to do.
         source: where the judged commits come from: `branch`, `agit` (a push to `refs/for/…`) or `gone`.
-        commit: the one with the fix; empty where none was written.
+        commit: the one with the fix.
         signing: whether the target takes signed commits only, which the repair is not: `no`, `likely` or `required`.
         alone: whether it is about a branch without a pull request, so that it stands on the repair's own page.
     """
@@ -198,9 +180,8 @@ def pull_body(content: CommentContent, pull: str = "") -> str:
 def leading_plan(examination: Examination) -> Plan:
     """The plan that a comment is about: a refusal first, for a person has to act on it."""
     order = {"refuse": 0, "reissue": 1, "merge": 2, "reparent": 3, "none": 4}
-    judged = [e.plan for e in examination.environments if _counts(examination, e)]
-    others = [e.plan for e in examination.environments]
-    return min(judged or others or [Nothing(())], key=lambda plan: order[plan.kind])
+    plans = [each.plan for each in _failing(examination) or examination.environments]
+    return min(plans, key=lambda plan: order[plan.kind], default=Nothing(()))
 
 
 def one_line(examination: Examination) -> str:
@@ -216,12 +197,12 @@ def one_line(examination: Examination) -> str:
 
 
 def _where(examination: Examination, error: Finding) -> str:
-    """Which environments are in trouble, where there are several: first the one that an error is about."""
-    failing = [e.facts.environment.path for e in examination.environments if _counts(examination, e)]
+    """Which environments are in trouble, where there are several."""
     if len(examination.environments) < 2 or error in examination.findings:
         return ""
-    also = f" (also {listed([shortened(path) for path in failing[1:]], 2)})" if failing[1:] else ""
-    return f"{shortened(failing[0])}{also}: "
+    first, *others = [shortened(examined.facts.environment.path) for examined in _failing(examination)]
+    also = f" (also {listed(others, 2)})" if others else ""
+    return f"{first}{also}: "
 
 
 def warned(examination: Examination) -> str:
@@ -233,32 +214,41 @@ def warned(examination: Examination) -> str:
     return f" {number}: {warnings[0].message.replace('`', '')}"
 
 
-def _counts(examination: Examination, examined: Examined) -> bool:
-    return any(f.severity == "error" and f.introduced_by == examination.judged for f in examined.findings)
+def _failing(examination: Examination) -> list[Examined]:
+    """The environments with an error that what is judged has brought."""
+    return [
+        examined
+        for examined in examination.environments
+        if any(f.severity == "error" and f.introduced_by == examination.judged for f in examined.findings)
+    ]
 
 
-def _aside(examination: Examination, judged: Iterable[Examined]) -> Iterator[Finding]:
+def _aside(examination: Examination, judged: list[Examined]) -> Iterator[Finding]:
     """Warnings of the environments that are not told of because nothing is wrong with them."""
-    told = {e.facts.environment.path for e in judged}
+    warnings = examination.own_warnings()
     for examined in examination.environments:
-        if examined.facts.environment.path not in told:
-            yield from (finding for finding in examined.findings if finding in examination.own_warnings())
+        if examined not in judged:
+            yield from (finding for finding in examined.findings if finding in warnings)
 
 
 def _values(content: CommentContent, plan: Plan) -> dict[str, Any]:
     examination = content.examination
     target = code(short_ref(examination.target.ref))
-    head = _named_branch(examination.head.ref) if examination.head else target
-    judged = [e for e in examination.environments if _counts(examination, e)]
+    head = target
+    if examination.head:  # a proposal without a branch (AGit) is the pull request on whose page this is said
+        is_proposal = examination.head.ref.startswith("refs/pull/")
+        head = "this pull request" if is_proposal else code(short_ref(examination.head.ref))
+    judged = _failing(examination)
     shown = judged[:MAX_ENVIRONMENTS]
     told = {finding.message for e in shown for finding in e.findings}
     messages = [reason.message for e in shown for reason in e.plan.reasons if reason.message not in told]
     reasons = [inline_code(message.replace(IN_A_TERMINAL, "")) for message in messages]
     onto = sorted({p for m in plan.moves for p in m.new_parents}) if isinstance(plan, Reparent | Reissue) else []
     subject = f"{head[0].upper()}{head[1:]}"
+    title, consequence = _in_words(examination, target, subject)
     return {
-        "title": f"{subject} is repaired" if content.pushed else _title(examination, target, subject),
-        "consequence": _consequence(examination),
+        "title": f"{subject} is repaired" if content.pushed else title,
+        "consequence": consequence,
         "pushed": code(content.pushed[:10]) if content.pushed else "",
         "environments": [_environment(content, examined, plan) for examined in shown],
         "several": len(examination.environments) > 1,
@@ -267,7 +257,7 @@ def _values(content: CommentContent, plan: Plan) -> dict[str, Any]:
         "duplicates": isinstance(plan, Reissue) and not plan.by_policy,
         "only_copies": isinstance(plan, Reissue) and not plan.files,
         "reasons": list(dict.fromkeys(reasons))[:MAX_FINDINGS],
-        "diff": fence(content.diff, "diff") if 0 < len(content.diff) <= MAX_PATCH_LENGTH else "",
+        "diff": _patch(content.diff),
         "repair": content.repair,
         "onto": listed([code(shortened(id_)) for id_ in onto], last=", "),
         "becomes": _becomes(plan.new_ids) if isinstance(plan, Reparent | Reissue) else "",
@@ -277,117 +267,85 @@ def _values(content: CommentContent, plan: Plan) -> dict[str, Any]:
         "into_target": examination.head is None,
         "options": list(plan.options)[:MAX_FINDINGS] if isinstance(plan, Refuse) else [],
         "by_hand": _by_hand(content, plan),
-        "patch": _patch(content),
+        "patch": _patch(content.patch),
         "shortened": False,
         "own_databases": own_database_values(content.own_databases),
         "shared_database": _shared_database(plan),
         "merge_instead": _merge_instead(content),
-        "unsigned": unsigned(
-            examination,
-            content.signing,
-            content.commit,
-            merged_first=content.merged_first,
-            elsewhere=bool(content.branch or content.patch),
-        ),
+        "unsigned": _unsigned(content),
         "rivals": clashes(content.rivals),
-        "coverage": coverage_line(examination),
-        "compared": compared(examination),
+        **footer(examination),
     }
-
-
-def _named_branch(ref: str) -> str:
-    """A judged branch; a proposal without one (AGit) is the pull request on whose page this is said."""
-    return "this pull request" if ref.startswith("refs/pull/") else code(short_ref(ref))
 
 
 def _becomes(new_ids: Mapping[str, str]) -> str:
     return listed([f"{code(shortened(old))} becomes {code(shortened(new))}" for old, new in new_ids.items()], 4)
 
 
-def _title(examination: Examination, target: str, head: str) -> str:
-    points = sorted(
-        {
-            id_
-            for e in examination.environments
-            for f in e.findings
-            if f.code in (Code.COLLISION, Code.FORK)
-            for id_ in {*f.revisions}.difference(e.facts.merged.heads)
-        }
-    )
-    after = f" after {' and '.join(code(shortened(id_)) for id_ in points[:2])}" if points else ""
+def _in_words(examination: Examination, target: str, head: str) -> tuple[str, str]:
+    """The title of a verdict, and what comes of it."""
+    points = {
+        id_
+        for e in examination.environments
+        for f in e.findings
+        if f.code in _FORKS
+        for id_ in {*f.revisions}.difference(e.facts.merged.heads)
+    }
+    after = f" after {' and '.join(code(shortened(id_)) for id_ in sorted(points)[:2])}" if points else ""
+    stops = '`alembic upgrade head` stops with "Multiple head revisions" and the deploy fails.'
     match examination.verdict:
         case "collision":
-            return f"{head} and {target} both add a migration{after}"
+            return f"{head} and {target} both add a migration{after}", f"If both land as they are, {stops}"
         case "fork":
-            return f"{target} is forked{after}"
+            return f"{target} is forked{after}", f"The next {stops}"
         case "unreadable":
-            return f"{head} can't be judged"
+            says = "What can't be read could hide a collision, so this is not called healthy."
+            return f"{head} can't be judged", says
         case _ if only_policy(examination):
-            return f"The policy on {head} can't be used"
-        case _:
-            return f"{head} would break the migration chain" if examination.head else f"The chain on {target} is broken"
-
-
-def _consequence(examination: Examination) -> str:
-    match examination.verdict:
-        case "collision":
-            return (
-                'If both land as they are, `alembic upgrade head` stops with "Multiple head revisions" and the deploy '
-                "fails."
-            )
-        case "fork":
-            return 'The next `alembic upgrade head` stops with "Multiple head revisions" and the deploy fails.'
-        case "unreadable":
-            return "What can't be read could hide a collision, so this is not called healthy."
-        case _ if only_policy(examination):
-            return "onehead can't keep a rule that it does not understand, so this is refused before it lands."
-        case _:
-            first = "If it lands as it is, the next deploy fails" if examination.head else "The next deploy fails"
-            return f"{first}, whatever the database holds."
+            says = "onehead can't keep a rule that it does not understand, so this is refused before it lands."
+            return f"The policy on {head} can't be used", says
+    if examination.head:
+        says = "If it lands as it is, the next deploy fails, whatever the database holds."
+        return f"{head} would break the migration chain", says
+    return f"The chain on {target} is broken", "The next deploy fails, whatever the database holds."
 
 
 def _environment(content: CommentContent, examined: Examined, plan: Plan) -> dict[str, Any]:
     facts, examination = examined.facts, content.examination
     picture = fork_picture(facts, examined.plan)
-    main = {Code.COLLISION, Code.FORK}
+    names = {"target": short_ref(examination.target.ref), "head": "this branch", "repair": "repair"}
     tables = (content.tables or {}).get(facts.environment.path, ())
+    others = [
+        finding
+        for finding in examined.findings
+        if (finding.code not in _FORKS or finding.introduced_by != examination.judged)
+        and finding.code not in ABOUT_BOTH_SIDES
+    ]
     return {
         "path": code(facts.environment.path),
-        "mermaid": mermaid(picture, target=short_ref(examination.target.ref)) if picture.nodes else "",
-        "outline": _outline(picture, examination),
-        "sides": sides(facts, examination, tables, content.brought_by or {}),
+        "mermaid": mermaid(picture, target=names["target"]) if picture.nodes else "",
+        # For mails, screen readers and whoever sees no Mermaid.
+        "outline": fence("\n".join(draw(picture, names))) if picture.nodes else "",
+        "sides": _sides(facts, examination, tables, content.brought_by or {}),
         "tables": [columns_and_rows(table) for table in tables[:MAX_SIDES]],
         "both_sides": _both_sides(examined),
-        "findings": _some(
-            (
-                finding
-                for finding in examined.findings
-                if (finding.code not in main or finding.introduced_by != examination.judged)
-                and finding.code not in ABOUT_BOTH_SIDES
-            ),
-            plan,
-        ),
+        "findings": _some(others, plan),
     }
 
 
-def _outline(picture: Picture, examination: Examination) -> str:
-    """The picture for mails, screen readers and whoever sees no Mermaid."""
-    names = {"target": short_ref(examination.target.ref), "head": "this branch", "repair": "repair"}
-    return fence("\n".join(draw(picture, names))) if picture.nodes else ""
-
-
-def _some(findings: Iterable[Finding], plan: Plan) -> list[dict[str, str]]:
+def _some(found: list[Finding], plan: Plan) -> list[dict[str, str]]:
     """The first ones; of several of one kind, the later ones give way to other kinds.
 
     What the plan advises is in the next step of the comment, and not here once more.
     """
-    found = list(findings)
     told: Counter[Code] = Counter()
     shown: list[dict[str, str]] = []
     for finding in found:
         told[finding.code] += 1
         if told[finding.code] <= _MAX_ALIKE and len(shown) < MAX_FINDINGS:
-            shown.append(_found(finding, with_hint=finding.severity == "error" and not has_advice(plan, finding)))
+            advises = finding.severity == "error" and not has_advice(plan, finding)
+            message, hint = inline_code(finding.message), finding.hint if advises else ""
+            shown.append({"severity": finding.severity, "code": str(finding.code), "message": message, "hint": hint})
     rest = len(found) - len(shown)
     if rest:
         message = f"{rest} more findings are not shown here; {code('onehead check')} lists them."
@@ -415,30 +373,21 @@ def _both_sides(examined: Examined) -> list[str]:
     return lines
 
 
-def _found(finding: Finding, *, with_hint: bool) -> dict[str, str]:
-    return {
-        "severity": finding.severity,
-        "code": str(finding.code),
-        "message": inline_code(finding.message),
-        "hint": finding.hint if with_hint else "",
-    }
-
-
-def _patch(content: CommentContent) -> str:
-    return fence(content.patch, "diff") if 0 < len(content.patch) <= MAX_PATCH_LENGTH else ""
+def _patch(text: str) -> str:
+    return fence(text, "diff") if 0 < len(text) <= MAX_PATCH_LENGTH else ""
 
 
 def _by_hand(content: CommentContent, plan: Plan) -> str:
     """What a person does where there is no repair pull request."""
-    examination = content.examination
+    target = short_ref(content.examination.target.ref)
     if content.pushed:
         return "pull this branch before you go on."
     if content.branch:
         url, _, _ = content.branch.partition(" ")
-        pull = code(f"git pull --no-rebase {url} {short_ref(examination.target.ref)}")
+        pull = code(f"git pull --no-rebase {url} {target}")
         first = f"{pull}, then " if content.merged_first else ""
         if content.source == "agit":
-            push = code(f"git push origin HEAD:refs/for/{short_ref(examination.target.ref)}/TOPIC")
+            push = code(f"git push origin HEAD:refs/for/{target}/TOPIC")
             return (
                 f"take the repair into the clone that you pushed from: {code(f'git pull --ff-only {content.branch}')}. "
                 f"Then push it as you pushed before, with the topic that you gave: {push}."
@@ -449,7 +398,7 @@ def _by_hand(content: CommentContent, plan: Plan) -> str:
                 "the branch or fork behind this is gone, so nobody can push onto it: take what it holds with its "
                 f"repair, {code(f'git fetch {content.branch}')} and {push}, and open a pull request of that branch."
             )
-        by_patch = f"; or {first}`git am` the patch below" if _patch(content) else ""
+        by_patch = f"; or {first}`git am` the patch below" if _patch(content.patch) else ""
         return (
             "comment `/onehead apply`, and onehead pushes the repair onto this branch, if *Allow edits from "
             "maintainers* is ticked on this page. Or take it into your fork yourself: "
@@ -457,11 +406,11 @@ def _by_hand(content: CommentContent, plan: Plan) -> str:
         )
     if content.trouble:
         return content.trouble
-    if only_policy(examination):
+    if only_policy(content.examination):
         return "correct the line and push; it is judged again by itself."
-    if isinstance(plan, Refuse | Reparent | Merge | Reissue):
-        return f"run {code(_fix(examination))} in a clone and push what it writes."
-    return "see the reason below."
+    if plan.kind == "none":
+        return "see the reason below."
+    return f"run {code(_fix(content.examination))} in a clone and push what it writes."
 
 
 def _fix(examination: Examination) -> str:
@@ -479,12 +428,12 @@ def _merge_instead(content: CommentContent) -> str:
 
 def _shared_database(plan: Plan) -> str:
     """What becomes of a shared database that has run what is moved; empty where nothing is."""
-    if isinstance(plan, Reissue):
-        return 'would stop with "Can\'t locate revision"' if plan.by_policy else ""
-    if not isinstance(plan, Reparent):
-        return ""
-    kept = set(plan.moved) - plan.new_ids.keys()
-    if not plan.new_ids:
-        return "would silently skip the other side"
     stops = 'would stop with "Can\'t locate revision"'
-    return f"{stops}, or silently skip the other side" if kept else stops
+    match plan:
+        case Reissue(by_policy=True):
+            return stops
+        case Reparent(new_ids=new_ids) if not new_ids:
+            return "would silently skip the other side"
+        case Reparent(new_ids=new_ids):
+            return stops if set(plan.moved) <= new_ids.keys() else f"{stops}, or silently skip the other side"
+    return ""

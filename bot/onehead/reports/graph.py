@@ -7,16 +7,16 @@ main line.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Literal, NamedTuple
 
 from onehead.plan.facts import Facts
-from onehead.plan.forks import Fork, forks_of
+from onehead.plan.forks import forks_of
 from onehead.plan.plans import Merge, Plan, Reissue, Reparent
-from onehead.reports.parts import Paint, plain, visible
+from onehead.reports.parts import Paint, named, plain, visible
 from onehead.revisions.graph import Graph
 from onehead.revisions.model import Revision
-from onehead.text import cut_words, listed, shortened
+from onehead.text import cut_words, listed
 
 Owner = Literal["target", "head", "repair"]
 
@@ -49,7 +49,7 @@ class Node(NamedTuple):
 class Edge(NamedTuple):
     """From parent to child; `folded` revisions between them are not drawn.
 
-    `repair`: what the plan would add, and the id that the child gets by it; empty where it keeps its own.
+    `repair`: the plan would add it, and give the child that `new_id`, if any.
     """
 
     parent: str
@@ -66,23 +66,16 @@ class Picture(NamedTuple):
     edges: tuple[Edge, ...]
     left_out: int = 0
 
-    def children(self) -> dict[str, list[Edge]]:
-        """Edges by their parent, in drawing order."""
-        found: dict[str, list[Edge]] = {node.id: [] for node in self.nodes}
-        for edge in self.edges:
-            found[edge.parent].append(edge)
-        return found
-
 
 def full_picture(graph: Graph) -> Picture:
     """Every revision."""
-    return _picture(graph, graph.revisions, dict.fromkeys(graph.revisions, "target"))
+    return _picture(graph, graph.revisions)
 
 
 def picture_around(graph: Graph, id_: str) -> Picture:
     """One revision and those nearest to it, older and newer ones."""
     near = _nearest([id_], lambda at: (*graph.parents(at), *graph.children[at]), graph.revisions, MAX_AROUND)
-    return _picture(graph, near, dict.fromkeys(graph.revisions, "target"))
+    return _picture(graph, near)
 
 
 def whole_picture(graph: Graph) -> Picture:
@@ -94,13 +87,12 @@ def whole_picture(graph: Graph) -> Picture:
     kept = near.union(*(graph.children[id_] for id_ in near), *(graph.parents(id_) for id_ in near))
     if len(kept) > 4 * MAX_IN_A_CHAIN:
         kept = near
-    return _picture(graph, kept, dict.fromkeys(graph.revisions, "target"), len(marks) - len(near))
+    return _picture(graph, kept, len(marks) - len(near))
 
 
 def recent_picture(graph: Graph, most: int = 12) -> Picture:
     """The newest revisions: those nearest to the heads, whole runs of them unfolded."""
-    near = _nearest(graph.heads, graph.parents, graph.revisions, most)
-    return _picture(graph, near, dict.fromkeys(graph.revisions, "target"))
+    return _picture(graph, _nearest(graph.heads, graph.parents, graph.revisions, most))
 
 
 def _nearest(
@@ -122,12 +114,8 @@ def _nearest(
 
 
 def fork_picture(facts: Facts, plan: Plan) -> Picture:
-    """The neighbourhood of the environment's forks, with what the plan would add as dotted edges.
-
-    Empty when nothing is forked.
-    """
+    """The neighbourhood of the environment's forks, with what the plan would add; empty when nothing is forked."""
     graph = facts.merged
-    forks: tuple[Fork, ...]
     forks = forks_of(facts, graph)
     heads: list[str] = []
     near: set[str] = set()
@@ -138,21 +126,18 @@ def fork_picture(facts: Facts, plan: Plan) -> Picture:
             near |= graph.ancestors(*shown) - graph.ancestors(*fork.points)
             near.update(fork.points)
     left_out = sum(len(fork.heads) for fork in forks) - len(heads)
-    owners: dict[str, Owner] = {
-        id_: "target" if facts.head is None or id_ in facts.target else "head" for id_ in graph.revisions
-    }
-    marks = {id_ for id_ in near if _is_joint(graph, id_, near) or any(p not in near for p in graph.parents(id_))}
-    kept = marks | {child for id_ in marks for child in graph.children[id_] if child in near}
-    kept |= {parent for id_ in marks for parent in graph.parents(id_) if parent in near}
+    branch = {id_ for id_ in graph.revisions if facts.head is not None and id_ not in facts.target}
+    marks = {id_ for id_ in near if _is_joint(graph, id_, near) or not near.issuperset(graph.parents(id_))}
+    beside = {other for id_ in marks for other in (*graph.children[id_], *graph.parents(id_))}
+    kept = marks | (beside & near)
     if len(near) <= MAX_BESIDE * max(2, len(forks) * 2):
         kept = near
     if len(kept) > MAX_DRAWN:
-        drawn = _nearest(heads, graph.parents, kept, MAX_DRAWN) | {
-            id_ for fork in forks[:MAX_HEADS] for id_ in fork.points[:MAX_HEADS]
-        }
+        drawn = _nearest(heads, graph.parents, kept, MAX_DRAWN)
+        drawn |= {id_ for fork in forks[:MAX_HEADS] for id_ in fork.points[:MAX_HEADS]}
         left_out += len(kept - drawn)
         kept = kept & drawn
-    return _with_repair(_picture(graph, kept, owners, left_out), plan)
+    return _with_repair(_picture(graph, kept, left_out, branch), plan)
 
 
 def _is_joint(graph: Graph, id_: str, near: Collection[str]) -> bool:
@@ -160,8 +145,11 @@ def _is_joint(graph: Graph, id_: str, near: Collection[str]) -> bool:
     return len(children) != 1 or len(graph.parents(id_)) != 1
 
 
-def _picture(graph: Graph, kept: Iterable[str], owners: Mapping[str, Owner], left_out: int = 0) -> Picture:
-    """Draw the kept revisions; others between two kept ones become one edge with their number."""
+def _picture(graph: Graph, kept: Iterable[str], left_out: int = 0, branch: Collection[str] = ()) -> Picture:
+    """Draw the kept revisions; others between two kept ones become one edge with their number.
+
+    `branch`: those of the judged branch among them.
+    """
     shown = set(kept)
     # A run of one takes as much room as the note that it was left out.
     shown |= {
@@ -174,17 +162,18 @@ def _picture(graph: Graph, kept: Iterable[str], owners: Mapping[str, Owner], lef
         Edge(below, id_, folded) for id_ in sorted(shown) for below, folded in _drawn_below(graph, id_, shown).items()
     ]
     order = _oldest_first(shown, edges)
-    nodes = [
-        Node(id_, graph.revisions[id_].doc, owners[id_], not graph.children[id_], graph.parents(id_)) for id_ in order
-    ]
-    place = {node.id: number for number, node in enumerate(nodes)}
+    nodes = []
+    for id_ in order:
+        owner: Owner = "head" if id_ in branch else "target"
+        nodes.append(Node(id_, graph.revisions[id_].doc, owner, not graph.children[id_], graph.parents(id_)))
+    place = {id_: number for number, id_ in enumerate(order)}
     ordered = sorted(edges, key=lambda edge: (place[edge.parent], place[edge.child]))
     return Picture(tuple(nodes), tuple(ordered), left_out)
 
 
 def _drawn_below(graph: Graph, id_: str, shown: Collection[str]) -> dict[str, int]:
     """The nearest drawn revisions that one stands on, by any way, and how many lie between that are not drawn."""
-    found = dict.fromkeys((parent for parent in graph.parents(id_) if parent in shown), 0)
+    found = {parent: 0 for parent in graph.parents(id_) if parent in shown}
     between = {parent: None for parent in graph.parents(id_) if parent not in shown}
     ends: dict[str, list[str]] = {}
     todo = list(between)
@@ -197,19 +186,9 @@ def _drawn_below(graph: Graph, id_: str, shown: Collection[str]) -> dict[str, in
                 todo.append(parent)
     for end, above in ends.items():
         if end != id_ and end not in found:
-            found[end] = len(_upward(graph, above, between))
+            near = _nearest(above, lambda at: filter(between.__contains__, graph.children[at]), between, len(between))
+            found[end] = len(near)
     return found
-
-
-def _upward(graph: Graph, start: list[str], within: Collection[str]) -> set[str]:
-    """Some revisions, and what stands on them without leaving a set."""
-    seen = set(start)
-    todo = list(seen)
-    for at in todo:  # grows while it is walked
-        fresh = {child for child in graph.children[at] if child in within} - seen
-        seen |= fresh
-        todo += fresh
-    return seen
 
 
 def _oldest_first(ids: set[str], edges: list[Edge]) -> list[str]:
@@ -247,13 +226,9 @@ Turn = Literal["start", "straight", "side", "last side"]
 
 
 class OutlineLine(NamedTuple):
-    """One line of the outline.
+    """One revision and how it hangs on its dominator, with its edges from parents in drawing order.
 
-    Attributes:
-        id: the revision.
-        turn: how it hangs on its dominator.
-        bars: for every level of indentation, whether the line of that level goes on below.
-        parents: its edges from parents, in drawing order.
+    `bars`: for every level of indentation, whether the line of that level goes on below.
     """
 
     id: str
@@ -286,13 +261,10 @@ def _hung(
     children: list[str], parents: dict[str, list[Edge]], bars: tuple[bool, ...]
 ) -> list[tuple[str, Turn, tuple[bool, ...]]]:
     """How the revisions under one hang on it: sides first, then the merges that close them, the last one straight."""
-    if len(children) == 1:
-        return [(children[0], "straight", bars)]
     ordered = sorted(children, key=lambda id_: len(parents[id_]) > 1)
-    turns: list[Turn] = ["side"] * len(ordered)
-    if ordered:
-        turns[-1] = "straight" if len(parents[ordered[-1]]) > 1 else "last side"
-    return [(id_, turn, bars) for id_, turn in zip(ordered, turns, strict=True)]
+    closes = len(ordered) == 1 or any(len(parents[id_]) > 1 for id_ in ordered)
+    last: Turn = "straight" if closes else "last side"
+    return [(id_, last if id_ == ordered[-1] else "side", bars) for id_ in ordered]
 
 
 def _dominators(parents: dict[str, list[Edge]]) -> dict[str, str | None]:
@@ -323,12 +295,12 @@ def draw(picture: Picture, names: dict[str, str], paint: Paint = plain, *, with_
 
     Args:
         picture: what to draw.
-        names: owner ("target", "head", "repair") → how to name that side at the end of a line.
+        names: owner → how to name that side at the end of a line.
         paint: colours.
-        with_older: say where older revisions are not drawn at the beginning of a line.
+        with_older: say where older revisions are not drawn.
     """
     nodes = {node.id: node for node in picture.nodes}
-    width = max((len(_name(node.id)) for node in picture.nodes), default=0)
+    width = max((len(named(node.id)) for node in picture.nodes), default=0)
     lines: list[str] = []
     for place in outline(picture):
         if place.turn == "start" and not place.parents and lines:
@@ -341,27 +313,23 @@ def draw(picture: Picture, names: dict[str, str], paint: Paint = plain, *, with_
         lines.append(f"{indent}{_LEADS[place.turn]}{_line(node, names.get(node.owner, ''), width, paint)}")
     for node in picture.nodes:
         if node.owner == "repair":
-            joined = listed([_name(edge.parent) for edge in picture.edges if edge.child == node.id])
+            joined = listed([named(edge.parent) for edge in picture.edges if edge.child == node.id])
             lines.append(f"  {paint('repair', '◆ ' + node.id)}  would join {joined}")
     for edge in picture.edges:
         if edge.repair and nodes[edge.child].owner != "repair":
-            new = f", as {_name(edge.new_id)}" if edge.new_id else ""
-            words = f"◆ repair: {_name(edge.child)} would follow {_name(edge.parent)}{new}"
+            new = f", as {named(edge.new_id)}" if edge.new_id else ""
+            words = f"◆ repair: {named(edge.child)} would follow {named(edge.parent)}{new}"
             lines.append(f"  {paint('repair', words)}")
     if picture.left_out:
         lines.append(f"  … and {picture.left_out} more where lines part, meet or end")
     return lines
 
 
-def _name(id_: str) -> str:
-    return visible(shortened(id_))
-
-
 def _line(node: Node, name: str, width: int, paint: Paint) -> str:
     mark = paint(node.owner, "●" if node.is_head else "○")
-    said = [paint(node.owner, _name(node.id).ljust(width)), cut_words(visible(node.doc), 50)]
+    said = [paint(node.owner, named(node.id).ljust(width)), cut_words(visible(node.doc), 50)]
     if len(node.parents) > 1:
-        said.append(f"joins {listed([*map(_name, node.parents)])}")
+        said.append(f"joins {listed([*map(named, node.parents)])}")
     if node.is_head:
         said.append(f"← head, {visible(name)}" if name else "← head")
     elif name:
@@ -372,7 +340,7 @@ def _line(node: Node, name: str, width: int, paint: Paint) -> str:
 def _folds(place: OutlineLine, indent: str) -> list[str]:
     lead = "" if place.turn in ("start", "straight") else "│ "
     return [
-        f"{indent}{lead}⋮ {edge.folded} more" + (f" after {_name(edge.parent)}" if len(place.parents) > 1 else "")
+        f"{indent}{lead}⋮ {edge.folded} more" + (f" after {named(edge.parent)}" if len(place.parents) > 1 else "")
         for edge in place.parents
         if edge.folded
     ]

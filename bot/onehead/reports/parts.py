@@ -10,6 +10,8 @@ from onehead.plan.findings import Code, Finding
 from onehead.plan.forks import Fork
 from onehead.plan.verdict import Examination, Examined
 from onehead.revisions.model import FileChange
+from onehead.text import shortened
+from onehead.text import visible as cleaned
 
 Paint = Callable[[str, str], str]
 """Style name and text in, painted text out; the identity where there is no terminal."""
@@ -28,11 +30,12 @@ def plain(_style: str, text: str) -> str:
 
 def visible(text: str) -> str:
     """Text from a repository as a terminal may see it: no control characters, nothing invisible."""
-    if text.isprintable():
-        return text
-    from onehead.text import visible as cleaned  # noqa: PLC0415 - rarely needed, and start-up time counts
+    return text if text.isprintable() else cleaned(text)
 
-    return cleaned(text)
+
+def named(id_: str) -> str:
+    """An id as a line of text shows it."""
+    return visible(shortened(id_))
 
 
 INDEPENDENT = "no conflict: every operation on both sides was understood, and they touch different things"
@@ -40,33 +43,29 @@ INDEPENDENT = "no conflict: every operation on both sides was understood, and th
 
 def both_sides_lines(examined: Examined, fork: Fork) -> Iterator[str]:
     """One line per pair of heads; none where what they do was not read, as in a fork that the target has already."""
-    for interaction in between(examined.interactions, fork):
-        one, other = map(visible, interaction.heads)
-        yield f"  {one} and {other}: {_said(interaction)}."
+    return map(_said, between(examined.interactions, fork))
 
 
 def independent_lines(examined: Examined) -> Iterator[str]:
     """The same for those that get along, where everything else is told as a finding."""
-    for interaction in examined.interactions:
-        if interaction.kind == "independent":
-            one, other = map(visible, interaction.heads)
-            yield f"  {one} and {other}: {_said(interaction)}."
+    return (_said(each) for each in examined.interactions if each.kind == "independent")
+
+
+_SAID = {
+    "independent": INDEPENDENT,
+    "unknown": "a person has to decide whether they conflict; `onehead check` says where",
+    "silent": "both orders run, and leave different tables or rows; `onehead check` says which",
+    "order": "the order matters, and differs between databases; `onehead check` says why",
+    "conflict": "they can't both run, in whichever order; `onehead check` says why",
+}
 
 
 def _said(interaction: Interaction) -> str:
-    match interaction.kind:
-        case "independent":
-            return INDEPENDENT
-        case "unknown":
-            return "a person has to decide whether they conflict; `onehead check` says where"
-        case "silent":
-            return "both orders run, and leave different tables or rows; `onehead check` says which"
-        case "order" if interaction.first is not None:
-            return f"the side of {visible(interaction.first)} has to run first; `onehead check` says why"
-        case "order":
-            return "the order matters, and differs between databases; `onehead check` says why"
-        case "conflict":
-            return "they can't both run, in whichever order; `onehead check` says why"
+    said, first = _SAID[interaction.kind], interaction.first
+    if interaction.kind == "order" and first is not None:
+        said = f"the side of {visible(first)} has to run first; `onehead check` says why"
+    one, other = map(visible, interaction.heads)
+    return f"  {one} and {other}: {said}."
 
 
 def both_sides_document(examined: Examined, fork: Fork | None = None) -> list[dict[str, Any]]:
@@ -118,9 +117,7 @@ def left_out(finding: Finding) -> int:
 def diff(changes: Iterable[FileChange], before: Mapping[str, bytes]) -> str:
     """Unified diff of all changes, with one unchanged line around each.
 
-    Args:
-        changes: what the repair does.
-        before: content of the files as they are, by path; a path that is absent is a new file.
+    `before`: content of the files as they are, by path; a path that is absent is a new file.
     """
     from difflib import unified_diff  # noqa: PLC0415 - `check` shows no diff
 
@@ -128,14 +125,9 @@ def diff(changes: Iterable[FileChange], before: Mapping[str, bytes]) -> str:
     for change in changes:
         old, new = before.get(change.path), change.data
         name = change.new_path or change.path
-        lines = unified_diff(
-            _lines(old),
-            _lines(new),
-            f"a/{change.path}" if old is not None else "/dev/null",
-            f"b/{name}" if new is not None else "/dev/null",
-            n=1,
-            lineterm="",
-        )
+        was = "/dev/null" if old is None else f"a/{change.path}"
+        becomes = "/dev/null" if new is None else f"b/{name}"
+        lines = unified_diff(_lines(old), _lines(new), was, becomes, n=1, lineterm="")
         parts += [line.rstrip("\r\n") for line in lines]
     return "\n".join(parts) + "\n" if parts else ""
 

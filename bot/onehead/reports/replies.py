@@ -22,11 +22,10 @@ from onehead.plan.verdict import Examination, Examined, Point
 from onehead.render import environment
 from onehead.reports.crash import ANOTHER_CAUSE, Background, concerns, meaning
 from onehead.reports.doctor import NO_WAY, complaint_text
+from onehead.reports.formats import mermaid
 from onehead.reports.graph import fork_picture, recent_picture
-from onehead.reports.graph_formats import mermaid
 from onehead.reports.states import COLUMNS, MARKS, columns_and_rows, here_mark, table_rows
 from onehead.reports.terminal import coverage_line, short_ref
-from onehead.revisions.graph import Graph
 from onehead.text import code, cut_bytes, inline, inline_code, listed, plain, shortened
 
 MAX_SIDES = 8
@@ -51,8 +50,19 @@ def doctor_answer(
     """
     branch = short_ref(target.ref)
     values = [_diagnosed(path, each, places, merged.get(path), branch) for path, each in diagnoses.items()]
-    read = f"{code(branch)} at {target.sha[:10]}"
-    return environment().get_template("answer/doctor.md.j2").render(environments=values, read=read).strip()
+    return _rendered("answer/doctor.md.j2", environments=values, read=f"{code(branch)} at {target.sha[:10]}").strip()
+
+
+def _rendered(template: str, **values: Any) -> str:
+    return environment().get_template(template).render(values).strip() + "\n"
+
+
+def footer(examination: Examination) -> dict[str, str]:
+    """The last line of a comment: what was looked at, and what was judged against what."""
+    target = f"{code(short_ref(examination.target.ref))} at {examination.target.sha[:10]}"
+    head = examination.head
+    judged = f"{target} by itself" if head is None else f"{head.sha[:10]} as if merged into {target}"
+    return {"coverage": coverage_line(examination), "compared": f"Judged {judged}."}
 
 
 def _diagnosed(
@@ -74,7 +84,7 @@ def _diagnosed(
                 "message": inline_code(words.message),
                 "next": inline_code(words.next),
                 "question": inline_code(words.question),
-                "see": _pulls([ref for name in complaint.names for ref in places.get(name, RevisionLocation()).refs]),
+                "see": _pulls([ref for name in complaint.names if name in places for ref in places[name].refs]),
             }
             for complaint in diagnosis.complaints
             for words in [complaint_text(complaint, diagnosis, places, target)]
@@ -118,8 +128,7 @@ def _way(way: Remedy) -> dict[str, Any]:
 
 def _pulls(refs: list[str]) -> str:
     """The pull requests among some refs, as links."""
-    found = [match[1] for match in map(_PULL.fullmatch, refs) if match]
-    return " and ".join(dict.fromkeys(found))
+    return " and ".join(dict.fromkeys(match[1] for match in map(_PULL.fullmatch, refs) if match))
 
 
 class Answer(NamedTuple):
@@ -136,9 +145,9 @@ class Explained(NamedTuple):
         examination: of the target by itself.
         tables: environment path → what each fix does to each database, where it is forked.
         recent: environment path → rows and what becomes of such a database, where it is not.
-        crashes: Alembic's complaints that were reported.
+        crashes: those that were reported.
         elsewhere: revision id → where it stands that is not the target ("#5", "branch oauth"), as Markdown.
-        repair: the open repair pull request ("#7"); empty where there is none.
+        repair: the open repair pull request ("#7").
     """
 
     examination: Examination
@@ -152,62 +161,52 @@ class Explained(NamedTuple):
 def reply(answers: Iterable[Answer]) -> str:
     """The comment that answers all commands of one comment."""
     values = [{"asked": code(answer.asked[:200]), "text": answer.text.strip()} for answer in answers]
-    return environment().get_template("answer/reply.md.j2").render(answers=values).strip() + "\n"
+    return _rendered("answer/reply.md.j2", answers=values)
 
 
 def help_text() -> str:
     """Every command, from the table that they are read by."""
     rows = [{"usage": usage(verb), "meaning": kind.meaning, "who": kind.who} for verb, kind in COMMANDS.items()]
-    return environment().get_template("answer/help.md.j2").render(rows=rows)
+    return _rendered("answer/help.md.j2", rows=rows)
 
 
 def explanation(explained: Explained) -> str:
     """The state of a target: heads, graph, what becomes of each database, and what a reported crash means."""
     examination = explained.examination
-    values = {
-        "environments": [_environment(explained, each) for each in examination.environments],
-        "target": code(short_ref(examination.target.ref)),
-        "next": _next(explained),
-        "coverage": coverage_line(examination),
-        "compared": compared(examination),
-    }
-    return environment().get_template("answer/explain.md.j2").render(**values)
-
-
-def _share(graph: Graph, rows: Sequence[str]) -> str:
-    """How much of the chain a database has run."""
-    done = len(graph.ancestors(*rows))
-    return f"{done} of {len(graph)} revisions"
+    return _rendered(
+        "answer/explain.md.j2",
+        environments=[_environment(explained, each) for each in examination.environments],
+        target=code(short_ref(examination.target.ref)),
+        next=_next(explained),
+        **footer(examination),
+    )
 
 
 def _environment(explained: Explained, examined: Examined) -> dict[str, Any]:
     facts = examined.facts
     path = facts.environment.path
-    target = short_ref(explained.examination.target.ref)
-    forks = forks_of(facts)
-    picture = fork_picture(facts, Nothing(())) if forks else recent_picture(facts.target)
+    target = explained.examination.target
+    picture = fork_picture(facts, Nothing(())) if forks_of(facts) else recent_picture(facts.target)
     tables = explained.tables.get(path, ())
     if tables:
-        columns = ["has run", *(COLUMNS[fix] for fix in tables[0].fixes)]
+        columns = [COLUMNS[fix] for fix in tables[0].fixes]
         rows = [row for table in tables for row in _fork_rows(facts, table)]
     else:
-        columns = ["has run", "the next `alembic upgrade head` runs"]
+        columns = ["the next `alembic upgrade head` runs"]
         rows = [_recent_row(facts, account) for account in explained.recent.get(path, ())]
     return {
         "path": code(path),
-        "summary": _summary(target, facts, examined.plan, crashed=bool(explained.crashes)),
+        "summary": _summary(short_ref(target.ref), facts, examined.plan, crashed=bool(explained.crashes)),
         "crashes": [
             {
                 "line": code(crash.line),
-                "text": meaning(
-                    crash, Background(facts, explained.examination.target, explained.elsewhere.get(crash.subject, ""))
-                ),
+                "text": meaning(crash, Background(facts, target, explained.elsewhere.get(crash.subject, ""))),
             }
             for crash in explained.crashes
             if concerns(crash, facts, explained.examination)
         ],
         "mermaid": mermaid(picture) if picture.nodes else "",
-        "columns": columns,
+        "columns": ["has run", *columns],
         "rows": rows,
     }
 
@@ -235,15 +234,14 @@ def _summary(target: str, facts: Facts, plan: Plan, *, crashed: bool) -> str:
 def _recent_row(facts: Facts, account: ForkOutcomes) -> dict[str, Any]:
     [under] = account.fixes
     [state] = under.states
-    text = inline(spoken(state.outcome), 200)
-    share = "nothing" if not state.rows else _share(facts.merged, state.rows)
+    share = "nothing"
     if any(row not in facts.merged for row in state.rows):
         share = "nobody knows"
+    elif state.rows:
+        share = f"{len(facts.merged.ancestors(*state.rows))} of {len(facts.merged)} revisions"
     rows = " and ".join(code(row, in_table=True) for row in state.rows) or "nothing (fresh)"
-    return {
-        "databases": rows + here_mark(state.here),
-        "cells": [share, MARKS[state.outcome.kind].format(text)],
-    }
+    cell = MARKS[state.outcome.kind].format(inline(spoken(state.outcome), 200))
+    return {"databases": rows + here_mark(state.here), "cells": [share, cell]}
 
 
 def _fork_rows(facts: Facts, table: StateTable) -> list[dict[str, Any]]:
@@ -257,12 +255,12 @@ def _fork_rows(facts: Facts, table: StateTable) -> list[dict[str, Any]]:
 def _sides_run(facts: Facts, table: StateTable, databases: tuple[tuple[str, ...], ...]) -> str:
     """Which sides of a fork some databases have run anything of; all are alike, or nothing is said."""
     graph, heads = facts.merged, table.fork.heads
-    sides = [graph.ancestors(head) for head in heads[:MAX_SIDES]]
-    shared = graph.ancestors(*table.fork.points)
-    run = [graph.ancestors(*rows) - shared for rows in databases]
-    found = {tuple(head for head, side in zip(heads, sides, strict=False) if side & applied) for applied in run}
     if len(heads) > MAX_SIDES:
         return ""
+    shared = graph.ancestors(*table.fork.points)
+    sides = {head: graph.ancestors(head) - shared for head in heads}
+    run = [graph.ancestors(*rows) for rows in databases]
+    found = {tuple(head for head, side in sides.items() if side & applied) for applied in run}
     if len(found) > 1:
         return ""
     [touched] = found
@@ -284,15 +282,7 @@ def _next(explained: Explained) -> str:
 
 
 class Ending(NamedTuple):
-    """What became of a problem.
-
-    Attributes:
-        icon: an emoji by its short name.
-        title: a word or two.
-        sentence: what happened.
-        next: what to do now, without a full stop.
-        footer: what was looked at; may be empty.
-    """
+    """What became of a problem, and what to do next (without a full stop); `icon`: an emoji by its short name."""
 
     icon: str
     title: str
@@ -302,12 +292,7 @@ class Ending(NamedTuple):
 
 
 class Mended(NamedTuple):
-    """A repair that was taken.
-
-    Attributes:
-        number: of its pull request.
-        by_git: whether its commits came in without that being merged.
-    """
+    """A repair that was taken; `by_git`: its commits came in without its pull request being merged."""
 
     number: int
     by_git: bool
@@ -315,7 +300,7 @@ class Mended(NamedTuple):
 
 def ending_text(ending: Ending) -> str:
     """The comment."""
-    return environment().get_template("comment/ended.md.j2").render(**ending._asdict()).strip() + "\n"
+    return _rendered("comment/ended.md.j2", **ending._asdict())
 
 
 def resolved(
@@ -326,11 +311,15 @@ def resolved(
     named = listed([code(shortened(head)) for head in heads], last=", ")
     found_text = {0: "no revision yet", 1: f"one head, {named}"}.get(len(heads), f"the heads {named}")
     finds = f"`alembic upgrade head` finds {found_text}."
-    footer = f"{coverage_line(examination)} {compared(examination)}"
+    looked_at = " ".join(footer(examination).values())
     if mended is not None:
         how = f"The commits of #{mended.number} are in." if mended.by_git else f"#{mended.number} is merged."
-        return Ending(":tada:", "Repaired", f"{how} {finds}", footer=footer)
-    return Ending(":white_check_mark:", "Resolved", f"{gone} {finds}", footer=footer)
+        return Ending(":tada:", "Repaired", f"{how} {finds}", footer=looked_at)
+    return _resolved(f"{gone} {finds}")._replace(footer=looked_at)
+
+
+def _resolved(sentence: str, following: str = "nothing to do here") -> Ending:
+    return Ending(":white_check_mark:", "Resolved", sentence, following)
 
 
 def but_not(ending: Ending, red: str) -> Ending:
@@ -350,9 +339,7 @@ def red_because_of(red: str) -> str:
 
 def merged(target: str) -> Ending:
     """The pull request has landed, and its target is well."""
-    return Ending(
-        ":white_check_mark:", "Resolved", f"This pull request is merged, and {code(target)} is not forked by it."
-    )
+    return _resolved(f"This pull request is merged, and {code(target)} is not forked by it.")
 
 
 def merged_all_the_same(target: str) -> Ending:
@@ -370,15 +357,13 @@ def merged_all_the_same(target: str) -> Ending:
 def closed() -> Ending:
     """The pull request was closed without being merged."""
     sentence = "This pull request is closed, so there is nothing it could collide with."
-    return Ending(":white_check_mark:", "Resolved", sentence, "nothing; it is judged again if it is reopened")
+    return _resolved(sentence, "nothing; it is judged again if it is reopened")
 
 
 def retargeted(base: str) -> Ending:
     """The pull request goes somewhere else now."""
     sentence = f"This pull request now goes into {code(base)}, which is not deployed."
-    return Ending(
-        ":white_check_mark:", "Resolved", sentence, "nothing; it is judged again once it goes into a deployed branch"
-    )
+    return _resolved(sentence, "nothing; it is judged again once it goes into a deployed branch")
 
 
 def draft() -> Ending:
@@ -390,12 +375,8 @@ def draft() -> Ending:
 def left() -> Ending:
     """The repository is not looked after any more."""
     sentence = "This repository is out of onehead's scope now, so nothing in it is judged or repaired any more."
-    return Ending(
-        ":wave:",
-        "No longer looked after",
-        sentence,
-        "nothing; it is judged again once settings or topics bring it back",
-    )
+    following = "nothing; it is judged again once settings or topics bring it back"
+    return Ending(":wave:", "No longer looked after", sentence, following)
 
 
 def ignored(by: str, reason: str) -> Ending:
@@ -403,14 +384,6 @@ def ignored(by: str, reason: str) -> Ending:
     why = f": {inline(reason, 200)}" if reason else ""
     sentence = f"{inline(by, 60)} has accepted this{why}. The next deploy still meets the problem."
     return Ending(":mute:", "Ignored", sentence, "`/onehead unignore` undoes this; new problems are still reported")
-
-
-def compared(examination: Examination) -> str:
-    """What was judged against what, for the last line of a comment."""
-    target = f"{code(short_ref(examination.target.ref))} at {examination.target.sha[:10]}"
-    if examination.head is None:
-        return f"Judged {target} by itself."
-    return f"Judged {examination.head.sha[:10]} as if merged into {target}."
 
 
 MAX_NAMED = MAX_RIVALS - 1
@@ -424,19 +397,16 @@ def waits(number: int, rivals: Sequence[Rival]) -> tuple[Rival, ...]:
 
 def heads_up(number: int, rivals: Sequence[Rival], examination: Examination) -> str:
     """The comment on a pull request that is well but for its rivals."""
-    shown = rivals[:MAX_NAMED]
-    order = sorted({number, *(rival.number for rival in shown)})
-    values = {
-        "waits": [f"#{rival.number}" for rival in waits(number, rivals)[:MAX_NAMED]],
-        "id": next((code(rival.what) for rival in waits(number, rivals)), ""),
-        "rivals": clashes(rivals),
-        "order": " → ".join(
-            [*(f"#{each}" + (" (this one)" if each == number else "") for each in order), *_others(rivals)]
-        ),
-        "coverage": coverage_line(examination),
-        "compared": compared(examination),
-    }
-    return environment().get_template("comment/heads-up.md.j2").render(**values).strip() + "\n"
+    order = sorted({number, *(rival.number for rival in rivals[:MAX_NAMED])})
+    named = (f"#{each}" + (" (this one)" if each == number else "") for each in order)
+    return _rendered(
+        "comment/heads-up.md.j2",
+        waits=[f"#{rival.number}" for rival in waits(number, rivals)[:MAX_NAMED]],
+        id=next((code(rival.what) for rival in waits(number, rivals)), ""),
+        rivals=clashes(rivals),
+        order=" → ".join([*named, *_others(rivals)]),
+        **footer(examination),
+    )
 
 
 def rivals_line(number: int, rivals: Sequence[Rival]) -> str:
@@ -444,10 +414,8 @@ def rivals_line(number: int, rivals: Sequence[Rival]) -> str:
     blocking = waits(number, rivals)
     if blocking:
         first = blocking[0]
-        return (
-            f"#{first.number} carries another revision with the id {plain(first.what)}; merge that first, or give this "
-            "one an id of its own."
-        )
+        other = f"#{first.number} carries another revision with the id {plain(first.what)}"
+        return f"{other}; merge that first, or give this one an id of its own."
     named = " and ".join(f"#{rival.number}" for rival in rivals[:2])
     more = " and others" if len(rivals) > 2 else ""
     return f"One head. Heads-up: {named}{more} would collide with this once both land; the second is repaired then."
@@ -458,10 +426,7 @@ def clashes(rivals: Sequence[Rival]) -> list[str]:
     sharing: dict[tuple[RivalConflict, str], list[str]] = {}
     for rival in rivals[:MAX_NAMED]:
         sharing.setdefault((rival.clash, rival.what), []).append(f"#{rival.number}")
-    clauses = [
-        f"{listed(numbers, MAX_NAMED)} {_shared(clash, what, many=len(numbers) > 1)}"
-        for (clash, what), numbers in sharing.items()
-    ]
+    clauses = (f"{listed(numbers, MAX_NAMED)} {_shared(*shared, len(numbers))}" for shared, numbers in sharing.items())
     return [*clauses, *_others(rivals)]
 
 
@@ -469,17 +434,15 @@ def _others(rivals: Sequence[Rival]) -> list[str]:
     return ["others"] if len(rivals) > MAX_NAMED else []
 
 
-def _shared(clash: RivalConflict, what: str, *, many: bool) -> str:
-    s = "" if many else "s"
+def _shared(clash: RivalConflict, what: str, number: int) -> str:
+    s, carries, its = ("s", "carries", "its") if number == 1 else ("", "carry", "their")
     match clash:
         case RivalConflict.ID:
-            return f"{'carry' if many else 'carries'} another revision with the id {code(what)}"
+            return f"{carries} another revision with the id {code(what)}"
+        case RivalConflict.PARENT if not what:
+            return f"also start{s} a chain of {its} own"
         case RivalConflict.PARENT:
-            return (
-                f"also add{s} a revision after {code(what)}"
-                if what
-                else f"also start{s} a chain of {'their' if many else 'its'} own"
-            )
+            return f"also add{s} a revision after {code(what)}"
         case RivalConflict.NUMBER:
             return f"also use{s} the number {code(what)}"
 
@@ -529,27 +492,18 @@ def harms_databases(examination: Examination) -> bool:
 def warning_comment(
     number: int, rivals: Sequence[Rival], examination: Examination, tables: Mapping[str, StateTable]
 ) -> str:
-    """The comment on it.
-
-    Args:
-        number: of the pull request.
-        rivals: other open pull requests that would collide with it.
-        examination: the verdict.
-        tables: environment path → the databases that do not get well through the next upgrade.
-    """
+    """The comment on it; `tables`: environment path → the databases that do not get well through the next upgrade."""
     warnings = examination.own_warnings()
-    rest = len(warnings) - _MAX_TOLD
     values = {
         "target": code(short_ref(examination.target.ref)),
         "warnings": [inline_code(finding.message) for finding in warnings[:_MAX_TOLD]],
-        "more": max(0, rest),
+        "more": max(0, len(warnings) - _MAX_TOLD),
         "environments": [
             {"path": code(path) if len(tables) > 1 else "", "tables": [columns_and_rows(table)]}
             for path, table in sorted(tables.items())
         ],
         "waits": [f"#{rival.number}" for rival in waits(number, rivals)[:MAX_NAMED]],
         "rivals": clashes(rivals),
-        "coverage": coverage_line(examination),
-        "compared": compared(examination),
+        **footer(examination),
     }
     return fitted("comment/warned.md.j2", values)

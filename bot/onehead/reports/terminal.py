@@ -20,9 +20,8 @@ from onehead.plan.verdict import (
     objections,
     remaining_forks,
 )
-from onehead.reports.graph import draw, fork_picture
-from onehead.reports.parts import Paint, independent_lines, plain, visible
-from onehead.text import becomes, listed, quoted, shortened
+from onehead.reports.parts import Paint, all_findings, independent_lines, named, plain, visible
+from onehead.text import becomes, listed, quoted
 
 _SUMMARY = {
     "ok": "Healthy",
@@ -32,7 +31,8 @@ _SUMMARY = {
     "unreadable": "Could not judge",
 }
 
-_ADVICE_IS_TO_FIX = (Code.COLLISION, Code.FORK)
+_FORKS = (Code.COLLISION, Code.FORK)
+_REPAIRS = (Reparent, Merge, Reissue)
 
 MAX_ENVIRONMENTS = 50
 """Environments that a text tells of, those with errors first where there are more."""
@@ -45,14 +45,12 @@ def report(examination: Examination, *, command: str = "", found: str = "", pain
 
     Args:
         examination: what was judged.
-        command: what to type next; empty for nothing.
-        found: how the sides were found, when nobody named them; empty otherwise.
+        command: what to type next; may be empty.
+        found: how the sides were found, when nobody named them.
         paint: colours.
     """
-    lines = [*_lines(examination, found, paint)]
-    if command:
-        lines += ["", f"Next: {paint('strong', command)}"]
-    return "\n".join(lines) + "\n"
+    following = ["", f"Next: {paint('strong', command)}"] if command else []
+    return "\n".join([*_lines(examination, found, paint), *following]) + "\n"
 
 
 def repair_report(examination: Examination, found: str = "", paint: Paint = plain) -> str:
@@ -71,14 +69,16 @@ def coverage_line(examination: Examination) -> str:
 def coverage_text(coverage: Coverage) -> str:
     """The same for what was looked at without a verdict."""
     if coverage.environments == 0:
-        return f"{_environments(coverage.ignored)} left out by the policy." if coverage.ignored else NO_ENVIRONMENT
+        ignored = number_of(coverage.ignored, "environment")
+        return f"{ignored} left out by the policy." if coverage.ignored else NO_ENVIRONMENT
     ignored = f" {coverage.ignored} more left out by the policy." if coverage.ignored else ""
-    files = "1 revision file" if coverage.files == 1 else f"{coverage.files} revision files"
-    return f"Read {_environments(coverage.environments)}, {coverage.read} of {files}.{ignored}"
+    environments, files = number_of(coverage.environments, "environment"), number_of(coverage.files, "revision file")
+    return f"Read {environments}, {coverage.read} of {files}.{ignored}"
 
 
-def _environments(number: int) -> str:
-    return "1 environment" if number == 1 else f"{number} environments"
+def number_of(number: int, what: str) -> str:
+    """`1 head`, `2 heads`."""
+    return f"{number} {what}" + ("" if number == 1 else "s")
 
 
 def compared_line(examination: Examination, found: str = "") -> str:
@@ -92,9 +92,7 @@ def compared_line(examination: Examination, found: str = "") -> str:
 
 def named_again(repo: str, option: str = "--repo") -> str:
     """The option that names a repository in a command, with a space before it; nothing for the one here (`.`)."""
-    from shlex import quote  # noqa: PLC0415 - rarely needed, and start-up time counts
-
-    return "" if repo == "." else f" {option} {quote(repo)}"
+    return "" if repo == "." else f" {option} {shlex.quote(repo)}"
 
 
 def short_ref(ref: str) -> str:
@@ -133,7 +131,7 @@ def _lines(examination: Examination, found: str, paint: Paint, *, is_repair: boo
 
 def is_repairable(examination: Examination) -> bool:
     """Whether `onehead fix` has something to write."""
-    return any(isinstance(examined.plan, Reparent | Merge | Reissue) for examined in examination.environments)
+    return any(isinstance(examined.plan, _REPAIRS) for examined in examination.environments)
 
 
 def has_advice(plan: Plan, finding: Finding) -> bool:
@@ -142,22 +140,22 @@ def has_advice(plan: Plan, finding: Finding) -> bool:
     A refusal does: mostly its reason is the very finding, and `onehead fix` can't help.
     """
     reasons = (reason.message for reason in plan.reasons)
-    return isinstance(plan, Refuse) and (finding.code in _ADVICE_IS_TO_FIX or finding.message in reasons)
+    return isinstance(plan, Refuse) and (finding.code in _FORKS or finding.message in reasons)
 
 
 def _environment(
     examination: Examination, examined: Examined, paint: Paint, *, is_repair: bool = False
 ) -> Iterator[str]:
-    facts, plan = examined.facts, examined.plan
-    heads = listed([*map(shortened, facts.merged.heads)], last=", ") or "none"
-    yield f"{paint('strong', visible(facts.environment.path or '.'))}: {_count(facts.merged.heads)} ({visible(heads)})"
+    plan, heads = examined.plan, examined.facts.merged.heads
+    yield _heads(examined, paint)
     if is_repair:
-        repaired = isinstance(plan, Reparent | Merge | Reissue)
-        findings = () if repaired else tuple(each for each in examined.findings if each.severity == "error")
+        errors = [finding for finding in examined.findings if finding.severity == "error"]
+        findings = [] if isinstance(plan, _REPAIRS) else errors
     else:
-        findings = examined.findings
-        if len(facts.merged.heads) > 1 or plan.kind != "none":
-            yield from _drawn(examination, examined, paint)
+        findings = [*examined.findings]
+        if len(heads) > 1 or plan.kind != "none":
+            names = {"target": short_ref(examination.target.ref), "head": "this branch", "repair": "repair"}
+            yield from _drawn(examined, plan, names, paint)
     for finding in findings:
         with_advice = not has_advice(plan, finding)
         yield from _finding(finding, paint, alone=examination.head is None, with_advice=with_advice)
@@ -166,18 +164,17 @@ def _environment(
     yield from _plan(plan, paint, {finding.message for finding in findings})
 
 
-def _drawn(examination: Examination, examined: Examined, paint: Paint) -> Iterator[str]:
+def _heads(examined: Examined, paint: Paint = plain) -> str:
+    path, heads = examined.facts.environment.path or ".", examined.facts.merged.heads
+    names = listed([*map(named, heads)], last=", ") or "none"
+    return f"{paint('strong', visible(path))}: {number_of(len(heads), 'head')} ({names})"
+
+
+def _drawn(examined: Examined, plan: Plan, names: dict[str, str], paint: Paint = plain) -> list[str]:
     """The fork as a picture; what draws it is loaded only when there may be one."""
     from onehead.reports.graph import draw, fork_picture  # noqa: PLC0415
 
-    picture = fork_picture(examined.facts, examined.plan)
-    if picture.nodes:
-        names = {"target": short_ref(examination.target.ref), "head": "this branch", "repair": "repair"}
-        yield from draw(picture, names, paint)
-
-
-def _count(heads: tuple[str, ...]) -> str:
-    return "1 head" if len(heads) == 1 else f"{len(heads)} heads"
+    return draw(fork_picture(examined.facts, plan), names, paint)
 
 
 def _finding(finding: Finding, paint: Paint, *, alone: bool, with_advice: bool = True) -> Iterator[str]:
@@ -201,15 +198,14 @@ def _plan(plan: Plan, paint: Paint, told: Collection[str]) -> Iterator[str]:
             yield f"  {paint('strong', 'Plan: merge.')} {what[0].upper()}{what[1:]}."
         case Reissue(files=files, moves=moves, dropped=dropped):
             new = {old: f"the id `{visible(id_)}`" for old, id_ in plan.new_ids.items()}
-            told = [
+            changes = [
                 f"`{visible(path)}` gets {new.get(id_, 'a new id')} instead of `{visible(id_)}`" for id_, path in files
             ]
-            told += [f"`{visible(path)}` is dropped, a copy of `{visible(id_)}`" for id_, path in dropped]
-            what = listed(told, 8, "; ", "; ")
+            changes += [f"`{visible(path)}` is dropped, a copy of `{visible(id_)}`" for id_, path in dropped]
             moved = f"; {_moves(moves)}" if moves else ""
             further = {old: id_ for old, id_ in plan.new_ids.items() if old not in dict(files)}
             title = "Plan: re-issue." if files else "Plan: drop the copy."
-            yield f"  {paint('strong', title)} {what}{_becomes(further)}{moved}."
+            yield f"  {paint('strong', title)} {listed(changes, 8, '; ', '; ')}{_becomes(further)}{moved}."
         case Refuse(options=options):
             yield f"  {paint('strong', 'Plan: none that onehead could carry out.')} A person has to decide:"
             yield from (f"    - {option}" for option in options)
@@ -232,7 +228,6 @@ def _ids(ids: tuple[str, ...]) -> str:
 REPAIR = "onehead/repair"
 """The branch that the commands shown to a pusher write the repair to."""
 
-_FORKS = (Code.COLLISION, Code.FORK)
 _MENDED_BY_FIX = (*_FORKS, Code.DUPLICATE_ID)
 _MAX_SHOWN = 4
 """Findings, or environments, that are spelt out; of more it only gives the number."""
@@ -246,9 +241,7 @@ _WHAT_FIX_DOES = (
 def refusal(pushed: PushedBranch, *, merging: bool) -> Iterator[str]:
     """Why a push is refused, and the way out.
 
-    Args:
-        pushed: the branch that it is refused for.
-        merging: it is the merge of a pull request: nobody has a clone with it, and the text becomes one message.
+    `merging`: it is the merge of a pull request: nobody has a clone with it, and the text becomes one message.
     """
     errors = objections(pushed)
     subject = "not merged" if merging else "push refused"
@@ -265,12 +258,12 @@ def acceptance(pushed: PushedBranch) -> Iterator[str]:
     branch = visible(pushed.branch)
     joined, forked = mended(pushed), remaining_forks(pushed)
     for examined in joined[:_MAX_SHOWN]:
-        where, heads = visible(examined.facts.environment.path or "."), _named_ids(examined.facts.merged.heads)
-        yield f"onehead: {branch} is at one head again in {where}: {heads}. Thank you."
+        where, heads = visible(examined.facts.environment.path or "."), map(named, examined.facts.merged.heads)
+        yield f"onehead: {branch} is at one head again in {where}: {listed([*heads])}. Thank you."
     if len(joined) > _MAX_SHOWN:
         yield f"onehead: so it is in {len(joined) - _MAX_SHOWN} more environments."
     for fork in forked[:_MAX_SHOWN]:
-        yield f"onehead: {branch} was forked before this push and still is: heads {_named_ids(fork.heads)}."
+        yield f"onehead: {branch} was forked before this push and still is: heads {listed([*map(named, fork.heads)])}."
         yield f"  Its next deploy stops. The repair: onehead fix --target {shlex.quote(pushed.branch)}"
     if len(forked) > _MAX_SHOWN:
         yield f"onehead: so are {len(forked) - _MAX_SHOWN} more of its forks."
@@ -333,21 +326,14 @@ def _pictures(pushed: PushedBranch) -> Iterator[str]:
     for examined in forked[:_MAX_SHOWN]:
         yield ""
         yield _heads(examined)
-        alone = pushed.examination.head is None
-        names = {} if alone else {"target": pushed.branch, "head": "this push"}
-        yield from draw(fork_picture(examined.facts, Nothing(())), names)
+        names = {} if pushed.examination.head is None else {"target": pushed.branch, "head": "this push"}
+        yield from _drawn(examined, Nothing(()), names)
         if examined.facts.allowed_heads > 1:
             yield f"  The policy of {visible(pushed.branch)} allows {examined.facts.allowed_heads} heads here."
         else:
             yield '  `alembic upgrade head` stops there with "Multiple head revisions".'
     if len(forked) > _MAX_SHOWN:
         yield f"And {len(forked) - _MAX_SHOWN} more environments with too many heads."
-
-
-def _heads(examined: Examined) -> str:
-    heads = examined.facts.merged.heads
-    path, named = examined.facts.environment.path or ".", listed([*map(shortened, heads)], last=", ")
-    return f"{visible(path)}: {len(heads)} heads ({visible(named)})"
 
 
 def _findings(findings: Sequence[Finding]) -> Iterator[str]:
@@ -394,14 +380,9 @@ def _warnings(pushed: PushedBranch) -> Iterator[str]:
     examination = pushed.examination
     found = [
         finding
-        for findings in (examination.findings, *(each.findings for each in examination.environments))
-        for finding in findings
+        for finding, _ in all_findings(examination)
         if finding.introduced_by == examination.judged and (finding.severity == "warning" or finding.blinds)
     ]
     if found:
         yield f"onehead: accepted. Look at {'this' if len(found) == 1 else 'these'}:"
         yield from _findings(found)
-
-
-def _named_ids(ids: tuple[str, ...]) -> str:
-    return visible(listed([*map(shortened, ids)]))

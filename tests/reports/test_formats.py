@@ -8,8 +8,8 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from onehead.reports.formats import lanes_of, svg
 from onehead.reports.graph import outline, whole_picture
-from onehead.reports.graph_formats import lanes_of, svg
 from onehead.revisions.graph import Graph
 from onehead.revisions.model import Revision
 from tests.chains import graph
