@@ -7,9 +7,9 @@ import json
 import sys
 from collections.abc import Mapping
 
-from onehead.cli.arguments import address_given
 from onehead.cli.sides import commit_named, examined, narrowed
 from onehead.cli.terminal import SignOfLife, again, painter
+from onehead.cli.verbs import address_given
 from onehead.databases.diagnosis import diagnose, diagnose_rows
 from onehead.databases.model import Diagnosis, ProblemKind
 from onehead.databases.reported import progress, standpoints

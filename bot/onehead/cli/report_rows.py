@@ -12,9 +12,9 @@ from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from onehead.cli.arguments import address_given
 from onehead.cli.checkup import secret_told
 from onehead.cli.pipeline import deployed_to, repository_of
+from onehead.cli.verbs import address_given
 from onehead.databases.reported import PATH, SIGNATURE, RowsReport, key_of, report_of, signature, written
 from onehead.errors import CannotJudge, OneheadError, UsageError
 from onehead.gitrepo.git import Git

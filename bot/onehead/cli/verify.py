@@ -18,8 +18,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.text import Text
 
 from onehead.child_process import Network, cut_off
-from onehead.cli.arguments import address_given
 from onehead.cli.terminal import again, painter
+from onehead.cli.verbs import address_given
 from onehead.databases.inspect import Address
 from onehead.databases.states import Target
 from onehead.errors import UsageError

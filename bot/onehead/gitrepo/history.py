@@ -85,7 +85,8 @@ _MAX_LINE = 50
 """Commits of a branch that are read in an open conversation; git reads more of them faster."""
 
 _ORDINARY = re.compile(
-    rb"tree [0-9a-f]+\nparent ([0-9a-f]+)\nauthor ([^\s<>](?:[^<>\n]*[^\s<>])?) <([^<>\n]*)> ([0-9]{1,12}) [+-][0-9]{4}\n"
+    rb"tree [0-9a-f]+\nparent ([0-9a-f]+)\n"
+    rb"author ([^\s<>](?:[^<>\n]*[^\s<>])?) <([^<>\n]*)> ([0-9]{1,12}) [+-][0-9]{4}\n"
     rb"committer [^\n]+\n(?:gpgsig(?:-sha256)? [^\n]*\n(?: [^\n]*\n)*)?\n\n*([^\0]*)"
 )
 """A commit with one parent, as it is stored: all but those with rare headers are so."""
