@@ -10,9 +10,8 @@ from onehead.operations.conflict_rules import Act
 from onehead.operations.conflicts import OperationConflict, judge
 from onehead.operations.model import EVERYWHERE, Step
 from onehead.operations.read import read, unknown_step
-from onehead.plan.conflicts import ConflictMessage, Interaction
 from onehead.plan.facts import Facts
-from onehead.plan.forks import Fork, forks_of
+from onehead.plan.forks import ConflictMessage, Fork, Interaction, forks_of
 
 MAX_REVISIONS = 200
 """Of one side of a fork; a longer one is not read."""

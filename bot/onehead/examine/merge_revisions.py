@@ -8,8 +8,7 @@ from onehead.errors import UsageError
 from onehead.examine.examine import Trees, policies_in
 from onehead.gitrepo.tree import SYMLINK
 from onehead.plan.facts import Facts
-from onehead.plan.plans import Merge
-from onehead.plan.repairs import BEFORE
+from onehead.plan.plans import BEFORE, Merge
 from onehead.render import from_template, stock_revision
 from onehead.revisions.edit import CannotEdit
 from onehead.revisions.graph import Graph

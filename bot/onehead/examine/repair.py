@@ -25,8 +25,7 @@ from onehead.gitrepo.merge import write_clean_merge, write_merged_tree
 from onehead.gitrepo.refs import describe, is_ancestor
 from onehead.gitrepo.tree import Entry
 from onehead.plan.findings import Side
-from onehead.plan.plans import Merge, Plan, Reissue, Reparent
-from onehead.plan.repairs import BEFORE
+from onehead.plan.plans import BEFORE, Merge, Plan, Reissue, Reparent
 from onehead.plan.verdict import Point
 from onehead.reports.terminal import short_ref
 from onehead.revisions.file_names import stem_of

@@ -10,14 +10,29 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from onehead.plan.conflicts import Interaction, between, parents_in_order
 from onehead.plan.facts import Evidence, Facts
 from onehead.plan.findings import MAX_LISTED, Code, Finding
-from onehead.plan.forks import Fork, forks_of, nearest_old
+from onehead.plan.forks import Fork, Interaction, between, forks_of, nearest_old, parents_in_order
 from onehead.plan.judge import named, run_again
-from onehead.plan.plans import Merge, Move, Nothing, Plan, Reason, ReasonCode, Refuse, Reissue, Reparent, bounded
+from onehead.plan.plans import (
+    BREAK_THE_CIRCLE,
+    MadeLinear,
+    Merge,
+    Move,
+    Nothing,
+    NotMovable,
+    Plan,
+    Reason,
+    ReasonCode,
+    Refuse,
+    Reissue,
+    Reparent,
+    bounded,
+    decide_reissue,
+    made_linear,
+    merge_steps,
+)
 from onehead.plan.policy import Policy
-from onehead.plan.repairs import BREAK_THE_CIRCLE, MadeLinear, NotMovable, decide_reissue, made_linear, merge_steps
 from onehead.revisions.graph import Graph
 from onehead.revisions.model import Revision
 from onehead.text import becomes, listed

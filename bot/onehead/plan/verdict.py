@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
-from onehead.plan.conflicts import Interaction
 from onehead.plan.facts import Facts
 from onehead.plan.findings import Code, Finding, Severity, Side
-from onehead.plan.forks import Fork, forks_of
+from onehead.plan.forks import Fork, Interaction, forks_of
 from onehead.plan.plans import Plan, Reissue, Reparent
 
 Verdict = Literal["ok", "collision", "fork", "broken", "unreadable"]

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from onehead.databases.model import OwnDatabase, StateTable
-from onehead.plan.conflicts import ABOUT_BOTH_SIDES
 from onehead.plan.decide import IN_A_TERMINAL
 from onehead.plan.facts import Facts
 from onehead.plan.findings import Code, Finding

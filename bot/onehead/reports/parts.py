@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from onehead.plan.conflicts import Interaction, between
 from onehead.plan.findings import Code, Finding
-from onehead.plan.forks import Fork
+from onehead.plan.forks import Fork, Interaction, between
 from onehead.plan.verdict import Examination, Examined
 from onehead.revisions.model import FileChange
 from onehead.text import shortened

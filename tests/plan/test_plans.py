@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from onehead.plan.repairs import BEFORE, merge_steps
+from onehead.plan.plans import BEFORE, merge_steps
 from onehead.revisions.graph import Graph
 from onehead.revisions.model import Revision
 
