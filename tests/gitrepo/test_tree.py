@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import os
 import time
+import zlib
 from itertools import product
 from typing import TYPE_CHECKING
 
@@ -92,6 +94,38 @@ def test_reading_reports_what_is_too_large(git: Git, repo: Repository) -> None:
     entries = list_tree(git, sha).entries
     found = read(git, [entry.oid for entry in entries.values()], limit=10)
     assert found == Contents({entries["small"].oid: b"x" * 10, entries["empty"].oid: b""}, {entries["large"].oid: 11})
+
+
+def test_objects_in_files_of_their_own_are_read_without_git(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    repo = Repository(tmp_path / "shop.git")
+    texts = [b"", b"x = 1\n", b"\0\xff" * 5_000, b"y" * 5_000]
+    oids = [repo.git("hash-object", "-w", "--stdin", data=text).strip() for text in texts]
+    monkeypatch.setattr(tree, "conversation", lambda _git: pytest.fail("git was asked"))
+    assert read(Git(repo.path), oids, 10_000) == Contents(dict(zip(oids, texts, strict=True)), {})
+
+
+def test_objects_that_are_not_as_git_writes_them_are_left_to_git(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repo = Repository(tmp_path / "shop.git")
+    large = repo.git("hash-object", "-w", "--stdin", data=b"b" * 2_000).strip()
+    spoiled = [
+        b"no such thing",
+        zlib.compress(b"tree 1\0d"),
+        zlib.compress(b"blob 2\0d"),
+        zlib.compress(b"blob 1\0d")[:-3],
+    ]
+    oids = [large, "0" * 40]
+    for number, content in enumerate([*spoiled, None], 1):
+        oids.append(f"{number:040x}")
+        place = repo.path / "objects" / oids[-1][:2] / oids[-1][2:]
+        place.parent.mkdir(exist_ok=True)
+        if content is None:
+            os.mkfifo(place)
+        else:
+            place.write_bytes(content)
+    monkeypatch.setattr(Objects, "contents", lambda _self, oids, _limit: ((oid, BlobTooLarge(1)) for oid in oids))
+    assert read(Git(repo.path), oids, 1_000) == Contents({}, dict.fromkeys(oids, 1))
 
 
 def test_reading_nothing_starts_no_git(tmp_path: Path) -> None:
