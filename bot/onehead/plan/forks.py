@@ -14,7 +14,7 @@ from typing import Literal, NamedTuple
 
 from onehead.plan.facts import Facts
 from onehead.plan.findings import KINDS, Code, Finding, Side
-from onehead.revisions.graph import Graph
+from onehead.revisions.graph import Graph, Groups
 from onehead.revisions.model import Revision
 
 
@@ -22,10 +22,8 @@ class Fork(NamedTuple):
     """Heads of one environment that should be one.
 
     Attributes:
-        heads: all of them, sorted.
         new: those that the judged branch brings in addition; empty for a fork of the target itself.
         points: where their ways part (nearest common ancestors); empty for unrelated bases.
-        introduced_by: which side brought it.
     """
 
     heads: tuple[str, ...]
@@ -128,9 +126,7 @@ _MAX_REMEMBERED = 4
 def forks_within(graph: Graph, *, certain: bool = True) -> tuple[Fork, ...]:
     """The forks of a branch that is judged by itself.
 
-    Args:
-        graph: the chain.
-        certain: Alembic loads all of it together; where that is a guess, unrelated heads may be separate chains.
+    `certain`: Alembic loads all of it together; where that is a guess, unrelated heads may be separate chains.
     """
     lines = _lines(graph, certain=certain).all()
     return tuple(Fork(group, (), graph.fork_points(group), "target") for group in lines if len(group) > 1)
@@ -251,34 +247,6 @@ def _without_gaps(target: Graph, merged: Graph) -> Graph:
             found[parent] = target.revisions[parent]
             todo += found[parent].parents
     return merged.replaced(found.values()) if found else merged
-
-
-class Groups:
-    """Names in groups that are joined two by two (a disjoint-set forest)."""
-
-    def __init__(self, names: Iterable[str]) -> None:
-        self._leader = {name: name for name in names}
-
-    def leader(self, name: str) -> str:
-        """The one that stands for the group of a name."""
-        leader = self._leader
-        while leader[name] != name:
-            leader[name] = leader[leader[name]]
-            name = leader[name]
-        return name
-
-    def join(self, one: str, other: str) -> bool:
-        """Make one group of two; whether they were two."""
-        one, other = sorted((self.leader(one), self.leader(other)))
-        self._leader[other] = one
-        return one != other
-
-    def all(self) -> list[tuple[str, ...]]:
-        """The groups, sorted, and so is each."""
-        found: dict[str, list[str]] = {}
-        for name in sorted(self._leader):
-            found.setdefault(self.leader(name), []).append(name)
-        return [tuple(names) for names in found.values()]
 
 
 def _labels_below(graph: Graph) -> dict[str, int]:

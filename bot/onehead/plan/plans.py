@@ -212,11 +212,7 @@ def moves_for(target: Graph, merged: Graph, *forks: Fork, last: Collection[str] 
     A whole chain moves by its root: nothing above it is edited. The result is checked on the graph itself, so a plan
     that would not leave exactly one head of each fork is never returned.
 
-    Args:
-        target: the published chain.
-        merged: the chain once the branch is merged.
-        forks: those that the branch brings.
-        last: heads that nothing is to be moved onto, if that can be.
+    Nothing is moved onto the heads that are to be `last`, if that can be.
 
     Raises:
         NotMovable: the target has no single head here, or something published stands on what would move.

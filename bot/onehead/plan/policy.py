@@ -67,12 +67,9 @@ class Policy(NamedTuple):
 
 
 def targets_of(policy: Policy, default_branch: str, branches: Collection[str]) -> tuple[str, ...]:
-    """The deployed branches, short names: the default branch first where it is one of them, the others sorted.
+    """The deployed ones of all branches, short names: the default branch first where it is one, the others sorted.
 
-    Args:
-        policy: of the default branch, which decides what else is deployed.
-        default_branch: it is the only target where no pattern matches any branch.
-        branches: all branches.
+    The policy is that of the default branch, which is the only target where no pattern matches any.
     """
     chosen = sorted(name for name in branches if _matches(name, policy.targets))
     if not chosen:
@@ -99,12 +96,9 @@ _MAX_TOLD = 20
 
 
 class PolicyProblem(NamedTuple):
-    """Something in a policy that can't be used.
+    """Something in a policy that can't be used: what is wrong and what to write instead, in full sentences.
 
-    Attributes:
-        path: the file.
-        line: 1-based; 0 where no line can be named.
-        message: what is wrong and what to write instead, full sentences.
+    `line` is 0 where none can be named.
     """
 
     path: str

@@ -382,12 +382,8 @@ def candidates(environment: Environment, paths: Iterable[str]) -> tuple[str, ...
         places.add(place)
         if place:
             todo.append(parent(place))
-    found = []
-    for path in paths:
-        folder, _, name = path.rpartition("/")
-        if folder in places and _NAME.fullmatch(name):
-            found.append(path)
-    return tuple(sorted(found))
+    split = ((path, *path.rpartition("/")[::2]) for path in paths if not path.endswith(".py"))
+    return tuple(sorted(path for path, folder, name in split if folder in places and _NAME.fullmatch(name)))
 
 
 def names_heads(data: bytes, graph: Graph) -> bool:
@@ -418,7 +414,8 @@ def advanced(data: bytes, before: Graph, after: Graph) -> bytes | None:
         if heirs[0] not in written:
             written.add(heirs[0])
             word = line.split(None, 1)[0]
-            text.append(line.replace(word, _spelled(after.revisions[heirs[0]], _forms(named).index(word)), 1))
+            heir = _forms(after.revisions[heirs[0]])[_forms(named).index(word)]
+            text.append(line.replace(word, heir, 1))
     return "".join(text).encode()
 
 
@@ -430,9 +427,9 @@ def _read(data: bytes, graph: Graph) -> list[tuple[str, Revision | None]] | None
         lines = data.decode().splitlines(keepends=True)
     except UnicodeDecodeError:
         return None
-    known: dict[str, Revision] = {}
-    for form in (2, 1, 0):  # an id goes before a file name
-        known |= {_spelled(graph.revisions[head], form): graph.revisions[head] for head in graph.heads}
+    heads = [graph.revisions[head] for head in graph.heads]
+    # An id goes before a file name.
+    known = {_forms(head)[form]: head for form in (2, 1, 0) for head in heads}
     found: list[tuple[str, Revision | None]] = []
     for line in lines:
         match = _LINE.fullmatch(line.strip())
@@ -447,7 +444,3 @@ def _forms(revision: Revision) -> list[str]:
     """How a file may call a revision: by id, by the stem of its file, by the file's name."""
     name = revision.path.rpartition("/")[2]
     return [revision.id, name.removesuffix(".py"), name]
-
-
-def _spelled(revision: Revision, form: int) -> str:
-    return _forms(revision)[form]

@@ -16,6 +16,7 @@ from itertools import pairwise
 from types import MappingProxyType
 from typing import NamedTuple
 
+from onehead.revisions.graph import Groups
 from onehead.revisions.model import Environment, Location, Revision, Unreadable
 from onehead.revisions.path_hints import is_revision_file
 
@@ -332,24 +333,14 @@ def _linked(folders: Mapping[str, list[Revision | Unreadable]]) -> list[set[str]
     for folder in sorted(folders, key=lambda folder: folder.split("/")):
         for name in _names(folders[folder]):
             owners.setdefault(name, []).append(folder.split("/"))
-    leader = {folder: folder for folder in folders}
-
-    def lead(folder: str) -> str:
-        while leader[folder] != folder:
-            leader[folder] = leader[leader[folder]]
-            folder = leader[folder]
-        return folder
-
+    groups = Groups(folders)
     for folder, items in folders.items():
         own = _names(items)
         needed = {name for item in items if isinstance(item, Revision) for name in (*item.parents, *item.depends_on)}
         for name in needed - own:
             if name in owners:
-                leader[lead(_nearest(folder, owners[name]))] = lead(folder)
-    groups: dict[str, set[str]] = {}
-    for folder in folders:
-        groups.setdefault(lead(folder), set()).add(folder)
-    return sorted(groups.values(), key=min)
+                groups.join(_nearest(folder, owners[name]), folder)
+    return [set(group) for group in groups.all()]
 
 
 def _names(items: Iterable[Revision | Unreadable]) -> set[str]:

@@ -83,9 +83,7 @@ def values(rev: str, message_slug: str, moment: datetime | None) -> dict[str, ob
 def filled(template: str, known: Mapping[str, object]) -> str | None:
     """A file name without `.py`; `None` where the template needs something unknown or leaves its folder.
 
-    Args:
-        template: with `%(name)s` tokens, escaped for an ini file (`%%(name)s`) or not; `/` makes sub-folders.
-        known: the values of the tokens.
+    Its tokens are escaped for an ini file (`%%(name)s`) or not; `/` makes sub-folders.
     """
     plain = template.replace("%%(", "%(")
     for token in _FIELD.finditer(plain):
@@ -239,10 +237,8 @@ def date_of(name: str) -> tuple[datetime, tuple[str, ...]] | None:
 def counter(path: str, file_template: str | None = None) -> int | None:
     """The number by which a file counts the revisions: none where its name begins with a date.
 
-    Args:
-        path: of the file.
-        file_template: as configured. What it begins a name with is known; without one, a folder named after a year
-            tells that months and days stand in the names.
+    What a configured template begins a name with is known; without one, a folder named after a year tells that months
+    and days stand in the names.
     """
     *folders, name = path.split("/")
     if file_template is not None:
@@ -391,9 +387,7 @@ def renumber(
     Only where the project numbers its files: most of the target's do. An id is renamed only when it carries the number
     itself, so never for revisions that a database may know: a stamped database would not find them any more.
 
-    Returns:
-        One entry per numbered revision, in the order of `chain` (parents before children); nothing where no number is
-        taken.
+    In the order of `chain` (parents before children); nothing where no number is taken.
     """
     numbers = {revision: counter(revision.path, file_template) for revision in chain}
     numbered = [revision for revision, number in numbers.items() if number is not None]

@@ -316,3 +316,31 @@ class Graph:
         news = {revision.id: revision for revision in changed}
         kept = [r for r in self if r.id not in news]
         return Graph([*kept, *news.values()], self.unreadable)
+
+
+class Groups:
+    """Names in groups that are joined two by two (a disjoint-set forest)."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self._leader = {name: name for name in names}
+
+    def leader(self, name: str) -> str:
+        """The one that stands for the group of a name."""
+        leader = self._leader
+        while leader[name] != name:
+            leader[name] = leader[leader[name]]
+            name = leader[name]
+        return name
+
+    def join(self, one: str, other: str) -> bool:
+        """Make one group of two; whether they were two."""
+        one, other = sorted((self.leader(one), self.leader(other)))
+        self._leader[other] = one
+        return one != other
+
+    def all(self) -> list[tuple[str, ...]]:
+        """The groups, sorted, and so is each."""
+        found: dict[str, list[str]] = {}
+        for name in sorted(self._leader):
+            found.setdefault(self.leader(name), []).append(name)
+        return [tuple(names) for names in found.values()]

@@ -87,7 +87,7 @@ def merge_file(
 
     Args:
         parents: the heads to merge, the one to run first last: the default branch's head.
-        siblings: the environment's newest revisions, newest first (`newest` finds them).
+        siblings: those that `newest` finds.
         location: the version location that a `file_template` starts from, from the top of the repository.
         file_template: as configured; `None` where it isn't, then the file is named like its siblings.
         taken: every revision id of the judged trees.
