@@ -45,11 +45,7 @@ _DIRECTORY = "040000"
 
 
 def read_policy(git: Git, sha: str) -> PolicyRead:
-    """What a commit says that its repository wants.
-
-    Raises:
-        OneheadError: there is no such commit.
-    """
+    """What a commit says that its repository wants."""
     entries = parse_listing(git.run("ls-tree", "-z", "--full-tree", "--end-of-options", sha, *FILES))
     return policies_in([entries], lambda oids: read(git, oids, _MAX_BYTES))[0]
 
@@ -123,11 +119,7 @@ class Trees(NamedTuple):
 
 @examination()
 def read_ground(git: Git, target: Point, memory: Memory) -> Ground:
-    """Read a target.
-
-    Raises:
-        OneheadError: what could not be read, and what to do about it.
-    """
+    """Read a target."""
     tree = list_tree(git, target.sha)
 
     def read_blobs(oids: Iterable[str]) -> Contents:
@@ -163,9 +155,6 @@ def examine(
         memory: what was parsed before.
         evidence: looks for what has escaped; unless it is given, a plan rests on the two commits alone.
         replaces: judge what a push does to the target: the head takes its place instead of being merged into it.
-
-    Raises:
-        OneheadError: what could not be read, and what to do about it.
     """
     ground = ground or read_ground(git, target, memory)
     trees = _trees(git, ground, memory, target, head, replaces=replaces)
@@ -218,11 +207,7 @@ class WrittenChain(NamedTuple):
 
 @examination()
 def written_chains(git: Git, ground: Ground, memory: Memory, target: Point, written: Point) -> tuple[WrittenChain, ...]:
-    """What a commit that onehead wrote holds, read as the commit of any branch is.
-
-    Raises:
-        OneheadError: what could not be read, and what to do about it.
-    """
+    """What a commit that onehead wrote holds, read as the commit of any branch is."""
     trees = _trees(git, ground, memory, target, written, replaces=False)
     surveys = _surveys(trees)
     policy = ground.policy.policy
@@ -231,11 +216,7 @@ def written_chains(git: Git, ground: Ground, memory: Memory, target: Point, writ
 
 
 def judge_alone(git: Git, at: Point) -> tuple[Examination, Trees]:
-    """One commit by itself, for what its revisions are and not for how they are best repaired.
-
-    Raises:
-        OneheadError: what could not be read, and what to do about it.
-    """
+    """One commit by itself, for what its revisions are and not for how they are best repaired."""
     return examine(git, at, None, strategy="merge", memory=memory_for(git.directory))
 
 

@@ -40,9 +40,6 @@ def arrive(git: Git, updates: tuple[Update, ...], memory: Memory) -> Arrival:
         git: the bare repository, while what is pushed waits in quarantine.
         updates: branches that are made or moved.
         memory: what was parsed before.
-
-    Raises:
-        OneheadError: what could not be read, and what to do about it.
     """
     old = {ref.name.removeprefix(HEADS): ref.sha for ref in list_refs(git, "refs/heads")}
     new = {update.branch: update.new for update in updates}
@@ -64,11 +61,7 @@ def arrive(git: Git, updates: tuple[Update, ...], memory: Memory) -> Arrival:
 
 
 def look_ahead(git: Git, arrival: Arrival, memory: Memory) -> Iterator[Examination]:
-    """How each of the other branches would get on with the deployed one, if it were merged now.
-
-    Raises:
-        OneheadError: as above.
-    """
+    """How each of the other branches would get on with the deployed one, if it were merged now."""
     if arrival.into is not None:
         for update in arrival.others:
             yield _examined(git, arrival.into, Point(update.ref, update.new), memory)

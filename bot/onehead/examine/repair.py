@@ -137,7 +137,6 @@ def write_repair(git: Git, repairs: Repairs, trees: Trees) -> WrittenRepair | No
     Raises:
         TextConflict: the sides conflict as text outside what the repair edits.
         NotAsPromised: what was written would not leave the chain that was planned.
-        OneheadError: git could not write.
     """
     examination = repairs.examination
     points = [examination.target.sha, *([examination.head.sha] if examination.head else [])]
@@ -159,7 +158,6 @@ def draft_repair(repairs: Repairs, trees: Trees, dates: Mapping[str, datetime]) 
 
     Raises:
         TextConflict: the sides conflict as text outside what the repair edits.
-        OneheadError: git could not read.
     """
     changes = repairs.all()
     if not changes:

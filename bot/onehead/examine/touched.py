@@ -40,11 +40,7 @@ _LITERAL = {ord(letter): f"\\{letter}" for letter in "*?[\\"}
 
 
 def touches(git: Door, update: Update) -> bool:
-    """Whether an update of a branch may concern an environment.
-
-    Raises:
-        OneheadError: no repository, missing objects, or out of time.
-    """
+    """Whether an update of a branch may concern an environment."""
     changes = changed(git, update)
     if changes is None:
         return True

@@ -114,7 +114,6 @@ def write_commits(git: Git, *series: CommitSeries) -> list[list[str]]:
     Raises:
         ValueError: a change contradicts the tree or itself (deletes or renames what is not there, renames onto
             another file, deletes and renames at once).
-        OneheadError: no repository, an unknown commit, or git refused.
     """
     marks = count(1)
     stream = [part for each in series for part in _stream(git, each, marks)]
@@ -172,7 +171,6 @@ def update_ref(git: Git, ref: str, sha: str, expected_old: str | None) -> None:
         BranchInUse: the branch is checked out in a work tree.
         UnusableName: it would lie below another ref, or another one lies below it.
         ValueError: the name is not a full one; git would make a stray file of it.
-        OneheadError: no repository, not a valid name, or git refused.
     """
     if not ref.startswith("refs/"):
         raise ValueError(f"{ref!r} is not the full name of a ref.")
@@ -287,9 +285,6 @@ def patch_of(git: Git, sha: str) -> str:
     """The change of one ordinary commit as `git am` and `git apply` take it, message and author included.
 
     Bytes that are not UTF-8 are shown as replacement characters: such a patch can be read, but not applied.
-
-    Raises:
-        OneheadError: there is no such commit.
     """
     out = git.run("format-patch", "-1", "--stdout", "--no-signature", "--full-index", "--binary", *NO_PROGRAMS, sha)
     return out.decode("utf-8", "replace")

@@ -293,11 +293,7 @@ class Git:
             ) from None
 
     def places(self) -> tuple[str, str]:
-        """Absolute paths of the object store and of the file that names where a shallow history ends; asked once.
-
-        Raises:
-            OneheadError: there is no repository.
-        """
+        """Absolute paths of the object store and of the file that names where a shallow history ends; asked once."""
         if self._places is None:
             out = self.run("rev-parse", "--path-format=absolute", "--git-path", "objects", "--git-path", "shallow")
             objects, shallow = (os.fsdecode(line) for line in out.split(b"\n")[:2])
@@ -400,11 +396,7 @@ class Objects:
         self._remembered = 0
 
     def look_up(self, names: Sequence[str]) -> list[Info | None]:
-        """What each name (`SHA`, `SHA:path`, `SHA^{tree}` …) stands for; `None` where there is nothing.
-
-        Raises:
-            OneheadError: no repository, a damaged one, or out of time.
-        """
+        """What each name (`SHA`, `SHA:path`, `SHA^{tree}` …) stands for; `None` where there is nothing."""
         found: list[Info | None] = []
         for start in range(0, len(names), _AT_ONCE):
             batch = [_bytes(name) for name in names[start : start + _AT_ONCE]]
@@ -419,7 +411,6 @@ class Objects:
 
         Raises:
             MissingObjects: an object is not in the repository.
-            OneheadError: no repository, a damaged one, or out of time.
         """
         wanted = list(oids)
         for start in range(0, len(wanted), _AT_ONCE):
@@ -446,7 +437,6 @@ class Objects:
 
         Raises:
             MissingObjects: an object is not in the repository.
-            OneheadError: no repository, a damaged one, or out of time.
         """
         wanted = list(dict.fromkeys(oids))
         found = {oid: self._history[oid] for oid in wanted if oid in self._history}

@@ -71,9 +71,6 @@ def introduced(git: Git, paths: Collection[str], head: str, not_in: Sequence[str
 
     Returns:
         Paths that none of these commits added are absent.
-
-    Raises:
-        OneheadError: no repository, unknown SHAs, or missing objects.
     """
     found = _along_a_line(git, set(paths), head, not_in[0]) if len(not_in) == 1 and git.kept_open is not None else None
     if found is not None:
@@ -116,11 +113,7 @@ def _along_a_line(git: Git, paths: set[str], head: str, target: str) -> dict[str
 
 
 def renamed(git: Git, commit: str) -> dict[str, str]:
-    """New path → old path of the files that an ordinary commit has renamed, edits included.
-
-    Raises:
-        OneheadError: no repository, an unknown SHA, or missing objects.
-    """
+    """New path → old path of the files that an ordinary commit has renamed, edits included."""
     out = git.run("diff-tree", "-r", "-z", "-M", "--diff-filter=R", "--name-status", "--no-commit-id", commit)
     fields = out.decode("utf-8", "surrogateescape").split("\0")[:-1]
     return dict(zip(fields[2::3], fields[1::3], strict=True))
@@ -135,9 +128,6 @@ def landed(git: Git, paths: Collection[str], branch: str) -> dict[str, Commit]:
         git: the repository.
         paths: files of `branch`.
         branch: SHA of its tip.
-
-    Raises:
-        OneheadError: no repository, an unknown SHA, or missing objects.
     """
     return _added(git, paths, ("--first-parent", "-m"), (branch,))
 
@@ -163,11 +153,7 @@ def _added(git: Git, paths: Collection[str], walk: Sequence[str], commits: Seque
 
 
 def published_refs(git: Git, *more: str) -> list[Ref]:
-    """Every branch, remote branch, tag and pull request, by name; and what stands below `more`.
-
-    Raises:
-        OneheadError: no repository.
-    """
+    """Every branch, remote branch, tag and pull request, by name; and what stands below `more`."""
     return list_refs(git, *_NAMESPACES, *more)
 
 
@@ -182,7 +168,6 @@ def presence(git: Git, refs: Collection[Ref], directories: Collection[str], *, r
 
     Raises:
         CannotJudge: a directory listing is unreasonably large.
-        OneheadError: no repository, or missing objects.
     """
     commits = list(dict.fromkeys(ref.sha for ref in refs))
     if not commits:

@@ -78,7 +78,6 @@ def merge_trees(
     Raises:
         ShallowHistory: the clone is shallow and the common history is missing.
         GitTooOld: git has no `merge-tree --write-tree`.
-        OneheadError: no repository, unknown SHAs, or missing objects.
     """
     known = dict(listed or {})
     bases = merge_bases(git, target, head)
@@ -146,7 +145,6 @@ def write_merged_tree(git: Git, target: str, head: str) -> WrittenTree:
 
     Raises:
         GitTooOld: git has no `merge-tree --write-tree`.
-        OneheadError: no repository, unknown SHAs, or missing objects.
     """
     return _written_merge(git, target, head)[0]
 

@@ -148,11 +148,7 @@ class Mirror:
             self.rebuild()
 
     def rebuild(self) -> None:
-        """Delete the mirror and clone it anew: for when reading it raised `MissingObjects`.
-
-        Raises:
-            OneheadError: as `fetch`.
-        """
+        """Delete the mirror and clone it anew: for when reading it raised `MissingObjects`."""
         answer = self._clone("sha1")
         if answer.code != 0 and "mismatched algorithms" in answer.err:
             answer = self._clone("sha256")
@@ -172,9 +168,6 @@ class Mirror:
         """Ask the forge for its default branch, point the mirror's HEAD to it and return its full name.
 
         `None` when the repository is empty. (A fetch doesn't tell; the forge's API does, mostly.)
-
-        Raises:
-            OneheadError: as `fetch`.
         """
         answer = self._ask("ls_remote", "--symref", "origin", "HEAD")
         if answer.code != 0:

@@ -78,9 +78,6 @@ def changed(git: Door, update: Update) -> list[Change] | None:
 
     Returns:
         `None` where that can't be told: there is no default branch yet, or no common history.
-
-    Raises:
-        OneheadError: no repository, missing objects, or out of time.
     """
     sides = ("--merge-base", "HEAD") if update.creates else (update.old,)
     answer = git.ask("diff-tree", "-r", "-z", "--raw", "--no-renames", *sides, update.new)
@@ -103,9 +100,6 @@ def mentions(git: Door, pattern: str, commits: Sequence[str], places: Sequence[s
         pattern: an extended regular expression.
         commits: SHAs; or names that the repository itself has, such as HEAD.
         places: pathspecs.
-
-    Raises:
-        OneheadError: no repository, missing objects, or out of time.
     """
     # One thread: starting more costs more than they save. Text, because an old encoding looks binary to git.
     options = ("--quiet", "--text", "--threads=1", "--no-recurse-submodules", "--extended-regexp", "-e", pattern)

@@ -68,7 +68,6 @@ def resolve(git: Git, ref: str) -> str:
         UnknownRef: it means no commit.
         AmbiguousRef: a branch, a tag or several SHAs compete for it and differ. Git would silently take the tag.
         EmptyRepository: there is no commit at all.
-        OneheadError: no repository.
     """
     if not ref or "\0" in ref:
         raise _unknown(git, ref)
@@ -305,11 +304,7 @@ COMMIT_FIELDS = 5
 
 
 def describe(git: Git, shas: Sequence[str]) -> dict[str, Commit]:
-    """SHA → who made the commit, for any number of commits at once.
-
-    Raises:
-        OneheadError: one of them does not exist.
-    """
+    """SHA → who made the commit, for any number of commits at once."""
     if not shas:
         return {}
     data = "".join(f"{sha}\n" for sha in dict.fromkeys(shas)).encode("ascii")

@@ -126,20 +126,13 @@ def list_tree(git: Git, treeish: str) -> Tree:
     Args:
         git: the repository.
         treeish: SHA of a commit or tree (names go through `refs.resolve` first).
-
-    Raises:
-        OneheadError: no repository, an unknown SHA, or missing objects.
     """
     out = git.run("ls-tree", "-r", "-z", "--full-tree", "--end-of-options", treeish)
     return Tree(treeish, parse_listing(out))
 
 
 def list_changed(git: Git, known: Tree, treeish: str) -> Tree:
-    """List another commit or tree, as `difference` does.
-
-    Raises:
-        OneheadError: no repository, an unknown SHA, or missing objects.
-    """
+    """List another commit or tree, as `difference` does."""
     return Tree(treeish, difference(git, known, treeish))
 
 
@@ -147,9 +140,6 @@ def difference(git: Git, known: Tree, treeish: str) -> Differing:
     """List another commit or tree by what differs from one that is fully listed already.
 
     As cheap as the difference is small, where `list_tree` costs as much as the repository is large.
-
-    Raises:
-        OneheadError: no repository, an unknown SHA, or missing objects.
     """
     found = changes(git, known.treeish, treeish)
     changed = {path: entry for path, entry in found.items() if entry is not None}
@@ -157,11 +147,7 @@ def difference(git: Git, known: Tree, treeish: str) -> Differing:
 
 
 def changes(git: Git, old: str, new: str) -> dict[str, Entry | None]:
-    """Path → what it is in a new commit or tree, for each that is not so in an old one; `None`: it is gone.
-
-    Raises:
-        OneheadError: no repository, an unknown SHA, or missing objects.
-    """
+    """Path → what it is in a new commit or tree, for each that is not so in an old one; `None`: it is gone."""
     if git.kept_open is not None:
         found = _changes(git.kept_open, old, new)
         if found is not None:
@@ -255,7 +241,6 @@ def read(git: Git, oids: Iterable[str], limit: int = DEFAULT_LIMIT) -> Contents:
 
     Raises:
         MissingObjects: a blob is not there (partial clone, damage).
-        OneheadError: no repository, or out of time.
     """
     found = Contents({}, {})
     wanted = dict.fromkeys(oids)

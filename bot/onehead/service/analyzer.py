@@ -153,7 +153,6 @@ class _Process:
             _Stopped: it has ended.
             AnalysisEnded: over budget, or what it said is no answer.
             AnalysisFailed: a defect.
-            OneheadError: what could not be read.
         """
         wire = self._wire(mirror)
         question = _QUESTIONS[what]
@@ -284,7 +283,6 @@ class Analyzers:
         Raises:
             AnalysisEnded: over budget, or the process broke down.
             AnalysisFailed: a defect.
-            OneheadError: what could not be read.
         """
         if len(mirror.ended) >= MAX_ENDED:
             raise mirror.ended[-1]

@@ -149,9 +149,6 @@ class Analysis:
             target: the deployed branch.
             head: the branch; `None` for the target itself.
             strategy: chosen by a person for this branch; `None` for what the repository wants.
-
-        Raises:
-            OneheadError: what could not be read.
         """
         examination, trees = examine(
             self._git,
@@ -183,11 +180,7 @@ class Analysis:
         )
 
     def written(self, target: Point, written: Point) -> tuple[WrittenChain, ...]:
-        """The chains of a repair that was written for a target.
-
-        Raises:
-            OneheadError: what could not be read.
-        """
+        """The chains of a repair that was written for a target."""
         return written_chains(self._git, self._ground(target), self._memory, target, written)
 
     def recent(self, facts: Facts) -> tuple[ForkOutcomes, ...]:
