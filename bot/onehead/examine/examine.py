@@ -75,13 +75,7 @@ GatherEvidence = Callable[[Facts, Policy], Evidence]
 
 
 class Ground(NamedTuple):
-    """A target as it was read: shared by all that is judged against it.
-
-    Attributes:
-        tree: its listing.
-        policy: what it says that the repository wants.
-        reading: its environments.
-    """
+    """A target as it was read: shared by all that is judged against it."""
 
     tree: Tree
     policy: PolicyRead
@@ -91,13 +85,8 @@ class Ground(NamedTuple):
 class Trees(NamedTuple):
     """What was read: kept, because a repair is written from it.
 
-    Attributes:
-        ground: the target.
-        head: listing of the head; `None` when the target itself is judged.
-        merge: what git makes of both, or the head where it takes the target's place; `None` when the target itself is
-            judged.
-        read: reads blobs of all of them, those that only the merge made included.
-        memory: what was parsed on the way.
+    `head` and `merge` are `None` when the target itself is judged. Where the head takes the target's place, that is the
+    merge. `read` also reads blobs that only the merge made.
     """
 
     ground: Ground
@@ -146,15 +135,9 @@ def examine(
 
     The policy is the target's: what a branch changes in it counts once that is merged.
 
-    Args:
-        git: the repository.
-        target: the branch that is deployed.
-        head: the branch that was pushed.
-        ground: the target, where it has been read already.
-        strategy: what a person asked for; `None`: what the policy says.
-        memory: what was parsed before.
-        evidence: looks for what has escaped; unless it is given, a plan rests on the two commits alone.
-        replaces: judge what a push does to the target: the head takes its place instead of being merged into it.
+    `ground` is the target, where it has been read already; `strategy` what a person asked for. Unless `evidence` is
+    given, a plan rests on the two commits alone. With `replaces` a push to the target is judged: the head takes its
+    place instead of being merged into it.
     """
     ground = ground or read_ground(git, target, memory)
     trees = _trees(git, ground, memory, target, head, replaces=replaces)

@@ -23,14 +23,7 @@ _MAX_MERGES = 50
 def merge_revisions(
     facts: Facts, plan: Merge, trees: Trees, known: list[Revision], elsewhere: frozenset[str]
 ) -> tuple[tuple[FileChange, ...], Graph]:
-    """One new file per fork, or several in a row; and the chain with them.
-
-    Args:
-        facts: the environment.
-        plan: what is to be joined.
-        trees: what was read.
-        known: the revisions of the judged trees.
-        elsewhere: ids and file stems that are not free (`Examined.taken`).
+    """One new file per fork, or several in a row; and the chain with them. `elsewhere` as in `Examined.taken`.
 
     Raises:
         CannotEdit: no file can be written.

@@ -63,13 +63,7 @@ _NOT_IN_A_NAME = dict.fromkeys(map(ord, "<>\n\0"))
 
 
 class MergedIn(NamedTuple):
-    """What a commit merges into the one before it.
-
-    Attributes:
-        theirs: SHA of the commit that is merged.
-        tree: what git makes of both.
-        brought: files that are put into that tree first.
-    """
+    """What a commit merges into the one before it: another commit, and the tree of both."""
 
     theirs: str
     tree: WrittenTree
@@ -78,11 +72,8 @@ class MergedIn(NamedTuple):
 class CommitDraft(NamedTuple):
     """A commit to be made on top of another one.
 
-    Attributes:
-        message: as it will stand in the commit.
-        changes: what to create, replace, delete or rename; in a merge, on top of what git made of both sides.
-        merge: what is merged, if it is a merge.
-        modes: path → mode of those files of `changes` that exist; `None` where git is to be asked.
+    A merge makes its `changes` on top of what git made of both sides. `modes`: path → mode of those files of `changes`
+    that exist; `None` where git is to be asked.
     """
 
     message: str
@@ -92,12 +83,9 @@ class CommitDraft(NamedTuple):
 
 
 class CommitSeries(NamedTuple):
-    """Commits to be made, each on top of the one before.
+    """Commits to be made, each on top of the one before, and the first on `start`.
 
-    Attributes:
-        start: SHA of the commit that the first one is made on; zeros of that length: it has no parent, and its tree
-            begins empty.
-        committer: the author unless given.
+    Zeros of the length of a SHA: it has no parent, and its tree begins empty.
     """
 
     start: str
@@ -158,13 +146,7 @@ def is_null(sha: str) -> bool:
 
 
 def update_ref(git: Git, ref: str, sha: str, expected_old: str | None) -> None:
-    """Point a ref to a commit, if it still is where it was last seen.
-
-    Args:
-        git: the repository.
-        ref: full name, such as `refs/heads/onehead/merge/topic`.
-        sha: where it shall point.
-        expected_old: where it points now; `None`: it must not exist.
+    """Point a ref, given by its full name, to a commit, if it still is where it was last seen; `None`: nowhere.
 
     Raises:
         StaleRef: it points elsewhere.
@@ -242,11 +224,8 @@ def _modes(
 ) -> dict[str, str]:
     """Path → mode of the files that the changes are about and that exist; refuses contradictory changes.
 
-    Args:
-        base: commit or tree that earlier changes were made on, for messages.
-        changes: what shall be changed.
-        listed: the same for the base.
-        changed: what became of files since: path → mode, `None` for what is gone; the changes are noted there too.
+    `listed` says so of `base`, and `changed` what became of files since: the mode, or `None` for what is gone. The
+    changes are noted there too.
     """
     existing = {path: mode for path, mode in (dict(listed) | changed).items() if mode is not None}
     for change in changes:
@@ -295,12 +274,9 @@ WIDTH = 72
 
 
 def commit_message(subjects: Sequence[str], body: Iterable[str] = ()) -> str:
-    """A message whose subject is the first that fits.
+    """A message whose subject is the first that fits; of the last one, as much as fits is taken.
 
-    Args:
-        subjects: the best one first; of the last one, as much as fits is taken.
-        body: its paragraphs, without line ends. Where the subject is not the first of `subjects`, that one comes before
-            them.
+    Where it is not the first of `subjects`, that one comes before the paragraphs of the body.
     """
     subject = next((each for each in subjects if len(each) <= WIDTH), f"{subjects[-1][: WIDTH - 1]}…")
     paragraphs = [*([] if subject == subjects[0] else [subjects[0]]), *body]

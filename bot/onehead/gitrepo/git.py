@@ -56,9 +56,6 @@ _MAX_LENGTH = 4096
 def refuse_planted(directory: str) -> None:
     """Refuse a repository that lies in the work tree of another one.
 
-    Args:
-        directory: where git would run.
-
     Raises:
         PlantedRepository: git would open such a one there.
     """
@@ -135,12 +132,8 @@ DEFAULT_TIMEOUT = 60.0
 class Git:
     """Git in one directory: a checkout (or any directory of it), a linked worktree or a bare repository.
 
-    Opening costs nothing and checks nothing: the first command tells whether there is a repository.
-
-    Attributes:
-        directory: where git runs.
-        timeout: seconds that one command may take.
-        kept_open: the conversation about objects that is shared by all who ask here (see `kept_open` below).
+    Opening costs nothing and checks nothing: the first command tells whether there is a repository. One command may
+    take `timeout` seconds. The conversation that is `kept_open` is shared by all who ask here (see below).
     """
 
     kept_open: Objects | None = None
@@ -205,10 +198,7 @@ class Git:
         """The same repository for a fetch that a person asked for: it reaches the server as their own git would.
 
         Their credential helpers, keys, proxies and certificates count, the system's configuration included. Hooks
-        stay off, and nothing asks a question.
-
-        Args:
-            protocols: value of `GIT_ALLOW_PROTOCOL`.
+        stay off, and nothing asks a question. `protocols` is a value of `GIT_ALLOW_PROTOCOL`.
         """
         own = {**self._own, "GIT_ALLOW_PROTOCOL": protocols}
         return Git(
@@ -226,12 +216,7 @@ class Git:
         return surroundings(self._config, personal=self._personal) | self._own
 
     def run(self, *args: str, data: bytes = b"", timeout: float | None = None) -> bytes:
-        """Standard output of `git ARGS`.
-
-        Args:
-            args: subcommand and arguments; undecodable bytes of paths are surrogate-escaped UTF-8.
-            data: standard input.
-            timeout: seconds; the limit of this `Git` when not given.
+        """Standard output of `git ARGS`; undecodable bytes of paths are surrogate-escaped UTF-8.
 
         Raises:
             OneheadError: the kind that fits (see `onehead.gitrepo.process`) when git does not exit with 0.
@@ -359,12 +344,7 @@ class Objects:
     """Objects of one repository. Use as a context manager; for one thread; the time limit is that of its `Git`."""
 
     def __init__(self, git: Git, *, keep: bool = False) -> None:
-        """Name the repository.
-
-        Args:
-            git: the repository.
-            keep: do not end git when the context is left, but when `hang_up` is called, or after an error.
-        """
+        """Name the repository. Git is ended when the context is left; to `keep` it, by `hang_up` or an error."""
         self._git = git
         self._keep = keep
         self._process: subprocess.Popen[bytes] | None = None

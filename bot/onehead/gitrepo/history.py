@@ -29,13 +29,7 @@ _MAX_TREE_BYTES = 1 << 26
 
 
 class Holding(NamedTuple):
-    """A ref that has at least one of the directories asked for.
-
-    Attributes:
-        ref: full name (`refs/heads/topic`, `refs/tags/v1`, `refs/pull/7/head`).
-        sha: its commit.
-        directories: directory → object id of its tree there.
-    """
+    """A ref that has at least one of the directories asked for, and directory → object id of its tree there."""
 
     ref: str
     sha: str
@@ -43,14 +37,10 @@ class Holding(NamedTuple):
 
 
 class Presence(NamedTuple):
-    """What refs hold.
+    """What refs hold, by name, and object id of a tree → path inside it → object id of the file.
 
     A thousand branches share a handful of trees, so what is derived from a tree (revision ids, say) is best derived
     once for each object id of `trees`.
-
-    Attributes:
-        holdings: in the order of ref names.
-        trees: object id of a tree → path inside it → object id of the file.
     """
 
     holdings: tuple[Holding, ...]
@@ -58,19 +48,12 @@ class Presence(NamedTuple):
 
 
 def introduced(git: Git, paths: Collection[str], head: str, not_in: Sequence[str]) -> dict[str, Commit]:
-    """Who brought files to a branch: path → the newest commit that added it under this name.
+    """Who brought files to a branch: path → the newest commit that added it under this name; absent where none did.
 
     A file that a merge commit brought, and none of its parents had, is credited to the merge. In a shallow clone, the
     commits at which history was cut off are credited with nothing: they only seem to add everything.
 
-    Args:
-        git: the repository.
-        paths: files of `head`.
-        head: SHA of the branch.
-        not_in: SHAs whose history is of no interest (the target).
-
-    Returns:
-        Paths that none of these commits added are absent.
+    `not_in` are SHAs whose history is of no interest (the target).
     """
     found = _along_a_line(git, set(paths), head, not_in[0]) if len(not_in) == 1 and git.kept_open is not None else None
     if found is not None:
@@ -123,11 +106,6 @@ def landed(git: Git, paths: Collection[str], branch: str) -> dict[str, Commit]:
     """How files came onto a branch: path → the commit of its first-parent line that added it under this name.
 
     For what came through a pull request that is the commit its merge wrote, not the author's own.
-
-    Args:
-        git: the repository.
-        paths: files of `branch`.
-        branch: SHA of its tip.
     """
     return _added(git, paths, ("--first-parent", "-m"), (branch,))
 
@@ -158,13 +136,7 @@ def published_refs(git: Git, *more: str) -> list[Ref]:
 
 
 def presence(git: Git, refs: Collection[Ref], directories: Collection[str], *, recursive: bool = False) -> Presence:
-    """What refs hold in some directories.
-
-    Args:
-        git: the repository.
-        refs: the refs to look at.
-        directories: paths from the top; the empty one is the top itself.
-        recursive: look into subdirectories too.
+    """What refs hold in some directories, and with `recursive` below them; the empty one is the top.
 
     Raises:
         CannotJudge: a directory listing is unreasonably large.
@@ -256,14 +228,7 @@ _MAX_COMMITS = 50
 
 
 class Vanished(NamedTuple):
-    """A commit that took a text out of a file.
-
-    Attributes:
-        commit: which.
-        path: the file.
-        before: object id of the file before.
-        after: object id of the file afterwards; `None` where it was deleted.
-    """
+    """A commit that took a text out of a file: object ids of the file before and after; `None` where it was deleted."""
 
     commit: Commit
     path: str
@@ -274,10 +239,7 @@ class Vanished(NamedTuple):
 def vanished(git: Git, text: str, directories: Sequence[str]) -> list[Vanished]:
     """Commits that removed a text from files in some directories, the newest first; merges are passed over.
 
-    Args:
-        git: the repository.
-        text: looked for as it stands; nothing in it has a meaning.
-        directories: paths from the top; `""` is the top.
+    Nothing in the text has a meaning. The directory `""` is the top.
     """
     if not text or "\0" in text:
         return []

@@ -41,15 +41,7 @@ class Ref(NamedTuple):
 
 
 class Commit(NamedTuple):
-    """Who made a commit, when and what for.
-
-    Attributes:
-        sha: the commit.
-        author_name: as written in the commit, no mailmap.
-        author_email: the same.
-        date: when it was authored, in UTC.
-        subject: first paragraph of the message, in one line.
-    """
+    """Who made a commit, when (in UTC) and what for; the subject is the first paragraph of the message, in one line."""
 
     sha: str
     author_name: str

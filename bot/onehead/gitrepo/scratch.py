@@ -52,12 +52,10 @@ class Scratch:
 
 @contextmanager
 def scratch(git: Git, commit: str, *, keep: bool) -> Iterator[Scratch]:
-    """Open a throw-away repository beside a real one.
+    """Open a throw-away repository beside a real one; in a pre-receive hook its quarantined objects are seen too.
 
-    Args:
-        git: the real repository; in a pre-receive hook its quarantined objects are seen too.
-        commit: SHA of a commit of the real repository; its length tells in which format objects are named.
-        keep: write new objects into the real repository.
+    The length of a commit's SHA tells in which format objects are named. To `keep` new ones, they are written into the
+    real repository.
     """
     objects, shallow = map(Path, git.places())
     with throwaway("merge") as top:

@@ -50,23 +50,12 @@ class Differing(Mapping[str, Entry]):
     """A listing told by how it differs from another one: as small as the difference, however large the repository.
 
     Hundreds of branches are judged against one target in one run, and each needs two listings.
-
-    Attributes:
-        base: the other listing.
-        changed: path → entry of what is new or other than in the base.
-        gone: paths of the base that are not here.
     """
 
     __slots__ = ("_size", "base", "changed", "gone")
 
     def __init__(self, base: Mapping[str, Entry], changed: dict[str, Entry], gone: Collection[str] = ()) -> None:
-        """Tell it.
-
-        Args:
-            base: what most of it is like; must not change any more.
-            changed: path → entry of what is new or other.
-            gone: paths of the base that are not here.
-        """
+        """Tell it; the base must not change any more."""
         self.base = base
         self.changed = changed
         self.gone = {path for path in gone if path in base and path not in changed}
@@ -97,36 +86,21 @@ class Differing(Mapping[str, Entry]):
 
 
 class Tree(NamedTuple):
-    """The files of a commit.
-
-    Attributes:
-        treeish: the commit or tree that was listed, as given.
-        entries: path → entry.
-    """
+    """The files of a commit or tree, by path."""
 
     treeish: str
     entries: Mapping[str, Entry]
 
 
 class Contents(NamedTuple):
-    """What `read` brought.
-
-    Attributes:
-        data: object id → content.
-        too_large: object id → size in bytes of each that exceeds the limit and was not read.
-    """
+    """Object id → content, and object id → size in bytes of each that exceeds the limit and was not read."""
 
     data: dict[str, bytes]
     too_large: dict[str, int]
 
 
 def list_tree(git: Git, treeish: str) -> Tree:
-    """List the files of a commit or tree.
-
-    Args:
-        git: the repository.
-        treeish: SHA of a commit or tree (names go through `refs.resolve` first).
-    """
+    """List the files of a commit or tree."""
     out = git.run("ls-tree", "-r", "-z", "--full-tree", "--end-of-options", treeish)
     return Tree(treeish, parse_listing(out))
 
@@ -232,12 +206,7 @@ def parse_listing(out: bytes) -> dict[str, Entry]:
 
 
 def read(git: Git, oids: Iterable[str], limit: int = DEFAULT_LIMIT) -> Contents:
-    """Read blobs through one git process.
-
-    Args:
-        git: the repository.
-        oids: object ids; each is read once, however often it is named.
-        limit: bytes; a larger blob is reported and not read.
+    """Read blobs through one git process, each once, however often it is named; larger ones than `limit` bytes are not.
 
     Raises:
         MissingObjects: a blob is not there (partial clone, damage).
