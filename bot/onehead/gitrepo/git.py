@@ -182,6 +182,7 @@ class Git:
         *,
         environment: Mapping[str, str] | None = None,
         config: tuple[tuple[str, str], ...] = (),
+        personal: bool | None = None,
     ) -> Git:
         """The same repository with more variables or configuration."""
         return Git(
@@ -190,7 +191,7 @@ class Git:
             environment={**self._own, **(environment or {})},
             config=(*self._config, *config),
             secrets=self._secrets,
-            personal=self._personal,
+            personal=self._personal if personal is None else personal,
             trusted=self._trusted,
         )
 
@@ -200,16 +201,7 @@ class Git:
         Their credential helpers, keys, proxies and certificates count, the system's configuration included. Hooks
         stay off, and nothing asks a question. `protocols` is a value of `GIT_ALLOW_PROTOCOL`.
         """
-        own = {**self._own, "GIT_ALLOW_PROTOCOL": protocols}
-        return Git(
-            self.directory,
-            timeout=self.timeout,
-            environment=own,
-            config=self._config,
-            secrets=self._secrets,
-            personal=True,
-            trusted=self._trusted,
-        )
+        return self.variant(environment={"GIT_ALLOW_PROTOCOL": protocols}, personal=True)
 
     def environment(self) -> dict[str, str]:
         """All variables that its git processes see."""
