@@ -155,7 +155,7 @@ def examine(
             continue
         facts = _with_deeds(known_facts, trees.read)
         findings = judge(facts)
-        interactions = _meetings(facts, findings, trees.read)
+        interactions = _interactions(facts, findings, trees.read)
         findings = (*findings, *findings_about(facts, interactions)) if interactions else findings
         found = _evidence(facts, findings, policy, evidence)
         plan = decide(facts, findings, found, policy, interactions)
@@ -242,14 +242,14 @@ def _with_deeds(facts: Facts, read_blobs: ReadBlobs) -> Facts:
     return facts._replace(behaviours={blob: deed for blob, deed in found.items() if deed is not None})
 
 
-def _meetings(facts: Facts, findings: tuple[Finding, ...], read_blobs: ReadBlobs) -> tuple[Interaction, ...]:
+def _interactions(facts: Facts, findings: tuple[Finding, ...], read_blobs: ReadBlobs) -> tuple[Interaction, ...]:
     """Whether the sides of a new fork conflict; who has none does not pay for it."""
     side = "target" if facts.head is None else "head"
     if not any(f.code in (Code.COLLISION, Code.FORK) and f.introduced_by == side for f in findings):
         return ()
-    from onehead.examine.conflicts import meetings_of  # noqa: PLC0415
+    from onehead.examine.conflicts import interactions_of  # noqa: PLC0415
 
-    return meetings_of(facts, read_blobs)
+    return interactions_of(facts, read_blobs)
 
 
 def _evidence(facts: Facts, findings: tuple[Finding, ...], policy: Policy, evidence: GatherEvidence) -> Evidence:

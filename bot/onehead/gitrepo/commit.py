@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
-    from onehead.gitrepo.git import Git
     from onehead.revisions.model import FileChange
 
 _NEW_FILE = "100644"

@@ -17,9 +17,7 @@ from onehead.gitrepo.refs import COMMIT_FIELDS, COMMIT_FORMAT, LOG, Commit, Ref,
 from onehead.gitrepo.tree import changes
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
-
-    from onehead.gitrepo.git import Git
+    from collections.abc import Collection
 
 _NAMESPACES = ("refs/heads", "refs/remotes", "refs/tags", "refs/pull")
 _RECORD = "//commit//"

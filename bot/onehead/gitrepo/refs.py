@@ -74,7 +74,10 @@ def resolve(git: Git, ref: str) -> str:
         raise trouble
     if "is ambiguous" in answer.err:
         raise AmbiguousRef(ref, f"Several commits begin with `{ref}`.", "Write more digits of the SHA.")
-    return _on_a_remote(git, ref) or _raise_unknown(git, ref)
+    found = _on_a_remote(git, ref)
+    if found is None:
+        raise _unknown(git, ref)
+    return found
 
 
 def list_refs(git: Git, *prefixes: str) -> list[Ref]:
@@ -343,10 +346,6 @@ def _on_a_remote(git: Git, ref: str) -> str | None:
     if "origin" in found:
         return found["origin"]
     return next(iter(found.values())) if len(set(found.values())) == 1 else None
-
-
-def _raise_unknown(git: Git, ref: str) -> str:
-    raise _unknown(git, ref)
 
 
 def _unknown(git: Git, ref: str) -> UnknownRef | EmptyRepository:

@@ -1,10 +1,9 @@
 """The remote of a repository: what it answers, what it has and this clone lacks, and its refs.
 
-Git would follow, with the token for the first server in the header of every later request to the second one, and take
-that one's content for the repository's.
+No redirect is followed: git would take the token along, and the other server's content for the repository's.
 
-Only where a CI job or a person asked for it (`cli/sides.py`). Nothing but objects is added, and the note of
-where history is cut off is moved back: no ref, no work tree and no configuration changes.
+A person's clone is completed only where they or a CI job asked for it (`cli/sides.py`). Nothing but objects is added,
+and the note of where history is cut off is moved back: no ref, no work tree and no configuration changes.
 """
 
 from __future__ import annotations
@@ -28,7 +27,6 @@ from onehead.throwaway import throwaway
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from onehead.gitrepo.git import Git
     from onehead.gitrepo.process import GitResult
 
 

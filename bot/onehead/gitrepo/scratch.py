@@ -14,16 +14,10 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from onehead.errors import UsageError
 from onehead.gitrepo.git import Git
 from onehead.throwaway import throwaway
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from onehead.gitrepo.git import Git
 
 _CONFIG = "[core]\n\trepositoryformatversion = 1\n\tbare = true\n[extensions]\n\tobjectformat = {}\n"
 
