@@ -135,5 +135,5 @@ def test_who_has_no_fork_does_not_pay(tmp_path: Path, head: str | None, monkeypa
     repo.commit("main", project() | chain(("017", None), ("018", "017")))
     repo.branch("topic", "main")
     repo.commit("topic", doing("019", "018", 'op.execute("SELECT 1")'))
-    monkeypatch.setattr("onehead.examine.conflicts.meetings_of", lambda *_: pytest.fail("it was read"))
+    monkeypatch.setattr("onehead.examine.conflicts.interactions_of", lambda *_: pytest.fail("it was read"))
     assert repaired(repo, head).examination.verdict == "ok"

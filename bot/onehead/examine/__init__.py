@@ -1,1 +1,1 @@
-"""One examination: read trees, judge, plan, write the repair. What every entry point shares."""
+"""One examination. What can't be read raises an `OneheadError` that says what to do about it."""

@@ -7,17 +7,17 @@ it promises becomes a refusal.
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from onehead.errors import UsageError
-from onehead.examine.examine import Trees
+from onehead.examine.examine import Trees, policies_in
 from onehead.gitrepo.tree import SYMLINK
 from onehead.plan.facts import Facts
 from onehead.plan.forks import forks_of
-from onehead.plan.plans import Merge, Plan, Reason, ReasonCode, Refuse, Reissue, Reparent
+from onehead.plan.plans import BEFORE, Merge, Plan, Reason, ReasonCode, Refuse, Reissue, Reparent
 from onehead.plan.verdict import Examination, Examined
 from onehead.revisions import edit, file_names
 from onehead.revisions.edit import CannotEdit, reissue, reparent, rereference
@@ -28,6 +28,7 @@ from onehead.revisions.parse import parse, revision_of
 
 if TYPE_CHECKING:
     from onehead.databases.model import OwnDatabase
+    from onehead.revisions.merge_file import Sibling
 
 
 def contents_before(repairs: Repairs, trees: Trees) -> dict[str, bytes]:
@@ -109,9 +110,7 @@ def prepare(examination: Examination, trees: Trees) -> Repairs:
 def _changes(plan: Plan, examined: Examined, trees: Trees) -> _Changed:
     match plan:
         case Merge():
-            from onehead.examine.merge_revisions import merge_revisions  # noqa: PLC0415 - a re-parent needs none
-
-            return _Changed(*merge_revisions(examined.facts, plan, trees, _known(examined.facts), examined.taken))
+            return _merge(examined.facts, plan, trees, examined.taken)
         case Reparent():
             return _reparent(examined.facts, plan, trees)
         case Reissue():
@@ -152,6 +151,75 @@ def _known(facts: Facts) -> list[Revision]:
     """The revisions of the judged trees; what others use is `Examined.taken`."""
     graphs = [facts.merged, facts.target, *([facts.head] if facts.head else [])]
     return [revision for graph in graphs for revision in graph]
+
+
+_MAX_MERGES = 50
+"""In one environment. Nobody has so many forks, and each merge is modelled on files that have to be read."""
+
+
+def _merge(facts: Facts, plan: Merge, trees: Trees, elsewhere: frozenset[str]) -> _Changed:
+    """One new file per fork, or several in a row, in the project's own style.
+
+    Raises:
+        CannotEdit: no file can be written.
+        UsageError: the repository's own template can't be used.
+    """
+    from onehead.render import from_template, stock_revision  # noqa: PLC0415 - a re-parent needs none of these
+    from onehead.revisions.merge_file import Sibling, merge_file, newest  # noqa: PLC0415
+
+    if len(plan.merges) > _MAX_MERGES:
+        raise CannotEdit(
+            0, f"{len(plan.merges)} merge revisions would be needed, and at most {_MAX_MERGES} are written"
+        )
+    graph, environment = facts.merged, facts.environment
+    known = _known(facts)
+    taken = {revision.id for revision in known}
+    paths = {revision.path for revision in known}
+    own = _own_template(trees)
+    made: list[FileChange] = []
+    added: list[Sibling] = []
+    for parents in plan.merges:
+        joined = _siblings((graph.revisions[id_] for id_ in parents if id_ != BEFORE), trees)
+        joined += tuple(added[-1:]) if BEFORE in parents else ()
+        models = newest(list(graph.revisions.values()), [*reversed(parents), *graph.heads])
+        siblings = _siblings(models, trees)
+        location, template = environment.locations[0].path, environment.file_template
+        new = merge_file(joined, siblings, location, template, taken, paths, elsewhere, stock=stock_revision())
+        if own is not None:
+            new = from_template(new, own)
+        taken.add(new.id)
+        paths.add(new.path)
+        made.append(FileChange(new.path, new.data))
+        added.append(Sibling(Revision(new.id, new.parents, new.path, ""), new.data))
+    return _Changed(tuple(made), graph.replaced(sibling.revision for sibling in added))
+
+
+def _own_template(trees: Trees) -> str | None:
+    """The repository's own template for merges, from the target branch; `None` where its policy names none.
+
+    Raises:
+        UsageError: there is no such file.
+    """
+    [written] = policies_in([trees.target.entries], trees.read)
+    path = written.policy.merge_template
+    entry = trees.target.entries.get(path)
+    if not path:
+        return None
+    data = {} if entry is None or entry.mode == SYMLINK else trees.read([entry.oid]).data
+    if entry is None or entry.oid not in data:
+        raise UsageError(
+            f"The policy names `{path}` as the template for merge revisions, and the target branch has no such file.",
+            "Add the file to the target branch, or remove `merge-template` from its policy.",
+        )
+    return data[entry.oid].decode("utf-8", "replace")
+
+
+def _siblings(revisions: Iterable[Revision], trees: Trees) -> tuple[Sibling, ...]:
+    from onehead.revisions.merge_file import Sibling  # noqa: PLC0415 - as above
+
+    wanted = list(revisions)
+    data = trees.read({revision.blob for revision in wanted}).data
+    return tuple(Sibling(revision, data[revision.blob]) for revision in wanted if revision.blob in data)
 
 
 @dataclass(slots=True)

@@ -11,7 +11,7 @@ from onehead.operations.conflicts import OperationConflict, judge
 from onehead.operations.model import EVERYWHERE, Step
 from onehead.operations.read import read, unknown_step
 from onehead.plan.facts import Facts
-from onehead.plan.forks import ConflictMessage, Fork, Interaction, forks_of
+from onehead.plan.forks import ConflictMessage, Interaction, forks_of
 
 MAX_REVISIONS = 200
 """Of one side of a fork; a longer one is not read."""
@@ -23,16 +23,17 @@ MAX_PAIRS = 30
 """Of heads in one environment; those of further forks are not compared."""
 
 
-def meetings_of(facts: Facts, read_blobs: ReadBlobs) -> tuple[Interaction, ...]:
+def interactions_of(facts: Facts, read_blobs: ReadBlobs) -> tuple[Interaction, ...]:
     """How the sides of each fork of the judged branch get along, pair by pair."""
     side = "target" if facts.head is None else "head"
     found: list[Interaction] = []
     for fork in forks_of(facts):
         if fork.introduced_by == side:
-            heads = _in_order(fork)
+            # What the target has comes first, so that a sentence begins with what is known.
+            heads = sorted(fork.heads, key=lambda head: (head in fork.new, head))
             room = max(0, MAX_PAIRS - len(found))
             compared = list(islice(combinations(heads[:MAX_HEADS], 2), room))
-            found += [_meeting(facts, one, other, read_blobs) for one, other in compared]
+            found += [_compared(facts, one, other, read_blobs) for one, other in compared]
             left_out = comb(len(heads), 2) - len(compared)
             if left_out:
                 found.append(_not_compared((heads[0], heads[-1]), left_out))
@@ -47,12 +48,7 @@ def _not_compared(heads: tuple[str, str], number: int) -> Interaction:
     return Interaction(heads, "unknown", None, (ConflictMessage("unknown", False, message, heads),))
 
 
-def _in_order(fork: Fork) -> list[str]:
-    """What the target has comes first, so that a sentence begins with what is known."""
-    return sorted(fork.heads, key=lambda head: (head in fork.new, head))
-
-
-def _meeting(facts: Facts, one: str, other: str, read_blobs: ReadBlobs) -> Interaction:
+def _compared(facts: Facts, one: str, other: str, read_blobs: ReadBlobs) -> Interaction:
     graph = facts.merged
     below = {head: graph.ancestors(head) for head in (one, other)}
     own = (graph.parents_first(below[one] - below[other]), graph.parents_first(below[other] - below[one]))

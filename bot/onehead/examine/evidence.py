@@ -43,12 +43,7 @@ class RefIndex:
     """
 
     def __init__(self, holdings: Iterable[Holding], revisions: Mapping[str, list[Revision]]) -> None:
-        """Index what was found; `files` has one file for each id.
-
-        Args:
-            holdings: refs and the trees that they have.
-            revisions: object id of a tree → the revisions in it that count.
-        """
+        """Index what was found. `revisions`: object id of a tree → the revisions in it that count."""
         self._holdings = list(holdings)
         self._places: dict[str, list[int]] = defaultdict(list)
         for place, holding in enumerate(self._holdings):
@@ -106,13 +101,9 @@ class Others:
     ) -> None:
         """Look at nothing yet.
 
-        Args:
-            git: the repository.
-            memory: what was parsed before.
-            own: full names of refs that are the judged branch's own, beside those that bear its name.
-            more: refs that the remote has for commits of this clone.
-            unseen: why not everything on the remote could be looked at, empty where it could; `None`: as far as the
-                clone itself tells.
+        `own`: full names of refs that are the judged branch's own, beside those that bear its name. `more`: refs that
+        the remote has for commits of this clone. `unseen`: why not everything on the remote could be looked at, empty
+        where it could; `None`: as far as the clone itself tells.
         """
         self.git = git
         self.own = own
@@ -242,10 +233,7 @@ class Others:
     def standing(self, directories: Collection[str], known: Collection[str], *, recursive: bool) -> RefIndex:
         """What stands in some directories, on any ref.
 
-        Args:
-            directories: paths from the top.
-            known: object ids of files that don't count, such as those of the target, which nearly all refs hold.
-            recursive: look into subdirectories too.
+        Files that are `known` don't count: object ids such as those of the target, which nearly all refs hold.
         """
         places = frozenset(directories)
         key = (places, recursive, frozenset(known))
@@ -294,15 +282,7 @@ _PULL = "refs/pull/"
 
 
 def gather_evidence(others: Others, facts: Facts, policy: Policy, target: Point, head: Point | None) -> Evidence:
-    """Look at every other branch, tag and pull request of the repository, and at what databases have reported.
-
-    Args:
-        others: the refs of the repository.
-        facts: the environment whose repair is to be decided.
-        policy: names the branches whose migrations long-lived databases run.
-        target: the branch that is deployed.
-        head: the branch that was pushed, if one is judged.
-    """
+    """Look at every other branch, tag and pull request of the repository, and at what databases have reported."""
     place = facts.environment.locations
     subject = head or target
     own = {*_own_names(others, subject), *others.own}

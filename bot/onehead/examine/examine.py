@@ -45,11 +45,7 @@ _DIRECTORY = "040000"
 
 
 def read_policy(git: Git, sha: str) -> PolicyRead:
-    """What a commit says that its repository wants.
-
-    Raises:
-        OneheadError: there is no such commit.
-    """
+    """What a commit says that its repository wants."""
     entries = parse_listing(git.run("ls-tree", "-z", "--full-tree", "--end-of-options", sha, *FILES))
     return policies_in([entries], lambda oids: read(git, oids, _MAX_BYTES))[0]
 
@@ -79,13 +75,7 @@ GatherEvidence = Callable[[Facts, Policy], Evidence]
 
 
 class Ground(NamedTuple):
-    """A target as it was read: shared by all that is judged against it.
-
-    Attributes:
-        tree: its listing.
-        policy: what it says that the repository wants.
-        reading: its environments.
-    """
+    """A target as it was read: shared by all that is judged against it."""
 
     tree: Tree
     policy: PolicyRead
@@ -95,13 +85,8 @@ class Ground(NamedTuple):
 class Trees(NamedTuple):
     """What was read: kept, because a repair is written from it.
 
-    Attributes:
-        ground: the target.
-        head: listing of the head; `None` when the target itself is judged.
-        merge: what git makes of both, or the head where it takes the target's place; `None` when the target itself is
-            judged.
-        read: reads blobs of all of them, those that only the merge made included.
-        memory: what was parsed on the way.
+    `head` and `merge` are `None` when the target itself is judged. Where the head takes the target's place, that is the
+    merge. `read` also reads blobs that only the merge made.
     """
 
     ground: Ground
@@ -123,11 +108,7 @@ class Trees(NamedTuple):
 
 @examination()
 def read_ground(git: Git, target: Point, memory: Memory) -> Ground:
-    """Read a target.
-
-    Raises:
-        OneheadError: what could not be read, and what to do about it.
-    """
+    """Read a target."""
     tree = list_tree(git, target.sha)
 
     def read_blobs(oids: Iterable[str]) -> Contents:
@@ -154,18 +135,9 @@ def examine(
 
     The policy is the target's: what a branch changes in it counts once that is merged.
 
-    Args:
-        git: the repository.
-        target: the branch that is deployed.
-        head: the branch that was pushed.
-        ground: the target, where it has been read already.
-        strategy: what a person asked for; `None`: what the policy says.
-        memory: what was parsed before.
-        evidence: looks for what has escaped; unless it is given, a plan rests on the two commits alone.
-        replaces: judge what a push does to the target: the head takes its place instead of being merged into it.
-
-    Raises:
-        OneheadError: what could not be read, and what to do about it.
+    `ground` is the target, where it has been read already; `strategy` what a person asked for. Unless `evidence` is
+    given, a plan rests on the two commits alone. With `replaces` a push to the target is judged: the head takes its
+    place instead of being merged into it.
     """
     ground = ground or read_ground(git, target, memory)
     trees = _trees(git, ground, memory, target, head, replaces=replaces)
@@ -183,7 +155,7 @@ def examine(
             continue
         facts = _with_deeds(known_facts, trees.read)
         findings = judge(facts)
-        interactions = _meetings(facts, findings, trees.read)
+        interactions = _interactions(facts, findings, trees.read)
         findings = (*findings, *findings_about(facts, interactions)) if interactions else findings
         found = _evidence(facts, findings, policy, evidence)
         plan = decide(facts, findings, found, policy, interactions)
@@ -218,11 +190,7 @@ class WrittenChain(NamedTuple):
 
 @examination()
 def written_chains(git: Git, ground: Ground, memory: Memory, target: Point, written: Point) -> tuple[WrittenChain, ...]:
-    """What a commit that onehead wrote holds, read as the commit of any branch is.
-
-    Raises:
-        OneheadError: what could not be read, and what to do about it.
-    """
+    """What a commit that onehead wrote holds, read as the commit of any branch is."""
     trees = _trees(git, ground, memory, target, written, replaces=False)
     surveys = _surveys(trees)
     policy = ground.policy.policy
@@ -231,11 +199,7 @@ def written_chains(git: Git, ground: Ground, memory: Memory, target: Point, writ
 
 
 def judge_alone(git: Git, at: Point) -> tuple[Examination, Trees]:
-    """One commit by itself, for what its revisions are and not for how they are best repaired.
-
-    Raises:
-        OneheadError: what could not be read, and what to do about it.
-    """
+    """One commit by itself, for what its revisions are and not for how they are best repaired."""
     return examine(git, at, None, strategy="merge", memory=memory_for(git.directory))
 
 
@@ -278,14 +242,14 @@ def _with_deeds(facts: Facts, read_blobs: ReadBlobs) -> Facts:
     return facts._replace(behaviours={blob: deed for blob, deed in found.items() if deed is not None})
 
 
-def _meetings(facts: Facts, findings: tuple[Finding, ...], read_blobs: ReadBlobs) -> tuple[Interaction, ...]:
+def _interactions(facts: Facts, findings: tuple[Finding, ...], read_blobs: ReadBlobs) -> tuple[Interaction, ...]:
     """Whether the sides of a new fork conflict; who has none does not pay for it."""
     side = "target" if facts.head is None else "head"
     if not any(f.code in (Code.COLLISION, Code.FORK) and f.introduced_by == side for f in findings):
         return ()
-    from onehead.examine.conflicts import meetings_of  # noqa: PLC0415
+    from onehead.examine.conflicts import interactions_of  # noqa: PLC0415
 
-    return meetings_of(facts, read_blobs)
+    return interactions_of(facts, read_blobs)
 
 
 def _evidence(facts: Facts, findings: tuple[Finding, ...], policy: Policy, evidence: GatherEvidence) -> Evidence:

@@ -33,13 +33,7 @@ _MAX_RENAMED = 50
 
 
 def whereabouts(others: Others, facts: Facts, ids: Iterable[str]) -> dict[str, RevisionLocation]:
-    """Look for revisions on every branch, tag and pull request, and then in history.
-
-    Args:
-        others: the refs of the repository.
-        facts: the environment that does not have them.
-        ids: which.
-    """
+    """Look on every branch, tag and pull request, and then in history, for revisions that an environment lacks."""
     wanted = list(dict.fromkeys(ids))
     if not wanted:
         return {}
@@ -70,15 +64,8 @@ def formerly(others: Others, facts: Facts, rows: Iterable[str]) -> dict[str, For
     """What became of ids that no file declares any more, where a revision does the very same under another one.
 
     The file of the old id is looked for on every ref, and then in history. The revision of today has the same message
-    and the same operations; a re-parent that takes the next number leaves both alone.
-
-    Args:
-        others: the refs of the repository.
-        facts: the environment that does not have them.
-        rows: what a database holds.
-
-    Returns:
-        Old id → what it is now; also those that it followed, where these were renamed as well.
+    and the same operations; a re-parent that takes the next number leaves both alone. What it followed is told as well,
+    where that was renamed too.
     """
     found: dict[str, Former] = {}
     todo = [row.text for row in read_rows(facts.merged, rows) if row.kind == "unknown"]

@@ -17,12 +17,9 @@ from onehead.plan.verdict import Examination, Point, PushedBranch, objections
 
 
 class Arrival(NamedTuple):
-    """A push, sorted.
+    """A push: its deployed branches, judged, up to the first that is refused, and its other branches.
 
-    Attributes:
-        landings: its deployed branches, judged, up to the first that is refused.
-        others: its other branches.
-        into: the deployed branch that those would be merged into, as the push leaves it; `None` where there is none.
+    `into` is the deployed branch that those would be merged into, as the push leaves it; `None` where there is none.
     """
 
     landings: tuple[PushedBranch, ...]
@@ -31,19 +28,7 @@ class Arrival(NamedTuple):
 
 
 def arrive(git: Git, updates: tuple[Update, ...], memory: Memory) -> Arrival:
-    """Judge the deployed branches of a push.
-
-    Which ones are deployed, the default branch says, and what is allowed on one, that one itself: each as it was
-    before the push, which can't relax its own rules.
-
-    Args:
-        git: the bare repository, while what is pushed waits in quarantine.
-        updates: branches that are made or moved.
-        memory: what was parsed before.
-
-    Raises:
-        OneheadError: what could not be read, and what to do about it.
-    """
+    """Judge the branches that a push makes or moves, while what is pushed waits in quarantine."""
     old = {ref.name.removeprefix(HEADS): ref.sha for ref in list_refs(git, "refs/heads")}
     new = {update.branch: update.new for update in updates}
     default = _default_branch(git, old, new)
@@ -64,11 +49,7 @@ def arrive(git: Git, updates: tuple[Update, ...], memory: Memory) -> Arrival:
 
 
 def look_ahead(git: Git, arrival: Arrival, memory: Memory) -> Iterator[Examination]:
-    """How each of the other branches would get on with the deployed one, if it were merged now.
-
-    Raises:
-        OneheadError: as above.
-    """
+    """How each of the other branches would get on with the deployed one, if it were merged now."""
     if arrival.into is not None:
         for update in arrival.others:
             yield _examined(git, arrival.into, Point(update.ref, update.new), memory)

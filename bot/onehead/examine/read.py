@@ -151,13 +151,7 @@ ReadBlobs = Callable[[Iterable[str]], Contents]
 
 
 class Chain(NamedTuple):
-    """One environment at one tree.
-
-    Attributes:
-        environment: where it is and how it is configured.
-        graph: its revisions, and what could not be read.
-        files: how many files stand where its revisions are.
-    """
+    """The revisions of one environment at one tree; `files` is how many files stand where they are."""
 
     environment: Environment
     graph: Graph
@@ -165,12 +159,9 @@ class Chain(NamedTuple):
 
 
 class Survey(NamedTuple):
-    """What one tree holds.
+    """What one tree holds: its environments by path, and what of their configuration can't be understood.
 
-    Attributes:
-        chains: its environments by path.
-        problems: what of their configuration can't be understood.
-        unloaded: environment → the revisions in sub-folders of its version directories, which Alembic does not read.
+    `unloaded`: environment → the revisions in sub-folders of its version directories, which Alembic does not read.
     """
 
     chains: dict[str, Chain]
@@ -213,9 +204,7 @@ class TreeReading(NamedTuple):
 class Listing(NamedTuple):
     """The files of a tree to read.
 
-    Attributes:
-        entries: path → entry.
-        rivals: further files under paths that `entries` hold too: the other side of a textual conflict.
+    `rivals` are further files under paths that `entries` hold too: the other side of a textual conflict.
     """
 
     entries: Mapping[str, Entry]
@@ -228,12 +217,8 @@ def read_trees(
 ) -> list[TreeReading]:
     """Read the environments of several trees of one repository; what they share is read once.
 
-    Args:
-        listings: the files of each tree.
-        read: reads blobs.
-        memory: what was parsed before.
-        old: a tree that these are compared with: files that are new beside it are read to their end, for whether Python
-            loads them. All others were loaded before.
+    `old` is a tree that these are compared with: files that are new beside it are read to their end, for whether Python
+    loads them. All others were loaded before.
     """
     distinct: list[Listing] = []
     for listing in listings:

@@ -51,11 +51,7 @@ class NotAsPromised(NotWritten):
 
 
 class TextConflict(NotWritten):
-    """The two sides conflict as text outside what the repair edits.
-
-    Attributes:
-        paths: where.
-    """
+    """The two sides conflict as text, at `paths`, outside what the repair edits."""
 
     def __init__(self, paths: tuple[str, ...]) -> None:
         super().__init__(
@@ -68,8 +64,7 @@ class TextConflict(NotWritten):
 class MergeDraft(NamedTuple):
     """A merge of the target into the head branch: its message, and what it changes in what git makes of both.
 
-    Attributes:
-        modes: path → mode of the files of `changes`.
+    `modes`: path → mode of the files of `changes`.
     """
 
     message: str
@@ -115,13 +110,9 @@ class RepairDraft:
 
 @dataclass(frozen=True, slots=True)
 class WrittenRepair:
-    """A repair in the object store, not yet under any name.
+    """A repair in the object store, not yet under any name: `sha` is the commit with the fix.
 
-    Attributes:
-        sha: the one commit with the fix; also the tip.
-        base: what it repairs.
-        merged_first: whether a merge of the target stands beneath the fix.
-        kind: as in the draft.
+    `merged_first` tells whether a merge of the target stands beneath it.
     """
 
     sha: str
@@ -136,7 +127,6 @@ def write_repair(git: Git, repairs: Repairs, trees: Trees) -> WrittenRepair | No
     Raises:
         TextConflict: the sides conflict as text outside what the repair edits.
         NotAsPromised: what was written would not leave the chain that was planned.
-        OneheadError: git could not write.
     """
     examination = repairs.examination
     points = [examination.target.sha, *([examination.head.sha] if examination.head else [])]
@@ -151,14 +141,8 @@ def write_repair(git: Git, repairs: Repairs, trees: Trees) -> WrittenRepair | No
 def draft_repair(repairs: Repairs, trees: Trees, dates: Mapping[str, datetime]) -> RepairDraft | None:
     """Work out the commits of a repair; `None` where there is nothing to write. Nothing is written.
 
-    Args:
-        repairs: what is to be changed.
-        trees: what was read.
-        dates: SHA of each judged commit → its date.
-
     Raises:
         TextConflict: the sides conflict as text outside what the repair edits.
-        OneheadError: git could not read.
     """
     changes = repairs.all()
     if not changes:

@@ -40,11 +40,7 @@ _LITERAL = {ord(letter): f"\\{letter}" for letter in "*?[\\"}
 
 
 def touches(git: Door, update: Update) -> bool:
-    """Whether an update of a branch may concern an environment.
-
-    Raises:
-        OneheadError: no repository, missing objects, or out of time.
-    """
+    """Whether an update of a branch may concern an environment."""
     changes = changed(git, update)
     if changes is None:
         return True
@@ -64,7 +60,8 @@ def touches(git: Door, update: Update) -> bool:
         git, _ABOUT_US, [before, update.new], [f":(literal){path}" for path in configurations]
     ):
         return True
-    places = [*_CONFIGURATIONS, *(f":(glob){_escaped(folder)}*.py" for folder in sorted(folders))]
+    above = [f"{folder}/".translate(_LITERAL) if folder else "" for folder in sorted(folders)]
+    places = [*_CONFIGURATIONS, *(f":(glob){folder}*.py" for folder in above)]
     return bool(folders) and mentions(git, _REVISIONS_ANYWHERE, [update.new], places)
 
 
@@ -73,8 +70,3 @@ def _tells(folder: str, name: str) -> bool:
     if shapes_environments(name) or (name == ".onehead.toml" and not folder):
         return True
     return is_revision_file(name) and (promises_revisions(folder) or has_hex_id(name))
-
-
-def _escaped(folder: str) -> str:
-    """A directory as it stands in a pathspec, with its slash."""
-    return f"{folder}/".translate(_LITERAL) if folder else ""

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
-    from onehead.gitrepo.git import Git
     from onehead.revisions.model import FileChange
 
 _NEW_FILE = "100644"
@@ -63,13 +62,7 @@ _NOT_IN_A_NAME = dict.fromkeys(map(ord, "<>\n\0"))
 
 
 class MergedIn(NamedTuple):
-    """What a commit merges into the one before it.
-
-    Attributes:
-        theirs: SHA of the commit that is merged.
-        tree: what git makes of both.
-        brought: files that are put into that tree first.
-    """
+    """What a commit merges into the one before it: another commit, and the tree of both."""
 
     theirs: str
     tree: WrittenTree
@@ -78,11 +71,8 @@ class MergedIn(NamedTuple):
 class CommitDraft(NamedTuple):
     """A commit to be made on top of another one.
 
-    Attributes:
-        message: as it will stand in the commit.
-        changes: what to create, replace, delete or rename; in a merge, on top of what git made of both sides.
-        merge: what is merged, if it is a merge.
-        modes: path → mode of those files of `changes` that exist; `None` where git is to be asked.
+    A merge makes its `changes` on top of what git made of both sides. `modes`: path → mode of those files of `changes`
+    that exist; `None` where git is to be asked.
     """
 
     message: str
@@ -92,12 +82,9 @@ class CommitDraft(NamedTuple):
 
 
 class CommitSeries(NamedTuple):
-    """Commits to be made, each on top of the one before.
+    """Commits to be made, each on top of the one before, and the first on `start`.
 
-    Attributes:
-        start: SHA of the commit that the first one is made on; zeros of that length: it has no parent, and its tree
-            begins empty.
-        committer: the author unless given.
+    Zeros of the length of a SHA: it has no parent, and its tree begins empty.
     """
 
     start: str
@@ -114,7 +101,6 @@ def write_commits(git: Git, *series: CommitSeries) -> list[list[str]]:
     Raises:
         ValueError: a change contradicts the tree or itself (deletes or renames what is not there, renames onto
             another file, deletes and renames at once).
-        OneheadError: no repository, an unknown commit, or git refused.
     """
     marks = count(1)
     stream = [part for each in series for part in _stream(git, each, marks)]
@@ -159,20 +145,13 @@ def is_null(sha: str) -> bool:
 
 
 def update_ref(git: Git, ref: str, sha: str, expected_old: str | None) -> None:
-    """Point a ref to a commit, if it still is where it was last seen.
-
-    Args:
-        git: the repository.
-        ref: full name, such as `refs/heads/onehead/merge/topic`.
-        sha: where it shall point.
-        expected_old: where it points now; `None`: it must not exist.
+    """Point a ref, given by its full name, to a commit, if it still is where it was last seen; `None`: nowhere.
 
     Raises:
         StaleRef: it points elsewhere.
         BranchInUse: the branch is checked out in a work tree.
         UnusableName: it would lie below another ref, or another one lies below it.
         ValueError: the name is not a full one; git would make a stray file of it.
-        OneheadError: no repository, not a valid name, or git refused.
     """
     if not ref.startswith("refs/"):
         raise ValueError(f"{ref!r} is not the full name of a ref.")
@@ -244,11 +223,8 @@ def _modes(
 ) -> dict[str, str]:
     """Path → mode of the files that the changes are about and that exist; refuses contradictory changes.
 
-    Args:
-        base: commit or tree that earlier changes were made on, for messages.
-        changes: what shall be changed.
-        listed: the same for the base.
-        changed: what became of files since: path → mode, `None` for what is gone; the changes are noted there too.
+    `listed` says so of `base`, and `changed` what became of files since: the mode, or `None` for what is gone. The
+    changes are noted there too.
     """
     existing = {path: mode for path, mode in (dict(listed) | changed).items() if mode is not None}
     for change in changes:
@@ -287,9 +263,6 @@ def patch_of(git: Git, sha: str) -> str:
     """The change of one ordinary commit as `git am` and `git apply` take it, message and author included.
 
     Bytes that are not UTF-8 are shown as replacement characters: such a patch can be read, but not applied.
-
-    Raises:
-        OneheadError: there is no such commit.
     """
     out = git.run("format-patch", "-1", "--stdout", "--no-signature", "--full-index", "--binary", *NO_PROGRAMS, sha)
     return out.decode("utf-8", "replace")
@@ -300,12 +273,9 @@ WIDTH = 72
 
 
 def commit_message(subjects: Sequence[str], body: Iterable[str] = ()) -> str:
-    """A message whose subject is the first that fits.
+    """A message whose subject is the first that fits; of the last one, as much as fits is taken.
 
-    Args:
-        subjects: the best one first; of the last one, as much as fits is taken.
-        body: its paragraphs, without line ends. Where the subject is not the first of `subjects`, that one comes before
-            them.
+    Where it is not the first of `subjects`, that one comes before the paragraphs of the body.
     """
     subject = next((each for each in subjects if len(each) <= WIDTH), f"{subjects[-1][: WIDTH - 1]}…")
     paragraphs = [*([] if subject == subjects[0] else [subjects[0]]), *body]

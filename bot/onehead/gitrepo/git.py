@@ -56,9 +56,6 @@ _MAX_LENGTH = 4096
 def refuse_planted(directory: str) -> None:
     """Refuse a repository that lies in the work tree of another one.
 
-    Args:
-        directory: where git would run.
-
     Raises:
         PlantedRepository: git would open such a one there.
     """
@@ -135,12 +132,8 @@ DEFAULT_TIMEOUT = 60.0
 class Git:
     """Git in one directory: a checkout (or any directory of it), a linked worktree or a bare repository.
 
-    Opening costs nothing and checks nothing: the first command tells whether there is a repository.
-
-    Attributes:
-        directory: where git runs.
-        timeout: seconds that one command may take.
-        kept_open: the conversation about objects that is shared by all who ask here (see `kept_open` below).
+    Opening costs nothing and checks nothing: the first command tells whether there is a repository. One command may
+    take `timeout` seconds. The conversation that is `kept_open` is shared by all who ask here (see below).
     """
 
     kept_open: Objects | None = None
@@ -189,6 +182,7 @@ class Git:
         *,
         environment: Mapping[str, str] | None = None,
         config: tuple[tuple[str, str], ...] = (),
+        personal: bool | None = None,
     ) -> Git:
         """The same repository with more variables or configuration."""
         return Git(
@@ -197,7 +191,7 @@ class Git:
             environment={**self._own, **(environment or {})},
             config=(*self._config, *config),
             secrets=self._secrets,
-            personal=self._personal,
+            personal=self._personal if personal is None else personal,
             trusted=self._trusted,
         )
 
@@ -205,33 +199,16 @@ class Git:
         """The same repository for a fetch that a person asked for: it reaches the server as their own git would.
 
         Their credential helpers, keys, proxies and certificates count, the system's configuration included. Hooks
-        stay off, and nothing asks a question.
-
-        Args:
-            protocols: value of `GIT_ALLOW_PROTOCOL`.
+        stay off, and nothing asks a question. `protocols` is a value of `GIT_ALLOW_PROTOCOL`.
         """
-        own = {**self._own, "GIT_ALLOW_PROTOCOL": protocols}
-        return Git(
-            self.directory,
-            timeout=self.timeout,
-            environment=own,
-            config=self._config,
-            secrets=self._secrets,
-            personal=True,
-            trusted=self._trusted,
-        )
+        return self.variant(environment={"GIT_ALLOW_PROTOCOL": protocols}, personal=True)
 
     def environment(self) -> dict[str, str]:
         """All variables that its git processes see."""
         return surroundings(self._config, personal=self._personal) | self._own
 
     def run(self, *args: str, data: bytes = b"", timeout: float | None = None) -> bytes:
-        """Standard output of `git ARGS`.
-
-        Args:
-            args: subcommand and arguments; undecodable bytes of paths are surrogate-escaped UTF-8.
-            data: standard input.
-            timeout: seconds; the limit of this `Git` when not given.
+        """Standard output of `git ARGS`; undecodable bytes of paths are surrogate-escaped UTF-8.
 
         Raises:
             OneheadError: the kind that fits (see `onehead.gitrepo.process`) when git does not exit with 0.
@@ -293,11 +270,7 @@ class Git:
             ) from None
 
     def places(self) -> tuple[str, str]:
-        """Absolute paths of the object store and of the file that names where a shallow history ends; asked once.
-
-        Raises:
-            OneheadError: there is no repository.
-        """
+        """Absolute paths of the object store and of the file that names where a shallow history ends; asked once."""
         if self._places is None:
             out = self.run("rev-parse", "--path-format=absolute", "--git-path", "objects", "--git-path", "shallow")
             objects, shallow = (os.fsdecode(line) for line in out.split(b"\n")[:2])
@@ -363,12 +336,7 @@ class Objects:
     """Objects of one repository. Use as a context manager; for one thread; the time limit is that of its `Git`."""
 
     def __init__(self, git: Git, *, keep: bool = False) -> None:
-        """Name the repository.
-
-        Args:
-            git: the repository.
-            keep: do not end git when the context is left, but when `hang_up` is called, or after an error.
-        """
+        """Name the repository. Git is ended when the context is left; to `keep` it, by `hang_up` or an error."""
         self._git = git
         self._keep = keep
         self._process: subprocess.Popen[bytes] | None = None
@@ -400,11 +368,7 @@ class Objects:
         self._remembered = 0
 
     def look_up(self, names: Sequence[str]) -> list[Info | None]:
-        """What each name (`SHA`, `SHA:path`, `SHA^{tree}` …) stands for; `None` where there is nothing.
-
-        Raises:
-            OneheadError: no repository, a damaged one, or out of time.
-        """
+        """What each name (`SHA`, `SHA:path`, `SHA^{tree}` …) stands for; `None` where there is nothing."""
         found: list[Info | None] = []
         for start in range(0, len(names), _AT_ONCE):
             batch = [_bytes(name) for name in names[start : start + _AT_ONCE]]
@@ -419,7 +383,6 @@ class Objects:
 
         Raises:
             MissingObjects: an object is not in the repository.
-            OneheadError: no repository, a damaged one, or out of time.
         """
         wanted = list(oids)
         for start in range(0, len(wanted), _AT_ONCE):
@@ -446,7 +409,6 @@ class Objects:
 
         Raises:
             MissingObjects: an object is not in the repository.
-            OneheadError: no repository, a damaged one, or out of time.
         """
         wanted = list(dict.fromkeys(oids))
         found = {oid: self._history[oid] for oid in wanted if oid in self._history}

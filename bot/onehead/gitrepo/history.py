@@ -17,9 +17,7 @@ from onehead.gitrepo.refs import COMMIT_FIELDS, COMMIT_FORMAT, LOG, Commit, Ref,
 from onehead.gitrepo.tree import changes
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
-
-    from onehead.gitrepo.git import Git
+    from collections.abc import Collection
 
 _NAMESPACES = ("refs/heads", "refs/remotes", "refs/tags", "refs/pull")
 _RECORD = "//commit//"
@@ -29,13 +27,7 @@ _MAX_TREE_BYTES = 1 << 26
 
 
 class Holding(NamedTuple):
-    """A ref that has at least one of the directories asked for.
-
-    Attributes:
-        ref: full name (`refs/heads/topic`, `refs/tags/v1`, `refs/pull/7/head`).
-        sha: its commit.
-        directories: directory → object id of its tree there.
-    """
+    """A ref that has at least one of the directories asked for, and directory → object id of its tree there."""
 
     ref: str
     sha: str
@@ -43,14 +35,10 @@ class Holding(NamedTuple):
 
 
 class Presence(NamedTuple):
-    """What refs hold.
+    """What refs hold, by name, and object id of a tree → path inside it → object id of the file.
 
     A thousand branches share a handful of trees, so what is derived from a tree (revision ids, say) is best derived
     once for each object id of `trees`.
-
-    Attributes:
-        holdings: in the order of ref names.
-        trees: object id of a tree → path inside it → object id of the file.
     """
 
     holdings: tuple[Holding, ...]
@@ -58,22 +46,12 @@ class Presence(NamedTuple):
 
 
 def introduced(git: Git, paths: Collection[str], head: str, not_in: Sequence[str]) -> dict[str, Commit]:
-    """Who brought files to a branch: path → the newest commit that added it under this name.
+    """Who brought files to a branch: path → the newest commit that added it under this name; absent where none did.
 
     A file that a merge commit brought, and none of its parents had, is credited to the merge. In a shallow clone, the
     commits at which history was cut off are credited with nothing: they only seem to add everything.
 
-    Args:
-        git: the repository.
-        paths: files of `head`.
-        head: SHA of the branch.
-        not_in: SHAs whose history is of no interest (the target).
-
-    Returns:
-        Paths that none of these commits added are absent.
-
-    Raises:
-        OneheadError: no repository, unknown SHAs, or missing objects.
+    `not_in` are SHAs whose history is of no interest (the target).
     """
     found = _along_a_line(git, set(paths), head, not_in[0]) if len(not_in) == 1 and git.kept_open is not None else None
     if found is not None:
@@ -116,11 +94,7 @@ def _along_a_line(git: Git, paths: set[str], head: str, target: str) -> dict[str
 
 
 def renamed(git: Git, commit: str) -> dict[str, str]:
-    """New path → old path of the files that an ordinary commit has renamed, edits included.
-
-    Raises:
-        OneheadError: no repository, an unknown SHA, or missing objects.
-    """
+    """New path → old path of the files that an ordinary commit has renamed, edits included."""
     out = git.run("diff-tree", "-r", "-z", "-M", "--diff-filter=R", "--name-status", "--no-commit-id", commit)
     fields = out.decode("utf-8", "surrogateescape").split("\0")[:-1]
     return dict(zip(fields[2::3], fields[1::3], strict=True))
@@ -130,14 +104,6 @@ def landed(git: Git, paths: Collection[str], branch: str) -> dict[str, Commit]:
     """How files came onto a branch: path → the commit of its first-parent line that added it under this name.
 
     For what came through a pull request that is the commit its merge wrote, not the author's own.
-
-    Args:
-        git: the repository.
-        paths: files of `branch`.
-        branch: SHA of its tip.
-
-    Raises:
-        OneheadError: no repository, an unknown SHA, or missing objects.
     """
     return _added(git, paths, ("--first-parent", "-m"), (branch,))
 
@@ -163,26 +129,15 @@ def _added(git: Git, paths: Collection[str], walk: Sequence[str], commits: Seque
 
 
 def published_refs(git: Git, *more: str) -> list[Ref]:
-    """Every branch, remote branch, tag and pull request, by name; and what stands below `more`.
-
-    Raises:
-        OneheadError: no repository.
-    """
+    """Every branch, remote branch, tag and pull request, by name; and what stands below `more`."""
     return list_refs(git, *_NAMESPACES, *more)
 
 
 def presence(git: Git, refs: Collection[Ref], directories: Collection[str], *, recursive: bool = False) -> Presence:
-    """What refs hold in some directories.
-
-    Args:
-        git: the repository.
-        refs: the refs to look at.
-        directories: paths from the top; the empty one is the top itself.
-        recursive: look into subdirectories too.
+    """What refs hold in some directories, and with `recursive` below them; the empty one is the top.
 
     Raises:
         CannotJudge: a directory listing is unreasonably large.
-        OneheadError: no repository, or missing objects.
     """
     commits = list(dict.fromkeys(ref.sha for ref in refs))
     if not commits:
@@ -271,14 +226,7 @@ _MAX_COMMITS = 50
 
 
 class Vanished(NamedTuple):
-    """A commit that took a text out of a file.
-
-    Attributes:
-        commit: which.
-        path: the file.
-        before: object id of the file before.
-        after: object id of the file afterwards; `None` where it was deleted.
-    """
+    """A commit that took a text out of a file: object ids of the file before and after; `None` where it was deleted."""
 
     commit: Commit
     path: str
@@ -289,10 +237,7 @@ class Vanished(NamedTuple):
 def vanished(git: Git, text: str, directories: Sequence[str]) -> list[Vanished]:
     """Commits that removed a text from files in some directories, the newest first; merges are passed over.
 
-    Args:
-        git: the repository.
-        text: looked for as it stands; nothing in it has a meaning.
-        directories: paths from the top; `""` is the top.
+    Nothing in the text has a meaning. The directory `""` is the top.
     """
     if not text or "\0" in text:
         return []

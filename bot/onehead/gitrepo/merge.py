@@ -66,19 +66,12 @@ def merge_trees(
 ) -> MergedTree:
     """Merge `head` into `target` in memory, the way a forge would: `ort`, renames followed, no configuration.
 
-    Several merge bases are git's business (it merges them first); unrelated histories are merged from nothing.
-
-    Args:
-        git: the repository.
-        target: SHA of the commit that is merged into (git's "ours").
-        head: SHA of the commit that is merged ("theirs").
-        listed: full listings that are known already, by SHA; they save time.
-        limit: bytes of the largest file that `fresh` holds.
+    Several merge bases are git's business (it merges them first); unrelated histories are merged from nothing. Full
+    listings that are known already are `listed` by SHA; `fresh` holds no file of more than `limit` bytes.
 
     Raises:
         ShallowHistory: the clone is shallow and the common history is missing.
         GitTooOld: git has no `merge-tree --write-tree`.
-        OneheadError: no repository, unknown SHAs, or missing objects.
     """
     known = dict(listed or {})
     bases = merge_bases(git, target, head)
@@ -146,7 +139,6 @@ def write_merged_tree(git: Git, target: str, head: str) -> WrittenTree:
 
     Raises:
         GitTooOld: git has no `merge-tree --write-tree`.
-        OneheadError: no repository, unknown SHAs, or missing objects.
     """
     return _written_merge(git, target, head)[0]
 

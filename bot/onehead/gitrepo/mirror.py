@@ -67,12 +67,7 @@ class Mirrors:
     """The mirrors of one cache directory, which several threads and processes may share."""
 
     def __init__(self, directory: Path, *, timeout: float = _DEFAULT_TIMEOUT) -> None:
-        """Name the cache.
-
-        Args:
-            directory: made when needed.
-            timeout: seconds that one git command, and the wait for a mirror in use, may take.
-        """
+        """Keep mirrors in a directory; `timeout` is for one git command, and for the wait for a mirror in use."""
         self._directory = directory
         self._timeout = timeout
 
@@ -148,11 +143,7 @@ class Mirror:
             self.rebuild()
 
     def rebuild(self) -> None:
-        """Delete the mirror and clone it anew: for when reading it raised `MissingObjects`.
-
-        Raises:
-            OneheadError: as `fetch`.
-        """
+        """Delete the mirror and clone it anew: for when reading it raised `MissingObjects`."""
         answer = self._clone("sha1")
         if answer.code != 0 and "mismatched algorithms" in answer.err:
             answer = self._clone("sha256")
@@ -172,9 +163,6 @@ class Mirror:
         """Ask the forge for its default branch, point the mirror's HEAD to it and return its full name.
 
         `None` when the repository is empty. (A fetch doesn't tell; the forge's API does, mostly.)
-
-        Raises:
-            OneheadError: as `fetch`.
         """
         answer = self._ask("ls_remote", "--symref", "origin", "HEAD")
         if answer.code != 0:
@@ -188,15 +176,9 @@ class Mirror:
         return name
 
     def push(self, updates: Sequence[RefUpdate], elsewhere: str | None = None) -> list[PushOutcome]:
-        """Send commits of the mirror to the forge and say what became of each ref, in the order given.
+        """Change refs of the repository, or of another one of the same forge, such as a fork, by its clone URL.
 
-        A ref moves only if it still is where it was expected; one that already is where it shall be counts as done.
-        Where a hook of the forge refuses the whole push, it is halved, so that one forbidden ref keeps back no other.
-
-        Args:
-            updates: what to do.
-            elsewhere: clone URL of another repository of the same forge, such as a fork; the token is sent to the
-                mirror's own host only.
+        The token is sent to the mirror's own host only.
 
         Raises:
             RemoteUnreachable: the forge does not answer or breaks off; what became of the refs is not known.

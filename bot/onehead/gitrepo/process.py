@@ -88,12 +88,7 @@ class GitResult(NamedTuple):
 
 
 def surroundings(config: tuple[tuple[str, str], ...] = (), *, personal: bool = False) -> dict[str, str]:
-    """All variables of a git process.
-
-    Args:
-        config: git configuration on top of the safe one.
-        personal: reach servers as the person's own git would (see `Git.as_the_person`).
-    """
+    """All variables of a git process; `personal` as in `Git.as_the_person`."""
     inherited = {name: value for name, value in os.environ.items() if _kept(name)} | needed()
     fixed, entries = _FIXED, (*_CONFIG, *config)
     if personal:
@@ -186,12 +181,7 @@ class OriginSilent(CannotJudge):
 
 
 class GitFailed(CannotJudge):
-    """Git failed in a way that has no name of its own.
-
-    Attributes:
-        code: git's exit code; negative when a signal ended it.
-        output: what git wrote to standard error, redacted.
-    """
+    """Git failed in a way that has no name of its own; its exit code is negative when a signal ended it."""
 
     def __init__(self, command: str, directory: str, code: int, output: str) -> None:
         said = output.strip() or "nothing"
@@ -224,14 +214,7 @@ def redact(text: str, secrets: tuple[str, ...] = ()) -> str:
 
 
 def explain(command: str, directory: str, code: int, output: str) -> OneheadError:
-    """The error that fits what git said.
-
-    Args:
-        command: git's subcommand.
-        directory: where it ran.
-        code: its exit code.
-        output: its standard error, already redacted.
-    """
+    """The error that fits what git said on its standard error, which is redacted already."""
     import re  # noqa: PLC0415 - as above
     from shlex import quote  # noqa: PLC0415
 

@@ -18,13 +18,7 @@ _HEX = frozenset("0123456789abcdef")
 
 
 class Update(NamedTuple):
-    """One ref of a push, as git gives it to a pre-receive hook.
-
-    Attributes:
-        old: the object it named before; zeros when it is made.
-        new: the one it is to name; zeros when it is deleted.
-        ref: its full name.
-    """
+    """One ref of a push, as git gives it to a pre-receive hook; zeros stand for no object."""
 
     old: str
     new: str
@@ -76,11 +70,7 @@ def _is_oid(text: str) -> bool:
 def changed(git: Door, update: Update) -> list[Change] | None:
     """What an update of a branch changes; of a new branch what it has changed since it left the default one.
 
-    Returns:
-        `None` where that can't be told: there is no default branch yet, or no common history.
-
-    Raises:
-        OneheadError: no repository, missing objects, or out of time.
+    `None` where that can't be told: there is no default branch yet, or no common history.
     """
     sides = ("--merge-base", "HEAD") if update.creates else (update.old,)
     answer = git.ask("diff-tree", "-r", "-z", "--raw", "--no-renames", *sides, update.new)
@@ -96,17 +86,7 @@ def changed(git: Door, update: Update) -> list[Change] | None:
 
 
 def mentions(git: Door, pattern: str, commits: Sequence[str], places: Sequence[str]) -> bool:
-    """Whether a line of some files matches.
-
-    Args:
-        git: the repository.
-        pattern: an extended regular expression.
-        commits: SHAs; or names that the repository itself has, such as HEAD.
-        places: pathspecs.
-
-    Raises:
-        OneheadError: no repository, missing objects, or out of time.
-    """
+    """Whether a line of some files (pathspecs) matches an extended regular expression at any of some commits."""
     # One thread: starting more costs more than they save. Text, because an old encoding looks binary to git.
     options = ("--quiet", "--text", "--threads=1", "--no-recurse-submodules", "--extended-regexp", "-e", pattern)
     answer = git.ask("grep", *options, *commits, "--", *places)

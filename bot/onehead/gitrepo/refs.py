@@ -41,15 +41,7 @@ class Ref(NamedTuple):
 
 
 class Commit(NamedTuple):
-    """Who made a commit, when and what for.
-
-    Attributes:
-        sha: the commit.
-        author_name: as written in the commit, no mailmap.
-        author_email: the same.
-        date: when it was authored, in UTC.
-        subject: first paragraph of the message, in one line.
-    """
+    """Who made a commit, when (in UTC) and what for; the subject is the first paragraph of the message, in one line."""
 
     sha: str
     author_name: str
@@ -68,7 +60,6 @@ def resolve(git: Git, ref: str) -> str:
         UnknownRef: it means no commit.
         AmbiguousRef: a branch, a tag or several SHAs compete for it and differ. Git would silently take the tag.
         EmptyRepository: there is no commit at all.
-        OneheadError: no repository.
     """
     if not ref or "\0" in ref:
         raise _unknown(git, ref)
@@ -83,7 +74,10 @@ def resolve(git: Git, ref: str) -> str:
         raise trouble
     if "is ambiguous" in answer.err:
         raise AmbiguousRef(ref, f"Several commits begin with `{ref}`.", "Write more digits of the SHA.")
-    return _on_a_remote(git, ref) or _raise_unknown(git, ref)
+    found = _on_a_remote(git, ref)
+    if found is None:
+        raise _unknown(git, ref)
+    return found
 
 
 def list_refs(git: Git, *prefixes: str) -> list[Ref]:
@@ -305,11 +299,7 @@ COMMIT_FIELDS = 5
 
 
 def describe(git: Git, shas: Sequence[str]) -> dict[str, Commit]:
-    """SHA → who made the commit, for any number of commits at once.
-
-    Raises:
-        OneheadError: one of them does not exist.
-    """
+    """SHA → who made the commit, for any number of commits at once."""
     if not shas:
         return {}
     data = "".join(f"{sha}\n" for sha in dict.fromkeys(shas)).encode("ascii")
@@ -356,10 +346,6 @@ def _on_a_remote(git: Git, ref: str) -> str | None:
     if "origin" in found:
         return found["origin"]
     return next(iter(found.values())) if len(set(found.values())) == 1 else None
-
-
-def _raise_unknown(git: Git, ref: str) -> str:
-    raise _unknown(git, ref)
 
 
 def _unknown(git: Git, ref: str) -> UnknownRef | EmptyRepository:

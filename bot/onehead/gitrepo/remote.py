@@ -1,10 +1,9 @@
 """The remote of a repository: what it answers, what it has and this clone lacks, and its refs.
 
-Git would follow, with the token for the first server in the header of every later request to the second one, and take
-that one's content for the repository's.
+No redirect is followed: git would take the token along, and the other server's content for the repository's.
 
-Only where a CI job or a person asked for it (`cli/sides.py`). Nothing but objects is added, and the note of
-where history is cut off is moved back: no ref, no work tree and no configuration changes.
+A person's clone is completed only where they or a CI job asked for it (`cli/sides.py`). Nothing but objects is added,
+and the note of where history is cut off is moved back: no ref, no work tree and no configuration changes.
 """
 
 from __future__ import annotations
@@ -28,7 +27,6 @@ from onehead.throwaway import throwaway
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from onehead.gitrepo.git import Git
     from onehead.gitrepo.process import GitResult
 
 
@@ -55,13 +53,7 @@ class PushStatus(StrEnum):
 
 
 class RefUpdate(NamedTuple):
-    """What to do with a ref of the forge.
-
-    Attributes:
-        ref: full name.
-        sha: where it shall point; `None` deletes it.
-        expected: where it was last seen; `None`: it must not exist.
-    """
+    """Where a ref shall point (`None` deletes it), and where it was last seen (`None`: it must not exist)."""
 
     ref: str
     sha: str | None
@@ -77,12 +69,9 @@ class PushOutcome(NamedTuple):
 
 
 class Access(NamedTuple):
-    """How a remote is reached: what goes into git's environment, and what must never be seen outside of it.
+    """How a remote is reached: the value of `GIT_ALLOW_PROTOCOL`, and texts to redact.
 
-    Attributes:
-        protocols: value of `GIT_ALLOW_PROTOCOL`.
-        config: git configuration: the token as a header for this host only, and limits for connections that stall.
-        secrets: texts to redact.
+    The configuration holds the token as a header for this host only, and limits for connections that stall.
     """
 
     protocols: str
@@ -213,13 +202,8 @@ class RemoteRedirects(RemoteUnreachable):
 def refuse_redirect(git: Git, remote: str, answer: GitResult) -> None:
     """Say where a redirect of the forge leads that git has not followed.
 
-    Args:
-        git: as it was asked.
-        remote: name or URL of the remote.
-        answer: how git ended.
-
     Raises:
-        RemoteRedirects: it ended because of a redirect.
+        RemoteRedirects: git ended because of a redirect.
     """
     where = destination(git, remote, answer)
     if where is not None:
@@ -231,17 +215,9 @@ def refuse_redirect(git: Git, remote: str, answer: GitResult) -> None:
 
 
 def destination(git: Git, remote: str, answer: GitResult) -> str | None:
-    """Where the server wanted git to go: an address without credentials and query, or `SOMEWHERE`.
+    """Where the server wanted git to go: an address without credentials and query, or `SOMEWHERE`; `None`: nowhere.
 
     Git itself does not tell, so the same server is asked once more, in a way that shows its headers.
-
-    Args:
-        git: as it was asked.
-        remote: name or URL of the remote.
-        answer: how git ended.
-
-    Returns:
-        `None` where there was no redirect.
     """
     if answer.code == 0 or not _REDIRECTED.search(answer.err):
         return None
@@ -267,11 +243,7 @@ _TIMEOUT = 60.0
 def delete_refs(url: str, token: str, pattern: str, chosen: Callable[[str], bool]) -> list[PushOutcome]:
     """Delete some refs, each only as it was seen, and say what became of each.
 
-    Args:
-        url: clone URL (http, https or file) without credentials.
-        token: access token; used in memory only.
-        pattern: which refs are looked at: full names, `*` for the rest of one (`refs/onehead/*`).
-        chosen: which of these are to go, by full name.
+    Looked at are those of a pattern, such as `refs/onehead/*`; those that are `chosen` by their full name go.
 
     Raises:
         ValueError: the URL or token can't be one.
@@ -315,12 +287,7 @@ _MAX_ROUNDS = 4
 
 
 class Advertised(NamedTuple):
-    """What origin has.
-
-    Attributes:
-        default_branch: its short name; empty where HEAD names none.
-        refs: full name → SHA; a tag is followed to what it tags.
-    """
+    """What origin has; no default branch where HEAD names none, and a tag is followed to what it tags."""
 
     default_branch: str
     refs: dict[str, str]
@@ -361,9 +328,6 @@ class Origin:
     def bring(self, *commits: str) -> None:
         """Have one commit, or two and their common history, in the clone, as far as origin has them.
 
-        Args:
-            commits: SHAs.
-
         Raises:
             OriginSilent: origin can't be asked, or has no such commit.
         """
@@ -377,11 +341,8 @@ class Origin:
         """Branches and tags of origin, whatever this clone calls them or has no name for.
 
         A checkout step fetches commits and hardly any names: a commit that is here may be on other branches all the
-        same.
-
-        Returns:
-            Those whose commit is here, as a clone of everything would call them; and full names, as on origin, of those
-            whose commit is not.
+        same. Those whose commit is here come first, as a clone of everything would call them; then the full names,
+        as on origin, of those whose commit is not.
 
         Raises:
             OriginSilent: it can't be asked.

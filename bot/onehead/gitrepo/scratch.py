@@ -14,16 +14,10 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from onehead.errors import UsageError
 from onehead.gitrepo.git import Git
 from onehead.throwaway import throwaway
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from onehead.gitrepo.git import Git
 
 _CONFIG = "[core]\n\trepositoryformatversion = 1\n\tbare = true\n[extensions]\n\tobjectformat = {}\n"
 
@@ -52,15 +46,10 @@ class Scratch:
 
 @contextmanager
 def scratch(git: Git, commit: str, *, keep: bool) -> Iterator[Scratch]:
-    """Open a throw-away repository beside a real one.
+    """Open a throw-away repository beside a real one; in a pre-receive hook its quarantined objects are seen too.
 
-    Args:
-        git: the real repository; in a pre-receive hook its quarantined objects are seen too.
-        commit: SHA of a commit of the real repository; its length tells in which format objects are named.
-        keep: write new objects into the real repository.
-
-    Raises:
-        OneheadError: there is no repository.
+    The length of a commit's SHA tells in which format objects are named. To `keep` new ones, they are written into the
+    real repository.
     """
     objects, shallow = map(Path, git.places())
     with throwaway("merge") as top:
@@ -91,9 +80,6 @@ def export(git: Git, treeish: str, folder: Path) -> None:
     """Write the files of a commit into an empty folder, as a checkout would; the repository is not touched.
 
     Filters of a person's configuration don't run, so large files of git-lfs stay pointers. Submodules stay empty.
-
-    Raises:
-        OneheadError: an unknown commit, missing objects.
     """
     with scratch(git, _object_format(git), keep=False) as place:
         place.git.run("read-tree", treeish)
@@ -132,11 +118,7 @@ def work_tree(git: Git) -> Iterator[tuple[Git, str]]:
 
 
 def top_of(git: Git) -> Path | None:
-    """The top of the work tree; `None` in a bare repository.
-
-    Raises:
-        OneheadError: there is no repository.
-    """
+    """The top of the work tree; `None` in a bare repository."""
     git.places()
     answer = git.ask("rev-parse", "--show-toplevel")
     return Path(os.fsdecode(answer.out.removesuffix(b"\n"))) if answer.code == 0 and answer.out.strip() else None

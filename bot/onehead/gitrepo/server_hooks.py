@@ -35,12 +35,7 @@ work path, the home directory of its git, or the place itself."""
 
 
 class HookDirectory(NamedTuple):
-    """A directory of hooks.
-
-    Attributes:
-        hooks: the directory.
-        linked: whether `pre-receive` in it is ours to make: nothing else would run our program.
-    """
+    """A directory of hooks; `linked`: `pre-receive` in it is ours to make, for nothing else would run our program."""
 
     hooks: Path
     linked: bool
@@ -58,10 +53,6 @@ class HookDirectory(NamedTuple):
 
 def of_repository(git: Git, directory: Path) -> HookDirectory:
     """The hooks of one bare repository.
-
-    Args:
-        git: the repository.
-        directory: where it is.
 
     Raises:
         UsageError: it is no bare repository, or somebody else's hook stands where ours would have to be.

@@ -58,23 +58,12 @@ class Differing(Mapping[str, Entry]):
     """A listing told by how it differs from another one: as small as the difference, however large the repository.
 
     Hundreds of branches are judged against one target in one run, and each needs two listings.
-
-    Attributes:
-        base: the other listing.
-        changed: path → entry of what is new or other than in the base.
-        gone: paths of the base that are not here.
     """
 
     __slots__ = ("_size", "base", "changed", "gone")
 
     def __init__(self, base: Mapping[str, Entry], changed: dict[str, Entry], gone: Collection[str] = ()) -> None:
-        """Tell it.
-
-        Args:
-            base: what most of it is like; must not change any more.
-            changed: path → entry of what is new or other.
-            gone: paths of the base that are not here.
-        """
+        """Tell it; the base must not change any more."""
         self.base = base
         self.changed = changed
         self.gone = {path for path in gone if path in base and path not in changed}
@@ -105,49 +94,27 @@ class Differing(Mapping[str, Entry]):
 
 
 class Tree(NamedTuple):
-    """The files of a commit.
-
-    Attributes:
-        treeish: the commit or tree that was listed, as given.
-        entries: path → entry.
-    """
+    """The files of a commit or tree, by path."""
 
     treeish: str
     entries: Mapping[str, Entry]
 
 
 class Contents(NamedTuple):
-    """What `read` brought.
-
-    Attributes:
-        data: object id → content.
-        too_large: object id → size in bytes of each that exceeds the limit and was not read.
-    """
+    """Object id → content, and object id → size in bytes of each that exceeds the limit and was not read."""
 
     data: dict[str, bytes]
     too_large: dict[str, int]
 
 
 def list_tree(git: Git, treeish: str) -> Tree:
-    """List the files of a commit or tree.
-
-    Args:
-        git: the repository.
-        treeish: SHA of a commit or tree (names go through `refs.resolve` first).
-
-    Raises:
-        OneheadError: no repository, an unknown SHA, or missing objects.
-    """
+    """List the files of a commit or tree."""
     out = git.run("ls-tree", "-r", "-z", "--full-tree", "--end-of-options", treeish)
     return Tree(treeish, parse_listing(out))
 
 
 def list_changed(git: Git, known: Tree, treeish: str) -> Tree:
-    """List another commit or tree, as `difference` does.
-
-    Raises:
-        OneheadError: no repository, an unknown SHA, or missing objects.
-    """
+    """List another commit or tree, as `difference` does."""
     return Tree(treeish, difference(git, known, treeish))
 
 
@@ -155,9 +122,6 @@ def difference(git: Git, known: Tree, treeish: str) -> Differing:
     """List another commit or tree by what differs from one that is fully listed already.
 
     As cheap as the difference is small, where `list_tree` costs as much as the repository is large.
-
-    Raises:
-        OneheadError: no repository, an unknown SHA, or missing objects.
     """
     found = changes(git, known.treeish, treeish)
     changed = {path: entry for path, entry in found.items() if entry is not None}
@@ -165,11 +129,7 @@ def difference(git: Git, known: Tree, treeish: str) -> Differing:
 
 
 def changes(git: Git, old: str, new: str) -> dict[str, Entry | None]:
-    """Path → what it is in a new commit or tree, for each that is not so in an old one; `None`: it is gone.
-
-    Raises:
-        OneheadError: no repository, an unknown SHA, or missing objects.
-    """
+    """Path → what it is in a new commit or tree, for each that is not so in an old one; `None`: it is gone."""
     if git.kept_open is not None:
         found = _changes(git.kept_open, old, new)
         if found is not None:
@@ -254,16 +214,10 @@ def parse_listing(out: bytes) -> dict[str, Entry]:
 
 
 def read(git: Git, oids: Iterable[str], limit: int = DEFAULT_LIMIT) -> Contents:
-    """Read blobs through one git process.
-
-    Args:
-        git: the repository.
-        oids: object ids; each is read once, however often it is named.
-        limit: bytes; a larger blob is reported and not read.
+    """Read blobs through one git process, each once, however often it is named; larger ones than `limit` bytes are not.
 
     Raises:
         MissingObjects: a blob is not there (partial clone, damage).
-        OneheadError: no repository, or out of time.
     """
     wanted = dict.fromkeys(oids)
     found = Contents(dict(_loose(git.directory, wanted, limit)), {})

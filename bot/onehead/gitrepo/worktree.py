@@ -43,11 +43,7 @@ def uncommitted(
 ) -> list[str]:
     """Files of some directories of the work tree that are not in the commit, or not as they are there; sorted.
 
-    Args:
-        top: the top of the work tree.
-        entries: what the commit holds.
-        folders: directory → whether its sub-folders count too.
-        counts: whether a file of this name is looked at.
+    `folders`: directory → whether its sub-folders count too. `counts` says whether a file of this name is looked at.
     """
     found, known = [], []
     for path, changed in _files(top, folders, counts):
@@ -109,15 +105,10 @@ class _Here(NamedTuple):
 
 
 def taking(git: Git, ref: str, sha: str, branch: str) -> str:
-    """The command, as typed here, that brings a branch into the one that it grew from.
+    """The command, as typed here, that brings a branch (by its short name) into the one that it grew from.
 
-    Empty where a bare repository has no such branch: then the new branch is all there is to take.
-
-    Args:
-        git: the repository.
-        ref: what was repaired, as it was named: a branch, a branch of a remote, `HEAD`, any commit.
-        sha: the commit that this means.
-        branch: short name of the branch that holds the repair.
+    Empty where a bare repository has no such branch: then the new branch is all there is to take. `ref` is what was
+    repaired, as it was named (a branch, a branch of a remote, `HEAD`, any commit), and `sha` what that means.
     """
     here, place = _here(git), git.directory
     name, remote = _branch_of(git, here, ref)

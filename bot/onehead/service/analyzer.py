@@ -124,11 +124,7 @@ class _Stopped(Exception):
 
 
 class _Process:
-    """One process that judges, used by one thread at a time.
-
-    Attributes:
-        is_busy: somebody uses it.
-    """
+    """One process that judges, used by one thread at a time: `is_busy` while it is."""
 
     def __init__(self, network: Network, budget: Budget) -> None:
         self._link, theirs = socket.socketpair()
@@ -153,7 +149,6 @@ class _Process:
             _Stopped: it has ended.
             AnalysisEnded: over budget, or what it said is no answer.
             AnalysisFailed: a defect.
-            OneheadError: what could not be read.
         """
         wire = self._wire(mirror)
         question = _QUESTIONS[what]
@@ -259,12 +254,7 @@ class Analyzers:
     """The processes that judge."""
 
     def __init__(self, network: Network, budget: Budget = Budget()) -> None:  # noqa: B008 - a value
-        """Start nothing yet.
-
-        Args:
-            network: how it is cut off.
-            budget: of each question.
-        """
+        """Start nothing yet; the budget is that of each question."""
         self._network = network
         self._budget = budget
         self._processes: list[_Process] = []
@@ -284,7 +274,6 @@ class Analyzers:
         Raises:
             AnalysisEnded: over budget, or the process broke down.
             AnalysisFailed: a defect.
-            OneheadError: what could not be read.
         """
         if len(mirror.ended) >= MAX_ENDED:
             raise mirror.ended[-1]
@@ -368,12 +357,7 @@ def _how_it_ended(code: int | None, budget: Budget) -> str:
 class RemoteAnalysis:
     """A mirror, read and judged by another process (see `Analysis`).
 
-    Attributes:
-        number: by which both processes name it.
-        place: its directory.
-        cache: where parsed files are remembered.
-        url: clone URL, by which they are.
-        ended: the analyses that were given up.
+    Both processes name it by its number. `ended` are the analyses that were given up.
     """
 
     def __init__(self, analyzers: Analyzers, number: int, place: Path, cache: Path, url: str) -> None:

@@ -83,12 +83,9 @@ class Judged:
 
 
 class RowsDiagnosis(NamedTuple):
-    """What ails a database that holds certain rows.
+    """What ails a database that holds certain rows, and where rows stand that nobody knows here.
 
-    Attributes:
-        diagnosis: the diagnosis.
-        places: rows that nobody knows here → where they stand.
-        merged: what becomes of the database once a merge is there; `None` where nothing is forked.
+    `merged`: what becomes of the database once a merge is there; `None` where nothing is forked.
     """
 
     diagnosis: Diagnosis
@@ -119,12 +116,7 @@ class Analysis:
     """
 
     def __init__(self, git: Git, memory: Memory) -> None:
-        """Read nothing yet.
-
-        Args:
-            git: the mirror.
-            memory: what was parsed before.
-        """
+        """Read nothing yet."""
         self._git = git
         self._memory = memory
         self._others = Others(git, memory)
@@ -133,25 +125,13 @@ class Analysis:
 
     @classmethod
     def of(cls, mirror: Path, cache: Path, url: str) -> Analysis:
-        """The analysis of a mirror in a directory.
-
-        Args:
-            mirror: where it is.
-            cache: where parsed files are remembered.
-            url: clone URL, by which they are.
-        """
+        """The analysis of a mirror; parsed files are remembered in the cache by its clone URL."""
         return cls(Git.of_our_own(mirror), memory_for(url, cache))
 
     def judge(self, target: Point, head: Point | None, strategy: Strategy | None) -> Judged:
         """Judge the target by itself, or a branch as it would be once merged into it.
 
-        Args:
-            target: the deployed branch.
-            head: the branch; `None` for the target itself.
-            strategy: chosen by a person for this branch; `None` for what the repository wants.
-
-        Raises:
-            OneheadError: what could not be read.
+        `strategy`: chosen by a person for this branch; `None` for what the repository wants.
         """
         examination, trees = examine(
             self._git,
@@ -183,11 +163,7 @@ class Analysis:
         )
 
     def written(self, target: Point, written: Point) -> tuple[WrittenChain, ...]:
-        """The chains of a repair that was written for a target.
-
-        Raises:
-            OneheadError: what could not be read.
-        """
+        """The chains of a repair that was written for a target."""
         return written_chains(self._git, self._ground(target), self._memory, target, written)
 
     def recent(self, facts: Facts) -> tuple[ForkOutcomes, ...]:
@@ -245,12 +221,7 @@ class Judge:
     """The judgements of one run, each made once."""
 
     def __init__(self, analysis: Analyst, learn: Callable[[Judged], None]) -> None:
-        """Judge nothing yet.
-
-        Args:
-            analysis: judges.
-            learn: told each new judgement.
-        """
+        """Judge nothing yet; `learn` is told each new judgement."""
         self.analysis = analysis
         self._learn = learn
         self._known: dict[tuple[Point, Point | None, Strategy | None], Judged | Exception] = {}
