@@ -79,13 +79,10 @@ class Repository:
     Attributes:
         id: Forgejo's number; it survives renames.
         name: its full name today (after a rename the new one, whatever name was asked for).
-        default_branch: short name.
         clone_url: for git over HTTP, built by Forgejo from its ROOT_URL.
         empty: Forgejo notices the first push some seconds late, and has no branches until then.
         permissions: of whoever asked. In a webhook delivery of a comment: of the commenter.
         updated_at: when it was last pushed to or its settings were changed; comments and pull requests don't count.
-        topics: as its people have set them, lower case.
-        has_pulls: whether pull requests are switched on.
     """
 
     id: int

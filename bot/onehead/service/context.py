@@ -73,16 +73,13 @@ class ServiceContext:
     Attributes:
         forgejo_url: where the service reaches the forge, without a trailing slash; clone URLs that the forge tells
             are built from its own idea of its address, which may be another one.
-        token: for git.
         bot: name of its account, where we were told; empty where the forge is to say.
         cache: where parsed files are remembered.
-        covers: whether a repository is one that the service looks after.
         judged: told every verdict.
         ensure_webhook: makes the webhook of a repository anew, where somebody has deleted it and it can be made.
         record: told every write.
         dry_run: whether writes are only recorded; then none is waited for.
         analyzers: the processes that judge; `None`: it is judged in this one.
-        recollection: of earlier jobs.
     """
 
     api: ForgejoApi
@@ -119,17 +116,7 @@ class ServiceContext:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What a run works with.
-
-    Attributes:
-        context: the tools.
-        mirror: held and fresh.
-        snapshot: what is there.
-        judge: what is found out from git alone.
-        pages: comments, read where they are asked for.
-        provenance: who brought what.
-        troubles: what went wrong with single subjects.
-    """
+    """What a run works with; the mirror is held and fresh."""
 
     context: ServiceContext
     mirror: Mirror
