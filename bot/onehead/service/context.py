@@ -32,12 +32,17 @@ _MAX_REMEMBERED = 20_000
 
 
 class Recollection:
-    """What one process remembers between jobs, to save work. All of it may be lost at any moment."""
+    """What one process remembers between jobs, to save work. All of it may be lost at any moment.
+
+    Attributes:
+        rivals: clone URL and target → the rivals of which the pull requests into it were told last.
+        reported: clone URL → the commit of what databases had reported when all was judged last; empty for none.
+    """
 
     def __init__(self) -> None:
+        self.rivals: dict[tuple[str, str], dict[int, tuple[Rival, ...]]] = {}
+        self.reported: dict[str, str] = {}
         self._brought: OrderedDict[tuple[str, str, str], tuple[Brought, ...]] = OrderedDict()
-        self._rivals: dict[tuple[str, str], dict[int, tuple[Rival, ...]]] = {}
-        self._reported: dict[str, str] = {}
 
     def brought(self, clone_url: str, target: str, head: str) -> tuple[Brought, ...] | None:
         """What a commit brings to another one, if they were judged before."""
@@ -48,22 +53,6 @@ class Recollection:
         self._brought[clone_url, target, head] = found
         while len(self._brought) > _MAX_REMEMBERED:
             self._brought.popitem(last=False)
-
-    def rivals(self, clone_url: str, target: str) -> dict[int, tuple[Rival, ...]]:
-        """The rivals of which the pull requests into a branch were told last."""
-        return self._rivals.get((clone_url, target), {})
-
-    def reported(self, clone_url: str) -> str | None:
-        """The commit of what databases had reported when all was judged last; empty for none, `None`: not known."""
-        return self._reported.get(clone_url)
-
-    def learn_reported(self, clone_url: str, tip: str) -> None:
-        """Remember with which reports of databases all was judged."""
-        self._reported[clone_url] = tip
-
-    def learn_rivals(self, clone_url: str, target: str, told: dict[int, tuple[Rival, ...]]) -> None:
-        """Remember what the pull requests into a branch were told."""
-        self._rivals[clone_url, target] = told
 
 
 @dataclass

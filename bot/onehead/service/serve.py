@@ -139,7 +139,7 @@ class Rounds:
             else:
                 failures = 0
                 pause = SECONDS_BETWEEN_SIGNS
-                self._health.forge_answered(account)
+                self._health.forge_answered()
                 self._metrics.forge(reachable=True)
                 if not is_known:
                     is_known = True
