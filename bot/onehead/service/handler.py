@@ -24,7 +24,7 @@ from onehead.gitrepo.refs import HEADS, list_refs
 from onehead.service.apply import apply
 from onehead.service.commands import answer_commands, unanswered
 from onehead.service.context import Look, ServiceContext, look_at
-from onehead.service.decide import desired, left
+from onehead.service.decide import desired, desired_at_the_end
 from onehead.service.engine import BranchMoved, CommandGiven, Everything, Job, PullChanged, ScopeLeft, Subject
 from onehead.service.page import ENDED, VERDICT, Page
 from onehead.service.repairs import RepairWriter
@@ -96,7 +96,7 @@ def _leave(look: Look) -> None:
     heads |= {snapshot.heads[name] for name in worth_judging(look, snapshot.heads)}
     theirs = [pull.number for pull in snapshot.pulls if not snapshot.is_ours(pull)]
     red = [sha for sha in sorted(heads) if _is_red(look, sha)]
-    apply(left(snapshot, read_pages(look, theirs), red), look, RepairWriter(look))
+    apply(desired_at_the_end(snapshot, read_pages(look, theirs), red), look, RepairWriter(look))
     log.info("Stopped looking after a repository.", repository=str(snapshot.repository.name))
 
 
