@@ -68,7 +68,6 @@ class MergedIn(NamedTuple):
     Attributes:
         theirs: SHA of the commit that is merged.
         tree: what git makes of both.
-        brought: files that are put into that tree first.
     """
 
     theirs: str
