@@ -16,7 +16,7 @@ from onehead.plan.policy import Policy
 from onehead.plan.rivals import Rival, RivalConflict
 from onehead.plan.verdict import Coverage, Examination, Point
 from onehead.reports.replies import Ending
-from onehead.service.decide import desired, left
+from onehead.service.decide import desired, desired_at_the_end
 from onehead.service.desired import KnownBranch, KnownPull, KnownState, KnownTarget, Notice, Problem, ProblemGone
 from onehead.service.judge import Judged
 from onehead.service.page import Page
@@ -236,7 +236,7 @@ def test_what_is_closed_or_gone_takes_its_repairs_along() -> None:
 def test_nothing_is_left_of_a_repository_that_is_not_looked_after() -> None:
     mine, repair = pull(1, "topic"), repair_of("topic")
     there = snapshot(mine, repair, heads=("topic", "onehead/merge/topic"))
-    wanted = left(there, {1: page_of(1, verdict("problem"))}, ["c" * 40])
+    wanted = desired_at_the_end(there, {1: page_of(1, verdict("problem"))}, ["c" * 40])
     assert [(each.sha, each.state.value) for _, each in wanted.statuses.worst()] == [("c" * 40, "success")]
     assert list(wanted.unneeded) == ["topic"]
     assert isinstance(wanted.comments[1], Ending)

@@ -16,7 +16,7 @@ def healthy(*places: Path) -> Health:
     engine = Engine(lambda _job: None)
     engine.start()
     health = Health(engine, places=places)
-    health.forge_answered(1)
+    health.forge_answered()
     return health
 
 

@@ -214,7 +214,7 @@ def test_between_two_times_of_the_schedule_nothing_happens(scene: Scene) -> None
 
 
 def test_an_old_answer_is_no_sign_of_life(scene: Scene) -> None:
-    scene.health.forge_answered(99)
+    scene.health.forge_answered()
     assert scene.health.report()[0] is True
     scene.now += FORGE_SILENCE
     assert scene.health.report()[0] is True
@@ -224,7 +224,7 @@ def test_an_old_answer_is_no_sign_of_life(scene: Scene) -> None:
 
 
 def test_a_failed_sweep_is_shown_but_does_not_turn_webhooks_away(scene: Scene) -> None:
-    scene.health.forge_answered(99)
+    scene.health.forge_answered()
     scene.health.sweep_failed("Forgejo does not answer.")
 
     is_ready, report = scene.health.report()

@@ -241,7 +241,7 @@ def test_alive_whatever_else() -> None:
 def test_ready_when_the_forge_answered_and_the_engine_runs() -> None:
     service = Service()
     before = service.request("GET", "/readyz")
-    service.health.forge_answered(99)
+    service.health.forge_answered()
     without_engine = service.request("GET", "/readyz")
     service.engine.start()
     now = service.request("GET", "/readyz")

@@ -187,7 +187,7 @@ def service(project: Project, bot: Account, tmp_path: Path, log: None, analyzers
     metrics = DoorMetrics()
     engine = Engine(handler, retry=lambda _error, attempt: 0.2 if attempt < 20 else None)
     health = Health(engine)
-    health.forge_answered(bot.id)
+    health.forge_answered()
     behind = Beside(engine.submit, health, account=bot.id)
     door = HookDoor(
         secrets=[SECRET],

@@ -222,7 +222,7 @@ class Administration:
 
     def labels(self, name: RepositoryName) -> Iterator[Label]:
         """GET /repos/{owner}/{repo}/labels: needs the scope `read:issue`."""
-        return map(_label, self._connection.pages(f"{name.path}/labels"))
+        yield from map(_label, self._connection.pages(f"{name.path}/labels"))
 
     def create_label(self, name: RepositoryName, label: str, color: str, description: str) -> Label:
         """POST /repos/{owner}/{repo}/labels; `color` is six hexadecimal digits after a `#`."""

@@ -48,11 +48,7 @@ class ApiAnswer:
 class Connection:
     """An open line to one Forgejo. Safe to share between threads.
 
-    Args:
-        url: the forge's root, such as `https://git.example.org` (with its sub-path, where it has one).
-        token: access token of the bot's account.
-        sleep: waits the given seconds.
-        chance: a random number between 0 and 1, spreads the tries of many workers.
+    `chance`, a random number between 0 and 1, spreads the tries of many workers.
     """
 
     def __init__(
@@ -63,7 +59,7 @@ class Connection:
         sleep: Callable[[float], None] = time.sleep,
         chance: Callable[[], float] = random.random,
     ) -> None:
-        """Prepare the line; nothing is sent yet.
+        """Prepare the line to the forge's root (with its sub-path, where it has one); nothing is sent yet.
 
         Raises:
             UsageError: the address is not one of a web server, or carries a password or query; or the token is no word.

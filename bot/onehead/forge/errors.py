@@ -134,13 +134,9 @@ _PLAIN: dict[int, tuple[type[ForgeError], str]] = {
 
 
 def refusal(status: int, request: str, answer: str, retry_after: float | None = None) -> ForgeError:
-    """The error that stands for an answer of 4xx or 5xx.
+    """The error that stands for an answer of 4xx or 5xx to a request such as `GET /user`.
 
-    Args:
-        status: HTTP status.
-        request: method and path, such as `GET /user`.
-        answer: Forgejo's message, may be empty (its 5xx answers are blank for everybody but administrators).
-        retry_after: seconds asked for by the answer.
+    Forgejo's message may be empty: its 5xx answers are blank for everybody but administrators.
     """
     said = f"Forgejo answered {status} to {request}" + (f": {answer.rstrip('. ')}." if answer else ".")
     if status == 401:

@@ -73,15 +73,7 @@ class ForgeWriter:
         *,
         dry_run: bool = False,
     ) -> None:
-        """Write nothing yet.
-
-        Args:
-            api: the forge.
-            repository: where.
-            me: the account that writes; a marker in anybody else's comment counts for nothing.
-            record: told each write before it is made.
-            dry_run: whether nothing is made.
-        """
+        """Write nothing yet, and then as `me`, telling `record` of each write before it is made."""
         self._api = api
         self._repository = repository
         self._me = me
@@ -100,13 +92,8 @@ class ForgeWriter:
     ) -> tuple[PullRequest, bool]:
         """One open pull request of `head` into `base`, with this title and body.
 
-        Args:
-            head: a branch of the same repository, pushed before.
-            base: the branch that it goes into.
-            title: cut to what the forge keeps.
-            body: Markdown.
-            known: the open one, where it has just been listed; `None`: there was none.
-            label: what a new one gets, in a repository that has it; a label that a person takes off stays off.
+        It is the one that is `known`, where it has just been listed. A new one gets a label, in a repository that has
+        it; a label that a person takes off stays off.
 
         Returns:
             the pull request, and whether anything had to be written.
@@ -183,10 +170,8 @@ class ForgeWriter:
     def close_pull(self, number: int, *, marker: Marker, reason: str) -> bool:
         """Close a pull request and say why in a comment.
 
-        The reason comes first: should closing fail, the next run finds the comment and does not repeat it.
-
-        Returns:
-            whether it was open.
+        The reason comes first: should closing fail, the next run finds the comment and does not repeat it. Whether it
+        was open, is the answer.
         """
         if not self._api.pull(self._repository, number).is_open:
             return False
@@ -206,11 +191,7 @@ class ForgeWriter:
     ) -> tuple[Comment, bool]:
         """One comment of ours with this marker's kind and subject, saying this.
 
-        Args:
-            number: of the issue or pull request.
-            marker: its kind and subject find the comment; its facts are part of what is written.
-            text: Markdown, without the marker.
-            known: the comments there, where they have just been read; `None`: they are read first.
+        The marker's facts are part of what is written. The comments there are read first, unless they are `known`.
 
         Returns:
             the comment, and whether anything had to be written.
@@ -261,11 +242,7 @@ class ForgeWriter:
         return self._statuses[sha, context]
 
     def set_status(self, sha: str, wanted: Status) -> bool:
-        """Let a commit's check say this.
-
-        Returns:
-            whether it had to be written.
-        """
+        """Let a commit's check say this; whether it had to be written."""
         wanted = replace(wanted, description=cut_words(" ".join(wanted.description.split()), MAX_DESCRIPTION_LENGTH))
         if self.status(sha, wanted.context) == wanted:
             return False
@@ -279,11 +256,7 @@ class ForgeWriter:
         self._statuses.setdefault((sha, context), None)
 
     def delete_branch(self, branch: str) -> bool:
-        """No such branch any more.
-
-        Returns:
-            whether there was one.
-        """
+        """No such branch any more; whether there was one."""
         try:
             self._api.branch(self._repository, branch)  # asked first: Forgejo answers 500 where there is none
             if self.record(WriteKind.DELETED, branch):
@@ -293,11 +266,7 @@ class ForgeWriter:
         return True
 
     def react(self, comment: int, reaction: str) -> bool:
-        """Our reaction on a comment: one of +1 -1 laugh hooray confused heart rocket eyes.
-
-        Returns:
-            whether it was not there before.
-        """
+        """Our reaction on a comment: one of +1 -1 laugh hooray confused heart rocket eyes; whether it is a new one."""
         if not self.record(WriteKind.REACTED, str(comment)):
             return True
         return self._api.react_to_comment(self._repository, comment, reaction)

@@ -79,13 +79,10 @@ class Repository:
     Attributes:
         id: Forgejo's number; it survives renames.
         name: its full name today (after a rename the new one, whatever name was asked for).
-        default_branch: short name.
         clone_url: for git over HTTP, built by Forgejo from its ROOT_URL.
         empty: Forgejo notices the first push some seconds late, and has no branches until then.
         permissions: of whoever asked. In a webhook delivery of a comment: of the commenter.
         updated_at: when it was last pushed to or its settings were changed; comments and pull requests don't count.
-        topics: as its people have set them, lower case.
-        has_pulls: whether pull requests are switched on.
     """
 
     id: int
@@ -218,6 +215,9 @@ class Branch:
 HINT = "onehead understands Forgejo 15 and newer; check that the address and the webhook's type are Forgejo's."
 
 
+_Value = TypeVar("_Value")
+
+
 class Fields:
     """One object, and where it was found (`GET /user`, `push.repository`)."""
 
@@ -236,10 +236,7 @@ class Fields:
 
     def text(self, name: str) -> str:
         """A string that is always there."""
-        value = self._data.get(name)
-        if not isinstance(value, str):
-            self._complain(name, "a text", value)
-        return value
+        return self._of(str, name, "a text")
 
     def optional_text(self, name: str) -> str | None:
         """A string that may be null or absent."""
@@ -247,17 +244,11 @@ class Fields:
 
     def number(self, name: str) -> int:
         """A whole number that is always there."""
-        value = self._data.get(name)
-        if not isinstance(value, int) or isinstance(value, bool):
-            self._complain(name, "a whole number", value)
-        return value
+        return self._of(int, name, "a whole number")
 
     def flag(self, name: str) -> bool:
         """A truth value that is always there."""
-        value = self._data.get(name)
-        if not isinstance(value, bool):
-            self._complain(name, "true or false", value)
-        return value
+        return self._of(bool, name, "true or false")
 
     def moment(self, name: str) -> datetime:
         """A time in RFC 3339 that is always there."""
@@ -299,6 +290,12 @@ class Fields:
         """Which fields there are, in the order of the alphabet."""
         return tuple(sorted(self._data))
 
+    def _of(self, kind: type[_Value], name: str, wanted: str) -> _Value:
+        value = self._data.get(name)
+        if type(value) is not kind:  # to isinstance, true is a number
+            self._complain(name, wanted, value)
+        return value
+
     def _complain(self, name: str, wanted: str, value: object) -> NoReturn:
         raise NotUnderstood(f"{self._where}.{name} should be {wanted} and is {_kind(value)}.", HINT)
 
@@ -325,7 +322,6 @@ def _kind(value: object) -> str:
     return names.get(type(value), "something else")
 
 
-_Value = TypeVar("_Value")
 _READERS = {
     "int": Fields.number,
     "str": Fields.text,

@@ -29,12 +29,9 @@ _HOOK_HINT = "Check the webhook's settings in Forgejo: type Forgejo, method POST
 
 @dataclass(frozen=True, slots=True)
 class Push:
-    """A branch has moved, or is new.
+    """A branch (by its short name) has moved, or is new: then `before` is all zeros.
 
-    Attributes:
-        branch: short name.
-        before: the tip until then; all zeros for a new branch. Forgejo says nothing of force: ask git for ancestry.
-        after: the tip since.
+    Forgejo says nothing of force: ask git for ancestry.
     """
 
     repository: RepositoryName
@@ -84,7 +81,6 @@ class Commented:
     """Somebody has written, edited or deleted a comment.
 
     Attributes:
-        number: of the issue or pull request.
         permissions: what the sender may do here, as Forgejo itself has signed it. The sender of an edit may be
             another than the comment's author.
     """
@@ -110,10 +106,7 @@ Event = Push | BranchCreated | BranchDeleted | PullRequestChanged | Commented | 
 def verify(secrets: Iterable[str], headers: Mapping[str, str], body: bytes) -> None:
     """Make sure that somebody who knows one of the secrets has sent this.
 
-    Args:
-        secrets: more than one while the secret is being changed. Empty ones never match.
-        headers: of the request, in any case.
-        body: its bytes, untouched.
+    There are several secrets while the secret is being changed; empty ones never match.
 
     Raises:
         BadSignature: unsigned, or signed with another secret.

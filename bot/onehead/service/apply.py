@@ -19,7 +19,7 @@ from onehead.reports.comment import comment
 from onehead.reports.replies import Ending, Mended, ending_text
 from onehead.service.context import Look
 from onehead.service.decide import next_step, repair_verdict
-from onehead.service.desired import Desired, Notice, Offer, Problem, ProblemGone, Told, Verdict, tells
+from onehead.service.desired import Desired, DesiredComment, Notice, Offer, Problem, ProblemGone, Verdict, tells
 from onehead.service.page import ENDED, PROBLEM, VERDICT
 from onehead.service.repairs import RepairWriter, remark
 from onehead.service.snapshot import is_local
@@ -79,7 +79,7 @@ class _Writer:
             with self._look.troubles.apart(page(number), NOT_TOLD):
                 self._tell(number, told)
 
-    def _tell(self, number: int, told: Told) -> None:
+    def _tell(self, number: int, told: DesiredComment) -> None:
         match told:
             case Problem():
                 made = self._offers[told.repair] if told.offer is None else told.offer

@@ -32,12 +32,17 @@ _MAX_REMEMBERED = 20_000
 
 
 class Recollection:
-    """What one process remembers between jobs, to save work. All of it may be lost at any moment."""
+    """What one process remembers between jobs, to save work. All of it may be lost at any moment.
+
+    Attributes:
+        rivals: clone URL and target → the rivals of which the pull requests into it were told last.
+        reported: clone URL → the commit of what databases had reported when all was judged last; empty for none.
+    """
 
     def __init__(self) -> None:
+        self.rivals: dict[tuple[str, str], dict[int, tuple[Rival, ...]]] = {}
+        self.reported: dict[str, str] = {}
         self._brought: OrderedDict[tuple[str, str, str], tuple[Brought, ...]] = OrderedDict()
-        self._rivals: dict[tuple[str, str], dict[int, tuple[Rival, ...]]] = {}
-        self._reported: dict[str, str] = {}
 
     def brought(self, clone_url: str, target: str, head: str) -> tuple[Brought, ...] | None:
         """What a commit brings to another one, if they were judged before."""
@@ -49,22 +54,6 @@ class Recollection:
         while len(self._brought) > _MAX_REMEMBERED:
             self._brought.popitem(last=False)
 
-    def rivals(self, clone_url: str, target: str) -> dict[int, tuple[Rival, ...]]:
-        """The rivals of which the pull requests into a branch were told last."""
-        return self._rivals.get((clone_url, target), {})
-
-    def reported(self, clone_url: str) -> str | None:
-        """The commit of what databases had reported when all was judged last; empty for none, `None`: not known."""
-        return self._reported.get(clone_url)
-
-    def learn_reported(self, clone_url: str, tip: str) -> None:
-        """Remember with which reports of databases all was judged."""
-        self._reported[clone_url] = tip
-
-    def learn_rivals(self, clone_url: str, target: str, told: dict[int, tuple[Rival, ...]]) -> None:
-        """Remember what the pull requests into a branch were told."""
-        self._rivals[clone_url, target] = told
-
 
 @dataclass
 class ServiceContext:
@@ -73,16 +62,13 @@ class ServiceContext:
     Attributes:
         forgejo_url: where the service reaches the forge, without a trailing slash; clone URLs that the forge tells
             are built from its own idea of its address, which may be another one.
-        token: for git.
         bot: name of its account, where we were told; empty where the forge is to say.
         cache: where parsed files are remembered.
-        covers: whether a repository is one that the service looks after.
         judged: told every verdict.
         ensure_webhook: makes the webhook of a repository anew, where somebody has deleted it and it can be made.
         record: told every write.
         dry_run: whether writes are only recorded; then none is waited for.
         analyzers: the processes that judge; `None`: it is judged in this one.
-        recollection: of earlier jobs.
     """
 
     api: ForgejoApi
@@ -119,17 +105,7 @@ class ServiceContext:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What a run works with.
-
-    Attributes:
-        context: the tools.
-        mirror: held and fresh.
-        snapshot: what is there.
-        judge: what is found out from git alone.
-        pages: comments, read where they are asked for.
-        provenance: who brought what.
-        troubles: what went wrong with single subjects.
-    """
+    """What a run works with; the mirror is held and fresh."""
 
     context: ServiceContext
     mirror: Mirror

@@ -396,7 +396,7 @@ def _removed(wanted: Desired, known: KnownState) -> Iterator[str]:
             yield ref
 
 
-def left(snapshot: Snapshot, pages: Mapping[int, Page], red: Collection[str]) -> Desired:
+def desired_at_the_end(snapshot: Snapshot, pages: Mapping[int, Page], red: Collection[str]) -> Desired:
     """What remains of a repository that is not looked after any more: nothing offered, nothing open, nothing red.
 
     `pages` are those of the open pull requests, `red` commits with a status of ours that is not green.

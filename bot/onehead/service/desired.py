@@ -338,7 +338,7 @@ class ProblemGone:
     red: str
 
 
-Told = Problem | Notice | ProblemGone | Ending
+DesiredComment = Problem | Notice | ProblemGone | Ending
 
 
 @dataclass(slots=True)
@@ -356,5 +356,5 @@ class Desired:
     statuses: Statuses
     repairs: dict[str, WantedRepair] = field(default_factory=dict)
     unneeded: dict[str, str] = field(default_factory=dict)
-    comments: dict[int, Told] = field(default_factory=dict)
+    comments: dict[int, DesiredComment] = field(default_factory=dict)
     removed: tuple[str, ...] = ()

@@ -179,12 +179,7 @@ class Door:
     """The door as the engine's process sees it."""
 
     def __init__(self, listener: socket.socket, settings: Settings) -> None:
-        """Start the process.
-
-        Args:
-            listener: listens already; the door's own from now on.
-            settings: what was told.
-        """
+        """Start the process; the listener, which listens already, is its own from now on."""
         self._link, theirs = socket.socketpair()
         self._lock = threading.Lock()
         self._stopping = False

@@ -73,8 +73,9 @@ class PullChanged:
 class CommandGiven:
     """Somebody wrote a comment that may hold a command.
 
+    Its text is read again when the job runs.
+
     Attributes:
-        comment: the forge's id of the comment; its text is read again when the job runs.
         number: the pull request or issue it stands under.
         may_write: whether a signed webhook says that its author may push to the repository;
             `None` where nothing said so (found by the sweep). The payload is the only place where a bot
@@ -251,11 +252,8 @@ class Engine:
     ) -> None:
         """Run nothing before `start`.
 
-        Args:
-            handler: called from several threads, never twice at once for one repository.
-            concurrency: how many repositories are worked on at once.
-            retry: decides about a failed job.
-            on_run: told about every finished run, from the thread that ran it.
+        The handler is called from so many threads, never twice at once for one repository. `on_run` is told about every
+        finished run, from the thread that ran it.
         """
         self._handler = handler
         self._retry = retry

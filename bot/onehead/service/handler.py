@@ -24,7 +24,7 @@ from onehead.gitrepo.refs import HEADS, list_refs
 from onehead.service.apply import apply
 from onehead.service.commands import answer_commands, unanswered
 from onehead.service.context import Look, ServiceContext, look_at
-from onehead.service.decide import desired, left
+from onehead.service.decide import desired, desired_at_the_end
 from onehead.service.engine import BranchMoved, CommandGiven, Everything, Job, PullChanged, ScopeLeft, Subject
 from onehead.service.page import ENDED, VERDICT, Page
 from onehead.service.repairs import RepairWriter
@@ -72,7 +72,7 @@ def handle(job: Job, context: ServiceContext) -> None:
         reports = {each for each in subjects if isinstance(each, RowsReported)}
         if reports:
             tip = _remember(mirror, repository, reports)
-            if reports == subjects and tip == context.recollection.reported(context.clone_url(repository)):
+            if reports == subjects and tip == context.recollection.reported.get(context.clone_url(repository)):
                 return
         _look(context, repository, mirror, subjects, troubles)
     troubles.raise_kept()
@@ -96,7 +96,7 @@ def _leave(look: Look) -> None:
     heads |= {snapshot.heads[name] for name in worth_judging(look, snapshot.heads)}
     theirs = [pull.number for pull in snapshot.pulls if not snapshot.is_ours(pull)]
     red = [sha for sha in sorted(heads) if _is_red(look, sha)]
-    apply(left(snapshot, read_pages(look, theirs), red), look, RepairWriter(look))
+    apply(desired_at_the_end(snapshot, read_pages(look, theirs), red), look, RepairWriter(look))
     log.info("Stopped looking after a repository.", repository=str(snapshot.repository.name))
 
 
@@ -119,7 +119,7 @@ def _look(
         subjects |= _moved_by_reports(look)
         pushed = _work_through(look, _subjects(look, subjects))
         if troubles.all_last:
-            context.recollection.learn_reported(look.url, look.snapshot.reported)
+            context.recollection.reported[look.url] = look.snapshot.reported
         if not pushed or context.dry_run or not _has_arrived(look, pushed.values()):
             return
         subjects = frozenset(pushed)
@@ -137,8 +137,7 @@ def _work_through(look: Look, items: RunSubjects) -> dict[BranchMoved | PullChan
     work = all_concerned(look, replace(items, pulls=(*items.pulls, *chosen)))
     work = replace(work, pulls=tuple(each for each in work.pulls if each[0].number not in moved))
     apply(desired(find_out(look, work, items)), look, repairs)
-    for name, found in work.rivals.items():
-        look.context.recollection.learn_rivals(look.url, name, found)
+    look.context.recollection.rivals |= {(look.url, name): found for name, found in work.rivals.items()}
     return repairs.pushed
 
 
@@ -156,7 +155,7 @@ def _remember(mirror: Mirror, repository: Repository, reports: set[RowsReported]
 
 def _moved_by_reports(look: Look) -> set[Subject]:
     """What a database has reported counts like a move of the targets: all that goes into them is judged again."""
-    before = look.context.recollection.reported(look.url)
+    before = look.context.recollection.reported.get(look.url)
     if before == look.snapshot.reported or (before is None and not look.snapshot.reported):
         return set()
     return {BranchMoved(target.point.ref) for target in look.snapshot.targets.values()}

@@ -52,12 +52,9 @@ class Health:
         self._token_refused = False
         self._swept: datetime | None = None
         self._sweep_trouble: str | None = None
-        self.account: int | None = None
-        """The forge's id of the bot's own account, by which its own events are known; `None` until it is known."""
 
-    def forge_answered(self, account: int) -> None:
-        """The forge knows our token and says whose it is."""
-        self.account = account
+    def forge_answered(self) -> None:
+        """The forge knows our token."""
         self._forge_seen = self._now()
         self._forge_trouble = None
         self._token_refused = False

@@ -92,8 +92,8 @@ class Rounds:
             account: asks the forge whose token ours is, and returns the account's id.
             sweep: looks after every repository; runs again after a failure.
             cron: when to sweep, in UTC; `None` for only at start-up and when the forge has been away.
-            health: told what was found, as `metrics`.
-            metrics: see `health`.
+            health: told what was found.
+            metrics: as well.
             doubt: set by whoever has met with a refusal of the token: then the forge is asked at once.
             now: the clock.
         """
@@ -139,7 +139,7 @@ class Rounds:
             else:
                 failures = 0
                 pause = SECONDS_BETWEEN_SIGNS
-                self._health.forge_answered(account)
+                self._health.forge_answered()
                 self._metrics.forge(reachable=True)
                 if not is_known:
                     is_known = True
@@ -206,14 +206,7 @@ def serve(
     On a signal no further connection is accepted and no further job begun; running jobs may finish within
     `SECONDS_TO_FINISH`. What was cut off or still waiting is found by the sweep of the next start.
 
-    Args:
-        settings: what was told.
-        engine: not started.
-        metrics: the same that the engine and the handler count into.
-        account: see `Rounds`, as `sweep` and `doubt`.
-        sweep: submits a job for every repository that may need one.
-        doubt: set where a job met with a refusal of the token.
-        exposed: see `Health`.
+    The engine is not started yet; its handler counts into the same metrics. For the rest see `Rounds` and `Health`.
 
     Raises:
         UsageError: nothing can listen at the address.

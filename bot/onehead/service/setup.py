@@ -63,13 +63,7 @@ class PartState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SetupPart:
-    """One part of a set-up.
-
-    Attributes:
-        subject: what it is about, a few words.
-        says: how it is, a full sentence.
-        fix: what to do, a full sentence; empty where nothing is to be done.
-    """
+    """One part of a set-up: what it is about, how it is, and what to do, if anything: both full sentences."""
 
     subject: str
     standing: PartState
@@ -168,12 +162,7 @@ def ensure_hook(
 ) -> tuple[Webhook, str]:
     """One working webhook of ours at a place.
 
-    Args:
-        admin: the forge.
-        place: whose webhook.
-        service_url: where the service is.
-        secret: for a webhook that has to be made.
-        anew: make one in any case, with this secret, and delete those there were.
+    With `anew`, it is made in any case, with this secret, and those there were are deleted.
 
     Returns:
         the webhook, and what was done: `created`, `replaced`, `mended` or nothing (an empty text).
@@ -221,11 +210,7 @@ def ensure_webhook(api: ForgejoApi, repository: Repository, service_url: str, se
 def serving(admin: Administration, name: RepositoryName, service_url: str, me: User | None = None) -> list[HookPlace]:
     """The wider places whose webhook brings a repository's events to the service, as far as the account may see.
 
-    Args:
-        admin: the forge.
-        name: of the repository.
-        service_url: where the service is.
-        me: the account that asks, where that is known: of its own account it sees the webhooks.
+    Of its own, `me`, it sees the webhooks.
     """
     is_own = me is not None and me.login.lower() == name.owner.lower()
     owner = of_own_account(name.owner) if is_own else of_organisation(name.owner)
@@ -349,13 +334,7 @@ def clean(api: ForgejoApi, repository: RepositoryName, bot: User, speaker: User)
 
 
 def remove_refs(url: str, token: str, chosen: Callable[[str], bool]) -> Iterator[str]:
-    """Delete refs of ours that are no branches, and say each.
-
-    Args:
-        url: clone URL.
-        token: of an account that may push there.
-        chosen: which ones, by full name.
-    """
+    """Delete those refs of ours that are chosen and no branches, and say each."""
     for outcome in delete_refs(url, token, f"{LAID_READY}*", chosen):
         if outcome.status in (PushStatus.OK, PushStatus.UP_TO_DATE):
             yield f"deleted the ref {outcome.ref}"

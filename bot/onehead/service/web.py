@@ -240,10 +240,8 @@ class Reply(NamedTuple):
     """What a sender is told.
 
     Attributes:
-        status: of HTTP.
         outcome: a fixed word, for scripts and metrics.
         message: a sentence; whoever looks at a delivery in Forgejo's settings reads it.
-        repository: `owner/name`, where it is known.
         about: the kind of event, or the database of a report, where it was understood.
     """
 
@@ -255,14 +253,7 @@ class Reply(NamedTuple):
 
 
 class SignedPost:
-    """A path that takes signed bodies; everything it needs is given to it.
-
-    Attributes:
-        noun: what a body is.
-        largest: bytes of it.
-        too_large: what the sender of a larger one is told.
-        busy: what a sender is told where there is no room.
-    """
+    """A path that takes signed bodies; everything it needs is given to it. `largest` is in bytes."""
 
     noun: ClassVar[str]
     largest: ClassVar[int]
@@ -281,13 +272,7 @@ class SignedPost:
     ) -> None:
         """Open the door.
 
-        Args:
-            secrets: any of them, or a key derived from it, may have signed.
-            covers: whether `owner/name` is looked after.
-            behind: takes the jobs.
-            metrics: counts.
-            bodies: those of all doors together; `None` for this door's own.
-            now: the clock.
+        Any of the secrets, or a key derived from it, may have signed. `bodies` are those of all doors together.
         """
         self._bodies = bodies or Bodies()
         self._secrets = tuple(secrets)
