@@ -211,6 +211,13 @@ def _engine(url: URL) -> Engine:
     return create_engine(url, poolclass=NullPool, connect_args=asked)
 
 
+def _schemas_of(inspector: Inspector) -> list[str | None]:
+    """The default schema as `None`, and the others; of MySQL those are other databases, which are not our subject."""
+    if inspector.dialect.name != "postgresql":
+        return [None]
+    return [None, *sorted(set(inspector.get_schema_names()) - {str(inspector.default_schema_name), *_NOT_OURS})]
+
+
 class _TableNames(NamedTuple):
     """What stands on one table, by name in one case."""
 
@@ -226,9 +233,7 @@ class _DatabaseReader:
         self._dialect = _dialect_of(connection)
         self._inspector: Inspector = inspect(connection)
         self._default = self._inspector.default_schema_name or ""
-        self._schemas: list[str | None] = [None]
-        if self._dialect == "postgresql":  # of MySQL, other schemas are other databases, which are not our subject
-            self._schemas += sorted(set(self._inspector.get_schema_names()) - {self._default, *_NOT_OURS})
+        self._schemas = _schemas_of(self._inspector)
         self._tables: dict[str | None, dict[str, str]] = {}
 
     def inspection(self, things: Collection[Thing], name: str, schema: str | None) -> Inspection:
@@ -414,20 +419,18 @@ class _SchemaReading:
         self._things: dict[str, str] = {}
         self._owners: dict[str, str] = {}
         self._orders: dict[str, tuple[str, ...]] = {}
-        self._schemas: list[str | None] = [None]
-        if self._dialect.name == "postgresql":
-            self._schemas += sorted(set(self._inspector.get_schema_names()) - {str(default), *_NOT_OURS})
 
     def schema(self) -> Schema:
-        for schema in self._schemas:
+        for schema in _schemas_of(self._inspector):
             if schema is not None:
                 self._things[f"schema {schema}"] = "is there"
             self._tables(schema)
             self._views(schema)
-        if self._dialect.name == "postgresql":
-            self._postgresql()
-        if self._dialect.name == "sqlite":
-            self._sqlite()
+        for kind, statement in _BESIDE_TABLES.get(self._dialect.name, {}).items():
+            for name, how, table in self._connection.execute(text(statement)):
+                self._things[f"{kind} {name}"] = _spaced(str(how))
+                if table is not None:
+                    self._owners[f"{kind} {name}"] = f"table {table}"
         return Schema(self._things, self._owners, self._orders)
 
     def _tables(self, schema: str | None) -> None:
@@ -496,18 +499,6 @@ class _SchemaReading:
                 definition = self._inspector.get_view_definition(name, schema)
                 self._things[f"{kind} {name if schema is None else f'{schema}.{name}'}"] = _spaced(definition or "")
 
-    def _postgresql(self) -> None:
-        for kind, statement in _POSTGRESQL.items():
-            for name, how, table in self._connection.execute(text(statement)):
-                self._things[f"{kind} {name}"] = _spaced(str(how))
-                if table is not None:
-                    self._owners[f"{kind} {name}"] = f"table {table}"
-
-    def _sqlite(self) -> None:
-        found = self._connection.execute(text("SELECT name, sql, tbl_name FROM sqlite_master WHERE type = 'trigger'"))
-        for name, sql, table in found:
-            self._part(f"trigger {name} on {table}", _spaced(sql or ""), table)
-
 
 # ruff: noqa: S608 - put together from the constants below
 _OURS = "n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname NOT LIKE 'pg_toast%'"
@@ -534,7 +525,11 @@ _POSTGRESQL = {
         FROM pg_trigger t WHERE NOT t.tgisinternal""",
     "extension": "SELECT extname, 'is there', NULL FROM pg_extension WHERE extname <> 'plpgsql'",
 }
-"""Kind → names, how each thing is, and the table that it belongs to: what SQLAlchemy does not tell of PostgreSQL."""
+_BESIDE_TABLES = {
+    "postgresql": _POSTGRESQL,
+    "sqlite": {"trigger": "SELECT name || ' on ' || tbl_name, sql, tbl_name FROM sqlite_master WHERE type = 'trigger'"},
+}
+"""Dialect → kind → names, how each thing is, and the table that it belongs to: what SQLAlchemy does not tell."""
 
 
 def _plain(value: Any) -> str:

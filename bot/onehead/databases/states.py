@@ -371,19 +371,19 @@ def neighbourhood(graph: Graph, fork: Fork, rows: Iterable[str] = ()) -> Near:
 
     Rows may be no more than the beginning of an id. The points of the fork are found anew for the heads that are kept.
     """
-    told = fork.narrowed(MAX_HEADS)
+    narrowed = fork.narrowed(MAX_HEADS)
     # Of a broken chain nothing is run, however large it is: Alembic stops when it reads it.
     if graph.missing or graph.cycles:
-        return Near(graph, graph, told)
-    if told == fork and _size(graph) <= MAX_WALKED:
+        return Near(graph, graph, narrowed)
+    if narrowed == fork and _size(graph) <= MAX_WALKED:
         of_fork = from_the_point(graph, fork.points[0]) if len(fork.points) == 1 else graph
-        return Near(graph, of_fork, told)
-    points = graph.fork_points(told.heads)
-    above = graph.ancestors(*told.heads) - graph.ancestors(*points)
+        return Near(graph, of_fork, narrowed)
+    points = graph.fork_points(narrowed.heads)
+    above = graph.ancestors(*narrowed.heads) - graph.ancestors(*points)
     beside = [head for head in graph.heads if head not in fork.heads]
-    kept = {*told.heads, *points[:MAX_HEADS], *beside[:MAX_HEADS], *_nearest(graph, above), *_named(graph, rows)}
+    kept = {*narrowed.heads, *points[:MAX_HEADS], *beside[:MAX_HEADS], *_nearest(graph, above), *_named(graph, rows)}
     kept_graph = _bridged(graph, kept)
-    parted = told._replace(points=kept_graph.fork_points(told.heads))
+    parted = narrowed._replace(points=kept_graph.fork_points(narrowed.heads))
     return Near(kept_graph, kept_graph, parted, len(graph) - len(kept), len(above - kept))
 
 

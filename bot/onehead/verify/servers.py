@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 
-from sqlalchemy import Connection, create_engine, text
+from sqlalchemy import create_engine, text
 from sqlalchemy.engine import URL, Engine
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
@@ -65,10 +65,6 @@ class Server(ABC):
     @abstractmethod
     def schema(self, name: str, version_table: tuple[str, str | None]) -> Schema:
         """Everything that stands in it, but the version table."""
-
-    @abstractmethod
-    def close(self) -> None:
-        """Remove what is left."""
 
     def driver(self, installed: list[str], wanted: str | None) -> str:
         """Which driver the project uses: the wanted one, else the first that is installed there.
@@ -125,10 +121,6 @@ class SqliteFiles(Server):
         with engine.connect() as connection:
             return schema_of(connection, version_table)
 
-    def close(self) -> None:
-        """Delete the folder."""
-        shutil.rmtree(self._folder, ignore_errors=True)
-
 
 def filled(template: str, url: URL) -> str:
     """The value of a variable with the parts of an address in place of `{url}`, `{host}`, `{database}` and so on."""
@@ -153,11 +145,7 @@ class DatabaseServer(Server):
     """A server that speaks PostgreSQL's or MySQL's language."""
 
     def __init__(self, address: Address, *, private: bool) -> None:
-        """Reach it.
-
-        Args:
-            address: of any of its databases, which is only connected to.
-            private: it was started for this run alone.
+        """Reach the server of any of its databases; a `private` one was started for this run alone.
 
         Raises:
             CannotJudge: it can't be reached.
@@ -170,12 +158,15 @@ class DatabaseServer(Server):
         self._engine = self._engine_for(address.url)
         try:
             with self._engine.connect() as connection:
-                version = self._version(connection)
+                version = str(connection.exec_driver_sql("SELECT version()").scalar_one())
         except (SQLAlchemyError, OSError) as error:
             raise self._trouble("can't be reached", error) from None
+        if self.kind != "postgresql" and "mariadb" in version.lower():
+            self.kind = "mariadb"
+        number = version.split()[1] if self.kind == "postgresql" else version.partition("-")[0]
         self.is_local = private or _by_socket(address.url)
         name = {"postgresql": "PostgreSQL", "mysql": "MySQL", "mariadb": "MariaDB"}[self.kind]
-        self.told = f"{name} {version} ({'private' if private else str(address)})"
+        self.told = f"{name} {number} ({'private' if private else str(address)})"
 
     def empty(self) -> str:
         """Create a database."""
@@ -251,14 +242,6 @@ class DatabaseServer(Server):
     def _engine_for(self, url: URL) -> Engine:
         return create_engine(url, poolclass=NullPool, isolation_level="AUTOCOMMIT")
 
-    def _version(self, connection: Connection) -> str:
-        told = str(connection.exec_driver_sql("SELECT version()").scalar_one())
-        if self.kind == "postgresql":
-            return told.split()[1]
-        if "mariadb" in told.lower():
-            self.kind = "mariadb"
-        return told.partition("-")[0]
-
     def _trouble(self, what: str, error: Exception) -> CannotJudge:
         said = " ".join(str(getattr(error, "orig", None) or error).split())
         return CannotJudge(
@@ -267,7 +250,7 @@ class DatabaseServer(Server):
         )
 
 
-def given_server(address: Address) -> Server:
+def given_server(address: Address) -> DatabaseServer:
     """The server of an address, on which scratch databases are made and dropped.
 
     Raises:
