@@ -181,3 +181,10 @@ def test_too_much_to_compare_is_unknown() -> None:
 def test_a_name_may_hold_braces() -> None:
     said = messages({"019": 'op.create_table("{x}")'}, {"020": 'op.create_unique_constraint("{x}", "users", ["age"])'})
     assert any("because the name `{x}` is taken: tables, indexes" in each for each in said), said
+
+
+def test_of_two_orders_between_two_operations_that_of_the_index_is_said() -> None:
+    index = 'op.drop_index("ix_users_age", "users")'
+    table = 'op.create_table("users", sa.Column("age", sa.Integer(), index=True))'
+    found = verdict({"019": index}, {"020": table})
+    assert (found.kind, found.first) == (Compatibility.ORDER, "left")

@@ -52,7 +52,6 @@ class NotKnown(Exception):
 
 
 def _needed(value: Value | None, what: str) -> str:
-    """A name that has to be known; raises `NotKnown` where it is not."""
     found = text(value)
     if found is None:
         raise NotKnown(what)
@@ -60,9 +59,8 @@ def _needed(value: Value | None, what: str) -> str:
 
 
 def _named(value: Value | None, schema: Value | None, what: str) -> Named:
-    return Named(
-        _needed(value, what), None if plain(schema) is None or schema is None else _needed(schema, "the schema")
-    )
+    name = _needed(value, what)
+    return Named(name, None if schema is None or plain(schema) is None else _needed(schema, "the schema"))
 
 
 def _listed(value: Value | None) -> tuple[str, ...]:
@@ -442,19 +440,15 @@ def _constraint_name(call: Call) -> str | None:
 
 
 def _create_key(call: Call, kind: ConstraintKind) -> Operation:
-    columns = _listed(call.get(2, "columns"))
-    return ops.CreateConstraint(call.table(1), Constraint(kind, _constraint_name(call), columns))
+    return _create_constraint(call, kind, _listed(call.get(2, "columns")))
 
 
-def _create_check(call: Call) -> Operation:
-    words = _condition_words(call.get(2, "condition"))
-    return ops.CreateConstraint(call.table(1), Constraint("check", _constraint_name(call), words=words))
-
-
-def _create_exclude(call: Call) -> Operation:
-    words = frozenset(word for each in call.made.args for word in _condition_words(each))
-    constraint = Constraint("exclude", _constraint_name(call), words=words, complete=False)
-    return ops.CreateConstraint(call.table(1), constraint)
+def _create_constraint(
+    call: Call, kind: ConstraintKind, columns: tuple[str, ...] = (), terms: Iterable[Value | None] = ()
+) -> Operation:
+    table, name = call.table(1), _constraint_name(call)
+    words = frozenset[str]().union(*map(_condition_words, terms))
+    return ops.CreateConstraint(table, Constraint(kind, name, columns, words=words, complete=kind != "exclude"))
 
 
 def _create_foreign(call: Call) -> Operation:
@@ -481,8 +475,8 @@ _IN_BATCH: dict[str, _Reader] = {
     "drop_index": _drop_index,
     "create_unique_constraint": lambda call: _create_key(call, "unique"),
     "create_primary_key": lambda call: _create_key(call, "primary key"),
-    "create_check_constraint": _create_check,
-    "create_exclude_constraint": _create_exclude,
+    "create_check_constraint": lambda call: _create_constraint(call, "check", terms=[call.get(2, "condition")]),
+    "create_exclude_constraint": lambda call: _create_constraint(call, "exclude", terms=call.made.args),
     "create_foreign_key": _create_foreign,
     "drop_constraint": _drop_constraint,
     "create_table_comment": lambda call: ops.CommentTable(call.table(), source(call.get(1, "comment"))),
@@ -502,11 +496,7 @@ WITHOUT_RECREATION = ("add_column", "create_index", "drop_index", "execute")
 
 
 def batch_of(made: Made) -> ops.Batch:
-    """`op.batch_alter_table(...)`; whether it recreates shows only at its end.
-
-    Raises:
-        NotKnown: the name of the table is not known.
-    """
+    """`op.batch_alter_table(...)`; whether it recreates shows only at its end. Raises `NotKnown` without a name."""
     recreate = text(made.get(2, "recreate")) or "auto"
     table = _named(made.get(0, "table_name"), made.get(1, "schema"), "the name of the table")
     copied = made.get(4, "copy_from")

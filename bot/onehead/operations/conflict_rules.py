@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from enum import StrEnum
 from functools import partial
-from types import MappingProxyType
 from typing import Literal, NamedTuple
 
 from onehead.operations import model as ops
@@ -33,7 +32,7 @@ class Act(NamedTuple):
     revision: str
     step: Step
     touches: tuple[Touch, ...]
-    on: Mapping[Thing, tuple[Touch, ...]] = MappingProxyType({})
+    on: Mapping[Thing, tuple[Touch, ...]]
 
 
 class Rule(NamedTuple):

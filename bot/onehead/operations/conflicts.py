@@ -115,25 +115,23 @@ def side(revisions: Iterable[tuple[str, tuple[Step, ...]]]) -> Side:
     What a side makes and unmakes by itself concerns nobody else: a temporary type is left out, what it does to a table
     that it created too; and a thing that it drops and creates again counts as replaced, whatever else it does to it.
     """
-    acts = [Act(id_, step, touches(step.does)) for id_, steps in revisions for step in steps]
+    acts = [(id_, step, touches(step.does)) for id_, steps in revisions for step in steps]
     first: dict[Thing, Touch] = {}
     last: dict[Thing, Touch] = {}
-    for act in acts:
-        for touch in act.touches:
-            if touch.verb in ("create", "drop"):
-                first.setdefault(touch.thing, touch)
-                last[touch.thing] = touch
+    for touch in (touch for *_, touched in acts for touch in touched if touch.verb in ("create", "drop")):
+        first.setdefault(touch.thing, touch)
+        last[touch.thing] = touch
     made = {thing for thing, touch in first.items() if touch.verb == "create"}
     passing = {thing for thing in made if last[thing].verb == "drop"}
     replaced = {thing for thing, touch in first.items() if touch.verb == "drop" and last[thing].verb == "create"}
     found = []
-    for act in acts:
-        kept = [_net(touch, last, made, replaced) for touch in act.touches if touch.thing not in passing]
+    for id_, step, touched in acts:
+        kept = (_net(touch, last, made, replaced) for touch in touched if touch.thing not in passing)
         seen = tuple(touch for touch in kept if touch is not None)
         on: dict[Thing, tuple[Touch, ...]] = {}
         for touch in seen:
             on[touch.thing] = (*on.get(touch.thing, ()), touch)
-        found.append(act._replace(touches=seen, on=on))
+        found.append(Act(id_, step, seen, on))
     return tuple(found)
 
 

@@ -98,18 +98,20 @@ def table_of(operation: ops.Operation) -> Named | None:
 _INDEXED = ("unique", "primary key", "exclude")
 _COUNTED = ("integer", "biginteger", "smallinteger", "serial", "bigserial")
 """Types of a primary key for which PostgreSQL may make a sequence; it chooses a name that is free."""
+_ON_TABLES = (ops.CreateIndex, ops.DropIndex, ops.CreateOther, ops.Drop, ops.Rename)
+"""What concerns something beside a table: of two rules that weigh the same, the one about that thing comes first."""
 _ON_POSTGRESQL = ("enum", "label", "name", "function", "schema", "extension")
 """Kinds of things that exist there alone."""
 
 
 def touches(operation: ops.Operation) -> tuple[Touch, ...]:
     """Everything that one operation touches; nothing for `Unknown`, about which nothing is known."""
-    table = table_of(operation)
-    found = [] if table is None else [Touch("use", relation(table))]
-    found += (
+    found = [
         touch._replace(dialects=POSTGRESQL) if touch.thing[0] in _ON_POSTGRESQL else touch
         for touch in _touches(operation)
-    )
+    ]
+    if (table := table_of(operation)) is not None:
+        found.insert(len(found) if isinstance(operation, _ON_TABLES) else 0, Touch("use", relation(table)))
     makes: dict[str, bool] = {}
     for touch in found:
         if touch.thing[0] not in ("schema", "word") and touch.thing[1]:

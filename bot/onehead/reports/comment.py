@@ -114,19 +114,17 @@ class CommentContent:
     """What a comment or pull request is made from; texts are empty where there is no such thing.
 
     Attributes:
-        examination: the verdict, with plans that can be carried out.
-        diff: the essential change as a unified diff.
+        diff: the essential change.
         tables: environment path → what each fix does to each database.
         own_databases: environment path → the database on which the author has tried the branch.
         brought_by: path of a revision file → who brought it, as finished Markdown ("@ann in #12").
-        repair: the repair pull request ("#2").
         branch: where there can be no pull request: the branch that holds the repair, as `URL BRANCH` for `git fetch`.
         patch: the repair for `git am`, where it is not offered otherwise.
         pushed: the commit, where the repair was pushed onto the judged branch itself.
         merged_first: whether a merge of the target stands beneath the fix.
         trouble: why no repair branch was written, with what to do.
         source: where the judged commits come from: `branch`, `agit` (a push to `refs/for/…`) or `gone`.
-        commit: the one with the fix.
+        repair, commit: the pull request ("#2") and the commit with the fix.
         signing: whether the target takes signed commits only, which the repair is not: `no`, `likely` or `required`.
         alone: whether it is about a branch without a pull request, so that it stands on the repair's own page.
     """

@@ -150,12 +150,13 @@ def sarif(examination: Examination, version: str, lines: Lines, help_address: st
 def _invocation(examination: Examination) -> dict[str, Any]:
     """Without it, a view would take a branch that could not be judged for one without findings."""
     found: dict[str, Any] = {"executionSuccessful": examination.verdict != "unreadable"}
-    if examination.unjudged:
-        found["toolExecutionNotifications"] = [
-            {"level": "note", "message": {"text": f"Not judged: {visible(each.message)}"}}
-            for each in examination.unjudged
-        ]
+    if said := _not_judged(examination):
+        found["toolExecutionNotifications"] = [{"level": "note", "message": {"text": each}} for each in said]
     return found
+
+
+def _not_judged(examination: Examination) -> list[str]:
+    return [f"Not judged: {visible(each.message)}" for each in examination.unjudged]
 
 
 def _result(finding: Finding, examined: Examined | None, rule: int, lines: Lines) -> dict[str, Any]:
@@ -209,8 +210,7 @@ def junit(examination: Examination, lines: Lines, found: str = "") -> str:
         _case(suite, name, examined.findings, examination.judged, examined, lines)
     if examination.findings:
         _case(suite, "repository", examination.findings, examination.judged, None, lines)
-    said = [visible(compared_line(examination, found)), coverage_line(examination)]
-    said += [f"Not judged: {visible(each.message)}" for each in examination.unjudged]
+    said = [visible(compared_line(examination, found)), coverage_line(examination), *_not_judged(examination)]
     return junit_text(suite, "onehead", coverage_line(examination), "\n".join(said))
 
 

@@ -291,13 +291,8 @@ def draw(picture: Picture, names: dict[str, str], paint: Paint = plain, *, with_
     """Lines that show who follows whom.
 
     Each revision is drawn once: below its parent, indented where several follow the same one, and a merge where the
-    sides that it joins have been drawn, back on the line from which they parted.
-
-    Args:
-        picture: what to draw.
-        names: owner → how to name that side at the end of a line.
-        paint: colours.
-        with_older: say where older revisions are not drawn.
+    sides that it joins have been drawn, back on the line from which they parted. `names`: owner → how to name that side
+    at the end of a line.
     """
     nodes = {node.id: node for node in picture.nodes}
     width = max((len(named(node.id)) for node in picture.nodes), default=0)

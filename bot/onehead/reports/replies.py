@@ -40,13 +40,10 @@ def doctor_answer(
     merged: Mapping[str, Outcome],
     target: Point,
 ) -> str:
-    """The answer to `/onehead doctor`.
+    """The answer to `/onehead doctor`, from what each environment (by its path) says of the database.
 
-    Args:
-        diagnoses: path of an environment → what ails the database, seen from there.
-        places: rows that the files don't declare → where they stand otherwise.
-        merged: path of a forked environment → what an upgrade does once its heads are merged.
-        target: the deployed branch whose files were read.
+    `places`: rows that the files don't declare → where they stand otherwise; `merged`: what an upgrade does once the
+    heads of a forked environment are merged; `target`: the deployed branch whose files were read.
     """
     branch = short_ref(target.ref)
     values = [_diagnosed(path, each, places, merged.get(path), branch) for path, each in diagnoses.items()]
@@ -139,13 +136,11 @@ class Answer(NamedTuple):
 
 
 class Explained(NamedTuple):
-    """What an explanation of a target is made from.
+    """What an explanation of a target is made from; its examination is that of the target by itself.
 
     Attributes:
-        examination: of the target by itself.
         tables: environment path → what each fix does to each database, where it is forked.
         recent: environment path → rows and what becomes of such a database, where it is not.
-        crashes: those that were reported.
         elsewhere: revision id → where it stands that is not the target ("#5", "branch oauth"), as Markdown.
         repair: the open repair pull request ("#7").
     """

@@ -41,23 +41,13 @@ NO_ENVIRONMENT = "No Alembic environment found (no alembic.ini, no env.py, no re
 
 
 def report(examination: Examination, *, command: str = "", found: str = "", paint: Paint = plain) -> str:
-    """The text of `onehead check`.
-
-    Args:
-        examination: what was judged.
-        command: what to type next; may be empty.
-        found: how the sides were found, when nobody named them.
-        paint: colours.
-    """
+    """The text of `onehead check`; `command`: what to type next, `found`: how sides were found that nobody named."""
     following = ["", f"Next: {paint('strong', command)}"] if command else []
     return "\n".join([*_lines(examination, found, paint), *following]) + "\n"
 
 
 def repair_report(examination: Examination, found: str = "", paint: Paint = plain) -> str:
-    """What `onehead fix` says before the change: the verdict, each plan and its reasons, and what it can't repair.
-
-    What a repair mends is told by `onehead check`, whose advice is to run `onehead fix`.
-    """
+    """What `onehead fix` says before the change: the verdict, each plan and its reasons, and what it can't repair."""
     return "\n".join(_lines(examination, found, paint, is_repair=True)) + "\n"
 
 
