@@ -55,67 +55,63 @@ def read_url(text: str) -> str | None:
         parts, is_address = urlsplit(""), False
     # First, because every other message repeats the value.
     if "@" in (parts.netloc or text):
-        msg = "contains a user name or password. Take it out of the address; the token has its own setting."
-        raise BadValueError(msg)
+        raise BadValueError(
+            "contains a user name or password. Take it out of the address; the token has its own setting."
+        )
     if not is_address or re.search(r"\s", text):
-        msg = f"is {_shown(text)}, which is not an http or https address. Write it like https://forgejo.example.org."
-        raise BadValueError(msg)
+        raise _unfit(text, "which is not an http or https address. Write it like https://forgejo.example.org.")
     if parts.query or parts.fragment:
-        msg = f"is {_shown(text)}, which has a query or a fragment. End the address before the ? or #."
-        raise BadValueError(msg)
+        raise _unfit(text, "which has a query or a fragment. End the address before the ? or #.")
     path = parts.path.rstrip("/")
     if path.endswith("/api/v1"):
-        msg = f"is {_shown(text)}, the address of the API. Leave out /api/v1; it is added where needed."
-        raise BadValueError(msg)
+        raise _unfit(text, "the address of the API. Leave out /api/v1; it is added where needed.")
     return f"{parts.scheme}://{parts.netloc.lower()}{path}"
 
 
 def read_secret(text: str) -> Secret:
     """One secret, a single word."""
     if not text:
-        msg = "is empty. Put the secret there."
-        raise BadValueError(msg)
+        raise BadValueError("is empty. Put the secret there.")
     if re.search(r"\s", text):
-        msg = "contains a space or a line break. Give the secret alone."
-        raise BadValueError(msg)
+        raise BadValueError("contains a space or a line break. Give the secret alone.")
     return Secret(text)
 
 
 def read_account(text: str) -> str:
     """A name as Forgejo gives to accounts, or none."""
     if text and not re.fullmatch(r"[A-Za-z0-9._-]+", text):
-        msg = f"is {_shown(text)}, which is no account's name. Write it as in the address of its page."
-        raise BadValueError(msg)
+        raise _unfit(text, "which is no account's name. Write it as in the address of its page.")
     return text
 
 
 def read_secrets(text: str) -> tuple[Secret, ...]:
     """Secrets separated by commas or line breaks; at least one, for an empty one would accept any signature."""
-    secrets = tuple(Secret(part.strip()) for part in re.split(r"[,\n]", text) if part.strip())
+    secrets = _secrets(text)
     if not secrets:
-        msg = "holds no secret. Give the one that the webhook was created with."
-        raise BadValueError(msg)
+        raise BadValueError("holds no secret. Give the one that the webhook was created with.")
     return secrets
 
 
-_SHORTEST_REPORT_SECRET = 24
+_MIN_REPORT_SECRET = 24
 
 
 def read_report_secrets(text: str) -> tuple[Secret, ...]:
     """As above, or none; a short one could be guessed by whoever holds a key that was derived from it."""
-    secrets = tuple(Secret(part.strip()) for part in re.split(r"[,\n]", text) if part.strip())
-    if any(len(secret.reveal()) < _SHORTEST_REPORT_SECRET for secret in secrets):
-        msg = f"is shorter than {_SHORTEST_REPORT_SECRET} characters. Make a random one: openssl rand -hex 32"
-        raise BadValueError(msg)
+    secrets = _secrets(text)
+    if any(len(secret.reveal()) < _MIN_REPORT_SECRET for secret in secrets):
+        raise BadValueError(f"is shorter than {_MIN_REPORT_SECRET} characters. Make a random one: openssl rand -hex 32")
     return secrets
+
+
+def _secrets(text: str) -> tuple[Secret, ...]:
+    return tuple(Secret(part.strip()) for part in re.split(r"[,\n]", text) if part.strip())
 
 
 def read_address(text: str) -> tuple[str, int]:
     """`host:port`, `[ipv6]:port` or `:port` for every interface; port 0 lets the system choose."""
     match = re.fullmatch(r"(?:\[([0-9A-Fa-f:.]+)\]|([^\s:\[\]/]*)):(\d{1,5})", text)
     if match is None or int(match[3]) > 65535:
-        msg = f"is {_shown(text)}, which is not host:port. Write it like 127.0.0.1:8686 or [::1]:8686."
-        raise BadValueError(msg)
+        raise _unfit(text, "which is not host:port. Write it like 127.0.0.1:8686 or [::1]:8686.")
     return match[1] or match[2] or "0.0.0.0", int(match[3])  # noqa: S104 - only when asked for with ":port"
 
 
@@ -128,9 +124,8 @@ def read_globs(text: str) -> tuple[str, ...]:
     globs = tuple(part.strip() for part in text.split(",") if part.strip())
     bad = [glob for glob in globs if not re.fullmatch(rf"[^/\s]+/[^/\s]+|{TOPIC}[^/\s]+", glob)]
     if bad or not globs:
-        shown = _shown(", ".join(bad) or text)
-        msg = f"has {shown}, which is not a pattern for owner/name. Write it like acme/*, acme/shop or topic:alembic."
-        raise BadValueError(msg)
+        advice = "which is not a pattern for owner/name. Write it like acme/*, acme/shop or topic:alembic."
+        raise BadValueError(f"has {_shown(', '.join(bad) or text)}, {advice}")
     return globs
 
 
@@ -143,11 +138,8 @@ def read_sweep(text: str) -> str | None:
             raise ValueError(text)
         croniter(text, datetime(2026, 1, 1, tzinfo=UTC)).get_next(datetime)
     except (ValueError, KeyError, AttributeError, IndexError) as error:
-        msg = (
-            f"is {_shown(text)}, which is no cron expression that ever comes true. "
-            "Write five fields like */15 * * * *, or off."
-        )
-        raise BadValueError(msg) from error
+        advice = "Write five fields like */15 * * * *, or off."
+        raise _unfit(text, f"which is no cron expression that ever comes true. {advice}") from error
     return text
 
 
@@ -156,11 +148,9 @@ def read_cache_dir(text: str) -> Path:
     try:
         path = Path(text).expanduser()
     except RuntimeError as error:
-        msg = f"is {_shown(text)}, but there is no such home directory. Name a directory by its full path."
-        raise BadValueError(msg) from error
+        raise _unfit(text, "but there is no such home directory. Name a directory by its full path.") from error
     if path.exists() and not path.is_dir():
-        msg = f"is {_shown(text)}, which is a file. Name a directory; it is created when missing."
-        raise BadValueError(msg)
+        raise _unfit(text, "which is a file. Name a directory; it is created when missing.")
     return path.absolute()
 
 
@@ -169,17 +159,21 @@ def read_database_url(text: str) -> Secret | None:
     if not text:
         return None
     if not re.match(r"postgres(ql)?://", text):
-        msg = "does not begin with postgresql://. Give the address of a PostgreSQL database, or leave it empty."
-        raise BadValueError(msg)
+        raise BadValueError(
+            "does not begin with postgresql://. Give the address of a PostgreSQL database, or leave it empty."
+        )
     return Secret(text)
 
 
 def read_log(text: str) -> str:
     """`console` or `json`."""
     if text.lower() not in {"console", "json"}:
-        msg = f"is {_shown(text)}. Choose console or json."
-        raise BadValueError(msg)
+        raise BadValueError(f"is {_shown(text)}. Choose console or json.")
     return text.lower()
+
+
+def _unfit(text: str, why: str) -> BadValueError:
+    return BadValueError(f"is {_shown(text)}, {why}")
 
 
 def _shown(text: str) -> str:
@@ -199,11 +193,9 @@ class Setting:
     """One thing that can be told.
 
     Attributes:
-        name: lower case: the key in the TOML file and the field of `Settings`; with `ONEHEAD_` and in upper
-            case the variable.
-        meaning: one line for the reference.
+        name: in lower case: the key in the TOML file and the field of `Settings`.
         read: text → value; raises `BadValueError`.
-        default: as it would be written; `None` where there is none and the setting is required.
+        default: as it would be written; `None` where the setting is required.
         is_secret: whether it may stand in a file of its own, named by `NAME_FILE`.
     """
 
@@ -305,11 +297,8 @@ class Settings:
 def is_covered(repositories: Collection[str], repository: str, topics: Collection[str] | None = None) -> bool:
     """Whether patterns cover a repository. Forgejo's names ignore case, so do the patterns.
 
-    Args:
-        repositories: patterns for `owner/name`, or `topic:NAME`.
-        repository: its full name.
-        topics: what its people have set; `None` where they are not known, as in a webhook. Then one that a topic
-            could cover counts as covered, and is asked about again when they are known.
+    Where its topics are not known (`None`), as in a webhook, a repository that a topic could cover counts as covered,
+    and is asked about again when they are known.
     """
     patterns = [pattern.lower() for pattern in repositories]
     wanted = {pattern.removeprefix(TOPIC) for pattern in patterns if pattern.startswith(TOPIC)}
@@ -323,7 +312,7 @@ def load(environ: Mapping[str, str], config: Path | None = None, *, without: Col
 
     Args:
         environ: the process environment.
-        config: a TOML file with the same names in lower case, at the top level.
+        config: a TOML file.
         without: required settings that this command can do without: only `webhook_secret` can be named.
 
     Raises:

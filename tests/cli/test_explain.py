@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from onehead.cli import explain
+from onehead.cli import databases
 from tests.cli.terminal_runs import Run
 from tests.patient import league, path_of, written
 from tests.repositories import Repository
@@ -290,7 +290,7 @@ def test_commands_are_printed_on_one_line(repo: Repository, run: Run, tmp_path: 
 def test_of_a_long_log_the_end_is_read(
     repo: Repository, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(explain, "MAX_BYTES", 4000)
+    monkeypatch.setattr(databases, "MAX_LOG_BYTES", 4000)
     text = "KeyError: '005'\n" + "GET / 200\n" * 1000 + "KeyError: '004'\n"
     (tmp_path / "log").write_text(text)
     from_file = run("explain", "--repo", repo.path, "--at", "main", tmp_path / "log")
@@ -303,8 +303,8 @@ def test_of_a_long_log_the_end_is_read(
 
 
 def test_a_stream_without_end_is_given_up(repo: Repository, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(explain, "_MAX_PASSED_OVER", 1024 * 1024)
-    monkeypatch.setattr(explain, "MAX_BYTES", 4000)
+    monkeypatch.setattr(databases, "_MAX_PASSED_OVER", 1024 * 1024)
+    monkeypatch.setattr(databases, "MAX_LOG_BYTES", 4000)
     with Path("/dev/zero").open("rb") as endless:
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(endless))
         done = run("explain", "--repo", repo.path, "--at", "main")

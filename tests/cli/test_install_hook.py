@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from onehead.cli.hook import script
+from onehead.cli.install import script
 from tests.cli.terminal_runs import Run
 from tests.repositories import Repository
 

@@ -1,4 +1,4 @@
-"""`onehead install` and `uninstall`: make what onehead needs in a Forgejo, or take it away."""
+"""`onehead install` and `uninstall`: make what onehead needs in a Forgejo, or take it away; `hook` on its disk."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import argparse
 import os
 import secrets
 import shlex
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,6 +18,8 @@ from onehead.examine.naming import DATABASES, LABEL, STATUS, laid_ready_for
 from onehead.forge.admin import Webhook, of_repository
 from onehead.forge.errors import BOT_SCOPES, ForgeError, MissingScope, NotFound, Unauthorised, Unavailable
 from onehead.forge.models import RepositoryName
+from onehead.gitrepo import server_hooks
+from onehead.gitrepo.git import Git
 from onehead.service.setup import (
     clean,
     ensure_access,
@@ -373,3 +376,80 @@ def _forget_databases(where: Site) -> None:
     for repository in where.repositories:
         done = list(remove_refs(f"{where.url}/{repository.name}.git", where.token, lambda ref: ref == DATABASES))
         print(f"databases of {repository.name}: {'; '.join(done) if done else 'none have reported'}.")
+
+
+_SCRIPT = """\
+#!/bin/sh
+# Refuses a push that would leave a deployed branch of an Alembic project with more than one head.
+{sign}
+# That command changes it; `onehead uninstall hook` takes it away.
+python={python}
+unjudged() {{
+    echo "onehead: $1" >&2
+    {unjudged}
+}}
+[ -x "$python" ] || unjudged "$python, which judges the pushes to this server, is gone."
+# Isolated: no directory and no variable of a push decides what is loaded.
+"$python" -I -c '
+import sys
+try:
+    from onehead.cli.main import main
+    code = main()
+except Exception as trouble:
+    print(f"onehead: {{type(trouble).__name__}}: {{trouble}}", file=sys.stderr)
+    code = 3
+sys.exit(code)
+' pre-receive --on-error {on_error} --timeout {timeout}
+code=$?
+case $code in
+    0|1) exit $code;;
+    *) unjudged "the program that judges pushes ended with exit code $code.";;
+esac
+"""
+
+_UNJUDGED = {
+    "allow": """\
+echo "  The push was accepted WITHOUT a verdict. Show this to whoever looks after the server." >&2
+    exit 0""",
+    "refuse": """\
+echo "  The push was refused: this server asks for a verdict. Show this to whoever looks after it." >&2
+    exit 1""",
+}
+"""What becomes of a push where even `onehead pre-receive` can't say it: it is gone, broken, or was killed."""
+
+
+def run_install_hook(options: argparse.Namespace) -> int:
+    """Install; returns 0, everything else is an error."""
+    place = _hook_directory(options)
+    done = server_hooks.put(place, script(sys.executable, options.on_error, options.timeout))
+    print(f"hook: {place.program}: {'written' if done else 'already so'}.")
+    if place.linked:
+        print(f"  {place.link} leads to it, for plain git; Forgejo 16 and newer run it without.")
+    print(f"  It runs {sys.executable}, which has to stay there and be readable for the account of the server.")
+    doubtful = "refused" if options.on_error == "refuse" else "accepted with a warning"
+    print(f"  A push waits {options.timeout} seconds at most. One that can't be judged is {doubtful}.")
+    print("Next: push something to see it at work. It says nothing where all is well.")
+    return 0
+
+
+def script(python: str, on_error: str, timeout: int) -> str:
+    """The hook, which runs this Python and passes on the options of `pre-receive`."""
+    said = {"unjudged": _UNJUDGED[on_error], "on_error": on_error, "timeout": timeout}
+    return _SCRIPT.format(sign=server_hooks.SIGN, python=shlex.quote(python), **said)
+
+
+def _hook_directory(options: argparse.Namespace) -> server_hooks.HookDirectory:
+    directory = Path(options.repository or options.server)
+    if not directory.is_dir():
+        raise UsageError(f"{directory} is no directory.", "Correct the path, and run it on the server itself.")
+    if options.repository:
+        return server_hooks.of_repository(Git(directory), directory)
+    return server_hooks.of_server(directory)
+
+
+def run_uninstall_hook(options: argparse.Namespace) -> int:
+    """Uninstall; returns 0, everything else is an error."""
+    place = _hook_directory(options)
+    found = server_hooks.take_away(place)
+    print(f"hook: {place.program}: {'removed' if found else 'not there: already so'}.")
+    return 0

@@ -479,7 +479,7 @@ VERBS: dict[str, Verb] = {
         "onehead explain deploy.log",
         "0 explained, 2 wrong usage, 3 no message of Alembic's is in it",
         _explain,
-        "cli.explain",
+        "cli.databases:run_explain",
     ),
     "verify": Verb(
         "run the migrations for real, on scratch databases: this runs the project's code",
@@ -514,7 +514,7 @@ VERBS: dict[str, Verb] = {
                 "onehead install hook --repository /srv/git/shop.git",
                 _SET_UP,
                 _install_hook,
-                "cli.hook:run_install",
+                "cli.install:run_install_hook",
             )
         },
     ),
@@ -537,7 +537,7 @@ VERBS: dict[str, Verb] = {
                 "onehead uninstall hook --repository /srv/git/shop.git",
                 _SET_UP,
                 _hook,
-                "cli.hook:run_uninstall",
+                "cli.install:run_uninstall_hook",
             )
         },
     ),
