@@ -30,12 +30,7 @@ _CUTTERS = (
 
 
 class Network(NamedTuple):
-    """Whether the network is cut off.
-
-    Attributes:
-        prefix: words before the command that do it; empty where it stays open.
-        told: how it is, in a sentence.
-    """
+    """Words before a command that cut it off from the network (none where it stays open), and a sentence on that."""
 
     prefix: tuple[str, ...]
     told: str
@@ -44,9 +39,7 @@ class Network(NamedTuple):
 def cut_off(*, apart: bool = False) -> Network:
     """Find out how a process can be left without a network here.
 
-    Args:
-        apart: in a user namespace of its own in any case: from there, no other process of the same user can be read,
-            whatever its rights.
+    `apart`: in a user namespace of its own in any case. From there, no other process of the same user can be read.
     """
     if shutil.which("unshare") is None:
         return Network((), "The network stays open: there is no `unshare` here to cut it off.")
@@ -59,11 +52,7 @@ def cut_off(*, apart: bool = False) -> Network:
 
 
 def keep_to_ourselves() -> bool:
-    """Let no other process of the same user read this one's memory, variables and open files (Linux).
-
-    Returns:
-        Whether it is so.
-    """
+    """Let no other process of the same user read this one's memory, variables and open files: whether it is so."""
     return _prctl(4, 0)  # PR_SET_DUMPABLE
 
 
@@ -84,13 +73,8 @@ def start(module: str, *arguments: str, passed: Sequence[int], prefix: Sequence[
     """Run the `main` of a module in a process of its own.
 
     It finds what this process finds, and gets no signal that a terminal sends to this one. What it prints on standard
-    error goes where ours goes; standard input and output are closed to it.
-
-    Args:
-        module: its full name.
-        arguments: what `sys.argv` holds from the second on.
-        passed: open files that it has as well, by the same numbers.
-        prefix: words before the command.
+    error goes where ours goes; standard input and output are closed to it. Open files that are passed keep their
+    numbers.
     """
     script = _START.format(separator=os.pathsep, module=module)
     places = os.pathsep.join(filter(None, sys.path))

@@ -102,67 +102,45 @@ class Takes(StrEnum):
 
 
 class CommandKind(NamedTuple):
-    """One command.
+    """What a command does, in one sentence; who may give it, what follows its name, whether an issue takes it too."""
 
-    Attributes:
-        takes: what follows its name.
-        who: may give it.
-        meaning: what it does, one sentence.
-        on_issues: whether it makes sense in an issue too.
-    """
-
-    takes: Takes
-    who: Who
     meaning: str
+    who: Who = Who.ANYBODY
+    takes: Takes = Takes.NOTHING
     on_issues: bool = False
 
 
 COMMANDS: dict[CommandName, CommandKind] = {
-    CommandName.HELP: CommandKind(Takes.NOTHING, Who.ANYBODY, "Shows this list.", on_issues=True),
-    CommandName.CHECK: CommandKind(
-        Takes.NOTHING, Who.ANYBODY, "Judges the pull request again and replies with the verdict."
-    ),
+    CommandName.HELP: CommandKind("Shows this list.", on_issues=True),
+    CommandName.CHECK: CommandKind("Judges the pull request again and replies with the verdict."),
     CommandName.EXPLAIN: CommandKind(
-        Takes.NOTHING,
-        Who.ANYBODY,
         "Explains the chain: its heads, what each database would do, and which repair is right. In an issue it answers "
         "to the crash that is reported there.",
         on_issues=True,
     ),
-    CommandName.MERGE: CommandKind(
-        Takes.NOTHING, Who.AUTHOR, "Repairs with a merge revision, and says what that costs."
-    ),
+    CommandName.MERGE: CommandKind("Repairs with a merge revision, and says what that costs.", Who.AUTHOR),
     CommandName.REPARENT: CommandKind(
-        Takes.NOTHING, Who.AUTHOR, "Repairs by moving this branch's revisions, and says which databases lose by it."
+        "Repairs by moving this branch's revisions, and says which databases lose by it.", Who.AUTHOR
     ),
     CommandName.AUTO: CommandKind(
-        Takes.NOTHING, Who.AUTHOR, "Undoes `merge` or `reparent`: the repository's policy chooses the repair again."
+        "Undoes `merge` or `reparent`: the repository's policy chooses the repair again.", Who.AUTHOR
     ),
-    CommandName.APPLY: CommandKind(
-        Takes.NOTHING, Who.PUSHER, "Pushes the proposed repair straight onto the branch, forward only."
-    ),
+    CommandName.APPLY: CommandKind("Pushes the proposed repair straight onto the branch, forward only.", Who.PUSHER),
     CommandName.DOCTOR: CommandKind(
-        Takes.ROWS,
-        Who.ANYBODY,
         "Diagnoses a database whose `alembic_version` holds these rows, and shows the ways out.",
+        takes=Takes.ROWS,
         on_issues=True,
     ),
     CommandName.IGNORE: CommandKind(
-        Takes.REASON, Who.WRITER, "Turns the check green despite the present problems; new problems still count."
+        "Turns the check green despite the present problems; new problems still count.", Who.WRITER, Takes.REASON
     ),
-    CommandName.UNIGNORE: CommandKind(Takes.NOTHING, Who.WRITER, "Undoes `ignore`."),
+    CommandName.UNIGNORE: CommandKind("Undoes `ignore`.", Who.WRITER),
 }
 """Every command, in the order of the help."""
 
 
 class CommentCommand(NamedTuple):
-    """A command as it was given.
-
-    Attributes:
-        verb: what is asked for.
-        rows: for `doctor`; one that is named twice stands in the database twice.
-        reason: for `ignore`; may be empty.
-    """
+    """A command as it was given, with the rows for `doctor` (named twice: twice in the database) or a reason."""
 
     verb: CommandName
     rows: tuple[str, ...] = ()
@@ -170,12 +148,7 @@ class CommentCommand(NamedTuple):
 
 
 class Mistake(NamedTuple):
-    """Something that looks like a command and is none.
-
-    Attributes:
-        line: as it was written.
-        message: what is wrong and what to write instead.
-    """
+    """A line that looks like a command and is none; the message says what is wrong and what to write instead."""
 
     line: str
     message: str

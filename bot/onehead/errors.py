@@ -9,7 +9,6 @@ class OneheadError(Exception):
     Attributes:
         message: what happened and what it means, a full sentence.
         hint: what to do next, a full sentence.
-        exit_code: what the terminal returns (documented in docs/reference/exit-codes.md).
         lasting: whether it most likely stays until a person does something, so that waiting alone does not help.
         waits_for_sweep: whether trying again soon costs too much for what it promises.
     """

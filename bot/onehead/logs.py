@@ -23,11 +23,7 @@ def configure(
 ) -> None:
     """Send every log line of this process to `stream` (standard error), ours and the libraries' alike.
 
-    Args:
-        form: `console` or `json`.
-        secrets: texts that are replaced by `***` wherever they would appear, tracebacks included.
-        stream: where to.
-        level: what is less severe is left out.
+    The form is `console` or `json`. Secrets become `***` wherever they would appear, tracebacks included.
     """
     stream = stream or sys.stderr
     shared: list[Processor] = [

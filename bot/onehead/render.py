@@ -77,12 +77,8 @@ def _sandbox() -> Environment:
 def from_template(revision: NewRevision, template: str) -> NewRevision:
     """The file of a merge revision as a repository's own template writes it.
 
-    The template may use `revision`, `parents` (in the order of `down_revision`), `message`, `create_date` (may be
-    empty), and `copy`: the whole file as onehead would write it.
-
-    Args:
-        revision: what onehead would write.
-        template: taken from the target branch; rendered in a sandbox.
+    The template, rendered in a sandbox, may use `revision`, `parents` (in the order of `down_revision`), `message`,
+    `create_date` (may be empty), and `copy`: the whole file as onehead would write it.
 
     Raises:
         UsageError: the template can't be used, or what it gives is no merge of these heads.

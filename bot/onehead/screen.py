@@ -12,7 +12,6 @@ from onehead.text import shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from types import TracebackType
     from typing import Any, Self, TextIO
 
 
@@ -61,9 +60,7 @@ class Screens:
         sys.stdout, sys.stderr = cast("TextIO", Screen(sys.stdout)), cast("TextIO", Screen(sys.stderr))
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         sys.stdout, sys.stderr = self._before
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 import re
 import tomllib
 from collections.abc import Callable, Collection, Mapping
@@ -12,8 +13,6 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
-
-from croniter import croniter
 
 from onehead.errors import UsageError
 
@@ -133,6 +132,8 @@ def read_sweep(text: str) -> str | None:
     """A cron expression of five fields (or `@hourly` and its kin) that has a next time; `None` for `off`."""
     if text.lower() == "off":
         return None
+    from croniter import croniter  # noqa: PLC0415 - a deploy job that reports its rows sweeps nothing
+
     try:
         if len(text.split()) not in {1, 5}:
             raise ValueError(text)
@@ -319,10 +320,10 @@ def load(environ: Mapping[str, str], config: Path | None = None, *, without: Col
         UsageError: with every missing, unknown and bad value, each with what is wrong and what to do.
     """
     problems: list[str] = []
-    told = _from_file(config, problems) | _from_environment(environ, problems)
+    given = _from_file(config, problems) | _from_environment(environ, problems)
     values: dict[str, Any] = {}
     for setting in SETTINGS:
-        label, text = _text_of(setting, told, problems)
+        label, text = _text_of(setting, given, problems)
         if text is None:
             if setting.name in without:
                 values[setting.name] = ()
@@ -342,26 +343,59 @@ def load(environ: Mapping[str, str], config: Path | None = None, *, without: Col
     return Settings(**values)
 
 
-def _text_of(setting: Setting, told: Mapping[str, tuple[str, str]], problems: list[str]) -> tuple[str, str | None]:
+def _text_of(setting: Setting, given: Mapping[str, tuple[str, str]], problems: list[str]) -> tuple[str, str | None]:
     """What was said about a setting: (where, text). No text: not said; no `where` either: already reported."""
-    label, text = told.get(setting.name, (setting.variable, None))
-    if not setting.is_secret or (named := told.get(f"{setting.name}_file")) is None:
+    label, text = given.get(setting.name, (setting.variable, None))
+    if not setting.is_secret or (named := given.get(f"{setting.name}_file")) is None:
         return label, setting.default if text is None else text
     file_label, path = named
     if text is not None:
         problems.append(f"{label} and {file_label} are both given. Keep one of them.")
         return "", None
     try:
-        return f"The content of {file_label}", Path(path).read_text(encoding="utf-8").strip()
+        return f"The content of {file_label}", _content(path)
+    except BadValueError as reason:
+        problems.append(f"{file_label} {reason} Check path and permissions.")
+        return "", None
+
+
+def _content(path: str) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        problems.append(f"{file_label} names {path}, which can't be read: {reason}. Check path and permissions.")
-        return "", None
+        raise BadValueError(f"names {path}, which can't be read: {reason}.") from error
+
+
+def told(name: str) -> str:
+    """The setting of this name from the environment; or empty."""
+    return os.environ.get(f"{PREFIX}{name}", "").strip()
+
+
+def secret_told(name: str) -> str:
+    """The setting of this name from the environment, or from the file that its `_FILE` twin names; or empty."""
+    path = told(f"{name}_FILE")
+    return secret_in(path, f"{PREFIX}{name}_FILE") if path else told(name)
+
+
+def secret_in(path: str, option: str) -> str:
+    """The secret in a file that an option or setting names.
+
+    Raises:
+        UsageError: it can't be read, or holds nothing.
+    """
+    try:
+        text = _content(path)
+    except BadValueError as reason:
+        raise UsageError(f"{option} {reason}", "Check path and rights.") from reason
+    if not text:
+        raise UsageError(f"{option} names {path}, which is empty.", "Put the secret into it, or delete it.")
+    return text
 
 
 def _from_environment(environ: Mapping[str, str], problems: list[str]) -> dict[str, tuple[str, str]]:
     known = _names()
-    told: dict[str, tuple[str, str]] = {}
+    given: dict[str, tuple[str, str]] = {}
     for variable, text in sorted(environ.items()):
         if not variable.startswith(PREFIX) or _FOREIGN.fullmatch(variable):
             continue
@@ -369,8 +403,8 @@ def _from_environment(environ: Mapping[str, str], problems: list[str]) -> dict[s
         if variable != variable.upper() or name not in known:
             problems.append(_unknown(variable, name, {each: PREFIX + each.upper() for each in known}))
         elif text.strip():
-            told[name] = (variable, text.strip())
-    return told
+            given[name] = (variable, text.strip())
+    return given
 
 
 def _from_file(config: Path | None, problems: list[str]) -> dict[str, tuple[str, str]]:
@@ -385,7 +419,7 @@ def _from_file(config: Path | None, problems: list[str]) -> dict[str, tuple[str,
         problems.append(f'{config} is not a TOML file: {error}. Settings look like: listen = "127.0.0.1:8686"')
         return {}
     known = _names()
-    told: dict[str, tuple[str, str]] = {}
+    given: dict[str, tuple[str, str]] = {}
     for name, value in document.items():
         label = f"{name} in {config}"
         texts = value if isinstance(value, list) else [value]
@@ -394,8 +428,8 @@ def _from_file(config: Path | None, problems: list[str]) -> dict[str, tuple[str,
         elif not all(isinstance(text, str) for text in texts):
             problems.append(f"{label} is not text. Write it in quotes.")
         elif joined := ",".join(texts).strip():
-            told[name] = (label, joined)
-    return told
+            given[name] = (label, joined)
+    return given
 
 
 def _names() -> list[str]:

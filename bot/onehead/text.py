@@ -37,12 +37,7 @@ def plain(text: str) -> str:
 
 
 def inline(text: str, limit: int = 200) -> str:
-    """One line that shows exactly these characters in Markdown, in a table cell and in HTML (`<summary>`).
-
-    Args:
-        text: anything.
-        limit: characters shown at most.
-    """
+    """One line that shows exactly these characters in Markdown, in a table cell and in HTML (`<summary>`)."""
     harmless = plain(cut_words(_line(text), limit))
     number = re.match(_LIST_NUMBER, harmless)
     start = number.end() - 1 if number else 0
@@ -54,9 +49,7 @@ def inline(text: str, limit: int = 200) -> str:
 def code(text: str, *, in_table: bool = False) -> str:
     """A code span of one line. Nothing in it is a mention or reference; backticks inside are kept.
 
-    Args:
-        text: anything; of several lines one is made.
-        in_table: whether a pipe would end the table's cell.
+    In a table, a pipe would end the cell.
     """
     line = _line(text) or " "
     if in_table and "|" in line:
@@ -71,9 +64,7 @@ def code(text: str, *, in_table: bool = False) -> str:
 def fence(text: str, language: str = "") -> str:
     """A fenced block of code, ending without a newline; its fence is longer than any within.
 
-    Args:
-        text: any lines; control characters other than tab are shown as �.
-        language: such as `diff`.
+    Control characters other than tab are shown as �.
     """
     if not re.fullmatch(_LANGUAGE, language):
         raise ValueError(f"not the name of a language: {language!r}")
@@ -88,10 +79,6 @@ def mermaid(text: str, limit: int = 60) -> str:
     """One line for inside a quoted Mermaid label (`r1["…"]`); it can't end the label, the graph or its fence.
 
     Mermaid reads its own references (`#quot;`, `#96;`) after it has read the graph, so nothing in them is syntax.
-
-    Args:
-        text: anything.
-        limit: characters shown at most.
     """
     line = cut_words(_line(text), limit)
     return re.sub(r"[^\w ,/.@()'=\u0080-\U0010ffff-]|__|^[-+\d.)]+(?=[.)\s])|^[-+]", _mermaid_references, line)
@@ -169,11 +156,7 @@ MAX_NAME_LENGTH = 120
 def listed(names: Collection[str], most: int = MAX_NAMED, joint: str = ", ", last: str = " and ") -> str:
     """`a`, `a and b`, `a, b and c`, or `a, b, c and 997 more`; nothing for none.
 
-    Args:
-        names: in the order in which they are to be named, shortened where that is needed.
-        most: how many of them.
-        joint: what stands between two of them.
-        last: what stands before the last one; where some are left out, that is always "and".
+    `last` stands before the last one; where some are left out, that is always "and".
     """
     shown = list(islice(names, most))
     rest = len(names) - len(shown)
@@ -184,8 +167,7 @@ def listed(names: Collection[str], most: int = MAX_NAMED, joint: str = ", ", las
 
 def quoted(names: Collection[str], most: int = MAX_NAMED, joint: str = ", ") -> str:
     """The same, each shortened and between backticks."""
-    shown = [f"`{shortened(name)}`" for name in islice(names, most)]
-    return listed([*shown, *[""] * (len(names) - len(shown))], most, joint)
+    return listed([f"`{shortened(name)}`" for name in names], most, joint)
 
 
 def shortened(name: str) -> str:
@@ -194,14 +176,8 @@ def shortened(name: str) -> str:
 
 
 def becomes(new_ids: Mapping[str, str], most: int = MAX_NAMED) -> str:
-    """`a` becomes `b`, and so on; nothing for none.
-
-    Args:
-        new_ids: old name → new one.
-        most: how many of them.
-    """
-    shown = [f"`{shortened(old)}` becomes `{shortened(new)}`" for old, new in islice(new_ids.items(), most)]
-    return listed([*shown, *[""] * (len(new_ids) - len(shown))], most)
+    """`a` becomes `b`, and so on; nothing for none."""
+    return listed([f"`{shortened(old)}` becomes `{shortened(new)}`" for old, new in new_ids.items()], most)
 
 
 _CONTROLS = (*range(0x20), *range(0x7F, 0xA0))

@@ -21,11 +21,7 @@ _OURS = re.compile(r"onehead-(?:merge|pg|refs|verify)-[a-z0-9_]+")
 
 @contextmanager
 def throwaway(kind: str) -> Iterator[Path]:
-    """A fresh folder, readable by nobody else, and gone afterwards.
-
-    Args:
-        kind: `merge`, `pg`, `refs` or `verify`; part of its name.
-    """
+    """A fresh folder, readable by nobody else, and gone afterwards. Its kind: `merge`, `pg`, `refs` or `verify`."""
     remove_left_over(tempfile.gettempdir())
     folder, lock = _made(f"onehead-{kind}-")
     try:

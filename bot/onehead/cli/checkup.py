@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import json
-import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from http.client import HTTPException
 from pathlib import Path
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from onehead.cli.report_rows import exchange, fields_in
 from onehead.cli.terminal import painter
 from onehead.errors import UsageError
 from onehead.examine.naming import LABEL
@@ -31,26 +29,21 @@ from onehead.service.setup import (
     judge_version,
     serving,
 )
+from onehead.settings import secret_in, secret_told, told
 from onehead.text import listed
-
-if TYPE_CHECKING:
-    from types import TracebackType
 
 _TOKENS_PAGE = "Forgejo → Settings → Applications → Access tokens"
 
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """A Forgejo, seen with an administrator's token, and the part of it that is meant.
+    """A Forgejo, seen with an administrator's token, and the part of it that is meant. No address ends with a slash.
 
     Attributes:
         me: whose token it is.
         place: where the webhook belongs.
         repositories: in that place, and looked after; none for the whole site.
         others: in that place, and not looked after: archived ones and mirrors.
-        service_url: where the service is, without a slash at the end.
-        url: of the Forgejo, without a slash at the end.
-        token: the administrator's, for git.
     """
 
     api: ForgejoApi
@@ -74,7 +67,10 @@ def site(options: argparse.Namespace) -> Iterator[Site]:
         ForgeError: the forge does not answer, or not as a Forgejo.
     """
     url = options.url or told("FORGEJO_URL")
-    token = content(options.token_file, "--token-file") if options.token_file else options.token or secret_told("TOKEN")
+    if options.token_file:
+        token = secret_in(options.token_file, "--token-file")
+    else:
+        token = options.token or secret_told("TOKEN")
     service_url = options.service_url or told("PUBLIC_URL")
     missing = [
         what
@@ -138,51 +134,36 @@ def _repository_named(api: ForgejoApi, name: str) -> Repository:
         ) from error
 
 
-class _explained:  # noqa: N801 - reads as a clause
+@contextmanager
+def _explained() -> Iterator[None]:
     """Refusals of the forge, said for the person who sets onehead up and not for the bot."""
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if isinstance(error, MissingScope):
-            scopes = " or ".join(error.scopes)
-            raise UsageError(
-                f"The administrator's token lacks the scope {scopes}.",
-                f"Make a new one for your own account ({_TOKENS_PAGE}) with {scopes} besides write:repository and "
-                "read:user, and give it with --token-file. Delete it afterwards: the service has its own.",
-            ) from error
-        if isinstance(error, Unauthorised):
-            raise UsageError(
-                "Forgejo does not accept the administrator's token.",
-                f"It may have been deleted or mistyped. Make a new one: {_TOKENS_PAGE}.",
-            ) from error
-        if isinstance(error, Forbidden):
-            raise UsageError(
-                f"{error.message} The account of the token lacks the rights for this.",
-                "A repository's webhook needs an administrator of the repository, --owner an owner of the "
-                "organisation (or that account itself), --system and --token-out a site administrator.",
-            ) from error
+    try:
+        yield
+    except MissingScope as error:
+        scopes = " or ".join(error.scopes)
+        raise UsageError(
+            f"The administrator's token lacks the scope {scopes}.",
+            f"Make a new one for your own account ({_TOKENS_PAGE}) with {scopes} besides write:repository and "
+            "read:user, and give it with --token-file. Delete it afterwards: the service has its own.",
+        ) from error
+    except Unauthorised as error:
+        raise UsageError(
+            "Forgejo does not accept the administrator's token.",
+            f"It may have been deleted or mistyped. Make a new one: {_TOKENS_PAGE}.",
+        ) from error
+    except Forbidden as error:
+        raise UsageError(
+            f"{error.message} The account of the token lacks the rights for this.",
+            "A repository's webhook needs an administrator of the repository, --owner an owner of the "
+            "organisation (or that account itself), --system and --token-out a site administrator.",
+        ) from error
 
 
 def webhook_secret(options: argparse.Namespace) -> str:
     """The secret that the user has already: from the file of --secret-file, else from the settings; or empty."""
     if options.secret_file and is_there(options.secret_file):
-        return content(options.secret_file, "--secret-file")
+        return secret_in(options.secret_file, "--secret-file")
     return secret_told("WEBHOOK_SECRET").partition(",")[0].strip()
-
-
-def secret_told(name: str) -> str:
-    """The setting of this name from the environment, or from the file that its `_FILE` twin names; or empty."""
-    path = told(f"{name}_FILE")
-    return content(path, f"ONEHEAD_{name}_FILE") if path else told(name)
-
-
-def told(name: str) -> str:
-    """The setting of this name from the environment; or empty."""
-    return os.environ.get(f"ONEHEAD_{name}", "").strip()
 
 
 def is_there(path: str) -> bool:
@@ -193,41 +174,17 @@ def is_there(path: str) -> bool:
         return False
 
 
-def content(path: str, option: str) -> str:
-    """The secret in a file that an option or setting names.
-
-    Raises:
-        UsageError: it can't be read, or holds nothing.
-    """
-    try:
-        text = Path(path).read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise UsageError(f"{option} names {path}, which can't be read: {reason}.", "Check path and rights.") from error
-    if not text:
-        raise UsageError(f"{option} names {path}, which is empty.", "Put the secret into it, or delete it.")
-    return text
-
-
-def ask_service(service_url: str, path: str) -> tuple[int, str] | None:
+def _ask_service(service_url: str, path: str) -> tuple[int, str] | None:
     """What the service says to a GET: its status and text, `None` where nobody answers within five seconds."""
-    parts = urlsplit(service_url)
-    kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
     try:
-        line = kind(parts.netloc, timeout=5)
-        try:
-            line.request("GET", parts.path.rstrip("/") + path)
-            answer = line.getresponse()
-            return answer.status, answer.read(1_000_000).decode("utf-8", "replace")
-        finally:
-            line.close()
+        return exchange(service_url, path, 5)
     except (OSError, HTTPException, ValueError):
         return None
 
 
 def deliveries_seen(service_url: str) -> dict[str, float] | None:
     """How many webhook deliveries the service has counted, by outcome; `None` where it does not say."""
-    answer = ask_service(service_url, "/metrics")
+    answer = _ask_service(service_url, "/metrics")
     if answer is None or answer[0] != 200:
         return None
     counted: dict[str, float] = {}
@@ -241,14 +198,8 @@ def deliveries_seen(service_url: str) -> dict[str, float] | None:
 
 def readiness(service_url: str) -> tuple[int, dict[str, object]] | None:
     """What `/readyz` says; `None` where nobody answers."""
-    answer = ask_service(service_url, "/readyz")
-    if answer is None:
-        return None
-    try:
-        said = json.loads(answer[1])
-    except ValueError:
-        said = {}
-    return answer[0], said if isinstance(said, dict) else {}
+    answer = _ask_service(service_url, "/readyz")
+    return None if answer is None else (answer[0], fields_in(answer[1]))
 
 
 _STYLES = {
@@ -327,8 +278,7 @@ def _bots_token(where: Site, api: ForgejoApi, bot: User | None) -> Iterator[Setu
             rights = {} if knows_itself else {each.name: _rights(api, each.name) for each in where.repositories}
             unreached = [str(name) for name, granted in rights.items() if not granted.push]
             if unreached:
-                more = f" and {len(unreached) - _MAX_NAMED} more" if len(unreached) > _MAX_NAMED else ""
-                names = ", ".join(unreached[:_MAX_NAMED]) + more
+                names = listed(unreached, _MAX_NAMED, last=", ")
                 said = f"{me.login} can't write to {names} with it: the token does not name it, or the account may not."
                 fix = "Make a new token that names every repository, or narrow ONEHEAD_REPOSITORIES to those it names."
                 yield SetupPart(subject, PartState.WRONG, said, fix)
@@ -431,7 +381,7 @@ def _label(where: Site, repository: RepositoryName) -> SetupPart:
 
 def _service(service_url: str) -> SetupPart:
     """Whether the service answers, and says that it can work."""
-    alive = ask_service(service_url, "/healthz")
+    alive = _ask_service(service_url, "/healthz")
     if alive is None or alive[0] != 200:
         said = f"Nothing of onehead answers at {service_url}/healthz, seen from here."
         fix = "Start onehead serve there, or correct --service-url; a proxy must pass on every path below it."

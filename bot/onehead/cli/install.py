@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from onehead.cli.checkup import Site, account_named, content, deliveries_seen, is_there, readiness, site, webhook_secret
+from onehead.cli.checkup import Site, account_named, deliveries_seen, is_there, readiness, site, webhook_secret
 from onehead.errors import UsageError
 from onehead.examine.naming import DATABASES, LABEL, STATUS, laid_ready_for
 from onehead.forge.admin import Webhook, of_repository
@@ -34,6 +34,7 @@ from onehead.service.setup import (
     remove_required,
     serving,
 )
+from onehead.settings import secret_in
 from onehead.text import listed
 
 _PATIENCE = 6.0  # seconds; Forgejo sends within 2.5 and gives up after 5
@@ -129,7 +130,7 @@ def _kept(file: str) -> bool:
     """
     if not is_there(file):
         return False
-    if len(content(file, "--token-out").split()) > 1:
+    if len(secret_in(file, "--token-out").split()) > 1:
         raise UsageError(f"{file} holds more than a token.", "Leave nothing but the token in it, or delete it.")
     return True
 

@@ -7,17 +7,18 @@ import json
 import os
 import re
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from onehead.cli.checkup import secret_told
 from onehead.cli.pipeline import deployed_to, repository_of
 from onehead.cli.verbs import address_given
 from onehead.databases.reported import PATH, SIGNATURE, RowsReport, key_of, report_of, signature, written
 from onehead.errors import CannotJudge, OneheadError, UsageError
 from onehead.gitrepo.git import Git
+from onehead.settings import secret_told, told
 
 _SECONDS_TO_ANSWER = 15
 _PAUSES = (1.0, 4.0)
@@ -37,7 +38,7 @@ def run(options: argparse.Namespace) -> int:
     if not database:
         raise UsageError("The database has no name.", "Say what people call it: `--database production`.")
     report = report_of(repository, database, options.environment or "", rows, datetime.now(UTC))
-    _send(options.service or os.environ.get("ONEHEAD_SERVICE_URL", "").strip(), report, _key(report))
+    _send(options.service or told("SERVICE_URL"), report, _key(report))
     if rows is None:
         print(f"Asked to forget {database} of {repository}.")
     else:
@@ -72,7 +73,7 @@ def _key(report: RowsReport) -> str:
     """What signs the report: a deploy job has a key that can report; forgetting takes the secret itself."""
     if report.rows is None:
         return key_of(_secret("to have a database forgotten"), report.repository, "forget")
-    key = os.environ.get("ONEHEAD_REPORT_KEY", "").strip()
+    key = told("REPORT_KEY")
     if key:
         return key
     if not secret_told("REPORT_SECRET"):
@@ -124,14 +125,16 @@ def _send(service: str, report: RowsReport, key: str) -> None:
     trouble = ""
     for pause in (*_PAUSES, None):
         try:
-            status, said = _posted(service, body, headers)
+            status, text = exchange(service, PATH, _SECONDS_TO_ANSWER, body, headers)
         except (OSError, HTTPException) as error:
             trouble = f"it does not answer ({error})"
         else:
             if status == 202:
                 return
             if status < 500 and status not in {408, 429}:
-                raise UsageError(f"The service did not take the report: {said or f'HTTP {status}'}")
+                said = fields_in(text).get("message")
+                reason = said if said and isinstance(said, str) else f"HTTP {status}"
+                raise UsageError(f"The service did not take the report: {reason}")
             trouble = f"it answers HTTP {status}"
         if pause is not None:
             time.sleep(pause)
@@ -141,19 +144,30 @@ def _send(service: str, report: RowsReport, key: str) -> None:
     )
 
 
-def _posted(service: str, body: bytes, headers: dict[str, str]) -> tuple[int, str]:
+def exchange(
+    service: str, path: str, seconds: float, body: bytes | None = None, headers: Mapping[str, str] | None = None
+) -> tuple[int, str]:
+    """One request to the service, a POST where there is a body: the status and text of the answer.
+
+    Raises:
+        OSError: nobody answers in time.
+        HTTPException: what answers is no web server.
+    """
     parts = urlsplit(service)
     kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
-    line = kind(parts.netloc, timeout=_SECONDS_TO_ANSWER)
+    line = kind(parts.netloc, timeout=seconds)
     try:
-        line.request("POST", parts.path.rstrip("/") + PATH, body, headers)
+        line.request("GET" if body is None else "POST", parts.path.rstrip("/") + path, body, headers or {})
         answer = line.getresponse()
-        text = answer.read(100_000).decode("utf-8", "replace")
+        return answer.status, answer.read(1_000_000).decode("utf-8", "replace")
     finally:
         line.close()
+
+
+def fields_in(text: str) -> dict[str, object]:
+    """The fields of a JSON object; none where the text is no such object."""
     try:
         said = json.loads(text)
     except ValueError:
-        return answer.status, ""
-    message = said.get("message") if isinstance(said, dict) else None
-    return answer.status, message if isinstance(message, str) else ""
+        return {}
+    return said if isinstance(said, dict) else {}

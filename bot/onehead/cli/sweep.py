@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
+from onehead.cli.terminal import progress_bar
 from onehead.errors import OneheadError
 from onehead.forge.intents import Write, WriteKind
 from onehead.forge.models import RepositoryName
@@ -52,8 +52,8 @@ class SweptRepository:
 
     Attributes:
         targets: deployed branch → its verdict.
-        branches: judged branch → its verdict, pull requests and lone branches alike.
-        writes: what was written, or would be, counted.
+        branches: other branch, of a pull request or not → its verdict.
+        writes: what was written, or would be.
         trouble: why it could not be looked at to the end; empty when it was.
     """
 
@@ -118,10 +118,8 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _look_at_all(context: ServiceContext, names: list[str], summary: SweepSummary) -> None:
-    console = Console(file=bare(sys.stderr))
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with (
-        Progress(*columns, console=console, transient=True, disable=not sys.stderr.isatty()) as progress,
+        progress_bar() as progress,
         ThreadPoolExecutor(AT_ONCE, thread_name_prefix="onehead-sweep") as threads,
     ):
         task = progress.add_task("Looking at repositories", total=len(names))

@@ -8,12 +8,15 @@ import re
 import sys
 import threading
 from shlex import quote
-from types import SimpleNamespace, TracebackType
-from typing import Self, TextIO
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Self, TextIO
 
 from onehead.reports.parts import Paint, plain
 from onehead.reports.terminal import named_again
 from onehead.screen import Screen, bare
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 _COLOURS = {
     "good": "1;32",
@@ -39,6 +42,16 @@ def painter(stream: TextIO) -> Paint:
     return lambda style, text: f"{mark}{_COLOURS[style]}m{text}{mark}0m"
 
 
+def progress_bar() -> Progress:
+    """A bar on a terminal's standard error, gone afterwards; nothing anywhere else."""
+    from rich.console import Console  # noqa: PLC0415 - `check` runs in every commit
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn  # noqa: PLC0415
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    console = Console(file=bare(sys.stderr))
+    return Progress(*columns, console=console, transient=True, disable=not sys.stderr.isatty())
+
+
 class SignOfLife:
     """A line on a terminal's standard error when the work inside takes longer than a second; gone afterwards."""
 
@@ -55,9 +68,7 @@ class SignOfLife:
             self._timer.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if self._timer:
             self._timer.cancel()
             self._timer.join()
@@ -75,12 +86,9 @@ _NAMES_SIDES = r" --(?:at|target|head) "
 
 
 def again(options: argparse.Namespace | SimpleNamespace, text: str, *, with_bare: bool = True) -> str:
-    """A text of a verb that reads a repository, its commands as they are typed where the verb was.
+    """A text of a verb that reads a repository, its commands between backticks as they are typed where the verb was.
 
-    Args:
-        options: `repo`, and of the verbs with two sides `at`, `target`, `head` and `fetch`.
-        text: of the verb; a command in it stands between backticks.
-        with_bare: also those that are no more than a verb.
+    `with_bare`: also those that are no more than a verb.
     """
     repo, sides = named_again(options.repo), _sides(options)
     if not repo and not sides:

@@ -13,12 +13,10 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
 from onehead.child_process import Network, cut_off
-from onehead.cli.terminal import again, painter
+from onehead.cli.terminal import again, painter, progress_bar
 from onehead.cli.verbs import address_given
 from onehead.databases.inspect import Address
 from onehead.databases.states import Target
@@ -32,7 +30,6 @@ from onehead.plan.forks import forks_of
 from onehead.plan.verdict import Examination, Point
 from onehead.reports.terminal import coverage_line
 from onehead.reports.verification import verification_document, verification_junit, verification_text
-from onehead.screen import bare
 from onehead.text import HIDDEN, mask_urls, shown
 from onehead.throwaway import throwaway
 from onehead.verify.model import Limits, Verification
@@ -256,9 +253,7 @@ def _mask(variables: dict[str, str], address: Address | None) -> Callable[[str],
 
 @contextmanager
 def _progress() -> Iterator[Watch]:
-    console = Console(file=bare(sys.stderr))
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True, disable=not sys.stderr.isatty()) as progress:
+    with progress_bar() as progress:
         task = progress.add_task("Running migrations", total=None)
 
         def watch(told: str, done: int, every: int) -> None:
