@@ -119,6 +119,20 @@ def open_revision(data: bytes) -> RevisionFile:
     return RevisionFile(data, text, encoding, lines, tree, declared, tuple(strings))
 
 
+_CREATE_DATE = re.compile(r"(?:^|[\r\n])[ \t]*Create Date[ \t]*:[ \t]*([^\r\n]*)", re.IGNORECASE)
+
+
+def create_date(data: bytes) -> str:
+    """The docstring's text after `Create Date:`; empty where it could not be written into another one."""
+    try:
+        file = open_revision(data)
+    except CannotEdit:
+        return ""
+    found = next(filter(None, (_CREATE_DATE.search(file.text[start:end]) for start, end in file.strings)), None)
+    text = found[1].strip(" \t\f\"'") if found else ""
+    return text if re.fullmatch(r"[\w .:,/()+-]{1,60}", text) else ""
+
+
 def is_string(node: ast.stmt) -> bool:
     """Whether a statement is nothing but a string."""
     return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
@@ -219,23 +233,19 @@ def _references(
     return splices, wanted
 
 
-def is_plain(revision_id: str) -> bool:
-    """Whether an id can be written between quotes and in a docstring as it is."""
-    return bool(revision_id) and revision_id.isprintable() and not set(revision_id) & set("\"'\\")
-
-
 def _open(data: bytes, new_ids: tuple[str, ...]) -> tuple[RevisionFile, Declared]:
     for new_id in new_ids:
-        _expect_plain(new_id)
+        expect_plain(new_id)
     before = parse(data)
     if before.broken:
         raise CannotEdit(before.line, before.broken)
     return open_revision(data), before
 
 
-def _expect_plain(new_id: str) -> None:
-    if not is_plain(new_id):
-        raise CannotEdit(0, f"the new id {new_id!r} can't be written as a plain string")
+def expect_plain(revision_id: str, called: str = "new id") -> None:
+    """Raise `CannotEdit` for an id that can't be written between quotes and in a docstring as it is."""
+    if not revision_id or not revision_id.isprintable() or set(revision_id) & set("\"'\\"):
+        raise CannotEdit(0, f"the {called} {revision_id!r} can't be written as a plain string")
 
 
 def _declaration(file: RevisionFile, name: str) -> Declaration:
@@ -302,7 +312,7 @@ def _quoted(text: str, value: str) -> bool:
 
 def _swapped(file: RevisionFile, declared: Declaration, names: Mapping[str, str]) -> list[Splice]:
     for old in names.keys() & set(declared.ids):
-        _expect_plain(names[old])
+        expect_plain(names[old])
     if names.keys().isdisjoint(declared.ids):
         return []
     if tuple(element.value for element in declared.elements) != declared.ids:

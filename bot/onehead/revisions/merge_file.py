@@ -23,7 +23,8 @@ from onehead.revisions.edit import (
     CannotEdit,
     RevisionFile,
     Splice,
-    is_plain,
+    create_date,
+    expect_plain,
     is_string,
     new_value,
     open_revision,
@@ -33,7 +34,7 @@ from onehead.revisions.file_names import convention, date_of, merge_id, next_num
 from onehead.revisions.model import Revision
 from onehead.revisions.parse import parse
 from onehead.revisions.parsers import Spent, examination, python
-from onehead.revisions.syntax import LINE_START, NAMES, NEWLINE, STAR_IMPORT, bound
+from onehead.revisions.syntax import LINE_START, NAMES, NEWLINE, STAR_IMPORT, WORD, bound, names_used
 
 
 class Sibling(NamedTuple):
@@ -100,8 +101,7 @@ def merge_file(
     """
     ids = tuple(parent.revision.id for parent in parents)
     for each in ids:
-        if not is_plain(each):
-            raise CannotEdit(0, f"the id {each!r} can't be written as a plain string")
+        expect_plain(each, "id")
     message = merge_message(ids)
     short = file_names.slug(message)
     if short.endswith("_"):  # cut where Alembic cuts, and without a sign of it
@@ -156,7 +156,6 @@ def _text(siblings: Sequence[Sibling], stock: bytes, new: NewRevision) -> bytes:
     raise CannotEdit(0, f"the revision {new.id!r} can't be written")
 
 
-_CREATE_DATE = re.compile(r"(?:^|[\r\n])[ \t]*Create Date[ \t]*:[ \t]*([^\r\n]*)", re.IGNORECASE)
 _ISO = re.compile(r"\d{4}-\d\d-\d\d(?:[ T]\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?(?:Z|[+-]\d\d:?\d\d)?)?")
 
 
@@ -168,7 +167,7 @@ def _date(parents: Sequence[Sibling], dated_id: str) -> tuple[str, datetime | No
     """
     found: list[tuple[datetime, str, datetime]] = []
     texts = []
-    for text in filter(None, map(_create_date, parents)):
+    for text in filter(None, (create_date(parent.data) for parent in parents)):
         texts.append(text)
         match = _ISO.match(text)
         try:
@@ -189,37 +188,6 @@ def _date(parents: Sequence[Sibling], dated_id: str) -> tuple[str, datetime | No
     if newest_moment is None or newest_moment == written or not text:
         return text, newest_moment
     return str(newest_moment), newest_moment
-
-
-def _create_date(parent: Sibling) -> str:
-    """The docstring's text after `Create Date:`; empty where it could not be written into another one."""
-    try:
-        file = open_revision(parent.data)
-    except CannotEdit:
-        return ""
-    found = next(filter(None, (_CREATE_DATE.search(file.text[start:end]) for start, end in file.strings)), None)
-    text = found[1].strip(" \t\f\"'") if found else ""
-    return text if re.fullmatch(r"[\w .:,/()+-]{1,60}", text) else ""
-
-
-_WORD = re.compile(r"[A-Za-z_]\w*")
-
-
-def _names_used(node: ast.AST, *, quoted: bool = False) -> set[str]:
-    """Names of the module that this looks up; with `quoted`, those in strings as well, as annotations have them."""
-    found: set[str] = set()
-    local: set[str] = set()
-    for inner in ast.walk(node):
-        match inner:
-            case ast.Name(id=name, ctx=ast.Load()):
-                found.add(name)
-            case ast.arg(arg=name) | ast.Name(id=name) | ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
-                local.add(name)
-            case ast.Constant(value=str(text)) if quoted:
-                found |= set(_WORD.findall(text))
-            case _:
-                pass
-    return found - local if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) else found
 
 
 _COMMENT = re.compile(r"#[^\r\n]*")
@@ -409,8 +377,6 @@ class _Copy:
     def _of(self, node: ast.expr | ast.stmt) -> str:
         return self._source[slice(*self._lines.span(node))]
 
-    # What stays
-
     def _split(self) -> list[_Chunk]:
         parts: list[_Chunk] = []
         for node in self._body:
@@ -442,7 +408,7 @@ class _Copy:
         if not {"revision", "down_revision"} <= self._file.declared.keys():
             raise CannotEdit(0, "it doesn't assign `revision` and `down_revision` one by one")
         for node in self._body:
-            if set(_BOTH) & bound(node) and not isinstance(node, _Function) and not set(_BOTH) & _names_used(node):
+            if set(_BOTH) & bound(node) and not isinstance(node, _Function) and not set(_BOTH) & names_used(node):
                 raise CannotEdit(node.lineno, "`upgrade` or `downgrade` is bound again")
 
     def _forwards(self, name: str) -> bool:
@@ -451,7 +417,7 @@ class _Copy:
         if node is None or not any(each.startswith(f"{name}_") for each in self._functions):
             return False
         body = [each for each in node.body if not is_string(each)]
-        used = _all(map(_names_used, body)) & _names_used(node)  # without its parameters
+        used = _all(map(names_used, body)) & names_used(node)  # without its parameters
         others = {each for each in used if not hasattr(builtins, each) and each not in self._functions}
         told = any(isinstance(each, ast.arg) for each in ast.walk(node.args))
         return told and others <= {"sys", "__name__"} and any(f"{name}_" in self._of(each) for each in body)
@@ -479,7 +445,7 @@ class _Copy:
         if isinstance(node, ast.Import | ast.ImportFrom):
             return bool(_TEMPLATE_IMPORT.fullmatch(source))
         if isinstance(node, ast.Assign | ast.AnnAssign):
-            plain = _names_used(node) <= bound(node) | {"str", "int", "bool"}
+            plain = names_used(node) <= bound(node) | {"str", "int", "bool"}
             return plain and self._style.has_statement(source, bound(node))
         return node is self._docstring or (isinstance(node, ast.Expr) and "sys.path" in source)
 
@@ -489,20 +455,18 @@ class _Copy:
     def _needed_by(self, node: ast.stmt) -> set[str]:
         if isinstance(node, _Function) and node.name in self._emptied:
             hints = [each.annotation for each in ast.walk(node.args) if isinstance(each, ast.arg)]
-            plain = _all(map(_names_used, (*node.decorator_list, *_signature(node))))
-            return plain | _all(_names_used(each, quoted=True) for each in (*hints, node.returns) if each)
+            plain = _all(map(names_used, (*node.decorator_list, *_signature(node))))
+            return plain | _all(names_used(each, quoted=True) for each in (*hints, node.returns) if each)
         decided = self._decides(node)
         if decided:
             annotation = node.annotation if isinstance(node, ast.AnnAssign) else None
-            return set(_WORD.findall(self._annotation(decided[0], self._of(annotation)))) if annotation else set()
-        return _names_used(node)
+            return set(WORD.findall(self._annotation(decided[0], self._of(annotation)))) if annotation else set()
+        return names_used(node)
 
     def _decides(self, node: ast.stmt) -> list[str]:
         """Which of the four names an assignment gives its value; that is written anew."""
         found = [name for name in NAMES if name in self._file.declared and name in bound(node)]
         return [name for name in found if self._file.declared[name].line == node.lineno]
-
-    # What is written
 
     def _written(self, part: _Chunk) -> str:
         last = part.nodes[-1]
@@ -542,13 +506,9 @@ class _Copy:
 
     def _wrapped(self, value: Splice) -> str:
         """A long tuple takes several lines where a formatter would have it so."""
-        before = NEWLINE.split(self._source[: value.start])[-1]
+        width = len(NEWLINE.split(self._source[: value.start])[-1]) + len(value.text)
         ids = value.text[1:-1].split(", ")
-        if (
-            len(before) + len(value.text) <= _MAX_LINE_LENGTH
-            or '"' not in value.text
-            or len(ids) != len(self._new.parents)
-        ):
+        if width <= _MAX_LINE_LENGTH or '"' not in value.text or len(ids) != len(self._new.parents):
             return value.text
         lines = "".join(f"    {each},{self._newline}" for each in ids)
         return f"{value.text[0]}{self._newline}{lines}{value.text[-1]}"

@@ -241,6 +241,26 @@ def _bound_by(node: ast.AST) -> set[str]:
     return set()
 
 
+WORD = re.compile(r"[A-Za-z_]\w*")
+
+
+def names_used(node: ast.AST, *, quoted: bool = False) -> set[str]:
+    """Names of the module that this looks up; with `quoted`, those in strings as well, as annotations have them."""
+    found: set[str] = set()
+    local: set[str] = set()
+    for inner in ast.walk(node):
+        match inner:
+            case ast.Name(id=name, ctx=ast.Load()):
+                found.add(name)
+            case ast.arg(arg=name) | ast.Name(id=name) | ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
+                local.add(name)
+            case ast.Constant(value=str(text)) if quoted:
+                found |= set(WORD.findall(text))
+            case _:
+                pass
+    return found - local if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) else found
+
+
 def _run_with(node: ast.AST) -> list[ast.AST]:
     """The parts of a node that run at its place, in module scope."""
     match node:
