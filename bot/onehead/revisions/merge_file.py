@@ -45,10 +45,7 @@ class Sibling(NamedTuple):
 
 
 class NewRevision(NamedTuple):
-    """A revision file to be created; the message says why it is there, in one line.
-
-    `create_date` is the text after `Create Date:`, and empty where the parents have no date.
-    """
+    """A revision file to be created; `create_date` is the text after `Create Date:`, empty where there is none."""
 
     id: str
     path: str
@@ -280,7 +277,6 @@ _BOTH = ("upgrade", "downgrade")
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
 _MAX_LINE_LENGTH = 88
 """What black and ruff allow by default; only a file with their quotes is held to it."""
-
 _BODY = re.compile(
     LINE_START + r"(?P<head>(?:async[ \t]+)?def[ \t]+\w+[ \t]*\([^()]*\)[ \t]*(?:->[^:\r\n]+)?:[ \t]*(?:#[^\r\n]*)?"
     r"(?:\r\n|\r|\n)[ \t]+)[^\r\n]*(?:(?:(?:\r\n|\r|\n)[ \t]*)+(?<=[ \t])\S[^\r\n]*)*"
