@@ -34,8 +34,7 @@ class _FixOutcome(NamedTuple):
     Attributes:
         examination: with a refusal in place of every plan that could not be carried out.
         repairs: what was to be written; `None`: there was no plan.
-        written: the commit; `None` where none was written.
-        branch: its name, then.
+        branch: that the written commit is on.
         conflict: why none was written, where the two sides conflict as text.
         own: environment path → what the author's own database needs, where a commit was written.
     """
@@ -87,11 +86,7 @@ def _branch_name(git: Git, examination: Examination, written: WrittenRepair) -> 
 
 
 def _point(work: PreparedWork, branch: str, written: WrittenRepair) -> None:
-    """Give the commit its name; a branch that holds somebody's own work is never moved.
-
-    Raises:
-        UsageError: the name is taken by a branch that onehead did not write.
-    """
+    """Give the commit its name; a branch that holds somebody's own work is never moved."""
     ref = f"refs/heads/{branch}"
     old = next((found.sha for found in list_refs(work.git, ref) if found.name == ref), None)
     if old == written.sha:

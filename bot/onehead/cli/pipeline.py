@@ -16,21 +16,17 @@ from onehead.errors import CannotJudge
 
 
 class Pipeline(NamedTuple):
-    """What one job runs for.
+    """What one job runs for. Branches and tags have short names; what there is not, or is not told, is empty.
 
     Attributes:
-        system: whose job it is, as people call it.
         subject: what it runs for, as people say it: `pull request 12`, `branch main`, `tag v1`.
         commit: SHA that the job checks out, which tells whether a clone is the job's.
         head: SHA of the commit to judge.
-        branch: short name of the branch that the head is from; empty for a tag. Of a pull request it may be that of
-            a fork, so it counts only where origin has this very commit under that name.
-        tag: short name of the tag that the head is; empty for a branch.
-        base: short name of the branch that a pull request goes into; empty where there is none.
-        base_sha: where that branch was when the job was queued; empty where it is not told.
-        pull: what the forge calls the pull request among its refs (`pull/12`); empty where there is none.
-        default_branch: short name; empty where it is not told.
-        workspace: directory of the checkout; empty where it is not told.
+        branch: that the head is from. Of a pull request it may be that of a fork, so it counts only where origin has
+            this very commit under that name.
+        base: the branch that a pull request goes into.
+        base_sha: where that branch was when the job was queued.
+        pull: what the forge calls the pull request among its refs (`pull/12`).
         remedy: how this system is told to clone more.
     """
 
@@ -66,9 +62,7 @@ def event_file(variables: Mapping[str, str]) -> str:
 def pipeline_of(variables: Mapping[str, str], event: str = "") -> Pipeline | None:
     """The job that runs this process; `None` outside of CI, and in a CI that is not known.
 
-    Args:
-        variables: of the process.
-        event: text of the file that `event_file` names; empty where it can't be read.
+    The event is the text of the file that `event_file` names, empty where it can't be read.
 
     Raises:
         CannotJudge: it is a pull request's job, and which commits it is about is not told.
@@ -171,16 +165,8 @@ def _woodpecker(variables: Mapping[str, str]) -> Pipeline:
 
 def _of_a_push(system: str, told: Callable[[str], str], default: str, workspace: str, remedy: str) -> Pipeline:
     commit, branch = told("COMMIT_SHA"), told("COMMIT_BRANCH")
-    return Pipeline(
-        system,
-        f"branch {branch}",
-        commit,
-        commit,
-        branch,
-        default_branch=default,
-        workspace=workspace,
-        remedy=remedy,
-    )
+    subject = f"branch {branch}"
+    return Pipeline(system, subject, commit, commit, branch, default_branch=default, workspace=workspace, remedy=remedy)
 
 
 def _tagged(job: Pipeline, tag: str) -> Pipeline:
@@ -207,11 +193,7 @@ def _text(content: Any, *path: str) -> str:
 
 
 def _checked(job: Pipeline) -> Pipeline | None:
-    """The job; `None` where it tells nothing at all.
-
-    Raises:
-        CannotJudge: of a pull request, a name or a SHA is missing.
-    """
+    """The job; `None` where it tells nothing at all."""
     goes_somewhere = job.pull or job.subject.startswith("merge queue")
     if not goes_somewhere:
         return job if _is_sha(job.head) else None

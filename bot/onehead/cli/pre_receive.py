@@ -21,12 +21,7 @@ if TYPE_CHECKING:
     from typing import Protocol
 
     class Options(Protocol):
-        """What the command line says.
-
-        Attributes:
-            on_error: `allow` or `refuse`: what becomes of a push that could not be judged.
-            timeout: seconds that a push may wait for its verdict.
-        """
+        """What the command line says."""
 
         on_error: str
         timeout: float

@@ -10,7 +10,7 @@ import argparse
 import gc
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, NamedTuple
@@ -39,18 +39,6 @@ _MAX_EVENT_BYTES = 16 * 1024 * 1024
 """Bytes. Forges cap their payloads far below."""
 
 
-class OnOrigin(NamedTuple):
-    """What origin has beside what is compared.
-
-    Attributes:
-        refs: its branches and tags, as far as their commits are here.
-        unseen: why others could not be looked at; empty where there are none.
-    """
-
-    refs: tuple[Ref, ...] = ()
-    unseen: str = ""
-
-
 class Sides(NamedTuple):
     """What is to be compared.
 
@@ -61,8 +49,8 @@ class Sides(NamedTuple):
         found: how both were found, for people (`Forgejo Actions, pull request 12`); empty where they were named, or
             are those of the checkout.
         own: full names of refs that are the head's own, beside those of its branch.
-        on_origin: what stands on other branches and tags of origin; `None` where only the clone itself can tell. It may
-            ask origin, so it is called only when needed.
+        on_origin: branches and tags of origin whose commits are here, and why others could not be looked at (empty:
+            there are none; `None`: only the clone itself can tell). It may ask origin, so call it only when needed.
     """
 
     target: Point
@@ -70,15 +58,11 @@ class Sides(NamedTuple):
     find: Callable[[str], Point]
     found: str = ""
     own: tuple[str, ...] = ()
-    on_origin: Callable[[], OnOrigin] | None = None
+    on_origin: Callable[[], tuple[Sequence[Ref], str | None]] = lambda: ((), None)
 
 
 def by_itself(options: argparse.Namespace) -> argparse.Namespace:
-    """The options with what `--at` means: that commit as the target, and no head.
-
-    Raises:
-        UsageError: it was given together with `--target` or `--head`.
-    """
+    """The options with what `--at` means: that commit as the target, and no head."""
     at = getattr(options, "at", None)
     if at is None:
         return options
@@ -91,11 +75,7 @@ def by_itself(options: argparse.Namespace) -> argparse.Namespace:
 
 
 def commit_named(options: argparse.Namespace) -> tuple[Git, Point]:
-    """The repository and the one commit of it that the options name.
-
-    Raises:
-        OneheadError: there is no such commit.
-    """
+    """The repository and the one commit of it that the options name."""
     git = Git(os.path.realpath(options.repo))
     return git, Point(options.at, resolve(git, options.at))
 
@@ -118,8 +98,8 @@ def two_sides(git: Git, options: argparse.Namespace) -> Sides:
             return Point(name, resolve(git, name))
 
         return Sides(*named_sides(git, options, find), find)
-
-    return sides_of_job(git, options, job)
+    with SignOfLife("asking origin"):
+        return _Search(git, options, job).sides()
 
 
 def named_sides(git: Git, options: argparse.Namespace, point: Callable[[str], Point]) -> tuple[Point, Point | None]:
@@ -184,14 +164,8 @@ _REMOTE = "refs/remotes/origin/"
 _MAX_NAMED = 3
 
 
-def sides_of_job(git: Git, options: argparse.Namespace, job: Pipeline | None) -> Sides:
-    """What `two_sides` promises, for a CI job or with `--fetch always` (then `job` may be `None`)."""
-    with SignOfLife("asking origin"):
-        return _Search(git, options, job).sides()
-
-
 class _Search:
-    """One search for both sides; origin is asked at most once, and only for what is needed."""
+    """One search for both sides, for a CI job or with `--fetch always`; origin is asked once, for what is needed."""
 
     def __init__(self, git: Git, options: argparse.Namespace, job: Pipeline | None) -> None:
         self._git = git
@@ -213,9 +187,8 @@ class _Search:
             target, head = self._sides_of(job)
             found = f"{job.system}, {job.subject}"
         self._bring(target, head)
-        return Sides(
-            target, head, self._point, found, self._own(head or target), lambda: self._on_origin(head or target)
-        )
+        judged = head or target
+        return Sides(target, head, self._point, found, self._own(judged), lambda: self._on_origin(judged))
 
     def _sides_of(self, job: Pipeline) -> tuple[Point, Point | None]:
         """A pull request against its base; a branch by itself where it is deployed, else against the default one."""
@@ -323,12 +296,11 @@ class _Search:
         # Woodpecker's stands on a local branch that is named after the target.
         return (*found, *filter(None, [current_branch(self._git)]))
 
-    def _on_origin(self, judged: Point) -> OnOrigin:
-        """What stands on other branches and tags of origin."""
+    def _on_origin(self, judged: Point) -> tuple[Sequence[Ref], str]:
         if is_shallow(self._git):
-            return OnOrigin()  # which is reason enough to be careful, and is told elsewhere
+            return (), ""  # which is reason enough to be careful, and is told elsewhere
         if self._origin is None or self._advertised is None:
-            return OnOrigin(unseen=f"Origin {self._silence}, so its other branches and tags are not known.")
+            return (), f"Origin {self._silence}, so its other branches and tags are not known."
         here, absent = self._origin.elsewhere()
         own = f"refs/heads/{judged.ref.removeprefix(_REMOTE).removeprefix('refs/heads/')}"
         names = [
@@ -337,19 +309,15 @@ class _Search:
             if name != own and not name.startswith(f"refs/heads/{naming.BRANCHES}")
         ]
         if not names:
-            return OnOrigin(tuple(here))
+            return here, ""
         named = listed([f"`{name}`" for name in names], _MAX_NAMED)
-        unseen = f"Origin also has {named}, not held by this clone, so these could not be examined."
-        return OnOrigin(tuple(here), unseen)
+        return here, f"Origin also has {named}, not held by this clone, so these could not be examined."
 
     def _say_old(self, branch: str) -> None:
         if self._origin is not None and self._silence and branch not in self._said:
             self._said.add(branch)
-            print(
-                f"onehead: origin {self._silence}, so `{branch}` is compared as this clone knows it; it may have moved "
-                "on.",
-                file=sys.stderr,
-            )
+            aged = f"`{branch}` is compared as this clone knows it; it may have moved on."
+            print(f"onehead: origin {self._silence}, so {aged}", file=sys.stderr)
 
     def _helpless(self, what: str) -> CannotJudge:
         if self._job:
@@ -388,11 +356,7 @@ class PreparedWork(NamedTuple):
 
 
 def narrowed(examination: Examination, environment: str | None) -> Examination:
-    """The examination of one environment alone; `None`: of all.
-
-    Raises:
-        UsageError: there is no such environment.
-    """
+    """The examination of one environment alone; `None`: of all."""
     if environment is None:
         return examination
     path = os.path.normpath(environment)
@@ -413,9 +377,6 @@ def examined(options: argparse.Namespace, strategy: Strategy | None = None) -> I
 
     While the context lasts, all questions about objects are one conversation with git, and no circular garbage is
     looked for: that takes a tenth of the time, and finds none.
-
-    Raises:
-        OneheadError: what could not be read, and what to do about it.
     """
     git = Git(os.path.realpath(options.repo))
     gc.disable()
@@ -433,32 +394,25 @@ def _examined(git: Git, options: argparse.Namespace, strategy: Strategy | None) 
     sides = two_sides(git, by_itself(options))
     memory = memory_for(git.directory)
 
-    others: list[Others] = []
+    # Both only where something is to be repaired.
+    @cache
+    def others() -> Others:
+        from onehead.examine.evidence import Others  # noqa: PLC0415
+
+        more, unseen = sides.on_origin()
+        return Others(git, memory, own=sides.own, more=more, unseen=unseen)
 
     def evidence(facts: Facts, policy: Policy) -> Evidence:
-        # Only where something is to be repaired.
-        from onehead.examine.evidence import Others, gather_evidence  # noqa: PLC0415
+        from onehead.examine.evidence import gather_evidence  # noqa: PLC0415
 
-        if not others:
-            found = None if sides.on_origin is None else sides.on_origin()
-            more, unseen = ((), None) if found is None else found
-            others.append(Others(git, memory, own=sides.own, more=more, unseen=unseen))
-        return gather_evidence(others[0], facts, policy, sides.target, sides.head)
+        return gather_evidence(others(), facts, policy, sides.target, sides.head)
 
     with SignOfLife("reading revisions"):
-        examination, trees = examine(
-            git,
-            sides.target,
-            sides.head,
-            strategy=strategy,
-            memory=memory,
-            evidence=evidence,
-        )
+        examination, trees = examine(git, sides.target, sides.head, strategy=strategy, memory=memory, evidence=evidence)
     # `fix` repairs a target by itself, and does not offer `--at`.
     alone = options.target is not None and options.head is None and getattr(options, "at", "") is None
     missing = [no_comparison(sides.target.ref)] if alone else []
     # A CI job works on what was committed, and people edit nothing there.
     missing += [] if sides.found else uncommitted_revisions(git, examination, trees)
-    return PreparedWork(
-        git, examination._replace(unjudged=(*examination.unjudged, *missing)), trees, sides.found, sides.find
-    )
+    examination = examination._replace(unjudged=(*examination.unjudged, *missing))
+    return PreparedWork(git, examination, trees, sides.found, sides.find)
