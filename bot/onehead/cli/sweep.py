@@ -8,8 +8,10 @@ import os
 import sys
 import threading
 from collections import Counter, defaultdict
+from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
+from operator import itemgetter
 from pathlib import Path
 
 from rich.console import Console
@@ -91,11 +93,7 @@ class SweepSummary:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Sweep once.
-
-    Returns:
-        0 every deployed branch is at one head; 1 one is not; 3 a repository could not be looked at to the end.
-    """
+    """Sweep once; 1 when a deployed branch is not at one head, 3 when a repository was not looked at to the end."""
     settings = load(os.environ, Path(options.config) if options.config else None, without={"webhook_secret"})
     told = (settings.token, *settings.webhook_secret, *settings.report_secret)
     secrets = [secret.reveal() for secret in told]
@@ -110,11 +108,10 @@ def run(options: argparse.Namespace) -> int:
         )
         return 0
     _look_at_all(context, names, summary)
-    Console(file=bare(sys.stdout)).print(
-        _table({name: summary.accounts[name] for name in sorted(names)}, dry_run=options.dry_run)
-    )
-    print(_summary({name: summary.accounts[name] for name in names}, dry_run=options.dry_run))
-    return _exit_code([summary.accounts[name] for name in names])
+    accounts = {name: summary.accounts[name] for name in names}
+    Console(file=bare(sys.stdout)).print(_table(accounts, dry_run=options.dry_run))
+    print(_summary(accounts, dry_run=options.dry_run))
+    return _exit_code(accounts.values())
 
 
 def _look_at_all(context: ServiceContext, names: list[str], summary: SweepSummary) -> None:
@@ -137,7 +134,7 @@ def _table(accounts: dict[str, SweptRepository], *, dry_run: bool) -> Table:
     table = Table(box=None, pad_edge=False)
     for title in ("Repository", "Deployed branches", "Other branches", "Would do" if dry_run else "Done"):
         table.add_column(title)
-    for name, account in accounts.items():
+    for name, account in sorted(accounts.items(), key=itemgetter(0)):
         # Names come from the forge: nothing in them is markup.
         table.add_row(*(Text(shown(cell)) for cell in (name, _targets(account), _branches(account), _writes(account))))
     return table
@@ -175,7 +172,7 @@ def _summary(accounts: dict[str, SweptRepository], *, dry_run: bool) -> str:
     return "\n".join(lines)
 
 
-def _exit_code(accounts: list[SweptRepository]) -> int:
+def _exit_code(accounts: Collection[SweptRepository]) -> int:
     if any(account.trouble for account in accounts):
         return 3
     return 1 if any(_is_torn(account) for account in accounts) else 0

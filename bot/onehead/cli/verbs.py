@@ -30,7 +30,6 @@ class Verb(NamedTuple):
     Attributes:
         help: what it does, a line without a full stop.
         example: a command line that can be typed in a clone, or on the machine that the verb is for.
-        codes: its exit codes.
         options: adds what it takes to a parser.
         run_by: the function that runs it, as `module:function`; `run` where none is named.
         more: words that may follow it, such as `hook`, each a verb of its own.
@@ -118,11 +117,7 @@ def _verb(name: str) -> Verb:
 
 
 def address_given(options: argparse.Namespace) -> str:
-    """The text of `--database-url`, or of the file that `--database-url-file` names.
-
-    Raises:
-        UsageError: the file can't be read.
-    """
+    """The text of `--database-url`, or of the file that `--database-url-file` names."""
     if options.database_url is not None:
         return str(options.database_url)
     file = options.database_url_file
@@ -188,30 +183,25 @@ class ShowVersion(argparse.Action):
         parser.exit()
 
 
-def _seconds(text: str) -> int:
-    """A time limit: whole seconds."""
-    if not text.isdecimal() or int(text) == 0:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds; write a whole one from 1 on")
-    return int(text)
+def _whole(least: int, complaint: str) -> Callable[[str], int]:
+    """Reads a whole number from `least` on."""
+
+    def read(text: str) -> int:
+        if not text.isdecimal() or int(text) < least:
+            raise argparse.ArgumentTypeError(f"{text!r} is {complaint}")
+        return int(text)
+
+    return read
 
 
-def _number(text: str) -> int:
-    """How many."""
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number")
-    return int(text)
+_number = _whole(0, "no whole number")
+_seconds = _whole(1, "not a number of seconds; write a whole one from 1 on")
+_megabytes = _whole(MIN_MEMORY, f"no number of MiB from {MIN_MEMORY} on")
 
 
 def _rows(text: str) -> tuple[str, ...]:
     """The content of a version table: ids with commas between them."""
     return tuple(filter(None, map(str.strip, text.split(","))))
-
-
-def _megabytes(text: str) -> int:
-    """A limit of memory, in MiB."""
-    if not text.isdecimal() or int(text) < MIN_MEMORY:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of MiB from {MIN_MEMORY} on")
-    return int(text)
 
 
 def _check(parser: argparse.ArgumentParser) -> None:

@@ -16,6 +16,7 @@ from pathlib import Path
 from rich.text import Text
 
 from onehead.child_process import Network, cut_off
+from onehead.cli.sides import narrowed
 from onehead.cli.terminal import again, painter, progress_bar
 from onehead.cli.verbs import address_given
 from onehead.databases.inspect import Address
@@ -50,22 +51,23 @@ class _SourceFiles:
     Attributes:
         at: its name and SHA.
         top: the folder with them.
-        facts: path of an environment → what is known of it without running anything.
+        examination: of the environments that have anything to run.
         coverage: what was read, in a sentence.
     """
 
     at: tuple[str, str]
     top: Path
-    facts: dict[str, Facts]
+    examination: Examination
     coverage: str
+
+    def facts(self, environment: str | None = None) -> dict[str, Facts]:
+        """What is known without running anything, by path: of one environment or all."""
+        chosen = narrowed(self.examination, environment)
+        return {each.facts.environment.path: each.facts for each in chosen.environments}
 
 
 def run(options: argparse.Namespace) -> int:
-    """Run, compare and tell.
-
-    Returns:
-        0 every way leads to one schema; 1 one fails, loses revisions or ends elsewhere; 3 one could not be judged.
-    """
+    """Run, compare and tell: 1 when a way fails, loses revisions or ends elsewhere, 3 when one could not be judged."""
     with _interrupted_by_signals(), ExitStack() as stack:
         git = Git(os.path.realpath(options.repo))
         folder = stack.enter_context(throwaway("verify"))
@@ -84,11 +86,11 @@ def run(options: argparse.Namespace) -> int:
         (folder / "runs").mkdir()
         sandbox = Sandbox(options.python or sys.executable, folder / "runs", variables, limits, network)
         trials = []
-        for path, facts in _chosen(judged, options.environment).items():
+        for path, facts in judged.facts(options.environment).items():
             project = _project(git, judged, facts, options)
             before = project
-            if deployed is not judged and path in deployed.facts:
-                before = _project(git, deployed, deployed.facts[path], options)
+            if deployed is not judged and path in deployed.facts():
+                before = _project(git, deployed, deployed.facts()[path], options)
             found = sandbox.look(project.spec())
             server = servers.for_(str(found["named"]))
             named = str(found["named"]).partition("+")[2] if found["named"].startswith(server.kind) else ""
@@ -121,43 +123,25 @@ def _side(git: Git, at: str | None, folder: Path) -> _SourceFiles:
         with work_tree(git) as (inside, tree):
             found, _ = judge_alone(inside, Point("the work tree", tree))
         head = git.ask("rev-parse", "--verify", "--quiet", "HEAD")
-        return _SourceFiles(("the work tree", head.out.decode("ascii").strip()), top, _facts(found), _coverage(found))
+        return _source_files(("the work tree", head.out.decode("ascii").strip()), top, found)
     name = at or "HEAD"
     sha = resolve(git, name)
     found, _ = judge_alone(git, Point(name, sha))
     folder.mkdir()
     export(git, sha, folder)
-    return _SourceFiles((name, sha), folder, _facts(found), _coverage(found))
+    return _source_files((name, sha), folder, found)
 
 
-def _facts(examination: Examination) -> dict[str, Facts]:
-    return {
-        examined.facts.environment.path: examined.facts
-        for examined in examination.environments
-        if not _is_empty(examined.facts)
-    }
+def _source_files(at: tuple[str, str], top: Path, examination: Examination) -> _SourceFiles:
+    empty = [each.facts.environment.path for each in examination.environments if _is_empty(each.facts)]
+    filled = tuple(each for each in examination.environments if not _is_empty(each.facts))
+    left = f" Left out, as there is no revision: {', '.join(empty)}." if empty else ""
+    return _SourceFiles(at, top, examination._replace(environments=filled), f"{coverage_line(examination)}{left}")
 
 
 def _is_empty(facts: Facts) -> bool:
     """Whether there is nothing to run: so are templates for environments that projects write elsewhere."""
     return not facts.merged.revisions and not facts.merged.unreadable
-
-
-def _coverage(examination: Examination) -> str:
-    empty = [each.facts.environment.path for each in examination.environments if _is_empty(each.facts)]
-    left = f" Left out, as there is no revision: {', '.join(empty)}." if empty else ""
-    return f"{coverage_line(examination)}{left}"
-
-
-def _chosen(side: _SourceFiles, environment: str | None) -> dict[str, Facts]:
-    if environment is None:
-        return side.facts
-    if environment not in side.facts:
-        raise UsageError(
-            f"There is no environment {environment!r} at {side.at[0]}.",
-            f"There are: {', '.join(side.facts) or 'none'}.",
-        )
-    return {environment: side.facts[environment]}
 
 
 def _target(facts: Facts) -> Target:
@@ -166,14 +150,8 @@ def _target(facts: Facts) -> Target:
 
 
 def _project(git: Git, side: _SourceFiles, facts: Facts, options: argparse.Namespace) -> Project:
-    checkout = top_of(git)
-    return Project(
-        side.top,
-        "" if checkout is None else str(checkout),
-        facts.environment,
-        tuple(options.x_argument),
-        options.flask or "",
-    )
+    checkout = str(top_of(git) or "")
+    return Project(side.top, checkout, facts.environment, tuple(options.x_argument), options.flask or "")
 
 
 class _Servers:
@@ -199,9 +177,8 @@ class _Servers:
         """The one for an environment whose configuration names this kind of database (`postgresql+asyncpg`)."""
         if self.given is not None:
             return self.given
-        kind = self._dialect or {"": "postgresql", "postgres": "postgresql"}.get(
-            named.partition("+")[0], named.partition("+")[0]
-        )
+        configured = named.partition("+")[0]
+        kind = self._dialect or ("postgresql" if configured in ("", "postgres") else configured)
         if kind not in ("postgresql", "sqlite"):
             raise UsageError(
                 f"The configuration names a database of the kind {kind}, and no scratch one can be had from here.",
