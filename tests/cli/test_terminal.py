@@ -16,7 +16,7 @@ import pytest
 from onehead import screen as shielding
 from onehead.cli import graph
 from onehead.cli.main import main
-from onehead.cli.terminal import SignOfLife, painter
+from onehead.cli.terminal import painter, sign_of_life
 from tests.cli.terminal_runs import Run, story
 from tests.repositories import environment
 
@@ -62,7 +62,7 @@ def test_a_verdict_on_a_terminal_is_coloured(run: Run, tmp_path: Path, monkeypat
 
 def test_a_sign_of_life_comes_late_and_goes() -> None:
     screen = Screen()
-    with SignOfLife("reading revisions", screen, after=0.01):
+    with sign_of_life("reading revisions", screen, after=0.01):
         deadline = time.monotonic() + 10
         while "…" not in screen.getvalue() and time.monotonic() < deadline:
             time.sleep(0.01)
@@ -72,9 +72,9 @@ def test_a_sign_of_life_comes_late_and_goes() -> None:
 
 def test_quick_work_and_pipes_see_no_sign() -> None:
     screen, pipe = Screen(), io.StringIO()
-    with SignOfLife("reading revisions", screen, after=60):
+    with sign_of_life("reading revisions", screen, after=60):
         pass
-    with SignOfLife("reading revisions", pipe, after=0):
+    with sign_of_life("reading revisions", pipe, after=0):
         time.sleep(0.05)
     assert (screen.getvalue(), pipe.getvalue()) == ("", "")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
@@ -60,12 +61,7 @@ class Site:
 
 @contextmanager
 def site(options: argparse.Namespace) -> Iterator[Site]:
-    """Open what the options name; everything in it has been looked at once.
-
-    Raises:
-        UsageError: something is not given, or the token may not do what is asked.
-        ForgeError: the forge does not answer, or not as a Forgejo.
-    """
+    """Open what the options name; everything in it has been looked at once."""
     url = options.url or told("FORGEJO_URL")
     if options.token_file:
         token = secret_in(options.token_file, "--token-file")
@@ -111,11 +107,7 @@ def _looked_at(api: ForgejoApi, options: argparse.Namespace) -> tuple[str, User,
 
 
 def account_named(admin: Administration, name: str) -> User:
-    """A user or an organisation.
-
-    Raises:
-        UsageError: there is none of that name.
-    """
+    """A user or an organisation."""
     try:
         return admin.account(name)
     except NotFound as error:
@@ -187,12 +179,11 @@ def deliveries_seen(service_url: str) -> dict[str, float] | None:
     answer = _ask_service(service_url, "/metrics")
     if answer is None or answer[0] != 200:
         return None
-    counted: dict[str, float] = {}
+    counted: dict[str, float] = defaultdict(float)
     for line in answer[1].splitlines():
         if line.startswith("onehead_webhooks_total{"):
             labels, _, number = line.rpartition(" ")
-            outcome = labels.partition('outcome="')[2].partition('"')[0]
-            counted[outcome] = counted.get(outcome, 0.0) + float(number)
+            counted[labels.partition('outcome="')[2].partition('"')[0]] += float(number)
     return counted
 
 

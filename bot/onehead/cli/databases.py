@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from onehead.cli.sides import commit_named, examined, narrowed
-from onehead.cli.terminal import SignOfLife, again, painter
+from onehead.cli.terminal import again, painter, sign_of_life
 from onehead.cli.verbs import address_given
 from onehead.databases.crash_catalogue import CrashKind
 from onehead.databases.crash_log import read_log
@@ -53,7 +53,7 @@ def run_states(options: argparse.Namespace) -> int:
     with examined(options, "merge") as work:
         repairs = work.repairs()
         examination = narrowed(repairs.examination if repairs else work.examination, options.environment)
-        with SignOfLife("computing states"):
+        with sign_of_life("computing states"):
             merges = _merges(repairs) if repairs else {}
             databases = read_ledger(work.git).databases
             told = {
@@ -94,15 +94,21 @@ def run_doctor(options: argparse.Namespace) -> int:
             "Give `--database-url URL`, or `--rows 018` where the database can't be reached from here.",
         )
     git, at = commit_named(options)
-    with SignOfLife("looking at revisions and database"):
+    with sign_of_life("looking at revisions and database"):
         examination, trees = judge_alone(git, at)
-        chosen = _chosen(examination, options.environment)
+        # The environments that are asked about, by path.
+        environments = narrowed(examination, options.environment).environments
+        chosen = {each.facts.environment.path: each.facts for each in environments}
         others = Others(git, trees.memory)
-        if options.rows is not None:
-            visit = _by_rows(examination, chosen, options.rows, others)
+        if (rows := options.rows) is not None:
+            found = {path: diagnose_rows(facts, rows, formerly(others, facts, rows)) for path, facts in chosen.items()}
+            visit = DoctorReport(examination, None, _fitting(found, rows), {})
         else:
             visit = _by_sight(examination, trees, chosen, options, others)
-        visit = visit._replace(places=_places(visit, others), repo=options.repo)
+        places: dict[str, RevisionLocation] = {}
+        for path, diagnosis in visit.diagnoses.items():
+            places |= whereabouts(others, chosen[path], diagnosis.of(ProblemKind.UNKNOWN_ROW))
+        visit = visit._replace(places=places, repo=options.repo)
     if options.format == "json":
         sys.stdout.write(json.dumps(doctor_document(visit), indent=2) + "\n")
     else:
@@ -112,24 +118,8 @@ def run_doctor(options: argparse.Namespace) -> int:
     return 0 if visit.is_healthy else 1
 
 
-def _chosen(examination: Examination, environment: str | None) -> dict[str, Facts]:
-    """The environments that are asked about, by path."""
-    return {each.facts.environment.path: each.facts for each in narrowed(examination, environment).environments}
-
-
-def _by_rows(
-    examination: Examination, chosen: Mapping[str, Facts], rows: tuple[str, ...], others: Others
-) -> DoctorReport:
-    diagnoses = {path: diagnose_rows(facts, rows, formerly(others, facts, rows)) for path, facts in chosen.items()}
-    return DoctorReport(examination, None, _fitting(diagnoses, rows), {})
-
-
 def _by_sight(
-    examination: Examination,
-    trees: Trees,
-    chosen: Mapping[str, Facts],
-    options: argparse.Namespace,
-    others: Others,
+    examination: Examination, trees: Trees, chosen: Mapping[str, Facts], options: argparse.Namespace, others: Others
 ) -> DoctorReport:
     # Only here: whoever names rows need not have SQLAlchemy's drivers, nor wait for it to load.
     from onehead.databases.inspect import Address, look  # noqa: PLC0415
@@ -150,19 +140,16 @@ def _by_sight(
                 "--version-table and --version-schema name another."
             )
         inspection = look(address, things_to_look_for(facts.merged, traces), table, schema)
-        rows |= set(inspection.version.rows) if inspection.version else set()
+        held = inspection.version.rows if inspection.version else ()
+        rows |= set(held)
         sure = given or (not names.computed and (names.table, names.schema) != (None, None))
-        former = formerly(others, facts, inspection.version.rows if inspection.version else ())
+        former = formerly(others, facts, held)
         diagnoses[path] = diagnose(facts, traces, inspection, former, version_table_is_sure=sure)
     return DoctorReport(examination, str(address), _fitting(diagnoses, tuple(rows)), {}, tuple(notes))
 
 
 def _fitting(diagnoses: dict[str, Diagnosis], rows: tuple[str, ...]) -> dict[str, Diagnosis]:
-    """Of several environments those that know a row: the database belongs to these.
-
-    Raises:
-        UsageError: none of them does, so there is no telling.
-    """
+    """Of several environments those that know a row: the database belongs to these."""
     if len(diagnoses) < 2:
         return diagnoses
     knowing = {path: each for path, each in diagnoses.items() if any(row in each.graph for row in rows)}
@@ -174,29 +161,17 @@ def _fitting(diagnoses: dict[str, Diagnosis], rows: tuple[str, ...]) -> dict[str
     return knowing
 
 
-def _places(visit: DoctorReport, others: Others) -> dict[str, RevisionLocation]:
-    found: dict[str, RevisionLocation] = {}
-    facts = {examined.facts.environment.path: examined.facts for examined in visit.examination.environments}
-    for path, diagnosis in visit.diagnoses.items():
-        unknown = diagnosis.of(ProblemKind.UNKNOWN_ROW)
-        found |= whereabouts(others, facts[path], unknown)
-    return found
-
-
 def run_databases(options: argparse.Namespace) -> int:
     """List them; 1 when one holds a row that nothing here declares, 3 when what is there can't be read to the end."""
     git, at = commit_named(options)
     ledger = read_ledger(git)
-    with SignOfLife("reading revisions"):
+    with sign_of_life("reading revisions"):
         examination, _ = judge_alone(git, at)
     every = [examined.facts for examined in examination.environments]
-    listed = [
-        Listed(
-            known,
-            {facts.environment.path: found for facts in every if (found := progress(facts, known)) is not None},
-        )
-        for known in ledger.databases
-    ]
+    listed = []
+    for known in ledger.databases:
+        advanced = {facts.environment.path: progress(facts, known) for facts in every}
+        listed.append(Listed(known, {path: found for path, found in advanced.items() if found is not None}))
     if options.format == "json":
         sys.stdout.write(json.dumps(databases_document(listed, at, ledger.trouble), indent=2) + "\n")
     else:
@@ -225,7 +200,7 @@ def run_explain(options: argparse.Namespace) -> int:
     git, at = commit_named(options)
     data, is_whole = _log(options.file)
     reading = read_log(data.decode("utf-8", "replace"))
-    with SignOfLife("reading revisions"):
+    with sign_of_life("reading revisions"):
         examination, trees = judge_alone(git, at)
         named = [crash.subject for crash in reading.crashes if crash.trouble in _NAMES_A_REVISION and crash.subject]
         needs_traces = any(crash.trouble in _NAMES_A_THING for crash in reading.crashes)

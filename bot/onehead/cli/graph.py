@@ -8,7 +8,7 @@ import sys
 from difflib import get_close_matches
 
 from onehead.cli.sides import commit_named
-from onehead.cli.terminal import SignOfLife, painter
+from onehead.cli.terminal import painter, sign_of_life
 from onehead.errors import UsageError
 from onehead.examine.read import Listing, Survey, memory_for, read_trees
 from onehead.gitrepo.tree import list_tree, read
@@ -25,7 +25,7 @@ _MAX_NAMED = 5
 def run(options: argparse.Namespace) -> int:
     """Read and draw. It judges nothing, so it exits with 0 whatever there is to see."""
     git, at = commit_named(options)
-    with SignOfLife("reading revisions"):
+    with sign_of_life("reading revisions"):
         listing = Listing(list_tree(git, at.sha).entries)
         [reading] = read_trees([listing], lambda oids: read(git, oids, MAX_BYTES), memory_for(git.directory))
         chains = _chains(at, reading.survey)

@@ -78,12 +78,7 @@ def run_install(options: argparse.Namespace) -> int:
 
 
 def _may_all_be_done(where: Site, options: argparse.Namespace) -> None:
-    """Nothing is begun that the token could not finish.
-
-    Raises:
-        ForgeError: the account or a scope of its token is too weak.
-        UsageError: the server can't make the bot's token.
-    """
+    """Nothing is begun that the token could not finish."""
     where.admin.ask_to_write(where.place.path)
     if options.label:
         for repository in where.repositories:
@@ -123,11 +118,7 @@ def _by_hand(login: str, file: str) -> str:
 
 
 def _kept(file: str) -> bool:
-    """Whether there is a token already: it stays.
-
-    Raises:
-        UsageError: the file holds none, or can't be read.
-    """
+    """Whether there is a token already: it stays."""
     if not is_there(file):
         return False
     if len(secret_in(file, "--token-out").split()) > 1:
@@ -162,11 +153,7 @@ def _taken_back(undo: Callable[[], None], what: str, option: str, file: str) -> 
 
 
 def _keep(secret: str, file: str) -> None:
-    """Write a secret to a new file that only its owner reads; no half of one stays.
-
-    Raises:
-        OSError: there is a file already, or it can't be written.
-    """
+    """Write a secret to a new file that only its owner reads; no half of one stays."""
     descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as out:

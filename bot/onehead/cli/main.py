@@ -28,7 +28,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(words: list[str]) -> int:
-    options = _of_the_hook(words) or _of_a_person(words)
+    options: argparse.Namespace | SimpleNamespace | None = _of_the_hook(words)
+    if options is None:
+        from onehead.cli.verbs import parse  # noqa: PLC0415
+
+        options = parse(words)
     try:
         module, _, function = options.run_by.partition(":")
         code: int = getattr(import_module(f"onehead.{module}"), function or "run")(options)
@@ -73,12 +77,6 @@ def _of_the_hook(words: list[str]) -> SimpleNamespace | None:
             if int(seconds) > 0:
                 return SimpleNamespace(run_by="cli.pre_receive", on_error=on_error, timeout=float(seconds))
     return None
-
-
-def _of_a_person(words: list[str]) -> argparse.Namespace:
-    from onehead.cli.verbs import parse  # noqa: PLC0415
-
-    return parse(words)
 
 
 if __name__ == "__main__":

@@ -56,7 +56,7 @@ def event_file(variables: Mapping[str, str]) -> str:
     """Where the event's JSON text is; empty where there is none."""
     if not any(variables.get(name) == "true" for name, _ in _ACTIONS):
         return ""
-    return variables.get("FORGEJO_EVENT_PATH") or variables.get("GITHUB_EVENT_PATH", "")
+    return _first(variables, "FORGEJO_EVENT_PATH", "GITHUB_EVENT_PATH")
 
 
 def pipeline_of(variables: Mapping[str, str], event: str = "") -> Pipeline | None:
@@ -79,20 +79,24 @@ def pipeline_of(variables: Mapping[str, str], event: str = "") -> Pipeline | Non
 
 def repository_of(variables: Mapping[str, str]) -> str:
     """The repository of the job, `owner/name`; empty outside of CI."""
-    names = ("FORGEJO_REPOSITORY", "GITHUB_REPOSITORY", "CI_PROJECT_PATH", "CI_REPO")
-    return next((variables[name] for name in names if variables.get(name)), "")
+    return _first(variables, "FORGEJO_REPOSITORY", "GITHUB_REPOSITORY", "CI_PROJECT_PATH", "CI_REPO")
 
 
 def deployed_to(variables: Mapping[str, str]) -> str:
     """What the job deploys to, such as `production`; empty where it is not told (Forgejo Actions never tells)."""
-    names = ("CI_ENVIRONMENT_NAME", "CI_PIPELINE_DEPLOY_TARGET")
+    return _first(variables, "CI_ENVIRONMENT_NAME", "CI_PIPELINE_DEPLOY_TARGET")
+
+
+def _first(variables: Mapping[str, str], *names: str) -> str:
     return next((variables[name] for name in names if variables.get(name)), "")
 
 
-def _actions(variables: Mapping[str, str], system: str, event: Mapping[str, Any]) -> Pipeline:
-    def told(name: str) -> str:
-        return variables.get(f"FORGEJO_{name}") or variables.get(f"GITHUB_{name}", "")
+def _reader(variables: Mapping[str, str], *prefixes: str) -> Callable[[str], str]:
+    return lambda name: _first(variables, *(f"{prefix}{name}" for prefix in prefixes))
 
+
+def _actions(variables: Mapping[str, str], system: str, event: Mapping[str, Any]) -> Pipeline:
+    told = _reader(variables, "FORGEJO_", "GITHUB_")
     commit, name = told("SHA"), told("EVENT_NAME")
     job = Pipeline(
         system,
@@ -127,9 +131,7 @@ def _actions(variables: Mapping[str, str], system: str, event: Mapping[str, Any]
 
 
 def _gitlab(variables: Mapping[str, str]) -> Pipeline:
-    def told(name: str) -> str:
-        return variables.get(f"CI_{name}", "")
-
+    told = _reader(variables, "CI_")
     number = told("MERGE_REQUEST_IID")
     remedy = "Give the job the variable `GIT_DEPTH: 0`."
     job = _of_a_push("GitLab CI", told, told("DEFAULT_BRANCH"), told("PROJECT_DIR"), remedy)
@@ -147,9 +149,7 @@ def _gitlab(variables: Mapping[str, str]) -> Pipeline:
 
 
 def _woodpecker(variables: Mapping[str, str]) -> Pipeline:
-    def told(name: str) -> str:
-        return variables.get(f"CI_{name}", "")
-
+    told = _reader(variables, "CI_")
     number = told("COMMIT_PULL_REQUEST")
     remedy = "Give the clone step `partial: false` and `depth: 0`, and the git of this step a token of its own."
     job = _of_a_push("Woodpecker", told, told("REPO_DEFAULT_BRANCH"), told("WORKSPACE"), remedy)

@@ -108,12 +108,7 @@ def _of_origin() -> str:
 
 
 def _send(service: str, report: RowsReport, key: str) -> None:
-    """Hand a report to the service.
-
-    Raises:
-        UsageError: it says no, and why.
-        CannotJudge: nobody answers.
-    """
+    """Hand a report to the service."""
     parts = urlsplit(service)
     if parts.scheme not in {"http", "https"} or not parts.netloc or "@" in parts.netloc:
         raise UsageError(

@@ -16,7 +16,7 @@ from functools import cache, cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from onehead.cli.pipeline import Pipeline, event_file, pipeline_of
-from onehead.cli.terminal import SignOfLife
+from onehead.cli.terminal import sign_of_life
 from onehead.errors import CannotJudge, OneheadError, UsageError
 from onehead.examine import naming
 from onehead.examine.examine import Trees, examine, no_comparison, read_policy, uncommitted_revisions
@@ -98,7 +98,7 @@ def two_sides(git: Git, options: argparse.Namespace) -> Sides:
             return Point(name, resolve(git, name))
 
         return Sides(*named_sides(git, options, find), find)
-    with SignOfLife("asking origin"):
+    with sign_of_life("asking origin"):
         return _Search(git, options, job).sides()
 
 
@@ -210,7 +210,7 @@ class _Search:
     def _head(self, job: Pipeline) -> Point:
         """The job's commit, by the name under which people know it."""
         name = job.branch or f"refs/tags/{job.tag}"
-        if job.pull and (self._advertised is None or self._advertised.tip(job.branch) != job.head):
+        if job.pull and self._tip(job.branch) != job.head:
             name = f"{job.pull}/head"  # of a fork, or pushed again since
         return Point(name, job.head)
 
@@ -224,18 +224,19 @@ class _Search:
         short = name.removeprefix("refs/remotes/")
         branch = short.removeprefix("origin/")
         if branch != short:
-            sha = self._advertised.tip(branch) if self._advertised else None
-            if sha is not None:
+            if sha := self._tip(branch):
                 return Point(name, sha)
             self._say_old(branch)
         try:
             return Point(name, resolve(self._git, name))
         except UnknownRef:
             # A checkout step has no branches but its own.
-            sha = self._advertised.tip(name) if self._advertised else None
-            if sha is None:
-                raise
-            return Point(name, sha)
+            if sha := self._tip(name):
+                return Point(name, sha)
+            raise
+
+    def _tip(self, branch: str) -> str | None:
+        return self._advertised.tip(branch) if self._advertised else None
 
     def _newest(self, branch: str, otherwise: str = "") -> Point:
         """A branch of origin as it is now; where origin can't be asked, as the clone or else the job knows it."""
@@ -407,7 +408,7 @@ def _examined(git: Git, options: argparse.Namespace, strategy: Strategy | None) 
 
         return gather_evidence(others(), facts, policy, sides.target, sides.head)
 
-    with SignOfLife("reading revisions"):
+    with sign_of_life("reading revisions"):
         examination, trees = examine(git, sides.target, sides.head, strategy=strategy, memory=memory, evidence=evidence)
     # `fix` repairs a target by itself, and does not offer `--at`.
     alone = options.target is not None and options.head is None and getattr(options, "at", "") is None

@@ -7,9 +7,11 @@ import os
 import re
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from shlex import quote
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Self, TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from onehead.reports.parts import Paint, plain
 from onehead.reports.terminal import named_again
@@ -52,32 +54,29 @@ def progress_bar() -> Progress:
     return Progress(*columns, console=console, transient=True, disable=not sys.stderr.isatty())
 
 
-class SignOfLife:
+@contextmanager
+def sign_of_life(what: str, stream: TextIO | None = None, after: float = 1.0) -> Iterator[None]:
     """A line on a terminal's standard error when the work inside takes longer than a second; gone afterwards."""
+    terminal = bare(stream or sys.stderr)
+    if not terminal.isatty():
+        yield
+        return
+    is_shown = threading.Event()
 
-    def __init__(self, what: str, stream: TextIO | None = None, after: float = 1.0) -> None:
-        """Announce `what` on `stream` (default: standard error) after so many seconds."""
-        self._stream = bare(stream or sys.stderr)
-        self._text = f"onehead: {what} …"
-        self._timer = threading.Timer(after, self._show) if self._stream.isatty() else None
-        self._shown = False
+    def show() -> None:
+        is_shown.set()
+        print(f"\ronehead: {what} …", end="", file=terminal, flush=True)
 
-    def __enter__(self) -> Self:
-        if self._timer:
-            self._timer.daemon = True
-            self._timer.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._timer:
-            self._timer.cancel()
-            self._timer.join()
-        if self._shown:
-            print("\r\033[K", end="", file=self._stream, flush=True)
-
-    def _show(self) -> None:
-        self._shown = True
-        print(f"\r{self._text}", end="", file=self._stream, flush=True)
+    timer = threading.Timer(after, show)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        timer.join()
+        if is_shown.is_set():
+            print("\r\033[K", end="", file=terminal, flush=True)
 
 
 _COMMAND = r"`onehead (check|databases|doctor|explain|fix|graph|states|verify)((?: [^`\n]*)?)`"
