@@ -321,14 +321,14 @@ def _lost(me: User, *, is_admin: bool) -> Iterator[SetupPart]:
     said = f"It belongs to {me.login}, but lacks read:user, so the service can't read its own name."
     yield SetupPart("bot's token", PartState.LIMITED, said, f"Set ONEHEAD_BOT={me.login} where the service runs.")
     said = "A token for named repositories pushes to no fork, not even where the author of a pull request allows edits."
-    way = (
+    fix = (
         "Nothing, or make a token with read:user for all repositories. Repairs come as a patch and a ref of their own."
     )
-    yield SetupPart("repairs for forks", PartState.LIMITED, said, way)
+    yield SetupPart("repairs for forks", PartState.LIMITED, said, fix)
     if is_admin:
         said = f"{me.login} is an administrator, which does not count with a token for named repositories."
-        way = "Nothing. The service can't recreate a lost webhook or ask for permissions, so it needs the webhook."
-        yield SetupPart("rights of an administrator", PartState.LIMITED, said, way)
+        fix = "Nothing. The service can't recreate a lost webhook or ask for permissions, so it needs the webhook."
+        yield SetupPart("rights of an administrator", PartState.LIMITED, said, fix)
 
 
 def _access(where: Site, bot: User, token: str) -> Iterator[SetupPart]:
@@ -382,9 +382,8 @@ def _service(service_url: str) -> SetupPart:
         forge = (ready[1] if ready else {}).get("forge")
         trouble = forge.get("trouble") if isinstance(forge, dict) else None
         said = f"It runs, but is not ready: {trouble or 'see /readyz'}."
-        return SetupPart(
-            "service", PartState.WRONG, said, "Look at its log; most often its token or ONEHEAD_FORGEJO_URL is wrong."
-        )
+        fix = "Look at its log; most often its token or ONEHEAD_FORGEJO_URL is wrong."
+        return SetupPart("service", PartState.WRONG, said, fix)
     analyzer = ready[1].get("analyzer")
     exposed = analyzer.get("trouble") if isinstance(analyzer, dict) else None
     if exposed:

@@ -200,6 +200,7 @@ def run_explain(options: argparse.Namespace) -> int:
     git, at = commit_named(options)
     data, is_whole = _log(options.file)
     reading = read_log(data.decode("utf-8", "replace"))
+    nowhere = RevisionLocation()
     with sign_of_life("reading revisions"):
         examination, trees = judge_alone(git, at)
         named = [crash.subject for crash in reading.crashes if crash.trouble in _NAMES_A_REVISION and crash.subject]
@@ -211,18 +212,14 @@ def run_explain(options: argparse.Namespace) -> int:
         for examined in examination.environments:
             facts = examined.facts
             known |= facts.target.revisions.keys()
-            unknown = [id_ for id_ in named if id_ not in facts.target and not _is_known(places, id_)]
+            unknown = [id_ for id_ in named if id_ not in facts.target and places.get(id_, nowhere) == nowhere]
             places |= whereabouts(others, facts, unknown)
             if needs_traces:
                 traces[facts.environment.path] = schema_effects_in(facts, trees)
-    known |= {id_ for id_ in places if _is_known(places, id_)}
+    known |= {id_ for id_, place in places.items() if place != nowhere}
     log = CrashLog(reading.believed(known), examination, places, traces, is_whole, options.repo)
     sys.stdout.write(again(options, explained_text(log, painter(sys.stdout))))
     return 3 if not log.reading.crashes or examination.verdict == "unreadable" else 0
-
-
-def _is_known(places: dict[str, RevisionLocation], id_: str) -> bool:
-    return bool(places.get(id_, RevisionLocation()) != RevisionLocation())
 
 
 def _log(file: str) -> tuple[bytes, bool]:

@@ -73,11 +73,10 @@ def _what_happened(trouble: Exception) -> tuple[str, str]:
     """What went wrong, and what to do about it."""
     if isinstance(trouble, OneheadError):
         return trouble.message, trouble.hint
-    place = trouble.__traceback__
-    while place is not None and place.tb_next is not None:
-        place = place.tb_next
-    file = os.path.basename(place.tb_frame.f_code.co_filename) if place else ""  # noqa: PTH119
-    line = place.tb_lineno if place else 0
+    from traceback import walk_tb  # noqa: PLC0415 - most pushes raise nothing
+
+    *_, (frame, line) = walk_tb(trouble.__traceback__)
+    file = os.path.basename(frame.f_code.co_filename)  # noqa: PTH119
     return f"Something is wrong inside onehead: {type(trouble).__name__} in {file}, line {line} ({trouble}).", ""
 
 
