@@ -68,17 +68,13 @@ def site(options: argparse.Namespace) -> Iterator[Site]:
     else:
         token = options.token or secret_told("TOKEN")
     service_url = options.service_url or told("PUBLIC_URL")
-    missing = [
-        what
-        for what, value in (
-            ("the address of Forgejo (--url or ONEHEAD_FORGEJO_URL)", url),
-            ("an administrator's token (--token-file, --token or ONEHEAD_TOKEN)", token),
-            ("the address of the service (--service-url or ONEHEAD_PUBLIC_URL)", service_url),
-            ("where (--repo OWNER/NAME, --owner NAME or --system)", options.owner or options.repo or options.system),
-        )
-        if not value
-    ]
-    if missing:
+    needed = {
+        "the address of Forgejo (--url or ONEHEAD_FORGEJO_URL)": url,
+        "an administrator's token (--token-file, --token or ONEHEAD_TOKEN)": token,
+        "the address of the service (--service-url or ONEHEAD_PUBLIC_URL)": service_url,
+        "where (--repo OWNER/NAME, --owner NAME or --system)": options.owner or options.repo or options.system,
+    }
+    if missing := [what for what, value in needed.items() if not value]:
         raise UsageError(f"Not given: {'; '.join(missing)}.", "Add what is missing and run it again.")
     if urlsplit(service_url).scheme not in {"http", "https"} or not urlsplit(service_url).netloc:
         raise UsageError("The address of the service is no web address.", "Write it like https://onehead.example.org.")

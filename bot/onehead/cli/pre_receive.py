@@ -18,21 +18,12 @@ from onehead.gitrepo.process import Quick
 from onehead.gitrepo.pushed import Update, read_updates
 
 if TYPE_CHECKING:
-    from typing import Protocol
-
-    class Options(Protocol):
-        """What the command line says."""
-
-        on_error: str
-        timeout: float
+    from argparse import Namespace
+    from types import SimpleNamespace
 
 
-def run(options: Options) -> int:
-    """Judge a push; returns 0 to let it in and 1 to refuse it.
-
-    Raises:
-        UsageError: standard input is not what git gives to a hook.
-    """
+def run(options: Namespace | SimpleNamespace) -> int:
+    """Judge a push; returns 0 to let it in and 1 to refuse it."""
     until = time.monotonic() + options.timeout
     updates = _updates()
     if os.environ.get("GITEA_REPO_IS_WIKI") == "true" or os.environ.get("GITEA_INTERNAL_PUSH") == "true":

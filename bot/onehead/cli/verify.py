@@ -93,7 +93,7 @@ def run(options: argparse.Namespace) -> int:
                 before = _project(git, deployed, deployed.facts()[path], options)
             found = sandbox.look(project.spec())
             server = servers.for_(str(found["named"]))
-            named = str(found["named"]).partition("+")[2] if found["named"].startswith(server.kind) else ""
+            named = found["named"].partition("+")[2] if found["named"].startswith(server.kind) else ""
             driver = server.driver(found["drivers"], options.driver or named or None)
             mask = _mask(variables, servers.address)
             means = TrialOptions(sandbox, server, driver, prepare, options.most, mask, watch)
