@@ -10,7 +10,7 @@ from starlette.applications import Starlette
 from structlog.testing import capture_logs
 
 from onehead.service.engine import BranchMoved, Engine, Job, PullChanged
-from onehead.service.metrics import Health, Metrics
+from onehead.service.serve import Health, Metrics
 from onehead.service.web import MAX_BODY_BYTES, DoorMetrics, HookDoor, NoRoom, build_app
 from tests.service.deliveries import DELIVERY, SECRET, payload, recorded, signed
 from tests.service.doors import Beside, no_reports

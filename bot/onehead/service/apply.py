@@ -20,9 +20,8 @@ from onehead.reports.replies import Ending, Mended, ending_text
 from onehead.service.context import Look
 from onehead.service.decide import next_step, repair_verdict
 from onehead.service.desired import Desired, DesiredComment, Notice, Offer, Problem, ProblemGone, Verdict, tells
-from onehead.service.page import ENDED, PROBLEM, VERDICT
 from onehead.service.repairs import RepairWriter, remark
-from onehead.service.snapshot import is_local
+from onehead.service.snapshot import ENDED, PROBLEM, VERDICT, is_local
 from onehead.service.troubles import NO_STATUS, NOT_JUDGED, NOT_REMOVED, NOT_TOLD, page
 
 log = structlog.get_logger(__name__)

@@ -1,8 +1,8 @@
 """Commands in comments: who asks for what, whether they may, and the one reply that answers all of a comment.
 
 The reply is also the memory: a comment that has one was answered, however often it is edited, and what people chose
-(another repair, to ignore a problem) stands in the reply's hidden facts. See `onehead.service.page`. One kind of reply
-does not end the matter: where nobody could say yet whether the author may do it. The webhook that says so edits it.
+(another repair, to ignore a problem) stands in the reply's hidden facts. One kind of reply does not end the matter:
+where nobody could say yet whether the author may do it. The webhook that says so edits it.
 """
 
 from __future__ import annotations
@@ -31,9 +31,8 @@ from onehead.service.context import Look
 from onehead.service.desired import WantedRepair
 from onehead.service.engine import CommandGiven
 from onehead.service.judge import Judged
-from onehead.service.page import ANSWER, Page, problem_keys
 from onehead.service.repairs import RepairWriter, cannot_push
-from onehead.service.snapshot import Target, is_local
+from onehead.service.snapshot import ANSWER, Page, Target, is_local, problem_keys
 from onehead.service.subjects import lone_branches
 from onehead.service.troubles import page
 from onehead.text import code, inline, inline_code

@@ -22,9 +22,7 @@ from onehead.plan.verdict import Examination, Point
 from onehead.reports.comment import one_line
 from onehead.service.analyzer import Analyzers
 from onehead.service.judge import Analysis, Analyst, Judge, Judged
-from onehead.service.page import Pages
-from onehead.service.provenance import Provenance
-from onehead.service.snapshot import Snapshot, Target, take_snapshot
+from onehead.service.snapshot import Pages, Provenance, Snapshot, Target, take_snapshot
 from onehead.service.troubles import Troubles
 
 _MAX_REMEMBERED = 20_000

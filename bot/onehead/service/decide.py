@@ -34,8 +34,18 @@ from onehead.service.desired import (
     WantedRepair,
 )
 from onehead.service.judge import Judged
-from onehead.service.page import HEADS_UP, PROBLEM, WARNED, Choices, IgnoredFindings, Page, problem_keys
-from onehead.service.snapshot import Snapshot, Target, is_local
+from onehead.service.snapshot import (
+    HEADS_UP,
+    PROBLEM,
+    WARNED,
+    Choices,
+    IgnoredFindings,
+    Page,
+    Snapshot,
+    Target,
+    is_local,
+    problem_keys,
+)
 from onehead.service.troubles import page
 from onehead.text import code
 

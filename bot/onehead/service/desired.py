@@ -16,8 +16,7 @@ from onehead.plan.verdict import Point
 from onehead.reports.replies import Ending
 from onehead.reports.terminal import short_ref
 from onehead.service.judge import Judged
-from onehead.service.page import Choices, Page
-from onehead.service.snapshot import Snapshot, Target, is_local
+from onehead.service.snapshot import Choices, Page, Snapshot, Target, is_local
 from onehead.text import cut_words
 
 _MAX_LENGTH_BEFORE_A_NOTE = 140

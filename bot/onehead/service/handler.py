@@ -26,8 +26,8 @@ from onehead.service.commands import answer_commands, unanswered
 from onehead.service.context import Look, ServiceContext, look_at
 from onehead.service.decide import desired, desired_at_the_end
 from onehead.service.engine import BranchMoved, CommandGiven, Everything, Job, PullChanged, ScopeLeft, Subject
-from onehead.service.page import ENDED, VERDICT, Page
 from onehead.service.repairs import RepairWriter
+from onehead.service.snapshot import ENDED, VERDICT, Page
 from onehead.service.subjects import RunSubjects, all_concerned, find_out, read_pages, run_subjects, worth_judging
 from onehead.service.sweep import out_of_reach
 from onehead.service.troubles import NO_STATUS, NOT_ANSWERED, Troubles, page

@@ -21,8 +21,7 @@ from onehead.service.decide import merges_fork
 from onehead.service.desired import KnownBranch, KnownPull, KnownState, KnownTarget
 from onehead.service.engine import BranchGone, BranchMoved, CommandGiven, Everything, PullChanged, Subject
 from onehead.service.judge import Judged
-from onehead.service.page import Page
-from onehead.service.snapshot import Target, is_local
+from onehead.service.snapshot import Page, Target, is_local
 from onehead.service.troubles import NOT_JUDGED, NOT_TOLD, cause, page
 
 log = structlog.get_logger(__name__)
