@@ -143,7 +143,7 @@ class _Process:
         return mirror.number in self._open
 
     def ask(self, mirror: RemoteAnalysis, what: str, given: tuple[Any, ...]) -> Any:
-        """Ask something.
+        """The answer to a question.
 
         Raises:
             _Stopped: it has ended.
@@ -251,10 +251,9 @@ def _raise(told: Any) -> NoReturn:
 
 
 class Analyzers:
-    """The processes that judge."""
+    """The processes that judge, each started when it is needed; the budget is that of each question."""
 
     def __init__(self, network: Network, budget: Budget = Budget()) -> None:  # noqa: B008 - a value
-        """Start nothing yet; the budget is that of each question."""
         self._network = network
         self._budget = budget
         self._processes: list[_Process] = []

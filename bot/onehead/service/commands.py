@@ -58,11 +58,7 @@ def unanswered(page: Page, since: datetime) -> list[Comment]:
 
 
 def answer_commands(look: Look, repairs: RepairWriter, given: CommandGiven) -> set[int]:
-    """Do what a comment asks for, and reply to it once.
-
-    Returns:
-        numbers of the open pull requests that have to be judged again, because something was chosen there.
-    """
+    """Do what a comment asks for, and reply to it once; the pull requests that have to be judged again for that."""
     api, name = look.context.api, look.repository.name
     try:
         comment = api.comment(name, given.comment)
@@ -72,7 +68,8 @@ def answer_commands(look: Look, repairs: RepairWriter, given: CommandGiven) -> s
     if not asked or comment.author.id == look.context.me.id:
         return set()
     pull = next((pull for pull in look.snapshot.pulls if pull.number == given.number), None)
-    if _is_due(look.pages[given.number].answer_to(comment.id), given):
+    reply_to_it = look.pages[given.number].answer_to(comment.id)
+    if reply_to_it is None or (_UNSURE in reply_to_it.facts and given.may_write is not None):
         look.writer.react(comment.id, "eyes")
         request = _Request(look, repairs, given, comment, pull)
         answers = [Answer(_written(each), request.answer(each)) for each in asked]
@@ -83,10 +80,6 @@ def answer_commands(look: Look, repairs: RepairWriter, given: CommandGiven) -> s
     return {given.number} if pull is not None else set()
 
 
-def _is_due(reply: Marker | None, given: CommandGiven) -> bool:
-    return reply is None or (_UNSURE in reply.facts and given.may_write is not None)
-
-
 def _written(each: CommentCommand | Mistake) -> str:
     if isinstance(each, Mistake):
         return each.line
@@ -95,25 +88,15 @@ def _written(each: CommentCommand | Mistake) -> str:
 
 @dataclass
 class _Request:
-    """One comment with commands.
-
-    Attributes:
-        look: at the repository.
-        repairs: pushes what was asked for.
-        given: what the job says about the comment.
-        comment: as it is now.
-        pull: the open pull request under which it stands; `None` for an issue or a closed one.
-        facts: what the reply remembers.
-        strategy: the repair that was chosen on the page, or above in this comment.
-    """
+    """One comment with commands."""
 
     look: Look
     repairs: RepairWriter
     given: CommandGiven
     comment: Comment
-    pull: PullRequest | None
-    facts: dict[str, object] = field(default_factory=dict)
-    strategy: Strategy | None = field(init=False)
+    pull: PullRequest | None  # the open one under which it stands
+    facts: dict[str, object] = field(default_factory=dict)  # what the reply remembers
+    strategy: Strategy | None = field(init=False)  # as chosen on the page, or above in this comment
 
     def __post_init__(self) -> None:
         self.strategy = self.look.pages[self.given.number].choices.strategy
@@ -284,13 +267,7 @@ def _reasons(judged: Judged) -> str:
 
 
 def explain_target(look: Look, target: Target, said: str) -> str:
-    """The state of a deployed branch, and what a crash that somebody reports means for it.
-
-    Args:
-        look: at the repository.
-        target: the branch.
-        said: what people have written; Alembic's own complaints are looked for in it.
-    """
+    """The state of a deployed branch, and what a crash that is reported in what people `said` means for it."""
     judged = look.judged(target, None)
     reading = read_log(said)
     named = [crash.subject for crash in reading.crashes if crash.trouble in _NAMES_A_REVISION and crash.subject]
@@ -316,9 +293,7 @@ def explain_target(look: Look, target: Target, said: str) -> str:
 def explain_pull(judged: Judged, *, losses_only: bool = False) -> str:
     """What a repair does and why it is this one, in a few sentences; the whole account is in the comment.
 
-    Args:
-        judged: the pull request.
-        losses_only: leave out how the pull request stands.
+    `losses_only` leaves out how the pull request stands.
     """
     examination = judged.examination
     lines = [] if losses_only else [inline_code(one_line(examination)), ""]

@@ -35,22 +35,19 @@ class Recollection:
     Attributes:
         rivals: clone URL and target → the rivals of which the pull requests into it were told last.
         reported: clone URL → the commit of what databases had reported when all was judged last; empty for none.
+        brought: clone URL, commit of a target and of a head → what that brings, where they were judged before.
     """
 
     def __init__(self) -> None:
         self.rivals: dict[tuple[str, str], dict[int, tuple[Rival, ...]]] = {}
         self.reported: dict[str, str] = {}
-        self._brought: OrderedDict[tuple[str, str, str], tuple[Brought, ...]] = OrderedDict()
-
-    def brought(self, clone_url: str, target: str, head: str) -> tuple[Brought, ...] | None:
-        """What a commit brings to another one, if they were judged before."""
-        return self._brought.get((clone_url, target, head))
+        self.brought: OrderedDict[tuple[str, str, str], tuple[Brought, ...]] = OrderedDict()
 
     def learn_brought(self, clone_url: str, target: str, head: str, found: tuple[Brought, ...]) -> None:
         """Remember what a commit brings to another one."""
-        self._brought[clone_url, target, head] = found
-        while len(self._brought) > _MAX_REMEMBERED:
-            self._brought.popitem(last=False)
+        self.brought[clone_url, target, head] = found
+        while len(self.brought) > _MAX_REMEMBERED:
+            self.brought.popitem(last=False)
 
 
 @dataclass
@@ -62,10 +59,8 @@ class ServiceContext:
             are built from its own idea of its address, which may be another one.
         bot: name of its account, where we were told; empty where the forge is to say.
         cache: where parsed files are remembered.
-        judged: told every verdict.
         ensure_webhook: makes the webhook of a repository anew, where somebody has deleted it and it can be made.
-        record: told every write.
-        dry_run: whether writes are only recorded; then none is waited for.
+        dry_run: whether writes are only recorded.
         analyzers: the processes that judge; `None`: it is judged in this one.
     """
 
@@ -94,11 +89,7 @@ class ServiceContext:
 
     def clone_url(self, repository: Repository) -> str:
         """Where git finds the repository."""
-        return self.url_of(repository.name)
-
-    def url_of(self, name: RepositoryName) -> str:
-        """Where git finds a repository."""
-        return f"{self.forgejo_url}/{name}.git"
+        return f"{self.forgejo_url}/{repository.name}.git"
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +128,7 @@ class Look:
 
     def brought(self, target: Target, head: Point) -> tuple[Brought, ...]:
         """What a branch would bring to a target."""
-        known = self.context.recollection.brought(self.url, target.point.sha, head.sha)
+        known = self.context.recollection.brought.get((self.url, target.point.sha, head.sha))
         return self.judged(target, head).brought if known is None else known
 
     def fault_of(self, pull: PullRequest) -> str:

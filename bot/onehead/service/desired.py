@@ -73,7 +73,7 @@ class Statuses:
             failures = [each for each in verdicts.items() if each[1].state is not StatusState.SUCCESS]
             subject, verdict = next(iter(failures or verdicts.items()))
             if failures and len(verdicts) > 1:
-                verdict = replace(verdict, text=f"{_about(subject, verdict)}: {verdict.text}")
+                verdict = replace(verdict, text=f"{verdict.about or short_ref(subject)}: {verdict.text}")
             chosen.append((subject, verdict))
         yield from sorted(chosen, key=lambda each: each[1].state is StatusState.SUCCESS)
 
@@ -84,22 +84,15 @@ class Statuses:
         return next(failing, "")
 
     def wanted(self, subject: str, verdict: Verdict, present: Status | None) -> Status:
-        """What the status of a commit is to say.
+        """What the status of a commit is to say; the link of the present one stays where this run knows no other.
 
-        Args:
-            subject: the one whose verdict counts; its note goes before those of the others at the same commit.
-            verdict: of that subject.
-            present: its link stays where this run knows no other.
+        The note of the subject whose verdict counts goes before those of the others at the same commit.
         """
         subjects = (subject, *self._verdicts[verdict.sha])
         note = next((self._notes[each] for each in subjects if each in self._notes), verdict.next)
         text = f"{_before_a_note(verdict)} {note}" if note else _line(verdict)
         link = self._links.get(subject, present.target_url if present else "")
         return Status(naming.STATUS, verdict.state.value, cut_words(text, MAX_DESCRIPTION_LENGTH), link)
-
-
-def _about(subject: str, verdict: Verdict) -> str:
-    return verdict.about or short_ref(subject)
 
 
 def tells(present: Status, verdict: Verdict) -> bool:
@@ -141,9 +134,7 @@ class KnownTarget:
 class KnownPull:
     """An open pull request, judged as people have chosen for it; where it could not be, `why` says the reason.
 
-    Attributes:
-        target: what it goes into; `None` where that is not deployed, so that nothing is judged.
-        rivals: other pull requests with which it would collide.
+    `target` is `None` where what it goes into is not deployed, so that nothing is judged.
     """
 
     pull: PullRequest
@@ -158,8 +149,7 @@ class KnownPull:
 class KnownBranch:
     """A branch without a pull request; where it could not be judged, `why` says the reason.
 
-    Attributes:
-        refused: whether somebody has closed its pull request without merging it, and left the branch.
+    `refused`: whether somebody has closed its pull request without merging it, and left the branch.
     """
 
     name: str
@@ -175,9 +165,8 @@ class KnownState:
 
     Attributes:
         pulls: open ones, oldest first.
-        closed: pull requests that are not open any more.
         gone: branches that were deleted, short names.
-        pages: comments of these pull requests, as far as they can be read.
+        pages: comments of pull requests, as far as they can be read.
         faults: number of a repair that a person has changed → what it would leave; empty: nothing.
         everything: whether all of the repository was looked at.
     """
@@ -323,18 +312,12 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class ProblemGone:
-    """The end of a problem that is gone.
-
-    Attributes:
-        repair: the repair that may have mended it.
-        gone: what is not there any more, a sentence.
-        red: what keeps the status of the commit red all the same, as Markdown.
-    """
+    """The end of a problem that is gone; `repair` may have mended it."""
 
     judged: Judged
     repair: int | None
-    gone: str
-    red: str
+    gone: str  # what is not there any more, a sentence
+    red: str  # what keeps the status of the commit red all the same, as Markdown
 
 
 DesiredComment = Problem | Notice | ProblemGone | Ending
@@ -342,18 +325,10 @@ DesiredComment = Problem | Notice | ProblemGone | Ending
 
 @dataclass(slots=True)
 class Desired:
-    """What a repository is to look like.
-
-    Attributes:
-        statuses: what the status of each judged commit is to say.
-        repairs: key → the repair that is to be there: one per branch.
-        unneeded: branch → why it needs no repair (any more).
-        comments: number of a pull request → what its one comment is to tell, or how it ended.
-        removed: refs of ours that are to go, by full name.
-    """
+    """What a repository is to look like."""
 
     statuses: Statuses
-    repairs: dict[str, WantedRepair] = field(default_factory=dict)
-    unneeded: dict[str, str] = field(default_factory=dict)
-    comments: dict[int, DesiredComment] = field(default_factory=dict)
-    removed: tuple[str, ...] = ()
+    repairs: dict[str, WantedRepair] = field(default_factory=dict)  # by key: one per branch
+    unneeded: dict[str, str] = field(default_factory=dict)  # branch → why it needs no repair (any more)
+    comments: dict[int, DesiredComment] = field(default_factory=dict)  # by the number of the pull request
+    removed: tuple[str, ...] = ()  # refs of ours that are to go, by full name

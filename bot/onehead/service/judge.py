@@ -45,14 +45,11 @@ class Judged:
     """All that is known of a branch as it would be once merged into a target, or of the target itself.
 
     Attributes:
-        examination: the verdict, with plans that can be carried out.
         repair: how they are carried out; `None` where there is nothing to repair or `unmergeable` says why not.
         unmergeable: paths that git can't merge by itself, beneath a repair.
         tables: environment → what becomes of every database, one table per fork that the judged side brings.
         edits: environment → the databases that lose by a change of published revisions; absent where none does.
         own_databases: environment → what its repair means to a database on which the author has tried the branch.
-        diff: what the repair changes in files; empty where there is none.
-        brought: the revisions that the branch brings.
     """
 
     examination: Examination
@@ -116,7 +113,6 @@ class Analysis:
     """
 
     def __init__(self, git: Git, memory: Memory) -> None:
-        """Read nothing yet."""
         self._git = git
         self._memory = memory
         self._others = Others(git, memory)
@@ -218,10 +214,9 @@ class Analysis:
 
 
 class Judge:
-    """The judgements of one run, each made once."""
+    """The judgements of one run, each made once; `learn` is told each new one."""
 
     def __init__(self, analysis: Analyst, learn: Callable[[Judged], None]) -> None:
-        """Judge nothing yet; `learn` is told each new judgement."""
         self.analysis = analysis
         self._learn = learn
         self._known: dict[tuple[Point, Point | None, Strategy | None], Judged | Exception] = {}

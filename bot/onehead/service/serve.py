@@ -7,7 +7,6 @@ import os
 import signal
 import socket
 import sys
-import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -69,14 +68,7 @@ class Health:
         places: Sequence[Path] = (),
         exposed: str | None = None,
     ) -> None:
-        """Nothing is known yet.
-
-        Args:
-            engine: asked when somebody wants to know.
-            now: the clock.
-            places: directories that every job writes to.
-            exposed: what of the analyzer's isolation this system does not allow.
-        """
+        """Every job writes to the `places`; `exposed`: what of the analyzer's isolation this system does not allow."""
         self._engine = engine
         self._places = places
         self._exposed = exposed
@@ -140,7 +132,7 @@ def _trouble_writing(place: Path) -> str | None:
     """Why nothing can be written to a directory, a sentence."""
     try:
         place.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(prefix="onehead-probe-", dir=place) as probe:
+        with TemporaryFile(prefix="onehead-probe-", dir=place) as probe:
             probe.write(_PROBE)
             probe.flush()
     except OSError as error:
@@ -167,13 +159,13 @@ class Metrics:
             "onehead_jobs_waiting", "Repositories with a job to do that is not running.", registry=registry
         )
         self._running = Gauge("onehead_jobs_running", "Repositories being worked on.", registry=registry)
-        self._forge = Gauge("onehead_forge_reachable", "1 when Forgejo answered when last asked.", registry=registry)
-        self._sweep = Gauge(
+        self.forge = Gauge("onehead_forge_reachable", "1 when Forgejo answered when last asked.", registry=registry)
+        self.sweep = Gauge(
             "onehead_last_sweep_success_timestamp_seconds",
             "When a sweep last came to its end, in seconds since 1970; 0 before the first.",
             registry=registry,
         )
-        self._verdicts = Counter("onehead_verdicts", "Verdicts given, by kind.", ["verdict"], registry=registry)
+        self.verdicts = Counter("onehead_verdicts", "Verdicts given, by kind.", ["verdict"], registry=registry)
 
     def watch(self, engine: Engine) -> None:
         """Read the queue's depth from this engine whenever the metrics are asked for."""
@@ -184,18 +176,6 @@ class Metrics:
         """A job was run; give this to the engine."""
         self._jobs.labels(run.outcome).inc()
         self._job_seconds.observe(run.seconds)
-
-    def verdict(self, verdict: str) -> None:
-        """A branch or pull request was judged: `ok`, `collision`, `fork`, `broken` or `unreadable`."""
-        self._verdicts.labels(verdict).inc()
-
-    def forge(self, *, reachable: bool) -> None:
-        """Forgejo was asked for a sign of life."""
-        self._forge.set(reachable)
-
-    def swept(self, at: float) -> None:
-        """A sweep came to its end at `at`, seconds since 1970."""
-        self._sweep.set(at)
 
     def text(self) -> bytes:
         """Everything, as Prometheus reads it."""
@@ -235,14 +215,9 @@ class Rounds:
     ) -> None:
         """Do nothing before `start`.
 
-        Args:
-            account: asks the forge whose token ours is, and returns the account's id.
-            sweep: looks after every repository; runs again after a failure.
-            cron: when to sweep, in UTC; `None` for only at start-up and when the forge has been away.
-            health: told what was found.
-            metrics: as well.
-            doubt: set by whoever has met with a refusal of the token: then the forge is asked at once.
-            now: the clock.
+        `account` asks the forge whose token ours is; `sweep` looks after every repository, at the times of `cron` (in
+        UTC; `None` for only at start-up and when the forge has been away). `doubt` is set by whoever has met with a
+        refusal of the token: then the forge is asked at once.
         """
         self._account = account
         self._sweep = sweep
@@ -280,14 +255,14 @@ class Rounds:
                 failures += 1
                 pause = min(SECONDS_BETWEEN_SIGNS, pause_after(error, failures))
                 self._health.forge_failed(_told(error), token_refused=is_refusal(error))
-                self._metrics.forge(reachable=False)
+                self._metrics.forge.set(False)
                 is_known = False
                 log.warning("Forgejo can't be used now; asking again.", error=_told(error), retry_in=pause)
             else:
                 failures = 0
                 pause = SECONDS_BETWEEN_SIGNS
                 self._health.forge_answered()
-                self._metrics.forge(reachable=True)
+                self._metrics.forge.set(True)
                 if not is_known:
                     is_known = True
                     log.info("Forgejo answers; looking after everything that was missed.", account=account)
@@ -317,7 +292,7 @@ class Rounds:
                 failures = 0
                 pause = self._until_next_sweep()
                 self._health.sweep_done()
-                self._metrics.swept(self._now().timestamp())
+                self._metrics.sweep.set(self._now().timestamp())
                 log.info("A sweep is done.", next_in=pause)
 
     def _until_next_sweep(self) -> float | None:
@@ -360,7 +335,7 @@ def serve(
         OneheadError: the door has ended.
     """
     with _listening(*settings.listen) as listener:
-        health = Health(engine, places=[settings.cache_dir, Path(tempfile.gettempdir())], exposed=exposed)
+        health = Health(engine, places=[settings.cache_dir, Path(gettempdir())], exposed=exposed)
         metrics.watch(engine)
         _announce(settings, listener)
         door = Door(listener, settings)
@@ -438,13 +413,10 @@ def _signals_end(door: Door) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-Judged = Callable[[RepositoryName, Examination], None]
-
-
 def equip(
     settings: Settings,
     *,
-    judged: Judged,
+    judged: Callable[[RepositoryName, Examination], None],
     record: Callable[[Write], None] = lambda _write: None,
     dry_run: bool = False,
     analyzers: Analyzers | None = None,
@@ -517,7 +489,9 @@ def run(options: argparse.Namespace) -> int:
     exposed = _exposed(network, is_private=is_private)
     analyzers = Analyzers(network)
     context = equip(
-        settings, judged=lambda _name, examination: metrics.verdict(examination.verdict), analyzers=analyzers
+        settings,
+        judged=lambda _name, examination: metrics.verdicts.labels(examination.verdict).inc(),
+        analyzers=analyzers,
     )
     attention = Attention(context.api)
 

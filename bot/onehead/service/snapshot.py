@@ -55,7 +55,6 @@ class Snapshot:
     Attributes:
         git: the mirror, for questions about history.
         me: id of our own account.
-        pulls: all that are open.
         heads: short branch name → commit.
         pull_heads: number of a pull request → the commit of its branch, closed ones included.
         laid_ready: full name of a ref with a repair for a branch in a fork → commit.
@@ -214,9 +213,7 @@ class IgnoredFindings:
 class Choices:
     """What people chose for one pull request, by commands.
 
-    Attributes:
-        strategy: the repair that was asked for; `None` where nobody asked, or took it back.
-        strategy_at: when that was last said.
+    `strategy` is the repair that was asked for, and when; `None` where nobody asked, or took it back.
     """
 
     strategy: Strategy | None = None
@@ -288,7 +285,6 @@ class Pages:
     """The pages of one repository, each read once."""
 
     def __init__(self, api: ForgejoApi, repository: RepositoryName, me: int) -> None:
-        """Read nothing yet."""
         self._api = api
         self._repository = repository
         self._me = me
@@ -346,7 +342,6 @@ class Provenance:
     """Asked for each pull request into a branch, mostly for the same files: found out once."""
 
     def __init__(self, snapshot: Snapshot, api: ForgejoApi, troubles: Troubles) -> None:
-        """Look at nothing yet."""
         self._snapshot = snapshot
         self._git = snapshot.git
         self._api = api
@@ -359,13 +354,10 @@ class Provenance:
 
     def brought_by(self, examination: Examination) -> dict[str, str]:
         """Path of a revision file → who brought it, as Markdown; for both sides of every fork."""
-        key = examination.target, examination.head
-        if key not in self._brought:
-            self._brought[key] = self._brought_by(examination)
-        return self._brought[key]
-
-    def _brought_by(self, examination: Examination) -> dict[str, str]:
-        found: dict[str, str] = {}
+        known = self._brought.get((examination.target, examination.head))
+        if known is not None:
+            return known
+        found = self._brought[examination.target, examination.head] = {}
         for examined in examination.environments:
             paths = _fork_paths(examined)
             theirs = paths & {revision.path for revision in examined.facts.target}
