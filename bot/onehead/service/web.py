@@ -31,6 +31,7 @@ from onehead.forge.webhooks import (
     IgnoredDelivery,
     PullRequestChanged,
     Push,
+    RepositoryEvent,
 )
 from onehead.gitrepo.refs import HEADS
 from onehead.service import engine
@@ -185,7 +186,7 @@ def job_for(event: Event) -> Job | str:
     assert_never(event)
 
 
-def _job(event: Push | BranchCreated | BranchDeleted | PullRequestChanged | Commented, subject: Subject) -> Job:
+def _job(event: RepositoryEvent, subject: Subject) -> Job:
     return Job(str(event.repository), frozenset({subject}))
 
 
