@@ -111,23 +111,16 @@ def _before_a_note(verdict: Verdict) -> str:
 
 @dataclass(frozen=True, slots=True)
 class KnownTarget:
-    """A deployed branch that was judged by itself; where it could not be, `why` says the reason.
-
-    Attributes:
-        tells: pull requests whose pages tell of its fork.
-        behind: pull requests that brought its fork.
-        settles: pull requests on which a fork of it was told that is gone.
-        elsewhere: where somebody else's merge of its heads is; empty where that is not known.
-    """
+    """A deployed branch that was judged by itself; where it could not be, `why` says the reason."""
 
     target: Target
     judged: Judged | None = None
     why: str = ""
-    tells: tuple[int, ...] = ()
-    behind: tuple[int, ...] = ()
-    settles: tuple[int, ...] = ()
+    tells: tuple[int, ...] = ()  # pull requests whose pages tell of its fork
+    behind: tuple[int, ...] = ()  # those that brought its fork
+    settles: tuple[int, ...] = ()  # those on which a fork of it was told that is gone
     repair: int | None = None
-    elsewhere: str = ""
+    elsewhere: str = ""  # where somebody else's merge of its heads is, as far as that is known
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,54 +199,38 @@ def source_of(pull: PullRequest) -> Source:
 class Offer:
     """What became of a repair.
 
-    Attributes:
-        pull: its pull request; with a `trouble`, one that is not what onehead would propose now.
-        branch: where there can be none, the ref of the base repository that holds it. The branch judged is in a fork:
-            a full name, and no branch, see `naming.LAID_READY`. Pull requests are switched off: a branch.
-        patch: the same as a patch, for `git am`.
-        pushed: the commit, where it was pushed onto the branch itself.
-        merged_first: whether a merge of the target stands beneath the fix.
-        trouble: why it was not offered, and what to do instead.
-        fault: what its pull request would leave, where it could not be brought up to date.
-        source: where the judged commits come from: a branch, a push to `refs/for/…` without one, or a branch or fork
-            that is gone.
-        commit: the one with the fix, wherever it lies; empty where none was written.
+    Where it can have no pull request, `branch` is the ref of the base repository that holds it. The branch judged is in
+    a fork: a full name, and no branch, see `naming.LAID_READY`. Pull requests are switched off: a branch.
     """
 
-    pull: PullRequest | None = None
+    pull: PullRequest | None = None  # with a `trouble`, one that is not what onehead would propose now
     branch: str = ""
-    patch: str = ""
-    pushed: str = ""
-    merged_first: bool = False
-    trouble: str = ""
-    fault: str = ""
+    patch: str = ""  # the same, for `git am`
+    pushed: str = ""  # the commit, where it was pushed onto the branch itself
+    merged_first: bool = False  # whether a merge of the target stands beneath the fix
+    trouble: str = ""  # why it was not offered, and what to do instead
+    fault: str = ""  # what its pull request would leave, where it could not be brought up to date
     source: Source = "branch"
-    commit: str = ""
+    commit: str = ""  # the one with the fix, wherever it lies
 
 
 @dataclass(frozen=True, slots=True)
 class WantedRepair:
     """A repair that is to be there, and for whom.
 
-    Attributes:
-        subject: what it repairs: `#12` or the full name of a branch.
-        pull: the pull request that it repairs; `None` for the target and for a branch without one.
-        earlier: numbers of repair pull requests that were offered for it before.
-        tell: pull requests that are told about a fork of the target, and will be told when it is gone; remembered in
-            the hidden marker of the repair, so that nothing else needs storage.
-        alone: whether it is a branch without a pull request: nothing is pushed onto it unasked.
-        told: whether a page of a person's tells of it.
+    `tell`: pull requests that are told about a fork of the target, and will be told when it is gone; remembered in the
+    hidden marker of the repair, so that nothing else needs storage.
     """
 
-    subject: str
+    subject: str  # what it repairs: `#12` or the full name of a branch
     target: Target
     judged: Judged
-    pull: PullRequest | None = None
+    pull: PullRequest | None = None  # the one that it repairs; `None` for the target and for a branch without one
     choices: Choices = field(default_factory=Choices)
-    earlier: frozenset[int] = frozenset()
+    earlier: frozenset[int] = frozenset()  # numbers of repair pull requests that were offered for it before
     tell: tuple[int, ...] = ()
-    alone: bool = False
-    told: bool = False
+    alone: bool = False  # whether it is a branch without a pull request: nothing is pushed onto it unasked
+    told: bool = False  # whether a page of a person's tells of it
 
     @property
     def is_here(self) -> bool:
@@ -286,20 +263,14 @@ class WantedRepair:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """A comment with a problem and what becomes of its repair.
-
-    Attributes:
-        subject: whose status leads to the comment.
-        repair: key of the repair of which it tells.
-        offer: what is told instead, where there is none.
-    """
+    """A comment with a problem and what becomes of its repair."""
 
     target: Target
     judged: Judged
     rivals: tuple[Rival, ...]
-    subject: str
-    repair: str
-    offer: Offer | None = None
+    subject: str  # whose status leads to the comment
+    repair: str  # key of the repair of which it tells
+    offer: Offer | None = None  # what is told instead, where there is none
 
 
 @dataclass(frozen=True, slots=True)

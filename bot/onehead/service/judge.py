@@ -14,7 +14,7 @@ from typing import NamedTuple, Protocol, TypeVar
 
 from onehead.databases.diagnosis import diagnose_rows
 from onehead.databases.model import Diagnosis, ForkOutcomes, OwnDatabase, ProblemKind, StateTable
-from onehead.databases.reported import ReportedDatabase, standpoints
+from onehead.databases.reported import standpoints
 from onehead.databases.state_table import edited_table, fork_outcomes, state_tables
 from onehead.databases.states import Outcome, RevisionLocation
 from onehead.examine.changes import contents_before, own_databases, prepare
@@ -45,7 +45,7 @@ class Judged:
     """All that is known of a branch as it would be once merged into a target, or of the target itself.
 
     Attributes:
-        repair: how they are carried out; `None` where there is nothing to repair or `unmergeable` says why not.
+        repair: how the plans are carried out; `None` where there is nothing to repair or `unmergeable` says why not.
         unmergeable: paths that git can't merge by itself, beneath a repair.
         tables: environment → what becomes of every database, one table per fork that the judged side brings.
         edits: environment → the databases that lose by a change of published revisions; absent where none does.
@@ -164,7 +164,7 @@ class Analysis:
 
     def recent(self, facts: Facts) -> tuple[ForkOutcomes, ...]:
         """What becomes of databases at the newest revisions, and of those that have reported themselves."""
-        known = standpoints(facts, self._databases)
+        known = standpoints(facts, self._others.databases)
         rows: list[tuple[str, ...]] = [(), *((node.id,) for node in recent_picture(facts.target, _MAX_RECENT).nodes)]
         rows += [each.rows for each in known[:_MAX_RECENT]]
         return tuple(account for each in dict.fromkeys(rows) for account in fork_outcomes(facts, each, known=known))
@@ -182,10 +182,6 @@ class Analysis:
         ]
         return RowsDiagnosis(diagnosis, whereabouts(self._others, facts, unknown), outcomes[-1] if outcomes else None)
 
-    @property
-    def _databases(self) -> tuple[ReportedDatabase, ...]:
-        return self._others.databases
-
     def _dated(self, *points: Point | None) -> dict[str, datetime]:
         """The dates of commits; those of all branches are asked for at once."""
         missing = [point.sha for point in points if point is not None and point.sha not in self._dates]
@@ -201,13 +197,13 @@ class Analysis:
 
     def _tables(self, examination: Examination) -> dict[str, tuple[StateTable, ...]]:
         return {
-            e.facts.environment.path: state_tables(e.facts, standpoints(e.facts, self._databases), e.moved_ids)
+            e.facts.environment.path: state_tables(e.facts, standpoints(e.facts, self._others.databases), e.moved_ids)
             for e in examination.environments
         }
 
     def _edits(self, examination: Examination) -> dict[str, StateTable]:
         tables = {
-            e.facts.environment.path: edited_table(e.facts, e.findings, standpoints(e.facts, self._databases))
+            e.facts.environment.path: edited_table(e.facts, e.findings, standpoints(e.facts, self._others.databases))
             for e in examination.environments
         }
         return {path: table for path, table in tables.items() if table is not None}

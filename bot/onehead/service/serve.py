@@ -337,7 +337,14 @@ def serve(
     with _listening(*settings.listen) as listener:
         health = Health(engine, places=[settings.cache_dir, Path(gettempdir())], exposed=exposed)
         metrics.watch(engine)
-        _announce(settings, listener)
+        host, port = listener.getsockname()[:2]
+        log.info(
+            "Listening for webhooks.",
+            url=f"http://{f'[{host}]' if ':' in host else host}:{port}{HOOK_PATH}",
+            forgejo=settings.forgejo_url,
+            repositories=",".join(settings.repositories),
+            sweep=settings.sweep or "off",
+        )
         door = Door(listener, settings)
 
         def known_account() -> int:
@@ -360,17 +367,6 @@ def serve(
                     log.info("Stopped.")
                 else:
                     log.warning("Stopped before every job had finished; the next start takes them up again.")
-
-
-def _announce(settings: Settings, listener: socket.socket) -> None:
-    host, port = listener.getsockname()[:2]
-    log.info(
-        "Listening for webhooks.",
-        url=f"http://{f'[{host}]' if ':' in host else host}:{port}{HOOK_PATH}",
-        forgejo=settings.forgejo_url,
-        repositories=",".join(settings.repositories),
-        sweep=settings.sweep or "off",
-    )
 
 
 @contextmanager
@@ -431,6 +427,14 @@ def equip(
     token = settings.token.reveal()
     connection = Connection(settings.forgejo_url, token)
     api = ForgejoApi(connection)
+
+    def mend(repository: Repository) -> None:
+        # A deleted webhook is made anew where it is known what it has to be like.
+        if not settings.public_url or not settings.webhook_secret:
+            return
+        if ensure_webhook(api, repository, settings.public_url, settings.webhook_secret[0].reveal()):
+            log.info("Made or corrected the repository's webhook.", repository=str(repository.name))
+
     return ServiceContext(
         api=api,
         mirrors=Mirrors(settings.cache_dir / "mirrors"),
@@ -440,23 +444,11 @@ def equip(
         bot=settings.bot,
         covers=lambda repository: settings.covers(str(repository.name), repository.topics),
         judged=judged,
-        ensure_webhook=(lambda _repository: None) if dry_run else _mending(settings, api),
+        ensure_webhook=(lambda _repository: None) if dry_run else mend,
         record=record,
         dry_run=dry_run,
         analyzers=analyzers,
     )
-
-
-def _mending(settings: Settings, api: ForgejoApi) -> Callable[[Repository], None]:
-    """Makes a deleted webhook anew, where it is known what it has to be like."""
-
-    def mend(repository: Repository) -> None:
-        if not settings.public_url or not settings.webhook_secret:
-            return
-        if ensure_webhook(api, repository, settings.public_url, settings.webhook_secret[0].reveal()):
-            log.info("Made or corrected the repository's webhook.", repository=str(repository.name))
-
-    return mend
 
 
 def _make_cache(folder: Path) -> None:

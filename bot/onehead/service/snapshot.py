@@ -50,29 +50,18 @@ class Target:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """What is there.
-
-    Attributes:
-        git: the mirror, for questions about history.
-        me: id of our own account.
-        heads: short branch name → commit.
-        pull_heads: number of a pull request → the commit of its branch, closed ones included.
-        laid_ready: full name of a ref with a repair for a branch in a fork → commit.
-        targets: short name → deployed branch; the default branch first.
-        reported: commit of what databases have reported; empty where none has.
-        has_pulls: whether there can be pull requests: they may be switched off, or hidden from the bot's account.
-    """
+    """What is there."""
 
     repository: Repository
-    git: Git
-    me: int
-    pulls: tuple[PullRequest, ...]
-    heads: Mapping[str, str]
-    pull_heads: Mapping[int, str]
-    laid_ready: Mapping[str, str]
-    targets: Mapping[str, Target]
-    reported: str
-    has_pulls: bool
+    git: Git  # the mirror, for questions about history
+    me: int  # id of our own account
+    pulls: tuple[PullRequest, ...]  # all open ones
+    heads: Mapping[str, str]  # short branch name → commit
+    pull_heads: Mapping[int, str]  # number of a pull request → the commit of its branch, closed ones included
+    laid_ready: Mapping[str, str]  # full name of a ref with a repair for a branch in a fork → commit
+    targets: Mapping[str, Target]  # short name → deployed branch; the default branch first
+    reported: str  # commit of what databases have reported; empty where none has
+    has_pulls: bool  # whether there can be any: they may be switched off, or hidden from the bot's account
 
     @property
     def main(self) -> Target:
