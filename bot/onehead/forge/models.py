@@ -68,8 +68,7 @@ class Permissions:
         return self.push or self.admin
 
 
-MAY_WRITE = frozenset({"write", "admin", "owner"})
-"""The levels of permission that allow the same."""
+MAY_WRITE = frozenset({"write", "admin", "owner"})  # the levels of permission that allow the same
 
 
 @dataclass(frozen=True, slots=True)
@@ -309,8 +308,7 @@ def read(kind: type[_Value], fields: Fields, /, **found: object) -> _Value:
     return kind(**found, **{name: _READERS[type_](fields, name) for name, type_ in types.items()})
 
 
-GHOST = User(-1, "Ghost")
-"""Who stands for an account that is gone, with Forgejo's own number for it."""
+GHOST = User(-1, "Ghost")  # who stands for an account that is gone, with Forgejo's own number for it
 
 
 def user(fields: Fields) -> User:

@@ -15,11 +15,8 @@ from onehead.forge import models
 from onehead.forge.errors import BadSignature, NotUnderstood
 from onehead.forge.models import Comment, Fields, Permissions, PullRequest, RepositoryName, User
 
-HOOK_PATH = "/hooks/forgejo"
-"""Where the service takes deliveries, below its own address."""
-
-MAX_FORM = 256 * 1024
-"""Bytes of a form. Anybody can make us decode one, for what Forgejo signs is its decoded field."""
+HOOK_PATH = "/hooks/forgejo"  # where the service takes deliveries, below its own address
+MAX_FORM = 256 * 1024  # Bytes of a form. Anybody can make us decode one, for what Forgejo signs is its decoded field.
 
 _BRANCHES = "refs/heads/"
 _PULL_ACTIONS = frozenset({"opened", "reopened", "edited", "synchronized", "closed"})

@@ -163,13 +163,10 @@ class _Writer:
             branch = ref.removeprefix(HEADS)
             if doubted.isdisjoint((branch, naming.repaired_by(branch))):
                 with self._look.troubles.apart(ref, NOT_REMOVED):
-                    self._remove(ref)
-
-    def _remove(self, ref: str) -> None:
-        if ref.startswith(HEADS):
-            self._repairs.remove_branch(ref.removeprefix(HEADS))
-        else:  # where the forge does not take that, the next sweep tries again
-            self._look.push([RefUpdate(ref, None, self._look.snapshot.laid_ready[ref])])
+                    if ref.startswith(HEADS):
+                        self._repairs.remove_branch(branch)
+                    else:  # where the forge does not take that, the next sweep tries again
+                        self._look.push([RefUpdate(ref, None, self._look.snapshot.laid_ready[ref])])
 
     def _in_doubt(self) -> set[str]:
         """Branches with which something went wrong: it is not known what they need."""

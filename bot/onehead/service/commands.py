@@ -41,8 +41,7 @@ log = structlog.get_logger(__name__)
 
 _NAMES_A_REVISION = (CrashKind.CANNOT_LOCATE, CrashKind.MISSING_PARENT)
 
-_UNSURE = "unsure"
-"""Fact of a reply that was given without knowing whether the author may do what they asked for."""
+_UNSURE = "unsure"  # fact of a reply that was given without knowing whether the author may do what they asked for
 
 
 def unanswered(page: Page, since: datetime) -> list[Comment]:
@@ -257,13 +256,10 @@ def _chosen(judged: Judged, plan: Plan, strategy: Strategy) -> str:
             '"Ambiguous walk", so a downgrade across it has to name its revision.'
         )
     if plan.kind == "merge":
-        return "A re-parent is not possible here, so it stays a merge. " + _reasons(judged)
+        reasons = (reason.message for each in judged.examination.environments for reason in each.plan.reasons)
+        why = " ".join(map(inline_code, dict.fromkeys(reasons)))
+        return f"A re-parent is not possible here, so it stays a merge. {why}"
     return f"The repair moves this branch's revisions now.\n\n{explain_pull(judged, losses_only=True)}"
-
-
-def _reasons(judged: Judged) -> str:
-    reasons = [reason.message for each in judged.examination.environments for reason in each.plan.reasons]
-    return " ".join(inline_code(reason) for reason in dict.fromkeys(reasons))
 
 
 def explain_target(look: Look, target: Target, said: str) -> str:

@@ -25,8 +25,7 @@ from onehead.service.judge import Analysis, Analyst, Judge, Judged
 from onehead.service.snapshot import Pages, Provenance, Snapshot, Target, take_snapshot
 from onehead.service.troubles import Troubles
 
-_MAX_REMEMBERED = 20_000
-"""Judged branches of which it is remembered what they bring; about half a kilobyte each."""
+_MAX_REMEMBERED = 20_000  # judged branches of which it is remembered what they bring; about half a kilobyte each
 
 
 class Recollection:
@@ -163,18 +162,17 @@ class Look:
         return [targets[name] for name in proposed if name in targets] or [self.snapshot.main]
 
 
-def _analyst(context: ServiceContext, mirror: Mirror, url: str) -> Analyst:
-    if context.analyzers is None:
-        return Analysis(mirror.git, memory_for(url, context.cache))
-    return context.analyzers.open(Path(mirror.git.directory), context.cache, url)
-
-
 def look_at(context: ServiceContext, repository: Repository, mirror: Mirror, troubles: Troubles) -> Look | None:
     """Look at a repository; `None` where there is nothing to see yet."""
     snapshot = take_snapshot(context.api, context.me, repository, mirror, troubles)
     if snapshot is None:
         return None
     url = context.clone_url(repository)
+    analyst: Analyst
+    if context.analyzers is None:
+        analyst = Analysis(mirror.git, memory_for(url, context.cache))
+    else:
+        analyst = context.analyzers.open(Path(mirror.git.directory), context.cache, url)
 
     def learn(judged: Judged) -> None:
         examination = judged.examination
@@ -186,7 +184,7 @@ def look_at(context: ServiceContext, repository: Repository, mirror: Mirror, tro
         context=context,
         mirror=mirror,
         snapshot=snapshot,
-        judge=Judge(_analyst(context, mirror, url), learn),
+        judge=Judge(analyst, learn),
         pages=Pages(context.api, repository.name, context.me.id),
         provenance=Provenance(snapshot, context.api, troubles),
         troubles=troubles,

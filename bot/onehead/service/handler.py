@@ -38,8 +38,7 @@ RECENT = timedelta(days=7)
 _MAX_ROUNDS = 3
 """A repair that is pushed onto its branch makes that branch worth another look; more looks than these are a defect."""
 
-_AFTER_A_PUSH = (0.2, 0.4, 0.8, 1.6, 3.2)
-"""Seconds; an idle Forgejo takes two or so."""
+_AFTER_A_PUSH = (0.2, 0.4, 0.8, 1.6, 3.2)  # seconds; an idle Forgejo takes two or so
 
 log = structlog.get_logger(__name__)
 

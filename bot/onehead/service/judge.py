@@ -36,8 +36,7 @@ from onehead.reports.parts import diff
 _MAX_KEPT = 1_000_000
 """Revisions that the verdicts of one run may hold in memory, at some 200 bytes each; what is more is judged anew."""
 
-_MAX_RECENT = 8
-"""Databases of which an explanation tells where nothing is forked: one at each of the newest revisions."""
+_MAX_RECENT = 8  # databases of which an explanation tells where nothing is forked: one at each of the newest revisions
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,12 +146,16 @@ class Analysis:
             unmergeable = conflict.paths
         if repair is not None:
             self._others.plan(repair.start, repair.new_names)
+        edited = {
+            e.facts.environment.path: edited_table(e.facts, e.findings, standpoints(e.facts, self._others.databases))
+            for e in examination.environments
+        }
         return Judged(
             examination=examination,
             repair=repair,
             unmergeable=unmergeable,
             tables=self._tables(examination) if head is None or examination.verdict != "ok" else {},
-            edits=self._edits(examination),
+            edits={path: table for path, table in edited.items() if table is not None},
             own_databases=own_databases(repairs),
             diff=diff(repairs.all(), contents_before(repairs, trees)) if repairs.changes else "",
             brought=tuple(item for each in examination.environments for item in brought(each.facts)) if head else (),
@@ -200,13 +203,6 @@ class Analysis:
             e.facts.environment.path: state_tables(e.facts, standpoints(e.facts, self._others.databases), e.moved_ids)
             for e in examination.environments
         }
-
-    def _edits(self, examination: Examination) -> dict[str, StateTable]:
-        tables = {
-            e.facts.environment.path: edited_table(e.facts, e.findings, standpoints(e.facts, self._others.databases))
-            for e in examination.environments
-        }
-        return {path: table for path, table in tables.items() if table is not None}
 
 
 class Judge:

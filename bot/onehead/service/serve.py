@@ -44,8 +44,7 @@ from onehead.throwaway import remove_left_over
 
 SECONDS_BETWEEN_SIGNS = 60.0
 
-FORGE_SILENCE = timedelta(minutes=3)
-"""How old the forge's last answer may be. It is asked every minute."""
+FORGE_SILENCE = timedelta(minutes=3)  # How old the forge's last answer may be. It is asked every minute.
 
 _PROBE = bytes(64 * 1024)
 """More than a file system keeps beside the name of a file: on a full one an empty file can still be made."""
@@ -290,16 +289,11 @@ class Rounds:
                 log.warning("A sweep broke off; sweeping again.", error=_told(error), retry_in=pause, exc_info=trace)
             else:
                 failures = 0
-                pause = self._until_next_sweep()
+                now = self._now()
+                pause = None if self._cron is None else max(0.0, (next_time(self._cron, now) - now).total_seconds())
                 self._health.sweep_done()
-                self._metrics.sweep.set(self._now().timestamp())
+                self._metrics.sweep.set(now.timestamp())
                 log.info("A sweep is done.", next_in=pause)
-
-    def _until_next_sweep(self) -> float | None:
-        if self._cron is None:
-            return None
-        now = self._now()
-        return max(0.0, (next_time(self._cron, now) - now).total_seconds())
 
 
 def _told(error: Exception) -> str:
@@ -309,8 +303,7 @@ def _told(error: Exception) -> str:
     return f"{type(error).__name__}: {error}"
 
 
-SECONDS_TO_FINISH = 25.0
-"""For jobs that are running then. Kubernetes kills after 30 seconds, answers included."""
+SECONDS_TO_FINISH = 25.0  # For jobs that are running then. Kubernetes kills after 30 seconds, answers included.
 
 
 def serve(

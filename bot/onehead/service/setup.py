@@ -34,8 +34,7 @@ LABEL_SAYS = "A repair by onehead: it leaves Alembic with one head"
 """Description of the label that is made; one that says something else is somebody's own."""
 _LABEL_COLOR = "#2b7a78"
 
-OLDEST = 15
-"""The first major version of Forgejo that is supported."""
+OLDEST = 15  # the first major version of Forgejo that is supported
 
 EVENTS = (
     "push",

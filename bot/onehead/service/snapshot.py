@@ -102,12 +102,11 @@ class Snapshot:
         tips = {name: sha for name, sha in self.heads.items() if name.startswith(naming.BRANCHES)}
         authors = {sha: commit.author_email for sha, commit in describe(self.git, list(tips.values())).items()}
         return frozenset(
-            name for name, sha in tips.items() if authors[sha] == naming.EMAIL or self._is_in_what_it_repairs(name, sha)
+            name
+            for name, sha in tips.items()
+            if authors[sha] == naming.EMAIL
+            or ((into := self.heads.get(naming.repaired_by(name))) is not None and is_ancestor(self.git, sha, into))
         )
-
-    def _is_in_what_it_repairs(self, name: str, sha: str) -> bool:
-        repaired = self.heads.get(naming.repaired_by(name))
-        return repaired is not None and is_ancestor(self.git, sha, repaired)
 
 
 def is_local(pull: PullRequest) -> bool:
@@ -179,11 +178,8 @@ def _targets(git: Git, repository: Repository, heads: dict[str, str], troubles: 
     }
 
 
-VERDICT = "verdict"
-"""Kind of the one comment that says how a pull request stands."""
-
-ANSWER = "answer"
-"""Kind of the replies to commands; `about` is the id of the comment that is answered."""
+VERDICT = "verdict"  # kind of the one comment that says how a pull request stands
+ANSWER = "answer"  # kind of the replies to commands; `about` is the id of the comment that is answered
 
 PROBLEM, HEADS_UP, WARNED, ENDED = "problem", "heads-up", "warned", "ended"
 """What the one comment is about at present; kept in its marker."""
@@ -321,8 +317,7 @@ def problem_keys(examination: Examination) -> frozenset[str]:
 _MAX_FILES = 100
 """Revisions of one environment, the nearest to its heads: the forge is asked about each commit that brought one."""
 
-_MAX_LOOKED_AT = 10
-"""Commits on the line of a branch that all have to be signed to tell of a rule."""
+_MAX_LOOKED_AT = 10  # commits on the line of a branch that all have to be signed to tell of a rule
 
 Signing = Literal["no", "likely", "required"]
 

@@ -16,11 +16,8 @@ from onehead.forge.api import ForgejoApi
 from onehead.forge.models import Repository, RepositoryName
 from onehead.service.context import ServiceContext
 
-_OVERLAP = timedelta(minutes=15)
-"""The forge's clock and ours may differ by so much."""
-
-_MAX_LENGTH = timedelta(days=1)
-"""After so long a repository is looked at whatever the forge says."""
+_OVERLAP = timedelta(minutes=15)  # the forge's clock and ours may differ by so much
+_MAX_LENGTH = timedelta(days=1)  # after so long a repository is looked at whatever the forge says
 
 _SETTLED = timedelta(minutes=1)
 """The forge tells whole seconds: what had changed just before a look may have changed once more in the same second."""

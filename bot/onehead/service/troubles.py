@@ -27,8 +27,7 @@ NOT_REMOVED = "it could not be deleted"
 NOT_ANSWERED = "a command could not be answered"
 """What could not be done for a subject."""
 
-_MAX_TOLD = 3
-"""Troubles that the last error quotes; all of them are in the log."""
+_MAX_TOLD = 3  # troubles that the last error quotes; all of them are in the log
 
 
 def page(number: int) -> str:

@@ -42,8 +42,7 @@ SECONDS_TO_SEND = 15.0  # Forgejo itself gives up after five
 MAX_HELD = 64 * 1024 * 1024
 """Bytes of all bodies that are being read or looked at, apart from the first `SMALL` of each."""
 
-SMALL = 64 * 1024
-"""Bytes of a body that are always taken, so that no stranger's large ones keep a usual delivery out."""
+SMALL = 64 * 1024  # bytes of a body that are always taken, so that no stranger's large ones keep a usual delivery out
 
 SECONDS_UNTIL_ROOM = 15
 """What a sender is told that finds no room: by then each body of now has arrived, or was given up."""
