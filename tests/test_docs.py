@@ -44,7 +44,7 @@ from onehead.plan.findings import KINDS, Code
 from onehead.plan.plans import Plan, ReasonCode
 from onehead.service import web
 from onehead.service.engine import Engine
-from onehead.service.metrics import Health, Metrics
+from onehead.service.serve import Health, Metrics
 from onehead.service.setup import OLDEST
 from onehead.settings import SETTINGS
 from tests.cli.terminal_runs import Done

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from onehead.service.engine import Engine, Job
-from onehead.service.metrics import Health, Metrics
+from onehead.service.serve import Health, Metrics
 from onehead.service.web import DoorMetrics, ReportDoor
 
 

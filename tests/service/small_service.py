@@ -15,7 +15,7 @@ from onehead import logs
 from onehead.errors import OneheadError
 from onehead.service import serve as service
 from onehead.service.engine import Engine, Everything, Job
-from onehead.service.metrics import Metrics
+from onehead.service.serve import Metrics
 from onehead.settings import load
 
 

@@ -19,8 +19,7 @@ from onehead.reports.replies import Ending
 from onehead.service.decide import desired, desired_at_the_end
 from onehead.service.desired import KnownBranch, KnownPull, KnownState, KnownTarget, Notice, Problem, ProblemGone
 from onehead.service.judge import Judged
-from onehead.service.page import Page
-from onehead.service.snapshot import Snapshot, Target
+from onehead.service.snapshot import Page, Snapshot, Target
 from tests.service.test_subjects import NOON, pull, repository
 
 ME = User(99, "onehead")

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from onehead.service.engine import Engine
-from onehead.service.metrics import Health
+from onehead.service.serve import Health
 
 
 def healthy(*places: Path) -> Health:

@@ -11,8 +11,7 @@ from onehead.errors import OneheadError, UsageError
 from onehead.forge.errors import Unauthorised
 from onehead.service import serve as module
 from onehead.service.engine import MAX_DELAY, Engine
-from onehead.service.metrics import FORGE_SILENCE, Health, Metrics
-from onehead.service.serve import Rounds, next_time, pause_after
+from onehead.service.serve import FORGE_SILENCE, Health, Metrics, Rounds, next_time, pause_after
 
 PATIENCE = 10.0
 MOMENT = 0.05

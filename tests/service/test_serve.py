@@ -19,8 +19,7 @@ import pytest
 
 from onehead.errors import UsageError
 from onehead.service.engine import Engine
-from onehead.service.metrics import Metrics
-from onehead.service.serve import _listening, serve
+from onehead.service.serve import Metrics, _listening, serve
 from onehead.settings import load
 from tests.service.deliveries import SECRET, recorded
 from tests.service.processes import written_memory

@@ -10,7 +10,7 @@ from starlette.applications import Starlette
 from structlog.testing import capture_logs
 
 from onehead.service.engine import BranchMoved, Engine, Job, PullChanged
-from onehead.service.metrics import Health, Metrics
+from onehead.service.serve import Health, Metrics
 from onehead.service.web import MAX_BODY_BYTES, DoorMetrics, HookDoor, NoRoom, build_app
 from tests.service.deliveries import DELIVERY, SECRET, payload, recorded, signed
 from tests.service.doors import Beside, no_reports
@@ -268,9 +268,9 @@ def test_metrics_count_jobs_verdicts_and_sweeps() -> None:
     engine.start()
     assert engine.wait_until_idle(10)
     engine.stop(10)
-    service.metrics.verdict("collision")
-    service.metrics.forge(reachable=True)
-    service.metrics.swept(1782000000.0)
+    service.metrics.verdicts.labels("collision").inc()
+    service.metrics.forge.set(True)
+    service.metrics.sweep.set(1782000000.0)
     done = service.request("GET", "/metrics")
 
     assert waiting.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 
 from onehead.forge import intents
-from onehead.service.page import ENDED
+from onehead.service.snapshot import ENDED
 from tests.simulation.place import OURS, Place, Site
 from tests.standin import issue_shapes
 from tests.standin.world import Comment, Issue

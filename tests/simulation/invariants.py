@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from onehead.examine.naming import DATABASES, EMAIL
 from onehead.forge import intents
-from onehead.service.page import ENDED
+from onehead.service.snapshot import ENDED
 from tests.simulation.canon import is_verdict
 from tests.simulation.chains import Chain
 from tests.simulation.place import OURS, Place, Site

@@ -21,7 +21,7 @@ from onehead.service.analyzer import Analyzers
 from onehead.service.context import ServiceContext
 from onehead.service.engine import Engine, Everything, Job
 from onehead.service.handler import handle
-from onehead.service.metrics import Health
+from onehead.service.serve import Health
 from onehead.service.setup import EVENTS
 from onehead.service.web import DoorMetrics, HookDoor, ReportDoor, build_app
 from tests.forgejos.administration import Api

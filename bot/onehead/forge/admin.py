@@ -21,19 +21,15 @@ if TYPE_CHECKING:
     from onehead.forge.models import RepositoryName, User
 
 _ALWAYS_DIFFERENT = frozenset({"branch_name", "rule_name", "created_at", "updated_at"})
+_OWN = frozenset({"enable_push", "enable_status_check", "status_check_contexts"})
 
 
 @dataclass(frozen=True, slots=True)
 class HookPlace:
-    """Something that webhooks belong to: a repository, an organisation, the own account, or the whole site.
+    """Something that webhooks belong to: a repository, an organisation, the own account, or the whole site."""
 
-    Attributes:
-        path: of its webhooks, below `/api/v1`.
-        words: how it is called in a sentence.
-    """
-
-    path: str
-    words: str
+    path: str  # of its webhooks, below `/api/v1`
+    words: str  # how it is called in a sentence
     is_system: bool = False
     repository: RepositoryName | None = None
 
@@ -59,21 +55,14 @@ SYSTEM = HookPlace("/admin/hooks", "the whole site", is_system=True)
 
 @dataclass(frozen=True, slots=True)
 class Webhook:
-    """A webhook as Forgejo tells it. It never tells the secret.
-
-    Attributes:
-        kind: `forgejo`, `gitea`, `gogs` or a chat service; the kind of a webhook can't be changed.
-        content_type: `json` or `form`.
-        events: fine names; `pull_request` means opened, closed, edited and reopened only.
-        branch_filter: a glob for pushes; empty and `*` let everything through.
-    """
+    """A webhook as Forgejo tells it. It never tells the secret."""
 
     id: int
-    kind: str
+    kind: str  # `forgejo`, `gitea`, `gogs` or a chat service; it can't be changed
     url: str
-    content_type: str
-    events: frozenset[str]
-    branch_filter: str
+    content_type: str  # `json` or `form`
+    events: frozenset[str]  # fine names; `pull_request` means opened, closed, edited and reopened only
+    branch_filter: str  # a glob for pushes; empty and `*` let everything through
     authorization_header: str
     active: bool
 
@@ -123,7 +112,6 @@ class Administration:
     """The endpoints of a set-up. Every method may raise any `ForgeError`."""
 
     def __init__(self, connection: Connection) -> None:
-        """Ask over a connection, which may serve a `ForgejoApi` too."""
         self._connection = connection
 
     def account(self, name: str) -> User:
@@ -205,29 +193,28 @@ class Administration:
 
     def add_collaborator(self, name: RepositoryName, login: str) -> None:
         """PUT /repos/{owner}/{repo}/collaborators/{collaborator}: with write access."""
-        path = f"{name.path}/collaborators/{quote(login, safe='')}"
-        self._connection.send("PUT", path, {"permission": "write"})
+        self._connection.send("PUT", _collaborator(name, login), {"permission": "write"})
 
     def is_collaborator(self, name: RepositoryName, login: str) -> bool:
         """GET /repos/{owner}/{repo}/collaborators/{collaborator}: by its own name, not through a team."""
         try:
-            self._connection.send("GET", f"{name.path}/collaborators/{quote(login, safe='')}")
+            self._connection.send("GET", _collaborator(name, login))
         except NotFound:
             return False
         return True
 
     def remove_collaborator(self, name: RepositoryName, login: str) -> None:
         """DELETE /repos/{owner}/{repo}/collaborators/{collaborator}."""
-        self._connection.send("DELETE", f"{name.path}/collaborators/{quote(login, safe='')}")
+        self._connection.send("DELETE", _collaborator(name, login))
 
     def labels(self, name: RepositoryName) -> Iterator[Label]:
         """GET /repos/{owner}/{repo}/labels: needs the scope `read:issue`."""
-        yield from map(_label, self._connection.pages(f"{name.path}/labels"))
+        yield from (models.read(Label, fields) for fields in self._connection.pages(f"{name.path}/labels"))
 
     def create_label(self, name: RepositoryName, label: str, color: str, description: str) -> Label:
         """POST /repos/{owner}/{repo}/labels; `color` is six hexadecimal digits after a `#`."""
         fields = {"name": label, "color": color, "description": description}
-        return _label(self._written("POST", f"{name.path}/labels", fields))
+        return models.read(Label, self._written("POST", f"{name.path}/labels", fields))
 
     def delete_label(self, name: RepositoryName, label: int) -> None:
         """DELETE /repos/{owner}/{repo}/labels/{id}: it also goes from everything that has it."""
@@ -279,27 +266,19 @@ class Administration:
 
 
 def _webhook(fields: Fields) -> Webhook:
-    """Definition `Hook`."""
     return models.read(Webhook, fields, kind=fields.text("type"), events=frozenset(fields.texts("events")))
 
 
-def _label(fields: Fields) -> Label:
-    """Definition `Label`."""
-    return models.read(Label, fields)
-
-
 def _rule(fields: Fields) -> BranchRule:
-    """Definition `BranchProtection`."""
-    own = {"enable_push", "enable_status_check", "status_check_contexts"}
-    return BranchRule(
-        name=fields.text("rule_name"),
-        checks=fields.flag("enable_status_check"),
-        contexts=fields.texts("status_check_contexts"),
-        other=frozenset(
-            name for name in fields.names() if name not in own | _ALWAYS_DIFFERENT and not fields.is_unset(name)
-        )
-        | (frozenset() if fields.flag("enable_push") else frozenset({"no direct pushes"})),
-    )
+    other = {name for name in fields.names() if name not in _OWN | _ALWAYS_DIFFERENT and not fields.is_unset(name)}
+    if not fields.flag("enable_push"):
+        other.add("no direct pushes")
+    checks, contexts = fields.flag("enable_status_check"), fields.texts("status_check_contexts")
+    return BranchRule(fields.text("rule_name"), checks, contexts, frozenset(other))
+
+
+def _collaborator(name: RepositoryName, login: str) -> str:
+    return f"{name.path}/collaborators/{quote(login, safe='')}"
 
 
 def _tokens(login: str) -> str:

@@ -28,11 +28,7 @@ from onehead.forge.models import (
 
 
 class ForgejoApi:
-    """The endpoints that onehead uses, on one connection. Every method may raise any `ForgeError`.
-
-    Attributes:
-        connection: may serve an `Administration` too: token, tries and refusals are the same.
-    """
+    """The endpoints that onehead uses, on one connection. Every method may raise any `ForgeError`."""
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
@@ -229,11 +225,7 @@ def own_account(api: ForgejoApi, named: str) -> User:
     """The account that the token belongs to.
 
     Without `read:user`, which a token for named repositories can't hold, Forgejo still tells everybody their own
-    permission in a repository, with the account, and refuses to tell anybody else's.
-
-    Args:
-        api: asked with the token.
-        named: what `ONEHEAD_BOT` says; empty for nothing.
+    permission in a repository, with the account, and refuses to tell anybody else's. `ONEHEAD_BOT` has `named` it.
 
     Raises:
         UsageError: the token is of another account than `named`, or nothing proves that it is of that one.
@@ -276,13 +268,9 @@ def _agreed(api: ForgejoApi, named: str) -> User:
             "Set ONEHEAD_BOT to the name of the account that the token was made for.",
             status=nobody.status,
         ) from nobody
-    if _tells_of_everybody(api, where):
+    if where.permissions.admin and api.may_administer(where.name):
         raise UsageError(
             f"Nothing proves that the token belongs to {named}: an administrator of {where.name} can see everybody.",
             "Make a token with read:user, or one for named repositories: with it nobody is an administrator.",
         )
     return found
-
-
-def _tells_of_everybody(api: ForgejoApi, where: Repository) -> bool:
-    return where.permissions.admin and api.may_administer(where.name)

@@ -107,11 +107,7 @@ class Connection:
 
         Pages are counted, not followed by their `Link`: that is built from ROOT_URL, which may not be our way in.
         The end is where `X-Total-Count` says (a server may give shorter pages than asked), else the first short page.
-
-        Args:
-            path: below `/api/v1`.
-            within: the field of the answer that holds the list; none where the answer is the list.
-            query: further parameters.
+        `within` is the field of the answer that holds the list, where the answer is not the list itself.
         """
         seen = 0
         for page in range(1, _MAX_PAGES):
@@ -144,17 +140,14 @@ class Connection:
             try:
                 return self._once(method, path, fields, query)
             except _Failed as failed:
-                wait = self._pause(attempt, failed.error.retry_after)
+                # Exponential with half of it random, so that many workers don't come back all at once.
+                ours = min(MAX_WAIT, 0.5 * 2.0 ** (attempt - 1)) * (0.5 + self._chance() / 2)
+                wait = max(ours, failed.error.retry_after or 0.0)
                 if not (failed.harmless or method in _REPEATABLE) or attempt == TRIES or wait > MAX_WAIT:
                     raise failed.error from failed.__cause__
                 log.warning("%s Trying again in %.1f s (try %d of %d).", failed.error.message, wait, attempt + 1, TRIES)
                 self.sleep(wait)
         raise AssertionError("the last try returns or raises")
-
-    def _pause(self, attempt: int, asked: float | None) -> float:
-        # Exponential with half of it random, so that many workers don't come back all at once.
-        ours = min(MAX_WAIT, 0.5 * 2.0 ** (attempt - 1)) * (0.5 + self._chance() / 2)
-        return max(ours, asked or 0.0)
 
     def _once(
         self, method: str, path: str, fields: Mapping[str, object] | None, query: Mapping[str, str] | None
@@ -168,7 +161,13 @@ class Connection:
             try:
                 response = self._http.request(method, url, content=content, params=query, headers=headers)
             except httpx.RequestError as error:
-                raise _Failed(self._no_answer(request, error), harmless=isinstance(error, _NEVER_ARRIVED)) from error
+                reason = self._clean(str(error)) or type(error).__name__
+                server = httpx.URL(self._root).netloc.decode("ascii")
+                away = Unavailable(
+                    f"Forgejo at {server} gave no answer to {request}: {reason.rstrip('.')}.",
+                    "Check ONEHEAD_FORGEJO_URL and that the server runs; onehead tries again later.",
+                )
+                raise _Failed(away, harmless=isinstance(error, _NEVER_ARRIVED)) from error
             if response.status_code not in {301, 302, 307, 308}:
                 return self._read(request, response)
             url, query = self._moved(request, response), None
@@ -187,14 +186,6 @@ class Connection:
                 f"{request} was redirected to {_host(response)}, and not to an address of the API.", _AT_ITSELF
             )
         return f"{self._root}/{rest}"
-
-    def _no_answer(self, request: str, error: httpx.RequestError) -> Unavailable:
-        reason = self._clean(str(error)) or type(error).__name__
-        server = httpx.URL(self._root).netloc.decode("ascii")
-        return Unavailable(
-            f"Forgejo at {server} gave no answer to {request}: {reason.rstrip('.')}.",
-            "Check ONEHEAD_FORGEJO_URL and that the server runs; onehead tries again later.",
-        )
 
     def _read(self, request: str, response: httpx.Response) -> ApiAnswer:
         if not response.is_success:

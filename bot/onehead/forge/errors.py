@@ -13,11 +13,7 @@ BOT_SCOPES = ("write:repository", "write:issue", "read:user")
 
 
 class ForgeError(OneheadError):
-    """Forgejo did not do what was asked.
-
-    Attributes:
-        status: the HTTP status, 0 where there was no answer.
-    """
+    """Forgejo did not do what was asked; the HTTP `status` is 0 where there was no answer."""
 
     def __init__(self, message: str, hint: str = "", *, status: int = 0) -> None:
         super().__init__(message, hint)
@@ -45,11 +41,7 @@ class Locked(Forbidden):
 
 
 class MissingScope(Forbidden):
-    """403: the account may, its token may not.
-
-    Attributes:
-        scopes: the scopes that Forgejo names; one of them is enough.
-    """
+    """403: the account may, its token may not; Forgejo names `scopes`, one of which is enough."""
 
     exit_code = 2
 
@@ -81,8 +73,7 @@ class Refused(ForgeError):
 class Unavailable(ForgeError):
     """No answer, 429 or 5xx, also after several tries: worth another try later.
 
-    Attributes:
-        retry_after: seconds that Forgejo, or a proxy before it, asks us to wait.
+    `retry_after`: seconds that Forgejo, or a proxy before it, asks us to wait.
     """
 
     def __init__(self, message: str, hint: str = "", *, status: int = 0, retry_after: float | None = None) -> None:
@@ -155,8 +146,7 @@ def _forbidden(said: str, answer: str) -> ForgeError:
     scopes = _SCOPES.search(answer)
     if scopes:
         named = tuple(re.findall(r"[^\s,]+", scopes[1]))
-        missing = " or ".join(named)
-        return MissingScope(f"{said} The token lacks the scope {missing}.", _NEW_TOKEN, scopes=named)
+        return MissingScope(f"{said} The token lacks the scope {' or '.join(named)}.", _NEW_TOKEN, scopes=named)
     if "limited to public" in answer:
         return Forbidden(f"{said} The token is for public repositories only.", _NEW_TOKEN, status=403)
     for words, kind, hint in _WORDS_OF_403:

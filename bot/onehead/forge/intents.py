@@ -95,8 +95,7 @@ class ForgeWriter:
         It is the one that is `known`, where it has just been listed. A new one gets a label, in a repository that has
         it; a label that a person takes off stays off.
 
-        Returns:
-            the pull request, and whether anything had to be written.
+        The answer also says whether anything had to be written.
 
         Raises:
             NotFound: Forgejo knows no such branch, also after some seconds of patience.
@@ -191,10 +190,8 @@ class ForgeWriter:
     ) -> tuple[Comment, bool]:
         """One comment of ours with this marker's kind and subject, saying this.
 
-        The marker's facts are part of what is written. The comments there are read first, unless they are `known`.
-
-        Returns:
-            the comment, and whether anything had to be written.
+        The marker's facts are part of what is written. The comments there are read first, unless they are `known`. The
+        answer also says whether anything had to be written.
         """
         body = mark(marker, text)
         ours = self._in_place(self._api.comments(self._repository, number) if known is None else known, marker)
@@ -283,11 +280,9 @@ _ABOUT = "about"
 class Marker:
     """Whose words these are, and what they were written for.
 
-    Attributes:
-        kind: the place it holds on its page (`verdict`, `answer`): of one kind and subject a page has one comment.
-            What the comment says may change from push to push, so that belongs to `facts`.
-        about: tells several of one kind apart, such as the id of the comment that is answered.
-        facts: what we want to read back later; JSON values with string keys, none named `about`.
+    Of one `kind` (`verdict`, `answer`) and subject a page has one comment; `about` tells several of one kind apart, as
+    by the id of the comment that is answered. `facts` are what we want to read back later, and may change from push to
+    push: JSON values with string keys, none named `about`.
     """
 
     kind: str

@@ -68,32 +68,22 @@ class Permissions:
         return self.push or self.admin
 
 
-MAY_WRITE = frozenset({"write", "admin", "owner"})
-"""The levels of permission that allow the same."""
+MAY_WRITE = frozenset({"write", "admin", "owner"})  # the levels of permission that allow the same
 
 
 @dataclass(frozen=True, slots=True)
 class Repository:
-    """A repository.
+    """A repository."""
 
-    Attributes:
-        id: Forgejo's number; it survives renames.
-        name: its full name today (after a rename the new one, whatever name was asked for).
-        clone_url: for git over HTTP, built by Forgejo from its ROOT_URL.
-        empty: Forgejo notices the first push some seconds late, and has no branches until then.
-        permissions: of whoever asked. In a webhook delivery of a comment: of the commenter.
-        updated_at: when it was last pushed to or its settings were changed; comments and pull requests don't count.
-    """
-
-    id: int
-    name: RepositoryName
+    id: int  # survives renames
+    name: RepositoryName  # of today, whatever name was asked for
     default_branch: str
-    clone_url: str
+    clone_url: str  # for git over HTTP, built by Forgejo from its ROOT_URL
     archived: bool
-    empty: bool
+    empty: bool  # Forgejo notices the first push some seconds late, and has no branches until then
     mirror: bool
-    permissions: Permissions
-    updated_at: datetime
+    permissions: Permissions  # of whoever asked; in a webhook delivery of a comment: of the commenter
+    updated_at: datetime  # last push or change of settings; comments and pull requests don't count
     topics: tuple[str, ...] = ()
     has_pulls: bool = True
 
@@ -112,42 +102,29 @@ class ChangedIssue:
 
 @dataclass(frozen=True, slots=True)
 class PullSide:
-    """One side of a pull request.
+    """One side of a pull request."""
 
-    Attributes:
-        ref: short branch name; `refs/pull/N/head` where the head branch is gone or never was (AGit).
-        sha: the tip now. For the base this is not the fork point.
-        repository: `None` when the fork was deleted.
-        label: the branch name, also where that branch is gone.
-    """
-
-    ref: str
-    sha: str
-    repository: Repository | None
-    label: str = ""
+    ref: str  # short branch name; `refs/pull/N/head` where the head branch is gone or never was (AGit)
+    sha: str  # the tip now; for the base this is not the fork point
+    repository: Repository | None  # `None` when the fork was deleted
+    label: str = ""  # the branch name, also where that branch is gone
 
 
 @dataclass(frozen=True, slots=True)
 class PullRequest:
-    """A pull request.
-
-    Attributes:
-        state: `open` or `closed`; merged ones are closed.
-        draft: from the title's prefix (`WIP:`), Forgejo knows no other draft.
-        allow_maintainer_edit: who may write the base may push to the head branch of the fork.
-    """
+    """A pull request."""
 
     number: int
     title: str
     body: str
-    state: str
-    draft: bool
+    state: str  # `open` or `closed`; merged ones are closed
+    draft: bool  # from the title's prefix (`WIP:`), Forgejo knows no other draft
     merged: bool
     author: User
     html_url: str
     head: PullSide
     base: PullSide
-    allow_maintainer_edit: bool
+    allow_maintainer_edit: bool  # who may write the base may push to the head branch of the fork
     created_at: datetime
     updated_at: datetime
 
@@ -214,21 +191,18 @@ class Branch:
 
 HINT = "onehead understands Forgejo 15 and newer; check that the address and the webhook's type are Forgejo's."
 
-
 _Value = TypeVar("_Value")
 
 
 class Fields:
-    """One object, and where it was found (`GET /user`, `push.repository`)."""
+    """One object, and where it was found (`GET /user`, `push.repository`); `NotUnderstood` is raised where it is none.
+
+    So is it where a field is not of the type that is asked for.
+    """
 
     __slots__ = ("_data", "_where")
 
     def __init__(self, data: object, where: str) -> None:
-        """Wrap what was found.
-
-        Raises:
-            NotUnderstood: it is not an object.
-        """
         if not isinstance(data, Mapping):
             raise NotUnderstood(f"{where} should be an object and is {_kind(data)}.", HINT)
         self._data: Mapping[str, object] = data
@@ -301,11 +275,7 @@ class Fields:
 
 
 def objects(data: object, where: str) -> list[Fields]:
-    """A list of objects, without the items that are null; null for the whole list is an empty one.
-
-    Raises:
-        NotUnderstood: it is something else.
-    """
+    """A list of objects, without the items that are null; null for the whole list is an empty one."""
     if data is None:
         return []
     if not isinstance(data, Sequence) or isinstance(data, str):
@@ -338,8 +308,7 @@ def read(kind: type[_Value], fields: Fields, /, **found: object) -> _Value:
     return kind(**found, **{name: _READERS[type_](fields, name) for name, type_ in types.items()})
 
 
-GHOST = User(-1, "Ghost")
-"""Who stands for an account that is gone, with Forgejo's own number for it."""
+GHOST = User(-1, "Ghost")  # who stands for an account that is gone, with Forgejo's own number for it
 
 
 def user(fields: Fields) -> User:
@@ -387,7 +356,6 @@ def pull_request(fields: Fields) -> PullRequest:
 
 
 def _side(fields: Fields) -> PullSide:
-    """Definition `PRBranchInfo`."""
     where = fields.optional("repo")
     return read(PullSide, fields, repository=repository(where) if where else None)
 

@@ -15,11 +15,8 @@ from onehead.forge import models
 from onehead.forge.errors import BadSignature, NotUnderstood
 from onehead.forge.models import Comment, Fields, Permissions, PullRequest, RepositoryName, User
 
-HOOK_PATH = "/hooks/forgejo"
-"""Where the service takes deliveries, below its own address."""
-
-MAX_FORM = 256 * 1024
-"""Bytes of a form. Anybody can make us decode one, for what Forgejo signs is its decoded field."""
+HOOK_PATH = "/hooks/forgejo"  # where the service takes deliveries, below its own address
+MAX_FORM = 256 * 1024  # Bytes of a form. Anybody can make us decode one, for what Forgejo signs is its decoded field.
 
 _BRANCHES = "refs/heads/"
 _PULL_ACTIONS = frozenset({"opened", "reopened", "edited", "synchronized", "closed"})
@@ -28,65 +25,61 @@ _HOOK_HINT = "Check the webhook's settings in Forgejo: type Forgejo, method POST
 
 
 @dataclass(frozen=True, slots=True)
-class Push:
+class RepositoryEvent:
+    """Something has happened in a repository."""
+
+    repository: RepositoryName
+    sender: User
+
+
+@dataclass(frozen=True, slots=True)
+class Push(RepositoryEvent):
     """A branch (by its short name) has moved, or is new: then `before` is all zeros.
 
     Forgejo says nothing of force: ask git for ancestry.
     """
 
-    repository: RepositoryName
-    sender: User
     branch: str
     before: str
     after: str
 
 
 @dataclass(frozen=True, slots=True)
-class BranchCreated:
+class BranchCreated(RepositoryEvent):
     """A branch is new; its `Push` comes as well, before or after."""
 
-    repository: RepositoryName
-    sender: User
     branch: str
     sha: str
 
 
 @dataclass(frozen=True, slots=True)
-class BranchDeleted:
+class BranchDeleted(RepositoryEvent):
     """A branch is gone. No push comes for it."""
 
-    repository: RepositoryName
-    sender: User
     branch: str
 
 
 @dataclass(frozen=True, slots=True)
-class PullRequestChanged:
+class PullRequestChanged(RepositoryEvent):
     """A pull request was opened, reopened, edited, synchronized (its head moved) or closed (merged ones too).
 
-    Attributes:
-        changed: for `edited`, which of title, body and ref (the base branch). Their former values are left out:
-            for ref Forgejo sends the new one in their place.
+    `changed`: for `edited`, which of title, body and ref (the base branch). Their former values are left out: for ref
+    Forgejo sends the new one in their place.
     """
 
-    repository: RepositoryName
-    sender: User
     action: str
     pull: PullRequest
     changed: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Commented:
+class Commented(RepositoryEvent):
     """Somebody has written, edited or deleted a comment.
 
-    Attributes:
-        permissions: what the sender may do here, as Forgejo itself has signed it. The sender of an edit may be
-            another than the comment's author.
+    `permissions`: what the sender may do here, as Forgejo itself has signed it. The sender of an edit may be another
+    than the comment's author.
     """
 
-    repository: RepositoryName
-    sender: User
     action: str
     number: int
     comment: Comment
@@ -113,8 +106,7 @@ def verify(secrets: Iterable[str], headers: Mapping[str, str], body: bytes) -> N
         NotUnderstood: a form without its field `payload`.
     """
     names = _lower(headers)
-    signature = _signature(names)
-    signed = _payload(names, body)
+    signature, signed = _signature(names), _payload(names, body)
     matched = False
     for secret in secrets:
         # Every secret is tried and compared in constant time: the answer's delay tells nothing.
@@ -140,11 +132,7 @@ def _signature(names: Mapping[str, str]) -> bytes:
 
 
 def parse(headers: Mapping[str, str], body: bytes) -> Event:
-    """What a delivery says; verify it first.
-
-    Raises:
-        NotUnderstood: it is not what Forgejo sends.
-    """
+    """What a delivery says; verify it first. `NotUnderstood` is raised where it is not what Forgejo sends."""
     names = _lower(headers)
     kind = names.get("x-forgejo-event-type") or names.get("x-gitea-event-type")
     if not kind:
@@ -159,10 +147,7 @@ def parse(headers: Mapping[str, str], body: bytes) -> Event:
     except (ValueError, RecursionError):
         # Half a surrogate pair and an endless number can be read, and nowhere be written again.
         raise NotUnderstood(f"The delivery of {kind!r} holds text or a number that nothing else can hold.") from None
-    return _event(kind, Fields(data, kind))
-
-
-def _event(kind: str, fields: Fields) -> Event:
+    fields = Fields(data, kind)
     match kind:
         case "push":
             return _push(fields)

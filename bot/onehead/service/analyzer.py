@@ -38,30 +38,22 @@ from onehead.service.wire import BadWire, Wire
 
 MIB = 1024 * 1024
 
-MAX_ANSWER = 16 * MIB
-"""Bytes of one answer."""
+MAX_ANSWER = 16 * MIB  # bytes of one answer
 
 MAX_CONVERSATION = 64 * MIB
 """Bytes of answers about one mirror, after which it is begun anew: both sides remember what was said."""
 
-MAX_ANALYZERS = 2
-"""Processes at once: what one chews on keeps no other repository waiting."""
+MAX_ANALYZERS = 2  # processes at once: what one chews on keeps no other repository waiting
 
 MAX_ENDED = 3
 """Analyses of one repository that are ended in one run; after that, the rest of it waits for the sweep too."""
 
-MAX_OPEN = 4
-"""Mirrors that one process keeps open."""
-
-SECONDS_OF_PATIENCE = 5.0
-"""How long a repository waits for a busy process before another one is started."""
-
-SECONDS_IDLE = 30.0
-"""After which a process ends."""
+MAX_OPEN = 4  # mirrors that one process keeps open
+SECONDS_OF_PATIENCE = 5.0  # how long a repository waits for a busy process before another one is started
+SECONDS_IDLE = 30.0  # after which a process ends
 
 _SECONDS_BETWEEN_LOOKS = 0.25
-_MAX_SAID = 2000
-"""Characters of what an analyzer says went wrong."""
+_MAX_SAID = 2000  # characters of what an analyzer says went wrong
 
 
 class _Question(NamedTuple):
@@ -88,8 +80,7 @@ _QUESTIONS = {
     "diagnose": _Question((Facts, tuple[str, ...]), RowsDiagnosis),
 }
 
-MODULE = "onehead.service.analyzer"
-"""Whose `main` the process runs."""
+MODULE = "onehead.service.analyzer"  # whose `main` the process runs
 
 log = structlog.get_logger(__name__)
 
@@ -143,7 +134,7 @@ class _Process:
         return mirror.number in self._open
 
     def ask(self, mirror: RemoteAnalysis, what: str, given: tuple[Any, ...]) -> Any:
-        """Ask something.
+        """The answer to a question.
 
         Raises:
             _Stopped: it has ended.
@@ -251,10 +242,9 @@ def _raise(told: Any) -> NoReturn:
 
 
 class Analyzers:
-    """The processes that judge."""
+    """The processes that judge, each started when it is needed; the budget is that of each question."""
 
     def __init__(self, network: Network, budget: Budget = Budget()) -> None:  # noqa: B008 - a value
-        """Start nothing yet; the budget is that of each question."""
         self._network = network
         self._budget = budget
         self._processes: list[_Process] = []
@@ -287,7 +277,8 @@ class Analyzers:
                 process.end()
                 code = process.process.returncode
                 if code != 0:
-                    ended = AnalysisEnded(_how_it_ended(code, self._budget))
+                    why = f"ended before it was done ({code})"
+                    ended = AnalysisEnded(_over_memory(self._budget.memory) if code == _OUT_OF_MEMORY else why)
                     mirror.ended.append(ended)
                     raise ended from stopped
             except AnalysisEnded as ended:
@@ -348,12 +339,6 @@ def _wait_for_the_end() -> NoReturn:
         time.sleep(60)
 
 
-def _how_it_ended(code: int | None, budget: Budget) -> str:
-    if code == _OUT_OF_MEMORY:
-        return _over_memory(budget.memory)
-    return f"ended before it was done ({code})"
-
-
 class RemoteAnalysis:
     """A mirror, read and judged by another process (see `Analysis`).
 
@@ -390,8 +375,7 @@ class RemoteAnalysis:
 
 
 _OUT_OF_MEMORY = 12
-_NICENESS = 5
-"""Who answers goes before who computes."""
+_NICENESS = 5  # who answers goes before who computes
 
 
 def main() -> int:

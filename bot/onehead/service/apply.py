@@ -20,9 +20,8 @@ from onehead.reports.replies import Ending, Mended, ending_text
 from onehead.service.context import Look
 from onehead.service.decide import next_step, repair_verdict
 from onehead.service.desired import Desired, DesiredComment, Notice, Offer, Problem, ProblemGone, Verdict, tells
-from onehead.service.page import ENDED, PROBLEM, VERDICT
 from onehead.service.repairs import RepairWriter, remark
-from onehead.service.snapshot import is_local
+from onehead.service.snapshot import ENDED, PROBLEM, VERDICT, is_local
 from onehead.service.troubles import NO_STATUS, NOT_JUDGED, NOT_REMOVED, NOT_TOLD, page
 
 log = structlog.get_logger(__name__)
@@ -164,13 +163,10 @@ class _Writer:
             branch = ref.removeprefix(HEADS)
             if doubted.isdisjoint((branch, naming.repaired_by(branch))):
                 with self._look.troubles.apart(ref, NOT_REMOVED):
-                    self._remove(ref)
-
-    def _remove(self, ref: str) -> None:
-        if ref.startswith(HEADS):
-            self._repairs.remove_branch(ref.removeprefix(HEADS))
-        else:  # where the forge does not take that, the next sweep tries again
-            self._look.push([RefUpdate(ref, None, self._look.snapshot.laid_ready[ref])])
+                    if ref.startswith(HEADS):
+                        self._repairs.remove_branch(branch)
+                    else:  # where the forge does not take that, the next sweep tries again
+                        self._look.push([RefUpdate(ref, None, self._look.snapshot.laid_ready[ref])])
 
     def _in_doubt(self) -> set[str]:
         """Branches with which something went wrong: it is not known what they need."""

@@ -1,8 +1,8 @@
 """Commands in comments: who asks for what, whether they may, and the one reply that answers all of a comment.
 
 The reply is also the memory: a comment that has one was answered, however often it is edited, and what people chose
-(another repair, to ignore a problem) stands in the reply's hidden facts. See `onehead.service.page`. One kind of reply
-does not end the matter: where nobody could say yet whether the author may do it. The webhook that says so edits it.
+(another repair, to ignore a problem) stands in the reply's hidden facts. One kind of reply does not end the matter:
+where nobody could say yet whether the author may do it. The webhook that says so edits it.
 """
 
 from __future__ import annotations
@@ -31,9 +31,8 @@ from onehead.service.context import Look
 from onehead.service.desired import WantedRepair
 from onehead.service.engine import CommandGiven
 from onehead.service.judge import Judged
-from onehead.service.page import ANSWER, Page, problem_keys
 from onehead.service.repairs import RepairWriter, cannot_push
-from onehead.service.snapshot import Target, is_local
+from onehead.service.snapshot import ANSWER, Page, Target, is_local, problem_keys
 from onehead.service.subjects import lone_branches
 from onehead.service.troubles import page
 from onehead.text import code, inline, inline_code
@@ -42,8 +41,7 @@ log = structlog.get_logger(__name__)
 
 _NAMES_A_REVISION = (CrashKind.CANNOT_LOCATE, CrashKind.MISSING_PARENT)
 
-_UNSURE = "unsure"
-"""Fact of a reply that was given without knowing whether the author may do what they asked for."""
+_UNSURE = "unsure"  # fact of a reply that was given without knowing whether the author may do what they asked for
 
 
 def unanswered(page: Page, since: datetime) -> list[Comment]:
@@ -59,11 +57,7 @@ def unanswered(page: Page, since: datetime) -> list[Comment]:
 
 
 def answer_commands(look: Look, repairs: RepairWriter, given: CommandGiven) -> set[int]:
-    """Do what a comment asks for, and reply to it once.
-
-    Returns:
-        numbers of the open pull requests that have to be judged again, because something was chosen there.
-    """
+    """Do what a comment asks for, and reply to it once; the pull requests that have to be judged again for that."""
     api, name = look.context.api, look.repository.name
     try:
         comment = api.comment(name, given.comment)
@@ -73,7 +67,8 @@ def answer_commands(look: Look, repairs: RepairWriter, given: CommandGiven) -> s
     if not asked or comment.author.id == look.context.me.id:
         return set()
     pull = next((pull for pull in look.snapshot.pulls if pull.number == given.number), None)
-    if _is_due(look.pages[given.number].answer_to(comment.id), given):
+    reply_to_it = look.pages[given.number].answer_to(comment.id)
+    if reply_to_it is None or (_UNSURE in reply_to_it.facts and given.may_write is not None):
         look.writer.react(comment.id, "eyes")
         request = _Request(look, repairs, given, comment, pull)
         answers = [Answer(_written(each), request.answer(each)) for each in asked]
@@ -84,10 +79,6 @@ def answer_commands(look: Look, repairs: RepairWriter, given: CommandGiven) -> s
     return {given.number} if pull is not None else set()
 
 
-def _is_due(reply: Marker | None, given: CommandGiven) -> bool:
-    return reply is None or (_UNSURE in reply.facts and given.may_write is not None)
-
-
 def _written(each: CommentCommand | Mistake) -> str:
     if isinstance(each, Mistake):
         return each.line
@@ -96,25 +87,15 @@ def _written(each: CommentCommand | Mistake) -> str:
 
 @dataclass
 class _Request:
-    """One comment with commands.
-
-    Attributes:
-        look: at the repository.
-        repairs: pushes what was asked for.
-        given: what the job says about the comment.
-        comment: as it is now.
-        pull: the open pull request under which it stands; `None` for an issue or a closed one.
-        facts: what the reply remembers.
-        strategy: the repair that was chosen on the page, or above in this comment.
-    """
+    """One comment with commands."""
 
     look: Look
     repairs: RepairWriter
     given: CommandGiven
     comment: Comment
-    pull: PullRequest | None
-    facts: dict[str, object] = field(default_factory=dict)
-    strategy: Strategy | None = field(init=False)
+    pull: PullRequest | None  # the open one under which it stands
+    facts: dict[str, object] = field(default_factory=dict)  # what the reply remembers
+    strategy: Strategy | None = field(init=False)  # as chosen on the page, or above in this comment
 
     def __post_init__(self) -> None:
         self.strategy = self.look.pages[self.given.number].choices.strategy
@@ -275,23 +256,14 @@ def _chosen(judged: Judged, plan: Plan, strategy: Strategy) -> str:
             '"Ambiguous walk", so a downgrade across it has to name its revision.'
         )
     if plan.kind == "merge":
-        return "A re-parent is not possible here, so it stays a merge. " + _reasons(judged)
+        reasons = (reason.message for each in judged.examination.environments for reason in each.plan.reasons)
+        why = " ".join(map(inline_code, dict.fromkeys(reasons)))
+        return f"A re-parent is not possible here, so it stays a merge. {why}"
     return f"The repair moves this branch's revisions now.\n\n{explain_pull(judged, losses_only=True)}"
 
 
-def _reasons(judged: Judged) -> str:
-    reasons = [reason.message for each in judged.examination.environments for reason in each.plan.reasons]
-    return " ".join(inline_code(reason) for reason in dict.fromkeys(reasons))
-
-
 def explain_target(look: Look, target: Target, said: str) -> str:
-    """The state of a deployed branch, and what a crash that somebody reports means for it.
-
-    Args:
-        look: at the repository.
-        target: the branch.
-        said: what people have written; Alembic's own complaints are looked for in it.
-    """
+    """The state of a deployed branch, and what a crash that is reported in what people `said` means for it."""
     judged = look.judged(target, None)
     reading = read_log(said)
     named = [crash.subject for crash in reading.crashes if crash.trouble in _NAMES_A_REVISION and crash.subject]
@@ -317,9 +289,7 @@ def explain_target(look: Look, target: Target, said: str) -> str:
 def explain_pull(judged: Judged, *, losses_only: bool = False) -> str:
     """What a repair does and why it is this one, in a few sentences; the whole account is in the comment.
 
-    Args:
-        judged: the pull request.
-        losses_only: leave out how the pull request stands.
+    `losses_only` leaves out how the pull request stands.
     """
     examination = judged.examination
     lines = [] if losses_only else [inline_code(one_line(examination)), ""]

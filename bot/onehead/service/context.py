@@ -22,13 +22,10 @@ from onehead.plan.verdict import Examination, Point
 from onehead.reports.comment import one_line
 from onehead.service.analyzer import Analyzers
 from onehead.service.judge import Analysis, Analyst, Judge, Judged
-from onehead.service.page import Pages
-from onehead.service.provenance import Provenance
-from onehead.service.snapshot import Snapshot, Target, take_snapshot
+from onehead.service.snapshot import Pages, Provenance, Snapshot, Target, take_snapshot
 from onehead.service.troubles import Troubles
 
-_MAX_REMEMBERED = 20_000
-"""Judged branches of which it is remembered what they bring; about half a kilobyte each."""
+_MAX_REMEMBERED = 20_000  # judged branches of which it is remembered what they bring; about half a kilobyte each
 
 
 class Recollection:
@@ -37,22 +34,19 @@ class Recollection:
     Attributes:
         rivals: clone URL and target → the rivals of which the pull requests into it were told last.
         reported: clone URL → the commit of what databases had reported when all was judged last; empty for none.
+        brought: clone URL, commit of a target and of a head → what that brings, where they were judged before.
     """
 
     def __init__(self) -> None:
         self.rivals: dict[tuple[str, str], dict[int, tuple[Rival, ...]]] = {}
         self.reported: dict[str, str] = {}
-        self._brought: OrderedDict[tuple[str, str, str], tuple[Brought, ...]] = OrderedDict()
-
-    def brought(self, clone_url: str, target: str, head: str) -> tuple[Brought, ...] | None:
-        """What a commit brings to another one, if they were judged before."""
-        return self._brought.get((clone_url, target, head))
+        self.brought: OrderedDict[tuple[str, str, str], tuple[Brought, ...]] = OrderedDict()
 
     def learn_brought(self, clone_url: str, target: str, head: str, found: tuple[Brought, ...]) -> None:
         """Remember what a commit brings to another one."""
-        self._brought[clone_url, target, head] = found
-        while len(self._brought) > _MAX_REMEMBERED:
-            self._brought.popitem(last=False)
+        self.brought[clone_url, target, head] = found
+        while len(self.brought) > _MAX_REMEMBERED:
+            self.brought.popitem(last=False)
 
 
 @dataclass
@@ -64,10 +58,8 @@ class ServiceContext:
             are built from its own idea of its address, which may be another one.
         bot: name of its account, where we were told; empty where the forge is to say.
         cache: where parsed files are remembered.
-        judged: told every verdict.
         ensure_webhook: makes the webhook of a repository anew, where somebody has deleted it and it can be made.
-        record: told every write.
-        dry_run: whether writes are only recorded; then none is waited for.
+        dry_run: whether writes are only recorded.
         analyzers: the processes that judge; `None`: it is judged in this one.
     """
 
@@ -96,11 +88,7 @@ class ServiceContext:
 
     def clone_url(self, repository: Repository) -> str:
         """Where git finds the repository."""
-        return self.url_of(repository.name)
-
-    def url_of(self, name: RepositoryName) -> str:
-        """Where git finds a repository."""
-        return f"{self.forgejo_url}/{name}.git"
+        return f"{self.forgejo_url}/{repository.name}.git"
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +127,7 @@ class Look:
 
     def brought(self, target: Target, head: Point) -> tuple[Brought, ...]:
         """What a branch would bring to a target."""
-        known = self.context.recollection.brought(self.url, target.point.sha, head.sha)
+        known = self.context.recollection.brought.get((self.url, target.point.sha, head.sha))
         return self.judged(target, head).brought if known is None else known
 
     def fault_of(self, pull: PullRequest) -> str:
@@ -174,18 +162,17 @@ class Look:
         return [targets[name] for name in proposed if name in targets] or [self.snapshot.main]
 
 
-def _analyst(context: ServiceContext, mirror: Mirror, url: str) -> Analyst:
-    if context.analyzers is None:
-        return Analysis(mirror.git, memory_for(url, context.cache))
-    return context.analyzers.open(Path(mirror.git.directory), context.cache, url)
-
-
 def look_at(context: ServiceContext, repository: Repository, mirror: Mirror, troubles: Troubles) -> Look | None:
     """Look at a repository; `None` where there is nothing to see yet."""
     snapshot = take_snapshot(context.api, context.me, repository, mirror, troubles)
     if snapshot is None:
         return None
     url = context.clone_url(repository)
+    analyst: Analyst
+    if context.analyzers is None:
+        analyst = Analysis(mirror.git, memory_for(url, context.cache))
+    else:
+        analyst = context.analyzers.open(Path(mirror.git.directory), context.cache, url)
 
     def learn(judged: Judged) -> None:
         examination = judged.examination
@@ -197,7 +184,7 @@ def look_at(context: ServiceContext, repository: Repository, mirror: Mirror, tro
         context=context,
         mirror=mirror,
         snapshot=snapshot,
-        judge=Judge(_analyst(context, mirror, url), learn),
+        judge=Judge(analyst, learn),
         pages=Pages(context.api, repository.name, context.me.id),
         provenance=Provenance(snapshot, context.api, troubles),
         troubles=troubles,

@@ -34,8 +34,18 @@ from onehead.service.desired import (
     WantedRepair,
 )
 from onehead.service.judge import Judged
-from onehead.service.page import HEADS_UP, PROBLEM, WARNED, Choices, IgnoredFindings, Page, problem_keys
-from onehead.service.snapshot import Snapshot, Target, is_local
+from onehead.service.snapshot import (
+    HEADS_UP,
+    PROBLEM,
+    WARNED,
+    Choices,
+    IgnoredFindings,
+    Page,
+    Snapshot,
+    Target,
+    is_local,
+    problem_keys,
+)
 from onehead.service.troubles import page
 from onehead.text import code
 
@@ -117,11 +127,7 @@ def _verdict(known: KnownState, each: KnownPull) -> Verdict:
 def repair_verdict(pull: PullRequest, sha: str, judged: Judged | None, fault: str) -> Verdict:
     """A repair of ours. As long as nobody else touches its branch, it is made anew whenever it has to be.
 
-    Args:
-        pull: the repair.
-        sha: its commit.
-        judged: the target as it will be once the repair is merged; `None` for a repair of any other branch.
-        fault: what it would leave.
+    `judged`: the target as it will be once the repair is merged; `None` for a repair of any other branch.
     """
     if fault:
         return Verdict(sha, StatusState.FAILURE, f"As it is, this does not repair {pull.base.ref}: {fault}")

@@ -16,8 +16,7 @@ from onehead.plan.verdict import Point
 from onehead.reports.replies import Ending
 from onehead.reports.terminal import short_ref
 from onehead.service.judge import Judged
-from onehead.service.page import Choices, Page
-from onehead.service.snapshot import Snapshot, Target, is_local
+from onehead.service.snapshot import Choices, Page, Snapshot, Target, is_local
 from onehead.text import cut_words
 
 _MAX_LENGTH_BEFORE_A_NOTE = 140
@@ -74,7 +73,7 @@ class Statuses:
             failures = [each for each in verdicts.items() if each[1].state is not StatusState.SUCCESS]
             subject, verdict = next(iter(failures or verdicts.items()))
             if failures and len(verdicts) > 1:
-                verdict = replace(verdict, text=f"{_about(subject, verdict)}: {verdict.text}")
+                verdict = replace(verdict, text=f"{verdict.about or short_ref(subject)}: {verdict.text}")
             chosen.append((subject, verdict))
         yield from sorted(chosen, key=lambda each: each[1].state is StatusState.SUCCESS)
 
@@ -85,22 +84,15 @@ class Statuses:
         return next(failing, "")
 
     def wanted(self, subject: str, verdict: Verdict, present: Status | None) -> Status:
-        """What the status of a commit is to say.
+        """What the status of a commit is to say; the link of the present one stays where this run knows no other.
 
-        Args:
-            subject: the one whose verdict counts; its note goes before those of the others at the same commit.
-            verdict: of that subject.
-            present: its link stays where this run knows no other.
+        The note of the subject whose verdict counts goes before those of the others at the same commit.
         """
         subjects = (subject, *self._verdicts[verdict.sha])
         note = next((self._notes[each] for each in subjects if each in self._notes), verdict.next)
         text = f"{_before_a_note(verdict)} {note}" if note else _line(verdict)
         link = self._links.get(subject, present.target_url if present else "")
         return Status(naming.STATUS, verdict.state.value, cut_words(text, MAX_DESCRIPTION_LENGTH), link)
-
-
-def _about(subject: str, verdict: Verdict) -> str:
-    return verdict.about or short_ref(subject)
 
 
 def tells(present: Status, verdict: Verdict) -> bool:
@@ -119,32 +111,23 @@ def _before_a_note(verdict: Verdict) -> str:
 
 @dataclass(frozen=True, slots=True)
 class KnownTarget:
-    """A deployed branch that was judged by itself; where it could not be, `why` says the reason.
-
-    Attributes:
-        tells: pull requests whose pages tell of its fork.
-        behind: pull requests that brought its fork.
-        settles: pull requests on which a fork of it was told that is gone.
-        elsewhere: where somebody else's merge of its heads is; empty where that is not known.
-    """
+    """A deployed branch that was judged by itself; where it could not be, `why` says the reason."""
 
     target: Target
     judged: Judged | None = None
     why: str = ""
-    tells: tuple[int, ...] = ()
-    behind: tuple[int, ...] = ()
-    settles: tuple[int, ...] = ()
+    tells: tuple[int, ...] = ()  # pull requests whose pages tell of its fork
+    behind: tuple[int, ...] = ()  # those that brought its fork
+    settles: tuple[int, ...] = ()  # those on which a fork of it was told that is gone
     repair: int | None = None
-    elsewhere: str = ""
+    elsewhere: str = ""  # where somebody else's merge of its heads is, as far as that is known
 
 
 @dataclass(frozen=True, slots=True)
 class KnownPull:
     """An open pull request, judged as people have chosen for it; where it could not be, `why` says the reason.
 
-    Attributes:
-        target: what it goes into; `None` where that is not deployed, so that nothing is judged.
-        rivals: other pull requests with which it would collide.
+    `target` is `None` where what it goes into is not deployed, so that nothing is judged.
     """
 
     pull: PullRequest
@@ -159,8 +142,7 @@ class KnownPull:
 class KnownBranch:
     """A branch without a pull request; where it could not be judged, `why` says the reason.
 
-    Attributes:
-        refused: whether somebody has closed its pull request without merging it, and left the branch.
+    `refused`: whether somebody has closed its pull request without merging it, and left the branch.
     """
 
     name: str
@@ -176,9 +158,8 @@ class KnownState:
 
     Attributes:
         pulls: open ones, oldest first.
-        closed: pull requests that are not open any more.
         gone: branches that were deleted, short names.
-        pages: comments of these pull requests, as far as they can be read.
+        pages: comments of pull requests, as far as they can be read.
         faults: number of a repair that a person has changed → what it would leave; empty: nothing.
         everything: whether all of the repository was looked at.
     """
@@ -218,54 +199,38 @@ def source_of(pull: PullRequest) -> Source:
 class Offer:
     """What became of a repair.
 
-    Attributes:
-        pull: its pull request; with a `trouble`, one that is not what onehead would propose now.
-        branch: where there can be none, the ref of the base repository that holds it. The branch judged is in a fork:
-            a full name, and no branch, see `naming.LAID_READY`. Pull requests are switched off: a branch.
-        patch: the same as a patch, for `git am`.
-        pushed: the commit, where it was pushed onto the branch itself.
-        merged_first: whether a merge of the target stands beneath the fix.
-        trouble: why it was not offered, and what to do instead.
-        fault: what its pull request would leave, where it could not be brought up to date.
-        source: where the judged commits come from: a branch, a push to `refs/for/…` without one, or a branch or fork
-            that is gone.
-        commit: the one with the fix, wherever it lies; empty where none was written.
+    Where it can have no pull request, `branch` is the ref of the base repository that holds it. The branch judged is in
+    a fork: a full name, and no branch, see `naming.LAID_READY`. Pull requests are switched off: a branch.
     """
 
-    pull: PullRequest | None = None
+    pull: PullRequest | None = None  # with a `trouble`, one that is not what onehead would propose now
     branch: str = ""
-    patch: str = ""
-    pushed: str = ""
-    merged_first: bool = False
-    trouble: str = ""
-    fault: str = ""
+    patch: str = ""  # the same, for `git am`
+    pushed: str = ""  # the commit, where it was pushed onto the branch itself
+    merged_first: bool = False  # whether a merge of the target stands beneath the fix
+    trouble: str = ""  # why it was not offered, and what to do instead
+    fault: str = ""  # what its pull request would leave, where it could not be brought up to date
     source: Source = "branch"
-    commit: str = ""
+    commit: str = ""  # the one with the fix, wherever it lies
 
 
 @dataclass(frozen=True, slots=True)
 class WantedRepair:
     """A repair that is to be there, and for whom.
 
-    Attributes:
-        subject: what it repairs: `#12` or the full name of a branch.
-        pull: the pull request that it repairs; `None` for the target and for a branch without one.
-        earlier: numbers of repair pull requests that were offered for it before.
-        tell: pull requests that are told about a fork of the target, and will be told when it is gone; remembered in
-            the hidden marker of the repair, so that nothing else needs storage.
-        alone: whether it is a branch without a pull request: nothing is pushed onto it unasked.
-        told: whether a page of a person's tells of it.
+    `tell`: pull requests that are told about a fork of the target, and will be told when it is gone; remembered in the
+    hidden marker of the repair, so that nothing else needs storage.
     """
 
-    subject: str
+    subject: str  # what it repairs: `#12` or the full name of a branch
     target: Target
     judged: Judged
-    pull: PullRequest | None = None
+    pull: PullRequest | None = None  # the one that it repairs; `None` for the target and for a branch without one
     choices: Choices = field(default_factory=Choices)
-    earlier: frozenset[int] = frozenset()
+    earlier: frozenset[int] = frozenset()  # numbers of repair pull requests that were offered for it before
     tell: tuple[int, ...] = ()
-    alone: bool = False
-    told: bool = False
+    alone: bool = False  # whether it is a branch without a pull request: nothing is pushed onto it unasked
+    told: bool = False  # whether a page of a person's tells of it
 
     @property
     def is_here(self) -> bool:
@@ -298,20 +263,14 @@ class WantedRepair:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """A comment with a problem and what becomes of its repair.
-
-    Attributes:
-        subject: whose status leads to the comment.
-        repair: key of the repair of which it tells.
-        offer: what is told instead, where there is none.
-    """
+    """A comment with a problem and what becomes of its repair."""
 
     target: Target
     judged: Judged
     rivals: tuple[Rival, ...]
-    subject: str
-    repair: str
-    offer: Offer | None = None
+    subject: str  # whose status leads to the comment
+    repair: str  # key of the repair of which it tells
+    offer: Offer | None = None  # what is told instead, where there is none
 
 
 @dataclass(frozen=True, slots=True)
@@ -324,18 +283,12 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class ProblemGone:
-    """The end of a problem that is gone.
-
-    Attributes:
-        repair: the repair that may have mended it.
-        gone: what is not there any more, a sentence.
-        red: what keeps the status of the commit red all the same, as Markdown.
-    """
+    """The end of a problem that is gone; `repair` may have mended it."""
 
     judged: Judged
     repair: int | None
-    gone: str
-    red: str
+    gone: str  # what is not there any more, a sentence
+    red: str  # what keeps the status of the commit red all the same, as Markdown
 
 
 DesiredComment = Problem | Notice | ProblemGone | Ending
@@ -343,18 +296,10 @@ DesiredComment = Problem | Notice | ProblemGone | Ending
 
 @dataclass(slots=True)
 class Desired:
-    """What a repository is to look like.
-
-    Attributes:
-        statuses: what the status of each judged commit is to say.
-        repairs: key → the repair that is to be there: one per branch.
-        unneeded: branch → why it needs no repair (any more).
-        comments: number of a pull request → what its one comment is to tell, or how it ended.
-        removed: refs of ours that are to go, by full name.
-    """
+    """What a repository is to look like."""
 
     statuses: Statuses
-    repairs: dict[str, WantedRepair] = field(default_factory=dict)
-    unneeded: dict[str, str] = field(default_factory=dict)
-    comments: dict[int, DesiredComment] = field(default_factory=dict)
-    removed: tuple[str, ...] = ()
+    repairs: dict[str, WantedRepair] = field(default_factory=dict)  # by key: one per branch
+    unneeded: dict[str, str] = field(default_factory=dict)  # branch → why it needs no repair (any more)
+    comments: dict[int, DesiredComment] = field(default_factory=dict)  # by the number of the pull request
+    removed: tuple[str, ...] = ()  # refs of ours that are to go, by full name

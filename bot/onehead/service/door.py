@@ -35,8 +35,7 @@ from onehead.service.engine import BranchGone, BranchMoved, CommandGiven, Job, P
 from onehead.service.web import Bodies, DoorMetrics, HookDoor, NoRoom, ReportDoor, build_app
 from onehead.settings import Settings, is_covered
 
-MAX_CONNECTIONS = 512
-"""At once. Beyond that, the one that has been sending its request for longest is closed."""
+MAX_CONNECTIONS = 512  # At once. Beyond that, the one that has been sending its request for longest is closed.
 
 MAX_WAITING = 128
 """Connections that the system holds until they are accepted: all of them in one go, before any is closed."""
@@ -46,8 +45,7 @@ SECONDS_FOR_HEAD = 10.0
 
 SECONDS_BETWEEN_WARNINGS = 60.0
 
-_FILES = 2 * (MAX_CONNECTIONS + MAX_WAITING)
-"""Open files: as many again for git, the forge and everything else."""
+_FILES = 2 * (MAX_CONNECTIONS + MAX_WAITING)  # open files: as many again for git, the forge and everything else
 
 log = structlog.get_logger(__name__)
 
@@ -137,14 +135,9 @@ def limits() -> dict[str, Any]:
     return {"http": BoundedConnections, "backlog": MAX_WAITING, "timeout_keep_alive": 5}
 
 
-SECONDS_TO_ANSWER = 3
-"""For requests that are being answered when the service is told to stop."""
-
-SECONDS_TO_TELL = 5.0
-"""For the engine to say how it is."""
-
-MAX_HELD_JOBS = 1024 * 1024
-"""Bytes of jobs that wait until the engine's process reads them; a job is some hundred."""
+SECONDS_TO_ANSWER = 3  # for requests that are being answered when the service is told to stop
+SECONDS_TO_TELL = 5.0  # for the engine to say how it is
+MAX_HELD_JOBS = 1024 * 1024  # bytes of jobs that wait until the engine's process reads them; a job is some hundred
 
 _MAX_LINE = 1024 * 1024
 

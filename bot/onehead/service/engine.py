@@ -23,20 +23,14 @@ ATTEMPTS_AT_WHAT_LASTS = 8
 
 
 def delay_after(error: BaseException, attempt: int) -> float | None:
-    """How long to wait before the next attempt.
+    """Seconds until the next attempt, after so many have failed in a row; `None` to give up.
 
     The delay doubles from one second to five minutes. Trouble that onehead knows (the forge is away, git was
     refused) is tried for a day, so that a verdict appears soon after an outage; a longer one is the sweep's
     affair. What most likely stays is given up after eight attempts, about two minutes, and taken up by each sweep: an
     unknown exception, which is a defect in onehead, and what only a person can change (`OneheadError.lasting`). Wrong
-    configuration does not heal by waiting, and what was over its budget is left to the next sweep at once.
-
-    Args:
-        error: a `retry_after` attribute (seconds, from the forge's own header) makes the delay at least that long.
-        attempt: how many attempts have failed in a row, this one included; starts at 1.
-
-    Returns:
-        seconds to wait, or `None` to give up.
+    configuration does not heal by waiting, and what was over its budget is left to the next sweep at once. An error's
+    `retry_after` (seconds, from the forge's own header) makes the delay at least that long.
     """
     if isinstance(error, UsageError) or getattr(error, "waits_for_sweep", False):
         return None
@@ -71,15 +65,10 @@ class PullChanged:
 
 @dataclass(frozen=True, slots=True)
 class CommandGiven:
-    """Somebody wrote a comment that may hold a command.
+    """Somebody wrote a comment, under a pull request or issue, that may hold a command: it is read again in the run.
 
-    Its text is read again when the job runs.
-
-    Attributes:
-        number: the pull request or issue it stands under.
-        may_write: whether a signed webhook says that its author may push to the repository;
-            `None` where nothing said so (found by the sweep). The payload is the only place where a bot
-            without admin rights learns this.
+    `may_write`: whether a signed webhook says that its author may push to the repository; `None` where nothing said so
+    (found by the sweep). The payload is the only place where a bot without admin rights learns this.
     """
 
     comment: int
@@ -135,11 +124,9 @@ Retry = Callable[[BaseException, int], float | None]
 
 @dataclass(frozen=True, slots=True)
 class JobRun:
-    """One finished run of one job, for logs and metrics.
+    """One finished run of one job; `attempt` is 1 for the first, and counts up while attempts fail in a row.
 
-    Attributes:
-        attempt: 1 for the first attempt, counting up while attempts fail in a row.
-        retry_in: seconds until the next attempt; `None` after a success and when it was given up.
+    `retry_in`: seconds until the next attempt; `None` after a success and when it was given up.
     """
 
     job: Job
@@ -250,11 +237,7 @@ class Engine:
         retry: Retry = delay_after,
         on_run: Callable[[JobRun], None] = lambda _run: None,
     ) -> None:
-        """Run nothing before `start`.
-
-        The handler is called from so many threads, never twice at once for one repository. `on_run` is told about every
-        finished run, from the thread that ran it.
-        """
+        """The handler and `on_run`, which is told about every finished run, are called from so many threads."""
         self._handler = handler
         self._retry = retry
         self._on_run = on_run
@@ -281,11 +264,7 @@ class Engine:
             self._changed.notify_all()
 
     def stop(self, timeout: float) -> bool:
-        """Start no further run and wait at most `timeout` seconds for those that run.
-
-        Returns:
-            whether every run had ended. Jobs that still waited are not run any more by this process.
-        """
+        """Start no further run and wait at most `timeout` seconds for those that run; whether all had ended."""
         with self._changed:
             self._stopping = True
             self._changed.notify_all()
@@ -347,18 +326,14 @@ class Engine:
             _log(run)
             self._on_run(run)
         finally:
-            self._settle(run)
-
-    def _settle(self, run: JobRun) -> None:
-        key = run.job.repository
-        with self._changed:
-            if run.retry_in is None:
-                self._attempts.pop(key, None)
-                self._queue.finish(run.job)
-            else:
-                self._attempts[key] = run.attempt
-                self._queue.postpone(run.job, time.monotonic() + run.retry_in)
-            self._changed.notify_all()
+            with self._changed:
+                if run.retry_in is None:
+                    self._attempts.pop(job.repository, None)
+                    self._queue.finish(job)
+                else:
+                    self._attempts[job.repository] = attempt
+                    self._queue.postpone(job, time.monotonic() + run.retry_in)
+                self._changed.notify_all()
 
 
 def _log(run: JobRun) -> None:

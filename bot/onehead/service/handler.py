@@ -26,8 +26,8 @@ from onehead.service.commands import answer_commands, unanswered
 from onehead.service.context import Look, ServiceContext, look_at
 from onehead.service.decide import desired, desired_at_the_end
 from onehead.service.engine import BranchMoved, CommandGiven, Everything, Job, PullChanged, ScopeLeft, Subject
-from onehead.service.page import ENDED, VERDICT, Page
 from onehead.service.repairs import RepairWriter
+from onehead.service.snapshot import ENDED, VERDICT, Page
 from onehead.service.subjects import RunSubjects, all_concerned, find_out, read_pages, run_subjects, worth_judging
 from onehead.service.sweep import out_of_reach
 from onehead.service.troubles import NO_STATUS, NOT_ANSWERED, Troubles, page
@@ -38,8 +38,7 @@ RECENT = timedelta(days=7)
 _MAX_ROUNDS = 3
 """A repair that is pushed onto its branch makes that branch worth another look; more looks than these are a defect."""
 
-_AFTER_A_PUSH = (0.2, 0.4, 0.8, 1.6, 3.2)
-"""Seconds; an idle Forgejo takes two or so."""
+_AFTER_A_PUSH = (0.2, 0.4, 0.8, 1.6, 3.2)  # seconds; an idle Forgejo takes two or so
 
 log = structlog.get_logger(__name__)
 
@@ -79,25 +78,23 @@ def handle(job: Job, context: ServiceContext) -> None:
 
 
 def _end(context: ServiceContext, repository: Repository, mirror: Mirror, troubles: Troubles) -> None:
-    """End everything in a repository that is not looked after any more, and forget it."""
+    """Forget a repository that is not looked after any more.
+
+    What is offered is closed, what is told is ended, and no status is left that keeps anybody from merging.
+    """
     look = look_at(context, repository, mirror, troubles)
     if look is not None:
-        _leave(look)
+        snapshot = look.snapshot
+        heads = {head.sha for pull in snapshot.pulls if (head := snapshot.head_of(pull)) is not None}
+        heads |= {target.point.sha for target in snapshot.targets.values()}
+        heads |= {snapshot.heads[name] for name in worth_judging(look, snapshot.heads)}
+        theirs = [pull.number for pull in snapshot.pulls if not snapshot.is_ours(pull)]
+        red = [sha for sha in sorted(heads) if _is_red(look, sha)]
+        apply(desired_at_the_end(snapshot, read_pages(look, theirs), red), look, RepairWriter(look))
+        log.info("Stopped looking after a repository.", repository=str(snapshot.repository.name))
     troubles.raise_kept()
     if not context.dry_run:
         mirror.remove()
-
-
-def _leave(look: Look) -> None:
-    """Close what is offered, end what is told, and leave no status that keeps anybody from merging."""
-    snapshot = look.snapshot
-    heads = {head.sha for pull in snapshot.pulls if (head := snapshot.head_of(pull)) is not None}
-    heads |= {target.point.sha for target in snapshot.targets.values()}
-    heads |= {snapshot.heads[name] for name in worth_judging(look, snapshot.heads)}
-    theirs = [pull.number for pull in snapshot.pulls if not snapshot.is_ours(pull)]
-    red = [sha for sha in sorted(heads) if _is_red(look, sha)]
-    apply(desired_at_the_end(snapshot, read_pages(look, theirs), red), look, RepairWriter(look))
-    log.info("Stopped looking after a repository.", repository=str(snapshot.repository.name))
 
 
 def _is_red(look: Look, sha: str) -> bool:
@@ -183,8 +180,8 @@ def _subjects(look: Look, subjects: frozenset[Subject]) -> RunSubjects:
         since = datetime.now(UTC) - RECENT
         for each in _recent_pages(look, since):
             forgotten |= {CommandGiven(comment.id, each.number) for comment in unanswered(each, since)}
-            if _is_unfinished(each):
-                wanted.add(each.number)
+            if any(marker.facts.get("state") != ENDED for _, marker in each.ours(VERDICT)):
+                wanted.add(each.number)  # our comment there tells of something that goes on
     closed = {number: pull for number in sorted(wanted - known) if (pull := _closed(look, number)) is not None}
     given = {subject.comment for subject in subjects if isinstance(subject, CommandGiven)}
     told_of = {each for each in forgotten if each.comment not in given}
@@ -211,8 +208,3 @@ def _recent_pages(look: Look, since: datetime) -> list[Page]:
         for number, comment in look.context.api.recent_comments(look.repository.name, since):
             pages[number].append(comment)
     return [Page(number, tuple(found), look.context.me.id) for number, found in sorted(pages.items())]
-
-
-def _is_unfinished(page: Page) -> bool:
-    """Whether our comment tells of something that goes on."""
-    return any(marker.facts.get("state") != ENDED for _, marker in page.ours(VERDICT))

@@ -14,7 +14,7 @@ from typing import NamedTuple, Protocol, TypeVar
 
 from onehead.databases.diagnosis import diagnose_rows
 from onehead.databases.model import Diagnosis, ForkOutcomes, OwnDatabase, ProblemKind, StateTable
-from onehead.databases.reported import ReportedDatabase, standpoints
+from onehead.databases.reported import standpoints
 from onehead.databases.state_table import edited_table, fork_outcomes, state_tables
 from onehead.databases.states import Outcome, RevisionLocation
 from onehead.examine.changes import contents_before, own_databases, prepare
@@ -36,8 +36,7 @@ from onehead.reports.parts import diff
 _MAX_KEPT = 1_000_000
 """Revisions that the verdicts of one run may hold in memory, at some 200 bytes each; what is more is judged anew."""
 
-_MAX_RECENT = 8
-"""Databases of which an explanation tells where nothing is forked: one at each of the newest revisions."""
+_MAX_RECENT = 8  # databases of which an explanation tells where nothing is forked: one at each of the newest revisions
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +44,11 @@ class Judged:
     """All that is known of a branch as it would be once merged into a target, or of the target itself.
 
     Attributes:
-        examination: the verdict, with plans that can be carried out.
-        repair: how they are carried out; `None` where there is nothing to repair or `unmergeable` says why not.
+        repair: how the plans are carried out; `None` where there is nothing to repair or `unmergeable` says why not.
         unmergeable: paths that git can't merge by itself, beneath a repair.
         tables: environment → what becomes of every database, one table per fork that the judged side brings.
         edits: environment → the databases that lose by a change of published revisions; absent where none does.
         own_databases: environment → what its repair means to a database on which the author has tried the branch.
-        diff: what the repair changes in files; empty where there is none.
-        brought: the revisions that the branch brings.
     """
 
     examination: Examination
@@ -116,7 +112,6 @@ class Analysis:
     """
 
     def __init__(self, git: Git, memory: Memory) -> None:
-        """Read nothing yet."""
         self._git = git
         self._memory = memory
         self._others = Others(git, memory)
@@ -151,12 +146,16 @@ class Analysis:
             unmergeable = conflict.paths
         if repair is not None:
             self._others.plan(repair.start, repair.new_names)
+        edited = {
+            e.facts.environment.path: edited_table(e.facts, e.findings, standpoints(e.facts, self._others.databases))
+            for e in examination.environments
+        }
         return Judged(
             examination=examination,
             repair=repair,
             unmergeable=unmergeable,
             tables=self._tables(examination) if head is None or examination.verdict != "ok" else {},
-            edits=self._edits(examination),
+            edits={path: table for path, table in edited.items() if table is not None},
             own_databases=own_databases(repairs),
             diff=diff(repairs.all(), contents_before(repairs, trees)) if repairs.changes else "",
             brought=tuple(item for each in examination.environments for item in brought(each.facts)) if head else (),
@@ -168,7 +167,7 @@ class Analysis:
 
     def recent(self, facts: Facts) -> tuple[ForkOutcomes, ...]:
         """What becomes of databases at the newest revisions, and of those that have reported themselves."""
-        known = standpoints(facts, self._databases)
+        known = standpoints(facts, self._others.databases)
         rows: list[tuple[str, ...]] = [(), *((node.id,) for node in recent_picture(facts.target, _MAX_RECENT).nodes)]
         rows += [each.rows for each in known[:_MAX_RECENT]]
         return tuple(account for each in dict.fromkeys(rows) for account in fork_outcomes(facts, each, known=known))
@@ -186,10 +185,6 @@ class Analysis:
         ]
         return RowsDiagnosis(diagnosis, whereabouts(self._others, facts, unknown), outcomes[-1] if outcomes else None)
 
-    @property
-    def _databases(self) -> tuple[ReportedDatabase, ...]:
-        return self._others.databases
-
     def _dated(self, *points: Point | None) -> dict[str, datetime]:
         """The dates of commits; those of all branches are asked for at once."""
         missing = [point.sha for point in points if point is not None and point.sha not in self._dates]
@@ -205,23 +200,15 @@ class Analysis:
 
     def _tables(self, examination: Examination) -> dict[str, tuple[StateTable, ...]]:
         return {
-            e.facts.environment.path: state_tables(e.facts, standpoints(e.facts, self._databases), e.moved_ids)
+            e.facts.environment.path: state_tables(e.facts, standpoints(e.facts, self._others.databases), e.moved_ids)
             for e in examination.environments
         }
-
-    def _edits(self, examination: Examination) -> dict[str, StateTable]:
-        tables = {
-            e.facts.environment.path: edited_table(e.facts, e.findings, standpoints(e.facts, self._databases))
-            for e in examination.environments
-        }
-        return {path: table for path, table in tables.items() if table is not None}
 
 
 class Judge:
-    """The judgements of one run, each made once."""
+    """The judgements of one run, each made once; `learn` is told each new one."""
 
     def __init__(self, analysis: Analyst, learn: Callable[[Judged], None]) -> None:
-        """Judge nothing yet; `learn` is told each new judgement."""
         self.analysis = analysis
         self._learn = learn
         self._known: dict[tuple[Point, Point | None, Strategy | None], Judged | Exception] = {}

@@ -12,9 +12,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Collection, Generator
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from itertools import islice
+from typing import NamedTuple
 
 import structlog
 
@@ -51,12 +52,8 @@ _MAX_LISTED = 100
 
 _AGAIN = "the next look opens the repair pull request, at once with `/onehead check`."
 
-_PROTECTED = "protected branch"
-"""In Forgejo's words where a rule refuses a push."""
 
-
-@dataclass(frozen=True, slots=True)
-class RequestedPush:
+class RequestedPush(NamedTuple):
     """A push that a repair needs; `elsewhere` is the clone URL of a fork."""
 
     update: RefUpdate
@@ -111,7 +108,6 @@ class RepairWriter:
     """
 
     def __init__(self, look: Look) -> None:
-        """Write nothing yet."""
         self._look = look
         self._api = look.context.api
         self._name = look.repository.name
@@ -192,8 +188,7 @@ class RepairWriter:
             if not refusal:
                 self._close_others(wanted, f"the repair was pushed onto `{wanted.base}` itself")
                 return Offer(pushed=written.sha, merged_first=written.merged_first)
-            reason = "A direct push was refused; a pull request is opened instead."
-            log.info(reason, branch=wanted.base, reason=refusal)
+            log.info("A direct push was refused; a pull request is opened instead.", branch=wanted.base, reason=refusal)
         return (yield from self._as_pull(wanted, written))
 
     def _pushed(self, wanted: WantedRepair) -> Delivery:
@@ -237,7 +232,7 @@ class RepairWriter:
         if pull is not None and (refusal := cannot_push(pull)):
             return refusal
         if pull is not None and pull.head.repository is not None and not is_local(pull):
-            elsewhere = self._look.context.url_of(pull.head.repository.name)
+            elsewhere = self._look.context.clone_url(pull.head.repository)
         update = RefUpdate(f"{HEADS}{branch}", written.sha, point.sha)
         try:
             outcome = yield RequestedPush(update, elsewhere)
@@ -347,7 +342,7 @@ class RepairWriter:
             log.info("Pushed a repair.", repository=str(self._name), branch=name, commit=sha)
             return ""
         log.warning("The repair could not be pushed.", branch=name, reason=outcome.text)
-        if _PROTECTED in outcome.text:
+        if "protected branch" in outcome.text:  # Forgejo's words where a rule refuses it
             rule = f"{code(f'{naming.BRANCHES}**')} (Settings → Branches)"
             return (
                 f"{otherwise} No repair branch can be made: a branch rule keeps {inline(self._look.context.me.login)} "

@@ -7,17 +7,18 @@ import os
 import signal
 import socket
 import sys
-import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryFile, gettempdir
 from types import FrameType
+from typing import Any
 
 import structlog
 from croniter import croniter
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from onehead import child_process
 from onehead.errors import OneheadError, UsageError
@@ -34,17 +35,8 @@ from onehead.screen import bare
 from onehead.service.analyzer import Analyzers
 from onehead.service.context import ServiceContext
 from onehead.service.door import Door
-from onehead.service.engine import (
-    MAX_DELAY,
-    Engine,
-    Everything,
-    Job,
-    JobRun,
-    ScopeLeft,
-    delay_after,
-)
+from onehead.service.engine import MAX_DELAY, Engine, Everything, Job, JobRun, ScopeLeft, delay_after
 from onehead.service.handler import handle
-from onehead.service.metrics import Health, Metrics, utc_now
 from onehead.service.setup import ensure_webhook
 from onehead.service.sweep import Attention, in_scope, left_behind
 from onehead.settings import Settings, load
@@ -52,7 +44,141 @@ from onehead.throwaway import remove_left_over
 
 SECONDS_BETWEEN_SIGNS = 60.0
 
+FORGE_SILENCE = timedelta(minutes=3)  # How old the forge's last answer may be. It is asked every minute.
+
+_PROBE = bytes(64 * 1024)
+"""More than a file system keeps beside the name of a file: on a full one an empty file can still be made."""
+
 log = structlog.get_logger(__name__)
+
+
+def utc_now() -> datetime:
+    """The clock."""
+    return datetime.now(UTC)
+
+
+class Health:
+    """Written by the threads that find out, read by whoever asks. Each field is replaced as a whole: no lock."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        now: Callable[[], datetime] = utc_now,
+        places: Sequence[Path] = (),
+        exposed: str | None = None,
+    ) -> None:
+        """Every job writes to the `places`; `exposed`: what of the analyzer's isolation this system does not allow."""
+        self._engine = engine
+        self._places = places
+        self._exposed = exposed
+        self._now = now
+        self._forge_seen: datetime | None = None
+        self._forge_trouble: str | None = "not asked yet"
+        self._token_refused = False
+        self._swept: datetime | None = None
+        self._sweep_trouble: str | None = None
+
+    def forge_answered(self) -> None:
+        """The forge knows our token."""
+        self._forge_seen = self._now()
+        self._forge_trouble = None
+        self._token_refused = False
+
+    def forge_failed(self, trouble: str, *, token_refused: bool = False) -> None:
+        """The forge gave no answer, or a bad one; where it refuses the token, nothing can be done from now on."""
+        self._forge_trouble = trouble
+        self._token_refused = token_refused
+
+    def sweep_done(self) -> None:
+        """A sweep came to its end."""
+        self._swept = self._now()
+        self._sweep_trouble = None
+
+    def sweep_failed(self, trouble: str) -> None:
+        """A sweep broke off."""
+        self._sweep_trouble = trouble
+
+    def report(self) -> tuple[bool, dict[str, Any]]:
+        """Whether work can be done now, and why.
+
+        A failed sweep does not count: turning webhooks away because one was missed would only lose more.
+        """
+        seen = self._forge_seen
+        is_reachable = seen is not None and self._now() - seen <= FORGE_SILENCE
+        is_running = self._engine.is_running
+        disk_trouble = next(filter(None, map(_trouble_writing, self._places)), None)
+        is_ready = is_reachable and not self._token_refused and is_running and disk_trouble is None
+        return is_ready, {
+            "ready": is_ready,
+            "forge": {
+                "reachable": is_reachable,
+                "token_refused": self._token_refused,
+                "last_answer": _written(seen),
+                "trouble": self._forge_trouble,
+            },
+            "engine": {"running": is_running, "waiting": self._engine.waiting, "busy": self._engine.running},
+            "disk": {"writable": disk_trouble is None, "trouble": disk_trouble},
+            "sweep": {"last_success": _written(self._swept), "trouble": self._sweep_trouble},
+            "analyzer": {"isolated": self._exposed is None, "trouble": self._exposed},
+        }
+
+
+def _written(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.isoformat(timespec="seconds")
+
+
+def _trouble_writing(place: Path) -> str | None:
+    """Why nothing can be written to a directory, a sentence."""
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(prefix="onehead-probe-", dir=place) as probe:
+            probe.write(_PROBE)
+            probe.flush()
+    except OSError as error:
+        return f"Nothing can be written to {place}: {error.strerror or error}. Every job fails until that is corrected."
+    return None
+
+
+# A job is a fetch, some parsing and a few requests: tenths of a second when all is well, minutes when it is not.
+_JOB_SECONDS = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
+
+
+class Metrics:
+    """Counters of one engine, in a registry of their own so that two services in one process don't mix."""
+
+    def __init__(self) -> None:
+        self._registry = registry = CollectorRegistry()
+        self._jobs = Counter(
+            "onehead_jobs", "Runs of jobs by outcome (done, retried, given-up).", ["outcome"], registry=registry
+        )
+        self._job_seconds = Histogram(
+            "onehead_job_seconds", "How long the run of a job took.", buckets=_JOB_SECONDS, registry=registry
+        )
+        self._waiting = Gauge(
+            "onehead_jobs_waiting", "Repositories with a job to do that is not running.", registry=registry
+        )
+        self._running = Gauge("onehead_jobs_running", "Repositories being worked on.", registry=registry)
+        self.forge = Gauge("onehead_forge_reachable", "1 when Forgejo answered when last asked.", registry=registry)
+        self.sweep = Gauge(
+            "onehead_last_sweep_success_timestamp_seconds",
+            "When a sweep last came to its end, in seconds since 1970; 0 before the first.",
+            registry=registry,
+        )
+        self.verdicts = Counter("onehead_verdicts", "Verdicts given, by kind.", ["verdict"], registry=registry)
+
+    def watch(self, engine: Engine) -> None:
+        """Read the queue's depth from this engine whenever the metrics are asked for."""
+        self._waiting.set_function(lambda: engine.waiting)
+        self._running.set_function(lambda: engine.running)
+
+    def run(self, run: JobRun) -> None:
+        """A job was run; give this to the engine."""
+        self._jobs.labels(run.outcome).inc()
+        self._job_seconds.observe(run.seconds)
+
+    def text(self) -> bytes:
+        """Everything, as Prometheus reads it."""
+        return generate_latest(self._registry)
 
 
 def next_time(cron: str, after: datetime) -> datetime:
@@ -88,14 +214,9 @@ class Rounds:
     ) -> None:
         """Do nothing before `start`.
 
-        Args:
-            account: asks the forge whose token ours is, and returns the account's id.
-            sweep: looks after every repository; runs again after a failure.
-            cron: when to sweep, in UTC; `None` for only at start-up and when the forge has been away.
-            health: told what was found.
-            metrics: as well.
-            doubt: set by whoever has met with a refusal of the token: then the forge is asked at once.
-            now: the clock.
+        `account` asks the forge whose token ours is; `sweep` looks after every repository, at the times of `cron` (in
+        UTC; `None` for only at start-up and when the forge has been away). `doubt` is set by whoever has met with a
+        refusal of the token: then the forge is asked at once.
         """
         self._account = account
         self._sweep = sweep
@@ -133,14 +254,14 @@ class Rounds:
                 failures += 1
                 pause = min(SECONDS_BETWEEN_SIGNS, pause_after(error, failures))
                 self._health.forge_failed(_told(error), token_refused=is_refusal(error))
-                self._metrics.forge(reachable=False)
+                self._metrics.forge.set(False)
                 is_known = False
                 log.warning("Forgejo can't be used now; asking again.", error=_told(error), retry_in=pause)
             else:
                 failures = 0
                 pause = SECONDS_BETWEEN_SIGNS
                 self._health.forge_answered()
-                self._metrics.forge(reachable=True)
+                self._metrics.forge.set(True)
                 if not is_known:
                     is_known = True
                     log.info("Forgejo answers; looking after everything that was missed.", account=account)
@@ -168,16 +289,11 @@ class Rounds:
                 log.warning("A sweep broke off; sweeping again.", error=_told(error), retry_in=pause, exc_info=trace)
             else:
                 failures = 0
-                pause = self._until_next_sweep()
+                now = self._now()
+                pause = None if self._cron is None else max(0.0, (next_time(self._cron, now) - now).total_seconds())
                 self._health.sweep_done()
-                self._metrics.swept(self._now().timestamp())
+                self._metrics.sweep.set(now.timestamp())
                 log.info("A sweep is done.", next_in=pause)
-
-    def _until_next_sweep(self) -> float | None:
-        if self._cron is None:
-            return None
-        now = self._now()
-        return max(0.0, (next_time(self._cron, now) - now).total_seconds())
 
 
 def _told(error: Exception) -> str:
@@ -187,8 +303,7 @@ def _told(error: Exception) -> str:
     return f"{type(error).__name__}: {error}"
 
 
-SECONDS_TO_FINISH = 25.0
-"""For jobs that are running then. Kubernetes kills after 30 seconds, answers included."""
+SECONDS_TO_FINISH = 25.0  # For jobs that are running then. Kubernetes kills after 30 seconds, answers included.
 
 
 def serve(
@@ -213,9 +328,16 @@ def serve(
         OneheadError: the door has ended.
     """
     with _listening(*settings.listen) as listener:
-        health = Health(engine, places=[settings.cache_dir, Path(tempfile.gettempdir())], exposed=exposed)
+        health = Health(engine, places=[settings.cache_dir, Path(gettempdir())], exposed=exposed)
         metrics.watch(engine)
-        _announce(settings, listener)
+        host, port = listener.getsockname()[:2]
+        log.info(
+            "Listening for webhooks.",
+            url=f"http://{f'[{host}]' if ':' in host else host}:{port}{HOOK_PATH}",
+            forgejo=settings.forgejo_url,
+            repositories=",".join(settings.repositories),
+            sweep=settings.sweep or "off",
+        )
         door = Door(listener, settings)
 
         def known_account() -> int:
@@ -238,17 +360,6 @@ def serve(
                     log.info("Stopped.")
                 else:
                     log.warning("Stopped before every job had finished; the next start takes them up again.")
-
-
-def _announce(settings: Settings, listener: socket.socket) -> None:
-    host, port = listener.getsockname()[:2]
-    log.info(
-        "Listening for webhooks.",
-        url=f"http://{f'[{host}]' if ':' in host else host}:{port}{HOOK_PATH}",
-        forgejo=settings.forgejo_url,
-        repositories=",".join(settings.repositories),
-        sweep=settings.sweep or "off",
-    )
 
 
 @contextmanager
@@ -291,13 +402,10 @@ def _signals_end(door: Door) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-Judged = Callable[[RepositoryName, Examination], None]
-
-
 def equip(
     settings: Settings,
     *,
-    judged: Judged,
+    judged: Callable[[RepositoryName, Examination], None],
     record: Callable[[Write], None] = lambda _write: None,
     dry_run: bool = False,
     analyzers: Analyzers | None = None,
@@ -312,6 +420,14 @@ def equip(
     token = settings.token.reveal()
     connection = Connection(settings.forgejo_url, token)
     api = ForgejoApi(connection)
+
+    def mend(repository: Repository) -> None:
+        # A deleted webhook is made anew where it is known what it has to be like.
+        if not settings.public_url or not settings.webhook_secret:
+            return
+        if ensure_webhook(api, repository, settings.public_url, settings.webhook_secret[0].reveal()):
+            log.info("Made or corrected the repository's webhook.", repository=str(repository.name))
+
     return ServiceContext(
         api=api,
         mirrors=Mirrors(settings.cache_dir / "mirrors"),
@@ -321,23 +437,11 @@ def equip(
         bot=settings.bot,
         covers=lambda repository: settings.covers(str(repository.name), repository.topics),
         judged=judged,
-        ensure_webhook=(lambda _repository: None) if dry_run else _mending(settings, api),
+        ensure_webhook=(lambda _repository: None) if dry_run else mend,
         record=record,
         dry_run=dry_run,
         analyzers=analyzers,
     )
-
-
-def _mending(settings: Settings, api: ForgejoApi) -> Callable[[Repository], None]:
-    """Makes a deleted webhook anew, where it is known what it has to be like."""
-
-    def mend(repository: Repository) -> None:
-        if not settings.public_url or not settings.webhook_secret:
-            return
-        if ensure_webhook(api, repository, settings.public_url, settings.webhook_secret[0].reveal()):
-            log.info("Made or corrected the repository's webhook.", repository=str(repository.name))
-
-    return mend
 
 
 def _make_cache(folder: Path) -> None:
@@ -370,7 +474,9 @@ def run(options: argparse.Namespace) -> int:
     exposed = _exposed(network, is_private=is_private)
     analyzers = Analyzers(network)
     context = equip(
-        settings, judged=lambda _name, examination: metrics.verdict(examination.verdict), analyzers=analyzers
+        settings,
+        judged=lambda _name, examination: metrics.verdicts.labels(examination.verdict).inc(),
+        analyzers=analyzers,
     )
     attention = Attention(context.api)
 

@@ -34,8 +34,7 @@ LABEL_SAYS = "A repair by onehead: it leaves Alembic with one head"
 """Description of the label that is made; one that says something else is somebody's own."""
 _LABEL_COLOR = "#2b7a78"
 
-OLDEST = 15
-"""The first major version of Forgejo that is supported."""
+OLDEST = 15  # the first major version of Forgejo that is supported
 
 EVENTS = (
     "push",
@@ -82,20 +81,13 @@ def judge_version(version: str) -> SetupPart:
     Forgejo adds `+gitea-1.22.0`, the Gitea it is compatible with; Gitea's own answer has no such end.
     """
     if "+gitea-" not in version:
-        return SetupPart(
-            "server",
-            PartState.WRONG,
-            f"The server says version {version}: that is a Gitea, not a Forgejo.",
-            "Give the address of a Forgejo; onehead does not know Gitea's webhooks.",
-        )
+        said = f"The server says version {version}: that is a Gitea, not a Forgejo."
+        fix = "Give the address of a Forgejo; onehead does not know Gitea's webhooks."
+        return SetupPart("server", PartState.WRONG, said, fix)
     major = version.partition(".")[0]
     if not major.isdecimal() or int(major) < OLDEST:
-        return SetupPart(
-            "server",
-            PartState.WRONG,
-            f"The server is Forgejo {version}; onehead needs {OLDEST} or newer.",
-            f"Upgrade Forgejo to {OLDEST} or newer.",
-        )
+        said = f"The server is Forgejo {version}; onehead needs {OLDEST} or newer."
+        return SetupPart("server", PartState.WRONG, said, f"Upgrade Forgejo to {OLDEST} or newer.")
     return SetupPart("server", PartState.OK, f"The server is Forgejo {version.partition('+')[0]}.")
 
 
@@ -160,12 +152,9 @@ def judge_rule(rule: BranchRule | None, branch: str) -> SetupPart:
 def ensure_hook(
     admin: Administration, place: HookPlace, service_url: str, secret: str, *, anew: bool = False
 ) -> tuple[Webhook, str]:
-    """One working webhook of ours at a place.
+    """One working webhook of ours at a place, and what was done: `created`, `replaced`, `mended` or nothing (empty).
 
     With `anew`, it is made in any case, with this secret, and those there were are deleted.
-
-    Returns:
-        the webhook, and what was done: `created`, `replaced`, `mended` or nothing (an empty text).
     """
     ours = [hook for hook in admin.hooks(place) if is_ours(hook, service_url)]
     if not ours or anew:
@@ -190,10 +179,7 @@ def ensure_webhook(api: ForgejoApi, repository: Repository, service_url: str, se
 
     Not needed where a webhook of the owner or of the site leads to the service. The account may not be allowed to
     see those; then the repository gets its own, for an event that comes twice is harmless and one that never
-    comes is not.
-
-    Returns:
-        whether something was written.
+    comes is not. Whether something was written, is the answer.
     """
     if not repository.permissions.admin:
         return False
@@ -246,10 +232,7 @@ def ensure_access(admin: Administration, api: ForgejoApi, repository: Repository
 
 
 def ensure_required(admin: Administration, repository: Repository) -> str:
-    """Let merges into the default branch wait for our check, and change nothing else.
-
-    Returns:
-        what was done, a clause; empty when it was so already.
+    """Let merges into the default branch wait for our check, and change nothing else; what was done, a clause if any.
 
     Raises:
         UsageError: the rule there has a list of checks that is switched off; switching it on would do more.
@@ -271,11 +254,7 @@ def ensure_required(admin: Administration, repository: Repository) -> str:
 
 
 def remove_required(admin: Administration, repository: Repository) -> str:
-    """No merge waits for our check any more; a rule that says nothing else goes as a whole.
-
-    Returns:
-        what was done, a clause; empty when there was nothing to do.
-    """
+    """No merge waits for our check any more; a rule that says nothing else goes. What was done, a clause if any."""
     rule = admin.rule_for(repository.name, repository.default_branch)
     if rule is None or not rule.checks or STATUS not in rule.contexts:
         return ""

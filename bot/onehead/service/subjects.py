@@ -21,8 +21,7 @@ from onehead.service.decide import merges_fork
 from onehead.service.desired import KnownBranch, KnownPull, KnownState, KnownTarget
 from onehead.service.engine import BranchGone, BranchMoved, CommandGiven, Everything, PullChanged, Subject
 from onehead.service.judge import Judged
-from onehead.service.page import Page
-from onehead.service.snapshot import Target, is_local
+from onehead.service.snapshot import Page, Target, is_local
 from onehead.service.troubles import NOT_JUDGED, NOT_TOLD, cause, page
 
 log = structlog.get_logger(__name__)
@@ -36,9 +35,7 @@ class RunSubjects:
         everything: whether the sweep came by: what no event tells of is looked for as well.
         targets: deployed branches to judge, each with all that would be merged into it.
         branches: those without a pull request.
-        gone: branches that were deleted.
-        closed: pull requests that are not open any more.
-        commands: comments that may hold commands, the oldest first.
+        commands: the oldest comment first.
     """
 
     everything: bool = False
@@ -57,18 +54,11 @@ def run_subjects(
     heads: Collection[str],
     closed: Mapping[int, PullRequest],
 ) -> RunSubjects:
-    """What has to be looked at.
+    """What has to be looked at; targets and heads by their short names.
 
     When a target moves, every pull request into it is judged again: that is when most collisions are born, and
     Forgejo sends no event for those pull requests. A merged pull request has moved its target, whether or not the
     push was heard of.
-
-    Args:
-        subjects: what the job is about.
-        targets: short names of the deployed branches.
-        pulls: all that are open.
-        heads: short names of all branches.
-        closed: of the pull requests that the job is about, those that are not open.
     """
     everything = Everything() in subjects
     touched = {each for each in subjects if isinstance(each, PullChanged)}
@@ -102,7 +92,9 @@ def run_subjects(
         everything=everything,
         targets=tuple(name for name in targets if name in chosen | _joined(pulls, numbers)),
         pulls=tuple(sorted(wanted)),
-        branches=tuple(name for name in free if everything or name in moved | repaired or _first(targets) in chosen),
+        branches=tuple(
+            name for name in free if everything or name in moved | repaired or next(iter(targets), "") in chosen
+        ),
         gone=tuple(sorted(deleted)),
         closed=tuple(sorted(over, key=lambda pull: pull.number)),
         commands=tuple(commands),
@@ -128,22 +120,15 @@ def _joined(pulls: Collection[PullRequest], touched: Collection[int]) -> set[str
     return {pull.base.ref for pull in theirs} & forked
 
 
-def _first(targets: Collection[str]) -> str:
-    return next(iter(targets), "")
-
-
 FRESH = timedelta(days=30)
 """A branch without a pull request is judged when its last commit is younger: older ones were left behind."""
 
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """All that one run judges.
+    """All that one run judges: open pull requests, oldest first, each with its head and rivals; lone branches.
 
-    Attributes:
-        pulls: open ones, oldest first, each with its head and its rivals.
-        branches: short names of those without a pull request.
-        rivals: target → pull request → its rivals, for the targets whose pull requests may have got others.
+    `rivals`: target → pull request → its rivals, for the targets whose pull requests may have got others.
     """
 
     targets: tuple[Target, ...]

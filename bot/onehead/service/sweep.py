@@ -16,11 +16,8 @@ from onehead.forge.api import ForgejoApi
 from onehead.forge.models import Repository, RepositoryName
 from onehead.service.context import ServiceContext
 
-_OVERLAP = timedelta(minutes=15)
-"""The forge's clock and ours may differ by so much."""
-
-_MAX_LENGTH = timedelta(days=1)
-"""After so long a repository is looked at whatever the forge says."""
+_OVERLAP = timedelta(minutes=15)  # the forge's clock and ours may differ by so much
+_MAX_LENGTH = timedelta(days=1)  # after so long a repository is looked at whatever the forge says
 
 _SETTLED = timedelta(minutes=1)
 """The forge tells whole seconds: what had changed just before a look may have changed once more in the same second."""
@@ -28,25 +25,18 @@ _SETTLED = timedelta(minutes=1)
 
 @dataclass(frozen=True, slots=True)
 class _RepositoryLook:
-    """A repository as the forge's lists showed it at a time; its own times are the forge's.
-
-    Attributes:
-        looked_at: when the repository itself was last looked at after a list was read.
-        updated: its last push.
-        touched: its issues and pull requests of the last while, each with its last change.
-    """
+    """A repository as the forge's lists showed it at a time; its own times are the forge's."""
 
     at: datetime
-    looked_at: datetime
+    looked_at: datetime  # when the repository itself was last looked at after a list was read
     updated: datetime
-    touched: frozenset[tuple[int, datetime]]
+    touched: frozenset[tuple[int, datetime]]  # its issues and pull requests of the last while
 
 
 class Attention:
     """Remembers how repositories looked. For one thread; `looked_at` may be called from any."""
 
     def __init__(self, api: ForgejoApi, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
-        """Know nothing yet."""
         self._api = api
         self._now = now
         self._seen: dict[str, _RepositoryLook] = {}
@@ -138,11 +128,6 @@ def left_behind(
     The settings may have changed, or its topics: the forge sends nothing about either. This process knows that one was
     looked after, or its mirror tells, which is removed afterwards. A mirror that somebody uses may belong to another
     service with another scope that shares the cache, so it counts only after a day and more of rest.
-
-    Args:
-        repositories: all that the account has to do with.
-        context: knows what is in scope, and the mirrors.
-        knows: whether this process has looked at one.
     """
     for repository in repositories:
         if not context.covers(repository) and not out_of_reach(repository):

@@ -27,8 +27,7 @@ NOT_REMOVED = "it could not be deleted"
 NOT_ANSWERED = "a command could not be answered"
 """What could not be done for a subject."""
 
-_MAX_TOLD = 3
-"""Troubles that the last error quotes; all of them are in the log."""
+_MAX_TOLD = 3  # troubles that the last error quotes; all of them are in the log
 
 
 def page(number: int) -> str:
@@ -100,23 +99,13 @@ class Troubles:
     """Those of one run."""
 
     def __init__(self, repository: str, is_there: Callable[[], object]) -> None:
-        """Nothing has gone wrong yet.
-
-        Args:
-            repository: for the log.
-            is_there: asks the forge something that concerns no subject; raises where it gives no answer.
-        """
+        """`is_there` asks the forge something that concerns no subject; it raises where it gives no answer."""
         self._repository = repository
         self._is_there = is_there
         self._kept: dict[tuple[str, str], Trouble] = {}
 
     def apart(self, subject: str, doing: str) -> Guarded:
-        """One step for one subject, as a context: what is raised in it is kept.
-
-        Args:
-            subject: what it is done for.
-            doing: the clause that tells what could not be done.
-        """
+        """One step for one subject, as a context: what is raised in it is kept. `doing`: what could not be done."""
         return Guarded(subject, doing, self.keep)
 
     @property

@@ -31,6 +31,7 @@ from onehead.forge.webhooks import (
     IgnoredDelivery,
     PullRequestChanged,
     Push,
+    RepositoryEvent,
 )
 from onehead.gitrepo.refs import HEADS
 from onehead.service import engine
@@ -41,8 +42,7 @@ SECONDS_TO_SEND = 15.0  # Forgejo itself gives up after five
 MAX_HELD = 64 * 1024 * 1024
 """Bytes of all bodies that are being read or looked at, apart from the first `SMALL` of each."""
 
-SMALL = 64 * 1024
-"""Bytes of a body that are always taken, so that no stranger's large ones keep a usual delivery out."""
+SMALL = 64 * 1024  # bytes of a body that are always taken, so that no stranger's large ones keep a usual delivery out
 
 SECONDS_UNTIL_ROOM = 15
 """What a sender is told that finds no room: by then each body of now has arrived, or was given up."""
@@ -53,13 +53,10 @@ class NoRoom(Exception):
 
 
 class Behind(Protocol):
-    """What is behind the doors: the engine, in this process or in another.
-
-    Attributes:
-        account: the forge's id of the bot's own account, by which its own events are known; `None` until it is known.
-    """
+    """What is behind the doors: the engine, in this process or in another."""
 
     account: int | None
+    """The forge's id of the bot's own account, by which its own events are known; `None` until it is known."""
 
     def submit(self, job: Job) -> None:
         """Hand over a job. Returns at once; the answer never waits for what the job does.
@@ -76,11 +73,7 @@ class Behind(Protocol):
 
 
 class Bodies:
-    """All bodies of one service.
-
-    Attributes:
-        held: bytes of them that count.
-    """
+    """All bodies of one service; `held` are the bytes of them that count."""
 
     def __init__(self) -> None:
         self.held = 0
@@ -179,24 +172,20 @@ def job_for(event: Event) -> Job | str:
             if event.action == "edited" and event.changed == ("body",):
                 return "only the text of the pull request has changed"
             return _job(event, engine.PullChanged(event.pull.number))
+        case Commented(action="deleted"):
+            return "the comment was deleted"
         case Commented():
-            return _job_for_comment(event)
+            # Most comments are talk. Whether this one really holds a command is decided by the grammar, in the run.
+            if COMMAND_MARK not in event.comment.body.lower():
+                return f"the comment does not mention {COMMAND_MARK}"
+            # Permissions are those of the sender, who may have edited somebody else's comment.
+            wrote_it = event.sender.id == event.comment.author.id
+            may_write = event.permissions.may_write if wrote_it else None
+            return _job(event, engine.CommandGiven(event.comment.id, event.number, may_write))
     assert_never(event)
 
 
-def _job_for_comment(event: Commented) -> Job | str:
-    if event.action == "deleted":
-        return "the comment was deleted"
-    # Most comments are talk. Whether this one really holds a command is decided by the grammar, in the run.
-    if COMMAND_MARK not in event.comment.body.lower():
-        return f"the comment does not mention {COMMAND_MARK}"
-    # Permissions are those of the sender, who may have edited somebody else's comment.
-    wrote_it = event.sender.id == event.comment.author.id
-    may_write = event.permissions.may_write if wrote_it else None
-    return _job(event, engine.CommandGiven(event.comment.id, event.number, may_write))
-
-
-def _job(event: Push | BranchCreated | BranchDeleted | PullRequestChanged | Commented, subject: Subject) -> Job:
+def _job(event: RepositoryEvent, subject: Subject) -> Job:
     return Job(str(event.repository), frozenset({subject}))
 
 
@@ -205,28 +194,20 @@ class DoorMetrics:
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
-        self._webhooks = Counter(
+        self.webhooks = Counter(
             "onehead_webhooks",
             "Webhook deliveries by kind of event and outcome "
             "(queued, ignored, bad-signature, not-understood, too-large, incomplete, busy).",
             ["event", "outcome"],
             registry=self._registry,
         )
-        self._reports = Counter(
+        self.reports = Counter(
             "onehead_reports",
             "Reports of databases by outcome (queued, closed, bad-signature, not-fresh, not-understood, not-covered, "
             "too-large, incomplete, busy).",
             ["outcome"],
             registry=self._registry,
         )
-
-    def webhook(self, event: str, outcome: str) -> None:
-        """A delivery was answered."""
-        self._webhooks.labels(event, outcome).inc()
-
-    def report(self, outcome: str) -> None:
-        """A report of a database was answered."""
-        self._reports.labels(outcome).inc()
 
     def text(self) -> bytes:
         """Everything, as Prometheus reads it."""
@@ -237,12 +218,9 @@ log = structlog.get_logger(__name__)
 
 
 class Reply(NamedTuple):
-    """What a sender is told.
+    """What a sender is told: `outcome` is a fixed word, for scripts and metrics; `message` is a sentence for people.
 
-    Attributes:
-        outcome: a fixed word, for scripts and metrics.
-        message: a sentence; whoever looks at a delivery in Forgejo's settings reads it.
-        about: the kind of event, or the database of a report, where it was understood.
+    `about` is the kind of event, or the database of a report, where it was understood.
     """
 
     status: int
@@ -270,10 +248,7 @@ class SignedPost:
         bodies: Bodies | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        """Open the door.
-
-        Any of the secrets, or a key derived from it, may have signed. `bodies` are those of all doors together.
-        """
+        """Any of the secrets, or a key derived from it, may have signed; `bodies` are those of all doors together."""
         self._bodies = bodies or Bodies()
         self._secrets = tuple(secrets)
         self._covers = covers
@@ -347,7 +322,7 @@ class ReportDoor(SignedPost):
 
     def _counted(self, reply: Reply, request: Request) -> dict[str, str | None]:
         del request
-        self._metrics.report(reply.outcome)
+        self._metrics.reports.labels(reply.outcome).inc()
         return {"database": reply.about}
 
 
@@ -371,7 +346,7 @@ class HookDoor(SignedPost):
         except NotUnderstood as error:
             return Reply(400, "not-understood", f"{error.message} {error.hint}")
         kind = KINDS[type(event)]
-        if isinstance(event, webhooks.IgnoredDelivery):
+        if isinstance(event, IgnoredDelivery):
             return _ignored(event.reason, None, kind)
         repository = str(event.repository)
         # Before the account is known our own events pass: their jobs find everything done and write nothing.
@@ -387,7 +362,7 @@ class HookDoor(SignedPost):
 
     def _counted(self, reply: Reply, request: Request) -> dict[str, str | None]:
         kind = reply.about or "unknown"
-        self._metrics.webhook(kind, reply.outcome)
+        self._metrics.webhooks.labels(kind, reply.outcome).inc()
         return {"kind": kind, "delivery": _delivery(request)}
 
 

@@ -30,9 +30,9 @@ class Wire:
     """One conversation: what either side has sent so far."""
 
     def __init__(self) -> None:
-        self._numbers: dict[object, int] = {}
-        self._graphs: list[Graph] = []
-        self._read: list[object] = []
+        self.numbers: dict[object, int] = {}  # of what was written once, a graph by its id
+        self.graphs: list[Graph] = []  # kept, or the id of one might be another graph's soon
+        self.known: list[object] = []
 
     def write(self, value: object, kind: Any) -> Any:
         """A value of a type as what `json` can write."""
@@ -48,26 +48,6 @@ class Wire:
             return _codec(kind).read(self, written)
         except (TypeError, ValueError, LookupError, RecursionError, UnicodeError) as error:
             raise BadWire(f"{kind}: {error}") from error
-
-    def number(self, value: Revision | Graph) -> int | None:
-        """The number under which a value was written before."""
-        return self._numbers.get(id(value) if isinstance(value, Graph) else value)
-
-    def wrote(self, value: Revision | Graph) -> None:
-        """A value was written in full."""
-        if isinstance(value, Graph):
-            self._graphs.append(value)  # or its place in memory might be another graph's soon
-            self._numbers[id(value)] = len(self._numbers)
-        else:
-            self._numbers[value] = len(self._numbers)
-
-    def known(self, number: Any, kind: type) -> Any:
-        """The value that was read before."""
-        return _of(kind, self._read[_of(int, number)])
-
-    def learn(self, value: object) -> None:
-        """A value was read in full."""
-        self._read.append(value)
 
 
 class _Codec(NamedTuple):
@@ -185,18 +165,20 @@ def _shared(kind: type, write: Callable[[Wire, Any], Any], read: Callable[[Wire,
     """What is written once in a conversation."""
 
     def write_once(wire: Wire, value: Any) -> Any:
-        number = wire.number(value)
-        if number is not None:
-            return number
+        key = id(value) if kind is Graph else value
+        if key in wire.numbers:
+            return wire.numbers[key]
         written = write(wire, value)
-        wire.wrote(value)
+        if kind is Graph:
+            wire.graphs.append(value)
+        wire.numbers[key] = len(wire.numbers)
         return written
 
     def read_once(wire: Wire, found: Any) -> Any:
         if isinstance(found, int):
-            return wire.known(found, kind)
+            return _of(kind, wire.known[_of(int, found)])
         value = read(wire, found)
-        wire.learn(value)
+        wire.known.append(value)
         return value
 
     return _Codec(write_once, read_once)
