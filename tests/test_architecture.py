@@ -59,6 +59,7 @@ ARROWS: dict[str, set[str]] = {
         "render",
         "revisions.graph",
         "revisions.model",
+        "screen",
         "text",
         "verify.model",
     },

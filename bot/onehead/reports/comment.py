@@ -21,10 +21,9 @@ from onehead.plan.rivals import Rival
 from onehead.plan.verdict import Examination, Examined
 from onehead.reports.formats import mermaid
 from onehead.reports.graph import draw, fork_picture
-from onehead.reports.parts import INDEPENDENT
 from onehead.reports.replies import MAX_SIDES, clashes, fitted, footer
 from onehead.reports.states import columns_and_rows, own_database_values
-from onehead.reports.terminal import coverage_line, has_advice, only_policy, short_ref
+from onehead.reports.terminal import INDEPENDENT, coverage_line, has_advice, only_policy, short_ref
 from onehead.text import code, fence, inline, inline_code, listed, shortened
 
 

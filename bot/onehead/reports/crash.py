@@ -21,9 +21,9 @@ from onehead.plan.plans import ReasonCode
 from onehead.plan.verdict import Examination, Examined, Point
 from onehead.render import environment
 from onehead.reports.doctor import ids_in
-from onehead.reports.parts import Paint, both_sides_lines, plain, visible
-from onehead.reports.terminal import compared_line, coverage_line, named_again, short_ref
-from onehead.text import code, listed, shortened
+from onehead.reports.terminal import both_sides_lines, compared_line, coverage_line, named_again, short_ref
+from onehead.screen import Paint, plain
+from onehead.text import code, listed, shortened, visible
 
 ANOTHER_CAUSE = (
     "If a deploy crashes, the cause is something else: check whether its image holds the revision that "

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from typing import Any
 from xml.etree import ElementTree as ET
 
-from onehead.reports.formats import junit_text
-from onehead.reports.parts import Paint, fields, plain, visible
+from onehead.reports.formats import fields, junit_text
 from onehead.reports.terminal import short_ref
+from onehead.screen import Paint, plain
+from onehead.text import visible
 from onehead.verify.model import Difference, Result, Trial, Tried, Verification
 
 _SUMMARY = {"ok": ("good", "Healthy"), "broken": ("bad", "Broken"), "unjudged": ("bad", "Could not judge")}
