@@ -84,7 +84,6 @@ class Background(NamedTuple):
 
     Attributes:
         facts: the environment, judged by itself.
-        target: the deployed branch or commit.
         places: where the revision that it names stands, if not there ("#5", "branch oauth"), marked up like the rest.
         past: what has become of it, if it was there once ("5f2c0d1 Tidy up removed it").
         effects: what each revision leaves in a schema; `None` where nobody has looked.
