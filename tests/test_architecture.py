@@ -31,7 +31,7 @@ ARROWS: dict[str, set[str]] = {
     "revisions": {"errors"},
     "operations": {"revisions.parsers", "revisions.syntax", "text"},
     "plan": {"revisions", "text"},
-    "databases": {"errors", "operations", "plan", "revisions", "text"},
+    "databases": {"errors", "operations", "plan", "render", "revisions", "text"},
     "verify": {
         "child_environment",
         "child_process",
@@ -59,6 +59,7 @@ ARROWS: dict[str, set[str]] = {
         "render",
         "revisions.graph",
         "revisions.model",
+        "screen",
         "text",
         "verify.model",
     },

@@ -28,10 +28,15 @@ def templates_folder() -> str:
 
 
 @cache
+def stock(name: str) -> bytes:
+    """A file of `templates/` as it is."""
+    with open(os.path.join(templates_folder(), name), "rb") as file:
+        return file.read()
+
+
 def stock_revision() -> bytes:
     """What Alembic's own template gives, as any Python can read it: the model where no file of a project can be one."""
-    with open(os.path.join(templates_folder(), "revision", "merge.py.txt"), "rb") as file:
-        return file.read()
+    return stock("revision/merge.py.txt")
 
 
 @cache

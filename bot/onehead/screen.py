@@ -6,6 +6,7 @@ import io
 import os
 import sys
 from _thread import RLock
+from collections.abc import Callable
 from typing import TYPE_CHECKING, cast
 
 from onehead.text import shown
@@ -13,6 +14,14 @@ from onehead.text import shown
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import Any, Self, TextIO
+
+Paint = Callable[[str, str], str]
+"""Style name and text in, painted text out; the identity where there is no terminal."""
+
+
+def plain(_style: str, text: str) -> str:
+    """Paint nothing."""
+    return text
 
 
 # Python before 3.11.10 can crash where two threads write to one stream of text at the same moment.

@@ -114,6 +114,8 @@ def _line(text: str) -> str:
 
 def visible(text: str) -> str:
     """Without what can't be seen or can't be stored: invisible marks go, control characters and half ones show as �."""
+    if text.isprintable():
+        return text
     text = re.sub(_INVISIBLE, "", text)
     return "".join(
         "�" if unicodedata.category(letter) in {"Cc", "Cs"} and letter != "\t" else letter for letter in text
@@ -173,6 +175,11 @@ def quoted(names: Collection[str], most: int = MAX_NAMED, joint: str = ", ") -> 
 def shortened(name: str) -> str:
     """A name as a sentence shows it."""
     return name if len(name) <= MAX_NAME_LENGTH else f"{name[: MAX_NAME_LENGTH - 1]}…"
+
+
+def named(id_: str) -> str:
+    """An id as a line of text shows it."""
+    return visible(shortened(id_))
 
 
 def becomes(new_ids: Mapping[str, str], most: int = MAX_NAMED) -> str:

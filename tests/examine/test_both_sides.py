@@ -9,8 +9,7 @@ import pytest
 from onehead.plan.findings import Code
 from onehead.plan.plans import Merge, ReasonCode, Refuse, Reparent
 from onehead.reports.comment import CommentContent, comment
-from onehead.reports.parts import places
-from onehead.reports.terminal import report
+from onehead.reports.terminal import places, report
 from tests.examine.end_to_end import Repaired, repaired
 from tests.migrations import chain, project, revision
 from tests.real_alembic import Deployment, checked_out

@@ -12,7 +12,7 @@ from onehead.reports.formats import document, junit, sarif
 if TYPE_CHECKING:
     from onehead.cli.sides import PreparedWork
     from onehead.plan.verdict import Examination
-    from onehead.reports.parts import Lines
+    from onehead.reports.terminal import Lines
     from onehead.revisions.model import FileChange
 
 

@@ -23,9 +23,8 @@ from onehead.gitrepo.refs import describe, list_refs
 from onehead.gitrepo.worktree import taking
 from onehead.plan.verdict import Examination
 from onehead.reports.formats import document
-from onehead.reports.parts import diff, painted
 from onehead.reports.states import own_database_document, own_database_lines
-from onehead.reports.terminal import repair_report, short_ref
+from onehead.reports.terminal import diff, painted, repair_report, short_ref
 
 
 class _FixOutcome(NamedTuple):

@@ -13,9 +13,8 @@ from shlex import quote
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, TextIO
 
-from onehead.reports.parts import Paint, plain
 from onehead.reports.terminal import named_again
-from onehead.screen import Screen, bare
+from onehead.screen import Paint, Screen, bare, plain
 
 if TYPE_CHECKING:
     from rich.progress import Progress

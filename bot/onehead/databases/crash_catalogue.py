@@ -1,10 +1,7 @@
-"""The texts with which Alembic, a database or its driver stops, and the crash that each stands for. Pure.
+"""The texts with which Alembic, a database or its driver stops (`templates/crash/`), and the crash each stands for.
 
-Those of Alembic come from the source of 1.4 to 1.20, and a test compares them with the installed version. `{name}`
-marks what Alembic inserts. A text counts only where Alembic itself says it: by its logger, after `FAILED:`, as its
-exception, or as a warning of its modules. The few exceptions are texts that no other program writes.
-
-Those of databases are the texts of PostgreSQL, SQLite, MySQL, MariaDB and SQL Server, whichever driver passes them on.
+A text of Alembic's counts only where Alembic itself says it: by its logger, after `FAILED:`, as its exception, or as a
+warning of its modules. The few exceptions are texts that no other program writes.
 """
 
 from __future__ import annotations
@@ -13,6 +10,8 @@ import re
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from typing import Literal, NamedTuple
+
+from onehead.render import stock
 
 Dialect = Literal["postgresql", "sqlite", "mysql", "mssql", ""]
 
@@ -114,192 +113,6 @@ class Crash(NamedTuple):
         return (*subject, *self.names, *step)
 
 
-_TEXTS: Mapping[CrashKind, str] = {
-    CrashKind.MULTIPLE_HEADS: """
-        Multiple head revisions are present for given argument '{argument}'; please specify a specific target \
-revision, '<branchname>@{argument2}' to narrow to a specific head, or 'heads' for all heads
-        Multiple heads are present for given argument '{argument}'; {names}
-        Multiple heads are present; please specify a single target revision
-        Multiple heads are present; please specify the head revision on which the new revision should be based, or \
-perform a merge.
-        The script directory has multiple heads (due to branching).Please use get_heads(), or merge the branches using \
-alembic merge.
-        Only a single head is supported. The script directory has multiple heads{any}
-        Version table '{argument}' has more than one head present; please use get_current_heads()
-    """,
-    CrashKind.CANNOT_LOCATE: """
-        Can't locate revision identified by '{subject}'
-        No such revision '{subject}'
-        No such revision or branch '{subject}'
-        No such revision or branch '{subject}'; please ensure at least four characters are present for partial \
-revision identifier matches
-    """,
-    CrashKind.AMBIGUOUS_ID: """
-        Multiple revisions start with '{subject}': {names}...
-    """,
-    CrashKind.NO_SUCH_BRANCH: """
-        No such branch: '{subject}'
-        Revision {argument} is not a member of branch '{subject}'
-    """,
-    CrashKind.OVERLAPS: """
-        Requested revision {subject} overlaps with other requested revisions {names}
-    """,
-    CrashKind.MISSING_PARENT: """
-        Revision {subject} referenced from {any} is not present
-    """,
-    CrashKind.DUPLICATE_ID: """
-        Revision {subject} is present more than once
-    """,
-    CrashKind.CYCLE: """
-        Cycle is detected in revisions ({names})
-        Dependency cycle is detected in revisions ({names})
-        Self-loop is detected in revisions ({names})
-        Dependency self-loop is detected in revisions ({names})
-        Dependency resolution failed; broken map
-        Dependency resolution failed; iteration can't proceed
-    """,
-    CrashKind.LABEL_CLASH: """
-        Branch name '{argument}' in revision {subject} already used by revision {names}
-    """,
-    CrashKind.ILLEGAL_ID: """
-        Character(s) '{any}' not allowed in revision identifier '{subject}'
-    """,
-    CrashKind.NO_ID_IN_FILE: """
-        Could not determine revision id from filename {path}. Be sure the 'revision' variable is declared inside \
-the script (please see 'Upgrading from Alembic 0.1 to 0.2' in the documentation).
-    """,
-    CrashKind.LOADED_TWICE: """
-        File {path} loaded twice! ignoring. Please ensure version_locations is unique.
-    """,
-    CrashKind.NO_SCRIPTS: """
-        Path doesn't exist: {path}. Please use the 'init' command to create a new scripts folder.
-        Can't find Python file {path}
-    """,
-    CrashKind.NO_CONFIGURATION: """
-        No config file {path} found, or file has no '[{argument}]' section
-        No 'script_location' key found in configuration.
-        Incorrect TOML format
-        boolean value expected for TOML parameter {any}
-        unsupported TOML value type for key: {any}
-        '{argument}' is not a valid value for {any}; expected 'space', 'newline', 'os', ':', ';'
-        Did not locate plugins: {any}
-        A plugin named {argument} is already registered
-        Invalid plugin expression {any}
-        Python >= 3.9 is required for timezone support or the 'backports.zoneinfo' package must be installed.
-        Can't locate timezone: {any}
-        The library 'python-dateutil' is required for timezone support
-        SQLAlchemy {argument} or greater is required.
-        SQLAlchemy {argument} required
-    """,
-    CrashKind.NOT_UP_TO_DATE: """
-        Target database is not up to date.
-        Database is not on all head revisions
-    """,
-    CrashKind.MODELS_DIFFER: """
-        New upgrade operations detected: {any}
-    """,
-    CrashKind.NOT_ON_ONE_LINE: """
-        Requested range {argument}:{argument2} does not refer to ancestor/descendant revisions along the same branch
-        Destination {subject} is not a valid upgrade target from current head(s)
-        Destination {subject} is not a valid downgrade target from current head(s)
-        Revision {subject} is not an ancestor of revision {names}
-        Revision Nothing to drop is not an ancestor of revision {names}
-        Relative revision {argument} didn't produce {argument2} migrations
-        Ambiguous walk
-        Walked too far
-        Ambiguous upgrade from multiple current revisions
-        Not a valid downgrade target from current heads
-        downgrade -1 from multiple heads is ambiguous; this usage will be disallowed in a future release.
-        The script directory has multiple bases. Please use get_bases().
-        No revision files indicated by symbol '{argument}'
-        No current revisions
-    """,
-    CrashKind.ROW_CHANGED: """
-        Online migration expected to match one row when deleting '{subject}' in '{argument}'; {argument2} found
-        Online migration expected to match one row when updating '{subject}' to '{names}' in '{argument}'; {argument2} \
-found
-    """,
-    CrashKind.ROW_IS_NO_TEXT: """
-        revision identifier {path} is not a string; ensure database driver settings are correct
-    """,
-    CrashKind.WRONG_OPERATION: """
-        No such constraint: '{subject}'
-        No such index: '{subject}'
-        Constraint must have a name
-        recreate may be one of 'auto', 'always', or 'never'.
-        Can't specify insert_before or insert_after when using ALTER; please specify recreate='always'
-        This operation cannot proceed in --sql mode; batch mode with dialect {any}
-        MS-SQL ALTER COLUMN operations with NULL or NOT NULL require the existing_type or a new type_ be passed.
-        All MySQL CHANGE/MODIFY COLUMN operations require the existing type.
-        Individual alter column constructs not supported by MySQL
-        No generic 'DROP CONSTRAINT' in MySQL - please specify constraint type
-        The {any} method does not apply to a batch table alter operation.
-        Can't create table in batch mode
-        Can't drop table in batch mode
-        Cannot call run_async in SQL mode
-        postgresql_using must be used with the type_ parameter
-        No support for ALTER of constraints in SQLite dialect. Please refer to the batch mode feature which allows for \
-SQLite migrations using a copy-and-move strategy.
-        No support for ALTER of constraints in SQLite dialect{any}
-        '{argument}' can be one of {any}
-        List expected
-        List of dictionaries expected
-        SQL parameters not allowed with as_sql
-        Can't send params and multiparams at the same time
-        String or text() construct expected
-        Migration "{any}" has left an uncommitted transaction opened; {any2}
-        Cannot call run_async with a sync engine
-    """,
-    CrashKind.WRONG_SIGNATURE: """
-        {argument}() got an unexpected keyword argument {any}
-        {argument}() takes {any}
-        {argument}() missing {any}
-    """,
-    CrashKind.BROKEN_FILE: """
-        module '{subject}' has no attribute 'down_revision'
-    """,
-    CrashKind.WRONG_CALL: """
-        Range revision not allowed
-        downgrade with --sql requires <fromrev>:<torev>
-        History range requires [start]:[end], [start]:, or :[end]
-        Stamp operation with --sql only supports a single starting revision at a time
-        Can't use --purge with --sql mode
-        Can't specify current_rev to context when using a database connection
-        Can't use literal_binds setting without as_sql mode
-        No starting revision argument is available.
-        'connection' argument to configure() is expected to be a sqlalchemy.engine.Connection instance, got {any}
-        Connection, url, or dialect_name is required.
-        No context has been configured yet.
-        pyproject.toml indicated more than once
-        only one ini file may be indicated
-        {any} is not in the same subtree as {any2}
-    """,
-    CrashKind.NEW_REVISION: """
-        Directory {any} already exists and is not empty
-        No such template {any}
-        Using --sql with --autogenerate does not make any sense
-        Using --sql with the revision command when revision_environment is not configured does not make any sense
-        autogenerate can't use as_sql=True as it prevents querying the database for schema information
-        Can't proceed with --autogenerate option; environment script {any}
-        Autogenerate rendering of SQL Expression language constructs not supported here; please use a plain SQL string
-        can't return inspector as this AutogenContext has no database connection
-        Duplicate table keys across multiple MetaData objects: {any}
-        Can only return single object for {any}
-        Multiple version_locations present
-        Multiple version locations present, please specify --version-path
-        Path {any} is not represented in current version locations
-        Duplicate head revisions specified
-        Revision {subject} is not a head revision; please specify --splice to create a new branch from this revision
-        Version {subject} specified branch_labels {any}, however the migration file {any2}
-        Template rendering failed; see {any} for a template-oriented traceback.
-        No formatter with name '{argument}' registered
-        Key {any} is required for post write hook {any2}
-        Could not find entrypoint console_scripts.{any}
-        Could not find module {any}
-        Error executing editor ({any})
-    """,
-}
-
 _UNMISTAKABLE = re.compile(
     r"Multiple head revisions are present for given argument ['\"](?P<argument>[^'\"]{1,200})['\"]"
     r"|Can't locate revision identified by ['\"](?P<located>[^'\"]{1,200})['\"]"
@@ -368,10 +181,17 @@ def _in_catalogue(text: str, *, is_framed: bool) -> Crash | None:
     return None
 
 
+def _lines(name: str) -> Iterator[tuple[CrashKind, str]]:
+    """The lines of a file of texts: which crash, and the rest."""
+    for line in stock(f"crash/{name}.txt").decode().splitlines():
+        if not line.startswith("#"):
+            trouble, _, rest = line.partition(" | ")
+            yield CrashKind(trouble), rest
+
+
 def _patterns() -> Iterator[tuple[CrashKind, re.Pattern[str]]]:
-    for trouble, texts in _TEXTS.items():
-        for text in texts.strip().split("\n"):
-            yield trouble, re.compile(_pattern(text.strip()) + r"""[\s'"`*.)\]}]*$""")
+    for trouble, text in _lines("alembic"):
+        yield trouble, re.compile(_pattern(text) + r"""[\s'"`*.)\]}]*$""")
 
 
 def _pattern(text: str) -> str:
@@ -413,68 +233,6 @@ _PARTS = {
     "@kinds": "table|relation|column|index|constraint|trigger|type|function|procedure|view|materialized view|sequence|"
     "schema|policy|rule|role|extension|domain|collation|publication|statistics object|enum label|database",
 }
-_REFUSALS = r"""
-    # PostgreSQL
-    already-there | | (?P<kind>@kinds) @quoted(?:@belongs)? already exists@loud
-    not-there | | (?P<kind>@kinds) @quoted(?:@belongs| referenced in foreign key constraint)? does not exist@loud
-    not-there | column | column (?P<of>[^\s\".]{1,100})\.(?P<name>[^\s\"]{1,200}) does not exist
-    not-there | function | (?:function|procedure) (?P<name>[^\s(]{1,200})\([^\n]{0,300}?\) does not exist
-    not-there | enum label | @quoted is not an existing enum label
-    not-there | enum label | invalid input value for enum (?P<of>[^\s:]{1,200}): "(?P<name>[^"\n]{1,200})"
-    already-there | primary key | multiple primary keys for table "(?P<of>[^"\n]{1,200})" are not allowed
-    new-enum-value | enum label | unsafe use of new value @name of enum type @of
-    at-the-same-time | object | violates unique constraint "pg_\w{1,100}_index"|tuple concurrently (?:updated|deleted)
-    at-the-same-time | row | violates unique constraint "alembic_version_pkc"
-    value-too-long | | value too long for type character varying\(\d{1,9}\)
-    # SQLite
-    already-there | | (?P<kind>table|index|view|trigger) @name already exists
-    already-there | | there is already an? (?P<kind>table|index) named @name
-    already-there | object | there is already another table or index with this name: @name
-    already-there | column | duplicate column name: @name
-    not-there | column | no such column: "?(?P<of>[^\s".]{1,100})\.(?P<name>[^\s"]{1,200})
-    not-there | | no such (?P<kind>table|index|view|trigger|column): @name
-    not-there | column | table @of has no column named @name
-    locked | | database (?:table )?is locked
-    # MySQL and MariaDB
-    already-there | | (?P<kind>Table|Trigger) @name already exists
-    already-there | | (?P<kind>PROCEDURE|FUNCTION) @name already exists
-    already-there | column | Duplicate column name @name
-    already-there | index | Duplicate key name @name
-    already-there | constraint | Duplicate (?:foreign key|check|CHECK) constraint name @name
-    already-there | primary key | Multiple primary key defined
-    already-there | constraint | Can't create table @of \(errno: 121[ ]
-    already-there | database | Can't create database @name; database exists
-    not-there | | Unknown (?P<kind>table|VIEW|SEQUENCE):? @name
-    not-there | | (?P<kind>Table) @name doesn't exist
-    # Where MySQL knows only the part of the statement, it names that: 'field list', 'where clause', 'SELECT'.
-    not-there | column | Unknown column @name in '(?:@clause|(?P<of>[^'\n]{1,200}))'
-    not-there | column | Key column @name doesn't exist in table
-    not-there | index | Key @name doesn't exist in table @of
-    not-there | | Can't DROP (?P<kind>INDEX|COLUMN|CONSTRAINT|FOREIGN KEY|PARTITION) @name; check that it exists
-    not-there | object | Can't DROP @name; check that column/key exists
-    not-there | constraint | (?:Check constraint|Constraint) @name (?:is not found in the table|does not)
-    not-there | trigger | Trigger does not exist
-    not-there | | (?P<kind>PROCEDURE|FUNCTION) @name does not exist
-    value-too-long | | Data too long for column '(?P<name>[^'\n]{1,200})'
-    locked | | Lock wait timeout exceeded|Deadlock found when trying to get lock
-    # SQL Server
-    already-there | object | There is already an object named @name in the database
-    already-there | column | must be unique\. Column name @name in table @of is specified more than once
-    already-there | index | an index or statistics with name @name already exists on table @of
-    already-there | primary key | Table @of already has a primary key defined on it
-    not-there | object | Invalid object name @name
-    not-there | column | Invalid column name @name
-    not-there | | Cannot drop the (?P<kind>[a-z]{1,20}) @name, because it does not exist
-    not-there | column | ALTER TABLE (?:DROP|ALTER) COLUMN failed because column @name does not exist in table @of
-    not-there | object | Cannot find the object @name because it does not exist
-    not-there | constraint | @name is not a constraint
-    value-too-long | | String or binary data would be truncated(?:[^\n]{0,300}?, column '(?P<name>[^'\n]{1,200})')?
-    locked | | was deadlocked on lock resources|Lock request time out period exceeded
-    # PostgreSQL again
-    locked | | deadlock detected|canceling statement due to (?:lock|statement) timeout|could not obtain lock on
-"""
-"""A line each: what is wrong, which kind of thing it is about if the text does not say that, and a pattern."""
-
 _TELLING_OF_REFUSALS = re.compile(
     r"exist|no such|uplicate|there is already|unsafe use|invalid input|too long|lock|Unknown|Can't|Cannot|has no column"
     r"|truncated|[Mm]ultiple primary|concurrently|violates unique|already|Invalid|is not a|more than once"
@@ -483,11 +241,9 @@ _TELLING_OF_REFUSALS = re.compile(
 
 
 def _refusal_patterns() -> Iterator[tuple[CrashKind, str, re.Pattern[str]]]:
-    for line in _REFUSALS.strip().split("\n"):
-        trouble, _, rest = line.strip().partition(" | ")
+    for trouble, rest in _lines("databases"):
         kind, _, pattern = rest.partition("| ")
-        if not trouble.startswith("#"):
-            yield CrashKind(trouble), kind.strip(), re.compile(re.sub(r"@\w+", lambda part: _PARTS[part[0]], pattern))
+        yield trouble, kind.strip(), re.compile(re.sub(r"@\w+", lambda part: _PARTS[part[0]], pattern))
 
 
 _REFUSAL_PATTERNS = tuple(_refusal_patterns())

@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 from urllib.parse import quote, quote_plus
 
 from sqlalchemy import Connection, Engine, Inspector, create_engine, inspect, select, text
@@ -152,20 +152,7 @@ def connected(address: Address) -> Iterator[Connection]:
     """A connection that can read only, and waits for nothing and nobody for long."""
     with _engine(address.url).connect() as connection:
         dialect = _dialect_of(connection)
-        match dialect:
-            case "postgresql":
-                limits = [
-                    "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY",
-                    f"SET LOCAL statement_timeout = '{SECONDS_TO_ANSWER}s'",
-                    f"SET LOCAL lock_timeout = '{SECONDS_TO_WAIT_FOR_LOCKS}s'",
-                ]
-            case "sqlite":
-                limits = ["PRAGMA query_only = ON"]
-            case "mariadb":
-                limits = [*_OF_A_MYSQL_SESSION, f"SET SESSION max_statement_time = {SECONDS_TO_ANSWER}"]
-            case "mysql":
-                limits = [*_OF_A_MYSQL_SESSION, f"SET SESSION max_execution_time = {SECONDS_TO_ANSWER * 1000}"]
-        for statement in limits:
+        for statement in _LIMITS[dialect]:
             connection.exec_driver_sql(statement)
         if dialect in ("mariadb", "mysql"):
             connection.rollback()  # a session's limits hold from the next transaction on
@@ -179,15 +166,21 @@ _OF_A_MYSQL_SESSION = (
     "SET SESSION TRANSACTION READ ONLY",
     f"SET SESSION lock_wait_timeout = {SECONDS_TO_WAIT_FOR_LOCKS}",
 )
+_LIMITS = {
+    "postgresql": (
+        "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY",
+        f"SET LOCAL statement_timeout = '{SECONDS_TO_ANSWER}s'",
+        f"SET LOCAL lock_timeout = '{SECONDS_TO_WAIT_FOR_LOCKS}s'",
+    ),
+    "sqlite": ("PRAGMA query_only = ON",),
+    "mariadb": (*_OF_A_MYSQL_SESSION, f"SET SESSION max_statement_time = {SECONDS_TO_ANSWER}"),
+    "mysql": (*_OF_A_MYSQL_SESSION, f"SET SESSION max_execution_time = {SECONDS_TO_ANSWER * 1000}"),
+}
 
 
 def _dialect_of(connection: Connection) -> Dialect:
-    match connection.dialect.name:
-        case "postgresql":
-            return "postgresql"
-        case "sqlite":
-            return "sqlite"
-    return "mariadb" if getattr(connection.dialect, "is_mariadb", False) else "mysql"
+    is_mariadb = getattr(connection.dialect, "is_mariadb", False)
+    return cast("Dialect", "mariadb" if is_mariadb else connection.dialect.name)
 
 
 def _engine(url: URL) -> Engine:
@@ -444,9 +437,10 @@ class _SchemaReading:
             ("primary key", inspector.get_multi_pk_constraint(**asked)),
             ("foreign key", inspector.get_multi_foreign_keys(**asked)),
             ("unique constraint", inspector.get_multi_unique_constraints(**asked)),
-            ("check constraint", self._checks(asked)),
             ("index", inspector.get_multi_indexes(**asked)),
         ]
+        with suppress(NotImplementedError):
+            parts.append(("check constraint", inspector.get_multi_check_constraints(**asked)))
         for name in names:
             table = name if schema is None else f"{schema}.{name}"
             self._things[f"table {table}"] = "is there"
@@ -458,12 +452,6 @@ class _SchemaReading:
                 listed = described.get((schema, name)) or []
                 for each in [listed] if isinstance(listed, Mapping) else listed:
                     self._described(kind, each, table)
-
-    def _checks(self, asked: dict[str, Any]) -> Mapping[Any, Any]:
-        try:
-            return self._inspector.get_multi_check_constraints(**asked)
-        except NotImplementedError:
-            return {}
 
     def _part(self, thing: str, how: str, table: str) -> None:
         self._things[thing] = how

@@ -1,4 +1,8 @@
-"""The values of state tables and diagnoses; loading them does not load Alembic."""
+"""The values of state tables and diagnoses; loading them does not load Alembic.
+
+Everywhere here, rows are the content of one `alembic_version`, sorted; revisions stand parents first; commands were
+simulated and stand in the order in which they are typed.
+"""
 
 from __future__ import annotations
 
@@ -40,11 +44,9 @@ class ProblemKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Complaint:
-    """One thing that is wrong.
+    """One thing that is wrong, with the names of the revisions, rows or tables that it is about.
 
-    Attributes:
-        names: the revisions it is about, parents first, or the rows or tables.
-        severity: `error`: the next upgrade fails, or loses something. `warning`: somebody should know.
+    `error`: the next upgrade fails, or loses something. `warning`: somebody should know.
     """
 
     problem: ProblemKind
@@ -88,14 +90,11 @@ class Diagnosis:
     """Everything that is known about one database, seen from one chain.
 
     Attributes:
-        rows: what the version table holds, and what that means; `None` where there is no version table.
-        inspection: what the database shows; `None` where only its rows are known.
-        revisions: id → how it stands, parents first.
+        rows: `None` where there is no version table.
+        inspection: `None` where only the rows are known.
         applied: what has really run, as far as that is known; claimed revisions are believed where nothing shows.
-        doubtful: revisions of which a person must say whether they ran, parents first.
-        target: what a deploy upgrades to.
-        outcome: what that does.
-        says: what the database says when that stops in it.
+        doubtful: revisions of which a person must say whether they ran.
+        says: what the database says when the upgrade stops in it.
         complaints: what is wrong, the most fundamental first.
         unbuilt: indexes that PostgreSQL holds as invalid and a revision that has still to run makes.
         ways: ways out; empty where all is well, and where none is certain.
@@ -129,10 +128,8 @@ class DatabaseState:
     """One database under one fix.
 
     Attributes:
-        rows: content of `alembic_version`, sorted.
-        applied: the revisions above the parting point that are physically there, parents first.
-        outcome: what `alembic upgrade head` does.
-        remedy: command lines, in order, where it does not end well and there is a remedy; simulated.
+        applied: the revisions above the parting point that are physically there.
+        remedy: commands, where the upgrade does not end well and there is a remedy.
         problem: what is wrong with the database before anything is done; `None` for a consistent one.
         here: names of known databases that stand there, sorted.
     """
@@ -147,11 +144,9 @@ class DatabaseState:
 
 @dataclass(frozen=True, slots=True)
 class UnderFix:
-    """What becomes of the databases under one fix.
+    """What becomes of the consistent databases under one fix, worst first; or of the one that was asked about.
 
-    Attributes:
-        states: the consistent databases, worst first; or the one that was asked about.
-        inconsistent: examples of each kind of database that should not exist and does.
+    `inconsistent` has examples of each kind of database that should not exist and does.
     """
 
     fix: Fix
@@ -175,9 +170,7 @@ class ForkOutcomes:
     """Everything about one fork, or about one database where nothing is forked.
 
     Attributes:
-        fork: the heads and the parting point.
-        sides: the revisions of each head that not all heads share, parents first.
-        target: what a deploy upgrades to.
+        sides: the revisions of each head that not all heads share.
         left_out: how many consistent states were not computed, at least.
         omitted: how much of chain and fork is not told of; further forks by the last account.
     """
@@ -192,13 +185,7 @@ class ForkOutcomes:
 
 @dataclass(frozen=True, slots=True)
 class StateRow:
-    """Databases to which every fix does the same.
-
-    Attributes:
-        rows: contents of `alembic_version`, each sorted.
-        outcomes: one per fix, in the order of `StateTable.fixes`; of the first of these databases.
-        here: names of known databases that stand there, sorted.
-    """
+    """Databases to which every fix does the same; of the first, the outcome under each of `StateTable.fixes`."""
 
     rows: tuple[tuple[str, ...], ...]
     outcomes: tuple[Outcome, ...]
@@ -228,10 +215,9 @@ class OwnDatabase:
     """A database that has run a whole branch: that of its author, nearly always.
 
     Attributes:
-        rows: content of its `alembic_version`, sorted.
-        before: simulated command lines, in order, for the branch as it is.
+        before: commands for the branch as it is.
         outcome: what an upgrade does after the repair, where these were forgotten.
-        after: command lines, in order, that lead out then.
+        after: commands that lead out then.
     """
 
     rows: tuple[str, ...]

@@ -95,12 +95,9 @@ class SchemaEffects(NamedTuple):
 
 
 class VersionTable(NamedTuple):
-    """A table in which Alembic keeps its rows.
+    """A table in which Alembic keeps its rows, sorted; the same one may stand there twice.
 
-    Attributes:
-        name: `alembic_version` unless `env.py` says otherwise.
-        rows: its content, sorted; the same row may stand there twice.
-        width: characters that a row may have; `None` where the database does not care.
+    `width`: characters that a row may have; `None` where the database does not care.
     """
 
     name: str
@@ -116,8 +113,7 @@ class Inspection(NamedTuple):
     """What a database shows.
 
     Attributes:
-        version: the version table that is judged.
-        others: further tables that look like one.
+        others: further tables that look like the version table.
         leftovers: tables that an interrupted batch migration has left (`_alembic_tmp_…`).
         seen: thing → whether it is there; what this kind of database does not have, or can't tell, is left out.
         invalid: indexes that PostgreSQL holds but does not use; they count as missing.

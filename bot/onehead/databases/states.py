@@ -35,11 +35,9 @@ class Row(NamedTuple):
 
 
 class Former(NamedTuple):
-    """What became of an id that no file declares any more.
+    """The id of a revision that had another one, which no file declares any more, and its parents under that one.
 
-    Attributes:
-        id: of the revision that does the same under the same message today.
-        parents: what it followed under its old id.
+    It is found by what it does and its message, which stayed the same.
     """
 
     id: str
@@ -147,7 +145,6 @@ class Fix:
     """One thing that could be done.
 
     Attributes:
-        graph: the chain as it would be then.
         moved: for a re-parent, the revisions that get another parent (the roots of one side), by their old ids, sorted.
         onto: the head that becomes their parent.
         new_ids: old id → the id in `graph`, of the revisions that get a new one.

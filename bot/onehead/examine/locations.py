@@ -19,7 +19,7 @@ from onehead.operations.read import read as operations_of
 from onehead.plan.facts import Facts
 from onehead.plan.findings import Code
 from onehead.plan.verdict import Examination
-from onehead.reports.parts import MAX_SHOWN
+from onehead.reports.terminal import MAX_SHOWN
 from onehead.revisions.edit import CannotEdit, open_revision
 from onehead.revisions.environments import join
 from onehead.revisions.parse import MAX_BYTES, parse

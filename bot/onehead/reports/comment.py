@@ -21,39 +21,10 @@ from onehead.plan.rivals import Rival
 from onehead.plan.verdict import Examination, Examined
 from onehead.reports.formats import mermaid
 from onehead.reports.graph import draw, fork_picture
-from onehead.reports.parts import INDEPENDENT
 from onehead.reports.replies import MAX_SIDES, clashes, fitted, footer
 from onehead.reports.states import columns_and_rows, own_database_values
-from onehead.reports.terminal import coverage_line, has_advice, only_policy, short_ref
+from onehead.reports.terminal import INDEPENDENT, coverage_line, has_advice, only_policy, short_ref
 from onehead.text import code, fence, inline, inline_code, listed, shortened
-
-
-def _unsigned(content: CommentContent) -> str:
-    """That a repair is not signed, and how a signed one is made of it; empty where nobody asks for that."""
-    if content.signing == "no":
-        return ""
-    examination = content.examination
-    base = short_ref(examination.target.ref)
-    said = (
-        f"{code(base)} takes signed commits only, and this repair is not signed: Forgejo refuses to merge it there."
-        if content.signing == "required"
-        else f"{code(base)} is protected, and its latest commits are all signed. If its rule asks for that, Forgejo "
-        "refuses to merge this repair there, for it is not signed."
-    )
-    said = f"> [!IMPORTANT]\n> {said}"
-    if content.branch or content.patch:  # the judged branch lies in a fork, or is none
-        merge = f"merge {code(base)} with {code('git merge -S')}, then " if content.merged_first else ""
-        return f"{said} Sign it while you take it: {merge}take the patch below with {code('git am -S')}."
-    if examination.head is None:
-        steps = ["git fetch origin", f"git switch -c signed-repair {shlex.quote(f'origin/{base}')}"]
-        end = "git push origin signed-repair"
-    else:
-        branch = shlex.quote(short_ref(examination.head.ref))
-        steps = ["git fetch origin", f"git switch {branch}", f"git merge --ff-only origin/{branch}"]
-        steps += [f"git merge --no-edit -S {shlex.quote(f'origin/{base}')}"] if content.merged_first else []
-        end = f"git push origin {branch}"
-    commands = "\n".join([*steps, f"git cherry-pick -S {content.commit}", end])
-    return f"{said} Instead of merging it, sign a copy:\n\n{fence(commands)}"
 
 
 def _sides(
@@ -169,7 +140,7 @@ def pull_body(content: CommentContent, pull: str = "") -> str:
     plan = leading_plan(content.examination)
     values = _values(content, plan)
     heads = max((len(e.facts.merged.heads) for e in content.examination.environments), default=0)
-    values |= {"pull": pull, "heads_now": heads, "merged_first": content.merged_first, "left": content.trouble}
+    values |= {"pull": pull, "heads_now": heads}
     if pull:
         values["merge_instead"] = f"Comment {code('/onehead merge')} on {pull} instead."
     return fitted("pull/body.md.j2", values)
@@ -229,6 +200,9 @@ def _aside(examination: Examination, judged: list[Examined]) -> Iterator[Finding
             yield from (finding for finding in examined.findings if finding in warnings)
 
 
+_AS_THEY_ARE = ("repair", "branch", "merged_first", "trouble", "source", "commit", "signing")
+
+
 def _values(content: CommentContent, plan: Plan) -> dict[str, Any]:
     examination = content.examination
     target = code(short_ref(examination.target.ref))
@@ -242,11 +216,20 @@ def _values(content: CommentContent, plan: Plan) -> dict[str, Any]:
     messages = [reason.message for e in shown for reason in e.plan.reasons if reason.message not in told]
     reasons = [inline_code(message.replace(IN_A_TERMINAL, "")) for message in messages]
     onto = sorted({p for m in plan.moves for p in m.new_parents}) if isinstance(plan, Reparent | Reissue) else []
-    subject = f"{head[0].upper()}{head[1:]}"
-    title, consequence = _in_words(examination, target, subject)
     return {
-        "title": f"{subject} is repaired" if content.pushed else title,
-        "consequence": consequence,
+        **{name: getattr(content, name) for name in _AS_THEY_ARE},
+        "code": code,
+        "fence": fence,
+        "quote": shlex.quote,
+        "base": short_ref(examination.target.ref),
+        "branch_name": short_ref(examination.head.ref) if examination.head else "",
+        "url": content.branch.partition(" ")[0],
+        "kind": plan.kind,
+        "only_policy": only_policy(examination),
+        "fix": _fix(examination),
+        "verdict": examination.verdict,
+        "subject": f"{head[0].upper()}{head[1:]}",
+        "after": _parting(examination),
         "pushed": code(content.pushed[:10]) if content.pushed else "",
         "environments": [_environment(content, examined, plan) for examined in shown],
         "several": len(examination.environments) > 1,
@@ -256,7 +239,6 @@ def _values(content: CommentContent, plan: Plan) -> dict[str, Any]:
         "only_copies": isinstance(plan, Reissue) and not plan.files,
         "reasons": list(dict.fromkeys(reasons))[:MAX_FINDINGS],
         "diff": _patch(content.diff),
-        "repair": content.repair,
         "onto": listed([code(shortened(id_)) for id_ in onto], last=", "),
         "becomes": _becomes(plan.new_ids) if isinstance(plan, Reparent | Reissue) else "",
         "size": " (two lines, nothing else)" if isinstance(plan, Reparent) and content.diff.count("\n+") <= 3 else "",
@@ -264,13 +246,13 @@ def _values(content: CommentContent, plan: Plan) -> dict[str, Any]:
         "head": head,
         "into_target": examination.head is None,
         "options": list(plan.options)[:MAX_FINDINGS] if isinstance(plan, Refuse) else [],
-        "by_hand": _by_hand(content, plan),
         "patch": _patch(content.patch),
+        "has_patch": bool(content.patch),
+        "by_patch": bool(_patch(content.patch)),
         "shortened": False,
         "own_databases": own_database_values(content.own_databases),
         "shared_database": _shared_database(plan),
         "merge_instead": _merge_instead(content),
-        "unsigned": _unsigned(content),
         "rivals": clashes(content.rivals),
         **footer(examination),
     }
@@ -280,8 +262,8 @@ def _becomes(new_ids: Mapping[str, str]) -> str:
     return listed([f"{code(shortened(old))} becomes {code(shortened(new))}" for old, new in new_ids.items()], 4)
 
 
-def _in_words(examination: Examination, target: str, head: str) -> tuple[str, str]:
-    """The title of a verdict, and what comes of it."""
+def _parting(examination: Examination) -> str:
+    """After which revisions the chain parts, to be added to a title; empty where it does not."""
     points = {
         id_
         for e in examination.environments
@@ -289,23 +271,7 @@ def _in_words(examination: Examination, target: str, head: str) -> tuple[str, st
         if f.code in _FORKS
         for id_ in {*f.revisions}.difference(e.facts.merged.heads)
     }
-    after = f" after {' and '.join(code(shortened(id_)) for id_ in sorted(points)[:2])}" if points else ""
-    stops = '`alembic upgrade head` stops with "Multiple head revisions" and the deploy fails.'
-    match examination.verdict:
-        case "collision":
-            return f"{head} and {target} both add a migration{after}", f"If both land as they are, {stops}"
-        case "fork":
-            return f"{target} is forked{after}", f"The next {stops}"
-        case "unreadable":
-            says = "What can't be read could hide a collision, so this is not called healthy."
-            return f"{head} can't be judged", says
-        case _ if only_policy(examination):
-            says = "onehead can't keep a rule that it does not understand, so this is refused before it lands."
-            return f"The policy on {head} can't be used", says
-    if examination.head:
-        says = "If it lands as it is, the next deploy fails, whatever the database holds."
-        return f"{head} would break the migration chain", says
-    return f"The chain on {target} is broken", "The next deploy fails, whatever the database holds."
+    return f" after {' and '.join(code(shortened(id_)) for id_ in sorted(points)[:2])}" if points else ""
 
 
 def _environment(content: CommentContent, examined: Examined, plan: Plan) -> dict[str, Any]:
@@ -373,42 +339,6 @@ def _both_sides(examined: Examined) -> list[str]:
 
 def _patch(text: str) -> str:
     return fence(text, "diff") if 0 < len(text) <= MAX_PATCH_LENGTH else ""
-
-
-def _by_hand(content: CommentContent, plan: Plan) -> str:
-    """What a person does where there is no repair pull request."""
-    target = short_ref(content.examination.target.ref)
-    if content.pushed:
-        return "pull this branch before you go on."
-    if content.branch:
-        url, _, _ = content.branch.partition(" ")
-        pull = code(f"git pull --no-rebase {url} {target}")
-        first = f"{pull}, then " if content.merged_first else ""
-        if content.source == "agit":
-            push = code(f"git push origin HEAD:refs/for/{target}/TOPIC")
-            return (
-                f"take the repair into the clone that you pushed from: {code(f'git pull --ff-only {content.branch}')}. "
-                f"Then push it as you pushed before, with the topic that you gave: {push}."
-            )
-        if content.source == "gone":
-            push = code("git push origin FETCH_HEAD:refs/heads/NEW-BRANCH")
-            return (
-                "the branch or fork behind this is gone, so nobody can push onto it: take what it holds with its "
-                f"repair, {code(f'git fetch {content.branch}')} and {push}, and open a pull request of that branch."
-            )
-        by_patch = f"; or {first}`git am` the patch below" if _patch(content.patch) else ""
-        return (
-            "comment `/onehead apply`, and onehead pushes the repair onto this branch, if *Allow edits from "
-            "maintainers* is ticked on this page. Or take it into your fork yourself: "
-            f"{code(f'git pull --ff-only {content.branch}')} and `git push`{by_patch}."
-        )
-    if content.trouble:
-        return content.trouble
-    if only_policy(content.examination):
-        return "correct the line and push; it is judged again by itself."
-    if plan.kind == "none":
-        return "see the reason below."
-    return f"run {code(_fix(content.examination))} in a clone and push what it writes."
 
 
 def _fix(examination: Examination) -> str:

@@ -21,9 +21,9 @@ from onehead.plan.plans import ReasonCode
 from onehead.plan.verdict import Examination, Examined, Point
 from onehead.render import environment
 from onehead.reports.doctor import ids_in
-from onehead.reports.parts import Paint, both_sides_lines, plain, visible
-from onehead.reports.terminal import compared_line, coverage_line, named_again, short_ref
-from onehead.text import code, listed, shortened
+from onehead.reports.terminal import both_sides_lines, compared_line, coverage_line, named_again, short_ref
+from onehead.screen import Paint, plain
+from onehead.text import code, listed, shortened, visible
 
 ANOTHER_CAUSE = (
     "If a deploy crashes, the cause is something else: check whether its image holds the revision that "
@@ -84,7 +84,6 @@ class Background(NamedTuple):
 
     Attributes:
         facts: the environment, judged by itself.
-        target: the deployed branch or commit.
         places: where the revision that it names stands, if not there ("#5", "branch oauth"), marked up like the rest.
         past: what has become of it, if it was there once ("5f2c0d1 Tidy up removed it").
         effects: what each revision leaves in a schema; `None` where nobody has looked.

@@ -16,10 +16,11 @@ from onehead.databases.states import RevisionLocation
 from onehead.plan.plans import ReasonCode
 from onehead.plan.verdict import Examination, Point
 from onehead.render import environment
-from onehead.reports.parts import Paint, fields, plain, visible
+from onehead.reports.formats import fields
 from onehead.reports.terminal import compared_line, coverage_line, named_again, short_ref
 from onehead.revisions.graph import Graph
-from onehead.text import listed, shortened
+from onehead.screen import Paint, plain
+from onehead.text import listed, shortened, visible
 
 
 class ComplaintText(NamedTuple):

@@ -13,37 +13,42 @@ from urllib.parse import quote
 from xml.etree import ElementTree as ET
 
 from onehead.plan.findings import KINDS, Code, Finding
+from onehead.plan.forks import Fork, between
 from onehead.plan.plans import Plan, Refuse, Reissue, Reparent
 from onehead.plan.verdict import Coverage, Examination, Examined, Point
 from onehead.reports.graph import Edge, Node, OutlineLine, Picture, draw, outline
-from onehead.reports.parts import (
-    MAX_SHOWN,
-    FilePlace,
-    Lines,
-    Paint,
-    all_findings,
-    both_sides_document,
-    fields,
-    left_out,
-    named,
-    places,
-    plain,
-    visible,
-)
 from onehead.reports.terminal import (
     MAX_ENVIRONMENTS,
+    MAX_SHOWN,
     NO_ENVIRONMENT,
+    FilePlace,
+    Lines,
+    all_findings,
     compared_line,
     coverage_line,
     coverage_text,
+    left_out,
     number_of,
+    places,
     short_ref,
 )
 from onehead.revisions.graph import Graph
 from onehead.revisions.model import FileChange
-from onehead.text import cut_words, listed
+from onehead.screen import Paint, plain
+from onehead.text import cut_words, listed, named, visible
 from onehead.text import mermaid as harmless
-from onehead.text import visible as displayed
+
+
+def fields(value: object, *names: str) -> dict[str, Any]:
+    """Some fields of a value under their own names, as JSON has them: a tuple is a list."""
+    found = ((name, getattr(value, name)) for name in names)
+    return {name: list(each) if isinstance(each, tuple) else each for name, each in found}
+
+
+def both_sides_document(examined: Examined, fork: Fork | None = None) -> list[dict[str, Any]]:
+    """One object per pair of heads, of one fork or of all."""
+    interactions = examined.interactions if fork is None else between(examined.interactions, fork)
+    return [{"heads": list(each.heads), "verdict": each.kind, "first": each.first} for each in interactions]
 
 
 def document(
@@ -373,7 +378,7 @@ class Lanes(NamedTuple):
 def svg(pictures: Mapping[str, Picture]) -> str:
     """One SVG document with a drawing per environment (by its path), one below the other."""
     root = ET.Element("svg", xmlns="http://www.w3.org/2000/svg", role="img")
-    ET.SubElement(root, "title").text = displayed(f"Alembic revisions: {', '.join(pictures) or 'none'}")
+    ET.SubElement(root, "title").text = visible(f"Alembic revisions: {', '.join(pictures) or 'none'}")
     ET.SubElement(root, "style").text = _STYLE
     ground = _shape(root, "rect", "ground")
     top, width = 0, 0
@@ -416,7 +421,7 @@ def _drawing(root: ET.Element, path: str, picture: Picture, top: int) -> tuple[i
     lanes = lanes_of(list(outline(picture)))
     group = ET.SubElement(root, "g", transform=f"translate(0 {top})")
     group.text = group.tail = "\n"
-    _shape(group, "text", "path", x=_MARGIN, y=_MARGIN + 6).text = displayed(path or ".")
+    _shape(group, "text", "path", x=_MARGIN, y=_MARGIN + 6).text = visible(path or ".")
     for edge, lane in lanes.edges:
         _edge(group, lanes, edge, lane)
     left = _MARGIN + lanes.number * _LANE + 6
@@ -468,8 +473,8 @@ def _revision(group: ET.Element, lanes: Lanes, node: Node, left: int) -> float:
     folded = [edge.folded for edge, _ in lanes.edges if edge.child == node.id and edge.folded]
     said = [
         ("fold", f"⋮ after {' and '.join(map(str, folded))} more  " if folded else ""),
-        ("id", cut_words(displayed(node.id), _MAX_LETTERS)),
-        ("doc", f"  {cut_words(displayed(node.doc), _MAX_LETTERS)}" if node.doc else ""),
+        ("id", cut_words(visible(node.id), _MAX_LETTERS)),
+        ("doc", f"  {cut_words(visible(node.doc), _MAX_LETTERS)}" if node.doc else ""),
         ("id", "  ← head" if node.is_head else ""),
     ]
     for style, text in said:

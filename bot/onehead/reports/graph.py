@@ -13,10 +13,10 @@ from typing import Literal, NamedTuple
 from onehead.plan.facts import Facts
 from onehead.plan.forks import forks_of
 from onehead.plan.plans import Merge, Plan, Reissue, Reparent
-from onehead.reports.parts import Paint, named, plain, visible
 from onehead.revisions.graph import Graph
 from onehead.revisions.model import Revision
-from onehead.text import cut_words, listed
+from onehead.screen import Paint, plain
+from onehead.text import cut_words, listed, named, visible
 
 Owner = Literal["target", "head", "repair"]
 

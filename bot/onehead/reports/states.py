@@ -18,10 +18,10 @@ from onehead.databases.states import THE_MERGE, Fix, Outcome, OutcomeKind, spoke
 from onehead.plan.findings import Code
 from onehead.plan.verdict import Examination, Examined
 from onehead.reports.doctor import ids_in
-from onehead.reports.formats import new_ids
-from onehead.reports.parts import Paint, both_sides_document, both_sides_lines, fields, plain, visible
-from onehead.reports.terminal import compared_line, coverage_line, short_ref
-from onehead.text import code, fence, inline, listed, shortened
+from onehead.reports.formats import both_sides_document, fields, new_ids
+from onehead.reports.terminal import both_sides_lines, compared_line, coverage_line, short_ref
+from onehead.screen import Paint, plain
+from onehead.text import code, fence, inline, listed, shortened, visible
 
 MAX_ROWS = 12
 """Lines of a state table that a comment shows."""

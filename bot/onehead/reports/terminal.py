@@ -1,4 +1,4 @@
-"""A verdict as text in a terminal, and in the `remote:` lines of a push.
+"""A verdict and the change of a repair as text in a terminal, and in the `remote:` lines of a push.
 
 When the forge merges a pull request, it shows these lines as one message, so there are fewer of them.
 """
@@ -6,9 +6,11 @@ When the forge merges a pull request, it shows these lines as one message, so th
 from __future__ import annotations
 
 import shlex
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 from onehead.plan.findings import Code, Finding
+from onehead.plan.forks import Fork, Interaction, between
 from onehead.plan.plans import Merge, Move, Nothing, Plan, ReasonCode, Refuse, Reissue, Reparent
 from onehead.plan.verdict import (
     Coverage,
@@ -20,8 +22,9 @@ from onehead.plan.verdict import (
     objections,
     remaining_forks,
 )
-from onehead.reports.parts import Paint, all_findings, independent_lines, named, plain, visible
-from onehead.text import becomes, listed, quoted
+from onehead.revisions.model import FileChange
+from onehead.screen import Paint, plain
+from onehead.text import becomes, listed, named, quoted, visible
 
 _SUMMARY = {
     "ok": "Healthy",
@@ -213,6 +216,110 @@ def _moves(moves: tuple[Move, ...]) -> str:
 
 def _ids(ids: tuple[str, ...]) -> str:
     return visible(quoted(ids, joint=" and ")) or "nothing (a base)"
+
+
+INDEPENDENT = "no conflict: every operation on both sides was understood, and they touch different things"
+
+
+def both_sides_lines(examined: Examined, fork: Fork) -> Iterator[str]:
+    """One line per pair of heads; none where what they do was not read, as in a fork that the target has already."""
+    return map(_said, between(examined.interactions, fork))
+
+
+def independent_lines(examined: Examined) -> Iterator[str]:
+    """The same for those that get along, where everything else is told as a finding."""
+    return (_said(each) for each in examined.interactions if each.kind == "independent")
+
+
+_SAID = {
+    "independent": INDEPENDENT,
+    "unknown": "a person has to decide whether they conflict; `onehead check` says where",
+    "silent": "both orders run, and leave different tables or rows; `onehead check` says which",
+    "order": "the order matters, and differs between databases; `onehead check` says why",
+    "conflict": "they can't both run, in whichever order; `onehead check` says why",
+}
+
+
+def _said(interaction: Interaction) -> str:
+    said, first = _SAID[interaction.kind], interaction.first
+    if interaction.kind == "order" and first is not None:
+        said = f"the side of {visible(first)} has to run first; `onehead check` says why"
+    one, other = map(visible, interaction.heads)
+    return f"  {one} and {other}: {said}."
+
+
+MAX_SHOWN = 50
+"""Revisions and files that one finding lists, in whatever form; of more, their number is told."""
+
+Lines = Mapping[tuple[Code, str], int]
+"""What a finding is about, and a file → the 1-based line in it; absent where there is none."""
+
+
+class FilePlace(NamedTuple):
+    """A file, and a 1-based line in it; 0 where no line can be named."""
+
+    path: str
+    line: int
+
+    def __str__(self) -> str:
+        return f"{self.path}:{self.line}" if self.line else self.path
+
+
+def all_findings(examination: Examination) -> Iterator[tuple[Finding, Examined | None]]:
+    """Every finding, and its environment; those of the whole repository first, without one."""
+    yield from ((finding, None) for finding in examination.findings)
+    yield from ((finding, each) for each in examination.environments for finding in each.findings)
+
+
+def places(finding: Finding, examined: Examined | None, lines: Lines) -> list[FilePlace]:
+    """The files of a finding. Views that show one place only show the first, so the branch's own stand there."""
+    facts = examined.facts if examined else None
+    inherited = facts.target.paths if facts and facts.head is not None else frozenset()
+    ordered = sorted(finding.paths, key=lambda path: (path in inherited, path))
+    operations = dict(finding.places)
+    return [
+        FilePlace(path, operations.get(path) or finding.line or lines.get((finding.code, path), 0))
+        for path in ordered[:MAX_SHOWN]
+    ]
+
+
+def left_out(finding: Finding) -> int:
+    """How many of its revisions, or of its files where these are more, are not listed."""
+    return max(0, len(finding.revisions) - MAX_SHOWN, len(finding.paths) - MAX_SHOWN)
+
+
+def diff(changes: Iterable[FileChange], before: Mapping[str, bytes]) -> str:
+    """Unified diff of all changes, with one unchanged line around each.
+
+    `before`: content of the files as they are, by path; a path that is absent is a new file.
+    """
+    from difflib import unified_diff  # noqa: PLC0415 - `check` shows no diff
+
+    parts = []
+    for change in changes:
+        old, new = before.get(change.path), change.data
+        name = change.new_path or change.path
+        was = "/dev/null" if old is None else f"a/{change.path}"
+        becomes = "/dev/null" if new is None else f"b/{name}"
+        lines = unified_diff(_split(old), _split(new), was, becomes, n=1, lineterm="")
+        parts += [line.rstrip("\r\n") for line in lines]
+    return "\n".join(parts) + "\n" if parts else ""
+
+
+def painted(text: str, paint: Paint) -> str:
+    """A unified diff in the colours that git gives it."""
+    lines = text.removesuffix("\n").split("\n") if text else []
+    return "".join(f"{paint(style, line) if (style := _style_of(line)) else line}\n" for line in lines)
+
+
+def _style_of(line: str) -> str:
+    if line.startswith(("--- ", "+++ ")):
+        return "strong"
+    return {"@": "place", "+": "added", "-": "removed"}.get(line[:1], "")
+
+
+def _split(data: bytes | None) -> list[str]:
+    return [] if data is None else data.decode("utf-8", "replace").split("\n")
 
 
 REPAIR = "onehead/repair"

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from typing import Any
 from xml.etree import ElementTree as ET
 
-from onehead.reports.formats import junit_text
-from onehead.reports.parts import Paint, fields, plain, visible
-from onehead.reports.terminal import short_ref
+from onehead.reports.formats import fields, junit_text
+from onehead.reports.terminal import number_of, short_ref
+from onehead.screen import Paint, plain
+from onehead.text import visible
 from onehead.verify.model import Difference, Result, Trial, Tried, Verification
 
 _SUMMARY = {"ok": ("good", "Healthy"), "broken": ("bad", "Broken"), "unjudged": ("bad", "Could not judge")}
@@ -52,8 +53,8 @@ def _commit(point: tuple[str, str]) -> str:
 
 
 def _trial(trial: Trial, verification: Verification, paint: Paint) -> Iterator[str]:
-    heads = "1 head" if len(trial.heads) == 1 else f"{len(trial.heads)} heads"
-    chain = f"{_count(trial.revisions, 'revision')}, {heads} ({_ids(trial.heads)})" if trial.revisions else "not loaded"
+    revisions, heads = number_of(trial.revisions, "revision"), number_of(len(trial.heads), "head")
+    chain = f"{revisions}, {heads} ({_ids(trial.heads)})" if trial.revisions else "not loaded"
     yield f"{paint('strong', visible(trial.path or '.'))}: {chain}"
     yield f"  {_database(trial)}"
     yield ""
@@ -61,9 +62,9 @@ def _trial(trial: Trial, verification: Verification, paint: Paint) -> Iterator[s
     yield from _table(shown, paint)
     waiting = len(trial.tried) - len(shown)
     if waiting:
-        yield f"  {_count(waiting, 'more way')} not tried: the fresh run has to succeed first."
+        yield f"  {number_of(waiting, 'more way')} not tried: the fresh run has to succeed first."
     if trial.left_out:
-        more = _count(trial.left_out, "more database")
+        more = number_of(trial.left_out, "more database")
         yield f"  {more} (older ones) not tried, at least: `--most` says how many ways are."
     for tried in shown:
         if tried.result is not Result.OK:
@@ -71,7 +72,7 @@ def _trial(trial: Trial, verification: Verification, paint: Paint) -> Iterator[s
         for note in tried.notes:
             yield f"  {paint('note', 'note')}: from {_start(tried)}: {visible(note)}"
     if all(tried.result is Result.OK for tried in trial.tried) and len(trial.tried) > 1:
-        yield f"  All {len(trial.tried)} ways end in the same schema ({_count(trial.things, 'thing')} compared)."
+        yield f"  All {len(trial.tried)} ways end in the same schema ({number_of(trial.things, 'thing')} compared)."
 
 
 def _database(trial: Trial) -> str:
@@ -86,9 +87,9 @@ def _start(tried: Tried) -> str:
 
 def _cells(tried: Tried) -> tuple[str, ...]:
     alike = f" and {len(tried.way.alike)} like it" if tried.way.alike else ""
-    runs = _count(len(tried.ran), "revision") if len(tried.ran) > _MAX_IDS else " ".join(tried.ran) or "nothing"
+    runs = number_of(len(tried.ran), "revision") if len(tried.ran) > _MAX_IDS else " ".join(tried.ran) or "nothing"
     making = tried.failure is not None and tried.failure.making
-    differing = f": {_count(len(tried.differences), 'difference')}" if tried.differences else ""
+    differing = f": {number_of(len(tried.differences), 'difference')}" if tried.differences else ""
     return (
         f"{_start(tried)}{alike}",
         "(not reached)" if making else visible(runs),
@@ -133,7 +134,7 @@ def _what_happened(tried: Tried, trial: Trial) -> str:
         verb = "runs" if len(tried.lost) == 1 else "run"
         return f"`alembic upgrade {trial.target}` exits with 0, but {_ids(tried.lost)} never {verb}."
     if failure is None:
-        return f"the schema is not that of the fresh run ({_count(len(tried.differences), 'difference')})."
+        return f"the schema is not that of the fresh run ({number_of(len(tried.differences), 'difference')})."
     where = f" ({visible(failure.path)}:{failure.line})" if failure.path else ""
     if tried.result in (Result.OUT_OF_TIME, Result.OUT_OF_MEMORY, Result.ENDED):
         who = f"revision {visible(failure.revision)}{where} was running: " if failure.revision else ""
@@ -216,10 +217,6 @@ _STEPS = {
 
 def _ids(ids: tuple[str, ...]) -> str:
     return visible(", ".join(ids)) or "none"
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def verification_document(verification: Verification) -> dict[str, Any]:

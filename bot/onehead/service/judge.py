@@ -31,7 +31,7 @@ from onehead.plan.policy import Strategy
 from onehead.plan.rivals import Brought, brought
 from onehead.plan.verdict import Examination, Point
 from onehead.reports.graph import recent_picture
-from onehead.reports.parts import diff
+from onehead.reports.terminal import diff
 
 _MAX_KEPT = 1_000_000
 """Revisions that the verdicts of one run may hold in memory, at some 200 bytes each; what is more is judged anew."""

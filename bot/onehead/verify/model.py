@@ -47,11 +47,10 @@ class Failure:
 
     Attributes:
         message: what the database, Alembic or Python said; no password is in it.
-        kind: the kind of the error, such as `DuplicateTable`; empty where a limit was hit.
+        kind: of the error, such as `DuplicateTable`; empty where a limit was hit.
         target: what was upgraded to: `head`, or a revision where the database was still being made.
-        revision: the revision that was running; `None`: none was.
-        statement: the SQL statement that failed or was being executed.
-        path: the line's file, from the top of the repository; `None` where no file of the project is to blame.
+        revision, statement: what was running or has failed.
+        path: from the top of the repository; `None` where no file of the project is to blame.
         output: the end of what the run printed.
         making: it failed while the database was being made, before it was upgraded to the head.
     """
@@ -81,7 +80,7 @@ class UpgradePath:
     """One way from a database to the head.
 
     Attributes:
-        rows: what `alembic_version` holds at the start, sorted; empty for a fresh database.
+        rows: at the start, sorted; empty for a fresh database.
         reached: the revisions that the database has been through, in that order.
         legs: the upgrade targets that bring an empty database there.
         alike: the rows of further databases that go through the same revisions in the same order.
@@ -95,13 +94,10 @@ class UpgradePath:
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """A way that was gone.
+    """A way that was gone; what `ran`, and the seconds, are those of its last part, to the head.
 
     Attributes:
-        ran: the revisions that ran on the last part, to the head, in order.
-        rows_after: content of `alembic_version` at the end, sorted.
-        lost: revisions below these rows that never ran, sorted.
-        seconds: what the upgrade to the head took.
+        lost: revisions below the rows at the end that never ran, sorted.
         differences: from the schema of the fresh run.
         notes: what differs and does no harm.
     """
@@ -122,8 +118,6 @@ class Trial:
     """One environment.
 
     Attributes:
-        config: the file that declares it.
-        target: what was upgraded to: `heads` only where several heads are meant.
         revisions: how many Alembic loaded.
         database: kind and version.
         tried: the fresh run first.
@@ -210,12 +204,9 @@ MAX_THOUGHTS = 1000
 
 @dataclass(frozen=True, slots=True)
 class UpgradePaths:
-    """What is to be run.
+    """What is to be run: the fresh run, and the others in an order in which neighbours share much.
 
-    Attributes:
-        fresh: the run on an empty database; `alike` names those on its way where several sides meet.
-        ways: all others, in an order in which neighbours share much.
-        left_out: databases that are not tried, or not in every order, at least.
+    `left_out`: databases that are not tried, or not in every order, at least.
     """
 
     fresh: UpgradePath
@@ -224,13 +215,9 @@ class UpgradePaths:
 
 
 def upgrade_paths(deployed: Graph, judged: Graph, target: Target, most: int) -> UpgradePaths:
-    """Find the ways.
+    """Find the ways of databases that the deployed chain has made; those of the newest merges come first.
 
-    Args:
-        deployed: the chain whose migrations made the databases; `Revision.blob` is what its content goes by.
-        judged: the chain that is upgraded to.
-        target: what is upgraded to.
-        most: how many ways are tried; those of the newest merges come first.
+    `Revision.blob` is what the content of a revision goes by; `most` says how many ways are tried.
     """
     planner, upgrading = Deployed(deployed), Deployed(judged)
     try:

@@ -39,15 +39,9 @@ MAX_OUTPUT = 4000
 
 @dataclass(frozen=True, slots=True)
 class Log:
-    """What a run left.
+    """What a run left: the events that the runner wrote down, and the end of what it printed.
 
-    Attributes:
-        events: what the runner wrote down, in order.
-        code: exit code; negative for a signal.
-        timed_out: it was ended because its time was over.
-        statement: what was being executed at the end; empty for nothing.
-        output: the end of what it printed.
-        seconds: how long it took.
+    `code` is the exit code, negative for a signal; `statement` what was being executed at the end, empty for nothing.
     """
 
     events: tuple[Mapping[str, Any], ...]
@@ -330,7 +324,6 @@ class TrialOptions:
     """With what migrations are run.
 
     Attributes:
-        driver: of the project.
         prepare: a script that makes of an empty database what the first revision builds on; `None` for nothing.
         most: paths that are tried beside the fresh run.
         mask: hides what is secret in a text.
@@ -363,13 +356,7 @@ class _Checkpoint:
 
 @dataclass(slots=True)
 class TrialRunner:
-    """The trial of one environment.
-
-    Attributes:
-        judged: the files that are verified.
-        deployed: the files whose migrations make the databases.
-        target: what is upgraded to.
-    """
+    """The trial of one environment: the judged files upgrade databases that the deployed files have made."""
 
     options: TrialOptions
     judged: Project
@@ -451,9 +438,8 @@ class TrialRunner:
         try:
             if trouble is not None:
                 return Tried(way, trouble.result, failure=trouble.failure and replace(trouble.failure, making=True))
-            run = self._run(
-                self.judged, name, self.target, f"{', '.join(way.rows) or 'a fresh database'} to {self.target}"
-            )
+            told = f"{', '.join(way.rows) or 'a fresh database'} to {self.target}"
+            run = self._run(self.judged, name, self.target, told)
             tried = self._tried(way, run, graph)
             if run.result is not Result.OK:
                 return tried
