@@ -13,7 +13,6 @@ import builtins
 import posixpath
 import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import groupby, pairwise
 from typing import NamedTuple
@@ -323,15 +322,14 @@ def _bytes(text: str, like: RevisionFile) -> bytes:
         raise CannotEdit(0, f"the new text can't be written in its encoding, {like.encoding}") from None
 
 
-@dataclass(slots=True)
 class _Chunk:
     """Top-level statements that share lines; from `gap` to `start` there are blank lines and comments."""
 
-    nodes: list[ast.stmt]
-    gap: int
-    start: int
-    end: int
-    kept: bool = False
+    def __init__(self, node: ast.stmt, start: int, end: int) -> None:
+        self.nodes = [node]
+        self.gap = self.start = start
+        self.end = end
+        self.kept = False
 
 
 class _Copy:
@@ -381,7 +379,7 @@ class _Copy:
                 parts[-1].nodes.append(node)
                 parts[-1].end = max(parts[-1].end, end)
             else:
-                parts.append(_Chunk([node], start, start, end))
+                parts.append(_Chunk(node, start, end))
         for before, part in pairwise(parts):
             part.gap = before.end
         return parts
