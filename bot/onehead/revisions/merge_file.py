@@ -80,17 +80,11 @@ def merge_file(
     *,
     stock: bytes = b"",
 ) -> NewRevision:
-    """A merge of `parents`, in the manner of its siblings.
+    """A merge of `parents`, in the manner of the siblings that `newest` finds.
 
-    Args:
-        parents: the heads to merge, the one to run first last: the default branch's head.
-        siblings: those that `newest` finds.
-        location: the version location that a `file_template` starts from, from the top of the repository.
-        file_template: as configured; `None` where it isn't, then the file is named like its siblings.
-        taken: every revision id of the judged trees.
-        paths: every path of the environment in the judged trees.
-        elsewhere: revision ids and file stems of other branches, tags and pull requests.
-        stock: the model where no sibling can be one.
+    The parent to run first, the default branch's head, comes last. `taken` and `paths` are those of the judged trees,
+    `elsewhere` the revision ids and file stems of other branches, tags and pull requests. A configured `file_template`
+    starts from `location`; without one, the file is named like its siblings. `stock` is the model where no sibling is.
 
     Raises:
         CannotEdit: an id of a parent can't stand in a plain string.
