@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -102,7 +101,7 @@ def test_what_is_not_as_promised_is_thrown_away(repo: Repository, strategy: str)
     copied = FileChange(f"{VERSIONS}/copy.py", repo.read("topic", f"{VERSIONS}/020_t020.py").encode())
     for wrong in ((*changes, copied), (copied,), (*changes, FileChange(PUBLISHED, None))):
         with pytest.raises(NotAsPromised, match="is not the one that was planned, so it was thrown away") as caught:
-            write_repair(git, replace(repairs, changes={place: wrong}), trees)
+            write_repair(git, repairs._replace(changes={place: wrong}), trees)
         assert caught.value.exit_code == 1
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Collection, Iterable
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from onehead.errors import UsageError
@@ -51,8 +50,7 @@ class _Changed(NamedTuple):
 _BY_HAND = "Make the change by hand as shown, or run `onehead fix --strategy merge`."
 
 
-@dataclass(frozen=True, slots=True)
-class Repairs:
+class Repairs(NamedTuple):
     """An examination whose plans can all be carried out, and how.
 
     Attributes:
@@ -222,15 +220,14 @@ def _siblings(revisions: Iterable[Revision], trees: Trees) -> tuple[Sibling, ...
     return tuple(Sibling(revision, data[revision.blob]) for revision in wanted if revision.blob in data)
 
 
-@dataclass(slots=True)
 class _FileDraft:
     """One file of a moved chain while it is being changed."""
 
-    revision: Revision
-    old: bytes
-    new: bytes
-    path: str
-    id: str
+    def __init__(self, revision: Revision, data: bytes) -> None:
+        self.revision = revision
+        self.old = self.new = data
+        self.path = revision.path
+        self.id = revision.id
 
 
 def _reparent(facts: Facts, plan: Reparent, trees: Trees) -> _Changed:
@@ -330,11 +327,7 @@ def _drafts(chain: list[Revision], trees: Trees) -> dict[str, _FileDraft]:
         if entry is not None and entry.mode == SYMLINK:
             raise CannotEdit(0, f"`{revision.path}` is a symbolic link, so the text is in another file")
     data = trees.read({revision.blob for revision in chain}).data
-    return {
-        each.id: _FileDraft(each, data[each.blob], data[each.blob], each.path, each.id)
-        for each in chain
-        if each.blob in data
-    }
+    return {each.id: _FileDraft(each, data[each.blob]) for each in chain if each.blob in data}
 
 
 def _rename(drafts: dict[str, _FileDraft], names: dict[str, tuple[str, str]]) -> None:
@@ -410,6 +403,8 @@ def own_databases(repairs: Repairs) -> dict[str, OwnDatabase]:
     moving = [e for e in repairs.examination.environments if isinstance(e.plan, Reparent | Reissue)]
     if not moving:
         return {}
+    from dataclasses import replace  # noqa: PLC0415 - loading it takes longer than most checks may wait
+
     from onehead.databases.upgrade import own_database, typed  # noqa: PLC0415
 
     found = {}

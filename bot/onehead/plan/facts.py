@@ -16,7 +16,7 @@ class Facts(NamedTuple):
     Attributes:
         target: its graph on the branch that is deployed.
         head: its graph on the branch that was pushed; `None` when the target itself is judged.
-        merged: its graph in the tree that git would make of both; the target's when the target itself is judged.
+        merged: its graph in the tree that git would make of both, if there are two.
         conflicts: paths of this environment that git can't merge by itself.
         elsewhere: ids that other environments of the repository declare.
         set_in_code: Python code beside the environment may give it further directories, those of others too.

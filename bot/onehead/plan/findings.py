@@ -52,13 +52,9 @@ class Code(StrEnum):
 
 
 class FindingKind(NamedTuple):
-    """What one code means.
+    """What one code means, as the reference page says it, and how bad it is when the judged branch brings it.
 
-    Attributes:
-        severity: how bad it is when the judged branch brings it (what the target already has is a note).
-        blinds: it may hide a collision: when the head brings it, no verdict can be given (exit 3).
-        meaning: one sentence for the reference page.
-        hint: what to do next.
+    `blinds`: it may hide a collision, so that no verdict can be given (exit 3). The hint says what to do next.
     """
 
     severity: Severity
@@ -236,12 +232,11 @@ class Finding(NamedTuple):
     """One problem, found once, with what it concerns.
 
     Attributes:
-        severity: how bad it is here; what the target brought itself is never more than a note for a branch.
         message: what is wrong here, a full sentence.
         revisions, paths: concerned by it, sorted.
         blinds: no verdict can be given because of it.
         line: in the only path; 0 where it concerns no single line.
-        places: where it concerns operations: path and line of each, sorted.
+        places: of operations that it concerns: path and line of each, sorted.
     """
 
     code: Code
@@ -268,8 +263,7 @@ def bounded(found: Iterable[Finding]) -> tuple[Finding, ...]:
     told: list[Finding] = []
     for kind in kinds.values():
         told += kind[:MAX_LISTED]
-        rest = kind[MAX_LISTED:]
-        if rest:
+        if rest := kind[MAX_LISTED:]:
             ids = sorted({id_ for finding in rest for id_ in finding.revisions})
             paths = sorted({path for finding in rest for path in finding.paths})
             message = f"{len(rest)} more of the kind are not listed one by one, about {quoted(ids or paths)}."

@@ -19,11 +19,9 @@ from onehead.revisions.model import Revision
 
 
 class Fork(NamedTuple):
-    """Heads of one environment that should be one.
+    """Heads of one environment that should be one, with those that the judged branch brings in addition.
 
-    Attributes:
-        new: those that the judged branch brings in addition; empty for a fork of the target itself.
-        points: where their ways part (nearest common ancestors); empty for unrelated bases.
+    `points` are where their ways part (nearest common ancestors); none for unrelated bases.
     """
 
     heads: tuple[str, ...]
@@ -340,12 +338,9 @@ MAX_TOLD = 8
 class ConflictMessage(NamedTuple):
     """One thing that two sides do to each other, or that one does to itself.
 
-    Attributes:
-        kind: `conflict` fails in every order, `order` in one, `silent` differs without an error, `unknown` can't be
-            told, `alone` fails by itself.
-        partly: it holds on one kind of database only.
-        message: both operations and what happens, a full sentence.
-        places: the operations: path of the revision file, and 1-based line.
+    A `conflict` fails in every order, `order` in one; `silent` differs without an error, `unknown` can't be told, and
+    `alone` fails by itself; `partly`: on one kind of database only. The places are those of the operations, path and
+    line; the message is a full sentence.
     """
 
     kind: Literal["alone", "unknown", "silent", "order", "conflict"]
@@ -358,11 +353,8 @@ class ConflictMessage(NamedTuple):
 class Interaction(NamedTuple):
     """Two heads of a fork, and how what stands between them and the fork gets along.
 
-    Attributes:
-        kind: the worst of it; `conflict` only where no database takes either order.
-        first: the head whose side has to run first; `None` where it does not matter.
-        told: one by one, worst first.
-        alone: what fails on one side, whatever the other does.
+    `kind` is the worst of what is told; `conflict` only where no database takes either order. `first` is the head whose
+    side has to run first. What is `alone` fails on one side, whatever the other does.
     """
 
     heads: tuple[str, str]
@@ -391,7 +383,7 @@ def findings_about(facts: Facts, interactions: Iterable[Interaction]) -> tuple[F
 
 
 def _findings(facts: Facts, interaction: Interaction) -> Iterator[Finding]:
-    side: Literal["head", "target"] = "target" if facts.head is None else "head"
+    side: Side = "target" if facts.head is None else "head"
     for told in (*interaction.told[:MAX_TOLD], *interaction.alone[:MAX_TOLD]):
         code = _CODES[told.kind]
         severity = "warning" if told.kind == "conflict" and told.partly else KINDS[code].severity

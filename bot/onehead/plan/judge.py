@@ -12,7 +12,7 @@ from onehead.plan.findings import KINDS, Code, Finding, Severity, Side, bounded
 from onehead.plan.forks import Fork, forks_of, new_lineages, unnamed_heads
 from onehead.plan.policy import PolicyProblem
 from onehead.revisions.graph import Graph
-from onehead.revisions.model import ConfigProblem, Revision, Unreadable
+from onehead.revisions.model import ConfigProblem, Revision
 from onehead.text import MAX_NAMED, quoted, shortened
 
 
@@ -114,36 +114,31 @@ def unreadable(facts: Facts) -> Iterator[Finding]:
         "not-a-revision": Code.NOT_A_REVISION,
         "unreachable": Code.UNREADABLE_FOLDER,
     }
-    old = {(file.path, file.blob) for file in facts.target.unreadable}
-    old |= {("", file.blob) for file in facts.target.unreadable}
+    old = {file.blob for file in facts.target.unreadable}
     named_parents = frozenset(parent for revision in facts.target for parent in revision.parents)
     for file in facts.merged.unreadable:
-        known = (file.path, file.blob) in old or ("", file.blob) in old
         code = codes[file.kind]
-        where = f"`{file.path}`" + (f", line {file.line}" if file.line else "")
-        message = f"{where}: {file.reason}."
+        message = f"{_place(file.path, file.line)}: {file.reason}."
         severity: Severity | None = None
         if code is Code.NOT_A_REVISION and not facts.environment.certain:
             severity = "warning"
-        blinds = None if facts.head is not None else _blinds_alone(named_parents, file)
+        # Whose id a revision that can be read names as its parent is no head, and the chain above it is known.
+        blinds = None if facts.head is not None else KINDS[code].blinds and file.id not in named_parents
         if blinds is False and KINDS[code].blinds:
             severity = "warning"
-        side = side_of(facts, known)
+        side = side_of(facts, file.blob in old)
         ids = [file.id] if file.id else []
         found = finding_of(facts, code, side, message, ids, [file.path], severity, blinds)
         yield found._replace(line=file.line)
-    yield from _dynamic_labels(facts)
+    old = {revision.blob for revision in facts.target}
+    for revision in facts.merged:
+        for name in revision.computed if revision.blob not in old else ():
+            message = f"`{revision.path}` computes its `{name}`, so it could not be compared with the others."
+            yield finding_of(facts, Code.DYNAMIC_LABEL, "head", message, [revision.id], [revision.path])
 
 
-def _blinds_alone(named_parents: frozenset[str], unreadable: Unreadable) -> bool:
-    """Whether an unreadable file can hide a fork when a branch is judged by itself.
-
-    It can't when its id is named as a parent by a revision that can be read: then it is no head, and the chain above
-    it is known.
-    """
-    if unreadable.kind == "not-a-revision":
-        return False
-    return unreadable.id is None or unreadable.id not in named_parents
+def _place(path: str, line: int) -> str:
+    return f"`{path}`, line {line}" if line else f"`{path}`"
 
 
 def refused(facts: Facts) -> Iterator[Finding]:
@@ -154,7 +149,7 @@ def refused(facts: Facts) -> Iterator[Finding]:
         # What another version of Python may load is mentioned to whoever brings it, and to nobody else.
         if refusal is None or not (refusal.certain or (facts.head is not None and revision.blob not in old)):
             continue
-        where = f"`{revision.path}`" + (f", line {refusal.line}" if refusal.line else "")
+        where = _place(revision.path, refusal.line)
         message = f"{where}: {refusal.reason}; every Alembic command stops with SyntaxError."
         severity: Severity = "error"
         if not refusal.certain:
@@ -190,15 +185,6 @@ def unloaded(facts: Facts) -> Iterator[Finding]:
             message = f"`{revision.path}` {why}: {named([revision.id])} never runs."
             side = side_of(facts, revision.id in facts.old_unloaded)
             yield finding_of(facts, Code.NOT_LOADED, side, message, [revision.id], [revision.path])
-
-
-def _dynamic_labels(facts: Facts) -> Iterator[Finding]:
-    old = {revision.blob for revision in facts.target}
-    for revision in facts.merged:
-        if revision.blob not in old:
-            for name in revision.computed:
-                message = f"`{revision.path}` computes its `{name}`, so it could not be compared with the others."
-                yield finding_of(facts, Code.DYNAMIC_LABEL, "head", message, [revision.id], [revision.path])
 
 
 _MAX_EXACT_LENGTH = 3
@@ -480,9 +466,7 @@ def policy_findings(
     known = {(problem.path, problem.message) for problem in old}
     for problem in problems:
         inherited = not alone and (problem.path, problem.message) in known
-        severity: Severity = "warning" if inherited else KINDS[Code.BAD_POLICY].severity
-        side: Side = "target" if alone or inherited else "head"
-        yield _finding(Code.BAD_POLICY, severity, side, problem.path, problem.line, problem.message)
+        yield _finding(Code.BAD_POLICY, problem, problem.message, "warning" if inherited else None, alone=alone)
 
 
 def configuration_findings(
@@ -491,13 +475,17 @@ def configuration_findings(
     """What can't be understood of configuration, an environment's or nobody's; arguments as above."""
     for problem in problems:
         inherited = not alone and problem in old
-        severity: Severity = "note" if inherited else KINDS[Code.UNREADABLE_CONFIG].severity
-        side: Side = "target" if alone or inherited else "head"
-        found = _finding(Code.UNREADABLE_CONFIG, severity, side, problem.path, problem.line, f"{problem.reason}.")
+        lessened: Severity | None = "note" if inherited else None
+        found = _finding(Code.UNREADABLE_CONFIG, problem, f"{problem.reason}.", lessened, alone=alone)
         # A branch may have written it just so that nobody sees what it declares.
-        yield found._replace(severity="error", blinds=True) if problem.unread and side == "head" else found
+        unread = problem.unread and found.introduced_by == "head"
+        yield found._replace(severity="error", blinds=True) if unread else found
 
 
-def _finding(code: Code, severity: Severity, side: Side, path: str, line: int, message: str) -> Finding:
-    place = f"`{path}`, line {line}" if line else f"`{path}`"
-    return Finding(code, severity, side, f"{place}: {message}", paths=(path,), line=line)
+def _finding(
+    code: Code, problem: PolicyProblem | ConfigProblem, message: str, inherited: Severity | None, *, alone: bool
+) -> Finding:
+    """With the severity that it has where it is `inherited`, and then answered for by the target."""
+    side: Side = "target" if alone or inherited else "head"
+    told = f"{_place(problem.path, problem.line)}: {message}"
+    return Finding(code, inherited or KINDS[code].severity, side, told, paths=(problem.path,), line=problem.line)

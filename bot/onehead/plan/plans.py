@@ -87,11 +87,8 @@ class Nothing(NamedTuple):
 class Reparent(NamedTuple):
     """The branch's roots move onto the target's head; only for revisions that have not escaped.
 
-    Attributes:
-        moves: the roots, each with its old and new parents.
-        moved: every revision that moves along, roots included, by its old id; sorted.
-        heads: the environment's heads afterwards, sorted.
-        renumbered: revisions whose files get another number, and their ids where these carry it.
+    `moved` are all that move along with the roots that `moves` tells of, by old ids; `heads` those of the environment
+    afterwards. Both are sorted. `renumbered` are revisions whose files get another number, and ids that carry it.
     """
 
     moves: tuple[Move, ...]
@@ -110,10 +107,8 @@ class Reparent(NamedTuple):
 class Merge(NamedTuple):
     """A merge revision joins the heads; right for every database.
 
-    Attributes:
-        merges: parents of each merge revision to write, in the order of the tuple: the target's head comes last, for
-            Alembic runs the last parent first. One per fork, or several in a row (see `plan.plans`).
-        others: heads that stay beside because they are meant to; sorted.
+    `merges` are the parents of each one to write, one for a fork or several in a row (see `merge_steps`); the target's
+    head comes last, for Alembic runs the last parent first. `others` are heads that are meant to stay beside; sorted.
     """
 
     merges: tuple[tuple[str, ...], ...]
@@ -129,9 +124,9 @@ class Reissue(NamedTuple):
 
     Attributes:
         files: id → the file that gets a new id: the one that has not escaped.
-        moves: revisions that also get other parents; a re-issued one goes by its old id here.
+        moves: revisions that also get other parents, by their old ids.
         moved: every revision that changes or moves along, by old id; sorted.
-        dropped: id → the file that goes, a copy.
+        dropped: id → the copy that goes.
         issued: old id → new one; empty until the files are written, for their content decides.
     """
 
@@ -336,12 +331,10 @@ def decide_reissue(facts: Facts, evidence: Evidence) -> Plan:
         return Refuse((told,), _OPTIONS)
     old = {new: id_ for id_, new in names.items()}
     moves = (*_closing(facts, renamed, copies, {move.revision for move in moves}), *moves)
-    roots = {*names.values(), *(move.revision for move in moves)}
-    along = renamed.descendants(*roots)
+    along = renamed.descendants(*names.values(), *(move.revision for move in moves))
     seen = {old.get(id_, id_): _places(evidence, renamed.revisions[id_].path) for id_ in along}
     if any(seen.values()):
-        where = _where(sorted(seen.items()))
-        message = f"What would move along may have been run by databases ({where})."
+        message = f"What would move along may have been run by databases ({_where(sorted(seen.items()))})."
         return Refuse((Reason(ReasonCode.DUPLICATE_PUBLISHED, message),), _OPTIONS)
     if any(parent in old for move in moves for parent in move.new_parents):
         message = "Several heads of the branch have ids that are taken, so no order among them can be written down."

@@ -24,19 +24,17 @@ class Policy(NamedTuple):
     """Choices of one repository; patterns are those of a shell, and `*` also matches slashes.
 
     Attributes:
-        targets: patterns for the branches that are deployed; empty: the default branch.
+        targets: the branches that are deployed; empty: the default branch.
         strategy: `auto` re-parents what has not escaped and merges the rest; `merge` always merges; `reparent`
             re-parents even what has escaped, and says what that costs.
-        shared_databases: patterns for branches whose migrations are run by long-lived databases: what stands on them
-            has escaped, also while it is judged.
+        shared_databases: branches whose migrations are run by long-lived databases: what stands on them has escaped,
+            also while it is judged.
         fresh_ids: what is re-parented gets new ids too, so that a database that has run it under the old ones stops
             with an error instead of skipping the other side in silence.
-        ignore_environments: patterns for paths of environments that are not judged.
-        allowed_heads: pattern for paths of environments, and how many heads those may have; the first that matches.
+        allowed_heads: pattern for environments, and how many heads those may have; the first that matches.
         delivery: how repairs reach people.
         branches: what happens for branches without a pull request.
-        merge_template: path of a template for merge revisions, from the top of the repository; empty: they are made
-            from their newest sibling.
+        merge_template: empty: merge revisions are made from their newest sibling.
         heads_up: whether pull requests that would collide with each other are told so in comments.
         doubtful: whether the file could not be understood completely: then nothing is re-parented on its word.
     """
@@ -96,10 +94,7 @@ _MAX_TOLD = 20
 
 
 class PolicyProblem(NamedTuple):
-    """Something in a policy that can't be used: what is wrong and what to write instead, in full sentences.
-
-    `line` is 0 where none can be named.
-    """
+    """What can't be used in a policy and what to write instead, in full sentences; `line` 0: none can be named."""
 
     path: str
     line: int
@@ -122,12 +117,7 @@ class _BadPolicyValueError(ValueError):
 
 
 def read_policy_files(files: Mapping[str, bytes], unread: Mapping[str, str] = MappingProxyType({})) -> PolicyRead:
-    """The policy of a tree.
-
-    Args:
-        files: content of those of `FILES` that the tree has.
-        unread: those that could not be read, and why ("is a symbolic link").
-    """
+    """The policy of a tree that has some of `FILES`; of those `unread`, the value says why ("is a symbolic link")."""
     problems: list[PolicyProblem] = []
     tables = _tables(files, unread, problems)
     values: dict[str, Any] = {}

@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from onehead.plan.facts import Facts
-from onehead.revisions.file_names import file_number
+from onehead.revisions.file_names import file_number, stem_of
 from onehead.revisions.model import Revision
 
 MAX_RIVALS = 20
@@ -114,12 +114,8 @@ _RANK = {clash: rank for rank, clash in enumerate(RivalConflict)}
 
 
 def _claims(item: Brought) -> list[tuple[RivalConflict, str]]:
-    claims = [
-        (RivalConflict.ID, item.revision.id),
-        *((RivalConflict.PARENT, parent) for parent in item.revision.parents),
-    ]
-    if not item.revision.parents:
-        claims.append((RivalConflict.PARENT, ""))
+    parents = item.revision.parents or ("",)
+    claims = [(RivalConflict.ID, item.revision.id), *((RivalConflict.PARENT, parent) for parent in parents)]
     return claims if item.number is None else [*claims, (RivalConflict.NUMBER, str(item.number))]
 
 
@@ -134,4 +130,4 @@ def _clash(clash: RivalConflict, one: Revision, other: Revision) -> bool:
 
 
 def _number(revision: Revision) -> int | None:
-    return file_number(revision.path.rpartition("/")[2].removesuffix(".py"))
+    return file_number(stem_of(revision.path))

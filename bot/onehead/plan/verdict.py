@@ -20,14 +20,7 @@ class Point(NamedTuple):
 
 
 class Coverage(NamedTuple):
-    """What was looked at.
-
-    Attributes:
-        environments: how many were judged.
-        files: revision files in them.
-        read: how many of these could be read.
-        ignored: environments that the policy leaves out.
-    """
+    """How many environments were judged and left out by the policy, and how many of their revision files were read."""
 
     environments: int
     files: int
@@ -38,11 +31,8 @@ class Coverage(NamedTuple):
 class Unjudged(NamedTuple):
     """What a verdict does not speak of, although one could think so.
 
-    Attributes:
-        code: `no-comparison` (no branch was compared with the target), `uncommitted` (the work tree holds revisions
-            that are in no commit), `ignored` (environments that the policy leaves out) or `no-environment`.
-        message: what that means, and what to do about it.
-        paths: files or environments concerned, sorted.
+    `no-comparison`: no branch was compared with the target; `uncommitted`: the work tree holds revisions that are in no
+    commit; `ignored`: environments that the policy leaves out. The paths are those of files or environments, sorted.
     """
 
     code: Literal["no-comparison", "uncommitted", "ignored", "no-environment"]
@@ -79,13 +69,10 @@ class Examination(NamedTuple):
     """All environments of a repository, judged for one target and, if there is one, one head.
 
     Attributes:
-        target: the branch that is deployed.
-        head: the branch that was pushed; `None` when the target itself is judged.
+        head: the branch that was pushed; `None` when the target, the branch that is deployed, is judged itself.
         merge_base: where the two parted; `None` without a head or without common history.
-        coverage: what was looked at in the judged tree.
         environments: sorted by path.
         findings: what is wrong with the repository as a whole, such as its policy.
-        unjudged: what was not looked at.
     """
 
     target: Point
@@ -142,12 +129,9 @@ there is no default branch yet."""
 
 
 class PushedBranch(NamedTuple):
-    """A deployed branch as a push would leave it.
+    """A deployed branch as a push would leave it: the pushed commit in the place of what it was compared with.
 
-    Attributes:
-        before: what it was compared with.
-        examination: the pushed commit in the place of that.
-        grows: whether what stood there before is part of what is pushed (no force push, no new branch).
+    `grows`: whether what stood there before is part of what is pushed (no force push, no new branch).
     """
 
     branch: str

@@ -1,11 +1,7 @@
 """Read `alembic.ini`, its kin and `[tool.alembic]`, without `configparser`, which gives up too early. Pure.
 
-It follows Python's ConfigParser, which Alembic uses (sections, `[DEFAULT]`, continuation lines, `%(name)s`), and
-goes on where that one refuses the whole file: keys given twice, lines that are no setting, placeholders of a
-template, bytes that are not UTF-8.
-
-Alembic refuses a file that is slightly broken; we read on, because its revisions exist nevertheless, and report what
-Alembic will refuse.
+It follows Python's ConfigParser, which Alembic uses, and goes on where that one refuses the whole file (keys given
+twice, lines that are no setting, placeholders of a template, bytes that are not UTF-8): its revisions exist anyway.
 """
 
 from __future__ import annotations
@@ -75,12 +71,7 @@ class Ini:
 
 
 def read_ini(data: bytes) -> Ini:
-    """Read an ini file, whatever the bytes are. The last of two equal keys counts.
-
-    Raises:
-        TooLarge: it exceeds the bound of one text.
-        Spent: the examination has parsed as much as it may.
-    """
+    """Read an ini file, whatever the bytes are; the last of two equal keys counts. Raises as `admit` does."""
     admit(data)
     try:
         text = data.decode("utf-8-sig")
@@ -101,25 +92,19 @@ def read_ini(data: bytes) -> Ini:
                 option.lines.append(stripped)
             continue
         option, indent = None, depth
-        header = _SECTION.match(stripped)
-        if header:
+        if header := _SECTION.match(stripped):
             options = ini.open_section(header["name"], number)
             continue
-        key, value = _setting(stripped)
-        if options is None or not key:
+        key, *value = re.split("[=:]", stripped, maxsplit=1)
+        key = key.strip().lower()
+        if options is None or not key or not value:
             ini.report(number, "it is neither a section nor a setting, so Alembic refuses the file; remove it")
             continue
         if key in options:
             reason = f"the key {key[:40]} is there twice in one section, so Alembic refuses the file"
             ini.report(number, f"{reason}; keep one (the last is used here)")
-        option = options[key] = Option(value, number)
+        option = options[key] = Option(value[0].strip(), number)
     return ini
-
-
-def _setting(line: str) -> tuple[str, str]:
-    """Split at the first `=` or `:`; no key when there is none."""
-    found = re.search("[=:]", line)
-    return (line[: found.start()].strip().lower(), line[found.end() :].strip()) if found else ("", "")
 
 
 def interpolate(values: Mapping[str, str], names: Iterable[str]) -> dict[str, str]:

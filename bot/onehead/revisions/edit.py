@@ -1,11 +1,9 @@
 """Edit revision files and head files, to the byte: nothing outside the changed values ever moves.
 
-Every edit is read again, by the reader that judges repositories, before it is given out: exactly the intended
-values have changed, or there is no edit. What can't be known without running the file is refused, never guessed.
-
-Head files name the heads, so that two branches conflict in git. Seen in the wild: `.current-alembic-head`, `HEADS`,
-`EXPAND_HEAD` and `CONTRACT_HEAD` beside the versions, and `alembic_version_conflict_detection.txt` with the lines of
-`alembic heads`. A repair that leaves such a file behind is half a repair: the project's own check would refuse it.
+Every edit is read again, by the reader that judges repositories: exactly the intended values have changed, or there is
+no edit. Head files name the heads, so that two branches conflict in git; seen in the wild are `.current-alembic-head`,
+`HEADS`, `EXPAND_HEAD` and `CONTRACT_HEAD` beside the versions, and `alembic_version_conflict_detection.txt` with the
+lines of `alembic heads`. A repair that left them behind would be refused by the project's own check.
 """
 
 from __future__ import annotations
@@ -43,12 +41,8 @@ _IDS = rf"[(\[][^)\]\r\n]*[)\]]|{_ID}(?:[ \t]*,[ \t]*{_ID})*|"
 class RevisionFile(NamedTuple):
     """A revision file with the place of everything that matters.
 
-    Attributes:
-        text: without the byte order mark; all spans count characters of it.
-        encoding: how the text becomes bytes.
-        tree: with the positions of `text`; `None` where Python can't parse it.
-        declared: every name assigned at the top level.
-        strings: spans of the strings that are statements of the module, the docstring first.
+    All spans count characters of `text`, which has no byte order mark. `tree` is `None` where Python can't parse it;
+    `strings` are the spans of the strings that are statements of the module, the docstring first.
     """
 
     data: bytes
@@ -86,8 +80,7 @@ def open_revision(data: bytes) -> RevisionFile:
     Raises:
         CannotEdit: it is hostile or broken; nothing else is raised, whatever the bytes are.
     """
-    reason = too_large(data)
-    if reason:
+    if reason := too_large(data):
         raise CannotEdit(0, reason)
     try:
         # Python looks for the cookie in the first two lines, and a lone carriage return ends a line too.
@@ -139,12 +132,7 @@ def is_string(node: ast.stmt) -> bool:
 
 
 class CannotEdit(OneheadError):
-    """A file that can't be changed safely; nothing has been changed.
-
-    Attributes:
-        line: 1-based line of the trouble, 0 for the whole file.
-        reason: a sentence without a full stop, for people.
-    """
+    """A file that can't be changed safely; nothing has been changed. `line` is 0 where it is the whole file."""
 
     def __init__(self, line: int, reason: str) -> None:
         where = f"Line {line}" if line else "The file"
@@ -222,7 +210,8 @@ def _references(
         if declared is None:
             continue
         if declared.computed:
-            if names and (name == "down_revision" or any(_quoted(file.text, old) for old in names)):
+            written = (f"{quote}{old}{quote}" in file.text for old in names for quote in "\"'")
+            if names and (name == "down_revision" or any(written)):
                 _declaration(file, name)  # raises
             continue
         splices += _swapped(file, declared, names)
@@ -300,14 +289,9 @@ def _literal(file: RevisionFile, like: Element | None, value: str) -> str:
     revision = file.declared.get("revision")
     places += revision.elements[:1] if revision is not None else ()
     for place in places:
-        quotes = quotes_of(file.text[place.start : place.end])
-        if quotes is not None:
+        if quotes := quotes_of(file.text[place.start : place.end]):
             return f"{quotes[0].strip('fF')}{quotes[1]}{value}{quotes[1]}"
     return f"'{value}'"  # as Alembic itself writes
-
-
-def _quoted(text: str, value: str) -> bool:
-    return any(f"{quote}{value}{quote}" in text for quote in "\"'")
 
 
 def _swapped(file: RevisionFile, declared: Declaration, names: Mapping[str, str]) -> list[Splice]:

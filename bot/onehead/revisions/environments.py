@@ -1,8 +1,7 @@
 """Which directories form one environment, where no configuration decides it: the ids in them do.
 
-Two questions, one rule. Which sub-folders of a version location belong to its chain, and which directories
-form an environment that nothing declares? Directories belong together when their revisions are linked by
-`down_revision` or `depends_on`: Alembic could not load one without the other.
+Directories belong together when their revisions are linked by `down_revision` or `depends_on`: Alembic could not load
+one without the other.
 """
 
 from __future__ import annotations
@@ -59,13 +58,11 @@ def is_vendored(path: str) -> bool:
 
 
 class FileIndex:
-    """The files of one tree.
+    """The files of one tree; links and submodules are files of it too.
 
     Attributes:
-        paths: every file, sorted.
-        files: the same, as a set.
         folders: directory → the revision files directly in it (by name only), both sorted.
-        links: path of a symbolic link → its text, path of a submodule → `None`; both are files of the tree too.
+        links: path of a symbolic link → its text, path of a submodule → `None`.
     """
 
     def __init__(self, paths: Iterable[str], links: Mapping[str, str | None] = MappingProxyType({})) -> None:
@@ -199,7 +196,7 @@ _NOT_DEPLOYED = frozenset(
     }
 )
 # Directories where a first, single revision is believed.
-_TELLING_NAMES = frozenset(("versions", "alembic"))
+_TELLING_NAMES = ("versions", "alembic")
 # Looking for a root above a directory stops at this depth, so that absurd paths cost no time.
 _MAX_ROOT_DEPTH = 32
 
@@ -228,11 +225,8 @@ def settle(environment: Environment, found: Iterable[Revision | Unreadable]) -> 
     chains, each with a base: those are environments of their own. What cannot be read for its parents belongs, to be
     on the safe side.
 
-    Settle each tree by itself: in a union of two trees a moved file would look like a copy.
-
-    Args:
-        environment: as `locate` found it.
-        found: what the files of `files_of` declare, in any order.
+    `found` is what the files of `files_of` declare. Settle each tree by itself: in a union of two trees a moved file
+    would look like a copy.
     """
     if all(place.recursive is not None for place in environment.locations):
         return Settled((environment,), ())
@@ -265,9 +259,8 @@ def unconfigured(found: Iterable[Revision | Unreadable]) -> tuple[Environment, .
     A directory tree needs two files that declare a revision, or a lone base in a directory named `versions` or
     `alembic`. All sub-folders of one `versions` are judged together, as `settle` does.
 
-    Args:
-        found: what the files outside of all environments declare, in any order; only of files that
-            mention `down_revision`, for many a program has a variable named `revision`.
+    `found` is what the files outside of all environments declare, but only those that mention `down_revision`: many a
+    program has a variable named `revision`.
     """
     folders = {folder: items for folder, items in _by_folder(found).items() if may_be_guessed(folder)}
     roots: dict[str, list[str]] = {}
@@ -313,15 +306,11 @@ def _root(folder: str, roots: Mapping[str, list[str]]) -> str:
 
 def _is_believed(environment: Environment, folders: Mapping[str, list[Revision | Unreadable]]) -> bool:
     items = [item for place in environment.locations for item in folders.get(place.path, [])]
-    if len(items) != 1:
-        return _is_chain(items)
-    alone = isinstance(items[0], Revision) and not items[0].parents
-    return alone and environment.path.rpartition("/")[2].lower() in _TELLING_NAMES
-
-
-def _is_chain(items: list[Revision | Unreadable]) -> bool:
-    """Whether files are a chain and not just odd ones out: one starts it, or follows another, or may do so."""
+    if len(items) == 1:
+        alone = isinstance(items[0], Revision) and not items[0].parents
+        return alone and environment.path.rpartition("/")[2].lower() in _TELLING_NAMES
     ids = {item.id for item in items}
+    # Several are a chain and not just odd ones out where one starts it, or follows another, or may do so.
     return any(isinstance(item, Unreadable) or not item.parents or not ids.isdisjoint(item.parents) for item in items)
 
 
@@ -369,22 +358,15 @@ def _are_chains(groups: list[set[str]], folders: Mapping[str, list[Revision | Un
 
     Where something can't be read, a link may be missing from the picture, and they stay together.
     """
-    if _share_ids(groups, folders):
-        return True
-    if any(isinstance(item, Unreadable) for items in folders.values() for item in items):
-        return False
     chains = [[item for folder in group for item in folders[folder]] for group in groups]
+    ids = [{item.id for item in chain if item.id is not None} for chain in chains]
+    if len(set().union(*ids)) < sum(map(len, ids)):
+        return True
+    if any(isinstance(item, Unreadable) for chain in chains for item in chain):
+        return False
     return all(
         len(chain) > 1 and any(not item.parents for item in chain if isinstance(item, Revision)) for chain in chains
     )
-
-
-def _share_ids(groups: list[set[str]], folders: Mapping[str, list[Revision | Unreadable]]) -> bool:
-    counts: Counter[str] = Counter()
-    for group in groups:
-        ids = {item.id for folder in group for item in folders[folder] if item.id is not None}
-        counts.update(ids)
-    return any(count > 1 for count in counts.values())
 
 
 def _apart(environment: Environment, groups: list[set[str]]) -> tuple[Environment, ...]:

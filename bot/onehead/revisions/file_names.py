@@ -1,8 +1,8 @@
 """Ids and file names of new revisions: by `file_template` and by the way the project numbers its newest files.
 
-Everything is computed from the chain alone: two makers of the same merge arrive at the same id. What is in use has
-two parts: `taken` or `known` are the ids of the judged trees, and the file stems where files are numbered; `elsewhere`
-are the ids and file stems of other branches, tags and pull requests, which come and go.
+Everything is computed from the chain alone: two makers of the same merge arrive at the same id. `taken` or `known` are
+the ids of the judged trees, and the file stems where files are numbered; `elsewhere` are the ids and file stems of
+other branches, tags and pull requests, which come and go.
 """
 
 from __future__ import annotations
@@ -161,14 +161,10 @@ _UNITS = ("year", "month", "day", "hour", "minute", "second")
 
 
 class Convention(NamedTuple):
-    """What ids look like here.
+    """What ids look like here: `hex`, `number` (`019`, `rev_19`) or `date` (`20240501`).
 
-    Attributes:
-        kind: `hex`, `number` (`019`) or `date` (`20240501`).
-        width: digits of a hex id; digits a number is padded to, 1 for no padding.
-        prefix: the text before every number, for instance `rev_`.
-        slug: whether number or date are followed by the message, as in `0411_add_x`.
-        separator: the text between the two.
+    `width` counts the digits of a hex id, or those that a number is padded to. With `slug`, the message follows the
+    number or date, behind the `separator`: `0411_add_x`.
     """
 
     kind: str = "hex"
@@ -402,13 +398,11 @@ def renumber(
 
 
 def _renumbered(revision: Revision, stem: str, number: int) -> Renumbered:
-    new_id = revision.id
+    new_id, new_stem = revision.id, _at_number(stem, number)
     if file_number(revision.id) == file_number(stem):
         new_id = _at_number(revision.id, number)
-    if revision.id in stem and new_id != revision.id and stem.startswith(revision.id):
-        new_stem = new_id + stem[len(revision.id) :]
-    else:
-        new_stem = _at_number(stem, number)
+        if new_id != revision.id and stem.startswith(revision.id):
+            new_stem = new_id + stem[len(revision.id) :]
     folder, name = posixpath.split(revision.path)
     new_name = new_stem + posixpath.splitext(name)[1]
     return Renumbered(revision.id, new_id, revision.path, posixpath.join(folder, new_name))

@@ -21,10 +21,7 @@ _MAX_LINEAGES = 8
 class Graph:
     """Revisions of one environment at one tree, and how they are linked.
 
-    Attributes:
-        revisions: id → revision, in path order; of two with one id, the one whose path sorts last (the one that
-            Alembic would keep).
-        unreadable: files that may hold revisions and can't be read.
+    `revisions` are in path order; of two with one id, the one whose path sorts last is kept, as Alembic keeps it.
     """
 
     def __init__(self, revisions: Iterable[Revision], unreadable: Iterable[Unreadable] = ()) -> None:

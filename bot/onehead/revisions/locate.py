@@ -1,12 +1,8 @@
 """Find every Alembic environment of a tree from its file names and its configuration files.
 
-Alembic resolves these paths where it runs: relative ones against the working directory, `pkg:path` by importing
-the package, absolute ones inside a container. None of that is known here, but the directory that is meant
-is in the repository, and there is evidence: it holds `env.py`, or revision files.
-
-In this order, as no single sign is on every project: configurations that Alembic itself would read; directories
-with an `env.py` (projects that configure Alembic in code); directories whose names promise revisions, for the
-caller to read and for `environments.unconfigured` to judge.
+Alembic resolves the paths in these where it runs: relative ones against the working directory, `pkg:path` by importing
+the package, absolute ones inside a container. None of that is known here; the directory that is meant is known by its
+`env.py` or its revision files. Where no configuration names them, so are others.
 """
 
 from __future__ import annotations
@@ -105,11 +101,8 @@ def find_version_directory(tree: FileIndex, text: str, here: str, script: str | 
 def find_run_directory(tree: FileIndex, texts: Iterable[str], here: str, script: str | None) -> str:
     """The directory in which Alembic has to be run: it resolves relative paths against its working directory.
 
-    Args:
-        tree: the repository.
-        texts: `script_location` and each of `version_locations`, as written; empty for what is not set.
-        here: the directory of the configuration: the answer where nothing is relative.
-        script: the directory that `script_location` means.
+    `texts` are `script_location`, which means `script`, and each of `version_locations`. Where none is relative, it is
+    that of the configuration, `here`.
     """
     relative = [parts for anchor, parts in map(take_apart, filter(None, texts)) if anchor == "relative"]
     bases = [here, "", *ancestors(here)]
@@ -218,8 +211,6 @@ class Located(NamedTuple):
     """What file names and configurations show.
 
     Attributes:
-        environments: by path.
-        problems: by path and line.
         candidates: directories outside of all environments, sorted, whose `.py` files may be revisions that nothing
             declares. Read those that mention `down_revision` and give them to `environments.unconfigured`.
         modules: environments with revision files in sub-folders, which the configuration does not mention → the Python
@@ -234,11 +225,14 @@ class Located(NamedTuple):
     def pinned(self, by_code: Collection[str]) -> Located:
         """The same with Alembic's default where the configuration is silent: sub-folders are not read.
 
-        Args:
-            by_code: environments whose directories may be set in code: for these, the ids have to decide.
+        Not of the environments whose directories may be set `by_code`: for these, the ids have to decide.
         """
-        environments = tuple(_pinned(each) if each.path not in by_code else each for each in self.environments)
-        return self._replace(environments=environments)
+        environments = list(self.environments)
+        for place, each in enumerate(environments):
+            if each.path not in by_code and each.config is not None and not is_sample(each.config):
+                locations = tuple(known._replace(recursive=bool(known.recursive)) for known in each.locations)
+                environments[place] = each._replace(locations=locations)
+        return self._replace(environments=tuple(environments))
 
 
 def locate(tree: FileIndex, configs: Mapping[str, bytes | None]) -> Located:
@@ -247,26 +241,15 @@ def locate(tree: FileIndex, configs: Mapping[str, bytes | None]) -> Located:
     `configs` is the content of what `config_paths` names in it, `None` for what was not read.
     """
     sections, problems = _sections(configs)
-    declared = []
-    for section in sections:
-        environment = _environment(tree, section, problems)
-        if environment is not None:
-            declared.append(environment)
-    environments = _united(declared)
+    declared = [_environment(tree, section, problems) for section in sections]
+    environments = _united([environment for environment in declared if environment is not None])
     environments += _with_env_py(tree, environments)
     return Located(
         environments=tuple(sorted(environments, key=lambda environment: environment.path)),
         problems=tuple(sorted(set(problems))),
-        candidates=_candidates(tree, environments),
+        candidates=tuple(_candidates(tree, environments)),
         modules={each.path: modules_near(tree, each) for each in environments if _has_open_folders(tree, each)},
     )
-
-
-def _pinned(environment: Environment) -> Environment:
-    if environment.config is None or is_sample(environment.config):
-        return environment
-    locations = (place._replace(recursive=bool(place.recursive)) for place in environment.locations)
-    return environment._replace(locations=tuple(locations))
 
 
 def _has_open_folders(tree: FileIndex, environment: Environment) -> bool:
@@ -483,16 +466,10 @@ def _with_env_py(tree: FileIndex, declared: list[Environment]) -> list[Environme
     return found
 
 
-def _candidates(tree: FileIndex, environments: list[Environment]) -> tuple[str, ...]:
+def _candidates(tree: FileIndex, environments: list[Environment]) -> Iterator[str]:
     covered = tree.covered(environments)
-    return tuple(
-        folder
-        for folder in tree.sorted_folders
-        if folder not in covered and may_be_guessed(folder) and _may_hold_revisions(tree, folder)
-    )
-
-
-def _may_hold_revisions(tree: FileIndex, folder: str) -> bool:
-    if tree.folders[folder] == [join(folder, "env.py")]:
-        return False
-    return promises_revisions(folder) or any(has_hex_id(path.rpartition("/")[2]) for path in tree.folders[folder])
+    for folder in tree.sorted_folders:
+        if folder not in covered and may_be_guessed(folder):
+            names = [path.rpartition("/")[2] for path in tree.folders[folder]]
+            if names != ["env.py"] and (promises_revisions(folder) or any(map(has_hex_id, names))):
+                yield folder

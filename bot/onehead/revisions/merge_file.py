@@ -13,7 +13,6 @@ import builtins
 import posixpath
 import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import groupby, pairwise
 from typing import NamedTuple
@@ -81,17 +80,11 @@ def merge_file(
     *,
     stock: bytes = b"",
 ) -> NewRevision:
-    """A merge of `parents`, in the manner of its siblings.
+    """A merge of `parents`, in the manner of the siblings that `newest` finds.
 
-    Args:
-        parents: the heads to merge, the one to run first last: the default branch's head.
-        siblings: those that `newest` finds.
-        location: the version location that a `file_template` starts from, from the top of the repository.
-        file_template: as configured; `None` where it isn't, then the file is named like its siblings.
-        taken: every revision id of the judged trees.
-        paths: every path of the environment in the judged trees.
-        elsewhere: revision ids and file stems of other branches, tags and pull requests.
-        stock: the model where no sibling can be one.
+    The parent to run first, the default branch's head, comes last. `taken` and `paths` are those of the judged trees,
+    `elsewhere` the revision ids and file stems of other branches, tags and pull requests. A configured `file_template`
+    starts from `location`; without one, the file is named like its siblings. `stock` is the model where no sibling is.
 
     Raises:
         CannotEdit: an id of a parent can't stand in a plain string.
@@ -323,15 +316,14 @@ def _bytes(text: str, like: RevisionFile) -> bytes:
         raise CannotEdit(0, f"the new text can't be written in its encoding, {like.encoding}") from None
 
 
-@dataclass(slots=True)
 class _Chunk:
     """Top-level statements that share lines; from `gap` to `start` there are blank lines and comments."""
 
-    nodes: list[ast.stmt]
-    gap: int
-    start: int
-    end: int
-    kept: bool = False
+    def __init__(self, node: ast.stmt, start: int, end: int) -> None:
+        self.nodes = [node]
+        self.gap = self.start = start
+        self.end = end
+        self.kept = False
 
 
 class _Copy:
@@ -381,7 +373,7 @@ class _Copy:
                 parts[-1].nodes.append(node)
                 parts[-1].end = max(parts[-1].end, end)
             else:
-                parts.append(_Chunk([node], start, start, end))
+                parts.append(_Chunk(node, start, end))
         for before, part in pairwise(parts):
             part.gap = before.end
         return parts

@@ -31,12 +31,8 @@ class Refusal(NamedTuple):
 class Declared(NamedTuple):
     """What one file declares, whatever its path; the fields of `Revision` mean the same there.
 
-    Attributes:
-        revision: the id; `None` where the file declares none or it is dynamic.
-        parents: `None` where the file has no `down_revision` or it is dynamic.
-        dynamic: what can't be known without running the file.
-        broken: why nothing could be read, and `line` where; empty when the file was read.
-        checked: whether it was looked for what Python refuses below the header.
+    Id and parents are `None` where there are none or they are `dynamic`. `broken` says why nothing could be read,
+    `checked` whether it was looked for what Python refuses below the header.
     """
 
     revision: str | None = None
@@ -73,15 +69,12 @@ class Revision(NamedTuple):
     """One revision of an environment, as its file declares it.
 
     Attributes:
-        parents: the values of `down_revision`, in the order written (Alembic runs the last parent first);
-            empty for a base.
+        parents: in the order written, for Alembic runs the last one first.
         branch_labels: of a computed label, its source text.
-        path: where the file is, from the top of the repository.
         blob: git's object id of the file.
         doc: first line of the module's docstring, the message given to `alembic revision -m`.
-        revises: the ids of the docstring's `Revises:` line; `None` where there is no such line.
-            Alembic never reads it.
-        computed: `branch_labels` or `depends_on`, where the value can't be known without running the file.
+        revises: what the docstring's `Revises:` line names, which Alembic never reads; `None` without such a line.
+        computed: `branch_labels` or `depends_on`, where it can't be known without running the file.
         refusal: why Python can't load the file, although its header is known.
     """
 
@@ -100,13 +93,9 @@ class Revision(NamedTuple):
 class Unreadable(NamedTuple):
     """Something that may declare a revision and can't be read without running it.
 
-    Attributes:
-        line: of the trouble, 0 for the whole file.
-        reason: a sentence without a full stop, for people.
-        id: where that at least is known.
-        kind: `dynamic` (a value is computed), `broken` (not Python, too large, not decodable),
-            `not-a-revision` (readable, but declares no revision: Alembic itself refuses such a file) or
-            `unreachable` (a submodule or link in the place of a version directory).
+    `reason` is a sentence without a full stop, `line` 0 for the whole file. `kind` is `dynamic` (a value is computed),
+    `broken` (not Python, too large, not decodable), `not-a-revision` (it declares none, so Alembic refuses it) or
+    `unreachable` (a submodule or link in the place of a version directory).
     """
 
     path: str
@@ -121,11 +110,9 @@ class Location(NamedTuple):
     """One directory that holds revision files.
 
     Attributes:
-        path: the directory from the top of the repository, `""` for the top itself.
-        recursive: `True`: sub-folders count (`recursive_version_locations`). `False`: only this level.
-            `None`: nobody says; `environments.settle` decides by the ids which sub-folders belong.
-        blocked: the submodule, or the symbolic link that leads out of the repository, because of which nothing in the
-            directory can be read; empty otherwise.
+        path: `""` for the top of the repository.
+        recursive: whether sub-folders count; `None`: nobody says, so `environments.settle` decides by the ids.
+        blocked: the submodule, or the symbolic link that leads out of the repository, that hides what is in it.
     """
 
     path: str
@@ -137,11 +124,9 @@ class Environment(NamedTuple):
     """One chain of revisions: what Alembic would load together.
 
     Attributes:
-        path: the name used everywhere, unique in its tree: the first version location,
-            e.g. `alembic/versions`.
+        path: its name everywhere, unique in its tree: the first version location, e.g. `alembic/versions`.
         config: the ini or toml file that declares it; `None` where only `env.py` or the files show it.
-        script_location: the directory with `env.py`, e.g. `alembic`; `None` when the configuration names one
-            that is not in the repository (then `version_locations` says where the revisions are).
+        script_location: the directory with `env.py`; `None` when the configuration names one that is not here.
         locations: where the revision files are; the directories need not exist yet.
         certain: declared by a configuration or by `env.py`; `False`: guessed from the revision files alone.
         run_from: the directory in which Alembic is run: from there the relative paths of `config` lead somewhere.
@@ -169,13 +154,9 @@ class Environment(NamedTuple):
 
 
 class ConfigProblem(NamedTuple):
-    """Something in a configuration that a person should know.
+    """Something in a configuration that a person should know; `reason` is a sentence without a full stop.
 
-    Attributes:
-        path: the configuration file, or the directory it is about.
-        line: 0 for the whole file.
-        reason: what is there, what it means and what to do; a sentence without a full stop.
-        unread: a bound was exceeded, so there may be more here that Alembic would read.
+    `unread`: a bound was exceeded, so there may be more here that Alembic would read.
     """
 
     path: str

@@ -245,14 +245,12 @@ def refusal_of(data: bytes) -> Refusal | None:
     """
     try:
         parse(data)
-    except TooLarge:
-        return None
     except SyntaxError as error:
         return _refusal(data, error)
-    except ValueError:  # zero bytes
-        return Refusal(0, "it holds zero bytes", certain=True)
-    except (RecursionError, MemoryError):
+    except (TooLarge, RecursionError, MemoryError):
         return None
+    except ValueError:
+        return Refusal(0, "it holds zero bytes", certain=True)
     return None
 
 

@@ -1,8 +1,6 @@
 """The static reader: names that the top level of a module binds, their values, and where each is written.
 
-The parser takes the four values of a revision from it, the editor their places, the version table its options, the
-interpreter of operations the ways in which a name changes unseen. Nothing is run: what is not made of literals is
-unknown, together with what made it so.
+Nothing is run: what is not made of literals is unknown, together with what made it so.
 """
 
 from __future__ import annotations
@@ -56,13 +54,11 @@ class Scope:
     """Top-level names of one module, after the statements followed so far.
 
     Attributes:
-        values: name → value, where it is known.
         unknown: name → line and source of a value that can't be known without running the file.
         assigned: name → its last plain assignment, which need not be what decides its value.
     """
 
     def __init__(self, module: ast.Module | None = None, *, may_hold_global: bool = True) -> None:
-        """Follow a module to its end; without one, nothing is bound yet."""
         self.values: dict[str, Folded] = {}
         self.unknown: dict[str, tuple[int, ast.AST | str]] = {}
         self.assigned: dict[str, Assignment] = {}
@@ -324,12 +320,7 @@ LINE_START = r"(?:^|(?<=[\r\n]))"
 
 
 class Lines:
-    """The lines of one text.
-
-    Attributes:
-        text: the text, without a byte order mark.
-        starts: index of the first character of every line.
-    """
+    """The lines of one text without a byte order mark; `starts` are the indexes of their first characters."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -371,12 +362,10 @@ class Declaration(NamedTuple):
     """The last plain assignment of a name at the top level, with its place.
 
     Attributes:
-        line: of the statement.
         start, end: of the value, in characters.
-        value: what it evaluates to; `None` too where `computed` is set.
         form: `Tuple` or `List` where it is written as one, else the name of another expression.
         elements: its ids with their places, as far as each has its own.
-        annotation: source text of the type annotation, empty for none.
+        annotation: its source, empty for none.
         computed: why the value can't be known without running the file; empty when it can.
     """
 
@@ -420,7 +409,6 @@ def declarations(scope: Scope, lines: Lines) -> dict[str, Declaration]:
 
 
 def _reason(value: ast.expr, source: ast.AST | str) -> str:
-    """Why a name that is assigned `value` can't be known, which is because of `source`."""
     if source is value:
         return f"its value is computed by `{_shown(value)}`"
     if isinstance(source, ast.Import | ast.ImportFrom):

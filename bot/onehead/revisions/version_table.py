@@ -97,16 +97,14 @@ def _widths(source: bytes) -> Iterator[int]:
     scope = Scope(module)
     for node in ast.walk(module):
         match node:
-            case ast.Call(args=[*args], keywords=[*keywords]) if any(map(_is_column, args)):
+            case ast.Call(args=[*args], keywords=[*keywords]) if any(
+                isinstance(each, ast.Constant) and each.value == _COLUMN.decode() for each in args
+            ):
                 # An alteration names the old type too.
                 for value in (*args, *(each.value for each in keywords if each.arg != "existing_type")):
                     yield from _type_width(value, scope)
             case ast.Assign(targets=[ast.Attribute() as target], value=value) if ".version_num.type" in _dotted(target):
                 yield from [_number(value, scope)] if target.attr == "length" else _type_width(value, scope)
-
-
-def _is_column(node: ast.expr) -> bool:
-    return isinstance(node, ast.Constant) and node.value == _COLUMN.decode()
 
 
 def _type_width(node: ast.expr, scope: Scope) -> Iterator[int]:
