@@ -20,7 +20,7 @@ from onehead.examine.read import (
     survey,
 )
 from onehead.gitrepo.git import Git
-from onehead.gitrepo.tree import SUBMODULE, SYMLINK, Contents, Entry, Tree, list_changed, list_tree, parse_listing, read
+from onehead.gitrepo.tree import SUBMODULE, SYMLINK, Contents, Entry, Tree, difference, list_tree, parse_listing, read
 from onehead.gitrepo.worktree import checked_out, uncommitted
 from onehead.plan.decide import decide
 from onehead.plan.facts import Evidence, Facts
@@ -265,7 +265,7 @@ def _trees(git: Git, ground: Ground, memory: Memory, target: Point, head: Point 
     from onehead.gitrepo.merge import merge_trees, taken_over  # noqa: PLC0415 - a branch by itself merges nothing
 
     tree = ground.tree
-    other = list_changed(git, tree, head.sha)
+    other = Tree(head.sha, difference(git, tree, head.sha))
     if replaces:
         return Trees(ground, other, taken_over(other), lambda oids: read(git, oids, MAX_BYTES), memory)
     merge = merge_trees(git, target.sha, head.sha, listed={target.sha: tree, head.sha: other}, limit=MAX_BYTES)
