@@ -291,10 +291,10 @@ def ask(server: Server, *options: str, lines: str, **variables: str) -> subproce
 
 
 def forking(server: Server) -> str:
-    """The line of a push that is to be refused, its objects already there."""
+    """The line of a push that is to be refused, its objects already there: in a pack, for which git is asked."""
     old = server.tip("main")
     new = server.commit("main", revision("020", "018"))
-    server.bare.git("fetch", "--quiet", str(server.developer.path), "main")
+    server.bare.git("-c", "fetch.unpackLimit=1", "fetch", "--quiet", str(server.developer.path), "main")
     return f"{old} {new} refs/heads/main\n"
 
 
