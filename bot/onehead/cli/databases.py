@@ -27,7 +27,7 @@ from onehead.examine.changes import Repairs
 from onehead.examine.evidence import Others
 from onehead.examine.examine import Trees, judge_alone
 from onehead.examine.ledger import read_ledger
-from onehead.examine.locations import formerly, schema_effects_in, version_table_of, whereabouts
+from onehead.examine.locations import formerly, locations_of, schema_effects_in, version_table_of
 from onehead.examine.naming import DATABASES
 from onehead.gitrepo.process import as_typed
 from onehead.plan.facts import Facts
@@ -179,7 +179,7 @@ def _places(visit: DoctorReport, others: Others) -> dict[str, RevisionLocation]:
     facts = {examined.facts.environment.path: examined.facts for examined in visit.examination.environments}
     for path, diagnosis in visit.diagnoses.items():
         unknown = diagnosis.of(ProblemKind.UNKNOWN_ROW)
-        found |= whereabouts(others, facts[path], unknown)
+        found |= locations_of(others, facts[path], unknown)
     return found
 
 
@@ -237,7 +237,7 @@ def run_explain(options: argparse.Namespace) -> int:
             facts = examined.facts
             known |= facts.target.revisions.keys()
             unknown = [id_ for id_ in named if id_ not in facts.target and not _is_known(places, id_)]
-            places |= whereabouts(others, facts, unknown)
+            places |= locations_of(others, facts, unknown)
             if needs_traces:
                 traces[facts.environment.path] = schema_effects_in(facts, trees)
     known |= {id_ for id_ in places if _is_known(places, id_)}
