@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from onehead.examine.changes import prepare
-from onehead.examine.examine import examine, read_ground
+from onehead.examine.examine import examine, read_target
 from onehead.examine.locations import schema_effects_in
 from onehead.examine.read import Memory
 from onehead.gitrepo.git import Git
@@ -74,8 +74,8 @@ def test_a_target_that_is_read_for_many_branches_has_an_allowance_of_its_own(
     repo: Repository, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(parsers, "MAX_ALL_PIECES", 0)
-    ground = read_ground(Git(repo.path), Point("main", repo.sha("main")), Memory(None))
-    assert not any(chain.graph.unreadable for chain in ground.reading.survey.chains.values())
+    against = read_target(Git(repo.path), Point("main", repo.sha("main")), Memory(None))
+    assert not any(chain.graph.unreadable for chain in against.reading.survey.chains.values())
 
 
 def test_the_bodies_of_all_revisions_share_one(repo: Repository, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from onehead.examine.examine import examine, read_ground
+from onehead.examine.examine import examine, read_target
 from onehead.examine.read import Memory
 from onehead.gitrepo.git import Git
 from onehead.plan.facts import Evidence
@@ -174,7 +174,7 @@ def test_what_was_remembered_before_it_was_new_is_looked_at_again(repo: Reposito
     repo.commit("topic", UNCLOSED)
     git, memory = Git(str(repo.path)), Memory(None)
     target, head = (Point(name, repo.sha(name)) for name in ("main", "topic"))
-    read_ground(git, head, memory)
+    read_target(git, head, memory)
     for _ in range(2):
         examination, _ = examine(git, target, head, memory=memory, evidence=lambda _facts, _policy: Evidence())
         assert examination.verdict == "broken"

@@ -8,9 +8,8 @@ from pathlib import Path
 import pytest
 
 from onehead.examine.read import Listing, Memory, read_trees, survey
-from onehead.examine.touched import touches
+from onehead.examine.touched import Update, touches
 from onehead.gitrepo.git import Git
-from onehead.gitrepo.pushed import Update
 from onehead.gitrepo.tree import list_tree, read
 from tests.migrations import chain, merged, project, revision
 from tests.repositories import Repository

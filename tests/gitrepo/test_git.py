@@ -284,8 +284,10 @@ def door(repo: Repository) -> Iterator[Counting]:
 
 
 def blob_of(repo: Repository, path: str, text: str) -> str:
-    """The id of a file that was just committed."""
-    return repo.git("rev-parse", f"{repo.commit('main', {path: text})}:{path}").strip()
+    """The id of a file that was just committed, and packed: only of such files git is asked."""
+    sha = repo.commit("main", {path: text})
+    repo.git("repack", "-a", "-d", "--quiet")
+    return repo.git("rev-parse", f"{sha}:{path}").strip()
 
 
 def test_all_questions_are_one_conversation(door: Counting, repo: Repository) -> None:
@@ -302,7 +304,6 @@ def test_all_questions_are_one_conversation(door: Counting, repo: Repository) ->
 def test_what_is_written_meanwhile_is_seen(door: Counting, repo: Repository) -> None:
     read(door, [blob_of(repo, "a.py", "1")])
     blob = blob_of(repo, "b.py", "2")
-    repo.git("repack", "-a", "-d", "--quiet")
     assert read(door, [blob]).data == {blob: b"2"}
     assert door.started == 1
 

@@ -12,7 +12,7 @@ from onehead.gitrepo import git as git_module
 from onehead.gitrepo import tree
 from onehead.gitrepo.git import BlobTooLarge, Git, Info, Objects, kept_open
 from onehead.gitrepo.process import GitFailed, GitTimeout, MissingObjects, NotARepository
-from onehead.gitrepo.tree import SUBMODULE, SYMLINK, Contents, Entry, changes, list_changed, list_tree, read
+from onehead.gitrepo.tree import SUBMODULE, SYMLINK, Contents, Entry, changes, difference, list_tree, read
 from tests.repositories import Repository
 
 if TYPE_CHECKING:
@@ -84,8 +84,8 @@ def test_a_listing_is_derived_from_another_one(git: Git, repo: Repository) -> No
         modes={"mode": "100755"},
     )
     known = list_tree(git, one)
-    assert list_changed(git, known, two) == list_tree(git, two)
-    assert list_changed(git, known, one) == known
+    assert difference(git, known, two) == list_tree(git, two).entries
+    assert difference(git, known, one) == known.entries
     assert known == list_tree(git, one)
 
 

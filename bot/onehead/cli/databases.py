@@ -27,7 +27,7 @@ from onehead.examine.changes import Repairs
 from onehead.examine.evidence import Others
 from onehead.examine.examine import Trees, judge_alone
 from onehead.examine.ledger import read_ledger
-from onehead.examine.locations import formerly, schema_effects_in, version_table_of, whereabouts
+from onehead.examine.locations import formerly, locations_of, schema_effects_in, version_table_of
 from onehead.examine.naming import DATABASES
 from onehead.gitrepo.process import as_typed
 from onehead.plan.facts import Facts
@@ -107,7 +107,7 @@ def run_doctor(options: argparse.Namespace) -> int:
             visit = _by_sight(examination, trees, chosen, options, others)
         places: dict[str, RevisionLocation] = {}
         for path, diagnosis in visit.diagnoses.items():
-            places |= whereabouts(others, chosen[path], diagnosis.of(ProblemKind.UNKNOWN_ROW))
+            places |= locations_of(others, chosen[path], diagnosis.of(ProblemKind.UNKNOWN_ROW))
         visit = visit._replace(places=places, repo=options.repo)
     if options.format == "json":
         sys.stdout.write(json.dumps(doctor_document(visit), indent=2) + "\n")
@@ -213,7 +213,7 @@ def run_explain(options: argparse.Namespace) -> int:
             facts = examined.facts
             known |= facts.target.revisions.keys()
             unknown = [id_ for id_ in named if id_ not in facts.target and places.get(id_, nowhere) == nowhere]
-            places |= whereabouts(others, facts, unknown)
+            places |= locations_of(others, facts, unknown)
             if needs_traces:
                 traces[facts.environment.path] = schema_effects_in(facts, trees)
     known |= {id_ for id_, place in places.items() if place != nowhere}

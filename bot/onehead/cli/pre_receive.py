@@ -13,9 +13,8 @@ import time
 from typing import TYPE_CHECKING
 
 from onehead.errors import UsageError
-from onehead.examine.touched import MAX_LOOKED_AT, touches
+from onehead.examine.touched import MAX_LOOKED_AT, Update, read_updates, touches
 from onehead.gitrepo.process import Quick
-from onehead.gitrepo.pushed import Update, read_updates
 
 if TYPE_CHECKING:
     from argparse import Namespace

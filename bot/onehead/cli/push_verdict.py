@@ -1,4 +1,7 @@
-"""The verdict about a push that touches migrations: what the pusher reads, and what git is told."""
+"""The verdict about a push that touches migrations: what the pusher reads, and what git is told.
+
+Judged are the deployed branches, each against what it was; of the others is told how they would get on with them.
+"""
 
 from __future__ import annotations
 
@@ -7,22 +10,22 @@ import signal
 import sys
 import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from onehead.errors import OneheadError
-from onehead.examine.push import Arrival, arrive, look_ahead
+from onehead.errors import CannotJudge, OneheadError
+from onehead.examine.examine import examine, read_policy
 from onehead.examine.read import Memory, memory_for
-from onehead.examine.touched import MAX_LOOKED_AT
+from onehead.examine.touched import MAX_LOOKED_AT, Update
 from onehead.gitrepo.git import Git
-from onehead.gitrepo.process import OutOfTime
-from onehead.plan.verdict import objections
+from onehead.gitrepo.process import OutOfTime, ShallowHistory
+from onehead.gitrepo.refs import DEFAULT_BRANCHES, HEADS, current_branch, is_ancestor, list_refs
+from onehead.plan.policy import Policy, targets_of
+from onehead.plan.verdict import Examination, Point, PushedBranch, objections
 from onehead.reports.terminal import TAKEN_TOGETHER, acceptance, heads_up, not_judged, not_looked_ahead, refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
     from types import FrameType
-
-    from onehead.gitrepo.pushed import Update
 
 
 def judge(branches: tuple[Update, ...], timeout: float, until: float, *, several: bool) -> int:
@@ -37,16 +40,16 @@ def judge(branches: tuple[Update, ...], timeout: float, until: float, *, several
     git = Git(os.curdir, timeout=timeout, trusted=True)  # git itself has opened it, and waits for us there
     memory = memory_for(os.path.realpath(os.curdir))
     with _ended_at(until):
-        arrival = arrive(git, branches, memory)
+        push = _judged(git, branches, memory)
     # The verdict stands: the time that telling it takes can't turn it round any more.
     merging = os.environ.get("GITEA_PUSH_TRIGGER") == "pr-merge-to-base"
-    for pushed in arrival.landings:
+    for pushed in push.deployed:
         if objections(pushed):
             _say([*refusal(pushed, merging=merging), *([TAKEN_TOGETHER] if several else [])])
             return 1
-    for pushed in arrival.landings:
+    for pushed in push.deployed:
         _say(acceptance(pushed))
-    _look_ahead(git, arrival, memory, until)
+    _look_ahead(git, push, memory, until)
     return 0
 
 
@@ -56,15 +59,17 @@ def give_up(trouble: Exception, *, refused: bool) -> int:
     return 1 if refused else 0
 
 
-def _look_ahead(git: Git, arrival: Arrival, memory: Memory, until: float) -> None:
+def _look_ahead(git: Git, push: _JudgedPush, memory: Memory, until: float) -> None:
     """Warn of what the other branches would do once merged. A courtesy: nothing that goes wrong here stops a push."""
-    if len(arrival.others) > MAX_LOOKED_AT:
-        _say(not_looked_ahead(f"{len(arrival.others)} branches at once are too many to look at each."))
+    if len(push.others) > MAX_LOOKED_AT:
+        _say(not_looked_ahead(f"{len(push.others)} branches at once are too many to look at each."))
+        return
+    if push.into is None:
         return
     try:
         with _ended_at(until):
-            for examination in look_ahead(git, arrival, memory):
-                _say(heads_up(examination))
+            for update in push.others:
+                _say(heads_up(_examined(git, push.into, Point(update.ref, update.new), memory)))
     except Exception as trouble:
         _say(not_looked_ahead(_what_happened(trouble)[0]))
 
@@ -78,6 +83,78 @@ def _what_happened(trouble: Exception) -> tuple[str, str]:
     *_, (frame, line) = walk_tb(trouble.__traceback__)
     file = os.path.basename(frame.f_code.co_filename)  # noqa: PTH119
     return f"Something is wrong inside onehead: {type(trouble).__name__} in {file}, line {line} ({trouble}).", ""
+
+
+class _JudgedPush(NamedTuple):
+    """Its deployed branches, judged, up to the first that is refused, and its other branches.
+
+    `into` is the deployed branch that those would be merged into, as the push leaves it; `None` where there is none.
+    """
+
+    deployed: tuple[PushedBranch, ...]
+    others: tuple[Update, ...]
+    into: Point | None
+
+
+def _judged(git: Git, updates: tuple[Update, ...], memory: Memory) -> _JudgedPush:
+    """Judge the branches that a push makes or moves, while what is pushed waits in quarantine."""
+    old = {ref.name.removeprefix(HEADS): ref.sha for ref in list_refs(git, "refs/heads")}
+    new = {update.branch: update.new for update in updates}
+    default = _default_branch(git, old, new)
+    tip = old.get(default) or new.get(default)
+    policy = read_policy(git, tip).policy if tip else Policy()
+    targets = targets_of(policy, default, old.keys() | new.keys())
+    deployed = []
+    for update in sorted((each for each in updates if each.branch in targets), key=lambda u: targets.index(u.branch)):
+        deployed.append(_pushed(git, update, old.get(default), memory))
+        if objections(deployed[-1]):
+            break  # git takes all or none; and a time-out in the rest could not turn the verdict round
+    into = new.get(targets[0]) or old.get(targets[0])
+    return _JudgedPush(
+        deployed=tuple(deployed),
+        others=tuple(update for update in updates if update.branch not in targets),
+        into=Point(f"{HEADS}{targets[0]}", into) if into else None,
+    )
+
+
+def _default_branch(git: Git, old: Mapping[str, str], new: Mapping[str, str]) -> str:
+    """The branch of HEAD; where nobody ever pushed that one, the first of the usual names that there is.
+
+    A bare repository is made with HEAD on `master` or `main`, whatever its people call their branch later.
+    """
+    head = current_branch(git)
+    if head is None:
+        raise CannotJudge(
+            "HEAD of the repository names no branch, so it is not known which branch is deployed.",
+            "On the server, in the repository: git symbolic-ref HEAD refs/heads/main",
+        )
+    own = head.removeprefix(HEADS)
+    return next((name for known in (old, new) for name in (own, *DEFAULT_BRANCHES) if name in known), own)
+
+
+def _pushed(git: Git, update: Update, default: str | None, memory: Memory) -> PushedBranch:
+    place, new = f"{HEADS}{update.branch}", Point(update.ref, update.new)
+    if not update.creates:
+        examination = _examined(git, Point(place, update.old), new, memory, replaces=True)
+        pushed = PushedBranch(update.branch, "itself", examination)
+        return pushed._replace(grows=_grows(git, update)) if objections(pushed) else pushed
+    if default is not None:
+        examination = _examined(git, Point(place, default), new, memory, replaces=True)
+        return PushedBranch(update.branch, "default", examination, grows=False)
+    return PushedBranch(update.branch, "nothing", _examined(git, new, None, memory), grows=False)
+
+
+def _grows(git: Git, update: Update) -> bool:
+    """Whether it is no push by force; only the advice depends on it, so where nobody can tell, it is none."""
+    try:
+        return is_ancestor(git, update.old, update.new)
+    except ShallowHistory:
+        return False
+
+
+def _examined(git: Git, target: Point, head: Point | None, memory: Memory, *, replaces: bool = False) -> Examination:
+    # How a repair would be done is decided where it is done, with a look at every other branch; it is not here.
+    return examine(git, target, head, memory=memory, replaces=replaces)[0]
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from onehead.examine.read import (
@@ -20,7 +21,7 @@ from onehead.examine.read import (
     survey,
 )
 from onehead.gitrepo.git import Git
-from onehead.gitrepo.tree import SUBMODULE, SYMLINK, Contents, Entry, Tree, list_changed, list_tree, parse_listing, read
+from onehead.gitrepo.tree import SUBMODULE, SYMLINK, Contents, Entry, Tree, difference, list_tree, parse_listing, read
 from onehead.gitrepo.worktree import checked_out, uncommitted
 from onehead.plan.decide import decide
 from onehead.plan.facts import Evidence, Facts
@@ -74,7 +75,7 @@ GatherEvidence = Callable[[Facts, Policy], Evidence]
 """Looks for the revisions that a repair could move on every other branch and tag."""
 
 
-class Ground(NamedTuple):
+class TargetTree(NamedTuple):
     """A target as it was read: shared by all that is judged against it."""
 
     tree: Tree
@@ -89,7 +90,7 @@ class Trees(NamedTuple):
     merge. `read` also reads blobs that only the merge made.
     """
 
-    ground: Ground
+    against: TargetTree
     head: Tree | None
     merge: MergedTree | None
     read: ReadBlobs
@@ -98,7 +99,7 @@ class Trees(NamedTuple):
     @property
     def target(self) -> Tree:
         """Listing of the target."""
-        return self.ground.tree
+        return self.against.tree
 
     @property
     def judged(self) -> Mapping[str, Entry]:
@@ -107,16 +108,16 @@ class Trees(NamedTuple):
 
 
 @examination()
-def read_ground(git: Git, target: Point, memory: Memory) -> Ground:
+def read_target(git: Git, target: Point, memory: Memory) -> TargetTree:
     """Read a target."""
-    tree = list_tree(git, target.sha)
-
-    def read_blobs(oids: Iterable[str]) -> Contents:
-        return read(git, oids, MAX_BYTES)
-
+    tree, read_blobs = list_tree(git, target.sha), _reader(git)
     [policy] = policies_in([tree.entries], read_blobs)
     [reading] = read_trees([Listing(tree.entries)], read_blobs, memory)
-    return Ground(tree, policy, reading)
+    return TargetTree(tree, policy, reading)
+
+
+def _reader(git: Git) -> ReadBlobs:
+    return partial(read, git, limit=MAX_BYTES)
 
 
 @examination()
@@ -125,7 +126,7 @@ def examine(
     target: Point,
     head: Point | None,
     *,
-    ground: Ground | None = None,
+    against: TargetTree | None = None,
     strategy: Strategy | None = None,
     memory: Memory,
     evidence: GatherEvidence = lambda _facts, _policy: Evidence(),
@@ -135,14 +136,14 @@ def examine(
 
     The policy is the target's: what a branch changes in it counts once that is merged.
 
-    `ground` is the target, where it has been read already; `strategy` what a person asked for. Unless `evidence` is
+    `against` is the target, where it has been read already; `strategy` what a person asked for. Unless `evidence` is
     given, a plan rests on the two commits alone. With `replaces` a push to the target is judged: the head takes its
     place instead of being merged into it.
     """
-    ground = ground or read_ground(git, target, memory)
-    trees = _trees(git, ground, memory, target, head, replaces=replaces)
+    against = against or read_target(git, target, memory)
+    trees = _trees(git, against, memory, target, head, replaces=replaces)
     surveys = _surveys(trees)
-    written, judged = ground.policy, _judged_policy(ground, trees)
+    written, judged = against.policy, _judged_policy(trees)
     policy = written.policy if strategy is None else written.policy._replace(strategy=strategy)
     owners = _owners(surveys[-1], policy)
     homeless = [problem for problem in surveys[-1].problems if owners[problem.path] is None]
@@ -153,7 +154,7 @@ def examine(
         if policy.ignores(known_facts.environment.path):
             ignored.append(known_facts.environment.path)
             continue
-        facts = _with_deeds(known_facts, trees.read)
+        facts = _with_behaviours(known_facts, trees.read)
         findings = judge(facts)
         interactions = _interactions(facts, findings, trees.read)
         findings = (*findings, *findings_about(facts, interactions)) if interactions else findings
@@ -189,11 +190,13 @@ class WrittenChain(NamedTuple):
 
 
 @examination()
-def written_chains(git: Git, ground: Ground, memory: Memory, target: Point, written: Point) -> tuple[WrittenChain, ...]:
+def written_chains(
+    git: Git, against: TargetTree, memory: Memory, target: Point, written: Point
+) -> tuple[WrittenChain, ...]:
     """What a commit that onehead wrote holds, read as the commit of any branch is."""
-    trees = _trees(git, ground, memory, target, written, replaces=False)
+    trees = _trees(git, against, memory, target, written, replaces=False)
     surveys = _surveys(trees)
-    policy = ground.policy.policy
+    policy = against.policy.policy
     facts = [each for each, _ in _facts(trees, surveys, policy, _owners(surveys[-1], policy))]
     return tuple(WrittenChain(each.environment.path, each.head, each.merged) for each in facts if each.head is not None)
 
@@ -210,22 +213,22 @@ def _unjudged(ignored: list[str], environments: list[Examined]) -> tuple[Unjudge
     return () if environments else (Unjudged("no-environment", "anything, for no Alembic environment was found."),)
 
 
-def _judged_policy(ground: Ground, trees: Trees) -> PolicyRead:
+def _judged_policy(trees: Trees) -> PolicyRead:
     """The policy that would be there once the branch is merged."""
     if trees.merge is None:
-        return ground.policy
+        return trees.against.policy
     judged = {path: trees.merge.entries[path] for path in FILES if path in trees.merge.entries}
     for path in FILES:
         conflict = trees.merge.conflicts.get(path)
         if conflict is not None and conflict.head is not None:
             judged[path] = conflict.head
     if judged == {path: trees.target.entries[path] for path in FILES if path in trees.target.entries}:
-        return ground.policy
+        return trees.against.policy
     [policy] = policies_in([judged], trees.read)
     return policy
 
 
-def _with_deeds(facts: Facts, read_blobs: ReadBlobs) -> Facts:
+def _with_behaviours(facts: Facts, read_blobs: ReadBlobs) -> Facts:
     """The facts with what the files of a duplicated id do; hardly anybody has one, so hardly anybody pays for it."""
     new = [
         revision
@@ -239,7 +242,7 @@ def _with_deeds(facts: Facts, read_blobs: ReadBlobs) -> Facts:
 
     contents = read_blobs({revision.blob for revision in new}).data
     found = {blob: digest(data) for blob, data in contents.items()}
-    return facts._replace(behaviours={blob: deed for blob, deed in found.items() if deed is not None})
+    return facts._replace(behaviours={blob: does for blob, does in found.items() if does is not None})
 
 
 def _interactions(facts: Facts, findings: tuple[Finding, ...], read_blobs: ReadBlobs) -> tuple[Interaction, ...]:
@@ -259,32 +262,35 @@ def _evidence(facts: Facts, findings: tuple[Finding, ...], policy: Policy, evide
     return evidence(facts, policy) if needed else Evidence()
 
 
-def _trees(git: Git, ground: Ground, memory: Memory, target: Point, head: Point | None, *, replaces: bool) -> Trees:
+def _trees(
+    git: Git, against: TargetTree, memory: Memory, target: Point, head: Point | None, *, replaces: bool
+) -> Trees:
+    read_blobs = _reader(git)
     if head is None:
-        return Trees(ground, None, None, lambda oids: read(git, oids, MAX_BYTES), memory)
+        return Trees(against, None, None, read_blobs, memory)
     from onehead.gitrepo.merge import merge_trees, taken_over  # noqa: PLC0415 - a branch by itself merges nothing
 
-    tree = ground.tree
-    other = list_changed(git, tree, head.sha)
+    tree = against.tree
+    other = Tree(head.sha, difference(git, tree, head.sha))
     if replaces:
-        return Trees(ground, other, taken_over(other), lambda oids: read(git, oids, MAX_BYTES), memory)
+        return Trees(against, other, taken_over(other), read_blobs, memory)
     merge = merge_trees(git, target.sha, head.sha, listed={target.sha: tree, head.sha: other}, limit=MAX_BYTES)
 
     def read_all(oids: Iterable[str]) -> Contents:
         wanted = set(oids)
         fresh = merge.fresh
-        found = read(git, wanted - fresh.data.keys() - fresh.too_large.keys(), MAX_BYTES)
+        found = read_blobs(wanted - fresh.data.keys() - fresh.too_large.keys())
         return Contents(
             {**found.data, **{oid: data for oid, data in fresh.data.items() if oid in wanted}},
             {**found.too_large, **{oid: size for oid, size in fresh.too_large.items() if oid in wanted}},
         )
 
-    return Trees(ground, other, merge, read_all, memory)
+    return Trees(against, other, merge, read_all, memory)
 
 
 def _surveys(trees: Trees) -> list[Survey]:
     """The target's environments, and those of the head and of the merge where there are any."""
-    reading = trees.ground.reading
+    reading = trees.against.reading
     surveys = survey([reading, *read_trees(_listings(trees), trees.read, trees.memory, reading)])
     surveys[-1] = _without_remains(surveys)
     return surveys

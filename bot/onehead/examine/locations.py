@@ -13,7 +13,6 @@ from onehead.gitrepo.git import Git
 from onehead.gitrepo.history import Vanished, vanished
 from onehead.gitrepo.refs import Ref
 from onehead.gitrepo.tree import read
-from onehead.operations import read as operations
 from onehead.operations.model import Step
 from onehead.operations.read import read as operations_of
 from onehead.plan.facts import Facts
@@ -32,7 +31,7 @@ _MAX_RENAMED = 50
 """Revisions of one chain of renamed ones that are followed."""
 
 
-def whereabouts(others: Others, facts: Facts, ids: Iterable[str]) -> dict[str, RevisionLocation]:
+def locations_of(others: Others, facts: Facts, ids: Iterable[str]) -> dict[str, RevisionLocation]:
     """Look on every branch, tag and pull request, and then in history, for revisions that an environment lacks."""
     wanted = list(dict.fromkeys(ids))
     if not wanted:
@@ -82,10 +81,10 @@ def formerly(others: Others, facts: Facts, rows: Iterable[str]) -> dict[str, For
         if len(same) == 1:
             found[id_] = Former(same[0].id, old.parents or ())
             todo += [parent for parent in old.parents or () if parent not in facts.merged]
-    return _grounded(found, facts)
+    return _complete(found, facts)
 
 
-def _grounded(found: dict[str, Former], facts: Facts) -> dict[str, Former]:
+def _complete(found: dict[str, Former], facts: Facts) -> dict[str, Former]:
     """Those of which all that they followed is known too: of the others nobody can say what a database has run."""
     while True:
         known = {id_: e for id_, e in found.items() if all(p in facts.merged or p in found for p in e.parents)}
@@ -105,7 +104,7 @@ def _last_file(others: Others, facts: Facts, id_: str) -> str | None:
 
 
 def _operations(data: bytes) -> list[Step]:
-    return [step._replace(line=0) for step in operations.read(data)]
+    return [step._replace(line=0) for step in operations_of(data)]
 
 
 def _contents(git: Git, blobs: list[str]) -> dict[str, bytes]:
@@ -123,7 +122,7 @@ def _in_the_past(git: Git, id_: str, directories: list[str]) -> RevisionLocation
 
 
 def _declared(git: Git, blob: str) -> str | None:
-    data = read(git, [blob], MAX_BYTES).data.get(blob)
+    data = _contents(git, [blob]).get(blob)
     return None if data is None else parse(data).revision
 
 

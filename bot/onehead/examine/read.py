@@ -238,11 +238,6 @@ def read_trees(
     return [readings[distinct.index(listing)] for listing in listings]
 
 
-def survey(readings: Sequence[TreeReading]) -> list[Survey]:
-    """Their environments: what the files of one tree make an environment is one in the other trees too."""
-    return _recognised_everywhere([reading.survey for reading in readings], [reading.outcomes for reading in readings])
-
-
 class _ToRead(NamedTuple):
     """Where the revisions of a tree are.
 
@@ -470,22 +465,25 @@ def _assemble(found: Located, files: FileIndex, outcomes: _Outcomes) -> Survey:
     return Survey(chains, found.problems, {path: items for path, items in unloaded.items() if items})
 
 
-def _recognised_everywhere(surveys: list[Survey], outcomes: list[_Outcomes]) -> list[Survey]:
-    """What the files of one tree make an environment is one in the other trees too, however few files it has there."""
+def survey(readings: Sequence[TreeReading]) -> list[Survey]:
+    """The environments of trees that are compared.
+
+    What the files of one tree make an environment is one in the other trees too, however few files it has there.
+    """
     guessed = {
         chain.environment.path: chain.environment
-        for survey in surveys
-        for chain in survey.chains.values()
+        for reading in readings
+        for chain in reading.survey.chains.values()
         if not chain.environment.certain
     }
     result = []
-    for survey, read_files in zip(surveys, outcomes, strict=True):
-        taken = {place.path for chain in survey.chains.values() for place in chain.environment.locations}
-        missing = [e for path, e in guessed.items() if path not in survey.chains and path not in taken]
-        tree = FileIndex(read_files if missing else ())
-        more = {e.path: _chain(e, [item for path in tree.files_of(e) for item in read_files[path]]) for e in missing}
-        chains = survey.chains | {path: chain for path, chain in more.items() if chain.files}
-        result.append(survey._replace(chains=chains))
+    for reading in readings:
+        known, outcomes = reading.survey.chains, reading.outcomes
+        taken = {place.path for chain in known.values() for place in chain.environment.locations}
+        missing = [e for path, e in guessed.items() if path not in known and path not in taken]
+        tree = FileIndex(outcomes if missing else ())
+        more = {e.path: _chain(e, [item for path in tree.files_of(e) for item in outcomes[path]]) for e in missing}
+        result.append(reading.survey._replace(chains=known | {p: chain for p, chain in more.items() if chain.files}))
     return result
 
 

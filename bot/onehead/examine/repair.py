@@ -134,7 +134,7 @@ def write_repair(git: Git, repairs: Repairs, trees: Trees) -> WrittenRepair | No
     if draft is None:
         return None
     [written] = write_drafts(git, [draft])
-    confirm(draft, written_chains(git, trees.ground, trees.memory, draft.target, Point(draft.start.ref, written.sha)))
+    confirm(draft, written_chains(git, trees.against, trees.memory, draft.target, Point(draft.start.ref, written.sha)))
     return written
 
 

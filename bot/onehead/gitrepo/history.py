@@ -116,11 +116,10 @@ def _added(git: Git, paths: Collection[str], walk: Sequence[str], commits: Seque
     # Directories, not the files: there are few, while thousands of paths would not fit a command line.
     # `top`, because git takes paths from the directory it runs in.
     places = sorted({f":(top,literal){path.rpartition('/')[0]}" for path in wanted})
-    options = (*walk, "--no-renames", "--diff-filter=A", "--name-only", f"--format=%x00{_RECORD}%x00{COMMIT_FORMAT}")
-    out = git.run(*LOG, *options, "--end-of-options", *commits, "--", *places)
+    options = (*walk, "--diff-filter=A", "--name-only")
     cut_off = _shallow_commits(git)
     found: dict[str, Commit] = {}
-    for commit, added in _parse_log(out):
+    for commit, added in _log(git, *options, "--end-of-options", *commits, "--", *places):
         if commit.sha not in cut_off:
             for path in added:
                 if path in wanted:
@@ -156,11 +155,12 @@ def presence(git: Git, refs: Collection[Ref], directories: Collection[str], *, r
     return Presence(holdings, trees)
 
 
-def _parse_log(out: bytes) -> list[tuple[Commit, list[str]]]:
-    """Records of `git log -z --name-only`: after the fields of the format come the paths.
+def _log(git: Git, *args: str) -> list[tuple[Commit, list[str]]]:
+    """Commits of `git log`, and the fields that tell of the files of each: paths with `--name-only`.
 
-    Git puts a line feed before the first path of an ordinary commit and an empty field before that of a merge.
+    Git puts a line feed before the first field of an ordinary commit and an empty field before that of a merge.
     """
+    out = git.run(*LOG, "--no-renames", f"--format=%x00{_RECORD}%x00{COMMIT_FORMAT}", *args)
     fields = iter(out.decode("utf-8", "surrogateescape").split("\0"))
     found: list[tuple[Commit, list[str]]] = []
     first = False
@@ -168,11 +168,10 @@ def _parse_log(out: bytes) -> list[tuple[Commit, list[str]]]:
         if field == _RECORD:
             found.append((parse_commit([next(fields) for _ in range(COMMIT_FIELDS)]), []))
             first = True
-        elif field:
+            continue
+        if field:
             found[-1][1].append(field.removeprefix("\n") if first else field)
-            first = False
-        else:
-            first = False
+        first = False
     return found
 
 
@@ -242,22 +241,10 @@ def vanished(git: Git, text: str, directories: Sequence[str]) -> list[Vanished]:
     if not text or "\0" in text:
         return []
     paths = [] if "" in directories else [f":(top,literal){directory}" for directory in directories]
-    form = f"--format={_RECORD}%x00{COMMIT_FORMAT}"
-    options = ("--all", "--no-renames", "--diff-filter=DM", "--raw", "--no-abbrev", f"--max-count={_MAX_COMMITS}")
-    out = git.run(*LOG, *options, f"-S{text}", form, "--", *paths)
-    fields = out.decode("utf-8", "surrogateescape").split("\0")
-    found: list[Vanished] = []
-    commit: Commit | None = None
-    at = 0
-    while at < len(fields):
-        field = fields[at].lstrip("\n")
-        if field == _RECORD:
-            commit = parse_commit(fields[at + 1 : at + 1 + COMMIT_FIELDS])
-            at += 1 + COMMIT_FIELDS
-        elif field.startswith(":") and commit is not None:
-            _, _, before, after, _ = field.split(" ")
-            found.append(Vanished(commit, fields[at + 1], before, after if after.strip("0") else None))
-            at += 2
-        else:
-            at += 1
+    options = ("--all", "--diff-filter=DM", "--raw", "--no-abbrev", f"--max-count={_MAX_COMMITS}")
+    found = []
+    for commit, fields in _log(git, *options, f"-S{text}", "--", *paths):
+        for about, path in zip(fields[::2], fields[1::2], strict=True):
+            _, _, before, after, _ = about.split(" ")
+            found.append(Vanished(commit, path, before, after if after.strip("0") else None))
     return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 from onehead.gitrepo.process import GitTooOld, explain
@@ -17,11 +18,13 @@ from onehead.gitrepo.tree import (
     changes,
     difference,
     list_tree,
+    loose_blob,
+    sorted_out,
     tree_of,
 )
 
 if TYPE_CHECKING:
-    from onehead.gitrepo.git import Git
+    from onehead.gitrepo.git import BlobTooLarge, Git
     from onehead.gitrepo.scratch import Scratch
 
 
@@ -205,13 +208,9 @@ def _with_own_files(conflict: PathConflict, target: Tree, head: Tree) -> PathCon
 
 
 def _fresh(place: Scratch, made: list[Entry], limit: int) -> Contents:
-    fresh = Contents({}, {})
-    for entry in made:
-        found = place.new_blob(entry.oid, limit) if entry.mode != SUBMODULE else None
-        if found is not None:
-            size, data = found
-            if data is None:
-                fresh.too_large[entry.oid] = size
-            else:
-                fresh.data[entry.oid] = data
-    return fresh
+    """Those of some files that the merge has written."""
+    found: dict[str, bytes | BlobTooLarge] = {}
+    for oid in (entry.oid for entry in made if entry.mode != SUBMODULE):
+        with suppress(OSError, ValueError):
+            found[oid] = loose_blob(f"{place.written}/{oid[:2]}/{oid[2:]}", limit)
+    return sorted_out(found)

@@ -68,6 +68,10 @@ class PushOutcome(NamedTuple):
     text: str = ""
 
 
+_STALLED = (("http.lowSpeedLimit", "1000"), ("http.lowSpeedTime", "30"))
+"""A connection below 1 kB/s for 30 seconds is given up, long before the time limit of the whole command."""
+
+
 class Access(NamedTuple):
     """How a remote is reached: the value of `GIT_ALLOW_PROTOCOL`, and texts to redact.
 
@@ -93,8 +97,7 @@ def access(url: str, token: str) -> Access:
         raise ValueError("A clone URL must not carry credentials; they are given separately.")
     if re.search(r"\s", token):
         raise ValueError("An access token has no white space in it.")
-    # A stalled connection is given up after 30 s below 1 kB/s, long before the time limit of the whole command.
-    config = [("http.lowSpeedLimit", "1000"), ("http.lowSpeedTime", "30")]
+    config = [*_STALLED]
     encoded = b64encode(f"onehead:{token}".encode()).decode("ascii")
     if token:
         config.append((f"http.{parts.scheme}://{parts.netloc}/.extraHeader", f"Authorization: Basic {encoded}"))
@@ -274,8 +277,6 @@ PATIENCE = 300.0
 """Seconds that everything asked of origin may take together."""
 _PROTOCOLS = "file:git:http:https:ssh"
 """Those that git itself allows by default; the others start a program that the configuration names."""
-_STALLED = (("http.lowSpeedLimit", "1000"), ("http.lowSpeedTime", "30"))
-"""A connection below 1 kB/s for 30 seconds is given up."""
 _QUIETLY = ("--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance", "--no-recurse-submodules")
 _NO_REFS = ("--refmap=", "--no-prune", "--no-prune-tags")
 _FIRST_STEP = 50

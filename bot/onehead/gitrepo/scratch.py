@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import os
 import shutil
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 from onehead.errors import UsageError
 from onehead.gitrepo.git import Git
@@ -22,26 +22,11 @@ from onehead.throwaway import throwaway
 _CONFIG = "[core]\n\trepositoryformatversion = 1\n\tbare = true\n[extensions]\n\tobjectformat = {}\n"
 
 
-class Scratch:
+class Scratch(NamedTuple):
     """Where a merge happens: `git` works there, and sees the objects of the real repository too."""
 
-    def __init__(self, git: Git, written: Path) -> None:
-        self.git = git
-        self._written = written
-
-    def new_blob(self, oid: str, limit: int) -> tuple[int, bytes | None] | None:
-        """Size and content of a blob that was written here; no content above `limit` bytes; `None` if not ours."""
-        try:
-            packed = (self._written / oid[:2] / oid[2:]).read_bytes()
-        except FileNotFoundError:
-            return None
-        # A loose object is a zlib stream of "TYPE SIZE\0CONTENT".
-        raw = zlib.decompressobj().decompress(packed, limit + 64)
-        header, _, data = raw.partition(b"\0")
-        kind, size = header.split(b" ")
-        if kind != b"blob":
-            return None
-        return int(size), data if int(size) <= limit else None
+    git: Git
+    written: Path
 
 
 @contextmanager

@@ -32,6 +32,7 @@ _SHA1_RECORD, _SHA256_RECORD = (
 
 _MAX_HEADER = 32
 """Bytes in a loose object before its content."""
+_LOOSE_BLOB = re.compile(rb"blob ([0-9]{1,18})")
 
 DEFAULT_LIMIT = 1 << 20
 """Bytes of the largest file that is read."""
@@ -111,11 +112,6 @@ def list_tree(git: Git, treeish: str) -> Tree:
     """List the files of a commit or tree."""
     out = git.run("ls-tree", "-r", "-z", "--full-tree", "--end-of-options", treeish)
     return Tree(treeish, parse_listing(out))
-
-
-def list_changed(git: Git, known: Tree, treeish: str) -> Tree:
-    """List another commit or tree, as `difference` does."""
-    return Tree(treeish, difference(git, known, treeish))
 
 
 def difference(git: Git, known: Tree, treeish: str) -> Differing:
@@ -220,16 +216,18 @@ def read(git: Git, oids: Iterable[str], limit: int = DEFAULT_LIMIT) -> Contents:
         MissingObjects: a blob is not there (partial clone, damage).
     """
     wanted = dict.fromkeys(oids)
-    found = Contents(dict(_loose(git.directory, wanted, limit)), {})
-    left = [oid for oid in wanted if oid not in found.data]
+    found: dict[str, bytes | BlobTooLarge] = dict(_loose(git.directory, wanted, limit))
+    left = [oid for oid in wanted if oid not in found]
     if left:
         with conversation(git) as objects:
-            for oid, content in objects.contents(left, limit):
-                if isinstance(content, BlobTooLarge):
-                    found.too_large[oid] = content.size
-                else:
-                    found.data[oid] = content
-    return found
+            found.update(objects.contents(left, limit))
+    return sorted_out(found)
+
+
+def sorted_out(found: Mapping[str, bytes | BlobTooLarge]) -> Contents:
+    """What was read, and what was too large, apart."""
+    data = {oid: content for oid, content in found.items() if not isinstance(content, BlobTooLarge)}
+    return Contents(data, {oid: content.size for oid, content in found.items() if isinstance(content, BlobTooLarge)})
 
 
 def _loose(directory: str, oids: Iterable[str], limit: int) -> Iterator[tuple[str, bytes]]:
@@ -249,20 +247,23 @@ def _loose(directory: str, oids: Iterable[str], limit: int) -> Iterator[tuple[st
             there[folder] = set(os.listdir(os.path.join(store, folder)))
         if name in there[folder]:
             with suppress(OSError, ValueError):
-                yield oid, _inflated(os.path.join(store, folder, name), limit)
+                content = loose_blob(os.path.join(store, folder, name), limit)
+                if not isinstance(content, BlobTooLarge):
+                    yield oid, content
 
 
-def _inflated(path: str, limit: int) -> bytes:
+def loose_blob(path: str, limit: int) -> bytes | BlobTooLarge:
     """The blob in a file of its own.
 
     Raises:
-        OSError, ValueError: it is no such file, or too large.
+        OSError, ValueError: it is no such file.
     """
     import zlib  # noqa: PLC0415 - few repositories have such files
 
     file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
-        packed = os.read(file, min(os.fstat(file).st_size, limit))
+        # What can't be compressed is a little longer than its content.
+        packed = os.read(file, min(os.fstat(file).st_size, limit + limit // 1000 + 1024))
     finally:
         os.close(file)
     reader = zlib.decompressobj()
@@ -270,6 +271,9 @@ def _inflated(path: str, limit: int) -> bytes:
         header, _, data = reader.decompress(packed, limit + _MAX_HEADER).partition(b"\0")
     except zlib.error as error:
         raise ValueError(path) from error
-    if not reader.eof or header != b"blob %d" % len(data) or len(data) > limit:
+    named = _LOOSE_BLOB.fullmatch(header)
+    if named is not None and int(named[1]) > limit:
+        return BlobTooLarge(int(named[1]))
+    if named is None or not reader.eof or int(named[1]) != len(data):
         raise ValueError(path)
     return data

@@ -19,8 +19,8 @@ from onehead.databases.state_table import edited_table, fork_outcomes, state_tab
 from onehead.databases.states import Outcome, RevisionLocation
 from onehead.examine.changes import contents_before, own_databases, prepare
 from onehead.examine.evidence import Others, gather_evidence
-from onehead.examine.examine import Ground, WrittenChain, examine, read_ground, written_chains
-from onehead.examine.locations import formerly, whereabouts
+from onehead.examine.examine import TargetTree, WrittenChain, examine, read_target, written_chains
+from onehead.examine.locations import formerly, locations_of
 from onehead.examine.read import Memory, memory_for
 from onehead.examine.repair import RepairDraft, TextConflict, draft_repair
 from onehead.gitrepo.git import Git
@@ -116,7 +116,7 @@ class Analysis:
         self._memory = memory
         self._others = Others(git, memory)
         self._dates: dict[str, datetime] = {}
-        self._grounds: dict[str, Ground | Exception] = {}
+        self._targets: dict[str, TargetTree | Exception] = {}
 
     @classmethod
     def of(cls, mirror: Path, cache: Path, url: str) -> Analysis:
@@ -132,7 +132,7 @@ class Analysis:
             self._git,
             target,
             head,
-            ground=self._ground(target),
+            against=self._target(target),
             strategy=strategy,
             memory=self._memory,
             evidence=lambda facts, policy: gather_evidence(self._others, facts, policy, target, head),
@@ -163,7 +163,7 @@ class Analysis:
 
     def written(self, target: Point, written: Point) -> tuple[WrittenChain, ...]:
         """The chains of a repair that was written for a target."""
-        return written_chains(self._git, self._ground(target), self._memory, target, written)
+        return written_chains(self._git, self._target(target), self._memory, target, written)
 
     def recent(self, facts: Facts) -> tuple[ForkOutcomes, ...]:
         """What becomes of databases at the newest revisions, and of those that have reported themselves."""
@@ -183,7 +183,7 @@ class Analysis:
             if under.fix.kind == "merge"
             for state in under.states
         ]
-        return RowsDiagnosis(diagnosis, whereabouts(self._others, facts, unknown), outcomes[-1] if outcomes else None)
+        return RowsDiagnosis(diagnosis, locations_of(self._others, facts, unknown), outcomes[-1] if outcomes else None)
 
     def _dated(self, *points: Point | None) -> dict[str, datetime]:
         """The dates of commits; those of all branches are asked for at once."""
@@ -193,10 +193,10 @@ class Analysis:
             self._dates |= {sha: commit.date for sha, commit in describe(self._git, [*missing, *tips]).items()}
         return self._dates
 
-    def _ground(self, target: Point) -> Ground:
-        if target.sha not in self._grounds:
-            self._grounds[target.sha] = _outcome(lambda: read_ground(self._git, target, self._memory))
-        return _given(self._grounds[target.sha])
+    def _target(self, target: Point) -> TargetTree:
+        if target.sha not in self._targets:
+            self._targets[target.sha] = _outcome(lambda: read_target(self._git, target, self._memory))
+        return _given(self._targets[target.sha])
 
     def _tables(self, examination: Examination) -> dict[str, tuple[StateTable, ...]]:
         return {

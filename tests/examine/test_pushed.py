@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from onehead.examine.touched import Change, Update, changed, mentions, read_updates
 from onehead.gitrepo.git import Git
 from onehead.gitrepo.process import GitFailed, MissingObjects
-from onehead.gitrepo.pushed import Change, Update, changed, mentions, read_updates
 from tests.repositories import Repository
 
 ZERO = "0" * 40
