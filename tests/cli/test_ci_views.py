@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from functools import cache
+from importlib import metadata
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,7 +14,7 @@ from xml.etree import ElementTree as ET
 import pytest
 from jsonschema import Draft4Validator
 
-from onehead.cli import check_formats
+from onehead.cli import check
 from onehead.plan.findings import KINDS, Code
 from tests.cli.ci_jobs import forgejo
 from tests.cli.terminal_runs import Run, story
@@ -154,7 +155,9 @@ def test_a_path_of_any_bytes(run: Run, tmp_path: Path) -> None:
 def test_each_rule_leads_to_its_page(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     repo = story(tmp_path / "shop.git")
     noted = json.dumps({"url": "https://git.example.org/tools/onehead.git", "vcs_info": {"commit_id": "c0ffee"}})
-    monkeypatch.setattr(check_formats, "distribution", lambda _name: SimpleNamespace(read_text=lambda _file: noted))
+    monkeypatch.setattr(
+        metadata, "distribution", lambda _name: SimpleNamespace(read_text=lambda _file: noted, version="1")
+    )
     rules = run_of(run("check", "--repo", repo.path, "--target", "main", "--format", "sarif").json)["tool"]["driver"][
         "rules"
     ]
@@ -178,7 +181,7 @@ def test_each_rule_leads_to_its_page(run: Run, tmp_path: Path, monkeypatch: pyte
 )
 def test_the_page_is_where_onehead_was_installed_from(source: str, page: str) -> None:
     noted = json.dumps({"url": source, "vcs_info": {"vcs": "git", "commit_id": "c0ffee"}})
-    assert check_formats.page_of(noted) == f"{page}/docs/reference/findings.md"
+    assert check.page_of(noted) == f"{page}/docs/reference/findings.md"
 
 
 @pytest.mark.parametrize(
@@ -193,7 +196,7 @@ def test_the_page_is_where_onehead_was_installed_from(source: str, page: str) ->
     ],
 )
 def test_without_an_address_there_is_a_name(noted: str) -> None:
-    assert check_formats.page_of(noted) == "urn:onehead:finding"
+    assert check.page_of(noted) == "urn:onehead:finding"
 
 
 def test_nothing_to_report(run: Run, tmp_path: Path) -> None:

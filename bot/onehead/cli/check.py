@@ -13,6 +13,11 @@ from onehead.reports.terminal import is_repairable, named_again, report
 
 if TYPE_CHECKING:
     from onehead.plan.verdict import Examination
+    from onehead.revisions.model import FileChange
+
+_PAGE = "docs/reference/findings.md"
+_NOWHERE = "urn:onehead:finding"
+"""Where nobody knows an address, a name: it is a valid URI all the same."""
 
 
 def run(options: argparse.Namespace) -> int:
@@ -23,9 +28,7 @@ def run(options: argparse.Namespace) -> int:
         if options.format == "text":
             sys.stdout.write(_text(work, examination, options))
         else:
-            from onehead.cli.check_formats import machine_readable  # noqa: PLC0415 - `check` runs in every commit
-
-            sys.stdout.write(machine_readable(work, examination, repairs.changes if repairs else {}, options.format))
+            sys.stdout.write(_for_programs(work, examination, repairs.changes if repairs else {}, options.format))
     return examination.exit_code
 
 
@@ -42,3 +45,65 @@ def _fix(work: PreparedWork, examination: Examination, options: argparse.Namespa
     # What was asked of origin has to be asked again.
     fetch = () if options.fetch == "auto" else ("--fetch", options.fetch)
     return f"onehead fix{named_again(options.repo)} {join(('--target', work.named(examination.target), *head, *fetch))}"
+
+
+def _for_programs(
+    work: PreparedWork, examination: Examination, changes: dict[str, tuple[FileChange, ...]], form: str
+) -> str:
+    """As `json`, `sarif` or `junit`; `changes`: environment path → what its repair does to files."""
+    # What people do not ask for is not loaded: `check` runs in every commit.
+    from json import dumps  # noqa: PLC0415
+
+    from onehead.reports.formats import document, junit, sarif  # noqa: PLC0415
+
+    lines = {}
+    if any(examined.findings for examined in examination.environments):
+        from onehead.examine.locations import lines_of  # noqa: PLC0415 - it loads what reads operations
+
+        lines = lines_of(examination, work.trees)
+    if form == "junit":
+        return junit(examination, lines, work.found)
+    if form == "sarif":
+        from importlib.metadata import version  # noqa: PLC0415
+
+        return dumps(sarif(examination, version("onehead"), lines, help_address()), indent=2) + "\n"
+    return dumps(document(examination, changes, lines), indent=2) + "\n"
+
+
+def help_address() -> str:
+    """What stands before `#CODE` in the address of a finding's help.
+
+    pip notes where it installed a package from if that was no registry (PEP 610): then the page of exactly that commit.
+    """
+    from importlib.metadata import PackageNotFoundError, distribution  # noqa: PLC0415
+
+    try:
+        noted = distribution("onehead").read_text("direct_url.json")
+    except PackageNotFoundError:
+        noted = None
+    return page_of(noted or "")
+
+
+def page_of(noted: str) -> str:
+    """The page of the findings, from what pip has noted of an installation; a name where that shows no web address."""
+    from json import loads  # noqa: PLC0415
+    from urllib.parse import urlsplit  # noqa: PLC0415
+
+    try:
+        found = loads(noted)
+        source, commit = found["url"], found["vcs_info"]["commit_id"]
+        address = urlsplit(source)
+        host, port = address.hostname, address.port
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return _NOWHERE
+    if address.scheme not in ("http", "https") or not host:
+        return _NOWHERE
+    # Without the name and password that the address may hold.
+    place = (
+        f"{address.scheme}://{host}{f':{port}' if port else ''}{address.path.removesuffix('/').removesuffix('.git')}"
+    )
+    if host == "github.com":
+        return f"{place}/blob/{commit}/{_PAGE}"
+    if host.startswith("gitlab."):
+        return f"{place}/-/blob/{commit}/{_PAGE}"
+    return f"{place}/src/commit/{commit}/{_PAGE}"
