@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from onehead.revisions import fallback
 from onehead.revisions.parse import parse, plain_header, syntax_tree
+from onehead.revisions.syntax import read_lines
 from tests.revisions.test_parse_spellings import run
 
 ids = st.sampled_from(["a", "b1", "018", "a1b2c3d4e5f6", "0411_add_x"])
@@ -69,7 +69,7 @@ def test_all_readers_say_what_running_the_file_says(source: str, ending: str) ->
     data = source.replace("\n", ending).encode()
     truth = run(data)[:4]
     assert parse(data)[:4] == truth
-    plain, tree, lines = plain_header(data), syntax_tree(data), fallback.read(data)
+    plain, tree, lines = plain_header(data), syntax_tree(data), read_lines(data)
     assert tree is not None
     assert tree[:4] == truth
     assert plain is None or plain == tree
@@ -98,4 +98,4 @@ def upgrade():
 def test_the_usual_header_takes_the_quick_way() -> None:
     found = plain_header(USUAL.encode())
     assert found is not None
-    assert found == syntax_tree(USUAL.encode()) == fallback.read(USUAL.encode())
+    assert found == syntax_tree(USUAL.encode()) == read_lines(USUAL.encode())

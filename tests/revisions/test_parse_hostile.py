@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from onehead.revisions import fallback
 from onehead.revisions.model import Declared
 from onehead.revisions.parse import MAX_BYTES, parse, plain_header, syntax_tree
+from onehead.revisions.syntax import read_lines
 
 PIECES = [
     *(b"revision", b"down_revision", b" = ", b"= ", b": str", b"'a'", b'"b"', b"(", b")", b"[", b"]", b",", b"\n"),
@@ -28,7 +28,7 @@ def test_any_bytes_give_an_answer(data: bytes) -> None:
     found = parse(data)
     assert isinstance(found, Declared)
     assert found.broken == "" or (found.revision, found.parents) == (None, None)
-    assert isinstance(fallback.read(data), Declared)
+    assert isinstance(read_lines(data), Declared)
 
 
 HOSTILE = {
@@ -80,7 +80,7 @@ def test_nothing_is_ever_run(tmp_path: Path) -> None:
         parse(data)
         plain_header(data)
         syntax_tree(data)
-        fallback.read(data)
+        read_lines(data)
     assert not trace.exists()
     exec(f"{touch}")  # noqa: S102 - the trap works
     assert trace.exists()

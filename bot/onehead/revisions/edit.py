@@ -28,8 +28,10 @@ from onehead.revisions.syntax import (
     Element,
     Lines,
     Scope,
+    blocks_in,
     declarations,
     line_number,
+    scanned,
 )
 
 _BOM = b"\xef\xbb\xbf"
@@ -98,8 +100,6 @@ def open_revision(data: bytes) -> RevisionFile:
             scope = Scope(tree)
             strings = [lines.span(node) for node in tree.body if is_string(node)]
         else:
-            from onehead.revisions.fallback import blocks_in, scanned  # noqa: PLC0415 - most files are Python
-
             scope = scanned(text)
             strings = [span for span in blocks_in(text) if text[max(span[0] - 1, 0)] in "\r\n" or not span[0]]
             if not scope.assigned:

@@ -39,10 +39,10 @@ def check(found: Declared, data: bytes) -> Declared:
 
 
 def _patiently(data: bytes) -> Declared:
-    from onehead.revisions import fallback  # noqa: PLC0415 - one for the few files without a plain header
+    from onehead.revisions.syntax import read_lines  # noqa: PLC0415 - for the few files without a plain header
 
     try:
-        return syntax_tree(data) or check(fallback.read(data), data)
+        return syntax_tree(data) or check(read_lines(data), data)
     except Spent as limit:
         return Declared(broken=str(limit))
     except (RecursionError, MemoryError):
