@@ -69,17 +69,14 @@ class Webhook:
 
 @dataclass(frozen=True, slots=True)
 class BranchRule:
-    """The protection of one branch, or of all whose name fits a pattern.
-
-    Attributes:
-        contexts: patterns of the statuses that a merge waits for. Checks on and none named: all there are.
-        other: names of everything else that the rule sets to something (so not false, zero or empty).
-    """
+    """The protection of one branch, or of all whose name fits a pattern."""
 
     name: str
     checks: bool
-    contexts: tuple[str, ...]
-    other: frozenset[str]
+    contexts: tuple[
+        str, ...
+    ]  # patterns of the statuses that a merge waits for; checks on and none named: all there are
+    other: frozenset[str]  # names of everything else that the rule sets to something (so not false, zero or empty)
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,17 +29,14 @@ _MAX_REMEMBERED = 20_000  # judged branches of which it is remembered what they 
 
 
 class Recollection:
-    """What one process remembers between jobs, to save work. All of it may be lost at any moment.
-
-    Attributes:
-        rivals: clone URL and target → the rivals of which the pull requests into it were told last.
-        reported: clone URL → the commit of what databases had reported when all was judged last; empty for none.
-        brought: clone URL, commit of a target and of a head → what that brings, where they were judged before.
-    """
+    """What one process remembers between jobs, to save work, by clone URL. All of it may be lost at any moment."""
 
     def __init__(self) -> None:
+        # … and target → the rivals of which the pull requests into it were told last.
         self.rivals: dict[tuple[str, str], dict[int, tuple[Rival, ...]]] = {}
+        # The commit of what databases had reported when all was judged last; empty for none.
         self.reported: dict[str, str] = {}
+        # … and the commits of a target and of a head → what that brings, where they were judged before.
         self.brought: OrderedDict[tuple[str, str, str], tuple[Brought, ...]] = OrderedDict()
 
     def learn_brought(self, clone_url: str, target: str, head: str, found: tuple[Brought, ...]) -> None:

@@ -24,18 +24,13 @@ _MAX_LENGTH_BEFORE_A_NOTE = 140
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What was found about one subject: a pull request into its target, a branch, a deployed branch.
-
-    Attributes:
-        about: what it is about, where that has to be said because more is judged of the commit; empty: its subject.
-        next: the next step as far as it is known before anything is done; a note replaces it.
-    """
+    """What was found about one subject: a pull request into its target, a branch, a deployed branch."""
 
     sha: str
     state: StatusState
     text: str
-    about: str = ""
-    next: str = ""
+    about: str = ""  # what is said of it where more is judged of the commit; empty: its subject
+    next: str = ""  # the next step as far as it is known before anything is done; a note replaces it
 
 
 class Statuses:
@@ -140,39 +135,28 @@ class KnownPull:
 
 @dataclass(frozen=True, slots=True)
 class KnownBranch:
-    """A branch without a pull request; where it could not be judged, `why` says the reason.
-
-    `refused`: whether somebody has closed its pull request without merging it, and left the branch.
-    """
+    """A branch without a pull request; where it could not be judged, `why` says the reason."""
 
     name: str
     head: Point
     judged: Judged | None = None
     why: str = ""
-    refused: bool = False
+    refused: bool = False  # whether somebody has closed its pull request without merging it, and left the branch
 
 
 @dataclass(frozen=True, slots=True)
 class KnownState:
-    """All that one run knows before it decides.
-
-    Attributes:
-        pulls: open ones, oldest first.
-        gone: branches that were deleted, short names.
-        pages: comments of pull requests, as far as they can be read.
-        faults: number of a repair that a person has changed → what it would leave; empty: nothing.
-        everything: whether all of the repository was looked at.
-    """
+    """All that one run knows before it decides."""
 
     snapshot: Snapshot
     targets: tuple[KnownTarget, ...] = ()
-    pulls: tuple[KnownPull, ...] = ()
+    pulls: tuple[KnownPull, ...] = ()  # open ones, oldest first
     branches: tuple[KnownBranch, ...] = ()
     closed: tuple[PullRequest, ...] = ()
-    gone: tuple[str, ...] = ()
-    pages: Mapping[int, Page] = field(default_factory=dict)
-    faults: Mapping[int, str] = field(default_factory=dict)
-    everything: bool = False
+    gone: tuple[str, ...] = ()  # branches that were deleted, short names
+    pages: Mapping[int, Page] = field(default_factory=dict)  # as far as they can be read
+    faults: Mapping[int, str] = field(default_factory=dict)  # number of a changed repair → what it would leave, if any
+    everything: bool = False  # whether all of the repository was looked at
 
     def choices(self, pull: PullRequest) -> Choices:
         """What people chose; nothing where the page can't be read, so that the status stays red."""

@@ -43,20 +43,15 @@ _MAX_RECENT = 8  # databases of which an explanation tells where nothing is fork
 class Judged:
     """All that is known of a branch as it would be once merged into a target, or of the target itself.
 
-    Attributes:
-        repair: how the plans are carried out; `None` where there is nothing to repair or `unmergeable` says why not.
-        unmergeable: paths that git can't merge by itself, beneath a repair.
-        tables: environment → what becomes of every database, one table per fork that the judged side brings.
-        edits: environment → the databases that lose by a change of published revisions; absent where none does.
-        own_databases: environment → what its repair means to a database on which the author has tried the branch.
+    Tables and databases are by the path of their environment.
     """
 
     examination: Examination
-    repair: RepairDraft | None
-    unmergeable: tuple[str, ...]
-    tables: dict[str, tuple[StateTable, ...]]
-    edits: dict[str, StateTable]
-    own_databases: dict[str, OwnDatabase]
+    repair: RepairDraft | None  # `None` where there is nothing to repair or `unmergeable` says why not
+    unmergeable: tuple[str, ...]  # paths that git can't merge by itself, beneath a repair
+    tables: dict[str, tuple[StateTable, ...]]  # of every database, one per fork that the judged side brings
+    edits: dict[str, StateTable]  # the databases that lose by a change of published revisions, where any does
+    own_databases: dict[str, OwnDatabase]  # what the repair means to one on which the author has tried the branch
     diff: str
     brought: tuple[Brought, ...]
 

@@ -99,21 +99,15 @@ def cannot_push(pull: PullRequest) -> str:
 
 
 class RepairWriter:
-    """Writes the repairs of one run.
-
-    Attributes:
-        heads: short branch name → commit, as they are now.
-        pushed: what a repair was pushed onto, and the commit; it has to be looked at again.
-        closings: repairs to close in the end, and why.
-    """
+    """Writes the repairs of one run."""
 
     def __init__(self, look: Look) -> None:
         self._look = look
         self._api = look.context.api
         self._name = look.repository.name
-        self.heads = dict(look.snapshot.heads)
-        self.pushed: dict[BranchMoved | PullChanged, str] = {}
-        self.closings: list[tuple[PullRequest, str]] = []
+        self.heads = dict(look.snapshot.heads)  # as they are now
+        self.pushed: dict[BranchMoved | PullChanged, str] = {}  # what has to be looked at again → the commit
+        self.closings: list[tuple[PullRequest, str]] = []  # repairs to close in the end, and why
 
     def offer(self, wanted: Collection[WantedRepair]) -> dict[str, Offer]:
         """Offer repairs in the way that the repository wants: key of each → what became of it."""

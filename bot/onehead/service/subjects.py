@@ -29,22 +29,15 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class RunSubjects:
-    """What one run looks at; branches by their short names.
+    """What one run looks at; branches by their short names."""
 
-    Attributes:
-        everything: whether the sweep came by: what no event tells of is looked for as well.
-        targets: deployed branches to judge, each with all that would be merged into it.
-        branches: those without a pull request.
-        commands: the oldest comment first.
-    """
-
-    everything: bool = False
-    targets: tuple[str, ...] = ()
+    everything: bool = False  # whether the sweep came by: what no event tells of is looked for as well
+    targets: tuple[str, ...] = ()  # deployed branches to judge, each with all that would be merged into it
     pulls: tuple[int, ...] = ()
-    branches: tuple[str, ...] = ()
+    branches: tuple[str, ...] = ()  # those without a pull request
     gone: tuple[str, ...] = ()
     closed: tuple[PullRequest, ...] = ()
-    commands: tuple[CommandGiven, ...] = ()
+    commands: tuple[CommandGiven, ...] = ()  # the oldest comment first
 
 
 def run_subjects(
