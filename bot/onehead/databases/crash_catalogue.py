@@ -281,11 +281,9 @@ def dialect_of(name: str, text: str) -> Dialect:
 
 
 def refused(text: str, sql: str = "") -> Crash | None:
-    """What the text of a database's error says; `None` where it is none of these texts.
+    """What the text of a database's error says, with or without its driver's decoration; `None` for any other text.
 
-    Args:
-        text: the error, with or without its driver's decoration.
-        sql: the statement, where it is known: it tells the version table from a table of the application.
+    The statement, where it is known, tells the version table from a table of the application.
     """
     shown = _SHOWN.search(text)
     plain = text if shown is None else shown["text"][1:-1]

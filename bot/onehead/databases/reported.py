@@ -207,7 +207,7 @@ class RowsReport(NamedTuple):
 
     Attributes:
         environment: path of the environment that it belongs to; empty where that is plain.
-        rows: content of `alembic_version`, sorted; `None`: forget the database.
+        rows: sorted; `None`: forget the database.
         at: in UTC, whole seconds.
     """
 
@@ -264,11 +264,7 @@ def signature(key: str, body: bytes) -> str:
 def opened(secrets: Iterable[str], given: str, body: bytes, now: datetime) -> RowsReport:
     """The report in a body, signed for its repository, and fresh.
 
-    Args:
-        secrets: of the service; the key of any of them may have signed.
-        given: the value of the header.
-        body: as it came.
-        now: with a time zone.
+    The key of any of the service's `secrets` may have signed; `given` is the value of the header.
 
     Raises:
         ReportRefused: it is none, or not signed by whom it says, or of another time.

@@ -171,13 +171,10 @@ class InconsistentDatabase(NamedTuple):
 
 
 def inconsistent_databases(graph: Graph, fork: Fork, merge: str, *, merged: bool) -> tuple[InconsistentDatabase, ...]:
-    """Examples of every kind, for each side of a fork.
+    """Examples of every kind, for each side of a fork in the chain as the databases have known it.
 
-    Args:
-        graph: the chain as the databases have known it, with all sides of the fork.
-        fork: the heads and the parting point.
-        merge: id of the revision that joins the heads where they are merged; `THE_MERGE` while it is not chosen.
-        merged: the fix that is told about is that one.
+    `merge` joins the heads where they are merged (`THE_MERGE` while its id is not chosen), which is the fix that is
+    told about where they are `merged`.
     """
     found = _examples(graph, fork, None if merge == THE_MERGE else merge, merged=merged)
     return tuple(dict.fromkeys(InconsistentDatabase(p, Database(tuple(sorted(rows)), ran)) for p, rows, ran in found))

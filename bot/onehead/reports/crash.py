@@ -149,15 +149,7 @@ def _values(crash: Crash, known: Background, reader: Audience) -> dict[str, Any]
         "makers_after": others,
         "max_id": _MAX_ID_LENGTH,
         "long_ids": [id_ for id_ in graph.revisions if len(id_) > _MAX_ID_LENGTH],
-        "undone": _UNDONE.get(crash.dialect, ""),
     }
-
-
-_UNDONE = {
-    "postgresql": "PostgreSQL has undone the run, except for what ran in an `autocommit_block`.",
-    "mysql": "MySQL and MariaDB keep what the revision did before: look at that before you run it again.",
-    "sqlite": "SQLite keeps what the revision did before: look at that before you run it again.",
-}
 
 
 class Makers(NamedTuple):

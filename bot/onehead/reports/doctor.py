@@ -91,7 +91,7 @@ class DoctorReport(NamedTuple):
 
     Attributes:
         database: its address without a password; `None` where only rows are known.
-        diagnoses: path of an environment → what ails the database, seen from there.
+        diagnoses: by the path of the environment from which the database is seen.
         places: revisions that the files don't declare → where they stand otherwise.
         notes: what a person should know about the visit itself.
         repo: the repository as it was named, for commands that are typed there.

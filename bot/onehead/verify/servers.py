@@ -34,17 +34,12 @@ _DRIVERS = {
 
 
 class Server(ABC):
-    """Where scratch databases are.
-
-    Attributes:
-        kind: `postgresql`, `sqlite`, `mysql` or `mariadb`, as SQLAlchemy names it.
-        told: kind and version, for people.
-        is_local: it is reached without a network.
-    """
+    """Where scratch databases are: its kind as SQLAlchemy names it, and with its version for people (`told`)."""
 
     kind: str
     told: str
     is_local = True
+    """It is reached without a network."""
 
     @abstractmethod
     def empty(self) -> str:

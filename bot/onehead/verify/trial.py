@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from onehead.child_process import Network
 from onehead.databases.inspect import Schema
@@ -134,10 +134,8 @@ class Sandbox:
     ) -> Log:
         """Run the runner once.
 
-        Args:
-            spec: what it is to do (see `runner.py`).
-            fill: puts the address of a database into the value of a variable.
-            watch: hears how many revisions are done, now and then.
+        `fill` puts the address of a database into the value of a variable; `watch` hears now and then how many
+        revisions are done.
         """
         place = Path(tempfile.mkdtemp(prefix="run-", dir=self._folder))
         for name in ("home", "tmp"):
@@ -339,15 +337,13 @@ class TrialOptions:
     watch: Callable[[str, int, int], None]
 
 
-@dataclass(slots=True)
-class _PathRun:
+class _PathRun(NamedTuple):
     log: Log
     result: Result
     failure: Failure | None
 
 
-@dataclass(slots=True)
-class _Checkpoint:
+class _Checkpoint(NamedTuple):
     """A database that stands where sides part, to be copied."""
 
     leg: str
