@@ -76,14 +76,11 @@ class MergeDraft(NamedTuple):
 class RepairDraft:
     """A repair as a value: it can be written by whoever has a git repository with both commits.
 
+    `start` is the commit that it repairs, by the name of its branch, and `side` which of the two that is. Of several
+    environments, `kind` (`reparent`, `merge`, `reissue`) is the most telling one. The merge of the target, where one is
+    needed, stands `below` the fix.
+
     Attributes:
-        target: what it is judged against.
-        start: the commit that it repairs, by the name of its branch.
-        side: which of the two that is.
-        kind: `reparent`, `merge` or `reissue`; of several environments the most telling one.
-        below: the merge of the target that stands beneath the fix; `None` where none is needed.
-        message: of the commit with the fix.
-        changes: what it does to files.
         modes: path → mode of those files of `changes` that exist.
         promised: environment path → its chain once the repair is merged.
         when: the younger commit's date: the same for everybody who repairs the same two commits.
