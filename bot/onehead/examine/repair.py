@@ -23,7 +23,6 @@ from onehead.gitrepo.commit import CommitDraft, CommitSeries, Signature, commit_
 from onehead.gitrepo.git import Git
 from onehead.gitrepo.merge import write_clean_merge, write_merged_tree
 from onehead.gitrepo.refs import describe, is_ancestor
-from onehead.gitrepo.tree import Entry
 from onehead.plan.findings import Side
 from onehead.plan.plans import BEFORE, Merge, Plan, Reissue, Reparent
 from onehead.plan.verdict import Point
@@ -146,10 +145,7 @@ def draft_repair(repairs: Repairs, trees: Trees, dates: Mapping[str, datetime]) 
         return None
     examination = repairs.examination
     below = _merge_of_target(repairs, trees) if _needs_target(repairs) else None
-    if below is not None:
-        files: Mapping[str, Entry] = trees.judged
-    else:
-        files = (trees.head or trees.target).entries
+    files = (trees.head or trees.target).entries if below is None else trees.judged
     paths = [path for change in changes for path in (change.path, change.new_path) if path is not None]
     kinds = {e.plan.kind for e in examination.environments if e.facts.environment.path in repairs.changes}
     return RepairDraft(
