@@ -19,6 +19,7 @@ import pytest
 from onehead import child_process
 from onehead.databases.model import ForkOutcomes
 from onehead.errors import CannotJudge
+from onehead.examine.read import memory_for
 from onehead.examine.repair import confirm, write_drafts
 from onehead.gitrepo.git import Git
 from onehead.plan.policy import Strategy
@@ -100,7 +101,7 @@ def opened(pool: Analyzers, behaviour: str) -> RemoteAnalysis:
 
 def test_what_it_says_is_what_would_be_said_here(pool: Callable[..., Analyzers], tmp_path: Path) -> None:
     place, target, head = collision(tmp_path)
-    here = Analysis.of(place, tmp_path / "cache", URL)
+    here = Analysis(Git.of_our_own(place), memory_for(URL, tmp_path / "cache"))
     there = pool().open(place, tmp_path / "cache", URL)
 
     strategies: tuple[Strategy | None, ...] = (None, "merge")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from onehead.examine.read import memory_for
 from onehead.examine.repair import confirm, write_drafts
 from onehead.gitrepo.git import Git
 from onehead.plan.verdict import Point
@@ -18,6 +19,10 @@ WRITTEN = (
 )
 
 
+def analysis_of(mirror: Path, cache: Path) -> Analysis:
+    return Analysis(Git.of_our_own(mirror), memory_for("https://forge.test/ann/shop.git", cache))
+
+
 def collision(place: Path) -> tuple[Analysis, Git, Point, Point]:
     """Two branches that each add a revision on the same head."""
     repository = Repository(place / "repository.git")
@@ -25,7 +30,7 @@ def collision(place: Path) -> tuple[Analysis, Git, Point, Point]:
     repository.branch("oauth", "main")
     head = repository.commit("oauth", revision("b1", "a2"))
     target = repository.commit("main", revision("a3", "a2"))
-    analysis = Analysis.of(repository.path, place / "cache", "https://forge.test/ann/shop.git")
+    analysis = analysis_of(repository.path, place / "cache")
     points = Point("refs/heads/main", target), Point("refs/heads/oauth", head)
     return analysis, Git.of_our_own(repository.path), *points
 
@@ -81,7 +86,7 @@ def test_repairs_of_one_run_go_by_the_new_numbers_of_each_other(tmp_path: Path) 
         heads[name] = repository.commit(name, {f"alembic/versions/0003_{name}.py": WRITTEN.format(name)})
     target = Point("refs/heads/main", repository.commit("main", revision("0003", "0002")))
     for _ in range(2):
-        analysis = Analysis.of(repository.path, tmp_path / "cache", "https://forge.test/ann/shop.git")
+        analysis = analysis_of(repository.path, tmp_path / "cache")
         found = {}
         for name in sorted(heads):
             draft = analysis.judge(target, Point(f"refs/heads/{name}", heads[name]), None).repair

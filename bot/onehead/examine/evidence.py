@@ -22,6 +22,7 @@ from onehead.plan.decide import repairable
 from onehead.plan.facts import Evidence, Facts, Held
 from onehead.plan.policy import Policy
 from onehead.plan.verdict import Point
+from onehead.revisions.graph import Graph
 from onehead.revisions.model import Revision
 from onehead.revisions.parse import MAX_BYTES, parse, revision_of
 from onehead.revisions.path_hints import is_revision_file
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from onehead.examine.ledger import Ledger
 
 _BRANCHES = ("refs/heads/", "refs/remotes/")
+_PULL = "refs/pull/"
 _MAX_NAMES = 10_000
 """Refs whose names are remembered: each judged branch is compared with all of them."""
 _OURS = re.compile(rf"refs/(?:heads|remotes/[^/]+)/{naming.BRANCHES}")
@@ -134,7 +136,7 @@ class Others:
 
     def is_ours(self, ref: Ref) -> bool:
         """Whether a ref shows a repair of ours and no work of a person."""
-        return ref.sha in self._repairs or (ref.name.startswith("refs/pull/") and ref.sha in self._written)
+        return ref.sha in self._repairs or (ref.name.startswith(_PULL) and ref.sha in self._written)
 
     @cached_property
     def _repairs(self) -> frozenset[str]:
@@ -146,16 +148,16 @@ class Others:
 
         Forgejo keeps `refs/pull/N/head` forever, also of a repair that was closed and whose branch is gone.
         """
-        pulls = [ref.sha for ref in self.refs if ref.name.startswith("refs/pull/")]
-        return self._ours_among(pulls)
+        return self._written_below(_PULL)
 
     @cached_property
     def _tips_of_ours(self) -> frozenset[str]:
         """Of the commits of branches, those that we wrote: repairs under whatever name, and branches that took one."""
-        return self._ours_among([ref.sha for ref in self.refs if ref.name.startswith(_BRANCHES)])
+        return self._written_below(*_BRANCHES)
 
-    def _ours_among(self, shas: list[str]) -> frozenset[str]:
-        return frozenset(sha for sha, commit in describe(self.git, shas).items() if commit.author_email == naming.EMAIL)
+    def _written_below(self, *prefixes: str) -> frozenset[str]:
+        found = describe(self.git, [ref.sha for ref in self.refs if ref.name.startswith(prefixes)])
+        return frozenset(sha for sha, commit in found.items() if commit.author_email == naming.EMAIL)
 
     def is_repair_of(self, holding: Holding, branch: str, sha: str) -> bool:
         """Whether a ref shows a repair that must not keep its ids from the repair of a branch.
@@ -166,7 +168,7 @@ class Others:
         name = _bare_name(holding.ref)
         if name.startswith(naming.BRANCHES):
             return naming.repaired_by(name) >= branch
-        if holding.ref.startswith("refs/pull/"):
+        if holding.ref.startswith(_PULL):
             return self.is_ours(Ref(holding.ref, holding.sha))
         return holding.sha in self._tips_of_ours and is_ancestor(self.git, sha, holding.sha)
 
@@ -230,13 +232,15 @@ class Others:
             return "This clone holds no tags, so they could not be looked at."
         return ""
 
-    def standing(self, directories: Collection[str], known: Collection[str], *, recursive: bool) -> RefIndex:
-        """What stands in some directories, on any ref.
+    def standing(self, facts: Facts, known: Graph, folders: Collection[str] = ()) -> RefIndex:
+        """What stands in the directories of an environment and in some more, on any ref.
 
-        Files that are `known` don't count: object ids such as those of the target, which nearly all refs hold.
+        Files that are `known` don't count, such as those of the target, which nearly all refs hold.
         """
-        places = frozenset(directories)
-        key = (places, recursive, frozenset(known))
+        locations = facts.environment.locations
+        places = frozenset([*(place.path for place in locations), *folders])
+        recursive = any(place.recursive is not False for place in locations)
+        key = (places, recursive, frozenset(revision.blob for revision in known))
         if key not in self._standing:
             if key[:2] not in self._present:
                 self._present[key[:2]] = presence(self.git, self.refs, sorted(places), recursive=recursive)
@@ -278,20 +282,11 @@ def _counts(path: str) -> bool:
     return is_revision_file(path.rpartition("/")[2])
 
 
-_PULL = "refs/pull/"
-
-
 def gather_evidence(others: Others, facts: Facts, policy: Policy, target: Point, head: Point | None) -> Evidence:
     """Look at every other branch, tag and pull request of the repository, and at what databases have reported."""
-    place = facts.environment.locations
     subject = head or target
     own = {*_own_names(others, subject), *others.own}
-    standing = others.standing(
-        {location.path for location in place} | _folders(facts),
-        [revision.blob for revision in facts.target],
-        recursive=any(location.recursive is not False for location in place),
-    )
-
+    standing = others.standing(facts, facts.target, _folders(facts))
     placed = [
         (revision, standing.with_blob(revision.blob) if revision.id in facts.target else standing.with_id(revision.id))
         for revision in repairable(facts)
@@ -378,12 +373,8 @@ def _own_names(others: Others, subject: Point) -> list[str]:
 
 def _short_name(others: Others, subject: Point) -> str:
     """The name of the judged branch; empty for a commit that is the tip of none."""
-    name = _short(subject.ref if subject.ref != "HEAD" else current_branch(others.git) or "")
+    name = _bare_name(subject.ref if subject.ref != "HEAD" else current_branch(others.git) or "")
     return next((name.removeprefix(f"{remote}/") for remote in others.remotes if name.startswith(f"{remote}/")), name)
-
-
-def _short(ref: str) -> str:
-    return re.sub(r"^refs/(?:heads|remotes/[^/]+)/", "", ref)
 
 
 def _shared(others: Others, subject: Point, policy: Policy) -> list[str]:
@@ -393,7 +384,7 @@ def _shared(others: Others, subject: Point, policy: Policy) -> list[str]:
     """
     if not policy.shared_databases:
         return []
-    here = {_short(ref.name) for ref in _branches_at(others, subject.sha)}
+    here = {_bare_name(ref.name) for ref in _branches_at(others, subject.sha)}
     return sorted(name for name in {*here, _short_name(others, subject)} if name and policy.is_shared(name))
 
 
@@ -418,7 +409,7 @@ def _twins(others: Others, subject: Point, own: set[str]) -> list[str]:
     is_named = own.intersection(branches) or others.own or subject.ref.startswith(_BRANCHES)
     if is_named:
         branches = [name for name in branches if name not in own]
-    elif len({_short(name) for name in branches}) == 1:
+    elif len({_bare_name(name) for name in branches}) == 1:
         branches = []
     return [*branches, *tags]
 

@@ -39,13 +39,9 @@ _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 
 
 class Ledger(NamedTuple):
-    """What is known.
+    """What is known: databases by name, and the tip of the ref, empty where there is none, with its files.
 
-    Attributes:
-        tip: commit of the ref; empty where there is none.
-        databases: by name.
-        trouble: why this may not be all, a sentence; empty when it is.
-        files: paths in the tree of the tip.
+    `trouble`: why this may not be all, a sentence; empty when it is.
     """
 
     tip: str

@@ -7,7 +7,7 @@ from itertools import islice
 
 from onehead.databases.schema_effects import SchemaEffects, schema_effects_of
 from onehead.databases.states import Former, RevisionLocation, read_rows
-from onehead.examine.evidence import Others, RefIndex, spoken
+from onehead.examine.evidence import Others, spoken
 from onehead.examine.examine import Trees
 from onehead.gitrepo.git import Git
 from onehead.gitrepo.history import Vanished, vanished
@@ -37,7 +37,7 @@ def locations_of(others: Others, facts: Facts, ids: Iterable[str]) -> dict[str, 
     if not wanted:
         return {}
     places = facts.environment.locations
-    standing = _standing(others, facts)
+    standing = others.standing(facts, facts.merged)
     former = formerly(others, facts, wanted)
     found = {}
     for id_ in wanted:
@@ -47,16 +47,6 @@ def locations_of(others: Others, facts: Facts, ids: Iterable[str]) -> dict[str, 
         if id_ in former and found[id_].removed:
             found[id_] = found[id_]._replace(renamed=former[id_].id)
     return found
-
-
-def _standing(others: Others, facts: Facts) -> RefIndex:
-    """What any ref has in the environment's folders that the environment does not have."""
-    places = facts.environment.locations
-    return others.standing(
-        {place.path for place in places},
-        [revision.blob for revision in facts.merged],
-        recursive=any(place.recursive is not False for place in places),
-    )
 
 
 def formerly(others: Others, facts: Facts, rows: Iterable[str]) -> dict[str, Former]:
@@ -95,7 +85,7 @@ def _complete(found: dict[str, Former], facts: Facts) -> dict[str, Former]:
 
 def _last_file(others: Others, facts: Facts, id_: str) -> str | None:
     """Object id of a file that declares a revision, on any ref or in history."""
-    standing = _standing(others, facts)
+    standing = others.standing(facts, facts.merged)
     if id_ in standing.files:
         return standing.files[id_].blob
     directories = [place.path for place in facts.environment.locations]

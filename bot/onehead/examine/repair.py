@@ -23,7 +23,6 @@ from onehead.gitrepo.commit import CommitDraft, CommitSeries, Signature, commit_
 from onehead.gitrepo.git import Git
 from onehead.gitrepo.merge import write_clean_merge, write_merged_tree
 from onehead.gitrepo.refs import describe, is_ancestor
-from onehead.gitrepo.tree import Entry
 from onehead.plan.findings import Side
 from onehead.plan.plans import BEFORE, Merge, Plan, Reissue, Reparent
 from onehead.plan.verdict import Point
@@ -76,14 +75,11 @@ class MergeDraft(NamedTuple):
 class RepairDraft:
     """A repair as a value: it can be written by whoever has a git repository with both commits.
 
+    `start` is the commit that it repairs, by the name of its branch, and `side` which of the two that is. Of several
+    environments, `kind` (`reparent`, `merge`, `reissue`) is the most telling one. The merge of the target, where one is
+    needed, stands `below` the fix.
+
     Attributes:
-        target: what it is judged against.
-        start: the commit that it repairs, by the name of its branch.
-        side: which of the two that is.
-        kind: `reparent`, `merge` or `reissue`; of several environments the most telling one.
-        below: the merge of the target that stands beneath the fix; `None` where none is needed.
-        message: of the commit with the fix.
-        changes: what it does to files.
         modes: path → mode of those files of `changes` that exist.
         promised: environment path → its chain once the repair is merged.
         when: the younger commit's date: the same for everybody who repairs the same two commits.
@@ -149,10 +145,7 @@ def draft_repair(repairs: Repairs, trees: Trees, dates: Mapping[str, datetime]) 
         return None
     examination = repairs.examination
     below = _merge_of_target(repairs, trees) if _needs_target(repairs) else None
-    if below is not None:
-        files: Mapping[str, Entry] = trees.judged
-    else:
-        files = (trees.head or trees.target).entries
+    files = (trees.head or trees.target).entries if below is None else trees.judged
     paths = [path for change in changes for path in (change.path, change.new_path) if path is not None]
     kinds = {e.plan.kind for e in examination.environments if e.facts.environment.path in repairs.changes}
     return RepairDraft(

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from onehead.gitrepo.process import explain
+from onehead.gitrepo.process import explain, is_oid
 from onehead.revisions.path_hints import (
     has_hex_id,
     is_revision_file,
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from onehead.gitrepo.process import Door
 
 _LINKS = {"120000", "160000"}
-_HEX = frozenset("0123456789abcdef")
 
 
 class Update(NamedTuple):
@@ -74,14 +73,10 @@ def read_updates(text: str) -> list[Update]:
     for line in text.split("\n"):
         if line:
             words = line.split(" ", 2)
-            if len(words) < 3 or not (_is_oid(words[0]) and _is_oid(words[1]) and words[2].startswith("refs/")):
+            if len(words) < 3 or not (is_oid(words[0]) and is_oid(words[1]) and words[2].startswith("refs/")):
                 raise ValueError(f"no line of a push: {line!r}")
             updates.append(Update(*words))
     return updates
-
-
-def _is_oid(text: str) -> bool:
-    return len(text) in (40, 64) and _HEX.issuperset(text)
 
 
 def changed(git: Door, update: Update) -> list[Change] | None:

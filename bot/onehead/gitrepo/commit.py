@@ -114,7 +114,7 @@ def _stream(git: Git, series: CommitSeries, marks: Iterator[int]) -> Iterator[by
     """Commits as fast-import reads them."""
     author, committer = series.author, series.committer or series.author
     signatures = f"author {author.line()}\ncommitter {committer.line()}\n"
-    base, changed = "" if is_null(series.start) else series.start, dict[str, str | None]()
+    base, changed = series.start if series.start.strip("0") else "", dict[str, str | None]()
     parent = base
     for draft in series.drafts:
         mark = next(marks)
@@ -137,11 +137,6 @@ def _stream(git: Git, series: CommitSeries, marks: Iterator[int]) -> Iterator[by
         yield from _changed(draft.changes, modes)
         yield f"\nget-mark :{mark}\n".encode()
         parent = f":{mark}"
-
-
-def is_null(sha: str) -> bool:
-    """Whether it is what git writes where there is no object."""
-    return not sha.strip("0")
 
 
 def update_ref(git: Git, ref: str, sha: str, expected_old: str | None) -> None:

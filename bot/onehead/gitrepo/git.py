@@ -40,6 +40,7 @@ from onehead.gitrepo.process import (
     NotARepository,
     PlantedRepository,
     explain,
+    is_oid,
     redact,
     surroundings,
 )
@@ -313,7 +314,6 @@ _CHUNK = 1 << 16
 MAX_REMEMBERED_OBJECT = 1 << 20
 """Bytes of a commit or tree that is remembered."""
 
-_HEX = frozenset("0123456789abcdef")
 _MAX_REMEMBERED = 1 << 24
 """Bytes of all that are, before they are forgotten."""
 
@@ -412,7 +412,7 @@ class Objects:
         """
         wanted = list(dict.fromkeys(oids))
         found = {oid: self._history[oid] for oid in wanted if oid in self._history}
-        missing = [oid for oid in wanted if oid not in found and len(oid) in (40, 64) and _HEX.issuperset(oid)]
+        missing = [oid for oid in wanted if oid not in found and is_oid(oid)]
         for start in range(0, len(missing), _AT_ONCE):
             batch = missing[start : start + _AT_ONCE]
             self._ask([b"contents " + _bytes(oid) for oid in batch], batch[0])

@@ -45,12 +45,9 @@ class PathConflict(NamedTuple):
 class MergedTree(NamedTuple):
     """What merging `head` into `target` gives.
 
-    Attributes:
-        merge_base: the best common ancestor, `None` for unrelated histories.
-        entries: path → file, for every path that merged cleanly.
-        conflicts: path → both sides' files, for all other paths; these are not in `entries`.
-        fresh: the files of `entries` that neither side has and that can't be read from the repository, because both
-            sides edited them and git put the edits together.
+    A path is either in `entries`, where it merged cleanly, or in `conflicts`. Unrelated histories have no merge base.
+    `fresh` are files that neither side has and that can't be read from the repository: git put both sides' edits
+    together.
     """
 
     merge_base: str | None
@@ -154,7 +151,9 @@ def write_clean_merge(git: Git, target: str, head: str) -> WrittenTree | None:
 
 def _written_merge(git: Git, target: str, head: str) -> tuple[WrittenTree, dict[str, PathConflict]]:
     if git.kept_open is not None:
-        bases, top = merge_bases(git, target, head), tree_of(git.kept_open, target)
+        bases = merge_bases(git, target, head)
+        with git.kept_open as objects:
+            top = tree_of(objects, target)
         apart = _apart(git, bases[0], target, head) if len(bases) == 1 and top is not None else None
         if apart is not None and top is not None:
             return WrittenTree(top, tuple(apart.values())), {}

@@ -73,11 +73,7 @@ class Mirrors:
 
     @contextmanager
     def hold(self, url: str, token: str = "") -> Iterator[Mirror]:
-        """Have the mirror of a repository to oneself. It is empty until `Mirror.fetch` was called once.
-
-        Args:
-            url: clone URL (http, https or file) without credentials.
-            token: access token; used in memory only.
+        """Have the mirror of a repository, by its clone URL, to oneself; it is empty until it was fetched once.
 
         Raises:
             ValueError: the URL or token can't be one.
@@ -108,11 +104,7 @@ class Mirrors:
 
 
 class Mirror:
-    """One mirror, while it is held.
-
-    Attributes:
-        git: for reading, and for writing commits. It has no token and can't reach the network.
-    """
+    """One mirror, while it is held. Its `git` reads and writes commits, has no token and can't reach the network."""
 
     def __init__(self, place: Path, url: str, reading: Git, talking: Git) -> None:
         self.git = reading

@@ -79,6 +79,14 @@ _CONFIG = (
 )
 
 
+_HEX = frozenset("0123456789abcdef")
+
+
+def is_oid(text: str) -> bool:
+    """Whether it is an object id in full."""
+    return len(text) in (40, 64) and _HEX.issuperset(text)
+
+
 class GitResult(NamedTuple):
     """How a git command ended: exit code, standard output, and standard error (redacted)."""
 

@@ -16,6 +16,7 @@ from onehead.gitrepo.process import (
     UnknownRef,
     as_typed,
     explain,
+    is_oid,
 )
 
 if TYPE_CHECKING:
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 
 HEADS = "refs/heads/"
 """What the full names of branches begin with."""
-_SHA = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 DEFAULT_BRANCHES = ("main", "master", "develop")
 """What people call the branch that the others are merged into, where nothing else tells."""
 _LATEST = 253402300799
@@ -65,8 +65,8 @@ def resolve(git: Git, ref: str) -> str:
         raise _unknown(git, ref)
     answer = git.ask("rev-parse", "--verify", "--end-of-options", f"{ref}^{{commit}}")
     sha = answer.out.decode("ascii", "replace").strip()
-    if answer.code == 0 and _SHA.fullmatch(sha):
-        if "is ambiguous" in answer.err and not _SHA.fullmatch(ref):
+    if answer.code == 0 and is_oid(sha):
+        if "is ambiguous" in answer.err and not is_oid(ref):
             _refuse_rivals(git, ref)
         return sha
     trouble = explain("rev-parse", git.directory, answer.code, answer.err)

@@ -170,10 +170,7 @@ def _give_to_owner(path: Path) -> None:
 
 
 def _runs_a_folder(script: Path) -> bool:
-    try:
-        return _GENERATED in script.read_bytes()
-    except OSError:
-        return False
+    return _GENERATED in _content(script)
 
 
 def _is_our_link(path: Path) -> bool:
@@ -188,9 +185,9 @@ def _refuse_foreign(program: Path) -> None:
         )
 
 
-def _content(program: Path) -> bytes:
+def _content(file: Path) -> bytes:
     try:
-        return program.read_bytes()
+        return file.read_bytes()
     except OSError:
         return b""
 

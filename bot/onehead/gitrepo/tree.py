@@ -41,13 +41,9 @@ DEFAULT_LIMIT = 1 << 20
 class Entry(NamedTuple):
     """One file of a tree.
 
-    A tuple, because a repository has tens of thousands, and frozen dataclasses take twice as long to make.
-
-    Attributes:
-        path: from the top of the repository, with `/`; undecodable bytes are surrogate-escaped.
-        mode: git's six octal digits: `100644`, `100755`, `120000` (a symlink; its content is where it points to)
-            or `160000` (a submodule; there is no content to read).
-        oid: git's object id, in hex.
+    A tuple, because a repository has tens of thousands, and frozen dataclasses take twice as long to make. Undecodable
+    bytes of the path are surrogate-escaped. The mode is git's six octal digits: `100644`, `100755`, `120000` (a
+    symlink; its content is where it points to) or `160000` (a submodule; there is no content to read).
     """
 
     path: str
@@ -147,7 +143,7 @@ def _changes(conversation: Objects, old: str, new: str) -> dict[str, Entry | Non
     """The same from a conversation that is open already: of two large trees only what differs is looked at."""
     found: dict[str, Entry | None] = {}
     with conversation as objects:
-        before, after = _top(objects, old), _top(objects, new)
+        before, after = tree_of(objects, old), tree_of(objects, new)
         if before is None or after is None:
             return None
         todo = [("", before, after)]
@@ -170,13 +166,8 @@ def _changes(conversation: Objects, old: str, new: str) -> dict[str, Entry | Non
     return dict(sorted(found.items()))
 
 
-def tree_of(conversation: Objects, commit: str) -> str | None:
-    """The tree of a commit; `None` where it takes git to tell."""
-    with conversation as objects:
-        return _top(objects, commit)
-
-
-def _top(objects: Objects, treeish: str) -> str | None:
+def tree_of(objects: Objects, treeish: str) -> str | None:
+    """The tree of a commit, or the one that is named; `None` where it takes git to tell."""
     kind, data = objects.history([treeish]).get(treeish, ("", b""))
     header = _COMMIT.match(data) if kind == "commit" else None
     if header is not None:

@@ -87,14 +87,10 @@ def _differs(file: str, entry: Entry) -> bool:
 
 
 class _Here(NamedTuple):
-    """What a repository has.
+    """What a repository has, and what is checked out here: the short name of a branch, and a commit; empty for none.
 
-    Attributes:
-        is_bare: it has no work tree here.
-        current: short name of the branch that is checked out here; empty where HEAD is detached.
-        head: the commit that is checked out here; empty where there is none.
-        elsewhere: short name of each local branch → the other work tree where it is checked out, or empty.
-        others: full names of all other refs.
+    `elsewhere`: short name of each local branch → the other work tree where it is checked out, or empty. `others`: full
+    names of all other refs.
     """
 
     is_bare: bool

@@ -253,7 +253,7 @@ class Analyzers:
         self._closed = False
 
     def open(self, place: Path, cache: Path, url: str) -> RemoteAnalysis:
-        """The analysis of a mirror, as `Analysis.of`."""
+        """The analysis of a mirror; parsed files are remembered in the cache by its clone URL."""
         with self._changed:
             self._opened += 1
             return RemoteAnalysis(self, self._opened, place, cache, url)

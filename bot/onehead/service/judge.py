@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import NamedTuple, Protocol, TypeVar
 
 from onehead.databases.diagnosis import diagnose_rows
@@ -21,7 +20,7 @@ from onehead.examine.changes import contents_before, own_databases, prepare
 from onehead.examine.evidence import Others, gather_evidence
 from onehead.examine.examine import TargetTree, WrittenChain, examine, read_target, written_chains
 from onehead.examine.locations import formerly, locations_of
-from onehead.examine.read import Memory, memory_for
+from onehead.examine.read import Memory
 from onehead.examine.repair import RepairDraft, TextConflict, draft_repair
 from onehead.gitrepo.git import Git
 from onehead.gitrepo.refs import describe
@@ -112,11 +111,6 @@ class Analysis:
         self._others = Others(git, memory)
         self._dates: dict[str, datetime] = {}
         self._targets: dict[str, TargetTree | Exception] = {}
-
-    @classmethod
-    def of(cls, mirror: Path, cache: Path, url: str) -> Analysis:
-        """The analysis of a mirror; parsed files are remembered in the cache by its clone URL."""
-        return cls(Git.of_our_own(mirror), memory_for(url, cache))
 
     def judge(self, target: Point, head: Point | None, strategy: Strategy | None) -> Judged:
         """Judge the target by itself, or a branch as it would be once merged into it.
