@@ -143,8 +143,7 @@ def _by_sight(
         held = inspection.version.rows if inspection.version else ()
         rows |= set(held)
         sure = given or (not names.computed and (names.table, names.schema) != (None, None))
-        former = formerly(others, facts, held)
-        diagnoses[path] = diagnose(facts, traces, inspection, former, version_table_is_sure=sure)
+        diagnoses[path] = diagnose(facts, traces, inspection, formerly(others, facts, held), version_table_is_sure=sure)
     return DoctorReport(examination, str(address), _fitting(diagnoses, tuple(rows)), {}, tuple(notes))
 
 

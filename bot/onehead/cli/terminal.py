@@ -49,8 +49,7 @@ def progress_bar() -> Progress:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn  # noqa: PLC0415
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    console = Console(file=bare(sys.stderr))
-    return Progress(*columns, console=console, transient=True, disable=not sys.stderr.isatty())
+    return Progress(*columns, console=Console(file=bare(sys.stderr)), transient=True, disable=not sys.stderr.isatty())
 
 
 @contextmanager

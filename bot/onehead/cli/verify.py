@@ -101,8 +101,7 @@ def run(options: argparse.Namespace) -> int:
             versions = {name: str(found[name]) for name in ("python", "alembic", "sqlalchemy")}
             trials.append(replace(trial, versions={**versions, "driver": driver}))
     made = None if deployed is judged else deployed.at
-    told = Verification(judged.at, made, tuple(trials), limits, network, judged.coverage)
-    return _tell(told, options)
+    return _tell(Verification(judged.at, made, tuple(trials), limits, network, judged.coverage), options)
 
 
 def _tell(verification: Verification, options: argparse.Namespace) -> int:
@@ -150,8 +149,7 @@ def _target(facts: Facts) -> Target:
 
 
 def _project(git: Git, side: _SourceFiles, facts: Facts, options: argparse.Namespace) -> Project:
-    checkout = str(top_of(git) or "")
-    return Project(side.top, checkout, facts.environment, tuple(options.x_argument), options.flask or "")
+    return Project(side.top, str(top_of(git) or ""), facts.environment, tuple(options.x_argument), options.flask or "")
 
 
 class _Servers:

@@ -131,8 +131,7 @@ def _unpacked(text: str) -> Iterable[str]:
         if len(fields) > 1 and any(key in fields for key in _MESSAGES):
             return _lines_in(fields)
     if _ESCAPED in text:
-        plain = text.replace("\\n", "\n").replace("\\t", "\t").replace("\\'", "'").replace('\\"', '"')
-        return plain.splitlines()
+        return text.replace("\\n", "\n").replace("\\t", "\t").replace("\\'", "'").replace('\\"', '"').splitlines()
     return (text,)
 
 

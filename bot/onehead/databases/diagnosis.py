@@ -328,8 +328,7 @@ class _WaysOut:
         if not diagnosis.of(ProblemKind.PREFIX_ROW) and not diagnosis.of(ProblemKind.REPEATED_ROW):
             # Of a row under an old id it is known what ran.
             is_sure = bool(diagnosis.of(ProblemKind.RENAMED_ROW))
-            commands = remedy(self._deployed, database, diagnosis.target, is_sure=is_sure)
-            return tuple(map(self._step, commands))
+            return tuple(map(self._step, remedy(self._deployed, database, diagnosis.target, is_sure=is_sure)))
         for target in (diagnosis.target, "heads"):
             candidate = (stamping(rows_of(diagnosis.graph, applied)), ("upgrade", target))
             if proven(self._deployed, database, candidate):

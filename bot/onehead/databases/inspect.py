@@ -65,8 +65,7 @@ class Address:
     def __str__(self) -> str:
         query = {key: HIDDEN if _SECRET.search(key) else value for key, value in self.url.query.items()}
         url = self.url.set(drivername=self.url.get_backend_name(), query=query)
-        shown = url.render_as_string(hide_password=True).replace(quote(HIDDEN, safe=""), HIDDEN)
-        return self.masked(shown)
+        return self.masked(url.render_as_string(hide_password=True).replace(quote(HIDDEN, safe=""), HIDDEN))
 
     @property
     def place(self) -> str:
@@ -334,8 +333,7 @@ class _DatabaseReader:
         for (_, real), indexes in look.get_multi_indexes(schema=schema, filter_names=wanted).items():
             for index in indexes:
                 of_a_constraint = self._tells_constraints_from_indexes and "duplicates_constraint" in index
-                kind = found[real.casefold()][of_a_constraint]
-                kind.add(str(index["name"]).casefold())
+                found[real.casefold()][of_a_constraint].add(str(index["name"]).casefold())
         asks: tuple[Callable[..., Any], ...] = (
             look.get_multi_unique_constraints,
             look.get_multi_foreign_keys,

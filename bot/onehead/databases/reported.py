@@ -233,8 +233,7 @@ class ReportRefused(UsageError):
 
 def key_of(secret: str, repository: str, purpose: Purpose = "report") -> str:
     """The key with which reports about one repository are signed; case does not count in its name."""
-    subject = f"onehead:{purpose}\n{repository.lower()}"
-    return hmac.new(secret.encode(), subject.encode(), hashlib.sha256).hexdigest()
+    return hmac.new(secret.encode(), f"onehead:{purpose}\n{repository.lower()}".encode(), hashlib.sha256).hexdigest()
 
 
 def report_of(repository: str, database: str, environment: str, rows: Iterable[str] | None, at: datetime) -> RowsReport:

@@ -44,8 +44,7 @@ def as_it_is(graph: Graph) -> Fix:
 def merging(facts: Facts, fork: Fork, id_: str = THE_MERGE) -> Fix:
     """A merge revision of all heads, the target's last; or several in a row, the last of them with the id."""
     old = [head for head in fork.heads if facts.head is None or head in facts.target]
-    parents = (*(head for head in fork.heads if head not in old), *old)
-    steps = merge_steps(facts.merged, parents)
+    steps = merge_steps(facts.merged, (*(head for head in fork.heads if head not in old), *old))
     merges: list[Revision] = []
     for left, step in zip(reversed(range(len(steps))), steps, strict=True):
         own, path = (f"{id_} {left}", f"~merge {left}") if left else (id_, "~merge")

@@ -141,8 +141,7 @@ class Administration:
 
     def hooks(self, place: HookPlace) -> Iterator[Webhook]:
         """GET …/hooks: all of a place, those of other services too."""
-        found = map(_webhook, self._connection.pages(place.path))
-        yield from {hook.id: hook for hook in found}.values()
+        yield from {hook.id: hook for hook in map(_webhook, self._connection.pages(place.path))}.values()
 
     def create_hook(self, place: HookPlace, url: str, secret: str, events: Sequence[str]) -> Webhook:
         """POST …/hooks: an active one of type forgejo that sends JSON."""

@@ -107,8 +107,7 @@ class ForgejoApi:
 
     def pull_between(self, name: RepositoryName, base: str, head: str) -> PullRequest:
         """GET /repos/{owner}/{repo}/pulls/{base}/{head}: of any state, and any one of several."""
-        path = f"{name.path}/pulls/{quote(base, safe='')}/{_ref(head)}"
-        return models.pull_request(self.connection.get(path))
+        return models.pull_request(self.connection.get(f"{name.path}/pulls/{quote(base, safe='')}/{_ref(head)}"))
 
     def pull_of_commit(self, name: RepositoryName, sha: str) -> PullRequest:
         """GET /repos/{owner}/{repo}/commits/{sha}/pull: found only by the commit that its merge wrote last."""
@@ -142,8 +141,7 @@ class ForgejoApi:
 
         Forgejo tells only an admin of the repository, and everybody about themselves.
         """
-        path = f"{name.path}/collaborators/{quote(login, safe='')}/permission"
-        return self.connection.get(path).text("permission")
+        return self.connection.get(f"{name.path}/collaborators/{quote(login, safe='')}/permission").text("permission")
 
     def account_with_permission(self, name: RepositoryName, login: str) -> User:
         """As `permission_of`, but the account that it is told of."""

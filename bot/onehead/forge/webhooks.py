@@ -164,8 +164,7 @@ def _push(fields: Fields) -> Event:
     ref = fields.text("ref")
     if not ref.startswith(_BRANCHES):
         return IgnoredDelivery(f"{ref} is no branch")
-    branch = ref.removeprefix(_BRANCHES)
-    return Push(*_origin(fields), branch, fields.text("before"), fields.text("after"))
+    return Push(*_origin(fields), ref.removeprefix(_BRANCHES), fields.text("before"), fields.text("after"))
 
 
 def _branch(kind: str, fields: Fields) -> Event:

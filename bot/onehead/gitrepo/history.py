@@ -87,8 +87,7 @@ def _along_a_line(git: Git, paths: set[str], head: str, target: str) -> dict[str
         added = [path for path, entry in changes(git, sha, parent).items() if entry is None and path in paths]
         if added:
             subject = " ".join(takewhile(bool, map(str.rstrip, message.split("\n"))))
-            commit = parse_commit([sha, name, email, seconds, subject])
-            found = dict.fromkeys(added, commit) | found
+            found = dict.fromkeys(added, parse_commit([sha, name, email, seconds, subject])) | found
         sha = parent
     return None
 
@@ -151,8 +150,7 @@ def presence(git: Git, refs: Collection[Ref], directories: Collection[str], *, r
             held[sha] = {directory: info.oid for directory, info in infos if info is not None and info.kind == "tree"}
         tops = {oid for trees in held.values() for oid in trees.values()}
         trees = _read_trees(objects, tops, binary=len(commits[0]) // 2, recursive=recursive)
-    holdings = tuple(Holding(ref.name, ref.sha, held[ref.sha]) for ref in refs if held[ref.sha])
-    return Presence(holdings, trees)
+    return Presence(tuple(Holding(ref.name, ref.sha, held[ref.sha]) for ref in refs if held[ref.sha]), trees)
 
 
 def _log(git: Git, *args: str) -> list[tuple[Commit, list[str]]]:

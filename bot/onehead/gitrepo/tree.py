@@ -106,8 +106,7 @@ class Contents(NamedTuple):
 
 def list_tree(git: Git, treeish: str) -> Tree:
     """List the files of a commit or tree."""
-    out = git.run("ls-tree", "-r", "-z", "--full-tree", "--end-of-options", treeish)
-    return Tree(treeish, parse_listing(out))
+    return Tree(treeish, parse_listing(git.run("ls-tree", "-r", "-z", "--full-tree", "--end-of-options", treeish)))
 
 
 def difference(git: Git, known: Tree, treeish: str) -> Differing:
@@ -196,8 +195,7 @@ def _named(records: Iterable[bytes]) -> dict[str, Entry]:
 
 def parse_listing(out: bytes) -> dict[str, Entry]:
     """Read the output of `ls-tree -r -z`: path → entry."""
-    found = _RECORD.findall(out.decode("utf-8", "surrogateescape"))
-    return {path: Entry(path, mode, oid) for mode, oid, path in found}
+    return {path: Entry(path, mode, oid) for mode, oid, path in _RECORD.findall(out.decode("utf-8", "surrogateescape"))}
 
 
 def read(git: Git, oids: Iterable[str], limit: int = DEFAULT_LIMIT) -> Contents:

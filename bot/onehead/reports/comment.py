@@ -137,8 +137,7 @@ def pull_title(examination: Examination) -> str:
 
 def pull_body(content: CommentContent, pull: str = "") -> str:
     """Body of the repair pull request; `pull` is the pull request it repairs ("#1")."""
-    plan = leading_plan(content.examination)
-    values = _values(content, plan)
+    values = _values(content, leading_plan(content.examination))
     heads = max((len(e.facts.merged.heads) for e in content.examination.environments), default=0)
     values |= {"pull": pull, "heads_now": heads}
     if pull:

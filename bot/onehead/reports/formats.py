@@ -211,8 +211,7 @@ def junit(examination: Examination, lines: Lines, found: str = "") -> str:
     """
     suite = ET.Element("testsuite", name="onehead")
     for examined in examination.environments:
-        name = examined.facts.environment.path or "."
-        _case(suite, name, examined.findings, examination.judged, examined, lines)
+        _case(suite, examined.facts.environment.path or ".", examined.findings, examination.judged, examined, lines)
     if examination.findings:
         _case(suite, "repository", examination.findings, examination.judged, None, lines)
     said = [visible(compared_line(examination, found)), coverage_line(examination), *_not_judged(examination)]

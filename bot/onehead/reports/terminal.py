@@ -150,8 +150,7 @@ def _environment(
             names = {"target": short_ref(examination.target.ref), "head": "this branch", "repair": "repair"}
             yield from _drawn(examined, plan, names, paint)
     for finding in findings:
-        with_advice = not has_advice(plan, finding)
-        yield from _finding(finding, paint, alone=examination.head is None, with_advice=with_advice)
+        yield from _finding(finding, paint, alone=examination.head is None, with_advice=not has_advice(plan, finding))
     if not is_repair:
         yield from independent_lines(examined)
     yield from _plan(plan, paint, {finding.message for finding in findings})

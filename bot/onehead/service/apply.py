@@ -147,8 +147,7 @@ class _Writer:
         with self._look.troubles.apart(subject, NO_STATUS):
             present = self._look.writer.status(verdict.sha, naming.STATUS)
             if not (keep_note and present is not None and tells(present, verdict)):
-                wanted = self._desired.statuses.wanted(subject, verdict, present)
-                self._look.writer.set_status(verdict.sha, wanted)
+                self._look.writer.set_status(verdict.sha, self._desired.statuses.wanted(subject, verdict, present))
 
     def closings(self) -> None:
         """Last of all, what is not needed any more; nothing of a branch with which something went wrong."""

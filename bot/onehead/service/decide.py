@@ -278,8 +278,7 @@ def _branch(wanted: Desired, known: KnownState, each: KnownBranch, judged: Judge
         return
     wanted.statuses.note(each.head.ref, in_a_clone(main, judged))
     if main.policy.branches == "status":
-        reason = "this repository wants no repairs of branches without a pull request"
-        wanted.unneeded.setdefault(each.name, reason)
+        wanted.unneeded.setdefault(each.name, "this repository wants no repairs of branches without a pull request")
     elif each.refused:
         wanted.unneeded.setdefault(each.name, "the branch's pull request was closed")
     else:

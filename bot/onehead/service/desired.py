@@ -75,8 +75,7 @@ class Statuses:
     def red_beside(self, subject: str, sha: str) -> str:
         """Which other subject of a commit fails, so that its status is red whatever this one says; empty for none."""
         others = self._verdicts[sha].items()
-        failing = (each for each, found in others if each != subject and found.state is not StatusState.SUCCESS)
-        return next(failing, "")
+        return next((each for each, found in others if each != subject and found.state is not StatusState.SUCCESS), "")
 
     def wanted(self, subject: str, verdict: Verdict, present: Status | None) -> Status:
         """What the status of a commit is to say; the link of the present one stays where this run knows no other.
@@ -165,8 +164,7 @@ class KnownState:
 
     def standing_repair(self, branch: str) -> PullRequest | None:
         """An open repair of a branch that does what it is for, or is about to be brought up to date."""
-        repairs = self.snapshot.repairs_into(branch)
-        return next((pull for pull in repairs if not self.faults.get(pull.number)), None)
+        return next((pull for pull in self.snapshot.repairs_into(branch) if not self.faults.get(pull.number)), None)
 
 
 Source = Literal["branch", "agit", "gone"]

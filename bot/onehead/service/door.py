@@ -74,8 +74,7 @@ class BoundedConnections(H11Protocol):
         super().connection_made(transport)
         self._expect()
         if len(self.connections) > MAX_CONNECTIONS:
-            oldest = next(iter(self._incomplete))
-            oldest.close()
+            next(iter(self._incomplete)).close()
             BoundedConnections._warn(self.loop.time())
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -67,8 +67,7 @@ class Judged:
     @property
     def weight(self) -> int:
         """How many revisions it holds in memory."""
-        environments = self.examination.environments
-        held = sum(len(e.facts.merged) + len(e.facts.head or ()) for e in environments)
+        held = sum(len(e.facts.merged) + len(e.facts.head or ()) for e in self.examination.environments)
         return held + sum(map(len, self.repair.promised.values() if self.repair else ()))
 
 

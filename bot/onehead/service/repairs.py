@@ -167,8 +167,7 @@ class RepairWriter:
             written = self._write(wanted, written)
         except NotAsPromised as obstacle:
             log.error("A repair was not as planned.", repository=str(self._name), branch=wanted.base)
-            why = "another repair would be needed now, and onehead failed to write it"
-            self._close_others(wanted, why)
+            self._close_others(wanted, "another repair would be needed now, and onehead failed to write it")
             return Offer(trouble=_not_written(obstacle))
         policy = wanted.target.policy
         if policy.delivery == "comment":
@@ -342,8 +341,7 @@ class RepairWriter:
                 f"{otherwise} No repair branch can be made: a branch rule keeps {inline(self._look.context.me.login)} "
                 f"from pushing to {code(name)}. Let it push to {rule}; {_AGAIN}"
             )
-        said = inline(outcome.text, 300)
-        return f"{otherwise} The forge did not take the repair branch {code(name)} ({said})."
+        return f"{otherwise} The forge did not take the repair branch {code(name)} ({inline(outcome.text, 300)})."
 
     def _is_untouched(self, name: str) -> bool:
         """Whether nothing of a person's is lost with a repair branch."""

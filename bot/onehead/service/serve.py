@@ -418,8 +418,7 @@ def equip(
     _make_cache(settings.cache_dir)
     remove_left_over(gettempdir())
     token = settings.token.reveal()
-    connection = Connection(settings.forgejo_url, token)
-    api = ForgejoApi(connection)
+    api = ForgejoApi(Connection(settings.forgejo_url, token))
 
     def mend(repository: Repository) -> None:
         # A deleted webhook is made anew where it is known what it has to be like.

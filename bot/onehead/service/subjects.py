@@ -319,8 +319,7 @@ def _told(look: Look, target: str, closed: Collection[PullRequest]) -> tuple[int
     repair = max([*snapshot.repairs_into(target), *lately], key=lambda pull: pull.number, default=None)
     if repair is None:
         try:  # any one of them, as the forge knows no order here
-            branch = f"{naming.BRANCHES}merge/{target}"
-            repair = look.context.api.pull_between(look.repository.name, target, branch)
+            repair = look.context.api.pull_between(look.repository.name, target, f"{naming.BRANCHES}merge/{target}")
         except NotFound:
             return None, []
     marker = parse(repair.body)

@@ -377,8 +377,7 @@ def build_app(door: HookDoor, reports: ReportDoor, behind: Behind, metrics: Door
         return JSONResponse(report, 200 if is_ready else 503)
 
     async def count(_request: Request) -> Response:
-        text = metrics.text() + await behind.metrics()
-        return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")
+        return Response(metrics.text() + await behind.metrics(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
     return Starlette(
         routes=[

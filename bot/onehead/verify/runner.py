@@ -46,8 +46,7 @@ class Report:
 
     def __init__(self, folder: str) -> None:
         """Begin two files in a folder."""
-        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
-        self._events = os.open(os.path.join(folder, "events"), flags, 0o600)
+        self._events = os.open(os.path.join(folder, "events"), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         self._statement = os.open(os.path.join(folder, "statement"), os.O_RDWR | os.O_CREAT, 0o600)
         self.phase = "start"
         self.revision: str | None = None
