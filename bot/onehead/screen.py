@@ -1,4 +1,4 @@
-"""The last step before a terminal: whatever a verb prints passes here."""
+"""What a verb prints: the last step before a terminal, and the colours and bars that one gets."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from onehead.text import shown
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import Any, Self, TextIO
+
+    from rich.progress import Progress
 
 Paint = Callable[[str, str], str]
 """Style name and text in, painted text out; the identity where there is no terminal."""
@@ -76,3 +78,36 @@ class Screens:
 def bare(stream: TextIO) -> TextIO:
     """The stream behind a screen, for libraries that draw themselves; what they draw must be `shown` before."""
     return stream.bare if isinstance(stream, Screen) else stream
+
+
+_COLOURS = {
+    "good": "1;32",
+    "bad": "1;31",
+    "strong": "1",
+    "error": "31",
+    "warning": "33",
+    "note": "36",
+    "target": "0",
+    "head": "34",
+    "repair": "32",
+    "added": "32",
+    "removed": "31",
+    "place": "36",
+}
+
+
+def painter(stream: TextIO) -> Paint:
+    """Colours for a terminal, plain text for anything else; NO_COLOR and then FORCE_COLOR decide otherwise."""
+    if os.environ.get("NO_COLOR") or not (stream.isatty() or os.environ.get("FORCE_COLOR")):
+        return plain
+    mark = stream.mark if isinstance(stream, Screen) else "\033["
+    return lambda style, text: f"{mark}{_COLOURS[style]}m{text}{mark}0m"
+
+
+def progress_bar() -> Progress:
+    """A bar on a terminal's standard error, gone afterwards; nothing anywhere else."""
+    from rich.console import Console  # noqa: PLC0415 - `check` runs in every commit
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn  # noqa: PLC0415
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    return Progress(*columns, console=Console(file=bare(sys.stderr)), transient=True, disable=not sys.stderr.isatty())

@@ -14,9 +14,8 @@ import pytest
 
 from onehead.cli import graph
 from onehead.cli.main import main
-from onehead.cli.terminal import painter
 from onehead.errors import UsageError
-from onehead.screen import Screen, Screens, bare
+from onehead.screen import Screen, Screens, bare, painter
 from onehead.text import shown
 from tests.cli.terminal_runs import Run, story
 from tests.gitrepo.forge_over_http import Listener

@@ -13,7 +13,7 @@ from onehead.gitrepo.commit import patch_of
 from onehead.gitrepo.git import Git
 from onehead.gitrepo.history import vanished
 from onehead.gitrepo.process import PlantedRepository
-from onehead.gitrepo.scratch import work_tree
+from onehead.gitrepo.worktree import work_tree
 from tests.cli.terminal_runs import Run, clone, story
 from tests.migrations import VERSIONS
 from tests.repositories import Repository, environment

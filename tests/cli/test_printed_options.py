@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from onehead.cli.terminal import again
+from onehead.cli.sides import again
 from onehead.cli.verbs import parse
 
 

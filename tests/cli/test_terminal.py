@@ -16,7 +16,8 @@ import pytest
 from onehead import screen as shielding
 from onehead.cli import graph
 from onehead.cli.main import main
-from onehead.cli.terminal import painter, sign_of_life
+from onehead.cli.sides import sign_of_life
+from onehead.screen import painter
 from tests.cli.terminal_runs import Run, story
 from tests.repositories import environment
 

@@ -8,8 +8,7 @@ import pytest
 from sqlalchemy.exc import OperationalError
 
 from onehead.databases.state_table import fork_outcomes, state_tables
-from onehead.plan.facts import Evidence, Facts
-from onehead.plan.findings import Code
+from onehead.plan.findings import Code, Evidence, Facts
 from onehead.plan.plans import Merge, ReasonCode
 from tests.examine.end_to_end import repaired
 from tests.migrations import VERSIONS, chain, project

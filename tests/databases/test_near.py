@@ -10,7 +10,7 @@ from onehead.databases import states
 from onehead.databases.state_table import MAX_FORKS, MAX_STATES, as_it_is, fork_outcomes, merging, state_tables
 from onehead.databases.states import MAX_HEADS, MAX_NEAR, databases_of, neighbourhood, with_rows
 from onehead.databases.upgrade import Deployed, upgrade
-from onehead.plan.facts import Facts
+from onehead.plan.findings import Facts
 from onehead.plan.forks import forks_of
 from onehead.reports.states import states_document, states_text
 from onehead.revisions.graph import Graph

@@ -10,7 +10,7 @@ from hypothesis import given
 from onehead.databases import upgrade as simulation
 from onehead.databases.states import Fix, databases_of
 from onehead.databases.upgrade import Deployed, upgrade
-from onehead.plan.facts import Evidence, Facts
+from onehead.plan.findings import Evidence, Facts
 from onehead.plan.forks import forks_of
 from onehead.plan.plans import Merge, Reparent
 from tests.chains import graph

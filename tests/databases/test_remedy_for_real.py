@@ -11,7 +11,7 @@ import pytest
 from onehead.databases.model import DatabaseState
 from onehead.databases.state_table import fork_outcomes
 from onehead.databases.states import Fix
-from onehead.plan.facts import Facts
+from onehead.plan.findings import Facts
 from onehead.revisions.model import Environment
 from tests.chains import graph
 from tests.databases.replay import recording

@@ -21,7 +21,7 @@ from onehead.databases.state_table import fork_outcomes, merging, moved, state_t
 from onehead.databases.states import databases_of
 from onehead.databases.upgrade import Deployed, upgrade
 from onehead.plan.decide import decide, repairable
-from onehead.plan.facts import Evidence, Held
+from onehead.plan.findings import Evidence, Held
 from onehead.plan.forks import forks_of
 from onehead.plan.judge import judge
 from onehead.plan.plans import Merge, Reparent

@@ -10,7 +10,7 @@ import pytest
 from onehead.databases import state_table, states
 from onehead.databases.model import StateTable
 from onehead.databases.states import neighbourhood
-from onehead.plan.facts import Facts
+from onehead.plan.findings import Facts
 from onehead.plan.forks import forks_of
 from onehead.revisions.graph import Graph
 from onehead.revisions.model import Environment

@@ -12,7 +12,7 @@ import pytest
 
 from onehead.databases.model import ForkOutcomes
 from onehead.databases.state_table import fork_outcomes
-from onehead.plan.facts import Facts
+from onehead.plan.findings import Facts
 from onehead.revisions.model import Environment
 from tests.chains import graph
 

@@ -21,7 +21,7 @@ import pytest
 from onehead.databases.model import DatabaseState
 from onehead.databases.state_table import fork_outcomes
 from onehead.databases.states import Target, rows_of, with_rows
-from onehead.plan.facts import Facts
+from onehead.plan.findings import Facts
 from onehead.revisions.graph import Graph
 from onehead.revisions.model import Environment, Revision
 from tests.databases.replay import Done, Replay, memory

@@ -11,8 +11,7 @@ from onehead.examine.examine import examine, read_target
 from onehead.examine.locations import schema_effects_in
 from onehead.examine.read import Memory
 from onehead.gitrepo.git import Git
-from onehead.plan.facts import Evidence
-from onehead.plan.findings import Code
+from onehead.plan.findings import Code, Evidence
 from onehead.plan.plans import Refuse
 from onehead.plan.verdict import Examination, Point
 from onehead.revisions import parsers

@@ -9,7 +9,7 @@ import pytest
 from onehead.examine.examine import examine, read_target
 from onehead.examine.read import Memory
 from onehead.gitrepo.git import Git
-from onehead.plan.facts import Evidence
+from onehead.plan.findings import Evidence
 from onehead.plan.plans import Merge, ReasonCode, Refuse, Reissue, Reparent
 from onehead.plan.verdict import Point
 from tests.examine.end_to_end import alembic_heads, judged, repaired

@@ -9,8 +9,8 @@ import pytest
 
 from onehead.errors import UsageError
 from onehead.gitrepo.git import Git
-from onehead.gitrepo.scratch import export, top_of, work_tree
 from onehead.gitrepo.tree import list_tree, read
+from onehead.gitrepo.worktree import export, top_of, work_tree
 from tests.repositories import Repository
 
 

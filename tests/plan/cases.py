@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from onehead.plan.decide import decide
-from onehead.plan.facts import Evidence, Facts
-from onehead.plan.findings import Code, Finding
+from onehead.plan.findings import Code, Evidence, Facts, Finding
 from onehead.plan.judge import judge
 from onehead.plan.policy import Policy
 from onehead.plan.verdict import Coverage, Examination, Examined, Point

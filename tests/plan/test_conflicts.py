@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from onehead.plan.decide import decide
-from onehead.plan.facts import Evidence, Facts
-from onehead.plan.findings import Code
+from onehead.plan.findings import Code, Evidence, Facts
 from onehead.plan.forks import MAX_TOLD, ConflictMessage, Interaction, findings_about, parents_in_order
 from onehead.plan.judge import judge
 from onehead.plan.plans import Merge, Plan, ReasonCode, Refuse, Reparent

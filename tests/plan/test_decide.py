@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from onehead.plan.decide import decide
-from onehead.plan.facts import Evidence, Facts, Held
-from onehead.plan.findings import Code
+from onehead.plan.findings import Code, Evidence, Facts, Held
 from onehead.plan.judge import judge
 from onehead.plan.plans import Merge, Move, Nothing, Plan, Reason, ReasonCode, Refuse, Reissue, Reparent
 from onehead.plan.policy import Policy, Strategy

@@ -7,7 +7,7 @@ from itertools import combinations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from onehead.plan.facts import Facts
+from onehead.plan.findings import Facts
 from onehead.plan.forks import (
     Fork,
     additional_heads,

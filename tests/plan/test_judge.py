@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from onehead.plan.facts import Facts
-from onehead.plan.findings import KINDS, Code
+from onehead.plan.findings import KINDS, Code, Facts
 from onehead.plan.judge import configuration_findings, judge
 from onehead.revisions.graph import Graph
 from onehead.revisions.model import ConfigProblem

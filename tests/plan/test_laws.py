@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from onehead.plan.decide import decide, repairable
-from onehead.plan.facts import Evidence, Facts, Held
+from onehead.plan.findings import Evidence, Facts, Held
 from onehead.plan.judge import judge
 from onehead.plan.plans import Merge, Nothing, Plan, Reissue, Reparent
 from onehead.plan.policy import Policy, Strategy

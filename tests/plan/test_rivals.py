@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from onehead.plan.facts import Facts
+from onehead.plan.findings import Facts
 from onehead.plan.rivals import Brought, Contender, Rival, RivalConflict, brought, rivals
 from onehead.revisions.graph import Graph
 from onehead.revisions.model import Environment, Revision

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from onehead.plan.facts import Facts
-from onehead.plan.findings import Code
+from onehead.plan.findings import Code, Facts
 from onehead.plan.verdict import Before, PushedBranch, mended, new_forks, objections, remaining_forks
 from tests.plan.cases import examination, facts, unreadable
 

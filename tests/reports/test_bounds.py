@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from onehead.plan.facts import Facts
+from onehead.plan.findings import Facts
 from onehead.plan.rivals import MAX_RIVALS, Contender, brought, rivals
 from onehead.plan.verdict import Coverage, Examination, Point, PushedBranch
 from onehead.reports.comment import CommentContent, comment, leading_plan, one_line, pull_body, pull_title

@@ -8,8 +8,7 @@ from onehead.databases.model import StateTable
 from onehead.databases.reported import Standpoint
 from onehead.databases.state_table import state_tables
 from onehead.databases.upgrade import own_database
-from onehead.plan.facts import Facts
-from onehead.plan.findings import KINDS, Code, Finding
+from onehead.plan.findings import KINDS, Code, Facts, Finding
 from onehead.plan.plans import Reparent
 from onehead.plan.verdict import Coverage, Examination, Point
 from onehead.reports.comment import MAX_PATCH_LENGTH, CommentContent, comment, pull_body

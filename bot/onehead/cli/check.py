@@ -7,9 +7,9 @@ import sys
 from shlex import join
 from typing import TYPE_CHECKING
 
-from onehead.cli.sides import PreparedWork, examined
-from onehead.cli.terminal import again, painter
+from onehead.cli.sides import PreparedWork, again, examined
 from onehead.reports.terminal import is_repairable, named_again, report
+from onehead.screen import painter
 
 if TYPE_CHECKING:
     from onehead.plan.verdict import Examination

@@ -13,7 +13,6 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from onehead.cli.report_rows import exchange, fields_in
-from onehead.cli.terminal import painter
 from onehead.errors import UsageError
 from onehead.examine.naming import LABEL
 from onehead.forge.admin import SYSTEM, Administration, HookPlace, of_organisation, of_own_account, of_repository
@@ -21,6 +20,7 @@ from onehead.forge.api import ForgejoApi, own_account
 from onehead.forge.client import Connection
 from onehead.forge.errors import Forbidden, ForgeError, MissingScope, NotFound, Unauthorised
 from onehead.forge.models import Permissions, Repository, RepositoryName, User
+from onehead.screen import painter
 from onehead.service.setup import (
     PartState,
     SetupPart,

@@ -10,8 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import BinaryIO
 
-from onehead.cli.sides import commit_named, examined, narrowed
-from onehead.cli.terminal import again, painter, sign_of_life
+from onehead.cli.sides import again, commit_named, examined, narrowed, sign_of_life
 from onehead.cli.verbs import address_given
 from onehead.databases.crash_catalogue import CrashKind
 from onehead.databases.crash_log import read_log
@@ -30,7 +29,7 @@ from onehead.examine.ledger import read_ledger
 from onehead.examine.locations import formerly, locations_of, schema_effects_in, version_table_of
 from onehead.examine.naming import DATABASES
 from onehead.gitrepo.process import as_typed
-from onehead.plan.facts import Facts
+from onehead.plan.findings import Facts
 from onehead.plan.plans import Merge
 from onehead.plan.verdict import Examination
 from onehead.reports.crash import CrashLog, explained_text
@@ -45,6 +44,7 @@ from onehead.reports.doctor import (
 from onehead.reports.states import states_document, states_text
 from onehead.revisions.model import Revision
 from onehead.revisions.parse import parse, revision_of
+from onehead.screen import painter
 
 
 def run_states(options: argparse.Namespace) -> int:

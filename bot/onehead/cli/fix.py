@@ -9,8 +9,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from onehead.cli.sides import PreparedWork, examined
-from onehead.cli.terminal import again, painter
+from onehead.cli.sides import PreparedWork, again, examined
 from onehead.databases.model import OwnDatabase
 from onehead.errors import UsageError
 from onehead.examine import naming
@@ -25,6 +24,7 @@ from onehead.plan.verdict import Examination
 from onehead.reports.formats import document
 from onehead.reports.states import own_database_document, own_database_lines
 from onehead.reports.terminal import diff, painted, repair_report, short_ref
+from onehead.screen import painter
 
 
 class _FixOutcome(NamedTuple):

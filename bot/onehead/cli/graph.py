@@ -7,8 +7,7 @@ import json
 import sys
 from difflib import get_close_matches
 
-from onehead.cli.sides import commit_named
-from onehead.cli.terminal import painter, sign_of_life
+from onehead.cli.sides import commit_named, sign_of_life
 from onehead.errors import UsageError
 from onehead.examine.read import Listing, Survey, memory_for, read_trees
 from onehead.gitrepo.tree import list_tree, read
@@ -17,6 +16,7 @@ from onehead.reports.formats import Chains, chains_document, chains_text, mermai
 from onehead.reports.graph import Picture, full_picture, picture_around, whole_picture
 from onehead.revisions.graph import Graph
 from onehead.revisions.parse import MAX_BYTES
+from onehead.screen import painter
 
 _MAX_NAMED = 5
 """Revisions of which an error names each."""

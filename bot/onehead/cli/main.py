@@ -62,7 +62,7 @@ def _run(words: list[str]) -> int:
 def _typed_here(options: argparse.Namespace | SimpleNamespace, hint: str) -> str:
     if not getattr(options, "reads_repository", False):
         return hint
-    from onehead.cli.terminal import again  # noqa: PLC0415
+    from onehead.cli.sides import again  # noqa: PLC0415
 
     return again(options, hint)
 

@@ -1,4 +1,4 @@
-"""Which commits a command line or a CI job means, and their judged examination.
+"""Which commits a command line or a CI job means, their judged examination, and how a printed command names them again.
 
 A clone made for CI is cut off, holds one branch, and may be an hour old. What is missing is fetched; where that can't
 be done, the clone's own state counts as far as it goes, and that is said.
@@ -9,14 +9,15 @@ from __future__ import annotations
 import argparse
 import gc
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import cache, cached_property
+from shlex import quote
 from typing import TYPE_CHECKING, NamedTuple
 
 from onehead.cli.pipeline import Pipeline, event_file, pipeline_of
-from onehead.cli.terminal import sign_of_life
 from onehead.errors import CannotJudge, OneheadError, UsageError
 from onehead.examine import naming
 from onehead.examine.examine import Trees, examine, no_comparison, read_policy, uncommitted_revisions
@@ -24,13 +25,17 @@ from onehead.examine.read import memory_for
 from onehead.gitrepo.git import Git, kept_open
 from onehead.gitrepo.process import OriginSilent, UnknownRef
 from onehead.gitrepo.refs import Ref, current_branch, destination, fetch_everything, is_shallow, resolve
-from onehead.plan.facts import Evidence, Facts
+from onehead.plan.findings import Evidence, Facts
 from onehead.plan.policy import Policy, Strategy, targets_of
 from onehead.plan.verdict import Examination, Point
-from onehead.reports.terminal import short_ref
+from onehead.reports.terminal import named_again, short_ref
+from onehead.screen import bare
 from onehead.text import listed
 
 if TYPE_CHECKING:
+    from types import SimpleNamespace
+    from typing import TextIO
+
     from onehead.examine.changes import Repairs
     from onehead.examine.evidence import Others
     from onehead.gitrepo.remote import Advertised, Origin
@@ -417,3 +422,67 @@ def _examined(git: Git, options: argparse.Namespace, strategy: Strategy | None) 
     missing += [] if sides.found else uncommitted_revisions(git, examination, trees)
     examination = examination._replace(unjudged=(*examination.unjudged, *missing))
     return PreparedWork(git, examination, trees, sides.found, sides.find)
+
+
+@contextmanager
+def sign_of_life(what: str, stream: TextIO | None = None, after: float = 1.0) -> Iterator[None]:
+    """A line on a terminal's standard error when the work inside takes longer than a second; gone afterwards."""
+    terminal = bare(stream or sys.stderr)
+    if not terminal.isatty():
+        yield
+        return
+    from threading import Event, Timer  # noqa: PLC0415 - where nobody watches, nothing of it is needed
+
+    is_shown = Event()
+
+    def show() -> None:
+        is_shown.set()
+        print(f"\ronehead: {what} …", end="", file=terminal, flush=True)
+
+    timer = Timer(after, show)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        timer.join()
+        if is_shown.is_set():
+            print("\r\033[K", end="", file=terminal, flush=True)
+
+
+_COMMAND = r"`onehead (check|databases|doctor|explain|fix|graph|states|verify)((?: [^`\n]*)?)`"
+_WITH_SIDES = ("check", "fix", "graph", "states")
+_NAMES_SIDES = r" --(?:at|target|head) "
+
+
+def again(options: argparse.Namespace | SimpleNamespace, text: str, *, with_bare: bool = True) -> str:
+    """A text of a verb that reads a repository, its commands between backticks as they are typed where the verb was.
+
+    `with_bare`: also those that are no more than a verb.
+    """
+    repo, sides = named_again(options.repo), _named_again(options)
+    if not repo and not sides:
+        return text
+
+    def whole(found: re.Match[str]) -> str:
+        verb, rest = found.groups()
+        if not (rest or with_bare):
+            return found[0]
+        place = "" if " --repo " in rest else repo
+        named = "" if verb not in _WITH_SIDES or re.search(_NAMES_SIDES, rest) else sides
+        # `fix` repairs a target by itself where the others judge one.
+        return f"`onehead {verb}{place}{named.replace(' --at ', ' --target ', 1) if verb == 'fix' else named}{rest}`"
+
+    return re.sub(_COMMAND, whole, text)
+
+
+def _named_again(options: argparse.Namespace | SimpleNamespace) -> str:
+    at = getattr(options, "at", None)
+    if not hasattr(options, "head"):
+        # A verb with one side, which is HEAD unless another is named.
+        return "" if at in (None, "HEAD") else f" --at {quote(at)}"
+    named = {"at": at, "target": options.target, "head": options.head}
+    given = "".join(f" --{name} {quote(ref)}" for name, ref in named.items() if ref is not None)
+    # What was asked of origin has to be asked again.
+    return given if options.fetch == "auto" else f"{given} --fetch {options.fetch}"

@@ -18,14 +18,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from onehead.cli.terminal import progress_bar
 from onehead.errors import OneheadError
 from onehead.forge.intents import Write, WriteKind
 from onehead.forge.models import RepositoryName
 from onehead.logs import configure
 from onehead.plan.verdict import Examination
 from onehead.reports.terminal import short_ref
-from onehead.screen import bare
+from onehead.screen import bare, progress_bar
 from onehead.service.context import ServiceContext
 from onehead.service.engine import Everything, Job
 from onehead.service.handler import handle

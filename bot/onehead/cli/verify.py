@@ -16,8 +16,7 @@ from pathlib import Path
 from rich.text import Text
 
 from onehead.child_process import Network, cut_off
-from onehead.cli.sides import narrowed
-from onehead.cli.terminal import again, painter, progress_bar
+from onehead.cli.sides import again, narrowed
 from onehead.cli.verbs import address_given
 from onehead.databases.inspect import Address
 from onehead.databases.states import Target
@@ -25,12 +24,13 @@ from onehead.errors import UsageError
 from onehead.examine.examine import judge_alone
 from onehead.gitrepo.git import Git
 from onehead.gitrepo.refs import resolve
-from onehead.gitrepo.scratch import export, top_of, work_tree
-from onehead.plan.facts import Facts
+from onehead.gitrepo.worktree import export, top_of, work_tree
+from onehead.plan.findings import Facts
 from onehead.plan.forks import forks_of
 from onehead.plan.verdict import Examination, Point
 from onehead.reports.terminal import coverage_line
 from onehead.reports.verification import verification_document, verification_junit, verification_text
+from onehead.screen import painter, progress_bar
 from onehead.text import HIDDEN, mask_urls, shown
 from onehead.throwaway import throwaway
 from onehead.verify.model import Limits, Verification

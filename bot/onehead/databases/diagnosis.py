@@ -36,7 +36,7 @@ from onehead.databases.states import (
     with_rows,
 )
 from onehead.databases.upgrade import Deployed, line, proven, remedy, stamping, typed, upgrade
-from onehead.plan.facts import Facts
+from onehead.plan.findings import Facts
 from onehead.plan.forks import forks_of
 from onehead.revisions.graph import Graph
 from onehead.revisions.model import Environment

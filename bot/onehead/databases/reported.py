@@ -19,7 +19,7 @@ from typing import Any, Literal, NamedTuple
 
 from onehead.databases.states import read_rows, with_rows
 from onehead.errors import UsageError
-from onehead.plan.facts import Facts, Held
+from onehead.plan.findings import Facts, Held
 from onehead.revisions.graph import Graph
 from onehead.revisions.model import Revision
 

@@ -28,8 +28,7 @@ from onehead.databases.states import (
     with_rows,
 )
 from onehead.databases.upgrade import Deployed, remedy, typed, upgrade
-from onehead.plan.facts import Facts
-from onehead.plan.findings import Code, Finding
+from onehead.plan.findings import Code, Facts, Finding
 from onehead.plan.forks import Fork, forks_of
 from onehead.plan.plans import BEFORE, Move, NotMovable, merge_steps, moves_for
 from onehead.revisions.graph import Graph

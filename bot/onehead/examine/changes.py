@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from onehead.errors import UsageError
 from onehead.examine.examine import Trees, policies_in
 from onehead.gitrepo.tree import SYMLINK
-from onehead.plan.facts import Facts
+from onehead.plan.findings import Facts
 from onehead.plan.forks import forks_of
 from onehead.plan.plans import BEFORE, Merge, Plan, Reason, ReasonCode, Refuse, Reissue, Reparent
 from onehead.plan.verdict import Examination, Examined

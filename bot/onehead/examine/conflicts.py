@@ -10,7 +10,7 @@ from onehead.operations.conflict_rules import Act
 from onehead.operations.conflicts import OperationConflict, judge
 from onehead.operations.model import EVERYWHERE, Step
 from onehead.operations.read import read, unknown_step
-from onehead.plan.facts import Facts
+from onehead.plan.findings import Facts
 from onehead.plan.forks import ConflictMessage, Interaction, forks_of
 
 MAX_REVISIONS = 200

@@ -19,7 +19,7 @@ from onehead.gitrepo.history import Holding, Presence, presence, published_refs
 from onehead.gitrepo.refs import Ref, current_branch, describe, is_ancestor, is_shallow, reached, reaching
 from onehead.gitrepo.tree import read
 from onehead.plan.decide import repairable
-from onehead.plan.facts import Evidence, Facts, Held
+from onehead.plan.findings import Evidence, Facts, Held
 from onehead.plan.policy import Policy
 from onehead.plan.verdict import Point
 from onehead.revisions.graph import Graph

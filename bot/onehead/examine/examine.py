@@ -24,8 +24,7 @@ from onehead.gitrepo.git import Git
 from onehead.gitrepo.tree import SUBMODULE, SYMLINK, Contents, Entry, Tree, difference, list_tree, parse_listing, read
 from onehead.gitrepo.worktree import checked_out, uncommitted
 from onehead.plan.decide import decide
-from onehead.plan.facts import Evidence, Facts
-from onehead.plan.findings import Code, Finding
+from onehead.plan.findings import Code, Evidence, Facts, Finding
 from onehead.plan.forks import Interaction, findings_about
 from onehead.plan.judge import configuration_findings, judge, named, policy_findings
 from onehead.plan.plans import Merge

@@ -15,8 +15,7 @@ from onehead.gitrepo.refs import Ref
 from onehead.gitrepo.tree import read
 from onehead.operations.model import Step
 from onehead.operations.read import read as operations_of
-from onehead.plan.facts import Facts
-from onehead.plan.findings import Code
+from onehead.plan.findings import Code, Facts
 from onehead.plan.verdict import Examination
 from onehead.reports.terminal import MAX_SHOWN
 from onehead.revisions.edit import CannotEdit, open_revision

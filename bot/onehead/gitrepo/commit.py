@@ -14,10 +14,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from onehead.errors import CannotJudge, UsageError
 from onehead.gitrepo.git import Git
-from onehead.gitrepo.merge import WrittenTree
+from onehead.gitrepo.merge import WrittenTree, scratch
 from onehead.gitrepo.process import explain
 from onehead.gitrepo.refs import NO_PROGRAMS
-from onehead.gitrepo.scratch import scratch
 from onehead.gitrepo.tree import parse_listing
 
 if TYPE_CHECKING:

@@ -1,9 +1,16 @@
-"""The tree that git would make by merging one commit into another, without a work tree and without a trace."""
+"""The tree that git would make by merging one commit into another, without a work tree and without a trace.
+
+It is made in a repository of its own that sees the objects of the real one. That has two effects that no option of git
+gives. Nothing is left behind: the trees and blobs that a merge writes land in a directory that is deleted. And nothing
+interferes: merge drivers, attributes, rename limits and promisor remotes of a person's configuration don't exist there,
+so everybody gets the same verdict, and a merge driver (a program) is never run.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from contextlib import suppress
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 from onehead.gitrepo.process import GitTooOld, explain
@@ -24,8 +31,56 @@ from onehead.gitrepo.tree import (
 )
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from onehead.gitrepo.git import BlobTooLarge, Git
-    from onehead.gitrepo.scratch import Scratch
+
+_CONFIG = "[core]\n\trepositoryformatversion = 1\n\tbare = true\n[extensions]\n\tobjectformat = {}\n"
+
+
+class Scratch(NamedTuple):
+    """Where a merge happens: `git` works there, and sees the objects of the real repository too."""
+
+    git: Git
+    written: Path
+
+
+@contextmanager
+def scratch(git: Git, commit: str, *, keep: bool) -> Iterator[Scratch]:
+    """Open a throw-away repository beside a real one; in a pre-receive hook its quarantined objects are seen too.
+
+    The length of a commit's SHA tells in which format objects are named. To `keep` new ones, they are written into the
+    real repository.
+    """
+    # Loaded only here: most merges need none, and loading tempfile and pathlib costs more than their judgement.
+    import shutil  # noqa: PLC0415
+    from pathlib import Path  # noqa: PLC0415
+
+    from onehead.throwaway import throwaway  # noqa: PLC0415
+
+    objects, shallow = map(Path, git.places())
+    with throwaway("merge") as top:
+        (top / "objects").mkdir()
+        (top / "refs").mkdir()
+        (top / "HEAD").write_text("ref: refs/heads/none\n")
+        (top / "config").write_text(_CONFIG.format("sha256" if len(commit) == 64 else "sha1"))
+        if shallow.exists():
+            shutil.copyfile(shallow, top / "shallow")
+        others = [_quoted(objects), *filter(None, [git.environment().get("GIT_ALTERNATE_OBJECT_DIRECTORIES", "")])]
+        inside = git.variant(
+            environment={
+                "GIT_DIR": str(top),
+                "GIT_CONFIG_GLOBAL": os.devnull,
+                "GIT_OBJECT_DIRECTORY": str(objects if keep else top / "objects"),
+                "GIT_ALTERNATE_OBJECT_DIRECTORIES": ":".join(others),
+            }
+        )
+        yield Scratch(inside, top / "objects")
+
+
+def _quoted(path: object) -> str:
+    """A path for git's colon-separated list, in which a quoted entry may hold colons."""
+    return '"' + str(path).replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 class PathConflict(NamedTuple):
@@ -84,9 +139,6 @@ def merge_trees(
     apart = _apart(git, base, target, head) if base is not None and len(bases) == 1 else None
     if apart is not None:
         return MergedTree(base, Differing(before.entries, apart), {}, Contents({}, {}))
-    # Loaded only here: most merges need none, and loading tempfile and pathlib costs more than their judgement.
-    from onehead.gitrepo.scratch import scratch  # noqa: PLC0415
-
     with scratch(git, target, keep=False) as place:
         oid, conflicts = _merge(place.git, target, head)
         if conflicts:
@@ -157,8 +209,6 @@ def _written_merge(git: Git, target: str, head: str) -> tuple[WrittenTree, dict[
         apart = _apart(git, bases[0], target, head) if len(bases) == 1 and top is not None else None
         if apart is not None and top is not None:
             return WrittenTree(top, tuple(apart.values())), {}
-    from onehead.gitrepo.scratch import scratch  # noqa: PLC0415 - see above
-
     with scratch(git, target, keep=True) as place:
         oid, conflicts = _merge(place.git, target, head)
         return WrittenTree(oid), conflicts

@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from onehead.child_environment import OursHidden
+from onehead.child_process import OursHidden
 
 with OursHidden():  # it asks git for its version, with all variables that there are
     import git as gitpython

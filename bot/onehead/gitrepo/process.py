@@ -25,7 +25,7 @@ import select
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
-from onehead.child_environment import all_but_our_own, needed
+from onehead.child_process import all_but_our_own, needed
 from onehead.errors import CannotJudge, OneheadError, UsageError
 
 if TYPE_CHECKING:

@@ -10,8 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from onehead.plan.facts import Evidence, Facts
-from onehead.plan.findings import MAX_LISTED, Code, Finding
+from onehead.plan.findings import MAX_LISTED, Code, Evidence, Facts, Finding
 from onehead.plan.forks import Fork, Interaction, between, forks_of, nearest_old, parents_in_order
 from onehead.plan.judge import named, run_again
 from onehead.plan.plans import (

@@ -12,8 +12,7 @@ from functools import lru_cache
 from graphlib import CycleError, TopologicalSorter
 from typing import Literal, NamedTuple
 
-from onehead.plan.facts import Facts
-from onehead.plan.findings import KINDS, Code, Finding, Side
+from onehead.plan.findings import KINDS, Code, Facts, Finding, Side
 from onehead.revisions.graph import Graph, Groups
 from onehead.revisions.model import Revision
 

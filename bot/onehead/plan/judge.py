@@ -7,8 +7,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Collection, Iterable, Iterator
 from itertools import islice
 
-from onehead.plan.facts import Facts
-from onehead.plan.findings import KINDS, Code, Finding, Severity, Side, bounded
+from onehead.plan.findings import KINDS, Code, Facts, Finding, Severity, Side, bounded
 from onehead.plan.forks import Fork, forks_of, new_lineages, unnamed_heads
 from onehead.plan.policy import PolicyProblem
 from onehead.revisions.graph import Graph

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Iterator
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
-from onehead.plan.facts import Evidence, Facts
+from onehead.plan.findings import Evidence, Facts
 from onehead.plan.forks import Fork, forks_of
 from onehead.revisions.graph import Graph
 from onehead.revisions.model import Revision

@@ -12,7 +12,7 @@ from collections.abc import Collection
 from enum import StrEnum
 from typing import NamedTuple
 
-from onehead.plan.facts import Facts
+from onehead.plan.findings import Facts
 from onehead.revisions.file_names import file_number, stem_of
 from onehead.revisions.model import Revision
 

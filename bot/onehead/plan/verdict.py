@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
-from onehead.plan.facts import Facts
-from onehead.plan.findings import Code, Finding, Severity, Side
+from onehead.plan.findings import Code, Facts, Finding, Severity, Side
 from onehead.plan.forks import Fork, Interaction, forks_of
 from onehead.plan.plans import Plan, Reissue, Reparent
 

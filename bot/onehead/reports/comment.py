@@ -13,8 +13,7 @@ from typing import Any
 
 from onehead.databases.model import OwnDatabase, StateTable
 from onehead.plan.decide import IN_A_TERMINAL
-from onehead.plan.facts import Facts
-from onehead.plan.findings import Code, Finding
+from onehead.plan.findings import Code, Facts, Finding
 from onehead.plan.forks import ABOUT_BOTH_SIDES
 from onehead.plan.plans import Nothing, Plan, Refuse, Reissue, Reparent
 from onehead.plan.rivals import Rival

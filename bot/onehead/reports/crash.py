@@ -15,7 +15,7 @@ from onehead.databases.crash_catalogue import Crash, CrashKind
 from onehead.databases.crash_log import CrashReport
 from onehead.databases.schema_effects import SchemaEffects
 from onehead.databases.states import RevisionLocation, read_rows
-from onehead.plan.facts import Facts
+from onehead.plan.findings import Facts
 from onehead.plan.forks import forks_of
 from onehead.plan.plans import ReasonCode
 from onehead.plan.verdict import Examination, Examined, Point

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Literal, NamedTuple
 
-from onehead.plan.facts import Facts
+from onehead.plan.findings import Facts
 from onehead.plan.forks import forks_of
 from onehead.plan.plans import Merge, Plan, Reissue, Reparent
 from onehead.revisions.graph import Graph

@@ -13,8 +13,7 @@ from onehead.commands import COMMANDS, usage
 from onehead.databases.crash_catalogue import Crash
 from onehead.databases.model import Diagnosis, ForkOutcomes, Remedy, StateTable
 from onehead.databases.states import MAX_RUNS, THE_MERGE, Outcome, RevisionLocation, spoken
-from onehead.plan.facts import Facts
-from onehead.plan.findings import Code
+from onehead.plan.findings import Code, Facts
 from onehead.plan.forks import forks_of
 from onehead.plan.plans import Nothing, Plan, ReasonCode
 from onehead.plan.rivals import MAX_RIVALS, Rival, RivalConflict

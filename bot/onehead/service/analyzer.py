@@ -30,7 +30,7 @@ from onehead.errors import CannotJudge, OneheadError
 from onehead.examine.examine import WrittenChain
 from onehead.examine.read import memory_for
 from onehead.gitrepo.git import Git, Objects
-from onehead.plan.facts import Facts
+from onehead.plan.findings import Facts
 from onehead.plan.policy import Strategy
 from onehead.plan.verdict import Point
 from onehead.service.judge import Analysis, Judged, RowsDiagnosis

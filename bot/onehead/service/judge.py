@@ -24,7 +24,7 @@ from onehead.examine.read import Memory
 from onehead.examine.repair import RepairDraft, TextConflict, draft_repair
 from onehead.gitrepo.git import Git
 from onehead.gitrepo.refs import describe
-from onehead.plan.facts import Facts
+from onehead.plan.findings import Facts
 from onehead.plan.forks import forks_of
 from onehead.plan.policy import Strategy
 from onehead.plan.rivals import Brought, brought

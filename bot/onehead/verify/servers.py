@@ -17,7 +17,7 @@ from sqlalchemy.engine import URL, Engine
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
-from onehead.child_environment import OursHidden
+from onehead.child_process import OursHidden
 from onehead.databases.inspect import Address, Schema, schema_of
 from onehead.errors import CannotJudge, UsageError
 from onehead.throwaway import throwaway

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
-from onehead.child_environment import NEEDED, OursHidden, all_but_our_own, needed
+from onehead.child_process import NEEDED, OursHidden, all_but_our_own, needed
 from onehead.cli.main import main
 from onehead.gitrepo.git import Git, Objects
 from onehead.gitrepo.mirror import Mirrors
 from onehead.gitrepo.process import Quick
 from onehead.gitrepo.remote import Origin, RefUpdate, delete_refs
-from onehead.gitrepo.scratch import export
+from onehead.gitrepo.worktree import export
 from tests.cli.terminal_runs import clone, story
 from tests.test_architecture import SPAWNS, called, calls, modules
 
