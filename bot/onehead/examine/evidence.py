@@ -286,7 +286,9 @@ def gather_evidence(others: Others, facts: Facts, policy: Policy, target: Point,
     """Look at every other branch, tag and pull request of the repository, and at what databases have reported."""
     subject = head or target
     own = {*_own_names(others, subject), *others.own}
-    standing = others.standing(facts, facts.target, _folders(facts))
+    # Of both sides: another branch may still have the revisions where they were before a move.
+    folders = {each.path.rpartition("/")[0] for graph in (facts.target, facts.head or ()) for each in graph}
+    standing = others.standing(facts, facts.target, folders)
     placed = [
         (revision, standing.with_blob(revision.blob) if revision.id in facts.target else standing.with_id(revision.id))
         for revision in repairable(facts)
@@ -338,11 +340,8 @@ def gather_evidence(others: Others, facts: Facts, policy: Policy, target: Point,
 class _Reported(NamedTuple):
     """What databases have reported, as far as it concerns an environment: nothing where none has.
 
-    Attributes:
-        run: path of a revision file → what databases held when they had run it.
-        unplaced: rows of today that no file of either side declares.
-        rows: all that was ever named.
-        trouble: why this may not be all, a sentence.
+    `run`: path of a revision file → what databases held when they had run it. `unplaced` are rows of today that no file
+    of either side declares, `rows` all that was ever named. `trouble`: why this may not be all, a sentence.
     """
 
     run: Mapping[str, tuple[Held, ...]] = MappingProxyType({})
@@ -390,12 +389,6 @@ def _shared(others: Others, subject: Point, policy: Policy) -> list[str]:
 
 def _branches_at(others: Others, sha: str) -> list[Ref]:
     return [ref for ref in others.tips.get(sha, []) if ref.name.startswith(_BRANCHES)]
-
-
-def _folders(facts: Facts) -> set[str]:
-    """Where the revisions of both sides lie: another branch may still have them where they were before a move."""
-    graphs = [facts.target, *([facts.head] if facts.head else [])]
-    return {revision.path.rpartition("/")[0] for graph in graphs for revision in graph}
 
 
 def _twins(others: Others, subject: Point, own: set[str]) -> list[str]:

@@ -214,7 +214,6 @@ def _unjudged(ignored: list[str], environments: list[Examined]) -> tuple[Unjudge
 
 
 def _judged_policy(trees: Trees) -> PolicyRead:
-    """The policy that would be there once the branch is merged."""
     if trees.merge is None:
         return trees.against.policy
     judged = {path: trees.merge.entries[path] for path in FILES if path in trees.merge.entries}

@@ -184,14 +184,10 @@ _Outcomes = dict[str, list["Revision | Unreadable"]]
 
 
 class TreeReading(NamedTuple):
-    """One tree as it was read by itself.
+    """One tree as it was read by itself: path → entry, and the environments as far as this tree alone shows them.
 
-    Attributes:
-        entries: path → entry, in the tree.
-        files: the same without what they hold; of another tree where that has the same directories and links.
-        located: what names and configurations show of its environments.
-        outcomes: what its files declare.
-        survey: its environments, as far as this tree alone shows them.
+    `files` are the same without what they hold; of another tree where that has the same directories and links.
+    `located` is what names and configurations show, `outcomes` what its files declare.
     """
 
     entries: Mapping[str, Entry]
@@ -241,9 +237,8 @@ def read_trees(
 class _ToRead(NamedTuple):
     """Where the revisions of a tree are.
 
-    Attributes:
-        wanted: what may hold one; where the tree differs from the old one in nothing but such files, those that differ.
-        gone: which files of the old tree it lacks, where it is like that; `None` elsewhere.
+    Where it differs from the old one in nothing but files that may hold one, `wanted` are those that differ, and `gone`
+    the old ones that it lacks; elsewhere `wanted` are all, and `gone` is `None`.
     """
 
     files: FileIndex
@@ -295,7 +290,9 @@ def _reading(listing: Listing, places: _ToRead, outcomes: _Outcomes, old: TreeRe
         whole = {path: items for path, items in {**old.outcomes, **outcomes}.items() if path not in places.gone}
         seen = old.survey._replace(chains=chains)
     else:
-        whole = outcomes | _blocked(listing, found)
+        blocked = {place.blocked for environment in found.environments for place in environment.locations}
+        unreachable: _Outcomes = {path: [_unreachable(listing.entries[path])] for path in sorted(filter(None, blocked))}
+        whole = outcomes | unreachable
         seen = _assemble(found, places.files, whole)
     return TreeReading(listing.entries, places.files, found, whole, seen)
 
@@ -334,12 +331,6 @@ def _links(listing: Listing) -> list[Entry]:
 def _text(link: bytes | None) -> str | None:
     """Where a link leads; `None` for a submodule, which leads nowhere."""
     return None if link is None else link.decode("utf-8", "surrogateescape")
-
-
-def _blocked(listing: Listing, found: Located) -> _Outcomes:
-    """What is in the place of version directories that can't be read."""
-    blocked = {place.blocked for environment in found.environments for place in environment.locations}
-    return {path: [_unreachable(listing.entries[path])] for path in sorted(filter(None, blocked))}
 
 
 def _unreachable(entry: Entry) -> Unreadable:
@@ -443,8 +434,6 @@ def _outcomes(entries: list[Entry], declared: Mapping[str, Declared], old: _Outc
 
 
 def _assemble(found: Located, files: FileIndex, outcomes: _Outcomes) -> Survey:
-    """Put every file into its environment."""
-
     def declared(environment: Environment) -> list[Revision | Unreadable]:
         return [item for path in files.files_of(environment) for item in outcomes.get(path, ())]
 
@@ -459,8 +448,9 @@ def _assemble(found: Located, files: FileIndex, outcomes: _Outcomes) -> Survey:
         below = [item for item in declared(environment.widened()) if item.path not in inside]
         inside.update(item.path for item in below)
         unloaded[environment.path] = tuple(item for item in below if isinstance(item, Revision))
-    beside = [item for path in sorted(outcomes.keys() - inside) for item in outcomes[path] if _may_be_a_revision(item)]
-    settled += unconfigured(beside)
+    beside = (item for path in sorted(outcomes.keys() - inside) for item in outcomes[path])
+    # Many a program has a variable `revision`: what lies outside of all environments has to look like one.
+    settled += unconfigured(item for item in beside if isinstance(item, Revision) or item.kind == "dynamic")
     chains = {environment.path: _chain(environment, declared(environment)) for environment in settled}
     return Survey(chains, found.problems, {path: items for path, items in unloaded.items() if items})
 
@@ -485,11 +475,6 @@ def survey(readings: Sequence[TreeReading]) -> list[Survey]:
         more = {e.path: _chain(e, [item for path in tree.files_of(e) for item in outcomes[path]]) for e in missing}
         result.append(reading.survey._replace(chains=known | {p: chain for p, chain in more.items() if chain.files}))
     return result
-
-
-def _may_be_a_revision(item: Revision | Unreadable) -> bool:
-    """Whether a file outside of all environments may be a revision: many a program has a variable `revision`."""
-    return isinstance(item, Revision) or item.kind == "dynamic"
 
 
 def _chain(environment: Environment, items: Iterable[Revision | Unreadable]) -> Chain:

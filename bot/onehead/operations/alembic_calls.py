@@ -212,7 +212,6 @@ def _constraint(made: Made) -> Constraint:
 
 
 def _condition_words(value: Value | None) -> frozenset[str]:
-    """The names in a condition, written as text or as an expression."""
     written = text(value)
     return words_in(written) if written is not None else frozenset((*names(value), *words_in(source(value))))
 

@@ -38,10 +38,8 @@ class Act(NamedTuple):
 class Rule(NamedTuple):
     """What a rule says about an ordered pair of operations, before it names two revisions.
 
-    Attributes:
-        says: what happens, a sentence's second half; `{a}` and `{b}` are the revisions of the left and the right one.
-        dialects: where this holds.
-        first: for `order`: which of the two has to run first.
+    `says` is a sentence's second half; `{a}` and `{b}` are the revisions of the left and the right one. It holds on
+    `dialects`; for `order`, `first` has to run first.
     """
 
     kind: Compatibility

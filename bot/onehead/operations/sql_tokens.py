@@ -98,8 +98,7 @@ _TEXTS: dict[str, Callable[[str], str]] = {
 def tokens(text: str) -> list[Token] | None:
     """Cut a text in pieces; `None` where it is too large, or a quote, a comment or a bracket stays open.
 
-    Raises:
-        Spent: the examination has parsed as much as it may.
+    Raises `Spent` where the examination has parsed as much as it may.
     """
     try:
         admit(text)
@@ -214,10 +213,7 @@ class NotPlain(Exception):
 
 
 class Cursor:
-    """A place in a statement, and what may be taken from there; whatever needs something else there raises `NotPlain`.
-
-    `text` is the source of the whole statement.
-    """
+    """A place in a statement (`text`), and what may be taken there; what needs something else raises `NotPlain`."""
 
     def __init__(self, pieces: list[Token], text: str) -> None:
         self._pieces = pieces

@@ -246,7 +246,6 @@ def literals(value: Value | None) -> Iterator[str]:
 
 
 def _parts(value: Value | None) -> Iterable[Value]:
-    """What a term is made of."""
     match value:
         case Attr(of=of):
             return (of,)

@@ -33,7 +33,6 @@ from onehead.plan.plans import (
     merge_steps,
 )
 from onehead.plan.policy import Policy
-from onehead.revisions.graph import Graph
 from onehead.revisions.model import Revision
 from onehead.text import becomes, listed
 
@@ -188,18 +187,14 @@ def _nothing(facts: Facts, forks: tuple[Fork, ...]) -> Nothing:
         f"The target is forked already ({named(each.heads)}); its own repair joins these heads." for each in forks
     ]
     reasons += bounded(Reason(ReasonCode.INHERITED, message) for message in inherited)
-    joined = [] if forks else _rejoined(graph)
+    # Ways have met again where a single head stands above the point at which they parted.
+    points = [] if forks else graph.branch_points()
+    joined = [id_ for id_ in points if len(graph.heads) == 1 or graph.heads_above[id_].bit_count() == 1]
     if joined:
         where = f"after {named(joined)}" if len(joined) <= MAX_NAMED else f"in {len(joined)} places"
         message = f"The chain parts {where} and is rejoined by merge revisions: `alembic upgrade head` walks all sides."
         reasons.append(Reason(ReasonCode.REJOINED, message))
     return Nothing(tuple(reasons))
-
-
-def _rejoined(graph: Graph) -> list[str]:
-    """Branch points whose ways meet again: a single head stands above them."""
-    points = graph.branch_points()
-    return [id_ for id_ in points if len(graph.heads) == 1 or graph.heads_above[id_].bit_count() == 1]
 
 
 def _existing_merge(forks: tuple[Fork, ...], evidence: Evidence) -> Nothing | None:

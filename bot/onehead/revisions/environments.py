@@ -60,9 +60,8 @@ def is_vendored(path: str) -> bool:
 class FileIndex:
     """The files of one tree; links and submodules are files of it too.
 
-    Attributes:
-        folders: directory → the revision files directly in it (by name only), both sorted.
-        links: path of a symbolic link → its text, path of a submodule → `None`.
+    `folders`: directory → the revision files directly in it (by name only), both sorted. `links`: path of a symbolic
+    link → its text, path of a submodule → `None`.
     """
 
     def __init__(self, paths: Iterable[str], links: Mapping[str, str | None] = MappingProxyType({})) -> None:

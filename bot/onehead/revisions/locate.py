@@ -210,11 +210,10 @@ MAX_WRITTEN = 2000
 class Located(NamedTuple):
     """What file names and configurations show.
 
-    Attributes:
-        candidates: directories outside of all environments, sorted, whose `.py` files may be revisions that nothing
-            declares. Read those that mention `down_revision` and give them to `environments.unconfigured`.
-        modules: environments with revision files in sub-folders, which the configuration does not mention → the Python
-            files near them, in which code may say it. Read those and give what they say to `pinned`.
+    `candidates` are directories outside of all environments, sorted, whose `.py` files may be revisions that nothing
+    declares: read those that mention `down_revision` and give them to `environments.unconfigured`. `modules`:
+    environments with revision files in sub-folders, which the configuration does not mention → the Python files near
+    them, in which code may say it: read those and give what they say to `pinned`.
     """
 
     environments: tuple[Environment, ...]
@@ -415,7 +414,6 @@ def _shown(text: str) -> str:
 
 
 def _file_in_place(tree: FileIndex, text: str, here: str) -> str:
-    """The file in the place of a directory."""
     parts = [part for part in text.replace(HERE, "").replace("\\", "/").split("/") if part not in ("", ".")][:32]
     for base in (here, ""):
         for end in range(1, len(parts) + 1):

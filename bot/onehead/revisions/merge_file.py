@@ -85,9 +85,7 @@ def merge_file(
     The parent to run first, the default branch's head, comes last. `taken` and `paths` are those of the judged trees,
     `elsewhere` the revision ids and file stems of other branches, tags and pull requests. A configured `file_template`
     starts from `location`; without one, the file is named like its siblings. `stock` is the model where no sibling is.
-
-    Raises:
-        CannotEdit: an id of a parent can't stand in a plain string.
+    Raises `CannotEdit` where an id of a parent can't stand in a plain string.
     """
     ids = tuple(parent.revision.id for parent in parents)
     for each in ids:
@@ -288,10 +286,8 @@ _MAYBE_NONE = re.compile(r"\b(?:None|Optional|Any|object)\b")
 def _copied(data: bytes, others: Sequence[bytes], new: NewRevision) -> bytes:
     """The bytes of a new revision that does nothing, in the manner of an existing one.
 
-    The `others` show what is common to all files of the project.
-
-    Raises:
-        CannotEdit: the file can't be copied; another one, or a stock file, may be.
+    The `others` show what is common to all files of the project. Raises `CannotEdit` where the file can't be copied;
+    another one, or a stock file, may be.
     """
     file = open_revision(data)
     if file.tree is None:

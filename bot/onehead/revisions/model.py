@@ -107,12 +107,10 @@ class Unreadable(NamedTuple):
 
 
 class Location(NamedTuple):
-    """One directory that holds revision files.
+    """One directory that holds revision files; `path` is `""` for the top of the repository.
 
-    Attributes:
-        path: `""` for the top of the repository.
-        recursive: whether sub-folders count; `None`: nobody says, so `environments.settle` decides by the ids.
-        blocked: the submodule, or the symbolic link that leads out of the repository, that hides what is in it.
+    `recursive` is `None` where nobody says whether sub-folders count, so `environments.settle` decides by the ids. What
+    is in it is hidden by `blocked`: a submodule, or the symbolic link that leads out of the repository.
     """
 
     path: str
