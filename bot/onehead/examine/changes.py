@@ -295,7 +295,6 @@ def _new_names(
 
 
 def _words(revision: Revision) -> str:
-    """What a revision is about, for an id that carries it."""
     if file_names.carries(stem_of(revision.path), revision.id):
         return revision.id.partition("_")[2]
     return file_names.own_slug(stem_of(revision.path), revision.doc)

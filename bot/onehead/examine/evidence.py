@@ -144,10 +144,7 @@ class Others:
 
     @cached_property
     def _written(self) -> frozenset[str]:
-        """Of the commits of pull requests, those that we wrote.
-
-        Forgejo keeps `refs/pull/N/head` forever, also of a repair that was closed and whose branch is gone.
-        """
+        """Pull requests' commits that we wrote; Forgejo keeps `refs/pull/N/head` forever, also of closed repairs."""
         return self._written_below(_PULL)
 
     @cached_property
@@ -233,10 +230,7 @@ class Others:
         return ""
 
     def standing(self, facts: Facts, known: Graph, folders: Collection[str] = ()) -> RefIndex:
-        """What stands in the directories of an environment and in some more, on any ref.
-
-        Files that are `known` don't count, such as those of the target, which nearly all refs hold.
-        """
+        """What stands in an environment's directories and some more, on any ref; files that are `known` don't count."""
         locations = facts.environment.locations
         places = frozenset([*(place.path for place in locations), *folders])
         recursive = any(place.recursive is not False for place in locations)
@@ -377,10 +371,7 @@ def _short_name(others: Others, subject: Point) -> str:
 
 
 def _shared(others: Others, subject: Point, policy: Policy) -> list[str]:
-    """Branches at the judged commit, the judged one included, whose migrations long-lived databases run.
-
-    By commit as well as by name: a checkout in CI often stands on no branch.
-    """
+    """Branches at the judged commit that long-lived databases run; by commit, for CI often stands on no branch."""
     if not policy.shared_databases:
         return []
     here = {_bare_name(ref.name) for ref in _branches_at(others, subject.sha)}
@@ -408,10 +399,7 @@ def _twins(others: Others, subject: Point, own: set[str]) -> list[str]:
 
 
 def _earlier_states(others: Others, holdings: Iterable[Holding], subject: str) -> frozenset[str]:
-    """Commits of pull requests that only show an earlier state of the judged branch.
-
-    Asked of all at once: the refs of pull requests stay for ever, so thousands of them may hold one revision.
-    """
+    """Pull request commits that show an earlier state of the judged branch; asked at once, for there are thousands."""
     pulls = {holding.sha for holding in holdings if holding.ref.startswith(_PULL)}
     return reached(others.git, pulls - {subject}, subject)
 

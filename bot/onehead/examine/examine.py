@@ -288,7 +288,6 @@ def _trees(
 
 
 def _surveys(trees: Trees) -> list[Survey]:
-    """The target's environments, and those of the head and of the merge where there are any."""
     reading = trees.against.reading
     surveys = survey([reading, *read_trees(_listings(trees), trees.read, trees.memory, reading)])
     surveys[-1] = _without_remains(surveys)
@@ -354,10 +353,7 @@ def _id_width(chain: Chain, trees: Trees) -> int:
 
 
 def _without_remains(surveys: list[Survey]) -> Survey:
-    """The judged tree without what looks like an environment and is none.
-
-    That is what a branch leaves in the place of one that the target does not have any more.
-    """
+    """The judged tree without what a branch leaves in the place of an environment that the target has no more."""
     judged = surveys[-1]
     kept = {
         path: chain
@@ -380,10 +376,7 @@ def _left_behind(head: Graph | None, before: Graph, judged: Survey, trees: Trees
 
 
 def _owners(judged: Survey, policy: Policy) -> dict[str, str | None]:
-    """Configuration with a problem → the environment on which it is reported: its own, else the first that is judged.
-
-    `None` where there is no such one.
-    """
+    """Configuration with a problem → the environment that reports it: its own, else the first judged one, if any."""
     configs = {chain.environment.config: path for path, chain in judged.chains.items()}
     first = min((path for path in judged.chains if not policy.ignores(path)), default=None)
     return {problem.path: configs.get(problem.path, first) for problem in judged.problems}

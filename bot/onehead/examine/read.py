@@ -198,10 +198,7 @@ class TreeReading(NamedTuple):
 
 
 class Listing(NamedTuple):
-    """The files of a tree to read.
-
-    `rivals` are further files under paths that `entries` hold too: the other side of a textual conflict.
-    """
+    """The files of a tree to read; `rivals` are the other side's files under paths in conflict."""
 
     entries: Mapping[str, Entry]
     rivals: tuple[Entry, ...] = ()
@@ -350,7 +347,6 @@ def _config_entries(listing: Listing, read: ReadBlobs) -> dict[str, Entry]:
 
 
 def _revision_files(listing: Listing, files: FileIndex, found: Located) -> list[Entry]:
-    """Files that stand where revisions are, or may be."""
     # Sub-folders that Alembic does not read as well: whoever put a revision there should know.
     paths = {path for environment in found.environments for path in files.files_of(environment.widened())}
     paths.update(path for folder in found.candidates for path in files.folders[folder])
@@ -456,10 +452,7 @@ def _assemble(found: Located, files: FileIndex, outcomes: _Outcomes) -> Survey:
 
 
 def survey(readings: Sequence[TreeReading]) -> list[Survey]:
-    """The environments of trees that are compared.
-
-    What the files of one tree make an environment is one in the other trees too, however few files it has there.
-    """
+    """The environments of compared trees: what one tree makes an environment is one in the others too."""
     guessed = {
         chain.environment.path: chain.environment
         for reading in readings

@@ -102,10 +102,7 @@ class RepairDraft:
 
 @dataclass(frozen=True, slots=True)
 class WrittenRepair:
-    """A repair in the object store, not yet under any name: `sha` is the commit with the fix.
-
-    `merged_first` tells whether a merge of the target stands beneath it.
-    """
+    """A repair that has no name yet: `sha` is the fix; `merged_first`: a merge of the target stands beneath it."""
 
     sha: str
     base: Side

@@ -195,7 +195,6 @@ def _enum(made: Made) -> ops.Enum:
 
 
 def _constraint(made: Made) -> Constraint:
-    """A constraint that is written beside the columns."""
     kind = _CONSTRAINTS[made.last]
     name = text(made.keywords.get("name"))
     if kind == "check":

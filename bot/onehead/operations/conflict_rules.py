@@ -447,7 +447,6 @@ def _label(a: ops.AddLabel, y: Act, *, autocommit: bool) -> Iterator[Rule]:
 
 
 def _keys(operation: Operation) -> list[tuple[Named, ops.Constraint]]:
-    """The foreign keys that it makes, each with its table."""
     match operation:
         case (
             ops.CreateTable(table=table, constraints=constraints) | ops.AddColumn(table=table, constraints=constraints)

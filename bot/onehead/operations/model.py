@@ -312,12 +312,9 @@ class Batch(NamedTuple):
 
 
 class Unknown(NamedTuple):
-    """Something that may do anything, because it can't be known without running it.
+    """Something that may do anything, because it can't be known without running it; `words` are for who looks.
 
-    Attributes:
-        why: what kind of thing it is, as a noun phrase: "SQL that is not recognised".
-        text: its source, in one line and shortened.
-        words: for the person who looks.
+    `why` is a noun phrase, as in "SQL that is not recognised"; `text` is its source, in one line and shortened.
     """
 
     why: str
@@ -351,15 +348,12 @@ Operation = (
 
 
 class Step(NamedTuple):
-    """One operation and its place in `upgrade()`.
+    """One operation and its place in `upgrade()`: the 1-based `line`, and `call` as it is written (`op.add_column`).
 
-    Attributes:
-        line: 1-based line of the file.
-        call: how it is written: `op.add_column`, `batch_op.drop_column`, `op.execute`.
-        engine: of a project with several databases, the one it is for; empty: the only one, or any.
-        condition: source of what it depends on (an `if`, an `except`, an early `return`), empty for nothing.
-        repeated: it is in a loop whose rounds can't be known.
-        autocommit: inside `autocommit_block()`, so outside the transaction of the rest.
+    Of a project with several databases, `engine` is the one it is for; empty for the only one, or any. `condition` is
+    the source of what it depends on (an `if`, an `except`, an early `return`), empty for nothing. `repeated`: it is in
+    a loop whose rounds can't be known; `autocommit`: inside `autocommit_block()`, so outside the transaction of the
+    rest.
     """
 
     does: Operation

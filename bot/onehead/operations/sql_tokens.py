@@ -422,5 +422,4 @@ def index(at: Cursor, *, unique: bool, concurrently: bool) -> Index:
 
 
 def _is_column(part: list[Token]) -> bool:
-    """A plain column of an index, with or without a direction."""
     return part[0].is_name and all(piece.text in ("asc", "desc", "nulls", "first", "last") for piece in part[1:])

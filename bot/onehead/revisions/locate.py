@@ -259,10 +259,7 @@ def _has_open_folders(tree: FileIndex, environment: Environment) -> bool:
 
 
 def modules_near(tree: FileIndex, environment: Environment) -> tuple[str, ...]:
-    """The Python files in which code may set an environment's directories.
-
-    They are beside `env.py`, beside the configuration, and in all directories above these.
-    """
+    """The Python files beside `env.py` and the configuration and above: code in them may set the directories."""
     starts = [environment.script_location or "", parent(environment.config or "")]
     folders = dict.fromkeys(folder for start in starts for folder in (start, *ancestors(start)))
     return tuple(path for folder in folders for path in tree.folders.get(folder, ()))[:MAX_MODULES]

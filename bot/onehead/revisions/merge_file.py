@@ -323,8 +323,6 @@ class _Chunk:
 
 
 class _Copy:
-    """One file on its way to a new revision."""
-
     def __init__(self, file: RevisionFile, body: list[ast.stmt], style: FileStyle, new: NewRevision) -> None:
         self._file, self._source, self._style, self._new = file, file.text, style, new
         self._lines, self._body = file.lines, body

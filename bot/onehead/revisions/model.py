@@ -7,10 +7,7 @@ from typing import NamedTuple
 
 
 class Dynamic(NamedTuple):
-    """A declared value that can't be known without running the file, by the name that it is assigned to.
-
-    `text` is its source, at most 80 characters.
-    """
+    """A value that needs running the file, by the name it is assigned to; `text` is at most 80 of its characters."""
 
     name: str
     line: int
