@@ -378,8 +378,7 @@ def _prove(facts: Facts, after: Graph | None) -> None:
     """Judge the changed chain; raises `CannotEdit` where it would not have exactly the heads it should."""
     if after is None:
         return
-    forks = forks_of(facts, after)
-    own = [fork for fork in forks if facts.head is None or fork.introduced_by == "head"]
+    own = [fork for fork in forks_of(facts, after) if facts.head is None or fork.introduced_by == "head"]
     if own or after.cycles or after.duplicates.keys() - facts.target.duplicates.keys():
         raise CannotEdit(0, "the repaired chain would still not be at one head")
 

@@ -239,8 +239,7 @@ def _with_behaviours(facts: Facts, read_blobs: ReadBlobs) -> Facts:
         return facts
     from onehead.operations.read import digest  # noqa: PLC0415
 
-    contents = read_blobs({revision.blob for revision in new}).data
-    found = {blob: digest(data) for blob, data in contents.items()}
+    found = {blob: digest(data) for blob, data in read_blobs({revision.blob for revision in new}).data.items()}
     return facts._replace(behaviours={blob: does for blob, does in found.items() if does is not None})
 
 

@@ -278,8 +278,7 @@ def combined(left: Value, operator: ast.operator, right: Value) -> Value | None:
             return Items(some + more)
         case Const(value=str(pattern)), ast.Mod(), _ if "{" not in pattern:
             given = right.items if isinstance(right, Items) else (right,)
-            named = dict(right.pairs) if isinstance(right, Pairs) else {}
-            return filled(pattern, given, named)
+            return filled(pattern, given, dict(right.pairs) if isinstance(right, Pairs) else {})
     return None
 
 

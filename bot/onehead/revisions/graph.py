@@ -302,8 +302,7 @@ class Graph:
     def replaced(self, changed: Iterable[Revision]) -> Graph:
         """The same graph with some revisions declared anew, or added."""
         news = {revision.id: revision for revision in changed}
-        kept = [r for r in self if r.id not in news]
-        return Graph([*kept, *news.values()], self.unreadable)
+        return Graph([*(r for r in self if r.id not in news), *news.values()], self.unreadable)
 
 
 class Groups:

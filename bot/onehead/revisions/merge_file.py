@@ -339,8 +339,7 @@ class _Copy:
 
     def text(self) -> str:
         """The whole of the new file."""
-        top = self._parts[0].start
-        pieces = [self._style.comments(self._source[:top], top=True)]
+        pieces = [self._style.comments(self._source[: self._parts[0].start], top=True)]
         if self._docstring is None:  # a merge needs a reason that people can read
             pieces.append(f'"""{self._new.message}"""{self._newline * 2}')
         lost = 0

@@ -253,5 +253,4 @@ def _refusal(data: bytes, error: SyntaxError) -> Refusal:
     lines = text.split("\n")
     there = lines[line - 1] if 0 < line <= len(lines) else ""
     other = re.search(_OTHER_SYNTAX, there) and not re.search(_NEVER, error.msg)
-    may_differ = re.search(_DIFFERS, error.msg) or other
-    return Refusal(line, f"it is not Python ({error.msg})", certain=not may_differ)
+    return Refusal(line, f"it is not Python ({error.msg})", certain=not (re.search(_DIFFERS, error.msg) or other))
