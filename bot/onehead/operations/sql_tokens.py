@@ -414,12 +414,9 @@ def index(at: Cursor, *, unique: bool, concurrently: bool) -> Index:
         at.name()
     inside = at.inside()
     listed = list(parts(inside))
-    plain = [part[0].text for part in listed if _is_column(part)]
+    order = {"asc", "desc", "nulls", "first", "last"}
+    plain = [part[0].text for part in listed if part[0].is_name and order.issuperset(piece.text for piece in part[1:])]
     rest = at.rest()
     named = words([*inside, *rest]) - set(plain)
     partial, computed = any(piece.text == "where" for piece in rest), len(plain) < len(listed)
     return Index(name, table, tuple(plain), unique, named, partial, computed, concurrently)
-
-
-def _is_column(part: list[Token]) -> bool:
-    return part[0].is_name and all(piece.text in ("asc", "desc", "nulls", "first", "last") for piece in part[1:])

@@ -79,7 +79,9 @@ def decide(
     if clash is not None:
         return clash
     if facts.head is None:
-        return _merge(facts, mine, (_published(mine),), interactions)
+        heads = named([head for fork in mine for head in fork.heads])
+        message = f"{heads} are published, so a database may be at any of them. Only a merge is right for all of them."
+        return _merge(facts, mine, (Reason(ReasonCode.PUBLISHED_FORK, message),), interactions)
     return _join(facts, mine, evidence, policy, interactions)
 
 
@@ -206,12 +208,6 @@ def _existing_merge(forks: tuple[Fork, ...], evidence: Evidence) -> Nothing | No
         f"A merge of exactly these heads exists already on {listed(sorted(set(places)))}; a second one would fork."
     )
     return Nothing((Reason(ReasonCode.MERGE_EXISTS, message),))
-
-
-def _published(forks: tuple[Fork, ...]) -> Reason:
-    heads = named([head for fork in forks for head in fork.heads])
-    message = f"{heads} are published, so a database may be at any of them. Only a merge is right for all of them."
-    return Reason(ReasonCode.PUBLISHED_FORK, message)
 
 
 def _join(
