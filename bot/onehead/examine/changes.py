@@ -51,13 +51,11 @@ _BY_HAND = "Make the change by hand as shown, or run `onehead fix --strategy mer
 
 
 class Repairs(NamedTuple):
-    """An examination whose plans can all be carried out, and how.
+    """An examination whose plans can all be carried out, and how: a plan that can't be written is a refusal in it.
 
-    Attributes:
-        examination: with a refusal in place of every plan that turned out impossible to write.
-        changes: environment path → what its plan does to files; absent where it does nothing.
-        promised: environment path → its chain once the repair is merged; for the same environments.
-        replaced: paths among them whose content follows from the chain alone, whatever either side wrote there.
+    `changes`: environment path → what its plan does to files, absent where it does nothing; `promised`: for the same
+    environments, the chain once the repair is merged; `replaced`: paths among them whose content follows from the chain
+    alone, whatever either side wrote there.
     """
 
     examination: Examination
@@ -147,8 +145,7 @@ def _sentinels(facts: Facts, after: Graph, trees: Trees) -> list[FileChange]:
 
 def _known(facts: Facts) -> list[Revision]:
     """The revisions of the judged trees; what others use is `Examined.taken`."""
-    graphs = [facts.merged, facts.target, *([facts.head] if facts.head else [])]
-    return [revision for graph in graphs for revision in graph]
+    return [*facts.merged, *facts.target, *(facts.head or ())]
 
 
 _MAX_MERGES = 50
@@ -158,9 +155,7 @@ _MAX_MERGES = 50
 def _merge(facts: Facts, plan: Merge, trees: Trees, elsewhere: frozenset[str]) -> _Changed:
     """One new file per fork, or several in a row, in the project's own style.
 
-    Raises:
-        CannotEdit: no file can be written.
-        UsageError: the repository's own template can't be used.
+    Raises `CannotEdit` where no file can be written, `UsageError` where the repository's own template can't be used.
     """
     from onehead.render import from_template, stock_revision  # noqa: PLC0415 - a re-parent needs none of these
     from onehead.revisions.merge_file import Sibling, merge_file, newest  # noqa: PLC0415
@@ -193,11 +188,7 @@ def _merge(facts: Facts, plan: Merge, trees: Trees, elsewhere: frozenset[str]) -
 
 
 def _own_template(trees: Trees) -> str | None:
-    """The repository's own template for merges, from the target branch; `None` where its policy names none.
-
-    Raises:
-        UsageError: there is no such file.
-    """
+    """The repository's own template for merges, from the target; `None` for none, `UsageError` where it is missing."""
     [written] = policies_in([trees.target.entries], trees.read)
     path = written.policy.merge_template
     entry = trees.target.entries.get(path)
@@ -304,7 +295,6 @@ def _new_names(
 
 
 def _words(revision: Revision) -> str:
-    """What a revision is about, for an id that carries it."""
     if file_names.carries(stem_of(revision.path), revision.id):
         return revision.id.partition("_")[2]
     return file_names.own_slug(stem_of(revision.path), revision.doc)
@@ -385,15 +375,10 @@ def _exists(path: str, trees: Trees) -> bool:
 
 
 def _prove(facts: Facts, after: Graph | None) -> None:
-    """Judge the changed chain.
-
-    Raises:
-        CannotEdit: it would not have exactly the heads it should.
-    """
+    """Judge the changed chain; raises `CannotEdit` where it would not have exactly the heads it should."""
     if after is None:
         return
-    forks = forks_of(facts, after)
-    own = [fork for fork in forks if facts.head is None or fork.introduced_by == "head"]
+    own = [fork for fork in forks_of(facts, after) if facts.head is None or fork.introduced_by == "head"]
     if own or after.cycles or after.duplicates.keys() - facts.target.duplicates.keys():
         raise CannotEdit(0, "the repaired chain would still not be at one head")
 

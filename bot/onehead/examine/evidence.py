@@ -144,10 +144,7 @@ class Others:
 
     @cached_property
     def _written(self) -> frozenset[str]:
-        """Of the commits of pull requests, those that we wrote.
-
-        Forgejo keeps `refs/pull/N/head` forever, also of a repair that was closed and whose branch is gone.
-        """
+        """Pull requests' commits that we wrote; Forgejo keeps `refs/pull/N/head` forever, also of closed repairs."""
         return self._written_below(_PULL)
 
     @cached_property
@@ -233,10 +230,7 @@ class Others:
         return ""
 
     def standing(self, facts: Facts, known: Graph, folders: Collection[str] = ()) -> RefIndex:
-        """What stands in the directories of an environment and in some more, on any ref.
-
-        Files that are `known` don't count, such as those of the target, which nearly all refs hold.
-        """
+        """What stands in an environment's directories and some more, on any ref; files that are `known` don't count."""
         locations = facts.environment.locations
         places = frozenset([*(place.path for place in locations), *folders])
         recursive = any(place.recursive is not False for place in locations)
@@ -286,7 +280,9 @@ def gather_evidence(others: Others, facts: Facts, policy: Policy, target: Point,
     """Look at every other branch, tag and pull request of the repository, and at what databases have reported."""
     subject = head or target
     own = {*_own_names(others, subject), *others.own}
-    standing = others.standing(facts, facts.target, _folders(facts))
+    # Of both sides: another branch may still have the revisions where they were before a move.
+    folders = {each.path.rpartition("/")[0] for graph in (facts.target, facts.head or ()) for each in graph}
+    standing = others.standing(facts, facts.target, folders)
     placed = [
         (revision, standing.with_blob(revision.blob) if revision.id in facts.target else standing.with_id(revision.id))
         for revision in repairable(facts)
@@ -338,11 +334,8 @@ def gather_evidence(others: Others, facts: Facts, policy: Policy, target: Point,
 class _Reported(NamedTuple):
     """What databases have reported, as far as it concerns an environment: nothing where none has.
 
-    Attributes:
-        run: path of a revision file → what databases held when they had run it.
-        unplaced: rows of today that no file of either side declares.
-        rows: all that was ever named.
-        trouble: why this may not be all, a sentence.
+    `run`: path of a revision file → what databases held when they had run it. `unplaced` are rows of today that no file
+    of either side declares, `rows` all that was ever named. `trouble`: why this may not be all, a sentence.
     """
 
     run: Mapping[str, tuple[Held, ...]] = MappingProxyType({})
@@ -378,10 +371,7 @@ def _short_name(others: Others, subject: Point) -> str:
 
 
 def _shared(others: Others, subject: Point, policy: Policy) -> list[str]:
-    """Branches at the judged commit, the judged one included, whose migrations long-lived databases run.
-
-    By commit as well as by name: a checkout in CI often stands on no branch.
-    """
+    """Branches at the judged commit that long-lived databases run; by commit, for CI often stands on no branch."""
     if not policy.shared_databases:
         return []
     here = {_bare_name(ref.name) for ref in _branches_at(others, subject.sha)}
@@ -390,12 +380,6 @@ def _shared(others: Others, subject: Point, policy: Policy) -> list[str]:
 
 def _branches_at(others: Others, sha: str) -> list[Ref]:
     return [ref for ref in others.tips.get(sha, []) if ref.name.startswith(_BRANCHES)]
-
-
-def _folders(facts: Facts) -> set[str]:
-    """Where the revisions of both sides lie: another branch may still have them where they were before a move."""
-    graphs = [facts.target, *([facts.head] if facts.head else [])]
-    return {revision.path.rpartition("/")[0] for graph in graphs for revision in graph}
 
 
 def _twins(others: Others, subject: Point, own: set[str]) -> list[str]:
@@ -415,10 +399,7 @@ def _twins(others: Others, subject: Point, own: set[str]) -> list[str]:
 
 
 def _earlier_states(others: Others, holdings: Iterable[Holding], subject: str) -> frozenset[str]:
-    """Commits of pull requests that only show an earlier state of the judged branch.
-
-    Asked of all at once: the refs of pull requests stay for ever, so thousands of them may hold one revision.
-    """
+    """Pull request commits that show an earlier state of the judged branch; asked at once, for there are thousands."""
     pulls = {holding.sha for holding in holdings if holding.ref.startswith(_PULL)}
     return reached(others.git, pulls - {subject}, subject)
 

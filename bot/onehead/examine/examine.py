@@ -213,7 +213,6 @@ def _unjudged(ignored: list[str], environments: list[Examined]) -> tuple[Unjudge
 
 
 def _judged_policy(trees: Trees) -> PolicyRead:
-    """The policy that would be there once the branch is merged."""
     if trees.merge is None:
         return trees.against.policy
     judged = {path: trees.merge.entries[path] for path in FILES if path in trees.merge.entries}
@@ -239,8 +238,7 @@ def _with_behaviours(facts: Facts, read_blobs: ReadBlobs) -> Facts:
         return facts
     from onehead.operations.read import digest  # noqa: PLC0415
 
-    contents = read_blobs({revision.blob for revision in new}).data
-    found = {blob: digest(data) for blob, data in contents.items()}
+    found = {blob: digest(data) for blob, data in read_blobs({revision.blob for revision in new}).data.items()}
     return facts._replace(behaviours={blob: does for blob, does in found.items() if does is not None})
 
 
@@ -288,7 +286,6 @@ def _trees(
 
 
 def _surveys(trees: Trees) -> list[Survey]:
-    """The target's environments, and those of the head and of the merge where there are any."""
     reading = trees.against.reading
     surveys = survey([reading, *read_trees(_listings(trees), trees.read, trees.memory, reading)])
     surveys[-1] = _without_remains(surveys)
@@ -354,10 +351,7 @@ def _id_width(chain: Chain, trees: Trees) -> int:
 
 
 def _without_remains(surveys: list[Survey]) -> Survey:
-    """The judged tree without what looks like an environment and is none.
-
-    That is what a branch leaves in the place of one that the target does not have any more.
-    """
+    """The judged tree without what a branch leaves in the place of an environment that the target has no more."""
     judged = surveys[-1]
     kept = {
         path: chain
@@ -380,10 +374,7 @@ def _left_behind(head: Graph | None, before: Graph, judged: Survey, trees: Trees
 
 
 def _owners(judged: Survey, policy: Policy) -> dict[str, str | None]:
-    """Configuration with a problem → the environment on which it is reported: its own, else the first that is judged.
-
-    `None` where there is no such one.
-    """
+    """Configuration with a problem → the environment that reports it: its own, else the first judged one, if any."""
     configs = {chain.environment.config: path for path, chain in judged.chains.items()}
     first = min((path for path in judged.chains if not policy.ignores(path)), default=None)
     return {problem.path: configs.get(problem.path, first) for problem in judged.problems}

@@ -130,8 +130,7 @@ _MAX_NAMED = 5
 def remember(mirror: Mirror, reports: Iterable[RowsReported]) -> str:
     """Write what reports tell, where it is new, and return the commit of the ref as it is on the forge then.
 
-    Raises:
-        OneheadError: the forge could not be reached, or does not take the ref.
+    Raises `OneheadError` where the forge could not be reached, or does not take the ref.
     """
     told = sorted(reports, key=lambda report: (report.at, report.database, report.environment, report.rows or ()))
     for _ in range(_MAX_TRIES):
@@ -191,10 +190,7 @@ def _forgotten(git: Git, ledger: Ledger, report: RowsReported) -> str:
 def _committed(git: Git, tip: str, changes: list[FileChange], subject: str, at: str) -> str:
     author = Signature(naming.AUTHOR, naming.EMAIL, datetime.strptime(at, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC))
     draft = CommitDraft(commit_message([subject]), changes)
-    [[sha]] = write_commits(git, CommitSeries(tip or _nothing(git), [draft], author))
+    if not tip:  # what the first report stands on
+        tip = "0" * (64 if git.run("rev-parse", "--show-object-format").strip() == b"sha256" else 40)
+    [[sha]] = write_commits(git, CommitSeries(tip, [draft], author))
     return sha
-
-
-def _nothing(git: Git) -> str:
-    """What the first report stands on."""
-    return "0" * (64 if git.run("rev-parse", "--show-object-format").strip() == b"sha256" else 40)

@@ -10,7 +10,7 @@ from onehead.databases.states import Former, RevisionLocation, read_rows
 from onehead.examine.evidence import Others, spoken
 from onehead.examine.examine import Trees
 from onehead.gitrepo.git import Git
-from onehead.gitrepo.history import Vanished, vanished
+from onehead.gitrepo.history import vanished
 from onehead.gitrepo.refs import Ref
 from onehead.gitrepo.tree import read
 from onehead.operations.model import Step
@@ -106,17 +106,13 @@ def _in_the_past(git: Git, id_: str, directories: list[str]) -> RevisionLocation
             continue
         after = "" if each.after is None else _declared(git, each.after) or ""
         if after != id_:
-            return RevisionLocation((), _named(each), after)
+            return RevisionLocation((), f"{each.commit.sha[:10]} {each.commit.subject}", after)
     return RevisionLocation()
 
 
 def _declared(git: Git, blob: str) -> str | None:
     data = _contents(git, [blob]).get(blob)
     return None if data is None else parse(data).revision
-
-
-def _named(each: Vanished) -> str:
-    return f"{each.commit.sha[:10]} {each.commit.subject}"
 
 
 MAX_FILES = 500

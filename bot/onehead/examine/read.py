@@ -184,14 +184,10 @@ _Outcomes = dict[str, list["Revision | Unreadable"]]
 
 
 class TreeReading(NamedTuple):
-    """One tree as it was read by itself.
+    """One tree as it was read by itself: path → entry, and the environments as far as this tree alone shows them.
 
-    Attributes:
-        entries: path → entry, in the tree.
-        files: the same without what they hold; of another tree where that has the same directories and links.
-        located: what names and configurations show of its environments.
-        outcomes: what its files declare.
-        survey: its environments, as far as this tree alone shows them.
+    `files` are the same without what they hold; of another tree where that has the same directories and links.
+    `located` is what names and configurations show, `outcomes` what its files declare.
     """
 
     entries: Mapping[str, Entry]
@@ -202,10 +198,7 @@ class TreeReading(NamedTuple):
 
 
 class Listing(NamedTuple):
-    """The files of a tree to read.
-
-    `rivals` are further files under paths that `entries` hold too: the other side of a textual conflict.
-    """
+    """The files of a tree to read; `rivals` are the other side's files under paths in conflict."""
 
     entries: Mapping[str, Entry]
     rivals: tuple[Entry, ...] = ()
@@ -241,9 +234,8 @@ def read_trees(
 class _ToRead(NamedTuple):
     """Where the revisions of a tree are.
 
-    Attributes:
-        wanted: what may hold one; where the tree differs from the old one in nothing but such files, those that differ.
-        gone: which files of the old tree it lacks, where it is like that; `None` elsewhere.
+    Where it differs from the old one in nothing but files that may hold one, `wanted` are those that differ, and `gone`
+    the old ones that it lacks; elsewhere `wanted` are all, and `gone` is `None`.
     """
 
     files: FileIndex
@@ -295,7 +287,9 @@ def _reading(listing: Listing, places: _ToRead, outcomes: _Outcomes, old: TreeRe
         whole = {path: items for path, items in {**old.outcomes, **outcomes}.items() if path not in places.gone}
         seen = old.survey._replace(chains=chains)
     else:
-        whole = outcomes | _blocked(listing, found)
+        blocked = {place.blocked for environment in found.environments for place in environment.locations}
+        unreachable: _Outcomes = {path: [_unreachable(listing.entries[path])] for path in sorted(filter(None, blocked))}
+        whole = outcomes | unreachable
         seen = _assemble(found, places.files, whole)
     return TreeReading(listing.entries, places.files, found, whole, seen)
 
@@ -336,12 +330,6 @@ def _text(link: bytes | None) -> str | None:
     return None if link is None else link.decode("utf-8", "surrogateescape")
 
 
-def _blocked(listing: Listing, found: Located) -> _Outcomes:
-    """What is in the place of version directories that can't be read."""
-    blocked = {place.blocked for environment in found.environments for place in environment.locations}
-    return {path: [_unreachable(listing.entries[path])] for path in sorted(filter(None, blocked))}
-
-
 def _unreachable(entry: Entry) -> Unreadable:
     reason = (
         "it is a submodule, so the revisions in it are not part of this repository and were not read"
@@ -359,7 +347,6 @@ def _config_entries(listing: Listing, read: ReadBlobs) -> dict[str, Entry]:
 
 
 def _revision_files(listing: Listing, files: FileIndex, found: Located) -> list[Entry]:
-    """Files that stand where revisions are, or may be."""
     # Sub-folders that Alembic does not read as well: whoever put a revision there should know.
     paths = {path for environment in found.environments for path in files.files_of(environment.widened())}
     paths.update(path for folder in found.candidates for path in files.folders[folder])
@@ -443,8 +430,6 @@ def _outcomes(entries: list[Entry], declared: Mapping[str, Declared], old: _Outc
 
 
 def _assemble(found: Located, files: FileIndex, outcomes: _Outcomes) -> Survey:
-    """Put every file into its environment."""
-
     def declared(environment: Environment) -> list[Revision | Unreadable]:
         return [item for path in files.files_of(environment) for item in outcomes.get(path, ())]
 
@@ -459,17 +444,15 @@ def _assemble(found: Located, files: FileIndex, outcomes: _Outcomes) -> Survey:
         below = [item for item in declared(environment.widened()) if item.path not in inside]
         inside.update(item.path for item in below)
         unloaded[environment.path] = tuple(item for item in below if isinstance(item, Revision))
-    beside = [item for path in sorted(outcomes.keys() - inside) for item in outcomes[path] if _may_be_a_revision(item)]
-    settled += unconfigured(beside)
+    beside = (item for path in sorted(outcomes.keys() - inside) for item in outcomes[path])
+    # Many a program has a variable `revision`: what lies outside of all environments has to look like one.
+    settled += unconfigured(item for item in beside if isinstance(item, Revision) or item.kind == "dynamic")
     chains = {environment.path: _chain(environment, declared(environment)) for environment in settled}
     return Survey(chains, found.problems, {path: items for path, items in unloaded.items() if items})
 
 
 def survey(readings: Sequence[TreeReading]) -> list[Survey]:
-    """The environments of trees that are compared.
-
-    What the files of one tree make an environment is one in the other trees too, however few files it has there.
-    """
+    """The environments of compared trees: what one tree makes an environment is one in the others too."""
     guessed = {
         chain.environment.path: chain.environment
         for reading in readings
@@ -485,11 +468,6 @@ def survey(readings: Sequence[TreeReading]) -> list[Survey]:
         more = {e.path: _chain(e, [item for path in tree.files_of(e) for item in outcomes[path]]) for e in missing}
         result.append(reading.survey._replace(chains=known | {p: chain for p, chain in more.items() if chain.files}))
     return result
-
-
-def _may_be_a_revision(item: Revision | Unreadable) -> bool:
-    """Whether a file outside of all environments may be a revision: many a program has a variable `revision`."""
-    return isinstance(item, Revision) or item.kind == "dynamic"
 
 
 def _chain(environment: Environment, items: Iterable[Revision | Unreadable]) -> Chain:

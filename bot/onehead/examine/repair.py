@@ -77,12 +77,8 @@ class RepairDraft:
 
     `start` is the commit that it repairs, by the name of its branch, and `side` which of the two that is. Of several
     environments, `kind` (`reparent`, `merge`, `reissue`) is the most telling one. The merge of the target, where one is
-    needed, stands `below` the fix.
-
-    Attributes:
-        modes: path → mode of those files of `changes` that exist.
-        promised: environment path → its chain once the repair is merged.
-        when: the younger commit's date: the same for everybody who repairs the same two commits.
+    needed, stands `below` the fix. `modes` are those of the files of `changes` that exist; `promised`: environment path
+    → its chain once the repair is merged; `when` is the younger commit's date, the same for everybody.
     """
 
     target: Point
@@ -106,10 +102,7 @@ class RepairDraft:
 
 @dataclass(frozen=True, slots=True)
 class WrittenRepair:
-    """A repair in the object store, not yet under any name: `sha` is the commit with the fix.
-
-    `merged_first` tells whether a merge of the target stands beneath it.
-    """
+    """A repair that has no name yet: `sha` is the fix; `merged_first`: a merge of the target stands beneath it."""
 
     sha: str
     base: Side
@@ -120,9 +113,8 @@ class WrittenRepair:
 def write_repair(git: Git, repairs: Repairs, trees: Trees) -> WrittenRepair | None:
     """Write the commits of a repair; `None` where there is nothing to write.
 
-    Raises:
-        TextConflict: the sides conflict as text outside what the repair edits.
-        NotAsPromised: what was written would not leave the chain that was planned.
+    Raises `TextConflict` where the sides conflict as text outside what the repair edits, `NotAsPromised` where what was
+    written would not leave the chain that was planned.
     """
     examination = repairs.examination
     points = [examination.target.sha, *([examination.head.sha] if examination.head else [])]
@@ -135,10 +127,9 @@ def write_repair(git: Git, repairs: Repairs, trees: Trees) -> WrittenRepair | No
 
 
 def draft_repair(repairs: Repairs, trees: Trees, dates: Mapping[str, datetime]) -> RepairDraft | None:
-    """Work out the commits of a repair; `None` where there is nothing to write. Nothing is written.
+    """Work out the commits of a repair, without writing; `None` where there is nothing to write.
 
-    Raises:
-        TextConflict: the sides conflict as text outside what the repair edits.
+    Raises `TextConflict` where the sides conflict as text outside what the repair edits.
     """
     changes = repairs.all()
     if not changes:
@@ -179,11 +170,7 @@ def write_drafts(git: Git, drafts: Sequence[RepairDraft], author: str = naming.A
 
 
 def confirm(draft: RepairDraft, written: Iterable[WrittenChain]) -> None:
-    """Compare the chains of a written commit with the promised ones.
-
-    Raises:
-        NotAsPromised: they differ.
-    """
+    """Compare the chains of a written commit with the promised ones; raises `NotAsPromised` where they differ."""
     found = {each.environment: each for each in written}
     for path, promised in draft.promised.items():
         chain = found.get(path)

@@ -64,11 +64,7 @@ class Change(NamedTuple):
 
 
 def read_updates(text: str) -> list[Update]:
-    """The lines that git writes to a pre-receive hook.
-
-    Raises:
-        ValueError: a line is none of these.
-    """
+    """The lines that git writes to a pre-receive hook; raises `ValueError` for any other line."""
     updates = []
     for line in text.split("\n"):
         if line:
@@ -129,7 +125,9 @@ def touches(git: Door, update: Update) -> bool:
     configurations, folders = [], set()
     for path, linked in changes:
         folder, _, name = path.rpartition("/")
-        if linked or _tells(folder, name):
+        if linked or shapes_environments(name) or path == ".onehead.toml":
+            return True
+        if is_revision_file(name) and (promises_revisions(folder) or has_hex_id(name)):
             return True
         if may_configure(path):
             configurations.append(path)
@@ -145,10 +143,3 @@ def touches(git: Door, update: Update) -> bool:
     above = [f"{folder}/".translate(_LITERAL) if folder else "" for folder in sorted(folders)]
     places = [*_CONFIGURATIONS, *(f":(glob){folder}*.py" for folder in above)]
     return bool(folders) and mentions(git, _REVISIONS_ANYWHERE, [update.new], places)
-
-
-def _tells(folder: str, name: str) -> bool:
-    """Whether the name of a file is enough to have a look."""
-    if shapes_environments(name) or (name == ".onehead.toml" and not folder):
-        return True
-    return is_revision_file(name) and (promises_revisions(folder) or has_hex_id(name))

@@ -195,7 +195,6 @@ def _enum(made: Made) -> ops.Enum:
 
 
 def _constraint(made: Made) -> Constraint:
-    """A constraint that is written beside the columns."""
     kind = _CONSTRAINTS[made.last]
     name = text(made.keywords.get("name"))
     if kind == "check":
@@ -212,7 +211,6 @@ def _constraint(made: Made) -> Constraint:
 
 
 def _condition_words(value: Value | None) -> frozenset[str]:
-    """The names in a condition, written as text or as an expression."""
     written = text(value)
     return words_in(written) if written is not None else frozenset((*names(value), *words_in(source(value))))
 

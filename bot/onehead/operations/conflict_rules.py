@@ -38,10 +38,8 @@ class Act(NamedTuple):
 class Rule(NamedTuple):
     """What a rule says about an ordered pair of operations, before it names two revisions.
 
-    Attributes:
-        says: what happens, a sentence's second half; `{a}` and `{b}` are the revisions of the left and the right one.
-        dialects: where this holds.
-        first: for `order`: which of the two has to run first.
+    `says` is a sentence's second half; `{a}` and `{b}` are the revisions of the left and the right one. It holds on
+    `dialects`; for `order`, `first` has to run first.
     """
 
     kind: Compatibility
@@ -449,7 +447,6 @@ def _label(a: ops.AddLabel, y: Act, *, autocommit: bool) -> Iterator[Rule]:
 
 
 def _keys(operation: Operation) -> list[tuple[Named, ops.Constraint]]:
-    """The foreign keys that it makes, each with its table."""
     match operation:
         case (
             ops.CreateTable(table=table, constraints=constraints) | ops.AddColumn(table=table, constraints=constraints)

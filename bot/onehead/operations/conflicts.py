@@ -76,14 +76,10 @@ def _told(act: Act) -> str:
 
 
 class OperationConflict(NamedTuple):
-    """Two operations that do not commute, or for which that is unknown.
+    """Two operations that do not commute, or for which that is unknown; `message` is a full sentence about both.
 
-    Attributes:
-        kind: any but `independent`.
-        left, right: of the two sides; `None` for what can't be known on one side, whatever the other does.
-        first: for `order`: the side that has to run first.
-        dialects: where this holds.
-        message: both operations and what happens, a full sentence.
+    `left` or `right` is `None` for what can't be known on one side, whatever the other does. For `order`, `first` is
+    the side that has to run first. It holds on `dialects`.
     """
 
     kind: Compatibility

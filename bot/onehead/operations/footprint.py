@@ -52,7 +52,6 @@ def schema_of(named: Named) -> str:
 
 
 def _thing(kind: str, named: Named, *names: str) -> Thing:
-    """Something with a name, or a part of it."""
     return (kind, schema_of(named), named.name.lower(), *(name.lower() for name in names))
 
 

@@ -89,14 +89,11 @@ class TooMuch(Exception):
 class Evaluation:
     """The state of reading one file: the values of its names here, and the operations so far.
 
-    Attributes:
-        condition: source of what this place depends on.
-        left: source of what may have ended the function before.
-        repeated: inside a loop whose rounds are not known.
-        recreates: SQLite makes the table of the batch around this place anew.
-        silent: operations are not noted: the module itself is read.
-        multidb: `upgrade()` takes the name of an engine.
-        quiet: how many calls of operations are being read; what is unknown in their arguments is theirs to tell.
+    `condition` is the source of what this place depends on, `left` of what may have ended the function before.
+    `repeated`: inside a loop whose rounds are not known. `recreates`: SQLite makes the table of the batch around this
+    place anew. `silent`: operations are not noted, as the module itself is read. `multidb`: `upgrade()` takes the name
+    of an engine. `quiet` counts the calls of operations that are being read: what is unknown in their arguments is
+    theirs to tell.
     """
 
     def __init__(self) -> None:

@@ -22,13 +22,11 @@ class Named(NamedTuple):
 
 
 class Enum(NamedTuple):
-    """`sa.Enum(...)` or `postgresql.ENUM(...)`.
+    """`sa.Enum(...)` or `postgresql.ENUM(...)`; `name` is `None` for a plain string column.
 
-    Attributes:
-        name: `None` for a plain string column.
-        labels: in order; `None` where they are computed or come from a class.
-        creates: creating a table with it creates the type (`create_type=False` says no).
-        native: it is a type of the database where that has such types (`native_enum=False` says no).
+    `labels` are in order, `None` where they are computed or come from a class. `creates`: creating a table with it
+    creates the type (`create_type=False` says no); `native`: it is a type of the database where that has such types
+    (`native_enum=False` says no).
     """
 
     name: Named | None
@@ -46,13 +44,10 @@ class Type(NamedTuple):
 
 
 class Column(NamedTuple):
-    """A column as it is declared.
+    """A column as it is declared; `primary_key` where it is part of that by its own declaration.
 
-    Attributes:
-        type: `None` where it is left to a foreign key, or computed.
-        nullable: `None` where that is computed.
-        server_default: source of what the database fills in.
-        primary_key: part of the primary key by its own declaration.
+    `type` is `None` where it is left to a foreign key, or computed; `nullable` where that is computed; `server_default`
+    is source.
     """
 
     name: str
@@ -82,14 +77,11 @@ class Constraint(NamedTuple):
 
 
 class Index(NamedTuple):
-    """An index.
+    """An index; its name is `None` where SQLAlchemy chooses it (`Column(index=True)` gives `ix_table_column`).
 
-    Attributes:
-        name: `None` where SQLAlchemy chooses it (`Column(index=True)` gives `ix_table_column`).
-        columns: plain ones; those in expressions and in the `WHERE` are among the `words`.
-        partial: it has a `WHERE`.
-        computed: it has an expression: SQLite's batch mode loses such an index.
-        concurrently: PostgreSQL builds it outside a transaction.
+    `columns` are the plain ones; those in expressions and in the `WHERE` are among the `words`. `partial`: it has a
+    `WHERE`; `computed`: it has an expression, and SQLite's batch mode loses such an index; `concurrently`: PostgreSQL
+    builds it outside a transaction.
     """
 
     name: str | None
@@ -103,13 +95,10 @@ class Index(NamedTuple):
 
 
 class CreateTable(NamedTuple):
-    """`op.create_table`, or `CREATE TABLE` as text.
+    """`op.create_table`, or `CREATE TABLE` as text; `complete` where every column and constraint could be read.
 
-    Attributes:
-        constraints: written beside the columns, and those that columns declare themselves.
-        indexes: those that columns declare (`index=True`).
-        complete: every column and constraint could be read.
-        temporary: it goes with the connection that made it.
+    The constraints are those beside the columns and those that columns declare, as they declare the indexes
+    (`index=True`). A `temporary` one goes with the connection that made it.
     """
 
     table: Named
@@ -140,12 +129,10 @@ class DropColumn(NamedTuple):
 
 
 class AlterColumn(NamedTuple):
-    """`op.alter_column`: only what it changes.
+    """`op.alter_column`: only what it changes; `nullable` is `None` where it stays as before.
 
-    Attributes:
-        nullable: from now on; `None`: as before.
-        changes: every property that is set, with its source: `type`, `nullable`, `server_default`, `comment` …
-        using: words in `postgresql_using`; `None` where the database has to cast by itself.
+    `changes` is every property that is set, with its source: `type`, `nullable`, `server_default`, `comment` … `using`
+    are the words in `postgresql_using`; `None` where the database has to cast by itself.
     """
 
     table: Named
@@ -226,14 +213,11 @@ OtherKind = Literal[
 
 
 class CreateOther(NamedTuple):
-    """A view, function, trigger, composite type or the like, created by text.
+    """A view, function, trigger, composite type or the like, created by text; `table` is that of a trigger.
 
-    Attributes:
-        table: that of a trigger.
-        replaces: an existing one is replaced (`OR REPLACE`).
-        words: of its definition, `f()` for a function that it calls.
-        frozen: a view of `SELECT *`, which keeps the columns of its moment.
-        text: its definition, in one line.
+    `replaces`: an existing one is replaced (`OR REPLACE`). `words` are those of its definition, `f()` for a function
+    that it calls; `text` is that definition, in one line. `frozen`: a view of `SELECT *`, which keeps the columns of
+    its moment.
     """
 
     kind: OtherKind
@@ -285,11 +269,9 @@ class Query(NamedTuple):
 class Aside(NamedTuple):
     """Something that leaves tables, columns and rows as they are: rights, comments, limits of time, statistics.
 
-    Attributes:
-        does: what, as a verb: `grants`, `revokes`, `sets`, `changes`, `looks after`, `steers the transaction`.
-        needs: what has to be there: its kind (`relation` for tables, views, indexes and sequences; `function`, `type`,
-            `schema`, `extension`) and its name.
-        text: what is run, in one line.
+    `does` is a verb: `grants`, `revokes`, `sets`, `changes`, `looks after`, `steers the transaction`. `needs` has to be
+    there, by kind (`relation` for tables, views, indexes and sequences; `function`, `type`, `schema`, `extension`) and
+    name. `text` is what is run, in one line.
     """
 
     does: str
@@ -301,13 +283,10 @@ RowChange = Literal["insert", "update", "delete"]
 
 
 class ChangeRows(NamedTuple):
-    """Rows are written: `INSERT`, `UPDATE`, `DELETE`, `op.bulk_insert`.
+    """Rows are written: `INSERT`, `UPDATE`, `DELETE`, `op.bulk_insert`; `text` is what is run, in one line.
 
-    Attributes:
-        writes: columns that get values; `None` where they are unknown.
-        literals: strings in it; it may use any enum label among them.
-        some: it has a `WHERE`, so it may leave rows as they are.
-        text: what is run, in one line.
+    `writes` are the columns that get values, `None` where they are unknown; it may use any enum label among its
+    `literals`. `some`: it has a `WHERE`, so it may leave rows as they are.
     """
 
     does: RowChange
@@ -320,12 +299,10 @@ class ChangeRows(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """`op.batch_alter_table`: on SQLite the table may be made anew and its rows copied.
+    """`op.batch_alter_table`: on SQLite the table may be made anew (`recreates`) and its rows copied.
 
-    Attributes:
-        recreate: `auto`, `always` or `never`, as written.
-        recreates: SQLite makes the table anew.
-        copy_from: it is made from what the migration says it looked like, not from what it really looks like.
+    `recreate` is `auto`, `always` or `never`, as written. `copy_from`: it is made from what the migration says it
+    looked like, not from what it really looks like.
     """
 
     table: Named
@@ -335,12 +312,9 @@ class Batch(NamedTuple):
 
 
 class Unknown(NamedTuple):
-    """Something that may do anything, because it can't be known without running it.
+    """Something that may do anything, because it can't be known without running it; `words` are for who looks.
 
-    Attributes:
-        why: what kind of thing it is, as a noun phrase: "SQL that is not recognised".
-        text: its source, in one line and shortened.
-        words: for the person who looks.
+    `why` is a noun phrase, as in "SQL that is not recognised"; `text` is its source, in one line and shortened.
     """
 
     why: str
@@ -374,15 +348,12 @@ Operation = (
 
 
 class Step(NamedTuple):
-    """One operation and its place in `upgrade()`.
+    """One operation and its place in `upgrade()`: the 1-based `line`, and `call` as it is written (`op.add_column`).
 
-    Attributes:
-        line: 1-based line of the file.
-        call: how it is written: `op.add_column`, `batch_op.drop_column`, `op.execute`.
-        engine: of a project with several databases, the one it is for; empty: the only one, or any.
-        condition: source of what it depends on (an `if`, an `except`, an early `return`), empty for nothing.
-        repeated: it is in a loop whose rounds can't be known.
-        autocommit: inside `autocommit_block()`, so outside the transaction of the rest.
+    Of a project with several databases, `engine` is the one it is for; empty for the only one, or any. `condition` is
+    the source of what it depends on (an `if`, an `except`, an early `return`), empty for nothing. `repeated`: it is in
+    a loop whose rounds can't be known; `autocommit`: inside `autocommit_block()`, so outside the transaction of the
+    rest.
     """
 
     does: Operation

@@ -21,10 +21,7 @@ MAX_ROUNDS = 256
 
 
 def read(data: bytes) -> tuple[Step, ...]:
-    """What `upgrade()` of a revision file does, in order; never raises, whatever the bytes are.
-
-    For a project with several databases, the operations of all `upgrade_<engine>()`.
-    """
+    """What `upgrade()` of a file does (all `upgrade_<engine>()`), in order; never raises, whatever the bytes are."""
     reader = _StatementReader()
     try:
         module = python(data)
@@ -238,10 +235,7 @@ def digest(data: bytes) -> str | None:
     """What `upgrade()` of a file does, as a digest: equal for files that say the same in the same words.
 
     Of the module counts what `upgrade()` reaches, so neither header nor `downgrade()`, and of that neither comments nor
-    docstrings, annotations, quotes or line breaks. Files that do the same in other words get different ones.
-
-    Returns:
-        `None` where the file can't be read, or has no `upgrade`.
+    docstrings, annotations, quotes or line breaks. `None` where the file can't be read, or has no `upgrade`.
     """
     try:
         module = python(data)

@@ -414,8 +414,7 @@ def _update(at: Cursor) -> Iterator[Operation]:
     if writes is not None:  # a name that is only left of an assignment is not read
         left = {id(part[0]) for part in cut.parts(rest) if len(part) > 1 and part[1].text == "="}
         read = [piece for piece in rest if id(piece) not in left]
-    some = any(piece.says("where") for piece in rest)
-    yield _rows(at, "update", table, writes, cut.words(read), some=some)
+    yield _rows(at, "update", table, writes, cut.words(read), some=any(piece.says("where") for piece in rest))
 
 
 def _assigned(pieces: list[Token]) -> tuple[str, ...] | None:

@@ -98,8 +98,7 @@ _TEXTS: dict[str, Callable[[str], str]] = {
 def tokens(text: str) -> list[Token] | None:
     """Cut a text in pieces; `None` where it is too large, or a quote, a comment or a bracket stays open.
 
-    Raises:
-        Spent: the examination has parsed as much as it may.
+    Raises `Spent` where the examination has parsed as much as it may.
     """
     try:
         admit(text)
@@ -214,10 +213,7 @@ class NotPlain(Exception):
 
 
 class Cursor:
-    """A place in a statement, and what may be taken from there; whatever needs something else there raises `NotPlain`.
-
-    `text` is the source of the whole statement.
-    """
+    """A place in a statement (`text`), and what may be taken there; what needs something else raises `NotPlain`."""
 
     def __init__(self, pieces: list[Token], text: str) -> None:
         self._pieces = pieces
@@ -418,13 +414,9 @@ def index(at: Cursor, *, unique: bool, concurrently: bool) -> Index:
         at.name()
     inside = at.inside()
     listed = list(parts(inside))
-    plain = [part[0].text for part in listed if _is_column(part)]
+    order = {"asc", "desc", "nulls", "first", "last"}
+    plain = [part[0].text for part in listed if part[0].is_name and order.issuperset(piece.text for piece in part[1:])]
     rest = at.rest()
     named = words([*inside, *rest]) - set(plain)
     partial, computed = any(piece.text == "where" for piece in rest), len(plain) < len(listed)
     return Index(name, table, tuple(plain), unique, named, partial, computed, concurrently)
-
-
-def _is_column(part: list[Token]) -> bool:
-    """A plain column of an index, with or without a direction."""
-    return part[0].is_name and all(piece.text in ("asc", "desc", "nulls", "first", "last") for piece in part[1:])

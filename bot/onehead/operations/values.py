@@ -246,7 +246,6 @@ def literals(value: Value | None) -> Iterator[str]:
 
 
 def _parts(value: Value | None) -> Iterable[Value]:
-    """What a term is made of."""
     match value:
         case Attr(of=of):
             return (of,)
@@ -279,8 +278,7 @@ def combined(left: Value, operator: ast.operator, right: Value) -> Value | None:
             return Items(some + more)
         case Const(value=str(pattern)), ast.Mod(), _ if "{" not in pattern:
             given = right.items if isinstance(right, Items) else (right,)
-            named = dict(right.pairs) if isinstance(right, Pairs) else {}
-            return filled(pattern, given, named)
+            return filled(pattern, given, dict(right.pairs) if isinstance(right, Pairs) else {})
     return None
 
 

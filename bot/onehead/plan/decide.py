@@ -32,7 +32,6 @@ from onehead.plan.plans import (
     merge_steps,
 )
 from onehead.plan.policy import Policy
-from onehead.revisions.graph import Graph
 from onehead.revisions.model import Revision
 from onehead.text import becomes, listed
 
@@ -79,7 +78,9 @@ def decide(
     if clash is not None:
         return clash
     if facts.head is None:
-        return _merge(facts, mine, (_published(mine),), interactions)
+        heads = named([head for fork in mine for head in fork.heads])
+        message = f"{heads} are published, so a database may be at any of them. Only a merge is right for all of them."
+        return _merge(facts, mine, (Reason(ReasonCode.PUBLISHED_FORK, message),), interactions)
     return _join(facts, mine, evidence, policy, interactions)
 
 
@@ -187,18 +188,14 @@ def _nothing(facts: Facts, forks: tuple[Fork, ...]) -> Nothing:
         f"The target is forked already ({named(each.heads)}); its own repair joins these heads." for each in forks
     ]
     reasons += bounded(Reason(ReasonCode.INHERITED, message) for message in inherited)
-    joined = [] if forks else _rejoined(graph)
+    # Ways have met again where a single head stands above the point at which they parted.
+    points = [] if forks else graph.branch_points()
+    joined = [id_ for id_ in points if len(graph.heads) == 1 or graph.heads_above[id_].bit_count() == 1]
     if joined:
         where = f"after {named(joined)}" if len(joined) <= MAX_NAMED else f"in {len(joined)} places"
         message = f"The chain parts {where} and is rejoined by merge revisions: `alembic upgrade head` walks all sides."
         reasons.append(Reason(ReasonCode.REJOINED, message))
     return Nothing(tuple(reasons))
-
-
-def _rejoined(graph: Graph) -> list[str]:
-    """Branch points whose ways meet again: a single head stands above them."""
-    points = graph.branch_points()
-    return [id_ for id_ in points if len(graph.heads) == 1 or graph.heads_above[id_].bit_count() == 1]
 
 
 def _existing_merge(forks: tuple[Fork, ...], evidence: Evidence) -> Nothing | None:
@@ -210,12 +207,6 @@ def _existing_merge(forks: tuple[Fork, ...], evidence: Evidence) -> Nothing | No
         f"A merge of exactly these heads exists already on {listed(sorted(set(places)))}; a second one would fork."
     )
     return Nothing((Reason(ReasonCode.MERGE_EXISTS, message),))
-
-
-def _published(forks: tuple[Fork, ...]) -> Reason:
-    heads = named([head for fork in forks for head in fork.heads])
-    message = f"{heads} are published, so a database may be at any of them. Only a merge is right for all of them."
-    return Reason(ReasonCode.PUBLISHED_FORK, message)
 
 
 def _join(

@@ -232,14 +232,10 @@ KINDS: dict[Code, FindingKind] = {
 
 
 class Finding(NamedTuple):
-    """One problem, found once, with what it concerns.
+    """One problem, found once: a full sentence, and the revisions, paths and places it concerns, all sorted.
 
-    Attributes:
-        message: what is wrong here, a full sentence.
-        revisions, paths: concerned by it, sorted.
-        blinds: no verdict can be given because of it.
-        line: in the only path; 0 where it concerns no single line.
-        places: of operations that it concerns: path and line of each, sorted.
+    `blinds`: no verdict can be given because of it. `line` is that in the only path, 0 where it concerns no single
+    line; `places` are path and line of operations.
     """
 
     code: Code

@@ -178,11 +178,7 @@ def additional_heads(target: Graph, merged: Graph) -> tuple[str, ...]:
 
 
 class _Places:
-    """Who takes which place: a bipartite matching, grown place by place along alternating ways.
-
-    Attributes:
-        free: heads that take no place yet, as bits.
-    """
+    """A bipartite matching, grown place by place along alternating ways; heads without a place are bits in `free`."""
 
     def __init__(self, everybody: int, preferred: int) -> None:
         self.free = everybody

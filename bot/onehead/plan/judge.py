@@ -457,10 +457,7 @@ def _conflicts(facts: Facts) -> Iterator[Finding]:
 def policy_findings(
     problems: Iterable[PolicyProblem], old: Collection[PolicyProblem], *, alone: bool
 ) -> Iterator[Finding]:
-    """What can't be used of the judged tree's policy, beside what was `old` in the target's.
-
-    `alone`: the target itself is judged, and answers for all of it.
-    """
+    """What the judged tree's policy can't use, without what was `old` in the target's; `alone`: that one is judged."""
     # Not the line: it changes with every line that is written above.
     known = {(problem.path, problem.message) for problem in old}
     for problem in problems:

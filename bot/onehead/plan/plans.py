@@ -120,14 +120,10 @@ class Merge(NamedTuple):
 class Reissue(NamedTuple):
     """Revisions whose id is taken, or shall not be used again, get a new one, and move where they must.
 
-    A copy, which does the same as the file that has the id, is dropped instead: two ids would run it twice.
-
-    Attributes:
-        files: id → the file that gets a new id: the one that has not escaped.
-        moves: revisions that also get other parents, by their old ids.
-        moved: every revision that changes or moves along, by old id; sorted.
-        dropped: id → the copy that goes.
-        issued: old id → new one; empty until the files are written, for their content decides.
+    A copy, which does the same as the file that has the id, is `dropped` instead: two ids would run it twice. `files`:
+    id → the file that gets a new id, the one that has not escaped. `moves` are revisions that also get other parents,
+    `moved` every revision that changes or moves along, sorted; both by old ids. `issued`: old id → new one; empty until
+    the files are written, for their content decides.
     """
 
     files: tuple[tuple[str, str], ...]
@@ -205,12 +201,10 @@ def moves_for(target: Graph, merged: Graph, *forks: Fork, last: Collection[str] 
     """The roots of the branch's side of each fork, moved onto the target's head; several sides one after the other.
 
     A whole chain moves by its root: nothing above it is edited. The result is checked on the graph itself, so a plan
-    that would not leave exactly one head of each fork is never returned.
+    that would not leave exactly one head of each fork is never returned. Nothing is moved onto the heads that are to be
+    `last`, if that can be.
 
-    Nothing is moved onto the heads that are to be `last`, if that can be.
-
-    Raises:
-        NotMovable: the target has no single head here, or something published stands on what would move.
+    Raises `NotMovable` where the target has no single head here, or something published stands on what would move.
     """
     own = [id_ for id_ in merged.revisions if id_ not in target]
     # A side ends where the published begins, unless something published was put onto it.
@@ -228,12 +222,9 @@ def moves_for(target: Graph, merged: Graph, *forks: Fork, last: Collection[str] 
 
 
 def made_linear(facts: Facts, graph: Graph, *forks: Fork, last: Collection[str] = ()) -> MadeLinear:
-    """The same, proven: with them the branch brings no fork.
+    """The same, proven: with them the branch brings no fork, or else `NotMovable` is raised.
 
     Where lines that labels tell apart meet, a move may leave a head beside another one that nothing names as meant.
-
-    Raises:
-        NotMovable: it would still bring one.
     """
     made = moves_for(facts.target, graph, *forks, last=last)
     left = [fork for fork in forks_of(facts, made.after) if fork.introduced_by == "head"]
@@ -349,7 +340,6 @@ def decide_reissue(facts: Facts, evidence: Evidence) -> Plan:
 
 
 def _plain(ids: Iterable[str]) -> tuple[str, ...]:
-    """Ids as the files have them."""
     return tuple(id_.rstrip("\0") for id_ in ids)
 
 
@@ -435,7 +425,6 @@ def _where(seen: Iterable[tuple[str, tuple[str, ...]]]) -> str:
 
 
 def _places(evidence: Evidence, path: str) -> tuple[str, ...]:
-    """Where else a revision stands, databases included."""
     databases = dict.fromkeys(f"the database `{held.database}`" for held in evidence.reported.get(path, ()))
     return (*evidence.escaped.get(path, ()), *databases)
 

@@ -32,10 +32,7 @@ class RivalConflict(StrEnum):
 
 
 class Brought(NamedTuple):
-    """One revision that a pull request would bring to the environment of a path.
-
-    `number` is what its file name starts with, where the project numbers its files.
-    """
+    """One revision that a pull request brings to an environment; its file name starts with `number`, if numbered."""
 
     environment: str
     revision: Revision

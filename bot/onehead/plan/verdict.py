@@ -40,12 +40,10 @@ class Unjudged(NamedTuple):
 
 
 class Examined(NamedTuple):
-    """One environment.
+    """One environment; `interactions` tell how the sides of its forks get along.
 
-    Attributes:
-        interactions: how the sides of its forks get along.
-        taken: ids and file stems that its repair must not use (see `Evidence`).
-        asked: where the plan is a merge: what would be done if a re-parent was asked for.
+    Its repair must not use the ids and file stems that are `taken` (see `Evidence`). Where the plan is a merge, `asked`
+    is what would be done if a re-parent was asked for.
     """
 
     facts: Facts
@@ -65,13 +63,11 @@ class Examined(NamedTuple):
 
 
 class Examination(NamedTuple):
-    """All environments of a repository, judged for one target and, if there is one, one head.
+    """All environments of a repository by path, judged for one target and, if there is one, one head.
 
-    Attributes:
-        head: the branch that was pushed; `None` when the target, the branch that is deployed, is judged itself.
-        merge_base: where the two parted; `None` without a head or without common history.
-        environments: sorted by path.
-        findings: what is wrong with the repository as a whole, such as its policy.
+    `head` is the branch that was pushed, `None` when the target, the branch that is deployed, is judged itself;
+    `merge_base` is `None` then too, and without common history. `findings` are about the repository as a whole, such as
+    its policy.
     """
 
     target: Point

@@ -77,11 +77,7 @@ def quotes_of(source: str) -> tuple[str, str] | None:
 
 @examination()
 def open_revision(data: bytes) -> RevisionFile:
-    """Read a revision file with its places.
-
-    Raises:
-        CannotEdit: it is hostile or broken; nothing else is raised, whatever the bytes are.
-    """
+    """Read a revision file with its places; whatever the bytes are, nothing but `CannotEdit` is raised."""
     if reason := too_large(data):
         raise CannotEdit(0, reason)
     try:
@@ -155,11 +151,10 @@ class Splice(NamedTuple):
 def reparent(data: bytes, old_parents: tuple[str, ...], new_parents: tuple[str, ...]) -> bytes:
     """Give a revision other parents: the value of `down_revision` and the docstring's `Revises:` line.
 
-    A stale `Revises:` line is set right too; a file without one gets none. Quotes are kept, and so is the
-    tuple or list form where there are several parents before and after. The type annotation stays as it is.
+    A stale `Revises:` line is set right too; a file without one gets none. Quotes are kept, and so is the tuple or list
+    form where there are several parents before and after. The type annotation stays as it is.
 
-    Raises:
-        CannotEdit: the value is computed, is not `old_parents`, or the result would not read as intended.
+    Raises `CannotEdit` where the value is computed, is not `old_parents`, or the result would not read as intended.
     """
     file, before = _open(data, new_parents)
     declared = _declaration(file, "down_revision")
@@ -173,10 +168,8 @@ def reparent(data: bytes, old_parents: tuple[str, ...], new_parents: tuple[str, 
 def reissue(data: bytes, old_id: str, new_id: str, others: Mapping[str, str] | None = None) -> bytes:
     """Give a revision another id: the value of `revision` and the docstring's `Revision ID:` line.
 
-    And others to those that it follows, as `rereference` does.
-
-    Raises:
-        CannotEdit: the value is computed, is not `old_id`, or the result would not read as intended.
+    And others to those that it follows, as `rereference` does. Raises `CannotEdit` where the value is computed, is not
+    `old_id`, or the result would not read as intended.
     """
     file, before = _open(data, (new_id,))
     declared = _declaration(file, "revision")
@@ -190,10 +183,8 @@ def rereference(data: bytes, names: Mapping[str, str]) -> bytes:
     """Follow revisions that got other ids, by the old ones: in `down_revision`, `depends_on` and the `Revises:` line.
 
     All at once, as one of the new ids may be what another revision was called before. A file that names none of them
-    comes back unchanged.
-
-    Raises:
-        CannotEdit: a value that may hold one of them is computed, or the result would not read as intended.
+    comes back unchanged. Raises `CannotEdit` where a value that may hold one of them is computed, or the result would
+    not read as intended.
     """
     file, before = _open(data, ())
     splices, wanted = _references(file, before, names)
@@ -342,7 +333,6 @@ def _spliced(file: RevisionFile, splices: list[Splice], before: Declared, wanted
 
 
 def _encoded(file: RevisionFile, splices: list[Splice], line: int) -> bytes:
-    """The bytes around the splices as they were, with the new text between them."""
     body = file.data[len(file.data) - len(file.text.encode(file.encoding)) :]
     old, new, last = [], [file.data[: len(file.data) - len(body)]], 0
     try:

@@ -60,9 +60,8 @@ def is_vendored(path: str) -> bool:
 class FileIndex:
     """The files of one tree; links and submodules are files of it too.
 
-    Attributes:
-        folders: directory → the revision files directly in it (by name only), both sorted.
-        links: path of a symbolic link → its text, path of a submodule → `None`.
+    `folders`: directory → the revision files directly in it (by name only), both sorted. `links`: path of a symbolic
+    link → its text, path of a submodule → `None`.
     """
 
     def __init__(self, paths: Iterable[str], links: Mapping[str, str | None] = MappingProxyType({})) -> None:
@@ -333,7 +332,6 @@ def _linked(folders: Mapping[str, list[Revision | Unreadable]]) -> list[set[str]
 
 
 def _names(items: Iterable[Revision | Unreadable]) -> set[str]:
-    """Everything a parent or a dependency may be called by."""
     names: set[str] = set()
     for item in items:
         if isinstance(item, Revision):
@@ -354,10 +352,7 @@ def _nearest(folder: str, owners: Sequence[list[str]]) -> str:
 
 
 def _are_chains(groups: list[set[str]], folders: Mapping[str, list[Revision | Unreadable]]) -> bool:
-    """Whether unlinked sub-folders are environments of their own: copies for several databases, or whole chains.
-
-    Where something can't be read, a link may be missing from the picture, and they stay together.
-    """
+    """Whether unlinked sub-folders are environments: copies or whole chains; not where a link may go unread."""
     chains = [[item for folder in group for item in folders[folder]] for group in groups]
     ids = [{item.id for item in chain if item.id is not None} for chain in chains]
     if len(set().union(*ids)) < sum(map(len, ids)):

@@ -73,8 +73,7 @@ def values(rev: str, message_slug: str, moment: datetime | None) -> dict[str, ob
     """
     known: dict[str, object] = {"rev": rev, "slug": message_slug}
     if moment is not None:
-        aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-        known["epoch"] = int(aware.timestamp())
+        known["epoch"] = int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
         for name in ("year", "month", "day", "hour", "minute", "second"):
             known[name] = getattr(moment, name)
     return known
@@ -132,8 +131,7 @@ def _front(text: str) -> str:
     if epoch:
         return "%(epoch)d" + _words(text[epoch.end() :])
     if number:
-        digits = number["digits"]
-        return f"{number['prefix']}%(number)0{len(digits)}d" + _words(text[number.end() :])
+        return f"{number['prefix']}%(number)0{len(number['digits'])}d" + _words(text[number.end() :])
     return _words(text)
 
 

@@ -178,10 +178,7 @@ class Graph:
 
     @cached_property
     def circles(self) -> tuple[tuple[str, ...], ...]:
-        """All revisions, parents before children; those that follow each other in a circle are one entry.
-
-        The strongly connected components of the chain, as Tarjan finds them.
-        """
+        """All revisions, parents before children; a circle (a strongly connected component, by Tarjan) is one entry."""
         entered: dict[str, int] = {}
         low: dict[str, int] = {}
         opened: list[str] = []
@@ -217,10 +214,7 @@ class Graph:
         return self._gathered({head: 1 << number for number, head in enumerate(self.heads)}, upward=True)
 
     def below(self, own: Mapping[str, int]) -> dict[str, int]:
-        """Id → the bits of all below it, its own included.
-
-        One pass for all revisions, where sets of ancestors would cost one for each.
-        """
+        """Id → the bits of all below it, its own included; in one pass, as a set of ancestors for each costs many."""
         return self._gathered(own, upward=False)
 
     def _gathered(self, own: Mapping[str, int], *, upward: bool) -> dict[str, int]:
@@ -249,10 +243,7 @@ class Graph:
         return tuple(sorted(id_ for id_, names in self.children.items() if len(names) > 1))
 
     def fork_points(self, revisions: Iterable[str]) -> tuple[str, ...]:
-        """The nearest common ancestors of several revisions: where their ways part; sorted, often just one.
-
-        Walks down from them only as far as they have ways of their own.
-        """
+        """The nearest common ancestors of several revisions: where their ways part; sorted, often just one."""
         place = self._places
         seen: dict[int, int] = {}
         starts = list(dict.fromkeys(revisions))
@@ -311,8 +302,7 @@ class Graph:
     def replaced(self, changed: Iterable[Revision]) -> Graph:
         """The same graph with some revisions declared anew, or added."""
         news = {revision.id: revision for revision in changed}
-        kept = [r for r in self if r.id not in news]
-        return Graph([*kept, *news.values()], self.unreadable)
+        return Graph([*(r for r in self if r.id not in news), *news.values()], self.unreadable)
 
 
 class Groups:

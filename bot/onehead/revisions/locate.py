@@ -210,11 +210,10 @@ MAX_WRITTEN = 2000
 class Located(NamedTuple):
     """What file names and configurations show.
 
-    Attributes:
-        candidates: directories outside of all environments, sorted, whose `.py` files may be revisions that nothing
-            declares. Read those that mention `down_revision` and give them to `environments.unconfigured`.
-        modules: environments with revision files in sub-folders, which the configuration does not mention → the Python
-            files near them, in which code may say it. Read those and give what they say to `pinned`.
+    `candidates` are directories outside of all environments, sorted, whose `.py` files may be revisions that nothing
+    declares: read those that mention `down_revision` and give them to `environments.unconfigured`. `modules`:
+    environments with revision files in sub-folders, which the configuration does not mention → the Python files near
+    them, in which code may say it: read those and give what they say to `pinned`.
     """
 
     environments: tuple[Environment, ...]
@@ -260,10 +259,7 @@ def _has_open_folders(tree: FileIndex, environment: Environment) -> bool:
 
 
 def modules_near(tree: FileIndex, environment: Environment) -> tuple[str, ...]:
-    """The Python files in which code may set an environment's directories.
-
-    They are beside `env.py`, beside the configuration, and in all directories above these.
-    """
+    """The Python files beside `env.py` and the configuration and above: code in them may set the directories."""
     starts = [environment.script_location or "", parent(environment.config or "")]
     folders = dict.fromkeys(folder for start in starts for folder in (start, *ancestors(start)))
     return tuple(path for folder in folders for path in tree.folders.get(folder, ()))[:MAX_MODULES]
@@ -415,7 +411,6 @@ def _shown(text: str) -> str:
 
 
 def _file_in_place(tree: FileIndex, text: str, here: str) -> str:
-    """The file in the place of a directory."""
     parts = [part for part in text.replace(HERE, "").replace("\\", "/").split("/") if part not in ("", ".")][:32]
     for base in (here, ""):
         for end in range(1, len(parts) + 1):

@@ -85,9 +85,7 @@ def merge_file(
     The parent to run first, the default branch's head, comes last. `taken` and `paths` are those of the judged trees,
     `elsewhere` the revision ids and file stems of other branches, tags and pull requests. A configured `file_template`
     starts from `location`; without one, the file is named like its siblings. `stock` is the model where no sibling is.
-
-    Raises:
-        CannotEdit: an id of a parent can't stand in a plain string.
+    Raises `CannotEdit` where an id of a parent can't stand in a plain string.
     """
     ids = tuple(parent.revision.id for parent in parents)
     for each in ids:
@@ -288,10 +286,8 @@ _MAYBE_NONE = re.compile(r"\b(?:None|Optional|Any|object)\b")
 def _copied(data: bytes, others: Sequence[bytes], new: NewRevision) -> bytes:
     """The bytes of a new revision that does nothing, in the manner of an existing one.
 
-    The `others` show what is common to all files of the project.
-
-    Raises:
-        CannotEdit: the file can't be copied; another one, or a stock file, may be.
+    The `others` show what is common to all files of the project. Raises `CannotEdit` where the file can't be copied;
+    another one, or a stock file, may be.
     """
     file = open_revision(data)
     if file.tree is None:
@@ -327,8 +323,6 @@ class _Chunk:
 
 
 class _Copy:
-    """One file on its way to a new revision."""
-
     def __init__(self, file: RevisionFile, body: list[ast.stmt], style: FileStyle, new: NewRevision) -> None:
         self._file, self._source, self._style, self._new = file, file.text, style, new
         self._lines, self._body = file.lines, body
@@ -345,8 +339,7 @@ class _Copy:
 
     def text(self) -> str:
         """The whole of the new file."""
-        top = self._parts[0].start
-        pieces = [self._style.comments(self._source[:top], top=True)]
+        pieces = [self._style.comments(self._source[: self._parts[0].start], top=True)]
         if self._docstring is None:  # a merge needs a reason that people can read
             pieces.append(f'"""{self._new.message}"""{self._newline * 2}')
         lost = 0

@@ -7,10 +7,7 @@ from typing import NamedTuple
 
 
 class Dynamic(NamedTuple):
-    """A declared value that can't be known without running the file, by the name that it is assigned to.
-
-    `text` is its source, at most 80 characters.
-    """
+    """A value that needs running the file, by the name it is assigned to; `text` is at most 80 of its characters."""
 
     name: str
     line: int
@@ -107,12 +104,10 @@ class Unreadable(NamedTuple):
 
 
 class Location(NamedTuple):
-    """One directory that holds revision files.
+    """One directory that holds revision files; `path` is `""` for the top of the repository.
 
-    Attributes:
-        path: `""` for the top of the repository.
-        recursive: whether sub-folders count; `None`: nobody says, so `environments.settle` decides by the ids.
-        blocked: the submodule, or the symbolic link that leads out of the repository, that hides what is in it.
+    `recursive` is `None` where nobody says whether sub-folders count, so `environments.settle` decides by the ids. What
+    is in it is hidden by `blocked`: a submodule, or the symbolic link that leads out of the repository.
     """
 
     path: str

@@ -101,7 +101,7 @@ _TELLTALES = (b"revision", b"branch_labels", b"depends_on", b"import *", b"exec(
 
 def plain_header(data: bytes) -> Declared | None:
     """What a plain header declares; `None` where the header is not plain."""
-    if not data.isascii() or has_cookie(data) or _has_lone_return(data):
+    if not data.isascii() or has_cookie(data) or (b"\r" in data and data.count(b"\r") != data.count(b"\r\n")):
         return None  # Python ends a line at a lone carriage return, the patterns here don't
     header = _HEADER.match(data, 0, _MAX_HEADER_LENGTH)
     if header is None or header.end() == _MAX_HEADER_LENGTH or _mentioned(data, header.end()):
@@ -158,10 +158,6 @@ def _mentioned(data: bytes, start: int) -> bool:
         if data.find(word, start) >= 0:
             return True
     return False
-
-
-def _has_lone_return(data: bytes) -> bool:
-    return b"\r" in data and data.count(b"\r") != data.count(b"\r\n")
 
 
 _LEGACY_NAME = r"([a-f0-9]+)\.py$"

@@ -86,9 +86,7 @@ def examination() -> Iterator[None]:
 def admit(text: bytes | str) -> None:
     """Let a text through to a parser, and take its pieces off what the examination has left.
 
-    Raises:
-        TooLarge: the text exceeds the bound of one.
-        Spent: the examination has nothing left for it.
+    Raises `TooLarge` where it exceeds the bound of one, `Spent` where the examination has nothing left for it.
     """
     data = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
     why = too_large(data)
@@ -98,11 +96,7 @@ def admit(text: bytes | str) -> None:
 
 
 def spend(found: int) -> None:
-    """Take work that costs as much as `found` pieces off what the examination has left.
-
-    Raises:
-        Spent: it has not that much left.
-    """
+    """Take work that costs as much as `found` pieces off what the examination has left; raises `Spent` for more."""
     left = _left.get()
     if left is not None:
         if found > left[0]:
@@ -150,9 +144,8 @@ def _alone() -> Iterator[None]:
 def parse(source: str | bytes) -> ast.Module:
     """The syntax tree of a file.
 
-    Raises:
-        NOT_PYTHON: this Python can't parse it, or it is larger than any text that is parsed.
-        Spent: the examination has parsed as much as it may.
+    Raises `NOT_PYTHON` where this Python can't parse it, or it is larger than any text that is parsed; `Spent` where
+    the examination has parsed as much as it may.
     """
     import ast  # noqa: PLC0415 - as the patterns
 
@@ -193,10 +186,8 @@ _LONG_KEY = rf"(?:{_PART}[ \t]*\.[ \t]*){{{MAX_PARTS}}}"
 def toml(text: str) -> dict[str, Any]:
     """The document.
 
-    Raises:
-        TooLarge: it exceeds a bound; a `ValueError` as the next one is.
-        ValueError: it is not TOML.
-        Spent: the examination has parsed as much as it may.
+    Raises `ValueError` where it is not TOML, `TooLarge` (one of these too) where it exceeds a bound, `Spent` where the
+    examination has parsed as much as it may.
     """
     import tomllib  # noqa: PLC0415 - most repositories have none to read, and `check` runs in every commit
 
@@ -240,8 +231,7 @@ _OTHER_SYNTAX = (
 def refusal_of(data: bytes) -> Refusal | None:
     """What Python says to a file that it can't load; `None` where it can, or where the file is too large to be parsed.
 
-    Raises:
-        Spent: the examination has parsed as much as it may.
+    Raises `Spent` where the examination has parsed as much as it may.
     """
     try:
         parse(data)
@@ -263,5 +253,4 @@ def _refusal(data: bytes, error: SyntaxError) -> Refusal:
     lines = text.split("\n")
     there = lines[line - 1] if 0 < line <= len(lines) else ""
     other = re.search(_OTHER_SYNTAX, there) and not re.search(_NEVER, error.msg)
-    may_differ = re.search(_DIFFERS, error.msg) or other
-    return Refusal(line, f"it is not Python ({error.msg})", certain=not may_differ)
+    return Refusal(line, f"it is not Python ({error.msg})", certain=not (re.search(_DIFFERS, error.msg) or other))

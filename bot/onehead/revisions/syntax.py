@@ -57,9 +57,8 @@ class _NotLiteral(Exception):
 class Scope:
     """Top-level names of one module, after the statements followed so far.
 
-    Attributes:
-        unknown: name → line and source of a value that can't be known without running the file.
-        assigned: name → its last plain assignment, which need not be what decides its value.
+    `unknown`: name → line and source of a value that can't be known without running the file. `assigned`: name → its
+    last plain assignment, which need not be what decides its value.
     """
 
     def __init__(self, module: ast.Module | None = None, *, may_hold_global: bool = True) -> None:
@@ -363,14 +362,11 @@ class Element(NamedTuple):
 
 
 class Declaration(NamedTuple):
-    """The last plain assignment of a name at the top level, with its place.
+    """The last plain assignment of a name at the top level; `start` and `end` of its value are in characters.
 
-    Attributes:
-        start, end: of the value, in characters.
-        form: `Tuple` or `List` where it is written as one, else the name of another expression.
-        elements: its ids with their places, as far as each has its own.
-        annotation: its source, empty for none.
-        computed: why the value can't be known without running the file; empty when it can.
+    `form` is `Tuple` or `List` where the value is written as one, else the name of another expression; `elements` are
+    its ids with their places, as far as each has its own. `annotation` is source, empty for none. `computed` says why
+    the value can't be known without running the file, empty when it can.
     """
 
     name: str
@@ -474,7 +470,6 @@ def blocks_in(text: str) -> list[tuple[int, int]]:
 
 
 def _docstring_in(text: str) -> re.Match[str] | None:
-    """The module's docstring in triple quotes."""
     above = re.compile(_ABOVE).match(text, 0, _MAX_ABOVE)
     return re.compile(_ANY_DOCSTRING).match(text, above.end() if above else 0)
 

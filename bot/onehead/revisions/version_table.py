@@ -19,10 +19,7 @@ _OPTIONS = ("version_table", "version_table_schema")
 
 
 class VersionTableNames(NamedTuple):
-    """The version table and its schema, as `env.py` gives them to `context.configure`; `None` is Alembic's default.
-
-    `computed` are options whose value can't be known without running the file.
-    """
+    """Table and schema that `env.py` configures, `None` by default; `computed` are options that need running it."""
 
     table: str | None = None
     schema: str | None = None
