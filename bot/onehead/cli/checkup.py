@@ -354,7 +354,6 @@ def _may_push(own: ForgejoApi, name: RepositoryName) -> bool | None:
 
 
 def _label(where: Site, repository: RepositoryName) -> SetupPart:
-    """Whether repairs get a label."""
     subject = f"label of {repository}"
     try:
         there = any(label.name == LABEL for label in where.admin.labels(repository))

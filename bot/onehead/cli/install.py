@@ -283,8 +283,10 @@ def run_uninstall(options: argparse.Namespace) -> int:
             print(f"label {LABEL} of {repository.name}: {_labelled(where, repository.name)}.")
         if options.clean:
             _clean(where, options.bot)
-        if options.forget_databases:
-            _forget_databases(where)
+        # What databases have reported is memory, so it goes only when that is asked for.
+        for repository in where.repositories if options.forget_databases else ():
+            gone = list(remove_refs(f"{where.url}/{repository.name}.git", where.token, lambda ref: ref == DATABASES))
+            print(f"databases of {repository.name}: {'; '.join(gone) or 'none have reported'}.")
         if options.bot:
             _access(where, options.bot)
         print("Comments and statuses stay; they are the history. The bot's account and token are yours to delete.")
@@ -357,13 +359,6 @@ def _clean(where: Site, bot: str | None) -> None:
             f"{where.url}/{repository.name}.git", where.token, lambda ref: laid_ready_for(ref) is not None
         )
         print(f"{repository.name}: {'; '.join(done) if done else 'no open repairs'}.")
-
-
-def _forget_databases(where: Site) -> None:
-    """What databases have reported is memory, so it goes only when that is asked for."""
-    for repository in where.repositories:
-        done = list(remove_refs(f"{where.url}/{repository.name}.git", where.token, lambda ref: ref == DATABASES))
-        print(f"databases of {repository.name}: {'; '.join(done) if done else 'none have reported'}.")
 
 
 _SCRIPT = """\

@@ -8,7 +8,6 @@ import os
 import sys
 import threading
 from collections import Counter, defaultdict
-from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from operator import itemgetter
@@ -111,7 +110,9 @@ def run(options: argparse.Namespace) -> int:
     accounts = {name: summary.accounts[name] for name in names}
     Console(file=bare(sys.stdout)).print(_table(accounts, dry_run=options.dry_run))
     print(_summary(accounts, dry_run=options.dry_run))
-    return _exit_code(accounts.values())
+    if any(account.trouble for account in accounts.values()):
+        return 3
+    return 1 if any(map(_is_torn, accounts.values())) else 0
 
 
 def _look_at_all(context: ServiceContext, names: list[str], summary: SweepSummary) -> None:
@@ -170,12 +171,6 @@ def _summary(accounts: dict[str, SweptRepository], *, dry_run: bool) -> str:
     if broken:
         lines.append(f"Not looked at to the end: {', '.join(broken)}. Run it again; the table has the reason.")
     return "\n".join(lines)
-
-
-def _exit_code(accounts: Collection[SweptRepository]) -> int:
-    if any(account.trouble for account in accounts):
-        return 3
-    return 1 if any(_is_torn(account) for account in accounts) else 0
 
 
 def _is_torn(account: SweptRepository) -> bool:

@@ -189,11 +189,6 @@ def _lines(name: str) -> Iterator[tuple[CrashKind, str]]:
             yield CrashKind(trouble), rest
 
 
-def _patterns() -> Iterator[tuple[CrashKind, re.Pattern[str]]]:
-    for trouble, text in _lines("alembic"):
-        yield trouble, re.compile(_pattern(text) + r"""[\s'"`*.)\]}]*$""")
-
-
 def _pattern(text: str) -> str:
     """A text as a pattern. Blanks may be missing: that is how the halves of a broken line come together."""
     parts = []
@@ -218,7 +213,7 @@ def _by_first_letter() -> dict[str, tuple[tuple[CrashKind, re.Pattern[str]], ...
     }
 
 
-_PATTERNS = tuple(_patterns())
+_PATTERNS = tuple((kind, re.compile(_pattern(text) + r"""[\s'"`*.)\]}]*$""")) for kind, text in _lines("alembic"))
 _BY_FIRST = _by_first_letter()
 _ANYWHERE_PATTERNS = tuple(each for each in _PATTERNS if each[0] in _ANYWHERE)
 

@@ -92,8 +92,7 @@ def _secrets(url: URL) -> list[str]:
 
 def _with_driver(url: URL, kind: str) -> URL:
     drivers = _DRIVERS[kind]
-    asked = url.drivername.partition("+")[2]
-    for name in (asked, *drivers):
+    for name in (url.drivername.partition("+")[2], *drivers):
         if name in drivers and _is_installed(drivers[name]):
             return url.set(drivername=f"{kind}+{name}")
     raise UsageError(
@@ -218,8 +217,6 @@ class _TableNames(NamedTuple):
 
 
 class _DatabaseReader:
-    """One look at one database."""
-
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._dialect = _dialect_of(connection)

@@ -20,7 +20,6 @@ from typing import Any, Literal, NamedTuple
 from onehead.databases.states import read_rows, with_rows
 from onehead.errors import UsageError
 from onehead.plan.facts import Facts, Held
-from onehead.revisions.graph import Graph
 from onehead.revisions.model import Revision
 
 MAX_HELD = 2000
@@ -108,7 +107,9 @@ def proof_of(facts: Facts, databases: Iterable[ReportedDatabase], movable: Itera
     """
     wanted, databases = tuple(movable), tuple(databases)
     rows = sorted({row for each in databases for row in (*each.rows, *dict(each.held)) if row not in facts.target})
-    meanings = [(graph, _meanings(graph, rows)) for graph in (facts.target, facts.merged, facts.head) if graph]
+    graphs = filter(None, (facts.target, facts.merged, facts.head))
+    # An ambiguous row means all of its ids, for who knows.
+    meanings = [(graph, {row.text: row.means for row in read_rows(graph, rows)}) for graph in graphs]
     run_by = {
         row: frozenset[str]().union(*(with_rows(graph, means[row]).applied for graph, means in meanings if means[row]))
         for row in rows
@@ -162,11 +163,6 @@ def progress(facts: Facts, known: ReportedDatabase) -> Progress | None:
 def day(at: str) -> str:
     """The day of a time."""
     return at[:10]
-
-
-def _meanings(graph: Graph, rows: Iterable[str]) -> dict[str, tuple[str, ...]]:
-    """Row → the ids that it may mean; an ambiguous one means them all, for who knows."""
-    return {row.text: row.means for row in read_rows(graph, rows)}
 
 
 def _names_it(facts: Facts, database: ReportedDatabase) -> bool:

@@ -169,8 +169,7 @@ class ForgejoApi:
 
         Those of the whole repository that were written or edited since, oldest first.
         """
-        pages = self.connection.pages(f"{name.path}/issues/comments", since=since.strftime("%Y-%m-%dT%H:%M:%SZ"))
-        for fields in pages:
+        for fields in self.connection.pages(f"{name.path}/issues/comments", since=since.strftime("%Y-%m-%dT%H:%M:%SZ")):
             yield models.page_of_comment(fields), models.comment(fields)
 
     def create_comment(self, name: RepositoryName, number: int, body: str) -> Comment:

@@ -418,17 +418,14 @@ class Objects:
             self._ask([b"contents " + _bytes(oid) for oid in batch], batch[0])
             for oid in batch:
                 kind, data = self._content(oid, MAX_REMEMBERED_OBJECT)
-                if not isinstance(data, BlobTooLarge):
-                    found[oid] = kind, data
-                    self._remember(oid, kind, data)
+                if isinstance(data, BlobTooLarge):
+                    continue
+                if self._remembered > _MAX_REMEMBERED:
+                    self._history.clear()
+                    self._remembered = 0
+                found[oid] = self._history[oid] = kind, data
+                self._remembered += len(data)
         return found
-
-    def _remember(self, oid: str, kind: str, data: bytes) -> None:
-        if self._remembered > _MAX_REMEMBERED:
-            self._history.clear()
-            self._remembered = 0
-        self._history[oid] = kind, data
-        self._remembered += len(data)
 
     @property
     def _stdin(self) -> int:
