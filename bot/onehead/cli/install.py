@@ -209,13 +209,12 @@ def _required(where: Site) -> list[UsageError]:
     """Merges wait for the check, in each repository; gives what stands against it, which stops none of the others."""
     undone = []
     for repository in where.repositories:
-        words = f"required check {STATUS} of {repository.name}"
         try:
             done = ensure_required(where.admin, repository)
         except UsageError as error:
             undone.append(error)
             done = "not done, see below"
-        print(f"{words}: {done or 'already so'}.")
+        print(f"required check {STATUS} of {repository.name}: {done or 'already so'}.")
     return undone
 
 

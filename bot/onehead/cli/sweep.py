@@ -94,8 +94,7 @@ class SweepSummary:
 def run(options: argparse.Namespace) -> int:
     """Sweep once; 1 when a deployed branch is not at one head, 3 when a repository was not looked at to the end."""
     settings = load(os.environ, Path(options.config) if options.config else None, without={"webhook_secret"})
-    told = (settings.token, *settings.webhook_secret, *settings.report_secret)
-    secrets = [secret.reveal() for secret in told]
+    secrets = [secret.reveal() for secret in (settings.token, *settings.webhook_secret, *settings.report_secret)]
     configure(settings.log, secrets, stream=bare(sys.stderr), level=logging.WARNING)
     summary = SweepSummary()
     context = equip(settings, judged=summary.judged, record=summary.record, dry_run=options.dry_run)
