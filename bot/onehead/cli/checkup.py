@@ -40,11 +40,8 @@ _TOKENS_PAGE = "Forgejo → Settings → Applications → Access tokens"
 class Site:
     """A Forgejo, seen with an administrator's token, and the part of it that is meant. No address ends with a slash.
 
-    Attributes:
-        me: whose token it is.
-        place: where the webhook belongs.
-        repositories: in that place, and looked after; none for the whole site.
-        others: in that place, and not looked after: archived ones and mirrors.
+    `me`: whose token it is. `place`: where the webhook belongs. `repositories`: in that place, and looked after; none
+    for the whole site. `others`: in that place, and not looked after: archived ones and mirrors.
     """
 
     api: ForgejoApi

@@ -51,11 +51,8 @@ _SHOWN = (
 class SweptRepository:
     """What a sweep found and did in one repository.
 
-    Attributes:
-        targets: deployed branch → its verdict.
-        branches: other branch, of a pull request or not → its verdict.
-        writes: what was written, or would be.
-        trouble: why it could not be looked at to the end; empty when it was.
+    `targets`: deployed branch → its verdict. `branches`: other branch, of a pull request or not → its verdict.
+    `writes`: what was written, or would be. `trouble`: why it could not be looked at to the end; empty when it was.
     """
 
     targets: dict[str, str] = field(default_factory=dict)

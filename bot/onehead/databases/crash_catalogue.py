@@ -144,11 +144,8 @@ _FIELDS = {
 def said(text: str, more: tuple[str, ...] = (), line: str = "", *, is_framed: bool = True) -> Crash | None:
     """What a text of Alembic's says; `None` where the catalogue does not have it.
 
-    Args:
-        text: the message.
-        more: the lines after it: a terminal may have broken the message, within a word or between two.
-        line: the line that holds the message; it is quoted with all that the terminal had broken off.
-        is_framed: whether it came in a frame of Alembic's.
+    `more` are the lines after it: a terminal may have broken the message, within a word or between two. `line` holds
+    the message; it is quoted with all that the terminal had broken off. `is_framed`: it came in a frame of Alembic's.
     """
     whole = text.strip()
     if not is_framed:

@@ -379,10 +379,8 @@ class _DatabaseReader:
 class Schema:
     """What a database consists of, apart from rows.
 
-    Attributes:
-        things: name of a thing (`column users.name`) → how it is.
-        owners: thing → the table that it is part of (`table users`).
-        orders: table → its columns, in their order.
+    `things`: name of a thing (`column users.name`) → how it is. `owners`: thing → the table that it is part of
+    (`table users`). `orders`: table → its columns, in their order.
     """
 
     things: Mapping[str, str]

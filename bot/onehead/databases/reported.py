@@ -58,10 +58,8 @@ class ReportedDatabase(NamedTuple):
 class Proof(NamedTuple):
     """What the known databases prove about one environment.
 
-    Attributes:
-        run: path of a revision file → what databases held when they had run that revision.
-        unplaced: rows of today that no file of either side declares.
-        overfull: names of databases that have named more rows than are remembered.
+    `run`: path of a revision file → what databases held when they had run that revision. `unplaced`: rows of today that
+    no file of either side declares. `overfull`: names of databases that have named more rows than are remembered.
     """
 
     run: dict[str, tuple[Held, ...]]
@@ -201,10 +199,8 @@ Purpose = Literal["report", "forget"]
 class RowsReport(NamedTuple):
     """What is told of one database of a repository (`owner/name`).
 
-    Attributes:
-        environment: path of the environment that it belongs to; empty where that is plain.
-        rows: sorted; `None`: forget the database.
-        at: in UTC, whole seconds.
+    `environment` is a path; empty where that is plain. `rows` are sorted; `None`: forget the database. `at` is in UTC,
+    whole seconds.
     """
 
     repository: str
