@@ -40,11 +40,8 @@ _TOKENS_PAGE = "Forgejo → Settings → Applications → Access tokens"
 class Site:
     """A Forgejo, seen with an administrator's token, and the part of it that is meant. No address ends with a slash.
 
-    Attributes:
-        me: whose token it is.
-        place: where the webhook belongs.
-        repositories: in that place, and looked after; none for the whole site.
-        others: in that place, and not looked after: archived ones and mirrors.
+    `me`: whose token it is. `place`: where the webhook belongs. `repositories`: in that place, and looked after; none
+    for the whole site. `others`: in that place, and not looked after: archived ones and mirrors.
     """
 
     api: ForgejoApi
@@ -354,7 +351,6 @@ def _may_push(own: ForgejoApi, name: RepositoryName) -> bool | None:
 
 
 def _label(where: Site, repository: RepositoryName) -> SetupPart:
-    """Whether repairs get a label."""
     subject = f"label of {repository}"
     try:
         there = any(label.name == LABEL for label in where.admin.labels(repository))

@@ -209,13 +209,12 @@ def _required(where: Site) -> list[UsageError]:
     """Merges wait for the check, in each repository; gives what stands against it, which stops none of the others."""
     undone = []
     for repository in where.repositories:
-        words = f"required check {STATUS} of {repository.name}"
         try:
             done = ensure_required(where.admin, repository)
         except UsageError as error:
             undone.append(error)
             done = "not done, see below"
-        print(f"{words}: {done or 'already so'}.")
+        print(f"required check {STATUS} of {repository.name}: {done or 'already so'}.")
     return undone
 
 
@@ -283,8 +282,10 @@ def run_uninstall(options: argparse.Namespace) -> int:
             print(f"label {LABEL} of {repository.name}: {_labelled(where, repository.name)}.")
         if options.clean:
             _clean(where, options.bot)
-        if options.forget_databases:
-            _forget_databases(where)
+        # What databases have reported is memory, so it goes only when that is asked for.
+        for repository in where.repositories if options.forget_databases else ():
+            gone = list(remove_refs(f"{where.url}/{repository.name}.git", where.token, lambda ref: ref == DATABASES))
+            print(f"databases of {repository.name}: {'; '.join(gone) or 'none have reported'}.")
         if options.bot:
             _access(where, options.bot)
         print("Comments and statuses stay; they are the history. The bot's account and token are yours to delete.")
@@ -357,13 +358,6 @@ def _clean(where: Site, bot: str | None) -> None:
             f"{where.url}/{repository.name}.git", where.token, lambda ref: laid_ready_for(ref) is not None
         )
         print(f"{repository.name}: {'; '.join(done) if done else 'no open repairs'}.")
-
-
-def _forget_databases(where: Site) -> None:
-    """What databases have reported is memory, so it goes only when that is asked for."""
-    for repository in where.repositories:
-        done = list(remove_refs(f"{where.url}/{repository.name}.git", where.token, lambda ref: ref == DATABASES))
-        print(f"databases of {repository.name}: {'; '.join(done) if done else 'none have reported'}.")
 
 
 _SCRIPT = """\

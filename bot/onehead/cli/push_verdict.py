@@ -31,11 +31,8 @@ if TYPE_CHECKING:
 def judge(branches: tuple[Update, ...], timeout: float, until: float, *, several: bool) -> int:
     """Judge the deployed branches of a push, and have a look at the others: 0 lets the push in, 1 refuses it.
 
-    Args:
-        branches: that are made or moved.
-        timeout: seconds that one command of git may take.
-        until: when there has to be an answer, of `time.monotonic`.
-        several: whether more than one ref was pushed.
+    One command of git may take `timeout` seconds, and there has to be an answer `until` then, of `time.monotonic`.
+    `several`: more than one ref was pushed.
     """
     git = Git(os.curdir, timeout=timeout, trusted=True)  # git itself has opened it, and waits for us there
     memory = memory_for(os.path.realpath(os.curdir))

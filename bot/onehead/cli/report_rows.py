@@ -108,7 +108,6 @@ def _of_origin() -> str:
 
 
 def _send(service: str, report: RowsReport, key: str) -> None:
-    """Hand a report to the service."""
     parts = urlsplit(service)
     if parts.scheme not in {"http", "https"} or not parts.netloc or "@" in parts.netloc:
         raise UsageError(

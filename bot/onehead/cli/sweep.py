@@ -8,7 +8,6 @@ import os
 import sys
 import threading
 from collections import Counter, defaultdict
-from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from operator import itemgetter
@@ -51,11 +50,8 @@ _SHOWN = (
 class SweptRepository:
     """What a sweep found and did in one repository.
 
-    Attributes:
-        targets: deployed branch → its verdict.
-        branches: other branch, of a pull request or not → its verdict.
-        writes: what was written, or would be.
-        trouble: why it could not be looked at to the end; empty when it was.
+    `targets`: deployed branch → its verdict. `branches`: other branch, of a pull request or not → its verdict.
+    `writes`: what was written, or would be. `trouble`: why it could not be looked at to the end; empty when it was.
     """
 
     targets: dict[str, str] = field(default_factory=dict)
@@ -94,8 +90,7 @@ class SweepSummary:
 def run(options: argparse.Namespace) -> int:
     """Sweep once; 1 when a deployed branch is not at one head, 3 when a repository was not looked at to the end."""
     settings = load(os.environ, Path(options.config) if options.config else None, without={"webhook_secret"})
-    told = (settings.token, *settings.webhook_secret, *settings.report_secret)
-    secrets = [secret.reveal() for secret in told]
+    secrets = [secret.reveal() for secret in (settings.token, *settings.webhook_secret, *settings.report_secret)]
     configure(settings.log, secrets, stream=bare(sys.stderr), level=logging.WARNING)
     summary = SweepSummary()
     context = equip(settings, judged=summary.judged, record=summary.record, dry_run=options.dry_run)
@@ -110,7 +105,9 @@ def run(options: argparse.Namespace) -> int:
     accounts = {name: summary.accounts[name] for name in names}
     Console(file=bare(sys.stdout)).print(_table(accounts, dry_run=options.dry_run))
     print(_summary(accounts, dry_run=options.dry_run))
-    return _exit_code(accounts.values())
+    if any(account.trouble for account in accounts.values()):
+        return 3
+    return 1 if any(map(_is_torn, accounts.values())) else 0
 
 
 def _look_at_all(context: ServiceContext, names: list[str], summary: SweepSummary) -> None:
@@ -169,12 +166,6 @@ def _summary(accounts: dict[str, SweptRepository], *, dry_run: bool) -> str:
     if broken:
         lines.append(f"Not looked at to the end: {', '.join(broken)}. Run it again; the table has the reason.")
     return "\n".join(lines)
-
-
-def _exit_code(accounts: Collection[SweptRepository]) -> int:
-    if any(account.trouble for account in accounts):
-        return 3
-    return 1 if any(_is_torn(account) for account in accounts) else 0
 
 
 def _is_torn(account: SweptRepository) -> bool:

@@ -51,7 +51,7 @@ def parse(words: list[str]) -> argparse.Namespace:
     """
     if not words or words[0] not in VERBS:
         return _without_a_verb(words)
-    parser = parser_of(words[0])
+    parser = _complete(Parser(prog=f"onehead {words[0]}"), VERBS[words[0]])
     options: argparse.Namespace = parser.parse_args(words[1:])
     branch = getattr(options, "branch", None)
     if branch is not None:
@@ -82,11 +82,6 @@ def whole() -> Parser:
     parser = Parser(prog="onehead")
     _add(parser.add_subparsers(metavar="VERB", required=True), "onehead", VERBS)
     return parser
-
-
-def parser_of(name: str) -> argparse.ArgumentParser:
-    """The parser of one verb."""
-    return _complete(Parser(prog=f"onehead {name}"), VERBS[name])
 
 
 def _add(verbs: argparse._SubParsersAction[Any], before: str, more: Mapping[str, Verb]) -> None:

@@ -48,11 +48,8 @@ Watch = Callable[[str, int, int], None]
 class _SourceFiles:
     """The files of one commit, or of the work tree.
 
-    Attributes:
-        at: its name and SHA.
-        top: the folder with them.
-        examination: of the environments that have anything to run.
-        coverage: what was read, in a sentence.
+    `at`: its name and SHA. `top`: the folder with them. `examination`: of the environments that have anything to run.
+    `coverage`: what was read, in a sentence.
     """
 
     at: tuple[str, str]

@@ -144,11 +144,8 @@ _FIELDS = {
 def said(text: str, more: tuple[str, ...] = (), line: str = "", *, is_framed: bool = True) -> Crash | None:
     """What a text of Alembic's says; `None` where the catalogue does not have it.
 
-    Args:
-        text: the message.
-        more: the lines after it: a terminal may have broken the message, within a word or between two.
-        line: the line that holds the message; it is quoted with all that the terminal had broken off.
-        is_framed: whether it came in a frame of Alembic's.
+    `more` are the lines after it: a terminal may have broken the message, within a word or between two. `line` holds
+    the message; it is quoted with all that the terminal had broken off. `is_framed`: it came in a frame of Alembic's.
     """
     whole = text.strip()
     if not is_framed:
@@ -189,11 +186,6 @@ def _lines(name: str) -> Iterator[tuple[CrashKind, str]]:
             yield CrashKind(trouble), rest
 
 
-def _patterns() -> Iterator[tuple[CrashKind, re.Pattern[str]]]:
-    for trouble, text in _lines("alembic"):
-        yield trouble, re.compile(_pattern(text) + r"""[\s'"`*.)\]}]*$""")
-
-
 def _pattern(text: str) -> str:
     """A text as a pattern. Blanks may be missing: that is how the halves of a broken line come together."""
     parts = []
@@ -218,7 +210,7 @@ def _by_first_letter() -> dict[str, tuple[tuple[CrashKind, re.Pattern[str]], ...
     }
 
 
-_PATTERNS = tuple(_patterns())
+_PATTERNS = tuple((kind, re.compile(_pattern(text) + r"""[\s'"`*.)\]}]*$""")) for kind, text in _lines("alembic"))
 _BY_FIRST = _by_first_letter()
 _ANYWHERE_PATTERNS = tuple(each for each in _PATTERNS if each[0] in _ANYWHERE)
 

@@ -347,8 +347,6 @@ def messages_in(lines: Sequence[Line]) -> Iterator[Message]:
 
 
 class _LogReader:
-    """Reads one stream of a log, line by line."""
-
     def __init__(self, lines: Sequence[Line], numbers: Sequence[int]) -> None:
         self._all = lines
         self._numbers = numbers
@@ -515,7 +513,7 @@ def read_log(text: str) -> CrashReport:
         crash = _crash(message)
         if crash is None:
             if message.frame == "exception":
-                place = _own(message)
+                place = next((each for each in reversed(message.places) if _is_own(each)), TraceFrame("", 0, ""))
                 foreign = Foreign(message.line[:MAX_QUOTED], place.path, place.line)
             continue
         key = (crash.trouble, crash.subject, crash.names, crash.kind, crash.of)
@@ -682,11 +680,6 @@ _DDL = re.compile(r"^\s*(?:CREATE|ALTER|DROP|COMMENT ON)\b|Can't DROP|Cannot dro
 
 def _migrates(place: TraceFrame) -> bool:
     return is_of_alembic(place) and place.function in ("run_migrations", "_exec", "execute", "invoke", "update_to_step")
-
-
-def _own(message: Message) -> TraceFrame:
-    """Where an error came from: the project's own innermost frame."""
-    return next((each for each in reversed(message.places) if _is_own(each)), TraceFrame("", 0, ""))
 
 
 _LIBRARY = re.compile(r"site-packages|dist-packages|[/\\]lib[/\\]python\d|^<")

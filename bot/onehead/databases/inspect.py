@@ -92,8 +92,7 @@ def _secrets(url: URL) -> list[str]:
 
 def _with_driver(url: URL, kind: str) -> URL:
     drivers = _DRIVERS[kind]
-    asked = url.drivername.partition("+")[2]
-    for name in (asked, *drivers):
+    for name in (url.drivername.partition("+")[2], *drivers):
         if name in drivers and _is_installed(drivers[name]):
             return url.set(drivername=f"{kind}+{name}")
     raise UsageError(
@@ -218,8 +217,6 @@ class _TableNames(NamedTuple):
 
 
 class _DatabaseReader:
-    """One look at one database."""
-
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._dialect = _dialect_of(connection)
@@ -382,10 +379,8 @@ class _DatabaseReader:
 class Schema:
     """What a database consists of, apart from rows.
 
-    Attributes:
-        things: name of a thing (`column users.name`) → how it is.
-        owners: thing → the table that it is part of (`table users`).
-        orders: table → its columns, in their order.
+    `things`: name of a thing (`column users.name`) → how it is. `owners`: thing → the table that it is part of
+    (`table users`). `orders`: table → its columns, in their order.
     """
 
     things: Mapping[str, str]

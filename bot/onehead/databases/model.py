@@ -127,11 +127,9 @@ class Diagnosis:
 class DatabaseState:
     """One database under one fix.
 
-    Attributes:
-        applied: the revisions above the parting point that are physically there.
-        remedy: commands, where the upgrade does not end well and there is a remedy.
-        problem: what is wrong with the database before anything is done; `None` for a consistent one.
-        here: names of known databases that stand there, sorted.
+    `applied`: the revisions above the parting point that are physically there. `remedy`: commands, where the upgrade
+    does not end well and there is a remedy. `problem`: what is wrong with the database before anything is done; `None`
+    for a consistent one. `here`: names of known databases that stand there, sorted.
     """
 
     rows: tuple[str, ...]
@@ -169,10 +167,8 @@ NOTHING_OMITTED = Omitted()
 class ForkOutcomes:
     """Everything about one fork, or about one database where nothing is forked.
 
-    Attributes:
-        sides: the revisions of each head that not all heads share.
-        left_out: how many consistent states were not computed, at least.
-        omitted: how much of chain and fork is not told of; further forks by the last account.
+    `sides`: the revisions of each head that not all heads share. `left_out`: how many consistent states were not
+    computed, at least. `omitted`: how much of chain and fork is not told of; further forks by the last account.
     """
 
     fork: Fork | None
@@ -196,11 +192,9 @@ class StateRow:
 class StateTable:
     """All states of one fork, in short.
 
-    Attributes:
-        fixes: `none`, `merge`, and `reparent` where the judged branch can be moved.
-        states: one row per group of databases; those where a known database stands come first.
-        left_out: how many states were not computed, at least.
-        new_ids: old id → new one, of what a re-parent renames.
+    `fixes`: `none`, `merge`, and `reparent` where the judged branch can be moved. `states`: one row per group of
+    databases; those where a known database stands come first. `left_out`: how many states were not computed, at least.
+    `new_ids`: old id → new one, of what a re-parent renames.
     """
 
     fork: Fork
@@ -214,10 +208,8 @@ class StateTable:
 class OwnDatabase:
     """A database that has run a whole branch: that of its author, nearly always.
 
-    Attributes:
-        before: commands for the branch as it is.
-        outcome: what an upgrade does after the repair, where these were forgotten.
-        after: commands that lead out then.
+    `before`: commands for the branch as it is. `outcome`: what an upgrade does after the repair, where these were
+    forgotten. `after`: commands that lead out then.
     """
 
     rows: tuple[str, ...]

@@ -20,7 +20,6 @@ from typing import Any, Literal, NamedTuple
 from onehead.databases.states import read_rows, with_rows
 from onehead.errors import UsageError
 from onehead.plan.findings import Facts, Held
-from onehead.revisions.graph import Graph
 from onehead.revisions.model import Revision
 
 MAX_HELD = 2000
@@ -59,10 +58,8 @@ class ReportedDatabase(NamedTuple):
 class Proof(NamedTuple):
     """What the known databases prove about one environment.
 
-    Attributes:
-        run: path of a revision file → what databases held when they had run that revision.
-        unplaced: rows of today that no file of either side declares.
-        overfull: names of databases that have named more rows than are remembered.
+    `run`: path of a revision file → what databases held when they had run that revision. `unplaced`: rows of today that
+    no file of either side declares. `overfull`: names of databases that have named more rows than are remembered.
     """
 
     run: dict[str, tuple[Held, ...]]
@@ -108,7 +105,9 @@ def proof_of(facts: Facts, databases: Iterable[ReportedDatabase], movable: Itera
     """
     wanted, databases = tuple(movable), tuple(databases)
     rows = sorted({row for each in databases for row in (*each.rows, *dict(each.held)) if row not in facts.target})
-    meanings = [(graph, _meanings(graph, rows)) for graph in (facts.target, facts.merged, facts.head) if graph]
+    graphs = filter(None, (facts.target, facts.merged, facts.head))
+    # An ambiguous row means all of its ids, for who knows.
+    meanings = [(graph, {row.text: row.means for row in read_rows(graph, rows)}) for graph in graphs]
     run_by = {
         row: frozenset[str]().union(*(with_rows(graph, means[row]).applied for graph, means in meanings if means[row]))
         for row in rows
@@ -164,11 +163,6 @@ def day(at: str) -> str:
     return at[:10]
 
 
-def _meanings(graph: Graph, rows: Iterable[str]) -> dict[str, tuple[str, ...]]:
-    """Row → the ids that it may mean; an ambiguous one means them all, for who knows."""
-    return {row.text: row.means for row in read_rows(graph, rows)}
-
-
 def _names_it(facts: Facts, database: ReportedDatabase) -> bool:
     """Whether a database may be one of this environment, as far as its report tells."""
     place = facts.environment
@@ -205,10 +199,8 @@ Purpose = Literal["report", "forget"]
 class RowsReport(NamedTuple):
     """What is told of one database of a repository (`owner/name`).
 
-    Attributes:
-        environment: path of the environment that it belongs to; empty where that is plain.
-        rows: sorted; `None`: forget the database.
-        at: in UTC, whole seconds.
+    `environment` is a path; empty where that is plain. `rows` are sorted; `None`: forget the database. `at` is in UTC,
+    whole seconds.
     """
 
     repository: str

@@ -16,10 +16,8 @@ Dialect = Literal["postgresql", "sqlite", "mysql", "mariadb"]
 class Thing(NamedTuple):
     """Something that a schema may hold.
 
-    Attributes:
-        of: the table it stands on, or the enum type that a label belongs to; empty for tables and types, and for an
-            index whose table is not known.
-        schema: of the table or type; empty for the default one.
+    `of`: the table it stands on, or the enum type that a label belongs to; empty for tables and types, and for an index
+    whose table is not known. `schema` is that of the table or type; empty for the default one.
     """
 
     kind: ThingKind
@@ -66,10 +64,8 @@ class SchemaEffect(NamedTuple):
 class UnseenStep(NamedTuple):
     """Something that a revision does and nobody can see afterwards.
 
-    Attributes:
-        text: its source.
-        unread: it was not understood, so it may have made, renamed or taken away anything.
-        at: how many effects of the revision come before it.
+    `text` is its source. `unread`: it was not understood, so it may have made, renamed or taken away anything. `at`:
+    how many effects of the revision come before it.
     """
 
     line: int
@@ -81,11 +77,9 @@ class UnseenStep(NamedTuple):
 class SchemaEffects(NamedTuple):
     """What one revision leaves.
 
-    Attributes:
-        left: in the order in which it happens.
-        renamed: tables, columns and types that get another name: old and new.
-        rebuilt: tables that SQLite's batch mode makes anew.
-        unseen: what can't be seen afterwards: data, raw SQL, calls of helpers.
+    `left` is in the order in which it happens. `renamed`: tables, columns and types that get another name: old and new.
+    `rebuilt`: tables that SQLite's batch mode makes anew. `unseen`: what can't be seen afterwards: data, raw SQL, calls
+    of helpers.
     """
 
     left: tuple[SchemaEffect, ...] = ()

@@ -31,9 +31,8 @@ MAX_TOUCHES = 8
 class RevisionTouch(NamedTuple):
     """What one revision does to one thing.
 
-    Attributes:
-        place: of the revision in the chain, parents first.
-        effects: in order; `None` stands for statements in between that could not be read.
+    `place` is that of the revision in the chain, parents first. `effects` are in order; `None` stands for statements in
+    between that could not be read.
     """
 
     revision: str
@@ -271,12 +270,9 @@ def evidence_in_schema(
 ) -> dict[str, RevisionEvidence]:
     """What the schema shows about each revision of a chain.
 
-    Args:
-        graph: the chain.
-        effects: revision → what it leaves; one without an entry may do anything.
-        seen: thing → whether it is there; a thing without an entry can't be seen in this database.
-        claimed: the revisions that have run, as the rows say.
-        rolls_back: an upgrade that fails leaves nothing behind; else a part of the next revisions may have run.
+    A revision without an entry in `effects` may do anything; a thing without one in `seen` can't be seen in this
+    database. `claimed` have run, as the rows say. `rolls_back`: an upgrade that fails leaves nothing behind; else a
+    part of the next revisions may have run.
     """
     unread = _Unread(graph, effects, claimed, rolls_back=rolls_back)
     found = [

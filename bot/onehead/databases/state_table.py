@@ -233,12 +233,9 @@ def fork_outcomes(
 ) -> tuple[ForkOutcomes, ...]:
     """One account per fork of an environment; without a fork, one of the given rows alone.
 
-    Args:
-        facts: the environment.
-        rows: only this content of `alembic_version`; `None` for every consistent one.
-        merges: heads → id of the merge revision that would join them, where it is known.
-        known: databases of this environment; each gets a state, whatever its rows are.
-        new_ids: old id → new one, of what a re-parent of the judged branch renames.
+    `rows` are the only content of `alembic_version` that is asked about; `None`: every consistent one. `merges`: heads
+    → id of the merge revision that would join them, where it is known. Each `known` database of this environment gets a
+    state, whatever its rows are. `new_ids`: old id → new one, of what a re-parent of the judged branch renames.
     """
     names, here = merges or {}, _by_rows(known)
     forks = forks_of(facts)

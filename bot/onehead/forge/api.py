@@ -59,8 +59,7 @@ class ForgejoApi:
 
     def repositories(self, member: User) -> Iterator[Repository]:
         """GET /repos/search?uid={id}: what the account owns or contributes to, also through teams."""
-        for item in self.connection.pages("/repos/search", within="data", uid=str(member.id)):
-            yield models.repository(item)
+        yield from map(models.repository, self.connection.pages("/repos/search", within="data", uid=str(member.id)))
 
     def any_repository(self) -> Repository | None:
         """GET /repos/search?limit=1: one of those that may be read; `None` where there are none."""
@@ -169,8 +168,7 @@ class ForgejoApi:
 
         Those of the whole repository that were written or edited since, oldest first.
         """
-        pages = self.connection.pages(f"{name.path}/issues/comments", since=since.strftime("%Y-%m-%dT%H:%M:%SZ"))
-        for fields in pages:
+        for fields in self.connection.pages(f"{name.path}/issues/comments", since=since.strftime("%Y-%m-%dT%H:%M:%SZ")):
             yield models.page_of_comment(fields), models.comment(fields)
 
     def create_comment(self, name: RepositoryName, number: int, body: str) -> Comment:

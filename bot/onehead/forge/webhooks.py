@@ -190,14 +190,13 @@ def _comment(fields: Fields) -> Event:
     action = fields.text("action")
     if action not in _COMMENT_ACTIONS:
         return IgnoredDelivery(f"comment {action}")
-    granted = fields.inner("repository").optional("permissions")
     return Commented(
         *_origin(fields),
         action=action,
         # Not from the pull request: older servers leave it out, and the issue has the same number.
         number=fields.inner("issue").number("number"),
         comment=models.comment(fields.inner("comment")),
-        permissions=models.permissions(granted),
+        permissions=models.permissions(fields.inner("repository").optional("permissions")),
     )
 
 

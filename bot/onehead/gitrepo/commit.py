@@ -195,7 +195,6 @@ _OTHER_NAME = "Choose another name with `--onto-branch NAME`, such as onehead/re
 
 
 def _work_tree_of(git: Git, ref: str) -> str | None:
-    """Where a branch is checked out, if anywhere."""
     for record in git.run("worktree", "list", "--porcelain", "-z").decode("utf-8", "surrogateescape").split("\0\0"):
         about = dict(line.split(" ", 1) for line in record.split("\0") if " " in line)
         if about.get("branch") == ref:

@@ -152,15 +152,10 @@ class Git:
     ) -> None:
         """Name the repository.
 
-        Args:
-            directory: where git runs.
-            timeout: seconds one command may take.
-            environment: variables set on top of the safe ones.
-            config: git configuration on top of the safe one, handed over in the environment, so that a token
-                appears neither among the arguments nor on disk.
-            secrets: texts to cut out of everything git says.
-            personal: reach servers as the person's own git would (see `as_the_person`).
-            trusted: it may lie in the work tree of another repository: git itself has opened it, or onehead made it.
+        `environment` holds variables and `config` git's configuration on top of the safe ones; both are handed over in
+        the environment, so that a token appears neither among the arguments nor on disk. `secrets` are cut out of
+        everything git says. `personal`: reach servers as the person's own git would (see `as_the_person`). `trusted`:
+        it may lie in the work tree of another repository: git itself has opened it, or onehead made it.
         """
         self.directory = os.fspath(directory)
         self.timeout = timeout
@@ -418,17 +413,14 @@ class Objects:
             self._ask([b"contents " + _bytes(oid) for oid in batch], batch[0])
             for oid in batch:
                 kind, data = self._content(oid, MAX_REMEMBERED_OBJECT)
-                if not isinstance(data, BlobTooLarge):
-                    found[oid] = kind, data
-                    self._remember(oid, kind, data)
+                if isinstance(data, BlobTooLarge):
+                    continue
+                if self._remembered > _MAX_REMEMBERED:
+                    self._history.clear()
+                    self._remembered = 0
+                found[oid] = self._history[oid] = kind, data
+                self._remembered += len(data)
         return found
-
-    def _remember(self, oid: str, kind: str, data: bytes) -> None:
-        if self._remembered > _MAX_REMEMBERED:
-            self._history.clear()
-            self._remembered = 0
-        self._history[oid] = kind, data
-        self._remembered += len(data)
 
     @property
     def _stdin(self) -> int:

@@ -97,7 +97,9 @@ class GitResult(NamedTuple):
 
 def surroundings(config: tuple[tuple[str, str], ...] = (), *, personal: bool = False) -> dict[str, str]:
     """All variables of a git process; `personal` as in `Git.as_the_person`."""
-    inherited = {name: value for name, value in os.environ.items() if _kept(name)} | needed()
+    # GIT_SSL_* names the person's own authority.
+    kept = {name: value for name, value in os.environ.items() if name in _KEPT or name.startswith("GIT_SSL_")}
+    inherited = kept | needed()
     fixed, entries = _FIXED, (*_CONFIG, *config)
     if personal:
         theirs = all_but_our_own().items()
@@ -110,11 +112,6 @@ def surroundings(config: tuple[tuple[str, str], ...] = (), *, personal: bool = F
         configured[f"GIT_CONFIG_KEY_{number}"] = key
         configured[f"GIT_CONFIG_VALUE_{number}"] = value
     return {**inherited, **fixed, **configured}
-
-
-def _kept(name: str) -> bool:
-    """Whether a GIT_ variable of the person's own environment is honoured: GIT_SSL_* names their own authority."""
-    return name in _KEPT or name.startswith("GIT_SSL_")
 
 
 def _given_config() -> list[tuple[str, str]]:

@@ -167,6 +167,9 @@ def _not_judged(examination: Examination) -> list[str]:
 def _result(finding: Finding, examined: Examined | None, rule: int, lines: Lines) -> dict[str, Any]:
     found = places(finding, examined, lines)
     environment = examined.facts.environment.path if examined else ""
+    fingerprint = _uri("/".join((environment, finding.code, *finding.revisions)))
+    if len(fingerprint) > _MAX_FINGERPRINT_LENGTH:
+        fingerprint = sha256(fingerprint.encode()).hexdigest()
     result: dict[str, Any] = {
         "ruleId": str(finding.code),
         "ruleIndex": rule,
@@ -175,7 +178,7 @@ def _result(finding: Finding, examined: Examined | None, rule: int, lines: Lines
         # Several `locations` would mean that every one of them has to be changed.
         "locations": [_location(place) for place in found[:1]],
         # What stays the same from run to run, so that a view does not take an old finding for a new one.
-        "partialFingerprints": {"onehead/v1": _fingerprint(environment, finding)},
+        "partialFingerprints": {"onehead/v1": fingerprint},
         "properties": {
             "introduced_by": finding.introduced_by,
             "left_out": left_out(finding),
@@ -185,11 +188,6 @@ def _result(finding: Finding, examined: Examined | None, rule: int, lines: Lines
     if found[1:]:
         result["relatedLocations"] = [{"id": number, **_location(place)} for number, place in enumerate(found[1:], 1)]
     return result
-
-
-def _fingerprint(environment: str, finding: Finding) -> str:
-    text = _uri("/".join((environment, finding.code, *finding.revisions)))
-    return text if len(text) <= _MAX_FINGERPRINT_LENGTH else sha256(text.encode()).hexdigest()
 
 
 def _location(place: FilePlace) -> dict[str, Any]:

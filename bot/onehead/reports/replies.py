@@ -137,11 +137,9 @@ class Answer(NamedTuple):
 class Explained(NamedTuple):
     """What an explanation of a target is made from; its examination is that of the target by itself.
 
-    Attributes:
-        tables: environment path → what each fix does to each database, where it is forked.
-        recent: environment path → rows and what becomes of such a database, where it is not.
-        elsewhere: revision id → where it stands that is not the target ("#5", "branch oauth"), as Markdown.
-        repair: the open repair pull request ("#7").
+    `tables`: environment path → what each fix does to each database, where it is forked. `recent`: environment path →
+    rows and what becomes of such a database, where it is not. `elsewhere`: revision id → where it stands that is not
+    the target ("#5", "branch oauth"), as Markdown. `repair`: the open repair pull request ("#7").
     """
 
     examination: Examination

@@ -480,9 +480,8 @@ def own_database_lines(found: Mapping[str, OwnDatabase], paint: Paint) -> Iterat
     for path, own in found.items():
         where = f"  {visible(path)}:" if len(found) > 1 else " "
         if own.before:
-            commands = " && ".join(own.before)
             yield f"{paint('strong', 'Your own database')}: if it has run this branch, undo that before you merge:"
-            yield f"{where} {visible(commands)}"
+            yield f"{where} {visible(' && '.join(own.before))}"
         if own.after:
             upgrade = f"`alembic upgrade head` {told_of(own.outcome)}"
             rows = ", ".join(visible(shortened(row)) for row in own.rows)

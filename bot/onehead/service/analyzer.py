@@ -411,8 +411,6 @@ def serve(link: socket.socket) -> int:
 
 
 class _OpenMirror:
-    """A mirror as the process has it."""
-
     def __init__(self, place: str, cache: str, url: str) -> None:
         self._git = Git.of_our_own(place)
         self._git.kept_open = Objects(self._git, keep=True)

@@ -35,8 +35,6 @@ def apply(desired: Desired, look: Look, repairs: RepairWriter) -> None:
 
 
 class _Writer:
-    """Writes what is desired of one repository."""
-
     def __init__(self, desired: Desired, look: Look, repairs: RepairWriter) -> None:
         self._desired = desired
         self._look = look

@@ -87,8 +87,6 @@ def _written(each: CommentCommand | Mistake) -> str:
 
 @dataclass
 class _Request:
-    """One comment with commands."""
-
     look: Look
     repairs: RepairWriter
     given: CommandGiven

@@ -165,8 +165,7 @@ def _has_arrived(look: Look, pushed: Collection[str]) -> bool:
     """
     for seconds in _AFTER_A_PUSH:
         look.mirror.fetch()
-        shown = {ref.sha for ref in list_refs(look.snapshot.git, HEADS, "refs/pull")}
-        if shown.issuperset(pushed):
+        if {ref.sha for ref in list_refs(look.snapshot.git, HEADS, "refs/pull")}.issuperset(pushed):
             return True
         look.context.api.wait(seconds)
     return False

@@ -465,8 +465,7 @@ def run(options: argparse.Namespace) -> int:
             "ONEHEAD_DATABASE_URL is set, but this version keeps its jobs in memory only.",
             "Unset it: nothing is lost without it, because the sweep at start-up finds what was missed.",
         )
-    told = (settings.token, *settings.webhook_secret, *settings.report_secret)
-    secrets = [secret.reveal() for secret in told]
+    secrets = [secret.reveal() for secret in (settings.token, *settings.webhook_secret, *settings.report_secret)]
     configure(settings.log, secrets, stream=bare(sys.stderr))
     metrics = Metrics()
     network = child_process.cut_off(apart=True)

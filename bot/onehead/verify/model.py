@@ -79,11 +79,9 @@ class Difference:
 class UpgradePath:
     """One way from a database to the head.
 
-    Attributes:
-        rows: at the start, sorted; empty for a fresh database.
-        reached: the revisions that the database has been through, in that order.
-        legs: the upgrade targets that bring an empty database there.
-        alike: the rows of further databases that go through the same revisions in the same order.
+    `rows`: at the start, sorted; empty for a fresh database. `reached`: the revisions that the database has been
+    through, in that order. `legs`: the upgrade targets that bring an empty database there. `alike`: the rows of further
+    databases that go through the same revisions in the same order.
     """
 
     rows: tuple[str, ...] = ()
@@ -96,10 +94,8 @@ class UpgradePath:
 class Tried:
     """A way that was gone; what `ran`, and the seconds, are those of its last part, to the head.
 
-    Attributes:
-        lost: revisions below the rows at the end that never ran, sorted.
-        differences: from the schema of the fresh run.
-        notes: what differs and does no harm.
+    `lost`: revisions below the rows at the end that never ran, sorted. `differences` are those from the schema of the
+    fresh run; `notes` tell what differs and does no harm.
     """
 
     way: UpgradePath
@@ -150,10 +146,8 @@ class Limits:
 class Verification:
     """Everything that was verified.
 
-    Attributes:
-        at: the name of what was verified, and its SHA; for a work tree the SHA of its commit.
-        target: whose migrations made the databases, where that is another commit.
-        coverage: what was read of the repository, in a sentence.
+    `at`: the name of what was verified, and its SHA; for a work tree the SHA of its commit. `target`: whose migrations
+    made the databases, where that is another commit. `coverage`: what was read of the repository, in a sentence.
     """
 
     at: tuple[str, str]

@@ -74,7 +74,9 @@ def main() -> None:
     # Neither the directory of this script nor the rest of that JSON is the project's business.
     sys.path.pop(0)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-    _limit(spec)
+    most = spec["mebibytes"] * 1024 * 1024
+    resource.setrlimit(resource.RLIMIT_AS, (most, most))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     report = Report(spec["folder"])
     try:
         {"look": _look, "prepare": _prepare, "upgrade": _upgrade}[spec["do"]](spec, report)
@@ -83,12 +85,6 @@ def main() -> None:
             return
         _tell_failure(error, report)
         sys.exit(70)
-
-
-def _limit(spec: Spec) -> None:
-    most = spec["mebibytes"] * 1024 * 1024
-    resource.setrlimit(resource.RLIMIT_AS, (most, most))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 def _look(spec: Spec, report: Report) -> None:

@@ -159,7 +159,9 @@ class DatabaseServer(Server):
         if self.kind != "postgresql" and "mariadb" in version.lower():
             self.kind = "mariadb"
         number = version.split()[1] if self.kind == "postgresql" else version.partition("-")[0]
-        self.is_local = private or _by_socket(address.url)
+        places = [address.url.host, *map(address.url.query.get, ("host", "unix_socket", "unix_sock"))]
+        by_socket = any(isinstance(place, str) and place.startswith("/") for place in places)
+        self.is_local = private or by_socket
         name = {"postgresql": "PostgreSQL", "mysql": "MySQL", "mariadb": "MariaDB"}[self.kind]
         self.told = f"{name} {number} ({'private' if private else str(address)})"
 
@@ -258,11 +260,6 @@ def given_server(address: Address) -> DatabaseServer:
             "Use `--dialect sqlite` instead of an address; scratch files are made then.",
         )
     return DatabaseServer(address, private=False)
-
-
-def _by_socket(url: URL) -> bool:
-    places = [url.host, *(url.query.get(name) for name in ("host", "unix_socket", "unix_sock"))]
-    return any(isinstance(place, str) and place.startswith("/") for place in places)
 
 
 _FASTER = ("fsync", "full_page_writes", "synchronous_commit")

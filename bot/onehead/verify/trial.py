@@ -103,12 +103,8 @@ class Sandbox:
     ) -> None:
         """Prepare it.
 
-        Args:
-            python: the project's interpreter, a path or a name on PATH.
-            folder: an empty one, for homes and notes.
-            variables: for the project's code, with `{url}` and its parts in place of a database's address.
-            limits: of each run.
-            network: whether it is cut off.
+        `python` is the project's interpreter, a path or a name on PATH; `folder` an empty one, for homes and notes.
+        `variables` are for the project's code, with `{url}` and its parts in place of a database's address.
 
         Raises:
             UsageError: there is no such interpreter.
@@ -241,11 +237,9 @@ def _tail(file: Path) -> str:
 class Project:
     """Where the files of one environment are, and how its env.py is spoken to.
 
-    Attributes:
-        top: the folder with the files of the commit.
-        checkout: the top of the person's checkout, from which their Python may import; empty for none.
-        arguments: what `alembic -x` would be given.
-        flask: the Flask application in whose context env.py runs; empty for none.
+    `top`: the folder with the files of the commit. `checkout`: the top of the person's checkout, from which their
+    Python may import; empty for none. `arguments`: what `alembic -x` would be given. `flask`: the Flask application in
+    whose context env.py runs; empty for none.
     """
 
     top: Path
@@ -321,11 +315,9 @@ def _failed(told: Mapping[str, Any], project: Project, log: Log, limits: Limits)
 class TrialOptions:
     """With what migrations are run.
 
-    Attributes:
-        prepare: a script that makes of an empty database what the first revision builds on; `None` for nothing.
-        most: paths that are tried beside the fresh run.
-        mask: hides what is secret in a text.
-        watch: hears what is going on (words, steps done, steps in all; 0: nobody knows yet).
+    `prepare`: a script that makes of an empty database what the first revision builds on; `None` for nothing. `most`:
+    paths that are tried beside the fresh run. `mask` hides what is secret in a text. `watch` hears what is going on
+    (words, steps done, steps in all; 0: nobody knows yet).
     """
 
     sandbox: Sandbox
