@@ -52,10 +52,8 @@ def _lines(children: Sequence[Token]) -> list[str]:
             lines.append("")
         elif (token.type == "text" and depth == 0) or (token.type == "code_inline" and lines[-1].strip()):
             lines[-1] += token.content
-        elif token.type.endswith("_open") or token.type.endswith("_close"):
-            depth += token.nesting if token.type.startswith("link") else 0
-            lines[-1] += _SHOWN
         else:
+            depth += token.nesting if token.type in ("link_open", "link_close") else 0
             lines[-1] += _SHOWN
     return lines
 

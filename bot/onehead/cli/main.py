@@ -39,8 +39,13 @@ def _run(words: list[str]) -> int:
         sys.stdout.flush()
     except OneheadError as error:
         print(f"onehead: {error.message}", file=sys.stderr)
-        if error.hint:
-            print(f"  → {_typed_here(options, error.hint)}", file=sys.stderr)
+        hint = error.hint
+        if hint and getattr(options, "reads_repository", False):
+            from onehead.cli.sides import again  # noqa: PLC0415
+
+            hint = again(options, hint)
+        if hint:
+            print(f"  → {hint}", file=sys.stderr)
         return error.exit_code
     except BrokenPipeError:
         # Whoever read the output has enough of it. What Python still holds would fail again at exit.
@@ -59,14 +64,6 @@ def _run(words: list[str]) -> int:
     return code
 
 
-def _typed_here(options: argparse.Namespace | SimpleNamespace, hint: str) -> str:
-    if not getattr(options, "reads_repository", False):
-        return hint
-    from onehead.cli.sides import again  # noqa: PLC0415
-
-    return again(options, hint)
-
-
 def _of_the_hook(words: list[str]) -> SimpleNamespace | None:
     """The options of `pre-receive` as `install hook` writes them; `None` for every other command line.
 
@@ -77,7 +74,3 @@ def _of_the_hook(words: list[str]) -> SimpleNamespace | None:
             if int(seconds) > 0:
                 return SimpleNamespace(run_by="cli.pre_receive", on_error=on_error, timeout=float(seconds))
     return None
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -94,7 +94,9 @@ def run(options: argparse.Namespace) -> int:
             driver = server.driver(found["drivers"], options.driver or named or None)
             mask = _mask(variables, servers.address)
             means = TrialOptions(sandbox, server, driver, prepare, options.most, mask, watch)
-            trial = TrialRunner(means, project, before, _target(facts)).trial()
+            # Where several heads are meant to stay, deploys can only run `upgrade heads`.
+            target: Target = "heads" if len(facts.merged.heads) > 1 and not forks_of(facts) else "head"
+            trial = TrialRunner(means, project, before, target).trial()
             versions = {name: str(found[name]) for name in ("python", "alembic", "sqlalchemy")}
             trials.append(replace(trial, versions={**versions, "driver": driver}))
     made = None if deployed is judged else deployed.at
@@ -138,11 +140,6 @@ def _source_files(at: tuple[str, str], top: Path, examination: Examination) -> _
 def _is_empty(facts: Facts) -> bool:
     """Whether there is nothing to run: so are templates for environments that projects write elsewhere."""
     return not facts.merged.revisions and not facts.merged.unreadable
-
-
-def _target(facts: Facts) -> Target:
-    """Where several heads are meant to stay, deploys can only run `upgrade heads`."""
-    return "heads" if len(facts.merged.heads) > 1 and not forks_of(facts) else "head"
 
 
 def _project(git: Git, side: _SourceFiles, facts: Facts, options: argparse.Namespace) -> Project:

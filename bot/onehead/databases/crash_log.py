@@ -656,7 +656,7 @@ def _of_a_database(message: Message) -> Crash | None:
         line = message.line if found is None else message.line + message.more[0]
     found = found or by_class(message.text, message.name, message.sql)
     file = _file(message)
-    is_migrating = bool(file[0]) or any(map(_migrates, message.places))
+    is_migrating = bool(file[0]) or any(is_of_alembic(p) and p.function in _MIGRATING for p in message.places)
     if not is_migrating:
         if any(map(_is_own, message.places)):
             return None
@@ -678,8 +678,7 @@ _ONLY_OF_MIGRATIONS = (CrashKind.ALREADY_THERE, CrashKind.NEW_ENUM_VALUE, CrashK
 _DDL = re.compile(r"^\s*(?:CREATE|ALTER|DROP|COMMENT ON)\b|Can't DROP|Cannot drop the|\bversion_num\b", re.IGNORECASE)
 
 
-def _migrates(place: TraceFrame) -> bool:
-    return is_of_alembic(place) and place.function in ("run_migrations", "_exec", "execute", "invoke", "update_to_step")
+_MIGRATING = ("run_migrations", "_exec", "execute", "invoke", "update_to_step")
 
 
 _LIBRARY = re.compile(r"site-packages|dist-packages|[/\\]lib[/\\]python\d|^<")

@@ -372,7 +372,8 @@ def neighbourhood(graph: Graph, fork: Fork, rows: Iterable[str] = ()) -> Near:
     # Of a broken chain nothing is run, however large it is: Alembic stops when it reads it.
     if graph.missing or graph.cycles:
         return Near(graph, graph, narrowed)
-    if narrowed == fork and _size(graph) <= MAX_WALKED:
+    size = len(graph) + _MERGE * sum(len(revision.parents) > 1 for revision in graph)
+    if narrowed == fork and size <= MAX_WALKED:
         of_fork = from_the_point(graph, fork.points[0]) if len(fork.points) == 1 else graph
         return Near(graph, of_fork, narrowed)
     points = graph.fork_points(narrowed.heads)
@@ -382,10 +383,6 @@ def neighbourhood(graph: Graph, fork: Fork, rows: Iterable[str] = ()) -> Near:
     kept_graph = _bridged(graph, kept)
     parted = narrowed._replace(points=kept_graph.fork_points(narrowed.heads))
     return Near(kept_graph, kept_graph, parted, len(graph) - len(kept), len(above - kept))
-
-
-def _size(graph: Graph) -> int:
-    return len(graph) + _MERGE * sum(len(revision.parents) > 1 for revision in graph)
 
 
 def _nearest(graph: Graph, above: frozenset[str]) -> list[str]:

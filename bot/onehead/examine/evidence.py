@@ -245,7 +245,9 @@ class Others:
     def _revisions(self, trees: Mapping[str, Mapping[str, str]], known: frozenset[str]) -> dict[str, list[Revision]]:
         """Object id of a tree → the revisions in it that are not known."""
         files = {
-            tree: [(path, blob) for path, blob in found.items() if blob not in known and _counts(path)]
+            tree: [
+                (p, blob) for p, blob in found.items() if blob not in known and is_revision_file(p.rpartition("/")[2])
+            ]
             for tree, found in trees.items()
         }
         wanted = {blob for found in files.values() for _, blob in found}
@@ -270,10 +272,6 @@ def _bare_name(ref: str) -> str:
 def is_repair(ref: str) -> bool:
     """Whether a branch has the name of one of our repairs."""
     return _OURS.match(ref) is not None
-
-
-def _counts(path: str) -> bool:
-    return is_revision_file(path.rpartition("/")[2])
 
 
 def gather_evidence(others: Others, facts: Facts, policy: Policy, target: Point, head: Point | None) -> Evidence:

@@ -247,14 +247,13 @@ def locate(tree: FileIndex, configs: Mapping[str, bytes | None]) -> Located:
         environments=tuple(sorted(environments, key=lambda environment: environment.path)),
         problems=tuple(sorted(set(problems))),
         candidates=tuple(_candidates(tree, environments)),
-        modules={each.path: modules_near(tree, each) for each in environments if _has_open_folders(tree, each)},
-    )
-
-
-def _has_open_folders(tree: FileIndex, environment: Environment) -> bool:
-    """Whether there are revision files of which a silent configuration leaves open whether they belong."""
-    return environment.config is not None and any(
-        place.recursive is None and tree.covered([environment]) - {place.path} for place in environment.locations
+        # Where a silent configuration leaves open whether the revision files in sub-folders belong.
+        modules={
+            each.path: modules_near(tree, each)
+            for each in environments
+            if each.config is not None
+            and any(place.recursive is None and tree.covered([each]) - {place.path} for place in each.locations)
+        },
     )
 
 
