@@ -31,5 +31,3 @@ class UsageError(OneheadError):
 
 class CannotJudge(OneheadError):
     """The facts could not be read, so no verdict is given: fails closed."""
-
-    exit_code = 3

@@ -40,7 +40,7 @@ def is_valid(policy: dict[str, Any]) -> bool:
 
 def test_it_is_a_schema_with_every_key_and_no_other() -> None:
     Draft202012Validator.check_schema(SCHEMA)
-    assert tuple(SCHEMA["properties"]) == KEYS
+    assert [*SCHEMA["properties"]] == [*KEYS]
     assert all(each["description"] for each in SCHEMA["properties"].values())
 
 
@@ -76,7 +76,7 @@ values = st.recursive(
     lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(texts, inner, max_size=3)),
     max_leaves=5,
 )
-policies = st.dictionaries(st.one_of(st.sampled_from(KEYS), texts), values, max_size=4)
+policies = st.dictionaries(st.one_of(st.sampled_from([*KEYS]), texts), values, max_size=4)
 
 
 @given(policies)

@@ -150,8 +150,7 @@ def _branches(account: SweptRepository) -> str:
 
 
 def _writes(account: SweptRepository) -> str:
-    told = [f"{kind}: {account.writes[kind]}" for kind in _SHOWN if account.writes[kind]]
-    return ", ".join(told) or "nothing"
+    return ", ".join(f"{kind}: {account.writes[kind]}" for kind in _SHOWN if account.writes[kind]) or "nothing"
 
 
 def _summary(accounts: dict[str, SweptRepository], *, dry_run: bool) -> str:

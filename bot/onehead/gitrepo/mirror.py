@@ -5,11 +5,8 @@ of that repository (a file, a link, half a clone, somebody else's directory), or
 a question. Mirrors are complete, not blobless: merging needs the content of files one at a time, and in a blobless
 clone every one of them is a round trip to the forge, with the token, in the middle of a judgement.
 
-Who does what: GitPython keeps the repository itself (creating and opening it, its configuration, remote and HEAD) and
-words the commands; the processes are started by our own `Git`, plugged in where GitPython foresees it
-(`Repo.GitCommandWrapperType`). GitPython's own way of running git would hand it every `GIT_*` variable of the service,
-has time limits that need `ps` or `pgrep` (not in a slim image) and that a hanging transport survives, and its
-`Remote.push` forgets the outcome when a SHA is pushed rather than a branch (GitPython 3.2.1). It takes a tenth of a
+GitPython keeps the repository itself (creating and opening it, its configuration, remote and HEAD) and words the
+commands; the processes are started by our own `Git` ("Two ways to git" in docs/decisions.md). It takes a tenth of a
 second to import, which is why nothing on the way of `check` or `pre-receive` imports this module.
 """
 
@@ -55,7 +52,6 @@ _REFSPECS = (
     "+refs/pull/*/head:refs/pull/*/head",
     "+refs/onehead/*:refs/onehead/*",
 )
-_DEFAULT_TIMEOUT = 300.0
 _REFUSED = (PushStatus.REFUSED, PushStatus.FORBIDDEN)
 
 
@@ -66,7 +62,7 @@ class MirrorBusy(CannotJudge):
 class Mirrors:
     """The mirrors of one cache directory, which several threads and processes may share."""
 
-    def __init__(self, directory: Path, *, timeout: float = _DEFAULT_TIMEOUT) -> None:
+    def __init__(self, directory: Path, *, timeout: float = 300.0) -> None:
         """Keep mirrors in a directory; `timeout` is for one git command, and for the wait for a mirror in use."""
         self._directory = directory
         self._timeout = timeout

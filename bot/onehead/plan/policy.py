@@ -185,7 +185,7 @@ def _table(path: str, data: bytes, problems: list[PolicyProblem], *, elsewhere: 
 
 
 def _read(key: str, value: Any, path: str) -> dict[str, Any]:
-    reader = _KEYS.get(key)
+    reader = KEYS.get(key)
     if reader is None:
         import difflib  # noqa: PLC0415 - only where something is wrong
 
@@ -193,8 +193,8 @@ def _read(key: str, value: Any, path: str) -> dict[str, Any]:
             raise _BadPolicyValueError(
                 f"does not belong here: in `{OWN_FILE}` the keys belong at the top, outside any table."
             )
-        close = difflib.get_close_matches(key, _KEYS, n=1)
-        advice = f"Did you mean `{close[0]}`?" if close else f"Known are {', '.join(f'`{name}`' for name in _KEYS)}."
+        close = difflib.get_close_matches(key, KEYS, n=1)
+        advice = f"Did you mean `{close[0]}`?" if close else f"Known are {', '.join(f'`{name}`' for name in KEYS)}."
         raise _BadPolicyValueError(f"is not a key of onehead's policy. {advice}")
     return {key.replace("-", "_"): reader(value)}
 
@@ -247,7 +247,7 @@ def _shown(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)[:_MAX_LENGTH]
 
 
-_KEYS: dict[str, Callable[[Any], Any]] = {
+KEYS: dict[str, Callable[[Any], Any]] = {
     "targets": _patterns,
     "strategy": _one_of("auto", "merge", "reparent"),
     "shared-databases": _patterns,
@@ -259,7 +259,6 @@ _KEYS: dict[str, Callable[[Any], Any]] = {
     "merge-template": _path,
     "heads-up": _flag,
 }
-KEYS = tuple(_KEYS)
 """Every key, in the order of the reference."""
 
 

@@ -410,5 +410,4 @@ def _at_number(name: str, number: int) -> str:
     found = _NUMBER.match(name)
     if found is None:
         return name
-    width = len(found["digits"])
-    return f"{name[: found.start('digits')]}{number:0{width}d}{name[found.end('digits') :]}"
+    return f"{name[: found.start('digits')]}{number:0{len(found['digits'])}d}{name[found.end('digits') :]}"
