@@ -75,23 +75,3 @@ def test_what_can_not_be_read_is_tried_once(tmp_path: Path) -> None:
             errors.append(error)
     assert len(errors) == 2
     assert errors[0] is errors[1]
-
-
-def test_repairs_of_one_run_go_by_the_new_numbers_of_each_other(tmp_path: Path) -> None:
-    repository = Repository(tmp_path / "repository.git")
-    repository.commit("main", merged(project(), chain(("0001", None), ("0002", "0001"))))
-    heads = {}
-    for name in ("one", "two", "three"):
-        repository.branch(name, "main")
-        heads[name] = repository.commit(name, {f"alembic/versions/0003_{name}.py": WRITTEN.format(name)})
-    target = Point("refs/heads/main", repository.commit("main", revision("0003", "0002")))
-    for _ in range(2):
-        analysis = analysis_of(repository.path, tmp_path / "cache")
-        found = {}
-        for name in sorted(heads):
-            draft = analysis.judge(target, Point(f"refs/heads/{name}", heads[name]), None).repair
-            assert draft is not None
-            [written] = write_drafts(Git.of_our_own(repository.path), [draft])
-            repository.git("update-ref", f"refs/heads/onehead/{draft.kind}/{name}", written.sha)
-            found[name] = min(draft.new_names)
-        assert found == {"one": "0004", "three": "0005", "two": "0006"}

@@ -112,7 +112,6 @@ class Others:
         self._memory = memory
         self._more = more
         self._unseen = unseen
-        self._planned: dict[str, frozenset[str]] = {}
         self._standing: dict[tuple[frozenset[str], bool, frozenset[str]], RefIndex] = {}
         self._present: dict[tuple[frozenset[str], bool], Presence] = {}
 
@@ -168,14 +167,6 @@ class Others:
         if holding.ref.startswith(_PULL):
             return self.is_ours(Ref(holding.ref, holding.sha))
         return holding.sha in self._tips_of_ours and is_ancestor(self.git, sha, holding.sha)
-
-    def plan(self, subject: Point, names: frozenset[str]) -> None:
-        """Remember the ids and file stems that the repair of a branch is going to bring, before any ref shows them."""
-        self._planned[_short_name(self, subject)] = names
-
-    def planned_before(self, branch: str) -> frozenset[str]:
-        """What the repairs of branches bring that come earlier by name: the same order as in `is_repair_of`."""
-        return frozenset().union(*(names for other, names in self._planned.items() if other < branch))
 
     @cached_property
     def ledger(self) -> Ledger | None:
@@ -325,7 +316,7 @@ def gather_evidence(others: Others, facts: Facts, policy: Policy, target: Point,
         others.incomplete or said.trouble,
         said.run,
         tuple(held for held, holdings in rows_held if not evident(holdings)),
-        taken | said.rows | others.planned_before(branch),
+        taken | said.rows,
     )
 
 

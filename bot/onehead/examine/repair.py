@@ -27,7 +27,6 @@ from onehead.plan.findings import Side
 from onehead.plan.plans import BEFORE, Merge, Plan, Reissue, Reparent
 from onehead.plan.verdict import Point
 from onehead.reports.terminal import short_ref
-from onehead.revisions.file_names import stem_of
 from onehead.revisions.graph import Graph
 from onehead.revisions.model import FileChange
 
@@ -91,13 +90,6 @@ class RepairDraft:
     modes: dict[str, str]
     promised: dict[str, Graph]
     when: datetime
-
-    @property
-    def new_names(self) -> frozenset[str]:
-        """Ids and file stems of the revisions that it brings or changes."""
-        paths = {change.new_path or change.path for change in self.changes if change.data is not None}
-        ids = {revision.id for graph in self.promised.values() for revision in graph if revision.path in paths}
-        return frozenset(map(stem_of, paths)) | ids
 
 
 @dataclass(frozen=True, slots=True)

@@ -132,8 +132,6 @@ class Analysis:
             repair = draft_repair(repairs, trees, self._dated(target, head)) if repairs.changes else None
         except TextConflict as conflict:
             unmergeable = conflict.paths
-        if repair is not None:
-            self._others.plan(repair.start, repair.new_names)
         edited = {
             e.facts.environment.path: edited_table(e.facts, e.findings, standpoints(e.facts, self._others.databases))
             for e in examination.environments

@@ -190,17 +190,12 @@ def _bases(look: Look, numbers: set[int], items: RunSubjects) -> list[str]:
 def _rivals(look: Look, target: Target) -> dict[int, tuple[Rival, ...]]:
     """Who would collide with whom, among all that is ready to be merged into a target."""
     contenders = []
-    for pull in sorted(look.snapshot.pulls, key=by_branch):
+    for pull in look.snapshot.pulls:
         head = look.snapshot.head_of(pull)
         if pull.base.ref == target.name and head is not None and not pull.draft and not look.snapshot.is_ours(pull):
             with look.troubles.apart(page(pull.number), NOT_JUDGED):
                 contenders.append(Contender(pull.number, look.brought(target, head)))
-    return rivals(sorted(contenders, key=lambda each: each.number))
-
-
-def by_branch(pull: PullRequest) -> str:
-    """The order in which pull requests are judged: a repair goes by the new ids of branches that come before."""
-    return pull.head.ref
+    return rivals(contenders)
 
 
 def _with_other_rivals(look: Look, told: dict[str, dict[int, tuple[Rival, ...]]]) -> set[int]:
@@ -230,8 +225,7 @@ Found = TypeVar("Found")
 def find_out(look: Look, work: Work, items: RunSubjects) -> KnownState:
     """Judge everything, and ask what follows from it."""
     targets = _targets(look, work.targets, items.closed)
-    judged = [_pull(look, *each) for each in sorted(work.pulls, key=lambda each: by_branch(each[0]))]
-    pulls = sorted(judged, key=lambda each: each.pull.number)
+    pulls = [_pull(look, *each) for each in work.pulls]
     told = {number for target in targets for number in (*target.tells, *target.settles)}
     told |= {pull.number for pull in items.closed}
     told |= {each.pull.number for each in pulls if not each.why and not look.snapshot.is_ours(each.pull)}
