@@ -266,7 +266,7 @@ SETTINGS = (
     Setting("cache_dir", "Directory for mirrors of the repositories; may be lost.", read_cache_dir, "~/.cache/onehead"),
     Setting(
         "database_url",
-        "Leave it empty: jobs are kept in memory. Kept free for a queue in PostgreSQL that several machines share.",
+        "PostgreSQL database in which several machines share the work; empty: one process keeps its jobs in memory.",
         read_database_url,
         "",
         is_secret=True,
@@ -351,6 +351,30 @@ def load(environ: Mapping[str, str], config: Path | None = None, *, without: Col
             "Correct them in the environment or in the file given with --config, and start again.",
         )
     return Settings(**values)
+
+
+def load_database_url(environ: Mapping[str, str], config: Path | None = None) -> str:
+    """The address of the database alone, for who needs nothing else; given as for `load`.
+
+    Raises:
+        UsageError: there is none, or what is given is wrong.
+    """
+    problems: list[str] = []
+    told = _from_file(config, problems) | _from_environment(environ, problems)
+    setting = next(each for each in SETTINGS if each.name == "database_url")
+    label, text = _text_of(setting, told, problems)
+    try:
+        found = read_database_url(text or "")
+    except BadValueError as reason:
+        problems.append(f"{label} {reason}")
+    if problems:
+        raise UsageError(problems[0])
+    if found is None:
+        raise UsageError(
+            "ONEHEAD_DATABASE_URL is empty: the service keeps its jobs in memory, and there is no database.",
+            "Set it to the address of a PostgreSQL database where several machines are to share the work.",
+        )
+    return found.reveal()
 
 
 def _text_of(setting: Setting, told: Mapping[str, tuple[str, str]], problems: list[str]) -> tuple[str, str | None]:

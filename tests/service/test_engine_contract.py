@@ -1,27 +1,46 @@
-"""What every engine promises (`onehead.service.engine.Engine`). A new engine adds one line to `ENGINES`."""
+"""What every engine promises (`onehead.service.engine.Engine`)."""
 
 from __future__ import annotations
 
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import pytest
 
-from onehead.service.engine import EmbeddedEngine, Engine, Everything, Handler, Job, JobRun, PullChanged, Retry, Subject
+from onehead.service.engine import (
+    CommandGiven,
+    EmbeddedEngine,
+    Engine,
+    Everything,
+    Handler,
+    Job,
+    JobRun,
+    PullChanged,
+    Retry,
+    Subject,
+)
+from onehead.service.postgres_engine import PostgresEngine
+from onehead.service.postgres_schema import upgrade
+from tests.postgres import POSTGRESQL, Postgres, postgres
+
+__all__ = ["postgres"]
 
 PATIENCE = 10.0  # for what is expected to happen
 MOMENT = 0.05  # for what is expected not to happen
 
-ENGINES: dict[str, Callable[..., Engine]] = {"embedded": EmbeddedEngine}
-
 Compose = Callable[..., Engine]
 
 
-@pytest.fixture(params=sorted(ENGINES))
+@pytest.fixture(params=["embedded", POSTGRESQL])
 def compose(request: pytest.FixtureRequest) -> Iterator[Compose]:
     """Composes an engine of each kind, and stops it after the test."""
     engines: list[Engine] = []
+    kind: Callable[..., Engine] = EmbeddedEngine
+    if request.param == "postgresql":
+        url = database(request.getfixturevalue("postgres"))
+        kind = partial(PostgresEngine, url=url)
 
     def composed(
         handler: Handler,
@@ -30,13 +49,22 @@ def compose(request: pytest.FixtureRequest) -> Iterator[Compose]:
         retry: Retry = lambda _error, _attempt: None,
         on_run: Callable[[JobRun], None] = lambda _run: None,
     ) -> Engine:
-        engine = ENGINES[request.param](handler, concurrency=concurrency, retry=retry, on_run=on_run)
+        engine = kind(handler, concurrency=concurrency, retry=retry, on_run=on_run)
         engines.append(engine)
         return engine
 
     yield composed
     for engine in engines:
         engine.stop(PATIENCE)
+        if isinstance(engine, PostgresEngine):
+            engine.close()
+
+
+def database(postgres: Postgres) -> str:
+    """An empty database with all tables."""
+    url = postgres.fresh().replace("postgresql+psycopg", "postgresql")
+    upgrade(url)
+    return url
 
 
 class Workshop:
@@ -213,6 +241,21 @@ def test_an_event_does_not_wait_for_a_retry(compose: Compose) -> None:
 
     assert engine.wait_until_idle(PATIENCE)
     assert seen == [job("a/a", 1), job("a/a", 1, 2)]
+
+
+def test_what_a_command_may_do_is_not_lost_among_other_events(compose: Compose) -> None:
+    shop = Workshop(gated=True)
+    engine = compose(shop)
+    engine.start()
+    engine.submit(job("a/a", 1))
+    assert shop.has_entered()
+    command = CommandGiven(comment=7, number=2, may_write=True)
+    for subject in (2, command, 3, Everything()):
+        engine.submit(job("a/a", subject))
+    shop.let_go(2)
+
+    assert engine.wait_until_idle(PATIENCE)
+    assert shop.jobs[1:] == [job("a/a", 2, command, 3, Everything())]
 
 
 def test_one_failing_repository_does_not_hold_up_another(compose: Compose) -> None:

@@ -224,6 +224,15 @@ def serve(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config", metavar="FILE", help="settings in TOML; the environment wins over it")
 
 
+def jobs(parser: argparse.ArgumentParser) -> None:
+    """`onehead jobs`."""
+    serve(parser)
+    restart = parser.add_mutually_exclusive_group()
+    restart.add_argument("--restart", metavar="OWNER/NAME", action="append", help="try again what was given up there")
+    restart.add_argument("--restart-all", action="store_true", help="try again all that was given up")
+    parser.add_argument("--format", choices=("text", "json"), default="text")
+
+
 def sweep(parser: argparse.ArgumentParser) -> None:
     """`onehead sweep`."""
     serve(parser)

@@ -102,7 +102,7 @@ def _complete(parser: argparse.ArgumentParser, verb: Verb) -> argparse.ArgumentP
     verb.options(parser)
     parser.set_defaults(run_by=verb.run_by)
     if verb.more:
-        _add(parser.add_subparsers(title="on the server itself", metavar="[hook]"), parser.prog, verb.more)
+        _add(parser.add_subparsers(title="more", metavar=f"[{' | '.join(verb.more)}]"), parser.prog, verb.more)
     return parser
 
 
@@ -198,6 +198,29 @@ VERBS: dict[str, Verb] = {
         arguments.sweep,
         "cli.sweep",
     ),
+    "jobs": Verb(
+        "list what waits and what was given up, where several machines share PostgreSQL",
+        "onehead jobs --restart acme/shop",
+        "0 nothing was given up, or it is tried again, 1 something was given up, 2 wrong usage, 3 no database",
+        arguments.jobs,
+        "cli.shared_database:run_jobs",
+    ),
+    "database": Verb(
+        "show whether the tables that several machines share are up to date",
+        "onehead database",
+        "0 they are, 1 they are not, 2 wrong usage, 3 the database can't be reached",
+        arguments.serve,
+        "cli.shared_database:run_status",
+        {
+            "upgrade": Verb(
+                "make or upgrade the tables that several machines share",
+                "onehead database upgrade",
+                "0 they are up to date, 2 wrong usage, or refused, 3 the database can't be reached",
+                arguments.serve,
+                "cli.shared_database:run_upgrade",
+            )
+        },
+    ),
     "install": Verb(
         "set onehead up in a Forgejo: webhook, access, required check",
         "onehead install --repo acme/shop --bot onehead",
@@ -250,6 +273,6 @@ GROUPS = {
     "your branch": ("check", "fix", "graph", "states"),
     "databases": ("doctor", "databases", "report-rows", "explain", "verify"),
     "CI and hooks": ("install hook", "uninstall hook", "pre-receive"),
-    "service": ("serve", "sweep", "install", "checkup", "uninstall"),
+    "service": ("serve", "sweep", "jobs", "database", "database upgrade", "install", "checkup", "uninstall"),
 }
 """The verbs by what people have in mind when they look for one."""

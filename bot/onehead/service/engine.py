@@ -388,7 +388,7 @@ class EmbeddedEngine:
             retry_in=None if error is None else self._retry(error, attempt),
         )
         try:
-            _log(run)
+            log_run(run)
             self._on_run(run)
         finally:
             self._settle(run)
@@ -405,7 +405,8 @@ class EmbeddedEngine:
             self._changed.notify_all()
 
 
-def _log(run: JobRun) -> None:
+def log_run(run: JobRun) -> None:
+    """Say in the log how a run has ended."""
     fields = {"repository": run.job.repository, "seconds": round(run.seconds, 3)}
     if run.error is None:
         log.info("A job is done.", **fields)

@@ -1,0 +1,133 @@
+"""What may have changed in each repository, kept in PostgreSQL until a run has seen to it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from psycopg.rows import class_row
+from psycopg_pool import ConnectionPool
+
+from onehead.service.engine import Everything, Job, JobRun, Subject
+
+
+class InboxRow(NamedTuple):
+    """A row of the inbox; `attempts`: how many runs with it have failed."""
+
+    id: int
+    subject: dict[str, Any]
+    attempts: int
+
+
+class InboxEntry(NamedTuple):
+    """What stands in the inbox about one repository.
+
+    Attributes:
+        repository: its full name.
+        subjects: how many may have changed.
+        since: when the first of them arrived.
+        attempts: how many runs in a row have failed.
+        error: of the last one; empty before any.
+        failed_at: when it was given up; `None`: it waits, runs or is tried again.
+    """
+
+    repository: str
+    subjects: int
+    since: datetime
+    attempts: int
+    error: str
+    failed_at: datetime | None
+
+
+class Inbox:
+    """The table of what is to be seen to."""
+
+    def __init__(self, pool: ConnectionPool) -> None:
+        self._pool = pool
+
+    def add(self, job: Job) -> None:
+        """Keep the subjects of a job; committed when this returns."""
+        with self._pool.connection() as connection, connection.cursor() as cursor:
+            cursor.executemany(
+                "INSERT INTO onehead_inbox (repository, subject) VALUES (%s, %s)",
+                [(job.repository, json.dumps(_written(subject))) for subject in job.subjects],
+            )
+
+    def waiting_for(self, repository: str) -> list[InboxRow]:
+        """All there is about a repository but what was given up, in order of arrival."""
+        with self._pool.connection() as connection, connection.cursor(row_factory=class_row(InboxRow)) as cursor:
+            return cursor.execute(
+                "SELECT id, subject, attempts FROM onehead_inbox WHERE repository = %s AND failed_at IS NULL"
+                " ORDER BY id",
+                (repository,),
+            ).fetchall()
+
+    def settle(self, run: JobRun, ids: list[int]) -> None:
+        """Note how a run has ended that saw to these rows; after a look at everything, nothing given up remains."""
+        with self._pool.connection() as connection:
+            if run.error is None:
+                connection.execute("DELETE FROM onehead_inbox WHERE id = ANY(%s)", (ids,))
+                if Everything() in run.job.subjects:
+                    connection.execute(
+                        "DELETE FROM onehead_inbox WHERE repository = %s AND failed_at IS NOT NULL",
+                        (run.job.repository,),
+                    )
+            else:
+                connection.execute(
+                    "UPDATE onehead_inbox SET attempts = %s, error = %s,"
+                    " failed_at = CASE WHEN %s THEN now() END WHERE id = ANY(%s)",
+                    (run.attempt, told(run.error), run.retry_in is None, ids),
+                )
+
+    def listed(self) -> list[InboxEntry]:
+        """All that stands here, what was given up first."""
+        with self._pool.connection() as connection, connection.cursor(row_factory=class_row(InboxEntry)) as cursor:
+            return cursor.execute(
+                "SELECT repository, count(*) AS subjects, min(arrived_at) AS since, max(attempts) AS attempts,"
+                " coalesce(max(error), '') AS error, max(failed_at) AS failed_at"
+                " FROM onehead_inbox GROUP BY repository, failed_at IS NULL ORDER BY failed_at IS NULL, repository"
+            ).fetchall()
+
+    def restart(self, repositories: list[str] | None = None) -> list[str]:
+        """Let what was given up be tried again, everywhere or in some repositories; where there was something."""
+        with self._pool.connection() as connection:
+            found = connection.execute(
+                "UPDATE onehead_inbox SET failed_at = NULL, attempts = 0, error = NULL"
+                " WHERE failed_at IS NOT NULL AND (%(names)s::text[] IS NULL OR repository = ANY(%(names)s))"
+                " RETURNING repository",
+                {"names": repositories},
+            )
+            return sorted({repository for (repository,) in found})
+
+    def without_job(self) -> list[str]:
+        """Repositories of which no job would see to what stands here: whoever kept it was killed before it could."""
+        with self._pool.connection() as connection:
+            found = connection.execute(
+                "SELECT DISTINCT repository FROM onehead_inbox WHERE failed_at IS NULL"
+                " AND NOT EXISTS (SELECT FROM procrastinate_jobs WHERE lock = repository)"
+            )
+            return [repository for (repository,) in found]
+
+
+_KINDS = {kind.__name__: kind for kind in Subject.__args__}
+
+
+def _written(subject: Subject) -> dict[str, Any]:
+    return {"kind": type(subject).__name__, **asdict(subject)}
+
+
+def subject_of(written: dict[str, Any]) -> Subject:
+    """A subject; what another version has written and this one does not know asks for a look at everything."""
+    fields = {name: tuple(value) if isinstance(value, list) else value for name, value in written.items()}
+    try:
+        subject: Subject = _KINDS[fields.pop("kind")](**fields)
+    except (KeyError, TypeError):
+        return Everything()
+    return subject
+
+
+def told(error: BaseException) -> str:
+    """An error in one line, for a table or a log."""
+    return f"{type(error).__name__}: {error}"[:1000]

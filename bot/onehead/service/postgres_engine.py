@@ -1,0 +1,286 @@
+"""The engine for several machines: jobs wait in PostgreSQL, and the workers of every machine take them from there.
+
+procrastinate is the transport. A job of its own only says which repository is to be looked at; what may have changed
+there stands in a table of ours, the inbox, because a job that waits can't take up further subjects.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
+
+import structlog
+from procrastinate import App, JobContext, PsycopgConnector, SyncPsycopgConnector
+from procrastinate.exceptions import AlreadyEnqueued
+from psycopg_pool import ConnectionPool
+
+from onehead.service.engine import Handler, Job, JobRun, Retry, delay_after, log_run
+from onehead.service.inbox import Inbox, subject_of, told
+
+_EVENT, _SWEEP, _LATER = 2, 1, 0
+"""Priorities. What is tried again comes last, or a new event would wait behind it: jobs of one lock run in order."""
+
+SECONDS_WITHOUT_A_SIGN = 30.0
+"""After which a worker counts as gone, and what it had begun is begun again."""
+
+MAX_SECONDS = 3600.0
+"""Of one run. What has run longer is begun again elsewhere, whatever signs its worker gives."""
+
+_SECONDS_BETWEEN_POLLS = 0.5
+"""A job that waited for another one of its repository is not announced, so it is found by asking."""
+
+_SECONDS_BETWEEN_RESCUES = 10.0
+_SECONDS_UNTIL_FREE = 5.0
+"""Before a repository is tried again at which another machine still works."""
+
+_SECONDS_TO_CONNECT = 5.0
+_MAX_PAUSE = 30.0
+
+log = structlog.get_logger(__name__)
+
+
+class PostgresEngine:
+    """`onehead.service.engine.Engine` on a database that several processes share."""
+
+    def __init__(
+        self,
+        handler: Handler,
+        url: str,
+        *,
+        concurrency: int = 4,
+        retry: Retry = delay_after,
+        on_run: Callable[[JobRun], None] = lambda _run: None,
+    ) -> None:
+        """Compose an engine; nothing runs before `start`, but jobs can be submitted.
+
+        Args:
+            handler: does one job. Called from several threads, never twice at once for one repository.
+            url: of the database, for psycopg.
+            concurrency: how many repositories this process works on at once; 0 to submit only.
+            retry: decides about a failed job.
+            on_run: told about every finished run, from the thread that ran it.
+        """
+        self._handler = handler
+        self._retry = retry
+        self._on_run = on_run
+        self._concurrency = concurrency
+        # A run holds a connection for its lock.
+        self._pool = ConnectionPool(
+            url,
+            min_size=1,
+            max_size=concurrency + 4,
+            timeout=_SECONDS_TO_CONNECT,
+            check=ConnectionPool.check_connection,
+            open=False,
+        )
+        self._pool.open()
+        self._inbox = Inbox(self._pool)
+        self._worker = App(connector=PsycopgConnector(conninfo=url, min_size=1, max_size=concurrency + 4))
+        self._worker.task(name="look", pass_context=True)(self._look)
+        self._queue = App(connector=SyncPsycopgConnector())  # of its own: a task belongs to the app that declares it
+        self._queue.open(self._pool)
+        self._running: dict[str, int] = {}  # repository → number of procrastinate's job
+        self._changed = threading.Condition()
+        self._stopping = False
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._run_loop, name="onehead-jobs", daemon=True)
+
+    def start(self) -> None:
+        """See `Engine.start`."""
+        if self._concurrency:
+            self._thread.start()
+
+    def submit(self, job: Job) -> None:
+        """See `Engine.submit`. What the job is about is kept before the job is queued, so that no run misses it."""
+        self._inbox.add(job)
+        if job.is_routine:
+            self._defer(job.repository, "sweep", _SWEEP)
+        else:
+            self._defer(job.repository, "event", _EVENT)
+
+    def stop(self, timeout: float) -> bool:
+        """See `Engine.stop`. What does not end in time is handed back: another process begins it again."""
+        with self._changed:
+            if not self._stopping and self._thread.is_alive():
+                self._loop.call_soon_threadsafe(self._end_worker)
+            self._stopping = True
+            has_ended = self._changed.wait_for(lambda: not self._running, timeout)
+            begun = list(self._running.values())
+        self._hand_back(begun)
+        if has_ended and self._thread.is_alive():
+            self._thread.join(_SECONDS_TO_CONNECT)
+        return has_ended
+
+    def close(self) -> None:
+        """Let go of the database: nothing can be submitted any more."""
+        self._pool.close()
+
+    def wait_until_idle(self, timeout: float) -> bool:
+        """See `Engine.wait_until_idle`."""
+        until = time.monotonic() + timeout
+        while self._count("TRUE"):
+            if time.monotonic() > until:
+                return False
+            time.sleep(0.02)
+        return True
+
+    @property
+    def is_running(self) -> bool:
+        """See `Engine.is_running`."""
+        return not self._stopping and self._thread.is_alive()
+
+    @property
+    def waiting(self) -> int:
+        """See `Engine.waiting`; of all processes together."""
+        return self._count("status = 'todo'")
+
+    @property
+    def running(self) -> int:
+        """See `Engine.running`; of this process."""
+        with self._changed:
+            return len(self._running)
+
+    def _count(self, condition: str) -> int:
+        with self._pool.connection() as connection:
+            found = connection.execute(f"SELECT count(DISTINCT lock) FROM procrastinate_jobs WHERE {condition}")  # noqa: S608
+            return int((found.fetchone() or [0])[0])
+
+    def _defer(self, repository: str, kind: str, priority: int, seconds: float = 0.0) -> None:
+        """Queue a look, unless one of its kind waits already."""
+        look = self._queue.configure_task(
+            "look",
+            lock=repository,
+            queueing_lock=f"{repository}:{kind}",
+            priority=priority,
+            schedule_at=datetime.now(UTC) + timedelta(seconds=seconds) if seconds else None,
+        )
+        try:
+            look.defer()
+        except AlreadyEnqueued:
+            log.debug("A look of this kind waits already.", repository=repository, kind=kind)
+
+    def _hand_back(self, begun: list[int]) -> None:
+        """Begin again what these jobs had begun, and queue whatever else nothing would see to."""
+        # Not procrastinate's own retry: it breaks off where a newer job of the same kind waits already.
+        with self._pool.connection() as connection:
+            connection.execute("DELETE FROM procrastinate_jobs WHERE id = ANY(%s)", (begun,))
+        for repository in self._inbox.without_job():
+            log.warning("What was kept and not done is queued again.", repository=repository)
+            self._defer(repository, "event", _EVENT)
+
+    def _run_loop(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        self._main = self._loop.create_task(self._keep_working())
+        with suppress(asyncio.CancelledError):
+            self._loop.run_until_complete(self._main)
+        self._loop.close()
+
+    def _end_worker(self) -> None:
+        self._main.cancel()
+
+    async def _keep_working(self) -> None:
+        """Run a worker; where the database goes away, begin again when it is back."""
+        pause = 1.0
+        while not self._stopping:
+            began = time.monotonic()
+            try:
+                async with self._worker.open_async(), asyncio.TaskGroup() as tasks:
+                    rescue = tasks.create_task(self._keep_rescuing())
+                    await self._worker.run_worker_async(
+                        concurrency=self._concurrency,
+                        fetch_job_polling_interval=_SECONDS_BETWEEN_POLLS,
+                        update_heartbeat_interval=SECONDS_WITHOUT_A_SIGN / 3,
+                        stalled_worker_timeout=SECONDS_WITHOUT_A_SIGN,
+                        delete_jobs="always",
+                        install_signal_handlers=False,
+                    )
+                    rescue.cancel()
+            except Exception as error:  # whatever it is, the next start may go well
+                pause = 1.0 if time.monotonic() - began > _MAX_PAUSE else min(_MAX_PAUSE, pause * 2)
+                log.warning("PostgreSQL can't be used now; trying again.", error=told(error), retry_in=pause)
+                await asyncio.sleep(pause)
+
+    async def _keep_rescuing(self) -> None:
+        """Take over from workers that are gone."""
+        manager = self._worker.job_manager
+        while True:
+            stalled = await manager.get_stalled_jobs(seconds_since_heartbeat=SECONDS_WITHOUT_A_SIGN)
+            await asyncio.to_thread(self._hand_back, [int(job.id or 0) for job in stalled])
+            await asyncio.sleep(_SECONDS_BETWEEN_RESCUES)
+
+    async def _look(self, context: JobContext) -> None:
+        """A job of procrastinate's: its lock names the repository. In a daemon thread, as a run may outlive `stop`."""
+        name, number = str(context.job.lock), int(context.job.id or 0)
+        ended: asyncio.Future[None] = self._loop.create_future()
+
+        def run() -> None:
+            try:
+                self._see_to(name, number)
+            except Exception as error:  # of the database: what was not noted as done is begun again
+                log.warning("A job could not be seen to; it is begun again.", repository=name, error=told(error))
+            self._loop.call_soon_threadsafe(ended.set_result, None)
+
+        threading.Thread(target=run, name=f"onehead-job-{number}", daemon=True).start()
+        await ended
+
+    def _see_to(self, repository: str, number: int) -> None:
+        with self._changed:
+            if self._stopping:
+                return
+            self._running[repository] = number
+        try:
+            with self._alone(repository) as is_alone:
+                if is_alone:
+                    self._run(repository)
+                else:
+                    self._defer(repository, "retry", _LATER, _SECONDS_UNTIL_FREE)
+        finally:
+            with self._changed:
+                del self._running[repository]
+                self._changed.notify_all()
+
+    @contextmanager
+    def _alone(self, repository: str) -> Iterator[bool]:
+        """Whether no other process works on a repository; none begins to while the context lasts."""
+        with self._pool.connection() as connection:
+            connection.autocommit = True
+            key = f"onehead:{repository}"
+            found = connection.execute("SELECT pg_try_advisory_lock(hashtextextended(%s, 0))", (key,)).fetchone()
+            is_alone = bool(found and found[0])
+            try:
+                yield is_alone
+            finally:
+                if is_alone and not connection.broken:
+                    connection.execute("SELECT pg_advisory_unlock(hashtextextended(%s, 0))", (key,))
+                connection.autocommit = False
+
+    def _run(self, repository: str) -> None:
+        rows = self._inbox.waiting_for(repository)
+        if not rows:
+            return
+        job = Job(repository, frozenset(subject_of(row.subject) for row in rows))
+        attempt = max(row.attempts for row in rows) + 1
+        started = time.monotonic()
+        error: BaseException | None = None
+        try:
+            self._handler(job)
+        except BaseException as caught:  # whatever a job does, sys.exit() included, the engine lives on and says so
+            error = caught
+        retry_in = None if error is None else self._retry(error, attempt)
+        run = JobRun(job, time.monotonic() - started, attempt, error, retry_in)
+        self._inbox.settle(run, [row.id for row in rows])
+        if retry_in is not None:
+            self._defer(repository, "retry", _LATER, retry_in)
+        else:
+            self._cancel_retry(repository)
+        log_run(run)
+        self._on_run(run)
+
+    def _cancel_retry(self, repository: str) -> None:
+        waiting = self._queue.job_manager.list_jobs(queueing_lock=f"{repository}:retry", status="todo")
+        for job in waiting:
+            self._queue.job_manager.cancel_job_by_id(int(job.id or 0), delete_job=True)
