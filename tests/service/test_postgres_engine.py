@@ -110,6 +110,23 @@ def test_a_worker_that_has_lost_the_database_too_is_replaced(url: str, worker: W
     eventually(lambda: job("a/a", 2) in [*first.jobs, *second.jobs])
 
 
+def test_a_job_whose_end_was_not_noted_is_begun_again(
+    url: str, worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgres_engine, "MAX_SECONDS", 0.2)
+    run(url, """INSERT INTO onehead_inbox (repository, subject) VALUES ('a/a', '{"kind": "Everything"}')""")
+    run(url, "INSERT INTO procrastinate_workers DEFAULT VALUES")
+    run(
+        url,
+        "INSERT INTO procrastinate_jobs (queue_name, task_name, lock, status, worker_id)"
+        " SELECT 'default', 'look', 'a/a', 'doing', max(id) FROM procrastinate_workers",
+    )
+    shop = Workshop()
+    worker(shop)
+
+    eventually(lambda: shop.jobs == [job("a/a", Everything())])
+
+
 def test_what_was_kept_and_never_queued_is_found(url: str, worker: Worker) -> None:
     run(url, """INSERT INTO onehead_inbox (repository, subject) VALUES ('a/a', '{"kind": "Everything"}')""")
     shop = Workshop()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -47,12 +48,12 @@ class Inbox:
     def __init__(self, pool: ConnectionPool) -> None:
         self._pool = pool
 
-    def add(self, job: Job) -> None:
-        """Keep the subjects of a job; committed when this returns."""
+    def add(self, jobs: Iterable[Job]) -> None:
+        """Keep what jobs are about; committed when this returns."""
         with self._pool.connection() as connection, connection.cursor() as cursor:
             cursor.executemany(
                 "INSERT INTO onehead_inbox (repository, subject) VALUES (%s, %s)",
-                [(job.repository, json.dumps(_written(subject))) for subject in job.subjects],
+                [(job.repository, json.dumps(_written(subject))) for job in jobs for subject in job.subjects],
             )
 
     def waiting_for(self, repository: str) -> list[InboxRow]:

@@ -9,26 +9,35 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 
+import psycopg
 import structlog
 from procrastinate import App, JobContext, PsycopgConnector, SyncPsycopgConnector
-from procrastinate.exceptions import AlreadyEnqueued
-from psycopg_pool import ConnectionPool
+from procrastinate.exceptions import AlreadyEnqueued, ProcrastinateException
+from psycopg_pool import ConnectionPool, PoolTimeout
 
 from onehead.service.engine import Handler, Job, JobRun, Retry, delay_after, log_run
 from onehead.service.inbox import Inbox, subject_of, told
 
-_EVENT, _SWEEP, _LATER = 2, 1, 0
-"""Priorities. What is tried again comes last, or a new event would wait behind it: jobs of one lock run in order."""
+_PRIORITY = {"event": 2, "sweep": 1, "retry": 0}
+"""What is tried again comes last, or a new event would wait behind it: jobs of one lock run in order."""
+
+MAX_HELD = 10_000
+"""Jobs that this process holds while the database is away."""
+
+MAX_POSTED = 500
+"""Jobs that are kept in one transaction."""
 
 SECONDS_WITHOUT_A_SIGN = 30.0
 """After which a worker counts as gone, and what it had begun is begun again."""
 
 MAX_SECONDS = 3600.0
-"""Of one run. What has run longer is begun again elsewhere, whatever signs its worker gives."""
+"""Of one run; what has run longer is begun again, whatever signs its worker gives."""
 
 _SECONDS_BETWEEN_POLLS = 0.5
 """A job that waited for another one of its repository is not announced, so it is found by asking."""
@@ -83,24 +92,28 @@ class PostgresEngine:
         self._worker.task(name="look", pass_context=True)(self._look)
         self._queue = App(connector=SyncPsycopgConnector())  # of its own: a task belongs to the app that declares it
         self._queue.open(self._pool)
-        self._running: dict[str, int] = {}  # repository → number of procrastinate's job
         self._changed = threading.Condition()
+        self._running: dict[str, int] = {}  # repository → number of procrastinate's job
         self._stopping = False
+        self._outbox: deque[Job] = deque()  # submitted, and not yet in the database
+        threading.Thread(target=self._keep_posting, name="onehead-inbox", daemon=True).start()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run_loop, name="onehead-jobs", daemon=True)
 
     def start(self) -> None:
         """See `Engine.start`."""
+        self._is_posted(_SECONDS_TO_CONNECT)
         if self._concurrency:
             self._thread.start()
 
     def submit(self, job: Job) -> None:
-        """See `Engine.submit`. What the job is about is kept before the job is queued, so that no run misses it."""
-        self._inbox.add(job)
-        if job.is_routine:
-            self._defer(job.repository, "sweep", _SWEEP)
-        else:
-            self._defer(job.repository, "event", _EVENT)
+        """See `Engine.submit`. While the database is away, the job is held in memory."""
+        with self._changed:
+            if len(self._outbox) >= MAX_HELD:
+                log.error("Too much waits for PostgreSQL; the next sweep finds it.", repository=job.repository)
+                return
+            self._outbox.append(job)
+            self._changed.notify_all()
 
     def stop(self, timeout: float) -> bool:
         """See `Engine.stop`. What does not end in time is handed back: another process begins it again."""
@@ -108,7 +121,7 @@ class PostgresEngine:
             if not self._stopping and self._thread.is_alive():
                 self._loop.call_soon_threadsafe(self._end_worker)
             self._stopping = True
-            has_ended = self._changed.wait_for(lambda: not self._running, timeout)
+            has_ended = self._changed.wait_for(lambda: not (self._running or self._outbox), timeout)
             begun = list(self._running.values())
         self._hand_back(begun)
         if has_ended and self._thread.is_alive():
@@ -122,10 +135,10 @@ class PostgresEngine:
     def wait_until_idle(self, timeout: float) -> bool:
         """See `Engine.wait_until_idle`."""
         until = time.monotonic() + timeout
-        while self._count("TRUE"):
+        while not self._is_posted(until - time.monotonic()) or self._count("TRUE"):
             if time.monotonic() > until:
                 return False
-            time.sleep(0.02)
+            time.sleep(_SECONDS_BETWEEN_POLLS / 10)
         return True
 
     @property
@@ -136,6 +149,7 @@ class PostgresEngine:
     @property
     def waiting(self) -> int:
         """See `Engine.waiting`; of all processes together."""
+        self._is_posted(_SECONDS_TO_CONNECT)
         return self._count("status = 'todo'")
 
     @property
@@ -149,19 +163,55 @@ class PostgresEngine:
             found = connection.execute(f"SELECT count(DISTINCT lock) FROM procrastinate_jobs WHERE {condition}")  # noqa: S608
             return int((found.fetchone() or [0])[0])
 
-    def _defer(self, repository: str, kind: str, priority: int, seconds: float = 0.0) -> None:
-        """Queue a look, unless one of its kind waits already."""
+    def _is_posted(self, timeout: float) -> bool:
+        with self._changed:
+            return self._changed.wait_for(lambda: not self._outbox, timeout)
+
+    def _keep_posting(self) -> None:
+        """Put what was submitted into the database, many jobs at a time, until the process ends."""
+        pause = 0.0
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._outbox)
+                jobs = list(islice(self._outbox, MAX_POSTED))
+            try:
+                # What a job is about is kept before the job is queued, so that no run misses it.
+                self._inbox.add(jobs)
+                self._queue_looks([(job.repository, "sweep" if job.is_routine else "event") for job in jobs])
+            except (psycopg.Error, PoolTimeout, ProcrastinateException) as error:
+                pause = min(_MAX_PAUSE, 2 * pause or 1.0)
+                log.warning("PostgreSQL does not take jobs now; trying again.", error=told(error), retry_in=pause)
+                time.sleep(pause)
+                continue
+            pause = 0.0
+            with self._changed:
+                for _ in jobs:
+                    self._outbox.popleft()
+                self._changed.notify_all()
+
+    def _queue_looks(self, wanted: list[tuple[str, str]]) -> None:
+        """Queue a look for each repository and kind of which none waits, in this order."""
+        locks = {f"{repository}:{kind}": (repository, kind) for repository, kind in wanted}
+        with self._pool.connection() as connection:
+            waiting = connection.execute(
+                "SELECT queueing_lock FROM procrastinate_jobs WHERE status = 'todo' AND queueing_lock = ANY(%s)",
+                (list(locks),),
+            ).fetchall()
+        for (lock,) in waiting:
+            del locks[lock]
+        for repository, kind in locks.values():
+            self._defer(repository, kind)
+
+    def _defer(self, repository: str, kind: str, seconds: float = 0.0) -> None:
         look = self._queue.configure_task(
             "look",
             lock=repository,
             queueing_lock=f"{repository}:{kind}",
-            priority=priority,
+            priority=_PRIORITY[kind],
             schedule_at=datetime.now(UTC) + timedelta(seconds=seconds) if seconds else None,
         )
-        try:
+        with suppress(AlreadyEnqueued):
             look.defer()
-        except AlreadyEnqueued:
-            log.debug("A look of this kind waits already.", repository=repository, kind=kind)
 
     def _hand_back(self, begun: list[int]) -> None:
         """Begin again what these jobs had begun, and queue whatever else nothing would see to."""
@@ -170,7 +220,7 @@ class PostgresEngine:
             connection.execute("DELETE FROM procrastinate_jobs WHERE id = ANY(%s)", (begun,))
         for repository in self._inbox.without_job():
             log.warning("What was kept and not done is queued again.", repository=repository)
-            self._defer(repository, "event", _EVENT)
+            self._defer(repository, "event")
 
     def _run_loop(self) -> None:
         asyncio.set_event_loop(self._loop)
@@ -206,11 +256,22 @@ class PostgresEngine:
 
     async def _keep_rescuing(self) -> None:
         """Take over from workers that are gone."""
-        manager = self._worker.job_manager
         while True:
-            stalled = await manager.get_stalled_jobs(seconds_since_heartbeat=SECONDS_WITHOUT_A_SIGN)
-            await asyncio.to_thread(self._hand_back, [int(job.id or 0) for job in stalled])
+            stalled = await self._worker.job_manager.get_stalled_jobs(seconds_since_heartbeat=SECONDS_WITHOUT_A_SIGN)
+            begun = [int(job.id or 0) for job in stalled] + await asyncio.to_thread(self._begun_too_long_ago)
+            await asyncio.to_thread(self._hand_back, begun)
             await asyncio.sleep(_SECONDS_BETWEEN_RESCUES)
+
+    def _begun_too_long_ago(self) -> list[int]:
+        """Jobs of which the end could not be noted. One that still runs keeps its lock, so nobody else begins it."""
+        with self._pool.connection() as connection:
+            found = connection.execute(
+                "SELECT id FROM procrastinate_jobs WHERE status = 'doing' AND NOT EXISTS ("
+                "SELECT FROM procrastinate_events WHERE job_id = procrastinate_jobs.id AND type = 'started'"
+                " AND at > now() - make_interval(secs => %s))",
+                (MAX_SECONDS,),
+            )
+            return [number for (number,) in found]
 
     async def _look(self, context: JobContext) -> None:
         """A job of procrastinate's: its lock names the repository. In a daemon thread, as a run may outlive `stop`."""
@@ -237,7 +298,7 @@ class PostgresEngine:
                 if is_alone:
                     self._run(repository)
                 else:
-                    self._defer(repository, "retry", _LATER, _SECONDS_UNTIL_FREE)
+                    self._defer(repository, "retry", _SECONDS_UNTIL_FREE)
         finally:
             with self._changed:
                 del self._running[repository]
@@ -274,7 +335,7 @@ class PostgresEngine:
         run = JobRun(job, time.monotonic() - started, attempt, error, retry_in)
         self._inbox.settle(run, [row.id for row in rows])
         if retry_in is not None:
-            self._defer(repository, "retry", _LATER, retry_in)
+            self._defer(repository, "retry", retry_in)
         else:
             self._cancel_retry(repository)
         log_run(run)
