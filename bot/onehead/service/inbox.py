@@ -1,9 +1,9 @@
-"""What may have changed in each repository, kept in PostgreSQL until a run has seen to it."""
+"""Our own tables in PostgreSQL: what may have changed in each repository, and what is remembered between jobs."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -110,6 +110,38 @@ class Inbox:
                 " AND NOT EXISTS (SELECT FROM procrastinate_jobs WHERE lock = repository)"
             )
             return [repository for (repository,) in found]
+
+
+class SharedShelf:
+    """`onehead.service.memory.Shelf` in a table that several processes share."""
+
+    def __init__(self, pool: ConnectionPool) -> None:
+        self._pool = pool
+
+    def read(self, kind: str, keys: list[str] | None = None) -> dict[str, str]:
+        """See `Shelf.read`."""
+        with self._pool.connection() as connection:
+            return dict(
+                connection.execute(
+                    "SELECT key, value FROM onehead_memory"
+                    " WHERE kind = %(kind)s AND (%(keys)s::text[] IS NULL OR key = ANY(%(keys)s))",
+                    {"kind": kind, "keys": keys},
+                ).fetchall()
+            )
+
+    def write(self, kind: str, values: Mapping[str, str]) -> None:
+        """See `Shelf.write`."""
+        with self._pool.connection() as connection, connection.cursor() as cursor:
+            cursor.executemany(
+                "INSERT INTO onehead_memory (kind, key, value) VALUES (%s, %s, %s)"
+                " ON CONFLICT (kind, key) DO UPDATE SET value = excluded.value",
+                [(kind, key, value) for key, value in sorted(values.items())],
+            )
+
+    def remove(self, kind: str, keys: list[str]) -> None:
+        """See `Shelf.remove`."""
+        with self._pool.connection() as connection:
+            connection.execute("DELETE FROM onehead_memory WHERE kind = %s AND key = ANY(%s)", (kind, keys))
 
 
 _KINDS = {kind.__name__: kind for kind in Subject.__args__}

@@ -25,6 +25,14 @@ _OURS: dict[str, bytes] = {
         );
         CREATE INDEX onehead_inbox_repository ON onehead_inbox (repository, id);
     """,
+    "onehead 0002 memory": b"""
+        CREATE TABLE onehead_memory (
+            kind text NOT NULL,
+            key text NOT NULL,
+            value text NOT NULL,
+            PRIMARY KEY (kind, key)
+        );
+    """,
 }
 """Our own steps, in order; what a released version has applied is never changed."""
 
