@@ -81,7 +81,7 @@ fuzz: $(VENV)/.ready ## hand 100,000 hostile inputs to each reader (ARGS='sql --
 # The first lock decides; the others hold a part of it, or one package more.
 lock: $(VENV)/.ready ## renew the locks: the newest releases that pyproject.toml allows
 	$(LOCK) --upgrade --group dev pyproject.toml --output-file requirements-dev.lock
-	$(LOCK) --constraint requirements-dev.lock pyproject.toml --output-file requirements.lock
+	$(LOCK) --constraint requirements-dev.lock --extra postgres pyproject.toml --output-file requirements.lock
 	$(LOCK) --constraint requirements-dev.lock --group build --output-file requirements-build.lock
 	$(LOCK) --upgrade --constraint requirements-dev.lock --group fuzz --output-file requirements-fuzz.lock
 
