@@ -15,13 +15,9 @@ from typing import TYPE_CHECKING
 from onehead.cli.terminal import painter
 from onehead.errors import UsageError
 from onehead.settings import load_database_url
-from onehead.text import listed
 
 if TYPE_CHECKING:
     from onehead.service.inbox import Inbox, InboxEntry
-
-
-_MAX_NAMED = 3
 
 
 def run_status(options: argparse.Namespace) -> int:
@@ -30,7 +26,11 @@ def run_status(options: argparse.Namespace) -> int:
 
     steps = missing(_url(options))
     if steps:
-        print(f"{len(steps)} steps are missing: {listed(steps, _MAX_NAMED)}.\n  → onehead database upgrade")
+        print("Steps that are missing, in order:", *steps, sep="\n  ")
+        # procrastinate's own mark of what removes something.
+        if any("_post_" in step for step in steps):
+            print("Stop every older onehead first: a step with _post_ in its name removes what it needs.")
+        print("Next: onehead database upgrade")
         return 1
     print("The tables are up to date.")
     return 0
