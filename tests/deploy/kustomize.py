@@ -47,7 +47,7 @@ def kept(variant: str) -> str:
 
 @cache
 def documents(variant: str) -> list[Document]:
-    return [document for document in yaml.safe_load_all(kept(variant)) if document]
+    return list(yaml.safe_load_all(kept(variant)))
 
 
 def has_kustomize() -> bool:
