@@ -35,7 +35,7 @@ setup: $(VENV)/.ready ## create .venv with everything needed
 $(VENV)/.ready: pyproject.toml requirements-dev.lock
 	@test -n "$(PYTHON)" || { echo "No Python 3.11 or newer was found on PATH. Install one, or name it: make PYTHON=/path/to/python3" >&2; exit 1; }
 	@command -v git >/dev/null || { echo "Git was not found on PATH. Install git 2.38 or newer." >&2; exit 1; }
-	@echo "Setting up $(VENV), once and after a change of pyproject.toml or a lock: less than a minute, and 120 MB to download."
+	@echo "Setting up $(VENV), once and after a change of pyproject.toml or a lock: less than a minute, and 140 MB to download."
 	@echo "1/3 Making $(VENV) with $$($(PYTHON) --version) …"
 	@test "$$($(BIN)/python --version 2>&1)" = "$$($(PYTHON) --version)" || \
 		$(PYTHON) -m venv --clear $(VENV) >/dev/null 2>&1 || $(PYTHON) -m venv --clear --without-pip $(VENV)
@@ -81,7 +81,7 @@ fuzz: $(VENV)/.ready ## hand 100,000 hostile inputs to each reader (ARGS='sql --
 # The first lock decides; the others hold a part of it, or one package more.
 lock: $(VENV)/.ready ## renew the locks: the newest releases that pyproject.toml allows
 	$(LOCK) --upgrade --group dev pyproject.toml --output-file requirements-dev.lock
-	$(LOCK) --constraint requirements-dev.lock pyproject.toml --output-file requirements.lock
+	$(LOCK) --constraint requirements-dev.lock --extra postgres pyproject.toml --output-file requirements.lock
 	$(LOCK) --constraint requirements-dev.lock --group build --output-file requirements-build.lock
 	$(LOCK) --upgrade --constraint requirements-dev.lock --group fuzz --output-file requirements-fuzz.lock
 

@@ -43,8 +43,9 @@ from onehead.forge.webhooks import HOOK_PATH
 from onehead.plan.findings import KINDS, Code
 from onehead.plan.plans import Plan, ReasonCode
 from onehead.service import web
-from onehead.service.engine import Engine
-from onehead.service.serve import Health, Metrics
+from onehead.service.engine import EmbeddedEngine
+from onehead.service.health import Health
+from onehead.service.metrics import Metrics
 from onehead.service.setup import OLDEST
 from onehead.settings import SETTINGS
 from tests.cli.terminal_runs import Done
@@ -502,7 +503,7 @@ def test_metrics() -> None:
 def test_readiness_report() -> None:
     body = sections(REFERENCE / "http.md")["GET /readyz"]
     [example] = [json.loads(block) for _, kind, block in FENCE.findall(body) if kind == "json"]
-    _, report = Health(Engine(lambda _job: None)).report()
+    _, report = Health(EmbeddedEngine(lambda _job: None).state).report()
     assert shape(example) == shape(report)
 
 

@@ -44,7 +44,8 @@ def group(name: str) -> list[str]:
 
 
 ASKED = {
-    "": PROJECT["project"]["dependencies"],
+    # The image is for both engines.
+    "": PROJECT["project"]["dependencies"] + PROJECT["project"]["optional-dependencies"]["postgres"],
     "-dev": PROJECT["project"]["dependencies"] + group("dev"),
     "-build": PROJECT["build-system"]["requires"] + group("build"),
     "-fuzz": group("fuzz"),

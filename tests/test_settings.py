@@ -48,6 +48,7 @@ def test_the_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
         sweep="*/15 * * * *",
         cache_dir=Path("/home/someone/.cache/onehead"),
         database_url=None,
+        worker="",
         log="console",
     )
 
@@ -84,6 +85,7 @@ def test_everything_from_the_environment() -> None:
         sweep=None,
         cache_dir=Path("/var/cache/onehead"),
         database_url=Secret("postgresql://bot:pw@db/onehead"),
+        worker="",
         log="json",
     )
 

@@ -1,4 +1,4 @@
-"""How onehead is started: the demo, the wheel, the image and the files of `deploy/`."""
+"""How onehead is started: the demo, the wheel and the image."""
 
 from __future__ import annotations
 
@@ -13,24 +13,19 @@ import threading
 import zipfile
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import httpx
 import pytest
-import yaml
 
-from onehead.service.door import SECONDS_TO_ANSWER
-from onehead.service.serve import SECONDS_TO_FINISH
-from onehead.settings import SETTINGS, BadValueError, load, read_cache_dir
+from onehead.settings import BadValueError, read_cache_dir
 from tests.demo.service import Service
 from tests.demo.telling import DemoFailedError
+from tests.deploy.files import image_environment, instructions, last
 from tests.forgejos.start import STANDIN, binaries
 from tests.migrations import chain, merged, project
 from tests.repositories import Repository
 
 ROOT = Path(__file__).parents[1]
-DEPLOY = ROOT / "deploy"
-VARIABLES = {name for s in SETTINGS for name in (s.variable, f"{s.variable}_FILE" if s.is_secret else s.variable)}
 
 
 def run(*command: str, cwd: Path, timeout: float = 60, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -197,23 +192,6 @@ for name in render.environment().list_templates():
 # --- the image --------------------------------------------------------------------------------------------------
 
 
-def instructions() -> list[tuple[str, str]]:
-    """The instructions of the Dockerfile: (name, arguments), continued lines joined and comments left out."""
-    lines = [line for line in (ROOT / "Dockerfile").read_text().splitlines() if not line.lstrip().startswith("#")]
-    joined = re.sub(r"\\\n", "", "\n".join(lines))
-    pairs = [line.split(maxsplit=1) for line in joined.splitlines() if line.strip()]
-    return [(name, rest) for name, rest in pairs]
-
-
-def last(name: str) -> str:
-    """The arguments of the last such instruction, which is the one that counts."""
-    return [rest for each, rest in instructions() if each == name][-1]
-
-
-def image_environment() -> dict[str, str]:
-    return dict(pair.split("=", 1) for pair in last("ENV").split())
-
-
 def test_the_image_is_pinned_and_does_not_run_as_root() -> None:
     bases = [rest.split()[0] for name, rest in instructions() if name == "FROM"]
 
@@ -272,95 +250,3 @@ def test_the_images_health_check_asks_the_port_that_is_listened_at(status: int, 
 
     assert program == "python"
     assert (result.returncode, result.stderr, asked) == (code, "", ["/healthz"])
-
-
-# --- deploy/ ----------------------------------------------------------------------------------------------------
-
-
-def compose() -> dict[str, Any]:
-    document: dict[str, Any] = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
-    return document
-
-
-@pytest.mark.parametrize("file", ["compose.yaml", "kubernetes.yaml", "onehead.service", "README.md", "../Dockerfile"])
-def test_every_setting_that_a_deployment_names_exists(file: str) -> None:
-    named = set(re.findall(r"\bONEHEAD_[A-Z_]+\b", (DEPLOY / file).read_text()))
-
-    assert named
-    assert named <= VARIABLES
-
-
-def test_the_settings_of_the_composition_are_complete(tmp_path: Path) -> None:
-    document = compose()
-    service = document["services"]["onehead"]
-    environment = image_environment() | service["environment"]
-    for name in service["secrets"]:
-        (tmp_path / name).write_text("content\n")
-        environment = {
-            key: text.replace(f"/run/secrets/{name}", f"{tmp_path}/{name}") for key, text in environment.items()
-        }
-
-    settings = load(environment)
-
-    assert settings.token.reveal() == "content"
-    assert settings.listen[1] == 8686
-    assert settings.forgejo_url == "http://forgejo:3000"
-    assert str(settings.cache_dir) in [volume.partition(":")[2] for volume in service["volumes"]]
-
-
-def test_the_composition_names_nothing_that_is_not_there() -> None:
-    document = compose()
-    services = document["services"]
-    volumes = {volume.partition(":")[0] for service in services.values() for volume in service["volumes"]}
-
-    assert volumes == set(document["volumes"])
-    assert {name for service in services.values() for name in service["secrets"]} == set(document["secrets"])
-    assert {each["file"] for each in document["secrets"].values()} <= set(
-        re.findall(r"\./secrets/\w+", (DEPLOY / "README.md").read_text().replace("> secrets/", "> ./secrets/"))
-    )
-    for service in services.values():
-        _, colon, tag = service["image"].rpartition(":")
-        assert colon
-        assert tag != "latest"
-    assert (DEPLOY / services["onehead"]["build"]).resolve() == ROOT
-    # Forgejo calls no private address that it was not told.
-    allowed = services["forgejo"]["environment"]["FORGEJO__webhook__ALLOWED_HOST_LIST"].split(",")
-    assert urlsplit(services["onehead"]["environment"]["ONEHEAD_PUBLIC_URL"]).hostname in allowed
-
-
-def test_the_container_has_no_rights_it_does_not_need() -> None:
-    service = compose()["services"]["onehead"]
-
-    assert service["read_only"] is True
-    assert service["cap_drop"] == ["ALL"]
-    assert service["security_opt"] == ["no-new-privileges:true"]
-    assert [mount.partition(":")[0] for mount in service["tmpfs"]] == ["/tmp"]
-
-
-def test_every_deployment_waits_for_running_jobs() -> None:
-    pod = next(yaml.safe_load_all((DEPLOY / "kubernetes.yaml").read_text()))["spec"]["template"]["spec"]
-    unit = (DEPLOY / "onehead.service").read_text()
-
-    waits = [
-        int(compose()["services"]["onehead"]["stop_grace_period"].removesuffix("s")),
-        int(pod["terminationGracePeriodSeconds"]),
-        int(re.findall(r"^TimeoutStopSec=(\d+)$", unit, re.MULTILINE)[0]),
-    ]
-
-    assert min(waits) > SECONDS_TO_ANSWER + SECONDS_TO_FINISH
-
-
-def test_the_pod_reads_its_secrets_where_they_are_mounted() -> None:
-    deployment, service = yaml.safe_load_all((DEPLOY / "kubernetes.yaml").read_text())
-    pod = deployment["spec"]["template"]["spec"]
-    [container] = pod["containers"]
-    mounts = {mount["name"]: mount["mountPath"] for mount in container["volumeMounts"]}
-    variables = {each["name"]: each["value"] for each in container["env"]}
-
-    assert set(mounts) == {volume["name"] for volume in pod["volumes"]}
-    assert mounts["cache"] == image_environment()["ONEHEAD_CACHE_DIR"]
-    assert variables["ONEHEAD_TOKEN_FILE"] == f"{mounts['secrets']}/token"
-    assert variables["ONEHEAD_WEBHOOK_SECRET_FILE"] == f"{mounts['secrets']}/webhook-secret"
-    assert str(pod["securityContext"]["fsGroup"]) == last("USER").split(":")[1]
-    assert container["securityContext"]["readOnlyRootFilesystem"] is True
-    assert [port["containerPort"] for port in container["ports"]] == [service["spec"]["ports"][0]["port"]] == [8686]

@@ -166,6 +166,13 @@ def read_database_url(text: str) -> Secret | None:
     return Secret(text)
 
 
+def read_worker(text: str) -> str:
+    """Name of a worker."""
+    if not re.fullmatch(r"[\w.:@/-]{0,100}", text):
+        raise BadValueError("is no name. Take letters, digits and . _ - : @ /, at most 100.")
+    return text
+
+
 def read_log(text: str) -> str:
     """`console` or `json`."""
     if text.lower() not in {"console", "json"}:
@@ -259,10 +266,17 @@ SETTINGS = (
     Setting("cache_dir", "Directory for mirrors of the repositories; may be lost.", read_cache_dir, "~/.cache/onehead"),
     Setting(
         "database_url",
-        "Leave it empty: jobs are kept in memory. Kept free for a queue in PostgreSQL that several machines share.",
+        "PostgreSQL database in which several machines share the work; empty: one process keeps its jobs in memory.",
         read_database_url,
         "",
         is_secret=True,
+    ),
+    Setting(
+        "worker",
+        "Name of this process among those that share the database, which keeps it over a restart: it looks after the "
+        "repositories that it has mirrors of; by default the name of the machine.",
+        read_worker,
+        "",
     ),
     Setting("log", "How log lines look: console (for people) or json (for machines).", read_log, "console"),
 )
@@ -288,6 +302,7 @@ class Settings:
     sweep: str | None
     cache_dir: Path
     database_url: Secret | None
+    worker: str
     log: str
 
     def covers(self, repository: str, topics: Collection[str] | None = None) -> bool:
@@ -341,6 +356,30 @@ def load(environ: Mapping[str, str], config: Path | None = None, *, without: Col
             "Correct them in the environment or in the file given with --config, and start again.",
         )
     return Settings(**values)
+
+
+def load_database_url(environ: Mapping[str, str], config: Path | None = None) -> str:
+    """The address of the database alone, for who needs nothing else; given as for `load`.
+
+    Raises:
+        UsageError: there is none, or what is given is wrong.
+    """
+    problems: list[str] = []
+    given = _from_file(config, problems) | _from_environment(environ, problems)
+    setting = next(each for each in SETTINGS if each.name == "database_url")
+    label, text = _text_of(setting, given, problems)
+    try:
+        found = read_database_url(text or "")
+    except BadValueError as reason:
+        problems.append(f"{label} {reason}")
+    if problems:
+        raise UsageError(problems[0])
+    if found is None:
+        raise UsageError(
+            "ONEHEAD_DATABASE_URL is empty: the service keeps its jobs in memory, and there is no database.",
+            "Set it to the address of a PostgreSQL database where several machines are to share the work.",
+        )
+    return found.reveal()
 
 
 def _text_of(setting: Setting, given: Mapping[str, tuple[str, str]], problems: list[str]) -> tuple[str, str | None]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from onehead.service.engine import Engine, Job
-from onehead.service.serve import Health, Metrics
+from onehead.service.engine import EmbeddedEngine, Job
+from onehead.service.health import Health
+from onehead.service.metrics import Metrics
 from onehead.service.web import DoorMetrics, ReportDoor
 
 
@@ -21,7 +22,7 @@ class Beside:
         account: int | None = None,
     ) -> None:
         self.submit = submit
-        self.health = health or Health(Engine(lambda _job: None))
+        self.health = health or Health(EmbeddedEngine(lambda _job: None).state)
         self.counted = metrics or Metrics()
         self.account = account
 

@@ -9,13 +9,15 @@ from __future__ import annotations
 import os
 import sys
 import time
+from datetime import datetime
 from pathlib import Path
 
 from onehead import logs
 from onehead.errors import OneheadError
 from onehead.service import serve as service
-from onehead.service.engine import Engine, Everything, Job
-from onehead.service.serve import Metrics
+from onehead.service.engine import EmbeddedEngine, Everything, Job
+from onehead.service.health import utc_now
+from onehead.service.metrics import Metrics
 from onehead.settings import load
 
 
@@ -45,12 +47,13 @@ def main() -> None:
     settings = load(os.environ)
     logs.configure(settings.log, [settings.token.reveal(), *(each.reveal() for each in settings.webhook_secret)])
     metrics = Metrics()
-    engine = Engine(work, concurrency=1, on_run=metrics.run)
+    engine = EmbeddedEngine(work, concurrency=1, on_run=metrics.run)
 
-    def sweep() -> None:
+    def sweep(_wanted: datetime) -> datetime:
         note("sweep")
         if "swept" in sys.argv:
             engine.submit(Job("acme/swept", frozenset({Everything()})))
+        return utc_now()
 
     if "hasty" in sys.argv:
         service.SECONDS_TO_FINISH = 0.1

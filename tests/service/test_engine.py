@@ -14,7 +14,7 @@ from onehead.service.engine import (
     BranchGone,
     BranchMoved,
     CommandGiven,
-    Engine,
+    EmbeddedEngine,
     Everything,
     Job,
     PullChanged,
@@ -32,7 +32,7 @@ def said_about(failure: BaseException | None, retry: Callable[[BaseException, in
         if (error := next(failures, None)) is not None:
             raise error
 
-    engine = Engine(handler, concurrency=1, retry=retry)
+    engine = EmbeddedEngine(handler, concurrency=1, retry=retry)
     with capture_logs() as lines:
         engine.submit(JOB)
         engine.start()

@@ -1,14 +1,31 @@
-"""What the engine promises (`onehead.service.engine.Engine`)."""
+"""What every engine promises (`onehead.service.engine.Engine`)."""
 
 from __future__ import annotations
 
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import pytest
 
-from onehead.service.engine import Engine, Everything, Handler, Job, JobRun, PullChanged, Retry, Subject
+from onehead.service.engine import (
+    CommandGiven,
+    EmbeddedEngine,
+    Engine,
+    Everything,
+    Handler,
+    Job,
+    JobRun,
+    PullChanged,
+    Retry,
+    Subject,
+)
+from onehead.service.postgres_engine import PostgresEngine
+from onehead.service.postgres_schema import upgrade
+from tests.postgres import POSTGRESQL, Postgres, postgres
+
+__all__ = ["postgres"]
 
 PATIENCE = 10.0  # for what is expected to happen
 MOMENT = 0.05  # for what is expected not to happen
@@ -16,10 +33,14 @@ MOMENT = 0.05  # for what is expected not to happen
 Compose = Callable[..., Engine]
 
 
-@pytest.fixture
-def compose() -> Iterator[Compose]:
-    """Composes an engine, and stops it after the test."""
+@pytest.fixture(params=["embedded", POSTGRESQL])
+def compose(request: pytest.FixtureRequest) -> Iterator[Compose]:
+    """Composes an engine of each kind, and stops it after the test."""
     engines: list[Engine] = []
+    kind: Callable[..., Engine] = EmbeddedEngine
+    if request.param == "postgresql":
+        url = database(request.getfixturevalue("postgres"))
+        kind = partial(PostgresEngine, url=url)
 
     def composed(
         handler: Handler,
@@ -28,13 +49,22 @@ def compose() -> Iterator[Compose]:
         retry: Retry = lambda _error, _attempt: None,
         on_run: Callable[[JobRun], None] = lambda _run: None,
     ) -> Engine:
-        engine = Engine(handler, concurrency=concurrency, retry=retry, on_run=on_run)
+        engine = kind(handler, concurrency=concurrency, retry=retry, on_run=on_run)
         engines.append(engine)
         return engine
 
     yield composed
     for engine in engines:
         engine.stop(PATIENCE)
+        if isinstance(engine, PostgresEngine):
+            engine.close()
+
+
+def database(postgres: Postgres) -> str:
+    """An empty database with all tables."""
+    url = postgres.fresh().replace("postgresql+psycopg", "postgresql")
+    upgrade(url)
+    return url
 
 
 class Workshop:
@@ -88,12 +118,12 @@ def test_what_is_submitted_before_the_start_waits_and_is_merged(compose: Compose
     for number in (1, 2, 2, 3):
         engine.submit(job("a/a", number))
     engine.submit(job("b/b", 9))
-    assert (engine.is_running, engine.waiting, engine.running) == (False, 2, 0)
+    assert engine.state()[:3] == (False, 2, 0)
     engine.start()
 
     assert engine.wait_until_idle(PATIENCE)
     assert shop.jobs == [job("a/a", 1, 2, 3), job("b/b", 9)]
-    assert (engine.is_running, engine.waiting, engine.running) == (True, 0, 0)
+    assert engine.state()[:3] == (True, 0, 0)
 
 
 def test_events_during_a_run_make_exactly_one_more(compose: Compose) -> None:
@@ -106,7 +136,7 @@ def test_events_during_a_run_make_exactly_one_more(compose: Compose) -> None:
         engine.submit(job("a/a", number))
 
     assert not shop.has_entered(timeout=MOMENT)
-    assert (engine.waiting, engine.running) == (1, 1)
+    assert engine.state()[1:3] == (1, 1)
     shop.let_go(2)
     assert engine.wait_until_idle(PATIENCE)
     assert shop.jobs == [job("a/a", 1), job("a/a", 2, 3)]
@@ -123,7 +153,7 @@ def test_repositories_run_side_by_side_up_to_the_limit(compose: Compose) -> None
     assert shop.has_entered()
 
     assert not shop.has_entered(timeout=MOMENT)
-    assert (engine.waiting, engine.running) == (1, 2)
+    assert engine.state()[1:3] == (1, 2)
     shop.let_go(3)
     assert engine.wait_until_idle(PATIENCE)
     assert sorted(each.repository for each in shop.jobs) == ["a/a", "b/b", "c/c"]
@@ -213,6 +243,21 @@ def test_an_event_does_not_wait_for_a_retry(compose: Compose) -> None:
     assert seen == [job("a/a", 1), job("a/a", 1, 2)]
 
 
+def test_what_a_command_may_do_is_not_lost_among_other_events(compose: Compose) -> None:
+    shop = Workshop(gated=True)
+    engine = compose(shop)
+    engine.start()
+    engine.submit(job("a/a", 1))
+    assert shop.has_entered()
+    command = CommandGiven(comment=7, number=2, may_write=True)
+    for subject in (2, command, 3, Everything()):
+        engine.submit(job("a/a", subject))
+    shop.let_go(2)
+
+    assert engine.wait_until_idle(PATIENCE)
+    assert shop.jobs[1:] == [job("a/a", 2, command, 3, Everything())]
+
+
 def test_one_failing_repository_does_not_hold_up_another(compose: Compose) -> None:
     done = threading.Event()
 
@@ -243,7 +288,7 @@ def test_a_handler_that_wants_to_exit_does_not_end_the_engine(compose: Compose) 
 
     assert engine.wait_until_idle(PATIENCE)
     assert [(run.job.repository, run.outcome) for run in runs] == [("bad/bad", "given-up"), ("a/a", "done")]
-    assert engine.is_running
+    assert engine.state().running
 
 
 def test_stopping_waits_for_what_runs_and_begins_nothing_new(compose: Compose) -> None:
@@ -257,7 +302,7 @@ def test_stopping_waits_for_what_runs_and_begins_nothing_new(compose: Compose) -
 
     assert engine.stop(PATIENCE) is True
     assert shop.jobs == [job("a/a", 1)]
-    assert (engine.is_running, engine.running) == (False, 0)
+    assert engine.state()[:3:2] == (False, 0)
     engine.submit(job("c/c", 1))
     assert not shop.has_entered(timeout=MOMENT)
 

@@ -7,15 +7,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from onehead.service.engine import Engine
-from onehead.service.serve import Health
+from onehead.service.engine import EmbeddedEngine
+from onehead.service.health import Health
 
 
 def healthy(*places: Path) -> Health:
     """All is well but, perhaps, the disk."""
-    engine = Engine(lambda _job: None)
+    engine = EmbeddedEngine(lambda _job: None)
     engine.start()
-    health = Health(engine, places=places)
+    health = Health(engine.state, places=places)
     health.forge_answered()
     return health
 

@@ -9,9 +9,11 @@ from structlog.testing import capture_logs
 
 from onehead.errors import OneheadError, UsageError
 from onehead.forge.errors import Unauthorised
-from onehead.service import serve as module
-from onehead.service.engine import MAX_DELAY, Engine
-from onehead.service.serve import FORGE_SILENCE, Health, Metrics, Rounds, next_time, pause_after
+from onehead.service import rounds as module
+from onehead.service.engine import MAX_DELAY, EmbeddedEngine
+from onehead.service.health import FORGE_SILENCE, Health
+from onehead.service.metrics import Metrics
+from onehead.service.rounds import Rounds, next_time, pause_after
 
 PATIENCE = 10.0
 MOMENT = 0.05
@@ -42,15 +44,17 @@ class Scene:
     """Rounds whose calls are counted and whose waits after a failure are as short as the test needs."""
 
     def __init__(self) -> None:
-        self.engine = Engine(lambda _job: None)
+        self.engine = EmbeddedEngine(lambda _job: None)
         self.engine.start()
-        self.health = Health(self.engine, now=lambda: self.now)
+        self.health = Health(self.engine.state, now=lambda: self.now)
         self.metrics = Metrics()
         self.now = NOON
         self.swept = threading.Semaphore(0)
         self.asked = threading.Semaphore(0)
         self.forge_errors: Iterator[Exception | None] = iter(())
         self.sweep_errors: Iterator[Exception | None] = iter(())
+        self.ends: Iterator[datetime | None] = iter(())
+        self.wanted: list[datetime] = []
         self.doubt = threading.Event()
         self.rounds: Rounds | None = None
 
@@ -81,11 +85,13 @@ class Scene:
             raise error
         return 99
 
-    def _sweep(self) -> None:
+    def _sweep(self, wanted: datetime) -> datetime | None:
+        self.wanted.append(wanted)
         error = next(self.sweep_errors, None)
         self.swept.release()
         if error:
             raise error
+        return next(self.ends, self.now)
 
 
 @pytest.fixture

@@ -18,8 +18,9 @@ import httpx
 import pytest
 
 from onehead.errors import UsageError
-from onehead.service.engine import Engine
-from onehead.service.serve import Metrics, _listening, serve
+from onehead.service.engine import EmbeddedEngine
+from onehead.service.metrics import Metrics
+from onehead.service.serve import _listening, serve
 from onehead.settings import load
 from tests.service.deliveries import SECRET, recorded
 from tests.service.processes import written_memory
@@ -251,10 +252,10 @@ def serving_at(address: str) -> UsageError:
             "ONEHEAD_LISTEN": address,
         }
     )
-    engine = Engine(lambda _job: None)
+    engine = EmbeddedEngine(lambda _job: None)
     with pytest.raises(UsageError) as raised:
-        serve(settings, engine=engine, metrics=Metrics(), account=lambda: 99, sweep=lambda: None)
-    assert engine.is_running is False
+        serve(settings, engine=engine, metrics=Metrics(), account=lambda: 99, sweep=None)
+    assert engine.state().running is False
     return raised.value
 
 

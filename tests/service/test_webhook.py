@@ -9,8 +9,9 @@ import pytest
 from starlette.applications import Starlette
 from structlog.testing import capture_logs
 
-from onehead.service.engine import BranchMoved, Engine, Job, PullChanged
-from onehead.service.serve import Health, Metrics
+from onehead.service.engine import BranchMoved, EmbeddedEngine, Job, PullChanged
+from onehead.service.health import Health
+from onehead.service.metrics import Metrics
 from onehead.service.web import MAX_BODY_BYTES, DoorMetrics, HookDoor, NoRoom, build_app
 from tests.service.deliveries import DELIVERY, SECRET, payload, recorded, signed
 from tests.service.doors import Beside, no_reports
@@ -25,8 +26,8 @@ class Service:
     def __init__(self, *, covers: str = API, secrets: tuple[str, ...] = (SECRET,), account: int | None = 99) -> None:
         self.jobs: list[Job] = []
         self.metrics = Metrics()
-        self.engine = Engine(lambda _job: None)
-        self.health = Health(self.engine)
+        self.engine = EmbeddedEngine(lambda _job: None)
+        self.health = Health(self.engine.state)
         self.counts = DoorMetrics()
         self.behind = Beside(self.jobs.append, self.health, self.metrics, account)
         door = HookDoor(
@@ -261,8 +262,8 @@ def test_ready_when_the_forge_answered_and_the_engine_runs() -> None:
 
 def test_metrics_count_jobs_verdicts_and_sweeps() -> None:
     service = Service()
-    engine = Engine(lambda _job: None, on_run=service.metrics.run)
-    service.metrics.watch(engine)
+    engine = EmbeddedEngine(lambda _job: None, on_run=service.metrics.run)
+    service.metrics.watch(engine.state)
     engine.submit(Job("a/a", frozenset({PullChanged(1)})))
     waiting = service.request("GET", "/metrics")
     engine.start()

@@ -13,7 +13,7 @@ def job(repository: str, *subjects: int | Subject) -> Job:
 def queue_of(*jobs: Job) -> WorkQueue:
     queue = WorkQueue()
     for each in jobs:
-        queue.add(each)
+        queue.add(each, 0)
     return queue
 
 
@@ -29,8 +29,8 @@ def test_what_arrives_during_a_run_makes_one_more_run_afterwards() -> None:
     queue = queue_of(job("a/a", 1))
     first = queue.take(0)
     assert first is not None
-    queue.add(job("a/a", 2))
-    queue.add(job("a/a", 3))
+    queue.add(job("a/a", 2), 0)
+    queue.add(job("a/a", 3), 0)
 
     assert queue.take(0) is None
     queue.finish(first)
@@ -55,7 +55,7 @@ def test_an_event_does_not_wait_for_the_retry_and_takes_its_subjects_along() -> 
     first = queue.take(0)
     assert first is not None
     queue.postpone(first, due=1000)
-    queue.add(job("a/a", 2))
+    queue.add(job("a/a", 2), 0)
 
     assert queue.take(0) == job("a/a", 1, 2)
     assert queue.next_due() is None
@@ -65,7 +65,7 @@ def test_a_failed_run_with_news_is_due_at_once() -> None:
     queue = queue_of(job("a/a", 1))
     first = queue.take(0)
     assert first is not None
-    queue.add(job("a/a", 2))
+    queue.add(job("a/a", 2), 0)
     queue.postpone(first, due=1000)
 
     assert queue.next_due() is None
@@ -102,7 +102,7 @@ class AnyOrder(RuleBasedStateMachine):
         subject=st.one_of(st.integers(1, 4).map(PullChanged), st.just(Everything())),
     )
     def add(self, repository: str, subject: Subject) -> None:
-        self.queue.add(job(repository, subject))
+        self.queue.add(job(repository, subject), 0)
         self.owed.setdefault(repository, set()).add(subject)
 
     @rule(target=taken)

@@ -19,7 +19,7 @@ from onehead.forge.client import ApiAnswer, Connection
 from onehead.forge.webhooks import HOOK_PATH
 from onehead.gitrepo.mirror import Mirrors
 from onehead.service.context import ServiceContext
-from onehead.service.engine import Engine, Everything, Job
+from onehead.service.engine import EmbeddedEngine, Engine, Everything, Job
 from onehead.service.handler import handle
 from onehead.service.sweep import in_scope
 from onehead.service.web import DoorMetrics, HookDoor, build_app
@@ -82,7 +82,7 @@ class Service:
                 self.runs += 1
                 self.seconds += time.monotonic() - started
 
-        engine = Engine(work, concurrency=2, retry=self._retry)
+        engine = EmbeddedEngine(work, concurrency=2, retry=self._retry)
         engine.start()
         return engine
 
@@ -121,7 +121,7 @@ class Service:
 
     @property
     def idle(self) -> bool:
-        return self.engine.waiting == 0 and self.engine.running == 0
+        return self.engine.state()[1:3] == (0, 0)
 
     def sweep(self, names: Collection[str] | None = None) -> None:
         """Submit what the scheduled sweep submits: for all repositories in scope, or some."""

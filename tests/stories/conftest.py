@@ -19,9 +19,9 @@ from onehead.forge.client import Connection
 from onehead.gitrepo.mirror import Mirrors
 from onehead.service.analyzer import Analyzers
 from onehead.service.context import ServiceContext
-from onehead.service.engine import Engine, Everything, Job
+from onehead.service.engine import EmbeddedEngine, Engine, Everything, Job
 from onehead.service.handler import handle
-from onehead.service.serve import Health
+from onehead.service.health import Health
 from onehead.service.setup import EVENTS
 from onehead.service.web import DoorMetrics, HookDoor, ReportDoor, build_app
 from tests.forgejos.administration import Api
@@ -185,8 +185,8 @@ def service(project: Project, bot: Account, tmp_path: Path, log: None, analyzers
         handle(job, context)
 
     metrics = DoorMetrics()
-    engine = Engine(handler, retry=lambda _error, attempt: 0.2 if attempt < 20 else None)
-    health = Health(engine)
+    engine = EmbeddedEngine(handler, retry=lambda _error, attempt: 0.2 if attempt < 20 else None)
+    health = Health(engine.state)
     health.forge_answered()
     behind = Beside(engine.submit, health, account=bot.id)
     door = HookDoor(

@@ -257,5 +257,6 @@ def test_its_settings_load() -> None:
         sweep="7,37 * * * *",
         cache_dir=Path("/var/cache/onehead"),
         database_url=None,
+        worker="",
         log="json",
     )

@@ -95,7 +95,7 @@ def _complete(parser: argparse.ArgumentParser, verb: Verb) -> argparse.ArgumentP
     verb.options(parser)
     parser.set_defaults(run_by=verb.run_by)
     if verb.more:
-        _add(parser.add_subparsers(title="on the server itself", metavar="[hook]"), parser.prog, verb.more)
+        _add(parser.add_subparsers(title="more", metavar=f"[{' | '.join(verb.more)}]"), parser.prog, verb.more)
     return parser
 
 
@@ -306,12 +306,30 @@ def _verify(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--format", choices=("text", "json", "junit"), default="text")
 
 
-def _serve(parser: argparse.ArgumentParser) -> None:
+def _settings_file(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config", metavar="FILE", help="settings in TOML; the environment wins over it")
 
 
+def _serve(parser: argparse.ArgumentParser) -> None:
+    _settings_file(parser)
+    parser.add_argument(
+        "--role",
+        choices=("all", "web", "worker"),
+        default="all",
+        help="web takes webhooks, worker does what they ask for, all does both (default: all)",
+    )
+
+
+def _jobs(parser: argparse.ArgumentParser) -> None:
+    _settings_file(parser)
+    restart = parser.add_mutually_exclusive_group()
+    restart.add_argument("--restart", metavar="OWNER/NAME", action="append", help="try again what was given up there")
+    restart.add_argument("--restart-all", action="store_true", help="try again all that was given up")
+    parser.add_argument("--format", choices=("text", "json"), default="text")
+
+
 def _sweep(parser: argparse.ArgumentParser) -> None:
-    _serve(parser)
+    _settings_file(parser)
     parser.add_argument("--dry-run", action="store_true", help="write nothing; print what would be done")
 
 
@@ -487,6 +505,29 @@ VERBS: dict[str, Verb] = {
         _sweep,
         "cli.sweep",
     ),
+    "jobs": Verb(
+        "list what waits and what was given up, where several machines share PostgreSQL",
+        "onehead jobs --restart acme/shop",
+        "0 nothing was given up, or it is tried again, 1 something was given up, 2 wrong usage, 3 no database",
+        _jobs,
+        "cli.shared_database:run_jobs",
+    ),
+    "database": Verb(
+        "show whether the tables that several machines share are up to date",
+        "onehead database",
+        "0 they are, 1 they are not, 2 wrong usage, 3 the database can't be reached",
+        _settings_file,
+        "cli.shared_database:run_status",
+        {
+            "upgrade": Verb(
+                "make or upgrade the tables that several machines share",
+                "onehead database upgrade",
+                "0 they are up to date, 2 wrong usage, or refused, 3 the database can't be reached",
+                _settings_file,
+                "cli.shared_database:run_upgrade",
+            )
+        },
+    ),
     "install": Verb(
         "set onehead up in a Forgejo: webhook, access, required check",
         "onehead install --repo acme/shop --bot onehead",
@@ -539,6 +580,6 @@ GROUPS = {
     "your branch": ("check", "fix", "graph", "states"),
     "databases": ("doctor", "databases", "report-rows", "explain", "verify"),
     "CI and hooks": ("install hook", "uninstall hook", "pre-receive"),
-    "service": ("serve", "sweep", "install", "checkup", "uninstall"),
+    "service": ("serve", "sweep", "jobs", "database", "database upgrade", "install", "checkup", "uninstall"),
 }
 """The verbs by what people have in mind when they look for one."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -22,6 +22,7 @@ from onehead.plan.verdict import Examination, Point
 from onehead.reports.comment import one_line
 from onehead.service.analyzer import Analyzers
 from onehead.service.judge import Analysis, Analyst, Judge, Judged
+from onehead.service.memory import OwnShelf, Remembered, Shelf
 from onehead.service.snapshot import Pages, Provenance, Snapshot, Target, take_snapshot
 from onehead.service.troubles import Troubles
 
@@ -29,15 +30,25 @@ _MAX_REMEMBERED = 20_000  # judged branches of which it is remembered what they 
 
 
 class Recollection:
-    """What one process remembers between jobs, to save work, by clone URL. All of it may be lost at any moment."""
+    """What is remembered between jobs, to save work, by clone URL. All of it may be lost at any moment."""
 
-    def __init__(self) -> None:
+    def __init__(self, shelf: Shelf) -> None:
         # … and target → the rivals of which the pull requests into it were told last.
-        self.rivals: dict[tuple[str, str], dict[int, tuple[Rival, ...]]] = {}
+        self._rivals: Remembered[dict[int, tuple[Rival, ...]]] = Remembered(
+            shelf, "rivals", dict[int, tuple[Rival, ...]]
+        )
         # The commit of what databases had reported when all was judged last; empty for none.
-        self.reported: dict[str, str] = {}
-        # … and the commits of a target and of a head → what that brings, where they were judged before.
+        self.reported: Remembered[str] = Remembered(shelf, "reported", str)
+        # … and the commits of a target and of a head → what that brings, where this process has judged them.
         self.brought: OrderedDict[tuple[str, str, str], tuple[Brought, ...]] = OrderedDict()
+
+    def rivals(self, clone_url: str, target: str) -> dict[int, tuple[Rival, ...]]:
+        """The rivals, by pull request, of which those into a target were told last."""
+        return self._rivals.get(f"{clone_url} {target}") or {}
+
+    def learn_rivals(self, clone_url: str, found: Mapping[str, dict[int, tuple[Rival, ...]]]) -> None:
+        """Remember the rivals by target."""
+        self._rivals.put({f"{clone_url} {target}": rivals for target, rivals in found.items()})
 
     def learn_brought(self, clone_url: str, target: str, head: str, found: tuple[Brought, ...]) -> None:
         """Remember what a commit brings to another one."""
@@ -72,7 +83,7 @@ class ServiceContext:
     record: Callable[[Write], None] = lambda _write: None
     dry_run: bool = False
     analyzers: Analyzers | None = None
-    recollection: Recollection = field(default_factory=Recollection)
+    recollection: Recollection = field(default_factory=lambda: Recollection(OwnShelf()))
 
     @cached_property
     def me(self) -> User:

@@ -19,7 +19,6 @@ import sys
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import asdict
 from typing import Any
 
 import structlog
@@ -31,7 +30,15 @@ from onehead.databases.reported import RowsReported
 from onehead.errors import OneheadError
 from onehead.logs import configure
 from onehead.screen import bare
-from onehead.service.engine import BranchGone, BranchMoved, CommandGiven, Job, PullChanged, Subject
+from onehead.service.engine import (
+    BranchGone,
+    BranchMoved,
+    CommandGiven,
+    Job,
+    PullChanged,
+    read_subject,
+    written_subject,
+)
 from onehead.service.web import Bodies, DoorMetrics, HookDoor, NoRoom, ReportDoor, build_app
 from onehead.settings import Settings, is_covered
 
@@ -140,15 +147,13 @@ MAX_HELD_JOBS = 1024 * 1024  # bytes of jobs that wait until the engine's proces
 
 _MAX_LINE = 1024 * 1024
 
-_SUBJECTS: dict[str, Callable[..., Subject]] = {
-    kind.__name__: kind for kind in (BranchMoved, BranchGone, PullChanged, CommandGiven, RowsReported)
-}
+_SUBJECTS = (BranchMoved, BranchGone, PullChanged, CommandGiven, RowsReported)
 """What a door can find out; the rest is the sweep's."""
 
 
 def written_job(job: Job) -> dict[str, Any]:
     """A job as JSON."""
-    return {"job": job.repository, "subjects": [[type(each).__name__, asdict(each)] for each in job.subjects]}
+    return {"job": job.repository, "subjects": [written_subject(each) for each in job.subjects]}
 
 
 def read_job(written: Mapping[str, Any]) -> Job:
@@ -157,21 +162,22 @@ def read_job(written: Mapping[str, Any]) -> Job:
     Raises:
         ValueError: it is none.
     """
-    subjects: set[Subject] = set()
-    for kind, fields in written["subjects"]:
-        if kind not in _SUBJECTS:
-            msg = f"a door knows nothing of {kind}"
+    subjects = frozenset(map(read_subject, written["subjects"]))
+    for each in subjects:
+        if not isinstance(each, _SUBJECTS):
+            msg = f"a door knows nothing of {type(each).__name__}"
             raise ValueError(msg)
-        given = {name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()}
-        subjects.add(_SUBJECTS[kind](**given))
-    return Job(written["job"], frozenset(subjects))
+    return Job(written["job"], subjects)
 
 
 class Door:
     """The door as the engine's process sees it."""
 
-    def __init__(self, listener: socket.socket, settings: Settings) -> None:
-        """Start the process; the listener, which listens already, is its own from now on."""
+    def __init__(self, listener: socket.socket, settings: Settings, *, takes_webhooks: bool = True) -> None:
+        """Start the process; the listener, which listens already, is its own from now on.
+
+        Where it takes neither webhooks nor reports, it only answers how the service is.
+        """
         self._link, theirs = socket.socketpair()
         self._lock = threading.Lock()
         self._stopping = False
@@ -180,6 +186,7 @@ class Door:
             self._process = child_process.start("onehead.service.door", *map(str, numbers), passed=numbers)
         self._tell(
             log=settings.log,
+            takes_webhooks=takes_webhooks,
             repositories=settings.repositories,
             webhook_secrets=[secret.reveal() for secret in settings.webhook_secret],
             report_secrets=[secret.reveal() for secret in settings.report_secret],
@@ -305,6 +312,7 @@ async def _serve(listener: socket.socket, link: socket.socket) -> None:
     told = json.loads(await reader.readline())
     configure(told["log"], [*told["webhook_secrets"], *told["report_secrets"]], stream=bare(sys.stderr))
     allow_files()
+    is_open = told["takes_webhooks"]
     engine, metrics, bodies = EngineBeyond(reader, writer), DoorMetrics(), Bodies()
 
     def covers(repository: str) -> bool:
@@ -314,7 +322,7 @@ async def _serve(listener: socket.socket, link: socket.socket) -> None:
     reports = ReportDoor(secrets=told["report_secrets"], covers=covers, behind=engine, metrics=metrics, bodies=bodies)
     server = uvicorn.Server(
         uvicorn.Config(
-            build_app(hooks, reports, engine, metrics),
+            build_app(hooks if is_open else None, reports if is_open else None, engine, metrics),
             **limits(),
             ws="none",
             lifespan="off",

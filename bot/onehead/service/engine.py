@@ -1,4 +1,4 @@
-"""The engine: a work queue in memory, a few threads, and when a failed job is tried again.
+"""What an engine promises, and the embedded one: a work queue in memory, a few threads, and when a job is tried again.
 
 The rules are those of the work queue in Kubernetes' client-go, with one addition: waiting jobs of one repository are
 merged rather than merely counted once.
@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, NamedTuple, Protocol
 
 import structlog
 
@@ -88,6 +89,30 @@ class ScopeLeft:
 
 Subject = BranchMoved | BranchGone | PullChanged | CommandGiven | RowsReported | Everything | ScopeLeft
 
+_KINDS: dict[str, Callable[..., Subject]] = {
+    kind.__name__: kind
+    for kind in (BranchMoved, BranchGone, PullChanged, CommandGiven, RowsReported, Everything, ScopeLeft)
+}
+
+
+def written_subject(subject: Subject) -> dict[str, Any]:
+    """A subject as JSON."""
+    return {"kind": type(subject).__name__, **asdict(subject)}
+
+
+def read_subject(written: Mapping[str, Any]) -> Subject:
+    """The subject that was written.
+
+    Raises:
+        ValueError: it is none that this version knows.
+    """
+    fields = {name: tuple(value) if isinstance(value, list) else value for name, value in written.items()}
+    try:
+        return _KINDS[str(fields.pop("kind"))](**fields)
+    except (KeyError, TypeError) as error:
+        msg = f"this is no subject: {written}"
+        raise ValueError(msg) from error
+
 
 @dataclass(frozen=True, slots=True)
 class Job:
@@ -143,19 +168,71 @@ class JobRun:
         return "given-up" if self.retry_in is None else "retried"
 
 
+class EngineState(NamedTuple):
+    """How an engine is.
+
+    Attributes:
+        running: whether it takes jobs now, and nothing that it lives by has died.
+        waiting: repositories with something to do that nobody works on, those to be tried again included; of all
+            processes that share the work. `None` where it can't be found out now.
+        busy: repositories that this process works on.
+        oldest: seconds for which the first of those that wait has waited; 0 where none does.
+        given_up: repositories of which the last run failed and is not tried again.
+        trouble: why some of this could not be found out, a sentence.
+    """
+
+    running: bool
+    waiting: int | None
+    busy: int
+    oldest: float = 0.0
+    given_up: int = 0
+    trouble: str | None = None
+
+
+class Engine(Protocol):
+    """Runs jobs soon, and never two of one repository at once.
+
+    The promises, each of which is a test in `tests/service/test_engine_contract.py`:
+
+    - Jobs of one repository that wait are merged into one run; jobs of different repositories are not.
+    - What arrives for a repository while it runs makes one more run afterwards, however much arrives.
+    - A run that raises keeps its subjects and is tried again when its `Retry` says so, merged with whatever
+      arrived meanwhile. A new event does not wait for that delay. A success resets the count of attempts.
+    - Jobs that somebody waits for are started before routine ones of the sweep.
+    - Nothing here is needed for correctness: what is lost with the process, the sweep finds.
+    """
+
+    def start(self) -> None:
+        """Begin to run jobs. Jobs submitted earlier have waited for this."""
+
+    def submit(self, job: Job) -> None:
+        """Remember a job. Returns at once and is safe to call from any thread."""
+
+    def stop(self, timeout: float) -> bool:
+        """Start no further run and wait at most `timeout` seconds for those that run; whether all had ended."""
+
+    def wait_until_idle(self, timeout: float) -> bool:
+        """Wait at most `timeout` seconds until nothing waits, runs or is to be tried again; whether that is so."""
+
+    def state(self) -> EngineState:
+        """How it is; never raises, and never waits long."""
+
+
 class WorkQueue:
     """Jobs by repository: waiting, to be tried again, running."""
 
     def __init__(self) -> None:
+        self._since: dict[str, float] = {}  # of those in `_jobs`: when the first of it came
         self._jobs: dict[str, Job] = {}  # not running: waiting, to be tried again, or arrived during a run
         self._events: dict[str, None] = {}  # ready, in order of arrival; a dict because sets have no order
         self._routine: dict[str, None] = {}  # ready once there are no events
         self._retries: dict[str, float] = {}  # repository → when it is due
-        self._running: set[str] = set()
+        self._running: dict[str, float] = {}  # … and of those that run
 
-    def add(self, job: Job) -> None:
+    def add(self, job: Job, now: float) -> None:
         """Something happened: merge it with what waits, and make it due now unless its repository runs."""
         key = job.repository
+        self._since.setdefault(key, now)
         known = self._jobs.get(key)
         self._jobs[key] = known.merged_with(job) if known else job
         if key not in self._running:
@@ -170,19 +247,19 @@ class WorkQueue:
             return None
         key = next(iter(ready))
         del ready[key]
-        self._running.add(key)
+        self._running[key] = self._since.pop(key)
         return self._jobs.pop(key)
 
     def finish(self, job: Job) -> None:
         """The run is over for good."""
-        self._running.remove(job.repository)
+        del self._running[job.repository]
         if job.repository in self._jobs:
             self._make_ready(job.repository)
 
     def postpone(self, job: Job, due: float) -> None:
         """The run failed: keep its subjects until `due`, or until the next event if one came meanwhile."""
         key = job.repository
-        self._running.remove(key)
+        self._since[key] = self._running.pop(key)
         arrived = self._jobs.get(key)
         self._jobs[key] = job.merged_with(arrived) if arrived else job
         if arrived:
@@ -193,6 +270,10 @@ class WorkQueue:
     def next_due(self) -> float | None:
         """When the earliest retry is due, or `None` without one. Ready jobs are due already."""
         return min(self._retries.values(), default=None)
+
+    def oldest(self) -> float | None:
+        """When the first came of what is not running, or `None` without any."""
+        return min(self._since.values(), default=None)
 
     @property
     def waiting(self) -> int:
@@ -216,18 +297,8 @@ class WorkQueue:
 log = structlog.get_logger(__name__)
 
 
-class Engine:
-    """Runs jobs soon, and never two of one repository at once. No database, no volume: may be killed at any moment.
-
-    The promises, each of which is a test in `tests/service/test_engine_contract.py`:
-
-    - Jobs of one repository that wait are merged into one run; jobs of different repositories are not.
-    - What arrives for a repository while it runs makes one more run afterwards, however much arrives.
-    - A run that raises keeps its subjects and is tried again when its `Retry` says so, merged with whatever
-      arrived meanwhile. A new event does not wait for that delay. A success resets the count of attempts.
-    - Jobs that somebody waits for are started before routine ones of the sweep.
-    - Nothing here is needed for correctness: what is lost with the process, the sweep finds.
-    """
+class EmbeddedEngine:
+    """Jobs in the memory of one process. No database, no volume: it may be killed at any moment."""
 
     def __init__(
         self,
@@ -237,12 +308,13 @@ class Engine:
         retry: Retry = delay_after,
         on_run: Callable[[JobRun], None] = lambda _run: None,
     ) -> None:
-        """The handler and `on_run`, which is told about every finished run, are called from so many threads."""
+        """The handler and `on_run`, which hears of every finished run, are called from so many threads."""
         self._handler = handler
         self._retry = retry
         self._on_run = on_run
         self._queue = WorkQueue()
         self._attempts: dict[str, int] = {}
+        self._given_up: set[str] = set()
         self._changed = threading.Condition()
         self._stopping = False
         # Daemons: a run that outlives the time limit of `stop` must not keep the process alive. It may be cut
@@ -253,44 +325,39 @@ class Engine:
         ]
 
     def start(self) -> None:
-        """Begin to run jobs. Jobs submitted earlier have waited for this."""
+        """See `Engine.start`."""
         for thread in self._threads:
             thread.start()
 
     def submit(self, job: Job) -> None:
-        """Remember a job. Returns at once and is safe to call from any thread."""
+        """See `Engine.submit`."""
         with self._changed:
-            self._queue.add(job)
+            self._queue.add(job, time.monotonic())
             self._changed.notify_all()
 
     def stop(self, timeout: float) -> bool:
-        """Start no further run and wait at most `timeout` seconds for those that run; whether all had ended."""
+        """See `Engine.stop`."""
         with self._changed:
             self._stopping = True
             self._changed.notify_all()
             return self._changed.wait_for(lambda: not self._queue.running, timeout)
 
     def wait_until_idle(self, timeout: float) -> bool:
-        """Wait at most `timeout` seconds until nothing waits, runs or is to be tried again; whether that is so."""
+        """See `Engine.wait_until_idle`."""
         with self._changed:
             return self._changed.wait_for(lambda: not self._queue.waiting and not self._queue.running, timeout)
 
-    @property
-    def is_running(self) -> bool:
-        """Whether jobs submitted now would be run."""
-        return not self._stopping and all(thread.is_alive() for thread in self._threads)
-
-    @property
-    def waiting(self) -> int:
-        """How many repositories have something to do and are not running, those to be tried again included."""
+    def state(self) -> EngineState:
+        """See `Engine.state`."""
         with self._changed:
-            return self._queue.waiting
-
-    @property
-    def running(self) -> int:
-        """How many repositories are being worked on."""
-        with self._changed:
-            return self._queue.running
+            oldest = self._queue.oldest()
+            return EngineState(
+                running=not self._stopping and all(thread.is_alive() for thread in self._threads),
+                waiting=self._queue.waiting,
+                busy=self._queue.running,
+                oldest=0.0 if oldest is None else time.monotonic() - oldest,
+                given_up=len(self._given_up),
+            )
 
     def _work(self) -> None:
         while (job := self._next_job()) is not None:
@@ -323,12 +390,13 @@ class Engine:
             retry_in=None if error is None else self._retry(error, attempt),
         )
         try:
-            _log(run)
+            log_run(run)
             self._on_run(run)
         finally:
             with self._changed:
                 if run.retry_in is None:
                     self._attempts.pop(job.repository, None)
+                    (self._given_up.add if run.error else self._given_up.discard)(job.repository)
                     self._queue.finish(job)
                 else:
                     self._attempts[job.repository] = attempt
@@ -336,7 +404,8 @@ class Engine:
                 self._changed.notify_all()
 
 
-def _log(run: JobRun) -> None:
+def log_run(run: JobRun) -> None:
+    """Say in the log how a run has ended."""
     fields = {"repository": run.job.repository, "seconds": round(run.seconds, 3)}
     if run.error is None:
         log.info("A job is done.", **fields)

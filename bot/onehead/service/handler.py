@@ -116,7 +116,7 @@ def _look(
         subjects |= _moved_by_reports(look)
         pushed = _work_through(look, _subjects(look, subjects))
         if troubles.all_last:
-            context.recollection.reported[look.url] = look.snapshot.reported
+            context.recollection.reported.put({look.url: look.snapshot.reported})
         if not pushed or context.dry_run or not _has_arrived(look, pushed.values()):
             return
         subjects = frozenset(pushed)
@@ -134,7 +134,7 @@ def _work_through(look: Look, items: RunSubjects) -> dict[BranchMoved | PullChan
     work = all_concerned(look, replace(items, pulls=(*items.pulls, *chosen)))
     work = replace(work, pulls=tuple(each for each in work.pulls if each[0].number not in moved))
     apply(desired(find_out(look, work, items)), look, repairs)
-    look.context.recollection.rivals |= {(look.url, name): found for name, found in work.rivals.items()}
+    look.context.recollection.learn_rivals(look.url, work.rivals)
     return repairs.pushed
 
 

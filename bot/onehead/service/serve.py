@@ -8,23 +8,19 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from pathlib import Path
 from tempfile import TemporaryFile, gettempdir
 from types import FrameType
-from typing import Any
 
 import structlog
-from croniter import croniter
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from onehead import child_process
-from onehead.errors import OneheadError, UsageError
-from onehead.forge.api import ForgejoApi
+from onehead.errors import UsageError
+from onehead.forge.api import ForgejoApi, own_account
 from onehead.forge.client import Connection
-from onehead.forge.errors import Unauthorised
 from onehead.forge.intents import Write
 from onehead.forge.models import Repository, RepositoryName
 from onehead.forge.webhooks import HOOK_PATH
@@ -33,274 +29,38 @@ from onehead.logs import configure
 from onehead.plan.verdict import Examination
 from onehead.screen import bare
 from onehead.service.analyzer import Analyzers
-from onehead.service.context import ServiceContext
+from onehead.service.context import Recollection, ServiceContext
 from onehead.service.door import Door
-from onehead.service.engine import MAX_DELAY, Engine, Everything, Job, JobRun, ScopeLeft, delay_after
+from onehead.service.engine import EmbeddedEngine, Engine, Everything, Handler, Job, JobRun
 from onehead.service.handler import handle
+from onehead.service.health import Health
+from onehead.service.memory import OwnShelf, Shelf
+from onehead.service.metrics import Metrics
+from onehead.service.rounds import Rounds, Sweep, is_refusal
 from onehead.service.setup import ensure_webhook
-from onehead.service.sweep import Attention, in_scope, left_behind
+from onehead.service.sweep import Attention, Sweeper
 from onehead.settings import Settings, load
 from onehead.throwaway import remove_left_over
-
-SECONDS_BETWEEN_SIGNS = 60.0
-
-FORGE_SILENCE = timedelta(minutes=3)  # How old the forge's last answer may be. It is asked every minute.
-
-_PROBE = bytes(64 * 1024)
-"""More than a file system keeps beside the name of a file: on a full one an empty file can still be made."""
 
 log = structlog.get_logger(__name__)
 
 
-def utc_now() -> datetime:
-    """The clock."""
-    return datetime.now(UTC)
+class Role(StrEnum):
+    """What a process of the service does."""
 
+    ALL = "all"
+    WEB = "web"
+    WORKER = "worker"
 
-class Health:
-    """Written by the threads that find out, read by whoever asks. Each field is replaced as a whole: no lock."""
+    @property
+    def takes_webhooks(self) -> bool:
+        """Whether it takes webhooks and reports."""
+        return self is not Role.WORKER
 
-    def __init__(
-        self,
-        engine: Engine,
-        now: Callable[[], datetime] = utc_now,
-        places: Sequence[Path] = (),
-        exposed: str | None = None,
-    ) -> None:
-        """Every job writes to the `places`; `exposed`: what of the analyzer's isolation this system does not allow."""
-        self._engine = engine
-        self._places = places
-        self._exposed = exposed
-        self._now = now
-        self._forge_seen: datetime | None = None
-        self._forge_trouble: str | None = "not asked yet"
-        self._token_refused = False
-        self._swept: datetime | None = None
-        self._sweep_trouble: str | None = None
-
-    def forge_answered(self) -> None:
-        """The forge knows our token."""
-        self._forge_seen = self._now()
-        self._forge_trouble = None
-        self._token_refused = False
-
-    def forge_failed(self, trouble: str, *, token_refused: bool = False) -> None:
-        """The forge gave no answer, or a bad one; where it refuses the token, nothing can be done from now on."""
-        self._forge_trouble = trouble
-        self._token_refused = token_refused
-
-    def sweep_done(self) -> None:
-        """A sweep came to its end."""
-        self._swept = self._now()
-        self._sweep_trouble = None
-
-    def sweep_failed(self, trouble: str) -> None:
-        """A sweep broke off."""
-        self._sweep_trouble = trouble
-
-    def report(self) -> tuple[bool, dict[str, Any]]:
-        """Whether work can be done now, and why.
-
-        A failed sweep does not count: turning webhooks away because one was missed would only lose more.
-        """
-        seen = self._forge_seen
-        is_reachable = seen is not None and self._now() - seen <= FORGE_SILENCE
-        is_running = self._engine.is_running
-        disk_trouble = next(filter(None, map(_trouble_writing, self._places)), None)
-        is_ready = is_reachable and not self._token_refused and is_running and disk_trouble is None
-        return is_ready, {
-            "ready": is_ready,
-            "forge": {
-                "reachable": is_reachable,
-                "token_refused": self._token_refused,
-                "last_answer": _written(seen),
-                "trouble": self._forge_trouble,
-            },
-            "engine": {"running": is_running, "waiting": self._engine.waiting, "busy": self._engine.running},
-            "disk": {"writable": disk_trouble is None, "trouble": disk_trouble},
-            "sweep": {"last_success": _written(self._swept), "trouble": self._sweep_trouble},
-            "analyzer": {"isolated": self._exposed is None, "trouble": self._exposed},
-        }
-
-
-def _written(moment: datetime | None) -> str | None:
-    return None if moment is None else moment.isoformat(timespec="seconds")
-
-
-def _trouble_writing(place: Path) -> str | None:
-    """Why nothing can be written to a directory, a sentence."""
-    try:
-        place.mkdir(parents=True, exist_ok=True)
-        with TemporaryFile(prefix="onehead-probe-", dir=place) as probe:
-            probe.write(_PROBE)
-            probe.flush()
-    except OSError as error:
-        return f"Nothing can be written to {place}: {error.strerror or error}. Every job fails until that is corrected."
-    return None
-
-
-# A job is a fetch, some parsing and a few requests: tenths of a second when all is well, minutes when it is not.
-_JOB_SECONDS = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
-
-
-class Metrics:
-    """Counters of one engine, in a registry of their own so that two services in one process don't mix."""
-
-    def __init__(self) -> None:
-        self._registry = registry = CollectorRegistry()
-        self._jobs = Counter(
-            "onehead_jobs", "Runs of jobs by outcome (done, retried, given-up).", ["outcome"], registry=registry
-        )
-        self._job_seconds = Histogram(
-            "onehead_job_seconds", "How long the run of a job took.", buckets=_JOB_SECONDS, registry=registry
-        )
-        self._waiting = Gauge(
-            "onehead_jobs_waiting", "Repositories with a job to do that is not running.", registry=registry
-        )
-        self._running = Gauge("onehead_jobs_running", "Repositories being worked on.", registry=registry)
-        self.forge = Gauge("onehead_forge_reachable", "1 when Forgejo answered when last asked.", registry=registry)
-        self.sweep = Gauge(
-            "onehead_last_sweep_success_timestamp_seconds",
-            "When a sweep last came to its end, in seconds since 1970; 0 before the first.",
-            registry=registry,
-        )
-        self.verdicts = Counter("onehead_verdicts", "Verdicts given, by kind.", ["verdict"], registry=registry)
-
-    def watch(self, engine: Engine) -> None:
-        """Read the queue's depth from this engine whenever the metrics are asked for."""
-        self._waiting.set_function(lambda: engine.waiting)
-        self._running.set_function(lambda: engine.running)
-
-    def run(self, run: JobRun) -> None:
-        """A job was run; give this to the engine."""
-        self._jobs.labels(run.outcome).inc()
-        self._job_seconds.observe(run.seconds)
-
-    def text(self) -> bytes:
-        """Everything, as Prometheus reads it."""
-        return generate_latest(self._registry)
-
-
-def next_time(cron: str, after: datetime) -> datetime:
-    """The first moment after `after` that a cron expression names, in the time zone of `after`. Pure."""
-    moment: datetime = croniter(cron, after).get_next(datetime)
-    return moment
-
-
-def pause_after(error: Exception, attempt: int) -> float:
-    """Seconds until a round is tried again. Unlike a job, a round is never given up: nothing else would do it."""
-    delay = delay_after(error, attempt)
-    return MAX_DELAY if delay is None else delay
-
-
-def is_refusal(error: BaseException | None) -> bool:
-    """Whether the forge refuses our token."""
-    return isinstance(error, Unauthorised)
-
-
-class Rounds:
-    """Two threads, from `start` to `stop`. A forge that is away is waited for; it never ends the service."""
-
-    def __init__(
-        self,
-        *,
-        account: Callable[[], int],
-        sweep: Callable[[], None],
-        cron: str | None,
-        health: Health,
-        metrics: Metrics,
-        doubt: threading.Event | None = None,
-        now: Callable[[], datetime] = utc_now,
-    ) -> None:
-        """Do nothing before `start`.
-
-        `account` asks the forge whose token ours is; `sweep` looks after every repository, at the times of `cron` (in
-        UTC; `None` for only at start-up and when the forge has been away). `doubt` is set by whoever has met with a
-        refusal of the token: then the forge is asked at once.
-        """
-        self._account = account
-        self._sweep = sweep
-        self._cron = cron
-        self._health = health
-        self._metrics = metrics
-        self._now = now
-        self._stopping = threading.Event()
-        self._sweep_wanted = threading.Event()
-        self._doubt = doubt or threading.Event()
-        # Daemons: a sweep in the middle of a thousand repositories does not hold up the end of the process.
-        self._threads = [
-            threading.Thread(target=loop, name=f"onehead-{name}", daemon=True)
-            for name, loop in (("forge", self._watch_forge), ("sweep", self._keep_sweeping))
-        ]
-
-    def start(self) -> None:
-        """Begin both rounds."""
-        for thread in self._threads:
-            thread.start()
-
-    def stop(self) -> None:
-        """Begin no further round."""
-        self._stopping.set()
-        self._sweep_wanted.set()
-        self._doubt.set()
-
-    def _watch_forge(self) -> None:
-        failures = 0
-        is_known = False
-        while not self._stopping.is_set():
-            try:
-                account = self._account()
-            except Exception as error:  # whatever it is, the service must not go blind for it
-                failures += 1
-                pause = min(SECONDS_BETWEEN_SIGNS, pause_after(error, failures))
-                self._health.forge_failed(_told(error), token_refused=is_refusal(error))
-                self._metrics.forge.set(False)
-                is_known = False
-                log.warning("Forgejo can't be used now; asking again.", error=_told(error), retry_in=pause)
-            else:
-                failures = 0
-                pause = SECONDS_BETWEEN_SIGNS
-                self._health.forge_answered()
-                self._metrics.forge.set(True)
-                if not is_known:
-                    is_known = True
-                    log.info("Forgejo answers; looking after everything that was missed.", account=account)
-                    # Start-up and the end of an outage are alike: webhooks are sent once, and those were lost.
-                    self._sweep_wanted.set()
-            self._doubt.wait(pause)
-            self._doubt.clear()
-
-    def _keep_sweeping(self) -> None:
-        # Nothing is swept before the forge has answered once.
-        pause: float | None = None
-        failures = 0
-        while True:
-            self._sweep_wanted.wait(pause)
-            self._sweep_wanted.clear()
-            if self._stopping.is_set():
-                return
-            try:
-                self._sweep()
-            except Exception as error:  # the next sweep must come, whatever ended this one
-                failures += 1
-                pause = pause_after(error, failures)
-                self._health.sweep_failed(_told(error))
-                trace = None if isinstance(error, OneheadError) else error
-                log.warning("A sweep broke off; sweeping again.", error=_told(error), retry_in=pause, exc_info=trace)
-            else:
-                failures = 0
-                now = self._now()
-                pause = None if self._cron is None else max(0.0, (next_time(self._cron, now) - now).total_seconds())
-                self._health.sweep_done()
-                self._metrics.sweep.set(now.timestamp())
-                log.info("A sweep is done.", next_in=pause)
-
-
-def _told(error: Exception) -> str:
-    """An error as a person should read it, with what to do next."""
-    if isinstance(error, OneheadError):
-        return f"{error.message} {error.hint}".strip()
-    return f"{type(error).__name__}: {error}"
+    @property
+    def works(self) -> bool:
+        """Whether it looks at repositories and sweeps; then it needs a cache."""
+        return self is not Role.WEB
 
 
 SECONDS_TO_FINISH = 25.0  # For jobs that are running then. Kubernetes kills after 30 seconds, answers included.
@@ -312,9 +72,10 @@ def serve(
     engine: Engine,
     metrics: Metrics,
     account: Callable[[], int],
-    sweep: Callable[[], None],
+    sweep: Sweep | None,
     doubt: threading.Event | None = None,
     exposed: str | None = None,
+    role: Role = Role.ALL,
 ) -> None:
     """Run the service until SIGTERM or SIGINT; call it from the main thread.
 
@@ -328,17 +89,19 @@ def serve(
         OneheadError: the door has ended.
     """
     with _listening(*settings.listen) as listener:
-        health = Health(engine, places=[settings.cache_dir, Path(gettempdir())], exposed=exposed)
-        metrics.watch(engine)
+        places = [Path(gettempdir()), *([settings.cache_dir] if role.works else [])]
+        health = Health(engine.state, places=places, exposed=exposed)
+        metrics.watch(engine.state)
         host, port = listener.getsockname()[:2]
+        url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
         log.info(
-            "Listening for webhooks.",
-            url=f"http://{f'[{host}]' if ':' in host else host}:{port}{HOOK_PATH}",
+            "Listening for webhooks." if role.takes_webhooks else "Working; webhooks are taken elsewhere.",
+            url=url + (HOOK_PATH if role.takes_webhooks else ""),
             forgejo=settings.forgejo_url,
             repositories=",".join(settings.repositories),
-            sweep=settings.sweep or "off",
+            sweep=(settings.sweep or "off") if role.works else "elsewhere",
         )
-        door = Door(listener, settings)
+        door = Door(listener, settings, takes_webhooks=role.takes_webhooks)
 
         def known_account() -> int:
             found = account()
@@ -354,7 +117,7 @@ def serve(
             try:
                 door.attend(engine.submit, health.report, metrics.text)
             finally:
-                log.info("Stopping: no more webhooks are taken; running jobs may finish.", busy=engine.running)
+                log.info("Stopping: no more webhooks are taken; running jobs may finish.", busy=engine.state().busy)
                 rounds.stop()
                 if engine.stop(SECONDS_TO_FINISH):
                     log.info("Stopped.")
@@ -409,8 +172,9 @@ def equip(
     record: Callable[[Write], None] = lambda _write: None,
     dry_run: bool = False,
     analyzers: Analyzers | None = None,
+    shelf: Shelf | None = None,
 ) -> ServiceContext:
-    """Open everything that a run needs, see `ServiceContext`.
+    """Open everything that a run needs, see `ServiceContext`; without a shelf it remembers in this process.
 
     Raises:
         UsageError: nothing can be kept in the cache directory.
@@ -440,6 +204,7 @@ def equip(
         record=record,
         dry_run=dry_run,
         analyzers=analyzers,
+        recollection=Recollection(shelf or OwnShelf()),
     )
 
 
@@ -457,62 +222,91 @@ def _make_cache(folder: Path) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """`onehead serve`: run the service until it is told to stop."""
+    """`onehead serve`: run the service until it is stopped."""
+    role = Role(options.role)
     is_private = child_process.keep_to_ourselves()
     settings = load(os.environ, Path(options.config) if options.config else None)
-    if settings.database_url is not None:
+    if settings.database_url is None and role is not Role.ALL:
         raise UsageError(
-            "ONEHEAD_DATABASE_URL is set, but this version keeps its jobs in memory only.",
-            "Unset it: nothing is lost without it, because the sweep at start-up finds what was missed.",
+            f"--role {role} needs a database that the others share, and ONEHEAD_DATABASE_URL is not set.",
+            "Set it to the address of a PostgreSQL database, or leave --role out to do everything in one process.",
         )
-    secrets = [secret.reveal() for secret in (settings.token, *settings.webhook_secret, *settings.report_secret)]
-    configure(settings.log, secrets, stream=bare(sys.stderr))
-    metrics = Metrics()
-    network = child_process.cut_off(apart=True)
-    exposed = _exposed(network, is_private=is_private)
-    analyzers = Analyzers(network)
-    context = equip(
-        settings,
-        judged=lambda _name, examination: metrics.verdicts.labels(examination.verdict).inc(),
-        analyzers=analyzers,
-    )
-    attention = Attention(context.api)
-
-    def work(job: Job) -> None:
-        handle(job, context)
-        if Everything() in job.subjects:
-            attention.looked_at(job.repository)
-
-    doubt = threading.Event()
+    secrets = [settings.token, *settings.webhook_secret, *settings.report_secret, settings.database_url]
+    configure(settings.log, [each.reveal() for each in secrets if each is not None], stream=bare(sys.stderr))
+    metrics, doubt = Metrics(), threading.Event()
 
     def ran(run: JobRun) -> None:
         metrics.run(run)
         if is_refusal(run.error):
             doubt.set()
 
-    engine = Engine(work, on_run=ran)
+    if not role.works:
+        api = ForgejoApi(Connection(settings.forgejo_url, settings.token.reveal()))
+        serve(
+            settings,
+            engine=_engine(settings, _no_work, ran, concurrency=0)[0],
+            metrics=metrics,
+            account=lambda: own_account(api, settings.bot).id,
+            sweep=None,
+            role=role,
+        )
+        return 0
+    network = child_process.cut_off(apart=True)
+    exposed = _exposed(network, is_private=is_private)
+    analyzers = Analyzers(network)
 
-    def sweep() -> None:
-        everything = list(context.api.repositories(context.me))
-        for repository in attention.due(in_scope(everything, context.covers)):
-            engine.submit(Job(str(repository.name), frozenset({Everything()})))
-        for name in map(str, left_behind(everything, context, attention.knows)):
-            attention.forget(name)
-            engine.submit(Job(name, frozenset({ScopeLeft()})))
+    def work(job: Job) -> None:
+        handle(job, context)
+        if Everything() in job.subjects:
+            attention.looked_at(job.repository)
 
+    engine, shelf = _engine(settings, work, ran)
+    context = equip(
+        settings,
+        judged=lambda _name, examination: metrics.verdicts.labels(examination.verdict).inc(),
+        analyzers=analyzers,
+        shelf=shelf,
+    )
+    attention = Attention(context.api)
     try:
         serve(
             settings,
             engine=engine,
             metrics=metrics,
             account=lambda: context.whoami().id,
-            sweep=sweep,
+            sweep=Sweeper(context, attention, shelf, engine.submit).sweep,
             doubt=doubt,
             exposed=exposed,
+            role=role,
         )
     finally:
         analyzers.close()
     return 0
+
+
+def _engine(
+    settings: Settings, work: Handler, ran: Callable[[JobRun], None], *, concurrency: int = 4
+) -> tuple[Engine, Shelf]:
+    """The engine that the settings ask for, and where it remembers.
+
+    Raises:
+        CannotJudge: the database can't be reached.
+        UsageError: its tables are too old, or what PostgreSQL needs is not installed.
+    """
+    if settings.database_url is None:
+        return EmbeddedEngine(work, on_run=ran, concurrency=concurrency), OwnShelf()
+    from onehead.service.postgres_schema import require  # noqa: PLC0415 - of an extra; it says so where it is missing
+
+    url = settings.database_url.reveal()
+    require(url)
+    from onehead.service.postgres_engine import PostgresEngine  # noqa: PLC0415
+
+    engine = PostgresEngine(work, url, worker=settings.worker, on_run=ran, concurrency=concurrency)
+    return engine, engine.shelf
+
+
+def _no_work(job: Job) -> None:
+    raise AssertionError(f"{job} came to a process that works on nothing")
 
 
 def _exposed(network: child_process.Network, *, is_private: bool) -> str | None:

@@ -202,7 +202,7 @@ def _with_other_rivals(look: Look, told: dict[str, dict[int, tuple[Rival, ...]]]
     """Pull requests whose rivals are not those of which they were told last."""
     changed: set[int] = set()
     for name, found in told.items():
-        before = look.context.recollection.rivals.get((look.url, name), {})
+        before = look.context.recollection.rivals(look.url, name)
         changed |= {number for number in before.keys() | found.keys() if before.get(number) != found.get(number)}
     return changed
 

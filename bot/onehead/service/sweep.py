@@ -11,10 +11,13 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
 from onehead.forge.api import ForgejoApi
 from onehead.forge.models import Repository, RepositoryName
 from onehead.service.context import ServiceContext
+from onehead.service.engine import Everything, Job, ScopeLeft
+from onehead.service.memory import Remembered, Shelf
 
 _OVERLAP = timedelta(minutes=15)  # the forge's clock and ours may differ by so much
 _MAX_LENGTH = timedelta(days=1)  # after so long a repository is looked at whatever the forge says
@@ -96,6 +99,56 @@ def _is_quiet(before: _RepositoryLook, now: _RepositoryLook) -> bool:
         and before.at - newest > _SETTLED
         and now.at - before.looked_at <= _MAX_LENGTH
     )
+
+
+class _SweepTimes(NamedTuple):
+    began: datetime
+    ended: datetime
+
+
+class Sweeper:
+    """Asks for a look at each repository that needs one; of several processes that share a shelf, one at a time."""
+
+    def __init__(
+        self,
+        context: ServiceContext,
+        attention: Attention,
+        shelf: Shelf,
+        submit: Callable[[Job], None],
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._context = context
+        self._attention = attention
+        self._shelf = shelf
+        self._times: Remembered[_SweepTimes] = Remembered(shelf, "sweep", _SweepTimes)
+        self._submit = submit
+        self._now = now
+
+    def sweep(self, wanted: datetime) -> datetime | None:
+        """Sweep, unless that was begun since it was wanted; when that sweep ended, `None` while another process sweeps.
+
+        Raises:
+            ForgeError: the forge does not answer.
+        """
+        with self._shelf.alone("sweep") as is_alone:
+            if not is_alone:
+                return None
+            last = self._times.get("last")
+            if last is None or last.began < wanted:
+                began = self._now()
+                self._submit_due()
+                last = _SweepTimes(began, self._now())
+                self._times.put({"last": last})
+            return last.ended
+
+    def _submit_due(self) -> None:
+        context = self._context
+        everything = list(context.api.repositories(context.me))
+        for repository in self._attention.due(in_scope(everything, context.covers)):
+            self._submit(Job(str(repository.name), frozenset({Everything()})))
+        for name in map(str, left_behind(everything, context, self._attention.knows)):
+            self._attention.forget(name)
+            self._submit(Job(name, frozenset({ScopeLeft()})))
 
 
 def in_scope(repositories: Iterable[Repository], covers: Callable[[Repository], bool]) -> list[Repository]:

@@ -366,8 +366,8 @@ class HookDoor(SignedPost):
         return {"kind": kind, "delivery": _delivery(request)}
 
 
-def build_app(door: HookDoor, reports: ReportDoor, behind: Behind, metrics: DoorMetrics) -> Starlette:
-    """The ASGI app with its five paths."""
+def build_app(door: HookDoor | None, reports: ReportDoor | None, behind: Behind, metrics: DoorMetrics) -> Starlette:
+    """The ASGI app with its five paths, or the last three alone."""
 
     async def alive(_request: Request) -> Response:
         return PlainTextResponse("ok\n")
@@ -379,10 +379,10 @@ def build_app(door: HookDoor, reports: ReportDoor, behind: Behind, metrics: Door
     async def count(_request: Request) -> Response:
         return Response(metrics.text() + await behind.metrics(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
+    taken = ((webhooks.HOOK_PATH, door), (reported.PATH, reports))
     return Starlette(
         routes=[
-            Route(webhooks.HOOK_PATH, door.receive, methods=["POST"]),
-            Route(reported.PATH, reports.receive, methods=["POST"]),
+            *(Route(path, each.receive, methods=["POST"]) for path, each in taken if each is not None),
             Route("/healthz", alive),
             Route("/readyz", ready),
             Route("/metrics", count),

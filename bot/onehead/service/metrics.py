@@ -1,0 +1,68 @@
+"""What the service counts, for Prometheus."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import nan
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+from onehead.service.engine import EngineState, JobRun
+
+# A job is a fetch, some parsing and a few requests: tenths of a second when all is well, minutes when it is not.
+_JOB_SECONDS = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
+
+
+class Metrics:
+    """Counters of one engine, in a registry of their own so that two services in one process don't mix."""
+
+    def __init__(self) -> None:
+        self._registry = registry = CollectorRegistry()
+        self._engine: Callable[[], EngineState] | None = None
+        self._jobs = Counter(
+            "onehead_jobs", "Runs of jobs by outcome (done, retried, given-up).", ["outcome"], registry=registry
+        )
+        self._job_seconds = Histogram(
+            "onehead_job_seconds", "How long the run of a job took.", buckets=_JOB_SECONDS, registry=registry
+        )
+        self._waiting = Gauge(
+            "onehead_jobs_waiting", "Repositories with a job to do that is not running.", registry=registry
+        )
+        self._running = Gauge("onehead_jobs_running", "Repositories being worked on.", registry=registry)
+        self._oldest = Gauge(
+            "onehead_jobs_oldest_waiting_seconds",
+            "For how long the first of the repositories that wait has waited; 0 where none does.",
+            registry=registry,
+        )
+        self._given_up = Gauge(
+            "onehead_jobs_given_up",
+            "Repositories of which the last run failed and is not tried again before the next sweep.",
+            registry=registry,
+        )
+        self.forge = Gauge("onehead_forge_reachable", "1 when Forgejo answered when last asked.", registry=registry)
+        self.sweep = Gauge(
+            "onehead_last_sweep_success_timestamp_seconds",
+            "When a sweep last came to its end, in seconds since 1970; 0 before the first.",
+            registry=registry,
+        )
+        self.verdicts = Counter("onehead_verdicts", "Verdicts given, by kind.", ["verdict"], registry=registry)
+
+    def watch(self, engine: Callable[[], EngineState]) -> None:
+        """Ask for an engine's state whenever the metrics are asked for."""
+        self._engine = engine
+
+    def run(self, run: JobRun) -> None:
+        """A job was run; give this to the engine."""
+        self._jobs.labels(run.outcome).inc()
+        self._job_seconds.observe(run.seconds)
+
+    def text(self) -> bytes:
+        """Everything, as Prometheus reads it."""
+        if self._engine is not None:
+            state = self._engine()
+            # Not a number where it isn't known: an old figure would look like a good one.
+            self._waiting.set(nan if state.waiting is None else state.waiting)
+            self._running.set(state.busy)
+            self._oldest.set(nan if state.waiting is None else state.oldest)
+            self._given_up.set(nan if state.waiting is None else state.given_up)
+        return generate_latest(self._registry)

@@ -1,0 +1,178 @@
+"""What the engine on PostgreSQL promises beyond the contract: workers that die, leases that end, restarts."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import psycopg
+import pytest
+
+from onehead.databases.reported import RowsReported
+from onehead.service import postgres_engine
+from onehead.service.engine import Everything, Handler, Job, JobRun, PullChanged
+from onehead.service.postgres_engine import PostgresEngine
+from tests.postgres import Postgres, postgres
+from tests.service.test_engine_contract import PATIENCE, Workshop, database, job
+
+__all__ = ["postgres"]
+
+pytestmark = pytest.mark.slow
+
+Worker = Callable[..., PostgresEngine]
+
+
+@pytest.fixture
+def url(postgres: Postgres, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A database; rescues and second tries come fast."""
+    monkeypatch.setattr(postgres_engine, "_SECONDS_BETWEEN_RESCUES", 0.1)
+    monkeypatch.setattr(postgres_engine, "_SECONDS_UNTIL_FREE", 0.1)
+    return database(postgres)
+
+
+@pytest.fixture
+def worker(url: str) -> Iterator[Worker]:
+    """Starts one worker after another on the same database."""
+    engines: list[PostgresEngine] = []
+
+    def started(handler: Handler, on_run: Callable[[JobRun], None] = lambda _run: None) -> PostgresEngine:
+        engine = PostgresEngine(handler, url, retry=lambda _error, _attempt: None, on_run=on_run)
+        engines.append(engine)
+        engine.start()
+        return engine
+
+    yield started
+    for engine in engines:
+        engine.stop(PATIENCE)
+        engine.close()
+
+
+END_CONNECTIONS = (
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+    " WHERE pid <> pg_backend_pid() AND datname = current_database()"
+)
+
+
+def run(url: str, statement: str) -> None:
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(statement)
+
+
+def eventually(condition: Callable[[], bool]) -> None:
+    until = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < until
+        time.sleep(0.02)
+
+
+def test_two_workers_share_the_work_and_never_a_repository(worker: Worker) -> None:
+    shops = Workshop(), Workshop()
+    for shop in shops:
+        engine = worker(shop)
+    for number in range(40):
+        for name in "abcdef":
+            engine.submit(job(f"{name}/{name}", number))
+
+    assert engine.wait_until_idle(PATIENCE)
+    seen = {s.number for shop in shops for each in shop.jobs for s in each.subjects if isinstance(s, PullChanged)}
+    assert seen == set(range(40))
+    assert max(max(shop.most_at_once.values(), default=1) for shop in shops) == 1
+
+
+def test_a_worker_whose_signs_are_lost_is_left_to_finish_alone(url: str, worker: Worker) -> None:
+    first, second = Workshop(gated=True), Workshop()
+    slow = worker(first)
+    slow.submit(job("a/a", 1))
+    assert first.has_entered()
+    worker(second)
+    run(url, "UPDATE procrastinate_workers SET last_heartbeat = now() - interval '1 hour'")
+    time.sleep(0.5)
+
+    assert second.jobs == []
+    first.let_go()
+    assert slow.wait_until_idle(PATIENCE)
+    assert (first.jobs, second.jobs) == ([job("a/a", 1)], [])
+
+
+def test_a_worker_that_has_lost_the_database_too_is_replaced(url: str, worker: Worker) -> None:
+    first, second = Workshop(gated=True), Workshop()
+    worker(first).submit(job("a/a", 1))
+    assert first.has_entered()
+    run(url, "DELETE FROM procrastinate_workers")
+    run(url, END_CONNECTIONS)
+    other = worker(second)
+
+    eventually(lambda: second.jobs == [job("a/a", 1)])
+    first.let_go()
+    assert other.wait_until_idle(PATIENCE)
+    other.submit(job("a/a", 2))
+    eventually(lambda: job("a/a", 2) in [*first.jobs, *second.jobs])
+
+
+def test_a_job_whose_end_was_not_noted_is_begun_again(
+    url: str, worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgres_engine, "MAX_SECONDS", 0.2)
+    run(url, """INSERT INTO onehead_inbox (repository, subject) VALUES ('a/a', '{"kind": "Everything"}')""")
+    run(url, "INSERT INTO procrastinate_workers DEFAULT VALUES")
+    run(
+        url,
+        "INSERT INTO procrastinate_jobs (queue_name, task_name, lock, status, worker_id)"
+        " SELECT 'default', 'look', 'a/a', 'doing', max(id) FROM procrastinate_workers",
+    )
+    shop = Workshop()
+    worker(shop)
+
+    eventually(lambda: shop.jobs == [job("a/a", Everything())])
+
+
+def test_what_was_kept_and_never_queued_is_found(url: str, worker: Worker) -> None:
+    run(url, """INSERT INTO onehead_inbox (repository, subject) VALUES ('a/a', '{"kind": "Everything"}')""")
+    shop = Workshop()
+    worker(shop)
+
+    eventually(lambda: shop.jobs == [job("a/a", Everything())])
+
+
+def test_what_another_version_has_written_asks_for_everything(url: str, worker: Worker) -> None:
+    run(url, """INSERT INTO onehead_inbox (repository, subject) VALUES ('a/a', '{"kind": "Unheard", "of": 1}')""")
+    shop = Workshop()
+    worker(shop)
+
+    eventually(lambda: shop.jobs == [job("a/a", Everything())])
+
+
+def test_a_report_of_rows_comes_through_as_it_was(worker: Worker) -> None:
+    shop = Workshop()
+    report = RowsReported("production", "", ("018", "019"), "2026-11-28T10:15:00Z")
+    engine = worker(shop)
+    engine.submit(Job("a/a", frozenset({report})))
+
+    assert engine.wait_until_idle(PATIENCE)
+    assert shop.jobs == [Job("a/a", frozenset({report}))]
+
+
+def test_what_is_cut_off_by_a_stop_is_begun_elsewhere(worker: Worker) -> None:
+    first, second = Workshop(gated=True), Workshop()
+    stopped = worker(first)
+    stopped.submit(job("a/a", 1))
+    assert first.has_entered()
+    other = worker(second)
+
+    assert stopped.stop(0.1) is False
+    first.let_go()
+    assert other.wait_until_idle(PATIENCE)
+    assert {each for shop in (first, second) for each in shop.jobs} == {job("a/a", 1)}
+
+
+def test_the_database_may_end_all_connections(url: str, worker: Worker) -> None:
+    shop, done = Workshop(), threading.Event()
+    engine = worker(shop, on_run=lambda _run: done.set())
+    engine.submit(job("a/a", 1))
+    assert done.wait(PATIENCE)
+    run(url, END_CONNECTIONS)
+    engine.submit(job("a/a", 2))
+
+    eventually(lambda: job("a/a", 2) in shop.jobs)
+    assert engine.state().running
