@@ -85,7 +85,7 @@ def test_running_jobs_may_finish(unit: Path) -> None:
 
 @each_serving
 def test_the_settings_are_complete(unit: Path, tmp_path: Path) -> None:
-    settings = settings_with(variables(unit), "%d", tmp_path)
+    settings = settings_with({**variables(unit), "ONEHEAD_WORKER": ""}, "%d", tmp_path)  # %H-%i is no name yet
 
     database = settings.database_url.reveal() if settings.database_url else None
     assert database == (None if unit.stem == "onehead" else DATABASE_URL)

@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from onehead.databases.reported import RowsReported
-from onehead.service import postgres_engine
+from onehead.service import postgres_engine, shards
 from onehead.service.engine import Everything, Handler, Job, JobRun, PullChanged
 from onehead.service.postgres_engine import PostgresEngine
 from tests.postgres import Postgres, postgres
@@ -28,6 +28,7 @@ def url(postgres: Postgres, monkeypatch: pytest.MonkeyPatch) -> str:
     """A database; rescues and second tries come fast."""
     monkeypatch.setattr(postgres_engine, "_SECONDS_BETWEEN_RESCUES", 0.1)
     monkeypatch.setattr(postgres_engine, "_SECONDS_UNTIL_FREE", 0.1)
+    monkeypatch.setattr(shards, "SECONDS_TO_HELP", 0.5)
     return database(postgres)
 
 
@@ -36,8 +37,11 @@ def worker(url: str) -> Iterator[Worker]:
     """Starts one worker after another on the same database."""
     engines: list[PostgresEngine] = []
 
-    def started(handler: Handler, on_run: Callable[[JobRun], None] = lambda _run: None) -> PostgresEngine:
-        engine = PostgresEngine(handler, url, retry=lambda _error, _attempt: None, on_run=on_run)
+    def started(
+        handler: Handler, on_run: Callable[[JobRun], None] = lambda _run: None, name: str = ""
+    ) -> PostgresEngine:
+        name = name or f"worker-{len(engines)}"
+        engine = PostgresEngine(handler, url, worker=name, retry=lambda _error, _attempt: None, on_run=on_run)
         engines.append(engine)
         engine.start()
         return engine
@@ -166,6 +170,16 @@ def test_what_is_cut_off_by_a_stop_is_begun_elsewhere(worker: Worker) -> None:
     assert {each for shop in (first, second) for each in shop.jobs} == {job("a/a", 1)}
 
 
+def test_a_job_of_which_only_the_end_was_not_noted_does_not_lock_its_repository(url: str, worker: Worker) -> None:
+    shop = Workshop()
+    engine = worker(shop, on_run=lambda _run: run(url, END_CONNECTIONS))
+    engine.submit(job("a/a", 1))
+    eventually(lambda: shop.jobs == [job("a/a", 1)])
+    engine.submit(job("a/a", 2))
+
+    eventually(lambda: job("a/a", 2) in shop.jobs)
+
+
 def test_the_database_may_end_all_connections(url: str, worker: Worker) -> None:
     shop, done = Workshop(), threading.Event()
     engine = worker(shop, on_run=lambda _run: done.set())
@@ -176,3 +190,52 @@ def test_the_database_may_end_all_connections(url: str, worker: Worker) -> None:
 
     eventually(lambda: job("a/a", 2) in shop.jobs)
     assert engine.state().running
+
+
+def test_a_worker_takes_its_own_repositories_and_helps_when_others_are_busy(worker: Worker) -> None:
+    names = ["one", "two"]
+    theirs = {
+        name: [r for r in (f"a/{n}" for n in range(40)) if shards.shard_of(r) in shards.shards_of(name, names)]
+        for name in names
+    }
+    busy, free = Workshop(gated=True), Workshop()
+    first = worker(busy, name="one")
+    worker(free, name="two")
+    eventually(lambda: len(first._shards.taken) == len(shards.shards_of("one", names)))
+    # More than the four that it can do at once; nobody else is asked before half a second is over.
+    for repository in theirs["one"][:6]:
+        first.submit(job(repository, 1))
+
+    eventually(lambda: {each.repository for each in free.jobs} == set(theirs["one"][4:6]))
+    busy.let_go(4)
+    assert first.wait_until_idle(PATIENCE)
+    assert {each.repository for each in busy.jobs} == set(theirs["one"][:4])
+
+
+def test_the_state_is_that_of_all_and_says_when_the_database_is_away(url: str, worker: Worker) -> None:
+    shop = Workshop(gated=True)
+    engine = worker(shop)
+    for number in range(6):
+        engine.submit(job(f"a/{number}", 1))
+    assert shop.has_entered()
+    eventually(lambda: engine.state().busy == 4)
+
+    assert engine.state()[:3] == (True, 2, 4)
+    assert 0 < engine.state().oldest < PATIENCE
+    run(url, "INSERT INTO onehead_inbox (repository, subject, failed_at) VALUES ('b/b', '{}', now())")
+    assert engine.state().given_up == 1
+    shop.let_go(6)
+    assert engine.wait_until_idle(PATIENCE)
+    engine.close()
+    state = engine.state()
+    assert (state.running, state.waiting) == (True, None)
+    assert state.trouble is not None
+
+
+def test_while_a_sweep_runs_no_other_process_begins_one(worker: Worker) -> None:
+    one, other = worker(Workshop()), worker(Workshop())
+
+    with one.shelf.alone("sweep") as first, other.shelf.alone("sweep") as second:
+        assert (first, second) == (True, False)
+    with other.shelf.alone("sweep") as third:
+        assert third is True

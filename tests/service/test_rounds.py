@@ -236,3 +236,17 @@ def test_a_failed_sweep_is_shown_but_does_not_turn_webhooks_away(scene: Scene) -
 
     assert is_ready
     assert report["sweep"] == {"last_success": None, "trouble": "Forgejo does not answer."}
+
+
+def test_while_another_process_sweeps_it_is_asked_again_for_the_same_time(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "SECONDS_UNTIL_SWEPT", 0.01)
+    ended = NOON + timedelta(seconds=7)
+    scene.ends = iter([None, None, ended])
+    scene.begin()
+
+    for _ in range(3):
+        assert scene.swept.acquire(timeout=PATIENCE)
+    assert eventually(lambda: scene.health.report()[1]["sweep"]["last_success"] == "2026-06-30T12:00:07+00:00")
+    assert scene.wanted == [NOON] * 3

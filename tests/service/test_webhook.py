@@ -253,7 +253,7 @@ def test_ready_when_the_forge_answered_and_the_engine_runs() -> None:
     assert before.json() == {
         "ready": False,
         "forge": {"reachable": False, "token_refused": False, "last_answer": None, "trouble": "not asked yet"},
-        "engine": {"running": False, "waiting": 0, "busy": 0},
+        "engine": {"running": False, "waiting": 0, "busy": 0, "trouble": None},
         "disk": {"writable": True, "trouble": None},
         "sweep": {"last_success": None, "trouble": None},
         "analyzer": {"isolated": True, "trouble": None},

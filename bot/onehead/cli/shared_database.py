@@ -104,5 +104,7 @@ def _text(entries: list[InboxEntry]) -> str:
         if entry.error:
             lines.append(f"          after {entry.attempts} attempts: {entry.error}")
     if any(entry.failed_at for entry in entries):
-        lines.append("Next: onehead jobs --restart OWNER/NAME, or --restart-all. The next sweep takes them up too.")
+        lines.append(
+            "Next: onehead jobs --restart OWNER/NAME, or onehead jobs --restart-all. The next sweep takes them up too."
+        )
     return "\n".join(lines) + "\n"

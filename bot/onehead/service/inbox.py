@@ -111,11 +111,11 @@ class Inbox:
         """
         with self._pool.connection(timeout) as connection:
             found = connection.execute(
-                "SELECT count(DISTINCT repository) FILTER (WHERE failed_at IS NULL),"
-                " coalesce(extract(epoch FROM now() - min(arrived_at) FILTER (WHERE failed_at IS NULL)), 0)::float,"
-                " count(DISTINCT repository) FILTER (WHERE failed_at IS NOT NULL)"
-                " FROM onehead_inbox WHERE NOT EXISTS ("
-                "SELECT FROM procrastinate_jobs WHERE lock = repository AND status = 'doing')"
+                "SELECT (SELECT count(DISTINCT lock) FROM procrastinate_jobs WHERE status = 'todo'),"
+                " (SELECT coalesce(extract(epoch FROM now() - min(arrived_at)), 0)::float FROM onehead_inbox"
+                " WHERE failed_at IS NULL AND repository NOT IN"
+                " (SELECT lock FROM procrastinate_jobs WHERE status = 'doing' AND lock IS NOT NULL)),"
+                " (SELECT count(DISTINCT repository) FROM onehead_inbox WHERE failed_at IS NOT NULL)"
             ).fetchone()
         waiting, oldest, given_up = found or (0, 0.0, 0)
         return int(waiting), float(oldest), int(given_up)

@@ -112,6 +112,7 @@ class PostgresEngine:
         self._queue.open(self._pool)
         self._changed = threading.Condition()
         self._running: dict[str, int] = {}  # repository → number of procrastinate's job
+        self._ended: list[int] = []  # those whose run has ended since others were last rescued
         self._stopping = False
         self._outbox: deque[Job] = deque()  # submitted, and not yet in the database
         threading.Thread(target=self._keep_posting, name="onehead-inbox", daemon=True).start()
@@ -276,10 +277,14 @@ class PostgresEngine:
 
     async def _keep_rescuing(self) -> None:
         """Take over from workers that are gone, and what waits elsewhere."""
+        ended: list[int] = []
         while True:
             stalled = await self._worker.job_manager.get_stalled_jobs(seconds_since_heartbeat=SECONDS_WITHOUT_A_SIGN)
             begun = [int(job.id or 0) for job in stalled] + await asyncio.to_thread(self._begun_too_long_ago)
-            await asyncio.to_thread(self._hand_back, begun)
+            # procrastinate deletes a job that has ended. One that is there a round later would lock its repository: the
+            # connection was lost at that moment.
+            await asyncio.to_thread(self._hand_back, begun + ended)
+            ended, self._ended = self._ended, []
             await asyncio.sleep(_SECONDS_BETWEEN_RESCUES)
             await asyncio.to_thread(self._shards.take, is_idle=not self._running)
 
@@ -323,6 +328,7 @@ class PostgresEngine:
         finally:
             with self._changed:
                 del self._running[repository]
+                self._ended.append(number)
                 self._changed.notify_all()
 
     def _run(self, repository: str) -> None:

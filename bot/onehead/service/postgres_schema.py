@@ -51,7 +51,7 @@ _LOCK = 0x6F6E6568656164  # "onehead": no two processes bring one database up to
 _SECONDS_TO_CONNECT = 5
 
 
-class _Step(NamedTuple):
+class _SchemaStep(NamedTuple):
     """A script of SQL that is run once."""
 
     name: str
@@ -140,7 +140,7 @@ def _applied(connection: psycopg.Connection) -> set[str]:
     return {name for (name,) in connection.execute("SELECT name FROM onehead_step")}
 
 
-def _missing(connection: psycopg.Connection) -> list[_Step]:
+def _missing(connection: psycopg.Connection) -> list[_SchemaStep]:
     applied = _applied(connection)
     return [step for step in _steps() if step.name not in applied]
 
@@ -150,11 +150,11 @@ def _note(connection: psycopg.Connection, names: list[str]) -> None:
         cursor.executemany("INSERT INTO onehead_step (name) VALUES (%s)", [(name,) for name in names])
 
 
-def _steps() -> list[_Step]:
-    return [*_procrastinates(), *(_Step(name, script) for name, script in _OURS.items())]
+def _steps() -> list[_SchemaStep]:
+    return [*_procrastinates(), *(_SchemaStep(name, script) for name, script in _OURS.items())]
 
 
-def _procrastinates() -> list[_Step]:
+def _procrastinates() -> list[_SchemaStep]:
     """The scripts that lead from procrastinate's oldest tables to those of the installed version, in order."""
     scripts = sorted(Path(SchemaManager.get_migrations_path()).glob("*.sql"))
-    return [_Step(f"procrastinate {path.stem}", path.read_bytes()) for path in scripts]
+    return [_SchemaStep(f"procrastinate {path.stem}", path.read_bytes()) for path in scripts]
