@@ -104,7 +104,5 @@ def _text(entries: list[InboxEntry]) -> str:
         if entry.error:
             lines.append(f"          after {entry.attempts} attempts: {entry.error}")
     if any(entry.failed_at for entry in entries):
-        lines.append(
-            "Next: onehead jobs --restart OWNER/NAME, or onehead jobs --restart-all. The next sweep takes them up too."
-        )
+        lines += ["The next sweep takes up what was given up. To do it at once:", "Next: onehead jobs --restart-all"]
     return "\n".join(lines) + "\n"
