@@ -28,6 +28,7 @@ def url(postgres: Postgres, monkeypatch: pytest.MonkeyPatch) -> str:
     """A database; rescues and second tries come fast."""
     monkeypatch.setattr(postgres_engine, "_SECONDS_BETWEEN_RESCUES", 0.1)
     monkeypatch.setattr(postgres_engine, "_SECONDS_UNTIL_FREE", 0.1)
+    monkeypatch.setattr(postgres_engine, "_SECONDS_UNTIL_QUEUED", 0.0)
     monkeypatch.setattr(shards, "SECONDS_TO_HELP", 0.5)
     return database(postgres)
 

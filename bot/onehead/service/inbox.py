@@ -120,12 +120,17 @@ class Inbox:
         waiting, oldest, given_up = found or (0, 0.0, 0)
         return int(waiting), float(oldest), int(given_up)
 
-    def without_job(self) -> list[str]:
-        """Repositories of which no job would see to what stands here: whoever kept it was killed before it could."""
+    def without_job(self, seconds: float) -> list[str]:
+        """Repositories of which no job would see to what has been here for so long.
+
+        Whoever kept it was killed before it could queue a job. What has just come may be about to get one.
+        """
         with self._pool.connection() as connection:
             found = connection.execute(
                 "SELECT DISTINCT repository FROM onehead_inbox WHERE failed_at IS NULL"
-                " AND NOT EXISTS (SELECT FROM procrastinate_jobs WHERE lock = repository)"
+                " AND arrived_at <= now() - make_interval(secs => %s)"
+                " AND NOT EXISTS (SELECT FROM procrastinate_jobs WHERE lock = repository)",
+                (seconds,),
             )
             return [repository for (repository,) in found]
 

@@ -46,6 +46,9 @@ _SECONDS_BETWEEN_POLLS = 0.5
 """A job that waited for another one of its repository is not announced, so it is found by asking."""
 
 _SECONDS_BETWEEN_RESCUES = 10.0
+_SECONDS_UNTIL_QUEUED = 5.0
+"""In which who has kept something queues a job for it, unless it was killed."""
+
 _SECONDS_UNTIL_FREE = 5.0
 """Before a repository is tried again at which another machine still works."""
 
@@ -146,7 +149,8 @@ class PostgresEngine:
             self._hand_back(begun)
         except (psycopg.Error, PoolTimeout, ProcrastinateException) as error:
             log.warning("PostgreSQL is away; another worker begins again what was not done.", error=told(error))
-        self._shards.leave()
+        if self._concurrency:
+            self._shards.leave()
         if has_ended and self._thread.is_alive():
             self._thread.join(_SECONDS_TO_CONNECT)
         return has_ended
@@ -236,8 +240,9 @@ class PostgresEngine:
         """Begin again what these jobs had begun, and queue whatever else nothing would see to."""
         # Not procrastinate's own retry: it breaks off where a newer job of the same kind waits already.
         with self._pool.connection() as connection:
-            connection.execute("DELETE FROM procrastinate_jobs WHERE id = ANY(%s)", (begun,))
-        for repository in self._inbox.without_job():
+            removed = connection.execute("DELETE FROM procrastinate_jobs WHERE id = ANY(%s) RETURNING lock", (begun,))
+            repositories = {lock for (lock,) in removed}
+        for repository in sorted(repositories.union(self._inbox.without_job(_SECONDS_UNTIL_QUEUED))):
             log.warning("What was kept and not done is queued again.", repository=repository)
             self._defer(repository, "event")
 
