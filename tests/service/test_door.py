@@ -24,8 +24,9 @@ from onehead.service.engine import BranchGone, BranchMoved, CommandGiven, Everyt
     ],
 )
 def test_a_job_arrives_as_it_was(subject: BranchMoved) -> None:
-    job = Job("acme/shop", frozenset({subject, PullChanged(1)}))
-    assert read_job(json.loads(json.dumps(written_job(job)))) == job
+    job = Job("acme/shop", frozenset({subject, PullChanged(1)}), ("9f0c-1",))
+    arrived = read_job(json.loads(json.dumps(written_job(job))))
+    assert (arrived, arrived.deliveries) == (job, job.deliveries)
 
 
 def test_a_door_asks_for_nothing_that_is_the_sweeps() -> None:

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import json
+import logging
 import sys
 import threading
 from collections.abc import Callable, Iterator
 from functools import partial
+from io import StringIO
 
 import pytest
+import structlog
 
+from onehead import logs
 from onehead.service.engine import (
+    MAX_DELIVERIES,
     CommandGiven,
     EmbeddedEngine,
     Engine,
@@ -316,6 +322,63 @@ def test_stopping_does_not_wait_longer_than_it_may(compose: Compose) -> None:
 
     assert engine.stop(MOMENT) is False
     shop.let_go()
+
+
+@pytest.fixture
+def lines(logging_as_before: None) -> Callable[[], list[dict[str, str]]]:
+    """The log, line by line."""
+    del logging_as_before
+    stream = StringIO()
+    logs.configure("json", stream=stream)
+    return lambda: [json.loads(line) for line in stream.getvalue().splitlines()]
+
+
+def test_each_line_of_a_run_names_its_job_its_repository_and_its_deliveries(
+    compose: Compose, lines: Callable[[], list[dict[str, str]]]
+) -> None:
+    failures = iter([ValueError("once")])
+
+    def handler(_job: Job) -> None:
+        structlog.get_logger("ours").info("Ours.")
+        logging.getLogger("theirs").info("A library's.")
+        if (error := next(failures, None)) is not None:
+            raise error
+
+    engine = compose(handler, retry=lambda _error, _attempt: 0.001)
+    for number, delivery in ((1, "one"), (1, "two"), (2, "one")):
+        engine.submit(Job("a/a", frozenset({PullChanged(number)}), (delivery,)))
+    engine.submit(job("b/b", Everything()))
+    engine.start()
+
+    assert engine.wait_until_idle(PATIENCE)
+    said = [(line["message"], line.get("delivery"), line["job"]) for line in lines() if line.get("repository") == "a/a"]
+    assert [each[:2] for each in said] == [
+        ("Ours.", "one,two"),
+        ("A library's.", "one,two"),
+        ("A job failed and will be tried again.", "one,two"),
+        ("Ours.", "one,two"),
+        ("A library's.", "one,two"),
+        ("A job is done.", "one,two"),
+    ]
+    first, second = {each[2] for each in said[:3]}, {each[2] for each in said[3:]}
+    [swept] = {(line["job"], line.get("delivery")) for line in lines() if line.get("repository") == "b/b"}
+    assert (len(first), len(second), swept[1]) == (1, 1, None)
+    assert len({*first, *second, swept[0]}) == 3
+
+
+def test_a_flood_of_deliveries_makes_no_endless_lines(
+    compose: Compose, lines: Callable[[], list[dict[str, str]]]
+) -> None:
+    shop = Workshop()
+    engine = compose(shop)
+    for number in range(3 * MAX_DELIVERIES):
+        engine.submit(Job("a/a", frozenset({PullChanged(1)}), (f"{number}",)))
+    engine.start()
+
+    assert engine.wait_until_idle(PATIENCE)
+    [told] = [line["delivery"] for line in lines() if line["message"] == "A job is done."]
+    assert told == ",".join([*map(str, range(MAX_DELIVERIES)), "..."])
+    assert shop.jobs == [job("a/a", 1)]
 
 
 def test_under_load_every_subject_is_seen_and_no_repository_runs_twice_at_once(compose: Compose) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -164,7 +164,20 @@ def bot(project: Project) -> Account:
 
 
 @pytest.fixture
-def service(project: Project, bot: Account, tmp_path: Path, log: None, analyzers: Analyzers) -> Iterator[Service]:
+def engines() -> Callable[..., Engine]:
+    """Makes the engine of the service from its handler; the embedded one, unless a file of tests says otherwise."""
+    return EmbeddedEngine
+
+
+@pytest.fixture
+def service(
+    project: Project,
+    bot: Account,
+    tmp_path: Path,
+    log: None,
+    analyzers: Analyzers,
+    engines: Callable[..., Engine],
+) -> Iterator[Service]:
     """A bot with write access, a webhook with a secret, and onehead listening to it."""
     del log
     admin, repository = project.forgejo.admin, project.repository
@@ -185,7 +198,7 @@ def service(project: Project, bot: Account, tmp_path: Path, log: None, analyzers
         handle(job, context)
 
     metrics = DoorMetrics()
-    engine = EmbeddedEngine(handler, retry=lambda _error, attempt: 0.2 if attempt < 20 else None)
+    engine = engines(handler, retry=lambda _error, attempt: 0.2 if attempt < 20 else None)
     health = Health(engine.state)
     health.forge_answered()
     behind = Beside(engine.submit, health, account=bot.id)

@@ -153,7 +153,8 @@ _SUBJECTS = (BranchMoved, BranchGone, PullChanged, CommandGiven, RowsReported)
 
 def written_job(job: Job) -> dict[str, Any]:
     """A job as JSON."""
-    return {"job": job.repository, "subjects": [written_subject(each) for each in job.subjects]}
+    subjects = [written_subject(each) for each in job.subjects]
+    return {"job": job.repository, "subjects": subjects, "deliveries": job.deliveries}
 
 
 def read_job(written: Mapping[str, Any]) -> Job:
@@ -167,7 +168,7 @@ def read_job(written: Mapping[str, Any]) -> Job:
         if not isinstance(each, _SUBJECTS):
             msg = f"a door knows nothing of {type(each).__name__}"
             raise ValueError(msg)
-    return Job(written["job"], subjects)
+    return Job(written["job"], subjects, tuple(map(str, written["deliveries"])))
 
 
 class Door:

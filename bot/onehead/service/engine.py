@@ -9,10 +9,12 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
+from secrets import token_hex
 from typing import Any, NamedTuple, Protocol
 
 import structlog
+from structlog.contextvars import bound_contextvars
 
 from onehead.databases.reported import RowsReported
 from onehead.errors import OneheadError, UsageError
@@ -21,6 +23,9 @@ FIRST_DELAY = 1.0
 MAX_DELAY = 300.0
 ATTEMPTS_AT_TROUBLE = 300
 ATTEMPTS_AT_WHAT_LASTS = 8
+
+MAX_DELIVERIES = 20
+"""Ids of deliveries that each line of a job's log names."""
 
 
 def delay_after(error: BaseException, attempt: int) -> float | None:
@@ -121,10 +126,14 @@ class Job:
     Subjects are hints, not history: they carry no order and no commit ids, because the run reads the forge's present
     state anyway. That makes them safe to merge: five pushes and a moved target share one run and one fetch. Reports of
     rows carry their time, so they too may be done in any order, and twice.
+
+    `deliveries`: the ids of the webhook deliveries that asked for it, for the log alone: jobs that do the same are
+    equal. The first ones count; one more than `MAX_DELIVERIES` is kept, which shows that there were more.
     """
 
     repository: str
     subjects: frozenset[Subject]
+    deliveries: tuple[str, ...] = field(default=(), compare=False)
 
     def __post_init__(self) -> None:
         if not self.subjects:
@@ -137,7 +146,8 @@ class Job:
 
     def merged_with(self, other: Job) -> Job:
         """The job that does the work of both."""
-        return Job(self.repository, self.subjects | other.subjects)
+        deliveries = dict.fromkeys((*self.deliveries, *other.deliveries))
+        return Job(self.repository, self.subjects | other.subjects, tuple(deliveries)[: MAX_DELIVERIES + 1])
 
 
 Handler = Callable[[Job], None]
@@ -375,22 +385,8 @@ class EmbeddedEngine:
         return None
 
     def _run(self, job: Job) -> None:
-        attempt = self._attempts.get(job.repository, 0) + 1
-        started = time.monotonic()
-        error: BaseException | None = None
+        run = run_job(job, self._attempts.get(job.repository, 0) + 1, self._handler, self._retry)
         try:
-            self._handler(job)
-        except BaseException as caught:  # whatever a job does, sys.exit() included, the engine lives on and says so
-            error = caught
-        run = JobRun(
-            job,
-            seconds=time.monotonic() - started,
-            attempt=attempt,
-            error=error,
-            retry_in=None if error is None else self._retry(error, attempt),
-        )
-        try:
-            log_run(run)
             self._on_run(run)
         finally:
             with self._changed:
@@ -399,12 +395,29 @@ class EmbeddedEngine:
                     (self._given_up.add if run.error else self._given_up.discard)(job.repository)
                     self._queue.finish(job)
                 else:
-                    self._attempts[job.repository] = attempt
+                    self._attempts[job.repository] = run.attempt
                     self._queue.postpone(job, time.monotonic() + run.retry_in)
                 self._changed.notify_all()
 
 
-def log_run(run: JobRun) -> None:
+def run_job(job: Job, attempt: int, handler: Handler, retry: Retry) -> JobRun:
+    """Do a job and log how that ended. Each line that is logged meanwhile names the run, and what it is about."""
+    deliveries = [*job.deliveries[:MAX_DELIVERIES], *("..." for _ in job.deliveries[MAX_DELIVERIES:])]
+    names = {"job": token_hex(6), "repository": job.repository, "delivery": ",".join(deliveries) or None}
+    with bound_contextvars(**names):
+        started = time.monotonic()
+        error: BaseException | None = None
+        try:
+            handler(job)
+        except BaseException as caught:  # whatever a job does, sys.exit() included, the engine lives on and says so
+            error = caught
+        retry_in = None if error is None else retry(error, attempt)
+        run = JobRun(job, time.monotonic() - started, attempt, error, retry_in)
+        _log_run(run)
+    return run
+
+
+def _log_run(run: JobRun) -> None:
     """Say in the log how a run has ended."""
     fields = {"repository": run.job.repository, "seconds": round(run.seconds, 3)}
     if run.error is None:

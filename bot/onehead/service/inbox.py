@@ -19,7 +19,12 @@ class InboxRow(NamedTuple):
 
     id: int
     subject: dict[str, Any]
+    deliveries: list[str]
     attempts: int
+
+    def job(self, repository: str) -> Job:
+        """The part of a job that it stands for."""
+        return Job(repository, frozenset({_subject_of(self.subject)}), tuple(self.deliveries))
 
 
 class InboxEntry(NamedTuple):
@@ -52,16 +57,20 @@ class Inbox:
         """Keep what jobs are about; committed when this returns."""
         with self._pool.connection() as connection, connection.cursor() as cursor:
             cursor.executemany(
-                "INSERT INTO onehead_inbox (repository, subject) VALUES (%s, %s)",
-                [(job.repository, json.dumps(written_subject(subject))) for job in jobs for subject in job.subjects],
+                "INSERT INTO onehead_inbox (repository, subject, deliveries) VALUES (%s, %s, %s)",
+                [
+                    (job.repository, json.dumps(written_subject(subject)), list(job.deliveries))
+                    for job in jobs
+                    for subject in job.subjects
+                ],
             )
 
     def waiting_for(self, repository: str) -> list[InboxRow]:
         """All there is about a repository but what was given up, in order of arrival."""
         with self._pool.connection() as connection, connection.cursor(row_factory=class_row(InboxRow)) as cursor:
             return cursor.execute(
-                "SELECT id, subject, attempts FROM onehead_inbox WHERE repository = %s AND failed_at IS NULL"
-                " ORDER BY id",
+                "SELECT id, subject, deliveries, attempts FROM onehead_inbox"
+                " WHERE repository = %s AND failed_at IS NULL ORDER BY id",
                 (repository,),
             ).fetchall()
 
@@ -192,7 +201,7 @@ def alone(pool: ConnectionPool, name: str) -> Iterator[bool]:
                 connection.autocommit = False
 
 
-def subject_of(written: Mapping[str, Any]) -> Subject:
+def _subject_of(written: Mapping[str, Any]) -> Subject:
     """A subject; what another version has written and this one does not know asks for a look at everything."""
     try:
         return read_subject(written)

@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from functools import reduce
 from itertools import islice
 from socket import gethostname
 
@@ -23,8 +24,8 @@ from procrastinate.exceptions import AlreadyEnqueued, ProcrastinateException
 from psycopg.conninfo import make_conninfo
 from psycopg_pool import ConnectionPool, PoolTimeout
 
-from onehead.service.engine import EngineState, Handler, Job, JobRun, Retry, delay_after, log_run
-from onehead.service.inbox import Inbox, SharedShelf, alone, subject_of, told
+from onehead.service.engine import EngineState, Handler, Job, JobRun, Retry, delay_after, run_job
+from onehead.service.inbox import Inbox, SharedShelf, alone, told
 from onehead.service.shards import Shards, shard_of
 
 _PRIORITY = {"event": 2, "sweep": 1, "retry": 0}
@@ -340,22 +341,13 @@ class PostgresEngine:
         rows = self._inbox.waiting_for(repository)
         if not rows:
             return
-        job = Job(repository, frozenset(subject_of(row.subject) for row in rows))
-        attempt = max(row.attempts for row in rows) + 1
-        started = time.monotonic()
-        error: BaseException | None = None
-        try:
-            self._handler(job)
-        except BaseException as caught:  # whatever a job does, sys.exit() included, the engine lives on and says so
-            error = caught
-        retry_in = None if error is None else self._retry(error, attempt)
-        run = JobRun(job, time.monotonic() - started, attempt, error, retry_in)
+        job = reduce(Job.merged_with, (row.job(repository) for row in rows))
+        run = run_job(job, max(row.attempts for row in rows) + 1, self._handler, self._retry)
         self._inbox.settle(run, [row.id for row in rows])
-        if retry_in is not None:
-            self._defer(repository, "retry", retry_in)
+        if run.retry_in is not None:
+            self._defer(repository, "retry", run.retry_in)
         else:
             self._cancel_retry(repository)
-        log_run(run)
         self._on_run(run)
 
     def _cancel_retry(self, repository: str) -> None:

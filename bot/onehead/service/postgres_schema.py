@@ -23,6 +23,7 @@ _OURS: dict[str, bytes] = {
             id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
             repository text NOT NULL,
             subject jsonb NOT NULL,
+            deliveries text[] NOT NULL DEFAULT '{}',
             arrived_at timestamptz NOT NULL DEFAULT now(),
             attempts int NOT NULL DEFAULT 0,
             error text,

@@ -9,6 +9,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, ClassVar, NamedTuple, Protocol, assert_never
 
@@ -357,7 +358,8 @@ class HookDoor(SignedPost):
         job = job_for(event)
         if isinstance(job, str):
             return _ignored(job, repository, kind)
-        self._behind.submit(job)
+        delivery = _delivery(request)
+        self._behind.submit(replace(job, deliveries=(delivery,)) if delivery else job)
         return Reply(202, "queued", "The repository will be looked at.", repository, kind)
 
     def _counted(self, reply: Reply, request: Request) -> dict[str, str | None]:
