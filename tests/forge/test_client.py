@@ -72,6 +72,23 @@ def test_repeatable_request_is_tried_again(
     ]
 
 
+def test_each_request_is_reported_with_its_method_and_status(forge: respx.MockRouter) -> None:
+    heard: list[tuple[str, int | None]] = []
+    forge.get("/x").side_effect = [httpx.Response(502), httpx.ReadTimeout("late"), httpx.Response(404)]
+    with (
+        Connection(
+            ROOT,
+            TOKEN,
+            sleep=lambda _seconds: None,
+            on_request=lambda method, status, seconds: heard.append((method, status if seconds >= 0 else -1)),
+        ) as opened,
+        pytest.raises(NotFound),
+    ):
+        opened.get("/x")
+
+    assert heard == [("GET", 502), ("GET", None), ("GET", 404)]
+
+
 def test_tries_are_bounded(connection: Connection, forge: respx.MockRouter, naps: list[float]) -> None:
     route = forge.get("/x").respond(500, json={"message": ""})
     with pytest.raises(Unavailable) as caught:

@@ -50,6 +50,34 @@ def mirror(repo: Repository, mirrors: Mirrors) -> Iterator[Mirror]:
         yield held
 
 
+def test_commands_that_talk_to_the_forge_are_reported(repo: Repository, tmp_path: Path) -> None:
+    steps: list[str] = []
+    sha = repo.commit("main", {"a.py": "1"})
+    mirrors = Mirrors(tmp_path / "cache", observe=lambda step, seconds: steps.append(step if seconds > 0 else ""))
+    with mirrors.hold(f"file://{repo.path}") as held:
+        held.fetch()
+        held.push([RefUpdate("refs/heads/new", sha, None)])
+
+    assert [*dict.fromkeys(steps)] == ["fetch", "ls-remote", "push"]
+
+
+def test_the_size_of_all_mirrors_is_known_without_a_walk(repo: Repository, tmp_path: Path) -> None:
+    repo.commit("main", {"a.bin": os.urandom(100_000).hex()})
+    cache, url = tmp_path / "cache", f"file://{repo.path}"
+    mirrors = Mirrors(cache)
+    assert mirrors.size() == 0
+    with mirrors.hold(url) as held:
+        held.fetch()
+    assert 100_000 < mirrors.size() < 250_000
+
+    after_a_restart = Mirrors(cache)
+    after_a_restart.measure()
+    assert after_a_restart.size() == mirrors.size()
+    with after_a_restart.hold(url) as held:
+        held.remove()
+    assert after_a_restart.size() == 0
+
+
 def hook(repo: Repository, name: str, script: str) -> None:
     place = repo.path / "hooks" / name
     place.parent.mkdir(exist_ok=True)

@@ -173,6 +173,34 @@ def test_what_is_over_budget_or_no_answer_ends_with_all_its_processes(
 
 
 @pytest.mark.usefixtures("rogue")
+@pytest.mark.parametrize("read", ["[-1, 0]", "[0, 1e9]", "[1]", "null", "[0, 10000001]"])
+def test_what_it_says_of_the_cache_is_not_trusted_either(pool: Callable[..., Analyzers], read: str) -> None:
+    with pytest.raises(AnalysisEnded, match="gave no usable answer"):
+        opened(pool(), f'says:{{"value": [], "read": {read}}}').written(*POINTS)
+
+
+def test_what_an_answer_took_is_reported(tmp_path: Path) -> None:
+    place, target, head = collision(tmp_path)
+    steps, files = list[str](), list[tuple[int, int]]()
+    analyzers = Analyzers(
+        CUT,
+        observe=lambda step, seconds: steps.append(step if seconds >= 0 else "?"),
+        on_read=lambda hits, misses: files.append((hits, misses)),
+    )
+    try:
+        analyzers.open(place, tmp_path / "cache", URL).judge(target, head, None)
+        analyzers.open(place, tmp_path / "cache", URL).judge(target, head, None)
+        with pytest.raises(CannotJudge):
+            analyzers.open(tmp_path / "none", tmp_path / "cache", URL).judge(target, head, None)
+    finally:
+        analyzers.close()
+
+    assert steps == ["wait", "judge"] * 3
+    [(_, parsed), (known, parsed_again)] = files
+    assert (parsed, known >= 4, parsed_again) == (4, True, 0)
+
+
+@pytest.mark.usefixtures("rogue")
 def test_a_crash_ends_one_analysis_and_no_service(pool: Callable[..., Analyzers]) -> None:
     with pytest.raises(AnalysisEnded, match="ended before it was done"):
         opened(pool(), "crashes").judge(*POINTS, None)

@@ -269,7 +269,7 @@ def test_metrics_count_jobs_verdicts_and_sweeps() -> None:
     engine.start()
     assert engine.wait_until_idle(10)
     engine.stop(10)
-    service.metrics.verdicts.labels("collision").inc()
+    service.metrics.judged("collision")
     service.metrics.forge.set(True)
     service.metrics.sweep.set(1782000000.0)
     done = service.request("GET", "/metrics")

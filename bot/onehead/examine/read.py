@@ -48,6 +48,8 @@ class Memory:
         self._known: dict[str, list[Any]] = {}
         self._used: set[str] = set()
         self._learned = 0
+        self.hits = 0  # blobs that were asked for and known
+        self.misses = 0
         if file is not None:
             with suppress(OSError, ValueError, TypeError, KeyError, RecursionError), open(file, "rb") as stored:
                 content = json.loads(stored.read())
@@ -65,6 +67,8 @@ class Memory:
                 except (TypeError, ValueError):
                     continue  # spoiled: it is read anew
         self._used.update(found)
+        self.hits += len(found)
+        self.misses += len(blobs) - len(found)
         return found
 
     def learn(self, parsed: Mapping[str, Declared]) -> None:

@@ -58,8 +58,12 @@ class Connection:
         *,
         sleep: Callable[[float], None] = time.sleep,
         chance: Callable[[], float] = random.random,
+        on_request: Callable[[str, int | None, float], None] = lambda _method, _status, _seconds: None,
     ) -> None:
         """Prepare the line to the forge's root (with its sub-path, where it has one); nothing is sent yet.
+
+        `on_request` hears of each request, those that are tried again too: its method, the status of the answer (`None`
+        where none came), and the seconds that it took.
 
         Raises:
             UsageError: the address is not one of a web server, or carries a password or query; or the token is no word.
@@ -70,6 +74,7 @@ class Connection:
             raise UsageError("The token is not one word of plain characters.", "Give the token alone, without a label.")
         self._token = token
         self._chance = chance
+        self._on_request = on_request
         self.sleep = sleep
         self._http = httpx.Client(
             headers={
@@ -158,8 +163,10 @@ class Connection:
         headers = {"Content-Type": "application/json"} if content is not None else {}
         url = self._root + path
         for _hop in range(_MAX_HOPS + 1):
+            begun, status = time.monotonic(), None
             try:
                 response = self._http.request(method, url, content=content, params=query, headers=headers)
+                status = response.status_code
             except httpx.RequestError as error:
                 reason = self._clean(str(error)) or type(error).__name__
                 server = httpx.URL(self._root).netloc.decode("ascii")
@@ -168,6 +175,8 @@ class Connection:
                     "Check ONEHEAD_FORGEJO_URL and that the server runs; onehead tries again later.",
                 )
                 raise _Failed(away, harmless=isinstance(error, _NEVER_ARRIVED)) from error
+            finally:
+                self._on_request(method, status, time.monotonic() - begun)
             if response.status_code not in {301, 302, 307, 308}:
                 return self._read(request, response)
             url, query = self._moved(request, response), None

@@ -19,7 +19,7 @@ import os
 import re
 import shutil
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -44,7 +44,7 @@ from onehead.gitrepo.remote import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
 _REFSPECS = (
     "+refs/heads/*:refs/heads/*",
@@ -62,10 +62,21 @@ class MirrorBusy(CannotJudge):
 class Mirrors:
     """The mirrors of one cache directory, which several threads and processes may share."""
 
-    def __init__(self, directory: Path, *, timeout: float = 300.0) -> None:
-        """Keep mirrors in a directory; `timeout` is for one git command, and for the wait for a mirror in use."""
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        timeout: float = 300.0,
+        observe: Callable[[str, float], None] = lambda _command, _seconds: None,
+    ) -> None:
+        """Keep mirrors in a directory; `timeout` is for one git command, and for the wait for a mirror in use.
+
+        `observe` is told each command of git that talks to the forge (`fetch`, `push`, `ls-remote`), and its seconds.
+        """
         self._directory = directory
         self._timeout = timeout
+        self._observe = observe
+        self._bytes: dict[str, int] = {}  # of each mirror that was measured, by its name
 
     @contextmanager
     def hold(self, url: str, token: str = "") -> Iterator[Mirror]:
@@ -87,8 +98,21 @@ class Mirrors:
             os.utime(lock.fileno())
             reading = Git.of_our_own(place, timeout=self._timeout, secrets=reach.secrets)
             talking = reading.variant(environment={"GIT_ALLOW_PROTOCOL": reach.protocols}, config=reach.config)
-            with kept_open(reading):
-                yield Mirror(place, url, reading, talking)
+            try:
+                with kept_open(reading):
+                    yield Mirror(place, url, reading, talking, self._observe)
+            finally:
+                self._bytes[place.name] = _bytes_of(place)
+
+    def size(self) -> int:
+        """Bytes of all mirrors that were measured: each is when it was used, and all by `measure`."""
+        return sum(self._bytes.copy().values())
+
+    def measure(self) -> None:
+        """Measure the mirrors that have not been used since the process began. With thousands it takes a while."""
+        for place in self._directory.glob("*.git"):
+            if place.name not in self._bytes:
+                self._bytes[place.name] = _bytes_of(place)
 
     def idle(self, url: str) -> float | None:
         """Seconds since the mirror of a repository was last held by anybody; `None` where there is none."""
@@ -102,8 +126,11 @@ class Mirrors:
 class Mirror:
     """One mirror, while it is held. Its `git` reads and writes commits, has no token and can't reach the network."""
 
-    def __init__(self, place: Path, url: str, reading: Git, talking: Git) -> None:
+    def __init__(
+        self, place: Path, url: str, reading: Git, talking: Git, observe: Callable[[str, float], None]
+    ) -> None:
         self.git = reading
+        self._observe = observe
         self._place = place
         self._url = url
         self._talking = talking
@@ -221,8 +248,12 @@ class Mirror:
         return self._ask("fetch", *options, "--", "origin", *_REFSPECS)
 
     def _ask(self, verb: str, *args: str, remote: str = "origin") -> GitResult:
-        with self._repository() as repository:
-            ended: Any = getattr(repository.git, verb)(*args, with_extended_output=True, with_exceptions=False)
+        begun = time.monotonic()
+        try:
+            with self._repository() as repository:
+                ended: Any = getattr(repository.git, verb)(*args, with_extended_output=True, with_exceptions=False)
+        finally:
+            self._observe(verb.replace("_", "-"), time.monotonic() - begun)
         code, out, err = ended
         answer = GitResult(code, out.encode("utf-8", "surrogateescape"), err)
         refuse_redirect(self._talking, remote, answer)
@@ -287,6 +318,16 @@ def _clear(place: Path) -> None:
             f"{trouble.filename or place} is in the place of a mirror and can't be removed: {trouble.strerror}.",
             "Remove it, or give it to the account that onehead runs as; the mirror is then cloned again.",
         ) from trouble
+
+
+def _bytes_of(place: Path) -> int:
+    """What the objects of a mirror take; the rest of it is small."""
+    size = 0
+    for folder, _, files in os.walk(place / "objects"):
+        for name in files:
+            with suppress(OSError):  # git removes its own files
+                size += Path(folder, name).lstat().st_size
+    return size
 
 
 def _open_up(place: Path) -> None:

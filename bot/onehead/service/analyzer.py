@@ -53,6 +53,7 @@ SECONDS_OF_PATIENCE = 5.0  # how long a repository waits for a busy process befo
 SECONDS_IDLE = 30.0  # after which a process ends
 
 _SECONDS_BETWEEN_LOOKS = 0.25
+_MAX_FILES = 10_000_000  # that an analyzer may say it has read
 _MAX_SAID = 2000  # characters of what an analyzer says went wrong
 
 
@@ -93,6 +94,10 @@ class Budget(NamedTuple):
     memory: int = 512 * MIB
 
 
+OnRead = Callable[[int, int], None]
+"""(files that were known to the cache, files that were not)"""
+
+
 class AnalysisEnded(CannotJudge):
     """There is no answer, and most likely there would be none if the same was asked again at once."""
 
@@ -117,7 +122,8 @@ class _Stopped(Exception):
 class _Process:
     """One process that judges, used by one thread at a time: `is_busy` while it is."""
 
-    def __init__(self, network: Network, budget: Budget) -> None:
+    def __init__(self, network: Network, budget: Budget, on_read: OnRead) -> None:
+        self._on_read = on_read
         self._link, theirs = socket.socketpair()
         with theirs:
             number = theirs.fileno()
@@ -154,10 +160,14 @@ class _Process:
             value = wire.read(told["value"], question.answer)
             if not question.fits(value, given):
                 raise BadWire(f"{what}: it is about something else")
-            return value
+            hits, misses = wire.read(told["read"], tuple[int, int])
+            if not (0 <= hits <= _MAX_FILES and 0 <= misses <= _MAX_FILES):
+                raise BadWire(f"{what}: nobody reads so many files")
         except (BadWire, ValueError, TypeError, LookupError, RecursionError) as error:
             log.error("An analyzer has said what is no answer; it is ended.", error=str(error)[:500])
             raise AnalysisEnded("gave no usable answer") from error
+        self._on_read(hits, misses)
+        return value
 
     def end(self) -> None:
         """End it and all it has started."""
@@ -244,9 +254,23 @@ def _raise(told: Any) -> NoReturn:
 class Analyzers:
     """The processes that judge, each started when it is needed; the budget is that of each question."""
 
-    def __init__(self, network: Network, budget: Budget = Budget()) -> None:  # noqa: B008 - a value
+    def __init__(
+        self,
+        network: Network,
+        budget: Budget = Budget(),  # noqa: B008 - a value
+        *,
+        observe: Callable[[str, float], None] = lambda _step, _seconds: None,
+        on_read: OnRead = lambda _hits, _misses: None,
+    ) -> None:
+        """Start nothing yet.
+
+        `observe` is told for how many seconds each question has waited for a process (`wait`) and was worked on
+        (`judge`); `on_read`, with each answer, how many files were known to the cache, and how many were not.
+        """
         self._network = network
         self._budget = budget
+        self._observe = observe
+        self._on_read = on_read
         self._processes: list[_Process] = []
         self._changed = threading.Condition()
         self._opened = 0
@@ -269,7 +293,10 @@ class Analyzers:
             raise mirror.ended[-1]
         # Each that was idle may have ended just when it was asked.
         for _ in range(MAX_ANALYZERS + 1):
+            asked = time.monotonic()
             process = self._take(mirror)
+            taken = time.monotonic()
+            self._observe("wait", taken - asked)
             is_sound = False
             try:
                 answer = process.ask(mirror, what, given)
@@ -291,6 +318,7 @@ class Analyzers:
                 is_sound = True
                 return answer
             finally:
+                self._observe("judge", time.monotonic() - taken)
                 self._give_back(process, is_sound=is_sound)
         raise AnalysisEnded("ended again and again without an answer")
 
@@ -315,7 +343,7 @@ class Analyzers:
                     return process
                 left = patience - time.monotonic()
                 if not self._processes or (left <= 0 and len(self._processes) < MAX_ANALYZERS):
-                    process = _Process(self._network, self._budget)
+                    process = _Process(self._network, self._budget, self._on_read)
                     self._processes.append(process)
                     return process
                 self._changed.wait(left if left > 0 else None)
@@ -414,7 +442,8 @@ class _OpenMirror:
     def __init__(self, place: str, cache: str, url: str) -> None:
         self._git = Git.of_our_own(place)
         self._git.kept_open = Objects(self._git, keep=True)
-        self._analysis = Analysis(self._git, memory_for(url, cache))
+        self._memory = memory_for(url, cache)
+        self._analysis = Analysis(self._git, self._memory)
         self._wire = Wire()
 
     def answer(self, what: str, given: list[Any]) -> dict[str, Any]:
@@ -429,7 +458,9 @@ class _OpenMirror:
             return {"error": [error.message, error.hint, error.lasting]}
         except Exception:
             return {"defect": traceback.format_exc()}
-        return {"value": self._wire.write(value, question.answer)}
+        read = self._memory.hits, self._memory.misses
+        self._memory.hits = self._memory.misses = 0
+        return {"value": self._wire.write(value, question.answer), "read": read}
 
     def close(self) -> None:
         """End its git."""

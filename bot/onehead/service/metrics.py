@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from http import HTTPStatus
 from math import nan
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -11,6 +12,10 @@ from onehead.service.engine import EngineState, JobRun
 
 # A job is a fetch, some parsing and a few requests: tenths of a second when all is well, minutes when it is not.
 _JOB_SECONDS = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
+_STEP_SECONDS = (0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
+
+_STATUSES = frozenset(HTTPStatus)
+"""A label has few values, whatever a proxy answers."""
 
 
 class Metrics:
@@ -45,7 +50,35 @@ class Metrics:
             "When a sweep last came to its end, in seconds since 1970; 0 before the first.",
             registry=registry,
         )
-        self.verdicts = Counter("onehead_verdicts", "Verdicts given, by kind.", ["verdict"], registry=registry)
+        self._verdicts = Counter("onehead_verdicts", "Verdicts given, by kind.", ["verdict"], registry=registry)
+        self._last_judgement = Gauge(
+            "onehead_last_judgement_timestamp_seconds",
+            "When the last verdict was given, in seconds since 1970; 0 before the first.",
+            registry=registry,
+        )
+        self._steps = Histogram(
+            "onehead_step_seconds",
+            "How long steps took: forge (a request), fetch, push, ls-remote, wait (for an analyzer), judge.",
+            ["step"],
+            buckets=_STEP_SECONDS,
+            registry=registry,
+        )
+        self._requests = Counter(
+            "onehead_forge_requests",
+            "Requests to Forgejo's API by method and status of the answer (none, other).",
+            ["method", "status"],
+            registry=registry,
+        )
+        self._hits = Counter(
+            "onehead_cache_hits", "Migration files that were not parsed: they were known.", registry=registry
+        )
+        self._misses = Counter("onehead_cache_misses", "Migration files that were parsed.", registry=registry)
+        self.mirror_bytes = Gauge("onehead_mirror_bytes", "What the mirrors take on disk.", registry=registry)
+        self._database = Gauge(
+            "onehead_database_reachable",
+            "1 when PostgreSQL answered when last asked; always 1 without it.",
+            registry=registry,
+        )
 
     def watch(self, engine: Callable[[], EngineState]) -> None:
         """Ask for an engine's state whenever the metrics are asked for."""
@@ -56,10 +89,31 @@ class Metrics:
         self._jobs.labels(run.outcome).inc()
         self._job_seconds.observe(run.seconds)
 
+    def judged(self, verdict: str) -> None:
+        """A verdict was given."""
+        self._verdicts.labels(verdict).inc()
+        self._last_judgement.set_to_current_time()
+
+    def step(self, step: str, seconds: float) -> None:
+        """A step of a run was done."""
+        self._steps.labels(step).observe(seconds)
+
+    def request(self, method: str, status: int | None, seconds: float) -> None:
+        """Forgejo was asked something, and has answered with this status, or not."""
+        label = "none" if status is None else str(status) if status in _STATUSES else "other"
+        self._requests.labels(method, label).inc()
+        self.step("forge", seconds)
+
+    def files_read(self, hits: int, misses: int) -> None:
+        """So many migration files were known to the cache, and so many were not."""
+        self._hits.inc(hits)
+        self._misses.inc(misses)
+
     def text(self) -> bytes:
         """Everything, as Prometheus reads it."""
         if self._engine is not None:
             state = self._engine()
+            self._database.set(state.trouble is None)
             # Not a number where it isn't known: an old figure would look like a good one.
             self._waiting.set(nan if state.waiting is None else state.waiting)
             self._running.set(state.busy)

@@ -173,8 +173,11 @@ def equip(
     dry_run: bool = False,
     analyzers: Analyzers | None = None,
     shelf: Shelf | None = None,
+    metrics: Metrics | None = None,
 ) -> ServiceContext:
     """Open everything that a run needs, see `ServiceContext`; without a shelf it remembers in this process.
+
+    What the run does counts in the metrics.
 
     Raises:
         UsageError: nothing can be kept in the cache directory.
@@ -182,7 +185,10 @@ def equip(
     _make_cache(settings.cache_dir)
     remove_left_over(gettempdir())
     token = settings.token.reveal()
-    api = ForgejoApi(Connection(settings.forgejo_url, token))
+    metrics = metrics or Metrics()
+    api = ForgejoApi(Connection(settings.forgejo_url, token, on_request=metrics.request))
+    mirrors = Mirrors(settings.cache_dir / "mirrors", observe=metrics.step)
+    metrics.mirror_bytes.set_function(mirrors.size)
 
     def mend(repository: Repository) -> None:
         # A deleted webhook is made anew where it is known what it has to be like.
@@ -193,7 +199,7 @@ def equip(
 
     return ServiceContext(
         api=api,
-        mirrors=Mirrors(settings.cache_dir / "mirrors"),
+        mirrors=mirrors,
         forgejo_url=settings.forgejo_url,
         token=token,
         cache=settings.cache_dir / "parsed",
@@ -241,7 +247,7 @@ def run(options: argparse.Namespace) -> int:
             doubt.set()
 
     if not role.works:
-        api = ForgejoApi(Connection(settings.forgejo_url, settings.token.reveal()))
+        api = ForgejoApi(Connection(settings.forgejo_url, settings.token.reveal(), on_request=metrics.request))
         serve(
             settings,
             engine=_engine(settings, _no_work, ran, concurrency=0)[0],
@@ -253,7 +259,7 @@ def run(options: argparse.Namespace) -> int:
         return 0
     network = child_process.cut_off(apart=True)
     exposed = _exposed(network, is_private=is_private)
-    analyzers = Analyzers(network)
+    analyzers = Analyzers(network, observe=metrics.step, on_read=metrics.files_read)
 
     def work(job: Job) -> None:
         handle(job, context)
@@ -263,10 +269,12 @@ def run(options: argparse.Namespace) -> int:
     engine, shelf = _engine(settings, work, ran)
     context = equip(
         settings,
-        judged=lambda _name, examination: metrics.verdicts.labels(examination.verdict).inc(),
+        judged=lambda _name, examination: metrics.judged(examination.verdict),
         analyzers=analyzers,
         shelf=shelf,
+        metrics=metrics,
     )
+    threading.Thread(target=context.mirrors.measure, name="onehead-mirrors", daemon=True).start()
     attention = Attention(context.api)
     try:
         serve(
