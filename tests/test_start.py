@@ -10,6 +10,7 @@ import shlex
 import subprocess
 import sys
 import threading
+import time
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -106,6 +107,39 @@ def test_a_cache_that_cannot_be_written_stops_the_start(tmp_path: Path) -> None:
     assert result.returncode == 2
     assert f"onehead can't write to its cache, {tmp_path / 'file' / 'cache'}: Not a directory." in result.stderr
     assert "ONEHEAD_CACHE_DIR" in result.stderr
+
+
+def test_a_service_judges_its_canary_even_where_forgejo_is_away(tmp_path: Path) -> None:
+    inherited = {name: text for name, text in os.environ.items() if not name.startswith("ONEHEAD_")}
+    settings = {
+        "ONEHEAD_FORGEJO_URL": "http://127.0.0.1:9",
+        "ONEHEAD_TOKEN": "token",
+        "ONEHEAD_WEBHOOK_SECRET": "secret",
+        "ONEHEAD_LISTEN": "127.0.0.1:0",
+        "ONEHEAD_CACHE_DIR": str(tmp_path / "cache"),
+        "ONEHEAD_LOG": "json",
+    }
+    with subprocess.Popen(
+        [sys.executable, "-m", "onehead", "serve"], env=inherited | settings, stderr=subprocess.PIPE, text=True
+    ) as service:
+        try:
+            assert service.stderr is not None
+            lines = (json.loads(line) for line in service.stderr)
+            url = next(line["url"] for line in lines if line["message"] == "Listening for webhooks.")
+            root = url.removesuffix("/hooks/forgejo")
+            for _ in range(200):
+                answer = httpx.get(f"{root}/readyz", trust_env=False)
+                if answer.json()["canary"]["last_success"]:
+                    break
+                time.sleep(0.1)
+            figures = httpx.get(f"{root}/metrics", trust_env=False).text
+        finally:
+            service.terminate()
+    assert answer.status_code == 503  # for Forgejo is away
+    assert answer.json()["canary"]["trouble"] is None
+    assert answer.json()["canary"]["seconds_ago"] < 60
+    [judged] = re.findall(r"^onehead_canary_last_success_timestamp_seconds (\S+)$", figures, re.MULTILINE)
+    assert time.time() - float(judged) < 60
 
 
 def test_a_home_directory_that_does_not_exist_is_a_sentence() -> None:

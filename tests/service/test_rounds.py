@@ -58,11 +58,12 @@ class Scene:
         self.doubt = threading.Event()
         self.rounds: Rounds | None = None
 
-    def begin(self, cron: str | None = None) -> None:
+    def begin(self, cron: str | None = None, canary: Callable[[], None] | None = None) -> None:
         self.rounds = Rounds(
             account=self._account,
             sweep=self._sweep,
             cron=cron,
+            canary=canary,
             health=self.health,
             metrics=self.metrics,
             doubt=self.doubt,
@@ -216,6 +217,61 @@ def test_between_two_times_of_the_schedule_nothing_happens(scene: Scene) -> None
 
     assert scene.swept.acquire(timeout=PATIENCE)
     assert not scene.swept.acquire(timeout=MOMENT)
+
+
+def test_the_canary_is_judged_at_once_and_again_and_again(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "SECONDS_BETWEEN_CANARIES", 0.01)
+    wrong = OneheadError("The canary has to be judged as fork, and was judged as ok.", "Stop it.")
+    ends = iter([None, wrong, KeyError("defect"), None])
+    judged, further = threading.Semaphore(0), threading.Semaphore(0)
+
+    def canary() -> None:
+        judged.release()
+        assert further.acquire(timeout=PATIENCE)
+        if (error := next(ends, None)) is not None:
+            raise error
+
+    def figure() -> str:
+        [line] = [each for each in scene.metrics.text().decode().splitlines() if each.startswith("onehead_canary")]
+        return line.partition(" ")[2]
+
+    def report() -> object:
+        return scene.health.report()[1]["canary"]
+
+    assert figure() == "NaN"  # where no canary is judged there is nothing to be old
+    with capture_logs() as lines:
+        scene.begin(canary=canary)
+        assert judged.acquire(timeout=PATIENCE)
+        assert figure() == "0.0"
+        assert report() == {"last_success": None, "seconds_ago": None, "trouble": None}
+
+        further.release()
+        assert judged.acquire(timeout=PATIENCE)
+        passed = {"last_success": "2026-06-30T12:00:00+00:00", "seconds_ago": 0, "trouble": None}
+        assert (report(), figure()) == (passed, "1.7828208e+09")
+        scene.now += timedelta(minutes=5)
+
+        further.release()
+        assert judged.acquire(timeout=PATIENCE)
+        told = "The canary has to be judged as fork, and was judged as ok. Stop it."
+        assert report() == passed | {"seconds_ago": 300, "trouble": told}
+        assert figure() == "1.7828208e+09"
+
+        further.release()
+        assert judged.acquire(timeout=PATIENCE)
+        assert report() == passed | {"seconds_ago": 300, "trouble": "KeyError: 'defect'"}
+        scene.health.forge_answered()
+        assert scene.health.report()[0] is True  # a webhook that is turned away is lost
+
+        further.release()
+        assert judged.acquire(timeout=PATIENCE)
+        assert report() == {"last_success": "2026-06-30T12:05:00+00:00", "seconds_ago": 0, "trouble": None}
+        further.release(1000)
+    said = [line for line in lines if line["log_level"] == "error"]
+    assert [(line["event"], line["error"]) for line in said] == [
+        ("The canary was not judged right.", told),
+        ("The canary was not judged right.", "KeyError: 'defect'"),
+    ]
 
 
 def test_an_old_answer_is_no_sign_of_life(scene: Scene) -> None:

@@ -256,6 +256,7 @@ def test_ready_when_the_forge_answered_and_the_engine_runs() -> None:
         "engine": {"running": False, "waiting": 0, "busy": 0, "trouble": None},
         "disk": {"writable": True, "trouble": None},
         "sweep": {"last_success": None, "trouble": None},
+        "canary": {"last_success": None, "seconds_ago": None, "trouble": None},
         "analyzer": {"isolated": True, "trouble": None},
     }
 

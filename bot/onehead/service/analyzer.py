@@ -166,7 +166,8 @@ class _Process:
         except (BadWire, ValueError, TypeError, LookupError, RecursionError) as error:
             log.error("An analyzer has said what is no answer; it is ended.", error=str(error)[:500])
             raise AnalysisEnded("gave no usable answer") from error
-        self._on_read(hits, misses)
+        if mirror.is_counted:
+            self._on_read(hits, misses)
         return value
 
     def end(self) -> None:
@@ -276,11 +277,14 @@ class Analyzers:
         self._opened = 0
         self._closed = False
 
-    def open(self, place: Path, cache: Path, url: str) -> RemoteAnalysis:
-        """The analysis of a mirror; parsed files are remembered in the cache by its clone URL."""
+    def open(self, place: Path, cache: Path, url: str, *, is_counted: bool = True) -> RemoteAnalysis:
+        """The analysis of a mirror; parsed files are remembered in the cache by its clone URL.
+
+        `is_counted`: whether they count for `on_read`.
+        """
         with self._changed:
             self._opened += 1
-            return RemoteAnalysis(self, self._opened, place, cache, url)
+            return RemoteAnalysis(self, self._opened, place, cache, url, is_counted=is_counted)
 
     def ask(self, mirror: RemoteAnalysis, what: str, *given: Any) -> Any:
         """Ask a process something about a mirror.
@@ -373,8 +377,11 @@ class RemoteAnalysis:
     Both processes name it by its number. `ended` are the analyses that were given up.
     """
 
-    def __init__(self, analyzers: Analyzers, number: int, place: Path, cache: Path, url: str) -> None:
+    def __init__(
+        self, analyzers: Analyzers, number: int, place: Path, cache: Path, url: str, *, is_counted: bool
+    ) -> None:
         self._analyzers = analyzers
+        self.is_counted = is_counted
         self.number = number
         self.place = place
         self.cache = cache

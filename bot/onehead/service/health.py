@@ -44,6 +44,8 @@ class Health:
         self._token_refused = False
         self._swept: datetime | None = None
         self._sweep_trouble: str | None = None
+        self._canary_passed: datetime | None = None
+        self._canary_trouble: str | None = None
 
     def forge_answered(self) -> None:
         """The forge knows our token."""
@@ -65,11 +67,21 @@ class Health:
         """A sweep broke off."""
         self._sweep_trouble = trouble
 
+    def canary_passed(self, at: datetime) -> None:
+        """The canary was judged right then."""
+        self._canary_passed = at
+        self._canary_trouble = None
+
+    def canary_failed(self, trouble: str) -> None:
+        """The canary was judged wrong, or not at all."""
+        self._canary_trouble = trouble
+
     def report(self) -> tuple[bool, dict[str, Any]]:
         """Whether work can be done now, and why.
 
-        A failed sweep does not count: turning webhooks away because one was missed would only lose more.
+        A failed sweep or canary does not count: turning webhooks away would only lose more.
         """
+        passed = self._canary_passed
         seen = self._forge_seen
         is_reachable = seen is not None and self._now() - seen <= FORGE_SILENCE
         engine = self._engine()
@@ -91,6 +103,11 @@ class Health:
             },
             "disk": {"writable": disk_trouble is None, "trouble": disk_trouble},
             "sweep": {"last_success": _written(self._swept), "trouble": self._sweep_trouble},
+            "canary": {
+                "last_success": _written(passed),
+                "seconds_ago": None if passed is None else round((self._now() - passed).total_seconds()),
+                "trouble": self._canary_trouble,
+            },
             "analyzer": {"isolated": self._exposed is None, "trouble": self._exposed},
         }
 

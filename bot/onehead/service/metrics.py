@@ -50,6 +50,12 @@ class Metrics:
             "When a sweep last came to its end, in seconds since 1970; 0 before the first.",
             registry=registry,
         )
+        self.canary = Gauge(
+            "onehead_canary_last_success_timestamp_seconds",
+            "When the canary was last judged right here, in seconds since 1970; 0 before the first, NaN where none is.",
+            registry=registry,
+        )
+        self.canary.set(nan)
         self._verdicts = Counter("onehead_verdicts", "Verdicts given, by kind.", ["verdict"], registry=registry)
         self._last_judgement = Gauge(
             "onehead_last_judgement_timestamp_seconds",

@@ -1,4 +1,4 @@
-"""What the service does by itself: it asks the forge whether it is there, and sweeps on a schedule."""
+"""What the service does by itself: it asks the forge whether it is there, sweeps on a schedule, and checks itself."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ SECONDS_BETWEEN_SIGNS = 60.0
 
 SECONDS_UNTIL_SWEPT = 10.0
 """Before it is asked again whether another process has ended its sweep."""
+
+SECONDS_BETWEEN_CANARIES = 300.0
 
 log = structlog.get_logger(__name__)
 
@@ -47,7 +49,7 @@ def is_refusal(error: BaseException | None) -> bool:
 
 
 class Rounds:
-    """Two threads, from `start` to `stop`. A forge that is away is waited for; it never ends the service."""
+    """Threads, from `start` to `stop`. A forge that is away is waited for; it never ends the service."""
 
     def __init__(
         self,
@@ -57,6 +59,7 @@ class Rounds:
         cron: str | None,
         health: Health,
         metrics: Metrics,
+        canary: Callable[[], None] | None = None,
         doubt: threading.Event | None = None,
         now: Callable[[], datetime] = utc_now,
     ) -> None:
@@ -64,6 +67,7 @@ class Rounds:
 
         `account` asks the forge whose token ours is; `sweep` looks after every repository, at the times of `cron` (in
         UTC; `None` for only at start-up and when the forge has been away); without it, nothing is swept here.
+        `canary` raises where something is judged wrong.
         `doubt` is set by whoever has met with a refusal of the token: then the forge is asked at once.
         """
         self._account = account
@@ -80,9 +84,14 @@ class Rounds:
             self._threads.append(
                 threading.Thread(target=self._keep_sweeping, args=(sweep,), name="onehead-sweep", daemon=True)
             )
+        if canary is not None:
+            metrics.canary.set(0)
+            self._threads.append(
+                threading.Thread(target=self._keep_checking, args=(canary,), name="onehead-canary", daemon=True)
+            )
 
     def start(self) -> None:
-        """Begin both rounds."""
+        """Begin all rounds."""
         for thread in self._threads:
             thread.start()
 
@@ -150,6 +159,20 @@ class Rounds:
             self._health.sweep_done(ended)
             self._metrics.sweep.set(ended.timestamp())
             log.info("A sweep is done.", next_in=pause)
+
+    def _keep_checking(self, canary: Callable[[], None]) -> None:
+        while not self._stopping.is_set():
+            try:
+                canary()
+            except Exception as error:  # whatever it is, it would meet a repository too
+                self._health.canary_failed(_told(error))
+                trace = None if isinstance(error, OneheadError) else error
+                log.error("The canary was not judged right.", error=_told(error), exc_info=trace)
+            else:
+                now = self._now()
+                self._health.canary_passed(now)
+                self._metrics.canary.set(now.timestamp())
+            self._stopping.wait(SECONDS_BETWEEN_CANARIES)
 
 
 def _told(error: Exception) -> str:

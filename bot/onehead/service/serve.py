@@ -28,6 +28,7 @@ from onehead.gitrepo.mirror import Mirrors
 from onehead.logs import configure
 from onehead.plan.verdict import Examination
 from onehead.screen import bare
+from onehead.service import canary
 from onehead.service.analyzer import Analyzers
 from onehead.service.context import Recollection, ServiceContext
 from onehead.service.door import Door
@@ -66,13 +67,14 @@ class Role(StrEnum):
 SECONDS_TO_FINISH = 25.0  # For jobs that are running then. Kubernetes kills after 30 seconds, answers included.
 
 
-def serve(
+def serve(  # noqa: PLR0913 - what a process is made of
     settings: Settings,
     *,
     engine: Engine,
     metrics: Metrics,
     account: Callable[[], int],
     sweep: Sweep | None,
+    canary: Callable[[], None] | None = None,
     doubt: threading.Event | None = None,
     exposed: str | None = None,
     role: Role = Role.ALL,
@@ -109,7 +111,13 @@ def serve(
             return found
 
         rounds = Rounds(
-            account=known_account, sweep=sweep, cron=settings.sweep, health=health, metrics=metrics, doubt=doubt
+            account=known_account,
+            sweep=sweep,
+            cron=settings.sweep,
+            canary=canary,
+            health=health,
+            metrics=metrics,
+            doubt=doubt,
         )
         with _signals_end(door):
             engine.start()
@@ -282,6 +290,7 @@ def run(options: argparse.Namespace) -> int:
             engine=engine,
             metrics=metrics,
             account=lambda: context.whoami().id,
+            canary=lambda: canary.check(analyzers),
             sweep=Sweeper(context, attention, shelf, engine.submit).sweep,
             doubt=doubt,
             exposed=exposed,
