@@ -240,3 +240,27 @@ def test_while_a_sweep_runs_no_other_process_begins_one(worker: Worker) -> None:
         assert (first, second) == (True, False)
     with other.shelf.alone("sweep") as third:
         assert third is True
+
+
+def pages_read_to_take_one_of(url: str, waiting: int) -> int:
+    """How many pages PostgreSQL looks at until a worker has a job, where a flood has just filled an empty table."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("DELETE FROM procrastinate_jobs")
+        connection.execute("VACUUM ANALYZE procrastinate_jobs")
+        connection.execute(
+            "INSERT INTO procrastinate_jobs (queue_name, task_name, lock)"
+            " SELECT 'shard-00', 'look', 'a/' || number FROM generate_series(1, %s) AS number",
+            (waiting,),
+        )
+        found = connection.execute(
+            "EXPLAIN (ANALYZE, FORMAT JSON) SELECT * FROM procrastinate_fetch_job_v2(ARRAY['shard-00'], NULL)"
+        ).fetchone()
+        assert found is not None
+        plan = found[0][0]["Plan"]
+        return int(plan["Shared Hit Blocks"]) + int(plan["Shared Read Blocks"])
+
+
+def test_to_take_a_job_is_cheap_where_a_flood_of_them_waits(url: str) -> None:
+    waiting = 8_000
+
+    assert pages_read_to_take_one_of(url, waiting) < 10 * waiting  # 33 of each, where each is compared with each
