@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import random
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -207,6 +208,16 @@ class Database:
             " AND pid <> pg_backend_pid() GROUP BY 1 ORDER BY 1"
         ).fetchall()
         return {str(name): float(number) for name, number in found}
+
+    def last_sweep(self) -> str:
+        """Something that is another one after each sweep; empty before the first."""
+        found = self.connection.execute("SELECT value FROM onehead_memory WHERE kind = 'sweep'").fetchone()
+        return str(found[0]) if found else ""
+
+    def wait_for_sweep(self, last: str = "") -> None:
+        """Wait for a sweep that comes after the last one."""
+        while self.last_sweep() == last:
+            time.sleep(0.1)
 
     def is_idle(self) -> bool:
         """Whether nothing waits or runs."""

@@ -122,8 +122,7 @@ def run(workers: int, options: argparse.Namespace) -> dict[str, float]:
         services = [stack.enter_context(worker(url, host.token, place, store, name)) for name in names]
         settings = {"ONEHEAD_DATABASE_URL": store.url}
         web = stack.enter_context(onehead(url, host.token, place, "--role", "web", name="web", **settings))
-        while not store.figure("SELECT count(*) FROM onehead_memory WHERE kind = 'sweep'"):
-            time.sleep(0.1)
+        store.wait_for_sweep()
         first = wait_until_idle(store, forge)
         print(f"\n{workers} workers: the first look at everything took {first:.0f} s.", flush=True)
         pushes = host.some_pushes(
