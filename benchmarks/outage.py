@@ -20,7 +20,7 @@ from pathlib import Path
 
 from benchmarks.hosts import ALEMBIC_EVERY, Database, Host, Push, database, populate, push, worker
 from benchmarks.place import machine
-from benchmarks.scaling import Spending, last_of_each, outcomes, told_at, wait_until_idle
+from benchmarks.scaling import Spending, cpu_rows, last_of_each, outcomes, told_at, wait_until_idle
 from benchmarks.standin import RunningForge, running_forge
 
 PUSHES_OF_TEN = 2
@@ -52,8 +52,7 @@ def start(
         "runs": runs,
         "requests, API": sum(number for kind, number in asked.items() if kind != "git"),
         "requests, git": asked["git"],
-        **{f"CPU s, {name}": each for name, each in sorted(used.items())},
-        "CPU s, all": sum(used.values()),
+        **cpu_rows(used),
         "mirrors": sum(1 for _ in place.glob("*/cache/mirrors/*.git")),
         "disk, MB": sum(each.lstat().st_blocks * 512 for each in place.rglob("*")) / 1e6,
     }

@@ -22,7 +22,7 @@ from pathlib import Path
 from benchmarks.door import Seen, deliver, delivery
 from benchmarks.hosts import Database, Host, Push, database, populate, push, worker
 from benchmarks.place import machine
-from benchmarks.serving import Samples, Service, cpu, onehead, own_cpu, whole_cpu
+from benchmarks.serving import Samples, Service, cpu, machine_cpu, onehead, own_cpu, whole_cpu
 from benchmarks.standin import RunningForge, running_forge
 from tests.standin.forge import Forge
 
@@ -86,7 +86,7 @@ def last_of_each(pushes: list[Push]) -> list[int]:
 
 
 class Spending:
-    """Seconds of CPU that everybody takes, from now on."""
+    """Seconds of CPU that everybody takes, from now on; in brackets what is none of the service's, nor for it."""
 
     def __init__(self, forge: RunningForge, database: Database, services: list[Service]) -> None:
         self._forge, self._database, self._services = forge, database, services
@@ -102,11 +102,19 @@ class Spending:
         for service in self._services:
             for kind, seconds in cpu(service.process).items():
                 used["web" if service.name == "web" else f"workers: {kind}"] += seconds
-        return used | {
+        used |= {
             "stand-in": own,
             "git of the stand-in": whole_cpu(self._forge.number) - own,
             "PostgreSQL": whole_cpu(self._database.process),
         }
+        busy, idle = machine_cpu()
+        return used | {"(others on this machine)": busy - sum(used.values()), "(idle)": idle}
+
+
+def cpu_rows(used: dict[str, float]) -> dict[str, float]:
+    """Rows of a table."""
+    ours = sum(seconds for name, seconds in used.items() if not name.startswith("("))
+    return {f"CPU s, {name}": used[name] for name in sorted(used, reverse=True)} | {"CPU s, all of ours": ours}
 
 
 def run(workers: int, options: argparse.Namespace) -> dict[str, float]:
@@ -167,7 +175,7 @@ def run(workers: int, options: argparse.Namespace) -> dict[str, float]:
             "requests, git": asked["git"],
             "transactions": statements,
         }
-        return figures | {f"CPU s, {name}": used[name] for name in sorted(used)} | {"CPU s, all": sum(used.values())}
+        return figures | cpu_rows(used)
 
 
 def main() -> None:

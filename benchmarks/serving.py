@@ -120,6 +120,12 @@ def own_cpu(process: int) -> float:
     return _times(process)[0]
 
 
+def machine_cpu() -> tuple[float, float]:
+    """Seconds for which the cores have worked so far, for whomever, and seconds for which they had nothing to do."""
+    user, nice, system, idle, waiting, *more = map(int, Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:])
+    return (user + nice + system + sum(more[:3])) / _TICKS, (idle + waiting) / _TICKS
+
+
 def parent(process: int) -> int:
     return int(Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[1])
 
