@@ -264,3 +264,18 @@ def test_to_take_a_job_is_cheap_where_a_flood_of_them_waits(url: str) -> None:
     waiting = 8_000
 
     assert pages_read_to_take_one_of(url, waiting) < 10 * waiting  # 33 of each, where each is compared with each
+
+
+def test_a_worker_holds_no_more_connections_than_said(url: str, worker: Worker) -> None:
+    shop = Workshop()
+    engine = worker(shop)
+    for number in range(200):
+        engine.submit(job(f"a/{number}", number))
+    assert engine.wait_until_idle(PATIENCE)
+    with psycopg.connect(url) as connection:
+        found = connection.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        ).fetchone()
+
+    assert found is not None
+    assert 0 < found[0] <= 4 + 7
