@@ -266,6 +266,24 @@ def test_to_take_a_job_is_cheap_where_a_flood_of_them_waits(url: str) -> None:
     assert pages_read_to_take_one_of(url, waiting) < 10 * waiting  # 33 of each, where each is compared with each
 
 
+def test_a_flood_is_kept_as_long_as_what_it_is_about(url: str, worker: Worker) -> None:
+    shop = Workshop(gated=True)
+    engine = worker(shop)
+    engine.submit(job("a/a", 1))
+    assert shop.has_entered()
+    for _ in range(100):
+        engine.submit(job("a/a", 1))
+        engine.submit(job("a/a", 2))
+        engine.state()  # waits until they are posted
+    with psycopg.connect(url) as connection:
+        kept = connection.execute("SELECT is_begun, subject ->> 'number' FROM onehead_inbox ORDER BY id").fetchall()
+
+    assert kept == [(True, "1"), (False, "1"), (False, "2")]
+    shop.let_go(2)
+    assert engine.wait_until_idle(PATIENCE)
+    assert shop.jobs == [job("a/a", 1), job("a/a", 1, 2)]
+
+
 def test_a_worker_holds_no_more_connections_than_said(url: str, worker: Worker) -> None:
     shop = Workshop()
     engine = worker(shop)

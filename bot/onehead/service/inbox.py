@@ -49,19 +49,25 @@ class Inbox:
         self._pool = pool
 
     def add(self, jobs: Iterable[Job]) -> None:
-        """Keep what jobs are about; committed when this returns."""
+        """Keep what jobs are about; committed when this returns.
+
+        What waits already is not kept twice, so that a flood of events is as long as the list of what they are about.
+        """
+        subjects = [(job.repository, json.dumps(written_subject(subject))) for job in jobs for subject in job.subjects]
         with self._pool.connection() as connection, connection.cursor() as cursor:
             cursor.executemany(
-                "INSERT INTO onehead_inbox (repository, subject) VALUES (%s, %s)",
-                [(job.repository, json.dumps(written_subject(subject))) for job in jobs for subject in job.subjects],
+                "INSERT INTO onehead_inbox (repository, subject) SELECT %(repository)s, %(subject)s::jsonb"
+                " WHERE NOT EXISTS (SELECT FROM onehead_inbox WHERE repository = %(repository)s"
+                " AND subject = %(subject)s::jsonb AND failed_at IS NULL AND NOT is_begun)",
+                [{"repository": repository, "subject": subject} for repository, subject in dict.fromkeys(subjects)],
             )
 
-    def waiting_for(self, repository: str) -> list[InboxRow]:
-        """All there is about a repository but what was given up, in order of arrival."""
+    def begin(self, repository: str) -> list[InboxRow]:
+        """All there is about a repository but what was given up; from now on, the same is kept once more."""
         with self._pool.connection() as connection, connection.cursor(row_factory=class_row(InboxRow)) as cursor:
             return cursor.execute(
-                "SELECT id, subject, attempts FROM onehead_inbox WHERE repository = %s AND failed_at IS NULL"
-                " ORDER BY id",
+                "UPDATE onehead_inbox SET is_begun = true WHERE repository = %s AND failed_at IS NULL"
+                " RETURNING id, subject, attempts",
                 (repository,),
             ).fetchall()
 
@@ -77,7 +83,7 @@ class Inbox:
                     )
             else:
                 connection.execute(
-                    "UPDATE onehead_inbox SET attempts = %s, error = %s,"
+                    "UPDATE onehead_inbox SET is_begun = false, attempts = %s, error = %s,"
                     " failed_at = CASE WHEN %s THEN now() END WHERE id = ANY(%s)",
                     (run.attempt, told(run.error), run.retry_in is None, ids),
                 )

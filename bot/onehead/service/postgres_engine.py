@@ -343,7 +343,7 @@ class PostgresEngine:
                 self._changed.notify_all()
 
     def _run(self, repository: str) -> None:
-        rows = self._inbox.waiting_for(repository)
+        rows = self._inbox.begin(repository)
         if not rows:
             return
         job = Job(repository, frozenset(subject_of(row.subject) for row in rows))

@@ -49,6 +49,9 @@ _OURS: dict[str, bytes] = {
     "onehead 0004 jobs by lock": b"""
         CREATE INDEX onehead_jobs_lock ON procrastinate_jobs (lock) WHERE status IN ('todo', 'doing');
     """,
+    "onehead 0005 what is begun": b"""
+        ALTER TABLE onehead_inbox ADD COLUMN is_begun boolean NOT NULL DEFAULT false;
+    """,
 }
 """Our own steps, in order; what a released version has applied is never changed."""
 
