@@ -16,33 +16,28 @@ import hmac
 import json
 import multiprocessing
 import os
-import socket
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import httpx
 import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from benchmarks.place import DOOR, machine
+from benchmarks.place import machine
+from benchmarks.serving import SECRET, free_port, held, onehead
 from benchmarks.standin import forge
-from onehead.child_process import family
 from tests.forgejos.administration import Administration, Api, clone_url
 from tests.forgejos.port import eventually
 from tests.migrations import chain, merged, project, revision
 from tests.repositories import Repository
 
-SECRET = "benchmark"  # noqa: S105
 PAYLOAD = Path(__file__).parents[1] / "tests" / "data" / "payloads" / "push.json"
 PATH = "/hooks/forgejo"
 
@@ -68,7 +63,7 @@ def serve_bare(port: int) -> None:
 @contextmanager
 def bare() -> Iterator[int]:
     """The bare app in a process of its own; its port."""
-    port = _free_port()
+    port = free_port()
     process = multiprocessing.get_context("spawn").Process(target=serve_bare, args=(port,), daemon=True)
     process.start()
     try:
@@ -76,35 +71,6 @@ def bare() -> Iterator[int]:
     finally:
         process.kill()
         process.join()
-
-
-@contextmanager
-def onehead(admin: Administration, token: str, place: Path) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
-    """`onehead serve`; its port, and its process."""
-    port = _free_port()
-    environ = {name: value for name, value in os.environ.items() if not name.startswith("ONEHEAD_")} | {
-        "ONEHEAD_FORGEJO_URL": admin.url,
-        "ONEHEAD_TOKEN": token,
-        "ONEHEAD_WEBHOOK_SECRET": SECRET,
-        "ONEHEAD_LISTEN": f"127.0.0.1:{port}",
-        "ONEHEAD_CACHE_DIR": str(place / "cache"),
-        "ONEHEAD_SWEEP": "off",
-        "ONEHEAD_LOG": "json",
-        "PYTHONPATH": os.pathsep.join(sys.path),
-    }
-    with (place / "log").open("wb") as log:
-        process = subprocess.Popen([sys.executable, "-c", DOOR, "serve"], env=environ, stderr=log, cwd=place)
-        try:
-            yield port, process
-        finally:
-            begun = time.monotonic()
-            process.terminate()
-            try:
-                process.wait(60)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                print((place / "log").read_text()[-3000:])
-            print(f"Ended within {time.monotonic() - begun:.1f} s.")
 
 
 def make_repository(admin: Administration, name: str, bot: str, place: Path, revisions: int) -> str:
@@ -126,10 +92,10 @@ def make_repository(admin: Administration, name: str, bot: str, place: Path, rev
     return hosted.full_name
 
 
-def delivery(repository: str) -> bytes:
-    """A push to main, as it goes over the wire."""
+def delivery(repository: str, branch: str = "main") -> bytes:
+    """A push to a branch, as it goes over the wire."""
     payload = json.loads(PAYLOAD.read_text(encoding="utf-8"))
-    payload["ref"] = "refs/heads/main"
+    payload["ref"] = f"refs/heads/{branch}"
     owner, name = repository.split("/")
     payload["repository"] |= {"full_name": repository, "name": name}
     payload["repository"]["owner"] |= {"login": owner}
@@ -202,20 +168,6 @@ async def turns(ports: dict[str, int], sent: list[bytes], options: argparse.Name
     return seen
 
 
-def held(process: int) -> list[tuple[str, float]]:
-    """The processes of the service, and the MB (PSS) of each."""
-    found = []
-    for member in family(process):
-        place = Path(f"/proc/{member.number}")
-        with suppress(OSError):  # git's processes come and go
-            words = (place / "cmdline").read_bytes().replace(b"\0", b" ").decode()
-            pss = (place / "smaps_rollup").read_text().partition("Pss:")[2].split()[0]
-            kinds = {"service.door": "door", "service.analyzer": "analyzer", "git ": "git"}
-            name = next((kind for mark, kind in kinds.items() if mark in words), "engine")
-            found.append((name, int(pss) * 1024 / 1e6))
-    return found
-
-
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -234,39 +186,20 @@ def main() -> None:
             for number in range(options.repositories)
         ]
         begun = time.monotonic()
-        with onehead(admin, bot.token, place) as (port, process):
-            url = f"http://127.0.0.1:{port}"
-            _wait_for(url, "/healthz")
+        with onehead(admin.url, bot.token, place) as service:
             print(f"\nListening after {time.monotonic() - begun:.1f} s.")
             seen = asyncio.run(
-                turns({"onehead": port, "the bare app": bare_port}, [delivery(each) for each in full], options)
+                turns({"onehead": service.port, "the bare app": bare_port}, [delivery(each) for each in full], options)
             )
             print("\n| app | deliveries | p50 ms | p99 ms | longest ms | not 202 |\n|---|--:|--:|--:|--:|--:|")
             for app, each in seen.items():
                 print(row(app, each))
-            jobs = next(line for line in httpx.get(f"{url}/metrics").text.splitlines() if "job_seconds_count" in line)
-            print(f"\nAnalyses meanwhile: {float(jobs.split()[-1]):.0f} jobs.")
-            print(f"At work: {', '.join(f'{each} {size:.0f} MB' for each, size in held(process.pid))}.")
-            eventually(lambda: not any("analyzer" in each for each, _ in held(process.pid)), within=90)
-            idle = held(process.pid)
+            print(f"\nAnalyses meanwhile: {service.counter('onehead_job_seconds_count'):.0f} jobs.")
+            print(f"At work: {', '.join(f'{each} {size:.0f} MB' for each, size in held(service.process))}.")
+            eventually(lambda: not any("analyzer" in each for each, _ in held(service.process)), within=90)
+            idle = held(service.process)
             each_of = ", ".join(f"{each} {size:.0f} MB" for each, size in idle)
             print(f"Idle: {each_of}; {sum(size for _, size in idle):.0f} MB in all.")
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port: int = free.getsockname()[1]
-    return port
-
-
-def _wait_for(url: str, path: str) -> None:
-    for _ in range(400):
-        try:
-            if httpx.get(url + path).status_code == 200:
-                return
-        except httpx.TransportError:
-            time.sleep(0.02)
-    raise SystemExit("The service did not start.")
 
 
 if __name__ == "__main__":

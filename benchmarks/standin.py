@@ -3,18 +3,67 @@
 from __future__ import annotations
 
 import multiprocessing
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from tests.forgejos.administration import PASSWORD, Administration
 from tests.forgejos.port import Account
 from tests.standin.forge import Forge
 
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
+T = TypeVar("T")
+
 
 def nothing(_forge: Forge) -> None:
     """The forge begins empty."""
+
+
+class RunningForge:
+    """A forge in its process.
+
+    Attributes:
+        number: of the process.
+        admin: its administrator.
+    """
+
+    def __init__(self, number: int, pipe: Connection, admin: Administration) -> None:
+        self.number = number
+        self.admin = admin
+        self._pipe = pipe
+
+    def ask(self, what: Callable[[Forge], T]) -> T:
+        """Call a function of a module in the forge's process."""
+        self._pipe.send(what)
+        answer: T = self._pipe.recv()
+        return answer
+
+    def requests(self) -> Counter[str]:
+        """How many requests it was sent: `git`, and those of the API by method."""
+        self._pipe.send(None)
+        counted: Counter[str] = self._pipe.recv()
+        return counted
+
+
+@contextmanager
+def running_forge() -> Iterator[RunningForge]:
+    """A forge, gone afterwards."""
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe()
+    process = context.Process(target=_serve, args=(theirs,), daemon=True)
+    process.start()
+    url, account = ours.recv()
+    admin = Administration(url, account)
+    try:
+        yield RunningForge(process.pid or 0, ours, admin)
+    finally:
+        admin.close()
+        ours.send("stop")
+        process.join(20)
 
 
 @contextmanager
@@ -24,26 +73,35 @@ def forge(populate: Callable[[Forge], Any] = nothing) -> Iterator[tuple[Administ
     Args:
         populate: called in the forge's process before anything is asked of it; a function of a module.
     """
-    context = multiprocessing.get_context("spawn")
-    ours, theirs = context.Pipe()
-    process = context.Process(target=_serve, args=(theirs, populate), daemon=True)
-    process.start()
-    url, account, made = ours.recv()
-    admin = Administration(url, account)
-    try:
-        yield admin, made
-    finally:
-        admin.close()
-        ours.send("stop")
-        process.join(20)
+    with running_forge() as running:
+        yield running.admin, running.ask(populate)
 
 
-def _serve(pipe: Connection, populate: Callable[[Forge], Any]) -> None:
+class _Counted:
+    """An app of which the requests are counted."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.requests: Counter[str] = Counter()
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            self.requests[scope["method"] if scope["path"].startswith("/api/") else "git"] += 1
+        await self._app(scope, receive, send)
+
+
+def _serve(pipe: Connection) -> None:
     from tests.standin.server import StandinServer  # noqa: PLC0415 - only the other process needs it
 
-    with StandinServer() as server:
+    counted: list[_Counted] = []
+
+    def around(app: ASGIApp) -> ASGIApp:
+        counted.append(_Counted(app))
+        return counted[0]
+
+    with StandinServer(around=around) as server:
         boss = server.forge.add_user("boss", password=PASSWORD, is_admin=True)
         token = server.forge.add_token(boss, "benchmark", frozenset({"all"}))
-        account = Account(boss.id, boss.name, boss.email, PASSWORD, token.secret)
-        pipe.send((server.url, account, populate(server.forge)))
-        pipe.recv()
+        pipe.send((server.url, Account(boss.id, boss.name, boss.email, PASSWORD, token.secret)))
+        while (asked := pipe.recv()) != "stop":
+            pipe.send(counted[0].requests if asked is None else asked(server.forge))

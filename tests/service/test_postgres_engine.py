@@ -240,3 +240,60 @@ def test_while_a_sweep_runs_no_other_process_begins_one(worker: Worker) -> None:
         assert (first, second) == (True, False)
     with other.shelf.alone("sweep") as third:
         assert third is True
+
+
+def pages_read_to_take_one_of(url: str, waiting: int) -> int:
+    """How many pages PostgreSQL looks at until a worker has a job, where a flood has just filled an empty table."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("DELETE FROM procrastinate_jobs")
+        connection.execute("VACUUM ANALYZE procrastinate_jobs")
+        connection.execute(
+            "INSERT INTO procrastinate_jobs (queue_name, task_name, lock)"
+            " SELECT 'shard-00', 'look', 'a/' || number FROM generate_series(1, %s) AS number",
+            (waiting,),
+        )
+        found = connection.execute(
+            "EXPLAIN (ANALYZE, FORMAT JSON) SELECT * FROM procrastinate_fetch_job_v2(ARRAY['shard-00'], NULL)"
+        ).fetchone()
+        assert found is not None
+        plan = found[0][0]["Plan"]
+        return int(plan["Shared Hit Blocks"]) + int(plan["Shared Read Blocks"])
+
+
+def test_to_take_a_job_is_cheap_where_a_flood_of_them_waits(url: str) -> None:
+    waiting = 8_000
+
+    assert pages_read_to_take_one_of(url, waiting) < 10 * waiting  # 33 of each, where each is compared with each
+
+
+def test_a_flood_is_kept_as_long_as_what_it_is_about(url: str, worker: Worker) -> None:
+    shop = Workshop(gated=True)
+    engine = worker(shop)
+    engine.submit(job("a/a", 1))
+    assert shop.has_entered()
+    for _ in range(100):
+        engine.submit(job("a/a", 1))
+        engine.submit(job("a/a", 2))
+        engine.state()  # waits until they are posted
+    with psycopg.connect(url) as connection:
+        kept = connection.execute("SELECT is_begun, subject ->> 'number' FROM onehead_inbox ORDER BY id").fetchall()
+
+    assert kept == [(True, "1"), (False, "1"), (False, "2")]
+    shop.let_go(2)
+    assert engine.wait_until_idle(PATIENCE)
+    assert shop.jobs == [job("a/a", 1), job("a/a", 1, 2)]
+
+
+def test_a_worker_holds_no_more_connections_than_said(url: str, worker: Worker) -> None:
+    shop = Workshop()
+    engine = worker(shop)
+    for number in range(200):
+        engine.submit(job(f"a/{number}", number))
+    assert engine.wait_until_idle(PATIENCE)
+    with psycopg.connect(url) as connection:
+        found = connection.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        ).fetchone()
+
+    assert found is not None
+    assert 0 < found[0] <= 4 + 7

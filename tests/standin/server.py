@@ -16,8 +16,11 @@ from tests.standin.app import create_app
 from tests.standin.forge import Forge
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import TracebackType
     from typing import Self
+
+    from starlette.types import ASGIApp
 
     from tests.standin.world import Timing
 
@@ -25,14 +28,18 @@ if TYPE_CHECKING:
 class StandinServer:
     """A running stand-in. Use it in a `with` statement, or call `stop()`: nothing of it is left then."""
 
-    def __init__(self, timing: Timing | None = None, *, port: int = 0) -> None:
+    def __init__(
+        self, timing: Timing | None = None, *, port: int = 0, around: Callable[[ASGIApp], ASGIApp] = lambda app: app
+    ) -> None:
         self._socket = socket.create_server(("127.0.0.1", port))
         # asyncio sets this only on sockets made with an explicit protocol; without it every answer waits 40 ms.
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
         self.root = Path(tempfile.mkdtemp(prefix="standin-forgejo-"))
         self.forge = Forge(self.root, self.url, timing)
-        config = uvicorn.Config(create_app(self.forge), log_config=None, lifespan="off", timeout_graceful_shutdown=2)
+        config = uvicorn.Config(
+            around(create_app(self.forge)), log_config=None, lifespan="off", timeout_graceful_shutdown=2
+        )
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(
             target=self._server.run, kwargs={"sockets": [self._socket]}, name="standin-forgejo", daemon=True

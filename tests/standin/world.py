@@ -181,6 +181,11 @@ class Repository:
         return f"{self.owner.name}/{self.name}"
 
     @property
+    def key(self) -> tuple[str, str]:
+        """What it is found by."""
+        return self.owner.name.lower(), self.name.lower()
+
+    @property
     def archived(self) -> bool:
         return self.archived_at is not None
 
@@ -239,6 +244,7 @@ class World:
         self.users: dict[int, User] = {}
         self.tokens: dict[str, Token] = {}
         self.repositories: dict[int, Repository] = {}
+        self._found: dict[tuple[str, str], Repository] = {}  # by name, where it was when it was last looked for
         self.owner_hooks: dict[int, dict[int, Hook]] = {}  # user or organization id -> hooks; 0: the whole system
         self.deliveries: list[Delivery] = []
         self._ids: dict[str, itertools.count[int]] = {}
@@ -254,10 +260,12 @@ class World:
 
     def repository(self, owner: str, name: str) -> Repository | None:
         wanted = (owner.lower(), name.lower())
-        for repository in self.repositories.values():
-            if (repository.owner.name.lower(), repository.name.lower()) == wanted:
-                return repository
-        return None
+        found = self._found.get(wanted)
+        if found is None or found.id not in self.repositories or found.key != wanted:
+            found = next((each for each in self.repositories.values() if each.key == wanted), None)
+            if found is not None:
+                self._found[wanted] = found
+        return found
 
     def pulls_from(self, head: Repository, branch: str) -> list[tuple[Repository, Issue, Pull]]:
         """Find the open pull requests, in any repository, whose head is this branch."""

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from psycopg.rows import class_row
 from psycopg_pool import ConnectionPool
 
-from onehead.service.engine import Everything, Job, JobRun, Subject, read_subject, written_subject
+from onehead.service.engine import MAX_DELIVERIES, Everything, Job, JobRun, Subject, read_subject, written_subject
 
 
 class InboxRow(NamedTuple):
@@ -54,23 +54,40 @@ class Inbox:
         self._pool = pool
 
     def add(self, jobs: Iterable[Job]) -> None:
-        """Keep what jobs are about; committed when this returns."""
+        """Keep what jobs are about; committed when this returns.
+
+        What waits already is not kept twice, so that a flood of events is as long as the list of what they are about.
+        """
+        rows = [
+            {
+                "repository": job.repository,
+                "subject": json.dumps(written_subject(subject)),
+                "ids": list(job.deliveries),
+                "most": MAX_DELIVERIES + 1,
+            }
+            for job in jobs
+            for subject in job.subjects
+        ]
         with self._pool.connection() as connection, connection.cursor() as cursor:
+            # A row that a run begins at this moment is locked, and not waited for: it gets a second one beside it.
             cursor.executemany(
-                "INSERT INTO onehead_inbox (repository, subject, deliveries) VALUES (%s, %s, %s)",
-                [
-                    (job.repository, json.dumps(written_subject(subject)), list(job.deliveries))
-                    for job in jobs
-                    for subject in job.subjects
-                ],
+                "WITH waiting AS (SELECT id FROM onehead_inbox WHERE repository = %(repository)s"
+                " AND subject = %(subject)s::jsonb AND failed_at IS NULL AND NOT is_begun"
+                " LIMIT 1 FOR UPDATE SKIP LOCKED),"
+                " known AS (UPDATE onehead_inbox SET"
+                " deliveries = (deliveries || %(ids)s::text[])[:%(most)s]"
+                " FROM waiting WHERE onehead_inbox.id = waiting.id RETURNING 1)"
+                " INSERT INTO onehead_inbox (repository, subject, deliveries)"
+                " SELECT %(repository)s, %(subject)s::jsonb, %(ids)s::text[] WHERE NOT EXISTS (SELECT FROM known)",
+                rows,
             )
 
-    def waiting_for(self, repository: str) -> list[InboxRow]:
-        """All there is about a repository but what was given up, in order of arrival."""
+    def begin(self, repository: str) -> list[InboxRow]:
+        """All there is about a repository but what was given up; from now on, the same is kept once more."""
         with self._pool.connection() as connection, connection.cursor(row_factory=class_row(InboxRow)) as cursor:
             return cursor.execute(
-                "SELECT id, subject, deliveries, attempts FROM onehead_inbox"
-                " WHERE repository = %s AND failed_at IS NULL ORDER BY id",
+                "UPDATE onehead_inbox SET is_begun = true WHERE repository = %s AND failed_at IS NULL"
+                " RETURNING id, subject, deliveries, attempts",
                 (repository,),
             ).fetchall()
 
@@ -86,7 +103,7 @@ class Inbox:
                     )
             else:
                 connection.execute(
-                    "UPDATE onehead_inbox SET attempts = %s, error = %s,"
+                    "UPDATE onehead_inbox SET is_begun = false, attempts = %s, error = %s,"
                     " failed_at = CASE WHEN %s THEN now() END WHERE id = ANY(%s)",
                     (run.attempt, told(run.error), run.retry_in is None, ids),
                 )

@@ -57,6 +57,12 @@ _SECONDS_TO_CONNECT = 5.0
 _SECONDS_TO_ANSWER = 2.0
 """For the state, which somebody waits for who has five seconds."""
 
+_FETCHING = 2
+"""Connections on which procrastinate's worker fetches jobs and notes that they are done; one more tells it of new ones.
+
+With those of the pool, a process holds seven more than it works on repositories, and a web process four at most.
+"""
+
 _MAX_PAUSE = 30.0
 
 _PATIENCE = {"connect_timeout": 5, "keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3}
@@ -110,7 +116,7 @@ class PostgresEngine:
         self._inbox = Inbox(self._pool)
         self._shards = Shards(self._pool, worker or gethostname())
         self.shelf = SharedShelf(self._pool)
-        self._worker = App(connector=PsycopgConnector(conninfo=url, min_size=1, max_size=concurrency + 4))
+        self._worker = App(connector=PsycopgConnector(conninfo=url, min_size=1, max_size=_FETCHING))
         self._worker.task(name="look", pass_context=True)(self._look)
         self._queue = App(connector=SyncPsycopgConnector())  # of its own: a task belongs to the app that declares it
         self._queue.open(self._pool)
@@ -338,7 +344,7 @@ class PostgresEngine:
                 self._changed.notify_all()
 
     def _run(self, repository: str) -> None:
-        rows = self._inbox.waiting_for(repository)
+        rows = self._inbox.begin(repository)
         if not rows:
             return
         job = reduce(Job.merged_with, (row.job(repository) for row in rows))
