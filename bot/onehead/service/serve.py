@@ -38,7 +38,7 @@ from onehead.service.door import Door
 from onehead.service.engine import MAX_DELAY, Engine, Everything, Job, JobRun, ScopeLeft, delay_after
 from onehead.service.handler import handle
 from onehead.service.setup import ensure_webhook
-from onehead.service.sweep import Attention, in_scope, left_behind
+from onehead.service.sweep import Attention, left_behind
 from onehead.settings import Settings, load
 from onehead.throwaway import remove_left_over
 
@@ -476,12 +476,13 @@ def run(options: argparse.Namespace) -> int:
         judged=lambda _name, examination: metrics.verdicts.labels(examination.verdict).inc(),
         analyzers=analyzers,
     )
-    attention = Attention(context.api)
+    attention = Attention(context.api, context.covers)
 
     def work(job: Job) -> None:
+        look = attention.next_look(job.repository)
         handle(job, context)
         if Everything() in job.subjects:
-            attention.looked_at(job.repository)
+            attention.looked_at(job.repository, look)
 
     doubt = threading.Event()
 
@@ -493,10 +494,10 @@ def run(options: argparse.Namespace) -> int:
     engine = Engine(work, on_run=ran)
 
     def sweep() -> None:
-        everything = list(context.api.repositories(context.me))
-        for repository in attention.due(in_scope(everything, context.covers)):
-            engine.submit(Job(str(repository.name), frozenset({Everything()})))
-        for name in map(str, left_behind(everything, context, attention.knows)):
+        reading = attention.read(context.me)
+        for name in attention.due(reading):
+            engine.submit(Job(name, frozenset({Everything()})))
+        for name in map(str, left_behind(reading.repositories, context, attention.knows)):
             attention.forget(name)
             engine.submit(Job(name, frozenset({ScopeLeft()})))
 
