@@ -16,7 +16,8 @@ from pathlib import Path
 from benchmarks.counting import Counting
 from benchmarks.standin import forge
 from onehead.forge.api import ForgejoApi
-from onehead.service.sweep import Attention, in_scope
+from onehead.service.memory import OwnShelf
+from onehead.service.sweep import Attention
 from tests.forgejos.port import BOT_SCOPES
 from tests.standin.forge import Forge
 from tests.standin.world import Issue, Repository, now
@@ -48,12 +49,12 @@ def main() -> None:
         with forge(partial(populate, repositories=options.repositories, owners=owners)) as (admin, token):
             connection = Counting(admin.url, token)
             api = ForgejoApi(connection)
-            attention = Attention(api)
-            for each in attention.due(in_scope(api.repositories(api.me()), lambda _repository: True)):
-                attention.looked_at(str(each.name))
+            attention = Attention(api, lambda _repository: True, OwnShelf())
+            for name in attention.due(attention.read(api.me())):
+                attention.looked_at(name, attention.next_look(name))
             connection.requests.clear()
             before = _cpu()
-            looked = len(attention.due(in_scope(api.repositories(api.me()), lambda _repository: True)))
+            looked = len(attention.due(attention.read(api.me())))
             cpu = _cpu() - before
             asked = connection.requests.total()
             print(

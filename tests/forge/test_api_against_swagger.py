@@ -47,7 +47,8 @@ CALLS: dict[str, Callable[[ForgejoApi], object]] = {
     "comment": lambda api: api.comment(REPO, 91),
     "recent_comments": lambda api: api.recent_comments(REPO, datetime(2026, 6, 30, tzinfo=UTC)),
     "permission_of": lambda api: api.permission_of(REPO, "ann"),
-    "touched": lambda api: api.touched("courtside", datetime(2026, 6, 30, tzinfo=UTC)),
+    "unarchived": lambda api: api.unarchived(User(7, "bot"), last_changed_first=True),
+    "touched": lambda api: api.touched(datetime(2026, 6, 30, tzinfo=UTC), "courtside"),
     "react_to_comment": lambda api: api.react_to_comment(REPO, 91, "eyes"),
     "add_label": lambda api: api.add_label(REPO, 23, "onehead"),
 }

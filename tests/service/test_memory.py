@@ -36,6 +36,10 @@ def test_what_is_put_is_there_until_it_is_forgotten(shelf: Shelf) -> None:
     numbers.put({"a": 1})
 
     assert (rivals.get("a"), rivals.all(), numbers.all()) == (RIVALS, {"a": RIVALS, "b": RIVALS}, {"a": 1})
+    numbers.put({"b": 2})
+    numbers.forget_equal("a", 2)
+    numbers.forget_equal("b", 2)
+    assert numbers.all() == {"a": 1}
     rivals.forget("a", "unheard")
     assert (rivals.all(), numbers.get("a")) == ({"b": RIVALS}, 1)
 

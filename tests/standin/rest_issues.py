@@ -65,7 +65,7 @@ def search(call: Call) -> Answer:
         if since is None or issue.updated.replace(microsecond=0) >= since
         if state == "all" or issue.is_closed == (state == "closed")
     ]
-    found.sort(key=lambda pair: pair[1].created, reverse=True)
+    found.sort(key=lambda pair: (pair[1].created.replace(microsecond=0), pair[1].id), reverse=True)
     return call.paged(found, lambda pair: issue_shapes.issue(world, pair[0], pair[1], call.caller.user))
 
 

@@ -11,6 +11,7 @@ from tests.standin.rest_accounts import find_user
 from tests.standin.world import now
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from tests.standin.world import Access, Repository, User
@@ -71,8 +72,25 @@ def search(call: Call) -> Answer:
         if words and not in_topics and (query.get("topic") == "true" or words not in repository.name.lower()):
             continue
         found.append(repository)
-    page = call.paged(sorted(found, key=lambda item: item.name), lambda item: shown(call, item))
+    page = call.paged(_sorted(found, query), lambda item: shown(call, item))
     return Answer(200, {"ok": True, "data": page.value}, page.headers)
+
+
+def _sorted(found: list[Repository], query: dict[str, str]) -> list[Repository]:
+    """Sort as Forgejo's database does, by whole seconds; it promises nothing about those of one second."""
+    keys: dict[str, Callable[[Repository], Any]] = {
+        "": lambda item: item.name,
+        "alpha": lambda item: (item.owner.name, item.name),
+        "created": lambda item: item.created.replace(microsecond=0),
+        "updated": lambda item: item.updated.replace(microsecond=0),
+        "id": lambda item: item.id,
+    }
+    key, order = query.get("sort", ""), query.get("order") or "asc"
+    if key and order not in ("asc", "desc"):
+        raise RefusedError(422, f'Invalid sort order: "{order}"')
+    if key not in keys:
+        raise RefusedError(422, f'Invalid sort mode: "{key}"')
+    return sorted(found, key=keys[key], reverse=bool(key) and order == "desc")
 
 
 def _concerns(repository: Repository, user_id: int) -> bool:
@@ -128,9 +146,30 @@ def edit(call: Call) -> Answer:
             setattr(repo, name, wanted[name])
     if wanted.get("has_pull_requests") is not None:
         repo.has_pulls = wanted["has_pull_requests"]
+    if wanted.get("name"):
+        _move(call, repo.owner, wanted["name"])
     if wanted.get("archived") is not None and wanted["archived"] != repo.archived:
         repo.archived_at = now() if wanted["archived"] else None
+    repo.updated = now()
     return Answer(200, shown(call, repo))
+
+
+@routes.post("/repos/{owner}/{repo}/transfer", "admin", required=("new_owner",))
+def transfer(call: Call) -> Answer:
+    """Give a repository to somebody else, at once: the forge asks a new owner whom the caller does not administer."""
+    owner = call.forge.world.user(call.body["new_owner"])
+    if owner is None:
+        not_found("The new owner does not exist or cannot be found")
+    _move(call, owner, call.repo.name)
+    call.repo.updated = now()
+    return Answer(202, shown(call, call.repo))
+
+
+def _move(call: Call, owner: User, name: str) -> None:
+    """Give a repository another name; the forge goes on answering to the former one, which is left out here."""
+    if call.forge.world.repository(owner.name, name) not in (None, call.repo):
+        raise RefusedError(422, f"repository already exists [name: {name}]")
+    call.repo.owner, call.repo.name = owner, name
 
 
 @routes.delete("/repos/{owner}/{repo}", scopes=("user", "organization"))
@@ -167,6 +206,7 @@ def topics(call: Call) -> Answer:
 @routes.put("/repos/{owner}/{repo}/topics", "admin")
 def set_topics(call: Call) -> Answer:
     call.repo.topics = sorted({topic.lower() for topic in call.body.get("topics", [])})
+    call.repo.updated = now()
     return Answer(204)
 
 

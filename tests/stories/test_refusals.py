@@ -21,7 +21,10 @@ from tests.stories.colliding import BASE
 from tests.stories.conftest import Service
 from tests.stories.test_trouble import collide_twice
 
-OF_NO_SUBJECT = {"wait", "me", "version", "repository", "repositories", "touched", "open_pulls", "recent_comments"}
+OF_NO_SUBJECT = {
+    *("wait", "me", "version", "repository", "repositories", "unarchived", "touched"),
+    *("open_pulls", "recent_comments"),
+}
 """Calls that concern a whole repository, or the server: without their answer there is nothing to do for anybody."""
 
 CALLS = sorted(name for name, call in inspect.getmembers(ForgejoApi, inspect.isfunction) if not name.startswith("_"))

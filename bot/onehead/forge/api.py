@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from onehead.errors import UsageError
 from onehead.forge import models
-from onehead.forge.client import Connection
+from onehead.forge.client import Connection, ListPage
 from onehead.forge.errors import Forbidden, MissingScope, NotFound
 from onehead.forge.models import (
     Branch,
@@ -59,17 +59,34 @@ class ForgejoApi:
 
     def repositories(self, member: User) -> Iterator[Repository]:
         """GET /repos/search?uid={id}: what the account owns or contributes to, also through teams."""
-        yield from map(models.repository, self.connection.pages("/repos/search", within="data", uid=str(member.id)))
+        query = {"uid": str(member.id), "sort": "id", "order": "asc"}
+        yield from map(models.repository, self.connection.pages("/repos/search", within="data", **query))
+
+    def unarchived(self, member: User, *, last_changed_first: bool) -> Iterator[ListPage[Repository]]:
+        """GET /repos/search?uid={id}&archived=false: as `repositories`, without those that are archived.
+
+        By id, the order does not change while it is read. `last_changed_first` goes by `updated_at`: the order of those
+        of one second may differ from page to page, so that one is given twice and another not at all.
+        """
+        order = {"sort": "updated", "order": "desc"} if last_changed_first else {"sort": "id", "order": "asc"}
+        query = {"uid": str(member.id), "archived": "false", **order}
+        for page in self.connection.each_page("/repos/search", within="data", **query):
+            yield page.of(models.repository)
 
     def any_repository(self) -> Repository | None:
         """GET /repos/search?limit=1: one of those that may be read; `None` where there are none."""
         answer = Fields(self.connection.send("GET", "/repos/search", query={"limit": "1"}).data, "GET /repos/search")
         return next(map(models.repository, answer.items("data")), None)
 
-    def touched(self, owner: str, since: datetime) -> Iterator[ChangedIssue]:
-        """GET /repos/issues/search?owner=…&since=…: of all repositories of an owner that the token may read."""
-        query = {"owner": owner, "state": "all", "since": since.strftime("%Y-%m-%dT%H:%M:%SZ")}
-        yield from map(models.touched, self.connection.pages("/repos/issues/search", **query))
+    def touched(self, since: datetime, owner: str = "") -> Iterator[ListPage[ChangedIssue]]:
+        """GET /repos/issues/search?since=…: issues and pull requests that changed in that second or later.
+
+        Those of all repositories that the token may read, other people's public ones too, or of an owner's; whatever
+        was made last comes first, so that a change shifts none back.
+        """
+        query = {"state": "all", "since": since.strftime("%Y-%m-%dT%H:%M:%SZ")} | ({"owner": owner} if owner else {})
+        for page in self.connection.each_page("/repos/issues/search", **query):
+            yield page.of(models.touched)
 
     def branch(self, name: RepositoryName, branch: str) -> Branch:
         """GET /repos/{owner}/{repo}/branches/{branch}."""

@@ -11,12 +11,12 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import Self
+from typing import Generic, Self, TypeVar
 
 import httpx
 
 from onehead.errors import UsageError
-from onehead.forge.errors import NotUnderstood, Unavailable, refusal, seconds_to_wait
+from onehead.forge.errors import NotUnderstood, Unavailable, http_date, refusal, seconds_to_wait
 from onehead.forge.models import Fields, objects
 
 log = logging.getLogger(__name__)
@@ -36,6 +36,10 @@ _REPEATABLE = frozenset({"GET", "PATCH", "DELETE"})  # ours set absolute values,
 _NEVER_ARRIVED = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 
 
+_Item = TypeVar("_Item")
+_Other = TypeVar("_Other")
+
+
 @dataclass(frozen=True, slots=True)
 class ApiAnswer:
     """A successful answer: its status, its JSON (`None` for an empty body) and how many items there are in all."""
@@ -43,6 +47,20 @@ class ApiAnswer:
     status: int
     data: object
     total: int | None
+    at: datetime  # by the clock of the server; by ours where a proxy has taken the header `Date` out
+
+
+@dataclass(frozen=True, slots=True)
+class ListPage(Generic[_Item]):
+    """One page of a list: its items, how many the whole list has, and the server's time of the answer."""
+
+    items: tuple[_Item, ...]
+    total: int | None
+    at: datetime
+
+    def of(self, read: Callable[[_Item], _Other]) -> ListPage[_Other]:
+        """The same page, each item read."""
+        return ListPage(tuple(map(read, self.items)), self.total, self.at)
 
 
 class Connection:
@@ -114,13 +132,18 @@ class Connection:
         The end is where `X-Total-Count` says (a server may give shorter pages than asked), else the first short page.
         `within` is the field of the answer that holds the list, where the answer is not the list itself.
         """
+        for page in self.each_page(path, within, **query):
+            yield from page.items
+
+    def each_page(self, path: str, within: str | None = None, **query: str) -> Iterator[ListPage[Fields]]:
+        """The pages of `pages`, one by one."""
         seen = 0
         for page in range(1, _MAX_PAGES):
             answer = self.send("GET", path, query={**query, "page": str(page), "limit": str(PAGE)})
             data = answer.data
             if within is not None and isinstance(data, Mapping):
                 data = data.get(within)
-            yield from objects(data, f"GET {path}")
+            yield ListPage(tuple(objects(data, f"GET {path}")), answer.total, answer.at)
             count = len(data) if isinstance(data, list) else 0
             seen += count
             if count == 0 or (seen >= answer.total if answer.total is not None else count < PAGE):
@@ -211,7 +234,8 @@ class Connection:
                 f"The answer to {request} is not JSON.",
                 "Check that ONEHEAD_FORGEJO_URL is the root of a Forgejo, without /api/v1.",
             ) from None
-        return ApiAnswer(response.status_code, data, int(total) if total.isdecimal() else None)
+        at = http_date(response.headers.get("Date", "")) or datetime.now(UTC)
+        return ApiAnswer(response.status_code, data, int(total) if total.isdecimal() else None, at)
 
     def _message(self, response: httpx.Response) -> str:
         try:

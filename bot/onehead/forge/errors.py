@@ -161,10 +161,14 @@ def seconds_to_wait(header: str | None, now: datetime) -> float | None:
         return None
     if header.strip().isdecimal():
         return float(header)
+    moment = http_date(header)
+    return None if moment is None else max(0.0, (moment - now).total_seconds())
+
+
+def http_date(text: str) -> datetime | None:
+    """The moment that a header such as `Date` names; `None` when it makes no sense."""
     try:
-        moment = parsedate_to_datetime(header)
+        moment = parsedate_to_datetime(text)
     except ValueError:
         return None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return max(0.0, (moment - now).total_seconds())
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)

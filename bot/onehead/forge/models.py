@@ -83,7 +83,7 @@ class Repository:
     empty: bool  # Forgejo notices the first push some seconds late, and has no branches until then
     mirror: bool
     permissions: Permissions  # of whoever asked; in a webhook delivery of a comment: of the commenter
-    updated_at: datetime  # last push or change of settings; comments and pull requests don't count
+    updated_at: datetime  # last push, transfer or change of settings; comments, issues and permissions don't count
     topics: tuple[str, ...] = ()
     has_pulls: bool = True
 
@@ -95,7 +95,7 @@ class ChangedIssue:
     Forgejo does not count an edited comment.
     """
 
-    repository: RepositoryName
+    repository: int  # its id
     number: int
     at: datetime
 
@@ -339,9 +339,9 @@ def repository(fields: Fields) -> Repository:
 
 def touched(fields: Fields) -> ChangedIssue:
     """Definition `Issue`, as a search over repositories gives it."""
-    where = fields.inner("repository")
-    name = RepositoryName(where.text("owner"), where.text("name"))
-    return read(ChangedIssue, fields, repository=name, at=fields.moment("updated_at"))
+    return read(
+        ChangedIssue, fields, repository=fields.inner("repository").number("id"), at=fields.moment("updated_at")
+    )
 
 
 def permissions(fields: Fields | None) -> Permissions:

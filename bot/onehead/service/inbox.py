@@ -192,6 +192,13 @@ class SharedShelf:
         with self._pool.connection() as connection:
             connection.execute("DELETE FROM onehead_memory WHERE kind = %s AND key = ANY(%s)", (kind, keys))
 
+    def remove_equal(self, kind: str, key: str, value: str) -> None:
+        """See `Shelf.remove_equal`."""
+        with self._pool.connection() as connection:
+            connection.execute(
+                "DELETE FROM onehead_memory WHERE kind = %s AND key = %s AND value = %s", (kind, key, value)
+            )
+
     def alone(self, name: str) -> AbstractContextManager[bool]:
         """See `Shelf.alone`."""
         return alone(self._pool, name)

@@ -29,6 +29,9 @@ class Shelf(Protocol):
     def remove(self, kind: str, keys: list[str]) -> None:
         """Forget what is kept under these keys."""
 
+    def remove_equal(self, kind: str, key: str, value: str) -> None:
+        """Forget what is kept under this key if it is still this value."""
+
     def alone(self, name: str) -> AbstractContextManager[bool]:
         """Whether no other process does what has this name; none begins to while the context lasts."""
 
@@ -56,6 +59,12 @@ class OwnShelf:
         with self._lock:
             for key in keys:
                 self._kept.get(kind, {}).pop(key, None)
+
+    def remove_equal(self, kind: str, key: str, value: str) -> None:
+        """See `Shelf.remove_equal`."""
+        with self._lock:
+            if self._kept.get(kind, {}).get(key) == value:
+                del self._kept[kind][key]
 
     def alone(self, name: str) -> AbstractContextManager[bool]:
         """See `Shelf.alone`."""
@@ -88,12 +97,18 @@ class Remembered(Generic[T]):
 
     def put(self, values: Mapping[str, T]) -> None:
         """Remember values, in the place of earlier ones."""
-        written = {key: json.dumps(Wire().write(value, self._kind)) for key, value in values.items()}
-        self._shelf.write(self._name, written)
+        self._shelf.write(self._name, {key: self._written(value) for key, value in values.items()})
 
     def forget(self, *keys: str) -> None:
         """Forget the values of some keys."""
         self._shelf.remove(self._name, list(keys))
+
+    def forget_equal(self, key: str, value: T) -> None:
+        """Forget the value of a key, unless another one has taken its place."""
+        self._shelf.remove_equal(self._name, key, self._written(value))
+
+    def _written(self, value: T) -> str:
+        return json.dumps(Wire().write(value, self._kind))
 
     def _values(self, keys: list[str] | None) -> dict[str, T]:
         found = {}

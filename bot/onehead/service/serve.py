@@ -270,9 +270,10 @@ def run(options: argparse.Namespace) -> int:
     analyzers = Analyzers(network, observe=metrics.step, on_read=metrics.files_read)
 
     def work(job: Job) -> None:
+        look = attention.next_look(job.repository)
         handle(job, context)
         if Everything() in job.subjects:
-            attention.looked_at(job.repository)
+            attention.looked_at(job.repository, look)
 
     engine, shelf = _engine(settings, work, ran)
     context = equip(
@@ -283,7 +284,7 @@ def run(options: argparse.Namespace) -> int:
         metrics=metrics,
     )
     threading.Thread(target=context.mirrors.measure, name="onehead-mirrors", daemon=True).start()
-    attention = Attention(context.api)
+    attention = Attention(context.api, context.covers, shelf)
     try:
         serve(
             settings,

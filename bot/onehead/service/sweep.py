@@ -1,104 +1,257 @@
 """Which repositories the service looks after, and which need a look: a handful of questions to the forge.
 
-What the sweep may overlook for a day at the most is what leaves no trace in the forge's lists: an edited comment, and
-the change of a few settings. What was looked at is remembered in this process only; after a restart everything is
-looked at once.
+Each sweep asks what has changed since the one before, by the forge's clock; once a day it reads the whole list. What
+it may overlook until then is what leaves no trace in the forge's lists: an edited comment, the right to push where
+the account could read before, and the change of a few settings. What is remembered is in this process, which looks at
+everything after a restart, or in PostgreSQL.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from onehead.forge.api import ForgejoApi
-from onehead.forge.models import Repository, RepositoryName
+from onehead.forge.client import PAGE, ListPage
+from onehead.forge.errors import Refused, Unavailable
+from onehead.forge.models import ChangedIssue, Repository, RepositoryName, User
 from onehead.service.context import ServiceContext
 from onehead.service.engine import Everything, Job, ScopeLeft
 from onehead.service.memory import Remembered, Shelf
 
-_OVERLAP = timedelta(minutes=15)  # the forge's clock and ours may differ by so much
-_MAX_LENGTH = timedelta(days=1)  # after so long a repository is looked at whatever the forge says
+_OVERLAP = timedelta(minutes=15)
+"""The forge shows some changes late, and the clocks of its servers differ: each question reaches back so far again."""
+
+_MAX_LENGTH = timedelta(days=1)  # after so long a repository is looked at, and the whole list read, whatever is new
+
+_ALWAYS_LISTED = 500  # repositories: so many, those that changed last, are listed whether they are new or not
 
 _SETTLED = timedelta(minutes=1)
 """The forge tells whole seconds: what had changed just before a look may have changed once more in the same second."""
 
+_Touched = Mapping[int, frozenset[tuple[int, datetime]]]
+"""By the id of a repository: its issues and pull requests of the last while, and when each changed."""
+
 
 @dataclass(frozen=True, slots=True)
-class _RepositoryLook:
-    """A repository as the forge's lists showed it at a time; its own times are the forge's."""
+class RepositoryLook:
+    """A repository as the forge's lists showed it. All times are the forge's."""
+
+    id: int
+    at: datetime  # of these lists
+    updated: datetime
+    touched: frozenset[tuple[int, datetime]]
+
+
+@dataclass(frozen=True, slots=True)
+class SweepMark:
+    """How far the sweeps have come. All times are the forge's."""
+
+    since: datetime  # everything up to then was seen
+    whole: datetime  # when the whole list was read
+    ids: frozenset[int]  # of all repositories that are not archived and that the account can reach
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """The forge's lists, read to their end.
+
+    `repositories`: all of them where it `is_whole`; else those that have changed since the mark, and some more.
+    """
 
     at: datetime
-    looked_at: datetime  # when the repository itself was last looked at after a list was read
-    updated: datetime
-    touched: frozenset[tuple[int, datetime]]  # its issues and pull requests of the last while
+    repositories: tuple[Repository, ...]
+    is_whole: bool
+    touched: _Touched
+    mark: SweepMark  # for the next reading
 
 
 class Attention:
-    """Remembers how repositories looked. For one thread; `looked_at` may be called from any."""
+    """Remembers how repositories looked. For one sweep at a time; `next_look` and `looked_at` may be called meanwhile.
 
-    def __init__(self, api: ForgejoApi, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+    A reading that breaks off changes nothing, and what is due stays due until it was looked at.
+    """
+
+    def __init__(self, api: ForgejoApi, covers: Callable[[Repository], bool], shelf: Shelf) -> None:
         self._api = api
-        self._now = now
-        self._seen: dict[str, _RepositoryLook] = {}
-        self._pending: dict[str, _RepositoryLook] = {}
+        self._covers = covers
+        self._mark: Remembered[SweepMark] = Remembered(shelf, "sweep mark", SweepMark)
+        self._seen: Remembered[RepositoryLook] = Remembered(shelf, "looked at", RepositoryLook)
+        self._due: Remembered[RepositoryLook] = Remembered(shelf, "due", RepositoryLook)
 
-    def due(self, repositories: Iterable[Repository]) -> list[Repository]:
-        """Those that have changed since they were last looked at, or never were; call `looked_at` after each look.
+    def read(self, me: User) -> Reading:
+        """Ask the forge what there is to know.
 
         Raises:
             ForgeError: the forge does not answer.
         """
-        by_owner: dict[str, list[Repository]] = defaultdict(list)
-        for repository in repositories:
-            by_owner[repository.name.owner].append(repository)
-        return [each for owner, owned in by_owner.items() for each in self._due(owner, owned)]
+        names = {*self._seen.all(), *self._due.all()}
+        return _Lists(self._api, me, self._covers, self._mark.get("last")).read(names)
 
-    def looked_at(self, repository: str) -> None:
-        """All of a repository was looked at, and everything done that there was to do."""
-        look = self._pending.pop(repository, None)
+    def due(self, reading: Reading) -> list[str]:
+        """Those that have changed since they were last looked at, or never were; call `looked_at` after each look."""
+        listed = {str(each.name): each for each in reading.repositories}
+        scoped = {str(each.name): each for each in in_scope(reading.repositories, self._covers)}
+        ids = {each.id for each in reading.repositories}
+        seen, due = self._seen.all(), self._due.all()
+        gone: list[str] = []
+        left: list[str] = []
+        now = {name: (each.id, each.updated_at) for name, each in scoped.items()}
+        for name, look in (seen | due).items():
+            # Gone, or listed under another name; or it is there and can't be looked after.
+            if name not in listed and (reading.is_whole or look.id in ids):
+                gone.append(name)
+            elif name in listed and name not in scoped:
+                (gone if out_of_reach(listed[name]) else left).append(name)
+            elif name not in scoped:
+                now[name] = look.id, look.updated
+        found = {}
+        for name, (id_, updated) in now.items():
+            look = RepositoryLook(id_, reading.at, updated, reading.touched.get(id_, frozenset()))
+            before = seen.get(name)
+            if name in due or before is None or not _is_quiet(before, look):
+                found[name] = look
+        self.forget(*gone)
+        self._due.forget(*left)
+        self._due.put(found)
+        self._mark.put({"last": reading.mark})
+        return list(found)
+
+    def next_look(self, repository: str) -> RepositoryLook | None:
+        """What a look that begins now is to be remembered as, see `looked_at`; `None` where none is due."""
+        return self._due.get(repository)
+
+    def looked_at(self, repository: str, look: RepositoryLook | None) -> None:
+        """All of a repository was looked at since `next_look` gave this, and everything done that there was to do."""
         if look is not None:
-            self._seen[repository] = look
+            self._seen.put({repository: look})
+            self._due.forget_equal(repository, look)
 
     def knows(self, repository: str) -> bool:
-        """Whether it was looked at since the process began."""
-        return repository in self._seen
+        """Whether it was looked at, as far as is remembered."""
+        return self._seen.get(repository) is not None
 
-    def forget(self, repository: str) -> None:
-        """A repository is not looked after any more: should it come back, it is looked at."""
-        self._seen.pop(repository, None)
-
-    def _due(self, owner: str, repositories: list[Repository]) -> list[Repository]:
-        now = self._now()
-        known = [self._seen[str(each.name)] for each in repositories if str(each.name) in self._seen]
-        since = min([now, *(look.at for look in known)]) - _OVERLAP
-        touched: dict[str, set[tuple[int, datetime]]] = defaultdict(set)
-        for each in self._api.touched(owner, since):
-            touched[str(each.repository)].add((each.number, each.at))
-        due = []
-        for repository in repositories:
-            name = str(repository.name)
-            look = _RepositoryLook(now, now, repository.updated_at, frozenset(touched[name]))
-            before = self._seen.get(name)
-            if before is not None and _is_quiet(before, look):
-                self._seen[name] = replace(look, looked_at=before.looked_at)
-            else:
-                self._pending[name] = look
-                due.append(repository)
-        return due
+    def forget(self, *repositories: str) -> None:
+        """Repositories are not looked after any more: should they come back, they are looked at."""
+        self._seen.forget(*repositories)
+        self._due.forget(*repositories)
 
 
-def _is_quiet(before: _RepositoryLook, now: _RepositoryLook) -> bool:
-    """Whether nothing has changed between two readings of the lists."""
+def _is_quiet(before: RepositoryLook, now: RepositoryLook) -> bool:
+    """Whether nothing has changed since the lists were read before a look."""
     newest = max([before.updated, *(at for _, at in before.touched)])
     return (
-        before.updated == now.updated
+        before.id == now.id
+        and before.updated == now.updated
         and now.touched <= before.touched
         and before.at - newest > _SETTLED
-        and now.at - before.looked_at <= _MAX_LENGTH
+        and now.at - before.at <= _MAX_LENGTH
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _RepositoryList:
+    at: datetime
+    repositories: tuple[Repository, ...]
+    is_whole: bool
+
+
+class _Lists:
+    """The questions of one sweep."""
+
+    def __init__(self, api: ForgejoApi, me: User, covers: Callable[[Repository], bool], mark: SweepMark | None) -> None:
+        self._api = api
+        self._me = me
+        self._covers = covers
+        self._mark = mark
+        self._nothing_left = True
+
+    def read(self, names: Iterable[str]) -> Reading:
+        """Ask all of them; `names` are the repositories that are looked after, as far as is known."""
+        listed = (self._mark and self._changed(self._mark)) or self._all()
+        since = min(listed.at, self._mark.since if self._mark else listed.at)
+        try:
+            touched = self._touched(since - _OVERLAP, self._owners(listed, names))
+        except Refused:  # an owner has another name by now, which changes no time of a repository
+            if listed.is_whole:
+                raise
+            listed = self._all()
+            touched = self._touched(since - _OVERLAP, self._owners(listed))
+        ids = frozenset(each.id for each in listed.repositories)
+        mark = SweepMark(listed.at if self._nothing_left else since, listed.at, ids)
+        if self._mark and not listed.is_whole:
+            mark = replace(mark, whole=self._mark.whole, ids=ids | self._mark.ids)
+        return Reading(listed.at, listed.repositories, listed.is_whole, touched, mark)
+
+    def _changed(self, mark: SweepMark) -> _RepositoryList | None:
+        """Those that changed last; `None` where all are to be read: a day has passed, or these don't tell everything.
+
+        A new one that comes twice may have come in the place of another of its second. A number that does not fit tells
+        of one that came or went, such as into the archive: that moves no time.
+        """
+        if len(mark.ids) <= _ALWAYS_LISTED:
+            return None
+        since = mark.since - _OVERLAP
+        found: list[Repository] = []
+        begun, total = None, None
+        for page in self._api.unarchived(self._me, last_changed_first=True):
+            begun, total = begun or page.at, page.total
+            if begun < mark.since or begun - mark.whole > _MAX_LENGTH:
+                return None
+            found += page.items
+            if len(found) >= _ALWAYS_LISTED and found[-1].updated_at < since:
+                break
+        new = [each.id for each in found if each.updated_at >= since]
+        by_id = {each.id: each for each in found}
+        if begun is None or len(set(new)) < len(new) or total != len(by_id.keys() | mark.ids):
+            return None
+        return _RepositoryList(begun, tuple(by_id.values()), is_whole=False)
+
+    def _all(self) -> _RepositoryList:
+        pages = list(self._api.unarchived(self._me, last_changed_first=False))
+        return _RepositoryList(pages[0].at, tuple(each for page in pages for each in page.items), is_whole=True)
+
+    def _owners(self, listed: _RepositoryList, names: Iterable[str] = ()) -> set[str]:
+        owners = {each.name.owner for each in in_scope(listed.repositories, self._covers)}
+        return owners if listed.is_whole else owners | {name.partition("/")[0] for name in names}
+
+    def _touched(self, since: datetime, owners: Collection[str]) -> _Touched:
+        """What was touched since: asked for once, or of each owner where that costs fewer requests.
+
+        It does where more was touched in other people's public repositories than fits into as many pages as there are
+        owners; and a forge with more repositories than its database takes parameters can only be asked so.
+        """
+        pages = self._of_everybody(since, len(owners)) if len(owners) > 1 else None
+        if pages is None:
+            pages = [page for owner in sorted(owners) for page in self._whole(self._api.touched(since, owner))]
+        found: dict[int, set[tuple[int, datetime]]] = defaultdict(set)
+        for each in (each for page in pages for each in page.items):
+            found[each.repository].add((each.number, each.at))
+        return {id_: frozenset(touched) for id_, touched in found.items()}
+
+    def _of_everybody(self, since: datetime, limit: int) -> list[ListPage[ChangedIssue]] | None:
+        """As many pages as the limit says; `None` where there are more."""
+        pages = []
+        try:
+            for page in self._whole(self._api.touched(since)):
+                pages.append(page)
+                if len(pages) > limit or (page.total or 0) > limit * PAGE:
+                    return None
+        except Unavailable:
+            return None
+        return pages
+
+    def _whole(self, pages: Iterable[ListPage[ChangedIssue]]) -> Iterator[ListPage[ChangedIssue]]:
+        """The pages of a list. Where it gets shorter meanwhile, one may have moved to a page that was read before."""
+        before = 0
+        for page in pages:
+            total = page.total or 0
+            self._nothing_left &= total >= before
+            before = total
+            yield page
 
 
 class _SweepTimes(NamedTuple):
@@ -142,11 +295,10 @@ class Sweeper:
             return last.ended
 
     def _submit_due(self) -> None:
-        context = self._context
-        everything = list(context.api.repositories(context.me))
-        for repository in self._attention.due(in_scope(everything, context.covers)):
-            self._submit(Job(str(repository.name), frozenset({Everything()})))
-        for name in map(str, left_behind(everything, context, self._attention.knows)):
+        reading = self._attention.read(self._context.me)
+        for name in self._attention.due(reading):
+            self._submit(Job(name, frozenset({Everything()})))
+        for name in map(str, left_behind(reading.repositories, self._context, self._attention.knows)):
             self._attention.forget(name)
             self._submit(Job(name, frozenset({ScopeLeft()})))
 
