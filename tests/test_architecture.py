@@ -128,6 +128,7 @@ THIRD_PARTY: dict[str, set[str]] = {
         "service.door",
         "service.engine",
         "service.handler",
+        "service.probe",
         "service.repairs",
         "service.serve",
         "service.snapshot",

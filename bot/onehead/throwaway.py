@@ -16,12 +16,12 @@ from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 
-_OURS = re.compile(r"onehead-(?:merge|pg|refs|verify)-[a-z0-9_]+")
+_OURS = re.compile(r"onehead-(?:merge|pg|probe|refs|verify)-[a-z0-9_]+")
 
 
 @contextmanager
 def throwaway(kind: str) -> Iterator[Path]:
-    """A fresh folder, readable by nobody else, and gone afterwards. Its kind: `merge`, `pg`, `refs` or `verify`."""
+    """A fresh folder, readable by nobody else, and gone afterwards; `kind` is one of those in `_OURS`."""
     remove_left_over(tempfile.gettempdir())
     folder, lock = _made(f"onehead-{kind}-")
     try:

@@ -1,8 +1,8 @@
 """Where an environment could be, from names alone and before any file is read.
 
-`locate` uses these rules, and so do two who have to know beforehand that there is nothing to find: the pre-receive hook,
-which sees the paths that a push changes, and the service, which sees those of a repository before it mirrors it. All
-share them, so that none overlooks what another finds.
+`locate` uses these rules, and so do two who have to know beforehand that there is nothing to find: the pre-receive
+hook, which sees the paths that a push changes, and the service, which sees those of a repository before it mirrors it.
+All share them, so that none overlooks what another finds.
 """
 
 from __future__ import annotations
