@@ -1,8 +1,9 @@
 """Whether a repository may hold an Alembic environment, from the paths of its files and a few configurations.
 
-An examination finds one by three things: a configuration, an `env.py`, and Python files whose directory or name promises
-revisions. In a merge it finds what either side has. (Only git itself may bring more about: where one side renames a
-directory, it moves what the other one adds there. The merged commit shows that.) What can't be excluded is examined.
+An examination finds one by three things: a configuration, an `env.py`, and Python files whose directory or name
+promises revisions. In a merge it finds what either side has. (Only git itself may bring more about: where one side
+renames a directory, it moves what the other one adds there. The merged commit shows that.) What can't be excluded is
+examined.
 """
 
 from __future__ import annotations
