@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -139,6 +140,6 @@ def test_in_what_is_passed_over_no_examination_finds_anything(tmp_path: Path, se
             assert judged(repo)[0].findings == ()
             git = Git(repo.path)
             listing = Listing(list_tree(git, repo.sha("topic")).entries)
-            [found] = survey(read_trees([listing], lambda oids, git=git: read(git, oids), Memory(None)))
+            [found] = survey(read_trees([listing], partial(read, git), Memory(None)))
             assert (found.chains, found.problems) == ({}, ())
     assert passed >= 3
