@@ -253,9 +253,9 @@ class World:
         return next((user for user in self.users.values() if user.email == email), None)
 
     def repository(self, owner: str, name: str) -> Repository | None:
-        wanted = (owner.lower(), name.lower())
+        owner, name = owner.lower(), name.lower()
         for repository in self.repositories.values():
-            if (repository.owner.name.lower(), repository.name.lower()) == wanted:
+            if repository.name.lower() == name and repository.owner.name.lower() == owner:
                 return repository
         return None
 

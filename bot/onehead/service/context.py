@@ -27,8 +27,8 @@ from onehead.service.snapshot import Pages, Provenance, Snapshot, Target, open_p
 from onehead.service.troubles import Troubles
 
 _MAX_REMEMBERED = 20_000  # judged branches of which it is remembered what they bring; about half a kilobyte each
-_MAX_PROBED = 50_000  # repositories without Alembic that are remembered, at about a kilobyte for ten branches
-_MAX_TIPS = 100  # commits remembered of each
+_MAX_PROBED = 50_000  # repositories without Alembic that are remembered; about a kilobyte for ten branches
+_MAX_TIPS_OF_ONE = 100  # commits that are remembered of one of them
 
 
 class Recollection:
@@ -53,7 +53,7 @@ class Recollection:
     def learn_without_alembic(self, clone_url: str, tips: Collection[str]) -> None:
         """Remember the commits of a repository in which nothing hints at Alembic."""
         self.without_alembic.pop(clone_url, None)
-        self.without_alembic[clone_url] = tuple(sorted(tips)[:_MAX_TIPS])
+        self.without_alembic[clone_url] = tuple(sorted(tips)[:_MAX_TIPS_OF_ONE])
         while len(self.without_alembic) > _MAX_PROBED:
             self.without_alembic.popitem(last=False)
 
