@@ -132,6 +132,7 @@ THIRD_PARTY: dict[str, set[str]] = {
         "service.engine",
         "service.handler",
         "service.postgres_engine",
+        "service.probe",
         "service.repairs",
         "service.rounds",
         "service.serve",

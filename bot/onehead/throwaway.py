@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 
-_OURS = re.compile(r"onehead-(?:canary|merge|pg|refs|verify)-[a-z0-9_]+")
+_OURS = re.compile(r"onehead-(?:canary|merge|pg|probe|refs|verify)-[a-z0-9_]+")
 
 
 @contextmanager

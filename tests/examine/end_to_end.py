@@ -13,10 +13,12 @@ from alembic.script import ScriptDirectory
 from onehead.examine.changes import Repairs, prepare
 from onehead.examine.evidence import Others, gather_evidence
 from onehead.examine.examine import Trees, examine
+from onehead.examine.probe import MAX_CONFIGURATION_BYTES, MAX_FILES, may_hold_environments
 from onehead.examine.read import Memory
 from onehead.examine.repair import WrittenRepair, write_repair
 from onehead.gitrepo.git import Git
 from onehead.gitrepo.merge import merge_trees
+from onehead.gitrepo.tree import files_in, read
 from onehead.plan.plans import Plan
 from onehead.plan.policy import Strategy
 from onehead.plan.verdict import Examination, Point
@@ -95,7 +97,17 @@ def judged(
         memory=memory,
         evidence=lambda facts, policy: gather_evidence(Others(git, memory), facts, policy, into, branch),
     )
+    # Whatever is found, the service must have seen beforehand that there may be something.
+    if examination.environments or examination.findings:
+        assert is_suspected(git, *(point.sha for point in (into, branch) if point is not None))
     return examination, trees, git
+
+
+def is_suspected(git: Git, *commits: str) -> bool:
+    """Whether the service would examine a repository with these commits, rather than pass it over unseen."""
+    return may_hold_environments(
+        files_in(git, commits, MAX_FILES), lambda oids: read(git, oids, MAX_CONFIGURATION_BYTES)
+    )
 
 
 def repaired(

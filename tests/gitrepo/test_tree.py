@@ -12,7 +12,7 @@ from onehead.gitrepo import git as git_module
 from onehead.gitrepo import tree
 from onehead.gitrepo.git import BlobTooLarge, Git, Info, Objects, kept_open
 from onehead.gitrepo.process import GitFailed, GitTimeout, MissingObjects, NotARepository
-from onehead.gitrepo.tree import SUBMODULE, SYMLINK, Contents, Entry, changes, difference, list_tree, read
+from onehead.gitrepo.tree import SUBMODULE, SYMLINK, Contents, Entry, changes, difference, files_in, list_tree, read
 from tests.repositories import Repository
 
 if TYPE_CHECKING:
@@ -234,3 +234,26 @@ def test_a_conversation_has_a_time_limit(repo: Repository, tmp_path: Path, monke
 def test_asking_outside_of_the_context(git: Git) -> None:
     with pytest.raises(RuntimeError, match="context manager"):
         Objects(git).look_up(["HEAD"])
+
+
+def test_the_files_of_several_commits_are_those_of_each(git: Git, repo: Repository) -> None:
+    one = repo.commit("main", {"a/b/x.py": "1", "a/y.py": "2", "link": "a/y.py"}, modes={"link": SYMLINK})
+    two = repo.commit("topic", {**dict.fromkeys(WEIRD, "3"), "a/b/x.py": "1", "a/y.py": "other"})
+    files = files_in(git, [one, two], 100)
+    assert files == {entry for commit in (one, two) for entry in list_tree(git, commit).entries.values()}
+
+
+def test_of_more_files_and_directories_than_are_wanted_none_is_told(git: Git, repo: Repository) -> None:
+    sha = repo.commit("main", {"a/b/x.py": "1", "a/y.py": "2"})
+    assert len(files_in(git, [sha], 5) or ()) == 2  # with three directories
+    assert files_in(git, [sha], 4) is None
+
+
+def test_trees_that_name_each_other_without_end_are_left_alone(git: Git, repo: Repository) -> None:
+    """Twenty small trees that stand for more files than there are atoms."""
+    repo.commit("main", {"x": "1"})
+    tree = repo.git("rev-parse", "main^{tree}").strip()
+    for _ in range(20):
+        entries = "".join(f"040000 tree {tree}\t{number:03}\n" for number in range(100))
+        tree = git.run("mktree", data=entries.encode()).decode().strip()
+    assert files_in(git, [tree], 10_000) is None

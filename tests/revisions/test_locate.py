@@ -1,9 +1,12 @@
 """Environments from file names and configurations; every tree here was made up for its test."""
 
+from collections.abc import Iterable, Mapping
 from textwrap import dedent
 
 import pytest
 
+from onehead.examine.probe import may_hold_environments
+from onehead.gitrepo.tree import Contents, Entry
 from onehead.revisions.config import MAX_CONFIGS
 from onehead.revisions.environments import FileIndex
 from onehead.revisions.locate import MAX_WRITTEN, Located, locate
@@ -14,9 +17,21 @@ INI = "[alembic]\nscript_location = {}\n"
 
 
 def found(configs: dict[str, str], *others: str) -> Located:
-    """Locate in a tree of these configurations and these other files."""
+    """Locate in a tree of these configurations and these other files.
+
+    Whatever is found, who only looks at paths and configurations must have seen that there may be something.
+    """
     contents = {path: dedent(text).encode() for path, text in configs.items()}
-    return locate(FileIndex([*configs, *others]), contents)
+    located = locate(FileIndex([*configs, *others]), contents)
+    if located.environments or located.problems or located.candidates:
+        assert is_suspected(contents, others)
+    return located
+
+
+def is_suspected(configs: Mapping[str, bytes], others: Iterable[str]) -> bool:
+    """Whether a tree of these configurations and these other files would be examined."""
+    files = {Entry(path, "100644", path) for path in (*configs, *others)}
+    return may_hold_environments(files, lambda paths: Contents({path: configs[path] for path in paths}, {}))
 
 
 def only(located: Located) -> Environment:

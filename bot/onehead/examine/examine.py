@@ -212,6 +212,11 @@ def _unjudged(ignored: list[str], environments: list[Examined]) -> tuple[Unjudge
     return () if environments else (Unjudged("no-environment", "anything, for no Alembic environment was found."),)
 
 
+def without_environment(target: Point, head: Point | None) -> Examination:
+    """What `examine` says of commits in which there is nothing to find."""
+    return Examination(target, head, None, Coverage(0, 0, 0), (), unjudged=_unjudged([], []))
+
+
 def _judged_policy(trees: Trees) -> PolicyRead:
     if trees.merge is None:
         return trees.against.policy

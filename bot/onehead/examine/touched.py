@@ -17,13 +17,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from onehead.gitrepo.process import explain, is_oid
-from onehead.revisions.path_hints import (
-    has_hex_id,
-    is_revision_file,
-    may_configure,
-    promises_revisions,
-    shapes_environments,
-)
+from onehead.revisions.path_hints import CONCERNS_US, is_revision_file, may_configure, suffices
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -109,7 +103,6 @@ MAX_LOOKED_AT = 20
 _MAX_ASKED = 50
 """Directories or configurations that git is asked about; a push that changes more is simply judged."""
 
-_ABOUT_US = r"script_location|version_locations|\[alembic]|tool\.alembic|onehead"
 _CONFIGURATIONS = (":(icase)*.ini*", ":(icase)*.cfg*", ":(icase)*.toml")
 # Alembic's own alembic.ini explains version_locations in a comment: that names no place.
 _REVISIONS_ANYWHERE = "^[^#;]*version_locations|down_revision"
@@ -124,11 +117,9 @@ def touches(git: Door, update: Update) -> bool:
         return True
     configurations, folders = [], set()
     for path, linked in changes:
+        if linked or suffices(path):
+            return True
         folder, _, name = path.rpartition("/")
-        if linked or shapes_environments(name) or path == ".onehead.toml":
-            return True
-        if is_revision_file(name) and (promises_revisions(folder) or has_hex_id(name)):
-            return True
         if may_configure(path):
             configurations.append(path)
         elif is_revision_file(name):
@@ -137,7 +128,7 @@ def touches(git: Door, update: Update) -> bool:
         return True
     before = "HEAD" if update.creates else update.old
     if configurations and mentions(
-        git, _ABOUT_US, [before, update.new], [f":(literal){path}" for path in configurations]
+        git, CONCERNS_US, [before, update.new], [f":(literal){path}" for path in configurations]
     ):
         return True
     above = [f"{folder}/".translate(_LITERAL) if folder else "" for folder in sorted(folders)]

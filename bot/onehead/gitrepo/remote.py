@@ -277,7 +277,7 @@ PATIENCE = 300.0
 """Seconds that everything asked of origin may take together."""
 _PROTOCOLS = "file:git:http:https:ssh"
 """Those that git itself allows by default; the others start a program that the configuration names."""
-_QUIETLY = ("--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance", "--no-recurse-submodules")
+QUIETLY = ("--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance", "--no-recurse-submodules")
 _NO_REFS = ("--refmap=", "--no-prune", "--no-prune-tags")
 _FIRST_STEP = 50
 """Commits. Most branches are younger; each further step is ten times as deep, and the third is all there is."""
@@ -335,7 +335,7 @@ class Origin:
         for depth in self._depths():
             if self._is_known(*commits):
                 break
-            self._talk("fetch", *_QUIETLY, *_NO_REFS, *depth, "--", "origin", *commits)
+            self._talk("fetch", *QUIETLY, *_NO_REFS, *depth, "--", "origin", *commits)
         self._complete(commits)
 
     def elsewhere(self) -> tuple[list[Ref], list[str]]:
@@ -396,7 +396,7 @@ class Origin:
             # As git itself fetches a single missing object, only all of them at once, and trees with all that is in
             # them: what the clone has of a tree can't be told to origin.
             alone = self._talking.variant(config=(("fetch.negotiationAlgorithm", "noop"),))
-            options = (*_QUIETLY, *_NO_REFS, "--no-filter", "--stdin")
+            options = (*QUIETLY, *_NO_REFS, "--no-filter", "--stdin")
             self._talk("fetch", *options, "--", "origin", data=b"\n".join([*missing, b""]), git=alone)
 
     def _talk(self, *args: str, data: bytes = b"", git: Git | None = None) -> bytes:

@@ -165,6 +165,44 @@ def _changes(conversation: Objects, old: str, new: str) -> dict[str, Entry | Non
     return dict(sorted(found.items()))
 
 
+_MAX_TREES = 64
+"""Directories that are read at once: each may have `MAX_REMEMBERED_OBJECT` bytes."""
+_MAX_PATH = 4096
+"""Bytes; no operating system takes a longer path, and a directory may name so many others that its paths never end."""
+
+
+def files_in(git: Git, commits: Collection[str], most: int) -> set[Entry] | None:
+    """The files of several commits; what several have under one path is there once.
+
+    `None` where there are more than so many, directories included, and of trees that it takes git to read. A few
+    trees that name each other stand for more files than any disk holds.
+    """
+    found: set[Entry] = set()
+    with conversation(git) as objects:
+        roots = {tree_of(objects, commit) for commit in commits}
+        todo = [("", root) for root in roots if root is not None]
+        if len(todo) < len(roots):
+            return None
+        known, start = set(todo), 0
+        while batch := todo[start : start + _MAX_TREES]:
+            start += len(batch)
+            trees = objects.history(oid for _, oid in batch)
+            for folder, oid in batch:
+                records = _records(trees, oid)
+                if records is None or len(folder) > _MAX_PATH:
+                    return None
+                for name, entry in _named(records).items():
+                    below = (f"{folder}{name}/", entry.oid)
+                    if entry.mode != _DIRECTORY:
+                        found.add(entry._replace(path=folder + name))
+                    elif below not in known:
+                        known.add(below)
+                        todo.append(below)
+            if len(found) + len(known) > most:
+                return None
+    return found
+
+
 def tree_of(objects: Objects, treeish: str) -> str | None:
     """The tree of a commit, or the one that is named; `None` where it takes git to tell."""
     kind, data = objects.history([treeish]).get(treeish, ("", b""))

@@ -1,7 +1,8 @@
 """Where an environment could be, from names alone and before any file is read.
 
-`locate` uses these rules, and so does the pre-receive hook, which sees from the changed paths that a push concerns no
-environment. Both share them, so that neither overlooks what the other finds.
+`locate` uses these rules, and so do two who have to know beforehand that there is nothing to find: the pre-receive
+hook, which sees the paths that a push changes, and the service, which sees those of a repository before it mirrors it.
+All share them, so that none overlooks what another finds.
 """
 
 from __future__ import annotations
@@ -12,6 +13,9 @@ _FOLDERS = frozenset({"version", "versions", "revision", "revisions"})
 # The name Alembic's default file_template gives, wherever the id is in it.
 _HEX_ID = r"(?:^|[._-])[0-9a-f]{12}(?:[._-])"
 _SHORTEST = len("0123456789ab.py")
+
+CONCERNS_US = r"script_location|version_locations|\[alembic]|tool\.alembic|onehead"
+"""What a configuration that concerns Alembic or onehead says; an extended regular expression to git and to Python."""
 
 
 def is_revision_file(name: str) -> bool:
@@ -43,3 +47,11 @@ def has_hex_id(name: str) -> bool:
 def shapes_environments(name: str) -> bool:
     """Whether a file of this name makes the directory around it an environment, wherever it is."""
     return name in ("env.py", "script.py.mako")
+
+
+def suffices(path: str) -> bool:
+    """Whether a file of this path may be part of an environment, or its policy, whatever is in it."""
+    folder, _, name = path.rpartition("/")
+    if shapes_environments(name) or path == ".onehead.toml":
+        return True
+    return is_revision_file(name) and (promises_revisions(folder) or has_hex_id(name))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -23,10 +23,13 @@ from onehead.reports.comment import one_line
 from onehead.service.analyzer import Analyzers
 from onehead.service.judge import Analysis, Analyst, Judge, Judged
 from onehead.service.memory import OwnShelf, Remembered, Shelf
-from onehead.service.snapshot import Pages, Provenance, Snapshot, Target, take_snapshot
+from onehead.service.probe import NothingToJudge, refs_without_alembic, snapshot_without_alembic
+from onehead.service.snapshot import Pages, Provenance, Snapshot, Target, open_pulls, take_snapshot
 from onehead.service.troubles import Troubles
 
 _MAX_REMEMBERED = 20_000  # judged branches of which it is remembered what they bring; about half a kilobyte each
+_MAX_PROBED = 50_000  # repositories without Alembic that are remembered; about a kilobyte for ten branches
+_MAX_TIPS_OF_ONE = 100  # commits that are remembered of one of them
 
 
 class Recollection:
@@ -41,6 +44,8 @@ class Recollection:
         self.reported: Remembered[str] = Remembered(shelf, "reported", str)
         # … and the commits of a target and of a head → what that brings, where this process has judged them.
         self.brought: OrderedDict[tuple[str, str, str], tuple[Brought, ...]] = OrderedDict()
+        # … → commits in which nothing hints at Alembic, of repositories without it.
+        self.without_alembic: OrderedDict[str, tuple[str, ...]] = OrderedDict()
 
     def rivals(self, clone_url: str, target: str) -> dict[int, tuple[Rival, ...]]:
         """The rivals, by pull request, of which those into a target were told last."""
@@ -55,6 +60,13 @@ class Recollection:
         self.brought[clone_url, target, head] = found
         while len(self.brought) > _MAX_REMEMBERED:
             self.brought.popitem(last=False)
+
+    def learn_without_alembic(self, clone_url: str, tips: Collection[str]) -> None:
+        """Remember the commits of a repository in which nothing hints at Alembic."""
+        self.without_alembic.pop(clone_url, None)
+        self.without_alembic[clone_url] = tuple(sorted(tips)[:_MAX_TIPS_OF_ONE])
+        while len(self.without_alembic) > _MAX_PROBED:
+            self.without_alembic.popitem(last=False)
 
 
 @dataclass
@@ -171,13 +183,23 @@ class Look:
 
 
 def look_at(context: ServiceContext, repository: Repository, mirror: Mirror, troubles: Troubles) -> Look | None:
-    """Look at a repository; `None` where there is nothing to see yet."""
-    snapshot = take_snapshot(context.api, context.me, repository, mirror, troubles)
+    """Look at a repository; `None` where there is nothing to see yet.
+
+    One that has no mirror, and in which nothing hints at Alembic, gets none.
+    """
+    pulls = open_pulls(context.api, repository)
+    url = context.clone_url(repository)
+    refs = None if context.mirrors.idle(url) is not None else _probed(context, url, pulls or ())
+    if refs is None:
+        snapshot = take_snapshot(context.me, repository, pulls, mirror, troubles)
+    else:
+        snapshot = snapshot_without_alembic(context.me, repository, pulls, refs, mirror.git)
     if snapshot is None:
         return None
-    url = context.clone_url(repository)
     analyst: Analyst
-    if context.analyzers is None:
+    if refs is not None:
+        analyst = NothingToJudge()
+    elif context.analyzers is None:
         analyst = Analysis(mirror.git, memory_for(url, context.cache))
     else:
         analyst = context.analyzers.open(Path(mirror.git.directory), context.cache, url)
@@ -198,3 +220,12 @@ def look_at(context: ServiceContext, repository: Repository, mirror: Mirror, tro
         troubles=troubles,
         writer=ForgeWriter(context.api, repository.name, context.me, context.record, dry_run=context.dry_run),
     )
+
+
+def _probed(context: ServiceContext, url: str, pulls: Collection[PullRequest]) -> dict[str, str] | None:
+    """See `refs_without_alembic`."""
+    known = context.recollection.without_alembic.get(url, ())
+    refs = refs_without_alembic(url, context.token, pulls, known)
+    if refs is not None:
+        context.recollection.learn_without_alembic(url, set(refs.values()))
+    return refs

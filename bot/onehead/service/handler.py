@@ -28,7 +28,15 @@ from onehead.service.decide import desired, desired_at_the_end
 from onehead.service.engine import BranchMoved, CommandGiven, Everything, Job, PullChanged, ScopeLeft, Subject
 from onehead.service.repairs import RepairWriter
 from onehead.service.snapshot import ENDED, VERDICT, Page
-from onehead.service.subjects import RunSubjects, all_concerned, find_out, read_pages, run_subjects, worth_judging
+from onehead.service.subjects import (
+    RunSubjects,
+    all_concerned,
+    find_out,
+    lone_branches,
+    read_pages,
+    run_subjects,
+    worth_judging,
+)
 from onehead.service.sweep import out_of_reach
 from onehead.service.troubles import NO_STATUS, NOT_ANSWERED, Troubles, page
 
@@ -87,7 +95,10 @@ def _end(context: ServiceContext, repository: Repository, mirror: Mirror, troubl
         snapshot = look.snapshot
         heads = {head.sha for pull in snapshot.pulls if (head := snapshot.head_of(pull)) is not None}
         heads |= {target.point.sha for target in snapshot.targets.values()}
-        heads |= {snapshot.heads[name] for name in worth_judging(look, snapshot.heads)}
+        heads |= {
+            snapshot.heads[name]
+            for name in worth_judging(look, lone_branches(snapshot.pulls, snapshot.heads, snapshot.targets))
+        }
         theirs = [pull.number for pull in snapshot.pulls if not snapshot.is_ours(pull)]
         red = [sha for sha in sorted(heads) if _is_red(look, sha)]
         apply(desired_at_the_end(snapshot, read_pages(look, theirs), red), look, RepairWriter(look))

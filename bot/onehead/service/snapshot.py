@@ -116,13 +116,12 @@ def is_local(pull: PullRequest) -> bool:
 
 
 def take_snapshot(
-    api: ForgejoApi, me: User, repository: Repository, mirror: Mirror, troubles: Troubles
+    me: User, repository: Repository, pulls: tuple[PullRequest, ...] | None, mirror: Mirror, troubles: Troubles
 ) -> Snapshot | None:
     """Look at a repository; `None` where its default branch does not exist yet.
 
-    Pull requests are listed before branches are fetched: a branch may be newer, never older.
+    Pull requests (see `open_pulls`) are listed before branches are fetched: a branch may be newer, never older.
     """
-    pulls = _open_pulls(api, repository)
     mirror.fetch()
     heads = {ref.name.removeprefix(HEADS): ref.sha for ref in list_refs(mirror.git, HEADS)}
     if repository.default_branch not in heads:
@@ -148,7 +147,7 @@ def take_snapshot(
     )
 
 
-def _open_pulls(api: ForgejoApi, repository: Repository) -> tuple[PullRequest, ...] | None:
+def open_pulls(api: ForgejoApi, repository: Repository) -> tuple[PullRequest, ...] | None:
     """All open pull requests; `None` where there are none to see: switched off, or hidden from the bot's account."""
     if repository.has_pulls:
         with suppress(NotFound):
