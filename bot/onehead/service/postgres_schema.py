@@ -23,7 +23,6 @@ _OURS: dict[str, bytes] = {
             id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
             repository text NOT NULL,
             subject jsonb NOT NULL,
-            deliveries text[] NOT NULL DEFAULT '{}',
             arrived_at timestamptz NOT NULL DEFAULT now(),
             attempts int NOT NULL DEFAULT 0,
             error text,
@@ -44,6 +43,9 @@ _OURS: dict[str, bytes] = {
             name text PRIMARY KEY,
             seen_at timestamptz NOT NULL DEFAULT now()
         );
+    """,
+    "onehead 0006 deliveries": b"""
+        ALTER TABLE onehead_inbox ADD COLUMN deliveries text[] NOT NULL DEFAULT '{}';
     """,
 }
 """Our own steps, in order; what a released version has applied is never changed."""
