@@ -95,9 +95,23 @@ def test_an_alert_says_what_it_means_and_what_to_do(alert: dict[str, Any]) -> No
 
 def test_the_page_lists_every_alert_with_its_severity() -> None:
     page = (ROOT / "docs" / "operations.md").read_text()
-    listed = re.findall(r"^\| `(Onehead\w+)` \| (\w+) \|", page, re.MULTILINE)
+    listed = re.findall(r"^\| \[`(Onehead\w+)`\]\(\S+\) \| (\w+) \|", page, re.MULTILINE)
 
     assert listed == [(alert["alert"], alert["labels"]["severity"]) for alert in alerts()]
+
+
+def test_each_alert_has_its_steps_for_who_is_called_at_night() -> None:
+    page = (ROOT / "docs" / "how-to" / "alerts.md").read_text()
+    sections = dict(re.findall(r"^## (Onehead\w+)\n\n(.*?)(?=^## |\Z)", page, re.MULTILINE | re.DOTALL))
+
+    assert list(sections) == [alert["alert"] for alert in alerts()]
+    for name, text in sections.items():
+        assert text.startswith("**Broken:** "), name
+        assert "**For people:** " in text, name
+        assert len(re.findall(r"^\d\. ", text, re.MULTILINE)) >= 3, name
+    named = set(re.findall(r"\bonehead_[a-z_]+", page))
+    families = {re.sub(r"_(bucket|sum|count)$", "", name) for name in figures()}
+    assert named - families == set()
 
 
 def test_every_alert_has_a_case_in_which_it_fires_and_one_in_which_it_does_not() -> None:
