@@ -214,6 +214,14 @@ def test_a_worker_takes_its_own_repositories_and_helps_when_others_are_busy(work
     assert {each.repository for each in busy.jobs} == set(theirs["one"][:4])
 
 
+def test_a_worker_that_was_killed_is_forgotten(url: str, worker: Worker) -> None:
+    run(url, "INSERT INTO onehead_worker (name, seen_at) VALUES ('killed', now() - interval '1 minute')")
+    first = worker(Workshop(), name="one")
+    eventually(lambda: len(first._shards.taken) == shards.SHARDS)
+    with psycopg.connect(url) as connection:
+        assert connection.execute("SELECT name FROM onehead_worker").fetchall() == [("one",)]
+
+
 def test_the_state_is_that_of_all_and_says_when_the_database_is_away(url: str, worker: Worker) -> None:
     shop = Workshop(gated=True)
     engine = worker(shop)
