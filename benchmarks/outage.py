@@ -91,6 +91,7 @@ def main() -> None:
             repositories=options.repositories // 10,
         )
         forge.ask(partial(push, pushes=pushes))
+        print("\n".join(f"{name}: {figure:,.0f}" for name, figure in first.items()), flush=True)
         print(f"Down; meanwhile {len(pushes)} pushes to {len({each.repository for each in pushes})} repositories.")
         began = datetime.now(UTC)
         second = start(options.workers, forge, store, host, place, lambda: done("After the outage"))

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 
 import psycopg
 import pytest
+from procrastinate.jobs import Job as QueuedJob
 
 from onehead.databases.reported import RowsReported
 from onehead.service import postgres_engine, shards
@@ -213,6 +214,14 @@ def test_a_worker_takes_its_own_repositories_and_helps_when_others_are_busy(work
     assert {each.repository for each in busy.jobs} == set(theirs["one"][:4])
 
 
+def test_a_worker_that_was_killed_is_forgotten(url: str, worker: Worker) -> None:
+    run(url, "INSERT INTO onehead_worker (name, seen_at) VALUES ('killed', now() - interval '1 minute')")
+    first = worker(Workshop(), name="one")
+    eventually(lambda: len(first._shards.taken) == shards.SHARDS)
+    with psycopg.connect(url) as connection:
+        assert connection.execute("SELECT name FROM onehead_worker").fetchall() == [("one",)]
+
+
 def test_the_state_is_that_of_all_and_says_when_the_database_is_away(url: str, worker: Worker) -> None:
     shop = Workshop(gated=True)
     engine = worker(shop)
@@ -297,3 +306,37 @@ def test_a_worker_holds_no_more_connections_than_said(url: str, worker: Worker) 
 
     assert found is not None
     assert 0 < found[0] <= 4 + 7
+
+
+def test_a_sweep_of_more_than_is_held_loses_nothing(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(postgres_engine, "MAX_HELD", 20)
+    engine = PostgresEngine(Workshop(), url, concurrency=0)
+    for number in range(1_000):
+        engine.submit(job(f"a/{number}", Everything()))
+    engine.stop(PATIENCE)
+    engine.close()
+    with psycopg.connect(url) as connection:
+        queued = connection.execute("SELECT count(*) FROM procrastinate_jobs").fetchone()
+
+    assert queued == (1_000,)
+
+
+def test_where_another_process_queues_one_of_many_first_the_rest_is_queued_too(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow, fast = (PostgresEngine(Workshop(), url, concurrency=0) for _ in range(2))
+    manager = slow._queue.job_manager
+    queue_all = manager.batch_defer_jobs
+
+    def overtaken(jobs: list[QueuedJob], connection: None = None) -> list[QueuedJob]:
+        fast._queue_looks([("a/b", "event")])
+        return queue_all(jobs, connection)
+
+    monkeypatch.setattr(manager, "batch_defer_jobs", overtaken)
+    slow._queue_looks([(name, "event") for name in ("a/a", "a/b", "a/c")])
+    slow.close()
+    fast.close()
+    with psycopg.connect(url) as connection:
+        queued = connection.execute("SELECT lock FROM procrastinate_jobs ORDER BY lock").fetchall()
+
+    assert queued == [("a/a",), ("a/b",), ("a/c",)]

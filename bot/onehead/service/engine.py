@@ -216,7 +216,7 @@ class Engine(Protocol):
         """Begin to run jobs. Jobs submitted earlier have waited for this."""
 
     def submit(self, job: Job) -> None:
-        """Remember a job. Returns at once and is safe to call from any thread."""
+        """Remember a job. Safe to call from any thread; returns at once, but for routine jobs where too many wait."""
 
     def stop(self, timeout: float) -> bool:
         """Start no further run and wait at most `timeout` seconds for those that run; whether all had ended."""

@@ -21,6 +21,7 @@ import psycopg
 import structlog
 from procrastinate import App, JobContext, PsycopgConnector, SyncPsycopgConnector
 from procrastinate.exceptions import AlreadyEnqueued, ProcrastinateException
+from procrastinate.jobs import Job as QueuedJob
 from psycopg.conninfo import make_conninfo
 from psycopg_pool import ConnectionPool, PoolTimeout
 
@@ -138,6 +139,8 @@ class PostgresEngine:
     def submit(self, job: Job) -> None:
         """See `Engine.submit`. While the database is away, the job is held in memory."""
         with self._changed:
+            if job.is_routine:  # a sweep of everything comes faster than the database takes it
+                self._changed.wait_for(lambda: len(self._outbox) < MAX_HELD or self._stopping)
             if len(self._outbox) >= MAX_HELD:
                 log.error("Too much waits for PostgreSQL; the next sweep finds it.", repository=job.repository)
                 return
@@ -228,20 +231,30 @@ class PostgresEngine:
             ).fetchall()
         for (lock,) in waiting:
             del locks[lock]
-        for repository, kind in locks.values():
-            self._defer(repository, kind)
+        looks = [self._look_at(repository, kind) for repository, kind in locks.values()]
+        try:
+            if looks:
+                self._queue.job_manager.batch_defer_jobs(looks)
+        except AlreadyEnqueued:  # another process was faster with one of them, and so none was queued
+            for look in looks:
+                self._queue_one(look)
 
     def _defer(self, repository: str, kind: str, seconds: float = 0.0) -> None:
-        look = self._queue.configure_task(
+        self._queue_one(self._look_at(repository, kind, seconds))
+
+    def _queue_one(self, look: QueuedJob) -> None:
+        with suppress(AlreadyEnqueued):
+            self._queue.job_manager.defer_job(look)
+
+    def _look_at(self, repository: str, kind: str, seconds: float = 0.0) -> QueuedJob:
+        return self._queue.configure_task(
             "look",
             queue=shard_of(repository),
             lock=repository,
             queueing_lock=f"{repository}:{kind}",
             priority=_PRIORITY[kind],
             schedule_at=datetime.now(UTC) + timedelta(seconds=seconds) if seconds else None,
-        )
-        with suppress(AlreadyEnqueued):
-            look.defer()
+        ).job
 
     def _hand_back(self, begun: list[int]) -> None:
         """Begin again what these jobs had begun, and queue whatever else nothing would see to."""

@@ -67,10 +67,14 @@ class Shards:
                 "INSERT INTO onehead_worker (name) VALUES (%s) ON CONFLICT (name) DO UPDATE SET seen_at = now()",
                 (self._worker,),
             )
-            living = connection.execute(
-                "SELECT name FROM onehead_worker WHERE seen_at > now() - make_interval(secs => %s)",
+            # One that was killed does not leave, and often comes back under another name. What another worker holds is
+            # skipped, or two would wait for each other.
+            connection.execute(
+                "DELETE FROM onehead_worker WHERE name IN (SELECT name FROM onehead_worker"
+                " WHERE seen_at <= now() - make_interval(secs => %s) FOR UPDATE SKIP LOCKED)",
                 (SECONDS_WITHOUT_A_SIGN,),
-            ).fetchall()
+            )
+            living = connection.execute("SELECT name FROM onehead_worker").fetchall()
             ours = shards_of(self._worker, [name for (name,) in living])
             if is_idle:
                 ours += self._left_waiting(connection, ours)
