@@ -183,8 +183,10 @@ class TestHealing:
             "cd ..; for d in *.git; do rm -r $d; done",
         ],
     )
-    def test_a_damaged_mirror_is_replaced(self, mirrors: Mirrors, tmp_path: Path, damage: str) -> None:
+    @pytest.mark.parametrize("filters", ["true", "false"])
+    def test_a_damaged_mirror_is_replaced(self, mirrors: Mirrors, tmp_path: Path, damage: str, filters: str) -> None:
         repo = Repository(tmp_path / "repo.git")
+        repo.git("config", "uploadpack.allowFilter", filters)
         repo.commit("main", {"a.py": "1\n"})
         with mirrors.hold(f"file://{repo.path}") as held:
             held.fetch()
@@ -200,8 +202,9 @@ class TestHealing:
         sha = repo.commit("main", {"a.py": "1\n"})
         mirror.fetch()
         blob = mirror.git.run("rev-parse", f"{sha}:a.py").decode().strip()
-        file = Path(mirror.git.directory) / "objects" / blob[:2] / blob[2:]
-        file.unlink()
+        for file in (Path(mirror.git.directory) / "objects" / "pack").iterdir():
+            file.unlink()
+        mirror.fetch()
         mirror.rebuild()
         assert read(mirror.git, [blob]).data == {blob: b"1\n"}
 
