@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from onehead.gitrepo.commit import CommitDraft, CommitSeries, MergedIn, write_commits
 from onehead.gitrepo.git import Git, conversation
 from onehead.gitrepo.history import introduced, renamed, vanished
-from onehead.gitrepo.left_out import Change, FilesLeftOut, lacking, read_by_merge
+from onehead.gitrepo.left_out import FilesLeftOut, PathChange, lacking, read_by_merge
 from onehead.gitrepo.merge import merge_trees, write_clean_merge, write_merged_tree
 from onehead.gitrepo.mirror import Mirror, Mirrors
 from onehead.gitrepo.process import MissingObjects
@@ -375,13 +375,13 @@ def entry(path: str, oid: str) -> Entry:
     return Entry(path, "100644", oid)
 
 
-def changed(**paths: str) -> dict[str, Change]:
+def changed(**paths: str) -> dict[str, PathChange]:
     """Path → `old>new`, by letters; `.` stands for slashes in paths."""
     found = {}
     for name, change in paths.items():
         old, _, new = change.partition(">")
         path = name.replace("_", "/")
-        found[path] = Change(entry(path, old) if old else None, entry(path, new) if new else None)
+        found[path] = PathChange(entry(path, old) if old else None, entry(path, new) if new else None)
     return found
 
 

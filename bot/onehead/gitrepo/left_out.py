@@ -33,7 +33,7 @@ class FilesLeftOut(MissingObjects):
         self.oids = tuple(oids)
 
 
-class Change(NamedTuple):
+class PathChange(NamedTuple):
     """What a path was and is; `None` where it did not exist, or does not any more."""
 
     old: Entry | None
@@ -74,7 +74,7 @@ def _refuse(absent: Collection[str]) -> None:
         raise FilesLeftOut(absent)
 
 
-def read_by_merge(one: Mapping[str, Change], other: Mapping[str, Change]) -> set[str]:
+def read_by_merge(one: Mapping[str, PathChange], other: Mapping[str, PathChange]) -> set[str]:
     """Object ids of the files whose content git may read to merge what two sides have changed since their merge base.
 
     It reads all versions of a path that both sides have changed. Where one side has taken a path away, git looks for
@@ -89,7 +89,7 @@ def read_by_merge(one: Mapping[str, Change], other: Mapping[str, Change]) -> set
     return {entry.oid for entry in found if entry is not None and entry.mode != SUBMODULE}
 
 
-def _compared_for_renames(side: Mapping[str, Change], other: Mapping[str, Change]) -> set[Entry | None]:
+def _compared_for_renames(side: Mapping[str, PathChange], other: Mapping[str, PathChange]) -> set[Entry | None]:
     gone = [change.old for change in side.values() if change.old is not None and change.new is None]
     come = [change.new for change in side.values() if change.new is not None and change.old is None]
     # A file that only has another name is found by its id.
@@ -115,11 +115,11 @@ def _missing(git: Git, *args: str, data: bytes = b"") -> list[str]:
     return [line[1:].decode("ascii") for line in out.splitlines() if line.startswith(b"?")]
 
 
-def _changed(git: Git, base: str | None, commit: str) -> dict[str, Change]:
+def _changed(git: Git, base: str | None, commit: str) -> dict[str, PathChange]:
     if base is None:
-        return {path: Change(None, entry) for path, entry in list_tree(git, commit).entries.items()}
+        return {path: PathChange(None, entry) for path, entry in list_tree(git, commit).entries.items()}
     before = changes(git, commit, base)
-    return {path: Change(before[path], entry) for path, entry in changes(git, base, commit).items()}
+    return {path: PathChange(before[path], entry) for path, entry in changes(git, base, commit).items()}
 
 
 def _with_their_bases(git: Git, bases: Iterable[str]) -> list[str]:
