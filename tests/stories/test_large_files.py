@@ -65,7 +65,7 @@ def test_both_sides_have_edited_a_large_file(service: Service, fetched: list[int
     service.settle()
     project.copy.git("fetch", "-q", "origin", "oauth")
     assert project.copy.git("show", "FETCH_HEAD:data/teams.csv") == f"first\n{LINES}last"
-    assert "Resolved" in service.verdicts(number)[0]["body"]
+    assert "## :tada: Repaired" in service.verdicts(number)[0]["body"]
 
 
 @pytest.mark.slow

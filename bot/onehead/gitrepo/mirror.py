@@ -18,11 +18,13 @@ from __future__ import annotations
 import configparser
 import fcntl
 import hashlib
+import math
 import os
 import re
 import shutil
+import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
@@ -33,6 +35,7 @@ with OursHidden():  # it asks git for its version, with all variables that there
     import git as gitpython
 
 from onehead.errors import CannotJudge, OneheadError
+from onehead.gitrepo.eviction import DEFAULT_SIZE, StoredMirror, evict, limit_of, size_of
 from onehead.gitrepo.git import LEAVES_OUT, Git, kept_open
 from onehead.gitrepo.left_out import FilesLeftOut, lacking
 from onehead.gitrepo.process import GitResult, MissingObjects, explain
@@ -64,6 +67,9 @@ _REFUSED = (PushStatus.REFUSED, PushStatus.FORBIDDEN)
 _FILTER_IGNORED = "filtering not recognized by server"
 _FILTER_REFUSED = re.compile(r"filter '\S+' not supported")
 
+_GONE = ".gone"
+"""What ends the name of a mirror that is being removed."""
+
 Done = TypeVar("Done")
 
 
@@ -74,15 +80,26 @@ class MirrorBusy(CannotJudge):
 class Mirrors:
     """The mirrors of one cache directory, which several threads and processes may share."""
 
-    def __init__(self, directory: Path, *, timeout: float = 300.0, largest: int = MAX_BYTES) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        timeout: float = 300.0,
+        largest: int = MAX_BYTES,
+        size: int | float = DEFAULT_SIZE,  # noqa: PYI041 - a whole number means another thing
+    ) -> None:
         """Keep mirrors in a directory.
 
         `timeout` is for one git command, and for the wait for a mirror in use; `largest`: bytes of the largest file
-        that a mirror has in any case.
+        that a mirror has in any case; `size`: what all mirrors may take, in bytes or as a share (`DEFAULT_SIZE`).
         """
         self._directory = directory
         self._timeout = timeout
         self._largest = largest
+        self._size = size
+        self._making_room = threading.Lock()
+        self._made_room = -math.inf
+        self._known: dict[str, StoredMirror] = {}
 
     @contextmanager
     def hold(self, url: str, token: str = "") -> Iterator[Mirror]:
@@ -104,8 +121,11 @@ class Mirrors:
             os.utime(lock.fileno())
             reading = Git.of_our_own(place, timeout=self._timeout, secrets=reach.secrets)
             talking = reading.variant(environment={"GIT_ALLOW_PROTOCOL": reach.protocols}, config=reach.config)
-            with kept_open(reading):
-                yield Mirror(place, url, reading, talking, self._largest)
+            try:
+                with kept_open(reading):
+                    yield Mirror(place, url, reading, talking, self._largest)
+            finally:
+                os.utime(lock.fileno())  # its size may be another one now
 
     def idle(self, url: str) -> float | None:
         """Seconds since the mirror of a repository was last held by anybody; `None` where there is none."""
@@ -114,6 +134,45 @@ class Mirrors:
             return time.time() - place.with_suffix(".lock").stat().st_mtime if place.is_dir() else None
         except OSError:
             return None
+
+    def make_room(self, *, at_most_every: float = 60.0) -> list[str]:
+        """Remove the mirrors that were not used for longest, until the rest takes no more than it may; their names.
+
+        One that is in use stays. It looks at most once in so many seconds: ten thousand mirrors take a moment.
+
+        Raises:
+            CannotJudge: something can't be removed.
+        """
+        with self._making_room:
+            if time.monotonic() - self._made_room < at_most_every or not self._directory.is_dir():
+                return []
+            self._made_room = time.monotonic()
+            troubles: list[CannotJudge] = []
+            for left_over in self._directory.glob(f"*{_GONE}"):  # by a process that was killed
+                with _kept(troubles):
+                    _delete(left_over)
+            self._known = {mirror.name: mirror for mirror in self._stored()}
+            taken = sum(mirror.size for mirror in self._known.values())
+            limit = limit_of(self._size, taken, shutil.disk_usage(self._directory).free)
+            gone = evict(self._known.values(), limit, lambda mirror: self._remove_idle(mirror, troubles))
+            if troubles:
+                raise troubles[0]
+            return [mirror.name for mirror in gone]
+
+    def _stored(self) -> Iterator[StoredMirror]:
+        for path in self._directory.glob("*.git"):
+            if path.is_dir() and not path.is_symlink():
+                known, used = self._known.get(path.name), _last_used(path)
+                yield known if known and known.used == used else StoredMirror(path.name, used, size_of(str(path)))
+
+    def _remove_idle(self, mirror: StoredMirror, troubles: list[CannotJudge]) -> bool:
+        place = self._directory / mirror.name
+        with _kept(troubles), _lock_file(place.with_suffix(".lock")) as lock, suppress(BlockingIOError):
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if not mirror.used or _last_used(place) == mirror.used:
+                _clear(place)
+                return True
+        return False
 
 
 class Mirror:
@@ -346,6 +405,14 @@ class _MirrorRepo(gitpython.Repo):
     git: _Commands
 
 
+@contextmanager
+def _kept(troubles: list[CannotJudge]) -> Iterator[None]:
+    try:
+        yield
+    except CannotJudge as trouble:
+        troubles.append(trouble)
+
+
 def _clear(place: Path) -> None:
     """Remove whatever stands at a path; a link goes, not what it leads to.
 
@@ -356,16 +423,40 @@ def _clear(place: Path) -> None:
         if place.is_symlink() or not place.is_dir():
             place.unlink(missing_ok=True)
         else:
-            try:
-                shutil.rmtree(place)
-            except PermissionError:
-                _open_up(place)
-                shutil.rmtree(place)
+            # At once, for what is left of it where this process is killed could be taken for a mirror.
+            gone = place.rename(place.with_suffix(f".{time.time_ns()}{_GONE}"))
+            with suppress(CannotJudge):  # its place is free; who makes room tries again
+                _delete(gone)
     except OSError as trouble:
-        raise CannotJudge(
-            f"{trouble.filename or place} is in the place of a mirror and can't be removed: {trouble.strerror}.",
-            "Remove it, or give it to the account that onehead runs as; the mirror is then cloned again.",
-        ) from trouble
+        raise _immovable(place, trouble) from trouble
+
+
+def _delete(folder: Path) -> None:
+    try:
+        try:
+            shutil.rmtree(folder)
+        except PermissionError:
+            _open_up(folder)
+            shutil.rmtree(folder)
+    except FileNotFoundError:
+        pass  # another process does it
+    except OSError as trouble:
+        raise _immovable(folder, trouble) from trouble
+
+
+def _immovable(place: Path, trouble: OSError) -> CannotJudge:
+    return CannotJudge(
+        f"{trouble.filename or place} is in the place of a mirror and can't be removed: {trouble.strerror}.",
+        "Remove it, or give it to the account that onehead runs as; the mirror is then cloned again.",
+    )
+
+
+def _last_used(place: Path) -> int:
+    """When a mirror was last held, in nanoseconds; 0 where nobody knows."""
+    try:
+        return place.with_suffix(".lock").stat().st_mtime_ns
+    except OSError:
+        return 0
 
 
 def _open_up(place: Path) -> None:

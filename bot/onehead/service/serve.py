@@ -429,7 +429,7 @@ def equip(
 
     return ServiceContext(
         api=api,
-        mirrors=Mirrors(settings.cache_dir / "mirrors"),
+        mirrors=Mirrors(settings.cache_dir / "mirrors", size=settings.cache_size),
         forgejo_url=settings.forgejo_url,
         token=token,
         cache=settings.cache_dir / "parsed",
