@@ -47,6 +47,7 @@ def test_the_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
         repositories=("*/*",),
         sweep="*/15 * * * *",
         cache_dir=Path("/home/someone/.cache/onehead"),
+        cache_size=0.8,
         database_url=None,
         worker="",
         log="console",
@@ -66,6 +67,7 @@ def test_everything_from_the_environment() -> None:
             "ONEHEAD_REPOSITORIES": "acme/*, Tools/shop",
             "ONEHEAD_SWEEP": "OFF",
             "ONEHEAD_CACHE_DIR": "/var/cache/onehead",
+            "ONEHEAD_CACHE_SIZE": "50GiB",
             "ONEHEAD_DATABASE_URL": "postgresql://bot:pw@db/onehead",
             "ONEHEAD_LOG": "JSON",
             "ONEHEAD_TEST_FORGEJO": "/anything",
@@ -84,6 +86,7 @@ def test_everything_from_the_environment() -> None:
         repositories=("acme/*", "Tools/shop"),
         sweep=None,
         cache_dir=Path("/var/cache/onehead"),
+        cache_size=50 << 30,
         database_url=Secret("postgresql://bot:pw@db/onehead"),
         worker="",
         log="json",
@@ -198,6 +201,13 @@ def test_everything_wrong_is_told_at_once(tmp_path: Path) -> None:
         ("REPOSITORIES", ",", "has ',', which is not a pattern for owner/name. "),
         ("SWEEP", "* * * * * *", "is '* * * * * *', which is no cron expression that ever comes true. "),
         ("SWEEP", "0 0 31 2 *", "is '0 0 31 2 *', which is no cron expression that ever comes true. "),
+        (
+            "CACHE_SIZE",
+            "0GiB",
+            "is '0GiB', which is no size. Write it like 50GiB, or like 80% for a share of the disk.",
+        ),
+        ("CACHE_SIZE", "101%", "is '101%', which is no size. "),
+        ("CACHE_SIZE", "50", "is '50', which is no size. "),
         ("SWEEP", "daily", "is 'daily', which is no cron expression that ever comes true. "),
         ("CACHE_DIR", __file__, "is '"),
         ("LOG", "xml", "is 'xml'. Choose console or json."),
@@ -254,8 +264,8 @@ def test_an_unknown_name_without_a_likeness_gets_the_list() -> None:
         "ONEHEAD_QQQ is not a setting of onehead. Known are: ONEHEAD_FORGEJO_URL, ONEHEAD_TOKEN, ONEHEAD_TOKEN_FILE, "
         "ONEHEAD_BOT, ONEHEAD_WEBHOOK_SECRET, ONEHEAD_WEBHOOK_SECRET_FILE, ONEHEAD_REPORT_SECRET, "
         "ONEHEAD_REPORT_SECRET_FILE, ONEHEAD_LISTEN, ONEHEAD_PUBLIC_URL, "
-        "ONEHEAD_REPOSITORIES, ONEHEAD_SWEEP, ONEHEAD_CACHE_DIR, ONEHEAD_DATABASE_URL, ONEHEAD_DATABASE_URL_FILE, "
-        "ONEHEAD_WORKER, ONEHEAD_LOG."
+        "ONEHEAD_REPOSITORIES, ONEHEAD_SWEEP, ONEHEAD_CACHE_DIR, ONEHEAD_CACHE_SIZE, ONEHEAD_DATABASE_URL, "
+        "ONEHEAD_DATABASE_URL_FILE, ONEHEAD_WORKER, ONEHEAD_LOG."
     )
 
 

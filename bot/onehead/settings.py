@@ -155,6 +155,17 @@ def read_cache_dir(text: str) -> Path:
     return path.absolute()
 
 
+_UNITS = {"MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40}
+
+
+def read_cache_size(text: str) -> int | float:
+    """Bytes (`50GiB`), or a share of the disk (`80%` is 0.8)."""
+    match = re.fullmatch(r"(\d{1,6}) ?(%|MiB|GiB|TiB)", text)
+    if match is None or int(match[1]) == 0 or (match[2] == "%" and int(match[1]) > 100):
+        raise _unfit(text, "which is no size. Write it like 50GiB, or like 80% for a share of the disk.")
+    return int(match[1]) / 100 if match[2] == "%" else int(match[1]) * _UNITS[match[2]]
+
+
 def read_database_url(text: str) -> Secret | None:
     """Address of a PostgreSQL database, kept like a secret because it usually holds a password."""
     if not text:
@@ -265,6 +276,13 @@ SETTINGS = (
     ),
     Setting("cache_dir", "Directory for mirrors of the repositories; may be lost.", read_cache_dir, "~/.cache/onehead"),
     Setting(
+        "cache_size",
+        "What the mirrors may take: MiB, GiB or TiB, or a share of what they take and what is free beside them. Those "
+        "that were not used for longest are removed.",
+        read_cache_size,
+        "80%",
+    ),
+    Setting(
         "database_url",
         "PostgreSQL database in which several machines share the work; empty: one process keeps its jobs in memory.",
         read_database_url,
@@ -301,6 +319,7 @@ class Settings:
     repositories: tuple[str, ...]
     sweep: str | None
     cache_dir: Path
+    cache_size: int | float
     database_url: Secret | None
     worker: str
     log: str

@@ -118,7 +118,7 @@ class ForgeOverHttp(LoopbackServer):
             input=body,
             env=environment() | variables,
             capture_output=True,
-            check=False,  # it fails where it has refused something, after it has said so
+            check=False,  # git may have said why in its answer
             timeout=30,
         )
         head, _, content = done.stdout.partition(b"\r\n\r\n")

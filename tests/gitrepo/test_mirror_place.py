@@ -157,10 +157,10 @@ def test_what_can_not_be_removed_is_named(repo: Repository, tmp_path: Path, monk
         place = Path(held.git.directory)
     place.mkdir()
 
-    def refuse(path: Path) -> None:
+    def refuse(path: Path, _: Path) -> None:
         raise PermissionError(1, "Operation not permitted", str(path))
 
-    monkeypatch.setattr("onehead.gitrepo.mirror.shutil.rmtree", refuse)
+    monkeypatch.setattr(Path, "rename", refuse)
     with mirrors.hold(url) as held, pytest.raises(CannotJudge) as caught:
         held.fetch()
     assert caught.value.message == (

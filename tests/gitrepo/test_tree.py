@@ -124,7 +124,7 @@ def test_objects_that_are_not_as_git_writes_them_are_left_to_git(
             os.mkfifo(place)
         else:
             place.write_bytes(content)
-    monkeypatch.setattr(Objects, "contents", lambda _self, oids, _limit: ((oid, BlobTooLarge(1)) for oid in oids))
+    monkeypatch.setattr(Objects, "contents", lambda _self, oids, _limit, **_: ((oid, BlobTooLarge(1)) for oid in oids))
     assert read(Git(repo.path), oids, 1_000) == Contents({}, dict.fromkeys(oids, 1))
 
 

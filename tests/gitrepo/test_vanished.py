@@ -29,7 +29,7 @@ def test_what_is_still_there_has_not_vanished(repo: Repository) -> None:
 def test_a_deleted_file(repo: Repository) -> None:
     sha = repo.commit("main", {"versions/a.py": None, "notes/018.md": None}, "Tidy up")
     assert found(repo, "018", "versions") == [(sha, "versions/a.py", True)]
-    assert found(repo, "018", "") == [(sha, "notes/018.md", True), (sha, "versions/a.py", True)]
+    assert found(repo, "018", "") == [(sha, "versions/a.py", True)]
     [only] = vanished(Git(repo.path), "018", ["versions"])
     assert repo.git("cat-file", "blob", only.before) == "revision = '018'\n"
     assert (only.commit.subject, only.commit.author_name) == ("Tidy up", "Ann Author")
@@ -44,3 +44,11 @@ def test_a_text_that_was_replaced_on_another_branch(repo: Repository) -> None:
 @pytest.mark.parametrize("text", ["", "a\0b", "--all", "-Gx", "(", "\n", "x" * 500, "$(touch x)", "ä"])
 def test_a_text_is_only_a_text(repo: Repository, text: str) -> None:
     assert found(repo, text, "versions", "not there", ":(exclude)versions", "*") == []
+
+
+def test_a_directory_whose_name_has_signs_of_a_pattern(repo: Repository) -> None:
+    for folder in ("a[b]c", "a*", "a\\b?", "below/it"):
+        repo.commit("main", {f"{folder}/deep/x.py": "revision = '7'\n", f"{folder}/y.py": "revision = '7'\n"})
+        sha = repo.commit("main", {f"{folder}/deep/x.py": None, f"{folder}/y.py": None})
+        wanted = [(sha, f"{folder}/deep/x.py", True), (sha, f"{folder}/y.py", True)]
+        assert found(repo, "'7'", folder) == wanted

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from onehead.revisions.model import Declared
-from onehead.revisions.parse import MAX_BYTES, parse, plain_header, syntax_tree
+from onehead.revisions.model import MAX_BYTES, Declared
+from onehead.revisions.parse import parse, plain_header, syntax_tree
 from onehead.revisions.syntax import read_lines
 
 PIECES = [

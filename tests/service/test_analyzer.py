@@ -155,6 +155,8 @@ def test_what_can_not_be_read_says_so_and_the_process_goes_on(pool: Callable[...
         ("says:no JSON", {}, "The analysis gave no usable answer."),
         ('says:{"value": 1}', {}, "The analysis gave no usable answer."),
         ('says:{"error": "x"}', {}, "The analysis gave no usable answer."),
+        ('says:{"left_out": ["--all"]}', {}, "The analysis gave no usable answer."),
+        ('says:{"left_out": 1}', {}, "The analysis gave no usable answer."),
         ("says:[]", {}, "The analysis gave no usable answer."),
     ],
 )

@@ -26,8 +26,9 @@ def collide(
     *,
     edits: bool,
     policy: Mapping[str, str] = MappingProxyType({}),
+    target: Mapping[str, str] = MappingProxyType({}),
 ) -> tuple[int, WorkCopy, str]:
-    """A fork's pull request with 020 on 018, and main at 019."""
+    """A fork's pull request with 020 on 018, and main at 019 with what else it brings to the `target`."""
     project = service.project
     project.copy.commit(merged(BASE, policy), "Start")
     project.copy.push()
@@ -41,7 +42,7 @@ def collide(
     number = project.open_pull(f"{stranger.name}:oauth", title="OAuth tokens", by=api)["number"]
     if edits:
         api.call("PATCH", f"{project.repository.path}/pulls/{number}", {"allow_maintainer_edit": True}, expect=201)
-    project.copy.commit(chain(("019", "018")), "Player teams")
+    project.copy.commit(merged(chain(("019", "018")), target), "Player teams")
     project.copy.push()
     service.settle()
     return number, theirs, sha

@@ -256,6 +256,7 @@ def test_its_settings_load() -> None:
         repositories=("acme/*", "topic:alembic"),
         sweep="7,37 * * * *",
         cache_dir=Path("/var/cache/onehead"),
+        cache_size=0.8,
         database_url=None,
         worker="",
         log="json",

@@ -15,7 +15,7 @@ from onehead.plan.verdict import Coverage, Point
 from onehead.reports.formats import Chains, chains_document, chains_text, mermaids, svg
 from onehead.reports.graph import Picture, full_picture, picture_around, whole_picture
 from onehead.revisions.graph import Graph
-from onehead.revisions.parse import MAX_BYTES
+from onehead.revisions.model import MAX_BYTES
 from onehead.screen import painter
 
 _MAX_NAMED = 5

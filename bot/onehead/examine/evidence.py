@@ -23,8 +23,8 @@ from onehead.plan.findings import Evidence, Facts, Held
 from onehead.plan.policy import Policy
 from onehead.plan.verdict import Point
 from onehead.revisions.graph import Graph
-from onehead.revisions.model import Revision
-from onehead.revisions.parse import MAX_BYTES, parse, revision_of
+from onehead.revisions.model import MAX_BYTES, Revision
+from onehead.revisions.parse import parse, revision_of
 from onehead.revisions.path_hints import is_revision_file
 
 if TYPE_CHECKING:

@@ -31,8 +31,7 @@ from onehead.plan.plans import Merge
 from onehead.plan.policy import FILES, Policy, PolicyRead, Strategy, read_policy_files
 from onehead.plan.verdict import Coverage, Examination, Examined, Point, Unjudged
 from onehead.revisions.graph import Graph
-from onehead.revisions.model import MAX_ID, Revision
-from onehead.revisions.parse import MAX_BYTES
+from onehead.revisions.model import MAX_BYTES, MAX_ID, Revision
 from onehead.revisions.parsers import examination
 from onehead.revisions.path_hints import is_revision_file
 

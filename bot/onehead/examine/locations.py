@@ -20,7 +20,8 @@ from onehead.plan.verdict import Examination
 from onehead.reports.terminal import MAX_SHOWN
 from onehead.revisions.edit import CannotEdit, open_revision
 from onehead.revisions.environments import join
-from onehead.revisions.parse import MAX_BYTES, parse
+from onehead.revisions.model import MAX_BYTES
+from onehead.revisions.parse import parse
 from onehead.revisions.parsers import examination
 from onehead.revisions.syntax import line_number
 from onehead.revisions.version_table import VersionTableNames, version_table_in

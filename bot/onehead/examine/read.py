@@ -24,8 +24,17 @@ from onehead.revisions.config import MAX_CONFIGS, config_paths
 from onehead.revisions.environments import FileIndex, is_vendored, settle, unconfigured
 from onehead.revisions.graph import Graph
 from onehead.revisions.locate import Located, locate, modules_near
-from onehead.revisions.model import ConfigProblem, Declared, Dynamic, Environment, Refusal, Revision, Unreadable
-from onehead.revisions.parse import MAX_BYTES, check, parse, revision_of
+from onehead.revisions.model import (
+    MAX_BYTES,
+    ConfigProblem,
+    Declared,
+    Dynamic,
+    Environment,
+    Refusal,
+    Revision,
+    Unreadable,
+)
+from onehead.revisions.parse import check, parse, revision_of
 from onehead.revisions.parsers import SPENT, examination, pieces
 from onehead.revisions.path_hints import is_revision_file
 

@@ -126,6 +126,9 @@ def _upwards(folder: str) -> Iterator[str]:
         folder = above
 
 
+LEAVES_OUT = "onehead.leavesOut"
+"""The key of a mirror's configuration that says so (see `Git.leaves_out`)."""
+
 DEFAULT_TIMEOUT = 60.0
 """Seconds that one git command may take."""
 
@@ -273,6 +276,14 @@ class Git:
             self._places = objects, shallow
         return self._places
 
+    def leaves_out(self) -> int | None:
+        """Bytes of the largest file that the repository was told to have, in a mirror of the service.
+
+        Whatever is larger may be absent. `None`: nothing may be.
+        """
+        answer = self.ask("config", "--get", LEAVES_OUT)
+        return int(answer.out) if answer.out.strip().isdigit() else None
+
     def too_slow(self, command: str, limit: float) -> GitTimeout:
         """The error for a command that was ended after `limit` seconds."""
         return GitTimeout(
@@ -322,7 +333,7 @@ class Info(NamedTuple):
 
 
 class BlobTooLarge(NamedTuple):
-    """A blob that was not read because it has more bytes than allowed."""
+    """A blob that was not read because it has more bytes than allowed; at least so many where a mirror lacks it."""
 
     size: int
 
@@ -371,22 +382,29 @@ class Objects:
             found += [self._header(name) for name in batch]
         return found
 
-    def contents(self, oids: Iterable[str], limit: int) -> Iterator[tuple[str, bytes | BlobTooLarge]]:
+    def contents(
+        self, oids: Iterable[str], limit: int, *, of_files: bool = False
+    ) -> Iterator[tuple[str, bytes | BlobTooLarge]]:
         """The content of each object, in the given order; larger ones than `limit` bytes are not read.
 
-        Consume it to the end, or leave the context.
+        A file that was left out of a mirror, because it is larger, is such a one. Consume it to the end, or leave the
+        context.
 
         Raises:
-            MissingObjects: an object is not in the repository.
+            MissingObjects: an object is not in the repository, and was not left out.
         """
+        left_out = None
         wanted = list(oids)
         for start in range(0, len(wanted), _AT_ONCE):
             batch = wanted[start : start + _AT_ONCE]
             small = []
             for oid, info in zip(batch, self.look_up(batch), strict=True):
                 if info is None:
-                    raise self._trouble(oid)
-                if info.size <= limit:
+                    left_out = self._git.leaves_out() if of_files and left_out is None else left_out
+                    if left_out is None or left_out < limit:
+                        raise self._trouble(oid)
+                    yield oid, BlobTooLarge(left_out + 1)
+                elif info.size <= limit:
                     small.append(oid)
                 else:
                     yield oid, BlobTooLarge(info.size)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from onehead.errors import CannotJudge
 from onehead.gitrepo.git import BlobTooLarge, Git, Objects, conversation
+from onehead.gitrepo.process import MissingObjects
 from onehead.gitrepo.refs import COMMIT_FIELDS, COMMIT_FORMAT, LOG, Commit, Ref, list_refs, merge_bases, parse_commit
 from onehead.gitrepo.tree import changes
 
@@ -93,10 +94,25 @@ def _along_a_line(git: Git, paths: set[str], head: str, target: str) -> dict[str
 
 
 def renamed(git: Git, commit: str) -> dict[str, str]:
-    """New path → old path of the files that an ordinary commit has renamed, edits included."""
-    out = git.run("diff-tree", "-r", "-z", "-M", "--diff-filter=R", "--name-status", "--no-commit-id", commit)
+    """New path → old path of the Python files that an ordinary commit has renamed, edits included.
+
+    None is known where git would have to compare files that a mirror was cloned without.
+    """
+    options = ("-r", "-z", "-M", "--diff-filter=R", "--name-status", "--no-commit-id")
+    try:
+        out = git.run("diff-tree", *options, commit, "--", _python_below(""))
+    except MissingObjects:
+        if git.leaves_out() is None:
+            raise
+        return {}
     fields = out.decode("utf-8", "surrogateescape").split("\0")[:-1]
     return dict(zip(fields[2::3], fields[1::3], strict=True))
+
+
+def _python_below(directory: str) -> str:
+    """A path for git: all that can be a revision file in a directory and below it."""
+    escaped = re.sub(r"([\\*?\[])", r"\\\1", directory)
+    return f":(top,glob){escaped}/**/*.py" if directory else ":(top,glob)**/*.py"
 
 
 def landed(git: Git, paths: Collection[str], branch: str) -> dict[str, Commit]:
@@ -232,16 +248,26 @@ class Vanished(NamedTuple):
 
 
 def vanished(git: Git, text: str, directories: Sequence[str]) -> list[Vanished]:
-    """Commits that removed a text from files in some directories, the newest first; merges are passed over.
+    """Commits that removed a text from Python files below some directories, the newest first; merges are passed over.
 
     Nothing in the text has a meaning. The directory `""` is the top.
+
+    Raises:
+        FilesLeftOut: git has to read files that a mirror was cloned without.
     """
     if not text or "\0" in text:
         return []
-    paths = [] if "" in directories else [f":(top,literal){directory}" for directory in directories]
+    paths = [_python_below(directory) for directory in directories]
     options = ("--all", "--diff-filter=DM", "--raw", "--no-abbrev", f"--max-count={_MAX_COMMITS}")
+    try:
+        commits = _log(git, *options, f"-S{text}", "--", *paths)
+    except MissingObjects:
+        from onehead.gitrepo.left_out import refuse_left_out_of_history  # noqa: PLC0415 - hardly ever needed
+
+        refuse_left_out_of_history(git, paths)
+        raise
     found = []
-    for commit, fields in _log(git, *options, f"-S{text}", "--", *paths):
+    for commit, fields in commits:
         for about, path in zip(fields[::2], fields[1::2], strict=True):
             _, _, before, after, _ = about.split(" ")
             found.append(Vanished(commit, path, before, after if after.strip("0") else None))

@@ -13,7 +13,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, NamedTuple
 
-from onehead.gitrepo.process import GitTooOld, explain
+from onehead.gitrepo.git import conversation
+from onehead.gitrepo.process import GitTooOld, MissingObjects, explain
 from onehead.gitrepo.refs import merge_bases
 from onehead.gitrepo.tree import (
     DEFAULT_LIMIT,
@@ -24,6 +25,7 @@ from onehead.gitrepo.tree import (
     Tree,
     changes,
     difference,
+    folders_of,
     list_tree,
     loose_blob,
     sorted_out,
@@ -126,6 +128,7 @@ def merge_trees(
 
     Raises:
         ShallowHistory: the clone is shallow and the common history is missing.
+        FilesLeftOut: git has to read files that a mirror was cloned without.
         GitTooOld: git has no `merge-tree --write-tree`.
     """
     known = dict(listed or {})
@@ -140,7 +143,7 @@ def merge_trees(
     if apart is not None:
         return MergedTree(base, Differing(before.entries, apart), {}, Contents({}, {}))
     with scratch(git, target, keep=False) as place:
-        oid, conflicts = _merge(place.git, target, head)
+        oid, conflicts = _merge(git, place, target, head)
         if conflicts:
             other = known.get(head) or list_tree(git, head)
             conflicts = {path: _with_own_files(each, before, other) for path, each in conflicts.items()}
@@ -164,19 +167,9 @@ def _apart(git: Git, base: str, target: str, head: str) -> dict[str, Entry] | No
     if any(theirs.get(path, entry) != entry for path, entry in brought.items()):
         return None
     # One side may have made a file where the other made a directory.
-    if _folders(theirs) & ours.keys() or _folders(ours) & theirs.keys():
+    if folders_of(theirs) & ours.keys() or folders_of(ours) & theirs.keys():
         return None
     return brought
-
-
-def _folders(paths: Iterable[str]) -> set[str]:
-    found: set[str] = set()
-    for path in paths:
-        folder = path.rpartition("/")[0]
-        while folder and folder not in found:
-            found.add(folder)
-            folder = folder.rpartition("/")[0]
-    return found
 
 
 class WrittenTree(NamedTuple):
@@ -190,6 +183,7 @@ def write_merged_tree(git: Git, target: str, head: str) -> WrittenTree:
     """The tree of the same merge.
 
     Raises:
+        FilesLeftOut: git has to read files that a mirror was cloned without.
         GitTooOld: git has no `merge-tree --write-tree`.
     """
     return _written_merge(git, target, head)[0]
@@ -207,10 +201,10 @@ def _written_merge(git: Git, target: str, head: str) -> tuple[WrittenTree, dict[
         with git.kept_open as objects:
             top = tree_of(objects, target)
         apart = _apart(git, bases[0], target, head) if len(bases) == 1 and top is not None else None
-        if apart is not None and top is not None:
+        if apart is not None and top is not None and _are_here(git, apart.values()):
             return WrittenTree(top, tuple(apart.values())), {}
     with scratch(git, target, keep=True) as place:
-        oid, conflicts = _merge(place.git, target, head)
+        oid, conflicts = _merge(git, place, target, head)
         return WrittenTree(oid), conflicts
 
 
@@ -219,14 +213,25 @@ def taken_over(head: Tree) -> MergedTree:
     return MergedTree(None, head.entries, {}, Contents({}, {}))
 
 
-def _merge(git: Git, target: str, head: str) -> tuple[str, dict[str, PathConflict]]:
-    answer = git.ask("merge-tree", "--write-tree", "-z", "--allow-unrelated-histories", target, head)
+def _are_here(git: Git, entries: Iterable[Entry]) -> bool:
+    """Whether no file was left out: `fast-import` takes none that is not here, and git's own merge does."""
+    with conversation(git) as objects:
+        return None not in objects.look_up([entry.oid for entry in entries if entry.mode != SUBMODULE])
+
+
+def _merge(git: Git, place: Scratch, target: str, head: str) -> tuple[str, dict[str, PathConflict]]:
+    answer = place.git.ask("merge-tree", "--write-tree", "-z", "--allow-unrelated-histories", target, head)
     if answer.code in (0, 1) and answer.out:
         return _parse_merge(answer.out)
     if answer.code == 129 and git.version() < (2, 38):
         found = ".".join(map(str, git.version()))
         raise GitTooOld(f"Git {found} can't merge without a work tree.", "Install git 2.38 or newer.")
-    raise explain("merge-tree", git.directory, answer.code, answer.err)
+    trouble = explain("merge-tree", git.directory, answer.code, answer.err)
+    if isinstance(trouble, MissingObjects):
+        from onehead.gitrepo.left_out import refuse_left_out  # noqa: PLC0415 - hardly any merge lacks something
+
+        refuse_left_out(git, target, head)
+    raise trouble
 
 
 def _parse_merge(out: bytes) -> tuple[str, dict[str, PathConflict]]:

@@ -2,8 +2,11 @@
 
 A mirror can be deleted at any moment and is cloned anew on the next use. Whatever stands in its place and is no mirror
 of that repository (a file, a link, half a clone, somebody else's directory), or is a damaged one, is replaced without
-a question. Mirrors are complete, not blobless: merging needs the content of files one at a time, and in a blobless
-clone every one of them is a round trip to the forge, with the token, in the middle of a judgement.
+a question.
+
+Where the server lets it, a mirror does without files that are too large to be revision files: it is a partial clone.
+Git fetches nothing behind our back, for no process but those that fetch knows that anything was left out. What a merge
+or a push needs after all is fetched in one go (`left_out.py`). A mirror that was cloned whole stays so.
 
 GitPython keeps the repository itself (creating and opening it, its configuration, remote and HEAD) and words the
 commands; the processes are started by our own `Git` ("Two ways to git" in docs/decisions.md). It takes a tenth of a
@@ -15,13 +18,15 @@ from __future__ import annotations
 import configparser
 import fcntl
 import hashlib
+import math
 import os
 import re
 import shutil
+import threading
 import time
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 from onehead.child_process import OursHidden
@@ -30,9 +35,13 @@ with OursHidden():  # it asks git for its version, with all variables that there
     import git as gitpython
 
 from onehead.errors import CannotJudge, OneheadError
-from onehead.gitrepo.git import Git, kept_open
-from onehead.gitrepo.process import GitResult, explain
+from onehead.gitrepo.eviction import DEFAULT_SIZE, StoredMirror, evict, limit_of, size_of
+from onehead.gitrepo.git import LEAVES_OUT, Git, kept_open
+from onehead.gitrepo.left_out import FilesLeftOut, lacking
+from onehead.gitrepo.process import GitResult, MissingObjects, explain
 from onehead.gitrepo.remote import (
+    ALONE,
+    NO_REFS,
     PushOutcome,
     PushStatus,
     RefUpdate,
@@ -42,9 +51,10 @@ from onehead.gitrepo.remote import (
     refuse_redirect,
     remote_trouble,
 )
+from onehead.revisions.model import MAX_BYTES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
 
 _REFSPECS = (
     "+refs/heads/*:refs/heads/*",
@@ -53,6 +63,14 @@ _REFSPECS = (
     "+refs/onehead/*:refs/onehead/*",
 )
 _REFUSED = (PushStatus.REFUSED, PushStatus.FORBIDDEN)
+
+_FILTER_IGNORED = "filtering not recognized by server"
+_FILTER_REFUSED = re.compile(r"filter '\S+' not supported")
+
+_GONE = ".gone"
+"""What ends the name of a mirror that is being removed."""
+
+Done = TypeVar("Done")
 
 
 class MirrorBusy(CannotJudge):
@@ -68,15 +86,23 @@ class Mirrors:
         *,
         timeout: float = 300.0,
         observe: Callable[[str, float], None] = lambda _command, _seconds: None,
+        largest: int = MAX_BYTES,
+        size: int | float = DEFAULT_SIZE,  # noqa: PYI041 - a whole number means another thing
     ) -> None:
-        """Keep mirrors in a directory; `timeout` is for one git command, and for the wait for a mirror in use.
+        """Keep mirrors in a directory.
 
-        `observe` is told each command of git that talks to the forge (`fetch`, `push`, `ls-remote`), and its seconds.
+        `timeout` is for one git command, and for the wait for a mirror in use; `observe` hears of each command of git
+        that talks to the forge (`fetch`, `push`, `ls-remote`), and its seconds; `largest`: bytes of the largest file
+        that a mirror has in any case; `size`: what all mirrors may take, in bytes or as a share (`DEFAULT_SIZE`).
         """
         self._directory = directory
         self._timeout = timeout
         self._observe = observe
-        self._bytes: dict[str, int] = {}  # of each mirror that was measured, by its name
+        self._largest = largest
+        self._size = size
+        self._making_room = threading.Lock()
+        self._made_room = -math.inf
+        self._known: dict[str, StoredMirror] = {}
 
     @contextmanager
     def hold(self, url: str, token: str = "") -> Iterator[Mirror]:
@@ -100,19 +126,13 @@ class Mirrors:
             talking = reading.variant(environment={"GIT_ALLOW_PROTOCOL": reach.protocols}, config=reach.config)
             try:
                 with kept_open(reading):
-                    yield Mirror(place, url, reading, talking, self._observe)
+                    yield Mirror(place, url, reading, talking, self._largest, self._observe)
             finally:
-                self._bytes[place.name] = _bytes_of(place)
+                os.utime(lock.fileno())  # its size may be another one now
 
     def size(self) -> int:
-        """Bytes of all mirrors that were measured: each is when it was used, and all by `measure`."""
-        return sum(self._bytes.copy().values())
-
-    def measure(self) -> None:
-        """Measure the mirrors that have not been used since the process began. With thousands it takes a while."""
-        for place in self._directory.glob("*.git"):
-            if place.name not in self._bytes:
-                self._bytes[place.name] = _bytes_of(place)
+        """Bytes of all mirrors, when room was last made."""
+        return sum(mirror.size for mirror in [*self._known.values()])
 
     def idle(self, url: str) -> float | None:
         """Seconds since the mirror of a repository was last held by anybody; `None` where there is none."""
@@ -122,18 +142,75 @@ class Mirrors:
         except OSError:
             return None
 
+    def make_room(self, *, at_most_every: float = 60.0) -> list[str]:
+        """Remove the mirrors that were not used for longest, until the rest takes no more than it may; their names.
+
+        One that is in use stays. It looks at most once in so many seconds: ten thousand mirrors take a moment.
+
+        Raises:
+            CannotJudge: something can't be removed.
+        """
+        with self._making_room:
+            if time.monotonic() - self._made_room < at_most_every or not self._directory.is_dir():
+                return []
+            self._made_room = time.monotonic()
+            troubles: list[CannotJudge] = []
+            for left_over in self._directory.glob(f"*{_GONE}"):  # by a process that was killed
+                with _kept(troubles):
+                    _delete(left_over)
+            self._known = {mirror.name: mirror for mirror in self._stored()}
+            taken = sum(mirror.size for mirror in self._known.values())
+            limit = limit_of(self._size, taken, shutil.disk_usage(self._directory).free)
+            gone = evict(self._known.values(), limit, lambda mirror: self._remove_idle(mirror, troubles))
+            for mirror in gone:
+                del self._known[mirror.name]
+            if troubles:
+                raise troubles[0]
+            return [mirror.name for mirror in gone]
+
+    def _stored(self) -> Iterator[StoredMirror]:
+        for path in self._directory.glob("*.git"):
+            if path.is_dir() and not path.is_symlink():
+                known, used = self._known.get(path.name), _last_used(path)
+                yield known if known and known.used == used else StoredMirror(path.name, used, size_of(str(path)))
+
+    def _remove_idle(self, mirror: StoredMirror, troubles: list[CannotJudge]) -> bool:
+        place = self._directory / mirror.name
+        with _kept(troubles), _lock_file(place.with_suffix(".lock")) as lock, suppress(BlockingIOError):
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if not mirror.used or _last_used(place) == mirror.used:
+                _clear(place)
+                return True
+        return False
+
 
 class Mirror:
     """One mirror, while it is held. Its `git` reads and writes commits, has no token and can't reach the network."""
 
     def __init__(
-        self, place: Path, url: str, reading: Git, talking: Git, observe: Callable[[str, float], None]
+        self,
+        place: Path,
+        url: str,
+        reading: Git,
+        talking: Git,
+        largest: int,
+        observe: Callable[[str, float], None],
     ) -> None:
         self.git = reading
         self._observe = observe
         self._place = place
         self._url = url
         self._talking = talking
+        self._largest = largest
+        # In the mirror's own configuration, this would make every git process fetch what it misses, one by one. Here
+        # too, a server may send how a file differs from a larger one of old: git asks for all of these together.
+        self._filtering = talking.variant(
+            environment={"GIT_NO_LAZY_FETCH": "0"},
+            config=(
+                ("remote.origin.promisor", "true"),
+                ("remote.origin.partialCloneFilter", f"blob:limit={largest + 1}"),
+            ),
+        )
 
     def fetch(self) -> None:
         """Make the mirror equal to the forge: branches, tags and the heads of pull requests; what is gone there goes.
@@ -150,21 +227,16 @@ class Mirror:
             self.rebuild()
             return
         answer = self._run_fetch()
-        if answer.code != 0:
-            trouble = remote_trouble(answer.err)
-            if trouble is not None:
-                raise trouble
-            # Not the forge, so the mirror: a lock left by a process that was killed, a lost pack, a full disk.
+        trouble = remote_trouble(answer.err) if answer.code != 0 else None
+        if trouble is not None:
+            raise trouble
+        # Not the forge, so the mirror: a lock left by a process that was killed, a damaged pack, a full disk.
+        if answer.code != 0 or isinstance(self._trouble("fetch", answer), MissingObjects):
             self.rebuild()
 
     def rebuild(self) -> None:
         """Delete the mirror and clone it anew: for when reading it raised `MissingObjects`."""
-        answer = self._clone("sha1")
-        if answer.code != 0 and "mismatched algorithms" in answer.err:
-            answer = self._clone("sha256")
-        if answer.code != 0:
-            raise self._trouble("fetch", answer)
-        self.default_branch()
+        self._rebuild(whole=False)
 
     def remove(self) -> None:
         """Delete the mirror: the next fetch makes it anew.
@@ -193,7 +265,8 @@ class Mirror:
     def push(self, updates: Sequence[RefUpdate], elsewhere: str | None = None) -> list[PushOutcome]:
         """Change refs of the repository, or of another one of the same forge, such as a fork, by its clone URL.
 
-        The token is sent to the mirror's own host only.
+        The token is sent to the mirror's own host only. Files that the mirror was cloned without, and that a fork does
+        not have either, are fetched first.
 
         Raises:
             RemoteUnreachable: the forge does not answer or breaks off; what became of the refs is not known.
@@ -205,7 +278,46 @@ class Mirror:
             return []
         if elsewhere is not None:
             access(elsewhere, "")  # refuses what is no clone URL
+            self._bring_for(elsewhere, updates)
         return self._push(updates, elsewhere or "origin")
+
+    def with_files(self, work: Callable[[], Done]) -> Done:
+        """Do something in the mirror; where that needs files that were left out, fetch them in one go and do it again.
+
+        Raises what the work raises, and:
+            RemoteUnreachable: the forge does not answer.
+            RemoteRefused: no such repository for this token.
+        """
+        try:
+            return work()
+        except FilesLeftOut as lack:
+            self._bring(lack.oids)
+            return work()
+
+    def _bring_for(self, elsewhere: str, updates: Sequence[RefUpdate]) -> None:
+        """Have the files that another repository lacks of what is to be pushed there."""
+        if not self.git.leaves_out():
+            return
+        commits = [update.sha for update in updates if update.sha is not None]
+        known = [update.expected for update in updates if update.expected is not None]
+        if lacking(self.git, commits, known):
+            answer = self._ask("ls_remote", "--", elsewhere, remote=elsewhere)
+            if answer.code != 0:
+                raise self._trouble("ls-remote", answer)
+            known += [line.split(b"\t")[0].decode("ascii") for line in answer.out.splitlines()]
+            self._bring(lacking(self.git, commits, known))
+
+    def _bring(self, oids: Collection[str]) -> None:
+        if not oids:
+            return
+        options = ("--quiet", "--no-tags", "--no-write-fetch-head", *NO_REFS, "--stdin")
+        fetching = self._filtering.variant(config=ALONE)
+        answer = fetching.ask("fetch", *options, "--", "origin", data="\n".join((*oids, "")).encode("ascii"))
+        refuse_redirect(self._talking, "origin", answer)
+        if "unadvertised object" in answer.err:  # a server that gives all or nothing
+            self._rebuild(whole=True)
+        elif answer.code != 0:
+            raise self._trouble("fetch", answer)
 
     def _push(self, updates: Sequence[RefUpdate], remote: str) -> list[PushOutcome]:
         answer = self._ask("push", *push_arguments(updates, remote), remote=remote)
@@ -219,16 +331,30 @@ class Mirror:
         again = {found.ref: found for half in halves for found in self._push(half, remote)}
         return [again.get(found.ref, found) for found in outcomes]
 
+    def _rebuild(self, *, whole: bool) -> None:
+        answer = self._clone("sha1", whole=whole)
+        if answer.code != 0 and "mismatched algorithms" in answer.err:
+            answer = self._clone("sha256", whole=whole)
+        if answer.code != 0 and _FILTER_REFUSED.search(answer.err):
+            self._rebuild(whole=True)
+            return
+        if answer.code != 0:
+            raise self._trouble("fetch", answer)
+        if _FILTER_IGNORED in answer.err:
+            self.git.run("config", "--unset", LEAVES_OUT)
+        self.default_branch()
+
     def _is_usable(self) -> bool:
         if self._place.is_symlink():
             return False  # it leads out of the cache
         try:
             with self._repository() as repository:
-                return repository.bare and repository.remote("origin").config_reader.get("url") == self._url
+                is_ours = repository.bare and repository.remote("origin").config_reader.get("url") == self._url
+            return is_ours and (self.git.leaves_out() or self._largest) >= self._largest
         except (gitpython.InvalidGitRepositoryError, configparser.Error, OSError, ValueError):
             return False
 
-    def _clone(self, object_format: str) -> GitResult:
+    def _clone(self, object_format: str, *, whole: bool) -> GitResult:
         if self.git.kept_open is not None:
             self.git.kept_open.hang_up()
         _clear(self._place)
@@ -238,6 +364,8 @@ class Mirror:
                 # Collecting garbage must not outlive the lock on the mirror.
                 config.set_value("gc", "autoDetach", "false")
                 config.set_value("maintenance", "autoDetach", "false")
+                if not whole:
+                    config.set_value(*LEAVES_OUT.split("."), self._largest)
             with repository.create_remote("origin", self._url).config_writer as config:
                 # Otherwise git keeps a second copy of all branches below refs/remotes.
                 config.remove_option("fetch")
@@ -245,12 +373,13 @@ class Mirror:
 
     def _run_fetch(self) -> GitResult:
         options = ("--prune", "--no-tags", "--no-write-fetch-head", "--quiet")
-        return self._ask("fetch", *options, "--", "origin", *_REFSPECS)
+        git = self._talking if self.git.leaves_out() is None else self._filtering
+        return self._ask("fetch", *options, "--", "origin", *_REFSPECS, git=git)
 
-    def _ask(self, verb: str, *args: str, remote: str = "origin") -> GitResult:
+    def _ask(self, verb: str, *args: str, remote: str = "origin", git: Git | None = None) -> GitResult:
         begun = time.monotonic()
         try:
-            with self._repository() as repository:
+            with self._repository(git) as repository:
                 ended: Any = getattr(repository.git, verb)(*args, with_extended_output=True, with_exceptions=False)
         finally:
             self._observe(verb.replace("_", "-"), time.monotonic() - begun)
@@ -263,9 +392,9 @@ class Mirror:
         return remote_trouble(answer.err) or explain(command, str(self._place), answer.code, answer.err)
 
     @contextmanager
-    def _repository(self) -> Iterator[_MirrorRepo]:
+    def _repository(self, git: Git | None = None) -> Iterator[_MirrorRepo]:
         repository = _MirrorRepo(self._place)
-        repository.git.runner = self._talking
+        repository.git.runner = git or self._talking
         try:
             yield repository
         finally:
@@ -298,6 +427,14 @@ class _MirrorRepo(gitpython.Repo):
     git: _Commands
 
 
+@contextmanager
+def _kept(troubles: list[CannotJudge]) -> Iterator[None]:
+    try:
+        yield
+    except CannotJudge as trouble:
+        troubles.append(trouble)
+
+
 def _clear(place: Path) -> None:
     """Remove whatever stands at a path; a link goes, not what it leads to.
 
@@ -308,26 +445,40 @@ def _clear(place: Path) -> None:
         if place.is_symlink() or not place.is_dir():
             place.unlink(missing_ok=True)
         else:
-            try:
-                shutil.rmtree(place)
-            except PermissionError:
-                _open_up(place)
-                shutil.rmtree(place)
+            # At once, for what is left of it where this process is killed could be taken for a mirror.
+            gone = place.rename(place.with_suffix(f".{time.time_ns()}{_GONE}"))
+            with suppress(CannotJudge):  # its place is free; who makes room tries again
+                _delete(gone)
     except OSError as trouble:
-        raise CannotJudge(
-            f"{trouble.filename or place} is in the place of a mirror and can't be removed: {trouble.strerror}.",
-            "Remove it, or give it to the account that onehead runs as; the mirror is then cloned again.",
-        ) from trouble
+        raise _immovable(place, trouble) from trouble
 
 
-def _bytes_of(place: Path) -> int:
-    """What the objects of a mirror take; the rest of it is small."""
-    size = 0
-    for folder, _, files in os.walk(place / "objects"):
-        for name in files:
-            with suppress(OSError):  # git removes its own files
-                size += Path(folder, name).lstat().st_size
-    return size
+def _delete(folder: Path) -> None:
+    try:
+        try:
+            shutil.rmtree(folder)
+        except PermissionError:
+            _open_up(folder)
+            shutil.rmtree(folder)
+    except FileNotFoundError:
+        pass  # another process does it
+    except OSError as trouble:
+        raise _immovable(folder, trouble) from trouble
+
+
+def _immovable(place: Path, trouble: OSError) -> CannotJudge:
+    return CannotJudge(
+        f"{trouble.filename or place} is in the place of a mirror and can't be removed: {trouble.strerror}.",
+        "Remove it, or give it to the account that onehead runs as; the mirror is then cloned again.",
+    )
+
+
+def _last_used(place: Path) -> int:
+    """When a mirror was last held, in nanoseconds; 0 where nobody knows."""
+    try:
+        return place.with_suffix(".lock").stat().st_mtime_ns
+    except OSError:
+        return 0
 
 
 def _open_up(place: Path) -> None:

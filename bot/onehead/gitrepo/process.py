@@ -43,8 +43,9 @@ if TYPE_CHECKING:
 _QUARANTINE = ("GIT_QUARANTINE_PATH", "GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES")
 _KEPT = {*_QUARANTINE, "GIT_EXEC_PATH", "GIT_CONFIG_GLOBAL"}
 
-NOBODYS = {"GIT_CONFIG_GLOBAL": os.devnull}
-"""For repositories that onehead has made itself: no configuration of a person counts there."""
+NOBODYS = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_TEMPLATE_DIR": ""}
+"""For repositories that onehead has made itself: no configuration of a person counts there, and none gets the 60 kB of
+sample hooks of the system."""
 
 _REACHING = ("GIT_SSH", "GIT_SSH_COMMAND", "GIT_SSH_VARIANT", "GIT_ASKPASS", "GIT_PROXY_COMMAND")
 """How a person's own git reaches a server and proves who it is; honoured only by `Git.as_the_person`."""
@@ -251,6 +252,7 @@ def explain(command: str, directory: str, code: int, output: str) -> OneheadErro
 _DAMAGE = (
     r"(?i)unable to read|could not read|bad object|bad tree|object file .* is empty|corrupt|missing blob|bad pack"
     r"|cannot be accessed|not a valid (?:object|commit)|not a tree object|could not get object info"
+    r"|index file .* is too small|index not opened"
     r"|inflate: data stream error|did not match index|unable to unpack|not something we can merge"
 )
 

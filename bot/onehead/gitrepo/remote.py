@@ -278,7 +278,10 @@ PATIENCE = 300.0
 _PROTOCOLS = "file:git:http:https:ssh"
 """Those that git itself allows by default; the others start a program that the configuration names."""
 QUIETLY = ("--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance", "--no-recurse-submodules")
-_NO_REFS = ("--refmap=", "--no-prune", "--no-prune-tags")
+NO_REFS = ("--refmap=", "--no-prune", "--no-prune-tags")
+"""For a fetch of objects that changes no ref."""
+ALONE = (("fetch.negotiationAlgorithm", "noop"),)
+"""For a fetch of single objects, as git itself fetches one that is missing: what is here says nothing about them."""
 _FIRST_STEP = 50
 """Commits. Most branches are younger; each further step is ten times as deep, and the third is all there is."""
 _ALL = 2147483647
@@ -335,7 +338,7 @@ class Origin:
         for depth in self._depths():
             if self._is_known(*commits):
                 break
-            self._talk("fetch", *QUIETLY, *_NO_REFS, *depth, "--", "origin", *commits)
+            self._talk("fetch", *QUIETLY, *NO_REFS, *depth, "--", "origin", *commits)
         self._complete(commits)
 
     def elsewhere(self) -> tuple[list[Ref], list[str]]:
@@ -393,10 +396,10 @@ class Origin:
             missing = [line[1:] for line in out.splitlines() if line.startswith(b"?")]
             if not missing:
                 return
-            # As git itself fetches a single missing object, only all of them at once, and trees with all that is in
-            # them: what the clone has of a tree can't be told to origin.
-            alone = self._talking.variant(config=(("fetch.negotiationAlgorithm", "noop"),))
-            options = (*QUIETLY, *_NO_REFS, "--no-filter", "--stdin")
+            # All of them at once, and trees with all that is in them: what the clone has of a tree can't be told to
+            # origin.
+            alone = self._talking.variant(config=ALONE)
+            options = (*QUIETLY, *NO_REFS, "--no-filter", "--stdin")
             self._talk("fetch", *options, "--", "origin", data=b"\n".join([*missing, b""]), git=alone)
 
     def _talk(self, *args: str, data: bytes = b"", git: Git | None = None) -> bytes:

@@ -98,7 +98,10 @@ class Tree(NamedTuple):
 
 
 class Contents(NamedTuple):
-    """Object id → content, and object id → size in bytes of each that exceeds the limit and was not read."""
+    """Object id → content, and object id → size in bytes of each that exceeds the limit and was not read.
+
+    Of a file that was left out of a mirror, the size is the least that it has.
+    """
 
     data: dict[str, bytes]
     too_large: dict[str, int]
@@ -131,6 +134,17 @@ def changes(git: Git, old: str, new: str) -> dict[str, Entry | None]:
     for about, path in zip(fields[:-1:2], fields[1::2], strict=True):
         _, mode, _, oid, status = about.split(" ")
         found[path] = None if status == "D" else Entry(path, mode, oid)
+    return found
+
+
+def folders_of(paths: Iterable[str]) -> set[str]:
+    """All directories that some paths lie in, the top not counted."""
+    found: set[str] = set()
+    for path in paths:
+        folder = path.rpartition("/")[0]
+        while folder and folder not in found:
+            found.add(folder)
+            folder = folder.rpartition("/")[0]
     return found
 
 
@@ -247,7 +261,7 @@ def read(git: Git, oids: Iterable[str], limit: int = DEFAULT_LIMIT) -> Contents:
     left = [oid for oid in wanted if oid not in found]
     if left:
         with conversation(git) as objects:
-            found.update(objects.contents(left, limit))
+            found.update(objects.contents(left, limit, of_files=True))
     return sorted_out(found)
 
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+MAX_BYTES = 8 * 1024 * 1024
+"""A larger file is no revision file: it is reported as unreadable, and mirrors of the service do without it."""
+
 
 class Dynamic(NamedTuple):
     """A value that needs running the file, by the name it is assigned to; `text` is at most 80 of its characters."""

@@ -12,11 +12,8 @@ import re
 from functools import lru_cache
 
 from onehead.revisions import parsers
-from onehead.revisions.model import Declared, Revision, Unreadable, docstring
+from onehead.revisions.model import MAX_BYTES, Declared, Revision, Unreadable, docstring
 from onehead.revisions.parsers import Spent, has_cookie, python, refusal_of
-
-MAX_BYTES = 8 * 1024 * 1024
-"""A larger file is reported as unreadable."""
 
 
 def parse(data: bytes) -> Declared:

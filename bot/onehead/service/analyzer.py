@@ -30,6 +30,8 @@ from onehead.errors import CannotJudge, OneheadError
 from onehead.examine.examine import WrittenChain
 from onehead.examine.read import memory_for
 from onehead.gitrepo.git import Git, Objects
+from onehead.gitrepo.left_out import FilesLeftOut
+from onehead.gitrepo.process import is_oid
 from onehead.plan.findings import Facts
 from onehead.plan.policy import Strategy
 from onehead.plan.verdict import Point
@@ -246,6 +248,11 @@ def _raise(told: Any) -> NoReturn:
     """Raise what the other process has met with."""
     if "defect" in told:
         raise AnalysisFailed(str(told["defect"]))
+    if "left_out" in told:
+        oids = [str(oid) for oid in told["left_out"]]
+        if not all(map(is_oid, oids)):
+            raise BadWire("what was left out has no id")
+        raise FilesLeftOut(oids)
     message, hint, lasting = told["error"]
     error = CannotJudge(str(message)[:_MAX_SAID], str(hint)[:_MAX_SAID])
     error.lasting = bool(lasting)
@@ -461,6 +468,8 @@ class _OpenMirror:
             value = getattr(self._analysis, what)(*arguments)
         except MemoryError:
             raise
+        except FilesLeftOut as lack:
+            return {"left_out": lack.oids}
         except OneheadError as error:
             return {"error": [error.message, error.hint, error.lasting]}
         except Exception:

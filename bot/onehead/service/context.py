@@ -21,7 +21,7 @@ from onehead.plan.rivals import Brought, Rival
 from onehead.plan.verdict import Examination, Point
 from onehead.reports.comment import one_line
 from onehead.service.analyzer import Analyzers
-from onehead.service.judge import Analysis, Analyst, Judge, Judged
+from onehead.service.judge import Analysis, Analyst, CompletedAnalysis, Judge, Judged
 from onehead.service.memory import OwnShelf, Remembered, Shelf
 from onehead.service.probe import NothingToJudge, refs_without_alembic, snapshot_without_alembic
 from onehead.service.snapshot import Pages, Provenance, Snapshot, Target, open_pulls, take_snapshot
@@ -160,7 +160,7 @@ class Look:
         base = self.snapshot.heads.get(pull.base.ref)
         if base is None:
             return ""
-        merged = merged_commit(self.snapshot.git, base, head.sha)
+        merged = self.mirror.with_files(lambda: merged_commit(self.snapshot.git, base, head.sha))
         if merged is None:
             return f"git can't merge it into {pull.base.ref} by itself."
         into = self.snapshot.targets.get(pull.base.ref)
@@ -214,7 +214,7 @@ def look_at(context: ServiceContext, repository: Repository, mirror: Mirror, tro
         context=context,
         mirror=mirror,
         snapshot=snapshot,
-        judge=Judge(analyst, learn),
+        judge=Judge(CompletedAnalysis(analyst, mirror), learn),
         pages=Pages(context.api, repository.name, context.me.id),
         provenance=Provenance(snapshot, context.api, troubles),
         troubles=troubles,

@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 import structlog
 
 from onehead.databases.reported import RowsReported
+from onehead.errors import OneheadError
 from onehead.examine import naming
 from onehead.examine.ledger import remember
 from onehead.forge.errors import NotFound
@@ -71,6 +72,7 @@ def handle(job: Job, context: ServiceContext) -> None:
     if Everything() in job.subjects and not reason:
         with troubles.apart("webhook", "it could not be looked after"):
             context.ensure_webhook(repository)
+    _make_room(context)
     with context.mirrors.hold(context.clone_url(repository), context.token) as mirror:
         if reason:
             _end(context, repository, mirror, troubles)
@@ -83,6 +85,17 @@ def handle(job: Job, context: ServiceContext) -> None:
                 return
         _look(context, repository, mirror, subjects, troubles)
     troubles.raise_kept()
+
+
+def _make_room(context: ServiceContext) -> None:
+    """Let mirrors give way that were not used for long; what goes wrong with it costs no repository its look."""
+    try:
+        gone = context.mirrors.make_room()
+    except OneheadError as trouble:
+        log.warning("A mirror could not be removed.", error=trouble.message, hint=trouble.hint)
+    else:
+        for mirror in gone:
+            log.info("A mirror was removed: all of them took more than they may.", mirror=mirror)
 
 
 def _end(context: ServiceContext, repository: Repository, mirror: Mirror, troubles: Troubles) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
 
 from onehead.databases.diagnosis import diagnose_rows
 from onehead.databases.model import Diagnosis, ForkOutcomes, OwnDatabase, ProblemKind, StateTable
@@ -31,6 +31,9 @@ from onehead.plan.rivals import Brought, brought
 from onehead.plan.verdict import Examination, Point
 from onehead.reports.graph import recent_picture
 from onehead.reports.terminal import diff
+
+if TYPE_CHECKING:
+    from onehead.gitrepo.mirror import Mirror
 
 _MAX_KEPT = 1_000_000
 """Revisions that the verdicts of one run may hold in memory, at some 200 bytes each; what is more is judged anew."""
@@ -189,6 +192,30 @@ class Analysis:
             e.facts.environment.path: state_tables(e.facts, standpoints(e.facts, self._others.databases), e.moved_ids)
             for e in examination.environments
         }
+
+
+class CompletedAnalysis:
+    """An analysis whose mirror is given the files that it was cloned without, where judging turns out to need them."""
+
+    def __init__(self, analysis: Analyst, mirror: Mirror) -> None:
+        self._analysis = analysis
+        self._with_files = mirror.with_files
+
+    def judge(self, target: Point, head: Point | None, strategy: Strategy | None) -> Judged:
+        """See `Analysis.judge`."""
+        return self._with_files(lambda: self._analysis.judge(target, head, strategy))
+
+    def written(self, target: Point, written: Point) -> tuple[WrittenChain, ...]:
+        """See `Analysis.written`."""
+        return self._with_files(lambda: self._analysis.written(target, written))
+
+    def recent(self, facts: Facts) -> tuple[ForkOutcomes, ...]:
+        """See `Analysis.recent`."""
+        return self._analysis.recent(facts)
+
+    def diagnose(self, facts: Facts, rows: tuple[str, ...]) -> RowsDiagnosis:
+        """See `Analysis.diagnose`."""
+        return self._with_files(lambda: self._analysis.diagnose(facts, rows))
 
 
 class Judge:

@@ -20,7 +20,7 @@ from typing import NamedTuple
 import structlog
 
 from onehead.examine import naming
-from onehead.examine.repair import NotAsPromised, WrittenRepair, confirm, write_drafts
+from onehead.examine.repair import NotAsPromised, RepairDraft, WrittenRepair, confirm, write_drafts
 from onehead.forge.errors import NotFound
 from onehead.forge.intents import Marker, mark
 from onehead.forge.models import PullRequest
@@ -200,9 +200,13 @@ class RepairWriter:
         """Write repairs in one go; none where that fails, for what fails for one does so again when it is alone."""
         drafts = {each.key: each.judged.repair for each in wanted if each.judged.repair is not None}
         with suppress(Exception):
-            written = write_drafts(self._look.snapshot.git, [*drafts.values()], self._look.context.me.login)
+            written = self._written([*drafts.values()])
             return dict(zip(drafts, written, strict=True))
         return {}
+
+    def _written(self, drafts: list[RepairDraft]) -> list[WrittenRepair]:
+        git, author = self._look.snapshot.git, self._look.context.me.login
+        return self._look.mirror.with_files(lambda: write_drafts(git, drafts, author))
 
     def _write(self, wanted: WantedRepair, written: WrittenRepair | None = None) -> WrittenRepair:
         """Write a repair where that is not done, and read it again before anybody is told of it.
@@ -214,7 +218,7 @@ class RepairWriter:
         if draft is None:
             raise ValueError("there is no repair")
         if written is None:
-            [written] = write_drafts(self._look.snapshot.git, [draft], self._look.context.me.login)
+            [written] = self._written([draft])
         confirm(draft, self._look.judge.analysis.written(draft.target, Point(draft.start.ref, written.sha)))
         return written
 

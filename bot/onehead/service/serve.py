@@ -195,7 +195,7 @@ def equip(
     token = settings.token.reveal()
     metrics = metrics or Metrics()
     api = ForgejoApi(Connection(settings.forgejo_url, token, on_request=metrics.request))
-    mirrors = Mirrors(settings.cache_dir / "mirrors", observe=metrics.step)
+    mirrors = Mirrors(settings.cache_dir / "mirrors", observe=metrics.step, size=settings.cache_size)
     metrics.mirror_bytes.set_function(mirrors.size)
 
     def mend(repository: Repository) -> None:
@@ -283,7 +283,6 @@ def run(options: argparse.Namespace) -> int:
         shelf=shelf,
         metrics=metrics,
     )
-    threading.Thread(target=context.mirrors.measure, name="onehead-mirrors", daemon=True).start()
     attention = Attention(context.api, context.covers, shelf)
     try:
         serve(
