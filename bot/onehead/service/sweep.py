@@ -132,7 +132,7 @@ class Attention:
     def _compare(self, name: str, id_: int, updated: datetime, reading: Reading) -> None:
         look = RepositoryLook(id_, reading.at, updated, reading.touched.get(id_, frozenset()))
         before = self._seen.get(name)
-        if name in self._due or before is None or not _is_quiet(before, look):
+        if before is None or not _is_quiet(before, look):
             self._due[name] = look
 
 
@@ -140,8 +140,7 @@ def _is_quiet(before: RepositoryLook, now: RepositoryLook) -> bool:
     """Whether nothing has changed since the lists were read before a look."""
     newest = max([before.updated, *(at for _, at in before.touched)])
     return (
-        before.id == now.id
-        and before.updated == now.updated
+        before.updated == now.updated
         and now.touched <= before.touched
         and before.at - newest > _SETTLED
         and now.at - before.at <= _MAX_LENGTH
@@ -218,7 +217,8 @@ class _Lists:
         """What was touched since: asked for once, or of each owner where that costs fewer requests.
 
         It does where more was touched in other people's public repositories than fits into as many pages as there are
-        owners; and a forge with more repositories than its database takes parameters can only be asked so.
+        owners. Where the account may read more repositories than Forgejo's database takes parameters (32,766 in SQLite,
+        65,535 in PostgreSQL), Forgejo can only be asked so: it answers 500.
         """
         pages = self._of_everybody(since, len(owners)) if len(owners) > 1 else None
         if pages is None:
