@@ -161,6 +161,8 @@ def test_a_change_between_two_sweeps_is_looked_at_once(sweep: Sweeps, lists: Lis
     do, name = CHANGES[change]
     in_between(lists, lambda: do(lists))
     assert sweep() == [name]
+    # Its former name is forgotten.
+    assert sweep.attention.knows("owner1/r1") is (change not in ("renamed", "transferred"))
     assert sweep() == []
 
 
@@ -261,7 +263,8 @@ def test_a_look_does_not_count_for_what_a_sweep_finds_meanwhile(sweep: Sweeps, l
     [name] = sweep.attention.due(sweep.attention.read(ME))
     look = sweep.attention.next_look(name)
     lists.after(minutes=15)
-    in_between(lists, lambda: lists.touch(1))
+    lists.touch(1)
+    lists.after(hours=1)
     assert sweep.attention.due(sweep.attention.read(ME)) == [name]
     sweep.attention.looked_at(name, look)  # it began before the pull request was touched
     lists.after(hours=3)
