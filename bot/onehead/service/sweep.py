@@ -112,13 +112,13 @@ class Attention:
         for name, (id_, updated) in now.items():
             look = RepositoryLook(id_, reading.at, updated, reading.touched.get(id_, frozenset()))
             before = seen.get(name)
-            if name in due or before is None or not _is_quiet(before, look):
+            if before is None or not _is_quiet(before, look):
                 found[name] = look
         self.forget(*gone)
         self._due.forget(*left)
         self._due.put(found)
         self._mark.put({"last": reading.mark})
-        return list(found)
+        return [name for name in due | found if name not in (*gone, *left)]
 
     def next_look(self, repository: str) -> RepositoryLook | None:
         """What a look that begins now is to be remembered as, see `looked_at`; `None` where none is due."""
@@ -144,8 +144,7 @@ def _is_quiet(before: RepositoryLook, now: RepositoryLook) -> bool:
     """Whether nothing has changed since the lists were read before a look."""
     newest = max([before.updated, *(at for _, at in before.touched)])
     return (
-        before.id == now.id
-        and before.updated == now.updated
+        before.updated == now.updated
         and now.touched <= before.touched
         and before.at - newest > _SETTLED
         and now.at - before.at <= _MAX_LENGTH
@@ -222,7 +221,8 @@ class _Lists:
         """What was touched since: asked for once, or of each owner where that costs fewer requests.
 
         It does where more was touched in other people's public repositories than fits into as many pages as there are
-        owners; and a forge with more repositories than its database takes parameters can only be asked so.
+        owners. Where the account may read more repositories than Forgejo's database takes parameters (32,766 in SQLite,
+        65,535 in PostgreSQL), Forgejo can only be asked so: it answers 500.
         """
         pages = self._of_everybody(since, len(owners)) if len(owners) > 1 else None
         if pages is None:
