@@ -109,7 +109,7 @@ def test_each_alert_has_its_steps_for_who_is_called_at_night() -> None:
         assert text.startswith("**Broken:** "), name
         assert "**For people:** " in text, name
         assert len(re.findall(r"^\d\. ", text, re.MULTILINE)) >= 3, name
-    named = set(re.findall(r"\bonehead_[a-z_]+", page))
+    named = set(re.findall(r"`(onehead_[a-z_]+)`", page))
     families = {re.sub(r"_(bucket|sum|count)$", "", name) for name in figures()}
     assert named - families == set()
 

@@ -6,6 +6,7 @@ import json
 import logging
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from io import StringIO
@@ -130,6 +131,24 @@ def test_what_is_submitted_before_the_start_waits_and_is_merged(compose: Compose
     assert engine.wait_until_idle(PATIENCE)
     assert shop.jobs == [job("a/a", 1, 2, 3), job("b/b", 9)]
     assert engine.state()[:3] == (True, 0, 0)
+
+
+def test_what_waits_longest_is_an_event_and_not_what_the_sweep_asks_for(compose: Compose) -> None:
+    shop = Workshop(gated=True)
+    engine = compose(shop, concurrency=1)
+    engine.submit(job("a/a", Everything()))
+    assert (engine.state().waiting, engine.state().oldest) == (1, 0)
+    time.sleep(0.5)
+    begun = time.monotonic()
+    engine.submit(job("a/a", 1))
+    assert 0 < engine.state().oldest < time.monotonic() - begun + 0.1
+    engine.submit(job("b/b", Everything()))
+    engine.start()
+    assert shop.has_entered()
+
+    assert (engine.state().busy, engine.state().oldest) == (1, 0)
+    shop.let_go(2)
+    assert engine.wait_until_idle(PATIENCE)
 
 
 def test_events_during_a_run_make_exactly_one_more(compose: Compose) -> None:

@@ -242,6 +242,21 @@ def test_the_state_is_that_of_all_and_says_when_the_database_is_away(url: str, w
     assert state.trouble is not None
 
 
+def test_a_query_that_hangs_keeps_nobody_waiting_for_the_state(url: str, worker: Worker) -> None:
+    engine = worker(Workshop())
+    assert engine.state().trouble is None
+
+    with psycopg.connect(url) as other:
+        other.execute("LOCK TABLE onehead_inbox IN ACCESS EXCLUSIVE MODE")
+        begun = time.monotonic()
+        states = [engine.state() for _ in range(3)]
+        assert time.monotonic() - begun < 5  # what the door waits for one answer
+        assert {each.trouble for each in states} == {"PostgreSQL does not answer within 1 s."}
+        assert [thread.name for thread in threading.enumerate()].count("onehead-depth") == 1
+
+    eventually(lambda: engine.state().trouble is None)
+
+
 def test_while_a_sweep_runs_no_other_process_begins_one(worker: Worker) -> None:
     one, other = worker(Workshop()), worker(Workshop())
 

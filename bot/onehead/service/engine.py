@@ -186,7 +186,8 @@ class EngineState(NamedTuple):
         waiting: repositories with something to do that nobody works on, those to be tried again included; of all
             processes that share the work. `None` where it can't be found out now.
         busy: repositories that this process works on.
-        oldest: seconds for which the first of those that wait has waited; 0 where none does.
+        oldest: seconds for which the first has waited of those that somebody waits for; 0 where there is none. What the
+            sweep asks for does not count: with thousands of repositories it waits long, and may.
         given_up: repositories of which the last run failed and is not tried again.
         trouble: why some of this could not be found out, a sentence.
     """
@@ -232,17 +233,18 @@ class WorkQueue:
     """Jobs by repository: waiting, to be tried again, running."""
 
     def __init__(self) -> None:
-        self._since: dict[str, float] = {}  # of those in `_jobs`: when the first of it came
+        self._since: dict[str, float] = {}  # of those in `_jobs` that somebody waits for: when the first of it came
         self._jobs: dict[str, Job] = {}  # not running: waiting, to be tried again, or arrived during a run
         self._events: dict[str, None] = {}  # ready, in order of arrival; a dict because sets have no order
         self._routine: dict[str, None] = {}  # ready once there are no events
         self._retries: dict[str, float] = {}  # repository → when it is due
-        self._running: dict[str, float] = {}  # … and of those that run
+        self._running: dict[str, float | None] = {}  # … and of those that run
 
     def add(self, job: Job, now: float) -> None:
         """Something happened: merge it with what waits, and make it due now unless its repository runs."""
         key = job.repository
-        self._since.setdefault(key, now)
+        if not job.is_routine:
+            self._since.setdefault(key, now)
         known = self._jobs.get(key)
         self._jobs[key] = known.merged_with(job) if known else job
         if key not in self._running:
@@ -257,7 +259,7 @@ class WorkQueue:
             return None
         key = next(iter(ready))
         del ready[key]
-        self._running[key] = self._since.pop(key)
+        self._running[key] = self._since.pop(key, None)
         return self._jobs.pop(key)
 
     def finish(self, job: Job) -> None:
@@ -269,7 +271,9 @@ class WorkQueue:
     def postpone(self, job: Job, due: float) -> None:
         """The run failed: keep its subjects until `due`, or until the next event if one came meanwhile."""
         key = job.repository
-        self._since[key] = self._running.pop(key)
+        since = self._running.pop(key)
+        if since is not None:
+            self._since[key] = since
         arrived = self._jobs.get(key)
         self._jobs[key] = job.merged_with(arrived) if arrived else job
         if arrived:
@@ -282,7 +286,7 @@ class WorkQueue:
         return min(self._retries.values(), default=None)
 
     def oldest(self) -> float | None:
-        """When the first came of what is not running, or `None` without any."""
+        """When the first came of what is not running and somebody waits for, or `None` without any."""
         return min(self._since.values(), default=None)
 
     @property

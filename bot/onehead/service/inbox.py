@@ -129,7 +129,7 @@ class Inbox:
             return sorted({repository for (repository,) in found})
 
     def depth(self, timeout: float) -> tuple[int, float, int]:
-        """How many repositories wait, for how many seconds the first of them has, and how many were given up.
+        """How many repositories wait, for how many seconds the first event has, and how many were given up.
 
         Raises:
             psycopg.Error: the database does not answer.
@@ -139,7 +139,7 @@ class Inbox:
             found = connection.execute(
                 "SELECT (SELECT count(DISTINCT lock) FROM procrastinate_jobs WHERE status = 'todo'),"
                 " (SELECT coalesce(extract(epoch FROM now() - min(arrived_at)), 0)::float FROM onehead_inbox"
-                " WHERE failed_at IS NULL AND repository NOT IN"
+                " WHERE failed_at IS NULL AND subject ->> 'kind' <> 'Everything' AND repository NOT IN"
                 " (SELECT lock FROM procrastinate_jobs WHERE status = 'doing' AND lock IS NOT NULL)),"
                 " (SELECT count(DISTINCT repository) FROM onehead_inbox WHERE failed_at IS NOT NULL)"
             ).fetchone()

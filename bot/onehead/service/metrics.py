@@ -36,7 +36,7 @@ class Metrics:
         self._running = Gauge("onehead_jobs_running", "Repositories being worked on.", registry=registry)
         self._oldest = Gauge(
             "onehead_jobs_oldest_waiting_seconds",
-            "For how long the first of the repositories that wait has waited; 0 where none does.",
+            "For how long the first event has waited; 0 where none does. What the sweep asks for does not count.",
             registry=registry,
         )
         self._given_up = Gauge(
