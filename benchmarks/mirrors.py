@@ -13,7 +13,7 @@ import resource
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -38,34 +38,39 @@ class Step(NamedTuple):
 
 
 class Origin:
-    """The repository, and a fork of it that has nothing but its first commits."""
+    """The repository, and a fork of it that lacks its newest commits."""
 
     def __init__(self, place: Path, size: int, commits: int, versions: int) -> None:
         self.path = place / "origin.git"
         self.fork = place / "fork.git"
-        self._when = 0
-        git(place, "init", "--quiet", "--bare", "--initial-branch=main", str(self.path))
-        lines = "".join(f"{number:09}\n" for number in range(size // 10))
-        files = {f"src/{number}.py": f"x = {number}\n".encode() for number in range(commits)}
-        self.commit("main", files | {"data/table.csv": lines.encode()})
-        for number in range(versions):
-            self.commit("main", {f"assets/{number % 5}.bin": os.urandom(size)})
-        for number in range(commits):
-            self.commit("main", {f"src/{number}.py": f"x = {-number}\n".encode()})
-        git(place, "clone", "--quiet", "--bare", str(self.path), str(self.fork))
-        self.commit("clean", {"alembic/versions/020.py": b"revision = '020'\n"}, parent="main")
-        self.commit("topic", {"data/table.csv": lines.encode() + b"last\n"}, parent="main")
-        self.commit("main", {"assets/0.bin": os.urandom(size), "data/table.csv": b"first\n" + lines.encode()})
-        git(self.path, "gc", "--quiet")
+        for path in (self.path, self.fork):
+            git(place, "init", "--quiet", "--bare", "--initial-branch=main", str(path))
+        table = "".join(f"{number:09}\n" for number in range(size // 10)).encode()
+        many = {f"src/{number}.py": f"x = {number}\n".encode() for number in range(commits)}
+        old = [many | {"data/table.csv": table}]
+        old += [{f"assets/{number % 5}.bin": os.urandom(size)} for number in range(versions)]
+        old += [{path: data + b"y = 0\n"} for path, data in many.items()]
+        new = {"assets/0.bin": os.urandom(size), "data/table.csv": b"first\n" + table}
+        write(self.path, "main", old)
+        git(self.fork, "fetch", "--quiet", str(self.path), "main:main")
+        write(self.path, "clean", [{"alembic/versions/020.py": b"revision = '020'\n"}], "main")
+        write(self.path, "topic", [{"data/table.csv": table + b"last\n"}], "main")
+        write(self.path, "main", [new], "main")
+        git(self.path, "repack", "-adq")
 
-    def commit(self, branch: str, files: dict[str, bytes], parent: str = "") -> None:
-        """Commit on a branch."""
-        self._when += 1
-        start = parent or (branch if self._when > 1 else "")
-        told = [b"commit refs/heads/%b\ncommitter A <a@b> %d +0000\ndata 1\nx\n" % (branch.encode(), self._when)]
-        told += [b"from refs/heads/%b^0\n" % start.encode()] if start else []
-        told += [b"M 644 inline %b\ndata %d\n%b\n" % (path.encode(), len(data), data) for path, data in files.items()]
-        subprocess.run(["git", "fast-import", "--quiet"], cwd=self.path, input=b"".join(told), check=True)
+
+def write(repository: Path, branch: str, commits: Iterable[Mapping[str, bytes]], start: str = "") -> None:
+    """Commit files on a branch, one commit after another."""
+    with subprocess.Popen(["git", "fast-import", "--quiet"], cwd=repository, stdin=subprocess.PIPE) as process:
+        if process.stdin is None:
+            raise RuntimeError("git takes no input")
+        told = process.stdin
+        for number, files in enumerate(commits):
+            told.write(b"commit refs/heads/%b\ncommitter A <a@b> %d +0000\ndata 1\nx\n" % (branch.encode(), number))
+            if start and number == 0:
+                told.write(b"from refs/heads/%b^0\n" % start.encode())
+            for path, data in files.items():
+                told.write(b"M 644 inline %b\ndata %d\n%b\n" % (path.encode(), len(data), data))
 
 
 def git(place: Path, *args: str) -> str:
@@ -91,7 +96,7 @@ def steps(origin: Origin, mirrors: Mirrors) -> list[Step]:
     """A mirror's first hour."""
     with mirrors.hold(f"file://{origin.path}") as mirror:
         found = [measured(mirror, "clone", mirror.fetch)]
-        origin.commit("main", {"src/0.py": b"x = 'later'\n"})
+        write(origin.path, "main", [{"src/0.py": b"x = 'later'\n"}], "main")
         found.append(measured(mirror, "fetch of a push of one small file", mirror.fetch))
         main, clean, topic = (git(origin.path, "rev-parse", name) for name in ("main", "clean", "topic"))
 
