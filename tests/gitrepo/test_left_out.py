@@ -136,15 +136,17 @@ class TestFetch:
             read(mirror.git, ["1" * len(sha)], LARGEST + 1)  # as large a file would not have been left out
 
     def test_git_collects_garbage(self, mirror: Mirror, repo: Repository) -> None:
-        repo.git("config", "gc.auto", "0")
+        """As a fetch does now and then, with what the fetch itself sees."""
         repo.commit("main", {"big.bin": large()})
-        mirror.fetch()
-        mirror.git.run("config", "gc.autoPackLimit", "3")
-        for number in range(5):
-            repo.commit("main", {f"{number}.py": "1\n"})
+        for number in range(3):
+            sha = repo.commit("main", {f"{number}.py": "1\n"})
             mirror.fetch()
-        assert len([*Path(mirror.git.directory).glob("objects/pack/*.pack")]) < 5
+        mirror._filtering.run("gc", "--quiet", "--prune=now")
+        assert len([*Path(mirror.git.directory).glob("objects/pack/*.pack")]) == 1
         assert absent(mirror.git) == 1
+        repo.commit("main", {"last.py": "1\n"})
+        mirror.fetch()
+        assert list_tree(mirror.git, "main").entries.keys() - list_tree(mirror.git, sha).entries.keys() == {"last.py"}
 
     def test_nothing_is_fetched_behind_our_back(self, mirror: Mirror, repo: Repository) -> None:
         sha = repo.commit("main", {"big.bin": large()})

@@ -150,7 +150,9 @@ class Mirrors:
         Raises:
             CannotJudge: something can't be removed.
         """
-        with self._making_room:
+        if not self._making_room.acquire(blocking=False):
+            return []  # another thread does it
+        try:
             if time.monotonic() - self._made_room < at_most_every or not self._directory.is_dir():
                 return []
             self._made_room = time.monotonic()
@@ -167,6 +169,8 @@ class Mirrors:
             if troubles:
                 raise troubles[0]
             return [mirror.name for mirror in gone]
+        finally:
+            self._making_room.release()
 
     def _stored(self) -> Iterator[StoredMirror]:
         for path in self._directory.glob("*.git"):
@@ -231,7 +235,7 @@ class Mirror:
         if trouble is not None:
             raise trouble
         # Not the forge, so the mirror: a lock left by a process that was killed, a damaged pack, a full disk.
-        if answer.code != 0 or isinstance(self._trouble("fetch", answer), MissingObjects):
+        if answer.code != 0 or self._complains_of_damage(answer):
             self.rebuild()
 
     def rebuild(self) -> None:
@@ -375,6 +379,11 @@ class Mirror:
         options = ("--prune", "--no-tags", "--no-write-fetch-head", "--quiet")
         git = self._talking if self.git.leaves_out() is None else self._filtering
         return self._ask("fetch", *options, "--", "origin", *_REFSPECS, git=git)
+
+    def _complains_of_damage(self, answer: GitResult) -> bool:
+        """Whether git has fetched all the same, past a damaged pack; what the server says has `remote:` before it."""
+        errors = "\n".join(line for line in answer.err.splitlines() if line.startswith("error:"))
+        return isinstance(explain("fetch", str(self._place), answer.code, errors), MissingObjects)
 
     def _ask(self, verb: str, *args: str, remote: str = "origin", git: Git | None = None) -> GitResult:
         begun = time.monotonic()
