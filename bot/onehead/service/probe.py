@@ -77,8 +77,8 @@ def snapshot_without_alembic(
 ) -> Snapshot | None:
     """A repository as it is now; `None` where its default branch does not exist yet.
 
-    Only what somebody waits for is in it: the default branch, and pull requests with their branches. `git` is that of
-    the mirror, which does not exist.
+    Of its branches, the default one and those of pull requests are in it. `git` is that of the mirror, which does not
+    exist.
     """
     main = repository.default_branch
     tip = refs.get(f"{HEADS}{main}")
@@ -99,6 +99,7 @@ def snapshot_without_alembic(
         targets={main: Target(main, Point(f"{HEADS}{main}", tip), Policy())},
         reported="",
         has_pulls=pulls is not None,
+        is_mirrored=False,
     )
 
 

@@ -62,6 +62,7 @@ class Snapshot:
     targets: Mapping[str, Target]  # short name → deployed branch; the default branch first
     reported: str  # commit of what databases have reported; empty where none has
     has_pulls: bool  # whether there can be any: they may be switched off, or hidden from the bot's account
+    is_mirrored: bool = True  # where it is not, nothing hints at Alembic, and `git` and `heads` hold next to nothing
 
     @property
     def main(self) -> Target:

@@ -155,7 +155,10 @@ def all_concerned(look: Look, items: RunSubjects) -> Work:
                 log.info("The pull request's branch can't be fetched yet.", pull=pull.number)
                 continue
             pulls.append((pull, head, told.get(pull.base.ref, {}).get(pull.number, ())))
-    targets = tuple(look.snapshot.targets[name] for name in items.targets)
+    # Where there is no Alembic, nobody waits for what is said of a branch itself: what asks for a status are rules
+    # about what is merged.
+    names = items.targets if look.snapshot.is_mirrored else ()
+    targets = tuple(look.snapshot.targets[name] for name in names)
     return Work(targets, tuple(pulls), worth_judging(look, items.branches), told)
 
 

@@ -97,15 +97,15 @@ class Attention:
         scoped = {str(each.name): each for each in in_scope(reading.repositories, self._covers)}
         ids = {each.id for each in reading.repositories}
         seen, due = self._seen.all(), self._due.all()
-        gone: list[str] = []
-        left: list[str] = []
+        gone: set[str] = set()
+        left: set[str] = set()
         now = {name: (each.id, each.updated_at) for name, each in scoped.items()}
         for name, look in (seen | due).items():
             # Gone, or listed under another name; or it is there and can't be looked after.
             if name not in listed and (reading.is_whole or look.id in ids):
-                gone.append(name)
+                gone.add(name)
             elif name in listed and name not in scoped:
-                (gone if out_of_reach(listed[name]) else left).append(name)
+                (gone if out_of_reach(listed[name]) else left).add(name)
             elif name not in scoped:
                 now[name] = look.id, look.updated
         found = {}
@@ -118,7 +118,7 @@ class Attention:
         self._due.forget(*left)
         self._due.put(found)
         self._mark.put({"last": reading.mark})
-        return [name for name in due | found if name not in (*gone, *left)]
+        return [*((due | found).keys() - gone - left)]
 
     def next_look(self, repository: str) -> RepositoryLook | None:
         """What a look that begins now is to be remembered as, see `looked_at`; `None` where none is due."""
