@@ -15,7 +15,7 @@ from contextlib import contextmanager
 
 import structlog
 
-from benchmarks.hosts import Database, database
+from benchmarks.large_host import Database, database
 from benchmarks.place import machine
 from benchmarks.serving import whole_cpu
 from onehead.service.engine import Everything, Job, PullChanged

@@ -20,7 +20,7 @@ from functools import partial
 from pathlib import Path
 
 from benchmarks.door import Seen, bare, deliver, delivery, load, row
-from benchmarks.hosts import Database, Host, database, populate, push, worker
+from benchmarks.large_host import Database, Host, database, populate, push, worker
 from benchmarks.place import machine
 from benchmarks.scaling import Spending, outcomes, wait_until_idle
 from benchmarks.serving import Samples, Service, held, onehead

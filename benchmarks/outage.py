@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
-from benchmarks.hosts import ALEMBIC_EVERY, Database, Host, Push, database, populate, push, worker
+from benchmarks.large_host import ALEMBIC_EVERY, Database, Host, Push, database, populate, push, worker
 from benchmarks.place import machine
 from benchmarks.scaling import Spending, cpu_rows, last_of_each, outcomes, told_at, wait_until_idle
 from benchmarks.standin import RunningForge, running_forge
