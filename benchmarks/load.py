@@ -70,7 +70,7 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rate", type=float, default=200.0, help="deliveries per second (default: 200)")
-    parser.add_argument("--bare-rate", type=float, default=50.0, help="of those to the bare app (default: 50)")
+    parser.add_argument("--bare-rate", type=float, default=200.0, help="of those to the bare app (default: 200)")
     parser.add_argument("--pushes", type=float, default=8.0, help="real pushes per second (default: 8)")
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--repositories", type=int, default=200)
