@@ -20,7 +20,7 @@ from functools import partial
 from pathlib import Path
 
 from benchmarks.door import Seen, deliver, delivery
-from benchmarks.hosts import Database, Host, Push, database, populate, push, worker
+from benchmarks.large_host import Database, Host, Push, database, populate, push, worker
 from benchmarks.place import machine
 from benchmarks.serving import Samples, Service, cpu, machine_cpu, onehead, own_cpu, whole_cpu
 from benchmarks.standin import RunningForge, running_forge
