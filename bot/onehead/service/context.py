@@ -206,7 +206,7 @@ def look_at(context: ServiceContext, repository: Repository, mirror: Mirror, tro
 
     def learn(judged: Judged) -> None:
         examination = judged.examination
-        if examination.head is not None:
+        if examination.head is not None and snapshot.is_mirrored:
             context.recollection.learn_brought(url, examination.target.sha, examination.head.sha, judged.brought)
         context.judged(repository.name, examination)
 
