@@ -44,6 +44,7 @@ def test_lines_of_libraries_look_the_same_and_their_chatter_is_off(form: str) ->
 
     logging.getLogger("uvicorn.error").info("Started server process")
     logging.getLogger("httpx").info("HTTP Request")
+    logging.getLogger("procrastinate.worker").info("Starting job look[1]()")
     logging.getLogger("uvicorn.error").error("Exception in ASGI application")
     logging.getLogger("some.library").info("seen")
 

@@ -15,7 +15,7 @@ from structlog.typing import EventDict, ExcInfo, Processor, WrappedLogger
 from onehead.text import shown
 
 # Their lines at INFO repeat, in their own words, what ours say in one sentence.
-_CHATTY = ("uvicorn", "httpx", "httpcore", "git")
+_CHATTY = ("uvicorn", "httpx", "httpcore", "git", "procrastinate")
 
 
 def configure(
