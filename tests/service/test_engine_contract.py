@@ -357,10 +357,10 @@ def test_each_line_of_a_run_names_its_job_its_repository_and_its_deliveries(
 ) -> None:
     failures = iter([ValueError("once")])
 
-    def handler(_job: Job) -> None:
+    def handler(each: Job) -> None:
         structlog.get_logger("ours").info("Ours.")
         logging.getLogger("theirs").info("A library's.")
-        if (error := next(failures, None)) is not None:
+        if each.repository == "a/a" and (error := next(failures, None)) is not None:
             raise error
 
     engine = compose(handler, retry=lambda _error, _attempt: 0.001)
