@@ -14,10 +14,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import psycopg
+from starlette.types import ASGIApp
 
 from tests.chaos.database import Database, nothing_is_noted, noting
 from tests.chaos.fleet import PACE, Fleet, Member, children
-from tests.chaos.gate import Gate, Step, Trap, gated
+from tests.chaos.gate import Gate, Step, Trap
 from tests.chaos.plan import CHILDREN, Blow, Round, Trouble, planned
 from tests.chaos.promises import Ran, at_two_places, repeated_statuses
 from tests.migrations import revision
@@ -100,16 +101,19 @@ class World:
         repositories = {name: REPOSITORIES[name] for name in names}
         self._walk = Walk(self._chance.randrange(1_000_000), repositories)
         self._steps: list[Step] = []
-        around, gates = gated(random.Random(f"{seed}/faults"))
         url = database.fresh() if database else ""
 
+        def around(app: ASGIApp) -> ASGIApp:
+            self.gate = Gate(app, random.Random(f"{seed}/faults"))
+            return self.gate
+
         def service(server: StandinServer, bot: User, here: Path, covered: list[str]) -> Fleet:
+            self.gate.world = server.forge.world
             self.fleet = Fleet(server, bot, here, covered, url, pace)
             return self.fleet
 
         born = int(time.time()) - 5 * 24 * 3600
         self.place = _Place("chaos", repositories, folder, born, hooks=True, service=service, around=around)
-        self.gate: Gate = gates[0]
 
     def stop(self) -> None:
         """End all of it."""

@@ -41,7 +41,13 @@ def hurry(pace: float) -> None:
     """Divide what is waited for."""
     if pace == 1:
         return
-    for name in ("SECONDS_WITHOUT_A_SIGN", "_SECONDS_BETWEEN_RESCUES", "_SECONDS_UNTIL_FREE", "_MAX_PAUSE"):
+    for name in (
+        "SECONDS_WITHOUT_A_SIGN",
+        "_SECONDS_BETWEEN_RESCUES",
+        "_SECONDS_UNTIL_QUEUED",
+        "_SECONDS_UNTIL_FREE",
+        "_MAX_PAUSE",
+    ):
         setattr(postgres_engine, name, getattr(postgres_engine, name) / pace)
     shards.SECONDS_WITHOUT_A_SIGN /= pace
     shards.SECONDS_TO_HELP /= pace
@@ -80,8 +86,7 @@ def _run(order: dict[str, Any]) -> None:
     os.environ.clear()
     os.environ.update(order["environment"])
     hurry(float(os.environ["CHAOS_PACE"]))
-    for kind in (sweep.Sweeper, sweep.Attention):
-        kind.__init__.__defaults__ = (clock,)
+    sweep.Sweeper.__init__.__defaults__ = (clock,)
     assert rounds.Rounds.__init__.__kwdefaults__ is not None
     rounds.Rounds.__init__.__kwdefaults__["now"] = clock
     code = 70
