@@ -58,8 +58,8 @@ def planned(chance: random.Random, *, postgres: bool, most: int) -> Round:
     blows = [Blow.PROCESS] * 4 + [Blow.ALL, Blow.DOOR] + [Blow.ANALYZER, Blow.GIT] * 3
     if postgres:
         blows += [Blow.POSTGRES] * 2 + [Blow.NOTED] * 2
-    kills = [None if chance.random() < 0.5 else chance.choice(blows) for _ in range(min(most, chance.randint(6, 12)))]
+    kills = [None if chance.random() < 0.4 else chance.choice(blows) for _ in range(min(most, chance.randint(10, 20)))]
     troubles = frozenset(
         trouble for trouble in Trouble if (postgres or trouble is not Trouble.RESTART) and chance.random() < 0.12
     )
-    return Round(tuple(kills), tuple(chance.uniform(0.0, 1.0) for _ in kills), troubles, chance.randint(1, 6))
+    return Round(tuple(kills), tuple(chance.uniform(0.0, 0.7) for _ in kills), troubles, chance.randint(1, 6))
