@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import logging
 import random
+import signal
 import sys
 import tempfile
 import time
@@ -28,6 +29,7 @@ def main() -> int:
     parser.add_argument("--tell", action="store_true", help="say what happens as it happens")
     options = parser.parse_args()
     logging.disable(logging.CRITICAL)
+    signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(143))  # what was started is ended first
     failed = False
     for engine in [options.engine] if options.engine else ["embedded", "postgresql"]:
         print(f"{engine}: --seed {options.seed}", flush=True)
