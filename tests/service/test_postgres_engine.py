@@ -115,6 +115,28 @@ def test_a_worker_that_has_lost_the_database_too_is_replaced(url: str, worker: W
     eventually(lambda: job("a/a", 2) in [*first.jobs, *second.jobs])
 
 
+def test_a_worker_that_has_lost_its_lock_does_not_run_a_repository_beside_itself(url: str, worker: Worker) -> None:
+    shop = Workshop(gated=True)
+    engine = worker(shop)
+    engine.submit(job("a/a", 1))
+    assert shop.has_entered()
+    run(url, END_CONNECTIONS)
+    run(url, "DELETE FROM procrastinate_jobs")
+    engine.submit(job("a/a", 2))
+
+    def queued() -> int:
+        with psycopg.connect(url, autocommit=True) as connection:
+            found = connection.execute("SELECT last_value FROM procrastinate_jobs_id_seq").fetchone()
+            return int(found[0]) if found else 0
+
+    # The second job was fetched, and is put off.
+    eventually(lambda: queued() > 2 or len(shop.jobs) > 1)
+    shop.let_go(2)
+    assert engine.wait_until_idle(PATIENCE)
+    assert shop.jobs == [job("a/a", 1), job("a/a", 1, 2)] or shop.jobs == [job("a/a", 1), job("a/a", 2)]
+    assert shop.most_at_once == {"a/a": 1}
+
+
 def test_a_job_whose_end_was_not_noted_is_begun_again(
     url: str, worker: Worker, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -234,5 +234,7 @@ def _subject_of(written: Mapping[str, Any]) -> Subject:
 
 
 def told(error: BaseException) -> str:
-    """An error in one line, for a table or a log."""
+    """An error in one line, for a table or a log; of several that came together, the first."""
+    if isinstance(error, BaseExceptionGroup):
+        return told(error.exceptions[0])
     return f"{type(error).__name__}: {error}"[:1000]
