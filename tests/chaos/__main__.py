@@ -14,6 +14,7 @@ from pathlib import Path
 
 from tests.chaos.database import Database, running_database
 from tests.chaos.director import ROUNDS_OF_A_WORLD, Broken, Tally, World
+from tests.chaos.fleet import Stuck
 
 MAX_SECONDS_A_KILL = 20.0
 """What takes longer is ended, and fails."""
@@ -63,7 +64,7 @@ def _one_world(seed: str, database: Database | None, tally: Tally, kills: int, p
             for _ in range(ROUNDS_OF_A_WORLD):
                 if tally.killed < kills and time.monotonic() < until:
                     world.go(kills - tally.killed)
-        except Broken as broken:
+        except (Broken, Stuck) as broken:
             tally.violations.append(str(broken))
             print(f"\nA promise was not kept (world {seed}):\n{broken}\n", flush=True)
         finally:

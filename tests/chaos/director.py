@@ -29,7 +29,7 @@ from tests.simulation.walk import MAIN, REPOSITORIES, Walk
 from tests.standin.server import StandinServer
 from tests.standin.world import User
 
-SECONDS_TO_CONVERGE = 60.0
+SECONDS_TO_CONVERGE = 120.0
 ROUNDS_OF_A_WORLD = 5
 """After which all begins anew: repositories that grow make each look longer."""
 

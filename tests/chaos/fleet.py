@@ -39,7 +39,11 @@ PACE = 10
 PATIENCE = 30.0
 _ENDS = {"A job is done.", "A job failed and will be tried again."}
 _GIVEN_UP = "A job failed and is given up; the next sweep takes it up again."
-_MAX_LAST = 40
+_MAX_LAST = 250
+
+
+class Stuck(AssertionError):
+    """A process does not do what it is told to; the text holds what it has logged, and what its threads do."""
 
 
 @dataclass(eq=False)
@@ -142,11 +146,24 @@ class Member:
         self.lives.append(life)
 
     def end(self, number: int = signal.SIGKILL) -> int:
-        """Send a signal and wait for the end; its exit code."""
+        """Send a signal and wait for the end; its exit code.
+
+        Raises:
+            Stuck: it does not end.
+        """
+        life = self.life
         with suppress(ProcessLookupError):
-            self.life.process.send_signal(number)
-        code = self.life.process.wait(PATIENCE + 10)
-        self.life.ended = time.time()
+            life.process.send_signal(number)
+        try:
+            code = life.process.wait(PATIENCE)
+        except TimeoutError:
+            life.process.send_signal(signal.SIGUSR1)
+            time.sleep(1)
+            story = [*life.last]
+            life.process.send_signal(signal.SIGKILL)
+            life.ended = time.time()
+            raise Stuck("\n".join([f"{life.who} does not end after signal {number}:", *story])) from None
+        life.ended = time.time()
         return code
 
     def figure(self, name: str) -> float | None:
@@ -230,7 +247,8 @@ class Fleet:
         member = self.workers()[0]
         with self._lock:
             code = member.end(signal.SIGTERM)
-            assert code == 0, f"{member.name} ended with {code} after SIGTERM"
+            if code != 0:
+                raise Stuck("\n".join([f"{member.life.who} ended with {code} after SIGTERM:", *member.life.last]))
             member.start()
 
     def restart(self, *, empty: bool) -> None:
@@ -279,11 +297,11 @@ class Fleet:
         return all(member.figure("onehead_jobs_running") is not None for member in self.members.values())
 
     def wait_until_up(self) -> None:
-        """Raises `TimeoutError` where that takes too long."""
+        """Raises `Stuck` where that takes too long."""
         until = time.monotonic() + PATIENCE
         while not self.is_up():
             if time.monotonic() > until:
-                raise TimeoutError("\n".join(["onehead does not come up", *self.story()]))
+                raise Stuck("\n".join(["onehead does not come up", *self.story()]))
             time.sleep(0.02)
 
     def story(self) -> Iterator[str]:

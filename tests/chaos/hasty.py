@@ -10,6 +10,7 @@ tells `{"began": number}`, and `{"ended": number, "code": …}`.
 
 from __future__ import annotations
 
+import faulthandler
 import importlib
 import json
 import os
@@ -85,6 +86,7 @@ def _run(order: dict[str, Any]) -> None:
     sys.stdout, sys.stderr = os.fdopen(1, "w", closefd=False), os.fdopen(2, "w", buffering=1, closefd=False)
     os.environ.clear()
     os.environ.update(order["environment"])
+    faulthandler.register(signal.SIGUSR1)  # says what it does, see `Member.end`
     hurry(float(os.environ["CHAOS_PACE"]))
     sweep.Sweeper.__init__.__defaults__ = (clock,)
     assert rounds.Rounds.__init__.__kwdefaults__ is not None
