@@ -58,6 +58,7 @@ class Life:
 
     who: str
     process: Forked
+    pipe: Path
     began: float
     ended: float | None = None
     runs: list[tuple[str, float, float]] = field(default_factory=list)
@@ -66,14 +67,19 @@ class Life:
     last: deque[str] = field(default_factory=lambda: deque(maxlen=_MAX_LAST))
     reader: threading.Thread | None = None
 
-    def read(self, pipe: Path, log: Path) -> None:
+    def read(self, log: Path) -> None:
         """Keep what it logs, until it and all that it has started have ended."""
-        with log.open("ab") as kept, pipe.open("rb") as lines:
-            pipe.unlink()
+        with log.open("ab") as kept, self.pipe.open("rb") as lines:
             for line in lines:
                 kept.write(line)
                 kept.flush()
                 self._learn(line.decode(errors="replace"))
+
+    def is_over(self) -> None:
+        """It has ended; where that was before it could log anything, nobody waits for that any more."""
+        self.ended = self.ended or time.time()
+        with suppress(OSError):
+            os.close(os.open(self.pipe, os.O_WRONLY | os.O_NONBLOCK))
 
     def _learn(self, text: str) -> None:
         self.last.append(text.rstrip()[:600])
@@ -140,8 +146,8 @@ class Member:
         pipe = fleet.folder / f"{self.name}-{len(self.lives) + 1}.pipe"
         os.mkfifo(pipe)
         process = fleet.nursery.start(["serve", "--role", self.role], environ, pipe)
-        life = Life(who, process, time.time())
-        life.reader = threading.Thread(target=life.read, args=(pipe, self.log), daemon=True)
+        life = Life(who, process, pipe, time.time())
+        life.reader = threading.Thread(target=life.read, args=(self.log,), daemon=True)
         life.reader.start()
         self.lives.append(life)
 
@@ -161,9 +167,9 @@ class Member:
             time.sleep(1)
             story = [*life.last]
             life.process.send_signal(signal.SIGKILL)
-            life.ended = time.time()
+            life.is_over()
             raise Stuck("\n".join([f"{life.who} does not end after signal {number}:", *story])) from None
-        life.ended = time.time()
+        life.is_over()
         return code
 
     def figure(self, name: str) -> float | None:
@@ -316,7 +322,7 @@ class Fleet:
             with self._lock:
                 for member in self.members.values():
                     if member.life.process.poll() is not None:
-                        member.life.ended = member.life.ended or time.time()
+                        member.life.is_over()
                         self.restarts += 1
                         member.start()
 

@@ -108,10 +108,13 @@ def fork_on_demand() -> None:
     signal.signal(signal.SIGCHLD, _reap)
     _tell(began=0)
     for line in sys.stdin:
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})  # its end is told after its beginning
         number = os.fork()
         if number == 0:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
             _run(json.loads(line))
         _tell(began=number)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
 
 
 if __name__ == "__main__":
