@@ -8,10 +8,12 @@ from collections.abc import Callable, Iterator
 
 import psycopg
 import pytest
+from psycopg_pool import ConnectionPool
 
 from onehead.databases.reported import RowsReported
 from onehead.service import postgres_engine, shards
 from onehead.service.engine import Everything, Handler, Job, JobRun, PullChanged
+from onehead.service.inbox import DatabaseIsAway, alone
 from onehead.service.postgres_engine import PostgresEngine
 from tests.postgres import Postgres, postgres
 from tests.service.test_engine_contract import PATIENCE, Workshop, database, job
@@ -319,3 +321,22 @@ def test_a_worker_holds_no_more_connections_than_said(url: str, worker: Worker) 
 
     assert found is not None
     assert 0 < found[0] <= 4 + 7
+
+
+def test_what_is_remembered_can_be_away_like_the_forge(worker: Worker) -> None:
+    engine = worker(Workshop())
+    engine.stop(PATIENCE)
+    engine.close()
+
+    with pytest.raises(DatabaseIsAway, match="PostgreSQL does not do its part: PoolClosed") as raised:
+        engine.shelf.read("sweep")
+    assert "ONEHEAD_DATABASE_URL" in raised.value.hint
+
+
+def test_a_lock_that_was_lost_with_the_database_does_not_hide_what_was_done(url: str) -> None:
+    with ConnectionPool(url, min_size=1, open=True) as pool:
+        with alone(pool, "a/a") as is_alone:
+            assert is_alone
+            run(url, END_CONNECTIONS)
+        with alone(pool, "a/a") as is_alone:
+            assert is_alone
