@@ -16,7 +16,7 @@ import psycopg
 from onehead.service.postgres_schema import upgrade
 from onehead.verify.servers import running_postgresql
 
-_PATIENCE = 20.0
+_PATIENCE = 120.0
 _NOTING = "DELETE FROM onehead_inbox WHERE id%"
 
 

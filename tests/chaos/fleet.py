@@ -36,7 +36,7 @@ from tests.standin.server import StandinServer
 from tests.standin.world import User
 
 PACE = 10
-PATIENCE = 30.0
+PATIENCE = 120.0
 _ENDS = {"A job is done.", "A job failed and will be tried again."}
 _GIVEN_UP = "A job failed and is given up; the next sweep takes it up again."
 _MAX_LAST = 250

@@ -26,7 +26,7 @@ from tests.standin.world import World
 MAX_STOPPED = 10.0
 """Seconds for which a request is stopped at most."""
 
-SECONDS_OF_SILENCE = 3.0
+SECONDS_OF_SILENCE = 7.0
 """Longer than a process waits that `tests.chaos.hasty` has started."""
 
 _API = re.compile(r"/api/v1/repos/(?!issues/search$)([^/]+/[^/]+)(/.*)?")

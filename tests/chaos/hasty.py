@@ -58,7 +58,7 @@ def hurry(pace: float) -> None:
     engine.MAX_DELAY = 3.0
     vars(rounds)["MAX_DELAY"] = 3.0
     serve.SECONDS_TO_FINISH /= pace
-    client._TIMEOUT = httpx.Timeout(2.0, connect=1.0)
+    client._TIMEOUT = httpx.Timeout(6.0, connect=3.0)
     before = client.Connection.__init__
     assert before.__kwdefaults__ is not None
     wait = before.__kwdefaults__["sleep"]

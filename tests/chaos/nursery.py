@@ -9,7 +9,7 @@ import sys
 import threading
 from pathlib import Path
 
-PATIENCE = 30.0
+PATIENCE = 120.0
 
 
 class Forked:
