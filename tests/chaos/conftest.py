@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -17,9 +16,10 @@ def database() -> Iterator[Database]:
         yield database
 
 
-@pytest.fixture(params=["embedded", "postgresql"])
-def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
+@pytest.fixture(scope="module", params=["embedded", "postgresql"])
+def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     shared = request.getfixturevalue("database") if request.param == "postgresql" else None
-    world = World(f"short/{request.param}", tmp_path, shared, Tally(), patience=20.0)
+    folder = tmp_path_factory.mktemp("chaos")
+    world = World(f"short/{request.param}", folder, shared, Tally(), patience=20.0)
     yield world
     world.stop()
