@@ -23,9 +23,12 @@ PYTEST := $(BIN)/python -m pytest --numprocesses=$(WORKERS) --dist=worksteal --d
 SEED ?=
 MOVES ?= 500
 ONLY ?=
+# `make chaos KILLS=60 ENGINE=postgresql SEED=7`; each engine in turn where none is named.
+KILLS ?= 500
+ENGINE ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test test-all coverage lint demo bench simulate fuzz lock clean
+.PHONY: help setup test test-all coverage lint demo bench simulate chaos fuzz lock clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -72,6 +75,9 @@ bench: $(VENV)/.ready ## measure check and pre-receive (takes minutes; best on a
 
 simulate: $(VENV)/.ready ## walk at random for a simulated month, ten seeds (SEED=7 MOVES=500 ONLY=hexes for one; takes an hour)
 	$(BIN)/python -m tests.simulation --moves $(MOVES) $(if $(SEED),--seed $(SEED)) $(if $(ONLY),--only $(ONLY))
+
+chaos: $(VENV)/.ready ## kill real processes 500 times on either engine (KILLS=60 ENGINE=postgresql SEED=7; takes an hour)
+	$(BIN)/python -W ignore -m tests.chaos --kills $(KILLS) $(if $(SEED),--seed $(SEED)) $(if $(ENGINE),--engine $(ENGINE)) $(ARGS)
 
 # The fuzzer has wheels for Linux on x86-64 only, so it is no part of the set-up.
 fuzz: $(VENV)/.ready ## hand 100,000 hostile inputs to each reader (ARGS='sql --runs 1000' for some; takes half an hour)

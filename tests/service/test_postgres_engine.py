@@ -9,10 +9,12 @@ from collections.abc import Callable, Iterator
 import psycopg
 import pytest
 from procrastinate.jobs import Job as QueuedJob
+from psycopg_pool import ConnectionPool
 
 from onehead.databases.reported import RowsReported
 from onehead.service import postgres_engine, shards
 from onehead.service.engine import Everything, Handler, Job, JobRun, PullChanged
+from onehead.service.inbox import DatabaseIsAway, alone
 from onehead.service.postgres_engine import PostgresEngine
 from tests.postgres import Postgres, postgres
 from tests.service.test_engine_contract import PATIENCE, Workshop, database, job
@@ -114,6 +116,28 @@ def test_a_worker_that_has_lost_the_database_too_is_replaced(url: str, worker: W
     assert other.wait_until_idle(PATIENCE)
     other.submit(job("a/a", 2))
     eventually(lambda: job("a/a", 2) in [*first.jobs, *second.jobs])
+
+
+def test_a_worker_that_has_lost_its_lock_does_not_run_a_repository_beside_itself(url: str, worker: Worker) -> None:
+    shop = Workshop(gated=True)
+    engine = worker(shop)
+    engine.submit(job("a/a", 1))
+    assert shop.has_entered()
+    run(url, END_CONNECTIONS)
+    run(url, "DELETE FROM procrastinate_jobs")
+    engine.submit(job("a/a", 2))
+
+    def queued() -> int:
+        with psycopg.connect(url, autocommit=True) as connection:
+            found = connection.execute("SELECT last_value FROM procrastinate_jobs_id_seq").fetchone()
+            return int(found[0]) if found else 0
+
+    # The second job was fetched, and is put off.
+    eventually(lambda: queued() > 2 or len(shop.jobs) > 1)
+    shop.let_go(2)
+    assert engine.wait_until_idle(PATIENCE)
+    assert shop.jobs == [job("a/a", 1), job("a/a", 1, 2)] or shop.jobs == [job("a/a", 1), job("a/a", 2)]
+    assert shop.most_at_once == {"a/a": 1}
 
 
 def test_a_job_whose_end_was_not_noted_is_begun_again(
@@ -355,3 +379,22 @@ def test_where_another_process_queues_one_of_many_first_the_rest_is_queued_too(
         queued = connection.execute("SELECT lock FROM procrastinate_jobs ORDER BY lock").fetchall()
 
     assert queued == [("a/a",), ("a/b",), ("a/c",)]
+
+
+def test_what_is_remembered_can_be_away_like_the_forge(worker: Worker) -> None:
+    engine = worker(Workshop())
+    engine.stop(PATIENCE)
+    engine.close()
+
+    with pytest.raises(DatabaseIsAway, match="PostgreSQL does not do its part: PoolClosed") as raised:
+        engine.shelf.read("sweep")
+    assert "ONEHEAD_DATABASE_URL" in raised.value.hint
+
+
+def test_a_lock_that_was_lost_with_the_database_does_not_hide_what_was_done(url: str) -> None:
+    with ConnectionPool(url, min_size=1, open=True) as pool:
+        with alone(pool, "a/a") as is_alone:
+            assert is_alone
+            run(url, END_CONNECTIONS)
+        with alone(pool, "a/a") as is_alone:
+            assert is_alone

@@ -177,6 +177,19 @@ def test_where_the_engine_is_killed_its_door_closes(started: Callable[..., Proce
     assert eventually(lambda: not process.is_alive())
 
 
+def test_a_door_whose_engine_is_killed_over_unread_work_ends_without_a_trace(started: Callable[..., Process]) -> None:
+    process = started()
+    assert eventually(process.is_ready)
+    process.end(signal.SIGSTOP)
+    body, headers = recorded("push")
+    assert httpx.post(process.hook, content=body, headers=headers).status_code == 202
+    [door] = processes_of(process)
+    process.end(signal.SIGKILL)
+
+    assert eventually(lambda: not Path(f"/proc/{door}/cmdline").exists())
+    assert "Traceback" not in process.log.read_text()
+
+
 def test_the_door_never_holds_the_token(started: Callable[..., Process]) -> None:
     process = started()
     assert eventually(process.is_ready)

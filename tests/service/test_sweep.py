@@ -6,6 +6,7 @@ import random
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -14,8 +15,10 @@ from onehead.forge.api import ForgejoApi
 from onehead.forge.client import PAGE, ListPage
 from onehead.forge.errors import Refused, Unavailable
 from onehead.forge.models import ChangedIssue, Repository, RepositoryName, User
+from onehead.service.context import ServiceContext
+from onehead.service.engine import Job
 from onehead.service.memory import OwnShelf
-from onehead.service.sweep import Attention
+from onehead.service.sweep import Attention, Sweeper
 from tests.service.test_subjects import repository as described
 
 NOON = datetime(2026, 7, 1, 12, tzinfo=UTC)
@@ -457,3 +460,23 @@ def test_an_owner_with_another_name_is_asked_for_under_that(sweep: Sweeps, lists
     lists.strangers = 1_000
     assert "someone/r1" in sweep()
     assert not sweep.attention.knows("owner1/r1")
+
+
+def test_a_sweep_that_a_wrong_clock_has_noted_stands_for_no_other() -> None:
+    lists, shelf, clock = Lists(FEW), OwnShelf(), [NOON]
+    submitted: list[Job] = []
+    context = cast("ServiceContext", SimpleNamespace(api=lists, me=ME, covers=lambda _repository: True))
+    attention = Attention(cast("ForgejoApi", lists), context.covers, shelf)
+    sweeper = Sweeper(context, attention, shelf, submitted.append, now=lambda: clock[0])
+
+    clock[0] = NOON + timedelta(days=40)
+    sweeper.sweep(clock[0])
+    submitted.clear()
+    clock[0] = NOON
+    assert sweeper.sweep(NOON) == NOON
+    assert len(submitted) == FEW
+
+    submitted.clear()
+    clock[0] = NOON - timedelta(minutes=1)  # the clocks of two machines are never quite alike
+    sweeper.sweep(clock[0])
+    assert submitted == []

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import subprocess
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import httpx
+from starlette.types import ASGIApp
 
 from onehead.forge import intents
 from tests.simulation.chains import Reader, Seen
@@ -47,6 +48,7 @@ from tests.standin.server import StandinServer
 from tests.standin.world import ZERO_SHA, Hook, Issue, Repository, Status, Timing, Token, User
 
 OURS = "onehead/"
+SCOPES = frozenset({"write:repository", "write:issue", "read:user"})
 EVENTS = ("push", "create", "delete", "pull_request", "issue_comment", "pull_request_comment")
 
 
@@ -67,24 +69,70 @@ class Site:
         return {number: key for key, number in self.pulls.items()}
 
 
+def beside(server: StandinServer, bot: User, folder: Path, covered: list[str]) -> Service:
+    """A onehead in this process."""
+    return Service(server.url, server.forge.add_token(bot, "bot", SCOPES), folder, covered)
+
+
+class Onehead(Protocol):
+    """What a place needs of the onehead beside it.
+
+    Attributes:
+        hook_url: where it takes webhooks.
+        idle: whether it has nothing to do.
+        runs: how many it has ended.
+        defects: what it failed with that is a matter of neither forge nor git.
+        writes: every request that wrote something.
+    """
+
+    @property
+    def runs(self) -> int: ...
+
+    @property
+    def defects(self) -> list[BaseException]: ...
+
+    @property
+    def hook_url(self) -> str: ...
+
+    @property
+    def idle(self) -> bool: ...
+
+    @property
+    def writes(self) -> list[str]: ...
+
+    def sweep(self, names: Collection[str] | None = None) -> None: ...
+
+    def restart(self, *, empty: bool) -> None: ...
+
+    def stop(self) -> None: ...
+
+
 class Place:
     """One stand-in forge, its people, and the onehead that looks after it."""
 
-    def __init__(self, name: str, repositories: Mapping[str, str], folder: Path, born: int, *, hooks: bool) -> None:
+    def __init__(
+        self,
+        name: str,
+        repositories: Mapping[str, str],
+        folder: Path,
+        born: int,
+        *,
+        hooks: bool,
+        service: Callable[[StandinServer, User, Path, list[str]], Onehead] = beside,
+        around: Callable[[ASGIApp], ASGIApp] = lambda app: app,
+    ) -> None:
         self.name = name
         self.born = born  # seconds since 1970; every commit of a person is some minutes later
         timing = Timing(push_update=0.0, conflict_check=0.0, delivery=(0.0, 0.004))
-        self.server = StandinServer(timing)
+        self.server = StandinServer(timing, around=around)
         self.forge = self.server.forge
         people = {who: self.forge.add_user(who) for who in (OWNER, COLLEAGUE, STRANGER)}
         self.bot = self.forge.add_user("onehead-bot")
-        scopes = frozenset({"write:repository", "write:issue", "read:user"})
         tokens = {who: self.forge.add_token(user, who, frozenset({"all"})) for who, user in people.items()}
         self.people = people
         self.api = {who: _client(self.server.url, token) for who, token in tokens.items()}
-        bot_token = self.forge.add_token(self.bot, "bot", scopes)
         covered = [f"{OWNER}/{each}" for each in repositories]
-        self.service = Service(self.server.url, bot_token, folder / name, covered)
+        self.service = service(self.server, self.bot, folder / name, covered)
         seen: Seen = {}
         self.sites: dict[str, Site] = {}
         for each in repositories:
@@ -135,14 +183,14 @@ class Place:
 
     def sweep(self, names: Collection[str] | None = None) -> list[str]:
         """Sweep some repositories (short names; `None`: all) and give what that wrote."""
-        before = len(self.service.connection.writes)
+        before = len(self.service.writes)
         refs = self._refs()
         self.service.sweep(None if names is None else {f"{OWNER}/{name}" for name in names})
         self.rest()
         after = self._refs()
         pushed = [f"PUSH {key} {after.get(key, 'gone')}" for key in sorted(refs.keys() | after.keys())]
         moved = [line for line in pushed if (key := line.split()[1]) and refs.get(key) != after.get(key)]
-        return [*self.service.connection.writes[before:], *moved]
+        return [*self.service.writes[before:], *moved]
 
     def _refs(self) -> dict[str, str]:
         return {

@@ -120,6 +120,10 @@ class Service:
         return f"http://127.0.0.1:{port}{HOOK_PATH}"
 
     @property
+    def writes(self) -> list[str]:
+        return self.connection.writes
+
+    @property
     def idle(self) -> bool:
         return self.engine.state()[1:3] == (0, 0)
 

@@ -504,7 +504,7 @@ def _read(link: socket.socket) -> Any:
         head = _exactly(link, 4)
         link.settimeout(None)
         return None if head is None else json.loads(_exactly(link, int.from_bytes(head)) or b"null")
-    except TimeoutError:
+    except (TimeoutError, ConnectionResetError):  # reset: the other side was killed
         return None
 
 

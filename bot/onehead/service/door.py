@@ -268,13 +268,14 @@ class EngineBeyond:
         return (await self._ask("metrics") or "").encode()
 
     async def listen(self) -> None:
-        """Hear what the engine says, until it has nothing more to say."""
-        while line := await self._reader.readline():
-            said = json.loads(line)
-            if "account" in said:
-                self.account = said["account"]
-            elif said["number"] in self._asked:
-                self._asked[said["number"]].set_result(said["answer"])
+        """Hear what the engine says, until it has nothing more to say or was killed."""
+        with suppress(ConnectionResetError):
+            while line := await self._reader.readline():
+                said = json.loads(line)
+                if "account" in said:
+                    self.account = said["account"]
+                elif said["number"] in self._asked:
+                    self._asked[said["number"]].set_result(said["answer"])
 
     async def hand_over(self) -> None:
         """Wait until all that was accepted is handed over."""

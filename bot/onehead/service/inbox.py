@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from typing import Any, NamedTuple
 
+import psycopg
 from psycopg.rows import class_row
 from psycopg_pool import ConnectionPool
 
+from onehead.errors import OneheadError
 from onehead.service.engine import MAX_DELIVERIES, Everything, Job, JobRun, Subject, read_subject, written_subject
 
 
@@ -161,15 +163,19 @@ class Inbox:
             return [repository for (repository,) in found]
 
 
+class DatabaseIsAway(OneheadError):
+    """What is remembered can't be read or written now."""
+
+
 class SharedShelf:
-    """`onehead.service.memory.Shelf` in a table that several processes share."""
+    """`onehead.service.memory.Shelf` in a table that several processes share; each call may raise `DatabaseIsAway`."""
 
     def __init__(self, pool: ConnectionPool) -> None:
         self._pool = pool
 
     def read(self, kind: str, keys: list[str] | None = None) -> dict[str, str]:
         """See `Shelf.read`."""
-        with self._pool.connection() as connection:
+        with _explained(), self._pool.connection() as connection:
             return dict(
                 connection.execute(
                     "SELECT key, value FROM onehead_memory"
@@ -180,7 +186,7 @@ class SharedShelf:
 
     def write(self, kind: str, values: Mapping[str, str]) -> None:
         """See `Shelf.write`."""
-        with self._pool.connection() as connection, connection.cursor() as cursor:
+        with _explained(), self._pool.connection() as connection, connection.cursor() as cursor:
             cursor.executemany(
                 "INSERT INTO onehead_memory (kind, key, value) VALUES (%s, %s, %s)"
                 " ON CONFLICT (kind, key) DO UPDATE SET value = excluded.value",
@@ -189,19 +195,32 @@ class SharedShelf:
 
     def remove(self, kind: str, keys: list[str]) -> None:
         """See `Shelf.remove`."""
-        with self._pool.connection() as connection:
+        with _explained(), self._pool.connection() as connection:
             connection.execute("DELETE FROM onehead_memory WHERE kind = %s AND key = ANY(%s)", (kind, keys))
 
     def remove_equal(self, kind: str, key: str, value: str) -> None:
         """See `Shelf.remove_equal`."""
-        with self._pool.connection() as connection:
+        with _explained(), self._pool.connection() as connection:
             connection.execute(
                 "DELETE FROM onehead_memory WHERE kind = %s AND key = %s AND value = %s", (kind, key, value)
             )
 
-    def alone(self, name: str) -> AbstractContextManager[bool]:
+    @contextmanager
+    def alone(self, name: str) -> Iterator[bool]:
         """See `Shelf.alone`."""
-        return alone(self._pool, name)
+        with _explained(), alone(self._pool, name) as is_alone:
+            yield is_alone
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    try:
+        yield
+    except psycopg.Error as error:
+        raise DatabaseIsAway(
+            f"PostgreSQL does not do its part: {told(error)}.",
+            "It is tried again. Look whether the database of ONEHEAD_DATABASE_URL runs and has room.",
+        ) from error
 
 
 @contextmanager
@@ -219,7 +238,7 @@ def alone(pool: ConnectionPool, name: str) -> Iterator[bool]:
         try:
             yield is_alone
         finally:
-            if not connection.broken:
+            with suppress(psycopg.OperationalError):  # with the connection, the lock is gone
                 if is_alone:
                     connection.execute("SELECT pg_advisory_unlock(hashtextextended(%s, 0))", (key,))
                 connection.autocommit = False
@@ -234,5 +253,7 @@ def _subject_of(written: Mapping[str, Any]) -> Subject:
 
 
 def told(error: BaseException) -> str:
-    """An error in one line, for a table or a log."""
+    """An error in one line, for a table or a log; of several that came together, the first."""
+    if isinstance(error, BaseExceptionGroup):
+        return told(error.exceptions[0])
     return f"{type(error).__name__}: {error}"[:1000]

@@ -12,7 +12,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from datetime import UTC, datetime, timedelta
 from functools import reduce
 from itertools import islice
@@ -30,7 +30,7 @@ from onehead.service.engine import EngineState, Handler, Job, JobRun, Retry, del
 from onehead.service.inbox import Inbox, SharedShelf, alone, told
 from onehead.service.shards import Shards, shard_of
 
-_PRIORITY = {"event": 2, "sweep": 1, "retry": 0}
+_PRIORITY = {"event": 2, "sweep": 1, "retry": 0, "busy": 0}
 """What is tried again comes last, or a new event would wait behind it: jobs of one lock run in order."""
 
 MAX_HELD = 10_000
@@ -372,16 +372,19 @@ class PostgresEngine:
         with self._changed:
             if self._stopping:
                 return
-            self._running[repository] = number
+            # A run that has lost its lock with the database goes on here all the same.
+            is_free = self._running.setdefault(repository, number) == number
         try:
-            with alone(self._pool, repository) as is_alone:
+            with alone(self._pool, repository) if is_free else nullcontext(enter_result=False) as is_alone:
                 if is_alone:
                     self._run(repository)
                 else:
-                    self._defer(repository, "retry", _SECONDS_UNTIL_FREE)
+                    # Not a retry: the run that goes on takes that away at its end, and knows nothing of this.
+                    self._defer(repository, "busy", _SECONDS_UNTIL_FREE)
         finally:
             with self._changed:
-                del self._running[repository]
+                if is_free:
+                    del self._running[repository]
                 self._ended.append(number)
                 self._changed.notify_all()
 

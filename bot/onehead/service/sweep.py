@@ -25,6 +25,8 @@ from onehead.service.memory import Remembered, Shelf
 _OVERLAP = timedelta(minutes=15)
 """The forge shows some changes late, and the clocks of its servers differ: each question reaches back so far again."""
 
+_MAX_SKEW = timedelta(minutes=15)  # between the clocks of our own machines
+
 _MAX_LENGTH = timedelta(days=1)  # after so long a repository is looked at, and the whole list read, whatever is new
 
 _ALWAYS_LISTED = 500  # repositories: so many, those that changed last, are listed whether they are new or not
@@ -287,8 +289,9 @@ class Sweeper:
             if not is_alone:
                 return None
             last = self._times.get("last")
-            if last is None or last.began < wanted:
-                began = self._now()
+            began = self._now()
+            # One that began later than now was noted by a clock that was wrong, and would stand for all until then.
+            if last is None or last.began < wanted or last.began > began + _MAX_SKEW:
                 self._submit_due()
                 last = _SweepTimes(began, self._now())
                 self._times.put({"last": last})
