@@ -27,7 +27,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=random.randrange(1_000_000))
     parser.add_argument("--pace", type=int, default=10, help="how many times as fast waits are; 1: as in earnest")
     parser.add_argument("--minutes", type=float, help="end after so long; default: 20 seconds for each kill")
-    parser.add_argument("--tell", action="store_true", help="say what happens as it happens")
+    parser.add_argument("--verbose", action="store_true", help="say what happens as it happens")
     options = parser.parse_args()
     logging.disable(logging.CRITICAL)
     signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(143))  # what was started is ended first
@@ -35,7 +35,7 @@ def main() -> int:
     for engine in [options.engine] if options.engine else ["embedded", "postgresql"]:
         print(f"{engine}: --seed {options.seed}", flush=True)
         limit = 60 * options.minutes if options.minutes else options.kills * MAX_SECONDS_A_KILL
-        tally = chaos(engine, options.kills, options.seed, options.pace, limit, tell=options.tell)
+        tally = chaos(engine, options.kills, options.seed, options.pace, limit, tell=options.verbose)
         failed |= bool(tally.violations) or tally.killed < options.kills
     return 1 if failed else 0
 
@@ -80,6 +80,7 @@ def report(engine: str, tally: Tally) -> str:
         f"| wrong answers of the forge | {tally.faults} |",
         f"| rounds · runs of onehead | {tally.rounds} · {tally.runs} |",
         f"| requests of what a killed process had left behind | {tally.orphans} |",
+        f"| statuses told again where the database was lost | {tally.again} |",
         f"| slowest recovery | {tally.slowest:.1f} s |",
         f"| **kills · violations** | **{tally.killed} · {len(tally.violations)}** |",
     ]

@@ -57,6 +57,7 @@ class Tally:
     faults: int = 0
     runs: int = 0
     orphans: int = 0
+    again: int = 0
     slowest: float = 0.0
     violations: list[str] = field(default_factory=list)
     tell: bool = False
@@ -99,6 +100,7 @@ class World:
         self._excused = False  # whether something may be lost until the next sweep
         self._number = 0
         self._judged_until = 0.0
+        self._repeated: set[str] = set()
         names = self._chance.sample(sorted(REPOSITORIES), 2)
         repositories = {name: REPOSITORIES[name] for name in names}
         self._walk = Walk(self._chance.randrange(1_000_000), repositories)
@@ -410,8 +412,13 @@ class World:
         self.tally.faults, self.gate.faults = self.tally.faults + self.gate.faults, 0
         lost = self._database.lost if self._database else []
         found = [*at_two_places(runs, alive, lost)]
-        for site in self.place.sites.values():
-            found += repeated_statuses(site.repository)
+        repeated = {line for site in self.place.sites.values() for line in repeated_statuses(site.repository)}
+        fresh, self._repeated = sorted(repeated - self._repeated), repeated
+        # A status can't be written conditionally: two runs at once, where the lock was lost, may both tell it.
+        if any(moment > since for moment in lost):
+            self.tally.again += len(fresh)
+        else:
+            found += fresh
         self._judged_until = max([since, *(run.ended for run in runs)])
         return found
 
