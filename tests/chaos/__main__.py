@@ -80,7 +80,7 @@ def report(engine: str, tally: Tally) -> str:
         f"| wrong answers of the forge | {tally.faults} |",
         f"| rounds · runs of onehead | {tally.rounds} · {tally.runs} |",
         f"| requests of what a killed process had left behind | {tally.orphans} |",
-        f"| statuses told again where the database was lost | {tally.again} |",
+        f"| statuses written again where the database or the forge was away | {tally.again} |",
         f"| slowest recovery | {tally.slowest:.1f} s |",
         f"| **kills · violations** | **{tally.killed} · {len(tally.violations)}** |",
     ]

@@ -409,13 +409,15 @@ class World:
         alive = [each for each in seen if each.began <= (ended[each.asked.who] or each.began) + 0.05]
         self.tally.orphans += len(seen) - len(alive)
         self.tally.runs += len(runs)
-        self.tally.faults, self.gate.faults = self.tally.faults + self.gate.faults, 0
+        faults, self.gate.faults = self.gate.faults, 0
+        self.tally.faults += faults
         lost = self._database.lost if self._database else []
         found = [*at_two_places(runs, alive, lost)]
         repeated = {line for site in self.place.sites.values() for line in repeated_statuses(site.repository)}
         fresh, self._repeated = sorted(repeated - self._repeated), repeated
-        # A status can't be written conditionally: two runs at once, where the lock was lost, may both tell it.
-        if any(moment > since for moment in lost):
+        # A status can't be written conditionally: two runs at once, where the lock was lost, may both write it. And where
+        # the forge does not say what it is, it is written once more: one too many is better than none.
+        if faults or any(moment > since for moment in lost):
             self.tally.again += len(fresh)
         else:
             found += fresh

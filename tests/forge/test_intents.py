@@ -309,13 +309,6 @@ class TestStatus:
         assert ours.status(SHA, "onehead") == red
         assert requests(forge) == [f"GET /commits/{SHA}/status", f"POST /statuses/{SHA}"]
 
-    def test_of_a_new_commit_is_not_read(self, api: ForgejoApi, forge: respx.MockRouter) -> None:
-        forge.post(f"{R}/statuses/{SHA}").respond(201, json=self.status())
-        ours = writer(api)
-        ours.has_no_status(SHA, "onehead")
-        assert ours.set_status(SHA, Status("onehead", "success", "One head."))
-        assert requests(forge) == [f"POST /statuses/{SHA}"]
-
 
 class TestBranch:
     where = f"{R}/branches/{HEAD}"

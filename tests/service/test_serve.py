@@ -267,7 +267,7 @@ def serving_at(address: str) -> UsageError:
     )
     engine = EmbeddedEngine(lambda _job: None)
     with pytest.raises(UsageError) as raised:
-        serve(settings, engine=engine, metrics=Metrics(), account=lambda: 99, sweep=None)
+        serve(settings, engine=engine, metrics=Metrics(), account=lambda: 99, sweep=lambda _wanted: None)
     assert engine.state().running is False
     return raised.value
 

@@ -248,10 +248,6 @@ class ForgeWriter:
         self._statuses[sha, wanted.context] = wanted
         return True
 
-    def has_no_status(self, sha: str, context: str) -> None:
-        """A commit was made just now: there is nothing to be read."""
-        self._statuses.setdefault((sha, context), None)
-
     def delete_branch(self, branch: str) -> bool:
         """No such branch any more; whether there was one."""
         try:

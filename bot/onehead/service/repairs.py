@@ -335,7 +335,6 @@ class RepairWriter:
         outcome = yield RequestedPush(RefUpdate(f"{HEADS}{name}", sha, tip))
         if _is_done(outcome):
             self.heads[name] = sha
-            self._look.writer.has_no_status(sha, naming.STATUS)
             log.info("Pushed a repair.", repository=str(self._name), branch=name, commit=sha)
             return ""
         log.warning("The repair could not be pushed.", branch=name, reason=outcome.text)

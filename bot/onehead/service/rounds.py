@@ -55,7 +55,7 @@ class Rounds:
         self,
         *,
         account: Callable[[], int],
-        sweep: Sweep | None,
+        sweep: Sweep,
         cron: str | None,
         health: Health,
         metrics: Metrics,
@@ -66,7 +66,7 @@ class Rounds:
         """Do nothing before `start`.
 
         `account` asks the forge whose token ours is; `sweep` looks after every repository, at the times of `cron` (in
-        UTC; `None` for only at start-up and when the forge has been away); without it, nothing is swept here.
+        UTC; `None` for only at start-up and when the forge has been away).
         `canary` raises where something is judged wrong.
         `doubt` is set by whoever has met with a refusal of the token: then the forge is asked at once.
         """
@@ -79,11 +79,10 @@ class Rounds:
         self._sweep_wanted = threading.Event()
         self._doubt = doubt or threading.Event()
         # Daemons: a sweep in the middle of a thousand repositories does not hold up the end of the process.
-        self._threads = [threading.Thread(target=self._watch_forge, name="onehead-forge", daemon=True)]
-        if sweep is not None:
-            self._threads.append(
-                threading.Thread(target=self._keep_sweeping, args=(sweep,), name="onehead-sweep", daemon=True)
-            )
+        self._threads = [
+            threading.Thread(target=self._watch_forge, name="onehead-forge", daemon=True),
+            threading.Thread(target=self._keep_sweeping, args=(sweep,), name="onehead-sweep", daemon=True),
+        ]
         if canary is not None:
             metrics.canary.set(0)
             self._threads.append(

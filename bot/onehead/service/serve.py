@@ -9,8 +9,9 @@ import socket
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryFile, gettempdir
 from types import FrameType
@@ -19,7 +20,7 @@ import structlog
 
 from onehead import child_process
 from onehead.errors import UsageError
-from onehead.forge.api import ForgejoApi, own_account
+from onehead.forge.api import ForgejoApi
 from onehead.forge.client import Connection
 from onehead.forge.intents import Write
 from onehead.forge.models import Repository, RepositoryName
@@ -47,7 +48,7 @@ log = structlog.get_logger(__name__)
 
 
 class Role(StrEnum):
-    """What a process of the service does."""
+    """What a process of the service does. Each of them sweeps, one at a time: what it has missed is found."""
 
     ALL = "all"
     WEB = "web"
@@ -60,9 +61,11 @@ class Role(StrEnum):
 
     @property
     def works(self) -> bool:
-        """Whether it looks at repositories and sweeps; then it needs a cache."""
+        """Whether it looks at repositories; then it needs a cache."""
         return self is not Role.WEB
 
+
+JOBS_AT_ONCE = 4
 
 SECONDS_TO_FINISH = 25.0  # For jobs that are running then. Kubernetes kills after 30 seconds, answers included.
 
@@ -73,7 +76,7 @@ def serve(  # noqa: PLR0913 - what a process is made of
     engine: Engine,
     metrics: Metrics,
     account: Callable[[], int],
-    sweep: Sweep | None,
+    sweep: Sweep,
     canary: Callable[[], None] | None = None,
     doubt: threading.Event | None = None,
     exposed: str | None = None,
@@ -101,7 +104,7 @@ def serve(  # noqa: PLR0913 - what a process is made of
             url=url + (HOOK_PATH if role.takes_webhooks else ""),
             forgejo=settings.forgejo_url,
             repositories=",".join(settings.repositories),
-            sweep=(settings.sweep or "off") if role.works else "elsewhere",
+            sweep=settings.sweep or "off",
         )
         door = Door(listener, settings, takes_webhooks=role.takes_webhooks)
 
@@ -182,6 +185,7 @@ def equip(
     analyzers: Analyzers | None = None,
     shelf: Shelf | None = None,
     metrics: Metrics | None = None,
+    role: Role = Role.ALL,
 ) -> ServiceContext:
     """Open everything that a run needs, see `ServiceContext`; without a shelf it remembers in this process.
 
@@ -190,8 +194,9 @@ def equip(
     Raises:
         UsageError: nothing can be kept in the cache directory.
     """
-    _make_cache(settings.cache_dir)
-    remove_left_over(gettempdir())
+    if role.works:
+        _make_cache(settings.cache_dir)
+        remove_left_over(gettempdir())
     token = settings.token.reveal()
     metrics = metrics or Metrics()
     api = ForgejoApi(Connection(settings.forgejo_url, token, on_request=metrics.request))
@@ -254,20 +259,11 @@ def run(options: argparse.Namespace) -> int:
         if is_refusal(run.error):
             doubt.set()
 
-    if not role.works:
-        api = ForgejoApi(Connection(settings.forgejo_url, settings.token.reveal(), on_request=metrics.request))
-        serve(
-            settings,
-            engine=_engine(settings, _no_work, ran, concurrency=0)[0],
-            metrics=metrics,
-            account=lambda: own_account(api, settings.bot).id,
-            sweep=None,
-            role=role,
-        )
-        return 0
-    network = child_process.cut_off(apart=True)
-    exposed = _exposed(network, is_private=is_private)
-    analyzers = Analyzers(network, observe=metrics.step, on_read=metrics.files_read)
+    exposed, analyzers = None, None
+    if role.works:
+        network = child_process.cut_off(apart=True)
+        exposed = _exposed(network, is_private=is_private)
+        analyzers = Analyzers(network, observe=metrics.step, on_read=metrics.files_read)
 
     def work(job: Job) -> None:
         look = attention.next_look(job.repository)
@@ -275,34 +271,33 @@ def run(options: argparse.Namespace) -> int:
         if Everything() in job.subjects:
             attention.looked_at(job.repository, look)
 
-    engine, shelf = _engine(settings, work, ran)
+    engine, shelf = _engine(settings, work, ran, concurrency=JOBS_AT_ONCE if role.works else 0)
     context = equip(
         settings,
         judged=lambda _name, examination: metrics.judged(examination.verdict),
         analyzers=analyzers,
         shelf=shelf,
         metrics=metrics,
+        role=role,
     )
     attention = Attention(context.api, context.covers, shelf)
-    try:
+    with nullcontext() if analyzers is None else closing(analyzers):
         serve(
             settings,
             engine=engine,
             metrics=metrics,
             account=lambda: context.whoami().id,
-            canary=lambda: canary.check(analyzers),
+            canary=None if analyzers is None else partial(canary.check, analyzers),
             sweep=Sweeper(context, attention, shelf, engine.submit).sweep,
             doubt=doubt,
             exposed=exposed,
             role=role,
         )
-    finally:
-        analyzers.close()
     return 0
 
 
 def _engine(
-    settings: Settings, work: Handler, ran: Callable[[JobRun], None], *, concurrency: int = 4
+    settings: Settings, work: Handler, ran: Callable[[JobRun], None], *, concurrency: int
 ) -> tuple[Engine, Shelf]:
     """The engine that the settings ask for, and where it remembers.
 
@@ -320,10 +315,6 @@ def _engine(
 
     engine = PostgresEngine(work, url, worker=settings.worker, on_run=ran, concurrency=concurrency)
     return engine, engine.shelf
-
-
-def _no_work(job: Job) -> None:
-    raise AssertionError(f"{job} came to a process that works on nothing")
 
 
 def _exposed(network: child_process.Network, *, is_private: bool) -> str | None:

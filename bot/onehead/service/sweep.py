@@ -120,7 +120,7 @@ class Attention:
         self._due.forget(*left)
         self._due.put(found)
         self._mark.put({"last": reading.mark})
-        return [*((due | found).keys() - gone - left)]
+        return [name for name in due | found if name not in gone | left]
 
     def next_look(self, repository: str) -> RepositoryLook | None:
         """What a look that begins now is to be remembered as, see `looked_at`; `None` where none is due."""
