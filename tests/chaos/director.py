@@ -415,8 +415,8 @@ class World:
         found = [*at_two_places(runs, alive, lost)]
         repeated = {line for site in self.place.sites.values() for line in repeated_statuses(site.repository)}
         fresh, self._repeated = sorted(repeated - self._repeated), repeated
-        # A status can't be written conditionally: two runs at once, where the lock was lost, may both write it. And where
-        # the forge does not say what it is, it is written once more: one too many is better than none.
+        # A status can't be written conditionally: two runs at once, where the lock was lost, may both write it. And
+        # where the forge does not say what it is, it is written once more: one too many is better than none.
         if faults or any(moment > since for moment in lost):
             self.tally.again += len(fresh)
         else:
