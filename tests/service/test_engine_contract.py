@@ -34,7 +34,7 @@ from tests.postgres import POSTGRESQL, Postgres, postgres
 
 __all__ = ["postgres"]
 
-PATIENCE = 10.0  # for what is expected to happen
+PATIENCE = 30.0  # for what is expected to happen
 MOMENT = 0.05  # for what is expected not to happen
 
 Compose = Callable[..., Engine]

@@ -218,7 +218,10 @@ def test_the_database_may_end_all_connections(url: str, worker: Worker) -> None:
     assert engine.state().running
 
 
-def test_a_worker_takes_its_own_repositories_and_helps_when_others_are_busy(worker: Worker) -> None:
+def test_a_worker_takes_its_own_repositories_and_helps_when_others_are_busy(
+    worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shards, "SECONDS_TO_HELP", 3.0)  # enough for the first four to be begun
     names = ["one", "two"]
     theirs = {
         name: [r for r in (f"a/{n}" for n in range(40)) if shards.shard_of(r) in shards.shards_of(name, names)]
@@ -228,7 +231,7 @@ def test_a_worker_takes_its_own_repositories_and_helps_when_others_are_busy(work
     first = worker(busy, name="one")
     worker(free, name="two")
     eventually(lambda: len(first._shards.taken) == len(shards.shards_of("one", names)))
-    # More than the four that it can do at once; nobody else is asked before half a second is over.
+    # More than the four that it can do at once.
     for repository in theirs["one"][:6]:
         first.submit(job(repository, 1))
 
