@@ -293,3 +293,14 @@ def test_connections_do_not_wait_for_acknowledgements() -> None:
         accepted, _address = listener.accept()
         with accepted:
             assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) == 1
+
+
+def test_a_signal_right_after_a_process_stood_still_ends_it(started: Callable[..., Process]) -> None:
+    for _ in range(4):  # the system gives it to any thread then, and to another one than the first every other time
+        process = started()
+        process.end(signal.SIGSTOP)
+        time.sleep(0.01)
+        process.end(signal.SIGCONT)
+        process.end(signal.SIGTERM)
+
+        assert process.exit_code() == 0

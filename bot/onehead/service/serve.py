@@ -9,6 +9,7 @@ import socket
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import closing, contextmanager, nullcontext
 from enum import StrEnum
 from functools import partial
@@ -67,6 +68,8 @@ class Role(StrEnum):
 
 JOBS_AT_ONCE = 4
 
+_SECONDS_BETWEEN_SIGNALS = 0.5
+
 SECONDS_TO_FINISH = 25.0  # For jobs that are running then. Kubernetes kills after 30 seconds, answers included.
 
 
@@ -122,11 +125,15 @@ def serve(  # noqa: PLR0913 - what a process is made of
             metrics=metrics,
             doubt=doubt,
         )
-        with _signals_end(door):
+        with _signals_end(door), ThreadPoolExecutor(1, "onehead-door") as attending:
             engine.start()
             rounds.start()
             try:
-                door.attend(engine.submit, health.report, metrics.text)
+                ended = attending.submit(door.attend, engine.submit, health.report, metrics.text)
+                while not ended.done():
+                    # Another thread may get the signal, as after SIGCONT; that does not interrupt a wait without end.
+                    wait([ended], _SECONDS_BETWEEN_SIGNALS)
+                ended.result()
             finally:
                 log.info("Stopping: no more webhooks are taken; running jobs may finish.", busy=engine.state().busy)
                 rounds.stop()
