@@ -123,7 +123,10 @@ def test_what_belongs_to_somebody_else_stays(temporary: Path, monkeypatch: pytes
     assert [path.name for path in temporary.iterdir()] == ["onehead-merge-abc"]
 
 
-def test_a_folder_that_was_taken_for_left_over_is_made_again(temporary: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("is_opened", [False, True])
+def test_a_folder_that_was_taken_for_left_over_is_made_again(
+    temporary: Path, monkeypatch: pytest.MonkeyPatch, is_opened: bool
+) -> None:
     """Between making and locking it, another process may come by and clean up."""
     made: list[str] = []
     make = tempfile.mkdtemp
@@ -136,9 +139,9 @@ def test_a_folder_that_was_taken_for_left_over_is_made_again(temporary: Path, mo
 
             def too_late(path: Path, flags: int) -> int:
                 monkeypatch.setattr(os, "open", opened)
-                number = opened(path, flags)
+                number = opened(path, flags) if is_opened else None
                 remove_left_over(str(temporary))
-                return number
+                return opened(path, flags) if number is None else number
 
             monkeypatch.setattr(os, "open", too_late)
         return made[-1]

@@ -48,14 +48,17 @@ def _made(prefix: str) -> tuple[Path, int]:
     """A new folder and the lock on it."""
     while True:
         folder = Path(tempfile.mkdtemp(prefix=prefix))
-        lock = os.open(folder, os.O_RDONLY)
+        try:
+            lock = os.open(folder, os.O_RDONLY)
+        except FileNotFoundError:  # it was taken for left over
+            continue
         # Shared: that is all it takes to keep others from an exclusive one, and NFS gives no other for a directory.
         with suppress(OSError):
             fcntl.flock(lock, fcntl.LOCK_SH)
         with suppress(FileNotFoundError):
             if os.path.samestat(folder.stat(), os.fstat(lock)):
                 return folder, lock
-        os.close(lock)  # it was taken for left over before it was locked
+        os.close(lock)  # the same, before it was locked
 
 
 def _remove_if_free(path: str) -> None:

@@ -10,7 +10,7 @@ import asyncio
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from concurrent.futures import Future
 from contextlib import nullcontext, suppress
 from datetime import UTC, datetime, timedelta
@@ -54,6 +54,9 @@ _SECONDS_UNTIL_QUEUED = 5.0
 
 _SECONDS_UNTIL_FREE = 5.0
 """Before a repository is tried again at which another machine still works."""
+
+_SECONDS_TO_LET_GO = 5.0
+"""For which procrastinate's worker, when it stops, waits for runs. These go on without it: a new worker takes jobs."""
 
 _SECONDS_TO_CONNECT = 5.0
 _SECONDS_TO_ANSWER = 1.0
@@ -285,12 +288,14 @@ class PostgresEngine:
             schedule_at=datetime.now(UTC) + timedelta(seconds=seconds) if seconds else None,
         ).job
 
-    def _hand_back(self, begun: list[int]) -> None:
-        """Begin again what these jobs had begun, and queue whatever else nothing would see to."""
+    def _hand_back(self, begun: list[int], ended: Collection[int] = ()) -> None:
+        """Begin again what these jobs had begun, queue what else nothing would see to, and remove what has ended."""
         # Not procrastinate's own retry: it breaks off where a newer job of the same kind waits already.
         with self._pool.connection() as connection:
-            removed = connection.execute("DELETE FROM procrastinate_jobs WHERE id = ANY(%s) RETURNING lock", (begun,))
-            repositories = {lock for (lock,) in removed}
+            removed = connection.execute(
+                "DELETE FROM procrastinate_jobs WHERE id = ANY(%s) RETURNING id, lock", ([*begun, *ended],)
+            )
+            repositories = {lock for number, lock in removed if number not in ended}
         for repository in sorted(repositories.union(self._inbox.without_job(_SECONDS_UNTIL_QUEUED))):
             log.warning("What was kept and not done is queued again.", repository=repository)
             self._defer(repository, "event")
@@ -321,6 +326,7 @@ class PostgresEngine:
                         update_heartbeat_interval=SECONDS_WITHOUT_A_SIGN / 3,
                         stalled_worker_timeout=SECONDS_WITHOUT_A_SIGN,
                         delete_jobs="always",
+                        shutdown_graceful_timeout=_SECONDS_TO_LET_GO,
                         install_signal_handlers=False,
                     )
                     rescue.cancel()
@@ -337,7 +343,7 @@ class PostgresEngine:
             begun = [int(job.id or 0) for job in stalled] + await asyncio.to_thread(self._begun_too_long_ago)
             # procrastinate deletes a job that has ended. One that is there a round later would lock its repository: the
             # connection was lost at that moment.
-            await asyncio.to_thread(self._hand_back, begun + ended)
+            await asyncio.to_thread(self._hand_back, begun, ended)
             ended, self._ended = self._ended, []
             await asyncio.sleep(_SECONDS_BETWEEN_RESCUES)
             await asyncio.to_thread(self._shards.take, is_idle=not self._running)
@@ -358,12 +364,17 @@ class PostgresEngine:
         name, number = str(context.job.lock), int(context.job.id or 0)
         ended: asyncio.Future[None] = self._loop.create_future()
 
+        def note_end() -> None:
+            if not ended.done():
+                ended.set_result(None)
+
         def run() -> None:
             try:
                 self._see_to(name, number)
             except Exception as error:  # of the database: what was not noted as done is begun again
                 log.warning("A job could not be seen to; it is begun again.", repository=name, error=told(error))
-            self._loop.call_soon_threadsafe(ended.set_result, None)
+            with suppress(RuntimeError):  # nobody waits for it any more
+                self._loop.call_soon_threadsafe(note_end)
 
         threading.Thread(target=run, name=f"onehead-job-{number}", daemon=True).start()
         await ended
