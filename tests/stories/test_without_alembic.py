@@ -154,6 +154,7 @@ def test_a_release_branch_may_have_it_while_main_has_none(
     assert are_made(mirrors)
 
 
+@pytest.mark.timeout(300)  # a real Forgejo takes seconds for each comment
 def test_commands_are_answered_all_the_same(service: Service, mirrors: Path) -> None:
     service.project.push_branch("docs", {"docs.md": "# Docs\n"})
     number = service.project.open_pull("docs")["number"]
