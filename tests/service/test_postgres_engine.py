@@ -10,6 +10,7 @@ import psycopg
 import pytest
 from procrastinate.jobs import Job as QueuedJob
 from psycopg_pool import ConnectionPool
+from psycopg_pool.base import AttemptWithBackoff
 
 from onehead.databases.reported import RowsReported
 from onehead.service import postgres_engine, shards
@@ -405,3 +406,23 @@ def test_a_lock_that_was_lost_with_the_database_does_not_hide_what_was_done(url:
             run(url, END_CONNECTIONS)
         with alone(pool, "a/a") as is_alone:
             assert is_alone
+
+
+def test_after_a_long_outage_the_database_is_used_again_soon(
+    url: str, postgres: Postgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(AttemptWithBackoff, "DELAY_BACKOFF", 1_000.0)  # the third attempt would never come
+    monkeypatch.setattr(postgres_engine, "_SECONDS_TO_CONNECT", 2.0)
+    engine = PostgresEngine(Workshop(), url, concurrency=0)
+    eventually(lambda: engine.state().waiting == 0)
+    name = psycopg.conninfo.conninfo_to_dict(url)["dbname"]
+    with psycopg.connect(url, autocommit=True) as connection:
+        run(postgres.uri, f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false')
+        connection.execute(END_CONNECTIONS)
+    eventually(lambda: engine.state().waiting is None)
+    time.sleep(2.0)  # the second attempt has failed too
+    run(postgres.uri, f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true')
+
+    eventually(lambda: engine.state().waiting == 0)
+    engine.stop(PATIENCE)
+    engine.close()

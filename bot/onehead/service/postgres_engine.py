@@ -120,6 +120,9 @@ class PostgresEngine:
             min_size=1,
             max_size=concurrency + 4,
             timeout=_SECONDS_TO_CONNECT,
+            # Its pauses double until it gives up, by default after five minutes: after an outage it would go on for as
+            # long again. Once it has given up, it begins anew with the next one who asks for a connection.
+            reconnect_timeout=_SECONDS_TO_CONNECT,
             check=ConnectionPool.check_connection,
             open=False,
         )
