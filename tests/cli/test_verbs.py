@@ -32,7 +32,7 @@ def test_onehead_alone_helps(capsys: pytest.CaptureFixture[str]) -> None:
     for group, names in GROUPS.items():
         assert f"\n{group}:\n" in shown
         for name in names:
-            assert f"\n  {name:15} {EVERY[name].help}\n" in shown
+            assert f"\n  {name:16} {EVERY[name].help}\n" in shown
 
 
 def test_every_verb_is_in_one_group() -> None:

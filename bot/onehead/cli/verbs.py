@@ -102,7 +102,7 @@ def _complete(parser: argparse.ArgumentParser, verb: Verb) -> argparse.ArgumentP
 def _overview() -> str:
     lines = [_ABOUT]
     for group, names in GROUPS.items():
-        lines += ["", f"{group}:", *(f"  {name:15} {_verb(name).help}" for name in names)]
+        lines += ["", f"{group}:", *(f"  {name:16} {_verb(name).help}" for name in names)]
     return "\n".join(lines)
 
 

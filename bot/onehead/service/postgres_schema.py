@@ -14,7 +14,7 @@ try:
     from procrastinate.schema import SchemaManager
 except ImportError as error:
     raise UsageError(
-        "This onehead was installed without what PostgreSQL needs.", "Install it as `onehead[postgres]`."
+        "This onehead was installed without what PostgreSQL needs.", "`pip install 'onehead[postgres]'` brings it."
     ) from error
 
 _OURS: dict[str, bytes] = {
