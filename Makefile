@@ -28,7 +28,7 @@ KILLS ?= 500
 ENGINE ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test test-all coverage lint demo bench simulate chaos fuzz lock clean
+.PHONY: help setup test test-all coverage lint docs demo bench simulate chaos fuzz lock clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -64,7 +64,13 @@ coverage: $(VENV)/.ready ## say which lines no test reaches, in processes that t
 lint: $(VENV)/.ready ## check style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy --explicit-package-bases --namespace-packages bot tests $(if $(wildcard benchmarks/*.py),benchmarks)
+	$(BIN)/mypy --explicit-package-bases --namespace-packages bot tests docs $(if $(wildcard benchmarks/*.py),benchmarks)
+
+# What builds the site is 90 MB, and nothing else needs it.
+docs: $(VENV)/.ready ## build the site of the documentation into site/, and check its links
+	@$(LOCKED) requirements-docs.lock >/dev/null
+	@$(BIN)/python -m docs.generated
+	@$(BIN)/python -m docs.site site
 
 demo: $(VENV)/.ready ## show the main job; KEEP=1 leaves the servers running until Ctrl-C
 	@$(BIN)/python -m tests.demo $(if $(KEEP),--keep)
@@ -89,7 +95,8 @@ lock: $(VENV)/.ready ## renew the locks: the newest releases that pyproject.toml
 	$(LOCK) --upgrade --group dev pyproject.toml --output-file requirements-dev.lock
 	$(LOCK) --constraint requirements-dev.lock --extra postgres pyproject.toml --output-file requirements.lock
 	$(LOCK) --constraint requirements-dev.lock --group build --output-file requirements-build.lock
+	$(LOCK) --upgrade --constraint requirements-dev.lock --group docs --output-file requirements-docs.lock
 	$(LOCK) --upgrade --constraint requirements-dev.lock --group fuzz --output-file requirements-fuzz.lock
 
 clean: ## remove what setup and the demo made
-	rm -rf $(VENV) demo-out fuzz-out .coverage*
+	rm -rf $(VENV) demo-out fuzz-out site .coverage*

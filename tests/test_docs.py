@@ -29,10 +29,12 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from starlette.routing import Route
 
+from docs import generated
+from docs.site import Layout, differs, list_versions
 from onehead import errors
 from onehead.cli import main
 from onehead.cli import verbs as command_line
-from onehead.commands import COMMANDS, MAX_COMMANDS, usage
+from onehead.commands import COMMANDS, MAX_COMMANDS
 from onehead.databases import reported
 from onehead.databases.crash_log import read_log
 from onehead.databases.inspect import SECONDS_TO_ANSWER, SECONDS_TO_WAIT_FOR_LOCKS
@@ -181,14 +183,23 @@ def metric_names() -> set[str]:
 # The reference names it all, and nothing else
 
 
+@each_page
+def test_tables_from_the_code_are_up_to_date(page: Path) -> None:
+    """`make docs` renews them."""
+    assert text(page) == generated.refreshed(text(page))
+
+
+def test_the_tables_from_the_code_are_on_a_page() -> None:
+    named = re.findall(r"^<!-- from the code: (.+) -->$", "".join(text(page) for page in PAGES), re.MULTILINE)
+    assert sorted(named) == sorted(generated.BLOCKS)
+
+
 def test_findings() -> None:
     page = REFERENCE / "findings.md"
     found = sections(page)
-    summary = found.pop("How bad is it?")
+    del found["How bad is it?"]
     assert list(found) == [str(code) for code in Code]
     severities = {code: f"{KINDS[code].severity}{' that blinds' if KINDS[code].blinds else ''}" for code in Code}
-    listed = {coded(row[0]): row[1] for row in rows(summary) if "](#" in row[0]}
-    assert listed == {str(code): severity for code, severity in severities.items()}
     for code in Code:
         body = flat(found[str(code)])
         assert f"Severity: **{severities[code]}**" in body
@@ -396,21 +407,9 @@ def test_a_page_counts_nothing_that_grows(page: Path) -> None:
 
 def test_commands_in_comments() -> None:
     page = REFERENCE / "slash-commands.md"
-    listed = rows(sections(page)["Commands"])
-    assert listed == [[f"`{usage(verb)}`", kind.meaning, str(kind.who)] for verb, kind in COMMANDS.items()]
     everywhere = "".join(text(path) for path in PAGES)
     assert set(re.findall(r"`/onehead ([a-z]+)", everywhere)) == {str(verb) for verb in COMMANDS}
     assert f"Up to {MAX_COMMANDS} of them" in text(page)
-
-
-def test_settings() -> None:
-    page = REFERENCE / "settings.md"
-    table = {coded(row[0]): row for row in rows(text(page)) if coded(row[0]).startswith("ONEHEAD_") and len(row) == 3}
-    assert list(table) == [setting.variable for setting in SETTINGS]
-    for setting in SETTINGS:
-        default = f"`{setting.default}`" if setting.default else "empty"
-        assert table[setting.variable][1] == ("**required**" if setting.default is None else default)
-        assert table[setting.variable][2] == setting.meaning
 
 
 def test_every_setting_is_explained() -> None:
@@ -704,6 +703,49 @@ def test_every_page_is_in_the_index() -> None:
         for target in re.findall(r"\]\(([^)\s]+)\)", text(DOCS / "index.md"))
     }
     assert {page for page in DOCS.rglob("*.md") if page.name != "index.md"} - linked == set()
+
+
+def test_every_page_is_in_the_menu_of_the_site() -> None:
+    def named(menu: Any) -> Iterator[str]:
+        if isinstance(menu, str):
+            yield menu
+        for below in menu.values() if isinstance(menu, dict) else menu if isinstance(menu, list) else ():
+            yield from named(below)
+
+    menu = tomllib.loads(text(DOCS / "zensical.toml"))["project"]["nav"]
+    pages = [*ROOT.glob("*.md"), *DOCS.rglob("*.md"), ROOT / "deploy/README.md", ROOT / "benchmarks/README.md"]
+    assert sorted(named(menu)) == sorted(map(name_of, pages))
+
+
+# The site
+
+
+def test_a_page_that_the_site_lays_out_in_another_way_is_found() -> None:
+    nested = Layout("<h2>Set up</h2><ol><li>Make them:<pre>make</pre></li><li>Go</li></ol>")
+    flat = Layout(
+        "<nav><h3>Menu</h3></nav><article><h2>Set up<a>¶</a></h2><ol><li>Make them:</li></ol>"
+        "<pre>make</pre><ol><li>Go</li></ol></article>"
+    )
+    assert differs(flat, nested) == "Set up"
+    assert differs(nested, nested) == ""
+    assert differs(Layout("<p>no block</p>"), Layout("<ul><li>one</li></ul>")) == "the beginning"
+
+
+def test_a_page_shows_what_it_loads() -> None:
+    page = (
+        '<link rel="canonical" href="https://a.example"><script src="https://b.example/x.js"></script><img src="c.png">'
+    )
+    assert Layout(page).loaded == ["https://b.example/x.js", "c.png"]
+
+
+def test_the_menu_of_versions_begins_with_the_newest(tmp_path: Path) -> None:
+    for name in ("0.9.0", "dev", "0.10.0"):
+        (tmp_path / name).mkdir()
+    list_versions(tmp_path)
+    listed = json.loads(text(tmp_path / "versions.json"))
+    assert [each["version"] for each in listed] == ["dev", "0.10.0", "0.9.0"]
+    assert [each["version"] for each in listed if each["aliases"] == ["latest"]] == ["0.10.0"]
+    assert "url=0.10.0/" in text(tmp_path / "index.html")
 
 
 # What a page shows
