@@ -303,16 +303,20 @@ def _authors(git: Git, commit: PastCommit, incident: Incident) -> tuple[str, ...
 
 
 def _examined(git: Git, commit: PastCommit, target: str, memory: Memory) -> Iterator[Examination | str]:
-    """The branches that a commit merged, each as if merged into the commit before; of another commit, itself.
+    """The branches that a commit merged, each as if merged into the commit before; then, if all pass, the commit.
 
     A text says why one could not be judged.
     """
     before = Point(target, commit.parents[0])
-    for sha in commit.parents[1 : 1 + _MAX_SIDES] or (commit.sha,):
+    for sha in (*commit.parents[1 : 1 + _MAX_SIDES], commit.sha):
         try:
-            yield examine(git, before, Point(sha, sha), memory=memory)[0]
+            found = examine(git, before, Point(sha, sha), memory=memory)[0]
         except OneheadError as error:
             yield error.message
+            continue
+        yield found
+        if found.own_errors():
+            return
 
 
 def _foresight(incident: Incident, examined: list[Examination | str]) -> Foresight:
