@@ -176,6 +176,11 @@ class History(NamedTuple):
         """How many commits were looked at."""
         return len(self.line) - self.has_start
 
+    @property
+    def end(self) -> int:
+        """Where the look ends, in seconds: with the newest commit, or where what is open is counted to."""
+        return self.until if any(incident.ended is None for incident in self.incidents) else self.clock[-1]
+
     def interval(self, incident: Incident) -> tuple[int, int]:
         """From when to when an incident lasted, in seconds; at least, where it is older."""
         end = self.until if incident.ended is None else self.clock[incident.ended]

@@ -64,13 +64,13 @@ def totals(history: History) -> str:
     branch = visible(short_ref(history.target.ref))
     counted = Counter(incident.code for incident in history.incidents)
     if not counted:
-        return f"{branch}: nothing was wrong in {length(history.until - history.clock[0])}."
+        return f"{branch}: nothing was wrong in {length(history.end - history.clock[0])}."
     told = listed([number_of(counted[code], kind(code)) for code in Code if code in counted])
     stopped = f"`alembic upgrade head` would have stopped for {length(history.stopped)}" if history.stopped else ""
     still = sum(incident.ended is None for incident in history.incidents)
     left = f"{number_of(still, 'incident')} still open" if still else ""
     more = "".join(f"; {each}" for each in (stopped, left) if each)
-    return f"{branch}: {told} in {length(history.until - history.clock[0])}{more}."
+    return f"{branch}: {told} in {length(history.end - history.clock[0])}{more}."
 
 
 def looked_at(history: History) -> str:
@@ -79,8 +79,8 @@ def looked_at(history: History) -> str:
     where = visible(short_ref(target.ref))
     place = where if where == target.sha[:10] else f"{where} ({target.sha[:10]})"
     return (
-        f"Looked at {number_of(history.commits, 'commit')} of {place}, {day(first)} to {day(history.clock[-1])}; "
-        f"{history.changed} changed migrations or their configuration."
+        f"Looked at {history.commits:,} commit{'' if history.commits == 1 else 's'} of {place}, {day(first)} to {day(history.clock[-1])}; "
+        f"{history.changed:,} changed migrations or their configuration."
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from textwrap import wrap
 from typing import NamedTuple
 from xml.etree import ElementTree as ET
 
@@ -21,6 +22,8 @@ _BAR = 16
 """Height of one lane of a bar."""
 _ROW = 20
 _LETTER = 7.5
+_MAX_HEADING = 108
+"""Letters of a line of the heading, which are wider."""
 _MIN_BLOCK = 4
 """Pixels; a short incident must still be seen."""
 MAX_LANES = 6
@@ -76,17 +79,21 @@ def timeline(history: History) -> str:
     ET.SubElement(root, "desc", id="onehead-history-description").text = " ".join(_spoken(history))
     ET.SubElement(root, "style").text = _STYLE
     ground = ET.SubElement(root, "rect", {"class": "ground"})
-    _text(root, "heading", _MARGIN, 30, totals(history))
-    _text(root, "quiet", _MARGIN, 50, looked_at(history))
-    grid = ET.SubElement(root, "g")
-    top = 96
+    top = 30
+    for line in wrap(totals(history).replace("`", ""), _MAX_HEADING):
+        _text(root, "heading", _MARGIN, top, line)
+        top += _ROW
+    _text(root, "quiet", _MARGIN, top, looked_at(history))
+    first = top - 50
+    grid = ET.SubElement(root, "g", transform=f"translate(0 {first})")
+    top += 46
     for environment in history.environments[:MAX_DRAWN_ENVIRONMENTS]:
         top = _bar(root, history, environment, top)
     if len(history.environments) > MAX_DRAWN_ENVIRONMENTS:
         more = len(history.environments) - MAX_DRAWN_ENVIRONMENTS
         _text(root, "quiet", _MARGIN, top, f"{more} more environments are not drawn.")
         top += _ROW
-    _ticks(grid, history, top - 8)
+    _ticks(grid, history, top - 8 - first)
     top = _legend(root, history, top + 12)
     top = _list(root, history, top)
     size = {"width": str(_WIDTH), "height": str(top + _MARGIN)}
@@ -114,12 +121,8 @@ def _sentence(history: History, number: int, incident: Incident) -> str:
 
 
 def _x(history: History, seconds: float) -> float:
-    first, last = history.clock[0], max(history.until if _is_open(history) else history.clock[-1], history.clock[0] + 1)
+    first, last = history.clock[0], max(history.end, history.clock[0] + 1)
     return round(_MARGIN + (_WIDTH - 2 * _MARGIN) * (min(seconds, last) - first) / (last - first), 1)
-
-
-def _is_open(history: History) -> bool:
-    return any(incident.ended is None for incident in history.incidents)
 
 
 def _bar(root: ET.Element, history: History, environment: EnvironmentPast, top: int) -> int:
@@ -171,9 +174,8 @@ def _blocks(history: History, incidents: list[tuple[int, Incident]]) -> list[_Bl
 
 def _ticks(grid: ET.Element, history: History, bottom: int) -> None:
     """Lines at round dates, from above the bars to below them."""
-    last = history.until if _is_open(history) else history.clock[-1]
     reached = -1.0
-    for at, label in _round_dates(history.clock[0], last):
+    for at, label in _round_dates(history.clock[0], history.end):
         x = _x(history, at)
         ET.SubElement(grid, "line", {"class": "grid", "x1": f"{x}", "x2": f"{x}", "y1": "74", "y2": str(bottom)})
         if x >= reached and x + len(label) * _LETTER < _WIDTH:
