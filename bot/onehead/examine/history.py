@@ -31,6 +31,7 @@ from onehead.plan.incidents import (
     incidents_of,
     line_clock,
 )
+from onehead.plan.judge import named
 from onehead.plan.policy import Policy, PolicyRead
 from onehead.plan.verdict import Examination, Point
 from onehead.revisions.model import MAX_BYTES
@@ -101,6 +102,8 @@ def look_back(
             f"files that are read have {_MORE}. `--since` and `--commits` choose a part."
         )
         line, clock = line[: walk.done], clock[: walk.done]
+    if walk.ignored:
+        left_out.append(f"{named(sorted(walk.ignored))}, ignored by the policy (`ignore-environments`).")
     history = History(
         target,
         tuple(line),
@@ -164,11 +167,16 @@ class _TooMuch(Exception):
 
 
 class _Walk:
-    """One walk along the line: how many commits are `done`, and how many of them `changed` what is judged."""
+    """One walk along the line.
+
+    How many commits are `done`, and how many of them `changed` what is judged; environments that the newest policy has
+    `ignored`.
+    """
 
     def __init__(self, git: Git, target: Point, memory: Memory) -> None:
         self.done = 0
         self.changed = 0
+        self.ignored: set[str] = set()
         self._git = git
         self._target = target
         self._memory = memory
@@ -196,6 +204,8 @@ class _Walk:
             return
 
     def _judge(self, place: int, against: TargetTree) -> JudgedCommit:
+        ignores = against.policy.policy.ignores
+        self.ignored.update(path for path in against.reading.survey.chains if ignores(path))
         states = [
             EnvironmentState(
                 facts.environment.path,
@@ -211,11 +221,17 @@ class _Walk:
         return policy
 
     def _whole(self, sha: str, old: TreeReading | None, newest: PolicyRead) -> TargetTree:
-        """A commit, read as a whole; the newest policy counts where it has none of its own."""
+        """A commit, read as a whole.
+
+        The newest policy says what is ignored, and all where the commit has none: it is mostly younger than the past.
+        """
         tree = list_tree(self._git, sha)
         own = self._policy(tree)
+        if own == PolicyRead(Policy()):
+            own = newest
+        policy = own.policy._replace(ignore_environments=newest.policy.ignore_environments)
         [reading] = read_trees([Listing(tree.entries)], self._read, self._memory, old)
-        return TargetTree(tree, newest if own == PolicyRead(Policy()) else own, reading)
+        return TargetTree(tree, own._replace(policy=policy), reading)
 
     @examination()
     def _next(self, sha: str, before: TargetTree, changes: list[LineChange], newest: PolicyRead) -> TargetTree:

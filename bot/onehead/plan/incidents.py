@@ -412,7 +412,9 @@ def _brought(ids: Collection[str], before: Graph, after: Graph) -> set[str]:
     """Those of some revisions that came with a commit; where none did, those that it changed, or else removed."""
     new = {id_ for id_ in ids if id_ in after and id_ not in before}
     edited = {id_ for id_ in ids if id_ in after and not _files(after, id_) <= _files(before, id_)}
-    return new or edited or {id_ for id_ in ids if id_ in before and id_ not in after}
+    # A fork also comes back where the revision that joined it goes.
+    gone = {each.id for each in before if each.id not in after and (each.id in ids or {*each.parents} & {*ids})}
+    return new or edited or gone
 
 
 def _files(graph: Graph, id_: str) -> set[str]:

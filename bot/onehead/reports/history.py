@@ -18,13 +18,14 @@ from onehead.plan.incidents import (
     PastCommit,
 )
 from onehead.plan.plans import Merge, Move, Plan, Reissue, Reparent
-from onehead.reports.terminal import NO_ENVIRONMENT, number_of, short_ref
+from onehead.reports.terminal import number_of, short_ref
 from onehead.screen import Paint, plain
 from onehead.text import cut_words, listed, named, visible
 
 MAX_ROWS = 100
 """Incidents of one environment that the text lists, the newest ones."""
 
+_NOTHING = "nothing to judge, for no commit has an Alembic environment that the policy does not ignore."
 _MAX_IDS = 3
 _MAX_PEOPLE = 2
 _MAX_CELL = 44
@@ -51,8 +52,6 @@ def history_text(history: History, paint: Paint = plain) -> str:
     style = "bad" if any(incident.ended is None for incident in history.incidents) else "strong"
     lines = [paint(style, totals(history)), looked_at(history), times_note(history)]
     lines += [f"Not looked at: {visible(each)}" for each in history.left_out]
-    if not history.environments:
-        return "\n".join([*lines[1:], NO_ENVIRONMENT]) + "\n"
     for environment in history.environments:
         incidents = incidents_in(history, environment)
         lines += ["", _environment_line(history, environment, incidents, paint), *_table(history, incidents, paint)]
@@ -63,6 +62,8 @@ def totals(history: History) -> str:
     """How often, and for how long, in one sentence."""
     branch = visible(short_ref(history.target.ref))
     counted = Counter(incident.code for incident in history.incidents)
+    if not history.environments:
+        return f"{branch}: {_NOTHING}"
     if not counted:
         return f"{branch}: nothing was wrong in {length(history.end - history.clock[0])}."
     told = listed([number_of(counted[code], kind(code)) for code in Code if code in counted])
@@ -75,11 +76,11 @@ def totals(history: History) -> str:
 
 def looked_at(history: History) -> str:
     """Which commits were looked at."""
-    target, first = history.target, history.clock[0]
-    where = visible(short_ref(target.ref))
-    place = where if where == target.sha[:10] else f"{where} ({target.sha[:10]})"
+    where, sha = visible(short_ref(history.target.ref)), history.target.sha[:10]
+    place = where if where == sha else f"{where} ({sha})"
+    commits = f"{history.commits:,} commit{'' if history.commits == 1 else 's'}"
     return (
-        f"Looked at {history.commits:,} commit{'' if history.commits == 1 else 's'} of {place}, {day(first)} to {day(history.clock[-1])}; "
+        f"Looked at {commits} of {place}, {day(history.clock[0])} to {day(history.clock[-1])}; "
         f"{history.changed:,} changed migrations or their configuration."
     )
 

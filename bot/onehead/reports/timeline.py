@@ -120,6 +120,14 @@ def _sentence(history: History, number: int, incident: Incident) -> str:
     )
 
 
+def _row(history: History, number: int, incident: Incident) -> str:
+    """The same, short."""
+    start, end = history.interval(incident)
+    where = f" in {visible(incident.environment or '.')}" if len(history.environments) > 1 else ""
+    came = f"{what(incident)}{where} ({brought_by(history, number)})"
+    return f"{number + 1}: {day(start)}, {length(end - start)}, {came}; {how_ended(history, incident)}"
+
+
 def _x(history: History, seconds: float) -> float:
     first, last = history.clock[0], max(history.end, history.clock[0] + 1)
     return round(_MARGIN + (_WIDTH - 2 * _MARGIN) * (min(seconds, last) - first) / (last - first), 1)
@@ -220,7 +228,7 @@ def _list(root: ET.Element, history: History, top: int) -> int:
     shown = sorted(numbers[:MAX_LISTED_INCIDENTS])
     group = ET.SubElement(root, "g")
     for number in shown:
-        line = _sentence(history, number, history.incidents[number])
+        line = _row(history, number, history.incidents[number])
         _text(group, "", _MARGIN, top + 10, cut_words(line, int((_WIDTH - 2 * _MARGIN) / _LETTER)))
         top += _ROW
     if len(numbers) > len(shown):
