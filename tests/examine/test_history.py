@@ -398,7 +398,7 @@ class Walk:
         return self.new(tuple(heads)) if len(heads) > 1 else self.grow()
 
     def move(self) -> dict[str, str | None] | None:
-        if len(self.files) < 2:
+        if len(self.ids()) < 2:
             return None
         path = self.chance.choice(sorted(self.files))
         id_ = self.files[path][0]

@@ -238,7 +238,7 @@ def _ids(ids: Iterable[str]) -> str:
 
 def history_document(history: History) -> dict[str, Any]:
     """The object of `onehead history --format json`."""
-    counted = Counter(str(incident.code) for incident in history.incidents)
+    counted = Counter(incident.code for incident in history.incidents)
     return {
         "schema": "onehead.history/1",
         "target": {"ref": history.target.ref, "sha": history.target.sha},
@@ -252,7 +252,7 @@ def history_document(history: History) -> dict[str, Any]:
         "until": _date(history.until),
         "left_out": [*history.left_out],
         "totals": {
-            "incidents": dict(sorted(counted.items())),
+            "incidents": [{"code": str(code), "count": counted[code]} for code in Code if code in counted],
             "open": sum(incident.ended is None for incident in history.incidents),
             "seconds_wrong": history.seconds(history.incidents),
             "seconds_stopped": history.stopped,
