@@ -87,7 +87,14 @@ def test_json(shop: Repository, run: Run) -> None:
     assert (fork["heads"], fork["brought"], fork["authors"]) == (["019", "020"], ["020"], ["Ben"])
     assert (fork["began"]["pull"], fork["ended"]["pull"], fork["ending"]) == (22, 23, "merge")
     assert [error["code"] for error in fork["check"]["errors"]] == ["collision"]
-    assert fork["check"]["plan"] == {"kind": "reparent", "words": "re-parent, 020 onto 019"}
+    assert fork["check"]["plan"] == {"kind": "reparent", "words": "re-parent 020 onto 019"}
+    gap = told["incidents"][2]
+    assert (gap["missing"], gap["brought"], gap["ending"], gap["repaired_with"]) == (
+        ["024"],
+        ["025"],
+        "restored",
+        ["024"],
+    )
     assert fork["check"]["head"] == shop.sha("topic-22")
 
 

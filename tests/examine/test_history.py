@@ -77,13 +77,13 @@ def test_two_merges_fork_and_a_merge_revision_joins(repo: Repository) -> None:
     assert (incident.ending, incident.repaired_with) == (EndKind.MERGE, ("005",))
     assert told.stopped == 2 * HOUR
     assert (told.commits, told.changed) == (5, 3)
-    [background] = told.background.values()
-    assert background.authors == ("Cy",)
-    assert background.foresight is not None
-    assert background.foresight.head == began.parents[1]
-    assert [error.code for error in background.foresight.errors] == [Code.COLLISION]
-    assert background.foresight.plan is not None
-    assert background.foresight.plan.kind == "reparent"
+    [came] = told.origins.values()
+    assert came.authors == ("Cy",)
+    assert came.foresight is not None
+    assert came.foresight.head == began.parents[1]
+    assert [error.code for error in came.foresight.errors] == [Code.COLLISION]
+    assert came.foresight.plan is not None
+    assert came.foresight.plan.kind == "reparent"
 
 
 def test_repaired_by_a_new_parent(repo: Repository) -> None:
@@ -114,10 +114,10 @@ def test_a_double_id(repo: Repository) -> None:
     told, incident = only(repo)
     assert (incident.code, incident.ending, incident.repaired_with) == (Code.DUPLICATE_ID, EndKind.REISSUE, ("003",))
     assert told.stopped == 0
-    [background] = told.background.values()
-    assert background.foresight is not None
-    assert background.foresight.plan is not None
-    assert background.foresight.plan.kind == "reissue"
+    [came] = told.origins.values()
+    assert came.foresight is not None
+    assert came.foresight.plan is not None
+    assert came.foresight.plan.kind == "reissue"
 
 
 def test_a_missing_parent(repo: Repository) -> None:
@@ -160,10 +160,10 @@ def test_squashes(repo: Repository) -> None:
     fork = repo.commit("main", revision("004", "002"), "Add four (#2)", author=CY)
     told, incident = only(repo)
     assert (told.line[incident.began].sha, told.line[incident.began].pull) == (fork, "2")
-    [background] = told.background.values()
-    assert background.authors == ("Cy",)
-    assert background.foresight is not None
-    assert (background.foresight.head, background.foresight.errors[0].code) == (fork, Code.COLLISION)
+    [came] = told.origins.values()
+    assert came.authors == ("Cy",)
+    assert came.foresight is not None
+    assert (came.foresight.head, came.foresight.errors[0].code) == (fork, Code.COLLISION)
 
 
 def test_an_octopus_that_brings_both_sides(repo: Repository) -> None:
@@ -175,11 +175,11 @@ def test_an_octopus_that_brings_both_sides(repo: Repository) -> None:
     made = repo.commit("main", both, "Merge both", parents=["main", "a", "b"])
     told, incident = only(repo)
     assert (incident.brought, incident.heads) == (("003", "004"), ("003", "004"))
-    background = told.background[0]
-    assert background.authors == ("Bob", "Cy")
+    came = told.origins[0]
+    assert came.authors == ("Bob", "Cy")
     # Each branch by itself passes; what landed does not.
-    assert background.foresight is not None
-    assert (background.foresight.head, background.foresight.errors[0].code) == (made, Code.COLLISION)
+    assert came.foresight is not None
+    assert (came.foresight.head, came.foresight.errors[0].code) == (made, Code.COLLISION)
 
 
 def test_heads_that_are_meant(repo: Repository) -> None:
@@ -229,7 +229,7 @@ def test_several_environments_and_one_that_moves(repo: Repository) -> None:
         for each in told.incidents
     }
     assert shown == {
-        ("billing/versions", "Fork of billing", "Join billing", EndKind.MERGE),
+        ("pay/versions", "Fork of billing", "Join billing", EndKind.MERGE),
         (
             VERSIONS,
             "Merge pull request 'Work' (#2) from topic-2 into main",
@@ -276,7 +276,7 @@ def test_a_period_begins(repo: Repository, since: str) -> None:
     if since == "main~2":
         [older] = told.incidents
         assert (told.commits, older.is_older, older.began, older.ended) == (2, True, 0, 2)
-        assert told.background == {}
+        assert told.origins == {}
     else:
         [seen] = told.incidents
         assert (told.commits, seen.is_older, seen.began, seen.ended) == (3, False, 1, 3)

@@ -200,7 +200,9 @@ def test_an_environment_that_moves_takes_its_incident_along() -> None:
         ],
         has_start=True,
     )
-    assert [(each.environment, each.ended, each.ending) for each in incidents] == [("versions", 2, EndKind.MERGE)]
+    assert [(each.environment, each.found_in, each.ended, each.ending) for each in incidents] == [
+        ("db/versions", "versions", 2, EndKind.MERGE)
+    ]
     assert environments == (EnvironmentPast("db/versions", ("versions",), None, None),)
 
 

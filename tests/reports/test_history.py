@@ -26,7 +26,17 @@ def past(*spans: tuple[int, int | None], commits: int = 2000, environments: int 
     clock = tuple(commit.committed for commit in line)
     incidents = tuple(
         Incident(
-            "v0", FORK, ("a", "b"), ("b",), ("v/b.py",), began, False, ended, EndKind.MERGE if ended else EndKind.OPEN
+            environment="v0",
+            found_in="v0",
+            finding=FORK,
+            heads=("a", "b"),
+            missing=(),
+            brought=("b",),
+            paths=("v/b.py",),
+            began=began,
+            is_older=False,
+            ended=ended,
+            ending=EndKind.OPEN if ended is None else EndKind.MERGE,
         )
         for began, ended in spans
     )

@@ -233,7 +233,9 @@ def _history(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--target", metavar="REF", help="the branch whose past is meant (default: where HEAD would be merged)"
     )
-    parser.add_argument("--since", metavar="DATE|REF", help="only what came after it, e.g. 2026-01-31 or v2.0")
+    parser.add_argument(
+        "--since", metavar="WHEN", help="only what came after a date or a commit, e.g. 2026-01-31 or v2.0"
+    )
     parser.add_argument("--commits", metavar="N", type=_count, help="only so many commits, the newest ones")
     parser.add_argument("--format", choices=("text", "json", "svg"), default="text")
 

@@ -21,11 +21,11 @@ from onehead.gitrepo.process import AmbiguousRef, UnknownRef
 from onehead.gitrepo.refs import fetch_everything, reached, resolve
 from onehead.gitrepo.tree import SUBMODULE, SYMLINK, Contents, Differing, Entry, Tree, list_tree, read
 from onehead.plan.incidents import (
-    Background,
     EnvironmentState,
     Foresight,
     History,
     Incident,
+    IncidentOrigin,
     JudgedCommit,
     PastCommit,
     incidents_of,
@@ -116,7 +116,7 @@ def look_back(
         incidents,
         left_out=tuple(left_out),
     )
-    return history._replace(background=dict(_backgrounds(git, history, memory)))
+    return history._replace(origins=dict(_origins(git, history, memory)))
 
 
 def _past(each: LineCommit) -> PastCommit:
@@ -162,7 +162,7 @@ def _start(git: Git, line: list[PastCommit], clock: tuple[int, ...], period: Per
     return first, time
 
 
-class _TooMuch(Exception):
+class _BytesSpent(Exception):
     """The files of the history have more bytes than one look reads."""
 
 
@@ -200,7 +200,7 @@ class _Walk:
                     yield self._judge(self.done, against)
                 self.done += 1
                 watch(self.done, len(shas))
-        except _TooMuch:
+        except _BytesSpent:
             return
 
     def _judge(self, place: int, against: TargetTree) -> JudgedCommit:
@@ -278,7 +278,7 @@ class _Walk:
             some = read(self._git, wanted[at : at + _AT_ONCE], MAX_BYTES)
             self._read_bytes += sum(map(len, some.data.values()))
             if self._read_bytes > MAX_READ_BYTES:
-                raise _TooMuch
+                raise _BytesSpent
             found.data.update(some.data)
             found.too_large.update(some.too_large)
         return found
@@ -299,7 +299,7 @@ def _prefix(folder: str) -> str:
     return f"{folder}/" if folder else ""
 
 
-def _backgrounds(git: Git, history: History, memory: Memory) -> Iterator[tuple[int, Background]]:
+def _origins(git: Git, history: History, memory: Memory) -> Iterator[tuple[int, IncidentOrigin]]:
     """How the newest incidents came, by their number; not of those that are older than the look."""
     known: dict[str, list[Examination | str]] = {}
     numbered = list(enumerate(history.incidents))[-MAX_EXPLAINED:]
@@ -309,7 +309,7 @@ def _backgrounds(git: Git, history: History, memory: Memory) -> Iterator[tuple[i
             continue
         if commit.sha not in known:
             known[commit.sha] = list(_examined(git, commit, history.target.ref, memory))
-        yield number, Background(_authors(git, commit, incident), _foresight(incident, known[commit.sha]))
+        yield number, IncidentOrigin(_authors(git, commit, incident), _foresight(incident, known[commit.sha]))
 
 
 def _authors(git: Git, commit: PastCommit, incident: Incident) -> tuple[str, ...]:
@@ -342,7 +342,7 @@ def _foresight(incident: Incident, examined: list[Examination | str]) -> Foresig
         if isinstance(each, str) or each.head is None:
             continue
         for environment in each.environments:
-            if environment.facts.environment.path == incident.environment:
+            if environment.facts.environment.path == incident.found_in:
                 own = tuple(f for f in environment.findings if f.severity == "error" and f.introduced_by == "head")
                 if own:
                     return Foresight(each.head.sha, own, environment.plan)

@@ -2,14 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import select
-import subprocess
 from typing import TYPE_CHECKING, NamedTuple
 
-from onehead.errors import CannotJudge
-from onehead.gitrepo.git import end
-from onehead.gitrepo.process import explain, redact
 from onehead.gitrepo.refs import COMMIT_FIELDS, COMMIT_FORMAT, LATEST, LOG, Commit, parse_commit
 from onehead.gitrepo.tree import Entry
 
@@ -20,10 +14,6 @@ if TYPE_CHECKING:
 
 _RECORD = "//commit//"
 """Marks the beginning of a record; no path looks like this."""
-_CHUNK = 1 << 16
-_MAX_FIELD = 1 << 16
-"""Bytes of one path; no operating system takes a longer one."""
-_TOO_LONG = "Look at a part of the history that does not have it, with `--since` or `--commits`."
 _ABSENT = "000000"
 
 
@@ -59,44 +49,13 @@ def first_parent_line(git: Git, tip: str, most: int) -> list[LineCommit]:
 def line_changes(git: Git, tip: str, commits: int) -> Iterator[tuple[str, list[LineChange]]]:
     """The SHA of each of the newest commits of the line, the oldest first, and what it changed; renames are not sought.
 
-    They are read while git goes on, so that no history is too long for the memory. Consume it to the end, or close it.
-
-    Raises:
-        GitTimeout: nothing more came for as long as one command may take.
-        OneheadError: git could not read the history (see `onehead.gitrepo.process`).
+    They are read while git goes on, so that no history is too long for the memory. Errors are those of `Git.fields`.
     """
     if not commits:
         return
     what = ("--raw", "--no-renames", "--no-abbrev", "--diff-merges=first-parent", "--root")
     order = ("--first-parent", "--reverse", f"--max-count={commits}")
-    process = git.start(
-        *LOG, *order, *what, f"--format=%x00{_RECORD}%x00%H", "--end-of-options", tip, stderr=subprocess.PIPE
-    )
-    try:
-        yield from _changes_in(_fields(git, process))
-        if process.wait() != 0:
-            said = process.stderr.read() if process.stderr else b""
-            raise explain("log", git.directory, process.returncode, redact(said.decode("utf-8", "replace")))
-    finally:
-        end(process)
-
-
-def _fields(git: Git, process: subprocess.Popen[bytes]) -> Iterator[str]:
-    """What git says, at each zero byte."""
-    if process.stdout is None:
-        raise RuntimeError("The process was started without a pipe.")
-    pipe, rest = process.stdout.fileno(), b""
-    ready = select.poll()
-    ready.register(pipe, select.POLLIN)
-    while ready.poll(git.timeout * 1000):
-        chunk = os.read(pipe, _CHUNK)
-        *whole, rest = (rest + chunk).split(b"\0")
-        yield from (field.decode("utf-8", "surrogateescape") for field in whole)
-        if not chunk:
-            return
-        if len(rest) > _MAX_FIELD:
-            raise CannotJudge("The history holds a path that is too long to be read.", _TOO_LONG)
-    raise git.too_slow("log", git.timeout)
+    yield from _changes_in(git.fields(*LOG, *order, *what, f"--format=%x00{_RECORD}%x00%H", "--end-of-options", tip))
 
 
 def _changes_in(fields: Iterator[str]) -> Iterator[tuple[str, list[LineChange]]]:

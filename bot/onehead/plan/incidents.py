@@ -79,9 +79,10 @@ class Incident(NamedTuple):
     """One kind of error in one environment, for as long as it lasted.
 
     Attributes:
-        environment: its path when this began.
+        environment: its newest path; `found_in` is the one that it had when this began.
         finding: what a check of the first commit with it says; of several of the kind, the first.
         heads: of a fork, the most that there were at one time; sorted.
+        missing: of a missing parent, what no file declared when it began; sorted.
         brought: the ids of the side that came with that commit, sorted; `paths` are their files.
         began, ended: places in the line; `ended` is that of the first commit without it, `None` where there is none.
         is_older: it was there already where the look begins.
@@ -89,8 +90,10 @@ class Incident(NamedTuple):
     """
 
     environment: str
+    found_in: str
     finding: Finding
     heads: tuple[str, ...]
+    missing: tuple[str, ...]
     brought: tuple[str, ...]
     paths: tuple[str, ...]
     began: int
@@ -138,7 +141,7 @@ class Foresight(NamedTuple):
     trouble: str = ""
 
 
-class Background(NamedTuple):
+class IncidentOrigin(NamedTuple):
     """What git knows of how an incident came: who wrote the files, and what a check would have said."""
 
     authors: tuple[str, ...] = ()
@@ -155,7 +158,7 @@ class History(NamedTuple):
         clock: the time of each in seconds, never running back; `corrected`: how many had another time in git.
         until: the time to which what is still open is counted.
         changed: commits that were judged, because migrations or their configuration changed.
-        background: number of an incident → what git knows of it; for the newest ones.
+        origins: number of an incident → what git knows of it; for the newest ones.
         left_out: what was not looked at, sentences.
     """
 
@@ -168,7 +171,7 @@ class History(NamedTuple):
     changed: int
     environments: tuple[EnvironmentPast, ...]
     incidents: tuple[Incident, ...]
-    background: Mapping[int, Background] = MappingProxyType({})
+    origins: Mapping[int, IncidentOrigin] = MappingProxyType({})
     left_out: tuple[str, ...] = ()
 
     @property
@@ -318,7 +321,8 @@ class _FollowedEnvironment:
             self._open.append(_OpenIncident(self.path, own, before, state.graph, (place, older)))
 
     def incidents(self) -> list[Incident]:
-        return [*self._closed, *(each.incident for each in self._open)]
+        found = (*self._closed, *(each.incident for each in self._open))
+        return [each._replace(environment=self.path) for each in found]
 
     def past(self) -> EnvironmentPast:
         return EnvironmentPast(self.path, tuple(self._former), self._appeared, self._vanished)
@@ -327,9 +331,7 @@ class _FollowedEnvironment:
 class _OpenIncident:
     """An incident that has not ended yet."""
 
-    def __init__(
-        self, environment: str, errors: list[Finding], before: Graph, after: Graph, began: tuple[int, bool]
-    ) -> None:
+    def __init__(self, path: str, errors: list[Finding], before: Graph, after: Graph, began: tuple[int, bool]) -> None:
         """Begin one; `began`: where, and whether it is older."""
         self._about: frozenset[str] = frozenset()
         ids = {id_ for error in errors for id_ in _involved(error, after)}
@@ -340,9 +342,10 @@ class _OpenIncident:
         } or {each.path for id_ in brought for each in before.definitions(id_)}
         # What can't be read has no id.
         paths = paths or {path for error in errors for path in error.paths}
+        missing = sorted(id_ for id_ in ids if id_ not in after)
         place, is_older = began
         self.incident = Incident(
-            environment, errors[0], (), tuple(sorted(brought)), tuple(sorted(paths)), place, is_older
+            path, path, errors[0], (), tuple(missing), tuple(sorted(brought)), tuple(sorted(paths)), place, is_older
         )
         self.go_on(errors, after)
 
@@ -373,7 +376,7 @@ class _OpenIncident:
         if renamed:
             return self.ended(place, EndKind.REISSUE, renamed)
         if self.incident.code is Code.MISSING_PARENT:
-            restored = [id_ for id_ in self.incident.finding.revisions if id_ in after and id_ not in before]
+            restored = [id_ for id_ in ids if id_ in after and id_ not in before]
             if restored:
                 return self.ended(place, EndKind.RESTORED, restored)
         gone = {id_ for id_ in ids if len(after.definitions(id_)) < len(before.definitions(id_))}

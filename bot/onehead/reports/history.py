@@ -9,12 +9,12 @@ from typing import Any
 
 from onehead.plan.findings import Code
 from onehead.plan.incidents import (
-    Background,
     EndKind,
     EnvironmentPast,
     Foresight,
     History,
     Incident,
+    IncidentOrigin,
     PastCommit,
 )
 from onehead.plan.plans import Merge, Move, Plan, Reissue, Reparent
@@ -95,9 +95,8 @@ def times_note(history: History) -> str:
 
 
 def incidents_in(history: History, environment: EnvironmentPast) -> list[tuple[int, Incident]]:
-    """The incidents of an environment with their numbers, under whichever path it was then."""
-    paths = {environment.path, *environment.former}
-    return [(number, each) for number, each in enumerate(history.incidents) if each.environment in paths]
+    """The incidents of an environment, with their numbers."""
+    return [(number, each) for number, each in enumerate(history.incidents) if each.environment == environment.path]
 
 
 def kind(code: Code) -> str:
@@ -127,7 +126,7 @@ def _date(seconds: int) -> str:
 
 def what(incident: Incident) -> str:
     """The error in a few words."""
-    about = incident.heads or incident.finding.revisions or incident.finding.paths
+    about = incident.heads or incident.missing or incident.finding.revisions or incident.finding.paths
     return f"{kind(incident.code)}: {listed([*map(named, about)], _MAX_IDS)}"
 
 
@@ -147,8 +146,8 @@ def brought_by(history: History, number: int) -> str:
     if incident.is_older:
         return "older"
     commit = history.line[incident.began]
-    background = history.background.get(number, Background())
-    return _by(commit, background.authors or (commit.author,))
+    origin = history.origins.get(number, IncidentOrigin())
+    return _by(commit, origin.authors or (commit.author,))
 
 
 def _by(commit: PastCommit, people: tuple[str, ...]) -> str:
@@ -183,7 +182,7 @@ def _table(history: History, incidents: list[tuple[int, Incident]], paint: Paint
         yield f"  {cells}" if place else f"  {paint('note', cells)}"
         if place:
             number, incident = incidents[-MAX_ROWS:][place - 1]
-            said = foresight_words(history.line[incident.began], history.background.get(number))
+            said = foresight_words(history.line[incident.began], history.origins.get(number))
             if said:
                 yield f"    {said}"
     if len(incidents) > MAX_ROWS:
@@ -199,25 +198,25 @@ def _row(history: History, number: int) -> tuple[str, ...]:
     return (began, lasted, *(cut_words(cell, _MAX_CELL) for cell in cells))
 
 
-def foresight_words(commit: PastCommit, background: Background | None) -> str:
+def foresight_words(commit: PastCommit, origin: IncidentOrigin | None) -> str:
     """What a check would have said, in one line; empty where that is not known."""
-    foresight = background.foresight if background else None
+    foresight = origin.foresight if origin else None
     if foresight is None:
         return ""
     whose = "commit" if foresight.head == commit.sha else "branch"
     if foresight.errors and foresight.plan is not None:
         codes = listed([*dict.fromkeys(str(error.code) for error in foresight.errors)])
-        return f"onehead check of the {whose}: {codes}; plan: {plan_words(foresight.plan)}"
+        return f"check of the {whose}: {codes}; plan: {plan_words(foresight.plan)}"
     if foresight.head:
-        return f"onehead check of the {whose}: no error in this environment"
-    return f"onehead check: could not judge: {visible(foresight.trouble)}" if foresight.trouble else ""
+        return f"check of the {whose}: no error in this environment"
+    return f"check: could not judge: {visible(foresight.trouble)}" if foresight.trouble else ""
 
 
 def plan_words(plan: Plan) -> str:
     """What would have been done, in a few words."""
     match plan:
         case Reparent(moves=moves):
-            return f"re-parent, {_moves(moves)}"
+            return _moves(moves)
         case Merge(merges=merges):
             return listed([f"one merge revision of {_ids(parents)}" for parents in merges], _MAX_IDS)
         case Reissue(files=files, dropped=dropped, moves=moves):
@@ -229,7 +228,7 @@ def plan_words(plan: Plan) -> str:
 
 
 def _moves(moves: tuple[Move, ...]) -> str:
-    return listed([f"{named(each.revision)} onto {_ids(each.new_parents)}" for each in moves], _MAX_IDS)
+    return listed([f"re-parent {named(each.revision)} onto {_ids(each.new_parents)}" for each in moves], _MAX_IDS)
 
 
 def _ids(ids: Iterable[str]) -> str:
@@ -293,23 +292,24 @@ def _commit_document(history: History, place: int) -> dict[str, Any]:
 def _incident_document(history: History, number: int) -> dict[str, Any]:
     incident = history.incidents[number]
     start, end = history.interval(incident)
-    background = history.background.get(number, Background())
+    origin = history.origins.get(number, IncidentOrigin())
     return {
         "environment": incident.environment,
         "code": str(incident.code),
         "stops": incident.stops,
         "message": incident.finding.message,
         "heads": [*incident.heads],
+        "missing": [*incident.missing],
         "brought": [*incident.brought],
         "paths": [*incident.paths],
-        "authors": [*background.authors],
+        "authors": [*origin.authors],
         "older": incident.is_older,
         "began": _commit_document(history, incident.began),
         "ended": None if incident.ended is None else _commit_document(history, incident.ended),
         "seconds": end - start,
         "ending": str(incident.ending),
         "repaired_with": [*incident.repaired_with],
-        "check": _foresight_document(background.foresight),
+        "check": _foresight_document(origin.foresight),
     }
 
 
