@@ -200,5 +200,5 @@ def test_a_bar_on_a_terminal_only(shop: Repository, run: Run, monkeypatch: pytes
     terminal: Any = Terminal()
     monkeypatch.setattr(sys, "stderr", terminal)
     assert main(["history", "--repo", str(shop.path)]) == 0
-    assert "Reading commits" in terminal.getvalue()
+    assert "Looking back" in terminal.getvalue()
     assert re.search(r"\d+/\d+", terminal.getvalue())

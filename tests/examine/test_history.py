@@ -14,6 +14,7 @@ from alembic.script import ScriptDirectory
 
 from onehead.errors import CannotJudge, UsageError
 from onehead.examine import history as looking_back
+from onehead.examine.examine import examine
 from onehead.examine.history import Period, look_back
 from onehead.examine.read import Memory
 from onehead.gitrepo.git import Git, kept_open
@@ -325,11 +326,21 @@ def test_files_are_read_as_long_as_they_are_not_too_much(repo: Repository, monke
     monkeypatch.setattr(looking_back, "MAX_READ_BYTES", 10_000)
     told = look(repo)
     [said] = told.left_out
-    assert said.startswith(f"1 commits from {repo.sha('main')[:10]} on were not looked at")
+    assert said.startswith(f"The commits from {repo.sha('main')[:10]} on (1): with them, more than 10,000 bytes of")
     assert [each.ended for each in told.incidents] == [None]
     monkeypatch.setattr(looking_back, "MAX_READ_BYTES", 10)
-    with pytest.raises(CannotJudge, match="alone have more than"):
+    with pytest.raises(CannotJudge, match=r"is too large: more than 10 bytes of files are to be read\."):
         look(repo)
+
+
+def test_commits_are_judged_as_long_as_it_is_not_too_much(repo: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
+    forked(repo)
+    monkeypatch.setattr(looking_back, "MAX_JUDGED", 6)
+    told = look(repo)
+    [said] = told.left_out
+    newest = repo.sha("main")[:10]
+    assert said.startswith(f"The commits from {newest} on (1): with them, more than 6 revisions are to be judged. ")
+    assert (told.commits, told.incidents) == (2, ())
 
 
 def test_a_huge_file_is_not_read(repo: Repository) -> None:
@@ -361,9 +372,8 @@ class Walk:
             self.step()
 
     def step(self) -> None:
-        doing = self.chance.choice(
-            [self.grow, self.grow, self.beside, self.join, self.move, self.remove, self.double, self.merge, self.other]
-        )
+        people = [self.grow, self.grow, self.beside, self.join, self.move, self.remove, self.double, self.merge]
+        doing = self.chance.choice([*people, self.other, self.configure])
         changes = doing()
         if changes is not None:
             self.repo.commit("main", changes, doing.__name__)
@@ -426,6 +436,11 @@ class Walk:
         self.repo.commit("topic", self.beside())
         self.repo.merge("main", "topic", "merge")
 
+    def configure(self) -> dict[str, str | None]:
+        """Something else in the configuration, or the other way to declare the environment."""
+        ini = "[alembic]\nscript_location = alembic\n"
+        return {"alembic.ini": f"{ini}# {self.chance.random()}\n", "pyproject.toml": f"# {self.chance.random()}\n"}
+
     def other(self) -> dict[str, str | None]:
         return {"app.py": f"x = {self.chance.random()}\n"}
 
@@ -443,7 +458,7 @@ def is_broken(repo: Repository, at: str, folder: Path) -> bool:
     return len(heads) > 1 or any("present more than once" in str(each.message) for each in warned)
 
 
-@pytest.mark.parametrize("seed", [*range(3), *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(3, 40))])
+@pytest.mark.parametrize("seed", [*range(3), *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(3, 15))])
 def test_incidents_are_where_alembic_finds_something_wrong(seed: int, tmp_path: Path) -> None:
     repo = Walk(seed, tmp_path / "walk.git").repo
     told = look(repo)
@@ -454,4 +469,9 @@ def test_incidents_are_where_alembic_finds_something_wrong(seed: int, tmp_path: 
     }
     theirs = {place for place, commit in enumerate(told.line) if is_broken(repo, commit.sha, tmp_path / f"at-{place}")}
     assert ours == theirs
+    git = Git(repo.path)
+    for place, commit in enumerate(told.line):
+        there = {each.code for each in told.incidents if each.began <= place < (each.ended or len(told.line))}
+        alone, _ = examine(git, Point(commit.sha, commit.sha), None, strategy="merge", memory=Memory(None))
+        assert there == {error.code for error in alone.own_errors()}
     assert told.line[-1].sha == repo.sha("main")

@@ -54,7 +54,7 @@ def _written(history: History, form: str) -> str:
 
 @contextmanager
 def _progress() -> Iterator[Watch]:
-    """A bar while commits are read, where standard error is a terminal."""
+    """A bar while it goes on, where standard error is a terminal."""
     with progress_bar() as progress:
-        task = progress.add_task("Reading commits", total=None)
+        task = progress.add_task("Looking back", total=None)
         yield lambda done, every: progress.update(task, completed=done, total=every)

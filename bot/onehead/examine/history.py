@@ -12,13 +12,13 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from onehead.errors import CannotJudge, OneheadError, UsageError
-from onehead.examine.examine import TargetTree, environments_alone, examine, policies_in
+from onehead.examine.examine import TargetTree, environments_alone, examine, policies_in, read_policy
 from onehead.examine.read import Listing, Memory, TreeReading, only_revisions_differ, read_trees
 from onehead.gitrepo.first_parent import LineChange, LineCommit, first_parent_line, line_changes
 from onehead.gitrepo.git import Git
 from onehead.gitrepo.history import introduced, shallow_commits
 from onehead.gitrepo.process import AmbiguousRef, UnknownRef
-from onehead.gitrepo.refs import fetch_everything, reached, resolve
+from onehead.gitrepo.refs import describe, fetch_everything, reached, resolve
 from onehead.gitrepo.tree import SUBMODULE, SYMLINK, Contents, Differing, Entry, Tree, list_tree, read
 from onehead.plan.incidents import (
     EnvironmentState,
@@ -35,7 +35,6 @@ from onehead.plan.judge import named
 from onehead.plan.policy import Policy, PolicyRead
 from onehead.plan.verdict import Examination, Point
 from onehead.revisions.model import MAX_BYTES
-from onehead.revisions.parsers import examination
 from onehead.revisions.path_hints import CONCERNS_US, is_revision_file, may_configure, suffices
 
 MAX_COMMITS = 20_000
@@ -47,7 +46,8 @@ MAX_READ_BYTES = 1 << 30
 MAX_EXPLAINED = 200
 """Incidents, the newest ones, of which it is looked for who wrote them and what a check would have said."""
 
-_MORE = f"more than {MAX_READ_BYTES >> 20:,} MiB together"
+MAX_JUDGED = 100_000_000
+"""Revisions of all judged commits together, which takes minutes; the growth of a chain to 5,000 is a tenth of it."""
 
 _MAX_SIDES = 8
 """Branches that one commit merged, of which each is judged."""
@@ -59,7 +59,7 @@ _DATE = r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[T ].*)?"
 _LINKS = (SYMLINK, SUBMODULE)
 
 Watch = Callable[[int, int], None]
-"""Told how many commits are done, and how many there are."""
+"""Told how many steps are done, and how many are known: a step is a commit, and then an incident."""
 
 
 class Period(NamedTuple):
@@ -95,11 +95,11 @@ def look_back(
     walk = _Walk(git, target, memory)
     incidents, environments = incidents_of(walk.judged([commit.sha for commit in line], watch), has_start=has_start)
     if not walk.done:
-        raise CannotJudge(f"The files of {line[0].sha[:10]} alone have {_MORE}.", "Look at a part: `--commits 100`.")
+        raise CannotJudge(f"{line[0].sha[:10]} is too large: {walk.exhausted}.", "Begin later: `--commits 100`.")
     if walk.done < len(line):
         left_out.append(
-            f"{len(line) - walk.done:,} commits from {line[walk.done].sha[:10]} on were not looked at: with them, the "
-            f"files that are read have {_MORE}. `--since` and `--commits` choose a part."
+            f"The commits from {line[walk.done].sha[:10]} on ({len(line) - walk.done:,}): with them, {walk.exhausted}. "
+            "`--since` and `--commits` choose a part."
         )
         line, clock = line[: walk.done], clock[: walk.done]
     if walk.ignored:
@@ -116,7 +116,7 @@ def look_back(
         incidents,
         left_out=tuple(left_out),
     )
-    return history._replace(origins=dict(_origins(git, history, memory)))
+    return history._replace(origins=dict(_origins(git, history, memory, watch)))
 
 
 def _past(each: LineCommit) -> PastCommit:
@@ -162,31 +162,33 @@ def _start(git: Git, line: list[PastCommit], clock: tuple[int, ...], period: Per
     return first, time
 
 
-class _BytesSpent(Exception):
-    """The files of the history have more bytes than one look reads."""
+class _Exhausted(Exception):
+    """The history is larger than one look can take; says which bound it exceeds."""
 
 
 class _Walk:
     """One walk along the line.
 
-    How many commits are `done`, and how many of them `changed` what is judged; environments that the newest policy has
-    `ignored`.
+    How many commits are `done`, and how many of them `changed` what is judged; why it was not all, if it is
+    `exhausted`; environments that the newest policy has `ignored`.
     """
 
     def __init__(self, git: Git, target: Point, memory: Memory) -> None:
         self.done = 0
         self.changed = 0
+        self.exhausted = ""
         self.ignored: set[str] = set()
         self._git = git
         self._target = target
         self._memory = memory
         self._read_bytes = 0
+        self._judged = 0
         self._concerning: dict[str, bool] = {}
 
     def judged(self, shas: list[str], watch: Watch) -> Iterator[JudgedCommit]:
         """Each commit that may concern an environment, judged by itself; the first one in any case."""
         try:
-            newest = self._policy(list_tree(self._git, self._target.sha))
+            newest = read_policy(self._git, self._target.sha)
             against = self._whole(shas[0], None, newest)
             yield self._judge(0, against)
             self.done = 1
@@ -200,10 +202,13 @@ class _Walk:
                     yield self._judge(self.done, against)
                 self.done += 1
                 watch(self.done, len(shas))
-        except _BytesSpent:
-            return
+        except _Exhausted as bound:
+            self.exhausted = str(bound)
 
     def _judge(self, place: int, against: TargetTree) -> JudgedCommit:
+        self._judged += sum(chain.files for chain in against.reading.survey.chains.values())
+        if self._judged > MAX_JUDGED:
+            raise _Exhausted(f"more than {MAX_JUDGED:,} revisions are to be judged")
         ignores = against.policy.policy.ignores
         self.ignored.update(path for path in against.reading.survey.chains if ignores(path))
         states = [
@@ -216,24 +221,19 @@ class _Walk:
         ]
         return JudgedCommit(place, tuple(states))
 
-    def _policy(self, tree: Tree) -> PolicyRead:
-        [policy] = policies_in([tree.entries], self._read)
-        return policy
-
     def _whole(self, sha: str, old: TreeReading | None, newest: PolicyRead) -> TargetTree:
         """A commit, read as a whole.
 
         The newest policy says what is ignored, and all where the commit has none: it is mostly younger than the past.
         """
         tree = list_tree(self._git, sha)
-        own = self._policy(tree)
+        [own] = policies_in([tree.entries], self._read)
         if own == PolicyRead(Policy()):
             own = newest
         policy = own.policy._replace(ignore_environments=newest.policy.ignore_environments)
         [reading] = read_trees([Listing(tree.entries)], self._read, self._memory, old)
         return TargetTree(tree, own._replace(policy=policy), reading)
 
-    @examination()
     def _next(self, sha: str, before: TargetTree, changes: list[LineChange], newest: PolicyRead) -> TargetTree:
         """A commit by what differs from the one before it, where these are revision files and nothing else.
 
@@ -278,7 +278,7 @@ class _Walk:
             some = read(self._git, wanted[at : at + _AT_ONCE], MAX_BYTES)
             self._read_bytes += sum(map(len, some.data.values()))
             if self._read_bytes > MAX_READ_BYTES:
-                raise _BytesSpent
+                raise _Exhausted(f"more than {MAX_READ_BYTES:,} bytes of files are to be read")
             found.data.update(some.data)
             found.too_large.update(some.too_large)
         return found
@@ -299,11 +299,13 @@ def _prefix(folder: str) -> str:
     return f"{folder}/" if folder else ""
 
 
-def _origins(git: Git, history: History, memory: Memory) -> Iterator[tuple[int, IncidentOrigin]]:
+def _origins(git: Git, history: History, memory: Memory, watch: Watch) -> Iterator[tuple[int, IncidentOrigin]]:
     """How the newest incidents came, by their number; not of those that are older than the look."""
     known: dict[str, list[Examination | str]] = {}
     numbered = list(enumerate(history.incidents))[-MAX_EXPLAINED:]
-    for number, incident in numbered:
+    done = len(history.line)
+    for more, (number, incident) in enumerate(numbered, 1):
+        watch(done + more, done + len(numbered))
         commit = history.line[incident.began]
         if incident.is_older or not commit.parents:
             continue
@@ -313,9 +315,13 @@ def _origins(git: Git, history: History, memory: Memory) -> Iterator[tuple[int, 
 
 
 def _authors(git: Git, commit: PastCommit, incident: Incident) -> tuple[str, ...]:
-    """Who added the files that an incident is about; of files that were only changed, who made the commit."""
+    """Who added the files that an incident is about; of files that were only changed, whose commit was merged."""
     found = introduced(git, incident.paths, commit.sha, [commit.parents[0]])
-    return tuple(dict.fromkeys(found[path].author_name for path in sorted(found))) or (commit.author,)
+    names = [found[path].author_name for path in sorted(found)]
+    if not names:
+        brought = describe(git, commit.parents[1:2] or [commit.sha])
+        names = [each.author_name for each in brought.values()]
+    return tuple(dict.fromkeys(names))
 
 
 def _examined(git: Git, commit: PastCommit, target: str, memory: Memory) -> Iterator[Examination | str]:
