@@ -99,6 +99,75 @@ def make_pushes(place: Path, revisions: int, files: int) -> Path:
     return bare
 
 
+def make_past(place: Path, commits: int, revisions: int, touching: int, files: int) -> Path:
+    """Write `place/past.git`: a branch `main` of so many first-parent commits, with other files beside the migrations.
+
+    Its first commit holds the revisions that no later one adds, one for each of the `touching` commits; these merge a
+    branch. Every fifteenth of them forks the chain, and the next one joins it or moves the newer side.
+
+    Returns:
+        The bare repository, its objects in one pack.
+    """
+    bare = place / "past.git"
+    _git("init", "--quiet", "--bare", "--initial-branch=main", str(bare))
+    _git("-C", str(bare), "fast-import", "--quiet", data=b"".join(_past(commits, revisions, touching, files)))
+    _git("-C", str(bare), "repack", "-a", "-d", "--quiet")
+    return bare
+
+
+_FORK_EVERY = 15
+
+
+def _past(commits: int, revisions: int, touching: int, files: int) -> Iterator[bytes]:
+    yield _commit("main", 1)
+    yield _file("alembic.ini", _INI)
+    yield _file("alembic/env.py", _ENV)
+    newest = revisions - touching
+    for number in range(1, newest + 1):
+        yield _revision(number, number - 1)
+    for number in range(files):
+        yield _module(number, 0)
+    mark, done = 1, 0
+    for place in range(1, commits):
+        changes = [_module((place * 7 + more * 31) % files, place) for more in range(5)]
+        if place * touching // commits > done:
+            done, newest = done + 1, newest + 1
+            is_forked = done % _FORK_EVERY == 0
+            if done % _FORK_EVERY == 1 and done > 1:
+                changes += _repair(newest, moved=done % (2 * _FORK_EVERY) == 1)
+            else:
+                changes.append(_revision(newest, newest - 2 if is_forked else newest - 1))
+            mark += 1
+            yield _work(f"topic-{done}", mark, place, mark - 1, None, "Add orders")
+            yield from changes
+            mark += 1
+            subject = f"Merge pull request 'Add orders' (#{done}) from topic-{done} into main"
+            yield _work("main", mark, place, mark - 2, mark - 1, subject)
+            yield from changes
+        else:
+            mark += 1
+            yield _work("main", mark, place, mark - 1, None, "Work")
+            yield from changes
+
+
+def _repair(newest: int, *, moved: bool) -> list[bytes]:
+    """What ends the fork of the two revisions before, and one revision more."""
+    if moved:
+        return [_revision(newest - 1, newest - 2), _revision(newest, newest - 1)]
+    return [_revision(newest, newest - 1, newest - 2)]
+
+
+def _module(number: int, version: int) -> bytes:
+    return _file(f"app/part{number // 50}/module{number}.py", f"def answer() -> int:\n    return {version}\n" * 20)
+
+
+def _work(branch: str, mark: int, hour: int, parent: int, merged: int | None, subject: str) -> bytes:
+    when = 1700000000 + 8 * 3600 * hour
+    lines = f"commit refs/heads/{branch}\nmark :{mark}\ncommitter Ada <ada@example.org> {when} +0000\n"
+    lines += f"data {len(subject)}\n{subject}\nfrom :{parent}\n"
+    return (lines + (f"merge :{merged}\n" if merged is not None else "")).encode()
+
+
 def _pushes(revisions: int, files: int) -> Iterator[bytes]:
     yield _commit("main", 1)
     yield _file("alembic.ini", _INI)
@@ -141,13 +210,13 @@ def _commit(branch: str, mark: int, parent: str = "") -> bytes:
     return f"{begin}data {len(subject)}\n{subject}{origin}".encode()
 
 
-def _revision(number: int, parent: int) -> bytes:
-    id_, below = _id(number), _id(parent) if parent else ""
+def _revision(number: int, *parents: int) -> bytes:
+    id_, below = _id(number), [_id(parent) for parent in parents if parent]
     text = _REVISION.format(
         message=f"add orders {number}",
         id=id_,
-        parent=below,
-        quoted=repr(below or None),
+        parent=", ".join(below),
+        quoted=repr(tuple(below) if len(below) > 1 else next(iter(below), None)),
         number=number,
         month=number % 12 + 1,
         day=number % 28 + 1,

@@ -68,6 +68,10 @@ class Repository:
         tree = self.git("merge-tree", "--write-tree", branch, other).strip()
         return self._import(branch, f'M 040000 {tree} ""\n'.encode(), message, [branch, other], author)
 
+    def wait(self, hours: int) -> None:
+        """Let time pass: the next commit is so much later than it would have been, or earlier."""
+        self._made += hours
+
     def branch(self, name: str, at: str) -> None:
         """Point a branch to a commit."""
         self.git("update-ref", f"refs/heads/{name}", f"{at}^{{commit}}")

@@ -800,7 +800,14 @@ def test_shown_output_is_the_real_one(page: Path) -> None:
 def test_json_fields_are_explained() -> None:
     page = text(REFERENCE / "json.md")
     explained = {part for span in INLINE.findall(page) for part in re.split(r"[.\[\]]+", span)}
-    for command in ("onehead check", "onehead fix", "onehead graph", "onehead states", "onehead doctor --rows 018"):
+    for command in (
+        "onehead check",
+        "onehead fix",
+        "onehead graph",
+        "onehead states",
+        "onehead doctor --rows 018",
+        "onehead history",
+    ):
         document = json.loads(printed(f"{command} --format json"))
         assert keys(document) - explained == set()
         assert f"`{document['schema']}`" in page

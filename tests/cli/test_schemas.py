@@ -15,6 +15,7 @@ from onehead.databases.model import Effect, ProblemKind, Severity
 from onehead.databases.schema_effects import Dialect, ThingKind
 from onehead.databases.states import FixKind, OutcomeKind
 from onehead.plan.findings import Code
+from onehead.plan.incidents import EndKind
 from onehead.plan.plans import Merge, Nothing, ReasonCode, Refuse, Reissue, Reparent
 from onehead.plan.verdict import Verdict
 from tests.basketball import basketball
@@ -109,13 +110,19 @@ def test_graph(shop: Repository, run: Run, at: str) -> None:
     valid("graph", run("graph", "--repo", shop.path, "--at", at, "--format", "json").json)
 
 
+@pytest.mark.parametrize("branch", ["main", "torn", "oauth", "gap", "dynamic", "twin"])
+def test_history(shop: Repository, run: Run, branch: str) -> None:
+    valid("history", run("history", "--repo", shop.path, "--target", branch, "--format", "json").json)
+
+
 def test_a_large_repository(run: Run, tmp_path: Path) -> None:
     report = basketball(tmp_path / "basketball.git")
     valid("graph", run("graph", "--repo", report.repo.path, "--at", "main", "--format", "json").json)
     valid("states", run("states", "--repo", report.repo.path, "--at", report.forked, "--format", "json").json)
+    valid("history", run("history", "--repo", report.repo.path, "--format", "json").json)
 
 
-@pytest.mark.parametrize("verb", ["check", "databases", "fix", "graph", "states", "doctor"])
+@pytest.mark.parametrize("verb", ["check", "databases", "fix", "graph", "history", "states", "doctor"])
 def test_the_schemas_are_strict(shop: Repository, run: Run, verb: str) -> None:
     """Every object is closed and every list of names complete, so that a change of the format can't go unnoticed."""
     found = schema(verb)
@@ -142,6 +149,15 @@ def test_names_of_the_schemas_are_those_of_the_code(verb: str) -> None:
     assert plan["reasons"]["items"]["properties"]["code"]["enum"] == [str(code) for code in ReasonCode]
     kinds = {signature(kind).parameters["kind"].default for kind in (Nothing, Reparent, Merge, Reissue, Refuse)}
     assert set(plan["kind"]["enum"]) == kinds
+
+
+def test_names_of_a_past_are_those_of_the_code() -> None:
+    definitions = schema("history")["$defs"]
+    incident = definitions["incident"]["properties"]
+    assert incident["ending"]["enum"] == [str(ending) for ending in EndKind]
+    assert definitions["code"]["enum"] == [str(code) for code in Code]
+    kinds = {signature(kind).parameters["kind"].default for kind in (Nothing, Reparent, Merge, Reissue, Refuse)}
+    assert set(definitions["plan"]["properties"]["kind"]["enum"]) == kinds
 
 
 def test_names_of_the_states_are_those_of_the_code() -> None:

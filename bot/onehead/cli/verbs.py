@@ -190,6 +190,7 @@ def _whole(least: int, complaint: str) -> Callable[[str], int]:
 
 
 _number = _whole(0, "no whole number")
+_count = _whole(1, "no number of commits; write a whole one from 1 on")
 _seconds = _whole(1, "not a number of seconds; write a whole one from 1 on")
 _megabytes = _whole(MIN_MEMORY, f"no number of MiB from {MIN_MEMORY} on")
 
@@ -225,6 +226,18 @@ def _graph(parser: argparse.ArgumentParser) -> None:
     how_much.add_argument("--around", metavar="REV", help="only this revision and those near it; its first letters do")
     how_much.add_argument("--full", action="store_true", help="every revision, with nothing left out")
     parser.add_argument("--format", choices=("text", "mermaid", "svg", "json"), default="text")
+
+
+def _history(parser: argparse.ArgumentParser) -> None:
+    _repository(parser)
+    parser.add_argument(
+        "--target", metavar="REF", help="the branch whose past is meant (default: where HEAD would be merged)"
+    )
+    parser.add_argument(
+        "--since", metavar="WHEN", help="only what came after a date or a commit, e.g. 2026-01-31 or v2.0"
+    )
+    parser.add_argument("--commits", metavar="N", type=_count, help="only so many commits, the newest ones")
+    parser.add_argument("--format", choices=("text", "json", "svg"), default="text")
 
 
 def _states(parser: argparse.ArgumentParser) -> None:
@@ -449,6 +462,13 @@ VERBS: dict[str, Verb] = {
         _graph,
         "cli.graph",
     ),
+    "history": Verb(
+        "show when the branch was broken, who brought it, and what onehead would have done",
+        "onehead history --target origin/main",
+        "0 shown, whatever there was, 2 wrong usage, 3 could not be read",
+        _history,
+        "cli.history",
+    ),
     "states": Verb(
         "show what `alembic upgrade head` does to each database that may exist",
         "onehead states --target origin/main",
@@ -577,7 +597,7 @@ VERBS: dict[str, Verb] = {
 }
 
 GROUPS = {
-    "your branch": ("check", "fix", "graph", "states"),
+    "your branch": ("check", "fix", "graph", "history", "states"),
     "databases": ("doctor", "databases", "report-rows", "explain", "verify"),
     "CI and hooks": ("install hook", "uninstall hook", "pre-receive"),
     "service": ("serve", "sweep", "jobs", "database", "database upgrade", "install", "checkup", "uninstall"),

@@ -199,6 +199,16 @@ def written_chains(
     return tuple(WrittenChain(each.environment.path, each.head, each.merged) for each in facts if each.head is not None)
 
 
+@examination()
+def environments_alone(git: Git, against: TargetTree, memory: Memory) -> tuple[tuple[Facts, tuple[Finding, ...]], ...]:
+    """Every environment of a commit by itself that its policy does not ignore, and what is wrong, without a plan."""
+    trees = Trees(against, None, None, _reader(git), memory)
+    surveys = _surveys(trees)
+    policy = against.policy.policy
+    known = (facts for facts, _ in _facts(trees, surveys, policy, _owners(surveys[-1], policy)))
+    return tuple((facts, judge(facts)) for facts in known if not policy.ignores(facts.environment.path))
+
+
 def judge_alone(git: Git, at: Point) -> tuple[Examination, Trees]:
     """One commit by itself, for what its revisions are and not for how they are best repaired."""
     return examine(git, at, None, strategy="merge", memory=memory_for(git.directory))

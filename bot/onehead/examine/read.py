@@ -260,7 +260,7 @@ class _ToRead(NamedTuple):
 def _to_read(listing: Listing, read: ReadBlobs, old: TreeReading | None) -> _ToRead:
     if old is not None:
         entries = listing.entries
-        if isinstance(entries, Differing) and not listing.rivals and _only_revisions_differ(entries, old):
+        if isinstance(entries, Differing) and not listing.rivals and only_revisions_differ(entries, old):
             return _ToRead(old.files, old.located, [*entries.changed.values()], entries.gone)
     configs, links = _config_entries(listing, read), _links(listing)
     wanted = [*[*configs.values()][:MAX_CONFIGS], *links]
@@ -273,7 +273,7 @@ def _to_read(listing: Listing, read: ReadBlobs, old: TreeReading | None) -> _ToR
     return _ToRead(files, found, _unlinked(listing, _revision_files(listing, files, found), read))
 
 
-def _only_revisions_differ(entries: Differing, old: TreeReading) -> bool:
+def only_revisions_differ(entries: Differing, old: TreeReading) -> bool:
     """Whether a tree differs from the old one in nothing but files beside revisions that stay.
 
     Then its names and configurations show the same environments. Most branches are like that, and hundreds of them are

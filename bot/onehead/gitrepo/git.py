@@ -237,6 +237,35 @@ class Git:
             raise
         return GitResult(process.returncode, out, redact(err.decode("utf-8", "replace"), self._secrets))
 
+    def fields(self, *args: str) -> Iterator[str]:
+        """What `git ARGS` says, at each zero byte, while it goes on; it is ended when the iterator is.
+
+        Raises:
+            GitTimeout: nothing more came for as long as one command may take.
+            OneheadError: the kind that fits, when git does not exit with 0, or a field is unreasonably long.
+        """
+        process = self.start(*args, stderr=subprocess.PIPE)
+        try:
+            if process.stdout is None or process.stderr is None:
+                raise RuntimeError("Git was started without pipes.")
+            pipe, ready, rest = process.stdout.fileno(), select.poll(), b""
+            ready.register(pipe, select.POLLIN)
+            while ready.poll(self.timeout * 1000):
+                chunk = os.read(pipe, _CHUNK)
+                *whole, rest = (rest + chunk).split(b"\0")
+                yield from (field.decode("utf-8", "surrogateescape") for field in whole)
+                if len(rest) > _MAX_FIELD:
+                    raise GitFailed(args[0], self.directory, 0, "a text that is too long to be read")
+                if not chunk:
+                    break
+            else:
+                raise self.too_slow(args[0], self.timeout)
+            if process.wait() != 0:
+                said = redact(process.stderr.read().decode("utf-8", "replace"), self._secrets)
+                raise explain(args[0], self.directory, process.returncode, said)
+        finally:
+            end(process)
+
     def start(self, *args: str, stderr: int = subprocess.DEVNULL) -> subprocess.Popen[bytes]:
         """Start `git ARGS` with pipes at both ends; the caller ends it with `end`.
 
@@ -316,6 +345,9 @@ they are, neither side ever waits for the other to empty a pipe."""
 
 
 _CHUNK = 1 << 16
+
+_MAX_FIELD = 1 << 20
+"""Bytes up to a zero byte; no path and no subject that a person reads comes near."""
 
 MAX_REMEMBERED_OBJECT = 1 << 20
 """Bytes of a commit or tree that is remembered."""

@@ -132,7 +132,7 @@ def _added(git: Git, paths: Collection[str], walk: Sequence[str], commits: Seque
     # `top`, because git takes paths from the directory it runs in.
     places = sorted({f":(top,literal){path.rpartition('/')[0]}" for path in wanted})
     options = (*walk, "--diff-filter=A", "--name-only")
-    cut_off = _shallow_commits(git)
+    cut_off = shallow_commits(git)
     found: dict[str, Commit] = {}
     for commit, added in _log(git, *options, "--end-of-options", *commits, "--", *places):
         if commit.sha not in cut_off:
@@ -189,7 +189,8 @@ def _log(git: Git, *args: str) -> list[tuple[Commit, list[str]]]:
     return found
 
 
-def _shallow_commits(git: Git) -> set[str]:
+def shallow_commits(git: Git) -> set[str]:
+    """The commits at which the history of a shallow clone was cut off."""
     _, file = git.places()
     try:
         with open(file, encoding="ascii") as opened:  # noqa: PTH123 - pathlib takes 6 ms to load

@@ -29,7 +29,7 @@ HEADS = "refs/heads/"
 """What the full names of branches begin with."""
 DEFAULT_BRANCHES = ("main", "master", "develop")
 """What people call the branch that the others are merged into, where nothing else tells."""
-_LATEST = 253402300799
+LATEST = 253402300799
 """The last second a `datetime` can hold; a hostile commit may claim a later one."""
 
 
@@ -324,7 +324,7 @@ def parse_commit(fields: Sequence[str]) -> Commit:
     sha, name, email, seconds, subject = (
         f.encode("utf-8", "surrogateescape").decode("utf-8", "replace") for f in fields
     )
-    when = min(int(seconds), _LATEST) if seconds.isdigit() else 0
+    when = min(int(seconds), LATEST) if seconds.isdigit() else 0
     return Commit(sha, name, email, datetime.fromtimestamp(when, UTC), subject)
 
 
