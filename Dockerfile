@@ -6,21 +6,27 @@ WORKDIR /src
 COPY pyproject.toml README.md requirements.lock requirements-build.lock ./
 COPY bot ./bot
 COPY templates ./templates
-COPY deploy/completion.py ./deploy/completion.py
+COPY deploy/completion.py deploy/metadata.py ./deploy/
 # Only what the locks name comes from a network. Without pip, nothing can be installed into the image later, and it is smaller.
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
+# The history, from whose tags the version comes, is not sent to the builder: --build-arg VERSION=… names it.
+ARG VERSION
 RUN python -m venv /opt/build \
  && /opt/build/bin/pip install --require-hashes --requirement requirements-build.lock \
- && /opt/build/bin/pip wheel --no-deps --no-build-isolation --wheel-dir /opt/build . \
+ && SETUPTOOLS_SCM_PRETEND_VERSION_FOR_ONEHEAD="$VERSION" /opt/build/bin/pip wheel --no-deps --no-build-isolation --wheel-dir /opt/build . \
  && python -m venv /opt/onehead \
  && /opt/onehead/bin/pip install --require-hashes --requirement requirements.lock \
  && /opt/onehead/bin/pip install --no-deps --no-index /opt/build/onehead-*.whl \
  && /opt/onehead/bin/pip uninstall --yes --quiet pip
 
 FROM python:3.13-slim
+ARG VERSION
 LABEL org.opencontainers.image.title="onehead" \
+      org.opencontainers.image.version="$VERSION" \
       org.opencontainers.image.description="Keeps every deployable branch of an Alembic project at one head." \
       org.opencontainers.image.licenses="MIT"
+# The base image's Debian has one version of git, the one with all of its fixes.
+# hadolint ignore=DL3008
 RUN apt-get update \
  && apt-get install --yes --no-install-recommends git \
  && rm -rf /var/lib/apt/lists/* \

@@ -26,9 +26,11 @@ ONLY ?=
 # `make chaos KILLS=60 ENGINE=postgresql SEED=7`; each engine in turn where none is named.
 KILLS ?= 500
 ENGINE ?=
+VERSION ?=
+DRY ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test test-all coverage lint docs demo bench simulate chaos fuzz lock clean
+.PHONY: help setup test test-all coverage lint docs demo bench simulate chaos fuzz lock dist release clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -97,6 +99,17 @@ lock: $(VENV)/.ready ## renew the locks: the newest releases that pyproject.toml
 	$(LOCK) --constraint requirements-dev.lock --group build --output-file requirements-build.lock
 	$(LOCK) --upgrade --constraint requirements-dev.lock --group docs --output-file requirements-docs.lock
 	$(LOCK) --upgrade --constraint requirements-dev.lock --group fuzz --output-file requirements-fuzz.lock
+	$(LOCK) --upgrade --constraint requirements-dev.lock --group release --output-file requirements-release.lock
+
+# What only a release needs is no part of the set-up either.
+dist: $(VENV)/.ready ## build the wheel and the sdist of HEAD twice, compare, check and try them (RELEASE_URL=https://… for links)
+	@$(LOCKED) requirements-release.lock
+	$(BIN)/python -m deploy.release dist $(ARGS)
+
+release: $(VENV)/.ready ## rehearse a release (VERSION=0.2.0; DRY=0 runs the tests and makes commit and tag; publishes nothing)
+	@test -n "$(VERSION)" || { echo "Which version? Such as: make release VERSION=0.2.0" >&2; exit 1; }
+	@$(LOCKED) requirements-release.lock
+	$(BIN)/python -m deploy.release $(if $(filter 0,$(DRY)),tag,rehearse) $(VERSION) $(ARGS)
 
 clean: ## remove what setup and the demo made
-	rm -rf $(VENV) demo-out fuzz-out site .coverage*
+	rm -rf $(VENV) dist demo-out fuzz-out site .coverage*

@@ -361,6 +361,20 @@ ROWS = [
         "a first",
     ),
     Case(
+        "a column that is the key | a key",
+        sql("CREATE TABLE k (x INTEGER NOT NULL)"),
+        'op.add_column("k", sa.Column("id", sa.Integer(), primary_key=True), inline_primary_key=True)',
+        'op.create_primary_key("pk", "k", ["x"])',
+        "conflict",
+    ),
+    Case(
+        "a column that refers inline | the other table goes",
+        TWO,
+        'op.add_column("users", sa.Column("o", sa.Integer(), sa.ForeignKey("orgs.id")), inline_references=True)',
+        'op.drop_table("orgs")',
+        "conflict",
+    ),
+    Case(
         "new NOT NULL column | insert",
         USERS + sql("DELETE FROM users"),
         'op.add_column("users", sa.Column("x", sa.Integer(), nullable=False))',

@@ -173,6 +173,18 @@ def test_a_column_and_its_foreign_key() -> None:
     ]
 
 
+def test_a_new_column_is_a_key_only_where_the_operation_says_so() -> None:
+    written = 'op.add_column("users", sa.Column("n", sa.Integer(), primary_key=True){})'
+    column = o.Column("n", o.Type("Integer", "Integer()"), nullable=False, primary_key=True)
+    key = o.Constraint("primary key", None, ("n",))
+
+    assert does(written.format("")) == [o.AddColumn(USERS, column)]
+    assert does(written.format(", inline_primary_key=True")) == [o.AddColumn(USERS, column, (key,))]
+    assert does(written.format(", inline_primary_key=True, inline_references=True, if_not_exists=True")) == [
+        o.AddColumn(USERS, column, (key,), lenient=True)
+    ]
+
+
 @pytest.mark.parametrize(
     ("inside", "recreates"),
     [

@@ -177,6 +177,9 @@ def _merge(facts: Facts, plan: Merge, trees: Trees, elsewhere: frozenset[str]) -
         models = newest(list(graph.revisions.values()), [*reversed(parents), *graph.heads])
         siblings = _siblings(models, trees)
         location, template = environment.locations[0].path, environment.file_template
+        if template and not environment.locations[0].recursive:
+            # What lies in the folders of a template is read only where sub-folders are.
+            template = template.rpartition("/")[2]
         new = merge_file(joined, siblings, location, template, taken, paths, elsewhere, stock=stock_revision())
         if own is not None:
             new = from_template(new, own)

@@ -384,7 +384,12 @@ def _rename_table(call: Call) -> Operation:
 
 
 def _add_column(call: Call) -> Operation:
-    return _column(call.get(1, "column"), call.table())._replace(lenient=call.flag("if_not_exists"))
+    added = _column(call.get(1, "column"), call.table())
+    # Without this, Alembic (but for 1.18.2 and 1.18.3) makes no key of the new column, whatever that declares.
+    if added.column.primary_key and call.flag("inline_primary_key"):
+        key = Constraint("primary key", None, (added.column.name,))
+        added = added._replace(constraints=(key, *added.constraints))
+    return added._replace(lenient=call.flag("if_not_exists"))
 
 
 def _drop_column(call: Call) -> Operation:
