@@ -82,6 +82,7 @@ def test_json(shop: Repository, run: Run) -> None:
         "open": 0,
         "seconds_wrong": (20 + 71 + 41) * 3600,
         "seconds_stopped": (20 + 41) * 3600,
+        "seconds_unjudged": 0,
     }
     fork = told["incidents"][0]
     assert (fork["heads"], fork["brought"], fork["authors"]) == (["019", "020"], ["020"], ["Ben"])

@@ -1,7 +1,8 @@
 """From what was wrong at each commit of a branch to incidents: when each began, who brought it, how it ended. Pure.
 
 An incident is one kind of error in one environment, from the first commit of the branch that has it to the first one
-without it. Times are those that git recorded, made to run forward (`line_clock`).
+without it. For as long as anything can't be read that could hide one, that is one incident, whatever it is. Times are
+those that git recorded, made to run forward (`line_clock`).
 """
 
 from __future__ import annotations
@@ -108,12 +109,17 @@ class Incident(NamedTuple):
         return self.finding.code
 
     @property
+    def is_unjudged(self) -> bool:
+        """Whether it is not known what was wrong, if anything: what could not be read may have hidden it."""
+        return self.finding.blinds
+
+    @property
     def stops(self) -> bool:
         """Whether `alembic upgrade head` stops for as long as it lasts.
 
-        Not with a duplicate id: Alembic warns, goes on, and never runs one of the two. Not known of what is unreadable.
+        Not with a duplicate id: Alembic warns, goes on, and never runs one of the two.
         """
-        return self.code is not Code.DUPLICATE_ID and not self.finding.blinds
+        return self.code is not Code.DUPLICATE_ID and not self.is_unjudged
 
 
 class EnvironmentPast(NamedTuple):
@@ -201,6 +207,11 @@ class History(NamedTuple):
     def stopped(self) -> int:
         """Seconds in which `alembic upgrade head` would have stopped in some environment."""
         return self.seconds(incident for incident in self.incidents if incident.stops)
+
+    @property
+    def unjudged(self) -> int:
+        """Seconds in which something could not be judged in some environment."""
+        return self.seconds(incident for incident in self.incidents if incident.is_unjudged)
 
 
 def line_clock(recorded: Sequence[int]) -> tuple[int, ...]:
@@ -316,8 +327,8 @@ class _FollowedEnvironment:
             else:
                 self._open.remove(incident)
                 self._closed.append(incident.closed(place, before, state.graph))
-        for code in dict.fromkeys(error.code for error in left):
-            own = [error for error in left if error.code is code]
+        for kind in dict.fromkeys(map(_kind, left)):
+            own = [error for error in left if _kind(error) == kind]
             self._open.append(_OpenIncident(self.path, own, before, state.graph, (place, older)))
 
     def incidents(self) -> list[Incident]:
@@ -351,7 +362,11 @@ class _OpenIncident:
 
     def goes_on_with(self, error: Finding, graph: Graph) -> bool:
         """Whether an error of the next commit is the same one, or has grown from it."""
-        return error.code is self.incident.code and not self._about.isdisjoint((*_involved(error, graph), *error.paths))
+        if error.blinds:
+            return self.incident.is_unjudged
+        return _kind(error) == _kind(self.incident.finding) and not self._about.isdisjoint(
+            (*_involved(error, graph), *error.paths)
+        )
 
     def go_on(self, errors: list[Finding], graph: Graph) -> None:
         """Take the same errors as the next commit has them."""
@@ -394,6 +409,11 @@ class _OpenIncident:
             return self.ended(place, EndKind.REVERTED if is_undone else EndKind.DELETED)
         is_meant = self.incident.code is Code.FORK and len(after.heads) > 1
         return self.ended(place, EndKind.INTENDED if is_meant else EndKind.EDITED)
+
+
+def _kind(error: Finding) -> Code | None:
+    """What makes errors of one commit one incident; `None` for whatever can't be read."""
+    return None if error.blinds else error.code
 
 
 def _heads(errors: Iterable[Finding], graph: Graph) -> set[str]:
