@@ -51,7 +51,7 @@ def history_text(history: History, paint: Paint = plain) -> str:
     """The text of `onehead history`: the totals, what was looked at, and a table for each environment."""
     style = "bad" if any(incident.ended is None for incident in history.incidents) else "strong"
     lines = [paint(style, totals(history)), looked_at(history), times_note(history)]
-    lines += [f"Not looked at: {visible(each)}" for each in history.left_out]
+    lines += map(visible, history.left_out)
     for environment in history.environments:
         incidents = incidents_in(history, environment)
         lines += ["", _environment_line(history, environment, incidents, paint), *_table(history, incidents, paint)]
