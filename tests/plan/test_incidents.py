@@ -194,7 +194,7 @@ def test_what_is_meant_is_no_incident(chain: str) -> None:
 
 def test_what_is_there_where_the_look_begins_is_older() -> None:
     [incident] = past(FORKED, f"{FORKED}; m<b,c", has_start=True)
-    assert (incident.began, incident.is_older, incident.ended) == (0, True, 1)
+    assert (incident.began, incident.is_older, incident.ended, incident.brought) == (0, True, 1, ())
     [incident] = past(FORKED, f"{FORKED}; m<b,c", has_start=False)
     assert (incident.began, incident.is_older, incident.brought) == (0, False, ("a", "b", "c"))
 

@@ -86,7 +86,7 @@ class Incident(NamedTuple):
         missing: of a missing parent, what no file declared when it began; sorted.
         brought: the ids of the side that came with that commit, sorted; `paths` are their files.
         began, ended: places in the line; `ended` is that of the first commit without it, `None` where there is none.
-        is_older: it was there already where the look begins.
+        is_older: it was there already where the look begins, so it is not known what came with it.
         repaired_with: the revisions that ended it, sorted.
     """
 
@@ -346,17 +346,16 @@ class _OpenIncident:
         """Begin one; `began`: where, and whether it is older."""
         self._about: frozenset[str] = frozenset()
         ids = {id_ for error in errors for id_ in _involved(error, after)}
-        brought = _brought(ids, before, after)
-        old = {(revision.path, revision.blob) for revision in before}
-        paths = {
-            each.path for id_ in brought for each in after.definitions(id_) if (each.path, each.blob) not in old
-        } or {each.path for id_ in brought for each in before.definitions(id_)}
-        # What can't be read has no id.
-        paths = paths or {path for error in errors for path in error.paths}
-        missing = sorted(id_ for id_ in ids if id_ not in after)
+        missing = tuple(sorted(id_ for id_ in ids if id_ not in after))
         place, is_older = began
+        brought = set() if is_older else _brought(ids, before, after)
+        old = {(revision.path, revision.blob) for revision in before}
+        new = {each.path for id_ in brought for each in after.definitions(id_) if (each.path, each.blob) not in old}
+        paths = new or {each.path for id_ in brought for each in before.definitions(id_)}
+        if not ids:  # what can't be read has none
+            paths = {path for error in errors for path in error.paths}
         self.incident = Incident(
-            path, path, errors[0], (), tuple(missing), tuple(sorted(brought)), tuple(sorted(paths)), place, is_older
+            path, path, errors[0], (), missing, tuple(sorted(brought)), tuple(sorted(paths)), place, is_older
         )
         self.go_on(errors, after)
 
@@ -383,32 +382,31 @@ class _OpenIncident:
 
     def closed(self, place: int, before: Graph, after: Graph) -> Incident:
         """The incident as the first commit without the error ended it."""
-        ids = {id_ for error in self._errors for id_ in _involved(error, before)}
-        merges = _merges(_heads(self._errors, before), before, after)
-        if merges:
-            return self.ended(place, EndKind.MERGE, merges)
-        renamed = _renamed(ids, before, after)
-        if renamed:
-            return self.ended(place, EndKind.REISSUE, renamed)
-        if self.incident.code is Code.MISSING_PARENT:
-            restored = [id_ for id_ in ids if id_ in after and id_ not in before]
-            if restored:
-                return self.ended(place, EndKind.RESTORED, restored)
-        gone = {id_ for id_ in ids if len(after.definitions(id_)) < len(before.definitions(id_))}
-        if gone:
-            is_undone = gone >= {id_ for id_ in self.incident.brought if id_ in before}
-            return self.ended(place, EndKind.REVERTED if is_undone else EndKind.DELETED, gone)
-        moved = {
-            id_ for id_ in ids if id_ in after and id_ in before and _declared(before, id_) != _declared(after, id_)
-        }
-        if moved:
-            return self.ended(place, EndKind.REPARENT, moved)
-        files = {path for error in self._errors for path in error.paths}
-        if not ids and not files & (after.paths | {each.path for each in after.unreadable}):
-            is_undone = files <= {*self.incident.paths}
-            return self.ended(place, EndKind.REVERTED if is_undone else EndKind.DELETED)
-        is_meant = self.incident.code is Code.FORK and len(after.heads) > 1
-        return self.ended(place, EndKind.INTENDED if is_meant else EndKind.EDITED)
+        return self.ended(place, *_how_ended(self.incident, self._errors, before, after))
+
+
+def _how_ended(
+    incident: Incident, errors: list[Finding], before: Graph, after: Graph
+) -> tuple[EndKind, Collection[str]]:
+    """What ended the errors that an incident had last, and with which revisions."""
+    ids = {id_ for error in errors for id_ in _involved(error, before)}
+    if merges := _merges(_heads(errors, before), before, after):
+        return EndKind.MERGE, merges
+    if renamed := _renamed(ids, before, after):
+        return EndKind.REISSUE, renamed
+    if restored := {id_ for id_ in ids if id_ in after and id_ not in before}:
+        return EndKind.RESTORED, restored
+    brought = {id_ for id_ in incident.brought if id_ in before}
+    if gone := {id_ for id_ in ids if len(after.definitions(id_)) < len(before.definitions(id_))}:
+        return EndKind.REVERTED if brought and brought <= gone else EndKind.DELETED, gone
+    there = {id_ for id_ in ids if id_ in before and id_ in after}
+    if moved := {id_ for id_ in there if _declared(before, id_) != _declared(after, id_)}:
+        return EndKind.REPARENT, moved
+    files = {path for error in errors for path in error.paths}
+    if not ids and not files & (after.paths | {each.path for each in after.unreadable}):
+        return EndKind.REVERTED if files <= {*incident.paths} else EndKind.DELETED, ()
+    is_meant = incident.code is Code.FORK and len(after.heads) > 1
+    return EndKind.INTENDED if is_meant else EndKind.EDITED, ()
 
 
 def _kind(error: Finding) -> Code | None:
