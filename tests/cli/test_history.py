@@ -12,12 +12,16 @@ from typing import Any
 import pytest
 
 from onehead.cli.main import main
+from onehead.examine.history import MAX_COMMITS, MAX_EXPLAINED, MAX_JUDGED, MAX_READ_BYTES
+from onehead.reports.history import MAX_ROWS
 from tests.cli.terminal_runs import Run
 from tests.migrations import VERSIONS, chain, merged, project, revision
 from tests.reports.drawings import SVG, elements, parsed, words
 from tests.repositories import Repository
 
-PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "history.md"
+DOCS = Path(__file__).parents[2] / "docs"
+PAGE = DOCS / "how-to" / "history.md"
+REFERENCE = DOCS / "reference" / "commands.md"
 
 
 def pull(repo: Repository, number: int, title: str, files: dict[str, str | None], author: str, at: str) -> None:
@@ -62,6 +66,15 @@ def test_the_page_shows_what_is_printed(shop: Repository, run: Run) -> None:
     assert f"```\n{done.out}```\n" in PAGE.read_text(encoding="utf-8")
 
 
+def test_the_bounds_are_those_of_the_page() -> None:
+    body = " ".join(REFERENCE.read_text(encoding="utf-8").split())
+    assert MAX_READ_BYTES == 1 << 30
+    assert f"The newest {MAX_COMMITS:,} commits of the branch are looked at, and up to 1 GiB of files" in body
+    assert f"and {MAX_JUDGED // 10**6} million revisions" in body
+    assert f"Of the newest {MAX_EXPLAINED} incidents" in body
+    assert f"lists {MAX_ROWS} incidents of each environment" in body
+
+
 def test_totals_come_first(shop: Repository, run: Run) -> None:
     first, second, *_ = run("history", "--repo", shop.path).out.splitlines()
     assert first == (
@@ -82,6 +95,7 @@ def test_json(shop: Repository, run: Run) -> None:
         "open": 0,
         "seconds_wrong": (20 + 71 + 41) * 3600,
         "seconds_stopped": (20 + 41) * 3600,
+        "seconds_unjudged": 0,
     }
     fork = told["incidents"][0]
     assert (fork["heads"], fork["brought"], fork["authors"]) == (["019", "020"], ["020"], ["Ben"])

@@ -201,7 +201,7 @@ def test_the_newest_policy_counts_where_there_was_none(repo: Repository) -> None
     repo.commit("main", {".onehead.toml": 'ignore-environments = ["alembic/*"]\n'})
     ignored = look(repo)
     assert (ignored.environments, ignored.incidents) == ((), ())
-    assert ignored.left_out == ("`alembic/versions`, ignored by the policy (`ignore-environments`).",)
+    assert ignored.left_out == ("Not judged: `alembic/versions`, ignored by the policy (`ignore-environments`).",)
 
 
 def test_the_policy_of_a_commit_counts_for_it(repo: Repository) -> None:
@@ -242,6 +242,39 @@ def test_several_environments_and_one_that_moves(repo: Repository) -> None:
     assert by_path.keys() == {VERSIONS, "pay/versions"}
     assert by_path["pay/versions"].former == ("billing/versions",)
     assert by_path[VERSIONS].vanished == len(told.line) - 1
+
+
+@pytest.mark.parametrize("place", ["steps", "db/steps", "db/steps/2024"])
+def test_revisions_anywhere(tmp_path: Path, place: str) -> None:
+    """No name promises them, but the configuration names the place."""
+    repo = Repository(tmp_path / "shop.git")
+    top = place.removesuffix("/2024")
+    ini = f"[alembic]\nscript_location = alembic\nversion_locations = {top}\nrecursive_version_locations = true\n"
+    repo.commit("main", merged(project(), {"alembic.ini": ini}))
+    plain = {number: next(iter(revision(f"r{number}", "r1" if number > 1 else None).values())) for number in (1, 2, 3)}
+    repo.commit("main", {f"{place}/one.py": plain[1]})
+    repo.commit("main", {f"{place}/two.py": plain[2]})
+    repo.commit("main", {f"{place}/three.py": plain[3]})
+    repo.commit("main", {f"{place}/three.py": None})
+    told, incident = only(repo)
+    assert (incident.environment, incident.began, incident.ended, told.changed) == (top, 3, 4, 4)
+
+
+def test_all_revisions_go_and_others_come(repo: Repository) -> None:
+    repo.commit("main", dict.fromkeys(chain(("001", None), ("002", "001"))))
+    repo.commit("main", chain(("101", None), ("102", "101"), ("103", "101")))
+    repo.commit("main", revision("103", "102"))
+    _, incident = only(repo)
+    assert (incident.began, incident.ended, incident.brought) == (2, 3, ("101", "102", "103"))
+
+
+def test_a_link_in_the_place_of_the_directory(repo: Repository) -> None:
+    gone = dict.fromkeys(chain(("001", None), ("002", "001")))
+    repo.commit("main", {**gone, VERSIONS: "/srv/revisions"}, modes={VERSIONS: "120000"})
+    repo.commit("main", {VERSIONS: None, **chain(("001", None), ("002", "001"))})
+    told, incident = only(repo)
+    assert (incident.is_unjudged, incident.began, incident.ended) == (True, 1, 2)
+    assert told.unjudged == HOUR
 
 
 def dated(repo: Repository, seconds: int) -> None:
@@ -316,7 +349,7 @@ def test_only_so_many_commits(repo: Repository, monkeypatch: pytest.MonkeyPatch)
     forked(repo)
     monkeypatch.setattr(looking_back, "MAX_COMMITS", 2)
     told = look(repo)
-    assert (told.commits, told.left_out) == (2, ("Commits before the newest 2 were not looked at.",))
+    assert (told.commits, told.left_out) == (2, ("Only the newest 2 commits were looked at.",))
     assert [each.is_older for each in told.incidents] == [False]
 
 
@@ -326,7 +359,9 @@ def test_files_are_read_as_long_as_they_are_not_too_much(repo: Repository, monke
     monkeypatch.setattr(looking_back, "MAX_READ_BYTES", 10_000)
     told = look(repo)
     [said] = told.left_out
-    assert said.startswith(f"The commits from {repo.sha('main')[:10]} on (1): with them, more than 10,000 bytes of")
+    assert said.startswith(
+        f"Commits from {repo.sha('main')[:10]} on were not looked at (1): with them, more than 10,000 bytes of"
+    )
     assert [each.ended for each in told.incidents] == [None]
     monkeypatch.setattr(looking_back, "MAX_READ_BYTES", 10)
     with pytest.raises(CannotJudge, match=r"is too large: more than 10 bytes of files are to be read\."):
@@ -339,7 +374,9 @@ def test_commits_are_judged_as_long_as_it_is_not_too_much(repo: Repository, monk
     told = look(repo)
     [said] = told.left_out
     newest = repo.sha("main")[:10]
-    assert said.startswith(f"The commits from {newest} on (1): with them, more than 6 revisions are to be judged. ")
+    assert said.startswith(
+        f"Commits from {newest} on were not looked at (1): with them, more than 6 revisions are to be judged. "
+    )
     assert (told.commits, told.incidents) == (2, ())
 
 

@@ -178,6 +178,15 @@ def test_forks_of_two_labelled_lines_that_overlap_in_time_are_two() -> None:
     assert [(each.heads, each.began, each.ended) for each in found] == [(("b", "c"), 1, 3), (("q", "r"), 2, 4)]
 
 
+def test_what_can_not_be_read_is_one_incident_whatever_it_is() -> None:
+    one, other = unreadable("x.py"), unreadable("y.py", "dynamic")
+    found = past(BASE, state(BASE, odd=(one,)), state(FORKED, odd=(one, other)), state(BASE, odd=(other,)), BASE)
+    assert [(each.is_unjudged, each.stops, each.began, each.ended) for each in found] == [
+        (True, False, 1, 4),
+        (False, True, 2, 3),
+    ]
+
+
 @pytest.mark.parametrize("chain", ["a @x; b @y", "a; b<a @x; c<a @y", "a; b<a", ""])
 def test_what_is_meant_is_no_incident(chain: str) -> None:
     assert past("a", chain, chain) == []
@@ -185,7 +194,7 @@ def test_what_is_meant_is_no_incident(chain: str) -> None:
 
 def test_what_is_there_where_the_look_begins_is_older() -> None:
     [incident] = past(FORKED, f"{FORKED}; m<b,c", has_start=True)
-    assert (incident.began, incident.is_older, incident.ended) == (0, True, 1)
+    assert (incident.began, incident.is_older, incident.ended, incident.brought) == (0, True, 1, ())
     [incident] = past(FORKED, f"{FORKED}; m<b,c", has_start=False)
     assert (incident.began, incident.is_older, incident.brought) == (0, False, ("a", "b", "c"))
 

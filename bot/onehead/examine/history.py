@@ -7,7 +7,7 @@ environment are read, each file once, and mostly no more of a tree than what dif
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -82,13 +82,13 @@ def look_back(
     left_out = []
     is_cut_off = line[0].sha in shallow_commits(git)
     if len(line) > MAX_COMMITS:
-        left_out.append(f"Commits before the newest {MAX_COMMITS:,} were not looked at.")
+        left_out.append(f"Only the newest {MAX_COMMITS:,} commits were looked at.")
     clock = line_clock([commit.committed for commit in line])
     start, first_time = _start(git, line, clock, period)
     if start == 0 and is_cut_off:
         left_out.append(_shallow(git, line[0]))
     # What the first commit of all has came with it, and so it has no start; a shallow history only seems to begin.
-    has_start = start > 0 or bool(line[0].parents) or is_cut_off
+    has_start = start > 0 or is_cut_off
     place = max(0, start - 1)
     line = line[place:]
     clock = tuple(max(time, first_time) for time in clock[place:])
@@ -98,12 +98,12 @@ def look_back(
         raise CannotJudge(f"{line[0].sha[:10]} is too large: {walk.exhausted}.", "Begin later: `--commits 100`.")
     if walk.done < len(line):
         left_out.append(
-            f"The commits from {line[walk.done].sha[:10]} on ({len(line) - walk.done:,}): with them, {walk.exhausted}. "
-            "`--since` and `--commits` choose a part."
+            f"Commits from {line[walk.done].sha[:10]} on were not looked at ({len(line) - walk.done:,}): with them, "
+            f"{walk.exhausted}. `--since` and `--commits` choose a part."
         )
         line, clock = line[: walk.done], clock[: walk.done]
     if walk.ignored:
-        left_out.append(f"{named(sorted(walk.ignored))}, ignored by the policy (`ignore-environments`).")
+        left_out.append(f"Not judged: {named(sorted(walk.ignored))}, ignored by the policy (`ignore-environments`).")
     history = History(
         target,
         tuple(line),
@@ -192,12 +192,14 @@ class _Walk:
             against = self._whole(shas[0], None, newest)
             yield self._judge(0, against)
             self.done = 1
+            watched = _watched(against.reading)
             for sha, changes in line_changes(self._git, self._target.sha, len(shas) - 1):
                 if sha != shas[self.done]:
                     raise CannotJudge("The history changed while it was read.", "Run it again.")
-                concerning = [change for change in changes if self._concerns(change, against.reading)]
+                concerning = [change for change in changes if self._concerns(change, watched)]
                 if concerning:
                     against = self._next(sha, against, concerning, newest)
+                    watched = _watched(against.reading)
                     self.changed += 1
                     yield self._judge(self.done, against)
                 self.done += 1
@@ -252,7 +254,7 @@ class _Walk:
             del known[path]
         return TargetTree(Tree(sha, known), before.policy, reading._replace(entries=known))
 
-    def _concerns(self, change: LineChange, reading: TreeReading) -> bool:
+    def _concerns(self, change: LineChange, watched: Mapping[str, bool]) -> bool:
         """Whether a change may concern an environment, as for a push (see `touched`)."""
         sides = [side for side in (change.old, change.new) if side is not None]
         path = change.path
@@ -261,7 +263,10 @@ class _Walk:
         if may_configure(path):
             return any(self._concern(side.oid) for side in sides)
         folder, _, name = path.rpartition("/")
-        return is_revision_file(name) and _is_watched(folder, reading)
+        return is_revision_file(name) and (
+            folder in watched
+            or any(below and f"{folder}/".startswith(f"{place}/" if place else "") for place, below in watched.items())
+        )
 
     def _concern(self, oid: str) -> bool:
         """Whether a configuration speaks of Alembic or of onehead; one that is too large may."""
@@ -284,19 +289,14 @@ class _Walk:
         return found
 
 
-def _is_watched(folder: str, reading: TreeReading) -> bool:
-    """Whether files in a directory may be revisions, or code that says where these are."""
+def _watched(reading: TreeReading) -> dict[str, bool]:
+    """Directories whose files may be revisions, or code that says where these are → whether those below count too."""
+    found = {path.rpartition("/")[0]: False for paths in reading.located.modules.values() for path in paths}
     settled = [chain.environment for chain in reading.survey.chains.values()]
-    places = {place for each in (*settled, *reading.located.environments) for place in each.locations}
-    code = {path.rpartition("/")[0] for paths in reading.located.modules.values() for path in paths}
-    return folder in code or any(
-        folder == place.path or (bool(place.path or place.recursive) and f"{folder}/".startswith(_prefix(place.path)))
-        for place in places
-    )
-
-
-def _prefix(folder: str) -> str:
-    return f"{folder}/" if folder else ""
+    for environment in (*settled, *reading.located.environments):
+        for place in environment.locations:
+            found[place.path] = found.get(place.path, False) or bool(place.path or place.recursive)
+    return found
 
 
 def _origins(git: Git, history: History, memory: Memory, watch: Watch) -> Iterator[tuple[int, IncidentOrigin]]:

@@ -1,7 +1,8 @@
 """From what was wrong at each commit of a branch to incidents: when each began, who brought it, how it ended. Pure.
 
 An incident is one kind of error in one environment, from the first commit of the branch that has it to the first one
-without it. Times are those that git recorded, made to run forward (`line_clock`).
+without it. For as long as anything can't be read that could hide one, that is one incident, whatever it is. Times are
+those that git recorded, made to run forward (`line_clock`).
 """
 
 from __future__ import annotations
@@ -85,7 +86,7 @@ class Incident(NamedTuple):
         missing: of a missing parent, what no file declared when it began; sorted.
         brought: the ids of the side that came with that commit, sorted; `paths` are their files.
         began, ended: places in the line; `ended` is that of the first commit without it, `None` where there is none.
-        is_older: it was there already where the look begins.
+        is_older: it was there already where the look begins, so it is not known what came with it.
         repaired_with: the revisions that ended it, sorted.
     """
 
@@ -108,12 +109,17 @@ class Incident(NamedTuple):
         return self.finding.code
 
     @property
+    def is_unjudged(self) -> bool:
+        """Whether it is not known what was wrong, if anything: what could not be read may have hidden it."""
+        return self.finding.blinds
+
+    @property
     def stops(self) -> bool:
         """Whether `alembic upgrade head` stops for as long as it lasts.
 
-        Not with a duplicate id: Alembic warns, goes on, and never runs one of the two. Not known of what is unreadable.
+        Not with a duplicate id: Alembic warns, goes on, and never runs one of the two.
         """
-        return self.code is not Code.DUPLICATE_ID and not self.finding.blinds
+        return self.code is not Code.DUPLICATE_ID and not self.is_unjudged
 
 
 class EnvironmentPast(NamedTuple):
@@ -201,6 +207,11 @@ class History(NamedTuple):
     def stopped(self) -> int:
         """Seconds in which `alembic upgrade head` would have stopped in some environment."""
         return self.seconds(incident for incident in self.incidents if incident.stops)
+
+    @property
+    def unjudged(self) -> int:
+        """Seconds in which something could not be judged in some environment."""
+        return self.seconds(incident for incident in self.incidents if incident.is_unjudged)
 
 
 def line_clock(recorded: Sequence[int]) -> tuple[int, ...]:
@@ -316,8 +327,8 @@ class _FollowedEnvironment:
             else:
                 self._open.remove(incident)
                 self._closed.append(incident.closed(place, before, state.graph))
-        for code in dict.fromkeys(error.code for error in left):
-            own = [error for error in left if error.code is code]
+        for kind in dict.fromkeys(map(_kind, left)):
+            own = [error for error in left if _kind(error) == kind]
             self._open.append(_OpenIncident(self.path, own, before, state.graph, (place, older)))
 
     def incidents(self) -> list[Incident]:
@@ -335,23 +346,26 @@ class _OpenIncident:
         """Begin one; `began`: where, and whether it is older."""
         self._about: frozenset[str] = frozenset()
         ids = {id_ for error in errors for id_ in _involved(error, after)}
-        brought = _brought(ids, before, after)
-        old = {(revision.path, revision.blob) for revision in before}
-        paths = {
-            each.path for id_ in brought for each in after.definitions(id_) if (each.path, each.blob) not in old
-        } or {each.path for id_ in brought for each in before.definitions(id_)}
-        # What can't be read has no id.
-        paths = paths or {path for error in errors for path in error.paths}
-        missing = sorted(id_ for id_ in ids if id_ not in after)
+        missing = tuple(sorted(id_ for id_ in ids if id_ not in after))
         place, is_older = began
+        brought = set() if is_older else _brought(ids, before, after)
+        old = {(revision.path, revision.blob) for revision in before}
+        new = {each.path for id_ in brought for each in after.definitions(id_) if (each.path, each.blob) not in old}
+        paths = new or {each.path for id_ in brought for each in before.definitions(id_)}
+        if not ids:  # what can't be read has none
+            paths = {path for error in errors for path in error.paths}
         self.incident = Incident(
-            path, path, errors[0], (), tuple(missing), tuple(sorted(brought)), tuple(sorted(paths)), place, is_older
+            path, path, errors[0], (), missing, tuple(sorted(brought)), tuple(sorted(paths)), place, is_older
         )
         self.go_on(errors, after)
 
     def goes_on_with(self, error: Finding, graph: Graph) -> bool:
         """Whether an error of the next commit is the same one, or has grown from it."""
-        return error.code is self.incident.code and not self._about.isdisjoint((*_involved(error, graph), *error.paths))
+        if error.blinds:
+            return self.incident.is_unjudged
+        return _kind(error) == _kind(self.incident.finding) and not self._about.isdisjoint(
+            (*_involved(error, graph), *error.paths)
+        )
 
     def go_on(self, errors: list[Finding], graph: Graph) -> None:
         """Take the same errors as the next commit has them."""
@@ -368,32 +382,36 @@ class _OpenIncident:
 
     def closed(self, place: int, before: Graph, after: Graph) -> Incident:
         """The incident as the first commit without the error ended it."""
-        ids = {id_ for error in self._errors for id_ in _involved(error, before)}
-        merges = _merges(_heads(self._errors, before), before, after)
-        if merges:
-            return self.ended(place, EndKind.MERGE, merges)
-        renamed = _renamed(ids, before, after)
-        if renamed:
-            return self.ended(place, EndKind.REISSUE, renamed)
-        if self.incident.code is Code.MISSING_PARENT:
-            restored = [id_ for id_ in ids if id_ in after and id_ not in before]
-            if restored:
-                return self.ended(place, EndKind.RESTORED, restored)
-        gone = {id_ for id_ in ids if len(after.definitions(id_)) < len(before.definitions(id_))}
-        if gone:
-            is_undone = gone >= {id_ for id_ in self.incident.brought if id_ in before}
-            return self.ended(place, EndKind.REVERTED if is_undone else EndKind.DELETED, gone)
-        moved = {
-            id_ for id_ in ids if id_ in after and id_ in before and _declared(before, id_) != _declared(after, id_)
-        }
-        if moved:
-            return self.ended(place, EndKind.REPARENT, moved)
-        files = {path for error in self._errors for path in error.paths}
-        if not ids and not files & (after.paths | {each.path for each in after.unreadable}):
-            is_undone = files <= {*self.incident.paths}
-            return self.ended(place, EndKind.REVERTED if is_undone else EndKind.DELETED)
-        is_meant = self.incident.code is Code.FORK and len(after.heads) > 1
-        return self.ended(place, EndKind.INTENDED if is_meant else EndKind.EDITED)
+        return self.ended(place, *_how_ended(self.incident, self._errors, before, after))
+
+
+def _how_ended(
+    incident: Incident, errors: list[Finding], before: Graph, after: Graph
+) -> tuple[EndKind, Collection[str]]:
+    """What ended the errors that an incident had last, and with which revisions."""
+    ids = {id_ for error in errors for id_ in _involved(error, before)}
+    if merges := _merges(_heads(errors, before), before, after):
+        return EndKind.MERGE, merges
+    if renamed := _renamed(ids, before, after):
+        return EndKind.REISSUE, renamed
+    if restored := {id_ for id_ in ids if id_ in after and id_ not in before}:
+        return EndKind.RESTORED, restored
+    brought = {id_ for id_ in incident.brought if id_ in before}
+    if gone := {id_ for id_ in ids if len(after.definitions(id_)) < len(before.definitions(id_))}:
+        return EndKind.REVERTED if brought and brought <= gone else EndKind.DELETED, gone
+    there = {id_ for id_ in ids if id_ in before and id_ in after}
+    if moved := {id_ for id_ in there if _declared(before, id_) != _declared(after, id_)}:
+        return EndKind.REPARENT, moved
+    files = {path for error in errors for path in error.paths}
+    if not ids and not files & (after.paths | {each.path for each in after.unreadable}):
+        return EndKind.REVERTED if files <= {*incident.paths} else EndKind.DELETED, ()
+    is_meant = incident.code is Code.FORK and len(after.heads) > 1
+    return EndKind.INTENDED if is_meant else EndKind.EDITED, ()
+
+
+def _kind(error: Finding) -> Code | None:
+    """What makes errors of one commit one incident; `None` for whatever can't be read."""
+    return None if error.blinds else error.code
 
 
 def _heads(errors: Iterable[Finding], graph: Graph) -> set[str]:

@@ -51,7 +51,7 @@ def history_text(history: History, paint: Paint = plain) -> str:
     """The text of `onehead history`: the totals, what was looked at, and a table for each environment."""
     style = "bad" if any(incident.ended is None for incident in history.incidents) else "strong"
     lines = [paint(style, totals(history)), looked_at(history), times_note(history)]
-    lines += [f"Not looked at: {visible(each)}" for each in history.left_out]
+    lines += map(visible, history.left_out)
     for environment in history.environments:
         incidents = incidents_in(history, environment)
         lines += ["", _environment_line(history, environment, incidents, paint), *_table(history, incidents, paint)]
@@ -61,17 +61,24 @@ def history_text(history: History, paint: Paint = plain) -> str:
 def totals(history: History) -> str:
     """How often, and for how long, in one sentence."""
     branch = visible(short_ref(history.target.ref))
-    counted = Counter(incident.code for incident in history.incidents)
+    counted = _counted(history)
     if not history.environments:
         return f"{branch}: {_NOTHING}"
-    if not counted:
-        return f"{branch}: nothing was wrong in {length(history.end - history.clock[0])}."
-    told = listed([number_of(counted[code], kind(code)) for code in Code if code in counted])
-    stopped = f"`alembic upgrade head` would have stopped for {length(history.stopped)}" if history.stopped else ""
+    told = listed([number_of(count, kind(code)) for code, count in counted.items()]) or "nothing was wrong"
     still = sum(incident.ended is None for incident in history.incidents)
-    left = f"{number_of(still, 'incident')} still open" if still else ""
-    more = "".join(f"; {each}" for each in (stopped, left) if each)
-    return f"{branch}: {told} in {length(history.end - history.clock[0])}{more}."
+    more = {
+        f"`alembic upgrade head` would have stopped for {length(history.stopped)}": history.stopped,
+        f"could not be judged for {length(history.unjudged)}": history.unjudged,
+        f"{number_of(still, 'incident')} still open": still,
+    }
+    said = "; ".join([f"{told} in {length(history.end - history.clock[0])}", *(each for each in more if more[each])])
+    return f"{branch}: {said}."
+
+
+def _counted(history: History) -> dict[Code, int]:
+    """How many incidents of each kind there were, in the order of the reference."""
+    counted = Counter(incident.code for incident in history.incidents if not incident.is_unjudged)
+    return {code: counted[code] for code in Code if code in counted}
 
 
 def looked_at(history: History) -> str:
@@ -90,8 +97,9 @@ def times_note(history: History) -> str:
     note = "Times are those that git recorded (committer dates, UTC)"
     if not history.corrected:
         return f"{note}."
-    what = "one commit carries" if history.corrected == 1 else f"{history.corrected} commits carry"
-    return f"{note}; {what} one out of order, and counts as made with the commit before."
+    many = history.corrected > 1
+    what = f"{history.corrected} commits carry" if many else "one commit carries"
+    return f"{note}; {what} one out of order, and count{'' if many else 's'} as made with the commit before."
 
 
 def incidents_in(history: History, environment: EnvironmentPast) -> list[tuple[int, Incident]]:
@@ -127,7 +135,8 @@ def _date(seconds: int) -> str:
 def what(incident: Incident) -> str:
     """The error in a few words."""
     about = incident.heads or incident.missing or incident.finding.revisions or incident.finding.paths
-    return f"{kind(incident.code)}: {listed([*map(named, about)], _MAX_IDS)}"
+    names = listed([*map(named, about)], _MAX_IDS)
+    return f"not judged: {names}" if incident.is_unjudged else f"{kind(incident.code)}: {names}"
 
 
 def how_ended(history: History, incident: Incident) -> str:
@@ -237,7 +246,6 @@ def _ids(ids: Iterable[str]) -> str:
 
 def history_document(history: History) -> dict[str, Any]:
     """The object of `onehead history --format json`."""
-    counted = Counter(incident.code for incident in history.incidents)
     return {
         "schema": "onehead.history/1",
         "target": {"ref": history.target.ref, "sha": history.target.sha},
@@ -251,10 +259,11 @@ def history_document(history: History) -> dict[str, Any]:
         "until": _date(history.until),
         "left_out": [*history.left_out],
         "totals": {
-            "incidents": [{"code": str(code), "count": counted[code]} for code in Code if code in counted],
+            "incidents": [{"code": str(code), "count": count} for code, count in _counted(history).items()],
             "open": sum(incident.ended is None for incident in history.incidents),
             "seconds_wrong": history.seconds(history.incidents),
             "seconds_stopped": history.stopped,
+            "seconds_unjudged": history.unjudged,
         },
         "environments": [_environment_document(history, each) for each in history.environments],
         "incidents": [_incident_document(history, number) for number in range(len(history.incidents))],
@@ -297,6 +306,7 @@ def _incident_document(history: History, number: int) -> dict[str, Any]:
         "environment": incident.environment,
         "code": str(incident.code),
         "stops": incident.stops,
+        "unjudged": incident.is_unjudged,
         "message": incident.finding.message,
         "heads": [*incident.heads],
         "missing": [*incident.missing],

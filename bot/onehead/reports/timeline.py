@@ -161,7 +161,7 @@ def _bar(root: ET.Element, history: History, environment: EnvironmentPast, top: 
 
 
 def _kind(incident: Incident) -> str:
-    return "unread" if incident.finding.blinds else "stops" if incident.stops else "doubled"
+    return "unread" if incident.is_unjudged else "stops" if incident.stops else "doubled"
 
 
 def _blocks(history: History, incidents: list[tuple[int, Incident]]) -> list[_Block]:
