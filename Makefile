@@ -30,7 +30,7 @@ VERSION ?=
 DRY ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test test-all coverage lint docs demo bench simulate chaos fuzz lock dist release clean
+.PHONY: help setup test test-all test-floor coverage lint docs demo bench simulate chaos fuzz lock dist release clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -56,6 +56,13 @@ test: $(VENV)/.ready ## run what a commit needs, in a few minutes (ARGS='-k fork
 
 test-all: $(VENV)/.ready ## run every test: real databases, verify and short walks too (ARGS='-m slow' for those alone)
 	$(PYTEST) $(ARGS)
+
+# The rooms that meet other people's packages. Laid over those of the set-up, which bring what tests need beside them.
+FLOOR := tests/databases tests/forge tests/reports tests/revisions tests/verify
+test-floor: $(VENV)/.ready ## run tests with the oldest packages that pyproject.toml allows, Alembic 1.16.5 among them (ARGS=tests/service)
+	@rm -rf $(VENV)/floor
+	@$(BIN)/uv pip install --quiet --require-hashes --no-deps --target $(VENV)/floor --requirement requirements-floor.lock
+	PYTHONPATH=$(VENV)/floor $(PYTEST) -m 'not slow' --hypothesis-profile=quick $(or $(ARGS),$(FLOOR))
 
 coverage: $(VENV)/.ready ## say which lines no test reaches, in processes that tests start too (ARGS=tests/plan for some; slow)
 	@$(BIN)/coverage erase
@@ -92,7 +99,7 @@ fuzz: $(VENV)/.ready ## hand 100,000 hostile inputs to each reader (ARGS='sql --
 	@$(LOCKED) requirements-fuzz.lock
 	$(BIN)/python -m tests.fuzz $(ARGS)
 
-# The first lock decides; the others hold a part of it, or one package more.
+# The first lock decides; the others hold a part of it, or some packages more. The last one has the floors.
 lock: $(VENV)/.ready ## renew the locks: the newest releases that pyproject.toml allows
 	$(LOCK) --upgrade --group dev pyproject.toml --output-file requirements-dev.lock
 	$(LOCK) --constraint requirements-dev.lock --extra postgres pyproject.toml --output-file requirements.lock
@@ -100,6 +107,7 @@ lock: $(VENV)/.ready ## renew the locks: the newest releases that pyproject.toml
 	$(LOCK) --upgrade --constraint requirements-dev.lock --group docs --output-file requirements-docs.lock
 	$(LOCK) --upgrade --constraint requirements-dev.lock --group fuzz --output-file requirements-fuzz.lock
 	$(LOCK) --upgrade --constraint requirements-dev.lock --group release --output-file requirements-release.lock
+	$(LOCK) --upgrade --resolution lowest-direct --all-extras pyproject.toml --output-file requirements-floor.lock
 
 # What only a release needs is no part of the set-up either.
 dist: $(VENV)/.ready ## build the wheel and the sdist of HEAD twice, compare, check and try them (RELEASE_URL=https://… for links)

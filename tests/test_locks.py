@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+from packaging.version import Version
 
 ROOT = Path(__file__).parents[1]
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
@@ -54,6 +55,10 @@ ASKED = {
     "-fuzz": group("fuzz"),
     "-docs": group("docs"),
     "-release": group("release"),
+    "-floor": [
+        *PROJECT["project"]["dependencies"],
+        *(text for extra in PROJECT["project"]["optional-dependencies"].values() for text in extra),
+    ],
 }
 
 ALONE = {
@@ -71,6 +76,18 @@ def test_a_lock_holds_what_the_project_asks_for(name: str) -> None:
 
     assert [str(each) for each in wanted if each.name not in pins] == []
     assert [str(each) for each in wanted if not each.specifier.contains(pins[each.name].version)] == []
+
+
+def test_the_floors_are_those_that_are_declared() -> None:
+    """So a floor that is raised without its lock is seen: `make test-floor` would test another one."""
+    pins = locked("-floor")
+    declared = {each.name: floor for text in ASKED["-floor"] for each in [Requirement(text)] if (floor := lowest(each))}
+
+    assert {name: Version(pins[name].version) for name in declared} == declared
+
+
+def lowest(requirement: Requirement) -> Version | None:
+    return max((Version(each.version) for each in requirement.specifier if each.operator == ">="), default=None)
 
 
 def test_every_lock_of_the_project_is_tested() -> None:

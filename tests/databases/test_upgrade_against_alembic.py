@@ -13,14 +13,17 @@ import os
 import random
 from collections import Counter
 from collections.abc import Iterator
+from inspect import signature
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from alembic.script import ScriptDirectory
 
 from onehead.databases.model import DatabaseState
 from onehead.databases.state_table import fork_outcomes
 from onehead.databases.states import Target, rows_of, with_rows
+from onehead.databases.upgrade import _script_directory
 from onehead.plan.findings import Facts
 from onehead.revisions.graph import Graph
 from onehead.revisions.model import Environment, Revision
@@ -97,6 +100,20 @@ def test_the_same_as_alembic(part: int, tmp_path: Path) -> None:
                 said = Done(outcome.runs, outcome.rows_after, outcome.error)
                 assert said == done[state.rows], (number, graph.revisions, target, state)
     engine.dispose()
+
+
+@pytest.mark.skipif(
+    "consider_depends_on" not in signature(ScriptDirectory.get_heads).parameters,
+    reason="needs Alembic 1.18.5, which counts the heads that others need",
+)
+def test_the_rows_of_a_database_that_has_run_everything_are_the_heads_that_nothing_needs() -> None:
+    needed = 0
+    for number in range(GRAPHS):
+        graph = random_graph(random.Random(f"{SEED}/{number}"))
+        scripts = _script_directory(graph)
+        assert rows_of(graph, frozenset(graph.revisions)) == tuple(sorted(scripts.get_heads(consider_depends_on=True)))
+        needed += len(scripts.get_heads()) > len(scripts.get_heads(consider_depends_on=True))
+    assert needed > GRAPHS / 50
 
 
 @pytest.mark.slow
