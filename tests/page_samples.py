@@ -172,6 +172,8 @@ GRAPH = RepositoryGraph(
     ),
 )
 
+NOTHING = RepositoryGraph()
+
 
 def world() -> dict[str, ShownRepository]:
     """Many repositories, as in an organisation."""
@@ -188,8 +190,8 @@ def main(folder: Path) -> None:
     shown = world()
     part = list_part({name: each.condition for name, each in shown.items()}, ListQuestion())
     (folder / "list.html").write_text(list_page(part, shown, FORGE, NOW))
-    for name, each in (("shop", SHOP), ("league", LEAGUE), ("hostile", HOSTILE)):
-        (folder / f"{name}.html").write_text(repository_page(f"acme/{name}", each, FORGE, NOW))
+    for name, each, graph in (("shop", SHOP, GRAPH), ("league", LEAGUE, NOTHING), ("hostile", HOSTILE, NOTHING)):
+        (folder / f"{name}.html").write_text(repository_page(f"acme/{name}", each, graph, FORGE, NOW))
 
 
 if __name__ == "__main__":

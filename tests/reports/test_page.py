@@ -21,8 +21,8 @@ from onehead.reports.page import (
     repository_page,
     styles,
 )
-from onehead.reports.page_model import CONDITIONS, Condition, ShownRepository
-from tests.page_samples import FORGE, HOSTILE, LEAGUE, NOW, SHOP, healthy, world
+from onehead.reports.page_model import CONDITIONS, Condition, RepositoryGraph, ShownRepository
+from tests.page_samples import FORGE, GRAPH, HOSTILE, LEAGUE, NOTHING, NOW, SHOP, healthy, world
 
 VOID = {"meta", "input", "link", "br"}
 
@@ -69,17 +69,17 @@ def listed(shown: dict[str, ShownRepository], question: ListQuestion = ListQuest
     return Document(list_page(part(shown, question), shown, FORGE, NOW))
 
 
-def opened(shown: ShownRepository) -> Document:
-    return Document(repository_page("acme/shop", shown, FORGE, NOW))
+def opened(shown: ShownRepository, graph: RepositoryGraph = NOTHING) -> Document:
+    return Document(repository_page("acme/shop", shown, graph, FORGE, NOW))
 
 
 PAGES = {
     "list": list_page(part(world()), world(), FORGE, NOW),
     "empty": list_page(part({}), {}, FORGE, NOW),
-    "shop": repository_page("acme/shop", SHOP, FORGE, NOW),
-    "league": repository_page("acme/league", LEAGUE, FORGE, NOW),
-    "hostile": repository_page("eve/hostile", HOSTILE, FORGE, NOW),
-    "unknown": repository_page("acme/new", ShownRepository(NOW), FORGE, NOW),
+    "shop": repository_page("acme/shop", SHOP, GRAPH, FORGE, NOW),
+    "league": repository_page("acme/league", LEAGUE, NOTHING, FORGE, NOW),
+    "hostile": repository_page("eve/hostile", HOSTILE, NOTHING, FORGE, NOW),
+    "unknown": repository_page("acme/new", ShownRepository(NOW), NOTHING, FORGE, NOW),
     "message": message_page("Nothing & nobody."),
 }
 each_page = pytest.mark.parametrize("name", PAGES)

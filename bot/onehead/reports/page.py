@@ -16,7 +16,9 @@ from urllib.parse import quote, urlencode
 from onehead.plan.rivals import MergeStep, Rival, RivalConflict, merge_order
 from onehead.plan.verdict import Coverage
 from onehead.render import html, stock
-from onehead.reports.page_model import CONDITIONS, Condition, ShownPull, ShownRepository
+from onehead.reports import graph_svg
+from onehead.reports.page_graph import RowLinks, chain_view
+from onehead.reports.page_model import CONDITIONS, Condition, RepositoryGraph, ShownPull, ShownRepository
 from onehead.reports.terminal import coverage_text, number_of
 
 PER_PAGE = 50
@@ -63,7 +65,7 @@ def style() -> str:
 
 def styles() -> tuple[str, ...]:
     """The content of every `style` element: what a content security policy is to name."""
-    return (style(),)
+    return (style(), graph_svg.style())
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,8 +165,24 @@ def _is_bad(pull: ShownPull) -> bool:
     return pull.verdict not in ("ok", "-")
 
 
-def repository_page(name: str, shown: ShownRepository, forge: Forge, now: datetime) -> str:
+class GraphQuestion(NamedTuple):
+    """Which deployed branch is drawn (empty: the first), and the ids in folded parts that are to be shown."""
+
+    branch: str = ""
+    opened: tuple[str, ...] = ()
+
+
+def repository_page(
+    name: str,
+    shown: ShownRepository,
+    graph: RepositoryGraph,
+    forge: Forge,
+    now: datetime,
+    question: GraphQuestion = GraphQuestion(),  # noqa: B008 - a value
+) -> str:
     """The page of one repository."""
+    links = RowLinks(lambda number: forge.pull(name, number), lambda sha: forge.commit(name, sha))
+    view = chain_view(graph, question.branch, question.opened, links)
     numbers = {pull.number for pull in shown.pulls}
     orders = merge_order(
         {pull.number: tuple(rival for rival in pull.rivals if rival.number in numbers) for pull in shown.pulls}
@@ -177,6 +195,10 @@ def repository_page(name: str, shown: ShownRepository, forge: Forge, now: dateti
             "name": name,
             "shown": shown,
             "pulls": sorted(shown.pulls, key=lambda pull: (not _is_bad(pull), pull.mends, pull.number)),
+            "view": view,
+            "links": links,
+            "graph_style": graph_svg.style(),
+            "branches": [(each.branch, "?" + urlencode({"branch": each.branch}) + "#graph") for each in graph.targets],
             "orders": [[(pulls[step.number], _step_line(step, pulls)) for step in steps] for steps in orders],
         },
     )

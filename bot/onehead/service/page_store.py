@@ -83,11 +83,11 @@ class PageStore:
             }
             databases = ledger_at(snapshot.git, snapshot.reported).databases if known.targets else None
             shown = shown_after(self._shown.get(name), known, repairs, databases, datetime.now(UTC))
-            self._put(name, shown)
+            self.put(name, shown)
             before = self.graph(name)
             graph = _graph_after(known, before, analysis)
             if graph != before:
-                self._graphs.put({name: _packed(graph)})
+                self.put_graph(name, graph)
 
     def fail(self, name: str, error: Exception) -> None:
         """Say why the last look at a repository could not be finished."""
@@ -95,7 +95,7 @@ class PageStore:
             now = datetime.now(UTC)
             why = error.message if isinstance(error, OneheadError) else cause(error)
             before = self._shown.get(name) or ShownRepository(now)
-            self._put(name, replace(before, at=now, trouble=plain_line(why, MAX_SENTENCE)))
+            self.put(name, replace(before, at=now, trouble=plain_line(why, MAX_SENTENCE)))
 
     def forget(self, *names: str) -> None:
         """Show some repositories no longer."""
@@ -104,9 +104,14 @@ class PageStore:
                 for kept in (self._conditions, self._shown, self._graphs):
                     kept.forget(*names)
 
-    def _put(self, name: str, shown: ShownRepository) -> None:
+    def put(self, name: str, shown: ShownRepository) -> None:
+        """Show this of a repository from now on."""
         self._shown.put({name: shown})
         self._conditions.put({name: shown.condition})
+
+    def put_graph(self, name: str, graph: RepositoryGraph) -> None:
+        """Draw this of a repository from now on."""
+        self._graphs.put({name: _packed(graph)})
 
 
 @contextmanager

@@ -9,7 +9,16 @@ from urllib.parse import parse_qs
 import structlog
 
 from onehead.errors import OneheadError
-from onehead.reports.page import Forge, ListQuestion, list_page, list_part, message_page, repository_page
+from onehead.reports.page import (
+    Forge,
+    GraphQuestion,
+    ListQuestion,
+    list_page,
+    list_part,
+    message_page,
+    repository_page,
+)
+from onehead.reports.page_graph import MAX_OPENED_RUNS
 from onehead.service.page_store import PageStore
 
 _MAX_TEXT = 200  # characters that are looked for
@@ -35,7 +44,7 @@ class PageView:
         except ValueError:
             asked = {}
         try:
-            return self._repository(path) if path else self._list(asked)
+            return self._repository(path, asked) if path else self._list(asked)
         except OneheadError as error:
             return 503, message_page(f"{error.message} Reload this page in a moment.")
         except Exception as error:
@@ -52,11 +61,12 @@ class PageView:
         part = list_part(self._store.conditions(), question)
         return 200, list_page(part, self._store.shown(part.names), self._forge, self._now())
 
-    def _repository(self, name: str) -> tuple[int, str]:
+    def _repository(self, name: str, asked: Mapping[str, list[str]]) -> tuple[int, str]:
         shown = self._store.shown([name]).get(name)
         if shown is None:
             return 404, message_page("onehead has not looked at a repository of this name, or may not write to it.")
-        return 200, repository_page(name, shown, self._forge, self._now())
+        question = GraphQuestion(_first(asked, "branch"), tuple(asked.get("open", ())[:MAX_OPENED_RUNS]))
+        return 200, repository_page(name, shown, self._store.graph(name), self._forge, self._now(), question)
 
 
 def _first(asked: Mapping[str, list[str]], name: str) -> str:
