@@ -126,7 +126,7 @@ def test_what_a_repository_says_is_text() -> None:
 def test_the_list_begins_with_what_is_worst() -> None:
     words = listed(world()).words
     assert words.index("acme/league") < words.index("acme/shop") < words.index("acme/atlas")
-    assert "2 heads: 020_seasons and 020_teams both follow 019. Repair: #44" in words
+    assert "The chain forks after 019: 2 heads (020_seasons and 020_teams). Repair: #44" in words
     assert "4 open, 3 with rivals #12 ✕ collides repair #31" in words
     assert "1 environment, 19 of 19 files read" in words
     assert "staging holds an unknown row" in words
@@ -162,7 +162,7 @@ def test_an_empty_list_says_why() -> None:
 
 def test_a_repository_shows_what_is_open_and_in_which_order_to_merge_it() -> None:
     words = opened(SHOP).words
-    assert "#12 Log in with OAuth by ann main ✕ collides shop/migrations/versions: 019 on main" in words
+    assert "#12 Log in with OAuth by ann main ✕ collides shop/migrations/versions: Once merged" in words
     assert "#31 , re-parent the branch #17 : both add a revision after 019" in words
     order = words[words.index("Best order of merging") :]
     assert re.search(
@@ -180,7 +180,7 @@ def test_a_repository_shows_where_its_databases_are() -> None:
 
 
 def test_a_repository_shows_findings_and_trouble() -> None:
-    assert "fork error 2 heads: 020_seasons and 020_teams both follow 019 ." in opened(LEAGUE).words
+    assert "fork error The chain forks after 019 : 2 heads ( 020_seasons and 020_teams )." in opened(LEAGUE).words
     assert "Read 1 environment, 21 of 21 revision files." in opened(LEAGUE).words
     assert "The last look could not be finished. Forgejo does not answer" in opened(HOSTILE).words
 

@@ -156,7 +156,7 @@ def list_page(part: ListPart, shown: Mapping[str, ShownRepository], forge: Forge
 
 def _pulls_line(shown: ShownRepository) -> tuple[int, list[ShownPull], int]:
     """How many pull requests of people are open, which of them collide, and how many of these have rivals."""
-    theirs = [pull for pull in shown.pulls if not pull.mends]
+    theirs = [pull for pull in shown.pulls if not pull.is_repair]
     bad = [pull for pull in theirs if _is_bad(pull)]
     return len(theirs) + shown.more_pulls, bad, sum(1 for pull in theirs if pull.rivals)
 
@@ -194,7 +194,7 @@ def repository_page(
             **_common(forge, now),
             "name": name,
             "shown": shown,
-            "pulls": sorted(shown.pulls, key=lambda pull: (not _is_bad(pull), pull.mends, pull.number)),
+            "pulls": sorted(shown.pulls, key=lambda pull: (not _is_bad(pull), pull.is_repair, pull.number)),
             "view": view,
             "links": links,
             "graph_style": graph_svg.style(),

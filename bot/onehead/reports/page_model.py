@@ -85,7 +85,7 @@ class ShownPull:
 
     `verdict` is empty where it could not be judged, and `says` why; it is `-` where its base is not deployed. `plan` is
     the kind of its repair, `repair` the number of the pull request that holds it. `rivals`: those with which it would
-    clash once both have landed. `mends`: it is a repair by onehead.
+    clash once both have landed. `is_repair`: it is a repair by onehead.
     """
 
     number: int
@@ -99,7 +99,7 @@ class ShownPull:
     repair: int | None = None
     rivals: tuple[Rival, ...] = ()
     draft: bool = False
-    mends: bool = False
+    is_repair: bool = False
 
 
 @dataclass(frozen=True, slots=True)

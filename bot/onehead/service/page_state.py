@@ -149,7 +149,7 @@ def _pull(known: KnownState, each: KnownPull, repairs: Mapping[str, int]) -> Sho
             for rival in each.rivals[:MAX_RIVALS_SHOWN]
         ),
         draft=pull.draft,
-        mends=known.snapshot.is_ours(pull),
+        is_repair=known.snapshot.is_ours(pull),
     )
 
 
