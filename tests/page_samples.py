@@ -29,7 +29,8 @@ from onehead.reports.page_model import (
 BILLING = "billing/migrations/versions"
 SHOP_PATH = "shop/migrations/versions"
 NOW = datetime(2026, 11, 29, 21, 40, tzinfo=UTC)
-FORGE = Forge("https://forge.example.org")
+FORGE = Forge("http://forgejo:3000")
+URL = "https://forge.example.org/acme/shop"
 
 
 def environment(path: str, *heads: str, revisions: int = 19) -> ShownEnvironment:
@@ -42,7 +43,7 @@ def target(branch: str, *environments: ShownEnvironment, verdict: str = "ok", sa
 
 
 def healthy(path: str = "alembic/versions", head: str = "019") -> ShownRepository:
-    return ShownRepository(NOW - timedelta(minutes=12), (target("main", environment(path, head)),))
+    return ShownRepository(NOW - timedelta(minutes=12), (target("main", environment(path, head)),), url=URL)
 
 
 def sharing(number: int, what: str = "019") -> Rival:
@@ -50,6 +51,7 @@ def sharing(number: int, what: str = "019") -> Rival:
 
 
 SHOP = ShownRepository(
+    url=URL,
     at=NOW - timedelta(minutes=3),
     targets=(
         target("main", environment(BILLING, "b7d1"), environment(SHOP_PATH, "019")),
@@ -93,6 +95,7 @@ SHOP = ShownRepository(
     ),
 )
 LEAGUE = ShownRepository(
+    url=URL,
     at=NOW - timedelta(hours=2),
     targets=(
         ShownTarget(
@@ -109,6 +112,7 @@ LEAGUE = ShownRepository(
     ),
 )
 HOSTILE = ShownRepository(
+    url="javascript:alert(4)//",
     at=NOW - timedelta(days=3),
     targets=(
         ShownTarget(
@@ -181,7 +185,7 @@ def world() -> dict[str, ShownRepository]:
     found = {f"acme/{name}": healthy(head=f"{number:04x}a7c1d2") for number, name in enumerate(names, 17)}
     found |= {f"tools/service-{number:02}": healthy(head=f"{number:03}") for number in range(60)}
     found |= {"acme/shop": SHOP, "acme/league": LEAGUE, "eve/hostile": HOSTILE}
-    found["acme/website"] = ShownRepository(NOW, (target("main"),))
+    found["acme/website"] = ShownRepository(NOW, (target("main"),), url=URL)
     return found
 
 

@@ -108,7 +108,10 @@ def test_nothing_of_a_page_is_fetched_run_or_styled_from_elsewhere(name: str) ->
     for _, attributes in document.elements:
         assert not {key for key in attributes if key.startswith("on") or key in ("style", "src")}
         href = attributes.get("href") or "?"
-        assert re.match(r"https://forge\.example\.org/|[?#]|\.\./\.\./repositories$|repositories/", href), href
+        assert re.match(
+            r"https://forge\.example\.org/|http://forgejo:3000/(acme|eve)/|[?#]|\.\./\.\./repositories$|repositories/",
+            href,
+        ), href
 
 
 def test_what_a_repository_says_is_text() -> None:
@@ -153,6 +156,15 @@ def test_the_pages_of_the_list_keep_what_was_asked() -> None:
     assert [each.get("value") for each in document.all("input")] == ["r&", "healthy"]
     assert "Page 2 of 3, 120 repositories" in document.words
     assert "repositories/acme/r%26050" in [attributes.get("href") for attributes in document.all("a")]
+
+
+def test_links_lead_to_the_forge_as_people_reach_it() -> None:
+    found = [attributes.get("href") for attributes in opened(SHOP, GRAPH).all("a")]
+    assert "https://forge.example.org/acme/shop/pulls/12" in found
+    assert "https://forge.example.org/acme/shop/src/branch/release/2.1" in found
+    assert f"https://forge.example.org/acme/shop/commit/{'d' * 40}" in found
+    # What the forge has not named is taken from the settings.
+    assert "http://forgejo:3000/acme/shop/pulls/1" in [each.get("href") for each in opened(HOSTILE).all("a")]
 
 
 def test_an_empty_list_says_why() -> None:

@@ -132,7 +132,8 @@ CONDITIONS: tuple[Condition, ...] = ("forked", "colliding", "doubtful", "healthy
 class ShownRepository:
     """What is known of a repository since it was looked at last.
 
-    `trouble`: why that look could not be finished; empty where it was. `more_pulls`: open ones that are not shown.
+    `url`: its page on the forge, as that names itself. `trouble`: why that look could not be finished; empty where it
+    was. `more_pulls`: open ones that are not shown.
     """
 
     at: datetime
@@ -141,6 +142,7 @@ class ShownRepository:
     databases: tuple[ShownDatabase, ...] = ()
     trouble: str = ""
     more_pulls: int = 0
+    url: str = ""
 
     @property
     def condition(self) -> Condition:

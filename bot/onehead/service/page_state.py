@@ -91,6 +91,7 @@ def shown_after(
         pulls=tuple(each for each in found if each.number in kept),
         databases=tuple(_databases(before, known, databases)),
         more_pulls=len(found) - len(kept),
+        url=snapshot.repository.clone_url.removesuffix(".git")[:MAX_PATH],
     )
 
 
