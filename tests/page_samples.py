@@ -47,9 +47,10 @@ def healthy(path: str = "alembic/versions", head: str = "019") -> ShownRepositor
 
 
 def sharing(number: int, what: str = "019") -> Rival:
-    return Rival(number, RivalConflict.PARENT, "alembic/versions", what)
+    return Rival(number, RivalConflict.PARENT, SHOP_PATH, what)
 
 
+NUMBERED = Rival(25, RivalConflict.NUMBER, SHOP_PATH, "20")
 SHOP = ShownRepository(
     url=URL,
     at=NOW - timedelta(minutes=3),
@@ -72,11 +73,11 @@ SHOP = ShownRepository(
             "shop/migrations/versions: Once merged, the chain forks after 018: 2 heads (019 and 021).",
             plan="reparent",
             repair=31,
-            rivals=(sharing(17), sharing(23)),
         ),
-        ShownPull(17, "Teams of players", "ben", "teams", "main", "ok", "One head.", rivals=(sharing(12),)),
-        ShownPull(23, "Wish lists", "caro", "wish-lists", "main", "ok", "One head.", rivals=(sharing(12),)),
+        ShownPull(17, "Teams of players", "ben", "teams", "main", "ok", "One head.", rivals=(sharing(23),)),
+        ShownPull(23, "Wish lists", "caro", "wish", "main", "ok", "One head.", rivals=(sharing(17), NUMBERED)),
         ShownPull(24, "Faster search", "ben", "search", "main", "ok", "One head.", draft=True),
+        ShownPull(25, "Ratings", "dora", "ratings", "main", "ok", "One head.", rivals=(NUMBERED._replace(number=23),)),
         ShownPull(
             31,
             "Move the migrations of oauth onto the newest one",
@@ -144,7 +145,7 @@ GRAPH = RepositoryGraph(
                         ),
                         GraphRow("016", ("015",), "Prices", "adds column `orders.price`", "ann", "a" * 40, 3, "b1"),
                         GraphRow("017", ("016",), "Baskets", "creates table `baskets`", "ben", "b" * 40, 5, "b2"),
-                        GraphRow("018", ("017", "0aa"), "Join the import", "", "caro", "c" * 40, 8, "b3"),
+                        GraphRow("018", ("017",), "Import of players", "", "caro", "c" * 40, 8, "b3"),
                         GraphRow(
                             "019",
                             ("018",),
@@ -173,9 +174,34 @@ GRAPH = RepositoryGraph(
             ),
         ),
         ProposedRows(17, "main", SHOP_PATH, (GraphRow("0t1", ("019",), "Teams", "", "ben", "", 17, "b7"),)),
+        ProposedRows(
+            23,
+            "main",
+            SHOP_PATH,
+            (GraphRow("0w1", ("019",), "Wish lists", "creates table `wishes`", "caro", "", 23, "b8"),),
+        ),
     ),
 )
 
+FORKED = RepositoryGraph(
+    (
+        TargetGraph(
+            "main",
+            "1c9ab7e0" * 5,
+            (
+                EnvironmentGraph(
+                    "alembic/versions",
+                    (
+                        GraphRow("018", (), "Players"),
+                        GraphRow("019", ("018",), "Games"),
+                        GraphRow("020_seasons", ("019", "0aa"), "Seasons"),
+                        GraphRow("020_teams", ("019",), "Teams"),
+                    ),
+                ),
+            ),
+        ),
+    )
+)
 NOTHING = RepositoryGraph()
 
 
@@ -194,7 +220,7 @@ def main(folder: Path) -> None:
     shown = world()
     part = list_part({name: each.condition for name, each in shown.items()}, ListQuestion())
     (folder / "list.html").write_text(list_page(part, shown, FORGE, NOW))
-    for name, each, graph in (("shop", SHOP, GRAPH), ("league", LEAGUE, NOTHING), ("hostile", HOSTILE, NOTHING)):
+    for name, each, graph in (("shop", SHOP, GRAPH), ("league", LEAGUE, FORKED), ("hostile", HOSTILE, NOTHING)):
         (folder / f"{name}.html").write_text(repository_page(f"acme/{name}", each, graph, FORGE, NOW))
 
 

@@ -22,7 +22,7 @@ from onehead.reports.page import (
     styles,
 )
 from onehead.reports.page_model import CONDITIONS, Condition, RepositoryGraph, ShownRepository
-from tests.page_samples import FORGE, GRAPH, HOSTILE, LEAGUE, NOTHING, NOW, SHOP, healthy, world
+from tests.page_samples import FORGE, FORKED, GRAPH, HOSTILE, LEAGUE, NOTHING, NOW, SHOP, healthy, world
 
 VOID = {"meta", "input", "link", "br"}
 
@@ -77,7 +77,7 @@ PAGES = {
     "list": list_page(part(world()), world(), FORGE, NOW),
     "empty": list_page(part({}), {}, FORGE, NOW),
     "shop": repository_page("acme/shop", SHOP, GRAPH, FORGE, NOW),
-    "league": repository_page("acme/league", LEAGUE, NOTHING, FORGE, NOW),
+    "league": repository_page("acme/league", LEAGUE, FORKED, FORGE, NOW),
     "hostile": repository_page("eve/hostile", HOSTILE, NOTHING, FORGE, NOW),
     "unknown": repository_page("acme/new", ShownRepository(NOW), NOTHING, FORGE, NOW),
     "message": message_page("Nothing & nobody."),
@@ -130,7 +130,7 @@ def test_the_list_begins_with_what_is_worst() -> None:
     words = listed(world()).words
     assert words.index("acme/league") < words.index("acme/shop") < words.index("acme/atlas")
     assert "The chain forks after 019: 2 heads (020_seasons and 020_teams). Repair: #44" in words
-    assert "4 open, 3 with rivals #12 ✕ collides repair #31" in words
+    assert "5 open, 3 with rivals #12 ✕ collides repair #31" in words
     assert "1 environment, 19 of 19 files read" in words
     assert "staging holds an unknown row" in words
     assert "eu-archive 3 behind" in words
@@ -175,12 +175,11 @@ def test_an_empty_list_says_why() -> None:
 def test_a_repository_shows_what_is_open_and_in_which_order_to_merge_it() -> None:
     words = opened(SHOP).words
     assert "#12 Log in with OAuth by ann main ✕ collides shop/migrations/versions: Once merged" in words
-    assert "#31 , re-parent the branch #17 : both add a revision after 019" in words
+    assert "#31 , re-parent the branch none" in words
+    assert "#17 : both add a revision after 019 #25 : both use the number 20" in words
     order = words[words.index("Best order of merging") :]
-    assert re.search(
-        r"#17 Teams of players: as it is #23 Wish lists: as it is #12 Log in with OAuth: ✕ collides", order
-    )
-    assert "after #17 : both add a revision after 019 after #23" in order
+    assert "#17 Teams of players: as it is #25 Ratings: as it is #23 Wish lists: to be repaired then" in order
+    assert "after #17 : both add a revision after 019 after #25 : both use the number 20" in order
     assert "#24 Faster search by ben, a draft" in words
 
 
