@@ -221,15 +221,17 @@ def test_a_page_that_is_switched_on_later_is_filled_by_the_next_sweep_and_then_k
     assert sweep() == []
     sweep = Sweeps(lists, shelf, page)
     assert sorted(sweep()) == sorted(everything)
-    for name in everything:
+    for name in everything[1:]:  # what became of the first is not known: it is not looked at again and again
         page.put(name, ShownRepository(datetime(2026, 11, 29, tzinfo=UTC)))
     assert sweep() == []
 
-    id_, gone = next((id_, str(each.name)) for id_, each in lists.repositories.items() if str(each.name) in everything)
+    id_, gone = next(
+        (id_, str(each.name)) for id_, each in lists.repositories.items() if str(each.name) == everything[1]
+    )
     del lists.repositories[id_]
     lists.after(days=1)
     sweep()
-    assert page.conditions().keys() == {*everything} - {gone}
+    assert page.conditions().keys() == {*everything[1:]} - {gone}
 
 
 def test_what_the_settings_leave_out_from_now_on_is_still_known(sweep: Sweeps, lists: Lists) -> None:

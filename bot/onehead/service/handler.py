@@ -73,10 +73,12 @@ def _handle(job: Job, context: ServiceContext) -> None:
         log.info("The repository is gone or not visible to the token; nothing to do.", repository=job.repository)
         _forget(context, job.repository)
         return
+    if str(repository.name) != job.repository:  # it has another name now
+        _forget(context, job.repository)
     reason = out_of_reach(repository) or ("" if context.covers(repository) else "the settings leave it out")
     if reason:
         log.info("The repository is left alone.", repository=job.repository, reason=reason)
-        _forget(context, job.repository)
+        _forget(context, str(repository.name))
         if out_of_reach(repository) or ScopeLeft() not in job.subjects:
             return
     troubles = Troubles(str(repository.name), context.api.version)

@@ -60,6 +60,14 @@ class PageStore:
         self._conditions: Remembered[str] = Remembered(shelf, "page: conditions", str)
         self._shown: Remembered[ShownRepository] = Remembered(shelf, "page: repositories", ShownRepository)
         self._graphs: Remembered[str] = Remembered(shelf, "page: graphs", str)
+        self._began: Remembered[datetime] = Remembered(shelf, "page: began", datetime)
+
+    def began(self, now: datetime) -> datetime:
+        """When there was a page first; now, where nobody has asked before."""
+        found = self._began.get("at")
+        if found is None:
+            self._began.put({"at": now})
+        return found or now
 
     def conditions(self) -> dict[str, Condition]:
         """How every repository is."""

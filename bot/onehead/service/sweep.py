@@ -85,7 +85,7 @@ class Attention:
         shelf: Shelf,
         page: PageStore | None = None,
     ) -> None:
-        """`page`: what it does not show yet is looked at, and what is forgotten it shows no longer."""
+        """`page`: what was looked at before there was one is looked at again; what is forgotten it shows no longer."""
         self._page = page
         self._api = api
         self._covers = covers
@@ -119,12 +119,13 @@ class Attention:
                 (gone if out_of_reach(listed[name]) else left).add(name)
             elif name not in scoped:
                 now[name] = look.id, look.updated
-        shown = now.keys() if self._page is None else self._page.conditions().keys()
+        unshown = set[str]() if self._page is None else now.keys() - self._page.conditions().keys()
+        began = reading.at if self._page is None else self._page.began(reading.at)
         found = {}
         for name, (id_, updated) in now.items():
             look = RepositoryLook(id_, reading.at, updated, reading.touched.get(id_, frozenset()))
             before = seen.get(name)
-            if before is None or name not in shown or not _is_quiet(before, look):
+            if before is None or (name in unshown and before.at < began) or not _is_quiet(before, look):
                 found[name] = look
         self.forget(*gone)
         self._due.forget(*left)
