@@ -34,6 +34,7 @@ class ChainView(NamedTuple):
     tables: tuple[ChainTable, ...]
     older: int
     has_proposed: bool
+    has_folds: bool
 
 
 class RowLinks(NamedTuple):
@@ -82,7 +83,8 @@ def chain_view(graph: RepositoryGraph, branch: str, opened: Collection[str], lin
     tables = tuple(_table(each, proposed) for each, proposed in chains)
     older = sum(each.older for each, _ in chains)
     has_proposed = any(proposed for _, proposed in chains)
-    return ChainView(target.branch, svg(drawings, styled=False), tables, older, has_proposed)
+    drawing = svg(drawings, styled=False)
+    return ChainView(target.branch, drawing, tables, older, has_proposed, has_folds="open=" in drawing)
 
 
 def _proposed(graph: RepositoryGraph, target: TargetGraph, environment: EnvironmentGraph) -> list[GraphRow]:
