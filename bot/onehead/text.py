@@ -20,6 +20,7 @@ _BREAK = "\u200b"  # zero width space: nobody sees it, and no pattern of Forgejo
 _ELLIPSIS = "…"
 # Invisible: what reorders text (bidirectional controls), hides it, or would pass for our own _BREAK.
 _INVISIBLE = "[\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff\U000e0000-\U000e007f]"
+_NO_XML = "\ufffe\uffff"  # no document of XML may hold them, be it as a reference
 # Where Forgejo would start a mention, an issue or pull request reference, a link, a [[short link]], an :emoji:.
 # Without a reference a closing keyword before it ("fixes") has nothing to close.
 _ALIVE = r"(?i)@(?=\S)|[#!](?=\d)|:(?=//)|\bwww(?=\.)|\[(?=\[)|:(?=[-+\w]+:)"
@@ -116,9 +117,9 @@ def visible(text: str) -> str:
     """Without what can't be seen or can't be stored: invisible marks go, control characters and half ones show as �."""
     if text.isprintable():
         return text
-    text = re.sub(_INVISIBLE, "", text)
     return "".join(
-        "�" if unicodedata.category(letter) in {"Cc", "Cs"} and letter != "\t" else letter for letter in text
+        "�" if letter in _NO_XML or (unicodedata.category(letter) in {"Cc", "Cs"} and letter != "\t") else letter
+        for letter in re.sub(_INVISIBLE, "", text)
     )
 
 

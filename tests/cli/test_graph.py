@@ -158,5 +158,15 @@ def test_several_environments_stand_in_one_diagram(report: Basketball, run: Run)
     assert '  subgraph e1["billing/versions"]\n' in drawn
     assert '    e1n0["<b>b1</b><br/>invoices"]\n' in drawn
     svg = run("graph", "--repo", repo.path, "--at", "two", "--format", "svg").out
-    assert svg.count("<g ") == 2
+    assert svg.count("<g transform=") == 2
     assert svg.index(">alembic/versions<") < svg.index(">billing/versions<")
+
+
+def test_a_picture_of_a_part_and_of_everything(report: Basketball, run: Run) -> None:
+    words = ("graph", "--repo", report.repo.path, "--at", "main", "--format", "svg")
+    folded, full, part = run(*words).out, run(*words, "--full").out, run(*words, "--around", "020").out
+    assert "… 17 revisions, 002 → 018" not in full
+    assert "… 16 revisions, 002 → 017" in folded
+    assert ">011<" in full
+    assert ">018<" in part
+    assert ">005<" not in part

@@ -11,8 +11,9 @@ from onehead.plan.findings import Facts
 from onehead.plan.rivals import MAX_RIVALS, Contender, brought, rivals
 from onehead.plan.verdict import Coverage, Examination, Point, PushedBranch
 from onehead.reports.comment import CommentContent, comment, leading_plan, one_line, pull_body, pull_title
-from onehead.reports.formats import Chains, chains_text, document, junit, mermaids, sarif, svg
+from onehead.reports.formats import Chains, chains_text, document, junit, mermaids, sarif
 from onehead.reports.graph import whole_picture
+from onehead.reports.graph_svg import Drawing, svg
 from onehead.reports.replies import MAX_LENGTH
 from onehead.reports.terminal import MAX_ENVIRONMENTS, acceptance, heads_up, refusal, report
 from onehead.revisions.graph import Graph
@@ -56,7 +57,7 @@ def pages(judged: Examination) -> dict[str, str]:
         "heads up": "\n".join(heads_up(judged)),
         "graph": chains_text(told, pictures),
         "mermaid": mermaids(pictures),
-        "svg": svg(pictures),
+        "svg": svg([Drawing(path, chain) for path, chain in chains.items()]),
     }
     if leading_plan(judged).kind in {"reparent", "merge", "reissue"}:
         found |= {"title": pull_title(judged), "body": pull_body(remark)}

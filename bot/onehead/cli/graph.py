@@ -12,8 +12,9 @@ from onehead.errors import UsageError
 from onehead.examine.read import Listing, Survey, memory_for, read_trees
 from onehead.gitrepo.tree import list_tree, read
 from onehead.plan.verdict import Coverage, Point
-from onehead.reports.formats import Chains, chains_document, chains_text, mermaids, svg
+from onehead.reports.formats import Chains, chains_document, chains_text, mermaids
 from onehead.reports.graph import Picture, full_picture, picture_around, whole_picture
+from onehead.reports.graph_svg import Drawing, svg
 from onehead.revisions.graph import Graph
 from onehead.revisions.model import MAX_BYTES
 from onehead.screen import painter
@@ -29,7 +30,7 @@ def run(options: argparse.Namespace) -> int:
         listing = Listing(list_tree(git, at.sha).entries)
         [reading] = read_trees([listing], lambda oids: read(git, oids, MAX_BYTES), memory_for(git.directory))
         chains = _chains(at, reading.survey)
-        text = _drawn(chains, _pictures(chains, options.around, options.full), options.format)
+        text = _drawn(chains, options)
     sys.stdout.write(text)
     return 0
 
@@ -46,10 +47,33 @@ def _chains(at: Point, found: Survey) -> Chains:
     )
 
 
-def _pictures(chains: Chains, around: str | None, full: bool) -> dict[str, Picture]:
-    """What to draw, by the path of the environment: all of them, or those that have the revision that was named."""
-    if around is None:
+def _drawn(chains: Chains, options: argparse.Namespace) -> str:
+    if options.format == "json":
+        return json.dumps(chains_document(chains), indent=2) + "\n"
+    named = None if options.around is None else _around(chains, options.around)
+    if options.format == "svg":
+        return svg(_drawings(chains, named, full=options.full))
+    pictures = _pictures(chains, named, full=options.full)
+    return chains_text(chains, pictures, painter(sys.stdout)) if options.format == "text" else mermaids(pictures)
+
+
+def _drawings(chains: Chains, named: dict[str, str] | None, *, full: bool) -> list[Drawing]:
+    if named is None:
+        return [Drawing(path, graph, full=full) for path, graph in chains.graphs.items()]
+    return [
+        Drawing(path, chains.graphs[path], only={node.id for node in picture_around(chains.graphs[path], id_).nodes})
+        for path, id_ in named.items()
+    ]
+
+
+def _pictures(chains: Chains, named: dict[str, str] | None, *, full: bool) -> dict[str, Picture]:
+    if named is None:
         return {path: full_picture(graph) if full else whole_picture(graph) for path, graph in chains.graphs.items()}
+    return {path: picture_around(chains.graphs[path], id_) for path, id_ in named.items()}
+
+
+def _around(chains: Chains, around: str) -> dict[str, str]:
+    """The revision that was named, by the path of each environment that has it."""
     found = {path: _named(graph, around) for path, graph in chains.graphs.items()}
     known = {path: ids for path, ids in found.items() if ids}
     if not known:
@@ -66,7 +90,7 @@ def _pictures(chains: Chains, around: str | None, full: bool) -> dict[str, Pictu
                 f"Write the id of one of them in full: {', '.join(ids[:_MAX_NAMED])}"
                 f"{', …' if len(ids) > _MAX_NAMED else ''}.",
             )
-    return {path: picture_around(chains.graphs[path], ids[0]) for path, ids in known.items()}
+    return {path: ids[0] for path, ids in known.items()}
 
 
 def _named(graph: Graph, name: str) -> list[str]:
@@ -74,11 +98,3 @@ def _named(graph: Graph, name: str) -> list[str]:
     if name in graph:
         return [name]
     return sorted(set(graph.labelled.get(name, ()))) or sorted(id_ for id_ in graph.revisions if id_.startswith(name))
-
-
-def _drawn(chains: Chains, pictures: dict[str, Picture], form: str) -> str:
-    if form == "json":
-        return json.dumps(chains_document(chains), indent=2) + "\n"
-    if form == "text":
-        return chains_text(chains, pictures, painter(sys.stdout))
-    return svg(pictures) if form == "svg" else mermaids(pictures)

@@ -1,7 +1,4 @@
-"""Verdicts and chains in the formats of others: JSON (schemas in docs/schema/), SARIF, JUnit, Mermaid and SVG.
-
-The SVG follows the viewer's light or dark theme (`prefers-color-scheme`).
-"""
+"""Verdicts and chains in the formats of others: JSON (schemas in docs/schema/), SARIF, JUnit and Mermaid."""
 
 from __future__ import annotations
 
@@ -16,7 +13,7 @@ from onehead.plan.findings import KINDS, Code, Finding
 from onehead.plan.forks import Fork, between
 from onehead.plan.plans import Plan, Refuse, Reissue, Reparent
 from onehead.plan.verdict import Coverage, Examination, Examined, Point
-from onehead.reports.graph import Edge, Node, OutlineLine, Picture, draw, outline
+from onehead.reports.graph import Node, Picture, draw
 from onehead.reports.terminal import (
     MAX_ENVIRONMENTS,
     MAX_SHOWN,
@@ -35,7 +32,7 @@ from onehead.reports.terminal import (
 from onehead.revisions.graph import Graph
 from onehead.revisions.model import FileChange
 from onehead.screen import Paint, plain
-from onehead.text import cut_words, listed, named, visible
+from onehead.text import listed, named, visible
 from onehead.text import mermaid as harmless
 
 
@@ -331,155 +328,6 @@ def _label(node: Node, side: str) -> str:
     return "<br/>".join(part for part in parts if part)
 
 
-_ROW = 26
-_LANE = 18
-_MARGIN = 20
-_RADIUS = 5
-_LETTER = 7.5
-"""Width of a letter in pixels, a little more than most monospace fonts of this size need."""
-_LANE_COLOURS = 6
-_MAX_LETTERS = 60
-
-_STYLE = """
-  text { font: 12px ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; fill: #1f2328; }
-  .path { font-weight: 700; font-size: 14px; } .doc, .fold { fill: #59636e; } .id { font-weight: 600; }
-  .ground { fill: #ffffff; } .line { fill: none; stroke-width: 2; } .folded { stroke-dasharray: 2 4; }
-  .dot { fill: #ffffff; stroke: #1f2328; stroke-width: 2; } .head { fill: #1f2328; }
-  .l0 { stroke: #0969da; } .l1 { stroke: #bc4c00; } .l2 { stroke: #1a7f37; }
-  .l3 { stroke: #8250df; } .l4 { stroke: #bf3989; } .l5 { stroke: #9a6700; }
-  @media (prefers-color-scheme: dark) {
-    text { fill: #f0f6fc; } .doc, .fold { fill: #9198a1; } .ground { fill: #0d1117; }
-    .dot { fill: #0d1117; stroke: #f0f6fc; } .head { fill: #f0f6fc; }
-    .l0 { stroke: #4493f8; } .l1 { stroke: #db6d28; } .l2 { stroke: #3fb950; }
-    .l3 { stroke: #ab7df8; } .l4 { stroke: #db61a2; } .l5 { stroke: #d29922; }
-  }
-"""
-
-
-class Lanes(NamedTuple):
-    """The row and the lane of each revision, and each edge with the lane it runs in.
-
-    No two edges run in one lane beside the same row.
-    """
-
-    rows: dict[str, int]
-    lane: dict[str, int]
-    edges: tuple[tuple[Edge, int], ...]
-
-    @property
-    def number(self) -> int:
-        """How many lanes there are."""
-        return 1 + max([0, *self.lane.values(), *(lane for _, lane in self.edges)])
-
-
-def svg(pictures: Mapping[str, Picture]) -> str:
-    """One SVG document with a drawing per environment (by its path), one below the other."""
-    root = ET.Element("svg", xmlns="http://www.w3.org/2000/svg", role="img")
-    ET.SubElement(root, "title").text = visible(f"Alembic revisions: {', '.join(pictures) or 'none'}")
-    ET.SubElement(root, "style").text = _STYLE
-    ground = _shape(root, "rect", "ground")
-    top, width = 0, 0
-    for path, picture in pictures.items():
-        wide, high = _drawing(root, path, picture, top)
-        top, width = top + high, max(width, wide)
-    width, height = max(width, 2 * _MARGIN), max(top, 2 * _MARGIN)
-    root.attrib |= {"width": str(width), "height": str(height), "viewBox": f"0 0 {width} {height}"}
-    ground.attrib |= {"width": str(width), "height": str(height)}
-    return ET.tostring(root, encoding="unicode", xml_declaration=False) + "\n"
-
-
-def lanes_of(places: list[OutlineLine]) -> Lanes:
-    """Give every revision a row and every edge a lane that is free from the one end to the other."""
-    rows = {place.id: number for number, place in enumerate(places)}
-    lane: dict[str, int] = {}
-    busy: dict[int, Edge] = {}
-    drawn: list[tuple[Edge, int]] = []
-    following: dict[str, list[Edge]] = {place.id: [] for place in places}
-    for place in places:
-        for edge in place.parents:
-            following[edge.parent].append(edge)
-    for place in places:
-        arriving = sorted(number for number, edge in busy.items() if edge.child == place.id)
-        drawn += [(busy.pop(number), number) for number in arriving]
-        lane[place.id] = arriving[0] if arriving else _free(busy)
-        # The line that goes on longest keeps the lane: so the main line stays straight and its sides leave it.
-        for edge in sorted(following[place.id], key=lambda edge: -rows[edge.child]):
-            busy[lane[place.id] if lane[place.id] not in busy else _free(busy)] = edge
-    return Lanes(rows, lane, tuple(drawn))
-
-
-def _free(busy: dict[int, Edge]) -> int:
-    return next(number for number in range(len(busy) + 1) if number not in busy)
-
-
-def _drawing(root: ET.Element, path: str, picture: Picture, top: int) -> tuple[int, int]:
-    """Draw one environment below `top`; its width and height in pixels."""
-    nodes = {node.id: node for node in picture.nodes}
-    lanes = lanes_of(list(outline(picture)))
-    group = ET.SubElement(root, "g", transform=f"translate(0 {top})")
-    group.text = group.tail = "\n"
-    _shape(group, "text", "path", x=_MARGIN, y=_MARGIN + 6).text = visible(path or ".")
-    for edge, lane in lanes.edges:
-        _edge(group, lanes, edge, lane)
-    left = _MARGIN + lanes.number * _LANE + 6
-    longest = len(path) * 1.2
-    for id_ in lanes.rows:
-        longest = max(longest, _revision(group, lanes, nodes[id_], left))
-    rows = len(lanes.rows)
-    if picture.left_out:
-        more = f"and {picture.left_out} more where lines part, meet or end"
-        _shape(group, "text", "fold", x=left, y=_y(rows) + 4).text = more
-        longest, rows = max(longest, len(more)), rows + 1
-    for element in group:
-        element.tail = "\n"
-    return round(left + longest * _LETTER + _MARGIN), (rows + 2) * _ROW
-
-
-def _shape(parent: ET.Element, tag: str, style: str, **numbers: int) -> ET.Element:
-    return ET.SubElement(parent, tag, {"class": style, **{name: str(number) for name, number in numbers.items()}})
-
-
-def _x(lane: int) -> int:
-    return _MARGIN + lane * _LANE + _LANE // 2
-
-
-def _y(row: int) -> int:
-    return (row + 2) * _ROW - _ROW // 4
-
-
-def _edge(group: ET.Element, lanes: Lanes, edge: Edge, lane: int) -> None:
-    """From the parent into the lane, straight down, and into the child."""
-    x, half, bend = _x(lane), _ROW // 2, _ROW // 4
-    from_x, from_y = _x(lanes.lane[edge.parent]), _y(lanes.rows[edge.parent])
-    to_x, to_y = _x(lanes.lane[edge.child]), _y(lanes.rows[edge.child])
-    parts = [f"M{from_x} {from_y}"]
-    if from_x != x:
-        parts.append(f"C{from_x} {from_y + bend} {x} {from_y + bend} {x} {from_y + half}")
-    if to_x != x:
-        parts.append(f"L{x} {to_y - half} C{x} {to_y - bend} {to_x} {to_y - bend} {to_x} {to_y}")
-    else:
-        parts.append(f"L{x} {to_y}")
-    _shape(group, "path", f"line l{lane % _LANE_COLOURS}{' folded' if edge.folded else ''}").set("d", " ".join(parts))
-
-
-def _revision(group: ET.Element, lanes: Lanes, node: Node, left: int) -> float:
-    """Draw one revision and its text; how many letters it is long."""
-    row, lane = lanes.rows[node.id], lanes.lane[node.id]
-    _shape(group, "circle", "dot head" if node.is_head else "dot", cx=_x(lane), cy=_y(row), r=_RADIUS)
-    line = ET.SubElement(group, "text", {"x": str(left), "y": str(_y(row) + 4), "xml:space": "preserve"})
-    folded = [edge.folded for edge, _ in lanes.edges if edge.child == node.id and edge.folded]
-    said = [
-        ("fold", f"⋮ after {' and '.join(map(str, folded))} more  " if folded else ""),
-        ("id", cut_words(visible(node.id), _MAX_LETTERS)),
-        ("doc", f"  {cut_words(visible(node.doc), _MAX_LETTERS)}" if node.doc else ""),
-        ("id", "  ← head" if node.is_head else ""),
-    ]
-    for style, text in said:
-        if text:
-            _shape(line, "tspan", style).text = text
-    return sum(len(text) for _, text in said)
-
-
 _MAX_TROUBLES = 50
 """Of one environment, told in text."""
 
@@ -502,7 +350,7 @@ def chains_text(chains: Chains, pictures: Mapping[str, Picture], paint: Paint = 
     lines = [f"Revisions at {where}, oldest first. {coverage_text(chains.coverage)}"]
     for path, picture in islice(pictures.items(), MAX_ENVIRONMENTS):
         graph = chains.graphs[path]
-        lines += ["", f"{paint('strong', visible(path or '.'))}: {_summary(graph)}"]
+        lines += ["", f"{paint('strong', visible(path or '.'))}: {summary(graph)}"]
         lines += draw(picture, {}, paint, with_older=True)
         troubles = list(_troubles(graph))
         lines += [f"  {paint('error', trouble)}" for trouble in troubles[:_MAX_TROUBLES]]
@@ -544,7 +392,8 @@ def _chain(path: str, config: str | None, graph: Graph) -> dict[str, Any]:
     }
 
 
-def _summary(graph: Graph) -> str:
+def summary(graph: Graph) -> str:
+    """How many revisions and heads, and which: `25 revisions, 1 head (025)`."""
     count = number_of(len(graph), "revision")
     if not graph.heads:
         return f"{count}, no head"

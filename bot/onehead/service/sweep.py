@@ -21,6 +21,7 @@ from onehead.forge.models import ChangedIssue, Repository, RepositoryName, User
 from onehead.service.context import ServiceContext
 from onehead.service.engine import Everything, Job, ScopeLeft
 from onehead.service.memory import Remembered, Shelf
+from onehead.service.page_store import PageStore
 
 _OVERLAP = timedelta(minutes=15)
 """The forge shows some changes late, and the clocks of its servers differ: each question reaches back so far again."""
@@ -77,7 +78,15 @@ class Attention:
     A reading that breaks off changes nothing, and what is due stays due until it was looked at.
     """
 
-    def __init__(self, api: ForgejoApi, covers: Callable[[Repository], bool], shelf: Shelf) -> None:
+    def __init__(
+        self,
+        api: ForgejoApi,
+        covers: Callable[[Repository], bool],
+        shelf: Shelf,
+        page: PageStore | None = None,
+    ) -> None:
+        """`page`: what was looked at before there was one is looked at again; what is forgotten it shows no longer."""
+        self._page = page
         self._api = api
         self._covers = covers
         self._mark: Remembered[SweepMark] = Remembered(shelf, "sweep mark", SweepMark)
@@ -110,11 +119,13 @@ class Attention:
                 (gone if out_of_reach(listed[name]) else left).add(name)
             elif name not in scoped:
                 now[name] = look.id, look.updated
+        unshown = set[str]() if self._page is None else now.keys() - self._page.conditions().keys()
+        began = reading.at if self._page is None else self._page.began(reading.at)
         found = {}
         for name, (id_, updated) in now.items():
             look = RepositoryLook(id_, reading.at, updated, reading.touched.get(id_, frozenset()))
             before = seen.get(name)
-            if before is None or not _is_quiet(before, look):
+            if before is None or (name in unshown and before.at < began) or not _is_quiet(before, look):
                 found[name] = look
         self.forget(*gone)
         self._due.forget(*left)
@@ -138,6 +149,8 @@ class Attention:
 
     def forget(self, *repositories: str) -> None:
         """Repositories are not looked after any more: should they come back, they are looked at."""
+        if self._page is not None:
+            self._page.forget(*repositories)
         self._seen.forget(*repositories)
         self._due.forget(*repositories)
 
