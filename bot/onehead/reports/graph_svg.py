@@ -194,7 +194,7 @@ def _draw(sheet: _Sheet, drawing: Drawing, room: int) -> int:
         if len(runs) > room:
             near = nearest_to_heads(runs, chart.links, room)
             runs = [run for number, run in enumerate(runs) if number in near]
-    lanes = lanes_of(runs, chart.links)
+    lanes = lanes_of(runs, chart.links, {id_ for id_, beside in drawing.beside.items() if beside.side})
     drawn = _DrawnChain(sheet, drawing, chart, lanes)
     drawn.draw()
     left_out = len(chart.ids) - sum(len(run.ids) for run in runs)
