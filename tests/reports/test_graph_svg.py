@@ -7,7 +7,6 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from onehead.plan.plans import Merge, Move, Reparent
 from onehead.reports.graph_svg import MAX_ROWS, Beside, Drawing, style, svg
 from onehead.revisions.graph import Graph
 from onehead.revisions.model import Revision, Unreadable
@@ -141,15 +140,18 @@ def test_circles_and_double_ids_are_told() -> None:
     assert "in 2 files" in words(drawn("1; 2<1; 2<1 path=versions/again.py"))
 
 
-def test_a_repair_is_drawn_into_the_chain() -> None:
-    move = Move("mine", ("1",), ("2",))
-    root = drawn("1; 2<1; mine<1", plan=Reparent((move,), ("mine",), ("mine",), ()))
-    assert len(shapes(root, "path", "og-repair")) == len(shapes(root, "path", "og-replaced")) == 1
-    assert [text for text in words(root) if text in {"1", "2", "mine"}] == ["1", "2", "mine"]
-    merged = drawn("1; 2<1; mine<1", plan=Merge((("mine", "2"),), (), ()))
-    assert "the repair" in words(merged)
+def test_what_a_repair_changes_is_marked() -> None:
+    before = graph("1; 2<1; mine<1; own<mine")
+    moved = drawn("1; 2<1; mine<2; own<mine", was=before)
+    assert len(shapes(moved, "path", "og-repair")) == len(shapes(moved, "path", "og-replaced")) == 1
+    assert [text for text in words(moved) if text in {"moved", "new"}] == ["moved"]
+    merged = drawn("1; 2<1; mine<1; own<mine; both<own,2", was=before)
+    assert [text for text in words(merged) if text in {"moved", "new"}] == ["new"]
     assert len(shapes(merged, "path", "og-new")) == 1
     assert len(shapes(merged, "path", "og-repair")) == 2
+    assert shapes(merged, "path", "og-replaced") == []
+    renamed = drawn("1; 2<1; other<2; own<other", was=before)
+    assert [text for text in words(renamed) if text in {"moved", "new"}] == ["new", "moved"]
 
 
 def test_a_part_of_it_says_that_it_goes_on() -> None:

@@ -13,7 +13,6 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import NamedTuple
 from xml.etree import ElementTree as ET
 
-from onehead.plan.plans import BEFORE, Merge, Plan, Reissue, Reparent
 from onehead.render import stock
 from onehead.reports.formats import summary
 from onehead.reports.lanes import Lanes, Link, Run, Track, folded, lanes_of, nearest_to_heads
@@ -65,7 +64,7 @@ class Drawing(NamedTuple):
     Attributes:
         name: the path of its environment.
         beside: by id; a revision without an entry has its id and message alone.
-        plan: a repair, drawn into the chain.
+        was: the same chain before a repair; what the repair changes is marked.
         only: the ids to draw; `None` for all.
         full: fold nothing and draw every row.
         opened: a folded run is opened by any of its ids; what is shown are `MAX_OPENED` revisions, that one the newest.
@@ -75,7 +74,7 @@ class Drawing(NamedTuple):
     name: str
     graph: Graph
     beside: Mapping[str, Beside] = {}
-    plan: Plan | None = None
+    was: Graph | None = None
     only: Collection[str] | None = None
     full: bool = False
     opened: Collection[str] = ()
@@ -127,7 +126,7 @@ class _Chart(NamedTuple):
     links: list[Link]
     missing: frozenset[str]
     added: frozenset[str]
-    becomes: Mapping[str, str]
+    moved: frozenset[str]
     cut: frozenset[str]
     """Those of which a parent is not drawn because it was not wanted."""
 
@@ -146,38 +145,18 @@ def _chart(drawing: Drawing) -> _Chart:
         declared = any(parent in revision.parents for revision in graph.definitions(id_))
         links.append(Link(parent, id_, "parent" if declared else "needs"))
     missing = dict.fromkeys(parent for _, parent in gone)
-    added: dict[str, None] = {}
-    becomes: Mapping[str, str] = {}
-    match drawing.plan:
-        case Reparent(moves=moves) | Reissue(moves=moves):
-            becomes = drawing.plan.new_ids
-            new = {move.revision: move.new_parents for move in moves}
-            links = [_replaced(link, new) for link in links]
-            links += [Link(parent, id_, "repair") for id_, parents in new.items() for parent in parents]
-        case Merge(merges=merges):
-            before = ""
-            for number, parents in enumerate(merges, 1):
-                name = _unused("merge" if len(merges) == 1 else f"merge {number}", graph)
-                links += [Link(before if parent == BEFORE else parent, name, "repair") for parent in parents]
-                added[name] = None
-                before = name
-        case _:
-            pass
-    ids = [*missing, *sorted(wanted), *added]
+    added: set[str] = set()
+    moved: set[str] = set()
+    if drawing.was is not None:
+        before = {Link(parent, id_) for id_ in drawing.was.revisions for parent in drawing.was.parents(id_)}
+        added = {id_ for id_ in wanted if id_ not in drawing.was}
+        links = [link._replace(tie="repair") if link.tie == "parent" and link not in before else link for link in links]
+        moved = {link.upper for link in links if link.tie == "repair"} - added
+        links += [link._replace(tie="replaced") for link in sorted(before.difference(links))]
+    ids = [*missing, *sorted(wanted)]
     known = set(ids)
     links = [link for link in dict.fromkeys(links) if link.lower in known and link.upper in known]
-    return _Chart(ids, links, frozenset(missing), frozenset(added), becomes, cut)
-
-
-def _replaced(link: Link, new: Mapping[str, tuple[str, ...]]) -> Link:
-    gone = link.tie == "parent" and link.upper in new and link.lower not in new[link.upper]
-    return link._replace(tie="replaced") if gone else link
-
-
-def _unused(name: str, graph: Graph) -> str:
-    while name in graph:
-        name += "+"
-    return name
+    return _Chart(ids, links, frozenset(missing), frozenset(added), frozenset(moved), cut)
 
 
 def _draw(sheet: _Sheet, drawing: Drawing, room: int) -> int:
@@ -187,7 +166,7 @@ def _draw(sheet: _Sheet, drawing: Drawing, room: int) -> int:
         runs = [Run((id_,)) for id_ in chart.ids]
     else:
         kept = {link.upper for link in chart.links if link.lower in chart.missing}
-        kept |= {*graph.duplicates, *chart.becomes, *chart.cut}
+        kept |= {*graph.duplicates, *chart.added, *chart.moved, *chart.cut}
         kept |= {id_ for id_ in graph.revisions if graph.revisions[id_].branch_labels}
         sides = {id_: beside.side for id_, beside in drawing.beside.items()}
         runs = folded(chart.ids, chart.links, kept, sides, drawing.opened)
@@ -371,9 +350,9 @@ class _DrawnChain:
         if id_ in self.chart.missing:
             found.append(("og-badge-wrong", "missing: no file declares it"))
         if id_ in self.chart.added:
-            found.append(("og-badge-new", "the repair"))
-        if id_ in self.chart.becomes:
-            found.append(("og-badge-new", f"becomes {self.chart.becomes[id_]}"))
+            found.append(("og-badge-new", "new"))
+        if id_ in self.chart.moved:
+            found.append(("og-badge-new", "moved"))
         if id_ in graph.duplicates:
             found.append(("og-badge-wrong", f"in {len(graph.duplicates[id_])} files"))
         if beside.side:
