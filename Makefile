@@ -28,7 +28,7 @@ KILLS ?= 500
 ENGINE ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test test-all coverage lint demo bench simulate chaos fuzz lock clean
+.PHONY: help setup test test-all coverage lint demo diagrams bench simulate chaos fuzz lock clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -68,6 +68,9 @@ lint: $(VENV)/.ready ## check style and types
 
 demo: $(VENV)/.ready ## show the main job; KEEP=1 leaves the servers running until Ctrl-C
 	@$(BIN)/python -m tests.demo $(if $(KEEP),--keep)
+
+diagrams: $(VENV)/.ready ## draw the diagrams of the documentation again, into docs/images
+	@$(BIN)/python -m tests.diagrams
 
 bench: $(VENV)/.ready ## measure check and pre-receive (takes minutes; best on a quiet machine)
 	$(BIN)/python -m benchmarks.check

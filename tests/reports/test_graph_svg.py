@@ -137,7 +137,9 @@ def test_a_dependency_is_a_dashed_line_also_by_label() -> None:
 
 def test_circles_and_double_ids_are_told() -> None:
     assert any("(a circle)" in text for text in words(drawn("1<3; 2<1; 3<2")))
-    assert "in 2 files" in words(drawn("1; 2<1; 2<1 path=versions/again.py"))
+    double = words(drawn("1; 2<1; 2<1 path=versions/again.py"))
+    assert "in 2 files" in double
+    assert double[-1] == "2.py and again.py"
 
 
 def test_what_a_repair_changes_is_marked() -> None:

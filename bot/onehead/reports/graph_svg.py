@@ -29,6 +29,7 @@ MAX_LISTED = 40
 _MAX_ID = 32
 _MAX_WORDS = 60
 _MAX_BADGES = 3
+_MAX_FILES = 3
 _MAX_UNREAD = 5
 _ROW = 26
 _NOTE = 15
@@ -279,11 +280,13 @@ class _DrawnChain:
         self.sheet.height += _ROW
 
     def _second(self, run: Run) -> str:
-        beside = self.drawing.beside.get(run.newest)
-        if run.is_fold or beside is None:
+        """What the second line of a row says; nothing where it has none."""
+        if run.is_fold:
             return ""
-        said = (cut_words(visible(text), 2 * _MAX_WORDS) for text in (beside.note, beside.by) if text)
-        return "  ·  ".join(said)
+        beside = self.drawing.beside.get(run.newest, Beside())
+        files = [revision.path.rpartition("/")[2] for revision in self.drawing.graph.duplicates.get(run.newest, ())]
+        said = (listed(files, _MAX_FILES), beside.note, beside.by)
+        return "  ·  ".join(cut_words(visible(text), 2 * _MAX_WORDS) for text in said if text)
 
     def _track(self, track: Track) -> None:
         """From a revision into the lane, down, and out of it to each that stands on the revision."""
