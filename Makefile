@@ -38,7 +38,7 @@ setup: $(VENV)/.ready ## create .venv with everything needed
 $(VENV)/.ready: pyproject.toml requirements-dev.lock
 	@test -n "$(PYTHON)" || { echo "No Python 3.11 or newer was found on PATH. Install one, or name it: make PYTHON=/path/to/python3" >&2; exit 1; }
 	@command -v git >/dev/null || { echo "Git was not found on PATH. Install git 2.38 or newer." >&2; exit 1; }
-	@echo "Setting up $(VENV), once and after a change of pyproject.toml or a lock: less than a minute, and 140 MB to download."
+	@echo "Setting up $(VENV), once and after a change of pyproject.toml or a lock: less than a minute, and 195 MB to download."
 	@echo "1/3 Making $(VENV) with $$($(PYTHON) --version) …"
 	@test "$$($(BIN)/python --version 2>&1)" = "$$($(PYTHON) --version)" || \
 		$(PYTHON) -m venv --clear $(VENV) >/dev/null 2>&1 || $(PYTHON) -m venv --clear --without-pip $(VENV)

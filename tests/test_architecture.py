@@ -121,7 +121,7 @@ THIRD_PARTY: dict[str, set[str]] = {
     "psycopg_pool": {"cli.shared_database", "service.inbox", "service.postgres_engine", "service.shards"},
     "rich": {"cli.sweep", "cli.verify", "screen"},
     "sqlalchemy": {"databases.inspect", "verify.runner", "verify.servers"},
-    "starlette": {"service.web"},
+    "starlette": {"service.page_door", "service.web"},
     "structlog": {
         "logs",
         "service.subjects",
@@ -131,6 +131,9 @@ THIRD_PARTY: dict[str, set[str]] = {
         "service.door",
         "service.engine",
         "service.handler",
+        "service.page_door",
+        "service.page_store",
+        "service.page_view",
         "service.postgres_engine",
         "service.probe",
         "service.repairs",

@@ -46,6 +46,7 @@ from onehead.service import web
 from onehead.service.engine import EmbeddedEngine
 from onehead.service.health import Health
 from onehead.service.metrics import Metrics
+from onehead.service.page_door import PageAccess, PageDoor
 from onehead.service.setup import OLDEST
 from onehead.settings import SETTINGS
 from tests.cli.terminal_runs import Done
@@ -147,7 +148,8 @@ def returned(module: Any) -> set[int]:
 def routes() -> set[str]:
     metrics, behind = web.DoorMetrics(), Beside()
     door = web.HookDoor(secrets=["s"], covers=lambda _: True, behind=behind, metrics=metrics)
-    found = web.build_app(door, no_reports(metrics), behind, metrics).routes
+    page = PageDoor(PageAccess(("t",)), behind)
+    found = web.build_app(door, no_reports(metrics), behind, metrics, page).routes
     return {
         f"{method} {route.path}"
         for route in found

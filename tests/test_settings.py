@@ -48,6 +48,9 @@ def test_the_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
         sweep="*/15 * * * *",
         cache_dir=Path("/home/someone/.cache/onehead"),
         cache_size=0.8,
+        page_token=(),
+        page_proxies=(),
+        page_user_header="X-Forwarded-User",
         database_url=None,
         worker="",
         log="console",
@@ -68,6 +71,9 @@ def test_everything_from_the_environment() -> None:
             "ONEHEAD_SWEEP": "OFF",
             "ONEHEAD_CACHE_DIR": "/var/cache/onehead",
             "ONEHEAD_CACHE_SIZE": "50GiB",
+            "ONEHEAD_PAGE_TOKEN": "t" * 24,
+            "ONEHEAD_PAGE_PROXIES": "10.0.0.5, fd00::/8,",
+            "ONEHEAD_PAGE_USER_HEADER": "Remote-User",
             "ONEHEAD_DATABASE_URL": "postgresql://bot:pw@db/onehead",
             "ONEHEAD_LOG": "JSON",
             "ONEHEAD_TEST_FORGEJO": "/anything",
@@ -87,6 +93,9 @@ def test_everything_from_the_environment() -> None:
         sweep=None,
         cache_dir=Path("/var/cache/onehead"),
         cache_size=50 << 30,
+        page_token=(Secret("t" * 24),),
+        page_proxies=("10.0.0.5/32", "fd00::/8"),
+        page_user_header="Remote-User",
         database_url=Secret("postgresql://bot:pw@db/onehead"),
         worker="",
         log="json",
@@ -195,6 +204,10 @@ def test_everything_wrong_is_told_at_once(tmp_path: Path) -> None:
             f"{'r' * 24},short",
             "is shorter than 24 characters. Make a random one: openssl rand -hex 32",
         ),
+        ("PAGE_TOKEN", "short", "is shorter than 24 characters. Make a random one: openssl rand -hex 32"),
+        ("PAGE_PROXIES", "10.0.0.1, proxy.example.org", "is 'proxy.example.org', which is no address or network. "),
+        ("PAGE_PROXIES", "10.0.0.1/8", "is '10.0.0.1/8', which is no address or network. "),
+        ("PAGE_USER_HEADER", "X User", "is 'X User', which is no name of a header. "),
         ("LISTEN", "127.0.0.1:65536", "is '127.0.0.1:65536', which is not host:port. "),
         ("LISTEN", "::1:80", "is '::1:80', which is not host:port. "),
         ("REPOSITORIES", "acme/*,shop", "has 'shop', which is not a pattern for owner/name. "),
@@ -264,8 +277,9 @@ def test_an_unknown_name_without_a_likeness_gets_the_list() -> None:
         "ONEHEAD_QQQ is not a setting of onehead. Known are: ONEHEAD_FORGEJO_URL, ONEHEAD_TOKEN, ONEHEAD_TOKEN_FILE, "
         "ONEHEAD_BOT, ONEHEAD_WEBHOOK_SECRET, ONEHEAD_WEBHOOK_SECRET_FILE, ONEHEAD_REPORT_SECRET, "
         "ONEHEAD_REPORT_SECRET_FILE, ONEHEAD_LISTEN, ONEHEAD_PUBLIC_URL, "
-        "ONEHEAD_REPOSITORIES, ONEHEAD_SWEEP, ONEHEAD_CACHE_DIR, ONEHEAD_CACHE_SIZE, ONEHEAD_DATABASE_URL, "
-        "ONEHEAD_DATABASE_URL_FILE, ONEHEAD_WORKER, ONEHEAD_LOG."
+        "ONEHEAD_REPOSITORIES, ONEHEAD_SWEEP, ONEHEAD_CACHE_DIR, ONEHEAD_CACHE_SIZE, "
+        "ONEHEAD_PAGE_TOKEN, ONEHEAD_PAGE_TOKEN_FILE, ONEHEAD_PAGE_PROXIES, ONEHEAD_PAGE_USER_HEADER, "
+        "ONEHEAD_DATABASE_URL, ONEHEAD_DATABASE_URL_FILE, ONEHEAD_WORKER, ONEHEAD_LOG."
     )
 
 

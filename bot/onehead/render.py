@@ -14,6 +14,8 @@ from onehead.revisions.merge_file import NewRevision, is_merge_of
 from onehead.revisions.parse import parse
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from jinja2 import Environment
 
 _MAX_TEMPLATE_LENGTH = 32 * 1024
@@ -48,6 +50,19 @@ def environment() -> Environment:
     return Environment(  # noqa: S701
         loader=FileSystemLoader(templates_folder()), undefined=StrictUndefined, **_LAYOUT
     )
+
+
+def html(name: str, values: Mapping[str, object]) -> str:
+    """A page of `templates/page/`: every value in it is escaped, and a missing one is an error."""
+    return _pages().get_template(name).render(values)
+
+
+@cache
+def _pages() -> Environment:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined  # noqa: PLC0415
+
+    folder = os.path.join(templates_folder(), "page")
+    return Environment(loader=FileSystemLoader(folder), undefined=StrictUndefined, autoescape=True, **_LAYOUT)
 
 
 _LAYOUT: dict[str, Any] = {"trim_blocks": True, "lstrip_blocks": True, "keep_trailing_newline": True}

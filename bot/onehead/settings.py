@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -91,14 +92,14 @@ def read_secrets(text: str) -> tuple[Secret, ...]:
     return secrets
 
 
-_MIN_REPORT_SECRET = 24
+_MIN_LONG_SECRET = 24
 
 
-def read_report_secrets(text: str) -> tuple[Secret, ...]:
-    """As above, or none; a short one could be guessed by whoever holds a key that was derived from it."""
+def read_long_secrets(text: str) -> tuple[Secret, ...]:
+    """As above, or none; short ones could be guessed, by whoever asks often or holds a key that was derived from it."""
     secrets = _secrets(text)
-    if any(len(secret.reveal()) < _MIN_REPORT_SECRET for secret in secrets):
-        raise BadValueError(f"is shorter than {_MIN_REPORT_SECRET} characters. Make a random one: openssl rand -hex 32")
+    if any(len(secret.reveal()) < _MIN_LONG_SECRET for secret in secrets):
+        raise BadValueError(f"is shorter than {_MIN_LONG_SECRET} characters. Make a random one: openssl rand -hex 32")
     return secrets
 
 
@@ -126,6 +127,24 @@ def read_globs(text: str) -> tuple[str, ...]:
         advice = "which is not a pattern for owner/name. Write it like acme/*, acme/shop or topic:alembic."
         raise BadValueError(f"has {_shown(', '.join(bad) or text)}, {advice}")
     return globs
+
+
+def read_networks(text: str) -> tuple[str, ...]:
+    """Addresses and networks (`10.0.0.5`, `10.1.0.0/16`, `fd00::/8`), separated by commas, or none."""
+    found = []
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        try:
+            found.append(str(ip_network(part)))
+        except ValueError as error:
+            raise _unfit(part, "which is no address or network. Write it like 10.0.0.5 or 10.1.0.0/16.") from error
+    return tuple(found)
+
+
+def read_header(text: str) -> str:
+    """Name of a header of HTTP."""
+    if not re.fullmatch(r"[A-Za-z0-9-]{1,100}", text):
+        raise _unfit(text, "which is no name of a header. Write it like X-Forwarded-User.")
+    return text
 
 
 def read_sweep(text: str) -> str | None:
@@ -254,7 +273,7 @@ SETTINGS = (
         "report_secret",
         "Secret from which the keys of deploy jobs are derived that report the rows of their databases; several, "
         "separated by commas, while one replaces another; empty: no reports are taken.",
-        read_report_secrets,
+        read_long_secrets,
         "",
         is_secret=True,
     ),
@@ -281,6 +300,27 @@ SETTINGS = (
         "that were not used for longest are removed.",
         read_cache_size,
         "80%",
+    ),
+    Setting(
+        "page_token",
+        "Token with which people open the page of the service; several, separated by commas, while one replaces "
+        "another; empty: nobody opens it with a token.",
+        read_long_secrets,
+        "",
+        is_secret=True,
+    ),
+    Setting(
+        "page_proxies",
+        "Addresses and networks, separated by commas, of proxies that log people in before they pass them on to the "
+        "page.",
+        read_networks,
+        "",
+    ),
+    Setting(
+        "page_user_header",
+        "Header in which such a proxy names the person; believed from nobody else.",
+        read_header,
+        "X-Forwarded-User",
     ),
     Setting(
         "database_url",
@@ -320,9 +360,17 @@ class Settings:
     sweep: str | None
     cache_dir: Path
     cache_size: int | float
+    page_token: tuple[Secret, ...]
+    page_proxies: tuple[str, ...]
+    page_user_header: str
     database_url: Secret | None
     worker: str
     log: str
+
+    @property
+    def shows_page(self) -> bool:
+        """Whether anybody may see the page; else there is none."""
+        return bool(self.page_token or self.page_proxies)
 
     def covers(self, repository: str, topics: Collection[str] | None = None) -> bool:
         """Whether `owner/name` is to be looked after (see `is_covered`)."""

@@ -49,7 +49,7 @@ def main() -> int:
             signal.alarm(0)
             _show_where(tell, out)
             if options.keep:
-                _keep(tell, address, stage.service.url)
+                _keep(tell, address, stage.service.url, stage.page_token)
     except KeyboardInterrupt:
         print("The demo was interrupted; everything it started has ended.", file=sys.stderr)
         return 130
@@ -87,9 +87,10 @@ def _show_where(tell: Teller, out: Path) -> None:
         tell.entry(name, what)
 
 
-def _keep(tell: Teller, address: str, service: str) -> None:
+def _keep(tell: Teller, address: str, service: str, token: str) -> None:
     tell.step("Still running, until you press Ctrl-C")
     tell.say(f"{address} is the pull request; {service}/metrics and {service}/readyz are onehead's own.")
+    tell.say(f"{service}/repositories shows what onehead knows; any user, and the password {token}.")
     with suppress(KeyboardInterrupt):
         threading.Event().wait()
     tell.blank()

@@ -42,6 +42,7 @@ class Stage:
     bot: Account
     service: Service
     webhook_secret: str
+    page_token: str
     folder: Path
     out: Path
 
@@ -102,11 +103,12 @@ def open_stage(out: Path) -> Iterator[Stage]:
         ending.callback(api.close)
         place = _project(forgejo, ann, api, folder / "clone")
         forgejo.admin.add_collaborator(place.repository, bot, "write")
-        secret = secrets.token_hex(16)
+        secret, page_token = secrets.token_hex(16), secrets.token_hex(16)
         settings = {
             "ONEHEAD_FORGEJO_URL": forgejo.url,
             "ONEHEAD_TOKEN": bot.token,
             "ONEHEAD_WEBHOOK_SECRET": secret,
+            "ONEHEAD_PAGE_TOKEN": page_token,
             "ONEHEAD_LISTEN": "127.0.0.1:0",
             "ONEHEAD_REPOSITORIES": place.repository.full_name,
             # Webhooks alone must do here, so that nobody wonders who noticed.
@@ -116,7 +118,7 @@ def open_stage(out: Path) -> Iterator[Stage]:
         service = Service(settings, out / "service.log")
         ending.callback(service.stop)
         forgejo.admin.add_hook(place.repository, f"{service.url}/hooks/forgejo", secret, HOOK_EVENTS)
-        yield Stage(place, bot, service, secret, folder, out)
+        yield Stage(place, bot, service, secret, page_token, folder, out)
 
 
 def _account(admin: Administration, name: str, scopes: tuple[str, ...]) -> Account:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 from onehead.plan.findings import Facts
-from onehead.plan.rivals import Brought, Contender, Rival, RivalConflict, brought, rivals
+from onehead.plan.rivals import Brought, Contender, MergeStep, Rival, RivalConflict, brought, merge_order, rivals
 from onehead.revisions.graph import Graph
 from onehead.revisions.model import Environment, Revision
 
@@ -95,3 +98,49 @@ def test_dates_hashes_and_lower_numbers_are_no_numbers() -> None:
     for name in ("2024_05_01_z", "3f2a9c_z", "0003_z"):
         mine = named("c", name, "b")
         assert brought(facts(target, Graph([*target, mine]))) == (Brought("alembic", mine, None),)
+
+
+def clash(number: int, *others: int, kind: RivalConflict = RivalConflict.PARENT) -> dict[int, tuple[Rival, ...]]:
+    return {number: tuple(Rival(other, kind, "alembic", "018") for other in others)}
+
+
+def test_what_the_fewest_clash_with_is_merged_first() -> None:
+    found = clash(1, 2, 3, 4) | clash(2, 1) | clash(3, 1) | clash(4, 1)
+    assert merge_order(found) == ((MergeStep(2, ()), MergeStep(3, ()), MergeStep(4, ()), MergeStep(1, (2, 3, 4))),)
+
+
+def test_of_equals_the_oldest_is_merged_first() -> None:
+    assert merge_order(clash(5, 3) | clash(3, 5)) == ((MergeStep(3, ()), MergeStep(5, (3,))),)
+
+
+def test_each_group_has_an_order_of_its_own() -> None:
+    found = clash(9, 2) | clash(2, 9) | clash(4, 3) | clash(3, 4)
+    assert [[step.number for step in group] for group in merge_order(found)] == [[2, 9], [3, 4]]
+    assert merge_order({}) == ()
+
+
+def test_of_two_revisions_under_one_id_the_older_goes_first() -> None:
+    found = clash(1, 2, 3) | clash(2, 1) | clash(3, 1)
+    assert merge_order(found)[0][-1] == MergeStep(1, (2, 3))
+    same_id = clash(1, 2, 3, kind=RivalConflict.ID)
+    assert merge_order(same_id)[0][0] == MergeStep(1, ())
+
+
+@given(st.lists(st.tuples(st.integers(1, 12), st.integers(1, 12), st.sampled_from(RivalConflict)), max_size=30))
+def test_an_order_names_everybody_once_and_all_that_come_before(pairs: list[tuple[int, int, RivalConflict]]) -> None:
+    pairs = [pair for pair in pairs if pair[0] != pair[1]]
+    found: dict[int, tuple[Rival, ...]] = {}
+    for one, other, kind in pairs:
+        found[one] = (*found.get(one, ()), Rival(other, kind, "", ""))
+    steps = [step for group in merge_order(found) for step in group]
+    place = {step.number: number for number, step in enumerate(steps)}
+
+    assert sorted(place) == sorted({number for one, other, _ in pairs for number in (one, other)})
+    assert len(place) == len(steps)
+    for one, other, kind in pairs:
+        first, second = sorted((one, other), key=place.__getitem__)
+        assert first in steps[place[second]].after
+        if kind is RivalConflict.ID:
+            assert first == min(one, other)
+    assert all(place[before] < place[step.number] for step in steps for before in step.after)
+    assert all(group[0].after == () for group in merge_order(found))

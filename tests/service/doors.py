@@ -20,7 +20,9 @@ class Beside:
         health: Health | None = None,
         metrics: Metrics | None = None,
         account: int | None = None,
+        show: Callable[[str, str], tuple[int, str]] = lambda path, query: (200, f"{path}?{query}"),
     ) -> None:
+        self.show = show
         self.submit = submit
         self.health = health or Health(EmbeddedEngine(lambda _job: None).state)
         self.counted = metrics or Metrics()
@@ -28,6 +30,9 @@ class Beside:
 
     async def ready(self) -> tuple[bool, dict[str, Any]]:
         return self.health.report()
+
+    async def page(self, path: str, query: str) -> tuple[int, str]:
+        return self.show(path, query)
 
     async def metrics(self) -> bytes:
         return self.counted.text()

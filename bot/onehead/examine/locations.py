@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from itertools import islice
 
 from onehead.databases.schema_effects import SchemaEffects, schema_effects_of
@@ -13,6 +13,7 @@ from onehead.gitrepo.git import Git
 from onehead.gitrepo.history import vanished
 from onehead.gitrepo.refs import Ref
 from onehead.gitrepo.tree import read
+from onehead.operations.conflicts import summary
 from onehead.operations.model import Step
 from onehead.operations.read import read as operations_of
 from onehead.plan.findings import Code, Facts
@@ -26,6 +27,7 @@ from onehead.revisions.parsers import examination
 from onehead.revisions.syntax import line_number
 from onehead.revisions.version_table import VersionTableNames, version_table_in
 
+_MAX_TOLD_FILE = 256 * 1024  # bytes of a file of which it is said what it does
 _MAX_REFS = 5
 _MAX_RENAMED = 50
 """Revisions of one chain of renamed ones that are followed."""
@@ -164,6 +166,13 @@ def schema_effects_in(facts: Facts, trees: Trees) -> dict[str, SchemaEffects]:
         for revision in facts.merged.revisions.values()
         if revision.blob in data
     }
+
+
+@examination()
+def effects_in(git: Git, blobs: Collection[str]) -> dict[str, str]:
+    """What revision files do to a schema, a clause for each that could be read, by git's id of the file."""
+    data = read(git, blobs, _MAX_TOLD_FILE).data
+    return {blob: summary(operations_of(content)) for blob, content in data.items()}
 
 
 def version_table_of(facts: Facts, trees: Trees) -> VersionTableNames:

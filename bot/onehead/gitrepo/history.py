@@ -115,12 +115,12 @@ def _python_below(directory: str) -> str:
     return f":(top,glob){escaped}/**/*.py" if directory else ":(top,glob)**/*.py"
 
 
-def landed(git: Git, paths: Collection[str], branch: str) -> dict[str, Commit]:
+def landed(git: Git, paths: Collection[str], branch: str, not_in: Sequence[str] = ()) -> dict[str, Commit]:
     """How files came onto a branch: path → the commit of its first-parent line that added it under this name.
 
-    For what came through a pull request that is the commit its merge wrote, not the author's own.
+    For what came through a pull request that is the commit its merge wrote, not the author's own. `not_in` as above.
     """
-    return _added(git, paths, ("--first-parent", "-m"), (branch,))
+    return _added(git, paths, ("--first-parent", "-m"), (branch, *(f"^{sha}" for sha in not_in)))
 
 
 def _added(git: Git, paths: Collection[str], walk: Sequence[str], commits: Sequence[str]) -> dict[str, Commit]:

@@ -15,7 +15,7 @@ from onehead.operations.conflict_rules import Act, Compatibility, Rule, Which, o
 from onehead.operations.footprint import Thing, Touch, inside, touches
 from onehead.operations.model import EVERYWHERE, POSTGRESQL, SQLITE, Dialect, Operation, Step
 from onehead.operations.sql_tokens import shown
-from onehead.text import listed
+from onehead.text import listed, shortened
 
 _PHRASES: dict[type[Operation], str] = {
     ops.AddColumn: "adds column `{0.table}.{0.column.name}`",
@@ -59,6 +59,17 @@ def phrase(operation: Operation) -> str:
         case _:
             return _PHRASES[type(operation)].format(operation)
     return f"{verb} `{text.replace('`', chr(39))}`"
+
+
+_MAX_PHRASES = 4
+
+
+def summary(steps: Iterable[Step]) -> str:
+    """What a revision does, in one clause that names the first few things; empty where it does nothing."""
+    phrases = dict.fromkeys(phrase(step.does) for step in steps)
+    # Of a pair of backticks, none is left alone.
+    short = [each if shortened(each) == each else shortened(each.replace("`", "")) for each in phrases]
+    return listed(short, _MAX_PHRASES)
 
 
 def _altered(operation: ops.AlterColumn) -> str:

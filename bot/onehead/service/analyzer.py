@@ -81,6 +81,7 @@ _QUESTIONS = {
     "written": _Question((Point, Point), tuple[WrittenChain, ...]),
     "recent": _Question((Facts,), tuple[ForkOutcomes, ...]),
     "diagnose": _Question((Facts, tuple[str, ...]), RowsDiagnosis),
+    "effects": _Question((tuple[str, ...],), dict[str, str]),
 }
 
 MODULE = "onehead.service.analyzer"  # whose `main` the process runs
@@ -413,6 +414,11 @@ class RemoteAnalysis:
     def diagnose(self, facts: Facts, rows: tuple[str, ...]) -> RowsDiagnosis:
         """See `Analysis.diagnose`."""
         found: RowsDiagnosis = self._analyzers.ask(self, "diagnose", facts, rows)
+        return found
+
+    def effects(self, blobs: tuple[str, ...]) -> dict[str, str]:
+        """See `Analysis.effects`."""
+        found: dict[str, str] = self._analyzers.ask(self, "effects", blobs)
         return found
 
 

@@ -27,11 +27,12 @@ from onehead.service.troubles import NO_STATUS, NOT_JUDGED, NOT_REMOVED, NOT_TOL
 log = structlog.get_logger(__name__)
 
 
-def apply(desired: Desired, look: Look, repairs: RepairWriter) -> None:
-    """Write everything, in this order."""
+def apply(desired: Desired, look: Look, repairs: RepairWriter) -> dict[str, Offer]:
+    """Write everything, in this order; what became of each repair, by its key."""
     writer = _Writer(desired, look, repairs)
     for step in (writer.failures, writer.repairs, writer.comments, writer.statuses, writer.closings):
         step()
+    return writer.offers
 
 
 class _Writer:
@@ -39,7 +40,7 @@ class _Writer:
         self._desired = desired
         self._look = look
         self._repairs = repairs
-        self._offers: dict[str, Offer] = {}
+        self.offers: dict[str, Offer] = {}
 
     def failures(self) -> None:
         """First of all, what must not be merged is red; the next step is told once it is known."""
@@ -50,9 +51,9 @@ class _Writer:
     def repairs(self) -> None:
         """All of them together; a repair gets its own status at once, for no event of ours ever comes back to us."""
         statuses, snapshot = self._desired.statuses, self._look.snapshot
-        self._offers = self._repairs.offer(self._desired.repairs.values())
+        self.offers = self._repairs.offer(self._desired.repairs.values())
         for key, wanted in self._desired.repairs.items():
-            made = self._offers[key]
+            made = self.offers[key]
             statuses.note(wanted.subject, next_step(wanted, made, has_pulls=snapshot.has_pulls))
             if made.pull is not None:
                 self._learn_repair(made, made.pull)
@@ -79,7 +80,7 @@ class _Writer:
     def _tell(self, number: int, told: DesiredComment) -> None:
         match told:
             case Problem():
-                made = self._offers[told.repair] if told.offer is None else told.offer
+                made = self.offers[told.repair] if told.offer is None else told.offer
                 text = comment(remark(self._look, told.target, told.judged, made, told.rivals))
                 # A repair that was pushed ends the matter: the new commit is judged next, and has nothing to add.
                 ended = {"as": "Resolved"} if made.pushed else {}

@@ -23,6 +23,7 @@ from onehead.reports.comment import one_line
 from onehead.service.analyzer import Analyzers
 from onehead.service.judge import Analysis, Analyst, CompletedAnalysis, Judge, Judged
 from onehead.service.memory import OwnShelf, Remembered, Shelf
+from onehead.service.page_store import PageStore
 from onehead.service.probe import NothingToJudge, refs_without_alembic, snapshot_without_alembic
 from onehead.service.snapshot import Pages, Provenance, Snapshot, Target, open_pulls, take_snapshot
 from onehead.service.troubles import Troubles
@@ -81,6 +82,7 @@ class ServiceContext:
         ensure_webhook: makes the webhook of a repository anew, where somebody has deleted it and it can be made.
         dry_run: whether writes are only recorded.
         analyzers: the processes that judge; `None`: it is judged in this one.
+        page: keeps what is shown of each repository; `None`: nothing is.
     """
 
     api: ForgejoApi
@@ -95,6 +97,7 @@ class ServiceContext:
     record: Callable[[Write], None] = lambda _write: None
     dry_run: bool = False
     analyzers: Analyzers | None = None
+    page: PageStore | None = None
     recollection: Recollection = field(default_factory=lambda: Recollection(OwnShelf()))
 
     @cached_property

@@ -29,6 +29,7 @@ from onehead import child_process
 from onehead.databases.reported import RowsReported
 from onehead.errors import OneheadError
 from onehead.logs import configure
+from onehead.reports.page import message_page
 from onehead.screen import bare
 from onehead.service.engine import (
     BranchGone,
@@ -39,6 +40,7 @@ from onehead.service.engine import (
     read_subject,
     written_subject,
 )
+from onehead.service.page_door import PageAccess, PageDoor
 from onehead.service.web import Bodies, DoorMetrics, HookDoor, NoRoom, ReportDoor, build_app
 from onehead.settings import Settings, is_covered
 
@@ -142,10 +144,11 @@ def limits() -> dict[str, Any]:
 
 
 SECONDS_TO_ANSWER = 3  # for requests that are being answered when the service is told to stop
-SECONDS_TO_TELL = 5.0  # for the engine to say how it is
+SECONDS_TO_TELL = 5.0  # for the engine to say how it is, or to make a page
+MAX_PAGES = 4  # that the engine makes at once
 MAX_HELD_JOBS = 1024 * 1024  # bytes of jobs that wait until the engine's process reads them; a job is some hundred
 
-_MAX_LINE = 1024 * 1024
+_MAX_LINE = 4 * 1024 * 1024
 
 _SUBJECTS = (BranchMoved, BranchGone, PullChanged, CommandGiven, RowsReported)
 """What a door can find out; the rest is the sweep's."""
@@ -191,6 +194,9 @@ class Door:
             repositories=settings.repositories,
             webhook_secrets=[secret.reveal() for secret in settings.webhook_secret],
             report_secrets=[secret.reveal() for secret in settings.report_secret],
+            page_tokens=[secret.reveal() for secret in settings.page_token],
+            page_proxies=settings.page_proxies,
+            page_user_header=settings.page_user_header,
         )
 
     def know_account(self, account: int) -> None:
@@ -198,9 +204,16 @@ class Door:
         self._tell(account=account)
 
     def attend(
-        self, submit: Callable[[Job], None], ready: Callable[[], tuple[bool, Any]], metrics: Callable[[], bytes]
+        self,
+        submit: Callable[[Job], None],
+        ready: Callable[[], tuple[bool, Any]],
+        metrics: Callable[[], bytes],
+        page: Callable[[str, str], tuple[int, str]],
     ) -> None:
         """Take jobs and answer questions, until the door has stopped and all it accepted was handed over.
+
+        A page may take its time, as where PostgreSQL does, and nothing else waits for it. The door asks for a few of
+        them at once.
 
         Raises:
             OneheadError: the process ended without being told to.
@@ -212,6 +225,8 @@ class Door:
                     submit(read_job(said))
                 elif said["ask"] == "ready":
                     self._tell(number=said["number"], answer=ready())
+                elif said["ask"] == "page":
+                    threading.Thread(target=self._show, args=(said, page), name="onehead-page", daemon=True).start()
                 else:
                     self._tell(number=said["number"], answer=metrics().decode("utf-8"))
             code = self._process.wait()
@@ -220,6 +235,12 @@ class Door:
                 f"The process that answers HTTP has ended ({code}), so the service ends.",
                 "Start it again; what was missed is found by the sweep at start-up.",
             )
+
+    def _show(self, said: Mapping[str, Any], page: Callable[[str, str], tuple[int, str]]) -> None:
+        answer = page(said["path"], said["query"])
+        if len(json.dumps(answer)) > _MAX_LINE - 1024:
+            answer = 500, message_page("This page would be too large to be shown.")
+        self._tell(number=said["number"], answer=answer)
 
     def stop(self) -> None:
         """Take no more requests; may be called by the handler of a signal, so it waits for nothing."""
@@ -247,6 +268,7 @@ class EngineBeyond:
         self._writer = writer
         self._asked: dict[int, asyncio.Future[Any]] = {}
         self._number = 0
+        self._pages = 0
 
     def submit(self, job: Job) -> None:
         """See `Behind.submit`."""
@@ -267,6 +289,20 @@ class EngineBeyond:
         """See `Behind.metrics`."""
         return (await self._ask("metrics") or "").encode()
 
+    async def page(self, path: str, query: str) -> tuple[int, str]:
+        """See `PageSource.page`."""
+        if self._pages >= MAX_PAGES:
+            return 503, message_page("Too many pages are asked for at once. Reload this one in a moment.")
+        self._pages += 1
+        try:
+            answer = await self._ask("page", path=path, query=query)
+        finally:
+            self._pages -= 1
+        if answer is None:
+            return 503, message_page(f"The service said nothing within {SECONDS_TO_TELL:g} seconds. Reload the page.")
+        status, html = answer
+        return status, html
+
     async def listen(self) -> None:
         """Hear what the engine says, until it has nothing more to say or was killed."""
         with suppress(ConnectionResetError):
@@ -283,11 +319,11 @@ class EngineBeyond:
         with suppress(OSError):
             await self._writer.wait_closed()
 
-    async def _ask(self, what: str) -> Any:
+    async def _ask(self, what: str, **about: str) -> Any:
         self._number += 1
         number, answer = self._number, asyncio.get_running_loop().create_future()
         self._asked[number] = answer
-        self._tell({"ask": what, "number": number})
+        self._tell({"ask": what, "number": number, **about})
         try:
             return await asyncio.wait_for(answer, SECONDS_TO_TELL)
         except TimeoutError:
@@ -312,7 +348,8 @@ def main() -> int:
 async def _serve(listener: socket.socket, link: socket.socket) -> None:
     reader, writer = await asyncio.open_connection(sock=link, limit=_MAX_LINE)
     told = json.loads(await reader.readline())
-    configure(told["log"], [*told["webhook_secrets"], *told["report_secrets"]], stream=bare(sys.stderr))
+    secrets = [*told["webhook_secrets"], *told["report_secrets"], *told["page_tokens"]]
+    configure(told["log"], secrets, stream=bare(sys.stderr))
     allow_files()
     is_open = told["takes_webhooks"]
     engine, metrics, bodies = EngineBeyond(reader, writer), DoorMetrics(), Bodies()
@@ -322,9 +359,11 @@ async def _serve(listener: socket.socket, link: socket.socket) -> None:
 
     hooks = HookDoor(secrets=told["webhook_secrets"], covers=covers, behind=engine, metrics=metrics, bodies=bodies)
     reports = ReportDoor(secrets=told["report_secrets"], covers=covers, behind=engine, metrics=metrics, bodies=bodies)
+    access = PageAccess.of(told["page_tokens"], told["page_proxies"], told["page_user_header"])
+    page = PageDoor(access, engine) if is_open and (access.tokens or access.proxies) else None
     server = uvicorn.Server(
         uvicorn.Config(
-            build_app(hooks if is_open else None, reports if is_open else None, engine, metrics),
+            build_app(hooks if is_open else None, reports if is_open else None, engine, metrics, page),
             **limits(),
             ws="none",
             lifespan="off",

@@ -59,13 +59,24 @@ def handle(job: Job, context: ServiceContext) -> None:
         OneheadError: the forge or git could not do its part; the engine tries again.
     """
     try:
+        _handle(job, context)
+    except Exception as error:
+        if context.page is not None:
+            context.page.fail(job.repository, error)
+        raise
+
+
+def _handle(job: Job, context: ServiceContext) -> None:
+    try:
         repository = context.api.repository(RepositoryName.parse(job.repository))
     except NotFound:
         log.info("The repository is gone or not visible to the token; nothing to do.", repository=job.repository)
+        _forget(context, job.repository)
         return
     reason = out_of_reach(repository) or ("" if context.covers(repository) else "the settings leave it out")
     if reason:
         log.info("The repository is left alone.", repository=job.repository, reason=reason)
+        _forget(context, job.repository)
         if out_of_reach(repository) or ScopeLeft() not in job.subjects:
             return
     troubles = Troubles(str(repository.name), context.api.version)
@@ -85,6 +96,11 @@ def handle(job: Job, context: ServiceContext) -> None:
                 return
         _look(context, repository, mirror, subjects, troubles)
     troubles.raise_kept()
+
+
+def _forget(context: ServiceContext, repository: str) -> None:
+    if context.page is not None:
+        context.page.forget(repository)
 
 
 def _make_room(context: ServiceContext) -> None:
@@ -157,7 +173,11 @@ def _work_through(look: Look, items: RunSubjects) -> dict[BranchMoved | PullChan
     moved = {each.number for each in repairs.pushed if isinstance(each, PullChanged)}
     work = all_concerned(look, replace(items, pulls=(*items.pulls, *chosen)))
     work = replace(work, pulls=tuple(each for each in work.pulls if each[0].number not in moved))
-    apply(desired(find_out(look, work, items)), look, repairs)
+    known = find_out(look, work, items)
+    wanted = desired(known)
+    offers = apply(wanted, look, repairs)
+    if look.context.page is not None:
+        look.context.page.learn(known, wanted, offers, look.judge.analysis)
     look.context.recollection.learn_rivals(look.url, work.rivals)
     return repairs.pushed
 

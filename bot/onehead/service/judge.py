@@ -19,7 +19,7 @@ from onehead.databases.states import Outcome, RevisionLocation
 from onehead.examine.changes import contents_before, own_databases, prepare
 from onehead.examine.evidence import Others, gather_evidence
 from onehead.examine.examine import TargetTree, WrittenChain, examine, read_target, written_chains
-from onehead.examine.locations import formerly, locations_of
+from onehead.examine.locations import effects_in, formerly, locations_of
 from onehead.examine.read import Memory
 from onehead.examine.repair import RepairDraft, TextConflict, draft_repair
 from onehead.gitrepo.git import Git
@@ -100,6 +100,9 @@ class Analyst(Protocol):
     def diagnose(self, facts: Facts, rows: tuple[str, ...]) -> RowsDiagnosis:
         """See `Analysis.diagnose`."""
 
+    def effects(self, blobs: tuple[str, ...]) -> dict[str, str]:
+        """See `Analysis.effects`."""
+
 
 class Analysis:
     """One mirror, read and judged as it is now.
@@ -174,6 +177,10 @@ class Analysis:
         ]
         return RowsDiagnosis(diagnosis, locations_of(self._others, facts, unknown), outcomes[-1] if outcomes else None)
 
+    def effects(self, blobs: tuple[str, ...]) -> dict[str, str]:
+        """What revision files do to a schema, by git's ids of them: see `effects_in`."""
+        return effects_in(self._git, blobs)
+
     def _dated(self, *points: Point | None) -> dict[str, datetime]:
         """The dates of commits; those of all branches are asked for at once."""
         missing = [point.sha for point in points if point is not None and point.sha not in self._dates]
@@ -216,6 +223,10 @@ class CompletedAnalysis:
     def diagnose(self, facts: Facts, rows: tuple[str, ...]) -> RowsDiagnosis:
         """See `Analysis.diagnose`."""
         return self._with_files(lambda: self._analysis.diagnose(facts, rows))
+
+    def effects(self, blobs: tuple[str, ...]) -> dict[str, str]:
+        """See `Analysis.effects`."""
+        return self._with_files(lambda: self._analysis.effects(blobs))
 
 
 class Judge:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -90,6 +90,10 @@ class Remembered(Generic[T]):
     def get(self, key: str) -> T | None:
         """The value of a key; `None` where none is known."""
         return self._values([key]).get(key)
+
+    def some(self, keys: Collection[str]) -> dict[str, T]:
+        """The values of some keys, as far as they are known."""
+        return self._values(list(keys))
 
     def all(self) -> dict[str, T]:
         """Every value that is known."""

@@ -121,3 +121,7 @@ class NothingToJudge:
     def diagnose(self, facts: Facts, _rows: tuple[str, ...]) -> RowsDiagnosis:
         """There is no environment to which rows could belong."""
         raise LookupError(facts.environment.path)
+
+    def effects(self, _blobs: tuple[str, ...]) -> dict[str, str]:
+        """No revision is there."""
+        return {}

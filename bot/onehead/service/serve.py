@@ -39,6 +39,8 @@ from onehead.service.handler import handle
 from onehead.service.health import Health
 from onehead.service.memory import OwnShelf, Shelf
 from onehead.service.metrics import Metrics
+from onehead.service.page_store import PageStore
+from onehead.service.page_view import PageView
 from onehead.service.rounds import Rounds, Sweep, is_refusal
 from onehead.service.setup import ensure_webhook
 from onehead.service.sweep import Attention, Sweeper
@@ -84,6 +86,7 @@ def serve(  # noqa: PLR0913 - what a process is made of
     doubt: threading.Event | None = None,
     exposed: str | None = None,
     role: Role = Role.ALL,
+    page: Callable[[str, str], tuple[int, str]] = lambda _path, _query: (404, ""),
 ) -> None:
     """Run the service until SIGTERM or SIGINT; call it from the main thread.
 
@@ -129,7 +132,7 @@ def serve(  # noqa: PLR0913 - what a process is made of
             engine.start()
             rounds.start()
             try:
-                ended = attending.submit(door.attend, engine.submit, health.report, metrics.text)
+                ended = attending.submit(door.attend, engine.submit, health.report, metrics.text, page)
                 while not ended.done():
                     # Another thread may get the signal, as after SIGCONT; that does not interrupt a wait without end.
                     wait([ended], _SECONDS_BETWEEN_SIGNALS)
@@ -230,6 +233,7 @@ def equip(
         record=record,
         dry_run=dry_run,
         analyzers=analyzers,
+        page=PageStore(shelf) if shelf is not None and settings.shows_page else None,
         recollection=Recollection(shelf or OwnShelf()),
     )
 
@@ -257,8 +261,9 @@ def run(options: argparse.Namespace) -> int:
             f"--role {role} needs a database that the others share, and ONEHEAD_DATABASE_URL is not set.",
             "Set it to the address of a PostgreSQL database, or leave --role out to do everything in one process.",
         )
-    secrets = [settings.token, *settings.webhook_secret, *settings.report_secret, settings.database_url]
-    configure(settings.log, [each.reveal() for each in secrets if each is not None], stream=bare(sys.stderr))
+    secrets = [settings.token, *settings.webhook_secret, *settings.report_secret, *settings.page_token]
+    secrets += [settings.database_url] if settings.database_url is not None else []
+    configure(settings.log, [each.reveal() for each in secrets], stream=bare(sys.stderr))
     metrics, doubt = Metrics(), threading.Event()
 
     def ran(run: JobRun) -> None:
@@ -287,7 +292,7 @@ def run(options: argparse.Namespace) -> int:
         metrics=metrics,
         role=role,
     )
-    attention = Attention(context.api, context.covers, shelf)
+    attention = Attention(context.api, context.covers, shelf, on_forget=PageStore(shelf).forget)
     with nullcontext() if analyzers is None else closing(analyzers):
         serve(
             settings,
@@ -299,6 +304,7 @@ def run(options: argparse.Namespace) -> int:
             doubt=doubt,
             exposed=exposed,
             role=role,
+            page=PageView(PageStore(shelf), settings.forgejo_url),
         )
     return 0
 

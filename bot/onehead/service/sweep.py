@@ -77,7 +77,15 @@ class Attention:
     A reading that breaks off changes nothing, and what is due stays due until it was looked at.
     """
 
-    def __init__(self, api: ForgejoApi, covers: Callable[[Repository], bool], shelf: Shelf) -> None:
+    def __init__(
+        self,
+        api: ForgejoApi,
+        covers: Callable[[Repository], bool],
+        shelf: Shelf,
+        on_forget: Callable[..., None] = lambda *_names: None,
+    ) -> None:
+        """`on_forget` hears the names of repositories that are not looked after any more."""
+        self._on_forget = on_forget
         self._api = api
         self._covers = covers
         self._mark: Remembered[SweepMark] = Remembered(shelf, "sweep mark", SweepMark)
@@ -138,6 +146,7 @@ class Attention:
 
     def forget(self, *repositories: str) -> None:
         """Repositories are not looked after any more: should they come back, they are looked at."""
+        self._on_forget(*repositories)
         self._seen.forget(*repositories)
         self._due.forget(*repositories)
 

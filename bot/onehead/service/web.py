@@ -37,6 +37,7 @@ from onehead.forge.webhooks import (
 from onehead.gitrepo.refs import HEADS
 from onehead.service import engine
 from onehead.service.engine import Job, Subject
+from onehead.service.page_door import PageDoor
 
 SECONDS_TO_SEND = 15.0  # Forgejo itself gives up after five
 
@@ -368,8 +369,14 @@ class HookDoor(SignedPost):
         return {"kind": kind, "delivery": _delivery(request)}
 
 
-def build_app(door: HookDoor | None, reports: ReportDoor | None, behind: Behind, metrics: DoorMetrics) -> Starlette:
-    """The ASGI app with its five paths, or the last three alone."""
+def build_app(
+    door: HookDoor | None,
+    reports: ReportDoor | None,
+    behind: Behind,
+    metrics: DoorMetrics,
+    page: PageDoor | None = None,
+) -> Starlette:
+    """The ASGI app with the paths of its doors, and the three that are always there."""
 
     async def alive(_request: Request) -> Response:
         return PlainTextResponse("ok\n")
@@ -385,6 +392,7 @@ def build_app(door: HookDoor | None, reports: ReportDoor | None, behind: Behind,
     return Starlette(
         routes=[
             *(Route(path, each.receive, methods=["POST"]) for path, each in taken if each is not None),
+            *(page.routes() if page is not None else ()),
             Route("/healthz", alive),
             Route("/readyz", ready),
             Route("/metrics", count),

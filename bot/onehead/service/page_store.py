@@ -1,0 +1,184 @@
+"""Keeps what the page shows, beside what else the service remembers: in its memory, or in PostgreSQL.
+
+The process that looks at repositories writes it, the one that shows the page reads it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import zlib
+from base64 import b64decode, b64encode
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import structlog
+
+from onehead.errors import OneheadError
+from onehead.examine.ledger import ledger_at
+from onehead.gitrepo.history import introduced, landed
+from onehead.reports.page_model import (
+    CONDITIONS,
+    MAX_PERSON,
+    MAX_SENTENCE,
+    Condition,
+    RepositoryGraph,
+    ShownRepository,
+    plain_line,
+)
+from onehead.service.desired import Desired, KnownState, Offer
+from onehead.service.judge import Analyst
+from onehead.service.memory import Remembered, Shelf
+from onehead.service.page_state import Note, Notes, Unnoted, graph_after, notes_of, shown_after, unnoted
+from onehead.service.snapshot import Snapshot
+from onehead.service.troubles import cause
+from onehead.service.wire import BadWire, Wire
+
+MAX_LOOKED_UP = 200
+"""Files of which one look looks up what they do and who brought them; the rest waits for the next."""
+
+_MAX_GRAPH = 8 * 1024 * 1024  # bytes of a graph before it is packed
+
+_THROUGH = re.compile(r"\(#(\d{1,9})\)(?:$| from )")
+"""How the forge names the pull request in the first line of what it merges: `Add games (#12)`, or `Merge pull request
+'Add games' (#12) from games into main`. Anybody can write that: it is shown, and nothing follows from it."""
+
+log = structlog.get_logger(__name__)
+
+
+class PageStore:
+    """What the page shows, by the name of the repository."""
+
+    def __init__(self, shelf: Shelf) -> None:
+        # How each repository is, apart: of thousands, one page of the list shows fifty.
+        self._conditions: Remembered[str] = Remembered(shelf, "page: conditions", str)
+        self._shown: Remembered[ShownRepository] = Remembered(shelf, "page: repositories", ShownRepository)
+        self._graphs: Remembered[str] = Remembered(shelf, "page: graphs", str)
+
+    def conditions(self) -> dict[str, Condition]:
+        """How every repository is."""
+        found = self._conditions.all()
+        return {name: each for name, each in found.items() if each in CONDITIONS}
+
+    def shown(self, names: Collection[str]) -> dict[str, ShownRepository]:
+        """What is shown of some repositories, as far as they are known."""
+        return self._shown.some(names)
+
+    def graph(self, name: str) -> RepositoryGraph:
+        """What is drawn of a repository; nothing where nothing is known."""
+        packed = self._graphs.get(name)
+        return RepositoryGraph() if packed is None else _unpacked(packed)
+
+    def learn(self, known: KnownState, wanted: Desired, offers: Mapping[str, Offer], analysis: Analyst) -> None:
+        """Keep what a look has found out, and what became of the repairs that it wanted."""
+        snapshot = known.snapshot
+        name = str(snapshot.repository.name)
+        with _apart(name):
+            repairs = {
+                repair.subject: offer.pull.number
+                for key, repair in wanted.repairs.items()
+                if (offer := offers.get(key)) is not None and offer.pull is not None
+            }
+            databases = ledger_at(snapshot.git, snapshot.reported).databases if known.targets else None
+            shown = shown_after(self._shown.get(name), known, repairs, databases, datetime.now(UTC))
+            self.put(name, shown)
+            before = self.graph(name)
+            graph = _graph_after(known, before, analysis)
+            if graph != before:
+                self.put_graph(name, graph)
+
+    def fail(self, name: str, error: Exception) -> None:
+        """Say why the last look at a repository could not be finished."""
+        with _apart(name):
+            now = datetime.now(UTC)
+            why = error.message if isinstance(error, OneheadError) else cause(error)
+            before = self._shown.get(name) or ShownRepository(now)
+            self.put(name, replace(before, at=now, trouble=plain_line(why, MAX_SENTENCE)))
+
+    def forget(self, *names: str) -> None:
+        """Show some repositories no longer."""
+        if names:
+            with _apart(", ".join(names[:3])):
+                for kept in (self._conditions, self._shown, self._graphs):
+                    kept.forget(*names)
+
+    def put(self, name: str, shown: ShownRepository) -> None:
+        """Show this of a repository from now on."""
+        self._shown.put({name: shown})
+        self._conditions.put({name: shown.condition})
+
+    def put_graph(self, name: str, graph: RepositoryGraph) -> None:
+        """Draw this of a repository from now on."""
+        self._graphs.put({name: _packed(graph)})
+
+
+@contextmanager
+def _apart(name: str) -> Iterator[None]:
+    """What goes wrong with the page is logged, and ends no job."""
+    try:
+        yield
+    except Exception as error:
+        known = isinstance(error, OneheadError)
+        fields = {"repository": name, "error": error.message if isinstance(error, OneheadError) else str(error)}
+        said = "What the page shows of a repository could not be brought up to date."
+        log.warning(said, **fields, exc_info=None if known else error)
+
+
+def _graph_after(known: KnownState, before: RepositoryGraph, analysis: Analyst) -> RepositoryGraph:
+    notes = notes_of(before)
+    wanted = unnoted(known, notes)[:MAX_LOOKED_UP]
+    if wanted:
+        does = _effects(analysis, {each.blob for each in wanted} - notes.does.keys())
+        brought = _brought(known.snapshot, [each for each in wanted if each.branch], before)
+        notes = Notes(notes.does | does, notes.brought | brought)
+    return graph_after(before, known, notes)
+
+
+def _effects(analysis: Analyst, blobs: Collection[str]) -> dict[str, str]:
+    """What files do to the schema; of what can't be found out, nothing is said."""
+    told: dict[str, str] = {}
+    if blobs:
+        with suppress(OneheadError):
+            told = analysis.effects(tuple(sorted(blobs)))
+    return {blob: plain_line(told.get(blob, ""), MAX_SENTENCE) for blob in blobs}
+
+
+def _brought(snapshot: Snapshot, wanted: Iterable[Unnoted], before: RepositoryGraph) -> dict[tuple[str, str], Note]:
+    """Who brought files to deployed branches. Where all of them are new, only what is new of the history is read."""
+    paths: dict[str, dict[str, Unnoted]] = {}
+    for each in wanted:
+        paths.setdefault(each.branch, {})[each.path] = each
+    drawn = {target.branch: target for target in before.targets}
+    found = {}
+    git = snapshot.git
+    for branch, files in paths.items():
+        sha, earlier, not_in = snapshot.targets[branch].point.sha, drawn.get(branch), list[str]()
+        if earlier is not None and earlier.ids().isdisjoint(each.id for each in files.values()):
+            not_in = [earlier.sha] if git.ask("cat-file", "-e", earlier.sha).code == 0 else []
+        blobs = {path: each.blob for path, each in files.items()}
+        commits, merges = introduced(git, blobs, sha, not_in), landed(git, blobs, sha, not_in)
+        for path, blob in blobs.items():
+            commit, merge = commits.get(path), merges.get(path)
+            through = None if merge is None else _THROUGH.search(merge.subject)
+            found[branch, blob] = Note(
+                "" if commit is None else plain_line(commit.author_name, MAX_PERSON),
+                "" if commit is None else commit.sha,
+                None if through is None else int(through[1]),
+            )
+    return found
+
+
+def _packed(graph: RepositoryGraph) -> str:
+    text = json.dumps(Wire().write(graph, RepositoryGraph), separators=(",", ":"))
+    return b64encode(zlib.compress(text.encode())).decode()
+
+
+def _unpacked(packed: str) -> RepositoryGraph:
+    """The graph; an empty one where another version has written it."""
+    with suppress(BadWire, ValueError, zlib.error):
+        text = zlib.decompressobj().decompress(b64decode(packed), _MAX_GRAPH)
+        graph: RepositoryGraph = Wire().read(json.loads(text), RepositoryGraph)
+        return graph
+    return RepositoryGraph()
