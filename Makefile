@@ -28,7 +28,7 @@ KILLS ?= 500
 ENGINE ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test test-all coverage lint demo diagrams bench simulate chaos fuzz lock clean
+.PHONY: help setup test test-all coverage lint demo diagrams gallery bench simulate chaos fuzz lock clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -71,6 +71,9 @@ demo: $(VENV)/.ready ## show the main job; KEEP=1 leaves the servers running unt
 
 diagrams: $(VENV)/.ready ## draw the diagrams of the documentation again, into docs/images
 	@$(BIN)/python -m tests.diagrams
+
+gallery: $(VENV)/.ready ## take the pictures of docs/gallery.md again (needs Chromium, and a Forgejo in ONEHEAD_TEST_FORGEJO; five minutes)
+	$(BIN)/python -m pytest tests/stories/gallery.py
 
 bench: $(VENV)/.ready ## measure check and pre-receive (takes minutes; best on a quiet machine)
 	$(BIN)/python -m benchmarks.check
