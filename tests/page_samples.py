@@ -29,7 +29,8 @@ from onehead.reports.page_model import (
 BILLING = "billing/migrations/versions"
 SHOP_PATH = "shop/migrations/versions"
 NOW = datetime(2026, 11, 29, 21, 40, tzinfo=UTC)
-FORGE = Forge("https://forge.example.org")
+FORGE = Forge("http://forgejo:3000")
+URL = "https://forge.example.org/acme/shop"
 
 
 def environment(path: str, *heads: str, revisions: int = 19) -> ShownEnvironment:
@@ -42,14 +43,16 @@ def target(branch: str, *environments: ShownEnvironment, verdict: str = "ok", sa
 
 
 def healthy(path: str = "alembic/versions", head: str = "019") -> ShownRepository:
-    return ShownRepository(NOW - timedelta(minutes=12), (target("main", environment(path, head)),))
+    return ShownRepository(NOW - timedelta(minutes=12), (target("main", environment(path, head)),), url=URL)
 
 
 def sharing(number: int, what: str = "019") -> Rival:
-    return Rival(number, RivalConflict.PARENT, "alembic/versions", what)
+    return Rival(number, RivalConflict.PARENT, SHOP_PATH, what)
 
 
+NUMBERED = Rival(25, RivalConflict.NUMBER, SHOP_PATH, "20")
 SHOP = ShownRepository(
+    url=URL,
     at=NOW - timedelta(minutes=3),
     targets=(
         target("main", environment(BILLING, "b7d1"), environment(SHOP_PATH, "019")),
@@ -67,14 +70,14 @@ SHOP = ShownRepository(
             "oauth",
             "main",
             "collision",
-            "shop/migrations/versions: 019 on main and 021 on oauth both follow 018: 2 heads after the merge.",
+            "shop/migrations/versions: Once merged, the chain forks after 018: 2 heads (019 and 021).",
             plan="reparent",
             repair=31,
-            rivals=(sharing(17), sharing(23)),
         ),
-        ShownPull(17, "Teams of players", "ben", "teams", "main", "ok", "One head.", rivals=(sharing(12),)),
-        ShownPull(23, "Wish lists", "caro", "wish-lists", "main", "ok", "One head.", rivals=(sharing(12),)),
+        ShownPull(17, "Teams of players", "ben", "teams", "main", "ok", "One head.", rivals=(sharing(23),)),
+        ShownPull(23, "Wish lists", "caro", "wish", "main", "ok", "One head.", rivals=(sharing(17), NUMBERED)),
         ShownPull(24, "Faster search", "ben", "search", "main", "ok", "One head.", draft=True),
+        ShownPull(25, "Ratings", "dora", "ratings", "main", "ok", "One head.", rivals=(NUMBERED._replace(number=23),)),
         ShownPull(
             31,
             "Move the migrations of oauth onto the newest one",
@@ -83,7 +86,7 @@ SHOP = ShownRepository(
             "oauth",
             "-",
             "Goes into oauth, which is not deployed.",
-            mends=True,
+            is_repair=True,
         ),
     ),
     databases=(
@@ -93,22 +96,24 @@ SHOP = ShownRepository(
     ),
 )
 LEAGUE = ShownRepository(
+    url=URL,
     at=NOW - timedelta(hours=2),
     targets=(
         ShownTarget(
             "main",
             "1c9ab7e0" * 5,
             "fork",
-            "2 heads: 020_seasons and 020_teams both follow 019.",
+            "The chain forks after 019: 2 heads (020_seasons and 020_teams).",
             Coverage(1, 21, 21),
             (environment("alembic/versions", "020_seasons", "020_teams", revisions=21),),
-            (ShownProblem("fork", "error", "2 heads: `020_seasons` and `020_teams` both follow `019`."),),
+            (ShownProblem("fork", "error", "The chain forks after `019`: 2 heads (`020_seasons` and `020_teams`)."),),
             "merge",
             44,
         ),
     ),
 )
 HOSTILE = ShownRepository(
+    url="javascript:alert(4)//",
     at=NOW - timedelta(days=3),
     targets=(
         ShownTarget(
@@ -140,7 +145,7 @@ GRAPH = RepositoryGraph(
                         ),
                         GraphRow("016", ("015",), "Prices", "adds column `orders.price`", "ann", "a" * 40, 3, "b1"),
                         GraphRow("017", ("016",), "Baskets", "creates table `baskets`", "ben", "b" * 40, 5, "b2"),
-                        GraphRow("018", ("017", "0aa"), "Join the import", "", "caro", "c" * 40, 8, "b3"),
+                        GraphRow("018", ("017",), "Import of players", "", "caro", "c" * 40, 8, "b3"),
                         GraphRow(
                             "019",
                             ("018",),
@@ -169,9 +174,34 @@ GRAPH = RepositoryGraph(
             ),
         ),
         ProposedRows(17, "main", SHOP_PATH, (GraphRow("0t1", ("019",), "Teams", "", "ben", "", 17, "b7"),)),
+        ProposedRows(
+            23,
+            "main",
+            SHOP_PATH,
+            (GraphRow("0w1", ("019",), "Wish lists", "creates table `wishes`", "caro", "", 23, "b8"),),
+        ),
     ),
 )
 
+FORKED = RepositoryGraph(
+    (
+        TargetGraph(
+            "main",
+            "1c9ab7e0" * 5,
+            (
+                EnvironmentGraph(
+                    "alembic/versions",
+                    (
+                        GraphRow("018", (), "Players"),
+                        GraphRow("019", ("018",), "Games"),
+                        GraphRow("020_seasons", ("019", "0aa"), "Seasons"),
+                        GraphRow("020_teams", ("019",), "Teams"),
+                    ),
+                ),
+            ),
+        ),
+    )
+)
 NOTHING = RepositoryGraph()
 
 
@@ -181,7 +211,7 @@ def world() -> dict[str, ShownRepository]:
     found = {f"acme/{name}": healthy(head=f"{number:04x}a7c1d2") for number, name in enumerate(names, 17)}
     found |= {f"tools/service-{number:02}": healthy(head=f"{number:03}") for number in range(60)}
     found |= {"acme/shop": SHOP, "acme/league": LEAGUE, "eve/hostile": HOSTILE}
-    found["acme/website"] = ShownRepository(NOW, (target("main"),))
+    found["acme/website"] = ShownRepository(NOW, (target("main"),), url=URL)
     return found
 
 
@@ -190,7 +220,7 @@ def main(folder: Path) -> None:
     shown = world()
     part = list_part({name: each.condition for name, each in shown.items()}, ListQuestion())
     (folder / "list.html").write_text(list_page(part, shown, FORGE, NOW))
-    for name, each, graph in (("shop", SHOP, GRAPH), ("league", LEAGUE, NOTHING), ("hostile", HOSTILE, NOTHING)):
+    for name, each, graph in (("shop", SHOP, GRAPH), ("league", LEAGUE, FORKED), ("hostile", HOSTILE, NOTHING)):
         (folder / f"{name}.html").write_text(repository_page(f"acme/{name}", each, graph, FORGE, NOW))
 
 

@@ -22,7 +22,7 @@ from onehead.reports.page import (
     styles,
 )
 from onehead.reports.page_model import CONDITIONS, Condition, RepositoryGraph, ShownRepository
-from tests.page_samples import FORGE, GRAPH, HOSTILE, LEAGUE, NOTHING, NOW, SHOP, healthy, world
+from tests.page_samples import FORGE, FORKED, GRAPH, HOSTILE, LEAGUE, NOTHING, NOW, SHOP, healthy, world
 
 VOID = {"meta", "input", "link", "br"}
 
@@ -77,7 +77,7 @@ PAGES = {
     "list": list_page(part(world()), world(), FORGE, NOW),
     "empty": list_page(part({}), {}, FORGE, NOW),
     "shop": repository_page("acme/shop", SHOP, GRAPH, FORGE, NOW),
-    "league": repository_page("acme/league", LEAGUE, NOTHING, FORGE, NOW),
+    "league": repository_page("acme/league", LEAGUE, FORKED, FORGE, NOW),
     "hostile": repository_page("eve/hostile", HOSTILE, NOTHING, FORGE, NOW),
     "unknown": repository_page("acme/new", ShownRepository(NOW), NOTHING, FORGE, NOW),
     "message": message_page("Nothing & nobody."),
@@ -108,7 +108,10 @@ def test_nothing_of_a_page_is_fetched_run_or_styled_from_elsewhere(name: str) ->
     for _, attributes in document.elements:
         assert not {key for key in attributes if key.startswith("on") or key in ("style", "src")}
         href = attributes.get("href") or "?"
-        assert re.match(r"https://forge\.example\.org/|[?#]|\.\./\.\./repositories$|repositories/", href), href
+        assert re.match(
+            r"https://forge\.example\.org/|http://forgejo:3000/(acme|eve)/|[?#]|\.\./\.\./repositories$|repositories/",
+            href,
+        ), href
 
 
 def test_what_a_repository_says_is_text() -> None:
@@ -126,8 +129,8 @@ def test_what_a_repository_says_is_text() -> None:
 def test_the_list_begins_with_what_is_worst() -> None:
     words = listed(world()).words
     assert words.index("acme/league") < words.index("acme/shop") < words.index("acme/atlas")
-    assert "2 heads: 020_seasons and 020_teams both follow 019. Repair: #44" in words
-    assert "4 open, 3 with rivals #12 ✕ collides repair #31" in words
+    assert "The chain forks after 019: 2 heads (020_seasons and 020_teams). Repair: #44" in words
+    assert "5 open, 3 with rivals #12 ✕ collides repair #31" in words
     assert "1 environment, 19 of 19 files read" in words
     assert "staging holds an unknown row" in words
     assert "eu-archive 3 behind" in words
@@ -155,6 +158,15 @@ def test_the_pages_of_the_list_keep_what_was_asked() -> None:
     assert "repositories/acme/r%26050" in [attributes.get("href") for attributes in document.all("a")]
 
 
+def test_links_lead_to_the_forge_as_people_reach_it() -> None:
+    found = [attributes.get("href") for attributes in opened(SHOP, GRAPH).all("a")]
+    assert "https://forge.example.org/acme/shop/pulls/12" in found
+    assert "https://forge.example.org/acme/shop/src/branch/release/2.1" in found
+    assert f"https://forge.example.org/acme/shop/commit/{'d' * 40}" in found
+    # What the forge has not named is taken from the settings.
+    assert "http://forgejo:3000/acme/shop/pulls/1" in [each.get("href") for each in opened(HOSTILE).all("a")]
+
+
 def test_an_empty_list_says_why() -> None:
     assert "No repository was looked at yet" in listed({}).words
     assert "No repository fits." in listed({"acme/shop": SHOP}, ListQuestion("nothing")).words
@@ -162,13 +174,12 @@ def test_an_empty_list_says_why() -> None:
 
 def test_a_repository_shows_what_is_open_and_in_which_order_to_merge_it() -> None:
     words = opened(SHOP).words
-    assert "#12 Log in with OAuth by ann main ✕ collides shop/migrations/versions: 019 on main" in words
-    assert "#31 , re-parent the branch #17 : both add a revision after 019" in words
+    assert "#12 Log in with OAuth by ann main ✕ collides shop/migrations/versions: Once merged" in words
+    assert "#31 , re-parent the branch none" in words
+    assert "#17 : both add a revision after 019 #25 : both use the number 20" in words
     order = words[words.index("Best order of merging") :]
-    assert re.search(
-        r"#17 Teams of players: as it is #23 Wish lists: as it is #12 Log in with OAuth: ✕ collides", order
-    )
-    assert "after #17 : both add a revision after 019 after #23" in order
+    assert "#17 Teams of players: as it is #25 Ratings: as it is #23 Wish lists: to be repaired then" in order
+    assert "after #17 : both add a revision after 019 after #25 : both use the number 20" in order
     assert "#24 Faster search by ben, a draft" in words
 
 
@@ -180,7 +191,7 @@ def test_a_repository_shows_where_its_databases_are() -> None:
 
 
 def test_a_repository_shows_findings_and_trouble() -> None:
-    assert "fork error 2 heads: 020_seasons and 020_teams both follow 019 ." in opened(LEAGUE).words
+    assert "fork error The chain forks after 019 : 2 heads ( 020_seasons and 020_teams )." in opened(LEAGUE).words
     assert "Read 1 environment, 21 of 21 revision files." in opened(LEAGUE).words
     assert "The last look could not be finished. Forgejo does not answer" in opened(HOSTILE).words
 

@@ -1,7 +1,7 @@
 """A service with stand-ins for the forge and for the work, run as a process of its own by test_serve.py.
 
 Settings come from the environment. Files in the working directory are its world: `forge` exists while the forge
-answers; `job-may-end` lets jobs end; what happens is appended to `events`.
+answers; `job-may-end` lets jobs end; `page-may-come` lets pages be made; what happens is appended to `events`.
 """
 
 from __future__ import annotations
@@ -42,6 +42,14 @@ def account() -> int:
     return 99
 
 
+def show(path: str, query: str) -> tuple[int, str]:
+    """A page that is made once the test says so; a large one where it is asked for."""
+    note(f"page {path}")
+    while not Path("page-may-come").exists():
+        time.sleep(0.01)
+    return 200, "ä" * int(query) if query else f"<p>{path}"
+
+
 def main() -> None:
     """Compose and run."""
     settings = load(os.environ)
@@ -57,7 +65,7 @@ def main() -> None:
 
     if "hasty" in sys.argv:
         service.SECONDS_TO_FINISH = 0.1
-    service.serve(settings, engine=engine, metrics=metrics, account=account, sweep=sweep)
+    service.serve(settings, engine=engine, metrics=metrics, account=account, sweep=sweep, page=show)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from onehead.service.page_view import PageView
 from onehead.service.web import DoorMetrics, build_app
 from tests.chromium import browser
 from tests.forgejos.port import eventually
-from tests.page_samples import GRAPH, NOW, world
+from tests.page_samples import FORKED, GRAPH, NOW, world
 from tests.service.doors import Beside
 
 __all__ = ["browser"]
@@ -35,6 +35,7 @@ def root() -> Iterator[str]:
     for name, shown in world().items():
         store.put(name, shown)
     store.put_graph("acme/shop", GRAPH)
+    store.put_graph("acme/league", FORKED)
     view = PageView(store, "https://forge.example.org", lambda: NOW)
     behind = Beside(show=view)
     app = build_app(None, None, behind, DoorMetrics(), PageDoor(PageAccess((TOKEN,)), behind))
@@ -212,9 +213,16 @@ def test_a_folded_part_of_the_graph_is_opened(visits: Visits, scripts: bool) -> 
     assert page.get_by_role("heading", name="Revisions of release/2.1").count() == 1
 
 
-def test_a_missing_parent_and_what_is_proposed_are_drawn(visits: Visits) -> None:
-    drawing = visits.open("/repositories/acme/shop").page.locator("svg")
-    for text in ("missing: no file declares it", "oauth_tokens", "#17", "a head of main"):
+@pytest.mark.parametrize(
+    ("name", "texts"),
+    [
+        ("shop", ("oauth_tokens", "#17", "a head of main: creates table player_teams", "dora")),
+        ("league", ("missing: no file declares it", "020_teams")),
+    ],
+)
+def test_a_missing_parent_and_what_is_proposed_are_drawn(visits: Visits, name: str, texts: tuple[str, ...]) -> None:
+    drawing = visits.open(f"/repositories/acme/{name}").page.locator("svg")
+    for text in texts:
         assert drawing.get_by_text(text).count() >= 1, text
 
 

@@ -23,6 +23,7 @@ __all__ = ["postgres"]
 pytestmark = pytest.mark.slow
 
 PATIENCE = 30.0
+PAGE_TOKEN = "a-token-for-the-page-of-both"
 
 
 def settings(folder: Path, url: str) -> dict[str, str]:
@@ -31,6 +32,7 @@ def settings(folder: Path, url: str) -> dict[str, str]:
         "ONEHEAD_TOKEN": "t0ken",
         "ONEHEAD_WEBHOOK_SECRET": SECRET,
         "ONEHEAD_LISTEN": "127.0.0.1:0",
+        "ONEHEAD_PAGE_TOKEN": PAGE_TOKEN,
         "ONEHEAD_CACHE_DIR": str(folder / "cache"),
         "ONEHEAD_DATABASE_URL": url,
         "ONEHEAD_LOG": "json",
@@ -93,6 +95,13 @@ def test_what_web_takes_a_worker_tries(url: str, serving: dict[str, Serving]) ->
             time.sleep(0.1)
     assert error is not None
     assert "Unavailable" in error  # the forge is away, so it is tried again
+    seen = {
+        role: httpx.get(f"{each.root}/repositories/courtside/basketball-api", auth=("ann", PAGE_TOKEN))
+        for role, each in serving.items()
+    }
+    assert {role: answer.status_code for role, answer in seen.items()} == {"web": 200, "worker": 404}
+    assert "The last look could not be finished." in seen["web"].text
+    assert httpx.get(f"{serving['web'].root}/repositories", auth=("ann", SECRET)).status_code == 401
     for each in serving.values():
         assert httpx.get(f"{each.root}/healthz").status_code == 200
         assert httpx.get(f"{each.root}/readyz").status_code == 503

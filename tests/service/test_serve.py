@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ import httpx
 import pytest
 
 from onehead.errors import UsageError
+from onehead.service.door import MAX_PAGES
 from onehead.service.engine import EmbeddedEngine
 from onehead.service.metrics import Metrics
 from onehead.service.serve import _listening, serve
@@ -28,6 +30,7 @@ from tests.service.processes import written_memory
 PATIENCE = 20.0
 SCRIPT = Path(__file__).with_name("small_service.py")
 TOKEN = "t0ken-never-shown"
+PAGE_TOKEN = "a-t0ken-for-pages-never-shown"
 
 
 def eventually(holds: Callable[[], bool]) -> bool:
@@ -49,6 +52,7 @@ class Process:
             "ONEHEAD_FORGEJO_URL": "http://127.0.0.1:9/forge",
             "ONEHEAD_TOKEN": TOKEN,
             "ONEHEAD_WEBHOOK_SECRET": SECRET,
+            "ONEHEAD_PAGE_TOKEN": PAGE_TOKEN,
             "ONEHEAD_LISTEN": "127.0.0.1:0",
             "ONEHEAD_SWEEP": "off",
             "ONEHEAD_LOG": "json",
@@ -145,6 +149,38 @@ def test_the_sweep_at_start_up_takes_up_what_a_killed_process_left(started: Call
 
     expected = ["sweep", "begin acme/swept", "sweep", "begin acme/swept", "end acme/swept"]
     assert eventually(lambda: second.events() == expected)
+
+
+@pytest.mark.slow
+def test_a_page_is_made_in_the_process_of_the_engine_and_keeps_nothing_waiting(
+    started: Callable[..., Process],
+) -> None:
+    process = started()
+    address, signed_in = f"{process.root}/repositories", ("ann", PAGE_TOKEN)
+    assert httpx.get(address).status_code == 401
+    with ThreadPoolExecutor(MAX_PAGES) as asking:
+        asked = [asking.submit(httpx.get, f"{address}/acme/{n}", auth=signed_in) for n in range(MAX_PAGES)]
+        assert eventually(lambda: len([each for each in process.events() if each.startswith("page")]) == MAX_PAGES)
+        # No page comes yet; neither health, nor webhooks, nor the process of the engine wait for it.
+        assert process.is_alive()
+        assert eventually(process.is_ready)
+        body, headers = recorded("push")
+        assert httpx.post(process.hook, content=body, headers=headers).status_code == 202
+        assert eventually(lambda: "begin courtside/basketball-api" in process.events())
+        busy = httpx.get(address, auth=signed_in)
+        assert (busy.status_code, "Too many pages are asked for at once." in busy.text) == (503, True)
+        process.tell("page-may-come")
+        answers = [each.result(PATIENCE) for each in asked]
+    assert [(each.status_code, each.text) for each in answers] == [(200, f"<p>acme/{n}") for n in range(MAX_PAGES)]
+
+    large = httpx.get(f"{address}?600000", auth=signed_in)
+    assert (large.status_code, large.text) == (200, "ä" * 600_000)
+    too_large = httpx.get(f"{address}?1000000", auth=signed_in)
+    assert (too_large.status_code, "too large to be shown" in too_large.text) == (500, True)
+    assert PAGE_TOKEN not in process.log.read_text()
+    process.tell("job-may-end")
+    process.end()
+    assert process.exit_code() == 0
 
 
 def processes_of(process: Process) -> list[int]:

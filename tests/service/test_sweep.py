@@ -15,9 +15,11 @@ from onehead.forge.api import ForgejoApi
 from onehead.forge.client import PAGE, ListPage
 from onehead.forge.errors import Refused, Unavailable
 from onehead.forge.models import ChangedIssue, Repository, RepositoryName, User
+from onehead.reports.page_model import ShownRepository
 from onehead.service.context import ServiceContext
 from onehead.service.engine import Job
-from onehead.service.memory import OwnShelf
+from onehead.service.memory import OwnShelf, Shelf
+from onehead.service.page_store import PageStore
 from onehead.service.sweep import Attention, Sweeper
 from tests.service.test_subjects import repository as described
 
@@ -98,9 +100,10 @@ class Lists:
 class Sweeps:
     """Sweeps a quarter of an hour apart, and what they look at."""
 
-    def __init__(self, lists: Lists) -> None:
+    def __init__(self, lists: Lists, shelf: Shelf | None = None, page: PageStore | None = None) -> None:
         self.lists = lists
-        self.attention = Attention(cast("ForgejoApi", lists), lambda each: "left-out" not in each.topics, OwnShelf())
+        api, shelf = cast("ForgejoApi", lists), shelf or OwnShelf()
+        self.attention = Attention(api, lambda each: "left-out" not in each.topics, shelf, page)
 
     def __call__(self, *, failing: str = "") -> list[str]:
         self.lists.asked.clear()
@@ -208,6 +211,25 @@ def test_what_is_gone_is_forgotten(sweep: Sweeps, lists: Lists) -> None:
         lists.after(days=1, minutes=1)
         assert "owner1/r1" not in sweep()
         assert not sweep.attention.knows("owner1/r1")
+
+
+def test_a_page_that_is_switched_on_later_is_filled_by_the_next_sweep_and_then_kept_up(lists: Lists) -> None:
+    shelf, page = OwnShelf(), PageStore(OwnShelf())
+    sweep = Sweeps(lists, shelf)
+    everything = sweep()
+    sweep(), sweep()
+    assert sweep() == []
+    sweep = Sweeps(lists, shelf, page)
+    assert sorted(sweep()) == sorted(everything)
+    for name in everything:
+        page.put(name, ShownRepository(datetime(2026, 11, 29, tzinfo=UTC)))
+    assert sweep() == []
+
+    id_, gone = next((id_, str(each.name)) for id_, each in lists.repositories.items() if str(each.name) in everything)
+    del lists.repositories[id_]
+    lists.after(days=1)
+    sweep()
+    assert page.conditions().keys() == {*everything} - {gone}
 
 
 def test_what_the_settings_leave_out_from_now_on_is_still_known(sweep: Sweeps, lists: Lists) -> None:

@@ -46,18 +46,21 @@ class Presence(NamedTuple):
     trees: dict[str, dict[str, str]]
 
 
-def introduced(git: Git, paths: Collection[str], head: str, not_in: Sequence[str]) -> dict[str, Commit]:
+def introduced(
+    git: Git, paths: Collection[str], head: str, not_in: Sequence[str], most: int | None = None
+) -> dict[str, Commit]:
     """Who brought files to a branch: path → the newest commit that added it under this name; absent where none did.
 
     A file that a merge commit brought, and none of its parents had, is credited to the merge. In a shallow clone, the
     commits at which history was cut off are credited with nothing: they only seem to add everything.
 
-    `not_in` are SHAs whose history is of no interest (the target).
+    `not_in` are SHAs whose history is of no interest (the target). `most`: only so many commits are looked at that
+    added something to the directories of the files; `None` for all.
     """
     found = _along_a_line(git, set(paths), head, not_in[0]) if len(not_in) == 1 and git.kept_open is not None else None
     if found is not None:
         return found
-    return _added(git, paths, ("--topo-order", "-c"), (head, *(f"^{sha}" for sha in not_in)))
+    return _added(git, paths, ("--topo-order", "-c", *_at_most(most)), (head, *(f"^{sha}" for sha in not_in)))
 
 
 _MAX_LINE = 50
@@ -115,12 +118,19 @@ def _python_below(directory: str) -> str:
     return f":(top,glob){escaped}/**/*.py" if directory else ":(top,glob)**/*.py"
 
 
-def landed(git: Git, paths: Collection[str], branch: str, not_in: Sequence[str] = ()) -> dict[str, Commit]:
+def _at_most(most: int | None) -> tuple[str, ...]:
+    return () if most is None else (f"--max-count={most}",)
+
+
+def landed(
+    git: Git, paths: Collection[str], branch: str, not_in: Sequence[str] = (), most: int | None = None
+) -> dict[str, Commit]:
     """How files came onto a branch: path → the commit of its first-parent line that added it under this name.
 
-    For what came through a pull request that is the commit its merge wrote, not the author's own. `not_in` as above.
+    For what came through a pull request that is the commit its merge wrote, not the author's own. `not_in` and `most`
+    are those of `introduced`.
     """
-    return _added(git, paths, ("--first-parent", "-m"), (branch, *(f"^{sha}" for sha in not_in)))
+    return _added(git, paths, ("--first-parent", "-m", *_at_most(most)), (branch, *(f"^{sha}" for sha in not_in)))
 
 
 def _added(git: Git, paths: Collection[str], walk: Sequence[str], commits: Sequence[str]) -> dict[str, Commit]:

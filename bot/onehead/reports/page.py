@@ -6,9 +6,9 @@ proxy.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
 from urllib.parse import quote, urlencode
@@ -68,27 +68,33 @@ def styles() -> tuple[str, ...]:
     return (style(), graph_svg.style())
 
 
-@dataclass(frozen=True, slots=True)
-class Forge:
-    """Addresses of the forge's own pages; `url` has no trailing slash."""
+class ForgeLinks(NamedTuple):
+    """Addresses of the forge's own pages of one repository; `url` is that of the repository."""
 
     url: str
 
-    def repository(self, name: str) -> str:
-        """Of a repository."""
-        return f"{self.url}/{quote(name)}"
-
-    def pull(self, name: str, number: int) -> str:
+    def pull(self, number: int) -> str:
         """Of a pull request."""
-        return f"{self.repository(name)}/pulls/{number}"
+        return f"{self.url}/pulls/{number}"
 
-    def branch(self, name: str, branch: str) -> str:
+    def branch(self, branch: str) -> str:
         """Of a branch."""
-        return f"{self.repository(name)}/src/branch/{quote(branch)}"
+        return f"{self.url}/src/branch/{quote(branch)}"
 
-    def commit(self, name: str, sha: str) -> str:
+    def commit(self, sha: str) -> str:
         """Of a commit."""
-        return f"{self.repository(name)}/commit/{quote(sha)}"
+        return f"{self.url}/commit/{quote(sha)}"
+
+
+class Forge(NamedTuple):
+    """The forge; `url` is where the service reaches it, without a trailing slash."""
+
+    url: str
+
+    def links(self, name: str, shown: ShownRepository) -> ForgeLinks:
+        """Addresses as people reach the forge, as far as it has named its own: the service may use an inner one."""
+        is_address = re.match(r"https?://", shown.url) is not None
+        return ForgeLinks(shown.url if is_address else f"{self.url}/{quote(name)}")
 
 
 def message_page(message: str) -> str:
@@ -156,7 +162,7 @@ def list_page(part: ListPart, shown: Mapping[str, ShownRepository], forge: Forge
 
 def _pulls_line(shown: ShownRepository) -> tuple[int, list[ShownPull], int]:
     """How many pull requests of people are open, which of them collide, and how many of these have rivals."""
-    theirs = [pull for pull in shown.pulls if not pull.mends]
+    theirs = [pull for pull in shown.pulls if not pull.is_repair]
     bad = [pull for pull in theirs if _is_bad(pull)]
     return len(theirs) + shown.more_pulls, bad, sum(1 for pull in theirs if pull.rivals)
 
@@ -181,7 +187,8 @@ def repository_page(
     question: GraphQuestion = GraphQuestion(),  # noqa: B008 - a value
 ) -> str:
     """The page of one repository."""
-    links = RowLinks(lambda number: forge.pull(name, number), lambda sha: forge.commit(name, sha))
+    at = forge.links(name, shown)
+    links = RowLinks(at.pull, at.commit)
     view = chain_view(graph, question.branch, question.opened, links)
     numbers = {pull.number for pull in shown.pulls}
     orders = merge_order(
@@ -194,8 +201,9 @@ def repository_page(
             **_common(forge, now),
             "name": name,
             "shown": shown,
-            "pulls": sorted(shown.pulls, key=lambda pull: (not _is_bad(pull), pull.mends, pull.number)),
+            "pulls": sorted(shown.pulls, key=lambda pull: (not _is_bad(pull), pull.is_repair, pull.number)),
             "view": view,
+            "at": at,
             "links": links,
             "graph_style": graph_svg.style(),
             "branches": [(each.branch, "?" + urlencode({"branch": each.branch}) + "#graph") for each in graph.targets],

@@ -31,18 +31,21 @@ MAX_TITLE = 120
 MAX_PERSON = 60
 MAX_PATH = 200
 _MAX_ID = 80
+_MAX_HASHED = 1000  # characters at either end
 
 
 def plain_line(text: str, limit: int) -> str:
     """A text of a repository in one line of so many characters, without what can't be seen."""
-    return cut_words(visible(" ".join(text.split())), limit)
+    return cut_words(visible(" ".join(text[: 8 * limit].split())), limit)
 
 
 def short_id(id_: str) -> str:
-    """An id of a revision; a longer one than anybody writes is cut, and stays unique."""
-    if len(id_) <= _MAX_ID:
+    """An id of a revision; one that is longer than anybody writes, or can't be seen, is cut, and stays unique."""
+    if len(id_) <= _MAX_ID and id_.isprintable():
         return id_
-    return f"{id_[: _MAX_ID - 17]}…{sha256(id_.encode('utf-8', 'surrogatepass')).hexdigest()[:16]}"
+    # The rest of it counts by its length: an id may be as long as its file.
+    digest = sha256(f"{len(id_)} {id_[:_MAX_HASHED]}{id_[-_MAX_HASHED:]}".encode("utf-8", "surrogatepass")).hexdigest()
+    return f"{visible(id_[: _MAX_ID - 17])}…{digest[:16]}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +88,7 @@ class ShownPull:
 
     `verdict` is empty where it could not be judged, and `says` why; it is `-` where its base is not deployed. `plan` is
     the kind of its repair, `repair` the number of the pull request that holds it. `rivals`: those with which it would
-    clash once both have landed. `mends`: it is a repair by onehead.
+    clash once both have landed. `is_repair`: it is a repair by onehead.
     """
 
     number: int
@@ -99,7 +102,7 @@ class ShownPull:
     repair: int | None = None
     rivals: tuple[Rival, ...] = ()
     draft: bool = False
-    mends: bool = False
+    is_repair: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +132,8 @@ CONDITIONS: tuple[Condition, ...] = ("forked", "colliding", "doubtful", "healthy
 class ShownRepository:
     """What is known of a repository since it was looked at last.
 
-    `trouble`: why that look could not be finished; empty where it was. `more_pulls`: open ones that are not shown.
+    `url`: its page on the forge, as that names itself. `trouble`: why that look could not be finished; empty where it
+    was. `more_pulls`: open ones that are not shown.
     """
 
     at: datetime
@@ -138,6 +142,7 @@ class ShownRepository:
     databases: tuple[ShownDatabase, ...] = ()
     trouble: str = ""
     more_pulls: int = 0
+    url: str = ""
 
     @property
     def condition(self) -> Condition:

@@ -91,6 +91,7 @@ def shown_after(
         pulls=tuple(each for each in found if each.number in kept),
         databases=tuple(_databases(before, known, databases)),
         more_pulls=len(found) - len(kept),
+        url=snapshot.repository.clone_url.removesuffix(".git")[:MAX_PATH],
     )
 
 
@@ -149,7 +150,7 @@ def _pull(known: KnownState, each: KnownPull, repairs: Mapping[str, int]) -> Sho
             for rival in each.rivals[:MAX_RIVALS_SHOWN]
         ),
         draft=pull.draft,
-        mends=known.snapshot.is_ours(pull),
+        is_repair=known.snapshot.is_ours(pull),
     )
 
 

@@ -39,6 +39,10 @@ from onehead.service.wire import BadWire, Wire
 MAX_LOOKED_UP = 200
 """Files of which one look looks up what they do and who brought them; the rest waits for the next."""
 
+_MAX_COMMITS = 60
+"""Commits that are looked at for who brought the newest revisions: in a large repository all of them would take a
+second. Who brought what is older is not shown."""
+
 _MAX_GRAPH = 8 * 1024 * 1024  # bytes of a graph before it is packed
 
 _THROUGH = re.compile(r"\(#(\d{1,9})\)(?:$| from )")
@@ -158,7 +162,8 @@ def _brought(snapshot: Snapshot, wanted: Iterable[Unnoted], before: RepositoryGr
         if earlier is not None and earlier.ids().isdisjoint(each.id for each in files.values()):
             not_in = [earlier.sha] if git.ask("cat-file", "-e", earlier.sha).code == 0 else []
         blobs = {path: each.blob for path, each in files.items()}
-        commits, merges = introduced(git, blobs, sha, not_in), landed(git, blobs, sha, not_in)
+        commits = introduced(git, blobs, sha, not_in, _MAX_COMMITS)
+        merges = landed(git, blobs, sha, not_in, _MAX_COMMITS)
         for path, blob in blobs.items():
             commit, merge = commits.get(path), merges.get(path)
             through = None if merge is None else _THROUGH.search(merge.subject)

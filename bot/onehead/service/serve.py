@@ -292,7 +292,7 @@ def run(options: argparse.Namespace) -> int:
         metrics=metrics,
         role=role,
     )
-    attention = Attention(context.api, context.covers, shelf, on_forget=PageStore(shelf).forget)
+    attention = Attention(context.api, context.covers, shelf, context.page)
     with nullcontext() if analyzers is None else closing(analyzers):
         serve(
             settings,

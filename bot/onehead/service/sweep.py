@@ -21,6 +21,7 @@ from onehead.forge.models import ChangedIssue, Repository, RepositoryName, User
 from onehead.service.context import ServiceContext
 from onehead.service.engine import Everything, Job, ScopeLeft
 from onehead.service.memory import Remembered, Shelf
+from onehead.service.page_store import PageStore
 
 _OVERLAP = timedelta(minutes=15)
 """The forge shows some changes late, and the clocks of its servers differ: each question reaches back so far again."""
@@ -82,10 +83,10 @@ class Attention:
         api: ForgejoApi,
         covers: Callable[[Repository], bool],
         shelf: Shelf,
-        on_forget: Callable[..., None] = lambda *_names: None,
+        page: PageStore | None = None,
     ) -> None:
-        """`on_forget` hears the names of repositories that are not looked after any more."""
-        self._on_forget = on_forget
+        """`page`: what it does not show yet is looked at, and what is forgotten it shows no longer."""
+        self._page = page
         self._api = api
         self._covers = covers
         self._mark: Remembered[SweepMark] = Remembered(shelf, "sweep mark", SweepMark)
@@ -118,11 +119,12 @@ class Attention:
                 (gone if out_of_reach(listed[name]) else left).add(name)
             elif name not in scoped:
                 now[name] = look.id, look.updated
+        shown = now.keys() if self._page is None else self._page.conditions().keys()
         found = {}
         for name, (id_, updated) in now.items():
             look = RepositoryLook(id_, reading.at, updated, reading.touched.get(id_, frozenset()))
             before = seen.get(name)
-            if before is None or not _is_quiet(before, look):
+            if before is None or name not in shown or not _is_quiet(before, look):
                 found[name] = look
         self.forget(*gone)
         self._due.forget(*left)
@@ -146,7 +148,8 @@ class Attention:
 
     def forget(self, *repositories: str) -> None:
         """Repositories are not looked after any more: should they come back, they are looked at."""
-        self._on_forget(*repositories)
+        if self._page is not None:
+            self._page.forget(*repositories)
         self._seen.forget(*repositories)
         self._due.forget(*repositories)
 
