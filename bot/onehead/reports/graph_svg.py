@@ -28,6 +28,7 @@ MAX_LISTED = 40
 
 _MAX_ID = 32
 _MAX_WORDS = 60
+_MAX_SUMMARY = 120
 _MAX_BADGES = 3
 _MAX_FILES = 3
 _MAX_UNREAD = 5
@@ -41,6 +42,7 @@ _LETTER = 7.3
 """Width of a letter in pixels, a little more than most monospace fonts of this size need."""
 _SMALL = 6.7
 _LANE_COLOURS = 6
+_OLDER = "⋮ after older ones"
 
 
 class Beside(NamedTuple):
@@ -99,13 +101,13 @@ def svg(drawings: Iterable[Drawing], *, styled: bool = True) -> str:
     ground = ET.SubElement(root, "rect", {"class": "og-ground"})
     top, width, room, told = 0, 2 * _MARGIN, MAX_ROWS, []
     drawn = 0
-    for drawing in wanted[:MAX_ENVIRONMENTS]:
-        if room <= 0:
+    for drawing in wanted:
+        if not drawing.full and (room <= 0 or drawn == MAX_ENVIRONMENTS):
             break
         sheet = _Sheet(root, top)
         room -= _draw(sheet, drawing, room)
         top, width = top + sheet.height, max(width, sheet.width)
-        told.append(f"{visible(drawing.name or '.')}: {summary(drawing.graph)}.")
+        told.append(f"{named(drawing.name or '.')}: {summary(drawing.graph)}.")
         drawn += 1
     if rest := len(wanted) - drawn:
         sheet = _Sheet(root, top)
@@ -139,12 +141,12 @@ def _chart(drawing: Drawing) -> _Chart:
     cut = frozenset(link.upper for link in links if link.lower not in wanted)
     for id_ in wanted:
         for revision in graph.definitions(id_):
-            found = (other for need in revision.depends_on for other in graph.labelled.get(need, (need,)))
+            # Of a label that several carry, which is a mistake, the first: or lines would be as many as both together.
+            found = (graph.labelled.get(need, (need,))[0] for need in revision.depends_on)
             links += [Link(other, id_, "needs") for other in found if other in graph]
     gone = [(id_, parent) for id_, parent in graph.missing if id_ in wanted]
-    for id_, parent in gone:
-        declared = any(parent in revision.parents for revision in graph.definitions(id_))
-        links.append(Link(parent, id_, "parent" if declared else "needs"))
+    below = {(each.id, parent) for each in graph for parent in each.parents} if gone else set()
+    links += [Link(parent, id_, "parent" if (id_, parent) in below else "needs") for id_, parent in gone]
     missing = dict.fromkeys(parent for _, parent in gone)
     added: set[str] = set()
     moved: set[str] = set()
@@ -174,6 +176,9 @@ def _draw(sheet: _Sheet, drawing: Drawing, room: int) -> int:
         if len(runs) > room:
             near = nearest_to_heads(runs, chart.links, room)
             runs = [run for number, run in enumerate(runs) if number in near]
+            drawn_ids = {id_ for run in runs for id_ in run.ids}
+            cut = {link.upper for link in chart.links if link.lower not in drawn_ids}
+            chart = chart._replace(cut=chart.cut | cut)
     lanes = lanes_of(runs, chart.links, {id_ for id_, beside in drawing.beside.items() if beside.side})
     drawn = _DrawnChain(sheet, drawing, chart, lanes)
     drawn.draw()
@@ -182,7 +187,7 @@ def _draw(sheet: _Sheet, drawing: Drawing, room: int) -> int:
         drawn.below(f"and {number_of(left_out, 'revision')} more, the oldest and the heads beyond the first", "og-dim")
     for unread in graph.unreadable[:_MAX_UNREAD]:
         line = f", line {unread.line}" if unread.line else ""
-        drawn.below(f"not read: {cut_words(visible(unread.path), 100)}{line}: {visible(unread.reason)}", "og-wrong")
+        drawn.below(f"not read: {named(unread.path)}{line}: {named(unread.reason)}", "og-wrong")
     if len(graph.unreadable) > _MAX_UNREAD:
         drawn.below(f"and {len(graph.unreadable) - _MAX_UNREAD} more files that could not be read", "og-wrong")
     return len(runs)
@@ -213,15 +218,14 @@ class _Sheet:
         """Write a word in a frame; where the frame ends."""
         end = x + _width(text) * _SMALL + 12
         self.shape("rect", f"og-badge {style}", x=x, y=y - 12, width=end - x, height=16, rx=8)
-        self.words(x + 6, y, f"og-small {style.replace('og-badge-', 'og-on-')}", text)
+        self.words(x + 6, y, "og-small og-on-head" if style == "og-badge-head" else "og-small", text)
         return end
 
-    def linked(self, href: str, title: str = "") -> ET.Element:
-        """A group that leads to an address, if that is one to follow, with a tooltip."""
-        tag = "a" if re.match(r"https?://|[/?#]", href) else "g"
-        found = self._ended(self.group, tag, {"href": visible(href)} if tag == "a" else {})
-        if title:
-            ET.SubElement(found, "title").text = title
+    def linked(self, href: str, tooltip: str, name: str) -> ET.Element:
+        """A group that leads to an address, if that is one to follow; `name`: what a screen reader says of the link."""
+        leads = re.match(r"https?://|[/?#]", href)
+        found = self._ended(self.group, *("a", {"href": visible(href), "aria-label": name}) if leads else ("g", {}))
+        ET.SubElement(found, "title").text = tooltip
         return found
 
     def _ended(self, parent: ET.Element, tag: str, attributes: dict[str, str]) -> ET.Element:
@@ -265,9 +269,8 @@ class _DrawnChain:
 
     def draw(self) -> None:
         """Draw name, lines and rows."""
-        graph = self.drawing.graph
-        end = self.sheet.words(_MARGIN, _MARGIN + 6, "og-name", visible(self.drawing.name or "."))
-        self.sheet.words(end + _LETTER, _MARGIN + 6, "og-dim", summary(graph))
+        end = self.sheet.words(_MARGIN, _MARGIN + 6, "og-name", named(self.drawing.name or "."))
+        self.sheet.words(end + _LETTER, _MARGIN + 6, "og-dim", cut_words(summary(self.drawing.graph), _MAX_SUMMARY))
         for track in self.lanes.tracks:
             self._track(track)
         for row, run in enumerate(self.lanes.runs):
@@ -315,21 +318,23 @@ class _DrawnChain:
         x = _x(self.lanes.lane[row])
         first, newest = (cut_words(visible(id_), _MAX_ID) for id_ in (run.ids[0], run.newest))
         text = f"… {number_of(len(run.ids), 'revision')}, {first} → {newest}"
-        title = listed([named(id_) for id_ in run.ids], MAX_LISTED, last=", ")
-        group = sheet.linked(self.drawing.link(run) if self.drawing.link else "", title)
+        tooltip = listed([named(id_) for id_ in run.ids], MAX_LISTED, last=", ")
+        group = sheet.linked(self.drawing.link(run) if self.drawing.link else "", tooltip, f"open {text[2:]}")
         sheet.shape("rect", "og-dot", group, x=x - 6, y=y - 8, width=12, height=16, rx=3)
         for step in (-4, 0, 4):
             sheet.shape("circle", "og-head", group, cx=x, cy=y + step, r=1.2)
         wide = _width(text) * _LETTER + 12
         sheet.shape("rect", "og-box", group, x=self.left - 6, y=y - 10, width=wide, height=20, rx=4)
         sheet.words(self.left, y + 4, "og-dim", text, group)
+        if run.ids[0] in self.chart.cut:
+            sheet.words(self.left + wide, y + 4, "og-dim", _OLDER)
 
     def _revision(self, row: int, id_: str) -> None:
         sheet, y = self.sheet, self.y[row]
         beside = self.drawing.beside.get(id_, Beside())
         revision = self.drawing.graph.revisions.get(id_)
-        path = visible(revision.path) if revision else ""
-        group = sheet.linked(beside.href, cut_words(f"{visible(id_)} {path}".strip(), 400))
+        path = named(revision.path) if revision else ""
+        group = sheet.linked(beside.href, f"{named(id_)} {path}".strip(), named(id_))
         self._dot(_x(self.lanes.lane[row]), y, id_, group)
         sheet.words(self.left, y + 4, "og-id", cut_words(visible(id_), _MAX_ID), group)
         end = self.words
@@ -341,7 +346,7 @@ class _DrawnChain:
         if row in self.without_line:
             end = sheet.words(end, y + 4, "og-dim", listed(self.without_line[row], 3)) + _LETTER
         if id_ in self.chart.cut:
-            sheet.words(end, y + 4, "og-dim", "⋮ after older ones")
+            sheet.words(end, y + 4, "og-dim", _OLDER)
         if second := self._second(self.lanes.runs[row]):
             sheet.words(self.words, y + 4 + _NOTE, "og-dim og-small", second)
 
