@@ -30,7 +30,7 @@ VERSION ?=
 DRY ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test test-all test-floor coverage lint docs demo bench simulate chaos fuzz lock dist release clean
+.PHONY: help setup test test-all test-floor coverage lint docs demo diagrams gallery bench simulate chaos fuzz lock dist release clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -83,6 +83,12 @@ docs: $(VENV)/.ready ## build the site of the documentation into site/, and chec
 
 demo: $(VENV)/.ready ## show the main job; KEEP=1 leaves the servers running until Ctrl-C
 	@$(BIN)/python -m tests.demo $(if $(KEEP),--keep)
+
+diagrams: $(VENV)/.ready ## draw the diagrams of the documentation again, into docs/images
+	@$(BIN)/python -m tests.diagrams
+
+gallery: $(VENV)/.ready ## take the pictures of docs/gallery.md again (needs Chromium, and a Forgejo in ONEHEAD_TEST_FORGEJO; five minutes)
+	$(BIN)/python -m pytest tests/stories/gallery.py
 
 bench: $(VENV)/.ready ## measure check and pre-receive (takes minutes; best on a quiet machine)
 	$(BIN)/python -m benchmarks.check

@@ -7,7 +7,6 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from onehead.plan.plans import Merge, Move, Reparent
 from onehead.reports.graph_svg import MAX_ROWS, Beside, Drawing, style, svg
 from onehead.revisions.graph import Graph
 from onehead.revisions.model import Revision, Unreadable
@@ -75,7 +74,9 @@ def test_it_has_a_name_and_a_description_and_is_no_image_when_it_has_links() -> 
     assert root.get("role") == "img"
     assert root.findtext("s:title", None, NAMES) == "Alembic revisions: versions"
     assert root.findtext("s:desc", None, NAMES) == "versions: 60 revisions, 1 head (r059)."
-    assert drawn(LONG, link=lambda _: "?open").get("role") == "group"
+    linked = drawn(LONG, link=lambda _: "?open")
+    assert linked.get("role") == "group"
+    assert [each.get("aria-label") for each in linked.iterfind(".//s:a", NAMES)] == ["open 54 revisions, r001 → r054"]
 
 
 HOSTILE = "<script>\"']]>&amp;</svg>\x00\x1b\ud800\ufffe\uffff\u202e\n"
@@ -138,18 +139,23 @@ def test_a_dependency_is_a_dashed_line_also_by_label() -> None:
 
 def test_circles_and_double_ids_are_told() -> None:
     assert any("(a circle)" in text for text in words(drawn("1<3; 2<1; 3<2")))
-    assert "in 2 files" in words(drawn("1; 2<1; 2<1 path=versions/again.py"))
+    double = words(drawn("1; 2<1; 2<1 path=versions/again.py"))
+    assert "in 2 files" in double
+    assert double[-1] == "2.py and again.py"
 
 
-def test_a_repair_is_drawn_into_the_chain() -> None:
-    move = Move("mine", ("1",), ("2",))
-    root = drawn("1; 2<1; mine<1", plan=Reparent((move,), ("mine",), ("mine",), ()))
-    assert len(shapes(root, "path", "og-repair")) == len(shapes(root, "path", "og-replaced")) == 1
-    assert [text for text in words(root) if text in {"1", "2", "mine"}] == ["1", "2", "mine"]
-    merged = drawn("1; 2<1; mine<1", plan=Merge((("mine", "2"),), (), ()))
-    assert "the repair" in words(merged)
+def test_what_a_repair_changes_is_marked() -> None:
+    before = graph("1; 2<1; mine<1; own<mine")
+    moved = drawn("1; 2<1; mine<2; own<mine", was=before)
+    assert len(shapes(moved, "path", "og-repair")) == len(shapes(moved, "path", "og-replaced")) == 1
+    assert [text for text in words(moved) if text in {"moved", "new"}] == ["moved"]
+    merged = drawn("1; 2<1; mine<1; own<mine; both<own,2", was=before)
+    assert [text for text in words(merged) if text in {"moved", "new"}] == ["new"]
     assert len(shapes(merged, "path", "og-new")) == 1
     assert len(shapes(merged, "path", "og-repair")) == 2
+    assert shapes(merged, "path", "og-replaced") == []
+    renamed = drawn("1; 2<1; other<2; own<other", was=before)
+    assert [text for text in words(renamed) if text in {"moved", "new"}] == ["new", "moved"]
 
 
 def test_a_part_of_it_says_that_it_goes_on() -> None:
@@ -172,6 +178,30 @@ def test_of_a_large_chain_a_part_is_drawn_and_the_rest_counted(name: str) -> Non
     root = parsed(text)
     assert any(re.match(r"and \d+ revisions more", line) for line in words(root))
     assert int(root.get("width", "")) < 2000
+
+
+def test_where_the_older_ones_are_left_out_the_first_row_says_so() -> None:
+    labels = [
+        Revision(f"r{n:04}", (f"r{n - 1:04}",) if n else (), f"{n}", "", branch_labels=(f"l{n}",)) for n in range(2000)
+    ]
+    shown = words(parsed(svg([Drawing("versions", Graph(labels))])))
+    assert shown[2:5] == ["r1000", "@l1000", "⋮ after older ones"]
+    assert shown.count("⋮ after older ones") == 1
+    assert shown[-1] == "and 1000 revisions more, the oldest and the heads beyond the first"
+
+
+def test_what_is_long_is_cut() -> None:
+    long = "a b" * 2000
+    chain = Graph([Revision(long, (), f"versions/{long}.py", "", branch_labels=(long,) * 9, doc=long)])
+    root = parsed(svg([Drawing(long, chain, beside={long: Beside(long, long, long)})]))
+    assert len(svg([Drawing(long, chain, beside={long: Beside(long, long, long)})], styled=False)) < 5000
+    assert int(root.get("width", "")) < 3000
+
+
+def test_everything_is_drawn_where_everything_is_wanted() -> None:
+    chain = graph("; ".join(["r0000", *(f"r{n:04}<r{n - 1:04}" for n in range(1, MAX_ROWS + 10))]))
+    text = svg([Drawing("a", chain, full=True), Drawing("b", chain, full=True)])
+    assert len(shapes(parsed(text), "circle", "og-dot")) == 2 * (MAX_ROWS + 10)
 
 
 def test_of_many_environments_the_rest_is_counted() -> None:

@@ -168,6 +168,14 @@ def test_the_main_line_stays_in_the_first_lane_and_sides_stand_together() -> Non
     assert lanes.lane == (0, 0, 1, 1, 1, 0, 0, 0, 0, 0, 0)
 
 
+def test_what_stands_aside_leaves_the_straight_line_to_the_others() -> None:
+    main, side = numbered(3, "m"), numbered(5, "s")
+    links = [*line(*main), *line(main[0], *side)]
+    lanes = lanes_of([Run((id_,)) for id_ in (*main, *side)], links, aside=side)
+    assert [run.newest for run in lanes.runs] == [main[0], *side, *main[1:]]
+    assert lanes.lane == (0, 1, 1, 1, 1, 1, 0, 0)
+
+
 def test_lines_that_begin_anew_come_where_they_are_met() -> None:
     """Each merge takes in a line of its own: no more than two lanes at once, however many there are."""
     main = numbered(30, "m")
@@ -180,10 +188,14 @@ def test_lines_that_begin_anew_come_where_they_are_met() -> None:
 
 
 def test_a_link_that_leads_back_is_told() -> None:
-    runs = [Run((id_,)) for id_ in "abc"]
-    lanes = lanes_of(runs, [*line("a", "b", "c"), Link("c", "a")])
-    assert [link for link in lanes.without_line if link.in_circle]
-    assert len(lanes.without_line) == 1
+    runs = [Run((id_,)) for id_ in "abcd"]
+    links = [*line("b", "c", "d", "b"), Link("d", "a")]
+    lanes = lanes_of(runs, links)
+    holds(lanes, runs, links)
+    # What follows a circle is no part of it.
+    assert lanes.runs[3].newest == "a"
+    [back] = lanes.without_line
+    assert back.in_circle
 
 
 # A part of a large chain

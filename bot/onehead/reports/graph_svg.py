@@ -13,7 +13,6 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import NamedTuple
 from xml.etree import ElementTree as ET
 
-from onehead.plan.plans import BEFORE, Merge, Plan, Reissue, Reparent
 from onehead.render import stock
 from onehead.reports.formats import summary
 from onehead.reports.lanes import Lanes, Link, Run, Track, folded, lanes_of, nearest_to_heads
@@ -29,7 +28,9 @@ MAX_LISTED = 40
 
 _MAX_ID = 32
 _MAX_WORDS = 60
+_MAX_SUMMARY = 120
 _MAX_BADGES = 3
+_MAX_FILES = 3
 _MAX_UNREAD = 5
 _ROW = 26
 _NOTE = 15
@@ -41,6 +42,7 @@ _LETTER = 7.3
 """Width of a letter in pixels, a little more than most monospace fonts of this size need."""
 _SMALL = 6.7
 _LANE_COLOURS = 6
+_OLDER = "⋮ after older ones"
 
 
 class Beside(NamedTuple):
@@ -65,7 +67,7 @@ class Drawing(NamedTuple):
     Attributes:
         name: the path of its environment.
         beside: by id; a revision without an entry has its id and message alone.
-        plan: a repair, drawn into the chain.
+        was: the same chain before a repair; what the repair changes is marked.
         only: the ids to draw; `None` for all.
         full: fold nothing and draw every row.
         opened: a folded run is opened by any of its ids; what is shown are `MAX_OPENED` revisions, that one the newest.
@@ -75,7 +77,7 @@ class Drawing(NamedTuple):
     name: str
     graph: Graph
     beside: Mapping[str, Beside] = {}
-    plan: Plan | None = None
+    was: Graph | None = None
     only: Collection[str] | None = None
     full: bool = False
     opened: Collection[str] = ()
@@ -99,13 +101,13 @@ def svg(drawings: Iterable[Drawing], *, styled: bool = True) -> str:
     ground = ET.SubElement(root, "rect", {"class": "og-ground"})
     top, width, room, told = 0, 2 * _MARGIN, MAX_ROWS, []
     drawn = 0
-    for drawing in wanted[:MAX_ENVIRONMENTS]:
-        if room <= 0:
+    for drawing in wanted:
+        if not drawing.full and (room <= 0 or drawn == MAX_ENVIRONMENTS):
             break
         sheet = _Sheet(root, top)
         room -= _draw(sheet, drawing, room)
         top, width = top + sheet.height, max(width, sheet.width)
-        told.append(f"{visible(drawing.name or '.')}: {summary(drawing.graph)}.")
+        told.append(f"{named(drawing.name or '.')}: {summary(drawing.graph)}.")
         drawn += 1
     if rest := len(wanted) - drawn:
         sheet = _Sheet(root, top)
@@ -127,7 +129,7 @@ class _Chart(NamedTuple):
     links: list[Link]
     missing: frozenset[str]
     added: frozenset[str]
-    becomes: Mapping[str, str]
+    moved: frozenset[str]
     cut: frozenset[str]
     """Those of which a parent is not drawn because it was not wanted."""
 
@@ -139,45 +141,25 @@ def _chart(drawing: Drawing) -> _Chart:
     cut = frozenset(link.upper for link in links if link.lower not in wanted)
     for id_ in wanted:
         for revision in graph.definitions(id_):
-            found = (other for need in revision.depends_on for other in graph.labelled.get(need, (need,)))
+            # Of a label that several carry, which is a mistake, the first: or lines would be as many as both together.
+            found = (graph.labelled.get(need, (need,))[0] for need in revision.depends_on)
             links += [Link(other, id_, "needs") for other in found if other in graph]
     gone = [(id_, parent) for id_, parent in graph.missing if id_ in wanted]
-    for id_, parent in gone:
-        declared = any(parent in revision.parents for revision in graph.definitions(id_))
-        links.append(Link(parent, id_, "parent" if declared else "needs"))
+    below = {(each.id, parent) for each in graph for parent in each.parents} if gone else set()
+    links += [Link(parent, id_, "parent" if (id_, parent) in below else "needs") for id_, parent in gone]
     missing = dict.fromkeys(parent for _, parent in gone)
-    added: dict[str, None] = {}
-    becomes: Mapping[str, str] = {}
-    match drawing.plan:
-        case Reparent(moves=moves) | Reissue(moves=moves):
-            becomes = drawing.plan.new_ids
-            new = {move.revision: move.new_parents for move in moves}
-            links = [_replaced(link, new) for link in links]
-            links += [Link(parent, id_, "repair") for id_, parents in new.items() for parent in parents]
-        case Merge(merges=merges):
-            before = ""
-            for number, parents in enumerate(merges, 1):
-                name = _unused("merge" if len(merges) == 1 else f"merge {number}", graph)
-                links += [Link(before if parent == BEFORE else parent, name, "repair") for parent in parents]
-                added[name] = None
-                before = name
-        case _:
-            pass
-    ids = [*missing, *sorted(wanted), *added]
+    added: set[str] = set()
+    moved: set[str] = set()
+    if drawing.was is not None:
+        before = {Link(parent, id_) for id_ in drawing.was.revisions for parent in drawing.was.parents(id_)}
+        added = {id_ for id_ in wanted if id_ not in drawing.was}
+        links = [link._replace(tie="repair") if link.tie == "parent" and link not in before else link for link in links]
+        moved = {link.upper for link in links if link.tie == "repair"} - added
+        links += [link._replace(tie="replaced") for link in sorted(before.difference(links))]
+    ids = [*missing, *sorted(wanted)]
     known = set(ids)
     links = [link for link in dict.fromkeys(links) if link.lower in known and link.upper in known]
-    return _Chart(ids, links, frozenset(missing), frozenset(added), becomes, cut)
-
-
-def _replaced(link: Link, new: Mapping[str, tuple[str, ...]]) -> Link:
-    gone = link.tie == "parent" and link.upper in new and link.lower not in new[link.upper]
-    return link._replace(tie="replaced") if gone else link
-
-
-def _unused(name: str, graph: Graph) -> str:
-    while name in graph:
-        name += "+"
-    return name
+    return _Chart(ids, links, frozenset(missing), frozenset(added), frozenset(moved), cut)
 
 
 def _draw(sheet: _Sheet, drawing: Drawing, room: int) -> int:
@@ -187,14 +169,17 @@ def _draw(sheet: _Sheet, drawing: Drawing, room: int) -> int:
         runs = [Run((id_,)) for id_ in chart.ids]
     else:
         kept = {link.upper for link in chart.links if link.lower in chart.missing}
-        kept |= {*graph.duplicates, *chart.becomes, *chart.cut}
+        kept |= {*graph.duplicates, *chart.added, *chart.moved, *chart.cut}
         kept |= {id_ for id_ in graph.revisions if graph.revisions[id_].branch_labels}
         sides = {id_: beside.side for id_, beside in drawing.beside.items()}
         runs = folded(chart.ids, chart.links, kept, sides, drawing.opened)
         if len(runs) > room:
             near = nearest_to_heads(runs, chart.links, room)
             runs = [run for number, run in enumerate(runs) if number in near]
-    lanes = lanes_of(runs, chart.links)
+            drawn_ids = {id_ for run in runs for id_ in run.ids}
+            cut = {link.upper for link in chart.links if link.lower not in drawn_ids}
+            chart = chart._replace(cut=chart.cut | cut)
+    lanes = lanes_of(runs, chart.links, {id_ for id_, beside in drawing.beside.items() if beside.side})
     drawn = _DrawnChain(sheet, drawing, chart, lanes)
     drawn.draw()
     left_out = len(chart.ids) - sum(len(run.ids) for run in runs)
@@ -202,7 +187,7 @@ def _draw(sheet: _Sheet, drawing: Drawing, room: int) -> int:
         drawn.below(f"and {number_of(left_out, 'revision')} more, the oldest and the heads beyond the first", "og-dim")
     for unread in graph.unreadable[:_MAX_UNREAD]:
         line = f", line {unread.line}" if unread.line else ""
-        drawn.below(f"not read: {cut_words(visible(unread.path), 100)}{line}: {visible(unread.reason)}", "og-wrong")
+        drawn.below(f"not read: {named(unread.path)}{line}: {named(unread.reason)}", "og-wrong")
     if len(graph.unreadable) > _MAX_UNREAD:
         drawn.below(f"and {len(graph.unreadable) - _MAX_UNREAD} more files that could not be read", "og-wrong")
     return len(runs)
@@ -233,15 +218,14 @@ class _Sheet:
         """Write a word in a frame; where the frame ends."""
         end = x + _width(text) * _SMALL + 12
         self.shape("rect", f"og-badge {style}", x=x, y=y - 12, width=end - x, height=16, rx=8)
-        self.words(x + 6, y, f"og-small {style.replace('og-badge-', 'og-on-')}", text)
+        self.words(x + 6, y, "og-small og-on-head" if style == "og-badge-head" else "og-small", text)
         return end
 
-    def linked(self, href: str, title: str = "") -> ET.Element:
-        """A group that leads to an address, if that is one to follow, with a tooltip."""
-        tag = "a" if re.match(r"https?://|[/?#]", href) else "g"
-        found = self._ended(self.group, tag, {"href": visible(href)} if tag == "a" else {})
-        if title:
-            ET.SubElement(found, "title").text = title
+    def linked(self, href: str, tooltip: str, name: str) -> ET.Element:
+        """A group that leads to an address, if that is one to follow; `name`: what a screen reader says of the link."""
+        leads = re.match(r"https?://|[/?#]", href)
+        found = self._ended(self.group, *("a", {"href": visible(href), "aria-label": name}) if leads else ("g", {}))
+        ET.SubElement(found, "title").text = tooltip
         return found
 
     def _ended(self, parent: ET.Element, tag: str, attributes: dict[str, str]) -> ET.Element:
@@ -285,9 +269,8 @@ class _DrawnChain:
 
     def draw(self) -> None:
         """Draw name, lines and rows."""
-        graph = self.drawing.graph
-        end = self.sheet.words(_MARGIN, _MARGIN + 6, "og-name", visible(self.drawing.name or "."))
-        self.sheet.words(end + _LETTER, _MARGIN + 6, "og-dim", summary(graph))
+        end = self.sheet.words(_MARGIN, _MARGIN + 6, "og-name", named(self.drawing.name or "."))
+        self.sheet.words(end + _LETTER, _MARGIN + 6, "og-dim", cut_words(summary(self.drawing.graph), _MAX_SUMMARY))
         for track in self.lanes.tracks:
             self._track(track)
         for row, run in enumerate(self.lanes.runs):
@@ -300,11 +283,13 @@ class _DrawnChain:
         self.sheet.height += _ROW
 
     def _second(self, run: Run) -> str:
-        beside = self.drawing.beside.get(run.newest)
-        if run.is_fold or beside is None:
+        """What the second line of a row says; nothing where it has none."""
+        if run.is_fold:
             return ""
-        said = (cut_words(visible(text), 2 * _MAX_WORDS) for text in (beside.note, beside.by) if text)
-        return "  ·  ".join(said)
+        beside = self.drawing.beside.get(run.newest, Beside())
+        files = [revision.path.rpartition("/")[2] for revision in self.drawing.graph.duplicates.get(run.newest, ())]
+        said = (listed(files, _MAX_FILES), beside.note, beside.by)
+        return "  ·  ".join(cut_words(visible(text), 2 * _MAX_WORDS) for text in said if text)
 
     def _track(self, track: Track) -> None:
         """From a revision into the lane, down, and out of it to each that stands on the revision."""
@@ -333,21 +318,23 @@ class _DrawnChain:
         x = _x(self.lanes.lane[row])
         first, newest = (cut_words(visible(id_), _MAX_ID) for id_ in (run.ids[0], run.newest))
         text = f"… {number_of(len(run.ids), 'revision')}, {first} → {newest}"
-        title = listed([named(id_) for id_ in run.ids], MAX_LISTED, last=", ")
-        group = sheet.linked(self.drawing.link(run) if self.drawing.link else "", title)
+        tooltip = listed([named(id_) for id_ in run.ids], MAX_LISTED, last=", ")
+        group = sheet.linked(self.drawing.link(run) if self.drawing.link else "", tooltip, f"open {text[2:]}")
         sheet.shape("rect", "og-dot", group, x=x - 6, y=y - 8, width=12, height=16, rx=3)
         for step in (-4, 0, 4):
             sheet.shape("circle", "og-head", group, cx=x, cy=y + step, r=1.2)
         wide = _width(text) * _LETTER + 12
         sheet.shape("rect", "og-box", group, x=self.left - 6, y=y - 10, width=wide, height=20, rx=4)
         sheet.words(self.left, y + 4, "og-dim", text, group)
+        if run.ids[0] in self.chart.cut:
+            sheet.words(self.left + wide, y + 4, "og-dim", _OLDER)
 
     def _revision(self, row: int, id_: str) -> None:
         sheet, y = self.sheet, self.y[row]
         beside = self.drawing.beside.get(id_, Beside())
         revision = self.drawing.graph.revisions.get(id_)
-        path = visible(revision.path) if revision else ""
-        group = sheet.linked(beside.href, cut_words(f"{visible(id_)} {path}".strip(), 400))
+        path = named(revision.path) if revision else ""
+        group = sheet.linked(beside.href, f"{named(id_)} {path}".strip(), named(id_))
         self._dot(_x(self.lanes.lane[row]), y, id_, group)
         sheet.words(self.left, y + 4, "og-id", cut_words(visible(id_), _MAX_ID), group)
         end = self.words
@@ -359,7 +346,7 @@ class _DrawnChain:
         if row in self.without_line:
             end = sheet.words(end, y + 4, "og-dim", listed(self.without_line[row], 3)) + _LETTER
         if id_ in self.chart.cut:
-            sheet.words(end, y + 4, "og-dim", "⋮ after older ones")
+            sheet.words(end, y + 4, "og-dim", _OLDER)
         if second := self._second(self.lanes.runs[row]):
             sheet.words(self.words, y + 4 + _NOTE, "og-dim og-small", second)
 
@@ -371,9 +358,9 @@ class _DrawnChain:
         if id_ in self.chart.missing:
             found.append(("og-badge-wrong", "missing: no file declares it"))
         if id_ in self.chart.added:
-            found.append(("og-badge-new", "the repair"))
-        if id_ in self.chart.becomes:
-            found.append(("og-badge-new", f"becomes {self.chart.becomes[id_]}"))
+            found.append(("og-badge-new", "new"))
+        if id_ in self.chart.moved:
+            found.append(("og-badge-new", "moved"))
         if id_ in graph.duplicates:
             found.append(("og-badge-wrong", f"in {len(graph.duplicates[id_])} files"))
         if beside.side:

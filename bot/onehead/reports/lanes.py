@@ -12,6 +12,9 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from heapq import heappop, heappush
 from typing import Literal, NamedTuple
 
+from onehead.revisions.graph import Graph
+from onehead.revisions.model import Revision
+
 Tie = Literal["parent", "needs", "repair", "replaced"]
 """Why one stands on another: `down_revision`, `depends_on`, what a repair would add, and what it would take away."""
 
@@ -195,12 +198,17 @@ def _between(runs: Sequence[Run], links: Iterable[Link]) -> list[_Tied]:
     )
 
 
-def lanes_of(runs: Sequence[Run], links: Iterable[Link]) -> Lanes:
-    """Give every run a row and a lane, and every link a line where there is room."""
+def lanes_of(runs: Sequence[Run], links: Iterable[Link], aside: Collection[str] = ()) -> Lanes:
+    """Give every run a row and a lane, and every link a line where there is room.
+
+    `aside`: ids that leave the straight line to the others where they part.
+    """
     tied = _between(runs, links)
-    place = _any_order(len(runs), tied)
+    place = [0] * len(runs)
+    for number, at in enumerate(_parents_first(len(runs), tied)):
+        place[at] = number
     forward = [link for link in tied if place[link.lower] < place[link.upper]]
-    order = _order(len(runs), forward)
+    order = _order(len(runs), forward, place, [run.newest in aside for run in runs])
     row = {at: number for number, at in enumerate(order)}
     ends: dict[int, dict[Tie, list[int]]] = defaultdict(lambda: defaultdict(list))
     for link in forward:
@@ -247,29 +255,21 @@ def _laid(
     return tuple(lanes), tuple(tracks), tuple(told)
 
 
-def _any_order(number: int, links: list[_Tied]) -> list[int]:
-    """The place of each in an order in which every one comes after all below it; circles are cut somewhere."""
-    waiting, above = _counted(number, links)
-    ready = [at for at in range(number) if waiting[at] == 0]
-    place = [-1] * number
-    cut = iter(range(number))
-    for turn in range(number):
-        at = ready.pop() if ready else next(left for left in cut if place[left] < 0)
-        place[at] = turn
-        for upper in above[at]:
-            waiting[upper] -= 1
-            if waiting[upper] == 0 and place[upper] < 0:
-                ready.append(upper)
-    return place
+def _parents_first(number: int, links: list[_Tied]) -> list[int]:
+    """Each after all below it; those of a circle follow each other, and some link of it leads back."""
+    below: list[list[str]] = [[] for _ in range(number)]
+    for link in links:
+        below[link.upper].append(str(link.lower))
+    graph = Graph(Revision(str(at), tuple(lower), "", "") for at, lower in enumerate(below))
+    return [int(id_) for circle in graph.circles for id_ in circle]
 
 
-def _order(number: int, links: list[_Tied]) -> list[int]:
+def _order(number: int, links: list[_Tied], place: list[int], aside: list[bool]) -> list[int]:
     """An order with few lines side by side; no link leads back.
 
-    A line is followed until it waits for another one. Of several, the one that ends soonest comes first; of those
-    that begin anew, the one that goes on longest, for it is met first by the others.
+    A line is followed until it waits for another one. Of several, what stands aside comes first, then the one that ends
+    soonest; of those that begin anew, the one that goes on longest, for it is met first by the others.
     """
-    place = _any_order(number, links)
     height = [0] * number
     for link in sorted(links, key=lambda link: place[link.lower], reverse=True):
         height[link.lower] = max(height[link.lower], height[link.upper] + 1)
@@ -284,7 +284,7 @@ def _order(number: int, links: list[_Tied]) -> list[int]:
             waiting[upper] -= 1
             if waiting[upper] == 0:
                 fresh.append(upper)
-        todo += sorted(fresh, key=lambda at: (-height[at], -at))
+        todo += sorted(fresh, key=lambda at: (aside[at], -height[at], -at))
     return order
 
 

@@ -337,7 +337,7 @@ def _existing_merge(judged: Judged) -> str:
 def _merged_elsewhere(repair: WantedRepair, elsewhere: str) -> str:
     """What to do where somebody else has made the merge already."""
     if repair.judged.examination.head is not None:
-        return "take that merge over into this branch; it is judged again then."
+        return "another branch has a merge of these heads: take it over into this one, which is judged again then."
     place = elsewhere or "the branch that has it"
     return f"merge {place} into `{repair.target.name}`; until then, deploys can use `alembic upgrade heads`."
 
