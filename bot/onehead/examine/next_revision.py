@@ -1,0 +1,283 @@
+"""Look ahead: what others bring, what a new revision takes, and where the branch's own revisions belong."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from datetime import datetime
+from enum import StrEnum
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple
+
+from onehead.examine import naming
+from onehead.examine.changes import Repairs, prepare
+from onehead.examine.evidence import (
+    Others,
+    bare_name,
+    gather_evidence,
+    is_repair,
+    own_names,
+    spoken,
+    standing_beside,
+)
+from onehead.examine.examine import Trees, examine
+from onehead.examine.read import Memory
+from onehead.gitrepo.git import Git
+from onehead.gitrepo.refs import Ref, describe, reached
+from onehead.plan.findings import Evidence, Facts
+from onehead.plan.next_revision import (
+    MESSAGE,
+    Claimant,
+    NextRevision,
+    Reservation,
+    next_revision,
+    one_each,
+    own_plan,
+    own_revisions,
+    reservations,
+    without_strangers,
+)
+from onehead.plan.plans import Nothing, Plan, Refuse, Reissue, Reparent
+from onehead.plan.policy import Policy
+from onehead.plan.verdict import Examination, Examined, Point
+from onehead.revisions.graph import Graph
+from onehead.revisions.model import FileChange
+
+if TYPE_CHECKING:
+    from onehead.databases.model import OwnDatabase
+
+_PULL = "refs/pull/"
+
+
+class OpenPull(NamedTuple):
+    """An open pull request: the commit of its branch, and the branch's name if it is one of this repository."""
+
+    number: int
+    sha: str
+    author: str
+    branch: str = ""
+
+    @property
+    def ref(self) -> str:
+        """Under which a forge keeps it."""
+        return f"{_PULL}{self.number}/head"
+
+
+class OpenPulls(NamedTuple):
+    """The open pull requests of everybody else, and the number of the branch's own one, if it has one."""
+
+    others: tuple[OpenPull, ...]
+    mine: int | None = None
+
+
+class OwnState(StrEnum):
+    """How the branch's own revisions stand.
+
+    `none`: there are none. `in-place`: they follow the target's head, and nobody else has reserved what they use.
+    `to-move`: they can be moved there now. `merge-first`: once the branch has what they are to follow. `refused`: it is
+    not safe, or not possible.
+    """
+
+    NONE = "none"
+    IN_PLACE = "in-place"
+    TO_MOVE = "to-move"
+    MERGE_FIRST = "merge-first"
+    REFUSED = "refused"
+
+
+class OwnRevision(NamedTuple):
+    """One of the branch's revisions, and what it is to become; the same where it stays as it is."""
+
+    id: str
+    path: str
+    parents: tuple[str, ...]
+    new_id: str
+    new_path: str
+    new_parents: tuple[str, ...]
+
+
+class Ahead(NamedTuple):
+    """One environment: what a new revision takes, what has become of the branch's own, and what others bring.
+
+    `lacking`: revisions of the target that the branch has to have before anything can follow them.
+    """
+
+    examined: Examined
+    new: NextRevision
+    state: OwnState
+    own: tuple[OwnRevision, ...]
+    lacking: tuple[str, ...]
+    reserved: tuple[Reservation, ...]
+    changes: tuple[FileChange, ...] = ()
+
+    @property
+    def path(self) -> str:
+        """Of the environment."""
+        return self.examined.facts.environment.path
+
+
+class LookAhead(NamedTuple):
+    """What was looked at, and every environment; `repairs` is what moves the branch's own revisions."""
+
+    examination: Examination
+    trees: Trees
+    repairs: Repairs
+    environments: tuple[Ahead, ...]
+
+
+def look_ahead(
+    git: Git,
+    target: Point,
+    head: Point | None,
+    others: Others,
+    memory: Memory,
+    *,
+    pulls: OpenPulls | None,
+    now: datetime,
+    message: str = MESSAGE,
+) -> LookAhead:
+    """Answer for every environment; `head` is the branch with what is its own, `None` where only the target is asked.
+
+    `pulls` are the open pull requests as the forge has them, `None` where it can't be asked: then branches count.
+    """
+    claims = _Claims(others, head or target, target, pulls)
+
+    def evidence(facts: Facts, policy: Policy) -> Evidence:
+        found = gather_evidence(others, facts, policy, target, head)
+        return without_strangers(found, facts, claims.told(facts))
+
+    # A merge is no answer to the question, so a policy that prefers merges does not count; all else of it does.
+    examination, trees = examine(git, target, head, strategy="auto", memory=memory, evidence=evidence)
+    policy = trees.against.policy.policy
+    settled = []
+    for examined in examination.environments:
+        found = evidence(examined.facts, policy)
+        plan: Plan = Nothing(())
+        if head is not None:
+            plan = own_plan(examined.facts, examined.plan, found, claims.pressing(examined.facts))
+        settled.append(examined._replace(plan=plan, taken=found.taken, asked=None))
+    repairs = prepare(examination._replace(environments=tuple(settled)), trees)
+    ahead = tuple(
+        _ahead(repairs, examined, claims.of(examined.facts), now, message)
+        for examined in repairs.examination.environments
+    )
+    return LookAhead(repairs.examination, trees, repairs, ahead)
+
+
+def _ahead(
+    repairs: Repairs, examined: Examined, reserved: tuple[Reservation, ...], now: datetime, message: str
+) -> Ahead:
+    facts, plan = examined.facts, examined.plan
+    path = facts.environment.path
+    changes = repairs.changes.get(path, ())
+    chain = repairs.promised.get(path, facts.merged)
+    own = own_revisions(facts)
+    lacking = () if facts.head is None else tuple(id_ for id_ in facts.target.heads if id_ not in facts.head)
+    state = OwnState.NONE
+    if own:
+        state = OwnState.REFUSED if isinstance(plan, Refuse) else OwnState.IN_PLACE
+        if changes:
+            state = OwnState.MERGE_FIRST if lacking else OwnState.TO_MOVE
+    new = next_revision(chain, facts.environment, reserved, now, message, examined.taken)
+    return Ahead(examined, new, state, _becoming(facts, plan, own, chain), lacking, reserved, changes)
+
+
+def _becoming(facts: Facts, plan: Plan, own: tuple[str, ...], after: Graph) -> tuple[OwnRevision, ...]:
+    new_ids = plan.new_ids if isinstance(plan, Reparent | Reissue) else {}
+    found = []
+    for id_ in own:
+        mine = facts.merged.revisions[id_]
+        new = after.revisions.get(new_ids.get(id_, id_), mine)
+        found.append(OwnRevision(id_, mine.path, mine.parents, new.id, new.path, new.parents))
+    return tuple(found)
+
+
+def own_database_of(ahead: Ahead, repairs: Repairs) -> OwnDatabase | None:
+    """What a move means to a database that has run the branch's own revisions; `None`: nothing, or nothing moves.
+
+    The work tree may hold the target's revisions already: such a database has not run those.
+    """
+    facts, after = ahead.examined.facts, repairs.promised.get(ahead.path)
+    if not ahead.changes or after is None or facts.head is None:
+        return None
+    from onehead.databases.upgrade import own_database  # noqa: PLC0415 - it loads Alembic
+
+    own = {each.id for each in ahead.own}
+    below = facts.head.ancestors(*(id_ for id_ in facts.head.heads if id_ in own))
+    return own_database(Graph(each for each in facts.head if each.id in below), ahead.examined.plan, after)
+
+
+class _Claims:
+    """Who brings what, of everybody but the branch itself."""
+
+    def __init__(self, others: Others, subject: Point, target: Point, pulls: OpenPulls | None) -> None:
+        self._others = others
+        self._known = pulls is not None
+        self._mine = pulls.mine if pulls else None
+        self._pulls = {each.ref: each for each in pulls.others} if pulls else {}
+        self._branches = {each.branch for each in self._pulls.values() if each.branch}
+        self._left_out = own_names(others, subject) | own_names(others, target)
+        self._target = target
+        self._found: dict[str, tuple[tuple[Ref, Reservation], ...]] = {}
+
+    def of(self, facts: Facts) -> tuple[Reservation, ...]:
+        """What the others bring, each revision once; copies of the branch's own are not theirs."""
+        return one_each(each for _, each in self._all(facts) if _is_not_own(facts, each))
+
+    def pressing(self, facts: Facts) -> tuple[Reservation, ...]:
+        """Of these, those that the branch has to make room for.
+
+        Of two pull requests the older one keeps what both use. Where no forge tells which is older, what is on a remote
+        goes before what is in the work tree.
+        """
+        if self._known:
+            found = (each for each in self.of(facts) if each.by.pull is not None)
+            return tuple(each for each in found if self._mine is None or (each.by.pull or 0) < self._mine)
+        pushed = (each for ref, each in self._all(facts) if ref.name.startswith("refs/remotes/"))
+        return one_each(each for each in pushed if _is_not_own(facts, each))
+
+    def told(self, facts: Facts) -> Iterator[tuple[str, Reservation]]:
+        """Every place, as evidence names it, with what stands there."""
+        yield from ((spoken(ref.name), each) for ref, each in self._all(facts))
+
+    def _all(self, facts: Facts) -> tuple[tuple[Ref, Reservation], ...]:
+        path = facts.environment.path
+        if path not in self._found:
+            held = [
+                (Ref(holding.ref, holding.sha), revision)
+                for holding, revision in standing_beside(self._others, facts).held()
+                if self._counts(Ref(holding.ref, holding.sha))
+            ]
+            merged = reached(self._others.git, {ref.sha for ref, _ in held}, self._target.sha)
+            held = [(ref, revision) for ref, revision in held if ref.sha not in merged]
+            authors = self._authors({ref.sha for ref, _ in held if ref.name not in self._pulls})
+            self._found[path] = tuple(
+                (ref, each)
+                for ref, revision in held
+                for each in reservations(facts, [(self._claimant(ref, authors), revision)])
+            )
+        return self._found[path]
+
+    def _counts(self, ref: Ref) -> bool:
+        if ref.name in self._left_out or is_repair(ref.name) or self._others.is_ours(ref):
+            return False
+        if ref.name.startswith(_PULL):
+            # Forges keep the refs of pull requests forever.
+            return not self._known or ref.name in self._pulls
+        # A branch that is proposed counts as it is proposed.
+        return ref.name.startswith("refs/tags/") or bare_name(ref.name) not in self._branches
+
+    def _claimant(self, ref: Ref, authors: Mapping[str, str]) -> Claimant:
+        pull = self._pulls.get(ref.name)
+        if pull is not None:
+            return Claimant(f"branch {pull.branch}" if pull.branch else "from a fork", pull.number, pull.author)
+        remote = next((f"{name}/" for name in self._others.remotes if ref.name.startswith(f"refs/remotes/{name}/")), "")
+        return Claimant(spoken(ref.name).replace(f"branch {remote}", "branch ", 1), None, authors.get(ref.sha, ""))
+
+    def _authors(self, shas: Collection[str]) -> Mapping[str, str]:
+        found = describe(self._others.git, sorted(shas)) if shas else MappingProxyType({})
+        return {sha: commit.author_name for sha, commit in found.items() if commit.author_email != naming.EMAIL}
+
+
+def _is_not_own(facts: Facts, reserved: Reservation) -> bool:
+    mine = facts.merged.revisions.get(reserved.revision.id)
+    return mine is None or reserved.is_other_than(mine)
