@@ -15,6 +15,7 @@ from onehead.databases.model import Effect, ProblemKind, Severity
 from onehead.databases.schema_effects import Dialect, ThingKind
 from onehead.databases.states import FixKind, OutcomeKind
 from onehead.plan.findings import Code
+from onehead.plan.next_revision import OwnState
 from onehead.plan.plans import Merge, Nothing, ReasonCode, Refuse, Reissue, Reparent
 from onehead.plan.verdict import Verdict
 from tests.basketball import basketball
@@ -115,7 +116,12 @@ def test_a_large_repository(run: Run, tmp_path: Path) -> None:
     valid("states", run("states", "--repo", report.repo.path, "--at", report.forked, "--format", "json").json)
 
 
-@pytest.mark.parametrize("verb", ["check", "databases", "fix", "graph", "states", "doctor"])
+@pytest.mark.parametrize("target", ["main", "oauth", "gap", "dynamic", "torn"])
+def test_next(shop: Repository, run: Run, target: str) -> None:
+    valid("next", run("next", "--repo", shop.path, "--target", target, "--format", "json").json)
+
+
+@pytest.mark.parametrize("verb", ["check", "databases", "fix", "graph", "next", "states", "doctor"])
 def test_the_schemas_are_strict(shop: Repository, run: Run, verb: str) -> None:
     """Every object is closed and every list of names complete, so that a change of the format can't go unnoticed."""
     found = schema(verb)
@@ -142,6 +148,10 @@ def test_names_of_the_schemas_are_those_of_the_code(verb: str) -> None:
     assert plan["reasons"]["items"]["properties"]["code"]["enum"] == [str(code) for code in ReasonCode]
     kinds = {signature(kind).parameters["kind"].default for kind in (Nothing, Reparent, Merge, Reissue, Refuse)}
     assert set(plan["kind"]["enum"]) == kinds
+
+
+def test_the_states_of_own_migrations_are_those_of_the_code() -> None:
+    assert schema("next")["$defs"]["environment"]["properties"]["state"]["enum"] == [str(state) for state in OwnState]
 
 
 def test_names_of_the_states_are_those_of_the_code() -> None:

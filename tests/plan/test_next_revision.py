@@ -137,12 +137,11 @@ def test_a_number_that_another_pull_request_has_is_passed_over_although_nothing_
     assert (plan.moves, plan.moved) == ((), ("003", "004"))
     assert plan.new_ids == {"003": "005", "004": "006"}
     assert plan.heads == ("006",)
-    assert [reason.message for reason in plan.reasons] == [
-        (
-            "A number or id of the branch is reserved by `003` of pull request #4 (branch teams) by ann, so `003` becomes "
-            "`005` and `004` becomes `006`."
-        )
-    ]
+    [reason] = plan.reasons
+    assert reason.message == (
+        "A number or id of the branch is reserved by `003` of pull request #4 (branch teams) by ann, so `003` "
+        "becomes `005` and `004` becomes `006`."
+    )
 
 
 def test_a_move_and_a_new_number_are_one_plan() -> None:

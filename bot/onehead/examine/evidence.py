@@ -76,10 +76,11 @@ class RefIndex:
         return self._with(self._by_blob.get(blob, ()))
 
     def held(self) -> Iterator[tuple[Holding, Revision]]:
-        """Every ref with every revision that it holds, by name of the ref."""
+        """Every ref with every revision that it holds, by name of the ref, each under its whole path."""
         for holding in self._holdings:
-            for tree in holding.directories.values():
-                yield from ((holding, revision) for revision in self._revisions[tree])
+            for folder, tree in holding.directories.items():
+                for revision in self._revisions[tree]:
+                    yield holding, revision._replace(path=f"{folder}/{revision.path}" if folder else revision.path)
 
     def merges(self) -> Iterator[tuple[Revision, Holding]]:
         """Every merge revision with every ref that holds it, by name of the ref."""
@@ -116,7 +117,7 @@ class Others:
         """
         self.git = git
         self.own = own
-        self._memory = memory
+        self.memory = memory
         self._more = more
         self._unseen = unseen
         self._standing: dict[tuple[frozenset[str], bool, frozenset[str]], RefIndex] = {}
@@ -249,11 +250,11 @@ class Others:
             for tree, found in trees.items()
         }
         wanted = {blob for found in files.values() for _, blob in found}
-        declared = self._memory.recall(wanted)
+        declared = self.memory.recall(wanted)
         contents = read(self.git, wanted - declared.keys(), MAX_BYTES).data
         parsed = {blob: parse(data) for blob, data in contents.items()}
-        self._memory.learn(parsed)
-        self._memory.save()
+        self.memory.learn(parsed)
+        self.memory.save()
         declared |= parsed
         result: dict[str, list[Revision]] = {}
         for tree, found in files.items():

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime
-from enum import StrEnum
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -19,28 +18,25 @@ from onehead.examine.evidence import (
     spoken,
     standing_beside,
 )
-from onehead.examine.examine import Trees, examine
-from onehead.examine.read import Memory
-from onehead.gitrepo.git import Git
+from onehead.examine.examine import TargetTree, Trees, examine
 from onehead.gitrepo.refs import Ref, describe, reached
 from onehead.plan.findings import Evidence, Facts
 from onehead.plan.next_revision import (
     MESSAGE,
+    Ahead,
     Claimant,
-    NextRevision,
     Reservation,
-    next_revision,
+    looked_ahead,
     one_each,
     own_plan,
-    own_revisions,
     reservations,
     without_strangers,
 )
-from onehead.plan.plans import Nothing, Plan, Refuse, Reissue, Reparent
+from onehead.plan.plans import Nothing, Plan
 from onehead.plan.policy import Policy
-from onehead.plan.verdict import Examination, Examined, Point
+from onehead.plan.verdict import Examination, Point
+from onehead.revisions.command_line import typed
 from onehead.revisions.graph import Graph
-from onehead.revisions.model import FileChange
 
 if TYPE_CHECKING:
     from onehead.databases.model import OwnDatabase
@@ -69,52 +65,6 @@ class OpenPulls(NamedTuple):
     mine: int | None = None
 
 
-class OwnState(StrEnum):
-    """How the branch's own revisions stand.
-
-    `none`: there are none. `in-place`: they follow the target's head, and nobody else has reserved what they use.
-    `to-move`: they can be moved there now. `merge-first`: once the branch has what they are to follow. `refused`: it is
-    not safe, or not possible.
-    """
-
-    NONE = "none"
-    IN_PLACE = "in-place"
-    TO_MOVE = "to-move"
-    MERGE_FIRST = "merge-first"
-    REFUSED = "refused"
-
-
-class OwnRevision(NamedTuple):
-    """One of the branch's revisions, and what it is to become; the same where it stays as it is."""
-
-    id: str
-    path: str
-    parents: tuple[str, ...]
-    new_id: str
-    new_path: str
-    new_parents: tuple[str, ...]
-
-
-class Ahead(NamedTuple):
-    """One environment: what a new revision takes, what has become of the branch's own, and what others bring.
-
-    `lacking`: revisions of the target that the branch has to have before anything can follow them.
-    """
-
-    examined: Examined
-    new: NextRevision
-    state: OwnState
-    own: tuple[OwnRevision, ...]
-    lacking: tuple[str, ...]
-    reserved: tuple[Reservation, ...]
-    changes: tuple[FileChange, ...] = ()
-
-    @property
-    def path(self) -> str:
-        """Of the environment."""
-        return self.examined.facts.environment.path
-
-
 class LookAhead(NamedTuple):
     """What was looked at, and every environment; `repairs` is what moves the branch's own revisions."""
 
@@ -125,12 +75,10 @@ class LookAhead(NamedTuple):
 
 
 def look_ahead(
-    git: Git,
+    others: Others,
+    against: TargetTree,
     target: Point,
     head: Point | None,
-    others: Others,
-    memory: Memory,
-    *,
     pulls: OpenPulls | None,
     now: datetime,
     message: str = MESSAGE,
@@ -146,8 +94,10 @@ def look_ahead(
         return without_strangers(found, facts, claims.told(facts))
 
     # A merge is no answer to the question, so a policy that prefers merges does not count; all else of it does.
-    examination, trees = examine(git, target, head, strategy="auto", memory=memory, evidence=evidence)
-    policy = trees.against.policy.policy
+    examination, trees = examine(
+        others.git, target, head, against=against, strategy="auto", memory=others.memory, evidence=evidence
+    )
+    policy = against.policy.policy
     settled = []
     for examined in examination.environments:
         found = evidence(examined.facts, policy)
@@ -157,53 +107,39 @@ def look_ahead(
         settled.append(examined._replace(plan=plan, taken=found.taken, asked=None))
     repairs = prepare(examination._replace(environments=tuple(settled)), trees)
     ahead = tuple(
-        _ahead(repairs, examined, claims.of(examined.facts), now, message)
+        looked_ahead(
+            examined,
+            repairs.changes.get(path, ()),
+            repairs.promised.get(path, examined.facts.merged),
+            claims.of(examined.facts),
+            now,
+            message,
+        )
         for examined in repairs.examination.environments
+        for path in [examined.facts.environment.path]
     )
     return LookAhead(repairs.examination, trees, repairs, ahead)
-
-
-def _ahead(
-    repairs: Repairs, examined: Examined, reserved: tuple[Reservation, ...], now: datetime, message: str
-) -> Ahead:
-    facts, plan = examined.facts, examined.plan
-    path = facts.environment.path
-    changes = repairs.changes.get(path, ())
-    chain = repairs.promised.get(path, facts.merged)
-    own = own_revisions(facts)
-    lacking = () if facts.head is None else tuple(id_ for id_ in facts.target.heads if id_ not in facts.head)
-    state = OwnState.NONE
-    if own:
-        state = OwnState.REFUSED if isinstance(plan, Refuse) else OwnState.IN_PLACE
-        if changes:
-            state = OwnState.MERGE_FIRST if lacking else OwnState.TO_MOVE
-    new = next_revision(chain, facts.environment, reserved, now, message, examined.taken)
-    return Ahead(examined, new, state, _becoming(facts, plan, own, chain), lacking, reserved, changes)
-
-
-def _becoming(facts: Facts, plan: Plan, own: tuple[str, ...], after: Graph) -> tuple[OwnRevision, ...]:
-    new_ids = plan.new_ids if isinstance(plan, Reparent | Reissue) else {}
-    found = []
-    for id_ in own:
-        mine = facts.merged.revisions[id_]
-        new = after.revisions.get(new_ids.get(id_, id_), mine)
-        found.append(OwnRevision(id_, mine.path, mine.parents, new.id, new.path, new.parents))
-    return tuple(found)
 
 
 def own_database_of(ahead: Ahead, repairs: Repairs) -> OwnDatabase | None:
     """What a move means to a database that has run the branch's own revisions; `None`: nothing, or nothing moves.
 
-    The work tree may hold the target's revisions already: such a database has not run those.
+    The work tree may hold the target's revisions already, under the same ids too: such a database has not run those.
     """
     facts, after = ahead.examined.facts, repairs.promised.get(ahead.path)
     if not ahead.changes or after is None or facts.head is None:
         return None
+    from dataclasses import replace  # noqa: PLC0415 - as below
+
     from onehead.databases.upgrade import own_database  # noqa: PLC0415 - it loads Alembic
 
     own = {each.id for each in ahead.own}
     below = facts.head.ancestors(*(id_ for id_ in facts.head.heads if id_ in own))
-    return own_database(Graph(each for each in facts.head if each.id in below), ahead.examined.plan, after)
+    theirs = {each.path for each in facts.target if each.id in own}
+    branch = Graph(each for each in facts.head if each.id in below and each.path not in theirs)
+    found = own_database(branch, ahead.examined.plan, after)
+    place = facts.environment
+    return found and replace(found, before=typed(place, found.before), after=typed(place, found.after))
 
 
 class _Claims:

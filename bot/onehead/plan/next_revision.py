@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
+from enum import StrEnum
 from typing import NamedTuple
 
-from onehead.plan.decide import escapes, run_by_databases
+from onehead.plan.decide import escapes, repairable, run_by_databases
 from onehead.plan.findings import Evidence, Facts
 from onehead.plan.forks import forks_of
 from onehead.plan.plans import Merge, Nothing, Plan, Reason, ReasonCode, Refuse, Reissue, Reparent
+from onehead.plan.verdict import Examined
 from onehead.revisions.command_line import typed
 from onehead.revisions.file_names import (
     Convention,
@@ -32,7 +34,7 @@ from onehead.revisions.file_names import (
 )
 from onehead.revisions.graph import Graph
 from onehead.revisions.merge_file import newest
-from onehead.revisions.model import Environment, Revision
+from onehead.revisions.model import Environment, FileChange, Revision
 from onehead.text import becomes, listed, quoted
 
 
@@ -57,6 +59,11 @@ class Reservation(NamedTuple):
     by: Claimant
     revision: Revision
     number: int | None = None
+
+    @property
+    def says_number(self) -> bool:
+        """Whether its id shows the number too."""
+        return self.number is None or file_number(self.revision.id) == self.number
 
     def is_other_than(self, revision: Revision) -> bool:
         """Whether this is another revision, which only has the same id; an edited or renamed copy is the same one."""
@@ -175,11 +182,10 @@ def _command(environment: Environment, parent: str | None, id_: str, message: st
     return typed(environment, [line])[0]
 
 
-def own_revisions(facts: Facts) -> tuple[str, ...]:
-    """Ids that the judged branch has and the target has not, parents first."""
-    if facts.head is None:
-        return ()
-    return tuple(facts.merged.parents_first(id_ for id_ in facts.merged.revisions if id_ not in facts.target))
+def own_revisions(facts: Facts) -> tuple[Revision, ...]:
+    """What the judged branch has and the target has not, parents first; also where both have the id."""
+    order = {id_: place for place, id_ in enumerate(facts.merged.parents_first(facts.merged.revisions))}
+    return tuple(sorted(repairable(facts), key=lambda each: (order[each.id], each.path)))
 
 
 def without_strangers(evidence: Evidence, facts: Facts, reserved: Iterable[tuple[str, Reservation]]) -> Evidence:
@@ -201,9 +207,9 @@ def without_strangers(evidence: Evidence, facts: Facts, reserved: Iterable[tuple
 
 
 _STAYS = (
-    "Leave these revisions where they are; `onehead fix` writes a merge revision, which is right for every database."
+    "Leave these revisions where they are. Once they are committed, `onehead fix` writes a merge revision, which is "
+    "right for every database."
 )
-
 _TARGET_FIRST = "The target has to be at one head first: `onehead fix` writes its repair."
 
 
@@ -227,7 +233,7 @@ def own_plan(facts: Facts, plan: Plan, evidence: Evidence, reserved: Sequence[Re
 
 def _with_room(facts: Facts, plan: Nothing | Reparent, evidence: Evidence, reserved: Sequence[Reservation]) -> Plan:
     """The same with other numbers and ids, where somebody else has reserved them."""
-    own = [facts.merged.revisions[id_] for id_ in own_revisions(facts)]
+    own = own_revisions(facts)
     ids = {each.id for each in own}
     clashing = [each for each in reserved if _clashes(each, own, facts.environment.file_template)]
     if not clashing:
@@ -276,3 +282,85 @@ def _taken(clashing: Sequence[Reservation], new_ids: dict[str, str] | None = Non
     ids = listed([f"`{each.revision.id}` of {each.by}" for each in clashing], 3)
     so = f", so {becomes(new_ids, 3)}" if new_ids else ""
     return Reason(ReasonCode.RENUMBERED, f"A number or id of the branch is reserved by {ids}{so}.")
+
+
+class OwnState(StrEnum):
+    """How the branch's own revisions stand.
+
+    `none`: there are none. `in-place`: they follow the target's head, and nobody else has reserved what they use.
+    `to-move`: they can be moved there now. `merge-first`: once the branch has what they are to follow. `refused`: it is
+    not safe, or not possible.
+    """
+
+    NONE = "none"
+    IN_PLACE = "in-place"
+    TO_MOVE = "to-move"
+    MERGE_FIRST = "merge-first"
+    REFUSED = "refused"
+
+
+class OwnRevision(NamedTuple):
+    """One of the branch's revisions, and what it is to become; the same where it stays as it is."""
+
+    id: str
+    path: str
+    parents: tuple[str, ...]
+    new_id: str
+    new_path: str
+    new_parents: tuple[str, ...]
+
+
+class Ahead(NamedTuple):
+    """One environment: what a new revision takes, what has become of the branch's own, and what others bring.
+
+    `lacking`: revisions of the target that the branch has to have before anything can follow them.
+    """
+
+    examined: Examined
+    new: NextRevision
+    state: OwnState
+    own: tuple[OwnRevision, ...]
+    lacking: tuple[str, ...]
+    reserved: tuple[Reservation, ...]
+    changes: tuple[FileChange, ...] = ()
+
+    @property
+    def path(self) -> str:
+        """Of the environment."""
+        return self.examined.facts.environment.path
+
+
+def looked_ahead(
+    examined: Examined,
+    changes: tuple[FileChange, ...],
+    after: Graph,
+    reserved: tuple[Reservation, ...],
+    now: datetime,
+    message: str = MESSAGE,
+) -> Ahead:
+    """One environment, from its plan (see `own_plan`), what that changes in files, and the chain `after` it."""
+    facts, plan = examined.facts, examined.plan
+    own = own_revisions(facts)
+    lacking = tuple(id_ for id_ in facts.target.heads if facts.head is not None and not _has(facts.head, facts, id_))
+    state = OwnState.NONE
+    if own:
+        state = OwnState.REFUSED if isinstance(plan, Refuse) else OwnState.IN_PLACE
+        if changes:
+            state = OwnState.MERGE_FIRST if lacking else OwnState.TO_MOVE
+    new = next_revision(after, facts.environment, reserved, now, message, examined.taken)
+    return Ahead(examined, new, state, _becoming(plan, own, after), lacking, reserved, changes)
+
+
+def _has(branch: Graph, facts: Facts, id_: str) -> bool:
+    """Whether a branch has a revision of the target, and not only one of its own under the same id."""
+    files = {place for each in facts.target.definitions(id_) for place in (each.path, each.blob)}
+    return any(not files.isdisjoint((each.path, each.blob)) for each in branch.definitions(id_))
+
+
+def _becoming(plan: Plan, own: tuple[Revision, ...], after: Graph) -> tuple[OwnRevision, ...]:
+    new_ids = plan.new_ids if isinstance(plan, Reparent | Reissue) else {}
+    found = []
+    for mine in own:
+        new = after.revisions.get(new_ids.get(mine.id, mine.id), mine)
+        found.append(OwnRevision(mine.id, mine.path, mine.parents, new.id, new.path, new.parents))
+    return tuple(found)
