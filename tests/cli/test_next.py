@@ -82,8 +82,8 @@ def test_before_the_migration_is_written(desk: Desk) -> None:
     assert (
         done.out
         == f"""\
-alembic/versions: a new revision follows 002.
-  id 003
+alembic/versions: a new revision follows `002`.
+  id `003`
   alembic revision -m 'add teams' --head 002 --rev-id 003
 
 Asked: origin/main ({sha}) as this clone knows it. Without access to the forge (origin is at no forge), the branches \

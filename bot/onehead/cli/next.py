@@ -16,7 +16,7 @@ from onehead.errors import OneheadError, UsageError
 from onehead.examine.changes import contents_before
 from onehead.examine.evidence import Others, bare_name
 from onehead.examine.examine import TargetTree, read_target
-from onehead.examine.next_revision import LookAhead, look_ahead, own_database_of
+from onehead.examine.next_revision import LookAhead, look_ahead
 from onehead.examine.read import memory_for
 from onehead.gitrepo.git import Git, kept_open
 from onehead.gitrepo.process import as_typed
@@ -80,7 +80,7 @@ def run(options: argparse.Namespace) -> int:
         with sign_of_life("looking at what others bring"):
             found, trouble, by_forge = _look(seen, options, target, against, checkout)
         chosen = _chosen(found, options.environment)
-        own = {each.path: database for each in chosen if (database := own_database_of(each, found.repairs)) is not None}
+        own = found._replace(environments=chosen).own_databases()
         moving = [change for each in chosen if each.state is OwnState.TO_MOVE for change in each.changes]
         before = contents_before(found.repairs, found.trees)
         shown = diff([change for each in chosen for change in each.changes], before)

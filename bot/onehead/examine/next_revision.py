@@ -73,6 +73,11 @@ class LookAhead(NamedTuple):
     repairs: Repairs
     environments: tuple[Ahead, ...]
 
+    def own_databases(self) -> dict[str, OwnDatabase]:
+        """Environment path → a database that has run the branch's own revisions, where moving them concerns it."""
+        found = {each.path: _own_database(each, self.repairs) for each in self.environments}
+        return {path: own for path, own in found.items() if own is not None}
+
 
 def look_ahead(
     others: Others,
@@ -121,7 +126,7 @@ def look_ahead(
     return LookAhead(repairs.examination, trees, repairs, ahead)
 
 
-def own_database_of(ahead: Ahead, repairs: Repairs) -> OwnDatabase | None:
+def _own_database(ahead: Ahead, repairs: Repairs) -> OwnDatabase | None:
     """What a move means to a database that has run the branch's own revisions; `None`: nothing, or nothing moves.
 
     The work tree may hold the target's revisions already, under the same ids too: such a database has not run those.
@@ -172,25 +177,28 @@ class _Claims:
         return one_each(each for each in pushed if _is_not_own(facts, each))
 
     def told(self, facts: Facts) -> Iterator[tuple[str, Reservation]]:
-        """Every place, as evidence names it, with what stands there."""
-        yield from ((spoken(ref.name), each) for ref, each in self._all(facts))
+        """Every place, as evidence names it, with what is there; also those that count under another name."""
+        own = facts.merged.revisions.keys() - facts.target.revisions.keys()
+        held = [
+            (Claimant(spoken(holding.ref)), revision)
+            for holding, revision in standing_beside(self._others, facts).held()
+            if revision.id in own
+        ]
+        yield from ((each.by.place, each) for each in reservations(facts, held))
 
     def _all(self, facts: Facts) -> tuple[tuple[Ref, Reservation], ...]:
         path = facts.environment.path
         if path not in self._found:
             held = [
-                (Ref(holding.ref, holding.sha), revision)
+                (ref, revision)
                 for holding, revision in standing_beside(self._others, facts).held()
-                if self._counts(Ref(holding.ref, holding.sha))
+                if revision.id not in facts.target and self._counts(ref := Ref(holding.ref, holding.sha))
             ]
             merged = reached(self._others.git, {ref.sha for ref, _ in held}, self._target.sha)
             held = [(ref, revision) for ref, revision in held if ref.sha not in merged]
             authors = self._authors({ref.sha for ref, _ in held if ref.name not in self._pulls})
-            self._found[path] = tuple(
-                (ref, each)
-                for ref, revision in held
-                for each in reservations(facts, [(self._claimant(ref, authors), revision)])
-            )
+            claims = reservations(facts, [(self._claimant(ref, authors), revision) for ref, revision in held])
+            self._found[path] = tuple(zip((ref for ref, _ in held), claims, strict=True))
         return self._found[path]
 
     def _counts(self, ref: Ref) -> bool:

@@ -6,13 +6,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from onehead.databases.model import OwnDatabase
-from onehead.plan.next_revision import Ahead, OwnRevision, OwnState, Reservation
+from onehead.plan.next_revision import Ahead, NextRevision, OwnRevision, OwnState, Reservation
 from onehead.plan.plans import Refuse
 from onehead.plan.verdict import Point
 from onehead.reports.states import told_of
 from onehead.reports.terminal import short_ref
 from onehead.screen import Paint, plain
-from onehead.text import listed, named, quoted, visible
+from onehead.text import code, inline_code, listed, named, quoted, visible
 
 MAX_SHOWN = 10
 """Reservations that a text names."""
@@ -107,28 +107,33 @@ def _first_lines(asked: Asked, ahead: Ahead, paint: Paint) -> Iterator[str]:
 
 
 def _environment(asked: Asked, ahead: Ahead, paint: Paint) -> Iterator[str]:
-    new = ahead.new
+    new, name = ahead.new, _name(ahead.new)
     yield f"{paint('strong', visible(ahead.path or '.'))}: {_parent(ahead)}"
-    if len(new.heads) > 1 and not new.lines:
-        pass  # what has no parent needs no id yet
-    elif new.id:
-        yield f"  id {visible(new.id)}"
-    elif new.front:
-        yield f"  number {new.number}: its file begins with {visible(new.front)}; Alembic makes the id"
+    if name:
+        yield f"  {visible(name)}"
     if new.command:
         yield f"  {visible(new.command)}"
     yield from (f"  {line}" for line in _own(asked, ahead, paint))
     yield from (f"  {visible(line)}" for line in reserved_lines(ahead.reserved))
 
 
+def _name(new: NextRevision) -> str:
+    """Its id or number, where either is to be chosen; what has no parent needs none yet."""
+    if len(new.heads) > 1 and not new.lines:
+        return ""
+    if new.id:
+        return f"id `{new.id}`"
+    return f"number {new.number}: its file begins with `{new.front}`, and Alembic makes the id" if new.front else ""
+
+
 def _parent(ahead: Ahead) -> str:
     new = ahead.new
     if new.lines and len(new.heads) > 1:
-        lines = listed([f"{named(head)} on the line of {named(label)}" for label, head in new.lines], MAX_SHOWN)
+        lines = listed([f"`{named(head)}` on the line of `{named(label)}`" for label, head in new.lines], MAX_SHOWN)
         return f"a new revision follows {lines}."
     if len(new.heads) > 1:
         return f"there are {len(new.heads)} heads, {quoted(new.heads, 3)}, so there is no telling what comes next."
-    return f"a new revision follows {named(new.parent)}." if new.parent else "a new revision is the first one."
+    return f"a new revision follows `{named(new.parent)}`." if new.parent else "a new revision is the first one."
 
 
 def _own(asked: Asked, ahead: Ahead, paint: Paint) -> Iterator[str]:
@@ -257,3 +262,35 @@ def _reserved(reserved: Reservation) -> dict[str, Any]:
         "pull": by.pull,
         "author": by.author or None,
     }
+
+
+def next_answer(environments: Sequence[Ahead], own: Mapping[str, OwnDatabase], target: Point) -> str:
+    """The same as an answer in a comment: Markdown."""
+    from onehead.render import environment  # noqa: PLC0415 - a terminal needs no templates
+
+    branch = short_ref(target.ref)
+    asked = Asked(target, None, tuple(environments), own, "", by_forge=True, merge=f"git merge origin/{branch}")
+    values = [
+        {
+            "path": code(each.path or "."),
+            "first": [inline_code(line.strip()) for line in _first_lines(asked, each, plain)],
+            "parent": inline_code(_parent(each)),
+            "name": inline_code(_name(each.new)),
+            "command": code(each.new.command) if each.new.command else "",
+            "own": [inline_code(line.strip()) for line in _own(asked, each, plain)],
+            "reserved": [inline_code(line) for line in reserved_lines(each.reserved)],
+        }
+        for each in environments
+    ]
+    following = [step for step in _following(asked, "onehead next").split(" && ") if step]
+    text = (
+        environment()
+        .get_template("answer/next.md.j2")
+        .render(
+            environments=values,
+            target=f"{code(branch)} at {target.sha[:10]}",
+            next=[code(each) for each in (["git fetch", *following] if following else ())],
+            hint=inline_code(A_HINT),
+        )
+    )
+    return text.strip()
