@@ -77,6 +77,16 @@ def test_the_answer_says_when_the_target_has_to_be_merged_first(service: Service
     )
 
 
+def test_the_heads_up_says_what_to_take(service: Service) -> None:
+    for number in proposed(service.project, "teams", "oauth")[1:]:
+        service.settle()
+        [comment] = service.verdicts(number)
+        assert (
+            "Which id and number are free: comment `/onehead next`, or run `onehead next` in your clone. Once another "
+            "one is merged, `onehead next --write` moves this one behind it.\n"
+        ) in comment["body"]
+
+
 def test_a_repository_without_alembic(service: Service) -> None:
     issue = service.project.open_issue("What is next?")
     assert "There is no Alembic environment on `main`" in service.ask(issue, "/onehead next")
