@@ -86,6 +86,7 @@ alembic/versions: a new revision follows `002`.
   id `003`
   alembic revision -m 'add teams' --head 002 --rev-id 003
 
+Read 1 environment, 2 of 2 revision files.
 Asked: origin/main ({sha}) as this clone knows it. Without access to the forge (origin is at no forge), the branches \
 that this clone knows count as what others bring.
 This is a hint: nothing is locked. Two who ask at the same time get the same answer, and `check` then fails for the \
@@ -273,6 +274,48 @@ def test_the_own_branch_on_the_remote_is_no_obstacle(desk: Desk) -> None:
     assert desk.next("--write").code == 0
 
 
+def test_the_own_branch_may_have_another_name_on_the_remote(desk: Desk) -> None:
+    desk.commit(revision("004", "002", "mine"))
+    desk.git("push", "--quiet", "--set-upstream", "origin", "mine:ann/mine")
+    desk.land(revision("003", "002", "theirs"))
+    assert desk.next("--write").code == 0
+    desk.git("restore", ".")
+    # The branch that it was made from is not its own, though git may be told to push there.
+    desk.git("update-ref", "-d", "refs/remotes/origin/ann/mine")
+    desk.git("update-ref", "refs/remotes/origin/release", "mine")
+    desk.git("branch", "--set-upstream-to", "origin/main")
+    assert "is also on branch origin/release" in desk.next("--write").out
+
+
+def test_what_the_policy_ignores_and_what_cannot_be_read_is_said(desk: Desk) -> None:
+    desk.land({f"{VERSIONS}/odd.py": "revision = make()\ndown_revision = '002'\n"})
+    done = desk.next()
+    assert f"`{VERSIONS}/odd.py` can't be read (" in done.out
+    assert "), so parent and number may be others.\n" in done.out
+    assert "Read 1 environment, 2 of 3 revision files.\n" in done.out
+    desk.land({".onehead.toml": f'ignore-environments = ["{VERSIONS}"]\n'})
+    done = desk.next()
+    assert done.code == 0
+    assert done.out.startswith(
+        f"1 environment left out by the policy.\nNot judged: `{VERSIONS}`, ignored by the policy"
+    )
+
+
+def test_lines_that_labels_tell_apart_have_a_command_each(desk: Desk) -> None:
+    labelled = {
+        path: text.replace("branch_labels: Union[str, Sequence[str], None] = None", f'branch_labels = "{label}"')
+        for label, id_ in (("users", "003"), ("teams", "004"))
+        for path, text in revision(id_, "002", label).items()
+    }
+    desk.land(labelled)
+    told = desk.told("-m", "x")
+    assert (told["parent"], [line["command"] for line in told["lines"]]) == (
+        None,
+        [f"alembic revision -m x --head {label}@head --rev-id 005" for label in ("teams", "users")],
+    )
+    assert desk.next().code == 0
+
+
 def test_with_a_detached_head_the_only_branch_there_is_the_own_one(desk: Desk) -> None:
     desk.commit(revision("004", "002", "mine"))
     desk.land(revision("003", "002", "theirs"))
@@ -308,7 +351,7 @@ def test_where_there_is_no_environment(tmp_path: Path, run: Run) -> None:
     desk = Desk(tmp_path, run, {"README": "Nothing.\n"})
     done = desk.next("--write")
     assert done.code == 0
-    assert done.out.startswith("No Alembic environment found, so there is nothing to follow.\n")
+    assert done.out.startswith("No Alembic environment found (no alembic.ini")
 
 
 def test_each_environment_is_answered_and_one_can_be_chosen(tmp_path: Path, run: Run) -> None:
@@ -410,3 +453,28 @@ def test_another_file_under_the_new_name_is_never_written_over(desk: Desk, monke
     assert "which exists already" in done.err
     assert (desk.work / VERSIONS / "004_mine.py").read_text() == "# mine\n"
     assert "003_mine.py" in desk.files()
+
+
+def test_from_a_folder_of_the_clone_and_in_a_linked_work_tree(desk: Desk, tmp_path: Path) -> None:
+    desk.put(revision("004", "002", "mine"))
+    desk.land(revision("003", "002", "theirs"))
+    done = desk.run("next", "--repo", desk.work / VERSIONS, "--write")
+    assert (done.code, "Yours, moved" in done.out) == (0, True)
+    linked = tmp_path / "linked"
+    desk.git("worktree", "add", "--quiet", "-b", "linked", str(linked), "HEAD")
+    for path, text in revision("005", "002", "other").items():
+        (linked / path).write_text(text)
+    assert desk.run("next", "--repo", linked, "--write").code == 0
+    assert 'Union[str, Sequence[str], None] = "003"' in (linked / VERSIONS / "005_other.py").read_text()
+
+
+def test_a_merge_in_progress_with_a_conflict_is_left_as_it_is(desk: Desk) -> None:
+    desk.commit(merged(revision("003", "002", "same"), revision("004", "003", "more")))
+    theirs = {path: text.replace("op.", "operations.") for path, text in revision("003", "002", "same").items()}
+    desk.land(theirs, merge=False)
+    with pytest.raises(subprocess.CalledProcessError):
+        desk.git("merge", "--quiet", "origin/main")
+    before, index = desk.files(), desk.git("ls-files", "--stage")
+    assert b"<<<<<<<" in before["003_same.py"]
+    desk.next("--write")
+    assert (desk.files(), desk.git("ls-files", "--stage")) == (before, index)

@@ -12,6 +12,7 @@ from onehead.plan.findings import Evidence, Facts, Held
 from onehead.plan.judge import judge
 from onehead.plan.next_revision import (
     Claimant,
+    LabelledLine,
     NextRevision,
     Reservation,
     next_revision,
@@ -100,7 +101,10 @@ def test_of_several_heads_each_label_names_its_own() -> None:
     found = asked("001; 002<001 @users; 003<001 @teams; 004<003")
     assert (found.parent, found.command) == (None, "")
     assert found.heads == ("002", "004")
-    assert found.lines == (("teams", "004"), ("users", "002"))
+    assert found.lines == (
+        LabelledLine("teams", "004", "alembic revision -m 'Add teams' --head teams@head --rev-id 005"),
+        LabelledLine("users", "002", "alembic revision -m 'Add teams' --head users@head --rev-id 005"),
+    )
     assert asked("001; 002<001; 003<001").lines == ()
 
 

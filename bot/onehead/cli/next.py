@@ -24,6 +24,7 @@ from onehead.gitrepo.refs import HEADS, Ref, current_branch, destination, list_r
 from onehead.gitrepo.rewrite import rewrite
 from onehead.gitrepo.worktree import top_of, work_commit
 from onehead.plan.next_revision import MESSAGE, Ahead, OwnState
+from onehead.plan.policy import Policy, targets_of
 from onehead.plan.verdict import Point
 from onehead.reports.next_revision import Asked, next_document, next_text
 from onehead.reports.terminal import diff, named_again, painted, short_ref
@@ -36,28 +37,39 @@ _UNKNOWN_TARGET = (
 
 
 class _Checkout(NamedTuple):
-    """What is checked out: the branch's short name (empty where HEAD is detached), and all names that are its own.
+    """What is checked out.
 
-    `judged` is the work tree as a commit, `shown` the commit that people know; `None` in a bare repository.
+    `judged` is the work tree as a commit, `shown` the commit that people know; `None` in a bare repository. `branches`
+    are the short names under which it may be proposed, and `own` full names of refs that are its own, beside those of
+    its name.
     """
 
-    branch: str
     judged: Point | None
     shown: Point | None
-    own: tuple[str, ...]
+    branches: tuple[str, ...] = ()
+    own: tuple[str, ...] = ()
 
-    @classmethod
-    def of(cls, git: Git, work: str | None) -> _Checkout:
-        """Find out; `work` is the commit of the work tree."""
-        if work is None:
-            return cls("", None, None, ())
-        name = current_branch(git)
-        answer = git.ask("rev-parse", "--verify", "--quiet", "HEAD^{commit}")
-        sha = answer.out.decode("ascii", "replace").strip() or work
-        ref = name or "HEAD"
-        own = () if name else _only_branch_at(git, sha)
-        branch = bare_name(name) if name else bare_name(own[0]) if own else ""
-        return cls(branch, Point(ref, work), Point(ref, sha), own)
+
+def _checkout(git: Git, work: str | None, target: Point, policy: Policy) -> _Checkout:
+    """Find out; `work` is the commit of the work tree."""
+    if work is None:
+        return _Checkout(None, None)
+    name = current_branch(git)
+    answer = git.ask("rev-parse", "--verify", "--quiet", "HEAD^{commit}")
+    sha = answer.out.decode("ascii", "replace").strip() or work
+    own = _upstream(git, target, policy) if name else _only_branch_at(git, sha)
+    branches = dict.fromkeys(bare_name(ref) for ref in (name, *own) if ref)
+    return _Checkout(Point(name or "HEAD", work), Point(name or "HEAD", sha), tuple(branches), own)
+
+
+def _upstream(git: Git, target: Point, policy: Policy) -> tuple[str, ...]:
+    """Where the branch is pushed to, under another name perhaps; not the branch that it was made from."""
+    answer = git.ask("rev-parse", "--verify", "--quiet", "--symbolic-full-name", "@{upstream}")
+    ref = answer.out.decode("utf-8", "surrogateescape").strip()
+    default = destination(git)
+    deployed = {bare_name(each) for each in (target.ref, default.name if default else "")}
+    deployed |= set(targets_of(policy, bare_name(default.name) if default else "", [bare_name(ref)]))
+    return (ref,) if ref.startswith("refs/remotes/") and bare_name(ref) not in deployed else ()
 
 
 def _only_branch_at(git: Git, sha: str) -> tuple[str, ...]:
@@ -76,7 +88,7 @@ def run(options: argparse.Namespace) -> int:
     target = _target(git, options.target)
     against = read_target(git, target, memory_for(git.directory))
     with work_commit(git, _folders(against)) as (seen, work):
-        checkout = _Checkout.of(git, work)
+        checkout = _checkout(git, work, target, against.policy.policy)
         with sign_of_life("looking at what others bring"):
             found, trouble, by_forge = _look(seen, options, target, against, checkout)
         chosen = _chosen(found, options.environment)
@@ -87,7 +99,11 @@ def run(options: argparse.Namespace) -> int:
     if options.write and top is not None and moving:
         rewrite(top, moving, before)
     merge = as_typed(git.directory, "merge", _named(git, target))
-    asked = Asked(target, checkout.shown, chosen, own, trouble, by_forge, merge, written=bool(options.write and moving))
+    seen_all = found.examination
+    written = bool(options.write and moving)
+    asked = Asked(
+        target, checkout.shown, chosen, seen_all.coverage, seen_all.unjudged, own, trouble, by_forge, merge, written
+    )
     if options.format == "json":
         sys.stdout.write(json.dumps(next_document(asked), indent=2) + "\n")
     else:
@@ -134,7 +150,7 @@ class _Found(NamedTuple):
 
 
 def _look(git: Git, options: argparse.Namespace, target: Point, against: TargetTree, checkout: _Checkout) -> _Found:
-    forge = ask_forge(git, checkout.branch)
+    forge = ask_forge(git, checkout.branches)
     pulls = forge.pulls
     more = [Ref(each.ref, each.sha) for each in pulls.others] if pulls else []
     with kept_open(git):

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Collection
 from typing import NamedTuple
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from onehead.cli.sides import is_here
 from onehead.errors import OneheadError, UsageError
 from onehead.examine import naming
+from onehead.examine.evidence import bare_name
 from onehead.examine.next_revision import OpenPull, OpenPulls
 from onehead.forge.models import PullRequest, RepositoryName
 from onehead.gitrepo.git import Git
@@ -50,10 +52,10 @@ class NoAccess(Exception):
     """Why the forge can't be asked: a clause."""
 
 
-def ask_forge(git: Git, branch: str) -> AskedForge:
+def ask_forge(git: Git, branches: Collection[str]) -> AskedForge:
     """Ask for the open pull requests, and have their commits in the repository.
 
-    `branch` is the short name of what is checked out, so that its own pull request is known; empty for none.
+    `branches` are short names of what is checked out, so that its own pull request is known.
     """
     try:
         access = access_to(_origin(git))
@@ -64,8 +66,8 @@ def ask_forge(git: Git, branch: str) -> AskedForge:
         raise
     except OneheadError as error:
         return AskedForge(None, error.message[0].lower() + error.message[1:].rstrip("."))
-    tips = {ref.sha for ref in list_refs(git, HEADS, "refs/remotes") if branch and ref.name.endswith(f"/{branch}")}
-    mine = [pull for pull in listed_pulls if _is_mine(pull, branch, tips)]
+    tips = {ref.sha for ref in list_refs(git, HEADS, "refs/remotes") if bare_name(ref.name) in branches}
+    mine = [pull for pull in listed_pulls if _is_mine(pull, branches, tips)]
     others = [
         OpenPull(pull.number, pull.head.sha, pull.author.login, pull.head.ref if _is_local(pull) else "")
         for pull in listed_pulls
@@ -141,9 +143,9 @@ def _is_local(pull: PullRequest) -> bool:
     return head is not None and base is not None and head.id == base.id and pull.has_branch
 
 
-def _is_mine(pull: PullRequest, branch: str, tips: set[str]) -> bool:
-    """Whether it proposes what is checked out; of a fork, whose commits tell."""
-    if not branch or branch not in (pull.head.ref, pull.head.label.rpartition(":")[2]):
+def _is_mine(pull: PullRequest, branches: Collection[str], tips: Collection[str]) -> bool:
+    """Whether it proposes what is checked out; of a fork, its commit decides."""
+    if not {pull.head.ref, pull.head.label.rpartition(":")[2]}.intersection(branches):
         return False
     return _is_local(pull) or pull.head.sha in tips
 

@@ -121,6 +121,8 @@ def look_ahead(
             message,
         )
         for examined in repairs.examination.environments
+        # Not what the branch does away with.
+        if len(examined.facts.merged) or not len(examined.facts.target)
         for path in [examined.facts.environment.path]
     )
     return LookAhead(repairs.examination, trees, repairs, ahead)

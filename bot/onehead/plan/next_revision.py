@@ -7,7 +7,7 @@ answer, and whoever lands second is told by `check`.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
@@ -95,6 +95,14 @@ def _seniority(reserved: Reservation) -> tuple[bool, int, str]:
     return by.pull is None, by.pull or 0, by.place
 
 
+class LabelledLine(NamedTuple):
+    """One of several lines that are meant to live side by side: its label, its head, and what adds to it."""
+
+    label: str
+    head: str
+    command: str
+
+
 class NextRevision(NamedTuple):
     """What a new revision of one environment takes.
 
@@ -105,7 +113,7 @@ class NextRevision(NamedTuple):
         number: of its file or id; `None` where nothing is numbered.
         front: what the name of its file has to begin with, where files are numbered and ids are not; else empty.
         command: that makes the file, as it is typed at the top of the repository; empty where the parent is not known.
-        lines: branch label → head, where several heads are meant to be: the label says which one is the parent.
+        lines: where several heads are meant to be, told apart by branch labels: each of them is a parent.
     """
 
     heads: tuple[str, ...]
@@ -114,7 +122,7 @@ class NextRevision(NamedTuple):
     number: int | None = None
     front: str = ""
     command: str = ""
-    lines: tuple[tuple[str, str], ...] = ()
+    lines: tuple[LabelledLine, ...] = ()
 
 
 MESSAGE = "what it does"
@@ -135,7 +143,6 @@ def next_revision(
     ids that are made of dates.
     """
     heads = graph.heads
-    lines = _lines(graph) if len(heads) > 1 else ()
     parent = heads[0] if len(heads) == 1 else None
     models = newest(list(graph), heads)
     house = convention([each.id for each in models])
@@ -157,21 +164,23 @@ def next_revision(
         number = next(free_numbers(stems, 6, used))
         front = front_of(max(stems, key=lambda stem: file_number(stem) or 0), number)
     command = _command(environment, parent, id_, message) if parent is not None or not heads else ""
-    return NextRevision(heads, parent, id_, number, front, command, lines)
+    lines = tuple(
+        LabelledLine(label, head, _command(environment, f"{label}@head", id_, message))
+        for label, head in _labelled(graph)
+    )
+    return NextRevision(heads, parent, id_, number, front, command, lines if len(heads) > 1 else ())
 
 
 def _is_dated(id_: str, house: Convention) -> bool:
     return convention([id_]).kind == house.kind
 
 
-def _lines(graph: Graph) -> tuple[tuple[str, str], ...]:
-    """Label → the one head above it, for labels that have just one."""
-    found = {}
+def _labelled(graph: Graph) -> Iterator[tuple[str, str]]:
+    """Label and the one head above it, for labels that have just one."""
     for label, ids in sorted(graph.labelled.items()):
         above = [head for head in graph.heads if not graph.ancestors(head).isdisjoint(ids)]
         if len(above) == 1:
-            found[label] = above[0]
-    return tuple(found.items())
+            yield label, above[0]
 
 
 def _command(environment: Environment, parent: str | None, id_: str, message: str) -> str:

@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 from onehead.databases.model import OwnDatabase
 from onehead.plan.next_revision import Ahead, NextRevision, OwnRevision, OwnState, Reservation
 from onehead.plan.plans import Refuse
-from onehead.plan.verdict import Point
+from onehead.plan.verdict import Coverage, Point, Unjudged
 from onehead.reports.states import told_of
-from onehead.reports.terminal import short_ref
+from onehead.reports.terminal import coverage_text, short_ref
 from onehead.screen import Paint, plain
 from onehead.text import code, inline_code, listed, named, quoted, visible
 
@@ -32,6 +32,8 @@ class Asked(NamedTuple):
     Attributes:
         head: what is checked out; `None` where there is no work tree.
         environments: those that were asked for.
+        coverage: what was read.
+        unjudged: what was left out.
         own: environment path → what the author's own database needs, where something moves.
         trouble: why the forge could not be asked, or what of its answer is missing; a clause.
         by_forge: whether it was asked.
@@ -42,6 +44,8 @@ class Asked(NamedTuple):
     target: Point
     head: Point | None
     environments: tuple[Ahead, ...]
+    coverage: Coverage
+    unjudged: tuple[Unjudged, ...]
     own: Mapping[str, OwnDatabase]
     trouble: str
     by_forge: bool
@@ -71,14 +75,15 @@ def next_text(asked: Asked, again: str, paint: Paint = plain, diff: str = "") ->
     lines: list[str] = []
     for ahead in asked.environments:
         lines += _first_lines(asked, ahead, paint)
-    if not asked.environments:
-        lines.append("No Alembic environment found, so there is nothing to follow.")
     for number, ahead in enumerate(asked.environments):
         lines += [""] if number or lines else []
         lines += _environment(asked, ahead, paint)
     if diff:
         lines += ["", diff.rstrip("\n")]
-    lines += ["", _source(asked), A_HINT]
+    lines += [""] if lines else []
+    lines += [coverage_text(asked.coverage)]
+    lines += [f"Not judged: {visible(each.message)}" for each in asked.unjudged if each.code != "no-environment"]
+    lines += [_source(asked), A_HINT]
     following = _following(asked, again)
     if following:
         lines.append(f"Next: {paint('strong', visible(following))}")
@@ -111,8 +116,9 @@ def _environment(asked: Asked, ahead: Ahead, paint: Paint) -> Iterator[str]:
     yield f"{paint('strong', visible(ahead.path or '.'))}: {_parent(ahead)}"
     if name:
         yield f"  {visible(name)}"
-    if new.command:
-        yield f"  {visible(new.command)}"
+    commands = [new.command] if new.command else [line.command for line in new.lines]
+    yield from (f"  {visible(command)}" for command in commands)
+    yield from (f"  {line}" for line in unread_lines(ahead))
     yield from (f"  {line}" for line in _own(asked, ahead, paint))
     yield from (f"  {visible(line)}" for line in reserved_lines(ahead.reserved))
 
@@ -129,7 +135,7 @@ def _name(new: NextRevision) -> str:
 def _parent(ahead: Ahead) -> str:
     new = ahead.new
     if new.lines and len(new.heads) > 1:
-        lines = listed([f"`{named(head)}` on the line of `{named(label)}`" for label, head in new.lines], MAX_SHOWN)
+        lines = listed([f"`{named(line.head)}` on the line of `{named(line.label)}`" for line in new.lines], MAX_SHOWN)
         return f"a new revision follows {lines}."
     if len(new.heads) > 1:
         return f"there are {len(new.heads)} heads, {quoted(new.heads, 3)}, so there is no telling what comes next."
@@ -173,6 +179,15 @@ def _becomes(own: OwnRevision) -> str:
     return f"`{named(own.id)}` {' and '.join(parts)}"
 
 
+def unread_lines(ahead: Ahead) -> Iterator[str]:
+    """What could not be read: it may declare what comes last."""
+    unread = ahead.examined.facts.merged.unreadable
+    for each in unread[:MAX_SHOWN]:
+        yield f"`{visible(each.path)}` can't be read ({visible(each.reason)}), so parent and number may be others."
+    if len(unread) > MAX_SHOWN:
+        yield f"{len(unread) - MAX_SHOWN} more files can't be read."
+
+
 def reserved_lines(reserved: Sequence[Reservation]) -> Iterator[str]:
     """Who brings what, the oldest pull request first."""
     for each in reserved[:MAX_SHOWN]:
@@ -212,6 +227,8 @@ def next_document(asked: Asked) -> dict[str, Any]:
         "source": "forge" if asked.by_forge else "branches",
         "trouble": asked.trouble or None,
         "written": asked.written,
+        "coverage": asked.coverage._asdict(),
+        "not_judged": [each._asdict() | {"paths": list(each.paths[:MAX_LISTED])} for each in asked.unjudged],
         "environments": [_document(asked, each) for each in asked.environments],
     }
 
@@ -225,12 +242,15 @@ def _document(asked: Asked, ahead: Ahead) -> dict[str, Any]:
         "config": place.config,
         "heads": {"target": list(ahead.examined.facts.target.heads), "next": list(new.heads)},
         "parent": new.parent,
-        "lines": [{"label": label, "head": head} for label, head in new.lines],
+        "lines": [line._asdict() for line in new.lines],
         "id": new.id or None,
         "number": new.number,
         "file_begins": new.front or None,
         "command": new.command or None,
         "merge_first": asked.merge if ahead.lacking else None,
+        "unread": [
+            {"path": each.path, "reason": each.reason} for each in ahead.examined.facts.merged.unreadable[:MAX_LISTED]
+        ],
         "state": str(ahead.state),
         "own": [
             {
@@ -269,14 +289,16 @@ def next_answer(environments: Sequence[Ahead], own: Mapping[str, OwnDatabase], t
     from onehead.render import environment  # noqa: PLC0415 - a terminal needs no templates
 
     branch = short_ref(target.ref)
-    asked = Asked(target, None, tuple(environments), own, "", by_forge=True, merge=f"git merge origin/{branch}")
+    merge = f"git merge origin/{branch}"
+    asked = Asked(target, None, tuple(environments), Coverage(0, 0, 0), (), own, "", by_forge=True, merge=merge)
     values = [
         {
             "path": code(each.path or "."),
             "first": [inline_code(line.strip()) for line in _first_lines(asked, each, plain)],
             "parent": inline_code(_parent(each)),
             "name": inline_code(_name(each.new)),
-            "command": code(each.new.command) if each.new.command else "",
+            "commands": [code(line) for line in (each.new.command, *(line.command for line in each.new.lines)) if line],
+            "unread": [inline_code(line) for line in unread_lines(each)],
             "own": [inline_code(line.strip()) for line in _own(asked, each, plain)],
             "reserved": [inline_code(line) for line in reserved_lines(each.reserved)],
         }
