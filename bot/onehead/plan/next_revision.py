@@ -85,14 +85,14 @@ def reservations(facts: Facts, claims: Iterable[tuple[Claimant, Revision]]) -> t
 def one_each(reserved: Iterable[Reservation]) -> tuple[Reservation, ...]:
     """Each revision once, claimed by the oldest pull request that brings it, else by a branch or tag."""
     found: dict[tuple[str, str], Reservation] = {}
-    for each in sorted(reserved, key=_seniority):
+    for each in sorted(reserved, key=lambda each: (*_age(each), each.by.place)):
         found.setdefault((each.revision.id, each.revision.blob), each)
-    return tuple(sorted(found.values(), key=lambda each: (_seniority(each), each.number or 0, each.revision.id)))
+    return tuple(sorted(found.values(), key=lambda each: (*_age(each), each.number or 0, each.revision.id)))
 
 
-def _seniority(reserved: Reservation) -> tuple[bool, int, str]:
-    by = reserved.by
-    return by.pull is None, by.pull or 0, by.place
+def _age(reserved: Reservation) -> tuple[bool, int]:
+    """Pull requests first, the oldest before the others."""
+    return reserved.by.pull is None, reserved.by.pull or 0
 
 
 class LabelledLine(NamedTuple):
