@@ -88,6 +88,14 @@ def test_a_reparent_asks_alembic_what_its_authors_own_database_needs(shop: Path,
     assert "branch onehead/reparent/torn" in printed
 
 
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_what_comes_next_is_answered_without_anything_heavy(shop: Path, tmp_path: Path, form: str) -> None:
+    """Neither Alembic, for nothing moves, nor what talks to a forge, for there is no token."""
+    code, names, printed = loaded(shop, tmp_path, "next", "--target", "main", "--format", form)
+    assert (code, HEAVY & names) == (0, set())
+    assert "002" in printed
+
+
 def test_a_merge_is_written_without_anything_heavy(shop: Path, tmp_path: Path) -> None:
     code, names, printed = loaded(shop, tmp_path, "fix", "--target", "main", "--head", "torn", "--strategy", "merge")
     assert (code, HEAVY & names) == (1, set())

@@ -78,6 +78,7 @@ class CommandName(StrEnum):
     AUTO = "auto"
     APPLY = "apply"
     DOCTOR = "doctor"
+    NEXT = "next"
     IGNORE = "ignore"
     UNIGNORE = "unignore"
 
@@ -127,6 +128,11 @@ COMMANDS: dict[CommandName, CommandKind] = {
     CommandName.DOCTOR: CommandKind(
         "Diagnoses a database whose `alembic_version` holds these rows, and shows the ways out.",
         takes=Takes.ROWS,
+        on_issues=True,
+    ),
+    CommandName.NEXT: CommandKind(
+        "Says which parent, id and number a new migration takes, and where those of the pull request belong, with all "
+        "open pull requests in view.",
         on_issues=True,
     ),
     CommandName.IGNORE: CommandKind(

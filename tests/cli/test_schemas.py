@@ -16,6 +16,7 @@ from onehead.databases.schema_effects import Dialect, ThingKind
 from onehead.databases.states import FixKind, OutcomeKind
 from onehead.plan.findings import Code
 from onehead.plan.incidents import EndKind
+from onehead.plan.next_revision import OwnState
 from onehead.plan.plans import Merge, Nothing, ReasonCode, Refuse, Reissue, Reparent
 from onehead.plan.verdict import Verdict
 from tests.basketball import basketball
@@ -122,7 +123,12 @@ def test_a_large_repository(run: Run, tmp_path: Path) -> None:
     valid("history", run("history", "--repo", report.repo.path, "--format", "json").json)
 
 
-@pytest.mark.parametrize("verb", ["check", "databases", "fix", "graph", "history", "states", "doctor"])
+@pytest.mark.parametrize("target", ["main", "oauth", "gap", "dynamic", "torn"])
+def test_next(shop: Repository, run: Run, target: str) -> None:
+    valid("next", run("next", "--repo", shop.path, "--target", target, "--format", "json").json)
+
+
+@pytest.mark.parametrize("verb", ["check", "databases", "fix", "graph", "history", "next", "states", "doctor"])
 def test_the_schemas_are_strict(shop: Repository, run: Run, verb: str) -> None:
     """Every object is closed and every list of names complete, so that a change of the format can't go unnoticed."""
     found = schema(verb)
@@ -158,6 +164,10 @@ def test_names_of_a_past_are_those_of_the_code() -> None:
     assert definitions["code"]["enum"] == [str(code) for code in Code]
     kinds = {signature(kind).parameters["kind"].default for kind in (Nothing, Reparent, Merge, Reissue, Refuse)}
     assert set(definitions["plan"]["properties"]["kind"]["enum"]) == kinds
+
+
+def test_the_states_of_own_migrations_are_those_of_the_code() -> None:
+    assert schema("next")["$defs"]["environment"]["properties"]["state"]["enum"] == [str(state) for state in OwnState]
 
 
 def test_names_of_the_states_are_those_of_the_code() -> None:

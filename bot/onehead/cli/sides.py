@@ -451,7 +451,7 @@ def sign_of_life(what: str, stream: TextIO | None = None, after: float = 1.0) ->
             print("\r\033[K", end="", file=terminal, flush=True)
 
 
-_COMMAND = r"`onehead (check|databases|doctor|explain|fix|graph|history|states|verify)((?: [^`\n]*)?)`"
+_COMMAND = r"`onehead (check|databases|doctor|explain|fix|graph|history|next|states|verify)((?: [^`\n]*)?)`"
 _WITH_SIDES = ("check", "fix", "graph", "states")
 _NAMES_SIDES = r" --(?:at|target|head) "
 

@@ -219,6 +219,15 @@ def _fix(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--format", choices=("text", "json"), default="text")
 
 
+def _next(parser: argparse.ArgumentParser) -> None:
+    _repository(parser)
+    parser.add_argument("--target", metavar="REF", help="the branch to land on (default: where HEAD would be merged)")
+    _environment(parser)
+    parser.add_argument("-m", "--message", metavar="TEXT", help="what the new migration does, for the printed command")
+    parser.add_argument("--write", action="store_true", help="move your own migrations there, in the work tree")
+    parser.add_argument("--format", choices=("text", "json"), default="text")
+
+
 def _graph(parser: argparse.ArgumentParser) -> None:
     _repository(parser)
     parser.add_argument("--at", metavar="REF", default="HEAD", help="the commit to draw (default: HEAD)")
@@ -455,6 +464,13 @@ VERBS: dict[str, Verb] = {
         _fix,
         "cli.fix",
     ),
+    "next": Verb(
+        "say which parent, id and number a new migration takes, and move your own ones there",
+        'onehead next -m "add teams"',
+        "0 nothing has to move, or it was moved, 1 something has to, or can't be, 2 wrong usage, 3 could not judge",
+        _next,
+        "cli.next",
+    ),
     "graph": Verb(
         "draw the chain",
         "onehead graph --at origin/main",
@@ -597,7 +613,7 @@ VERBS: dict[str, Verb] = {
 }
 
 GROUPS = {
-    "your branch": ("check", "fix", "graph", "history", "states"),
+    "your branch": ("next", "check", "fix", "graph", "history", "states"),
     "databases": ("doctor", "databases", "report-rows", "explain", "verify"),
     "CI and hooks": ("install hook", "uninstall hook", "pre-receive"),
     "service": ("serve", "sweep", "jobs", "database", "database upgrade", "install", "checkup", "uninstall"),

@@ -35,9 +35,10 @@ from onehead.databases.states import (
     rows_of,
     with_rows,
 )
-from onehead.databases.upgrade import Deployed, line, proven, remedy, stamping, typed, upgrade
+from onehead.databases.upgrade import Deployed, line, proven, remedy, stamping, upgrade
 from onehead.plan.findings import Facts
 from onehead.plan.forks import forks_of
+from onehead.revisions.command_line import typed
 from onehead.revisions.graph import Graph
 from onehead.revisions.model import Environment
 from onehead.text import listed

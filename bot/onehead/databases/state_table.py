@@ -27,10 +27,11 @@ from onehead.databases.states import (
     rows_of,
     with_rows,
 )
-from onehead.databases.upgrade import Deployed, remedy, typed, upgrade
+from onehead.databases.upgrade import Deployed, remedy, upgrade
 from onehead.plan.findings import Code, Facts, Finding
 from onehead.plan.forks import Fork, forks_of
 from onehead.plan.plans import BEFORE, Move, NotMovable, merge_steps, moves_for
+from onehead.revisions.command_line import typed
 from onehead.revisions.graph import Graph
 from onehead.revisions.model import Environment, Revision
 

@@ -19,6 +19,7 @@ from onehead.plan.forks import forks_of
 from onehead.plan.plans import BEFORE, Merge, Plan, Reason, ReasonCode, Refuse, Reissue, Reparent
 from onehead.plan.verdict import Examination, Examined
 from onehead.revisions import edit, file_names
+from onehead.revisions.command_line import typed
 from onehead.revisions.edit import CannotEdit, reissue, reparent, rereference
 from onehead.revisions.file_names import convention, counter, fresh_id, renumber, reworded, stem_of
 from onehead.revisions.graph import Graph
@@ -393,7 +394,7 @@ def own_databases(repairs: Repairs) -> dict[str, OwnDatabase]:
         return {}
     from dataclasses import replace  # noqa: PLC0415 - loading it takes longer than most checks may wait
 
-    from onehead.databases.upgrade import own_database, typed  # noqa: PLC0415
+    from onehead.databases.upgrade import own_database  # noqa: PLC0415
 
     found = {}
     for examined in moving:

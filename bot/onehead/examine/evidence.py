@@ -47,6 +47,7 @@ class RefIndex:
     def __init__(self, holdings: Iterable[Holding], revisions: Mapping[str, list[Revision]]) -> None:
         """Index what was found. `revisions`: object id of a tree → the revisions in it that count."""
         self._holdings = list(holdings)
+        self._revisions = revisions
         self._places: dict[str, list[int]] = defaultdict(list)
         for place, holding in enumerate(self._holdings):
             for tree in holding.directories.values():
@@ -73,6 +74,13 @@ class RefIndex:
     def with_blob(self, blob: str) -> list[Holding]:
         """Refs that hold a revision file of this very content, by name."""
         return self._with(self._by_blob.get(blob, ()))
+
+    def held(self) -> Iterator[tuple[Holding, Revision]]:
+        """Every ref with every revision that it holds, by name of the ref, each under its whole path."""
+        for holding in self._holdings:
+            for folder, tree in holding.directories.items():
+                for revision in self._revisions[tree]:
+                    yield holding, revision._replace(path=f"{folder}/{revision.path}" if folder else revision.path)
 
     def merges(self) -> Iterator[tuple[Revision, Holding]]:
         """Every merge revision with every ref that holds it, by name of the ref."""
@@ -109,7 +117,7 @@ class Others:
         """
         self.git = git
         self.own = own
-        self._memory = memory
+        self.memory = memory
         self._more = more
         self._unseen = unseen
         self._standing: dict[tuple[frozenset[str], bool, frozenset[str]], RefIndex] = {}
@@ -161,7 +169,7 @@ class Others:
         The branch's own one, or its ids would change at each look. And those of branches that come later by name: of
         two repairs, one has to go by the other's ids, or both would change at each look.
         """
-        name = _bare_name(holding.ref)
+        name = bare_name(holding.ref)
         if name.startswith(naming.BRANCHES):
             return naming.repaired_by(name) >= branch
         if holding.ref.startswith(_PULL):
@@ -242,11 +250,11 @@ class Others:
             for tree, found in trees.items()
         }
         wanted = {blob for found in files.values() for _, blob in found}
-        declared = self._memory.recall(wanted)
+        declared = self.memory.recall(wanted)
         contents = read(self.git, wanted - declared.keys(), MAX_BYTES).data
         parsed = {blob: parse(data) for blob, data in contents.items()}
-        self._memory.learn(parsed)
-        self._memory.save()
+        self.memory.learn(parsed)
+        self.memory.save()
         declared |= parsed
         result: dict[str, list[Revision]] = {}
         for tree, found in files.items():
@@ -256,7 +264,8 @@ class Others:
 
 
 @lru_cache(_MAX_NAMES)
-def _bare_name(ref: str) -> str:
+def bare_name(ref: str) -> str:
+    """A branch's name without where it is: that of a remote's branch without the remote."""
     return re.sub(r"^refs/(?:heads|remotes/[^/]+)/", "", ref)
 
 
@@ -265,13 +274,18 @@ def is_repair(ref: str) -> bool:
     return _OURS.match(ref) is not None
 
 
+def standing_beside(others: Others, facts: Facts) -> RefIndex:
+    """What stands on any ref in an environment's directories and is not on its target."""
+    # Of both sides: another branch may still have the revisions where they were before a move.
+    folders = {each.path.rpartition("/")[0] for graph in (facts.target, facts.head or ()) for each in graph}
+    return others.standing(facts, facts.target, folders)
+
+
 def gather_evidence(others: Others, facts: Facts, policy: Policy, target: Point, head: Point | None) -> Evidence:
     """Look at every other branch, tag and pull request of the repository, and at what databases have reported."""
     subject = head or target
-    own = {*_own_names(others, subject), *others.own}
-    # Of both sides: another branch may still have the revisions where they were before a move.
-    folders = {each.path.rpartition("/")[0] for graph in (facts.target, facts.head or ()) for each in graph}
-    standing = others.standing(facts, facts.target, folders)
+    own = own_names(others, subject)
+    standing = standing_beside(others, facts)
     placed = [
         (revision, standing.with_blob(revision.blob) if revision.id in facts.target else standing.with_id(revision.id))
         for revision in repairable(facts)
@@ -308,7 +322,7 @@ def gather_evidence(others: Others, facts: Facts, policy: Policy, target: Point,
         heads = tuple(sorted(revision.parents))
         if heads not in merges and holding.sha not in later and evident([holding]):
             merges[heads] = spoken(holding.ref)
-    branch = _short_name(others, subject)
+    branch = short_name(others, subject)
     taken = standing.names(lambda at: at.ref not in own and not others.is_repair_of(at, branch, subject.sha))
     return Evidence(
         {path: tuple(dict.fromkeys(places)) for path, places in escaped.items()},
@@ -345,17 +359,17 @@ def _reported(others: Others, facts: Facts) -> _Reported:
     return _Reported(proof.run, proof.unplaced, rows, others.ledger.trouble or overfull)
 
 
-def _own_names(others: Others, subject: Point) -> list[str]:
-    """Full names under which the judged branch itself may stand at another commit (its remote-tracking copy)."""
-    short = _short_name(others, subject)
+def own_names(others: Others, subject: Point) -> set[str]:
+    """Full names under which the judged branch itself may stand, at another commit too (its remote-tracking copy)."""
+    short = short_name(others, subject)
     if not short:
-        return []
-    return [f"refs/heads/{short}", *(f"refs/remotes/{remote}/{short}" for remote in others.remotes)]
+        return {*others.own}
+    return {f"refs/heads/{short}", *(f"refs/remotes/{remote}/{short}" for remote in others.remotes), *others.own}
 
 
-def _short_name(others: Others, subject: Point) -> str:
+def short_name(others: Others, subject: Point) -> str:
     """The name of the judged branch; empty for a commit that is the tip of none."""
-    name = _bare_name(subject.ref if subject.ref != "HEAD" else current_branch(others.git) or "")
+    name = bare_name(subject.ref if subject.ref != "HEAD" else current_branch(others.git) or "")
     return next((name.removeprefix(f"{remote}/") for remote in others.remotes if name.startswith(f"{remote}/")), name)
 
 
@@ -363,8 +377,8 @@ def _shared(others: Others, subject: Point, policy: Policy) -> list[str]:
     """Branches at the judged commit that long-lived databases run; by commit, for CI often stands on no branch."""
     if not policy.shared_databases:
         return []
-    here = {_bare_name(ref.name) for ref in _branches_at(others, subject.sha)}
-    return sorted(name for name in {*here, _short_name(others, subject)} if name and policy.is_shared(name))
+    here = {bare_name(ref.name) for ref in _branches_at(others, subject.sha)}
+    return sorted(name for name in {*here, short_name(others, subject)} if name and policy.is_shared(name))
 
 
 def _branches_at(others: Others, sha: str) -> list[Ref]:
@@ -382,7 +396,7 @@ def _twins(others: Others, subject: Point, own: set[str]) -> list[str]:
     is_named = own.intersection(branches) or others.own or subject.ref.startswith(_BRANCHES)
     if is_named:
         branches = [name for name in branches if name not in own]
-    elif len({_bare_name(name) for name in branches}) == 1:
+    elif len({bare_name(name) for name in branches}) == 1:
         branches = []
     return [*branches, *tags]
 

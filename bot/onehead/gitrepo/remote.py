@@ -341,6 +341,14 @@ class Origin:
             self._talk("fetch", *QUIETLY, *NO_REFS, *depth, "--", "origin", *commits)
         self._complete(commits)
 
+    def bring_refs(self, *names: str) -> None:
+        """Have what refs of origin point to, such as `refs/pull/12/head`; no ref of the clone changes.
+
+        Raises:
+            OriginSilent: origin can't be asked, or lacks one of them.
+        """
+        self._talk("fetch", *QUIETLY, *NO_REFS, "--", "origin", *names)
+
     def elsewhere(self) -> tuple[list[Ref], list[str]]:
         """Branches and tags of origin, whatever this clone calls them or has no name for.
 

@@ -9,7 +9,7 @@ Names and content are compared here, for git's own comparison may run filters th
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -176,11 +176,11 @@ def export(git: Git, treeish: str, folder: Path) -> None:
 
 
 @contextmanager
-def work_tree(git: Git) -> Iterator[tuple[Git, str]]:
+def work_tree(git: Git, folders: Collection[str] | None = None) -> Iterator[tuple[Git, str]]:
     """A work tree as it is, with what is not committed: git with it, and the SHA of its tree.
 
-    What git ignores and does not track is left out; submodules are as they are in the index. The person's index and
-    objects are not touched.
+    What git ignores and does not track is left out; submodules are as they are in the index. With `folders`, files that
+    git does not track count in these alone. The person's index and objects are not touched.
 
     Raises:
         UsageError: there is no work tree.
@@ -199,10 +199,47 @@ def work_tree(git: Git) -> Iterator[tuple[Git, str]]:
         # and so do submodules: git would ask each for its state in a process that runs the filters it configures.
         listed = inside.run("ls-files", "-z", "--stage").split(b"\0")
         links = [record.partition(b"\t")[2] for record in listed if record.startswith(b"160000 ")]
-        paths = b"\0".join([b".", *(b":(exclude,top,literal)" + link for link in links), b""])
-        options = ("--all", "--ignore-errors", "--pathspec-from-file=-", "--pathspec-file-nul")
-        inside.ask("-C", str(top), "add", *options, data=paths)
+        left_out = [b":(exclude,top,literal)" + link for link in links]
+
+        def add(option: str, *paths: bytes) -> None:
+            options = (option, "--ignore-errors", "--pathspec-from-file=-", "--pathspec-file-nul")
+            inside.ask("-C", str(top), "add", *options, data=b"\0".join([*paths, *left_out, b""]))
+
+        add("--all" if folders is None else "--update", b".")
+        for folder in filter(lambda folder: (top / folder).is_dir(), folders or ()):
+            add("--all", b":(top,literal)" + os.fsencode(folder))
         yield place.git, inside.run("write-tree").decode("ascii").strip()
+
+
+@contextmanager
+def work_commit(git: Git, folders: Collection[str]) -> Iterator[tuple[Git, str | None]]:
+    """The same as a commit on top of HEAD, and the repository of the person with that commit in it; `None` if bare.
+
+    What is written or fetched there meanwhile is gone afterwards, the commit too.
+    """
+    if top_of(git) is None:
+        with scratch(git, _object_format(git), keep=False) as place:
+            yield _beside(git, place.git), None
+        return
+    with work_tree(git, folders) as (inside, tree):
+        head = git.ask("rev-parse", "--verify", "--quiet", "HEAD^{commit}").out.decode("ascii", "replace").strip()
+        maker = inside.variant(environment=_NOBODY)
+        parent = ("-p", head) if head else ()
+        yield _beside(git, inside), maker.run("commit-tree", *parent, "-m", "Work tree", tree).decode("ascii").strip()
+
+
+_NOBODY = {
+    f"GIT_{who}_{what}": value
+    for who in ("AUTHOR", "COMMITTER")
+    for what, value in (("NAME", "nobody"), ("EMAIL", "nobody@noreply.invalid"), ("DATE", "1000000000 +0000"))
+}
+
+
+def _beside(git: Git, inside: Git) -> Git:
+    """A repository that sees the objects of a throw-away one too, and writes new ones there."""
+    variables = inside.environment()
+    names = ("GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES")
+    return git.variant(environment={name: variables[name] for name in names})
 
 
 def top_of(git: Git) -> Path | None:

@@ -227,7 +227,7 @@ def _join(
             return Refuse(order, ("Run `onehead fix --strategy merge`: a merge can run the branch's side first.",))
         return _merge(facts, forks, (), interactions)
     moved = tuple(sorted(facts.merged.descendants(*(move.revision for move in linear.moves))))
-    run = _run_by_databases(facts, moved, evidence)
+    run = run_by_databases(facts, moved, evidence)
     if run and policy.strategy == "reparent":
         return Refuse(run, _TAKE_THE_MERGE)
     escape = (*run, *escapes(facts, moved, evidence), *(_DOUBTFUL if policy.doubtful else ()))
@@ -340,7 +340,7 @@ def escapes(facts: Facts, moved: Iterable[str], evidence: Evidence) -> tuple[Rea
     return bounded(reasons)
 
 
-def _run_by_databases(facts: Facts, moved: Iterable[str], evidence: Evidence) -> tuple[Reason, ...]:
+def run_by_databases(facts: Facts, moved: Iterable[str], evidence: Evidence) -> tuple[Reason, ...]:
     """Which of the moved revisions a database has run for certain: it would lose by the move."""
     reasons = []
     for id_ in moved:

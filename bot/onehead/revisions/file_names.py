@@ -347,17 +347,48 @@ def reworded(revision_id: str, slug: str) -> str:
     return _with_slug(revision_id[: found.start("rest")], Convention(slug=True, separator=found["rest"][0]), words)
 
 
+def dated_id(newest: str, style: Convention, now: datetime, taken: Collection[str], slug: str = "") -> str:
+    """An id of the moment `now`, written as the date of the `newest` one; later where that is later, or it is taken."""
+    stamp = _stamp_of(newest)
+    form, unit = _STAMPS[len(re.sub(r"\D", "", stamp))]
+    just_before = _moment(now.strftime(form)) - timedelta(**{unit: 1})
+    return _next_date(max(stamp, _spelled(just_before, stamp)), style, taken, slug)
+
+
+def _stamp_of(name: str) -> str:
+    found = _dated(name)
+    if found is None:
+        raise ValueError(f"{name!r} begins with no date")
+    return found["stamp"]
+
+
+def _spelled(moment: datetime, like: str) -> str:
+    """A moment as another one is written, to the same unit and with the same separators."""
+    rest = list(reversed(moment.strftime(_STAMPS[len(re.sub(r"\D", "", like))][0])))
+    return "".join(rest.pop() if old.isdigit() else old for old in like)
+
+
 def _next_date(stamp: str, style: Convention, taken: Collection[str], slug: str) -> str:
     """The next moment after `stamp` that nobody has, written the same way."""
     digits = re.sub(r"\D", "", stamp)
-    form, unit = _STAMPS[len(digits)]
+    _, unit = _STAMPS[len(digits)]
     moment = _moment(digits)
     while True:
         moment += timedelta(**{unit: 1})
-        rest = list(reversed(moment.strftime(form)))
-        text = "".join(rest.pop() if old.isdigit() else old for old in stamp)
+        text = _spelled(moment, stamp)
         if not any(other.startswith(text) for other in taken):
             return _with_slug(text, style, slug)
+
+
+def numbers_files(revisions: Collection[Revision], file_template: str | None = None) -> bool:
+    """Whether the project numbers its files: most of them are."""
+    return 2 * sum(counter(each.path, file_template) is not None for each in revisions) > len(revisions)
+
+
+def front_of(stem: str, number: int) -> str:
+    """What the name of a file begins with that has a number, written as in the name of another file."""
+    found = _NUMBER.match(_at_number(stem, number))
+    return f"{found['prefix']}{found['digits']}" if found else str(number)
 
 
 class Renumbered(NamedTuple):
@@ -375,8 +406,9 @@ def renumber(
     known: Collection[str] = (),
     elsewhere: Collection[str] = (),
     file_template: str | None = None,
+    reserved: Collection[int] = (),
 ) -> tuple[Renumbered, ...]:
-    """New numbers for a chain that moves onto a target where one of its numbers is taken.
+    """New numbers for a chain that moves onto a target where one of its numbers is taken, or is `reserved`.
 
     Only where the project numbers its files: most of the target's do. An id is renamed only when it carries the number
     itself, so never for revisions that a database may know: a stamped database would not find them any more.
@@ -387,8 +419,8 @@ def renumber(
     numbered = [revision for revision, number in numbers.items() if number is not None]
     if not numbered:
         return ()
-    taken = [number for each in target if (number := counter(each.path, file_template)) is not None]
-    if 2 * len(taken) <= len(target) or {*taken}.isdisjoint(numbers.values()):
+    taken = {number for each in target if (number := counter(each.path, file_template)) is not None}
+    if not numbers_files(target, file_template) or {*taken, *reserved}.isdisjoint(numbers.values()):
         return ()
     stems = [stem_of(revision.path) for revision in target]
     free = free_numbers([*stems, *(revision.id for revision in target), *known], 6, elsewhere)

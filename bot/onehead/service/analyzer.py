@@ -18,6 +18,7 @@ import traceback
 from collections import OrderedDict
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
@@ -28,6 +29,7 @@ from onehead.child_process import Network
 from onehead.databases.model import ForkOutcomes
 from onehead.errors import CannotJudge, OneheadError
 from onehead.examine.examine import WrittenChain
+from onehead.examine.next_revision import OpenPulls
 from onehead.examine.read import memory_for
 from onehead.gitrepo.git import Git, Objects
 from onehead.gitrepo.left_out import FilesLeftOut
@@ -35,7 +37,7 @@ from onehead.gitrepo.process import is_oid
 from onehead.plan.findings import Facts
 from onehead.plan.policy import Strategy
 from onehead.plan.verdict import Point
-from onehead.service.judge import Analysis, Judged, RowsDiagnosis
+from onehead.service.judge import Analysis, Judged, NextAnswer, RowsDiagnosis
 from onehead.service.wire import BadWire, Wire
 
 MIB = 1024 * 1024
@@ -82,6 +84,7 @@ _QUESTIONS = {
     "recent": _Question((Facts,), tuple[ForkOutcomes, ...]),
     "diagnose": _Question((Facts, tuple[str, ...]), RowsDiagnosis),
     "effects": _Question((tuple[str, ...],), dict[str, str]),
+    "next": _Question((Point, Point | None, OpenPulls, datetime), NextAnswer),
 }
 
 MODULE = "onehead.service.analyzer"  # whose `main` the process runs
@@ -419,6 +422,11 @@ class RemoteAnalysis:
     def effects(self, blobs: tuple[str, ...]) -> dict[str, str]:
         """See `Analysis.effects`."""
         found: dict[str, str] = self._analyzers.ask(self, "effects", blobs)
+        return found
+
+    def next(self, target: Point, head: Point | None, pulls: OpenPulls, now: datetime) -> NextAnswer:
+        """See `Analysis.next`."""
+        found: NextAnswer = self._analyzers.ask(self, "next", target, head, pulls, now)
         return found
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 
 import structlog
 
@@ -17,6 +17,7 @@ from onehead.commands import CALL, COMMANDS, CommandName, CommentCommand, Mistak
 from onehead.databases.crash_catalogue import CrashKind
 from onehead.databases.crash_log import read_log
 from onehead.databases.model import StateTable
+from onehead.examine.next_revision import OpenPull, OpenPulls
 from onehead.forge.errors import Forbidden, NotFound
 from onehead.forge.intents import Marker
 from onehead.forge.models import MAY_WRITE, Comment, PullRequest
@@ -26,6 +27,7 @@ from onehead.plan.plans import Merge, Nothing, Plan, ReasonCode, Refuse, Reissue
 from onehead.plan.policy import Strategy
 from onehead.plan.verdict import Point
 from onehead.reports.comment import leading_plan, one_line
+from onehead.reports.next_revision import next_answer
 from onehead.reports.replies import Answer, Explained, doctor_answer, explanation, help_text, reply
 from onehead.service.context import Look
 from onehead.service.desired import WantedRepair
@@ -122,6 +124,7 @@ class _Request:
             CommandName.AUTO: self._choose_nothing,
             CommandName.APPLY: self._apply,
             CommandName.DOCTOR: lambda: diagnose(self.look, self._target() or self.look.snapshot.main, asked.rows),
+            CommandName.NEXT: lambda: look_further(self.look, self._target(), self.pull),
             CommandName.IGNORE: lambda: self._ignore(asked.reason),
             CommandName.UNIGNORE: self._unignore,
         }
@@ -317,6 +320,23 @@ def diagnose(look: Look, target: Target, rows: tuple[str, ...]) -> str:
     places = {row: place for each in found.values() for row, place in each.places.items()}
     merged = {path: each.merged for path, each in found.items() if each.merged is not None}
     return doctor_answer({path: each.diagnosis for path, each in found.items()}, places, merged, target.point)
+
+
+def look_further(look: Look, into: Target | None, pull: PullRequest | None) -> str:
+    """What a new revision takes, and where those of a pull request belong, if it goes into a deployed branch."""
+    snapshot = look.snapshot
+    target, pull = into or snapshot.main, pull if into else None
+    head = None if pull is None else snapshot.head_of(pull)
+    if pull is not None and head is None:
+        return "The pull request's branch can't be fetched yet; ask again in a minute."
+    others = []
+    for each in snapshot.pulls:
+        tip = snapshot.head_of(each)
+        if each != pull and tip is not None and not snapshot.is_ours(each):
+            others.append(OpenPull(each.number, tip.sha, each.author.login, each.head.ref if is_local(each) else ""))
+    pulls = OpenPulls(tuple(others), None if pull is None else pull.number)
+    found = look.judge.analysis.next(target.point, head, pulls, datetime.now(UTC).replace(tzinfo=None))
+    return next_answer(found.environments, found.own_databases, target.point)
 
 
 def _losses(table: StateTable) -> list[str]:

@@ -20,12 +20,14 @@ from onehead.examine.changes import contents_before, own_databases, prepare
 from onehead.examine.evidence import Others, gather_evidence
 from onehead.examine.examine import TargetTree, WrittenChain, examine, read_target, written_chains
 from onehead.examine.locations import effects_in, formerly, locations_of
+from onehead.examine.next_revision import OpenPulls, look_ahead
 from onehead.examine.read import Memory
 from onehead.examine.repair import RepairDraft, TextConflict, draft_repair
 from onehead.gitrepo.git import Git
-from onehead.gitrepo.refs import describe
+from onehead.gitrepo.refs import Ref, describe
 from onehead.plan.findings import Facts
 from onehead.plan.forks import forks_of
+from onehead.plan.next_revision import Ahead
 from onehead.plan.policy import Strategy
 from onehead.plan.rivals import Brought, brought
 from onehead.plan.verdict import Examination, Point
@@ -85,6 +87,13 @@ class RowsDiagnosis(NamedTuple):
     merged: Outcome | None
 
 
+class NextAnswer(NamedTuple):
+    """What a new revision takes, by environment, and what moving the branch's own ones means to databases (by path)."""
+
+    environments: tuple[Ahead, ...]
+    own_databases: dict[str, OwnDatabase]
+
+
 class Analyst(Protocol):
     """Judges one mirror, in this process or in another: see `Analysis`."""
 
@@ -102,6 +111,9 @@ class Analyst(Protocol):
 
     def effects(self, blobs: tuple[str, ...]) -> dict[str, str]:
         """See `Analysis.effects`."""
+
+    def next(self, target: Point, head: Point | None, pulls: OpenPulls, now: datetime) -> NextAnswer:
+        """See `Analysis.next`."""
 
 
 class Analysis:
@@ -181,6 +193,13 @@ class Analysis:
         """What revision files do to a schema, by git's ids of them: see `effects_in`."""
         return effects_in(self._git, blobs)
 
+    def next(self, target: Point, head: Point | None, pulls: OpenPulls, now: datetime) -> NextAnswer:
+        """What a new revision takes, and where those of a branch belong, with all open pull requests in view."""
+        # Forgejo moves the refs of pull requests some time after their branches.
+        others = Others(self._git, self._memory, more=[Ref(each.ref, each.sha) for each in pulls.others])
+        found = look_ahead(others, self._target(target), target, head, pulls, now)
+        return NextAnswer(found.environments, found.own_databases())
+
     def _dated(self, *points: Point | None) -> dict[str, datetime]:
         """The dates of commits; those of all branches are asked for at once."""
         missing = [point.sha for point in points if point is not None and point.sha not in self._dates]
@@ -227,6 +246,10 @@ class CompletedAnalysis:
     def effects(self, blobs: tuple[str, ...]) -> dict[str, str]:
         """See `Analysis.effects`."""
         return self._with_files(lambda: self._analysis.effects(blobs))
+
+    def next(self, target: Point, head: Point | None, pulls: OpenPulls, now: datetime) -> NextAnswer:
+        """See `Analysis.next`."""
+        return self._with_files(lambda: self._analysis.next(target, head, pulls, now))
 
 
 class Judge:

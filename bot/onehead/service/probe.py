@@ -7,6 +7,7 @@ commits, so nothing that is remembered can become wrong, and a look after no pus
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from datetime import datetime
 from functools import partial
 
 import structlog
@@ -14,6 +15,7 @@ import structlog
 from onehead.databases.model import ForkOutcomes
 from onehead.examine import naming
 from onehead.examine.examine import WrittenChain, without_environment
+from onehead.examine.next_revision import OpenPulls
 from onehead.examine.probe import MAX_CONFIGURATION_BYTES, MAX_FILES, may_hold_environments
 from onehead.forge.models import PullRequest, Repository, User
 from onehead.gitrepo.git import Git
@@ -24,7 +26,7 @@ from onehead.gitrepo.tree import Contents, files_in, read
 from onehead.plan.findings import Facts
 from onehead.plan.policy import Policy, Strategy
 from onehead.plan.verdict import Point
-from onehead.service.judge import Judged, RowsDiagnosis
+from onehead.service.judge import Judged, NextAnswer, RowsDiagnosis
 from onehead.service.snapshot import Snapshot, Target, is_local
 
 MAX_TIPS = 1_000
@@ -125,3 +127,7 @@ class NothingToJudge:
     def effects(self, _blobs: tuple[str, ...]) -> dict[str, str]:
         """No revision is there."""
         return {}
+
+    def next(self, _target: Point, _head: Point | None, _pulls: OpenPulls, _now: datetime) -> NextAnswer:
+        """Of no environment."""
+        return NextAnswer((), {})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from onehead.databases.upgrade import typed
+from onehead.revisions.command_line import typed
 from onehead.revisions.model import Environment
 
 PLACE = Environment("db/versions", "alembic.ini", "alembic", "db", ())

@@ -1,0 +1,318 @@
+"""What a new revision takes, as text, as Markdown and for scripts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from onehead.databases.model import OwnDatabase
+from onehead.plan.next_revision import Ahead, NextRevision, OwnRevision, OwnState, Reservation
+from onehead.plan.plans import Refuse
+from onehead.plan.verdict import Coverage, Point, Unjudged
+from onehead.reports.states import told_of
+from onehead.reports.terminal import coverage_text, short_ref
+from onehead.screen import Paint, plain
+from onehead.text import code, inline_code, listed, named, quoted, visible
+
+MAX_SHOWN = 10
+"""Reservations that a text names."""
+
+MAX_LISTED = 1000
+"""Reservations of one environment that a document lists."""
+
+A_HINT = (
+    "This is a hint: nothing is locked. Two who ask at the same time get the same answer, and `check` then fails for "
+    "the one who lands second."
+)
+
+
+class Asked(NamedTuple):
+    """What was asked, and what was found.
+
+    Attributes:
+        head: what is checked out; `None` where there is no work tree.
+        environments: those that were asked for.
+        coverage: what was read.
+        unjudged: what was left out.
+        own: environment path → what the author's own database needs, where something moves.
+        trouble: why the forge could not be asked, or what of its answer is missing; a clause.
+        by_forge: whether it was asked.
+        merge: the command that brings the target into the branch.
+        written: whether the branch's own revisions were moved.
+    """
+
+    target: Point
+    head: Point | None
+    environments: tuple[Ahead, ...]
+    coverage: Coverage
+    unjudged: tuple[Unjudged, ...]
+    own: Mapping[str, OwnDatabase]
+    trouble: str
+    by_forge: bool
+    merge: str
+    written: bool = False
+
+    @property
+    def needs_more(self) -> bool:
+        """Whether something is not where it belongs."""
+        return any(_needs_more(each, written=self.written) for each in self.environments)
+
+
+def _needs_more(ahead: Ahead, *, written: bool) -> bool:
+    if ahead.state is OwnState.TO_MOVE:
+        return not written
+    return ahead.state in (OwnState.MERGE_FIRST, OwnState.REFUSED) or (
+        _is_forked(ahead) and ahead.state is OwnState.NONE
+    )
+
+
+def _is_forked(ahead: Ahead) -> bool:
+    return len(ahead.new.heads) > 1 and len(ahead.new.lines) < len(ahead.new.heads)
+
+
+def next_text(asked: Asked, again: str, paint: Paint = plain, diff: str = "") -> str:
+    """For a terminal; `again`: how `onehead next` is typed here, `diff` what was or would be changed."""
+    lines: list[str] = []
+    for ahead in asked.environments:
+        lines += _first_lines(asked, ahead, paint)
+    for number, ahead in enumerate(asked.environments):
+        lines += [""] if number or lines else []
+        lines += _environment(asked, ahead, paint)
+    if diff:
+        lines += ["", diff.rstrip("\n")]
+    lines += [""] if lines else []
+    lines += [coverage_text(asked.coverage)]
+    lines += [f"Not judged: {visible(each.message)}" for each in asked.unjudged if each.code != "no-environment"]
+    lines += [_source(asked), A_HINT]
+    following = _following(asked, again)
+    if following:
+        lines.append(f"Next: {paint('strong', visible(following))}")
+    return "\n".join(lines) + "\n"
+
+
+def _first_lines(asked: Asked, ahead: Ahead, paint: Paint) -> Iterator[str]:
+    """What comes before everything else, for whoever has run the revisions that move."""
+    own, facts = asked.own.get(ahead.path), ahead.examined.facts
+    if own is None or not own.before:
+        return
+    command, ids = visible(" && ".join(own.before)), quoted([each.id for each in ahead.own], 3)
+    where = f"on each database that has run {visible(ids)} (your own, most likely)"
+    why = f"after the move, `alembic upgrade head` there {told_of(own.outcome)}."
+    if not asked.written:
+        yield f"{paint('strong', 'First')} `{command}`, {where}: {why}"
+        twice = facts.head.duplicates if facts.head is not None else ()
+        if twice:
+            told = visible(quoted([*twice], 3))
+            yield f"  Type it on a commit that has only yours: here, two files have the id {told}."
+        return
+    yield f"`{command}` had to come {paint('strong', 'first')}, {where}: {why}"
+    if own.after:
+        yield "  If it did not, the way out:"
+        yield from (f"    {visible(line)}" for line in own.after)
+
+
+def _environment(asked: Asked, ahead: Ahead, paint: Paint) -> Iterator[str]:
+    new, name = ahead.new, _name(ahead.new)
+    yield f"{paint('strong', visible(ahead.path or '.'))}: {_parent(ahead)}"
+    if name:
+        yield f"  {visible(name)}"
+    commands = [new.command] if new.command else [line.command for line in new.lines]
+    yield from (f"  {visible(command)}" for command in commands)
+    yield from (f"  {line}" for line in unread_lines(ahead))
+    yield from (f"  {line}" for line in _own(asked, ahead, paint))
+    yield from (f"  {visible(line)}" for line in reserved_lines(ahead.reserved))
+
+
+def _name(new: NextRevision) -> str:
+    """Its id or number, where either is to be chosen; what has no parent needs none yet."""
+    if len(new.heads) > 1 and not new.lines:
+        return ""
+    if new.id:
+        return f"id `{new.id}`"
+    return f"number {new.number}: its file begins with `{new.front}`, and Alembic makes the id" if new.front else ""
+
+
+def _parent(ahead: Ahead) -> str:
+    new = ahead.new
+    if new.lines and len(new.heads) > 1:
+        lines = listed([f"`{named(line.head)}` on the line of `{named(line.label)}`" for line in new.lines], MAX_SHOWN)
+        return f"a new revision follows {lines}."
+    if len(new.heads) > 1:
+        return f"there are {len(new.heads)} heads, {quoted(new.heads, 3)}, so there is no telling what comes next."
+    return f"a new revision follows `{named(new.parent)}`." if new.parent else "a new revision is the first one."
+
+
+def _own(asked: Asked, ahead: Ahead, paint: Paint) -> Iterator[str]:
+    plan = ahead.examined.plan
+    ids = visible(quoted([each.id for each in ahead.own], 3))
+    match ahead.state:
+        case OwnState.NONE:
+            return
+        case OwnState.IN_PLACE:
+            yield f"Yours: {ids} {'is' if len(ahead.own) == 1 else 'are'} in place."
+        case OwnState.REFUSED:
+            yield f"{paint('bad', 'Yours')}: {ids} can't be moved."
+            yield from (f"  because: {visible(reason.message)}" for reason in plan.reasons)
+            yield from (f"  → {option}" for option in (plan.options if isinstance(plan, Refuse) else ()))
+        case _:
+            what = "moved" if asked.written and ahead.state is OwnState.TO_MOVE else "to move"
+            yield f"Yours, {what}: {visible(listed([*map(_becomes, changed(ahead))], MAX_SHOWN, '; ', '; '))}."
+    if ahead.state is OwnState.MERGE_FIRST:
+        yield f"Your branch does not have {visible(quoted(ahead.lacking, 3))} yet: merge the target first."
+
+
+def changed(ahead: Ahead) -> list[OwnRevision]:
+    """Those of the branch's own revisions that change."""
+    return [each for each in ahead.own if each.new_id != each.id or each.new_parents != each.parents or _renamed(each)]
+
+
+def _renamed(own: OwnRevision) -> bool:
+    return own.path != own.new_path
+
+
+def _becomes(own: OwnRevision) -> str:
+    parts = [f"becomes `{named(own.new_id)}`"] if own.new_id != own.id else []
+    if own.new_parents != own.parents:
+        parts.append(f"follows {quoted(own.new_parents)} instead of {quoted(own.parents) or 'nothing'}")
+    if own.new_id == own.id and _renamed(own):
+        parts.append(f"gets the file name `{own.new_path.rpartition('/')[2]}`")
+    return f"`{named(own.id)}` {' and '.join(parts)}"
+
+
+def unread_lines(ahead: Ahead) -> Iterator[str]:
+    """What could not be read: it may declare what comes last."""
+    unread = ahead.examined.facts.merged.unreadable
+    for each in unread[:MAX_SHOWN]:
+        yield f"`{visible(each.path)}` can't be read ({visible(each.reason)}), so parent and number may be others."
+    if len(unread) > MAX_SHOWN:
+        yield f"{len(unread) - MAX_SHOWN} more files can't be read."
+
+
+def reserved_lines(reserved: Sequence[Reservation]) -> Iterator[str]:
+    """Who brings what, the oldest pull request first."""
+    for each in reserved[:MAX_SHOWN]:
+        number = "" if each.says_number else f" (file number {each.number})"
+        yield f"`{each.revision.id}`{number} is reserved by {each.by}."
+    if len(reserved) > MAX_SHOWN:
+        yield f"{len(reserved) - MAX_SHOWN} more are reserved; `--format json` lists them."
+
+
+def _source(asked: Asked) -> str:
+    target = f"{visible(short_ref(asked.target.ref))} ({asked.target.sha[:10]}) as this clone knows it"
+    if asked.by_forge:
+        rest = f"; {visible(asked.trouble)}" if asked.trouble else ""
+        return f"Asked: {target}, and the forge for its open pull requests{rest}."
+    return (
+        f"Asked: {target}. Without access to the forge ({visible(asked.trouble)}), the branches that this clone knows "
+        "count as what others bring."
+    )
+
+
+def _following(asked: Asked, again: str) -> str:
+    states = {each.state for each in asked.environments}
+    moving = f"{again} --write"
+    if OwnState.MERGE_FIRST in states:
+        return f"{asked.merge} && {moving}"
+    if any(each.lacking for each in asked.environments) and OwnState.REFUSED not in states:
+        return asked.merge
+    return moving if OwnState.TO_MOVE in states and not asked.written else ""
+
+
+def next_document(asked: Asked) -> dict[str, Any]:
+    """For scripts: `docs/schema/onehead.next-1.json`."""
+    return {
+        "schema": "onehead.next/1",
+        "target": asked.target._asdict(),
+        "head": None if asked.head is None else asked.head._asdict(),
+        "source": "forge" if asked.by_forge else "branches",
+        "trouble": asked.trouble or None,
+        "written": asked.written,
+        "coverage": asked.coverage._asdict(),
+        "not_judged": [each._asdict() | {"paths": list(each.paths[:MAX_LISTED])} for each in asked.unjudged],
+        "environments": [_document(asked, each) for each in asked.environments],
+    }
+
+
+def _document(asked: Asked, ahead: Ahead) -> dict[str, Any]:
+    new, plan = ahead.new, ahead.examined.plan
+    own = asked.own.get(ahead.path)
+    place = ahead.examined.facts.environment
+    return {
+        "path": place.path,
+        "config": place.config,
+        "heads": {"target": list(ahead.examined.facts.target.heads), "next": list(new.heads)},
+        "parent": new.parent,
+        "lines": [line._asdict() for line in new.lines],
+        "id": new.id or None,
+        "number": new.number,
+        "file_begins": new.front or None,
+        "command": new.command or None,
+        "merge_first": asked.merge if ahead.lacking else None,
+        "unread": [
+            {"path": each.path, "reason": each.reason} for each in ahead.examined.facts.merged.unreadable[:MAX_LISTED]
+        ],
+        "state": str(ahead.state),
+        "own": [
+            {
+                "id": each.id,
+                "path": each.path,
+                "parents": list(each.parents),
+                "new_id": each.new_id,
+                "new_path": each.new_path,
+                "new_parents": list(each.new_parents),
+            }
+            for each in ahead.own
+        ],
+        "reasons": [{"code": str(reason.code), "message": reason.message} for reason in plan.reasons],
+        "downgrade_first": list(own.before) if own else [],
+        "way_out": list(own.after) if own else [],
+        "changes": [{"path": each.path, "new_path": each.new_path} for each in ahead.changes],
+        "reserved": [_reserved(each) for each in ahead.reserved[:MAX_LISTED]],
+    }
+
+
+def _reserved(reserved: Reservation) -> dict[str, Any]:
+    by, revision = reserved.by, reserved.revision
+    return {
+        "id": revision.id,
+        "number": reserved.number,
+        "path": revision.path,
+        "parents": list(revision.parents),
+        "place": by.place,
+        "pull": by.pull,
+        "author": by.author or None,
+    }
+
+
+def next_answer(environments: Sequence[Ahead], own: Mapping[str, OwnDatabase], target: Point) -> str:
+    """The same as an answer in a comment: Markdown."""
+    from onehead.render import environment  # noqa: PLC0415 - a terminal needs no templates
+
+    branch = short_ref(target.ref)
+    merge = f"git merge origin/{branch}"
+    asked = Asked(target, None, tuple(environments), Coverage(0, 0, 0), (), own, "", by_forge=True, merge=merge)
+    values = [
+        {
+            "path": code(each.path or "."),
+            "first": [inline_code(line.strip()) for line in _first_lines(asked, each, plain)],
+            "parent": inline_code(_parent(each)),
+            "name": inline_code(_name(each.new)),
+            "commands": [code(line) for line in (each.new.command, *(line.command for line in each.new.lines)) if line],
+            "unread": [inline_code(line) for line in unread_lines(each)],
+            "own": [inline_code(line.strip()) for line in _own(asked, each, plain)],
+            "reserved": [inline_code(line) for line in reserved_lines(each.reserved)],
+        }
+        for each in environments
+    ]
+    following = [step for step in _following(asked, "onehead next").split(" && ") if step]
+    text = (
+        environment()
+        .get_template("answer/next.md.j2")
+        .render(
+            environments=values,
+            target=f"{code(branch)} at {target.sha[:10]}",
+            next=[code(each) for each in (["git fetch", *following] if following else ())],
+            hint=inline_code(A_HINT),
+        )
+    )
+    return text.strip()
