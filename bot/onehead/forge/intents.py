@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from onehead.forge.models import RepositoryName, User
 
 MAX_TITLE_LENGTH = 255  # bytes; Forgejo cuts what is longer, and would then differ from ours forever
-MAX_DESCRIPTION_LENGTH = 255  # characters; what Forgejo's pages show without breaking
 _AFTER_A_PUSH = (0.3, 0.6, 1.2, 2.4, None)  # seconds; Forgejo needs about half of one until it knows a pushed branch
 
 
@@ -234,13 +233,13 @@ class ForgeWriter:
         if (sha, context) not in self._statuses:
             self._statuses[sha, context] = None
             with suppress(Exception):  # one that is there twice is harmless, one that is missing is not
-                statuses = self._api.latest_statuses(self._repository, sha)
-                self._statuses[sha, context] = next((each for each in statuses if each.context == context), None)
+                found = self._api.status_with_creator(self._repository, sha, context)
+                self._statuses[sha, context] = found and found[0]
         return self._statuses[sha, context]
 
     def set_status(self, sha: str, wanted: Status) -> bool:
         """Let a commit's check say this; whether it had to be written."""
-        wanted = replace(wanted, description=cut_words(" ".join(wanted.description.split()), MAX_DESCRIPTION_LENGTH))
+        wanted = replace(wanted, description=cut_words(" ".join(wanted.description.split()), self._api.max_description))
         if self.status(sha, wanted.context) == wanted:
             return False
         if self.record(WriteKind.STATUS, sha[:10]):

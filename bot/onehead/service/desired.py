@@ -8,8 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from onehead.examine import naming
-from onehead.forge.intents import MAX_DESCRIPTION_LENGTH
-from onehead.forge.models import PullRequest, Status, StatusState
+from onehead.forge.models import MAX_DESCRIPTION_LENGTH, PullRequest, Status, StatusState
 from onehead.gitrepo.refs import HEADS
 from onehead.plan.rivals import Rival
 from onehead.plan.verdict import Point
