@@ -216,14 +216,18 @@ class ForgeWriter:
         """Keep the oldest of some comments, and let it say what it should."""
         kept, *doubles = ours
         for double in doubles:
-            if self.record(WriteKind.COMMENT_DELETED, str(double.id)):
-                with suppress(NotFound):
-                    self._api.delete_comment(self._repository, double.id)
+            self.delete_comment(double.id)
         if kept.body == body:
             return kept, bool(doubles)
         if not self.record(WriteKind.COMMENT_EDITED, str(kept.id)):
             return replace(kept, body=body), True
         return self._api.edit_comment(self._repository, kept.id, body), True
+
+    def delete_comment(self, comment: int) -> None:
+        """No such comment any more."""
+        if self.record(WriteKind.COMMENT_DELETED, str(comment)):
+            with suppress(NotFound):
+                self._api.delete_comment(self._repository, comment)
 
     def status(self, sha: str, context: str) -> Status | None:
         """What a commit's check says; `None` where it says nothing, or that can't be read.
