@@ -43,8 +43,10 @@ with open({{log!r}}, "a") as log:
     shown = {{{{name: text for name, text in os.environ.items() if name.startswith(("PYTHON", "PIP_"))}}}}
     log.write(json.dumps({{{{"args": sys.argv[1:], "cwd": os.getcwd(), "env": shown}}}}) + "\\n")
 match sys.argv[1:]:
+    case ["-I", "-m", "venv", *_] if os.path.exists(__file__ + ".lacks-venv"):
+        sys.exit("ensurepip is not available")
     case ["-I", "-m", "venv", *_, place]:
-        os.makedirs(os.path.join(place, "bin"))
+        os.makedirs(os.path.join(place, "bin"), exist_ok=True)
         os.symlink(__file__, os.path.join(place, "bin", "python"))
     case ["-I", "-m", "pip", *_]:
         pass
@@ -117,6 +119,7 @@ def step(project: Project, job_of: JobTokens, tmp_path: Path) -> Runs:
         event: str = "",
         variables: Mapping[str, str] = MappingProxyType({}),
         planted: Mapping[str, str] = MappingProxyType({}),
+        programs: Mapping[str, str] = MappingProxyType({}),
         **inputs: str,
     ) -> Ran:
         project.forgejo.wait_until_quiet()
@@ -131,7 +134,10 @@ def step(project: Project, job_of: JobTokens, tmp_path: Path) -> Runs:
         python, script = tmp_path / "bin" / "python3", tmp_path / "step.sh"
         python.parent.mkdir()
         python.write_text(PYTHON.format(log=str(log)), encoding="utf-8")
-        python.chmod(0o755)
+        for name, text in programs.items():
+            (python.parent / name).write_text(text, encoding="utf-8")
+        for file in python.parent.iterdir():
+            file.chmod(0o755)
         script.write_text(STEP["run"], encoding="utf-8")
         given = {name: told["default"] for name, told in ACTION["inputs"].items()} | inputs
         known = {"github.token": token, "github.action_path": str(ROOT)}
@@ -309,3 +315,22 @@ def test_a_python_that_is_too_old_or_missing_is_named(project: Project, step: Ru
 
     assert (ran.code, ran.outputs) == (2, {})
     assert "onehead: /nowhere/python3 is no Python 3.11 or newer. Name one as the input `python`" in ran.log
+
+
+LACKS_VENV = {"python3.lacks-venv": "", "id": "#!/bin/sh\necho 0\n"}
+APT = '#!/bin/sh\necho "apt-get $*"\ncase $1 in install) rm "$(dirname "$0")/python3.lacks-venv" ;; esac\n'
+
+
+def test_debians_python_gets_its_venv_where_the_job_is_root(project: Project, step: Runs) -> None:
+    ran = step(collide(project), programs=LACKS_VENV | {"apt-get": APT})
+
+    assert (ran.code, ran.outputs["verdict"]) == (1, "breaks-deploy"), ran.log
+    assert "apt-get update --quiet=2\napt-get install --quiet=2 --yes --no-install-recommends python3-venv\n" in ran.log
+
+
+def test_who_may_not_install_it_is_asked_to(project: Project, step: Runs) -> None:
+    ran = step(collide(project), programs=LACKS_VENV | {"apt-get": APT, "id": "#!/bin/sh\necho 1000\n"})
+
+    assert (ran.code, ran.outputs) == (2, {})
+    assert "onehead: python3 can't make environments. Install its venv in a step before." in ran.log
+    assert "apt-get" not in ran.log

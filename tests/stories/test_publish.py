@@ -15,6 +15,7 @@ import pytest
 
 from onehead.forge.client import Connection
 from onehead.forge.intents import Marker, mark
+from tests.cli.ci_jobs import leave
 from tests.cli.terminal_runs import Done, runner
 from tests.forgejos.fixtures import Apis, Project, WorkCopies
 from tests.forgejos.job import JobTokens, checkout, forgejo, job_of
@@ -383,6 +384,48 @@ def test_a_forge_that_is_away_hides_no_verdict(
     assert done.code == 1
     assert done.err.startswith("onehead: not published: Forgejo at 127.0.0.1:9 gave no answer to GET /user: ")
     assert done.err.endswith("  → Run the job again once the forge answers.\n")
+
+
+def test_woodpecker_writes_with_the_token_of_an_account(
+    project: Project,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    logging_as_before: None,
+) -> None:
+    """That of the service's own account: a service that comes later goes on with the same comment."""
+    del logging_as_before
+    number, sha = collision(project)
+    project.forgejo.wait_until_quiet()
+    bot = project.forgejo.admin.create_bot()
+    project.forgejo.admin.add_collaborator(project.repository, bot, "write")
+    run = runner(capsys, tmp_path / "cache", monkeypatch)
+    job = checkout(project, number, tmp_path / "job")
+    leave(monkeypatch)
+    variables = {
+        "CI": "woodpecker",
+        "CI_SYSTEM_NAME": "woodpecker",
+        "CI_WORKSPACE": str(job.place),
+        "CI_PIPELINE_EVENT": "pull_request",
+        "CI_REPO": project.repository.full_name,
+        "CI_REPO_DEFAULT_BRANCH": "main",
+        "CI_FORGE_TYPE": "forgejo",
+        "CI_FORGE_URL": project.forgejo.url,
+        "CI_COMMIT_SHA": sha,
+        "CI_COMMIT_SOURCE_BRANCH": "oauth",
+        "CI_COMMIT_TARGET_BRANCH": "main",
+        "CI_COMMIT_PULL_REQUEST": str(number),
+        "ONEHEAD_TOKEN": bot.token,
+    }
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.chdir(job.place)
+
+    done = run("check", "--publish")
+
+    assert done.code == 1
+    assert done.err == said(f"wrote the comment on #{number}.", f"set the status `onehead` of {sha[:10]}.")
+    assert [each["user"]["id"] for each in comments(project, number)] == [bot.id]
 
 
 def test_a_push_is_judged_and_nothing_is_published(
