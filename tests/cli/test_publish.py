@@ -121,12 +121,19 @@ def test_what_is_right_is_not_written_again(job: Repository, api: respx.MockRout
 
 
 @pytest.mark.parametrize(
-    ("fork", "way"), [(True, "Let the workflow run on `pull_request_target`"), (False, "`pull-requests: write`")]
+    ("fork", "own", "way"),
+    [
+        (True, False, "Let the workflow run on `pull_request_target`"),
+        (False, False, "`pull-requests: write`"),
+        (True, True, "the token of an account that may write to the repository"),
+    ],
 )
 def test_a_token_that_may_only_read_is_explained(
-    fork: bool, way: str, job: Repository, api: respx.MockRouter, run: Run
+    fork: bool, own: bool, way: str, job: Repository, api: respx.MockRouter, run: Run
 ) -> None:
     _, sha = answers(api, job, fork=fork)
+    if own:
+        api.get("/user").respond(json=account("ann", 7))
     api.post(COMMENTS).respond(403, json=REFUSED)
     api.post(f"{PATH}/statuses/{sha}").respond(403, json=REFUSED)
 

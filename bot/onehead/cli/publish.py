@@ -114,29 +114,34 @@ def _tell_pull(work: PreparedWork, examination: Examination) -> None:
         try:
             made = publish(api, pull, work.git, Analysis(work.git, work.trees.memory, work.others()))
         except ForgeError as refused:
-            raise OneheadError(refused.message, _way_out(refused, forge, is_fork=False)) from refused
+            raise OneheadError(refused.message, _way_out(refused, _rights(forge))) from refused
     for each in made.done:
         _say(each)
     for trouble in made.troubles:
         error = trouble.error
         if not isinstance(error, OneheadError):
             raise error
-        hint = _way_out(error, forge, is_fork=made.from_fork)
-        _say(f"{trouble.subject}: {trouble.doing}. {error.message}", hint)
+        rights = _rights(forge, from_fork=made.from_fork) if made.by_job else _ANOTHER_ACCOUNT
+        _say(f"{trouble.subject}: {trouble.doing}. {error.message}", _way_out(error, rights))
 
 
-def _way_out(refused: OneheadError, forge: ForgeOfJob, *, is_fork: bool) -> str:
-    """What to do about a refusal in a job."""
+def _rights(forge: ForgeOfJob, *, from_fork: bool = False) -> str:
+    """How a job gets the rights that its own token lacks."""
+    if forge.kind == "github":
+        return _FORK_ON_GITHUB if from_fork else _PERMISSIONS
+    return _FORK_ON_FORGEJO if from_fork else _ANOTHER_ACCOUNT
+
+
+def _way_out(refused: OneheadError, rights: str) -> str:
+    """What to do about a refusal in a job; `rights`: how it gets those that it lacks."""
     match refused:
         case Unavailable():
             return _AGAIN
         case Blocked() | Locked():
             return refused.hint
-        case Forbidden() if is_fork:
-            return _FORK_ON_GITHUB if forge.kind == "github" else _FORK_ON_FORGEJO
-        case Forbidden() if forge.kind == "github":
-            return _PERMISSIONS
-        case Forbidden() | Unauthorised() | NotFound():
+        case Forbidden():
+            return rights
+        case Unauthorised() | NotFound():
             return _ANOTHER_ACCOUNT
         case _:
             return refused.hint
@@ -159,5 +164,5 @@ def _upload(work: PreparedWork, examination: Examination, sarif: str) -> None:
             _say(f"no findings were uploaded: {why} (GitHub answered {refused.status}).")
             return
         except ForgeError as refused:
-            raise OneheadError(refused.message, _way_out(refused, forge, is_fork=False)) from refused
+            raise OneheadError(refused.message, _way_out(refused, _rights(forge))) from refused
     _say("handed the findings to code scanning.")

@@ -45,11 +45,13 @@ class Publication(NamedTuple):
     Attributes:
         done: what was written, or why nothing was to be: sentences.
         troubles: what could not be written.
+        by_job: whether it was written with the token that every job has, and not with that of an account.
         from_fork: whether the pull request comes from a fork, or has no branch: then a job's token may do less.
     """
 
     done: tuple[str, ...]
     troubles: tuple[Trouble, ...] = ()
+    by_job: bool = False
     from_fork: bool = False
 
 
@@ -97,7 +99,7 @@ def publish(api: ForgejoApi, job: PullOfJob, git: Git, analysis: Analysis) -> Pu
     ]
     if not done and not troubles.kept:
         done.append(f"{page(job.number)} is up to date: nothing had to be written.")
-    return Publication(tuple(done), troubles.kept, not is_local(pull))
+    return Publication(tuple(done), troubles.kept, api.is_of_jobs(me), not is_local(pull))
 
 
 def _moved_on(pull: PullRequest, job: PullOfJob) -> str:
