@@ -321,6 +321,7 @@ LACKS_VENV = {"python3.lacks-venv": "", "id": "#!/bin/sh\necho 0\n"}
 APT = '#!/bin/sh\necho "apt-get $*"\ncase $1 in install) rm "$(dirname "$0")/python3.lacks-venv" ;; esac\n'
 
 
+@pytest.mark.slow
 def test_debians_python_gets_its_venv_where_the_job_is_root(project: Project, step: Runs) -> None:
     ran = step(collide(project), programs=LACKS_VENV | {"apt-get": APT})
 

@@ -52,10 +52,12 @@ def publish(
         event: str = "",
         variables: Mapping[str, str] = MappingProxyType({}),
         late: Callable[[], object] = lambda: None,
+        clone: tuple[str, ...] = (),
     ) -> Done:
         made.append(tmp_path / f"job-{len(made)}")
         project.forgejo.wait_until_quiet()
-        job = checkout(project, number, made[-1], token=job_of(from_fork=from_fork).token, event=event)
+        token = job_of(from_fork=from_fork).token
+        job = checkout(project, number, made[-1], *clone, token=token, event=event)
         job.enter(monkeypatch)
         for name, value in variables.items():
             monkeypatch.setenv(name, value)
@@ -133,6 +135,19 @@ def test_a_collision_is_told_once_edited_in_place_and_ended(project: Project, pu
     assert edited["id"] == comment["id"]
     assert "Resolved\n\nNothing is wrong here any more. `alembic upgrade head` finds one head, `021`." in edited["body"]
     assert [each[1] for each in statuses(project, mended)] == ["success"]
+
+
+@pytest.mark.parametrize(("partial", "unknown"), [("tree:0", 2), ("blob:none", 0)])
+def test_a_partial_clone_is_enough(partial: str, unknown: int, project: Project, publish: Publish) -> None:
+    """Without the trees of older commits nobody knows who brought a file; nothing else is missing."""
+    number, sha = collision(project, added=("020", "021"))
+
+    done = publish(number, clone=(f"--filter={partial}",))
+
+    assert done.err == said(f"wrote the comment on #{number}.", f"set the status `onehead` of {sha[:10]}.")
+    [comment] = comments(project, number)
+    assert comment["body"].count(" | ? |\n") == unknown
+    assert '+down_revision: Union[str, Sequence[str], None] = "019"' in comment["body"]
 
 
 def test_a_healthy_pull_request_gets_a_status_and_no_comment(project: Project, publish: Publish) -> None:
@@ -400,7 +415,7 @@ def test_woodpecker_writes_with_the_token_of_an_account(
     bot = project.forgejo.admin.create_bot()
     project.forgejo.admin.add_collaborator(project.repository, bot, "write")
     run = runner(capsys, tmp_path / "cache", monkeypatch)
-    job = checkout(project, number, tmp_path / "job")
+    job = checkout(project, number, tmp_path / "job", "--filter=tree:0")
     leave(monkeypatch)
     variables = {
         "CI": "woodpecker",

@@ -9,9 +9,11 @@ that there is one, which is then edited. Where a service has written, nothing is
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
+from onehead.errors import OneheadError
 from onehead.examine import naming
 from onehead.examine.examine import read_policy
 from onehead.forge.api import ForgejoApi
@@ -19,7 +21,7 @@ from onehead.forge.intents import ForgeWriter, Write, WriteKind, parse
 from onehead.forge.models import PullRequest, Repository, RepositoryName, User
 from onehead.gitrepo.git import Git
 from onehead.gitrepo.refs import HEADS
-from onehead.plan.verdict import Point
+from onehead.plan.verdict import Examination, Point
 from onehead.service.decide import desired, next_step
 from onehead.service.desired import KnownPull, KnownState, Offer
 from onehead.service.judge import Analysis
@@ -143,7 +145,7 @@ def _access(
         api=api,
         snapshot=snapshot,
         pages=_PagesOfJob(api, repository, me),
-        provenance=Provenance(snapshot, api, troubles),
+        provenance=_ProvenanceOfJob(snapshot, api, troubles),
         troubles=troubles,
         writer=ForgeWriter(api, repository.name, me, writes.append),
         commands=False,
@@ -165,6 +167,15 @@ class _PagesOfJob(Pages):
             for each in found.comments
         )
         return replace(found, comments=tuple(comments), believed=False)
+
+
+class _ProvenanceOfJob(Provenance):
+    """Who brought what, as far as the clone shows: a partial one lacks older trees, and none are fetched for this."""
+
+    def brought_by(self, examination: Examination) -> dict[str, str]:
+        with suppress(OneheadError):
+            return super().brought_by(examination)
+        return {}
 
 
 def _speaker(there: Page) -> str:
