@@ -375,6 +375,17 @@ def test_without_a_token_that_works_the_verdict_stands(
     assert comments(project, number) == []
 
 
+def test_a_token_without_a_scope_gets_a_new_one(project: Project, publish: Publish) -> None:
+    number, sha = collision(project)
+    poor = project.forgejo.admin.create_token(project.owner.name, ["write:repository", "read:user"])
+    done = publish(number, variables={"ONEHEAD_TOKEN": poor})
+    assert done.code == 1
+    assert f"onehead: #{number}: its comments could not be read. Forgejo answered 403 to GET " in done.err
+    assert "  → Make a new token with write:repository, write:issue, read:user, and give it to the job.\n" in done.err
+    # The status does not depend on it.
+    assert [each[1] for each in statuses(project, sha)] == ["failure"]
+
+
 def test_a_token_of_another_repository_reaches_nothing(project: Project, publish: Publish, forgejo: Any) -> None:
     number, _ = collision(project)
     owner = forgejo.admin.create_user("zoe")

@@ -16,7 +16,17 @@ from onehead.cli.pipeline import ForgeOfJob, Pipeline, forge_of
 from onehead.errors import OneheadError, UsageError
 from onehead.forge.api import ForgejoApi
 from onehead.forge.client import Connection
-from onehead.forge.errors import Blocked, Forbidden, ForgeError, Locked, NotFound, Unauthorised, Unavailable
+from onehead.forge.errors import (
+    BOT_SCOPES,
+    Blocked,
+    Forbidden,
+    ForgeError,
+    Locked,
+    MissingScope,
+    NotFound,
+    Unauthorised,
+    Unavailable,
+)
 from onehead.forge.github import GitHubApi, connect
 from onehead.forge.models import RepositoryName
 from onehead.logs import configure
@@ -139,6 +149,8 @@ def _way_out(refused: OneheadError, rights: str) -> str:
             return _AGAIN
         case Blocked() | Locked():
             return refused.hint
+        case MissingScope():
+            return f"Make a new token with {', '.join(BOT_SCOPES)}, and give it to the job."
         case Forbidden():
             return rights
         case Unauthorised() | NotFound():
