@@ -125,7 +125,7 @@ THIRD_PARTY: dict[str, set[str]] = {
     "structlog": {
         "logs",
         "service.subjects",
-        "service.apply",
+        "service.verdict_writer",
         "service.analyzer",
         "service.commands",
         "service.door",

@@ -60,7 +60,7 @@ def test_open_pulls_asks_for_open_ones_and_gives_each_once(api: ForgejoApi, forg
 
 def test_commit_without_statuses_has_null_for_a_list(api: ForgejoApi, forge: respx.MockRouter) -> None:
     forge.route().respond(json=definition("CombinedStatus", state="", statuses=None))
-    assert list(api.latest_statuses(REPO, "ab12")) == []
+    assert api.status_with_creator(REPO, "ab12", "onehead") is None
     assert forge.calls.call_count == 1
 
 

@@ -163,7 +163,7 @@ def test_one_comment_whatever_happens(bot: Bot, project: Project) -> None:
 
 def test_status_is_set_once(bot: Bot, project: Project) -> None:
     sha = project.push_branch("topic", {"a.txt": "a\n"})
-    assert list(bot.api.latest_statuses(bot.where, sha)) == []
+    assert bot.api.status_with_creator(bot.where, sha, "onehead") is None
 
     def say(state: str, description: str, context: str = "onehead") -> bool:
         return bot.writer.set_status(sha, Status(context, state, description, "http://x.test/1"))
@@ -175,9 +175,13 @@ def test_status_is_set_once(bot: Bot, project: Project) -> None:
         assert say("warning", "later", f"ci {number}") is True
     assert say("success", "word " * 100) is False
     assert say("failure", "Two heads.") is True
-    latest = {status.context: status.state for status in bot.api.latest_statuses(bot.where, sha)}
-    assert len(latest) == 56
-    assert latest["onehead"] == "failure"
+    assert say("success", "first of all", "ci 0") is True
+    found = {name: bot.api.status_with_creator(bot.where, sha, name) for name in ("onehead", "ci 54", "ci 55")}
+    assert found == {
+        "onehead": (Status("onehead", "failure", "Two heads.", "http://x.test/1"), bot.me),
+        "ci 54": (Status("ci 54", "warning", "later", "http://x.test/1"), bot.me),
+        "ci 55": None,
+    }
 
 
 def test_pull_of_a_merge(bot: Bot, project: Project) -> None:

@@ -127,7 +127,7 @@ SKIPS = "such a database would silently skip the other side."
 STOPS = 'such a database would stop with "Can\'t locate revision".'
 
 
-def remark_on(sides: tuple[str, str], *, alone: bool = False) -> CommentContent:
+def remark_on(sides: tuple[str, str], *, commands: bool = True) -> CommentContent:
     given = facts(*sides)
     judged = examination(given)
     [examined] = judged.environments
@@ -135,7 +135,7 @@ def remark_on(sides: tuple[str, str], *, alone: bool = False) -> CommentContent:
     own = own_database(given.head, examined.plan, after(given, examined.plan).merged)
     assert own is not None
     tables = {"versions": state_tables(given, (), examined.moved_ids)}
-    return CommentContent(judged, tables=tables, own_databases={"versions": own}, repair="#2", alone=alone)
+    return CommentContent(judged, tables=tables, own_databases={"versions": own}, repair="#2", commands=commands)
 
 
 @pytest.mark.parametrize(("sides", "fate"), [(PLAIN, SKIPS), (NUMBERED, STOPS)])
@@ -153,7 +153,7 @@ def test_comment_and_repair_have_the_question_the_command_before_and_the_way_out
 
 
 def test_how_to_get_the_merge_is_what_works_on_that_page() -> None:
-    told, lone = remark_on(PLAIN), remark_on(PLAIN, alone=True)
+    told, lone = remark_on(PLAIN), remark_on(PLAIN, commands=False)
     by_hand = (
         "Run `onehead fix --target main --head topic --strategy merge` in a clone instead, and push what it writes."
     )

@@ -9,7 +9,7 @@ import pytest
 
 from onehead.examine.repair import RepairDraft
 from onehead.forge.intents import Marker, mark
-from onehead.forge.models import Comment, PullRequest, User
+from onehead.forge.models import ACTIONS, Comment, PullRequest, User
 from onehead.gitrepo.git import Git
 from onehead.plan.findings import Code, Finding, Side
 from onehead.plan.policy import Policy
@@ -73,6 +73,41 @@ def known(there: Snapshot, *pulls: tuple[PullRequest, Judged], pages: tuple[Page
 
 def repair_of(branch: str, number: int = 7) -> PullRequest:
     return replace(pull(number, f"onehead/merge/{branch}", branch), author=ME)
+
+
+@pytest.mark.parametrize("ok", [True, False])
+def test_what_a_job_has_written_gives_way_and_nothing_in_it_counts(ok: bool) -> None:
+    """Also where there is nothing to say instead; a person's copy of the line stays."""
+    theirs, stranger = pull(1, "topic"), User(7, "ann")
+    facts = {"state": "ended", "as": "Resolved", "repair": 3, "ignored": ["duplicate-id@:a"]}
+    written = [
+        replace(comment, author=author)
+        for author in (ACTIONS, stranger)
+        for comment in page_of(
+            1, (Marker("verdict", facts=facts), "All is well."), (Marker("answer", "1", facts), "x")
+        ).comments
+    ]
+    page = replace(page_of(1), comments=tuple(replace(each, id=number) for number, each in enumerate(written)))
+    wanted = desired(known(snapshot(theirs), (theirs, judged(point("topic"), ok=ok)), pages=(page,)))
+    [(_, worst)] = wanted.statuses.worst()
+    assert worst.state == ("success" if ok else "failure")
+    assert wanted.replaced == {1: (0,)}
+    assert wanted.comments.keys() == (set() if ok else {1})
+
+
+def test_on_a_page_of_a_job_nothing_is_believed_and_nothing_is_replaced() -> None:
+    theirs = pull(1, "topic")
+    chosen: tuple[Marker, str] = Marker("answer", "1", {"ignored": ["duplicate-id@:a"], "by": "ann"}), "ignored"
+    page = replace(page_of(1, verdict("ended", **{"as": "Resolved"}), chosen), believed=False)
+    red = desired(known(snapshot(theirs), (theirs, judged(point("topic"))), pages=(page,)))
+    assert [each.state for _, each in red.statuses.worst()] == ["failure"]
+    green = desired(known(snapshot(theirs), (theirs, judged(point("topic"), ok=True)), pages=(page,)))
+    gone = green.comments[1]
+    assert isinstance(gone, ProblemGone)
+    assert gone.gone == "Nothing is wrong here any more."
+    by_job = replace(page, me=ACTIONS.id, comments=tuple(replace(each, author=ACTIONS) for each in page.comments))
+    assert by_job.verdict == Marker("verdict")
+    assert by_job.of_jobs == ()
 
 
 def test_the_worst_verdict_of_a_commit_counts_and_says_what_it_is_about() -> None:

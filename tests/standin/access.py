@@ -43,10 +43,15 @@ class Caller:
 
     def access(self, repository: Repository) -> Access:
         """What the person may do there with this token: outside of those it names, only read what is public."""
+        if self.token is not None and self.token.job:
+            # repoAssignment: nothing but the job's own repository, and there the same for every unit.
+            return self.most(repository) if repository.id in (self.token.repositories or ()) else "none"
         return min(access(repository, self.user), self.most(repository), key=RANK.__getitem__)
 
     def most(self, repository: Repository) -> Access:
         """What the token allows there, whatever its person may do."""
+        if self.token is not None and self.token.job and repository.id in (self.token.repositories or ()):
+            return self.token.job
         if self.token is None or self.token.repositories is None or repository.id in self.token.repositories:
             return "owner"
         return "none" if repository.private else "read"

@@ -14,7 +14,7 @@ from tests.standin.later import Later
 from tests.standin.merging import Merger
 from tests.standin.pulls import Pulls
 from tests.standin.pushes import Pushes
-from tests.standin.world import Repository, Timing, Token, User, World
+from tests.standin.world import ACTIONS, Repository, Timing, Token, User, World
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -58,6 +58,15 @@ class Forge:
     ) -> Token:
         token = Token(self.world.next_id("token"), name, user, secrets.token_hex(20), scopes, repositories)
         self.world.tokens[token.secret] = token
+        return token
+
+    def add_job_token(self, repository: Repository, *, from_fork: bool = False) -> Token:
+        """Make the automatic token of an Actions job; it may only read where the pull request comes from a fork.
+
+        So it is for `pull_request_target` too: `IsForkPullRequest` of the run does not depend on the event.
+        """
+        token = self.add_token(ACTIONS, "job", frozenset({"all"}), frozenset({repository.id}))
+        token.job = "read" if from_fork else "write"
         return token
 
     def add_repository(

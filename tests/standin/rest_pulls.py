@@ -9,7 +9,7 @@ from tests.standin.merging import STYLES, NotMergedError
 from tests.standin.pulls import already_exists, cut_title
 from tests.standin.rest import Answer, Call, RefusedError, Routes, not_found
 from tests.standin.rest_commits import paged_commits
-from tests.standin.world import ZERO_SHA, now
+from tests.standin.world import ACTIONS, ZERO_SHA, now
 
 if TYPE_CHECKING:
     from tests.standin.world import Issue, Pull, Repository
@@ -44,6 +44,9 @@ def pulls(call: Call) -> Answer:
 @routes.post(PULLS, changes=True, required=("head", "base", "title"))
 def create(call: Call) -> Answer:
     body, repo = call.body, call.repo
+    if repo.private and call.doer is ACTIONS:
+        # CreatePullRequest asks for the rights of the account anew, without those of the job.
+        not_found("Can't read pulls or can't read UnitTypeCode")
     if body["head"] == body["base"]:
         raise RefusedError(422, "Invalid PullRequest: There are no changes between the head and the base")
     head, head_branch = _head(call, body["head"])

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tests.standin import gitside
-from tests.standin.access import RANK, BadCredentialsError, can, identify
+from tests.standin.access import RANK, BadCredentialsError, identify
 from tests.standin.pushes import hook_environment
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def _allowed(forge: Forge, request: GitRequest) -> GitAnswer | tuple[Repository,
         return _words(403, "Forbidden")
     if not public and repository is not None and RANK[caller.most(repository)] < RANK[level]:
         return _words(403, "Forbidden")
-    if repository is None or not can(repository, caller.user, "read"):
+    if repository is None or (repository.private and not caller.can(repository, "read")):
         return _words(404, "Repository not found")
     return repository, caller.user
 

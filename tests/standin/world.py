@@ -44,6 +44,10 @@ class User:
     created: datetime = field(default_factory=now)
 
 
+ACTIONS = User(-2, "forgejo-actions", "noreply@forgejo.org", full_name="Forgejo Actions")
+"""Whom the token of every job belongs to; it is in no table of users."""
+
+
 @dataclass(slots=True)
 class Token:
     id: int
@@ -52,6 +56,7 @@ class Token:
     secret: str
     scopes: frozenset[str]
     repositories: frozenset[int] | None = None  # None: all of its account
+    job: Literal["", "read", "write"] = ""  # what the token of an Actions job may do, in its one repository
 
 
 @dataclass(slots=True)

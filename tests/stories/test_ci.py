@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import json
-from base64 import b64encode
 from pathlib import Path
 
 import pytest
 
-from tests.cli.ci_jobs import Job
 from tests.cli.terminal_runs import Done, runner
 from tests.forgejos.fixtures import Project
+from tests.forgejos.job import checkout
 from tests.migrations import chain, merged
 from tests.migrations import project as alembic_project
-from tests.repositories import Repository
 
 
 @pytest.fixture
@@ -30,35 +27,6 @@ def pull(project: Project) -> int:
     copy.push()
     project.api.call("PATCH", project.repository.path, {"private": True}, expect=200)
     return number
-
-
-def checkout(project: Project, number: int, place: Path, *options: str) -> Job:
-    """One commit of a pull request, fetched with the token that the job has, and the variables of its steps."""
-    repository = Repository(place, bare=False)
-    told = project.pull(number)
-    sha, ref = told["head"]["sha"], f"refs/remotes/pull/{number}/head"
-    token = b64encode(f"x-access-token:{project.owner.token}".encode()).decode()
-    repository.git("remote", "add", "origin", f"{project.forgejo.url}/{project.repository.full_name}")
-    repository.git("config", f"http.{project.forgejo.url}/.extraheader", f"AUTHORIZATION: basic {token}")
-    repository.git("fetch", "--quiet", "--no-tags", *options, "--depth=1", "origin", f"+{sha}:{ref}")
-    repository.git("checkout", "--quiet", "--force", ref)
-    event = place.with_suffix(".json")
-    event.write_text(json.dumps({"pull_request": told, "repository": told["base"]["repo"]}), encoding="utf-8")
-    return Job(
-        place,
-        {
-            "CI": "true",
-            "FORGEJO_ACTIONS": "true",
-            "GITHUB_ACTIONS": "true",
-            "GITHUB_EVENT_NAME": "pull_request",
-            "GITHUB_EVENT_PATH": str(event),
-            "GITHUB_REF": f"refs/pull/{number}/head",
-            "GITHUB_SHA": sha,
-            "GITHUB_BASE_REF": "main",
-            "GITHUB_HEAD_REF": "oauth",
-            "GITHUB_WORKSPACE": str(place),
-        },
-    )
 
 
 @pytest.mark.parametrize("options", [(), ("--filter=tree:0",)], ids=["shallow", "partial"])

@@ -29,6 +29,14 @@ def run(options: argparse.Namespace) -> int:
             sys.stdout.write(_text(work, examination, options))
         else:
             sys.stdout.write(_for_programs(work, examination, repairs.changes if repairs else {}, options.format))
+        if options.publish:
+            from onehead.cli.publish import tell_pull  # noqa: PLC0415 - it loads what talks to forges
+
+            tell_pull(work, examination)
+        if options.upload_sarif:
+            from onehead.cli.publish import upload  # noqa: PLC0415
+
+            upload(work, examination, _for_programs(work, examination, {}, "sarif"))
     return examination.exit_code
 
 

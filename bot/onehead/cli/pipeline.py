@@ -10,7 +10,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from onehead.errors import CannotJudge
 
@@ -74,6 +74,40 @@ def pipeline_of(variables: Mapping[str, str], event: str = "") -> Pipeline | Non
         return _checked(_gitlab(variables))
     if "woodpecker" in (variables.get("CI"), variables.get("CI_SYSTEM_NAME")):
         return _checked(_woodpecker(variables))
+    return None
+
+
+class ForgeOfJob(NamedTuple):
+    """Where the job's repository is, for whoever writes there.
+
+    Attributes:
+        kind: whose REST API it is.
+        url: where that begins, such as `https://git.example.org/api/v1`.
+        repository: `owner/name`.
+    """
+
+    kind: Literal["forgejo", "github"]
+    url: str
+    repository: str
+
+
+_OF_GITHUB = "https://api.github.com"
+
+
+def forge_of(variables: Mapping[str, str]) -> ForgeOfJob | None:
+    """The forge that the job runs for; `None` where that is none that can be written to, or is not told."""
+    repository = repository_of(variables)
+    if any(variables.get(name) == "true" for name, _ in _ACTIONS):
+        told = _reader(variables, "FORGEJO_", "GITHUB_")
+        is_github = all(variables.get(name) != "true" for name, system in _ACTIONS if system != "GitHub Actions")
+        server = told("SERVER_URL").rstrip("/")
+        url = told("API_URL") or (_OF_GITHUB if is_github else f"{server}/api/v1" if server else "")
+        return ForgeOfJob("github" if is_github else "forgejo", url, repository) if url and repository else None
+    kind, server = variables.get("CI_FORGE_TYPE"), variables.get("CI_FORGE_URL", "").rstrip("/")
+    if kind in ("forgejo", "gitea") and server and repository:
+        return ForgeOfJob("forgejo", f"{server}/api/v1", repository)
+    if kind == "github" and repository:
+        return ForgeOfJob("github", _OF_GITHUB if server == "https://github.com" else f"{server}/api/v3", repository)
     return None
 
 

@@ -56,6 +56,7 @@ class Sides(NamedTuple):
         own: full names of refs that are the head's own, beside those of its branch.
         on_origin: branches and tags of origin whose commits are here, and why others could not be looked at (empty:
             there are none; `None`: only the clone itself can tell). It may ask origin, so call it only when needed.
+        job: the CI job that told them; `None` where none did.
     """
 
     target: Point
@@ -64,6 +65,7 @@ class Sides(NamedTuple):
     found: str = ""
     own: tuple[str, ...] = ()
     on_origin: Callable[[], tuple[Sequence[Ref], str | None]] = lambda: ((), None)
+    job: Pipeline | None = None
 
 
 def by_itself(options: argparse.Namespace) -> argparse.Namespace:
@@ -193,7 +195,8 @@ class _Search:
             found = f"{job.system}, {job.subject}"
         self._bring(target, head)
         judged = head or target
-        return Sides(target, head, self._point, found, self._own(judged), lambda: self._on_origin(judged))
+        told_by = job if found else None
+        return Sides(target, head, self._point, found, self._own(judged), lambda: self._on_origin(judged), told_by)
 
     def _sides_of(self, job: Pipeline) -> tuple[Point, Point | None]:
         """A pull request against its base; a branch by itself where it is deployed, else against the default one."""
@@ -335,13 +338,18 @@ class _Search:
 
 
 class PreparedWork(NamedTuple):
-    """An examination, how its sides were found and are named again, and what is needed to write its repair."""
+    """An examination, how its sides were found and are named again, and what is needed to write its repair.
+
+    `others`: the refs of the repository, and of origin, that it was compared with.
+    """
 
     git: Git
     examination: Examination
     trees: Trees
     found: str
     find: Callable[[str], Point]
+    others: Callable[[], Others]
+    job: Pipeline | None
 
     def named(self, point: Point) -> str:
         """What to type for a side: the shortest name that means one commit here, else the commit itself."""
@@ -421,7 +429,7 @@ def _examined(git: Git, options: argparse.Namespace, strategy: Strategy | None) 
     # A CI job works on what was committed, and people edit nothing there.
     missing += [] if sides.found else uncommitted_revisions(git, examination, trees)
     examination = examination._replace(unjudged=(*examination.unjudged, *missing))
-    return PreparedWork(git, examination, trees, sides.found, sides.find)
+    return PreparedWork(git, examination, trees, sides.found, sides.find, others, sides.job)
 
 
 @contextmanager

@@ -205,6 +205,14 @@ def _check(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--at", metavar="REF", help="judge one commit by itself: is it at one head?")
     _two_sides(parser)
     parser.add_argument("--format", choices=("text", "json", "sarif", "junit"), default="text")
+    parser.add_argument(
+        "--publish",
+        action="store_true",
+        help="in a CI job: also write the comment and the commit status of the pull request, with the job's token",
+    )
+    parser.add_argument(
+        "--upload-sarif", action="store_true", help="in a job on GitHub: also hand the findings to code scanning"
+    )
 
 
 def _fix(parser: argparse.ArgumentParser) -> None:

@@ -28,7 +28,13 @@ from onehead.forge.models import (
 
 
 class ForgejoApi:
-    """The endpoints that onehead uses, on one connection. Every method may raise any `ForgeError`."""
+    """The endpoints that onehead uses, on one connection. Every method may raise any `ForgeError`.
+
+    Attributes:
+        max_description: characters of a commit status.
+    """
+
+    max_description = models.MAX_DESCRIPTION_LENGTH
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
@@ -48,6 +54,10 @@ class ForgejoApi:
     def me(self) -> User:
         """GET /user: the account that the token belongs to."""
         return models.user(self.connection.get("/user"))
+
+    def is_of_jobs(self, account: User | None) -> bool:
+        """Whether any workflow of the repository writes as this account; `None`: the one that nobody is told of."""
+        return account is None or account.id == models.ACTIONS.id
 
     def version(self) -> str:
         """GET /version: such as `15.0.3+gitea-1.22.0`. Needs no scope."""
@@ -200,10 +210,16 @@ class ForgejoApi:
         """DELETE /repos/{owner}/{repo}/issues/comments/{id}."""
         self.connection.send("DELETE", f"{name.path}/issues/comments/{comment}")
 
-    def latest_statuses(self, name: RepositoryName, sha: str) -> Iterator[Status]:
-        """GET /repos/{owner}/{repo}/commits/{ref}/status: of each context the latest, the newest first."""
+    def status_with_creator(self, name: RepositoryName, sha: str, context: str) -> tuple[Status, User | None] | None:
+        """GET /repos/{owner}/{repo}/commits/{ref}/status: the latest of one context, and who has set it.
+
+        Nobody is told for what a job of Forgejo Actions has set: its account is in no table of users.
+        """
         path = f"{name.path}/commits/{quote(sha, safe='')}/status"
-        return map(models.status, self.connection.pages(path, within="statuses"))
+        for fields in self.connection.pages(path, within="statuses"):
+            if fields.text("context") == context:
+                return models.status(fields), models.creator(fields)
+        return None
 
     def create_status(self, name: RepositoryName, sha: str, status: Status) -> None:
         """POST /repos/{owner}/{repo}/statuses/{sha}: adds one; the latest of a context counts. Sends no event."""

@@ -1,4 +1,4 @@
-"""HTTP to Forgejo: token, time-outs, retries, redirects, pages and error answers."""
+"""HTTP to a forge: token, time-outs, retries, redirects, pages and error answers."""
 
 from __future__ import annotations
 
@@ -26,7 +26,6 @@ TRIES = 4
 MAX_WAIT = 20.0  # seconds; whoever is told to wait longer should not sleep in the middle of a job
 _MAX_HOPS = 3  # a renamed owner and a renamed repository are one hop each
 _MAX_PAGES = 10_000
-_API = "/api/v1"
 _AT_ITSELF = (
     "Set ONEHEAD_FORGEJO_URL to the address that Forgejo itself answers at (https, host and sub-path): the token is "
     "sent to no other."
@@ -35,6 +34,27 @@ _TIMEOUT = httpx.Timeout(30.0, connect=5.0)
 _REPEATABLE = frozenset({"GET", "PATCH", "DELETE"})  # ours set absolute values, so twice is the same as once
 _NEVER_ARRIVED = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """How one kind of forge wants to be asked.
+
+    Attributes:
+        name: of the forge, in sentences.
+        root: where its API begins, below the address of the connection.
+        scheme: what stands before the token in the header `Authorization`.
+        size: the query parameter for the length of a page.
+        page: the longest page; more is silently cut to it.
+    """
+
+    name: str
+    root: str
+    scheme: str
+    size: str
+    page: int
+
+
+FORGEJO = Dialect("Forgejo", "/api/v1", "token", "limit", PAGE)
 
 _Item = TypeVar("_Item")
 _Other = TypeVar("_Other")
@@ -64,7 +84,7 @@ class ListPage(Generic[_Item]):
 
 
 class Connection:
-    """An open line to one Forgejo. Safe to share between threads.
+    """An open line to one forge. Safe to share between threads.
 
     `chance`, a random number between 0 and 1, spreads the tries of many workers.
     """
@@ -74,6 +94,7 @@ class Connection:
         url: str,
         token: str,
         *,
+        dialect: Dialect = FORGEJO,
         sleep: Callable[[float], None] = time.sleep,
         chance: Callable[[], float] = random.random,
         on_request: Callable[[str, int | None, float], None] = lambda _method, _status, _seconds: None,
@@ -86,7 +107,8 @@ class Connection:
         Raises:
             UsageError: the address is not one of a web server, or carries a password or query; or the token is no word.
         """
-        self._root = _checked(url) + _API
+        self._root = _checked(url) + dialect.root
+        self._dialect = dialect
         if re.search(r"[^!-~]", token):
             # Said here, for httpx would repeat it in its error.
             raise UsageError("The token is not one word of plain characters.", "Give the token alone, without a label.")
@@ -96,7 +118,7 @@ class Connection:
         self.sleep = sleep
         self._http = httpx.Client(
             headers={
-                "Authorization": f"token {token}",
+                "Authorization": f"{dialect.scheme} {token}",
                 "Accept": "application/json",
                 "Accept-Language": "en-US",  # refusals are recognised by their words, which Forgejo translates
                 "User-Agent": "onehead",
@@ -137,16 +159,16 @@ class Connection:
 
     def each_page(self, path: str, within: str | None = None, **query: str) -> Iterator[ListPage[Fields]]:
         """The pages of `pages`, one by one."""
-        seen = 0
+        seen, longest = 0, self._dialect.page
         for page in range(1, _MAX_PAGES):
-            answer = self.send("GET", path, query={**query, "page": str(page), "limit": str(PAGE)})
+            answer = self.send("GET", path, query={**query, "page": str(page), self._dialect.size: str(longest)})
             data = answer.data
             if within is not None and isinstance(data, Mapping):
                 data = data.get(within)
             yield ListPage(tuple(objects(data, f"GET {path}")), answer.total, answer.at)
             count = len(data) if isinstance(data, list) else 0
             seen += count
-            if count == 0 or (seen >= answer.total if answer.total is not None else count < PAGE):
+            if count == 0 or (seen >= answer.total if answer.total is not None else count < longest):
                 return
 
     def send(
@@ -194,7 +216,7 @@ class Connection:
                 reason = self._clean(str(error)) or type(error).__name__
                 server = httpx.URL(self._root).netloc.decode("ascii")
                 away = Unavailable(
-                    f"Forgejo at {server} gave no answer to {request}: {reason.rstrip('.')}.",
+                    f"{self._dialect.name} at {server} gave no answer to {request}: {reason.rstrip('.')}.",
                     "Check ONEHEAD_FORGEJO_URL and that the server runs; onehead tries again later.",
                 )
                 raise _Failed(away, harmless=isinstance(error, _NEVER_ARRIVED)) from error
@@ -212,7 +234,7 @@ class Connection:
 
         The Location may name the server by another name; only its path is believed, so the token never leaves.
         """
-        _, found, rest = _location(response).raw_path.decode("ascii").partition(_API + "/")
+        _, found, rest = _location(response).raw_path.decode("ascii").partition(self._dialect.root + "/")
         if not found:
             raise NotUnderstood(
                 f"{request} was redirected to {_host(response)}, and not to an address of the API.", _AT_ITSELF
@@ -222,7 +244,7 @@ class Connection:
     def _read(self, request: str, response: httpx.Response) -> ApiAnswer:
         if not response.is_success:
             asked = seconds_to_wait(response.headers.get("Retry-After"), datetime.now(UTC))
-            error = refusal(response.status_code, request, self._message(response), asked)
+            error = refusal(response.status_code, request, self._message(response), asked, self._dialect.name)
             if isinstance(error, Unavailable):
                 raise _Failed(error, harmless=response.status_code == 429)
             raise error

@@ -124,12 +124,14 @@ _PLAIN: dict[int, tuple[type[ForgeError], str]] = {
 }
 
 
-def refusal(status: int, request: str, answer: str, retry_after: float | None = None) -> ForgeError:
+def refusal(
+    status: int, request: str, answer: str, retry_after: float | None = None, forge: str = "Forgejo"
+) -> ForgeError:
     """The error that stands for an answer of 4xx or 5xx to a request such as `GET /user`.
 
     Forgejo's message may be empty: its 5xx answers are blank for everybody but administrators.
     """
-    said = f"Forgejo answered {status} to {request}" + (f": {answer.rstrip('. ')}." if answer else ".")
+    said = f"{forge} answered {status} to {request}" + (f": {answer.rstrip('. ')}." if answer else ".")
     if status == 401:
         return Unauthorised(f"{said} It does not accept the token.", _NEW_TOKEN, status=status)
     if status == 403:

@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from onehead.forge.models import RepositoryName, User
 
 MAX_TITLE_LENGTH = 255  # bytes; Forgejo cuts what is longer, and would then differ from ours forever
-MAX_DESCRIPTION_LENGTH = 255  # characters; what Forgejo's pages show without breaking
 _AFTER_A_PUSH = (0.3, 0.6, 1.2, 2.4, None)  # seconds; Forgejo needs about half of one until it knows a pushed branch
 
 
@@ -217,14 +216,18 @@ class ForgeWriter:
         """Keep the oldest of some comments, and let it say what it should."""
         kept, *doubles = ours
         for double in doubles:
-            if self.record(WriteKind.COMMENT_DELETED, str(double.id)):
-                with suppress(NotFound):
-                    self._api.delete_comment(self._repository, double.id)
+            self.delete_comment(double.id)
         if kept.body == body:
             return kept, bool(doubles)
         if not self.record(WriteKind.COMMENT_EDITED, str(kept.id)):
             return replace(kept, body=body), True
         return self._api.edit_comment(self._repository, kept.id, body), True
+
+    def delete_comment(self, comment: int) -> None:
+        """No such comment any more."""
+        if self.record(WriteKind.COMMENT_DELETED, str(comment)):
+            with suppress(NotFound):
+                self._api.delete_comment(self._repository, comment)
 
     def status(self, sha: str, context: str) -> Status | None:
         """What a commit's check says; `None` where it says nothing, or that can't be read.
@@ -234,13 +237,13 @@ class ForgeWriter:
         if (sha, context) not in self._statuses:
             self._statuses[sha, context] = None
             with suppress(Exception):  # one that is there twice is harmless, one that is missing is not
-                statuses = self._api.latest_statuses(self._repository, sha)
-                self._statuses[sha, context] = next((each for each in statuses if each.context == context), None)
+                found = self._api.status_with_creator(self._repository, sha, context)
+                self._statuses[sha, context] = found and found[0]
         return self._statuses[sha, context]
 
     def set_status(self, sha: str, wanted: Status) -> bool:
         """Let a commit's check say this; whether it had to be written."""
-        wanted = replace(wanted, description=cut_words(" ".join(wanted.description.split()), MAX_DESCRIPTION_LENGTH))
+        wanted = replace(wanted, description=cut_words(" ".join(wanted.description.split()), self._api.max_description))
         if self.status(sha, wanted.context) == wanted:
             return False
         if self.record(WriteKind.STATUS, sha[:10]):

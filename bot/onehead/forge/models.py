@@ -48,7 +48,7 @@ class RepositoryName:
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """An account. The ghost of a deleted account has the id -1, Forgejo Actions has -2."""
+    """An account. The ghost of a deleted account has the id -1, a job of Forgejo Actions has -2."""
 
     id: int
     login: str
@@ -157,6 +157,10 @@ class Comment:
     html_url: str
     created_at: datetime
     updated_at: datetime
+
+
+MAX_DESCRIPTION_LENGTH = 255
+"""Characters of a commit status; what Forgejo's pages show without breaking."""
 
 
 class StatusState(StrEnum):
@@ -308,6 +312,7 @@ def read(kind: type[_Value], fields: Fields, /, **found: object) -> _Value:
     return kind(**found, **{name: _READERS[type_](fields, name) for name, type_ in types.items()})
 
 
+ACTIONS = User(-2, "forgejo-actions")  # whose token every job of Forgejo Actions has, so any workflow writes as it
 GHOST = User(-1, "Ghost")  # who stands for an account that is gone, with Forgejo's own number for it
 
 
@@ -382,6 +387,12 @@ def page_of_comment(fields: Fields) -> int:
 def status(fields: Fields) -> Status:
     """Definition `CommitStatus`; what we call the state is its field `status`."""
     return read(Status, fields, state=fields.text("status"))
+
+
+def creator(fields: Fields) -> User | None:
+    """Who has set a status, as far as that is told."""
+    found = fields.optional("creator")
+    return None if found is None else user(found)
 
 
 def branch(fields: Fields) -> Branch:

@@ -96,7 +96,7 @@ class CommentContent:
         source: where the judged commits come from: `branch`, `agit` (a push to `refs/for/…`) or `gone`.
         repair, commit: the pull request ("#2") and the commit with the fix.
         signing: whether the target takes signed commits only, which the repair is not: `no`, `likely` or `required`.
-        alone: whether it is about a branch without a pull request, so that it stands on the repair's own page.
+        commands: whether somebody answers commands there, as a service does on the page of a pull request.
     """
 
     examination: Examination
@@ -114,7 +114,7 @@ class CommentContent:
     source: str = "branch"
     commit: str = ""
     signing: str = "no"
-    alone: bool = False
+    commands: bool = True
 
 
 def comment(content: CommentContent) -> str:
@@ -289,7 +289,7 @@ def _environment(content: CommentContent, examined: Examined, plan: Plan) -> dic
         # For mails, screen readers and whoever sees no Mermaid.
         "outline": fence("\n".join(draw(picture, names))) if picture.nodes else "",
         "sides": _sides(facts, examination, tables, content.brought_by or {}),
-        "tables": [columns_and_rows(table) for table in tables[:MAX_SIDES]],
+        "tables": [columns_and_rows(table, commands=content.commands) for table in tables[:MAX_SIDES]],
         "both_sides": _both_sides(examined),
         "findings": _some(others, plan),
     }
@@ -346,8 +346,8 @@ def _fix(examination: Examination) -> str:
 
 
 def _merge_instead(content: CommentContent) -> str:
-    """How to get the merge: commands are taken on the pages of pull requests into the target only."""
-    if not content.alone:
+    """How to get the merge."""
+    if content.commands:
         return f"Comment {code('/onehead merge')} instead."
     return f"Run {code(f'{_fix(content.examination)} --strategy merge')} in a clone instead, and push what it writes."
 

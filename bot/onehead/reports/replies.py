@@ -482,16 +482,25 @@ def harms_databases(examination: Examination) -> bool:
 
 
 def warning_comment(
-    number: int, rivals: Sequence[Rival], examination: Examination, tables: Mapping[str, StateTable]
+    number: int,
+    rivals: Sequence[Rival],
+    examination: Examination,
+    tables: Mapping[str, StateTable],
+    *,
+    commands: bool = True,
 ) -> str:
-    """The comment on it; `tables`: environment path → the databases that do not get well through the next upgrade."""
+    """The comment on it.
+
+    `tables`: environment path → the databases that do not get well through the next upgrade; `commands`: whether
+    somebody answers commands there.
+    """
     warnings = examination.own_warnings()
     values = {
         "target": code(short_ref(examination.target.ref)),
         "warnings": [inline_code(finding.message) for finding in warnings[:_MAX_TOLD]],
         "more": max(0, len(warnings) - _MAX_TOLD),
         "environments": [
-            {"path": code(path) if len(tables) > 1 else "", "tables": [columns_and_rows(table)]}
+            {"path": code(path) if len(tables) > 1 else "", "tables": [columns_and_rows(table, commands=commands)]}
             for path, table in sorted(tables.items())
         ],
         "waits": [f"#{rival.number}" for rival in waits(number, rivals)[:MAX_NAMED]],

@@ -40,21 +40,31 @@ COLUMNS = {
 }
 
 
-def columns_and_rows(table: StateTable) -> dict[str, Any]:
-    """The head of a table, its lines, what is the same in all of them, and how many states are not shown."""
+def columns_and_rows(table: StateTable, *, commands: bool) -> dict[str, Any]:
+    """The head of a table, its lines, what is the same in all of them, and how many states are not shown.
+
+    `commands`: whether somebody answers commands where it is shown.
+    """
     left_out = table.left_out + sum(len(state.rows) for state in table.states[MAX_ROWS:])
     columns = [
         f"{COLUMNS[fix]}, under new ids" if fix == "reparent" and table.new_ids else COLUMNS[fix] for fix in table.fixes
     ]
     renamed = [f"{code(shortened(old))} is {code(shortened(new))}" for old, new in table.new_ids.items()]
     stopped = [state.rows[0] for state in table.states[:MAX_ROWS] if any(map(_overlaps, state.outcomes))]
-    doctor = code(f"/onehead doctor {' '.join(stopped[0])}") if stopped else ""
+    doctor = _doctor(stopped[0], commands=commands) if stopped else ""
     return {
         **_told_once(columns, table_rows(table)),
         "left_out": left_out,
         "new_ids": listed(renamed, 4),
         "doctor": doctor,
     }
+
+
+def _doctor(rows: tuple[str, ...], *, commands: bool) -> str:
+    """How to ask about a database, as a clause."""
+    if commands:
+        return f"comment {code('/onehead doctor ' + ' '.join(rows))}, and the reply says what to do"
+    return f"{code('onehead doctor --rows ' + ','.join(rows))} in a clone says what to do"
 
 
 def _told_once(columns: list[str], rows: list[dict[str, Any]]) -> dict[str, Any]:

@@ -25,8 +25,9 @@ from onehead.service.judge import Analysis, Analyst, CompletedAnalysis, Judge, J
 from onehead.service.memory import OwnShelf, Remembered, Shelf
 from onehead.service.page_store import PageStore
 from onehead.service.probe import NothingToJudge, refs_without_alembic, snapshot_without_alembic
-from onehead.service.snapshot import Pages, Provenance, Snapshot, Target, open_pulls, take_snapshot
+from onehead.service.snapshot import Pages, Provenance, Target, open_pulls, take_snapshot
 from onehead.service.troubles import Troubles
+from onehead.service.verdict_writer import RepositoryAccess
 
 _MAX_REMEMBERED = 20_000  # judged branches of which it is remembered what they bring; about half a kilobyte each
 _MAX_PROBED = 50_000  # repositories without Alembic that are remembered; about a kilobyte for ten branches
@@ -115,22 +116,12 @@ class ServiceContext:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class Look(RepositoryAccess):
     """What a run works with; the mirror is held and fresh."""
 
     context: ServiceContext
     mirror: Mirror
-    snapshot: Snapshot
     judge: Judge
-    pages: Pages
-    provenance: Provenance
-    troubles: Troubles
-    writer: ForgeWriter
-
-    @property
-    def repository(self) -> Repository:
-        """As the forge describes it."""
-        return self.snapshot.repository
 
     @property
     def url(self) -> str:
@@ -214,6 +205,7 @@ def look_at(context: ServiceContext, repository: Repository, mirror: Mirror, tro
         context.judged(repository.name, examination)
 
     return Look(
+        api=context.api,
         context=context,
         mirror=mirror,
         snapshot=snapshot,
@@ -222,6 +214,7 @@ def look_at(context: ServiceContext, repository: Repository, mirror: Mirror, tro
         provenance=Provenance(snapshot, context.api, troubles),
         troubles=troubles,
         writer=ForgeWriter(context.api, repository.name, context.me, context.record, dry_run=context.dry_run),
+        commands=True,
     )
 
 

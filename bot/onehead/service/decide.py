@@ -62,6 +62,8 @@ def desired(known: KnownState) -> Desired:
     for pull in known.pulls:
         if not pull.why and not known.snapshot.is_ours(pull.pull) and pull.pull.number in known.pages:
             _pull(wanted, known, pull)
+            if of_jobs := known.pages[pull.pull.number].of_jobs:
+                wanted.replaced[pull.pull.number] = of_jobs
     for branch in known.branches:
         if branch.judged is not None:
             _branch(wanted, known, branch, branch.judged)
@@ -237,7 +239,7 @@ def _healthy(wanted: Desired, known: KnownState, each: KnownPull, judged: Judged
         if pull.draft:  # there the status alone says so
             _end(wanted, known, number, replies.draft())
             return
-        text = warning_comment(number, rivals, judged.examination, judged.edits)
+        text = warning_comment(number, rivals, judged.examination, judged.edits, commands=known.commands)
         wanted.comments[number] = Notice(text + beside, PROBLEM if blocked else WARNED)
     elif blocked or (rivals and each.target is not None and each.target.policy.heads_up):
         text = heads_up(number, rivals, judged.examination)
@@ -367,8 +369,14 @@ def _settle(wanted: Desired, known: KnownState, number: int, judged: Judged, rep
         return
     red = _red_beside(wanted, known, number, judged)
     if red or told.ended_as not in ("Resolved", "Repaired"):
-        gone = "No published migration is changed here any more." if told.state == WARNED else ""
-        wanted.comments[number] = ProblemGone(judged, repair, gone or "There is no collision any more.", red)
+        wanted.comments[number] = ProblemGone(judged, repair, _gone(told), red)
+
+
+def _gone(told: Page) -> str:
+    """What is not there any more, as far as it is known what the comment was about."""
+    if not told.believed:
+        return "Nothing is wrong here any more."
+    return f"{'No published migration is changed here' if told.state == WARNED else 'There is no collision'} any more."
 
 
 def _red_beside(wanted: Desired, known: KnownState, number: int, judged: Judged) -> str:

@@ -8,8 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from onehead.examine import naming
-from onehead.forge.intents import MAX_DESCRIPTION_LENGTH
-from onehead.forge.models import PullRequest, Status, StatusState
+from onehead.forge.models import MAX_DESCRIPTION_LENGTH, PullRequest, Status, StatusState
 from onehead.gitrepo.refs import HEADS
 from onehead.plan.rivals import Rival
 from onehead.plan.verdict import Point
@@ -156,6 +155,7 @@ class KnownState:
     pages: Mapping[int, Page] = field(default_factory=dict)  # as far as they can be read
     faults: Mapping[int, str] = field(default_factory=dict)  # number of a changed repair → what it would leave, if any
     everything: bool = False  # whether all of the repository was looked at
+    commands: bool = True  # whether somebody answers commands on its pages
 
     def choices(self, pull: PullRequest) -> Choices:
         """What people chose; nothing where the page can't be read, so that the status stays red."""
@@ -284,4 +284,5 @@ class Desired:
     repairs: dict[str, WantedRepair] = field(default_factory=dict)  # by key: one per branch
     unneeded: dict[str, str] = field(default_factory=dict)  # branch → why it needs no repair (any more)
     comments: dict[int, DesiredComment] = field(default_factory=dict)  # by the number of the pull request
+    replaced: dict[int, tuple[int, ...]] = field(default_factory=dict)  # … → ids of comments that CI jobs wrote there
     removed: tuple[str, ...] = ()  # refs of ours that are to go, by full name

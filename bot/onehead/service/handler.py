@@ -142,8 +142,8 @@ def _end(context: ServiceContext, repository: Repository, mirror: Mirror, troubl
 def _is_red(look: Look, sha: str) -> bool:
     """Whether a commit has a status of ours that is not green; others stay as they are."""
     with look.troubles.apart(sha, NO_STATUS):
-        found = look.context.api.latest_statuses(look.repository.name, sha)
-        return any(each.context == naming.STATUS and each.state != StatusState.SUCCESS for each in found)
+        found = look.context.api.status_with_creator(look.repository.name, sha, naming.STATUS)
+        return found is not None and found[0].state != StatusState.SUCCESS
     return False
 
 

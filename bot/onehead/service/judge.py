@@ -122,10 +122,11 @@ class Analysis:
     The mirror must not change below it but for commits that are added: what was read once is not read again.
     """
 
-    def __init__(self, git: Git, memory: Memory) -> None:
+    def __init__(self, git: Git, memory: Memory, others: Others | None = None) -> None:
+        """Judge nothing yet; `others`: its other refs, where the repository alone does not show what they are."""
         self._git = git
         self._memory = memory
-        self._others = Others(git, memory)
+        self._others = others or Others(git, memory)
         self._dates: dict[str, datetime] = {}
         self._targets: dict[str, TargetTree | Exception] = {}
 

@@ -27,16 +27,15 @@ from onehead.forge.models import PullRequest
 from onehead.gitrepo.commit import patch_of
 from onehead.gitrepo.refs import HEADS, describe, is_ancestor
 from onehead.gitrepo.remote import PushOutcome, PushStatus, RefUpdate, RemoteRefused
-from onehead.plan.rivals import Rival
 from onehead.plan.verdict import Point
-from onehead.reports.comment import CommentContent, pull_body, pull_title
+from onehead.reports.comment import pull_body, pull_title
 from onehead.service.context import Look
 from onehead.service.decide import unmergeable
 from onehead.service.desired import Offer, WantedRepair, source_of
 from onehead.service.engine import BranchMoved, PullChanged
-from onehead.service.judge import Judged
-from onehead.service.snapshot import Target, is_local
+from onehead.service.snapshot import is_local
 from onehead.service.troubles import NOT_CLOSED, NOT_REPAIRED, cause, page
+from onehead.service.verdict_writer import content_of
 from onehead.text import code, inline, inline_code
 
 log = structlog.get_logger(__name__)
@@ -61,27 +60,6 @@ class RequestedPush(NamedTuple):
 
 
 Delivery = Generator[RequestedPush, PushOutcome, Offer]
-
-
-def remark(look: Look, target: Target, judged: Judged, made: Offer, rivals: tuple[Rival, ...] = ()) -> CommentContent:
-    """Everything that the texts of a verdict are made from."""
-    return CommentContent(
-        examination=judged.examination,
-        diff=judged.diff,
-        tables=judged.tables,
-        own_databases=judged.own_databases,
-        brought_by=look.provenance.brought_by(judged.examination),
-        repair=f"#{made.pull.number}" if made.pull and not made.trouble else "",
-        branch=f"{look.repository.clone_url} {made.branch}" if made.branch else "",
-        patch=made.patch,
-        pushed=made.pushed,
-        merged_first=made.merged_first,
-        trouble=made.trouble,
-        rivals=rivals,
-        source=made.source,
-        commit=made.commit,
-        signing=look.provenance.signing(target) if made.commit else "no",
-    )
 
 
 def cannot_push(pull: PullRequest) -> str:
@@ -381,10 +359,10 @@ class RepairWriter:
 
     def _body(self, wanted: WantedRepair, made: Offer) -> str:
         """What a repair's own page says, and what it remembers for us."""
-        told = remark(self._look, wanted.target, wanted.judged, made)
+        told = content_of(self._look, wanted.target, wanted.judged, made)
         asked_on = f"#{wanted.pull.number}" if wanted.pull else ""
         marker = Marker("repair", facts={"told": list(wanted.tell)})
-        return mark(marker, pull_body(replace(told, alone=wanted.alone), asked_on))
+        return mark(marker, pull_body(replace(told, commands=not wanted.alone), asked_on))
 
     def _declined(self, wanted: WantedRepair, name: str) -> int | None:
         """The number of the repair that a person has closed, unless it was asked for again since."""

@@ -24,7 +24,7 @@ from onehead.forge.admin import Administration
 from onehead.forge.api import ForgejoApi
 from onehead.forge.errors import NotFound
 from onehead.forge.intents import Marker, parse
-from onehead.forge.models import Comment, PullRequest, Repository, RepositoryName, User
+from onehead.forge.models import ACTIONS, Comment, PullRequest, Repository, RepositoryName, User
 from onehead.gitrepo.git import Git
 from onehead.gitrepo.history import introduced, landed, renamed
 from onehead.gitrepo.mirror import Mirror
@@ -208,18 +208,32 @@ class Choices:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """The comments of one pull request or issue, oldest first: all of them, or those of the last days."""
+    """The comments of one pull request or issue, oldest first: all of them, or those of the last days.
+
+    Where others can write as our account too, the facts in its markers are not `believed`: they are as if empty.
+    """
 
     number: int
     comments: tuple[Comment, ...]
     me: int
+    believed: bool = True
 
     def ours(self, kind: str) -> Iterator[tuple[Comment, Marker]]:
         """Our comments of one kind, oldest first."""
         for comment in self.comments:
             marker = parse(comment.body) if comment.author.id == self.me else None
             if marker is not None and marker.kind == kind:
-                yield comment, marker
+                yield comment, marker if self.believed else Marker(kind, marker.about)
+
+    @property
+    def of_jobs(self) -> tuple[int, ...]:
+        """Ids of the comments with a verdict that `check --publish` has written in CI jobs, as Forgejo's own account.
+
+        Nothing in them is believed, for any workflow can write as that one; nor is such a marker in anybody else's
+        comment, for anybody can copy it.
+        """
+        verdicts = (each for each in self.comments if each.author.id == ACTIONS.id != self.me)
+        return tuple(each.id for each in verdicts if (found := parse(each.body)) is not None and found.kind == VERDICT)
 
     @property
     def verdict(self) -> Marker | None:

@@ -22,7 +22,7 @@ from onehead.service.desired import KnownBranch, KnownPull, KnownState, KnownTar
 from onehead.service.engine import BranchGone, BranchMoved, CommandGiven, Everything, PullChanged, Subject
 from onehead.service.judge import Judged
 from onehead.service.snapshot import Page, Target, is_local
-from onehead.service.troubles import NOT_JUDGED, NOT_TOLD, cause, page
+from onehead.service.troubles import NOT_JUDGED, NOT_READ, NOT_TOLD, cause, page
 
 log = structlog.get_logger(__name__)
 
@@ -366,7 +366,7 @@ def read_pages(look: Look, numbers: Collection[int]) -> dict[int, Page]:
     """The comments of pull requests, as far as they can be read."""
     found = {}
     for number in sorted(numbers):
-        with look.troubles.apart(page(number), "its comments could not be read"):
+        with look.troubles.apart(page(number), NOT_READ):
             found[number] = look.pages[number]
     return found
 

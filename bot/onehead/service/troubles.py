@@ -20,6 +20,7 @@ log = structlog.get_logger(__name__)
 
 NOT_JUDGED = "it could not be judged"
 NO_STATUS = "its status could not be set"
+NOT_READ = "its comments could not be read"
 NOT_TOLD = "its page could not be brought up to date"
 NOT_REPAIRED = "its repair could not be offered"
 NOT_CLOSED = "it could not be closed"
