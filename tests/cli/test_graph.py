@@ -170,3 +170,15 @@ def test_a_picture_of_a_part_and_of_everything(report: Basketball, run: Run) -> 
     assert ">011<" in full
     assert ">018<" in part
     assert ">005<" not in part
+    opened = run(*words, "--open", "017").out
+    assert ">005<" in opened
+    assert ">005<" not in folded
+
+
+def test_a_run_is_opened_in_a_picture_alone(report: Basketball, run: Run) -> None:
+    words = ("graph", "--repo", report.repo.path, "--at", "main", "--open", "017")
+    done = run(*words)
+    assert (done.code, done.out) == (2, "")
+    assert "goes with `--format svg` alone" in done.err
+    unknown = run("graph", "--repo", report.repo.path, "--at", "main", "--format", "svg", "--open", "o19")
+    assert "Did you mean 019?" in unknown.err

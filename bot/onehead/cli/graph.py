@@ -25,6 +25,11 @@ _MAX_NAMED = 5
 
 def run(options: argparse.Namespace) -> int:
     """Read and draw. It judges nothing, so it exits with 0 whatever there is to see."""
+    if options.open and options.format != "svg":
+        raise UsageError(
+            "`--open` unfolds a run in a picture, so it goes with `--format svg` alone.",
+            "`--around REV` shows what is near a revision in every format, `--full` all of it.",
+        )
     git, at = commit_named(options)
     with sign_of_life("reading revisions"):
         listing = Listing(list_tree(git, at.sha).entries)
@@ -50,16 +55,22 @@ def _chains(at: Point, found: Survey) -> Chains:
 def _drawn(chains: Chains, options: argparse.Namespace) -> str:
     if options.format == "json":
         return json.dumps(chains_document(chains), indent=2) + "\n"
-    named = None if options.around is None else _around(chains, options.around)
+    named = None if options.around is None else _by_name(chains, options.around)
+    opened = [_by_name(chains, name) for name in options.open]
     if options.format == "svg":
-        return svg(_drawings(chains, named, full=options.full))
+        return svg(_drawings(chains, named, opened, full=options.full))
     pictures = _pictures(chains, named, full=options.full)
     return chains_text(chains, pictures, painter(sys.stdout)) if options.format == "text" else mermaids(pictures)
 
 
-def _drawings(chains: Chains, named: dict[str, str] | None, *, full: bool) -> list[Drawing]:
+def _drawings(
+    chains: Chains, named: dict[str, str] | None, opened: list[dict[str, str]], *, full: bool
+) -> list[Drawing]:
     if named is None:
-        return [Drawing(path, graph, full=full) for path, graph in chains.graphs.items()]
+        return [
+            Drawing(path, graph, full=full, opened={each[path] for each in opened if path in each})
+            for path, graph in chains.graphs.items()
+        ]
     return [
         Drawing(path, chains.graphs[path], only={node.id for node in picture_around(chains.graphs[path], id_).nodes})
         for path, id_ in named.items()
@@ -72,21 +83,21 @@ def _pictures(chains: Chains, named: dict[str, str] | None, *, full: bool) -> di
     return {path: picture_around(chains.graphs[path], id_) for path, id_ in named.items()}
 
 
-def _around(chains: Chains, around: str) -> dict[str, str]:
+def _by_name(chains: Chains, name: str) -> dict[str, str]:
     """The revision that was named, by the path of each environment that has it."""
-    found = {path: _named(graph, around) for path, graph in chains.graphs.items()}
+    found = {path: _named(graph, name) for path, graph in chains.graphs.items()}
     known = {path: ids for path, ids in found.items() if ids}
     if not known:
         every = {id_ for graph in chains.graphs.values() for id_ in graph.revisions}
-        near = get_close_matches(around, every, 1)
+        near = get_close_matches(name, every, 1)
         raise UsageError(
-            f"No revision at {chains.at.ref} has the id or label {around!r}, or an id that begins with it.",
+            f"No revision at {chains.at.ref} has the id or label {name!r}, or an id that begins with it.",
             f"Did you mean {near[0]}?" if near else "`onehead graph --full` draws all that there are.",
         )
     for ids in known.values():
         if len(ids) > 1:
             raise UsageError(
-                f"{len(ids)} revisions at {chains.at.ref} match {around!r}, so it is not clear which one is meant.",
+                f"{len(ids)} revisions at {chains.at.ref} match {name!r}, so it is not clear which one is meant.",
                 f"Write the id of one of them in full: {', '.join(ids[:_MAX_NAMED])}"
                 f"{', …' if len(ids) > _MAX_NAMED else ''}.",
             )

@@ -242,6 +242,9 @@ def _graph(parser: argparse.ArgumentParser) -> None:
     how_much = parser.add_mutually_exclusive_group()
     how_much.add_argument("--around", metavar="REV", help="only this revision and those near it; its first letters do")
     how_much.add_argument("--full", action="store_true", help="every revision, with nothing left out")
+    how_much.add_argument(
+        "--open", metavar="REV", action="append", default=[], help="svg: unfold the run that REV is in; may be repeated"
+    )
     parser.add_argument("--format", choices=("text", "mermaid", "svg", "json"), default="text")
 
 
