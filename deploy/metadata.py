@@ -13,6 +13,8 @@ VARIABLE = "RELEASE_URL"
 """The repository's page on its Forgejo, such as https://git.example.org/tools/onehead. No code knows the real one."""
 
 LINK = re.compile(r"(?P<image>!?)\[(?P<text>[^\[\]]*)\]\((?!https?:|#)(?P<path>[^()\s]+)\)")
+PICTURE = re.compile(r"<picture>.*?</picture>\n*", re.DOTALL)
+PICTURED = re.compile(r'(?:(?<=src=")|(?<=srcset="))[^":]+(?=")')
 
 
 def urls(home: str, tree: str) -> dict[str, str]:
@@ -26,13 +28,17 @@ def urls(home: str, tree: str) -> dict[str, str]:
 
 
 def readme(text: str, home: str, tree: str) -> str:
-    """The README for a place without the files that it links to. Without a `home`, its links become their words."""
+    """The README for a place without the files that it links to.
+
+    Without a `home`, its links become their words, and its pictures for light and dark are left out.
+    """
 
     def absolute(link: re.Match[str]) -> str:
         image, words, path = link.group("image", "text", "path")
         return f"{image}[{words}]({home}/{'raw' if image else 'src'}/{tree}/{path})" if home else words
 
-    return LINK.sub(absolute, text)
+    pictured = PICTURED.sub(rf"{home}/raw/{tree}/\g<0>", text) if home else PICTURE.sub("", text)
+    return LINK.sub(absolute, pictured)
 
 
 class AddressHook(MetadataHookInterface):

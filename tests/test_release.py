@@ -137,6 +137,14 @@ def test_pictures_of_the_readme_are_taken_as_files() -> None:
     )
 
 
+def test_a_picture_for_light_and_dark_is_taken_as_files_too() -> None:
+    picture = '<picture>\n  <source srcset="dark.webp">\n  <img src="light.webp" alt="a">\n</picture>\n\nText'
+    found = readme(picture, "https://c.example/d/e", "branch/main")
+    raw = "https://c.example/d/e/raw/branch/main"
+    assert targets(found) == [f"{raw}/dark.webp", f"{raw}/light.webp"]
+    assert readme(picture, "", "") == "Text"
+
+
 def test_the_addresses_of_the_project_lie_in_its_repository() -> None:
     assert urls("https://c.example/d", "tag/v1")["Changelog"] == "https://c.example/d/src/tag/v1/CHANGELOG.md"
     for path in ("docs/index.md", "CHANGELOG.md"):
