@@ -8,6 +8,7 @@ or style of another host, and on a page that the site would lay out in another w
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -91,13 +92,15 @@ def build(folder: Path, release: str) -> None:
         shutil.copyfile(ROOT / "docs" / "zensical.toml", staged / "zensical.toml")
         done = subprocess.run(
             [sys.executable, "-m", "zensical", "build", "--strict", "--config-file", str(staged / "zensical.toml")],
+            env={**os.environ, "NO_COLOR": "1"},
             capture_output=True,
             text=True,
             check=False,
             timeout=300,
         )
         if done.returncode:
-            raise BadSite(done.stdout)
+            # Its last words are where it was in its own code.
+            raise BadSite(f"{done.stdout}{done.stderr}".partition("Traceback")[0].rstrip())
         built = staged / "built"
         if faults := [*_read_differently(built), *_of_other_hosts(built)]:
             raise BadSite("\n".join(faults))
