@@ -212,10 +212,10 @@ def test_a_release_is_made_of_what_is_committed_on_main(checkout: Path) -> None:
         ready(checkout, "v1.3.0")
     (checkout / "new").unlink()
     git(checkout, "switch", "--quiet", "--create", "topic")
-    with pytest.raises(ReleaseError, match=r"This is topic\. Releases are made on main: git switch main"):
+    with pytest.raises(ReleaseError, match=r"HEAD is on the branch topic\. Releases are made on main: git switch main"):
         ready(checkout, "v1.3.0")
     git(checkout, "checkout", "--quiet", "--detach")
-    with pytest.raises(ReleaseError, match=r"This is no branch\."):
+    with pytest.raises(ReleaseError, match=r"HEAD is on no branch\."):
         ready(checkout, "v1.3.0")
 
 
