@@ -11,7 +11,6 @@ import re
 import shutil
 import subprocess
 import sys
-import tarfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -90,8 +89,8 @@ def _clone(repository: Path, commit: str, place: Path) -> Path:
 
 def unpacked(sdist: Path, place: Path) -> Path:
     """The folder that an sdist unpacks to."""
-    with tarfile.open(sdist) as archive:
-        archive.extractall(place / "unpacked", filter="data")
+    (place / "unpacked").mkdir(parents=True)
+    run("tar", "--extract", "--file", sdist, "--directory", place / "unpacked")
     [folder] = (place / "unpacked").iterdir()
     return folder
 

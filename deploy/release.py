@@ -12,6 +12,7 @@ import argparse
 import datetime as dt
 import os
 import re
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -82,9 +83,9 @@ def release(repository: Path, version: str, place: Path, *, real: bool, tests: b
     """Release HEAD of `repository`, in a clone below `place`. If `real`, its commit and tag come back."""
     tag = f"v{version}"
     ready(repository, tag)
-    if tests:
-        print(f"Running {' '.join(TESTS)} …", flush=True)
-        run(*TESTS, at=repository)
+    # They take half an hour, so their output is seen.
+    if tests and subprocess.run(TESTS, cwd=repository, check=False).returncode:
+        raise ReleaseError(f"{' '.join(TESTS)} failed, so nothing was released.")
     clone = place / "clone"
     run("git", "clone", "--quiet", repository, clone)
     for line in git(repository, "config", "--get-regexp", r"^(user|gpg|commit|tag)\.", status=1).splitlines():
@@ -103,8 +104,10 @@ def release(repository: Path, version: str, place: Path, *, real: bool, tests: b
         print(f"\nA rehearsal: nothing has changed but dist/.{left} The tag would be {signed}.")
         print(f"For good: make release VERSION={version} DRY=0")
         return
+    # The tag comes last: without its commit on main it would be in the way of another try.
+    run("git", "fetch", "--quiet", clone, "HEAD", at=repository)
+    run("git", "merge", "--quiet", "--ff-only", "FETCH_HEAD", at=repository)
     run("git", "fetch", "--quiet", clone, f"refs/tags/{tag}:refs/tags/{tag}", at=repository)
-    run("git", "merge", "--quiet", "--ff-only", tag, at=repository)
     print(f"\nTagged {tag}, {signed}. Nothing is pushed or published yet.\n")
     print(f"  Publish:   git push --atomic origin main {tag}")
     print("             .forgejo/workflows/release.yml makes the rest. By hand, where no runner does:")
@@ -121,7 +124,8 @@ def ready(repository: Path, tag: str) -> None:
             f"{changed}These files are not committed. A release is made of commits: commit or stash them."
         )
     if (branch := run("git", "branch", "--show-current", at=repository).strip()) != "main":
-        raise ReleaseError(f"This is {branch or 'no branch'}. Releases are made on main: git switch main")
+        where = f"the branch {branch}" if branch else "no branch"
+        raise ReleaseError(f"HEAD is on {where}. Releases are made on main: git switch main")
     if run("git", "tag", "--list", tag, at=repository):
         raise ReleaseError(
             f"The tag {tag} exists. A release that people may have is not made again: take the next number."

@@ -14,6 +14,7 @@ from xml.etree import ElementTree as ET
 import pytest
 from jsonschema import Draft4Validator
 
+from deploy.metadata import urls
 from onehead.cli import check
 from onehead.plan.findings import KINDS, Code
 from tests.cli.ci_jobs import forgejo
@@ -197,6 +198,14 @@ def test_the_page_is_where_onehead_was_installed_from(source: str, page: str) ->
 )
 def test_without_an_address_there_is_a_name(noted: str) -> None:
     assert check.page_of(noted) == "urn:onehead:finding"
+
+
+def test_a_published_wheel_leads_to_the_pages_of_its_version() -> None:
+    named = urls("https://git.example.org/tools/onehead", "tag/v1.2.0")
+    assert check.published_page(f"{name}, {address}" for name, address in named.items()) == (
+        "https://git.example.org/tools/onehead/src/tag/v1.2.0/docs/reference/findings.md"
+    )
+    assert check.published_page(["Source, https://git.example.org/tools/onehead"]) == "urn:onehead:finding"
 
 
 def test_nothing_to_report(run: Run, tmp_path: Path) -> None:

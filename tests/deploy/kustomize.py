@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -23,16 +24,20 @@ RENDERED = Path(__file__).parent / "rendered"
 PLACES = {"embedded": "base", "postgresql": "overlays/postgresql", "example": "overlays/example"}
 """Variant → its folder below `deploy/kubernetes/`."""
 
+IMAGE = re.compile(rb"(onehead:|newTag: )\d\S*$", re.MULTILINE)
+
 Document = dict[str, Any]
 
 
 def digest() -> str:
-    """Of everything that is rendered: the same after a change means that nobody has rendered again."""
+    """Of everything that is rendered: the same after a change means that nobody has rendered again.
+
+    But for the version of the image, which a release writes into the sources and into what is kept.
+    """
     found = hashlib.sha256()
     for file in sorted(SOURCES.rglob("*.yaml")):
-        found.update(
-            f"{file.relative_to(SOURCES).as_posix()}\n{hashlib.sha256(file.read_bytes()).hexdigest()}\n".encode()
-        )
+        content = IMAGE.sub(rb"\1", file.read_bytes())
+        found.update(f"{file.relative_to(SOURCES).as_posix()}\n{hashlib.sha256(content).hexdigest()}\n".encode())
     return found.hexdigest()
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import re
-import tomllib
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -14,6 +13,7 @@ import kubernetes_validate  # type: ignore[import-untyped]
 import pytest
 import yaml
 
+from deploy.release import HEADING
 from onehead.service.door import SECONDS_TO_ANSWER, SECONDS_TO_TELL
 from onehead.service.serve import SECONDS_TO_FINISH
 from tests.deploy.files import DATABASE_URL, ROOT, image_environment, last, settings_with
@@ -257,7 +257,8 @@ def test_the_upgrade_sees_no_token() -> None:
 
 
 def test_one_version_is_deployed_everywhere() -> None:
-    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    """The last one that was released."""
+    version = HEADING.findall((ROOT / "CHANGELOG.md").read_text(encoding="utf-8"))[0]
     images = {variant: {container(workload)["image"] for workload in workloads(variant)} for variant in PLACES}
 
     assert images == {

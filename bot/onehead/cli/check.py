@@ -12,6 +12,8 @@ from onehead.reports.terminal import is_repairable, named_again, report
 from onehead.screen import painter
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from onehead.plan.verdict import Examination
     from onehead.revisions.model import FileChange
 
@@ -82,14 +84,22 @@ def help_address() -> str:
     """What stands before `#CODE` in the address of a finding's help.
 
     pip notes where it installed a package from if that was no registry (PEP 610): then the page of exactly that commit.
+    A published wheel names its documentation itself.
     """
     from importlib.metadata import PackageNotFoundError, distribution  # noqa: PLC0415
 
     try:
-        noted = distribution("onehead").read_text("direct_url.json")
+        installed = distribution("onehead")
     except PackageNotFoundError:
-        noted = None
-    return page_of(noted or "")
+        return _NOWHERE
+    page = page_of(installed.read_text("direct_url.json") or "")
+    return page if page != _NOWHERE else published_page(installed.metadata.get_all("Project-URL", ()))
+
+
+def published_page(urls: Iterable[str]) -> str:
+    """The page of the findings, from what the metadata says about the project (`Documentation, https://…`)."""
+    found = dict(each.partition(", ")[::2] for each in urls).get("Documentation", "")
+    return found.removesuffix("docs/index.md") + _PAGE if found.endswith("/docs/index.md") else _NOWHERE
 
 
 def page_of(noted: str) -> str:
