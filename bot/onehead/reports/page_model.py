@@ -162,7 +162,8 @@ class GraphRow:
     """One revision in the graph of an environment.
 
     Attributes:
-        parents: as it declares them; what no row declares is missing.
+        parents, needs: as it declares them (`down_revision`, `depends_on`); what no row declares is missing.
+        labels: of its branch.
         does: what it does to the schema, a clause; empty where that was not looked at.
         author: who wrote it; `commit`: the one that brought it.
         pull: the number of the pull request that brought it, or would.
@@ -177,6 +178,8 @@ class GraphRow:
     commit: str = ""
     pull: int | None = None
     blob: str = ""
+    needs: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,9 @@ from onehead.service.snapshot import Snapshot
 from onehead.service.troubles import cause
 from onehead.service.wire import BadWire, Wire
 
+FORM = 1
+"""Raised with each change of `page_model`: what was kept can't be read then, and everything is looked at once."""
+
 MAX_LOOKED_UP = 200
 """Files of which one look looks up what they do and who brought them; the rest waits for the next."""
 
@@ -57,10 +60,10 @@ class PageStore:
 
     def __init__(self, shelf: Shelf) -> None:
         # How each repository is, apart: of thousands, one page of the list shows fifty.
-        self._conditions: Remembered[str] = Remembered(shelf, "page: conditions", str)
-        self._shown: Remembered[ShownRepository] = Remembered(shelf, "page: repositories", ShownRepository)
-        self._graphs: Remembered[str] = Remembered(shelf, "page: graphs", str)
-        self._began: Remembered[datetime] = Remembered(shelf, "page: began", datetime)
+        self._conditions: Remembered[str] = Remembered(shelf, f"page {FORM}: conditions", str)
+        self._shown: Remembered[ShownRepository] = Remembered(shelf, f"page {FORM}: repositories", ShownRepository)
+        self._graphs: Remembered[str] = Remembered(shelf, f"page {FORM}: graphs", str)
+        self._began: Remembered[datetime] = Remembered(shelf, f"page {FORM}: began", datetime)
 
     def began(self, now: datetime) -> datetime:
         """When there was a page first; now, where nobody has asked before."""
