@@ -30,7 +30,7 @@ from onehead.service.page_state import (
     shown_after,
     unnoted,
 )
-from onehead.service.page_store import FORM, PageStore
+from onehead.service.page_store import FORM, PageStore, pull_named
 from onehead.service.page_view import PageView
 from onehead.service.wire import Wire
 from tests.plan.cases import ENVIRONMENT, examination, facts
@@ -77,7 +77,7 @@ def test_what_was_not_looked_at_stays_and_what_is_closed_goes() -> None:
     assert [(each.branch, each.verdict, each.environments[0].heads) for each in first.targets] == [
         ("main", "ok", ("b",))
     ]
-    assert first.condition == "doubtful"
+    assert first.condition == "troubled"
 
     after = shown(KnownState(snapshot(one)), first)
     assert (after.targets, after.pulls) == (first.targets, first.pulls[:1])
@@ -158,6 +158,22 @@ def test_an_id_is_cut_and_stays_unique() -> None:
     assert short_id("a\u202eb") != short_id("a\u202db")
     assert short_id("a\u202eb\n").isprintable()
     assert len(short_id("\0" * 10_000_000)) == len(short_id(LONG)) == 80
+
+
+@pytest.mark.parametrize(
+    ("subject", "number"),
+    [
+        ("Merge pull request 'Add games' (#12) from games into main", 12),
+        ("Merge pull request 'Add (#3) from x' (#12) from ann:games", 12),
+        ("Merge pull request 'Add games' (#12) from games(#4)", 12),
+        ("Add games (#12)", 12),
+        ("Add games, as in (#12) before", None),
+        ("Add games", None),
+        ("x" * 1_000_000 + " (#12)", None),
+    ],
+)
+def test_the_pull_request_that_a_commit_brings(subject: str, number: int | None) -> None:
+    assert pull_named(subject) == number
 
 
 def test_of_a_long_chain_the_newest_are_kept() -> None:

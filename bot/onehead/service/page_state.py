@@ -228,14 +228,14 @@ class Unnoted(NamedTuple):
 def unnoted(known: KnownState, notes: Notes) -> list[Unnoted]:
     """What is to be looked up: the newest revisions of the branches of this look whose files have no notes yet."""
     found = [
-        Unnoted(target.target.name, revision.id, revision.path, revision.blob)
+        Unnoted(target.target.name, short_id(revision.id), revision.path, revision.blob)
         for target in known.targets
         for graph in _graphs(target).values()
         for revision in _newest(graph).values()
         if (target.target.name, revision.blob) not in notes.brought
     ]
     found += [
-        Unnoted("", item.revision.id, item.revision.path, item.revision.blob)
+        Unnoted("", short_id(item.revision.id), item.revision.path, item.revision.blob)
         for pull in known.pulls
         for item in _brought(known, pull)
         if item.revision.blob not in notes.does
