@@ -201,7 +201,7 @@ def test_a_condition_is_that_of_the_worst_part() -> None:
     found = {name: each.condition for name, each in world().items()}
     assert (found["acme/shop"], found["acme/league"], found["eve/hostile"]) == ("colliding", "forked", "forked")
     assert (found["acme/atlas"], found["acme/website"]) == ("healthy", "plain")
-    assert ShownRepository(NOW, trouble="Away.").condition == "doubtful"
+    assert ShownRepository(NOW, trouble="Away.").condition == "troubled"
 
 
 @pytest.mark.parametrize(

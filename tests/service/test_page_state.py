@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import fields, is_dataclass, replace
+from hashlib import sha256
 
 import pytest
 
@@ -12,6 +13,7 @@ from onehead.forge.models import User
 from onehead.plan.findings import Facts
 from onehead.plan.rivals import Brought, Rival, RivalConflict
 from onehead.plan.verdict import Point
+from onehead.reports import page_model
 from onehead.reports.page_model import MAX_PULLS, RepositoryGraph, ShownRepository, short_id
 from onehead.revisions.graph import Graph
 from onehead.revisions.model import Revision
@@ -28,7 +30,7 @@ from onehead.service.page_state import (
     shown_after,
     unnoted,
 )
-from onehead.service.page_store import PageStore
+from onehead.service.page_store import FORM, PageStore, pull_named
 from onehead.service.page_view import PageView
 from onehead.service.wire import Wire
 from tests.plan.cases import ENVIRONMENT, examination, facts
@@ -75,7 +77,7 @@ def test_what_was_not_looked_at_stays_and_what_is_closed_goes() -> None:
     assert [(each.branch, each.verdict, each.environments[0].heads) for each in first.targets] == [
         ("main", "ok", ("b",))
     ]
-    assert first.condition == "doubtful"
+    assert first.condition == "troubled"
 
     after = shown(KnownState(snapshot(one)), first)
     assert (after.targets, after.pulls) == (first.targets, first.pulls[:1])
@@ -101,6 +103,15 @@ def test_a_graph_has_parents_first_and_keeps_what_is_missing() -> None:
     known = KnownState(snapshot(), targets=(on_main(facts("c<b; b<a,gone; a")),))
     graph = graph_after(RepositoryGraph(), known, NOTHING)
     assert rows(graph) == [("a", ()), ("b", ("a", "gone")), ("c", ("b",))]
+
+
+def test_a_graph_has_dependencies_and_labels() -> None:
+    chain = Graph(
+        [Revision("a", (), "a.py", "1", branch_labels=("billing",)), Revision("b", (), "b.py", "2", ("a", "x"))]
+    )
+    known = KnownState(snapshot(), targets=(on_main(Facts(ENVIRONMENT, chain, None, chain)),))
+    found = {row.id: (row.needs, row.labels) for row in graph_after(RepositoryGraph(), known, NOTHING).rows()}
+    assert found == {"a": ((), ("billing",)), "b": (("a", "x"), ())}
 
 
 def test_notes_stay_with_a_file_until_it_changes() -> None:
@@ -149,6 +160,22 @@ def test_an_id_is_cut_and_stays_unique() -> None:
     assert len(short_id("\0" * 10_000_000)) == len(short_id(LONG)) == 80
 
 
+@pytest.mark.parametrize(
+    ("subject", "number"),
+    [
+        ("Merge pull request 'Add games' (#12) from games into main", 12),
+        ("Merge pull request 'Add (#3) from x' (#12) from ann:games", 12),
+        ("Merge pull request 'Add games' (#12) from games(#4)", 12),
+        ("Add games (#12)", 12),
+        ("Add games, as in (#12) before", None),
+        ("Add games", None),
+        ("x" * 1_000_000 + " (#12)", None),
+    ],
+)
+def test_the_pull_request_that_a_commit_brings(subject: str, number: int | None) -> None:
+    assert pull_named(subject) == number
+
+
 def test_of_a_long_chain_the_newest_are_kept() -> None:
     count = MAX_GRAPH_ROWS + 100
     chain = Graph(Revision(f"{n:05}", (f"{n - 1:05}",) if n else (), f"v/{n:05}.py", f"{n:x}") for n in range(count))
@@ -158,6 +185,13 @@ def test_of_a_long_chain_the_newest_are_kept() -> None:
     assert (len(environment.rows), environment.older) == (MAX_GRAPH_ROWS, 100)
     assert (environment.rows[0].id, environment.rows[0].parents) == ("00100", ())
     assert environment.rows[1].parents == ("00100",)
+
+
+def test_what_is_kept_has_another_number_where_it_has_another_form() -> None:
+    kinds = [each for each in vars(page_model).values() if isinstance(each, type) and is_dataclass(each)]
+    form = repr([(kind.__name__, [(each.name, each.type) for each in fields(kind)]) for kind in kinds])
+    # Where this fails, raise FORM and write both here.
+    assert (FORM, sha256(form.encode()).hexdigest()[:12]) == (1, "0d54cead82c1")
 
 
 LONG = "x" * 100_000

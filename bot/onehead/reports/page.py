@@ -27,7 +27,7 @@ PER_PAGE = 50
 _CONDITION_NAMES: dict[Condition, str] = {
     "forked": "Deployed branch broken",
     "colliding": "Pull request collides",
-    "doubtful": "Not judged",
+    "troubled": "Trouble",
     "healthy": "Healthy",
     "plain": "Without Alembic",
 }

@@ -100,7 +100,7 @@ def _proposed(graph: RepositoryGraph, target: TargetGraph, environment: Environm
 
 
 def _graph(rows: Iterable[GraphRow]) -> Graph:
-    return Graph(Revision(row.id, row.parents, row.id, "", doc=row.message) for row in rows)
+    return Graph(Revision(row.id, row.parents, row.id, "", row.needs, row.labels, row.message) for row in rows)
 
 
 def _beside(

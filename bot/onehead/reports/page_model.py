@@ -121,11 +121,11 @@ class ShownDatabase:
     unknown: tuple[str, ...] = ()
 
 
-Condition = Literal["forked", "colliding", "doubtful", "healthy", "plain"]
+Condition = Literal["forked", "colliding", "troubled", "healthy", "plain"]
 """How a repository is, the worst first: a deployed branch has a problem; a pull request has; something could not be
-judged; all is well; there is no Alembic."""
+judged or done; all is well; there is no Alembic."""
 
-CONDITIONS: tuple[Condition, ...] = ("forked", "colliding", "doubtful", "healthy", "plain")
+CONDITIONS: tuple[Condition, ...] = ("forked", "colliding", "troubled", "healthy", "plain")
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +153,7 @@ class ShownRepository:
             return "colliding"
         verdicts = {target.verdict for target in self.targets} | {pull.verdict for pull in self.pulls}
         if self.trouble or not verdicts.isdisjoint(("", "unreadable")):
-            return "doubtful"
+            return "troubled"
         return "healthy" if any(target.environments for target in self.targets) else "plain"
 
 
@@ -162,7 +162,8 @@ class GraphRow:
     """One revision in the graph of an environment.
 
     Attributes:
-        parents: as it declares them; what no row declares is missing.
+        parents, needs: as it declares them (`down_revision`, `depends_on`); what no row declares is missing.
+        labels: of its branch.
         does: what it does to the schema, a clause; empty where that was not looked at.
         author: who wrote it; `commit`: the one that brought it.
         pull: the number of the pull request that brought it, or would.
@@ -177,6 +178,8 @@ class GraphRow:
     commit: str = ""
     pull: int | None = None
     blob: str = ""
+    needs: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

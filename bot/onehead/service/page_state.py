@@ -6,7 +6,7 @@ Every part has a bound: who may push, or open pull requests, must not fill the p
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import NamedTuple
@@ -228,14 +228,14 @@ class Unnoted(NamedTuple):
 def unnoted(known: KnownState, notes: Notes) -> list[Unnoted]:
     """What is to be looked up: the newest revisions of the branches of this look whose files have no notes yet."""
     found = [
-        Unnoted(target.target.name, revision.id, revision.path, revision.blob)
+        Unnoted(target.target.name, short_id(revision.id), revision.path, revision.blob)
         for target in known.targets
         for graph in _graphs(target).values()
         for revision in _newest(graph).values()
         if (target.target.name, revision.blob) not in notes.brought
     ]
     found += [
-        Unnoted("", item.revision.id, item.revision.path, item.revision.blob)
+        Unnoted("", short_id(item.revision.id), item.revision.path, item.revision.blob)
         for pull in known.pulls
         for item in _brought(known, pull)
         if item.revision.blob not in notes.does
@@ -285,8 +285,11 @@ def _drawn(path: str, graph: Graph, branch: str, notes: Notes) -> EnvironmentGra
 
 
 def _row(revision: Revision) -> GraphRow:
-    parents = tuple(short_id(parent) for parent in revision.parents[:_MAX_PARENTS])
-    return GraphRow(short_id(revision.id), parents, plain_line(revision.doc, MAX_TITLE))
+    parents, needs, labels = (
+        tuple(map(short_id, names[:_MAX_PARENTS]))
+        for names in (revision.parents, revision.depends_on, revision.branch_labels)
+    )
+    return GraphRow(short_id(revision.id), parents, plain_line(revision.doc, MAX_TITLE), needs=needs, labels=labels)
 
 
 def _brought(known: KnownState, each: KnownPull) -> Iterable[Brought]:
@@ -321,6 +324,11 @@ def _some(proposed: Iterable[ProposedRows]) -> Iterable[ProposedRows]:
         yield rows
 
 
+def _without(row: GraphRow, gone: Collection[str]) -> GraphRow:
+    parents, needs = (tuple(id_ for id_ in ids if id_ not in gone) for ids in (row.parents, row.needs))
+    return replace(row, parents=parents, needs=needs)
+
+
 def _bounded(targets: Iterable[TargetGraph]) -> tuple[TargetGraph, ...]:
     """The newest revisions of each environment; the first deployed branch has the first claim on the room."""
     room = MAX_GRAPH_ROWS
@@ -334,7 +342,7 @@ def _bounded(targets: Iterable[TargetGraph]) -> tuple[TargetGraph, ...]:
             if older:
                 # Parents come first, so what is left out is below what is kept, and nothing else is below that.
                 gone = {row.id for row in environment.rows[:older]}
-                rows = tuple(replace(row, parents=tuple(p for p in row.parents if p not in gone)) for row in rows)
+                rows = tuple(_without(row, gone) for row in rows)
             environments.append(EnvironmentGraph(environment.path, rows, environment.older + older))
         found.append(replace(target, environments=tuple(environments)))
     return tuple(found)

@@ -36,6 +36,9 @@ from onehead.service.snapshot import Snapshot
 from onehead.service.troubles import cause
 from onehead.service.wire import BadWire, Wire
 
+FORM = 1
+"""Raised with each change of `page_model`: what was kept can't be read then, and everything is looked at once."""
+
 MAX_LOOKED_UP = 200
 """Files of which one look looks up what they do and who brought them; the rest waits for the next."""
 
@@ -45,9 +48,8 @@ second. Who brought what is older is not shown."""
 
 _MAX_GRAPH = 8 * 1024 * 1024  # bytes of a graph before it is packed
 
-_THROUGH = re.compile(r"\(#(\d{1,9})\)(?:$| from )")
-"""How the forge names the pull request in the first line of what it merges: `Add games (#12)`, or `Merge pull request
-'Add games' (#12) from games into main`. Anybody can write that: it is shown, and nothing follows from it."""
+_THROUGH = re.compile(r"Merge pull request '.*' \(#(\d{1,9})\) from \S+(?: into \S+)?|.* \(#(\d{1,9})\)")
+_MAX_SUBJECT = 1000
 
 log = structlog.get_logger(__name__)
 
@@ -57,10 +59,10 @@ class PageStore:
 
     def __init__(self, shelf: Shelf) -> None:
         # How each repository is, apart: of thousands, one page of the list shows fifty.
-        self._conditions: Remembered[str] = Remembered(shelf, "page: conditions", str)
-        self._shown: Remembered[ShownRepository] = Remembered(shelf, "page: repositories", ShownRepository)
-        self._graphs: Remembered[str] = Remembered(shelf, "page: graphs", str)
-        self._began: Remembered[datetime] = Remembered(shelf, "page: began", datetime)
+        self._conditions: Remembered[str] = Remembered(shelf, f"page {FORM}: conditions", str)
+        self._shown: Remembered[ShownRepository] = Remembered(shelf, f"page {FORM}: repositories", ShownRepository)
+        self._graphs: Remembered[str] = Remembered(shelf, f"page {FORM}: graphs", str)
+        self._began: Remembered[datetime] = Remembered(shelf, f"page {FORM}: began", datetime)
 
     def began(self, now: datetime) -> datetime:
         """When there was a page first; now, where nobody has asked before."""
@@ -174,13 +176,22 @@ def _brought(snapshot: Snapshot, wanted: Iterable[Unnoted], before: RepositoryGr
         merges = landed(git, blobs, sha, not_in, _MAX_COMMITS)
         for path, blob in blobs.items():
             commit, merge = commits.get(path), merges.get(path)
-            through = None if merge is None else _THROUGH.search(merge.subject)
             found[branch, blob] = Note(
                 "" if commit is None else plain_line(commit.author_name, MAX_PERSON),
                 "" if commit is None else commit.sha,
-                None if through is None else int(through[1]),
+                None if merge is None else pull_named(merge.subject),
             )
     return found
+
+
+def pull_named(subject: str) -> int | None:
+    """The pull request that a commit brings, by its subject.
+
+    The forge writes `Add games (#12)`, or `Merge pull request 'Add games' (#12) from games into main`. Anybody can
+    write that: it is shown, and nothing follows from it.
+    """
+    named = _THROUGH.fullmatch(subject) if len(subject) <= _MAX_SUBJECT else None
+    return None if named is None else int(named[1] or named[2])
 
 
 def _packed(graph: RepositoryGraph) -> str:
