@@ -6,6 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from onehead.databases.reported import after_report
+from onehead.examine.ledger import encoded, file_of
+from onehead.examine.naming import DATABASES
 from tests.cli.terminal_runs import Run, runner
 from tests.forgejos.fixtures import Project
 from tests.migrations import revision
@@ -145,6 +148,28 @@ def test_settings_name_the_forge_and_what_the_clone_lacks_is_fetched_for_the_mom
 
     project.close_pull(number)
     assert run(*where).json["environments"][0]["id"] == "019"
+
+
+def test_what_a_database_has_reported_is_not_moved_though_the_clone_knows_nothing_of_it(
+    project: Project, run: Run
+) -> None:
+    proposed(project, "teams")
+    copy = project.copy
+    copy.commit(revision("019", "018", "landed"), "Landed")
+    copy.push()
+    copy.git("checkout", "-q", "--orphan", "reports")
+    copy.git("rm", "-rfq", ".")
+    known = after_report(None, "staging", "", ("020",), "2026-11-28T10:15:00Z")
+    copy.commit({file_of("staging", ""): encoded(known).decode()}, "Reports")
+    copy.git("push", "-q", "origin", f"HEAD:{DATABASES}")
+    copy.git("checkout", "-q", "-b", "mine", "origin/main")
+    copy.git("branch", "-D", "reports")
+    copy.commit(revision("020", "018", "mine"), "Mine")
+    done = run("next", "--repo", copy.folder, "--target", "origin/main", "--write")
+    assert done.code == 1
+    assert "`020` has been run: the database `staging` held `020` on 2026-11-28." in done.out
+    assert copy.git("status", "--porcelain") == ""
+    assert DATABASES not in copy.git("for-each-ref")
 
 
 @pytest.mark.parametrize("wrong", ["token", "address"])

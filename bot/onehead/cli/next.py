@@ -153,6 +153,7 @@ def _look(git: Git, options: argparse.Namespace, target: Point, against: TargetT
     forge = ask_forge(git, checkout.branches)
     pulls = forge.pulls
     more = [Ref(each.ref, each.sha) for each in pulls.others] if pulls else []
+    more += [forge.reports] if forge.reports else []
     with kept_open(git):
         others = Others(git, memory_for(git.directory), own=checkout.own, more=more)
         message = options.message or MESSAGE

@@ -19,7 +19,7 @@ from onehead.examine.next_revision import OpenPull, OpenPulls
 from onehead.forge.models import PullRequest, RepositoryName
 from onehead.gitrepo.git import Git
 from onehead.gitrepo.process import OriginSilent
-from onehead.gitrepo.refs import HEADS, list_refs
+from onehead.gitrepo.refs import HEADS, Ref, list_refs
 from onehead.settings import read_url, secret_told, told
 from onehead.text import listed, mask_urls
 
@@ -41,11 +41,13 @@ class ForgeAccess(NamedTuple):
 class AskedForge(NamedTuple):
     """What the forge says; `pulls` is `None` where it could not be asked, and `trouble` says why, as a clause.
 
-    Where it could, `trouble` says what is missing all the same.
+    Where it could, `trouble` says what is missing nevertheless. `reports` is what databases have reported of
+    themselves, where any has.
     """
 
     pulls: OpenPulls | None
     trouble: str = ""
+    reports: Ref | None = None
 
 
 class NoAccess(Exception):
@@ -75,9 +77,32 @@ def ask_forge(git: Git, branches: Collection[str]) -> AskedForge:
     ]
     unread = _bring(git, others)
     numbers = listed([f"#{each.number}" for each in others if each.number in unread])
+    troubles = [f"{numbers} could not be read: {next(iter(unread.values()))}"] if unread else []
+    reports = None
+    try:
+        reports = _reports(git)
+    except OriginSilent as silence:
+        troubles.append(f"what databases have reported could not be read: {_silent(silence)}")
     here = tuple(each for each in others if each.number not in unread)
-    trouble = f"{numbers} could not be read: {next(iter(unread.values()))}" if unread else ""
-    return AskedForge(OpenPulls(here, min((pull.number for pull in mine), default=None)), trouble)
+    mine_first = min((pull.number for pull in mine), default=None)
+    return AskedForge(OpenPulls(here, mine_first), "; ".join(troubles), reports)
+
+
+def _reports(git: Git) -> Ref | None:
+    """What databases have reported, fetched where it is not here: none of that may be moved."""
+    from onehead.gitrepo.remote import Origin  # noqa: PLC0415 - as below
+
+    origin = Origin(git)
+    sha = origin.tip(naming.DATABASES)
+    if sha is None:
+        return None
+    if not is_here(git, sha):
+        origin.bring_refs(naming.DATABASES)
+    return Ref(naming.DATABASES, sha)
+
+
+def _silent(silence: OriginSilent) -> str:
+    return f"origin could not be asked ({silence.message})"
 
 
 def access_to(origin: str) -> ForgeAccess:
@@ -161,5 +186,5 @@ def _bring(git: Git, pulls: list[OpenPull]) -> dict[int, str]:
     try:
         Origin(git).bring_refs(*(pull.ref for pull in missing[:MAX_FETCHED]))
     except OriginSilent as trouble:
-        why = f"origin could not be asked ({trouble.message})"
+        why = _silent(trouble)
     return {pull.number: why for pull in missing if not is_here(git, pull.sha)}

@@ -341,6 +341,15 @@ class Origin:
             self._talk("fetch", *QUIETLY, *NO_REFS, *depth, "--", "origin", *commits)
         self._complete(commits)
 
+    def tip(self, name: str) -> str | None:
+        """What a ref of origin points to, by its full name; `None` where there is none.
+
+        Raises:
+            OriginSilent: it can't be asked.
+        """
+        out = self._talk("ls-remote", "--refs", "--", "origin", name).decode("utf-8", "surrogateescape")
+        return next((sha for sha, _, ref in (line.partition("\t") for line in out.splitlines()) if ref == name), None)
+
     def bring_refs(self, *names: str) -> None:
         """Have what refs of origin point to, such as `refs/pull/12/head`; no ref of the clone changes.
 
