@@ -46,7 +46,7 @@ def test_a_comment_is_answered_for_the_pull_request_and_for_a_new_migration(serv
 - id `020`
 - `alembic revision -m 'what it does' --head 019 --rev-id 020`
 - Yours: `019` is in place.
-- `019` is reserved by pull request &#35;&#8203;{young} (branch oauth) by {ann}.
+- `019` is reserved by pull request &#35;&#8203;{young} (branch oauth, {ann}).
 
 <sub>Judged by `main` at {service.project.copy.git("rev-parse", "main")[:10]} and all open pull requests. This is a \
 hint: nothing is locked. Two who ask at the same time get the same answer, and `check` then fails for the one who \
@@ -55,7 +55,7 @@ lands second.</sub>
     )
     reply = service.ask(young, "/onehead next")
     assert "- Yours, to move: `019` becomes `020`.\n" in reply
-    assert f"- `019` is reserved by pull request &#35;&#8203;{old} (branch teams) by {ann}.\n" in reply
+    assert f"- `019` is reserved by pull request &#35;&#8203;{old} (branch teams, {ann}).\n" in reply
     assert "First `alembic downgrade 018`, on each database that has run `019`" in reply
     assert "**Next:** in a clone of the branch, `git fetch`, then `onehead next --write`." in reply
 
@@ -63,6 +63,12 @@ lands second.</sub>
     reply = service.ask(issue, "/onehead next")
     assert "**a new revision follows `018`.**\n\n- id `020`\n" in reply
     assert reply.count("`019` is reserved by pull request") == 2
+
+    # What is closed reserves nothing, though the forge keeps its commits.
+    for number in (old, young):
+        service.project.close_pull(number)
+        service.project.copy.git("push", "-q", "origin", ":teams" if number == old else ":oauth")
+    assert "- id `019`\n" in service.ask(issue, "/onehead next")
 
 
 def test_the_answer_says_when_the_target_has_to_be_merged_first(service: Service) -> None:

@@ -98,7 +98,7 @@ def _first_lines(asked: Asked, ahead: Ahead, paint: Paint) -> Iterator[str]:
     command, ids = visible(" && ".join(own.before)), quoted([each.id for each in ahead.own], 3)
     where = f"on each database that has run {visible(ids)} (your own, most likely)"
     why = f"after the move, `alembic upgrade head` there {told_of(own.outcome)}."
-    if not asked.written:
+    if not (asked.written and ahead.state is OwnState.TO_MOVE):
         yield f"{paint('strong', 'First')} `{command}`, {where}: {why}"
         twice = facts.head.duplicates if facts.head is not None else ()
         if twice:
