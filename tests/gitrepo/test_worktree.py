@@ -108,8 +108,11 @@ def test_a_bare_repository_has_no_such_commit(tmp_path: Path) -> None:
         assert (sha, git.run("rev-parse", "main").decode().strip()) == (None, bare.sha("main"))
 
 
-def test_before_the_first_commit_it_has_no_parent(tmp_path: Path) -> None:
-    fresh = Repository(tmp_path / "fresh", bare=False)
+@pytest.mark.parametrize("object_format", ["sha1", "sha256"])
+def test_before_the_first_commit_it_has_no_parent(tmp_path: Path, object_format: str) -> None:
+    fresh = Repository(tmp_path / "fresh", bare=False, object_format=object_format)
+    (fresh.path / "indexed").write_text("so there is an index\n")
+    fresh.git("add", "indexed")
     (fresh.path / "v").mkdir()
     (fresh.path / "v/a.py").write_text("a = 1\n")
     with work_commit(Git(str(fresh.path)), ["v"]) as (git, sha):

@@ -168,7 +168,7 @@ def export(git: Git, treeish: str, folder: Path) -> None:
 
     Filters of a person's configuration don't run, so large files of git-lfs stay pointers. Submodules stay empty.
     """
-    with scratch(git, _object_format(git), keep=False) as place:
+    with scratch(git, _any_id(git), keep=False) as place:
         place.git.run("read-tree", treeish)
         place.git.variant(environment={"GIT_WORK_TREE": str(folder)}).run(
             "checkout-index", "--all", "--quiet", f"--prefix={folder}{os.sep}"
@@ -188,7 +188,7 @@ def work_tree(git: Git, folders: Collection[str] | None = None) -> Iterator[tupl
     top = top_of(git)
     if top is None:
         raise UsageError(f"{git.directory} has no work tree.", "Name the commit with `--at REF`.")
-    with scratch(git, _object_format(git), keep=False) as place:
+    with scratch(git, _any_id(git), keep=False) as place:
         index = git.run("rev-parse", "--path-format=absolute", "--git-path", "index")
         with suppress(FileNotFoundError):
             from shutil import copyfile  # noqa: PLC0415
@@ -218,7 +218,7 @@ def work_commit(git: Git, folders: Collection[str]) -> Iterator[tuple[Git, str |
     What is written or fetched there meanwhile is gone afterwards, the commit too.
     """
     if top_of(git) is None:
-        with scratch(git, _object_format(git), keep=False) as place:
+        with scratch(git, _any_id(git), keep=False) as place:
             yield _beside(git, place.git), None
         return
     with work_tree(git, folders) as (inside, tree):
@@ -251,5 +251,7 @@ def top_of(git: Git) -> Path | None:
     return Path(os.fsdecode(answer.out.removesuffix(b"\n"))) if answer.code == 0 and answer.out.strip() else None
 
 
-def _object_format(git: Git) -> str:
-    return git.run("rev-parse", "--show-object-format").decode("ascii").strip()
+def _any_id(git: Git) -> str:
+    """What is as long as the ids of objects here."""
+    form = git.run("rev-parse", "--show-object-format").strip()
+    return "0" * (64 if form == b"sha256" else 40)
