@@ -131,7 +131,7 @@ def test_without_a_forge_the_branches_of_origin_reserve_and_merged_ones_do_not(d
             "author": "Bea",
         }
     ]
-    assert "`003` is reserved by branch teams (Bea).\n" in desk.next().out
+    assert "`003` is reserved by branch teams (Bea); it follows `002` too.\n" in desk.next().out
 
 
 def test_several_heads_on_the_target(desk: Desk) -> None:

@@ -46,7 +46,7 @@ def test_a_comment_is_answered_for_the_pull_request_and_for_a_new_migration(serv
 - id `020`
 - `alembic revision -m 'what it does' --head 019 --rev-id 020`
 - Yours: `019` is in place.
-- `019` is reserved by pull request &#35;&#8203;{young} (branch oauth, {ann}).
+- `019` is reserved by pull request &#35;&#8203;{young} (branch oauth, {ann}); it follows `018` too.
 
 <sub>Judged by `main` at {service.project.copy.git("rev-parse", "main")[:10]} and all open pull requests. This is a \
 hint: nothing is locked. Two who ask at the same time get the same answer, and `check` then fails for the one who \
@@ -55,7 +55,9 @@ lands second.</sub>
     )
     reply = service.ask(young, "/onehead next")
     assert "- Yours, to move: `019` becomes `020`.\n" in reply
-    assert f"- `019` is reserved by pull request &#35;&#8203;{old} (branch teams, {ann}).\n" in reply
+    assert (
+        f"- `019` is reserved by pull request &#35;&#8203;{old} (branch teams, {ann}); it follows `018` too.\n" in reply
+    )
     assert "First `alembic downgrade 018`, on each database that has run `019`" in reply
     assert "**Next:** in a clone of the branch, `git fetch`, then `onehead next --write`." in reply
 
