@@ -180,6 +180,16 @@ def test_what_a_database_has_reported_is_not_moved_though_the_clone_knows_nothin
     assert DATABASES not in copy.git("for-each-ref")
 
 
+def test_in_a_clone_of_a_fork_the_remote_of_the_target_is_asked(project: Project, run: Run, tmp_path: Path) -> None:
+    [number] = proposed(project, "teams")
+    copy = project.copy
+    copy.git("remote", "rename", "origin", "upstream")
+    copy.git("remote", "add", "origin", str(tmp_path / "fork.git"))
+    found = run("next", "--repo", copy.folder, "--target", "upstream/main", "--format", "json").json
+    assert (found["source"], found["target"]["ref"]) == ("forge", "refs/remotes/upstream/main")
+    assert [each["pull"] for each in found["environments"][0]["reserved"]] == [number]
+
+
 @pytest.mark.parametrize("wrong", ["token", "address"])
 def test_a_forge_that_does_not_answer_is_said_and_branches_count(
     project: Project, run: Run, monkeypatch: pytest.MonkeyPatch, wrong: str

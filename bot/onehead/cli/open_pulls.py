@@ -1,6 +1,6 @@
 """The open pull requests of the repository that a clone came from, where its forge can be asked.
 
-A token is only sent where a setting names the forge, or where git itself sends it: in the address of origin.
+A token is only sent where a setting names the forge, or where git itself sends it: in the address of the remote.
 """
 
 from __future__ import annotations
@@ -54,13 +54,14 @@ class NoAccess(Exception):
     """Why the forge can't be asked: a clause."""
 
 
-def ask_forge(git: Git, branches: Collection[str]) -> AskedForge:
+def ask_forge(git: Git, branches: Collection[str], remote: str = "origin") -> AskedForge:
     """Ask for the open pull requests, and have their commits in the repository.
 
-    `branches` are short names of what is checked out, so that its own pull request is known.
+    `branches` are short names of what is checked out, so that its own pull request is known; `remote` is the one of the
+    repository into which it is proposed.
     """
     try:
-        access = access_to(_origin(git))
+        access = access_to(_address_of(git, remote), remote)
         listed_pulls = _listed(access)
     except NoAccess as reason:
         return AskedForge(None, str(reason))
@@ -75,12 +76,12 @@ def ask_forge(git: Git, branches: Collection[str]) -> AskedForge:
         for pull in listed_pulls
         if pull not in mine and not pull.head.ref.startswith(naming.BRANCHES)
     ]
-    unread = _bring(git, others)
+    unread = _bring(git, others, remote)
     numbers = listed([f"#{each.number}" for each in others if each.number in unread])
     troubles = [f"{numbers} could not be read: {next(iter(unread.values()))}"] if unread else []
     reports = None
     try:
-        reports = _reports(git)
+        reports = _reports(git, remote)
     except OriginSilent as silence:
         troubles.append(f"what databases have reported could not be read: {_silent(silence)}")
     here = tuple(each for each in others if each.number not in unread)
@@ -88,11 +89,11 @@ def ask_forge(git: Git, branches: Collection[str]) -> AskedForge:
     return AskedForge(OpenPulls(here, mine_first), "; ".join(troubles), reports)
 
 
-def _reports(git: Git) -> Ref | None:
+def _reports(git: Git, remote: str) -> Ref | None:
     """What databases have reported, fetched where it is not here: none of that may be moved."""
     from onehead.gitrepo.remote import Origin  # noqa: PLC0415 - as below
 
-    origin = Origin(git)
+    origin = Origin(git, remote=remote)
     sha = origin.tip(naming.DATABASES)
     if sha is None:
         return None
@@ -105,17 +106,17 @@ def _silent(silence: OriginSilent) -> str:
     return f"origin could not be asked ({silence.message})"
 
 
-def access_to(origin: str) -> ForgeAccess:
+def access_to(address: str, remote: str = "origin") -> ForgeAccess:
     """How to ask the forge about the repository that is at this address.
 
     Raises:
         NoAccess: nothing says where the forge is, or there is no token for it.
         UsageError: a setting is wrong.
     """
-    place = _address(origin)
+    place = _address(address)
     path = place.path.strip("/").removesuffix(".git").split("/")
     if place.scheme not in ("http", "https", "ssh") or len(path) < 2:
-        raise NoAccess("origin is at no forge" if origin else "there is no remote named origin")
+        raise NoAccess(f"{remote} is at no forge" if address else f"there is no remote named {remote}")
     repository = RepositoryName(unquote(path[-2]), unquote(path[-1]))
     try:
         url = read_url(told("FORGEJO_URL")) or ""
@@ -124,7 +125,7 @@ def access_to(origin: str) -> ForgeAccess:
     token = secret_told("TOKEN")
     if url and token:
         if place.scheme != "ssh" and place.hostname != urlsplit(url).hostname:
-            raise NoAccess(f"origin is at {place.hostname}, and not at ONEHEAD_FORGEJO_URL")
+            raise NoAccess(f"{remote} is at {place.hostname}, and not at ONEHEAD_FORGEJO_URL")
         return ForgeAccess(url, token, repository)
     secret = place.password or place.username
     if place.scheme != "ssh" and secret:
@@ -134,17 +135,17 @@ def access_to(origin: str) -> ForgeAccess:
     raise NoAccess("ONEHEAD_FORGEJO_URL and ONEHEAD_TOKEN are not both set")
 
 
-def _address(origin: str) -> SplitResult:
+def _address(text: str) -> SplitResult:
     """An address as git takes it, also in the form `git@host:owner/name`."""
-    short = re.fullmatch(r"(?:[^@/\s]+@)?([^:/\s]+):(?!//)(\S+)", origin)
+    short = re.fullmatch(r"(?:[^@/\s]+@)?([^:/\s]+):(?!//)(\S+)", text)
     try:
-        return urlsplit(f"ssh://{short[1]}/{short[2]}" if short else origin)
+        return urlsplit(f"ssh://{short[1]}/{short[2]}" if short else text)
     except ValueError:
         return urlsplit("")
 
 
-def _origin(git: Git) -> str:
-    answer = git.ask("remote", "get-url", "origin")
+def _address_of(git: Git, remote: str) -> str:
+    answer = git.ask("remote", "get-url", "--", remote)
     return answer.out.decode("utf-8", "replace").strip() if answer.code == 0 else ""
 
 
@@ -175,7 +176,7 @@ def _is_mine(pull: PullRequest, branches: Collection[str], tips: Collection[str]
     return _is_local(pull) or pull.head.sha in tips
 
 
-def _bring(git: Git, pulls: list[OpenPull]) -> dict[int, str]:
+def _bring(git: Git, pulls: list[OpenPull], remote: str) -> dict[int, str]:
     """Fetch the commits that are not here; number → why it can't be read."""
     missing = [pull for pull in pulls if not is_here(git, pull.sha)]
     if not missing:
@@ -184,7 +185,7 @@ def _bring(git: Git, pulls: list[OpenPull]) -> dict[int, str]:
 
     why = "origin does not have what the forge names; ask again"
     try:
-        Origin(git).bring_refs(*(pull.ref for pull in missing[:MAX_FETCHED]))
+        Origin(git, remote=remote).bring_refs(*(pull.ref for pull in missing[:MAX_FETCHED]))
     except OriginSilent as trouble:
         why = _silent(trouble)
     return {pull.number: why for pull in missing if not is_here(git, pull.sha)}

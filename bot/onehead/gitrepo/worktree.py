@@ -113,7 +113,7 @@ def taking(git: Git, ref: str, sha: str, branch: str) -> str:
     here, place = _here(git), git.directory
     name, remote = _branch_of(git, here, ref)
     # A tag of that name, or a name such as `@` or that of a commit, goes before the branch.
-    merge = ("merge", branch if _full_name(git, branch) == f"refs/heads/{branch}" else f"refs/heads/{branch}")
+    merge = ("merge", branch if full_name(git, branch) == f"refs/heads/{branch}" else f"refs/heads/{branch}")
     if not name:
         if here.head == sha and not here.is_bare:
             return as_typed(place, *merge)
@@ -146,7 +146,7 @@ def _here(git: Git) -> _Here:
 
 def _branch_of(git: Git, here: _Here, ref: str) -> tuple[str, str]:
     """The local branch that a name stands for, and the remote's branch that it comes from; both may be empty."""
-    full = _full_name(git, ref)
+    full = full_name(git, ref)
     if not full:  # a name that only a remote has, which `resolve` takes too
         named = [other for other in here.others if other.startswith("refs/remotes/") and other.endswith(f"/{ref}")]
         full = next((name for name in sorted(named, key=lambda name: (name.split("/")[2] != "origin", name))), "")
@@ -157,7 +157,7 @@ def _branch_of(git: Git, here: _Here, ref: str) -> tuple[str, str]:
     return "", ""
 
 
-def _full_name(git: Git, name: str) -> str:
+def full_name(git: Git, name: str) -> str:
     """Of the ref that git takes a name for; empty where it is none."""
     answer = git.ask("rev-parse", "--verify", "--quiet", "--symbolic-full-name", "--end-of-options", name)
     return answer.out.decode("utf-8", "surrogateescape").strip()
