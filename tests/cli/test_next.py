@@ -131,7 +131,7 @@ def test_without_a_forge_the_branches_of_origin_reserve_and_merged_ones_do_not(d
             "author": "Bea",
         }
     ]
-    assert "`003` is reserved by branch teams by Bea.\n" in desk.next().out
+    assert "`003` is reserved by branch teams (Bea); it follows `002` too.\n" in desk.next().out
 
 
 def test_several_heads_on_the_target(desk: Desk) -> None:
@@ -453,6 +453,24 @@ def test_another_file_under_the_new_name_is_never_written_over(desk: Desk, monke
     assert "which exists already" in done.err
     assert (desk.work / VERSIONS / "004_mine.py").read_text() == "# mine\n"
     assert "003_mine.py" in desk.files()
+
+
+@pytest.mark.parametrize(
+    ("policy", "code", "files"),
+    [
+        # It is about repairs that nobody asked for.
+        ('strategy = "merge"', 0, ["004_mine.py", "005_more.py"]),
+        ("fresh-ids = true", 0, ["006_mine.py", "007_more.py"]),
+        ('shared-databases = ["mi*"]', 1, ["004_mine.py", "005_more.py"]),
+        ("nonsense = 1", 1, ["004_mine.py", "005_more.py"]),
+    ],
+)
+def test_what_the_policy_forbids_is_not_done(desk: Desk, policy: str, code: int, files: list[str]) -> None:
+    desk.put(merged(revision("004", "002", "mine"), revision("005", "004", "more")))
+    desk.land({**revision("003", "002", "theirs"), ".onehead.toml": f"{policy}\n"})
+    assert [desk.next("--write").code for _ in range(2)] == [code, code]
+    assert list(desk.files()) == ["001_t001.py", "002_t002.py", "003_theirs.py", *files]
+    assert len(Deployment(desk.work, "sqlite://").heads()) == 1 + code
 
 
 def test_from_a_folder_of_the_clone_and_in_a_linked_work_tree(desk: Desk, tmp_path: Path) -> None:

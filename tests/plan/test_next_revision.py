@@ -143,7 +143,7 @@ def test_a_number_that_another_pull_request_has_is_passed_over_although_nothing_
     assert plan.heads == ("006",)
     [reason] = plan.reasons
     assert reason.message == (
-        "A number or id of the branch is reserved by `003` of pull request #4 (branch teams) by ann, so `003` "
+        "A number or id of the branch is reserved by `003` of pull request #4 (branch teams, ann), so `003` "
         "becomes `005` and `004` becomes `006`."
     )
 
@@ -203,7 +203,7 @@ def test_what_a_database_may_have_run_is_refused(evidence: Evidence, code: str, 
 def test_a_target_with_several_heads_is_repaired_first() -> None:
     plan = planned(facts("001; 002<001; 003<001", "001; 004<001"))
     assert isinstance(plan, Refuse)
-    assert plan.options == ("The target has to be at one head first: `onehead fix` writes its repair.",)
+    assert plan.options == ("The target has to be at one head first: `onehead fix --target BRANCH` writes its repair.",)
 
 
 def test_a_place_that_has_another_revision_under_the_same_id_is_no_escape() -> None:

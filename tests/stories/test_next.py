@@ -6,6 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from onehead.databases.reported import after_report
+from onehead.examine.ledger import encoded, file_of
+from onehead.examine.naming import DATABASES
 from tests.cli.terminal_runs import Run, runner
 from tests.forgejos.fixtures import Project
 from tests.migrations import revision
@@ -43,7 +46,7 @@ def test_a_comment_is_answered_for_the_pull_request_and_for_a_new_migration(serv
 - id `020`
 - `alembic revision -m 'what it does' --head 019 --rev-id 020`
 - Yours: `019` is in place.
-- `019` is reserved by pull request &#35;&#8203;{young} (branch oauth) by {ann}.
+- `019` is reserved by pull request &#35;&#8203;{young} (branch oauth, {ann}); it follows `018` too.
 
 <sub>Judged by `main` at {service.project.copy.git("rev-parse", "main")[:10]} and all open pull requests. This is a \
 hint: nothing is locked. Two who ask at the same time get the same answer, and `check` then fails for the one who \
@@ -52,7 +55,9 @@ lands second.</sub>
     )
     reply = service.ask(young, "/onehead next")
     assert "- Yours, to move: `019` becomes `020`.\n" in reply
-    assert f"- `019` is reserved by pull request &#35;&#8203;{old} (branch teams) by {ann}.\n" in reply
+    assert (
+        f"- `019` is reserved by pull request &#35;&#8203;{old} (branch teams, {ann}); it follows `018` too.\n" in reply
+    )
     assert "First `alembic downgrade 018`, on each database that has run `019`" in reply
     assert "**Next:** in a clone of the branch, `git fetch`, then `onehead next --write`." in reply
 
@@ -60,6 +65,12 @@ lands second.</sub>
     reply = service.ask(issue, "/onehead next")
     assert "**a new revision follows `018`.**\n\n- id `020`\n" in reply
     assert reply.count("`019` is reserved by pull request") == 2
+
+    # What is closed reserves nothing, though the forge keeps its commits.
+    for number in (old, young):
+        service.project.close_pull(number)
+        service.project.copy.git("push", "-q", "origin", ":teams" if number == old else ":oauth")
+    assert "- id `019`\n" in service.ask(issue, "/onehead next")
 
 
 def test_the_answer_says_when_the_target_has_to_be_merged_first(service: Service) -> None:
@@ -145,6 +156,38 @@ def test_settings_name_the_forge_and_what_the_clone_lacks_is_fetched_for_the_mom
 
     project.close_pull(number)
     assert run(*where).json["environments"][0]["id"] == "019"
+
+
+def test_what_a_database_has_reported_is_not_moved_though_the_clone_knows_nothing_of_it(
+    project: Project, run: Run
+) -> None:
+    proposed(project, "teams")
+    copy = project.copy
+    copy.commit(revision("019", "018", "landed"), "Landed")
+    copy.push()
+    copy.git("checkout", "-q", "--orphan", "reports")
+    copy.git("rm", "-rfq", ".")
+    known = after_report(None, "staging", "", ("020",), "2026-11-28T10:15:00Z")
+    copy.commit({file_of("staging", ""): encoded(known).decode()}, "Reports")
+    copy.git("push", "-q", "origin", f"HEAD:{DATABASES}")
+    copy.git("checkout", "-q", "-b", "mine", "origin/main")
+    copy.git("branch", "-D", "reports")
+    copy.commit(revision("020", "018", "mine"), "Mine")
+    done = run("next", "--repo", copy.folder, "--target", "origin/main", "--write")
+    assert done.code == 1
+    assert "`020` has been run: the database `staging` held `020` on 2026-11-28." in done.out
+    assert copy.git("status", "--porcelain") == ""
+    assert DATABASES not in copy.git("for-each-ref")
+
+
+def test_in_a_clone_of_a_fork_the_remote_of_the_target_is_asked(project: Project, run: Run, tmp_path: Path) -> None:
+    [number] = proposed(project, "teams")
+    copy = project.copy
+    copy.git("remote", "rename", "origin", "upstream")
+    copy.git("remote", "add", "origin", str(tmp_path / "fork.git"))
+    found = run("next", "--repo", copy.folder, "--target", "upstream/main", "--format", "json").json
+    assert (found["source"], found["target"]["ref"]) == ("forge", "refs/remotes/upstream/main")
+    assert [each["pull"] for each in found["environments"][0]["reserved"]] == [number]
 
 
 @pytest.mark.parametrize("wrong", ["token", "address"])

@@ -22,7 +22,7 @@ from onehead.gitrepo.git import Git, kept_open
 from onehead.gitrepo.process import as_typed
 from onehead.gitrepo.refs import HEADS, Ref, current_branch, destination, list_refs, resolve
 from onehead.gitrepo.rewrite import rewrite
-from onehead.gitrepo.worktree import top_of, work_commit
+from onehead.gitrepo.worktree import full_name, top_of, work_commit
 from onehead.plan.next_revision import MESSAGE, Ahead, OwnState
 from onehead.plan.policy import Policy, targets_of
 from onehead.plan.verdict import Point
@@ -118,7 +118,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _target(git: Git, name: str | None) -> Point:
     if name is not None:
-        return Point(name, resolve(git, name))
+        return Point(full_name(git, name) or name, resolve(git, name))
     into = destination(git)
     if into is None:
         resolve(git, "HEAD")  # says so where there is nothing at all
@@ -150,9 +150,12 @@ class _Found(NamedTuple):
 
 
 def _look(git: Git, options: argparse.Namespace, target: Point, against: TargetTree, checkout: _Checkout) -> _Found:
-    forge = ask_forge(git, checkout.branches)
+    # Of a fork that somebody works in, `origin` is the fork.
+    parts = target.ref.split("/")
+    forge = ask_forge(git, checkout.branches, parts[2] if parts[:2] == ["refs", "remotes"] else "origin")
     pulls = forge.pulls
     more = [Ref(each.ref, each.sha) for each in pulls.others] if pulls else []
+    more += [forge.reports] if forge.reports else []
     with kept_open(git):
         others = Others(git, memory_for(git.directory), own=checkout.own, more=more)
         message = options.message or MESSAGE

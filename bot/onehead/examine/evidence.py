@@ -112,8 +112,8 @@ class Others:
         """Look at nothing yet.
 
         `own`: full names of refs that are the judged branch's own, beside those that bear its name. `more`: refs that
-        the remote has for commits of this clone. `unseen`: why not everything on the remote could be looked at, empty
-        where it could; `None`: as far as the clone itself tells.
+        the remote has for commits of this clone; they go before the clone's own. `unseen`: why not everything on the
+        remote could be looked at, empty where it could; `None`: as far as the clone itself tells.
         """
         self.git = git
         self.own = own
@@ -131,7 +131,8 @@ class Others:
     def refs(self) -> list[Ref]:
         """All of them, by name, those of pull requests by number."""
         published = (ref for ref in self._listed if not ref.name.startswith(naming.DATABASES))
-        return list(dict.fromkeys((*published, *self._more)))
+        more = (ref for ref in self._more if not ref.name.startswith(naming.DATABASES))
+        return list(dict.fromkeys((*published, *more)))
 
     @cached_property
     def tips(self) -> dict[str, list[Ref]]:
@@ -179,7 +180,7 @@ class Others:
     @cached_property
     def ledger(self) -> Ledger | None:
         """What databases have reported; `None` where none has."""
-        tip = next((ref.sha for ref in self._listed if ref.name == naming.DATABASES), "")
+        tip = next((ref.sha for ref in (*self._more, *self._listed) if ref.name == naming.DATABASES), "")
         if not tip:
             return None
         from onehead.examine.ledger import ledger_at  # noqa: PLC0415 - few repositories have one

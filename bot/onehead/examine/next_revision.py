@@ -19,6 +19,7 @@ from onehead.examine.evidence import (
     standing_beside,
 )
 from onehead.examine.examine import TargetTree, Trees, examine
+from onehead.gitrepo.history import Holding
 from onehead.gitrepo.refs import Ref, describe, reached
 from onehead.plan.findings import Evidence, Facts
 from onehead.plan.next_revision import (
@@ -96,6 +97,7 @@ def look_ahead(
 
     def evidence(facts: Facts, policy: Policy) -> Evidence:
         found = gather_evidence(others, facts, policy, target, head)
+        found = found._replace(taken=claims.without_closed(facts, found.taken))
         return without_strangers(found, facts, claims.told(facts))
 
     # A merge is no answer to the question, so a policy that prefers merges does not count; all else of it does.
@@ -188,13 +190,27 @@ class _Claims:
         ]
         yield from ((each.by.place, each) for each in reservations(facts, held))
 
+    def without_closed(self, facts: Facts, taken: frozenset[str]) -> frozenset[str]:
+        """Of all ids and file stems in use, those that are so elsewhere than in pull requests that are not open."""
+        if not self._known:
+            return taken
+        index = standing_beside(self._others, facts)
+        rows = {row for database in self._others.databases for row in (*database.rows, *dict(database.held))}
+        return taken - (index.names(self._is_closed) - index.names(lambda at: not self._is_closed(at)) - rows)
+
+    def _is_closed(self, at: Holding) -> bool:
+        """Forges keep the refs of pull requests forever."""
+        return at.ref.startswith(_PULL) and self._known and at.ref not in self._pulls
+
     def _all(self, facts: Facts) -> tuple[tuple[Ref, Reservation], ...]:
         path = facts.environment.path
         if path not in self._found:
             held = [
                 (ref, revision)
                 for holding, revision in standing_beside(self._others, facts).held()
-                if revision.id not in facts.target and self._counts(ref := Ref(holding.ref, holding.sha))
+                if revision.id not in facts.target
+                and not self._is_closed(holding)
+                and self._counts(ref := Ref(holding.ref, holding.sha))
             ]
             merged = reached(self._others.git, {ref.sha for ref, _ in held}, self._target.sha)
             held = [(ref, revision) for ref, revision in held if ref.sha not in merged]
@@ -206,11 +222,8 @@ class _Claims:
     def _counts(self, ref: Ref) -> bool:
         if ref.name in self._left_out or is_repair(ref.name) or self._others.is_ours(ref):
             return False
-        if ref.name.startswith(_PULL):
-            # Forges keep the refs of pull requests forever.
-            return not self._known or ref.name in self._pulls
         # A branch that is proposed counts as it is proposed.
-        return ref.name.startswith("refs/tags/") or bare_name(ref.name) not in self._branches
+        return ref.name.startswith(("refs/tags/", _PULL)) or bare_name(ref.name) not in self._branches
 
     def _claimant(self, ref: Ref, authors: Mapping[str, str]) -> Claimant:
         pull = self._pulls.get(ref.name)

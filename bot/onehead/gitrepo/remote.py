@@ -302,11 +302,12 @@ class Advertised(NamedTuple):
 
 
 class Origin:
-    """The remote `origin` of a checkout, reached with the credentials that the checkout has."""
+    """A remote of a checkout, `origin` unless another is named, reached with the credentials that the checkout has."""
 
-    def __init__(self, git: Git, *, seconds: float = PATIENCE) -> None:
+    def __init__(self, git: Git, *, seconds: float = PATIENCE, remote: str = "origin") -> None:
         """Name the checkout; nothing is asked yet."""
         self._git = git
+        self._remote = remote
         self._talking = git.as_the_person(_PROTOCOLS).variant(config=_STALLED)
         self._end = time.monotonic() + seconds
         self._seconds = seconds
@@ -318,7 +319,7 @@ class Origin:
         Raises:
             OriginSilent: it can't be asked.
         """
-        out = self._talk("ls-remote", "--symref", "--", "origin", "HEAD", "refs/heads/*", "refs/tags/*")
+        out = self._talk("ls-remote", "--symref", "--", self._remote, "HEAD", "refs/heads/*", "refs/tags/*")
         default, refs = "", {}
         for line in out.decode("utf-8", "surrogateescape").split("\n")[:-1]:
             value, _, name = line.partition("\t")
@@ -338,8 +339,17 @@ class Origin:
         for depth in self._depths():
             if self._is_known(*commits):
                 break
-            self._talk("fetch", *QUIETLY, *NO_REFS, *depth, "--", "origin", *commits)
+            self._talk("fetch", *QUIETLY, *NO_REFS, *depth, "--", self._remote, *commits)
         self._complete(commits)
+
+    def tip(self, name: str) -> str | None:
+        """What a ref of origin points to, by its full name; `None` where there is none.
+
+        Raises:
+            OriginSilent: it can't be asked.
+        """
+        out = self._talk("ls-remote", "--refs", "--", self._remote, name).decode("utf-8", "surrogateescape")
+        return next((sha for sha, _, ref in (line.partition("\t") for line in out.splitlines()) if ref == name), None)
 
     def bring_refs(self, *names: str) -> None:
         """Have what refs of origin point to, such as `refs/pull/12/head`; no ref of the clone changes.
@@ -347,7 +357,7 @@ class Origin:
         Raises:
             OriginSilent: origin can't be asked, or lacks one of them.
         """
-        self._talk("fetch", *QUIETLY, *NO_REFS, "--", "origin", *names)
+        self._talk("fetch", *QUIETLY, *NO_REFS, "--", self._remote, *names)
 
     def elsewhere(self) -> tuple[list[Ref], list[str]]:
         """Branches and tags of origin, whatever this clone calls them or has no name for.
@@ -408,7 +418,7 @@ class Origin:
             # origin.
             alone = self._talking.variant(config=ALONE)
             options = (*QUIETLY, *NO_REFS, "--no-filter", "--stdin")
-            self._talk("fetch", *options, "--", "origin", data=b"\n".join([*missing, b""]), git=alone)
+            self._talk("fetch", *options, "--", self._remote, data=b"\n".join([*missing, b""]), git=alone)
 
     def _talk(self, *args: str, data: bytes = b"", git: Git | None = None) -> bytes:
         left = max(self._end - time.monotonic(), 0.01)
@@ -418,7 +428,7 @@ class Origin:
         except GitTimeout:
             raise OriginSilent(f"origin did not answer within {self._seconds:g} seconds") from None
         if answer.code != 0:
-            where = destination(talking, "origin", answer)
+            where = destination(talking, self._remote, answer)
             if where is not None:
                 raise OriginSilent(
                     f"origin redirects to {where}; git would send credentials there, so onehead does not follow; if "

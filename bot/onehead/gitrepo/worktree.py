@@ -113,7 +113,7 @@ def taking(git: Git, ref: str, sha: str, branch: str) -> str:
     here, place = _here(git), git.directory
     name, remote = _branch_of(git, here, ref)
     # A tag of that name, or a name such as `@` or that of a commit, goes before the branch.
-    merge = ("merge", branch if _full_name(git, branch) == f"refs/heads/{branch}" else f"refs/heads/{branch}")
+    merge = ("merge", branch if full_name(git, branch) == f"refs/heads/{branch}" else f"refs/heads/{branch}")
     if not name:
         if here.head == sha and not here.is_bare:
             return as_typed(place, *merge)
@@ -146,7 +146,7 @@ def _here(git: Git) -> _Here:
 
 def _branch_of(git: Git, here: _Here, ref: str) -> tuple[str, str]:
     """The local branch that a name stands for, and the remote's branch that it comes from; both may be empty."""
-    full = _full_name(git, ref)
+    full = full_name(git, ref)
     if not full:  # a name that only a remote has, which `resolve` takes too
         named = [other for other in here.others if other.startswith("refs/remotes/") and other.endswith(f"/{ref}")]
         full = next((name for name in sorted(named, key=lambda name: (name.split("/")[2] != "origin", name))), "")
@@ -157,7 +157,7 @@ def _branch_of(git: Git, here: _Here, ref: str) -> tuple[str, str]:
     return "", ""
 
 
-def _full_name(git: Git, name: str) -> str:
+def full_name(git: Git, name: str) -> str:
     """Of the ref that git takes a name for; empty where it is none."""
     answer = git.ask("rev-parse", "--verify", "--quiet", "--symbolic-full-name", "--end-of-options", name)
     return answer.out.decode("utf-8", "surrogateescape").strip()
@@ -168,7 +168,7 @@ def export(git: Git, treeish: str, folder: Path) -> None:
 
     Filters of a person's configuration don't run, so large files of git-lfs stay pointers. Submodules stay empty.
     """
-    with scratch(git, _object_format(git), keep=False) as place:
+    with scratch(git, _any_id(git), keep=False) as place:
         place.git.run("read-tree", treeish)
         place.git.variant(environment={"GIT_WORK_TREE": str(folder)}).run(
             "checkout-index", "--all", "--quiet", f"--prefix={folder}{os.sep}"
@@ -188,7 +188,7 @@ def work_tree(git: Git, folders: Collection[str] | None = None) -> Iterator[tupl
     top = top_of(git)
     if top is None:
         raise UsageError(f"{git.directory} has no work tree.", "Name the commit with `--at REF`.")
-    with scratch(git, _object_format(git), keep=False) as place:
+    with scratch(git, _any_id(git), keep=False) as place:
         index = git.run("rev-parse", "--path-format=absolute", "--git-path", "index")
         with suppress(FileNotFoundError):
             from shutil import copyfile  # noqa: PLC0415
@@ -218,7 +218,7 @@ def work_commit(git: Git, folders: Collection[str]) -> Iterator[tuple[Git, str |
     What is written or fetched there meanwhile is gone afterwards, the commit too.
     """
     if top_of(git) is None:
-        with scratch(git, _object_format(git), keep=False) as place:
+        with scratch(git, _any_id(git), keep=False) as place:
             yield _beside(git, place.git), None
         return
     with work_tree(git, folders) as (inside, tree):
@@ -251,5 +251,7 @@ def top_of(git: Git) -> Path | None:
     return Path(os.fsdecode(answer.out.removesuffix(b"\n"))) if answer.code == 0 and answer.out.strip() else None
 
 
-def _object_format(git: Git) -> str:
-    return git.run("rev-parse", "--show-object-format").decode("ascii").strip()
+def _any_id(git: Git) -> str:
+    """What is as long as the ids of objects here."""
+    form = git.run("rev-parse", "--show-object-format").strip()
+    return "0" * (64 if form == b"sha256" else 40)

@@ -49,8 +49,9 @@ class Claimant(NamedTuple):
     author: str = ""
 
     def __str__(self) -> str:
-        name = self.place if self.pull is None else f"pull request #{self.pull} ({self.place})"
-        return f"{name} by {self.author}" if self.author else name
+        name = self.place if self.pull is None else f"pull request #{self.pull}"
+        details = ", ".join(filter(None, ["" if self.pull is None else self.place, self.author]))
+        return f"{name} ({details})" if details else name
 
 
 class Reservation(NamedTuple):
@@ -219,7 +220,7 @@ _STAYS = (
     "Leave these revisions where they are. Once they are committed, `onehead fix` writes a merge revision, which is "
     "right for every database."
 )
-_TARGET_FIRST = "The target has to be at one head first: `onehead fix` writes its repair."
+_TARGET_FIRST = "The target has to be at one head first: `onehead fix --target BRANCH` writes its repair."
 
 
 def own_plan(facts: Facts, plan: Plan, evidence: Evidence, reserved: Sequence[Reservation]) -> Plan:

@@ -98,7 +98,7 @@ def _first_lines(asked: Asked, ahead: Ahead, paint: Paint) -> Iterator[str]:
     command, ids = visible(" && ".join(own.before)), quoted([each.id for each in ahead.own], 3)
     where = f"on each database that has run {visible(ids)} (your own, most likely)"
     why = f"after the move, `alembic upgrade head` there {told_of(own.outcome)}."
-    if not asked.written:
+    if not (asked.written and ahead.state is OwnState.TO_MOVE):
         yield f"{paint('strong', 'First')} `{command}`, {where}: {why}"
         twice = facts.head.duplicates if facts.head is not None else ()
         if twice:
@@ -120,7 +120,7 @@ def _environment(asked: Asked, ahead: Ahead, paint: Paint) -> Iterator[str]:
     yield from (f"  {visible(command)}" for command in commands)
     yield from (f"  {line}" for line in unread_lines(ahead))
     yield from (f"  {line}" for line in _own(asked, ahead, paint))
-    yield from (f"  {visible(line)}" for line in reserved_lines(ahead.reserved))
+    yield from (f"  {visible(line)}" for line in reserved_lines(ahead))
 
 
 def _name(new: NextRevision) -> str:
@@ -188,11 +188,14 @@ def unread_lines(ahead: Ahead) -> Iterator[str]:
         yield f"{len(unread) - MAX_SHOWN} more files can't be read."
 
 
-def reserved_lines(reserved: Sequence[Reservation]) -> Iterator[str]:
-    """Who brings what, the oldest pull request first."""
+def reserved_lines(ahead: Ahead) -> Iterator[str]:
+    """Who brings what, the oldest pull request first; and what would fork the chain with a revision that comes now."""
+    reserved, heads = ahead.reserved, ahead.examined.facts.target.heads
     for each in reserved[:MAX_SHOWN]:
         number = "" if each.says_number else f" (file number {each.number})"
-        yield f"`{each.revision.id}`{number} is reserved by {each.by}."
+        same = [head for head in heads if head in each.revision.parents]
+        beside = f"; it follows {quoted(same)} too" if same else ""
+        yield f"`{each.revision.id}`{number} is reserved by {each.by}{beside}."
     if len(reserved) > MAX_SHOWN:
         yield f"{len(reserved) - MAX_SHOWN} more are reserved; `--format json` lists them."
 
@@ -300,7 +303,7 @@ def next_answer(environments: Sequence[Ahead], own: Mapping[str, OwnDatabase], t
             "commands": [code(line) for line in (each.new.command, *(line.command for line in each.new.lines)) if line],
             "unread": [inline_code(line) for line in unread_lines(each)],
             "own": [inline_code(line.strip()) for line in _own(asked, each, plain)],
-            "reserved": [inline_code(line) for line in reserved_lines(each.reserved)],
+            "reserved": [inline_code(line) for line in reserved_lines(each)],
         }
         for each in environments
     ]
