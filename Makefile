@@ -73,7 +73,7 @@ coverage: $(VENV)/.ready ## say which lines no test reaches, in processes that t
 lint: $(VENV)/.ready ## check style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy --explicit-package-bases --namespace-packages bot tests docs $(if $(wildcard benchmarks/*.py),benchmarks)
+	$(BIN)/mypy --explicit-package-bases --namespace-packages bot tests docs deploy $(if $(wildcard benchmarks/*.py),benchmarks)
 
 # What builds the site is 90 MB, and nothing else needs it.
 docs: $(VENV)/.ready ## build the site of the documentation into site/, and check its links
